@@ -1,0 +1,1 @@
+//! ScopeThing on a computer: links to a BitScope, a simulated one, files and pictures of traces.

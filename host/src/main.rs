@@ -1,0 +1,2 @@
+//! The `scopething` program.
+fn main() {}
