@@ -5,6 +5,8 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod device;
+pub mod plan;
 pub mod scope;
 pub mod time;
 pub mod vm;

@@ -87,7 +87,7 @@ impl HexField {
         Ok(None)
     }
 
-    fn missing(&self, width: u8) -> usize {
+    fn missing(self, width: u8) -> usize {
         usize::from(width.saturating_sub(self.digits)) + 1
     }
 }

@@ -104,16 +104,13 @@ impl<'b> Script<'b> {
     }
 
     fn store(&mut self, address: u8, value: u8) -> Result<(), ScriptTooLong> {
-        match self.steps_to(address, value) {
-            Some(steps) => {
-                for _ in 0..steps {
-                    self.command(Command::Next)?;
-                }
+        if let Some(steps) = self.steps_to(address, value) {
+            for _ in 0..steps {
+                self.command(Command::Next)?;
             }
-            None => {
-                self.number(address)?;
-                self.command(Command::SetAddress)?;
-            }
+        } else {
+            self.number(address)?;
+            self.command(Command::SetAddress)?;
         }
         self.number(value)?;
         self.command(Command::StoreNext)

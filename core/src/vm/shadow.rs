@@ -62,7 +62,7 @@ impl AddressSet {
 /// shadow.stage(Register::ClockTicks, 41);
 /// let mut script = Script::new(&mut buffer);
 /// script.stores(&mut shadow)?;
-/// assert_eq!(script.bytes(), b"2e@9z");
+/// assert_eq!(script.bytes(), b"2e@29z");
 /// # Ok::<(), scopething_core::vm::ScriptTooLong>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
