@@ -154,21 +154,9 @@ pub struct Model {
 /// Length of the BS05's capture buffer, in bytes (vm-reference section 5).
 pub const BUFFER_BYTES: usize = 12_288;
 
-const BS05_ROW: TraceMode = TraceMode {
-    name: "",
-    number: 0,
-    buffer: BufferMode::Single,
-    ticks_low: 0,
-    ticks_high: 0,
-    scale_high: 1,
-    analog_channels: 0,
-    logic: false,
-    sample_bytes: 1,
-};
-
 macro_rules! bs05_modes {
     ($($name:ident $number:literal $buffer:ident, $low:literal..$high:literal / $scale:literal,
-        $analog:literal x $bytes:literal $($logic:ident)?;)+) => {
+        $analog:literal x $bytes:literal, $logic:literal;)+) => {
         &[$(TraceMode {
             name: stringify!($name),
             number: $number,
@@ -178,8 +166,7 @@ macro_rules! bs05_modes {
             scale_high: $scale,
             analog_channels: $analog,
             sample_bytes: $bytes,
-            $($logic: true,)?
-            ..BS05_ROW
+            logic: $logic,
         },)+]
     };
 }
@@ -191,23 +178,23 @@ pub const BS05: Model = Model {
     clock_hz: 40e6,
     buffer_bytes: BUFFER_BYTES as u16,
     modes: bs05_modes! {
-        Macro 18 Macro, 40..16384 / 1, 1 x 2;
-        MacroChop 19 MacroChop, 40..16384 / 1, 2 x 2;
-        Analog 0 Single, 15..40 / 16383, 1 x 1;
-        AnalogChop 2 Chop, 13..40 / 16383, 2 x 1;
-        AnalogFast 4 Single, 8..14 / 1, 1 x 1;
-        AnalogFastChop 6 Chop, 8..40 / 1, 2 x 1;
-        AnalogShot 11 Single, 2..5 / 1, 1 x 1;
-        AnalogShotChop 16 Chop, 4..5 / 1, 2 x 1;
-        Logic 14 Single, 5..16384 / 1, 0 x 1 logic;
-        LogicFast 15 Single, 4..4 / 1, 0 x 1 logic;
-        LogicShot 13 Single, 1..3 / 1, 0 x 1 logic;
-        Mixed 1 Dual, 15..40 / 16383, 1 x 1 logic;
-        MixedChop 3 ChopDual, 13..40 / 16383, 2 x 1 logic;
-        MixedFast 5 Dual, 8..14 / 1, 1 x 1 logic;
-        MixedFastChop 7 ChopDual, 8..40 / 1, 2 x 1 logic;
-        MixedShot 12 Dual, 2..5 / 1, 1 x 1 logic;
-        MixedShotChop 17 ChopDual, 4..5 / 1, 2 x 1 logic;
+        Macro 18 Macro, 40..16384 / 1, 1 x 2, false;
+        MacroChop 19 MacroChop, 40..16384 / 1, 2 x 2, false;
+        Analog 0 Single, 15..40 / 16383, 1 x 1, false;
+        AnalogChop 2 Chop, 13..40 / 16383, 2 x 1, false;
+        AnalogFast 4 Single, 8..14 / 1, 1 x 1, false;
+        AnalogFastChop 6 Chop, 8..40 / 1, 2 x 1, false;
+        AnalogShot 11 Single, 2..5 / 1, 1 x 1, false;
+        AnalogShotChop 16 Chop, 4..5 / 1, 2 x 1, false;
+        Logic 14 Single, 5..16384 / 1, 0 x 1, true;
+        LogicFast 15 Single, 4..4 / 1, 0 x 1, true;
+        LogicShot 13 Single, 1..3 / 1, 0 x 1, true;
+        Mixed 1 Dual, 15..40 / 16383, 1 x 1, true;
+        MixedChop 3 ChopDual, 13..40 / 16383, 2 x 1, true;
+        MixedFast 5 Dual, 8..14 / 1, 1 x 1, true;
+        MixedFastChop 7 ChopDual, 8..40 / 1, 2 x 1, true;
+        MixedShot 12 Dual, 2..5 / 1, 1 x 1, true;
+        MixedShotChop 17 ChopDual, 4..5 / 1, 2 x 1, true;
     },
     pre_trigger_limit_hz: 5e6,
     converter_linear: (0.07, 0.88),

@@ -9,4 +9,5 @@ pub mod device;
 pub mod plan;
 pub mod scope;
 pub mod time;
+pub mod trace;
 pub mod vm;

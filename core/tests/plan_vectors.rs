@@ -2,7 +2,7 @@
 
 use scopething_core::device::BS05;
 use scopething_core::plan::{
-    CapturePlan, CaptureRequest, Driven, LogicPattern, PlanError, TriggerSource, plan_capture,
+    CapturePlan, CaptureRequest, Driven, LogicPattern, Notice, PlanError, TriggerSource, plan_capture,
 };
 use serde_json::{Map, Value};
 
@@ -81,7 +81,7 @@ fn refused_vectors_are_met_nearly_or_refused_with_the_limits() {
         }
         match planned(&vector) {
             Ok(plan) => {
-                assert!(plan.notices.iter().any(|notice| notice.is_adjustment()), "{line}");
+                assert!(plan.notices.iter().any(Notice::is_adjustment), "{line}");
                 let sample_s = plan.tick_period_s() * 2.0;
                 let period_s = vector["args"]["period"].as_f64().unwrap();
                 assert!((plan.duration_s() - period_s).abs() < sample_s, "{line}");

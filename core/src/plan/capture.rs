@@ -178,6 +178,14 @@ impl CapturePlan {
         a | b
     }
 
+    /// The sample at which the trigger source crosses its level, counted from the first sample of the capture.
+    ///
+    /// This is the number of samples before the trigger, unless too few are left after it for the trigger filter.
+    #[must_use]
+    pub fn trigger_sample(&self) -> u16 {
+        self.pre_trigger.min(self.timebase.samples.saturating_sub(self.registers.trigger_outro))
+    }
+
     /// The time from one sample to the next of all channels together, in seconds.
     #[must_use]
     pub fn tick_period_s(&self) -> f64 {

@@ -87,6 +87,18 @@ impl Channel {
     pub const B: Self = Self::Analog(AnalogChannel::B);
 }
 
+impl From<AnalogChannel> for Channel {
+    fn from(channel: AnalogChannel) -> Self {
+        Self::Analog(channel)
+    }
+}
+
+impl From<LogicLine> for Channel {
+    fn from(line: LogicLine) -> Self {
+        Self::Logic(line)
+    }
+}
+
 impl fmt::Display for AnalogChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
