@@ -27,6 +27,7 @@ mod shadow;
 
 pub use command::{Command, Pace};
 pub use register::{Register, RegisterByte, RegisterKind, Takes};
+pub(crate) use reply::fmt_characters;
 pub use reply::{Expected, Malformed, PrintedByte, Revision, Status, StatusParser, StatusToken, check_echo};
 pub use script::{Script, ScriptTooLong, pieces};
 pub use shadow::Shadow;

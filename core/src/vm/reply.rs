@@ -203,6 +203,18 @@ impl From<u8> for StatusToken {
     }
 }
 
+impl From<StatusToken> for u8 {
+    fn from(token: StatusToken) -> Self {
+        match token {
+            StatusToken::Done => 0,
+            StatusToken::Auto => 1,
+            StatusToken::Wait => 2,
+            StatusToken::Stop => 3,
+            StatusToken::Unknown(token) => token,
+        }
+    }
+}
+
 /// A status packet of a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
