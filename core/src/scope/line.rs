@@ -122,7 +122,7 @@ impl<S: Read + Write, C: Clock> Line<S, C> {
     /// Whether a byte has come that nobody is waiting for. Does not wait.
     pub(super) async fn has_stray_byte(&mut self, stage: Stage) -> Result<bool, ScopeError<S::Error>> {
         let mut byte = [0];
-        match select(self.stream.read(&mut byte), core::future::ready(())).await {
+        match select(self.stream.read(&mut byte), async {}).await {
             Either::First(read) => read_count(stage, read).map(|_| true),
             Either::Second(()) => Ok(false),
         }
