@@ -173,6 +173,13 @@ impl ChannelSet {
     /// All eight logic lines.
     pub const ALL_LOGIC: Self = Self { analog: 0, logic: 0xff, first: Some(Channel::Logic(LogicLine(0))) };
 
+    /// The logic lines whose bits are set, the lowest first.
+    #[must_use]
+    pub fn of_lines(lines: u8) -> Self {
+        let wanted = LogicLine::all().filter(|line| lines & line.bit() != 0);
+        wanted.fold(Self::EMPTY, |set, line| set.with(line.into()))
+    }
+
     /// The set with one more channel.
     #[must_use]
     pub fn with(mut self, channel: Channel) -> Self {
@@ -194,10 +201,10 @@ impl ChannelSet {
         }
     }
 
-    /// The set without a logic line. What was asked for first is remembered all the same.
+    /// The set without some logic lines, a bit each. What was asked for first is remembered all the same.
     #[must_use]
-    pub fn without(mut self, line: LogicLine) -> Self {
-        self.logic &= !line.bit();
+    pub fn without_lines(mut self, lines: u8) -> Self {
+        self.logic &= !lines;
         self
     }
 
