@@ -122,8 +122,8 @@ const PREFIXES: [(&str, i32); 11] = [
 /// [`QuantityError`] says which part is not understood.
 pub fn parse(text: &str, unit: Unit) -> Result<f64, QuantityError> {
     let trimmed = text.trim();
-    let (mantissa, exponent, suffix) = split_number(trimmed)
-        .ok_or_else(|| QuantityError::NoNumber { text: trimmed.to_owned(), unit })?;
+    let (mantissa, exponent, suffix) =
+        split_number(trimmed).ok_or_else(|| QuantityError::NoNumber { text: trimmed.to_owned(), unit })?;
     let suffix = suffix.trim();
     let power = suffix_power(suffix, unit).ok_or_else(|| QuantityError::Suffix {
         text: trimmed.to_owned(),
@@ -148,9 +148,26 @@ pub fn format(value: f64, unit: Unit) -> String {
     PREFIXES
         .iter()
         .filter(|(prefix, _)| prefix.is_ascii() && *prefix != "K")
-        .map(|(prefix, power)| format!("{}{prefix}{symbol}", value / 10f64.powi(*power)))
-        .filter(|text| parse(text, unit) == Ok(value))
+        .map(|(prefix, power)| format!("{}{prefix}{symbol}", scaled(value, *power)))
         .fold(plain, |shortest, text| if text.len() < shortest.len() { text } else { shortest })
+}
+
+/// The decimal digits of `value` / 10^`power`: the point is moved in the text, so that nothing is rounded.
+fn scaled(value: f64, power: i32) -> String {
+    let scientific = format!("{value:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let digits = mantissa.replace('.', "");
+    let point = exponent.parse::<i32>().unwrap_or(0) - power + 1;
+    let Ok(whole) = usize::try_from(point) else {
+        return format!("{sign}0.{}{digits}", "0".repeat(point.unsigned_abs() as usize));
+    };
+    match digits.split_at_checked(whole) {
+        Some((whole, "")) => format!("{sign}{whole}"),
+        Some(("", fraction)) => format!("{sign}0.{fraction}"),
+        Some((whole, fraction)) => format!("{sign}{whole}.{fraction}"),
+        None => format!("{sign}{digits}{}", "0".repeat(whole - digits.len())),
+    }
 }
 
 fn suffix_power(suffix: &str, unit: Unit) -> Option<i32> {
@@ -168,7 +185,12 @@ fn suffix_power(suffix: &str, unit: Unit) -> Option<i32> {
 /// Splits `-1.5e3kHz` into `-1.5`, 3 and `kHz`; none if no number leads.
 fn split_number(text: &str) -> Option<(&str, i32, &str)> {
     let digits = |from: usize| {
-        text.as_bytes().get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
+        text.as_bytes()
+            .get(from..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
     };
     let sign = usize::from(text.starts_with(['+', '-']));
     let whole = digits(sign);
@@ -239,6 +261,8 @@ mod tests {
         assert_eq!(format(0.0025, Unit::Seconds), "2.5ms");
         assert_eq!(format(1e6, Unit::BitsPerSecond), "1Mbps");
         assert_eq!(format(0.0, Unit::Volts), "0V");
+        assert_eq!(format(-1e-5, Unit::Seconds), "-10us");
+        assert_eq!(format(0.01e-3 / 1e3 * 1e3, Unit::Seconds), "10us");
         assert_eq!(format(1650.0, Unit::Hertz), "1650Hz");
         assert_eq!(format(0.25, Unit::Fraction), "0.25");
     }
