@@ -99,13 +99,22 @@ impl Device {
     /// byte from outside can make a difference. It may lie in the past: then it is due at once.
     #[must_use]
     pub fn next_event(&self) -> Option<SimTime> {
-        let traced = match self.foresight {
-            Some(Foresight::Ends(ending)) => Some(ending.at),
-            Some(Foresight::NotBefore(at)) => Some(at),
-            Some(Foresight::FullFrom(at)) if at > self.now => Some(at),
-            _ => None,
-        };
-        [traced, self.output.next_due()].into_iter().flatten().min()
+        [self.next_trace_event(), self.next_output()].into_iter().flatten().min()
+    }
+
+    /// When the running trace ends, or has to be looked at again.
+    pub(super) fn next_trace_event(&self) -> Option<SimTime> {
+        match self.foresight? {
+            Foresight::Ends(ending) => Some(ending.at),
+            Foresight::NotBefore(at) => Some(at),
+            Foresight::FullFrom(at) => (at > self.now).then_some(at),
+            Foresight::Held => None,
+        }
+    }
+
+    /// When the next byte that is ready was due.
+    pub(super) fn next_output(&self) -> Option<SimTime> {
+        self.output.next_due()
     }
 
     /// Lets time pass, which never runs backwards; a bounded amount of work.
