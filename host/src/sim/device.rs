@@ -10,7 +10,7 @@ use super::config::SimConfig;
 use super::frontend::FrontEnd;
 use super::mode::TraceMode;
 use super::note::Note;
-use super::output::{Dump, DumpForm, Output};
+use super::output::{Dump, DumpForm, Origin, Output};
 use super::registers::{Applied, Registers, Spock};
 use super::time::SimTime;
 use super::trace::{Cause, Ending, Foresight, Trace, TraceSettings};
@@ -52,6 +52,10 @@ pub struct Device {
     last_converted: u16,
     eeprom: [u8; 256],
     trace: Option<Trace>,
+    /// The `D` that started the trace.
+    trace_origin: Origin,
+    /// The byte that is being executed.
+    origin: Origin,
     foresight: Option<Foresight>,
     output: Output,
     now: SimTime,
@@ -80,6 +84,8 @@ impl Device {
             last_converted: 0,
             eeprom,
             trace: None,
+            trace_origin: 0,
+            origin: 0,
             foresight: None,
             output: Output::default(),
             now: SimTime::ZERO,
@@ -134,6 +140,11 @@ impl Device {
 
     /// The next byte that is due at a moment, if any.
     pub fn transmit(&mut self, at: SimTime) -> Option<u8> {
+        self.transmit_tagged(at).map(|(_, byte)| byte)
+    }
+
+    /// As [`transmit`](Self::transmit), with the number of the received byte that it answers.
+    pub(super) fn transmit_tagged(&mut self, at: SimTime) -> Option<(Origin, u8)> {
         self.advance(at);
         if self.output.next_due()? > self.now {
             return None;
@@ -163,6 +174,7 @@ impl Device {
         }
         self.say(&[byte]);
         self.execute(command);
+        self.origin += 1;
     }
 
     fn execute(&mut self, command: Command) {
@@ -266,6 +278,7 @@ impl Device {
         let prelude = self.registers.get16(Register::Prelude);
         self.buffer.fill(settings.layout, prelude);
         self.trace = Some(Trace::new(settings, self.now));
+        self.trace_origin = self.origin;
         let started = format!("02\r{:08x}\r", self.tick(self.now));
         self.say(started.as_bytes());
         self.foresee();
@@ -327,7 +340,7 @@ impl Device {
             Cause::Stop => 3,
         };
         let status = format!("{token:02x}\r{:08x}\r{:08x}\r", self.tick(ending.at), self.sample_address);
-        let said = self.output.push(due, status.as_bytes());
+        let said = self.output.push(due, self.trace_origin, status.as_bytes());
         self.note_loss(said);
     }
 
@@ -367,7 +380,7 @@ impl Device {
         let passed = if pairs { 2 * count } else { count };
         self.sample_address = self.sample_address.wrapping_add(passed) % layout.width();
         if total > 0 {
-            let said = self.output.push_dump(self.now, dump);
+            let said = self.output.push_dump(self.now, self.origin, dump);
             self.note_loss(said);
         }
     }
@@ -378,7 +391,7 @@ impl Device {
     }
 
     fn say(&mut self, bytes: &[u8]) {
-        let said = self.output.push(self.now, bytes);
+        let said = self.output.push(self.now, self.origin, bytes);
         self.note_loss(said);
     }
 

@@ -19,6 +19,7 @@ use tokio::time::Sleep;
 
 use super::config::{ClockKind, SimConfig};
 use super::note::Note;
+use super::output::Origin;
 use super::time::SimTime;
 use super::wire::Wire;
 
@@ -214,6 +215,55 @@ impl SimLink {
         lock(&self.shared).profile
     }
 
+    /// Waits until bytes have arrived and hands over up to `most` of them, each with the number of the byte sent that it
+    /// answers. Dropping the future loses none.
+    pub(super) async fn receive(&self, most: usize, mut each: impl FnMut(Origin, u8)) {
+        if most == 0 {
+            return;
+        }
+        let mut wait = Wait::new(&self.shared, None);
+        poll_fn(|context| {
+            let mut shared = lock(wait.shared);
+            let now = shared.now();
+            let mut count = 0;
+            while count < most
+                && let Some((origin, byte)) = shared.wire.take(now)
+            {
+                each(origin, byte);
+                count += 1;
+            }
+            if count > 0 {
+                shared.act();
+                return Poll::Ready(());
+            }
+            drop(shared);
+            wait.pending(context);
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Puts bytes on the link and tells how many: at least one, once there is room.
+    pub(super) async fn send(&self, bytes: &[u8]) -> usize {
+        if bytes.is_empty() {
+            return 0;
+        }
+        let mut wait = Wait::new(&self.shared, None);
+        poll_fn(|context| {
+            let mut shared = lock(wait.shared);
+            let now = shared.now();
+            let count = shared.wire.write(bytes, now);
+            if count > 0 {
+                shared.act();
+                return Poll::Ready(count);
+            }
+            drop(shared);
+            wait.pending(context);
+            Poll::Pending
+        })
+        .await
+    }
+
     /// What the device had to say about its client since the last call.
     #[must_use]
     pub fn take_notes(&self) -> Vec<Note> {
@@ -244,27 +294,15 @@ impl Read for SimLink {
     ///
     /// Dropping the future loses no byte.
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        let mut wait = Wait::new(&self.shared, None);
-        poll_fn(|context| {
-            let count = {
-                let mut shared = lock(wait.shared);
-                let now = shared.now();
-                let count = shared.wire.read(buffer, now);
-                if count > 0 {
-                    shared.act();
-                }
-                count
-            };
-            if count > 0 {
-                return Poll::Ready(Ok(count));
+        let mut count = 0;
+        self.receive(buffer.len(), |_, byte| {
+            if let Some(slot) = buffer.get_mut(count) {
+                *slot = byte;
+                count += 1;
             }
-            wait.pending(context);
-            Poll::Pending
         })
-        .await
+        .await;
+        Ok(count)
     }
 }
 
@@ -275,27 +313,7 @@ impl Write for SimLink {
     ///
     /// A dropped future has written nothing.
     async fn write(&mut self, buffer: &[u8]) -> Result<usize, ErrorKind> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        let mut wait = Wait::new(&self.shared, None);
-        poll_fn(|context| {
-            let count = {
-                let mut shared = lock(wait.shared);
-                let now = shared.now();
-                let count = shared.wire.write(buffer, now);
-                if count > 0 {
-                    shared.act();
-                }
-                count
-            };
-            if count > 0 {
-                return Poll::Ready(Ok(count));
-            }
-            wait.pending(context);
-            Poll::Pending
-        })
-        .await
+        Ok(self.send(buffer).await)
     }
 
     async fn flush(&mut self) -> Result<(), ErrorKind> {

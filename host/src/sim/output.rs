@@ -81,29 +81,33 @@ impl Dump {
 
 #[derive(Debug, Clone)]
 enum Piece {
-    Byte(SimTime, u8),
-    Dump(SimTime, Box<Dump>),
+    Byte(SimTime, Origin, u8),
+    Dump(SimTime, Origin, Box<Dump>),
 }
+
+/// Which of the bytes received, counted from 0, an answer belongs to.
+pub(super) type Origin = u64;
 
 /// The answers in the order in which they are sent.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Output {
     pieces: VecDeque<Piece>,
+    dumps: usize,
 }
 
 impl Output {
     /// Adds bytes; tells whether there was room for them.
-    pub(super) fn push(&mut self, due: SimTime, bytes: &[u8]) -> bool {
+    pub(super) fn push(&mut self, due: SimTime, origin: Origin, bytes: &[u8]) -> bool {
         let room = MOST_WAITING.saturating_sub(self.pieces.len());
-        self.pieces.extend(bytes.iter().take(room).map(|byte| Piece::Byte(due, *byte)));
+        self.pieces.extend(bytes.iter().take(room).map(|byte| Piece::Byte(due, origin, *byte)));
         room >= bytes.len()
     }
 
-    pub(super) fn push_dump(&mut self, due: SimTime, dump: Dump) -> bool {
-        let dumps = self.pieces.iter().filter(|piece| matches!(piece, Piece::Dump(..)));
-        let fits = self.pieces.len() < MOST_WAITING && dumps.count() < MOST_DUMPS;
+    pub(super) fn push_dump(&mut self, due: SimTime, origin: Origin, dump: Dump) -> bool {
+        let fits = self.pieces.len() < MOST_WAITING && self.dumps < MOST_DUMPS;
         if fits {
-            self.pieces.push_back(Piece::Dump(due, Box::new(dump)));
+            self.pieces.push_back(Piece::Dump(due, origin, Box::new(dump)));
+            self.dumps += 1;
         }
         fits
     }
@@ -111,35 +115,40 @@ impl Output {
     /// When the next byte is due.
     pub(super) fn next_due(&self) -> Option<SimTime> {
         self.pieces.front().map(|piece| match piece {
-            Piece::Byte(due, _) | Piece::Dump(due, _) => *due,
+            Piece::Byte(due, ..) | Piece::Dump(due, ..) => *due,
         })
     }
 
-    pub(super) fn next_byte(&mut self) -> Option<u8> {
+    pub(super) fn next_byte(&mut self) -> Option<(Origin, u8)> {
         loop {
             match self.pieces.front_mut()? {
-                Piece::Byte(_, byte) => {
-                    let byte = *byte;
+                Piece::Byte(_, origin, byte) => {
+                    let answer = (*origin, *byte);
                     self.pieces.pop_front();
-                    return Some(byte);
+                    return Some(answer);
                 }
-                Piece::Dump(_, dump) => match dump.next_byte() {
+                Piece::Dump(_, origin, dump) => match dump.next_byte() {
                     Some(byte) => {
+                        let answer = (*origin, byte);
                         if dump.sent >= dump.total && dump.low.is_none() {
-                            self.pieces.pop_front();
+                            self.end_dump();
                         }
-                        return Some(byte);
+                        return Some(answer);
                     }
-                    None => {
-                        self.pieces.pop_front();
-                    }
+                    None => self.end_dump(),
                 },
             }
         }
     }
 
+    fn end_dump(&mut self) {
+        self.pieces.pop_front();
+        self.dumps -= 1;
+    }
+
     /// Stops the dumps that are being sent; what was said besides stays.
     pub(super) fn stop_dumps(&mut self) {
         self.pieces.retain(|piece| matches!(piece, Piece::Byte(..)));
+        self.dumps = 0;
     }
 }

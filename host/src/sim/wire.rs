@@ -1,12 +1,13 @@
 //! The link between host and device as a model in simulated time: latency, byte rate, and the buffering of an FTDI.
 //!
 //! No input or output happens here either: the host's bytes go in with [`Wire::write`], and what has arrived at the host by a
-//! moment comes out of [`Wire::read`].
+//! moment comes out of [`Wire::take`].
 
 use std::collections::VecDeque;
 
 use super::config::SimConfig;
 use super::device::Device;
+use super::output::Origin;
 use super::time::SimTime;
 
 /// Bytes on their way to either side; more are not accepted, or not fetched from the device.
@@ -32,7 +33,7 @@ pub(super) struct Wire {
     /// Bytes with the moment at which the device has them.
     to_device: VecDeque<(SimTime, u8)>,
     /// Bytes that the device has sent, with the moment: in the FTDI, or on their way.
-    to_host: VecDeque<(SimTime, u8)>,
+    to_host: VecDeque<(SimTime, Origin, u8)>,
     /// Of these, how many have been passed on by the FTDI, with the moment for all of a packet.
     packets: VecDeque<(SimTime, usize)>,
     sent_until: SimTime,
@@ -76,31 +77,23 @@ impl Wire {
         accepted
     }
 
-    /// Gives the host the bytes that have arrived.
-    pub(super) fn read(&mut self, bytes: &mut [u8], now: SimTime) -> usize {
+    /// The next byte that has arrived at the host, with the number of the byte written that it answers.
+    pub(super) fn take(&mut self, now: SimTime) -> Option<(Origin, u8)> {
         self.advance(now);
-        let mut count = 0;
-        while count < bytes.len() && self.next_arrival().is_some_and(|arrival| arrival <= now) {
-            let (Some((_, byte)), Some(slot)) = (self.to_host.pop_front(), bytes.get_mut(count)) else {
-                break;
-            };
-            *slot = byte;
-            count += 1;
-            if let Some((_, left)) = self.packets.front_mut() {
-                *left -= 1;
-                if *left == 0 {
-                    self.packets.pop_front();
-                }
+        self.next_arrival().filter(|arrival| *arrival <= now)?;
+        let (_, origin, byte) = self.to_host.pop_front()?;
+        if let Some((_, left)) = self.packets.front_mut() {
+            *left -= 1;
+            if *left == 0 {
+                self.packets.pop_front();
             }
-            // What the host takes makes room for more of a long dump.
-            self.advance(now);
         }
-        count
+        Some((origin, byte))
     }
 
     /// When the next byte arrives at the host, if one is on its way.
     fn next_arrival(&self) -> Option<SimTime> {
-        let (sent, _) = self.to_host.front()?;
+        let (sent, ..) = self.to_host.front()?;
         let passed_on = match self.delays.ftdi {
             None => *sent,
             Some(timer) => self.packets.front().map_or(*sent + timer, |(at, _)| *at),
@@ -138,9 +131,9 @@ impl Wire {
         self.device.advance(now);
         while self.to_host.len() < MOST_IN_FLIGHT {
             let Some(sent) = self.next_sent().filter(|sent| *sent <= now) else { break };
-            let Some(byte) = self.device.transmit(now) else { break };
+            let Some((origin, byte)) = self.device.transmit_tagged(now) else { break };
             self.sent_until = sent;
-            self.to_host.push_back((sent, byte));
+            self.to_host.push_back((sent, origin, byte));
             self.fill_packet(sent);
         }
     }
