@@ -2,6 +2,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod link;
 pub mod scope;
 pub mod time;
 pub mod vm;
