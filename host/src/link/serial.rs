@@ -20,7 +20,7 @@ use serialport::SerialPort;
 use tokio::sync::{mpsc, watch};
 
 use super::error::{LinkError, OpenError};
-use super::low_latency;
+use super::port_settings::{never_block, request_low_latency};
 
 /// How long a thread blocks in the port before it looks whether the link was dropped. On Windows, where a port does
 /// one thing at a time, a write waits for the read that is under way.
@@ -79,7 +79,8 @@ impl SerialLink {
     pub fn open(name: &str) -> Result<Self, OpenError> {
         let refused = |error| refusal(name, error);
         let port = serialport::new(name, BAUD_RATE).timeout(PATIENCE).open_native().map_err(refused)?;
-        let profile = if low_latency::request(&port) { LOW_LATENCY } else { LinkProfile::SERIAL };
+        never_block(&port).map_err(|error| refused(error.into()))?;
+        let profile = if request_low_latency(&port) { LOW_LATENCY } else { LinkProfile::SERIAL };
         let reader = port.try_clone().map_err(refused)?;
         Self::start(name, profile, reader, Box::new(port))
             .map_err(|source| OpenError::Port { port: name.to_owned(), source })
@@ -248,9 +249,9 @@ fn write_port(mut port: Held, mut from_link: mpsc::Receiver<Vec<u8>>, written: &
     }
 }
 
-/// Nothing happened within [`PATIENCE`], or a signal came.
+/// Nothing happened within [`PATIENCE`], somebody else was quicker, or a signal came.
 fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted)
+    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 /// Sorts the ways in which a port refuses to open. `serialport` says `NoDevice` of a port that is locked, and on

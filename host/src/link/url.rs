@@ -284,6 +284,7 @@ fn parse_port(text: &str) -> Result<u16, UrlError> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::fixed_seed;
     use super::*;
 
     fn serial(port: &str) -> LinkUrl {
@@ -375,6 +376,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(fixed_seed(1000))]
+
         #[test]
         fn a_link_is_read_back_from_its_text(url in any_url()) {
             prop_assert_eq!(LinkUrl::parse(&url.to_string()), Ok(url));

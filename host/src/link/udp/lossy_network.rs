@@ -7,6 +7,7 @@ use scopething_core::time::{Instant, Micros};
 use scopething_core::vm::{Command, Pace};
 
 use super::super::error::DatagramError;
+use super::super::fixed_seed;
 use super::exchange::{ANSWER_LIMIT, Exchange};
 
 /// The echoing part of vm-reference section 2, and a dump of the registers.
@@ -186,7 +187,7 @@ fn any_script() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(fixed_seed(1000))]
 
     /// The heart of the matter: right bytes, or an error soon.
     #[test]
@@ -245,20 +246,20 @@ proptest! {
             Err(error) => prop_assert!(matches!(error, DatagramError::NoAnswer { sent: 3, .. }), "{}", error),
         }
     }
-}
 
-#[test]
-fn any_bytes_from_the_network_are_taken_or_ignored() {
-    proptest!(|(datagrams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..12), 0..40))| {
+    /// Twenty datagrams hold less than the reader is owed at most, so nothing here is an error.
+    #[test]
+    fn any_bytes_from_the_network_are_taken_or_ignored(
+        mut datagrams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..12), 0..20),
+    ) {
         let mut exchange = Exchange::default();
         exchange.sent(b"A", Instant(0));
-        for datagram in &datagrams {
-            // The server's number and order, so that some are accepted.
-            let mut datagram = datagram.clone();
+        for datagram in &mut datagrams {
+            // Numbers that are likely to be wanted.
             if let Some(header) = datagram.get_mut(..4) {
                 header.copy_from_slice(&[0, 0, header[2] % 8, header[3] % 2]);
             }
-            prop_assert_eq!(exchange.receive(&datagram, Instant(0)), Ok(()));
+            prop_assert_eq!(exchange.receive(datagram, Instant(0)), Ok(()));
         }
-    });
+    }
 }

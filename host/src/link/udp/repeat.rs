@@ -88,6 +88,7 @@ impl Run {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::super::fixed_seed;
     use super::*;
 
     #[test]
@@ -139,7 +140,8 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #![proptest_config(fixed_seed(2000))]
+
         #[test]
         fn repeatable_commands_have_the_same_effect_twice(
             commands in "([0-3@snz\\[\\]]|[0-3]{2}){0,8}", r0: u8, r1: u8, fill: u8
