@@ -1,1 +1,3 @@
 //! ScopeThing on a computer: links to a BitScope, a simulated one, files and pictures of traces.
+
+pub mod recording;
