@@ -247,7 +247,7 @@ mod tests {
         let path = directory.path().join("x.csv");
         write(&path, "old").unwrap();
         let mut file = AtomicFile::create(&path).unwrap();
-        file.write_all(&[b'n'; 100_000]).unwrap();
+        file.write_all(&vec![b'n'; 100_000]).unwrap();
         drop(file);
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(names(directory.path()), ["x.csv"]);

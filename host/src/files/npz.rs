@@ -8,14 +8,12 @@
 
 use std::io::Write;
 
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
-
 use super::WriteError;
+use super::archive::Archive;
 use crate::recording::{Recording, Samples, Series};
 
 pub(super) fn write(recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
-    let mut arrays = Arrays { zip: ZipWriter::new_stream(out) };
+    let mut arrays = Arrays { archive: Archive::new() };
     for series in recording.channels() {
         arrays.series(series)?;
     }
@@ -32,15 +30,14 @@ pub(super) fn write(recording: &Recording, out: &mut dyn Write) -> Result<(), Wr
     arrays.text("trigger_type", &trigger.map(|trigger| trigger.kind.to_string()).unwrap_or_default())?;
     arrays.text("trigger_source", trigger.map_or("", |trigger| &trigger.source))?;
     arrays.texts("warnings", &details.warnings)?;
-    arrays.zip.finish()?.into_inner().flush()?;
-    Ok(())
+    arrays.archive.write_to(out)
 }
 
-struct Arrays<'o> {
-    zip: ZipWriter<zip::write::StreamWriter<&'o mut dyn Write>>,
+struct Arrays {
+    archive: Archive,
 }
 
-impl Arrays<'_> {
+impl Arrays {
     fn series(&mut self, series: &Series) -> Result<(), WriteError> {
         let name = series.channel.to_string();
         let shape = format!("({},)", series.samples.len());
@@ -77,10 +74,8 @@ impl Arrays<'_> {
         shape: &str,
         bytes: impl Iterator<Item = u8>,
     ) -> Result<(), WriteError> {
-        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
-        self.zip.start_file(format!("{name}.npy"), options)?;
-        self.zip.write_all(&header(kind, shape))?;
-        Ok(self.zip.write_all(&bytes.collect::<Vec<u8>>())?)
+        let content: Vec<u8> = header(kind, shape).into_iter().chain(bytes).collect();
+        self.archive.add(&format!("{name}.npy"), &content)
     }
 }
 

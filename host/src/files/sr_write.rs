@@ -7,9 +7,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
-
+use super::archive::Archive;
 use super::grid::Grid;
 use super::{Format, WriteError};
 use crate::recording::{Channel, Recording, Series};
@@ -20,24 +18,19 @@ pub(super) const LOGIC: &str = "logic-1";
 pub(super) fn write(recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
     let grid = Grid::from(recording);
     let metadata = metadata(recording, rate_hz(&grid)?);
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
-    let mut zip = ZipWriter::new_stream(out);
-    zip.start_file("version", options)?;
-    zip.write_all(b"2")?;
-    zip.start_file("metadata", options)?;
-    zip.write_all(metadata.as_bytes())?;
+    let mut archive = Archive::new();
+    archive.add("version", b"2")?;
+    archive.add("metadata", metadata.as_bytes())?;
     let logic: Vec<&Series> = recording.logic().collect();
     if !logic.is_empty() {
-        zip.start_file(format!("{LOGIC}-1"), options)?;
-        zip.write_all(&logic_bytes(&logic, &grid))?;
+        archive.add(&format!("{LOGIC}-1"), &logic_bytes(&logic, &grid))?;
     }
     for (number, series) in numbered(recording) {
-        zip.start_file(format!("analog-1-{number}-1"), options)?;
         let samples = grid.indices(series).filter_map(|index| series.samples.get(index));
-        zip.write_all(&samples.flat_map(f32::to_le_bytes).collect::<Vec<u8>>())?;
+        let bytes: Vec<u8> = samples.flat_map(f32::to_le_bytes).collect();
+        archive.add(&format!("analog-1-{number}-1"), &bytes)?;
     }
-    zip.finish()?.into_inner().flush()?;
-    Ok(())
+    archive.write_to(out)
 }
 
 fn rate_hz(grid: &Grid) -> Result<u64, WriteError> {
