@@ -1,9 +1,9 @@
 //! What a file, a picture or an analysis needs to know of one captured trace.
 //!
-//! A [`Recording`] is the same whether its samples came from a device, from the simulator or from a file made by
-//! another program: what such a file does not tell is simply absent. It owns its samples and is checked once, when
-//! it is made, so that whoever takes one need not check again. It is not a view of the trace buffer and knows
-//! nothing of trace modes or registers.
+//! A [`Recording`] is the same whether its samples came from a device, from the simulator or from a file made
+//! by another program: what such a file does not tell is simply absent. It owns its samples and is checked
+//! once, when it is made, so that whoever takes one need not check again. It is not a view of the trace
+//! buffer and knows nothing of trace modes or registers.
 //!
 //! ```
 //! use scopething::recording::{Channel, Details, Recording, Samples, Series};
@@ -135,10 +135,11 @@ impl Samples {
 pub struct Series {
     /// The channel of the device, or the one an imported channel stands for.
     pub channel: Channel,
-    /// What the channel was called in the file it came from, where that differs from [`channel`](Self::channel).
+    /// What the channel was called in the file it came from, where that differs from
+    /// [`channel`](Self::channel).
     pub label: Option<String>,
-    /// When the first sample was taken, in seconds from the start of the capture. The B channel of a chopped pair
-    /// starts half a [`period_s`](Self::period_s) after A.
+    /// When the first sample was taken, in seconds from the start of the capture. The B channel of a chopped
+    /// pair starts half a [`period_s`](Self::period_s) after A.
     pub start_s: f64,
     /// Seconds from one sample of this channel to its next.
     pub period_s: f64,
@@ -153,10 +154,12 @@ impl Series {
         Self { channel, label: None, start_s, period_s, samples }
     }
 
-    /// When the sample at `index` was taken, in seconds from the start of the capture: start + index x period.
+    /// When the sample at `index` was taken, in seconds from the start of the capture: start + index x
+    /// period.
     ///
-    /// The result is the nearest whole picosecond where the arithmetic cannot tell the two apart, so that a time
-    /// has one value however it was reached: 9 us stays 0.000009 and equals the same moment of another channel.
+    /// The result is the nearest whole picosecond where the arithmetic cannot tell the two apart, so that a
+    /// time has one value however it was reached: 9 us stays 0.000009 and equals the same moment of another
+    /// channel.
     #[must_use]
     pub fn timestamp(&self, index: usize) -> f64 {
         const PICOSECONDS: f64 = 1e12;
@@ -344,8 +347,8 @@ impl Recording {
     /// [`period_s`](Series::period_s) is longer, as in a chopped pair, was sampled less often than that.
     ///
     /// # Errors
-    /// If there is no channel, one is empty or there twice, its samples are not of its kind, or a time, rate or
-    /// level is not a possible one.
+    /// If there is no channel, one is empty or there twice, its samples are not of its kind, or a time, rate
+    /// or level is not a possible one.
     pub fn new(
         sample_rate_hz: f64,
         mut channels: Vec<Series>,

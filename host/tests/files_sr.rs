@@ -1,4 +1,5 @@
-//! Sessions of sigrok, checked against sigrok-cli: it must be installed (Debian: `apt-get install sigrok-cli`).
+//! Sessions of sigrok, checked against sigrok-cli: it must be installed (Debian: `apt-get install
+//! sigrok-cli`).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,8 +46,8 @@ fn sigrok_logic(path: &Path, channels: &str) -> Vec<u8> {
     sigrok(path, &["-O", "binary", "-C", channels])
 }
 
-/// The rate and the samples of the analog channels, by sigrok's WAV output: 32-bit floats after the header, the
-/// channels by turns. (libsigrok 0.5.2 fails to write some of the channels only.)
+/// The rate and the samples of the analog channels, by sigrok's WAV output: 32-bit floats after the header,
+/// the channels by turns. (libsigrok 0.5.2 fails to write some of the channels only.)
 fn sigrok_floats(path: &Path) -> (u32, Vec<Vec<f32>>) {
     let wav = sigrok(path, &["-O", "wav"]);
     let data = wav.windows(4).position(|window| window == b"data").unwrap() + 8;

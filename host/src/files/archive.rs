@@ -7,8 +7,8 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::WriteError;
 
-/// Entries are kept in memory until all are there: an archive cut short is of no use, and none is larger than the
-/// samples of its capture.
+/// Entries are kept in memory until all are there: an archive cut short is of no use, and none is larger than
+/// the samples of its capture.
 pub(super) struct Archive {
     zip: ZipWriter<Cursor<Vec<u8>>>,
 }

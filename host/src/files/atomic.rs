@@ -1,8 +1,8 @@
 //! Files that appear complete or not at all.
 //!
-//! An [`AtomicFile`] is written beside its target under another name, brought to the disk, and then renamed over the
-//! target. Whatever goes wrong before that, a full disk, a lost directory, a crash, the target is what it was: the
-//! old file or none. It is no lock: of two writers of one target the later one wins.
+//! An [`AtomicFile`] is written beside its target under another name, brought to the disk, and then renamed
+//! over the target. Whatever goes wrong before that, a full disk, a lost directory, a crash, the target is
+//! what it was: the old file or none. It is no lock: of two writers of one target the later one wins.
 //!
 //! A target that is no regular file, such as a pipe or a terminal, is written to as it is.
 //!
@@ -25,7 +25,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 use thiserror::Error;
 
 /// Why a file was not written.
@@ -38,7 +38,10 @@ pub enum AtomicError {
         path: PathBuf,
     },
     /// The target may not be written.
-    #[error("{} is write-protected and was left as it was; name another file, or allow writing to it", path.display())]
+    #[error(
+        "{} is write-protected and was left as it was; name another file, or allow writing to it",
+        path.display()
+    )]
     ReadOnly {
         /// The target.
         path: PathBuf,
@@ -52,7 +55,10 @@ pub enum AtomicError {
         source: io::Error,
     },
     /// What was written could not be brought to the disk.
-    #[error("{} was left as it was, because writing failed: {source}; make room, or name another place", path.display())]
+    #[error(
+        "{} was left as it was, because writing failed: {source}; make room, or name another place",
+        path.display()
+    )]
     Write {
         /// The target.
         path: PathBuf,
@@ -68,7 +74,10 @@ pub enum AtomicError {
         source: io::Error,
     },
     /// The new file is in place, but might not outlive a loss of power.
-    #[error("{} is written, but its directory could not be brought to the disk: {source}; check the disk", path.display())]
+    #[error(
+        "{} is written, but its directory could not be brought to the disk: {source}; check the disk",
+        path.display()
+    )]
     DirectorySync {
         /// The target.
         path: PathBuf,
@@ -86,8 +95,8 @@ pub struct AtomicFile {
 
 #[derive(Debug)]
 enum Destination {
-    /// Dropping it removes the file.
-    Beside(BufWriter<NamedTempFile>),
+    /// A file under another name, which is removed when the name is dropped.
+    Beside(BufWriter<File>, TempPath),
     /// A pipe, a terminal or a device.
     Through(BufWriter<File>),
 }
@@ -116,7 +125,8 @@ impl AtomicFile {
         let directory = directory_of(&path);
         let temporary = temporary_file(&path, directory, existing.map(|existing| existing.permissions()))
             .map_err(|source| AtomicError::Create { directory: directory.to_owned(), source })?;
-        Ok(Self { destination: Destination::Beside(BufWriter::new(temporary)), path })
+        let (file, name) = temporary.into_parts();
+        Ok(Self { destination: Destination::Beside(BufWriter::new(file), name), path })
     }
 
     fn through(path: PathBuf) -> Result<Self, AtomicError> {
@@ -138,21 +148,17 @@ impl AtomicFile {
     /// If that fails; the error says whether the target is the old file or the new one.
     pub fn commit(self) -> Result<(), AtomicError> {
         let Self { path, destination } = self;
-        let temporary = match destination {
+        let (file, name) = match destination {
             Destination::Through(mut stream) => {
                 return stream.flush().map_err(|source| AtomicError::Write { path, source });
             }
-            Destination::Beside(temporary) => temporary,
+            Destination::Beside(file, name) => (file, name),
         };
-        let synced = temporary.into_inner().map_err(io::IntoInnerError::into_error).and_then(|temporary| {
-            temporary.as_file().sync_all()?;
-            Ok(temporary)
-        });
-        let temporary = match synced {
-            Ok(temporary) => temporary,
-            Err(source) => return Err(AtomicError::Write { path, source }),
-        };
-        if let Err(refused) = temporary.persist(&path) {
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error);
+        if let Err(source) = file.and_then(|file| file.sync_all()) {
+            return Err(AtomicError::Write { path, source });
+        }
+        if let Err(refused) = name.persist(&path) {
             return Err(AtomicError::Replace { path, source: refused.error });
         }
         sync_directory(directory_of(&path)).map_err(|source| AtomicError::DirectorySync { path, source })
@@ -162,14 +168,14 @@ impl AtomicFile {
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.destination {
-            Destination::Beside(file) => file.write(bytes),
+            Destination::Beside(file, _) => file.write(bytes),
             Destination::Through(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.destination {
-            Destination::Beside(file) => file.flush(),
+            Destination::Beside(file, _) => file.flush(),
             Destination::Through(stream) => stream.flush(),
         }
     }

@@ -1,7 +1,7 @@
 //! Reads what the CSV writer writes, and what is written like it.
 //!
-//! The header names the columns: `time` first, then channels `A`, `B`, `L0` to `L7`. Times are seconds and must be
-//! evenly spaced on each channel. What the file does not tell, the sample rate, is taken from them.
+//! The header names the columns: `time` first, then channels `A`, `B`, `L0` to `L7`. Times are seconds and
+//! must be evenly spaced on each channel. What the file does not tell, the sample rate, is taken from them.
 
 use std::io::BufRead;
 use std::io::Read as _;

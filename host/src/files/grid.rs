@@ -1,7 +1,8 @@
 //! The channels of a recording at the same moments, for formats that know a single sample rate.
 //!
-//! The fastest channel sets the pace. A channel of the same pace keeps its samples, one for one: that the B channel
-//! of a chopped pair lies half a period later is lost. A slower channel holds each sample until its next.
+//! The fastest channel sets the pace. A channel of the same pace keeps its samples, one for one: that the B
+//! channel of a chopped pair lies half a period later is lost. A slower channel holds each sample until its
+//! next.
 
 use crate::recording::{Recording, Series};
 

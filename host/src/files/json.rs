@@ -1,8 +1,8 @@
 //! JSON, as the command line's `--json` prints it: an object a capture, each on a line of its own.
 //!
-//! `cause`, `sample_rate`, `capture_start`, `trigger_time`, `mode`, `channels` and `warnings` are the contract that
-//! scripts rely on; `trigger`, `range` and a channel's `unit` say the rest. What is not known is null, and so is a
-//! sample that is no number.
+//! `cause`, `sample_rate`, `capture_start`, `trigger_time`, `mode`, `channels` and `warnings` are what
+//! scripts rely on; `trigger`, `range` and a channel's `unit` say the rest. What is not known is null, and so
+//! is a sample that is no number.
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -11,8 +11,8 @@
 //! | [`Svg`](Format::Svg) | `.svg` | a [picture](crate::plot) | one |
 //! | [`Png`](Format::Png) | `.png` | a [picture](crate::plot) | one |
 //!
-//! CSV and `.sr` can be read too. What is written replaces its target [at once](atomic) or not at all. Nothing here
-//! captures, measures, or prints.
+//! CSV and `.sr` can be read too. What is written replaces its target [at once](atomic) or not at all.
+//! Nothing here captures, measures, or prints.
 //!
 //! ```
 //! use scopething::files::{self, Format, TraceFile};
@@ -76,14 +76,14 @@ pub trait TraceWriter: Send {
 #[derive(Debug, Error)]
 pub enum WriteError {
     /// The file, pipe or socket failed.
-    #[error("writing failed: {0}")]
+    #[error("writing failed: {0}; make room, or name another place")]
     Io(#[from] std::io::Error),
     /// The format holds a single capture.
     #[error("a {0} file holds one capture; write several as json or csv, or each to a file of its own")]
     OneCapture(Format),
     /// The format holds only channels of another kind.
     #[error(
-        "a {format} file holds {holds} channels, and none was captured; choose another format, such as {instead}"
+        "a {format} file holds {holds} channels, and none was captured; choose another format, as {instead}"
     )]
     NothingToHold {
         /// The format.

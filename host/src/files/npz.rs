@@ -1,10 +1,10 @@
 //! Arrays for numpy: `numpy.load("x.npz")["A"]`.
 //!
-//! A zip file of `.npy` entries (format version 1.0 of numpy's `lib/format`). For each channel its samples (`A`, `L3`:
-//! float32 volts or fractions, or uint8 levels) and its times (`A_timestamps`, float64 seconds); then, as arrays
-//! without dimensions, `sample_rate`, `capture_start`, `trigger_time`, `trigger_level`, `range_low`, `range_high`
-//! (float64, not a number where not known) and `cause`, `mode`, `trigger_type`, `trigger_source` (text, empty
-//! where not known); and `warnings`.
+//! A zip file of `.npy` entries (format version 1.0 of numpy's `lib/format`). For each channel its samples
+//! (`A`, `L3`: float32 volts or fractions, or uint8 levels) and its times (`A_timestamps`, float64 seconds);
+//! then, as arrays without dimensions, `sample_rate`, `capture_start`, `trigger_time`, `trigger_level`,
+//! `range_low`, `range_high` (float64, not a number where not known) and `cause`, `mode`, `trigger_type`,
+//! `trigger_source` (text, empty where not known); and `warnings`.
 
 use std::io::Write;
 

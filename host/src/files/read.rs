@@ -9,8 +9,8 @@ use thiserror::Error;
 use super::{CsvReader, Format, SrReader};
 use crate::recording::{Recording, RecordingError};
 
-/// The most samples of all channels together that are read from a file. A device takes 12288 at a time; this is room
-/// for long recordings of other programs, and bounds the memory that a file can ask for.
+/// The most samples of all channels together that are read from a file. A device takes 12288 at a time; this
+/// is room for long recordings of other programs, and bounds the memory that a file can ask for.
 pub const MAX_SAMPLES: usize = 1 << 23;
 
 /// Reads captures of one format.
@@ -18,8 +18,8 @@ pub trait TraceReader: Send {
     /// Reads the next capture, or `None` after the last one.
     ///
     /// # Errors
-    /// If the file cannot be read, or what is in it is not of the format or is too much. The next call then returns
-    /// an error or `None`.
+    /// If the file cannot be read, or what is in it is not of the format or is too much. The next call then
+    /// returns an error or `None`.
     fn read(&mut self) -> Result<Option<Recording>, ReadError>;
 }
 

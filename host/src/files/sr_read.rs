@@ -1,8 +1,8 @@
 //! Reads sessions of sigrok (`.sr`), of any device.
 //!
-//! Up to two analog channels become A and B: those that have such a name, the others in their order. Up to eight logic
-//! probes become L0 to L7 by their bits. Each keeps the name it has in the file as its label. sigrok's sessions tell a
-//! sample rate, and nothing of triggers.
+//! Up to two analog channels become A and B: those that have such a name, the others in their order. Up to
+//! eight logic probes become L0 to L7 by their bits. Each keeps the name it has in the file as its label.
+//! sigrok's sessions tell a sample rate, and nothing of triggers.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};

@@ -1,8 +1,9 @@
 //! Sessions of sigrok (`.sr`), which `PulseView` and sigrok-cli open.
 //!
-//! A zip file of `version`, `metadata` (a key file) and the samples: `logic-1-1`, one byte a sample, bit 0 the first
-//! probe, and `analog-1-N-1`, little-endian floats. All channels share one rate in whole hertz: see
-//! [`grid`](super::grid) for channels at two, while a broken rate is rounded. Trigger, start and cause have no place.
+//! A zip file of `version`, `metadata` (a key file) and the samples: `logic-1-1`, one byte a sample, bit 0
+//! the first probe, and `analog-1-N-1`, little-endian floats. All channels share one rate in whole hertz: see
+//! [`grid`](super::grid) for channels at two, while a broken rate is rounded. Trigger, start and cause have
+//! no place.
 
 use std::fmt::Write as _;
 use std::io::Write;

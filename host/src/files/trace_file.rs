@@ -44,8 +44,8 @@ impl TraceFile {
     /// Writes one more capture.
     ///
     /// # Errors
-    /// If the disk fails or the format cannot hold it. The file is then of no more use: drop it, and the target
-    /// stays as it was.
+    /// If the disk fails or the format cannot hold it. The file is then of no more use: drop it, and the
+    /// target stays as it was.
     pub fn write(&mut self, recording: &Recording) -> Result<(), SaveError> {
         self.writer
             .write(recording, &mut self.file)

@@ -1,7 +1,8 @@
-//! Value change dumps (IEEE 1364, 18.2), which `GTKWave` shows: logic lines as wires, analog channels as reals.
+//! Value change dumps (IEEE 1364, 18.2), which `GTKWave` shows: logic lines as wires, analog channels as
+//! reals.
 //!
-//! Times are in picoseconds from the first sample, so that those of both channels of a pair are exact. A comment
-//! tells the rate, and the trigger if there was one.
+//! Times are in picoseconds from the first sample, so that those of both channels of a pair are exact. A
+//! comment tells the rate, and the trigger if there was one.
 
 use std::io::Write;
 

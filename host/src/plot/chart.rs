@@ -63,8 +63,8 @@ impl<'r> Chart<'r> {
         }
     }
 
-    /// The lines that show a channel in a picture of `columns` columns of pixels. Logic levels are `y` 0 and 1.
-    /// A line of one point is a sample that has no neighbour.
+    /// The lines that show a channel in a picture of `columns` columns of pixels. Logic levels are `y` 0 and
+    /// 1. A line of one point is a sample that has no neighbour.
     #[must_use]
     pub fn lines(&self, series: &Series, columns: usize) -> Vec<Vec<Point>> {
         match &series.samples {
@@ -93,7 +93,8 @@ impl<'r> Chart<'r> {
         self.lines(series, columns).concat()
     }
 
-    /// The corners of a logic signal: each level lasts from its sample to the next one, or to the picture's end.
+    /// The corners of a logic signal: each level lasts from its sample to the next one, or to the picture's
+    /// end.
     fn corners<'s>(&'s self, series: &'s Series, levels: &'s [u8]) -> impl Iterator<Item = Point> + 's {
         let x = |index| self.time.fraction(series.timestamp(index)).min(1.0);
         let begin = levels.first().map(|&level| Point { x: x(0), y: f64::from(level) });

@@ -1,9 +1,10 @@
-//! Pictures of traces, as on the screen of an oscilloscope: analog channels over one level axis, logic lines as
-//! lanes below, all over one time axis with the trigger marked.
+//! Pictures of traces, as on the screen of an oscilloscope: analog channels over one level axis, logic lines
+//! as lanes below, all over one time axis with the trigger marked.
 //!
-//! [`Chart`] decides what is shown: axes, ticks, legend, and the path of each channel, which keeps the least and
-//! the greatest sample of each column, so that no glitch is lost however many samples there are. [`terminal`],
-//! [`svg`] and [`png`](mod@png) draw it. Nothing here measures a signal, opens a window or writes a file.
+//! [`Chart`] decides what is shown: axes, ticks, legend, and the path of each channel, which keeps the least
+//! and the greatest sample of each column, so that no glitch is lost however many samples there are.
+//! [`terminal`], [`svg`] and [`png`](mod@png) draw it. Nothing here measures a signal, opens a window or
+//! writes a file.
 //!
 //! ```
 //! use scopething::plot::{PictureSize, svg, terminal};

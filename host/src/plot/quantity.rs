@@ -37,7 +37,8 @@ impl Prefix {
     }
 }
 
-/// `value` in `unit` with an SI prefix and `digits` significant digits: `quantity(1e6, "S/s", 4)` is `1.000 MS/s`.
+/// `value` in `unit` with an SI prefix and so many significant digits: `quantity(1e6, "S/s", 4)` is
+/// `1.000 MS/s`.
 #[must_use]
 pub fn quantity(value: f64, unit: &str, digits: usize) -> String {
     let prefix = Prefix::of(value);

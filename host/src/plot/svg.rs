@@ -1,8 +1,8 @@
 //! A picture of a recording as SVG: one self-contained text, valid XML, on a light background.
 //!
-//! Text is set in whatever monospaced font the viewer has; all of them are near 0.6 of their size wide, which is all
-//! the layout relies on. No script, no style sheet, no other file is referred to. See the
-//! [module above](super) for an example.
+//! Text is set in whatever monospaced font the viewer has; all of them are near 0.6 of their size wide, which
+//! is all the layout relies on. No script, no style sheet, no other file is referred to. See the [module
+//! above](super) for an example.
 
 use std::fmt::Write as _;
 
@@ -11,8 +11,8 @@ use super::path::Point;
 use super::size::PictureSize;
 use crate::recording::{Channel, Recording, Series};
 
-// Blue, vermillion, bluish green and reddish purple of the palette of Okabe and Ito (2008), which the colour-blind
-// can tell apart, the last two darkened for thin lines on white.
+// Blue, vermillion, bluish green and reddish purple of the palette of Okabe and Ito (2008), which the
+// colour-blind can tell apart, the last two darkened for thin lines on white.
 const COLOUR_A: &str = "#0072b2";
 const COLOUR_B: &str = "#d55e00";
 const COLOUR_LOGIC: &str = "#00795a";
@@ -89,14 +89,15 @@ pub fn draw(recording: &Recording, size: PictureSize) -> String {
     drawing.text
 }
 
-/// The analog part above, and a lane for each logic line below; the analog part has no height without channels.
+/// The analog part above, and a lane for each logic line below; the analog part has no height without
+/// channels.
 fn divide(screen: Area, recording: &Recording) -> (Area, Vec<Area>) {
     let lane_count = recording.logic().count();
     let has_analog = recording.analog().next().is_some();
     let for_lanes = match (has_analog, lane_count) {
         (_, 0) => 0.0,
         (true, count) => (count as f64 * 34.0).min(screen.height * 0.5),
-        (false, count) => (count as f64 * 72.0).min(screen.height),
+        (false, _) => screen.height,
     };
     let gap = if has_analog && lane_count > 0 { GAP_ABOVE_LANES } else { 0.0 };
     let analog_height = if has_analog { screen.height - for_lanes - gap } else { 0.0 };
@@ -130,8 +131,9 @@ impl Drawing {
     fn open(&mut self, size: PictureSize, title: &str) {
         let (width, height) = (size.width(), size.height());
         self.push(format_args!(
-            r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" font-family="{FONTS}" font-size="{FONT_SIZE}" xml:space="preserve">"#
+            r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}""#
         ));
+        self.push(format_args!(r#"font-family="{FONTS}" font-size="{FONT_SIZE}">"#));
         self.push(format_args!("<title>{}</title>", escaped(title)));
         self.push(format_args!(r#"<rect width="{width}" height="{height}" fill="{COLOUR_PAPER}"/>"#));
     }
@@ -255,9 +257,8 @@ impl Drawing {
                 path.push_str("h0");
             }
         }
-        self.push(format_args!(
-            r#"<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.6" stroke-linejoin="round" stroke-linecap="round"/>"#
-        ));
+        self.push(format_args!(r#"<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.6""#));
+        self.push(format_args!(r#"stroke-linejoin="round" stroke-linecap="round"/>"#));
     }
 
     fn rule(&mut self, from: (f64, f64), to: (f64, f64)) {
@@ -290,10 +291,11 @@ fn fitted(text: &str, room: usize) -> String {
     text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Text that may stand in an XML element; characters that XML 1.0 cannot hold are replaced.
+/// Text that may stand in an XML element; characters that XML 1.0 cannot hold are replaced, and of two spaces
+/// one is made to stay.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
+    for character in text.replace("  ", "\u{a0} ").chars() {
         match character {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
@@ -399,7 +401,8 @@ mod tests {
         let drawing = draw(&recording(channels, Details::default()), PictureSize::new(320, 240).unwrap());
         let document = Document::parse(&drawing).unwrap();
         let texts = texts(&document);
-        for expected in ["1.000 MS/s · 3 samples", "A  0.00 … 3.30 V", "time (µs)", "V", "L0", "L7"] {
+        for expected in ["1.000 MS/s · 3 samples", "A\u{a0} 0.00 … 3.30 V", "time (µs)", "V", "L0", "L7"]
+        {
             assert!(texts.iter().any(|text| text == expected), "{expected}: {texts:?}");
         }
         assert_eq!(strokes(&document, COLOUR_LOGIC).len(), 8);

@@ -121,7 +121,8 @@ fn a_chopped_pair_takes_turns_in_the_rows() {
     assert_eq!(text, format!("{one}\n{one}"));
 }
 
-/// Captures as the device makes them: at least two samples a channel, a pair chopped, logic at the rate of the clock.
+/// Captures as the device makes them: at least two samples a channel, a pair chopped, logic at the rate of
+/// the clock.
 fn captures() -> impl Strategy<Value = Recording> {
     let volts = || prop::num::f32::NORMAL | prop::num::f32::ZERO | prop::num::f32::SUBNORMAL;
     let analog = prop::collection::vec(volts(), 8..80);

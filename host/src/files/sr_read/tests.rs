@@ -47,7 +47,7 @@ fn chunks_are_joined_in_the_order_of_their_numbers() {
 
 #[test]
 fn wide_logic_samples_give_their_first_eight_bits() {
-    let metadata = "[device 1]\ncapturefile=logic-1\ntotal probes=9\nsamplerate=2.5 MHz\nunitsize=2\nprobe1=CLK\nprobe8=D7\n";
+    let metadata = "[device 1]\ncapturefile=logic-1\nsamplerate=2.5 MHz\nunitsize=2\nprobe1=CLK\nprobe8=D7\n";
     let recording = session(metadata, &[("logic-1-1", &[0x01, 0xff, 0x80, 0xff, 0x81, 0x00])]).unwrap();
     assert_eq!(recording.sample_rate_hz(), 2.5e6);
     let titles: Vec<_> = recording.channels().iter().map(Series::title).collect();
@@ -136,7 +136,9 @@ fn a_damaged_entry_is_named() {
 
 proptest! {
     #[test]
-    fn no_damage_makes_it_fail(places in prop::collection::vec((0_usize..4000, any::<u8>()), 1..20), cut in 0_usize..4000) {
+    fn no_damage_makes_it_fail(
+        places in prop::collection::vec((0_usize..4000, any::<u8>()), 1..20), cut in 0_usize..4000
+    ) {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/micro-saw-triangle.sr");
         let mut bytes = std::fs::read(path).unwrap();
         for (place, byte) in places {
@@ -149,7 +151,9 @@ proptest! {
     }
 
     #[test]
-    fn no_metadata_makes_it_fail(text in "(\\[device 1\\]|samplerate=|probe|analog|[0-9]{1,20}|=|\n|unitsize=|\\PC){0,40}") {
+    fn no_metadata_makes_it_fail(
+        text in "(\\[device 1\\]|samplerate=|probe|analog|[0-9]{1,20}|=|\n|unitsize=|\\PC){0,40}"
+    ) {
         let _ = session(&text, &[("logic-1-1", &[1, 2, 3]), ("analog-1-1-1", &[0; 8])]);
     }
 }

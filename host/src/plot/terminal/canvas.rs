@@ -23,8 +23,8 @@ impl Canvas {
         (self.columns * across, self.cells.len() / self.columns.max(1) * down)
     }
 
-    /// Draws a line through points whose `x` counts from 0 at the left to 1 at the right; `height` turns their `y`
-    /// into dots from the top.
+    /// Draws a line through points whose `x` counts from 0 at the left to 1 at the right; `height` turns
+    /// their `y` into dots from the top.
     pub(super) fn join(&mut self, line: &[Point], height: impl Fn(f64) -> f64) {
         let (width, _) = self.dots();
         let place = |point: &Point| {
@@ -91,7 +91,7 @@ fn dots_a_character(glyphs: Glyphs) -> (usize, usize) {
 /// The first braille pattern, the one without dots; each of the next eight bits adds a dot.
 pub(super) const BRAILLE: u32 = 0x2800;
 
-/// `bits` are row by row, two a row; Unicode numbers the upper three rows column by column and the last row after.
+/// `bits` are row by row, two a row; Unicode numbers the upper three rows by columns, the last row after.
 fn braille(bits: u8) -> char {
     const UNICODE_BITS: [u8; 8] = [0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80];
     let dots = UNICODE_BITS.iter().enumerate().filter(|&(place, _)| bits & (1 << place) != 0);

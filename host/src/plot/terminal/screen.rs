@@ -25,8 +25,8 @@ impl Screen {
         Self { width, cells: vec![(' ', Ink::Text); width * height] }
     }
 
-    /// Writes text from a place on, and returns the column after it. What does not fit the row is cut off with an
-    /// ellipsis.
+    /// Writes text from a place on, and returns the column after it. What does not fit the row is cut off
+    /// with an ellipsis.
     pub(super) fn put(&mut self, column: usize, row: usize, text: &str, ink: Ink) -> usize {
         let length = text.chars().count();
         let room = self.width.saturating_sub(column);
@@ -77,8 +77,9 @@ impl Screen {
     }
 }
 
-/// The control sequence for a colour (ECMA-48, select graphic rendition). The 256 colours chosen can be told apart
-/// on light and dark backgrounds, and by the colour-blind: blue, orange, green and purple of different lightness.
+/// The control sequence for a colour (ECMA-48, select graphic rendition). The 256 colours chosen can be told
+/// apart on light and dark backgrounds, and by the colour-blind: blue, orange, green and purple of different
+/// lightness.
 fn escape(ink: Ink, colour: Colour) -> &'static str {
     match (colour, ink) {
         (Colour::None, _) => "",
