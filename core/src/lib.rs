@@ -7,8 +7,8 @@ extern crate std;
 
 pub mod blocking;
 pub mod device;
-pub mod plan;
 pub mod link;
+pub mod plan;
 pub mod scope;
 pub mod time;
 pub mod trace;
