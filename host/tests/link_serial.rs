@@ -15,7 +15,8 @@ const HANG: Duration = Duration::from_secs(20);
 /// Far longer than a write takes that is not stuck.
 const STUCK: Duration = Duration::from_millis(500);
 
-/// The device's side, and the name of the port. The second handle keeps the port there while nobody has it open.
+/// The device's side, and the name of the port. The second handle keeps the port there while nobody has it
+/// open.
 fn pseudo_terminal() -> (TTYPort, TTYPort, String) {
     let (mut device, keeper) = TTYPort::pair().unwrap();
     device.set_timeout(HANG).unwrap();

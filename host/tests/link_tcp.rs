@@ -121,5 +121,5 @@ async fn a_host_that_does_not_answer_is_given_up() {
         assert!(queued.len() < 10, "nobody accepts these");
     };
     assert!(matches!(error, OpenError::NoAnswer { .. }), "{error}");
-    assert!(error.to_string().contains("did not answer within 5 s"), "{error}");
+    assert!(error.to_string().contains("did not answer in 5 s"), "{error}");
 }

@@ -48,7 +48,8 @@ impl Server {
     }
 
     fn hears_nothing(&self) -> bool {
-        matches!(self.socket.try_recv(&mut [0; 100]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+        let heard = self.socket.try_recv(&mut [0; 100]);
+        heard.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
     }
 }
 

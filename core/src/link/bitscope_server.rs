@@ -1,11 +1,13 @@
-//! The packets of the bitscope-server protocol (vm-reference section 11): commands go to the server in one kind of
-//! datagram, their answers come back in another.
+//! The packets of the bitscope-server protocol (vm-reference section 11): commands go to the server in one
+//! kind of datagram, their answers come back in another.
 //!
-//! This module reads and writes single datagrams and says where a script has to be cut. It keeps no state: which
-//! answer belongs to which command, what was lost and what is sent again is for the ends of the link to decide.
+//! This module reads and writes single datagrams and says where a script has to be cut. It keeps no state:
+//! which answer belongs to which command, what was lost and what is sent again is for the ends of the link to
+//! decide.
 //!
-//! A view ([`CommandPacket`], [`AnswerPacket`]) exists only for bytes that were found long enough, so its accessors
-//! cannot fail. A representation ([`CommandRepr`], [`AnswerRepr`]) is the same as a value, with `parse` and `emit`.
+//! A view ([`CommandPacket`], [`AnswerPacket`]) exists only for bytes that were found long enough, so its
+//! accessors cannot fail. A representation ([`CommandRepr`], [`AnswerRepr`]) is the same as a value, with
+//! `parse` and `emit`.
 //!
 //! ```
 //! use scopething_core::link::bitscope_server::{AnswerPacket, AnswerRepr, CommandRepr, Datagrams};
@@ -279,7 +281,8 @@ impl<'a> AnswerRepr<'a> {
     ///
     /// # Errors
     ///
-    /// [`PacketError::BufferTooSmall`]: `buffer` is shorter than [`buffer_len`](Self::buffer_len); nothing was written.
+    /// [`PacketError::BufferTooSmall`]: `buffer` is shorter than [`buffer_len`](Self::buffer_len); nothing
+    /// was written.
     pub fn emit(&self, buffer: &mut [u8]) -> Result<usize, PacketError> {
         let [id_0, id_1] = self.adaptor_id;
         write_packet(buffer, &[id_0, id_1, self.data_seq, self.cmd_id], self.data)
@@ -302,8 +305,8 @@ fn write_packet(buffer: &mut [u8], header: &[u8], payload: &[u8]) -> Result<usiz
     Ok(needed)
 }
 
-/// How many of `commands` go into the next datagram: at most [`MAX_COMMANDS`], all but the last of them simple
-/// (vm-reference section 11). 0 only for no commands.
+/// How many of `commands` go into the next datagram: at most [`MAX_COMMANDS`], all but the last of them
+/// simple (vm-reference section 11). 0 only for no commands.
 #[must_use]
 pub fn datagram_len(commands: &[u8]) -> usize {
     let most = commands.len().min(MAX_COMMANDS);

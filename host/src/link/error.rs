@@ -13,8 +13,8 @@ use super::url::HostPort;
 pub enum OpenError {
     /// No serial port has a BitScope's USB id.
     #[error(
-        "no serial port with USB id 0403:6001 was found: plug a BitScope in, or name a link: /dev/ttyUSB0 or COM3, \
-         socket://host:port, bitscope-server://host:port, or sim: for the simulated BitScope"
+        "no serial port with USB id 0403:6001 was found: plug a BitScope in, or name a link: /dev/ttyUSB0 or \
+         COM3, socket://host:port, bitscope-server://host:port, or sim: for the simulated BitScope"
     )]
     NoBitScope,
     /// The operating system does not tell its serial ports.
@@ -28,8 +28,8 @@ pub enum OpenError {
     },
     /// The user may not open the serial port.
     #[error(
-        "the serial port {port} may not be opened: on Linux join the group that owns it (often dialout or uucp) and \
-         log in again"
+        "the serial port {port} may not be opened: on Linux join the group that owns it (often dialout or \
+         uucp) and log in again"
     )]
     PortForbidden {
         /// The port's name.
@@ -66,7 +66,7 @@ pub enum OpenError {
         at: HostPort,
     },
     /// The host said nothing in time.
-    #[error("{at} did not answer within {:.0} s: check the address, the network and the firewall", limit.seconds())]
+    #[error("{at} did not answer in {:.0} s: check the address, network and firewall", limit.seconds())]
     NoAnswer {
         /// Host and port.
         at: HostPort,
@@ -132,14 +132,14 @@ impl embedded_io::Error for LinkError {
     }
 }
 
-/// Why an answer over UDP is missing or not whole. What came of it was thrown away, the link stays usable: a reset
-/// (`!`) starts it afresh.
+/// Why an answer over UDP is missing or not whole. What came of it was thrown away, the link stays usable: a
+/// reset (`!`) starts it afresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum DatagramError {
     /// Nothing, or too little, came back for commands.
     #[error(
-        "no answer from the bitscope-server to {:?} (sent {sent} times): check that its BitScope is connected and that \
-         no other program uses it",
+        "no answer from the bitscope-server to {:?} (sent {sent} times): check that its BitScope is \
+         connected and that no other program uses it",
         char::from(*.command)
     )]
     NoAnswer {
@@ -164,7 +164,8 @@ pub enum DatagramError {
     },
     /// More arrived than anyone asked for or read.
     #[error(
-        "more than {limit} bytes wait to be read: another program drives this bitscope-server, or it is faulty"
+        "more than {limit} bytes wait to be read: another program drives this bitscope-server, or it is \
+         faulty"
     )]
     Flooded {
         /// The most bytes that are kept.

@@ -1,8 +1,9 @@
 //! Links to a BitScope: what a URL names is opened, and is a byte stream from then on.
 //!
-//! Every link is an [`embedded_io_async`] stream that the driver can use: reads and writes may be dropped at any time
-//! without losing a byte, and a device that unplugs, closes or stays silent is an error, not an end of file. What the
-//! bytes mean is not known here, except to the bitscope-server's client, which must count echoes.
+//! Every link is an [`embedded_io_async`] stream that the driver can use: reads and writes may be dropped at
+//! any time without losing a byte, and a device that unplugs, closes or stays silent is an error, not an end
+//! of file. What the bytes mean is not known here, except to the bitscope-server's client, which must count
+//! echoes.
 //!
 //! Links need a tokio runtime with I/O and time enabled.
 //!

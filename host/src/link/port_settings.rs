@@ -1,8 +1,8 @@
 //! What the `serialport` crate does not set on a port: that a write does not block, and low latency.
 //!
 //! An FTDI keeps short answers back for its latency timer, 16 ms unless told otherwise. On Linux the flag
-//! `ASYNC_LOW_LATENCY` has its driver set the timer to 1 ms, without special rights. Elsewhere the timer is a setting of
-//! the installed driver, and stays as it is.
+//! `ASYNC_LOW_LATENCY` has its driver set the timer to 1 ms, without special rights. Elsewhere the timer is a
+//! setting of the installed driver, and stays as it is.
 
 #[cfg(unix)]
 pub(super) use unix::never_block;
@@ -20,11 +20,12 @@ mod unix {
     use std::io;
     use std::os::fd::AsRawFd;
 
-    /// Has a write take what there is room for. `serialport` waits for room for one byte, then would block until the
-    /// device has taken all of them.
+    /// Has a write take what there is room for. `serialport` waits for room for one byte, then would block
+    /// until the device has taken all of them.
     pub(in super::super) fn never_block(port: &impl AsRawFd) -> io::Result<()> {
         let fd = port.as_raw_fd();
-        // SAFETY: the two commands read and write flags of the descriptor, no memory; a closed one gives an error.
+        // SAFETY: the two commands read and write flags of the descriptor, no memory; a closed one gives an
+        // error.
         let result = unsafe {
             match libc::fcntl(fd, libc::F_GETFL) {
                 -1 => -1,
@@ -76,7 +77,8 @@ mod linux {
     // 72 bytes where pointers have 8.
     const _: () = assert!(size_of::<SerialStruct>() >= 72);
 
-    /// Whether the port now is in low latency mode. Ports that have none, pseudo-terminals among them, say no.
+    /// Whether the port now is in low latency mode. Ports that have none, pseudo-terminals among them, say
+    /// no.
     pub(in super::super) fn request_low_latency(port: &impl AsRawFd) -> bool {
         let fd = port.as_raw_fd();
         let Some(mut settings) = get(fd) else { return false };
@@ -86,8 +88,8 @@ mod linux {
 
     fn get(fd: RawFd) -> Option<SerialStruct> {
         let mut settings = SerialStruct { type_line_port_irq: [0; 4], flags: 0, rest: [0; 15] };
-        // SAFETY: TIOCGSERIAL writes a serial_struct, which is not longer than the one that is borrowed here, and any
-        // bytes are a valid one. A descriptor that is closed or no serial port gives an error.
+        // SAFETY: TIOCGSERIAL writes a serial_struct, which is not longer than the one that is borrowed here,
+        // and any bytes are a valid one. A descriptor that is closed or no serial port gives an error.
         let result = unsafe { libc::ioctl(fd, libc::TIOCGSERIAL, &raw mut settings) };
         (result == 0).then_some(settings)
     }

@@ -19,8 +19,8 @@ use serialport::{SerialPortInfo, SerialPortType};
 use super::error::OpenError;
 use super::serial::SerialLink;
 
-/// The USB vendor and product id of the FTDI bridge in a BitScope (vm-reference section 1). Other devices with the
-/// same bridge carry them too.
+/// The USB vendor and product id of the FTDI bridge in a BitScope (vm-reference section 1). Other devices
+/// with the same bridge carry them too.
 const BITSCOPE_USB_ID: (u16, u16) = (0x0403, 0x6001);
 
 /// A serial port that is there, not opened.
@@ -57,8 +57,8 @@ impl Port {
     }
 }
 
-/// All serial ports, sorted by name. Those with a BitScope's USB id are opened and closed again, to see whether they
-/// can be used. Blocks while it does so.
+/// All serial ports, sorted by name. Those with a BitScope's USB id are opened and closed again, to see
+/// whether they can be used. Blocks while it does so.
 ///
 /// # Errors
 ///

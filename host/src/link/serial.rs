@@ -1,8 +1,9 @@
 //! A serial port as a stream.
 //!
-//! The `serialport` crate blocks, on every platform alike. So one thread reads and one writes; each hands bytes over a
-//! bounded channel and looks up at least every [`PATIENCE`] to see whether the link was dropped. The device sets the
-//! baud rate of its USB bridge by itself: 115200 8N1 is what the port is told, because it has to be told something.
+//! The `serialport` crate blocks, on every platform alike. So one thread reads and one writes; each hands
+//! bytes over a bounded channel and looks up at least every [`PATIENCE`] to see whether the link was dropped.
+//! The device sets the baud rate of its USB bridge by itself: 115200 8N1 is what the port is told, because it
+//! has to be told something.
 //!
 //! The port is opened exclusively. Where the platform allows it, it is set to low latency, and
 //! [`SerialLink::profile`] promises shorter round trips then.
@@ -22,20 +23,22 @@ use tokio::sync::{mpsc, watch};
 use super::error::{LinkError, OpenError};
 use super::port_settings::{never_block, request_low_latency};
 
-/// How long a thread blocks in the port before it looks whether the link was dropped. On Windows, where a port does
-/// one thing at a time, a write waits for the read that is under way.
+/// How long a thread blocks in the port before it looks whether the link was dropped. On Windows, where a
+/// port does one thing at a time, a write waits for the read that is under way.
 const PATIENCE: Duration = Duration::from_millis(if cfg!(windows) { 5 } else { 50 });
 
 /// The most bytes that one read of the port hands over.
 const CHUNK: usize = 4096;
 
-/// Chunks read ahead of the driver: more than a capture's 12288 bytes in the pieces that an FTDI sends (62 bytes).
+/// Chunks read ahead of the driver: more than a capture's 12288 bytes in the pieces that an FTDI sends (62
+/// bytes).
 const CHUNKS_AHEAD: usize = 256;
 
 /// What the port is told; the device overrules it.
 const BAUD_RATE: u32 = 115_200;
 
-/// A local line in low latency mode: the FTDI waits 1 ms instead of the 16 ms that [`LinkProfile::SERIAL`] allows it.
+/// A local line in low latency mode: the FTDI waits 1 ms instead of the 16 ms that [`LinkProfile::SERIAL`]
+/// allows it.
 const LOW_LATENCY: LinkProfile =
     LinkProfile { round_trip: Micros(LinkProfile::SERIAL.round_trip.0 - 15_000), ..LinkProfile::SERIAL };
 
@@ -254,8 +257,8 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-/// Sorts the ways in which a port refuses to open. `serialport` says `NoDevice` of a port that is locked, and on
-/// Windows of one that is not there.
+/// Sorts the ways in which a port refuses to open. `serialport` says `NoDevice` of a port that is locked, and
+/// on Windows of one that is not there.
 fn refusal(name: &str, error: serialport::Error) -> OpenError {
     let port = name.to_owned();
     match error.kind {

@@ -1,7 +1,7 @@
 //! A raw TCP stream to a device: a serial server, another computer's simulated BitScope.
 //!
-//! Small writes go out at once (`TCP_NODELAY`). A server that closes, or closes only its sending half, is an error
-//! when it is next read from.
+//! Small writes go out at once (`TCP_NODELAY`). A server that closes, or closes only its sending half, is an
+//! error when it is next read from.
 
 use std::io;
 

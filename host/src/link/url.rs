@@ -8,8 +8,8 @@
 //! | `bitscope-server://host:port` | UDP, port 16385 if none is given |
 //! | `sim:`, `sim:?A=sine,1kHz` | the simulated device |
 //!
-//! Schemes are read in any case. An IPv6 address stands in brackets. Nothing is percent-decoded: a path is a path,
-//! and the simulator reads its own query.
+//! Schemes are read in any case. An IPv6 address stands in brackets. Nothing is percent-decoded: a path is a
+//! path, and the simulator reads its own query.
 //!
 //! This module opens nothing and resolves no names: that is [`open`](super::open).
 //!
@@ -80,7 +80,8 @@ pub enum UrlError {
     },
     /// `file:` without an absolute path.
     #[error(
-        "file: must be followed by the absolute path of a serial port, as in file:///dev/ttyUSB0, not {path:?}"
+        "file: must be followed by the absolute path of a serial port, as in file:///dev/ttyUSB0, not \
+         {path:?}"
     )]
     NotAPath {
         /// What stands there.
@@ -94,7 +95,8 @@ pub enum UrlError {
     },
     /// A host that can be neither a name nor an address.
     #[error(
-        "{host:?} is neither a host name nor an address; an IPv6 address goes in brackets, as in [::1]:{DEFAULT_PORT}"
+        "{host:?} is neither a host name nor an address; an IPv6 address goes in brackets, as in \
+         [::1]:{DEFAULT_PORT}"
     )]
     BadHost {
         /// What stands there.
@@ -211,7 +213,8 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// Host and port. Colons that are neither ahead of a port nor in brackets stay with the host, which they spoil.
+/// Host and port. Colons that are neither ahead of a port nor in brackets stay with the host, which they
+/// spoil.
 fn split_port(authority: &str) -> (&str, Option<&str>) {
     let split = match authority.rfind(']') {
         Some(bracket) => authority.split_at(bracket + 1),
@@ -385,7 +388,8 @@ mod tests {
 
         #[test]
         fn any_text_is_a_link_that_is_read_back_or_refused(
-            text in "(file|socket|bitscope-server|sim|COM|[a-z]*)?:?/{0,3}\\[?\\PC{0,20}\\]?(:[0-9]{0,6})?|.{0,30}"
+            text in "(file|socket|bitscope-server|sim|COM|[a-z]*)?:?/{0,3}\\[?\\PC{0,20}\\]?(:[0-9]{0,6})?\
+                |.{0,30}"
         ) {
             if let Ok(url) = LinkUrl::parse(&text) {
                 prop_assert_eq!(LinkUrl::parse(&url.to_string()), Ok(url));

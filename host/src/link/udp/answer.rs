@@ -3,8 +3,8 @@
 use scopething_core::link::bitscope_server::AnswerRepr;
 use scopething_core::time::{Instant, Micros};
 
-/// How many datagrams ahead of the one that is due are kept. Networks that reorder by more are as good as lossy; what
-/// lies further away is a repetition of something old, since `Data_Seq` wraps.
+/// How many datagrams ahead of the one that is due are kept. Networks that reorder by more are as good as
+/// lossy; what lies further away is a repetition of something old, since `Data_Seq` wraps.
 const WINDOW: u8 = 32;
 
 /// How long a missing datagram may lag behind later ones. Networks reorder by milliseconds.

@@ -1,5 +1,5 @@
-//! The conversation with a bitscope-server, without its socket and clock: datagrams and the time go in, datagrams to
-//! send and bytes to read come out.
+//! The conversation with a bitscope-server, without its socket and clock: datagrams and the time go in,
+//! datagrams to send and bytes to read come out.
 
 use std::collections::VecDeque;
 use std::io::Read as _;
@@ -12,14 +12,17 @@ use super::super::error::DatagramError;
 use super::answer::Answer;
 use super::repeat::is_repeatable;
 
-/// How long each sending of a repeatable datagram waits for its answer. The first is what the vendor's library waits;
-/// the last allows for a network as slow as [`LinkProfile::NETWORK`](scopething_core::scope::LinkProfile::NETWORK)'s.
+/// How long each sending of a repeatable datagram waits for its answer. The first is what the vendor's
+/// library waits; the last allows for a network as slow as
+/// [`LinkProfile::NETWORK`](scopething_core::scope::LinkProfile::NETWORK)'s.
 const WAITS: [Micros; 3] = [Micros::from_millis(200), Micros::from_millis(400), Micros::from_millis(1000)];
 
-/// How long the answer to a datagram may take at most, all repetitions included; and how long a dump may be silent.
+/// How long the answer to a datagram may take at most, all repetitions included; and how long a dump may be
+/// silent.
 pub(super) const ANSWER_LIMIT: Micros = Micros(WAITS[0].0 + WAITS[1].0 + WAITS[2].0);
 
-/// The most bytes kept for the reader: many times a capture, and more than a receive buffer of the network holds.
+/// The most bytes kept for the reader: many times a capture, and more than a receive buffer of the network
+/// holds.
 const READY_LIMIT: usize = 256 * 1024;
 
 /// One datagram of commands at a time, and what has come of their answers.
@@ -41,8 +44,8 @@ struct Pending {
     commands: Vec<u8>,
     last: Command,
     answer: Answer,
-    /// What came in order, kept back until it is `least` bytes: so much of an answer is there whole or not at all, and
-    /// commands that are repeated never answer twice.
+    /// What came in order, kept back until it is `least` bytes: so much of an answer is there whole or not at
+    /// all, and commands that are repeated never answer twice.
     held: Vec<u8>,
     /// Bytes that the answer has at the least.
     least: usize,
@@ -65,15 +68,15 @@ struct CancelledTrace {
 }
 
 impl Exchange {
-    /// Whether a datagram that begins with `command` may be sent now. One at a time: the answer to the last one must be
-    /// there, as far as is known how long it is. A reset waits for nothing.
+    /// Whether a datagram that begins with `command` may be sent now. One at a time: the answer to the last
+    /// one must be there, as far as is known how long it is. A reset waits for nothing.
     pub(super) fn may_send(&self, command: Command) -> bool {
         command == Command::Reset || self.current.as_ref().is_none_or(|pending| pending.complete)
     }
 
     /// The datagram for `commands`, 1 to 64 by the rule of
-    /// [`datagram_len`](scopething_core::link::bitscope_server::datagram_len). Changes nothing: [`sent`](Self::sent)
-    /// does, once it is on its way.
+    /// [`datagram_len`](scopething_core::link::bitscope_server::datagram_len). Changes nothing:
+    /// [`sent`](Self::sent) does, once it is on its way.
     pub(super) fn datagram(&self, commands: &[u8]) -> Vec<u8> {
         let mut datagram = vec![0; COMMAND_HEADER + commands.len()];
         let length = CommandRepr { cmd_id: self.next_id, commands }.emit(&mut datagram);
@@ -138,8 +141,8 @@ impl Exchange {
         answer.into_iter().chain(gap).min()
     }
 
-    /// What the passing of time asks for: a datagram to send again ([`sent_again`](Self::sent_again) follows), an error,
-    /// or nothing. After an error nothing is awaited and nothing can be read.
+    /// What the passing of time asks for: a datagram to send again ([`sent_again`](Self::sent_again)
+    /// follows), an error, or nothing. After an error nothing is awaited and nothing can be read.
     pub(super) fn due(&mut self, now: Instant) -> Result<Option<Vec<u8>>, DatagramError> {
         if let Some((_, data_seq)) = self.gap().filter(|(deadline, _)| *deadline <= now) {
             self.abandon();
@@ -159,8 +162,8 @@ impl Exchange {
         Err(error)
     }
 
-    /// Notes that the datagram of [`due`](Self::due) was sent. It has a number of its own: an answer to an earlier
-    /// sending, whole or in pieces cut elsewhere, is not mixed with its answer.
+    /// Notes that the datagram of [`due`](Self::due) was sent. It has a number of its own: an answer to an
+    /// earlier sending, whole or in pieces cut elsewhere, is not mixed with its answer.
     pub(super) fn sent_again(&mut self, now: Instant) {
         let cmd_id = self.take_id();
         if let Some(pending) = &mut self.current {
@@ -182,7 +185,8 @@ impl Exchange {
         id
     }
 
-    /// A plain relay of the device's bytes cannot tell whose the echo of `K` is, and may send it as part of the trace.
+    /// A plain relay of the device's bytes cannot tell whose the echo of `K` is, and may send it as part of
+    /// the trace.
     fn look_for_echo_in_trace(&mut self) {
         let (Some(pending), Some(trace)) = (&mut self.current, &self.cancelled) else { return };
         if trace.is_text && trace.held.contains(&Command::CancelTrace.byte()) {
@@ -204,7 +208,8 @@ impl Exchange {
         self.ready.clear();
     }
 
-    /// The gap in an answer that ends the wait first. Commands that can be repeated are, which fills gaps too.
+    /// The gap in an answer that ends the wait first. Commands that can be repeated are, which fills gaps
+    /// too.
     fn gap(&self) -> Option<(Instant, u8)> {
         let repeated = |pending: &&Pending| !pending.complete && pending.repeatable();
         let current =
@@ -273,7 +278,8 @@ impl Pending {
         matches!(self.last, Command::Trace | Command::StreamTrace)
     }
 
-    /// Whether silence is a fault: the least is not there, or a dump goes on. A trace may be silent for hours.
+    /// Whether silence is a fault: the least is not there, or a dump goes on. A trace may be silent for
+    /// hours.
     fn is_awaited(&self) -> bool {
         !self.complete || matches!(self.last, Command::DumpBinary | Command::DumpText | Command::ReadWaveform)
     }

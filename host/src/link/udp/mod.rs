@@ -1,32 +1,35 @@
 //! A bitscope-server over UDP (vm-reference section 11) as a byte stream.
 //!
-//! A write is cut into datagrams: at most 64 commands, only the last of which may take its time. One datagram is
-//! outstanding at a time: each command is echoed, so a write waits until the datagram ahead of it was answered by as many
-//! bytes as it has commands (and by the value, after `?`, `p` and `r`). How much follows the echo of a dump or a trace is
-//! not known here; the next write says that it was enough. `K` is written while a trace runs: the trace then goes on
-//! under the number that started it, and its bytes follow the echo of `K`.
+//! A write is cut into datagrams: at most 64 commands, only the last of which may take its time. One datagram
+//! is outstanding at a time: each command is echoed, so a write waits until the datagram ahead of it was
+//! answered by as many bytes as it has commands (and by the value, after `?`, `p` and `r`). How much follows
+//! the echo of a dump or a trace is not known here; the next write says that it was enough. `K` is written
+//! while a trace runs: the trace then goes on under the number that started it, and its bytes follow the echo
+//! of `K`.
 //!
 //! # What networks do
 //!
 //! - Reordered and repeated datagrams are put in order and dropped, by their numbers.
 //! - Datagrams from other addresses are not received, those of another adaptor are ignored.
-//! - A datagram that is missing from the middle of an answer is [`DatagramError::Lost`] after a quarter of a second; a
-//!   dump that goes silent while it is read is [`DatagramError::Ended`] after 1.6 s. Bytes that follow a gap are never
-//!   handed out. A trace may be silent for as long as it likes.
+//! - A datagram that is missing from the middle of an answer is [`DatagramError::Lost`] after a quarter of a
+//!   second; a dump that goes silent while it is read is [`DatagramError::Ended`] after 1.6 s. Bytes that
+//!   follow a gap are never handed out. A trace may be silent for as long as it likes.
 //! - No answer at all: the commands are sent again, or it is [`DatagramError::NoAnswer`] after 1.6 s.
 //!
 //! # What is sent again, and why not everything
 //!
-//! Nobody can tell a lost command from a lost answer: what is sent again may execute twice. A server that knows a `Cmd_ID`
-//! again could repeat its answer instead, but the protocol does not ask that of it, and an adaptor that only passes bytes
-//! on will not. So only those datagrams are repeated that do no harm when they execute twice: scripts that set R0 and R1
-//! before they use them, and `>`, `U`, `?`, `p`, `r`, `!` and `K`. A script that goes on from where the last one left R0 and R1,
-//! as the second half of a long one does, is sent once, and so is what starts a trace, a dump or a generator. When their
-//! answer is lost, the error says so, and a reset is the way on, as it is for the vendor's library.
+//! Nobody can tell a lost command from a lost answer: what is sent again may execute twice. A server that
+//! knows a `Cmd_ID` again could repeat its answer instead, but the protocol does not ask that of it, and an
+//! adaptor that only passes bytes on will not. So only those datagrams are repeated that do no harm when they
+//! execute twice: scripts that set R0 and R1 before they use them, and `>`, `U`, `?`, `p`, `r`, `!` and `K`.
+//! A script that goes on from where the last one left R0 and R1, as the second half of a long one does, is
+//! sent once, and so is what starts a trace, a dump or a generator. When their answer is lost, the error says
+//! so, and a reset is the way on, as it is for the vendor's library.
 //!
-//! A repetition carries a `Cmd_ID` of its own, so that its answer cannot be mixed up with a late piece of an earlier one,
-//! which may be cut elsewhere; only the answer to the last one counts. This relies on the network not holding a datagram
-//! to the server back for longer than a round trip: the protocol gives a client no means to notice that.
+//! A repetition carries a `Cmd_ID` of its own, so that its answer cannot be mixed up with a late piece of an
+//! earlier one, which may be cut elsewhere; only the answer to the last one counts. This relies on the
+//! network not holding a datagram to the server back for longer than a round trip: the protocol gives a
+//! client no means to notice that.
 
 mod answer;
 mod exchange;
@@ -55,7 +58,8 @@ use super::error::DatagramError;
 /// The longest datagram that UDP can carry, so that none is cut short.
 const LONGEST_DATAGRAM: usize = 65_535;
 
-/// A deadline that has passed is still waited for so long: what has arrived meanwhile must have been looked at.
+/// A deadline that has passed is still waited for so long: what has arrived meanwhile must have been looked
+/// at.
 const GRACE: Micros = Micros::from_millis(1);
 
 /// A socket that talks to one bitscope-server.
@@ -80,7 +84,8 @@ impl UdpLink {
     ///
     /// # Errors
     ///
-    /// [`OpenError::UnknownHost`], [`OpenError::NoAnswer`] of the look-up after 5 s, or [`OpenError::Unreachable`].
+    /// [`OpenError::UnknownHost`], [`OpenError::NoAnswer`] of the look-up after 5 s, or
+    /// [`OpenError::Unreachable`].
     pub async fn connect(at: &HostPort) -> Result<Self, OpenError> {
         let lookup = tokio::net::lookup_host((at.host.as_str(), at.port));
         let no_answer = |_| OpenError::NoAnswer { at: at.clone(), limit: CONNECT_LIMIT };

@@ -2,13 +2,14 @@
 
 use scopething_core::vm::Command;
 
-/// Whether executing `commands`, those of one datagram, twice in a row leaves the device as executing them once, and
-/// answers the same.
+/// Whether executing `commands`, those of one datagram, twice in a row leaves the device as executing them
+/// once, and answers the same.
 ///
-/// R0 and R1 are what makes short scripts unsafe: `n` moves R1 twice, one digit shifts R0 twice. A datagram is safe that
-/// sets each of the two before it uses it, or does not change it at all. Of the commands that wait, those are safe that
-/// only apply registers, print, reset or cancel. Those that start something (`D`, `T`, `Z`), or move an address on
-/// (`A`, `S`, `W`, `R`, `X`), are not; nor are those that are not known well enough.
+/// R0 and R1 are what makes short scripts unsafe: `n` moves R1 twice, one digit shifts R0 twice. A datagram
+/// is safe that sets each of the two before it uses it, or does not change it at all. Of the commands that
+/// wait, those are safe that only apply registers, print, reset or cancel. Those that start something (`D`,
+/// `T`, `Z`), or move an address on (`A`, `S`, `W`, `R`, `X`), are not; nor are those that are not known well
+/// enough.
 pub(super) fn is_repeatable(commands: &[u8]) -> bool {
     let mut run = Run::default();
     commands.iter().all(|byte| run.execute(Command::from_byte(*byte))) && run.r0.is_safe() && run.r1.is_safe()
