@@ -15,61 +15,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::fmt;
-use std::str::FromStr;
-
+use scopething_core::plan::{AnalogChannel, LogicLine, SampleRange, TriggerSource};
+use scopething_core::trace::{Trace, TriggerPoint};
 use thiserror::Error;
 
-/// One input of the BitScope Micro.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Channel {
-    /// The first analog input.
-    A,
-    /// The second analog input.
-    B,
-    /// A logic line, 0 to 7.
-    L(u8),
-}
-
-impl Channel {
-    /// How many logic lines there are.
-    pub const LOGIC_LINES: u8 = 8;
-
-    /// Whether this is `A` or `B`.
-    #[must_use]
-    pub fn is_analog(self) -> bool {
-        !matches!(self, Self::L(_))
-    }
-}
-
-impl fmt::Display for Channel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::A => f.write_str("A"),
-            Self::B => f.write_str("B"),
-            Self::L(line) => write!(f, "L{line}"),
-        }
-    }
-}
-
-/// A text that names no channel.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("there is no channel {0:?}; name A, B or one of L0 to L7")]
-pub struct ChannelNameError(pub String);
-
-impl FromStr for Channel {
-    type Err = ChannelNameError;
-
-    /// Reads `A`, `B` or `L0` to `L7`, as [`Display`](fmt::Display) writes them.
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name.as_bytes() {
-            b"A" => Ok(Self::A),
-            b"B" => Ok(Self::B),
-            [b'L', line @ b'0'..=b'7'] => Ok(Self::L(line - b'0')),
-            _ => Err(ChannelNameError(name.to_owned())),
-        }
-    }
-}
+pub use scopething_core::plan::{Channel, TriggerType};
+pub use scopething_core::trace::Cause;
 
 /// The samples of one channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -191,51 +142,6 @@ impl Series {
     }
 }
 
-/// Why a capture ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// The trigger came.
-    Trigger,
-    /// The time for it ran out.
-    Timeout,
-    /// The user cancelled the capture.
-    Cancel,
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Trigger => "trigger",
-            Self::Timeout => "timeout",
-            Self::Cancel => "cancel",
-        })
-    }
-}
-
-/// What the signal had to do at the trigger level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TriggerType {
-    /// Cross it upwards.
-    Rising,
-    /// Cross it downwards.
-    Falling,
-    /// Lie above it.
-    Above,
-    /// Lie below it.
-    Below,
-}
-
-impl fmt::Display for TriggerType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Rising => "rising",
-            Self::Falling => "falling",
-            Self::Above => "above",
-            Self::Below => "below",
-        })
-    }
-}
-
 /// Where and on what a capture triggered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trigger {
@@ -275,6 +181,18 @@ pub struct Details {
     pub warnings: Vec<String>,
 }
 
+impl From<TriggerPoint> for Trigger {
+    fn from(point: TriggerPoint) -> Self {
+        let analog = matches!(point.source, TriggerSource::Analog(_));
+        Self {
+            time_s: point.time_s,
+            level: analog.then_some(point.level),
+            kind: point.trigger_type,
+            source: point.source.to_string(),
+        }
+    }
+}
+
 /// Why no [`Recording`] could be made.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum RecordingError {
@@ -287,9 +205,6 @@ pub enum RecordingError {
     /// A channel was given twice.
     #[error("channel {0} is there twice; give each channel once")]
     Repeated(Channel),
-    /// There is no such logic line.
-    #[error("there is no logic line {0}; lines are 0 to 7")]
-    NoSuchLine(u8),
     /// A channel has no samples.
     #[error("channel {0} has no samples; leave it out")]
     Empty(Channel),
@@ -371,6 +286,43 @@ impl Recording {
         Ok(Self { sample_rate_hz, channels, details })
     }
 
+    /// Takes the channels of a trace out of its buffer, in volts, or in fractions if the capture was raw.
+    ///
+    /// # Errors
+    /// [`RecordingError::Empty`] if the trace was cancelled before anything was captured.
+    pub fn of_trace(trace: &Trace) -> Result<Self, RecordingError> {
+        let plan = trace.plan();
+        let analog = AnalogChannel::ALL.into_iter().filter_map(|channel| {
+            let view = trace.analog(channel)?;
+            let values = view.values().collect();
+            let samples = match plan.range {
+                SampleRange::Volts { .. } => Samples::Volts(values),
+                SampleRange::Fractions => Samples::Fractions(values),
+            };
+            Some(Series::new(channel.into(), view.times.start_s, view.times.period_s, samples))
+        });
+        let lines = LogicLine::all().filter(|&line| plan.channels.contains(line.into()));
+        let logic = lines.filter_map(|line| {
+            let view = trace.logic()?;
+            let levels = view.levels(line).map(u8::from).collect();
+            Some(Series::new(line.into(), view.times.start_s, view.times.period_s, Samples::Levels(levels)))
+        });
+        let details = Details {
+            capture_start_s: Some(trace.capture_start_s()),
+            cause: Some(trace.cause()),
+            trigger: trace.trigger().map(Trigger::from),
+            range: match plan.range {
+                SampleRange::Volts { low, high, .. } if plan.channels.analog() != 0 => {
+                    Some(Range { low, high })
+                }
+                _ => None,
+            },
+            mode: Some(plan.mode.name.to_owned()),
+            warnings: plan.notices.iter().map(ToString::to_string).collect(),
+        };
+        Self::new(plan.sample_rate_hz(), analog.chain(logic).collect(), details)
+    }
+
     /// Samples a second of the sample clock, in hertz.
     #[must_use]
     pub fn sample_rate_hz(&self) -> f64 {
@@ -450,9 +402,6 @@ fn check_pair(one: &Series, next: &Series) -> Result<(), RecordingError> {
 
 fn check_series(series: &Series) -> Result<(), RecordingError> {
     let channel = series.channel;
-    if let Channel::L(line @ Channel::LOGIC_LINES..) = channel {
-        return Err(RecordingError::NoSuchLine(line));
-    }
     if series.samples.is_empty() {
         return Err(RecordingError::Empty(channel));
     }
@@ -504,16 +453,6 @@ mod tests {
     }
 
     #[test]
-    fn channels_are_named_as_they_are_read() {
-        for name in ["A", "B", "L0", "L7"] {
-            assert_eq!(name.parse::<Channel>().map(|channel| channel.to_string()).as_deref(), Ok(name));
-        }
-        for name in ["", "a", "C", "L", "L8", "L-1", "L00", "A "] {
-            assert_eq!(name.parse::<Channel>(), Err(ChannelNameError(name.to_owned())));
-        }
-    }
-
-    #[test]
     fn times_are_whole_picoseconds_where_they_can_be() {
         let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(vec![0.0; 12288]));
         for (index, time) in series.timestamps().enumerate() {
@@ -528,7 +467,7 @@ mod tests {
     fn the_second_of_a_pair_lies_on_the_ticks_between_those_of_the_first() {
         // 17 ticks of 25 ns a sample, 34 a pair.
         let b = Series::new(Channel::B, 425e-9, 850e-9, Samples::Volts(vec![0.0; 6144]));
-        let logic = Series::new(Channel::L(0), 0.0, 425e-9, Samples::Levels(vec![0; 12288]));
+        let logic = Series::new(Channel::L[0], 0.0, 425e-9, Samples::Levels(vec![0; 12288]));
         for index in 0..6144 {
             assert_eq!(b.timestamp(index), logic.timestamp(2 * index + 1), "sample {index}");
         }
@@ -536,10 +475,10 @@ mod tests {
 
     #[test]
     fn channels_are_kept_in_order() {
-        let levels = Series::new(Channel::L(3), 0.0, 1e-6, Samples::Levels(vec![1]));
+        let levels = Series::new(Channel::L[3], 0.0, 1e-6, Samples::Levels(vec![1]));
         let recording = made(vec![levels, volts(Channel::B, &[1.0]), volts(Channel::A, &[1.0])]).unwrap();
         let order: Vec<_> = recording.channels().iter().map(|series| series.channel).collect();
-        assert_eq!(order, [Channel::A, Channel::B, Channel::L(3)]);
+        assert_eq!(order, [Channel::A, Channel::B, Channel::L[3]]);
         assert_eq!(recording.analog().count(), 2);
         assert_eq!(recording.logic().count(), 1);
     }
@@ -552,15 +491,13 @@ mod tests {
             made(vec![volts(Channel::A, &[0.0]), volts(Channel::A, &[0.0])]),
             Err(RecordingError::Repeated(Channel::A))
         );
-        let line = Series::new(Channel::L(8), 0.0, 1e-6, Samples::Levels(vec![1]));
-        assert_eq!(made(vec![line]), Err(RecordingError::NoSuchLine(8)));
-        assert!(matches!(made(vec![volts(Channel::L(1), &[0.0])]), Err(RecordingError::Kind { .. })));
+        assert!(matches!(made(vec![volts(Channel::L[1], &[0.0])]), Err(RecordingError::Kind { .. })));
         let fractions = Series::new(Channel::B, 0.0, 1e-6, Samples::Fractions(vec![0.5]));
         assert_eq!(made(vec![volts(Channel::A, &[0.0]), fractions]), Err(RecordingError::MixedUnits));
-        let level = Series::new(Channel::L(1), 0.0, 1e-6, Samples::Levels(vec![0, 1, 2]));
+        let level = Series::new(Channel::L[1], 0.0, 1e-6, Samples::Levels(vec![0, 1, 2]));
         assert_eq!(
             made(vec![level]),
-            Err(RecordingError::Level { channel: Channel::L(1), index: 2, level: 2 })
+            Err(RecordingError::Level { channel: Channel::L[1], index: 2, level: 2 })
         );
         for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let refused = Recording::new(rate, vec![volts(Channel::A, &[0.0])], Details::default());

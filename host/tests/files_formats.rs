@@ -17,7 +17,7 @@ fn recording() -> Recording {
         Series::new(Channel::A, 0.0, 2.0 * TICK_S, ramp(0.0)),
         Series::new(Channel::B, TICK_S, 2.0 * TICK_S, ramp(-0.1)),
         Series::new(
-            Channel::L(2),
+            Channel::L[2],
             0.0,
             TICK_S,
             Samples::Levels((0..100).map(|index| index / 2 % 2).collect()),
@@ -149,7 +149,7 @@ fn wav_holds_volts_of_the_analog_channels() {
     let samples: Vec<f32> = reader.samples().map(Result::unwrap).collect();
     assert_eq!(samples[..4], [0.0, -0.1, 0.5, 0.4]);
     assert_eq!(samples.len(), 100);
-    let logic = Series::new(Channel::L(0), 0.0, 1.0, Samples::Levels(vec![1]));
+    let logic = Series::new(Channel::L[0], 0.0, 1.0, Samples::Levels(vec![1]));
     let logic = Recording::new(1.0, vec![logic], Details::default()).unwrap();
     let refused = Format::Wav.writer().write(&logic, &mut Vec::new());
     assert!(matches!(refused, Err(WriteError::NothingToHold { .. })));

@@ -93,7 +93,7 @@ fn what_is_written_is_what_sigrok_reads() {
         Series::new(Channel::B, 0.0, 2e-6, Samples::Volts(wave(0.03))),
     ];
     for line in [0, 3, 7] {
-        channels.push(Series::new(Channel::L(line), 0.0, 2e-6, Samples::Levels(levels(line))));
+        channels.push(Series::new(Channel::L[usize::from(line)], 0.0, 2e-6, Samples::Levels(levels(line))));
     }
     let path = written(&Recording::new(5e5, channels, Details::default()).unwrap());
     assert_eq!(sigrok_floats(&path), (500_000, vec![wave(0.1), wave(0.03)]));
@@ -107,7 +107,7 @@ fn what_is_written_is_what_sigrok_reads() {
     let back = read(&path);
     let names: Vec<_> = back.channels().iter().map(Series::title).collect();
     assert_eq!(names, ["A", "B", "L0 (D0)", "L3 (D3)", "L7 (D7)"]);
-    assert_eq!(back.channel(Channel::L(3)).unwrap().samples, Samples::Levels(levels(3)));
+    assert_eq!(back.channel(Channel::L[3]).unwrap().samples, Samples::Levels(levels(3)));
     assert_eq!(volts(&back.channel(Channel::B).unwrap().samples), wave(0.03));
 }
 
@@ -124,7 +124,7 @@ fn only_the_second_channel_stays_the_second_channel() {
 #[test]
 fn logic_alone_is_read_by_sigrok() {
     let levels: Vec<u8> = (0..12288_u32).map(|index| (index / 7 % 2) as u8).collect();
-    let series = Series::new(Channel::L(5), 0.0, 25e-9, Samples::Levels(levels.clone()));
+    let series = Series::new(Channel::L[5], 0.0, 25e-9, Samples::Levels(levels.clone()));
     let path = written(&Recording::new(40e6, vec![series], Details::default()).unwrap());
     assert_eq!(sigrok_logic(&path, "D5"), levels.iter().map(|level| level << 5).collect::<Vec<u8>>());
     assert_eq!(read(&path).sample_rate_hz(), 40e6);
@@ -141,7 +141,7 @@ fn a_chopped_pair_beside_logic_is_held_at_the_rate_of_the_logic() {
         )
     };
     let b = Series { channel: Channel::B, ..pair(1e-6, 10.0) };
-    let logic = Series::new(Channel::L(0), 0.0, 1e-6, Samples::Levels(vec![0, 1, 0, 1, 0, 1, 0, 1]));
+    let logic = Series::new(Channel::L[0], 0.0, 1e-6, Samples::Levels(vec![0, 1, 0, 1, 0, 1, 0, 1]));
     let path = written(&Recording::new(1e6, vec![pair(0.0, 0.0), b, logic], Details::default()).unwrap());
     let a = vec![0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0];
     let b = vec![10.0, 10.0, 10.0, 11.0, 11.0, 12.0, 12.0, 13.0];

@@ -85,6 +85,22 @@ impl Channel {
     pub const A: Self = Self::Analog(AnalogChannel::A);
     /// Analog channel B.
     pub const B: Self = Self::Analog(AnalogChannel::B);
+    /// The logic lines, L0 first.
+    pub const L: [Self; 8] = {
+        let mut lines = [Self::Logic(LogicLine(0)); 8];
+        let mut number = 0;
+        while number < 8 {
+            lines[number] = Self::Logic(LogicLine(number as u8));
+            number += 1;
+        }
+        lines
+    };
+
+    /// Whether this is `A` or `B`.
+    #[must_use]
+    pub const fn is_analog(self) -> bool {
+        matches!(self, Self::Analog(_))
+    }
 }
 
 impl From<AnalogChannel> for Channel {

@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_pair_beside_logic_is_held_until_its_next_samples() {
-        let logic = Series::new(Channel::L(0), 0.0, 425e-9, Samples::Levels(vec![0; 8]));
+        let logic = Series::new(Channel::L[0], 0.0, 425e-9, Samples::Levels(vec![0; 8]));
         let channels = vec![analog(Channel::A, 0.0, 850e-9, 4), analog(Channel::B, 425e-9, 850e-9, 4), logic];
         let expected = [[0, 0, 1, 1, 2, 2, 3, 3], [0, 0, 0, 1, 1, 2, 2, 3], [0, 1, 2, 3, 4, 5, 6, 7]];
         assert_eq!(indices(channels), expected);

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
+use scopething_core::plan::LogicLine;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
@@ -116,10 +117,11 @@ impl<R: Read + Seek> SrReader<R> {
         if !metadata.probes.is_empty() {
             let unit = metadata.unit_bytes;
             let bytes = self.chunks(metadata.logic_entry()?, (room / metadata.probes.len() * unit) as u64)?;
-            for (bit, name) in metadata.logic_channels()? {
-                let levels =
-                    bytes.chunks_exact(unit).map(|sample| sample.first().map_or(0, |low| low >> bit & 1));
-                channels.push(labelled(Channel::L(bit), name, period_s, Samples::Levels(levels.collect())));
+            for (line, name) in metadata.logic_channels()? {
+                let levels = bytes
+                    .chunks_exact(unit)
+                    .map(|sample| sample.first().map_or(0, |low| u8::from(low & line.bit() != 0)));
+                channels.push(labelled(line.into(), name, period_s, Samples::Levels(levels.collect())));
             }
         }
         Ok(Recording::new(metadata.rate_hz, channels, Details::default())?)
@@ -216,11 +218,11 @@ impl Metadata {
         Ok(channels.collect())
     }
 
-    /// Bits and names.
-    fn logic_channels(&self) -> Result<Vec<(u8, String)>, ReadError> {
+    /// Lines and names.
+    fn logic_channels(&self) -> Result<Vec<(LogicLine, String)>, ReadError> {
         let bits = self.probes.iter().map(|(&number, name)| {
-            let bit = u8::try_from(number - 1).ok().filter(|&bit| bit < Channel::LOGIC_LINES);
-            Some((bit?, name.clone()))
+            let line = u8::try_from(number - 1).ok().and_then(LogicLine::new);
+            Some((line?, name.clone()))
         });
         bits.collect::<Option<_>>().ok_or_else(|| too_many(&self.probes, "the first eight logic probes"))
     }

@@ -43,8 +43,11 @@ fn rate_hz(grid: &Grid) -> Result<u64, WriteError> {
     }
 }
 
+/// A device has as many logic probes as the BitScope has lines, whichever of them were captured.
+const LOGIC_PROBES: u8 = 8;
+
 fn probe_count(recording: &Recording) -> u8 {
-    if recording.logic().next().is_some() { Channel::LOGIC_LINES } else { 0 }
+    if recording.logic().next().is_some() { LOGIC_PROBES } else { 0 }
 }
 
 /// The analog channels with their numbers, which follow on those of the logic probes.
@@ -64,8 +67,8 @@ fn metadata(recording: &Recording, rate_hz: u64) -> String {
         let _ = writeln!(text, "total analog={analog}");
     }
     for series in recording.logic() {
-        if let Channel::L(line) = series.channel {
-            let _ = writeln!(text, "probe{}=D{line}", line + 1);
+        if let Channel::Logic(line) = series.channel {
+            let _ = writeln!(text, "probe{}=D{}", line.number() + 1, line.number());
         }
     }
     for (number, series) in numbered(recording) {
@@ -80,10 +83,10 @@ fn metadata(recording: &Recording, rate_hz: u64) -> String {
 fn logic_bytes(logic: &[&Series], grid: &Grid) -> Vec<u8> {
     let mut bytes = vec![0; grid.count];
     for series in logic {
-        let Channel::L(line) = series.channel else { continue };
+        let Channel::Logic(line) = series.channel else { continue };
         for (byte, index) in bytes.iter_mut().zip(grid.indices(series)) {
             if series.samples.get(index).is_some_and(|level| level > 0.5) {
-                *byte |= 1 << line;
+                *byte |= line.bit();
             }
         }
     }

@@ -7,6 +7,7 @@ use scopething_core::time::Micros;
 use thiserror::Error;
 
 use super::url::HostPort;
+use crate::sim::ConfigError;
 
 /// Why a link was not opened.
 #[derive(Debug, Error)]
@@ -81,12 +82,9 @@ pub enum OpenError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// This program was built without the kind of link.
-    #[error("this build has no {kind} links: use a serial port, socket:// or bitscope-server://")]
-    NotBuilt {
-        /// The scheme.
-        kind: &'static str,
-    },
+    /// The simulated device cannot be set up so.
+    #[error(transparent)]
+    Sim(#[from] ConfigError),
 }
 
 /// Why an open link failed. The errors of a link that stays open are all [`Datagram`](Self::Datagram).
@@ -106,6 +104,9 @@ pub enum LinkError {
     /// The network failed.
     #[error("the network link failed: check the network and the server, then connect again")]
     Network(#[source] Arc<io::Error>),
+    /// The simulated link failed.
+    #[error("the simulated link failed ({0:?}): connect again")]
+    Simulated(embedded_io::ErrorKind),
     /// A bitscope-server's answer did not come, or not whole.
     #[error(transparent)]
     Datagram(#[from] DatagramError),
@@ -122,6 +123,7 @@ impl embedded_io::Error for LinkError {
     fn kind(&self) -> embedded_io::ErrorKind {
         match self {
             Self::Closed => embedded_io::ErrorKind::BrokenPipe,
+            Self::Simulated(kind) => *kind,
             Self::Port { source, .. } | Self::Network(source) => source.kind().into(),
             Self::Datagram(DatagramError::NoAnswer { .. } | DatagramError::Ended { .. }) => {
                 embedded_io::ErrorKind::TimedOut

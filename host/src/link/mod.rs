@@ -46,6 +46,7 @@ pub use self::tcp::TcpLink;
 pub use self::tracer::{Chunk, Direction, Tracer};
 pub use self::udp::UdpLink;
 pub use self::url::{HostPort, LinkUrl, UrlError};
+use crate::sim::{SimClock, SimConfig, SimLink};
 
 /// A link that is open, and what the driver needs beside it.
 #[derive(Debug)]
@@ -67,6 +68,8 @@ pub enum Link {
     Tcp(TcpLink),
     /// A bitscope-server.
     Udp(Box<UdpLink>),
+    /// The simulated device.
+    Sim(SimLink),
 }
 
 /// The clock by which a link's device runs.
@@ -74,6 +77,8 @@ pub enum Link {
 pub enum LinkClock {
     /// The computer's.
     Host(HostClock),
+    /// The simulated device's.
+    Sim(SimClock),
 }
 
 /// Opens the link that `url` names.
@@ -94,7 +99,7 @@ pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
         LinkUrl::BitscopeServer(at) => {
             Ok(host(Link::Udp(Box::new(UdpLink::connect(at).await?)), UdpLink::PROFILE))
         }
-        LinkUrl::Sim { .. } => Err(OpenError::NotBuilt { kind: "sim" }),
+        LinkUrl::Sim { query } => open_sim(query),
     }
 }
 
@@ -111,6 +116,12 @@ async fn open_serial(port: Option<String>) -> Result<OpenLink, OpenError> {
     Ok(OpenLink { stream: Link::Serial(link), clock: LinkClock::Host(HostClock::new()), profile })
 }
 
+fn open_sim(query: &str) -> Result<OpenLink, OpenError> {
+    let link = SimLink::new(&SimConfig::from_query(query)?);
+    let (clock, profile) = (link.clock(), link.profile());
+    Ok(OpenLink { stream: Link::Sim(link), clock: LinkClock::Sim(clock), profile })
+}
+
 impl ErrorType for Link {
     type Error = LinkError;
 }
@@ -121,6 +132,7 @@ impl Read for Link {
             Self::Serial(link) => link.read(buf).await,
             Self::Tcp(link) => link.read(buf).await,
             Self::Udp(link) => link.read(buf).await,
+            Self::Sim(link) => link.read(buf).await.map_err(LinkError::Simulated),
         }
     }
 }
@@ -131,6 +143,7 @@ impl Write for Link {
             Self::Serial(link) => link.write(buf).await,
             Self::Tcp(link) => link.write(buf).await,
             Self::Udp(link) => link.write(buf).await,
+            Self::Sim(link) => link.write(buf).await.map_err(LinkError::Simulated),
         }
     }
 
@@ -139,6 +152,7 @@ impl Write for Link {
             Self::Serial(link) => link.flush().await,
             Self::Tcp(link) => link.flush().await,
             Self::Udp(link) => link.flush().await,
+            Self::Sim(link) => link.flush().await.map_err(LinkError::Simulated),
         }
     }
 }
@@ -147,12 +161,14 @@ impl Clock for LinkClock {
     fn now(&self) -> Instant {
         match self {
             Self::Host(clock) => clock.now(),
+            Self::Sim(clock) => clock.now(),
         }
     }
 
     async fn until(&self, deadline: Instant) {
         match self {
             Self::Host(clock) => clock.until(deadline).await,
+            Self::Sim(clock) => clock.until(deadline).await,
         }
     }
 }

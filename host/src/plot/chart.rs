@@ -168,7 +168,7 @@ mod tests {
     use crate::recording::{Channel, Details, TriggerType};
 
     fn recording(samples: Samples, details: Details) -> Recording {
-        let channel = if matches!(samples, Samples::Levels(_)) { Channel::L(2) } else { Channel::A };
+        let channel = if matches!(samples, Samples::Levels(_)) { Channel::L[2] } else { Channel::A };
         Recording::new(1e6, vec![Series::new(channel, 0.0, 1e-6, samples)], details).unwrap()
     }
 

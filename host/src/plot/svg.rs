@@ -113,7 +113,7 @@ fn colour(channel: Channel) -> &'static str {
     match channel {
         Channel::A => COLOUR_A,
         Channel::B => COLOUR_B,
-        Channel::L(_) => COLOUR_LOGIC,
+        Channel::Logic(_) => COLOUR_LOGIC,
     }
 }
 
@@ -340,7 +340,7 @@ mod tests {
             Trigger { time_s: 1e-6, level: None, kind: TriggerType::Above, source: hostile.to_owned() };
         let details =
             Details { mode: Some(hostile.to_owned()), trigger: Some(trigger), ..Details::default() };
-        let line = Series::new(Channel::L(0), 0.0, 1e-6, Samples::Levels(vec![0, 1]));
+        let line = Series::new(Channel::L[0], 0.0, 1e-6, Samples::Levels(vec![0, 1]));
         let channels =
             vec![Series { label: label.clone(), ..volts(vec![0.0, 1.0]) }, Series { label, ..line }];
         let drawing = draw(&recording(channels, details), PictureSize::default());
@@ -396,7 +396,7 @@ mod tests {
     fn axes_legend_and_lanes_are_written() {
         let mut channels = vec![volts(vec![0.0, 3.3, 0.0])];
         channels.extend(
-            (0..8).map(|line| Series::new(Channel::L(line), 0.0, 1e-6, Samples::Levels(vec![0, 1, 0]))),
+            (0..8).map(|line| Series::new(Channel::L[line], 0.0, 1e-6, Samples::Levels(vec![0, 1, 0]))),
         );
         let drawing = draw(&recording(channels, Details::default()), PictureSize::new(320, 240).unwrap());
         let document = Document::parse(&drawing).unwrap();

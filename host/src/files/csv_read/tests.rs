@@ -37,7 +37,7 @@ fn columns_become_channels() {
     assert_eq!(a.samples, Samples::Volts(vec![1.5, 1.25]));
     let b = recording.channel(Channel::B).unwrap();
     assert_eq!((b.start_s, b.period_s, b.samples.len()), (0.5e-6, 1e-6, 2));
-    let logic = recording.channel(Channel::L(3)).unwrap();
+    let logic = recording.channel(Channel::L[3]).unwrap();
     assert_eq!(logic.samples, Samples::Levels(vec![1, 0, 0, 1]));
     assert_eq!(logic.period_s, 0.5e-6);
 }
@@ -143,7 +143,7 @@ fn captures() -> impl Strategy<Value = Recording> {
             }
             for line in (0..8).filter(|line| logic >> line & 1 == 1) {
                 let levels = volts.iter().map(|volts| (volts.to_bits() >> line & 1) as u8).collect();
-                channels.push(Series::new(Channel::L(line), 0.0, clock_s, Samples::Levels(levels)));
+                channels.push(Series::new(Channel::L[line], 0.0, clock_s, Samples::Levels(levels)));
             }
             Recording::new(clock_s.recip(), channels, Details::default()).ok()
         },

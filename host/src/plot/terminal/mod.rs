@@ -107,7 +107,7 @@ fn ink(series: &Series) -> Ink {
     match series.channel {
         Channel::A => Ink::A,
         Channel::B => Ink::B,
-        Channel::L(_) => Ink::Logic,
+        Channel::Logic(_) => Ink::Logic,
     }
 }
 

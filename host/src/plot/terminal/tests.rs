@@ -16,7 +16,7 @@ fn everything() -> Recording {
     let mut channels = vec![analog(Channel::A, sine(0.0)), analog(Channel::B, sine(1.0))];
     for line in 0..8 {
         let levels = (0..3072_u16).map(|index| (index >> (line + 2) & 1) as u8).collect();
-        channels.push(Series::new(Channel::L(line), 0.0, 1e-6, Samples::Levels(levels)));
+        channels.push(Series::new(Channel::L[line], 0.0, 1e-6, Samples::Levels(levels)));
     }
     let trigger =
         Trigger { time_s: 1e-3, level: Some(0.5), kind: TriggerType::Rising, source: "A".to_owned() };
