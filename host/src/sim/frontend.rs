@@ -119,9 +119,10 @@ fn volts_sign(channel: usize) -> f64 {
     if channel == 0 { -1.0 } else { 1.0 }
 }
 
-/// A sample as the 8-bit converter makes it, in the high byte: 0..255 over the range.
+/// A sample as the 8-bit converter makes it, in the high byte of a word: 256 steps over the range, as the native form has
+/// 65536, of which the topmost is not reached.
 pub(super) fn quantise_byte(fraction: f64) -> u16 {
-    ((fraction * 255.0).round() as u16).min(255) << 8
+    ((fraction * 256.0).round() as u16).min(255) << 8
 }
 
 /// A sample of the 16-bit modes, as an unsigned word over the range.

@@ -48,8 +48,7 @@ impl Dump {
         match self.form {
             DumpForm::RawAnalog { channel } | DumpForm::NativeAnalog { channel } => {
                 let stored = self.buffer.analog(self.layout, channel, sample);
-                // A byte of 255 is the top of the range, as is a word of 65535.
-                if self.layout.wide() { stored } else { stored * 257 }
+                if self.layout.wide() { stored } else { stored << 8 }
             }
             DumpForm::RawLogic | DumpForm::NativeLogic => {
                 u16::from(self.buffer.logic(self.layout, sample)) << 8

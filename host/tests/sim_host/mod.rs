@@ -170,7 +170,7 @@ pub(crate) fn dac(fraction: f64) -> u32 {
 
 /// The byte that a voltage is converted to between -5.5 V and 8 V.
 pub(crate) fn byte_of(volts: f64) -> f64 {
-    (volts + 5.5) / 13.5 * 255.0
+    (volts + 5.5) / 13.5 * 256.0
 }
 
 /// Whether every byte is within one step of the voltages.
