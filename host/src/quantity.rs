@@ -152,6 +152,12 @@ pub fn format(value: f64, unit: Unit) -> String {
         .fold(plain, |shortest, text| if text.len() < shortest.len() { text } else { shortest })
 }
 
+/// Prints a fraction as a percentage that [`parse`] gives back exactly.
+#[must_use]
+pub fn percent(fraction: f64) -> String {
+    format!("{}%", scaled(fraction, -2))
+}
+
 /// The decimal digits of `value` / 10^`power`: the point is moved in the text, so that nothing is rounded.
 fn scaled(value: f64, power: i32) -> String {
     let scientific = format!("{value:e}");
@@ -265,6 +271,7 @@ mod tests {
         assert_eq!(format(0.01e-3 / 1e3 * 1e3, Unit::Seconds), "10us");
         assert_eq!(format(1650.0, Unit::Hertz), "1650Hz");
         assert_eq!(format(0.25, Unit::Fraction), "0.25");
+        assert_eq!(percent(0.001), "0.1%");
     }
 
     proptest! {
@@ -273,6 +280,7 @@ mod tests {
             for unit in [Unit::Count, Unit::Seconds, Unit::Volts, Unit::Fraction] {
                 prop_assert_eq!(parse(&format(value, unit), unit), Ok(value));
             }
+            prop_assert_eq!(parse(&percent(value), Unit::Fraction), Ok(value));
         }
 
         #[test]

@@ -37,6 +37,7 @@ mod bench;
 mod buffer;
 mod config;
 mod device;
+mod faults;
 mod frontend;
 mod generator;
 mod link;
@@ -54,6 +55,7 @@ mod wire;
 
 pub use config::{ClockKind, ConfigError, Identity, SimConfig};
 pub use device::Device;
+pub use faults::{Direction, Fault, FaultError, FaultKind, FaultPlan, When};
 pub use frontend::FrontEnd;
 pub use link::{SimClock, SimLink};
 pub use note::Note;

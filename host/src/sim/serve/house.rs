@@ -135,16 +135,22 @@ impl Doors {
 /// The device's house: one owner at a time.
 pub(super) struct House<'a> {
     owner: Option<Owner>,
+    new_owner: bool,
     report: &'a mut dyn FnMut(ServeEvent),
 }
 
 impl<'a> House<'a> {
     pub(super) fn new(report: &'a mut dyn FnMut(ServeEvent)) -> Self {
-        Self { owner: None, report }
+        Self { owner: None, new_owner: false, report }
     }
 
     pub(super) fn owner(&self) -> Option<&Owner> {
         self.owner.as_ref()
+    }
+
+    /// Whether another client has the device than when this was asked before.
+    pub(super) fn has_new_owner(&mut self) -> bool {
+        std::mem::take(&mut self.new_owner)
     }
 
     pub(super) fn report(&mut self, event: ServeEvent) {
@@ -159,6 +165,7 @@ impl<'a> House<'a> {
     fn move_in(&mut self, client: Client) {
         self.leave();
         self.report(ServeEvent::Connected { client: client.to_string() });
+        self.new_owner = true;
         self.owner = Some(Owner { client, last_heard: Instant::now(), output: VecDeque::new() });
     }
 

@@ -169,7 +169,8 @@ enum Event {
     FromOwner(io::Result<usize>),
     ToOwner(io::Result<usize>),
     ToDevice(usize),
-    FromDevice,
+    /// No bytes: a fault has closed the link.
+    FromDevice(usize),
 }
 
 /// Bytes on their way while serving.
@@ -238,6 +239,9 @@ impl Server {
         loop {
             let event = self.next_event(house.owner(), &mut buffers).await;
             self.handle(event, &mut house, &mut buffers)?;
+            if house.has_new_owner() {
+                self.link.connect();
+            }
             for note in self.link.take_notes() {
                 house.report(ServeEvent::Device(note));
             }
@@ -255,7 +259,7 @@ impl Server {
             accepted = doors.accept() => Event::Accepted(accepted),
             count = doors.write_to(owner), if full => Event::ToOwner(count),
             count = self.link.send(commands), if !idle => Event::ToDevice(count),
-            () = self.link.receive(CHUNK, |origin, byte| answers.push((origin, byte))), if !full => Event::FromDevice,
+            count = self.link.receive(CHUNK, |origin, byte| answers.push((origin, byte))), if !full => Event::FromDevice(count),
             received = doors.receive_datagram(datagram), if idle => Event::Datagram(received),
             count = doors.read_pty(typed), if idle => Event::FromPty(count),
             count = doors.read_stream(owner, stream), if idle => Event::FromOwner(count),
@@ -283,11 +287,16 @@ impl Server {
             }
             Event::FromOwner(_) | Event::ToOwner(Err(_)) => house.leave(),
             Event::ToOwner(Ok(count)) => house.written(count),
+            Event::ToDevice(0) | Event::FromDevice(0) => {
+                buffers.commands.clear();
+                self.link.mend();
+                house.leave();
+            }
             Event::ToDevice(count) => {
                 buffers.commands.drain(..count.min(buffers.commands.len()));
                 buffers.sent += count as Origin;
             }
-            Event::FromDevice => house.answer(std::mem::take(&mut buffers.answers)),
+            Event::FromDevice(_) => house.answer(std::mem::take(&mut buffers.answers)),
         }
         Ok(())
     }

@@ -224,12 +224,6 @@ fn range_text(low: f64, high: f64) -> String {
     format!("{bottom}..{}", quantity::format(high, Unit::Volts))
 }
 
-/// A part of the period as a percentage that is read back to the same number.
-fn percent(part: f64) -> String {
-    let text = format!("{}%", part * 100.0);
-    if quantity::parse(&text, Unit::Fraction) == Ok(part) { text } else { format!("{part}e2%") }
-}
-
 impl fmt::Display for Periodic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let frequency = quantity::format(self.frequency_hz, Unit::Hertz);
@@ -238,17 +232,19 @@ impl fmt::Display for Periodic {
         match self.shape {
             Shape::Sine => write!(f, "sine {frequency} {range}")?,
             Shape::Triangle { symmetry: 1.0 } => write!(f, "ramp {frequency} {range}")?,
-            Shape::Triangle { symmetry } => write!(f, "triangle {frequency} {range} {}", percent(symmetry))?,
-            Shape::Square { duty } => write!(f, "square {frequency} {range} {}", percent(duty))?,
+            Shape::Triangle { symmetry } => {
+                write!(f, "triangle {frequency} {range} {}", quantity::percent(symmetry))?;
+            }
+            Shape::Square { duty } => write!(f, "square {frequency} {range} {}", quantity::percent(duty))?,
             Shape::Exponential { symmetry } => {
-                write!(f, "exponential {frequency} {range} {}", percent(symmetry))?;
+                write!(f, "exponential {frequency} {range} {}", quantity::percent(symmetry))?;
             }
             Shape::Pulses { width, spacing, count } => {
                 write!(f, "pulse {frequency} {} {range} ", seconds(width))?;
                 write!(f, "count={count} spacing={}", seconds(spacing))?;
             }
         }
-        if self.phase == 0.0 { Ok(()) } else { write!(f, " phase={}", percent(self.phase)) }
+        if self.phase == 0.0 { Ok(()) } else { write!(f, " phase={}", quantity::percent(self.phase)) }
     }
 }
 
