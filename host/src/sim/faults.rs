@@ -223,6 +223,9 @@ impl FromStr for Fault {
                 None => (Direction::FromDevice, when.parse()?),
             },
         };
+        if kind == FaultKind::Stranger && direction == Direction::ToDevice {
+            return Err(wrong_value());
+        }
         Ok(Self { kind, direction, when })
     }
 }
@@ -330,6 +333,10 @@ mod tests {
         for (text, message) in [
             ("drop", "\"drop\" does not say when: add @NUMBER or @PERCENT%"),
             ("drop@x", "\"x\" does not say when: add @NUMBER or @PERCENT%"),
+            (
+                "stranger@w1",
+                "\"stranger@w1\" has a wrong value: write it like delay:50ms@3, burst:40 or drop@3",
+            ),
             ("delay@3", "\"delay@3\" has a wrong value: write it like delay:50ms@3, burst:40 or drop@3"),
             (
                 "burst:9999999",
