@@ -2,6 +2,14 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
+pub mod blocking;
+pub mod device;
+pub mod link;
+pub mod plan;
 pub mod scope;
 pub mod time;
+pub mod trace;
 pub mod vm;

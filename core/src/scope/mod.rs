@@ -1,5 +1,58 @@
-//! The driver of a BitScope over a byte stream.
+//! The driver of a BitScope over a byte stream: it connects, captures and recovers. State of the device is kept here.
+//!
+//! The stream is any `embedded-io-async` stream, the clock any [`Clock`](crate::time::Clock). Reads of the stream must be cancel safe:
+//! dropping a read that is pending must lose no byte. While a script of up to 127 bytes is written the stream must
+//! take in as many bytes of echo.
+//!
+//! Whatever fails, or is dropped in the middle, leaves the driver usable: its next operation cancels and resets the
+//! device first.
+//!
+//! ```no_run
+//! # use scopething_core::time::Clock;
+//! # use scopething_core::trace::{TraceBuffer, Trace};
+//! use embedded_io_async::{Read, Write};
+//! use scopething_core::plan::{AnalogChannel, CaptureRequest};
+//! use scopething_core::scope::{LinkProfile, Scope};
+//!
+//! async fn peak<S: Read + Write, C: Clock>(stream: S, clock: C) -> Option<f32> {
+//!     let mut scope = Scope::connect(stream, clock, LinkProfile::SERIAL).await.ok()?;
+//!     let probe = scope.model().analog;
+//!     let plan = scope.plan(&probe, &CaptureRequest::new("A".parse().ok()?)).ok()?;
+//!     let mut buffer = TraceBuffer::new();
+//!     let trace = scope.capture(&plan, &mut buffer).await.ok()?;
+//!     trace.analog(AnalogChannel::A)?.values().reduce(f32::max)
+//! }
+//! ```
 
+mod capture;
+mod error;
+mod line;
 mod profile;
+mod session;
 
+use line::Line;
+
+pub use error::{ScopeError, Stage};
+pub use line::Pacing;
 pub use profile::LinkProfile;
+pub use session::SerialNumber;
+
+use crate::device::Model;
+use crate::plan::Driven;
+use crate::trace::DeviceTime;
+use crate::vm::Shadow;
+
+/// A connected BitScope.
+#[derive(Debug)]
+pub struct Scope<S, C> {
+    line: Line<S, C>,
+    model: &'static Model,
+    serial: Option<SerialNumber>,
+    shadow: Shadow,
+    device_time: DeviceTime,
+    driven: Driven,
+    /// An operation has begun and has not ended well: what the device does is not known.
+    in_flight: bool,
+    /// The last number sent to find the beginning of the device's answers.
+    nonce: u16,
+}

@@ -1,0 +1,577 @@
+//! The planner of captures.
+
+use libm::ceil;
+
+use super::notice::Notices;
+use super::range::{RangePlan, plan_range};
+use super::timebase::Span;
+use super::{
+    AnalogChannel, CaptureRequest, ChannelSet, LogicLine, LogicPattern, Notice, PlanError, SampleRange,
+    Timebase, TriggerSource, TriggerType, Verdict,
+};
+use crate::device::{AnalogParameters, Model, TraceMode};
+use crate::time::Micros;
+use crate::vm::Register;
+
+/// What the generators drive while a capture runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Driven {
+    /// The waveform generator plays: its output stays on during the capture.
+    pub waveform: bool,
+    /// Logic lines that a generator drives or that are outputs, a bit each.
+    pub lines: u8,
+}
+
+impl Driven {
+    /// No generator runs.
+    pub const NOTHING: Self = Self { waveform: false, lines: 0 };
+    /// The waveform generator plays, and shows on L4.
+    pub const WAVEFORM: Self = Self { waveform: true, lines: LogicLine::WAVEFORM.bit() };
+    /// The clock runs on L5.
+    pub const CLOCK: Self = Self { waveform: false, lines: LogicLine::CLOCK.bit() };
+}
+
+/// What ends a trace that does not trigger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum TraceEnd {
+    /// Nothing: it waits for its trigger for ever.
+    Trigger,
+    /// The device, by register `Timeout`: so many units of 256 clock ticks.
+    DeviceTimeout(u16),
+    /// The host, by `K`, this long after the start.
+    HostTimeout(Micros),
+}
+
+/// A capture as it will be programmed.
+///
+/// Made by [`plan_capture`]; the fields belong together and are for reading.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct CapturePlan {
+    /// The trace mode.
+    pub mode: &'static TraceMode,
+    /// How many samples the buffer holds in this mode.
+    pub width: u16,
+    /// The primary clock, in hertz.
+    pub clock_hz: f64,
+    /// Sample clock and number of samples.
+    pub timebase: Timebase,
+    /// What is captured.
+    pub channels: ChannelSet,
+    /// What the samples span.
+    pub range: SampleRange,
+    /// What the trigger watches.
+    pub trigger: TriggerSource,
+    /// How the trigger source must behave.
+    pub trigger_type: TriggerType,
+    /// The trigger level: volts, or a fraction of the input span in a raw capture.
+    pub level: f64,
+    /// Samples before the trigger.
+    pub pre_trigger: u16,
+    /// What ends the trace if the trigger does not come.
+    pub end: TraceEnd,
+    /// What is done otherwise than asked, and what the user should know.
+    pub notices: Notices,
+    registers: TriggerRegisters,
+}
+
+/// Register values that no other field of the plan holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct TriggerRegisters {
+    converter_low: u16,
+    converter_high: u16,
+    trigger_level: u16,
+    trigger_intro: u16,
+    trigger_outro: u16,
+    kitchen_sink_b: u8,
+}
+
+/// Register `KitchenSinkA`: comparator A on (vm-reference section 3).
+const COMPARATOR_A: u8 = 0x80;
+/// Register `KitchenSinkA`: comparator B on.
+const COMPARATOR_B: u8 = 0x40;
+/// Register `KitchenSinkB`: analog filter on (vm-reference section 3).
+const ANALOG_FILTER: u8 = 0x80;
+/// Register `KitchenSinkB`: waveform output on.
+const WAVEFORM_OUTPUT: u8 = 0x40;
+/// Register `SpockOption`: comparator trigger (vm-reference section 3).
+const COMPARATOR_TRIGGER: u8 = 0x01;
+/// Register `SpockOption`: the trigger source is B.
+const TRIGGER_SOURCE_B: u8 = 0x04;
+/// Register `SpockOption`: true and false change places.
+const TRIGGER_INVERT: u8 = 0x40;
+/// Ticks of the primary clock in a unit of register `Timeout` (vm-reference section 3).
+const TIMEOUT_TICKS: f64 = 256.0;
+/// Samples by which a timeout outlasts what it must (behaviour.md, register details).
+const TIMEOUT_SPARE: u32 = 2;
+
+impl CapturePlan {
+    /// The number of registers a capture writes.
+    pub const REGISTERS: usize = 22;
+
+    /// Every register of the capture with its value, in order of address. `SampleAddress` must be written before
+    /// each trace, since the device moves it.
+    #[must_use]
+    pub fn registers(&self) -> [(Register, u32); Self::REGISTERS] {
+        let timeout = match self.end {
+            TraceEnd::DeviceTimeout(units) => units,
+            TraceEnd::Trigger | TraceEnd::HostTimeout(_) => 0,
+        };
+        let (logic, mask, spock_option) = self.trigger_registers();
+        let values = &self.registers;
+        let filters = (values.trigger_intro, values.trigger_outro);
+        let post_trigger = self.timebase.samples.saturating_sub(self.pre_trigger);
+        [
+            (Register::TriggerLogic, logic.into()),
+            (Register::TriggerMask, mask.into()),
+            (Register::SpockOption, spock_option.into()),
+            (Register::SampleAddress, 0),
+            (Register::ClockScale, self.timebase.scale.into()),
+            (Register::TraceMode, self.mode.number.into()),
+            (Register::TraceDelay, 0),
+            (Register::TraceIntro, self.pre_trigger.saturating_sub(filters.0).into()),
+            (Register::TraceOutro, post_trigger.saturating_sub(filters.1).into()),
+            (Register::Timeout, timeout.into()),
+            (Register::ClockTicks, self.timebase.ticks.into()),
+            (Register::BufferMode, self.mode.buffer as u32),
+            (Register::TriggerIntro, (filters.0 / 2).into()),
+            (Register::TriggerOutro, (filters.1 / 2).into()),
+            (Register::AnalogEnable, self.channels.analog().into()),
+            (Register::DigitalEnable, self.channels.logic().into()),
+            (Register::Prelude, 0),
+            (Register::ConverterLo, values.converter_low.into()),
+            (Register::ConverterHi, values.converter_high.into()),
+            (Register::TriggerLevel, values.trigger_level.into()),
+            (Register::KitchenSinkA, self.comparators().into()),
+            (Register::KitchenSinkB, values.kitchen_sink_b.into()),
+        ]
+    }
+
+    /// `TriggerLogic`, `TriggerMask` and `SpockOption`.
+    fn trigger_registers(&self) -> (u8, u8, u8) {
+        let mut option = COMPARATOR_TRIGGER;
+        if self.trigger_type.is_inverted() {
+            option |= TRIGGER_INVERT;
+        }
+        match self.trigger {
+            TriggerSource::Analog(channel) => {
+                if channel == AnalogChannel::B {
+                    option |= TRIGGER_SOURCE_B;
+                }
+                let line = channel.comparator_line().bit();
+                (line, !line, option)
+            }
+            TriggerSource::Logic(LogicPattern { care, high }) => (high & care, !care, option),
+        }
+    }
+
+    fn comparators(&self) -> u8 {
+        let on = |channel: AnalogChannel| {
+            self.trigger == TriggerSource::Analog(channel)
+                || self.channels.logic() & channel.comparator_line().bit() != 0
+        };
+        let a = if on(AnalogChannel::A) { COMPARATOR_A } else { 0 };
+        let b = if on(AnalogChannel::B) { COMPARATOR_B } else { 0 };
+        a | b
+    }
+
+    /// The sample at which the trigger source crosses its level, counted from the first sample of the capture.
+    ///
+    /// This is the number of samples before the trigger, unless too few are left after it for the trigger filter.
+    #[must_use]
+    pub fn trigger_sample(&self) -> u16 {
+        self.pre_trigger.min(self.timebase.samples.saturating_sub(self.registers.trigger_outro))
+    }
+
+    /// The time from one sample to the next of all channels together, in seconds.
+    #[must_use]
+    pub fn tick_period_s(&self) -> f64 {
+        f64::from(self.timebase.ticks_per_sample()) / self.clock_hz
+    }
+
+    /// Samples a second over the interleaved analog channels, in hertz.
+    #[must_use]
+    pub fn sample_rate_hz(&self) -> f64 {
+        self.clock_hz / f64::from(self.timebase.ticks_per_sample())
+    }
+
+    /// The time span of the capture, in seconds.
+    #[must_use]
+    pub fn duration_s(&self) -> f64 {
+        f64::from(self.timebase.samples) * self.tick_period_s()
+    }
+
+    /// The bytes that the dumps of all channels send.
+    #[must_use]
+    pub fn dump_bytes(&self) -> usize {
+        let samples = usize::from(self.timebase.samples);
+        let analog =
+            if self.channels.analog() == 0 { 0 } else { samples * usize::from(self.mode.sample_bytes) };
+        let logic = if self.channels.logic() == 0 { 0 } else { samples };
+        analog + logic
+    }
+
+    /// The longest that the device can take from the start of the trace to its end. None when only a trigger ends it.
+    #[must_use]
+    pub fn longest_trace(&self) -> Option<Micros> {
+        let capture = Micros::from_seconds(self.duration_s());
+        match self.end {
+            TraceEnd::Trigger => None,
+            TraceEnd::DeviceTimeout(units) => {
+                let wait_s = f64::from(units) * TIMEOUT_TICKS / self.clock_hz;
+                Some(capture + Micros::from_seconds(wait_s) + capture)
+            }
+            TraceEnd::HostTimeout(wait) => Some(wait),
+        }
+    }
+}
+
+/// What each trace mode says to a request, in the model's order of preference: the first that fits is taken.
+///
+/// # Errors
+/// [`PlanError`] for a request that makes no sense in any mode.
+pub fn verdicts(
+    model: &Model,
+    request: &CaptureRequest,
+    driven: Driven,
+) -> Result<impl Iterator<Item = (&'static TraceMode, Verdict)>, PlanError> {
+    let span = span_of(request, driven)?;
+    Ok(model.modes.iter().map(move |mode| (mode, span.verdict(model, mode))))
+}
+
+fn span_of(request: &CaptureRequest, driven: Driven) -> Result<Span, PlanError> {
+    if !(request.period_s > 0.0 && request.period_s.is_finite()) {
+        return Err(PlanError::Period(request.period_s));
+    }
+    if request.samples == 0 {
+        return Err(PlanError::NoSamples);
+    }
+    if request.channels.is_empty() {
+        return Err(PlanError::NoChannel);
+    }
+    let (by_generator, by_comparator) = left_out(request.channels, driven);
+    let channels = request.channels.without_lines(by_generator | by_comparator);
+    if channels.is_empty() {
+        return Err(PlanError::NoChannelLeft);
+    }
+    Ok(Span { channels, period_s: request.period_s, samples: request.samples })
+}
+
+/// The logic lines asked for that cannot be captured: those a generator drives, and those whose comparator an analog
+/// channel has (vm-reference section 9).
+fn left_out(asked: ChannelSet, driven: Driven) -> (u8, u8) {
+    let captured = AnalogChannel::ALL.into_iter().filter(|&channel| asked.contains(channel.into()));
+    let shared = captured.fold(0, |lines, channel| lines | channel.comparator_line().bit());
+    (asked.logic() & driven.lines, asked.logic() & shared & !driven.lines)
+}
+
+/// Plans a capture: finds the trace mode, the sample clock, the converters and the trigger.
+///
+/// `probe` says how volts and DACs hang together, `driven` which generators run. The work is a few passes over the
+/// model's table of trace modes whatever is asked.
+///
+/// # Errors
+/// [`PlanError`] for numbers that make no sense, and where no trace mode covers the period with these channels.
+pub fn plan_capture(
+    model: &Model,
+    probe: &AnalogParameters,
+    request: &CaptureRequest,
+    driven: Driven,
+) -> Result<CapturePlan, PlanError> {
+    check(request)?;
+    let span = span_of(request, driven)?;
+    let range = plan_range(model, probe, request)?;
+    let mut notices = Notices::new();
+    let mut notice = |notice: Notice| {
+        // The list has room for one of each kind, and no kind comes twice.
+        let _ = notices.push(notice);
+    };
+    let (mode, timebase, as_asked) = choose(model, &span)?;
+    if !as_asked {
+        notice(Notice::FewerSamples { asked: request.samples, given: timebase.samples });
+    }
+    let sample_rate_hz = model.clock_hz / f64::from(timebase.ticks_per_sample());
+    let mut position = request.position;
+    if sample_rate_hz > model.pre_trigger_limit_hz && position > 0.0 {
+        position = 0.0;
+        notice(Notice::NoPreTrigger { sample_rate_hz: sample_rate_hz as f32 });
+    }
+    let trigger = request.trigger.or(request.channels.first().map(TriggerSource::of_channel));
+    let filter = if request.hair_trigger { 4 } else { 8 };
+    let mut plan = CapturePlan {
+        mode,
+        width: model.width(mode),
+        clock_hz: model.clock_hz,
+        timebase,
+        channels: span.channels,
+        range: range.samples,
+        trigger: trigger.ok_or(PlanError::NoChannel)?,
+        trigger_type: request.trigger_type,
+        level: range.level,
+        pre_trigger: (f64::from(timebase.samples) * position) as u16,
+        end: TraceEnd::Trigger,
+        notices: Notices::new(),
+        registers: trigger_registers(&range, request.trigger_type, filter, span.channels, driven),
+    };
+    if let Some(timeout_s) = request.timeout_s {
+        plan.end = plan_timeout(&plan, timeout_s);
+        if matches!(plan.end, TraceEnd::HostTimeout(_)) {
+            notice(Notice::HostTimeout { timeout_s: timeout_s as f32 });
+        }
+    }
+    [range.unsafe_range, range.range_limited, range.level_limited]
+        .into_iter()
+        .flatten()
+        .for_each(&mut notice);
+    let (by_generator, by_comparator) = left_out(request.channels, driven);
+    if by_generator != 0 {
+        notice(Notice::LinesDriven(by_generator));
+    }
+    if by_comparator != 0 {
+        notice(Notice::LinesShared(by_comparator));
+    }
+    plan.notices = notices;
+    Ok(plan)
+}
+
+fn trigger_registers(
+    range: &RangePlan,
+    trigger_type: TriggerType,
+    filter: u16,
+    channels: ChannelSet,
+    driven: Driven,
+) -> TriggerRegisters {
+    let analog_filter = if channels.analog() == 0 { 0 } else { ANALOG_FILTER };
+    let waveform = if driven.waveform { WAVEFORM_OUTPUT } else { 0 };
+    TriggerRegisters {
+        converter_low: range.converter_low,
+        converter_high: range.converter_high,
+        trigger_level: range.trigger_level,
+        trigger_intro: if trigger_type.is_edge() { filter } else { 0 },
+        trigger_outro: filter,
+        kitchen_sink_b: analog_filter | waveform,
+    }
+}
+
+fn check(request: &CaptureRequest) -> Result<(), PlanError> {
+    if !(0.0..=1.0).contains(&request.position) {
+        return Err(PlanError::Position(request.position));
+    }
+    if let Some(timeout_s) = request.timeout_s
+        && !(timeout_s >= 0.0 && timeout_s.is_finite())
+    {
+        return Err(PlanError::Timeout(timeout_s));
+    }
+    match request.trigger {
+        Some(TriggerSource::Logic(LogicPattern { care: 0, .. })) => Err(PlanError::EmptyPattern),
+        _ => Ok(()),
+    }
+}
+
+/// The first mode that fits; failing that, and then the last value is false, the one that takes the most samples over
+/// the period.
+fn choose(model: &Model, span: &Span) -> Result<(&'static TraceMode, Timebase, bool), PlanError> {
+    for mode in model.modes {
+        if let Verdict::Fits(timebase) = span.verdict(model, mode) {
+            return Ok((mode, timebase, true));
+        }
+    }
+    let (longest_s, fastest_hz) = span.limits(model).ok_or(PlanError::NoMode)?;
+    let period_s = span.period_s;
+    let mut best: Option<(&'static TraceMode, Timebase)> = None;
+    for mode in model.modes {
+        let Some(timebase) = span.nearest(model, mode) else { continue };
+        if best.is_none_or(|(_, best)| timebase.samples > best.samples) {
+            best = Some((mode, timebase));
+        }
+    }
+    best.map(|(mode, timebase)| (mode, timebase, false)).ok_or(if period_s > longest_s {
+        PlanError::PeriodTooLong { period_s, longest_s, fastest_hz }
+    } else {
+        PlanError::PeriodTooShort { period_s, longest_s, fastest_hz }
+    })
+}
+
+/// The timeout counts the filters, the post-trigger part and two spare samples as well as the time asked for.
+fn plan_timeout(plan: &CapturePlan, timeout_s: f64) -> TraceEnd {
+    let tick_s = 1.0 / plan.clock_hz;
+    let values = &plan.registers;
+    let post_trigger = plan.timebase.samples.saturating_sub(plan.pre_trigger);
+    let outro = post_trigger.saturating_sub(values.trigger_outro);
+    let filters = u32::from(values.trigger_intro) + u32::from(values.trigger_outro);
+    let samples = filters + u32::from(outro) + TIMEOUT_SPARE;
+    let ticks = f64::from(samples) * f64::from(plan.timebase.ticks) * f64::from(plan.timebase.scale);
+    let units = ceil((ticks * tick_s + timeout_s) / (TIMEOUT_TICKS * tick_s)).max(1.0);
+    if units <= f64::from(u16::MAX) {
+        return TraceEnd::DeviceTimeout(units as u16);
+    }
+    TraceEnd::HostTimeout(Micros::from_seconds(plan.duration_s() + ticks * tick_s + timeout_s))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::BS05;
+    use proptest::prelude::*;
+
+    fn plan(request: &CaptureRequest) -> Result<CapturePlan, PlanError> {
+        plan_capture(&BS05, &BS05.analog, request, Driven::NOTHING)
+    }
+
+    fn of(channels: &str) -> CaptureRequest {
+        CaptureRequest::new(channels.parse().unwrap())
+    }
+
+    #[test]
+    fn registers_are_in_order_of_address() {
+        let registers = plan(&of("A,B,L")).unwrap().registers();
+        assert!(registers.is_sorted_by_key(|(register, _)| register.address()));
+    }
+
+    #[test]
+    fn too_many_samples_are_met_nearly_and_said_so() {
+        let request = CaptureRequest { period_s: 1.207e-6, samples: 5883, ..of("A") };
+        let planned = plan(&request).unwrap();
+        // The fastest mode of one channel takes 20 MS/s: 1.207 us x 20 MS/s = 24.14.
+        assert_eq!(
+            (planned.mode.name, planned.timebase.ticks, planned.timebase.samples),
+            ("AnalogShot", 2, 24)
+        );
+        assert_eq!(planned.notices.first(), Some(&Notice::FewerSamples { asked: 5883, given: 24 }));
+    }
+
+    #[test]
+    fn a_buffer_that_is_too_small_still_covers_the_period() {
+        let request = CaptureRequest { period_s: 2.279, samples: 15_278, ..of("B") };
+        let planned = plan(&request).unwrap();
+        assert!((planned.duration_s() - 2.279).abs() <= planned.tick_period_s(), "{}", planned.duration_s());
+        assert!(planned.timebase.samples > 12_000, "{:?}", planned.timebase);
+    }
+
+    #[test]
+    fn what_no_mode_covers_is_refused_with_the_limits() {
+        // 12288 samples of 16384 ticks of 25 ns; 40 MS/s.
+        let longest = 12_288.0 * 16_384.0 * 25e-9;
+        match plan(&CaptureRequest { period_s: 11.0, samples: 27, ..of("L") }) {
+            Err(PlanError::PeriodTooLong { longest_s, fastest_hz, .. }) => {
+                assert!((longest_s - longest).abs() < 1e-9 && fastest_hz == 40e6);
+            }
+            other => panic!("{other:?}"),
+        }
+        let short = plan(&CaptureRequest { period_s: 1e-9, ..of("A,B") });
+        assert!(matches!(short, Err(PlanError::PeriodTooShort { fastest_hz: 10e6, .. })), "{short:?}");
+    }
+
+    #[test]
+    fn a_long_timeout_is_left_to_the_host() {
+        let request = CaptureRequest { timeout_s: Some(2.0), ..of("A") };
+        let planned = plan(&request).unwrap();
+        assert!(planned.registers().contains(&(Register::Timeout, 0)));
+        let TraceEnd::HostTimeout(wait) = planned.end else { panic!("{:?}", planned.end) };
+        assert!(wait >= Micros::from_seconds(2.0 + planned.duration_s()), "{wait:?}");
+        assert!(planned.notices[0].is_adjustment());
+    }
+
+    #[test]
+    fn nothing_is_kept_from_before_the_trigger_above_the_limit() {
+        let planned = plan(&CaptureRequest { period_s: 100e-6, samples: 1000, ..of("A") }).unwrap();
+        assert_eq!(planned.pre_trigger, 0);
+        assert_eq!(planned.notices[0], Notice::NoPreTrigger { sample_rate_hz: 10e6 });
+        let planned = plan(&CaptureRequest { period_s: 200e-6, samples: 1000, ..of("A") }).unwrap();
+        assert_eq!(planned.pre_trigger, 250);
+    }
+
+    #[test]
+    fn a_range_beyond_the_converters_is_limited_to_what_they_set() {
+        let planned = plan(&CaptureRequest { low: Some(-7.5), high: Some(10.8), ..of("A") }).unwrap();
+        let SampleRange::Volts { low, high, .. } = planned.range else { panic!("{:?}", planned.range) };
+        // Both DACs at their ends: lo and hi solve 1.1 lo - 0.05 hi = 0 and 1.1 hi - 0.05 lo - 0.05 = 1.
+        let hi = 1.05 / (1.1 - 0.05 * 0.05 / 1.1);
+        let lo = 0.05 * hi / 1.1;
+        assert!((low - (lo * 18.333 - 7.517)).abs() < 1e-9, "{low}");
+        assert!((high - (hi * 18.333 - 7.517)).abs() < 1e-9, "{high}");
+        assert!(planned.notices.contains(&Notice::RangeLimited { low: low as f32, high: high as f32 }));
+        assert!(planned.notices.contains(&Notice::UnsafeRange { safe_low: -5.5, safe_high: 8.0 }));
+    }
+
+    #[test]
+    fn driven_and_shared_lines_are_left_out_and_named() {
+        let driven = Driven { waveform: true, lines: 0x11 };
+        let planned = plan_capture(&BS05, &BS05.analog, &of("A,L"), driven).unwrap();
+        assert_eq!(planned.channels.logic(), 0x6e);
+        assert_eq!(planned.notices[..], [Notice::LinesDriven(0x11), Notice::LinesShared(0x80)]);
+        let only = plan_capture(&BS05, &BS05.analog, &of("L4"), driven);
+        assert_eq!(only, Err(PlanError::NoChannelLeft));
+    }
+
+    #[test]
+    fn numbers_that_make_no_sense_are_refused() {
+        let nan = f64::NAN;
+        for (request, name) in [
+            (CaptureRequest { period_s: 0.0, ..of("A") }, "Period"),
+            (CaptureRequest { period_s: nan, ..of("A") }, "Period"),
+            (CaptureRequest { samples: 0, ..of("A") }, "NoSamples"),
+            (CaptureRequest { low: Some(1.0), high: Some(1.0), ..of("A") }, "Range"),
+            (CaptureRequest { low: Some(f64::INFINITY), ..of("A") }, "Range"),
+            (CaptureRequest { level: Some(nan), ..of("A") }, "Level"),
+            (CaptureRequest { position: -0.1, ..of("A") }, "Position"),
+            (CaptureRequest { timeout_s: Some(-1.0), ..of("A") }, "Timeout"),
+            (CaptureRequest::new(ChannelSet::EMPTY), "NoChannel"),
+        ] {
+            let refused = std::format!("{:?}", plan(&request).unwrap_err());
+            assert!(refused.starts_with(name), "{refused}");
+        }
+    }
+
+    prop_compose! {
+        fn any_request()(
+            analog in 0u8..4, logic in prop_oneof![Just(0u8), any::<u8>()],
+            period_s in prop_oneof![1e-8..1e-3, 1e-3..300.0, any::<f64>()], samples in any::<u16>(),
+            low in prop::option::of(-8.0..11.0), high in prop::option::of(-8.0..11.0),
+            position in 0.0..=1.0, timeout_s in prop::option::of(0.0..10.0), hair_trigger in any::<bool>(),
+            kind in 0usize..4, raw in any::<bool>(),
+        ) -> CaptureRequest {
+            let mut channels = ChannelSet::EMPTY;
+            for channel in ChannelSet::ALL_LOGIC.with(super::super::Channel::A).with(super::super::Channel::B).iter() {
+                let wanted = match channel {
+                    super::super::Channel::Analog(channel) => analog & channel.bit(),
+                    super::super::Channel::Logic(line) => logic & line.bit(),
+                };
+                if wanted != 0 {
+                    channels = channels.with(channel);
+                }
+            }
+            let trigger_type = TriggerType::ALL[kind].0;
+            CaptureRequest {
+                period_s, samples: samples.into(), low, high, position, timeout_s, hair_trigger, raw, trigger_type,
+                ..CaptureRequest::new(channels)
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn every_plan_is_one_that_the_device_can_run(request in any_request()) {
+            let Ok(planned) = plan(&request) else { return Ok(()) };
+            let Timebase { ticks, scale, samples } = planned.timebase;
+            prop_assert!((planned.mode.ticks_low..=planned.mode.ticks_high).contains(&ticks));
+            prop_assert!((1..=planned.mode.scale_high).contains(&scale));
+            prop_assert!(samples > 0 && samples <= planned.width);
+            prop_assert!(planned.mode.analog_channels != 2 || samples % 2 == 0);
+            prop_assert!(planned.dump_bytes() <= usize::from(BS05.buffer_bytes));
+            for (register, value) in planned.registers() {
+                prop_assert!(value <= register.kind().max(), "{register:?} {value}");
+            }
+            if planned.end == TraceEnd::Trigger {
+                prop_assert_eq!(request.timeout_s, None);
+            }
+            // The period is covered to within a sample of each channel.
+            let resolution = planned.tick_period_s() * f64::from(planned.mode.analog_channels.max(1));
+            prop_assert!((planned.duration_s() - request.period_s).abs() <= resolution * 1.000_001);
+        }
+    }
+}

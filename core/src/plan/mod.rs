@@ -1,0 +1,31 @@
+//! From seconds, volts and hertz to register values: pure functions, without input, output or clock.
+//!
+//! [`plan_capture`] turns a [`CaptureRequest`] into a [`CapturePlan`]: the registers to write, what the trace will
+//! look like, and in [`Notice`]s what had to be done otherwise than asked.
+//!
+//! ```
+//! use scopething_core::device::BS05;
+//! use scopething_core::plan::{CaptureRequest, Driven, plan_capture};
+//!
+//! let request = CaptureRequest::new("A".parse()?);
+//! let plan = plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING)?;
+//! assert_eq!(plan.mode.name, "Macro");
+//! assert_eq!(plan.timebase.samples, 1000);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+
+mod capture;
+mod channel;
+mod notice;
+mod range;
+mod request;
+mod timebase;
+
+pub use capture::{CapturePlan, Driven, TraceEnd, plan_capture, verdicts};
+pub use channel::{AnalogChannel, Channel, ChannelSet, LogicLine, UnknownChannel};
+pub use notice::{Notice, Notices, PlanError};
+pub use range::SampleRange;
+pub use request::{
+    CaptureRequest, LogicPattern, TriggerSource, TriggerSourceError, TriggerType, UnknownTriggerType,
+};
+pub use timebase::{Timebase, Verdict};

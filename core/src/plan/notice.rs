@@ -1,0 +1,191 @@
+//! What a user should know of a plan that does not do exactly what was asked.
+
+use core::fmt;
+
+use super::ChannelSet;
+
+/// Something that a plan does otherwise than asked, or that the user should know. Its numbers are for reading, in single
+/// precision.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Notice {
+    /// So many samples do not fit the time span with these channels.
+    FewerSamples {
+        /// What was asked for.
+        asked: u32,
+        /// What it will be.
+        given: u16,
+    },
+    /// The timeout is longer than the device can time: the host ends the trace.
+    HostTimeout {
+        /// The timeout asked for, in seconds.
+        timeout_s: f32,
+    },
+    /// At this sample rate nothing is kept from before the trigger.
+    NoPreTrigger {
+        /// The sample rate, in hertz.
+        sample_rate_hz: f32,
+    },
+    /// The range leaves what is measured well.
+    UnsafeRange {
+        /// The safe bottom, in volts.
+        safe_low: f32,
+        /// The safe top, in volts.
+        safe_high: f32,
+    },
+    /// The converters cannot set the range that was asked for: it is this one.
+    RangeLimited {
+        /// The bottom, in volts.
+        low: f32,
+        /// The top, in volts.
+        high: f32,
+    },
+    /// The trigger level is outside the input span: the nearest is taken.
+    LevelLimited {
+        /// The level, in volts or as a fraction.
+        level: f32,
+    },
+    /// Logic lines are not captured since a generator drives them, a bit each.
+    LinesDriven(u8),
+    /// Logic lines are not captured since a captured analog channel has their comparator, a bit each.
+    LinesShared(u8),
+}
+
+impl Notice {
+    /// Whether the request is met only nearly; otherwise the notice is a warning.
+    #[must_use]
+    pub const fn is_adjustment(&self) -> bool {
+        matches!(self, Self::FewerSamples { .. } | Self::HostTimeout { .. })
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FewerSamples { asked, given } => write!(
+                f,
+                "{given} samples instead of {asked}: no trace mode for these channels holds or reaches more over this period"
+            ),
+            Self::HostTimeout { timeout_s } => write!(
+                f,
+                "the timeout of {timeout_s} s is timed by the host: the device cannot wait so long by itself"
+            ),
+            Self::NoPreTrigger { sample_rate_hz } => write!(
+                f,
+                "nothing is kept from before the trigger at {} MS/s: ask for fewer samples or a longer period",
+                sample_rate_hz * 1e-6
+            ),
+            Self::UnsafeRange { safe_low, safe_high } => write!(
+                f,
+                "the range leaves {safe_low} V to {safe_high} V, what this probe measures well: readings there may be off"
+            ),
+            Self::RangeLimited { low, high } => {
+                write!(f, "the converters limit the range to {low:.3} V to {high:.3} V")
+            }
+            Self::LevelLimited { level } => {
+                write!(f, "the trigger level {level} lies outside the input span: the nearest is taken")
+            }
+            Self::LinesDriven(lines) => {
+                write!(f, "not captured, since a generator drives them: {}", ChannelSet::of_lines(*lines))
+            }
+            Self::LinesShared(lines) => write!(
+                f,
+                "not captured, since channel A has the comparator of L7 and channel B that of L6: {}",
+                ChannelSet::of_lines(*lines)
+            ),
+        }
+    }
+}
+
+/// The notices of one plan: room for one of each kind.
+pub type Notices = heapless::Vec<Notice, 8>;
+
+/// A request that cannot be planned, not even nearly.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum PlanError {
+    /// No channel was asked for.
+    NoChannel,
+    /// Every channel asked for is driven by a generator or shares its comparator.
+    NoChannelLeft,
+    /// The period is not a positive number of seconds.
+    Period(f64),
+    /// No samples were asked for.
+    NoSamples,
+    /// The range is not a bottom below a top.
+    Range {
+        /// The bottom asked for.
+        low: f64,
+        /// The top asked for.
+        high: f64,
+    },
+    /// The trigger level is not a number.
+    Level(f64),
+    /// The trigger position is not between 0 and 1.
+    Position(f64),
+    /// The timeout is not a number of seconds, or below 0.
+    Timeout(f64),
+    /// A trigger pattern that names no line.
+    EmptyPattern,
+    /// The period is longer than any trace mode for these channels.
+    PeriodTooLong {
+        /// The period asked for, in seconds.
+        period_s: f64,
+        /// The longest period for these channels, in seconds.
+        longest_s: f64,
+        /// The fastest sample rate for these channels, in hertz.
+        fastest_hz: f64,
+    },
+    /// The period is shorter than a sample of any trace mode for these channels.
+    PeriodTooShort {
+        /// The period asked for, in seconds.
+        period_s: f64,
+        /// The longest period for these channels, in seconds.
+        longest_s: f64,
+        /// The fastest sample rate for these channels, in hertz.
+        fastest_hz: f64,
+    },
+    /// This model captures no such combination of channels.
+    NoMode,
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoChannel => f.write_str("no channel to capture: name at least one of A, B, L, L0 to L7"),
+            Self::NoChannelLeft => f.write_str(
+                "no channel left to capture: generators drive the lines asked for, stop them or name others",
+            ),
+            Self::Period(period) => write!(f, "the period {period} s is not a time span: give more than 0 s"),
+            Self::NoSamples => f.write_str("0 samples were asked for: ask for at least one"),
+            Self::Range { low, high } => {
+                write!(f, "{low} to {high} is not a range: give a low below the high")
+            }
+            Self::Level(level) => write!(f, "the trigger level {level} is not a number of volts"),
+            Self::Position(position) => {
+                write!(f, "the trigger position {position} is not a part of the period: give 0 to 1")
+            }
+            Self::Timeout(timeout) => {
+                write!(f, "the timeout {timeout} s is not a time: give 0 s or more, or none to wait for ever")
+            }
+            Self::EmptyPattern => {
+                f.write_str("the trigger pattern names no line: give levels such as L3=1,L5=0")
+            }
+            Self::PeriodTooLong { period_s, longest_s, fastest_hz } => write!(
+                f,
+                "a period of {period_s} s is too long for these channels: at most {longest_s:.6} s (and at most {} MS/s)",
+                fastest_hz * 1e-6
+            ),
+            Self::PeriodTooShort { period_s, longest_s, fastest_hz } => write!(
+                f,
+                "a period of {period_s} s is shorter than a sample: these channels reach {} MS/s (and at most {longest_s:.6} s)",
+                fastest_hz * 1e-6
+            ),
+            Self::NoMode => {
+                f.write_str("this model has no trace mode for these channels: capture fewer at once")
+            }
+        }
+    }
+}
+
+impl core::error::Error for PlanError {}

@@ -1,0 +1,415 @@
+//! Running a planned capture: program, trace, dump.
+
+use core::future::{Future, pending};
+use core::pin::{Pin, pin};
+
+use embassy_futures::select::{Either, Either3, select, select3};
+use embedded_io_async::{Read, Write};
+
+use super::line::read_count;
+use super::{Scope, ScopeError, Stage};
+use crate::device::AnalogParameters;
+use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, plan_capture};
+use crate::time::{Clock, Instant};
+use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
+use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
+
+/// Room for the script that writes every register of a capture to a device of which nothing is known: 38 bytes of at most
+/// two digits and a `z`, in nine runs of neighbours with an address of three characters each, and `>UD`. Of the 38,
+/// eleven are always 0 and take 17 digits less.
+const TRACE_SCRIPT_BYTES: usize = 38 * 3 + 9 * 3 + 3 - 17;
+/// Room for the script of a dump: 13 register bytes in three runs, and `>A`.
+const DUMP_SCRIPT_BYTES: usize = 13 * 3 + 3 * 3 + 2;
+/// How often a trace is programmed, and a channel dumped, before the failure is the caller's.
+const ATTEMPTS: u8 = 2;
+
+/// A trace that has ended, still in the device.
+struct EndedTrace {
+    cause: Cause,
+    /// How many samples it has, counted over the interleaved analog channels.
+    samples: u16,
+    /// The address of the sample after the last.
+    address: u32,
+    end_ticks: u64,
+}
+
+impl<S: Read + Write, C: Clock> Scope<S, C> {
+    /// Plans a capture on this device, with the generators as they are. `probe` says how volts and DACs hang together.
+    ///
+    /// # Errors
+    /// [`PlanError`] for what cannot be captured, not even nearly.
+    pub fn plan(&self, probe: &AnalogParameters, request: &CaptureRequest) -> Result<CapturePlan, PlanError> {
+        plan_capture(self.model, probe, request, self.driven)
+    }
+
+    /// Captures a trace into `buffer`, and waits for the trigger as long as the plan says.
+    ///
+    /// # Errors
+    /// Any failure of the link or the device. A dump that fails is read once more before that.
+    ///
+    /// # Cancellation
+    /// Dropping the future loses the trace; the next operation cancels it in the device and resets. To end the wait
+    /// for the trigger and keep what was captured, use [`Self::capture_until`].
+    pub async fn capture<'a>(
+        &mut self,
+        plan: &'a CapturePlan,
+        buffer: &'a mut TraceBuffer,
+    ) -> Result<Trace<'a>, ScopeError<S::Error>> {
+        self.capture_until(plan, buffer, pending()).await
+    }
+
+    /// As [`Self::capture`]; when `cancel` completes before the trace has ended, the trace around that moment is given,
+    /// its cause [`Cause::Cancel`]. It is shorter than planned if less had been captured by then.
+    ///
+    /// # Errors
+    /// As [`Self::capture`].
+    ///
+    /// # Cancellation
+    /// As [`Self::capture`].
+    pub async fn capture_until<'a>(
+        &mut self,
+        plan: &'a CapturePlan,
+        buffer: &'a mut TraceBuffer,
+        cancel: impl Future<Output = ()>,
+    ) -> Result<Trace<'a>, ScopeError<S::Error>> {
+        let start_ticks = self.start_trace(plan).await?;
+        let ended = self.wait_for_end(plan, start_ticks, pin!(cancel)).await?;
+        let layout = BufferLayout::new(plan, ended.samples);
+        for channel in DumpChannel::ALL {
+            if layout.samples(channel) > 0 {
+                let dump = Dump::new(plan, layout, channel, &ended);
+                self.dump(&dump, buffer.region_mut(layout.region(channel))).await?;
+            }
+        }
+        self.in_flight = false;
+        Ok(Trace::new(plan, buffer, ended.samples, ended.cause, ended.end_ticks))
+    }
+
+    /// Programs a trace and starts it. Gives the device time of its start.
+    async fn start_trace(&mut self, plan: &CapturePlan) -> Result<u64, ScopeError<S::Error>> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            self.ready().await?;
+            self.in_flight = true;
+            match self.try_start_trace(plan).await {
+                Err(error) if error.is_passing() && attempt < ATTEMPTS => {}
+                result => return result,
+            }
+        }
+    }
+
+    // Kept out of the future, which would hold the list of registers for as long as the capture takes.
+    #[inline(never)]
+    fn stage_trace(&mut self, plan: &CapturePlan) {
+        for (register, value) in plan.registers() {
+            if register == Register::SampleAddress {
+                self.shadow.stage_volatile(register, value);
+            } else {
+                self.shadow.stage(register, value);
+            }
+        }
+    }
+
+    async fn try_start_trace(&mut self, plan: &CapturePlan) -> Result<u64, ScopeError<S::Error>> {
+        let stage = Stage::Program;
+        self.stage_trace(plan);
+        let mut buffer = [0; TRACE_SCRIPT_BYTES];
+        let mut script = Script::new(&mut buffer);
+        script.stores(&mut self.shadow)?;
+        script.command(Command::ProgramSpock)?;
+        if self.shadow.update_due() {
+            script.command(Command::Update)?;
+            self.shadow.update_sent();
+        }
+        script.command(Command::Trace)?;
+        self.line.run(stage, script.finish()).await?;
+        let mut parser = StatusParser::new();
+        let mut packet = [0; StatusParser::LONGEST];
+        let deadline = self.line.answer_deadline(packet.len());
+        while let Some(part) = packet.get_mut(..parser.due()) {
+            self.line.receive(stage, part, deadline).await?;
+            for &byte in &*part {
+                let status =
+                    parser.push(byte).map_err(|malformed| ScopeError::Garbled { stage, malformed })?;
+                match status {
+                    Some(Status { token: StatusToken::Wait, ticks, .. }) => {
+                        return Ok(self.device_time.extend(ticks, self.line.clock.now()));
+                    }
+                    Some(status) => return Err(ScopeError::UnknownStatus { token: status.token.into() }),
+                    None => {}
+                }
+            }
+        }
+        Err(ScopeError::Incomplete { stage, received: packet.len(), expected: packet.len() + 1 })
+    }
+
+    /// When the driver ends the trace, if its plan has a time for that.
+    fn trace_deadline(&self, plan: &CapturePlan) -> Option<Instant> {
+        let longest = plan.longest_trace()?;
+        Some(match plan.end {
+            TraceEnd::HostTimeout(_) => self.line.clock.now() + longest,
+            _ => self.line.answer_deadline(StatusParser::LONGEST) + longest,
+        })
+    }
+
+    /// Waits for the end of the trace, or brings it about.
+    async fn wait_for_end(
+        &mut self,
+        plan: &CapturePlan,
+        start_ticks: u64,
+        mut cancel: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<EndedTrace, ScopeError<S::Error>> {
+        let mut answer = EndAnswer::default();
+        let deadline = self.trace_deadline(plan);
+        let stopped_as = loop {
+            let mut bytes = [0; StatusParser::LONGEST];
+            let part = bytes.get_mut(..answer.due()).unwrap_or_default();
+            let clock = &self.line.clock;
+            let overdue = async {
+                match deadline {
+                    Some(deadline) => clock.until(deadline).await,
+                    None => pending().await,
+                }
+            };
+            match select3(self.line.stream.read(part), cancel.as_mut(), overdue).await {
+                Either3::First(read) => {
+                    let received = taken(Stage::Trace, read, &bytes)?;
+                    if let Some(status) = answer.push(Stage::Trace, received)? {
+                        return self.ended(plan, status, start_ticks, Cause::Cancel);
+                    }
+                }
+                Either3::Second(()) => break Cause::Cancel,
+                Either3::Third(()) => break Cause::Timeout,
+            }
+        };
+        let status = self.stop_trace(answer).await?;
+        self.ended(plan, status, start_ticks, stopped_as)
+    }
+
+    /// Sends `K` and reads on until its echo and the status packet have come, in either order.
+    async fn stop_trace(&mut self, mut answer: EndAnswer) -> Result<Status, ScopeError<S::Error>> {
+        let stage = Stage::Cancel;
+        self.line.send(stage, &[Command::CancelTrace.byte()]).await?;
+        answer.echo_due = true;
+        let started = self.line.clock.now();
+        let deadline = self.line.answer_deadline(StatusParser::LONGEST + 1);
+        loop {
+            let mut bytes = [0; StatusParser::LONGEST + 1];
+            let part = bytes.get_mut(..answer.due()).unwrap_or_default();
+            match select(self.line.stream.read(part), self.line.clock.until(deadline)).await {
+                Either::First(read) => {
+                    let received = taken(stage, read, &bytes)?;
+                    if let Some(status) = answer.push(stage, received)? {
+                        return Ok(status);
+                    }
+                }
+                Either::Second(()) => {
+                    return Err(ScopeError::NoAnswer { stage, waited: self.line.clock.now() - started });
+                }
+            }
+        }
+    }
+
+    fn ended(
+        &mut self,
+        plan: &CapturePlan,
+        status: Status,
+        start_ticks: u64,
+        stopped_as: Cause,
+    ) -> Result<EndedTrace, ScopeError<S::Error>> {
+        let cause = match status.token {
+            StatusToken::Done => Cause::Trigger,
+            StatusToken::Auto => Cause::Timeout,
+            StatusToken::Stop => stopped_as,
+            StatusToken::Wait | StatusToken::Unknown(_) => {
+                return Err(ScopeError::UnknownStatus { token: status.token.into() });
+            }
+        };
+        let end_ticks = self.device_time.extend(status.ticks, self.line.clock.now());
+        let samples = match cause {
+            Cause::Cancel => samples_within(plan, end_ticks.saturating_sub(start_ticks)),
+            Cause::Trigger | Cause::Timeout => plan.timebase.samples,
+        };
+        Ok(EndedTrace { cause, samples, address: status.address.unwrap_or(0), end_ticks })
+    }
+
+    /// Reads the samples of one channel.
+    async fn dump(&mut self, dump: &Dump, samples: &mut [u8]) -> Result<(), ScopeError<S::Error>> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.try_dump(dump, samples).await {
+                Err(error) if error.is_passing() && attempt < ATTEMPTS => {
+                    self.resynchronise(dump.stage()).await?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_dump(&mut self, dump: &Dump, samples: &mut [u8]) -> Result<(), ScopeError<S::Error>> {
+        let stage = dump.stage();
+        self.shadow.stage_volatile(Register::SampleAddress, dump.address);
+        for (register, value) in dump.registers() {
+            self.shadow.stage(register, value);
+        }
+        let mut buffer = [0; DUMP_SCRIPT_BYTES];
+        let mut script = Script::new(&mut buffer);
+        script.stores(&mut self.shadow)?;
+        script.command(Command::ProgramSpock)?;
+        script.command(Command::DumpBinary)?;
+        self.line.run(stage, script.finish()).await?;
+        let deadline = self.line.answer_deadline(dump.lead_bytes + samples.len());
+        let mut lead = [0; 2];
+        self.line.receive(stage, lead.get_mut(..dump.lead_bytes).unwrap_or_default(), deadline).await?;
+        self.line.receive(stage, samples, deadline).await?;
+        if self.line.has_stray_byte(stage).await? {
+            let received = dump.lead_bytes + samples.len();
+            return Err(ScopeError::Incomplete { stage, received: received + 1, expected: received });
+        }
+        Ok(())
+    }
+}
+
+fn taken<E>(stage: Stage, read: Result<usize, E>, bytes: &[u8]) -> Result<&[u8], ScopeError<E>> {
+    let count = read_count(stage, read)?;
+    Ok(bytes.get(..count).unwrap_or_default())
+}
+
+/// How many of the planned samples were taken within so many ticks of the primary clock.
+fn samples_within(plan: &CapturePlan, ticks: u64) -> u16 {
+    let taken = ticks.checked_div(plan.timebase.ticks_per_sample().into()).unwrap_or(0);
+    let taken = u16::try_from(taken).unwrap_or(u16::MAX).min(plan.timebase.samples);
+    if plan.mode.analog_channels == 2 { taken & !1 } else { taken }
+}
+
+/// The end of a trace as it comes in: a status packet, and after a cancel an echo somewhere about it.
+#[derive(Default)]
+struct EndAnswer {
+    parser: StatusParser,
+    echo_due: bool,
+    status: Option<Status>,
+}
+
+impl EndAnswer {
+    /// How many bytes are due at the least.
+    fn due(&self) -> usize {
+        self.parser.due() + usize::from(self.echo_due)
+    }
+
+    /// Takes what was read; gives the packet once nothing more is due.
+    fn push<E>(&mut self, stage: Stage, bytes: &[u8]) -> Result<Option<Status>, ScopeError<E>> {
+        for &byte in bytes {
+            if self.echo_due && byte == Command::CancelTrace.byte() {
+                self.echo_due = false;
+                continue;
+            }
+            let status = self.parser.push(byte);
+            match status.map_err(|malformed| ScopeError::Garbled { stage, malformed })? {
+                Some(Status { token: StatusToken::Wait, .. }) => self.parser = StatusParser::new(),
+                Some(status) => self.status = Some(status),
+                None => {}
+            }
+        }
+        Ok(if self.echo_due { None } else { self.status })
+    }
+}
+
+/// One dump: which samples of which channel, from where.
+struct Dump {
+    channel: DumpChannel,
+    address: u32,
+    count: u16,
+    mode: u8,
+    lead_bytes: usize,
+}
+
+/// Register `DumpMode`: a byte a sample (vm-reference section 6).
+const DUMP_RAW: u8 = 0;
+/// Register `DumpMode`: 16 bits a sample (vm-reference section 6).
+const DUMP_NATIVE: u8 = 5;
+
+impl Dump {
+    /// A dump of a channel's share of an ended trace.
+    ///
+    /// It begins a sample of each channel earlier: on real hardware the first sample of a dump can be stale
+    /// (vm-reference section 6), so that one is read and dropped.
+    fn new(plan: &CapturePlan, layout: BufferLayout, channel: DumpChannel, ended: &EndedTrace) -> Self {
+        let interleaved = u16::from(plan.mode.analog_channels.max(1));
+        let lead = match channel {
+            DumpChannel::Analog(_) => 1,
+            DumpChannel::Logic => interleaved,
+        };
+        let wide = layout.sample_bytes(channel) == 2;
+        let width = u32::from(plan.width.max(1));
+        let end = ended.address.checked_rem(width).unwrap_or(0);
+        let end = if interleaved == 2 { end & !1 } else { end };
+        let back = (u32::from(ended.samples) + u32::from(interleaved)).checked_rem(width).unwrap_or(0);
+        Self {
+            channel,
+            address: (end + width - back).checked_rem(width).unwrap_or(0),
+            count: layout.samples(channel).saturating_add(lead),
+            mode: if wide { DUMP_NATIVE } else { DUMP_RAW },
+            lead_bytes: usize::from(lead) * usize::from(layout.sample_bytes(channel)),
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Dump(self.channel)
+    }
+
+    fn registers(&self) -> [(Register, u32); 6] {
+        [
+            (Register::DumpRepeat, 1),
+            (Register::DumpSend, 1),
+            (Register::DumpSkip, 0),
+            (Register::DumpCount, self.count.into()),
+            (Register::DumpMode, self.mode.into()),
+            (Register::DumpChan, self.channel.number().into()),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vm::Shadow;
+
+    /// The script that stores such registers and ends in so many commands, when each byte that is not always 0 takes two
+    /// digits after any other and after any address.
+    fn longest(registers: impl IntoIterator<Item = Register>, commands: usize) -> usize {
+        let mut shadow = Shadow::new();
+        for (turn, register) in registers.into_iter().enumerate() {
+            let value = match register {
+                Register::SampleAddress | Register::TraceDelay | Register::Prelude => 0,
+                Register::TriggerIntro | Register::TriggerOutro => 0xc7,
+                _ if turn % 2 == 0 => 0xdcba_98c7,
+                _ => 0xe7d6_c5b4,
+            };
+            shadow.stage(register, value);
+        }
+        let mut buffer = [0; 512];
+        let mut script = Script::new(&mut buffer);
+        script.stores(&mut shadow).unwrap();
+        script.bytes().len() + commands
+    }
+
+    #[test]
+    fn the_longest_scripts_fit() {
+        let plan = {
+            use crate::device::BS05;
+            use crate::plan::{CaptureRequest, ChannelSet, Driven, plan_capture};
+            let request = CaptureRequest::new(ChannelSet::ALL_LOGIC);
+            plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap()
+        };
+        let trace = longest(plan.registers().map(|(register, _)| register), 3);
+        assert!((TRACE_SCRIPT_BYTES - 20..=TRACE_SCRIPT_BYTES).contains(&trace), "{trace}");
+        let layout = BufferLayout::new(&plan, 1);
+        let ended = EndedTrace { cause: Cause::Trigger, samples: 1, address: 0, end_ticks: 0 };
+        let dump = Dump::new(&plan, layout, DumpChannel::Logic, &ended);
+        let registers = dump.registers().map(|(register, _)| register);
+        let dump = longest(registers, 2) + "08@ffzefzdfz".len();
+        assert!((DUMP_SCRIPT_BYTES - 10..=DUMP_SCRIPT_BYTES).contains(&dump), "{dump}");
+    }
+}

@@ -1,0 +1,145 @@
+//! What can go wrong between the driver and a device.
+
+use core::fmt;
+
+use crate::time::Micros;
+use crate::trace::DumpChannel;
+use crate::vm::{Malformed, Revision, ScriptTooLong};
+
+/// What the driver was doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Stage {
+    /// Resetting the device and finding the beginning of its answers.
+    Reset,
+    /// Asking for the revision.
+    Identify,
+    /// Reading the EEPROM.
+    ReadEeprom,
+    /// Writing registers and starting a trace.
+    Program,
+    /// Waiting for the end of a trace.
+    Trace,
+    /// Ending a trace early.
+    Cancel,
+    /// Reading the samples of a channel.
+    Dump(DumpChannel),
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reset => f.write_str("resetting the device"),
+            Self::Identify => f.write_str("asking for its revision"),
+            Self::ReadEeprom => f.write_str("reading its EEPROM"),
+            Self::Program => f.write_str("programming a trace"),
+            Self::Trace => f.write_str("waiting for a trace"),
+            Self::Cancel => f.write_str("cancelling a trace"),
+            Self::Dump(DumpChannel::Analog(channel)) => write!(f, "reading the samples of channel {channel}"),
+            Self::Dump(DumpChannel::Logic) => f.write_str("reading the samples of the logic lines"),
+        }
+    }
+}
+
+/// A failure of the link or of the device. `E` is the error of the stream.
+///
+/// After any of these the driver resets the device by itself before its next operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ScopeError<E> {
+    /// The stream failed.
+    Link {
+        /// What the driver was doing.
+        stage: Stage,
+        /// What the stream said.
+        error: E,
+    },
+    /// The stream was closed from the other end.
+    Closed {
+        /// What the driver was doing.
+        stage: Stage,
+    },
+    /// Nothing came.
+    NoAnswer {
+        /// What the driver was doing.
+        stage: Stage,
+        /// How long it waited.
+        waited: Micros,
+    },
+    /// An answer began and did not go on.
+    Incomplete {
+        /// What the driver was doing.
+        stage: Stage,
+        /// The bytes that came.
+        received: usize,
+        /// The bytes that were due.
+        expected: usize,
+    },
+    /// What came is not an answer of a BitScope.
+    Garbled {
+        /// What the driver was doing.
+        stage: Stage,
+        /// The first byte that did not fit.
+        malformed: Malformed,
+    },
+    /// A trace ended for a reason that is not known.
+    UnknownStatus {
+        /// The token of the status packet.
+        token: u8,
+    },
+    /// Another model or revision answered.
+    WrongRevision {
+        /// What it calls itself.
+        found: Revision,
+        /// What the driver is for.
+        expected: Revision,
+    },
+    /// A command script outgrew the driver's buffer.
+    Script(ScriptTooLong),
+}
+
+impl<E> ScopeError<E> {
+    /// Whether trying again may help: the stream still works.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::NoAnswer { .. } | Self::Incomplete { .. } | Self::Garbled { .. })
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for ScopeError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link { stage, error } => write!(f, "the link failed while {stage}: {error}"),
+            Self::Closed { stage } => {
+                write!(f, "the link was closed while {stage}: check the cable or the server, then try again")
+            }
+            Self::NoAnswer { stage, waited } => write!(
+                f,
+                "no answer within {} ms while {stage}: check that the device is powered and that this is its port",
+                waited.0 / 1000
+            ),
+            Self::Incomplete { stage, received, expected } => write!(
+                f,
+                "the answer stopped after {received} of {expected} bytes while {stage}: check the cable, then try again"
+            ),
+            Self::Garbled { stage, malformed } => write!(
+                f,
+                "not the answer of a BitScope while {stage} ({malformed}): check that nothing else uses the port"
+            ),
+            Self::UnknownStatus { token } => {
+                write!(f, "the trace ended with the unknown status {token:02x}: capture again")
+            }
+            Self::WrongRevision { found, expected } => {
+                write!(f, "the device calls itself {found}, this program is for {expected}")
+            }
+            Self::Script(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> core::error::Error for ScopeError<E> {}
+
+impl<E> From<ScriptTooLong> for ScopeError<E> {
+    fn from(error: ScriptTooLong) -> Self {
+        Self::Script(error)
+    }
+}

@@ -1,0 +1,265 @@
+//! Connecting, finding the beginning of the device's answers again, and reading its EEPROM.
+
+use core::fmt;
+
+use embedded_io_async::{Read, Write};
+
+use super::line::{Discarded, Line};
+use super::{LinkProfile, Pacing, Scope, ScopeError, Stage};
+use crate::device::{BS05, Model};
+use crate::plan::Driven;
+use crate::time::Clock;
+use crate::trace::DeviceTime;
+use crate::vm::{
+    Command, Expected, Malformed, PrintedByte, Register, Revision, Script, Shadow, fmt_characters,
+};
+
+/// The eight characters of a device's serial number, such as `DB98TI79`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SerialNumber(pub [u8; 8]);
+
+impl SerialNumber {
+    /// Where the EEPROM holds its first character (vm-reference section 10).
+    const ADDRESS: u8 = 0x30;
+}
+
+impl fmt::Display for SerialNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_characters(&self.0, f)
+    }
+}
+
+impl fmt::Debug for SerialNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// How often a reset is tried before the device counts as silent.
+const RESET_ATTEMPTS: u8 = 3;
+/// How often reading a byte of the EEPROM is tried.
+const EEPROM_ATTEMPTS: u8 = 2;
+
+impl<S: Read + Write, C: Clock> Scope<S, C> {
+    /// Resets and identifies the device behind a stream, and reads its serial number.
+    ///
+    /// `profile` is the worst that the link does when it works; time-outs are derived from it.
+    ///
+    /// # Errors
+    /// [`ScopeError::WrongRevision`] when something else than a BS05 answers; the other variants when nothing does, or
+    /// nothing that makes sense. A silent device fails after three times the round trip of `profile`.
+    pub async fn connect(stream: S, clock: C, profile: LinkProfile) -> Result<Self, ScopeError<S::Error>> {
+        let mut scope = Self::new(stream, clock, profile);
+        scope.open().await?;
+        Ok(scope)
+    }
+
+    /// A driver that has not spoken to its device yet: the first operation resets and identifies it.
+    ///
+    /// Where memory is scarce this and [`Self::open`] take less of it than [`Self::connect`], since nothing is moved.
+    #[must_use]
+    pub fn new(stream: S, clock: C, profile: LinkProfile) -> Self {
+        let model = &BS05;
+        Self {
+            line: Line { stream, clock, profile, pacing: Pacing::default() },
+            model,
+            serial: None,
+            shadow: Shadow::new(),
+            device_time: DeviceTime::new(model.clock_hz),
+            driven: Driven::NOTHING,
+            in_flight: true,
+            nonce: 0,
+        }
+    }
+
+    /// Resets and identifies the device, and reads its serial number.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn open(&mut self) -> Result<(), ScopeError<S::Error>> {
+        self.reset().await?;
+        let mut serial = [0; 8];
+        for (address, character) in (SerialNumber::ADDRESS..).zip(&mut serial) {
+            *character = self.read_eeprom(address).await?;
+        }
+        self.serial = Some(SerialNumber(serial));
+        Ok(())
+    }
+
+    /// What the device calls itself.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.model.revision
+    }
+
+    /// The model that the driver takes the device for.
+    #[must_use]
+    pub fn model(&self) -> &'static Model {
+        self.model
+    }
+
+    /// The device's serial number, once it was opened or connected.
+    #[must_use]
+    pub fn serial(&self) -> Option<SerialNumber> {
+        self.serial
+    }
+
+    /// What the generators drive at present.
+    #[must_use]
+    pub fn driven(&self) -> Driven {
+        self.driven
+    }
+
+    /// Chooses how scripts are handed to the device.
+    pub fn set_pacing(&mut self, pacing: Pacing) {
+        self.line.pacing = pacing;
+    }
+
+    /// Gives the stream back.
+    #[must_use]
+    pub fn into_stream(self) -> S {
+        self.line.stream
+    }
+
+    /// The stream, for looking at it between operations.
+    pub fn stream(&self) -> &S {
+        &self.line.stream
+    }
+
+    /// Resets the device: everything stops, generators too.
+    ///
+    /// Whatever is still on its way is dropped: after the echo of the reset a number that nobody else can have sent is
+    /// written, and answers count from its echo on.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn reset(&mut self) -> Result<(), ScopeError<S::Error>> {
+        self.in_flight = true;
+        self.shadow.forget();
+        self.driven = Driven::NOTHING;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.try_reset(attempt > 1).await {
+                Err(error) if error.is_passing() && attempt < RESET_ATTEMPTS => {}
+                Err(error) => return Err(error),
+                Ok(found) if found == self.model.revision => break,
+                Ok(found) => {
+                    return Err(ScopeError::WrongRevision { found, expected: self.model.revision });
+                }
+            }
+        }
+        self.in_flight = false;
+        Ok(())
+    }
+
+    /// Resets the device if an operation failed or was dropped in the middle.
+    pub(super) async fn ready(&mut self) -> Result<(), ScopeError<S::Error>> {
+        if !self.in_flight {
+            return Ok(());
+        }
+        // The trace that may still run takes nothing but this; its echo is dropped with the rest.
+        self.line.send(Stage::Reset, &[Command::CancelTrace.byte()]).await?;
+        self.reset().await
+    }
+
+    async fn try_reset(&mut self, cancel: bool) -> Result<Revision, ScopeError<S::Error>> {
+        if cancel {
+            self.line.send(Stage::Reset, &[Command::CancelTrace.byte()]).await?;
+        }
+        let reset = [Command::Reset.byte()];
+        self.line.send(Stage::Reset, &reset).await?;
+        let found = self.line.discard_until(Stage::Reset, &reset).await?;
+        self.expect_seen(Stage::Reset, &found, Command::Reset.byte())?;
+        self.synchronise(Stage::Identify, Some(Command::Identify)).await?;
+        let stage = Stage::Identify;
+        let mut answer = [0; Revision::ANSWER_LENGTH];
+        let deadline = self.line.answer_deadline(answer.len());
+        self.line.receive(stage, &mut answer, deadline).await?;
+        Revision::parse(&answer).map_err(|malformed| ScopeError::Garbled { stage, malformed })
+    }
+
+    /// Drops what is still on its way without resetting, so that nothing the device holds is lost.
+    pub(super) async fn resynchronise(&mut self, stage: Stage) -> Result<(), ScopeError<S::Error>> {
+        self.shadow.forget();
+        self.line.discard_until(stage, &[]).await?;
+        self.synchronise(stage, None).await
+    }
+
+    /// Writes a number that is new each time, followed by a command, and drops what comes before their echo.
+    async fn synchronise(
+        &mut self,
+        stage: Stage,
+        command: Option<Command>,
+    ) -> Result<(), ScopeError<S::Error>> {
+        self.nonce = self.nonce.wrapping_mul(0x9e37).wrapping_add(self.line.clock.now().0 as u16 | 1);
+        let mut buffer = [0; 8];
+        let mut script = Script::new(&mut buffer);
+        script.command(Command::Clear)?;
+        for shift in [12, 8, 4, 0] {
+            script.command(Command::Digit((self.nonce >> shift) as u8 & 0x0f))?;
+        }
+        script.command(Command::EndNumber)?;
+        if let Some(command) = command {
+            script.command(command)?;
+        }
+        let script = script.finish();
+        self.line.send(stage, script).await?;
+        let found = self.line.discard_until(stage, script).await?;
+        self.expect_seen(stage, &found, Command::EndNumber.byte())
+    }
+
+    fn expect_seen(&self, stage: Stage, found: &Discarded, echo: u8) -> Result<(), ScopeError<S::Error>> {
+        match found {
+            Discarded { seen: true, .. } => Ok(()),
+            Discarded { last: None, .. } => Err(ScopeError::NoAnswer { stage, waited: self.line.patience() }),
+            Discarded { last: Some(byte), .. } => Err(ScopeError::Garbled {
+                stage,
+                malformed: Malformed { byte: *byte, expected: Expected::Echo(echo) },
+            }),
+        }
+    }
+
+    /// Reads one byte of the EEPROM. Addresses 30 to 37 (hex) hold the serial number, the rest is the vendor's.
+    ///
+    /// # Errors
+    /// Any failure of the link or the device.
+    pub async fn read_eeprom(&mut self, address: u8) -> Result<u8, ScopeError<S::Error>> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            self.ready().await?;
+            self.in_flight = true;
+            match self.try_read_eeprom(address).await {
+                Err(error) if error.is_passing() && attempt < EEPROM_ATTEMPTS => {}
+                Err(error) => return Err(error),
+                Ok(value) => {
+                    self.in_flight = false;
+                    return Ok(value);
+                }
+            }
+        }
+    }
+
+    async fn try_read_eeprom(&mut self, address: u8) -> Result<u8, ScopeError<S::Error>> {
+        let stage = Stage::ReadEeprom;
+        self.shadow.stage(Register::EepromAddress, address.into());
+        let mut buffer = [0; 16];
+        let mut script = Script::new(&mut buffer);
+        script.stores(&mut self.shadow)?;
+        script.command(Command::ReadEeprom)?;
+        self.line.run(stage, script.finish()).await?;
+        let mut answer = [0; PrintedByte::LENGTH];
+        let deadline = self.line.answer_deadline(answer.len());
+        self.line.receive(stage, &mut answer, deadline).await?;
+        let mut printed = PrintedByte::new();
+        for byte in answer {
+            let value = printed.push(byte).map_err(|malformed| ScopeError::Garbled { stage, malformed })?;
+            if let Some(value) = value {
+                return Ok(value);
+            }
+        }
+        Err(ScopeError::Incomplete { stage, received: answer.len(), expected: answer.len() + 1 })
+    }
+}

@@ -1,0 +1,153 @@
+//! Views of the raw samples: volts, fractions and logic levels, computed as they are read.
+
+use crate::plan::{LogicLine, SampleRange};
+
+/// When the samples of a channel were taken, from the first sample of the capture on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SampleTimes {
+    /// The time of the channel's first sample, in seconds.
+    pub start_s: f64,
+    /// The time from one sample of the channel to the next, in seconds.
+    pub period_s: f64,
+}
+
+impl SampleTimes {
+    /// When sample `index` was taken, in seconds.
+    #[must_use]
+    pub fn time_s(&self, index: usize) -> f64 {
+        self.start_s + index as f64 * self.period_s
+    }
+
+    /// Samples a second, in hertz.
+    #[must_use]
+    pub fn sample_rate_hz(&self) -> f64 {
+        1.0 / self.period_s
+    }
+}
+
+/// How raw samples turn into values: `low + raw x step`, in double precision, rounded once to `f32`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct Conversion {
+    low: f64,
+    step: f64,
+}
+
+/// The samples of an analog channel.
+#[derive(Debug, Clone, Copy)]
+pub struct AnalogView<'a> {
+    raw: &'a [u8],
+    sample_bytes: u8,
+    conversion: Conversion,
+    /// When the samples were taken.
+    pub times: SampleTimes,
+}
+
+impl<'a> AnalogView<'a> {
+    pub(super) fn new(
+        raw: &'a [u8],
+        sample_bytes: u8,
+        range: SampleRange,
+        offset_share: f64,
+        times: SampleTimes,
+    ) -> Self {
+        let (low, span) = match range {
+            SampleRange::Volts { low, high, ab_offset } => (low + offset_share * ab_offset, high - low),
+            SampleRange::Fractions => (0.0, 1.0),
+        };
+        // A byte counts 256 steps over the range, a 16-bit sample 65536 (vm-reference section 6).
+        let steps = if sample_bytes == 2 { 65536.0 } else { 256.0 };
+        Self { raw, sample_bytes, conversion: Conversion { low, step: span / steps }, times }
+    }
+
+    /// How many samples there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.raw.len() / usize::from(self.sample_bytes.max(1))
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The smallest difference that the samples show, in volts (or as a fraction of the range in a raw capture).
+    #[must_use]
+    pub fn resolution(&self) -> f64 {
+        self.conversion.step
+    }
+
+    /// The samples as steps above the bottom of the range: 0 to 255, or 0 to 65535 of a 16-bit capture.
+    pub fn steps(&self) -> impl Iterator<Item = u16> + use<'a> {
+        let wide = self.sample_bytes == 2;
+        self.raw.chunks_exact(if wide { 2 } else { 1 }).map(move |sample| match *sample {
+            // Signed and high byte first (vm-reference section 6): turning the sign bit over counts from the bottom.
+            [high, low] => u16::from_be_bytes([high ^ 0x80, low]),
+            [byte] => u16::from(byte),
+            _ => 0,
+        })
+    }
+
+    /// The samples in volts, or as fractions of the range if the capture was raw.
+    pub fn values(&self) -> impl Iterator<Item = f32> + use<'a> {
+        let Conversion { low, step } = self.conversion;
+        self.steps().map(move |steps| (low + f64::from(steps) * step) as f32)
+    }
+
+    /// Fills a slice with samples in volts (fractions if the capture was raw), from the first on. Gives how many
+    /// there were room for.
+    pub fn read_values(&self, values: &mut [f32]) -> usize {
+        let length = self.len().min(values.len());
+        for (place, value) in values.iter_mut().zip(self.values()) {
+            *place = value;
+        }
+        length
+    }
+}
+
+/// The samples of the logic lines.
+#[derive(Debug, Clone, Copy)]
+pub struct LogicView<'a> {
+    raw: &'a [u8],
+    lines: u8,
+    /// When the samples were taken.
+    pub times: SampleTimes,
+}
+
+impl<'a> LogicView<'a> {
+    pub(super) fn new(raw: &'a [u8], lines: u8, times: SampleTimes) -> Self {
+        Self { raw, lines, times }
+    }
+
+    /// How many samples there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.raw.is_empty()
+    }
+
+    /// The captured lines, a bit each.
+    #[must_use]
+    pub fn lines(&self) -> u8 {
+        self.lines
+    }
+
+    /// The samples as bytes, bit n for line n; lines that were not captured are 0.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> + use<'a> {
+        let lines = self.lines;
+        self.raw.iter().map(move |byte| byte & lines)
+    }
+
+    /// The levels of one line; none at all if it was not captured.
+    pub fn levels(&self, line: LogicLine) -> impl Iterator<Item = bool> + use<'a> {
+        let raw = if self.lines & line.bit() == 0 { &[] } else { self.raw };
+        raw.iter().map(move |byte| byte & line.bit() != 0)
+    }
+}

@@ -1,0 +1,436 @@
+//! The driver against a scripted device: each test reads like a transcript of what goes over the line.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use embassy_futures::block_on;
+use embassy_futures::select::{Either, select};
+use embedded_io_async::{ErrorType, Read, Write};
+use scopething_core::device::BS05;
+use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, LogicLine};
+use scopething_core::scope::{LinkProfile, Pacing, Scope, ScopeError, Stage};
+use scopething_core::time::{Clock, Instant, Micros};
+use scopething_core::trace::{Cause, DumpChannel, TraceBuffer};
+use scopething_core::vm::{Expected, Malformed, Register, Revision};
+
+/// What the device does at a command that ends a script.
+struct Turn {
+    command: u8,
+    echo: bool,
+    answer: Vec<u8>,
+    /// Values that registers must have by then.
+    registers: Vec<(Register, u32)>,
+}
+
+/// The command is echoed, then the answer comes.
+fn on(command: char, answer: impl AsRef<[u8]>) -> Turn {
+    Turn { command: command as u8, echo: true, answer: answer.as_ref().to_vec(), registers: Vec::new() }
+}
+
+/// The command is not echoed; these bytes come in its place.
+fn instead(command: char, answer: impl AsRef<[u8]>) -> Turn {
+    Turn { echo: false, ..on(command, answer) }
+}
+
+impl Turn {
+    fn with(mut self, registers: &[(Register, u32)]) -> Self {
+        self.registers.extend_from_slice(registers);
+        self
+    }
+}
+
+/// The register machine of vm-reference section 2; what commands that end a script do is told by the turns.
+struct Device {
+    r0: u8,
+    r1: u8,
+    registers: [u8; 256],
+    turns: VecDeque<Turn>,
+    said: VecDeque<u8>,
+    written: String,
+    closed_when_idle: bool,
+}
+
+impl Device {
+    fn register(&self, register: Register) -> u32 {
+        let bytes =
+            (0..register.width()).rev().map(|index| self.registers[usize::from(register.address() + index)]);
+        bytes.fold(0, |value, byte| value << 8 | u32::from(byte))
+    }
+
+    fn hear(&mut self, byte: u8) {
+        self.written.push(byte.into());
+        match byte {
+            b'[' => self.r0 = 0,
+            b'0'..=b'9' => self.r0 = (self.r0 << 4) + (byte - b'0'),
+            b'a'..=b'f' => self.r0 = (self.r0 << 4) + (byte - b'a' + 10),
+            b'@' => self.r1 = self.r0,
+            b'z' => {
+                self.registers[usize::from(self.r1)] = self.r0;
+                self.r1 += 1;
+            }
+            b'n' => self.r1 += 1,
+            b']' | b'>' | b'U' => {}
+            command => return self.end_script(command),
+        }
+        self.said.push_back(byte);
+    }
+
+    fn end_script(&mut self, command: u8) {
+        let scripted = self.turns.front().is_some_and(|turn| turn.command == command);
+        let turn = if scripted { self.turns.pop_front() } else { None };
+        let turn = turn.unwrap_or_else(|| match command {
+            b'!' | b'K' => on(command.into(), ""),
+            b'?' => on('?', "\rBS000501\r"),
+            b'r' => {
+                let address = self.register(Register::EepromAddress) as usize;
+                on('r', format!("\r{:02x}\r", b"DB98TI79"[address - 0x30]))
+            }
+            _ => panic!("the driver wrote {} unasked, after {}", command.escape_ascii(), self.written),
+        });
+        for &(register, value) in &turn.registers {
+            assert_eq!(self.register(register), value, "{register:?} at {}", command.escape_ascii());
+        }
+        if turn.echo {
+            self.said.push_back(command);
+        }
+        self.said.extend(turn.answer);
+    }
+}
+
+/// Both ends of the line: bytes arrive at most `cut` at a time, and time passes only when the driver waits for it.
+#[derive(Clone)]
+struct Line {
+    device: Arc<Mutex<Device>>,
+    now_us: Arc<AtomicU64>,
+    cut: usize,
+}
+
+impl ErrorType for Line {
+    type Error = Infallible;
+}
+
+impl Read for Line {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        poll_fn(|_| {
+            let mut device = self.device.lock().unwrap();
+            let count = buffer.len().min(self.cut).min(device.said.len());
+            for place in &mut buffer[..count] {
+                *place = device.said.pop_front().unwrap();
+            }
+            if count > 0 || device.closed_when_idle { Poll::Ready(Ok(count)) } else { Poll::Pending }
+        })
+        .await
+    }
+}
+
+impl Write for Line {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        let mut device = self.device.lock().unwrap();
+        for &byte in bytes {
+            device.hear(byte);
+        }
+        Ok(bytes.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+impl Clock for Line {
+    fn now(&self) -> Instant {
+        Instant(self.now_us.load(Ordering::Relaxed))
+    }
+
+    /// Whoever waits for bytes that did not come gets to the deadline at once.
+    async fn until(&self, deadline: Instant) {
+        self.now_us.fetch_max(deadline.0, Ordering::Relaxed);
+    }
+}
+
+const PROFILE: LinkProfile = LinkProfile { round_trip: Micros(20_000), bytes_per_second: 100_000 };
+
+fn line(turns: impl IntoIterator<Item = Turn>, cut: usize) -> Line {
+    let device = Device {
+        r0: 0xa5,
+        r1: 0x5a,
+        registers: [0xa5; 256],
+        turns: turns.into_iter().collect(),
+        said: VecDeque::new(),
+        written: String::new(),
+        closed_when_idle: false,
+    };
+    Line { device: Arc::new(Mutex::new(device)), now_us: Arc::default(), cut }
+}
+
+type Connected = Result<Scope<Line, Line>, ScopeError<Infallible>>;
+
+fn connect(line: &Line) -> Connected {
+    block_on(Scope::connect(line.clone(), line.clone(), PROFILE))
+}
+
+fn connected(turns: impl IntoIterator<Item = Turn>, cut: usize) -> (Scope<Line, Line>, Line) {
+    let line = line(turns, cut);
+    let scope = connect(&line).unwrap();
+    line.device.lock().unwrap().written.clear();
+    (scope, line)
+}
+
+fn plan(scope: &Scope<Line, Line>, request: CaptureRequest) -> CapturePlan {
+    scope.plan(&BS05.analog, &request).unwrap()
+}
+
+/// Four samples of channel A at 5 MS/s, in one byte each.
+fn four_samples() -> CaptureRequest {
+    CaptureRequest { period_s: 0.8e-6, samples: 4, ..CaptureRequest::new("A".parse().unwrap()) }
+}
+
+const WAIT: &str = "02\r00001000\r";
+
+fn ends(token: &str, ticks: u32, address: u32) -> String {
+    format!("{WAIT}{token}\r{ticks:08x}\r{address:08x}\r")
+}
+
+fn steps(trace: &scopething_core::trace::Trace) -> Vec<u16> {
+    trace.analog(AnalogChannel::A).unwrap().steps().collect()
+}
+
+#[test]
+fn connecting_resets_identifies_and_reads_the_serial_number() {
+    for cut in [1, 3, 100] {
+        let (scope, _) = connected([], cut);
+        assert_eq!(scope.revision(), Revision(*b"BS000501"));
+        assert_eq!(scope.serial().unwrap().to_string(), "DB98TI79");
+    }
+}
+
+#[test]
+fn what_was_in_flight_before_connecting_is_dropped() {
+    for stale in ["\r02\r", "!", "?\rBS000501\r", "!!?!\r\r[1234]"] {
+        let line = line([instead('!', format!("{stale}!"))], 2);
+        let scope = connect(&line).unwrap();
+        assert_eq!(scope.serial().unwrap().to_string(), "DB98TI79", "after {}", stale.escape_debug());
+    }
+}
+
+#[test]
+fn a_capture_is_one_script_a_status_and_one_dump() {
+    let dump = [(Register::SampleAddress, 12_287), (Register::DumpCount, 5), (Register::DumpMode, 0)];
+    let turns = [
+        on('D', ends("00", 0x2000, 4)).with(&[(Register::TraceMode, 4), (Register::SampleAddress, 0)]),
+        // From one sample before the first, which may be stale.
+        on('A', [99, 0, 64, 128, 192]).with(&dump),
+        on('D', ends("00", 0x3000, 4)).with(&[(Register::SampleAddress, 0)]),
+        on('A', [99, 1, 2, 3, 4]).with(&dump),
+    ];
+    let (mut scope, line) = connected(turns, 2);
+    let plan = plan(&scope, four_samples());
+    let mut buffer = TraceBuffer::new();
+    let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
+    assert_eq!((trace.cause(), trace.samples()), (Cause::Trigger, 4));
+    assert_eq!(steps(&trace), [0, 64, 128, 192]);
+    // 8 ticks a sample: the first was taken 32 ticks before the end.
+    assert_eq!(trace.capture_start_s(), f64::from(0x2000 - 32) / 40e6);
+    line.device.lock().unwrap().written.clear();
+    let again = block_on(scope.capture(&plan, &mut buffer)).unwrap();
+    assert_eq!(steps(&again), [1, 2, 3, 4]);
+    // What has not changed is not sent again, and no register that needs an update has.
+    assert_eq!(line.device.lock().unwrap().written, "08@[zzz>D08@ffz2fz[z>A");
+}
+
+#[test]
+fn pairs_and_logic_are_dumped_one_after_the_other_from_even_addresses() {
+    let request =
+        CaptureRequest { period_s: 1.6e-6, samples: 4, ..CaptureRequest::new("A,B,L1".parse().unwrap()) };
+    let at = |channel, count, address| {
+        [(Register::DumpChan, channel), (Register::DumpCount, count), (Register::SampleAddress, address)]
+    };
+    let turns = [
+        // The buffer holds 6144 samples in this mode, the end is rounded down to a whole pair.
+        on('D', ends("00", 0x2000, 3)),
+        on('A', [9, 10, 11]).with(&at(0, 3, 6140)),
+        on('A', [9, 20, 21]).with(&at(1, 3, 6140)),
+        on('A', [9, 9, 0, 2, 0, 2]).with(&at(128, 6, 6140)),
+    ];
+    let (mut scope, _) = connected(turns, 100);
+    let plan = plan(&scope, request);
+    assert_eq!(plan.mode.name, "MixedChop");
+    let mut buffer = TraceBuffer::new();
+    let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
+    assert_eq!(steps(&trace), [10, 11]);
+    let b: Vec<u16> = trace.analog(AnalogChannel::B).unwrap().steps().collect();
+    assert_eq!(b, [20, 21]);
+    let line = LogicLine::new(1).unwrap();
+    assert_eq!(trace.logic().unwrap().levels(line).collect::<Vec<_>>(), [false, true, false, true]);
+}
+
+/// Runs a capture that is cancelled as soon as the trace has started.
+fn cancelled(answer_to_cancel: Turn) -> Result<(Cause, Vec<u16>), ScopeError<Infallible>> {
+    let count = 5;
+    let dump: Vec<u8> = (0..count).collect();
+    let (mut scope, _) = connected([on('D', WAIT), answer_to_cancel, on('A', dump)], 3);
+    let plan = plan(&scope, four_samples());
+    let mut buffer = TraceBuffer::new();
+    let trace = block_on(scope.capture_until(&plan, &mut buffer, async {}))?;
+    Ok((trace.cause(), steps(&trace)))
+}
+
+#[test]
+fn a_cancelled_trace_is_given_whichever_comes_first_echo_or_status() {
+    let whole = (Cause::Cancel, vec![1, 2, 3, 4]);
+    assert_eq!(cancelled(on('K', "03\r00001020\r00000004\r")), Ok(whole.clone()));
+    assert_eq!(cancelled(instead('K', "03\r00001020\r00000004\rK")), Ok(whole));
+    // It was complete just before the cancel came.
+    let complete = (Cause::Trigger, vec![1, 2, 3, 4]);
+    assert_eq!(cancelled(instead('K', "00\r00001020\r00000004\rK")), Ok(complete));
+}
+
+#[test]
+fn a_trace_cancelled_early_has_only_what_was_captured() {
+    // 17 ticks at 8 a sample are two samples; they and the one before them are dumped.
+    let turns = [
+        on('D', WAIT),
+        on('K', "03\r00001011\r00000002\r"),
+        on('A', [9, 5, 6]).with(&[(Register::SampleAddress, 12_287), (Register::DumpCount, 3)]),
+    ];
+    let (mut scope, _) = connected(turns, 1);
+    let plan = plan(&scope, four_samples());
+    let mut buffer = TraceBuffer::new();
+    let trace = block_on(scope.capture_until(&plan, &mut buffer, async {})).unwrap();
+    assert_eq!((trace.samples(), steps(&trace)), (2, vec![5, 6]));
+}
+
+#[test]
+fn a_timeout_beyond_the_device_is_ended_by_the_host_in_time() {
+    let turns = [on('D', WAIT), on('K', "03\r08000000\r00000004\r"), on('A', [9, 1, 2, 3, 4])];
+    let (mut scope, line) = connected(turns, 100);
+    let plan = plan(&scope, CaptureRequest { timeout_s: Some(3.0), ..four_samples() });
+    let started = line.now();
+    let mut buffer = TraceBuffer::new();
+    let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
+    assert_eq!((trace.cause(), trace.samples()), (Cause::Timeout, 4));
+    let waited = line.now() - started;
+    assert!((Micros(3_000_000)..Micros(3_200_000)).contains(&waited), "{waited:?}");
+}
+
+#[test]
+fn a_device_that_misses_its_own_timeout_is_stopped() {
+    let turns = [
+        on('D', WAIT).with(&[(Register::Timeout, 157)]),
+        on('K', "03\r08000000\r00000004\r"),
+        on('A', [9, 1, 2, 3, 4]),
+    ];
+    let (mut scope, _) = connected(turns, 100);
+    // 1 ms and 8 + 8 + 0 + 2 samples of 8 ticks are 156.8 units of 256 ticks.
+    let plan = plan(&scope, CaptureRequest { timeout_s: Some(1e-3), ..four_samples() });
+    let mut buffer = TraceBuffer::new();
+    let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
+    assert_eq!(trace.cause(), Cause::Timeout);
+}
+
+#[test]
+fn half_a_dump_is_read_once_more_and_then_given_up() {
+    let once = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1]), on('A', [9, 1, 2, 3, 4])];
+    let (mut scope, _) = connected(once, 100);
+    let plan = plan(&scope, four_samples());
+    let mut buffer = TraceBuffer::new();
+    let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
+    assert_eq!(steps(&trace), [1, 2, 3, 4]);
+
+    let twice = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1]), on('A', [9, 1, 2])];
+    let (mut scope, line) = connected(twice, 100);
+    let failed = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
+    let stage = Stage::Dump(DumpChannel::Analog(AnalogChannel::A));
+    assert_eq!(failed, Err(ScopeError::Incomplete { stage, received: 2, expected: 4 }));
+
+    // The next capture cancels, resets and works, sending everything again.
+    let mut device = line.device.lock().unwrap();
+    device.registers = [0; 256];
+    device.turns = [
+        on('K', ""),
+        on('D', ends("00", 0x4000, 4)).with(&[(Register::TraceMode, 4)]),
+        on('A', [9, 4, 3, 2, 1]),
+    ]
+    .into();
+    drop(device);
+    let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
+    assert_eq!(steps(&trace), [4, 3, 2, 1]);
+}
+
+#[test]
+fn a_dump_that_is_too_long_is_read_once_more() {
+    let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 1, 2, 3, 4]), on('A', [9, 1, 2, 3, 4])];
+    let (mut scope, _) = connected(turns, 100);
+    let plan = plan(&scope, four_samples());
+    let mut buffer = TraceBuffer::new();
+    let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
+    assert_eq!(steps(&trace), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_garbled_start_is_tried_again_after_a_reset() {
+    let turns = [instead('D', "xD"), on('K', ""), on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])];
+    let (mut scope, _) = connected(turns, 100);
+    let plan = plan(&scope, four_samples());
+    let mut buffer = TraceBuffer::new();
+    assert!(block_on(scope.capture(&plan, &mut buffer)).is_ok());
+}
+
+#[test]
+fn a_dropped_capture_is_recovered_by_the_next() {
+    let (mut scope, line) = connected([on('D', WAIT)], 100);
+    let plan = plan(&scope, four_samples());
+    let mut buffer = TraceBuffer::new();
+    let capture = scope.capture(&plan, &mut buffer);
+    let dropped = select(capture, async {});
+    assert!(matches!(block_on(dropped), Either::Second(())));
+    line.device.lock().unwrap().turns =
+        [on('K', "03\r00002000\r00000000\r"), on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])]
+            .into();
+    let trace = block_on(scope.capture_until(&plan, &mut buffer, pending())).unwrap();
+    assert_eq!(steps(&trace), [1, 2, 3, 4]);
+}
+
+#[test]
+fn stepwise_pacing_writes_the_same_and_gets_the_same() {
+    let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])];
+    let (mut scope, _) = connected(turns, 1);
+    scope.set_pacing(Pacing::Stepwise);
+    let plan = plan(&scope, four_samples());
+    let mut buffer = TraceBuffer::new();
+    assert_eq!(steps(&block_on(scope.capture(&plan, &mut buffer)).unwrap()), [1, 2, 3, 4]);
+}
+
+#[test]
+fn whatever_does_not_answer_as_a_device_is_named_in_bounded_time() {
+    // A reset is tried three times, from the second on after a cancel.
+    let five = |answer: &str| "!K!K!".chars().map(|command| instead(command, answer)).collect::<Vec<_>>();
+    let other = on('?', "\rBS001003\r");
+    let stage = Stage::Reset;
+    let echo = Expected::Echo(b'!');
+    for (turns, error) in [
+        (five(""), ScopeError::NoAnswer { stage, waited: PROFILE.round_trip }),
+        (five("login: "), ScopeError::Garbled { stage, malformed: Malformed { byte: b' ', expected: echo } }),
+        (
+            vec![other],
+            ScopeError::WrongRevision { found: Revision(*b"BS001003"), expected: Revision(*b"BS000501") },
+        ),
+    ] {
+        let line = line(turns, 3);
+        let failed = connect(&line).map(|_| ());
+        assert_eq!(failed, Err(error));
+        assert!(line.now() < Instant(1_000_000), "{:?}", line.now());
+    }
+}
+
+#[test]
+fn a_line_that_closes_is_named() {
+    let line = line([], 100);
+    line.device.lock().unwrap().closed_when_idle = true;
+    line.device.lock().unwrap().turns.push_back(instead('!', ""));
+    assert_eq!(connect(&line).map(|_| ()), Err(ScopeError::Closed { stage: Stage::Reset }));
+}
