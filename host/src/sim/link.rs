@@ -190,8 +190,10 @@ impl SimLink {
     /// With a real clock, reading and waiting need a tokio runtime with time.
     #[must_use]
     pub fn new(config: &SimConfig) -> Self {
+        let mut wire = Wire::new(config);
+        wire.connect(SimTime::ZERO);
         let shared = Shared {
-            wire: Wire::new(config),
+            wire,
             profile: profile(config),
             kind: config.clock,
             fast_now: SimTime::ZERO,
@@ -215,11 +217,23 @@ impl SimLink {
         lock(&self.shared).profile
     }
 
+    /// A link that a fault has closed or stalled is sound again.
+    pub(super) fn mend(&self) {
+        lock(&self.shared).wire.mend();
+    }
+
+    /// A host connects anew.
+    pub(super) fn connect(&self) {
+        let mut shared = lock(&self.shared);
+        let now = shared.now();
+        shared.wire.connect(now);
+    }
+
     /// Waits until bytes have arrived and hands over up to `most` of them, each with the number of the byte sent that it
-    /// answers. Dropping the future loses none.
-    pub(super) async fn receive(&self, most: usize, mut each: impl FnMut(Origin, u8)) {
+    /// answers; tells how many, 0 if the link is closed. Dropping the future loses none.
+    pub(super) async fn receive(&self, most: usize, mut each: impl FnMut(Origin, u8)) -> usize {
         if most == 0 {
-            return;
+            return 0;
         }
         let mut wait = Wait::new(&self.shared, None);
         poll_fn(|context| {
@@ -232,18 +246,18 @@ impl SimLink {
                 each(origin, byte);
                 count += 1;
             }
-            if count > 0 {
+            if count > 0 || shared.wire.is_closed() {
                 shared.act();
-                return Poll::Ready(());
+                return Poll::Ready(count);
             }
             drop(shared);
             wait.pending(context);
             Poll::Pending
         })
-        .await;
+        .await
     }
 
-    /// Puts bytes on the link and tells how many: at least one, once there is room.
+    /// Puts bytes on the link and tells how many: at least one, once there is room; 0 if the link is closed.
     pub(super) async fn send(&self, bytes: &[u8]) -> usize {
         if bytes.is_empty() {
             return 0;
@@ -252,8 +266,8 @@ impl SimLink {
         poll_fn(|context| {
             let mut shared = lock(wait.shared);
             let now = shared.now();
-            let count = shared.wire.write(bytes, now);
-            if count > 0 {
+            let count = if shared.wire.is_closed() { 0 } else { shared.wire.write(bytes, now) };
+            if count > 0 || shared.wire.is_closed() {
                 shared.act();
                 return Poll::Ready(count);
             }
@@ -288,20 +302,21 @@ impl ErrorType for SimLink {
 }
 
 impl Read for SimLink {
-    /// Waits for at least one byte.
+    /// Waits for at least one byte; 0 bytes if a fault has closed the link.
     ///
     /// # Cancellation
     ///
     /// Dropping the future loses no byte.
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
-        let mut count = 0;
-        self.receive(buffer.len(), |_, byte| {
-            if let Some(slot) = buffer.get_mut(count) {
-                *slot = byte;
-                count += 1;
-            }
-        })
-        .await;
+        let mut slots = 0;
+        let count = self
+            .receive(buffer.len(), |_, byte| {
+                if let Some(slot) = buffer.get_mut(slots) {
+                    *slot = byte;
+                    slots += 1;
+                }
+            })
+            .await;
         Ok(count)
     }
 }
@@ -313,7 +328,10 @@ impl Write for SimLink {
     ///
     /// A dropped future has written nothing.
     async fn write(&mut self, buffer: &[u8]) -> Result<usize, ErrorKind> {
-        Ok(self.send(buffer).await)
+        match self.send(buffer).await {
+            0 if !buffer.is_empty() => Err(ErrorKind::BrokenPipe),
+            count => Ok(count),
+        }
     }
 
     async fn flush(&mut self) -> Result<(), ErrorKind> {

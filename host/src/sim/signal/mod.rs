@@ -8,6 +8,8 @@
 //! sine 1kHz [0..3V] [phase=25%]             exponential 1kHz [0..3V] [50%] [phase=25%]
 //! triangle 1kHz [0..3V] [50%] [phase=25%]   pulse 1kHz 10us [0..3V] [count=3 spacing=50us] [phase=25%]
 //! square 1kHz [0..3V] [50%] [phase=25%]     noise [0..3V]
+//! uart 9600bps text=Hello [gap=1ms]         i2c scl|sda 100kHz address=0x50 data=0102 [gap=1ms]
+//! spi clk|mosi|miso|cs 1MHz data=0102 [gap=1ms]
 //! file:capture.csv#A                        file:capture.sr#ana1
 //! ```
 //!
@@ -27,10 +29,12 @@
 mod playback;
 mod shape;
 mod text;
+mod traffic;
 
 pub use playback::Playback;
 pub use shape::{Periodic, Shape};
 pub use text::SignalError;
+pub use traffic::{BusLine, Traffic};
 
 use super::random;
 use super::time::SimTime;
@@ -59,6 +63,8 @@ pub enum Signal {
     },
     /// A recording, played over and over.
     Playback(Playback),
+    /// A line of a bus.
+    Traffic(Traffic),
 }
 
 impl Signal {
@@ -70,6 +76,7 @@ impl Signal {
             Self::Periodic(periodic) => periodic.volts(at),
             Self::Noise { low, high, seed } => low + random::uniform(*seed, at.ticks()) * (high - low),
             Self::Playback(playback) => playback.volts(at),
+            Self::Traffic(traffic) => traffic.volts(at),
         }
     }
 
@@ -86,6 +93,7 @@ impl Signal {
                 (level > low.min(*high) && level <= low.max(*high)).then(|| after + SimTime(1))
             }
             Self::Playback(playback) => playback.next_crossing(level, after),
+            Self::Traffic(traffic) => traffic.next_crossing(level, after),
         }
     }
 

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::super::time::SimTime;
 use super::playback::{Playback, PlaybackError};
-use super::{LOGIC_HIGH_V, Periodic, Shape, Signal};
+use super::traffic::MOST_BYTES;
+use super::{BusLine, LOGIC_HIGH_V, Periodic, Shape, Signal, Traffic};
 use crate::quantity::{self, QuantityError, Unit};
 
 /// Pulses of a train at the most: each is looked at when a crossing is searched.
@@ -50,7 +52,7 @@ impl fmt::Display for SignalError {
         match self {
             Self::Kind { kind } => write!(
                 f,
-                "there is no signal \"{kind}\": use dc, sine, triangle, square, ramp, exponential, pulse, noise or \
+                "there is no signal \"{kind}\": use dc, sine, triangle, square, ramp, exponential, pulse, noise, uart, i2c, spi or \
                  file:PATH#CHANNEL"
             ),
             Self::Missing { kind, what } => write!(f, "{kind} needs {what}"),
@@ -174,6 +176,60 @@ fn pulses(parts: &mut Parts<'_>) -> Result<Signal, SignalError> {
     parts.periodic(shape, frequency_hz)
 }
 
+/// Pause after a message that does not say.
+const GAP_S: f64 = 1e-3;
+
+fn traffic(parts: &mut Parts<'_>) -> Result<Signal, SignalError> {
+    let missing = |what| SignalError::Missing { kind: parts.kind.to_owned(), what };
+    let no_line = missing("a line: scl or sda; clk, mosi, miso or cs");
+    let no_data = missing("data=HEX or text=TEXT");
+    let address = match parts.named("address") {
+        Some(text) => byte_from_hex(text.trim_start_matches("0x"))
+            .filter(|address| *address < 0x80)
+            .ok_or(SignalError::Impossible { what: "address", must_be: "two hex digits up to 0x7f" })?,
+        None => 0,
+    };
+    let line = if parts.kind == "uart" {
+        BusLine::Uart
+    } else {
+        let name = parts.take(|part| part.chars().all(|c| c.is_ascii_lowercase())).unwrap_or("");
+        match (parts.kind, name) {
+            ("i2c", "scl") => BusLine::I2cClock { address },
+            ("i2c", "sda") => BusLine::I2cData { address },
+            ("spi", "clk") => BusLine::SpiClock,
+            ("spi", "mosi") => BusLine::SpiMosi,
+            ("spi", "miso") => BusLine::SpiMiso,
+            ("spi", "cs") => BusLine::SpiSelect,
+            _ => return Err(no_line),
+        }
+    };
+    let unit = if line == BusLine::Uart { Unit::BitsPerSecond } else { Unit::Hertz };
+    let rate = positive(parts.positional("a bit rate", unit)?, "bit rate")?;
+    let gap_s = parts.named("gap").map_or(Ok(GAP_S), |part| quantity::parse(part, Unit::Seconds))?;
+    let data = match (parts.named("data"), parts.named("text")) {
+        (Some(hex), None) => bytes_from_hex(hex)
+            .ok_or(SignalError::Impossible { what: "data", must_be: "pairs of hex digits" })?,
+        (None, Some(text)) => text.as_bytes().to_vec(),
+        _ => return Err(no_data),
+    };
+    if data.len() > MOST_BYTES {
+        return Err(SignalError::Impossible { what: "message", must_be: "at most 4096 bytes" });
+    }
+    Ok(Signal::Traffic(Traffic::new(line, rate, data, SimTime::from_seconds(gap_s))))
+}
+
+fn byte_from_hex(digits: &str) -> Option<u8> {
+    u8::from_str_radix(digits, 16).ok()
+}
+
+fn bytes_from_hex(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
+        byte_from_hex(pair)
+    });
+    pairs.collect()
+}
+
 impl FromStr for Signal {
     type Err = SignalError;
 
@@ -213,6 +269,7 @@ impl FromStr for Signal {
                 parts.periodic(Shape::Exponential { symmetry }, frequency_hz)?
             }
             "pulse" => pulses(&mut parts)?,
+            "uart" | "i2c" | "spi" => traffic(&mut parts)?,
             kind => return Err(SignalError::Kind { kind: kind.to_owned() }),
         };
         parts.finish(signal)
@@ -224,12 +281,6 @@ fn range_text(low: f64, high: f64) -> String {
     format!("{bottom}..{}", quantity::format(high, Unit::Volts))
 }
 
-/// A part of the period as a percentage that is read back to the same number.
-fn percent(part: f64) -> String {
-    let text = format!("{}%", part * 100.0);
-    if quantity::parse(&text, Unit::Fraction) == Ok(part) { text } else { format!("{part}e2%") }
-}
-
 impl fmt::Display for Periodic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let frequency = quantity::format(self.frequency_hz, Unit::Hertz);
@@ -238,17 +289,19 @@ impl fmt::Display for Periodic {
         match self.shape {
             Shape::Sine => write!(f, "sine {frequency} {range}")?,
             Shape::Triangle { symmetry: 1.0 } => write!(f, "ramp {frequency} {range}")?,
-            Shape::Triangle { symmetry } => write!(f, "triangle {frequency} {range} {}", percent(symmetry))?,
-            Shape::Square { duty } => write!(f, "square {frequency} {range} {}", percent(duty))?,
+            Shape::Triangle { symmetry } => {
+                write!(f, "triangle {frequency} {range} {}", quantity::percent(symmetry))?;
+            }
+            Shape::Square { duty } => write!(f, "square {frequency} {range} {}", quantity::percent(duty))?,
             Shape::Exponential { symmetry } => {
-                write!(f, "exponential {frequency} {range} {}", percent(symmetry))?;
+                write!(f, "exponential {frequency} {range} {}", quantity::percent(symmetry))?;
             }
             Shape::Pulses { width, spacing, count } => {
                 write!(f, "pulse {frequency} {} {range} ", seconds(width))?;
                 write!(f, "count={count} spacing={}", seconds(spacing))?;
             }
         }
-        if self.phase == 0.0 { Ok(()) } else { write!(f, " phase={}", percent(self.phase)) }
+        if self.phase == 0.0 { Ok(()) } else { write!(f, " phase={}", quantity::percent(self.phase)) }
     }
 }
 
@@ -259,6 +312,7 @@ impl fmt::Display for Signal {
             Self::Periodic(periodic) => periodic.fmt(f),
             Self::Noise { low, high, .. } => write!(f, "noise {}", range_text(*low, *high)),
             Self::Playback(playback) => write!(f, "file:{}", playback.spec()),
+            Self::Traffic(traffic) => traffic.fmt(f),
         }
     }
 }
@@ -267,6 +321,7 @@ impl fmt::Display for Signal {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     fn parse(text: &str) -> Result<Signal, SignalError> {
         text.parse()
@@ -292,7 +347,7 @@ mod tests {
         for (text, message) in [
             (
                 "",
-                "there is no signal \"\": use dc, sine, triangle, square, ramp, exponential, pulse, noise or \
+                "there is no signal \"\": use dc, sine, triangle, square, ramp, exponential, pulse, noise, uart, i2c, spi or \
                   file:PATH#CHANNEL",
             ),
             ("sine", "sine needs a frequency"),
@@ -301,6 +356,10 @@ mod tests {
             ("sine 1kHz 0..3A", "\"A\" in \"3A\" is not understood: write it like 3.3V or 500mV"),
             ("sine 1kHz 30%", "sine has no use for \"30%\""),
             ("square 1kHz 130%", "the duty must be from 0% to 100%"),
+            ("i2c 100kHz data=00", "i2c needs a line: scl or sda; clk, mosi, miso or cs"),
+            ("spi clk 1MHz", "spi needs data=HEX or text=TEXT"),
+            ("uart 9600 data=0", "the data must be pairs of hex digits"),
+            ("i2c scl 100kHz address=0x80 data=00", "the address must be two hex digits up to 0x7f"),
             ("pulse 1kHz 2ms", "the train of pulses must be shorter than the period"),
             ("pulse 1kHz 1us count=1.5", "the count must be a whole number from 1 to 256"),
             ("pulse 1kHz 1us spacing=1us", "the spacing must be longer than a pulse"),
@@ -309,7 +368,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn traffic_is_printed_and_read_back() {
+        for text in [
+            "uart 9600bps data=48690a gap=1ms",
+            "i2c sda 100kHz address=0x50 data=00ff gap=2ms",
+            "spi miso 1MHz data= gap=0s",
+        ] {
+            assert_eq!(parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(parse("uart 9600 text=Hi"), parse("uart 9600bps data=4869 gap=1ms"));
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_printed_is_read_back(
             frequency_hz in 1e-3..1e7, low in -8.0..8.0, high in -8.0..8.0, part in 0.0..0.99, phase in 0.0..1.0, kind in 0..5
