@@ -189,8 +189,8 @@ fn what_the_network_loses_is_had_by_asking_again() {
     with_server("faults=lose@0;lose@w1;stranger@1", |addresses, _| async move {
         let mut client = UdpClient::connect(&addresses).await;
         client.send(1, b"?").await;
-        // The first answer is lost, the second question as well; the third gets the answer. What a stranger sends does not
-        // get through to a connected socket.
+        // The first answer is lost, the second question as well; the third gets the answer. What a stranger
+        // sends does not get through to a connected socket.
         client.send(1, b"?").await;
         client.send(1, b"?").await;
         assert_eq!(client.receive().await, (1, 0, b"?\rBS000501\r".to_vec()));

@@ -221,7 +221,8 @@ class BitScope:
         """Plays a shape (0 sine, 1 triangle, 2 exponential, 3 square); gives its frequency in hertz."""
         self.set(Cmd=0, Mode=shape, Ratio=clipped(symmetry))
         self.command(b"Y")
-        self.set(Cmd=0, Mode=0, Level=clipped((high - low) / 3.3), Offset=round(((low + high) / 2 - 1.65) / 3.3 * 65536),
+        offset = ((low + high) / 2 - 1.65) / 3.3
+        self.set(Cmd=0, Mode=0, Level=clipped((high - low) / 3.3), Offset=round(offset * 65536),
                  Ratio=round(waves * 1024 / size * 65536), Index=0, Address=0, Size=size)
         self.command(b"X")
         self.set(Cmd=2, Mode=0, Clock=ticks, Modulo=size, Mark=10, Space=1, Rest=0x7F00, Option=0x8004)

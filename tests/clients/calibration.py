@@ -10,11 +10,12 @@ CLOCK_V = 3.3
 def levels(samples):
     """The low and the high level of a square wave."""
     middle = (min(samples) + max(samples)) / 2
-    return (statistics.fmean(s for s in samples if s < middle), statistics.fmean(s for s in samples if s >= middle))
+    low, high = [s for s in samples if s < middle], [s for s in samples if s >= middle]
+    return statistics.fmean(low), statistics.fmean(high)
 
 
 def measure(scope, lo, hi):
-    """Where 0 V and 3.3 V lie in the range of two DAC fractions; with the difference of A and B, in parts of the range."""
+    """Where 0 V and 3.3 V lie in the range of two DAC fractions, and by how much A lies above B, in parts of it."""
     scope.set(ConverterLo=clipped(lo), ConverterHi=clipped(hi))
     # A period of the 2 kHz clock and more, in words, both channels: 40 ticks a sample, 2000 samples of each.
     scope.configure(19, 5, 40, 0, 4000, analog=3, timeout=700)
