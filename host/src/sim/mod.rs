@@ -60,5 +60,5 @@ pub use frontend::FrontEnd;
 pub use link::{SimClock, SimLink};
 pub use note::Note;
 pub use serve::{Addresses, ServeError, ServeEvent, ServeOptions, Server};
-pub use signal::{BusLine, Periodic, Playback, Shape, Signal, SignalError, Traffic};
+pub use signal::{BusLine, Periodic, Playback, PlaybackError, Shape, Signal, SignalError, Traffic};
 pub use time::{SimTime, TICK_NS};

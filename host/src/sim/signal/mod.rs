@@ -32,7 +32,7 @@ mod shape;
 mod text;
 mod traffic;
 
-pub use playback::Playback;
+pub use playback::{Playback, PlaybackError};
 pub use shape::{Periodic, Shape};
 pub use text::SignalError;
 pub use traffic::{BusLine, Traffic};

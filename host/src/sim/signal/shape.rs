@@ -222,7 +222,8 @@ mod tests {
                 let steps = 50.min(end.0 - at.0);
                 for step in 0..steps {
                     let between = SimTime(at.0 + (end.0 - at.0) * step / steps);
-                    prop_assert_eq!(signal.volts(between) >= level, side, "{between:?} of {at:?}..{end:?}");
+                    let high = signal.volts(between) >= level;
+                    prop_assert_eq!(high, side, "{:?} of {:?}..{:?}", between, at, end);
                 }
                 at = end;
             }
