@@ -7,7 +7,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_async::{Read, Write};
 
 use super::line::read_count;
-use super::{Scope, ScopeError, Stage};
+use super::{Contradiction, Scope, ScopeError, Stage};
 use crate::device::AnalogParameters;
 use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, plan_capture};
 use crate::time::{Clock, Instant};
@@ -219,7 +219,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Either3::First(read) => {
                     let received = taken(Stage::Trace, read, &bytes)?;
                     if let Some(status) = answer.push(Stage::Trace, received)? {
-                        return self.ended(plan, status, start_ticks, Cause::Cancel);
+                        return self.ended(plan, status, start_ticks, None);
                     }
                 }
                 Either3::Second(()) => break Cause::Cancel,
@@ -227,7 +227,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             }
         };
         let status = self.stop_trace(answer).await?;
-        self.ended(plan, status, start_ticks, stopped_as)
+        self.ended(plan, status, start_ticks, Some(stopped_as))
     }
 
     /// Sends `K` and reads on until its echo and the status packet have come, in either order.
@@ -262,13 +262,16 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         plan: &CapturePlan,
         status: Status,
         start_ticks: u64,
-        stopped_as: Cause,
+        stopped_as: Option<Cause>,
     ) -> Result<EndedTrace, ScopeError<S::Error>> {
-        let cause = match status.token {
-            StatusToken::Done => Cause::Trigger,
-            StatusToken::Auto => Cause::Timeout,
-            StatusToken::Stop => stopped_as,
-            StatusToken::Wait | StatusToken::Unknown(_) => {
+        let cause = match (status.token, stopped_as) {
+            (StatusToken::Done, _) => Cause::Trigger,
+            (StatusToken::Auto, _) if matches!(plan.end, TraceEnd::DeviceTimeout(_)) => Cause::Timeout,
+            (StatusToken::Stop, Some(cause)) => cause,
+            (StatusToken::Auto | StatusToken::Stop, _) => {
+                return Err(ScopeError::Contradiction(Contradiction::End { token: status.token.into() }));
+            }
+            (StatusToken::Wait | StatusToken::Unknown(_), _) => {
                 return Err(ScopeError::UnknownStatus { token: status.token.into() });
             }
         };

@@ -41,10 +41,15 @@ impl fmt::Display for Stage {
     }
 }
 
-/// What does not agree when a capture is verified.
+/// What in the device's answers does not agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Contradiction {
+    /// The trace ended for a cause that nothing gave rise to: a timeout without one being set, or a cancel that nobody sent.
+    End {
+        /// The token of the status packet.
+        token: u8,
+    },
     /// The trace was said to end elsewhere than the sample counter stands.
     TraceEnd {
         /// The address in the status packet.
@@ -62,6 +67,11 @@ pub enum Contradiction {
 impl fmt::Display for Contradiction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::End { token } => write!(
+                f,
+                "the trace ended with status {token:02x}, which nothing gave rise to: capture again, and check \
+                 that nothing else uses the device"
+            ),
             Self::TraceEnd { status, counter } => write!(
                 f,
                 "the trace is said to end at sample {status}, the device stands at {counter}: capture again"
