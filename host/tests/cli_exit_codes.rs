@@ -4,8 +4,9 @@
 mod cli_support;
 
 use std::fs::OpenOptions;
+use std::path::Path;
 
-use cli_support::{Running, bounded, program, scopething};
+use cli_support::{Running, bounded, program, scopething, scopething_unread};
 
 const SINE: &str = "sim:?A=sine,1kHz,0..3V&clock=fast";
 
@@ -99,7 +100,9 @@ async fn links_that_cannot_be_opened_are_failures_that_say_what_to_check() {
     // A port that was free a moment ago, and that nobody listens on.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let socket = format!("socket://127.0.0.1:{port}");
-    let failures: [(&str, &[&str]); 4] = [
+    let datagrams = format!("bitscope-server://127.0.0.1:{port}");
+    let failures: [(&str, &[&str]); 5] = [
+        (&datagrams, &["network link failed", "Connection refused"]),
         ("/dev/no-such-port", &["/dev/no-such-port", "plugged in", "scopething info --ports"]),
         (&socket, &["refuses the connection", "check the port"]),
         ("/dev/null", &["/dev/null"]),
@@ -143,7 +146,7 @@ async fn a_reader_who_leaves_is_no_panic() {
         &["simulate", "--tcp", "127.0.0.1:0"],
     ];
     for arguments in commands {
-        let finished = Running::start(&mut program(arguments)).finish_unread().await.ended(1);
+        let finished = scopething_unread(Path::new("."), arguments).await.ended(1);
         assert_eq!(finished.stderr, "", "{arguments:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
 
-use cli_support::{Finished, Running, program, scopething, scopething_in, series};
+use cli_support::{Finished, Running, program, scopething, scopething_in, scopething_unread, series};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -229,11 +229,28 @@ async fn the_other_files_are_written_when_one_fails() {
     }
 }
 
+/// The file itself was fine, and could not take its place.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_whose_place_is_taken_meanwhile_does_not_lose_the_capture() {
+    let directory = directory();
+    let path = directory.path().join("t.csv");
+    let mut command = program(&["capture", "--url", "sim:?A=dc,1V", "-o", "t.csv"]);
+    let mut running = Running::start(command.current_dir(directory.path()).env("TMPDIR", directory.path()));
+    running.until_told("waiting for rising on A").await;
+    fs::create_dir(&path).unwrap();
+    running.interrupt();
+    let finished = running.finish().await.ended(1);
+    assert!(finished.stderr.contains("t.csv could not be replaced"), "{}", finished.stderr);
+    assert_eq!(rescued(directory.path(), &finished)["cause"], "cancel");
+    assert!(path.is_dir());
+}
+
 #[tokio::test]
 async fn a_reader_who_leaves_does_not_take_the_files_along() {
     let directory = directory();
-    let mut command = program(&["capture", "--url", SINE, "--json", "-o", "t.csv", "-o", "t.svg"]);
-    let finished = Running::start(command.current_dir(directory.path())).finish_unread().await.ended(1);
+    let arguments = ["capture", "--url", SINE, "--json", "-o", "t.csv", "-o", "t.svg"];
+    let finished = scopething_unread(directory.path(), &arguments).await.ended(1);
     assert_eq!(finished.stderr, "");
     assert_eq!(names(directory.path()), ["t.csv", "t.svg"]);
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod relay;
+
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -48,6 +50,21 @@ pub(crate) async fn scopething_reading(input: &[u8], arguments: &[&str]) -> Fini
         drop(stdin);
     };
     tokio::join!(write, running.finish()).1
+}
+
+/// As [`scopething_in`], with a standard output whose reader has left.
+pub(crate) async fn scopething_unread(directory: &Path, arguments: &[&str]) -> Finished {
+    let started = Instant::now();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let child = program(arguments).current_dir(directory).stdout(writer).spawn().expect("the program starts");
+    let output = bounded("the end of the program", child.wait_with_output()).await.expect("a status");
+    Finished {
+        code: output.status.code(),
+        stdout: String::new(),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+        took: started.elapsed(),
+    }
 }
 
 /// A program under way.
@@ -105,17 +122,6 @@ impl Running {
         let id = i32::try_from(self.child.id().expect("it runs")).expect("an id");
         let process = rustix::process::Pid::from_raw(id).expect("an id");
         rustix::process::kill_process(process, rustix::process::Signal::INT).expect("it runs");
-    }
-
-    /// Closes the reading end of standard output.
-    pub(crate) async fn finish_unread(self) -> Finished {
-        let Self { mut child, started, stdout, stderr, told } = self;
-        drop(stdout);
-        let mut rest = String::new();
-        let read = bounded("standard error", stderr.into_inner().read_to_string(&mut rest)).await;
-        read.expect("text");
-        let status = bounded("the end of the program", child.wait()).await.expect("a status");
-        Finished { code: status.code(), stdout: String::new(), stderr: told + &rest, took: started.elapsed() }
     }
 
     /// Waits for its end.
