@@ -7,7 +7,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use scopething_core::plan::{CapturePlan, Notice};
 use scopething_core::scope::Scope;
-use scopething_core::trace::{Cause, TraceBuffer};
+use scopething_core::trace::TraceBuffer;
 
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
@@ -68,28 +68,41 @@ impl Arguments {
         let probe = self.capture.probe(scope.model())?;
         let plan = scope.plan(&probe, &request)?;
         tell_notices(&plan);
+        let captured = self.capture_all(&mut scope, &plan, &mut results, &interrupts).await;
+        // What was captured is kept, however it ended.
+        let kept = results.commit();
+        match captured {
+            Ok(0) => kept.and(Err(Failure::Cancelled)),
+            Ok(_) => kept,
+            Err(failure) => {
+                if let Err(lost) = kept {
+                    lost.report();
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Captures as often as was asked for, or until Ctrl-C. Gives how often there was something to show.
+    async fn capture_all(
+        &self,
+        scope: &mut HostScope,
+        plan: &CapturePlan,
+        results: &mut Results,
+        interrupts: &Interrupts,
+    ) -> Result<u32, Failure> {
         let mut buffer = TraceBuffer::new();
         let mut captured = 0;
         while self.count == 0 || captured < self.count {
-            let recording = capture(&mut scope, &plan, &mut buffer, &interrupts).await;
-            let (recording, cause) = match recording {
-                Ok(captured) => captured,
-                // What was captured before is kept.
-                Err(failure) => {
-                    results.commit()?;
-                    return Err(failure);
-                }
-            };
-            if let Some(recording) = recording {
-                captured += 1;
-                results.take(&recording)?;
-            }
-            if cause == Cause::Cancel {
+            let Some(recording) = capture(scope, plan, &mut buffer, interrupts).await? else { break };
+            captured += 1;
+            results.take(recording)?;
+            // It may have come too late for the capture to be ended by it.
+            if interrupts.count() > 0 {
                 break;
             }
         }
-        results.commit()?;
-        if captured == 0 { Err(Failure::Cancelled) } else { Ok(()) }
+        Ok(captured)
     }
 }
 
@@ -105,25 +118,23 @@ pub(super) async fn connect(url: &LinkUrl, interrupts: &Interrupts) -> Result<Ho
     }
 }
 
-/// Runs one capture. No recording if it was cancelled before the first sample.
+/// Runs one capture. None if it was cancelled before the first sample.
 async fn capture(
     scope: &mut HostScope,
     plan: &CapturePlan,
     buffer: &mut TraceBuffer,
     interrupts: &Interrupts,
-) -> Result<(Option<Recording>, Cause), Failure> {
-    let seen = interrupts.count();
-    let capturing = scope.capture_until(plan, buffer, interrupts.reached(seen + 1));
+) -> Result<Option<Recording>, Failure> {
+    let capturing = scope.capture_until(plan, buffer, interrupts.reached(1));
     let waiting = format!("waiting for {} on {} (Ctrl-C captures now)", plan.trigger_type, plan.trigger);
     let trace = tokio::select! {
         trace = with_progress(capturing, &waiting) => trace?,
-        () = interrupts.reached(seen + 2) => return Err(Failure::Cancelled),
+        () = interrupts.reached(2) => return Err(Failure::Cancelled),
     };
     if trace.samples() == 0 {
-        return Ok((None, trace.cause()));
+        return Ok(None);
     }
-    let recording = Recording::of_trace(&trace).map_err(Failure::failed)?;
-    Ok((Some(recording), trace.cause()))
+    Recording::of_trace(&trace).map(Some).map_err(Failure::failed)
 }
 
 /// Says on standard error what is going on, if it goes on for long.

@@ -43,7 +43,7 @@ impl Failure {
         };
         anstream::eprintln!("error: {error}");
         let mut told = error.to_string();
-        for cause in error.chain().skip(1).map(ToString::to_string) {
+        for cause in causes(&error) {
             if !told.contains(&cause) {
                 anstream::eprintln!("  because: {cause}");
                 told = cause;
@@ -54,6 +54,16 @@ impl Failure {
         }
         ExitCode::from(code)
     }
+}
+
+/// What led to an error, the nearest first.
+fn causes(error: &anyhow::Error) -> Vec<String> {
+    let chain = match error.downcast_ref() {
+        // The driver knows no more of a link's error than its text.
+        Some(ScopeError::<LinkError>::Link { error, .. }) => anyhow::Chain::new(error),
+        _ => error.chain(),
+    };
+    chain.skip(1).map(ToString::to_string).collect()
 }
 
 /// What to try on the command line.

@@ -1,5 +1,7 @@
 //! Ctrl-C: the first one cancels, the second one gives up.
 
+use std::io;
+
 use tokio::signal;
 use tokio::sync::watch;
 
@@ -13,11 +15,14 @@ impl Interrupts {
     /// Takes over Ctrl-C. Must be called within the runtime.
     pub(super) fn watch() -> Self {
         let (sender, count) = watch::channel(0);
-        tokio::spawn(async move {
-            while signal::ctrl_c().await.is_ok() {
-                sender.send_modify(|count| *count += 1);
-            }
-        });
+        // From here on, and not from the task's first turn.
+        if let Ok(mut presses) = ctrl_c() {
+            tokio::spawn(async move {
+                while presses.recv().await.is_some() {
+                    sender.send_modify(|count| *count += 1);
+                }
+            });
+        }
         Self { count }
     }
 
@@ -33,4 +38,14 @@ impl Interrupts {
             std::future::pending::<()>().await;
         }
     }
+}
+
+#[cfg(unix)]
+fn ctrl_c() -> io::Result<signal::unix::Signal> {
+    signal::unix::signal(signal::unix::SignalKind::interrupt())
+}
+
+#[cfg(windows)]
+fn ctrl_c() -> io::Result<signal::windows::CtrlC> {
+    signal::windows::ctrl_c()
 }

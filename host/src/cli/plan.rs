@@ -61,17 +61,27 @@ impl Arguments {
 const LONGEST_LINE: u64 = 1 << 20;
 
 fn batch(input: &mut impl BufRead, out: &mut impl Write) -> Result<(), Failure> {
-    let mut line = String::new();
+    let mut line = Vec::new();
     loop {
         line.clear();
-        let length = io::Read::take(&mut *input, LONGEST_LINE).read_line(&mut line)?;
-        if length == 0 {
+        if io::Read::take(&mut *input, LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
             return Ok(());
         }
-        if !line.trim().is_empty() {
-            writeln!(out, "{}", answer(&line))?;
+        let cut = line.len() as u64 == LONGEST_LINE && line.last() != Some(&b'\n');
+        if cut {
+            input.skip_until(b'\n')?;
+            let message = format!("the line is longer than {LONGEST_LINE} bytes: give one request a line");
+            writeln!(out, "{}", malformed(&message))?;
+        } else if !line.trim_ascii().is_empty() {
+            let answer = std::str::from_utf8(&line).map_or_else(|error| malformed(&error), answer);
+            writeln!(out, "{answer}")?;
         }
     }
+}
+
+/// The answer to a line that is no request.
+fn malformed(why: &impl ToString) -> Value {
+    json!({"error": "request", "message": why.to_string()})
 }
 
 /// The answer to one line of a batch.
@@ -79,7 +89,7 @@ fn answer(line: &str) -> Value {
     let resolved = JsonRequest::parse(line).and_then(|request| request.resolve());
     let planned = match resolved {
         Ok((request, driven)) => plan_capture(&BS05, &BS05.analog, &request, driven),
-        Err(error) => return json!({"error": "request", "message": error.to_string()}),
+        Err(error) => return malformed(&error),
     };
     match planned {
         Ok(plan) => {

@@ -35,7 +35,7 @@ impl Arguments {
         let mut results = Results::create(&self.output, show, next.is_some())?;
         let mut recording = first;
         while let Some(trace) = recording {
-            results.take(&trace)?;
+            results.take(trace)?;
             recording = next.take();
             next = reader.read().map_err(Failure::failed)?;
         }

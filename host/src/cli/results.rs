@@ -23,7 +23,18 @@ pub(super) struct Results {
     json: Box<dyn TraceWriter>,
     files: Vec<OutputFile>,
     taken: u32,
+    /// The last capture, while it is only in files that are not in their places yet.
+    pending: Option<Recording>,
     failed: Option<Failure>,
+}
+
+/// Where a capture is kept, the safest place last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kept {
+    Nowhere,
+    /// In a file that is still to be put in its place.
+    Pending,
+    Safe,
 }
 
 /// One `-o`.
@@ -48,28 +59,30 @@ impl Results {
                 OutputFile::Each { path: path.clone(), format, numbered: several }
             });
         }
-        Ok(Self { show, json: Format::Json.writer(), files, taken: 0, failed: None })
+        Ok(Self { show, json: Format::Json.writer(), files, taken: 0, pending: None, failed: None })
     }
 
     /// Shows and saves one capture. A file that fails does not keep the others from being written.
-    pub(super) fn take(&mut self, recording: &Recording) -> Result<(), Failure> {
+    pub(super) fn take(&mut self, recording: Recording) -> Result<(), Failure> {
         self.taken += 1;
-        let mut saved = self.show.json;
+        let mut kept = Kept::Nowhere;
         for file in &mut self.files {
-            match file.write(recording, self.taken) {
-                Ok(written) => saved |= written,
-                Err(error) => {
-                    let failure = Failure::Failed(error);
-                    if let Some(earlier) = self.failed.replace(failure) {
-                        earlier.report();
-                    }
-                }
+            match file.write(&recording, self.taken) {
+                Ok(place) => kept = kept.max(place),
+                Err(error) => fail(&mut self.failed, error),
             }
         }
-        if self.failed.is_some() && !saved {
-            rescue(recording, self.taken);
+        let printed = self.print(&recording);
+        if self.show.json && printed.is_ok() {
+            kept = Kept::Safe;
         }
-        self.print(recording)
+        let lost = self.failed.is_some() || (self.show.json && matches!(printed, Err(Failure::Failed(_))));
+        match kept {
+            Kept::Nowhere if lost => rescue(&recording, self.taken),
+            Kept::Pending => self.pending = Some(recording),
+            Kept::Nowhere | Kept::Safe => self.pending = None,
+        }
+        printed
     }
 
     fn print(&mut self, recording: &Recording) -> Result<(), Failure> {
@@ -96,16 +109,28 @@ impl Results {
     /// Puts the files in their places.
     pub(super) fn commit(self) -> Result<(), Failure> {
         let mut failed = self.failed;
+        let mut pending = self.pending;
         for file in self.files {
             if let OutputFile::One(Some(file)) = file
                 && self.taken > 0
-                && let Err(error) = file.commit()
-                && let Some(earlier) = failed.replace(Failure::failed(error))
             {
-                earlier.report();
+                match file.commit() {
+                    Ok(()) => pending = None,
+                    Err(error) => fail(&mut failed, error.into()),
+                }
             }
         }
+        if let Some(recording) = pending {
+            rescue(&recording, self.taken);
+        }
         failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Keeps a failure for the end; one that was kept before is told now.
+fn fail(failed: &mut Option<Failure>, error: anyhow::Error) {
+    if let Some(earlier) = failed.replace(Failure::Failed(error)) {
+        earlier.report();
     }
 }
 
@@ -123,24 +148,25 @@ fn check_directory(path: &Path) -> Result<(), Failure> {
 }
 
 impl OutputFile {
-    /// Whether the capture was written; false if an earlier failure has closed the file.
-    fn write(&mut self, recording: &Recording, number: u32) -> anyhow::Result<bool> {
+    /// Writes a capture; nowhere if an earlier failure has closed the file.
+    fn write(&mut self, recording: &Recording, number: u32) -> anyhow::Result<Kept> {
         match self {
             Self::One(file) => {
-                let Some(open) = file else { return Ok(false) };
+                let Some(open) = file else { return Ok(Kept::Nowhere) };
                 if let Err(error) = open.write(recording) {
                     *file = None;
                     return Err(error.into());
                 }
+                Ok(Kept::Pending)
             }
             Self::Each { path, format, numbered } => {
                 let path = if *numbered { numbered_path(path, number) } else { path.clone() };
                 let mut file = TraceFile::create(&path, *format)?;
                 file.write(recording)?;
                 file.commit()?;
+                Ok(Kept::Safe)
             }
         }
-        Ok(true)
     }
 }
 

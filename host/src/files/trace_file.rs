@@ -1,5 +1,6 @@
 //! Captures on their way into a file.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use thiserror::Error;
@@ -41,14 +42,15 @@ impl TraceFile {
         Ok(Self { file: AtomicFile::create(path)?, writer: format.writer() })
     }
 
-    /// Writes one more capture.
+    /// Writes one more capture and hands it to the system, so that a full disk is known while the caller still has it.
     ///
     /// # Errors
     /// If the disk fails or the format cannot hold it. The file is then of no more use: drop it, and the
     /// target stays as it was.
     pub fn write(&mut self, recording: &Recording) -> Result<(), SaveError> {
-        self.writer
-            .write(recording, &mut self.file)
+        let written = self.writer.write(recording, &mut self.file);
+        written
+            .and_then(|()| Ok(self.file.flush()?))
             .map_err(|source| SaveError::Capture { path: self.file.path().display().to_string(), source })
     }
 

@@ -1,0 +1,190 @@
+//! What answers over TCP is no BitScope, or stops being one: exit code 1, an error that says which, in bounded time.
+
+mod cli_support;
+
+use std::time::Duration;
+
+use cli_support::relay::{Limit, Relay};
+use cli_support::{Finished, Simulator, scopething};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A round trip counts as lost after a second on a network, and each step is tried at most three times. A loaded machine
+/// is slower.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Captures from a server that treats its one client so.
+async fn capture_from<F: Future<Output = ()>>(serve: impl FnOnce(TcpStream) -> F) -> Finished {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("socket://{}", listener.local_addr().unwrap());
+    let arguments = ["capture", "--url", &url, "--json"];
+    tokio::select! {
+        finished = scopething(&arguments) => finished,
+        () = async {
+            serve(listener.accept().await.unwrap().0).await;
+            std::future::pending().await
+        } => unreachable!(),
+    }
+}
+
+#[track_caller]
+fn assert_failed(finished: Finished, parts: &[&str]) {
+    let took = finished.took;
+    let message = finished.refused(1);
+    for part in parts {
+        assert!(message.contains(part), "{part} in {message}");
+    }
+    println!("after {took:?}: {message}");
+    assert!(took < PATIENCE, "{took:?}");
+}
+
+/// Reads what the client says and drops it.
+async fn listen(stream: &mut TcpStream) {
+    let mut bytes = [0; 64];
+    while let Ok(1..) = stream.read(&mut bytes).await {}
+}
+
+#[tokio::test]
+async fn a_device_that_answers_nothing() {
+    let finished = capture_from(|mut stream| async move { listen(&mut stream).await }).await;
+    assert_failed(finished, &["no answer", "resetting the device", "powered"]);
+}
+
+#[tokio::test]
+async fn a_device_that_closes_at_once() {
+    let finished = capture_from(|stream| async move { drop(stream) }).await;
+    assert_failed(finished, &["closed", "resetting the device"]);
+}
+
+/// Bytes by a rule that repeats after 2^32 of them, from high bits of a linear congruence.
+fn garbage() -> impl Iterator<Item = u8> {
+    std::iter::successors(Some(1_u32), |state| {
+        Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223))
+    })
+    .map(|state| (state >> 24) as u8)
+}
+
+#[tokio::test]
+async fn a_device_that_answers_garbage() {
+    let finished = capture_from(|mut stream| async move {
+        let mut garbage = garbage();
+        let mut bytes = [0; 64];
+        while let Ok(count @ 1..) = stream.read(&mut bytes).await {
+            let answer: Vec<u8> = garbage.by_ref().take(3 * count).collect();
+            if stream.write_all(&answer).await.is_err() {
+                return;
+            }
+        }
+    })
+    .await;
+    assert_failed(finished, &["not the answer of a BitScope"]);
+}
+
+#[tokio::test]
+async fn a_device_that_never_stops_talking() {
+    let finished = capture_from(|stream| async move {
+        let (mut from, mut to) = stream.into_split();
+        let talk = async {
+            let mut garbage = garbage();
+            let mut bytes = [0; 4096];
+            loop {
+                bytes.iter_mut().zip(&mut garbage).for_each(|(byte, any)| *byte = any);
+                if to.write_all(&bytes).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let listen = async {
+            let mut bytes = [0; 64];
+            while let Ok(1..) = from.read(&mut bytes).await {}
+        };
+        tokio::join!(talk, listen);
+    })
+    .await;
+    assert_failed(finished, &["not the answer of a BitScope"]);
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_another_protocol() {
+    let finished = capture_from(|mut stream| async move {
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await;
+        listen(&mut stream).await;
+    })
+    .await;
+    assert_failed(finished, &["resetting the device", "another one may be the BitScope"]);
+}
+
+#[tokio::test]
+async fn another_revision() {
+    let mut simulator = Simulator::start(&["--tcp", "127.0.0.1:0", "--set", "revision=BS001003"]).await;
+    let url = format!("socket://{}", simulator.address("tcp"));
+    for command in ["capture", "info"] {
+        let finished = scopething(&[command, "--url", &url]).await;
+        assert_failed(finished, &["BS001003", "BS000501", "BS05"]);
+        simulator.running.until_told("has left").await;
+    }
+}
+
+/// The server closes the link on all but one client.
+#[tokio::test]
+async fn a_device_in_other_hands() {
+    let mut simulator = Simulator::start(&["--tcp", "127.0.0.1:0"]).await;
+    let _owner = TcpStream::connect(simulator.address("tcp")).await.unwrap();
+    simulator.running.until_told("has the device").await;
+    let url = format!("socket://{}", simulator.address("tcp"));
+    assert_failed(
+        scopething(&["capture", "--url", &url]).await,
+        &["the link failed", "resetting the device"],
+    );
+}
+
+/// A capture of 1000 samples of two bytes over a relay.
+async fn capture_through(server: &str, limit: Limit) -> (Finished, u64) {
+    let relay = Relay::start(server, limit).await;
+    let arguments =
+        ["capture", "--url", &relay.url, "--json", "--samples", "1000", "--period", "1ms", "--timeout", "0"];
+    let finished = scopething(&arguments).await;
+    let answered = relay.passed().answered;
+    relay.finish().await;
+    (finished, answered)
+}
+
+/// How many bytes the simulated device sends for a capture: its samples come last.
+async fn bytes_of_a_capture(simulator: &mut Simulator) -> u64 {
+    let (finished, bytes) = capture_through(simulator.address("tcp"), Limit::NONE).await;
+    assert_eq!(finished.done().object()["mode"], "Macro");
+    assert!(bytes > 2000);
+    simulator.running.until_told("has left").await;
+    bytes
+}
+
+#[tokio::test]
+async fn a_device_that_falls_silent_in_the_middle_of_its_samples() {
+    let mut simulator = Simulator::start(&["--tcp", "127.0.0.1:0"]).await;
+    let bytes = bytes_of_a_capture(&mut simulator).await;
+    let (finished, _) = capture_through(simulator.address("tcp"), Limit::silent_after(bytes - 1000)).await;
+    assert_failed(finished, &["reading the samples of channel A", "no answer"]);
+    simulator.running.until_told("has left").await;
+    let (finished, _) = capture_through(simulator.address("tcp"), Limit::NONE).await;
+    finished.done();
+}
+
+#[tokio::test]
+async fn a_device_that_closes_in_the_middle_of_its_samples() {
+    let mut simulator = Simulator::start(&["--tcp", "127.0.0.1:0"]).await;
+    let bytes = bytes_of_a_capture(&mut simulator).await;
+    let (finished, _) = capture_through(simulator.address("tcp"), Limit::closed_after(bytes - 1000)).await;
+    assert_failed(finished, &["closed", "reading the samples of channel A"]);
+}
+
+/// A link that closes after any number of bytes: an error each time, and never a capture with wrong samples.
+#[tokio::test]
+async fn a_link_that_closes_anywhere() {
+    let mut simulator = Simulator::start(&["--tcp", "127.0.0.1:0"]).await;
+    let bytes = bytes_of_a_capture(&mut simulator).await;
+    for cut in (1..bytes).step_by(139).chain([bytes - 1]) {
+        let (finished, _) = capture_through(simulator.address("tcp"), Limit::closed_after(cut)).await;
+        assert_failed(finished, &["closed"]);
+        simulator.running.until_told("has left").await;
+    }
+}

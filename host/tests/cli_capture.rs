@@ -1,0 +1,258 @@
+//! `scopething capture`: what it prints of known signals.
+
+mod cli_support;
+
+use std::f64::consts::TAU;
+
+use serde_json::{Value, json};
+
+use cli_support::{number, scopething, series};
+
+/// The range when none is asked for (behaviour.md): -5.5 V to 8 V.
+const RANGE_V: f64 = 13.5;
+/// How far a converter that is set in 65536ths of the input span of 18.333 V may be off (vm-reference section 7).
+const CONVERTER_V: f64 = 18.333 / 65536.0;
+/// One step of a 16-bit sample, and the converters' own.
+const FINE_V: f64 = RANGE_V / 65536.0 + CONVERTER_V;
+
+/// Captures with `--json` from a simulated device with signals.
+async fn captured(signals: &str, arguments: &[&str]) -> Vec<Value> {
+    let url = format!("sim:?clock=fast&{signals}");
+    scopething(&[&["capture", "--json", "--url", &url], arguments].concat()).await.done().objects()
+}
+
+async fn capture(signals: &str, arguments: &[&str]) -> Value {
+    let mut captures = captured(signals, arguments).await;
+    assert_eq!(captures.len(), 1);
+    captures.remove(0)
+}
+
+/// Whether times are `start_s`, `start_s + step_s`, and so on.
+#[track_caller]
+fn assert_even(times: &[f64], count: usize, start_s: f64, step_s: f64) {
+    assert_eq!(times.len(), count);
+    for (index, time) in (0_u32..).zip(times) {
+        assert!((time - (start_s + f64::from(index) * step_s)).abs() < 1e-12, "{time} at {index}");
+    }
+}
+
+#[tokio::test]
+async fn a_capture_has_the_keys_that_scripts_rely_on() {
+    let capture = capture("A=sine,1kHz,0..3V", &[]).await;
+    assert_eq!(capture["cause"], "trigger");
+    // 1000 samples in 1 ms, 40 ticks of 25 ns each: the fastest that Macro does, which has the best resolution.
+    assert_eq!((number(&capture, "sample_rate"), &capture["mode"]), (1e6, &json!("Macro")));
+    assert_eq!(capture["warnings"], json!([]));
+    assert!(number(&capture, "capture_start") >= 0.0);
+    let channels: Vec<&String> = capture["channels"].as_object().unwrap().keys().collect();
+    assert_eq!(channels, ["A"]);
+    assert_even(&series(&capture, "A", "timestamps"), 1000, 0.0, 1e-6);
+    // A quarter of the span lies before the trigger.
+    assert!((number(&capture, "trigger_time") - 0.25e-3).abs() < 1e-12, "{}", capture["trigger_time"]);
+}
+
+#[tokio::test]
+async fn a_steady_voltage_is_measured_within_a_step() {
+    for volts in [-5.0, -1.5, 0.0, 0.333, 3.3, 7.9] {
+        let signal = format!("A=dc,{volts}V");
+        let fine = capture(&signal, &["--timeout", "0"]).await;
+        let samples = series(&fine, "A", "samples");
+        assert_eq!(samples.len(), 1000);
+        assert!(samples.iter().all(|sample| (sample - volts).abs() <= FINE_V), "{volts} V: {samples:?}");
+        let coarse =
+            capture(&signal, &["--timeout", "0", "--samples", "4000", "--low=-6V", "--high=10V"]).await;
+        assert_eq!(coarse["mode"], "AnalogFast");
+        let step_v = 16.0 / 256.0;
+        let samples = series(&coarse, "A", "samples");
+        assert_eq!(samples.len(), 4000);
+        assert!(samples.iter().all(|sample| (sample - volts).abs() <= step_v + CONVERTER_V), "{volts} V");
+    }
+}
+
+#[tokio::test]
+async fn a_sine_is_captured_where_device_time_says() {
+    let capture = capture("A=sine,1kHz,0..3V", &["--period", "3ms", "--samples", "3000"]).await;
+    let start_s = number(&capture, "capture_start");
+    let (times, samples) = (series(&capture, "A", "timestamps"), series(&capture, "A", "samples"));
+    // The signal rises through its middle at device time 0. It changes by so much in one sample.
+    let slope_v = 1.5 * TAU * 1e3 * 1e-6;
+    for (time, sample) in times.iter().zip(&samples) {
+        let volts = 1.5 + 1.5 * (TAU * 1e3 * (start_s + time)).sin();
+        assert!((sample - volts).abs() <= slope_v + FINE_V, "{sample} V at {time} s, not {volts} V");
+    }
+    // The trigger level is the middle of the range, and is risen through within a sample of the trigger time.
+    let at = (number(&capture, "trigger_time") / 1e-6).round() as usize;
+    assert!(samples[at - 2] < 1.25 && samples[at + 2] > 1.25, "{:?}", &samples[at - 3..at + 4]);
+}
+
+#[tokio::test]
+async fn a_square_is_captured_with_its_edges_where_it_triggers() {
+    let arguments =
+        ["--period", "1ms", "--level", "2V", "--type", "falling", "--position", "50%", "--trigger", "A"];
+    let capture = capture("A=square,5kHz,1..3V", &arguments).await;
+    assert_eq!(capture["trigger"], json!({"source": "A", "type": "falling", "level": 2.0}));
+    let samples = series(&capture, "A", "samples");
+    let volts: Vec<f64> = samples.iter().map(|&sample| if sample > 2.0 { 3.0 } else { 1.0 }).collect();
+    assert!(
+        samples.iter().zip(&volts).all(|(sample, volts)| (sample - volts).abs() <= FINE_V),
+        "{samples:?}"
+    );
+    let at = (number(&capture, "trigger_time") / 1e-6).round() as usize;
+    assert_eq!(at, 500);
+    // High for 100 samples up to the edge, low for 100 after it, a sample more or less.
+    assert!(volts[at - 98..at - 1].iter().all(|&volts| volts == 3.0), "{volts:?}");
+    assert!(volts[at + 1..at + 98].iter().all(|&volts| volts == 1.0), "{volts:?}");
+    assert!((9..=10).contains(&volts.windows(2).filter(|pair| pair[0] != pair[1]).count()), "{volts:?}");
+}
+
+#[tokio::test]
+async fn two_channels_take_turns() {
+    let capture = capture("A=dc,1V&B=dc,-2V", &["B", "A", "--timeout", "0"]).await;
+    assert_eq!(capture["mode"], "MacroChop");
+    assert_even(&series(&capture, "A", "timestamps"), 500, 0.0, 2e-6);
+    assert_even(&series(&capture, "B", "timestamps"), 500, 1e-6, 2e-6);
+    for (channel, volts) in [("A", 1.0), ("B", -2.0)] {
+        let samples = series(&capture, channel, "samples");
+        assert!(samples.iter().all(|sample| (sample - volts).abs() <= FINE_V), "{channel}: {samples:?}");
+    }
+}
+
+#[tokio::test]
+async fn logic_lines_are_captured_beside_a_channel_and_alone() {
+    let signals = "A=dc,1V&L0=dc,0V&L1=dc,3.3V&L2=square,10kHz&L6=dc,3.3V";
+    for channels in [&["A", "L0", "L1", "L2"][..], &["L0,L1", "L2"]] {
+        let arguments = [channels, &["--trigger", "L2=1", "--period", "1ms"]].concat();
+        let capture = capture(signals, &arguments).await;
+        assert_eq!((&capture["cause"], &capture["trigger"]["source"]), (&json!("trigger"), &json!("L2=1")));
+        let names: Vec<&String> = capture["channels"].as_object().unwrap().keys().collect();
+        assert_eq!(
+            names,
+            if channels.len() == 4 { &["A", "L0", "L1", "L2"][..] } else { &["L0", "L1", "L2"] }
+        );
+        let [low, high, square] = ["L0", "L1", "L2"].map(|line| series(&capture, line, "samples"));
+        assert!(low.iter().all(|&level| level == 0.0) && high.iter().all(|&level| level == 1.0));
+        assert_eq!(square.len(), 1000);
+        assert!((19..=20).contains(&square.windows(2).filter(|pair| pair[0] != pair[1]).count()));
+        let at = (number(&capture, "trigger_time") / 1e-6).round() as usize;
+        assert!(square[at - 2] == 0.0 && square[at + 2] == 1.0, "{:?}", &square[at - 3..at + 4]);
+        assert_even(&series(&capture, "L2", "timestamps"), 1000, 0.0, 1e-6);
+    }
+}
+
+#[tokio::test]
+async fn lines_that_share_a_comparator_are_left_out_with_a_warning() {
+    let finished = scopething(&["capture", "A", "L", "--url", "sim:?clock=fast", "--timeout", "0", "--json"])
+        .await
+        .done();
+    let capture = finished.object();
+    let names: Vec<&String> = capture["channels"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["A", "L0", "L1", "L2", "L3", "L4", "L5", "L6"]);
+    let warning = capture["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("L7"), "{warning}");
+    assert!(finished.stderr.contains(&format!("warning: {warning}")), "{}", finished.stderr);
+}
+
+#[tokio::test]
+async fn a_raw_capture_gives_fractions_of_the_range() {
+    // The DACs at 0.2 and 0.8 make a range from `low` to `high` as fractions of the input span (vm-reference section 7):
+    //   0.2 = 1.1 low - 0.05 high          0.8 = 1.1 high - 0.05 low - 0.05
+    let (below, above) = (0.2, 0.8 + 0.05);
+    let determinant = 1.1 * 1.1 - 0.05 * 0.05;
+    let low = (1.1 * below + 0.05 * above) / determinant;
+    let high = (1.1 * above + 0.05 * below) / determinant;
+    let volts = 2.0;
+    let expected = ((volts + 7.517) / 18.333 - low) / (high - low);
+    let arguments = ["--raw", "--low", "0.2", "--high", "0.8", "--timeout", "0"];
+    let capture = capture(&format!("A=dc,{volts}V"), &arguments).await;
+    assert_eq!(capture["channels"]["A"]["unit"], "range");
+    let samples = series(&capture, "A", "samples");
+    // One step of a sample, and of the converters.
+    let slack = 3.0 / 65536.0;
+    assert!(samples.iter().all(|sample| (sample - expected).abs() <= slack), "{expected}: {samples:?}");
+}
+
+#[tokio::test]
+async fn a_timeout_captures_what_is_there() {
+    for (timeout, timeout_s) in [("0", 0.0), ("20ms", 0.02), ("2s", 2.0)] {
+        let capture = capture("A=dc,1V", &["--level", "5V", "--timeout", timeout]).await;
+        assert_eq!((&capture["cause"], &capture["trigger_time"]), (&json!("timeout"), &Value::Null));
+        assert_eq!(series(&capture, "A", "samples").len(), 1000);
+        // Device time starts with the program here; connecting and the capture itself take less than 100 ms of it.
+        let end_s = number(&capture, "capture_start") + 1e-3;
+        assert!((timeout_s..timeout_s + 0.1).contains(&end_s), "{timeout}: ended at {end_s} s");
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_beyond_what_the_device_can_is_timed_by_the_host() {
+    // Register Timeout holds at most 65535 x 6.4 us = 419 ms (vm-reference section 3).
+    let arguments = ["capture", "--url", "sim:?A=dc,1V", "--level", "5V", "--timeout", "700ms", "--json"];
+    let finished = scopething(&arguments).await.done();
+    let capture = finished.object();
+    assert_eq!((&capture["cause"], &capture["trigger_time"]), (&json!("timeout"), &Value::Null));
+    assert_eq!(series(&capture, "A", "samples").len(), 1000);
+    assert!(finished.took.as_secs_f64() >= 0.7, "{:?}", finished.took);
+    let warning = capture["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("timed by the host"), "{warning}");
+}
+
+#[tokio::test]
+async fn so_many_captures_come_as_were_asked_for() {
+    let captures = captured("A=ramp,100Hz,0..3V", &["-n", "5", "--samples", "100"]).await;
+    assert_eq!(captures.len(), 5);
+    let starts: Vec<f64> = captures.iter().map(|capture| number(capture, "capture_start")).collect();
+    // The ramp triggers once in 10 ms: each capture is of a later period.
+    let periods: Vec<f64> = starts.windows(2).map(|pair| (pair[1] - pair[0]) / 10e-3).collect();
+    assert!(
+        periods.iter().all(|periods| *periods > 0.9 && (periods - periods.round()).abs() < 1e-3),
+        "{periods:?}"
+    );
+}
+
+#[tokio::test]
+async fn device_time_rolls_over_in_the_middle_of_a_wait() {
+    // 32 bits of 25 ns ticks (vm-reference section 4), 20 ms before their end when the device starts.
+    let roll_over_s = 4_294_967_296.0 * 25e-9;
+    let tick = 4_294_967_296_u64 - 800_000;
+    let capture = capture(&format!("A=dc,1V&tick={tick}"), &["--level", "5V", "--timeout", "100ms"]).await;
+    let end_s = number(&capture, "capture_start") + 1e-3;
+    assert!((roll_over_s + 0.08..roll_over_s + 0.2).contains(&end_s), "{end_s}");
+}
+
+#[tokio::test]
+async fn without_options_a_summary_of_channel_a_is_printed() {
+    let finished = scopething(&["capture", "--url", "sim:?A=square,1kHz,0..3V,25%&clock=fast"]).await.done();
+    assert_eq!(finished.stderr, "");
+    let lines: Vec<&str> = finished.stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", finished.stdout);
+    for part in ["Macro", "1.000 MS/s", "triggered on A rising", "250"] {
+        assert!(lines[0].contains(part), "{part} in {}", lines[0]);
+    }
+    assert!(lines[1].starts_with("A: 1000 samples"), "{}", lines[1]);
+    // A period of it, a quarter at 3 V.
+    assert!(lines[1].contains("mean 750") || lines[1].contains("mean 749"), "{}", lines[1]);
+}
+
+#[tokio::test]
+async fn a_plot_into_a_pipe_is_plain_text() {
+    let url = "sim:?A=sine,1kHz,0..3V&B=dc,1V&clock=fast";
+    let finished = scopething(&["capture", "A", "B", "L0", "--url", url, "--plot"]).await.done();
+    assert_eq!(finished.stderr, "");
+    assert!(!finished.stdout.contains('\u{1b}'), "{:?}", finished.stdout);
+    assert!(finished.stdout.ends_with('\n') && finished.stdout.lines().count() > 16, "{}", finished.stdout);
+    for part in ["V  ", "\u{b5}s", " A ", " B ", "L0"] {
+        assert!(finished.stdout.contains(part), "{part} in {}", finished.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_plot_beside_json_goes_to_standard_error() {
+    let url = "sim:?A=sine,1kHz,0..3V&clock=fast";
+    let finished = scopething(&["capture", "--url", url, "--plot", "--json"]).await.done();
+    assert_eq!(finished.object()["cause"], "trigger");
+    assert!(
+        finished.stderr.lines().count() > 16 && !finished.stderr.contains('\u{1b}'),
+        "{}",
+        finished.stderr
+    );
+}

@@ -1,0 +1,274 @@
+//! `scopething capture -o`: files of every kind, and what becomes of a capture whose file fails.
+
+mod cli_support;
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::Path;
+
+use cli_support::{Finished, Running, program, scopething, scopething_in, scopething_unread, series};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SINE: &str = "sim:?A=sine,1kHz,0..3V&B=ramp,1kHz,0..3V&clock=fast";
+
+fn directory() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Captures into a directory. What is rescued goes there too.
+async fn capture_in(directory: &Path, arguments: &[&str]) -> Finished {
+    let mut command = program(&[&["capture", "--url", SINE], arguments].concat());
+    Running::start(command.current_dir(directory).env("TMPDIR", directory)).finish().await
+}
+
+#[tokio::test]
+async fn each_file_has_the_format_of_its_ending() {
+    let directory = directory();
+    let files = ["t.csv", "t.json", "t.npz", "t.png", "t.sr", "t.svg", "t.vcd", "t.wav"];
+    let outputs: Vec<&str> = files.iter().flat_map(|file| ["-o", file]).collect();
+    let finished = capture_in(directory.path(), &[&["A", "L0"], &outputs[..]].concat()).await.done();
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("", ""));
+    assert_eq!(names(directory.path()), files);
+    let begin = |name: &str, count: usize| {
+        let mut begin = vec![0; count];
+        File::open(directory.path().join(name)).unwrap().read_exact(&mut begin).unwrap();
+        begin
+    };
+    assert_eq!(begin("t.csv", 10), b"time,A,L0\n");
+    assert_eq!(begin("t.json", 1), b"{");
+    assert_eq!(begin("t.npz", 4), b"PK\x03\x04");
+    assert_eq!(begin("t.png", 8), b"\x89PNG\r\n\x1a\n");
+    assert_eq!(begin("t.wav", 4), b"RIFF");
+    let svg = fs::read_to_string(directory.path().join("t.svg")).unwrap();
+    assert!(svg.contains("<svg") && svg.trim_end().ends_with("</svg>"), "{svg}");
+    let vcd = fs::read_to_string(directory.path().join("t.vcd")).unwrap();
+    assert!(vcd.contains("$enddefinitions"), "{vcd}");
+    let mut session = zip::ZipArchive::new(File::open(directory.path().join("t.sr")).unwrap()).unwrap();
+    let mut metadata = String::new();
+    session.by_name("metadata").unwrap().read_to_string(&mut metadata).unwrap();
+    assert!(metadata.contains("samplerate=1000000 Hz") && metadata.contains("probe1="), "{metadata}");
+}
+
+/// A field of a row: none if it is empty.
+fn fields(row: &str) -> Vec<Option<f64>> {
+    row.split(',').map(|field| (!field.is_empty()).then(|| field.parse().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn csv_has_a_row_a_sample_time_and_json_the_same_samples() {
+    let directory = directory();
+    let outputs = ["-o", "t.csv", "-o", "t.json", "--json"];
+    let finished = capture_in(directory.path(), &[&["A", "B", "L1"], &outputs[..]].concat()).await.done();
+    assert_eq!(fs::read_to_string(directory.path().join("t.json")).unwrap(), finished.stdout);
+    let capture = finished.object();
+    let csv = fs::read_to_string(directory.path().join("t.csv")).unwrap();
+    assert!(csv.ends_with('\n'));
+    let mut rows = csv.lines();
+    assert_eq!(rows.next(), Some("time,A,B,L1"));
+    let rows: Vec<Vec<Option<f64>>> = rows.map(fields).collect();
+    assert_eq!(rows.len(), 1000);
+    assert!(rows.windows(2).all(|pair| pair[0][0] < pair[1][0]), "times go up");
+    for (index, row) in rows.iter().enumerate() {
+        assert_eq!(row.len(), 4);
+        assert!(row[0].is_some_and(|time| (time - index as f64 * 1e-6).abs() < 1e-12), "{row:?}");
+        // The channels take turns, the logic lines are read each time.
+        assert_eq!(
+            (row[1].is_some(), row[2].is_some(), row[3].is_some()),
+            (index % 2 == 0, index % 2 == 1, true)
+        );
+    }
+    for (column, channel) in [(1, "A"), (2, "B"), (3, "L1")] {
+        let column =
+            || rows.iter().filter(move |row| row[column].is_some()).map(move |row| (row[0], row[column]));
+        let (times, samples): (Vec<_>, Vec<_>) =
+            column().map(|(time, sample)| (time.unwrap(), sample.unwrap())).unzip();
+        assert_eq!(times, series(&capture, channel, "timestamps"));
+        // Both print the shortest text of a 32-bit float, of which there may be two.
+        let single =
+            |samples: Vec<f64>| -> Vec<f32> { samples.into_iter().map(|sample| sample as f32).collect() };
+        assert_eq!(single(samples), single(series(&capture, channel, "samples")));
+    }
+}
+
+#[tokio::test]
+async fn several_captures_go_into_one_file_or_into_one_each() {
+    let directory = directory();
+    let outputs = ["-n", "3", "-o", "t.csv", "-o", "t.json", "-o", "t.svg", "-o", "t.sr"];
+    capture_in(directory.path(), &outputs).await.done();
+    let files = ["t-1.sr", "t-1.svg", "t-2.sr", "t-2.svg", "t-3.sr", "t-3.svg", "t.csv", "t.json"];
+    assert_eq!(names(directory.path()), files);
+    let csv = fs::read_to_string(directory.path().join("t.csv")).unwrap();
+    let captures: Vec<&str> = csv.split("\n\n").collect();
+    assert_eq!(captures.len(), 3);
+    assert!(captures.iter().all(|capture| capture.starts_with("time,A\n")), "{csv}");
+    let json = fs::read_to_string(directory.path().join("t.json")).unwrap();
+    assert_eq!(json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count(), 3);
+}
+
+#[tokio::test]
+async fn a_directory_that_is_not_there_is_known_before_capturing() {
+    let directory = directory();
+    // Nothing answers at this link: whoever asks it first fails otherwise.
+    for name in ["missing/t.csv", "missing/t.png"] {
+        let arguments = ["capture", "--url", "/dev/no-such-port", "-o", "t.json", "-o", name];
+        let message = scopething_in(directory.path(), &arguments).await.refused(1);
+        assert!(message.contains("missing") && !message.contains("no-such-port"), "{message}");
+        assert_eq!(names(directory.path()), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn an_old_file_is_replaced_whole_and_only_by_a_capture() {
+    let directory = directory();
+    let path = directory.path().join("t.csv");
+    fs::write(&path, "old").unwrap();
+    let refused = ["capture", "--url", "/dev/no-such-port", "-o", "t.csv"];
+    scopething_in(directory.path(), &refused).await.refused(1);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    let before = File::open(&path).unwrap();
+    capture_in(directory.path(), &["-o", "t.csv"]).await.done();
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1001);
+    // Whoever had it open still reads the old one: it was replaced, and not written over.
+    let mut old = String::new();
+    (&before).read_to_string(&mut old).unwrap();
+    assert_eq!(old, "old");
+    assert_eq!(names(directory.path()), ["t.csv"]);
+}
+
+/// The capture that was rescued into a directory, and the file's path as standard error tells it.
+#[track_caller]
+fn rescued(directory: &Path, finished: &Finished) -> Value {
+    let note = finished.stderr.lines().find_map(|line| line.strip_prefix("note: the capture was saved to "));
+    let path = note.and_then(|note| note.strip_suffix(" instead"));
+    let path = path.unwrap_or_else(|| panic!("no note of a rescue: {}", finished.stderr));
+    assert_eq!(Path::new(path).parent(), Some(directory));
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.ends_with('\n'));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// File names whose files fail in the end: one takes no byte, one is too long, one is a directory.
+#[cfg(target_os = "linux")]
+fn failing(directory: &Path, ending: &str) -> [String; 3] {
+    let full = format!("full.{ending}");
+    std::os::unix::fs::symlink("/dev/full", directory.join(&full)).unwrap();
+    let taken = format!("taken.{ending}");
+    fs::create_dir(directory.join(&taken)).unwrap();
+    [full, format!("{}.{ending}", "long".repeat(100)), taken]
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_picture_that_cannot_be_written_does_not_lose_the_capture() {
+    let directory = directory();
+    for name in failing(directory.path(), "svg") {
+        let finished = capture_in(directory.path(), &["-o", &name]).await.ended(1);
+        assert_eq!(finished.stdout, "");
+        assert!(finished.stderr.contains("error: "), "{}", finished.stderr);
+        assert_eq!(series(&rescued(directory.path(), &finished), "A", "samples").len(), 1000);
+    }
+}
+
+/// A short capture is still in memory when its file is closed, a long one fails while it is written.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_table_that_cannot_be_written_does_not_lose_the_capture() {
+    let directory = directory();
+    let [full, ..] = failing(directory.path(), "csv");
+    for (samples, count) in [("40", 40), ("1000", 1000)] {
+        let arguments = ["-o", &full, "--samples", samples, "--hair-trigger"];
+        let finished = capture_in(directory.path(), &arguments).await.ended(1);
+        assert!(
+            finished.stderr.contains("error: ") && finished.stderr.contains("full"),
+            "{}",
+            finished.stderr
+        );
+        assert_eq!(series(&rescued(directory.path(), &finished), "A", "samples").len(), count);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn each_of_several_captures_that_no_file_takes_is_rescued() {
+    let directory = directory();
+    let [full, ..] = failing(directory.path(), "json");
+    let arguments = ["-o", &full, "-n", "3", "--samples", "40", "--hair-trigger"];
+    let finished = capture_in(directory.path(), &arguments).await.ended(1);
+    let notes = finished.stderr.lines().filter(|line| line.starts_with("note: the capture was saved to "));
+    assert_eq!(notes.count(), 3, "{}", finished.stderr);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_other_files_are_written_when_one_fails() {
+    let directory = directory();
+    for ending in ["svg", "csv"] {
+        let [full, ..] = failing(directory.path(), ending);
+        for samples in ["40", "1000"] {
+            let outputs = ["-o", "before.csv", "-o", &full, "-o", "after.svg", "--json"];
+            let arguments = [&outputs[..], &["--samples", samples, "--hair-trigger"]].concat();
+            let finished = capture_in(directory.path(), &arguments).await.ended(1);
+            assert_eq!(finished.object()["cause"], "trigger");
+            assert!(!finished.stderr.contains("instead"), "nothing was lost: {}", finished.stderr);
+            for name in ["before.csv", "after.svg"] {
+                let path = directory.path().join(name);
+                assert!(fs::metadata(&path).unwrap().len() > 500, "{name}");
+                fs::remove_file(path).unwrap();
+            }
+        }
+        fs::remove_dir(directory.path().join(format!("taken.{ending}"))).unwrap();
+    }
+}
+
+/// The file itself was fine, and could not take its place.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_whose_place_is_taken_meanwhile_does_not_lose_the_capture() {
+    let directory = directory();
+    let path = directory.path().join("t.csv");
+    let mut command = program(&["capture", "--url", "sim:?A=dc,1V", "-o", "t.csv"]);
+    let mut running = Running::start(command.current_dir(directory.path()).env("TMPDIR", directory.path()));
+    running.until_told("waiting for rising on A").await;
+    fs::create_dir(&path).unwrap();
+    running.interrupt();
+    let finished = running.finish().await.ended(1);
+    assert!(finished.stderr.contains("t.csv could not be replaced"), "{}", finished.stderr);
+    assert_eq!(rescued(directory.path(), &finished)["cause"], "cancel");
+    assert!(path.is_dir());
+}
+
+#[tokio::test]
+async fn a_reader_who_leaves_does_not_take_the_files_along() {
+    let directory = directory();
+    let arguments = ["capture", "--url", SINE, "--json", "-o", "t.csv", "-o", "t.svg"];
+    let finished = scopething_unread(directory.path(), &arguments).await.ended(1);
+    assert_eq!(finished.stderr, "");
+    assert_eq!(names(directory.path()), ["t.csv", "t.svg"]);
+}
+
+#[tokio::test]
+async fn a_saved_capture_is_drawn_again() {
+    let directory = directory();
+    capture_in(directory.path(), &["A", "L0", "-o", "t.csv", "-o", "t.sr"]).await.done();
+    for name in ["t.csv", "t.sr"] {
+        let path = directory.path().join(name);
+        let path = path.to_str().unwrap();
+        let drawn = scopething(&["plot", path]).await.done();
+        assert!(drawn.stdout.lines().count() > 16 && drawn.stdout.contains("L0"), "{}", drawn.stdout);
+        let picture = format!("{path}.svg");
+        scopething(&["plot", path, "-o", &picture]).await.done();
+        assert!(fs::read_to_string(picture).unwrap().contains("<svg"));
+    }
+    let missing = directory.path().join("missing.csv");
+    let message = scopething(&["plot", missing.to_str().unwrap()]).await.refused(1);
+    assert!(message.contains("missing.csv"), "{message}");
+}

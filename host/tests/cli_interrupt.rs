@@ -1,0 +1,142 @@
+//! Ctrl-C: the first ends the wait for the trigger and keeps what was captured, the second gives up.
+
+#![cfg(unix)]
+
+mod cli_support;
+
+use std::time::{Duration, Instant};
+
+use cli_support::relay::{Limit, Relay};
+use cli_support::{Running, Simulator, number, program, scopething, series};
+use serde_json::{Value, json};
+
+/// A steady voltage never triggers.
+const STEADY: &str = "sim:?A=dc,1V";
+/// What is told on standard error while the trigger does not come.
+const WAITING: &str = "waiting for rising on A";
+
+#[tokio::test]
+async fn an_interrupt_captures_around_that_moment() {
+    let mut running = Running::start(&mut program(&["capture", "--url", STEADY, "--json"]));
+    running.until_told(WAITING).await;
+    let interrupted = Instant::now();
+    running.interrupt();
+    let finished = running.finish().await.done();
+    let took = interrupted.elapsed();
+    let capture = finished.object();
+    assert_eq!((&capture["cause"], &capture["trigger_time"]), (&json!("cancel"), &Value::Null));
+    let samples = series(&capture, "A", "samples");
+    assert_eq!(samples.len(), 1000);
+    // A step of a sample, and of the converters (vm-reference section 7).
+    let slack = 13.5 / 65536.0 + 18.333 / 65536.0;
+    assert!(samples.iter().all(|sample| (sample - 1.0).abs() <= slack), "{samples:?}");
+    // Device time starts with the program: what was captured is what came last.
+    let end_s = number(&capture, "capture_start") + 1e-3;
+    assert!(end_s >= 0.5 && end_s <= finished.took.as_secs_f64(), "{end_s} s of {:?}", finished.took);
+    println!("from the interrupt to the end: {took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[tokio::test]
+async fn an_interrupt_early_in_a_long_capture_gives_what_there_is() {
+    let arguments = ["capture", "--url", STEADY, "--period", "100s", "--samples", "10k", "--json"];
+    let mut running = Running::start(&mut program(&arguments));
+    running.until_told(WAITING).await;
+    running.interrupt();
+    let finished = running.finish().await.done();
+    let capture = finished.object();
+    assert_eq!(capture["cause"], "cancel");
+    // 10 ms a sample, from after half a second on.
+    let samples = series(&capture, "A", "samples");
+    let most = finished.took.as_secs_f64() / 10e-3;
+    assert!(samples.len() >= 40 && (samples.len() as f64) <= most, "{} of {most}", samples.len());
+    assert!(samples.iter().all(|sample| (sample - 1.0).abs() < 0.06), "{samples:?}");
+}
+
+#[tokio::test]
+async fn after_an_interrupt_the_device_captures_again() {
+    let mut simulator =
+        Simulator::start(&["--tcp", "127.0.0.1:0", "--signal", "A=square 1Hz 0..3V 50%"]).await;
+    let url = format!("socket://{}", simulator.address("tcp"));
+    let arguments = ["capture", "--url", &url, "--json", "--level", "5V"];
+    let mut running = Running::start(&mut program(&arguments));
+    running.until_told(WAITING).await;
+    running.interrupt();
+    assert_eq!(running.finish().await.done().object()["cause"], "cancel");
+    simulator.running.until_told("has left").await;
+    let capture = scopething(&["capture", "--url", &url, "--json", "--level", "1.5V"]).await.done().object();
+    assert_eq!(capture["cause"], "trigger");
+}
+
+#[tokio::test]
+async fn a_second_interrupt_gives_up_and_the_device_captures_again() {
+    let mut simulator = Simulator::start(&["--tcp", "127.0.0.1:0", "--signal", "A=dc 1V"]).await;
+    let mut relay = Relay::start(simulator.address("tcp"), Limit::NONE).await;
+    let arguments = ["capture", "--url", &relay.url, "--json", "--samples", "6000", "--period", "6ms"];
+    let mut running = Running::start(&mut program(&arguments));
+    running.until_told(WAITING).await;
+    // The end of the trace gets through, and a part of its 12000 bytes of samples.
+    relay.set_limit(Limit::silent_after(relay.passed().answered + 1000));
+    running.interrupt();
+    relay.until(|passed| passed.cancels > 0).await;
+    running.interrupt();
+    let finished = running.finish().await.ended(130);
+    assert_eq!(finished.stdout, "");
+    assert!(finished.stderr.ends_with("cancelled\n"), "{}", finished.stderr);
+    relay.finish().await;
+    simulator.running.until_told("has left").await;
+    let url = format!("socket://{}", simulator.address("tcp"));
+    let again = scopething(&["capture", "--url", &url, "--json", "--timeout", "10ms"]).await.done();
+    assert_eq!(again.object()["cause"], "timeout");
+}
+
+#[tokio::test]
+async fn an_interrupt_while_connecting_leaves_nothing_to_show() {
+    for command in ["capture", "info"] {
+        let mut running = Running::start(&mut program(&[command, "--url", "sim:?latency=20s"]));
+        running.until_told("connecting").await;
+        running.interrupt();
+        let finished = running.finish().await.ended(130);
+        assert_eq!(finished.stdout, "");
+        assert!(finished.stderr.ends_with("cancelled\n"), "{}", finished.stderr);
+    }
+}
+
+#[tokio::test]
+async fn captures_without_end_end_by_an_interrupt_and_are_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["capture", "--url", "sim:?A=sine,50Hz,0..3V", "-n", "0", "--json", "-o", "t.json"];
+    let mut running = Running::start(program(&arguments).current_dir(directory.path()));
+    let mut printed = vec![running.line().await, running.line().await];
+    running.interrupt();
+    let finished = running.finish().await.done();
+    printed.extend(finished.stdout.lines().map(str::to_owned));
+    let kept = std::fs::read_to_string(directory.path().join("t.json")).unwrap();
+    assert_eq!(kept.lines().collect::<Vec<_>>(), printed);
+}
+
+/// The samples are read when the signal comes: there is no wait for a trigger that it could end.
+#[tokio::test]
+async fn an_interrupt_while_samples_are_read_ends_captures_without_end() {
+    let simulator = Simulator::start(&["--tcp", "127.0.0.1:0", "--signal", "A=sine 1kHz 0..3V"]).await;
+    let mut relay = Relay::start(simulator.address("tcp"), Limit::NONE).await;
+    // Connecting takes less than 1000 bytes, and the first samples 12000.
+    relay.set_limit(Limit::silent_after(8000));
+    let arguments =
+        ["capture", "--url", &relay.url, "-n", "0", "--json", "--samples", "6000", "--period", "6ms"];
+    let running = Running::start(&mut program(&arguments));
+    relay.until(|passed| passed.answered == 8000).await;
+    running.interrupt();
+    relay.set_limit(Limit::NONE);
+    let finished = running.finish().await.done();
+    assert!(!finished.objects().is_empty());
+    assert_eq!(finished.objects()[0]["cause"], "trigger");
+}
+
+#[tokio::test]
+async fn a_simulator_ends_by_an_interrupt() {
+    let simulator = Simulator::start(&["--tcp", "127.0.0.1:0"]).await;
+    simulator.running.interrupt();
+    let finished = simulator.running.finish().await.done();
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("", ""));
+}

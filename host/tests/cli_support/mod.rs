@@ -1,0 +1,226 @@
+//! Runs the built program, waits for it no longer than [`HANG`], and keeps what it said.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+pub(crate) mod relay;
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+
+/// Far longer than anything here takes on a loaded machine: what takes so long has failed.
+pub(crate) const HANG: Duration = Duration::from_secs(60);
+
+pub(crate) async fn bounded<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(HANG, future).await {
+        Ok(done) => done,
+        Err(_) => panic!("{what} takes longer than {HANG:?}"),
+    }
+}
+
+/// The program with arguments, nothing of the user's settings, and no input.
+pub(crate) fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scopething"));
+    command.args(arguments).env_remove("SCOPETHING_URL").env_remove("CLICOLOR_FORCE").kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) async fn scopething(arguments: &[&str]) -> Finished {
+    Running::start(&mut program(arguments)).finish().await
+}
+
+/// As [`scopething`], in a directory.
+pub(crate) async fn scopething_in(directory: &Path, arguments: &[&str]) -> Finished {
+    Running::start(program(arguments).current_dir(directory)).finish().await
+}
+
+/// As [`scopething`], with bytes on standard input.
+pub(crate) async fn scopething_reading(input: &[u8], arguments: &[&str]) -> Finished {
+    let mut running = Running::start(program(arguments).stdin(Stdio::piped()));
+    let mut stdin = running.child.stdin.take().expect("a pipe");
+    let write = async {
+        // A program that does not read to the end is judged by what it answers.
+        let _ = stdin.write_all(input).await;
+        drop(stdin);
+    };
+    tokio::join!(write, running.finish()).1
+}
+
+/// As [`scopething_in`], with a standard output whose reader has left.
+pub(crate) async fn scopething_unread(directory: &Path, arguments: &[&str]) -> Finished {
+    let started = Instant::now();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let child = program(arguments).current_dir(directory).stdout(writer).spawn().expect("the program starts");
+    let output = bounded("the end of the program", child.wait_with_output()).await.expect("a status");
+    Finished {
+        code: output.status.code(),
+        stdout: String::new(),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+        took: started.elapsed(),
+    }
+}
+
+/// A program under way.
+pub(crate) struct Running {
+    child: Child,
+    started: Instant,
+    stdout: Lines<BufReader<ChildStdout>>,
+    stderr: Lines<BufReader<ChildStderr>>,
+    /// What was read of standard error so far.
+    told: String,
+}
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let started = Instant::now();
+        let mut child = command.spawn().expect("the program starts");
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        Self { child, started, stdout, stderr, told: String::new() }
+    }
+
+    /// The next line of standard output.
+    pub(crate) async fn line(&mut self) -> String {
+        let line = bounded("a line of standard output", self.stdout.next_line()).await.expect("text");
+        match line {
+            Some(line) => line,
+            None => panic!("standard output ended, standard error said {}", self.rest_of_stderr().await),
+        }
+    }
+
+    async fn rest_of_stderr(&mut self) -> String {
+        while let Ok(Some(line)) = bounded("standard error", self.stderr.next_line()).await {
+            self.told += &line;
+            self.told.push('\n');
+        }
+        std::mem::take(&mut self.told)
+    }
+
+    /// Reads standard error up to a line that has `text` in it.
+    pub(crate) async fn until_told(&mut self, text: &str) {
+        loop {
+            let line = bounded("a line of standard error", self.stderr.next_line()).await.expect("text");
+            let Some(line) = line else { panic!("never said {text:?}: {}", self.told) };
+            self.told += &line;
+            self.told.push('\n');
+            if line.contains(text) {
+                return;
+            }
+        }
+    }
+
+    /// Sends what Ctrl-C sends.
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        let id = i32::try_from(self.child.id().expect("it runs")).expect("an id");
+        let process = rustix::process::Pid::from_raw(id).expect("an id");
+        rustix::process::kill_process(process, rustix::process::Signal::INT).expect("it runs");
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn finish(self) -> Finished {
+        let Self { mut child, started, stdout, stderr, told } = self;
+        let (mut out, mut rest) = (String::new(), String::new());
+        let (mut stdout, mut stderr) = (stdout.into_inner(), stderr.into_inner());
+        let read = async {
+            let (out, err) = tokio::join!(stdout.read_to_string(&mut out), stderr.read_to_string(&mut rest));
+            out.and(err).expect("text");
+            child.wait().await.expect("a status")
+        };
+        let status = bounded("the end of the program", read).await;
+        Finished { code: status.code(), stdout: out, stderr: told + &rest, took: started.elapsed() }
+    }
+}
+
+/// What a program said, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
+}
+
+impl Finished {
+    /// Its output, if it did what it should.
+    #[track_caller]
+    pub(crate) fn done(self) -> Self {
+        self.ended(0)
+    }
+
+    #[track_caller]
+    pub(crate) fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "exit code; {self:#?}");
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        self
+    }
+
+    /// The message of a failure with this exit code, which leaves standard output clean.
+    #[track_caller]
+    pub(crate) fn refused(self, code: i32) -> String {
+        let Self { stdout, stderr, .. } = self.ended(code);
+        assert_eq!(stdout, "", "standard output");
+        assert!(stderr.contains("error: "), "{stderr}");
+        stderr
+    }
+
+    /// The objects of its output, one a line; the last line ends like the others.
+    #[track_caller]
+    pub(crate) fn objects(&self) -> Vec<Value> {
+        assert!(self.stdout.ends_with('\n'), "{:?}", self.stdout);
+        let object = |line| match serde_json::from_str(line) {
+            Ok(object @ Value::Object(_)) => object,
+            other => panic!("{other:?} of {line}"),
+        };
+        self.stdout.lines().map(object).collect()
+    }
+
+    /// The one object of its output.
+    #[track_caller]
+    pub(crate) fn object(&self) -> Value {
+        let mut objects = self.objects();
+        assert_eq!(objects.len(), 1, "{}", self.stdout);
+        objects.remove(0)
+    }
+}
+
+/// The numbers at `channels.NAME.KEY` of a capture.
+#[track_caller]
+pub(crate) fn series(capture: &Value, channel: &str, key: &str) -> Vec<f64> {
+    let list = capture["channels"][channel][key].as_array();
+    let list = list.unwrap_or_else(|| panic!("no {key} of {channel} in {capture}"));
+    list.iter().map(|value| value.as_f64().expect("a number")).collect()
+}
+
+#[track_caller]
+pub(crate) fn number(object: &Value, key: &str) -> f64 {
+    object[key].as_f64().unwrap_or_else(|| panic!("{key} is no number in {object}"))
+}
+
+/// `scopething simulate` with a client's address of each kind. It ends when it is dropped.
+pub(crate) struct Simulator {
+    pub(crate) running: Running,
+    pub(crate) addresses: Value,
+}
+
+impl Simulator {
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
+        let mut running = Running::start(&mut program(&[&["simulate"], arguments].concat()));
+        let line = running.line().await;
+        let addresses = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        Self { running, addresses }
+    }
+
+    /// The address of one kind.
+    #[track_caller]
+    pub(crate) fn address(&self, kind: &str) -> &str {
+        self.addresses[kind].as_str().unwrap_or_else(|| panic!("no {kind} in {}", self.addresses))
+    }
+}
