@@ -14,12 +14,12 @@ use crate::time::{Clock, Instant};
 use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
 use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
 
-/// Room for the script that writes every register of a capture to a device of which nothing is known: 38 bytes of at most
-/// two digits and a `z`, in nine runs of neighbours with an address of three characters each, and `>UD`. Of the 38,
-/// eleven are always 0 and take 17 digits less.
-const TRACE_SCRIPT_BYTES: usize = 38 * 3 + 9 * 3 + 3 - 17;
-/// Room for the script of a dump: 13 register bytes in three runs, and `>A`.
-const DUMP_SCRIPT_BYTES: usize = 13 * 3 + 3 * 3 + 2;
+/// Room for the script that writes the registers of a capture and of its first dump to a device of which nothing is known: 42 bytes
+/// of at most two digits and a `z`, in eight runs of neighbours with an address of three characters each, and `>UD`. Of the
+/// 42, ten are always 0 and take 15 digits less.
+const TRACE_SCRIPT_BYTES: usize = 42 * 3 + 8 * 3 + 3 - 15;
+/// Room for the script of a dump: 9 register bytes in four runs, and `>A`.
+const DUMP_SCRIPT_BYTES: usize = 9 * 3 + 4 * 3 + 2;
 /// How often a trace is programmed, and a channel dumped, before the failure is the caller's.
 const ATTEMPTS: u8 = 2;
 
@@ -75,10 +75,11 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let start_ticks = self.start_trace(plan).await?;
         let ended = self.wait_for_end(plan, start_ticks, pin!(cancel)).await?;
         let layout = BufferLayout::new(plan, ended.samples);
+        let address = dump_address(plan, &ended);
         for channel in DumpChannel::ALL {
             if layout.samples(channel) > 0 {
-                let dump = Dump::new(plan, layout, channel, &ended);
-                self.dump(&dump, buffer.region_mut(layout.region(channel))).await?;
+                let dump = Dump::new(plan, layout, channel);
+                self.dump(&dump, address, buffer.region_mut(layout.region(channel))).await?;
             }
         }
         self.in_flight = false;
@@ -103,11 +104,24 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     #[inline(never)]
     fn stage_trace(&mut self, plan: &CapturePlan) {
         for (register, value) in plan.registers() {
-            if register == Register::SampleAddress {
-                self.shadow.stage_volatile(register, value);
-            } else {
-                self.shadow.stage(register, value);
+            match register {
+                Register::SampleAddress => self.shadow.stage_volatile(register, value),
+                // Nothing is dumped but samples, so it does not matter what the buffer holds before them.
+                Register::Prelude => {}
+                _ => self.shadow.stage(register, value),
             }
+        }
+        // The dump's registers lie between the trace's: in one script they need fewer addresses than in two.
+        let layout = BufferLayout::new(plan, plan.timebase.samples);
+        let first = DumpChannel::ALL.into_iter().find(|&channel| layout.samples(channel) > 0);
+        if let Some(channel) = first {
+            self.stage_dump(&Dump::new(plan, layout, channel));
+        }
+    }
+
+    fn stage_dump(&mut self, dump: &Dump) {
+        for (register, value) in dump.registers() {
+            self.shadow.stage(register, value);
         }
     }
 
@@ -234,12 +248,17 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         Ok(EndedTrace { cause, samples, address: status.address.unwrap_or(0), end_ticks })
     }
 
-    /// Reads the samples of one channel.
-    async fn dump(&mut self, dump: &Dump, samples: &mut [u8]) -> Result<(), ScopeError<S::Error>> {
+    /// Reads the samples of one channel, which begin at `address`.
+    async fn dump(
+        &mut self,
+        dump: &Dump,
+        address: u32,
+        samples: &mut [u8],
+    ) -> Result<(), ScopeError<S::Error>> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.try_dump(dump, samples).await {
+            match self.try_dump(dump, address, samples).await {
                 Err(error) if error.is_passing() && attempt < ATTEMPTS => {
                     self.resynchronise(dump.stage()).await?;
                 }
@@ -248,12 +267,15 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }
     }
 
-    async fn try_dump(&mut self, dump: &Dump, samples: &mut [u8]) -> Result<(), ScopeError<S::Error>> {
+    async fn try_dump(
+        &mut self,
+        dump: &Dump,
+        address: u32,
+        samples: &mut [u8],
+    ) -> Result<(), ScopeError<S::Error>> {
         let stage = dump.stage();
-        self.shadow.stage_volatile(Register::SampleAddress, dump.address);
-        for (register, value) in dump.registers() {
-            self.shadow.stage(register, value);
-        }
+        self.shadow.stage_volatile(Register::SampleAddress, address);
+        self.stage_dump(dump);
         let mut buffer = [0; DUMP_SCRIPT_BYTES];
         let mut script = Script::new(&mut buffer);
         script.stores(&mut self.shadow)?;
@@ -316,10 +338,22 @@ impl EndAnswer {
     }
 }
 
-/// One dump: which samples of which channel, from where.
+/// Where the dumps of an ended trace begin.
+///
+/// That is a sample of each channel before the first: on real hardware the first sample of a dump can be stale
+/// (vm-reference section 6), so that one is read and dropped.
+fn dump_address(plan: &CapturePlan, ended: &EndedTrace) -> u32 {
+    let interleaved = u32::from(plan.mode.analog_channels.max(1));
+    let width = u32::from(plan.width.max(1));
+    let end = ended.address.checked_rem(width).unwrap_or(0);
+    let end = if interleaved == 2 { end & !1 } else { end };
+    let back = (u32::from(ended.samples) + interleaved).checked_rem(width).unwrap_or(0);
+    (end + width - back).checked_rem(width).unwrap_or(0)
+}
+
+/// One dump: how many samples of which channel, and how they are sent.
 struct Dump {
     channel: DumpChannel,
-    address: u32,
     count: u16,
     mode: u8,
     lead_bytes: usize,
@@ -331,24 +365,15 @@ const DUMP_RAW: u8 = 0;
 const DUMP_NATIVE: u8 = 5;
 
 impl Dump {
-    /// A dump of a channel's share of an ended trace.
-    ///
-    /// It begins a sample of each channel earlier: on real hardware the first sample of a dump can be stale
-    /// (vm-reference section 6), so that one is read and dropped.
-    fn new(plan: &CapturePlan, layout: BufferLayout, channel: DumpChannel, ended: &EndedTrace) -> Self {
-        let interleaved = u16::from(plan.mode.analog_channels.max(1));
+    /// A dump of a channel's share of a trace, and of the samples before it at [`dump_address`].
+    fn new(plan: &CapturePlan, layout: BufferLayout, channel: DumpChannel) -> Self {
         let lead = match channel {
             DumpChannel::Analog(_) => 1,
-            DumpChannel::Logic => interleaved,
+            DumpChannel::Logic => u16::from(plan.mode.analog_channels.max(1)),
         };
         let wide = layout.sample_bytes(channel) == 2;
-        let width = u32::from(plan.width.max(1));
-        let end = ended.address.checked_rem(width).unwrap_or(0);
-        let end = if interleaved == 2 { end & !1 } else { end };
-        let back = (u32::from(ended.samples) + u32::from(interleaved)).checked_rem(width).unwrap_or(0);
         Self {
             channel,
-            address: (end + width - back).checked_rem(width).unwrap_or(0),
             count: layout.samples(channel).saturating_add(lead),
             mode: if wide { DUMP_NATIVE } else { DUMP_RAW },
             lead_bytes: usize::from(lead) * usize::from(layout.sample_bytes(channel)),
@@ -359,11 +384,10 @@ impl Dump {
         Stage::Dump(self.channel)
     }
 
-    fn registers(&self) -> [(Register, u32); 6] {
+    /// `DumpSend` and `DumpSkip` are not among them: raw and native dumps ignore them (vm-reference section 3).
+    fn registers(&self) -> [(Register, u32); 4] {
         [
             (Register::DumpRepeat, 1),
-            (Register::DumpSend, 1),
-            (Register::DumpSkip, 0),
             (Register::DumpCount, self.count.into()),
             (Register::DumpMode, self.mode.into()),
             (Register::DumpChan, self.channel.number().into()),
@@ -382,8 +406,8 @@ mod tests {
         let mut shadow = Shadow::new();
         for (turn, register) in registers.into_iter().enumerate() {
             let value = match register {
-                Register::SampleAddress | Register::TraceDelay | Register::Prelude => 0,
-                Register::TriggerIntro | Register::TriggerOutro => 0xc7,
+                Register::SampleAddress | Register::TraceDelay => 0,
+                Register::TriggerIntro | Register::TriggerOutro | Register::DumpRepeat => 0xc7,
                 _ if turn % 2 == 0 => 0xdcba_98c7,
                 _ => 0xe7d6_c5b4,
             };
@@ -403,13 +427,13 @@ mod tests {
             let request = CaptureRequest::new(ChannelSet::ALL_LOGIC);
             plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap()
         };
-        let trace = longest(plan.registers().map(|(register, _)| register), 3);
-        assert!((TRACE_SCRIPT_BYTES - 20..=TRACE_SCRIPT_BYTES).contains(&trace), "{trace}");
         let layout = BufferLayout::new(&plan, 1);
-        let ended = EndedTrace { cause: Cause::Trigger, samples: 1, address: 0, end_ticks: 0 };
-        let dump = Dump::new(&plan, layout, DumpChannel::Logic, &ended);
-        let registers = dump.registers().map(|(register, _)| register);
-        let dump = longest(registers, 2) + "08@ffzefzdfz".len();
+        let dump = Dump::new(&plan, layout, DumpChannel::Logic).registers().map(|(register, _)| register);
+        let trace = plan.registers().map(|(register, _)| register);
+        let trace = trace.into_iter().filter(|&register| register != Register::Prelude).chain(dump);
+        let trace = longest(trace, 3);
+        assert!((TRACE_SCRIPT_BYTES - 20..=TRACE_SCRIPT_BYTES).contains(&trace), "{trace}");
+        let dump = longest(dump, 2) + "08@ffzefzdfz".len();
         assert!((DUMP_SCRIPT_BYTES - 10..=DUMP_SCRIPT_BYTES).contains(&dump), "{dump}");
     }
 }
