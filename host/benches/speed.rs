@@ -35,7 +35,7 @@ fn main() -> Outcome {
     let mut criterion = Criterion::default()
         .sample_size(30)
         .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_millis(2000))
+        .measurement_time(Duration::from_secs(2))
         .configure_from_args();
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     plan(&mut criterion)?;
