@@ -29,10 +29,11 @@ mod error;
 mod line;
 mod profile;
 mod session;
+mod verify;
 
 use line::Line;
 
-pub use error::{ScopeError, Stage};
+pub use error::{Contradiction, ScopeError, Stage};
 pub use line::Pacing;
 pub use profile::LinkProfile;
 pub use session::SerialNumber;

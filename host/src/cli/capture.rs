@@ -18,7 +18,7 @@ use crate::recording::Recording;
 
 const EXAMPLES: &str = "\
 Examples:
-  scopething capture --url sim: --plot
+  scopething capture --url 'sim:?A=sine,1kHz,0..3V' --plot
       One trace of channel A of the simulated BitScope, drawn in the terminal
   scopething capture A B L --period 20ms --samples 6000 --low 0V --high 5V -o trace.sr
       Both analog channels and the logic lines, for PulseView

@@ -60,7 +60,9 @@ impl Failure {
 fn hint(error: &anyhow::Error) -> Option<&'static str> {
     if let Some(error) = error.downcast_ref::<OpenError>() {
         return match error {
-            OpenError::NoBitScope => Some("try `--url sim:` to capture from the simulated BitScope"),
+            OpenError::NoBitScope => {
+                Some("try `--url 'sim:?A=sine,1kHz,0..3V'`, a simulated BitScope with a signal on channel A")
+            }
             OpenError::NoPort { .. } | OpenError::Port { .. } => {
                 Some("`scopething info --ports` lists the serial ports")
             }

@@ -9,6 +9,7 @@ mod failure;
 mod info;
 mod interrupt;
 mod plan;
+mod plot;
 mod results;
 mod simulate;
 
@@ -30,6 +31,7 @@ struct Arguments {
 enum Command {
     Capture(capture::Arguments),
     Plan(plan::Arguments),
+    Plot(plot::Arguments),
     Info(info::Arguments),
     Simulate(simulate::Arguments),
 }
@@ -47,6 +49,7 @@ pub fn run() -> ExitCode {
             // The trace buffer makes this one large.
             Command::Capture(arguments) => Box::pin(arguments.run()).await,
             Command::Plan(arguments) => arguments.run(),
+            Command::Plot(arguments) => arguments.run(),
             Command::Info(arguments) => arguments.run().await,
             Command::Simulate(arguments) => arguments.run().await,
         }
