@@ -14,12 +14,12 @@ use crate::time::{Clock, Instant};
 use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
 use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
 
-/// Room for the script that writes every register of a capture to a device of which nothing is known: 38 bytes of at most
-/// two digits and a `z`, in nine runs of neighbours with an address of three characters each, and `>UD`. Of the 38,
-/// eleven are always 0 and take 17 digits less.
-const TRACE_SCRIPT_BYTES: usize = 38 * 3 + 9 * 3 + 3 - 17;
-/// Room for the script of a dump: 15 register bytes in four runs, and `>A`.
-const DUMP_SCRIPT_BYTES: usize = 15 * 3 + 4 * 3 + 2;
+/// Room for the script that writes the registers of a capture and of its first dump to a device of which nothing is known: 42 bytes
+/// of at most two digits and a `z`, in eight runs of neighbours with an address of three characters each, and `>UD`. Of the
+/// 42, ten are always 0 and take 15 digits less.
+const TRACE_SCRIPT_BYTES: usize = 42 * 3 + 8 * 3 + 3 - 15;
+/// Room for the script of a dump: 11 register bytes in five runs, and `>A`.
+const DUMP_SCRIPT_BYTES: usize = 11 * 3 + 5 * 3 + 2;
 /// How often a trace is programmed, and a channel dumped, before the failure is the caller's.
 const ATTEMPTS: u8 = 2;
 
@@ -107,9 +107,10 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             self.verify_end(plan, &ended).await?;
         }
         let layout = BufferLayout::new(plan, ended.samples);
+        let address = dump_address(plan, &ended);
         for channel in DumpChannel::ALL {
             if layout.samples(channel) > 0 {
-                let dump = Dump::new(plan, layout, channel, &ended);
+                let dump = Dump::new(plan, layout, channel, address);
                 let samples = buffer.region_mut(layout.region(channel));
                 self.dump(plan, &dump, samples).await?;
                 if VERIFIED {
@@ -143,11 +144,19 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     #[inline(never)]
     fn stage_trace(&mut self, plan: &CapturePlan) {
         for (register, value) in plan.registers() {
-            if register == Register::SampleAddress {
-                self.shadow.stage_volatile(register, value);
-            } else {
-                self.shadow.stage(register, value);
+            match register {
+                Register::SampleAddress => self.shadow.stage_volatile(register, value),
+                // Nothing is dumped but samples, so it does not matter what the buffer holds before them.
+                Register::Prelude => {}
+                _ => self.shadow.stage(register, value),
             }
+        }
+        // The dump's registers lie between the trace's: in one script they need fewer addresses than in two.
+        let layout = BufferLayout::new(plan, plan.timebase.samples);
+        let first = DumpChannel::ALL.into_iter().find(|&channel| layout.samples(channel) > 0);
+        let registers = first.map(|channel| Dump::new(plan, layout, channel, 0).registers());
+        for (register, value) in registers.into_iter().flatten() {
+            self.shadow.stage(register, value);
         }
     }
 
@@ -397,6 +406,19 @@ impl EndAnswer {
     }
 }
 
+/// Where the dumps of an ended trace begin.
+///
+/// That is a sample of each channel before the first: on real hardware the first sample of a dump can be stale
+/// (vm-reference section 6), so that one is read and dropped.
+fn dump_address(plan: &CapturePlan, ended: &EndedTrace) -> u32 {
+    let interleaved = u32::from(plan.mode.analog_channels.max(1));
+    let width = u32::from(plan.width.max(1));
+    let end = ended.address.checked_rem(width).unwrap_or(0);
+    let end = if interleaved == 2 { end & !1 } else { end };
+    let back = (u32::from(ended.samples) + interleaved).checked_rem(width).unwrap_or(0);
+    (end + width - back).checked_rem(width).unwrap_or(0)
+}
+
 /// One dump: which samples of which channel, from where.
 pub(super) struct Dump {
     channel: DumpChannel,
@@ -412,27 +434,18 @@ const DUMP_RAW: u32 = 0;
 const DUMP_NATIVE: u32 = 5;
 
 impl Dump {
-    /// A dump of a channel's share of an ended trace.
-    ///
-    /// It begins a sample of each channel earlier: on real hardware the first sample of a dump can be stale
-    /// (vm-reference section 6), so that one is read and dropped.
-    fn new(plan: &CapturePlan, layout: BufferLayout, channel: DumpChannel, ended: &EndedTrace) -> Self {
-        let interleaved = u16::from(plan.mode.analog_channels.max(1));
+    /// A dump of a channel's share of a trace, and of the sample before it, which lies at [`dump_address`].
+    fn new(plan: &CapturePlan, layout: BufferLayout, channel: DumpChannel, address: u32) -> Self {
         let lead = match channel {
             DumpChannel::Analog(_) => 1,
-            DumpChannel::Logic => interleaved,
+            DumpChannel::Logic => u16::from(plan.mode.analog_channels.max(1)),
         };
-        let wide = layout.sample_bytes(channel) == 2;
-        let width = u32::from(plan.width.max(1));
-        let end = ended.address.checked_rem(width).unwrap_or(0);
-        let end = if interleaved == 2 { end & !1 } else { end };
-        let back = (u32::from(ended.samples) + u32::from(interleaved)).checked_rem(width).unwrap_or(0);
         Self {
             channel,
-            address: (end + width - back).checked_rem(width).unwrap_or(0),
+            address,
             count: layout.samples(channel).saturating_add(lead),
             lead_bytes: lead as u8 * layout.sample_bytes(channel),
-            wide,
+            wide: layout.sample_bytes(channel) == 2,
         }
     }
 
@@ -440,11 +453,10 @@ impl Dump {
         Stage::Dump(self.channel)
     }
 
-    fn registers(&self) -> [(Register, u32); 6] {
+    /// `DumpSend` and `DumpSkip` are not among them: raw and native dumps ignore them (vm-reference section 3).
+    fn registers(&self) -> [(Register, u32); 4] {
         [
             (Register::DumpRepeat, 1),
-            (Register::DumpSend, 1),
-            (Register::DumpSkip, 0),
             (Register::DumpCount, self.count.into()),
             (Register::DumpMode, if self.wide { DUMP_NATIVE } else { DUMP_RAW }),
             (Register::DumpChan, self.channel.number().into()),
@@ -463,8 +475,8 @@ mod tests {
         let mut shadow = Shadow::new();
         for (turn, register) in registers.into_iter().enumerate() {
             let value = match register {
-                Register::SampleAddress | Register::TraceDelay | Register::Prelude => 0,
-                Register::TriggerIntro | Register::TriggerOutro => 0xc7,
+                Register::SampleAddress | Register::TraceDelay => 0,
+                Register::TriggerIntro | Register::TriggerOutro | Register::DumpRepeat => 0xc7,
                 _ if turn % 2 == 0 => 0xdcba_98c7,
                 _ => 0xe7d6_c5b4,
             };
@@ -484,14 +496,14 @@ mod tests {
             let request = CaptureRequest::new(ChannelSet::ALL_LOGIC);
             plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap()
         };
-        let trace = longest(plan.registers().map(|(register, _)| register), 3);
-        assert!((TRACE_SCRIPT_BYTES - 20..=TRACE_SCRIPT_BYTES).contains(&trace), "{trace}");
         let layout = BufferLayout::new(&plan, 1);
-        let ended = EndedTrace { cause: Cause::Trigger, samples: 1, address: 0, end_ticks: 0 };
-        let dump = Dump::new(&plan, layout, DumpChannel::Logic, &ended);
-        let registers = dump.registers().map(|(register, _)| register);
-        let registers = registers.into_iter().chain([Register::TraceMode, Register::BufferMode]);
-        let dump = longest(registers, 2) + "08@ffzefzdfz".len();
+        let dump = Dump::new(&plan, layout, DumpChannel::Logic, 0).registers().map(|(register, _)| register);
+        let trace = plan.registers().map(|(register, _)| register);
+        let trace = trace.into_iter().filter(|&register| register != Register::Prelude).chain(dump);
+        let trace = longest(trace, 3);
+        assert!((TRACE_SCRIPT_BYTES - 20..=TRACE_SCRIPT_BYTES).contains(&trace), "{trace}");
+        let dump = dump.into_iter().chain([Register::TraceMode, Register::BufferMode]);
+        let dump = longest(dump, 2) + "08@ffzefzdfz".len();
         assert!((DUMP_SCRIPT_BYTES - 10..=DUMP_SCRIPT_BYTES).contains(&dump), "{dump}");
     }
 }
