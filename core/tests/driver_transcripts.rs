@@ -89,6 +89,7 @@ impl Device {
                 let address = self.register(Register::EepromAddress) as usize;
                 on('r', format!("\r{:02x}\r", b"DB98TI79"[address - 0x30]))
             }
+            b'p' => on('p', format!("\r{:02x}\r", self.registers[usize::from(self.r1)])),
             _ => panic!("the driver wrote {} unasked, after {}", command.escape_ascii(), self.written),
         });
         for &(register, value) in &turn.registers {

@@ -3,7 +3,7 @@
 
 mod fault_runs;
 
-use fault_runs::{KINDS, Outcome, Run, Stage};
+use fault_runs::{Conversations, KINDS, Outcome, Run, Stage};
 
 const RUNS: u64 = 10_000;
 
@@ -17,8 +17,9 @@ fn every_fault_ends_in_right_samples_or_a_typed_error() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut seen = std::collections::BTreeSet::new();
     let mut bad = Vec::new();
+    let conversations = runtime.block_on(Conversations::record());
     for seed in 0..RUNS {
-        let run = runtime.block_on(fault_runs::run(seed));
+        let run = runtime.block_on(fault_runs::run(&conversations, seed));
         seen.insert((run.kind, run.stage));
         let fine = matches!(run.outcome, Outcome::Right | Outcome::Refused(_));
         let undetectable = run.outcome == Outcome::Wrong && is_undetectable(&run);

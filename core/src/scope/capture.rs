@@ -304,10 +304,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             attempt += 1;
             match self.try_dump::<false>(dump, samples).await {
                 Err(error) if error.is_passing() && attempt < ATTEMPTS => {
-                    self.resynchronise(dump.stage()).await?;
-                    // What went wrong may have changed how the device reads its buffer.
-                    self.shadow.stage(Register::TraceMode, plan.mode.number.into());
-                    self.shadow.stage(Register::BufferMode, plan.mode.buffer as u32);
+                    self.resume_dumps(plan, dump.stage()).await?;
                 }
                 result => return result.map(drop),
             }

@@ -50,6 +50,8 @@ pub enum Contradiction {
         /// The token of the status packet.
         token: u8,
     },
+    /// The device has forgotten its registers, and with them the trace: it was reset or lost its power.
+    Forgotten,
     /// The trace was said to end elsewhere than the sample counter stands.
     TraceEnd {
         /// The address in the status packet.
@@ -71,6 +73,9 @@ impl fmt::Display for Contradiction {
                 f,
                 "the trace ended with status {token:02x}, which nothing gave rise to: capture again, and check \
                  that nothing else uses the device"
+            ),
+            Self::Forgotten => f.write_str(
+                "the device was reset before its trace was read: check its power, then capture again",
             ),
             Self::TraceEnd { status, counter } => write!(
                 f,

@@ -18,9 +18,11 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         plan: &CapturePlan,
         ended: &EndedTrace,
     ) -> Result<(), ScopeError<S::Error>> {
+        self.line.run(Stage::Trace, &[Command::ReadSampleCounter.byte()]).await?;
         let mut counter = 0;
         for index in (0..Register::SampleCounter.width()).rev() {
-            counter = counter << 8 | u32::from(self.read_counter_byte(index).await?);
+            counter =
+                counter << 8 | u32::from(self.read_register_byte(Register::SampleCounter, index).await?);
         }
         let width = u32::from(plan.width.max(1));
         let (status, counter) = (ended.address.checked_rem(width), counter.checked_rem(width));
@@ -33,12 +35,38 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }))
     }
 
-    async fn read_counter_byte(&mut self, index: u8) -> Result<u8, ScopeError<S::Error>> {
+    /// Finds the beginning of the device's answers again after a dump that failed, for the next try.
+    ///
+    /// The device must still have the sample clock of the trace, which is never 0 and which a reset clears: a trace that
+    /// is lost would be read as one of zeros.
+    pub(super) async fn resume_dumps(
+        &mut self,
+        plan: &CapturePlan,
+        stage: Stage,
+    ) -> Result<(), ScopeError<S::Error>> {
+        self.resynchronise(stage).await?;
+        let mut ticks = 0;
+        for index in (0..Register::ClockTicks.width()).rev() {
+            ticks = ticks << 8 | u16::from(self.read_register_byte(Register::ClockTicks, index).await?);
+        }
+        if ticks != plan.timebase.ticks {
+            return Err(ScopeError::Contradiction(Contradiction::Forgotten));
+        }
+        // What went wrong may have changed how the device reads its buffer.
+        self.shadow.stage(Register::TraceMode, plan.mode.number.into());
+        self.shadow.stage(Register::BufferMode, plan.mode.buffer as u32);
+        Ok(())
+    }
+
+    async fn read_register_byte(
+        &mut self,
+        register: Register,
+        index: u8,
+    ) -> Result<u8, ScopeError<S::Error>> {
         let stage = Stage::Trace;
         let mut buffer = [0; 8];
         let mut script = Script::new(&mut buffer);
-        script.command(Command::ReadSampleCounter)?;
-        script.number(Register::SampleCounter.address().wrapping_add(index))?;
+        script.number(register.address().wrapping_add(index))?;
         script.command(Command::SetAddress)?;
         script.command(Command::Print)?;
         self.line.run(stage, script.finish()).await?;
@@ -57,7 +85,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
                 Err(error) if error.is_passing() => {
-                    self.resynchronise(dump.stage()).await?;
+                    self.resume_dumps(plan, dump.stage()).await?;
                     self.dump(plan, dump, samples).await?;
                 }
                 Err(error) => return Err(error),

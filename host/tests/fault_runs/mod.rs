@@ -7,10 +7,10 @@ use std::rc::Rc;
 
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use scopething::sim::{SimConfig, SimLink};
-use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, Channel, LogicLine};
-use scopething_core::scope::{Scope, ScopeError};
+use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, Channel};
+use scopething_core::scope::{LinkProfile, Scope, ScopeError};
 use scopething_core::time::{Clock, Micros};
-use scopething_core::trace::{Cause, Trace, TraceBuffer};
+use scopething_core::trace::{AnalogView, Cause, Trace, TraceBuffer};
 
 /// The faults of a link and of a device that a run can have.
 pub(crate) const KINDS: [&str; 11] =
@@ -130,6 +130,8 @@ impl Write for Watched {
     }
 }
 
+/// Time-outs are those of a serial port: longer than any delay of these runs.
+const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(400), ..LinkProfile::SERIAL };
 const HERTZ: f64 = 10e3;
 const SIGNALS: &str = "clock=fast&A=sine,10kHz,0..3V&B=sine,10kHz,1..2V&L0=square,10kHz";
 /// More than the sum of all time-outs of a capture with its recoveries, on this link.
@@ -155,12 +157,28 @@ type TestScope = Scope<Watched, scopething::sim::SimClock>;
 async fn connect(query: &str, progress: &Rc<RefCell<Progress>>) -> Result<TestScope, ScopeError<ErrorKind>> {
     let config = SimConfig::from_query(query).unwrap_or_else(|error| panic!("{query}: {error}"));
     let link = SimLink::new(&config);
-    let (clock, profile) = (link.clock(), link.profile());
-    Scope::connect(Watched { link, progress: Rc::clone(progress) }, clock, profile).await
+    let clock = link.clock();
+    Scope::connect(Watched { link, progress: Rc::clone(progress) }, clock, PROFILE).await
 }
 
-/// The bytes of each stage, from the device and to it, of a run without faults.
-async fn stages(request: &CaptureRequest, verified: bool) -> [(Stage, [std::ops::Range<usize>; 2]); 4] {
+/// The bytes of each stage, from the device and to it.
+type StageBytes = [(Stage, [std::ops::Range<usize>; 2]); 4];
+
+/// The conversations without faults, of each request, plain and verified.
+pub(crate) struct Conversations(Vec<[StageBytes; 2]>);
+
+impl Conversations {
+    /// Holds each conversation once.
+    pub(crate) async fn record() -> Self {
+        let mut recorded = Vec::new();
+        for request in requests() {
+            recorded.push([stages(&request, false).await, stages(&request, true).await]);
+        }
+        Self(recorded)
+    }
+}
+
+async fn stages(request: &CaptureRequest, verified: bool) -> StageBytes {
     let progress = Rc::new(RefCell::new(Progress::default()));
     let mut scope = connect(SIGNALS, &progress).await.expect("nothing is wrong");
     let connected = (progress.borrow().read, progress.borrow().written);
@@ -194,38 +212,55 @@ async fn capture(
     Ok(shows_the_signals(&trace))
 }
 
-/// The signals all begin at the same moment, so their phase follows from the trigger: A rises through its middle there.
+/// The signals all begin at the same moment: the phase that fits A best must fit every sample of every channel to within
+/// the resolution, and put the crossing of the level where the trigger is said to be.
 fn shows_the_signals(trace: &Trace) -> bool {
-    let Some(trigger) = trace.trigger() else { return false };
-    // The trigger sample is the first after the crossing; a trace of two channels ends with a whole pair.
-    let pair = f64::from(trace.plan().mode.analog_channels.max(1));
-    let slack_s = 1.01 * pair * trace.plan().tick_period_s();
-    let phase = |time_s: f64| TAU * HERTZ * (time_s - trigger.time_s);
+    let (Some(trigger), Some(a)) = (trace.trigger(), trace.analog(AnalogChannel::A)) else { return false };
+    if trace.cause() != Cause::Trigger || trace.samples() != trace.plan().timebase.samples {
+        return false;
+    }
+    let phase = fitted_phase(&a);
+    let turns = |time_s: f64| HERTZ * time_s + phase / TAU;
     let sine = |channel, low: f64, high: f64| {
         let Some(view) = trace.analog(channel) else { return true };
-        let slack = view.resolution() + 1e-3 + 0.5 * (high - low) * TAU * HERTZ * slack_s;
         let mut values = view.values().enumerate();
         values.all(|(index, volts)| {
-            let expected =
-                f64::midpoint(low, high) + 0.5 * (high - low) * phase(view.times.time_s(index)).sin();
-            if (f64::from(volts) - expected).abs() > slack {
-                eprintln!("{channel} {index} {volts} {expected} {slack} trig {}", trigger.time_s);
-            }
-            (f64::from(volts) - expected).abs() <= slack
+            let turns = turns(view.times.time_s(index));
+            let expected = f64::midpoint(low, high) + 0.5 * (high - low) * (TAU * turns).sin();
+            (f64::from(volts) - expected).abs() <= 2.0 * view.resolution() + 1e-3
         })
     };
     let square = || {
         let (Some(view), Channel::Logic(line)) = (trace.logic(), Channel::L[0]) else { return true };
-        let line: LogicLine = line;
         let mut levels = view.levels(line).enumerate();
         levels.all(|(index, level)| {
-            let turns = phase(view.times.time_s(index)) / TAU;
+            let turns = turns(view.times.time_s(index));
             let to_edge = (2.0 * turns - (2.0 * turns).round()).abs() / 2.0;
-            level == (turns.rem_euclid(1.0) < 0.5) || to_edge <= HERTZ * slack_s
+            level == (turns.rem_euclid(1.0) < 0.5) || to_edge <= 0.01
         })
     };
-    let whole = trace.cause() == Cause::Trigger && trace.samples() == trace.plan().timebase.samples;
-    whole && sine(AnalogChannel::A, 0.0, 3.0) && sine(AnalogChannel::B, 1.0, 2.0) && square()
+    // The trigger sample is the first after the crossing; a trace of two channels ends with a whole pair.
+    let pair = f64::from(trace.plan().mode.analog_channels);
+    let off_s = (turns(trigger.time_s) - turns(trigger.time_s).round()).abs() / HERTZ;
+    let placed = off_s <= 1.05 * pair * trace.plan().tick_period_s();
+    placed && sine(AnalogChannel::A, 0.0, 3.0) && sine(AnalogChannel::B, 1.0, 2.0) && square()
+}
+
+/// The phase at time 0 of the sine that fits the samples of A best.
+fn fitted_phase(view: &AnalogView) -> f64 {
+    let (mut ss, mut sc, mut cc, mut sv, mut cv) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for (index, volts) in view.values().enumerate() {
+        let (sine, cosine) = (TAU * HERTZ * view.times.time_s(index)).sin_cos();
+        let volts = f64::from(volts) - 1.5;
+        ss += sine * sine;
+        sc += sine * cosine;
+        cc += cosine * cosine;
+        sv += sine * volts;
+        cv += cosine * volts;
+    }
+    let of_sine = sv * cc - cv * sc;
+    let of_cosine = cv * ss - sv * sc;
+    of_cosine.atan2(of_sine)
 }
 
 fn error_name(error: &ScopeError<ErrorKind>) -> &'static str {
@@ -243,12 +278,13 @@ fn error_name(error: &ScopeError<ErrorKind>) -> &'static str {
 }
 
 /// Runs one seeded fault.
-pub(crate) async fn run(seed: u64) -> Run {
+pub(crate) async fn run(conversations: &Conversations, seed: u64) -> Run {
     let mut dice = Dice(seed);
     let kind = KINDS[dice.below(KINDS.len())];
     let verified = dice.below(2) == 0;
-    let request = requests()[dice.below(3)];
-    let stages = stages(&request, verified).await;
+    let number = dice.below(requests().len());
+    let request = requests()[number];
+    let stages = &conversations.0[number][usize::from(verified)];
     let (mut stage, bytes) = stages[dice.below(stages.len())].clone();
     let to_device = dice.below(2) == 0;
     let range = &bytes[usize::from(to_device)];
@@ -275,9 +311,9 @@ async fn outcome(url: &str, request: &CaptureRequest, verified: bool, final_faul
     let progress = Rc::new(RefCell::new(Progress::default()));
     let config = SimConfig::from_query(url).unwrap_or_else(|error| panic!("{url}: {error}"));
     let link = SimLink::new(&config);
-    let (clock, profile) = (link.clock(), link.profile());
+    let clock = link.clock();
     let started = clock.now();
-    let mut scope = Scope::new(Watched { link, progress: Rc::clone(&progress) }, clock.clone(), profile);
+    let mut scope = Scope::new(Watched { link, progress: Rc::clone(&progress) }, clock.clone(), PROFILE);
     let plan = scope.plan(&scope.model().analog, request).expect("it can be planned");
     let first = async {
         scope.open().await?;
