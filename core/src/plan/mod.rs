@@ -16,6 +16,7 @@
 
 mod capture;
 mod channel;
+mod generator;
 mod notice;
 mod range;
 mod request;
@@ -23,6 +24,10 @@ mod timebase;
 
 pub use capture::{CapturePlan, Driven, TraceEnd, plan_capture, verdicts};
 pub use channel::{AnalogChannel, Channel, ChannelSet, LogicLine, UnknownChannel};
+pub use generator::{
+    ClockError, ClockOutput, ClockOutputs, ClockPlan, ClockRequest, UnknownWaveShape, WaveShape, WaveTiming,
+    WaveformError, WaveformPlan, WaveformRequest, plan_clocks, plan_waveform,
+};
 pub use notice::{Notice, Notices, PlanError};
 pub use range::SampleRange;
 pub use request::{
