@@ -22,8 +22,8 @@
 //!
 //! Either way there are at most half a table of choices, 512, of one continued fraction each. `T` is cut to 30 bits for
 //! them: two different fractions within the bounds are at least one part in 2^26 apart, so that the cut can move `T`
-//! past the one fraction that is nearest in any case, and that one stays an end of the interval. The ends are compared
-//! by the distance that the continued fraction leaves over, and by the frequency itself wherever that is not enough.
+//! past the one fraction that is nearest in any case, and that one stays an end of the interval. What the continued
+//! fraction leaves over tells which ends are too far off to be looked at; the others are compared by their frequencies.
 
 use crate::device::Model;
 
@@ -77,27 +77,32 @@ pub(super) fn nearest(model: &Model, frequency_hz: f64, min_samples: u16) -> Wav
     let table = limits.table_samples;
     let shortest = f64::from(ticks_low) * f64::from(min_samples);
     let longest = f64::from(ticks_high) * f64::from(table);
-    let period = (model.clock_hz / frequency_hz).clamp(shortest, longest);
+    let period = (model.clock_hz / frequency_hz).max(shortest);
+    if period >= longest {
+        return WaveTiming { size: table, waves: 1, ticks: ticks_high };
+    }
     let most_ticks = period / f64::from(min_samples);
     let mut search = Search {
-        clock_hz: model.clock_hz,
+        model,
         frequency_hz,
+        period: ScaledPeriod::new(period),
+        min_samples,
         best: WaveTiming { size: table, waves: 1, ticks: ticks_high },
         best_distance_hz: f64::INFINITY,
-        best_left_over: u64::MAX,
+        most_left_over: None,
     };
-    let period = ScaledPeriod::new(period);
     if most_ticks <= f64::from(table / 2) {
+        search.try_ticks(ticks_low..=most_ticks as u16);
         let slower = libm::ceil(most_ticks) as u16;
-        search.try_ticks(&period, (ticks_low, most_ticks as u16), table, min_samples);
-        search.consider(WaveTiming { size: min_samples, waves: 1, ticks: slower }, None);
+        search.compare(WaveTiming { size: min_samples, waves: 1, ticks: slower });
     } else {
-        search.try_sizes(&period, (ticks_low, ticks_high), table, min_samples);
+        search.try_sizes();
     }
     search.best.filling(table)
 }
 
 /// A period in ticks, cut to 30 bits: `mantissa / 2^shift`.
+#[derive(Clone, Copy)]
 struct ScaledPeriod {
     mantissa: u32,
     shift: u32,
@@ -114,120 +119,170 @@ impl ScaledPeriod {
     }
 }
 
-struct Search {
-    clock_hz: f64,
+struct Search<'m> {
+    model: &'m Model,
     frequency_hz: f64,
+    period: ScaledPeriod,
+    min_samples: u16,
     best: WaveTiming,
     best_distance_hz: f64,
-    /// What the continued fraction left over for the best, if it came from one.
-    best_left_over: u64,
+    /// Fractions that leave over more than this for each wave are further off than the best. None before that is sure.
+    most_left_over: Option<u32>,
 }
 
-impl Search {
-    fn try_ticks(&mut self, period: &ScaledPeriod, range: (u16, u16), table: u16, min_samples: u16) {
-        for ticks in range.0..=range.1 {
-            let unit = u32::from(ticks) << period.shift;
-            for end in neighbours(period.mantissa, unit, table, table) {
-                let Fraction { numerator: size, denominator: waves, left_over } = end;
-                if waves > 0 && u32::from(size) >= u32::from(waves) * u32::from(min_samples) {
-                    self.consider(WaveTiming { size, waves, ticks }, Some(left_over.into()));
+impl Search<'_> {
+    fn try_ticks(&mut self, range: core::ops::RangeInclusive<u16>) {
+        let table = u32::from(self.model.generator.table_samples);
+        let min_samples = u32::from(self.min_samples);
+        let bounds = Bounds { numerator: table, denominator: table / min_samples.max(1) };
+        for ticks in range {
+            let unit = u32::from(ticks) << self.period.shift;
+            for end in self.ends(unit, bounds) {
+                let Fraction { numerator: size, denominator: waves, .. } = end;
+                if size >= waves * min_samples {
+                    self.consider(&end, size, waves, ticks.into());
                 }
             }
         }
     }
 
-    fn try_sizes(&mut self, period: &ScaledPeriod, range: (u16, u16), table: u16, min_samples: u16) {
-        for size in (table / 2 + 1).max(min_samples)..=table {
-            let most_waves = size / min_samples.max(1);
-            let unit = u32::from(size) << period.shift;
-            for end in neighbours(period.mantissa, unit, range.1, most_waves) {
-                let Fraction { numerator: ticks, denominator: waves, left_over } = end;
-                if waves == 0 || ticks == 0 {
-                    continue;
-                }
-                let times = if ticks < range.0 { range.0.div_ceil(ticks) } else { 1 };
-                let multiplied = waves.checked_mul(times).zip(ticks.checked_mul(times));
-                if let Some((waves, ticks)) = multiplied.filter(|&(waves, _)| waves <= most_waves) {
-                    let left_over = u64::from(left_over) * u64::from(times);
-                    self.consider(WaveTiming { size, waves, ticks }, Some(left_over));
+    fn try_sizes(&mut self) {
+        let limits = &self.model.generator;
+        let (least_ticks, most_ticks) = (u32::from(limits.sample_ticks.0), u32::from(limits.sample_ticks.1));
+        let table = u32::from(limits.table_samples);
+        let min_samples = u32::from(self.min_samples).max(1);
+        let mut most_waves = table / min_samples;
+        // From the longest on, as the slowest waveforms come nearer the longer they are.
+        for size in ((table / 2 + 1).max(min_samples)..=table).rev() {
+            if most_waves * min_samples > size {
+                most_waves -= 1;
+            }
+            let bounds = Bounds { numerator: most_ticks, denominator: most_waves };
+            for end in self.ends(size << self.period.shift, bounds) {
+                let Fraction { numerator: ticks, denominator: waves, .. } = end;
+                if ticks >= least_ticks {
+                    self.consider(&end, size, waves, ticks);
+                } else if ticks > 0 {
+                    let times = least_ticks.div_ceil(ticks);
+                    if waves * times <= most_waves {
+                        self.consider(&end, size, waves * times, ticks * times);
+                    }
                 }
             }
+        }
+    }
+
+    /// The ends of the interval about the period as a fraction of `unit`: both, or only the last convergent if the other
+    /// one cannot be the best.
+    fn ends(&self, unit: u32, bounds: Bounds) -> impl Iterator<Item = Fraction> + use<> {
+        let (before, last) = convergents(self.period.mantissa, unit, bounds);
+        let hopeless = |most: u32| {
+            // A fraction that leaves over less than half the unit, divided by its denominator, is a convergent (Legendre);
+            // and those before the last but one leave over more.
+            let waves = bounds.denominator;
+            most.saturating_mul(waves * waves) < unit / 2 && before.left_over > most * before.denominator
+        };
+        let other = if self.most_left_over.is_some_and(hopeless) {
+            None
+        } else {
+            semiconvergent(before, last, bounds)
+        };
+        [Some(last), other].into_iter().flatten().filter(|end| end.denominator > 0)
+    }
+
+    /// Compares a timing made of a fraction, or a multiple of it, unless the fraction is too far off.
+    fn consider(&mut self, end: &Fraction, size: u32, waves: u32, ticks: u32) {
+        if self.most_left_over.is_none_or(|most| end.left_over <= most * end.denominator) {
+            let (Ok(size), Ok(waves), Ok(ticks)) = (size.try_into(), waves.try_into(), ticks.try_into())
+            else {
+                return;
+            };
+            self.compare(WaveTiming { size, waves, ticks });
         }
     }
 
     /// Takes a timing if it is nearer, or equally near with more samples a period.
-    fn consider(&mut self, timing: WaveTiming, left_over: Option<u64>) {
+    fn compare(&mut self, timing: WaveTiming) {
         let (length, best_length) = (u64::from(timing.length_ticks()), u64::from(self.best.length_ticks()));
-        if let Some(left_over) = left_over
-            && self.best_left_over != u64::MAX
-        {
-            // What is left over is off by less than one for each wave, from the cut of the period.
-            let least = left_over.saturating_sub(timing.waves.into());
-            let best_most = self.best_left_over + u64::from(self.best.waves);
-            if least.saturating_mul(best_length) > best_most.saturating_mul(length) {
-                return;
-            }
-        }
         let same = u64::from(timing.waves) * best_length == u64::from(self.best.waves) * length;
         let distance_hz = if same && self.best_distance_hz.is_finite() {
             self.best_distance_hz
         } else {
-            (timing.frequency_hz(self.clock_hz) - self.frequency_hz).abs()
+            (timing.frequency_hz(self.model.clock_hz) - self.frequency_hz).abs()
         };
         let as_near = distance_hz == self.best_distance_hz;
         if distance_hz < self.best_distance_hz || (as_near && timing.ticks < self.best.ticks) {
             self.best = timing;
             self.best_distance_hz = distance_hz;
-            self.best_left_over = left_over.unwrap_or(u64::MAX);
+            self.most_left_over = self.limit();
         }
     }
+
+    /// See [`Self::most_left_over`].
+    ///
+    /// What is left over for each wave, as a part of the mantissa, is the error of the period. For errors of up to a
+    /// sixteenth it is the error of the frequency to within an eighth of it, and is off by less than 1 from the cut of
+    /// the period; a quarter and 2 more are allowed. The limit times the waves must stay below 2^32.
+    fn limit(&self) -> Option<u32> {
+        let error = self.best_distance_hz / self.frequency_hz;
+        let sure = error < 1.0 / 4096.0;
+        sure.then(|| (error * f64::from(self.period.mantissa) * 1.25) as u32 + 2)
+    }
+}
+
+/// The most that the numerator and the denominator of a fraction may be; at most 65535.
+#[derive(Clone, Copy)]
+struct Bounds {
+    numerator: u32,
+    denominator: u32,
 }
 
 /// A fraction near to `a / b`, and how far `a x denominator` and `b x numerator` are apart.
 #[derive(Clone, Copy)]
 struct Fraction {
-    numerator: u16,
-    denominator: u16,
+    numerator: u32,
+    denominator: u32,
     left_over: u32,
 }
 
-/// The fractions nearest to `a / b` from either side with a numerator of at most `most_numerator` and a denominator of at
-/// most `most_denominator`; twice the same if one is `a / b` itself. A denominator of 0 stands for infinity.
-fn neighbours(a: u32, b: u32, most_numerator: u16, most_denominator: u16) -> [Fraction; 2] {
+/// The last two convergents of `a / b` within bounds, the nearest last. The first one of all is infinity, with a denominator of 0.
+fn convergents(a: u32, b: u32, bounds: Bounds) -> (Fraction, Fraction) {
     let mut before = Fraction { numerator: 0, denominator: 1, left_over: a };
     let mut last = Fraction { numerator: 1, denominator: 0, left_over: b };
-    // With each round the fractions grow as fast as Fibonacci numbers at the least, so 16 bits last for 24 rounds.
-    while let Some(quotient) = before.left_over.checked_div(last.left_over) {
-        let next = step(before, last, quotient, most_numerator, most_denominator);
-        let Some(next) = next else {
-            let room = |most: u16, start: u16, step: u16| most.saturating_sub(start).checked_div(step);
-            let by_numerator = room(most_numerator, before.numerator, last.numerator).unwrap_or(u16::MAX);
-            let by_denominator =
-                room(most_denominator, before.denominator, last.denominator).unwrap_or(u16::MAX);
-            let times = by_numerator.min(by_denominator).into();
-            let semi = step(before, last, times, most_numerator, most_denominator).unwrap_or(before);
-            return [last, semi];
-        };
-        (before, last) = (last, next);
+    // The fractions grow at least as fast as the Fibonacci numbers: 16 bits last for 24 rounds.
+    while last.left_over > 0 {
+        let (quotient, rest) = (before.left_over / last.left_over, before.left_over % last.left_over);
+        if quotient > u32::from(u16::MAX) {
+            break;
+        }
+        // 65535 x 65535 + 65535 is below 2^32.
+        let numerator = last.numerator * quotient + before.numerator;
+        let denominator = last.denominator * quotient + before.denominator;
+        if numerator > bounds.numerator || denominator > bounds.denominator {
+            break;
+        }
+        (before, last) = (last, Fraction { numerator, denominator, left_over: rest });
     }
-    [last, last]
+    (before, last)
 }
 
-/// `before` moved on by so many times `last`. None beyond the bounds.
-fn step(
-    before: Fraction,
-    last: Fraction,
-    times: u32,
-    most_numerator: u16,
-    most_denominator: u16,
-) -> Option<Fraction> {
-    let times_16 = u16::try_from(times).ok()?;
-    let numerator = last.numerator.checked_mul(times_16)?.checked_add(before.numerator)?;
-    let denominator = last.denominator.checked_mul(times_16)?.checked_add(before.denominator)?;
-    (numerator <= most_numerator && denominator <= most_denominator).then_some(Fraction {
-        numerator,
-        denominator,
-        left_over: before.left_over.wrapping_sub(times.wrapping_mul(last.left_over)),
+/// The fraction within bounds that is nearest to `a / b` from the other side than the last convergent. None if that one is
+/// `a / b` itself.
+fn semiconvergent(before: Fraction, last: Fraction, bounds: Bounds) -> Option<Fraction> {
+    if last.left_over == 0 {
+        return None;
+    }
+    let room = |most: u32, start: u32, step: u32| most.saturating_sub(start).checked_div(step);
+    let by_numerator = room(bounds.numerator, before.numerator, last.numerator);
+    let by_denominator = room(bounds.denominator, before.denominator, last.denominator);
+    let times = match (by_numerator, by_denominator) {
+        (Some(one), Some(other)) => one.min(other),
+        (one, other) => one.or(other)?,
+    };
+    Some(Fraction {
+        numerator: last.numerator * times + before.numerator,
+        denominator: last.denominator * times + before.denominator,
+        left_over: before.left_over - last.left_over * times,
     })
 }
 
@@ -323,18 +378,19 @@ mod tests {
         }
 
         #[test]
-        fn no_fraction_lies_between_the_neighbours(
-            a in 1_u32..=4000, b in 1_u32..=4000, most_numerator in 1_u16..40, most_denominator in 1_u16..40,
+        fn no_fraction_lies_between_the_ends(
+            a in 1_u32..=4000, b in 1_u32..=4000, most_numerator in 1_u32..40, most_denominator in 1_u32..40,
         ) {
-            let [one, other] = neighbours(a, b, most_numerator, most_denominator);
+            let bounds = Bounds { numerator: most_numerator, denominator: most_denominator };
+            let (before, last) = convergents(a, b, bounds);
+            let ends = [last, semiconvergent(before, last, bounds).unwrap_or(last)];
             let value = |fraction: Fraction| f64::from(fraction.numerator) / f64::from(fraction.denominator);
-            let (low, high) = (value(one).min(value(other)), value(one).max(value(other)));
+            let (low, high) = (value(ends[0]).min(value(ends[1])), value(ends[0]).max(value(ends[1])));
             let wanted = f64::from(a) / f64::from(b);
             prop_assert!(low <= wanted && wanted <= high);
-            for fraction in [one, other] {
-                let cross = u64::from(a) * u64::from(fraction.denominator);
-                let left_over = cross.abs_diff(u64::from(b) * u64::from(fraction.numerator));
-                prop_assert_eq!(left_over, u64::from(fraction.left_over));
+            for Fraction { numerator, denominator, left_over } in ends {
+                prop_assert!(numerator <= most_numerator && denominator <= most_denominator);
+                prop_assert_eq!((a * denominator).abs_diff(b * numerator), left_over);
             }
             for numerator in 0..=most_numerator {
                 for denominator in 1..=most_denominator {
