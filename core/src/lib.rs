@@ -7,6 +7,7 @@ extern crate std;
 
 pub mod blocking;
 pub mod device;
+pub mod link;
 pub mod plan;
 pub mod scope;
 pub mod time;

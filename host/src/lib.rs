@@ -1,1 +1,8 @@
 //! ScopeThing on a computer: links to a BitScope, a simulated one, files and pictures of traces.
+
+pub mod files;
+pub mod link;
+pub mod plot;
+pub mod quantity;
+pub mod recording;
+pub mod sim;

@@ -108,8 +108,23 @@ impl<S: embedded_io::Read + embedded_io::Write, C: BlockingClock> Scope<S, C> {
     /// # Errors
     /// As [`scope::Scope::connect`].
     pub fn connect(stream: S, clock: C, profile: LinkProfile) -> Result<Self, ScopeError<S::Error>> {
-        let connecting = scope::Scope::connect(BlockingStream(stream), PolledClock(clock), profile);
-        Ok(Self { scope: block_on(connecting)? })
+        let mut scope = Self::new(stream, clock, profile);
+        scope.open()?;
+        Ok(scope)
+    }
+
+    /// A driver that has not spoken to its device yet.
+    #[must_use]
+    pub fn new(stream: S, clock: C, profile: LinkProfile) -> Self {
+        Self { scope: scope::Scope::new(BlockingStream(stream), PolledClock(clock), profile) }
+    }
+
+    /// Resets and identifies the device, and reads its serial number.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::open`].
+    pub fn open(&mut self) -> Result<(), ScopeError<S::Error>> {
+        block_on(self.scope.open())
     }
 
     /// What the device calls itself.
@@ -124,9 +139,9 @@ impl<S: embedded_io::Read + embedded_io::Write, C: BlockingClock> Scope<S, C> {
         self.scope.model()
     }
 
-    /// The device's serial number.
+    /// The device's serial number, once it was opened or connected.
     #[must_use]
-    pub fn serial(&self) -> SerialNumber {
+    pub fn serial(&self) -> Option<SerialNumber> {
         self.scope.serial()
     }
 

@@ -51,7 +51,7 @@ pub enum TraceEnd {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CapturePlan {
     /// The trace mode.
-    pub mode: TraceMode,
+    pub mode: &'static TraceMode,
     /// How many samples the buffer holds in this mode.
     pub width: u16,
     /// The primary clock, in hertz.
@@ -233,11 +233,11 @@ impl CapturePlan {
 ///
 /// # Errors
 /// [`PlanError`] for a request that makes no sense in any mode.
-pub fn verdicts<'m>(
-    model: &'m Model,
+pub fn verdicts(
+    model: &Model,
     request: &CaptureRequest,
     driven: Driven,
-) -> Result<impl Iterator<Item = (&'m TraceMode, Verdict)>, PlanError> {
+) -> Result<impl Iterator<Item = (&'static TraceMode, Verdict)>, PlanError> {
     let span = span_of(request, driven)?;
     Ok(model.modes.iter().map(move |mode| (mode, span.verdict(model, mode))))
 }
@@ -252,30 +252,20 @@ fn span_of(request: &CaptureRequest, driven: Driven) -> Result<Span, PlanError> 
     if request.channels.is_empty() {
         return Err(PlanError::NoChannel);
     }
-    let mut channels = request.channels;
-    for (line, _) in left_out(&request.channels, driven) {
-        channels = channels.without(line);
-    }
+    let (by_generator, by_comparator) = left_out(request.channels, driven);
+    let channels = request.channels.without_lines(by_generator | by_comparator);
     if channels.is_empty() {
         return Err(PlanError::NoChannelLeft);
     }
     Ok(Span { channels, period_s: request.period_s, samples: request.samples })
 }
 
-/// The logic lines asked for that cannot be captured, with the reason.
-fn left_out(asked: &ChannelSet, driven: Driven) -> impl Iterator<Item = (LogicLine, Notice)> {
-    let shared = |line: LogicLine, analog: u8| {
-        let channels = AnalogChannel::ALL.into_iter().filter(move |channel| analog & channel.bit() != 0);
-        channels.into_iter().find(|channel| channel.comparator_line() == line)
-    };
-    let analog = asked.analog();
-    let logic = asked.logic();
-    LogicLine::all().filter(move |line| logic & line.bit() != 0).filter_map(move |line| {
-        if driven.lines & line.bit() != 0 {
-            return Some((line, Notice::LineDriven(line)));
-        }
-        shared(line, analog).map(|channel| (line, Notice::LineShared(line, channel)))
-    })
+/// The logic lines asked for that cannot be captured: those a generator drives, and those whose comparator an analog
+/// channel has (vm-reference section 9).
+fn left_out(asked: ChannelSet, driven: Driven) -> (u8, u8) {
+    let captured = AnalogChannel::ALL.into_iter().filter(|&channel| asked.contains(channel.into()));
+    let shared = captured.fold(0, |lines, channel| lines | channel.comparator_line().bit());
+    (asked.logic() & driven.lines, asked.logic() & shared & !driven.lines)
 }
 
 /// Plans a capture: finds the trace mode, the sample clock, the converters and the trigger.
@@ -296,7 +286,7 @@ pub fn plan_capture(
     let range = plan_range(model, probe, request)?;
     let mut notices = Notices::new();
     let mut notice = |notice: Notice| {
-        // The list holds all that there can be at once: eight lines and one of each of six other kinds.
+        // The list has room for one of each kind, and no kind comes twice.
         let _ = notices.push(notice);
     };
     let (mode, timebase, as_asked) = choose(model, &span)?;
@@ -307,12 +297,12 @@ pub fn plan_capture(
     let mut position = request.position;
     if sample_rate_hz > model.pre_trigger_limit_hz && position > 0.0 {
         position = 0.0;
-        notice(Notice::NoPreTrigger { sample_rate_hz });
+        notice(Notice::NoPreTrigger { sample_rate_hz: sample_rate_hz as f32 });
     }
     let trigger = request.trigger.or(request.channels.first().map(TriggerSource::of_channel));
     let filter = if request.hair_trigger { 4 } else { 8 };
     let mut plan = CapturePlan {
-        mode: *mode,
+        mode,
         width: model.width(mode),
         clock_hz: model.clock_hz,
         timebase,
@@ -329,14 +319,20 @@ pub fn plan_capture(
     if let Some(timeout_s) = request.timeout_s {
         plan.end = plan_timeout(&plan, timeout_s);
         if matches!(plan.end, TraceEnd::HostTimeout(_)) {
-            notice(Notice::HostTimeout { timeout_s });
+            notice(Notice::HostTimeout { timeout_s: timeout_s as f32 });
         }
     }
     [range.unsafe_range, range.range_limited, range.level_limited]
         .into_iter()
         .flatten()
         .for_each(&mut notice);
-    left_out(&request.channels, driven).for_each(|(_, why)| notice(why));
+    let (by_generator, by_comparator) = left_out(request.channels, driven);
+    if by_generator != 0 {
+        notice(Notice::LinesDriven(by_generator));
+    }
+    if by_comparator != 0 {
+        notice(Notice::LinesShared(by_comparator));
+    }
     plan.notices = notices;
     Ok(plan)
 }
@@ -377,7 +373,7 @@ fn check(request: &CaptureRequest) -> Result<(), PlanError> {
 
 /// The first mode that fits; failing that, and then the last value is false, the one that takes the most samples over
 /// the period.
-fn choose<'m>(model: &'m Model, span: &Span) -> Result<(&'m TraceMode, Timebase, bool), PlanError> {
+fn choose(model: &Model, span: &Span) -> Result<(&'static TraceMode, Timebase, bool), PlanError> {
     for mode in model.modes {
         if let Verdict::Fits(timebase) = span.verdict(model, mode) {
             return Ok((mode, timebase, true));
@@ -385,7 +381,7 @@ fn choose<'m>(model: &'m Model, span: &Span) -> Result<(&'m TraceMode, Timebase,
     }
     let (longest_s, fastest_hz) = span.limits(model).ok_or(PlanError::NoMode)?;
     let period_s = span.period_s;
-    let mut best: Option<(&TraceMode, Timebase)> = None;
+    let mut best: Option<(&'static TraceMode, Timebase)> = None;
     for mode in model.modes {
         let Some(timebase) = span.nearest(model, mode) else { continue };
         if best.is_none_or(|(_, best)| timebase.samples > best.samples) {
@@ -497,7 +493,7 @@ mod tests {
         let lo = 0.05 * hi / 1.1;
         assert!((low - (lo * 18.333 - 7.517)).abs() < 1e-9, "{low}");
         assert!((high - (hi * 18.333 - 7.517)).abs() < 1e-9, "{high}");
-        assert!(planned.notices.contains(&Notice::RangeLimited { low, high }));
+        assert!(planned.notices.contains(&Notice::RangeLimited { low: low as f32, high: high as f32 }));
         assert!(planned.notices.contains(&Notice::UnsafeRange { safe_low: -5.5, safe_high: 8.0 }));
     }
 
@@ -506,15 +502,7 @@ mod tests {
         let driven = Driven { waveform: true, lines: 0x11 };
         let planned = plan_capture(&BS05, &BS05.analog, &of("A,L"), driven).unwrap();
         assert_eq!(planned.channels.logic(), 0x6e);
-        let line = |number| LogicLine::new(number).unwrap();
-        assert_eq!(
-            planned.notices[..],
-            [
-                Notice::LineDriven(line(0)),
-                Notice::LineDriven(line(4)),
-                Notice::LineShared(line(7), AnalogChannel::A),
-            ]
-        );
+        assert_eq!(planned.notices[..], [Notice::LinesDriven(0x11), Notice::LinesShared(0x80)]);
         let only = plan_capture(&BS05, &BS05.analog, &of("L4"), driven);
         assert_eq!(only, Err(PlanError::NoChannelLeft));
     }

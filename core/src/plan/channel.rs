@@ -85,6 +85,22 @@ impl Channel {
     pub const A: Self = Self::Analog(AnalogChannel::A);
     /// Analog channel B.
     pub const B: Self = Self::Analog(AnalogChannel::B);
+    /// The logic lines, L0 first.
+    pub const L: [Self; 8] = {
+        let mut lines = [Self::Logic(LogicLine(0)); 8];
+        let mut number = 0;
+        while number < 8 {
+            lines[number] = Self::Logic(LogicLine(number as u8));
+            number += 1;
+        }
+        lines
+    };
+
+    /// Whether this is `A` or `B`.
+    #[must_use]
+    pub const fn is_analog(self) -> bool {
+        matches!(self, Self::Analog(_))
+    }
 }
 
 impl From<AnalogChannel> for Channel {
@@ -173,6 +189,13 @@ impl ChannelSet {
     /// All eight logic lines.
     pub const ALL_LOGIC: Self = Self { analog: 0, logic: 0xff, first: Some(Channel::Logic(LogicLine(0))) };
 
+    /// The logic lines whose bits are set, the lowest first.
+    #[must_use]
+    pub fn of_lines(lines: u8) -> Self {
+        let wanted = LogicLine::all().filter(|line| lines & line.bit() != 0);
+        wanted.fold(Self::EMPTY, |set, line| set.with(line.into()))
+    }
+
     /// The set with one more channel.
     #[must_use]
     pub fn with(mut self, channel: Channel) -> Self {
@@ -194,10 +217,10 @@ impl ChannelSet {
         }
     }
 
-    /// The set without a logic line. What was asked for first is remembered all the same.
+    /// The set without some logic lines, a bit each. What was asked for first is remembered all the same.
     #[must_use]
-    pub fn without(mut self, line: LogicLine) -> Self {
-        self.logic &= !line.bit();
+    pub fn without_lines(mut self, lines: u8) -> Self {
+        self.logic &= !lines;
         self
     }
 

@@ -2,9 +2,10 @@
 
 use core::fmt;
 
-use super::{AnalogChannel, LogicLine};
+use super::ChannelSet;
 
-/// Something that a plan does otherwise than asked, or that the user should know.
+/// Something that a plan does otherwise than asked, or that the user should know. Its numbers are for reading, in single
+/// precision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Notice {
@@ -18,36 +19,36 @@ pub enum Notice {
     /// The timeout is longer than the device can time: the host ends the trace.
     HostTimeout {
         /// The timeout asked for, in seconds.
-        timeout_s: f64,
+        timeout_s: f32,
     },
     /// At this sample rate nothing is kept from before the trigger.
     NoPreTrigger {
         /// The sample rate, in hertz.
-        sample_rate_hz: f64,
+        sample_rate_hz: f32,
     },
     /// The range leaves what is measured well.
     UnsafeRange {
         /// The safe bottom, in volts.
-        safe_low: f64,
+        safe_low: f32,
         /// The safe top, in volts.
-        safe_high: f64,
+        safe_high: f32,
     },
     /// The converters cannot set the range that was asked for: it is this one.
     RangeLimited {
         /// The bottom, in volts.
-        low: f64,
+        low: f32,
         /// The top, in volts.
-        high: f64,
+        high: f32,
     },
     /// The trigger level is outside the input span: the nearest is taken.
     LevelLimited {
         /// The level, in volts or as a fraction.
-        level: f64,
+        level: f32,
     },
-    /// A generator drives a logic line, which is not captured.
-    LineDriven(LogicLine),
-    /// A logic line shares its comparator with a captured analog channel and is not captured.
-    LineShared(LogicLine, AnalogChannel),
+    /// Logic lines are not captured since a generator drives them, a bit each.
+    LinesDriven(u8),
+    /// Logic lines are not captured since a captured analog channel has their comparator, a bit each.
+    LinesShared(u8),
 }
 
 impl Notice {
@@ -84,16 +85,20 @@ impl fmt::Display for Notice {
             Self::LevelLimited { level } => {
                 write!(f, "the trigger level {level} lies outside the input span: the nearest is taken")
             }
-            Self::LineDriven(line) => write!(f, "{line} is not captured: a generator drives it"),
-            Self::LineShared(line, channel) => {
-                write!(f, "{line} is not captured: it shares its comparator with channel {channel}")
+            Self::LinesDriven(lines) => {
+                write!(f, "not captured, since a generator drives them: {}", ChannelSet::of_lines(*lines))
             }
+            Self::LinesShared(lines) => write!(
+                f,
+                "not captured, since channel A has the comparator of L7 and channel B that of L6: {}",
+                ChannelSet::of_lines(*lines)
+            ),
         }
     }
 }
 
-/// The notices of one plan.
-pub type Notices = heapless::Vec<Notice, 14>;
+/// The notices of one plan: room for one of each kind.
+pub type Notices = heapless::Vec<Notice, 8>;
 
 /// A request that cannot be planned, not even nearly.
 #[derive(Debug, Clone, Copy, PartialEq)]

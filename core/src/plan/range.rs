@@ -100,9 +100,12 @@ pub(super) fn plan_range(
         } else {
             SampleRange::Volts { low: set.0, high: set.1, ab_offset: probe.ab_offset }
         },
-        unsafe_range: (analog_volts && leaves_safe)
-            .then_some(Notice::UnsafeRange { safe_low: probe.safe_low, safe_high: probe.safe_high }),
-        range_limited: (analog_volts && cut).then_some(Notice::RangeLimited { low: set.0, high: set.1 }),
-        level_limited: is_cut(level_fraction).then_some(Notice::LevelLimited { level }),
+        unsafe_range: (analog_volts && leaves_safe).then_some(Notice::UnsafeRange {
+            safe_low: probe.safe_low as f32,
+            safe_high: probe.safe_high as f32,
+        }),
+        range_limited: (analog_volts && cut)
+            .then_some(Notice::RangeLimited { low: set.0 as f32, high: set.1 as f32 }),
+        level_limited: is_cut(level_fraction).then_some(Notice::LevelLimited { level: level as f32 }),
     })
 }

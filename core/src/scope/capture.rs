@@ -14,18 +14,22 @@ use crate::time::{Clock, Instant};
 use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
 use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
 
-/// Room for the longest script, which writes every register of a capture to a device of which nothing is known: no
-/// register takes more than two digits, a store and a new address for each of its bytes.
-const SCRIPT_BYTES: usize = 192;
+/// Room for the script that writes every register of a capture to a device of which nothing is known: 38 bytes of at most
+/// two digits and a `z`, in nine runs of neighbours with an address of three characters each, and `>UD`. Of the 38,
+/// eleven are always 0 and take 17 digits less.
+const TRACE_SCRIPT_BYTES: usize = 38 * 3 + 9 * 3 + 3 - 17;
+/// Room for the script of a dump: 13 register bytes in three runs, and `>A`.
+const DUMP_SCRIPT_BYTES: usize = 13 * 3 + 3 * 3 + 2;
 /// How often a trace is programmed, and a channel dumped, before the failure is the caller's.
 const ATTEMPTS: u8 = 2;
 
 /// A trace that has ended, still in the device.
 struct EndedTrace {
     cause: Cause,
+    /// How many samples it has, counted over the interleaved analog channels.
+    samples: u16,
     /// The address of the sample after the last.
     address: u32,
-    start_ticks: u64,
     end_ticks: u64,
 }
 
@@ -70,16 +74,15 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     ) -> Result<Trace<'a>, ScopeError<S::Error>> {
         let start_ticks = self.start_trace(plan).await?;
         let ended = self.wait_for_end(plan, start_ticks, pin!(cancel)).await?;
-        let samples = captured_samples(plan, &ended);
-        let layout = BufferLayout::new(plan, samples);
+        let layout = BufferLayout::new(plan, ended.samples);
         for channel in DumpChannel::ALL {
             if layout.samples(channel) > 0 {
-                let dump = Dump::new(plan, layout, channel, ended.address, samples);
+                let dump = Dump::new(plan, layout, channel, &ended);
                 self.dump(&dump, buffer.region_mut(layout.region(channel))).await?;
             }
         }
         self.in_flight = false;
-        Ok(Trace::new(plan, buffer, samples, ended.cause, ended.end_ticks))
+        Ok(Trace::new(plan, buffer, ended.samples, ended.cause, ended.end_ticks))
     }
 
     /// Programs a trace and starts it. Gives the device time of its start.
@@ -96,8 +99,9 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }
     }
 
-    async fn try_start_trace(&mut self, plan: &CapturePlan) -> Result<u64, ScopeError<S::Error>> {
-        let stage = Stage::Program;
+    // Kept out of the future, which would hold the list of registers for as long as the capture takes.
+    #[inline(never)]
+    fn stage_trace(&mut self, plan: &CapturePlan) {
         for (register, value) in plan.registers() {
             if register == Register::SampleAddress {
                 self.shadow.stage_volatile(register, value);
@@ -105,7 +109,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 self.shadow.stage(register, value);
             }
         }
-        let mut buffer = [0; SCRIPT_BYTES];
+    }
+
+    async fn try_start_trace(&mut self, plan: &CapturePlan) -> Result<u64, ScopeError<S::Error>> {
+        let stage = Stage::Program;
+        self.stage_trace(plan);
+        let mut buffer = [0; TRACE_SCRIPT_BYTES];
         let mut script = Script::new(&mut buffer);
         script.stores(&mut self.shadow)?;
         script.command(Command::ProgramSpock)?;
@@ -167,7 +176,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Either3::First(read) => {
                     let received = taken(Stage::Trace, read, &bytes)?;
                     if let Some(status) = answer.push(Stage::Trace, received)? {
-                        return self.ended(status, start_ticks, Cause::Cancel);
+                        return self.ended(plan, status, start_ticks, Cause::Cancel);
                     }
                 }
                 Either3::Second(()) => break Cause::Cancel,
@@ -175,7 +184,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             }
         };
         let status = self.stop_trace(answer).await?;
-        self.ended(status, start_ticks, stopped_as)
+        self.ended(plan, status, start_ticks, stopped_as)
     }
 
     /// Sends `K` and reads on until its echo and the status packet have come, in either order.
@@ -204,6 +213,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
 
     fn ended(
         &mut self,
+        plan: &CapturePlan,
         status: Status,
         start_ticks: u64,
         stopped_as: Cause,
@@ -217,7 +227,11 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             }
         };
         let end_ticks = self.device_time.extend(status.ticks, self.line.clock.now());
-        Ok(EndedTrace { cause, address: status.address.unwrap_or(0), start_ticks, end_ticks })
+        let samples = match cause {
+            Cause::Cancel => samples_within(plan, end_ticks.saturating_sub(start_ticks)),
+            Cause::Trigger | Cause::Timeout => plan.timebase.samples,
+        };
+        Ok(EndedTrace { cause, samples, address: status.address.unwrap_or(0), end_ticks })
     }
 
     /// Reads the samples of one channel.
@@ -240,7 +254,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         for (register, value) in dump.registers() {
             self.shadow.stage(register, value);
         }
-        let mut buffer = [0; SCRIPT_BYTES];
+        let mut buffer = [0; DUMP_SCRIPT_BYTES];
         let mut script = Script::new(&mut buffer);
         script.stores(&mut self.shadow)?;
         script.command(Command::ProgramSpock)?;
@@ -263,15 +277,10 @@ fn taken<E>(stage: Stage, read: Result<usize, E>, bytes: &[u8]) -> Result<&[u8],
     Ok(bytes.get(..count).unwrap_or_default())
 }
 
-/// How many samples of the plan the trace has: all, unless it was stopped before it had taken them.
-fn captured_samples(plan: &CapturePlan, ended: &EndedTrace) -> u16 {
-    let planned = plan.timebase.samples;
-    if ended.cause != Cause::Cancel {
-        return planned;
-    }
-    let elapsed = ended.end_ticks.saturating_sub(ended.start_ticks);
-    let taken = elapsed.checked_div(plan.timebase.ticks_per_sample().into()).unwrap_or(0);
-    let taken = u16::try_from(taken).unwrap_or(u16::MAX).min(planned);
+/// How many of the planned samples were taken within so many ticks of the primary clock.
+fn samples_within(plan: &CapturePlan, ticks: u64) -> u16 {
+    let taken = ticks.checked_div(plan.timebase.ticks_per_sample().into()).unwrap_or(0);
+    let taken = u16::try_from(taken).unwrap_or(u16::MAX).min(plan.timebase.samples);
     if plan.mode.analog_channels == 2 { taken & !1 } else { taken }
 }
 
@@ -322,11 +331,11 @@ const DUMP_RAW: u8 = 0;
 const DUMP_NATIVE: u8 = 5;
 
 impl Dump {
-    /// A dump of the last `samples` samples before `end`.
+    /// A dump of a channel's share of an ended trace.
     ///
     /// It begins a sample of each channel earlier: on real hardware the first sample of a dump can be stale
     /// (vm-reference section 6), so that one is read and dropped.
-    fn new(plan: &CapturePlan, layout: BufferLayout, channel: DumpChannel, end: u32, samples: u16) -> Self {
+    fn new(plan: &CapturePlan, layout: BufferLayout, channel: DumpChannel, ended: &EndedTrace) -> Self {
         let interleaved = u16::from(plan.mode.analog_channels.max(1));
         let lead = match channel {
             DumpChannel::Analog(_) => 1,
@@ -334,9 +343,9 @@ impl Dump {
         };
         let wide = layout.sample_bytes(channel) == 2;
         let width = u32::from(plan.width.max(1));
-        let end = end.checked_rem(width).unwrap_or(0);
+        let end = ended.address.checked_rem(width).unwrap_or(0);
         let end = if interleaved == 2 { end & !1 } else { end };
-        let back = (u32::from(samples) + u32::from(interleaved)).checked_rem(width).unwrap_or(0);
+        let back = (u32::from(ended.samples) + u32::from(interleaved)).checked_rem(width).unwrap_or(0);
         Self {
             channel,
             address: (end + width - back).checked_rem(width).unwrap_or(0),
@@ -359,5 +368,48 @@ impl Dump {
             (Register::DumpMode, self.mode.into()),
             (Register::DumpChan, self.channel.number().into()),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vm::Shadow;
+
+    /// The script that stores such registers and ends in so many commands, when each byte that is not always 0 takes two
+    /// digits after any other and after any address.
+    fn longest(registers: impl IntoIterator<Item = Register>, commands: usize) -> usize {
+        let mut shadow = Shadow::new();
+        for (turn, register) in registers.into_iter().enumerate() {
+            let value = match register {
+                Register::SampleAddress | Register::TraceDelay | Register::Prelude => 0,
+                Register::TriggerIntro | Register::TriggerOutro => 0xc7,
+                _ if turn % 2 == 0 => 0xdcba_98c7,
+                _ => 0xe7d6_c5b4,
+            };
+            shadow.stage(register, value);
+        }
+        let mut buffer = [0; 512];
+        let mut script = Script::new(&mut buffer);
+        script.stores(&mut shadow).unwrap();
+        script.bytes().len() + commands
+    }
+
+    #[test]
+    fn the_longest_scripts_fit() {
+        let plan = {
+            use crate::device::BS05;
+            use crate::plan::{CaptureRequest, ChannelSet, Driven, plan_capture};
+            let request = CaptureRequest::new(ChannelSet::ALL_LOGIC);
+            plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap()
+        };
+        let trace = longest(plan.registers().map(|(register, _)| register), 3);
+        assert!((TRACE_SCRIPT_BYTES - 20..=TRACE_SCRIPT_BYTES).contains(&trace), "{trace}");
+        let layout = BufferLayout::new(&plan, 1);
+        let ended = EndedTrace { cause: Cause::Trigger, samples: 1, address: 0, end_ticks: 0 };
+        let dump = Dump::new(&plan, layout, DumpChannel::Logic, &ended);
+        let registers = dump.registers().map(|(register, _)| register);
+        let dump = longest(registers, 2) + "08@ffzefzdfz".len();
+        assert!((DUMP_SCRIPT_BYTES - 10..=DUMP_SCRIPT_BYTES).contains(&dump), "{dump}");
     }
 }

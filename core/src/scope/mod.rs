@@ -1,7 +1,7 @@
 //! The driver of a BitScope over a byte stream: it connects, captures and recovers. State of the device is kept here.
 //!
 //! The stream is any `embedded-io-async` stream, the clock any [`Clock`](crate::time::Clock). Reads of the stream must be cancel safe:
-//! dropping a read that is pending must lose no byte. While a script of up to 192 bytes is written the stream must
+//! dropping a read that is pending must lose no byte. While a script of up to 127 bytes is written the stream must
 //! take in as many bytes of echo.
 //!
 //! Whatever fails, or is dropped in the middle, leaves the driver usable: its next operation cancels and resets the
@@ -47,11 +47,12 @@ use crate::vm::Shadow;
 pub struct Scope<S, C> {
     line: Line<S, C>,
     model: &'static Model,
-    serial: SerialNumber,
+    serial: Option<SerialNumber>,
     shadow: Shadow,
     device_time: DeviceTime,
     driven: Driven,
     /// An operation has begun and has not ended well: what the device does is not known.
     in_flight: bool,
+    /// The last number sent to find the beginning of the device's answers.
     nonce: u16,
 }

@@ -8,7 +8,7 @@ use crate::time::Micros;
 pub struct LinkProfile {
     /// The longest time from the last byte written to the first byte of the answer, the device's own work left out.
     pub round_trip: Micros,
-    /// The lowest rate at which bytes arrive, in bytes a second.
+    /// The lowest rate at which bytes arrive, in bytes a second; below 1000 it counts as 1000.
     pub bytes_per_second: u32,
 }
 
@@ -18,11 +18,13 @@ impl LinkProfile {
     /// A network: 1 s for the round trip, 10 kB/s.
     pub const NETWORK: Self = Self { round_trip: Micros::from_millis(1000), bytes_per_second: 10_000 };
 
-    /// How long an answer of so many bytes may take to arrive on this link.
+    /// How long an answer of so many bytes may take to arrive on this link. Answers of up to 4 MiB are reckoned with.
     #[must_use]
     pub fn answer_time(&self, bytes: usize) -> Micros {
-        let rate = u64::from(self.bytes_per_second.max(1));
-        self.round_trip + Micros((bytes as u64).saturating_mul(1_000_000).div_ceil(rate))
+        // In 32 bits, which a microcontroller divides in a fraction of the time and stack that 64 take.
+        let bytes_per_ms = (self.bytes_per_second / 1000).max(1);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.round_trip + Micros(bytes.saturating_mul(1000).div_ceil(bytes_per_ms).into())
     }
 }
 

@@ -50,24 +50,41 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// [`ScopeError::WrongRevision`] when something else than a BS05 answers; the other variants when nothing does, or
     /// nothing that makes sense. A silent device fails after three times the round trip of `profile`.
     pub async fn connect(stream: S, clock: C, profile: LinkProfile) -> Result<Self, ScopeError<S::Error>> {
+        let mut scope = Self::new(stream, clock, profile);
+        scope.open().await?;
+        Ok(scope)
+    }
+
+    /// A driver that has not spoken to its device yet: the first operation resets and identifies it.
+    ///
+    /// Where memory is scarce this and [`Self::open`] take less of it than [`Self::connect`], since nothing is moved.
+    #[must_use]
+    pub fn new(stream: S, clock: C, profile: LinkProfile) -> Self {
         let model = &BS05;
-        let mut scope = Self {
+        Self {
             line: Line { stream, clock, profile, pacing: Pacing::default() },
             model,
-            serial: SerialNumber([0; 8]),
+            serial: None,
             shadow: Shadow::new(),
             device_time: DeviceTime::new(model.clock_hz),
             driven: Driven::NOTHING,
-            in_flight: false,
+            in_flight: true,
             nonce: 0,
-        };
-        scope.reset().await?;
+        }
+    }
+
+    /// Resets and identifies the device, and reads its serial number.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn open(&mut self) -> Result<(), ScopeError<S::Error>> {
+        self.reset().await?;
         let mut serial = [0; 8];
         for (address, character) in (SerialNumber::ADDRESS..).zip(&mut serial) {
-            *character = scope.read_eeprom(address).await?;
+            *character = self.read_eeprom(address).await?;
         }
-        scope.serial = SerialNumber(serial);
-        Ok(scope)
+        self.serial = Some(SerialNumber(serial));
+        Ok(())
     }
 
     /// What the device calls itself.
@@ -82,9 +99,9 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.model
     }
 
-    /// The device's serial number.
+    /// The device's serial number, once it was opened or connected.
     #[must_use]
-    pub fn serial(&self) -> SerialNumber {
+    pub fn serial(&self) -> Option<SerialNumber> {
         self.serial
     }
 

@@ -17,7 +17,7 @@ use crate::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DeviceTime {
-    ticks_per_us: u64,
+    ticks_per_us: u32,
     seen: Option<Seen>,
 }
 
@@ -34,7 +34,7 @@ impl DeviceTime {
     /// Device time that has not been seen yet, of a clock in hertz.
     #[must_use]
     pub fn new(clock_hz: f64) -> Self {
-        Self { ticks_per_us: (clock_hz * 1e-6) as u64, seen: None }
+        Self { ticks_per_us: (clock_hz * 1e-6) as u32, seen: None }
     }
 
     /// The whole time for a 32-bit time that the device told about `now`: of all that end in those 32 bits the one
@@ -44,7 +44,7 @@ impl DeviceTime {
         let ticks = match self.seen {
             None => raw,
             Some(Seen { ticks, at }) => {
-                let expected = ticks.saturating_add((now - at).0.saturating_mul(self.ticks_per_us));
+                let expected = ticks.saturating_add((now - at).0.saturating_mul(self.ticks_per_us.into()));
                 nearest(raw, expected)
             }
         };

@@ -2,41 +2,52 @@
 
 use super::{Register, Takes};
 
-/// A set of byte addresses.
+/// Named registers lie below this address, and from [`HIGH_FIRST`] on; nothing lies between.
+const LOW_END: u8 = 0xa0;
+/// The PLL and LED registers lie from here to the last address.
+const HIGH_FIRST: u8 = 0xf0;
+const SLOTS: usize = LOW_END as usize + 16;
+
+/// The place of a byte address in the image.
+fn slot(address: u8) -> Option<usize> {
+    match address.checked_sub(HIGH_FIRST) {
+        Some(high) => Some(usize::from(LOW_END + high)),
+        None if address < LOW_END => Some(usize::from(address)),
+        None => None,
+    }
+}
+
+fn address_of(slot: usize) -> u8 {
+    let slot = slot as u8;
+    if slot < LOW_END { slot } else { slot - LOW_END + HIGH_FIRST }
+}
+
+/// A set of slots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-struct AddressSet([u32; 8]);
+struct SlotSet([u32; SLOTS.div_ceil(32)]);
 
-impl AddressSet {
-    const EMPTY: Self = Self([0; 8]);
+impl SlotSet {
+    const EMPTY: Self = Self([0; SLOTS.div_ceil(32)]);
 
-    fn word(&mut self, address: u8) -> Option<&mut u32> {
-        self.0.get_mut(usize::from(address >> 5))
-    }
-
-    fn insert(&mut self, address: u8) {
-        if let Some(word) = self.word(address) {
-            *word |= 1 << (address & 31);
+    fn put(&mut self, slot: usize, member: bool) {
+        if let Some(word) = self.0.get_mut(slot / 32) {
+            let bit = 1 << (slot % 32);
+            *word = if member { *word | bit } else { *word & !bit };
         }
     }
 
-    fn remove(&mut self, address: u8) {
-        if let Some(word) = self.word(address) {
-            *word &= !(1 << (address & 31));
-        }
+    fn contains(&self, slot: usize) -> bool {
+        self.0.get(slot / 32).is_some_and(|word| word & 1 << (slot % 32) != 0)
     }
 
-    fn contains(&self, address: u8) -> bool {
-        self.0.get(usize::from(address >> 5)).is_some_and(|word| word & 1 << (address & 31) != 0)
-    }
-
-    /// Removes and returns the lowest address.
-    fn take_lowest(&mut self) -> Option<u8> {
+    /// Removes and returns the lowest slot.
+    fn take_lowest(&mut self) -> Option<usize> {
         for (index, word) in self.0.iter_mut().enumerate() {
             if *word != 0 {
-                let bit = word.trailing_zeros();
+                let bit = word.trailing_zeros() as usize;
                 *word &= *word - 1;
-                return Some((index as u8) << 5 | bit as u8);
+                return Some(index * 32 + bit);
             }
         }
         None
@@ -68,9 +79,9 @@ impl AddressSet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Shadow {
-    values: [u8; 256],
-    known: AddressSet,
-    staged: AddressSet,
+    values: [u8; SLOTS],
+    known: SlotSet,
+    staged: SlotSet,
     update_due: bool,
 }
 
@@ -78,35 +89,35 @@ impl Shadow {
     /// A shadow that knows nothing of the device.
     #[must_use]
     pub const fn new() -> Self {
-        Self { values: [0; 256], known: AddressSet::EMPTY, staged: AddressSet::EMPTY, update_due: true }
+        Self { values: [0; SLOTS], known: SlotSet::EMPTY, staged: SlotSet::EMPTY, update_due: true }
     }
 
     /// Drops all knowledge of the device, and what is staged.
     pub fn forget(&mut self) {
-        self.known = AddressSet::EMPTY;
-        self.staged = AddressSet::EMPTY;
+        self.known = SlotSet::EMPTY;
+        self.staged = SlotSet::EMPTY;
         self.update_due = true;
     }
 
     /// Stages a register value: the bytes that the device does not hold are sent with the next script. Bits above
     /// the register's width are left out.
     pub fn stage(&mut self, register: Register, value: u32) {
-        for (address, byte) in register_bytes(register, value) {
-            let Some(held) = self.values.get_mut(usize::from(address)) else { continue };
-            if self.known.contains(address) && *held == byte {
+        for (slot, byte) in register_slots(register, value) {
+            let Some(held) = self.values.get_mut(slot) else { continue };
+            if self.known.contains(slot) && *held == byte {
                 continue;
             }
             *held = byte;
-            self.known.remove(address);
-            self.staged.insert(address);
+            self.known.put(slot, false);
+            self.staged.put(slot, true);
             self.update_due |= register.takes() == Takes::AtUpdate;
         }
     }
 
     /// Stages a register that the device changes by itself: all its bytes are sent with the next script.
     pub fn stage_volatile(&mut self, register: Register, value: u32) {
-        for (address, _) in register_bytes(register, value) {
-            self.known.remove(address);
+        for (slot, _) in register_slots(register, value) {
+            self.known.put(slot, false);
         }
         self.stage(register, value);
     }
@@ -126,20 +137,20 @@ impl Shadow {
     #[must_use]
     pub fn held(&self, register: Register) -> Option<u32> {
         let mut value = 0;
-        for (address, _) in register_bytes(register, 0).rev() {
-            if !self.known.contains(address) {
+        for (slot, _) in register_slots(register, 0).rev() {
+            if !self.known.contains(slot) {
                 return None;
             }
-            value = value << 8 | u32::from(*self.values.get(usize::from(address))?);
+            value = value << 8 | u32::from(*self.values.get(slot)?);
         }
         Some(value)
     }
 
     /// Takes the staged byte with the lowest address; it counts as held from now on.
     pub(super) fn take_staged(&mut self) -> Option<(u8, u8)> {
-        let address = self.staged.take_lowest()?;
-        self.known.insert(address);
-        Some((address, *self.values.get(usize::from(address))?))
+        let slot = self.staged.take_lowest()?;
+        self.known.put(slot, true);
+        Some((address_of(slot), *self.values.get(slot)?))
     }
 }
 
@@ -149,12 +160,9 @@ impl Default for Shadow {
     }
 }
 
-fn register_bytes(register: Register, value: u32) -> impl DoubleEndedIterator<Item = (u8, u8)> {
-    let bytes = value.to_le_bytes();
-    (0..4u8)
-        .zip(bytes)
-        .filter(move |(index, _)| *index < register.width())
-        .map(move |(index, byte)| (register.address().wrapping_add(index), byte))
+fn register_slots(register: Register, value: u32) -> impl DoubleEndedIterator<Item = (usize, u8)> {
+    let bytes = (0..register.width()).zip(value.to_le_bytes());
+    bytes.filter_map(move |(index, byte)| Some((slot(register.address().wrapping_add(index))?, byte)))
 }
 
 #[cfg(test)]
@@ -163,6 +171,20 @@ mod tests {
 
     fn drain(shadow: &mut Shadow) -> std::vec::Vec<(u8, u8)> {
         core::iter::from_fn(|| shadow.take_staged()).collect()
+    }
+
+    #[test]
+    fn every_register_byte_has_a_slot_of_its_own_in_order_of_address() {
+        let mut last = None;
+        for &register in Register::ALL {
+            for index in 0..register.width() {
+                let address = register.address() + index;
+                let slot = slot(address).unwrap();
+                assert!(slot < SLOTS && last < Some(slot), "{register:?}");
+                assert_eq!(address_of(slot), address);
+                last = Some(slot);
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use embedded_io::{ErrorType, Read, Write};
 use rp2040_pac::{Peripherals, TIMER, UART0};
 use scopething_core::blocking::{BlockingClock, Scope};
-use scopething_core::plan::{AnalogChannel, Channel, ChannelSet, CaptureRequest};
+use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::Instant;
 use scopething_core::trace::TraceBuffer;
@@ -95,12 +95,25 @@ impl BlockingClock for Microseconds {
     }
 }
 
-fn peak(port: Port, clock: Microseconds, buffer: &mut TraceBuffer) -> Option<f32> {
-    let mut scope = Scope::connect(port, clock, LinkProfile::SERIAL).ok()?;
-    let probe = scope.model().analog;
-    let request = CaptureRequest { samples: 12_288, ..CaptureRequest::new(ChannelSet::EMPTY.with(Channel::A)) };
-    let plan = scope.plan(&probe, &request).ok()?;
-    let trace = scope.capture(&plan, buffer).ok()?;
+type Driver = Scope<Port, Microseconds>;
+
+// Each step has a stack frame of its own, so that they share the memory instead of adding up.
+
+#[inline(never)]
+fn open(scope: &mut Driver) -> bool {
+    scope.open().is_ok()
+}
+
+#[inline(never)]
+fn plan(scope: &Driver) -> Option<CapturePlan> {
+    let channels = ChannelSet::EMPTY.with(Channel::A);
+    let request = CaptureRequest { samples: 12_288, ..CaptureRequest::new(channels) };
+    scope.plan(&scope.model().analog, &request).ok()
+}
+
+#[inline(never)]
+fn peak(scope: &mut Driver, plan: &CapturePlan, buffer: &mut TraceBuffer) -> Option<f32> {
+    let trace = scope.capture(plan, buffer).ok()?;
     trace.analog(AnalogChannel::A)?.values().reduce(f32::max)
 }
 
@@ -109,7 +122,12 @@ fn main() -> ! {
     static mut BUFFER: TraceBuffer = TraceBuffer::new();
     // SAFETY: this is the only owner of the peripherals, and it is entered once.
     let peripherals = unsafe { Peripherals::steal() };
-    if let Some(volts) = peak(Port(peripherals.UART0), Microseconds(peripherals.TIMER), BUFFER) {
+    let mut scope =
+        Scope::new(Port(peripherals.UART0), Microseconds(peripherals.TIMER), LinkProfile::SERIAL);
+    if open(&mut scope)
+        && let Some(plan) = &plan(&scope)
+        && let Some(volts) = peak(&mut scope, plan, BUFFER)
+    {
         PEAK.store(volts.to_bits(), Ordering::Relaxed);
     }
     loop {

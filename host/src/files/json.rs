@@ -1,0 +1,102 @@
+//! JSON, as the command line's `--json` prints it: an object a capture, each on a line of its own.
+//!
+//! `cause`, `sample_rate`, `capture_start`, `trigger_time`, `mode`, `channels` and `warnings` are what
+//! scripts rely on; `trigger`, `range` and a channel's `unit` say the rest. What is not known is null, and so
+//! is a sample that is no number.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use serde::{Serialize, Serializer};
+
+use super::{TraceWriter, WriteError};
+use crate::recording::{Recording, Samples, Series};
+
+/// Writes one object a line.
+pub(super) struct JsonWriter;
+
+impl TraceWriter for JsonWriter {
+    fn write(&mut self, recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
+        serde_json::to_writer(&mut *out, &RecordingObject::of(recording)).map_err(std::io::Error::from)?;
+        Ok(out.write_all(b"\n")?)
+    }
+}
+
+#[derive(Serialize)]
+struct RecordingObject<'r> {
+    cause: Option<String>,
+    sample_rate: f64,
+    capture_start: Option<f64>,
+    trigger_time: Option<f64>,
+    trigger: Option<TriggerObject<'r>>,
+    range: Option<[f64; 2]>,
+    mode: Option<&'r str>,
+    // In the order of the channels.
+    channels: BTreeMap<String, ChannelObject<'r>>,
+    warnings: &'r [String],
+}
+
+#[derive(Serialize)]
+struct TriggerObject<'r> {
+    source: &'r str,
+    #[serde(rename = "type")]
+    kind: String,
+    level: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct ChannelObject<'r> {
+    unit: &'static str,
+    #[serde(serialize_with = "samples")]
+    samples: &'r Samples,
+    #[serde(serialize_with = "timestamps")]
+    timestamps: &'r Series,
+}
+
+impl<'r> RecordingObject<'r> {
+    fn of(recording: &'r Recording) -> Self {
+        let details = recording.details();
+        let trigger = details.trigger.as_ref();
+        Self {
+            cause: details.cause.map(|cause| cause.to_string()),
+            sample_rate: recording.sample_rate_hz(),
+            capture_start: details.capture_start_s,
+            trigger_time: trigger.map(|trigger| trigger.time_s),
+            trigger: trigger.map(|trigger| TriggerObject {
+                source: &trigger.source,
+                kind: trigger.kind.to_string(),
+                level: trigger.level,
+            }),
+            range: details.range.map(|range| [range.low, range.high]),
+            mode: details.mode.as_deref(),
+            channels: recording
+                .channels()
+                .iter()
+                .map(|series| (series.channel.to_string(), ChannelObject::of(series)))
+                .collect(),
+            warnings: &details.warnings,
+        }
+    }
+}
+
+impl<'r> ChannelObject<'r> {
+    fn of(series: &'r Series) -> Self {
+        let unit = match series.samples {
+            Samples::Volts(_) => "V",
+            Samples::Fractions(_) => "range",
+            Samples::Levels(_) => "level",
+        };
+        Self { unit, samples: &series.samples, timestamps: series }
+    }
+}
+
+fn samples<S: Serializer>(samples: &Samples, serializer: S) -> Result<S::Ok, S::Error> {
+    match samples {
+        Samples::Volts(samples) | Samples::Fractions(samples) => samples.serialize(serializer),
+        Samples::Levels(levels) => levels.serialize(serializer),
+    }
+}
+
+fn timestamps<S: Serializer>(series: &Series, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(series.timestamps())
+}

@@ -1,0 +1,81 @@
+//! The computer's clock, as the driver wants it.
+
+use std::time::Duration;
+
+use scopething_core::time::{Clock, Instant, Micros};
+
+/// The time since the clock was made, by tokio's timer: it waits to within about a millisecond.
+///
+/// Waiting needs a tokio runtime with time enabled; in one whose time is paused, so is this clock.
+///
+/// ```
+/// use scopething::link::HostClock;
+/// use scopething_core::time::{Clock, Micros};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let clock = HostClock::new();
+/// let deadline = clock.now() + Micros::from_millis(2);
+/// clock.until(deadline).await;
+/// assert!(clock.now() >= deadline);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct HostClock {
+    start: tokio::time::Instant,
+}
+
+impl HostClock {
+    /// A clock that starts at 0 now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { start: tokio::time::Instant::now() }
+    }
+}
+
+impl Default for HostClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for HostClock {
+    fn now(&self) -> Instant {
+        Instant(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    async fn until(&self, deadline: Instant) {
+        match self.start.checked_add(Duration::from_micros(deadline.0)) {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            // Further away than the operating system can count.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// A span as the standard library has it.
+pub(super) const fn duration(span: Micros) -> Duration {
+    Duration::from_micros(span.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_is_reached_and_not_before() {
+        let clock = HostClock::new();
+        clock.until(Instant(2_500_000)).await;
+        // Tokio's timer rounds up to a millisecond.
+        let late = clock.now() - Instant(2_500_000);
+        assert!(clock.now() >= Instant(2_500_000) && late <= Micros::from_millis(2), "{late:?}");
+        clock.until(Instant(0)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_time_is_waited_for() {
+        let clock = HostClock::new();
+        let waited = tokio::time::timeout(Duration::from_secs(3600), clock.until(Instant(u64::MAX))).await;
+        assert!(waited.is_err());
+    }
+}

@@ -1,0 +1,146 @@
+//! Which serial ports there are, and which of them belong to a BitScope.
+//!
+//! ```no_run
+//! for port in scopething::link::list_ports()? {
+//!     match port.obstacle {
+//!         _ if !port.is_bitscope() => println!("{}", port.name),
+//!         None => println!("{}: a BitScope", port.name),
+//!         Some(obstacle) => println!("{}: a BitScope, but {obstacle}", port.name),
+//!     }
+//! }
+//! # Ok::<(), scopething::link::OpenError>(())
+//! ```
+
+use std::io;
+use std::path::Path;
+
+use serialport::{SerialPortInfo, SerialPortType};
+
+use super::error::OpenError;
+use super::serial::SerialLink;
+
+/// The USB vendor and product id of the FTDI bridge in a BitScope (vm-reference section 1). Other devices
+/// with the same bridge carry them too.
+const BITSCOPE_USB_ID: (u16, u16) = (0x0403, 0x6001);
+
+/// A serial port that is there, not opened.
+#[derive(Debug)]
+pub struct Port {
+    /// What [`LinkUrl::Serial`](super::LinkUrl::Serial) calls it.
+    pub name: String,
+    /// What the device behind it says of itself, if it is on USB.
+    pub usb: Option<UsbDevice>,
+    /// Why a BitScope cannot be used. Other ports are not tried.
+    pub obstacle: Option<OpenError>,
+}
+
+/// How a USB device introduces itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsbDevice {
+    /// Vendor id.
+    pub vendor: u16,
+    /// Product id.
+    pub product: u16,
+    /// The manufacturer's name.
+    pub manufacturer: Option<String>,
+    /// The product's name.
+    pub product_name: Option<String>,
+    /// The serial number of the bridge, which need not be that of the BitScope.
+    pub serial_number: Option<String>,
+}
+
+impl Port {
+    /// Whether its USB id is that of a BitScope.
+    #[must_use]
+    pub fn is_bitscope(&self) -> bool {
+        self.usb.as_ref().is_some_and(|usb| (usb.vendor, usb.product) == BITSCOPE_USB_ID)
+    }
+}
+
+/// All serial ports, sorted by name. Those with a BitScope's USB id are opened and closed again, to see
+/// whether they can be used. Blocks while it does so.
+///
+/// # Errors
+///
+/// [`OpenError::NoPortList`] if the operating system does not tell.
+pub fn list_ports() -> Result<Vec<Port>, OpenError> {
+    let mut ports = found_ports()?;
+    for port in &mut ports {
+        if port.is_bitscope() {
+            port.obstacle = SerialLink::open(&port.name).err();
+        }
+    }
+    Ok(ports)
+}
+
+/// The first port with a BitScope's USB id, by its name.
+pub(super) fn first_bitscope() -> Result<String, OpenError> {
+    let first = found_ports()?.into_iter().find(Port::is_bitscope);
+    first.map(|port| port.name).ok_or(OpenError::NoBitScope)
+}
+
+fn found_ports() -> Result<Vec<Port>, OpenError> {
+    // `available_ports` panics without this directory, as in a bare container.
+    if cfg!(target_os = "linux") && !Path::new("/sys/class/tty").is_dir() {
+        return Err(OpenError::NoPortList(io::ErrorKind::NotFound.into()));
+    }
+    let infos = serialport::available_ports().map_err(|error| OpenError::NoPortList(error.into()))?;
+    Ok(in_order(infos))
+}
+
+fn in_order(infos: Vec<SerialPortInfo>) -> Vec<Port> {
+    let mut ports: Vec<Port> =
+        infos.into_iter().filter(|info| !is_dial_in(&info.port_name)).map(port).collect();
+    // ttyUSB2 ahead of ttyUSB10.
+    ports.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
+    ports
+}
+
+/// On macOS each port has two names; the one for calls that come in waits for a modem.
+fn is_dial_in(name: &str) -> bool {
+    cfg!(target_os = "macos") && name.starts_with("/dev/tty.")
+}
+
+fn port(info: SerialPortInfo) -> Port {
+    let usb = match info.port_type {
+        SerialPortType::UsbPort(usb) => Some(UsbDevice {
+            vendor: usb.vid,
+            product: usb.pid,
+            manufacturer: usb.manufacturer,
+            product_name: usb.product,
+            serial_number: usb.serial_number,
+        }),
+        SerialPortType::PciPort | SerialPortType::BluetoothPort | SerialPortType::Unknown => None,
+    };
+    Port { name: info.port_name, usb, obstacle: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use serialport::UsbPortInfo;
+
+    use super::*;
+
+    fn usb(name: &str, vid: u16, pid: u16) -> SerialPortInfo {
+        let info = UsbPortInfo { vid, pid, serial_number: None, manufacturer: None, product: None };
+        SerialPortInfo { port_name: name.to_owned(), port_type: SerialPortType::UsbPort(info) }
+    }
+
+    #[test]
+    fn ports_are_sorted_and_bitscopes_known_by_their_usb_id() {
+        let unknown =
+            SerialPortInfo { port_name: "/dev/ttyS0".to_owned(), port_type: SerialPortType::Unknown };
+        let infos = vec![
+            usb("/dev/ttyUSB10", 0x0403, 0x6001),
+            usb("/dev/ttyUSB1", 0x0403, 0x6015),
+            usb("/dev/ttyUSB2", 0x0403, 0x6001),
+            unknown,
+        ];
+        let ports = in_order(infos);
+        let names: Vec<_> = ports.iter().map(|port| (port.name.as_str(), port.is_bitscope())).collect();
+        assert_eq!(
+            names,
+            [("/dev/ttyS0", false), ("/dev/ttyUSB1", false), ("/dev/ttyUSB2", true), ("/dev/ttyUSB10", true)]
+        );
+    }
+}

@@ -1,0 +1,270 @@
+//! The conversation over a simulated network that loses, repeats, delays and reorders, to a device that
+//! executes whatever arrives, as often as it arrives. Time is simulated.
+
+use proptest::prelude::*;
+use scopething_core::link::bitscope_server::{AnswerRepr, CommandPacket, Datagrams};
+use scopething_core::time::{Instant, Micros};
+use scopething_core::vm::{Command, Pace};
+
+use super::super::error::DatagramError;
+use super::super::fixed_seed;
+use super::exchange::{ANSWER_LIMIT, Exchange};
+
+/// The echoing part of vm-reference section 2, and a dump of the registers.
+struct Device {
+    r0: u8,
+    r1: u8,
+    registers: [u8; 256],
+    dumped: u8,
+}
+
+impl Device {
+    fn new() -> Self {
+        Self { r0: 0x5a, r1: 3, registers: [0x11; 256], dumped: 0 }
+    }
+
+    fn answer(&mut self, commands: &[u8]) -> Vec<u8> {
+        commands.iter().flat_map(|byte| self.execute(*byte)).collect()
+    }
+
+    fn execute(&mut self, byte: u8) -> Vec<u8> {
+        let register = &mut self.registers[usize::from(self.r1)];
+        let mut said = vec![byte];
+        match byte {
+            b'[' => self.r0 = 0,
+            b'@' => self.r1 = self.r0,
+            b's' => *register = self.r0,
+            b'z' => {
+                *register = self.r0;
+                self.r1 = self.r1.wrapping_add(1);
+            }
+            b'n' => self.r1 = self.r1.wrapping_add(1),
+            b'p' => said.extend(format!("\r{register:02x}\r").bytes()),
+            b'?' => said.extend(b"\rBS000501\r"),
+            b'A' => {
+                // A dump moves its address on: a second one reads differently.
+                self.dumped = self.dumped.wrapping_add(1);
+                said.extend((0..=255).map(|at: u8| self.registers[usize::from(at)] ^ at ^ self.dumped));
+            }
+            b'0'..=b'9' | b'a'..=b'f' => {
+                let digit = char::from(byte).to_digit(16).unwrap();
+                self.r0 = self.r0 << 4 | u8::try_from(digit).unwrap();
+            }
+            _ => {}
+        }
+        said
+    }
+}
+
+/// What the network does next: a number a decision, used in turn.
+struct Fates<'a> {
+    numbers: std::iter::Cycle<std::slice::Iter<'a, u8>>,
+    /// Of 256 datagrams, how many are lost.
+    lost: u8,
+    /// Of 256 datagrams, how many come twice.
+    repeated: u8,
+    longest_delay_ms: u64,
+    /// Bytes of an answer that a datagram carries at the least.
+    smallest_piece: usize,
+}
+
+impl Fates<'_> {
+    fn next(&mut self) -> u8 {
+        *self.numbers.next().unwrap()
+    }
+
+    fn delay(&mut self) -> Micros {
+        Micros::from_millis(u64::from(self.next()) * self.longest_delay_ms / 255)
+    }
+}
+
+/// A client, a network, a server and its device.
+struct Scene<'a> {
+    now: Instant,
+    exchange: Exchange,
+    device: Device,
+    fates: Fates<'a>,
+    /// Answers on their way, and when they arrive.
+    in_flight: Vec<(Instant, Vec<u8>)>,
+    read: Vec<u8>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(numbers: &'a [u8], lost: u8, repeated: u8, longest_delay_ms: u64) -> Self {
+        let fates =
+            Fates { numbers: numbers.iter().cycle(), lost, repeated, longest_delay_ms, smallest_piece: 1 };
+        let (exchange, device) = (Exchange::default(), Device::new());
+        Self { now: Instant(0), exchange, device, fates, in_flight: Vec::new(), read: Vec::new() }
+    }
+
+    fn carry_to_server(&mut self, datagram: &[u8]) {
+        if self.fates.next() < self.fates.lost {
+            return;
+        }
+        let packet = CommandPacket::new_checked(datagram).unwrap();
+        let answer = self.device.answer(packet.commands());
+        let mut rest = answer.as_slice();
+        let mut data_seq = 0;
+        while !rest.is_empty() {
+            let piece = usize::from(self.fates.next() % 95 + 1).max(self.fates.smallest_piece);
+            let (data, later) = rest.split_at(rest.len().min(piece));
+            self.carry_to_client(&AnswerRepr { adaptor_id: [7, 7], data_seq, cmd_id: packet.cmd_id(), data });
+            rest = later;
+            data_seq += 1;
+        }
+    }
+
+    fn carry_to_client(&mut self, answer: &AnswerRepr<'_>) {
+        let mut datagram = vec![0; answer.buffer_len()];
+        answer.emit(&mut datagram).unwrap();
+        if self.fates.next() < self.fates.repeated {
+            self.in_flight.push((self.now + self.fates.delay(), datagram.clone()));
+        }
+        if self.fates.next() >= self.fates.lost {
+            self.in_flight.push((self.now + self.fates.delay(), datagram));
+        }
+    }
+
+    /// The next thing that happens; reads what can be read.
+    fn step(&mut self) -> Result<(), DatagramError> {
+        let first = self.in_flight.iter().enumerate().min_by_key(|(_, (arrival, _))| *arrival);
+        let arrival = first.map(|(index, (arrival, _))| (*arrival, index));
+        let deadline = self.exchange.deadline();
+        match arrival {
+            Some((arrival, index)) if deadline.is_none_or(|deadline| arrival <= deadline) => {
+                self.now = arrival;
+                let (_, datagram) = self.in_flight.remove(index);
+                self.exchange.receive(&datagram, self.now)?;
+            }
+            _ => {
+                self.now = deadline.expect("neither a datagram nor a deadline will ever come");
+                if let Some(again) = self.exchange.due(self.now)? {
+                    self.exchange.sent_again(self.now);
+                    self.carry_to_server(&again);
+                }
+            }
+        }
+        self.read_all();
+        Ok(())
+    }
+
+    fn read_all(&mut self) {
+        let mut buf = [0; 50];
+        loop {
+            match self.exchange.read(&mut buf) {
+                0 => return,
+                count => self.read.extend_from_slice(&buf[..count]),
+            }
+        }
+    }
+
+    /// Writes `script` and reads all of its answers.
+    fn converse(&mut self, script: &[u8]) -> Result<(), DatagramError> {
+        let mut ideal = Device { registers: self.device.registers, ..self.device };
+        let mut answers = self.read.len();
+        for commands in Datagrams::new(script) {
+            while !self.exchange.may_send(Command::from_byte(commands[0])) {
+                self.step()?;
+            }
+            answers += ideal.answer(commands).len();
+            let datagram = self.exchange.datagram(commands);
+            self.exchange.sent(commands, self.now);
+            self.carry_to_server(&datagram);
+            let last = Command::from_byte(*commands.last().unwrap());
+            while last.pace() == Pace::Complex && self.read.len() < answers {
+                self.step()?;
+            }
+        }
+        while self.read.len() < answers {
+            self.step()?;
+        }
+        Ok(())
+    }
+}
+
+fn any_script() -> impl Strategy<Value = String> {
+    "(\\[|[0-9a-f]{2}|[0-9a-f]|@|n|z|s|\\[2[0-9]@|p|\\?|>|U|A|K){1,60}"
+}
+
+proptest! {
+    #![proptest_config(fixed_seed(1000))]
+
+    /// The heart of the matter: right bytes, or an error soon.
+    #[test]
+    fn an_answer_is_right_or_an_error(
+        script in any_script(),
+        numbers in prop::collection::vec(any::<u8>(), 97..=101),
+        lost in 0_u8..60,
+        repeated in 0_u8..60,
+        delay_ms in 0_u64..400,
+    ) {
+        let ideal = Device::new().answer(script.as_bytes());
+        let mut scene = Scene::new(&numbers, lost, repeated, delay_ms);
+        let outcome = scene.converse(script.as_bytes());
+        let datagrams = Datagrams::new(script.as_bytes()).count() as u64;
+        prop_assert_eq!(&scene.read[..], &ideal[..scene.read.len()]);
+        // A dump of 257 bytes comes in at most 257 pieces; each may be waited for. More than that is never
+        // waited.
+        let limit = Micros(ANSWER_LIMIT.0 * 2 + 400_000 * 257).0 * datagrams;
+        prop_assert!(scene.now.0 <= limit, "{:?} after {:?}", outcome, scene.now);
+        if outcome.is_ok() {
+            prop_assert_eq!(scene.read, ideal);
+        } else {
+            // The next one works, though pieces of the old conversation still arrive.
+            scene.read.clear();
+            scene.fates.lost = 0;
+            scene.fates.longest_delay_ms = 0;
+            prop_assert_eq!(scene.converse(b"!?"), Ok(()));
+            prop_assert_eq!(scene.read, b"!?\rBS000501\r");
+        }
+    }
+
+    #[test]
+    fn losses_are_made_good_where_that_is_safe(
+        numbers in prop::collection::vec(any::<u8>(), 97..=101),
+        script in "(\\[2[0-9]@(\\[[0-9a-f]{2}z){1,8}[>U]|\\?|\\[2[0-9]@p){1,8}",
+    ) {
+        let ideal = Device::new().answer(script.as_bytes());
+        let mut scene = Scene::new(&numbers, 20, 20, 20);
+        match scene.converse(script.as_bytes()) {
+            Ok(()) => prop_assert_eq!(scene.read, ideal),
+            // Three losses in a row.
+            Err(error) => prop_assert!(matches!(error, DatagramError::NoAnswer { sent: 3, .. }), "{}", error),
+        }
+    }
+
+    /// Twenty datagrams hold less than the reader is owed at most, so nothing here is an error.
+    #[test]
+    fn any_bytes_from_the_network_are_taken_or_ignored(
+        mut datagrams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..12), 0..20),
+    ) {
+        let mut exchange = Exchange::default();
+        exchange.sent(b"A", Instant(0));
+        for datagram in &mut datagrams {
+            // Numbers that are likely to be wanted.
+            if let Some(header) = datagram.get_mut(..4) {
+                header.copy_from_slice(&[0, 0, header[2] % 8, header[3] % 2]);
+            }
+            prop_assert_eq!(exchange.receive(datagram, Instant(0)), Ok(()));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(fixed_seed(300))]
+
+    #[test]
+    fn what_is_only_late_repeated_and_reordered_is_never_an_error(
+        script in any_script(),
+        numbers in prop::collection::vec(any::<u8>(), 97..=101),
+        repeated in 0_u8..100,
+        delay_ms in 0_u64..200,
+    ) {
+        let ideal = Device::new().answer(script.as_bytes());
+        let mut scene = Scene::new(&numbers, 0, repeated, delay_ms);
+        // A dump in less datagrams than may come early.
+        scene.fates.smallest_piece = 10;
+        prop_assert_eq!(scene.converse(script.as_bytes()), Ok(()));
+        prop_assert_eq!(scene.read, ideal);
+    }
+}

@@ -1,0 +1,163 @@
+//! A bitscope-server over UDP (vm-reference section 11) as a byte stream.
+//!
+//! A write is cut into datagrams: at most 64 commands, only the last of which may take its time. One datagram
+//! is outstanding at a time: each command is echoed, so a write waits until the datagram ahead of it was
+//! answered by as many bytes as it has commands (and by the value, after `?`, `p` and `r`). How much follows
+//! the echo of a dump or a trace is not known here; the next write says that it was enough. `K` is written
+//! while a trace runs: the trace then goes on under the number that started it, and its bytes follow the echo
+//! of `K`.
+//!
+//! # What networks do
+//!
+//! - Reordered and repeated datagrams are put in order and dropped, by their numbers.
+//! - Datagrams from other addresses are not received, those of another adaptor are ignored.
+//! - A datagram that is missing from the middle of an answer is [`DatagramError::Lost`] after a quarter of a
+//!   second; a dump that goes silent while it is read is [`DatagramError::Ended`] after 1.6 s. Bytes that
+//!   follow a gap are never handed out. A trace may be silent for as long as it likes.
+//! - No answer at all: the commands are sent again, or it is [`DatagramError::NoAnswer`] after 1.6 s.
+//!
+//! # What is sent again, and why not everything
+//!
+//! Nobody can tell a lost command from a lost answer: what is sent again may execute twice. A server that
+//! knows a `Cmd_ID` again could repeat its answer instead, but the protocol does not ask that of it, and an
+//! adaptor that only passes bytes on will not. So only those datagrams are repeated that do no harm when they
+//! execute twice: scripts that set R0 and R1 before they use them, and `>`, `U`, `?`, `p`, `r`, `!` and `K`.
+//! A script that goes on from where the last one left R0 and R1, as the second half of a long one does, is
+//! sent once, and so is what starts a trace, a dump or a generator. When their answer is lost, the error says
+//! so, and a reset is the way on, as it is for the vendor's library.
+//!
+//! A repetition carries a `Cmd_ID` of its own, so that its answer cannot be mixed up with a late piece of an
+//! earlier one, which may be cut elsewhere; only the answer to the last one counts. This relies on the
+//! network not holding a datagram to the server back for longer than a round trip: the protocol gives a
+//! client no means to notice that.
+
+mod answer;
+mod exchange;
+#[cfg(test)]
+mod exchange_tests;
+#[cfg(test)]
+mod lossy_network;
+mod repeat;
+
+use embedded_io_async::{ErrorType, Read, Write};
+use scopething_core::link::bitscope_server::datagram_len;
+use scopething_core::scope::LinkProfile;
+use scopething_core::time::{Clock as _, Instant, Micros};
+use scopething_core::vm::Command;
+use tokio::net::UdpSocket;
+
+use self::exchange::{ANSWER_LIMIT, Exchange};
+use super::clock::{HostClock, duration};
+use super::error::{LinkError, OpenError};
+use super::tcp::{CONNECT_LIMIT, refusal, unknown_host};
+use super::url::HostPort;
+
+#[cfg(doc)]
+use super::error::DatagramError;
+
+/// The longest datagram that UDP can carry, so that none is cut short.
+const LONGEST_DATAGRAM: usize = 65_535;
+
+/// A deadline that has passed is still waited for so long: what has arrived meanwhile must have been looked
+/// at.
+const GRACE: Micros = Micros::from_millis(1);
+
+/// A socket that talks to one bitscope-server.
+///
+/// # Cancellation
+///
+/// Dropping a pending read or write loses no byte: what a dropped write had not accepted is not sent.
+#[derive(Debug)]
+pub struct UdpLink {
+    socket: UdpSocket,
+    clock: HostClock,
+    exchange: Exchange,
+    datagram: Box<[u8]>,
+}
+
+impl UdpLink {
+    /// What to count with: an answer comes, or an error, within all repetitions of its datagram.
+    pub const PROFILE: LinkProfile =
+        LinkProfile { round_trip: Micros(ANSWER_LIMIT.0 + GRACE.0), ..LinkProfile::NETWORK };
+
+    /// Makes a socket for the server. Sends nothing: whether one is there shows when it is first written to.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::UnknownHost`], [`OpenError::NoAnswer`] of the look-up after 5 s, or
+    /// [`OpenError::Unreachable`].
+    pub async fn connect(at: &HostPort) -> Result<Self, OpenError> {
+        let lookup = tokio::net::lookup_host((at.host.as_str(), at.port));
+        let no_answer = |_| OpenError::NoAnswer { at: at.clone(), limit: CONNECT_LIMIT };
+        let addresses = tokio::time::timeout(duration(CONNECT_LIMIT), lookup).await.map_err(no_answer)?;
+        let address = addresses.map_err(|source| unknown_host(at, source))?.next();
+        let no_address = || unknown_host(at, std::io::ErrorKind::NotFound.into());
+        let address = address.ok_or_else(no_address)?;
+        let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let socket = UdpSocket::bind(any).await.map_err(|source| refusal(at, source))?;
+        socket.connect(address).await.map_err(|source| refusal(at, source))?;
+        Ok(Self {
+            socket,
+            clock: HostClock::new(),
+            exchange: Exchange::default(),
+            datagram: vec![0; LONGEST_DATAGRAM].into(),
+        })
+    }
+
+    /// Waits for one thing to happen: a datagram, or a deadline.
+    async fn step(&mut self) -> Result<(), LinkError> {
+        let deadline = self.exchange.deadline().map(|deadline| deadline.max(self.clock.now() + GRACE));
+        tokio::select! {
+            biased;
+            received = self.socket.recv(&mut self.datagram) => {
+                let length = received.map_err(LinkError::network)?;
+                let datagram = self.datagram.get(..length).unwrap_or_default();
+                Ok(self.exchange.receive(datagram, self.clock.now())?)
+            }
+            () = self.clock.until(deadline.unwrap_or(Instant(u64::MAX))) => {
+                if let Some(again) = self.exchange.due(self.clock.now())? {
+                    self.socket.send(&again).await.map_err(LinkError::network)?;
+                    self.exchange.sent_again(self.clock.now());
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl ErrorType for UdpLink {
+    type Error = LinkError;
+}
+
+impl Read for UdpLink {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, LinkError> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match self.exchange.read(buf) {
+                0 => self.step().await?,
+                count => return Ok(count),
+            }
+        }
+    }
+}
+
+impl Write for UdpLink {
+    /// Accepts the commands of one datagram, when the one before it was answered.
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, LinkError> {
+        let commands = buf.get(..datagram_len(buf)).unwrap_or_default();
+        let Some(first) = commands.first() else { return Ok(0) };
+        while !self.exchange.may_send(Command::from_byte(*first)) {
+            self.step().await?;
+        }
+        self.socket.send(&self.exchange.datagram(commands)).await.map_err(LinkError::network)?;
+        self.exchange.sent(commands, self.clock.now());
+        Ok(commands.len())
+    }
+
+    /// Nothing is kept back: what was written was sent.
+    async fn flush(&mut self) -> Result<(), LinkError> {
+        Ok(())
+    }
+}

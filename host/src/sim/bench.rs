@@ -1,0 +1,252 @@
+//! The bench: what is wired to the device, what the device itself puts on its pins, and its comparators.
+//!
+//! Inputs that are not given see the device's own generator: A the waveform, B its inverse, both the clock while it
+//! runs. Logic lines that are not given show a counter. L7 and A are one pin on a BS05, and so are L6 and B: a signal given
+//! for L7 alone is seen by A as well, and with the comparator on the line shows A against the trigger level.
+
+use super::generator::Generator;
+use super::random;
+use super::registers::Applied;
+use super::signal::{LOGIC_HIGH_V, Signal};
+use super::time::SimTime;
+
+/// Where a 3.3 V logic input switches.
+const LOGIC_THRESHOLD_V: f64 = 1.65;
+/// How long the counter on unset logic lines keeps a value, in seconds.
+const COUNTER_STEP_S: f64 = 10e-6;
+/// The line that the waveform comes out on.
+const WAVEFORM_LINE: usize = 4;
+/// `Map` values that put clock 1 to 3 on a line.
+const MAP_CLOCK_1: u8 = 0x12;
+
+/// Where an analog input gets its volts from.
+#[derive(Debug, Clone)]
+enum Source<'a> {
+    Signal(&'a Signal),
+    Clock(usize),
+    Waveform { inverted: bool },
+}
+
+/// Everything that decides what a pin shows at a moment.
+#[derive(Debug, Clone)]
+pub(super) struct Bench {
+    analog: [Option<Signal>; 2],
+    logic: [Option<Signal>; 8],
+    counter: [Signal; 8],
+    noise_v: f64,
+    seed: u64,
+    pub(super) generator: Generator,
+    pub(super) applied: Applied,
+    /// Comparator level in volts.
+    pub(super) level_v: f64,
+    /// What drives each line, the registers `Map0` to `Map7`.
+    pub(super) map: [u8; 8],
+}
+
+impl Bench {
+    pub(super) fn new(
+        analog: [Option<Signal>; 2],
+        logic: [Option<Signal>; 8],
+        noise_v: f64,
+        seed: u64,
+    ) -> Self {
+        let seeded = |signal: Option<Signal>, place: usize| {
+            signal.map(|signal| signal.seeded(random::mix(seed, 1000 + place as u64)))
+        };
+        let [a, b] = analog;
+        let mut place = 2;
+        Self {
+            analog: [seeded(a, 0), seeded(b, 1)],
+            logic: logic.map(|signal| {
+                place += 1;
+                seeded(signal, place)
+            }),
+            counter: std::array::from_fn(|line| Signal::counter_line(line as u32, COUNTER_STEP_S)),
+            noise_v,
+            seed,
+            generator: Generator::new(),
+            applied: Applied::default(),
+            level_v: 0.0,
+            map: [0; 8],
+        }
+    }
+
+    fn source(&self, channel: usize) -> Source<'_> {
+        let shared_pin = self.logic.get(7 - channel).and_then(Option::as_ref);
+        if let Some(signal) = self.analog.get(channel).and_then(Option::as_ref).or(shared_pin) {
+            return Source::Signal(signal);
+        }
+        match self.clock_on_a_line() {
+            Some(output) => Source::Clock(output),
+            None => Source::Waveform { inverted: channel == 1 },
+        }
+    }
+
+    /// The clock output that a probe is clipped to: that on L5, otherwise the first on any line.
+    fn clock_on_a_line(&self) -> Option<usize> {
+        [5, 0, 1, 2, 3, 4, 6, 7].into_iter().find_map(|line| self.clock_of_line(line))
+    }
+
+    /// The clock output that drives a line.
+    fn clock_of_line(&self, line: usize) -> Option<usize> {
+        let clocks = self.generator.clocks()?;
+        let output = usize::from(self.map.get(line)?.checked_sub(MAP_CLOCK_1)?);
+        clocks.level(output, SimTime::ZERO).map(|_| output)
+    }
+
+    fn clock_high(&self, output: usize, at: SimTime) -> bool {
+        self.generator.clocks().and_then(|clocks| clocks.level(output, at)).unwrap_or(false)
+    }
+
+    fn waveform_volts(&self, at: SimTime) -> f64 {
+        if !self.applied.waveform_on() {
+            return 0.0;
+        }
+        self.generator.waveform().map_or(self.generator.rest_volts(), |played| played.volts(at))
+    }
+
+    fn waveform_crossing(&self, level: f64, after: SimTime) -> Option<SimTime> {
+        let played = self.applied.waveform_on().then(|| self.generator.waveform())??;
+        played.next_crossing(level, after)
+    }
+
+    fn clean_volts(&self, channel: usize, at: SimTime) -> f64 {
+        match self.source(channel) {
+            Source::Signal(signal) => signal.volts(at),
+            Source::Clock(output) => f64::from(u8::from(self.clock_high(output, at))) * LOGIC_HIGH_V,
+            Source::Waveform { inverted: false } => self.waveform_volts(at),
+            Source::Waveform { inverted: true } => LOGIC_HIGH_V - self.waveform_volts(at),
+        }
+    }
+
+    fn clean_crossing(&self, channel: usize, level: f64, after: SimTime) -> Option<SimTime> {
+        match self.source(channel) {
+            Source::Signal(signal) => signal.next_crossing(level, after),
+            Source::Clock(output) => self.generator.clocks()?.next_edge(output, after),
+            Source::Waveform { inverted: false } => self.waveform_crossing(level, after),
+            // At or above the level is at or below the mirrored one: the sides differ at the level itself alone.
+            Source::Waveform { inverted: true } => {
+                self.waveform_crossing((LOGIC_HIGH_V - level).next_up(), after)
+            }
+        }
+    }
+
+    /// Volts at an analog input (0 is A), with noise.
+    pub(super) fn volts(&self, channel: usize, at: SimTime) -> f64 {
+        let clean = self.clean_volts(channel, at);
+        if self.noise_v > 0.0 {
+            clean + self.noise_v * random::bell(random::mix(self.seed, channel as u64), at.ticks())
+        } else {
+            clean
+        }
+    }
+
+    /// As [`Signal::next_crossing`], for an analog input with its noise.
+    pub(super) fn volts_crossing(&self, channel: usize, level: f64, after: SimTime) -> Option<SimTime> {
+        let reach = self.noise_v * random::BELL_LIMIT;
+        let distance = self.clean_volts(channel, after) - level;
+        if reach == 0.0 {
+            self.clean_crossing(channel, level, after)
+        } else if distance.abs() <= reach {
+            Some(after + SimTime(1))
+        } else {
+            // Out of reach of the noise, nothing happens before the clean signal is within it.
+            self.clean_crossing(channel, level + reach.copysign(distance), after)
+        }
+    }
+
+    fn logic_signal(&self, line: usize) -> Option<&Signal> {
+        self.logic.get(line).and_then(Option::as_ref).or_else(|| self.counter.get(line))
+    }
+
+    /// The channel whose comparator a line shows.
+    fn comparator_of_line(&self, line: usize) -> Option<usize> {
+        let channel = 7_usize.checked_sub(line).filter(|channel| *channel < 2)?;
+        self.applied.comparator_on(channel).then_some(channel)
+    }
+
+    /// Whether a logic line is high.
+    pub(super) fn line(&self, line: usize, at: SimTime) -> bool {
+        if let Some(channel) = self.comparator_of_line(line) {
+            self.volts(channel, at) >= self.level_v
+        } else if let Some(output) = self.clock_of_line(line) {
+            self.clock_high(output, at)
+        } else if line == WAVEFORM_LINE && self.applied.waveform_on() {
+            self.waveform_volts(at) >= LOGIC_THRESHOLD_V
+        } else {
+            self.logic_signal(line).is_some_and(|signal| signal.volts(at) >= LOGIC_THRESHOLD_V)
+        }
+    }
+
+    /// As [`Signal::next_crossing`], for the level of a logic line.
+    pub(super) fn line_change(&self, line: usize, after: SimTime) -> Option<SimTime> {
+        if let Some(channel) = self.comparator_of_line(line) {
+            self.volts_crossing(channel, self.level_v, after)
+        } else if let Some(output) = self.clock_of_line(line) {
+            self.generator.clocks()?.next_edge(output, after)
+        } else if line == WAVEFORM_LINE && self.applied.waveform_on() {
+            self.waveform_crossing(LOGIC_THRESHOLD_V, after)
+        } else {
+            self.logic_signal(line)?.next_crossing(LOGIC_THRESHOLD_V, after)
+        }
+    }
+
+    /// All eight lines, a bit each.
+    pub(super) fn lines(&self, at: SimTime) -> u8 {
+        (0..8).rev().fold(0, |byte, line| byte << 1 | u8::from(self.line(line, at)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::registers::Registers;
+    use super::*;
+    use scopething_core::vm::Register;
+
+    fn comparators_on() -> Applied {
+        let mut registers = Registers::after_reset();
+        registers.set(Register::KitchenSinkA, 0xc0);
+        Applied::from_registers(&registers)
+    }
+
+    fn signal(text: &str) -> Signal {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn unset_lines_count_and_unset_inputs_rest() {
+        let bench = Bench::new([None, None], [const { None }; 8], 0.0, 1);
+        assert_eq!(bench.lines(SimTime::from_micros(10 * 0x5a + 3)), 0x5a);
+        assert_eq!(bench.volts(0, SimTime(0)), 0.0);
+        assert_eq!(bench.volts(1, SimTime(0)), 3.3);
+    }
+
+    #[test]
+    fn lines_seven_and_six_show_the_comparators_that_are_on() {
+        let inputs = [Some(signal("dc 1V")), Some(signal("dc 2V"))];
+        let mut bench = Bench::new(inputs, [const { None }; 8], 0.0, 1);
+        bench.level_v = 1.5;
+        assert_eq!(bench.lines(SimTime(0)) & 0xc0, 0);
+        bench.applied = comparators_on();
+        assert_eq!(bench.lines(SimTime(0)) & 0xc0, 0x40);
+        assert_eq!(bench.line_change(7, SimTime(0)), None);
+    }
+
+    #[test]
+    fn a_signal_on_line_seven_is_on_input_a_as_well() {
+        let mut logic = [const { None }; 8];
+        logic[7] = Some(signal("dc 2.5V"));
+        let bench = Bench::new([None, None], logic, 0.0, 1);
+        assert_eq!(bench.volts(0, SimTime(0)), 2.5);
+        assert!(bench.line(7, SimTime(0)));
+    }
+
+    #[test]
+    fn noise_is_searched_only_where_it_reaches_the_level() {
+        let bench = Bench::new([Some(signal("ramp 1kHz 0..1V")), None], [const { None }; 8], 0.01, 1);
+        // The ramp comes within 34.6 mV of 0.5 V at 465.4 us.
+        let near = bench.volts_crossing(0, 0.5, SimTime(10)).unwrap();
+        assert!(near.0.abs_diff(465_359) < 5, "{near:?}");
+        assert_eq!(bench.volts_crossing(0, 0.5, near + SimTime(10)), Some(near + SimTime(11)));
+    }
+}

@@ -1,0 +1,341 @@
+//! The waveform generator and the clock outputs (vm-reference section 9).
+//!
+//! The reference only names the shapes of the table. Here they all rise for the part of the period that the symmetry
+//! gives and fall for the rest: a sine and an exponential (five time constants a part) as well as a ramp; a step is high and
+//! then low. What is not known is not done: the pause, continue and one-shot modes are refused with a note.
+
+use std::sync::Arc;
+
+use scopething_core::vm::Register;
+
+use super::note::Note;
+use super::registers::Registers;
+use super::time::{SimTime, TICK_NS};
+
+/// Samples of the table and of the play buffer.
+const TABLE_SAMPLES: usize = 1024;
+/// Volts of the output at its highest.
+const FULL_SCALE_V: f64 = 3.3;
+/// The shortest play clock in ticks.
+const MIN_PLAY_TICKS: u16 = 33;
+
+/// A waveform as it is played: volts that follow each other at a fixed pace, over and over.
+#[derive(Debug, Clone)]
+pub(super) struct Played {
+    volts: Arc<[f32]>,
+    sample_ns: u64,
+    since: SimTime,
+}
+
+impl Played {
+    fn place(&self, at: SimTime) -> (usize, u64) {
+        let passed = (at - self.since).0;
+        let index = passed / self.sample_ns;
+        ((index % self.volts.len() as u64) as usize, (index + 1) * self.sample_ns)
+    }
+
+    pub(super) fn volts(&self, at: SimTime) -> f64 {
+        self.volts.get(self.place(at).0).copied().map_or(0.0, f64::from)
+    }
+
+    /// See [`Signal::next_crossing`](super::Signal::next_crossing).
+    pub(super) fn next_crossing(&self, level: f64, after: SimTime) -> Option<SimTime> {
+        let (index, next_ns) = self.place(after);
+        let high =
+            |index: usize| self.volts.get(index % self.volts.len()).is_some_and(|&v| f64::from(v) >= level);
+        let side = high(index);
+        let ahead = (1..self.volts.len()).find(|ahead| high(index + ahead) != side)?;
+        Some(self.since + SimTime(next_ns + (ahead as u64 - 1) * self.sample_ns))
+    }
+}
+
+/// One of the clock outputs: high from `rise` to `fall`, in ticks of its period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ClockEdges {
+    rise: u64,
+    fall: u64,
+}
+
+/// Running clock outputs, which share the period.
+#[derive(Debug, Clone)]
+pub(super) struct Clocks {
+    period_ticks: u64,
+    outputs: [Option<ClockEdges>; 3],
+    since: SimTime,
+}
+
+impl Clocks {
+    fn tick(&self, at: SimTime) -> u64 {
+        (at - self.since).ticks() % self.period_ticks
+    }
+
+    /// Whether the clock output is high; none if it is not enabled.
+    pub(super) fn level(&self, output: usize, at: SimTime) -> Option<bool> {
+        let edges = (*self.outputs.get(output)?)?;
+        let tick = self.tick(at);
+        Some(if edges.rise <= edges.fall {
+            (edges.rise..edges.fall).contains(&tick)
+        } else {
+            tick >= edges.rise || tick < edges.fall
+        })
+    }
+
+    /// The next moment after `after` at which an edge of the output may lie.
+    pub(super) fn next_edge(&self, output: usize, after: SimTime) -> Option<SimTime> {
+        let edges = (*self.outputs.get(output)?)?;
+        if edges.rise == edges.fall {
+            return None;
+        }
+        let tick = self.tick(after);
+        let wait = [edges.rise, edges.fall]
+            .map(|edge| (edge % self.period_ticks + self.period_ticks - tick - 1) % self.period_ticks + 1);
+        let start = self.since.0 + (after - self.since).ticks() * TICK_NS;
+        Some(SimTime(start + wait[0].min(wait[1]) * TICK_NS))
+    }
+}
+
+/// What the generator does at present.
+#[derive(Debug, Clone)]
+enum Running {
+    Nothing,
+    Waveform(Played),
+    Clocks(Clocks),
+}
+
+/// The generator: its table, its play buffer, and what it plays.
+#[derive(Debug, Clone)]
+pub(super) struct Generator {
+    table: Vec<u8>,
+    play: Vec<f32>,
+    running: Running,
+    rest_volts: f64,
+}
+
+impl Generator {
+    pub(super) fn new() -> Self {
+        Self {
+            table: vec![0; TABLE_SAMPLES],
+            play: vec![0.0; TABLE_SAMPLES],
+            running: Running::Nothing,
+            rest_volts: 0.0,
+        }
+    }
+
+    pub(super) fn waveform(&self) -> Option<&Played> {
+        if let Running::Waveform(played) = &self.running { Some(played) } else { None }
+    }
+
+    pub(super) fn clocks(&self) -> Option<&Clocks> {
+        if let Running::Clocks(clocks) = &self.running { Some(clocks) } else { None }
+    }
+
+    /// Volts of the waveform output while nothing is played.
+    pub(super) fn rest_volts(&self) -> f64 {
+        self.rest_volts
+    }
+
+    /// `Y`: makes the table.
+    pub(super) fn synthesize(&mut self, registers: &Registers) -> Result<(), Note> {
+        let symmetry = f64::from(registers.get16(Register::Ratio)) / 65536.0;
+        let shape = match (registers.get8(Register::Cmd), registers.get8(Register::Mode)) {
+            (0, 0) => sine,
+            (0, 1) => ramp,
+            (0, 2) => exponential,
+            (0, 3) => step,
+            (command, mode) => return Err(Note::GeneratorUnknown { command: 'Y', cmd: command, mode }),
+        };
+        for (index, value) in self.table.iter_mut().enumerate() {
+            *value = (shape(index as f64 / TABLE_SAMPLES as f64, symmetry) * 255.0).round() as u8;
+        }
+        Ok(())
+    }
+
+    /// `W`: one byte of the table; the address moves on.
+    pub(super) fn write(&mut self, registers: &mut Registers, value: u8) {
+        let address = registers.get16(Register::Address);
+        if let Some(byte) = self.table.get_mut(usize::from(address) % TABLE_SAMPLES) {
+            *byte = value;
+        }
+        registers.set(Register::Address, u32::from(address.wrapping_add(1)));
+    }
+
+    /// `R`: `Size` bytes of the table from the address on, which moves on; the table's length at the most.
+    pub(super) fn read(&self, registers: &mut Registers) -> Vec<u8> {
+        let address = registers.get16(Register::Address);
+        let count = registers.get16(Register::Size).min(TABLE_SAMPLES as u16);
+        registers.set(Register::Address, u32::from(address.wrapping_add(count)));
+        let at = |index: u16| usize::from(address.wrapping_add(index)) % TABLE_SAMPLES;
+        (0..count).map(|index| self.table.get(at(index)).copied().unwrap_or(0)).collect()
+    }
+
+    /// `X`: plays the table into the play buffer.
+    pub(super) fn translate(&mut self, registers: &Registers) -> Result<(), Note> {
+        let (cmd, mode) = (registers.get8(Register::Cmd), registers.get8(Register::Mode));
+        if (cmd, mode) != (0, 0) {
+            return Err(Note::GeneratorUnknown { command: 'X', cmd, mode });
+        }
+        let level = f64::from(registers.get16(Register::Level)) / 65536.0;
+        let offset = f64::from(registers.get16(Register::Offset).cast_signed()) / 65536.0;
+        let step = u64::from(registers.get(Register::Ratio));
+        let size = usize::from(registers.get16(Register::Size)).min(TABLE_SAMPLES);
+        let start = u64::from(registers.get16(Register::Index));
+        let address = usize::from(registers.get16(Register::Address));
+        for index in 0..size {
+            let phase = start + ((index as u64 * step) >> 16);
+            let value = self.table.get(phase as usize % TABLE_SAMPLES).copied().unwrap_or(0);
+            let middle = f64::from(value) / 255.0 - 0.5;
+            let volts = FULL_SCALE_V * (0.5 + offset + level * middle);
+            if let Some(place) = self.play.get_mut((address + index) % TABLE_SAMPLES) {
+                *place = volts.clamp(0.0, FULL_SCALE_V) as f32;
+            }
+        }
+        Ok(())
+    }
+
+    /// `Z`: starts and stops.
+    pub(super) fn generate(&mut self, registers: &Registers, now: SimTime) -> Result<(), Note> {
+        match (registers.get8(Register::Cmd), registers.get8(Register::Mode)) {
+            (2, 0) => {
+                let length = usize::from(registers.get16(Register::Modulo)).clamp(1, TABLE_SAMPLES);
+                let ticks = registers.get16(Register::Clock).max(MIN_PLAY_TICKS);
+                self.running = Running::Waveform(Played {
+                    volts: self.play.iter().copied().take(length).collect(),
+                    sample_ns: u64::from(ticks) * TICK_NS,
+                    since: now,
+                });
+                self.rest_volts = FULL_SCALE_V * f64::from(registers.get16(Register::Rest)) / 65536.0;
+            }
+            (3, 0) => self.running = Running::Clocks(clocks(registers, now)),
+            (1, 0) => self.running = Running::Nothing,
+            (cmd, mode) => return Err(Note::GeneratorUnknown { command: 'Z', cmd, mode }),
+        }
+        Ok(())
+    }
+}
+
+fn clocks(registers: &Registers, now: SimTime) -> Clocks {
+    let outputs = [
+        (Register::Rise, Register::Fall, Register::Control),
+        (Register::Rise2, Register::Fall2, Register::Control2),
+        (Register::Rise3, Register::Fall3, Register::Control3),
+    ]
+    .map(|(rise, fall, control)| {
+        let edge = |register| u64::from(registers.get16(register));
+        (registers.get8(control) & 0x80 != 0).then(|| ClockEdges { rise: edge(rise), fall: edge(fall) })
+    });
+    Clocks { period_ticks: u64::from(registers.get16(Register::Clock)).max(2), outputs, since: now }
+}
+
+fn sine(phase: f64, symmetry: f64) -> f64 {
+    0.5 - 0.5 * (std::f64::consts::PI * ramp(phase, symmetry)).cos()
+}
+
+fn ramp(phase: f64, symmetry: f64) -> f64 {
+    if phase < symmetry { phase / symmetry } else { (1.0 - phase) / (1.0 - symmetry) }
+}
+
+fn exponential(phase: f64, symmetry: f64) -> f64 {
+    super::signal::Shape::Exponential { symmetry }.value(phase)
+}
+
+fn step(phase: f64, symmetry: f64) -> f64 {
+    f64::from(u8::from(phase < symmetry))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(values: &[(Register, u32)]) -> Registers {
+        let mut registers = Registers::after_reset();
+        for &(register, value) in values {
+            registers.set(register, value);
+        }
+        registers
+    }
+
+    #[test]
+    fn a_sine_is_synthesized_translated_and_played() {
+        let mut generator = Generator::new();
+        generator.synthesize(&with(&[(Register::Ratio, 0x8000)])).unwrap();
+        // Two waves in 1000 samples, between 1.65 V + 3.3 V x (-0.1 +- 0.25).
+        let offset = (-0.1_f64 * 65536.0).round() as i32;
+        let translate = [
+            (Register::Level, 0x8000),
+            (Register::Offset, offset.cast_unsigned() & 0xffff),
+            (Register::Ratio, (2.0 * 1024.0 / 1000.0 * 65536.0) as u32),
+            (Register::Size, 1000),
+        ];
+        generator.translate(&with(&translate)).unwrap();
+        let play = [(Register::Cmd, 2), (Register::Clock, 40), (Register::Modulo, 1000)];
+        let start = SimTime(5_000);
+        generator.generate(&with(&play), start).unwrap();
+        let played = generator.waveform().unwrap();
+        let volts = |micros: u64| played.volts(start + SimTime::from_micros(micros));
+        let (low, high) = (1.65 - 0.33 - 0.825, 1.65 - 0.33 + 0.825);
+        // A sample lasts 40 ticks, 1 us: a wave lasts 500 us, and its top lies at 250 us.
+        assert!(
+            (volts(0) - low).abs() < 0.01 && (volts(250) - high).abs() < 0.01,
+            "{} {}",
+            volts(0),
+            volts(250)
+        );
+        assert!((volts(750) - high).abs() < 0.01 && (volts(1500) - low).abs() < 0.01);
+    }
+
+    #[test]
+    fn crossings_of_a_played_waveform_are_those_of_its_samples() {
+        let played = Played { volts: vec![0.0, 0.0, 3.0, 3.0].into(), sample_ns: 1000, since: SimTime(0) };
+        assert_eq!(played.next_crossing(1.0, SimTime(500)), Some(SimTime(2000)));
+        assert_eq!(played.next_crossing(1.0, SimTime(2000)), Some(SimTime(4000)));
+        assert_eq!(played.next_crossing(3.5, SimTime(0)), None);
+    }
+
+    #[test]
+    fn table_bytes_are_written_and_read_back() {
+        let mut generator = Generator::new();
+        let mut registers = with(&[(Register::Mode, 1), (Register::Size, 1), (Register::Address, 1023)]);
+        for value in [7, 8] {
+            generator.write(&mut registers, value);
+        }
+        assert_eq!(registers.get(Register::Address), 1025);
+        let mut registers = with(&[(Register::Size, 2), (Register::Address, 1023)]);
+        assert_eq!(generator.read(&mut registers), [7, 8]);
+    }
+
+    #[test]
+    fn clocks_have_their_edges_where_the_registers_say() {
+        let mut generator = Generator::new();
+        let registers = with(&[
+            (Register::Cmd, 3),
+            (Register::Clock, 10),
+            (Register::Rise, 2),
+            (Register::Fall, 5),
+            (Register::Control, 0x80),
+            (Register::Rise2, 8),
+            (Register::Fall2, 1),
+            (Register::Control2, 0x80),
+        ]);
+        generator.generate(&registers, SimTime(1000)).unwrap();
+        let clocks = generator.clocks().unwrap();
+        let high = |output| {
+            (0..10)
+                .filter(|tick| clocks.level(output, SimTime(1000 + 25 * tick)) == Some(true))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(high(0), [2, 3, 4]);
+        assert_eq!(high(1), [0, 8, 9]);
+        assert_eq!(clocks.level(2, SimTime(1000)), None);
+        assert_eq!(clocks.next_edge(0, SimTime(1000)), Some(SimTime(1050)));
+        assert_eq!(clocks.next_edge(0, SimTime(1050)), Some(SimTime(1125)));
+        assert_eq!(clocks.next_edge(0, SimTime(1130)), Some(SimTime(1000 + 25 * 12)));
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused() {
+        let mut generator = Generator::new();
+        let pause = with(&[(Register::Cmd, 1), (Register::Mode, 1)]);
+        let refused = generator.generate(&pause, SimTime(0)).unwrap_err();
+        assert_eq!(refused, Note::GeneratorUnknown { command: 'Z', cmd: 1, mode: 1 });
+    }
+}
