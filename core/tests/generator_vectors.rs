@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use scopething_core::device::BS05;
 use scopething_core::plan::{
-    ClockError, ClockOutput, ClockRequest, LogicLine, WaveformError, WaveformPlan, WaveformRequest,
+    ClockError, ClockOutput, ClockRequest, LogicLine, PlayMode, WaveformError, WaveformPlan, WaveformRequest,
     plan_clocks, plan_waveform,
 };
 use scopething_core::vm::Register;
@@ -59,7 +59,7 @@ fn recorded(step: &Value) -> BTreeMap<String, u64> {
 /// The recorded steps end in `KitchenSinkB` and `U`, which the driver adds.
 fn assert_steps(plan: &WaveformPlan, steps: &[Value], same_solution: bool) {
     assert_eq!(named(&plan.synthesize().unwrap()), recorded(&steps[0]));
-    let (translate, play) = (named(&plan.translate()), named(&plan.play()));
+    let (translate, play) = (named(&plan.translate()), named(&plan.play(PlayMode::Repeat)));
     if same_solution {
         assert_eq!(translate, recorded(&steps[2]));
         assert_eq!(play, recorded(&steps[4]));

@@ -26,6 +26,7 @@
 
 mod capture;
 mod error;
+mod generate;
 mod line;
 mod profile;
 mod session;
@@ -33,12 +34,12 @@ mod session;
 use line::Line;
 
 pub use error::{ScopeError, Stage};
+pub use generate::{GenerateError, Generators};
 pub use line::Pacing;
 pub use profile::LinkProfile;
 pub use session::SerialNumber;
 
 use crate::device::Model;
-use crate::plan::Driven;
 use crate::trace::DeviceTime;
 use crate::vm::Shadow;
 
@@ -50,7 +51,7 @@ pub struct Scope<S, C> {
     serial: Option<SerialNumber>,
     shadow: Shadow,
     device_time: DeviceTime,
-    driven: Driven,
+    generators: Generators,
     /// An operation has begun and has not ended well: what the device does is not known.
     in_flight: bool,
     /// The last number sent to find the beginning of the device's answers.

@@ -5,9 +5,8 @@ use core::fmt;
 use embedded_io_async::{Read, Write};
 
 use super::line::{Discarded, Line};
-use super::{LinkProfile, Pacing, Scope, ScopeError, Stage};
+use super::{Generators, LinkProfile, Pacing, Scope, ScopeError, Stage};
 use crate::device::{BS05, Model};
-use crate::plan::Driven;
 use crate::time::Clock;
 use crate::trace::DeviceTime;
 use crate::vm::{
@@ -67,7 +66,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             serial: None,
             shadow: Shadow::new(),
             device_time: DeviceTime::new(model.clock_hz),
-            driven: Driven::NOTHING,
+            generators: Generators::Off,
             in_flight: true,
             nonce: 0,
         }
@@ -105,12 +104,6 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.serial
     }
 
-    /// What the generators drive at present.
-    #[must_use]
-    pub fn driven(&self) -> Driven {
-        self.driven
-    }
-
     /// Chooses how scripts are handed to the device.
     pub fn set_pacing(&mut self, pacing: Pacing) {
         self.line.pacing = pacing;
@@ -137,7 +130,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     pub async fn reset(&mut self) -> Result<(), ScopeError<S::Error>> {
         self.in_flight = true;
         self.shadow.forget();
-        self.driven = Driven::NOTHING;
+        self.generators = Generators::Off;
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -154,8 +147,15 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         Ok(())
     }
 
-    /// Resets the device if an operation failed or was dropped in the middle.
+    /// As [`Self::recover`], for operations that rely on the generators.
     pub(super) async fn ready(&mut self) -> Result<(), ScopeError<S::Error>> {
+        let before = self.generators;
+        self.recover().await?;
+        if self.generators == before { Ok(()) } else { Err(ScopeError::GeneratorsStopped) }
+    }
+
+    /// Resets the device if an operation failed or was dropped in the middle.
+    pub(super) async fn recover(&mut self) -> Result<(), ScopeError<S::Error>> {
         if !self.in_flight {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use libm::{fabs, floor, rint};
 
 use super::CLOCK_OUTPUT_ON;
 use crate::device::Model;
-use crate::plan::LogicLine;
+use crate::plan::{LogicLine, LogicPattern};
 use crate::vm::Register;
 
 /// One clock output: a logic line, and when in the period it is high.
@@ -260,6 +260,23 @@ pub fn plan_clocks(model: &Model, request: &ClockRequest) -> Result<ClockPlan, C
         }
     }
     Ok(plan)
+}
+
+/// Plans outputs that hold lines high or low: clock outputs whose other edge never comes. The period is the longest there is.
+///
+/// # Errors
+/// [`ClockError::NoOutput`] and [`ClockError::TooManyOutputs`].
+pub fn plan_levels(model: &Model, levels: LogicPattern) -> Result<ClockPlan, ClockError> {
+    let lines = LogicLine::all().filter(|line| levels.care & line.bit() != 0);
+    let mut outputs = ClockOutputs::new();
+    for line in lines {
+        let duty = if levels.high & line.bit() == 0 { 0.0 } else { 1.0 };
+        let output = ClockOutput { line, phase: 0.0, duty };
+        let asked = levels.care.count_ones() as usize;
+        outputs.push(output).map_err(|_| ClockError::TooManyOutputs { asked })?;
+    }
+    let frequency_hz = model.clock_hz / f64::from(model.generator.clock_ticks.1);
+    plan_clocks(model, &ClockRequest { frequency_hz, outputs, max_error: 0.0 })
 }
 
 fn check(request: &ClockRequest) -> Result<(), ClockError> {

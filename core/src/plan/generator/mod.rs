@@ -20,10 +20,11 @@ mod clock;
 mod timing;
 mod waveform;
 
-pub use clock::{ClockError, ClockOutput, ClockOutputs, ClockPlan, ClockRequest, plan_clocks};
+pub(crate) use clock::map_register;
+pub use clock::{ClockError, ClockOutput, ClockOutputs, ClockPlan, ClockRequest, plan_clocks, plan_levels};
 pub use timing::WaveTiming;
 pub use waveform::{
-    UnknownWaveShape, WaveShape, WaveformError, WaveformPlan, WaveformRequest, plan_waveform,
+    PlayMode, UnknownWaveShape, WaveShape, WaveformError, WaveformPlan, WaveformRequest, plan_waveform,
 };
 
 /// Bit of registers `Control`, `Control2` and `Control3`: the clock output is on (vm-reference section 3).

@@ -109,6 +109,18 @@ impl<'t> WaveformRequest<'t> {
     }
 }
 
+/// How often a waveform is played: the values of register `Mode` (vm-reference section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u8)]
+pub enum PlayMode {
+    /// Over and over.
+    #[default]
+    Repeat = 0,
+    /// Once: the play buffer from its beginning to its end.
+    Once = 2,
+}
+
 /// A waveform as it will be programmed, and what will come out.
 ///
 /// Made by [`plan_waveform`]; the fields belong together and are for reading. The steps follow each other as
@@ -137,8 +149,6 @@ pub struct WaveformPlan<'t> {
     offset: i16,
 }
 
-/// Register `Cmd` and `Mode` of a waveform that is played over and over (vm-reference section 9).
-const PLAY: (u32, u32) = (2, 0);
 /// Registers `Mark`, `Space`, `Rest` and `Option` of a waveform, as all known users write them (vm-reference section 9).
 const PLAY_FIXED: Values<4> =
     [(Register::Mark, 10), (Register::Space, 1), (Register::Rest, 0x7f00), (Register::Option, 0x8004)];
@@ -182,11 +192,11 @@ impl WaveformPlan<'_> {
 
     /// The registers of `Z`, which plays the play buffer.
     #[must_use]
-    pub fn play(&self) -> [(Register, u32); 8] {
+    pub fn play(&self, mode: PlayMode) -> [(Register, u32); 8] {
         let [mark, space, rest, option] = PLAY_FIXED;
         [
-            (Register::Cmd, PLAY.0),
-            (Register::Mode, PLAY.1),
+            (Register::Cmd, 2),
+            (Register::Mode, mode as u32),
             (Register::Clock, self.timing.ticks.into()),
             (Register::Modulo, self.timing.size.into()),
             mark,
