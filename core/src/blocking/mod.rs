@@ -28,14 +28,19 @@
 //! ```
 
 use core::future::poll_fn;
+use core::ops::ControlFlow;
 use core::task::Poll;
 
 use embassy_futures::{block_on, yield_now};
 use embedded_io::{Error, ErrorKind, ErrorType};
 
+use crate::calibration::{Calibration, CalibrationRequest};
 use crate::device::{AnalogParameters, Model};
 use crate::plan::{CapturePlan, CaptureRequest, ClockPlan, LogicPattern, PlanError, PlayMode, WaveformPlan};
-use crate::scope::{self, GenerateError, Generators, LinkProfile, Pacing, ScopeError, SerialNumber};
+use crate::scope::{
+    self, CalibrateError, CalibrationProgress, GenerateError, Generators, LinkProfile, Pacing, ScopeError,
+    SerialNumber,
+};
 use crate::time::{Clock, Instant};
 use crate::trace::{Trace, TraceBuffer};
 use crate::vm::Revision;
@@ -256,6 +261,19 @@ impl<S: embedded_io::Read + embedded_io::Write, C: BlockingClock> Scope<S, C> {
     /// As [`scope::Scope::release_logic_outputs`].
     pub fn release_logic_outputs(&mut self) -> Result<(), GenerateError<S::Error>> {
         block_on(self.scope.release_logic_outputs())
+    }
+
+    /// Calibrates with the clock on L5.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::calibrate`].
+    pub fn calibrate(
+        &mut self,
+        request: &CalibrationRequest,
+        buffer: &mut TraceBuffer,
+        progress: impl FnMut(CalibrationProgress) -> ControlFlow<()>,
+    ) -> Result<Calibration, CalibrateError<S::Error>> {
+        block_on(self.scope.calibrate(request, buffer, progress))
     }
 
     /// Reads one byte of the EEPROM.

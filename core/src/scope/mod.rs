@@ -1,4 +1,4 @@
-//! The driver of a BitScope over a byte stream: it connects, captures and recovers. State of the device is kept here.
+//! The driver of a BitScope over a byte stream: it connects, captures, generates, calibrates and recovers. State of the device is kept here.
 //!
 //! The stream is any `embedded-io-async` stream, the clock any [`Clock`](crate::time::Clock). Reads of the stream must be cancel safe:
 //! dropping a read that is pending must lose no byte. While a script of up to 127 bytes is written the stream must
@@ -24,6 +24,7 @@
 //! }
 //! ```
 
+mod calibrate;
 mod capture;
 mod error;
 mod generate;
@@ -33,6 +34,7 @@ mod session;
 
 use line::Line;
 
+pub use calibrate::{CalibrateError, CalibrationProgress};
 pub use error::{ScopeError, Stage};
 pub use generate::{GenerateError, Generators};
 pub use line::Pacing;
