@@ -130,7 +130,6 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     pub async fn reset(&mut self) -> Result<(), ScopeError<S::Error>> {
         self.in_flight = true;
         self.shadow.forget();
-        self.generators = Generators::Off;
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -144,24 +143,28 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             }
         }
         self.in_flight = false;
+        self.generators = Generators::Off;
         Ok(())
     }
 
-    /// As [`Self::recover`], for operations that rely on the generators.
+    /// Resets the device if an operation failed or was dropped in the middle. Tells if that stopped a generator.
     pub(super) async fn ready(&mut self) -> Result<(), ScopeError<S::Error>> {
-        let before = self.generators;
-        self.recover().await?;
-        if self.generators == before { Ok(()) } else { Err(ScopeError::GeneratorsStopped) }
-    }
-
-    /// Resets the device if an operation failed or was dropped in the middle.
-    pub(super) async fn recover(&mut self) -> Result<(), ScopeError<S::Error>> {
         if !self.in_flight {
             return Ok(());
         }
+        let before = self.generators;
         // The trace that may still run takes nothing but this; its echo is dropped with the rest.
         self.line.send(Stage::Reset, &[Command::CancelTrace.byte()]).await?;
-        self.reset().await
+        self.reset().await?;
+        if before == Generators::Off { Ok(()) } else { Err(ScopeError::GeneratorsStopped) }
+    }
+
+    /// As [`Self::ready`], for operations that look at the generators themselves.
+    pub(super) async fn recover(&mut self) -> Result<(), ScopeError<S::Error>> {
+        match self.ready().await {
+            Err(ScopeError::GeneratorsStopped) => Ok(()),
+            result => result,
+        }
     }
 
     async fn try_reset(&mut self, cancel: bool) -> Result<Revision, ScopeError<S::Error>> {
