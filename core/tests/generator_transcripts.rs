@@ -214,7 +214,8 @@ fn captures_are_planned_around_what_runs_and_leave_it_running() {
     block_on(scope.start_waveform(&sine(), PlayMode::Repeat)).unwrap();
     let plan = scope.plan(&BS05.analog, &before).unwrap();
     assert_eq!(plan.channels.logic(), 0x6f);
-    assert!(plan.notices.contains(&Notice::LinesDriven(0x10)), "{:?}", plan.notices);
+    let left_out = Notice::LinesLeftOut { driven: 0x10, shared: 0x80 };
+    assert!(plan.notices.contains(&left_out), "{:?}", plan.notices);
     let only_l4 = CaptureRequest::new("L4".parse().unwrap());
     assert_eq!(scope.plan(&BS05.analog, &only_l4), Err(PlanError::NoChannelLeft));
     // A plan from before the waveform: the analog filter is bit 7, and bit 6 stays.

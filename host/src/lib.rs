@@ -1,9 +1,11 @@
 //! ScopeThing on a computer: links to a BitScope, a simulated one, files and pictures of traces.
 
 pub mod calibration_file;
+pub mod cli;
 pub mod files;
 pub mod link;
 pub mod plot;
 pub mod quantity;
 pub mod recording;
+pub mod request;
 pub mod sim;

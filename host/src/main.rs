@@ -1,2 +1,5 @@
-//! The `scopething` program.
-fn main() {}
+//! The `scopething` program: see `scopething --help`.
+
+fn main() -> std::process::ExitCode {
+    scopething::cli::run()
+}

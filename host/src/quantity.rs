@@ -1,7 +1,7 @@
 //! Numbers with SI suffixes as people write them: `1ms`, `2.5us`, `20kHz`, `3.3V`, `100k`, `50%`.
 //!
-//! One parser and one printer for the command line, URLs and signal texts. It knows no ranges: what a period or a
-//! voltage may be is the business of whoever uses the number.
+//! One parser and one printer for the command line, URLs and signal texts. It knows no ranges: what a period
+//! or a voltage may be is the business of whoever uses the number.
 //!
 //! ```
 //! use scopething::quantity::{Unit, format, parse};
@@ -137,7 +137,8 @@ pub fn parse(text: &str, unit: Unit) -> Result<f64, QuantityError> {
     if value.is_finite() { Ok(value) } else { Err(QuantityError::TooLarge { text: trimmed.to_owned() }) }
 }
 
-/// Prints a finite number so that [`parse`] gives it back exactly, with an SI prefix where that makes it shorter.
+/// Prints a finite number so that [`parse`] gives it back exactly, with an SI prefix where that makes it
+/// shorter.
 #[must_use]
 pub fn format(value: f64, unit: Unit) -> String {
     let symbol = unit.symbol();
@@ -150,6 +151,12 @@ pub fn format(value: f64, unit: Unit) -> String {
         .filter(|(prefix, _)| prefix.is_ascii() && *prefix != "K")
         .map(|(prefix, power)| format!("{}{prefix}{symbol}", scaled(value, *power)))
         .fold(plain, |shortest, text| if text.len() < shortest.len() { text } else { shortest })
+}
+
+/// Prints a fraction as a percentage that [`parse`] gives back exactly.
+#[must_use]
+pub fn percent(fraction: f64) -> String {
+    format!("{}%", scaled(fraction, -2))
 }
 
 /// The decimal digits of `value` / 10^`power`: the point is moved in the text, so that nothing is rounded.
@@ -223,6 +230,7 @@ fn split_number(text: &str) -> Option<(&str, i32, &str)> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     #[test]
     fn the_texts_of_the_command_line_are_read() {
@@ -265,14 +273,18 @@ mod tests {
         assert_eq!(format(0.01e-3 / 1e3 * 1e3, Unit::Seconds), "10us");
         assert_eq!(format(1650.0, Unit::Hertz), "1650Hz");
         assert_eq!(format(0.25, Unit::Fraction), "0.25");
+        assert_eq!(percent(0.001), "0.1%");
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_printed_is_read_back(value in proptest::num::f64::NORMAL | proptest::num::f64::ZERO) {
             for unit in [Unit::Count, Unit::Seconds, Unit::Volts, Unit::Fraction] {
                 prop_assert_eq!(parse(&format(value, unit), unit), Ok(value));
             }
+            prop_assert_eq!(parse(&percent(value), Unit::Fraction), Ok(value));
         }
 
         #[test]

@@ -413,10 +413,10 @@ fn check_series(series: &Series) -> Result<(), RecordingError> {
     if channel.is_analog() == matches!(series.samples, Samples::Levels(_)) {
         return Err(RecordingError::Kind { channel, kind: series.samples.kind() });
     }
-    if let Samples::Levels(levels) = &series.samples {
-        if let Some((index, &level)) = levels.iter().enumerate().find(|&(_, &level)| level > 1) {
-            return Err(RecordingError::Level { channel, index, level });
-        }
+    if let Samples::Levels(levels) = &series.samples
+        && let Some((index, &level)) = levels.iter().enumerate().find(|&(_, &level)| level > 1)
+    {
+        return Err(RecordingError::Level { channel, index, level });
     }
     Ok(())
 }

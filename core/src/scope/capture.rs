@@ -18,19 +18,19 @@ use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
 /// two digits and a `z`, in nine runs of neighbours with an address of three characters each, and `>UD`. Of the 38,
 /// eleven are always 0 and take 17 digits less.
 const TRACE_SCRIPT_BYTES: usize = 38 * 3 + 9 * 3 + 3 - 17;
-/// Room for the script of a dump: 13 register bytes in three runs, and `>A`.
-const DUMP_SCRIPT_BYTES: usize = 13 * 3 + 3 * 3 + 2;
+/// Room for the script of a dump: 15 register bytes in four runs, and `>A`.
+const DUMP_SCRIPT_BYTES: usize = 15 * 3 + 4 * 3 + 2;
 /// How often a trace is programmed, and a channel dumped, before the failure is the caller's.
 const ATTEMPTS: u8 = 2;
 
 /// A trace that has ended, still in the device.
-struct EndedTrace {
-    cause: Cause,
+pub(super) struct EndedTrace {
+    pub(super) cause: Cause,
     /// How many samples it has, counted over the interleaved analog channels.
     samples: u16,
     /// The address of the sample after the last.
-    address: u32,
-    end_ticks: u64,
+    pub(super) address: u32,
+    pub(super) end_ticks: u64,
 }
 
 impl<S: Read + Write, C: Clock> Scope<S, C> {
@@ -50,12 +50,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// # Cancellation
     /// Dropping the future loses the trace; the next operation cancels it in the device and resets. To end the wait
     /// for the trigger and keep what was captured, use [`Self::capture_until`].
-    pub async fn capture<'a>(
+    pub fn capture<'a>(
         &mut self,
         plan: &'a CapturePlan,
         buffer: &'a mut TraceBuffer,
-    ) -> Result<Trace<'a>, ScopeError<S::Error>> {
-        self.capture_until(plan, buffer, pending()).await
+    ) -> impl Future<Output = Result<Trace<'a>, ScopeError<S::Error>>> {
+        self.run_capture::<false>(plan, buffer, pending())
     }
 
     /// As [`Self::capture`]; when `cancel` completes before the trace has ended, the trace around that moment is given,
@@ -66,19 +66,55 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     ///
     /// # Cancellation
     /// As [`Self::capture`].
-    pub async fn capture_until<'a>(
+    pub fn capture_until<'a>(
+        &mut self,
+        plan: &'a CapturePlan,
+        buffer: &'a mut TraceBuffer,
+        cancel: impl Future<Output = ()>,
+    ) -> impl Future<Output = Result<Trace<'a>, ScopeError<S::Error>>> {
+        self.run_capture::<false>(plan, buffer, cancel)
+    }
+
+    /// As [`Self::capture_until`], over a link that may change bytes: each channel is read until two readings in a row agree,
+    /// and the end of the trace is compared with the device's sample counter. It takes twice as long and three more
+    /// round trips.
+    ///
+    /// # Errors
+    /// As [`Self::capture`], and [`ScopeError::Contradiction`] when the device's answers do not agree.
+    ///
+    /// # Cancellation
+    /// As [`Self::capture`].
+    pub fn capture_verified_until<'a>(
+        &mut self,
+        plan: &'a CapturePlan,
+        buffer: &'a mut TraceBuffer,
+        cancel: impl Future<Output = ()>,
+    ) -> impl Future<Output = Result<Trace<'a>, ScopeError<S::Error>>> {
+        self.run_capture::<true>(plan, buffer, cancel)
+    }
+
+    async fn run_capture<'a, const VERIFIED: bool>(
         &mut self,
         plan: &'a CapturePlan,
         buffer: &'a mut TraceBuffer,
         cancel: impl Future<Output = ()>,
     ) -> Result<Trace<'a>, ScopeError<S::Error>> {
-        let start_ticks = self.start_trace(plan).await?;
+        // Until there are samples the buffer is room for the script.
+        let scratch = buffer.region_mut(0..TRACE_SCRIPT_BYTES);
+        let start_ticks = self.start_trace(plan, scratch).await?;
         let ended = self.wait_for_end(plan, start_ticks, pin!(cancel)).await?;
+        if VERIFIED {
+            self.verify_end(plan, &ended).await?;
+        }
         let layout = BufferLayout::new(plan, ended.samples);
         for channel in DumpChannel::ALL {
             if layout.samples(channel) > 0 {
                 let dump = Dump::new(plan, layout, channel, &ended);
-                self.dump(&dump, buffer.region_mut(layout.region(channel))).await?;
+                let samples = buffer.region_mut(layout.region(channel));
+                self.dump(plan, &dump, samples).await?;
+                if VERIFIED {
+                    self.verify_dump(plan, &dump, samples).await?;
+                }
             }
         }
         self.in_flight = false;
@@ -86,20 +122,24 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     /// Programs a trace and starts it. Gives the device time of its start.
-    async fn start_trace(&mut self, plan: &CapturePlan) -> Result<u64, ScopeError<S::Error>> {
+    async fn start_trace(
+        &mut self,
+        plan: &CapturePlan,
+        scratch: &mut [u8],
+    ) -> Result<u64, ScopeError<S::Error>> {
         let mut attempt = 0;
         loop {
             attempt += 1;
             self.ready().await?;
             self.in_flight = true;
-            match self.try_start_trace(plan).await {
+            match self.try_start_trace(plan, scratch).await {
                 Err(error) if error.is_passing() && attempt < ATTEMPTS => {}
                 result => return result,
             }
         }
     }
 
-    // Kept out of the future, which would hold the list of registers for as long as the capture takes.
+    // This and `stage_dump` are kept out of line: their lists of registers would take up stack for as long as the capture runs.
     #[inline(never)]
     fn stage_trace(&mut self, plan: &CapturePlan) {
         for (register, value) in plan.registers() {
@@ -116,11 +156,14 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }
     }
 
-    async fn try_start_trace(&mut self, plan: &CapturePlan) -> Result<u64, ScopeError<S::Error>> {
+    async fn try_start_trace(
+        &mut self,
+        plan: &CapturePlan,
+        scratch: &mut [u8],
+    ) -> Result<u64, ScopeError<S::Error>> {
         let stage = Stage::Program;
         self.stage_trace(plan);
-        let mut buffer = [0; TRACE_SCRIPT_BYTES];
-        let mut script = Script::new(&mut buffer);
+        let mut script = Script::new(scratch);
         script.stores(&mut self.shadow)?;
         script.command(Command::ProgramSpock)?;
         if self.shadow.update_due() {
@@ -210,7 +253,10 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                     }
                 }
                 Either::Second(()) => {
-                    return Err(ScopeError::NoAnswer { stage, waited: self.line.clock.now() - started });
+                    return Err(ScopeError::NoAnswer {
+                        stage,
+                        waited_ms: (self.line.clock.now() - started).millis(),
+                    });
                 }
             }
         }
@@ -240,40 +286,72 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     /// Reads the samples of one channel.
-    async fn dump(&mut self, dump: &Dump, samples: &mut [u8]) -> Result<(), ScopeError<S::Error>> {
+    pub(super) async fn dump(
+        &mut self,
+        plan: &CapturePlan,
+        dump: &Dump,
+        samples: &mut [u8],
+    ) -> Result<(), ScopeError<S::Error>> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.try_dump(dump, samples).await {
+            match self.try_dump::<false>(dump, samples).await {
                 Err(error) if error.is_passing() && attempt < ATTEMPTS => {
                     self.resynchronise(dump.stage()).await?;
+                    // What went wrong may have changed how the device reads its buffer.
+                    self.shadow.stage(Register::TraceMode, plan.mode.number.into());
+                    self.shadow.stage(Register::BufferMode, plan.mode.buffer as u32);
                 }
-                result => return result,
+                result => return result.map(drop),
             }
         }
     }
 
-    async fn try_dump(&mut self, dump: &Dump, samples: &mut [u8]) -> Result<(), ScopeError<S::Error>> {
-        let stage = dump.stage();
+    #[inline(never)]
+    fn stage_dump(&mut self, dump: &Dump) {
         self.shadow.stage_volatile(Register::SampleAddress, dump.address);
         for (register, value) in dump.registers() {
             self.shadow.stage(register, value);
         }
+    }
+
+    /// Reads the samples of a channel once; tells whether `samples` held the same before, if that is asked.
+    ///
+    /// The first sample may be stale and is dropped.
+    pub(super) async fn try_dump<const COMPARE: bool>(
+        &mut self,
+        dump: &Dump,
+        samples: &mut [u8],
+    ) -> Result<bool, ScopeError<S::Error>> {
+        let stage = dump.stage();
+        self.stage_dump(dump);
         let mut buffer = [0; DUMP_SCRIPT_BYTES];
         let mut script = Script::new(&mut buffer);
         script.stores(&mut self.shadow)?;
         script.command(Command::ProgramSpock)?;
         script.command(Command::DumpBinary)?;
         self.line.run(stage, script.finish()).await?;
-        let deadline = self.line.answer_deadline(dump.lead_bytes + samples.len());
+        let lead_bytes = usize::from(dump.lead_bytes);
+        let length = lead_bytes + samples.len();
+        let deadline = self.line.answer_deadline(length);
         let mut lead = [0; 2];
-        self.line.receive(stage, lead.get_mut(..dump.lead_bytes).unwrap_or_default(), deadline).await?;
-        self.line.receive(stage, samples, deadline).await?;
-        if self.line.has_stray_byte(stage).await? {
-            let received = dump.lead_bytes + samples.len();
-            return Err(ScopeError::Incomplete { stage, received: received + 1, expected: received });
+        self.line.receive(stage, lead.get_mut(..lead_bytes).unwrap_or_default(), deadline).await?;
+        let mut same = true;
+        if COMPARE {
+            let mut again = [0; 32];
+            for before in samples.chunks_mut(again.len()) {
+                let Some(again) = again.get_mut(..before.len()) else { continue };
+                self.line.receive(stage, again, deadline).await?;
+                same &= before == again;
+                before.copy_from_slice(again);
+            }
+        } else {
+            self.line.receive(stage, samples, deadline).await?;
         }
-        Ok(())
+        if self.line.has_stray_byte(stage).await? {
+            return Err(ScopeError::Incomplete { stage, received: length + 1, expected: length });
+        }
+        Ok(same)
     }
 }
 
@@ -322,18 +400,18 @@ impl EndAnswer {
 }
 
 /// One dump: which samples of which channel, from where.
-struct Dump {
+pub(super) struct Dump {
     channel: DumpChannel,
     address: u32,
     count: u16,
-    mode: u8,
-    lead_bytes: usize,
+    lead_bytes: u8,
+    wide: bool,
 }
 
 /// Register `DumpMode`: a byte a sample (vm-reference section 6).
-const DUMP_RAW: u8 = 0;
+const DUMP_RAW: u32 = 0;
 /// Register `DumpMode`: 16 bits a sample (vm-reference section 6).
-const DUMP_NATIVE: u8 = 5;
+const DUMP_NATIVE: u32 = 5;
 
 impl Dump {
     /// A dump of a channel's share of an ended trace.
@@ -355,12 +433,12 @@ impl Dump {
             channel,
             address: (end + width - back).checked_rem(width).unwrap_or(0),
             count: layout.samples(channel).saturating_add(lead),
-            mode: if wide { DUMP_NATIVE } else { DUMP_RAW },
-            lead_bytes: usize::from(lead) * usize::from(layout.sample_bytes(channel)),
+            lead_bytes: lead as u8 * layout.sample_bytes(channel),
+            wide,
         }
     }
 
-    fn stage(&self) -> Stage {
+    pub(super) fn stage(&self) -> Stage {
         Stage::Dump(self.channel)
     }
 
@@ -370,7 +448,7 @@ impl Dump {
             (Register::DumpSend, 1),
             (Register::DumpSkip, 0),
             (Register::DumpCount, self.count.into()),
-            (Register::DumpMode, self.mode.into()),
+            (Register::DumpMode, if self.wide { DUMP_NATIVE } else { DUMP_RAW }),
             (Register::DumpChan, self.channel.number().into()),
         ]
     }
@@ -414,6 +492,7 @@ mod tests {
         let ended = EndedTrace { cause: Cause::Trigger, samples: 1, address: 0, end_ticks: 0 };
         let dump = Dump::new(&plan, layout, DumpChannel::Logic, &ended);
         let registers = dump.registers().map(|(register, _)| register);
+        let registers = registers.into_iter().chain([Register::TraceMode, Register::BufferMode]);
         let dump = longest(registers, 2) + "08@ffzefzdfz".len();
         assert!((DUMP_SCRIPT_BYTES - 10..=DUMP_SCRIPT_BYTES).contains(&dump), "{dump}");
     }

@@ -1,4 +1,5 @@
-//! The driver of a BitScope over a byte stream: it connects, captures, generates, calibrates and recovers. State of the device is kept here.
+//! The driver of a BitScope over a byte stream: it connects, captures, generates, calibrates and recovers. State of
+//! the device is kept here.
 //!
 //! The stream is any `embedded-io-async` stream, the clock any [`Clock`](crate::time::Clock). Reads of the stream must be cancel safe:
 //! dropping a read that is pending must lose no byte. While a script of up to 127 bytes is written the stream must
@@ -31,11 +32,12 @@ mod generate;
 mod line;
 mod profile;
 mod session;
+mod verify;
 
 use line::Line;
 
 pub use calibrate::{CalibrateError, CalibrationProgress};
-pub use error::{ScopeError, Stage};
+pub use error::{Contradiction, ScopeError, Stage};
 pub use generate::{GenerateError, Generators};
 pub use line::Pacing;
 pub use profile::LinkProfile;

@@ -11,6 +11,7 @@
 //! # Ok::<(), scopething::link::OpenError>(())
 //! ```
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 
@@ -47,6 +48,14 @@ pub struct UsbDevice {
     pub product_name: Option<String>,
     /// The serial number of the bridge, which need not be that of the BitScope.
     pub serial_number: Option<String>,
+}
+
+impl fmt::Display for UsbDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04x}:{:04x}", self.vendor, self.product)?;
+        let named = [&self.manufacturer, &self.product_name, &self.serial_number];
+        named.into_iter().flatten().try_for_each(|name| write!(f, " {name}"))
+    }
 }
 
 impl Port {

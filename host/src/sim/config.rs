@@ -1,4 +1,5 @@
-//! What is simulated: signals, front end, noise, identity, link and clock, with the text that says so in a URL.
+//! What is simulated: signals, front end, noise, identity, link and clock, with the text that says so in a
+//! URL.
 //!
 //! ```text
 //! sim:?A=sine,1kHz,0..3V&B=file:x.sr%23ana1&noise=5mV&latency=1ms&rate=1Mbps&clock=fast&seed=1
@@ -17,6 +18,7 @@
 //! | `serial`, `revision` | eight characters | `DB98TI79`, `BS000501` |
 //! | `stale` | `yes`: the first sample of a dump is the last one converted before | `no` |
 //! | `tick` | device time at the start, in 25 ns ticks | 0 |
+//! | `faults` | what goes wrong, see [`FaultPlan`] | nothing |
 //! | `la lb lc ha hb hc scale offset ab_offset` | the parameters of [`FrontEnd`] | nominal |
 //! | `dac` | where the DACs stop being linear, as in `0.07..0.88` | `0..1` |
 
@@ -25,6 +27,7 @@ use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
+use super::faults::{FaultError, FaultPlan};
 use super::frontend::FrontEnd;
 use super::signal::{Signal, SignalError};
 use super::time::SimTime;
@@ -101,6 +104,8 @@ pub struct SimConfig {
     pub stale_first_sample: bool,
     /// Device time at the start, in ticks.
     pub first_tick: u32,
+    /// What goes wrong.
+    pub faults: FaultPlan,
 }
 
 impl Default for SimConfig {
@@ -119,6 +124,7 @@ impl Default for SimConfig {
             revision: Identity(*b"BS000501"),
             stale_first_sample: false,
             first_tick: 0,
+            faults: FaultPlan::default(),
         }
     }
 }
@@ -164,6 +170,8 @@ pub enum ConfigError {
         /// What was given.
         text: String,
     },
+    /// A fault that is not understood.
+    Fault(FaultError),
     /// The front end's planes have no solution.
     FrontEnd,
 }
@@ -174,8 +182,9 @@ impl fmt::Display for ConfigError {
             Self::NoValue { part } => write!(f, "\"{part}\" gives no value: write KEY=VALUE"),
             Self::Key { key } => write!(
                 f,
-                "the simulator has no \"{key}\": use A, B, L0 to L7, noise, seed, latency, rate, ftdi, clock, serial, \
-                 revision, stale, tick, dac or a parameter of the front end"
+                "the simulator has no \"{key}\": use A, B, L0 to L7, noise, seed, latency, rate, ftdi, \
+                 clock, serial, \
+                 revision, stale, tick, faults, dac or a parameter of the front end"
             ),
             Self::Signal { input, error } => write!(f, "{input}: {error}"),
             Self::Quantity { key, error } => write!(f, "{key}: {error}"),
@@ -185,6 +194,7 @@ impl fmt::Display for ConfigError {
             Self::Identity { text } => {
                 write!(f, "\"{text}\" is not eight printable characters, like DB98TI79")
             }
+            Self::Fault(error) => error.fmt(f),
             Self::FrontEnd => {
                 write!(f, "no range solves these parameters of the front end: move them towards nominal")
             }
@@ -197,6 +207,7 @@ impl std::error::Error for ConfigError {
         match self {
             Self::Signal { error, .. } => Some(error),
             Self::Quantity { error, .. } => Some(error),
+            Self::Fault(error) => Some(error),
             _ => None,
         }
     }
@@ -256,6 +267,7 @@ impl SimConfig {
                     _ => return Err(impossible(key, value, "real or fast")),
                 }
             }
+            "faults" => self.faults = value.parse().map_err(ConfigError::Fault)?,
             "serial" => self.serial = value.parse()?,
             "revision" => self.revision = value.parse()?,
             "stale" => {
@@ -379,6 +391,9 @@ impl fmt::Display for SimConfig {
         if self.first_tick != 0 {
             put("tick", self.first_tick.to_string())?;
         }
+        if self.faults != default.faults {
+            put("faults", self.faults.to_string())?;
+        }
         let (mut given, mut nominal) = (self.front_end, default.front_end);
         for key in FRONT_END_KEYS {
             if let (Some((unit, value)), Some((_, usual))) =
@@ -396,47 +411,4 @@ impl fmt::Display for SimConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_url_of_the_documentation_is_understood() {
-        let query = "A=sine,1kHz,0..3V&noise=5mV&latency=1ms&rate=1Mbps&clock=fast&seed=1";
-        let config = SimConfig::from_query(query).unwrap();
-        assert_eq!(config.analog[0], Some("sine 1kHz 0..3V".parse().unwrap()));
-        assert_eq!((config.noise_v, config.seed, config.clock), (0.005, 1, ClockKind::Fast));
-        assert_eq!((config.latency, config.rate_bps), (SimTime(1_000_000), Some(1e6)));
-    }
-
-    #[test]
-    fn what_is_printed_is_read_back() {
-        for query in [
-            "",
-            "A=square,1kHz,0..3V,30%25&B=pulse,1kHz,10us,0..3.3V,count=3,spacing=50us&L3=dc,3.3V",
-            "noise=5mV&seed=7&latency=1ms&rate=1Mbps&ftdi=16ms&clock=fast&serial=AB12CD34&revision=BS000400&stale=yes",
-            "tick=4294967000&la=1.13&scale=18.5V&offset=-7.4V&ab_offset=10mV&dac=0.07..0.88",
-        ] {
-            let config = SimConfig::from_query(query).unwrap();
-            assert_eq!(SimConfig::from_query(&config.to_string()).as_ref(), Ok(&config), "{config}");
-            assert_eq!(config.to_string(), query);
-        }
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        for (query, message) in [
-            ("A", "\"A\" gives no value: write KEY=VALUE"),
-            ("A=sine", "A: sine needs a frequency"),
-            ("noise=1s", "noise: \"s\" in \"1s\" is not understood: write it like 3.3V or 500mV"),
-            ("noise=-1V", "noise cannot be \"-1V\": it must be 0 or more"),
-            ("clock=slow", "clock cannot be \"slow\": it must be real or fast"),
-            ("serial=x", "\"x\" is not eight printable characters, like DB98TI79"),
-            ("la=0&lb=0", "no range solves these parameters of the front end: move them towards nominal"),
-        ] {
-            assert_eq!(SimConfig::from_query(query).unwrap_err().to_string(), message, "{query}");
-        }
-        for query in ["C=dc,1V", "L8=dc,1V", "L=dc,1V"] {
-            assert!(matches!(SimConfig::from_query(query), Err(ConfigError::Key { .. })), "{query}");
-        }
-    }
-}
+mod tests;

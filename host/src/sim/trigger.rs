@@ -1,7 +1,8 @@
-//! The trigger: a condition that must be false for so many samples, then true for so many (vm-reference section 4).
+//! The trigger: a condition that must be false for so many samples, then true for so many (vm-reference
+//! section 4).
 //!
-//! The two runs must follow each other directly. The search steps from one possible change of the condition to the
-//! next, so that its work follows the edges of the signals and not the sample rate.
+//! The two runs must follow each other directly. The search steps from one possible change of the condition
+//! to the next, so that its work follows the edges of the signals and not the sample rate.
 
 use super::bench::Bench;
 use super::registers::Spock;
@@ -24,7 +25,8 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    /// The condition of the capture registers. `sampled_level_v` turns a channel into the volts of `TriggerValue`.
+    /// The condition of the capture registers. `sampled_level_v` turns a channel into the volts of
+    /// `TriggerValue`.
     pub(super) fn new(spock: Spock, sampled_level_v: impl Fn(usize) -> f64) -> Self {
         let watched = if spock.comparator_trigger() {
             Watched::Pattern { logic: spock.trigger_logic, care: !spock.trigger_mask }
@@ -173,6 +175,7 @@ mod tests {
     use super::super::signal::Signal;
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
     use scopething_core::vm::Register;
 
     fn spock(logic: u8, mask: u8, option: u8) -> Spock {
@@ -218,7 +221,7 @@ mod tests {
         let Found::NotBefore(sample) = long.advance(&bench, 100, u64::MAX) else { panic!("no end") };
         assert!(sample >= 100);
         assert!(
-            matches!(long.advance(&bench, 100_000, sample + 50), Found::NotBefore(last) if last < sample + 100)
+            matches!(long.advance(&bench, 100_000, sample + 50), Found::NotBefore(n) if n < sample + 100)
         );
     }
 
@@ -241,9 +244,12 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+
         #[test]
         fn the_search_agrees_with_the_definition(
-            frequency in 1e3..2e6, duty in 1.0..99.0, intro in 0_u64..10, outro in 0_u64..10, period in 1_u64..40, invert: bool
+            frequency in 1e3..2e6, duty in 1.0..99.0, intro in 0_u64..10, outro in 0_u64..10,
+            period in 1_u64..40, invert: bool
         ) {
             let bench = bench(&[(2, &format!("square {frequency} {duty}%"))]);
             let period = 25 * period;
@@ -254,7 +260,7 @@ mod tests {
             let found = search(spock, (intro, outro), period, 0).advance(&bench, u32::MAX, 3000);
             match expected {
                 Some(end) => prop_assert_eq!(found, Found::After(end)),
-                None => prop_assert!(matches!(found, Found::NotBefore(_) | Found::Never) || matches!(found, Found::After(n) if n > 3000)),
+                None => prop_assert!(!matches!(found, Found::After(n) if n <= 3000), "{found:?}"),
             }
         }
     }

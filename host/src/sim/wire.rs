@@ -1,12 +1,14 @@
-//! The link between host and device as a model in simulated time: latency, byte rate, and the buffering of an FTDI.
+//! The link between host and device as a model in simulated time: latency, byte rate, and the buffering of an
+//! FTDI.
 //!
-//! No input or output happens here either: the host's bytes go in with [`Wire::write`], and what has arrived at the host by a
-//! moment comes out of [`Wire::take`].
+//! No input or output happens here either: the host's bytes go in with [`Wire::write`], and what has arrived
+//! at the host by a moment comes out of [`Wire::take`].
 
 use std::collections::VecDeque;
 
 use super::config::SimConfig;
 use super::device::Device;
+use super::faults::{Direction, FaultKind, Injector};
 use super::output::Origin;
 use super::time::SimTime;
 
@@ -37,6 +39,19 @@ pub(super) struct Wire {
     /// Of these, how many have been passed on by the FTDI, with the moment for all of a packet.
     packets: VecDeque<(SimTime, usize)>,
     sent_until: SimTime,
+    injector: Injector,
+    state: State,
+}
+
+/// What a fault has made of the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Sound,
+    /// All from the device is lost until the host writes.
+    Short,
+    /// Nothing passes.
+    Stalled,
+    Closed,
 }
 
 impl Wire {
@@ -53,7 +68,26 @@ impl Wire {
             to_host: VecDeque::new(),
             packets: VecDeque::new(),
             sent_until: SimTime::ZERO,
+            injector: Injector::new(&config.faults, config.seed, false),
+            state: State::Sound,
         }
+    }
+
+    /// A host connects: the link is sound again, and stale bytes may be waiting.
+    pub(super) fn connect(&mut self, now: SimTime) {
+        self.mend();
+        let stale: Vec<u8> = self.injector.burst().collect();
+        for byte in stale {
+            self.send_on(now, 0, byte);
+        }
+    }
+
+    pub(super) fn mend(&mut self) {
+        self.state = State::Sound;
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state == State::Closed
     }
 
     pub(super) fn device_mut(&mut self) -> &mut Device {
@@ -69,12 +103,72 @@ impl Wire {
     pub(super) fn write(&mut self, bytes: &[u8], now: SimTime) -> usize {
         let accepted = bytes.len().min(self.room());
         for byte in bytes.iter().take(accepted) {
-            let free = self.to_device.back().map_or(SimTime::ZERO, |(arrives, _)| *arrives);
-            let arrives = free.max(now + self.delays.latency) + self.delays.byte_time;
-            self.to_device.push_back((arrives, *byte));
+            if self.state == State::Short {
+                self.state = State::Sound;
+            }
+            self.take_written(*byte, now);
         }
         self.advance(now);
         accepted
+    }
+
+    /// A byte sets out for the device.
+    fn take_written(&mut self, byte: u8, now: SimTime) {
+        let fault = self.injector.next(Direction::ToDevice);
+        let free = self.to_device.back().map_or(SimTime::ZERO, |(arrives, _)| *arrives);
+        let arrives = free.max(now + self.delays.latency) + self.delays.byte_time;
+        if self.state != State::Sound {
+            return;
+        }
+        match fault {
+            None => self.to_device.push_back((arrives, byte)),
+            Some(FaultKind::Repeat) => self.to_device.extend([(arrives, byte); 2]),
+            Some(FaultKind::Corrupt) => {
+                self.to_device.push_back((arrives, self.injector.corrupted(byte)));
+            }
+            Some(FaultKind::Delay(time)) => self.to_device.push_back((arrives + time, byte)),
+            Some(fault) => self.befall(fault),
+        }
+    }
+
+    /// A byte that the device has sent goes on to the host.
+    fn take_sent(&mut self, sent: SimTime, origin: Origin, byte: u8) {
+        let fault = self.injector.next(Direction::FromDevice);
+        if self.state != State::Sound {
+            return;
+        }
+        match fault {
+            None => self.send_on(sent, origin, byte),
+            Some(FaultKind::Repeat) => {
+                self.send_on(sent, origin, byte);
+                self.send_on(sent, origin, byte);
+            }
+            Some(FaultKind::Corrupt) => self.send_on(sent, origin, self.injector.corrupted(byte)),
+            Some(FaultKind::Delay(time)) => {
+                self.sent_until = sent + time;
+                self.send_on(sent + time, origin, byte);
+            }
+            Some(fault) => self.befall(fault),
+        }
+    }
+
+    /// A fault that loses the byte, and maybe more.
+    fn befall(&mut self, fault: FaultKind) {
+        match fault {
+            FaultKind::Short => self.state = State::Short,
+            FaultKind::Stall => self.state = State::Stalled,
+            FaultKind::Close => self.state = State::Closed,
+            FaultKind::Reboot => {
+                self.device.reboot();
+                self.to_device.clear();
+            }
+            _ => {}
+        }
+    }
+
+    fn send_on(&mut self, sent: SimTime, origin: Origin, byte: u8) {
+        self.to_host.push_back((sent, origin, byte));
+        self.fill_packet(sent);
     }
 
     /// The next byte that has arrived at the host, with the number of the byte written that it answers.
@@ -133,8 +227,7 @@ impl Wire {
             let Some(sent) = self.next_sent().filter(|sent| *sent <= now) else { break };
             let Some((origin, byte)) = self.device.transmit_tagged(now) else { break };
             self.sent_until = sent;
-            self.to_host.push_back((sent, origin, byte));
-            self.fill_packet(sent);
+            self.take_sent(sent, origin, byte);
         }
     }
 

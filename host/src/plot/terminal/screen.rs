@@ -48,10 +48,10 @@ impl Screen {
     }
 
     fn set(&mut self, column: usize, row: usize, character: char, ink: Ink) {
-        if column < self.width {
-            if let Some(cell) = self.cells.get_mut(row * self.width + column) {
-                *cell = (character, ink);
-            }
+        if column < self.width
+            && let Some(cell) = self.cells.get_mut(row * self.width + column)
+        {
+            *cell = (character, ink);
         }
     }
 

@@ -10,8 +10,10 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::time::Instant;
 
+use super::super::faults::Direction;
 use super::super::output::Origin;
 use super::ServeEvent;
+use super::mishap::{Network, Passed};
 use super::pty::Pty;
 use super::udp::{Exchange, Received};
 
@@ -42,7 +44,7 @@ pub(super) struct Owner {
     client: Client,
     last_heard: Instant,
     /// Bytes, or whole datagrams, that are still to be written.
-    output: VecDeque<Vec<u8>>,
+    output: VecDeque<Passed>,
 }
 
 impl Owner {
@@ -51,8 +53,18 @@ impl Owner {
     }
 
     fn gives_way(&self) -> bool {
-        !matches!(self.client, Client::Tcp { .. }) && self.last_heard.elapsed() >= SILENCE
+        let silent = self.last_heard.elapsed() >= SILENCE;
+        match &self.client {
+            Client::Tcp { .. } => false,
+            Client::Udp { peer, .. } => silent || has_closed(*peer),
+            Client::Pty => silent,
+        }
     }
+}
+
+/// Whether a UDP port is known to be closed: it is one of this machine's own, and free to be taken.
+fn has_closed(peer: SocketAddr) -> bool {
+    std::net::UdpSocket::bind(peer).is_ok()
 }
 
 /// The ways in.
@@ -60,6 +72,8 @@ impl Owner {
 pub(super) struct Doors {
     pub(super) tcp: Option<TcpListener>,
     pub(super) udp: Option<UdpSocket>,
+    /// Another socket, for datagrams that seem to come from elsewhere.
+    pub(super) stranger: Option<UdpSocket>,
     pub(super) pty: Option<Pty>,
 }
 
@@ -101,7 +115,8 @@ impl Doors {
 
     /// Writes from the front of the owner's output and tells how many bytes.
     pub(super) async fn write_to(&self, owner: Option<&Owner>) -> io::Result<usize> {
-        let Some((client, bytes)) = owner.and_then(|owner| Some((&owner.client, owner.output.front()?)))
+        let Some((client, Passed { bytes, from_stranger })) =
+            owner.and_then(|owner| Some((&owner.client, owner.output.front()?)))
         else {
             return pending().await;
         };
@@ -113,7 +128,7 @@ impl Doors {
                     result => return result,
                 }
             },
-            Client::Udp { peer, .. } => match &self.udp {
+            Client::Udp { peer, .. } => match if *from_stranger { &self.stranger } else { &self.udp } {
                 Some(socket) => socket.send_to(bytes, peer).await,
                 None => pending().await,
             },
@@ -135,16 +150,23 @@ impl Doors {
 /// The device's house: one owner at a time.
 pub(super) struct House<'a> {
     owner: Option<Owner>,
+    new_owner: bool,
+    network: &'a mut Network,
     report: &'a mut dyn FnMut(ServeEvent),
 }
 
 impl<'a> House<'a> {
-    pub(super) fn new(report: &'a mut dyn FnMut(ServeEvent)) -> Self {
-        Self { owner: None, report }
+    pub(super) fn new(report: &'a mut dyn FnMut(ServeEvent), network: &'a mut Network) -> Self {
+        Self { owner: None, new_owner: false, network, report }
     }
 
     pub(super) fn owner(&self) -> Option<&Owner> {
         self.owner.as_ref()
+    }
+
+    /// Whether another client has the device than when this was asked before.
+    pub(super) fn has_new_owner(&mut self) -> bool {
+        std::mem::take(&mut self.new_owner)
     }
 
     pub(super) fn report(&mut self, event: ServeEvent) {
@@ -159,6 +181,7 @@ impl<'a> House<'a> {
     fn move_in(&mut self, client: Client) {
         self.leave();
         self.report(ServeEvent::Connected { client: client.to_string() });
+        self.new_owner = true;
         self.owner = Some(Owner { client, last_heard: Instant::now(), output: VecDeque::new() });
     }
 
@@ -199,7 +222,7 @@ impl<'a> House<'a> {
         true
     }
 
-    /// The commands in a datagram, if it is to be executed.
+    /// The commands in a datagram, and in one that it has overtaken, if they are to be executed.
     pub(super) fn take_datagram(
         &mut self,
         datagram: &[u8],
@@ -207,6 +230,15 @@ impl<'a> House<'a> {
         sent: Origin,
         doors: &Doors,
     ) -> Vec<u8> {
+        let mut commands = Vec::new();
+        for passed in self.network.pass(Direction::ToDevice, datagram.to_vec()) {
+            let before = sent + commands.len() as Origin;
+            commands.extend(self.take_passed(&passed.bytes, peer, before, doors));
+        }
+        commands
+    }
+
+    fn take_passed(&mut self, datagram: &[u8], peer: SocketAddr, sent: Origin, doors: &Doors) -> Vec<u8> {
         if !self.admit(Client::Udp { peer, exchange: Exchange::default() }) {
             if let Some(owner) = self.in_the_way() {
                 let reason = format!("refused: {owner} has the device");
@@ -214,13 +246,16 @@ impl<'a> House<'a> {
             }
             return Vec::new();
         }
-        let Some(Owner { client: Client::Udp { exchange, .. }, output, .. }) = &mut self.owner else {
+        let Self { owner, network, .. } = self;
+        let Some(Owner { client: Client::Udp { exchange, .. }, output, .. }) = owner else {
             return Vec::new();
         };
         match exchange.take(datagram, sent) {
             Received::Commands(commands) => commands,
             Received::Repeated(answers) => {
-                output.extend(answers);
+                let passed =
+                    answers.into_iter().flat_map(|answer| network.pass(Direction::FromDevice, answer));
+                output.extend(passed);
                 Vec::new()
             }
             Received::Malformed => {
@@ -234,11 +269,11 @@ impl<'a> House<'a> {
     /// Bytes of the front of the output have been written.
     pub(super) fn written(&mut self, count: usize) {
         let Some(owner) = &mut self.owner else { return };
-        let whole = owner.output.front().is_some_and(|front| count >= front.len());
+        let whole = owner.output.front().is_some_and(|front| count >= front.bytes.len());
         if whole || matches!(owner.client, Client::Udp { .. }) {
             owner.output.pop_front();
         } else if let Some(front) = owner.output.front_mut() {
-            front.drain(..count);
+            front.bytes.drain(..count);
         }
     }
 
@@ -246,9 +281,14 @@ impl<'a> House<'a> {
     pub(super) fn answer(&mut self, answers: Vec<(Origin, u8)>) {
         let Some(owner) = &mut self.owner else { return };
         match &mut owner.client {
-            Client::Udp { exchange, .. } => owner.output.extend(exchange.pack(&answers)),
+            Client::Udp { exchange, .. } => {
+                for datagram in exchange.pack(&answers) {
+                    owner.output.extend(self.network.pass(Direction::FromDevice, datagram));
+                }
+            }
             Client::Tcp { .. } | Client::Pty => {
-                owner.output.push_back(answers.into_iter().map(|(_, byte)| byte).collect());
+                let bytes = answers.into_iter().map(|(_, byte)| byte).collect();
+                owner.output.push_back(Passed { bytes, from_stranger: false });
             }
         }
     }

@@ -1,10 +1,14 @@
-//! One simulated device for the outside world: over TCP, as a bitscope-server over UDP, and over a pseudo-terminal.
+//! One simulated device for the outside world: over TCP, as a bitscope-server over UDP, and over a
+//! pseudo-terminal.
 //!
-//! One client owns the device at a time; others are refused with a reason: a TCP connection by a line of text before it is closed, a
-//! UDP client by the same text as data. A TCP client owns the device until it disconnects. UDP and a pseudo-terminal do not tell
-//! when a client goes, so that their clients give way to a newcomer once they have been silent for two seconds.
+//! One client owns the device at a time; others are refused with a reason: a TCP connection by a line of text
+//! before it is closed, a UDP client by the same text as data. A TCP client owns the device until it
+//! disconnects. UDP and a pseudo-terminal do not tell when a client goes, so that their clients give way to a
+//! newcomer once they have been silent for two seconds; a UDP client on the same machine at once when its
+//! port is closed.
 //!
-//! The device itself is as it was left when the next client comes, as a real one is: clients reset it with `!`.
+//! The device itself is as it was left when the next client comes, as a real one is: clients reset it with
+//! `!`.
 //!
 //! ```
 //! use scopething::sim::{ServeOptions, Server, SimConfig};
@@ -20,6 +24,7 @@
 //! ```
 
 mod house;
+mod mishap;
 #[cfg(unix)]
 mod pty;
 #[cfg(not(unix))]
@@ -36,10 +41,12 @@ use std::path::PathBuf;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::config::SimConfig;
+use super::faults::FaultKind;
 use super::link::SimLink;
 use super::note::Note;
 use super::output::Origin;
 use house::{Client, Doors, House, Owner};
+use mishap::Network;
 use pty::Pty;
 
 /// Bytes handed from one side to the other at a time.
@@ -159,6 +166,7 @@ impl std::error::Error for ServeError {
 pub struct Server {
     link: SimLink,
     doors: Doors,
+    network: Network,
 }
 
 /// What the server waits for.
@@ -169,7 +177,8 @@ enum Event {
     FromOwner(io::Result<usize>),
     ToOwner(io::Result<usize>),
     ToDevice(usize),
-    FromDevice,
+    /// No bytes: a fault has closed the link.
+    FromDevice(usize),
 }
 
 /// Bytes on their way while serving.
@@ -207,7 +216,17 @@ impl Server {
         if tcp.is_none() && udp.is_none() && pty.is_none() {
             return Err(ServeError::Nowhere);
         }
-        Ok(Self { link: SimLink::new(config), doors: Doors { tcp, udp, pty } })
+        let strange = config.faults.faults.iter().any(|fault| fault.kind == FaultKind::Stranger);
+        let stranger = match &udp {
+            Some(socket) if strange => {
+                let address = socket.local_addr().map(|address| SocketAddr::new(address.ip(), 0));
+                let address = address.map_err(failed("a second port"))?;
+                Some(UdpSocket::bind(address).await.map_err(failed("a second port"))?)
+            }
+            _ => None,
+        };
+        let network = Network::new(&config.faults, config.seed);
+        Ok(Self { link: SimLink::new(config), doors: Doors { tcp, udp, stranger, pty }, network })
     }
 
     /// Where the device is reached.
@@ -225,8 +244,8 @@ impl Server {
     /// # Errors
     ///
     /// [`ServeError::Listen`] if a listener breaks.
-    pub async fn run(self, mut report: impl FnMut(ServeEvent)) -> Result<Infallible, ServeError> {
-        let mut house = House::new(&mut report);
+    pub async fn run(mut self, mut report: impl FnMut(ServeEvent)) -> Result<Infallible, ServeError> {
+        let mut house = House::new(&mut report, &mut self.network);
         let mut buffers = Buffers {
             commands: Vec::new(),
             sent: 0,
@@ -236,63 +255,78 @@ impl Server {
             stream: vec![0; CHUNK],
         };
         loop {
-            let event = self.next_event(house.owner(), &mut buffers).await;
-            self.handle(event, &mut house, &mut buffers)?;
+            let event = next_event(&self.link, &self.doors, house.owner(), &mut buffers).await;
+            handle(&self.link, &self.doors, event, &mut house, &mut buffers)?;
+            if house.has_new_owner() {
+                self.link.connect();
+            }
             for note in self.link.take_notes() {
                 house.report(ServeEvent::Device(note));
             }
         }
     }
+}
 
-    async fn next_event(&self, owner: Option<&Owner>, buffers: &mut Buffers) -> Event {
-        // The next commands are taken when the link has the last ones, answers when the owner has the last ones.
-        let idle = buffers.commands.is_empty();
-        let full = owner.is_some_and(Owner::has_output);
-        let Buffers { commands, answers, datagram, typed, stream, .. } = buffers;
-        let doors = &self.doors;
-        tokio::select! {
-            biased;
-            accepted = doors.accept() => Event::Accepted(accepted),
-            count = doors.write_to(owner), if full => Event::ToOwner(count),
-            count = self.link.send(commands), if !idle => Event::ToDevice(count),
-            () = self.link.receive(CHUNK, |origin, byte| answers.push((origin, byte))), if !full => Event::FromDevice,
-            received = doors.receive_datagram(datagram), if idle => Event::Datagram(received),
-            count = doors.read_pty(typed), if idle => Event::FromPty(count),
-            count = doors.read_stream(owner, stream), if idle => Event::FromOwner(count),
+async fn next_event(link: &SimLink, doors: &Doors, owner: Option<&Owner>, buffers: &mut Buffers) -> Event {
+    // The next commands are taken when the link has the last ones, answers when the owner has the last ones.
+    let idle = buffers.commands.is_empty();
+    let full = owner.is_some_and(Owner::has_output);
+    let Buffers { commands, answers, datagram, typed, stream, .. } = buffers;
+    tokio::select! {
+        biased;
+        count = doors.write_to(owner), if full => Event::ToOwner(count),
+        count = link.send(commands), if !idle => Event::ToDevice(count),
+        count = link.receive(CHUNK, |origin, byte| answers.push((origin, byte))), if !full => {
+            Event::FromDevice(count)
         }
-    }
-
-    fn handle(&self, event: Event, house: &mut House<'_>, buffers: &mut Buffers) -> Result<(), ServeError> {
-        let taken = |buffer: &[u8], count: usize| buffer.get(..count).unwrap_or_default().to_vec();
-        match event {
-            Event::Accepted(Ok((stream, peer))) => house.welcome(stream, peer),
-            Event::Accepted(Err(cause)) | Event::Datagram(Err(cause)) if is_passing(&cause) => {}
-            Event::Accepted(Err(cause)) | Event::Datagram(Err(cause)) | Event::FromPty(Err(cause)) => {
-                return Err(ServeError::Listen { cause });
-            }
-            Event::Datagram(Ok((count, peer))) => {
-                let bytes = taken(&buffers.datagram, count);
-                buffers.commands.extend(house.take_datagram(&bytes, peer, buffers.sent, &self.doors));
-            }
-            Event::FromPty(Ok(count)) if house.admit(Client::Pty) => {
-                buffers.commands.extend(taken(&buffers.typed, count));
-            }
-            Event::FromPty(Ok(_)) => {}
-            Event::FromOwner(Ok(count)) if count > 0 => {
-                buffers.commands.extend(taken(&buffers.stream, count));
-            }
-            Event::FromOwner(_) | Event::ToOwner(Err(_)) => house.leave(),
-            Event::ToOwner(Ok(count)) => house.written(count),
-            Event::ToDevice(count) => {
-                buffers.commands.drain(..count.min(buffers.commands.len()));
-                buffers.sent += count as Origin;
-            }
-            Event::FromDevice => house.answer(std::mem::take(&mut buffers.answers)),
-        }
-        Ok(())
+        received = doors.receive_datagram(datagram), if idle => Event::Datagram(received),
+        count = doors.read_pty(typed), if idle => Event::FromPty(count),
+        count = doors.read_stream(owner, stream), if idle => Event::FromOwner(count),
+        // Last: who hangs up and connects again must be seen to hang up first.
+        accepted = doors.accept() => Event::Accepted(accepted),
     }
 }
 
+fn handle(
+    link: &SimLink,
+    doors: &Doors,
+    event: Event,
+    house: &mut House<'_>,
+    buffers: &mut Buffers,
+) -> Result<(), ServeError> {
+    let taken = |buffer: &[u8], count: usize| buffer.get(..count).unwrap_or_default().to_vec();
+    match event {
+        Event::Accepted(Ok((stream, peer))) => house.welcome(stream, peer),
+        Event::Accepted(Err(cause)) | Event::Datagram(Err(cause)) if is_passing(&cause) => {}
+        Event::Accepted(Err(cause)) | Event::Datagram(Err(cause)) | Event::FromPty(Err(cause)) => {
+            return Err(ServeError::Listen { cause });
+        }
+        Event::Datagram(Ok((count, peer))) => {
+            let bytes = taken(&buffers.datagram, count);
+            buffers.commands.extend(house.take_datagram(&bytes, peer, buffers.sent, doors));
+        }
+        Event::FromPty(Ok(count)) if house.admit(Client::Pty) => {
+            buffers.commands.extend(taken(&buffers.typed, count));
+        }
+        Event::FromPty(Ok(_)) => {}
+        Event::FromOwner(Ok(count)) if count > 0 => {
+            buffers.commands.extend(taken(&buffers.stream, count));
+        }
+        Event::FromOwner(_) | Event::ToOwner(Err(_)) => house.leave(),
+        Event::ToOwner(Ok(count)) => house.written(count),
+        Event::ToDevice(0) | Event::FromDevice(0) => {
+            buffers.commands.clear();
+            link.mend();
+            house.leave();
+        }
+        Event::ToDevice(count) => {
+            buffers.commands.drain(..count.min(buffers.commands.len()));
+            buffers.sent += count as Origin;
+        }
+        Event::FromDevice(_) => house.answer(std::mem::take(&mut buffers.answers)),
+    }
+    Ok(())
+}
 /// Whether an error concerns one client and not the listener.
 fn is_passing(cause: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, WouldBlock};

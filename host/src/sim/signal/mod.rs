@@ -1,18 +1,21 @@
 //! What is connected to the simulated inputs: volts as a function of simulated time.
 //!
-//! A signal is described by a short text, its parts separated by commas or spaces: `sine 1kHz 0..3V` on a command line,
-//! `sine,1kHz,0..3V` in a URL. The kinds, with what may be left out in brackets (a range left out is 0..3.3V):
+//! A signal is described by a short text, its parts separated by commas or spaces: `sine 1kHz 0..3V` on a
+//! command line, `sine,1kHz,0..3V` in a URL. The kinds, with what may be left out in brackets (a range left
+//! out is 0..3.3V):
 //!
 //! ```text
 //! dc 1.5V                                   ramp 1kHz [0..3V] [phase=25%]        (also called sawtooth)
 //! sine 1kHz [0..3V] [phase=25%]             exponential 1kHz [0..3V] [50%] [phase=25%]
 //! triangle 1kHz [0..3V] [50%] [phase=25%]   pulse 1kHz 10us [0..3V] [count=3 spacing=50us] [phase=25%]
 //! square 1kHz [0..3V] [50%] [phase=25%]     noise [0..3V]
+//! uart 9600bps text=Hello [gap=1ms]         i2c scl|sda 100kHz address=0x50 data=0102 [gap=1ms]
+//! spi clk|mosi|miso|cs 1MHz data=0102 [gap=1ms]
 //! file:capture.csv#A                        file:capture.sr#ana1
 //! ```
 //!
-//! The percentage is the part of the period spent high (square) or rising (triangle, exponential). A range may run
-//! downwards (`3..0V`). Files are played over and over, at the volts and the rate they hold.
+//! The percentage is the part of the period spent high (square) or rising (triangle, exponential). A range
+//! may run downwards (`3..0V`). Files are played over and over, at the volts and the rate they hold.
 //!
 //! ```
 //! use scopething::sim::{Signal, SimTime};
@@ -27,10 +30,12 @@
 mod playback;
 mod shape;
 mod text;
+mod traffic;
 
-pub use playback::Playback;
+pub use playback::{Playback, PlaybackError};
 pub use shape::{Periodic, Shape};
 pub use text::SignalError;
+pub use traffic::{BusLine, Traffic};
 
 use super::random;
 use super::time::SimTime;
@@ -59,6 +64,8 @@ pub enum Signal {
     },
     /// A recording, played over and over.
     Playback(Playback),
+    /// A line of a bus.
+    Traffic(Traffic),
 }
 
 impl Signal {
@@ -70,11 +77,13 @@ impl Signal {
             Self::Periodic(periodic) => periodic.volts(at),
             Self::Noise { low, high, seed } => low + random::uniform(*seed, at.ticks()) * (high - low),
             Self::Playback(playback) => playback.volts(at),
+            Self::Traffic(traffic) => traffic.volts(at),
         }
     }
 
-    /// A moment up to which the signal stays on the side of `level` volts where it is at `after` (at or above it, or
-    /// below it): the moment it changes sides, or a little or much earlier. None if it never changes sides again.
+    /// A moment up to which the signal stays on the side of `level` volts where it is at `after` (at or above
+    /// it, or below it): the moment it changes sides, or a little or much earlier. None if it never changes
+    /// sides again.
     ///
     /// The answer always lies after `after`, so that a search by repeated calls comes to an end.
     #[must_use]
@@ -86,6 +95,7 @@ impl Signal {
                 (level > low.min(*high) && level <= low.max(*high)).then(|| after + SimTime(1))
             }
             Self::Playback(playback) => playback.next_crossing(level, after),
+            Self::Traffic(traffic) => traffic.next_crossing(level, after),
         }
     }
 

@@ -1,20 +1,16 @@
-//! Recordings as signals: CSV files with a time column, and sigrok's `.sr` files.
+//! Recordings as signals: any file that this program reads, such as CSV or a sigrok session.
 //!
-//! A CSV file has a header line such as `time,A,B` and rows of numbers: seconds at even steps, then volts. A sigrok file
-//! is a zip of a `metadata` text and chunks of samples: little-endian floats in volts for analog channels, one or
-//! more bytes a sample for logic, which is played as 3.3 V levels. Analog recordings run straight from sample to sample, logic
-//! recordings step.
+//! The first capture of the file is played. Analog recordings run straight from sample to sample, logic
+//! recordings step, at 0 and 3.3 V.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::super::time::SimTime;
 use super::LOGIC_HIGH_V;
-
-/// Samples that a recording may have: 256 MiB of them.
-const MOST_SAMPLES: usize = 1 << 26;
+use crate::files::{self, Format};
+use crate::recording::{self, Recording, Series};
 
 /// Why a recording cannot be played.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,28 +21,20 @@ pub struct PlaybackError {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Reason {
-    Kind,
     Read(String),
     NoChannel { channel: String, found: Vec<String> },
     Format(String),
-    TooLarge,
 }
 
 impl fmt::Display for PlaybackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let spec = &self.spec;
         match &self.reason {
-            Reason::Kind => {
-                write!(f, "cannot play \"{spec}\": name a .csv or .sr file, as in file:capture.sr#ana1")
-            }
-            Reason::Read(cause) => write!(f, "cannot read \"{spec}\": {cause}"),
+            Reason::Read(cause) => f.write_str(cause),
             Reason::NoChannel { channel, found } => {
                 write!(f, "\"{spec}\" has no channel \"{channel}\": it has {}", found.join(", "))
             }
             Reason::Format(cause) => write!(f, "cannot play \"{spec}\": {cause}"),
-            Reason::TooLarge => {
-                write!(f, "\"{spec}\" is too large: a recording has at most {MOST_SAMPLES} samples")
-            }
         }
     }
 }
@@ -81,15 +69,16 @@ impl Playback {
     /// [`PlaybackError`] if the file cannot be read, is not understood, or has no such channel.
     pub fn load(spec: &str) -> Result<Self, PlaybackError> {
         let (path, channel) = spec.rsplit_once('#').map_or((spec, None), |(path, name)| (path, Some(name)));
-        let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
-        let loaded = match extension.to_ascii_lowercase().as_str() {
-            "csv" => open(path).and_then(|file| read_csv(file, channel)),
-            "sr" => open(path).and_then(|file| read_sigrok(file, channel)),
-            _ => Err(Reason::Kind),
-        };
-        loaded
-            .and_then(|(period_s, volts, steps)| Self::new(spec, period_s, volts, steps))
-            .map_err(|reason| PlaybackError { spec: spec.to_owned(), reason })
+        let refused = |reason| PlaybackError { spec: spec.to_owned(), reason };
+        let path = Path::new(path);
+        let format = Format::of_path(path).map_err(|error| refused(Reason::Format(error.to_string())))?;
+        let mut reader =
+            files::open(path, format).map_err(|error| refused(Reason::Read(error.to_string())))?;
+        let recording = reader.read().map_err(|error| refused(Reason::Format(error.to_string())))?;
+        let recording =
+            recording.ok_or_else(|| refused(Reason::Format("there is nothing in it".to_owned())))?;
+        let (period_s, volts, steps) = channel_of(&recording, channel).map_err(refused)?;
+        Self::new(spec, period_s, volts, steps).map_err(refused)
     }
 
     fn new(spec: &str, period_s: f64, volts: Vec<f32>, steps: bool) -> Result<Self, Reason> {
@@ -121,7 +110,8 @@ impl Playback {
         (f64::from(here), f64::from(next))
     }
 
-    /// The sample that is played, and how much of it has passed, 0 to 1; a fraction of a nanosecond counts as none.
+    /// The sample that is played, and how much of it has passed, 0 to 1; a fraction of a nanosecond counts as
+    /// none.
     fn position(&self, at: SimTime) -> (usize, f64) {
         let length = self.volts.len() as f64;
         let place = (at.0 as f64 / self.sample_period_ns).rem_euclid(length);
@@ -156,144 +146,30 @@ impl Playback {
     }
 }
 
-fn open(path: &str) -> Result<BufReader<File>, Reason> {
-    File::open(path).map(BufReader::new).map_err(|error| Reason::Read(error.to_string()))
-}
+/// Sample period in seconds, volts, and whether they step.
+type Samples = (f64, Vec<f32>, bool);
 
-type Recording = (f64, Vec<f32>, bool);
-
-fn channel_index(channel: Option<&str>, found: &[String]) -> Result<usize, Reason> {
-    let none = |name: &str| Reason::NoChannel { channel: name.to_owned(), found: found.to_vec() };
-    match channel {
-        Some(name) => found.iter().position(|known| known == name).ok_or_else(|| none(name)),
-        None if found.is_empty() => Err(none("")),
-        None => Ok(0),
-    }
-}
-
-fn read_csv(file: impl Read, channel: Option<&str>) -> Result<Recording, Reason> {
-    let mut text = String::new();
-    let limit = 64 * MOST_SAMPLES as u64;
-    file.take(limit).read_to_string(&mut text).map_err(|error| Reason::Read(error.to_string()))?;
-    let mut lines = text.lines().enumerate().filter(|(_, line)| {
-        let line = line.trim();
-        !line.is_empty() && !line.starts_with([';', '#'])
-    });
-    let header = lines.next().map_or("", |(_, line)| line);
-    let names: Vec<String> = header.split(',').skip(1).map(|name| name.trim().to_owned()).collect();
-    let column = channel_index(channel, &names)? + 1;
-    let (mut times, mut volts) = (Vec::new(), Vec::new());
-    for (number, line) in lines {
-        let field = |index: usize| line.split(',').nth(index).map_or("", str::trim);
-        // A channel of a pair has no sample in every second row.
-        if field(column).is_empty() {
-            continue;
-        }
-        let number_in = |index: usize| {
-            let cause =
-                || Reason::Format(format!("line {} has no number in column {}", number + 1, index + 1));
-            field(index).parse::<f64>().map_err(|_| cause())
-        };
-        if volts.len() == MOST_SAMPLES {
-            return Err(Reason::TooLarge);
-        }
-        times.push(number_in(0)?);
-        volts.push(number_in(column)? as f32);
-    }
-    let period_s = match (times.first(), times.last()) {
-        (Some(first), Some(last)) if times.len() > 1 => (last - first) / (times.len() - 1) as f64,
-        _ => return Err(Reason::Format("it has fewer than two samples".to_owned())),
+/// The channel of a recording, by the name it has in the file or the channel it stands for.
+fn channel_of(recording: &Recording, name: Option<&str>) -> Result<Samples, Reason> {
+    let channels = recording.channels();
+    let named = |series: &&Series| match name {
+        Some(name) => series.label.as_deref() == Some(name) || series.channel.to_string() == name,
+        None => true,
     };
-    Ok((period_s, volts, false))
-}
-
-/// What the metadata of a sigrok file says.
-#[derive(Default)]
-struct SigrokFile {
-    samplerate_hz: f64,
-    unit_bytes: usize,
-    capture_name: String,
-    /// Names of logic probes and analog channels, with the number in their key.
-    probes: Vec<(usize, String)>,
-    analog: Vec<(usize, String)>,
-}
-
-impl SigrokFile {
-    fn parse(metadata: &str) -> Self {
-        let mut file = Self { unit_bytes: 1, capture_name: "logic-1".to_owned(), ..Self::default() };
-        for (key, value) in metadata.lines().filter_map(|line| line.split_once('=')) {
-            let (key, value) = (key.trim(), value.trim());
-            let numbered = |prefix: &str| key.strip_prefix(prefix).and_then(|number| number.parse().ok());
-            match key {
-                "samplerate" => file.samplerate_hz = samplerate(value),
-                "unitsize" => file.unit_bytes = value.parse().unwrap_or(1),
-                "capturefile" => value.clone_into(&mut file.capture_name),
-                _ => {
-                    if let Some(number) = numbered("probe") {
-                        file.probes.push((number, value.to_owned()));
-                    } else if let Some(number) = numbered("analog") {
-                        file.analog.push((number, value.to_owned()));
-                    }
-                }
-            }
+    let series = channels.iter().find(named).ok_or_else(|| Reason::NoChannel {
+        channel: name.unwrap_or_default().to_owned(),
+        found: channels.iter().map(Series::title).collect(),
+    })?;
+    let volts: Vec<f32> = match &series.samples {
+        recording::Samples::Volts(volts) => volts.clone(),
+        recording::Samples::Levels(levels) => {
+            levels.iter().map(|level| f32::from(*level) * LOGIC_HIGH_V as f32).collect()
         }
-        file
-    }
-}
-
-/// `100 kHz`, `1000000 Hz` or `1000000`.
-fn samplerate(text: &str) -> f64 {
-    crate::quantity::parse(text, crate::quantity::Unit::Hertz).unwrap_or(0.0)
-}
-
-fn read_sigrok(file: BufReader<File>, channel: Option<&str>) -> Result<Recording, Reason> {
-    let mut archive = zip::ZipArchive::new(file).map_err(|error| Reason::Format(error.to_string()))?;
-    let metadata = read_entry(&mut archive, "metadata")?
-        .ok_or_else(|| Reason::Format("it has no metadata: is it a sigrok session?".to_owned()))?;
-    let session = SigrokFile::parse(&String::from_utf8_lossy(&metadata));
-    let names: Vec<String> =
-        session.analog.iter().chain(&session.probes).map(|(_, name)| name.clone()).collect();
-    let index = channel_index(channel, &names)?;
-    let period_s = 1.0 / session.samplerate_hz;
-    if let Some((number, _)) = session.analog.get(index) {
-        let bytes = read_chunks(&mut archive, &format!("analog-1-{number}"))?;
-        let floats = bytes.chunks_exact(4).map(|word| word.try_into().map_or(f32::NAN, f32::from_le_bytes));
-        return Ok((period_s, floats.collect(), false));
-    }
-    let bit =
-        session.probes.get(index - session.analog.len()).map_or(0, |(number, _)| number.saturating_sub(1));
-    let bytes = read_chunks(&mut archive, &session.capture_name)?;
-    let level = |sample: &[u8]| {
-        let high = sample.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1);
-        if high { LOGIC_HIGH_V as f32 } else { 0.0 }
-    };
-    Ok((period_s, bytes.chunks_exact(session.unit_bytes.max(1)).map(level).collect(), true))
-}
-
-/// The bytes of `stem`, or of `stem-1`, `stem-2` and so on put together.
-fn read_chunks(archive: &mut zip::ZipArchive<BufReader<File>>, stem: &str) -> Result<Vec<u8>, Reason> {
-    if let Some(bytes) = read_entry(archive, stem)? {
-        return Ok(bytes);
-    }
-    let mut all = Vec::new();
-    for number in 1.. {
-        let Some(bytes) = read_entry(archive, &format!("{stem}-{number}"))? else { break };
-        all.extend(bytes);
-        if all.len() > 4 * MOST_SAMPLES {
-            return Err(Reason::TooLarge);
+        recording::Samples::Fractions(_) => {
+            return Err(Reason::Format(
+                "its samples are fractions of a range; record it in volts".to_owned(),
+            ));
         }
-    }
-    Ok(all)
-}
-
-fn read_entry(archive: &mut zip::ZipArchive<BufReader<File>>, name: &str) -> Result<Option<Vec<u8>>, Reason> {
-    let entry = match archive.by_name(name) {
-        Ok(entry) => entry,
-        Err(zip::result::ZipError::FileNotFound) => return Ok(None),
-        Err(error) => return Err(Reason::Format(error.to_string())),
     };
-    let limit = 4 * MOST_SAMPLES as u64;
-    let mut bytes = Vec::new();
-    entry.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Reason::Format(error.to_string()))?;
-    if bytes.len() as u64 > limit { Err(Reason::TooLarge) } else { Ok(Some(bytes)) }
+    Ok((series.period_s, volts, matches!(series.samples, recording::Samples::Levels(_))))
 }

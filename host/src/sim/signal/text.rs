@@ -1,5 +1,7 @@
 //! Signals as text, both ways.
 
+mod bus;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -50,7 +52,8 @@ impl fmt::Display for SignalError {
         match self {
             Self::Kind { kind } => write!(
                 f,
-                "there is no signal \"{kind}\": use dc, sine, triangle, square, ramp, exponential, pulse, noise or \
+                "there is no signal \"{kind}\": use dc, sine, triangle, square, ramp, exponential, pulse, \
+                 noise, uart, i2c, spi or \
                  file:PATH#CHANNEL"
             ),
             Self::Missing { kind, what } => write!(f, "{kind} needs {what}"),
@@ -213,6 +216,7 @@ impl FromStr for Signal {
                 parts.periodic(Shape::Exponential { symmetry }, frequency_hz)?
             }
             "pulse" => pulses(&mut parts)?,
+            "uart" | "i2c" | "spi" => bus::traffic(&mut parts)?,
             kind => return Err(SignalError::Kind { kind: kind.to_owned() }),
         };
         parts.finish(signal)
@@ -224,12 +228,6 @@ fn range_text(low: f64, high: f64) -> String {
     format!("{bottom}..{}", quantity::format(high, Unit::Volts))
 }
 
-/// A part of the period as a percentage that is read back to the same number.
-fn percent(part: f64) -> String {
-    let text = format!("{}%", part * 100.0);
-    if quantity::parse(&text, Unit::Fraction) == Ok(part) { text } else { format!("{part}e2%") }
-}
-
 impl fmt::Display for Periodic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let frequency = quantity::format(self.frequency_hz, Unit::Hertz);
@@ -238,17 +236,19 @@ impl fmt::Display for Periodic {
         match self.shape {
             Shape::Sine => write!(f, "sine {frequency} {range}")?,
             Shape::Triangle { symmetry: 1.0 } => write!(f, "ramp {frequency} {range}")?,
-            Shape::Triangle { symmetry } => write!(f, "triangle {frequency} {range} {}", percent(symmetry))?,
-            Shape::Square { duty } => write!(f, "square {frequency} {range} {}", percent(duty))?,
+            Shape::Triangle { symmetry } => {
+                write!(f, "triangle {frequency} {range} {}", quantity::percent(symmetry))?;
+            }
+            Shape::Square { duty } => write!(f, "square {frequency} {range} {}", quantity::percent(duty))?,
             Shape::Exponential { symmetry } => {
-                write!(f, "exponential {frequency} {range} {}", percent(symmetry))?;
+                write!(f, "exponential {frequency} {range} {}", quantity::percent(symmetry))?;
             }
             Shape::Pulses { width, spacing, count } => {
                 write!(f, "pulse {frequency} {} {range} ", seconds(width))?;
                 write!(f, "count={count} spacing={}", seconds(spacing))?;
             }
         }
-        if self.phase == 0.0 { Ok(()) } else { write!(f, " phase={}", percent(self.phase)) }
+        if self.phase == 0.0 { Ok(()) } else { write!(f, " phase={}", quantity::percent(self.phase)) }
     }
 }
 
@@ -259,77 +259,10 @@ impl fmt::Display for Signal {
             Self::Periodic(periodic) => periodic.fmt(f),
             Self::Noise { low, high, .. } => write!(f, "noise {}", range_text(*low, *high)),
             Self::Playback(playback) => write!(f, "file:{}", playback.spec()),
+            Self::Traffic(traffic) => traffic.fmt(f),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn parse(text: &str) -> Result<Signal, SignalError> {
-        text.parse()
-    }
-
-    #[test]
-    fn the_texts_of_the_documentation_are_understood() {
-        let sine = Periodic { shape: Shape::Sine, frequency_hz: 1e3, low: 0.0, high: 3.0, phase: 0.0 };
-        assert_eq!(parse("sine 1kHz 0..3V"), Ok(Signal::Periodic(sine)));
-        assert_eq!(parse("sine,1kHz,0..3V"), Ok(Signal::Periodic(sine)));
-        assert_eq!(
-            parse("sine 1kHz 0..3V phase=25%"),
-            Ok(Signal::Periodic(Periodic { phase: 0.25, ..sine }))
-        );
-        let pulses = Shape::Pulses { width: 0.01, spacing: 0.05, count: 3 };
-        let train = Periodic { shape: pulses, high: 3.3, ..sine };
-        assert_eq!(parse("pulse 1kHz 10us count=3 spacing=50us"), Ok(Signal::Periodic(train)));
-        assert_eq!(parse("dc 1.5V"), Ok(Signal::Dc { volts: 1.5 }));
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        for (text, message) in [
-            (
-                "",
-                "there is no signal \"\": use dc, sine, triangle, square, ramp, exponential, pulse, noise or \
-                  file:PATH#CHANNEL",
-            ),
-            ("sine", "sine needs a frequency"),
-            ("sine 0", "the frequency must be above 0"),
-            ("dc", "dc needs a voltage"),
-            ("sine 1kHz 0..3A", "\"A\" in \"3A\" is not understood: write it like 3.3V or 500mV"),
-            ("sine 1kHz 30%", "sine has no use for \"30%\""),
-            ("square 1kHz 130%", "the duty must be from 0% to 100%"),
-            ("pulse 1kHz 2ms", "the train of pulses must be shorter than the period"),
-            ("pulse 1kHz 1us count=1.5", "the count must be a whole number from 1 to 256"),
-            ("pulse 1kHz 1us spacing=1us", "the spacing must be longer than a pulse"),
-        ] {
-            assert_eq!(parse(text).unwrap_err().to_string(), message, "{text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_printed_is_read_back(
-            frequency_hz in 1e-3..1e7, low in -8.0..8.0, high in -8.0..8.0, part in 0.0..0.99, phase in 0.0..1.0, kind in 0..5
-        ) {
-            let shape = match kind {
-                0 => Shape::Sine,
-                1 => Shape::Triangle { symmetry: part },
-                2 => Shape::Triangle { symmetry: 1.0 },
-                3 => Shape::Square { duty: part },
-                _ => Shape::Exponential { symmetry: part },
-            };
-            let signal = Signal::Periodic(Periodic { shape, frequency_hz, low, high, phase });
-            prop_assert_eq!(parse(&signal.to_string()), Ok(signal));
-        }
-
-        #[test]
-        fn any_text_is_read_or_refused(text in "(sine|pulse|square|noise|dc|ramp)?[ ,0-9a-zA-Z.%=-]{0,24}") {
-            if let Ok(signal) = parse(&text) {
-                prop_assert!(signal.volts(crate::sim::SimTime(12_345)).is_finite());
-            }
-        }
-    }
-}
+mod tests;

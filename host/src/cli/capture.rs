@@ -1,0 +1,155 @@
+//! `scopething capture`: captures traces, shows and saves them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use scopething_core::plan::{CapturePlan, Notice};
+use scopething_core::scope::Scope;
+use scopething_core::trace::{Cause, TraceBuffer};
+
+use super::capture_arguments::{CaptureArguments, UrlArgument};
+use super::failure::Failure;
+use super::interrupt::Interrupts;
+use super::results::{Results, Show};
+use crate::link::{self, Link, LinkClock, LinkUrl};
+use crate::recording::Recording;
+
+const EXAMPLES: &str = "\
+Examples:
+  scopething capture --url 'sim:?A=sine,1kHz,0..3V' --plot
+      One trace of channel A of the simulated BitScope, drawn in the terminal
+  scopething capture A B L --period 20ms --samples 6000 --low 0V --high 5V -o trace.sr
+      Both analog channels and the logic lines, for PulseView
+  scopething capture --trigger A --level 1.5V --type falling --timeout 2s --json
+      Wait at most 2 s for channel A to fall through 1.5 V
+  scopething capture L --trigger L3=1,L5=0 --period 1ms -n 10 -o trace.csv
+      Ten captures of the logic lines
+
+Ctrl-C while it waits for the trigger captures around that moment; Ctrl-C again gives up.";
+
+/// How long something may take before it is said that it does.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Capture traces, and show or save them
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    url: UrlArgument,
+    #[command(flatten)]
+    capture: CaptureArguments,
+    /// How many captures; 0 captures until Ctrl-C
+    #[arg(short = 'n', value_name = "COUNT", default_value_t = 1)]
+    count: u32,
+    /// Save to a file, by its ending: csv, json, npz, sr, vcd, wav, svg, png (may be given several times)
+    #[arg(short, long, value_name = "FILE")]
+    output: Vec<PathBuf>,
+    /// Print each capture as a JSON object on a line
+    #[arg(long)]
+    json: bool,
+    /// Draw each capture in the terminal
+    #[arg(long)]
+    plot: bool,
+}
+
+/// A connected BitScope, whatever the link.
+pub(super) type HostScope = Scope<Link, LinkClock>;
+
+impl Arguments {
+    pub(super) async fn run(&self) -> Result<(), Failure> {
+        let interrupts = Interrupts::watch();
+        let url = self.url.parse()?;
+        let request = self.capture.request();
+        let show = Show { json: self.json, plot: self.plot };
+        let mut results = Results::create(&self.output, show, self.count != 1)?;
+        let mut scope = connect(&url, &interrupts).await?;
+        let probe = self.capture.probe(scope.model())?;
+        let plan = scope.plan(&probe, &request)?;
+        tell_notices(&plan);
+        let mut buffer = TraceBuffer::new();
+        let mut captured = 0;
+        while self.count == 0 || captured < self.count {
+            let recording = capture(&mut scope, &plan, &mut buffer, &interrupts).await;
+            let (recording, cause) = match recording {
+                Ok(captured) => captured,
+                // What was captured before is kept.
+                Err(failure) => {
+                    results.commit()?;
+                    return Err(failure);
+                }
+            };
+            if let Some(recording) = recording {
+                captured += 1;
+                results.take(&recording)?;
+            }
+            if cause == Cause::Cancel {
+                break;
+            }
+        }
+        results.commit()?;
+        if captured == 0 { Err(Failure::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// Opens a link and connects to the BitScope behind it.
+pub(super) async fn connect(url: &LinkUrl, interrupts: &Interrupts) -> Result<HostScope, Failure> {
+    let connecting = async {
+        let link = link::open(url).await?;
+        Ok(Scope::connect(link.stream, link.clock, link.profile).await?)
+    };
+    tokio::select! {
+        connected = with_progress(connecting, "connecting") => connected,
+        () = interrupts.reached(1) => Err(Failure::Cancelled),
+    }
+}
+
+/// Runs one capture. No recording if it was cancelled before the first sample.
+async fn capture(
+    scope: &mut HostScope,
+    plan: &CapturePlan,
+    buffer: &mut TraceBuffer,
+    interrupts: &Interrupts,
+) -> Result<(Option<Recording>, Cause), Failure> {
+    let seen = interrupts.count();
+    let capturing = scope.capture_until(plan, buffer, interrupts.reached(seen + 1));
+    let waiting = format!("waiting for {} on {} (Ctrl-C captures now)", plan.trigger_type, plan.trigger);
+    let trace = tokio::select! {
+        trace = with_progress(capturing, &waiting) => trace?,
+        () = interrupts.reached(seen + 2) => return Err(Failure::Cancelled),
+    };
+    if trace.samples() == 0 {
+        return Ok((None, trace.cause()));
+    }
+    let recording = Recording::of_trace(&trace).map_err(Failure::failed)?;
+    Ok((Some(recording), trace.cause()))
+}
+
+/// Says on standard error what is going on, if it goes on for long.
+async fn with_progress<T>(work: impl Future<Output = T>, what: &str) -> T {
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = tokio::time::sleep(PATIENCE) => {}
+    }
+    let spinner = ProgressBar::new_spinner().with_message(what.to_owned());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        spinner.set_style(style);
+    }
+    if spinner.is_hidden() {
+        anstream::eprintln!("{what}");
+    }
+    spinner.enable_steady_tick(PATIENCE / 4);
+    let done = work.await;
+    spinner.finish_and_clear();
+    done
+}
+
+/// Tells what a plan does otherwise than asked.
+pub(super) fn tell_notices(plan: &CapturePlan) {
+    for notice in &plan.notices {
+        let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
+        anstream::eprintln!("{kind}: {notice}");
+    }
+}

@@ -1,0 +1,135 @@
+//! What `capture` and `plan` are asked for in the same words.
+
+use clap::Args;
+use scopething_core::device::{AnalogParameters, Model};
+use scopething_core::plan::{
+    CaptureRequest, Channel, ChannelSet, TriggerSource, TriggerType, UnknownChannel,
+};
+
+use super::failure::Failure;
+use crate::link::{LinkUrl, UrlError};
+use crate::quantity::{self, QuantityError, Unit};
+
+fn seconds(text: &str) -> Result<f64, QuantityError> {
+    quantity::parse(text, Unit::Seconds)
+}
+
+fn volts(text: &str) -> Result<f64, QuantityError> {
+    quantity::parse(text, Unit::Volts)
+}
+
+fn fraction(text: &str) -> Result<f64, QuantityError> {
+    quantity::parse(text, Unit::Fraction)
+}
+
+/// A number of samples such as `12288` or `12k`.
+fn samples(text: &str) -> Result<u32, String> {
+    let count = quantity::parse(text, Unit::Count).map_err(|error| error.to_string())?;
+    if count.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&count) {
+        Ok(count as u32)
+    } else {
+        Err(format!("{text} is not a number of samples: give a whole number from 1 on"))
+    }
+}
+
+/// A timeout in seconds, or none.
+#[derive(Debug, Clone, Copy)]
+struct Timeout(Option<f64>);
+
+fn timeout(text: &str) -> Result<Timeout, QuantityError> {
+    if text == "none" { Ok(Timeout(None)) } else { seconds(text).map(|timeout_s| Timeout(Some(timeout_s))) }
+}
+
+fn channels(text: &str) -> Result<ChannelSet, UnknownChannel> {
+    text.parse()
+}
+
+/// Where the BitScope is.
+#[derive(Debug, Args)]
+pub(super) struct UrlArgument {
+    /// The BitScope: /dev/ttyUSB0, COM3, socket://host:port, bitscope-server://host:port or sim:
+    /// [default: the first serial port with USB id 0403:6001]
+    #[arg(long, value_name = "URL", env = "SCOPETHING_URL", hide_env_values = true)]
+    url: Option<String>,
+}
+
+impl UrlArgument {
+    pub(super) fn parse(&self) -> Result<LinkUrl, UrlError> {
+        self.url.as_deref().unwrap_or_default().parse()
+    }
+}
+
+/// What to capture and what to trigger on. Numbers take SI suffixes: 1ms, 2.5us, 3.3V, 12k.
+#[derive(Debug, Args)]
+pub(super) struct CaptureArguments {
+    /// Channels: A, B, L (all eight logic lines), L0 to L7 [default: A]
+    #[arg(value_name = "CHANNEL", value_parser = channels)]
+    channels: Vec<ChannelSet>,
+    /// Time span
+    #[arg(long, value_name = "T", default_value = "1ms", value_parser = seconds, allow_hyphen_values = true)]
+    period: f64,
+    /// Roughly how many samples
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = samples)]
+    samples: u32,
+    /// Bottom of the range [default: what the probe measures safely; 0V for logic alone]
+    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
+    low: Option<f64>,
+    /// Top of the range [default: what the probe measures safely; 3.3V for logic alone]
+    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
+    high: Option<f64>,
+    /// What to trigger on: A, B, or levels of logic lines such as L3=1,L5=0 [default: the first channel]
+    #[arg(long, value_name = "SOURCE")]
+    trigger: Option<TriggerSource>,
+    /// Trigger level [default: the middle of the range]
+    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
+    level: Option<f64>,
+    /// How the trigger source must behave: rising, falling, above or below
+    #[arg(long = "type", value_name = "TYPE", default_value = "rising")]
+    trigger_type: TriggerType,
+    /// Trigger after 4 samples beyond the level instead of 8
+    #[arg(long)]
+    hair_trigger: bool,
+    /// Part of the span before the trigger: 0 to 1, or 0% to 100%
+    #[arg(long, value_name = "F", default_value = "0.25", value_parser = fraction, allow_hyphen_values = true)]
+    position: f64,
+    /// How long to wait for the trigger; 0 captures at once
+    #[arg(long, value_name = "T|none", default_value = "none", value_parser = timeout, allow_hyphen_values = true)]
+    timeout: Timeout,
+    /// Which probe's calibration
+    #[arg(long, value_name = "NAME", default_value = "x1")]
+    probes: String,
+    /// Take the range as DAC fractions and give samples as fractions of it
+    #[arg(long)]
+    raw: bool,
+}
+
+impl CaptureArguments {
+    /// The parameters of the probe that is named.
+    pub(super) fn probe(&self, model: &Model) -> Result<AnalogParameters, Failure> {
+        if self.probes == "x1" {
+            return Ok(model.analog);
+        }
+        Err(Failure::Usage(anyhow::anyhow!(
+            "there is no calibration for probe {:?}: x1 is there",
+            self.probes
+        )))
+    }
+
+    pub(super) fn request(&self) -> CaptureRequest {
+        let named = self.channels.iter().copied().reduce(ChannelSet::union);
+        CaptureRequest {
+            period_s: self.period,
+            samples: self.samples,
+            low: self.low,
+            high: self.high,
+            trigger: self.trigger,
+            level: self.level,
+            trigger_type: self.trigger_type,
+            hair_trigger: self.hair_trigger,
+            position: self.position,
+            timeout_s: self.timeout.0,
+            raw: self.raw,
+            ..CaptureRequest::new(named.unwrap_or(ChannelSet::EMPTY.with(Channel::A)))
+        }
+    }
+}

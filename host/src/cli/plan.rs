@@ -1,0 +1,185 @@
+//! `scopething plan`: what a capture would program. Needs no device.
+
+use std::io::{self, BufRead, Write};
+
+use clap::Args;
+use scopething_core::device::{BS05, TraceMode};
+use scopething_core::plan::{
+    CapturePlan, CaptureRequest, Driven, Notice, PlanError, TraceEnd, Verdict, plan_capture, verdicts,
+};
+use serde_json::{Map, Value, json};
+
+use super::capture::tell_notices;
+use super::capture_arguments::CaptureArguments;
+use super::failure::Failure;
+use crate::plot::quantity;
+use crate::request::JsonRequest;
+
+const EXAMPLES: &str = "\
+Examples:
+  scopething plan A B --period 20ms --samples 6000
+      Which trace mode, sample rate, converter and trigger settings, and why not another mode
+  scopething plan L --period 1s --json
+      The same for programs
+  scopething plan --batch < requests.jsonl
+      A plan for each line, such as {\"args\": {\"channels\": [\"A\"], \"period\": 0.001, \"nsamples\": 1000}}";
+
+/// Tell what a capture would program, without a device
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    capture: CaptureArguments,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+    /// Read requests as JSON lines from standard input, and print a JSON object for each
+    #[arg(long)]
+    batch: bool,
+}
+
+impl Arguments {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        if self.batch {
+            return batch(&mut io::stdin().lock(), &mut io::stdout().lock());
+        }
+        let request = self.capture.request();
+        let probe = self.capture.probe(&BS05)?;
+        let plan = plan_capture(&BS05, &probe, &request, Driven::NOTHING)?;
+        let mut out = io::stdout().lock();
+        if self.json {
+            writeln!(out, "{}", to_json(&plan, &request)?)?;
+        } else {
+            write!(out, "{}", to_text(&plan, &request)?)?;
+            tell_notices(&plan);
+        }
+        Ok(())
+    }
+}
+
+/// The longest request line that is read, in bytes.
+const LONGEST_LINE: u64 = 1 << 20;
+
+fn batch(input: &mut impl BufRead, out: &mut impl Write) -> Result<(), Failure> {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        let length = io::Read::take(&mut *input, LONGEST_LINE).read_line(&mut line)?;
+        if length == 0 {
+            return Ok(());
+        }
+        if !line.trim().is_empty() {
+            writeln!(out, "{}", answer(&line))?;
+        }
+    }
+}
+
+/// The answer to one line of a batch.
+fn answer(line: &str) -> Value {
+    let resolved = JsonRequest::parse(line).and_then(|request| request.resolve());
+    let planned = match resolved {
+        Ok((request, driven)) => plan_capture(&BS05, &BS05.analog, &request, driven),
+        Err(error) => return json!({"error": "request", "message": error.to_string()}),
+    };
+    match planned {
+        Ok(plan) => {
+            let mut answer = Map::new();
+            answer.insert("registers".to_owned(), registers(&plan));
+            let adjusted = texts(&plan, Notice::is_adjustment);
+            if !adjusted.is_empty() {
+                answer.insert("adjusted".to_owned(), adjusted.join("; ").into());
+            }
+            Value::Object(answer)
+        }
+        Err(error) => json!({"error": "configuration", "message": error.to_string()}),
+    }
+}
+
+fn registers(plan: &CapturePlan) -> Value {
+    plan.registers().iter().map(|(register, value)| (register.name(), Value::from(*value))).collect()
+}
+
+fn texts(plan: &CapturePlan, wanted: impl Fn(&Notice) -> bool) -> Vec<String> {
+    plan.notices.iter().filter(|notice| wanted(notice)).map(ToString::to_string).collect()
+}
+
+/// The modes that were refused before one fitted, or all if the request is met only nearly.
+fn refusals(
+    plan: &CapturePlan,
+    request: &CaptureRequest,
+) -> Result<Vec<(&'static TraceMode, String)>, PlanError> {
+    let mut refused = Vec::new();
+    for (mode, verdict) in verdicts(&BS05, request, Driven::NOTHING)? {
+        match why_not(&verdict) {
+            Some(why) => refused.push((mode, why)),
+            None if mode == plan.mode => break,
+            None => {}
+        }
+    }
+    Ok(refused)
+}
+
+fn why_not(verdict: &Verdict) -> Option<String> {
+    Some(match verdict {
+        Verdict::Fits(_) => return None,
+        Verdict::OtherChannels => "captures other channels".to_owned(),
+        Verdict::TooSlow { fastest_hz } => format!("reaches {} at most", quantity(*fastest_hz, "S/s", 4)),
+        Verdict::TooManySamples { samples, width } => {
+            format!("would take {samples} samples, the buffer holds {width}")
+        }
+        Verdict::NoSample => "the period is shorter than a sample".to_owned(),
+    })
+}
+
+fn timeout_text(plan: &CapturePlan) -> String {
+    match plan.end {
+        TraceEnd::Trigger => "none: waits for the trigger".to_owned(),
+        TraceEnd::DeviceTimeout(units) => format!("{units} x 6.4 us, timed by the device"),
+        TraceEnd::HostTimeout(wait) => format!("{} s, timed by the host", wait.seconds()),
+    }
+}
+
+fn to_json(plan: &CapturePlan, request: &CaptureRequest) -> Result<Value, PlanError> {
+    let refused = refusals(plan, request)?;
+    let refused: Vec<Value> =
+        refused.into_iter().map(|(mode, why)| json!({"mode": mode.name, "why": why})).collect();
+    Ok(json!({
+        "mode": plan.mode.name,
+        "sample_rate": plan.sample_rate_hz(),
+        "samples": plan.timebase.samples,
+        "period": plan.duration_s(),
+        "pre_trigger_samples": plan.pre_trigger,
+        "dump_bytes": plan.dump_bytes(),
+        "registers": registers(plan),
+        "adjusted": texts(plan, Notice::is_adjustment),
+        "warnings": texts(plan, |notice| !notice.is_adjustment()),
+        "refused": refused,
+    }))
+}
+
+fn to_text(plan: &CapturePlan, request: &CaptureRequest) -> Result<String, PlanError> {
+    let mut lines = vec![
+        format!("mode         {}", plan.mode.name),
+        format!("channels     {}", plan.channels),
+        format!("sample rate  {}", quantity(plan.sample_rate_hz(), "S/s", 7)),
+        format!("samples      {} over {}", plan.timebase.samples, quantity(plan.duration_s(), "s", 7)),
+        format!(
+            "trigger      {} {}, {} samples before it",
+            plan.trigger, plan.trigger_type, plan.pre_trigger
+        ),
+        format!("timeout      {}", timeout_text(plan)),
+        format!("to read      {} bytes", plan.dump_bytes()),
+        "registers".to_owned(),
+    ];
+    for (register, value) in plan.registers() {
+        let digits = usize::from(register.width()) * 2;
+        lines.push(format!("  {:02x} {:<14} {value:0digits$x}", register.address(), register.name()));
+    }
+    let refused = refusals(plan, request)?;
+    if !refused.is_empty() {
+        lines.push("modes refused".to_owned());
+        lines.extend(refused.iter().map(|(mode, why)| format!("  {:<14} {why}", mode.name)));
+    }
+    lines.push(String::new());
+    Ok(lines.join("\n"))
+}

@@ -1,0 +1,44 @@
+//! `scopething plot`: draws the traces of a file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::results::{Results, Show};
+use crate::files::{self, Format};
+
+const EXAMPLES: &str = "\
+Examples:
+  scopething plot trace.sr
+      Draw it in the terminal
+  scopething plot trace.csv -o trace.png";
+
+/// Draw the traces of a file
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The file: csv or sr
+    file: PathBuf,
+    /// Save to a file instead, by its ending (may be given several times)
+    #[arg(short, long, value_name = "FILE")]
+    output: Vec<PathBuf>,
+}
+
+impl Arguments {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let format = Format::of_path(&self.file).map_err(Failure::usage)?;
+        let mut reader = files::open(&self.file, format).map_err(Failure::failed)?;
+        let first = reader.read().map_err(Failure::failed)?;
+        let mut next = reader.read().map_err(Failure::failed)?;
+        let show = Show { json: false, plot: self.output.is_empty() };
+        let mut results = Results::create(&self.output, show, next.is_some())?;
+        let mut recording = first;
+        while let Some(trace) = recording {
+            results.take(&trace)?;
+            recording = next.take();
+            next = reader.read().map_err(Failure::failed)?;
+        }
+        results.commit()
+    }
+}

@@ -1,0 +1,213 @@
+//! What becomes of captures: files, JSON, pictures in the terminal, a summary.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::failure::Failure;
+use crate::files::{Format, TraceFile, TraceWriter, WriteError};
+use crate::plot::{quantity, terminal};
+use crate::recording::{Recording, Samples, Series};
+
+/// What is printed of each capture.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Show {
+    pub(super) json: bool,
+    pub(super) plot: bool,
+}
+
+/// Takes captures and shows and saves them.
+pub(super) struct Results {
+    show: Show,
+    json: Box<dyn TraceWriter>,
+    files: Vec<OutputFile>,
+    taken: u32,
+    failed: Option<Failure>,
+}
+
+/// One `-o`.
+enum OutputFile {
+    /// All captures go into one file.
+    One(Option<TraceFile>),
+    /// The format holds one capture: each goes into a file of its own, numbered if there are several.
+    Each { path: PathBuf, format: Format, numbered: bool },
+}
+
+impl Results {
+    /// Makes the files that can be made before there is a capture, so that what cannot be written is known early.
+    pub(super) fn create(paths: &[PathBuf], show: Show, several: bool) -> Result<Self, Failure> {
+        let mut files = Vec::new();
+        for path in paths {
+            let format = Format::of_path(path).map_err(Failure::usage)?;
+            let holds_several = matches!(format, Format::Csv | Format::Json);
+            files.push(if holds_several {
+                OutputFile::One(Some(TraceFile::create(path, format).map_err(Failure::failed)?))
+            } else {
+                check_directory(path)?;
+                OutputFile::Each { path: path.clone(), format, numbered: several }
+            });
+        }
+        Ok(Self { show, json: Format::Json.writer(), files, taken: 0, failed: None })
+    }
+
+    /// Shows and saves one capture. A file that fails does not keep the others from being written.
+    pub(super) fn take(&mut self, recording: &Recording) -> Result<(), Failure> {
+        self.taken += 1;
+        let mut saved = self.show.json;
+        for file in &mut self.files {
+            match file.write(recording, self.taken) {
+                Ok(written) => saved |= written,
+                Err(error) => {
+                    let failure = Failure::Failed(error);
+                    if let Some(earlier) = self.failed.replace(failure) {
+                        earlier.report();
+                    }
+                }
+            }
+        }
+        if self.failed.is_some() && !saved {
+            rescue(recording, self.taken);
+        }
+        self.print(recording)
+    }
+
+    fn print(&mut self, recording: &Recording) -> Result<(), Failure> {
+        if self.show.json {
+            self.json.write(recording, &mut io::stdout().lock()).map_err(|error| match error {
+                WriteError::Io(error) => Failure::from(error),
+                error => Failure::failed(error),
+            })?;
+        }
+        if self.show.plot {
+            // Whoever reads the JSON does not want the picture in between.
+            if self.show.json {
+                io::stderr().write_all(picture(recording, io::stderr().is_terminal()).as_bytes())?;
+            } else {
+                io::stdout().write_all(picture(recording, io::stdout().is_terminal()).as_bytes())?;
+            }
+        }
+        if !self.show.json && !self.show.plot && self.files.is_empty() {
+            io::stdout().write_all(summary(recording).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Puts the files in their places.
+    pub(super) fn commit(self) -> Result<(), Failure> {
+        let mut failed = self.failed;
+        for file in self.files {
+            if let OutputFile::One(Some(file)) = file
+                && self.taken > 0
+                && let Err(error) = file.commit()
+                && let Some(earlier) = failed.replace(Failure::failed(error))
+            {
+                earlier.report();
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// A directory that is not there is known before the capture.
+fn check_directory(path: &Path) -> Result<(), Failure> {
+    let directory = match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    };
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!("{} cannot be written: its directory does not exist", path.display());
+    Err(Failure::Failed(error))
+}
+
+impl OutputFile {
+    /// Whether the capture was written; false if an earlier failure has closed the file.
+    fn write(&mut self, recording: &Recording, number: u32) -> anyhow::Result<bool> {
+        match self {
+            Self::One(file) => {
+                let Some(open) = file else { return Ok(false) };
+                if let Err(error) = open.write(recording) {
+                    *file = None;
+                    return Err(error.into());
+                }
+            }
+            Self::Each { path, format, numbered } => {
+                let path = if *numbered { numbered_path(path, number) } else { path.clone() };
+                let mut file = TraceFile::create(&path, *format)?;
+                file.write(recording)?;
+                file.commit()?;
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// `trace.png` becomes `trace-1.png`.
+fn numbered_path(path: &Path, number: u32) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = path.extension().map(|ending| format!(".{}", ending.to_string_lossy()));
+    path.with_file_name(format!("{stem}-{number}{}", ending.unwrap_or_default()))
+}
+
+/// Saves a capture that no file took, and says where.
+fn rescue(recording: &Recording, number: u32) {
+    let name = format!("scopething-rescued-{}-{number}.json", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let saved = TraceFile::create(&path, Format::Json).and_then(|mut file| {
+        file.write(recording)?;
+        file.commit()
+    });
+    match saved.with_context(|| format!("the capture could not be kept in {} either", path.display())) {
+        Ok(()) => anstream::eprintln!("note: the capture was saved to {} instead", path.display()),
+        Err(error) => anstream::eprintln!("error: {error:#}"),
+    }
+}
+
+/// A picture for a terminal as wide as the one there is.
+fn picture(recording: &Recording, is_terminal: bool) -> String {
+    let style = terminal::Style::detect(is_terminal, |name| std::env::var(name).ok());
+    let lanes = u16::try_from(recording.logic().count()).unwrap_or(0);
+    let size = match terminal_size::terminal_size() {
+        Some((columns, rows)) if is_terminal => {
+            terminal::Size { columns: columns.0, rows: rows.0.saturating_sub(1).max(16) }
+        }
+        _ => terminal::Size { columns: 100, rows: 24 + lanes },
+    };
+    terminal::draw(recording, size, style)
+}
+
+/// A few lines about a capture.
+fn summary(recording: &Recording) -> String {
+    let details = recording.details();
+    let mode = details.mode.as_deref().unwrap_or("a capture");
+    let rate = quantity(recording.sample_rate_hz(), "S/s", 4);
+    let ended = match (&details.trigger, details.cause) {
+        (Some(trigger), _) => {
+            let at = quantity(trigger.time_s, "s", 4);
+            format!(", triggered on {} {} at {at}", trigger.source, trigger.kind)
+        }
+        (None, Some(cause)) => format!(", ended by {cause}"),
+        (None, None) => String::new(),
+    };
+    let channels: Vec<String> = recording.channels().iter().map(series_summary).collect();
+    format!("{mode} at {rate}{ended}\n{}", channels.concat())
+}
+
+fn series_summary(series: &Series) -> String {
+    let Series { channel, samples, .. } = series;
+    let count = samples.len();
+    let mean = samples.iter().map(f64::from).sum::<f64>() / count as f64;
+    if let Samples::Levels(levels) = samples {
+        let edges = levels.windows(2).filter(|pair| pair.first() != pair.last()).count();
+        return format!(
+            "{channel}: {count} samples, high {:.1} % of the time, {edges} edges\n",
+            mean * 100.0
+        );
+    }
+    let unit = if matches!(samples, Samples::Volts(_)) { "V" } else { "" };
+    let (low, high) = samples.extent().unwrap_or_default();
+    let [low, high, mean] = [f64::from(low), f64::from(high), mean].map(|value| quantity(value, unit, 4));
+    format!("{channel}: {count} samples, {low} to {high}, mean {mean}\n")
+}
