@@ -163,8 +163,9 @@ impl Calibrator {
         if self.index >= self.points() {
             return None;
         }
-        let place = u32::from(self.index) * u32::from(self.stride) % u32::from(self.points());
-        let (row, column) = (place / u32::from(self.grid), place % u32::from(self.grid));
+        let grid = u32::from(self.grid);
+        let place = (u32::from(self.index) * u32::from(self.stride)).checked_rem(grid * grid)?;
+        let (row, column) = (place.checked_div(grid)?, place.checked_rem(grid)?);
         let along = |ends: (f64, f64), place: u32| {
             let dac = ends.0 + (ends.1 - ends.0) * f64::from(place) / f64::from(self.grid);
             rint(dac * 65536.0) / 65536.0

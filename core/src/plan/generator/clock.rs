@@ -128,7 +128,12 @@ impl ClockPlan {
             ]
         });
         let shared = [(Register::Clock, self.ticks.into()), (Register::Cmd, 3), (Register::Mode, 0)];
-        outputs.chain(shared).collect()
+        let mut registers = heapless::Vec::new();
+        for register in outputs.chain(shared) {
+            // There is room for all that three outputs can have.
+            let _ = registers.push(register);
+        }
+        registers
     }
 
     /// The lines that the clocks drive, a bit each.
@@ -308,7 +313,7 @@ fn check(request: &ClockRequest) -> Result<(), ClockError> {
 /// The whole number of ticks whose frequency, not whose period, is nearest.
 fn nearest_ticks(model: &Model, frequency_hz: f64) -> u16 {
     let (low, high) = model.generator.clock_ticks;
-    let shorter = floor(model.clock_hz / frequency_hz).clamp(low.into(), high.into()) as u16;
+    let shorter = floor(model.clock_hz / frequency_hz).max(low.into()).min(high.into()) as u16;
     let longer = shorter.saturating_add(1).min(high);
     let distance = |ticks: u16| fabs(model.clock_hz / f64::from(ticks) - frequency_hz);
     if distance(longer) < distance(shorter) { longer } else { shorter }
@@ -323,7 +328,7 @@ fn place_edges(output: ClockOutput, ticks: u16) -> (Edges, ClockOutput) {
         let (rise, fall) = if output.duty == 1.0 { (0, ticks) } else { (ticks, 0) };
         return (Edges { rise, fall }, ClockOutput { phase: 0.0, ..output });
     }
-    let high = rint(output.duty * period).clamp(1.0, period - 1.0) as u16;
+    let high = rint(output.duty * period).max(1.0).min(period - 1.0) as u16;
     let rise = rint(output.phase * period) as u16 % ticks.max(1);
     let fall = (u32::from(rise) + u32::from(high)) % u32::from(ticks.max(1));
     let real =
