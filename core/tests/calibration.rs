@@ -58,7 +58,8 @@ struct FrontEnd {
 }
 
 impl FrontEnd {
-    /// Each parameter up to 10 % off nominal; what is nominally 0, by some hundredths or hundredths of a volt.
+    /// Each parameter up to 10 % off nominal; what is nominally 0, by some hundredths or hundredths of a
+    /// volt.
     fn off_nominal(seed: u64) -> Self {
         let mut random = Random(seed);
         let nominal = AnalogParameters::NOMINAL_X1;

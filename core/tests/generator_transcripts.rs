@@ -81,7 +81,8 @@ fn a_second_waveform_writes_only_what_is_different() {
     block_on(scope.start_waveform(&sine(), PlayMode::Repeat)).unwrap();
     take_written(&line);
     block_on(scope.start_waveform(&sine(), PlayMode::Once)).unwrap();
-    // Of the translate the device moves Index and Address (4c to 4f), and Ratio (5a to 5d) has changed; KitchenSinkB has not.
+    // Of the translate the device moves Index and Address (4c to 4f), and Ratio (5a to 5d) has changed;
+    // KitchenSinkB has not.
     assert_eq!(take_written(&line), "46@[z5a@[z80z[zY4c@[zzzz5a@25z06z01zX46@02zzZ");
 }
 

@@ -121,7 +121,8 @@ fn waveforms_are_never_further_off_than_recorded() {
         }
     }
     println!(
-        "waveforms: {same} same, {as_near} as near, {nearer} nearer; {met_anyway} met, {refused} refused likewise"
+        "waveforms: {same} same, {as_near} as near, {nearer} nearer; of those refused {met_anyway} met, \
+         {refused} refused"
     );
     assert_eq!((same + as_near + nearer, met_anyway + refused), (146, 34));
 }

@@ -1,5 +1,5 @@
-//! The file of calibrated probes: `~/.config/scopething/analog.conf`, an INI file with a section for each connection URL and
-//! in it a line for each probe.
+//! The file of calibrated probes: `~/.config/scopething/analog.conf`, an INI file with a section for each
+//! connection URL and in it a line for each probe.
 //!
 //! ```text
 //! [file:///dev/ttyUSB0]
@@ -7,12 +7,12 @@
 //! ```
 //!
 //! The eleven numbers are `la lb lc ha hb hc scale offset safe_low safe_high ab_offset`, as in
-//! [`AnalogParameters`]. Writing a probe changes its line and nothing else: other sections, other probes, comments, blank lines
-//! and line ends stay as they are, and the file is replaced as a whole or not at all. It is no lock: of two programs that
-//! write at the same time one may lose its line.
+//! [`AnalogParameters`]. Writing a probe changes its line and nothing else: other sections, other probes,
+//! comments, blank lines and line ends stay as they are, and the file is replaced as a whole or not at all.
+//! It is no lock: of two programs that write at the same time one may lose its line.
 //!
-//! Names of probes are read in either case, `:` counts as `=`, and lines that begin with a blank go on with the one before, as in
-//! the files of Python's `configparser`.
+//! Names of probes are read in either case, `:` counts as `=`, and lines that begin with a blank go on with
+//! the one before, as in the files of Python's `configparser`.
 //!
 //! ```
 //! use scopething::calibration_file::CalibrationFile;
@@ -49,7 +49,8 @@ pub enum CalibrationFileError {
     },
     /// The line of a probe is not eleven numbers.
     #[error(
-        "line {line} of {} is not the eleven numbers of probe {probe}; correct it, or calibrate the probe anew",
+        "line {line} of {} is not the eleven numbers of probe {probe}; correct it, or calibrate the \
+         probe anew",
         path.display()
     )]
     Numbers {
@@ -62,7 +63,8 @@ pub enum CalibrationFileError {
     },
     /// A URL or a probe with characters that the file cannot hold.
     #[error(
-        "{name:?} cannot be a name in the file of calibrations; give one without line ends, and a probe in letters and digits"
+        "{name:?} cannot be a name in the file of calibrations; give one without line ends, and \
+         a probe in letters and digits"
     )]
     Name {
         /// What was given.

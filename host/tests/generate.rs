@@ -66,12 +66,14 @@ fn shapes_come_out_at_their_frequency_between_their_levels() {
                 scope.start_waveform(&planned, PlayMode::Repeat).await.unwrap();
                 let (volts, sample_s) = channel_a(&mut scope, 10.0 / frequency_hz, 4000).await;
                 let found = frequency(&volts, sample_s, 1.5);
-                // A sample of 8 bits at the edge of a square is all there is to go by: 1 / 4000 of the trace on either side.
+                // A sample of 8 bits at the edge of a square is all there is to go by: 1 / 4000 of the trace
+                // on either side.
                 let off = (found / planned.frequency_hz - 1.0).abs();
                 assert!(off < 2.5e-3, "{shape} of {frequency_hz} Hz is {found} Hz");
                 let (low, high) =
                     volts.iter().fold((9.0_f32, -9.0_f32), |(low, high), &v| (low.min(v), high.max(v)));
-                // The table has 256 steps, the plan 50 samples a period or more, the capture 8 bits of 13.5 V.
+                // The table has 256 steps, the plan 50 samples a period or more, the capture 8 bits of 13.5
+                // V.
                 assert!((low - 0.5).abs() < 0.08 && (high - 2.5).abs() < 0.08, "{shape}: {low} to {high}");
             }
         }

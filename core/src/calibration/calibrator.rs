@@ -40,7 +40,8 @@ pub struct GridPoint {
     pub low_dac: f64,
     /// The high DAC, likewise.
     pub high_dac: f64,
-    /// To be measured with 16 bits a sample; otherwise with 8, so that both kinds have their share in the fit.
+    /// To be measured with 16 bits a sample; otherwise with 8, so that both kinds have their share in the
+    /// fit.
     pub wide: bool,
 }
 
@@ -55,7 +56,8 @@ impl GridPoint {
 pub struct Calibration {
     /// The new parameters.
     pub parameters: AnalogParameters,
-    /// How far the levels that were used were read off their true voltage, by the fit to those before them: rms, in volts.
+    /// How far the levels that were used were read off their true voltage, by the fit to those before them:
+    /// rms, in volts.
     pub residual_volts: f64,
     /// The same as a part of the range that each was read with.
     pub residual_of_range: f64,
@@ -65,7 +67,8 @@ pub struct Calibration {
     pub rejected: u32,
 }
 
-/// The ends of the grid: the low DAC from the first to the second, the high DAC likewise (behaviour.md). Both stop short of 0.5.
+/// The ends of the grid: the low DAC from the first to the second, the high DAC likewise (behaviour.md). Both
+/// stop short of 0.5.
 const LOW_DACS: (f64, f64) = (0.07, 0.5);
 const HIGH_DACS: (f64, f64) = (0.88, 0.5);
 /// The passes that the points are divided into, and how many of the first ones are pilots.
@@ -87,7 +90,8 @@ struct Judge {
     limit: f64,
 }
 
-/// A calibration under way: it says which point to measure next, takes the levels seen there, and gives the parameters.
+/// A calibration under way: it says which point to measure next, takes the levels seen there, and gives the
+/// parameters.
 ///
 /// It has a fixed size whatever the grid.
 #[derive(Debug, Clone, PartialEq)]
@@ -245,8 +249,8 @@ impl Calibrator {
     /// The parameters, once all points were measured.
     ///
     /// # Errors
-    /// [`CalibrationError::TooFewPoints`], [`CalibrationError::Unsteady`] if as many levels were too far off as were used, and
-    /// [`CalibrationError::Impossible`].
+    /// [`CalibrationError::TooFewPoints`], [`CalibrationError::Unsteady`] if as many levels were too far off
+    /// as were used, and [`CalibrationError::Impossible`].
     pub fn finish(self) -> Result<Calibration, CalibrationError> {
         let (used, rejected) = (self.used, self.rejected);
         let Some(Judge { planes, .. }) = self.judge.filter(|_| self.points_left() == 0) else {
@@ -267,9 +271,9 @@ impl Calibrator {
     }
 }
 
-/// How far apart in the grid the points lie that follow each other: by the golden section of the rows, and by a column. Any stretch
-/// of points so covers the whole grid evenly; and as one more than a multiple of a side has no divisor in common with
-/// it, every point has its turn.
+/// How far apart in the grid the points lie that follow each other: by the golden section of the rows, and by
+/// a column. Any stretch of points so covers the whole grid evenly; and as one more than a multiple of a side
+/// has no divisor in common with it, every point has its turn.
 fn stride(grid: u16) -> u16 {
     rint(f64::from(grid) * 0.618) as u16 * grid + 1
 }

@@ -5,7 +5,8 @@ use crate::device::AnalogParameters;
 /// The unknowns: three of the bottom's plane, three of the top's, and the A-B offset.
 const UNKNOWNS: usize = 7;
 
-/// The neutral point: DAC settings at which they are themselves the range, as fractions of the span (behaviour.md).
+/// The neutral point: DAC settings at which they are themselves the range, as fractions of the span
+/// (behaviour.md).
 pub(super) const NEUTRAL: (f64, f64) = (1.0 / 3.0, 2.0 / 3.0);
 
 /// One equation: what the unknowns are multiplied by, what that must give, and the width it is divided by.
@@ -19,15 +20,16 @@ pub(super) struct Equation {
 }
 
 impl Equation {
-    /// A voltage that is seen as a fraction of the range that two DAC settings make. `side` is 1/2 for A and -1/2 for B, the part
-    /// of the A-B offset that the channel reads too much.
+    /// A voltage that is seen as a fraction of the range that two DAC settings make. `side` is 1/2 for A and
+    /// -1/2 for B, the part of the A-B offset that the channel reads too much.
     pub(super) fn new(dacs: (f64, f64), fraction: f64, volts: f64, side: f64) -> Self {
         let (low, high) = (dacs.0 - NEUTRAL.0, dacs.1 - NEUTRAL.1);
         let (bottom, top) = (1.0 - fraction, fraction);
         Self {
             coefficients: [bottom, bottom * low, bottom * high, top, top * low, top * high, -side],
             value: volts,
-            // Equal DACs make a range of a twentieth of the span (vm-reference section 7: hi - lo is (H - L + 0.05) / 1.15).
+            // Equal DACs make a range of a twentieth of the span (vm-reference section 7: hi - lo is (H - L +
+            // 0.05) / 1.15).
             width: (dacs.1 - dacs.0 + 0.05).max(0.05),
         }
     }
@@ -81,7 +83,8 @@ impl Sums {
         let mut matrix = self.matrix;
         let mut right = self.right;
         for pivot in 0..UNKNOWNS {
-            // The matrix is positive definite, so no rows need change places; a pivot of nothing but rounding is none.
+            // The matrix is positive definite, so no rows need change places; a pivot of nothing but rounding
+            // is none.
             let (pivot_row, pivot_right) = (matrix[pivot], right[pivot]);
             let element = pivot_row[pivot];
             if element.is_nan() || element <= self.matrix[pivot][pivot] * 1e-9 {
@@ -127,8 +130,8 @@ impl Planes {
         (d0 - c0) + (d1 - c1) * (dacs.0 - NEUTRAL.0) + (d2 - c2) * (dacs.1 - NEUTRAL.1)
     }
 
-    /// The nine parameters and the A-B offset, with the safe range that DACs at the ends of where they are linear make. None if
-    /// no front end is like this.
+    /// The nine parameters and the A-B offset, with the safe range that DACs at the ends of where they are
+    /// linear make. None if no front end is like this.
     pub(super) fn parameters(&self, linear: (f64, f64)) -> Option<AnalogParameters> {
         let [c0, c1, c2, d0, d1, d2, ab_offset] = self.0;
         let scale = self.scale();

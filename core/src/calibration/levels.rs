@@ -1,7 +1,7 @@
 //! The two levels of a clock in a trace.
 
-/// The levels of a two-level signal, as fractions of the range. One that is clipped, within 1 % of an end of the range, is
-/// none.
+/// The levels of a two-level signal, as fractions of the range. One that is clipped, within 1 % of an end of
+/// the range, is none.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Levels {
@@ -11,7 +11,8 @@ pub struct Levels {
     pub high: Option<f64>,
 }
 
-/// How near to an end of the range a level counts as clipped: some steps of 8 bits, and more than the noise reaches.
+/// How near to an end of the range a level counts as clipped: some steps of 8 bits, and more than the noise
+/// reaches.
 const CLIPPED: f64 = 0.01;
 /// The least distance of the levels: some steps of 8 bits.
 const LEAST_SWING: f32 = 0.02;
@@ -19,7 +20,8 @@ const LEAST_SWING: f32 = 0.02;
 const LEAST_SAMPLES: u32 = 32;
 /// How often the threshold between the levels is moved to their middle.
 const ROUNDS: u8 = 4;
-/// The part of the swing within which a sample belongs to a level: what lies between is an edge, what lies beyond a spike.
+/// The part of the swing within which a sample belongs to a level: what lies between is an edge, what lies
+/// beyond a spike.
 const NEAR: f32 = 0.125;
 /// Samples this near to a level belong to it however small the swing is: two steps of 8 bits.
 const ALWAYS_NEAR: f32 = 2.0 / 256.0;
@@ -52,7 +54,8 @@ impl Levels {
         Self { low: seen(low), high: seen(high) }
     }
 
-    /// The levels in samples that are fractions of the range, gone through several times. None if they do not have two levels.
+    /// The levels in samples that are fractions of the range, gone through several times. None if they do not
+    /// have two levels.
     pub fn find<I: Iterator<Item = f32>>(samples: impl Fn() -> I) -> Option<Self> {
         let mut all = Mean::default();
         samples().for_each(|sample| all.add(sample));

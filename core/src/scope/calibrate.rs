@@ -83,12 +83,12 @@ impl<E> From<ScopeError<E>> for CalibrateError<E> {
 }
 
 impl<S: Read + Write, C: Clock> Scope<S, C> {
-    /// Calibrates: runs a clock of 2 kHz on L5, which the probes of the channels must be connected to, measures it over the
-    /// grid of the request and fits the parameters. See [`crate::calibration`] for how.
+    /// Calibrates: runs a clock of 2 kHz on L5, which the probes of the channels must be connected to,
+    /// measures it over the grid of the request and fits the parameters. See [`crate::calibration`] for how.
     ///
     /// `buffer` is used for the traces. `progress` is called before each point and ends the calibration by
-    /// [`ControlFlow::Break`]; it takes at most one trace until then. Nothing is kept here: captures use whatever parameters
-    /// they are planned with.
+    /// [`ControlFlow::Break`]; it takes at most one trace until then. Nothing is kept here: captures use
+    /// whatever parameters they are planned with.
     ///
     /// # Errors
     /// [`CalibrateError`]. Whatever happens, the clock is stopped.

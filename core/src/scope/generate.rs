@@ -1,4 +1,5 @@
-//! Starting and stopping the waveform generator, the clock outputs and plain logic outputs (vm-reference section 9).
+//! Starting and stopping the waveform generator, the clock outputs and plain logic outputs (vm-reference
+//! section 9).
 
 use core::fmt;
 
@@ -115,11 +116,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.generators.driven()
     }
 
-    /// Plays a waveform, over and over or once, on the waveform output and L4. One that plays already is replaced.
+    /// Plays a waveform, over and over or once, on the waveform output and L4. One that plays already is
+    /// replaced.
     ///
     /// # Errors
-    /// [`GenerateError::Busy`] while clocks run or lines are held, and any failure of the link or the device. A start that
-    /// fails is tried once more before that.
+    /// [`GenerateError::Busy`] while clocks run or lines are held, and any failure of the link or the device.
+    /// A start that fails is tried once more before that.
     ///
     /// # Cancellation
     /// After dropping the future the next operation resets the device, which stops everything.
@@ -169,7 +171,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// Holds the waveform where it is.
     ///
     /// # Errors
-    /// [`GenerateError::NotRunning`] if none plays or it is paused already, and any failure of the link or the device.
+    /// [`GenerateError::NotRunning`] if none plays or it is paused already, and any failure of the link or
+    /// the device.
     pub async fn pause_waveform(&mut self) -> Result<(), GenerateError<S::Error>> {
         self.set_paused(true).await
     }
@@ -198,8 +201,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// Starts clocks. Those that run already are replaced.
     ///
     /// # Errors
-    /// [`GenerateError::Busy`] while a waveform plays or lines are held, and any failure of the link or the device. A
-    /// start that fails is tried once more before that.
+    /// [`GenerateError::Busy`] while a waveform plays or lines are held, and any failure of the link or the
+    /// device. A start that fails is tried once more before that.
     ///
     /// # Cancellation
     /// As [`Self::start_waveform`].
@@ -226,14 +229,15 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         Ok(())
     }
 
-    /// Makes logic lines outputs, each high or low as the pattern says; lines held before that it does not name are let go.
+    /// Makes logic lines outputs, each high or low as the pattern says; lines held before that it does not
+    /// name are let go.
     ///
-    /// The reference knows of no register for the level of an output. A clock output whose other edge never comes holds its
-    /// line, so that up to three lines can be held, and only while no clock or waveform runs.
+    /// The reference knows of no register for the level of an output. A clock output whose other edge never
+    /// comes holds its line, so that up to three lines can be held, and only while no clock or waveform runs.
     ///
     /// # Errors
-    /// [`GenerateError::Busy`] while a waveform plays or clocks run, [`GenerateError::Levels`] for none or more than
-    /// three lines, and any failure of the link or the device.
+    /// [`GenerateError::Busy`] while a waveform plays or clocks run, [`GenerateError::Levels`] for none or
+    /// more than three lines, and any failure of the link or the device.
     ///
     /// # Cancellation
     /// As [`Self::start_waveform`].
@@ -306,7 +310,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         Ok(())
     }
 
-    /// Starts the clock outputs of a plan, which replaces what they did; `outputs` become plain outputs, a bit each.
+    /// Starts the clock outputs of a plan, which replaces what they did; `outputs` become plain outputs, a
+    /// bit each.
     async fn drive_lines(&mut self, plan: &ClockPlan, outputs: u8) -> Result<(), ScopeError<S::Error>> {
         let mut attempt = 0;
         loop {

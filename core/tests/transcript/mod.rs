@@ -109,7 +109,8 @@ impl Device {
     }
 }
 
-/// Both ends of the line: bytes arrive at most `cut` at a time, and time passes only when the driver waits for it.
+/// Both ends of the line: bytes arrive at most `cut` at a time, and time passes only when the driver waits
+/// for it.
 #[derive(Clone)]
 pub(crate) struct Line {
     pub(crate) device: Arc<Mutex<Device>>,

@@ -17,8 +17,8 @@ pub struct ClockOutput {
     pub line: LogicLine,
     /// How much later than the beginning of the period it rises, as a part of the period, 0 to below 1.
     pub phase: f64,
-    /// The part of the period in which it is high, 0 to 1: 0 holds the line low, 1 holds it high, and whatever lies
-    /// between is at least a tick high and a tick low.
+    /// The part of the period in which it is high, 0 to 1: 0 holds the line low, 1 holds it high, and
+    /// whatever lies between is at least a tick high and a tick low.
     pub duty: f64,
 }
 
@@ -97,7 +97,8 @@ struct Edges {
     fall: u16,
 }
 
-/// The registers of one clock output, and the value of a `Map` register that puts it on a line (vm-reference section 3).
+/// The registers of one clock output, and the value of a `Map` register that puts it on a line (vm-reference
+/// section 3).
 struct OutputRegisters {
     rise: Register,
     fall: Register,
@@ -227,8 +228,8 @@ impl fmt::Display for ClockError {
             }
             Self::Unreachable { frequency_hz, max_error, nearest_hz, nearest_error } => write!(
                 f,
-                "{frequency_hz} Hz cannot be met within {max_error:e}: ask for {nearest_hz} Hz, the nearest that can, \
-                 or allow an error of {:.1e}",
+                "{frequency_hz} Hz cannot be met within {max_error:e}: ask for {nearest_hz} Hz, the \
+                 nearest that can, or allow an error of {:.1e}",
                 fabs(*nearest_error)
             ),
         }
@@ -267,7 +268,8 @@ pub fn plan_clocks(model: &Model, request: &ClockRequest) -> Result<ClockPlan, C
     Ok(plan)
 }
 
-/// Plans outputs that hold lines high or low: clock outputs whose other edge never comes. The period is the longest there is.
+/// Plans outputs that hold lines high or low: clock outputs whose other edge never comes. The period is the
+/// longest there is.
 ///
 /// # Errors
 /// [`ClockError::NoOutput`] and [`ClockError::TooManyOutputs`].

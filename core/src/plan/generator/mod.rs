@@ -1,9 +1,9 @@
-//! Plans of the waveform generator and the clock outputs: from hertz, volts and degrees of a period to register values
-//! (vm-reference section 9).
+//! Plans of the waveform generator and the clock outputs: from hertz, volts and degrees of a period to
+//! register values (vm-reference section 9).
 //!
-//! [`plan_waveform`] turns a [`WaveformRequest`] into a [`WaveformPlan`], [`plan_clocks`] a [`ClockRequest`] into a
-//! [`ClockPlan`]. Both tell what will really come out, and refuse with the nearest that can be met. Starting and
-//! stopping is the driver's work: [`crate::scope::Scope::start_waveform`].
+//! [`plan_waveform`] turns a [`WaveformRequest`] into a [`WaveformPlan`], [`plan_clocks`] a [`ClockRequest`]
+//! into a [`ClockPlan`]. Both tell what will really come out, and refuse with the nearest that can be met.
+//! Starting and stopping is the driver's work: [`crate::scope::Scope::start_waveform`].
 //!
 //! ```
 //! use scopething_core::device::BS05;

@@ -1,29 +1,30 @@
 //! Finds the table length, the number of waves in it and the sample clock that come nearest to a frequency.
 //!
 //! A waveform of `waves` periods in `size` samples, one every `ticks` ticks, has the frequency
-//! `clock x waves / (size x ticks)`. The period wanted is `T` ticks, so `size x ticks / waves` must come near to `T`:
-//! three bounded whole numbers. Once one of them is chosen the other two are a fraction, and the fractions nearest to a
-//! number from below and from above, among all with bounded numerator and denominator, are the ends of the last
-//! interval of the Stern-Brocot tree that holds the number. They are its last continued-fraction convergent within
-//! the bounds and the last semiconvergent on the other side, which takes a handful of divisions. No fraction within the
-//! bounds lies between the two, and the frequency error grows with the distance on either side, so that the nearest
-//! of all is among them.
+//! `clock x waves / (size x ticks)`. The period wanted is `T` ticks, so `size x ticks / waves` must come near
+//! to `T`: three bounded whole numbers. Once one of them is chosen the other two are a fraction, and the
+//! fractions nearest to a number from below and from above, among all with bounded numerator and denominator,
+//! are the ends of the last interval of the Stern-Brocot tree that holds the number. They are its last
+//! continued-fraction convergent within the bounds and the last semiconvergent on the other side, which takes
+//! a handful of divisions. No fraction within the bounds lies between the two, and the frequency error grows
+//! with the distance on either side, so that the nearest of all is among them.
 //!
 //! What is chosen is whatever leaves few choices:
 //!
 //! - Each number of `ticks`, where the samples a period asked for allow at most half a table of them: then
-//!   `size / waves` must come near to `T / ticks`. A fraction with too few samples a period is dropped, and as `T /
-//!   ticks` itself has enough, the one on the other side is then the nearest; one more number of ticks is tried with the
-//!   fewest samples a period, the nearest of all that are too slow.
-//! - Each `size` otherwise: then `ticks / waves` must come near to `T / size`. The samples a period asked for only
-//!   bound the waves. Sizes up to half a table need no look, as twice their size and waves gives the same. Ticks
-//!   below the least are a fraction that can be multiplied out, since that many waves take at most a quarter of those
-//!   that fit where `ticks` reaches beyond half a table.
+//!   `size / waves` must come near to `T / ticks`. A fraction with too few samples a period is dropped, and
+//!   as `T / ticks` itself has enough, the one on the other side is then the nearest; one more number of
+//!   ticks is tried with the fewest samples a period, the nearest of all that are too slow.
+//! - Each `size` otherwise: then `ticks / waves` must come near to `T / size`. The samples a period asked for
+//!   only bound the waves. Sizes up to half a table need no look, as twice their size and waves gives the
+//!   same. Ticks below the least are a fraction that can be multiplied out, since that many waves take at
+//!   most a quarter of those that fit where `ticks` reaches beyond half a table.
 //!
-//! Either way there are at most half a table of choices, 512, of one continued fraction each. `T` is cut to 30 bits for
-//! them: two different fractions within the bounds are at least one part in 2^26 apart, so that the cut can move `T`
-//! past the one fraction that is nearest in any case, and that one stays an end of the interval. What the continued
-//! fraction leaves over tells which ends are too far off to be looked at; the others are compared by their frequencies.
+//! Either way there are at most half a table of choices, 512, of one continued fraction each. `T` is cut to
+//! 30 bits for them: two different fractions within the bounds are at least one part in 2^26 apart, so that
+//! the cut can move `T` past the one fraction that is nearest in any case, and that one stays an end of the
+//! interval. What the continued fraction leaves over tells which ends are too far off to be looked at; the
+//! others are compared by their frequencies.
 
 use crate::device::Model;
 
@@ -69,8 +70,9 @@ impl WaveTiming {
     }
 }
 
-/// The timing nearest to a frequency with at least `min_samples` samples a period; of several equally near the one with
-/// the most samples a period. `frequency_hz` must be above 0 and finite, and `min_samples` at least 2 and at most the table.
+/// The timing nearest to a frequency with at least `min_samples` samples a period; of several equally near
+/// the one with the most samples a period. `frequency_hz` must be above 0 and finite, and `min_samples` at
+/// least 2 and at most the table.
 pub(super) fn nearest(model: &Model, frequency_hz: f64, min_samples: u16) -> WaveTiming {
     let limits = &model.generator;
     let (ticks_low, ticks_high) = limits.sample_ticks;
@@ -126,7 +128,8 @@ struct Search<'m> {
     min_samples: u16,
     best: WaveTiming,
     best_distance_hz: f64,
-    /// Fractions that leave over more than this for each wave are further off than the best. None before that is sure.
+    /// Fractions that leave over more than this for each wave are further off than the best. None before that
+    /// is sure.
     most_left_over: Option<u32>,
 }
 
@@ -172,13 +175,13 @@ impl Search<'_> {
         }
     }
 
-    /// The ends of the interval about the period as a fraction of `unit`: both, or only the last convergent if the other
-    /// one cannot be the best.
+    /// The ends of the interval about the period as a fraction of `unit`: both, or only the last convergent
+    /// if the other one cannot be the best.
     fn ends(&self, unit: u32, bounds: Bounds) -> impl Iterator<Item = Fraction> + use<> {
         let (before, last) = convergents(self.period.mantissa, unit, bounds);
         let hopeless = |most: u32| {
-            // A fraction that leaves over less than half the unit, divided by its denominator, is a convergent (Legendre);
-            // and those before the last but one leave over more.
+            // A fraction that leaves over less than half the unit, divided by its denominator, is a
+            // convergent (Legendre); and those before the last but one leave over more.
             let waves = bounds.denominator;
             most.saturating_mul(waves * waves) < unit / 2 && before.left_over > most * before.denominator
         };
@@ -220,9 +223,10 @@ impl Search<'_> {
 
     /// See [`Self::most_left_over`].
     ///
-    /// What is left over for each wave, as a part of the mantissa, is the error of the period. For errors of up to a
-    /// sixteenth it is the error of the frequency to within an eighth of it, and is off by less than 1 from the cut of
-    /// the period; a quarter and 2 more are allowed. The limit times the waves must stay below 2^32.
+    /// What is left over for each wave, as a part of the mantissa, is the error of the period. For errors of
+    /// up to a sixteenth it is the error of the frequency to within an eighth of it, and is off by less than
+    /// 1 from the cut of the period; a quarter and 2 more are allowed. The limit times the waves must stay
+    /// below 2^32.
     fn limit(&self) -> Option<u32> {
         let error = self.best_distance_hz / self.frequency_hz;
         let sure = error < 1.0 / 4096.0;
@@ -245,7 +249,8 @@ struct Fraction {
     left_over: u32,
 }
 
-/// The last two convergents of `a / b` within bounds, the nearest last. The first one of all is infinity, with a denominator of 0.
+/// The last two convergents of `a / b` within bounds, the nearest last. The first one of all is infinity,
+/// with a denominator of 0.
 fn convergents(a: u32, b: u32, bounds: Bounds) -> (Fraction, Fraction) {
     let mut before = Fraction { numerator: 0, denominator: 1, left_over: a };
     let mut last = Fraction { numerator: 1, denominator: 0, left_over: b };
@@ -266,8 +271,8 @@ fn convergents(a: u32, b: u32, bounds: Bounds) -> (Fraction, Fraction) {
     (before, last)
 }
 
-/// The fraction within bounds that is nearest to `a / b` from the other side than the last convergent. None if that one is
-/// `a / b` itself.
+/// The fraction within bounds that is nearest to `a / b` from the other side than the last convergent. None
+/// if that one is `a / b` itself.
 fn semiconvergent(before: Fraction, last: Fraction, bounds: Bounds) -> Option<Fraction> {
     if last.left_over == 0 {
         return None;
@@ -296,7 +301,8 @@ mod tests {
         (timing.frequency_hz(BS05.clock_hz) - frequency_hz).abs()
     }
 
-    /// The least distance over every size and number of waves, in hertz, and among those as near the fewest ticks.
+    /// The least distance over every size and number of waves, in hertz, and among those as near the fewest
+    /// ticks.
     fn exhaustive(frequency_hz: f64, min_samples: u16) -> (f64, u16) {
         let period = BS05.clock_hz / frequency_hz;
         let mut best = (f64::INFINITY, u16::MAX);
@@ -356,12 +362,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_nearer(exponent in -0.4..6.1_f64, min_samples in prop_oneof![2_u16..100, 2_u16..=1024]) {
+        fn nothing_is_nearer(
+            exponent in -0.4..6.1_f64, min_samples in prop_oneof![2_u16..100, 2_u16..=1024],
+        ) {
             assert_nearest(libm::pow(10.0, exponent), min_samples);
         }
 
         #[test]
-        fn nothing_is_nearer_to_round_numbers(digits in 1_u32..10_000, power in -2..4_i32, min_samples in 10_u16..200) {
+        fn nothing_is_nearer_to_round_numbers(
+            digits in 1_u32..10_000, power in -2..4_i32, min_samples in 10_u16..200,
+        ) {
             assert_nearest(f64::from(digits) * libm::pow(10.0, power.into()), min_samples);
         }
 

@@ -21,8 +21,8 @@ pub enum WaveShape<'t> {
     Exponential,
     /// High, then low.
     Square,
-    /// Samples of the caller's: as many as the table has (1024), 0 at the low end to 1 at the high end. A table byte
-    /// holds 256ths, so 1 is met by 255 of them.
+    /// Samples of the caller's: as many as the table has (1024), 0 at the low end to 1 at the high end. A
+    /// table byte holds 256ths, so 1 is met by 255 of them.
     Own(&'t [f32]),
 }
 
@@ -102,7 +102,8 @@ pub struct WaveformRequest<'t> {
 }
 
 impl<'t> WaveformRequest<'t> {
-    /// A waveform with every default: symmetry 0.5, 0 to 3.3 V, at least 50 samples a period, an error of at most 1e-4.
+    /// A waveform with every default: symmetry 0.5, 0 to 3.3 V, at least 50 samples a period, an error of at
+    /// most 1e-4.
     #[must_use]
     pub const fn new(frequency_hz: f64, shape: WaveShape<'t>) -> Self {
         Self { frequency_hz, shape, symmetry: 0.5, low: 0.0, high: 3.3, min_samples: 50, max_error: 1e-4 }
@@ -124,8 +125,8 @@ pub enum PlayMode {
 /// A waveform as it will be programmed, and what will come out.
 ///
 /// Made by [`plan_waveform`]; the fields belong together and are for reading. The steps follow each other as
-/// [`Self::synthesize`] or, for the caller's own samples, [`Self::table_start`] and [`Self::table`], then [`Self::translate`],
-/// [`Self::play`].
+/// [`Self::synthesize`] or, for the caller's own samples, [`Self::table_start`] and [`Self::table`], then
+/// [`Self::translate`], [`Self::play`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct WaveformPlan<'t> {
@@ -149,7 +150,8 @@ pub struct WaveformPlan<'t> {
     offset: i16,
 }
 
-/// Registers `Mark`, `Space`, `Rest` and `Option` of a waveform, as all known users write them (vm-reference section 9).
+/// Registers `Mark`, `Space`, `Rest` and `Option` of a waveform, as all known users write them (vm-reference
+/// section 9).
 const PLAY_FIXED: Values<4> =
     [(Register::Mark, 10), (Register::Space, 1), (Register::Rest, 0x7f00), (Register::Option, 0x8004)];
 
@@ -161,7 +163,8 @@ impl WaveformPlan<'_> {
         Some([(Register::Cmd, 0), (Register::Mode, mode), (Register::Ratio, self.symmetry.into())])
     }
 
-    /// The registers to write before the bytes of [`Self::table`], each of which is entered and followed by `W`.
+    /// The registers to write before the bytes of [`Self::table`], each of which is entered and followed by
+    /// `W`.
     #[must_use]
     pub fn table_start(&self) -> [(Register, u32); 4] {
         [(Register::Cmd, 0), (Register::Mode, 1), (Register::Size, 1), (Register::Address, 0)]
@@ -273,7 +276,8 @@ impl fmt::Display for WaveformError {
             }
             Self::Levels { low, high, full_scale } => write!(
                 f,
-                "{low} V to {high} V is not what the output can do: give a low below the high, from 0 V to {full_scale} V"
+                "{low} V to {high} V is not what the output can do: give a low below the high, \
+                 from 0 V to {full_scale} V"
             ),
             Self::MinSamples { asked, table_samples } => {
                 write!(f, "{asked} samples a period cannot be: ask for at least 2 to {table_samples}")
@@ -292,8 +296,9 @@ impl fmt::Display for WaveformError {
             }
             Self::Unreachable { frequency_hz, max_error, min_samples, nearest_hz, nearest_error } => write!(
                 f,
-                "{frequency_hz} Hz cannot be met within {max_error:e} at {min_samples} samples a period or more: \
-                 ask for {nearest_hz} Hz, the nearest that can, or allow an error of {:.1e} or fewer samples",
+                "{frequency_hz} Hz cannot be met within {max_error:e} at {min_samples} samples a period or \
+                 more: ask for {nearest_hz} Hz, the nearest that can, or allow an error of \
+                 {:.1e} or fewer samples",
                 fabs(*nearest_error)
             ),
         }
@@ -307,7 +312,8 @@ impl core::error::Error for WaveformError {}
 /// The work is bounded whatever is asked: at most 512 continued fractions of at most 15 terms.
 ///
 /// # Errors
-/// [`WaveformError`] for numbers that make no sense, and with the nearest frequency where none is near enough.
+/// [`WaveformError`] for numbers that make no sense, and with the nearest frequency where none is near
+/// enough.
 pub fn plan_waveform<'t>(
     model: &Model,
     request: &WaveformRequest<'t>,
