@@ -127,6 +127,20 @@ impl AnalogParameters {
     }
 }
 
+/// What the waveform generator and the clock outputs can do (vm-reference section 9).
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct GeneratorLimits {
+    /// Samples of the waveform table, and the most that the play buffer holds.
+    pub table_samples: u16,
+    /// The fewest and the most ticks from one sample of a waveform to the next.
+    pub sample_ticks: (u16, u16),
+    /// The fewest and the most ticks in a period of the clock outputs.
+    pub clock_ticks: (u16, u16),
+    /// The highest output, of waveform and clocks alike, in volts; the lowest is 0 V.
+    pub full_scale_volts: f64,
+}
+
 /// A model of BitScope.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -149,6 +163,8 @@ pub struct Model {
     pub logic_levels_volts: (f64, f64),
     /// The parameters of an uncalibrated device with a x1 probe.
     pub analog: AnalogParameters,
+    /// What its generators can do.
+    pub generator: GeneratorLimits,
 }
 
 /// Length of the BS05's capture buffer, in bytes (vm-reference section 5).
@@ -171,7 +187,7 @@ macro_rules! bs05_modes {
     };
 }
 
-/// The BitScope Micro (vm-reference sections 1, 5 and 7).
+/// The BitScope Micro (vm-reference sections 1, 5, 7 and 9).
 pub const BS05: Model = Model {
     name: "BitScope Micro",
     revision: Revision(*b"BS000501"),
@@ -200,6 +216,12 @@ pub const BS05: Model = Model {
     converter_linear: (0.07, 0.88),
     logic_levels_volts: (0.0, 3.3),
     analog: AnalogParameters::NOMINAL_X1,
+    generator: GeneratorLimits {
+        table_samples: 1024,
+        sample_ticks: (33, 65_535),
+        clock_ticks: (2, 65_535),
+        full_scale_volts: 3.3,
+    },
 };
 
 impl Model {

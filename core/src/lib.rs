@@ -6,6 +6,7 @@
 extern crate std;
 
 pub mod blocking;
+pub mod calibration;
 pub mod device;
 pub mod link;
 pub mod plan;

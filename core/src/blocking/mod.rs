@@ -28,14 +28,19 @@
 //! ```
 
 use core::future::poll_fn;
+use core::ops::ControlFlow;
 use core::task::Poll;
 
 use embassy_futures::{block_on, yield_now};
 use embedded_io::{Error, ErrorKind, ErrorType};
 
+use crate::calibration::{Calibration, CalibrationRequest};
 use crate::device::{AnalogParameters, Model};
-use crate::plan::{CapturePlan, CaptureRequest, PlanError};
-use crate::scope::{self, LinkProfile, Pacing, ScopeError, SerialNumber};
+use crate::plan::{CapturePlan, CaptureRequest, ClockPlan, LogicPattern, PlanError, PlayMode, WaveformPlan};
+use crate::scope::{
+    self, CalibrateError, CalibrationProgress, GenerateError, Generators, LinkProfile, Pacing, ScopeError,
+    SerialNumber,
+};
 use crate::time::{Clock, Instant};
 use crate::trace::{Trace, TraceBuffer};
 use crate::vm::Revision;
@@ -182,6 +187,93 @@ impl<S: embedded_io::Read + embedded_io::Write, C: BlockingClock> Scope<S, C> {
     ) -> Result<Trace<'a>, ScopeError<S::Error>> {
         let cancel = poll_fn(|_| if cancelled() { Poll::Ready(()) } else { Poll::Pending });
         block_on(self.scope.capture_until(plan, buffer, cancel))
+    }
+
+    /// What the generators do at present.
+    #[must_use]
+    pub fn generators(&self) -> Generators {
+        self.scope.generators()
+    }
+
+    /// Plays a waveform, over and over or once.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::start_waveform`].
+    pub fn start_waveform(
+        &mut self,
+        plan: &WaveformPlan<'_>,
+        mode: PlayMode,
+    ) -> Result<(), GenerateError<S::Error>> {
+        block_on(self.scope.start_waveform(plan, mode))
+    }
+
+    /// Stops the waveform generator.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::stop_waveform`].
+    pub fn stop_waveform(&mut self) -> Result<(), GenerateError<S::Error>> {
+        block_on(self.scope.stop_waveform())
+    }
+
+    /// Holds the waveform where it is.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::pause_waveform`].
+    pub fn pause_waveform(&mut self) -> Result<(), GenerateError<S::Error>> {
+        block_on(self.scope.pause_waveform())
+    }
+
+    /// Lets a paused waveform go on.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::resume_waveform`].
+    pub fn resume_waveform(&mut self) -> Result<(), GenerateError<S::Error>> {
+        block_on(self.scope.resume_waveform())
+    }
+
+    /// Starts clocks.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::start_clocks`].
+    pub fn start_clocks(&mut self, plan: &ClockPlan) -> Result<(), GenerateError<S::Error>> {
+        block_on(self.scope.start_clocks(plan))
+    }
+
+    /// Stops the clocks.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::stop_clocks`].
+    pub fn stop_clocks(&mut self) -> Result<(), GenerateError<S::Error>> {
+        block_on(self.scope.stop_clocks())
+    }
+
+    /// Makes logic lines outputs, each high or low.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::set_logic_outputs`].
+    pub fn set_logic_outputs(&mut self, levels: LogicPattern) -> Result<(), GenerateError<S::Error>> {
+        block_on(self.scope.set_logic_outputs(levels))
+    }
+
+    /// Lets go of the lines that are held.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::release_logic_outputs`].
+    pub fn release_logic_outputs(&mut self) -> Result<(), GenerateError<S::Error>> {
+        block_on(self.scope.release_logic_outputs())
+    }
+
+    /// Calibrates with the clock on L5.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::calibrate`].
+    pub fn calibrate(
+        &mut self,
+        request: &CalibrationRequest,
+        buffer: &mut TraceBuffer,
+        progress: impl FnMut(CalibrationProgress) -> ControlFlow<()>,
+    ) -> Result<Calibration, CalibrateError<S::Error>> {
+        block_on(self.scope.calibrate(request, buffer, progress))
     }
 
     /// Reads one byte of the EEPROM.

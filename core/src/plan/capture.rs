@@ -96,7 +96,7 @@ const COMPARATOR_B: u8 = 0x40;
 /// Register `KitchenSinkB`: analog filter on (vm-reference section 3).
 const ANALOG_FILTER: u8 = 0x80;
 /// Register `KitchenSinkB`: waveform output on.
-const WAVEFORM_OUTPUT: u8 = 0x40;
+pub(crate) const WAVEFORM_OUTPUT: u8 = 0x40;
 /// Register `SpockOption`: comparator trigger (vm-reference section 3).
 const COMPARATOR_TRIGGER: u8 = 0x01;
 /// Register `SpockOption`: the trigger source is B.

@@ -16,13 +16,20 @@
 
 mod capture;
 mod channel;
+mod generator;
 mod notice;
 mod range;
 mod request;
 mod timebase;
 
+pub(crate) use capture::WAVEFORM_OUTPUT;
 pub use capture::{CapturePlan, Driven, TraceEnd, plan_capture, verdicts};
 pub use channel::{AnalogChannel, Channel, ChannelSet, LogicLine, UnknownChannel};
+pub(crate) use generator::map_register;
+pub use generator::{
+    ClockError, ClockOutput, ClockOutputs, ClockPlan, ClockRequest, PlayMode, UnknownWaveShape, WaveShape,
+    WaveTiming, WaveformError, WaveformPlan, WaveformRequest, plan_clocks, plan_levels, plan_waveform,
+};
 pub use notice::{Notice, Notices, PlanError};
 pub use range::SampleRange;
 pub use request::{

@@ -9,7 +9,7 @@ use embedded_io_async::{Read, Write};
 use super::line::read_count;
 use super::{Contradiction, Scope, ScopeError, Stage};
 use crate::device::AnalogParameters;
-use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, plan_capture};
+use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, WAVEFORM_OUTPUT, plan_capture};
 use crate::time::{Clock, Instant};
 use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
 use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
@@ -39,7 +39,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// # Errors
     /// [`PlanError`] for what cannot be captured, not even nearly.
     pub fn plan(&self, probe: &AnalogParameters, request: &CaptureRequest) -> Result<CapturePlan, PlanError> {
-        plan_capture(self.model, probe, request, self.driven)
+        plan_capture(self.model, probe, request, self.driven())
     }
 
     /// Captures a trace into `buffer`, and waits for the trigger as long as the plan says.
@@ -148,6 +148,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Register::SampleAddress => self.shadow.stage_volatile(register, value),
                 // Nothing is dumped but samples, so it does not matter what the buffer holds before them.
                 Register::Prelude => {}
+                // The plan may be older than what the waveform generator does now.
+                Register::KitchenSinkB => {
+                    let output = u32::from(WAVEFORM_OUTPUT);
+                    let on = if self.driven().waveform { output } else { 0 };
+                    self.shadow.stage(register, value & !output | on);
+                }
                 _ => self.shadow.stage(register, value),
             }
         }

@@ -24,6 +24,8 @@ pub enum Stage {
     Cancel,
     /// Reading the samples of a channel.
     Dump(DumpChannel),
+    /// Starting or stopping a generator.
+    Generate,
 }
 
 impl fmt::Display for Stage {
@@ -37,6 +39,7 @@ impl fmt::Display for Stage {
             Self::Cancel => f.write_str("cancelling a trace"),
             Self::Dump(DumpChannel::Analog(channel)) => write!(f, "reading the samples of channel {channel}"),
             Self::Dump(DumpChannel::Logic) => f.write_str("reading the samples of the logic lines"),
+            Self::Generate => f.write_str("starting or stopping a generator"),
         }
     }
 }
@@ -143,6 +146,8 @@ pub enum ScopeError<E> {
         /// What it calls itself.
         found: Revision,
     },
+    /// An operation before this one failed or was dropped, and the device had to be reset.
+    GeneratorsStopped,
     /// A command script outgrew the driver's buffer.
     Script(ScriptTooLong),
 }
@@ -181,6 +186,9 @@ impl<E: fmt::Display> fmt::Display for ScopeError<E> {
                 let Model { name, revision, .. } = BS05;
                 write!(f, "the device calls itself {found}, this program is for the {name}, {revision}")
             }
+            Self::GeneratorsStopped => f.write_str(
+                "the device had to be reset, which stopped its generators: start them again, then repeat this",
+            ),
             Self::Script(error) => error.fmt(f),
         }
     }

@@ -1,4 +1,5 @@
-//! The driver of a BitScope over a byte stream: it connects, captures and recovers. State of the device is kept here.
+//! The driver of a BitScope over a byte stream: it connects, captures, generates, calibrates and recovers. State of
+//! the device is kept here.
 //!
 //! The stream is any `embedded-io-async` stream, the clock any [`Clock`](crate::time::Clock). Reads of the stream must be cancel safe:
 //! dropping a read that is pending must lose no byte. While a script of up to 138 bytes is written the stream must
@@ -24,8 +25,10 @@
 //! }
 //! ```
 
+mod calibrate;
 mod capture;
 mod error;
+mod generate;
 mod line;
 mod profile;
 mod session;
@@ -33,13 +36,14 @@ mod verify;
 
 use line::Line;
 
+pub use calibrate::{CalibrateError, CalibrationProgress};
 pub use error::{Contradiction, ScopeError, Stage};
+pub use generate::{GenerateError, Generators};
 pub use line::Pacing;
 pub use profile::LinkProfile;
 pub use session::SerialNumber;
 
 use crate::device::Model;
-use crate::plan::Driven;
 use crate::trace::DeviceTime;
 use crate::vm::Shadow;
 
@@ -51,7 +55,7 @@ pub struct Scope<S, C> {
     serial: Option<SerialNumber>,
     shadow: Shadow,
     device_time: DeviceTime,
-    driven: Driven,
+    generators: Generators,
     /// An operation has begun and has not ended well: what the device does is not known.
     in_flight: bool,
     /// The last number sent to find the beginning of the device's answers.

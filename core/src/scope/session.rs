@@ -5,9 +5,8 @@ use core::fmt;
 use embedded_io_async::{Read, Write};
 
 use super::line::{Discarded, Line};
-use super::{LinkProfile, Pacing, Scope, ScopeError, Stage};
+use super::{Generators, LinkProfile, Pacing, Scope, ScopeError, Stage};
 use crate::device::{BS05, Model};
-use crate::plan::Driven;
 use crate::time::Clock;
 use crate::trace::DeviceTime;
 use crate::vm::{
@@ -67,7 +66,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             serial: None,
             shadow: Shadow::new(),
             device_time: DeviceTime::new(model.clock_hz),
-            driven: Driven::NOTHING,
+            generators: Generators::Off,
             in_flight: true,
             nonce: 0,
         }
@@ -105,12 +104,6 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.serial
     }
 
-    /// What the generators drive at present.
-    #[must_use]
-    pub fn driven(&self) -> Driven {
-        self.driven
-    }
-
     /// Chooses how scripts are handed to the device.
     pub fn set_pacing(&mut self, pacing: Pacing) {
         self.line.pacing = pacing;
@@ -137,7 +130,6 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     pub async fn reset(&mut self) -> Result<(), ScopeError<S::Error>> {
         self.in_flight = true;
         self.shadow.forget();
-        self.driven = Driven::NOTHING;
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -151,17 +143,28 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             }
         }
         self.in_flight = false;
+        self.generators = Generators::Off;
         Ok(())
     }
 
-    /// Resets the device if an operation failed or was dropped in the middle.
+    /// Resets the device if an operation failed or was dropped in the middle. Tells if that stopped a generator.
     pub(super) async fn ready(&mut self) -> Result<(), ScopeError<S::Error>> {
         if !self.in_flight {
             return Ok(());
         }
+        let before = self.generators;
         // The trace that may still run takes nothing but this; its echo is dropped with the rest.
         self.line.send(Stage::Reset, &[Command::CancelTrace.byte()]).await?;
-        self.reset().await
+        self.reset().await?;
+        if before == Generators::Off { Ok(()) } else { Err(ScopeError::GeneratorsStopped) }
+    }
+
+    /// As [`Self::ready`], for operations that look at the generators themselves.
+    pub(super) async fn recover(&mut self) -> Result<(), ScopeError<S::Error>> {
+        match self.ready().await {
+            Err(ScopeError::GeneratorsStopped) => Ok(()),
+            result => result,
+        }
     }
 
     async fn try_reset(&mut self, cancel: bool) -> Result<Revision, ScopeError<S::Error>> {

@@ -137,11 +137,11 @@ impl Shadow {
     #[must_use]
     pub fn held(&self, register: Register) -> Option<u32> {
         let mut value = 0;
-        for (slot, _) in register_slots(register, 0).rev() {
+        for ((slot, _), shift) in register_slots(register, 0).zip([0, 8, 16, 24]) {
             if !self.known.contains(slot) {
                 return None;
             }
-            value = value << 8 | u32::from(*self.values.get(slot)?);
+            value |= u32::from(*self.values.get(slot)?) << shift;
         }
         Some(value)
     }
@@ -160,7 +160,7 @@ impl Default for Shadow {
     }
 }
 
-fn register_slots(register: Register, value: u32) -> impl DoubleEndedIterator<Item = (usize, u8)> {
+fn register_slots(register: Register, value: u32) -> impl Iterator<Item = (usize, u8)> {
     let bytes = (0..register.width()).zip(value.to_le_bytes());
     bytes.filter_map(move |(index, byte)| Some((slot(register.address().wrapping_add(index))?, byte)))
 }

@@ -1,0 +1,34 @@
+//! Plans of the waveform generator and the clock outputs: from hertz, volts and degrees of a period to
+//! register values (vm-reference section 9).
+//!
+//! [`plan_waveform`] turns a [`WaveformRequest`] into a [`WaveformPlan`], [`plan_clocks`] a [`ClockRequest`]
+//! into a [`ClockPlan`]. Both tell what will really come out, and refuse with the nearest that can be met.
+//! Starting and stopping is the driver's work: [`crate::scope::Scope::start_waveform`].
+//!
+//! ```
+//! use scopething_core::device::BS05;
+//! use scopething_core::plan::{WaveShape, WaveformRequest, plan_waveform};
+//!
+//! let plan = plan_waveform(&BS05, &WaveformRequest::new(1000.0, WaveShape::Triangle))?;
+//! // 40 MHz x 1 / (1000 x 40)
+//! assert_eq!((plan.timing.size, plan.timing.waves, plan.timing.ticks), (1000, 1, 40));
+//! assert_eq!(plan.frequency_hz, 1000.0);
+//! # Ok::<(), scopething_core::plan::WaveformError>(())
+//! ```
+
+mod clock;
+mod timing;
+mod waveform;
+
+pub(crate) use clock::map_register;
+pub use clock::{ClockError, ClockOutput, ClockOutputs, ClockPlan, ClockRequest, plan_clocks, plan_levels};
+pub use timing::WaveTiming;
+pub use waveform::{
+    PlayMode, UnknownWaveShape, WaveShape, WaveformError, WaveformPlan, WaveformRequest, plan_waveform,
+};
+
+/// Bit of registers `Control`, `Control2` and `Control3`: the clock output is on (vm-reference section 3).
+const CLOCK_OUTPUT_ON: u32 = 0x80;
+
+/// The register values of a step, each with its register.
+type Values<const N: usize> = [(crate::vm::Register, u32); N];

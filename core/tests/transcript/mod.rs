@@ -1,0 +1,205 @@
+//! A scripted device at the other end of a line, for tests that read like a transcript of what goes over it.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use embassy_futures::block_on;
+use embedded_io_async::{ErrorType, Read, Write};
+use scopething_core::plan::CaptureRequest;
+use scopething_core::scope::{LinkProfile, Scope, ScopeError};
+use scopething_core::time::{Clock, Instant, Micros};
+use scopething_core::vm::Register;
+
+/// What the device does at a command that ends a script.
+#[derive(Clone)]
+pub(crate) struct Turn {
+    command: u8,
+    echo: bool,
+    answer: Vec<u8>,
+    /// Values that registers must have by then.
+    registers: Vec<(Register, u32)>,
+}
+
+/// The command is echoed, then the answer comes.
+pub(crate) fn on(command: char, answer: impl AsRef<[u8]>) -> Turn {
+    Turn { command: command as u8, echo: true, answer: answer.as_ref().to_vec(), registers: Vec::new() }
+}
+
+/// The command is not echoed; these bytes come in its place.
+pub(crate) fn instead(command: char, answer: impl AsRef<[u8]>) -> Turn {
+    Turn { echo: false, ..on(command, answer) }
+}
+
+impl Turn {
+    pub(crate) fn with(mut self, registers: &[(Register, u32)]) -> Self {
+        self.registers.extend_from_slice(registers);
+        self
+    }
+}
+
+/// The register machine of vm-reference section 2; what commands that end a script do is told by the turns.
+pub(crate) struct Device {
+    r0: u8,
+    r1: u8,
+    pub(crate) registers: [u8; 256],
+    pub(crate) turns: VecDeque<Turn>,
+    said: VecDeque<u8>,
+    pub(crate) written: String,
+    /// What `W` wrote.
+    pub(crate) table: Vec<u8>,
+    pub(crate) closed_when_idle: bool,
+}
+
+impl Device {
+    pub(crate) fn register(&self, register: Register) -> u32 {
+        let bytes =
+            (0..register.width()).rev().map(|index| self.registers[usize::from(register.address() + index)]);
+        bytes.fold(0, |value, byte| value << 8 | u32::from(byte))
+    }
+
+    fn hear(&mut self, byte: u8) {
+        self.written.push(byte.into());
+        match byte {
+            b'[' => self.r0 = 0,
+            b'0'..=b'9' => self.r0 = (self.r0 << 4) + (byte - b'0'),
+            b'a'..=b'f' => self.r0 = (self.r0 << 4) + (byte - b'a' + 10),
+            b'@' => self.r1 = self.r0,
+            b'z' => {
+                self.registers[usize::from(self.r1)] = self.r0;
+                self.r1 += 1;
+            }
+            b'n' => self.r1 += 1,
+            b']' | b'>' | b'U' => {}
+            b'W' => {
+                assert_eq!(self.register(Register::Address) as usize, self.table.len());
+                self.table.push(self.r0);
+                let next = self.table.len().to_le_bytes();
+                self.registers[usize::from(Register::Address.address())..][..2].copy_from_slice(&next[..2]);
+            }
+            command => return self.end_script(command),
+        }
+        self.said.push_back(byte);
+    }
+
+    fn end_script(&mut self, command: u8) {
+        let scripted = self.turns.front().is_some_and(|turn| turn.command == command);
+        let turn = if scripted { self.turns.pop_front() } else { None };
+        let turn = turn.unwrap_or_else(|| match command {
+            b'!' | b'K' => on(command.into(), ""),
+            b'?' => on('?', "\rBS000501\r"),
+            b'r' => {
+                let address = self.register(Register::EepromAddress) as usize;
+                on('r', format!("\r{:02x}\r", b"DB98TI79"[address - 0x30]))
+            }
+            b'p' => on('p', format!("\r{:02x}\r", self.registers[usize::from(self.r1)])),
+            _ => panic!("the driver wrote {} unasked, after {}", command.escape_ascii(), self.written),
+        });
+        for &(register, value) in &turn.registers {
+            assert_eq!(self.register(register), value, "{register:?} at {}", command.escape_ascii());
+        }
+        if turn.echo {
+            self.said.push_back(command);
+        }
+        self.said.extend(turn.answer);
+    }
+}
+
+/// Both ends of the line: bytes arrive at most `cut` at a time, and time passes only when the driver waits
+/// for it.
+#[derive(Clone)]
+pub(crate) struct Line {
+    pub(crate) device: Arc<Mutex<Device>>,
+    now_us: Arc<AtomicU64>,
+    cut: usize,
+}
+
+impl ErrorType for Line {
+    type Error = Infallible;
+}
+
+impl Read for Line {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        poll_fn(|_| {
+            let mut device = self.device.lock().unwrap();
+            let count = buffer.len().min(self.cut).min(device.said.len());
+            for place in &mut buffer[..count] {
+                *place = device.said.pop_front().unwrap();
+            }
+            if count > 0 || device.closed_when_idle { Poll::Ready(Ok(count)) } else { Poll::Pending }
+        })
+        .await
+    }
+}
+
+impl Write for Line {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        let mut device = self.device.lock().unwrap();
+        for &byte in bytes {
+            device.hear(byte);
+        }
+        Ok(bytes.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+impl Clock for Line {
+    fn now(&self) -> Instant {
+        Instant(self.now_us.load(Ordering::Relaxed))
+    }
+
+    /// Whoever waits for bytes that did not come gets to the deadline at once.
+    async fn until(&self, deadline: Instant) {
+        self.now_us.fetch_max(deadline.0, Ordering::Relaxed);
+    }
+}
+
+pub(crate) const PROFILE: LinkProfile = LinkProfile { round_trip: Micros(20_000), bytes_per_second: 100_000 };
+
+pub(crate) fn line(turns: impl IntoIterator<Item = Turn>, cut: usize) -> Line {
+    let device = Device {
+        r0: 0xa5,
+        r1: 0x5a,
+        registers: [0xa5; 256],
+        turns: turns.into_iter().collect(),
+        said: VecDeque::new(),
+        written: String::new(),
+        table: Vec::new(),
+        closed_when_idle: false,
+    };
+    Line { device: Arc::new(Mutex::new(device)), now_us: Arc::default(), cut }
+}
+
+pub(crate) type Connected = Result<Scope<Line, Line>, ScopeError<Infallible>>;
+
+pub(crate) fn connect(line: &Line) -> Connected {
+    block_on(Scope::connect(line.clone(), line.clone(), PROFILE))
+}
+
+pub(crate) fn connected(turns: impl IntoIterator<Item = Turn>, cut: usize) -> (Scope<Line, Line>, Line) {
+    let line = line(turns, cut);
+    let scope = connect(&line).unwrap();
+    line.device.lock().unwrap().written.clear();
+    (scope, line)
+}
+
+/// Four samples of channel A at 5 MS/s, in one byte each.
+pub(crate) fn four_samples() -> CaptureRequest {
+    CaptureRequest { period_s: 0.8e-6, samples: 4, ..CaptureRequest::new("A".parse().unwrap()) }
+}
+
+/// What a device says when a trace has started.
+pub(crate) const WAIT: &str = "02\r00001000\r";
+
+/// What a device says of a trace from its start to its end.
+pub(crate) fn ends(token: &str, ticks: u32, address: u32) -> String {
+    format!("{WAIT}{token}\r{ticks:08x}\r{address:08x}\r")
+}
