@@ -23,10 +23,11 @@ impl Micros {
         Self(libm::ceil(seconds * 1e6) as u64)
     }
 
-    /// The span in whole milliseconds, cut to 32 bits.
+    /// The span in whole milliseconds; more than 71 minutes are given as that.
     #[must_use]
     pub fn millis(self) -> u32 {
-        u32::try_from(self.0 / 1000).unwrap_or(u32::MAX)
+        // In 32 bits, which a microcontroller divides in a fraction of the stack that 64 take.
+        u32::try_from(self.0).unwrap_or(u32::MAX) / 1000
     }
 
     /// The span in seconds.

@@ -68,7 +68,8 @@ impl Arguments {
         let probe = self.capture.probe(scope.model())?;
         let plan = scope.plan(&probe, &request)?;
         tell_notices(&plan);
-        let captured = self.capture_all(&mut scope, &plan, &mut results, &interrupts).await;
+        // The trace buffer makes this future large.
+        let captured = Box::pin(self.capture_all(&mut scope, &plan, &mut results, &interrupts)).await;
         // What was captured is kept, however it ended.
         let kept = results.commit();
         match captured {

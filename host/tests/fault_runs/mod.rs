@@ -273,6 +273,7 @@ fn error_name(error: &ScopeError<ErrorKind>) -> &'static str {
         ScopeError::UnknownStatus { .. } => "unknown status",
         ScopeError::Contradiction(_) => "contradiction",
         ScopeError::WrongRevision { .. } => "wrong revision",
+        ScopeError::GeneratorsStopped => "generators stopped",
         ScopeError::Script(_) => "SCRIPT TOO LONG",
     }
 }
