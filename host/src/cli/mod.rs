@@ -46,8 +46,7 @@ pub fn run() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match arguments.command {
-            // The trace buffer makes this one large.
-            Command::Capture(arguments) => Box::pin(arguments.run()).await,
+            Command::Capture(arguments) => arguments.run().await,
             Command::Plan(arguments) => arguments.run(),
             Command::Plot(arguments) => arguments.run(),
             Command::Info(arguments) => arguments.run().await,

@@ -13,13 +13,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 /// Far longer than anything here takes on a loaded machine: what takes so long has failed.
-pub(crate) const HANG: Duration = Duration::from_secs(60);
+pub(crate) const HANG: Duration = Duration::from_mins(1);
 
 pub(crate) async fn bounded<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(HANG, future).await {
-        Ok(done) => done,
-        Err(_) => panic!("{what} takes longer than {HANG:?}"),
-    }
+    let done = tokio::time::timeout(HANG, future).await;
+    done.unwrap_or_else(|_| panic!("{what} takes longer than {HANG:?}"))
 }
 
 /// The program with arguments, nothing of the user's settings, and no input.
