@@ -23,6 +23,12 @@ impl Micros {
         Self(libm::ceil(seconds * 1e6) as u64)
     }
 
+    /// The span in whole milliseconds, cut to 32 bits.
+    #[must_use]
+    pub fn millis(self) -> u32 {
+        u32::try_from(self.0 / 1000).unwrap_or(u32::MAX)
+    }
+
     /// The span in seconds.
     #[must_use]
     pub fn seconds(self) -> f64 {

@@ -413,12 +413,9 @@ fn whatever_does_not_answer_as_a_device_is_named_in_bounded_time() {
     let stage = Stage::Reset;
     let echo = Expected::Echo(b'!');
     for (turns, error) in [
-        (five(""), ScopeError::NoAnswer { stage, waited: PROFILE.round_trip }),
+        (five(""), ScopeError::NoAnswer { stage, waited_ms: 20 }),
         (five("login: "), ScopeError::Garbled { stage, malformed: Malformed { byte: b' ', expected: echo } }),
-        (
-            vec![other],
-            ScopeError::WrongRevision { found: Revision(*b"BS001003"), expected: Revision(*b"BS000501") },
-        ),
+        (vec![other], ScopeError::WrongRevision { found: Revision(*b"BS001003") }),
     ] {
         let line = line(turns, 3);
         let failed = connect(&line).map(|_| ());

@@ -1,7 +1,7 @@
 //! Numbers with SI suffixes as people write them: `1ms`, `2.5us`, `20kHz`, `3.3V`, `100k`, `50%`.
 //!
-//! One parser and one printer for the command line, URLs and signal texts. It knows no ranges: what a period or a
-//! voltage may be is the business of whoever uses the number.
+//! One parser and one printer for the command line, URLs and signal texts. It knows no ranges: what a period
+//! or a voltage may be is the business of whoever uses the number.
 //!
 //! ```
 //! use scopething::quantity::{Unit, format, parse};
@@ -137,7 +137,8 @@ pub fn parse(text: &str, unit: Unit) -> Result<f64, QuantityError> {
     if value.is_finite() { Ok(value) } else { Err(QuantityError::TooLarge { text: trimmed.to_owned() }) }
 }
 
-/// Prints a finite number so that [`parse`] gives it back exactly, with an SI prefix where that makes it shorter.
+/// Prints a finite number so that [`parse`] gives it back exactly, with an SI prefix where that makes it
+/// shorter.
 #[must_use]
 pub fn format(value: f64, unit: Unit) -> String {
     let symbol = unit.symbol();

@@ -1,4 +1,5 @@
-//! Whatever is sent, and whenever: the device echoes it all, in bounded time and memory, and a reset mends it.
+//! Whatever is sent, and whenever: the device echoes it all, in bounded time and memory, and a reset mends
+//! it.
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -17,7 +18,9 @@ fn drain(device: &mut Device, at: SimTime) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default()
+    })]
     #[test]
     fn any_bytes_at_any_time_are_survived(bytes in bytes(), noisy: bool) {
         let query = if noisy { "A=sine,10kHz,0..3V&noise=50mV" } else { "A=sine,10kHz,0..3V" };

@@ -36,8 +36,8 @@ fn a_recording_is_played_at_its_rate_and_triggers() {
     assert!(rises.len() >= 4, "{rises:?}");
     let period = (rises[rises.len() - 1] - rises[0]) as f64 / (rises.len() - 1) as f64 * 10e-6;
     assert!((period / 6.4e-3 - 1.0).abs() < 0.01, "{period}");
-    // The edge of the trigger lies behind the intro and its filter; the recorded steps of ten samples and the bytes' own
-    // step make the level uncertain by a step.
+    // The edge of the trigger lies behind the intro and its filter; the recorded steps of ten samples and the
+    // bytes' own step make the level uncertain by a step.
     assert!(rises.iter().any(|rise| rise.abs_diff(108) <= 11), "{rises:?}");
 }
 

@@ -14,7 +14,8 @@ fn micros(micros: u64) -> SimTime {
 
 #[test]
 fn a_rising_edge_is_where_the_filters_put_it() {
-    // -2 V..2 V in 1 ms, at 0 V when the trace starts, so the edge through 0 V comes a period later: at 1000 us.
+    // -2 V..2 V in 1 ms, at 0 V when the trace starts, so the edge through 0 V comes a period later: at 1000
+    // us.
     let mut host = Host::new(RAMP);
     host.prepare(0, 0, 40, 92, 192);
     host.start();

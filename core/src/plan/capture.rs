@@ -327,11 +327,8 @@ pub fn plan_capture(
         .flatten()
         .for_each(&mut notice);
     let (by_generator, by_comparator) = left_out(request.channels, driven);
-    if by_generator != 0 {
-        notice(Notice::LinesDriven(by_generator));
-    }
-    if by_comparator != 0 {
-        notice(Notice::LinesShared(by_comparator));
+    if by_generator | by_comparator != 0 {
+        notice(Notice::LinesLeftOut { driven: by_generator, shared: by_comparator });
     }
     plan.notices = notices;
     Ok(plan)
@@ -502,7 +499,7 @@ mod tests {
         let driven = Driven { waveform: true, lines: 0x11 };
         let planned = plan_capture(&BS05, &BS05.analog, &of("A,L"), driven).unwrap();
         assert_eq!(planned.channels.logic(), 0x6e);
-        assert_eq!(planned.notices[..], [Notice::LinesDriven(0x11), Notice::LinesShared(0x80)]);
+        assert_eq!(planned.notices[..], [Notice::LinesLeftOut { driven: 0x11, shared: 0x80 }]);
         let only = plan_capture(&BS05, &BS05.analog, &of("L4"), driven);
         assert_eq!(only, Err(PlanError::NoChannelLeft));
     }

@@ -45,10 +45,13 @@ pub enum Notice {
         /// The level, in volts or as a fraction.
         level: f32,
     },
-    /// Logic lines are not captured since a generator drives them, a bit each.
-    LinesDriven(u8),
-    /// Logic lines are not captured since a captured analog channel has their comparator, a bit each.
-    LinesShared(u8),
+    /// Logic lines that were asked for are not captured.
+    LinesLeftOut {
+        /// Those that a generator drives, a bit each.
+        driven: u8,
+        /// Those whose comparator a captured analog channel has, a bit each.
+        shared: u8,
+    },
 }
 
 impl Notice {
@@ -85,20 +88,22 @@ impl fmt::Display for Notice {
             Self::LevelLimited { level } => {
                 write!(f, "the trigger level {level} lies outside the input span: the nearest is taken")
             }
-            Self::LinesDriven(lines) => {
-                write!(f, "not captured, since a generator drives them: {}", ChannelSet::of_lines(*lines))
+            Self::LinesLeftOut { driven, shared } => {
+                write!(f, "not captured: {}", ChannelSet::of_lines(driven | shared))?;
+                if *driven != 0 {
+                    write!(f, "; a generator drives {}", ChannelSet::of_lines(*driven))?;
+                }
+                if *shared != 0 {
+                    f.write_str("; channel A has the comparator of L7, and B that of L6")?;
+                }
+                Ok(())
             }
-            Self::LinesShared(lines) => write!(
-                f,
-                "not captured, since channel A has the comparator of L7 and channel B that of L6: {}",
-                ChannelSet::of_lines(*lines)
-            ),
         }
     }
 }
 
 /// The notices of one plan: room for one of each kind.
-pub type Notices = heapless::Vec<Notice, 8>;
+pub type Notices = heapless::Vec<Notice, 7>;
 
 /// A request that cannot be planned, not even nearly.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -7,30 +7,30 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_async::{Read, Write};
 
 use super::line::read_count;
-use super::{Scope, ScopeError, Stage};
+use super::{Contradiction, Scope, ScopeError, Stage};
 use crate::device::AnalogParameters;
 use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, plan_capture};
 use crate::time::{Clock, Instant};
 use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
 use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
 
-/// Room for the script that writes every register of a capture to a device of which nothing is known: 38 bytes of at most
-/// two digits and a `z`, in nine runs of neighbours with an address of three characters each, and `>UD`. Of the 38,
-/// eleven are always 0 and take 17 digits less.
-const TRACE_SCRIPT_BYTES: usize = 38 * 3 + 9 * 3 + 3 - 17;
-/// Room for the script of a dump: 13 register bytes in three runs, and `>A`.
-const DUMP_SCRIPT_BYTES: usize = 13 * 3 + 3 * 3 + 2;
+/// Room for the script that writes the registers of a capture and of its first dump to a device of which nothing is known: 42 bytes
+/// of at most two digits and a `z`, in eight runs of neighbours with an address of three characters each, and `>UD`. Of the
+/// 42, ten are always 0 and take 15 digits less.
+const TRACE_SCRIPT_BYTES: usize = 42 * 3 + 8 * 3 + 3 - 15;
+/// Room for the script of a dump: 11 register bytes in five runs, and `>A`.
+const DUMP_SCRIPT_BYTES: usize = 11 * 3 + 5 * 3 + 2;
 /// How often a trace is programmed, and a channel dumped, before the failure is the caller's.
 const ATTEMPTS: u8 = 2;
 
 /// A trace that has ended, still in the device.
-struct EndedTrace {
-    cause: Cause,
+pub(super) struct EndedTrace {
+    pub(super) cause: Cause,
     /// How many samples it has, counted over the interleaved analog channels.
     samples: u16,
     /// The address of the sample after the last.
-    address: u32,
-    end_ticks: u64,
+    pub(super) address: u32,
+    pub(super) end_ticks: u64,
 }
 
 impl<S: Read + Write, C: Clock> Scope<S, C> {
@@ -50,12 +50,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// # Cancellation
     /// Dropping the future loses the trace; the next operation cancels it in the device and resets. To end the wait
     /// for the trigger and keep what was captured, use [`Self::capture_until`].
-    pub async fn capture<'a>(
+    pub fn capture<'a>(
         &mut self,
         plan: &'a CapturePlan,
         buffer: &'a mut TraceBuffer,
-    ) -> Result<Trace<'a>, ScopeError<S::Error>> {
-        self.capture_until(plan, buffer, pending()).await
+    ) -> impl Future<Output = Result<Trace<'a>, ScopeError<S::Error>>> {
+        self.run_capture::<false>(plan, buffer, pending())
     }
 
     /// As [`Self::capture`]; when `cancel` completes before the trace has ended, the trace around that moment is given,
@@ -66,19 +66,56 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     ///
     /// # Cancellation
     /// As [`Self::capture`].
-    pub async fn capture_until<'a>(
+    pub fn capture_until<'a>(
+        &mut self,
+        plan: &'a CapturePlan,
+        buffer: &'a mut TraceBuffer,
+        cancel: impl Future<Output = ()>,
+    ) -> impl Future<Output = Result<Trace<'a>, ScopeError<S::Error>>> {
+        self.run_capture::<false>(plan, buffer, cancel)
+    }
+
+    /// As [`Self::capture_until`], over a link that may change bytes: each channel is read until two readings in a row agree,
+    /// and the end of the trace is compared with the device's sample counter. It takes twice as long and three more
+    /// round trips.
+    ///
+    /// # Errors
+    /// As [`Self::capture`], and [`ScopeError::Contradiction`] when the device's answers do not agree.
+    ///
+    /// # Cancellation
+    /// As [`Self::capture`].
+    pub fn capture_verified_until<'a>(
+        &mut self,
+        plan: &'a CapturePlan,
+        buffer: &'a mut TraceBuffer,
+        cancel: impl Future<Output = ()>,
+    ) -> impl Future<Output = Result<Trace<'a>, ScopeError<S::Error>>> {
+        self.run_capture::<true>(plan, buffer, cancel)
+    }
+
+    async fn run_capture<'a, const VERIFIED: bool>(
         &mut self,
         plan: &'a CapturePlan,
         buffer: &'a mut TraceBuffer,
         cancel: impl Future<Output = ()>,
     ) -> Result<Trace<'a>, ScopeError<S::Error>> {
-        let start_ticks = self.start_trace(plan).await?;
+        // Until there are samples the buffer is room for the script.
+        let scratch = buffer.region_mut(0..TRACE_SCRIPT_BYTES);
+        let start_ticks = self.start_trace(plan, scratch).await?;
         let ended = self.wait_for_end(plan, start_ticks, pin!(cancel)).await?;
+        if VERIFIED {
+            self.verify_end(plan, &ended).await?;
+        }
         let layout = BufferLayout::new(plan, ended.samples);
+        let address = dump_address(plan, &ended);
         for channel in DumpChannel::ALL {
             if layout.samples(channel) > 0 {
-                let dump = Dump::new(plan, layout, channel, &ended);
-                self.dump(&dump, buffer.region_mut(layout.region(channel))).await?;
+                let dump = Dump::new(plan, layout, channel, address);
+                let samples = buffer.region_mut(layout.region(channel));
+                self.dump(plan, &dump, samples).await?;
+                if VERIFIED {
+                    self.verify_dump(plan, &dump, samples).await?;
+                }
             }
         }
         self.in_flight = false;
@@ -86,36 +123,51 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     /// Programs a trace and starts it. Gives the device time of its start.
-    async fn start_trace(&mut self, plan: &CapturePlan) -> Result<u64, ScopeError<S::Error>> {
+    async fn start_trace(
+        &mut self,
+        plan: &CapturePlan,
+        scratch: &mut [u8],
+    ) -> Result<u64, ScopeError<S::Error>> {
         let mut attempt = 0;
         loop {
             attempt += 1;
             self.ready().await?;
             self.in_flight = true;
-            match self.try_start_trace(plan).await {
+            match self.try_start_trace(plan, scratch).await {
                 Err(error) if error.is_passing() && attempt < ATTEMPTS => {}
                 result => return result,
             }
         }
     }
 
-    // Kept out of the future, which would hold the list of registers for as long as the capture takes.
+    // This and `stage_dump` are kept out of line: their lists of registers would take up stack for as long as the capture runs.
     #[inline(never)]
     fn stage_trace(&mut self, plan: &CapturePlan) {
         for (register, value) in plan.registers() {
-            if register == Register::SampleAddress {
-                self.shadow.stage_volatile(register, value);
-            } else {
-                self.shadow.stage(register, value);
+            match register {
+                Register::SampleAddress => self.shadow.stage_volatile(register, value),
+                // Nothing is dumped but samples, so it does not matter what the buffer holds before them.
+                Register::Prelude => {}
+                _ => self.shadow.stage(register, value),
             }
+        }
+        // The dump's registers lie between the trace's: in one script they need fewer addresses than in two.
+        let layout = BufferLayout::new(plan, plan.timebase.samples);
+        let first = DumpChannel::ALL.into_iter().find(|&channel| layout.samples(channel) > 0);
+        let registers = first.map(|channel| Dump::new(plan, layout, channel, 0).registers());
+        for (register, value) in registers.into_iter().flatten() {
+            self.shadow.stage(register, value);
         }
     }
 
-    async fn try_start_trace(&mut self, plan: &CapturePlan) -> Result<u64, ScopeError<S::Error>> {
+    async fn try_start_trace(
+        &mut self,
+        plan: &CapturePlan,
+        scratch: &mut [u8],
+    ) -> Result<u64, ScopeError<S::Error>> {
         let stage = Stage::Program;
         self.stage_trace(plan);
-        let mut buffer = [0; TRACE_SCRIPT_BYTES];
-        let mut script = Script::new(&mut buffer);
+        let mut script = Script::new(scratch);
         script.stores(&mut self.shadow)?;
         script.command(Command::ProgramSpock)?;
         if self.shadow.update_due() {
@@ -176,7 +228,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Either3::First(read) => {
                     let received = taken(Stage::Trace, read, &bytes)?;
                     if let Some(status) = answer.push(Stage::Trace, received)? {
-                        return self.ended(plan, status, start_ticks, Cause::Cancel);
+                        return self.ended(plan, status, start_ticks, None);
                     }
                 }
                 Either3::Second(()) => break Cause::Cancel,
@@ -184,7 +236,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             }
         };
         let status = self.stop_trace(answer).await?;
-        self.ended(plan, status, start_ticks, stopped_as)
+        self.ended(plan, status, start_ticks, Some(stopped_as))
     }
 
     /// Sends `K` and reads on until its echo and the status packet have come, in either order.
@@ -205,7 +257,10 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                     }
                 }
                 Either::Second(()) => {
-                    return Err(ScopeError::NoAnswer { stage, waited: self.line.clock.now() - started });
+                    return Err(ScopeError::NoAnswer {
+                        stage,
+                        waited_ms: (self.line.clock.now() - started).millis(),
+                    });
                 }
             }
         }
@@ -216,13 +271,16 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         plan: &CapturePlan,
         status: Status,
         start_ticks: u64,
-        stopped_as: Cause,
+        stopped_as: Option<Cause>,
     ) -> Result<EndedTrace, ScopeError<S::Error>> {
-        let cause = match status.token {
-            StatusToken::Done => Cause::Trigger,
-            StatusToken::Auto => Cause::Timeout,
-            StatusToken::Stop => stopped_as,
-            StatusToken::Wait | StatusToken::Unknown(_) => {
+        let cause = match (status.token, stopped_as) {
+            (StatusToken::Done, _) => Cause::Trigger,
+            (StatusToken::Auto, _) if matches!(plan.end, TraceEnd::DeviceTimeout(_)) => Cause::Timeout,
+            (StatusToken::Stop, Some(cause)) => cause,
+            (StatusToken::Auto | StatusToken::Stop, _) => {
+                return Err(ScopeError::Contradiction(Contradiction::End { token: status.token.into() }));
+            }
+            (StatusToken::Wait | StatusToken::Unknown(_), _) => {
                 return Err(ScopeError::UnknownStatus { token: status.token.into() });
             }
         };
@@ -235,40 +293,72 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     /// Reads the samples of one channel.
-    async fn dump(&mut self, dump: &Dump, samples: &mut [u8]) -> Result<(), ScopeError<S::Error>> {
+    pub(super) async fn dump(
+        &mut self,
+        plan: &CapturePlan,
+        dump: &Dump,
+        samples: &mut [u8],
+    ) -> Result<(), ScopeError<S::Error>> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.try_dump(dump, samples).await {
+            match self.try_dump::<false>(dump, samples).await {
                 Err(error) if error.is_passing() && attempt < ATTEMPTS => {
                     self.resynchronise(dump.stage()).await?;
+                    // What went wrong may have changed how the device reads its buffer.
+                    self.shadow.stage(Register::TraceMode, plan.mode.number.into());
+                    self.shadow.stage(Register::BufferMode, plan.mode.buffer as u32);
                 }
-                result => return result,
+                result => return result.map(drop),
             }
         }
     }
 
-    async fn try_dump(&mut self, dump: &Dump, samples: &mut [u8]) -> Result<(), ScopeError<S::Error>> {
-        let stage = dump.stage();
+    #[inline(never)]
+    fn stage_dump(&mut self, dump: &Dump) {
         self.shadow.stage_volatile(Register::SampleAddress, dump.address);
         for (register, value) in dump.registers() {
             self.shadow.stage(register, value);
         }
+    }
+
+    /// Reads the samples of a channel once; tells whether `samples` held the same before, if that is asked.
+    ///
+    /// The first sample may be stale and is dropped.
+    pub(super) async fn try_dump<const COMPARE: bool>(
+        &mut self,
+        dump: &Dump,
+        samples: &mut [u8],
+    ) -> Result<bool, ScopeError<S::Error>> {
+        let stage = dump.stage();
+        self.stage_dump(dump);
         let mut buffer = [0; DUMP_SCRIPT_BYTES];
         let mut script = Script::new(&mut buffer);
         script.stores(&mut self.shadow)?;
         script.command(Command::ProgramSpock)?;
         script.command(Command::DumpBinary)?;
         self.line.run(stage, script.finish()).await?;
-        let deadline = self.line.answer_deadline(dump.lead_bytes + samples.len());
+        let lead_bytes = usize::from(dump.lead_bytes);
+        let length = lead_bytes + samples.len();
+        let deadline = self.line.answer_deadline(length);
         let mut lead = [0; 2];
-        self.line.receive(stage, lead.get_mut(..dump.lead_bytes).unwrap_or_default(), deadline).await?;
-        self.line.receive(stage, samples, deadline).await?;
-        if self.line.has_stray_byte(stage).await? {
-            let received = dump.lead_bytes + samples.len();
-            return Err(ScopeError::Incomplete { stage, received: received + 1, expected: received });
+        self.line.receive(stage, lead.get_mut(..lead_bytes).unwrap_or_default(), deadline).await?;
+        let mut same = true;
+        if COMPARE {
+            let mut again = [0; 32];
+            for before in samples.chunks_mut(again.len()) {
+                let Some(again) = again.get_mut(..before.len()) else { continue };
+                self.line.receive(stage, again, deadline).await?;
+                same &= before == again;
+                before.copy_from_slice(again);
+            }
+        } else {
+            self.line.receive(stage, samples, deadline).await?;
         }
-        Ok(())
+        if self.line.has_stray_byte(stage).await? {
+            return Err(ScopeError::Incomplete { stage, received: length + 1, expected: length });
+        }
+        Ok(same)
     }
 }
 
@@ -316,56 +406,59 @@ impl EndAnswer {
     }
 }
 
+/// Where the dumps of an ended trace begin.
+///
+/// That is a sample of each channel before the first: on real hardware the first sample of a dump can be stale
+/// (vm-reference section 6), so that one is read and dropped.
+fn dump_address(plan: &CapturePlan, ended: &EndedTrace) -> u32 {
+    let interleaved = u32::from(plan.mode.analog_channels.max(1));
+    let width = u32::from(plan.width.max(1));
+    let end = ended.address.checked_rem(width).unwrap_or(0);
+    let end = if interleaved == 2 { end & !1 } else { end };
+    let back = (u32::from(ended.samples) + interleaved).checked_rem(width).unwrap_or(0);
+    (end + width - back).checked_rem(width).unwrap_or(0)
+}
+
 /// One dump: which samples of which channel, from where.
-struct Dump {
+pub(super) struct Dump {
     channel: DumpChannel,
     address: u32,
     count: u16,
-    mode: u8,
-    lead_bytes: usize,
+    lead_bytes: u8,
+    wide: bool,
 }
 
 /// Register `DumpMode`: a byte a sample (vm-reference section 6).
-const DUMP_RAW: u8 = 0;
+const DUMP_RAW: u32 = 0;
 /// Register `DumpMode`: 16 bits a sample (vm-reference section 6).
-const DUMP_NATIVE: u8 = 5;
+const DUMP_NATIVE: u32 = 5;
 
 impl Dump {
-    /// A dump of a channel's share of an ended trace.
-    ///
-    /// It begins a sample of each channel earlier: on real hardware the first sample of a dump can be stale
-    /// (vm-reference section 6), so that one is read and dropped.
-    fn new(plan: &CapturePlan, layout: BufferLayout, channel: DumpChannel, ended: &EndedTrace) -> Self {
-        let interleaved = u16::from(plan.mode.analog_channels.max(1));
+    /// A dump of a channel's share of a trace, and of the sample before it, which lies at [`dump_address`].
+    fn new(plan: &CapturePlan, layout: BufferLayout, channel: DumpChannel, address: u32) -> Self {
         let lead = match channel {
             DumpChannel::Analog(_) => 1,
-            DumpChannel::Logic => interleaved,
+            DumpChannel::Logic => u16::from(plan.mode.analog_channels.max(1)),
         };
-        let wide = layout.sample_bytes(channel) == 2;
-        let width = u32::from(plan.width.max(1));
-        let end = ended.address.checked_rem(width).unwrap_or(0);
-        let end = if interleaved == 2 { end & !1 } else { end };
-        let back = (u32::from(ended.samples) + u32::from(interleaved)).checked_rem(width).unwrap_or(0);
         Self {
             channel,
-            address: (end + width - back).checked_rem(width).unwrap_or(0),
+            address,
             count: layout.samples(channel).saturating_add(lead),
-            mode: if wide { DUMP_NATIVE } else { DUMP_RAW },
-            lead_bytes: usize::from(lead) * usize::from(layout.sample_bytes(channel)),
+            lead_bytes: lead as u8 * layout.sample_bytes(channel),
+            wide: layout.sample_bytes(channel) == 2,
         }
     }
 
-    fn stage(&self) -> Stage {
+    pub(super) fn stage(&self) -> Stage {
         Stage::Dump(self.channel)
     }
 
-    fn registers(&self) -> [(Register, u32); 6] {
+    /// `DumpSend` and `DumpSkip` are not among them: raw and native dumps ignore them (vm-reference section 3).
+    fn registers(&self) -> [(Register, u32); 4] {
         [
             (Register::DumpRepeat, 1),
-            (Register::DumpSend, 1),
-            (Register::DumpSkip, 0),
             (Register::DumpCount, self.count.into()),
-            (Register::DumpMode, self.mode.into()),
+            (Register::DumpMode, if self.wide { DUMP_NATIVE } else { DUMP_RAW }),
             (Register::DumpChan, self.channel.number().into()),
         ]
     }
@@ -382,8 +475,8 @@ mod tests {
         let mut shadow = Shadow::new();
         for (turn, register) in registers.into_iter().enumerate() {
             let value = match register {
-                Register::SampleAddress | Register::TraceDelay | Register::Prelude => 0,
-                Register::TriggerIntro | Register::TriggerOutro => 0xc7,
+                Register::SampleAddress | Register::TraceDelay => 0,
+                Register::TriggerIntro | Register::TriggerOutro | Register::DumpRepeat => 0xc7,
                 _ if turn % 2 == 0 => 0xdcba_98c7,
                 _ => 0xe7d6_c5b4,
             };
@@ -403,13 +496,14 @@ mod tests {
             let request = CaptureRequest::new(ChannelSet::ALL_LOGIC);
             plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap()
         };
-        let trace = longest(plan.registers().map(|(register, _)| register), 3);
-        assert!((TRACE_SCRIPT_BYTES - 20..=TRACE_SCRIPT_BYTES).contains(&trace), "{trace}");
         let layout = BufferLayout::new(&plan, 1);
-        let ended = EndedTrace { cause: Cause::Trigger, samples: 1, address: 0, end_ticks: 0 };
-        let dump = Dump::new(&plan, layout, DumpChannel::Logic, &ended);
-        let registers = dump.registers().map(|(register, _)| register);
-        let dump = longest(registers, 2) + "08@ffzefzdfz".len();
+        let dump = Dump::new(&plan, layout, DumpChannel::Logic, 0).registers().map(|(register, _)| register);
+        let trace = plan.registers().map(|(register, _)| register);
+        let trace = trace.into_iter().filter(|&register| register != Register::Prelude).chain(dump);
+        let trace = longest(trace, 3);
+        assert!((TRACE_SCRIPT_BYTES - 20..=TRACE_SCRIPT_BYTES).contains(&trace), "{trace}");
+        let dump = dump.into_iter().chain([Register::TraceMode, Register::BufferMode]);
+        let dump = longest(dump, 2) + "08@ffzefzdfz".len();
         assert!((DUMP_SCRIPT_BYTES - 10..=DUMP_SCRIPT_BYTES).contains(&dump), "{dump}");
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::time::Micros;
+use crate::device::{BS05, Model};
 use crate::trace::DumpChannel;
 use crate::vm::{Malformed, Revision, ScriptTooLong};
 
@@ -41,6 +41,50 @@ impl fmt::Display for Stage {
     }
 }
 
+/// What in the device's answers does not agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Contradiction {
+    /// The trace ended for a cause that nothing gave rise to: a timeout without one being set, or a cancel that nobody sent.
+    End {
+        /// The token of the status packet.
+        token: u8,
+    },
+    /// The trace was said to end elsewhere than the sample counter stands.
+    TraceEnd {
+        /// The address in the status packet.
+        status: u32,
+        /// The device's sample counter.
+        counter: u32,
+    },
+    /// No two readings of a channel in a row were the same.
+    Samples {
+        /// Which channel.
+        stage: Stage,
+    },
+}
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::End { token } => write!(
+                f,
+                "the trace ended with status {token:02x}, which nothing gave rise to: capture again, and check \
+                 that nothing else uses the device"
+            ),
+            Self::TraceEnd { status, counter } => write!(
+                f,
+                "the trace is said to end at sample {status}, the device stands at {counter}: capture again"
+            ),
+            Self::Samples { stage } => {
+                write!(f, "no two readings agree while {stage}: the link changes bytes, check the cable")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Contradiction {}
+
 /// A failure of the link or of the device. `E` is the error of the stream.
 ///
 /// After any of these the driver resets the device by itself before its next operation.
@@ -63,8 +107,8 @@ pub enum ScopeError<E> {
     NoAnswer {
         /// What the driver was doing.
         stage: Stage,
-        /// How long it waited.
-        waited: Micros,
+        /// How long it waited, in milliseconds.
+        waited_ms: u32,
     },
     /// An answer began and did not go on.
     Incomplete {
@@ -87,12 +131,12 @@ pub enum ScopeError<E> {
         /// The token of the status packet.
         token: u8,
     },
+    /// The device's answers do not agree with one another.
+    Contradiction(Contradiction),
     /// Another model or revision answered.
     WrongRevision {
         /// What it calls itself.
         found: Revision,
-        /// What the driver is for.
-        expected: Revision,
     },
     /// A command script outgrew the driver's buffer.
     Script(ScriptTooLong),
@@ -112,10 +156,9 @@ impl<E: fmt::Display> fmt::Display for ScopeError<E> {
             Self::Closed { stage } => {
                 write!(f, "the link was closed while {stage}: check the cable or the server, then try again")
             }
-            Self::NoAnswer { stage, waited } => write!(
+            Self::NoAnswer { stage, waited_ms } => write!(
                 f,
-                "no answer within {} ms while {stage}: check that the device is powered and that this is its port",
-                waited.0 / 1000
+                "no answer within {waited_ms} ms while {stage}: check that the device is powered and that this is its port"
             ),
             Self::Incomplete { stage, received, expected } => write!(
                 f,
@@ -128,8 +171,10 @@ impl<E: fmt::Display> fmt::Display for ScopeError<E> {
             Self::UnknownStatus { token } => {
                 write!(f, "the trace ended with the unknown status {token:02x}: capture again")
             }
-            Self::WrongRevision { found, expected } => {
-                write!(f, "the device calls itself {found}, this program is for {expected}")
+            Self::Contradiction(contradiction) => contradiction.fmt(f),
+            Self::WrongRevision { found } => {
+                let Model { name, revision, .. } = BS05;
+                write!(f, "the device calls itself {found}, this program is for the {name}, {revision}")
             }
             Self::Script(error) => error.fmt(f),
         }

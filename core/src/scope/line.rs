@@ -55,7 +55,9 @@ impl<S: Read + Write, C: Clock> Line<S, C> {
         };
         match select(write, clock.until(deadline)).await {
             Either::First(written) => written,
-            Either::Second(()) => Err(ScopeError::NoAnswer { stage, waited: clock.now() - started }),
+            Either::Second(()) => {
+                Err(ScopeError::NoAnswer { stage, waited_ms: (clock.now() - started).millis() })
+            }
         }
     }
 
@@ -86,7 +88,10 @@ impl<S: Read + Write, C: Clock> Line<S, C> {
             match self.receive_some(stage, rest, deadline).await? {
                 Some(count) => received += count,
                 None if received == 0 => {
-                    return Err(ScopeError::NoAnswer { stage, waited: self.clock.now() - started });
+                    return Err(ScopeError::NoAnswer {
+                        stage,
+                        waited_ms: (self.clock.now() - started).millis(),
+                    });
                 }
                 None => return Err(ScopeError::Incomplete { stage, received, expected }),
             }

@@ -1,7 +1,7 @@
 //! The driver of a BitScope over a byte stream: it connects, captures and recovers. State of the device is kept here.
 //!
 //! The stream is any `embedded-io-async` stream, the clock any [`Clock`](crate::time::Clock). Reads of the stream must be cancel safe:
-//! dropping a read that is pending must lose no byte. While a script of up to 127 bytes is written the stream must
+//! dropping a read that is pending must lose no byte. While a script of up to 138 bytes is written the stream must
 //! take in as many bytes of echo.
 //!
 //! Whatever fails, or is dropped in the middle, leaves the driver usable: its next operation cancels and resets the
@@ -29,10 +29,11 @@ mod error;
 mod line;
 mod profile;
 mod session;
+mod verify;
 
 use line::Line;
 
-pub use error::{ScopeError, Stage};
+pub use error::{Contradiction, ScopeError, Stage};
 pub use line::Pacing;
 pub use profile::LinkProfile;
 pub use session::SerialNumber;

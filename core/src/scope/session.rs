@@ -146,7 +146,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Err(error) => return Err(error),
                 Ok(found) if found == self.model.revision => break,
                 Ok(found) => {
-                    return Err(ScopeError::WrongRevision { found, expected: self.model.revision });
+                    return Err(ScopeError::WrongRevision { found });
                 }
             }
         }
@@ -213,7 +213,9 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     fn expect_seen(&self, stage: Stage, found: &Discarded, echo: u8) -> Result<(), ScopeError<S::Error>> {
         match found {
             Discarded { seen: true, .. } => Ok(()),
-            Discarded { last: None, .. } => Err(ScopeError::NoAnswer { stage, waited: self.line.patience() }),
+            Discarded { last: None, .. } => {
+                Err(ScopeError::NoAnswer { stage, waited_ms: self.line.patience().millis() })
+            }
             Discarded { last: Some(byte), .. } => Err(ScopeError::Garbled {
                 stage,
                 malformed: Malformed { byte: *byte, expected: Expected::Echo(echo) },
@@ -250,6 +252,11 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         script.stores(&mut self.shadow)?;
         script.command(Command::ReadEeprom)?;
         self.line.run(stage, script.finish()).await?;
+        self.read_printed_byte(stage).await
+    }
+
+    /// Reads the answer to a command that prints a byte.
+    pub(super) async fn read_printed_byte(&mut self, stage: Stage) -> Result<u8, ScopeError<S::Error>> {
         let mut answer = [0; PrintedByte::LENGTH];
         let deadline = self.line.answer_deadline(answer.len());
         self.line.receive(stage, &mut answer, deadline).await?;

@@ -18,12 +18,8 @@ use crate::time::Instant;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DeviceTime {
     ticks_per_us: u32,
-    seen: Option<Seen>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-struct Seen {
+    seen: bool,
+    /// What was told last, rolled out, and when.
     ticks: u64,
     at: Instant,
 }
@@ -34,22 +30,18 @@ impl DeviceTime {
     /// Device time that has not been seen yet, of a clock in hertz.
     #[must_use]
     pub fn new(clock_hz: f64) -> Self {
-        Self { ticks_per_us: (clock_hz * 1e-6) as u32, seen: None }
+        Self { ticks_per_us: (clock_hz * 1e-6) as u32, seen: false, ticks: 0, at: Instant(0) }
     }
 
     /// The whole time for a 32-bit time that the device told about `now`: of all that end in those 32 bits the one
     /// nearest to what the caller's clock says has passed. The first one is taken as it is.
     pub fn extend(&mut self, raw: u32, now: Instant) -> u64 {
         let raw = u64::from(raw);
-        let ticks = match self.seen {
-            None => raw,
-            Some(Seen { ticks, at }) => {
-                let expected = ticks.saturating_add((now - at).0.saturating_mul(self.ticks_per_us.into()));
-                nearest(raw, expected)
-            }
-        };
-        self.seen = Some(Seen { ticks, at: now });
-        ticks
+        let passed = (now - self.at).0.saturating_mul(self.ticks_per_us.into());
+        self.ticks = if self.seen { nearest(raw, self.ticks.saturating_add(passed)) } else { raw };
+        self.at = now;
+        self.seen = true;
+        self.ticks
     }
 }
 

@@ -1,8 +1,9 @@
 //! The bench: what is wired to the device, what the device itself puts on its pins, and its comparators.
 //!
-//! Inputs that are not given see the device's own generator: A the waveform, B its inverse, both the clock while it
-//! runs. Logic lines that are not given show a counter. L7 and A are one pin on a BS05, and so are L6 and B: a signal given
-//! for L7 alone is seen by A as well, and with the comparator on the line shows A against the trigger level.
+//! Inputs that are not given see the device's own generator: A the waveform, B its inverse, both the clock
+//! while it runs. Logic lines that are not given show a counter. L7 and A are one pin on a BS05, and so are
+//! L6 and B: a signal given for L7 alone is seen by A as well, and with the comparator on the line shows A
+//! against the trigger level.
 
 use super::generator::Generator;
 use super::random;
@@ -124,7 +125,8 @@ impl Bench {
             Source::Signal(signal) => signal.next_crossing(level, after),
             Source::Clock(output) => self.generator.clocks()?.next_edge(output, after),
             Source::Waveform { inverted: false } => self.waveform_crossing(level, after),
-            // At or above the level is at or below the mirrored one: the sides differ at the level itself alone.
+            // At or above the level is at or below the mirrored one: the sides differ at the level itself
+            // alone.
             Source::Waveform { inverted: true } => {
                 self.waveform_crossing((LOGIC_HIGH_V - level).next_up(), after)
             }

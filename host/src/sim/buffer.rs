@@ -93,7 +93,8 @@ impl CaptureBuffer {
         Self { bytes: Arc::new(vec![0; BUFFER_BYTES as usize]) }
     }
 
-    /// Fills the buffer before a trace: with the low byte of `prelude`, or with the whole of it in word layouts.
+    /// Fills the buffer before a trace: with the low byte of `prelude`, or with the whole of it in word
+    /// layouts.
     pub(super) fn fill(&mut self, layout: Layout, prelude: u16) {
         let [high, low] = prelude.to_be_bytes();
         let first = if layout.wide() { high } else { low };

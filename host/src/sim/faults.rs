@@ -1,7 +1,8 @@
 //! Faults of a link and a device, by number or by chance, repeatable by seed.
 //!
-//! A plan is a text of faults with `;` between, each `KIND[:VALUE][@WHEN]`. `WHEN` is the number of a byte (counted from 0)
-//! or a chance a byte such as `0.1%`; bytes come from the device, or go to it where a `w` (written) leads.
+//! A plan is a text of faults with `;` between, each `KIND[:VALUE][@WHEN]`. `WHEN` is the number of a byte
+//! (counted from 0) or a chance a byte such as `0.1%`; bytes come from the device, or go to it where a `w`
+//! (written) leads.
 //!
 //! | kind | what happens |
 //! | --- | --- |
@@ -14,7 +15,10 @@
 //! | `close@37` | the link closes |
 //! | `reboot@37` | the device starts anew, and what was on its way is lost |
 //! | `burst:40` | that many stale bytes arrive on connecting |
-//! | `lose@5%` `resend@5%` `swap@5%` `stranger@5%` | of datagrams: lost, sent twice, overtaken by the next, followed by one from elsewhere |
+//! | `lose@5%` | a datagram is lost |
+//! | `resend@5%` | a datagram is sent twice |
+//! | `swap@5%` | a datagram is overtaken by the next |
+//! | `stranger@5%` | a datagram is followed by one from elsewhere |
 //!
 //! ```
 //! use scopething::sim::FaultPlan;
@@ -154,7 +158,8 @@ impl fmt::Display for FaultError {
         match self {
             Self::Kind { text } => write!(
                 f,
-                "there is no fault \"{text}\": use drop, repeat, corrupt, delay, short, stall, close, reboot, burst, lose, \
+                "there is no fault \"{text}\": use drop, repeat, corrupt, delay, short, stall, close, \
+                 reboot, burst, lose, \
                  resend, swap or stranger"
             ),
             Self::When { text } => write!(f, "\"{text}\" does not say when: add @NUMBER or @PERCENT%"),
@@ -326,7 +331,8 @@ mod tests {
 
     #[test]
     fn plans_are_read_and_printed() {
-        let all = "drop@120;repeat@w3;corrupt@0.1%;delay:50ms@w30;short@7;stall@8;close@9;reboot@10;burst:40;lose@5%;\
+        let all = "drop@120;repeat@w3;corrupt@0.1%;delay:50ms@w30;short@7;stall@8;close@9;reboot@10;\
+                   burst:40;lose@5%;\
                    resend@w2%;swap@1;stranger@1%";
         assert_eq!(all.parse::<FaultPlan>().unwrap().to_string(), all);
         assert_eq!("".parse::<FaultPlan>(), Ok(FaultPlan::default()));

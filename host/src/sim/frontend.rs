@@ -1,13 +1,15 @@
 //! The analog front end: from volts at an input to what the converter stores (vm-reference section 7).
 //!
-//! The two DACs set the range by two planes. With the bottom `lo` and the top `hi` as fractions of the input span,
+//! The two DACs set the range by two planes. With the bottom `lo` and the top `hi` as fractions of the input
+//! span,
 //!
 //! ```text
 //! ConverterLo = la lo + lb hi + lc        ConverterHi = ha hi + hb lo + hc
 //! ```
 //!
-//! The device is given the DAC values and has the range that solves both. All nine parameters, the offset between A
-//! and B and the limits of the DACs can be set away from nominal, so that a calibration has something to find.
+//! The device is given the DAC values and has the range that solves both. All nine parameters, the offset
+//! between A and B and the limits of the DACs can be set away from nominal, so that a calibration has
+//! something to find.
 
 /// The parameters of the front end.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -119,8 +121,8 @@ fn volts_sign(channel: usize) -> f64 {
     if channel == 0 { -1.0 } else { 1.0 }
 }
 
-/// A sample as the 8-bit converter makes it, in the high byte of a word: 256 steps over the range, as the native form has
-/// 65536, of which the topmost is not reached.
+/// A sample as the 8-bit converter makes it, in the high byte of a word: 256 steps over the range, as the
+/// native form has 65536, of which the topmost is not reached.
 pub(super) fn quantise_byte(fraction: f64) -> u16 {
     ((fraction * 256.0).round() as u16).min(255) << 8
 }
@@ -138,8 +140,8 @@ mod tests {
         (front.volts_at(range, 0, 0.0), front.volts_at(range, 0, 1.0))
     }
 
-    /// The settings of the vendor's software that vm-reference section 7 quotes: a little wider, by its own calibration,
-    /// but by less than a hundredth of the span.
+    /// The settings of the vendor's software that vm-reference section 7 quotes: a little wider, by its own
+    /// calibration, but by less than a hundredth of the span.
     #[test]
     fn the_vendors_ranges_come_out() {
         let front = FrontEnd::default();

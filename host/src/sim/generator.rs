@@ -1,8 +1,9 @@
 //! The waveform generator and the clock outputs (vm-reference section 9).
 //!
-//! The reference only names the shapes of the table. Here they all rise for the part of the period that the symmetry
-//! gives and fall for the rest: a sine and an exponential (five time constants a part) as well as a ramp; a step is high and
-//! then low. What is not known is not done: the pause, continue and one-shot modes are refused with a note.
+//! The reference only names the shapes of the table. Here they all rise for the part of the period that the
+//! symmetry gives and fall for the rest: a sine and an exponential (five time constants a part) as well as a
+//! ramp; a step is high and then low. What is not known is not done: the pause, continue and one-shot modes
+//! are refused with a note.
 
 use std::sync::Arc;
 

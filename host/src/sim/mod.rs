@@ -1,11 +1,11 @@
 //! A simulated BitScope Micro: any client written for the device can work on it.
 //!
-//! [`Device`] is the virtual machine as a state machine with explicit time; [`SimConfig`] says what is connected to it.
-//! It knows the device from its reference alone and shares nothing with the driver but names of registers and
-//! commands, so that a fault in one is not hidden by the same fault in the other.
+//! [`Device`] is the virtual machine as a state machine with explicit time; [`SimConfig`] says what is
+//! connected to it. It knows the device from its reference alone and shares nothing with the driver but names
+//! of registers and commands, so that a fault in one is not hidden by the same fault in the other.
 //!
-//! What it is not: a model of the analog hardware's bandwidth, or of what the reference calls unknown. Streaming traces, the
-//! decimated dump modes and text dumps are refused with a [`Note`], not invented.
+//! What it is not: a model of the analog hardware's bandwidth, or of what the reference calls unknown.
+//! Streaming traces, the decimated dump modes and text dumps are refused with a [`Note`], not invented.
 //!
 //! ```
 //! use scopething::sim::{Device, SimConfig, SimTime};
@@ -24,10 +24,10 @@
 //! The most permissive plausible behaviour is taken:
 //!
 //! - Registers are 0 after a reset, except `ClockScale`, `DumpRepeat` and `DumpSend`, which are 1.
-//! - `>` takes over the trigger logic, mask and option and loads the hardware's sample address; all else is read by the
-//!   command that uses it. Without `>` a trace or a dump goes on from where the last one stopped.
-//! - A byte written during a trace (but for `K`, `D` and `!`) is executed and echoed, and the trace does not start until it is
-//!   cancelled.
+//! - `>` takes over the trigger logic, mask and option and loads the hardware's sample address; all else is
+//!   read by the command that uses it. Without `>` a trace or a dump goes on from where the last one stopped.
+//! - A byte written during a trace (but for `K`, `D` and `!`) is executed and echoed, and the trace does not
+//!   start until it is cancelled.
 //! - A channel that is not enabled reads 0. In traces of one channel, any `DumpChan` below 128 reads it.
 //! - Sample clocks outside of a mode's limits are cut to them, with a note.
 //! - Unknown bytes are echoed and do nothing.
@@ -60,5 +60,5 @@ pub use frontend::FrontEnd;
 pub use link::{SimClock, SimLink};
 pub use note::Note;
 pub use serve::{Addresses, ServeError, ServeEvent, ServeOptions, Server};
-pub use signal::{BusLine, Periodic, Playback, Shape, Signal, SignalError, Traffic};
+pub use signal::{BusLine, Periodic, Playback, PlaybackError, Shape, Signal, SignalError, Traffic};
 pub use time::{SimTime, TICK_NS};

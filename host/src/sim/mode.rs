@@ -50,8 +50,8 @@ impl TraceMode {
         MODES.iter().copied().find(|mode| mode.number == number)
     }
 
-    /// The sample period in ticks that the mode runs at when asked for these registers, and whether that is what
-    /// was asked for: a clock outside the mode's limits is cut to them.
+    /// The sample period in ticks that the mode runs at when asked for these registers, and whether that is
+    /// what was asked for: a clock outside the mode's limits is cut to them.
     pub(super) fn sample_ticks(&self, clock_ticks: u16, clock_scale: u16) -> (u64, bool) {
         let ticks = clock_ticks.clamp(self.min_ticks, self.max_ticks);
         let scale = if self.max_scale == 1 { 1 } else { clock_scale.clamp(1, self.max_scale) };

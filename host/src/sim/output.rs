@@ -1,4 +1,5 @@
-//! What the device has to say to its host: bytes with the moments they are due, dumps made as they are fetched.
+//! What the device has to say to its host: bytes with the moments they are due, dumps made as they are
+//! fetched.
 
 use std::collections::VecDeque;
 

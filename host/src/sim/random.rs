@@ -16,7 +16,8 @@ pub(super) fn uniform(seed: u64, place: u64) -> f64 {
 /// The largest value of [`bell`].
 pub(super) const BELL_LIMIT: f64 = 3.464_101_615_137_755;
 
-/// A number of mean 0 and deviation 1, near to normal and never beyond [`BELL_LIMIT`]: the sum of four uniform ones.
+/// A number of mean 0 and deviation 1, near to normal and never beyond [`BELL_LIMIT`]: the sum of four
+/// uniform ones.
 pub(super) fn bell(seed: u64, place: u64) -> f64 {
     let bits = mix(seed, place);
     let sum: f64 = (0..4).map(|part| f64::from((bits >> (16 * part)) as u16) / 65536.0).sum();

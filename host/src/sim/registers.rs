@@ -1,4 +1,5 @@
-//! The register file: 256 bytes that keep what was written, and the copies that take effect at `U` and at `>`.
+//! The register file: 256 bytes that keep what was written, and the copies that take effect at `U` and at
+//! `>`.
 //!
 //! Registers without a known meaning are kept and printed like any other.
 
@@ -11,8 +12,8 @@ pub(super) struct Registers {
 }
 
 impl Registers {
-    /// The values after power-up or `!`. The reference names none: everything is 0, except the numbers of which 0
-    /// would mean that nothing is divided, repeated or sent.
+    /// The values after power-up or `!`. The reference names none: everything is 0, except the numbers of
+    /// which 0 would mean that nothing is divided, repeated or sent.
     pub(super) fn after_reset() -> Self {
         let mut registers = Self { bytes: [0; 256] };
         for register in [Register::ClockScale, Register::DumpRepeat, Register::DumpSend] {

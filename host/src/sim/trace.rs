@@ -2,9 +2,11 @@
 //!
 //! Choices where the reference is silent:
 //!
-//! - Sample n of a trace is taken n sample periods after its start; the end time is when the next one would be due.
-//! - The trigger is looked for once `TraceIntro` samples have been taken, and the timeout counts from there: that is how the
-//!   working driver reckons it. A trigger in that time lets the trace complete, however long that takes.
+//! - Sample n of a trace is taken n sample periods after its start; the end time is when the next one would
+//!   be due.
+//! - The trigger is looked for once `TraceIntro` samples have been taken, and the timeout counts from there:
+//!   that is how the working driver reckons it. A trigger in that time lets the trace complete, however long
+//!   that takes.
 //! - Above 5 MS/s the trigger is looked for at once, and nothing older than the trigger filters is kept.
 //! - During `TraceDelay` nothing is stored: the samples before it are those up to the trigger.
 //! - Two-channel traces end with a sample of B, so that their addresses are even.

@@ -1,7 +1,8 @@
-//! The link between host and device as a model in simulated time: latency, byte rate, and the buffering of an FTDI.
+//! The link between host and device as a model in simulated time: latency, byte rate, and the buffering of an
+//! FTDI.
 //!
-//! No input or output happens here either: the host's bytes go in with [`Wire::write`], and what has arrived at the host by a
-//! moment comes out of [`Wire::take`].
+//! No input or output happens here either: the host's bytes go in with [`Wire::write`], and what has arrived
+//! at the host by a moment comes out of [`Wire::take`].
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,5 @@
-//! A host at the device's own level: registers by name, bytes as they are, time given. It shares no code with the driver.
+//! A host at the device's own level: registers by name, bytes as they are, time given. It shares no code with
+//! the driver.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 

@@ -53,8 +53,18 @@ impl Owner {
     }
 
     fn gives_way(&self) -> bool {
-        !matches!(self.client, Client::Tcp { .. }) && self.last_heard.elapsed() >= SILENCE
+        let silent = self.last_heard.elapsed() >= SILENCE;
+        match &self.client {
+            Client::Tcp { .. } => false,
+            Client::Udp { peer, .. } => silent || has_closed(*peer),
+            Client::Pty => silent,
+        }
     }
+}
+
+/// Whether a UDP port is known to be closed: it is one of this machine's own, and free to be taken.
+fn has_closed(peer: SocketAddr) -> bool {
+    std::net::UdpSocket::bind(peer).is_ok()
 }
 
 /// The ways in.

@@ -1,4 +1,5 @@
-//! What a network does to datagrams, when it is asked to: loses, doubles, swaps, and mixes in those of strangers.
+//! What a network does to datagrams, when it is asked to: loses, doubles, swaps, and mixes in those of
+//! strangers.
 
 use super::super::faults::{Direction, FaultKind, FaultPlan, Injector};
 

@@ -1,10 +1,14 @@
-//! One simulated device for the outside world: over TCP, as a bitscope-server over UDP, and over a pseudo-terminal.
+//! One simulated device for the outside world: over TCP, as a bitscope-server over UDP, and over a
+//! pseudo-terminal.
 //!
-//! One client owns the device at a time; others are refused with a reason: a TCP connection by a line of text before it is closed, a
-//! UDP client by the same text as data. A TCP client owns the device until it disconnects. UDP and a pseudo-terminal do not tell
-//! when a client goes, so that their clients give way to a newcomer once they have been silent for two seconds.
+//! One client owns the device at a time; others are refused with a reason: a TCP connection by a line of text
+//! before it is closed, a UDP client by the same text as data. A TCP client owns the device until it
+//! disconnects. UDP and a pseudo-terminal do not tell when a client goes, so that their clients give way to a
+//! newcomer once they have been silent for two seconds; a UDP client on the same machine at once when its
+//! port is closed.
 //!
-//! The device itself is as it was left when the next client comes, as a real one is: clients reset it with `!`.
+//! The device itself is as it was left when the next client comes, as a real one is: clients reset it with
+//! `!`.
 //!
 //! ```
 //! use scopething::sim::{ServeOptions, Server, SimConfig};
@@ -270,13 +274,16 @@ async fn next_event(link: &SimLink, doors: &Doors, owner: Option<&Owner>, buffer
     let Buffers { commands, answers, datagram, typed, stream, .. } = buffers;
     tokio::select! {
         biased;
-        accepted = doors.accept() => Event::Accepted(accepted),
         count = doors.write_to(owner), if full => Event::ToOwner(count),
         count = link.send(commands), if !idle => Event::ToDevice(count),
-        count = link.receive(CHUNK, |origin, byte| answers.push((origin, byte))), if !full => Event::FromDevice(count),
+        count = link.receive(CHUNK, |origin, byte| answers.push((origin, byte))), if !full => {
+            Event::FromDevice(count)
+        }
         received = doors.receive_datagram(datagram), if idle => Event::Datagram(received),
         count = doors.read_pty(typed), if idle => Event::FromPty(count),
         count = doors.read_stream(owner, stream), if idle => Event::FromOwner(count),
+        // Last: who hangs up and connects again must be seen to hang up first.
+        accepted = doors.accept() => Event::Accepted(accepted),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The datagrams of the bitscope-server protocol (vm-reference section 11), seen from the server.
 //!
-//! A datagram that repeats the last one, identifier and commands, is taken for that: it is not executed again, and what has
-//! been answered so far is sent once more.
+//! A datagram that repeats the last one, identifier and commands, is taken for that: it is not executed
+//! again, and what has been answered so far is sent once more.
 
 use std::collections::VecDeque;
 

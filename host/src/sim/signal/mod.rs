@@ -1,7 +1,8 @@
 //! What is connected to the simulated inputs: volts as a function of simulated time.
 //!
-//! A signal is described by a short text, its parts separated by commas or spaces: `sine 1kHz 0..3V` on a command line,
-//! `sine,1kHz,0..3V` in a URL. The kinds, with what may be left out in brackets (a range left out is 0..3.3V):
+//! A signal is described by a short text, its parts separated by commas or spaces: `sine 1kHz 0..3V` on a
+//! command line, `sine,1kHz,0..3V` in a URL. The kinds, with what may be left out in brackets (a range left
+//! out is 0..3.3V):
 //!
 //! ```text
 //! dc 1.5V                                   ramp 1kHz [0..3V] [phase=25%]        (also called sawtooth)
@@ -13,8 +14,8 @@
 //! file:capture.csv#A                        file:capture.sr#ana1
 //! ```
 //!
-//! The percentage is the part of the period spent high (square) or rising (triangle, exponential). A range may run
-//! downwards (`3..0V`). Files are played over and over, at the volts and the rate they hold.
+//! The percentage is the part of the period spent high (square) or rising (triangle, exponential). A range
+//! may run downwards (`3..0V`). Files are played over and over, at the volts and the rate they hold.
 //!
 //! ```
 //! use scopething::sim::{Signal, SimTime};
@@ -31,7 +32,7 @@ mod shape;
 mod text;
 mod traffic;
 
-pub use playback::Playback;
+pub use playback::{Playback, PlaybackError};
 pub use shape::{Periodic, Shape};
 pub use text::SignalError;
 pub use traffic::{BusLine, Traffic};
@@ -80,8 +81,9 @@ impl Signal {
         }
     }
 
-    /// A moment up to which the signal stays on the side of `level` volts where it is at `after` (at or above it, or
-    /// below it): the moment it changes sides, or a little or much earlier. None if it never changes sides again.
+    /// A moment up to which the signal stays on the side of `level` volts where it is at `after` (at or above
+    /// it, or below it): the moment it changes sides, or a little or much earlier. None if it never changes
+    /// sides again.
     ///
     /// The answer always lies after `after`, so that a search by repeated calls comes to an end.
     #[must_use]

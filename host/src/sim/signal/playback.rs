@@ -1,7 +1,7 @@
 //! Recordings as signals: any file that this program reads, such as CSV or a sigrok session.
 //!
-//! The first capture of the file is played. Analog recordings run straight from sample to sample, logic recordings step, at 0 and
-//! 3.3 V.
+//! The first capture of the file is played. Analog recordings run straight from sample to sample, logic
+//! recordings step, at 0 and 3.3 V.
 
 use std::fmt;
 use std::path::Path;
@@ -110,7 +110,8 @@ impl Playback {
         (f64::from(here), f64::from(next))
     }
 
-    /// The sample that is played, and how much of it has passed, 0 to 1; a fraction of a nanosecond counts as none.
+    /// The sample that is played, and how much of it has passed, 0 to 1; a fraction of a nanosecond counts as
+    /// none.
     fn position(&self, at: SimTime) -> (usize, f64) {
         let length = self.volts.len() as f64;
         let place = (at.0 as f64 / self.sample_period_ns).rem_euclid(length);

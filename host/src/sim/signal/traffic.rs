@@ -3,9 +3,9 @@
 //! The lines of one bus are given the same text but for the name of the line, and so stay in step:
 //!
 //! ```text
-//! uart 9600bps text=Hello [gap=1ms]              8 data bits, lowest first, no parity, one stop bit
-//! i2c scl 100kHz address=0x50 data=0102 [gap=1ms]    i2c sda ...    a write that every byte of is acknowledged
-//! spi clk 1MHz data=0102 [gap=1ms]               spi mosi ...   spi miso ...   spi cs ...    mode 0, highest bit first
+//! uart 9600bps text=Hello [gap=1ms]                  8 data bits, lowest first, no parity, one stop bit
+//! i2c scl 100kHz address=0x50 data=0102 [gap=1ms]    and sda: a write, every byte acknowledged
+//! spi clk 1MHz data=0102 [gap=1ms]                   and mosi, miso, cs: mode 0, highest bit first
 //! ```
 //!
 //! `text=` and `data=` (hex digits) may be used in each; MISO shows the bytes turned over.

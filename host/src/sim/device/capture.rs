@@ -1,0 +1,132 @@
+//! What the device does for `D`, `K` and `A`: traces and dumps.
+
+use scopething_core::vm::Register;
+
+use super::super::buffer::Layout;
+use super::super::mode::TraceMode;
+use super::super::note::Note;
+use super::super::output::{Dump, DumpForm};
+use super::super::time::SimTime;
+use super::super::trace::{Cause, Ending, Trace, TraceSettings};
+use super::super::trigger::Condition;
+use super::Device;
+
+impl Device {
+    pub(super) fn start_trace(&mut self) {
+        self.trace = None;
+        self.foresight = None;
+        let number = self.registers.get8(Register::TraceMode);
+        let Some(mode) = TraceMode::from_number(number) else {
+            return self.note(Note::TraceModeUnknown { mode: number });
+        };
+        let settings = self.trace_settings(mode);
+        let prelude = self.registers.get16(Register::Prelude);
+        self.buffer.fill(settings.layout, prelude);
+        self.trace = Some(Trace::new(settings, self.now));
+        self.trace_origin = self.origin;
+        let started = format!("02\r{:08x}\r", self.tick(self.now));
+        self.say(started.as_bytes());
+        self.foresee();
+    }
+
+    fn trace_settings(&mut self, mode: TraceMode) -> TraceSettings {
+        let clock_ticks = self.registers.get16(Register::ClockTicks);
+        let clock_scale = self.registers.get16(Register::ClockScale);
+        let (sample_ticks, as_asked) = mode.sample_ticks(clock_ticks, clock_scale);
+        if !as_asked {
+            self.note(Note::ClockCut { mode: mode.number, clock_ticks, clock_scale });
+        }
+        let layout = Layout::from_number(self.registers.get8(Register::BufferMode));
+        let address = self.sample_address % layout.width();
+        let range = self.front.range(self.bench.applied.converter_lo, self.bench.applied.converter_hi);
+        let value = f64::from(self.registers.get16(Register::TriggerValue).cast_signed()) / 65536.0;
+        let front = self.front;
+        let condition = Condition::new(self.spock, |channel| front.volts_at(range, channel, value + 0.5));
+        let register = |register| u64::from(self.registers.get(register));
+        TraceSettings {
+            mode,
+            layout,
+            sample_ticks,
+            intro: register(Register::TraceIntro),
+            outro: register(Register::TraceOutro),
+            delay_us: register(Register::TraceDelay),
+            timeout: register(Register::Timeout),
+            filters: (2 * register(Register::TriggerIntro), 2 * register(Register::TriggerOutro)),
+            condition,
+            analog_enable: self.registers.get8(Register::AnalogEnable),
+            digital_enable: self.registers.get8(Register::DigitalEnable),
+            address: if mode.two_channels() { address & !1 } else { address },
+            range,
+        }
+    }
+
+    pub(super) fn foresee(&mut self) {
+        self.foresight = self.trace.as_mut().map(|trace| trace.foresee(&self.bench));
+    }
+
+    /// `K`: ends the running trace with what has been sampled up to now.
+    pub(super) fn cancel_trace(&mut self) {
+        if let Some(trace) = &mut self.trace {
+            let ending = trace.cancelled(&self.bench, self.now);
+            self.end_trace(&ending, self.now);
+        }
+    }
+
+    pub(super) fn end_trace(&mut self, ending: &Ending, due: SimTime) {
+        self.foresight = None;
+        let Some(trace) = self.trace.take() else { return };
+        self.sample_address = trace.store(ending, &self.bench, &self.front, &mut self.buffer);
+        if let Some(at) = ending.triggered {
+            self.registers.set(Register::TriggerTime, self.tick(at));
+        }
+        let token = match ending.cause {
+            Cause::Done => 0,
+            Cause::Auto => 1,
+            Cause::Stop => 3,
+        };
+        let status = format!("{token:02x}\r{:08x}\r{:08x}\r", self.tick(ending.at), self.sample_address);
+        let said = self.output.push(due, self.trace_origin, status.as_bytes());
+        self.note_loss(said);
+    }
+
+    /// `A`: sends samples of the capture buffer.
+    pub(super) fn dump(&mut self) {
+        let layout = Layout::from_number(self.registers.get8(Register::BufferMode));
+        let native = match self.registers.get8(Register::DumpMode) {
+            0 => false,
+            5 => true,
+            mode => return self.note(Note::DumpModeUnknown { mode }),
+        };
+        let channel = self.registers.get8(Register::DumpChan);
+        let form = match (channel >= 128, native) {
+            (true, false) => DumpForm::RawLogic,
+            (true, true) => DumpForm::NativeLogic,
+            (false, false) => DumpForm::RawAnalog { channel: u32::from(channel) },
+            (false, true) => DumpForm::NativeAnalog { channel: u32::from(channel) },
+        };
+        if layout.wide() && !native {
+            self.note(Note::NarrowDump);
+        }
+        let pairs = layout.two_channels() && channel < 128;
+        let count = self.registers.get(Register::DumpCount);
+        let total = u64::from(count) * u64::from(self.registers.get(Register::DumpRepeat));
+        let dump = Dump {
+            buffer: self.buffer.clone(),
+            layout,
+            form,
+            first: if pairs { self.sample_address / 2 } else { self.sample_address },
+            count,
+            total,
+            stale: self.stale_first_sample.then_some(self.last_converted),
+            sent: 0,
+            low: None,
+        };
+        self.last_converted = dump.last_word().unwrap_or(self.last_converted);
+        let passed = if pairs { 2 * count } else { count };
+        self.sample_address = self.sample_address.wrapping_add(passed) % layout.width();
+        if total > 0 {
+            let said = self.output.push_dump(self.now, self.origin, dump);
+            self.note_loss(said);
+        }
+    }
+}

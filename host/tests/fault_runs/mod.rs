@@ -1,0 +1,304 @@
+//! One seeded run of a fault: connect, capture, capture again, with one fault at one byte of one stage.
+
+use std::cell::RefCell;
+use std::f64::consts::TAU;
+use std::fmt;
+use std::rc::Rc;
+
+use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
+use scopething::sim::{SimConfig, SimLink};
+use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, Channel, LogicLine};
+use scopething_core::scope::{Scope, ScopeError};
+use scopething_core::time::{Clock, Micros};
+use scopething_core::trace::{Cause, Trace, TraceBuffer};
+
+/// The faults of a link and of a device that a run can have.
+pub(crate) const KINDS: [&str; 11] =
+    ["drop", "repeat", "corrupt", "delay", "short", "stall", "close", "reboot", "burst", "revision", "stale"];
+
+/// Where in the conversation a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// From the reset to the serial number.
+    Connect,
+    /// The script that programs and starts a trace, up to the first status packet.
+    Program,
+    /// The wait for its end.
+    Trace,
+    /// The dumps.
+    Dump,
+}
+
+impl Stage {
+    /// In the order of the conversation.
+    pub(crate) const ALL: [Self; 4] = [Self::Connect, Self::Program, Self::Trace, Self::Dump];
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Outcome {
+    /// The samples are right.
+    Right,
+    /// A typed error.
+    Refused(&'static str),
+    /// A trace with other samples than the signal's.
+    Wrong,
+    /// It took longer than any time-out accounts for.
+    TooLate,
+    /// The capture after it failed, or was wrong.
+    NotRecovered(&'static str),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Right => f.write_str("right"),
+            Self::Refused(error) => f.write_str(error),
+            Self::Wrong => f.write_str("WRONG"),
+            Self::TooLate => f.write_str("TOO LATE"),
+            Self::NotRecovered(why) => write!(f, "NOT RECOVERED: {why}"),
+        }
+    }
+}
+
+/// What a run was and how it ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub kind: &'static str,
+    pub stage: Stage,
+    pub verified: bool,
+    pub url: String,
+    pub outcome: Outcome,
+}
+
+/// A small generator of numbers, the same everywhere (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % limit as u64) as usize
+    }
+}
+
+/// Bytes read and written so far, and how many of them when a trace and when a dump was asked for.
+#[derive(Debug, Default)]
+struct Progress {
+    read: usize,
+    written: usize,
+    trace_asked: Option<(usize, usize)>,
+    dump_asked: Option<(usize, usize)>,
+}
+
+/// A link that keeps account.
+struct Watched {
+    link: SimLink,
+    progress: Rc<RefCell<Progress>>,
+}
+
+impl ErrorType for Watched {
+    type Error = ErrorKind;
+}
+
+impl Read for Watched {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
+        let count = self.link.read(buffer).await?;
+        self.progress.borrow_mut().read += count;
+        Ok(count)
+    }
+}
+
+impl Write for Watched {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        let count = self.link.write(bytes).await?;
+        let mut progress = self.progress.borrow_mut();
+        let before = (progress.read, progress.written);
+        match bytes.last() {
+            Some(b'D') => progress.trace_asked = progress.trace_asked.or(Some(before)),
+            Some(b'A') => progress.dump_asked = progress.dump_asked.or(Some(before)),
+            _ => {}
+        }
+        progress.written += count;
+        Ok(count)
+    }
+
+    async fn flush(&mut self) -> Result<(), ErrorKind> {
+        self.link.flush().await
+    }
+}
+
+const HERTZ: f64 = 10e3;
+const SIGNALS: &str = "clock=fast&A=sine,10kHz,0..3V&B=sine,10kHz,1..2V&L0=square,10kHz";
+/// More than the sum of all time-outs of a capture with its recoveries, on this link.
+const LIMIT: Micros = Micros::from_millis(20_000);
+
+/// Captures that trigger on the sine of A.
+fn requests() -> [CaptureRequest; 3] {
+    let of = |channels: &str, samples, period_s| CaptureRequest {
+        samples,
+        period_s,
+        low: Some(-1.0),
+        high: Some(4.0),
+        level: Some(1.5),
+        // Nothing else ends the wait for a device that fell silent.
+        timeout_s: Some(0.2),
+        ..CaptureRequest::new(channels.parse().expect("channels are right"))
+    };
+    [of("A", 100, 200e-6), of("A,B", 200, 200e-6), of("A,B,L0", 120, 150e-6)]
+}
+
+type TestScope = Scope<Watched, scopething::sim::SimClock>;
+
+async fn connect(query: &str, progress: &Rc<RefCell<Progress>>) -> Result<TestScope, ScopeError<ErrorKind>> {
+    let config = SimConfig::from_query(query).unwrap_or_else(|error| panic!("{query}: {error}"));
+    let link = SimLink::new(&config);
+    let (clock, profile) = (link.clock(), link.profile());
+    Scope::connect(Watched { link, progress: Rc::clone(progress) }, clock, profile).await
+}
+
+/// The bytes of each stage, from the device and to it, of a run without faults.
+async fn stages(request: &CaptureRequest, verified: bool) -> [(Stage, [std::ops::Range<usize>; 2]); 4] {
+    let progress = Rc::new(RefCell::new(Progress::default()));
+    let mut scope = connect(SIGNALS, &progress).await.expect("nothing is wrong");
+    let connected = (progress.borrow().read, progress.borrow().written);
+    let plan = scope.plan(&scope.model().analog, request).expect("it can be planned");
+    let captured = capture(&mut scope, &plan, verified).await;
+    assert_eq!(captured, Ok(true), "without a fault the samples are right");
+    let progress = progress.borrow();
+    let (trace, dump) = (progress.trace_asked.unwrap_or_default(), progress.dump_asked.unwrap_or_default());
+    // The status packet at the end of the trace is all that comes while it is waited for.
+    let waited = dump.0 - 21;
+    [
+        (Stage::Connect, [0..connected.0, 0..connected.1]),
+        (Stage::Program, [trace.0..waited, trace.1..dump.1]),
+        (Stage::Trace, [waited..dump.0, trace.1..dump.1]),
+        (Stage::Dump, [dump.0..progress.read, dump.1..progress.written]),
+    ]
+}
+
+/// Whether a capture shows the signals.
+async fn capture(
+    scope: &mut TestScope,
+    plan: &CapturePlan,
+    verified: bool,
+) -> Result<bool, ScopeError<ErrorKind>> {
+    let mut buffer = TraceBuffer::new();
+    let trace = if verified {
+        scope.capture_verified_until(plan, &mut buffer, std::future::pending()).await?
+    } else {
+        scope.capture(plan, &mut buffer).await?
+    };
+    Ok(shows_the_signals(&trace))
+}
+
+/// The signals all begin at the same moment, so their phase follows from the trigger: A rises through its middle there.
+fn shows_the_signals(trace: &Trace) -> bool {
+    let Some(trigger) = trace.trigger() else { return false };
+    // The trigger sample is the first after the crossing; a trace of two channels ends with a whole pair.
+    let pair = f64::from(trace.plan().mode.analog_channels.max(1));
+    let slack_s = 1.01 * pair * trace.plan().tick_period_s();
+    let phase = |time_s: f64| TAU * HERTZ * (time_s - trigger.time_s);
+    let sine = |channel, low: f64, high: f64| {
+        let Some(view) = trace.analog(channel) else { return true };
+        let slack = view.resolution() + 1e-3 + 0.5 * (high - low) * TAU * HERTZ * slack_s;
+        let mut values = view.values().enumerate();
+        values.all(|(index, volts)| {
+            let expected =
+                f64::midpoint(low, high) + 0.5 * (high - low) * phase(view.times.time_s(index)).sin();
+            if (f64::from(volts) - expected).abs() > slack {
+                eprintln!("{channel} {index} {volts} {expected} {slack} trig {}", trigger.time_s);
+            }
+            (f64::from(volts) - expected).abs() <= slack
+        })
+    };
+    let square = || {
+        let (Some(view), Channel::Logic(line)) = (trace.logic(), Channel::L[0]) else { return true };
+        let line: LogicLine = line;
+        let mut levels = view.levels(line).enumerate();
+        levels.all(|(index, level)| {
+            let turns = phase(view.times.time_s(index)) / TAU;
+            let to_edge = (2.0 * turns - (2.0 * turns).round()).abs() / 2.0;
+            level == (turns.rem_euclid(1.0) < 0.5) || to_edge <= HERTZ * slack_s
+        })
+    };
+    let whole = trace.cause() == Cause::Trigger && trace.samples() == trace.plan().timebase.samples;
+    whole && sine(AnalogChannel::A, 0.0, 3.0) && sine(AnalogChannel::B, 1.0, 2.0) && square()
+}
+
+fn error_name(error: &ScopeError<ErrorKind>) -> &'static str {
+    match error {
+        ScopeError::Link { .. } => "link failed",
+        ScopeError::Closed { .. } => "link closed",
+        ScopeError::NoAnswer { .. } => "no answer",
+        ScopeError::Incomplete { .. } => "incomplete",
+        ScopeError::Garbled { .. } => "garbled",
+        ScopeError::UnknownStatus { .. } => "unknown status",
+        ScopeError::Contradiction(_) => "contradiction",
+        ScopeError::WrongRevision { .. } => "wrong revision",
+        ScopeError::Script(_) => "SCRIPT TOO LONG",
+    }
+}
+
+/// Runs one seeded fault.
+pub(crate) async fn run(seed: u64) -> Run {
+    let mut dice = Dice(seed);
+    let kind = KINDS[dice.below(KINDS.len())];
+    let verified = dice.below(2) == 0;
+    let request = requests()[dice.below(3)];
+    let stages = stages(&request, verified).await;
+    let (mut stage, bytes) = stages[dice.below(stages.len())].clone();
+    let to_device = dice.below(2) == 0;
+    let range = &bytes[usize::from(to_device)];
+    let at = range.start + dice.below(range.len().max(1));
+    let place = if to_device { format!("w{at}") } else { at.to_string() };
+    let fault = match kind {
+        "delay" => format!("faults=delay:{}ms@{place}", [1, 30, 300][dice.below(3)]),
+        // Only bytes from the device can end an answer early.
+        "short" => format!("faults=short@{}", bytes[0].start + dice.below(bytes[0].len().max(1))),
+        "burst" => format!("faults=burst:{}", 1 + dice.below(300)),
+        "revision" => "revision=BS001003".to_owned(),
+        "stale" => "stale=yes".to_owned(),
+        kind => format!("faults={kind}@{place}"),
+    };
+    if matches!(kind, "burst" | "revision") {
+        stage = Stage::Connect;
+    }
+    let url = format!("{SIGNALS}&seed={seed}&{fault}");
+    let outcome = outcome(&url, &request, verified, matches!(kind, "stall" | "close" | "revision")).await;
+    Run { kind, stage, verified, url, outcome }
+}
+
+async fn outcome(url: &str, request: &CaptureRequest, verified: bool, final_fault: bool) -> Outcome {
+    let progress = Rc::new(RefCell::new(Progress::default()));
+    let config = SimConfig::from_query(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+    let link = SimLink::new(&config);
+    let (clock, profile) = (link.clock(), link.profile());
+    let started = clock.now();
+    let mut scope = Scope::new(Watched { link, progress: Rc::clone(&progress) }, clock.clone(), profile);
+    let plan = scope.plan(&scope.model().analog, request).expect("it can be planned");
+    let first = async {
+        scope.open().await?;
+        capture(&mut scope, &plan, verified).await
+    };
+    let first = first.await;
+    if clock.now() - started > LIMIT {
+        return Outcome::TooLate;
+    }
+    if first == Ok(false) {
+        return Outcome::Wrong;
+    }
+    if !final_fault {
+        match capture(&mut scope, &plan, verified).await {
+            Ok(true) => {}
+            Ok(false) => return Outcome::NotRecovered("wrong samples"),
+            Err(error) => return Outcome::NotRecovered(error_name(&error)),
+        }
+    }
+    match first {
+        Ok(_) => Outcome::Right,
+        Err(error) => Outcome::Refused(error_name(&error)),
+    }
+}
