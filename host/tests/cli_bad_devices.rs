@@ -1,4 +1,5 @@
-//! What answers over TCP is no BitScope, or stops being one: exit code 1, an error that says which, in bounded time.
+//! What answers over TCP is no BitScope, or stops being one: exit code 1, an error that says which, in
+//! bounded time.
 
 mod cli_support;
 
@@ -9,8 +10,8 @@ use cli_support::{Finished, Simulator, scopething};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A round trip counts as lost after a second on a network, and each step is tried at most three times. A loaded machine
-/// is slower.
+/// A round trip counts as lost after a second on a network, and each step is tried at most three times. A
+/// loaded machine is slower.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Captures from a server that treats its one client so.
@@ -22,7 +23,7 @@ async fn capture_from<F: Future<Output = ()>>(serve: impl FnOnce(TcpStream) -> F
         finished = scopething(&arguments) => finished,
         () = async {
             serve(listener.accept().await.unwrap().0).await;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         } => unreachable!(),
     }
 }

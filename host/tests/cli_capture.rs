@@ -10,7 +10,8 @@ use cli_support::{number, scopething, series};
 
 /// The range when none is asked for (behaviour.md): -5.5 V to 8 V.
 const RANGE_V: f64 = 13.5;
-/// How far a converter that is set in 65536ths of the input span of 18.333 V may be off (vm-reference section 7).
+/// How far a converter that is set in 65536ths of the input span of 18.333 V may be off (vm-reference section
+/// 7).
 const CONVERTER_V: f64 = 18.333 / 65536.0;
 /// One step of a 16-bit sample, and the converters' own.
 const FINE_V: f64 = RANGE_V / 65536.0 + CONVERTER_V;
@@ -40,7 +41,8 @@ fn assert_even(times: &[f64], count: usize, start_s: f64, step_s: f64) {
 async fn a_capture_has_the_keys_that_scripts_rely_on() {
     let capture = capture("A=sine,1kHz,0..3V", &[]).await;
     assert_eq!(capture["cause"], "trigger");
-    // 1000 samples in 1 ms, 40 ticks of 25 ns each: the fastest that Macro does, which has the best resolution.
+    // 1000 samples in 1 ms, 40 ticks of 25 ns each: the fastest that Macro does, which has the best
+    // resolution.
     assert_eq!((number(&capture, "sample_rate"), &capture["mode"]), (1e6, &json!("Macro")));
     assert_eq!(capture["warnings"], json!([]));
     assert!(number(&capture, "capture_start") >= 0.0);
@@ -154,7 +156,8 @@ async fn lines_that_share_a_comparator_are_left_out_with_a_warning() {
 
 #[tokio::test]
 async fn a_raw_capture_gives_fractions_of_the_range() {
-    // The DACs at 0.2 and 0.8 make a range from `low` to `high` as fractions of the input span (vm-reference section 7):
+    // The DACs at 0.2 and 0.8 make a range from `low` to `high` as fractions of the input span (vm-reference
+    // section 7):
     //   0.2 = 1.1 low - 0.05 high          0.8 = 1.1 high - 0.05 low - 0.05
     let (below, above) = (0.2, 0.8 + 0.05);
     let determinant = 1.1 * 1.1 - 0.05 * 0.05;
@@ -177,7 +180,8 @@ async fn a_timeout_captures_what_is_there() {
         let capture = capture("A=dc,1V", &["--level", "5V", "--timeout", timeout]).await;
         assert_eq!((&capture["cause"], &capture["trigger_time"]), (&json!("timeout"), &Value::Null));
         assert_eq!(series(&capture, "A", "samples").len(), 1000);
-        // Device time starts with the program here; connecting and the capture itself take less than 100 ms of it.
+        // Device time starts with the program here; connecting and the capture itself take less than 100 ms
+        // of it.
         let end_s = number(&capture, "capture_start") + 1e-3;
         assert!((timeout_s..timeout_s + 0.1).contains(&end_s), "{timeout}: ended at {end_s} s");
     }

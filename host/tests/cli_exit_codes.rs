@@ -1,5 +1,5 @@
-//! How the program ends: 0 done, 1 device, link or file failed, 2 wrong usage, 130 cancelled with nothing to show; and
-//! what it says then.
+//! How the program ends: 0 done, 1 device, link or file failed, 2 wrong usage, 130 cancelled with nothing to
+//! show; and what it says then.
 
 mod cli_support;
 
@@ -10,7 +10,8 @@ use cli_support::{Running, bounded, program, scopething, scopething_unread};
 
 const SINE: &str = "sim:?A=sine,1kHz,0..3V&clock=fast";
 
-/// Arguments that make no sense, and parts of what is said about them: what is wrong, and what would be right.
+/// Arguments that make no sense, and parts of what is said about them: what is wrong, and what would be
+/// right.
 const WRONG_USAGE: [(&[&str], &[&str]); 26] = [
     (&["oscilloscope"], &["'oscilloscope'", "Usage"]),
     (&["capture", "--perod", "1ms"], &["--perod", "--period"]),

@@ -111,7 +111,8 @@ async fn several_captures_go_into_one_file_or_into_one_each() {
     assert_eq!(captures.len(), 3);
     assert!(captures.iter().all(|capture| capture.starts_with("time,A\n")), "{csv}");
     let json = fs::read_to_string(directory.path().join("t.json")).unwrap();
-    assert_eq!(json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count(), 3);
+    let captures: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(captures.len(), 3);
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ async fn a_second_interrupt_gives_up_and_the_device_captures_again() {
     // The end of the trace gets through, and a part of its 12000 bytes of samples.
     relay.set_limit(Limit::silent_after(relay.passed().answered + 1000));
     running.interrupt();
-    relay.until(|passed| passed.cancels > 0).await;
+    relay.until(|passed| passed.cancelled).await;
     running.interrupt();
     let finished = running.finish().await.ended(130);
     assert_eq!(finished.stdout, "");

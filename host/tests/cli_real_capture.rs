@@ -1,4 +1,5 @@
-//! A capture of what a real BitScope recorded: the simulated one plays it, and the measured periods are those of the signals.
+//! A capture of what a real BitScope recorded: the simulated one plays it, and the measured periods are those
+//! of the signals.
 
 mod cli_support;
 
@@ -17,8 +18,8 @@ async fn captured(arguments: &[&str]) -> Value {
     scopething(&[&["capture", "--json", "--url", &url], arguments].concat()).await.done().object()
 }
 
-/// When a signal rises through the middle of its extent, in seconds: on straight lines between samples, and once it has been
-/// a tenth of the extent below and above.
+/// When a signal rises through the middle of its extent, in seconds: on straight lines between samples, and
+/// once it has been a tenth of the extent below and above.
 fn rises(times: &[f64], samples: &[f64]) -> Vec<f64> {
     let low = samples.iter().copied().fold(f64::INFINITY, f64::min);
     let high = samples.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -67,8 +68,8 @@ async fn both_channels_have_their_periods_and_the_trigger_is_where_the_trace_say
         println!("{channel}: {} ms", period_s * 1e3);
         assert!((period_s / expected_s - 1.0).abs() < 0.01, "{channel}: {period_s} s");
     }
-    // The signals come from 8-bit converters that step every 100 us: a step to each side of the trigger the sawtooth is
-    // below and above the level.
+    // The signals come from 8-bit converters that step every 100 us: a step to each side of the trigger the
+    // sawtooth is below and above the level.
     let (times, samples) = (series(&capture, "A", "timestamps"), series(&capture, "A", "samples"));
     let trigger_s = number(&capture, "trigger_time");
     let near = |from_s: f64, to_s: f64| {

@@ -92,7 +92,8 @@ impl Arguments {
         results: &mut Results,
         interrupts: &Interrupts,
     ) -> Result<u32, Failure> {
-        let mut buffer = TraceBuffer::new();
+        // On the heap, so that the future stays small.
+        let mut buffer = Box::new(TraceBuffer::new());
         let mut captured = 0;
         while self.count == 0 || captured < self.count {
             let Some(recording) = capture(scope, plan, &mut buffer, interrupts).await? else { break };

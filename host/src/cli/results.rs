@@ -46,7 +46,8 @@ enum OutputFile {
 }
 
 impl Results {
-    /// Makes the files that can be made before there is a capture, so that what cannot be written is known early.
+    /// Makes the files that can be made before there is a capture, so that what cannot be written is known
+    /// early.
     pub(super) fn create(paths: &[PathBuf], show: Show, several: bool) -> Result<Self, Failure> {
         let mut files = Vec::new();
         for path in paths {

@@ -82,7 +82,9 @@ impl<R: BufRead> CsvReader<R> {
             return Err(self.fault(format!("the header must be as in time,A,B,L0; found {found:?}")));
         }
         names
-            .map(|name| name.parse().map(Column::new).map_err(|error| self.fault(format!("{error}"))))
+            .map(|name| {
+                name.parse().map(Column::new).map_err(|error| self.fault(format!("{name:?} is {error}")))
+            })
             .collect()
     }
 

@@ -42,7 +42,8 @@ impl TraceFile {
         Ok(Self { file: AtomicFile::create(path)?, writer: format.writer() })
     }
 
-    /// Writes one more capture and hands it to the system, so that a full disk is known while the caller still has it.
+    /// Writes one more capture and hands it to the system, so that a full disk is known while the caller
+    /// still has it.
     ///
     /// # Errors
     /// If the disk fails or the format cannot hold it. The file is then of no more use: drop it, and the

@@ -1,5 +1,5 @@
-//! A relay between one client and a server. It counts what the server says, and holds it back or closes after so many
-//! bytes.
+//! A relay between one client and a server. It counts what the server says, and holds it back or closes after
+//! so many bytes.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,8 +33,8 @@ impl Limit {
 pub(crate) struct Passed {
     /// Bytes from the server to the client.
     pub(crate) answered: u64,
-    /// How many bytes of the client were `K`, the command that cancels a trace. No number has it as a digit.
-    pub(crate) cancels: u64,
+    /// Whether the client has sent `K`, the command that cancels a trace. No number has it as a digit.
+    pub(crate) cancelled: bool,
 }
 
 pub(crate) struct Relay {
@@ -97,8 +97,8 @@ async fn pass_commands(
         if to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
-        let cancels = bytes[..count].iter().filter(|byte| **byte == b'K').count();
-        counter.send_modify(|passed| passed.cancels += cancels as u64);
+        let cancelled = bytes[..count].contains(&b'K');
+        counter.send_modify(|passed| passed.cancelled |= cancelled);
     }
 }
 
