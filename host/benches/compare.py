@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Prints how the working tree's speed compares with an earlier commit's: new time / old time, below 1 is faster.
+"""Prints how the working tree's speed compares with an earlier commit's: new time / old, below 1 is faster.
 
     host/benches/compare.py [COMMIT]        HEAD~1 if none is given
 
-Builds the benchmarks of the commit in a git worktree of its own and those of the working tree, and runs both, some three minutes in
-all once they are built. Compared are the medians of `speed`, which load on the machine blurs, and the simulated times of
-`link_efficiency`, which are exact. Needs git, cargo and Python 3.9.
+Builds the benchmarks of the commit in a git worktree of its own and those of the working tree, and runs both
+in turn, some three minutes in all once they are built. Compared are the median and the fastest sample of
+`speed`, of each side the lowest of a few rounds: other work on the machine only ever adds, to the median
+first. And the simulated times of `link_efficiency`, which are exact. Needs git, cargo and Python 3.9.
 """
 
 import contextlib
@@ -17,6 +18,9 @@ import subprocess
 import sys
 import tempfile
 
+ROUNDS = 3
+SPEED = ["--bench", "speed", "--", "--quiet", "--save-baseline", "compared"]
+SPEED += ["--warm-up-time", "0.3", "--measurement-time", "1", "--sample-size", "50"]
 # A row of link_efficiency: what was captured, bytes read, round trips, milliseconds.
 MODELLED = re.compile(r"(\S.*?) +\d+ +\d+ +(\d+\.\d+) ")
 
@@ -36,24 +40,42 @@ def worktree(commit, directory):
 
 def bench(tree, environment, *arguments):
     command = ["cargo", "bench", "--quiet", "--package", "scopething", *arguments]
-    run = subprocess.run(command, cwd=tree, env=environment, text=True, stdout=subprocess.PIPE)
+    run = subprocess.run(command, cwd=tree, env=environment, text=True, capture_output=True)
     if run.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed in {tree}: see above, and whether that commit has this benchmark")
+        sys.exit(f"{run.stdout}{run.stderr}{' '.join(command)} failed in {tree}: does that commit have it?")
     return run.stdout
 
 
-def times(tree, target, results):
-    """Benchmark -> seconds."""
-    environment = dict(os.environ, CARGO_TARGET_DIR=str(target), CRITERION_HOME=str(results))
-    bench(tree, environment, "--bench", "speed", "--", "--save-baseline", "compared", "--noplot")
+def measured(tree, environment):
+    """Benchmark -> median and fastest sample of one round of `speed`, in seconds."""
     found = {}
-    for estimates in sorted(results.glob("**/compared/estimates.json")):
-        name = json.loads(estimates.with_name("benchmark.json").read_text())["full_id"]
-        found[name] = json.loads(estimates.read_text())["median"]["point_estimate"] * 1e-9
-    for line in bench(tree, environment, "--bench", "link_efficiency").splitlines():
-        if row := MODELLED.match(line):
-            found["modelled link/" + row[1]] = float(row[2]) * 1e-3
+    with tempfile.TemporaryDirectory() as results:
+        bench(tree, environment | {"CRITERION_HOME": results}, *SPEED)
+        for directory in sorted(pathlib.Path(results).glob("**/compared")):
+            name, estimates, sample = (
+                json.loads((directory / file).read_text())
+                for file in ["benchmark.json", "estimates.json", "sample.json"]
+            )
+            fastest = min(time / count for time, count in zip(sample["times"], sample["iters"]))
+            found[name["full_id"]] = (estimates["median"]["point_estimate"] * 1e-9, fastest * 1e-9)
     return found
+
+
+def modelled(tree, environment):
+    """Capture on the modelled link -> simulated seconds, twice, there being but one."""
+    lines = bench(tree, environment, "--bench", "link_efficiency").splitlines()
+    rows = filter(None, map(MODELLED.match, lines))
+    return {"modelled link/" + row[1]: (float(row[2]) * 1e-3,) * 2 for row in rows}
+
+
+def compare(old_tree, new_tree, environment):
+    """The times of both sides."""
+    old, new = {}, {}
+    for _ in range(ROUNDS):
+        for tree, lowest in [(old_tree, old), (new_tree, new)]:
+            for name, times in measured(tree, environment).items():
+                lowest[name] = tuple(map(min, times, lowest.get(name, times)))
+    return old | modelled(old_tree, environment), new | modelled(new_tree, environment)
 
 
 def main():
@@ -62,17 +84,19 @@ def main():
     commit = sys.argv[1] if len(sys.argv) > 1 else "HEAD~1"
     top = pathlib.Path(git("rev-parse", "--show-toplevel"))
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", top / "target")).absolute()
+    environment = dict(os.environ, CARGO_TARGET_DIR=str(target))
     with tempfile.TemporaryDirectory() as directory:
-        place = pathlib.Path(directory)
-        with worktree(commit, str(place / "tree")):
-            old = times(place / "tree", target, place / "old")
-        new = times(top, target, place / "new")
-    print(f"{'benchmark':48} {commit + '/us':>14} {'now/us':>12} {'ratio':>7}")
+        tree = os.path.join(directory, "tree")
+        with worktree(commit, tree):
+            old, new = compare(tree, top, environment)
+    print(f"{'benchmark':44} {commit + '/us':>12} {'now/us':>12} {'ratio':>6} {'of fastest':>10}")
     for name in dict.fromkeys([*old, *new]):
-        if name in old and name in new:
-            print(f"{name:48} {old[name] * 1e6:14.3f} {new[name] * 1e6:12.3f} {new[name] / old[name]:7.3f}")
-        else:
-            print(f"{name:48} only {'in ' + commit if name in old else 'now'}")
+        if name not in old or name not in new:
+            print(f"{name:44} only {'in ' + commit if name in old else 'now'}")
+            continue
+        (median, fastest), (median_now, fastest_now) = old[name], new[name]
+        ratios = f"{median_now / median:6.3f} {fastest_now / fastest:10.3f}"
+        print(f"{name:44} {median * 1e6:12.3f} {median_now * 1e6:12.3f} {ratios}")
 
 
 if __name__ == "__main__":

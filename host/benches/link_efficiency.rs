@@ -1,8 +1,8 @@
-//! Prints how long captures take on a modelled link of 1 ms and 1 Mbit/s, and how much longer that is than the least
-//! that bytes, round trips and the time span allow.
+//! Prints how long captures take on a modelled link of 1 ms and 1 Mbit/s, and how much longer that is than
+//! the least that bytes, round trips and the time span allow.
 //!
-//! `cargo bench -p scopething --bench link_efficiency`. Fails if a capture takes more than 1/0.95 of the least. Time is simulated:
-//! nothing here depends on the machine.
+//! `cargo bench -p scopething --bench link_efficiency`. Fails if a capture takes more than 1/0.95 of the
+//! least. Time is simulated: nothing here depends on the machine.
 
 #[path = "limits/link_efficiency.rs"]
 mod limits;

@@ -1,6 +1,8 @@
-//! Prints how many bytes and round trips connecting and captures take, and whether that is within their limits.
+//! Prints how many bytes and round trips connecting and captures take, and whether that is within their
+//! limits.
 //!
-//! `cargo bench -p scopething --bench round_trips`. Fails if a limit is broken. Nothing here depends on the machine.
+//! `cargo bench -p scopething --bench round_trips`. Fails if a limit is broken. Nothing here depends on the
+//! machine.
 
 #[path = "limits/round_trips.rs"]
 mod limits;

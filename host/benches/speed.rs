@@ -1,7 +1,7 @@
 //! How fast it is: planning, decoding samples, capturing and connecting without a link to wait for.
 //!
-//! `cargo bench -p scopething --bench speed`, with criterion's arguments after `--`. `benches/compare.py` prints how an
-//! earlier commit compares.
+//! `cargo bench -p scopething --bench speed`, with criterion's arguments after `--`. `benches/compare.py`
+//! prints how an earlier commit compares.
 
 mod null_device;
 
@@ -9,7 +9,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{BatchSize, Criterion, Throughput};
+use criterion::{BatchSize, Criterion, SamplingMode, Throughput};
 use embedded_io_async::{Read, Write};
 use null_device::{NullClock, NullDevice};
 use scopething::request::JsonRequest;
@@ -62,7 +62,8 @@ fn triggered_at_once(samples: u32, period_s: f64) -> Result<CapturePlan, Box<dyn
     Ok(plan_nominal(&request, Driven::NOTHING)?)
 }
 
-/// The time to plan one request: one after the other from a spread of them, and the one that goes through all trace modes twice.
+/// The time to plan one request: one after the other from a spread of them, and the one that goes through
+/// all trace modes twice.
 fn plan(criterion: &mut Criterion) -> Outcome {
     let mut requests = Vec::new();
     for line in REQUESTS.lines() {
@@ -111,7 +112,7 @@ fn decode(criterion: &mut Criterion) -> Outcome {
 /// Captures a second: on the simulated device, whose own work is most of it, and on one that does no work.
 fn capture(criterion: &mut Criterion, runtime: &Runtime) -> Outcome {
     let mut group = criterion.benchmark_group("capture");
-    group.throughput(Throughput::Elements(1));
+    group.throughput(Throughput::Elements(1)).sampling_mode(SamplingMode::Flat);
     for (samples, period_s) in [(1000, 1e-3), (12_288, 12.288e-3)] {
         let plan = triggered_at_once(samples, period_s)?;
         let link = SimLink::new(&SimConfig::from_query(IDEAL_LINK)?);

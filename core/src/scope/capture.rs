@@ -14,9 +14,9 @@ use crate::time::{Clock, Instant};
 use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
 use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
 
-/// Room for the script that writes the registers of a capture and of its first dump to a device of which nothing is known: 42 bytes
-/// of at most two digits and a `z`, in eight runs of neighbours with an address of three characters each, and `>UD`. Of the
-/// 42, ten are always 0 and take 15 digits less.
+/// Room for the script that writes the registers of a capture and of its first dump to a device of which
+/// nothing is known: 42 bytes of at most two digits and a `z`, in eight runs of neighbours with an address
+/// of three characters each, and `>UD`. Of the 42, ten are always 0 and take 15 digits less.
 const TRACE_SCRIPT_BYTES: usize = 42 * 3 + 8 * 3 + 3 - 15;
 /// Room for the script of a dump: 11 register bytes in five runs, and `>A`.
 const DUMP_SCRIPT_BYTES: usize = 11 * 3 + 5 * 3 + 2;
@@ -411,8 +411,8 @@ impl EndAnswer {
 
 /// Where the dumps of an ended trace begin.
 ///
-/// That is a sample of each channel before the first: on real hardware the first sample of a dump can be stale
-/// (vm-reference section 6), so that one is read and dropped.
+/// That is a sample of each channel before the first: on real hardware the first sample of a dump can be
+/// stale (vm-reference section 6), so that one is read and dropped.
 fn dump_address(plan: &CapturePlan, ended: &EndedTrace) -> u32 {
     let interleaved = u32::from(plan.mode.analog_channels.max(1));
     let width = u32::from(plan.width.max(1));

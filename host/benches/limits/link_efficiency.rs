@@ -1,7 +1,7 @@
 //! How long captures take on a modelled link, compared with the least that the link allows.
 //!
-//! Time is simulated: the ratios are the same on every machine. The benchmark of this name prints them, the test of this name
-//! proves the limit.
+//! Time is simulated: the ratios are the same on every machine. The benchmark of this name prints them, the
+//! test of this name proves the limit.
 
 mod metered;
 
@@ -18,8 +18,8 @@ const BYTE_S: f64 = 10.0 / 1e6;
 /// A link as the constants above have it, and an input that is above the trigger level from the beginning on.
 const LINK: &str = "latency=1ms&rate=1Mbps&A=dc,3V&B=dc,3V";
 
-/// The packet that a trace starts with: it, and the echo of the command before it, travel while samples are taken (vm-reference
-/// section 4).
+/// The packet that a trace starts with: it, and the echo of the command before it, travel while samples are
+/// taken (vm-reference section 4).
 const BYTES_DURING_TRACE: u64 = 13;
 
 /// The most that a capture may take, as a multiple of the least.
@@ -45,8 +45,8 @@ pub(crate) struct Row {
     cost: Cost,
     /// The least time that the bytes read, the round trips and the time span take, in seconds.
     least_s: f64,
-    /// The same with no bytes but the samples' and no more round trips than there must be, in seconds: no driver is
-    /// faster.
+    /// The same with no bytes but the samples' and no more round trips than there must be, in seconds: no
+    /// driver is faster.
     floor_s: f64,
 }
 

@@ -44,8 +44,8 @@ impl Meter {
 }
 
 impl MeteredScope {
-    /// Connects to a new simulated device, which `query` describes and whose time is simulated as well. Gives what
-    /// connecting took.
+    /// Connects to a new simulated device, which `query` describes and whose time is simulated as well.
+    /// Gives what connecting took.
     pub(crate) async fn connect(query: &str) -> Result<(Self, Cost), Failure> {
         let link = SimLink::new(&SimConfig::from_query(&format!("clock=fast&{query}"))?);
         let (clock, profile) = (link.clock(), link.profile());
@@ -71,9 +71,9 @@ impl MeteredScope {
     }
 }
 
-/// The round trips without which a capture cannot be had. Nothing may be written while a trace runs, and a dump must have been read
-/// before the next begins (vm-reference section 1): one for the trace, one for each channel that is dumped, and one for
-/// the `K` with which the host ends a trace that takes too long.
+/// The round trips without which a capture cannot be had. Nothing may be written while a trace runs, and a
+/// dump must have been read before the next begins (vm-reference section 1): one for the trace, one for
+/// each channel that is dumped, and one for the `K` with which the host ends a trace that takes too long.
 pub(crate) fn least_round_trips(plan: &CapturePlan) -> u64 {
     let layout = BufferLayout::new(plan, plan.timebase.samples);
     let dumps = DumpChannel::ALL.into_iter().filter(|&channel| layout.samples(channel) > 0).count();

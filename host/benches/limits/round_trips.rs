@@ -1,6 +1,7 @@
 //! Bytes and round trips of connecting and of captures, and what they may be at the most.
 //!
-//! The counts are the same on every machine. The benchmark of this name prints them, the test of this name proves the limits.
+//! The counts are the same on every machine. The benchmark of this name prints them, the test of this name
+//! proves the limits.
 
 mod metered;
 
@@ -89,7 +90,7 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limit = |limit: Option<u64>| limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
         let Counts { bytes_written, bytes_read, round_trips } = self.counts;
-        let (most_written, most_trips) = (limit(self.bytes_written), limit(self.round_trips));
+        let (most, most_trips) = (limit(self.bytes_written), limit(self.round_trips));
         let verdict = match (self.bytes_written, self.round_trips) {
             (None, None) => "",
             _ if self.holds() => "holds",
@@ -98,7 +99,7 @@ impl fmt::Display for Row {
         let name = &self.name;
         write!(
             f,
-            "{name:34} {bytes_written:>7} {most_written:>5} {bytes_read:>6} {round_trips:>6} {most_trips:>5} {verdict}"
+            "{name:34} {bytes_written:>7} {most:>5} {bytes_read:>6} {round_trips:>6} {most_trips:>5} {verdict}"
         )
     }
 }
@@ -143,8 +144,8 @@ async fn first_and_repeated(
     ])
 }
 
-/// Of the requests for one analog channel in `tests/data/plan.jsonl`, those that write most: no limit is set to their bytes, which
-/// ranges, levels and timeouts of many digits lengthen.
+/// Of the requests for one analog channel in `tests/data/plan.jsonl`, those that write most: no limit is
+/// set to their bytes, which ranges, levels and timeouts of many digits lengthen.
 async fn costliest_requests() -> Result<Vec<Row>, Failure> {
     let (mut firsts, mut repetitions) = (Vec::new(), Vec::new());
     for line in REQUESTS.lines() {

@@ -1,6 +1,8 @@
-//! A device that answers everything at once with the same bytes: what remains is what the driver itself takes.
+//! A device that answers everything at once with the same bytes: what remains is what the driver itself
+//! takes.
 //!
-//! It knows no registers. A trace is over when it starts, and a dump sends as many zeros as it was made for.
+//! It knows no registers. A trace is over when it starts, and a dump sends as many zeros as it was made
+//! for.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -9,7 +11,8 @@ use std::future::{pending, ready};
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::time::{Clock, Instant};
 
-/// The echo of `D`, the packet that the trace has started, and the one that it is done (vm-reference section 4).
+/// The echo of `D`, the packet that the trace has started, and the one that it is done (vm-reference
+/// section 4).
 const TRACE: &[u8] = b"D02\r00000000\r00\r00000000\r00000000\r";
 
 /// The stream to the device.
@@ -64,7 +67,8 @@ impl Write for NullDevice {
     }
 }
 
-/// A clock for a device that answers at once: nothing that has not come yet will come, so every deadline is over.
+/// A clock for a device that answers at once: nothing that has not come yet will come, so every deadline is
+/// over.
 pub(crate) struct NullClock;
 
 impl Clock for NullClock {
