@@ -16,7 +16,9 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 pub(crate) const HANG: Duration = Duration::from_mins(1);
 
 pub(crate) async fn bounded<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let Ok(done) = tokio::time::timeout(HANG, future).await else { panic!("{what} takes longer than {HANG:?}") };
+    let Ok(done) = tokio::time::timeout(HANG, future).await else {
+        panic!("{what} takes longer than {HANG:?}")
+    };
     done
 }
 

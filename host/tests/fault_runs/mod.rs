@@ -71,6 +71,22 @@ pub(crate) struct Run {
     pub outcome: Outcome,
 }
 
+impl Run {
+    /// Whether it ended otherwise than it must: in right samples or a typed error, and with a next capture that works.
+    ///
+    /// Without verification nothing in the protocol tells that a byte of a sample, or a digit of a status, was changed:
+    /// such a run may show other samples.
+    pub(crate) fn is_failure(&self) -> bool {
+        let undetectable =
+            self.kind == "corrupt" && !self.verified && matches!(self.stage, Stage::Trace | Stage::Dump);
+        match self.outcome {
+            Outcome::Right | Outcome::Refused(_) => false,
+            Outcome::Wrong => !undetectable,
+            Outcome::TooLate | Outcome::NotRecovered(_) => true,
+        }
+    }
+}
+
 /// A small generator of numbers, the same everywhere (splitmix64).
 struct Dice(u64);
 

@@ -122,8 +122,7 @@ fn main() -> ! {
     static mut BUFFER: TraceBuffer = TraceBuffer::new();
     // SAFETY: this is the only owner of the peripherals, and it is entered once.
     let peripherals = unsafe { Peripherals::steal() };
-    let mut scope =
-        Scope::new(Port(peripherals.UART0), Microseconds(peripherals.TIMER), LinkProfile::SERIAL);
+    let mut scope = Scope::new(Port(peripherals.UART0), Microseconds(peripherals.TIMER), LinkProfile::SERIAL);
     if open(&mut scope)
         && let Some(plan) = &plan(&scope)
         && let Some(volts) = peak(&mut scope, plan, BUFFER)
@@ -134,4 +133,3 @@ fn main() -> ! {
         core::hint::spin_loop();
     }
 }
-
