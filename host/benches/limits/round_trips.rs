@@ -89,7 +89,7 @@ impl Row {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limit = |limit: Option<u64>| limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
-        let Counts { bytes_written, bytes_read, round_trips } = self.counts;
+        let Counts { bytes_written, bytes_read, round_trips: trips } = self.counts;
         let (most, most_trips) = (limit(self.bytes_written), limit(self.round_trips));
         let verdict = match (self.bytes_written, self.round_trips) {
             (None, None) => "",
@@ -99,7 +99,7 @@ impl fmt::Display for Row {
         let name = &self.name;
         write!(
             f,
-            "{name:34} {bytes_written:>7} {most:>5} {bytes_read:>6} {round_trips:>6} {most_trips:>5} {verdict}"
+            "{name:34} {bytes_written:>7} {most:>5} {bytes_read:>6} {trips:>6} {most_trips:>5} {verdict}"
         )
     }
 }
