@@ -29,11 +29,6 @@ pub(crate) enum Stage {
     Dump,
 }
 
-impl Stage {
-    /// In the order of the conversation.
-    pub(crate) const ALL: [Self; 4] = [Self::Connect, Self::Program, Self::Trace, Self::Dump];
-}
-
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
