@@ -191,3 +191,27 @@ async fn a_plan_that_is_refused_says_what_would_fit() {
         assert!(message.contains(&format!("{longest:.3}")), "{longest} in {message}");
     }
 }
+
+#[tokio::test]
+async fn a_calibrated_probe_is_found_by_url_and_name() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join(".config/scopething");
+    std::fs::create_dir_all(&directory).unwrap();
+    // Ten times the span of a x1 probe, so that ten times its safe range takes the same DAC values.
+    let line = "x10 = 1.1 -0.05 0 1.1 -0.05 -0.05 183.33 -75.17 -55 80 0";
+    std::fs::write(directory.join("analog.conf"), format!("[sim:]\n{line}\n")).unwrap();
+    let plan = async |url: &str, probes: &str| {
+        let mut command = program(&["plan", "--json", "--url", url, "--probes", probes]);
+        bounded("a plan", command.env("HOME", home.path()).output()).await.unwrap()
+    };
+    let of = |output: &std::process::Output| serde_json::from_slice::<Value>(&output.stdout).unwrap();
+    let nominal = of(&plan("sim:", "x1").await);
+    let calibrated = of(&plan("sim:", "x10").await);
+    for register in ["ConverterLo", "ConverterHi", "TriggerLevel"] {
+        assert_eq!(calibrated["registers"][register], nominal["registers"][register], "{register}");
+    }
+    let elsewhere = plan("/dev/ttyUSB0", "x10").await;
+    assert_eq!(elsewhere.status.code(), Some(2));
+    let told = String::from_utf8(elsewhere.stderr).unwrap();
+    assert!(told.contains("\"x10\"") && told.contains("analog.conf"), "{told}");
+}

@@ -64,8 +64,8 @@ impl Arguments {
         let request = self.capture.request();
         let show = Show { json: self.json, plot: self.plot };
         let mut results = Results::create(&self.output, show, self.count != 1)?;
+        let probe = self.capture.probe(&url)?;
         let mut scope = connect(&url, &interrupts).await?;
-        let probe = self.capture.probe(scope.model())?;
         let plan = scope.plan(&probe, &request)?;
         tell_notices(&plan);
         // The trace buffer makes this future large.

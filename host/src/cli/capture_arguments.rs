@@ -1,12 +1,13 @@
 //! What `capture` and `plan` are asked for in the same words.
 
 use clap::Args;
-use scopething_core::device::{AnalogParameters, Model};
+use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{
     CaptureRequest, Channel, ChannelSet, TriggerSource, TriggerType, UnknownChannel,
 };
 
 use super::failure::Failure;
+use crate::calibration_file::CalibrationFile;
 use crate::link::{LinkUrl, UrlError};
 use crate::quantity::{self, QuantityError, Unit};
 
@@ -95,7 +96,7 @@ pub(super) struct CaptureArguments {
     /// How long to wait for the trigger; 0 captures at once
     #[arg(long, value_name = "T|none", default_value = "none", value_parser = timeout, allow_hyphen_values = true)]
     timeout: Timeout,
-    /// Which probe's calibration
+    /// Which probe's calibration, of those in ~/.config/scopething/analog.conf for this URL
     #[arg(long, value_name = "NAME", default_value = "x1")]
     probes: String,
     /// Take the range as DAC fractions and give samples as fractions of it
@@ -104,15 +105,25 @@ pub(super) struct CaptureArguments {
 }
 
 impl CaptureArguments {
-    /// The parameters of the probe that is named.
-    pub(super) fn probe(&self, model: &Model) -> Result<AnalogParameters, Failure> {
-        if self.probes == "x1" {
-            return Ok(model.analog);
+    /// The parameters of the probe that is named, on a connection: those of the user's calibration, or the nominal ones
+    /// of a x1 probe.
+    pub(super) fn probe(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
+        let file = CalibrationFile::of_user();
+        let calibrated = match &file {
+            Some(file) => file.read(&url.to_string(), &self.probes).map_err(Failure::failed)?,
+            None => None,
+        };
+        match calibrated {
+            Some(parameters) => Ok(parameters),
+            None if self.probes == "x1" => Ok(BS05.analog),
+            None => {
+                let path = file.map(|file| file.path().display().to_string()).unwrap_or_default();
+                Err(Failure::Usage(anyhow::anyhow!(
+                    "there is no calibration for probe {:?} at {url} in {path}: use x1, or add one",
+                    self.probes
+                )))
+            }
         }
-        Err(Failure::Usage(anyhow::anyhow!(
-            "there is no calibration for probe {:?}: x1 is there",
-            self.probes
-        )))
     }
 
     pub(super) fn request(&self) -> CaptureRequest {

@@ -10,7 +10,7 @@ use scopething_core::plan::{
 use serde_json::{Map, Value, json};
 
 use super::capture::tell_notices;
-use super::capture_arguments::CaptureArguments;
+use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
 use crate::plot::quantity;
 use crate::request::JsonRequest;
@@ -29,6 +29,8 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
+    url: UrlArgument,
+    #[command(flatten)]
     capture: CaptureArguments,
     /// Print a JSON object
     #[arg(long)]
@@ -44,7 +46,7 @@ impl Arguments {
             return batch(&mut io::stdin().lock(), &mut io::stdout().lock());
         }
         let request = self.capture.request();
-        let probe = self.capture.probe(&BS05)?;
+        let probe = self.capture.probe(&self.url.parse()?)?;
         let plan = plan_capture(&BS05, &probe, &request, Driven::NOTHING)?;
         let mut out = io::stdout().lock();
         if self.json {

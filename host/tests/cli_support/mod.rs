@@ -26,6 +26,8 @@ pub(crate) async fn bounded<T>(what: &str, future: impl Future<Output = T>) -> T
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scopething"));
     command.args(arguments).env_remove("SCOPETHING_URL").env_remove("CLICOLOR_FORCE").kill_on_drop(true);
+    // There is no .config below it.
+    command.env("HOME", env!("CARGO_TARGET_TMPDIR"));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
