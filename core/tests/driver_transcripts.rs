@@ -193,6 +193,12 @@ fn a_dump_that_is_too_long_is_read_once_more() {
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
     assert_eq!(steps(&trace), [1, 2, 3, 4]);
+
+    let twice = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 1, 2, 3, 4]), on('A', [9, 1, 1, 2, 3, 4])];
+    let (mut scope, _) = connected(twice, 100);
+    let failed = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
+    let stage = Stage::Dump(DumpChannel::Analog(AnalogChannel::A));
+    assert_eq!(failed, Err(ScopeError::Surplus { stage, expected: 5 }));
 }
 
 #[test]

@@ -359,7 +359,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             self.line.receive(stage, samples, deadline).await?;
         }
         if self.line.has_stray_byte(stage).await? {
-            return Err(ScopeError::Incomplete { stage, received: length + 1, expected: length });
+            return Err(ScopeError::Surplus { stage, expected: length });
         }
         Ok(same)
     }

@@ -127,6 +127,13 @@ pub enum ScopeError<E> {
         /// The bytes that were due.
         expected: usize,
     },
+    /// More came than was due.
+    Surplus {
+        /// What the driver was doing.
+        stage: Stage,
+        /// The bytes that were due.
+        expected: usize,
+    },
     /// What came is not an answer of a BitScope.
     Garbled {
         /// What the driver was doing.
@@ -155,7 +162,10 @@ pub enum ScopeError<E> {
 impl<E> ScopeError<E> {
     /// Whether trying again may help: the stream still works.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(self, Self::NoAnswer { .. } | Self::Incomplete { .. } | Self::Garbled { .. })
+        matches!(
+            self,
+            Self::NoAnswer { .. } | Self::Incomplete { .. } | Self::Surplus { .. } | Self::Garbled { .. }
+        )
     }
 }
 
@@ -173,6 +183,10 @@ impl<E: fmt::Display> fmt::Display for ScopeError<E> {
             Self::Incomplete { stage, received, expected } => write!(
                 f,
                 "the answer stopped after {received} of {expected} bytes while {stage}: check the cable, then try again"
+            ),
+            Self::Surplus { stage, expected } => write!(
+                f,
+                "more than {expected} bytes came while {stage}: check that nothing else uses the device"
             ),
             Self::Garbled { stage, malformed } => write!(
                 f,

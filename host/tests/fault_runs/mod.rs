@@ -280,6 +280,7 @@ fn error_name(error: &ScopeError<ErrorKind>) -> &'static str {
         ScopeError::Closed { .. } => "link closed",
         ScopeError::NoAnswer { .. } => "no answer",
         ScopeError::Incomplete { .. } => "incomplete",
+        ScopeError::Surplus { .. } => "surplus",
         ScopeError::Garbled { .. } => "garbled",
         ScopeError::UnknownStatus { .. } => "unknown status",
         ScopeError::Contradiction(_) => "contradiction",
