@@ -53,7 +53,11 @@ async fn a_device_that_answers_nothing() {
 
 #[tokio::test]
 async fn a_device_that_closes_at_once() {
-    let finished = capture_from(|stream| async move { drop(stream) }).await;
+    let finished = capture_from(|mut stream| async move {
+        stream.shutdown().await.unwrap();
+        listen(&mut stream).await;
+    })
+    .await;
     assert_failed(finished, &["closed", "resetting the device"]);
 }
 

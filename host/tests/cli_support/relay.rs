@@ -2,6 +2,7 @@
 //! so many bytes.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -58,10 +59,15 @@ impl Relay {
             let server = TcpStream::connect(server).await.unwrap();
             let (from_client, to_client) = client.into_split();
             let (from_server, to_server) = server.into_split();
-            // Either end closes both.
+            let answers = async {
+                let mut to_client = pass_answers(from_server, to_client, limits, &counter).await;
+                // The client's last words are still read: a connection closed on unread bytes is reset.
+                let _ = to_client.shutdown().await;
+                std::future::pending::<()>().await;
+            };
             tokio::select! {
                 () = pass_commands(from_client, to_server, &counter) => {}
-                () = pass_answers(from_server, to_client, limits, &counter) => {}
+                () = answers => {}
             }
         });
         Self { url, limit, passed, task }
@@ -87,11 +93,7 @@ impl Relay {
     }
 }
 
-async fn pass_commands(
-    mut from: tokio::net::tcp::OwnedReadHalf,
-    mut to: tokio::net::tcp::OwnedWriteHalf,
-    counter: &watch::Sender<Passed>,
-) {
+async fn pass_commands(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, counter: &watch::Sender<Passed>) {
     let mut bytes = [0; 256];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         if to.write_all(&bytes[..count]).await.is_err() {
@@ -102,12 +104,13 @@ async fn pass_commands(
     }
 }
 
+/// Gives the way to the client back when no more shall get through.
 async fn pass_answers(
-    mut from: tokio::net::tcp::OwnedReadHalf,
-    mut to: tokio::net::tcp::OwnedWriteHalf,
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
     mut limits: watch::Receiver<Limit>,
     counter: &watch::Sender<Passed>,
-) {
+) -> OwnedWriteHalf {
     let mut bytes = [0; 256];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         let mut rest = &bytes[..count];
@@ -115,13 +118,14 @@ async fn pass_answers(
             let answered = counter.borrow().answered;
             let limit =
                 limits.wait_for(|limit| limit.close || limit.bytes > answered).await.map(|limit| *limit);
-            let Ok(limit) = limit else { return };
+            let Ok(limit) = limit else { return to };
             let allowed = usize::try_from(limit.bytes - answered).unwrap_or(usize::MAX).min(rest.len());
             if allowed == 0 || to.write_all(&rest[..allowed]).await.is_err() {
-                return;
+                return to;
             }
             rest = &rest[allowed..];
             counter.send_modify(|passed| passed.answered += allowed as u64);
         }
     }
+    to
 }
