@@ -113,9 +113,14 @@ pub enum LinkError {
 }
 
 impl LinkError {
-    /// A failure of an open socket.
+    /// A failure of an open socket. Whether the other end closes before or after it was last written to, the user is told
+    /// the same.
     pub(super) fn network(error: io::Error) -> Self {
-        Self::Network(Arc::new(error))
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        match error.kind() {
+            BrokenPipe | ConnectionAborted | ConnectionReset => Self::Closed,
+            _ => Self::Network(Arc::new(error)),
+        }
     }
 }
 
