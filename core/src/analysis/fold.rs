@@ -1,0 +1,123 @@
+//! A series laid over itself period by period: the averaged wave, and how far the samples lie from it.
+
+/// The most parts into which a period is divided.
+pub(super) const MOST_BINS: usize = 128;
+
+/// The length of one period as it is counted: a 64-bit number wraps at each period by itself.
+const TURN: f64 = 18_446_744_073_709_551_616.0;
+
+/// The phases of the samples of a series, in 2^64ths of a period, the first sample at 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PhaseClock {
+    turn_per_sample: u64,
+}
+
+impl PhaseClock {
+    pub(super) fn new(period_samples: f64) -> Self {
+        Self { turn_per_sample: (TURN / period_samples) as u64 }
+    }
+
+    pub(super) fn phases(self) -> impl Iterator<Item = u64> {
+        core::iter::successors(Some(0_u64), move |phase| Some(phase.wrapping_add(self.turn_per_sample)))
+    }
+}
+
+/// What fell into one part of the period.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bin {
+    pub(super) samples: u32,
+    sum: i64,
+    squares: u64,
+    /// Sum of the phases from the beginning of the part, in 2^16ths of the part.
+    phase_excess: u64,
+}
+
+impl Bin {
+    pub(super) fn mean(&self) -> f64 {
+        self.sum as f64 / f64::from(self.samples.max(1))
+    }
+
+    /// The sum of the squared distances of the samples from their mean.
+    pub(super) fn spread(&self) -> f64 {
+        (self.squares as f64 - self.sum as f64 * self.mean()).max(0.0)
+    }
+}
+
+/// A series of whole steps folded over a period, in equal parts.
+#[derive(Debug)]
+pub(super) struct Fold {
+    bins: [Bin; MOST_BINS],
+    log2: u32,
+}
+
+impl Fold {
+    /// Folds into 2^`log2` parts, at most [`MOST_BINS`].
+    pub(super) fn new(steps: &[i16], clock: PhaseClock, log2: u32) -> Self {
+        let log2 = log2.min(MOST_BINS.ilog2());
+        let mut bins = [Bin::default(); MOST_BINS];
+        for (&step, phase) in steps.iter().zip(clock.phases()) {
+            let (index, excess) = split(phase, log2);
+            if let Some(bin) = bins.get_mut(index) {
+                let step = i32::from(step);
+                bin.samples += 1;
+                bin.sum += i64::from(step);
+                bin.squares += u64::from((step * step).unsigned_abs());
+                bin.phase_excess += u64::from(excess);
+            }
+        }
+        Self { bins, log2 }
+    }
+
+    pub(super) fn bins(&self) -> &[Bin] {
+        self.bins.get(..1 << self.log2).unwrap_or_default()
+    }
+
+    /// The mean phase of the samples of a part, in periods.
+    pub(super) fn phase(&self, index: usize, bin: &Bin) -> f64 {
+        let excess = bin.phase_excess as f64 / (65_536.0 * f64::from(bin.samples.max(1)));
+        (index as f64 + excess) / f64::from(1_u32 << self.log2)
+    }
+
+    /// The mean squared distance of the samples from the averaged wave, unbiased; `None` if each part has at most one.
+    pub(super) fn variance(&self) -> Option<f64> {
+        let used = self.bins().iter().filter(|bin| bin.samples > 1);
+        let (spread, freedom) =
+            used.fold((0.0, 0), |(spread, freedom), bin| (spread + bin.spread(), freedom + bin.samples - 1));
+        (freedom > 0).then(|| spread / f64::from(freedom))
+    }
+}
+
+/// The part of the period in which a phase lies, and how far in, in 2^16ths of the part.
+pub(super) fn split(phase: u64, log2: u32) -> (usize, u16) {
+    let scaled = phase >> (48 - log2.min(48));
+    ((scaled >> 16) as usize, scaled as u16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_fall_into_the_part_of_their_phase() {
+        // Four samples a period, two parts, one and a half periods.
+        let fold = Fold::new(&[1, 5, 9, 3, 5, 7], PhaseClock::new(4.0), 1);
+        let [first, second] = fold.bins() else { panic!("two parts") };
+        assert_eq!((first.samples, second.samples), (4, 2));
+        assert_eq!((first.mean(), second.mean()), (4.5, 6.0));
+        assert_eq!((fold.phase(0, first), fold.phase(1, second)), (0.125, 0.625));
+        assert_eq!((first.spread(), second.spread()), (19.0, 18.0));
+        // The spread over three and one degrees of freedom.
+        assert_eq!(fold.variance(), Some(37.0 / 4.0));
+        assert_eq!(Fold::new(&[1, 2], PhaseClock::new(2.0), 1).variance(), None);
+    }
+
+    #[test]
+    fn phases_keep_time_over_a_long_series() {
+        let clock = PhaseClock::new(61.44);
+        let last = clock.phases().nth(61_440 * 100).unwrap();
+        // 6144000 samples are 100000 periods: less than a millionth of a period may be lost.
+        assert!((last as f64 / TURN - 1.0).abs() < 1e-6 || (last as f64 / TURN) < 1e-6);
+        assert_eq!(split(u64::MAX, 7), (127, u16::MAX));
+        assert_eq!(split(1 << 63, 1), (1, 0));
+    }
+}

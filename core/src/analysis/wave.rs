@@ -1,0 +1,113 @@
+//! The periodic wave in a series: period, single wave, shape.
+
+use super::fold::{Fold, MOST_BINS, PhaseClock};
+use super::period::period_samples;
+use super::pyramid::Pyramid;
+use super::shape::{self, Shape};
+use crate::trace::SampleTimes;
+
+/// The periodic wave in a series. Levels are in the unit of the samples, times in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Wave {
+    /// The period: the shift at which the series first matches itself as well as at any, fitted to all samples.
+    pub period_s: f64,
+    /// One over the period.
+    pub frequency_hz: f64,
+    /// Half the peak to peak of the shape that fits the averaged wave best; of the averaged wave itself if its shape
+    /// is unknown.
+    pub amplitude: f64,
+    /// The middle between the extremes of that shape. It is not the mean: that of a square depends on its duty.
+    pub offset: f64,
+    /// When the averaged wave first rises through the offset, on the time axis of the samples, less than a period
+    /// after the first of them.
+    pub start_s: f64,
+    /// Whole periods from `start_s` to the end of the series.
+    pub count: usize,
+    /// The shape; unknown if no known one is within 2.5 % of the peak to peak beyond what noise explains, or fewer
+    /// than eight different phases were sampled.
+    pub shape: Shape,
+    /// The RMS of the distances between the averaged wave and the best shape, as a fraction of the shape's peak to
+    /// peak, found or not. `None` if there were too few phases to compare.
+    pub shape_error: Option<f64>,
+}
+
+impl Wave {
+    /// Looks for a period. `None` if there is none that repeats at least twice.
+    pub(super) fn of(samples: &[f32], times: SampleTimes, scratch: &mut [i16]) -> Option<Self> {
+        let pyramid = Pyramid::new(samples, scratch)?;
+        let period = period_samples(&pyramid)?;
+        let steps = pyramid.level(0);
+        let fold = Fold::new(steps, PhaseClock::new(period), bins_log2(steps.len()));
+        let matched = shape::matched(&fold)?;
+        let period_s = period * times.period_s;
+        let start = matched.rise * period;
+        let wave = Self {
+            period_s,
+            frequency_hz: 1.0 / period_s,
+            amplitude: pyramid.difference(matched.amplitude),
+            offset: pyramid.value(matched.offset),
+            start_s: times.time_s(0) + start * times.period_s,
+            // The last sample stands for a whole sample period.
+            count: ((steps.len() as f64 - start) / period) as usize,
+            shape: matched.shape,
+            shape_error: matched.error,
+        };
+        (period_s > 0.0 && wave.frequency_hz.is_finite() && wave.start_s.is_finite()).then_some(wave)
+    }
+
+    /// Fills `wave` with the averaged wave from `start_s` on: point k is the mean of all samples whose phase lies
+    /// between k and k + 1 lengths of `wave`, on a straight line between its neighbours if there is none. `samples`
+    /// and `times` are those that were analysed. The cost is that of one pass over the samples plus one step a point
+    /// and period. Gives whether any sample was averaged.
+    pub fn average(&self, samples: &[f32], times: SampleTimes, wave: &mut [f32]) -> bool {
+        let period = self.period_s / times.period_s;
+        let start = (self.start_s - times.time_s(0)) / times.period_s;
+        let part = period / wave.len() as f64;
+        if !(period >= 1.0 && start.is_finite()) {
+            return false;
+        }
+        let periods = (samples.len() as f64 / period) as usize + 1;
+        for (index, point) in wave.iter_mut().enumerate() {
+            let first = start - period + index as f64 * part;
+            let (mut sum, mut count) = (0.0, 0_u32);
+            for turn in 0..=periods {
+                let from = first + turn as f64 * period;
+                let range = libm::ceil(from.max(0.0)) as usize..libm::ceil((from + part).max(0.0)) as usize;
+                let end = range.end.min(samples.len());
+                for &sample in samples.get(range.start..end).unwrap_or_default() {
+                    sum += f64::from(sample);
+                    count += 1;
+                }
+            }
+            *point = if count > 0 { (sum / f64::from(count)) as f32 } else { f32::NAN };
+        }
+        bridge_gaps(wave)
+    }
+}
+
+/// Parts of the period for a series of so many samples: some eight samples a part, as a power of two.
+fn bins_log2(samples: usize) -> u32 {
+    (samples / 8).max(16).ilog2().min(MOST_BINS.ilog2())
+}
+
+/// Replaces each run of NaN by the line between its neighbours around the period; false if all is NaN.
+fn bridge_gaps(wave: &mut [f32]) -> bool {
+    let length = wave.len();
+    let Some(known) = wave.iter().position(|point| !point.is_nan()) else { return false };
+    let mut before = (known, wave.get(known).copied().unwrap_or_default());
+    for place in known + 1..=known + length {
+        let here = wave.get(place % length).copied().unwrap_or_default();
+        if here.is_nan() {
+            continue;
+        }
+        let gap = (place - before.0) as f32;
+        for inside in before.0 + 1..place {
+            if let Some(point) = wave.get_mut(inside % length) {
+                *point = before.1 + (here - before.1) * (inside - before.0) as f32 / gap;
+            }
+        }
+        before = (place, here);
+    }
+    true
+}
