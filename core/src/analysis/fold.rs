@@ -28,7 +28,7 @@ pub(super) struct Bin {
     pub(super) samples: u32,
     sum: i64,
     squares: u64,
-    /// Sum of the phases from the beginning of the part, in 2^16ths of the part.
+    /// Sum of the phases from the beginning of the part, in 2^32ths of the part.
     phase_excess: u64,
 }
 
@@ -47,16 +47,16 @@ impl Bin {
 #[derive(Debug)]
 pub(super) struct Fold {
     bins: [Bin; MOST_BINS],
-    log2: u32,
+    parts: usize,
 }
 
 impl Fold {
-    /// Folds into 2^`log2` parts, at most [`MOST_BINS`].
-    pub(super) fn new(steps: &[i16], clock: PhaseClock, log2: u32) -> Self {
-        let log2 = log2.min(MOST_BINS.ilog2());
+    /// Folds into so many parts, at most [`MOST_BINS`].
+    pub(super) fn new(steps: &[i16], clock: PhaseClock, parts: usize) -> Self {
+        let parts = parts.min(MOST_BINS);
         let mut bins = [Bin::default(); MOST_BINS];
         for (&step, phase) in steps.iter().zip(clock.phases()) {
-            let (index, excess) = split(phase, log2);
+            let (index, excess) = split(phase, parts);
             if let Some(bin) = bins.get_mut(index) {
                 let step = i32::from(step);
                 bin.samples += 1;
@@ -65,17 +65,24 @@ impl Fold {
                 bin.phase_excess += u64::from(excess);
             }
         }
-        Self { bins, log2 }
+        Self { bins, parts }
     }
 
     pub(super) fn bins(&self) -> &[Bin] {
-        self.bins.get(..1 << self.log2).unwrap_or_default()
+        self.bins.get(..self.parts).unwrap_or_default()
     }
 
     /// The mean phase of the samples of a part, in periods.
     pub(super) fn phase(&self, index: usize, bin: &Bin) -> f64 {
-        let excess = bin.phase_excess as f64 / (65_536.0 * f64::from(bin.samples.max(1)));
-        (index as f64 + excess) / f64::from(1_u32 << self.log2)
+        let excess = bin.phase_excess as f64 / (4_294_967_296.0 * f64::from(bin.samples.max(1)));
+        (index as f64 + excess) / self.parts as f64
+    }
+
+    /// The sum of the squared differences of neighbouring parts, around the period; parts without samples are passed
+    /// over.
+    pub(super) fn roughness(&self) -> f64 {
+        let used = || self.bins().iter().filter(|bin| bin.samples > 0).map(Bin::mean);
+        used().zip(used().cycle().skip(1)).map(|(here, next)| (next - here) * (next - here)).sum()
     }
 
     /// The mean squared distance of the samples from the averaged wave, unbiased; `None` if each part has at most one.
@@ -87,10 +94,10 @@ impl Fold {
     }
 }
 
-/// The part of the period in which a phase lies, and how far in, in 2^16ths of the part.
-pub(super) fn split(phase: u64, log2: u32) -> (usize, u16) {
-    let scaled = phase >> (48 - log2.min(48));
-    ((scaled >> 16) as usize, scaled as u16)
+/// The part of the period in which a phase lies, and how far in, in 2^32ths of the part.
+pub(super) fn split(phase: u64, parts: usize) -> (usize, u32) {
+    let scaled = (phase >> 32) * parts as u64;
+    ((scaled >> 32) as usize, scaled as u32)
 }
 
 #[cfg(test)]
@@ -100,7 +107,7 @@ mod tests {
     #[test]
     fn samples_fall_into_the_part_of_their_phase() {
         // Four samples a period, two parts, one and a half periods.
-        let fold = Fold::new(&[1, 5, 9, 3, 5, 7], PhaseClock::new(4.0), 1);
+        let fold = Fold::new(&[1, 5, 9, 3, 5, 7], PhaseClock::new(4.0), 2);
         let [first, second] = fold.bins() else { panic!("two parts") };
         assert_eq!((first.samples, second.samples), (4, 2));
         assert_eq!((first.mean(), second.mean()), (4.5, 6.0));
@@ -108,7 +115,7 @@ mod tests {
         assert_eq!((first.spread(), second.spread()), (19.0, 18.0));
         // The spread over three and one degrees of freedom.
         assert_eq!(fold.variance(), Some(37.0 / 4.0));
-        assert_eq!(Fold::new(&[1, 2], PhaseClock::new(2.0), 1).variance(), None);
+        assert_eq!(Fold::new(&[1, 2], PhaseClock::new(2.0), 2).variance(), None);
     }
 
     #[test]
@@ -117,7 +124,7 @@ mod tests {
         let last = clock.phases().nth(61_440 * 100).unwrap();
         // 6144000 samples are 100000 periods: less than a millionth of a period may be lost.
         assert!((last as f64 / TURN - 1.0).abs() < 1e-6 || (last as f64 / TURN) < 1e-6);
-        assert_eq!(split(u64::MAX, 7), (127, u16::MAX));
-        assert_eq!(split(1 << 63, 1), (1, 0));
+        assert_eq!(split(u64::MAX, 128), (127, u32::MAX - 127));
+        assert_eq!(split(1 << 63, 3), (1, 1 << 31));
     }
 }

@@ -1,6 +1,6 @@
 //! The period of a series: found by its best match with itself, fitted to every sample.
 
-use super::fold::{Fold, PhaseClock, split};
+use super::fold::{Fold, MOST_BINS, PhaseClock, split};
 use super::pyramid::Pyramid;
 use super::self_match::{first_match, fitted_over_multiples};
 
@@ -10,8 +10,8 @@ const LEAST_PERIODS: f64 = 2.0;
 /// A shorter period cannot be told from its mirror image beyond half the sample rate.
 const LEAST_SAMPLES: f64 = 2.0;
 
-/// Parts of the period when it is fitted, and when shorter periods are tried: 2^5.
-const FIT_LOG2: u32 = 5;
+/// The most parts of the period when it is fitted.
+const MOST_FIT_PARTS: usize = 64;
 
 /// Blocks of the series whose delays are fitted.
 const BLOCKS: usize = 32;
@@ -35,38 +35,42 @@ pub(super) fn period_samples(pyramid: &Pyramid<'_>) -> Option<f64> {
     (fits && explained(steps, period)? >= LEAST_EXPLAINED).then_some(period)
 }
 
+/// Parts of the period when it is fitted: some eight samples a part.
+fn fit_parts(steps: &[i16]) -> usize {
+    (steps.len() / 8).clamp(4, MOST_FIT_PARTS)
+}
+
 /// Variance of the samples about the wave that folding gives.
-fn folded_variance(steps: &[i16], period: f64, log2: u32) -> Option<f64> {
-    Fold::new(steps, PhaseClock::new(period), log2).variance()
+fn folded_variance(steps: &[i16], period: f64, parts: usize) -> Option<f64> {
+    Fold::new(steps, PhaseClock::new(period), parts).variance()
 }
 
 /// The variance of the whole series.
 fn variance(steps: &[i16]) -> Option<f64> {
-    folded_variance(steps, 2.0, 0)
+    folded_variance(steps, 2.0, 1)
 }
 
 /// The share of the variance that is explained by folding.
 fn explained(steps: &[i16], period: f64) -> Option<f64> {
-    Some(1.0 - folded_variance(steps, period, FIT_LOG2)? / variance(steps)?)
+    Some(1.0 - folded_variance(steps, period, fit_parts(steps))? / variance(steps)?)
 }
 
 /// The part of a match's shift that explains the series as well: where a period is not a whole number of samples, a
 /// multiple of it can match better than the period itself.
+///
+/// Where the period is close to a whole number of samples, parts of it explain the few phases that were sampled as
+/// well, but in a jumbled order: such a wave is rougher.
 fn shortest(steps: &[i16], mut period: f64) -> f64 {
     let Some(variance) = variance(steps) else { return period };
-    for divisor in [7.0, 5.0, 3.0, 3.0, 2.0, 2.0, 2.0, 2.0] {
-        let shorter = period / divisor;
+    for divisor in [7_u8, 5, 3, 3, 2, 2, 2, 2] {
+        let shorter = period / f64::from(divisor);
         if shorter < LEAST_SAMPLES {
             continue;
         }
-        // Parts as long as before: what the slope within a part adds stays the same.
-        let log2 = FIT_LOG2 + 2 - libm::rint(libm::log2(divisor)) as u32;
-        let (Some(whole), Some(part)) =
-            (folded_variance(steps, period, FIT_LOG2 + 2), folded_variance(steps, shorter, log2))
-        else {
-            continue;
-        };
-        if part <= 1.3 * whole + 0.02 * variance {
+        let whole = Fold::new(steps, PhaseClock::new(period), MOST_BINS);
+        let part = Fold::new(steps, PhaseClock::new(shorter), MOST_BINS);
+        let (Some(before), Some(after)) = (whole.variance(), part.variance()) else { continue };
+        if after <= 1.3 * before + 0.02 * variance && part.roughness() <= whole.roughness() {
             period = shorter;
         }
     }
@@ -97,7 +101,7 @@ fn fitted(steps: &[i16], coarse: f64) -> f64 {
 /// By how many periods a sample the series runs ahead of a period.
 fn drift_per_sample(steps: &[i16], period: f64) -> Option<f64> {
     let clock = PhaseClock::new(period);
-    let template = Template::new(&Fold::new(steps, clock, FIT_LOG2));
+    let template = Template::new(&Fold::new(steps, clock, fit_parts(steps)));
     let block_length = steps.len().div_ceil(BLOCKS).max(1);
     let mut phases = clock.phases();
     // Weighted sums for the line through the blocks' delays: 1, t, t^2, delay, t delay.
@@ -120,20 +124,18 @@ fn drift_per_sample(steps: &[i16], period: f64) -> Option<f64> {
     if determinant <= 0.0 {
         return None;
     }
-    let slope_unit = f64::from(1_u32 << FIT_LOG2);
-    Some((w * wtd - wt * wd) / determinant / slope_unit / block_length as f64)
+    Some((w * wtd - wt * wd) / determinant / template.parts as f64 / block_length as f64)
 }
-
-const TEMPLATE: usize = 1 << FIT_LOG2;
 
 /// The averaged wave, with straight lines between the middles of its parts.
 struct Template {
-    levels: [i32; TEMPLATE],
+    levels: [i32; MOST_FIT_PARTS],
+    parts: usize,
 }
 
 impl Template {
     fn new(fold: &Fold) -> Self {
-        let mut levels = [0; TEMPLATE];
+        let mut levels = [0; MOST_FIT_PARTS];
         let mut level = 0;
         // Twice around, so that a part without samples takes the level before it, at the beginning too.
         for _ in 0..2 {
@@ -142,15 +144,17 @@ impl Template {
                 *place = level;
             }
         }
-        Self { levels }
+        Self { levels, parts: fold.bins().len() }
     }
 
     /// The level at a phase, and its slope in steps a part.
     fn at(&self, phase: u64) -> (i32, i32) {
-        const HALF_PART: u64 = 1 << (63 - FIT_LOG2);
-        let (index, excess) = split(phase.wrapping_sub(HALF_PART), FIT_LOG2);
-        let level = |index: usize| self.levels.get(index % TEMPLATE).copied().unwrap_or(0);
+        // From the middle of a part to the middle of the next.
+        let (next, excess) = split(phase, 2 * self.parts);
+        let index = (next + 2 * self.parts - 1) / 2;
+        let from_middle = ((next + 1) % 2) as i32 * (1 << 13) + (excess >> 19) as i32;
+        let level = |index: usize| self.levels.get(index % self.parts.max(1)).copied().unwrap_or(0);
         let (from, to) = (level(index), level(index + 1));
-        (from + (((to - from) * i32::from(excess >> 2)) >> 14), to - from)
+        (from + (((to - from) * from_middle) >> 14), to - from)
     }
 }

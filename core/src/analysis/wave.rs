@@ -38,7 +38,7 @@ impl Wave {
         let pyramid = Pyramid::new(samples, scratch)?;
         let period = period_samples(&pyramid)?;
         let steps = pyramid.level(0);
-        let fold = Fold::new(steps, PhaseClock::new(period), bins_log2(steps.len()));
+        let fold = Fold::new(steps, PhaseClock::new(period), parts(steps.len()));
         let matched = shape::matched(&fold)?;
         let period_s = period * times.period_s;
         let start = matched.rise * period;
@@ -86,9 +86,9 @@ impl Wave {
     }
 }
 
-/// Parts of the period for a series of so many samples: some eight samples a part, as a power of two.
-fn bins_log2(samples: usize) -> u32 {
-    (samples / 8).max(16).ilog2().min(MOST_BINS.ilog2())
+/// Parts of the period for a series of so many samples: some eight samples a part.
+fn parts(samples: usize) -> usize {
+    (samples / 8).clamp(16, MOST_BINS)
 }
 
 /// Replaces each run of NaN by the line between its neighbours around the period; false if all is NaN.
