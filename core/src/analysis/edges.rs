@@ -70,7 +70,7 @@ where
     let mut previous = None;
     levels.enumerate().filter_map(move |(index, level)| {
         let changed = previous.replace(level).is_some_and(|previous| previous != level);
-        changed.then(|| Edge { position: index as f64 - 0.5, rising: level })
+        changed.then_some(Edge { position: index as f64 - 0.5, rising: level })
     })
 }
 

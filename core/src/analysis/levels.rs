@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn the_mean_does_not_drift_over_a_full_buffer() {
         // 0.1 is not exact in binary: 12288 of them, added up in f32, are off by parts in 10^5.
-        let levels = Levels::of(&[0.1; 12_288]).unwrap();
+        let levels = Levels::of(&std::vec![0.1; 12_288]).unwrap();
         assert_near(levels.mean, f64::from(0.1_f32), 1e-15);
         assert_near(levels.ac_rms, 0.0, 1e-15);
         assert_eq!((levels.top, levels.base), (f64::from(0.1_f32), f64::from(0.1_f32)));

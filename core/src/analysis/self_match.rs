@@ -46,9 +46,13 @@ struct Series<'a> {
 }
 
 fn sums(steps: &[i16]) -> (i64, u64) {
-    steps.iter().fold((0, 0), |(sum, squares), &step| {
-        (sum + i64::from(step), squares + u64::from((i32::from(step) * i32::from(step)).unsigned_abs()))
-    })
+    let (mut sum, mut squares) = (0, 0);
+    for &step in steps {
+        let size = u32::from(step.unsigned_abs());
+        sum += i64::from(step);
+        squares += u64::from(size * size);
+    }
+    (sum, squares)
 }
 
 impl<'a> Series<'a> {
@@ -63,12 +67,11 @@ impl<'a> Series<'a> {
         let overlap = self.steps.len().checked_sub(shift)?;
         let (early, last) = self.steps.split_at_checked(overlap)?;
         let (first, late) = self.steps.split_at_checked(shift)?;
-        let difference: u64 = early
-            .iter()
-            .zip(late)
-            .map(|(&early, &late)| i32::from(early) - i32::from(late))
-            .map(|difference| u64::from((difference * difference).unsigned_abs()))
-            .sum();
+        let mut difference = 0_u64;
+        for (&early, &late) in early.iter().zip(late) {
+            let apart = u32::from(early.abs_diff(late));
+            difference += u64::from(apart * apart);
+        }
         let (first, last) = (sums(first), sums(last));
         let sum = (2 * self.sum - first.0 - last.0) as f64;
         let squares = (2 * self.squares - first.1 - last.1) as f64;
@@ -121,6 +124,11 @@ impl Search {
         }
     }
 
+    /// Whether no longer shift can change the answer: no match exceeds 1.
+    fn is_settled(&self) -> bool {
+        self.best.first().is_some_and(|(_, first)| *first >= NEARLY)
+    }
+
     fn close_hill(&mut self) {
         let Some((shift, value)) = self.hill.take() else { return };
         if value < WEAKEST || self.best.last().is_some_and(|(_, best)| value <= *best) {
@@ -147,6 +155,9 @@ pub(super) fn first_match(pyramid: &Pyramid<'_>) -> Option<Shift> {
         }
         let mut around = [None, series.at(shortest - 1), series.at(shortest)];
         for shift in shortest..=longest {
+            if search.is_settled() {
+                break;
+            }
             around = [around[1], around[2], series.at(shift + 1)];
             if let [Some(before), Some(here), Some(after)] = around {
                 search.take(level, shift, [before, here, after]);
@@ -174,7 +185,7 @@ pub(super) fn fitted_over_multiples(pyramid: &Pyramid<'_>, shift: Shift) -> f64 
         let Some(best) = series.best_near(next * period) else { break };
         (period, multiple) = (best / next, next);
     }
-    libm::ldexp(period, shift.level as i32)
+    period * libm::exp2(f64::from(shift.level))
 }
 
 #[cfg(test)]

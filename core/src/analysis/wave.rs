@@ -27,8 +27,9 @@ pub struct Wave {
     /// The shape; unknown if no known one is within 2.5 % of the peak to peak beyond what noise explains, or fewer
     /// than eight different phases were sampled.
     pub shape: Shape,
-    /// The RMS of the distances between the averaged wave and the best shape, as a fraction of the shape's peak to
-    /// peak, found or not. `None` if there were too few phases to compare.
+    /// The RMS of the distances between the averaged wave and the nearest shape, as a fraction of the averaged wave's
+    /// peak to peak; also where that is too far and the shape unknown. `None` if no shape spans half of the wave, or there were too few
+    /// phases to compare.
     pub shape_error: Option<f64>,
 }
 
@@ -110,4 +111,87 @@ fn bridge_gaps(wave: &mut [f32]) -> bool {
         before = (place, here);
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::scratch_length;
+    use std::vec;
+    use std::vec::Vec;
+
+    const TIMES: SampleTimes = SampleTimes { start_s: 1e-6, period_s: 2e-6 };
+
+    fn wave(samples: &[f32]) -> Option<Wave> {
+        Wave::of(samples, TIMES, &mut vec![0; scratch_length(samples.len())])
+    }
+
+    #[test]
+    fn a_square_is_placed_on_the_time_axis_of_its_channel() {
+        // Rises between samples 29 and 30, 129 and 130..: 9.705 periods of 100 samples follow.
+        let samples: Vec<f32> = (0..1000).map(|i| if (i + 70) % 100 < 40 { 3.0 } else { 1.0 }).collect();
+        let wave = wave(&samples).unwrap();
+        assert!((wave.period_s - 200e-6).abs() < 1e-8);
+        assert!((wave.start_s - (1e-6 + 29.5 * 2e-6)).abs() < 1e-6, "{wave:?}");
+        assert_eq!(wave.count, 9);
+        assert!((wave.amplitude - 1.0).abs() < 1e-3 && (wave.offset - 2.0).abs() < 1e-3);
+        let Shape::Square { duty } = wave.shape else { panic!("{wave:?}") };
+        assert!((duty - 0.4).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_averaged_wave_is_one_period_from_the_start() {
+        let sine = |turn: f64| (core::f64::consts::TAU * turn).sin();
+        let samples: Vec<f32> = (0..1000).map(|i| sine(f64::from(i) / 81.3 + 0.4) as f32).collect();
+        let mut average = [0.0; 50];
+        assert!(wave(&samples).unwrap().average(&samples, TIMES, &mut average));
+        for (index, point) in average.iter().enumerate() {
+            // The mean over a 50th of a period is that of its middle.
+            assert!((f64::from(*point) - sine((index as f64 + 0.5) / 50.0)).abs() < 0.02, "{index}: {point}");
+        }
+    }
+
+    #[test]
+    fn points_that_no_sample_fell_on_lie_between_their_neighbours() {
+        // Four samples a period, all at the same phases: five of eight points are not sampled.
+        let samples: Vec<f32> = (0..80).map(|i| [0.0, 1.0, 2.0, 1.0][i % 4]).collect();
+        let wave = Wave {
+            period_s: 4.0,
+            frequency_hz: 0.25,
+            amplitude: 1.0,
+            offset: 1.0,
+            start_s: 0.0,
+            count: 20,
+            shape: Shape::Triangle,
+            shape_error: None,
+        };
+        let mut average = [0.0; 8];
+        assert!(wave.average(&samples, SampleTimes { start_s: 0.0, period_s: 1.0 }, &mut average));
+        assert_eq!(average, [0.0, 0.5, 1.0, 1.5, 2.0, 1.5, 1.0, 0.5]);
+        assert!(!wave.average(&[], TIMES, &mut average));
+        assert!(!wave.average(&samples, TIMES, &mut []));
+    }
+
+    #[test]
+    fn unsupported_series_have_no_wave() {
+        let sine = |period: f64, samples: u32| -> Vec<f32> {
+            (0..samples).map(|i| (core::f64::consts::TAU * f64::from(i) / period).sin() as f32).collect()
+        };
+        assert!(wave(&sine(100.0, 300)).is_some());
+        // Fewer than two periods, a constant, too few samples, a sample that is no number.
+        assert_eq!(wave(&sine(100.0, 180)), None);
+        assert_eq!(wave(&[2.5; 500]), None);
+        assert_eq!(wave(&[0.0, 1.0, 0.0]), None);
+        let mut broken = sine(100.0, 300);
+        broken[150] = f32::NAN;
+        assert_eq!(wave(&broken), None);
+    }
+
+    #[test]
+    fn few_phases_have_an_unknown_shape() {
+        let samples: Vec<f32> = (0..400).map(|i| [0.0, 1.0, 0.0, -1.0][i % 4]).collect();
+        let wave = wave(&samples).unwrap();
+        assert!((wave.period_s / TIMES.period_s - 4.0).abs() < 1e-6);
+        assert_eq!((wave.shape, wave.shape_error), (Shape::Unknown, None));
+    }
 }

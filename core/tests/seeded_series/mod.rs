@@ -8,25 +8,25 @@ use scopething_core::trace::SampleTimes;
 
 /// What a series is drawn from.
 #[derive(Debug, Clone, Copy)]
-pub struct Drawn {
-    pub shape: Shape,
-    pub periods: f64,
+pub(crate) struct Drawn {
+    pub(crate) shape: Shape,
+    pub(crate) periods: f64,
     /// Standard deviation of the normal noise, as a fraction of the peak to peak of the shape.
-    pub noise: f64,
-    pub peak_to_peak: f64,
-    pub low: f64,
+    pub(crate) noise: f64,
+    pub(crate) peak_to_peak: f64,
+    pub(crate) low: f64,
     /// Where in the period the first sample lies, 0 to 1.
-    pub turn: f64,
+    pub(crate) turn: f64,
 }
 
-pub const SHAPES: [&str; 5] = ["sine", "triangle", "sawtooth up", "sawtooth down", "square"];
+pub(crate) const SHAPES: [&str; 5] = ["sine", "triangle", "sawtooth up", "sawtooth down", "square"];
 
 /// A number between two positive limits, each octave as likely as any other.
 fn log_uniform(rng: &mut Rng, low: f64, high: f64) -> f64 {
     low * (high / low).powf(rng.f64())
 }
 
-pub fn shape(rng: &mut Rng, name: &str) -> Shape {
+pub(crate) fn shape(rng: &mut Rng, name: &str) -> Shape {
     match name {
         "sine" => Shape::Sine,
         "triangle" => Shape::Triangle,
@@ -38,14 +38,14 @@ pub fn shape(rng: &mut Rng, name: &str) -> Shape {
 
 impl Drawn {
     /// Any shape, 2.5 to 200 periods, noise to 5 % of the peak to peak, 10 mV to 10 V, offset to five times that.
-    pub fn any(rng: &mut Rng) -> Self {
+    pub(crate) fn any(rng: &mut Rng) -> Self {
         let name = SHAPES[rng.usize(..SHAPES.len())];
         let periods = log_uniform(rng, 2.5, 200.0);
         let noise = 0.05 * rng.f64();
         Self::with(rng, name, periods, noise)
     }
 
-    pub fn with(rng: &mut Rng, name: &str, periods: f64, noise: f64) -> Self {
+    pub(crate) fn with(rng: &mut Rng, name: &str, periods: f64, noise: f64) -> Self {
         let shape = shape(rng, name);
         let peak_to_peak = log_uniform(rng, 0.01, 10.0);
         let low = peak_to_peak * (10.0 * rng.f64() - 5.0);
@@ -69,7 +69,7 @@ impl Drawn {
         }
     }
 
-    pub fn samples(&self, rng: &mut Rng, count: usize) -> Vec<f32> {
+    pub(crate) fn samples(&self, rng: &mut Rng, count: usize) -> Vec<f32> {
         let step = self.periods / count as f64;
         (0..count)
             .map(|index| {
@@ -86,14 +86,14 @@ fn normal(rng: &mut Rng) -> f64 {
 }
 
 /// Of a series over one second: the analysis with samples so many to the second.
-pub fn analysed(samples: &[f32], scratch: &mut Vec<i16>) -> Analysis {
+pub(crate) fn analysed(samples: &[f32], scratch: &mut Vec<i16>) -> Analysis {
     scratch.resize(scratch_length(samples.len()), 0);
     let times = SampleTimes { start_s: 0.0, period_s: 1.0 / samples.len() as f64 };
     analyse(samples, times, scratch).expect("the memory is as long as asked for")
 }
 
 /// Whether an analysis found the shape that was drawn, a square's duty within 0.02 or a sample.
-pub fn is_same_shape(drawn: &Drawn, found: &Analysis, samples: usize) -> bool {
+pub(crate) fn is_same_shape(drawn: &Drawn, found: &Analysis, samples: usize) -> bool {
     let Some(wave) = found.wave else { return false };
     match (drawn.shape, wave.shape) {
         (Shape::Square { duty }, Shape::Square { duty: found }) => {
@@ -104,6 +104,18 @@ pub fn is_same_shape(drawn: &Drawn, found: &Analysis, samples: usize) -> bool {
 }
 
 /// By how much the frequency is off, as a fraction; infinite if there is none.
-pub fn frequency_error(drawn: &Drawn, found: &Analysis) -> f64 {
+pub(crate) fn frequency_error(drawn: &Drawn, found: &Analysis) -> f64 {
     found.wave.map_or(f64::INFINITY, |wave| (wave.frequency_hz / drawn.periods - 1.0).abs())
+}
+
+/// By how much the start of the wave is off, in periods; infinite if there is none.
+pub(crate) fn start_error(drawn: &Drawn, found: &Analysis) -> f64 {
+    let rise = match drawn.shape {
+        Shape::Triangle => 0.25,
+        Shape::Sawtooth { rising: true } => 0.5,
+        _ => 0.0,
+    };
+    let start = (rise - drawn.turn).rem_euclid(1.0);
+    let found = found.wave.map_or(f64::INFINITY, |wave| wave.start_s * drawn.periods);
+    (found - start - (found - start).round()).abs()
 }
