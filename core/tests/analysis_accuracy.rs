@@ -42,7 +42,9 @@ fn frequency_is_within_a_thousandth_at_ten_periods_and_two_percent_noise() {
     let mut scratch = Vec::new();
     for (name, seed) in SHAPES.iter().flat_map(|name| (0..100).map(move |seed| (name, seed))) {
         let mut rng = Rng::with_seed(seed);
-        let drawn = Drawn::with(&mut rng, name, 10.0, 0.02);
+        // Whole numbers of samples a period and others: a jump is timed better if it does not always fall alike.
+        let periods = if seed == 0 { 10.0 } else { 10.0 + rng.f64() };
+        let drawn = Drawn::with(&mut rng, name, periods, 0.02);
         let found = analysed(&drawn.samples(&mut rng, SAMPLES), &mut scratch);
         let error = frequency_error(&drawn, &found);
         assert!(error < 1e-3, "{drawn:?}: off by {error}");

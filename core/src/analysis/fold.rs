@@ -91,9 +91,14 @@ impl Fold {
 
     /// The mean squared distance of the samples from the averaged wave, unbiased; `None` if each part has at most one.
     pub(super) fn variance(&self) -> Option<f64> {
-        let used = self.bins().iter().filter(|bin| bin.samples > 1);
-        let (spread, freedom) =
-            used.fold((0.0, 0), |(spread, freedom), bin| (spread + bin.spread(), freedom + bin.samples - 1));
+        self.variance_of(|_| true)
+    }
+
+    /// The same of some parts only.
+    pub(super) fn variance_of(&self, is_counted: impl Fn(usize) -> bool) -> Option<f64> {
+        let parts = self.bins().iter().enumerate().filter(|(part, bin)| bin.samples > 1 && is_counted(*part));
+        let (spread, freedom) = parts
+            .fold((0.0, 0), |(spread, freedom), (_, bin)| (spread + bin.spread(), freedom + bin.samples - 1));
         (freedom > 0).then(|| spread / f64::from(freedom))
     }
 }

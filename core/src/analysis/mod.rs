@@ -25,6 +25,7 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 
+mod drift;
 mod edges;
 mod fold;
 mod levels;

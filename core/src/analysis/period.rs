@@ -1,6 +1,7 @@
 //! The period of a series: found by its best match with itself, fitted to every sample.
 
-use super::fold::{Fold, MOST_BINS, PhaseClock, split};
+use super::drift::{Drift, fit_parts};
+use super::fold::{Fold, MOST_BINS, PhaseClock};
 use super::pyramid::Pyramid;
 use super::self_match::{first_match, fitted_over_multiples};
 
@@ -9,12 +10,6 @@ const LEAST_PERIODS: f64 = 2.0;
 
 /// A shorter period cannot be told from its mirror image beyond half the sample rate.
 const LEAST_SAMPLES: f64 = 2.0;
-
-/// The most parts of the period when it is fitted.
-const MOST_FIT_PARTS: usize = 64;
-
-/// Blocks of the series whose delays are fitted.
-const BLOCKS: usize = 32;
 
 /// The most rounds of the fit. Over 2.5 periods a round leaves a sixth of the error, over more it leaves less.
 const MOST_ROUNDS: usize = 6;
@@ -30,14 +25,25 @@ pub(super) fn period_samples(pyramid: &Pyramid<'_>) -> Option<f64> {
     let steps = pyramid.level(0);
     let shift = first_match(pyramid)?;
     let period = shortest(steps, fitted_over_multiples(pyramid, shift));
-    let period = fitted(steps, period);
+    let period = fitted(steps, period, None);
     let fits = period >= LEAST_SAMPLES && period * LEAST_PERIODS <= steps.len() as f64 * 1.001;
     (fits && explained(steps, period)? >= LEAST_EXPLAINED).then_some(period)
 }
 
-/// Parts of the period when it is fitted: some eight samples a part.
-fn fit_parts(steps: &[i16]) -> usize {
-    (steps.len() / 8).clamp(4, MOST_FIT_PARTS)
+/// The period of a sawtooth that jumps at a phase, in periods: the mean of what its jump and its ramp tell, weighted by
+/// how certain each is.
+///
+/// Each jump is known to a sample only; where the period is close to a whole number of samples, it even falls between
+/// the same two again and again. The ramp is certain in so far as there is no noise.
+pub(super) fn sawtooth_period_samples(steps: &[i16], by_jump: f64, jump: f64) -> f64 {
+    let by_ramp = fitted(steps, by_jump, Some(jump));
+    let Some(drift) = Drift::of(steps, by_ramp, Some(jump)) else { return by_jump };
+    let ramp_variance = drift.variance * by_ramp * by_ramp;
+    // A line through N times that are evenly distributed over a sample (variance 1/12) has a slope of this variance.
+    let jumps = steps.len() as f64 / by_jump;
+    let jump_variance = 1.0 / (jumps * (jumps * jumps - 1.0)) / (by_jump * by_jump);
+    let ramp_share = jump_variance / (jump_variance + ramp_variance);
+    by_jump + ramp_share * (by_ramp - by_jump)
 }
 
 /// Variance of the samples about the wave that folding gives.
@@ -78,14 +84,11 @@ fn shortest(steps: &[i16], mut period: f64) -> f64 {
     period
 }
 
-/// The period that lays all samples best over one another (least squares).
-///
-/// Each block of the series is compared with the averaged wave: from its slope follows how late the block is. A line
-/// through these delays tells by how much the period is off.
-fn fitted(steps: &[i16], coarse: f64) -> f64 {
+/// The period that lays all samples best over one another (least squares), those near a jump left out.
+fn fitted(steps: &[i16], coarse: f64, jump: Option<f64>) -> f64 {
     let mut period = coarse;
     for _ in 0..MOST_ROUNDS {
-        let Some(drift) = drift_per_sample(steps, period) else { break };
+        let Some(drift) = Drift::of(steps, period, jump).map(|drift| drift.per_sample) else { break };
         let next = 1.0 / (1.0 / period + drift);
         // A wave that is hardly seen can send the fit anywhere: the match is then the better witness.
         if !(0.98 * coarse..1.02 * coarse).contains(&next) {
@@ -97,67 +100,6 @@ fn fitted(steps: &[i16], coarse: f64) -> f64 {
         }
     }
     period
-}
-
-/// By how many periods a sample the series runs ahead of a period.
-fn drift_per_sample(steps: &[i16], period: f64) -> Option<f64> {
-    let mut clock = PhaseClock::new(period);
-    let template = Template::new(&Fold::new(steps, clock, fit_parts(steps)));
-    let block_length = steps.len().div_ceil(BLOCKS).max(1);
-    // Weighted sums for the line through the blocks' delays: 1, t, t^2, delay, t delay.
-    let [mut w, mut wt, mut wtt, mut wd, mut wtd] = [0.0; 5];
-    for (index, block) in steps.chunks(block_length).enumerate() {
-        let (mut product, mut weight) = (0_i64, 0_u64);
-        for &step in block {
-            let (level, slope) = template.at(clock.tick());
-            product += i64::from(i32::from(step) - level) * i64::from(slope);
-            weight += u64::from(slope.unsigned_abs()) * u64::from(slope.unsigned_abs());
-        }
-        let (time, product, weight) = (index as f64, product as f64, weight as f64);
-        w += weight;
-        wt += weight * time;
-        wtt += weight * time * time;
-        wd += product;
-        wtd += product * time;
-    }
-    let determinant = w * wtt - wt * wt;
-    if determinant <= 0.0 {
-        return None;
-    }
-    Some((w * wtd - wt * wd) / determinant / template.parts as f64 / block_length as f64)
-}
-
-/// The averaged wave, with straight lines between the middles of its parts.
-struct Template {
-    levels: [i32; MOST_FIT_PARTS],
-    parts: usize,
-}
-
-impl Template {
-    fn new(fold: &Fold) -> Self {
-        let mut levels = [0; MOST_FIT_PARTS];
-        let mut level = 0;
-        // Twice around, so that a part without samples takes the level before it, at the beginning too.
-        for _ in 0..2 {
-            for (place, bin) in levels.iter_mut().zip(fold.bins()) {
-                level = if bin.samples > 0 { libm::rint(bin.mean()) as i32 } else { level };
-                *place = level;
-            }
-        }
-        Self { levels, parts: fold.bins().len() }
-    }
-
-    /// The level at a phase, and its slope in steps a part.
-    fn at(&self, phase: u64) -> (i32, i32) {
-        // From the middle of a part to the middle of the next.
-        let (next, excess) = split(phase, 2 * self.parts);
-        let index = (next + 2 * self.parts - 1) / 2;
-        let in_first_half = i32::from(next % 2 == 0);
-        let from_middle = (in_first_half << 13) + i32::from((excess >> 19) as u16);
-        let level = |index: usize| self.levels.get(index % self.parts.max(1)).copied().unwrap_or(0);
-        let (from, to) = (level(index), level(index + 1));
-        (from + (((to - from) * from_middle) >> 14), to - from)
-    }
 }
 
 #[cfg(test)]

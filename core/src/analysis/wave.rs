@@ -1,7 +1,7 @@
 //! The periodic wave in a series: period, single wave, shape.
 
 use super::fold::{Fold, MOST_BINS, PhaseClock};
-use super::period::period_samples;
+use super::period::{period_samples, sawtooth_period_samples};
 use super::pyramid::Pyramid;
 use super::shape::{self, Shape};
 use crate::trace::SampleTimes;
@@ -37,10 +37,16 @@ impl Wave {
     /// Looks for a period. `None` if there is none that repeats at least twice.
     pub(super) fn of(samples: &[f32], times: SampleTimes, scratch: &mut [i16]) -> Option<Self> {
         let pyramid = Pyramid::new(samples, scratch)?;
-        let period = period_samples(&pyramid)?;
         let steps = pyramid.level(0);
-        let fold = Fold::new(steps, PhaseClock::new(period), parts(steps.len()));
-        let matched = shape::matched(&fold)?;
+        let folded =
+            |period: f64| shape::matched(&Fold::new(steps, PhaseClock::new(period), parts(steps.len())));
+        let mut period = period_samples(&pyramid)?;
+        let mut matched = folded(period)?;
+        if let Shape::Sawtooth { rising } = matched.shape {
+            let jump = if rising { matched.rise + 0.5 } else { matched.rise };
+            period = sawtooth_period_samples(steps, period, jump);
+            matched = folded(period)?;
+        }
         let period_s = period * times.period_s;
         let start = matched.rise * period;
         let wave = Self {
