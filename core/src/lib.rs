@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod analysis;
 pub mod blocking;
 pub mod calibration;
 pub mod device;

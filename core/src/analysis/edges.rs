@@ -1,0 +1,357 @@
+//! Edges of analog channels and logic lines: where they are, how many, how often, and how long the level is high.
+
+use super::Levels;
+use crate::trace::SampleTimes;
+
+/// How far beyond the middle, as a fraction of `top - base`, a sample must lie for the level to have changed.
+const HYSTERESIS: f64 = 0.2;
+
+/// Where a channel went from one level to the other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Edge {
+    /// The place in samples from the first, between two samples as a rule.
+    pub position: f64,
+    /// Whether it went up.
+    pub rising: bool,
+}
+
+/// The edges of an analog channel, in their order.
+///
+/// The level becomes high when a sample lies above the middle between base and top by more than a fifth of their
+/// distance, and low when one lies as far below: noise smaller than that makes no edges. The edge is where the
+/// straight line between two samples crosses the middle; if noise makes it cross several times on the way, it is half
+/// way between the first and the last crossing. A constant series has none.
+pub fn analog_edges<'a>(samples: &'a [f32], levels: &Levels) -> impl Iterator<Item = Edge> + Clone + use<'a> {
+    let middle = levels.at(0.5);
+    let (low, high) = (levels.at(0.5 - HYSTERESIS), levels.at(0.5 + HYSTERESIS));
+    let mut state = AnalogLevel { middle, low, high, is_high: None, previous: None, crossings: None };
+    samples.iter().enumerate().filter_map(move |(index, &sample)| state.next(index as f64, f64::from(sample)))
+}
+
+#[derive(Clone)]
+struct AnalogLevel {
+    middle: f64,
+    low: f64,
+    high: f64,
+    is_high: Option<bool>,
+    previous: Option<f64>,
+    /// The first and the last crossing of the middle since the series was last beyond the hysteresis.
+    crossings: Option<(f64, f64)>,
+}
+
+impl AnalogLevel {
+    fn next(&mut self, index: f64, sample: f64) -> Option<Edge> {
+        let previous = self.previous.replace(sample).unwrap_or(sample);
+        if (previous < self.middle) != (sample < self.middle) {
+            let crossing = index - (sample - self.middle) / (sample - previous);
+            self.crossings = Some((self.crossings.map_or(crossing, |(first, _)| first), crossing));
+        }
+        let now_high = if sample > self.high {
+            true
+        } else if sample < self.low {
+            false
+        } else {
+            return None;
+        };
+        let was_high = self.is_high.replace(now_high);
+        let crossings = self.crossings.take();
+        let (first, last) =
+            if was_high.is_some_and(|was| was != now_high) { crossings? } else { return None };
+        Some(Edge { position: f64::midpoint(first, last), rising: now_high })
+    }
+}
+
+/// The edges of a logic line, in their order: half way between two samples that differ.
+pub fn logic_edges<I>(levels: I) -> impl Iterator<Item = Edge> + Clone + use<I>
+where
+    I: Iterator<Item = bool> + Clone,
+{
+    let mut previous = None;
+    levels.enumerate().filter_map(move |(index, level)| {
+        let changed = previous.replace(level).is_some_and(|previous| previous != level);
+        changed.then_some(Edge { position: index as f64 - 0.5, rising: level })
+    })
+}
+
+/// What the edges of a channel tell.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct EdgeMeasurements {
+    /// How many edges go up.
+    pub rising: usize,
+    /// How many edges go down.
+    pub falling: usize,
+    /// Whole periods between the first and the last edge of one direction, over the time between them, in hertz; of
+    /// the direction with more edges, rising if there are as many. `None` with fewer than two edges of a direction, or
+    /// if they do not come regularly: the longest period may be a quarter and one sample longer than the shortest.
+    pub frequency_hz: Option<f64>,
+    /// The part of the time between the same two edges that the level is high, 0 to 1. `None` where the frequency is.
+    pub duty: Option<f64>,
+}
+
+impl EdgeMeasurements {
+    /// Counts and measures edges of a channel whose samples are `sample_period_s` seconds apart.
+    #[must_use]
+    pub fn of(edges: impl Iterator<Item = Edge>, sample_period_s: f64) -> Self {
+        let (mut rising, mut falling) = (Run::default(), Run::default());
+        let mut high_samples = 0.0;
+        let mut rose_at = None;
+        for Edge { position, rising: is_rising } in edges {
+            if is_rising {
+                rose_at = Some(position);
+                rising.add(position, high_samples);
+            } else {
+                high_samples += rose_at.take().map_or(0.0, |rose_at| position - rose_at);
+                falling.add(position, high_samples);
+            }
+        }
+        let run = if falling.edges > rising.edges { &falling } else { &rising };
+        let period = run.period();
+        Self {
+            rising: rising.edges,
+            falling: falling.edges,
+            frequency_hz: period
+                .map(|period| 1.0 / (period * sample_period_s))
+                .filter(|hz| hz.is_finite() && *hz > 0.0),
+            duty: period.and(run.duty()),
+        }
+    }
+}
+
+/// Edges of one direction.
+#[derive(Default)]
+struct Run {
+    edges: usize,
+    /// Position of the first edge, and how long the level had been high before it.
+    first: (f64, f64),
+    last: (f64, f64),
+    shortest: f64,
+    longest: f64,
+}
+
+impl Run {
+    fn add(&mut self, position: f64, high_before: f64) {
+        let period = position - self.last.0;
+        match self.edges {
+            0 => self.first = (position, high_before),
+            1 => (self.shortest, self.longest) = (period, period),
+            _ => (self.shortest, self.longest) = (self.shortest.min(period), self.longest.max(period)),
+        }
+        self.last = (position, high_before);
+        self.edges += 1;
+    }
+
+    /// The mean period in samples, if the edges come regularly.
+    fn period(&self) -> Option<f64> {
+        let regular = self.edges >= 2 && self.longest <= 1.25 * self.shortest + 1.0;
+        regular.then(|| (self.last.0 - self.first.0) / (self.edges - 1) as f64).filter(|period| *period > 0.0)
+    }
+
+    fn duty(&self) -> Option<f64> {
+        let span = self.last.0 - self.first.0;
+        (span > 0.0).then(|| (self.last.1 - self.first.1) / span)
+    }
+}
+
+/// How much later one channel is than another of the same frequency.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ChannelDelay {
+    /// The mean time from a rising edge of the first channel to the nearest one of the second, in seconds; positive if
+    /// the second is later, at most half a period.
+    pub delay_s: f64,
+    /// The delay in degrees of the first channel's period, above -180 up to 180. Positive if the second lags.
+    pub phase_degrees: f64,
+}
+
+/// Two series whose edges are compared: the edges, as from [`analog_edges`] or [`logic_edges`], and when the samples
+/// were taken. The two channels of a pair are sampled half a pair period apart, which is taken into account.
+#[derive(Debug, Clone, Copy)]
+pub struct TimedEdges<I> {
+    /// The edges.
+    pub edges: I,
+    /// When the samples were taken that the positions of the edges count.
+    pub times: SampleTimes,
+}
+
+impl<I: Iterator<Item = Edge> + Clone> TimedEdges<I> {
+    fn rising_times_s(&self) -> impl Iterator<Item = f64> {
+        let SampleTimes { start_s, period_s } = self.times;
+        self.edges.clone().filter(|edge| edge.rising).map(move |edge| start_s + edge.position * period_s)
+    }
+
+    fn frequency_hz(&self) -> Option<f64> {
+        EdgeMeasurements::of(self.edges.clone(), self.times.period_s).frequency_hz
+    }
+}
+
+impl ChannelDelay {
+    /// Compares two channels. `None` if either has no frequency by its edges ([`EdgeMeasurements::frequency_hz`]), the
+    /// two frequencies differ by more than 2 %, or the delay wanders by more than a quarter of a period.
+    pub fn between<I, J>(first: &TimedEdges<I>, second: &TimedEdges<J>) -> Option<Self>
+    where
+        I: Iterator<Item = Edge> + Clone,
+        J: Iterator<Item = Edge> + Clone,
+    {
+        let frequency_hz = first.frequency_hz()?;
+        if (second.frequency_hz()? - frequency_hz).abs() > 0.02 * frequency_hz {
+            return None;
+        }
+        let period_s = 1.0 / frequency_hz;
+        let mut others = second.rising_times_s().peekable();
+        let mut nearest_s = others.next()?;
+        let mut reference_s = None;
+        let (mut excess_s, mut count) = (0.0, 0_u32);
+        for edge_s in first.rising_times_s() {
+            while let Some(next_s) =
+                others.next_if(|next_s| (next_s - edge_s).abs() < (nearest_s - edge_s).abs())
+            {
+                nearest_s = next_s;
+            }
+            let delay_s = nearest_s - edge_s;
+            // Before the other channel's first edge, and after its last, the nearest is no partner.
+            if delay_s.abs() > 0.75 * period_s {
+                continue;
+            }
+            // Near half a period the nearest edge is now the earlier, now the later one: count from the first delay.
+            let reference_s = *reference_s.get_or_insert(delay_s);
+            let wander_s = wrapped(delay_s - reference_s, period_s);
+            if wander_s.abs() > 0.25 * period_s {
+                return None;
+            }
+            excess_s += wander_s;
+            count += 1;
+        }
+        let delay_s = wrapped(reference_s? + excess_s / f64::from(count), period_s);
+        Some(Self { delay_s, phase_degrees: 360.0 * delay_s * frequency_hz })
+    }
+}
+
+/// A time brought into the half period on each side of zero.
+fn wrapped(time_s: f64, period_s: f64) -> f64 {
+    time_s - period_s * libm::ceil(time_s / period_s - 0.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn sine(periods: f64, samples: usize, turn: f64) -> Vec<f32> {
+        let step = core::f64::consts::TAU * periods / samples as f64;
+        (0..samples).map(|i| (step * i as f64 - core::f64::consts::TAU * turn).sin() as f32).collect()
+    }
+
+    fn measured(samples: &[f32], sample_period_s: f64) -> EdgeMeasurements {
+        EdgeMeasurements::of(analog_edges(samples, &Levels::of(samples).unwrap()), sample_period_s)
+    }
+
+    #[test]
+    fn edges_lie_where_the_line_between_samples_crosses_the_middle() {
+        let samples = [0.0, 0.0, 1.0, 4.0, 4.0, 4.0, 1.0, 0.0];
+        let levels = Levels::of(&samples).unwrap();
+        assert_eq!((levels.base, levels.top), (0.0, 4.0));
+        let edges: Vec<Edge> = analog_edges(&samples, &levels).collect();
+        let third = 1.0 / 3.0;
+        assert_eq!(edges.len(), 2);
+        assert!(edges[0].rising && (edges[0].position - (2.0 + third)).abs() < 1e-12);
+        assert!(!edges[1].rising && (edges[1].position - (6.0 - third)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn noise_within_the_hysteresis_makes_one_edge_half_way() {
+        let samples = [-1.0, -1.0, -0.1, 0.1, -0.1, 0.1, 1.0, 1.0];
+        let levels = Levels::of(&samples).unwrap();
+        let edges: Vec<Edge> = analog_edges(&samples, &levels).collect();
+        assert_eq!(edges, [Edge { position: 3.5, rising: true }]);
+    }
+
+    #[test]
+    fn frequency_and_duty_come_from_whole_periods() {
+        // High for 3 of 10 samples, 1 ms a sample: 100 Hz.
+        let samples: Vec<f32> = (0..95).map(|i| if (i + 4) % 10 < 3 { 3.3 } else { 0.0 }).collect();
+        let edges = measured(&samples, 1e-3);
+        assert_eq!((edges.rising, edges.falling), (9, 9));
+        assert!((edges.frequency_hz.unwrap() - 100.0).abs() < 1e-9);
+        assert!((edges.duty.unwrap() - 0.3).abs() < 1e-9);
+        let logic = EdgeMeasurements::of(logic_edges(samples.iter().map(|&sample| sample > 1.0)), 1e-3);
+        assert_eq!((logic.rising, logic.falling), (9, 9));
+        assert!((logic.duty.unwrap() - 0.3).abs() < 1e-9);
+    }
+
+    #[test]
+    fn two_falling_edges_are_a_period() {
+        let levels = [true, false, false, true, false];
+        let edges = EdgeMeasurements::of(logic_edges(levels.into_iter()), 0.5);
+        assert_eq!((edges.rising, edges.falling), (1, 2));
+        assert_eq!((edges.frequency_hz, edges.duty), (Some(1.0 / 1.5), Some(1.0 / 3.0)));
+    }
+
+    #[test]
+    fn irregular_or_few_edges_have_no_frequency() {
+        let burst = [0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0].map(|level| level == 1);
+        let edges = EdgeMeasurements::of(logic_edges(burst.into_iter()), 1.0);
+        assert_eq!((edges.rising, edges.frequency_hz, edges.duty), (3, None, None));
+        let step = EdgeMeasurements::of(logic_edges([false, true].into_iter()), 1.0);
+        assert_eq!((step.rising, step.frequency_hz), (1, None));
+        assert_eq!(measured(&[1.0; 100], 1.0), EdgeMeasurements::default());
+        for bad_period_s in [0.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(measured(&sine(4.0, 100, 0.1), bad_period_s).frequency_hz, None);
+        }
+    }
+
+    #[test]
+    fn near_two_samples_a_period_the_clock_of_a_line_is_still_regular() {
+        // Five periods in eleven samples: periods of two and of three samples take turns.
+        let line: Vec<bool> = (0..1101).map(|i| (i * 5) % 11 < 5).collect();
+        let edges = EdgeMeasurements::of(logic_edges(line.into_iter()), 1e-6);
+        assert!((edges.frequency_hz.unwrap() / (5e6 / 11.0) - 1.0).abs() < 2e-3);
+    }
+
+    fn delay(turn: f64, second_start_s: f64) -> Option<ChannelDelay> {
+        let (a, b) = (sine(10.0, 1000, 0.0), sine(10.0, 1000, turn));
+        let (levels_a, levels_b) = (Levels::of(&a).unwrap(), Levels::of(&b).unwrap());
+        let times = SampleTimes { start_s: 0.0, period_s: 1e-3 };
+        let first = TimedEdges { edges: analog_edges(&a, &levels_a), times };
+        let times = SampleTimes { start_s: second_start_s, ..times };
+        ChannelDelay::between(&first, &TimedEdges { edges: analog_edges(&b, &levels_b), times })
+    }
+
+    #[test]
+    fn delays_are_signed_and_count_the_start_of_the_channel() {
+        // The period is 100 samples of 1 ms.
+        for (turn, start_s, expected_s) in [
+            (0.0, 0.0, 0.0),
+            (0.25, 0.0, 0.025),
+            (-0.25, 0.0, -0.025),
+            (0.1, 0.5e-3, 0.0105),
+            (0.9, 0.0, -0.01),
+        ] {
+            let delay = delay(turn, start_s).unwrap();
+            assert!((delay.delay_s - expected_s).abs() < 2e-6, "{turn} of a turn: {delay:?}");
+            assert!((delay.phase_degrees - 3600.0 * expected_s).abs() < 1e-2, "{delay:?}");
+        }
+        assert!((delay(0.5, 0.0).unwrap().phase_degrees.abs() - 180.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn quadrature_of_two_logic_lines_is_ninety_degrees() {
+        let line = |late: usize| logic_edges((0..400).map(move |i| (i + 40 - late) % 40 < 20));
+        let times = SampleTimes { start_s: 0.0, period_s: 1e-6 };
+        let (first, second) = (TimedEdges { edges: line(5), times }, TimedEdges { edges: line(15), times });
+        let delay = ChannelDelay::between(&first, &second).unwrap();
+        assert!((delay.delay_s - 10e-6).abs() < 1e-15 && (delay.phase_degrees - 90.0).abs() < 1e-9);
+        let back = ChannelDelay::between(&second, &first).unwrap();
+        assert!((back.phase_degrees + 90.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn channels_of_different_frequency_have_no_delay() {
+        let times = SampleTimes { start_s: 0.0, period_s: 1e-6 };
+        let line =
+            |period: usize| TimedEdges { edges: logic_edges((0..400).map(move |i| i % period < 10)), times };
+        assert_eq!(ChannelDelay::between(&line(20), &line(40)), None);
+        assert_eq!(ChannelDelay::between(&line(20), &line(400)), None);
+    }
+}

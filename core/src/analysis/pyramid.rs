@@ -1,0 +1,103 @@
+//! A series in whole steps, at its own sample rate and at halves, quarters, eighths.. of it.
+//!
+//! The period is sought in whole numbers: sums of them are exact however long the series is, and a microcontroller
+//! without floating point adds and multiplies them in a cycle each.
+
+use libm::floor;
+
+use super::levels::extremes;
+
+/// Steps from the middle of a series to its extremes. The difference of two samples squares to less than 2^28.
+const HALF_RANGE: f64 = 8191.0;
+
+/// How many 16-bit integers the levels of a series take.
+pub(super) const fn length(samples: usize) -> usize {
+    samples.saturating_mul(2)
+}
+
+/// A series in whole steps and its averages over 2, 4, 8.. samples, in the caller's memory.
+#[derive(Debug)]
+pub(super) struct Pyramid<'a> {
+    steps: &'a [i16],
+    samples: usize,
+    /// The value of step 0.
+    middle: f64,
+    /// The value of a step.
+    step: f64,
+}
+
+impl<'a> Pyramid<'a> {
+    /// `None` if the series is empty, constant, holds a sample that is not a finite number, or `scratch` is shorter
+    /// than [`length`].
+    pub(super) fn new(samples: &[f32], scratch: &'a mut [i16]) -> Option<Self> {
+        let (min, max) = extremes(samples)?;
+        let (middle, step) = (f64::midpoint(min, max), (max - min) / (2.0 * HALF_RANGE));
+        let scratch = scratch.get_mut(..length(samples.len()))?;
+        if step <= 0.0 {
+            return None;
+        }
+        let steps_per_unit = 1.0 / step;
+        for (place, &sample) in scratch.iter_mut().zip(samples) {
+            *place = floor((f64::from(sample) - middle) * steps_per_unit + 0.5) as i16;
+        }
+        let (mut fine, mut rest) = scratch.split_at_mut(samples.len());
+        while fine.len() > 1 {
+            let (coarse, left) = rest.split_at_mut_checked(fine.len() / 2)?;
+            for (place, pair) in coarse.iter_mut().zip(fine.chunks_exact(2)) {
+                let sum: i32 = pair.iter().map(|&steps| i32::from(steps)).sum();
+                *place = (sum >> 1) as i16;
+            }
+            (fine, rest) = (coarse, left);
+        }
+        Some(Self { steps: scratch, samples: samples.len(), middle, step })
+    }
+
+    /// The averages over 2^`level` samples; level 0 is the series itself. Empty where there is none.
+    pub(super) fn level(&self, level: u32) -> &'a [i16] {
+        let mut start = 0;
+        for finer in 0..level {
+            start += self.samples.checked_shr(finer).unwrap_or(0);
+        }
+        let length = self.samples.checked_shr(level).unwrap_or(0);
+        self.steps.get(start..start + length).unwrap_or_default()
+    }
+
+    /// The value of a number of steps, in the unit of the samples.
+    pub(super) fn value(&self, steps: f64) -> f64 {
+        self.middle + steps * self.step
+    }
+
+    /// The value of a difference in steps.
+    pub(super) fn difference(&self, steps: f64) -> f64 {
+        steps * self.step
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_averages_of_pairs() {
+        let mut scratch = [0; length(6)];
+        let pyramid = Pyramid::new(&[-1.0, 1.0, 0.0, 1.0, -1.0, -1.0], &mut scratch).unwrap();
+        assert_eq!(pyramid.level(0), [-8191, 8191, 0, 8191, -8191, -8191]);
+        assert_eq!(pyramid.level(1), [0, 4095, -8191]);
+        assert_eq!(pyramid.level(2), [2047]);
+        assert_eq!(pyramid.level(3), []);
+        assert_eq!(pyramid.level(64), []);
+        assert_eq!((pyramid.value(8191.0), pyramid.difference(8191.0)), (1.0, 1.0));
+    }
+
+    #[test]
+    fn what_cannot_be_counted_in_steps_is_refused() {
+        let mut scratch = [0; 8];
+        assert!(Pyramid::new(&[], &mut scratch).is_none());
+        assert!(Pyramid::new(&[2.0, 2.0], &mut scratch).is_none());
+        assert!(Pyramid::new(&[1.0, f32::NAN], &mut scratch).is_none());
+        assert!(Pyramid::new(&[0.0, 1.0, 2.0, 3.0, 4.0], &mut scratch).is_none());
+        assert!(Pyramid::new(&[0.0, 1.0, 2.0, 3.0], &mut scratch).is_some());
+        let extreme = Pyramid::new(&[f32::MIN, f32::MAX], &mut scratch).unwrap();
+        assert_eq!(extreme.level(0), [-8191, 8191]);
+    }
+}
