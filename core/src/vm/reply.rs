@@ -61,6 +61,7 @@ pub fn check_echo(script: &[u8], received: &[u8]) -> Result<(), Malformed> {
 
 /// A run of hex digits ended by `\r`.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct HexField {
     value: u32,
     digits: u8,
@@ -102,6 +103,7 @@ impl HexField {
 /// assert_eq!(answer, Some(Ok(0x7f)));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PrintedByte {
     opened: bool,
     field: HexField,
@@ -237,6 +239,7 @@ pub struct Status {
 /// assert_eq!(status, Some(Ok(Status { token: StatusToken::Done, ticks: 5000, address: Some(1000) })));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct StatusParser {
     token: Option<StatusToken>,
     ticks: Option<u32>,
