@@ -1,2 +1,6 @@
 //! What the bridge does that no board is needed for: it builds for the host too, where its tests run.
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, feature = "fake")), no_std)]
+
+#[cfg(feature = "fake")]
+pub mod fake;
+pub mod store;
