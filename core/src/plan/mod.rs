@@ -21,6 +21,8 @@ mod notice;
 mod range;
 mod request;
 mod timebase;
+#[cfg(feature = "serde")]
+mod wire;
 
 pub(crate) use capture::WAVEFORM_OUTPUT;
 pub use capture::{CapturePlan, Driven, TraceEnd, plan_capture, verdicts};

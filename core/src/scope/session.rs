@@ -16,6 +16,7 @@ use crate::vm::{
 /// The eight characters of a device's serial number, such as `DB98TI79`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SerialNumber(pub [u8; 8]);
 
 impl SerialNumber {
