@@ -83,7 +83,7 @@ function bootCrc(bytes) {
 }
 
 export class Board {
-  /** `uart` is what is wired to GP0 and GP1: `send(byte)`, `next()`, `waiting()`. */
+  /** `uart` is what is wired to GP0 and GP1: `send(byte)`, `next()`, `waiting()`, `flush()`. */
   constructor({ elf, uart, flash = new Flash(), paced = true }) {
     this.clock = new SimulationClock();
     this.flash = flash;
@@ -162,6 +162,7 @@ export class Board {
       if (this.nanos > end) throw new Error(`${what} did not come within ${limitSeconds} s`);
       this.uart.wake();
       this.advance(SLICE_NANOS);
+      this.uartWire.flush();
       const ahead = this.nanos / 1e6 - (performance.now() - origin);
       // Time lost to slow emulation is not made up for at the cost of those that answer in real time.
       if (ahead < -CATCH_UP_MS) origin += -CATCH_UP_MS - ahead;
