@@ -72,6 +72,18 @@ class QspiPins extends BasePeripheral {
   }
 }
 
+/** rp2040js only logs the instruction SEV; here it sets the event that WFE waits for, as the core does. */
+class CoreLogger extends ConsoleLogger {
+  constructor(chip) {
+    super(LogLevel.Error, true);
+    this.chip = chip;
+  }
+
+  info(component, message) {
+    if (message === 'SEV') this.chip.core.eventRegistered = true;
+  }
+}
+
 /** CRC-32 as the boot ROM checks the second stage: no reflection, no final inversion. */
 function bootCrc(bytes) {
   let crc = 0xffffffff;
@@ -109,7 +121,7 @@ export class Board {
     this.chipClock?.stop();
     this.chipClock = new ChipClock(this.clock);
     const chip = new RP2040(this.chipClock);
-    chip.logger = new ConsoleLogger(LogLevel.Error, true);
+    chip.logger = new CoreLogger(chip);
     chip.flash = this.flash.bytes;
     chip.flash16 = new Uint16Array(chip.flash.buffer);
     chip.flashView = new DataView(chip.flash.buffer);
