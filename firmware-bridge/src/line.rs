@@ -1,0 +1,167 @@
+//! The bytes to and from the BitScope, between the task that owns the USB bus and whoever uses the device.
+//!
+//! One side is fed by [`ftdi`](crate::ftdi); the other is [`ScopeStream`], an `embedded-io-async` stream that ends with
+//! an error when the BitScope is unplugged. Only one stream is read at a time.
+
+use core::fmt;
+use core::sync::atomic::Ordering;
+
+use embassy_futures::select::{Either, select};
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_sync::pipe::Pipe;
+use embassy_sync::watch::{Receiver, Watch};
+use portable_atomic::AtomicUsize;
+use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
+
+/// Room for what the BitScope sends: several packets, so that the bus goes on while the reader is busy.
+pub const INCOMING_BYTES: usize = 2048;
+/// Room for what goes to it: more than the longest script of the driver, 138 bytes.
+pub const OUTGOING_BYTES: usize = 256;
+/// Streams that may exist at a time: one in use and one of the task that waits for its turn, and the LED's watch.
+const WATCHERS: usize = 4;
+
+/// What is plugged into the USB socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+pub enum Plugged {
+    /// Nothing, or nothing that answers.
+    Nothing,
+    /// Something else than an FTDI FT232.
+    Stranger {
+        /// Its vendor.
+        vendor: u16,
+        /// Its product.
+        product: u16,
+    },
+    /// An FT232 that is ready, with the number of this connection: each time it is plugged in is another.
+    Ready(u32),
+}
+
+type Watcher<'a> = Receiver<'a, CriticalSectionRawMutex, Plugged, WATCHERS>;
+
+/// Both directions and what is plugged in.
+pub struct Line {
+    pub(crate) incoming: Pipe<CriticalSectionRawMutex, INCOMING_BYTES>,
+    pub(crate) outgoing: Pipe<CriticalSectionRawMutex, OUTGOING_BYTES>,
+    plugged: Watch<CriticalSectionRawMutex, Plugged, WATCHERS>,
+    streams: AtomicUsize,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Line {
+    /// A line with nothing plugged in.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { incoming: Pipe::new(), outgoing: Pipe::new(), plugged: Watch::new_with(Plugged::Nothing),
+            streams: AtomicUsize::new(0) }
+    }
+
+    /// What is plugged in now.
+    pub fn plugged(&self) -> Plugged {
+        self.plugged.try_get().unwrap_or(Plugged::Nothing)
+    }
+
+    /// Tells what is plugged in from now on. What is on its way to or from a device before is dropped.
+    pub fn set_plugged(&self, plugged: Plugged) {
+        if plugged == self.plugged() {
+            return;
+        }
+        self.plugged.sender().send(plugged);
+        self.incoming.clear();
+        self.outgoing.clear();
+    }
+
+    /// Waits for a BitScope, and gives a stream to it. None if [too many](WATCHERS) streams exist.
+    pub async fn open(&self) -> Option<ScopeStream<'_>> {
+        let mut watcher = self.plugged.receiver()?;
+        let Plugged::Ready(connection) = watcher.get_and(|plugged| matches!(plugged, Plugged::Ready(_))).await else {
+            return None;
+        };
+        self.incoming.clear();
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        Some(ScopeStream { line: self, connection, watcher })
+    }
+
+    /// For a task that only writes: what it writes goes to whatever is plugged in.
+    pub fn writer(&self) -> &Pipe<CriticalSectionRawMutex, OUTGOING_BYTES> {
+        &self.outgoing
+    }
+
+    /// Whether anybody reads what the BitScope sends; else it is dropped.
+    pub(crate) fn in_use(&self) -> bool {
+        self.streams.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// The BitScope was unplugged, or the bus failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+pub struct Unplugged;
+
+impl fmt::Display for Unplugged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the BitScope was unplugged: check its cable")
+    }
+}
+
+impl core::error::Error for Unplugged {}
+
+impl embedded_io_async::Error for Unplugged {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::NotConnected
+    }
+}
+
+/// The byte stream of one connection to a BitScope. Dropping a read or write that is pending loses no byte.
+pub struct ScopeStream<'a> {
+    line: &'a Line,
+    connection: u32,
+    watcher: Watcher<'a>,
+}
+
+impl ScopeStream<'_> {
+    async fn lost(watcher: &mut Watcher<'_>, connection: u32) -> Unplugged {
+        watcher.get_and(|plugged| *plugged != Plugged::Ready(connection)).await;
+        Unplugged
+    }
+}
+
+impl Drop for ScopeStream<'_> {
+    fn drop(&mut self) {
+        self.line.streams.fetch_sub(1, Ordering::Relaxed);
+        // Whoever waits for room does not wait for this reader any longer.
+        self.line.incoming.clear();
+    }
+}
+
+impl ErrorType for ScopeStream<'_> {
+    type Error = Unplugged;
+}
+
+impl Read for ScopeStream<'_> {
+    async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Unplugged> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        match select(Self::lost(&mut self.watcher, self.connection), self.line.incoming.read(bytes)).await {
+            Either::First(unplugged) => Err(unplugged),
+            Either::Second(count) => Ok(count),
+        }
+    }
+}
+
+impl Write for ScopeStream<'_> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Unplugged> {
+        match select(Self::lost(&mut self.watcher, self.connection), self.line.outgoing.write(bytes)).await {
+            Either::First(unplugged) => Err(unplugged),
+            Either::Second(count) => Ok(count),
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), Unplugged> {
+        Ok(())
+    }
+}
