@@ -10,8 +10,8 @@ use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pipe::Pipe;
 use embassy_sync::watch::{Receiver, Watch};
-use portable_atomic::AtomicUsize;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
+use portable_atomic::AtomicUsize;
 
 /// Room for what the BitScope sends: several packets, so that the bus goes on while the reader is busy.
 pub const INCOMING_BYTES: usize = 2048;
@@ -56,8 +56,12 @@ impl Line {
     /// A line with nothing plugged in.
     #[must_use]
     pub const fn new() -> Self {
-        Self { incoming: Pipe::new(), outgoing: Pipe::new(), plugged: Watch::new_with(Plugged::Nothing),
-            streams: AtomicUsize::new(0) }
+        Self {
+            incoming: Pipe::new(),
+            outgoing: Pipe::new(),
+            plugged: Watch::new_with(Plugged::Nothing),
+            streams: AtomicUsize::new(0),
+        }
     }
 
     /// What is plugged in now.
@@ -78,7 +82,9 @@ impl Line {
     /// Waits for a BitScope, and gives a stream to it. None if [too many](WATCHERS) streams exist.
     pub async fn open(&self) -> Option<ScopeStream<'_>> {
         let mut watcher = self.plugged.receiver()?;
-        let Plugged::Ready(connection) = watcher.get_and(|plugged| matches!(plugged, Plugged::Ready(_))).await else {
+        let Plugged::Ready(connection) =
+            watcher.get_and(|plugged| matches!(plugged, Plugged::Ready(_))).await
+        else {
             return None;
         };
         self.incoming.clear();

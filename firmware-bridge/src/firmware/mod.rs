@@ -5,11 +5,11 @@ mod panic;
 use defmt_rtt as _;
 use embassy_executor::Spawner;
 use embassy_futures::select::select;
+use embassy_rp::Peri;
 use embassy_rp::bind_interrupts;
 use embassy_rp::gpio::{Level, Output};
 use embassy_rp::peripherals::{UART0, USB};
 use embassy_rp::uart::{self, BufferedUart};
-use embassy_rp::Peri;
 use embassy_time::Timer;
 use embedded_io_async::{Read, Write};
 use scopething_bridge::line::Line;
@@ -41,7 +41,11 @@ async fn pass(uart: BufferedUart) {
     }
 }
 
-async fn pass_through(mut up: scopething_bridge::line::ScopeStream<'_>, tx: &mut uart::BufferedUartTx, rx: &mut uart::BufferedUartRx) {
+async fn pass_through(
+    mut up: scopething_bridge::line::ScopeStream<'_>,
+    tx: &mut uart::BufferedUartTx,
+    rx: &mut uart::BufferedUartRx,
+) {
     let down = LINE.writer();
     let a = async {
         let mut bytes = [0; 256];
@@ -67,7 +71,15 @@ async fn main(spawner: Spawner) {
     defmt::info!("started");
     let mut config = uart::Config::default();
     config.baudrate = BAUD;
-    let uart = BufferedUart::new(peripherals.UART0, peripherals.PIN_0, peripherals.PIN_1, Interrupts, UART_SENT.take(), UART_RECEIVED.take(), config);
+    let uart = BufferedUart::new(
+        peripherals.UART0,
+        peripherals.PIN_0,
+        peripherals.PIN_1,
+        Interrupts,
+        UART_SENT.take(),
+        UART_RECEIVED.take(),
+        config,
+    );
     spawner.spawn(bus(peripherals.USB).unwrap());
     spawner.spawn(pass(uart).unwrap());
     loop {

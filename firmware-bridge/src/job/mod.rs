@@ -208,13 +208,7 @@ where
     }
 
     /// Captures a trace and stores it, unless something else is wanted before the trigger comes.
-    async fn capture(
-        &mut self,
-        plan: &CapturePlan,
-        job: &Job,
-        request: &CaptureRequest,
-        want: Want,
-    ) -> Turn {
+    async fn capture(&mut self, plan: &CapturePlan, job: &Job, request: &CaptureRequest, want: Want) -> Turn {
         let Self { bridge, scope, clock, buffer, .. } = self;
         let serial = scope.serial();
         let now = Signal::<NoopRawMutex, ()>::new();

@@ -3,9 +3,7 @@
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::frame::DATA_BYTES;
-use scopething_core::link::bridge::{
-    Job, Records, Refusal, Request, Response, Restart, Status, TraceId,
-};
+use scopething_core::link::bridge::{Job, Records, Refusal, Request, Response, Restart, Status, TraceId};
 use scopething_core::plan::{Driven, plan_capture};
 use scopething_core::time::Instant;
 
@@ -49,9 +47,7 @@ impl<'a, F: MultiwriteNorFlash, L: Log> Answers<'a, F, L> {
                 let length = usize::from(length).min(DATA_BYTES);
                 let bytes = self.data.get_mut(..length).unwrap_or_default();
                 match self.bridge.store().await.read(id, offset, bytes).await {
-                    Ok(count) => {
-                        Response::Data { offset, bytes: self.data.get(..count).unwrap_or_default() }
-                    }
+                    Ok(count) => Response::Data { offset, bytes: self.data.get(..count).unwrap_or_default() },
                     Err(error) => Response::Refused(refusal(error)),
                 }
             }

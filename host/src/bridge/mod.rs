@@ -25,7 +25,7 @@
 mod client;
 mod error;
 
-use scopething_core::link::bridge::{TraceRecord, RecordError};
+use scopething_core::link::bridge::{RecordError, TraceRecord};
 use scopething_core::trace::TraceBuffer;
 
 pub use self::client::{BridgeStatus, Client, LogPart};

@@ -28,7 +28,9 @@ const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(500),
 /// As [`open`](super::open).
 pub async fn open_bridge_port(port: &BridgePort) -> Result<OpenLink, OpenError> {
     let link = match port {
-        BridgePort::Serial(port) => open_serial(Some(port.clone()), |port| SerialLink::open_at(port, BAUD_RATE)).await?,
+        BridgePort::Serial(port) => {
+            open_serial(Some(port.clone()), |port| SerialLink::open_at(port, BAUD_RATE)).await?
+        }
         BridgePort::Socket(at) => OpenLink {
             stream: Link::Tcp(TcpLink::connect(at).await?),
             clock: LinkClock::Host(HostClock::new()),

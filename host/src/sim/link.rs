@@ -2,9 +2,9 @@
 //!
 //! With a fast clock, simulated time stands still while anybody has work to do. When all that is left is
 //! waiting (a read, a write into a full link, a deadline of [`SimClock`]), it jumps to the next thing that
-//! happens. Nobody has done anything between two polls of the same future: that is how waiting is recognised,
-//! and each waiting future yields once before it moves time, so that whatever else runs in its task comes
-//! first. With a real clock everything waits with tokio's time.
+//! happens. Nobody has done anything between several polls of the same future: that is how waiting is recognised,
+//! and each waiting future yields a few times before it moves time, so that whatever else runs in its task
+//! comes first, even if it hands something on through a channel or two. With a real clock everything waits with tokio's time.
 //!
 //! A link and its clocks belong to one task, or to tasks of a current-thread runtime.
 
@@ -121,12 +121,17 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How often a waiting future yields before it moves time.
+const YIELDS: u8 = 4;
+
 /// One wait: for bytes, for room, or for a deadline. Dropping it forgets the wait.
 struct Wait<'a> {
     shared: &'a Mutex<Shared>,
     id: u64,
     deadline: Option<SimTime>,
     seen: Option<u64>,
+    /// How often the future has yielded since.
+    yields: u8,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -135,7 +140,7 @@ impl<'a> Wait<'a> {
         let mut guard = lock(shared);
         guard.next_id += 1;
         let id = guard.next_id;
-        Self { shared, id, deadline, seen: None, sleep: None }
+        Self { shared, id, deadline, seen: None, yields: 0, sleep: None }
     }
 
     /// Waits on: called when a poll found nothing to do.
@@ -151,6 +156,10 @@ impl<'a> Wait<'a> {
                 if self.seen != Some(waited) {
                     context.waker().wake_by_ref();
                     self.seen = Some(waited);
+                    self.yields = 1;
+                } else if self.yields < YIELDS {
+                    context.waker().wake_by_ref();
+                    self.yields += 1;
                 } else if shared.jump() {
                     // Those that the jump woke come first: `waited` is no longer the activity.
                     self.seen = Some(waited);
