@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 
 use super::config::SimConfig;
 use super::device::Device;
-use super::faults::{Direction, FaultKind, Injector};
 use super::output::Origin;
 use super::time::SimTime;
+use crate::faults::{Direction, FaultKind, Injector};
 
 /// Bytes on their way to either side; more are not accepted, or not fetched from the device.
 const MOST_IN_FLIGHT: usize = 4096;
@@ -126,7 +126,7 @@ impl Wire {
             Some(FaultKind::Corrupt) => {
                 self.to_device.push_back((arrives, self.injector.corrupted(byte)));
             }
-            Some(FaultKind::Delay(time)) => self.to_device.push_back((arrives + time, byte)),
+            Some(FaultKind::Delay(time)) => self.to_device.push_back((arrives + time.into(), byte)),
             Some(fault) => self.befall(fault),
         }
     }
@@ -145,8 +145,8 @@ impl Wire {
             }
             Some(FaultKind::Corrupt) => self.send_on(sent, origin, self.injector.corrupted(byte)),
             Some(FaultKind::Delay(time)) => {
-                self.sent_until = sent + time;
-                self.send_on(sent + time, origin, byte);
+                self.sent_until = sent + time.into();
+                self.send_on(self.sent_until, origin, byte);
             }
             Some(fault) => self.befall(fault),
         }
