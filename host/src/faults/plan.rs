@@ -173,7 +173,10 @@ impl fmt::Display for FaultError {
                 write!(f, "{name} befalls datagrams: only a simulated bitscope-server can have it")
             }
             Self::Key { text } => {
-                write!(f, "\"{text}\" is no setting of this link: use faults=drop@3 and seed=1, with & between")
+                write!(
+                    f,
+                    "\"{text}\" is no setting of this link: use faults=drop@3 and seed=1, with & between"
+                )
             }
             Self::Seed { text } => write!(f, "the seed \"{text}\" must be a whole number"),
         }

@@ -385,10 +385,7 @@ mod tests {
             ("socket://me@lab:80", UrlError::BadHost { host: owned("me@lab") }),
             ("bitscope-server:///dev/ttyUSB0", UrlError::BadHost { host: owned("/dev/ttyUSB0") }),
             ("sim://", UrlError::NotAQuery { rest: owned("//") }),
-            (
-                "socket://lab:80?fault=drop@3",
-                UrlError::Faults(FaultError::Key { text: owned("fault") }),
-            ),
+            ("socket://lab:80?fault=drop@3", UrlError::Faults(FaultError::Key { text: owned("fault") })),
             ("COM3?faults=reboot@3", UrlError::Faults(FaultError::InDevice { name: "reboot" })),
             ("/dev/ttyUSB0?faults=lose@3", UrlError::Faults(FaultError::OfDatagrams { name: "lose" })),
             ("?seed=x", UrlError::Faults(FaultError::Seed { text: owned("x") })),
@@ -407,7 +404,9 @@ mod tests {
 
     #[test]
     fn any_link_but_the_simulated_one_takes_faults_behind_it() {
-        for text in ["", "/dev/ttyUSB0", "/dev/a?b", "COM3", "socket://lab:80", "bitscope-server://[::1]:15500"] {
+        for text in
+            ["", "/dev/ttyUSB0", "/dev/a?b", "COM3", "socket://lab:80", "bitscope-server://[::1]:15500"]
+        {
             let faulty = format!("{text}?faults=corrupt@1%25;burst:40&seed=7");
             let url = LinkUrl::parse(&faulty).unwrap();
             assert_eq!((url.to_string(), url.sound().to_string()), (faulty, text.to_owned()));
