@@ -6,6 +6,11 @@ mod fault_runs;
 use fault_runs::{Conversations, KINDS, Stage};
 
 const RUNS: u64 = 10_000;
+/// Runs that showed wrong samples once, and why.
+const FOUND: [u64; 3] = [
+    // A byte of a dump's script became `D`: what was read once more was another trace.
+    15_305, 36_049, 95_327,
+];
 
 #[test]
 fn every_fault_ends_in_right_samples_or_a_typed_error() {
@@ -13,7 +18,7 @@ fn every_fault_ends_in_right_samples_or_a_typed_error() {
     let mut seen = std::collections::BTreeSet::new();
     let mut bad = Vec::new();
     let conversations = runtime.block_on(Conversations::record());
-    for seed in 0..RUNS {
+    for seed in (0..RUNS).chain(FOUND) {
         let run = runtime.block_on(fault_runs::run(&conversations, seed));
         seen.insert((run.kind, run.stage));
         if run.is_failure() {

@@ -1,32 +1,34 @@
-//! The driver with a device that answers anything, cut anywhere: a trace or a typed error, in bounded time.
+//! The driver with a device whose answers are changed and cut anywhere: a trace or a typed error, in bounded time.
 //!
-//! Every byte written is echoed, so that the driver gets somewhere; what follows comes from the input, in which a byte
-//! of 80 (hex) or more is an instruction: read on in smaller pieces, keep an echo back, fall silent.
+//! The first byte chooses what is captured. The rest are edits of four bytes: how many bytes from the device pass before
+//! (two bytes, low first), what is done, and a byte to do it with.
 
 #![no_main]
 
-use core::cell::Cell;
 use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::future::poll_fn;
-use std::task::Poll;
+use std::future::pending;
 
 use embassy_futures::block_on;
-use embedded_io_async::{ErrorType, Read, Write};
+use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use libfuzzer_sys::fuzz_target;
+use scopething::sim::{SimConfig, SimLink};
 use scopething_core::plan::{AnalogChannel, CaptureRequest};
 use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::TraceBuffer;
 
+/// What the link of these runs is taken for.
+const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(20), ..LinkProfile::SERIAL };
 /// More than all time-outs of connecting and two captures with their recoveries add up to.
-const LIMIT: Micros = Micros::from_millis(60_000);
+const LIMIT: Instant = Instant(60_000_000);
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((setting, bytes)) = bytes.split_first() else { return };
-    let clock = Leaping::default();
-    let device = Liar { script: bytes.to_vec().into(), answers: VecDeque::new(), piece: 64, silent: false };
-    let mut scope = Scope::new(device, &clock, LinkProfile::SERIAL);
+    let link = SimLink::new(&SimConfig::from_query("clock=fast&A=sine,10kHz,0..3V").expect("a configuration"));
+    let clock = link.clock();
+    let edits = bytes.as_chunks::<4>().0.iter().copied().collect();
+    let editor = Editor { link, edits, passed: 0, said: VecDeque::new(), piece: 64, silent: false };
+    let mut scope = Scope::new(editor, clock.clone(), PROFILE);
     let channels = ["A", "A,B", "L", "A,L0"][usize::from(setting & 3)].parse().expect("channels");
     let request = CaptureRequest {
         samples: 20,
@@ -65,94 +67,87 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(clock.now() <= Instant(LIMIT.0), "it took {:?}", clock.now());
 });
 
-/// A device that lies.
-struct Liar {
-    script: VecDeque<u8>,
-    answers: VecDeque<u8>,
+/// Changes what the device says.
+struct Editor {
+    link: SimLink,
+    edits: VecDeque<[u8; 4]>,
+    /// Bytes from the device since the last edit.
+    passed: usize,
+    /// What is said in its stead.
+    said: VecDeque<u8>,
     /// The most bytes that a read gives.
     piece: usize,
+    /// Nothing is said before the driver writes.
     silent: bool,
 }
 
-impl ErrorType for Liar {
-    type Error = Infallible;
-}
+impl Editor {
+    /// How many bytes pass before the next edit.
+    fn sound_length(&self) -> usize {
+        let due = |edit: &[u8; 4]| usize::from(u16::from_le_bytes([edit[0], edit[1]])) - self.passed;
+        self.edits.front().map_or(usize::MAX, due)
+    }
 
-impl Liar {
-    /// Takes answers out of the script until an instruction ends them; tells which.
-    fn say(&mut self) -> Option<u8> {
-        while let Some(byte) = self.script.pop_front() {
-            if byte >= 0x80 {
-                return Some(byte & 0x7f);
+    /// Does the edit that is due.
+    async fn edit(&mut self) -> Result<(), ErrorKind> {
+        let Some([_, _, what, byte]) = self.edits.pop_front() else { return Ok(()) };
+        self.passed = 0;
+        match what % 6 {
+            0 => self.skip().await?,
+            1 => {
+                self.skip().await?;
+                self.said.push_back(byte);
             }
-            self.answers.push_back(byte);
+            2 => self.said.push_back(byte),
+            3 => self.said.extend(vec![what; byte.into()]),
+            4 => self.piece = usize::from(byte).max(1),
+            _ => self.silent = true,
         }
-        None
-    }
-}
-
-impl Read for Liar {
-    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        poll_fn(|_| {
-            if self.answers.is_empty() && !self.silent {
-                match self.say() {
-                    Some(0) => self.silent = true,
-                    Some(piece) => self.piece = usize::from(piece),
-                    None => {}
-                }
-            }
-            let count = self.answers.len().min(self.piece).min(buffer.len());
-            if count == 0 {
-                // The clock goes on, and this is asked again.
-                return Poll::Pending;
-            }
-            for (slot, byte) in buffer.iter_mut().zip(self.answers.drain(..count)) {
-                *slot = byte;
-            }
-            Poll::Ready(Ok(count))
-        })
-        .await
-    }
-}
-
-impl Write for Liar {
-    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        // What the driver says begins a new turn, in which the first instruction may keep the echo back.
-        self.silent = false;
-        match self.say() {
-            Some(0x7f) => {}
-            Some(0x7e) => self.answers.extend(bytes.iter().skip(1)),
-            _ => self.answers.extend(bytes),
-        }
-        Ok(bytes.len())
-    }
-
-    async fn flush(&mut self) -> Result<(), Infallible> {
         Ok(())
     }
+
+    async fn skip(&mut self) -> Result<(), ErrorKind> {
+        self.link.read(&mut [0]).await.map(drop)
+    }
 }
 
-/// A clock that leaps to a deadline when nobody else had anything to do in between.
-#[derive(Default)]
-struct Leaping {
-    now: Cell<u64>,
+impl ErrorType for Editor {
+    type Error = ErrorKind;
 }
 
-impl Clock for Leaping {
-    fn now(&self) -> Instant {
-        Instant(self.now.get())
+impl Read for Editor {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
+        loop {
+            if self.silent {
+                pending::<()>().await;
+            }
+            let most = buffer.len().min(self.piece);
+            let count = most.min(self.said.len());
+            if count > 0 || most == 0 {
+                for (slot, byte) in buffer.iter_mut().zip(self.said.drain(..count)) {
+                    *slot = byte;
+                }
+                return Ok(count);
+            }
+            match self.sound_length() {
+                0 => self.edit().await?,
+                length => {
+                    let count = self.link.read(&mut buffer[..most.min(length)]).await?;
+                    self.passed += count;
+                    return Ok(count);
+                }
+            }
+        }
+    }
+}
+
+impl Write for Editor {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        self.silent = false;
+        self.link.write(bytes).await
     }
 
-    async fn until(&self, deadline: Instant) {
-        let mut asked = false;
-        poll_fn(|context| {
-            if self.now.get() >= deadline.0 || std::mem::replace(&mut asked, true) {
-                self.now.set(self.now.get().max(deadline.0));
-                return Poll::Ready(());
-            }
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+    async fn flush(&mut self) -> Result<(), ErrorKind> {
+        self.link.flush().await
     }
 }
