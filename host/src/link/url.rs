@@ -150,7 +150,7 @@ impl LinkUrl {
     ///
     /// [`UrlError`] says what is wrong and what would be right.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
-        let Some((link, query)) = text.rsplit_once('?') else { return Self::parse_sound(text) };
+        let Some((link, query)) = split_query(text) else { return Self::parse_sound(text) };
         match Self::parse_sound(link) {
             Ok(Self::Sim { .. }) | Err(_) => Self::parse_sound(text),
             // The question mark is part of the path.
@@ -244,6 +244,13 @@ impl fmt::Display for HostPort {
         let Self { host, port } = self;
         if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
+}
+
+/// A link and what stands behind its question mark: the first that faults follow, so that no fault is taken for part of a
+/// path, or the first of all.
+fn split_query(text: &str) -> Option<(&str, &str)> {
+    let splits = text.match_indices('?').map(|(at, _)| (&text[..at], &text[at + 1..]));
+    splits.into_iter().find(|(_, query)| StreamFaults::is_query(query)).or_else(|| text.split_once('?'))
 }
 
 /// Host and port. Colons that are neither ahead of a port nor in brackets stay with the host, which they
@@ -388,6 +395,10 @@ mod tests {
             ("socket://lab:80?fault=drop@3", UrlError::Faults(FaultError::Key { text: owned("fault") })),
             ("COM3?faults=reboot@3", UrlError::Faults(FaultError::InDevice { name: "reboot" })),
             ("/dev/ttyUSB0?faults=lose@3", UrlError::Faults(FaultError::OfDatagrams { name: "lose" })),
+            (
+                "/dev/tty?faults=drop@3?faults=",
+                UrlError::Faults(FaultError::When { text: owned("3?faults=") }),
+            ),
             ("?seed=x", UrlError::Faults(FaultError::Seed { text: owned("x") })),
             ("/dev/tty\n", UrlError::ControlCharacter { text: owned("/dev/tty\n") }),
         ];

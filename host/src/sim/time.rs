@@ -35,7 +35,7 @@ impl SimTime {
     /// The time in seconds.
     #[must_use]
     pub fn seconds(self) -> f64 {
-        self.0 as f64 * 1e-9
+        self.0 as f64 / 1e9
     }
 
     /// Whole ticks of the primary clock.
