@@ -24,7 +24,8 @@ const LIMIT: Instant = Instant(60_000_000);
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((setting, bytes)) = bytes.split_first() else { return };
-    let link = SimLink::new(&SimConfig::from_query("clock=fast&A=sine,10kHz,0..3V").expect("a configuration"));
+    let link =
+        SimLink::new(&SimConfig::from_query("clock=fast&A=sine,10kHz,0..3V").expect("a configuration"));
     let clock = link.clock();
     let edits = bytes.as_chunks::<4>().0.iter().copied().collect();
     let editor = Editor { link, edits, passed: 0, said: VecDeque::new(), piece: 64, silent: false };

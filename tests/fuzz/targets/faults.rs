@@ -38,10 +38,10 @@ fuzz_target!(|text: &str| {
         Ok(faults) => {
             if !faults.is_empty() {
                 let url: LinkUrl = format!("socket://host:1?{faults}").parse().expect("it was printed");
-                assert_eq!(url, LinkUrl::Faulty {
-                    link: Box::new(url.sound().clone()),
-                    faults: faults.clone(),
-                });
+                assert_eq!(
+                    url,
+                    LinkUrl::Faulty { link: Box::new(url.sound().clone()), faults: faults.clone() }
+                );
             }
             capture(FaultyStream::new(sound, clock.clone(), &faults), clock, single);
         }

@@ -12,7 +12,8 @@ const MOST_LOOKS: usize = 8;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((setting, bytes)) = bytes.split_first() else { return };
-    let query = ["", "A=sine,10kHz,0..3V&noise=50mV&L0=uart,9600bps,text=x", "A=square,1MHz&B=ramp,5Hz&stale=yes"];
+    let query =
+        ["", "A=sine,10kHz,0..3V&noise=50mV&L0=uart,9600bps,text=x", "A=square,1MHz&B=ramp,5Hz&stale=yes"];
     let config = SimConfig::from_query(query[usize::from(*setting) % query.len()]).expect("a configuration");
     let mut device = Device::new(&config);
     let mut now = SimTime::ZERO;

@@ -23,7 +23,12 @@ fuzz_target!(|line: &str| {
     assert!(usize::try_from(plan.dump_bytes()).is_ok_and(|bytes| bytes <= BUFFER_BYTES), "{request:?}");
     assert!(plan.sample_rate_hz().is_finite() && plan.duration_s().is_finite(), "{request:?}");
     for (register, value) in plan.registers() {
-        assert!(value <= register.kind().max(), "{request:?}: {} is {value:x} in {}", register.name(), mode.name);
+        assert!(
+            value <= register.kind().max(),
+            "{request:?}: {} is {value:x} in {}",
+            register.name(),
+            mode.name
+        );
     }
     for notice in &plan.notices {
         assert!(!notice.to_string().is_empty());

@@ -37,7 +37,8 @@ fn read(archive: &[u8]) {
 
 fn archive(parts: &[u8]) -> Vec<u8> {
     let names = ["metadata", "logic-1-1", "analog-1-9-1", "analog-1-10-1"];
-    let entries = [("version", &b"2"[..])].into_iter().chain(names.into_iter().zip(parts.splitn(4, |byte| *byte == 0)));
+    let entries =
+        [("version", &b"2"[..])].into_iter().chain(names.into_iter().zip(parts.splitn(4, |byte| *byte == 0)));
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     for (name, content) in entries {

@@ -22,6 +22,7 @@ fuzz_target!(|text: &str| {
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
     let printed = config.to_string();
-    let again = SimConfig::from_query(&printed).unwrap_or_else(|error| panic!("{query:?}, {printed:?}: {error}"));
+    let again =
+        SimConfig::from_query(&printed).unwrap_or_else(|error| panic!("{query:?}, {printed:?}: {error}"));
     assert_eq!(again.to_string(), printed, "{query:?}");
 });
