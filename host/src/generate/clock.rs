@@ -81,12 +81,7 @@ impl ClockWords {
         Ok(request)
     }
 
-    fn take(
-        &mut self,
-        output: &mut OutputWords,
-        word: &str,
-        next: Option<&str>,
-    ) -> Result<bool, WordsError> {
+    fn take(&mut self, output: &mut OutputWords, word: &str, next: Option<&str>) -> Result<bool, WordsError> {
         if let Some(value) = word.strip_prefix("phase=") {
             once(&mut output.phase, phase(value)?, "the phase")?;
         } else if word == "phase" {
@@ -170,7 +165,9 @@ mod tests {
     #[test]
     fn one_clock_is_on_l5() {
         let wanted = ClockRequest::new(1e6, &[output(5, 0.0, 0.5)]).unwrap();
-        for text in ["1MHz", "1MHz 50%", "50%, 1MHz", "1e6 L5", "L5 phase 0 1000kHz", "1MHz, L5 phase -360deg"] {
+        for text in
+            ["1MHz", "1MHz 50%", "50%, 1MHz", "1e6 L5", "L5 phase 0 1000kHz", "1MHz, L5 phase -360deg"]
+        {
             assert_eq!(request(text), Ok(wanted.clone()), "{text}");
         }
     }
