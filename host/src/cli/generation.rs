@@ -113,7 +113,10 @@ impl Generation<'_> {
                 lines.push(("amplitude steps", plan.amplitude_steps.to_string()));
                 lines.push((
                     "play buffer",
-                    format!("{} samples of {} ticks for {} waves", timing.size, timing.ticks, timing.waves),
+                    format!(
+                        "{} samples of {} ticks, periods in it: {}",
+                        timing.size, timing.ticks, timing.waves
+                    ),
                 ));
             }
             Self::Clocks(plan) => {

@@ -41,7 +41,7 @@ pub(super) struct Arguments {
 
 /// A line that was said to the shell.
 #[derive(Debug, Parser)]
-#[command(multicall = true, max_term_width = 100)]
+#[command(multicall = true, max_term_width = 100, about = None)]
 struct Line {
     #[command(subcommand)]
     command: LineCommand,
