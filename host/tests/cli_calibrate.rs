@@ -74,7 +74,6 @@ async fn a_device_that_is_off_is_read_right_afterwards() {
     }
     let told = finished.object();
     assert_eq!(number(&told["before"], "scale"), 18.333);
-    assert!((number(&told["after"], "scale") / 19.8 - 1.0).abs() < 0.005, "{told}");
     // Steps of 8 bits and 5 mV of noise, over ranges of a few volts.
     let residual = ["residual_volts", "residual_of_range"].map(|key| number(&told, key));
     assert!(residual[0] < 0.02 && residual[1] < 0.005, "{told}");
@@ -98,7 +97,7 @@ async fn a_device_that_is_off_is_read_right_afterwards() {
 async fn people_are_told_before_and_after_and_the_residual() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("new/probes.conf");
-    let arguments = ["calibrate", "A", "-n", "8", "--probes", "x10", "--url", "sim:?clock=fast"];
+    let arguments = ["calibrate", "A", "-n", "16", "--probes", "x10", "--url", "sim:?clock=fast"];
     let finished = scopething(&[&arguments[..], &["--file", file.to_str().unwrap()]].concat()).await.done();
     for part in
         ["before        after", "scale         18.333000", " V", "residual", "mV rms", "% of the range"]
