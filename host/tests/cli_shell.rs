@@ -2,8 +2,12 @@
 
 mod cli_support;
 
-use cli_support::{Finished, Simulator, number, scopething_reading, series};
+use std::fs::File;
+use std::process::Stdio;
+
+use cli_support::{Finished, Running, Simulator, bounded, number, program, scopething_reading, series};
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 const FAST: &str = "sim:?clock=fast";
 
@@ -91,7 +95,7 @@ async fn one_generator_runs_at_a_time() {
         // The same again is another one instead of it; clocks cannot be paused.
         script(&[first, first, "stop"]).await.done();
         let paused = script(&[first, "pause", "resume"]).await;
-        assert_eq!(paused.code, Some(if place == 0 { 0 } else { 1 }), "{paused:?}");
+        assert_eq!(paused.code, Some(i32::from(place != 0)), "{paused:?}");
     }
     let while_clocks_run = script(&["clock 1MHz", "calibrate -n 8 --file unwritten.conf"]).await.ended(1);
     assert!(while_clocks_run.stderr.contains("stop that first"), "{}", while_clocks_run.stderr);
@@ -115,20 +119,40 @@ async fn bytes_that_are_no_text_and_lines_without_end_are_refused() {
     }
 }
 
-/// The link in the environment is that of the shell; a command may name another.
+/// The link in the environment is that of the shell, and not of each of its commands.
 #[tokio::test]
 async fn a_command_may_go_to_another_link() {
+    let directory = tempfile::tempdir().unwrap();
     let lines = ["info --json", "info --json --url sim:?serial=AB123456", "info --json"];
-    let serials: Vec<Value> =
-        script(&lines).await.done().objects().iter().map(|info| info["serial"].clone()).collect();
+    std::fs::write(directory.path().join("lines"), lines.join("\n")).unwrap();
+    let mut command = program(&["shell"]);
+    command.env("SCOPETHING_URL", FAST).stdin(File::open(directory.path().join("lines")).unwrap());
+    let finished = Running::start(&mut command).finish().await.done();
+    let serials: Vec<Value> = finished.objects().iter().map(|info| info["serial"].clone()).collect();
     assert_eq!(serials, ["DB98TI79", "AB123456", "AB123456"]);
 }
 
 #[cfg(unix)]
+#[tokio::test]
+async fn an_interrupt_ends_a_script_that_waits_for_its_next_line() {
+    let mut command = program(&["shell", "--url", FAST]);
+    command.stdin(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    input.write_all(b"info\n").await.unwrap();
+    let told = bounded("an answer", output.next_line()).await.unwrap().unwrap();
+    assert!(told.contains("BitScope"), "{told}");
+    let id = i32::try_from(child.id().unwrap()).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), rustix::process::Signal::INT)
+        .unwrap();
+    assert_eq!(bounded("the end", child.wait()).await.unwrap().code(), Some(130));
+    drop(input);
+}
+
+#[cfg(unix)]
 mod at_a_terminal {
-    use std::fs::File;
     use std::io::{Read as _, Write as _};
-    use std::os::fd::OwnedFd;
     use std::path::Path;
     use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
@@ -137,7 +161,7 @@ mod at_a_terminal {
     use tokio::process::Child;
 
     use super::*;
-    use cli_support::{HANG, bounded, program};
+    use cli_support::HANG;
 
     /// The shell with a terminal of its own.
     struct Terminal {
@@ -159,7 +183,7 @@ mod at_a_terminal {
             command.env("HOME", home).env("TERM", "xterm").stdin(side()).stdout(side()).stderr(side());
             let shell = command.spawn().unwrap();
             drop(command);
-            let keys = File::from(OwnedFd::from(master));
+            let keys = File::from(master);
             let mut output = keys.try_clone().unwrap();
             let (sender, shown) = channel();
             std::thread::spawn(move || {

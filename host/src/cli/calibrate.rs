@@ -248,3 +248,20 @@ fn to_json(before: &AnalogParameters, calibration: &Calibration) -> Value {
         "rejected": calibration.rejected,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::section_name;
+
+    #[test]
+    fn serial_ports_have_the_sections_of_other_programs() {
+        for (url, section) in [
+            ("/dev/ttyUSB0", "file:///dev/ttyUSB0"),
+            ("COM3", "COM3"),
+            ("socket://localhost:5025", "socket://localhost:5025"),
+            ("sim:", "sim:"),
+        ] {
+            assert_eq!(section_name(&url.parse().unwrap()), section);
+        }
+    }
+}

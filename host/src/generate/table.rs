@@ -125,8 +125,8 @@ mod tests {
     #[test]
     fn as_many_numbers_as_the_table_has_are_the_table() {
         let numbers: Vec<f32> = (0..1024_u16).map(|index| f32::from(index) / 1024.0).collect();
-        let text: String = numbers.iter().map(|number| format!("{number}\n")).collect();
-        assert_eq!(read(text.as_bytes()).unwrap().samples(), numbers);
+        let text: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        assert_eq!(read(text.join("\n").as_bytes()).unwrap().samples(), numbers);
     }
 
     #[test]
