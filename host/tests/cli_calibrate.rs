@@ -11,7 +11,8 @@ use serde_json::Value;
 const OFF_NOMINAL: &str = "sim:?clock=fast&noise=5mV&seed=7&scale=19.8V&offset=-7.1V&la=1.19&hb=-0.047";
 /// What else is in the file, which is not to be touched.
 const OTHERS: [&str; 2] = [
-    "# made by hand\r\n[file:///dev/ttyUSB0]\r\nx1 = 1.1 -0.05 0 1.1 -0.05 -0.05 18.333 -7.517 -5.5 8 0\r\n\r\n",
+    "# made by hand\r\n[file:///dev/ttyUSB0]\r\nx1 = 1.1 -0.05 0 1.1 -0.05 -0.05 18.333 -7.517 -5.5 8 0\r\n\
+     \r\n",
     "; kept\r\nx10 = 1 2 3 4 5 6 7 8 9 10 11\r\n",
 ];
 

@@ -167,7 +167,8 @@ async fn each_shape_comes_out_at_five_frequencies() {
                 "{shape} of {frequency_hz} is {found_hz} Hz"
             );
             let Some(ideal) = ideal else { continue };
-            // A sample of the waveform and one of the capture beside its edges a square may be on either side.
+            // A sample of the waveform and one of the capture beside its edges a square may be on either
+            // side.
             let is_edge =
                 |part: f64| (part * 2.0 - (part * 2.0).round()).abs() < 2.0 * (1.0 / 40.0 + 1.0 / 50.0);
             let off: Vec<f64> = volts

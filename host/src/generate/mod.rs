@@ -1,8 +1,9 @@
 //! What the generators are asked for, as people and programs write it: texts such as `sine 1kHz 0..3.3V` and
 //! `1MHz L4, L5 phase 90deg`, files of own samples, and JSON.
 //!
-//! Here is only how a request is written. What the device can do of it is decided by the planners of the core,
-//! [`plan_waveform`](scopething_core::plan::plan_waveform) and [`plan_clocks`](scopething_core::plan::plan_clocks).
+//! Here is only how a request is written. What the device can do of it is decided by the planners of the
+//! core, [`plan_waveform`](scopething_core::plan::plan_waveform) and
+//! [`plan_clocks`](scopething_core::plan::plan_clocks).
 //!
 //! ```
 //! use scopething::generate::{ClockWords, WaveWords};

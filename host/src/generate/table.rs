@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use scopething_core::device::BS05;
 use thiserror::Error;
 
-/// The samples of one period of a waveform: as many as the device's table has, 0 for the low to 1 for the high
-/// end.
+/// The samples of one period of a waveform: as many as the device's table has, 0 for the low to 1 for the
+/// high end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WaveTable(Vec<f32>);
 

@@ -57,8 +57,8 @@ impl Device {
         found
     }
 
-    /// How far known voltages over the safe range are read off at the worst, with 16 bits a sample and with 8,
-    /// as a part of the range.
+    /// How far known voltages over the safe range are read off at the worst, with 16 bits a sample and with
+    /// 8, as a part of the range.
     pub(crate) async fn worst_misread(&self, probe: &AnalogParameters) -> f64 {
         let mut worst = 0.0_f64;
         for place in 1..20 {
