@@ -4,6 +4,7 @@ pub mod calibration_file;
 pub mod cli;
 pub mod faults;
 pub mod files;
+pub mod generate;
 pub mod link;
 pub mod plot;
 pub mod quantity;
