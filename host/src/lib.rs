@@ -4,6 +4,7 @@ pub mod calibration_file;
 pub mod cli;
 pub mod files;
 pub mod link;
+pub mod measure;
 pub mod plot;
 pub mod quantity;
 pub mod recording;
