@@ -52,6 +52,9 @@ pub(super) struct Arguments {
     /// Draw each capture in the terminal
     #[arg(long)]
     plot: bool,
+    /// Measure each capture, as `analyse` does
+    #[arg(long)]
+    analyse: bool,
 }
 
 /// A connected BitScope, whatever the link.
@@ -62,7 +65,7 @@ impl Arguments {
         let interrupts = Interrupts::watch();
         let url = self.url.parse()?;
         let request = self.capture.request();
-        let show = Show { json: self.json, plot: self.plot };
+        let show = Show { json: self.json, plot: self.plot, analyse: self.analyse };
         let mut results = Results::create(&self.output, show, self.count != 1)?;
         let probe = self.capture.probe(&url)?;
         let mut scope = connect(&url, &interrupts).await?;
@@ -121,7 +124,7 @@ pub(super) async fn connect(url: &LinkUrl, interrupts: &Interrupts) -> Result<Ho
 }
 
 /// Runs one capture. None if it was cancelled before the first sample.
-async fn capture(
+pub(super) async fn capture(
     scope: &mut HostScope,
     plan: &CapturePlan,
     buffer: &mut TraceBuffer,

@@ -3,11 +3,13 @@
 //! Results go to standard output, progress and hints to standard error. The exit code is 0 when done, 1 when the device, the
 //! link or a file failed, 2 for wrong usage, 130 when cancelled with nothing to show.
 
+mod analyse;
 mod capture;
 mod capture_arguments;
 mod failure;
 mod info;
 mod interrupt;
+mod measurements;
 mod plan;
 mod plot;
 mod results;
@@ -32,6 +34,7 @@ enum Command {
     Capture(capture::Arguments),
     Plan(plan::Arguments),
     Plot(plot::Arguments),
+    Analyse(analyse::Arguments),
     Info(info::Arguments),
     Simulate(simulate::Arguments),
 }
@@ -49,6 +52,7 @@ pub fn run() -> ExitCode {
             Command::Capture(arguments) => arguments.run().await,
             Command::Plan(arguments) => arguments.run(),
             Command::Plot(arguments) => arguments.run(),
+            Command::Analyse(arguments) => arguments.run().await,
             Command::Info(arguments) => arguments.run().await,
             Command::Simulate(arguments) => arguments.run().await,
         }
