@@ -86,7 +86,11 @@ impl Arguments {
         let format = Format::of_path(path).map_err(Failure::usage)?;
         let mut reader = files::open(path, format).map_err(Failure::failed)?;
         let mut traces = 0;
-        while let Some(recording) = reader.read().map_err(Failure::failed)? {
+        let unread = |error| {
+            let error = anyhow::Error::new(error).context(format!("{} cannot be read", path.display()));
+            Failure::Failed(error)
+        };
+        while let Some(recording) = reader.read().map_err(unread)? {
             self.print(&recording)?;
             traces += 1;
         }

@@ -97,7 +97,7 @@ fn analog_column(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> Vec<
         percent(levels.and_then(|levels| levels.undershoot)),
         seconds(analysis.transitions.rise_s),
         seconds(analysis.transitions.fall_s),
-        counts(&analysis.edges),
+        known(levels.map(|_| counts(&analysis.edges))),
         match (analysis.edges.frequency_hz, analysis.edges.duty) {
             (None, None) => known(None),
             (frequency_hz, duty) => format!("{}, {}", hertz(frequency_hz), percent(duty)),
