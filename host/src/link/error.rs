@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::url::HostPort;
 use crate::bridge::BridgeError;
+use crate::faults::FaultyError;
 use crate::sim::ConfigError;
 
 /// Why a link was not opened.
@@ -124,6 +125,15 @@ impl LinkError {
         match error.kind() {
             BrokenPipe | ConnectionAborted | ConnectionReset => Self::Closed,
             _ => Self::Network(Arc::new(error)),
+        }
+    }
+}
+
+impl From<FaultyError<LinkError>> for LinkError {
+    fn from(error: FaultyError<LinkError>) -> Self {
+        match error {
+            FaultyError::Stream(error) => error,
+            FaultyError::Closed => Self::Closed,
         }
     }
 }
