@@ -5,6 +5,7 @@
 
 mod analyse;
 mod batch;
+mod bridge;
 mod calibrate;
 mod capture;
 mod capture_arguments;
@@ -48,6 +49,7 @@ enum Command {
     Session(Box<SessionCommand>),
     Shell(shell::Arguments),
     Simulate(simulate::Arguments),
+    Bridge(bridge::Arguments),
 }
 
 /// What can be said to a shell as well.
@@ -95,6 +97,7 @@ pub fn run() -> ExitCode {
             Command::Session(command) => command.run(&mut Session::of_command()).await,
             Command::Shell(arguments) => arguments.run().await,
             Command::Simulate(arguments) => arguments.run().await,
+            Command::Bridge(arguments) => arguments.run().await,
         }
     });
     // A name look-up or a port that does not answer must not hold up the exit.

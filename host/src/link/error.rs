@@ -84,6 +84,12 @@ pub enum OpenError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A bridge was to be spoken to, and the link is another one.
+    #[error("{url:?} is no bridge: name one as in bridge:///dev/ttyUSB0, bridge://COM3 or bridge://host:port")]
+    NotABridge {
+        /// The link's text.
+        url: String,
+    },
     /// A bridge does not pass bytes through.
     #[error(transparent)]
     Bridge(#[from] BridgeError<LinkError>),

@@ -42,7 +42,7 @@ use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::{Clock, Instant};
 
-pub use self::bridge::open_bridge_port;
+pub use self::bridge::open_bridge;
 pub use self::clock::HostClock;
 pub use self::counter::{CountReader, Counter, Counts};
 pub use self::error::{DatagramError, LinkError, OpenError};
@@ -52,7 +52,7 @@ pub use self::tcp::TcpLink;
 pub use self::tracer::{Chunk, Direction, Tracer};
 pub use self::udp::UdpLink;
 pub use self::url::{BridgePort, HostPort, LinkUrl, UrlError};
-use crate::faults::FaultyStream;
+use crate::faults::{FaultyStream, StreamFaults};
 use crate::sim::{SimClock, SimConfig, SimLink};
 
 /// A link that is open, and what the driver needs beside it.
@@ -111,11 +111,15 @@ pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
         LinkUrl::Bridge(port) => bridge::open_passed_through(port).await,
         LinkUrl::Sim { query } => open_sim(query),
         LinkUrl::Faulty { link, faults } => {
-            let OpenLink { stream, clock, profile } = Box::pin(open(link)).await?;
-            let stream = Link::Faulty(Box::new(FaultyStream::new(stream, clock.clone(), faults)));
-            Ok(OpenLink { stream, clock, profile })
+            Ok(with_faults(Box::pin(open(link)).await?, faults))
         }
     }
+}
+
+fn with_faults(sound: OpenLink, faults: &StreamFaults) -> OpenLink {
+    let OpenLink { stream, clock, profile } = sound;
+    let stream = Link::Faulty(Box::new(FaultyStream::new(stream, clock.clone(), faults)));
+    OpenLink { stream, clock, profile }
 }
 
 /// Finds out which link is meant in the end: [`LinkUrl::FirstSerial`] becomes the port that it is now.

@@ -478,7 +478,7 @@ mod tests {
             any_host_port().prop_map(LinkUrl::Socket),
             any_host_port().prop_map(LinkUrl::BitscopeServer),
             any_host_port().prop_map(|at| LinkUrl::Bridge(BridgePort::Socket(at))),
-            "/[^\\pC]{0,30}".prop_map(|port| LinkUrl::Bridge(BridgePort::Serial(port))),
+            "/[^\\pC?]{0,30}".prop_map(|port| LinkUrl::Bridge(BridgePort::Serial(port))),
             "\\PC{0,40}".prop_map(|query| LinkUrl::Sim { query }),
         ]
     }
