@@ -17,6 +17,9 @@ use super::error::BridgeError;
 const ATTEMPTS: u8 = 8;
 /// How long an answer may take: the longest work is to erase a few sectors of flash, of up to 400 ms by its data sheet.
 const PATIENCE: Micros = Micros::from_millis(600);
+/// How long is waited at first for what only has to be read, so that a lost frame costs little. Twice as long each time
+/// after that.
+const SHORT_PATIENCE: Micros = Micros::from_millis(150);
 /// Bytes of a trace that are asked for at once where the link damages much.
 const LEAST_CHUNK: u16 = 64;
 /// Bytes that are read from the link at once.
@@ -105,7 +108,12 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
             self.stream.write_all(&OPENING).await.map_err(BridgeError::Link)?;
             self.stream.write_all(frame).await.map_err(BridgeError::Link)?;
             self.stream.flush().await.map_err(BridgeError::Link)?;
-            if let Some(answer) = self.answer().await? {
+            let patience = if changes_something(request) {
+                PATIENCE
+            } else {
+                PATIENCE.min(Micros(SHORT_PATIENCE.0 << attempt))
+            };
+            if let Some(answer) = self.answer(patience).await? {
                 return Ok(answer);
             }
         }
@@ -114,8 +122,8 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
     }
 
     /// Waits for the answer to the last request. None if it is to be sent again.
-    async fn answer(&mut self) -> Result<Option<Vec<u8>>, BridgeError<S::Error>> {
-        let deadline = self.clock.now() + PATIENCE;
+    async fn answer(&mut self, patience: Micros) -> Result<Option<Vec<u8>>, BridgeError<S::Error>> {
+        let deadline = self.clock.now() + patience;
         loop {
             let mut received = std::mem::take(&mut self.received).into_iter();
             while let Some(byte) = received.next() {
@@ -353,6 +361,19 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
     pub fn into_stream(self) -> S {
         self.stream
     }
+}
+
+/// Whether the bridge may have to write flash for it.
+fn changes_something(request: &Request) -> bool {
+    !matches!(
+        request,
+        Request::Status
+            | Request::Job
+            | Request::List { .. }
+            | Request::Fetch { .. }
+            | Request::Log { .. }
+            | Request::PassThrough { .. }
+    )
 }
 
 /// The message in a frame that was found whole before.
