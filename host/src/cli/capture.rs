@@ -26,6 +26,8 @@ Examples:
       Wait at most 2 s for channel A to fall through 1.5 V
   scopething capture L --trigger L3=1,L5=0 --period 1ms -n 10 -o trace.csv
       Ten captures of the logic lines
+  scopething capture --url socket://lab.example:5025 --verify
+      Over a link that may change bytes: all is read twice and compared
   scopething capture A --wave 'triangle 1kHz 0..3V' --period 5ms -o triangle.png
       What comes in while the waveform generator plays
 
@@ -47,6 +49,9 @@ pub(super) struct Arguments {
     /// Save to a file, by its ending: csv, json, npz, sr, vcd, wav, svg, png (may be given several times)
     #[arg(short, long, value_name = "FILE")]
     output: Vec<PathBuf>,
+    /// Read all samples twice and compare, for a link that may change bytes; reading takes twice as long
+    #[arg(long)]
+    verify: bool,
     /// Print each capture as a JSON object on a line
     #[arg(long)]
     json: bool,
@@ -101,7 +106,8 @@ impl Arguments {
         let mut buffer = Box::new(TraceBuffer::new());
         let mut captured = 0;
         while self.count == 0 || captured < self.count {
-            let Some(recording) = capture(scope, plan, &mut buffer, interrupts).await? else { break };
+            let capturing = capture(scope, plan, &mut buffer, self.verify, interrupts);
+            let Some(recording) = capturing.await? else { break };
             captured += 1;
             results.take(recording)?;
             // It may have come too late for the capture to be ended by it.
@@ -118,9 +124,16 @@ async fn capture(
     scope: &mut HostScope,
     plan: &CapturePlan,
     buffer: &mut TraceBuffer,
+    verify: bool,
     interrupts: &Interrupts,
 ) -> Result<Option<Recording>, Failure> {
-    let capturing = scope.capture_until(plan, buffer, interrupts.reached(1));
+    let capturing = async {
+        if verify {
+            scope.capture_verified_until(plan, buffer, interrupts.reached(1)).await
+        } else {
+            scope.capture_until(plan, buffer, interrupts.reached(1)).await
+        }
+    };
     let waiting = format!("waiting for {} on {} (Ctrl-C captures now)", plan.trigger_type, plan.trigger);
     let trace = tokio::select! {
         trace = with_progress(capturing, &waiting) => trace?,

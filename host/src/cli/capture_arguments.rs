@@ -113,6 +113,7 @@ impl CaptureArguments {
     /// The parameters of the probe that is named, on a connection: those of the user's calibration, or the nominal ones
     /// of a x1 probe.
     pub(super) fn probe(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
+        let url = url.sound();
         let file = CalibrationFile::of_user();
         let calibrated = match &file {
             Some(file) => file.read(&url.to_string(), &self.probes).map_err(Failure::failed)?,
