@@ -6,6 +6,7 @@ pub mod faults;
 pub mod files;
 pub mod generate;
 pub mod link;
+pub mod measure;
 pub mod plot;
 pub mod quantity;
 mod query;

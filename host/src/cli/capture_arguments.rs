@@ -132,8 +132,12 @@ impl CaptureArguments {
         }
     }
 
+    /// The channels that are named; none if the first one is left to the default.
+    pub(super) fn named_channels(&self) -> Option<ChannelSet> {
+        self.channels.iter().copied().reduce(ChannelSet::union)
+    }
+
     pub(super) fn request(&self) -> CaptureRequest {
-        let named = self.channels.iter().copied().reduce(ChannelSet::union);
         CaptureRequest {
             period_s: self.period,
             samples: self.samples,
@@ -146,7 +150,7 @@ impl CaptureArguments {
             position: self.position,
             timeout_s: self.timeout.0,
             raw: self.raw,
-            ..CaptureRequest::new(named.unwrap_or(ChannelSet::EMPTY.with(Channel::A)))
+            ..CaptureRequest::new(self.named_channels().unwrap_or(ChannelSet::EMPTY.with(Channel::A)))
         }
     }
 }
