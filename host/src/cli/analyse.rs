@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use scopething_core::plan::ChannelSet;
-use scopething_core::trace::TraceBuffer;
 
-use super::capture::{capture, connect, tell_notices};
-use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
-use super::interrupt::Interrupts;
+use super::live::LiveArguments;
 use super::measurements;
+use super::session::Session;
 use crate::files::{self, Format};
 use crate::measure::{RecordingAnalysis, Window};
 use crate::recording::Recording;
@@ -36,9 +34,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "FILE|CHANNEL")]
     source: Option<PathBuf>,
     #[command(flatten)]
-    url: UrlArgument,
-    #[command(flatten)]
-    capture: CaptureArguments,
+    live: LiveArguments,
     /// Tell the frequencies in each analog channel, its distortion and noise
     #[arg(long)]
     spectrum: bool,
@@ -57,12 +53,11 @@ enum Source<'a> {
 }
 
 impl Arguments {
-    pub(super) async fn run(&self) -> Result<(), Failure> {
+    pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         match self.source() {
             Source::File(path) => self.analyse_file(path),
             Source::Capture(channels) => {
-                // The trace buffer makes this future large.
-                let recording = Box::pin(self.captured(channels)).await?;
+                let recording = self.captured(session, channels).await?;
                 self.print(&recording)
             }
         }
@@ -79,7 +74,7 @@ impl Arguments {
     }
 
     fn analyse_file(&self, path: &Path) -> Result<(), Failure> {
-        if self.capture.named_channels().is_some() {
+        if self.live.capture.named_channels().is_some() {
             let error = anyhow::anyhow!("{} has its own channels: give no others", path.display());
             return Err(Failure::Usage(error));
         }
@@ -101,20 +96,18 @@ impl Arguments {
         Ok(())
     }
 
-    async fn captured(&self, channels: Option<ChannelSet>) -> Result<Recording, Failure> {
-        let interrupts = Interrupts::watch();
-        let url = self.url.parse()?;
-        let mut request = self.capture.request();
-        let named = [channels, self.capture.named_channels()].into_iter().flatten();
+    async fn captured(
+        &self,
+        session: &mut Session,
+        channels: Option<ChannelSet>,
+    ) -> Result<Recording, Failure> {
+        let mut request = self.live.capture.request();
+        let named = [channels, self.live.capture.named_channels()].into_iter().flatten();
         if let Some(channels) = named.reduce(ChannelSet::union) {
             request.channels = channels;
         }
-        let probe = self.capture.probe(&url)?;
-        let mut scope = connect(&url, &interrupts).await?;
-        let plan = scope.plan(&probe, &request)?;
-        tell_notices(&plan);
-        let mut buffer = Box::new(TraceBuffer::new());
-        capture(&mut scope, &plan, &mut buffer, &interrupts).await?.ok_or(Failure::Cancelled)
+        let mut live = self.live.prepare(session, &request).await?;
+        live.next().await?.ok_or(Failure::Cancelled)
     }
 
     fn print(&self, recording: &Recording) -> Result<(), Failure> {
