@@ -8,6 +8,7 @@ use embassy_futures::select::{Either, select};
 
 use crate::line::{Line, Plugged};
 use crate::usb::{PACKET_BYTES, TransferError, UsbDevice};
+use crate::vitals::Pulse;
 
 /// FTDI's vendor number.
 pub const VENDOR: u16 = 0x0403;
@@ -25,8 +26,8 @@ const LATENCY_MS: u16 = 1;
 /// Each packet from the chip begins with two bytes of modem and line status.
 const STATUS_BYTES: usize = 2;
 
-/// Readies the chip, tells the line, and carries bytes both ways until a transfer fails. `progress` is called with each
-/// packet.
+/// Readies the chip, tells the line, and carries bytes both ways until a transfer fails. `pulse` beats with each
+/// packet, at the time that `now_ms` tells, and rests while nobody reads what has come.
 ///
 /// The line has nothing plugged in once this is dropped or has ended: that is the caller's to [tell](Line::set_plugged).
 ///
@@ -36,7 +37,8 @@ pub async fn run(
     device: &mut impl UsbDevice,
     line: &Line,
     connection: u32,
-    mut progress: impl FnMut(),
+    pulse: &Pulse,
+    now_ms: impl Fn() -> u32,
 ) -> Result<core::convert::Infallible, TransferError> {
     device.vendor_request(RESET, RESET_ALL).await?;
     device.vendor_request(SET_LATENCY_TIMER, LATENCY_MS).await?;
@@ -46,14 +48,15 @@ pub async fn run(
     let mut packet = [0; PACKET_BYTES];
     let mut written = [0; PACKET_BYTES];
     loop {
-        progress();
+        pulse.beat(now_ms());
         if let Ok(count) = line.outgoing.try_read(&mut written) {
             send(device, &written, count).await?;
         }
         let count = device.bulk_in(&mut packet).await?;
         let mut payload = packet.get(STATUS_BYTES..count).unwrap_or_default();
         // While there is no room the chip holds its data back, but takes what is written.
-        while !payload.is_empty() && line.in_use() {
+        while !payload.is_empty() {
+            pulse.rest();
             match select(line.incoming.write(payload), line.outgoing.read(&mut written)).await {
                 Either::First(count) => payload = payload.get(count..).unwrap_or_default(),
                 Either::Second(count) => send(device, &written, count).await?,

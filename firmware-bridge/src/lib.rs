@@ -1,7 +1,13 @@
 //! What the bridge does that no board is needed for: it builds for the host too, where its tests run.
-#![cfg_attr(not(test), no_std)]
-#![expect(async_fn_in_trait, reason = "one task a trait's user, none of which moves between threads")]
+#![cfg_attr(not(any(test, feature = "fake")), no_std)]
 
+pub mod button;
+#[cfg(feature = "fake")]
+pub mod fake;
 pub mod ftdi;
+pub mod led;
 pub mod line;
+pub mod log;
+pub mod store;
 pub mod usb;
+pub mod vitals;
