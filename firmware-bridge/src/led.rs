@@ -69,7 +69,9 @@ mod tests {
 
     #[test]
     fn a_change_comes_when_it_is_said() {
-        for state in [JobState::Full, JobState::Fault(Fault::Scope), JobState::Idle, JobState::WaitingForScope] {
+        for state in
+            [JobState::Full, JobState::Fault(Fault::Scope), JobState::Idle, JobState::WaitingForScope]
+        {
             let pattern = Pattern::of(state);
             for at in 0..5_000 {
                 let (lit, change) = pattern.at(at);

@@ -11,6 +11,8 @@ use embassy_sync::pipe::Pipe;
 use embassy_sync::watch::{Receiver, Watch};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 
+use crate::job::ScopeStream;
+
 /// Room for what the BitScope sends: several packets, so that the bus goes on while the reader is busy.
 pub const INCOMING_BYTES: usize = 2048;
 /// Room for what goes to it: more than the longest script of the driver, 138 bytes.
@@ -95,7 +97,7 @@ impl embedded_io_async::Error for Unplugged {
     }
 }
 
-/// A byte stream to whatever BitScope is plugged in. After it was unplugged all fails until [`LinePort::attached`] was
+/// A byte stream to whatever BitScope is plugged in. After it was unplugged all fails until [`ScopeStream::attached`] was
 /// waited for. Dropping a read or write that is pending loses no byte.
 pub struct LinePort<'a> {
     line: &'a Line,
@@ -103,15 +105,16 @@ pub struct LinePort<'a> {
     watcher: Watcher<'a>,
 }
 
-impl LinePort<'_> {
-    /// Completes when a BitScope is plugged in; at once if one is.
-    pub async fn attached(&mut self) {
+impl ScopeStream for LinePort<'_> {
+    async fn attached(&mut self) {
         let ready = |plugged: &Plugged| matches!(plugged, Plugged::Ready(_));
         if let Plugged::Ready(connection) = self.watcher.get_and(ready).await {
             self.connection = Some(connection);
         }
     }
+}
 
+impl LinePort<'_> {
     async fn lost(watcher: &mut Watcher<'_>, connection: Option<u32>) -> Unplugged {
         let other = |plugged: &Plugged| !matches!(plugged, Plugged::Ready(now) if Some(*now) == connection);
         watcher.get_and(other).await;

@@ -40,10 +40,8 @@ struct Kept {
 fn kept(id: u32) -> Kept {
     let raw = raw(id);
     // 100 ns a sample: the logic lines as bytes, of any number up to the whole buffer.
-    let request = CaptureRequest {
-        period_s: f64::from(raw.len() as u32) * 1e-6,
-        ..request("L", raw.len() as u32)
-    };
+    let request =
+        CaptureRequest { period_s: f64::from(raw.len() as u32) * 1e-6, ..request("L", raw.len() as u32) };
     Kept { request, raw }
 }
 

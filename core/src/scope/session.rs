@@ -121,6 +121,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         &self.line.stream
     }
 
+    /// Lends the stream to somebody else who speaks to the device. The next operation resets the device.
+    pub fn lend_stream(&mut self) -> &mut S {
+        self.in_flight = true;
+        &mut self.line.stream
+    }
+
     /// Resets the device: everything stops, generators too.
     ///
     /// Whatever is still on its way is dropped: after the echo of the reset a number that nobody else can have sent is

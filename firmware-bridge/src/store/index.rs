@@ -181,10 +181,7 @@ impl Index {
     }
 
     /// Notes what comes next, for when no trace is left to tell it.
-    async fn remember_place<F: MultiwriteNorFlash>(
-        &mut self,
-        flash: &mut F,
-    ) -> Result<(), StoreError> {
+    async fn remember_place<F: MultiwriteNorFlash>(&mut self, flash: &mut F) -> Result<(), StoreError> {
         let place = Item::Place { id: self.next_id, page: self.next_page };
         // Without room it is done without: numbers and places then begin anew, which loses no trace.
         self.push_item(flash, &place).await.map(drop)
@@ -218,9 +215,9 @@ impl Index {
         // What stands ahead of it is of no use any more.
         loop {
             let popped = queue.pop(&mut buffer).await.map_err(|_| StoreError::Flash)?;
-            let is_oldest = popped.is_none_or(|item| {
-                matches!(postcard::from_bytes(item), Ok(Item::Trace(entry)) if entry.id >= oldest.id)
-            });
+            let is_oldest = popped.is_none_or(
+                |item| matches!(postcard::from_bytes(item), Ok(Item::Trace(entry)) if entry.id >= oldest.id),
+            );
             if is_oldest {
                 break;
             }

@@ -73,11 +73,7 @@ impl StoreLayout {
         let traces = index + INDEX_SECTORS * SECTOR_BYTES;
         let most = MOST_TRACE_SECTORS * SECTOR_BYTES;
         let end = if range.end - traces > most { traces + most } else { range.end };
-        Ok(Self {
-            settings: [range.start..second, second..index],
-            index: index..traces,
-            traces: traces..end,
-        })
+        Ok(Self { settings: [range.start..second, second..index], index: index..traces, traces: traces..end })
     }
 
     /// Bytes for traces.

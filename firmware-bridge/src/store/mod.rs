@@ -261,6 +261,12 @@ impl<F: MultiwriteNorFlash> Store<F> {
         Ok(())
     }
 
+    /// The number of the first trace with this number or a higher one.
+    #[must_use]
+    pub fn id_from(&self, from: TraceId) -> Option<TraceId> {
+        self.index.entries().find(|entry| entry.id >= from).map(|entry| entry.id)
+    }
+
     /// The record of the first trace with this number or a higher one.
     ///
     /// # Errors

@@ -34,10 +34,7 @@ fn map<'a, F: NorFlash>(flash: &'a mut F, range: &Range<u32>) -> Result<Map<'a, 
 }
 
 /// The job in one copy. What cannot be read counts as none.
-async fn read_copy<F: NorFlash>(
-    flash: &mut F,
-    range: &Range<u32>,
-) -> Result<Option<StoredJob>, StoreError> {
+async fn read_copy<F: NorFlash>(flash: &mut F, range: &Range<u32>) -> Result<Option<StoredJob>, StoreError> {
     let mut buffer = [0; JOB_BYTES];
     match map(flash, range)?.fetch_item::<&[u8]>(&mut buffer, &JOB).await {
         Ok(bytes) => Ok(bytes.and_then(|bytes| postcard::from_bytes(bytes).ok())),

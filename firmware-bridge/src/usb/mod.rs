@@ -44,11 +44,7 @@ pub trait UsbDevice {
     ///
     /// # Errors
     /// [`TransferError`]; no other call may follow.
-    fn vendor_request(
-        &mut self,
-        request: u8,
-        value: u16,
-    ) -> impl Future<Output = Result<(), TransferError>>;
+    fn vendor_request(&mut self, request: u8, value: u16) -> impl Future<Output = Result<(), TransferError>>;
 
     /// Reads one packet of the bulk endpoint, and gives how many bytes it has: 0 to 64. It waits until the device has one.
     ///

@@ -17,6 +17,7 @@ const BOOT2_BYTES = 252;
 // Where the boot ROM puts the second stage (RP2040 data sheet, section 2.8.1.3.1).
 const BOOT2_RAM = 0x20041f00;
 const RESETS = 0x4000c;
+const XIP_CONTROL = 0x14000;
 const IO_QSPI = 0x40018;
 const UART0 = 0x40034;
 const WATCHDOG = 0x40058;
@@ -70,6 +71,15 @@ class QspiPins extends BasePeripheral {
   writeUint32(offset, value) {
     this.control.set(offset, value);
   }
+}
+
+/** The control registers of the flash cache: nothing streams, and nothing is cached. */
+class XipControl extends BasePeripheral {
+  readUint32() {
+    return 0;
+  }
+
+  writeUint32() {}
 }
 
 /** rp2040js only logs the instruction SEV; here it sets the event that WFE waits for, as the core does. */
@@ -195,6 +205,7 @@ export class Board {
     chip.usbCtrl = { DPRAMUpdated() {} };
     chip.peripherals[UART0] = this.uart;
     chip.peripherals[USB_CONTROLLER] = chip.usb;
+    chip.peripherals[XIP_CONTROL] = new XipControl(chip, 'XIP_CTRL');
     chip.peripherals[IO_QSPI] = new QspiPins(chip, this);
     const resets = chip.peripherals[RESETS];
     const write = resets.writeUint32.bind(resets);

@@ -46,14 +46,18 @@ pub enum Request {
         /// The last one.
         through: TraceId,
     },
-    /// Calibrates the job's probe, whose tip must be on L5. The job is disarmed meanwhile. Answer: [`Response::Done`]
-    /// at once; [`Status::state`] tells how far it has come.
+    /// Calibrates the job's probe on both channels, whose probes must be on L5. The job waits meanwhile. Answer:
+    /// [`Response::Done`] at once; [`Status::state`] tells how far it has come.
     Calibrate {
-        /// Points a side of the grid that is measured: 32 is usual, 4 the least.
+        /// DAC settings a side of the grid that is measured, 8 to 64; 32 is usual.
         grid: u8,
     },
     /// Passes bytes through again after the answer, [`Response::Done`], until a frame opens.
-    PassThrough,
+    PassThrough {
+        /// An armed job leaves the BitScope alone until nothing has been said for 10 minutes. Otherwise it goes on
+        /// until the first byte that is passed through, and again when nothing has been said for a minute.
+        hold: bool,
+    },
     /// The bridge's log. Answer: [`Response::Log`].
     Log {
         /// The place of the first byte of interest, counted from power-up.
