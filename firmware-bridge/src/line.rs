@@ -150,3 +150,50 @@ impl Write for LinePort<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use embassy_futures::block_on;
+
+    fn read_once(port: &mut LinePort<'_>, bytes: &mut [u8]) -> Poll<Result<usize, Unplugged>> {
+        pin!(port.read(bytes)).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_connection_that_ends_fails_reads_until_the_next_is_waited_for() {
+        let line = Line::new();
+        let mut port = line.port().unwrap();
+        let mut bytes = [0; 8];
+        assert_eq!(read_once(&mut port, &mut bytes), Poll::Ready(Err(Unplugged)));
+
+        line.set_plugged(Plugged::Ready(1));
+        block_on(port.attached());
+        assert_eq!(read_once(&mut port, &mut bytes), Poll::Pending);
+        assert_eq!(line.incoming.try_write(b"ab"), Ok(2));
+        assert_eq!(read_once(&mut port, &mut bytes), Poll::Ready(Ok(2)));
+
+        assert_eq!(line.incoming.try_write(b"lost"), Ok(4));
+        line.set_plugged(Plugged::Nothing);
+        line.set_plugged(Plugged::Ready(2));
+        assert_eq!(read_once(&mut port, &mut bytes), Poll::Ready(Err(Unplugged)), "another connection");
+        block_on(port.attached());
+        assert_eq!(read_once(&mut port, &mut bytes), Poll::Pending, "nothing of the connection before");
+        assert_eq!(block_on(port.write(b"?")), Ok(1));
+        line.set_plugged(Plugged::Stranger { vendor: 1, product: 2 });
+        assert_eq!(block_on(port.write(b"?")), Err(Unplugged));
+    }
+
+    #[test]
+    fn ports_are_counted() {
+        let line = Line::new();
+        let ports: Vec<_> = std::iter::from_fn(|| line.port()).collect();
+        assert_eq!(ports.len(), WATCHERS);
+        drop(ports);
+        assert!(line.port().is_some());
+    }
+}
