@@ -5,6 +5,7 @@
 // `paced` it never runs ahead of the wall clock, for those that are connected by TCP answer in its time.
 import { BasePeripheral, ConsoleLogger, LogLevel, RP2040 } from 'rp2040js';
 import { SimulationClock } from '../node_modules/rp2040js/dist/esm/clock/simulation-clock.js';
+import { Rtt } from './defmt.mjs';
 import { Flash } from './flash.mjs';
 import { Rom } from './rom.mjs';
 import { Uart } from './uart.mjs';
@@ -115,7 +116,10 @@ export class Board {
     this.device = null;
     this.resets = [];
     this.ledChanges = [];
+    /** What the firmware has logged: [{ ms, level, text }], and who hears of each line. */
+    this.log = [];
     this.onLog = () => {};
+    this.rtt = new Rtt(elf);
     this.stackLowest = RAM + 264 * 1024;
     this.instructions = 0;
     this.#program(elf);
@@ -129,6 +133,7 @@ export class Board {
   /** Starts the chip; `kept` is what a reset by the watchdog leaves as it was. */
   powerOn(kept) {
     this.chipClock?.stop();
+    this.rtt.frame = [];
     this.chipClock = new ChipClock(this.clock);
     const chip = new RP2040(this.chipClock);
     chip.logger = new CoreLogger(chip);
@@ -174,6 +179,10 @@ export class Board {
   advance(nanos) {
     const end = this.nanos + nanos;
     while (this.nanos < end) this.#step(end);
+    for (const line of this.rtt.lines(this.chip)) {
+      this.log.push(line);
+      this.onLog(line);
+    }
   }
 
   /** Runs until `done()`, looked at once a millisecond; fails when that takes longer than `limitSeconds` emulated. */

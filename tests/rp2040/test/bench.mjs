@@ -1,10 +1,10 @@
 // A bench for tests: a board with the firmware, a simulated BitScope behind its FT232, and the host program at its UART.
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Board } from '../emulator/board.mjs';
 import { Elf } from '../emulator/elf.mjs';
 import { Ft232 } from '../emulator/ft232.mjs';
+import { simulate } from '../emulator/simulator.mjs';
 import { ScopeLine, UartPort } from '../emulator/tcp.mjs';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -14,18 +14,10 @@ const FIRMWARE = process.env.FIRMWARE
 
 export const elf = new Elf(FIRMWARE);
 
-/** Starts the simulated BitScope; gives its host, its port and how to stop it. */
-export async function simulate(...args) {
-  const child = spawn(PROGRAM, ['simulate', '--tcp', '127.0.0.1:0', ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
-  const [line] = await once(child.stdout, 'data');
-  const [host, port] = JSON.parse(line).tcp.split(':');
-  return { host, port: Number(port), stop: () => child.kill() };
-}
-
 export class Bench {
   /** `signals` are the simulator's arguments. */
   static async open(t, { signals = ['--signal', 'A=sine 1kHz 0..3V'], flash } = {}) {
-    const scope = await simulate(...signals);
+    const scope = await simulate(PROGRAM, signals);
     const uart = await UartPort.listen();
     const bench = new Bench(scope, uart, new Board({ elf, uart, flash }));
     t.after(() => bench.close());
