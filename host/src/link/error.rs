@@ -7,6 +7,7 @@ use scopething_core::time::Micros;
 use thiserror::Error;
 
 use super::url::HostPort;
+use crate::bridge::BridgeError;
 use crate::sim::ConfigError;
 
 /// Why a link was not opened.
@@ -82,6 +83,9 @@ pub enum OpenError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A bridge does not pass bytes through.
+    #[error(transparent)]
+    Bridge(#[from] BridgeError<LinkError>),
     /// The simulated device cannot be set up so.
     #[error(transparent)]
     Sim(#[from] ConfigError),

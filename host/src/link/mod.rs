@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod bridge;
 mod clock;
 mod counter;
 mod error;
@@ -37,6 +38,7 @@ use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::{Clock, Instant};
 
+pub use self::bridge::open_bridge_port;
 pub use self::clock::HostClock;
 pub use self::counter::{CountReader, Counter, Counts};
 pub use self::error::{DatagramError, LinkError, OpenError};
@@ -45,7 +47,7 @@ pub use self::serial::SerialLink;
 pub use self::tcp::TcpLink;
 pub use self::tracer::{Chunk, Direction, Tracer};
 pub use self::udp::UdpLink;
-pub use self::url::{HostPort, LinkUrl, UrlError};
+pub use self::url::{BridgePort, HostPort, LinkUrl, UrlError};
 use crate::sim::{SimClock, SimConfig, SimLink};
 
 /// A link that is open, and what the driver needs beside it.
@@ -93,22 +95,26 @@ pub enum LinkClock {
 pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
     let host = |stream, profile| OpenLink { stream, clock: LinkClock::Host(HostClock::new()), profile };
     match url {
-        LinkUrl::FirstSerial => open_serial(None).await,
-        LinkUrl::Serial { port } => open_serial(Some(port.clone())).await,
+        LinkUrl::FirstSerial => open_serial(None, SerialLink::open).await,
+        LinkUrl::Serial { port } => open_serial(Some(port.clone()), SerialLink::open).await,
         LinkUrl::Socket(at) => Ok(host(Link::Tcp(TcpLink::connect(at).await?), LinkProfile::NETWORK)),
         LinkUrl::BitscopeServer(at) => {
             Ok(host(Link::Udp(Box::new(UdpLink::connect(at).await?)), UdpLink::PROFILE))
         }
+        LinkUrl::Bridge(port) => bridge::open_passed_through(port).await,
         LinkUrl::Sim { query } => open_sim(query),
     }
 }
 
 /// Setting a port up takes the operating system milliseconds, or seconds when the device does not answer.
-async fn open_serial(port: Option<String>) -> Result<OpenLink, OpenError> {
+async fn open_serial(
+    port: Option<String>,
+    open: impl FnOnce(&str) -> Result<SerialLink, OpenError> + Send + 'static,
+) -> Result<OpenLink, OpenError> {
     let name = port.clone().unwrap_or_default();
     let opening = tokio::task::spawn_blocking(move || {
         let port = port.map_or_else(ports::first_bitscope, Ok)?;
-        SerialLink::open(&port)
+        open(&port)
     });
     let interrupted = |error| Err(OpenError::Port { port: name, source: std::io::Error::other(error) });
     let link = opening.await.unwrap_or_else(interrupted)?;

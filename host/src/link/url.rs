@@ -6,6 +6,7 @@
 //! | `/dev/ttyUSB0`, `COM3`, `file:///dev/ttyUSB0`, `socket:///dev/ttyUSB0` | that serial port |
 //! | `socket://host:port` | a raw TCP stream to a device |
 //! | `bitscope-server://host:port` | UDP, port 16385 if none is given |
+//! | `bridge://host:port`, `bridge:///dev/ttyUSB0`, `bridge://COM3` | an RP2040 bridge, and the device behind it |
 //! | `sim:`, `sim:?A=sine,1kHz` | the simulated device |
 //!
 //! Schemes are read in any case. An IPv6 address stands in brackets. Nothing is percent-decoded: a path is a
@@ -44,6 +45,8 @@ pub enum LinkUrl {
     Socket(HostPort),
     /// A bitscope-server over UDP.
     BitscopeServer(HostPort),
+    /// The device behind an RP2040 bridge.
+    Bridge(BridgePort),
     /// The simulated device inside this process.
     Sim {
         /// What follows the `?`, as it was typed; empty for none.
@@ -60,20 +63,38 @@ pub struct HostPort {
     pub port: u16,
 }
 
+/// Where the uplink of an RP2040 bridge is. Its text is that of the port or of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum BridgePort {
+    /// A serial port of this computer, by the name that the operating system has for it.
+    Serial(String),
+    /// A TCP stream: a serial server, or an emulated bridge.
+    Socket(HostPort),
+}
+
+impl fmt::Display for BridgePort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Serial(port) => f.write_str(port),
+            Self::Socket(at) => at.fmt(f),
+        }
+    }
+}
+
 /// Why a text names no link.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UrlError {
     /// No scheme, and no serial port by its looks.
     #[error(
         "{text:?} names no link: give a serial port such as /dev/ttyUSB0 or COM3, socket://host:port, \
-         bitscope-server://host:port or sim:"
+         bitscope-server://host:port, bridge://device-or-host:port or sim:"
     )]
     NotALink {
         /// The text.
         text: String,
     },
     /// A scheme that stands for no link.
-    #[error("the scheme {scheme:?} is not known: use file, socket, bitscope-server or sim")]
+    #[error("the scheme {scheme:?} is not known: use file, socket, bitscope-server, bridge or sim")]
     UnknownScheme {
         /// What stands before the colon.
         scheme: String,
@@ -155,6 +176,7 @@ impl LinkUrl {
             "bitscope-server" => {
                 Ok(Self::BitscopeServer(HostPort::parse("bitscope-server", rest, Some(DEFAULT_PORT))?))
             }
+            "bridge" => bridge(rest),
             "sim" => simulated(rest),
             // `host:port` reads as a scheme and a rest: what is missing there is the scheme.
             _ if rest.starts_with("//") => Err(UrlError::UnknownScheme { scheme: scheme.to_owned() }),
@@ -178,6 +200,7 @@ impl fmt::Display for LinkUrl {
             Self::Serial { port } => f.write_str(port),
             Self::Socket(at) => write!(f, "socket://{at}"),
             Self::BitscopeServer(at) => write!(f, "bitscope-server://{at}"),
+            Self::Bridge(port) => write!(f, "bridge://{port}"),
             Self::Sim { query } if query.is_empty() => f.write_str("sim:"),
             Self::Sim { query } => write!(f, "sim:?{query}"),
         }
@@ -234,6 +257,17 @@ fn serial(port: &str) -> Result<LinkUrl, UrlError> {
         return Err(UrlError::ControlCharacter { text: port.to_owned() });
     }
     Ok(LinkUrl::Serial { port: port.to_owned() })
+}
+
+fn bridge(rest: &str) -> Result<LinkUrl, UrlError> {
+    let port = match rest.strip_prefix("//") {
+        Some(port) if is_serial_port(port) => match serial(port)? {
+            LinkUrl::Serial { port } => BridgePort::Serial(port),
+            other => return Ok(other),
+        },
+        _ => BridgePort::Socket(HostPort::parse("bridge", rest, None)?),
+    };
+    Ok(LinkUrl::Bridge(port))
 }
 
 fn file(rest: &str) -> Result<LinkUrl, UrlError> {
@@ -301,6 +335,7 @@ mod tests {
     #[test]
     fn every_form_of_the_table_is_understood() {
         let sim = |query: &str| LinkUrl::Sim { query: query.to_owned() };
+        let bridge = LinkUrl::Bridge;
         let forms = [
             ("", LinkUrl::FirstSerial),
             ("/dev/ttyUSB0", serial("/dev/ttyUSB0")),
@@ -316,6 +351,9 @@ mod tests {
             ("bitscope-server://lab", LinkUrl::BitscopeServer(at("lab", 16385))),
             ("bitscope-server://lab:15500", LinkUrl::BitscopeServer(at("lab", 15500))),
             ("bitscope-server://[fd00::2]", LinkUrl::BitscopeServer(at("fd00::2", 16385))),
+            ("bridge://localhost:5026", bridge(BridgePort::Socket(at("localhost", 5026)))),
+            ("bridge:///dev/ttyUSB1", bridge(BridgePort::Serial("/dev/ttyUSB1".into()))),
+            ("bridge://COM4", bridge(BridgePort::Serial("COM4".into()))),
             ("sim:", sim("")),
             ("sim:?", sim("")),
             ("sim:?A=sine,1kHz&B=file:x.sr%23ana1", sim("A=sine,1kHz&B=file:x.sr%23ana1")),
@@ -348,6 +386,8 @@ mod tests {
             ("socket://[::1]80", UrlError::BadHost { host: owned("[::1]80") }),
             ("socket://me@lab:80", UrlError::BadHost { host: owned("me@lab") }),
             ("bitscope-server:///dev/ttyUSB0", UrlError::BadHost { host: owned("/dev/ttyUSB0") }),
+            ("bridge://lab", UrlError::NoPort { scheme: "bridge", host: owned("lab") }),
+            ("bridge:COM4", UrlError::NoHost { scheme: "bridge" }),
             ("sim://", UrlError::NotAQuery { rest: owned("//") }),
             ("/dev/tty\n", UrlError::ControlCharacter { text: owned("/dev/tty\n") }),
         ];
@@ -374,6 +414,8 @@ mod tests {
             "/[^\\pC]{0,30}|COM[0-9]{1,3}".prop_map(|port| LinkUrl::Serial { port }),
             any_host_port().prop_map(LinkUrl::Socket),
             any_host_port().prop_map(LinkUrl::BitscopeServer),
+            any_host_port().prop_map(|at| LinkUrl::Bridge(BridgePort::Socket(at))),
+            "/[^\\pC]{0,30}".prop_map(|port| LinkUrl::Bridge(BridgePort::Serial(port))),
             "\\PC{0,40}".prop_map(|query| LinkUrl::Sim { query }),
         ]
     }
@@ -388,7 +430,7 @@ mod tests {
 
         #[test]
         fn any_text_is_a_link_that_is_read_back_or_refused(
-            text in "(file|socket|bitscope-server|sim|COM|[a-z]*)?:?/{0,3}\\[?\\PC{0,20}\\]?(:[0-9]{0,6})?\
+            text in "(file|socket|bitscope-server|bridge|sim|COM|[a-z]*)?:?/{0,3}\\[?\\PC{0,20}\\]?(:[0-9]{0,6})?\
                 |.{0,30}"
         ) {
             if let Ok(url) = LinkUrl::parse(&text) {

@@ -1,0 +1,49 @@
+//! The device behind an RP2040 bridge: the bridge is asked to pass bytes through, and is a plain stream then.
+
+use scopething_core::scope::LinkProfile;
+use scopething_core::time::Micros;
+
+use super::clock::HostClock;
+use super::error::OpenError;
+use super::serial::SerialLink;
+use super::tcp::TcpLink;
+use super::url::BridgePort;
+use super::{Link, LinkClock, OpenLink, open_serial};
+use crate::bridge::Client;
+
+/// The bits a second of a bridge's UART.
+const BAUD_RATE: u32 = 1_000_000;
+
+/// Behind a bridge: its UART carries 100 kB/s at the most, and its BitScope answers within some milliseconds more.
+const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(500), ..LinkProfile::SERIAL };
+
+/// Opens the link to a bridge itself, without a word to it.
+///
+/// # Errors
+///
+/// As [`open`](super::open).
+///
+/// # Cancellation
+///
+/// As [`open`](super::open).
+pub async fn open_bridge_port(port: &BridgePort) -> Result<OpenLink, OpenError> {
+    let link = match port {
+        BridgePort::Serial(port) => open_serial(Some(port.clone()), |port| SerialLink::open_at(port, BAUD_RATE)).await?,
+        BridgePort::Socket(at) => OpenLink {
+            stream: Link::Tcp(TcpLink::connect(at).await?),
+            clock: LinkClock::Host(HostClock::new()),
+            profile: LinkProfile::NETWORK,
+        },
+    };
+    let round_trip = link.profile.round_trip.max(PROFILE.round_trip);
+    let profile = LinkProfile { round_trip, ..PROFILE };
+    Ok(OpenLink { profile, ..link })
+}
+
+/// Opens the link to the device behind a bridge.
+pub(super) async fn open_passed_through(port: &BridgePort) -> Result<OpenLink, OpenError> {
+    let OpenLink { stream, clock, profile } = open_bridge_port(port).await?;
+    let mut client = Client::new(stream, clock.clone());
+    client.pass_through(true).await?;
+    Ok(OpenLink { stream: client.into_stream(), clock, profile })
+}
