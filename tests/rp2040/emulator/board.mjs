@@ -227,7 +227,9 @@ export class Board {
       write(offset, value);
     };
     chip.peripherals[WATCHDOG].onWatchdogTrigger = () => {
-      const { scratchData, reason } = chip.peripherals[WATCHDOG];
+      const { scratchData, reason, timer } = chip.peripherals[WATCHDOG];
+      // rp2040js would have it expire again at once, for ever.
+      timer.enable = false;
       this.restart = { sram: chip.sram, scratch: scratchData, reason };
     };
     chip.gpio[LED_PIN].addListener(() => {
