@@ -257,8 +257,12 @@ impl<F> Bridge<F> {
         }
     }
 
-    pub(crate) fn set_fault(&self, fault: Fault) {
+    pub(crate) fn note_fault(&self, fault: Fault) {
         self.fault.set(Some(fault));
+    }
+
+    pub(crate) fn set_fault(&self, fault: Fault) {
+        self.note_fault(fault);
         self.set_state(JobState::Fault(fault));
     }
 

@@ -146,11 +146,15 @@ where
     /// Notes what went wrong with the BitScope.
     fn failed(&mut self, error: &ScopeError<S::Error>) -> Turn {
         self.is_open = false;
-        self.bridge.set_fault(match error {
-            ScopeError::Link { .. } | ScopeError::Closed { .. } => Fault::Unplugged,
-            ScopeError::WrongRevision { .. } => Fault::WrongModel,
-            _ => Fault::Scope,
-        });
+        let bridge = self.bridge;
+        match error {
+            ScopeError::Link { .. } | ScopeError::Closed { .. } => {
+                bridge.note_fault(Fault::Unplugged);
+                bridge.set_state(JobState::WaitingForScope);
+            }
+            ScopeError::WrongRevision { .. } => bridge.set_fault(Fault::WrongModel),
+            _ => bridge.set_fault(Fault::Scope),
+        }
         Turn::Retry
     }
 

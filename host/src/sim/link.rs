@@ -103,7 +103,7 @@ impl Shared {
     /// The next moment at which anybody who waits could go on.
     fn next_event(&self) -> Option<SimTime> {
         let deadlines = self.waiting.iter().filter_map(|waiting| waiting.deadline);
-        deadlines.chain(self.wire.next_event()).min()
+        deadlines.chain(self.wire.next_event(self.fast_now)).min()
     }
 
     /// Lets a fast clock jump; false if nothing would ever happen.
@@ -158,8 +158,8 @@ impl<'a> Wait<'a> {
             }
             ClockKind::Real => {
                 self.seen = Some(shared.activity);
-                let next = shared.wire.next_event().into_iter().chain(self.deadline).min();
                 let now = shared.now();
+                let next = shared.wire.next_event(now).into_iter().chain(self.deadline).min();
                 drop(shared);
                 self.sleep = next.map(|next| Box::pin(tokio::time::sleep(to_duration(next - now))));
                 self.poll_sleep(context);

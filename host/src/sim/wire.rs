@@ -195,12 +195,14 @@ impl Wire {
         Some(passed_on + self.delays.latency)
     }
 
-    /// The next moment at which something happens; none if nothing does before the host writes.
-    pub(super) fn next_event(&self) -> Option<SimTime> {
+    /// The next moment at which something happens; none if nothing does before the host writes. Bytes that have arrived
+    /// by `now` wait to be read, and make nothing happen.
+    pub(super) fn next_event(&self, now: SimTime) -> Option<SimTime> {
         let delivery = self.to_device.front().map(|(arrives, _)| *arrives);
         let sending = self.next_sent().filter(|_| self.to_host.len() < MOST_IN_FLIGHT);
         let tracing = self.device.next_trace_event();
-        [delivery, sending, tracing, self.next_arrival()].into_iter().flatten().min()
+        let arrival = self.next_arrival().filter(|arrival| *arrival > now);
+        [delivery, sending, tracing, arrival].into_iter().flatten().min()
     }
 
     /// Lets time pass: bytes reach the device in their order, and answers set out.
