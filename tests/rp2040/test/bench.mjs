@@ -17,7 +17,7 @@ export const elf = new Elf(FIRMWARE);
 export class Bench {
   /** `signals` are the simulator's arguments. */
   static async open(t, { signals = ['--signal', 'A=sine 1kHz 0..3V'], flash } = {}) {
-    const scope = await simulate(PROGRAM, signals);
+    const scope = await simulate(PROGRAM, signals, 'ignore');
     const uart = await UartPort.listen();
     const bench = new Bench(scope, uart, new Board({ elf, uart, flash }));
     t.after(() => bench.close());
