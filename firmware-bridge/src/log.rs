@@ -18,7 +18,7 @@ impl<const BYTES: usize> LogRing<BYTES> {
     /// An empty log.
     #[must_use]
     pub const fn new() -> Self {
-        assert!(BYTES.is_power_of_two() && BYTES <= 1 << 16);
+        const { assert!(BYTES.is_power_of_two() && BYTES <= 1 << 16) };
         Self { bytes: [0; BYTES], end: 0 }
     }
 
