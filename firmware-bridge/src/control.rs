@@ -65,6 +65,14 @@ pub(crate) enum Mode {
     Messages,
 }
 
+/// Completes at the deadline; never if there is none.
+pub(crate) async fn until<C: Clock>(clock: &C, deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => clock.until(deadline).await,
+        None => core::future::pending().await,
+    }
+}
+
 /// What the parts of the bridge share. One for each bridge, made at power-up.
 pub struct Bridge<F> {
     store: Mutex<NoopRawMutex, Store<F>>,
@@ -201,8 +209,8 @@ impl<F> Bridge<F> {
     /// Waits until something may be wanted otherwise. For the runner alone.
     pub(crate) async fn changed<C: Clock>(&self, clock: &C) {
         let lent_until = self.lent_until.get();
-        let over = if clock.now() < lent_until { lent_until } else { Instant(u64::MAX) };
-        select(self.changed.wait(), clock.until(over)).await;
+        let over = (clock.now() < lent_until).then_some(lent_until);
+        select(self.changed.wait(), until(clock, over)).await;
     }
 
     /// Has the runner look again.

@@ -43,7 +43,8 @@ fn misfit(recording: &Recording) -> f64 {
     let trigger_s = recording.details().trigger.as_ref().unwrap().time_s;
     let series = recording.analog().next().unwrap();
     let Samples::Volts(volts) = &series.samples else { panic!("volts") };
-    let off = |(index, &volts): (usize, &f32)| (f64::from(volts) - sine(series.timestamp(index) - trigger_s)).abs();
+    let off =
+        |(index, &volts): (usize, &f32)| (f64::from(volts) - sine(series.timestamp(index) - trigger_s)).abs();
     volts.iter().enumerate().map(off).fold(0.0, f64::max)
 }
 

@@ -13,7 +13,7 @@ use scopething_core::link::bridge::frame::{self, FrameError, LONGEST_REQUEST, LO
 use scopething_core::link::bridge::{Deframer, Refusal, Request, Response, Restart};
 use scopething_core::time::{Clock, Instant, Micros};
 
-use crate::control::{Bridge, Mode};
+use crate::control::{Bridge, Mode, until};
 
 /// A frame that stops for so long within is given up while bytes pass through: it was none.
 const FRAME_GAP: Micros = Micros::from_millis(50);
@@ -102,7 +102,7 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, L: Log> Uplink<'a, F, C, L> {
                 }
                 self.bridge.down().read(&mut passed).await
             };
-            match select3(receiver.read(&mut received), down, self.clock.until(due)).await {
+            match select3(receiver.read(&mut received), down, until(&self.clock, due)).await {
                 Either3::First(count) => {
                     let count = count?;
                     if count == 0 {
@@ -121,11 +121,10 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, L: Log> Uplink<'a, F, C, L> {
     }
 
     /// When silence means something.
-    fn silence_over(&self) -> Instant {
+    fn silence_over(&self) -> Option<Instant> {
         match self.bridge.mode() {
-            Mode::Messages => self.heard_at + MESSAGES_GAP,
-            Mode::PassThrough if self.deframer.is_open() => self.heard_at + FRAME_GAP,
-            Mode::PassThrough => Instant(u64::MAX),
+            Mode::Messages => Some(self.heard_at + MESSAGES_GAP),
+            Mode::PassThrough => self.deframer.is_open().then(|| self.heard_at + FRAME_GAP),
         }
     }
 

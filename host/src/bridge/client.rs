@@ -4,9 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
-use scopething_core::link::bridge::frame::{
-    self, DATA_BYTES, FrameError, LONGEST_REQUEST, LONGEST_RESPONSE,
-};
+use scopething_core::link::bridge::frame::{self, DATA_BYTES, FrameError, LONGEST_REQUEST, LONGEST_RESPONSE};
 use scopething_core::link::bridge::{
     Deframer, Fault, Job, JobState, Request, Response, StoreStatus, TraceId, TraceRecord,
 };

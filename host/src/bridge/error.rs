@@ -28,10 +28,14 @@ pub enum BridgeError<E> {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// It answered something else than it was asked.
-    #[error("the bridge answered something else than it was asked: flash the firmware that belongs to this program")]
+    #[error(
+        "the bridge answered something else than it was asked: flash the firmware that belongs to this program"
+    )]
     OtherAnswer,
     /// The stored bytes of a trace ended early.
-    #[error("trace {id} ended after {received} of {expected} bytes: list what the bridge has, then fetch it again")]
+    #[error(
+        "trace {id} ended after {received} of {expected} bytes: list what the bridge has, then fetch it again"
+    )]
     Short {
         /// Which trace.
         id: TraceId,

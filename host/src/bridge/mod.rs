@@ -6,12 +6,12 @@
 //!
 //! ```no_run
 //! use scopething::bridge::Client;
-//! use scopething::link::{BridgePort, HostClock, HostPort, open_bridge_port};
+//! use scopething::link::open_bridge;
 //! use scopething_core::link::bridge::TraceId;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let port = BridgePort::Socket(HostPort { host: "localhost".into(), port: 5026 });
-//! let mut client = Client::new(open_bridge_port(&port).await?.stream, HostClock::new());
+//! let link = open_bridge(&"bridge://localhost:5026".parse()?).await?;
+//! let mut client = Client::new(link.stream, link.clock);
 //! for record in client.records(TraceId::FIRST).await? {
 //!     let mut stored = Vec::new();
 //!     client.fetch(&record, &mut stored, |_| {}).await?;
@@ -25,7 +25,7 @@
 mod client;
 mod error;
 
-use scopething_core::link::bridge::{TraceRecord, RecordError};
+use scopething_core::link::bridge::{RecordError, TraceRecord};
 use scopething_core::trace::TraceBuffer;
 
 pub use self::client::{BridgeStatus, Client, LogPart};

@@ -7,8 +7,8 @@ use super::clock::HostClock;
 use super::error::OpenError;
 use super::serial::SerialLink;
 use super::tcp::TcpLink;
-use super::url::BridgePort;
-use super::{Link, LinkClock, OpenLink, open_serial};
+use super::url::{BridgePort, LinkUrl};
+use super::{Link, LinkClock, OpenLink, open_serial, with_faults};
 use crate::bridge::Client;
 
 /// The bits a second of a bridge's UART.
@@ -17,18 +17,28 @@ const BAUD_RATE: u32 = 1_000_000;
 /// Behind a bridge: its UART carries 100 kB/s at the most, and its BitScope answers within some milliseconds more.
 const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(500), ..LinkProfile::SERIAL };
 
-/// Opens the link to a bridge itself, without a word to it.
+/// Opens the link to a bridge itself, without a word to it. `url` is a `bridge:` one, with faults or without.
 ///
 /// # Errors
 ///
-/// As [`open`](super::open).
+/// As [`open`](super::open), and [`OpenError::NotABridge`].
 ///
 /// # Cancellation
 ///
 /// As [`open`](super::open).
-pub async fn open_bridge_port(port: &BridgePort) -> Result<OpenLink, OpenError> {
+pub async fn open_bridge(url: &LinkUrl) -> Result<OpenLink, OpenError> {
+    match url {
+        LinkUrl::Bridge(port) => open_port(port).await,
+        LinkUrl::Faulty { link, faults } => Ok(with_faults(Box::pin(open_bridge(link)).await?, faults)),
+        other => Err(OpenError::NotABridge { url: other.to_string() }),
+    }
+}
+
+async fn open_port(port: &BridgePort) -> Result<OpenLink, OpenError> {
     let link = match port {
-        BridgePort::Serial(port) => open_serial(Some(port.clone()), |port| SerialLink::open_at(port, BAUD_RATE)).await?,
+        BridgePort::Serial(port) => {
+            open_serial(Some(port.clone()), |port| SerialLink::open_at(port, BAUD_RATE)).await?
+        }
         BridgePort::Socket(at) => OpenLink {
             stream: Link::Tcp(TcpLink::connect(at).await?),
             clock: LinkClock::Host(HostClock::new()),
@@ -42,7 +52,7 @@ pub async fn open_bridge_port(port: &BridgePort) -> Result<OpenLink, OpenError> 
 
 /// Opens the link to the device behind a bridge.
 pub(super) async fn open_passed_through(port: &BridgePort) -> Result<OpenLink, OpenError> {
-    let OpenLink { stream, clock, profile } = open_bridge_port(port).await?;
+    let OpenLink { stream, clock, profile } = open_port(port).await?;
     let mut client = Client::new(stream, clock.clone());
     client.pass_through(true).await?;
     Ok(OpenLink { stream: client.into_stream(), clock, profile })

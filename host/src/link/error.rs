@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::url::HostPort;
 use crate::bridge::BridgeError;
+use crate::faults::FaultyError;
 use crate::sim::ConfigError;
 
 /// Why a link was not opened.
@@ -83,6 +84,12 @@ pub enum OpenError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A bridge was to be spoken to, and the link is another one.
+    #[error("{url:?} is no bridge: name one as in bridge:///dev/ttyUSB0, bridge://COM3 or bridge://host:port")]
+    NotABridge {
+        /// The link's text.
+        url: String,
+    },
     /// A bridge does not pass bytes through.
     #[error(transparent)]
     Bridge(#[from] BridgeError<LinkError>),
@@ -124,6 +131,15 @@ impl LinkError {
         match error.kind() {
             BrokenPipe | ConnectionAborted | ConnectionReset => Self::Closed,
             _ => Self::Network(Arc::new(error)),
+        }
+    }
+}
+
+impl From<FaultyError<LinkError>> for LinkError {
+    fn from(error: FaultyError<LinkError>) -> Self {
+        match error {
+            FaultyError::Stream(error) => error,
+            FaultyError::Closed => Self::Closed,
         }
     }
 }

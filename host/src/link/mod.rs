@@ -5,6 +5,8 @@
 //! of file. What the bytes mean is not known here, except to the bitscope-server's client, which must count
 //! echoes.
 //!
+//! A link whose URL asks for [faults](crate::faults) has them between it and the driver.
+//!
 //! Links need a tokio runtime with I/O and time enabled.
 //!
 //! ```no_run
@@ -34,11 +36,13 @@ mod tracer;
 pub mod udp;
 pub mod url;
 
+use std::io;
+
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::{Clock, Instant};
 
-pub use self::bridge::open_bridge_port;
+pub use self::bridge::open_bridge;
 pub use self::clock::HostClock;
 pub use self::counter::{CountReader, Counter, Counts};
 pub use self::error::{DatagramError, LinkError, OpenError};
@@ -48,6 +52,7 @@ pub use self::tcp::TcpLink;
 pub use self::tracer::{Chunk, Direction, Tracer};
 pub use self::udp::UdpLink;
 pub use self::url::{BridgePort, HostPort, LinkUrl, UrlError};
+use crate::faults::{FaultyStream, StreamFaults};
 use crate::sim::{SimClock, SimConfig, SimLink};
 
 /// A link that is open, and what the driver needs beside it.
@@ -72,6 +77,8 @@ pub enum Link {
     Udp(Box<UdpLink>),
     /// The simulated device.
     Sim(SimLink),
+    /// Any of the others, with faults.
+    Faulty(Box<FaultyStream<Link, LinkClock>>),
 }
 
 /// The clock by which a link's device runs.
@@ -103,7 +110,30 @@ pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
         }
         LinkUrl::Bridge(port) => bridge::open_passed_through(port).await,
         LinkUrl::Sim { query } => open_sim(query),
+        LinkUrl::Faulty { link, faults } => {
+            Ok(with_faults(Box::pin(open(link)).await?, faults))
+        }
     }
+}
+
+fn with_faults(sound: OpenLink, faults: &StreamFaults) -> OpenLink {
+    let OpenLink { stream, clock, profile } = sound;
+    let stream = Link::Faulty(Box::new(FaultyStream::new(stream, clock.clone(), faults)));
+    OpenLink { stream, clock, profile }
+}
+
+/// Finds out which link is meant in the end: [`LinkUrl::FirstSerial`] becomes the port that it is now.
+///
+/// # Errors
+///
+/// [`OpenError::NoBitScope`] and [`OpenError::NoPortList`].
+pub async fn resolve(url: &LinkUrl) -> Result<LinkUrl, OpenError> {
+    if *url != LinkUrl::FirstSerial {
+        return Ok(url.clone());
+    }
+    let finding = tokio::task::spawn_blocking(ports::first_bitscope);
+    let found = finding.await.unwrap_or_else(|error| Err(OpenError::NoPortList(io::Error::other(error))));
+    found.map(|port| LinkUrl::Serial { port })
 }
 
 /// Setting a port up takes the operating system milliseconds, or seconds when the device does not answer.
@@ -139,6 +169,8 @@ impl Read for Link {
             Self::Tcp(link) => link.read(buf).await,
             Self::Udp(link) => link.read(buf).await,
             Self::Sim(link) => link.read(buf).await.map_err(LinkError::Simulated),
+            // In a box, because it reads from a link in turn.
+            Self::Faulty(link) => Ok(Box::pin(link.read(buf)).await?),
         }
     }
 }
@@ -150,6 +182,7 @@ impl Write for Link {
             Self::Tcp(link) => link.write(buf).await,
             Self::Udp(link) => link.write(buf).await,
             Self::Sim(link) => link.write(buf).await.map_err(LinkError::Simulated),
+            Self::Faulty(link) => Ok(Box::pin(link.write(buf)).await?),
         }
     }
 
@@ -159,6 +192,7 @@ impl Write for Link {
             Self::Tcp(link) => link.flush().await,
             Self::Udp(link) => link.flush().await,
             Self::Sim(link) => link.flush().await.map_err(LinkError::Simulated),
+            Self::Faulty(link) => Ok(Box::pin(link.flush()).await?),
         }
     }
 }

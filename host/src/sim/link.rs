@@ -2,9 +2,9 @@
 //!
 //! With a fast clock, simulated time stands still while anybody has work to do. When all that is left is
 //! waiting (a read, a write into a full link, a deadline of [`SimClock`]), it jumps to the next thing that
-//! happens. Nobody has done anything between two polls of the same future: that is how waiting is recognised,
-//! and each waiting future yields once before it moves time, so that whatever else runs in its task comes
-//! first. With a real clock everything waits with tokio's time.
+//! happens. Nobody has done anything between several polls of the same future: that is how waiting is recognised,
+//! and each waiting future yields a few times before it moves time, so that whatever else runs in its task
+//! comes first, even if it hands something on through a channel or two. With a real clock everything waits with tokio's time.
 //!
 //! A link and its clocks belong to one task, or to tasks of a current-thread runtime.
 
@@ -103,7 +103,9 @@ impl Shared {
     /// The next moment at which anybody who waits could go on.
     fn next_event(&self) -> Option<SimTime> {
         let deadlines = self.waiting.iter().filter_map(|waiting| waiting.deadline);
-        deadlines.chain(self.wire.next_event(self.fast_now)).min()
+        // What has arrived waits for whoever reads, and nobody does.
+        let arrival = self.wire.next_arrival().filter(|arrival| *arrival > self.now());
+        deadlines.chain(self.wire.next_event()).chain(arrival).min()
     }
 
     /// Lets a fast clock jump; false if nothing would ever happen.
@@ -121,21 +123,40 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a future waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    Bytes,
+    Room,
+    Deadline(SimTime),
+}
+
+impl Awaited {
+    fn deadline(self) -> Option<SimTime> {
+        if let Self::Deadline(deadline) = self { Some(deadline) } else { None }
+    }
+}
+
+/// How often a waiting future yields before it moves time.
+const YIELDS: u8 = 4;
+
 /// One wait: for bytes, for room, or for a deadline. Dropping it forgets the wait.
 struct Wait<'a> {
     shared: &'a Mutex<Shared>,
     id: u64,
-    deadline: Option<SimTime>,
+    awaited: Awaited,
     seen: Option<u64>,
+    /// How often the future has yielded since.
+    yields: u8,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl<'a> Wait<'a> {
-    fn new(shared: &'a Mutex<Shared>, deadline: Option<SimTime>) -> Self {
+    fn new(shared: &'a Mutex<Shared>, awaited: Awaited) -> Self {
         let mut guard = lock(shared);
         guard.next_id += 1;
         let id = guard.next_id;
-        Self { shared, id, deadline, seen: None, sleep: None }
+        Self { shared, id, awaited, seen: None, yields: 0, sleep: None }
     }
 
     /// Waits on: called when a poll found nothing to do.
@@ -144,13 +165,17 @@ impl<'a> Wait<'a> {
         if self.seen.is_none() {
             shared.act();
         }
-        shared.wait(self.id, self.deadline, context.waker());
+        shared.wait(self.id, self.awaited.deadline(), context.waker());
         match shared.kind {
             ClockKind::Fast => {
                 let waited = shared.activity;
                 if self.seen != Some(waited) {
                     context.waker().wake_by_ref();
                     self.seen = Some(waited);
+                    self.yields = 1;
+                } else if self.yields < YIELDS {
+                    context.waker().wake_by_ref();
+                    self.yields += 1;
                 } else if shared.jump() {
                     // Those that the jump woke come first: `waited` is no longer the activity.
                     self.seen = Some(waited);
@@ -158,8 +183,14 @@ impl<'a> Wait<'a> {
             }
             ClockKind::Real => {
                 self.seen = Some(shared.activity);
+                let next = match self.awaited {
+                    Awaited::Bytes => {
+                        [shared.wire.next_event(), shared.wire.next_arrival()].into_iter().flatten().min()
+                    }
+                    Awaited::Room => shared.wire.next_event(),
+                    Awaited::Deadline(deadline) => Some(deadline),
+                };
                 let now = shared.now();
-                let next = shared.wire.next_event(now).into_iter().chain(self.deadline).min();
                 drop(shared);
                 self.sleep = next.map(|next| Box::pin(tokio::time::sleep(to_duration(next - now))));
                 self.poll_sleep(context);
@@ -236,7 +267,7 @@ impl SimLink {
         if most == 0 {
             return 0;
         }
-        let mut wait = Wait::new(&self.shared, None);
+        let mut wait = Wait::new(&self.shared, Awaited::Bytes);
         poll_fn(|context| {
             let mut shared = lock(wait.shared);
             let now = shared.now();
@@ -263,7 +294,7 @@ impl SimLink {
         if bytes.is_empty() {
             return 0;
         }
-        let mut wait = Wait::new(&self.shared, None);
+        let mut wait = Wait::new(&self.shared, Awaited::Room);
         poll_fn(|context| {
             let mut shared = lock(wait.shared);
             let now = shared.now();
@@ -347,7 +378,7 @@ impl Clock for SimClock {
 
     async fn until(&self, deadline: Instant) {
         let deadline = SimTime::from_micros(deadline.0);
-        let mut wait = Wait::new(&self.shared, Some(deadline));
+        let mut wait = Wait::new(&self.shared, Awaited::Deadline(deadline));
         poll_fn(|context| {
             if lock(wait.shared).now() >= deadline {
                 return Poll::Ready(());

@@ -156,9 +156,8 @@ pub(crate) struct End {
 }
 
 fn wire(clock: &SimClock, noise: &Noise) -> (End, End) {
-    let way = |noise: Noise| {
-        Rc::new(Way { pipe: Pipe::new(), noise: RefCell::new(noise), sent: Cell::new(0) })
-    };
+    let way =
+        |noise: Noise| Rc::new(Way { pipe: Pipe::new(), noise: RefCell::new(noise), sent: Cell::new(0) });
     let (up, down) = (way(noise.clone()), way(noise.clone()));
     let host = End { out: Rc::clone(&up), incoming: Rc::clone(&down), clock: clock.clone() };
     let bridge = End { out: down, incoming: up, clock: clock.clone() };
@@ -192,6 +191,8 @@ impl Write for End {
         }
         self.out.sent.set(self.out.sent.get() + part.len() as u64);
         self.out.pipe.write_all(passed.make_contiguous()).await;
+        // The simulated clock sees what is done only in waits of its own.
+        self.clock.until(self.clock.now() + Micros(1)).await;
         Ok(part.len())
     }
 
