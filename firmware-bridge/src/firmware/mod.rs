@@ -7,29 +7,17 @@ mod panel;
 mod restart;
 mod watchdog;
 
-<<<<<<< HEAD
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
-=======
-use defmt_rtt as _;
-use embassy_executor::Spawner;
-use embassy_futures::select::select;
->>>>>>> bh
 use embassy_rp::Peri;
 use embassy_rp::bind_interrupts;
 use embassy_rp::gpio::{Level, Output};
 use embassy_rp::peripherals::{UART0, USB};
 use embassy_rp::uart::{self, BufferedUart};
-<<<<<<< HEAD
 use scopething_bridge::control::Bridge;
 use scopething_bridge::job::Runner;
 use scopething_bridge::line::{Line, LinePort};
 use scopething_bridge::store::{Store, StoredJob};
 use scopething_bridge::uplink::{About, Uplink};
-=======
-use embassy_time::Timer;
-use embedded_io_async::{Read, Write};
-use scopething_bridge::line::Line;
->>>>>>> bh
 use scopething_bridge::usb::rp2040;
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::Micros;
@@ -88,7 +76,6 @@ async fn serve(uplink: &'static mut BoardUplink, uart: BufferedUart) {
     }
 }
 
-<<<<<<< HEAD
 fn uart(
     uart: Peri<'static, UART0>,
     sent: Peri<'static, embassy_rp::peripherals::PIN_0>,
@@ -106,18 +93,6 @@ async fn open_store(flash: BoardFlash) -> (Store<BoardFlash>, Option<StoredJob>)
         Err(error) => {
             defmt::error!("the store does not open: {}", error);
             panic!("the store does not open");
-=======
-async fn pass_through(
-    mut up: scopething_bridge::line::ScopeStream<'_>,
-    tx: &mut uart::BufferedUartTx,
-    rx: &mut uart::BufferedUartRx,
-) {
-    let down = LINE.writer();
-    let a = async {
-        let mut bytes = [0; 256];
-        while let Ok(count) = up.read(&mut bytes).await {
-            tx.write_all(&bytes[..count]).await.ok();
->>>>>>> bh
         }
     };
     let stored = store.job().await.unwrap_or_else(|error| {
@@ -129,7 +104,6 @@ async fn pass_through(
 
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
-<<<<<<< HEAD
     static BRIDGE: StaticCell<BoardBridge> = StaticCell::new();
     static RUNNER: StaticCell<BoardRunner> = StaticCell::new();
     static UPLINK_STATE: StaticCell<BoardUplink> = StaticCell::new();
@@ -159,27 +133,6 @@ fn spawn<S>(spawner: Spawner, task: Result<SpawnToken<S>, SpawnError>) {
     match task {
         Ok(task) => spawner.spawn(task),
         Err(_) => panic!("a task is started twice"),
-=======
-    let peripherals = embassy_rp::init(embassy_rp::config::Config::default());
-    let mut led = Output::new(peripherals.PIN_25, Level::Low);
-    defmt::info!("started");
-    let mut config = uart::Config::default();
-    config.baudrate = BAUD;
-    let uart = BufferedUart::new(
-        peripherals.UART0,
-        peripherals.PIN_0,
-        peripherals.PIN_1,
-        Interrupts,
-        UART_SENT.take(),
-        UART_RECEIVED.take(),
-        config,
-    );
-    spawner.spawn(bus(peripherals.USB).unwrap());
-    spawner.spawn(pass(uart).unwrap());
-    loop {
-        led.toggle();
-        Timer::after_millis(250).await;
->>>>>>> bh
     }
 }
 
