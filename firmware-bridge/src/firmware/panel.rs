@@ -20,11 +20,12 @@ pub(super) async fn show(mut led: Output<'static>, bridge: &'static BoardBridge)
         let (lit, change_ms) = pattern.at(now_ms().wrapping_sub(began));
         led.set_level(if lit { Level::High } else { Level::Low });
         let change = select(bridge.state_changed(), Timer::after_millis(change_ms.into())).await;
-        if let Either::First(state) = change
-            && Pattern::of(state) != pattern
-        {
-            pattern = Pattern::of(state);
-            began = now_ms();
+        if let Either::First(state) = change {
+            defmt::info!("now {}", state);
+            if Pattern::of(state) != pattern {
+                pattern = Pattern::of(state);
+                began = now_ms();
+            }
         }
     }
 }
