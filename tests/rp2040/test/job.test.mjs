@@ -23,6 +23,8 @@ test('captures by itself from power-up, and a computer fetches what it captured'
   const fetched = await bench.fetch();
   assert.equal(fetched.length, TRACES);
   const direct = await bench.captureDirectly();
+  const { samples } = direct.channels.A;
+  assert.ok(Math.min(...samples) < 0.1 && Math.max(...samples) > 2.9, 'it is the square of 0..3 V');
   const worst = fetched.map((trace) => unlikeness(trace, direct));
   assert.ok(Math.max(...worst) <= QUANTISING_STEP, `off by ${worst} V`);
 
