@@ -53,7 +53,8 @@ export class Bench {
     this.onStored = () => {};
     let storing = false;
     board.onLog = ({ text }) => {
-      if (storing && text !== 'now Triggered') this.onStored();
+      // A trace that was being stored when power failed was not reported.
+      if (storing && text.startsWith('now ') && text !== 'now Triggered') this.onStored();
       storing = text === 'now Triggered';
     };
   }
