@@ -85,7 +85,9 @@ pub enum OpenError {
         source: io::Error,
     },
     /// A bridge was to be spoken to, and the link is another one.
-    #[error("{url:?} is no bridge: name one as in bridge:///dev/ttyUSB0, bridge://COM3 or bridge://host:port")]
+    #[error(
+        "{url:?} is no bridge: name one as in bridge:///dev/ttyUSB0, bridge://COM3 or bridge://host:port"
+    )]
     NotABridge {
         /// The link's text.
         url: String,

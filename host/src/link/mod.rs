@@ -110,9 +110,7 @@ pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
         }
         LinkUrl::Bridge(port) => bridge::open_passed_through(port).await,
         LinkUrl::Sim { query } => open_sim(query),
-        LinkUrl::Faulty { link, faults } => {
-            Ok(with_faults(Box::pin(open(link)).await?, faults))
-        }
+        LinkUrl::Faulty { link, faults } => Ok(with_faults(Box::pin(open(link)).await?, faults)),
     }
 }
 

@@ -292,3 +292,61 @@ pub(crate) fn run_on(
 pub(crate) fn run(query: &str, test: impl AsyncFnOnce(&Running<'_>)) -> FakeFlash {
     run_on(FakeFlash::new(SECTORS), query, &Noise::None, test)
 }
+
+/// One half of a TCP stream.
+struct Half<T>(T);
+
+impl<T> ErrorType for Half<T> {
+    type Error = ErrorKind;
+}
+
+impl<T: tokio::io::AsyncRead + Unpin> Read for Half<T> {
+    async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, ErrorKind> {
+        tokio::io::AsyncReadExt::read(&mut self.0, bytes).await.map_err(|error| error.kind().into())
+    }
+}
+
+impl<T: tokio::io::AsyncWrite + Unpin> Write for Half<T> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        tokio::io::AsyncWriteExt::write(&mut self.0, bytes).await.map_err(|error| error.kind().into())
+    }
+
+    async fn flush(&mut self) -> Result<(), ErrorKind> {
+        Ok(())
+    }
+}
+
+/// Starts a bridge with the simulated BitScope of `query` behind it, in a thread that ends with the process. Gives the
+/// URL of its uplink.
+pub(crate) fn serve(query: &str) -> String {
+    let config = SimConfig::from_query(query).unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let link = SimLink::new(&config);
+            let (clock, profile) = (link.clock(), link.profile());
+            let store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
+            let bridge = Bridge::new(store, None);
+            let mut buffer = Box::new(TraceBuffer::new());
+            let scope = Plugged { link, plug: Plug::new() };
+            let mut runner = Runner::new(&bridge, scope, clock.clone(), profile, &mut buffer);
+            let about = About { firmware: (1, 2, 3), restart: Restart::Panic { place: "src/main.rs:7" } };
+            let mut uplink = Uplink::new(&bridge, clock, Lines, about);
+            let serving = async {
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    stream.set_nodelay(true).unwrap();
+                    let (receiver, sender) = stream.into_split();
+                    // A client that leaves ends it.
+                    let _ = uplink.serve(Half(receiver), Half(sender)).await;
+                }
+            };
+            Box::pin(select(runner.run(), serving)).await;
+        });
+    });
+    format!("bridge://{address}")
+}

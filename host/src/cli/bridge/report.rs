@@ -85,7 +85,10 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
         ("job", job),
         ("traces", format!("{}{range}, {free} free", store.traces)),
         ("BitScope", scope.unwrap_or_else(|| "not seen yet".to_owned())),
-        ("firmware", format!("{firmware}, up for {} since {}", seconds(status.uptime.seconds()), status.restart)),
+        (
+            "firmware",
+            format!("{firmware}, up for {} since {}", seconds(status.uptime.seconds()), status.restart),
+        ),
     ];
     if let Some(fault) = fault {
         lines.push(("fault", fault));
