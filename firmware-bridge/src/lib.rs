@@ -47,14 +47,17 @@
 //! On a microcontroller the bridge, the runner and the uplink go into statics, each loop into a task of its own. The
 //! flash must be one whose bits may be cleared a second time (`MultiwriteNorFlash`), with sectors of 4096 bytes.
 #![cfg_attr(not(any(test, feature = "fake")), no_std)]
-#![expect(async_fn_in_trait, reason = "one task a trait's user, none of which moves between threads")]
 
+pub mod button;
 pub mod control;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub mod ftdi;
 pub mod job;
+pub mod led;
 pub mod line;
+pub mod log;
 pub mod store;
 pub mod uplink;
 pub mod usb;
+pub mod vitals;

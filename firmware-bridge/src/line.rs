@@ -1,24 +1,24 @@
 //! The bytes to and from the BitScope, between the task that owns the USB bus and whoever uses the device.
 //!
-//! One side is fed by [`ftdi`](crate::ftdi); the other is [`ScopeStream`], an `embedded-io-async` stream that ends with
-//! an error when the BitScope is unplugged. Only one stream is read at a time.
+//! One side is fed by [`ftdi`](crate::ftdi); the other is [`LinePort`], an `embedded-io-async` stream that ends with
+//! an error when the BitScope is unplugged. Only one port is read at a time.
 
 use core::fmt;
-use core::sync::atomic::Ordering;
 
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pipe::Pipe;
 use embassy_sync::watch::{Receiver, Watch};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
-use portable_atomic::AtomicUsize;
+
+use crate::job::ScopeStream;
 
 /// Room for what the BitScope sends: several packets, so that the bus goes on while the reader is busy.
 pub const INCOMING_BYTES: usize = 2048;
 /// Room for what goes to it: more than the longest script of the driver, 138 bytes.
 pub const OUTGOING_BYTES: usize = 256;
-/// Streams that may exist at a time: one in use and one of the task that waits for its turn, and the LED's watch.
-const WATCHERS: usize = 4;
+/// Ports that may exist at a time.
+const WATCHERS: usize = 2;
 
 /// What is plugged into the USB socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
@@ -43,7 +43,6 @@ pub struct Line {
     pub(crate) incoming: Pipe<CriticalSectionRawMutex, INCOMING_BYTES>,
     pub(crate) outgoing: Pipe<CriticalSectionRawMutex, OUTGOING_BYTES>,
     plugged: Watch<CriticalSectionRawMutex, Plugged, WATCHERS>,
-    streams: AtomicUsize,
 }
 
 impl Default for Line {
@@ -56,12 +55,7 @@ impl Line {
     /// A line with nothing plugged in.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            incoming: Pipe::new(),
-            outgoing: Pipe::new(),
-            plugged: Watch::new_with(Plugged::Nothing),
-            streams: AtomicUsize::new(0),
-        }
+        Self { incoming: Pipe::new(), outgoing: Pipe::new(), plugged: Watch::new_with(Plugged::Nothing) }
     }
 
     /// What is plugged in now.
@@ -79,27 +73,9 @@ impl Line {
         self.outgoing.clear();
     }
 
-    /// Waits for a BitScope, and gives a stream to it. None if [too many](WATCHERS) streams exist.
-    pub async fn open(&self) -> Option<ScopeStream<'_>> {
-        let mut watcher = self.plugged.receiver()?;
-        let Plugged::Ready(connection) =
-            watcher.get_and(|plugged| matches!(plugged, Plugged::Ready(_))).await
-        else {
-            return None;
-        };
-        self.incoming.clear();
-        self.streams.fetch_add(1, Ordering::Relaxed);
-        Some(ScopeStream { line: self, connection, watcher })
-    }
-
-    /// For a task that only writes: what it writes goes to whatever is plugged in.
-    pub fn writer(&self) -> &Pipe<CriticalSectionRawMutex, OUTGOING_BYTES> {
-        &self.outgoing
-    }
-
-    /// Whether anybody reads what the BitScope sends; else it is dropped.
-    pub(crate) fn in_use(&self) -> bool {
-        self.streams.load(Ordering::Relaxed) > 0
+    /// The end of the line for whoever uses the BitScope. None if [too many](WATCHERS) exist.
+    pub fn port(&self) -> Option<LinePort<'_>> {
+        Some(LinePort { line: self, connection: None, watcher: self.plugged.receiver()? })
     }
 }
 
@@ -121,33 +97,36 @@ impl embedded_io_async::Error for Unplugged {
     }
 }
 
-/// The byte stream of one connection to a BitScope. Dropping a read or write that is pending loses no byte.
-pub struct ScopeStream<'a> {
+/// A byte stream to whatever BitScope is plugged in. After it was unplugged all fails until [`ScopeStream::attached`] was
+/// waited for. Dropping a read or write that is pending loses no byte.
+pub struct LinePort<'a> {
     line: &'a Line,
-    connection: u32,
+    connection: Option<u32>,
     watcher: Watcher<'a>,
 }
 
-impl ScopeStream<'_> {
-    async fn lost(watcher: &mut Watcher<'_>, connection: u32) -> Unplugged {
-        watcher.get_and(|plugged| *plugged != Plugged::Ready(connection)).await;
+impl ScopeStream for LinePort<'_> {
+    async fn attached(&mut self) {
+        let ready = |plugged: &Plugged| matches!(plugged, Plugged::Ready(_));
+        if let Plugged::Ready(connection) = self.watcher.get_and(ready).await {
+            self.connection = Some(connection);
+        }
+    }
+}
+
+impl LinePort<'_> {
+    async fn lost(watcher: &mut Watcher<'_>, connection: Option<u32>) -> Unplugged {
+        let other = |plugged: &Plugged| !matches!(plugged, Plugged::Ready(now) if Some(*now) == connection);
+        watcher.get_and(other).await;
         Unplugged
     }
 }
 
-impl Drop for ScopeStream<'_> {
-    fn drop(&mut self) {
-        self.line.streams.fetch_sub(1, Ordering::Relaxed);
-        // Whoever waits for room does not wait for this reader any longer.
-        self.line.incoming.clear();
-    }
-}
-
-impl ErrorType for ScopeStream<'_> {
+impl ErrorType for LinePort<'_> {
     type Error = Unplugged;
 }
 
-impl Read for ScopeStream<'_> {
+impl Read for LinePort<'_> {
     async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Unplugged> {
         if bytes.is_empty() {
             return Ok(0);
@@ -159,7 +138,7 @@ impl Read for ScopeStream<'_> {
     }
 }
 
-impl Write for ScopeStream<'_> {
+impl Write for LinePort<'_> {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Unplugged> {
         match select(Self::lost(&mut self.watcher, self.connection), self.line.outgoing.write(bytes)).await {
             Either::First(unplugged) => Err(unplugged),
@@ -169,5 +148,52 @@ impl Write for ScopeStream<'_> {
 
     async fn flush(&mut self) -> Result<(), Unplugged> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use embassy_futures::block_on;
+
+    fn read_once(port: &mut LinePort<'_>, bytes: &mut [u8]) -> Poll<Result<usize, Unplugged>> {
+        pin!(port.read(bytes)).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_connection_that_ends_fails_reads_until_the_next_is_waited_for() {
+        let line = Line::new();
+        let mut port = line.port().unwrap();
+        let mut bytes = [0; 8];
+        assert_eq!(read_once(&mut port, &mut bytes), Poll::Ready(Err(Unplugged)));
+
+        line.set_plugged(Plugged::Ready(1));
+        block_on(port.attached());
+        assert_eq!(read_once(&mut port, &mut bytes), Poll::Pending);
+        assert_eq!(line.incoming.try_write(b"ab"), Ok(2));
+        assert_eq!(read_once(&mut port, &mut bytes), Poll::Ready(Ok(2)));
+
+        assert_eq!(line.incoming.try_write(b"lost"), Ok(4));
+        line.set_plugged(Plugged::Nothing);
+        line.set_plugged(Plugged::Ready(2));
+        assert_eq!(read_once(&mut port, &mut bytes), Poll::Ready(Err(Unplugged)), "another connection");
+        block_on(port.attached());
+        assert_eq!(read_once(&mut port, &mut bytes), Poll::Pending, "nothing of the connection before");
+        assert_eq!(block_on(port.write(b"?")), Ok(1));
+        line.set_plugged(Plugged::Stranger { vendor: 1, product: 2 });
+        assert_eq!(block_on(port.write(b"?")), Err(Unplugged));
+    }
+
+    #[test]
+    fn ports_are_counted() {
+        let line = Line::new();
+        let ports: Vec<_> = std::iter::from_fn(|| line.port()).collect();
+        assert_eq!(ports.len(), WATCHERS);
+        drop(ports);
+        assert!(line.port().is_some());
     }
 }

@@ -270,13 +270,11 @@ where
             Err(CalibrateError::Cancelled) => return Turn::Over,
             Err(error) => {
                 bridge.take_order();
-                return match error {
-                    CalibrateError::Scope(error) => self.failed(&error),
-                    _ => {
-                        bridge.set_fault(Fault::Calibration);
-                        Turn::Retry
-                    }
-                };
+                if let CalibrateError::Scope(error) = error {
+                    return self.failed(&error);
+                }
+                bridge.set_fault(Fault::Calibration);
+                return Turn::Retry;
             }
         };
         bridge.take_order();

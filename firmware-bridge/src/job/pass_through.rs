@@ -56,8 +56,7 @@ async fn copy_while_attached<F, S: ScopeStream>(bridge: &Bridge<F>, stream: &mut
                     return Ok(());
                 }
                 let down = bridge.down();
-                // A pipe does not fail.
-                let _ = down.write_all(from_scope.get(..count).unwrap_or_default()).await;
+                down.write_all(from_scope.get(..count).unwrap_or_default()).await;
             }
             Either::Second(count) => {
                 stream.write_all(from_uplink.get(..count).unwrap_or_default()).await?;

@@ -1,7 +1,7 @@
 //! The seam to whatever drives the USB controller: what the bridge needs of a USB device, and no more.
 //!
-//! It is no USB stack. [`rp2040`] has it from `cotton-usb-host`; another driver has to give these four calls, and the
-//! tests give them by a script.
+//! It is no USB stack. [`rp2040`] has it from `cotton-usb-host`; another driver has to give these three calls, and say when the device is gone by
+//! dropping it; the tests give them by a script.
 
 #[cfg(target_os = "none")]
 pub mod rp2040;
@@ -44,17 +44,20 @@ pub trait UsbDevice {
     ///
     /// # Errors
     /// [`TransferError`]; no other call may follow.
-    async fn vendor_request(&mut self, request: u8, value: u16) -> Result<(), TransferError>;
+    fn vendor_request(&mut self, request: u8, value: u16) -> impl Future<Output = Result<(), TransferError>>;
 
     /// Reads one packet of the bulk endpoint, and gives how many bytes it has: 0 to 64. It waits until the device has one.
     ///
     /// # Errors
     /// [`TransferError`]; no other call may follow.
-    async fn bulk_in(&mut self, packet: &mut [u8; PACKET_BYTES]) -> Result<usize, TransferError>;
+    fn bulk_in(
+        &mut self,
+        packet: &mut [u8; PACKET_BYTES],
+    ) -> impl Future<Output = Result<usize, TransferError>>;
 
     /// Writes one packet of 1 to 64 bytes to the bulk endpoint.
     ///
     /// # Errors
     /// [`TransferError`]; no other call may follow.
-    async fn bulk_out(&mut self, data: &[u8]) -> Result<(), TransferError>;
+    fn bulk_out(&mut self, data: &[u8]) -> impl Future<Output = Result<(), TransferError>>;
 }

@@ -16,7 +16,7 @@ use embassy_futures::select::{Either, select};
 use embassy_rp::Peri;
 use embassy_rp::interrupt::typelevel::{Handler, USBCTRL_IRQ};
 use embassy_rp::peripherals::USB;
-use embassy_time::{Duration, Timer, with_timeout};
+use embassy_time::{Duration, Instant, Timer, with_timeout};
 use futures::{Stream, StreamExt};
 use rp2040_pac as pac;
 use static_cell::StaticCell;
@@ -24,6 +24,7 @@ use static_cell::StaticCell;
 use super::{PACKET_BYTES, TransferError, UsbDevice};
 use crate::ftdi;
 use crate::line::{Line, Plugged};
+use crate::vitals::Pulse;
 
 /// Enumerating takes some 80 ms; after this long without a device, or with one that hangs, all begins anew.
 const ENUMERATION: Duration = Duration::from_millis(1000);
@@ -55,12 +56,12 @@ impl Handler<USBCTRL_IRQ> for InterruptHandler {
 type Bus = UsbBus<Rp2040HostController>;
 
 /// Owns the bus for ever: enumerates whatever is plugged in, and carries the line's bytes while that is an FT232.
-/// `progress` is called at each step that leads somewhere, every second at the least.
-pub async fn serve(_usb: Peri<'static, USB>, line: &Line, progress: impl Fn()) -> ! {
+/// `pulse` beats at each step, every second at the least.
+pub async fn serve(_usb: Peri<'static, USB>, line: &Line, pulse: &Pulse) -> ! {
     let statics = STATICS.init_with(UsbStatics::new);
     let mut connection = 0;
     loop {
-        progress();
+        pulse.beat(now_ms());
         // SAFETY: this is the only user of the USB controller, for it holds embassy's token of it; what was made by the
         // iteration before is dropped. Of the reset controller only the bits of the USB controller are changed, and
         // embassy-rp changes its bits in no interrupt.
@@ -76,7 +77,7 @@ pub async fn serve(_usb: Peri<'static, USB>, line: &Line, progress: impl Fn()) -
                 if let Ok(Ok(device)) = with_timeout(CONTROL, bus.configure(device, CONFIGURATION)).await
                     && let Some(mut device) = Ft232::open(&bus, device)
                 {
-                    let carried = ftdi::run(&mut device, line, connection, &progress);
+                    let carried = ftdi::run(&mut device, line, connection, pulse, now_ms);
                     match select(carried, disconnected(events.as_mut())).await {
                         Either::First(Err(error)) => defmt::warn!("the bus failed: {}", error),
                         Either::Second(()) => defmt::info!("the FT232 was unplugged"),
@@ -86,13 +87,17 @@ pub async fn serve(_usb: Peri<'static, USB>, line: &Line, progress: impl Fn()) -
                 defmt::warn!("a stranger is plugged in: {:04x}:{:04x}", info.vid, info.pid);
                 line.set_plugged(Plugged::Stranger { vendor: info.vid, product: info.pid });
                 while with_timeout(ENUMERATION, disconnected(events.as_mut())).await.is_err() {
-                    progress();
+                    pulse.beat(now_ms());
                 }
             }
             line.set_plugged(Plugged::Nothing);
         }
         Timer::after(BETWEEN_ATTEMPTS).await;
     }
+}
+
+fn now_ms() -> u32 {
+    Instant::now().as_millis() as u32
 }
 
 async fn delay(milliseconds: usize) {

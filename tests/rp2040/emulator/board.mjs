@@ -5,6 +5,7 @@
 // `paced` it never runs ahead of the wall clock, for those that are connected by TCP answer in its time.
 import { BasePeripheral, ConsoleLogger, LogLevel, RP2040 } from 'rp2040js';
 import { SimulationClock } from '../node_modules/rp2040js/dist/esm/clock/simulation-clock.js';
+import { Rtt } from './defmt.mjs';
 import { Flash } from './flash.mjs';
 import { Rom } from './rom.mjs';
 import { Uart } from './uart.mjs';
@@ -17,6 +18,7 @@ const BOOT2_BYTES = 252;
 // Where the boot ROM puts the second stage (RP2040 data sheet, section 2.8.1.3.1).
 const BOOT2_RAM = 0x20041f00;
 const RESETS = 0x4000c;
+const XIP_CONTROL = 0x14000;
 const IO_QSPI = 0x40018;
 const UART0 = 0x40034;
 const WATCHDOG = 0x40058;
@@ -72,6 +74,15 @@ class QspiPins extends BasePeripheral {
   }
 }
 
+/** The control registers of the flash cache: nothing streams, and nothing is cached. */
+class XipControl extends BasePeripheral {
+  readUint32() {
+    return 0;
+  }
+
+  writeUint32() {}
+}
+
 /** rp2040js only logs the instruction SEV; here it sets the event that WFE waits for, as the core does. */
 class CoreLogger extends ConsoleLogger {
   constructor(chip) {
@@ -105,7 +116,10 @@ export class Board {
     this.device = null;
     this.resets = [];
     this.ledChanges = [];
+    /** What the firmware has logged: [{ ms, level, text }], and who hears of each line. */
+    this.log = [];
     this.onLog = () => {};
+    this.rtt = new Rtt(elf);
     this.stackLowest = RAM + 264 * 1024;
     this.instructions = 0;
     this.#program(elf);
@@ -119,6 +133,7 @@ export class Board {
   /** Starts the chip; `kept` is what a reset by the watchdog leaves as it was. */
   powerOn(kept) {
     this.chipClock?.stop();
+    this.rtt.frame = [];
     this.chipClock = new ChipClock(this.clock);
     const chip = new RP2040(this.chipClock);
     chip.logger = new CoreLogger(chip);
@@ -164,6 +179,10 @@ export class Board {
   advance(nanos) {
     const end = this.nanos + nanos;
     while (this.nanos < end) this.#step(end);
+    for (const line of this.rtt.lines(this.chip)) {
+      this.log.push(line);
+      this.onLog(line);
+    }
   }
 
   /** Runs until `done()`, looked at once a millisecond; fails when that takes longer than `limitSeconds` emulated. */
@@ -195,6 +214,7 @@ export class Board {
     chip.usbCtrl = { DPRAMUpdated() {} };
     chip.peripherals[UART0] = this.uart;
     chip.peripherals[USB_CONTROLLER] = chip.usb;
+    chip.peripherals[XIP_CONTROL] = new XipControl(chip, 'XIP_CTRL');
     chip.peripherals[IO_QSPI] = new QspiPins(chip, this);
     const resets = chip.peripherals[RESETS];
     const write = resets.writeUint32.bind(resets);
@@ -207,7 +227,9 @@ export class Board {
       write(offset, value);
     };
     chip.peripherals[WATCHDOG].onWatchdogTrigger = () => {
-      const { scratchData, reason } = chip.peripherals[WATCHDOG];
+      const { scratchData, reason, timer } = chip.peripherals[WATCHDOG];
+      // rp2040js would have it expire again at once, for ever.
+      timer.enable = false;
       this.restart = { sram: chip.sram, scratch: scratchData, reason };
     };
     chip.gpio[LED_PIN].addListener(() => {

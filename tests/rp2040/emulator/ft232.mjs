@@ -29,10 +29,12 @@ const SILENT = { silent: true };
 
 export class Ft232 {
   /** `clock` is the board's; `line` has `write(bytes)`, and `incoming`, an array of bytes that waits to be taken. */
-  constructor(clock, line, { lineBaud = 3_000_000 } = {}) {
+  constructor(clock, line, { lineBaud = 3_000_000, vendor = 0x0403 } = {}) {
     this.clock = clock;
     this.line = line;
     this.byteNanos = (BITS_PER_BYTE * 1e9) / lineBaud;
+    this.descriptor = [...DEVICE];
+    this.descriptor.splice(8, 2, vendor & 0xff, vendor >> 8);
     this.complaints = [];
     this.vendorRequests = [];
     this.leaving = clock.createAlarm(() => this.#leave());
@@ -128,7 +130,7 @@ export class Ft232 {
   #descriptor(value) {
     switch (value >> 8) {
       case 1:
-        return DEVICE;
+        return this.descriptor;
       case 2:
         return CONFIGURATION;
       case 3: {

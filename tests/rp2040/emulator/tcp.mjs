@@ -50,10 +50,15 @@ export class UartPort {
     server.on('connection', (client) => {
       this.client?.destroy();
       this.client = client;
-      client.on('data', (bytes) => { for (const byte of bytes) this.incoming.push(byte); });
+      client.on('data', (bytes) => this.arrive(bytes));
       client.on('error', () => {});
       client.on('close', () => { if (this.client === client) this.client = null; });
     });
+  }
+
+  /** Bytes for the board. */
+  arrive(bytes) {
+    for (const byte of bytes) this.incoming.push(byte);
   }
 
   /** Whether a byte waits to be received by the board. */
