@@ -9,8 +9,8 @@ import { simulate } from '../emulator/simulator.mjs';
 import { ScopeLine, UartPort } from '../emulator/tcp.mjs';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const PROGRAM = process.env.SCOPETHING ?? `${root}target/debug/scopething`;
-const FIRMWARE = process.env.FIRMWARE
+export const PROGRAM = process.env.SCOPETHING ?? `${root}target/debug/scopething`;
+export const FIRMWARE = process.env.FIRMWARE
   ?? `${root}firmware-bridge/target/thumbv6m-none-eabi/release/scopething-bridge`;
 
 export const elf = new Elf(FIRMWARE);
@@ -73,12 +73,17 @@ export class Bench {
   }
 
   /** Runs the host program while the board runs, for so many emulated seconds at the most. */
-  async host(args, { limitSeconds = 30 } = {}) {
+  async host(args, { limitSeconds = 30, binary = false } = {}) {
     const child = spawn(PROGRAM, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    const output = { out: '', err: '', code: null };
-    child.stdout.on('data', (text) => { output.out += text; });
-    child.stderr.on('data', (text) => { output.err += text; });
-    child.on('close', (code) => { output.code = code; });
+    const output = { out: null, err: null, code: null };
+    const [out, err] = [[], []];
+    child.stdout.on('data', (bytes) => out.push(bytes));
+    child.stderr.on('data', (bytes) => err.push(bytes));
+    child.on('close', (code) => {
+      output.out = binary ? Buffer.concat(out) : Buffer.concat(out).toString();
+      output.err = Buffer.concat(err).toString();
+      output.code = code ?? 'ended by a signal';
+    });
     try {
       await this.board.run(() => output.code !== null, limitSeconds, `the end of scopething ${args.join(' ')}`);
     } finally {

@@ -1,6 +1,7 @@
 // What a user without a computer has, and what happens when the firmware itself goes wrong.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LogDecoder } from '../emulator/defmt.mjs';
 import { Bench, elf } from './bench.mjs';
 
 const RAM = 0x20000000;
@@ -18,6 +19,18 @@ async function flashes(board, seconds) {
 
 function logged(board, text) {
   return board.log.some((line) => line.text.includes(text));
+}
+
+/** The frames of a log: each ends with a zero byte. */
+function frames(bytes) {
+  const found = [];
+  let start = 0;
+  bytes.forEach((byte, at) => {
+    if (byte !== 0) return;
+    if (at > start) found.push(bytes.subarray(start, at));
+    start = at + 1;
+  });
+  return found;
 }
 
 async function press(board, milliseconds) {
@@ -66,7 +79,8 @@ test('a task that gets nowhere has the watchdog restart the chip', async (t) => 
 });
 
 test('a panic tells its place after the restart', async (t) => {
-  const { board } = await Bench.open(t);
+  const bench = await Bench.open(t);
+  const { board } = bench;
   await board.run(() => logged(board, 'the bridge starts: PowerUp'), 1);
   // `unwrap` of nothing, called with a `Location` of our own: file, line and column.
   const file = 'src/somewhere.rs';
@@ -78,4 +92,19 @@ test('a panic tells its place after the restart', async (t) => {
   board.chip.core.PC = panic.value & ~1;
   await board.run(() => board.resets.length === 1, 1, 'a restart');
   await board.run(() => logged(board, 'src/somewhere.rs:42'), 1);
+  const { out, err, code } = await bench.host(['bridge', 'status', '--url', bench.bridge]);
+  assert.equal(code, 0, err);
+  assert.match(out, /panic at src\/somewhere\.rs:42/);
+});
+
+test('the log comes over the uplink as it comes by RTT', async (t) => {
+  const bench = await Bench.open(t);
+  await bench.plug();
+  await bench.board.run(() => logged(bench.board, 'an FT232 is plugged in'), 1);
+  const { out, err, code } = await bench.host(['bridge', 'logs', '--url', bench.bridge], { binary: true });
+  assert.equal(code, 0, err);
+  const decoder = new LogDecoder(elf);
+  const lines = frames(out).map((frame) => decoder.line(frame));
+  assert.ok(lines.length >= 3);
+  assert.deepEqual(lines, bench.board.log.slice(0, lines.length));
 });
