@@ -194,7 +194,7 @@ fn an_armed_job_keeps_off_while_somebody_else_speaks_to_the_bitscope() {
         client.pass_through(false).await.unwrap();
         running.pass(Micros::from_millis(2000)).await;
         let (mut answer, mut byte) = (Vec::new(), [0]);
-        let (written, _) = join(raw.write_all(b"!?"), async {
+        let (written, ()) = join(raw.write_all(b"!?"), async {
             while !answer.ends_with(b"!?\rBS000501\r") {
                 raw_read(running, &mut byte).await;
                 answer.push(byte[0]);

@@ -11,9 +11,6 @@ use super::url::{BridgePort, LinkUrl};
 use super::{Link, LinkClock, OpenLink, open_serial, with_faults};
 use crate::bridge::Client;
 
-/// The bits a second of a bridge's UART.
-const BAUD_RATE: u32 = 1_000_000;
-
 /// Behind a bridge: its UART carries 100 kB/s at the most, and its BitScope answers within some milliseconds more.
 const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(500), ..LinkProfile::SERIAL };
 
@@ -36,18 +33,22 @@ pub async fn open_bridge(url: &LinkUrl) -> Result<OpenLink, OpenError> {
 
 async fn open_port(port: &BridgePort) -> Result<OpenLink, OpenError> {
     let link = match port {
-        BridgePort::Serial(port) => {
-            open_serial(Some(port.clone()), |port| SerialLink::open_at(port, BAUD_RATE)).await?
+        BridgePort::Serial { port, baud_rate } => {
+            let baud_rate = *baud_rate;
+            let opened = open_serial(Some(port.clone()), move |port| SerialLink::open_at(port, baud_rate));
+            let link = opened.await?;
+            // Ten bits a byte, and a fifth for whatever the bridge does meanwhile.
+            let bytes_per_second = (baud_rate / 10 / 5 * 4).min(PROFILE.bytes_per_second);
+            let round_trip = link.profile.round_trip.max(PROFILE.round_trip);
+            OpenLink { profile: LinkProfile { round_trip, bytes_per_second }, ..link }
         }
         BridgePort::Socket(at) => OpenLink {
             stream: Link::Tcp(TcpLink::connect(at).await?),
             clock: LinkClock::Host(HostClock::new()),
-            profile: LinkProfile::NETWORK,
+            profile: LinkProfile { round_trip: LinkProfile::NETWORK.round_trip, ..PROFILE },
         },
     };
-    let round_trip = link.profile.round_trip.max(PROFILE.round_trip);
-    let profile = LinkProfile { round_trip, ..PROFILE };
-    Ok(OpenLink { profile, ..link })
+    Ok(link)
 }
 
 /// Opens the link to the device behind a bridge.

@@ -7,6 +7,7 @@
 //! | `socket://host:port` | a raw TCP stream to a device |
 //! | `bitscope-server://host:port` | UDP, port 16385 if none is given |
 //! | `bridge://host:port`, `bridge:///dev/ttyUSB0`, `bridge://COM3` | an RP2040 bridge, and the device behind it |
+//! | `bridge:///dev/ttyUSB0@115200` | the same, whose firmware was built for another baud rate than 1 Mbaud |
 //! | `sim:`, `sim:?A=sine,1kHz` | the simulated device |
 //! | any of the others with `?faults=drop@120&seed=1` behind it | that link with [faults](crate::faults) |
 //!
@@ -76,16 +77,25 @@ pub struct HostPort {
 /// Where the uplink of an RP2040 bridge is. Its text is that of the port or of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum BridgePort {
-    /// A serial port of this computer, by the name that the operating system has for it.
-    Serial(String),
+    /// A serial port of this computer.
+    Serial {
+        /// The name that the operating system has for it.
+        port: String,
+        /// Bits a second, not 0.
+        baud_rate: u32,
+    },
     /// A TCP stream: a serial server, or an emulated bridge.
     Socket(HostPort),
 }
 
+/// The bits a second of a bridge's UART, if its firmware was not built for others.
+pub const BRIDGE_BAUD_RATE: u32 = 1_000_000;
+
 impl fmt::Display for BridgePort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Serial(port) => f.write_str(port),
+            Self::Serial { port, baud_rate: BRIDGE_BAUD_RATE } => f.write_str(port),
+            Self::Serial { port, baud_rate } => write!(f, "{port}@{baud_rate}"),
             Self::Socket(at) => at.fmt(f),
         }
     }
@@ -300,9 +310,13 @@ fn serial(port: &str) -> Result<LinkUrl, UrlError> {
 }
 
 fn bridge(rest: &str) -> Result<LinkUrl, UrlError> {
-    let port = match rest.strip_prefix("//") {
+    let (name, baud_rate) = match rest.rsplit_once('@') {
+        Some((name, rate)) if is_baud_rate(rate) => (name, rate.parse().unwrap_or(BRIDGE_BAUD_RATE)),
+        _ => (rest, BRIDGE_BAUD_RATE),
+    };
+    let port = match name.strip_prefix("//") {
         Some(port) if is_serial_port(port) => match serial(port)? {
-            LinkUrl::Serial { port } => BridgePort::Serial(port),
+            LinkUrl::Serial { port } => BridgePort::Serial { port, baud_rate },
             other => return Ok(other),
         },
         _ => BridgePort::Socket(HostPort::parse("bridge", rest, None)?),
@@ -333,6 +347,10 @@ fn is_serial_port(text: &str) -> bool {
         number.is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
     };
     text.starts_with('/') || com(text.strip_prefix(r"\\.\").unwrap_or(text))
+}
+
+fn is_baud_rate(text: &str) -> bool {
+    text.bytes().all(|digit| digit.is_ascii_digit()) && text.parse::<u32>().is_ok_and(|rate| rate > 0)
 }
 
 /// RFC 3986 section 3.1.
@@ -376,6 +394,7 @@ mod tests {
     fn every_form_of_the_table_is_understood() {
         let sim = |query: &str| LinkUrl::Sim { query: query.to_owned() };
         let bridge = LinkUrl::Bridge;
+        let port = |port: &str, baud_rate| BridgePort::Serial { port: port.to_owned(), baud_rate };
         let forms = [
             ("", LinkUrl::FirstSerial),
             ("/dev/ttyUSB0", serial("/dev/ttyUSB0")),
@@ -392,8 +411,9 @@ mod tests {
             ("bitscope-server://lab:15500", LinkUrl::BitscopeServer(at("lab", 15500))),
             ("bitscope-server://[fd00::2]", LinkUrl::BitscopeServer(at("fd00::2", 16385))),
             ("bridge://localhost:5026", bridge(BridgePort::Socket(at("localhost", 5026)))),
-            ("bridge:///dev/ttyUSB1", bridge(BridgePort::Serial("/dev/ttyUSB1".into()))),
-            ("bridge://COM4", bridge(BridgePort::Serial("COM4".into()))),
+            ("bridge:///dev/ttyUSB1", bridge(port("/dev/ttyUSB1", 1_000_000))),
+            ("bridge://COM4@115200", bridge(port("COM4", 115_200))),
+            ("bridge:///dev/by@id", bridge(port("/dev/by@id", 1_000_000))),
             ("sim:", sim("")),
             ("sim:?", sim("")),
             ("sim:?A=sine,1kHz&B=file:x.sr%23ana1", sim("A=sine,1kHz&B=file:x.sr%23ana1")),
@@ -478,7 +498,8 @@ mod tests {
             any_host_port().prop_map(LinkUrl::Socket),
             any_host_port().prop_map(LinkUrl::BitscopeServer),
             any_host_port().prop_map(|at| LinkUrl::Bridge(BridgePort::Socket(at))),
-            "/[^\\pC?]{0,30}".prop_map(|port| LinkUrl::Bridge(BridgePort::Serial(port))),
+            ("/[^\\pC?@]{0,30}", 1..=u32::MAX)
+                .prop_map(|(port, baud_rate)| LinkUrl::Bridge(BridgePort::Serial { port, baud_rate })),
             "\\PC{0,40}".prop_map(|query| LinkUrl::Sim { query }),
         ]
     }

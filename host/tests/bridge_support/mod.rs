@@ -283,8 +283,7 @@ pub(crate) fn run_on(
         }
         drop(runner);
         drop(uplink);
-        let flash = bridge.store().await.flash().clone();
-        flash
+        bridge.store().await.flash().clone()
     })
 }
 

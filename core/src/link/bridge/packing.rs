@@ -45,7 +45,7 @@ const fn unfold(folded: u16) -> u16 {
 /// The difference of two samples as 16 bits: of bytes the shorter way round.
 const fn difference(sample: u16, before: u16, sample_bytes: u8) -> u16 {
     let difference = sample.wrapping_sub(before);
-    if sample_bytes == 1 { difference as u8 as i8 as i16 as u16 } else { difference }
+    if sample_bytes == 1 { ((difference as u8).cast_signed() as i16).cast_unsigned() } else { difference }
 }
 
 /// The packed form of a channel's raw samples, of 1 or 2 bytes each (high byte first), a byte at a time. A byte that is
@@ -113,20 +113,16 @@ impl Pack<'_> {
             return true;
         }
         let folded = fold(difference(sample, self.before, self.sample_bytes));
-        match folded {
-            0..=SMALL => self.put(folded as u8),
-            0..=0xff => {
-                self.put(WIDE);
-                self.put_number(folded, 2);
-            }
-            0..=0xfff => {
-                self.put(WIDE + 1);
-                self.put_number(folded, 3);
-            }
-            _ => {
-                self.put(WIDE + 2);
-                self.put_number(folded, 4);
-            }
+        if folded <= SMALL {
+            self.put(folded as u8);
+        } else {
+            let halves = match folded {
+                ..=0xff => 2,
+                0x100..=0xfff => 3,
+                _ => 4,
+            };
+            self.put(WIDE + halves - 2);
+            self.put_number(folded, halves);
         }
         self.before = sample;
         self.skip(1);

@@ -14,16 +14,15 @@ fn seconds(time_s: f64) -> String {
 /// What a capture asks for, in a few words.
 fn request_text(request: &CaptureRequest) -> String {
     let CaptureRequest { channels, period_s, samples, trigger_type, .. } = request;
-    let mut text = format!("{channels}, {} of {samples} samples", seconds(*period_s));
-    match (request.timeout_s, request.trigger) {
-        (Some(0.0), _) => text += ", without a trigger",
-        (_, Some(trigger)) => text += &format!(", {trigger_type} on {trigger}"),
-        (_, None) => text += &format!(", {trigger_type} on the first channel"),
-    }
-    if let Some(level) = request.level.filter(|_| request.timeout_s != Some(0.0)) {
-        text += &format!(" through {level} V");
-    }
-    text
+    let period = seconds(*period_s);
+    let trigger = match (request.timeout_s, request.trigger, channels.first()) {
+        (Some(0.0), ..) => return format!("{channels}, {period} of {samples} samples, without a trigger"),
+        (_, Some(trigger), _) => trigger.to_string(),
+        (_, None, Some(first)) => first.to_string(),
+        (_, None, None) => String::new(),
+    };
+    let level = request.level.map(|level| format!(" through {level} V")).unwrap_or_default();
+    format!("{channels}, {period} of {samples} samples, {trigger_type} on {trigger}{level}")
 }
 
 fn job_text(job: &Job) -> String {
@@ -93,7 +92,8 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
     if let Some(fault) = fault {
         lines.push(("fault", fault));
     }
-    lines.iter().map(|(name, value)| format!("{name:<9} {value}\n")).collect()
+    let lines: Vec<String> = lines.iter().map(|(name, value)| format!("{name:<9} {value}\n")).collect();
+    lines.concat()
 }
 
 /// A stored trace, with a line feed at the end.
