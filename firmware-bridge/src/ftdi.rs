@@ -25,6 +25,9 @@ const SET_LATENCY_TIMER: u8 = 9;
 const LATENCY_MS: u16 = 1;
 /// Each packet from the chip begins with two bytes of modem and line status.
 const STATUS_BYTES: usize = 2;
+/// Packets that are written between two reads at the most: the BitScope answers each byte with one at the least, and the chip
+/// has room for 256 of them (its data sheet, section 2).
+const WRITES: usize = 4;
 
 /// Readies the chip, tells the line, and carries bytes both ways until a transfer fails. `pulse` beats with each
 /// packet, at the time that `now_ms` tells, and rests while nobody reads what has come.
@@ -49,7 +52,8 @@ pub async fn run(
     let mut written = [0; PACKET_BYTES];
     loop {
         pulse.beat(now_ms());
-        if let Ok(count) = line.outgoing.try_read(&mut written) {
+        for _ in 0..WRITES {
+            let Ok(count) = line.outgoing.try_read(&mut written) else { break };
             send(device, &written, count).await?;
         }
         let count = device.bulk_in(&mut packet).await?;
@@ -82,7 +86,7 @@ mod tests {
     use embedded_io_async::{Read, Write};
 
     use crate::job::ScopeStream;
-    use crate::line::INCOMING_BYTES;
+    use crate::line::{INCOMING_BYTES, OUTGOING_BYTES};
 
     /// What the device is asked, and what comes of it.
     #[derive(Debug, Clone)]
@@ -193,19 +197,23 @@ mod tests {
     }
 
     #[test]
-    fn writes_go_out_in_packets_between_reads() {
-        let line = Line::new();
-        line.set_plugged(Plugged::Ready(1));
-        let mut port = line.port().unwrap();
-        let script = [b'z'; 138];
-        block_on(async {
-            port.attached().await;
-            port.write_all(&script).await.unwrap();
-        });
+    fn writes_go_out_in_packets_no_more_than_four_between_reads() {
         let packet = |length: usize| Out(vec![b'z'; length]);
         let idle = || status_and(&[]);
-        let exchange = vec![packet(64), idle(), packet(64), idle(), packet(10), idle(), idle()];
-        assert_eq!(play(&line, [readying(), exchange].concat()), None);
+        let exchanges = [
+            (138, vec![packet(64), packet(64), packet(10), idle(), idle()]),
+            (OUTGOING_BYTES, vec![packet(64), packet(64), packet(64), packet(64), idle(), idle()]),
+        ];
+        for (length, exchange) in exchanges {
+            let line = Line::new();
+            line.set_plugged(Plugged::Ready(1));
+            let mut port = line.port().unwrap();
+            block_on(async {
+                port.attached().await;
+                port.write_all(&vec![b'z'; length]).await.unwrap();
+            });
+            assert_eq!(play(&line, [readying(), exchange].concat()), None);
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Line {
         self.outgoing.clear();
     }
 
-    /// The end of the line for whoever uses the BitScope. None if [too many](WATCHERS) exist.
+    /// The end of the line for whoever uses the BitScope. None if two exist.
     pub fn port(&self) -> Option<LinePort<'_>> {
         Some(LinePort { line: self, connection: None, watcher: self.plugged.receiver()? })
     }

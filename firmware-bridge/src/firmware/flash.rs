@@ -23,10 +23,8 @@ unsafe extern "C" {
 /// The range of flash that is the store's.
 pub(super) fn layout() -> StoreLayout {
     let range = &raw const __store_start as u32..&raw const __store_end as u32;
-    match StoreLayout::of(range) {
-        Ok(layout) => layout,
-        Err(_) => panic!("memory.x leaves no room for the store"),
-    }
+    let Ok(layout) = StoreLayout::of(range) else { panic!("memory.x leaves no room for the store") };
+    layout
 }
 
 /// The flash. Interrupts wait while a sector is erased (45 ms) or a page is written, and other tasks run in between.

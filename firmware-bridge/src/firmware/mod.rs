@@ -55,12 +55,12 @@ static UART_RECEIVED: ConstStaticCell<[u8; 1024]> = ConstStaticCell::new([0; 102
 
 #[embassy_executor::task]
 async fn carry(usb: Peri<'static, USB>) {
-    rp2040::serve(usb, &LINE, &BUS).await
+    rp2040::serve(usb, &LINE, &BUS).await;
 }
 
 #[embassy_executor::task]
 async fn run(runner: &'static mut BoardRunner) {
-    runner.run().await
+    runner.run().await;
 }
 
 #[embassy_executor::task]
@@ -131,10 +131,8 @@ async fn main(spawner: Spawner) {
 
 /// Starts a task; each is started once.
 fn spawn<S>(spawner: Spawner, task: Result<SpawnToken<S>, SpawnError>) {
-    match task {
-        Ok(task) => spawner.spawn(task),
-        Err(_) => panic!("a task is started twice"),
-    }
+    let Ok(task) = task else { panic!("a task is started twice") };
+    spawner.spawn(task);
 }
 
 /// The version of the firmware, as Cargo.toml has it.

@@ -6,6 +6,7 @@ use core::panic::PanicInfo;
 
 use embassy_rp::pac;
 use scopething_core::link::bridge::Restart;
+use static_cell::ConstStaticCell;
 
 /// The longest place that is kept: file and line.
 const PLACE_BYTES: usize = 160;
@@ -21,16 +22,28 @@ struct Record {
     place: [u8; PLACE_BYTES],
 }
 
+impl Record {
+    const EMPTY: Self = Self { mark: 0, length: 0, sum: 0, place: [0; PLACE_BYTES] };
+}
+
+// The linker script leaves it as it was before the restart; it is read and written as memory of a device is, for to the
+// compiler it holds nothing.
 #[unsafe(link_section = ".uninit.panic")]
 static mut RECORD: MaybeUninit<Record> = MaybeUninit::uninit();
 
 /// What led to this start. To be asked once, before anything can panic.
 pub(super) fn cause() -> Restart<'static> {
-    // SAFETY: any bytes are a record, nothing else reads or writes it but the panic handler, which does not return.
-    let record = unsafe { (*(&raw mut RECORD)).assume_init_mut() };
-    let found = core::mem::take(&mut record.mark) == MARK;
-    let place = record.place.get(..record.length as usize).unwrap_or_default();
-    if found && sum(place) == record.sum && !place.is_empty() {
+    static FOUND: ConstStaticCell<Record> = ConstStaticCell::new(Record::EMPTY);
+    let place = (&raw mut RECORD).cast::<Record>();
+    // SAFETY: it is aligned and in memory, any bytes are a record, and only the panic handler, which does not return, reaches
+    // it otherwise.
+    let record = unsafe { place.read_volatile() };
+    // SAFETY: as above.
+    unsafe { place.write_volatile(Record::EMPTY) };
+    let found = FOUND.take();
+    *found = record;
+    let place = found.place.get(..found.length as usize).unwrap_or_default();
+    if found.mark == MARK && sum(place) == found.sum && !place.is_empty() {
         return Restart::Panic { place: core::str::from_utf8(place).unwrap_or("somewhere") };
     }
     if pac::WATCHDOG.reason().read().timer() { Restart::Watchdog } else { Restart::PowerUp }
@@ -59,13 +72,13 @@ impl fmt::Write for Place<'_> {
 /// Keeps a place and restarts the chip.
 fn restart(place: fmt::Arguments<'_>) -> ! {
     cortex_m::interrupt::disable();
-    // SAFETY: interrupts are off and this does not return: nothing else reaches the record.
-    let record =
-        unsafe { (*(&raw mut RECORD)).write(Record { mark: 0, length: 0, sum: 0, place: [0; PLACE_BYTES] }) };
+    let mut record = Record::EMPTY;
     // A place that is too long is cut.
-    Place { record: &mut *record }.write_fmt(place).ok();
+    Place { record: &mut record }.write_fmt(place).ok();
     record.sum = sum(record.place.get(..record.length as usize).unwrap_or_default());
     record.mark = MARK;
+    // SAFETY: it is aligned and in memory; interrupts are off and this does not return: nothing else reaches it.
+    unsafe { (&raw mut RECORD).cast::<Record>().write_volatile(record) };
     // All but the oscillators starts anew, as after power-up.
     pac::PSM.wdsel().write(|select| select.0 = 0x0001_fffc);
     pac::WATCHDOG.ctrl().write(|control| control.set_trigger(true));

@@ -1,7 +1,7 @@
 //! The seam to whatever drives the USB controller: what the bridge needs of a USB device, and no more.
 //!
-//! It is no USB stack. [`rp2040`] has it from `cotton-usb-host`; another driver has to give these three calls, and say when the device is gone by
-//! dropping it; the tests give them by a script.
+//! It is no USB stack. `rp2040` has it from `cotton-usb-host`; another driver has to give these three calls, and to drop
+//! the future that uses them when the device is gone. The tests give them by a script.
 
 #[cfg(target_os = "none")]
 pub mod rp2040;
