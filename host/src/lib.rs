@@ -8,4 +8,5 @@ pub mod plot;
 pub mod quantity;
 pub mod recording;
 pub mod request;
+pub mod serve;
 pub mod sim;

@@ -11,6 +11,7 @@ mod interrupt;
 mod plan;
 mod plot;
 mod results;
+mod serve;
 mod simulate;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ enum Command {
     Plot(plot::Arguments),
     Info(info::Arguments),
     Simulate(simulate::Arguments),
+    Serve(serve::Arguments),
 }
 
 /// Runs the program with the arguments of the process.
@@ -51,6 +53,7 @@ pub fn run() -> ExitCode {
             Command::Plot(arguments) => arguments.run(),
             Command::Info(arguments) => arguments.run().await,
             Command::Simulate(arguments) => arguments.run().await,
+            Command::Serve(arguments) => arguments.run().await,
         }
     });
     // A name look-up or a port that does not answer must not hold up the exit.

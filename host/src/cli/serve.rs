@@ -1,0 +1,73 @@
+//! `scopething serve`: lets other programs use the BitScope over the network, as instruments they know.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use ipnet::IpNet;
+use serde_json::json;
+
+use super::capture_arguments::{ProbeArgument, UrlArgument};
+use super::failure::Failure;
+use super::interrupt::Interrupts;
+use crate::link;
+use crate::serve::{Addresses, Allow, Listen, Server};
+
+const EXAMPLES: &str = "\
+Examples:
+  scopething serve --hmo 127.0.0.1:5025
+      For PulseView and sigrok-cli: hameg-hmo:conn=tcp-raw/127.0.0.1/5025
+  scopething serve --url 'sim:?A=sine,1kHz,-2..2V' --hmo 127.0.0.1:0
+      The simulated BitScope; port 0 takes a free port, which the first line printed tells
+  scopething serve --hmo 0.0.0.0:5025 --allow 192.168.1.0/24
+      For other machines of that network as well";
+
+/// Let other programs use the BitScope over the network
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    url: UrlArgument,
+    #[command(flatten)]
+    probe: ProbeArgument,
+    /// Listen here as a Hameg HMO1002 (sigrok's hameg-hmo, with tcp-raw)
+    #[arg(long, value_name = "ADDR")]
+    hmo: Option<String>,
+    /// Serve clients of this network too, such as 192.168.1.0/24 (may be given several times)
+    #[arg(long, value_name = "NETWORK")]
+    allow: Vec<IpNet>,
+}
+
+impl Arguments {
+    pub(super) async fn run(&self) -> Result<(), Failure> {
+        let interrupts = Interrupts::watch();
+        let url = self.url.parse()?;
+        let places = Listen { hmo: self.hmo.clone(), allow: Allow::new(self.allow.clone()) };
+        if places.is_nowhere() {
+            return Err(Failure::Usage(anyhow::anyhow!(
+                "there is nowhere to serve: give at least one of --bitscope-server, --tcp, --hmo, --rigol, \
+                 --rigol-framed, --twinlan"
+            )));
+        }
+        let probe = self.probe.parameters(&url)?;
+        let opening = async {
+            let link = link::open(&url).await.map_err(Failure::from)?;
+            Server::open(link, probe, &places).await.map_err(Failure::failed)
+        };
+        let server = tokio::select! {
+            server = opening => server?,
+            () = interrupts.reached(1) => return Err(Failure::Cancelled),
+        };
+        tell(&server.addresses())?;
+        tokio::select! {
+            served = server.run(|event| anstream::eprintln!("{event}")) => served.map(drop).map_err(Failure::failed),
+            () = interrupts.reached(1) => Ok(()),
+        }
+    }
+}
+
+fn tell(addresses: &Addresses) -> io::Result<()> {
+    let text = |address: Option<std::net::SocketAddr>| address.map(|address| address.to_string());
+    let mut out = io::stdout();
+    writeln!(out, "{}", json!({ "hmo": text(addresses.hmo) }))?;
+    out.flush()
+}

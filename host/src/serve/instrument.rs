@@ -1,0 +1,398 @@
+//! The instrument: it has the device, and does one thing at a time with it. Viewers that wait at the same moment get
+//! the same capture; raw clients borrow the device, in turns with captures.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use scopething_core::plan::CapturePlan;
+use scopething_core::scope::{LinkProfile, Scope, ScopeError};
+use scopething_core::trace::{Cause, Trace, TraceBuffer};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use super::capture::Capture;
+use super::desk::{Desk, Panel, Request, Waiting, Waveform};
+use super::event::Event;
+use crate::link::{Link, LinkClock, LinkError};
+
+/// A connected device, whatever the link.
+pub(super) type HostScope = Scope<Link, LinkClock>;
+type DeviceError = ScopeError<LinkError>;
+
+/// How long a capture may go on waiting for its trigger when somebody wants to borrow the device.
+const TURN: Duration = Duration::from_millis(500);
+/// How often in a row a capture starts again because settings were changed under it: the one after is taken as it is,
+/// so that a client that sets without end keeps nobody from their captures.
+const MOST_RESTARTS: u8 = 4;
+/// How often in a row the device may fail before that is final.
+const MOST_FAILURES: u8 = 3;
+
+/// The device, lent as a stream of bytes. Dropping it gives the device back, which is then reset.
+#[derive(Debug)]
+pub(super) struct Loan {
+    link: Option<Link>,
+    back: Option<oneshot::Sender<Link>>,
+    wanted: watch::Receiver<bool>,
+}
+
+impl Loan {
+    /// The stream.
+    pub(super) fn link(&mut self) -> Option<&mut Link> {
+        self.link.as_mut()
+    }
+
+    /// Whether others wait for the device.
+    pub(super) fn is_wanted(&self) -> bool {
+        *self.wanted.borrow()
+    }
+
+    /// Completes when others wait for the device.
+    pub(super) async fn wanted(&mut self) {
+        if self.wanted.wait_for(|wanted| *wanted).await.is_err() {
+            pending().await
+        }
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if let (Some(link), Some(back)) = (self.link.take(), self.back.take()) {
+            // Nobody is there to take it when everything is closing.
+            let _ = back.send(link);
+        }
+    }
+}
+
+/// The device and who waits for it.
+pub(super) struct Instrument {
+    scope: Option<HostScope>,
+    clock: LinkClock,
+    profile: LinkProfile,
+    desk: Desk,
+    queue: Queue,
+    buffer: Box<TraceBuffer>,
+    waveform: Option<Waveform>,
+    restarts: u8,
+    failures: u8,
+}
+
+/// What was asked for and is not done yet.
+struct Queue {
+    requests: mpsc::Receiver<Request>,
+    viewers: Vec<Waiting>,
+    borrowers: VecDeque<oneshot::Sender<Loan>>,
+    /// The generator is to be changed to this.
+    generate: Option<Option<Waveform>>,
+    /// Whether the last turn was a loan.
+    lent: bool,
+}
+
+/// What the device is to do next.
+enum Turn {
+    Generate(Option<Waveform>),
+    Lend(oneshot::Sender<Loan>),
+    Capture,
+}
+
+impl Queue {
+    async fn take_request(&mut self) {
+        match self.requests.recv().await {
+            Some(request) => self.take(request),
+            None => pending().await,
+        }
+    }
+
+    fn take(&mut self, request: Request) {
+        match request {
+            Request::Capture(waiting) => self.viewers.push(waiting),
+            Request::Borrow(borrower) => self.borrowers.push_back(borrower),
+            Request::Generate(waveform) => self.generate = Some(waveform),
+        }
+    }
+
+    /// Waits until somebody asks for something, or somebody who waits has left.
+    async fn changed(&mut self) {
+        poll_fn(|context| {
+            if let Poll::Ready(Some(request)) = self.requests.poll_recv(context) {
+                self.take(request);
+                return Poll::Ready(());
+            }
+            let waiting = self.viewers.len() + self.borrowers.len();
+            self.viewers.retain_mut(|viewer| viewer.reply.poll_closed(context).is_pending());
+            self.borrowers.retain_mut(|borrower| borrower.poll_closed(context).is_pending());
+            let left = self.viewers.len() + self.borrowers.len() < waiting;
+            if left { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Whether anybody waits; those who have left do not.
+    fn is_awaited(&mut self) -> bool {
+        self.viewers.retain(|viewer| !viewer.reply.is_closed());
+        self.borrowers.retain(|borrower| !borrower.is_closed());
+        !self.viewers.is_empty() || !self.borrowers.is_empty() || self.generate.is_some()
+    }
+
+    async fn next_turn(&mut self) -> Turn {
+        loop {
+            self.is_awaited();
+            if let Some(waveform) = self.generate.take() {
+                return Turn::Generate(waveform);
+            }
+            let capture_first = self.lent && !self.viewers.is_empty();
+            if !capture_first && let Some(borrower) = self.borrowers.pop_front() {
+                self.lent = true;
+                return Turn::Lend(borrower);
+            }
+            if !self.viewers.is_empty() {
+                self.lent = false;
+                return Turn::Capture;
+            }
+            self.take_request().await;
+        }
+    }
+}
+
+/// Forgets viewers that have left, and is ready when none is left.
+fn poll_left(viewers: &mut Vec<Waiting>, context: &mut Context<'_>) -> Poll<()> {
+    viewers.retain_mut(|viewer| viewer.reply.poll_closed(context).is_pending());
+    if viewers.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
+
+/// A capture that has ended, and whom it was for.
+struct Ended {
+    viewers: Vec<Waiting>,
+    /// Settings were changed meanwhile.
+    superseded: bool,
+    result: Result<Option<Arc<Capture>>, DeviceError>,
+}
+
+impl Instrument {
+    pub(super) fn new(
+        scope: HostScope,
+        clock: LinkClock,
+        profile: LinkProfile,
+        desk: Desk,
+        requests: mpsc::Receiver<Request>,
+    ) -> Self {
+        let queue =
+            Queue { requests, viewers: Vec::new(), borrowers: VecDeque::new(), generate: None, lent: false };
+        let buffer = Box::new(TraceBuffer::new());
+        Self {
+            scope: Some(scope),
+            clock,
+            profile,
+            desk,
+            queue,
+            buffer,
+            waveform: None,
+            restarts: 0,
+            failures: 0,
+        }
+    }
+
+    /// Does what it is asked for, one after the other, until the device fails for good.
+    pub(super) async fn run(mut self) -> Result<Infallible, DeviceError> {
+        loop {
+            match self.queue.next_turn().await {
+                Turn::Capture => self.capture().await?,
+                Turn::Lend(borrower) => self.lend(borrower).await?,
+                Turn::Generate(waveform) => self.generate(waveform).await?,
+            }
+        }
+    }
+
+    /// Runs a capture for those who wait, and gives it to them.
+    async fn capture(&mut self) -> Result<(), DeviceError> {
+        let Some(scope) = &mut self.scope else { return Ok(()) };
+        let panel = self.desk.panel();
+        let plan = match panel.settings.plan(&self.desk.probe, scope.driven()) {
+            Ok(plan) => plan,
+            Err(error) => {
+                self.desk.tell(Event::Notice(error.to_string()));
+                self.queue.viewers.clear();
+                return Ok(());
+            }
+        };
+        let restart = self.restarts < MOST_RESTARTS;
+        let ended =
+            run_capture(scope, &plan, &mut self.buffer, &mut self.queue, &self.desk, &panel, restart).await;
+        let Ended { viewers, superseded, result } = ended;
+        self.restarts = if superseded { self.restarts.saturating_add(1) } else { 0 };
+        match result {
+            Ok(Some(capture)) if !superseded => {
+                self.failures = 0;
+                self.hand_out(viewers, &capture);
+            }
+            Ok(_) => self.queue.viewers.splice(0..0, viewers).for_each(drop),
+            Err(error) => {
+                self.queue.viewers.splice(0..0, viewers).for_each(drop);
+                self.survive(error)?;
+                self.restart_generator();
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a capture to those it was for; one without a trigger only to those who will do with that, also if they came
+    /// while it was under way.
+    fn hand_out(&mut self, viewers: Vec<Waiting>, capture: &Arc<Capture>) {
+        let mut waiting = std::mem::take(&mut self.queue.viewers);
+        let mut left = Vec::new();
+        let triggered = capture.cause == Cause::Trigger;
+        let late = waiting.drain(..).map(|viewer| (viewer, true));
+        for (viewer, late) in viewers.into_iter().map(|viewer| (viewer, false)).chain(late) {
+            if if triggered { late } else { !viewer.has_lost_patience() } {
+                left.push(viewer);
+            } else {
+                // It may have left this moment.
+                let _ = viewer.reply.send(Arc::clone(capture));
+            }
+        }
+        self.queue.viewers = left;
+    }
+
+    /// Lends the device until it is given back, and resets it then.
+    async fn lend(&mut self, borrower: oneshot::Sender<Loan>) -> Result<(), DeviceError> {
+        let Some(scope) = self.scope.take() else { return Ok(()) };
+        let (back, mut returned) = oneshot::channel();
+        let (wanted_sender, wanted) = watch::channel(self.queue.is_awaited());
+        let loan = Loan { link: Some(scope.into_stream()), back: Some(back), wanted };
+        // A borrower that has left drops it at once.
+        drop(borrower.send(loan));
+        let link = loop {
+            tokio::select! {
+                link = &mut returned => break link,
+                () = self.queue.changed() => {}
+            }
+            wanted_sender.send_replace(self.queue.is_awaited());
+        };
+        // It is dropped with its link only after that was taken out of it.
+        let Ok(link) = link else { return Err(ScopeError::Closed { stage: scopething_core::scope::Stage::Reset }) };
+        let scope = self.scope.insert(Scope::new(link, self.clock.clone(), self.profile));
+        loop {
+            match scope.reset().await {
+                Ok(()) => break,
+                Err(error) => {
+                    self.failures += 1;
+                    if is_final(&error) || self.failures >= MOST_FAILURES {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        self.failures = 0;
+        self.restart_generator();
+        Ok(())
+    }
+
+    /// A reset has stopped the generator: it is to play again what it played.
+    fn restart_generator(&mut self) {
+        if self.waveform.is_some() && self.queue.generate.is_none() {
+            self.queue.generate = Some(self.waveform);
+        }
+    }
+
+    async fn generate(&mut self, waveform: Option<Waveform>) -> Result<(), DeviceError> {
+        let Some(scope) = &mut self.scope else { return Ok(()) };
+        let done = match waveform {
+            Some(waveform) => super::generator::start(scope, waveform).await,
+            None => super::generator::stop(scope).await,
+        };
+        let driven = scope.driven();
+        self.desk.panel.send_modify(|panel| panel.driven = driven);
+        self.waveform = waveform.filter(|_| driven.waveform);
+        match done {
+            Ok(Some(notice)) => self.desk.tell(Event::Notice(notice)),
+            Ok(None) => {}
+            Err(error) => self.survive(error)?,
+        }
+        Ok(())
+    }
+
+    /// Says what failed; gives it back if that is final.
+    fn survive(&mut self, error: DeviceError) -> Result<(), DeviceError> {
+        self.failures += 1;
+        if is_final(&error) || self.failures >= MOST_FAILURES {
+            return Err(error);
+        }
+        self.desk.tell(Event::Notice(error.to_string()));
+        Ok(())
+    }
+}
+
+/// Whether the link is gone. Over UDP an answer that is missing is a failure of the link, which stays.
+fn is_final(error: &DeviceError) -> bool {
+    match error {
+        ScopeError::Link { error, .. } => !matches!(error, LinkError::Datagram(_)),
+        ScopeError::Closed { .. } | ScopeError::WrongRevision { .. } => true,
+        _ => false,
+    }
+}
+
+/// Runs one capture for all who wait now. It is cancelled when settings change, when patience ends, or when all have
+/// left.
+async fn run_capture(
+    scope: &mut HostScope,
+    plan: &CapturePlan,
+    buffer: &mut TraceBuffer,
+    queue: &mut Queue,
+    desk: &Desk,
+    panel: &Panel,
+    restart: bool,
+) -> Ended {
+    let mut viewers = std::mem::take(&mut queue.viewers);
+    let mut settings = desk.panel.subscribe();
+    let span = Duration::from_secs_f64(plan.duration_s());
+    let mut deadline = earliest(&viewers, !queue.borrowers.is_empty(), span);
+    let (mut cancelled, mut superseded) = (false, false);
+    let cancel = Notify::new();
+    let result = {
+        let mut capture = pin!(scope.capture_until(plan, buffer, cancel.notified()));
+        loop {
+            tokio::select! {
+                biased;
+                captured = &mut capture => break captured.map(|trace| of_trace(&trace)),
+                () = queue.take_request() => {
+                    let later = earliest(&queue.viewers, !queue.borrowers.is_empty(), span);
+                    deadline = [deadline, later].into_iter().flatten().min();
+                    continue;
+                }
+                changed = settings.wait_for(|now| now.changes != panel.changes), if !cancelled && restart => {
+                    superseded = changed.is_ok();
+                }
+                () = until(deadline), if !cancelled => {}
+                () = poll_fn(|context| poll_left(&mut viewers, context)), if !cancelled && !viewers.is_empty() => {
+                    // Those who came meanwhile want one that begins later.
+                    superseded = true;
+                }
+            }
+            cancelled = true;
+            cancel.notify_one();
+        }
+    };
+    Ended { viewers, superseded, result }
+}
+
+/// When the first of some viewers loses patience, and how long a borrower waits. A trigger at that moment still gets
+/// its whole capture.
+fn earliest(viewers: &[Waiting], borrowed: bool, span: Duration) -> Option<Instant> {
+    let turn = borrowed.then(|| Instant::now() + TURN);
+    viewers.iter().filter_map(Waiting::until).chain(turn).min()?.checked_add(span)
+}
+
+fn of_trace(trace: &Trace<'_>) -> Option<Arc<Capture>> {
+    Capture::of_trace(trace).ok().map(Arc::new)
+}

@@ -1,0 +1,206 @@
+//! The server: its listeners, and the instrument behind them.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use scopething_core::device::AnalogParameters;
+use scopething_core::scope::{Scope, ScopeError};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+use super::allow::Allow;
+use super::desk::{Desk, Panel};
+use super::event::Event;
+use super::hmo::Hmo;
+use super::instrument::Instrument;
+use super::settings::Settings;
+use super::viewers::{converse, receive};
+use crate::link::{LinkError, OpenLink};
+
+/// Events that wait to be reported; more are dropped.
+const MOST_EVENTS: usize = 256;
+/// Requests that wait for the instrument to look at them; who has more waits.
+const MOST_REQUESTS: usize = 64;
+
+/// Where the device is to be reached: address and port of each, where port 0 takes a free one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listen {
+    /// Emulated Hameg HMO1002.
+    pub hmo: Option<String>,
+    /// Who may connect from other machines.
+    pub allow: Allow,
+}
+
+impl Listen {
+    /// Whether no address is given.
+    #[must_use]
+    pub fn is_nowhere(&self) -> bool {
+        self.hmo.is_none()
+    }
+}
+
+/// Where the device is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// Emulated Hameg HMO1002.
+    pub hmo: Option<SocketAddr>,
+}
+
+/// Why the device is not, or no longer, served.
+#[derive(Debug)]
+pub enum ServeError {
+    /// An address cannot be listened on.
+    Bind {
+        /// What was asked for.
+        address: String,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// A listener broke.
+    Listen {
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// There is nothing to serve on.
+    Nowhere,
+    /// The address is reached from other machines, and none is allowed.
+    Open {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The device failed.
+    Device(ScopeError<LinkError>),
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind { address, cause } => {
+                write!(f, "cannot listen on {address}: {cause}; give an address such as 127.0.0.1:0")
+            }
+            Self::Listen { cause } => write!(f, "cannot serve any longer: {cause}"),
+            Self::Nowhere => f.write_str("there is nowhere to serve: give at least one address"),
+            Self::Open { address } => write!(
+                f,
+                "{address} is reached from other machines: say which networks may use the device, such as \
+                 192.168.1.0/24, or listen on 127.0.0.1"
+            ),
+            Self::Device(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Bind { cause, .. } | Self::Listen { cause } => Some(cause),
+            Self::Nowhere | Self::Open { .. } => None,
+            Self::Device(error) => Some(error),
+        }
+    }
+}
+
+/// A device that is served.
+pub struct Server {
+    hmo: Option<TcpListener>,
+    allow: Allow,
+    desk: Desk,
+    events: mpsc::Receiver<Event>,
+    instrument: Instrument,
+}
+
+async fn listen(address: Option<&String>, allow: &Allow) -> Result<Option<TcpListener>, ServeError> {
+    let Some(address) = address else { return Ok(None) };
+    let failed = |cause| ServeError::Bind { address: address.clone(), cause };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    check_open(bound, allow)?;
+    Ok(Some(listener))
+}
+
+/// Refuses to be reached from other machines where none is allowed.
+fn check_open(bound: SocketAddr, allow: &Allow) -> Result<(), ServeError> {
+    if bound.ip().is_loopback() || !allow.is_local() { Ok(()) } else { Err(ServeError::Open { address: bound }) }
+}
+
+impl Server {
+    /// Connects to the device behind a link, and listens wherever is asked for.
+    ///
+    /// `probe` says how volts and DACs hang together.
+    ///
+    /// # Errors
+    ///
+    /// All but [`ServeError::Listen`].
+    pub async fn open(
+        link: OpenLink,
+        probe: AnalogParameters,
+        places: &Listen,
+    ) -> Result<Self, ServeError> {
+        if places.is_nowhere() {
+            return Err(ServeError::Nowhere);
+        }
+        let hmo = listen(places.hmo.as_ref(), &places.allow).await?;
+        let OpenLink { stream, clock, profile } = link;
+        let scope = Scope::connect(stream, clock.clone(), profile).await.map_err(ServeError::Device)?;
+        let panel = Panel { settings: Settings::default(), changes: 0, driven: scope.driven() };
+        let (requests, requested) = mpsc::channel(MOST_REQUESTS);
+        let (events, happened) = mpsc::channel(MOST_EVENTS);
+        let desk = Desk {
+            panel: Arc::new(watch::Sender::new(panel)),
+            requests,
+            events,
+            probe,
+            serial: scope.serial().map(|serial| serial.to_string()).unwrap_or_default(),
+        };
+        let instrument = Instrument::new(scope, clock, profile, desk.clone(), requested);
+        Ok(Self { hmo, allow: places.allow.clone(), desk, events: happened, instrument })
+    }
+
+    /// Where the device is reached.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        let address = |listener: &Option<TcpListener>| listener.as_ref()?.local_addr().ok();
+        Addresses { hmo: address(&self.hmo) }
+    }
+
+    /// Serves until the future is dropped; what happens is told to `report`.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Listen`] if a listener breaks, [`ServeError::Device`] if the device does.
+    pub async fn run(self, mut report: impl FnMut(Event)) -> Result<Infallible, ServeError> {
+        let Self { hmo, allow, desk, mut events, instrument } = self;
+        let hmo = async {
+            let Some(listener) = hmo else { return pending().await };
+            let session_desk = desk.clone();
+            receive("hmo", listener, allow.clone(), desk.clone(), move |stream, peer, heard| {
+                let desk = session_desk.clone();
+                Box::pin(async move {
+                    let dialect = Hmo::new(desk.clone(), peer);
+                    converse("hmo", stream, peer, heard, &desk, dialect).await;
+                })
+            })
+            .await
+        };
+        let reported = async {
+            while let Some(event) = events.recv().await {
+                report(event);
+            }
+            pending().await
+        };
+        // The trace buffer makes this future large.
+        let instrument = Box::pin(instrument.run());
+        tokio::select! {
+            never = reported => never,
+            failed = instrument => match failed {
+                Ok(never) => match never {},
+                Err(error) => Err(ServeError::Device(error)),
+            },
+            cause = hmo => Err(ServeError::Listen { cause }),
+        }
+    }
+}
