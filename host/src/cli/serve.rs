@@ -32,6 +32,12 @@ pub(super) struct Arguments {
     /// Listen here as a Hameg HMO1002 (sigrok's hameg-hmo, with tcp-raw)
     #[arg(long, value_name = "ADDR")]
     hmo: Option<String>,
+    /// Listen here as a Rigol MSO2072A (sigrok's rigol-ds, with tcp-raw)
+    #[arg(long, value_name = "ADDR")]
+    rigol: Option<String>,
+    /// Listen here as a Rigol MSO2072A whose answers have their length before them (with tcp-rigol)
+    #[arg(long, value_name = "ADDR")]
+    rigol_framed: Option<String>,
     /// Serve clients of this network too, such as 192.168.1.0/24 (may be given several times)
     #[arg(long, value_name = "NETWORK")]
     allow: Vec<IpNet>,
@@ -41,7 +47,12 @@ impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let interrupts = Interrupts::watch();
         let url = self.url.parse()?;
-        let places = Listen { hmo: self.hmo.clone(), allow: Allow::new(self.allow.clone()) };
+        let places = Listen {
+            hmo: self.hmo.clone(),
+            rigol: self.rigol.clone(),
+            rigol_framed: self.rigol_framed.clone(),
+            allow: Allow::new(self.allow.clone()),
+        };
         if places.is_nowhere() {
             return Err(Failure::Usage(anyhow::anyhow!(
                 "there is nowhere to serve: give at least one of --bitscope-server, --tcp, --hmo, --rigol, \
@@ -68,6 +79,11 @@ impl Arguments {
 fn tell(addresses: &Addresses) -> io::Result<()> {
     let text = |address: Option<std::net::SocketAddr>| address.map(|address| address.to_string());
     let mut out = io::stdout();
-    writeln!(out, "{}", json!({ "hmo": text(addresses.hmo) }))?;
+    let line = json!({
+        "hmo": text(addresses.hmo),
+        "rigol": text(addresses.rigol),
+        "rigol_framed": text(addresses.rigol_framed),
+    });
+    writeln!(out, "{line}")?;
     out.flush()
 }

@@ -8,15 +8,15 @@
 //! and queries tell so.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use scopething_core::plan::{
     AnalogChannel, CapturePlan, Channel, LogicLine, LogicPattern, TriggerSource, TriggerType,
 };
 
-use super::capture::{Capture, planned_rate_hz};
+use super::capture::planned_rate_hz;
 use super::desk::{Desk, Panel};
+use super::frame::{Frame, Source};
 use super::scpi::{self, Message, exponential, nearest_step, number, step_at_least, switch};
 use super::settings::{Settings, VERTICAL_DIVISIONS};
 use super::viewers::{Dialect, Reply};
@@ -187,33 +187,12 @@ pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -
     })
 }
 
-/// What a block of data is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    Analog(usize),
-    Logic,
-}
-
-impl Source {
-    fn of(message: &Message<'_>) -> Option<Self> {
-        match (message.name.as_str(), message.numbers) {
-            ("CHAN#:DATA", [Some(number @ 1..=2), _]) => Some(Self::Analog(usize::from(number) - 1)),
-            ("POD#:DATA", [Some(1), _]) => Some(Self::Logic),
-            _ => None,
-        }
-    }
-
-    /// Makes sure that it is captured.
-    fn show(self, settings: &mut Settings) {
-        match self {
-            Self::Analog(index) => {
-                if let Some(vertical) = settings.analog.get_mut(index) {
-                    vertical.shown = true;
-                }
-            }
-            Self::Logic if settings.lines == 0 => settings.lines = 0xff,
-            Self::Logic => {}
-        }
+/// What a query for data asks for.
+fn source(message: &Message<'_>) -> Option<Source> {
+    match (message.name.as_str(), message.numbers) {
+        ("CHAN#:DATA", [Some(number @ 1..=2), _]) => Some(Source::Analog(usize::from(number) - 1)),
+        ("POD#:DATA", [Some(1), _]) => Some(Source::Logic),
+        _ => None,
     }
 }
 
@@ -222,25 +201,20 @@ pub(super) struct Hmo {
     desk: Desk,
     peer: SocketAddr,
     big_endian: bool,
-    capture: Option<Arc<Capture>>,
-    /// What the client has had of the capture.
-    served: Vec<Source>,
+    frame: Frame,
 }
 
 impl Hmo {
     pub(super) fn new(desk: Desk, peer: SocketAddr) -> Self {
-        Self { desk, peer, big_endian: false, capture: None, served: Vec::new() }
+        Self { desk, peer, big_endian: false, frame: Frame::default() }
     }
 
     async fn data(&mut self, source: Source) -> Option<Vec<u8>> {
         self.desk.set(self.peer, |settings| source.show(settings));
-        if self.capture.is_none() || self.served.contains(&source) {
-            self.served.clear();
-            let mut pending = self.desk.capture(Some(PATIENCE)).await.ok()?;
-            self.capture = tokio::time::timeout(PATIENCE + BUSY, pending.ready()).await.ok()?.ok();
-        }
-        self.served.push(source);
-        let capture = self.capture.as_ref()?;
+        self.frame.turn_to(source);
+        self.frame.begin(&self.desk, Some(PATIENCE)).await.ok()?;
+        let capture = self.frame.wait(PATIENCE + BUSY).await.ok()??;
+        self.frame.serve(source);
         match source {
             Source::Analog(index) => {
                 let volts = &capture.analog.get(index)?.as_ref()?.volts;
@@ -261,14 +235,14 @@ impl Dialect for Hmo {
             let changes = self.desk.panel().changes;
             self.desk.set(self.peer, |settings| set(settings, message));
             if self.desk.panel().changes != changes {
-                self.capture = None;
+                self.frame.restart();
             }
             return Reply::None;
         }
         match message.name.as_str() {
             "*IDN" => Reply::line(&format!("HAMEG,HMO1002,{},05.886", self.desk.serial)),
             "*OPC" => Reply::line("1"),
-            _ => match Source::of(message) {
+            _ => match source(message) {
                 Some(source) => {
                     let data = self.data(source).await;
                     // An empty block is more than the driver can take.

@@ -18,7 +18,8 @@ use super::event::Event;
 use super::hmo::Hmo;
 use super::instrument::Instrument;
 use super::settings::Settings;
-use super::viewers::{converse, receive};
+use super::rigol::Rigol;
+use super::viewers::{Dialect, converse, receive};
 use crate::link::{LinkError, OpenLink};
 
 /// Events that wait to be reported; more are dropped.
@@ -31,6 +32,10 @@ const MOST_REQUESTS: usize = 64;
 pub struct Listen {
     /// Emulated Hameg HMO1002.
     pub hmo: Option<String>,
+    /// Emulated Rigol MSO2072A.
+    pub rigol: Option<String>,
+    /// The same with the length of each answer before it.
+    pub rigol_framed: Option<String>,
     /// Who may connect from other machines.
     pub allow: Allow,
 }
@@ -39,7 +44,7 @@ impl Listen {
     /// Whether no address is given.
     #[must_use]
     pub fn is_nowhere(&self) -> bool {
-        self.hmo.is_none()
+        [&self.hmo, &self.rigol, &self.rigol_framed].into_iter().all(Option::is_none)
     }
 }
 
@@ -48,6 +53,10 @@ impl Listen {
 pub struct Addresses {
     /// Emulated Hameg HMO1002.
     pub hmo: Option<SocketAddr>,
+    /// Emulated Rigol MSO2072A.
+    pub rigol: Option<SocketAddr>,
+    /// The same with the length of each answer before it.
+    pub rigol_framed: Option<SocketAddr>,
 }
 
 /// Why the device is not, or no longer, served.
@@ -107,6 +116,8 @@ impl std::error::Error for ServeError {
 /// A device that is served.
 pub struct Server {
     hmo: Option<TcpListener>,
+    rigol: Option<TcpListener>,
+    rigol_framed: Option<TcpListener>,
     allow: Allow,
     desk: Desk,
     events: mpsc::Receiver<Event>,
@@ -127,6 +138,22 @@ fn check_open(bound: SocketAddr, allow: &Allow) -> Result<(), ServeError> {
     if bound.ip().is_loopback() || !allow.is_local() { Ok(()) } else { Err(ServeError::Open { address: bound }) }
 }
 
+/// Serves all clients of one emulated instrument, for as long as its listener works.
+async fn instruments<D: Dialect + 'static>(
+    name: &'static str,
+    listener: Option<TcpListener>,
+    allow: &Allow,
+    desk: &Desk,
+    dialect: impl Fn(Desk, SocketAddr) -> D,
+) -> io::Error {
+    let Some(listener) = listener else { return pending().await };
+    receive(name, listener, allow, desk, |stream, peer, heard| {
+        let (desk, dialect) = (desk.clone(), dialect(desk.clone(), peer));
+        Box::pin(async move { converse(name, stream, peer, heard, &desk, dialect).await })
+    })
+    .await
+}
+
 impl Server {
     /// Connects to the device behind a link, and listens wherever is asked for.
     ///
@@ -144,6 +171,8 @@ impl Server {
             return Err(ServeError::Nowhere);
         }
         let hmo = listen(places.hmo.as_ref(), &places.allow).await?;
+        let rigol = listen(places.rigol.as_ref(), &places.allow).await?;
+        let rigol_framed = listen(places.rigol_framed.as_ref(), &places.allow).await?;
         let OpenLink { stream, clock, profile } = link;
         let scope = Scope::connect(stream, clock.clone(), profile).await.map_err(ServeError::Device)?;
         let panel = Panel { settings: Settings::default(), changes: 0, driven: scope.driven() };
@@ -157,14 +186,19 @@ impl Server {
             serial: scope.serial().map(|serial| serial.to_string()).unwrap_or_default(),
         };
         let instrument = Instrument::new(scope, clock, profile, desk.clone(), requested);
-        Ok(Self { hmo, allow: places.allow.clone(), desk, events: happened, instrument })
+        let allow = places.allow.clone();
+        Ok(Self { hmo, rigol, rigol_framed, allow, desk, events: happened, instrument })
     }
 
     /// Where the device is reached.
     #[must_use]
     pub fn addresses(&self) -> Addresses {
         let address = |listener: &Option<TcpListener>| listener.as_ref()?.local_addr().ok();
-        Addresses { hmo: address(&self.hmo) }
+        Addresses {
+            hmo: address(&self.hmo),
+            rigol: address(&self.rigol),
+            rigol_framed: address(&self.rigol_framed),
+        }
     }
 
     /// Serves until the future is dropped; what happens is told to `report`.
@@ -173,19 +207,11 @@ impl Server {
     ///
     /// [`ServeError::Listen`] if a listener breaks, [`ServeError::Device`] if the device does.
     pub async fn run(self, mut report: impl FnMut(Event)) -> Result<Infallible, ServeError> {
-        let Self { hmo, allow, desk, mut events, instrument } = self;
-        let hmo = async {
-            let Some(listener) = hmo else { return pending().await };
-            let session_desk = desk.clone();
-            receive("hmo", listener, allow.clone(), desk.clone(), move |stream, peer, heard| {
-                let desk = session_desk.clone();
-                Box::pin(async move {
-                    let dialect = Hmo::new(desk.clone(), peer);
-                    converse("hmo", stream, peer, heard, &desk, dialect).await;
-                })
-            })
-            .await
-        };
+        let Self { hmo, rigol, rigol_framed, allow, desk, mut events, instrument } = self;
+        let hmo = instruments("hmo", hmo, &allow, &desk, Hmo::new);
+        let rigol = instruments("rigol", rigol, &allow, &desk, |desk, peer| Rigol::new(desk, peer, false));
+        let framed = |desk, peer| Rigol::new(desk, peer, true);
+        let rigol_framed = instruments("rigol (framed)", rigol_framed, &allow, &desk, framed);
         let reported = async {
             while let Some(event) = events.recv().await {
                 report(event);
@@ -201,6 +227,8 @@ impl Server {
                 Err(error) => Err(ServeError::Device(error)),
             },
             cause = hmo => Err(ServeError::Listen { cause }),
+            cause = rigol => Err(ServeError::Listen { cause }),
+            cause = rigol_framed => Err(ServeError::Listen { cause }),
         }
     }
 }

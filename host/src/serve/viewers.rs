@@ -104,8 +104,8 @@ pub(super) type BoxedSession = std::pin::Pin<Box<dyn Future<Output = ()> + Send>
 pub(super) async fn receive(
     name: &'static str,
     listener: TcpListener,
-    allow: Allow,
-    desk: Desk,
+    allow: &Allow,
+    desk: &Desk,
     session: impl Fn(TcpStream, SocketAddr, Heard) -> BoxedSession,
 ) -> io::Error {
     let mut guests = Guests { start: Instant::now(), sessions: JoinSet::new(), present: Vec::new() };
