@@ -46,6 +46,14 @@ fn division_s(span_s: f64) -> f64 {
     nearest_step(span_s / DIVISIONS, SECONDS.0, SECONDS.1)
 }
 
+/// Makes sure that captures are as wide as this instrument's screen, which has more divisions than others.
+fn fill_screen(settings: &mut Settings) {
+    let width_s = DIVISIONS * division_s(settings.span_s);
+    if settings.span_s < width_s * (1.0 - 1e-9) {
+        settings.set_span(width_s);
+    }
+}
+
 /// Does what a command sets; what is none of this instrument's settings changes nothing.
 pub fn set(settings: &mut Settings, message: &Message<'_>) {
     let Message { name, numbers: [first, _], argument, query } = message;
@@ -265,6 +273,7 @@ impl Rigol {
             ("STOP", _) => self.frame.restart(),
             ("SING", _) => {
                 self.single = true;
+                self.show();
                 self.frame.restart();
                 self.frame.begin(&self.desk, None).await.ok()?;
             }
@@ -301,9 +310,18 @@ impl Rigol {
         *place
     }
 
+    /// Makes sure that the present source is captured.
+    fn show(&self) {
+        let source = self.source;
+        self.desk.set(self.peer, |settings| {
+            source.show(settings);
+            fill_screen(settings);
+        });
+    }
+
     async fn capture_state(&mut self) -> Option<String> {
         let source = self.source;
-        self.desk.set(self.peer, |settings| source.show(settings));
+        self.show();
         self.frame.turn_to(source);
         self.frame.begin(&self.desk, None).await.ok()?;
         let ready = self.frame.wait(GLANCE).await.ok()?.is_some();
@@ -320,7 +338,7 @@ impl Rigol {
 
     async fn data(&mut self) -> Option<Vec<u8>> {
         let source = self.source;
-        self.desk.set(self.peer, |settings| source.show(settings));
+        self.show();
         self.frame.turn_to(source);
         self.frame.begin(&self.desk, Some(PATIENCE)).await.ok()?;
         let capture = self.frame.wait(2 * PATIENCE).await.ok()??;
