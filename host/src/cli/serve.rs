@@ -29,6 +29,12 @@ pub(super) struct Arguments {
     url: UrlArgument,
     #[command(flatten)]
     probe: ProbeArgument,
+    /// Give the device itself to clients of a bitscope-server (UDP) here, one at a time
+    #[arg(long, value_name = "ADDR")]
+    bitscope_server: Option<String>,
+    /// Give the device itself to TCP clients here, one at a time
+    #[arg(long, value_name = "ADDR")]
+    tcp: Option<String>,
     /// Listen here as a Hameg HMO1002 (sigrok's hameg-hmo, with tcp-raw)
     #[arg(long, value_name = "ADDR")]
     hmo: Option<String>,
@@ -48,6 +54,8 @@ impl Arguments {
         let interrupts = Interrupts::watch();
         let url = self.url.parse()?;
         let places = Listen {
+            bitscope_server: self.bitscope_server.clone(),
+            tcp: self.tcp.clone(),
             hmo: self.hmo.clone(),
             rigol: self.rigol.clone(),
             rigol_framed: self.rigol_framed.clone(),
@@ -80,6 +88,8 @@ fn tell(addresses: &Addresses) -> io::Result<()> {
     let text = |address: Option<std::net::SocketAddr>| address.map(|address| address.to_string());
     let mut out = io::stdout();
     let line = json!({
+        "bitscope_server": text(addresses.bitscope_server),
+        "tcp": text(addresses.tcp),
         "hmo": text(addresses.hmo),
         "rigol": text(addresses.rigol),
         "rigol_framed": text(addresses.rigol_framed),

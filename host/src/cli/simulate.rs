@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::failure::Failure;
 use super::interrupt::Interrupts;
-use crate::sim::{ServeOptions, Server, SimConfig};
+use crate::serve::simulator::{ServeOptions, Server};
+use crate::sim::SimConfig;
 
 const EXAMPLES: &str = "\
 Examples:

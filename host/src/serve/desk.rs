@@ -166,10 +166,10 @@ impl Desk {
     }
 
     /// Asks for the device itself; it comes when what is under way has ended.
-    pub(super) async fn borrow_device(&self) -> Option<Loan> {
+    pub(super) async fn borrow_device(&self) -> Option<oneshot::Receiver<Loan>> {
         let (reply, receiver) = oneshot::channel();
         self.requests.send(Request::Borrow(reply)).await.ok()?;
-        receiver.await.ok()
+        Some(receiver)
     }
 
     /// Says what happens; when nobody takes it down as fast as that, some of it is not said.

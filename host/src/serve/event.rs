@@ -3,11 +3,18 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::sim::Note;
+
 /// What happens while serving.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A client has come.
     Connected {
+        /// Where it comes from, and which way.
+        client: String,
+    },
+    /// A raw client has the device now.
+    Owner {
         /// Where it comes from, and which way.
         client: String,
     },
@@ -39,12 +46,15 @@ pub enum Event {
     },
     /// What was asked for is not, or not quite, what is done.
     Notice(String),
+    /// The simulated device has something to say about what its client did.
+    Device(Note),
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connected { client } => write!(f, "{client} has come"),
+            Self::Owner { client } => write!(f, "{client} has the device"),
             Self::Disconnected { client } => write!(f, "{client} has left"),
             Self::Refused { client, reason } => write!(f, "{client} was refused: {reason}"),
             Self::Malformed { client, bytes } => {
@@ -52,6 +62,7 @@ impl fmt::Display for Event {
             }
             Self::Set { by, settings } => write!(f, "{by} has set {settings}"),
             Self::Notice(text) => f.write_str(text),
+            Self::Device(note) => note.fmt(f),
         }
     }
 }

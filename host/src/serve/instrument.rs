@@ -41,21 +41,14 @@ pub(super) struct Loan {
 }
 
 impl Loan {
-    /// The stream.
-    pub(super) fn link(&mut self) -> Option<&mut Link> {
-        self.link.as_mut()
+    /// The stream, and whether others wait for the device.
+    pub(super) fn parts(&mut self) -> (Option<&mut Link>, &mut watch::Receiver<bool>) {
+        (self.link.as_mut(), &mut self.wanted)
     }
 
     /// Whether others wait for the device.
     pub(super) fn is_wanted(&self) -> bool {
         *self.wanted.borrow()
-    }
-
-    /// Completes when others wait for the device.
-    pub(super) async fn wanted(&mut self) {
-        if self.wanted.wait_for(|wanted| *wanted).await.is_err() {
-            pending().await
-        }
     }
 }
 

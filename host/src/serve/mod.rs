@@ -13,9 +13,11 @@ pub mod hmo;
 mod instrument;
 mod lines;
 mod network;
+mod raw;
 pub mod rigol;
 pub mod scpi;
 mod settings;
+pub mod simulator;
 mod viewers;
 
 pub use allow::Allow;

@@ -6,10 +6,11 @@ use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::scope::{Scope, ScopeError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, watch};
 
 use super::allow::Allow;
@@ -18,6 +19,7 @@ use super::event::Event;
 use super::hmo::Hmo;
 use super::instrument::Instrument;
 use super::settings::Settings;
+use super::raw::{self, Doors, LentDevice, Network, Rules};
 use super::rigol::Rigol;
 use super::viewers::{Dialect, converse, receive};
 use crate::link::{LinkError, OpenLink};
@@ -27,9 +29,21 @@ const MOST_EVENTS: usize = 256;
 /// Requests that wait for the instrument to look at them; who has more waits.
 const MOST_REQUESTS: usize = 64;
 
+/// How raw clients share the device, between them and with viewers: who is silent gives way when another waits.
+const RULES: Rules = Rules {
+    silence: Duration::from_secs(2),
+    tcp_silence: Some(Duration::from_secs(10)),
+    most_waiting: 8,
+    patience: Duration::from_secs(10),
+};
+
 /// Where the device is to be reached: address and port of each, where port 0 takes a free one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listen {
+    /// The device itself as a bitscope-server (UDP).
+    pub bitscope_server: Option<String>,
+    /// The device itself (TCP).
+    pub tcp: Option<String>,
     /// Emulated Hameg HMO1002.
     pub hmo: Option<String>,
     /// Emulated Rigol MSO2072A.
@@ -44,13 +58,19 @@ impl Listen {
     /// Whether no address is given.
     #[must_use]
     pub fn is_nowhere(&self) -> bool {
-        [&self.hmo, &self.rigol, &self.rigol_framed].into_iter().all(Option::is_none)
+        let raw = [&self.bitscope_server, &self.tcp];
+        let viewed = [&self.hmo, &self.rigol, &self.rigol_framed];
+        raw.into_iter().chain(viewed).all(Option::is_none)
     }
 }
 
 /// Where the device is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Addresses {
+    /// The device itself as a bitscope-server (UDP).
+    pub bitscope_server: Option<SocketAddr>,
+    /// The device itself (TCP).
+    pub tcp: Option<SocketAddr>,
     /// Emulated Hameg HMO1002.
     pub hmo: Option<SocketAddr>,
     /// Emulated Rigol MSO2072A.
@@ -115,6 +135,7 @@ impl std::error::Error for ServeError {
 
 /// A device that is served.
 pub struct Server {
+    doors: Doors,
     hmo: Option<TcpListener>,
     rigol: Option<TcpListener>,
     rigol_framed: Option<TcpListener>,
@@ -136,6 +157,31 @@ async fn listen(address: Option<&String>, allow: &Allow) -> Result<Option<TcpLis
 /// Refuses to be reached from other machines where none is allowed.
 fn check_open(bound: SocketAddr, allow: &Allow) -> Result<(), ServeError> {
     if bound.ip().is_loopback() || !allow.is_local() { Ok(()) } else { Err(ServeError::Open { address: bound }) }
+}
+
+/// Listens for raw clients.
+async fn doors(places: &Listen) -> Result<Doors, ServeError> {
+    let tcp = listen(places.tcp.as_ref(), &places.allow).await?;
+    let udp = match &places.bitscope_server {
+        Some(address) => {
+            let failed = |cause| ServeError::Bind { address: address.clone(), cause };
+            let socket = UdpSocket::bind(address).await.map_err(failed)?;
+            check_open(socket.local_addr().map_err(failed)?, &places.allow)?;
+            Some(socket)
+        }
+        None => None,
+    };
+    Ok(Doors { tcp, udp, stranger: None, pty: None, allow: Some(places.allow.clone()) })
+}
+
+/// Serves all raw clients, for as long as their sockets work.
+async fn raw_clients(doors: &Doors, desk: &Desk) -> io::Error {
+    let mut device = LentDevice::new(desk.clone());
+    let mut report = |event| desk.tell(event);
+    match raw::serve(&mut device, doors, RULES, &mut Network::sound(), &mut report).await {
+        Ok(never) => match never {},
+        Err(cause) => cause,
+    }
 }
 
 /// Serves all clients of one emulated instrument, for as long as its listener works.
@@ -170,6 +216,7 @@ impl Server {
         if places.is_nowhere() {
             return Err(ServeError::Nowhere);
         }
+        let doors = doors(places).await?;
         let hmo = listen(places.hmo.as_ref(), &places.allow).await?;
         let rigol = listen(places.rigol.as_ref(), &places.allow).await?;
         let rigol_framed = listen(places.rigol_framed.as_ref(), &places.allow).await?;
@@ -187,7 +234,7 @@ impl Server {
         };
         let instrument = Instrument::new(scope, clock, profile, desk.clone(), requested);
         let allow = places.allow.clone();
-        Ok(Self { hmo, rigol, rigol_framed, allow, desk, events: happened, instrument })
+        Ok(Self { doors, hmo, rigol, rigol_framed, allow, desk, events: happened, instrument })
     }
 
     /// Where the device is reached.
@@ -195,6 +242,8 @@ impl Server {
     pub fn addresses(&self) -> Addresses {
         let address = |listener: &Option<TcpListener>| listener.as_ref()?.local_addr().ok();
         Addresses {
+            bitscope_server: self.doors.udp.as_ref().and_then(|socket| socket.local_addr().ok()),
+            tcp: address(&self.doors.tcp),
             hmo: address(&self.hmo),
             rigol: address(&self.rigol),
             rigol_framed: address(&self.rigol_framed),
@@ -207,7 +256,8 @@ impl Server {
     ///
     /// [`ServeError::Listen`] if a listener breaks, [`ServeError::Device`] if the device does.
     pub async fn run(self, mut report: impl FnMut(Event)) -> Result<Infallible, ServeError> {
-        let Self { hmo, rigol, rigol_framed, allow, desk, mut events, instrument } = self;
+        let Self { doors, hmo, rigol, rigol_framed, allow, desk, mut events, instrument } = self;
+        let raw = raw_clients(&doors, &desk);
         let hmo = instruments("hmo", hmo, &allow, &desk, Hmo::new);
         let rigol = instruments("rigol", rigol, &allow, &desk, |desk, peer| Rigol::new(desk, peer, false));
         let framed = |desk, peer| Rigol::new(desk, peer, true);
@@ -226,6 +276,7 @@ impl Server {
                 Ok(never) => match never {},
                 Err(error) => Err(ServeError::Device(error)),
             },
+            cause = raw => Err(ServeError::Listen { cause }),
             cause = hmo => Err(ServeError::Listen { cause }),
             cause = rigol => Err(ServeError::Listen { cause }),
             cause = rigol_framed => Err(ServeError::Listen { cause }),

@@ -271,7 +271,7 @@ impl fmt::Display for FaultPlan {
 
 /// Decides, byte by byte or datagram by datagram, what goes wrong.
 #[derive(Debug, Clone)]
-pub(super) struct Injector {
+pub(crate) struct Injector {
     faults: Vec<Fault>,
     seed: u64,
     passed: [u64; 2],
@@ -279,14 +279,14 @@ pub(super) struct Injector {
 
 impl Injector {
     /// An injector of the plan's faults of bytes, or of datagrams.
-    pub(super) fn new(plan: &FaultPlan, seed: u64, of_datagrams: bool) -> Self {
+    pub(crate) fn new(plan: &FaultPlan, seed: u64, of_datagrams: bool) -> Self {
         let mut faults = plan.faults.clone();
         faults.retain(|fault| fault.kind.of_datagrams() == of_datagrams);
         Self { faults, seed: random::mix(seed, 77 + u64::from(of_datagrams)), passed: [0; 2] }
     }
 
     /// What befalls the next byte or datagram in a direction.
-    pub(super) fn next(&mut self, direction: Direction) -> Option<FaultKind> {
+    pub(crate) fn next(&mut self, direction: Direction) -> Option<FaultKind> {
         if self.faults.is_empty() {
             return None;
         }
@@ -319,7 +319,7 @@ impl Injector {
     }
 
     /// The byte with some of its bits turned over.
-    pub(super) fn corrupted(&self, byte: u8) -> u8 {
+    pub(crate) fn corrupted(&self, byte: u8) -> u8 {
         let [read, written] = self.passed;
         byte ^ (random::mix(self.seed, read << 32 ^ written) as u8).max(1)
     }

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::super::output::Origin;
+use crate::sim::Origin;
 
 /// Commands that fit in a datagram to the server.
 const MOST_COMMANDS: usize = 64;
