@@ -44,6 +44,9 @@ pub(super) struct Arguments {
     /// Listen here as a Rigol MSO2072A whose answers have their length before them (with tcp-rigol)
     #[arg(long, value_name = "ADDR")]
     rigol_framed: Option<String>,
+    /// Listen here, and at the next port, for ngscopeclient (driver pico, transport twinlan)
+    #[arg(long, value_name = "ADDR")]
+    twinlan: Option<String>,
     /// Serve clients of this network too, such as 192.168.1.0/24 (may be given several times)
     #[arg(long, value_name = "NETWORK")]
     allow: Vec<IpNet>,
@@ -59,6 +62,7 @@ impl Arguments {
             hmo: self.hmo.clone(),
             rigol: self.rigol.clone(),
             rigol_framed: self.rigol_framed.clone(),
+            twinlan: self.twinlan.clone(),
             allow: Allow::new(self.allow.clone()),
         };
         if places.is_nowhere() {
@@ -93,6 +97,7 @@ fn tell(addresses: &Addresses) -> io::Result<()> {
         "hmo": text(addresses.hmo),
         "rigol": text(addresses.rigol),
         "rigol_framed": text(addresses.rigol_framed),
+        "twinlan": text(addresses.twinlan),
     });
     writeln!(out, "{line}")?;
     out.flush()

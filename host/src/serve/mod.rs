@@ -18,6 +18,7 @@ pub mod rigol;
 pub mod scpi;
 mod settings;
 pub mod simulator;
+pub mod twinlan;
 mod viewers;
 
 pub use allow::Allow;

@@ -19,6 +19,7 @@ use super::event::Event;
 use super::hmo::Hmo;
 use super::instrument::Instrument;
 use super::settings::Settings;
+use super::twinlan;
 use super::raw::{self, Doors, LentDevice, Network, Rules};
 use super::rigol::Rigol;
 use super::viewers::{Dialect, converse, receive};
@@ -29,6 +30,8 @@ const MOST_EVENTS: usize = 256;
 /// Requests that wait for the instrument to look at them; who has more waits.
 const MOST_REQUESTS: usize = 64;
 
+/// How many pairs of ports are tried where any will do.
+const MOST_PAIRS: u8 = 100;
 /// How raw clients share the device, between them and with viewers: who is silent gives way when another waits.
 const RULES: Rules = Rules {
     silence: Duration::from_secs(2),
@@ -50,6 +53,8 @@ pub struct Listen {
     pub rigol: Option<String>,
     /// The same with the length of each answer before it.
     pub rigol_framed: Option<String>,
+    /// The two-socket protocol: control at this port, data at the next.
+    pub twinlan: Option<String>,
     /// Who may connect from other machines.
     pub allow: Allow,
 }
@@ -59,7 +64,7 @@ impl Listen {
     #[must_use]
     pub fn is_nowhere(&self) -> bool {
         let raw = [&self.bitscope_server, &self.tcp];
-        let viewed = [&self.hmo, &self.rigol, &self.rigol_framed];
+        let viewed = [&self.hmo, &self.rigol, &self.rigol_framed, &self.twinlan];
         raw.into_iter().chain(viewed).all(Option::is_none)
     }
 }
@@ -77,6 +82,8 @@ pub struct Addresses {
     pub rigol: Option<SocketAddr>,
     /// The same with the length of each answer before it.
     pub rigol_framed: Option<SocketAddr>,
+    /// The two-socket protocol: the control port; data is at the next.
+    pub twinlan: Option<SocketAddr>,
 }
 
 /// Why the device is not, or no longer, served.
@@ -139,6 +146,8 @@ pub struct Server {
     hmo: Option<TcpListener>,
     rigol: Option<TcpListener>,
     rigol_framed: Option<TcpListener>,
+    /// Control and data.
+    twinlan: Option<(TcpListener, TcpListener)>,
     allow: Allow,
     desk: Desk,
     events: mpsc::Receiver<Event>,
@@ -152,6 +161,27 @@ async fn listen(address: Option<&String>, allow: &Allow) -> Result<Option<TcpLis
     let bound = listener.local_addr().map_err(failed)?;
     check_open(bound, allow)?;
     Ok(Some(listener))
+}
+
+/// Listens at a port and the next one; where any port will do, at the first pair that is free.
+async fn listen_twice(
+    address: Option<&String>,
+    allow: &Allow,
+) -> Result<Option<(TcpListener, TcpListener)>, ServeError> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let Some(control) = listen(address, allow).await? else { return Ok(None) };
+        let asked = address.cloned().unwrap_or_default();
+        let failed = |cause| ServeError::Bind { address: format!("the port after {asked}"), cause };
+        let bound = control.local_addr().map_err(failed)?;
+        let next = SocketAddr::new(bound.ip(), bound.port().checked_add(1).unwrap_or(bound.port()));
+        match TcpListener::bind(next).await {
+            Ok(data) => return Ok(Some((control, data))),
+            Err(_) if attempt < MOST_PAIRS && asked.ends_with(":0") => {}
+            Err(cause) => return Err(failed(cause)),
+        }
+    }
 }
 
 /// Refuses to be reached from other machines where none is allowed.
@@ -220,6 +250,7 @@ impl Server {
         let hmo = listen(places.hmo.as_ref(), &places.allow).await?;
         let rigol = listen(places.rigol.as_ref(), &places.allow).await?;
         let rigol_framed = listen(places.rigol_framed.as_ref(), &places.allow).await?;
+        let twinlan = listen_twice(places.twinlan.as_ref(), &places.allow).await?;
         let OpenLink { stream, clock, profile } = link;
         let scope = Scope::connect(stream, clock.clone(), profile).await.map_err(ServeError::Device)?;
         let panel = Panel { settings: Settings::default(), changes: 0, driven: scope.driven() };
@@ -234,7 +265,7 @@ impl Server {
         };
         let instrument = Instrument::new(scope, clock, profile, desk.clone(), requested);
         let allow = places.allow.clone();
-        Ok(Self { doors, hmo, rigol, rigol_framed, allow, desk, events: happened, instrument })
+        Ok(Self { doors, hmo, rigol, rigol_framed, twinlan, allow, desk, events: happened, instrument })
     }
 
     /// Where the device is reached.
@@ -247,6 +278,7 @@ impl Server {
             hmo: address(&self.hmo),
             rigol: address(&self.rigol),
             rigol_framed: address(&self.rigol_framed),
+            twinlan: self.twinlan.as_ref().and_then(|(control, _)| control.local_addr().ok()),
         }
     }
 
@@ -256,12 +288,18 @@ impl Server {
     ///
     /// [`ServeError::Listen`] if a listener breaks, [`ServeError::Device`] if the device does.
     pub async fn run(self, mut report: impl FnMut(Event)) -> Result<Infallible, ServeError> {
-        let Self { doors, hmo, rigol, rigol_framed, allow, desk, mut events, instrument } = self;
+        let Self { doors, hmo, rigol, rigol_framed, twinlan, allow, desk, mut events, instrument } = self;
         let raw = raw_clients(&doors, &desk);
         let hmo = instruments("hmo", hmo, &allow, &desk, Hmo::new);
         let rigol = instruments("rigol", rigol, &allow, &desk, |desk, peer| Rigol::new(desk, peer, false));
         let framed = |desk, peer| Rigol::new(desk, peer, true);
         let rigol_framed = instruments("rigol (framed)", rigol_framed, &allow, &desk, framed);
+        let twinlan = async {
+            match &twinlan {
+                Some((control, data)) => twinlan::receive(control, data, &allow, &desk).await,
+                None => pending().await,
+            }
+        };
         let reported = async {
             while let Some(event) = events.recv().await {
                 report(event);
@@ -279,6 +317,7 @@ impl Server {
             cause = raw => Err(ServeError::Listen { cause }),
             cause = hmo => Err(ServeError::Listen { cause }),
             cause = rigol => Err(ServeError::Listen { cause }),
+            cause = twinlan => Err(ServeError::Listen { cause }),
             cause = rigol_framed => Err(ServeError::Listen { cause }),
         }
     }

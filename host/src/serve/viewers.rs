@@ -69,13 +69,17 @@ impl Heard {
 }
 
 /// The connections of one listener.
-struct Guests {
+pub(super) struct Guests {
     start: Instant,
     sessions: JoinSet<()>,
     present: Vec<(AbortHandle, Heard)>,
 }
 
 impl Guests {
+    pub(super) fn new() -> Self {
+        Self { start: Instant::now(), sessions: JoinSet::new(), present: Vec::new() }
+    }
+
     /// Makes room for one more.
     fn make_room(&mut self) {
         while self.sessions.try_join_next().is_some() {}
@@ -88,7 +92,8 @@ impl Guests {
         }
     }
 
-    fn welcome(&mut self, session: impl FnOnce(Heard) -> BoxedSession) {
+    /// Starts to serve a connection.
+    pub(super) fn welcome(&mut self, session: impl FnOnce(Heard) -> BoxedSession) {
         self.make_room();
         let heard = Heard { start: self.start, at_ms: Arc::default() };
         heard.now();
@@ -100,22 +105,21 @@ impl Guests {
 /// One connection being served.
 pub(super) type BoxedSession = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Accepts connections to a listener for as long as it works.
-pub(super) async fn receive(
+/// The next connection to a listener that is allowed.
+pub(super) async fn accepted(
     name: &'static str,
-    listener: TcpListener,
+    listener: &TcpListener,
     allow: &Allow,
     desk: &Desk,
-    session: impl Fn(TcpStream, SocketAddr, Heard) -> BoxedSession,
-) -> io::Error {
-    let mut guests = Guests { start: Instant::now(), sessions: JoinSet::new(), present: Vec::new() };
+    guests: &mut Guests,
+) -> io::Result<(TcpStream, SocketAddr)> {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) if allow.admits(peer.ip()) => {
                 // Answers are short and wanted at once; serving goes on if the system will not.
                 let _ = stream.set_nodelay(true);
                 desk.tell(Event::Connected { client: format!("{name} {peer}") });
-                guests.welcome(|heard| session(stream, peer, heard));
+                return Ok((stream, peer));
             }
             Ok((_, peer)) => desk.tell(Event::Refused {
                 client: format!("{name} {peer}"),
@@ -126,6 +130,23 @@ pub(super) async fn receive(
                 guests.make_room();
                 tokio::time::sleep(BREATH).await;
             }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Serves connections to a listener, each in its own way, for as long as the listener works.
+pub(super) async fn receive(
+    name: &'static str,
+    listener: TcpListener,
+    allow: &Allow,
+    desk: &Desk,
+    session: impl Fn(TcpStream, SocketAddr, Heard) -> BoxedSession,
+) -> io::Error {
+    let mut guests = Guests::new();
+    loop {
+        match accepted(name, &listener, allow, desk, &mut guests).await {
+            Ok((stream, peer)) => guests.welcome(|heard| session(stream, peer, heard)),
             Err(error) => return error,
         }
     }
