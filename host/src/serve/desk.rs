@@ -66,11 +66,6 @@ impl Waiting {
     pub(super) fn until(&self) -> Option<Instant> {
         self.asked.checked_add(self.patience?)
     }
-
-    /// Whether a capture without a trigger will do by now.
-    pub(super) fn has_lost_patience(&self) -> bool {
-        self.until().is_some_and(|until| until <= Instant::now())
-    }
 }
 
 /// Why there is no capture for a viewer.

@@ -26,6 +26,8 @@ type DeviceError = ScopeError<LinkError>;
 
 /// How long a capture may go on waiting for its trigger when somebody wants to borrow the device.
 const TURN: Duration = Duration::from_millis(500);
+/// How long it may take to start a capture.
+const PROGRAMMING: Duration = Duration::from_millis(50);
 /// How often in a row a capture starts again because settings were changed under it: the one after is taken as it is,
 /// so that a client that sets without end keeps nobody from their captures.
 const MOST_RESTARTS: u8 = 4;
@@ -131,6 +133,12 @@ impl Queue {
         !self.viewers.is_empty() || !self.borrowers.is_empty() || self.generate.is_some()
     }
 
+    /// When somebody who waits would rather have the present capture ended.
+    fn impatient(&self) -> Option<Instant> {
+        let turn = (!self.borrowers.is_empty()).then(|| Instant::now() + TURN);
+        self.viewers.iter().filter_map(Waiting::until).chain(turn).min()
+    }
+
     async fn next_turn(&mut self) -> Turn {
         loop {
             self.is_awaited();
@@ -211,7 +219,9 @@ impl Instrument {
     async fn capture(&mut self) -> Result<(), DeviceError> {
         let Some(scope) = &mut self.scope else { return Ok(()) };
         let panel = self.desk.panel();
-        let plan = match panel.settings.plan(&self.desk.probe, scope.driven()) {
+        let timed_for = self.queue.viewers.iter().filter_map(Waiting::until).min();
+        let timeout_s = timed_for.map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64());
+        let plan = match panel.settings.plan_within(&self.desk.probe, scope.driven(), timeout_s) {
             Ok(plan) => plan,
             Err(error) => {
                 self.desk.tell(Event::Notice(error.to_string()));
@@ -227,7 +237,7 @@ impl Instrument {
         match result {
             Ok(Some(capture)) if !superseded => {
                 self.failures = 0;
-                self.hand_out(viewers, &capture);
+                self.hand_out(viewers, &capture, timed_for);
             }
             Ok(_) => self.queue.viewers.splice(0..0, viewers).for_each(drop),
             Err(error) => {
@@ -239,15 +249,17 @@ impl Instrument {
         Ok(())
     }
 
-    /// Gives a capture to those it was for; one without a trigger only to those who will do with that, also if they came
-    /// while it was under way.
-    fn hand_out(&mut self, viewers: Vec<Waiting>, capture: &Arc<Capture>) {
+    /// Gives a capture to those it was for; one without a trigger only to those who will do with that by now, also if they
+    /// came while it was under way. The device may have waited until `timed_for` by a clock that runs faster.
+    fn hand_out(&mut self, viewers: Vec<Waiting>, capture: &Arc<Capture>, timed_for: Option<Instant>) {
         let mut waiting = std::mem::take(&mut self.queue.viewers);
         let mut left = Vec::new();
         let triggered = capture.cause == Cause::Trigger;
+        let now = Instant::now().max(timed_for.filter(|_| capture.cause == Cause::Timeout).unwrap_or_else(Instant::now));
+        let patient = |viewer: &Waiting| viewer.until().is_none_or(|until| until > now);
         let late = waiting.drain(..).map(|viewer| (viewer, true));
         for (viewer, late) in viewers.into_iter().map(|viewer| (viewer, false)).chain(late) {
-            if if triggered { late } else { !viewer.has_lost_patience() } {
+            if if triggered { late } else { patient(&viewer) } {
                 left.push(viewer);
             } else {
                 // It may have left this moment.
@@ -348,8 +360,9 @@ async fn run_capture(
 ) -> Ended {
     let mut viewers = std::mem::take(&mut queue.viewers);
     let mut settings = desk.panel.subscribe();
-    let span = Duration::from_secs_f64(plan.duration_s());
-    let mut deadline = earliest(&viewers, !queue.borrowers.is_empty(), span);
+    // A cancelled capture is to be whole: it must have run for as long as it is.
+    let whole = Instant::now() + Duration::from_secs_f64(plan.duration_s()) + PROGRAMMING;
+    let mut deadline = queue.impatient().map(|at| at.max(whole));
     let (mut cancelled, mut superseded) = (false, false);
     let cancel = Notify::new();
     let result = {
@@ -359,7 +372,7 @@ async fn run_capture(
                 biased;
                 captured = &mut capture => break captured.map(|trace| of_trace(&trace)),
                 () = queue.take_request() => {
-                    let later = earliest(&queue.viewers, !queue.borrowers.is_empty(), span);
+                    let later = queue.impatient().map(|at| at.max(whole));
                     deadline = [deadline, later].into_iter().flatten().min();
                     continue;
                 }
@@ -377,13 +390,6 @@ async fn run_capture(
         }
     };
     Ended { viewers, superseded, result }
-}
-
-/// When the first of some viewers loses patience, and how long a borrower waits. A trigger at that moment still gets
-/// its whole capture.
-fn earliest(viewers: &[Waiting], borrowed: bool, span: Duration) -> Option<Instant> {
-    let turn = borrowed.then(|| Instant::now() + TURN);
-    viewers.iter().filter_map(Waiting::until).chain(turn).min()?.checked_add(span)
 }
 
 fn of_trace(trace: &Trace<'_>) -> Option<Arc<Capture>> {

@@ -141,7 +141,20 @@ impl Settings {
     /// # Errors
     /// [`PlanError`] where nothing is left to capture, or the numbers make no sense.
     pub fn plan(&self, probe: &AnalogParameters, driven: Driven) -> Result<CapturePlan, PlanError> {
-        let request = self.request();
+        self.plan_within(probe, driven, None)
+    }
+
+    /// As [`Self::plan`], for a capture that waits no longer than `timeout_s` seconds for its trigger.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn plan_within(
+        &self,
+        probe: &AnalogParameters,
+        driven: Driven,
+        timeout_s: Option<f64>,
+    ) -> Result<CapturePlan, PlanError> {
+        let request = CaptureRequest { timeout_s, ..self.request() };
         let planned = |request| plan_capture(&BS05, probe, request, driven);
         match planned(&request) {
             Err(PlanError::PeriodTooLong { longest_s, .. }) => {
