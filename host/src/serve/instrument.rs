@@ -72,6 +72,8 @@ pub(super) struct Instrument {
     queue: Queue,
     buffer: Box<TraceBuffer>,
     waveform: Option<Waveform>,
+    /// The device is as a reset leaves it.
+    clean: bool,
     restarts: u8,
     failures: u8,
 }
@@ -199,6 +201,7 @@ impl Instrument {
             queue,
             buffer,
             waveform: None,
+            clean: false,
             restarts: 0,
             failures: 0,
         }
@@ -218,6 +221,7 @@ impl Instrument {
     /// Runs a capture for those who wait, and gives it to them.
     async fn capture(&mut self) -> Result<(), DeviceError> {
         let Some(scope) = &mut self.scope else { return Ok(()) };
+        self.clean = false;
         let panel = self.desk.panel();
         let timed_for = self.queue.viewers.iter().filter_map(Waiting::until).min();
         let timeout_s = timed_for.map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64());
@@ -269,9 +273,11 @@ impl Instrument {
         self.queue.viewers = left;
     }
 
-    /// Lends the device until it is given back, and resets it then.
+    /// Lends the device until it is given back, each time as a reset leaves it.
     async fn lend(&mut self, borrower: oneshot::Sender<Loan>) -> Result<(), DeviceError> {
+        self.reset().await?;
         let Some(scope) = self.scope.take() else { return Ok(()) };
+        self.clean = false;
         let (back, mut returned) = oneshot::channel();
         let (wanted_sender, wanted) = watch::channel(self.queue.is_awaited());
         let loan = Loan { link: Some(scope.into_stream()), back: Some(back), wanted };
@@ -286,20 +292,20 @@ impl Instrument {
         };
         // It is dropped with its link only after that was taken out of it.
         let Ok(link) = link else { return Err(ScopeError::Closed { stage: scopething_core::scope::Stage::Reset }) };
-        let scope = self.scope.insert(Scope::new(link, self.clock.clone(), self.profile));
-        loop {
+        self.scope = Some(Scope::new(link, self.clock.clone(), self.profile));
+        self.reset().await?;
+        self.restart_generator();
+        Ok(())
+    }
+
+    /// Resets the device, unless it is as a reset leaves it.
+    async fn reset(&mut self) -> Result<(), DeviceError> {
+        while let Some(scope) = self.scope.as_mut().filter(|_| !self.clean) {
             match scope.reset().await {
-                Ok(()) => break,
-                Err(error) => {
-                    self.failures += 1;
-                    if is_final(&error) || self.failures >= MOST_FAILURES {
-                        return Err(error);
-                    }
-                }
+                Ok(()) => (self.clean, self.failures) = (true, 0),
+                Err(error) => self.survive(error)?,
             }
         }
-        self.failures = 0;
-        self.restart_generator();
         Ok(())
     }
 
@@ -312,6 +318,7 @@ impl Instrument {
 
     async fn generate(&mut self, waveform: Option<Waveform>) -> Result<(), DeviceError> {
         let Some(scope) = &mut self.scope else { return Ok(()) };
+        self.clean = false;
         let done = match waveform {
             Some(waveform) => super::generator::start(scope, waveform).await,
             None => super::generator::stop(scope).await,

@@ -17,6 +17,9 @@ use crate::sim::{Direction, Origin};
 /// Datagrams that wait to be sent; what is repeated beyond that is as good as lost.
 const MOST_OUTPUT: usize = 256;
 
+/// How often it is looked whether a UDP client on this machine has closed its port, while others wait for it.
+const GLANCE: Duration = Duration::from_millis(50);
+
 /// How the device is shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::serve) struct Rules {
@@ -69,6 +72,11 @@ impl Owner {
             Client::Udp { .. } | Client::Pty => rules.silence,
         };
         self.last_heard.checked_add(silence)
+    }
+
+    /// Whether it can be seen to have gone though it says nothing.
+    fn is_local_udp(&self) -> bool {
+        matches!(&self.client, Client::Udp { peer, .. } if peer.ip().to_canonical().is_loopback())
     }
 
     fn gives_way(&self, rules: &Rules) -> bool {
@@ -154,8 +162,10 @@ impl<'a> House<'a> {
     /// device.
     pub(in crate::serve) fn deadline(&self, wanted: bool) -> Option<Instant> {
         let contested = wanted || !self.waiting.is_empty();
-        let owner = self.owner.as_ref().filter(|_| contested).and_then(|owner| owner.stays_until(&self.rules));
-        owner.into_iter().chain(self.waiting.iter().filter_map(|waiting| waiting.until)).min()
+        let owner = self.owner.as_ref().filter(|_| contested);
+        let glance = owner.filter(|owner| owner.is_local_udp()).map(|_| Instant::now() + GLANCE);
+        let owner = owner.and_then(|owner| owner.stays_until(&self.rules));
+        owner.into_iter().chain(glance).chain(self.waiting.iter().filter_map(|waiting| waiting.until)).min()
     }
 
     /// Sends away an owner that has been silent while others wait, and those who have waited for too long; lets the next
