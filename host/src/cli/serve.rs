@@ -10,7 +10,7 @@ use super::capture_arguments::{ProbeArgument, UrlArgument};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use crate::link;
-use crate::serve::{Addresses, Allow, Listen, Server};
+use crate::serve::{Addresses, Allow, Listen, ServeError, Server};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,7 +74,7 @@ impl Arguments {
         let probe = self.probe.parameters(&url)?;
         let opening = async {
             let link = link::open(&url).await.map_err(Failure::from)?;
-            Server::open(link, probe, &places).await.map_err(Failure::failed)
+            Server::open(link, probe, &places).await.map_err(refused)
         };
         let server = tokio::select! {
             server = opening => server?,
@@ -82,9 +82,20 @@ impl Arguments {
         };
         tell(&server.addresses())?;
         tokio::select! {
-            served = server.run(|event| anstream::eprintln!("{event}")) => served.map(drop).map_err(Failure::failed),
+            served = server.run(|event| anstream::eprintln!("{event}")) => {
+                served.map(drop).map_err(refused)
+            }
             () = interrupts.reached(1) => Ok(()),
         }
+    }
+}
+
+/// What the user asked for is wrong, or the device or an address failed.
+fn refused(error: ServeError) -> Failure {
+    match error {
+        ServeError::Open { .. } => Failure::Usage(anyhow::anyhow!("{error} (--allow)")),
+        ServeError::Device(error) => Failure::from(error),
+        error => Failure::failed(error),
     }
 }
 
