@@ -14,7 +14,8 @@ async fn decoded(query: &str, capture: &[&str], decoder: &str, annotations: &str
     let url = format!("sim:?clock=fast&{query}");
     scopething(&[&["capture", "--url", &url, "-o", output], capture].concat()).await.done();
     let decoding = sigrok(&["-i", output, "-P", decoder, "-A", annotations]).await.done();
-    let told = decoding.stdout.lines().map(|line| line.split_once(": ").expect("a decoder's name").1.to_owned());
+    let told =
+        decoding.stdout.lines().map(|line| line.split_once(": ").expect("a decoder's name").1.to_owned());
     told.collect()
 }
 

@@ -115,7 +115,10 @@ async fn raw_clients_wait_for_their_turn_or_are_told_busy() {
     ask(&mut owner, "?", "?\rBS000501\r").await;
     let mut ninth = Client::connect(served.address("tcp")).await;
     let reason = ninth.line().await.expect("a reason");
-    assert!(reason.starts_with("refused: tcp 127.0.0.1:") && reason.ends_with(" has the device\r"), "{reason}");
+    assert!(
+        reason.starts_with("refused: tcp 127.0.0.1:") && reason.ends_with(" has the device\r"),
+        "{reason}"
+    );
     drop(owner);
     for mut client in waiting {
         assert_eq!(client.bytes(11).await, b"?\rBS000501\r");
@@ -152,11 +155,14 @@ async fn capture_raw(url: String, until: Instant) -> u32 {
     let mut turns = 0;
     while Instant::now() < until {
         let opened = link::open(&url).await.expect("a link");
-        let connected = bounded("a connection", Scope::connect(opened.stream, opened.clock, opened.profile)).await;
+        let connected =
+            bounded("a connection", Scope::connect(opened.stream, opened.clock, opened.profile)).await;
         let mut scope = match connected {
             Ok(scope) => scope,
             // A UDP client waits 1.6 s for its turn, then starts again.
-            Err(ScopeError::Link { error: LinkError::Datagram(DatagramError::NoAnswer { .. }), .. }) => continue,
+            Err(ScopeError::Link { error: LinkError::Datagram(DatagramError::NoAnswer { .. }), .. }) => {
+                continue;
+            }
             Err(error) => panic!("{url}: {error}"),
         };
         let request = CaptureRequest {
@@ -169,7 +175,9 @@ async fn capture_raw(url: String, until: Instant) -> u32 {
         let mut buffer = Box::new(TraceBuffer::new());
         let trace = bounded("a capture", Box::pin(scope.capture(&plan, &mut buffer))).await.expect("a trace");
         let start_s = trace.capture_start_s();
-        for (channel, truth) in [(AnalogChannel::A, Signals::a as fn(f64) -> f64), (AnalogChannel::B, Signals::b)] {
+        for (channel, truth) in
+            [(AnalogChannel::A, Signals::a as fn(f64) -> f64), (AnalogChannel::B, Signals::b)]
+        {
             let view = trace.analog(channel).expect("a channel");
             let step_v = view.resolution() + 18.333 / 1.1 / 65536.0;
             for (index, volts) in view.values().enumerate() {
@@ -196,7 +204,8 @@ async fn capture_viewed(address: String, until: Instant) -> u32 {
     let mut turns = 0;
     while Instant::now() < until {
         let volts = |block: Vec<u8>| -> Vec<f64> {
-            let floats = block.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four")));
+            let floats =
+                block.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four")));
             floats.map(f64::from).collect()
         };
         let a = volts(client.block(":FORM REAL,32;:CHAN1:DATA?").await);

@@ -11,7 +11,8 @@ use serve_support::{Client, Served};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UdpSocket};
 
-const PERSONALITIES: [&str; 6] = ["--bitscope-server", "--tcp", "--hmo", "--rigol", "--rigol-framed", "--twinlan"];
+const PERSONALITIES: [&str; 6] =
+    ["--bitscope-server", "--tcp", "--hmo", "--rigol", "--rigol-framed", "--twinlan"];
 /// What the process may grow by, in KiB, whatever is sent: a few captures for each of its connections.
 const MOST_GROWTH_KIB: u64 = 48 * 1024;
 
@@ -51,7 +52,8 @@ fn data_port(served: &Served) -> String {
 
 /// Every TCP port.
 fn ports(served: &Served) -> Vec<String> {
-    let named = ["tcp", "hmo", "rigol", "rigol_framed", "twinlan"].map(|kind| served.address(kind).to_owned());
+    let named =
+        ["tcp", "hmo", "rigol", "rigol_framed", "twinlan"].map(|kind| served.address(kind).to_owned());
     named.into_iter().chain([data_port(served)]).collect()
 }
 
@@ -94,7 +96,9 @@ async fn clients_that_do_not_read_hold_up_nobody() {
     assert_serves(&served).await;
     let before = resident_kib(&served);
     let mut deaf = Vec::new();
-    for (kind, ask) in [("hmo", ":CHAN1:DATA?\n"), ("rigol", ":WAV:STAT?\n:WAV:DATA?\n"), ("rigol_framed", "*IDN?\n")] {
+    for (kind, ask) in
+        [("hmo", ":CHAN1:DATA?\n"), ("rigol", ":WAV:STAT?\n:WAV:DATA?\n"), ("rigol_framed", "*IDN?\n")]
+    {
         for _ in 0..5 {
             let mut stream = connect(served.address(kind)).await;
             flood(&mut stream, ask.repeat(5000).as_bytes(), Duration::from_millis(200)).await;
@@ -128,8 +132,28 @@ async fn whatever_is_sent_the_server_goes_on() {
     assert_serves(&served).await;
     let before = resident_kib(&served);
     let words = [
-        ":CHAN1:SCAL", ":TIM:SCAL", ":TIM:POS", ":TRIG:A:SOUR", ":TRIG:EDGE:LEV", ":WAV:SOUR", ":SING", ":RUN", "RATE", "DEPTH",
-        ":A:RANGE", "AWG:FREQ", "AWG:START", "SINGLE", ":LA:DIG7:DISP", ":POD1:STAT", "D3", "CHAN2", "-1e308", "1e-308", "0", "nan",
+        ":CHAN1:SCAL",
+        ":TIM:SCAL",
+        ":TIM:POS",
+        ":TRIG:A:SOUR",
+        ":TRIG:EDGE:LEV",
+        ":WAV:SOUR",
+        ":SING",
+        ":RUN",
+        "RATE",
+        "DEPTH",
+        ":A:RANGE",
+        "AWG:FREQ",
+        "AWG:START",
+        "SINGLE",
+        ":LA:DIG7:DISP",
+        ":POD1:STAT",
+        "D3",
+        "CHAN2",
+        "-1e308",
+        "1e-308",
+        "0",
+        "nan",
     ];
     for (number, port) in ports(&served).iter().enumerate() {
         for seed in 0..20 {

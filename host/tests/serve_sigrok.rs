@@ -44,7 +44,8 @@ fn resampled_fits(session: &Session, frame: usize, step_v: f64, slack_s: f64) ->
     let (a_change_v, b_change_v) = (2.0 * std::f64::consts::TAU * 1e3 * slack_s, 4e3 * slack_s);
     first_time(|first_s| {
         let time_s = |moment: usize| first_s + moment as f64 * period_s;
-        let off = |volts: f32, truth: f64, change_v: f64| (f64::from(volts) - truth).abs() > step_v + change_v;
+        let off =
+            |volts: f32, truth: f64, change_v: f64| (f64::from(volts) - truth).abs() > step_v + change_v;
         (0..a.len()).all(|moment| {
             !off(a[moment], Signals::a(time_s(moment)), a_change_v)
                 && !off(b[moment], Signals::b(time_s(moment)), b_change_v)
@@ -157,7 +158,8 @@ async fn rigol_is_found_and_captures_what_there_is() {
     assert_eq!(session.logic[0].len(), 1400);
     assert_eq!(session.lines, ["D0", "D1", "D2", "D3", "D4", "D5"]);
     // 7 ms of 6144 samples at the most are 46 ticks of 25 ns; a channel of the pair takes every second.
-    let first_s = resampled_fits(&session, 0, step_v(8.0), 2.0 * 46.0 * 25e-9).expect("the signals that were given");
+    let first_s =
+        resampled_fits(&session, 0, step_v(8.0), 2.0 * 46.0 * 25e-9).expect("the signals that were given");
     // After a quarter of 7 ms B falls through 1.5 V: 1 ms up to 3 V, then 1.5 V down of 4 V a millisecond.
     let trigger_s = (first_s + 1.75e-3).rem_euclid(2e-3);
     assert!((trigger_s - 1.375e-3).abs() <= 10e-6, "{trigger_s}");
@@ -173,7 +175,8 @@ async fn framed_rigol_gives_frame_after_frame() {
     assert_eq!((session.analog["CH2"].len(), session.logic.len()), (3, 3));
     for frame in 0..3 {
         // 14 ms of 6144 samples are 92 ticks.
-        let first_s = resampled_fits(&session, frame, step_v(8.0), 2.0 * 92.0 * 25e-9).expect("the signals given");
+        let first_s =
+            resampled_fits(&session, frame, step_v(8.0), 2.0 * 92.0 * 25e-9).expect("the signals given");
         let trigger_s = (first_s + 7e-3).rem_euclid(500e-6);
         assert!(trigger_s.min(500e-6 - trigger_s) <= 20e-6, "{trigger_s}");
     }
@@ -190,7 +193,11 @@ async fn rigol_reads_its_memory() {
     assert_eq!(volts.len(), 14_000);
     // 7 ms of 12288 samples at the most: 23 ticks, 12174 samples, then the last again.
     let captured = 12_174;
-    assert!(volts[captured..].iter().all(|padding| *padding == volts[captured - 1]), "{:?}", &volts[captured..]);
+    assert!(
+        volts[captured..].iter().all(|padding| *padding == volts[captured - 1]),
+        "{:?}",
+        &volts[captured..]
+    );
     let shows = |first_s: f64| {
         (0..captured).all(|sample| {
             let time_s = first_s + sample as f64 * 23.0 * 25e-9;

@@ -61,7 +61,8 @@ impl Twinlan {
             if number == 2 {
                 assert_eq!(f32::from_le_bytes(self.bytes().await), 0.0);
                 let lines = self.samples(count).await;
-                waveform.logic = Some(lines.iter().map(|lines| u8::try_from(*lines).expect("8 lines")).collect());
+                waveform.logic =
+                    Some(lines.iter().map(|lines| u8::try_from(*lines).expect("8 lines")).collect());
             } else {
                 let scale = f64::from(f32::from_le_bytes(self.bytes().await));
                 let offset = f64::from(f32::from_le_bytes(self.bytes().await));
@@ -110,7 +111,9 @@ async fn a_hundred_waveforms_show_what_was_given() {
                 let b_moment = if moment == 0 { 1 } else { (moment - 1) / 2 * 2 + 1 };
                 (a[moment] - Signals::a(time_s(moment / 2 * 2))).abs() <= step_v
                     && (b[moment] - Signals::b(time_s(b_moment))).abs() <= step_v
-                    && (0..6).all(|line| Signals::line_may_be(line, lines[moment] >> line & 1 == 1, time_s(moment), 0.0))
+                    && (0..6).all(|line| {
+                        Signals::line_may_be(line, lines[moment] >> line & 1 == 1, time_s(moment), 0.0)
+                    })
             })
         };
         let first_s = first_time(fits).unwrap_or_else(|| panic!("waveform {number} is not what was given"));
@@ -159,11 +162,16 @@ async fn the_generator_follows() {
     let served = Served::start("", &["--twinlan"]).await;
     let mut client = Twinlan::connect(&served).await;
     client.send(&[":B:OFF", "RATE 1000000", "DEPTH 6000", "TRIG:LEV 1.5", "AWG:SHAPE SQUARE"]).await;
-    client.send(&["AWG:FREQ 2000", "AWG:RANGE 2", "AWG:OFFS 1.5", "AWG:DUTY 0.25", "AWG:START", "SINGLE"]).await;
+    client
+        .send(&["AWG:FREQ 2000", "AWG:RANGE 2", "AWG:OFFS 1.5", "AWG:DUTY 0.25", "AWG:START", "SINGLE"])
+        .await;
     let square = client.waveform().await;
     let volts = square.analog[0].as_ref().expect("A");
     let (periods, above) = edges(volts, square.period_s, 1.5);
-    assert!(periods.len() >= 10 && periods.iter().all(|period_s| (period_s - 500e-6).abs() < 15e-6), "{periods:?}");
+    assert!(
+        periods.len() >= 10 && periods.iter().all(|period_s| (period_s - 500e-6).abs() < 15e-6),
+        "{periods:?}"
+    );
     assert!((above - 0.25).abs() < 0.02, "{above}");
     let near = |volts: f64, wanted: f64| (volts - wanted).abs() < 8.0 / 256.0 + 3.3 / 256.0;
     assert!(volts.iter().all(|volts| near(*volts, 0.5) || near(*volts, 2.5)), "{volts:?}");
@@ -174,7 +182,10 @@ async fn the_generator_follows() {
     let triangle = client.waveform().await;
     let volts = triangle.analog[0].as_ref().expect("A");
     let (periods, above) = edges(volts, triangle.period_s, 1.5);
-    assert!(periods.len() >= 4 && periods.iter().all(|period_s| (period_s - 1e-3).abs() < 15e-6), "{periods:?}");
+    assert!(
+        periods.len() >= 4 && periods.iter().all(|period_s| (period_s - 1e-3).abs() < 15e-6),
+        "{periods:?}"
+    );
     assert!((above - 0.5).abs() < 0.02, "{above}");
     let middle = volts.iter().filter(|volts| (1.0..2.0).contains(*volts)).count() as f64 / volts.len() as f64;
     assert!((middle - 0.5).abs() < 0.03, "{middle}");

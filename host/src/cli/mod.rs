@@ -5,6 +5,7 @@
 
 mod capture;
 mod capture_arguments;
+mod event_log;
 mod failure;
 mod info;
 mod interrupt;

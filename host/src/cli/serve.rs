@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde_json::json;
 
 use super::capture_arguments::{ProbeArgument, UrlArgument};
+use super::event_log::EventLog;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use crate::link;
@@ -81,8 +82,9 @@ impl Arguments {
             () = interrupts.reached(1) => return Err(Failure::Cancelled),
         };
         tell(&server.addresses())?;
+        let log = EventLog::start();
         tokio::select! {
-            served = server.run(|event| anstream::eprintln!("{event}")) => {
+            served = server.run(|event| log.take(&event)) => {
                 served.map(drop).map_err(refused)
             }
             () = interrupts.reached(1) => Ok(()),

@@ -83,7 +83,9 @@ fn analog(
 fn logic(recording: &Recording, grid: &Grid) -> Option<Vec<u8>> {
     let mut bytes: Option<Vec<u8>> = None;
     for (line, channel) in Channel::L.into_iter().enumerate() {
-        let Some(Series { samples: Samples::Levels(levels), .. }) = recording.channel(channel) else { continue };
+        let Some(Series { samples: Samples::Levels(levels), .. }) = recording.channel(channel) else {
+            continue;
+        };
         let Some(series) = recording.channel(channel) else { continue };
         let bytes = bytes.get_or_insert_with(|| vec![0; grid.count]);
         for (byte, index) in bytes.iter_mut().zip(grid.indices(series)) {

@@ -1,9 +1,7 @@
 //! Starts and stops the waveform generator as viewers ask.
 
 use scopething_core::device::BS05;
-use scopething_core::plan::{
-    PlayMode, WaveformError, WaveformPlan, WaveformRequest, plan_waveform,
-};
+use scopething_core::plan::{PlayMode, WaveformError, WaveformPlan, WaveformRequest, plan_waveform};
 use scopething_core::scope::{GenerateError, ScopeError};
 
 use super::desk::Waveform;
@@ -17,12 +15,8 @@ const MOST_ERROR: f64 = 0.01;
 
 fn plan(waveform: Waveform) -> Result<WaveformPlan<'static>, WaveformError> {
     let Waveform { frequency_hz, shape, symmetry, low_v, high_v } = waveform;
-    let request = WaveformRequest {
-        symmetry,
-        low: low_v,
-        high: high_v,
-        ..WaveformRequest::new(frequency_hz, shape)
-    };
+    let request =
+        WaveformRequest { symmetry, low: low_v, high: high_v, ..WaveformRequest::new(frequency_hz, shape) };
     let coarse = WaveformRequest { min_samples: LEAST_SAMPLES, max_error: MOST_ERROR, ..request };
     plan_waveform(&BS05, &request).or_else(|_| plan_waveform(&BS05, &coarse))
 }

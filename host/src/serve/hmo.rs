@@ -173,7 +173,8 @@ pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -
         "TIM:SCAL" => exponential(real_division_s(), 3),
         "TIM:DIV" => "12".to_owned(),
         "TIM:POS" => {
-            let position = |plan: &CapturePlan| f64::from(plan.pre_trigger) / f64::from(plan.timebase.samples);
+            let position =
+                |plan: &CapturePlan| f64::from(plan.pre_trigger) / f64::from(plan.timebase.samples);
             let position = plan.map_or(panel.settings.position, position);
             exponential((0.5 - position) * real_division_s() * DIVISIONS, 6)
         }
@@ -218,7 +219,8 @@ impl Hmo {
         match source {
             Source::Analog(index) => {
                 let volts = &capture.analog.get(index)?.as_ref()?.volts;
-                let bytes = |volts: &f32| if self.big_endian { volts.to_be_bytes() } else { volts.to_le_bytes() };
+                let bytes =
+                    |volts: &f32| if self.big_endian { volts.to_be_bytes() } else { volts.to_le_bytes() };
                 Some(volts.iter().flat_map(bytes).collect())
             }
             Source::Logic => capture.logic.clone(),

@@ -259,7 +259,8 @@ impl Instrument {
         let mut waiting = std::mem::take(&mut self.queue.viewers);
         let mut left = Vec::new();
         let triggered = capture.cause == Cause::Trigger;
-        let now = Instant::now().max(timed_for.filter(|_| capture.cause == Cause::Timeout).unwrap_or_else(Instant::now));
+        let now = Instant::now()
+            .max(timed_for.filter(|_| capture.cause == Cause::Timeout).unwrap_or_else(Instant::now));
         let patient = |viewer: &Waiting| viewer.until().is_none_or(|until| until > now);
         let late = waiting.drain(..).map(|viewer| (viewer, true));
         for (viewer, late) in viewers.into_iter().map(|viewer| (viewer, false)).chain(late) {
@@ -291,7 +292,9 @@ impl Instrument {
             wanted_sender.send_replace(self.queue.is_awaited());
         };
         // It is dropped with its link only after that was taken out of it.
-        let Ok(link) = link else { return Err(ScopeError::Closed { stage: scopething_core::scope::Stage::Reset }) };
+        let Ok(link) = link else {
+            return Err(ScopeError::Closed { stage: scopething_core::scope::Stage::Reset });
+        };
         self.scope = Some(Scope::new(link, self.clock.clone(), self.profile));
         self.reset().await?;
         self.restart_generator();

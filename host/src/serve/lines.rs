@@ -84,7 +84,10 @@ mod tests {
     #[tokio::test]
     async fn lines_are_cut_at_their_ends() {
         let whole = |text: &[u8]| Line::Whole(text.to_vec());
-        assert_eq!(all(b"*IDN?\n\n:TIM:SCAL 1\r\nhalf").await, [whole(b"*IDN?"), whole(b""), whole(b":TIM:SCAL 1\r")]);
+        assert_eq!(
+            all(b"*IDN?\n\n:TIM:SCAL 1\r\nhalf").await,
+            [whole(b"*IDN?"), whole(b""), whole(b":TIM:SCAL 1\r")]
+        );
     }
 
     #[tokio::test]

@@ -18,10 +18,10 @@ use super::desk::{Desk, Panel};
 use super::event::Event;
 use super::hmo::Hmo;
 use super::instrument::Instrument;
-use super::settings::Settings;
-use super::twinlan;
 use super::raw::{self, Doors, LentDevice, Network, Rules};
 use super::rigol::Rigol;
+use super::settings::Settings;
+use super::twinlan;
 use super::viewers::{Dialect, converse, receive};
 use crate::link::{LinkError, OpenLink};
 
@@ -186,7 +186,11 @@ async fn listen_twice(
 
 /// Refuses to be reached from other machines where none is allowed.
 fn check_open(bound: SocketAddr, allow: &Allow) -> Result<(), ServeError> {
-    if bound.ip().is_loopback() || !allow.is_local() { Ok(()) } else { Err(ServeError::Open { address: bound }) }
+    if bound.ip().is_loopback() || !allow.is_local() {
+        Ok(())
+    } else {
+        Err(ServeError::Open { address: bound })
+    }
 }
 
 /// Listens for raw clients.
@@ -238,11 +242,7 @@ impl Server {
     /// # Errors
     ///
     /// All but [`ServeError::Listen`].
-    pub async fn open(
-        link: OpenLink,
-        probe: AnalogParameters,
-        places: &Listen,
-    ) -> Result<Self, ServeError> {
+    pub async fn open(link: OpenLink, probe: AnalogParameters, places: &Listen) -> Result<Self, ServeError> {
         if places.is_nowhere() {
             return Err(ServeError::Nowhere);
         }

@@ -155,7 +155,8 @@ pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -
         "LA:DIG#:DISP" => flag(first.and_then(LogicLine::new).is_some_and(captured)),
         "TIM:SCAL" => exponential(real_division_s(), 6),
         "TIM:OFFS" => {
-            let position = |plan: &CapturePlan| f64::from(plan.pre_trigger) / f64::from(plan.timebase.samples);
+            let position =
+                |plan: &CapturePlan| f64::from(plan.pre_trigger) / f64::from(plan.timebase.samples);
             let position = plan.map_or(panel.settings.position, position);
             exponential((0.5 - position) * real_division_s() * OFFSET_DIVISIONS, 6)
         }

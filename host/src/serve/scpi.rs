@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn a_line_may_hold_several() {
-        let names: Vec<_> = messages(b":FORM:BORD LSBF;:FORM REAL,32;:CHAN1:DATA?\r").map(|m| m.name).collect();
+        let names: Vec<_> =
+            messages(b":FORM:BORD LSBF;:FORM REAL,32;:CHAN1:DATA?\r").map(|m| m.name).collect();
         assert_eq!(names, ["FORM:BORD", "FORM", "CHAN#:DATA"]);
         assert_eq!(messages(b" ; ;;\r").count(), 0);
         assert_eq!(messages(&[0xff, b'?']).count(), 0);
@@ -162,7 +163,10 @@ mod tests {
         assert_eq!(exponential(1e6, 6), "1.000000E+06");
         assert_eq!(exponential(0.0, 3), "0.000E+00");
         assert_eq!(exponential(-2.5e-12, 1), "-2.5E-12");
-        assert_eq!((number("1.0e-3"), number("nan"), number("inf"), number("x")), (Some(1e-3), None, None, None));
+        assert_eq!(
+            (number("1.0e-3"), number("nan"), number("inf"), number("x")),
+            (Some(1e-3), None, None, None)
+        );
     }
 
     #[test]

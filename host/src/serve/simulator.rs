@@ -179,7 +179,11 @@ impl Server {
             _ => None,
         };
         let network = Network::new(&config.faults, config.seed);
-        Ok(Self { link: SimLink::new(config), doors: Doors { tcp, udp, stranger, pty, allow: None }, network })
+        Ok(Self {
+            link: SimLink::new(config),
+            doors: Doors { tcp, udp, stranger, pty, allow: None },
+            network,
+        })
     }
 
     /// Where the device is reached.

@@ -50,9 +50,15 @@ impl Served {
 /// Runs sigrok-cli to its end.
 pub(crate) async fn sigrok(arguments: &[&str]) -> Finished {
     let mut command = Command::new("sigrok-cli");
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     let started = std::time::Instant::now();
-    let output = bounded("sigrok-cli", command.output()).await.expect("sigrok-cli must be installed for this test");
+    let output =
+        bounded("sigrok-cli", command.output()).await.expect("sigrok-cli must be installed for this test");
     Finished {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).expect("text"),

@@ -194,7 +194,8 @@ impl<'a> House<'a> {
 
     /// Tells a client that others have the device.
     fn turn_away(&mut self, client: Client, datagram: &[u8], doors: &Doors) {
-        let owner = self.owner.as_ref().map_or_else(|| "another".to_owned(), |owner| owner.client.to_string());
+        let owner =
+            self.owner.as_ref().map_or_else(|| "another".to_owned(), |owner| owner.client.to_string());
         let reason = format!("{owner} has the device");
         match &client {
             Client::Tcp { stream, .. } => {

@@ -249,8 +249,20 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_left_out() {
         for text in [
-            "", "RATE 0", "RATE nan", "DEPTH -1", "TRIG:LEV inf", "TRIG:EDGE:DIR ANY", ":C:ON", ":1D8:ON", ":1D0:THRESH 1",
-            ":A:COUP AC1M", ":A:RANGE 0", "AWG:SHAPE PRBS", "BITS 8", "\u{fffd}",
+            "",
+            "RATE 0",
+            "RATE nan",
+            "DEPTH -1",
+            "TRIG:LEV inf",
+            "TRIG:EDGE:DIR ANY",
+            ":C:ON",
+            ":1D8:ON",
+            ":1D0:THRESH 1",
+            ":A:COUP AC1M",
+            ":A:RANGE 0",
+            "AWG:SHAPE PRBS",
+            "BITS 8",
+            "\u{fffd}",
         ] {
             assert_eq!(Command::parse(text.as_bytes()), None, "{text}");
         }

@@ -115,7 +115,9 @@ impl GeneratorSettings {
             Generator::Range(range_v) => self.range_v = range_v,
             Generator::Offset(offset_v) => self.offset_v = offset_v,
             Generator::Duty(duty) => self.duty = duty,
-            Generator::Shape(shape, rising) => (self.shape, self.rising, self.constant) = (shape, rising, false),
+            Generator::Shape(shape, rising) => {
+                (self.shape, self.rising, self.constant) = (shape, rising, false)
+            }
             Generator::Constant => self.constant = true,
         }
     }
@@ -128,7 +130,8 @@ impl GeneratorSettings {
         }
         if constant {
             let high_v = offset_v.clamp(OUTPUT_V / 255.0, OUTPUT_V);
-            let always = Waveform { frequency_hz: 1e3, shape: WaveShape::Square, symmetry: 1.0, low_v: 0.0, high_v };
+            let always =
+                Waveform { frequency_hz: 1e3, shape: WaveShape::Square, symmetry: 1.0, low_v: 0.0, high_v };
             return Some(always);
         }
         let range_v = range_v.min(OUTPUT_V);

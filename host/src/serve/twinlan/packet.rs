@@ -54,8 +54,11 @@ mod tests {
     #[test]
     fn a_waveform_is_laid_out_as_the_client_reads_it() {
         // Two steps of a 12-bit range and its ends.
-        let samples =
-            AnalogSamples { volts: vec![-4.0, 0.0, 4.0 - 8.0 / 65536.0], bottom_v: -4.0, step_v: 8.0 / 65536.0 };
+        let samples = AnalogSamples {
+            volts: vec![-4.0, 0.0, 4.0 - 8.0 / 65536.0],
+            bottom_v: -4.0,
+            step_v: 8.0 / 65536.0,
+        };
         let capture = Capture {
             rate_hz: 2e6,
             count: 3,
@@ -72,7 +75,8 @@ mod tests {
         assert_eq!(bytes[22..30], 3_u64.to_le_bytes());
         let scale = f32::from_le_bytes(bytes[30..34].try_into().unwrap());
         let offset = f32::from_le_bytes(bytes[34..38].try_into().unwrap());
-        let raw: Vec<i16> = bytes[42..48].chunks(2).map(|raw| i16::from_le_bytes(raw.try_into().unwrap())).collect();
+        let raw: Vec<i16> =
+            bytes[42..48].chunks(2).map(|raw| i16::from_le_bytes(raw.try_into().unwrap())).collect();
         assert_eq!(raw, [i16::MIN, 0, i16::MAX]);
         assert_eq!(scale * f32::from(raw[0]) + offset, -4.0);
         assert_eq!(bytes[48..56], 2_u64.to_le_bytes());
