@@ -2,10 +2,15 @@
 
 pub mod calibration_file;
 pub mod cli;
+pub mod faults;
 pub mod files;
+pub mod generate;
 pub mod link;
+pub mod measure;
 pub mod plot;
 pub mod quantity;
+mod query;
+mod random;
 pub mod recording;
 pub mod request;
 pub mod serve;

@@ -11,15 +11,19 @@ use crate::calibration_file::CalibrationFile;
 use crate::link::{LinkUrl, UrlError};
 use crate::quantity::{self, QuantityError, Unit};
 
-fn seconds(text: &str) -> Result<f64, QuantityError> {
+pub(super) fn seconds(text: &str) -> Result<f64, QuantityError> {
     quantity::parse(text, Unit::Seconds)
 }
 
-fn volts(text: &str) -> Result<f64, QuantityError> {
+pub(super) fn hertz(text: &str) -> Result<f64, QuantityError> {
+    quantity::parse(text, Unit::Hertz)
+}
+
+pub(super) fn volts(text: &str) -> Result<f64, QuantityError> {
     quantity::parse(text, Unit::Volts)
 }
 
-fn fraction(text: &str) -> Result<f64, QuantityError> {
+pub(super) fn fraction(text: &str) -> Result<f64, QuantityError> {
     quantity::parse(text, Unit::Fraction)
 }
 
@@ -41,7 +45,7 @@ fn timeout(text: &str) -> Result<Timeout, QuantityError> {
     if text == "none" { Ok(Timeout(None)) } else { seconds(text).map(|timeout_s| Timeout(Some(timeout_s))) }
 }
 
-fn channels(text: &str) -> Result<ChannelSet, UnknownChannel> {
+pub(super) fn channels(text: &str) -> Result<ChannelSet, UnknownChannel> {
     text.parse()
 }
 
@@ -55,8 +59,9 @@ pub(super) struct UrlArgument {
 }
 
 impl UrlArgument {
-    pub(super) fn parse(&self) -> Result<LinkUrl, UrlError> {
-        self.url.as_deref().unwrap_or_default().parse()
+    /// The link, if it is named.
+    pub(super) fn parse(&self) -> Result<Option<LinkUrl>, UrlError> {
+        self.url.as_deref().map(str::parse).transpose()
     }
 }
 
@@ -115,6 +120,7 @@ impl ProbeArgument {
     /// The parameters of the probe that is named, on a connection: those of the user's calibration, or the nominal ones
     /// of a x1 probe.
     pub(super) fn parameters(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
+        let url = url.sound();
         let file = CalibrationFile::of_user();
         let calibrated = match &file {
             Some(file) => file.read(&url.to_string(), &self.probes).map_err(Failure::failed)?,
@@ -140,8 +146,12 @@ impl CaptureArguments {
         self.probe.parameters(url)
     }
 
+    /// The channels that are named; none if the first one is left to the default.
+    pub(super) fn named_channels(&self) -> Option<ChannelSet> {
+        self.channels.iter().copied().reduce(ChannelSet::union)
+    }
+
     pub(super) fn request(&self) -> CaptureRequest {
-        let named = self.channels.iter().copied().reduce(ChannelSet::union);
         CaptureRequest {
             period_s: self.period,
             samples: self.samples,
@@ -154,7 +164,7 @@ impl CaptureArguments {
             position: self.position,
             timeout_s: self.timeout.0,
             raw: self.raw,
-            ..CaptureRequest::new(named.unwrap_or(ChannelSet::EMPTY.with(Channel::A)))
+            ..CaptureRequest::new(self.named_channels().unwrap_or(ChannelSet::EMPTY.with(Channel::A)))
         }
     }
 }

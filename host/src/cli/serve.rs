@@ -10,7 +10,7 @@ use super::capture_arguments::{ProbeArgument, UrlArgument};
 use super::event_log::EventLog;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
-use crate::link;
+use crate::link::{self, LinkUrl};
 use crate::serve::{Addresses, Allow, Listen, ServeError, Server};
 
 const EXAMPLES: &str = "\
@@ -56,7 +56,7 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let interrupts = Interrupts::watch();
-        let url = self.url.parse()?;
+        let url = self.url.parse()?.unwrap_or(LinkUrl::FirstSerial);
         let places = Listen {
             bitscope_server: self.bitscope_server.clone(),
             tcp: self.tcp.clone(),

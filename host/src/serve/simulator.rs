@@ -35,7 +35,8 @@ use tokio::net::{TcpListener, UdpSocket};
 
 use super::event::Event;
 use super::raw::{self, Device, Doors, Network, Pty, Relayed, Rules};
-use crate::sim::{FaultKind, Note, Origin, SimConfig, SimLink};
+use crate::faults::FaultKind;
+use crate::sim::{Note, Origin, SimConfig, SimLink};
 
 /// Where the device is to be reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

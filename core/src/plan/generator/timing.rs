@@ -138,7 +138,8 @@ impl Search<'_> {
         let table = u32::from(self.model.generator.table_samples);
         let min_samples = u32::from(self.min_samples);
         let bounds = Bounds { numerator: table, denominator: table / min_samples.max(1) };
-        for ticks in range {
+        // From the longest on: where a period has many ticks, the shortest are all far off.
+        for ticks in range.rev() {
             let unit = u32::from(ticks) << self.period.shift;
             for end in self.ends(unit, bounds) {
                 let Fraction { numerator: size, denominator: waves, .. } = end;
@@ -206,8 +207,12 @@ impl Search<'_> {
 
     /// Takes a timing if it is nearer, or equally near with more samples a period.
     fn compare(&mut self, timing: WaveTiming) {
-        let (length, best_length) = (u64::from(timing.length_ticks()), u64::from(self.best.length_ticks()));
-        let same = u64::from(timing.waves) * best_length == u64::from(self.best.waves) * length;
+        let (length, best_length) = (timing.length_ticks(), self.best.length_ticks());
+        // Most differ in the lower halves of the products, which take no 64 bits to be multiplied.
+        let lower_half = |waves: u16, length: u32| u32::from(waves).wrapping_mul(length);
+        let alike = lower_half(timing.waves, best_length) == lower_half(self.best.waves, length);
+        let (length, best_length) = (u64::from(length), u64::from(best_length));
+        let same = alike && u64::from(timing.waves) * best_length == u64::from(self.best.waves) * length;
         let distance_hz = if same && self.best_distance_hz.is_finite() {
             self.best_distance_hz
         } else {
@@ -225,11 +230,11 @@ impl Search<'_> {
     ///
     /// What is left over for each wave, as a part of the mantissa, is the error of the period. For errors of
     /// up to a sixteenth it is the error of the frequency to within an eighth of it, and is off by less than
-    /// 1 from the cut of the period; a quarter and 2 more are allowed. The limit times the waves must stay
-    /// below 2^32.
+    /// 1 from the cut of the period; a quarter and 2 more are allowed. The limit times the waves, at most half
+    /// a table, must stay below 2^32.
     fn limit(&self) -> Option<u32> {
         let error = self.best_distance_hz / self.frequency_hz;
-        let sure = error < 1.0 / 4096.0;
+        let sure = error < 1.0 / 256.0;
         sure.then(|| (error * f64::from(self.period.mantissa) * 1.25) as u32 + 2)
     }
 }

@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use super::doors::Doors;
 use super::exchange::{Exchange, Received};
 use super::mishap::{Network, Passed};
+use crate::faults::Direction;
 use crate::serve::event::Event;
-use crate::sim::{Direction, Origin};
+use crate::sim::Origin;
 
 /// Datagrams that wait to be sent; what is repeated beyond that is as good as lost.
 const MOST_OUTPUT: usize = 256;
