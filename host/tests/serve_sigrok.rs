@@ -127,7 +127,7 @@ async fn hameg_hmo_captures_logic_alone() {
             [(6, 1e3), (7, 2e3)].into_iter().all(|(line, hertz)| {
                 let near = [time_s - 1e-9, time_s + 1e-9];
                 near.into_iter().any(|time_s| level(hertz, time_s) == (byte >> line & 1 == 1))
-            }) && byte & 0x3f == 0
+            }) && byte.trailing_zeros() >= 6
         })
     };
     let first_s = first_time(fits).expect("the square waves that were given");

@@ -33,7 +33,7 @@ impl Twinlan {
     }
 
     async fn send(&mut self, lines: &[&str]) {
-        self.control.send(&lines.iter().map(|line| format!("{line}\n")).collect::<String>()).await;
+        self.control.send(&(lines.join("\n") + "\n")).await;
     }
 
     async fn bytes<const N: usize>(&mut self) -> [u8; N] {

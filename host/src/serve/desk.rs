@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::capture::Capture;
 use super::event::Event;
-use super::instrument::Loan;
+use super::loan::Loan;
 use super::settings::Settings;
 
 /// What is set and what goes on, for all to see.
@@ -49,8 +49,15 @@ pub(super) enum Request {
     Capture(Waiting),
     /// The device itself, as a stream of bytes.
     Borrow(oneshot::Sender<Loan>),
-    /// Play a waveform from now on, or none.
-    Generate(Option<Waveform>),
+    /// Change what the generator does.
+    Generate(Generation),
+}
+
+/// What the generator is to do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Generation {
+    Play(Waveform),
+    Stop,
 }
 
 /// A viewer that waits for a capture. It has left when its receiver is gone.
@@ -157,7 +164,8 @@ impl Desk {
     /// Plays a waveform from now on, or none.
     pub async fn generate(&self, waveform: Option<Waveform>) {
         // The only failure is that everything is closing.
-        let _ = self.requests.send(Request::Generate(waveform)).await;
+        let _ =
+            self.requests.send(Request::Generate(waveform.map_or(Generation::Stop, Generation::Play))).await;
     }
 
     /// Asks for the device itself; it comes when what is under way has ended.

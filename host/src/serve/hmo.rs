@@ -241,22 +241,20 @@ impl Dialect for Hmo {
             }
             return Reply::None;
         }
-        match message.name.as_str() {
-            "*IDN" => Reply::line(&format!("HAMEG,HMO1002,{},05.886", self.desk.serial)),
-            "*OPC" => Reply::line("1"),
-            _ => match source(message) {
-                Some(source) => {
-                    let data = self.data(source).await;
-                    // An empty block is more than the driver can take.
-                    data.map_or(Reply::HangUp, |data| Reply::Bytes(scpi::block(&data)))
-                }
-                None => {
-                    let plan = self.desk.plan().ok();
-                    // A query without an answer would be waited for.
-                    Reply::line(&query(&self.desk.panel(), plan.as_ref(), message).unwrap_or_default())
-                }
-            },
+        if let Some(source) = source(message) {
+            let data = self.data(source).await;
+            // An empty block is more than the driver can take.
+            return data.map_or(Reply::HangUp, |data| Reply::Bytes(scpi::block(&data)));
         }
+        Reply::line(&match message.name.as_str() {
+            "*IDN" => format!("HAMEG,HMO1002,{},05.886", self.desk.serial),
+            "*OPC" => "1".to_owned(),
+            _ => {
+                let plan = self.desk.plan().ok();
+                // A query without an answer would be waited for.
+                query(&self.desk.panel(), plan.as_ref(), message).unwrap_or_default()
+            }
+        })
     }
 }
 

@@ -16,8 +16,10 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::capture::Capture;
-use super::desk::{Desk, Panel, Request, Waiting, Waveform};
+use super::desk::{Desk, Generation, Panel, Request, Waiting, Waveform};
 use super::event::Event;
+use super::generator;
+use super::loan::Loan;
 use crate::link::{Link, LinkClock, LinkError};
 
 /// A connected device, whatever the link.
@@ -33,35 +35,6 @@ const PROGRAMMING: Duration = Duration::from_millis(50);
 const MOST_RESTARTS: u8 = 4;
 /// How often in a row the device may fail before that is final.
 const MOST_FAILURES: u8 = 3;
-
-/// The device, lent as a stream of bytes. Dropping it gives the device back, which is then reset.
-#[derive(Debug)]
-pub(super) struct Loan {
-    link: Option<Link>,
-    back: Option<oneshot::Sender<Link>>,
-    wanted: watch::Receiver<bool>,
-}
-
-impl Loan {
-    /// The stream, and whether others wait for the device.
-    pub(super) fn parts(&mut self) -> (Option<&mut Link>, &mut watch::Receiver<bool>) {
-        (self.link.as_mut(), &mut self.wanted)
-    }
-
-    /// Whether others wait for the device.
-    pub(super) fn is_wanted(&self) -> bool {
-        *self.wanted.borrow()
-    }
-}
-
-impl Drop for Loan {
-    fn drop(&mut self) {
-        if let (Some(link), Some(back)) = (self.link.take(), self.back.take()) {
-            // Nobody is there to take it when everything is closing.
-            let _ = back.send(link);
-        }
-    }
-}
 
 /// The device and who waits for it.
 pub(super) struct Instrument {
@@ -84,14 +57,14 @@ struct Queue {
     viewers: Vec<Waiting>,
     borrowers: VecDeque<oneshot::Sender<Loan>>,
     /// The generator is to be changed to this.
-    generate: Option<Option<Waveform>>,
+    generate: Option<Generation>,
     /// Whether the last turn was a loan.
     lent: bool,
 }
 
 /// What the device is to do next.
 enum Turn {
-    Generate(Option<Waveform>),
+    Generate(Generation),
     Lend(oneshot::Sender<Loan>),
     Capture,
 }
@@ -108,7 +81,7 @@ impl Queue {
         match request {
             Request::Capture(waiting) => self.viewers.push(waiting),
             Request::Borrow(borrower) => self.borrowers.push_back(borrower),
-            Request::Generate(waveform) => self.generate = Some(waveform),
+            Request::Generate(generation) => self.generate = Some(generation),
         }
     }
 
@@ -144,8 +117,8 @@ impl Queue {
     async fn next_turn(&mut self) -> Turn {
         loop {
             self.is_awaited();
-            if let Some(waveform) = self.generate.take() {
-                return Turn::Generate(waveform);
+            if let Some(generation) = self.generate.take() {
+                return Turn::Generate(generation);
             }
             let capture_first = self.lent && !self.viewers.is_empty();
             if !capture_first && let Some(borrower) = self.borrowers.pop_front() {
@@ -213,7 +186,7 @@ impl Instrument {
             match self.queue.next_turn().await {
                 Turn::Capture => self.capture().await?,
                 Turn::Lend(borrower) => self.lend(borrower).await?,
-                Turn::Generate(waveform) => self.generate(waveform).await?,
+                Turn::Generate(generation) => self.generate(generation).await?,
             }
         }
     }
@@ -281,7 +254,7 @@ impl Instrument {
         self.clean = false;
         let (back, mut returned) = oneshot::channel();
         let (wanted_sender, wanted) = watch::channel(self.queue.is_awaited());
-        let loan = Loan { link: Some(scope.into_stream()), back: Some(back), wanted };
+        let loan = Loan::new(scope.into_stream(), back, wanted);
         // A borrower that has left drops it at once.
         drop(borrower.send(loan));
         let link = loop {
@@ -314,17 +287,17 @@ impl Instrument {
 
     /// A reset has stopped the generator: it is to play again what it played.
     fn restart_generator(&mut self) {
-        if self.waveform.is_some() && self.queue.generate.is_none() {
-            self.queue.generate = Some(self.waveform);
+        if self.queue.generate.is_none() {
+            self.queue.generate = self.waveform.map(Generation::Play);
         }
     }
 
-    async fn generate(&mut self, waveform: Option<Waveform>) -> Result<(), DeviceError> {
+    async fn generate(&mut self, generation: Generation) -> Result<(), DeviceError> {
         let Some(scope) = &mut self.scope else { return Ok(()) };
         self.clean = false;
-        let done = match waveform {
-            Some(waveform) => super::generator::start(scope, waveform).await,
-            None => super::generator::stop(scope).await,
+        let (waveform, done) = match generation {
+            Generation::Play(waveform) => (Some(waveform), generator::start(scope, waveform).await),
+            Generation::Stop => (None, generator::stop(scope).await),
         };
         let driven = scope.driven();
         self.desk.panel.send_modify(|panel| panel.driven = driven);

@@ -12,6 +12,7 @@ mod generator;
 pub mod hmo;
 mod instrument;
 mod lines;
+mod loan;
 mod network;
 mod raw;
 pub mod rigol;

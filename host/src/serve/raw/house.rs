@@ -188,17 +188,17 @@ impl<'a> House<'a> {
             .partition(|waiting| waiting.until.is_none_or(|until| until > now));
         self.waiting = waiting;
         for Waiting { client, datagram, .. } in tired {
-            self.turn_away(client, &datagram, doors);
+            self.turn_away(&client, &datagram, doors);
         }
         self.owner.is_none().then(Vec::new)
     }
 
-    /// Tells a client that others have the device.
-    fn turn_away(&mut self, client: Client, datagram: &[u8], doors: &Doors) {
+    /// Tells a client that others have the device, before it is dropped.
+    fn turn_away(&mut self, client: &Client, datagram: &[u8], doors: &Doors) {
         let owner =
             self.owner.as_ref().map_or_else(|| "another".to_owned(), |owner| owner.client.to_string());
         let reason = format!("{owner} has the device");
-        match &client {
+        match client {
             Client::Tcp { stream, .. } => {
                 // A new connection has room for a line; if not, closing it says enough.
                 let _ = stream.try_write(format!("refused: {reason}\r\n").as_bytes());
@@ -218,7 +218,7 @@ impl<'a> House<'a> {
             return;
         }
         if self.waiting.len() >= self.rules.most_waiting {
-            return self.turn_away(client, datagram, doors);
+            return self.turn_away(&client, datagram, doors);
         }
         let until = Instant::now().checked_add(self.rules.patience);
         self.waiting.push_back(Waiting { client, until, datagram: datagram.to_vec() });

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::origin::Attribution;
 use super::{Device, Relayed};
 use crate::serve::desk::Desk;
-use crate::serve::instrument::Loan;
+use crate::serve::loan::Loan;
 use crate::sim::{Note, Origin};
 
 /// Bytes read at a time.

@@ -116,7 +116,7 @@ impl GeneratorSettings {
             Generator::Offset(offset_v) => self.offset_v = offset_v,
             Generator::Duty(duty) => self.duty = duty,
             Generator::Shape(shape, rising) => {
-                (self.shape, self.rising, self.constant) = (shape, rising, false)
+                (self.shape, self.rising, self.constant) = (shape, rising, false);
             }
             Generator::Constant => self.constant = true,
         }

@@ -40,24 +40,20 @@ fn take<T>(queue: &mut VecDeque<(Instant, IpAddr, T)>, from: IpAddr) -> Option<T
 impl<C, D> Pairing<C, D> {
     /// A control connection has come; gives the data connection that goes with it, if that is there.
     pub(super) fn control(&mut self, from: IpAddr, control: C) -> Option<(C, D)> {
-        match take(&mut self.data, from) {
-            Some(data) => Some((control, data)),
-            None => {
-                wait_in(&mut self.controls, from, control);
-                None
-            }
+        if let Some(data) = take(&mut self.data, from) {
+            return Some((control, data));
         }
+        wait_in(&mut self.controls, from, control);
+        None
     }
 
     /// A data connection has come.
     pub(super) fn data(&mut self, from: IpAddr, data: D) -> Option<(C, D)> {
-        match take(&mut self.controls, from) {
-            Some(control) => Some((control, data)),
-            None => {
-                wait_in(&mut self.data, from, data);
-                None
-            }
+        if let Some(control) = take(&mut self.controls, from) {
+            return Some((control, data));
         }
+        wait_in(&mut self.data, from, data);
+        None
     }
 }
 
