@@ -200,6 +200,27 @@ async fn viewers_share_what_is_set_and_what_is_captured() {
 }
 
 #[tokio::test]
+async fn the_server_ends_with_its_device() {
+    // The link closes while the samples of the first capture are read.
+    let served = Served::start("faults=close@3000", &["--hmo"]).await;
+    let mut viewer = Client::connect(served.address("hmo")).await;
+    viewer.send(":CHAN1:DATA?\n").await;
+    assert_eq!(viewer.line().await, None);
+    let message = served.running.finish().await.refused(1);
+    assert!(message.contains("the link was closed"), "{message}");
+}
+
+#[tokio::test]
+async fn a_passing_failure_of_the_device_is_survived() {
+    // Bytes are lost here and there, over and over.
+    let served = Served::start("A=sine,1kHz,-2..2V&faults=drop@0.005%&seed=4", &["--hmo"]).await;
+    let mut viewer = Client::connect(served.address("hmo")).await;
+    for _ in 0..20 {
+        assert_eq!(viewer.block(":CHAN1:DATA?").await.len(), 4 * 6000);
+    }
+}
+
+#[tokio::test]
 async fn other_machines_are_served_only_if_their_network_is_allowed() {
     let refused = scopething(&["serve", "--url", "sim:", "--hmo", "0.0.0.0:0"]).await.refused(2);
     assert!(refused.contains("--allow"), "{refused}");

@@ -28,7 +28,17 @@ impl Source {
             Self::Logic => {}
         }
     }
+
+    fn is_in(self, capture: &Capture) -> bool {
+        match self {
+            Self::Analog(index) => capture.analog.get(index).is_some_and(Option::is_some),
+            Self::Logic => capture.logic.is_some(),
+        }
+    }
 }
+
+/// How often a capture is tried while others hide what it is for.
+const MOST_ATTEMPTS: u8 = 10;
 
 /// A capture that serves each channel once.
 #[derive(Debug, Default)]
@@ -70,8 +80,29 @@ impl Frame {
         }
     }
 
-    /// The client gets this channel.
-    pub(super) fn serve(&mut self, source: Source) {
-        self.served.push(source);
+    /// The capture that gives the client a channel, waited for `limit` at the most. `show` makes sure that the channel is
+    /// captured; should another client hide it meanwhile, it is shown and captured again.
+    pub(super) async fn capture_of(
+        &mut self,
+        source: Source,
+        desk: &Desk,
+        patience: Duration,
+        limit: Duration,
+        show: impl Fn(),
+    ) -> Option<Arc<Capture>> {
+        self.turn_to(source);
+        for _ in 0..MOST_ATTEMPTS {
+            show();
+            self.begin(desk, Some(patience)).await.ok()?;
+            match self.wait(limit).await {
+                Ok(Some(capture)) if source.is_in(&capture) => {
+                    self.served.push(source);
+                    return Some(capture);
+                }
+                Ok(None) => return None,
+                Ok(Some(_)) | Err(NoCapture) => self.restart(),
+            }
+        }
+        None
     }
 }

@@ -211,11 +211,9 @@ impl Hmo {
     }
 
     async fn data(&mut self, source: Source) -> Option<Vec<u8>> {
-        self.desk.set(self.peer, |settings| source.show(settings));
-        self.frame.turn_to(source);
-        self.frame.begin(&self.desk, Some(PATIENCE)).await.ok()?;
-        let capture = self.frame.wait(PATIENCE + BUSY).await.ok()??;
-        self.frame.serve(source);
+        let Self { desk, peer, frame, .. } = self;
+        let show = || desk.set(*peer, |settings| source.show(settings));
+        let capture = frame.capture_of(source, desk, PATIENCE, PATIENCE + BUSY, show).await?;
         match source {
             Source::Analog(index) => {
                 let volts = &capture.analog.get(index)?.as_ref()?.volts;

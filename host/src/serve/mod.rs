@@ -1,7 +1,33 @@
-//! What the network sees of a BitScope: emulated instruments that other programs know, and the device itself.
+//! What the network sees of a BitScope: emulated oscilloscopes that other programs know, and the device itself.
 //!
-//! One device is behind all of them. Viewers (of emulated instruments) share what is set and what is captured; raw
-//! clients have the device to themselves while they use it.
+//! One device is behind all of them. Viewers (clients of emulated oscilloscopes) share what is set and what is captured:
+//! those that wait at the same moment get the same capture, and what one sets holds for all. Raw clients borrow the device,
+//! one at a time, in turns with captures, and find it reset.
+//!
+//! Nothing a client sends is trusted: lines, datagrams, connections and waits are bounded, and a client that does not read is
+//! let go.
+//!
+//! - [`hmo`], [`rigol`], [`twinlan`]: the emulated oscilloscopes; [`scpi`]: the language of the first two.
+//! - [`bitscope_server`]: the datagrams of raw clients.
+//! - [`simulator`]: the simulated device for raw clients, without a driver in between.
+//!
+//! It is not for writing a client; for that see [`crate::link`].
+//!
+//! ```
+//! use scopething::link::open;
+//! use scopething::serve::{Listen, Server};
+//! use scopething_core::device::BS05;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let link = open(&"sim:?A=sine,1kHz,-2..2V".parse()?).await?;
+//! let places = Listen { hmo: Some("127.0.0.1:0".to_owned()), ..Listen::default() };
+//! let server = Server::open(link, BS05.analog, &places).await?;
+//! assert!(server.addresses().hmo.is_some_and(|address| address.port() > 0));
+//! // server.run(|event| eprintln!("{event}")).await serves until it is dropped.
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod allow;
 mod capture;
@@ -27,6 +53,7 @@ pub use capture::{AnalogSamples, Capture, planned_rate_hz};
 pub use desk::{Desk, NoCapture, Panel, Pending, Waveform};
 pub use event::Event;
 pub use network::{Addresses, Listen, ServeError, Server};
+pub use raw::exchange as bitscope_server;
 pub use settings::{Settings, VERTICAL_DIVISIONS, Vertical};
 
 /// Property tests see the same cases in each run.

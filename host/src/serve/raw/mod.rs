@@ -4,7 +4,7 @@
 //! simulated one or one that is lent by the instrument, is the business of a [`Device`].
 
 mod doors;
-mod exchange;
+pub mod exchange;
 mod house;
 mod lent;
 mod mishap;

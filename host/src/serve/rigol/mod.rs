@@ -34,6 +34,8 @@ const GLANCE: Duration = Duration::from_millis(100);
 const POLL: Duration = Duration::from_millis(20);
 /// How long a client waits that asks for data without having asked whether there is any.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a client waits while others have the device.
+const BUSY: Duration = Duration::from_secs(10);
 
 /// Which samples a client reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,14 @@ pub(super) struct Rigol {
     scales: [Option<ByteScale>; 2],
     /// Whether the last trigger status was a wait.
     waited: bool,
+}
+
+/// Makes sure that a source is captured, as wide as the screen.
+fn show(desk: &Desk, peer: SocketAddr, source: Source) {
+    desk.set(peer, |settings| {
+        source.show(settings);
+        fill_screen(settings);
+    });
 }
 
 impl Rigol {
@@ -121,7 +131,7 @@ impl Rigol {
             ("STOP", _) => self.frame.restart(),
             ("SING", _) => {
                 self.sweep = Sweep::Single;
-                self.show();
+                show(&self.desk, self.peer, self.source);
                 self.frame.restart();
                 self.frame.begin(&self.desk, None).await.ok()?;
             }
@@ -158,18 +168,9 @@ impl Rigol {
         *place
     }
 
-    /// Makes sure that the present source is captured.
-    fn show(&self) {
-        let source = self.source;
-        self.desk.set(self.peer, |settings| {
-            source.show(settings);
-            fill_screen(settings);
-        });
-    }
-
     async fn capture_state(&mut self) -> Option<String> {
         let source = self.source;
-        self.show();
+        show(&self.desk, self.peer, self.source);
         self.frame.turn_to(source);
         self.frame.begin(&self.desk, None).await.ok()?;
         let ready = self.frame.wait(GLANCE).await.ok()?.is_some();
@@ -185,12 +186,10 @@ impl Rigol {
     }
 
     async fn data(&mut self) -> Option<Vec<u8>> {
-        let source = self.source;
-        self.show();
-        self.frame.turn_to(source);
-        self.frame.begin(&self.desk, Some(PATIENCE)).await.ok()?;
-        let capture = self.frame.wait(2 * PATIENCE).await.ok()??;
-        self.frame.serve(source);
+        let Self { desk, peer, frame, source, .. } = self;
+        let source = *source;
+        let show = || show(desk, *peer, source);
+        let capture = frame.capture_of(source, desk, PATIENCE, PATIENCE + BUSY, show).await?;
         let samples = self.samples();
         let last = capture.count.checked_sub(1)?;
         let indices: Vec<usize> = if self.readout == Readout::Memory {
