@@ -86,7 +86,8 @@ pub fn switch(text: &str) -> Option<bool> {
 /// A number with so many decimals and an exponent of at least two digits: `5.000E-04`.
 #[must_use]
 pub fn exponential(value: f64, decimals: usize) -> String {
-    let text = format!("{value:.decimals$e}");
+    // Instruments know no negative zero.
+    let text = format!("{:.decimals$e}", value + 0.0);
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
     format!("{mantissa}E{sign}{digits:0>2}")
@@ -161,7 +162,10 @@ mod tests {
     fn numbers_are_printed_as_instruments_do() {
         assert_eq!(exponential(5e-4, 3), "5.000E-04");
         assert_eq!(exponential(1e6, 6), "1.000000E+06");
-        assert_eq!(exponential(0.0, 3), "0.000E+00");
+        assert_eq!(
+            (exponential(0.0, 3), exponential(-0.0, 3)),
+            ("0.000E+00".to_owned(), "0.000E+00".to_owned())
+        );
         assert_eq!(exponential(-2.5e-12, 1), "-2.5E-12");
         assert_eq!(
             (number("1.0e-3"), number("nan"), number("inf"), number("x")),

@@ -82,7 +82,7 @@ impl Settings {
 
     /// Sets the width of the screen, in seconds, and as many samples as fit it.
     pub fn set_span(&mut self, span_s: f64) {
-        if span_s > 0.0 {
+        if span_s > 0.0 && span_s.is_finite() {
             self.span_s = span_s;
             self.samples = AS_MANY_AS_FIT;
         }
@@ -90,9 +90,10 @@ impl Settings {
 
     /// Sets samples a second, in hertz, and how many.
     pub fn set_rate(&mut self, rate_hz: f64, samples: u32) {
-        if rate_hz > 0.0 {
-            self.samples = samples.clamp(2, AS_MANY_AS_FIT);
-            self.span_s = f64::from(self.samples) / rate_hz;
+        let samples = samples.clamp(2, AS_MANY_AS_FIT);
+        let span_s = f64::from(samples) / rate_hz;
+        if span_s > 0.0 && span_s.is_finite() {
+            (self.samples, self.span_s) = (samples, span_s);
         }
     }
 

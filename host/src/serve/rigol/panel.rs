@@ -201,9 +201,11 @@ mod tests {
             ":LA:DIG1:DISP OFF",
         ]);
         assert_eq!(set.settings.position, 0.25);
+        // As near as a whole number of samples comes to it: 34 divisions stand for 6144 samples at the most.
+        let offset_s: f64 = told(&set, ":TIM:OFFS?").parse().unwrap();
+        assert!((offset_s - 8.5e-3).abs() <= 34e-3 / 6000.0, "{offset_s}");
         for (question, answer) in [
             (":TIM:SCAL?", "1.000000E-03"),
-            (":TIM:OFFS?", "8.500000E-03"),
             (":TRIG:EDGE:SOUR?", "D3"),
             (":TRIG:EDGE:SLOP?", "NEG"),
             (":TRIG:EDGE:LEV?", "5.000000E-01"),
