@@ -260,8 +260,15 @@ async fn a_generator_runs_for_the_time_given() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_generator_runs_until_an_interrupt() {
-    for (command, words) in [("wave", "sine 1kHz"), ("clock", "1MHz 50%"), ("hold", "L3=1")] {
-        let mut running = Running::start(&mut program(&[command, words, "--url", "sim:", "--json"]));
+    let cases: [&[&str]; 4] = [
+        &["wave", "sine 1kHz"],
+        &["clock", "1MHz 50%"],
+        &["hold", "L3=1"],
+        // More than a clock counts.
+        &["wave", "sine 1kHz", "--for", "1e19s"],
+    ];
+    for arguments in cases {
+        let mut running = Running::start(&mut program(&[arguments, &["--url", "sim:", "--json"]].concat()));
         let told: Value = serde_json::from_str(&running.line().await).unwrap();
         assert!(!told["actual"].is_null(), "{told}");
         running.until_told("until Ctrl-C").await;

@@ -53,6 +53,16 @@ async fn a_generator_stays_on_from_one_command_to_the_next() {
 }
 
 #[tokio::test]
+async fn what_is_generated_can_be_measured() {
+    let lines = ["wave triangle 2kHz 0.5..2.5V", "analyse A --period 10ms --timeout 0 --json"];
+    let finished = script(&lines).await.done();
+    let measured: Value = serde_json::from_str(finished.stdout.lines().last().unwrap()).unwrap();
+    let wave = &measured["channels"]["A"]["wave"];
+    assert_eq!(wave["shape"], "triangle", "{measured}");
+    assert!((number(wave, "frequency") / 2000.0 - 1.0).abs() < 1e-3, "{wave}");
+}
+
+#[tokio::test]
 async fn a_waveform_is_stopped_after_a_time() {
     let lines = ["wave sine 1kHz --for 50ms", "stop"];
     let finished = script(&lines).await.ended(1);

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// `channels` by name, `delays`. Levels are in the channel's `unit`, times in seconds, frequencies in hertz, parts
-/// (duty, overshoot, shape_error, thd) are fractions.
+/// (`duty`, `overshoot`, `shape_error`, `thd`) are fractions.
 impl Serialize for RecordingAnalysis {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let channels =

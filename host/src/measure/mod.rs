@@ -60,7 +60,7 @@ pub struct LogicMeasurements {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Measurements {
     /// Channel A or B.
-    Analog(AnalogMeasurements),
+    Analog(Box<AnalogMeasurements>),
     /// One of the lines L0 to L7.
     Logic(LogicMeasurements),
 }
@@ -159,7 +159,7 @@ fn times(series: &Series) -> SampleTimes {
     SampleTimes { start_s: series.start_s, period_s: series.period_s }
 }
 
-fn analog(samples: &[f32], times: SampleTimes) -> AnalogMeasurements {
+fn analog(samples: &[f32], times: SampleTimes) -> Box<AnalogMeasurements> {
     let mut scratch = vec![0; scratch_length(samples.len())];
     // The memory is as long as it must be.
     let analysis = analyse(samples, times, &mut scratch).unwrap_or_default();
@@ -167,7 +167,7 @@ fn analog(samples: &[f32], times: SampleTimes) -> AnalogMeasurements {
     if !analysis.wave.is_some_and(|wave| wave.average(samples, times, &mut averaged_wave)) {
         averaged_wave.clear();
     }
-    AnalogMeasurements { analysis, averaged_wave }
+    Box::new(AnalogMeasurements { analysis, averaged_wave })
 }
 
 fn logic(levels: &[u8], period_s: f64) -> LogicMeasurements {

@@ -58,6 +58,19 @@ impl WaveTiming {
         u32::from(self.size) * u32::from(self.ticks)
     }
 
+    /// Whether the frequencies are the same: the products of the waves with the other's length are.
+    ///
+    /// These have up to 35 bits, of which 32 are compared, and then the 27 of a product without the lowest eight
+    /// bits of the lengths. That is off by less than the waves, and products that are alike in 32 bits are either the
+    /// same or differ by 2^24 there. A microcontroller multiplies 32 bits in a cycle, 64 bits in hundreds.
+    fn has_frequency_of(self, other: Self) -> bool {
+        let (length, other_length) = (self.length_ticks(), other.length_ticks());
+        let lowest = |waves: u16, length: u32| u32::from(waves).wrapping_mul(length);
+        let highest = |waves: u16, length: u32| u32::from(waves).wrapping_mul(length >> 8);
+        lowest(self.waves, other_length) == lowest(other.waves, length)
+            && highest(self.waves, other_length).abs_diff(highest(other.waves, length)) < 1 << 16
+    }
+
     /// The same waveform with as many waves as the table holds.
     fn filling(self, table_samples: u16) -> Self {
         let (mut common, mut rest) = (self.size, self.waves);
@@ -207,17 +220,13 @@ impl Search<'_> {
 
     /// Takes a timing if it is nearer, or equally near with more samples a period.
     fn compare(&mut self, timing: WaveTiming) {
-        let (length, best_length) = (timing.length_ticks(), self.best.length_ticks());
-        // Most differ in the lower halves of the products, which take no 64 bits to be multiplied.
-        let lower_half = |waves: u16, length: u32| u32::from(waves).wrapping_mul(length);
-        let alike = lower_half(timing.waves, best_length) == lower_half(self.best.waves, length);
-        let (length, best_length) = (u64::from(length), u64::from(best_length));
-        let same = alike && u64::from(timing.waves) * best_length == u64::from(self.best.waves) * length;
-        let distance_hz = if same && self.best_distance_hz.is_finite() {
-            self.best_distance_hz
-        } else {
-            (timing.frequency_hz(self.model.clock_hz) - self.frequency_hz).abs()
-        };
+        if self.best_distance_hz.is_finite() && timing.has_frequency_of(self.best) {
+            if timing.ticks < self.best.ticks {
+                self.best = timing;
+            }
+            return;
+        }
+        let distance_hz = (timing.frequency_hz(self.model.clock_hz) - self.frequency_hz).abs();
         let as_near = distance_hz == self.best_distance_hz;
         if distance_hz < self.best_distance_hz || (as_near && timing.ticks < self.best.ticks) {
             self.best = timing;

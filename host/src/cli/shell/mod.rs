@@ -73,6 +73,9 @@ impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let mut session = Session::of_shell(self.url.parse()?.unwrap_or_default());
         let mut input = Input::open(&line_command())?;
+        if input.is_typed() {
+            anstream::eprintln!("`help` lists the commands, `help COMMAND` tells of one, Ctrl-D ends");
+        }
         let ended = run_lines(&mut session, &mut input).await;
         input.close();
         // A script that failed is told of, whatever stopping the generators comes to.
