@@ -60,7 +60,6 @@ pub struct Exchange {
 
 impl Exchange {
     /// Takes a datagram; `sent` bytes have gone to the device before.
-    #[must_use]
     pub fn take(&mut self, datagram: &[u8], sent: Origin) -> Received {
         let Some((&id, commands)) = datagram.split_first() else { return Received::Malformed };
         if commands.is_empty() || commands.len() > MOST_COMMANDS {
@@ -80,7 +79,6 @@ impl Exchange {
     }
 
     /// The datagrams for answers, each to the command that it answers.
-    #[must_use]
     pub fn pack(&mut self, answers: &[(Origin, u8)]) -> Vec<Vec<u8>> {
         let mut datagrams: Vec<Vec<u8>> = Vec::new();
         let mut current = None;
