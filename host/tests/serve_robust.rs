@@ -200,6 +200,24 @@ async fn viewers_share_what_is_set_and_what_is_captured() {
 }
 
 #[tokio::test]
+async fn a_waiting_capture_follows_whatever_is_set() {
+    let served = Served::start("A=sine,1kHz,-2..2V", &["--rigol"]).await;
+    let mut client = Client::connect(served.address("rigol")).await;
+    client.send(":CHAN2:DISP OFF\n:LA:STAT OFF\n:TRIG:EDGE:LEV 3.9\n:RUN\n:WAV:SOUR CHAN1\n").await;
+    assert_eq!(client.ask(":WAV:STAT?").await, "READ,wait");
+    let mut other = Client::connect(served.address("rigol")).await;
+    for level in ["3.8", "3.7", "3.6", "3.5", "3.4", "3.3", "3.2", "3.1", "0.5"] {
+        assert_eq!(client.ask(":WAV:STAT?").await, "READ,wait");
+        other.send(&format!(":TRIG:EDGE:LEV {level}\n")).await;
+        assert_eq!(other.ask("*OPC?").await, "1");
+    }
+    let asked = Instant::now();
+    while client.ask(":WAV:STAT?").await == "READ,wait" {
+        assert!(asked.elapsed() < Duration::from_secs(10), "the last level is not waited for");
+    }
+}
+
+#[tokio::test]
 async fn the_server_ends_with_its_device() {
     // The link closes while the samples of the first capture are read.
     let served = Served::start("faults=close@3000", &["--hmo"]).await;

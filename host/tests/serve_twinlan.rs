@@ -194,4 +194,15 @@ async fn the_generator_follows() {
     let stopped = client.waveform().await;
     let volts = stopped.analog[0].as_ref().expect("A");
     assert!(volts.iter().all(|level| near(*level, volts[0])), "{volts:?}");
+
+    // A capture that waits for the generator gets it.
+    client.send(&["SINGLE"]).await;
+    assert_eq!(client.control.ask("ARMED?").await, "1");
+    client.send(&["AWG:START"]).await;
+    let triggered = client.waveform().await;
+    let (periods, _) = edges(triggered.analog[0].as_ref().expect("A"), triggered.period_s, 1.5);
+    assert!(
+        periods.len() >= 4 && periods.iter().all(|period_s| (period_s - 1e-3).abs() < 15e-6),
+        "{periods:?}"
+    );
 }

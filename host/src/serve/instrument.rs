@@ -26,12 +26,12 @@ use crate::link::{Link, LinkClock, LinkError};
 pub(super) type HostScope = Scope<Link, LinkClock>;
 type DeviceError = ScopeError<LinkError>;
 
-/// How long a capture may go on waiting for its trigger when somebody wants to borrow the device.
+/// How long a capture may go on waiting for its trigger when the device is wanted for something else.
 const TURN: Duration = Duration::from_millis(500);
 /// How long it may take to start a capture.
 const PROGRAMMING: Duration = Duration::from_millis(50);
-/// How often in a row a capture starts again because settings were changed under it: the one after is taken as it is,
-/// so that a client that sets without end keeps nobody from their captures.
+/// How often in a row a capture starts again because settings were changed under it. The one after has a turn to end by
+/// itself, so that a client that sets without end keeps nobody from their captures.
 const MOST_RESTARTS: u8 = 4;
 /// How often in a row the device may fail before that is final.
 const MOST_FAILURES: u8 = 3;
@@ -110,7 +110,8 @@ impl Queue {
 
     /// When somebody who waits would rather have the present capture ended.
     fn impatient(&self) -> Option<Instant> {
-        let turn = (!self.borrowers.is_empty()).then(|| Instant::now() + TURN);
+        let others = !self.borrowers.is_empty() || self.generate.is_some();
+        let turn = others.then(|| Instant::now() + TURN);
         self.viewers.iter().filter_map(Waiting::until).chain(turn).min()
     }
 
@@ -346,7 +347,7 @@ async fn run_capture(
     // A cancelled capture is to be whole: it must have run for as long as it is.
     let whole = Instant::now() + Duration::from_secs_f64(plan.duration_s()) + PROGRAMMING;
     let mut deadline = queue.impatient().map(|at| at.max(whole));
-    let (mut cancelled, mut superseded) = (false, false);
+    let (mut cancelled, mut superseded, mut outdated) = (false, false, false);
     let cancel = Notify::new();
     let result = {
         let mut capture = pin!(scope.capture_until(plan, buffer, cancel.notified()));
@@ -357,10 +358,20 @@ async fn run_capture(
                 () = queue.take_request() => {
                     let later = queue.impatient().map(|at| at.max(whole));
                     deadline = [deadline, later].into_iter().flatten().min();
-                    continue;
+                    if queue.generate.is_none() || cancelled || !restart {
+                        continue;
+                    }
+                    // The trigger may wait for just that.
+                    superseded = true;
                 }
-                changed = settings.wait_for(|now| now.changes != panel.changes), if !cancelled && restart => {
-                    superseded = changed.is_ok();
+                _ = settings.wait_for(|now| now.changes != panel.changes), if !cancelled && !outdated => {
+                    outdated = true;
+                    if !restart {
+                        let turn = (Instant::now() + TURN).max(whole);
+                        deadline = Some(deadline.map_or(turn, |deadline| deadline.min(turn)));
+                        continue;
+                    }
+                    superseded = true;
                 }
                 () = until(deadline), if !cancelled => {}
                 () = poll_fn(|context| poll_left(&mut viewers, context)), if !cancelled && !viewers.is_empty() => {
