@@ -1,5 +1,5 @@
-//! Serial protocols on the logic lines, captured by the program and read back by sigrok's decoders: sigrok-cli with its
-//! decoders (Debian: `apt-get install sigrok-cli libsigrokdecode4`) must be installed.
+//! Serial protocols on the logic lines, captured by the program and read back by sigrok's decoders:
+//! sigrok-cli with its decoders (Debian: `apt-get install sigrok-cli libsigrokdecode4`) must be installed.
 
 mod cli_support;
 mod serve_support;
@@ -26,7 +26,8 @@ fn has(told: &[String], put_in: &[&str]) -> bool {
 
 #[tokio::test]
 async fn a_uart_gives_its_text() {
-    // 14 bytes of 10 bits at 19200 bit/s take 7.3 ms, with a pause of 1 ms: 20 ms hold one whole text at the least.
+    // 14 bytes of 10 bits at 19200 bit/s take 7.3 ms, with a pause of 1 ms: 20 ms hold one whole text at the
+    // least.
     let capture = ["L0", "--trigger", "L0=0", "--period", "20ms", "--samples", "8000"];
     let query = "L0=uart,19200bps,text=ScopeThing%2B42!";
     let text = decoded(query, &capture, "uart:rx=D0:baudrate=19200:format=ascii", "uart=rx-data").await;

@@ -1,4 +1,5 @@
-//! `scopething serve` as clients of the device itself see it: they have it one after the other, in turns with viewers.
+//! `scopething serve` as clients of the device itself see it: they have it one after the other, in turns with
+//! viewers.
 
 mod cli_support;
 mod serve_support;
@@ -142,14 +143,16 @@ async fn a_silent_owner_gives_way_to_a_viewer() {
     assert_eq!(udp.answer(2, 10).await, b"[2e]@p\r00\r");
 }
 
-/// How long the clients below go on: long enough for many turns of each. A minute by hand: `SCOPETHING_TURNS=60s`.
+/// How long the clients below go on: long enough for many turns of each. A minute by hand:
+/// `SCOPETHING_TURNS=60s`.
 fn length() -> Duration {
     let given = std::env::var("SCOPETHING_TURNS").ok();
     let seconds = given.map(|text| scopething::quantity::parse(&text, scopething::quantity::Unit::Seconds));
     Duration::from_secs_f64(seconds.map_or(4.0, |seconds| seconds.expect("seconds")))
 }
 
-/// Takes turns at the raw device until the time is over: connects, captures, checks each sample, leaves. Gives how often.
+/// Takes turns at the raw device until the time is over: connects, captures, checks each sample, leaves.
+/// Gives how often.
 async fn capture_raw(url: String, until: Instant) -> u32 {
     let url: LinkUrl = url.parse().expect("a URL");
     let mut turns = 0;

@@ -1,5 +1,5 @@
-//! `scopething serve` as sigrok sees it: sigrok-cli 0.7 with libsigrok 0.5.2 must be installed (Debian: `apt-get
-//! install sigrok-cli`). What it writes must be what the simulated device was given.
+//! `scopething serve` as sigrok sees it: sigrok-cli 0.7 with libsigrok 0.5.2 must be installed (Debian:
+//! `apt-get install sigrok-cli`). What it writes must be what the simulated device was given.
 
 mod cli_support;
 mod serve_support;
@@ -16,8 +16,8 @@ async fn session(connection: &str, arguments: &[&str]) -> Session {
     Session::read(&path)
 }
 
-/// The time of the first sample, if all channels show the signals from then on: volts within `step_v`, logic exactly.
-/// Each channel of a pair beside logic takes every second sample, and holds it.
+/// The time of the first sample, if all channels show the signals from then on: volts within `step_v`, logic
+/// exactly. Each channel of a pair beside logic takes every second sample, and holds it.
 fn held_pair_fits(session: &Session, step_v: f64) -> Option<f64> {
     let period_s = 1.0 / session.rate_hz;
     let (a, b, lines) = (&session.analog["CH1"][0], &session.analog["CH2"][0], &session.logic[0]);

@@ -1,4 +1,5 @@
-//! `scopething serve` as ngscopeclient sees it: a client of the two-socket protocol, which shares no code with the server.
+//! `scopething serve` as ngscopeclient sees it: a client of the two-socket protocol, which shares no code
+//! with the server.
 
 mod cli_support;
 mod serve_support;

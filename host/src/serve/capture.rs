@@ -17,8 +17,8 @@ pub struct AnalogSamples {
     pub step_v: f64,
 }
 
-/// What was captured. A channel that the device sampled at half the rate, as it does with pairs beside logic, holds
-/// each sample until its next.
+/// What was captured. A channel that the device sampled at half the rate, as it does with pairs beside logic,
+/// holds each sample until its next.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Capture {
     /// Moments a second, in hertz.

@@ -1,5 +1,5 @@
-//! Where viewers stand: each holds a [`Desk`], by which it sees and changes what is set, asks for captures and for
-//! the generator. What it asks of the device goes to the instrument, which takes one thing at a time.
+//! Where viewers stand: each holds a [`Desk`], by which it sees and changes what is set, asks for captures
+//! and for the generator. What it asks of the device goes to the instrument, which takes one thing at a time.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -131,8 +131,8 @@ impl Desk {
         panel.settings.plan(&self.probe, panel.driven)
     }
 
-    /// Changes what is set. Captures that are under way start again, and all viewers see the new settings from now
-    /// on.
+    /// Changes what is set. Captures that are under way start again, and all viewers see the new settings
+    /// from now on.
     pub fn set(&self, by: SocketAddr, change: impl FnOnce(&mut Settings)) {
         let mut changed = None;
         self.panel.send_if_modified(|panel| {

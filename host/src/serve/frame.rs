@@ -80,8 +80,8 @@ impl Frame {
         }
     }
 
-    /// The capture that gives the client a channel, waited for `limit` at the most. `show` makes sure that the channel is
-    /// captured; should another client hide it meanwhile, it is shown and captured again.
+    /// The capture that gives the client a channel, waited for `limit` at the most. `show` makes sure that
+    /// the channel is captured; should another client hide it meanwhile, it is shown and captured again.
     pub(super) async fn capture_of(
         &mut self,
         source: Source,

@@ -1,5 +1,5 @@
-//! The instrument: it has the device, and does one thing at a time with it. Viewers that wait at the same moment get
-//! the same capture; raw clients borrow the device, in turns with captures.
+//! The instrument: it has the device, and does one thing at a time with it. Viewers that wait at the same
+//! moment get the same capture; raw clients borrow the device, in turns with captures.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -30,8 +30,8 @@ type DeviceError = ScopeError<LinkError>;
 const TURN: Duration = Duration::from_millis(500);
 /// How long it may take to start a capture.
 const PROGRAMMING: Duration = Duration::from_millis(50);
-/// How often in a row a capture starts again because settings were changed under it. The one after has a turn to end by
-/// itself, so that a client that sets without end keeps nobody from their captures.
+/// How often in a row a capture starts again because settings were changed under it. The one after has a turn
+/// to end by itself, so that a client that sets without end keeps nobody from their captures.
 const MOST_RESTARTS: u8 = 4;
 /// How often in a row the device may fail before that is final.
 const MOST_FAILURES: u8 = 3;
@@ -227,8 +227,9 @@ impl Instrument {
         Ok(())
     }
 
-    /// Gives a capture to those it was for; one without a trigger only to those who will do with that by now, also if they
-    /// came while it was under way. The device may have waited until `timed_for` by a clock that runs faster.
+    /// Gives a capture to those it was for; one without a trigger only to those who will do with that by now,
+    /// also if they came while it was under way. The device may have waited until `timed_for` by a clock that
+    /// runs faster.
     fn hand_out(&mut self, viewers: Vec<Waiting>, capture: &Arc<Capture>, timed_for: Option<Instant>) {
         let mut waiting = std::mem::take(&mut self.queue.viewers);
         let mut left = Vec::new();
@@ -331,8 +332,8 @@ fn is_final(error: &DeviceError) -> bool {
     }
 }
 
-/// Runs one capture for all who wait now. It is cancelled when settings change, when patience ends, or when all have
-/// left.
+/// Runs one capture for all who wait now. It is cancelled when settings change, when patience ends, or when
+/// all have left.
 async fn run_capture(
     scope: &mut HostScope,
     plan: &CapturePlan,
@@ -374,7 +375,9 @@ async fn run_capture(
                     superseded = true;
                 }
                 () = until(deadline), if !cancelled => {}
-                () = poll_fn(|context| poll_left(&mut viewers, context)), if !cancelled && !viewers.is_empty() => {
+                () = poll_fn(|context| poll_left(&mut viewers, context)),
+                    if !cancelled && !viewers.is_empty() =>
+                {
                     // Those who came meanwhile want one that begins later.
                     superseded = true;
                 }

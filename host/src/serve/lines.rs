@@ -70,6 +70,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     async fn all(stream: &[u8]) -> Vec<Line> {
@@ -105,7 +106,7 @@ mod tests {
 
         #[test]
         fn however_a_stream_is_cut_its_lines_are_the_same(
-            pieces in prop::collection::vec(prop::collection::vec(prop_oneof![3 => Just(b'a'), 1 => Just(b'\n')], 1..3000), 0..8),
+            pieces in vec(vec(prop_oneof![3 => Just(b'a'), 1 => Just(b'\n')], 1..3000), 0..8),
         ) {
             let whole = pieces.concat();
             let mut stream: Box<dyn AsyncRead + Unpin> = Box::new(tokio::io::empty());

@@ -32,7 +32,8 @@ const MOST_REQUESTS: usize = 64;
 
 /// How many pairs of ports are tried where any will do.
 const MOST_PAIRS: u8 = 100;
-/// How raw clients share the device, between them and with viewers: who is silent gives way when another waits.
+/// How raw clients share the device, between them and with viewers: who is silent gives way when another
+/// waits.
 const RULES: Rules = Rules {
     silence: Duration::from_secs(2),
     tcp_silence: Some(Duration::from_secs(10)),

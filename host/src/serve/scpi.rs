@@ -1,8 +1,8 @@
-//! Commands in the manner of SCPI, as oscilloscopes with a network socket take them: one line of text, several
-//! commands with `;` between them. Knows no instrument's commands.
+//! Commands in the manner of SCPI, as oscilloscopes with a network socket take them: one line of text,
+//! several commands with `;` between them. Knows no instrument's commands.
 //!
-//! Long forms are taken for their short ones (`:TIMebase:SCALe` is `TIM:SCAL`), and the number behind a word is
-//! told apart from it.
+//! Long forms are taken for their short ones (`:TIMebase:SCALe` is `TIM:SCAL`), and the number behind a word
+//! is told apart from it.
 //!
 //! ```
 //! use scopething::serve::scpi::messages;
@@ -93,8 +93,8 @@ pub fn exponential(value: f64, decimals: usize) -> String {
     format!("{mantissa}E{sign}{digits:0>2}")
 }
 
-/// The value of 1, 2, 5, 10.. that is nearest to `value` by their ratio, within `least` and `most`, which are such
-/// values themselves.
+/// The value of 1, 2, 5, 10.. that is nearest to `value` by their ratio, within `least` and `most`, which are
+/// such values themselves.
 #[must_use]
 pub fn nearest_step(value: f64, least: f64, most: f64) -> f64 {
     let ratio = |step: f64| (step / value).ln().abs();

@@ -1,5 +1,5 @@
-//! What is set on the instrument, whoever set it: one set of settings for all viewers, as on a scope that several
-//! people stand around.
+//! What is set on the instrument, whoever set it: one set of settings for all viewers, as on a scope that
+//! several people stand around.
 
 use std::fmt;
 
@@ -36,7 +36,8 @@ impl Vertical {
     }
 }
 
-/// Everything that viewers can set. Some of it may be beyond the device: [`Settings::plan`] tells what is real.
+/// Everything that viewers can set. Some of it may be beyond the device: [`Settings::plan`] tells what is
+/// real.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Channels A and B.
@@ -137,7 +138,8 @@ impl Settings {
         }
     }
 
-    /// What is captured with these settings. A span that the device cannot capture becomes the nearest that it can.
+    /// What is captured with these settings. A span that the device cannot capture becomes the nearest that
+    /// it can.
     ///
     /// # Errors
     /// [`PlanError`] where nothing is left to capture, or the numbers make no sense.
@@ -164,7 +166,8 @@ impl Settings {
             Err(PlanError::PeriodTooShort { fastest_hz, .. }) => {
                 planned(&CaptureRequest { period_s: LEAST_SAMPLES / fastest_hz, ..request })
             }
-            // A screen that lies beyond the converters' reach: what there is to see is seen with the range that is safe.
+            // A screen that lies beyond the converters' reach: what there is to see is seen with the range
+            // that is safe.
             Err(PlanError::Range { .. }) => planned(&CaptureRequest { low: None, high: None, ..request }),
             Ok(plan) if f64::from(plan.timebase.samples) < LEAST_SAMPLES => {
                 planned(&CaptureRequest { period_s: LEAST_SAMPLES * plan.tick_period_s(), ..request })

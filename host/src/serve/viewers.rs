@@ -1,4 +1,5 @@
-//! Connections of viewers: accepted up to a number, each served by its own task, a slow one without the others.
+//! Connections of viewers: accepted up to a number, each served by its own task, a slow one without the
+//! others.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +18,8 @@ use super::event::Event;
 use super::lines::{Line, Lines};
 use super::scpi::{Message, messages};
 
-/// Connections at a time to one listener. A further one takes the place of the one that was silent for longest.
+/// Connections at a time to one listener. A further one takes the place of the one that was silent for
+/// longest.
 const MOST: usize = 64;
 /// How long a client may take to read an answer.
 pub(super) const SLOWEST: Duration = Duration::from_secs(10);

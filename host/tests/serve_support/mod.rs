@@ -159,8 +159,8 @@ impl Signals {
     }
 }
 
-/// When the first sample was taken, in the time of the signals: the device takes samples every so many of its ticks.
-/// None if no such time makes `fits` true.
+/// When the first sample was taken, in the time of the signals: the device takes samples every so many of its
+/// ticks. None if no such time makes `fits` true.
 pub(crate) fn first_time(fits: impl Fn(f64) -> bool) -> Option<f64> {
     const TICK_S: f64 = 25e-9;
     let ticks = (Signals::PERIOD_S / TICK_S).round() as u32;

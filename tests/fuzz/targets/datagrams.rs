@@ -1,7 +1,8 @@
-//! The server's side of the bitscope-server protocol: no datagram is executed twice, and answers fit their datagrams.
+//! The server's side of the bitscope-server protocol: no datagram is executed twice, and answers fit their
+//! datagrams.
 //!
-//! The input is datagrams of a length byte and as many bytes; each byte that is executed is answered by itself and, where it
-//! is even, by as many more bytes.
+//! The input is datagrams of a length byte and as many bytes; each byte that is executed is answered by
+//! itself and, where it is even, by as many more bytes.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Lines sent to the emulated oscilloscopes: whatever is set can be captured and told, or is refused with a reason.
+//! Lines sent to the emulated oscilloscopes: whatever is set can be captured and told, or is refused with a
+//! reason.
 
 #![no_main]
 

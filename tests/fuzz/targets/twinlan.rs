@@ -8,7 +8,9 @@ use scopething::serve::twinlan::{Command, Generator};
 fuzz_target!(|bytes: &[u8]| {
     for line in bytes.split(|byte| *byte == b'\n') {
         match Command::parse(line) {
-            Some(Command::Rate(value) | Command::Range(_, value)) => assert!(value > 0.0 && value.is_finite()),
+            Some(Command::Rate(value) | Command::Range(_, value)) => {
+                assert!(value > 0.0 && value.is_finite());
+            }
             Some(Command::Level(value) | Command::Middle(_, value) | Command::PreTrigger(value)) => {
                 assert!(value.is_finite());
             }

@@ -1,4 +1,5 @@
-//! The datagrams of the bitscope-server protocol (vm-reference section 11), seen from the server. No sockets here.
+//! The datagrams of the bitscope-server protocol (vm-reference section 11), seen from the server. No sockets
+//! here.
 //!
 //! ```
 //! use scopething::serve::bitscope_server::{Exchange, Received};

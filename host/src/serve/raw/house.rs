@@ -159,8 +159,8 @@ impl<'a> House<'a> {
         }
     }
 
-    /// When something is to be done though nothing happens; `wanted` says that others than the clients here wait for the
-    /// device.
+    /// When something is to be done though nothing happens; `wanted` says that others than the clients here
+    /// wait for the device.
     pub(in crate::serve) fn deadline(&self, wanted: bool) -> Option<Instant> {
         let contested = wanted || !self.waiting.is_empty();
         let owner = self.owner.as_ref().filter(|_| contested);
@@ -169,8 +169,9 @@ impl<'a> House<'a> {
         owner.into_iter().chain(glance).chain(self.waiting.iter().filter_map(|waiting| waiting.until)).min()
     }
 
-    /// Sends away an owner that has been silent while others wait, and those who have waited for too long; lets the next
-    /// one in. None if the owner is the same; otherwise the commands that the new one has brought along.
+    /// Sends away an owner that has been silent while others wait, and those who have waited for too long;
+    /// lets the next one in. None if the owner is the same; otherwise the commands that the new one has
+    /// brought along.
     pub(in crate::serve) fn settle(&mut self, wanted: bool, sent: Origin, doors: &Doors) -> Option<Vec<u8>> {
         let contested = wanted || !self.waiting.is_empty();
         if contested && self.owner.as_ref().is_some_and(|owner| owner.gives_way(&self.rules)) {
@@ -229,7 +230,8 @@ impl<'a> House<'a> {
         self.waiting.is_empty() && self.in_the_way().is_none()
     }
 
-    /// A TCP client has connected: it gets the device, and then this is true, waits for it, or is told who has it.
+    /// A TCP client has connected: it gets the device, and then this is true, waits for it, or is told who
+    /// has it.
     pub(in crate::serve) fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, doors: &Doors) -> bool {
         // Without this the short answers wait for each other; serving goes on if the system will not.
         let _ = stream.set_nodelay(true);

@@ -1,7 +1,7 @@
 //! The device itself over the network: over TCP, as a bitscope-server over UDP, and over a pseudo-terminal.
 //!
-//! One client has the device at a time. What becomes of the others is a matter of [`Rules`]. What the device is, a
-//! simulated one or one that is lent by the instrument, is the business of a [`Device`].
+//! One client has the device at a time. What becomes of the others is a matter of [`Rules`]. What the device
+//! is, a simulated one or one that is lent by the instrument, is the business of a [`Device`].
 
 mod doors;
 pub mod exchange;
@@ -49,8 +49,8 @@ pub(super) enum Relayed {
 
 /// A device as a stream of bytes that can tell which byte answers which.
 pub(super) trait Device {
-    /// Hands commands over or fetches up to `most` answers, whichever can be done; each answer with the number of the
-    /// byte sent that it answers.
+    /// Hands commands over or fetches up to `most` answers, whichever can be done; each answer with the
+    /// number of the byte sent that it answers.
     ///
     /// # Cancellation
     ///
@@ -140,7 +140,8 @@ async fn next(
     buffers: &mut Buffers,
 ) -> Happening {
     let owner = house.owner();
-    // The next commands are taken when the device has the last ones, answers when the owner has the last ones.
+    // The next commands are taken when the device has the last ones, answers when the owner has the last
+    // ones.
     let idle = buffers.commands.is_empty();
     let full = owner.is_some_and(Owner::has_output);
     let most = if full { 0 } else { CHUNK };

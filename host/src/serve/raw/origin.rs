@@ -1,7 +1,8 @@
 //! Which command an answer of a real device belongs to, told by the echoes (vm-reference section 1).
 //!
-//! Each byte sent is echoed, and what follows the echo of a command belongs to it, until the next command is echoed. `K`
-//! is written while a trace runs, and what follows its echo still belongs to the `D` (or `T`) that started it.
+//! Each byte sent is echoed, and what follows the echo of a command belongs to it, until the next command is
+//! echoed. `K` is written while a trace runs, and what follows its echo still belongs to the `D` (or `T`)
+//! that started it.
 
 use std::collections::VecDeque;
 

@@ -1,11 +1,12 @@
-//! An emulated Rigol MSO2072A, as sigrok's driver `rigol-ds` wants it: two analog channels of 8 bits, eight of its
-//! sixteen logic lines.
+//! An emulated Rigol MSO2072A, as sigrok's driver `rigol-ds` wants it: two analog channels of 8 bits, eight
+//! of its sixteen logic lines.
 //!
-//! While it waits for a trigger the client is told to ask again, so that it can be stopped at any time. The driver
-//! reckons with 100 samples a division whatever the instrument does: what was captured is given at that rate, each
-//! moment showing the sample before it. In memory mode samples come as they were captured.
+//! While it waits for a trigger the client is told to ask again, so that it can be stopped at any time. The
+//! driver reckons with 100 samples a division whatever the instrument does: what was captured is given at
+//! that rate, each moment showing the sample before it. In memory mode samples come as they were captured.
 //!
-//! There is no AC coupling and no attenuation of probes: settings of either are not followed, and queries tell so.
+//! There is no AC coupling and no attenuation of probes: settings of either are not followed, and queries
+//! tell so.
 
 mod panel;
 mod screen;

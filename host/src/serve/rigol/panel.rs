@@ -108,8 +108,8 @@ fn source_text(source: TriggerSource) -> String {
     }
 }
 
-/// The answer to a query about settings: what is real with the plan that they lead to. None for what the instrument
-/// does not know.
+/// The answer to a query about settings: what is real with the plan that they lead to. None for what the
+/// instrument does not know.
 #[must_use]
 pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
     let Settings { span_s, analog, trigger, trigger_type, .. } = &panel.settings;
@@ -222,10 +222,13 @@ mod tests {
 
         #[test]
         fn any_line_leaves_settings_that_can_be_told(
-            line in "(:?(CHAN|LA:DIG)[0-9]{1,3}:(DISP|SCAL|OFFS)|:TIM:(SCAL|OFFS)|:TRIG:EDGE:(SOUR|LEV|SLOP)) [-+.0-9eEDOF]{0,12}",
+            word in "(CHAN|LA:DIG)[0-9]{1,3}:(DISP|SCAL|OFFS)|TIM:(SCAL|OFFS)|TRIG:EDGE:(SOUR|LEV|SLOP)",
+            value in "[-+.0-9eEDOF]{0,12}",
         ) {
-            let panel = panel(&[&line]);
-            for question in [":TIM:SCAL?", ":TIM:OFFS?", ":TRIG:EDGE:LEV?", ":CHAN1:SCAL?", ":TRIG:EDGE:SOUR?"] {
+            let panel = panel(&[&format!(":{word} {value}")]);
+            let questions =
+                [":TIM:SCAL?", ":TIM:OFFS?", ":TRIG:EDGE:LEV?", ":CHAN1:SCAL?", ":TRIG:EDGE:SOUR?"];
+            for question in questions {
                 told(&panel, question);
             }
         }

@@ -272,7 +272,10 @@ mod tests {
         #![proptest_config(crate::serve::fixed_seed(512))]
 
         #[test]
-        fn any_line_is_read(line in proptest::collection::vec(any::<u8>(), 0..100), words in "[:A-Z0-9?]{0,12} ?[-+.0-9einfa]{0,8}") {
+        fn any_line_is_read(
+            line in proptest::collection::vec(any::<u8>(), 0..100),
+            words in "[:A-Z0-9?]{0,12} ?[-+.0-9einfa]{0,8}",
+        ) {
             let _ = Command::parse(&line);
             if let Some(Command::Rate(hertz) | Command::Range(_, hertz)) = Command::parse(words.as_bytes()) {
                 prop_assert!(hertz > 0.0 && hertz.is_finite());

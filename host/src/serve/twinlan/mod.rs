@@ -1,9 +1,9 @@
-//! The two-socket protocol of ngscopeclient, as its driver `pico` with transport `twinlan` wants it: commands on one
-//! connection, waveforms pushed on another, whose port is the next.
+//! The two-socket protocol of ngscopeclient, as its driver `pico` with transport `twinlan` wants it: commands
+//! on one connection, waveforms pushed on another, whose port is the next.
 //!
-//! A waveform is pushed when the client has acknowledged all but one of those before it. Rates and depths beyond the
-//! device become the nearest, and a waveform's header tells them. Couplings, thresholds, resolutions and edges of either
-//! kind, which the device does not have, are not followed.
+//! A waveform is pushed when the client has acknowledged all but one of those before it. Rates and depths
+//! beyond the device become the nearest, and a waveform's header tells them. Couplings, thresholds,
+//! resolutions and edges of either kind, which the device does not have, are not followed.
 
 mod command;
 mod packet;
@@ -122,7 +122,8 @@ impl GeneratorSettings {
         }
     }
 
-    /// What is to be played. The output has no negative voltages: what does not fit is moved, and cut if it must be.
+    /// What is to be played. The output has no negative voltages: what does not fit is moved, and cut if it
+    /// must be.
     fn waveform(&self) -> Option<Waveform> {
         let Self { on, frequency_hz, range_v, offset_v, duty, shape, rising, constant } = *self;
         if !on {
