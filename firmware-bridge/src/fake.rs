@@ -111,7 +111,8 @@ impl FakeFlash {
         &mut self.bytes
     }
 
-    /// Lets power fail in the middle of write or erasure `operation`, counted from 0. `seed` chooses what it leaves.
+    /// Lets power fail in the middle of write or erasure `operation`, counted from 0. `seed` chooses what it
+    /// leaves.
     pub fn cut_power_at(&mut self, operation: u32, seed: u64) {
         self.cut = Some((operation, seed | 1));
     }

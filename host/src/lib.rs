@@ -14,4 +14,5 @@ mod query;
 mod random;
 pub mod recording;
 pub mod request;
+pub mod serve;
 pub mod sim;

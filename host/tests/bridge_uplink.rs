@@ -41,7 +41,8 @@ fn filled() -> (FakeFlash, Vec<Recording>) {
     (flash, expected)
 }
 
-/// Fetches everything, going on where an error ended it. Gives how many requests were repeated, and how many failed.
+/// Fetches everything, going on where an error ended it. Gives how many requests were repeated, and how many
+/// failed.
 async fn fetch_through(running: &Running<'_>, expected: &[Recording]) -> (u64, u32) {
     let mut client = running.client();
     let mut failures = 0;

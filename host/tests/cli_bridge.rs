@@ -1,4 +1,5 @@
-//! The command `bridge` and captures through a bridge, from end to end: program, TCP, bridge, simulated BitScope.
+//! The command `bridge` and captures through a bridge, from end to end: program, TCP, bridge, simulated
+//! BitScope.
 
 mod bridge_support;
 mod cli_support;

@@ -1,8 +1,9 @@
-//! The part of the bridge that has the BitScope: it runs the stored job, does what is ordered, and passes bytes through.
+//! The part of the bridge that has the BitScope: it runs the stored job, does what is ordered, and passes
+//! bytes through.
 //!
-//! Capturing is the core's driver's; here is only when to capture, and what becomes of the trace. What is wanted is
-//! asked of [`Bridge`] at each turn, so that it may change at any time: a wait for a trigger is dropped when somebody
-//! else wants the BitScope, and starts anew later.
+//! Capturing is the core's driver's; here is only when to capture, and what becomes of the trace. What is
+//! wanted is asked of [`Bridge`] at each turn, so that it may change at any time: a wait for a trigger is
+//! dropped when somebody else wants the BitScope, and starts anew later.
 
 mod pass_through;
 
@@ -29,8 +30,8 @@ const RETRY: Micros = Micros::from_millis(500);
 
 /// The stream to the BitScope, over whatever it is plugged into.
 ///
-/// While nothing is plugged in, or when it is unplugged in the middle, reading and writing fail. Dropping a read that
-/// is pending must lose no byte.
+/// While nothing is plugged in, or when it is unplugged in the middle, reading and writing fail. Dropping a
+/// read that is pending must lose no byte.
 pub trait ScopeStream: Read + Write {
     /// Completes when a BitScope is plugged in; at once if one is.
     fn attached(&mut self) -> impl Future<Output = ()>;
@@ -74,8 +75,8 @@ where
     S: ScopeStream,
     C: Clock + Clone,
 {
-    /// A runner of the BitScope behind `stream`. `profile` is the worst that the stream does when it works; `buffer` is
-    /// where its samples go.
+    /// A runner of the BitScope behind `stream`. `profile` is the worst that the stream does when it works;
+    /// `buffer` is where its samples go.
     pub fn new(
         bridge: &'a Bridge<F>,
         stream: S,
@@ -309,7 +310,8 @@ async fn store<F: MultiwriteNorFlash>(
     }
 }
 
-/// What is captured on the button where no job says otherwise: channel A, as many traces as there is room for.
+/// What is captured on the button where no job says otherwise: channel A, as many traces as there is room
+/// for.
 fn default_job() -> Job {
     Job {
         request: CaptureRequest::new(ChannelSet::EMPTY.with(Channel::A)),

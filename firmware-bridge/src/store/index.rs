@@ -78,7 +78,8 @@ async fn is_erased<F: MultiwriteNorFlash>(flash: &mut F, range: &Range<u32>) -> 
 }
 
 impl Index {
-    /// Reads the queue. One in which nothing is found is erased, since the flash may have held something else.
+    /// Reads the queue. One in which nothing is found is erased, since the flash may have held something
+    /// else.
     pub(super) async fn open<F: MultiwriteNorFlash>(
         flash: &mut F,
         layout: &StoreLayout,

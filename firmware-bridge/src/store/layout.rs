@@ -18,7 +18,8 @@ pub(super) const SECTOR_PAGES: u16 = (SECTOR_BYTES / PAGE_BYTES) as u16;
 const SETTINGS_SECTORS: u32 = 2;
 /// Sectors of the index: 170 traces fit one of them, and one is being emptied.
 const INDEX_SECTORS: u32 = 4;
-/// The fewest sectors for traces: the longest trace starts anywhere in a sector, and may have to be written twice.
+/// The fewest sectors for traces: the longest trace starts anywhere in a sector, and may have to be written
+/// twice.
 const LEAST_TRACE_SECTORS: u32 = 8;
 /// The most sectors for traces: their pages are numbered in 16 bits.
 const MOST_TRACE_SECTORS: u32 = 65_536 / SECTOR_PAGES as u32 - 1;

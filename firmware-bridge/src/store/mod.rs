@@ -1,17 +1,17 @@
 //! Traces and the job in flash, whatever moment power fails at.
 //!
-//! A trace goes to the next free pages of a ring: a page with its record, then its samples. When all of them are written
-//! and were read back, one small item goes into a queue (`sequential-storage`), and only then the trace counts
-//! as stored. Traces whose pages are needed again leave the queue before their pages are erased. So every item in
-//! the queue stands for pages that are whole, and what was being written when power failed is in no item. The ring and
-//! the queue wear all their sectors alike.
+//! A trace goes to the next free pages of a ring: a page with its record, then its samples. When all of them
+//! are written and were read back, one small item goes into a queue (`sequential-storage`), and only then the
+//! trace counts as stored. Traces whose pages are needed again leave the queue before their pages are erased.
+//! So every item in the queue stands for pages that are whole, and what was being written when power failed
+//! is in no item. The ring and the queue wear all their sectors alike.
 //!
 //! The job is kept in two maps of their own, written one after the other.
 //!
 //! None of this knows what a trace means: it keeps what [`TraceRecord`] says, and does not capture.
 //!
-//! Dropping the future of a method that writes is like a power failure: call [`Store::open`] again before anything
-//! else.
+//! Dropping the future of a method that writes is like a power failure: call [`Store::open`] again before
+//! anything else.
 //!
 //! ```
 //! use scopething_bridge::fake::FakeFlash;
@@ -142,7 +142,8 @@ impl<F: MultiwriteNorFlash> Store<F> {
         }
     }
 
-    /// Whether a trace of up to so many bytes can be stored now. What that needs to drop stays until it is stored.
+    /// Whether a trace of up to so many bytes can be stored now. What that needs to drop stays until it is
+    /// stored.
     #[must_use]
     pub fn has_room(&self, bytes: usize, keep: Keep) -> bool {
         let Ok(bytes) = u16::try_from(bytes) else { return false };

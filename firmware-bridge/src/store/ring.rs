@@ -61,7 +61,8 @@ impl Ring {
         self.page_after(last - last % SECTOR_PAGES, SECTOR_PAGES)
     }
 
-    /// Whether writing these pages erases some of a kept trace: writing goes on to the end of the last sector.
+    /// Whether writing these pages erases some of a kept trace: writing goes on to the end of the last
+    /// sector.
     pub(super) fn overlap(self, page: u16, count: u16, kept: Entry) -> bool {
         let end = self.distance(page, self.sector_behind(page, count));
         let to_kept = self.distance(page, kept.page);
@@ -69,8 +70,8 @@ impl Ring {
         to_kept < end || from_kept < kept.pages()
     }
 
-    /// The page itself if it begins a sector, or if nothing was written from it to the end of its sector. Otherwise the
-    /// first page of the next sector.
+    /// The page itself if it begins a sector, or if nothing was written from it to the end of its sector.
+    /// Otherwise the first page of the next sector.
     pub(super) async fn usable_page<F: NorFlash>(self, flash: &mut F, page: u16) -> Result<u16, StoreError> {
         let mut bytes = [0; PAGE_BYTES as usize];
         let mut each = page;

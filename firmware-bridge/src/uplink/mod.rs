@@ -1,7 +1,7 @@
 //! The part of the bridge that has the computer: it passes bytes through, and answers messages.
 //!
-//! The uplink is any `embedded-io-async` stream: the UART of the board, a TCP stream in tests. Everything that the
-//! messages ask for is done by [`Bridge`] and the store.
+//! The uplink is any `embedded-io-async` stream: the UART of the board, a TCP stream in tests. Everything
+//! that the messages ask for is done by [`Bridge`] and the store.
 
 mod answer;
 
@@ -36,8 +36,8 @@ pub struct About<'a> {
 
 /// The log of the firmware, kept by whoever writes it.
 pub trait Log {
-    /// Copies bytes of the log, from place `from` on, counted from power-up. Gives the place of the first of them, later
-    /// than `from` if that is lost, and how many there are.
+    /// Copies bytes of the log, from place `from` on, counted from power-up. Gives the place of the first of
+    /// them, later than `from` if that is lost, and how many there are.
     fn read(&self, from: u32, bytes: &mut [u8]) -> (u32, usize);
 }
 
@@ -77,8 +77,8 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, L: Log> Uplink<'a, F, C, L> {
         }
     }
 
-    /// Serves the stream until it ends or fails. What fails for a moment, as a UART does on noise, may be served again
-    /// at once: a frame that was damaged by it is sent again by the computer.
+    /// Serves the stream until it ends or fails. What fails for a moment, as a UART does on noise, may be
+    /// served again at once: a frame that was damaged by it is sent again by the computer.
     ///
     /// # Errors
     /// The errors of the stream.

@@ -15,10 +15,11 @@ use super::error::BridgeError;
 
 /// How often a request is sent before the bridge counts as silent.
 const ATTEMPTS: u8 = 8;
-/// How long an answer may take: the longest work is to erase a few sectors of flash, of up to 400 ms by its data sheet.
+/// How long an answer may take: the longest work is to erase a few sectors of flash, of up to 400 ms by its
+/// data sheet.
 const PATIENCE: Micros = Micros::from_millis(600);
-/// How long is waited at first for what only has to be read, so that a lost frame costs little. Twice as long each time
-/// after that.
+/// How long is waited at first for what only has to be read, so that a lost frame costs little. Twice as long
+/// each time after that.
 const SHORT_PATIENCE: Micros = Micros::from_millis(150);
 /// Bytes of a trace that are asked for at once where the link damages much.
 const LEAST_CHUNK: u16 = 64;
@@ -262,7 +263,8 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
         Ok(())
     }
 
-    /// Reads until nothing has come for as long as an answer may take; for as long as eight of them at the most.
+    /// Reads until nothing has come for as long as an answer may take; for as long as eight of them at the
+    /// most.
     async fn drain(&mut self) -> Result<(), BridgeError<S::Error>> {
         let mut chunk = [0; CHUNK];
         for _ in 0..ATTEMPTS {
@@ -306,8 +308,8 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
         }
     }
 
-    /// Fetches the stored bytes of a trace that are not in `stored` yet. `progress` is told how many there are. After
-    /// an error the same call goes on from where it ended.
+    /// Fetches the stored bytes of a trace that are not in `stored` yet. `progress` is told how many there
+    /// are. After an error the same call goes on from where it ended.
     ///
     /// # Errors
     /// [`BridgeError`].

@@ -1,8 +1,8 @@
 //! An RP2040 bridge, from the computer's side: asks it for how it stands, for jobs and for stored traces.
 //!
-//! The frames and messages are the core's [`bridge`]; here they are sent over a link, again and again if need be, and
-//! stored traces become [`Recording`]s. What is passed through to the BitScope is not seen here: once
-//! [`Client::pass_through`] is done, the link is a plain stream to it.
+//! The frames and messages are the core's [`bridge`](scopething_core::link::bridge); here they are sent over
+//! a link, again and again if need be, and stored traces become [`Recording`]s. What is passed through to the
+//! BitScope is not seen here: once [`Client::pass_through`] is done, the link is a plain stream to it.
 //!
 //! ```no_run
 //! use scopething::bridge::Client;

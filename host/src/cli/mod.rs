@@ -10,6 +10,7 @@ mod calibrate;
 mod capture;
 mod capture_arguments;
 mod clock;
+mod event_log;
 mod failure;
 mod generate_arguments;
 mod generation;
@@ -23,6 +24,7 @@ mod plan;
 mod plot;
 mod progress;
 mod results;
+mod serve;
 mod session;
 mod shell;
 mod simulate;
@@ -50,6 +52,7 @@ enum Command {
     Shell(shell::Arguments),
     Simulate(simulate::Arguments),
     Bridge(bridge::Arguments),
+    Serve(serve::Arguments),
 }
 
 /// What can be said to a shell as well.
@@ -98,6 +101,7 @@ pub fn run() -> ExitCode {
             Command::Shell(arguments) => arguments.run().await,
             Command::Simulate(arguments) => arguments.run().await,
             Command::Bridge(arguments) => arguments.run().await,
+            Command::Serve(arguments) => arguments.run().await,
         }
     });
     // A name look-up or a port that does not answer must not hold up the exit.

@@ -11,7 +11,8 @@ use super::url::{BridgePort, LinkUrl};
 use super::{Link, LinkClock, OpenLink, open_serial, with_faults};
 use crate::bridge::Client;
 
-/// Behind a bridge: its UART carries 100 kB/s at the most, and its BitScope answers within some milliseconds more.
+/// Behind a bridge: its UART carries 100 kB/s at the most, and its BitScope answers within some milliseconds
+/// more.
 const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(500), ..LinkProfile::SERIAL };
 
 /// Opens the link to a bridge itself, without a word to it. `url` is a `bridge:` one, with faults or without.

@@ -250,12 +250,12 @@ impl SimLink {
     }
 
     /// A link that a fault has closed or stalled is sound again.
-    pub(super) fn mend(&self) {
+    pub(crate) fn mend(&self) {
         lock(&self.shared).wire.mend();
     }
 
     /// A host connects anew.
-    pub(super) fn connect(&self) {
+    pub(crate) fn connect(&self) {
         let mut shared = lock(&self.shared);
         let now = shared.now();
         shared.wire.connect(now);
@@ -263,7 +263,7 @@ impl SimLink {
 
     /// Waits until bytes have arrived and hands over up to `most` of them, each with the number of the byte
     /// sent that it answers; tells how many, 0 if the link is closed. Dropping the future loses none.
-    pub(super) async fn receive(&self, most: usize, mut each: impl FnMut(Origin, u8)) -> usize {
+    pub(crate) async fn receive(&self, most: usize, mut each: impl FnMut(Origin, u8)) -> usize {
         if most == 0 {
             return 0;
         }
@@ -290,7 +290,7 @@ impl SimLink {
     }
 
     /// Puts bytes on the link and tells how many: at least one, once there is room; 0 if the link is closed.
-    pub(super) async fn send(&self, bytes: &[u8]) -> usize {
+    pub(crate) async fn send(&self, bytes: &[u8]) -> usize {
         if bytes.is_empty() {
             return 0;
         }

@@ -1,5 +1,5 @@
-//! A whole bridge on simulated time: the firmware's job, store and uplink, the simulated BitScope behind them, a wire of
-//! 1 Mbaud ahead of them, and the host's client at its other end.
+//! A whole bridge on simulated time: the firmware's job, store and uplink, the simulated BitScope behind
+//! them, a wire of 1 Mbaud ahead of them, and the host's client at its other end.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
@@ -250,8 +250,8 @@ impl Running<'_> {
     }
 }
 
-/// Powers a bridge up with this flash, the simulated BitScope of `query` behind it, and runs a test against it. Gives the
-/// flash as it is when power goes.
+/// Powers a bridge up with this flash, the simulated BitScope of `query` behind it, and runs a test against
+/// it. Gives the flash as it is when power goes.
 pub(crate) fn run_on(
     flash: FakeFlash,
     query: &str,
@@ -315,8 +315,8 @@ impl<T: tokio::io::AsyncWrite + Unpin> Write for Half<T> {
     }
 }
 
-/// Starts a bridge with the simulated BitScope of `query` behind it, in a thread that ends with the process. Gives the
-/// URL of its uplink.
+/// Starts a bridge with the simulated BitScope of `query` behind it, in a thread that ends with the process.
+/// Gives the URL of its uplink.
 pub(crate) fn serve(query: &str) -> String {
     let config = SimConfig::from_query(query).unwrap();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

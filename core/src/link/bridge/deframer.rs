@@ -2,7 +2,8 @@
 
 /// Collects what lies between two zero bytes, up to `N` bytes of it.
 ///
-/// Bytes ahead of the first zero byte are not collected. What is longer than `N` is dropped up to the next zero byte.
+/// Bytes ahead of the first zero byte are not collected. What is longer than `N` is dropped up to the next
+/// zero byte.
 #[derive(Debug, Clone)]
 pub struct Deframer<const N: usize> {
     bytes: [u8; N],

@@ -1,8 +1,8 @@
 //! Frames: a message with its number and a checksum, COBS between two zero bytes.
 //!
 //! Between the zero bytes, once COBS is undone: the [`VERSION`] of the protocol, the number of the request (a
-//! varint), the message in postcard's format, and the CRC-32 of all that, low byte first. The checksum is looked at
-//! first, the version next, and nothing else of a frame of another version.
+//! varint), the message in postcard's format, and the CRC-32 of all that, low byte first. The checksum is
+//! looked at first, the version next, and nothing else of a frame of another version.
 //!
 //! Neither [`encode`] nor [`decode`] panics, whatever the bytes.
 
@@ -63,7 +63,8 @@ impl fmt::Display for FrameError {
 
 impl core::error::Error for FrameError {}
 
-/// Writes the frame of a message into `buffer`, and gives the part that holds it: from one zero byte to the next.
+/// Writes the frame of a message into `buffer`, and gives the part that holds it: from one zero byte to the
+/// next.
 ///
 /// # Errors
 /// [`FrameError::TooLong`] if the buffer is too small.

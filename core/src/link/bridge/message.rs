@@ -20,12 +20,13 @@ pub enum Request {
     Job,
     /// Stores a job in place of the one before, disarmed. Answer: [`Response::Done`] once it is stored.
     Configure(Job),
-    /// Starts the stored job, also at each power-up from now on. Answer: [`Response::Done`] once that is stored.
+    /// Starts the stored job, also at each power-up from now on. Answer: [`Response::Done`] once that is
+    /// stored.
     Arm,
     /// Stops the job, also at each power-up from now on. Answer: [`Response::Done`] once that is stored.
     Disarm,
-    /// Ends the wait for a trigger, or if there is none captures once without waiting for a trigger. The trace gets the number
-    /// after the newest in [`Status::store`]. Answer: [`Response::Done`] at once.
+    /// Ends the wait for a trigger, or if there is none captures once without waiting for a trigger. The
+    /// trace gets the number after the newest in [`Status::store`]. Answer: [`Response::Done`] at once.
     CaptureNow,
     /// The records of stored traces, from this number on upwards. Answer: [`Response::Records`].
     List {
@@ -46,16 +47,17 @@ pub enum Request {
         /// The last one.
         through: TraceId,
     },
-    /// Calibrates the job's probe on both channels, whose probes must be on L5. The job waits meanwhile. Answer:
-    /// [`Response::Done`] at once; [`Status::state`] tells how far it has come.
+    /// Calibrates the job's probe on both channels, whose probes must be on L5. The job waits meanwhile.
+    /// Answer: [`Response::Done`] at once; [`Status::state`] tells how far it has come.
     Calibrate {
         /// DAC settings a side of the grid that is measured, 8 to 64; 32 is usual.
         grid: u8,
     },
     /// Passes bytes through again after the answer, [`Response::Done`], until a frame opens.
     PassThrough {
-        /// An armed job leaves the BitScope alone until nothing has been said for 10 minutes. Otherwise it goes on
-        /// until the first byte that is passed through, and again when nothing has been said for a minute.
+        /// An armed job leaves the BitScope alone until nothing has been said for 10 minutes. Otherwise it
+        /// goes on until the first byte that is passed through, and again when nothing has been said for a
+        /// minute.
         hold: bool,
     },
     /// The bridge's log. Answer: [`Response::Log`].

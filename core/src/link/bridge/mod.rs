@@ -2,11 +2,12 @@
 //!
 //! At power-up the bridge passes bytes through to its BitScope. A zero byte, which no command of the virtual
 //! machine is, opens a [`frame`]; a frame that holds a [`Request`] switches the bridge to messages, until
-//! [`Request::PassThrough`] switches it back. The computer asks, the bridge answers, one at a time. Each request
-//! has a number, which its answer repeats. A request without an answer is sent again under the same number: it
-//! does no harm to be served twice ([`Request::CaptureNow`] is told apart by its number).
+//! [`Request::PassThrough`] switches it back. The computer asks, the bridge answers, one at a time. Each
+//! request has a number, which its answer repeats. A request without an answer is sent again under the same
+//! number: it does no harm to be served twice ([`Request::CaptureNow`] is told apart by its number).
 //!
-//! Nothing here reads or writes a stream, keeps time or stores anything: that is the firmware's and the host's.
+//! Nothing here reads or writes a stream, keeps time or stores anything: that is the firmware's and the
+//! host's.
 //!
 //! ```
 //! use scopething_core::link::bridge::{Deframer, Request, frame};

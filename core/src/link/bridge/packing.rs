@@ -1,12 +1,13 @@
 //! Packs raw samples without loss: differences of neighbouring samples in half bytes.
 //!
-//! Each channel is packed by itself, from a sample of 0 on. A half byte of 0 to 10 is a small difference, folded so that
-//! 0, -1, 1, -2, .. count up (5 and -5 are 10 and 9). 11, 12 and 13 are followed by a folded difference of two, three and
-//! four half bytes, the highest first; 14 by two half bytes that say how often the sample repeats, less 4. A channel
-//! that ends within a byte is filled up with 15. In each byte the high half comes first.
+//! Each channel is packed by itself, from a sample of 0 on. A half byte of 0 to 10 is a small difference,
+//! folded so that 0, -1, 1, -2, .. count up (5 and -5 are 10 and 9). 11, 12 and 13 are followed by a folded
+//! difference of two, three and four half bytes, the highest first; 14 by two half bytes that say how often
+//! the sample repeats, less 4. A channel that ends within a byte is filled up with 15. In each byte the high
+//! half comes first.
 //!
-//! Quiet analog signals take half a byte a sample, logic lines that seldom change next to nothing. Where it does not pay,
-//! a trace is kept as it is.
+//! Quiet analog signals take half a byte a sample, logic lines that seldom change next to nothing. Where it
+//! does not pay, a trace is kept as it is.
 //!
 //! ```
 //! use scopething_core::link::bridge::packing::{pack, unpack};
@@ -48,8 +49,8 @@ const fn difference(sample: u16, before: u16, sample_bytes: u8) -> u16 {
     if sample_bytes == 1 { ((difference as u8).cast_signed() as i16).cast_unsigned() } else { difference }
 }
 
-/// The packed form of a channel's raw samples, of 1 or 2 bytes each (high byte first), a byte at a time. A byte that is
-/// left over at the end of an odd number is dropped.
+/// The packed form of a channel's raw samples, of 1 or 2 bytes each (high byte first), a byte at a time. A
+/// byte that is left over at the end of an odd number is dropped.
 #[must_use]
 pub fn pack(raw: &[u8], sample_bytes: u8) -> Pack<'_> {
     Pack { raw, sample_bytes, before: 0, halves: 0, count: 0 }
@@ -199,8 +200,8 @@ impl Halves<'_> {
     }
 }
 
-/// Fills `samples`, of 1 or 2 bytes each, from the packed form of a channel at the beginning of `packed`. Gives how many
-/// bytes that took.
+/// Fills `samples`, of 1 or 2 bytes each, from the packed form of a channel at the beginning of `packed`.
+/// Gives how many bytes that took.
 ///
 /// # Errors
 /// [`UnpackError`]; `samples` is filled in part then.

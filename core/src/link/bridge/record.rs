@@ -46,7 +46,8 @@ pub enum Packing {
 
 /// A stored trace without its samples: all that is needed to read them.
 ///
-/// The plan is not kept but made again from the request, by the same planner; `plan_digest` tells whether it is the same.
+/// The plan is not kept but made again from the request, by the same planner; `plan_digest` tells whether it
+/// is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TraceRecord {
@@ -128,8 +129,8 @@ impl From<PlanError> for RecordError {
 }
 
 impl TraceRecord {
-    /// A record of a trace that is still in its buffer. `request` and `probe` are what it was planned from, with no
-    /// generator running.
+    /// A record of a trace that is still in its buffer. `request` and `probe` are what it was planned from,
+    /// with no generator running.
     #[must_use]
     pub fn of_trace(
         id: TraceId,
@@ -212,8 +213,8 @@ impl TraceRecord {
         Ok(plan)
     }
 
-    /// The trace, from its [`plan`](Self::plan) and all the bytes that were stored for it. The samples go into
-    /// `buffer`.
+    /// The trace, from its [`plan`](Self::plan) and all the bytes that were stored for it. The samples go
+    /// into `buffer`.
     ///
     /// # Errors
     /// [`RecordError`] if the bytes are not those that were stored.

@@ -48,8 +48,8 @@ pub(super) async fn capture_now(client: &mut HostClient) -> Result<TraceId, Fail
     }
 }
 
-/// Fetches these traces, or all if none is named, and shows and saves them. What was fetched before a failure or Ctrl-C
-/// is kept.
+/// Fetches these traces, or all if none is named, and shows and saves them. What was fetched before a failure
+/// or Ctrl-C is kept.
 pub(super) async fn fetch(
     client: &mut HostClient,
     wanted: &[TraceId],

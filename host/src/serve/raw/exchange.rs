@@ -1,11 +1,23 @@
-//! The datagrams of the bitscope-server protocol (vm-reference section 11), seen from the server.
+//! The datagrams of the bitscope-server protocol (vm-reference section 11), seen from the server. No sockets
+//! here.
+//!
+//! ```
+//! use scopething::serve::bitscope_server::{Exchange, Received};
+//!
+//! let mut exchange = Exchange::default();
+//! // Command 5, the first of this client; four bytes have gone to the device before.
+//! assert_eq!(exchange.take(b"\x05p", 4), Received::Commands(b"p".to_vec()));
+//! // The echo answers byte 4.
+//! assert_eq!(exchange.pack(&[(4, b'p')]), [b"\x00\x01\x00\x05p"]);
+//! ```
 //!
 //! A datagram that repeats the last one, identifier and commands, is taken for that: it is not executed
 //! again, and what has been answered so far is sent once more.
 
 use std::collections::VecDeque;
 
-use super::super::output::Origin;
+/// The number of a byte among all that were sent to the device.
+pub type Origin = u64;
 
 /// Commands that fit in a datagram to the server.
 const MOST_COMMANDS: usize = 64;
@@ -29,7 +41,7 @@ struct Open {
 
 /// What to do with a datagram.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Received {
+pub enum Received {
     /// Execute these.
     Commands(Vec<u8>),
     /// Send these once more.
@@ -40,7 +52,7 @@ pub(super) enum Received {
 
 /// The exchange of datagrams with one client.
 #[derive(Debug, Default)]
-pub(super) struct Exchange {
+pub struct Exchange {
     open: VecDeque<Open>,
     last: Vec<u8>,
     kept: Vec<Vec<u8>>,
@@ -49,7 +61,7 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Takes a datagram; `sent` bytes have gone to the device before.
-    pub(super) fn take(&mut self, datagram: &[u8], sent: Origin) -> Received {
+    pub fn take(&mut self, datagram: &[u8], sent: Origin) -> Received {
         let Some((&id, commands)) = datagram.split_first() else { return Received::Malformed };
         if commands.is_empty() || commands.len() > MOST_COMMANDS {
             return Received::Malformed;
@@ -68,7 +80,7 @@ impl Exchange {
     }
 
     /// The datagrams for answers, each to the command that it answers.
-    pub(super) fn pack(&mut self, answers: &[(Origin, u8)]) -> Vec<Vec<u8>> {
+    pub fn pack(&mut self, answers: &[(Origin, u8)]) -> Vec<Vec<u8>> {
         let mut datagrams: Vec<Vec<u8>> = Vec::new();
         let mut current = None;
         for &(origin, byte) in answers {
@@ -98,7 +110,8 @@ impl Exchange {
     }
 
     /// A datagram that tells a client why it is not served.
-    pub(super) fn refusal(datagram: &[u8], reason: &str) -> Vec<u8> {
+    #[must_use]
+    pub fn refusal(datagram: &[u8], reason: &str) -> Vec<u8> {
         let id = datagram.first().copied().unwrap_or(0);
         [&ADAPTOR_ID[..], &[0, id], reason.as_bytes()].concat()
     }

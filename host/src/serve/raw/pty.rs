@@ -12,7 +12,7 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 
 /// A pseudo-terminal in raw mode.
 #[derive(Debug)]
-pub(super) struct Pty {
+pub(in crate::serve) struct Pty {
     /// The two directions of the master. It is no pipe, but is polled, read and written as one.
     from_client: Receiver,
     to_client: Sender,
@@ -22,7 +22,7 @@ pub(super) struct Pty {
 }
 
 impl Pty {
-    pub(super) fn open() -> io::Result<Self> {
+    pub(in crate::serve) fn open() -> io::Result<Self> {
         let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
         rustix::pty::grantpt(&master)?;
         rustix::pty::unlockpt(&master)?;
@@ -41,12 +41,12 @@ impl Pty {
     }
 
     /// The device file that clients open.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::serve) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Waits for what a client has written.
-    pub(super) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(in crate::serve) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             self.from_client.readable().await?;
             match self.from_client.try_read(buffer) {
@@ -57,7 +57,7 @@ impl Pty {
     }
 
     /// Writes to the client, once there is room.
-    pub(super) async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub(in crate::serve) async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             self.to_client.writable().await?;
             match self.to_client.try_write(bytes) {

@@ -6,24 +6,24 @@ use std::path::Path;
 
 /// None of these exists.
 #[derive(Debug)]
-pub(super) struct Pty(Infallible);
+pub(in crate::serve) struct Pty(Infallible);
 
 impl Pty {
-    pub(super) fn open() -> io::Result<Self> {
+    pub(in crate::serve) fn open() -> io::Result<Self> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no pseudo-terminals"))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::serve) fn path(&self) -> &Path {
         match self.0 {}
     }
 
     #[expect(clippy::unused_async, reason = "the same shape as where there are pseudo-terminals")]
-    pub(super) async fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+    pub(in crate::serve) async fn read(&self, _: &mut [u8]) -> io::Result<usize> {
         match self.0 {}
     }
 
     #[expect(clippy::unused_async, reason = "the same shape as where there are pseudo-terminals")]
-    pub(super) async fn write(&self, _: &[u8]) -> io::Result<usize> {
+    pub(in crate::serve) async fn write(&self, _: &[u8]) -> io::Result<usize> {
         match self.0 {}
     }
 }

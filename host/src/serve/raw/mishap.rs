@@ -5,27 +5,32 @@ use crate::faults::{Direction, FaultKind, FaultPlan, Injector};
 
 /// A datagram that has come through.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Passed {
-    pub(super) bytes: Vec<u8>,
+pub(in crate::serve) struct Passed {
+    pub(in crate::serve) bytes: Vec<u8>,
     /// It is to be sent from another socket.
-    pub(super) from_stranger: bool,
+    pub(in crate::serve) from_stranger: bool,
 }
 
 /// The network between server and client.
 #[derive(Debug)]
-pub(super) struct Network {
+pub(in crate::serve) struct Network {
     injector: Injector,
     /// Datagrams that the next one overtakes: to the host, to the device.
     held: [Option<Vec<u8>>; 2],
 }
 
 impl Network {
-    pub(super) fn new(plan: &FaultPlan, seed: u64) -> Self {
+    pub(in crate::serve) fn new(plan: &FaultPlan, seed: u64) -> Self {
         Self { injector: Injector::new(plan, seed, true), held: [None, None] }
     }
 
+    /// One that does nothing to them.
+    pub(in crate::serve) fn sound() -> Self {
+        Self::new(&FaultPlan::default(), 0)
+    }
+
     /// What becomes of a datagram.
-    pub(super) fn pass(&mut self, direction: Direction, datagram: Vec<u8>) -> Vec<Passed> {
+    pub(in crate::serve) fn pass(&mut self, direction: Direction, datagram: Vec<u8>) -> Vec<Passed> {
         let fault = self.injector.next(direction);
         let held = &mut self.held[usize::from(direction == Direction::ToDevice)];
         let overtaken = held.take();
