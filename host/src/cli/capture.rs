@@ -1,6 +1,5 @@
 //! `scopething capture`: captures traces, shows and saves them.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,6 +11,7 @@ use scopething_core::trace::TraceBuffer;
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
+use super::output_arguments::OutputArguments;
 use super::results::{Results, Show};
 use crate::link::{self, Link, LinkClock, LinkUrl};
 use crate::recording::Recording;
@@ -43,9 +43,8 @@ pub(super) struct Arguments {
     /// How many captures; 0 captures until Ctrl-C
     #[arg(short = 'n', value_name = "COUNT", default_value_t = 1)]
     count: u32,
-    /// Save to a file, by its ending: csv, json, npz, sr, vcd, wav, svg, png (may be given several times)
-    #[arg(short, long, value_name = "FILE")]
-    output: Vec<PathBuf>,
+    #[command(flatten)]
+    output: OutputArguments,
     /// Print each capture as a JSON object on a line
     #[arg(long)]
     json: bool,

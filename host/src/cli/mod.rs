@@ -8,6 +8,7 @@ mod capture_arguments;
 mod failure;
 mod info;
 mod interrupt;
+mod output_arguments;
 mod plan;
 mod plot;
 mod results;
