@@ -45,6 +45,7 @@ fn recording() -> Recording {
         range: Some(Range { low: -1.0, high: 1.5 }),
         mode: Some("MixedChop".to_owned()),
         warnings: vec!["a \"quoted\" µ warning".to_owned()],
+        stamp: None,
     };
     Recording::new(1.0 / TICK_S, channels, details).unwrap()
 }

@@ -32,7 +32,7 @@ impl TraceWriter for CsvWriter {
         }
         writeln!(out)?;
         for row in Rows::of(recording) {
-            write!(out, "{}", row.time_s)?;
+            write!(out, "{}", row.time_s())?;
             for (series, index) in recording.channels().iter().zip(row.indices()) {
                 write_field(&series.samples, index, out)?;
             }
@@ -42,8 +42,12 @@ impl TraceWriter for CsvWriter {
     }
 }
 
-/// The field of a channel, empty without a sample.
-fn write_field(samples: &Samples, index: Option<usize>, out: &mut dyn Write) -> std::io::Result<()> {
+/// A comma and the field of a channel, empty without a sample.
+pub(crate) fn write_field(
+    samples: &Samples,
+    index: Option<usize>,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
     match (samples, index) {
         (Samples::Volts(samples) | Samples::Fractions(samples), Some(index)) => {
             samples.get(index).map_or(Ok(()), |sample| write!(out, ",{sample}"))

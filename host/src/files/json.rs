@@ -2,7 +2,7 @@
 //!
 //! `cause`, `sample_rate`, `capture_start`, `trigger_time`, `mode`, `channels` and `warnings` are what
 //! scripts rely on; `trigger`, `range` and a channel's `unit` say the rest. What is not known is null, and so
-//! is a sample that is no number.
+//! is a sample that is no number. A trace of a job has `trace` (its number), `clock` and `gap` before these.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,7 +10,7 @@ use std::io::Write;
 use serde::{Serialize, Serializer};
 
 use super::{TraceWriter, WriteError};
-use crate::recording::{Recording, Samples, Series};
+use crate::recording::{Gap, Recording, Samples, Series, Stamp};
 
 /// Writes one object a line.
 pub(super) struct JsonWriter;
@@ -24,6 +24,8 @@ impl TraceWriter for JsonWriter {
 
 #[derive(Serialize)]
 struct RecordingObject<'r> {
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    stamp: Option<StampObject>,
     cause: Option<String>,
     sample_rate: f64,
     capture_start: Option<f64>,
@@ -34,6 +36,20 @@ struct RecordingObject<'r> {
     // In the order of the channels.
     channels: BTreeMap<String, ChannelObject<'r>>,
     warnings: &'r [String],
+}
+
+/// The place of a trace in a job, whose keys come first.
+#[derive(Serialize)]
+pub(crate) struct StampObject {
+    trace: u64,
+    clock: String,
+    gap: Option<&'static str>,
+}
+
+impl From<Stamp> for StampObject {
+    fn from(stamp: Stamp) -> Self {
+        Self { trace: stamp.number, clock: stamp.clock.to_string(), gap: stamp.gap.map(Gap::name) }
+    }
 }
 
 #[derive(Serialize)]
@@ -58,6 +74,7 @@ impl<'r> RecordingObject<'r> {
         let details = recording.details();
         let trigger = details.trigger.as_ref();
         Self {
+            stamp: details.stamp.map(StampObject::from),
             cause: details.cause.map(|cause| cause.to_string()),
             sample_rate: recording.sample_rate_hz(),
             capture_start: details.capture_start_s,

@@ -55,8 +55,11 @@ use std::io::Write;
 use thiserror::Error;
 
 pub use csv_read::CsvReader;
+pub(crate) use csv_write::write_field;
 pub use format::{Format, FormatError};
+pub(crate) use json::StampObject;
 pub use read::{MAX_SAMPLES, OpenError, ReadError, TraceReader, open};
+pub(crate) use rows::Rows;
 pub use sr_read::SrReader;
 pub use trace_file::{SaveError, TraceFile};
 

@@ -69,7 +69,7 @@ fn schema(recording: &Recording, rows: usize) -> Result<TypePtr, ParquetError> {
 type Group<'f> = SerializedRowGroupWriter<'f, Vec<u8>>;
 
 fn write_times(group: &mut Group<'_>, rows: &[Row]) -> Result<(), ParquetError> {
-    let times_s: Vec<f64> = rows.iter().map(|row| row.time_s).collect();
+    let times_s: Vec<f64> = rows.iter().map(|row| row.time_s()).collect();
     if let Some(mut column) = group.next_column()? {
         column.typed::<DoubleType>().write_batch(&times_s, None, None)?;
         column.close()?;
@@ -117,6 +117,9 @@ fn metadata(recording: &Recording) -> Vec<KeyValue> {
         ("range_high", details.range.map(|range| range.high.to_string())),
         ("unit", recording.analog().next().map(|_| unit.to_owned())),
         ("warnings", Some(warnings.to_string())),
+        ("trace", details.stamp.map(|stamp| stamp.number.to_string())),
+        ("clock", details.stamp.map(|stamp| stamp.clock.to_string())),
+        ("gap", details.stamp.and_then(|stamp| stamp.gap).map(|gap| gap.name().to_owned())),
     ];
     let known = known.into_iter().filter_map(|(key, value)| Some((key, value?)));
     known.map(|(key, value)| KeyValue::new(key.to_owned(), value)).collect()

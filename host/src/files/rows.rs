@@ -8,27 +8,31 @@ use crate::recording::{Recording, Series};
 const MAX_CHANNELS: usize = 10;
 
 /// One sample time.
-pub(super) struct Row {
-    /// Seconds from the start of the capture.
-    pub(super) time_s: f64,
+pub(crate) struct Row {
+    time_s: f64,
     indices: [Option<usize>; MAX_CHANNELS],
 }
 
 impl Row {
+    /// Seconds from the start of the capture.
+    pub(crate) fn time_s(&self) -> f64 {
+        self.time_s
+    }
+
     /// Which sample each channel has here, in the order of the recording's channels.
-    pub(super) fn indices(&self) -> impl Iterator<Item = Option<usize>> + '_ {
+    pub(crate) fn indices(&self) -> impl Iterator<Item = Option<usize>> + '_ {
         self.indices.iter().copied()
     }
 }
 
 /// The rows of a recording, the earliest first.
-pub(super) struct Rows<'r> {
+pub(crate) struct Rows<'r> {
     channels: &'r [Series],
     next: [usize; MAX_CHANNELS],
 }
 
 impl<'r> Rows<'r> {
-    pub(super) fn of(recording: &'r Recording) -> Self {
+    pub(crate) fn of(recording: &'r Recording) -> Self {
         Self { channels: recording.channels(), next: [0; MAX_CHANNELS] }
     }
 

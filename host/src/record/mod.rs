@@ -1,0 +1,5 @@
+//! Recording for weeks (draft)
+pub mod growing;
+pub mod keep;
+pub mod measure;
+pub mod text;
