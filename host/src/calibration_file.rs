@@ -35,6 +35,7 @@ use scopething_core::device::AnalogParameters;
 use thiserror::Error;
 
 use crate::files::atomic::{AtomicError, AtomicFile};
+use crate::link::LinkUrl;
 
 /// Why a calibration was not read or written.
 #[derive(Debug, Error)]
@@ -183,6 +184,12 @@ struct Found {
     section_end: Option<usize>,
 }
 
+/// Whether two names of sections stand for one link: a serial port has several.
+fn is_same_link(one: &str, other: &str) -> bool {
+    let link = |name: &str| name.parse::<LinkUrl>().ok();
+    one == other || link(one).is_some_and(|one| link(other) == Some(one))
+}
+
 /// Looks for the first section of this name, and the first line of this probe in it.
 fn find(text: &str, section: &str, probe: &str) -> Found {
     let mut found = Found::default();
@@ -194,7 +201,7 @@ fn find(text: &str, section: &str, probe: &str) -> Found {
         let end = text.len() - parser.remainder().len();
         match item {
             Item::Section { .. } if found.section_end.is_some() => return found,
-            Item::Section { name, .. } => inside = name == section,
+            Item::Section { name, .. } => inside = is_same_link(name, section),
             Item::Property { key, val, raw } if inside => {
                 let value = val.map(|value| (key, value)).or_else(|| key.split_once(':'));
                 let is_probe = |(key, _): &(&str, &str)| key.trim().eq_ignore_ascii_case(probe);

@@ -3,6 +3,7 @@
 pub mod calibration_file;
 pub mod cli;
 pub mod files;
+pub mod generate;
 pub mod link;
 pub mod moment;
 pub mod plot;

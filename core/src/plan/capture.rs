@@ -95,8 +95,8 @@ const COMPARATOR_A: u8 = 0x80;
 const COMPARATOR_B: u8 = 0x40;
 /// Register `KitchenSinkB`: analog filter on (vm-reference section 3).
 const ANALOG_FILTER: u8 = 0x80;
-/// Register `KitchenSinkB`: waveform output on.
-pub(crate) const WAVEFORM_OUTPUT: u8 = 0x40;
+/// Bit of register `KitchenSinkB`: waveform output on (vm-reference section 3).
+pub const WAVEFORM_OUTPUT: u8 = 0x40;
 /// Register `SpockOption`: comparator trigger (vm-reference section 3).
 const COMPARATOR_TRIGGER: u8 = 0x01;
 /// Register `SpockOption`: the trigger source is B.

@@ -22,8 +22,7 @@ mod range;
 mod request;
 mod timebase;
 
-pub(crate) use capture::WAVEFORM_OUTPUT;
-pub use capture::{CapturePlan, Driven, TraceEnd, plan_capture, verdicts};
+pub use capture::{CapturePlan, Driven, TraceEnd, WAVEFORM_OUTPUT, plan_capture, verdicts};
 pub use channel::{AnalogChannel, Channel, ChannelSet, LogicLine, UnknownChannel};
 pub(crate) use generator::map_register;
 pub use generator::{

@@ -1,19 +1,18 @@
 //! `scopething capture`: captures traces, shows and saves them.
 
-use std::time::Duration;
-
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use scopething_core::plan::{CapturePlan, Notice};
-use scopething_core::scope::Scope;
 use scopething_core::trace::TraceBuffer;
 
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
+use super::generation::Wanted;
 use super::interrupt::Interrupts;
+use super::meanwhile::MeanwhileArguments;
 use super::output_arguments::OutputArguments;
+use super::progress::with_progress;
 use super::results::{Results, Show};
-use crate::link::{self, Link, LinkClock, LinkUrl};
+use super::session::{HostScope, Session};
 use crate::recording::Recording;
 
 const EXAMPLES: &str = "\
@@ -26,11 +25,10 @@ Examples:
       Wait at most 2 s for channel A to fall through 1.5 V
   scopething capture L --trigger L3=1,L5=0 --period 1ms -n 10 -o trace.csv
       Ten captures of the logic lines
+  scopething capture A --wave 'triangle 1kHz 0..3V' --period 5ms -o triangle.png
+      What comes in while the waveform generator plays
 
 Ctrl-C while it waits for the trigger captures around that moment; Ctrl-C again gives up.";
-
-/// How long something may take before it is said that it does.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Capture traces, and show or save them
 #[derive(Debug, Args)]
@@ -40,6 +38,8 @@ pub(super) struct Arguments {
     url: UrlArgument,
     #[command(flatten)]
     capture: CaptureArguments,
+    #[command(flatten)]
+    meanwhile: MeanwhileArguments,
     /// How many captures; 0 captures until Ctrl-C
     #[arg(short = 'n', value_name = "COUNT", default_value_t = 1)]
     count: u32,
@@ -53,22 +53,26 @@ pub(super) struct Arguments {
     plot: bool,
 }
 
-/// A connected BitScope, whatever the link.
-pub(super) type HostScope = Scope<Link, LinkClock>;
-
 impl Arguments {
-    pub(super) async fn run(&self) -> Result<(), Failure> {
-        let interrupts = Interrupts::watch();
-        let url = self.url.parse()?;
+    pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
+        let interrupts = session.interrupts();
+        let url = session.url(&self.url)?;
+        let wanted = self.meanwhile.wanted()?;
+        let generation = wanted.as_ref().map(Wanted::plan).transpose()?;
         let request = self.capture.request();
         let show = Show { json: self.json, plot: self.plot };
         let mut results = Results::create(&self.output, show, self.count != 1)?;
-        let probe = self.capture.probe(&url)?;
-        let mut scope = connect(&url, &interrupts).await?;
+        let target = session.resolve(url).await?;
+        let probe = self.capture.probe(&target.url)?;
+        let scope = session.connect(&target).await?;
+        if let Some(generation) = &generation {
+            generation.start(scope).await?;
+            anstream::eprintln!("note: {}", generation.summary());
+        }
         let plan = scope.plan(&probe, &request)?;
         tell_notices(&plan);
         // The trace buffer makes this future large.
-        let captured = Box::pin(self.capture_all(&mut scope, &plan, &mut results, &interrupts)).await;
+        let captured = Box::pin(self.capture_all(scope, &plan, &mut results, &interrupts)).await;
         // What was captured is kept, however it ended.
         let kept = results.commit();
         match captured {
@@ -107,18 +111,6 @@ impl Arguments {
     }
 }
 
-/// Opens a link and connects to the BitScope behind it.
-pub(super) async fn connect(url: &LinkUrl, interrupts: &Interrupts) -> Result<HostScope, Failure> {
-    let connecting = async {
-        let link = link::open(url).await?;
-        Ok(Scope::connect(link.stream, link.clock, link.profile).await?)
-    };
-    tokio::select! {
-        connected = with_progress(connecting, "connecting") => connected,
-        () = interrupts.reached(1) => Err(Failure::Cancelled),
-    }
-}
-
 /// Runs one capture. None if it was cancelled before the first sample.
 async fn capture(
     scope: &mut HostScope,
@@ -136,26 +128,6 @@ async fn capture(
         return Ok(None);
     }
     Recording::of_trace(&trace).map(Some).map_err(Failure::failed)
-}
-
-/// Says on standard error what is going on, if it goes on for long.
-async fn with_progress<T>(work: impl Future<Output = T>, what: &str) -> T {
-    let mut work = std::pin::pin!(work);
-    tokio::select! {
-        done = &mut work => return done,
-        () = tokio::time::sleep(PATIENCE) => {}
-    }
-    let spinner = ProgressBar::new_spinner().with_message(what.to_owned());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-        spinner.set_style(style);
-    }
-    if spinner.is_hidden() {
-        anstream::eprintln!("{what}");
-    }
-    spinner.enable_steady_tick(PATIENCE / 4);
-    let done = work.await;
-    spinner.finish_and_clear();
-    done
 }
 
 /// Tells what a plan does otherwise than asked.

@@ -11,15 +11,19 @@ use crate::calibration_file::CalibrationFile;
 use crate::link::{LinkUrl, UrlError};
 use crate::quantity::{self, QuantityError, Unit};
 
-fn seconds(text: &str) -> Result<f64, QuantityError> {
+pub(super) fn seconds(text: &str) -> Result<f64, QuantityError> {
     quantity::parse(text, Unit::Seconds)
 }
 
-fn volts(text: &str) -> Result<f64, QuantityError> {
+pub(super) fn hertz(text: &str) -> Result<f64, QuantityError> {
+    quantity::parse(text, Unit::Hertz)
+}
+
+pub(super) fn volts(text: &str) -> Result<f64, QuantityError> {
     quantity::parse(text, Unit::Volts)
 }
 
-fn fraction(text: &str) -> Result<f64, QuantityError> {
+pub(super) fn fraction(text: &str) -> Result<f64, QuantityError> {
     quantity::parse(text, Unit::Fraction)
 }
 
@@ -41,7 +45,7 @@ fn timeout(text: &str) -> Result<Timeout, QuantityError> {
     if text == "none" { Ok(Timeout(None)) } else { seconds(text).map(|timeout_s| Timeout(Some(timeout_s))) }
 }
 
-fn channels(text: &str) -> Result<ChannelSet, UnknownChannel> {
+pub(super) fn channels(text: &str) -> Result<ChannelSet, UnknownChannel> {
     text.parse()
 }
 
@@ -55,8 +59,9 @@ pub(super) struct UrlArgument {
 }
 
 impl UrlArgument {
-    pub(super) fn parse(&self) -> Result<LinkUrl, UrlError> {
-        self.url.as_deref().unwrap_or_default().parse()
+    /// The link, if it is named.
+    pub(super) fn parse(&self) -> Result<Option<LinkUrl>, UrlError> {
+        self.url.as_deref().map(str::parse).transpose()
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use scopething_core::plan::PlanError;
-use scopething_core::scope::{ScopeError, Stage};
+use scopething_core::scope::{GenerateError, ScopeError, Stage};
 
 use crate::link::{LinkError, OpenError, UrlError};
 
@@ -19,6 +19,8 @@ pub(super) enum Failure {
     Cancelled,
     /// Whoever read standard output has gone: nothing is left to say.
     OutputClosed,
+    /// It was told already: only the exit code is left.
+    Told(u8),
 }
 
 impl Failure {
@@ -28,6 +30,15 @@ impl Failure {
 
     pub(super) fn failed(error: impl Into<anyhow::Error>) -> Self {
         Self::Failed(error.into())
+    }
+
+    /// Whether the link to the device is no more: closed, failed or silent.
+    pub(super) fn is_of_lost_link(&self) -> bool {
+        let Self::Failed(error) = self else { return false };
+        matches!(
+            error.downcast_ref::<ScopeError<LinkError>>(),
+            Some(ScopeError::Link { .. } | ScopeError::Closed { .. } | ScopeError::NoAnswer { .. })
+        )
     }
 
     /// Prints what went wrong, with its causes and what to try, and gives the exit code.
@@ -40,6 +51,7 @@ impl Failure {
                 return ExitCode::from(130);
             }
             Self::OutputClosed => return ExitCode::from(1),
+            Self::Told(code) => return ExitCode::from(code),
         };
         anstream::eprintln!("error: {error}");
         let mut told = error.to_string();
@@ -118,5 +130,15 @@ impl From<OpenError> for Failure {
 impl From<ScopeError<LinkError>> for Failure {
     fn from(error: ScopeError<LinkError>) -> Self {
         Self::failed(error)
+    }
+}
+
+impl From<GenerateError<LinkError>> for Failure {
+    fn from(error: GenerateError<LinkError>) -> Self {
+        match error {
+            GenerateError::Scope(error) => error.into(),
+            GenerateError::Levels(error) => Self::usage(error),
+            GenerateError::Busy(_) | GenerateError::NotRunning(_) => Self::failed(error),
+        }
     }
 }

@@ -5,10 +5,9 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::capture::connect;
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
-use super::interrupt::Interrupts;
+use super::session::Session;
 use crate::link::{self, Port};
 
 const EXAMPLES: &str = "\
@@ -34,8 +33,8 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    pub(super) async fn run(&self) -> Result<(), Failure> {
-        let mut out = io::stdout().lock();
+    pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
+        let mut out = io::stdout();
         if self.ports {
             let ports = link::list_ports().map_err(Failure::from)?;
             if self.json {
@@ -48,8 +47,9 @@ impl Arguments {
             }
             return Ok(());
         }
-        let url = self.url.parse()?;
-        let scope = connect(&url, &Interrupts::watch()).await?;
+        let target = session.resolve(session.url(&self.url)?).await?;
+        let scope = session.connect(&target).await?;
+        let url = &target.url;
         let serial = scope.serial().map(|serial| serial.to_string()).unwrap_or_default();
         let (model, revision) = (scope.model(), scope.revision().to_string());
         if self.json {

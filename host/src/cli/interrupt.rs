@@ -5,10 +5,12 @@ use std::io;
 use tokio::signal;
 use tokio::sync::watch;
 
-/// Counts the interrupts of the process from its making on.
+/// Counts the interrupts of the process from a moment on.
 #[derive(Debug, Clone)]
 pub(super) struct Interrupts {
     count: watch::Receiver<u32>,
+    /// Those that came before, and do not count.
+    before: u32,
 }
 
 impl Interrupts {
@@ -23,18 +25,23 @@ impl Interrupts {
                 }
             });
         }
-        Self { count }
+        Self { count, before: 0 }
+    }
+
+    /// The same, counted from now on: what came before was meant for something else.
+    pub(super) fn since_now(&self) -> Self {
+        Self { count: self.count.clone(), before: *self.count.borrow() }
     }
 
     /// How many have come.
     pub(super) fn count(&self) -> u32 {
-        *self.count.borrow()
+        self.count.borrow().saturating_sub(self.before)
     }
 
     /// Completes when `count` have come; never if interrupts cannot be had.
     pub(super) async fn reached(&self, count: u32) {
         let mut receiver = self.count.clone();
-        if receiver.wait_for(|&seen| seen >= count).await.is_err() {
+        if receiver.wait_for(|&seen| seen.saturating_sub(self.before) >= count).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

@@ -3,22 +3,34 @@
 //! Results go to standard output, progress and hints to standard error. The exit code is 0 when done, 1 when the device, the
 //! link or a file failed, 2 for wrong usage, 130 when cancelled with nothing to show.
 
+mod batch;
+mod calibrate;
 mod capture;
 mod capture_arguments;
+mod clock;
 mod failure;
+mod generate_arguments;
+mod generation;
+mod hold;
 mod info;
 mod interrupt;
+mod meanwhile;
 mod output_arguments;
 mod plan;
 mod plot;
+mod progress;
 mod results;
+mod session;
+mod shell;
 mod simulate;
+mod wave;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use self::failure::Failure;
+use self::session::Session;
 
 /// Captures, generates and measures with a BitScope Micro.
 #[derive(Debug, Parser)]
@@ -30,11 +42,40 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Session(Box<SessionCommand>),
+    Shell(shell::Arguments),
+    Simulate(simulate::Arguments),
+}
+
+/// What can be said to a shell as well.
+#[derive(Debug, Subcommand)]
+enum SessionCommand {
     Capture(capture::Arguments),
     Plan(plan::Arguments),
     Plot(plot::Arguments),
     Info(info::Arguments),
-    Simulate(simulate::Arguments),
+    Wave(wave::Arguments),
+    Clock(clock::Arguments),
+    Hold(hold::Arguments),
+    Calibrate(calibrate::Arguments),
+}
+
+impl SessionCommand {
+    /// Runs it to its end, over the connection of the session.
+    async fn run(&self, session: &mut Session) -> Result<(), Failure> {
+        let result = match self {
+            Self::Capture(arguments) => arguments.run(session).await,
+            Self::Plan(arguments) => arguments.run(session),
+            Self::Plot(arguments) => arguments.run(),
+            Self::Info(arguments) => arguments.run(session).await,
+            Self::Wave(arguments) => arguments.run(session).await,
+            Self::Clock(arguments) => arguments.run(session).await,
+            Self::Hold(arguments) => arguments.run(session).await,
+            Self::Calibrate(arguments) => arguments.run(session).await,
+        };
+        session.end_command(result).await
+    }
 }
 
 /// Runs the program with the arguments of the process.
@@ -47,10 +88,8 @@ pub fn run() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match arguments.command {
-            Command::Capture(arguments) => arguments.run().await,
-            Command::Plan(arguments) => arguments.run(),
-            Command::Plot(arguments) => arguments.run(),
-            Command::Info(arguments) => arguments.run().await,
+            Command::Session(command) => command.run(&mut Session::of_command()).await,
+            Command::Shell(arguments) => arguments.run().await,
             Command::Simulate(arguments) => arguments.run().await,
         }
     });

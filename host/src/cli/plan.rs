@@ -1,6 +1,6 @@
 //! `scopething plan`: what a capture would program. Needs no device.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 
 use clap::Args;
 use scopething_core::device::{BS05, TraceMode};
@@ -9,9 +9,13 @@ use scopething_core::plan::{
 };
 use serde_json::{Map, Value, json};
 
+use super::batch::{answer_lines, malformed, refused};
 use super::capture::tell_notices;
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
+use super::generation::{Generation, Wanted};
+use super::meanwhile::MeanwhileArguments;
+use super::session::Session;
 use crate::plot::quantity;
 use crate::request::JsonRequest;
 
@@ -32,6 +36,8 @@ pub(super) struct Arguments {
     url: UrlArgument,
     #[command(flatten)]
     capture: CaptureArguments,
+    #[command(flatten)]
+    meanwhile: MeanwhileArguments,
     /// Print a JSON object
     #[arg(long)]
     json: bool,
@@ -41,49 +47,31 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    pub(super) fn run(&self) -> Result<(), Failure> {
+    pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         if self.batch {
-            return batch(&mut io::stdin().lock(), &mut io::stdout().lock());
+            return answer_lines(session, answer);
         }
+        let wanted = self.meanwhile.wanted()?;
+        let generation = wanted.as_ref().map(Wanted::plan).transpose()?;
+        let driven = generation.as_ref().map_or(Driven::NOTHING, Generation::driven);
         let request = self.capture.request();
-        let probe = self.capture.probe(&self.url.parse()?)?;
-        let plan = plan_capture(&BS05, &probe, &request, Driven::NOTHING)?;
+        let probe = self.capture.probe(&self.url.parse()?.unwrap_or_default())?;
+        let plan = plan_capture(&BS05, &probe, &request, driven)?;
+        let refused = refusals(&plan, &request, driven)?;
         let mut out = io::stdout().lock();
         if self.json {
-            writeln!(out, "{}", to_json(&plan, &request)?)?;
+            let mut object = to_json(&plan, &refused);
+            if let (Some(generation), Value::Object(object)) = (&generation, &mut object) {
+                object.insert("generator".to_owned(), generation.to_json());
+            }
+            writeln!(out, "{object}")?;
         } else {
-            write!(out, "{}", to_text(&plan, &request)?)?;
+            let generation = generation.as_ref().map(Generation::to_text).unwrap_or_default();
+            write!(out, "{generation}{}", to_text(&plan, &refused))?;
             tell_notices(&plan);
         }
         Ok(())
     }
-}
-
-/// The longest request line that is read, in bytes.
-const LONGEST_LINE: u64 = 1 << 20;
-
-fn batch(input: &mut impl BufRead, out: &mut impl Write) -> Result<(), Failure> {
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        if io::Read::take(&mut *input, LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
-            return Ok(());
-        }
-        let cut = line.len() as u64 == LONGEST_LINE && line.last() != Some(&b'\n');
-        if cut {
-            input.skip_until(b'\n')?;
-            let message = format!("the line is longer than {LONGEST_LINE} bytes: give one request a line");
-            writeln!(out, "{}", malformed(&message))?;
-        } else if !line.trim_ascii().is_empty() {
-            let answer = std::str::from_utf8(&line).map_or_else(|error| malformed(&error), answer);
-            writeln!(out, "{answer}")?;
-        }
-    }
-}
-
-/// The answer to a line that is no request.
-fn malformed(why: &impl ToString) -> Value {
-    json!({"error": "request", "message": why.to_string()})
 }
 
 /// The answer to one line of a batch.
@@ -103,7 +91,7 @@ fn answer(line: &str) -> Value {
             }
             Value::Object(answer)
         }
-        Err(error) => json!({"error": "configuration", "message": error.to_string()}),
+        Err(error) => refused(&error),
     }
 }
 
@@ -115,13 +103,13 @@ fn texts(plan: &CapturePlan, wanted: impl Fn(&Notice) -> bool) -> Vec<String> {
     plan.notices.iter().filter(|notice| wanted(notice)).map(ToString::to_string).collect()
 }
 
+/// A mode, and why it is not taken.
+type Refusal = (&'static TraceMode, String);
+
 /// The modes that were refused before one fitted, or all if the request is met only nearly.
-fn refusals(
-    plan: &CapturePlan,
-    request: &CaptureRequest,
-) -> Result<Vec<(&'static TraceMode, String)>, PlanError> {
+fn refusals(plan: &CapturePlan, request: &CaptureRequest, driven: Driven) -> Result<Vec<Refusal>, PlanError> {
     let mut refused = Vec::new();
-    for (mode, verdict) in verdicts(&BS05, request, Driven::NOTHING)? {
+    for (mode, verdict) in verdicts(&BS05, request, driven)? {
         match why_not(&verdict) {
             Some(why) => refused.push((mode, why)),
             None if mode == plan.mode => break,
@@ -151,11 +139,10 @@ fn timeout_text(plan: &CapturePlan) -> String {
     }
 }
 
-fn to_json(plan: &CapturePlan, request: &CaptureRequest) -> Result<Value, PlanError> {
-    let refused = refusals(plan, request)?;
+fn to_json(plan: &CapturePlan, refused: &[Refusal]) -> Value {
     let refused: Vec<Value> =
-        refused.into_iter().map(|(mode, why)| json!({"mode": mode.name, "why": why})).collect();
-    Ok(json!({
+        refused.iter().map(|(mode, why)| json!({"mode": mode.name, "why": why})).collect();
+    json!({
         "mode": plan.mode.name,
         "sample_rate": plan.sample_rate_hz(),
         "samples": plan.timebase.samples,
@@ -166,10 +153,10 @@ fn to_json(plan: &CapturePlan, request: &CaptureRequest) -> Result<Value, PlanEr
         "adjusted": texts(plan, Notice::is_adjustment),
         "warnings": texts(plan, |notice| !notice.is_adjustment()),
         "refused": refused,
-    }))
+    })
 }
 
-fn to_text(plan: &CapturePlan, request: &CaptureRequest) -> Result<String, PlanError> {
+fn to_text(plan: &CapturePlan, refused: &[Refusal]) -> String {
     let mut lines = vec![
         format!("mode         {}", plan.mode.name),
         format!("channels     {}", plan.channels),
@@ -187,11 +174,10 @@ fn to_text(plan: &CapturePlan, request: &CaptureRequest) -> Result<String, PlanE
         let digits = usize::from(register.width()) * 2;
         lines.push(format!("  {:02x} {:<14} {value:0digits$x}", register.address(), register.name()));
     }
-    let refused = refusals(plan, request)?;
     if !refused.is_empty() {
         lines.push("modes refused".to_owned());
         lines.extend(refused.iter().map(|(mode, why)| format!("  {:<14} {why}", mode.name)));
     }
     lines.push(String::new());
-    Ok(lines.join("\n"))
+    lines.join("\n")
 }

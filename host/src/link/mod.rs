@@ -33,6 +33,8 @@ mod tracer;
 pub mod udp;
 pub mod url;
 
+use std::io;
+
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::{Clock, Instant};
@@ -101,6 +103,20 @@ pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
         }
         LinkUrl::Sim { query } => open_sim(query),
     }
+}
+
+/// Finds out which link is meant in the end: [`LinkUrl::FirstSerial`] becomes the port that it is now.
+///
+/// # Errors
+///
+/// [`OpenError::NoBitScope`] and [`OpenError::NoPortList`].
+pub async fn resolve(url: &LinkUrl) -> Result<LinkUrl, OpenError> {
+    if *url != LinkUrl::FirstSerial {
+        return Ok(url.clone());
+    }
+    let finding = tokio::task::spawn_blocking(ports::first_bitscope);
+    let found = finding.await.unwrap_or_else(|error| Err(OpenError::NoPortList(io::Error::other(error))));
+    found.map(|port| LinkUrl::Serial { port })
 }
 
 /// Setting a port up takes the operating system milliseconds, or seconds when the device does not answer.

@@ -1,0 +1,272 @@
+//! What the generators are to do: planned, started, and told.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use scopething_core::device::BS05;
+use scopething_core::plan::{
+    ChannelSet, ClockPlan, ClockRequest, Driven, LogicLine, LogicPattern, PlayMode, TriggerSource,
+    WAVEFORM_OUTPUT, WaveformPlan, plan_clocks, plan_levels, plan_waveform,
+};
+use scopething_core::scope::Generators;
+use scopething_core::vm::Register;
+use serde_json::{Map, Value, json};
+
+use super::capture_arguments::UrlArgument;
+use super::failure::Failure;
+use super::session::{HostScope, Session, stop};
+use crate::generate::{WaveTable, WaveWords};
+use crate::plot::quantity;
+
+/// What a user wants of the generators, with all that has to be read for it.
+pub(super) enum Wanted {
+    Wave { words: WaveWords, table: Option<WaveTable>, mode: PlayMode },
+    Clocks(ClockRequest),
+    Levels(LogicPattern),
+}
+
+/// What the generators will do.
+pub(super) enum Generation<'w> {
+    Wave(WaveformPlan<'w>, PlayMode),
+    Clocks(ClockPlan),
+    Levels(LogicPattern, ClockPlan),
+}
+
+impl Wanted {
+    /// A waveform, whose samples are read if they are in a file.
+    pub(super) fn wave(words: WaveWords, mode: PlayMode) -> Result<Self, Failure> {
+        let table = words.file().map(|path| WaveTable::read(path)).transpose().map_err(Failure::failed)?;
+        Ok(Self::Wave { words, table, mode })
+    }
+
+    pub(super) fn plan(&self) -> Result<Generation<'_>, Failure> {
+        Ok(match self {
+            Self::Wave { words, table, mode } => {
+                let samples = table.as_ref().map_or(&[][..], WaveTable::samples);
+                let request = words.request(samples).map_err(Failure::usage)?;
+                Generation::Wave(plan_waveform(&BS05, &request).map_err(Failure::usage)?, *mode)
+            }
+            Self::Clocks(request) => Generation::Clocks(plan_clocks(&BS05, request).map_err(Failure::usage)?),
+            Self::Levels(levels) => {
+                Generation::Levels(*levels, plan_levels(&BS05, *levels).map_err(Failure::usage)?)
+            }
+        })
+    }
+}
+
+impl Generation<'_> {
+    pub(super) async fn start(&self, scope: &mut HostScope) -> Result<(), Failure> {
+        match self {
+            Self::Wave(plan, mode) => scope.start_waveform(plan, *mode).await?,
+            Self::Clocks(plan) => scope.start_clocks(plan).await?,
+            Self::Levels(levels, _) => scope.set_logic_outputs(*levels).await?,
+        }
+        Ok(())
+    }
+
+    /// What captures have to be planned around.
+    pub(super) fn driven(&self) -> Driven {
+        match self {
+            Self::Wave(..) => Generators::Waveform { paused: false }.driven(),
+            Self::Clocks(plan) | Self::Levels(_, plan) => Generators::Clocks { lines: plan.lines() }.driven(),
+        }
+    }
+
+    /// How long it takes, if it ends by itself.
+    fn ends_after(&self) -> Option<Duration> {
+        match self {
+            Self::Wave(plan, PlayMode::Once) => {
+                let ticks = f64::from(plan.timing.size) * f64::from(plan.timing.ticks);
+                Some(Duration::from_secs_f64(ticks / BS05.clock_hz))
+            }
+            _ => None,
+        }
+    }
+
+    /// One line for people.
+    pub(super) fn summary(&self) -> String {
+        match self {
+            Self::Wave(plan, _) => format!(
+                "the waveform generator plays {} of {}, {:.5} samples a period, {} amplitude steps",
+                plan.shape,
+                frequency(plan.frequency_hz, plan.error),
+                plan.samples_per_period,
+                plan.amplitude_steps
+            ),
+            Self::Clocks(plan) => {
+                let frequency = frequency(plan.frequency_hz, plan.error);
+                format!("clocks of {frequency} run on {}", ChannelSet::of_lines(plan.lines()))
+            }
+            Self::Levels(levels, _) => format!("held: {}", TriggerSource::Logic(*levels)),
+        }
+    }
+
+    /// Lines of a name and a value for people.
+    pub(super) fn to_text(&self) -> String {
+        let mut lines = Vec::new();
+        match self {
+            Self::Wave(plan, _) => {
+                let timing = plan.timing;
+                lines.push(("waveform", plan.shape.to_string()));
+                lines.push(("frequency", frequency(plan.frequency_hz, plan.error)));
+                lines.push(("samples a period", format!("{:.5}", plan.samples_per_period)));
+                lines.push(("amplitude steps", plan.amplitude_steps.to_string()));
+                lines.push((
+                    "play buffer",
+                    format!("{} samples of {} ticks for {} waves", timing.size, timing.ticks, timing.waves),
+                ));
+            }
+            Self::Clocks(plan) => {
+                lines.push(("frequency", frequency(plan.frequency_hz, plan.error)));
+                lines.push(("period", format!("{} ticks", plan.ticks)));
+                for output in &plan.outputs {
+                    let (duty, phase) = (output.duty * 100.0, output.phase * 360.0);
+                    lines.push((
+                        "clock",
+                        format!("{}, {duty:.4} % high, phase {phase:.4} degrees", output.line),
+                    ));
+                }
+            }
+            Self::Levels(levels, _) => lines.push(("held", TriggerSource::Logic(*levels).to_string())),
+        }
+        let lines = lines.into_iter().map(|(name, value)| format!("{name:<17} {value}\n"));
+        lines.collect::<Vec<_>>().concat()
+    }
+
+    /// An object for programs: `actual`, and the registers and commands in their order.
+    pub(super) fn to_json(&self) -> Value {
+        match self {
+            Self::Wave(plan, _) => json!({
+                "actual": plan.frequency_hz,
+                "frequency_error": plan.error,
+                "samples_per_period": plan.samples_per_period,
+                "amplitude_steps": plan.amplitude_steps,
+                "size": plan.timing.size,
+                "waves": plan.timing.waves,
+                "ticks": plan.timing.ticks,
+                "steps": self.steps(),
+            }),
+            Self::Clocks(plan) => {
+                let duties = plan.outputs.iter().map(|output| output.duty);
+                json!({
+                    "actual": std::iter::once(plan.frequency_hz).chain(duties).collect::<Vec<_>>(),
+                    "frequency_error": plan.error,
+                    "ticks": plan.ticks,
+                    "outputs": plan.outputs.iter().map(|output| {
+                        let line = output.line.to_string();
+                        json!({"line": line, "phase": output.phase, "duty": output.duty})
+                    }).collect::<Vec<_>>(),
+                    "steps": self.steps(),
+                })
+            }
+            Self::Levels(levels, _) => {
+                let lines = LogicLine::all().filter(|line| levels.care & line.bit() != 0);
+                let level = |line: LogicLine| u8::from(levels.high & line.bit() != 0);
+                let held: Map<String, Value> =
+                    lines.map(|line| (line.to_string(), level(line).into())).collect();
+                json!({"actual": held, "steps": self.steps()})
+            }
+        }
+    }
+
+    /// Register values and the commands that use them.
+    fn steps(&self) -> Vec<Value> {
+        match self {
+            Self::Wave(plan, mode) => {
+                let mut steps = match plan.synthesize() {
+                    Some(synthesize) => vec![registers(&synthesize), "Y".into()],
+                    None => {
+                        vec![registers(&plan.table_start()), json!({"W": plan.table().collect::<Vec<_>>()})]
+                    }
+                };
+                let output = [(Register::KitchenSinkB, u32::from(WAVEFORM_OUTPUT))];
+                steps.extend([registers(&plan.translate()), "X".into()]);
+                steps.extend([registers(&plan.play(*mode)), "Z".into()]);
+                steps.extend([registers(&output), "U".into()]);
+                steps
+            }
+            Self::Clocks(plan) => vec![registers(&plan.registers()), "Z".into()],
+            Self::Levels(levels, plan) => {
+                let outputs = (Register::LogicControl, u32::from(levels.care));
+                let all: Vec<_> = std::iter::once(outputs).chain(plan.registers()).collect();
+                vec![registers(&all), "Z".into()]
+            }
+        }
+    }
+}
+
+fn registers(values: &[(Register, u32)]) -> Value {
+    values.iter().map(|&(register, value)| (register.name(), Value::from(value))).collect()
+}
+
+/// A frequency, and how far it is off.
+fn frequency(real_hz: f64, error: f64) -> String {
+    let real = quantity(real_hz, "Hz", 9);
+    if error == 0.0 { format!("{real}, exact") } else { format!("{real}, off by {:+.3} ppm", error * 1e6) }
+}
+
+/// What is printed and how long it lasts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lasting {
+    pub(super) json: bool,
+    pub(super) lasts: Option<Duration>,
+}
+
+/// How often a device that generates is asked whether it is still there.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
+/// A byte of the EEPROM that every device has: the first of its serial number (vm-reference section 10).
+const SERIAL_ADDRESS: u8 = 0x30;
+
+/// Tells what would be generated, without a device.
+pub(super) fn solve(wanted: &Wanted, json: bool) -> Result<(), Failure> {
+    print(&wanted.plan()?, json)
+}
+
+fn print(generation: &Generation<'_>, json: bool) -> Result<(), Failure> {
+    let mut out = io::stdout();
+    if json {
+        writeln!(out, "{}", generation.to_json())?;
+    } else {
+        out.write_all(generation.to_text().as_bytes())?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Starts a generator, tells what it does, and stops it again at Ctrl-C or after a time; in a session that
+/// stays it is left on unless a time is given.
+pub(super) async fn generate(
+    session: &mut Session,
+    url: &UrlArgument,
+    wanted: &Wanted,
+    lasting: Lasting,
+) -> Result<(), Failure> {
+    let interrupts = session.interrupts();
+    let stays = session.stays();
+    let generation = wanted.plan()?;
+    let target = session.resolve(session.url(url)?).await?;
+    let scope = session.connect(&target).await?;
+    generation.start(scope).await?;
+    print(&generation, lasting.json)?;
+    let lasts = match lasting.lasts {
+        None if stays => return Ok(()),
+        None => generation.ends_after(),
+        given => given,
+    };
+    if lasts.is_none() {
+        anstream::eprintln!("generating until Ctrl-C");
+    }
+    let end = lasts.map(|lasts| tokio::time::Instant::now() + lasts);
+    loop {
+        let left = end.map(|end| end.saturating_duration_since(tokio::time::Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            break;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(left.map_or(LOOK_AFTER, |left| left.min(LOOK_AFTER))) => {}
+            () = interrupts.reached(1) => break,
+        }
+        // One that has gone would not be missed before it is told to stop.
+        scope.read_eeprom(SERIAL_ADDRESS).await?;
+    }
+    Ok(stop(scope).await?)
+}

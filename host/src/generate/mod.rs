@@ -1,0 +1,111 @@
+//! What the generators are asked for, as people and programs write it: texts such as `sine 1kHz 0..3.3V` and
+//! `1MHz L4, L5 phase 90deg`, files of own samples, and JSON.
+//!
+//! Here is only how a request is written. What the device can do of it is decided by the planners of the core,
+//! [`plan_waveform`](scopething_core::plan::plan_waveform) and [`plan_clocks`](scopething_core::plan::plan_clocks).
+//!
+//! ```
+//! use scopething::generate::{ClockWords, WaveWords};
+//!
+//! let wave: WaveWords = "square 2kHz 0..3.3V 30%".parse()?;
+//! assert_eq!(wave.request(&[])?.symmetry, 0.3);
+//! let clocks = "1MHz L4, L5 phase 90deg".parse::<ClockWords>()?.request()?;
+//! assert_eq!(clocks.outputs[1].phase, 0.25);
+//! # Ok::<(), scopething::generate::WordsError>(())
+//! ```
+
+mod clock;
+mod json;
+mod table;
+mod wave;
+
+use std::fmt;
+
+pub use clock::{ClockWords, OutputWords, phase};
+pub use json::{GeneratorKind, JsonGeneratorError, JsonGeneratorRequest};
+use scopething_core::plan::{ClockError, UnknownWaveShape};
+pub use table::{WaveTable, WaveTableError};
+pub use wave::{ShapeWords, WaveWords, min_samples};
+
+use crate::quantity::QuantityError;
+
+/// Why words are no request to a generator.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WordsError {
+    /// Neither a shape nor anything else that a waveform has.
+    Shape {
+        /// What was written.
+        word: String,
+        /// Why it is none.
+        source: UnknownWaveShape,
+    },
+    /// A word that means nothing here.
+    Unexpected {
+        /// The word.
+        word: String,
+        /// What may be written.
+        expected: &'static str,
+    },
+    /// Something was said twice.
+    Twice {
+        /// What it was.
+        what: &'static str,
+    },
+    /// No frequency was given.
+    NoFrequency {
+        /// What it would be written like.
+        example: &'static str,
+    },
+    /// A clock among several without a line to drive.
+    NoLine {
+        /// Which one, from 1 on.
+        which: usize,
+    },
+    /// A line that clocks cannot be put on.
+    Line {
+        /// What was written.
+        word: String,
+    },
+    /// A number of samples that is none.
+    Samples {
+        /// What was written.
+        word: String,
+    },
+    /// A number that is not understood.
+    Quantity(QuantityError),
+    /// Clocks that no device has.
+    Clock(ClockError),
+}
+
+impl fmt::Display for WordsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shape { word, source } => write!(f, "{word:?} is {source}, or file:PATH"),
+            Self::Unexpected { word, expected } => write!(f, "{word:?} is not understood: give {expected}"),
+            Self::Twice { what } => write!(f, "{what} is given twice: give it once"),
+            Self::NoFrequency { example } => write!(f, "there is no frequency: write it like {example}"),
+            Self::NoLine { which } => {
+                write!(f, "clock {which} has no line to drive: name one for each, as in \"1MHz L4, L5\"")
+            }
+            Self::Line { word } => write!(f, "{word:?} is no logic line: give L0 to L7"),
+            Self::Samples { word } => {
+                write!(f, "{word:?} is not a number of samples: give a whole number from 2 to 1024")
+            }
+            Self::Quantity(error) => error.fmt(f),
+            Self::Clock(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for WordsError {}
+
+impl From<QuantityError> for WordsError {
+    fn from(error: QuantityError) -> Self {
+        Self::Quantity(error)
+    }
+}
+
+/// Puts a value where there is none yet.
+fn once<T>(place: &mut Option<T>, value: T, what: &'static str) -> Result<(), WordsError> {
+    if place.replace(value).is_some() { Err(WordsError::Twice { what }) } else { Ok(()) }
+}
