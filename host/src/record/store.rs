@@ -129,7 +129,12 @@ impl<D: Disk> Store<D> {
     ///
     /// # Errors
     /// If the directory cannot be made or read, or the newest file is none that grew here.
-    pub fn open(naming: Naming, limits: Limits, sync_every: u32, disk: D) -> Result<(Self, Repair), StoreError> {
+    pub fn open(
+        naming: Naming,
+        limits: Limits,
+        sync_every: u32,
+        disk: D,
+    ) -> Result<(Self, Repair), StoreError> {
         let directory = naming.directory.clone();
         let failed = |source| StoreError::Io { path: directory.clone(), source };
         fs::create_dir_all(&naming.directory).map_err(failed)?;
