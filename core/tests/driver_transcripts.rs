@@ -202,6 +202,19 @@ fn a_dump_that_is_too_long_is_read_once_more() {
 }
 
 #[test]
+fn a_trace_that_another_one_was_started_over_is_not_read() {
+    // The link turned `A` into `D`.
+    let turns = [on('D', ends("00", 0x2000, 4)), instead('A', format!("D{WAIT}")), on('A', [9, 5, 5, 5, 5])];
+    let (mut scope, _) = connected(turns, 100);
+    let plan = plan(&scope, four_samples());
+    let mut buffer = TraceBuffer::new();
+    let failed = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
+    let stage = Stage::Dump(DumpChannel::Analog(AnalogChannel::A));
+    let malformed = Malformed { byte: b'D', expected: Expected::Echo(b'A') };
+    assert_eq!(failed, Err(ScopeError::Garbled { stage, malformed }));
+}
+
+#[test]
 fn a_garbled_start_is_tried_again_after_a_reset() {
     let turns = [instead('D', "xD"), on('K', ""), on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])];
     let (mut scope, _) = connected(turns, 100);

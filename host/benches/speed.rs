@@ -1,4 +1,4 @@
-//! How fast it is: planning, decoding samples, capturing and connecting without a link to wait for.
+//! How fast it is: planning, decoding and analysing samples, capturing and connecting without a link to wait for.
 //!
 //! `cargo bench -p scopething --bench speed`, with criterion's arguments after `--`. `benches/compare.py`
 //! prints how an earlier commit compares.
@@ -6,21 +6,24 @@
 mod null_device;
 
 use std::error::Error;
+use std::f64::consts::TAU;
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput};
 use embedded_io_async::{Read, Write};
 use null_device::{NullClock, NullDevice};
+use scopething::measure::{Spectrum, Window};
 use scopething::request::JsonRequest;
 use scopething::sim::{SimConfig, SimLink};
+use scopething_core::analysis::{analyse, scratch_length};
 use scopething_core::device::BS05;
 use scopething_core::plan::{
     AnalogChannel, CapturePlan, CaptureRequest, Driven, Notice, PlanError, TriggerType, plan_capture,
 };
 use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::Clock;
-use scopething_core::trace::{Cause, Trace, TraceBuffer};
+use scopething_core::trace::{Cause, SampleTimes, Trace, TraceBuffer};
 use tokio::runtime::Runtime;
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -40,6 +43,7 @@ fn main() -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     plan(&mut criterion)?;
     decode(&mut criterion)?;
+    analyse_series(&mut criterion)?;
     capture(&mut criterion, &runtime)?;
     connect(&mut criterion, &runtime)?;
     criterion.final_summary();
@@ -105,6 +109,34 @@ fn decode(criterion: &mut Criterion) -> Outcome {
             bencher.iter(|| black_box(&view).read_values(black_box(&mut values)));
         });
     }
+    group.finish();
+    Ok(())
+}
+
+/// The time to measure a full trace buffer, and to take its spectrum.
+fn analyse_series(criterion: &mut Criterion) -> Outcome {
+    const SAMPLES: usize = 12_288;
+    let times = SampleTimes { start_s: 0.0, period_s: 1e-6 };
+    let mut scratch = vec![0; scratch_length(SAMPLES)];
+    let mut group = criterion.benchmark_group("analyse");
+    group.throughput(Throughput::Elements(SAMPLES as u64));
+    for periods in [2.5, 20.0, 200.0] {
+        let phase = |index: usize| periods * index as f64 / SAMPLES as f64;
+        let sine: Vec<f32> = (0..SAMPLES).map(|index| (TAU * phase(index)).sin() as f32).collect();
+        let sawtooth: Vec<f32> = (0..SAMPLES).map(|index| phase(index).fract() as f32).collect();
+        for (name, samples) in [("sine", &sine), ("sawtooth", &sawtooth)] {
+            if analyse(samples, times, &mut scratch)?.wave.is_none_or(|wave| wave.shape.to_string() != name) {
+                return Err(format!("the {name} of {periods} periods is not known again").into());
+            }
+            group.bench_function(format!("{name}, {periods} periods"), |bencher| {
+                bencher.iter(|| analyse(black_box(samples), times, &mut scratch));
+            });
+        }
+    }
+    let ramp: Vec<f32> = (0..SAMPLES).map(|index| (index % 97) as f32).collect();
+    group.bench_function("spectrum", |bencher| {
+        bencher.iter(|| Spectrum::of(black_box(&ramp), times.period_s, Window::Hann));
+    });
     group.finish();
     Ok(())
 }

@@ -289,6 +289,21 @@ mod tests {
     }
 
     #[test]
+    fn a_link_is_known_by_each_of_its_names() {
+        let text = "[file:///dev/ttyUSB0]\nx1 = 1\n[SOCKET://h:1]\nx1 = 2\n";
+        for (section, value) in [
+            ("/dev/ttyUSB0", Some("1")),
+            ("socket:///dev/ttyUSB0", Some("1")),
+            ("socket://h:1", Some("2")),
+            ("/dev/ttyUSB1", None),
+            ("socket://h:2", None),
+        ] {
+            assert_eq!(value_of(text, section, "x1").as_deref(), value, "{section}");
+        }
+        assert_eq!(written(text, "/dev/ttyUSB0", "x1"), text.replace("x1 = 1", &format!("x1 = {LINE}")));
+    }
+
+    #[test]
     fn only_the_probes_own_line_changes() {
         let text = "# mine\n\n[a]\nx1 = 1\n\n[socket://h:1]\n; probes\nx10=2\nX1 = 3 4\n\n[b]\nx1: 5\n";
         let expected = text.replace("X1 = 3 4", &format!("x1 = {LINE}"));

@@ -2,12 +2,16 @@
 
 pub mod calibration_file;
 pub mod cli;
+pub mod faults;
 pub mod files;
 pub mod generate;
 pub mod link;
+pub mod measure;
 pub mod moment;
 pub mod plot;
 pub mod quantity;
+mod query;
+mod random;
 pub mod record;
 pub mod recording;
 pub mod request;

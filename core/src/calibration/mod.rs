@@ -128,8 +128,8 @@ impl fmt::Display for CalibrationError {
             ),
             Self::TooFewPoints { used } => write!(
                 f,
-                "only {used} levels of the clock could be used: check that the probe is the kind \
-                 that is calibrated"
+                "only {used} levels of the clock could be used: ask for a finer grid, and check that the \
+                 probe is the kind that is calibrated"
             ),
             Self::Unsteady { used, rejected } => write!(
                 f,

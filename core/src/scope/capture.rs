@@ -309,7 +309,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         loop {
             attempt += 1;
             match self.try_dump::<false>(dump, samples).await {
-                Err(error) if error.is_passing() && attempt < ATTEMPTS => {
+                Err(error) if error.leaves_trace() && attempt < ATTEMPTS => {
                     self.resume_dumps(plan, dump.stage()).await?;
                 }
                 result => return result.map(drop),

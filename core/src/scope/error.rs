@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::device::{BS05, Model};
 use crate::trace::DumpChannel;
-use crate::vm::{Malformed, Revision, ScriptTooLong};
+use crate::vm::{Command, Expected, Malformed, Revision, ScriptTooLong};
 
 /// What the driver was doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +166,16 @@ impl<E> ScopeError<E> {
             self,
             Self::NoAnswer { .. } | Self::Incomplete { .. } | Self::Surplus { .. } | Self::Garbled { .. }
         )
+    }
+
+    /// Whether a dump may be asked for again: the stream still works, and no echo tells that the link has turned a byte
+    /// into a command that starts another trace over the one in the device.
+    pub(super) fn leaves_trace(&self) -> bool {
+        let executed = match self {
+            Self::Garbled { malformed: Malformed { byte, expected: Expected::Echo(_) }, .. } => *byte,
+            _ => return self.is_passing(),
+        };
+        !matches!(Command::from_byte(executed), Command::Trace | Command::StreamTrace)
     }
 }
 

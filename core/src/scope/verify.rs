@@ -84,7 +84,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             match self.try_dump::<true>(dump, samples).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
-                Err(error) if error.is_passing() => {
+                Err(error) if error.leaves_trace() => {
                     self.resume_dumps(plan, dump.stage()).await?;
                     self.dump(plan, dump, samples).await?;
                 }

@@ -19,7 +19,8 @@ pub(crate) struct Drawn {
     pub(crate) turn: f64,
 }
 
-pub(crate) const SHAPES: [&str; 5] = ["sine", "triangle", "sawtooth up", "sawtooth down", "square"];
+pub(crate) const SHAPES: [&str; 6] =
+    ["sine", "triangle", "exponential", "sawtooth up", "sawtooth down", "square"];
 
 /// A number between two positive limits, each octave as likely as any other.
 fn log_uniform(rng: &mut Rng, low: f64, high: f64) -> f64 {
@@ -30,6 +31,7 @@ pub(crate) fn shape(rng: &mut Rng, name: &str) -> Shape {
     match name {
         "sine" => Shape::Sine,
         "triangle" => Shape::Triangle,
+        "exponential" => Shape::Exponential,
         "sawtooth up" => Shape::Sawtooth { rising: true },
         "sawtooth down" => Shape::Sawtooth { rising: false },
         _ => Shape::Square { duty: 0.1 + 0.8 * rng.f64() },
@@ -57,6 +59,11 @@ impl Drawn {
         match self.shape {
             Shape::Sine => 0.5 + 0.5 * (TAU * phase).sin(),
             Shape::Triangle => 1.0 - (2.0 * phase - 1.0).abs(),
+            Shape::Exponential => {
+                // Five time constants each way.
+                let charged = |part: f64| (1.0 - (-5.0 * part).exp()) / (1.0 - (-5.0_f64).exp());
+                if phase < 0.5 { charged(2.0 * phase) } else { 1.0 - charged(2.0 * phase - 1.0) }
+            }
             Shape::Sawtooth { rising } => {
                 if rising {
                     phase
@@ -112,6 +119,8 @@ pub(crate) fn frequency_error(drawn: &Drawn, found: &Analysis) -> f64 {
 pub(crate) fn start_error(drawn: &Drawn, found: &Analysis) -> f64 {
     let rise = match drawn.shape {
         Shape::Triangle => 0.25,
+        // Half charged, after this part of the half period.
+        Shape::Exponential => 0.5 * (2.0 / (1.0 + (-5.0_f64).exp())).ln() / 5.0,
         Shape::Sawtooth { rising: true } => 0.5,
         _ => 0.0,
     };

@@ -29,8 +29,9 @@ Examples:
   scopething calibrate -n 16 --json
       A quarter of the measurements, and the result for programs
 
-The device's own clock of 3.3 V and 2 kHz on L5 is measured with a grid of converter settings. The result goes
-into ~/.config/scopething/analog.conf, from where captures of this URL take it. Ctrl-C leaves it as it was.";
+The device's own clock of 3.3 V and 2 kHz on L5 is measured with a grid of converter settings. The \
+result goes into ~/.config/scopething/analog.conf, from where captures of this URL take it. Ctrl-C \
+leaves it as it was.";
 
 /// Find the parameters of a probe by the device's own clock, and keep them
 #[derive(Debug, Args)]
@@ -127,7 +128,8 @@ impl Arguments {
     }
 }
 
-/// The section of a link in a file of calibrations: as other programs name it, which write serial ports as URLs.
+/// The section of a link in a file of calibrations: as other programs name it, which write serial ports as
+/// URLs.
 fn section_name(url: &LinkUrl) -> String {
     match url {
         LinkUrl::Serial { port } if port.starts_with('/') => format!("file://{port}"),
@@ -247,4 +249,21 @@ fn to_json(before: &AnalogParameters, calibration: &Calibration) -> Value {
         "used": calibration.used,
         "rejected": calibration.rejected,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::section_name;
+
+    #[test]
+    fn serial_ports_have_the_sections_of_other_programs() {
+        for (url, section) in [
+            ("/dev/ttyUSB0", "file:///dev/ttyUSB0"),
+            ("COM3", "COM3"),
+            ("socket://localhost:5025", "socket://localhost:5025"),
+            ("sim:", "sim:"),
+        ] {
+            assert_eq!(section_name(&url.parse().unwrap()), section);
+        }
+    }
 }

@@ -1,19 +1,12 @@
 //! `scopething capture`: captures traces, shows and saves them.
 
 use clap::Args;
-use scopething_core::plan::{CapturePlan, Notice};
-use scopething_core::trace::TraceBuffer;
 
-use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
-use super::generation::Wanted;
-use super::interrupt::Interrupts;
-use super::meanwhile::MeanwhileArguments;
+use super::live::{Live, LiveArguments};
 use super::output_arguments::OutputArguments;
-use super::progress::with_progress;
 use super::results::{Results, Show};
-use super::session::{HostScope, Session};
-use crate::recording::Recording;
+use super::session::Session;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +18,8 @@ Examples:
       Wait at most 2 s for channel A to fall through 1.5 V
   scopething capture L --trigger L3=1,L5=0 --period 1ms -n 10 -o trace.csv
       Ten captures of the logic lines
+  scopething capture --url socket://lab.example:5025 --verify
+      Over a link that may change bytes: all is read twice and compared
   scopething capture A --wave 'triangle 1kHz 0..3V' --period 5ms -o triangle.png
       What comes in while the waveform generator plays
 
@@ -35,11 +30,7 @@ Ctrl-C while it waits for the trigger captures around that moment; Ctrl-C again 
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    url: UrlArgument,
-    #[command(flatten)]
-    capture: CaptureArguments,
-    #[command(flatten)]
-    meanwhile: MeanwhileArguments,
+    live: LiveArguments,
     /// How many captures; 0 captures until Ctrl-C
     #[arg(short = 'n', value_name = "COUNT", default_value_t = 1)]
     count: u32,
@@ -51,28 +42,17 @@ pub(super) struct Arguments {
     /// Draw each capture in the terminal
     #[arg(long)]
     plot: bool,
+    /// Measure each capture, as `analyse` does
+    #[arg(long)]
+    analyse: bool,
 }
 
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
-        let interrupts = session.interrupts();
-        let url = session.url(&self.url)?;
-        let wanted = self.meanwhile.wanted()?;
-        let generation = wanted.as_ref().map(Wanted::plan).transpose()?;
-        let request = self.capture.request();
-        let show = Show { json: self.json, plot: self.plot };
+        let show = Show { json: self.json, plot: self.plot, analyse: self.analyse };
         let mut results = Results::create(&self.output, show, self.count != 1)?;
-        let target = session.resolve(url).await?;
-        let probe = self.capture.probe(&target.url)?;
-        let scope = session.connect(&target).await?;
-        if let Some(generation) = &generation {
-            generation.start(scope).await?;
-            anstream::eprintln!("note: {}", generation.summary());
-        }
-        let plan = scope.plan(&probe, &request)?;
-        tell_notices(&plan);
-        // The trace buffer makes this future large.
-        let captured = Box::pin(self.capture_all(scope, &plan, &mut results, &interrupts)).await;
+        let mut live = self.live.prepare(session, &self.live.capture.request()).await?;
+        let captured = self.capture_all(&mut live, &mut results).await;
         // What was captured is kept, however it ended.
         let kept = results.commit();
         match captured {
@@ -88,52 +68,17 @@ impl Arguments {
     }
 
     /// Captures as often as was asked for, or until Ctrl-C. Gives how often there was something to show.
-    async fn capture_all(
-        &self,
-        scope: &mut HostScope,
-        plan: &CapturePlan,
-        results: &mut Results,
-        interrupts: &Interrupts,
-    ) -> Result<u32, Failure> {
-        // On the heap, so that the future stays small.
-        let mut buffer = Box::new(TraceBuffer::new());
+    async fn capture_all(&self, live: &mut Live<'_>, results: &mut Results) -> Result<u32, Failure> {
         let mut captured = 0;
         while self.count == 0 || captured < self.count {
-            let Some(recording) = capture(scope, plan, &mut buffer, interrupts).await? else { break };
+            let Some(recording) = live.next().await? else { break };
             captured += 1;
             results.take(recording)?;
             // It may have come too late for the capture to be ended by it.
-            if interrupts.count() > 0 {
+            if live.is_interrupted() {
                 break;
             }
         }
         Ok(captured)
-    }
-}
-
-/// Runs one capture. None if it was cancelled before the first sample.
-async fn capture(
-    scope: &mut HostScope,
-    plan: &CapturePlan,
-    buffer: &mut TraceBuffer,
-    interrupts: &Interrupts,
-) -> Result<Option<Recording>, Failure> {
-    let capturing = scope.capture_until(plan, buffer, interrupts.reached(1));
-    let waiting = format!("waiting for {} on {} (Ctrl-C captures now)", plan.trigger_type, plan.trigger);
-    let trace = tokio::select! {
-        trace = with_progress(capturing, &waiting) => trace?,
-        () = interrupts.reached(2) => return Err(Failure::Cancelled),
-    };
-    if trace.samples() == 0 {
-        return Ok(None);
-    }
-    Recording::of_trace(&trace).map(Some).map_err(Failure::failed)
-}
-
-/// Tells what a plan does otherwise than asked.
-pub(super) fn tell_notices(plan: &CapturePlan) {
-    for notice in &plan.notices {
-        let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
-        anstream::eprintln!("{kind}: {notice}");
     }
 }

@@ -113,6 +113,7 @@ impl CaptureArguments {
     /// The parameters of the probe that is named, on a connection: those of the user's calibration, or the nominal ones
     /// of a x1 probe.
     pub(super) fn probe(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
+        let url = url.sound();
         let file = CalibrationFile::of_user();
         let calibrated = match &file {
             Some(file) => file.read(&url.to_string(), &self.probes).map_err(Failure::failed)?,
@@ -131,8 +132,12 @@ impl CaptureArguments {
         }
     }
 
+    /// The channels that are named; none if the first one is left to the default.
+    pub(super) fn named_channels(&self) -> Option<ChannelSet> {
+        self.channels.iter().copied().reduce(ChannelSet::union)
+    }
+
     pub(super) fn request(&self) -> CaptureRequest {
-        let named = self.channels.iter().copied().reduce(ChannelSet::union);
         CaptureRequest {
             period_s: self.period,
             samples: self.samples,
@@ -145,7 +150,7 @@ impl CaptureArguments {
             position: self.position,
             timeout_s: self.timeout.0,
             raw: self.raw,
-            ..CaptureRequest::new(named.unwrap_or(ChannelSet::EMPTY.with(Channel::A)))
+            ..CaptureRequest::new(self.named_channels().unwrap_or(ChannelSet::EMPTY.with(Channel::A)))
         }
     }
 }

@@ -113,7 +113,10 @@ impl Generation<'_> {
                 lines.push(("amplitude steps", plan.amplitude_steps.to_string()));
                 lines.push((
                     "play buffer",
-                    format!("{} samples of {} ticks for {} waves", timing.size, timing.ticks, timing.waves),
+                    format!(
+                        "{} samples of {} ticks, periods in it: {}",
+                        timing.size, timing.ticks, timing.waves
+                    ),
                 ));
             }
             Self::Clocks(plan) => {
@@ -252,10 +255,11 @@ pub(super) async fn generate(
         None => generation.ends_after(),
         given => given,
     };
-    if lasts.is_none() {
+    // A time beyond what a clock can count is for ever.
+    let end = lasts.and_then(|lasts| tokio::time::Instant::now().checked_add(lasts));
+    if end.is_none() {
         anstream::eprintln!("generating until Ctrl-C");
     }
-    let end = lasts.map(|lasts| tokio::time::Instant::now() + lasts);
     loop {
         let left = end.map(|end| end.saturating_duration_since(tokio::time::Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {

@@ -3,6 +3,7 @@
 //! Results go to standard output, progress and hints to standard error. The exit code is 0 when done, 1 when the device, the
 //! link or a file failed, 2 for wrong usage, 130 when cancelled with nothing to show.
 
+mod analyse;
 mod batch;
 mod calibrate;
 mod capture;
@@ -14,7 +15,9 @@ mod generation;
 mod hold;
 mod info;
 mod interrupt;
+mod live;
 mod meanwhile;
+mod measurements;
 mod output_arguments;
 mod plan;
 mod plot;
@@ -54,6 +57,7 @@ enum SessionCommand {
     Capture(capture::Arguments),
     Plan(plan::Arguments),
     Plot(plot::Arguments),
+    Analyse(analyse::Arguments),
     Info(info::Arguments),
     Wave(wave::Arguments),
     Clock(clock::Arguments),
@@ -68,6 +72,7 @@ impl SessionCommand {
             Self::Capture(arguments) => arguments.run(session).await,
             Self::Plan(arguments) => arguments.run(session),
             Self::Plot(arguments) => arguments.run(),
+            Self::Analyse(arguments) => arguments.run(session).await,
             Self::Info(arguments) => arguments.run(session).await,
             Self::Wave(arguments) => arguments.run(session).await,
             Self::Clock(arguments) => arguments.run(session).await,

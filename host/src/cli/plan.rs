@@ -10,10 +10,10 @@ use scopething_core::plan::{
 use serde_json::{Map, Value, json};
 
 use super::batch::{answer_lines, malformed, refused};
-use super::capture::tell_notices;
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
 use super::generation::{Generation, Wanted};
+use super::live::tell_notices;
 use super::meanwhile::MeanwhileArguments;
 use super::session::Session;
 use crate::plot::quantity;

@@ -36,7 +36,7 @@ impl Arguments {
         let mut reader = files::open(&self.file, format).map_err(Failure::failed)?;
         let first = reader.read().map_err(Failure::failed)?;
         let mut next = reader.read().map_err(Failure::failed)?;
-        let show = Show { json: false, plot: self.output.is_empty() };
+        let show = Show { plot: self.output.is_empty(), ..Show::default() };
         let mut results = Results::create(&self.output, show, next.is_some())?;
         let mut recording = first;
         while let Some(trace) = recording {

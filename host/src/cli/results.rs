@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::failure::Failure;
+use super::measurements;
 use super::output_arguments::OutputArguments;
-use crate::files::{Format, TraceFile, TraceWriter, WriteError};
+use crate::files::{self, Format, TraceFile, TraceWriter, WriteError};
+use crate::measure::RecordingAnalysis;
 use crate::plot::{quantity, terminal};
 use crate::recording::{Recording, Samples, Series};
 
 /// What is printed of each capture.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Show {
     pub(super) json: bool,
     pub(super) plot: bool,
+    pub(super) analyse: bool,
 }
 
 /// Takes captures and shows and saves them.
@@ -62,7 +65,8 @@ impl Results {
                 OutputFile::Each { path: path.clone(), format, numbered: several }
             });
         }
-        Ok(Self { show, json: Format::Json.writer(), files, taken: 0, pending: None, failed: None })
+        let json = if show.analyse { files::analysed_json_writer() } else { Format::Json.writer() };
+        Ok(Self { show, json, files, taken: 0, pending: None, failed: None })
     }
 
     /// Shows and saves one capture. A file that fails does not keep the others from being written.
@@ -104,7 +108,11 @@ impl Results {
             }
         }
         if !self.show.json && !self.show.plot && self.files.is_empty() {
-            io::stdout().write_all(summary(recording).as_bytes())?;
+            io::stdout().write_all(summary(recording, self.show.analyse).as_bytes())?;
+        }
+        if self.show.analyse && !self.show.json {
+            let tables = measurements::tables(&RecordingAnalysis::of(recording));
+            io::stdout().write_all(tables.as_bytes())?;
         }
         Ok(())
     }
@@ -212,7 +220,7 @@ fn picture(recording: &Recording, is_terminal: bool) -> String {
 }
 
 /// A few lines about a capture.
-fn summary(recording: &Recording) -> String {
+fn summary(recording: &Recording, is_measured: bool) -> String {
     let details = recording.details();
     let mode = details.mode.as_deref().unwrap_or("a capture");
     let rate = quantity(recording.sample_rate_hz(), "S/s", 4);
@@ -224,7 +232,9 @@ fn summary(recording: &Recording) -> String {
         (None, Some(cause)) => format!(", ended by {cause}"),
         (None, None) => String::new(),
     };
-    let channels: Vec<String> = recording.channels().iter().map(series_summary).collect();
+    // The measurements tell more of the channels.
+    let channels = if is_measured { &[][..] } else { recording.channels() };
+    let channels: Vec<String> = channels.iter().map(series_summary).collect();
     format!("{mode} at {rate}{ended}\n{}", channels.concat())
 }
 

@@ -28,7 +28,7 @@ struct Connection {
 }
 
 /// A link that is about to be connected to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Target {
     asked: LinkUrl,
     /// The link by the name that its calibrations have: the first BitScope is at one port or other.

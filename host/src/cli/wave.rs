@@ -25,12 +25,13 @@ Examples:
   scopething wave --batch < requests.jsonl
       The same for each line, such as {\"args\": {\"frequency\": 1000, \"waveform\": \"sine\"}}
 
-The words, in any order: a shape (sine, triangle, exponential, square, file:PATH), a frequency, LOW..HIGH in
-volts, a symmetry such as 30% (the part of the period spent rising, or high), min-samples=N, max-error=E. The
-options say the same and go before the words. A file with fewer numbers than 1024 gives stairs.
+The words, in any order: a shape (sine, triangle, exponential, square, file:PATH), a frequency, \
+LOW..HIGH in volts, a symmetry such as 30% (the part of the period spent rising, or high), \
+min-samples=N, max-error=E. The options say the same and go before the words. A file with fewer numbers than \
+1024 gives stairs.
 
-A device that is connected to is reset, which stops its generators: this command stays connected while it
-generates. In `scopething shell` the waveform goes on while other commands run.";
+A device that is connected to is reset, which stops its generators: this command stays connected while \
+it generates. In `scopething shell` the waveform goes on while other commands run.";
 
 /// Play a waveform
 #[derive(Debug, Args)]

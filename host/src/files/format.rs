@@ -103,7 +103,7 @@ impl Format {
     pub fn writer(self) -> Box<dyn TraceWriter> {
         let encode = match self {
             Self::Csv => return Box::new(CsvWriter::default()),
-            Self::Json => return Box::new(JsonWriter),
+            Self::Json => return Box::new(JsonWriter::default()),
             Self::Npz => npz::write,
             Self::Parquet => parquet::write,
             Self::Sr => sr_write::write,

@@ -1,8 +1,9 @@
 //! JSON, as the command line's `--json` prints it: an object a capture, each on a line of its own.
 //!
 //! `cause`, `sample_rate`, `capture_start`, `trigger_time`, `mode`, `channels` and `warnings` are what
-//! scripts rely on; `trigger`, `range` and a channel's `unit` say the rest. What is not known is null, and so
-//! is a sample that is no number. A trace of a job has `trace` (its number), `clock` and `gap` before these.
+//! scripts rely on; `trigger`, `range` and a channel's `unit` say the rest; `analysis` has the measurements
+//! where they were asked for. What is not known is null, and so is a sample that is no number. A trace of a job has
+//! `trace` (its number), `clock` and `gap` before these.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,14 +11,21 @@ use std::io::Write;
 use serde::{Serialize, Serializer};
 
 use super::{TraceWriter, WriteError};
+use crate::measure::RecordingAnalysis;
 use crate::recording::{Gap, Recording, Samples, Series, Stamp};
 
 /// Writes one object a line.
-pub(super) struct JsonWriter;
+#[derive(Default)]
+pub(super) struct JsonWriter {
+    /// With the measurements.
+    pub(super) analysed: bool,
+}
 
 impl TraceWriter for JsonWriter {
     fn write(&mut self, recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
-        serde_json::to_writer(&mut *out, &RecordingObject::of(recording)).map_err(std::io::Error::from)?;
+        let analysis = self.analysed.then(|| RecordingAnalysis::of(recording));
+        let object = RecordingObject { analysis, ..RecordingObject::of(recording) };
+        serde_json::to_writer(&mut *out, &object).map_err(std::io::Error::from)?;
         Ok(out.write_all(b"\n")?)
     }
 }
@@ -36,6 +44,8 @@ struct RecordingObject<'r> {
     // In the order of the channels.
     channels: BTreeMap<String, ChannelObject<'r>>,
     warnings: &'r [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    analysis: Option<RecordingAnalysis>,
 }
 
 /// The place of a trace in a job, whose keys come first.
@@ -92,6 +102,7 @@ impl<'r> RecordingObject<'r> {
                 .map(|series| (series.channel.to_string(), ChannelObject::of(series)))
                 .collect(),
             warnings: &details.warnings,
+            analysis: None,
         }
     }
 }

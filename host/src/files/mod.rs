@@ -78,6 +78,12 @@ pub trait TraceWriter: Send {
     fn write(&mut self, recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError>;
 }
 
+/// Writes JSON as [`Format::Json`] does, with the measurements of each capture under `analysis`.
+#[must_use]
+pub fn analysed_json_writer() -> Box<dyn TraceWriter> {
+    Box::new(json::JsonWriter { analysed: true })
+}
+
 /// Why a capture was not written.
 #[derive(Debug, Error)]
 pub enum WriteError {

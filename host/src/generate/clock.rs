@@ -110,8 +110,8 @@ fn line(word: &str) -> Result<LogicLine, WordsError> {
     }
 }
 
-/// Reads a phase: degrees of any number of periods (`90deg`, `-90°`), or a part of the period (`25%`, `0.25`).
-/// Gives a part of the period, for degrees from 0 to below 1.
+/// Reads a phase: degrees of any number of periods (`90deg`, `-90°`), or a part of the period (`25%`,
+/// `0.25`). Gives a part of the period, for degrees from 0 to below 1.
 ///
 /// # Errors
 /// [`WordsError::Quantity`] if it is none of those.

@@ -19,10 +19,11 @@ pub enum GeneratorKind {
 
 /// A request to a generator, as written in JSON: `kind` (`waveform` or `clock`) and `args`.
 ///
-/// Of a waveform the arguments are `frequency` in hertz, `waveform` (the shape), `ratio` (the symmetry), `low` and
-/// `high` in volts, `min_samples` and `max_error`; of a clock `frequency`, `ratio` (the duty) and `max_error`, and
-/// either `line` and `phase` (a part of the period) or `outputs`, a list of objects of `line`, `ratio` and `phase`.
-/// What is absent has its default, but for the frequency. Other keys beside `kind` and `args` are ignored.
+/// Of a waveform the arguments are `frequency` in hertz, `waveform` (the shape), `ratio` (the symmetry),
+/// `low` and `high` in volts, `min_samples` and `max_error`; of a clock `frequency`, `ratio` (the duty) and
+/// `max_error`, and either `line` and `phase` (a part of the period) or `outputs`, a list of objects of
+/// `line`, `ratio` and `phase`. What is absent has its default, but for the frequency. Other keys beside
+/// `kind` and `args` are ignored.
 ///
 /// ```
 /// use scopething::generate::{GeneratorKind, JsonGeneratorRequest};
@@ -174,7 +175,8 @@ mod tests {
         );
         assert_eq!(
             clocks(
-                r#"{"frequency": 1e3, "outputs": [{"line": "L4"}, {"line": "L0", "phase": 0.25, "ratio": 0.1}]}"#
+                r#"{"frequency": 1e3, "outputs": [{"line": "L4"},
+                    {"line": "L0", "phase": 0.25, "ratio": 0.1}]}"#
             ),
             ClockRequest::new(1e3, &[output(4, 0.0, 0.5), output(0, 0.25, 0.1)]).unwrap()
         );

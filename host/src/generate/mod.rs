@@ -1,8 +1,9 @@
 //! What the generators are asked for, as people and programs write it: texts such as `sine 1kHz 0..3.3V` and
 //! `1MHz L4, L5 phase 90deg`, files of own samples, and JSON.
 //!
-//! Here is only how a request is written. What the device can do of it is decided by the planners of the core,
-//! [`plan_waveform`](scopething_core::plan::plan_waveform) and [`plan_clocks`](scopething_core::plan::plan_clocks).
+//! Here is only how a request is written. What the device can do of it is decided by the planners of the
+//! core, [`plan_waveform`](scopething_core::plan::plan_waveform) and
+//! [`plan_clocks`](scopething_core::plan::plan_clocks).
 //!
 //! ```
 //! use scopething::generate::{ClockWords, WaveWords};
@@ -108,4 +109,63 @@ impl From<QuantityError> for WordsError {
 /// Puts a value where there is none yet.
 fn once<T>(place: &mut Option<T>, value: T, what: &'static str) -> Result<(), WordsError> {
     if place.replace(value).is_some() { Err(WordsError::Twice { what }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+    use scopething_core::device::BS05;
+    use scopething_core::plan::{plan_clocks, plan_waveform};
+
+    /// Words that mean something, and some that do not.
+    fn words() -> impl Strategy<Value = String> {
+        let known = prop::sample::select(vec![
+            "sine",
+            "square",
+            "1kHz",
+            "1e9",
+            "-5",
+            "NaN",
+            "0..3V",
+            "..",
+            "30%",
+            "-7%",
+            "min-samples=9",
+            "max-error=1",
+            "max-error=",
+            "L4",
+            "L5",
+            "L9",
+            ",",
+            "phase",
+            "phase=-90deg",
+            "1e300deg",
+            "file:x",
+            "file:",
+            "=",
+        ]);
+        prop::collection::vec(prop_oneof![4 => known.prop_map(str::to_owned), 1 => "\\PC{0,8}"], 0..8)
+            .prop_map(|words| words.join(" "))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_words_are_planned_or_refused(text in words()) {
+            if let Ok(request) = text.parse::<WaveWords>().and_then(|words| words.request(&[]))
+                && let Ok(plan) = plan_waveform(&BS05, &request)
+            {
+                prop_assert!(plan.error.abs() <= request.max_error);
+            }
+            if let Ok(request) = text.parse::<ClockWords>().and_then(|words| words.request())
+                && let Ok(plan) = plan_clocks(&BS05, &request)
+            {
+                prop_assert!(plan.error.abs() <= request.max_error);
+                prop_assert_eq!(plan.outputs.len(), request.outputs.len());
+            }
+        }
+    }
 }

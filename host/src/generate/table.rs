@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use scopething_core::device::BS05;
 use thiserror::Error;
 
-/// The samples of one period of a waveform: as many as the device's table has, 0 for the low to 1 for the high
-/// end.
+/// The samples of one period of a waveform: as many as the device's table has, 0 for the low to 1 for the
+/// high end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WaveTable(Vec<f32>);
 
@@ -125,8 +125,8 @@ mod tests {
     #[test]
     fn as_many_numbers_as_the_table_has_are_the_table() {
         let numbers: Vec<f32> = (0..1024_u16).map(|index| f32::from(index) / 1024.0).collect();
-        let text: String = numbers.iter().map(|number| format!("{number}\n")).collect();
-        assert_eq!(read(text.as_bytes()).unwrap().samples(), numbers);
+        let text: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        assert_eq!(read(text.join("\n").as_bytes()).unwrap().samples(), numbers);
     }
 
     #[test]

@@ -142,8 +142,8 @@ impl WaveWords {
     }
 }
 
-/// Reads a least number of samples in a period: a whole number that a register could hold. Which of them can be
-/// is the planner's to say.
+/// Reads a least number of samples in a period: a whole number that a register could hold. Which of them can
+/// be is the planner's to say.
 ///
 /// # Errors
 /// [`WordsError::Samples`] and [`WordsError::Quantity`].

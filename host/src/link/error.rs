@@ -7,6 +7,7 @@ use scopething_core::time::Micros;
 use thiserror::Error;
 
 use super::url::HostPort;
+use crate::faults::FaultyError;
 use crate::sim::ConfigError;
 
 /// Why a link was not opened.
@@ -120,6 +121,15 @@ impl LinkError {
         match error.kind() {
             BrokenPipe | ConnectionAborted | ConnectionReset => Self::Closed,
             _ => Self::Network(Arc::new(error)),
+        }
+    }
+}
+
+impl From<FaultyError<LinkError>> for LinkError {
+    fn from(error: FaultyError<LinkError>) -> Self {
+        match error {
+            FaultyError::Stream(error) => error,
+            FaultyError::Closed => Self::Closed,
         }
     }
 }

@@ -5,6 +5,8 @@
 //! of file. What the bytes mean is not known here, except to the bitscope-server's client, which must count
 //! echoes.
 //!
+//! A link whose URL asks for [faults](crate::faults) has them between it and the driver.
+//!
 //! Links need a tokio runtime with I/O and time enabled.
 //!
 //! ```no_run
@@ -48,6 +50,7 @@ pub use self::tcp::TcpLink;
 pub use self::tracer::{Chunk, Direction, Tracer};
 pub use self::udp::UdpLink;
 pub use self::url::{HostPort, LinkUrl, UrlError};
+use crate::faults::FaultyStream;
 use crate::sim::{SimClock, SimConfig, SimLink};
 
 /// A link that is open, and what the driver needs beside it.
@@ -72,6 +75,8 @@ pub enum Link {
     Udp(Box<UdpLink>),
     /// The simulated device.
     Sim(SimLink),
+    /// Any of the others, with faults.
+    Faulty(Box<FaultyStream<Link, LinkClock>>),
 }
 
 /// The clock by which a link's device runs.
@@ -102,6 +107,11 @@ pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
             Ok(host(Link::Udp(Box::new(UdpLink::connect(at).await?)), UdpLink::PROFILE))
         }
         LinkUrl::Sim { query } => open_sim(query),
+        LinkUrl::Faulty { link, faults } => {
+            let OpenLink { stream, clock, profile } = Box::pin(open(link)).await?;
+            let stream = Link::Faulty(Box::new(FaultyStream::new(stream, clock.clone(), faults)));
+            Ok(OpenLink { stream, clock, profile })
+        }
     }
 }
 
@@ -149,6 +159,8 @@ impl Read for Link {
             Self::Tcp(link) => link.read(buf).await,
             Self::Udp(link) => link.read(buf).await,
             Self::Sim(link) => link.read(buf).await.map_err(LinkError::Simulated),
+            // In a box, because it reads from a link in turn.
+            Self::Faulty(link) => Ok(Box::pin(link.read(buf)).await?),
         }
     }
 }
@@ -160,6 +172,7 @@ impl Write for Link {
             Self::Tcp(link) => link.write(buf).await,
             Self::Udp(link) => link.write(buf).await,
             Self::Sim(link) => link.write(buf).await.map_err(LinkError::Simulated),
+            Self::Faulty(link) => Ok(Box::pin(link.write(buf)).await?),
         }
     }
 
@@ -169,6 +182,7 @@ impl Write for Link {
             Self::Tcp(link) => link.flush().await,
             Self::Udp(link) => link.flush().await,
             Self::Sim(link) => link.flush().await.map_err(LinkError::Simulated),
+            Self::Faulty(link) => Ok(Box::pin(link.flush()).await?),
         }
     }
 }

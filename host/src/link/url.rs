@@ -7,9 +7,10 @@
 //! | `socket://host:port` | a raw TCP stream to a device |
 //! | `bitscope-server://host:port` | UDP, port 16385 if none is given |
 //! | `sim:`, `sim:?A=sine,1kHz` | the simulated device |
+//! | any of the others with `?faults=drop@120&seed=1` behind it | that link with [faults](crate::faults) |
 //!
-//! Schemes are read in any case. An IPv6 address stands in brackets. Nothing is percent-decoded: a path is a
-//! path, and the simulator reads its own query.
+//! Schemes are read in any case. An IPv6 address stands in brackets. Nothing but faults is percent-decoded: a path is
+//! a path, and the simulator reads its own query.
 //!
 //! This module opens nothing and resolves no names: that is [`open`](super::open).
 //!
@@ -29,8 +30,10 @@ use std::str::FromStr;
 use scopething_core::link::bitscope_server::DEFAULT_PORT;
 use thiserror::Error;
 
+use crate::faults::{FaultError, StreamFaults};
+
 /// Which link to a BitScope is meant.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum LinkUrl {
     /// The first serial port with a BitScope's USB id. Its text is empty.
     #[default]
@@ -48,6 +51,13 @@ pub enum LinkUrl {
     Sim {
         /// What follows the `?`, as it was typed; empty for none.
         query: String,
+    },
+    /// Another link, with faults.
+    Faulty {
+        /// The link: neither a simulated one, which has faults of its own, nor one with faults already.
+        link: Box<LinkUrl>,
+        /// What goes wrong, and not nothing.
+        faults: StreamFaults,
     },
 }
 
@@ -128,6 +138,9 @@ pub enum UrlError {
         /// The text.
         text: String,
     },
+    /// Faults that are not understood, or that this link cannot have.
+    #[error(transparent)]
+    Faults(#[from] FaultError),
 }
 
 impl LinkUrl {
@@ -137,6 +150,25 @@ impl LinkUrl {
     ///
     /// [`UrlError`] says what is wrong and what would be right.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let Some((link, query)) = split_query(text) else { return Self::parse_sound(text) };
+        match Self::parse_sound(link) {
+            Ok(Self::Sim { .. }) | Err(_) => Self::parse_sound(text),
+            // The question mark is part of the path.
+            Ok(Self::Serial { .. }) if !StreamFaults::is_query(query) => Self::parse_sound(text),
+            Ok(link) => {
+                let faults = StreamFaults::from_query(query)?;
+                Ok(if faults.is_empty() { link } else { Self::Faulty { link: link.into(), faults } })
+            }
+        }
+    }
+
+    /// The link itself, without faults.
+    #[must_use]
+    pub fn sound(&self) -> &Self {
+        if let Self::Faulty { link, .. } = self { link } else { self }
+    }
+
+    fn parse_sound(text: &str) -> Result<Self, UrlError> {
         if text.is_empty() {
             return Ok(Self::FirstSerial);
         }
@@ -180,6 +212,7 @@ impl fmt::Display for LinkUrl {
             Self::BitscopeServer(at) => write!(f, "bitscope-server://{at}"),
             Self::Sim { query } if query.is_empty() => f.write_str("sim:"),
             Self::Sim { query } => write!(f, "sim:?{query}"),
+            Self::Faulty { link, faults } => write!(f, "{link}?{faults}"),
         }
     }
 }
@@ -211,6 +244,13 @@ impl fmt::Display for HostPort {
         let Self { host, port } = self;
         if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
+}
+
+/// A link and what stands behind its question mark: the first that faults follow, so that no fault is taken for part of a
+/// path, or the first of all.
+fn split_query(text: &str) -> Option<(&str, &str)> {
+    let splits = text.match_indices('?').map(|(at, _)| (&text[..at], &text[at + 1..]));
+    splits.into_iter().find(|(_, query)| StreamFaults::is_query(query)).or_else(|| text.split_once('?'))
 }
 
 /// Host and port. Colons that are neither ahead of a port nor in brackets stay with the host, which they
@@ -319,6 +359,9 @@ mod tests {
             ("sim:", sim("")),
             ("sim:?", sim("")),
             ("sim:?A=sine,1kHz&B=file:x.sr%23ana1", sim("A=sine,1kHz&B=file:x.sr%23ana1")),
+            ("sim:?B=file:a?b.csv&faults=drop@3", sim("B=file:a?b.csv&faults=drop@3")),
+            ("/dev/a?b", serial("/dev/a?b")),
+            ("/dev/ttyUSB0?seed=1", serial("/dev/ttyUSB0")),
         ];
         for (text, url) in forms {
             assert_eq!(LinkUrl::parse(text), Ok(url), "{text}");
@@ -349,6 +392,14 @@ mod tests {
             ("socket://me@lab:80", UrlError::BadHost { host: owned("me@lab") }),
             ("bitscope-server:///dev/ttyUSB0", UrlError::BadHost { host: owned("/dev/ttyUSB0") }),
             ("sim://", UrlError::NotAQuery { rest: owned("//") }),
+            ("socket://lab:80?fault=drop@3", UrlError::Faults(FaultError::Key { text: owned("fault") })),
+            ("COM3?faults=reboot@3", UrlError::Faults(FaultError::InDevice { name: "reboot" })),
+            ("/dev/ttyUSB0?faults=lose@3", UrlError::Faults(FaultError::OfDatagrams { name: "lose" })),
+            (
+                "/dev/tty?faults=drop@3?faults=",
+                UrlError::Faults(FaultError::When { text: owned("3?faults=") }),
+            ),
+            ("?seed=x", UrlError::Faults(FaultError::Seed { text: owned("x") })),
             ("/dev/tty\n", UrlError::ControlCharacter { text: owned("/dev/tty\n") }),
         ];
         for (text, error) in wrong {
@@ -360,6 +411,18 @@ mod tests {
     fn an_error_tells_what_would_be_right() {
         let error = LinkUrl::parse("socket://[::1]").unwrap_err();
         assert_eq!(error.to_string(), "socket needs a port, as in socket://[::1]:16385");
+    }
+
+    #[test]
+    fn any_link_but_the_simulated_one_takes_faults_behind_it() {
+        for text in
+            ["", "/dev/ttyUSB0", "/dev/a?b", "COM3", "socket://lab:80", "bitscope-server://[::1]:15500"]
+        {
+            let faulty = format!("{text}?faults=corrupt@1%25;burst:40&seed=7");
+            let url = LinkUrl::parse(&faulty).unwrap();
+            assert_eq!((url.to_string(), url.sound().to_string()), (faulty, text.to_owned()));
+            assert_eq!(LinkUrl::parse(&format!("{text}?seed=7&faults=corrupt@1%;burst:40")), Ok(url));
+        }
     }
 
     fn any_host_port() -> impl Strategy<Value = HostPort> {

@@ -6,10 +6,10 @@
 //! against the trigger level.
 
 use super::generator::Generator;
-use super::random;
 use super::registers::Applied;
 use super::signal::{LOGIC_HIGH_V, Signal};
 use super::time::SimTime;
+use crate::random;
 
 /// Where a 3.3 V logic input switches.
 const LOGIC_THRESHOLD_V: f64 = 1.65;

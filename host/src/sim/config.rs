@@ -25,16 +25,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
-
-use super::faults::{FaultError, FaultPlan};
 use super::frontend::FrontEnd;
 use super::signal::{Signal, SignalError};
 use super::time::SimTime;
+use crate::faults::{FaultError, FaultPlan};
 use crate::quantity::{self, QuantityError, Unit};
-
-/// Characters of a value that would end it, or the query, or be taken for a code.
-const RESERVED: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'%').add(b'&').add(b'"').add(b'<').add(b'>');
+use crate::query;
 
 /// Whether simulated time is real time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -236,10 +232,8 @@ impl SimConfig {
     /// [`ConfigError`] names the part that is not understood.
     pub fn from_query(query: &str) -> Result<Self, ConfigError> {
         let mut config = Self::default();
-        for part in query.split('&').filter(|part| !part.is_empty()) {
-            let (key, value) =
-                part.split_once('=').ok_or_else(|| ConfigError::NoValue { part: part.to_owned() })?;
-            let value = percent_decode_str(value).decode_utf8_lossy();
+        for part in query::parts(query) {
+            let (key, value) = part.map_err(|part| ConfigError::NoValue { part: part.to_owned() })?;
             config.set(key, &value)?;
         }
         Ok(config)
@@ -350,7 +344,7 @@ impl fmt::Display for SimConfig {
         let default = Self::default();
         let mut separator = "";
         let mut put = |key: &str, value: String| {
-            let result = write!(f, "{separator}{key}={}", utf8_percent_encode(&value, RESERVED));
+            let result = write!(f, "{separator}{key}={}", query::encoded(&value));
             separator = "&";
             result
         };

@@ -103,7 +103,9 @@ impl Shared {
     /// The next moment at which anybody who waits could go on.
     fn next_event(&self) -> Option<SimTime> {
         let deadlines = self.waiting.iter().filter_map(|waiting| waiting.deadline);
-        deadlines.chain(self.wire.next_event()).min()
+        // What has arrived waits for whoever reads, and nobody does.
+        let arrival = self.wire.next_arrival().filter(|arrival| *arrival > self.now());
+        deadlines.chain(self.wire.next_event()).chain(arrival).min()
     }
 
     /// Lets a fast clock jump; false if nothing would ever happen.
@@ -121,21 +123,35 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a future waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    Bytes,
+    Room,
+    Deadline(SimTime),
+}
+
+impl Awaited {
+    fn deadline(self) -> Option<SimTime> {
+        if let Self::Deadline(deadline) = self { Some(deadline) } else { None }
+    }
+}
+
 /// One wait: for bytes, for room, or for a deadline. Dropping it forgets the wait.
 struct Wait<'a> {
     shared: &'a Mutex<Shared>,
     id: u64,
-    deadline: Option<SimTime>,
+    awaited: Awaited,
     seen: Option<u64>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl<'a> Wait<'a> {
-    fn new(shared: &'a Mutex<Shared>, deadline: Option<SimTime>) -> Self {
+    fn new(shared: &'a Mutex<Shared>, awaited: Awaited) -> Self {
         let mut guard = lock(shared);
         guard.next_id += 1;
         let id = guard.next_id;
-        Self { shared, id, deadline, seen: None, sleep: None }
+        Self { shared, id, awaited, seen: None, sleep: None }
     }
 
     /// Waits on: called when a poll found nothing to do.
@@ -144,7 +160,7 @@ impl<'a> Wait<'a> {
         if self.seen.is_none() {
             shared.act();
         }
-        shared.wait(self.id, self.deadline, context.waker());
+        shared.wait(self.id, self.awaited.deadline(), context.waker());
         match shared.kind {
             ClockKind::Fast => {
                 let waited = shared.activity;
@@ -158,7 +174,13 @@ impl<'a> Wait<'a> {
             }
             ClockKind::Real => {
                 self.seen = Some(shared.activity);
-                let next = shared.wire.next_event().into_iter().chain(self.deadline).min();
+                let next = match self.awaited {
+                    Awaited::Bytes => {
+                        [shared.wire.next_event(), shared.wire.next_arrival()].into_iter().flatten().min()
+                    }
+                    Awaited::Room => shared.wire.next_event(),
+                    Awaited::Deadline(deadline) => Some(deadline),
+                };
                 let now = shared.now();
                 drop(shared);
                 self.sleep = next.map(|next| Box::pin(tokio::time::sleep(to_duration(next - now))));
@@ -236,7 +258,7 @@ impl SimLink {
         if most == 0 {
             return 0;
         }
-        let mut wait = Wait::new(&self.shared, None);
+        let mut wait = Wait::new(&self.shared, Awaited::Bytes);
         poll_fn(|context| {
             let mut shared = lock(wait.shared);
             let now = shared.now();
@@ -263,7 +285,7 @@ impl SimLink {
         if bytes.is_empty() {
             return 0;
         }
-        let mut wait = Wait::new(&self.shared, None);
+        let mut wait = Wait::new(&self.shared, Awaited::Room);
         poll_fn(|context| {
             let mut shared = lock(wait.shared);
             let now = shared.now();
@@ -347,7 +369,7 @@ impl Clock for SimClock {
 
     async fn until(&self, deadline: Instant) {
         let deadline = SimTime::from_micros(deadline.0);
-        let mut wait = Wait::new(&self.shared, Some(deadline));
+        let mut wait = Wait::new(&self.shared, Awaited::Deadline(deadline));
         poll_fn(|context| {
             if lock(wait.shared).now() >= deadline {
                 return Poll::Ready(());

@@ -1,6 +1,7 @@
 //! Simulated time: nanoseconds since the device was made, and the 25 ns ticks of its clock.
 
 use std::ops::{Add, Sub};
+use std::time::Duration;
 
 /// Nanoseconds of one tick of the 40 MHz primary clock (vm-reference section 5).
 pub const TICK_NS: u64 = 25;
@@ -34,13 +35,19 @@ impl SimTime {
     /// The time in seconds.
     #[must_use]
     pub fn seconds(self) -> f64 {
-        self.0 as f64 * 1e-9
+        self.0 as f64 / 1e9
     }
 
     /// Whole ticks of the primary clock.
     #[must_use]
     pub const fn ticks(self) -> u64 {
         self.0 / TICK_NS
+    }
+}
+
+impl From<Duration> for SimTime {
+    fn from(span: Duration) -> Self {
+        Self(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX))
     }
 }
 

@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 
 use super::config::SimConfig;
 use super::device::Device;
-use super::faults::{Direction, FaultKind, Injector};
 use super::output::Origin;
 use super::time::SimTime;
+use crate::faults::{Direction, FaultKind, Injector};
 
 /// Bytes on their way to either side; more are not accepted, or not fetched from the device.
 const MOST_IN_FLIGHT: usize = 4096;
@@ -126,7 +126,7 @@ impl Wire {
             Some(FaultKind::Corrupt) => {
                 self.to_device.push_back((arrives, self.injector.corrupted(byte)));
             }
-            Some(FaultKind::Delay(time)) => self.to_device.push_back((arrives + time, byte)),
+            Some(FaultKind::Delay(time)) => self.to_device.push_back((arrives + time.into(), byte)),
             Some(fault) => self.befall(fault),
         }
     }
@@ -145,8 +145,8 @@ impl Wire {
             }
             Some(FaultKind::Corrupt) => self.send_on(sent, origin, self.injector.corrupted(byte)),
             Some(FaultKind::Delay(time)) => {
-                self.sent_until = sent + time;
-                self.send_on(sent + time, origin, byte);
+                self.sent_until = sent + time.into();
+                self.send_on(self.sent_until, origin, byte);
             }
             Some(fault) => self.befall(fault),
         }
@@ -185,8 +185,8 @@ impl Wire {
         Some((origin, byte))
     }
 
-    /// When the next byte arrives at the host, if one is on its way.
-    fn next_arrival(&self) -> Option<SimTime> {
+    /// When the next byte arrives at the host, or has arrived, if one is on its way.
+    pub(super) fn next_arrival(&self) -> Option<SimTime> {
         let (sent, ..) = self.to_host.front()?;
         let passed_on = match self.delays.ftdi {
             None => *sent,
@@ -195,12 +195,13 @@ impl Wire {
         Some(passed_on + self.delays.latency)
     }
 
-    /// The next moment at which something happens; none if nothing does before the host writes.
+    /// The next moment at which something happens by itself; none if nothing does before the host writes, or reads what
+    /// has arrived ([`next_arrival`](Self::next_arrival)).
     pub(super) fn next_event(&self) -> Option<SimTime> {
         let delivery = self.to_device.front().map(|(arrives, _)| *arrives);
         let sending = self.next_sent().filter(|_| self.to_host.len() < MOST_IN_FLIGHT);
         let tracing = self.device.next_trace_event();
-        [delivery, sending, tracing, self.next_arrival()].into_iter().flatten().min()
+        [delivery, sending, tracing].into_iter().flatten().min()
     }
 
     /// Lets time pass: bytes reach the device in their order, and answers set out.

@@ -5,14 +5,18 @@ use std::f64::consts::TAU;
 use std::fmt;
 use std::rc::Rc;
 
-use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
-use scopething::sim::{SimConfig, SimLink};
+use embedded_io_async::{ErrorType, Read, Write};
+use scopething::faults::{FaultyStream, StreamFaults};
+use scopething::sim::{SimClock, SimConfig, SimLink};
 use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, Channel};
 use scopething_core::scope::{LinkProfile, Scope, ScopeError};
 use scopething_core::time::{Clock, Micros};
 use scopething_core::trace::{AnalogView, Cause, Trace, TraceBuffer};
 
-/// The faults of a link and of a device that a run can have.
+/// The faults of a stream, which a middleware around any link can have.
+pub(crate) const STREAM_KINDS: [&str; 7] = ["drop", "repeat", "corrupt", "delay", "stall", "close", "burst"];
+
+/// The faults of a link and of a device that the simulator can have.
 pub(crate) const KINDS: [&str; 11] =
     ["drop", "repeat", "corrupt", "delay", "short", "stall", "close", "reboot", "burst", "revision", "stale"];
 
@@ -105,25 +109,25 @@ struct Progress {
 }
 
 /// A link that keeps account.
-struct Watched {
-    link: SimLink,
+struct Watched<L> {
+    link: L,
     progress: Rc<RefCell<Progress>>,
 }
 
-impl ErrorType for Watched {
-    type Error = ErrorKind;
+impl<L: ErrorType> ErrorType for Watched<L> {
+    type Error = L::Error;
 }
 
-impl Read for Watched {
-    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
+impl<L: Read> Read for Watched<L> {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, L::Error> {
         let count = self.link.read(buffer).await?;
         self.progress.borrow_mut().read += count;
         Ok(count)
     }
 }
 
-impl Write for Watched {
-    async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+impl<L: Write> Write for Watched<L> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, L::Error> {
         let count = self.link.write(bytes).await?;
         let mut progress = self.progress.borrow_mut();
         let before = (progress.read, progress.written);
@@ -136,7 +140,7 @@ impl Write for Watched {
         Ok(count)
     }
 
-    async fn flush(&mut self) -> Result<(), ErrorKind> {
+    async fn flush(&mut self) -> Result<(), L::Error> {
         self.link.flush().await
     }
 }
@@ -163,13 +167,10 @@ fn requests() -> [CaptureRequest; 3] {
     [of("A", 100, 200e-6), of("A,B", 200, 200e-6), of("A,B,L0", 120, 150e-6)]
 }
 
-type TestScope = Scope<Watched, scopething::sim::SimClock>;
+type TestScope<L> = Scope<Watched<L>, SimClock>;
 
-async fn connect(query: &str, progress: &Rc<RefCell<Progress>>) -> Result<TestScope, ScopeError<ErrorKind>> {
-    let config = SimConfig::from_query(query).unwrap_or_else(|error| panic!("{query}: {error}"));
-    let link = SimLink::new(&config);
-    let clock = link.clock();
-    Scope::connect(Watched { link, progress: Rc::clone(progress) }, clock, PROFILE).await
+fn simulated(query: &str) -> SimLink {
+    SimLink::new(&SimConfig::from_query(query).unwrap_or_else(|error| panic!("{query}: {error}")))
 }
 
 /// The bytes of each stage, from the device and to it.
@@ -191,11 +192,14 @@ impl Conversations {
 
 async fn stages(request: &CaptureRequest, verified: bool) -> StageBytes {
     let progress = Rc::new(RefCell::new(Progress::default()));
-    let mut scope = connect(SIGNALS, &progress).await.expect("nothing is wrong");
+    let link = simulated(SIGNALS);
+    let clock = link.clock();
+    let watched = Watched { link, progress: Rc::clone(&progress) };
+    let mut scope = Scope::connect(watched, clock, PROFILE).await.expect("nothing is wrong");
     let connected = (progress.borrow().read, progress.borrow().written);
     let plan = scope.plan(&scope.model().analog, request).expect("it can be planned");
     let captured = capture(&mut scope, &plan, verified).await;
-    assert_eq!(captured, Ok(true), "without a fault the samples are right");
+    assert!(matches!(captured, Ok(true)), "without a fault the samples are right");
     let progress = progress.borrow();
     let (trace, dump) = (progress.trace_asked.unwrap_or_default(), progress.dump_asked.unwrap_or_default());
     // The status packet at the end of the trace is all that comes while it is waited for.
@@ -209,11 +213,11 @@ async fn stages(request: &CaptureRequest, verified: bool) -> StageBytes {
 }
 
 /// Whether a capture shows the signals.
-async fn capture(
-    scope: &mut TestScope,
+async fn capture<L: Read + Write>(
+    scope: &mut TestScope<L>,
     plan: &CapturePlan,
     verified: bool,
-) -> Result<bool, ScopeError<ErrorKind>> {
+) -> Result<bool, ScopeError<L::Error>> {
     let mut buffer = TraceBuffer::new();
     let trace = if verified {
         scope.capture_verified_until(plan, &mut buffer, std::future::pending()).await?
@@ -274,7 +278,7 @@ fn fitted_phase(view: &AnalogView) -> f64 {
     of_cosine.atan2(of_sine)
 }
 
-fn error_name(error: &ScopeError<ErrorKind>) -> &'static str {
+fn error_name<E>(error: &ScopeError<E>) -> &'static str {
     match error {
         ScopeError::Link { .. } => "link failed",
         ScopeError::Closed { .. } => "link closed",
@@ -290,10 +294,19 @@ fn error_name(error: &ScopeError<ErrorKind>) -> &'static str {
     }
 }
 
-/// Runs one seeded fault.
+/// Runs one seeded fault of the simulator.
 pub(crate) async fn run(conversations: &Conversations, seed: u64) -> Run {
+    run_of(conversations, seed, &KINDS, false).await
+}
+
+/// Runs one seeded fault of a middleware around the simulated link, which has none itself.
+pub(crate) async fn run_around(conversations: &Conversations, seed: u64) -> Run {
+    run_of(conversations, seed, &STREAM_KINDS, true).await
+}
+
+async fn run_of(conversations: &Conversations, seed: u64, kinds: &[&'static str], around: bool) -> Run {
     let mut dice = Dice(seed);
-    let kind = KINDS[dice.below(KINDS.len())];
+    let kind = kinds[dice.below(kinds.len())];
     let verified = dice.below(2) == 0;
     let number = dice.below(requests().len());
     let request = requests()[number];
@@ -315,18 +328,32 @@ pub(crate) async fn run(conversations: &Conversations, seed: u64) -> Run {
     if matches!(kind, "burst" | "revision") {
         stage = Stage::Connect;
     }
-    let url = format!("{SIGNALS}&seed={seed}&{fault}");
-    let outcome = outcome(&url, &request, verified, matches!(kind, "stall" | "close" | "revision")).await;
+    let (final_fault, setting) =
+        (matches!(kind, "stall" | "close" | "revision"), format!("seed={seed}&{fault}"));
+    let (outcome, url) = if around {
+        let link = simulated(SIGNALS);
+        let clock = link.clock();
+        let faults = StreamFaults::from_query(&setting).unwrap_or_else(|error| panic!("{setting}: {error}"));
+        let link = FaultyStream::new(link, clock.clone(), &faults);
+        (outcome(link, clock, &request, verified, final_fault).await, setting)
+    } else {
+        let url = format!("{SIGNALS}&{setting}");
+        let link = simulated(&url);
+        let clock = link.clock();
+        (outcome(link, clock, &request, verified, final_fault).await, url)
+    };
     Run { kind, stage, verified, url, outcome }
 }
 
-async fn outcome(url: &str, request: &CaptureRequest, verified: bool, final_fault: bool) -> Outcome {
-    let progress = Rc::new(RefCell::new(Progress::default()));
-    let config = SimConfig::from_query(url).unwrap_or_else(|error| panic!("{url}: {error}"));
-    let link = SimLink::new(&config);
-    let clock = link.clock();
+async fn outcome<L: Read + Write>(
+    link: L,
+    clock: SimClock,
+    request: &CaptureRequest,
+    verified: bool,
+    final_fault: bool,
+) -> Outcome {
     let started = clock.now();
-    let mut scope = Scope::new(Watched { link, progress: Rc::clone(&progress) }, clock.clone(), PROFILE);
+    let mut scope = Scope::new(Watched { link, progress: Rc::default() }, clock.clone(), PROFILE);
     let plan = scope.plan(&scope.model().analog, request).expect("it can be planned");
     let first = async {
         scope.open().await?;
@@ -336,7 +363,7 @@ async fn outcome(url: &str, request: &CaptureRequest, verified: bool, final_faul
     if clock.now() - started > LIMIT {
         return Outcome::TooLate;
     }
-    if first == Ok(false) {
+    if matches!(first, Ok(false)) {
         return Outcome::Wrong;
     }
     if !final_fault {

@@ -58,6 +58,19 @@ impl WaveTiming {
         u32::from(self.size) * u32::from(self.ticks)
     }
 
+    /// Whether the frequencies are the same: the products of the waves with the other's length are.
+    ///
+    /// These have up to 35 bits, of which 32 are compared, and then the 27 of a product without the lowest eight
+    /// bits of the lengths. That is off by less than the waves, and products that are alike in 32 bits are either the
+    /// same or differ by 2^24 there. A microcontroller multiplies 32 bits in a cycle, 64 bits in hundreds.
+    fn has_frequency_of(self, other: Self) -> bool {
+        let (length, other_length) = (self.length_ticks(), other.length_ticks());
+        let lowest = |waves: u16, length: u32| u32::from(waves).wrapping_mul(length);
+        let highest = |waves: u16, length: u32| u32::from(waves).wrapping_mul(length >> 8);
+        lowest(self.waves, other_length) == lowest(other.waves, length)
+            && highest(self.waves, other_length).abs_diff(highest(other.waves, length)) < 1 << 16
+    }
+
     /// The same waveform with as many waves as the table holds.
     fn filling(self, table_samples: u16) -> Self {
         let (mut common, mut rest) = (self.size, self.waves);
@@ -138,7 +151,8 @@ impl Search<'_> {
         let table = u32::from(self.model.generator.table_samples);
         let min_samples = u32::from(self.min_samples);
         let bounds = Bounds { numerator: table, denominator: table / min_samples.max(1) };
-        for ticks in range {
+        // From the longest on: where a period has many ticks, the shortest are all far off.
+        for ticks in range.rev() {
             let unit = u32::from(ticks) << self.period.shift;
             for end in self.ends(unit, bounds) {
                 let Fraction { numerator: size, denominator: waves, .. } = end;
@@ -206,13 +220,13 @@ impl Search<'_> {
 
     /// Takes a timing if it is nearer, or equally near with more samples a period.
     fn compare(&mut self, timing: WaveTiming) {
-        let (length, best_length) = (u64::from(timing.length_ticks()), u64::from(self.best.length_ticks()));
-        let same = u64::from(timing.waves) * best_length == u64::from(self.best.waves) * length;
-        let distance_hz = if same && self.best_distance_hz.is_finite() {
-            self.best_distance_hz
-        } else {
-            (timing.frequency_hz(self.model.clock_hz) - self.frequency_hz).abs()
-        };
+        if self.best_distance_hz.is_finite() && timing.has_frequency_of(self.best) {
+            if timing.ticks < self.best.ticks {
+                self.best = timing;
+            }
+            return;
+        }
+        let distance_hz = (timing.frequency_hz(self.model.clock_hz) - self.frequency_hz).abs();
         let as_near = distance_hz == self.best_distance_hz;
         if distance_hz < self.best_distance_hz || (as_near && timing.ticks < self.best.ticks) {
             self.best = timing;
@@ -225,11 +239,11 @@ impl Search<'_> {
     ///
     /// What is left over for each wave, as a part of the mantissa, is the error of the period. For errors of
     /// up to a sixteenth it is the error of the frequency to within an eighth of it, and is off by less than
-    /// 1 from the cut of the period; a quarter and 2 more are allowed. The limit times the waves must stay
-    /// below 2^32.
+    /// 1 from the cut of the period; a quarter and 2 more are allowed. The limit times the waves, at most half
+    /// a table, must stay below 2^32.
     fn limit(&self) -> Option<u32> {
         let error = self.best_distance_hz / self.frequency_hz;
-        let sure = error < 1.0 / 4096.0;
+        let sure = error < 1.0 / 256.0;
         sure.then(|| (error * f64::from(self.period.mantissa) * 1.25) as u32 + 2)
     }
 }

@@ -23,13 +23,13 @@ Examples:
   scopething shell --url sim: < commands.txt
       Commands from a file, a line each; # begins a comment
 
-The commands are those of the command line, but for shell and simulate, and stop, pause, resume and exit; `help`
-lists them. Generators stay on from one command to the next, and stop when the shell ends. The Tab key completes,
-the arrow keys fetch earlier lines, Ctrl-D ends.
+The commands are those of the command line, but for shell and simulate, and stop, pause, resume and \
+exit; `help` lists them. Generators stay on from one command to the next, and stop when the shell ends. \
+The Tab key completes, the arrow keys fetch earlier lines, Ctrl-D ends.
 
-Ctrl-C ends a command as it does on the command line, and the shell goes on; at the prompt it drops the line. A
-device that was lost is connected to anew by the next command. When the commands are not typed at a terminal,
-the first that fails ends the shell with its exit code.";
+Ctrl-C ends a command as it does on the command line, and the shell goes on; at the prompt it drops the \
+line. A device that was lost is connected to anew by the next command. When the commands are not typed \
+at a terminal, the first that fails ends the shell with its exit code.";
 
 /// Say commands one after another, while generators stay on
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ pub(super) struct Arguments {
 
 /// A line that was said to the shell.
 #[derive(Debug, Parser)]
-#[command(multicall = true, max_term_width = 100)]
+#[command(multicall = true, max_term_width = 100, about = None)]
 struct Line {
     #[command(subcommand)]
     command: LineCommand,
@@ -73,6 +73,9 @@ impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let mut session = Session::of_shell(self.url.parse()?.unwrap_or_default());
         let mut input = Input::open(&line_command())?;
+        if input.is_typed() {
+            anstream::eprintln!("`help` lists the commands, `help COMMAND` tells of one, Ctrl-D ends");
+        }
         let ended = run_lines(&mut session, &mut input).await;
         input.close();
         // A script that failed is told of, whatever stopping the generators comes to.
@@ -160,7 +163,8 @@ fn prompt(generators: Generators) -> String {
     format!("scopething{generators}> ")
 }
 
-/// The commands of a line. A link in the environment is that of the shell, and not named anew by each of them.
+/// The commands of a line. A link in the environment is that of the shell, and not named anew by each of
+/// them.
 fn line_command() -> clap::Command {
     Line::command().mut_subcommands(|command| {
         if command.get_arguments().any(|argument| argument.get_id() == "url") {

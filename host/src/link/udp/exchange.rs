@@ -25,9 +25,28 @@ pub(super) const ANSWER_LIMIT: Micros = Micros(WAITS[0].0 + WAITS[1].0 + WAITS[2
 /// holds.
 const READY_LIMIT: usize = 256 * 1024;
 
-/// One datagram of commands at a time, and what has come of their answers.
+/// One datagram of commands at a time, and what has come of their answers: the protocol of a client without a socket and
+/// without a clock. Datagrams and the time go in; datagrams to send and bytes to read come out.
+///
+/// ```
+/// use scopething::link::udp::Exchange;
+/// use scopething_core::time::Instant;
+///
+/// let mut exchange = Exchange::default();
+/// assert_eq!(exchange.datagram(b"[21@p"), b"\x00[21@p");
+/// exchange.sent(b"[21@p", Instant(0));
+/// // Nothing in the first 200 ms: the same commands, under the next number.
+/// let again = exchange.due(Instant(200_000))?;
+/// assert_eq!(again.as_deref(), Some(&b"\x01[21@p"[..]));
+/// exchange.sent_again(Instant(200_000));
+/// exchange.receive(b"\x12\x34\x00\x01[21@p\r00\r", Instant(201_000))?;
+/// let mut answer = [0; 16];
+/// let length = exchange.read(&mut answer);
+/// assert_eq!(&answer[..length], b"[21@p\r00\r");
+/// # Ok::<(), scopething::link::DatagramError>(())
+/// ```
 #[derive(Debug, Default)]
-pub(super) struct Exchange {
+pub struct Exchange {
     next_id: u8,
     /// The adaptor that answered first; others are strangers.
     adaptor_id: Option<[u8; 2]>,
@@ -70,14 +89,16 @@ struct CancelledTrace {
 impl Exchange {
     /// Whether a datagram that begins with `command` may be sent now. One at a time: the answer to the last
     /// one must be there, as far as is known how long it is. A reset waits for nothing.
-    pub(super) fn may_send(&self, command: Command) -> bool {
+    #[must_use]
+    pub fn may_send(&self, command: Command) -> bool {
         command == Command::Reset || self.current.as_ref().is_none_or(|pending| pending.complete)
     }
 
     /// The datagram for `commands`, 1 to 64 by the rule of
     /// [`datagram_len`](scopething_core::link::bitscope_server::datagram_len). Changes nothing:
     /// [`sent`](Self::sent) does, once it is on its way.
-    pub(super) fn datagram(&self, commands: &[u8]) -> Vec<u8> {
+    #[must_use]
+    pub fn datagram(&self, commands: &[u8]) -> Vec<u8> {
         let mut datagram = vec![0; COMMAND_HEADER + commands.len()];
         let length = CommandRepr { cmd_id: self.next_id, commands }.emit(&mut datagram);
         datagram.truncate(length.unwrap_or(0));
@@ -85,7 +106,7 @@ impl Exchange {
     }
 
     /// Notes that the [`datagram`](Self::datagram) for `commands` was sent.
-    pub(super) fn sent(&mut self, commands: &[u8], now: Instant) {
+    pub fn sent(&mut self, commands: &[u8], now: Instant) {
         let first = commands.first().map(|byte| Command::from_byte(*byte));
         if first == Some(Command::Reset) {
             self.abandon();
@@ -103,7 +124,11 @@ impl Exchange {
     }
 
     /// Takes a datagram that came from the server's address. What is no answer to what was sent is ignored.
-    pub(super) fn receive(&mut self, datagram: &[u8], now: Instant) -> Result<(), DatagramError> {
+    ///
+    /// # Errors
+    ///
+    /// [`DatagramError::Flooded`]: far more came than a capture has. Nothing is awaited then, and nothing can be read.
+    pub fn receive(&mut self, datagram: &[u8], now: Instant) -> Result<(), DatagramError> {
         let Ok(packet) = AnswerPacket::new_checked(datagram) else { return Ok(()) };
         let packet = AnswerRepr::parse(&packet);
         if self.adaptor_id.is_some_and(|known| known != packet.adaptor_id) {
@@ -134,7 +159,8 @@ impl Exchange {
     }
 
     /// When [`due`](Self::due) has something to say if nothing comes before.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
         let answer =
             self.current.as_ref().filter(|pending| pending.is_awaited()).map(|pending| pending.deadline);
         let gap = self.gap().map(|(deadline, _)| deadline);
@@ -142,8 +168,12 @@ impl Exchange {
     }
 
     /// What the passing of time asks for: a datagram to send again ([`sent_again`](Self::sent_again)
-    /// follows), an error, or nothing. After an error nothing is awaited and nothing can be read.
-    pub(super) fn due(&mut self, now: Instant) -> Result<Option<Vec<u8>>, DatagramError> {
+    /// follows), an error, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// What is missing of an answer. Nothing is awaited then, and nothing can be read.
+    pub fn due(&mut self, now: Instant) -> Result<Option<Vec<u8>>, DatagramError> {
         if let Some((_, data_seq)) = self.gap().filter(|(deadline, _)| *deadline <= now) {
             self.abandon();
             return Err(DatagramError::Lost { data_seq });
@@ -164,7 +194,7 @@ impl Exchange {
 
     /// Notes that the datagram of [`due`](Self::due) was sent. It has a number of its own: an answer to an
     /// earlier sending, whole or in pieces cut elsewhere, is not mixed with its answer.
-    pub(super) fn sent_again(&mut self, now: Instant) {
+    pub fn sent_again(&mut self, now: Instant) {
         let cmd_id = self.take_id();
         if let Some(pending) = &mut self.current {
             pending.deadline = now + pending.wait_after_next().unwrap_or_default();
@@ -175,7 +205,7 @@ impl Exchange {
     }
 
     /// Moves what can be read to the start of `buf`; gives how many bytes.
-    pub(super) fn read(&mut self, buf: &mut [u8]) -> usize {
+    pub fn read(&mut self, buf: &mut [u8]) -> usize {
         self.ready.read(buf).unwrap_or_default()
     }
 

@@ -46,7 +46,8 @@ use scopething_core::time::{Clock as _, Instant, Micros};
 use scopething_core::vm::Command;
 use tokio::net::UdpSocket;
 
-use self::exchange::{ANSWER_LIMIT, Exchange};
+use self::exchange::ANSWER_LIMIT;
+pub use self::exchange::Exchange;
 use super::clock::{HostClock, duration};
 use super::error::{LinkError, OpenError};
 use super::tcp::{CONNECT_LIMIT, refusal, unknown_host};

@@ -72,6 +72,18 @@ fn nobody_reading_a_pause_ends_all_the_same() {
 }
 
 #[test]
+fn a_pause_ends_though_nobody_reads_what_has_arrived() {
+    run(async {
+        let mut link = link("clock=fast&latency=1ms");
+        let clock = link.clock();
+        link.write_all(b"?").await.unwrap();
+        let waited = tokio::time::timeout(Duration::from_secs(10), clock.until(Instant(3_000_000))).await;
+        assert_eq!((waited, clock.now()), (Ok(()), Instant(3_000_000)));
+        link.read_exact(&mut [0; 11]).await.unwrap();
+    });
+}
+
+#[test]
 fn waiting_for_nothing_does_not_spin() {
     run(async {
         let mut link = link("clock=fast");

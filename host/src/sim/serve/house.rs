@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::time::Instant;
 
-use super::super::faults::Direction;
 use super::super::output::Origin;
 use super::ServeEvent;
 use super::mishap::{Network, Passed};
 use super::pty::Pty;
 use super::udp::{Exchange, Received};
+use crate::faults::Direction;
 
 /// A client that does not tell when it goes gives way to another after this long without a word.
 const SILENCE: Duration = Duration::from_secs(2);

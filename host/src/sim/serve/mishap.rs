@@ -1,7 +1,7 @@
 //! What a network does to datagrams, when it is asked to: loses, doubles, swaps, and mixes in those of
 //! strangers.
 
-use super::super::faults::{Direction, FaultKind, FaultPlan, Injector};
+use crate::faults::{Direction, FaultKind, FaultPlan, Injector};
 
 /// A datagram that has come through.
 #[derive(Debug, Clone, PartialEq, Eq)]

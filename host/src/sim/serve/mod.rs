@@ -41,10 +41,10 @@ use std::path::PathBuf;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::config::SimConfig;
-use super::faults::FaultKind;
 use super::link::SimLink;
 use super::note::Note;
 use super::output::Origin;
+use crate::faults::FaultKind;
 use house::{Client, Doors, House, Owner};
 use mishap::Network;
 use pty::Pty;

@@ -37,8 +37,8 @@ pub use shape::{Periodic, Shape};
 pub use text::SignalError;
 pub use traffic::{BusLine, Traffic};
 
-use super::random;
 use super::time::SimTime;
+use crate::random;
 
 /// Volts of a 3.3 V logic line that is high.
 pub(super) const LOGIC_HIGH_V: f64 = 3.3;

@@ -19,6 +19,12 @@ fn the_texts_of_the_documentation_are_understood() {
 }
 
 #[test]
+fn long_pauses_are_printed_as_they_were_read() {
+    let text = "uart 920bps data=48 gap=16666666s";
+    assert_eq!(parse(text).unwrap().to_string(), text);
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     for (text, message) in [
         (

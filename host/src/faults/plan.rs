@@ -1,38 +1,9 @@
-//! Faults of a link and a device, by number or by chance, repeatable by seed.
-//!
-//! A plan is a text of faults with `;` between, each `KIND[:VALUE][@WHEN]`. `WHEN` is the number of a byte
-//! (counted from 0) or a chance a byte such as `0.1%`; bytes come from the device, or go to it where a `w`
-//! (written) leads.
-//!
-//! | kind | what happens |
-//! | --- | --- |
-//! | `drop@37` | the byte is lost |
-//! | `repeat@37` | it comes twice |
-//! | `corrupt@37` | some of its bits are turned over |
-//! | `delay:50ms@37` | it and all that follows comes later |
-//! | `short@37` | it and all that follows is lost, until the host writes again |
-//! | `stall@37` | from there on nothing passes, either way |
-//! | `close@37` | the link closes |
-//! | `reboot@37` | the device starts anew, and what was on its way is lost |
-//! | `burst:40` | that many stale bytes arrive on connecting |
-//! | `lose@5%` | a datagram is lost |
-//! | `resend@5%` | a datagram is sent twice |
-//! | `swap@5%` | a datagram is overtaken by the next |
-//! | `stranger@5%` | a datagram is followed by one from elsewhere |
-//!
-//! ```
-//! use scopething::sim::FaultPlan;
-//!
-//! let plan: FaultPlan = "drop@120;corrupt@0.1%;delay:50ms@w30".parse()?;
-//! assert_eq!(plan.to_string(), "drop@120;corrupt@0.1%;delay:50ms@w30");
-//! # Ok::<(), scopething::sim::FaultError>(())
-//! ```
+//! The text of a plan of faults, and what it means.
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
-use super::random;
-use super::time::SimTime;
 use crate::quantity::{self, QuantityError, Unit};
 
 /// Stale bytes on connecting, at the most.
@@ -48,7 +19,7 @@ pub enum FaultKind {
     /// Bits of a byte are turned over.
     Corrupt,
     /// A byte, and all that follows, comes later.
-    Delay(SimTime),
+    Delay(Duration),
     /// All is lost until the host writes again.
     Short,
     /// Nothing passes any more.
@@ -70,7 +41,9 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    fn name(self) -> &'static str {
+    /// The name it has in a plan.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Drop => "drop",
             Self::Repeat => "repeat",
@@ -92,6 +65,12 @@ impl FaultKind {
     #[must_use]
     pub fn of_datagrams(self) -> bool {
         matches!(self, Self::Lose | Self::Resend | Self::Swap | Self::Stranger)
+    }
+
+    /// Whether it happens inside a device, out of reach of a link.
+    #[must_use]
+    pub fn of_device(self) -> bool {
+        matches!(self, Self::Short | Self::Reboot)
     }
 }
 
@@ -151,6 +130,26 @@ pub enum FaultError {
     },
     /// A number that is not understood.
     Quantity(QuantityError),
+    /// It happens inside a device, and so not on a stream.
+    InDevice {
+        /// The fault's name.
+        name: &'static str,
+    },
+    /// It befalls datagrams, and so not a stream.
+    OfDatagrams {
+        /// The fault's name.
+        name: &'static str,
+    },
+    /// Something other than faults and a seed stands behind the question mark of a link.
+    Key {
+        /// What was given.
+        text: String,
+    },
+    /// The seed is no whole number.
+    Seed {
+        /// What was given.
+        text: String,
+    },
 }
 
 impl fmt::Display for FaultError {
@@ -167,6 +166,19 @@ impl fmt::Display for FaultError {
                 write!(f, "\"{text}\" has a wrong value: write it like delay:50ms@3, burst:40 or drop@3")
             }
             Self::Quantity(error) => error.fmt(f),
+            Self::InDevice { name } => {
+                write!(f, "{name} happens inside a device: only the simulated one, sim:, can have it")
+            }
+            Self::OfDatagrams { name } => {
+                write!(f, "{name} befalls datagrams: only a simulated bitscope-server can have it")
+            }
+            Self::Key { text } => {
+                write!(
+                    f,
+                    "\"{text}\" is no setting of this link: use faults=drop@3 and seed=1, with & between"
+                )
+            }
+            Self::Seed { text } => write!(f, "the seed \"{text}\" must be a whole number"),
         }
     }
 }
@@ -206,7 +218,7 @@ impl FromStr for Fault {
             ("stranger", None) => FaultKind::Stranger,
             ("delay", Some(value)) => {
                 let seconds = quantity::parse(value, Unit::Seconds).map_err(FaultError::Quantity)?;
-                FaultKind::Delay(SimTime::from_seconds(seconds))
+                FaultKind::Delay(Duration::try_from_secs_f64(seconds).map_err(|_| wrong_value())?)
             }
             ("burst", Some(value)) => {
                 let count = value.parse::<u32>().ok().filter(|count| u64::from(*count) <= MOST_STALE);
@@ -239,7 +251,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.name())?;
         match self.kind {
-            FaultKind::Delay(time) => write!(f, ":{}", quantity::format(time.seconds(), Unit::Seconds))?,
+            FaultKind::Delay(time) => write!(f, ":{}", quantity::format(time.as_secs_f64(), Unit::Seconds))?,
             FaultKind::Burst(count) => return write!(f, ":{count}"),
             _ => {}
         }
@@ -266,62 +278,6 @@ impl fmt::Display for FaultPlan {
             write!(f, "{}{fault}", if index == 0 { "" } else { ";" })?;
         }
         Ok(())
-    }
-}
-
-/// Decides, byte by byte or datagram by datagram, what goes wrong.
-#[derive(Debug, Clone)]
-pub(super) struct Injector {
-    faults: Vec<Fault>,
-    seed: u64,
-    passed: [u64; 2],
-}
-
-impl Injector {
-    /// An injector of the plan's faults of bytes, or of datagrams.
-    pub(super) fn new(plan: &FaultPlan, seed: u64, of_datagrams: bool) -> Self {
-        let mut faults = plan.faults.clone();
-        faults.retain(|fault| fault.kind.of_datagrams() == of_datagrams);
-        Self { faults, seed: random::mix(seed, 77 + u64::from(of_datagrams)), passed: [0; 2] }
-    }
-
-    /// What befalls the next byte or datagram in a direction.
-    pub(super) fn next(&mut self, direction: Direction) -> Option<FaultKind> {
-        if self.faults.is_empty() {
-            return None;
-        }
-        let passed = &mut self.passed[usize::from(direction == Direction::ToDevice)];
-        let number = *passed;
-        *passed += 1;
-        let place = 2 * number + u64::from(direction == Direction::ToDevice);
-        self.faults
-            .iter()
-            .enumerate()
-            .find(|(index, fault)| {
-                let befalls = match fault.when {
-                    When::Number(wanted) => wanted == number,
-                    When::Chance(chance) => {
-                        random::uniform(self.seed ^ (*index as u64) << 40, place) < chance
-                    }
-                };
-                fault.direction == direction && befalls && !matches!(fault.kind, FaultKind::Burst(_))
-            })
-            .map(|(_, fault)| fault.kind)
-    }
-
-    /// The stale bytes that arrive on connecting.
-    pub(super) fn burst(&self) -> impl Iterator<Item = u8> + '_ {
-        let count = self.faults.iter().find_map(|fault| match fault.kind {
-            FaultKind::Burst(count) => Some(count),
-            _ => None,
-        });
-        (0..u64::from(count.unwrap_or(0))).map(|place| random::mix(self.seed ^ 0xb0, place) as u8)
-    }
-
-    /// The byte with some of its bits turned over.
-    pub(super) fn corrupted(&self, byte: u8) -> u8 {
-        let [read, written] = self.passed;
-        byte ^ (random::mix(self.seed, read << 32 ^ written) as u8).max(1)
     }
 }
 
@@ -352,19 +308,5 @@ mod tests {
             assert_eq!(text.parse::<FaultPlan>().unwrap_err().to_string(), message);
         }
         assert!(matches!("melt@3".parse::<FaultPlan>(), Err(FaultError::Kind { .. })));
-    }
-
-    #[test]
-    fn faults_befall_their_byte_or_their_share() {
-        let plan: FaultPlan = "drop@2;corrupt@w10%".parse().unwrap();
-        let mut injector = Injector::new(&plan, 1, false);
-        let from: Vec<_> = (0..4).map(|_| injector.next(Direction::FromDevice)).collect();
-        assert_eq!(from, [None, None, Some(FaultKind::Drop), None]);
-        let hits = (0..10_000).filter(|_| injector.next(Direction::ToDevice).is_some()).count();
-        // Four deviations of a share of 10 % in 10000.
-        assert!(hits.abs_diff(1000) < 120, "{hits}");
-        assert!((0..=255).all(|byte| injector.corrupted(byte) != byte));
-        let mut datagrams = Injector::new(&plan, 1, true);
-        assert!((0..100).all(|_| datagrams.next(Direction::ToDevice).is_none()));
     }
 }

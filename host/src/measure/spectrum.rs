@@ -1,0 +1,358 @@
+//! Which frequencies are in a series, and how distorted and noisy its strongest one is.
+//!
+//! The mean is taken off, the series multiplied with a [`Window`] and transformed whole. With `X` the transform, `w` the
+//! window and `N` the number of samples, the power of bin `k` is `2 |X_k|^2 / (N sum w^2)` (half of that at 0 Hz and
+//! at half the sample rate), so that all bins together are the mean square of the series, as far as the window lets see
+//! it. A sine spreads over the bins of the window's main lobe; its power `P` is their sum, its amplitude `sqrt(2 P)`, and
+//! its frequency their centre of gravity, which is right to a few hundredths of a bin.
+
+use realfft::RealFftPlanner;
+use thiserror::Error;
+
+use super::Window;
+
+/// The highest harmonic that counts as distortion; higher ones count as noise.
+pub const MOST_HARMONICS: u32 = 10;
+
+/// The fewest samples with a spectrum.
+const FEWEST_SAMPLES: usize = 32;
+
+/// The most peaks that are told.
+const MOST_PEAKS: usize = 16;
+
+/// A peak's highest bin has so many times the power of the median bin. Among thousands of bins of noise the highest has
+/// some 13 times that: the power of a bin is distributed exponentially.
+const LEAST_ABOVE_MEDIAN: f64 = 40.0;
+
+/// A peak's highest bin has so much of the power of the strongest: 120 dB below it lies what rounding to 32-bit floats
+/// makes of a clean signal.
+const LEAST_OF_STRONGEST: f64 = 1e-12;
+
+/// A peak's highest bin has so many times the power that the side lobes of stronger ones have there.
+const LEAST_ABOVE_LEAKAGE: f64 = 4.0;
+
+/// Why there is no spectrum.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SpectrumError {
+    /// There are too few samples.
+    #[error("{samples} samples are too few for a spectrum: capture {needed} or more")]
+    TooShort {
+        /// How many there are.
+        samples: usize,
+        /// How many are needed.
+        needed: usize,
+    },
+    /// A sample is not a finite number.
+    #[error("a sample is not a number: a spectrum needs a series without gaps")]
+    NotFinite,
+    /// The transform refused the series.
+    #[error("the Fourier transform failed: {0}")]
+    Transform(String),
+}
+
+/// A sine in the series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Peak {
+    /// Its frequency in hertz.
+    pub frequency_hz: f64,
+    /// Half its peak to peak, in the unit of the samples.
+    pub amplitude: f64,
+    /// How many times the fundamental's frequency it has: 1 for the fundamental itself, `None` if it is no harmonic.
+    pub harmonic: Option<u32>,
+}
+
+/// The spectrum of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spectrum {
+    /// What the series was multiplied with.
+    pub window: Window,
+    /// The distance between two bins in hertz: one over the length of the series.
+    pub resolution_hz: f64,
+    /// The sines that stand out of the noise, at most 16, the strongest first: that is the fundamental. Below the main
+    /// lobe of 0 Hz there are none, as they cannot be told from a drift.
+    pub peaks: Vec<Peak>,
+    /// Total harmonic distortion: the RMS of harmonics 2 to 10, as far as they lie below half of the sample rate, over
+    /// the RMS of the fundamental. `None` without a fundamental, if its second harmonic is too high to be seen, or if
+    /// the main lobes of two harmonics touch.
+    pub thd: Option<f64>,
+    /// The fundamental's power over that of all but the fundamental, harmonics 2 to 10, and 0 Hz, in decibels. `None`
+    /// where the distortion is, or if nothing is left.
+    pub snr_db: Option<f64>,
+    /// The fundamental's power over that of all but the fundamental and 0 Hz, in decibels. `None` without a fundamental,
+    /// or if nothing is left.
+    pub sinad_db: Option<f64>,
+}
+
+impl Spectrum {
+    /// The spectrum of evenly spaced samples, `period_s` seconds apart.
+    ///
+    /// # Errors
+    ///
+    /// [`SpectrumError`] if there are fewer than 32 samples, or one is not a finite number.
+    pub fn of(samples: &[f32], period_s: f64, window: Window) -> Result<Self, SpectrumError> {
+        let bins = Bins::of(samples, window)?;
+        let resolution_hz = 1.0 / (period_s * samples.len() as f64);
+        let lobes = bins.peaks();
+        let fundamental = lobes.first().copied();
+        let harmonic = |place: f64| {
+            let number = (place / fundamental?.place).round();
+            let off = (place - number * fundamental?.place).abs();
+            (number >= 1.0 && off <= 1.0_f64.max(0.05 * number)).then_some(number as u32)
+        };
+        let peaks = lobes.iter().map(|lobe| Peak {
+            frequency_hz: lobe.place * resolution_hz,
+            amplitude: (2.0 * lobe.power).sqrt(),
+            harmonic: harmonic(lobe.place),
+        });
+        let peaks = peaks.collect();
+        let distortion =
+            fundamental.and_then(|fundamental| Some((fundamental, bins.distortion(fundamental)?)));
+        let decibels = |power: f64, rest: f64| (rest > 0.0).then(|| 10.0 * (power / rest).log10());
+        Ok(Self {
+            window,
+            resolution_hz,
+            peaks,
+            thd: distortion.map(|(fundamental, power)| (power / fundamental.power).sqrt()),
+            snr_db: distortion.and_then(|(fundamental, power)| {
+                decibels(fundamental.power, bins.total() - fundamental.power - power)
+            }),
+            sinad_db: fundamental
+                .and_then(|fundamental| decibels(fundamental.power, bins.total() - fundamental.power)),
+        })
+    }
+}
+
+/// A sine as it is seen in the bins.
+#[derive(Clone, Copy)]
+struct Lobe {
+    /// Its frequency in bins.
+    place: f64,
+    /// Its mean square.
+    power: f64,
+}
+
+/// The power of each bin.
+struct Bins {
+    window: Window,
+    powers: Vec<f64>,
+    /// How many bins of noise have the power that a window lets through: its equivalent noise bandwidth.
+    noise_bandwidth: f64,
+}
+
+impl Bins {
+    fn of(samples: &[f32], window: Window) -> Result<Self, SpectrumError> {
+        let count = samples.len();
+        if count < FEWEST_SAMPLES {
+            return Err(SpectrumError::TooShort { samples: count, needed: FEWEST_SAMPLES });
+        }
+        let mean = samples.iter().map(|&sample| f64::from(sample)).sum::<f64>() / count as f64;
+        if !mean.is_finite() {
+            return Err(SpectrumError::NotFinite);
+        }
+        let factors: Vec<f64> = window.factors(count).collect();
+        let windowed =
+            samples.iter().zip(&factors).map(|(&sample, factor)| (f64::from(sample) - mean) * factor);
+        let mut windowed: Vec<f64> = windowed.collect();
+        let transform = RealFftPlanner::new().plan_fft_forward(count);
+        let mut transformed = transform.make_output_vec();
+        transform
+            .process(&mut windowed, &mut transformed)
+            .map_err(|error| SpectrumError::Transform(error.to_string()))?;
+        let sum: f64 = factors.iter().sum();
+        let squares: f64 = factors.iter().map(|factor| factor * factor).sum();
+        let scale = 2.0 / (count as f64 * squares);
+        let mut powers: Vec<f64> = transformed.iter().map(|value| value.norm_sqr() * scale).collect();
+        if let Some(zero) = powers.first_mut() {
+            *zero *= 0.5;
+        }
+        if count.is_multiple_of(2)
+            && let Some(last) = powers.last_mut()
+        {
+            *last *= 0.5;
+        }
+        Ok(Self { window, powers, noise_bandwidth: count as f64 * squares / (sum * sum) })
+    }
+
+    /// The first bin beyond the main lobe of 0 Hz.
+    fn first(&self) -> usize {
+        self.window.lobe_bins() + 1
+    }
+
+    /// All power but that at 0 Hz.
+    fn total(&self) -> f64 {
+        self.powers.iter().skip(self.first()).sum()
+    }
+
+    /// The sine whose highest bin is at `middle`.
+    fn lobe(&self, middle: usize) -> Lobe {
+        let from = middle.saturating_sub(self.window.lobe_bins()).max(1);
+        let bins = || {
+            let inside = self.powers.iter().enumerate().skip(from);
+            inside.take_while(move |(bin, _)| *bin <= middle + self.window.lobe_bins())
+        };
+        let power: f64 = bins().map(|(_, power)| power).sum();
+        let moment: f64 = bins().map(|(bin, power)| bin as f64 * power).sum();
+        Lobe { place: if power > 0.0 { moment / power } else { middle as f64 }, power }
+    }
+
+    /// The sines that stand out, the strongest first.
+    fn peaks(&self) -> Vec<Lobe> {
+        let at = |bin: usize| self.powers.get(bin).copied().unwrap_or(0.0);
+        let mut sorted: Vec<f64> = self.powers.iter().skip(self.first()).copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        let noise = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
+        let strongest = sorted.last().copied().unwrap_or(0.0);
+        let least = (LEAST_ABOVE_MEDIAN * noise).max(LEAST_OF_STRONGEST * strongest);
+        let is_highest = |bin: &usize| {
+            let reach = bin.saturating_sub(self.window.lobe_bins())..=bin + self.window.lobe_bins();
+            at(*bin) > least && reach.into_iter().all(|other| at(other) <= at(*bin))
+        };
+        let mut highest: Vec<usize> = (self.first()..self.powers.len()).filter(is_highest).collect();
+        highest.sort_by(|one, other| at(*other).total_cmp(&at(*one)));
+        let mut peaks: Vec<Lobe> = Vec::new();
+        for bin in highest {
+            let leaked: f64 = peaks.iter().map(|peak| self.leakage(*peak, bin)).sum();
+            if at(bin) > LEAST_ABOVE_LEAKAGE * leaked {
+                peaks.push(self.lobe(bin));
+            }
+            if peaks.len() == MOST_PEAKS {
+                break;
+            }
+        }
+        peaks
+    }
+
+    /// The power that a sine's side lobes have at most in a bin.
+    fn leakage(&self, sine: Lobe, bin: usize) -> f64 {
+        let height = self.window.side_lobe(bin as f64 - sine.place);
+        sine.power / self.noise_bandwidth * height * height
+    }
+
+    /// The power of the harmonics; `None` if the second is too high to be seen, or main lobes touch.
+    fn distortion(&self, fundamental: Lobe) -> Option<f64> {
+        let lobe_bins = self.window.lobe_bins();
+        let last = self.powers.len().saturating_sub(1 + lobe_bins);
+        let middles =
+            (2..=MOST_HARMONICS).map(|number| (f64::from(number) * fundamental.place).round() as usize);
+        let seen: Vec<usize> = middles.take_while(|&middle| middle <= last).collect();
+        let are_apart = fundamental.place > (2 * lobe_bins) as f64;
+        (are_apart && !seen.is_empty()).then(|| seen.into_iter().map(|middle| self.lobe(middle).power).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f64::consts::TAU;
+
+    /// Sines of so many periods over the series and of an amplitude, on an offset.
+    fn series(samples: usize, sines: &[(f64, f64)]) -> Vec<f32> {
+        let value = |index: usize| {
+            let turn = index as f64 / samples as f64;
+            let sines =
+                sines.iter().map(|(periods, amplitude)| amplitude * (TAU * (periods * turn + 0.2)).sin());
+            (1.7 + sines.sum::<f64>()) as f32
+        };
+        (0..samples).map(value).collect()
+    }
+
+    fn assert_near(value: f64, expected: f64, tolerance: f64) {
+        assert!((value - expected).abs() <= tolerance, "{value} is not {expected} within {tolerance}");
+    }
+
+    #[test]
+    fn distortion_is_that_of_the_harmonics_that_were_added() {
+        // 3 % and 4 % are 5 % together.
+        for (window, name) in Window::ALL {
+            let periods = if window == Window::Rectangular { 51.0 } else { 51.3 };
+            let sines = [(periods, 1.5), (2.0 * periods, 0.045), (3.0 * periods, 0.06)];
+            let spectrum = Spectrum::of(&series(4096, &sines), 1e-6, window).unwrap();
+            assert_near(spectrum.thd.unwrap(), 0.05, 2e-4);
+            assert_eq!(spectrum.peaks.len(), 3, "{name}: {spectrum:?}");
+            for (peak, (number, (periods, amplitude))) in
+                spectrum.peaks.iter().zip([(1, sines[0]), (3, sines[2]), (2, sines[1])])
+            {
+                assert_eq!(peak.harmonic, Some(number), "{name}");
+                assert_near(peak.frequency_hz * 4096e-6, periods, 0.05);
+                assert_near(peak.amplitude, amplitude, 0.005 * amplitude);
+            }
+        }
+    }
+
+    #[test]
+    fn a_square_has_the_harmonics_of_its_samples() {
+        // 64 samples a period: by the sum of a geometric series, odd harmonic h is sin(pi / 64) / sin(pi h / 64)
+        // of the first.
+        let square: Vec<f32> = (0..6400).map(|i| if i % 64 < 32 { 3.0 } else { 0.0 }).collect();
+        let spectrum = Spectrum::of(&square, 1e-5, Window::BlackmanHarris).unwrap();
+        let share = |harmonic: f64| {
+            let angle = std::f64::consts::PI / 64.0;
+            angle.sin() / (angle * harmonic).sin()
+        };
+        let expected =
+            [3.0, 5.0, 7.0, 9.0].map(|harmonic| share(harmonic).powi(2)).iter().sum::<f64>().sqrt();
+        assert_near(spectrum.thd.unwrap(), expected, 1e-4);
+        let numbers: Vec<_> = spectrum.peaks.iter().take(4).map(|peak| peak.harmonic).collect();
+        assert_eq!(numbers, [Some(1), Some(3), Some(5), Some(7)]);
+    }
+
+    #[test]
+    fn eight_bits_have_their_noise() {
+        // Steps of s have a noise of s^2 / 12; 255 steps peak to peak a power of (127.5 s)^2 / 2.
+        let exact = series(12_288, &[(311.37, 127.5)]);
+        let steps: Vec<f32> = exact.iter().map(|sample| sample.round()).collect();
+        let expected_db = 10.0 * (127.5_f64.powi(2) / 2.0 * 12.0).log10();
+        for window in [Window::BlackmanHarris, Window::FlatTop] {
+            let spectrum = Spectrum::of(&steps, 1e-6, window).unwrap();
+            assert_near(spectrum.sinad_db.unwrap(), expected_db, 0.4);
+            assert_near(spectrum.snr_db.unwrap(), expected_db, 0.4);
+        }
+    }
+
+    #[test]
+    fn a_sine_between_two_bins_is_one_peak() {
+        for (window, name) in Window::ALL {
+            for periods in [20.0, 20.25, 20.5, 333.4] {
+                let spectrum = Spectrum::of(&series(2000, &[(periods, 0.5)]), 1e-3, window).unwrap();
+                assert_eq!(spectrum.peaks.len(), 1, "{name}, {periods}: {spectrum:?}");
+                assert!(
+                    spectrum.thd.unwrap() < 0.02 || window == Window::Rectangular,
+                    "{name}: {spectrum:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_unknown_or_refused() {
+        let constant = Spectrum::of(&[2.5; 100], 1e-6, Window::Hann).unwrap();
+        assert_eq!(
+            (constant.peaks.len(), constant.thd, constant.snr_db, constant.sinad_db),
+            (0, None, None, None)
+        );
+        // The second harmonic of 0.3 times the sample rate cannot be seen; with three periods lobes touch.
+        for periods in [300.0, 3.2] {
+            let spectrum = Spectrum::of(&series(1000, &[(periods, 1.0)]), 1e-6, Window::Hann).unwrap();
+            assert_eq!((spectrum.peaks.len(), spectrum.thd, spectrum.snr_db), (1, None, None), "{periods}");
+        }
+        let short = Spectrum::of(&[1.0; 31], 1e-6, Window::Hann);
+        assert_eq!(short, Err(SpectrumError::TooShort { samples: 31, needed: 32 }));
+        for bad in [f32::NAN, f32::INFINITY] {
+            let samples: Vec<f32> = (0..40_u8).map(|i| if i == 7 { bad } else { f32::from(i) }).collect();
+            assert_eq!(Spectrum::of(&samples, 1e-6, Window::Hann), Err(SpectrumError::NotFinite));
+        }
+    }
+
+    #[test]
+    fn noise_has_no_peaks() {
+        let mut state = 1_u32;
+        let noise: Vec<f32> = (0..12_288)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 8) as f32 / 16_777_216.0
+            })
+            .collect();
+        let spectrum = Spectrum::of(&noise, 1e-6, Window::Hann).unwrap();
+        assert!(spectrum.peaks.is_empty(), "{spectrum:?}");
+    }
+}

@@ -1,0 +1,318 @@
+//! `scopething shell`: commands over one connection, from a script and from a terminal.
+
+mod cli_support;
+
+use std::fs::File;
+use std::process::Stdio;
+
+use cli_support::{Finished, Running, Simulator, bounded, number, program, scopething_reading, series};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+
+const FAST: &str = "sim:?clock=fast";
+
+async fn script(lines: &[&str]) -> Finished {
+    scopething_reading(lines.join("\n").as_bytes(), &["shell", "--url", FAST]).await
+}
+
+const CAPTURE: &str = "capture A --period 4ms --timeout 0 --json";
+
+/// The lowest and the highest volts of A.
+fn extent(capture: &Value) -> (f64, f64) {
+    let volts = series(capture, "A", "samples");
+    volts.iter().fold((f64::MAX, f64::MIN), |(low, high), &volts| (low.min(volts), high.max(volts)))
+}
+
+#[tokio::test]
+async fn a_generator_stays_on_from_one_command_to_the_next() {
+    let lines = [
+        "# a sine, and what is left of it",
+        "wave sine 1kHz 0.5..2.5V --json",
+        CAPTURE,
+        "",
+        CAPTURE,
+        "stop",
+        CAPTURE,
+        "clock '10kHz 50%' --json",
+        CAPTURE,
+    ];
+    let objects = script(&lines).await.done().objects();
+    assert_eq!(number(&objects[0], "actual"), 1000.0);
+    for capture in &objects[1..3] {
+        let (low, high) = extent(capture);
+        assert!((low - 0.5).abs() < 0.05 && (high - 2.5).abs() < 0.05, "{low} to {high}");
+    }
+    let (low, high) = extent(&objects[3]);
+    assert!(high - low < 0.01, "{low} to {high} after the stop");
+    assert_eq!(objects[4]["actual"][0], 1e6 / 100.0);
+    let (low, high) = extent(&objects[5]);
+    assert!(low < 0.1 && (high - 3.3).abs() < 0.1, "{low} to {high}");
+    // One connection: device time goes on.
+    let starts: Vec<f64> = objects[1..4].iter().map(|capture| number(capture, "capture_start")).collect();
+    assert!(starts.windows(2).all(|pair| pair[0] < pair[1]), "{starts:?}");
+}
+
+#[tokio::test]
+async fn what_is_generated_can_be_measured() {
+    let lines = ["wave triangle 2kHz 0.5..2.5V", "analyse A --period 10ms --timeout 0 --json"];
+    let finished = script(&lines).await.done();
+    let measured: Value = serde_json::from_str(finished.stdout.lines().last().unwrap()).unwrap();
+    let wave = &measured["channels"]["A"]["wave"];
+    assert_eq!(wave["shape"], "triangle", "{measured}");
+    assert!((number(wave, "frequency") / 2000.0 - 1.0).abs() < 1e-3, "{wave}");
+}
+
+#[tokio::test]
+async fn a_waveform_is_stopped_after_a_time() {
+    let lines = ["wave sine 1kHz --for 50ms", "stop"];
+    let finished = script(&lines).await.ended(1);
+    assert!(finished.stderr.contains("nothing is generated"), "{}", finished.stderr);
+}
+
+#[tokio::test]
+async fn a_script_ends_at_the_first_failure_with_its_exit_code() {
+    let cases = [
+        ("stop", 1, "nothing is generated"),
+        ("pause", 1, "nothing is generated"),
+        ("resume", 1, "nothing is generated"),
+        ("wave sine -1kHz", 2, "-1"),
+        ("wave --frequency NaN", 2, "\"NaN\""),
+        ("capture --perod 1ms", 2, "--perod"),
+        ("oscilloscope", 2, "oscilloscope"),
+        ("simulate --pty", 2, "simulate"),
+        ("shell", 2, "shell"),
+        ("plot no-such-file.csv", 1, "no-such-file.csv"),
+        ("plan --batch", 2, "run it by itself"),
+        ("capture 'A", 2, "quotation mark"),
+    ];
+    for (line, code, part) in cases {
+        let finished = script(&["plan --json", line, "plan --json"]).await.ended(code);
+        assert!(finished.stderr.contains(part), "{part} in the answer to {line}: {}", finished.stderr);
+        assert!(finished.stderr.contains("line 2 failed"), "{line}: {}", finished.stderr);
+        assert_eq!(finished.objects().len(), 1, "{}", finished.stdout);
+    }
+}
+
+#[tokio::test]
+async fn one_generator_runs_at_a_time() {
+    let starts = ["wave sine 1kHz", "clock 1MHz", "hold L3=1"];
+    for (place, first) in starts.iter().enumerate() {
+        for second in starts.iter().enumerate().filter(|&(other, _)| other != place).map(|(_, start)| start) {
+            let finished = script(&[first, second]).await.ended(1);
+            assert!(finished.stderr.contains("stop that first"), "{first}, {second}: {}", finished.stderr);
+            script(&[first, "stop", second, "stop"]).await.done();
+        }
+        // The same again is another one instead of it; clocks cannot be paused.
+        script(&[first, first, "stop"]).await.done();
+        let paused = script(&[first, "pause", "resume"]).await;
+        assert_eq!(paused.code, Some(i32::from(place != 0)), "{paused:?}");
+    }
+    let while_clocks_run = script(&["clock 1MHz", "calibrate -n 8 --file unwritten.conf"]).await.ended(1);
+    assert!(while_clocks_run.stderr.contains("stop that first"), "{}", while_clocks_run.stderr);
+}
+
+#[tokio::test]
+async fn help_and_the_end_are_no_failures() {
+    let finished = script(&["help", "help wave", "capture --help", "exit", "oscilloscope"]).await.done();
+    for part in ["calibrate", "resume", "Examples:\n  scopething wave", "--hair-trigger"] {
+        assert!(finished.stdout.contains(part), "{part} in {}", finished.stdout);
+    }
+    assert_eq!(script(&[]).await.done().stdout, "");
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_and_lines_without_end_are_refused() {
+    let endless = vec![b' '; 1 << 17];
+    for (input, part) in [(&b"plan\xff\n"[..], "utf-8"), (&endless[..], "longer than 65536 bytes")] {
+        let finished = scopething_reading(input, &["shell", "--url", FAST]).await.ended(2);
+        assert!(finished.stderr.contains(part), "{part} in {}", finished.stderr);
+    }
+}
+
+/// The link in the environment is that of the shell, and not of each of its commands.
+#[tokio::test]
+async fn a_command_may_go_to_another_link() {
+    let directory = tempfile::tempdir().unwrap();
+    let lines = ["info --json", "info --json --url sim:?serial=AB123456", "info --json"];
+    std::fs::write(directory.path().join("lines"), lines.join("\n")).unwrap();
+    let mut command = program(&["shell"]);
+    command.env("SCOPETHING_URL", FAST).stdin(File::open(directory.path().join("lines")).unwrap());
+    let finished = Running::start(&mut command).finish().await.done();
+    let serials: Vec<Value> = finished.objects().iter().map(|info| info["serial"].clone()).collect();
+    assert_eq!(serials, ["DB98TI79", "AB123456", "AB123456"]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_interrupt_ends_a_script_that_waits_for_its_next_line() {
+    let mut command = program(&["shell", "--url", FAST]);
+    command.stdin(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    input.write_all(b"info\n").await.unwrap();
+    let told = bounded("an answer", output.next_line()).await.unwrap().unwrap();
+    assert!(told.contains("BitScope"), "{told}");
+    let id = i32::try_from(child.id().unwrap()).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), rustix::process::Signal::INT)
+        .unwrap();
+    assert_eq!(bounded("the end", child.wait()).await.unwrap().code(), Some(130));
+    drop(input);
+}
+
+#[cfg(unix)]
+mod at_a_terminal {
+    use std::io::{Read as _, Write as _};
+    use std::path::Path;
+    use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+
+    use rustix::process::{Pid, Signal, kill_process};
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use tokio::process::Child;
+
+    use super::*;
+    use cli_support::HANG;
+
+    /// The shell with a terminal of its own.
+    struct Terminal {
+        keys: File,
+        shown: Receiver<Vec<u8>>,
+        /// What was shown and not waited for yet.
+        screen: String,
+        shell: Child,
+    }
+
+    impl Terminal {
+        fn start(url: &str, home: &Path) -> Self {
+            let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+            grantpt(&master).unwrap();
+            unlockpt(&master).unwrap();
+            let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+            let side = || File::options().read(true).write(true).open(&name).unwrap();
+            let mut command = program(&["shell", "--url", url]);
+            command.env("HOME", home).env("TERM", "xterm").stdin(side()).stdout(side()).stderr(side());
+            let shell = command.spawn().unwrap();
+            drop(command);
+            let keys = File::from(master);
+            let mut output = keys.try_clone().unwrap();
+            let (sender, shown) = channel();
+            std::thread::spawn(move || {
+                let mut chunk = [0; 4096];
+                // The terminal fails once the shell has closed it.
+                while let Ok(count @ 1..) = output.read(&mut chunk) {
+                    if sender.send(chunk[..count].to_vec()).is_err() {
+                        return;
+                    }
+                }
+            });
+            Self { keys, shown, screen: String::new(), shell }
+        }
+
+        fn press(&mut self, keys: &str) {
+            self.keys.write_all(keys.as_bytes()).unwrap();
+        }
+
+        /// Reads up to a text, and gives what came before it.
+        #[track_caller]
+        fn until(&mut self, text: &str) -> String {
+            loop {
+                if let Some(at) = self.screen.find(text) {
+                    let rest = self.screen.split_off(at + text.len());
+                    return std::mem::replace(&mut self.screen, rest);
+                }
+                match self.shown.recv_timeout(HANG) {
+                    Ok(chunk) => self.screen += &String::from_utf8_lossy(&chunk),
+                    Err(RecvTimeoutError::Timeout) => panic!("no {text:?} in {:?}", self.screen),
+                    Err(RecvTimeoutError::Disconnected) => {
+                        panic!("ended without {text:?}: {:?}", self.screen)
+                    }
+                }
+            }
+        }
+
+        fn interrupt(&self) {
+            let id = i32::try_from(self.shell.id().unwrap()).unwrap();
+            kill_process(Pid::from_raw(id).unwrap(), Signal::INT).unwrap();
+        }
+
+        async fn end(mut self) -> i32 {
+            self.press("\x04");
+            bounded("the end of the shell", self.shell.wait()).await.unwrap().code().unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_complete_recall_and_drop_lines() {
+        let home = tempfile::tempdir().unwrap();
+        let mut terminal = Terminal::start(FAST, home.path());
+        terminal.until("scopething> ");
+        // A command, a shape and an option from their beginnings.
+        terminal.press("wav\ttri\t1kHz --js\t\r");
+        let shown = terminal.until("(wave)> ");
+        assert!(shown.contains("\"actual\":1000.0"), "{shown}");
+        terminal.press("stop\r");
+        terminal.until("scopething> ");
+        terminal.press("nonsense\x03");
+        terminal.until("scopething> ");
+        terminal.press("stop\r");
+        terminal.until("nothing is generated");
+        terminal.until("scopething> ");
+        // The line before the one that failed.
+        terminal.press("\x1b[A\x1b[A\x1b[A\r");
+        let shown = terminal.until("(wave)> ");
+        assert!(shown.contains("\"actual\":1000.0"), "{shown}");
+        assert_eq!(terminal.end().await, 0);
+        let history = std::fs::read_to_string(home.path().join(".config/scopething/shell-history")).unwrap();
+        assert!(history.contains("wave triangle 1kHz --json"), "{history}");
+
+        // Another shell has them still.
+        let mut terminal = Terminal::start(FAST, home.path());
+        terminal.until("scopething> ");
+        terminal.press("\x1b[A\r");
+        terminal.until("(wave)> ");
+        assert_eq!(terminal.end().await, 0);
+    }
+
+    #[tokio::test]
+    async fn an_interrupt_ends_the_command_and_the_shell_goes_on() {
+        let home = tempfile::tempdir().unwrap();
+        let mut terminal = Terminal::start("sim:?A=dc,1V", home.path());
+        terminal.until("scopething> ");
+        terminal.press("capture --json\r");
+        terminal.until("waiting for rising on A");
+        terminal.interrupt();
+        terminal.until("\"cause\":\"cancel\"");
+        terminal.until("scopething> ");
+        // One that came before does not count for the next command.
+        terminal.press("capture --json --timeout 10ms\r");
+        terminal.until("\"cause\":\"timeout\"");
+        terminal.until("scopething> ");
+        terminal.press("calibrate\r");
+        terminal.until("does not see the clock");
+        terminal.until("scopething> ");
+        assert_eq!(terminal.end().await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_device_that_was_lost_is_connected_to_anew() {
+        let home = tempfile::tempdir().unwrap();
+        let simulator = Simulator::start(&["--tcp", "127.0.0.1:0"]).await;
+        let address = simulator.address("tcp").to_owned();
+        let mut terminal = Terminal::start(&format!("socket://{address}"), home.path());
+        terminal.until("scopething> ");
+        terminal.press("wave sine 1kHz\r");
+        terminal.until("(wave)> ");
+        drop(simulator);
+        terminal.press("capture --timeout 0\r");
+        terminal.until("the link is lost");
+        terminal.until("scopething> ");
+        terminal.press("info\r");
+        terminal.until("refuses the connection");
+        terminal.until("scopething> ");
+        let _simulator = Simulator::start(&["--tcp", &address]).await;
+        terminal.press("info\r");
+        terminal.until("BS000501");
+        terminal.until("scopething> ");
+        assert_eq!(terminal.end().await, 0);
+    }
+}
