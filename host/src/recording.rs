@@ -175,8 +175,6 @@ pub enum Gap {
     Link,
     /// The device or the link gave traces that made no sense.
     BadTraces,
-    /// The disk had no room for those between.
-    Dropped,
     /// The computer's clock was set, so that times before and after do not compare.
     ClockSet,
 }
@@ -189,7 +187,6 @@ impl Gap {
             Self::Start => "start",
             Self::Link => "link",
             Self::BadTraces => "bad traces",
-            Self::Dropped => "dropped",
             Self::ClockSet => "clock set",
         }
     }

@@ -22,6 +22,7 @@ mod output_arguments;
 mod plan;
 mod plot;
 mod progress;
+mod record;
 mod results;
 mod session;
 mod shell;
@@ -47,6 +48,7 @@ struct Arguments {
 enum Command {
     #[command(flatten)]
     Session(Box<SessionCommand>),
+    Record(record::Arguments),
     Shell(shell::Arguments),
     Simulate(simulate::Arguments),
 }
@@ -94,6 +96,7 @@ pub fn run() -> ExitCode {
     let result = runtime.block_on(async {
         match arguments.command {
             Command::Session(command) => command.run(&mut Session::of_command()).await,
+            Command::Record(arguments) => arguments.run().await,
             Command::Shell(arguments) => arguments.run().await,
             Command::Simulate(arguments) => arguments.run().await,
         }

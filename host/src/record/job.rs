@@ -10,7 +10,7 @@
 //! timeout = "1s"
 //!
 //! [generate]                          # at most one of them
-//! wave = "sine 1kHz 0..3.3V"          # clock = "1MHz 50%"
+//! wave = "sine 1kHz 0..3.3V"          # clock = "1MHz 50%", or hold = "L3=1,L5=0"
 //!
 //! [when]                              # as fast as it goes, if nothing is said
 //! every = "10s"                       # or at = ["06:00", "18:30"], in UTC
@@ -51,7 +51,8 @@ use std::path::PathBuf;
 
 use scopething_core::device::BS05;
 use scopething_core::plan::{
-    CapturePlan, CaptureRequest, ClockPlan, Driven, PlanError, plan_capture, plan_clocks, plan_waveform,
+    CapturePlan, CaptureRequest, ClockPlan, Driven, LogicPattern, PlanError, TriggerSource, plan_capture,
+    plan_clocks, plan_levels, plan_waveform,
 };
 use scopething_core::scope::Generators;
 
@@ -112,6 +113,13 @@ pub enum Generate {
     },
     /// Run clocks.
     Clocks(ClockPlan),
+    /// Hold logic lines.
+    Levels {
+        /// Which lines, and their levels.
+        levels: LogicPattern,
+        /// The clocks that hold them.
+        plan: ClockPlan,
+    },
 }
 
 /// A text is no job.
@@ -179,14 +187,30 @@ impl Generate {
         match self {
             Self::Nothing => Driven::NOTHING,
             Self::Wave { .. } => Generators::Waveform { paused: false }.driven(),
-            Self::Clocks(plan) => Generators::Clocks { lines: plan.lines() }.driven(),
+            Self::Clocks(plan) | Self::Levels { plan, .. } => {
+                Generators::Clocks { lines: plan.lines() }.driven()
+            }
         }
+    }
+
+    fn wave(text: &str) -> Result<Self, String> {
+        let words: WaveWords = text.parse().map_err(|error| format!("{error}"))?;
+        let table = words.file().map(|path| WaveTable::read(path)).transpose();
+        Ok(Self::Wave { table: table.map_err(|error| error.to_string())?, words })
     }
 
     fn clocks(text: &str) -> Result<Self, String> {
         let words: crate::generate::ClockWords = text.parse().map_err(|error| format!("{error}"))?;
         let request = words.request().map_err(|error| error.to_string())?;
         plan_clocks(&BS05, &request).map(Self::Clocks).map_err(|error| error.to_string())
+    }
+
+    fn levels(text: &str) -> Result<Self, String> {
+        let Ok(TriggerSource::Logic(levels)) = text.parse() else {
+            return Err(format!("{text:?} are no levels of logic lines: write them like L3=1,L5=0"));
+        };
+        let plan = plan_levels(&BS05, levels).map_err(|error| error.to_string())?;
+        Ok(Self::Levels { levels, plan })
     }
 }
 

@@ -95,6 +95,15 @@ pub enum StoreError {
         /// What the system says.
         source: io::Error,
     },
+    /// Another recording writes to the same files.
+    #[error(
+        "another recording writes to these files, {} is locked: end it, or give this job another `files.name`",
+        lock.display()
+    )]
+    Taken {
+        /// The file that is locked while files are written.
+        lock: PathBuf,
+    },
     /// A whole file cannot be written.
     #[error(transparent)]
     Atomic(#[from] AtomicError),
@@ -122,6 +131,8 @@ pub struct Store<D> {
     finished: Listing,
     next_number: u64,
     removed_files: u64,
+    /// Held for as long as files are written.
+    _lock: fs::File,
 }
 
 impl<D: Disk> Store<D> {
@@ -138,6 +149,7 @@ impl<D: Disk> Store<D> {
         let directory = naming.directory.clone();
         let failed = |source| StoreError::Io { path: directory.clone(), source };
         fs::create_dir_all(&naming.directory).map_err(failed)?;
+        let lock = lock(&naming)?;
         naming.remove_leftovers().map_err(failed)?;
         let finished = Listing::read(&naming).map_err(failed)?;
         let newest = Listing::newest(&naming).map_err(failed)?;
@@ -152,6 +164,7 @@ impl<D: Disk> Store<D> {
             finished,
             next_number,
             removed_files: 0,
+            _lock: lock,
         };
         let mut repair = Repair::default();
         if let Some(newest) = newest {
@@ -325,6 +338,18 @@ impl<D: Disk> Store<D> {
     fn failed_at(&self, path: &Path) -> impl Fn(io::Error) -> StoreError + use<D> {
         let path = path.to_owned();
         move |source| StoreError::Io { path: path.clone(), source }
+    }
+}
+
+/// Keeps other recordings from the same files; the system lets go of it whatever ends the program.
+fn lock(naming: &Naming) -> Result<fs::File, StoreError> {
+    let path = naming.directory.join(format!(".{}.lock", naming.name));
+    let opened = fs::OpenOptions::new().create(true).append(true).open(&path);
+    let file = opened.map_err(|source| StoreError::Io { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(StoreError::Taken { lock: path }),
+        Err(fs::TryLockError::Error(source)) => Err(StoreError::Io { path, source }),
     }
 }
 

@@ -21,6 +21,9 @@ pub trait Timekeeper {
     /// # Cancellation
     /// Dropping the future has no other effect.
     fn until(&self, deadline: Instant) -> impl Future<Output = ()>;
+
+    /// Goes on by the clock of another link, without a step.
+    fn follow(&self, clock: LinkClock);
 }
 
 /// The clock of whatever link is open, without a step where another link is opened.
@@ -50,15 +53,6 @@ impl LinkTime {
         let shared = Shared { clock, clock_began, began: Instant(0), simulated_since };
         Self { shared: Rc::new(RefCell::new(shared)) }
     }
-
-    /// Goes on by the clock of another link.
-    pub fn follow(&self, clock: LinkClock) {
-        let began = self.now();
-        let mut shared = self.shared.borrow_mut();
-        shared.began = began;
-        shared.clock_began = clock.now();
-        shared.clock = clock;
-    }
 }
 
 impl Timekeeper for LinkTime {
@@ -78,5 +72,13 @@ impl Timekeeper for LinkTime {
             (shared.clock.clone(), shared.clock_began + (deadline - shared.began))
         };
         clock.until(until).await;
+    }
+
+    fn follow(&self, clock: LinkClock) {
+        let began = self.now();
+        let mut shared = self.shared.borrow_mut();
+        shared.began = began;
+        shared.clock_began = clock.now();
+        shared.clock = clock;
     }
 }

@@ -16,6 +16,8 @@ pub enum TroubleKind {
     BadTraces,
     /// The disk takes nothing.
     DiskRefuses,
+    /// The memory for traces that the disk does not take is full as well.
+    MemoryFull,
 }
 
 /// A trouble that lasts.

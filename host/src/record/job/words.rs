@@ -9,7 +9,6 @@ use serde::de::{Deserializer, Error as _};
 use super::lines::Lines;
 use super::{Generate, Job, JobError, key_of_request};
 use crate::files::Format;
-use crate::generate::{WaveTable, WaveWords};
 use crate::quantity::{self, Unit};
 use crate::record::keep::{Band, Keep};
 use crate::record::listing::Naming;
@@ -49,6 +48,7 @@ pub(super) struct JobWords {
 struct GenerateWords {
     wave: Option<String>,
     clock: Option<String>,
+    hold: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -229,20 +229,19 @@ fn loopback(address: Option<SocketAddr>, lines: &Lines) -> Result<Option<SocketA
 
 impl GenerateWords {
     fn generate(self, lines: &Lines) -> Result<Generate, JobError> {
-        match (self.wave, self.clock) {
-            (None, None) => Ok(Generate::Nothing),
-            (Some(_), Some(_)) => Err(lines
-                .error(&["generate", "clock"], "wave and clock share one generator: give one".to_owned())),
-            (Some(text), None) => {
-                let refused = |reason: String| lines.error(&["generate", "wave"], reason);
-                let words: WaveWords = text.parse().map_err(|error| refused(format!("{error}")))?;
-                let table = words.file().map(|path| WaveTable::read(path)).transpose();
-                Ok(Generate::Wave { table: table.map_err(|error| refused(error.to_string()))?, words })
-            }
-            (None, Some(text)) => {
-                Generate::clocks(&text).map_err(|reason| lines.error(&["generate", "clock"], reason))
-            }
+        let given = [("wave", &self.wave), ("clock", &self.clock), ("hold", &self.hold)];
+        let mut given = given.into_iter().filter_map(|(key, text)| Some((key, text.as_deref()?)));
+        let Some((key, text)) = given.next() else { return Ok(Generate::Nothing) };
+        if let Some((second, _)) = given.next() {
+            let reason = format!("{key} and {second} share one generator: give one");
+            return Err(lines.error(&["generate", second], reason));
         }
+        let generate = match key {
+            "wave" => Generate::wave(text),
+            "clock" => Generate::clocks(text),
+            _ => Generate::levels(text),
+        };
+        generate.map_err(|reason| lines.error(&["generate", key], reason))
     }
 }
 

@@ -51,7 +51,11 @@ fn files(directory: &Path) -> Vec<(u64, u64)> {
         let name = entry.file_name().into_string().unwrap();
         (name.split('-').nth(1).unwrap().parse().unwrap(), entry.metadata().unwrap().len())
     };
-    let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(listed).collect();
+    let hidden = |entry: &io::Result<fs::DirEntry>| {
+        entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.')
+    };
+    let mut files: Vec<_> =
+        fs::read_dir(directory).unwrap().filter(|entry| !hidden(entry)).map(listed).collect();
     files.sort_unstable();
     files
 }
@@ -204,4 +208,14 @@ fn a_damaged_file_is_left_alone_and_numbers_are_not_used_again() {
     store.append(&entry(store.next_number(), START, 100), START).unwrap();
     assert_eq!(fs::read(&path).unwrap(), bytes);
     assert_eq!(store.file_count(), 2);
+}
+
+#[test]
+fn two_recordings_do_not_write_to_the_same_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = opened(directory.path(), Limits::default(), huge());
+    let second = Store::open(naming(directory.path(), Format::Json), Limits::default(), 1, huge());
+    assert!(matches!(second, Err(StoreError::Taken { .. })));
+    drop(store);
+    opened(directory.path(), Limits::default(), huge());
 }
