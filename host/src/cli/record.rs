@@ -142,7 +142,8 @@ fn log() {
         let _ = registry.with(journal).try_init();
         return;
     }
-    let stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(false);
+    let stderr =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(false);
     let _ = registry.with(stderr).try_init();
 }
 

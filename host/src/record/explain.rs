@@ -83,7 +83,9 @@ impl Explanation {
         lines.push(match request.timeout_s {
             None => "waits for the trigger as long as it takes".to_owned(),
             Some(0.0) => "does not wait for the trigger".to_owned(),
-            Some(timeout_s) => format!("without a trigger takes a trace after {}", quantity(timeout_s, "s", 4)),
+            Some(timeout_s) => {
+                format!("without a trigger takes a trace after {}", quantity(timeout_s, "s", 4))
+            }
         });
         lines.extend(plan.notices.iter().map(|notice| format!("note: {notice}")));
         lines.extend(generate_line(&job.generate));
@@ -130,10 +132,10 @@ fn generate_line(generate: &Generate) -> Option<String> {
     match generate {
         Generate::Nothing => None,
         Generate::Wave { .. } => Some("plays its waveform meanwhile".to_owned()),
-        Generate::Clocks(plan) => Some(format!("runs clocks of {} meanwhile", quantity(plan.frequency_hz, "Hz", 6))),
-        Generate::Levels { levels, .. } => {
-            Some(format!("holds {} meanwhile", TriggerSource::Logic(*levels)))
+        Generate::Clocks(plan) => {
+            Some(format!("runs clocks of {} meanwhile", quantity(plan.frequency_hz, "Hz", 6)))
         }
+        Generate::Levels { levels, .. } => Some(format!("holds {} meanwhile", TriggerSource::Logic(*levels))),
     }
 }
 
@@ -142,7 +144,8 @@ fn when_line(job: &Job) -> String {
         Spacing::Continuous => "takes traces as fast as it goes".to_owned(),
         Spacing::Every(seconds) => format!("takes a trace every {}", span(*seconds)),
         Spacing::TimesOfDay(times) => {
-            let times = times.iter().map(|time| format!("{:02}:{:02}:{:02}", time / 3600, time / 60 % 60, time % 60));
+            let times =
+                times.iter().map(|time| format!("{:02}:{:02}:{:02}", time / 3600, time / 60 % 60, time % 60));
             format!("takes a trace each day at {} UTC", times.collect::<Vec<_>>().join(", "))
         }
     };
@@ -159,7 +162,9 @@ fn keep_line(keep: &Keep) -> String {
     match keep {
         Keep::All => "keeps every trace".to_owned(),
         Keep::Summary => "keeps a row of measurements of every trace".to_owned(),
-        Keep::Envelope { parts } => format!("keeps least and greatest sample of {parts} parts of every trace"),
+        Keep::Envelope { parts } => {
+            format!("keeps least and greatest sample of {parts} parts of every trace")
+        }
         Keep::Outside(bands) => {
             let band = |band: &super::keep::Band| {
                 format!("{} of {} is not within {} to {}", band.measure, band.channel, band.low, band.high)
@@ -189,7 +194,9 @@ fn file_lines(job: &Job) -> Vec<String> {
     let mut lines = vec![file];
     lines.extend(limits.age_seconds.map(|age_s| format!("removes files older than {}", span(age_s))));
     lines.extend(
-        limits.total_bytes.map(|most| format!("removes the oldest before all are longer than {}", bytes(most as f64))),
+        limits
+            .total_bytes
+            .map(|most| format!("removes the oldest before all are longer than {}", bytes(most as f64))),
     );
     lines.extend(
         limits.free_bytes.map(|least| format!("removes the oldest to keep {} free", bytes(least as f64))),
@@ -245,7 +252,8 @@ mod tests {
         assert!((every.traces_a_day - 8640.0).abs() < 1e-9);
         // 1000 rows of a number, a time and a level take 13 to 40 bytes each.
         assert!((13_000..40_000).contains(&every.trace_bytes), "{every}");
-        let summary = explained("files.directory = 'd'\nkeep.what = 'summary'\nwhen.at = ['06:00', '18:00']").await;
+        let summary =
+            explained("files.directory = 'd'\nkeep.what = 'summary'\nwhen.at = ['06:00', '18:00']").await;
         assert!((summary.traces_a_day - 2.0).abs() < 1e-9);
         assert!(summary.trace_bytes < 300, "{summary}");
     }
@@ -259,7 +267,17 @@ mod tests {
         )
         .await
         .to_string();
-        for told in ["DB98TI79", "A", "after 2.000 s", "every 1.5 min", "after 7 d", "/x/trace-*.csv", "full 1 h", "2.00 GB", "L5=1"] {
+        for told in [
+            "DB98TI79",
+            "A",
+            "after 2.000 s",
+            "every 1.5 min",
+            "after 7 d",
+            "/x/trace-*.csv",
+            "full 1 h",
+            "2.00 GB",
+            "L5=1",
+        ] {
             assert!(text.contains(told), "{told} in {text}");
         }
     }

@@ -17,8 +17,8 @@ use crate::recording::{Gap, Recording, Stamp};
 
 /// How often a watcher learns the status, at least.
 pub(super) const TELL_EACH: Micros = Micros::from_millis(1000);
-/// The rate of captures is told of at least this long.
-const RATE_SPAN: Micros = Micros::from_millis(5000);
+/// The rate of captures is told of this long.
+const RATE_SPAN: Micros = Micros::from_millis(60_000);
 
 /// Learns how a recording goes: each second, and when a trouble begins or ends. A recording that hangs tells nothing.
 pub trait Watcher {
@@ -99,7 +99,7 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
     /// The scope is not there, or another one is.
     pub(super) fn away(&mut self, is_other: bool, reason: &str, time: &impl Timekeeper) {
         self.status.connected = false;
-        self.status.link_errors += 1;
+        self.status.link_errors += u64::from(!is_other);
         if self.gap != Some(Gap::Start) {
             self.gap = Some(Gap::Link);
         }
@@ -180,7 +180,8 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
             self.troubles.end(TroubleKind::DiskRefuses, "the disk takes traces again");
         }
         if dropped > 0 {
-            let text = "memory is full as well, the oldest traces in it are given up: their numbers are missing";
+            let text =
+                "memory is full as well, the oldest traces in it are given up: their numbers are missing";
             self.troubles.meet(TroubleKind::MemoryFull, text, wall);
         } else if self.shelf.held() == 0 {
             let over = format!("{} traces were given up since the start", self.status.dropped);

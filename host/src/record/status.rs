@@ -44,7 +44,7 @@ pub struct Status {
     pub link_errors: u64,
     /// How often the computer's clock was seen to be set.
     pub clock_steps: u64,
-    /// Captures a second, over the last seconds.
+    /// Captures a second, over the last minute.
     pub rate_hz: f64,
     /// When the last trace that triggered began.
     pub last_trigger: Option<String>,
@@ -96,7 +96,11 @@ impl Status {
             ("captures_total", "Traces that were captured", self.captures),
             ("kept_total", "Traces of which something is kept", self.kept),
             ("written_total", "Traces that are on the disk", self.written),
-            ("inside_total", "Traces of which nothing is kept, since all values lay in their bands", self.inside),
+            (
+                "inside_total",
+                "Traces of which nothing is kept, since all values lay in their bands",
+                self.inside,
+            ),
             ("dropped_total", "Traces that neither disk nor memory had room for", self.dropped),
             ("bad_traces_total", "Traces that made no sense", self.bad_traces),
             ("link_errors_total", "Failures of the link", self.link_errors),
@@ -110,7 +114,7 @@ impl Status {
         let gauges = [
             ("connected", "Whether the scope is there", Some(flag(self.connected))),
             ("held_traces", "Traces that wait in memory for the disk", Some(self.held as f64)),
-            ("captures_per_second", "Captures a second, over the last seconds", Some(self.rate_hz)),
+            ("captures_per_second", "Captures a second, over the last minute", Some(self.rate_hz)),
             ("clock_drift_ppm", "How fast the scope's clock runs against the computer's", self.drift_ppm),
             ("files", "Files of the job", Some(self.files as f64)),
             ("file_bytes", "Bytes of the files of the job", Some(self.file_bytes as f64)),
@@ -140,14 +144,24 @@ impl fmt::Display for Status {
         let state = if self.ended { "ended" } else { "recording" };
         line("state", format!("{state} since {}, told {}", self.started, self.updated))?;
         let serial = self.serial.as_deref().unwrap_or("no scope yet");
-        let there = if self.connected { "connected" } else { "away" };
+        let there = match (self.ended, self.connected) {
+            (true, _) => "let go of",
+            (false, true) => "connected",
+            (false, false) => "away",
+        };
         line("scope", format!("{serial} at {:?}, {there}", self.url))?;
         line("captures", format!("{}, {:.3} a second", self.captures, self.rate_hz))?;
-        line("kept", format!("{}, of them {} on the disk, {} in memory", self.kept, self.written, self.held))?;
+        line(
+            "kept",
+            format!("{}, of them {} on the disk, {} in memory", self.kept, self.written, self.held),
+        )?;
         line("not kept", format!("{} inside their bands, {} bad", self.inside, self.bad_traces))?;
         line("dropped", format!("{} for lack of room", self.dropped))?;
         line("last trigger", self.last_trigger.clone().unwrap_or_else(|| "none".to_owned()))?;
-        line("files", format!("{} of {} bytes, {} removed", self.files, self.file_bytes, self.removed_files))?;
+        line(
+            "files",
+            format!("{} of {} bytes, {} removed", self.files, self.file_bytes, self.removed_files),
+        )?;
         let free = self.free_bytes.map_or_else(|| "unknown".to_owned(), |bytes| format!("{bytes} bytes"));
         line("disk left", free)?;
         line("link errors", format!("{}, connected {} times", self.link_errors, self.connections))?;
@@ -185,11 +199,15 @@ mod tests {
         for metric in lines.chunks(3) {
             let name = metric[2].split(' ').next().unwrap();
             assert!(metric[0].starts_with(&format!("# HELP {name} ")), "{metric:?}");
-            assert!(metric[1] == format!("# TYPE {name} counter") || metric[1] == format!("# TYPE {name} gauge"));
+            assert!(
+                metric[1] == format!("# TYPE {name} counter") || metric[1] == format!("# TYPE {name} gauge")
+            );
             assert_eq!(metric[1].ends_with("counter"), name.ends_with("_total"));
             assert!(metric[2].split(' ').nth(1).unwrap().parse::<f64>().unwrap() >= 0.0);
         }
-        assert!(text.contains("scopething_captures_total 7\n") && text.contains("_free_bytes 1099511627776\n"));
+        assert!(
+            text.contains("scopething_captures_total 7\n") && text.contains("_free_bytes 1099511627776\n")
+        );
         assert!(!text.contains("drift"));
     }
 }
