@@ -44,7 +44,7 @@ impl Unit {
         }
     }
 
-    const fn example(self) -> &'static str {
+    pub(crate) const fn example(self) -> &'static str {
         match self {
             Self::Count => "1000 or 100k",
             Self::Seconds => "1ms or 2.5us",

@@ -19,6 +19,8 @@ use scopething_core::plan::{AnalogChannel, LogicLine, SampleRange, TriggerSource
 use scopething_core::trace::{Trace, TriggerPoint};
 use thiserror::Error;
 
+use crate::moment::UnixMicros;
+
 pub use scopething_core::plan::{Channel, TriggerType};
 pub use scopething_core::trace::Cause;
 
@@ -164,6 +166,43 @@ pub struct Range {
     pub high: f64,
 }
 
+/// Why traces may be missing between a trace and the one recorded before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// Recording started here.
+    Start,
+    /// The link to the device was lost.
+    Link,
+    /// The device or the link gave traces that made no sense.
+    BadTraces,
+    /// The computer's clock was set, so that times before and after do not compare.
+    ClockSet,
+}
+
+impl Gap {
+    /// Its name in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Link => "link",
+            Self::BadTraces => "bad traces",
+            Self::ClockSet => "clock set",
+        }
+    }
+}
+
+/// The place of a trace among those that a job records.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stamp {
+    /// Counts the traces of the job from 1 on.
+    pub number: u64,
+    /// When the capture started, by the computer's clock.
+    pub clock: UnixMicros,
+    /// Whether traces may be missing before this one, and why.
+    pub gap: Option<Gap>,
+}
+
 /// What is known of a capture besides its samples. Files of other programs know little of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Details {
@@ -179,6 +218,8 @@ pub struct Details {
     pub mode: Option<String>,
     /// What the user should know of how the capture was made, one sentence each.
     pub warnings: Vec<String>,
+    /// Its place among the traces of a job, if it was recorded by one.
+    pub stamp: Option<Stamp>,
 }
 
 impl From<TriggerPoint> for Trigger {
@@ -319,6 +360,7 @@ impl Recording {
             },
             mode: Some(plan.mode.name.to_owned()),
             warnings: plan.notices.iter().map(ToString::to_string).collect(),
+            stamp: None,
         };
         Self::new(plan.sample_rate_hz(), analog.chain(logic).collect(), details)
     }
@@ -361,6 +403,13 @@ impl Recording {
     #[must_use]
     pub fn details(&self) -> &Details {
         &self.details
+    }
+
+    /// The same recording, with its place among the traces of a job.
+    #[must_use]
+    pub fn stamped(mut self, stamp: Stamp) -> Self {
+        self.details.stamp = Some(stamp);
+        self
     }
 
     /// Whether the analog samples are fractions of the range instead of volts.

@@ -1,4 +1,6 @@
-//! Capture requests as JSON: the form of `plan --batch`, of job files and of servers.
+//! Capture requests as words: in the JSON of `plan --batch`, in job files, and wherever else serde reads them.
+//!
+//! Numbers may be texts with SI suffixes, [as everywhere](crate::quantity).
 //!
 //! ```
 //! use scopething::request::JsonRequest;
@@ -21,7 +23,7 @@ use thiserror::Error;
 /// A capture request with what runs meanwhile, as written in JSON.
 #[derive(Debug, Clone, Deserialize)]
 pub struct JsonRequest {
-    args: Arguments,
+    args: RequestWords,
     /// The waveform generator plays.
     #[serde(default)]
     awg: bool,
@@ -30,22 +32,120 @@ pub struct JsonRequest {
     clock: bool,
 }
 
-/// The parameters of a capture (behaviour.md): times in seconds, levels in volts; what is absent has its default.
-#[derive(Debug, Clone, Deserialize)]
+/// The parameters of a capture: times in seconds, levels in volts; what is absent has its default. Each has the
+/// name that JSON requests give it, or that of the command line.
+///
+/// ```
+/// use scopething::request::RequestWords;
+///
+/// let words: RequestWords = toml::from_str(r#"
+///     channels = ["A", "L3"]
+///     period = "2ms"
+///     position = "50%"
+/// "#)?;
+/// assert_eq!(words.request()?.period_s, 0.002);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Arguments {
+pub struct RequestWords {
     channels: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "number::seconds")]
     period: Option<f64>,
+    #[serde(default, alias = "samples", deserialize_with = "number::samples")]
     nsamples: Option<u32>,
+    #[serde(default, deserialize_with = "number::volts")]
     low: Option<f64>,
+    #[serde(default, deserialize_with = "number::volts")]
     high: Option<f64>,
     trigger: Option<Value>,
+    #[serde(default, alias = "level", deserialize_with = "number::volts")]
     trigger_level: Option<f64>,
+    #[serde(alias = "type")]
     trigger_type: Option<String>,
+    #[serde(alias = "hair-trigger")]
     hair_trigger: Option<bool>,
+    #[serde(default, alias = "position", deserialize_with = "number::fraction")]
     trigger_position: Option<f64>,
+    #[serde(default, deserialize_with = "number::timeout")]
     timeout: Option<f64>,
     raw: Option<bool>,
+}
+
+/// Numbers, or texts of them; null is none.
+pub(crate) mod number {
+    use std::fmt;
+
+    use serde::de::{Deserializer, Error, Unexpected, Visitor};
+
+    use crate::quantity::{self, Unit};
+
+    struct Quantity {
+        unit: Unit,
+        /// A text that stands for none.
+        none: Option<&'static str>,
+    }
+
+    impl Visitor<'_> for Quantity {
+        type Value = Option<f64>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a number, or a text like {}", self.unit.example())
+        }
+
+        fn visit_f64<E: Error>(self, number: f64) -> Result<Option<f64>, E> {
+            Ok(Some(number))
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<Option<f64>, E> {
+            Ok(Some(number as f64))
+        }
+
+        fn visit_u64<E: Error>(self, number: u64) -> Result<Option<f64>, E> {
+            Ok(Some(number as f64))
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Option<f64>, E> {
+            if self.none == Some(text) {
+                return Ok(None);
+            }
+            quantity::parse(text, self.unit).map(Some).map_err(E::custom)
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Option<f64>, E> {
+            Ok(None)
+        }
+    }
+
+    pub(crate) fn quantity<'de, D: Deserializer<'de>>(from: D, unit: Unit) -> Result<Option<f64>, D::Error> {
+        from.deserialize_any(Quantity { unit, none: None })
+    }
+
+    pub(crate) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+        quantity(from, Unit::Seconds)
+    }
+
+    pub(crate) fn volts<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+        quantity(from, Unit::Volts)
+    }
+
+    pub(crate) fn fraction<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+        quantity(from, Unit::Fraction)
+    }
+
+    /// Seconds, or `none`.
+    pub(crate) fn timeout<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+        from.deserialize_any(Quantity { unit: Unit::Seconds, none: Some("none") })
+    }
+
+    pub(crate) fn samples<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+        let Some(count) = quantity(from, Unit::Count)? else { return Ok(None) };
+        if count.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&count) {
+            Ok(Some(count as u32))
+        } else {
+            Err(D::Error::invalid_value(Unexpected::Float(count), &"a whole number of samples"))
+        }
+    }
 }
 
 /// Why a text is no capture request.
@@ -103,8 +203,12 @@ impl JsonRequest {
     }
 }
 
-impl Arguments {
-    fn request(&self) -> Result<CaptureRequest, JsonRequestError> {
+impl RequestWords {
+    /// The request.
+    ///
+    /// # Errors
+    /// All but [`JsonRequestError::Form`]: they name what does not exist.
+    pub fn request(&self) -> Result<CaptureRequest, JsonRequestError> {
         let defaults = CaptureRequest::new(self.channel_set()?);
         Ok(CaptureRequest {
             period_s: self.period.unwrap_or(defaults.period_s),

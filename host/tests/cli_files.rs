@@ -33,7 +33,7 @@ async fn capture_in(directory: &Path, arguments: &[&str]) -> Finished {
 #[tokio::test]
 async fn each_file_has_the_format_of_its_ending() {
     let directory = directory();
-    let files = ["t.csv", "t.json", "t.npz", "t.png", "t.sr", "t.svg", "t.vcd", "t.wav"];
+    let files = ["t.csv", "t.json", "t.npz", "t.parquet", "t.png", "t.sr", "t.svg", "t.vcd", "t.wav"];
     let outputs: Vec<&str> = files.iter().flat_map(|file| ["-o", file]).collect();
     let finished = capture_in(directory.path(), &[&["A", "L0"], &outputs[..]].concat()).await.done();
     assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("", ""));
@@ -46,6 +46,7 @@ async fn each_file_has_the_format_of_its_ending() {
     assert_eq!(begin("t.csv", 10), b"time,A,L0\n");
     assert_eq!(begin("t.json", 1), b"{");
     assert_eq!(begin("t.npz", 4), b"PK\x03\x04");
+    assert_eq!(begin("t.parquet", 4), b"PAR1");
     assert_eq!(begin("t.png", 8), b"\x89PNG\r\n\x1a\n");
     assert_eq!(begin("t.wav", 4), b"RIFF");
     let svg = fs::read_to_string(directory.path().join("t.svg")).unwrap();
@@ -113,6 +114,22 @@ async fn several_captures_go_into_one_file_or_into_one_each() {
     let json = fs::read_to_string(directory.path().join("t.json")).unwrap();
     let captures: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(captures.len(), 3);
+}
+
+#[tokio::test]
+async fn a_format_can_be_named_instead() {
+    let directory = directory();
+    capture_in(directory.path(), &["-o", "data.txt", "-o", "other", "--format", "csv"]).await.done();
+    let text = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
+    assert!(text("data.txt").starts_with("time,A\n"));
+    assert_eq!(text("data.txt"), text("other"));
+    let plot = ["plot", "other", "--input-format", "csv", "-o", "drawn", "--format", "svg"];
+    scopething_in(directory.path(), &plot).await.done();
+    assert!(text("drawn").contains("<svg"));
+    let message = scopething(&["capture", "--url", SINE, "-o", "x", "--format", "xlsx"]).await.refused(2);
+    assert!(message.contains("xlsx") && message.contains("parquet"), "{message}");
+    let message = scopething(&["capture", "--url", SINE, "--format", "csv"]).await.refused(2);
+    assert!(message.contains("--output"), "{message}");
 }
 
 #[tokio::test]
@@ -230,6 +247,31 @@ async fn the_other_files_are_written_when_one_fails() {
     }
 }
 
+/// A limit on the size of files, as a quota sets it, is reached by the third or fourth of five captures.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn captures_before_one_that_fails_are_kept() {
+    let directory = directory();
+    let captures = ["--samples", "1000", "--timeout", "0", "-n", "5", "-o", "t.json", "-o", "t.csv"];
+    let mut command = tokio::process::Command::new("sh");
+    // In units of 512 bytes: more than the JSON of one capture, less than that of three.
+    command.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_scopething")]);
+    command.args(["capture", "--url", SINE]).args(captures).kill_on_drop(true);
+    command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped());
+    command.stderr(std::process::Stdio::piped()).env("TMPDIR", directory.path());
+    let finished = Running::start(command.current_dir(directory.path())).finish().await.ended(1);
+    assert!(finished.stderr.contains("a capture could not be written to"), "{}", finished.stderr);
+    let json = fs::read_to_string(directory.path().join("t.json")).unwrap();
+    let whole = json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count();
+    assert!(json.ends_with('\n') && (1..5).contains(&whole), "{whole} captures");
+    let csv = fs::read_to_string(directory.path().join("t.csv")).unwrap();
+    let captures: Vec<&str> = csv.split("\n\n").collect();
+    assert!(captures.len() < 5 && captures.iter().all(|capture| capture.lines().count() == 1001), "{csv}");
+    // What no file holds was rescued.
+    let rescued = names(directory.path()).iter().filter(|name| name.contains("rescued")).count();
+    assert_eq!(captures.len().max(whole) + rescued, 5, "{}", finished.stderr);
+}
+
 /// The file itself was fine, and could not take its place.
 #[cfg(unix)]
 #[tokio::test]
@@ -243,8 +285,11 @@ async fn a_file_whose_place_is_taken_meanwhile_does_not_lose_the_capture() {
     running.interrupt();
     let finished = running.finish().await.ended(1);
     assert!(finished.stderr.contains("t.csv could not be replaced"), "{}", finished.stderr);
-    assert_eq!(rescued(directory.path(), &finished)["cause"], "cancel");
     assert!(path.is_dir());
+    let left =
+        finished.stderr.lines().find_map(|line| line.strip_prefix("note: what it should hold was left in "));
+    assert!(fs::read_to_string(left.unwrap()).unwrap().starts_with("time,A\n"));
+    assert_eq!(rescued(directory.path(), &finished)["cause"], "cancel");
 }
 
 #[tokio::test]

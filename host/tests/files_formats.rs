@@ -36,6 +36,7 @@ fn recording() -> Recording {
         range: Some(Range { low: -5.5, high: 8.0 }),
         mode: Some("MixedChop".to_owned()),
         warnings: vec!["a \"quoted\" µ warning".to_owned()],
+        stamp: None,
     };
     Recording::new(1.0 / TICK_S, channels, details).unwrap()
 }

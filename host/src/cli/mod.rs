@@ -20,9 +20,11 @@ mod interrupt;
 mod live;
 mod meanwhile;
 mod measurements;
+mod output_arguments;
 mod plan;
 mod plot;
 mod progress;
+mod record;
 mod results;
 mod serve;
 mod session;
@@ -49,6 +51,7 @@ struct Arguments {
 enum Command {
     #[command(flatten)]
     Session(Box<SessionCommand>),
+    Record(record::Arguments),
     Shell(shell::Arguments),
     Simulate(simulate::Arguments),
     Bridge(bridge::Arguments),
@@ -98,6 +101,7 @@ pub fn run() -> ExitCode {
     let result = runtime.block_on(async {
         match arguments.command {
             Command::Session(command) => command.run(&mut Session::of_command()).await,
+            Command::Record(arguments) => arguments.run().await,
             Command::Shell(arguments) => arguments.run().await,
             Command::Simulate(arguments) => arguments.run().await,
             Command::Bridge(arguments) => arguments.run().await,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::Failure;
+use super::output_arguments::OutputArguments;
 use super::results::{Results, Show};
 use crate::files::{self, Format};
 
@@ -12,7 +13,8 @@ const EXAMPLES: &str = "\
 Examples:
   scopething plot trace.sr
       Draw it in the terminal
-  scopething plot trace.csv -o trace.png";
+  scopething plot trace.csv -o trace.png
+      Save the picture to a file instead";
 
 /// Draw the traces of a file
 #[derive(Debug, Args)]
@@ -20,14 +22,17 @@ Examples:
 pub(super) struct Arguments {
     /// The file: csv or sr
     file: PathBuf,
-    /// Save to a file instead, by its ending (may be given several times)
-    #[arg(short, long, value_name = "FILE")]
-    output: Vec<PathBuf>,
+    /// The format of the file, whatever its ending
+    #[arg(long, value_name = "NAME")]
+    input_format: Option<Format>,
+    #[command(flatten)]
+    output: OutputArguments,
 }
 
 impl Arguments {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let format = Format::of_path(&self.file).map_err(Failure::usage)?;
+        let format = self.input_format.map_or_else(|| Format::of_path(&self.file), Ok);
+        let format = format.map_err(Failure::usage)?;
         let mut reader = files::open(&self.file, format).map_err(Failure::failed)?;
         let first = reader.read().map_err(Failure::failed)?;
         let mut next = reader.read().map_err(Failure::failed)?;

@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use super::failure::Failure;
 use super::measurements;
+use super::output_arguments::OutputArguments;
 use crate::files::{self, Format, TraceFile, TraceWriter, WriteError};
 use crate::measure::RecordingAnalysis;
 use crate::plot::{quantity, terminal};
@@ -26,8 +27,8 @@ pub(super) struct Results {
     json: Box<dyn TraceWriter>,
     files: Vec<OutputFile>,
     taken: u32,
-    /// The last capture, while it is only in files that are not in their places yet.
-    pending: Option<Recording>,
+    /// The last capture that is only in files that are not in their places yet, and its number.
+    pending: Option<(u32, Recording)>,
     failed: Option<Failure>,
 }
 
@@ -43,21 +44,22 @@ enum Kept {
 /// One `-o`.
 enum OutputFile {
     /// All captures go into one file.
-    One(Option<TraceFile>),
+    One { file: TraceFile, broken: bool },
     /// The format holds one capture: each goes into a file of its own, numbered if there are several.
     Each { path: PathBuf, format: Format, numbered: bool },
 }
 
 impl Results {
     /// Makes the files that can be made before there is a capture, so that what cannot be written is known
-    /// early.
-    pub(super) fn create(paths: &[PathBuf], show: Show, several: bool) -> Result<Self, Failure> {
+    /// early. `several` captures go into files of their own where the format holds a single one.
+    pub(super) fn create(output: &OutputArguments, show: Show, several: bool) -> Result<Self, Failure> {
         let mut files = Vec::new();
-        for path in paths {
-            let format = Format::of_path(path).map_err(Failure::usage)?;
-            let holds_several = matches!(format, Format::Csv | Format::Json);
-            files.push(if holds_several {
-                OutputFile::One(Some(TraceFile::create(path, format).map_err(Failure::failed)?))
+        for (path, format) in output.files()? {
+            files.push(if format.holds_several() {
+                OutputFile::One {
+                    file: TraceFile::create(path, format).map_err(Failure::failed)?,
+                    broken: false,
+                }
             } else {
                 check_directory(path)?;
                 OutputFile::Each { path: path.clone(), format, numbered: several }
@@ -84,7 +86,7 @@ impl Results {
         let lost = self.failed.is_some() || (self.show.json && matches!(printed, Err(Failure::Failed(_))));
         match kept {
             Kept::Nowhere if lost => rescue(&recording, self.taken),
-            Kept::Pending => self.pending = Some(recording),
+            Kept::Pending => self.pending = Some((self.taken, recording)),
             Kept::Nowhere | Kept::Safe => self.pending = None,
         }
         printed
@@ -120,17 +122,23 @@ impl Results {
         let mut failed = self.failed;
         let mut pending = self.pending;
         for file in self.files {
-            if let OutputFile::One(Some(file)) = file
-                && self.taken > 0
-            {
-                match file.commit() {
-                    Ok(()) => pending = None,
-                    Err(error) => fail(&mut failed, error.into()),
+            let OutputFile::One { file, .. } = file else { continue };
+            let captures = file.captures();
+            if captures == 0 {
+                continue;
+            }
+            match file.commit_or_keep() {
+                Ok(()) => pending = pending.filter(|&(number, _)| number > captures),
+                Err((error, beside)) => {
+                    fail(&mut failed, error.into());
+                    if let Some(path) = beside {
+                        anstream::eprintln!("note: what it should hold was left in {}", path.display());
+                    }
                 }
             }
         }
-        if let Some(recording) = pending {
-            rescue(&recording, self.taken);
+        if let Some((number, recording)) = pending {
+            rescue(&recording, number);
         }
         failed.map_or(Ok(()), Err)
     }
@@ -157,16 +165,14 @@ fn check_directory(path: &Path) -> Result<(), Failure> {
 }
 
 impl OutputFile {
-    /// Writes a capture; nowhere if an earlier failure has closed the file.
+    /// Writes a capture; nowhere if an earlier one could not be written to the file.
     fn write(&mut self, recording: &Recording, number: u32) -> anyhow::Result<Kept> {
         match self {
-            Self::One(file) => {
-                let Some(open) = file else { return Ok(Kept::Nowhere) };
-                if let Err(error) = open.write(recording) {
-                    *file = None;
-                    return Err(error.into());
-                }
-                Ok(Kept::Pending)
+            Self::One { broken: true, .. } => Ok(Kept::Nowhere),
+            Self::One { file, broken } => {
+                let written = file.write(recording);
+                *broken = written.is_err();
+                Ok(written.map(|()| Kept::Pending)?)
             }
             Self::Each { path, format, numbered } => {
                 let path = if *numbered { numbered_path(path, number) } else { path.clone() };

@@ -22,7 +22,7 @@
 //! ```
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
@@ -142,26 +142,66 @@ impl AtomicFile {
         &self.path
     }
 
+    /// How many bytes have been handed to the system; `None` if they are in a pipe or a device for good.
+    ///
+    /// # Errors
+    /// If what was written cannot be handed over, or the system fails to tell.
+    pub fn handed_over(&mut self) -> io::Result<Option<u64>> {
+        self.flush()?;
+        match &self.destination {
+            Destination::Beside(file, _) => Ok(Some(file.get_ref().metadata()?.len())),
+            Destination::Through(_) => Ok(None),
+        }
+    }
+
+    /// Takes back what was written after the first `length` bytes, after a failure. What went into a pipe or a
+    /// device stays there.
+    ///
+    /// # Errors
+    /// If the system fails.
+    pub fn cut_back(&mut self, length: u64) -> io::Result<()> {
+        let Destination::Beside(writer, _) = &mut self.destination else { return Ok(()) };
+        let again = BufWriter::new(writer.get_ref().try_clone()?);
+        // Dropped as it is, the writer would try again to write what failed.
+        let (mut file, _unwritten) = std::mem::replace(writer, again).into_parts();
+        file.set_len(length)?;
+        file.seek(io::SeekFrom::Start(length))?;
+        Ok(())
+    }
+
     /// Brings what was written to the disk and puts it in the target's place.
     ///
     /// # Errors
     /// If that fails; the error says whether the target is the old file or the new one.
     pub fn commit(self) -> Result<(), AtomicError> {
+        self.settle().map_err(|(error, _)| error)
+    }
+
+    /// As [`commit`](Self::commit), but what cannot take the target's place stays beside it.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit), and where what was written is now, if it is not lost.
+    pub fn commit_or_keep(self) -> Result<(), (AtomicError, Option<PathBuf>)> {
+        self.settle().map_err(|(error, beside)| (error, beside.and_then(|name| name.keep().ok())))
+    }
+
+    fn settle(self) -> Result<(), (AtomicError, Option<TempPath>)> {
         let Self { path, destination } = self;
         let (file, name) = match destination {
             Destination::Through(mut stream) => {
-                return stream.flush().map_err(|source| AtomicError::Write { path, source });
+                return stream.flush().map_err(|source| (AtomicError::Write { path, source }, None));
             }
             Destination::Beside(file, name) => (file, name),
         };
         let file = file.into_inner().map_err(io::IntoInnerError::into_error);
         if let Err(source) = file.and_then(|file| file.sync_all()) {
-            return Err(AtomicError::Write { path, source });
+            return Err((AtomicError::Write { path, source }, Some(name)));
         }
         if let Err(refused) = name.persist(&path) {
-            return Err(AtomicError::Replace { path, source: refused.error });
+            return Err((AtomicError::Replace { path, source: refused.error }, Some(refused.path)));
         }
-        sync_directory(directory_of(&path)).map_err(|source| AtomicError::DirectorySync { path, source })
+        sync_directory(directory_of(&path))
+            .map_err(|source| (AtomicError::DirectorySync { path, source }, None))
     }
 }
 
@@ -295,6 +335,33 @@ mod tests {
         fs::create_dir(&path).unwrap();
         assert!(matches!(file.commit(), Err(AtomicError::Replace { .. })));
         assert_eq!(names(directory.path()), ["x.csv"]);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_not_in_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.csv");
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"kept").unwrap();
+        assert_eq!(file.handed_over().unwrap(), Some(4));
+        file.write_all(&vec![b'x'; 100_000]).unwrap();
+        file.write_all(b"still in memory").unwrap();
+        file.cut_back(4).unwrap();
+        file.write_all(b" too").unwrap();
+        file.commit().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "kept too");
+    }
+
+    #[test]
+    fn what_cannot_take_its_place_can_stay_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.csv");
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"kept").unwrap();
+        fs::create_dir(&path).unwrap();
+        let (error, beside) = file.commit_or_keep().unwrap_err();
+        assert!(matches!(error, AtomicError::Replace { .. }));
+        assert_eq!(fs::read_to_string(beside.unwrap()).unwrap(), "kept");
     }
 
     #[test]

@@ -7,8 +7,9 @@
 
 use std::io::Write;
 
+use super::rows::Rows;
 use super::{TraceWriter, WriteError};
-use crate::recording::{Recording, Samples, Series};
+use crate::recording::{Recording, Samples};
 
 /// The first field of every header.
 pub(super) const TIME: &str = "time";
@@ -30,11 +31,10 @@ impl TraceWriter for CsvWriter {
             write!(out, ",{}", series.channel)?;
         }
         writeln!(out)?;
-        let mut columns: Vec<Column<'_>> = recording.channels().iter().map(Column::new).collect();
-        while let Some(time) = columns.iter().filter_map(Column::time).min_by(f64::total_cmp) {
-            write!(out, "{time}")?;
-            for column in &mut columns {
-                column.write(time, out)?;
+        for row in Rows::of(recording) {
+            write!(out, "{}", row.time_s())?;
+            for (series, index) in recording.channels().iter().zip(row.indices()) {
+                write_field(&series.samples, index, out)?;
             }
             writeln!(out)?;
         }
@@ -42,35 +42,19 @@ impl TraceWriter for CsvWriter {
     }
 }
 
-/// A channel, and how far it is written.
-struct Column<'r> {
-    series: &'r Series,
-    next: usize,
-}
-
-impl<'r> Column<'r> {
-    fn new(series: &'r Series) -> Self {
-        Self { series, next: 0 }
-    }
-
-    fn time(&self) -> Option<f64> {
-        (self.next < self.series.samples.len()).then(|| self.series.timestamp(self.next))
-    }
-
-    /// The field of this channel in the row of `time`.
-    fn write(&mut self, time: f64, out: &mut dyn Write) -> std::io::Result<()> {
-        // Times that differ by less than this are one time, computed in two ways.
-        let same = time + self.series.period_s * 1e-6;
-        if self.time().is_none_or(|next| next > same) {
-            return write!(out, ",");
+/// A comma and the field of a channel, empty without a sample.
+pub(crate) fn write_field(
+    samples: &Samples,
+    index: Option<usize>,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
+    match (samples, index) {
+        (Samples::Volts(samples) | Samples::Fractions(samples), Some(index)) => {
+            samples.get(index).map_or(Ok(()), |sample| write!(out, ",{sample}"))
         }
-        let index = self.next;
-        self.next += 1;
-        match &self.series.samples {
-            Samples::Volts(samples) | Samples::Fractions(samples) => {
-                samples.get(index).map_or(Ok(()), |sample| write!(out, ",{sample}"))
-            }
-            Samples::Levels(levels) => levels.get(index).map_or(Ok(()), |level| write!(out, ",{level}")),
+        (Samples::Levels(levels), Some(index)) => {
+            levels.get(index).map_or(Ok(()), |level| write!(out, ",{level}"))
         }
+        (_, None) => write!(out, ","),
     }
 }

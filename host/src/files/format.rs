@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::csv_write::CsvWriter;
 use super::json::JsonWriter;
-use super::{TraceWriter, WriteError, npz, picture, sr_write, vcd, wav};
+use super::{TraceWriter, WriteError, npz, parquet, picture, sr_write, vcd, wav};
 use crate::recording::Recording;
 
 /// A file format of traces.
@@ -20,6 +20,8 @@ pub enum Format {
     Json,
     /// Arrays for numpy.
     Npz,
+    /// A table for pandas and polars.
+    Parquet,
     /// A session of sigrok, for `PulseView`.
     Sr,
     /// A value change dump, for `GTKWave`.
@@ -54,8 +56,17 @@ pub enum FormatError {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Csv, Self::Json, Self::Npz, Self::Sr, Self::Vcd, Self::Wav, Self::Svg, Self::Png];
+    pub const ALL: [Self; 9] = [
+        Self::Csv,
+        Self::Json,
+        Self::Npz,
+        Self::Parquet,
+        Self::Sr,
+        Self::Vcd,
+        Self::Wav,
+        Self::Svg,
+        Self::Png,
+    ];
 
     /// The name, which is also the usual ending.
     #[must_use]
@@ -64,6 +75,7 @@ impl Format {
             Self::Csv => "csv",
             Self::Json => "json",
             Self::Npz => "npz",
+            Self::Parquet => "parquet",
             Self::Sr => "sr",
             Self::Vcd => "vcd",
             Self::Wav => "wav",
@@ -93,6 +105,7 @@ impl Format {
             Self::Csv => return Box::new(CsvWriter::default()),
             Self::Json => return Box::new(JsonWriter::default()),
             Self::Npz => npz::write,
+            Self::Parquet => parquet::write,
             Self::Sr => sr_write::write,
             Self::Vcd => vcd::write,
             Self::Wav => wav::write,
@@ -100,6 +113,12 @@ impl Format {
             Self::Png => picture::write_png,
         };
         Box::new(OneCapture { format: self, encode, written: false })
+    }
+
+    /// Whether a file of this format holds any number of captures, and not just one.
+    #[must_use]
+    pub fn holds_several(self) -> bool {
+        matches!(self, Self::Csv | Self::Json)
     }
 
     /// Whether [`open`](super::open) can read this format.
@@ -176,7 +195,7 @@ mod tests {
         for format in Format::ALL {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
-        let refused = "parquet".parse::<Format>().unwrap_err().to_string();
-        assert!(refused.contains("\"parquet\"") && refused.contains("csv, json"), "{refused}");
+        let refused = "xlsx".parse::<Format>().unwrap_err().to_string();
+        assert!(refused.contains("\"xlsx\"") && refused.contains("csv, json"), "{refused}");
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! `cause`, `sample_rate`, `capture_start`, `trigger_time`, `mode`, `channels` and `warnings` are what
 //! scripts rely on; `trigger`, `range` and a channel's `unit` say the rest; `analysis` has the measurements
-//! where they were asked for. What is not known is null, and so
-//! is a sample that is no number.
+//! where they were asked for. What is not known is null, and so is a sample that is no number. A trace of a job has
+//! `trace` (its number), `clock` and `gap` before these.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 
 use super::{TraceWriter, WriteError};
 use crate::measure::RecordingAnalysis;
-use crate::recording::{Recording, Samples, Series};
+use crate::recording::{Gap, Recording, Samples, Series, Stamp};
 
 /// Writes one object a line.
 #[derive(Default)]
@@ -32,6 +32,8 @@ impl TraceWriter for JsonWriter {
 
 #[derive(Serialize)]
 struct RecordingObject<'r> {
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    stamp: Option<StampObject>,
     cause: Option<String>,
     sample_rate: f64,
     capture_start: Option<f64>,
@@ -44,6 +46,20 @@ struct RecordingObject<'r> {
     warnings: &'r [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     analysis: Option<RecordingAnalysis>,
+}
+
+/// The place of a trace in a job, whose keys come first.
+#[derive(Serialize)]
+pub(crate) struct StampObject {
+    trace: u64,
+    clock: String,
+    gap: Option<&'static str>,
+}
+
+impl From<Stamp> for StampObject {
+    fn from(stamp: Stamp) -> Self {
+        Self { trace: stamp.number, clock: stamp.clock.to_string(), gap: stamp.gap.map(Gap::name) }
+    }
 }
 
 #[derive(Serialize)]
@@ -68,6 +84,7 @@ impl<'r> RecordingObject<'r> {
         let details = recording.details();
         let trigger = details.trigger.as_ref();
         Self {
+            stamp: details.stamp.map(StampObject::from),
             cause: details.cause.map(|cause| cause.to_string()),
             sample_rate: recording.sample_rate_hz(),
             capture_start: details.capture_start_s,

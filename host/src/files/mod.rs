@@ -5,6 +5,7 @@
 //! | [`Csv`](Format::Csv) | `.csv` | samples and their times | any number |
 //! | [`Json`](Format::Json) | `.json` `.jsonl` `.ndjson` | everything | any number, one a line |
 //! | [`Npz`](Format::Npz) | `.npz` | everything, for numpy | one |
+//! | [`Parquet`](Format::Parquet) | `.parquet` | everything, for pandas and polars | one |
 //! | [`Sr`](Format::Sr) | `.sr` | channels at one rate, for sigrok and `PulseView` | one |
 //! | [`Vcd`](Format::Vcd) | `.vcd` | changes of levels and volts, for `GTKWave` | one |
 //! | [`Wav`](Format::Wav) | `.wav` | analog channels at one rate, as volts | one |
@@ -39,8 +40,10 @@ mod format;
 pub(crate) mod grid;
 mod json;
 mod npz;
+mod parquet;
 mod picture;
 mod read;
+mod rows;
 mod sr_read;
 mod sr_write;
 mod trace_file;
@@ -52,8 +55,11 @@ use std::io::Write;
 use thiserror::Error;
 
 pub use csv_read::CsvReader;
+pub(crate) use csv_write::write_field;
 pub use format::{Format, FormatError};
+pub(crate) use json::StampObject;
 pub use read::{MAX_SAMPLES, OpenError, ReadError, TraceReader, open};
+pub(crate) use rows::Rows;
 pub use sr_read::SrReader;
 pub use trace_file::{SaveError, TraceFile};
 

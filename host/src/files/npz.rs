@@ -4,13 +4,14 @@
 //! (`A`, `L3`: float32 volts or fractions, or uint8 levels) and its times (`A_timestamps`, float64 seconds);
 //! then, as arrays without dimensions, `sample_rate`, `capture_start`, `trigger_time`, `trigger_level`,
 //! `range_low`, `range_high` (float64, not a number where not known) and `cause`, `mode`, `trigger_type`,
-//! `trigger_source` (text, empty where not known); and `warnings`.
+//! `trigger_source` (text, empty where not known); and `warnings`. A trace of a job also has its number as `trace`
+//! (uint64) and the texts `clock` and `gap`.
 
 use std::io::Write;
 
 use super::WriteError;
 use super::archive::Archive;
-use crate::recording::{Recording, Samples, Series};
+use crate::recording::{Gap, Recording, Samples, Series};
 
 pub(super) fn write(recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
     let mut arrays = Arrays { archive: Archive::new() };
@@ -29,6 +30,11 @@ pub(super) fn write(recording: &Recording, out: &mut dyn Write) -> Result<(), Wr
     arrays.text("mode", details.mode.as_deref().unwrap_or_default())?;
     arrays.text("trigger_type", &trigger.map(|trigger| trigger.kind.to_string()).unwrap_or_default())?;
     arrays.text("trigger_source", trigger.map_or("", |trigger| &trigger.source))?;
+    if let Some(stamp) = details.stamp {
+        arrays.array("trace", "<u8", "()", stamp.number.to_le_bytes().into_iter())?;
+        arrays.text("clock", &stamp.clock.to_string())?;
+        arrays.text("gap", stamp.gap.map_or("", Gap::name))?;
+    }
     arrays.texts("warnings", &details.warnings)?;
     arrays.archive.write_to(out)
 }

@@ -126,9 +126,14 @@ impl Running {
     /// Sends what Ctrl-C sends.
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
+        self.signal(rustix::process::Signal::INT);
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = i32::try_from(self.child.id().expect("it runs")).expect("an id");
         let process = rustix::process::Pid::from_raw(id).expect("an id");
-        rustix::process::kill_process(process, rustix::process::Signal::INT).expect("it runs");
+        rustix::process::kill_process(process, signal).expect("it runs");
     }
 
     /// Waits for its end.

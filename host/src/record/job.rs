@@ -1,0 +1,241 @@
+//! A job: what `scopething record` is asked for, in a TOML file.
+//!
+//! ```toml
+//! url = "sim:?A=sine,1kHz,0..3V"      # as --url; serial = "DB98TI79" takes that scope only
+//!
+//! [capture]                           # as the options of `capture`, all optional
+//! channels = ["A", "L3"]
+//! period = "2ms"
+//! trigger = "A"
+//! timeout = "1s"
+//!
+//! [generate]                          # at most one of them
+//! wave = "sine 1kHz 0..3.3V"          # clock = "1MHz 50%", or hold = "L3=1,L5=0"
+//!
+//! [when]                              # as fast as it goes, if nothing is said
+//! every = "10s"                       # or at = ["06:00", "18:30"], in UTC
+//! count = 1000                        # for = "7d"
+//!
+//! [keep]
+//! what = "outside"                    # all (if nothing is said), outside, summary, envelope
+//! bands = [{ channel = "A", measure = "rms", low = "1V", high = "2V" }]
+//!
+//! [files]
+//! directory = "/var/lib/scopething"
+//! name = "bench"                      # trace, if nothing is said
+//! format = "csv"                      # csv and json grow; in any other each trace is a file
+//! new-after = "1h"                    # a new file at each full hour; new-at = "10MB" before it is longer
+//! keep-for = "30d"                    # keep-bytes = "2GB", keep-free = "500MB"
+//! hold = "8MB"                        # memory for traces that a full disk does not take
+//!
+//! [status]
+//! prometheus = "127.0.0.1:9180"
+//! ```
+//!
+//! ```
+//! use scopething::record::job::Job;
+//!
+//! let job = Job::parse("files.directory = '/tmp/x'\ncapture.period = '2ms'")?;
+//! assert_eq!(job.request.period_s, 0.002);
+//! let refused = Job::parse("files.directory = '/tmp/x'\ncapture.period = '2 parsecs'").unwrap_err();
+//! assert_eq!(refused.line, Some(2));
+//! # Ok::<(), scopething::record::job::JobError>(())
+//! ```
+
+mod lines;
+mod words;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use scopething_core::device::BS05;
+use scopething_core::plan::{
+    CapturePlan, CaptureRequest, ClockPlan, Driven, LogicPattern, PlanError, TriggerSource, plan_capture,
+    plan_clocks, plan_levels, plan_waveform,
+};
+use scopething_core::scope::Generators;
+
+use self::lines::Lines;
+use self::words::JobWords;
+use super::keep::Keep;
+use super::listing::Naming;
+use super::schedule::{Extent, Spacing};
+use super::store::Limits;
+use crate::generate::{WaveTable, WaveWords};
+use crate::link::LinkUrl;
+use crate::request::JsonRequestError;
+
+/// What to record, and how.
+#[derive(Debug)]
+pub struct Job {
+    /// Where the scope is.
+    pub url: LinkUrl,
+    /// The scope's serial number; none takes the first one that is found, and no other from then on.
+    pub serial: Option<String>,
+    /// Which probe's calibration.
+    pub probes: String,
+    /// What to capture.
+    pub request: CaptureRequest,
+    /// What the generators do meanwhile.
+    pub generate: Generate,
+    /// When traces are taken.
+    pub spacing: Spacing,
+    /// How many, or for how long.
+    pub extent: Extent,
+    /// What of them is kept.
+    pub keep: Keep,
+    /// Where, under which names and in which format.
+    pub naming: Naming,
+    /// When files are changed and removed.
+    pub limits: Limits,
+    /// How many traces are written before they are brought to the disk.
+    pub sync_every: u32,
+    /// How many bytes are held in memory while the disk takes nothing.
+    pub hold_bytes: u64,
+    /// Where the status is written.
+    pub status_file: PathBuf,
+    /// Where the status is served.
+    pub prometheus: Option<SocketAddr>,
+}
+
+/// What the generators do.
+#[derive(Debug)]
+pub enum Generate {
+    /// Nothing.
+    Nothing,
+    /// Play a waveform, whose samples may have come from a file.
+    Wave {
+        /// What was asked for.
+        words: WaveWords,
+        /// The samples of a period, if they are in a file.
+        table: Option<WaveTable>,
+    },
+    /// Run clocks.
+    Clocks(ClockPlan),
+    /// Hold logic lines.
+    Levels {
+        /// Which lines, and their levels.
+        levels: LogicPattern,
+        /// The clocks that hold them.
+        plan: ClockPlan,
+    },
+}
+
+/// A text is no job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobError {
+    /// The line that has to be changed, from 1; none if something is missing.
+    pub line: Option<usize>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.reason),
+            None => f.write_str(&self.reason),
+        }
+    }
+}
+
+impl std::error::Error for JobError {}
+
+impl Job {
+    /// Reads a job.
+    ///
+    /// # Errors
+    /// For a key, unit or value that no job has, or that does not go with the others. The error names the line.
+    pub fn parse(text: &str) -> Result<Self, JobError> {
+        let lines = Lines::of(text);
+        let words: JobWords = toml::from_str(text).map_err(|error| JobError {
+            line: error.span().map(|span| lines::line_at(text, span.start)),
+            reason: error.message().to_owned(),
+        })?;
+        let job = words.job(&lines)?;
+        job.check_capture(&lines)?;
+        Ok(job)
+    }
+
+    /// The capture as it will be programmed, by the nominal calibration.
+    ///
+    /// # Errors
+    /// None, for a job that was [parsed](Self::parse).
+    pub fn plan(&self) -> Result<CapturePlan, PlanError> {
+        plan_capture(&BS05, &BS05.analog, &self.request, self.generate.driven())
+    }
+
+    fn check_capture(&self, lines: &Lines) -> Result<(), JobError> {
+        if let Generate::Wave { words, table } = &self.generate {
+            let samples = table.as_ref().map_or(&[][..], WaveTable::samples);
+            let refused = |reason: String| lines.error(&["generate", "wave"], reason);
+            let request = words.request(samples).map_err(|error| refused(error.to_string()))?;
+            plan_waveform(&BS05, &request).map_err(|error| refused(error.to_string()))?;
+        }
+        match self.plan() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(lines.error(&["capture", key_of(&error)], error.to_string())),
+        }
+    }
+}
+
+impl Generate {
+    /// What captures have to be planned around.
+    #[must_use]
+    pub fn driven(&self) -> Driven {
+        match self {
+            Self::Nothing => Driven::NOTHING,
+            Self::Wave { .. } => Generators::Waveform { paused: false }.driven(),
+            Self::Clocks(plan) | Self::Levels { plan, .. } => {
+                Generators::Clocks { lines: plan.lines() }.driven()
+            }
+        }
+    }
+
+    fn wave(text: &str) -> Result<Self, String> {
+        let words: WaveWords = text.parse().map_err(|error| format!("{error}"))?;
+        let table = words.file().map(|path| WaveTable::read(path)).transpose();
+        Ok(Self::Wave { table: table.map_err(|error| error.to_string())?, words })
+    }
+
+    fn clocks(text: &str) -> Result<Self, String> {
+        let words: crate::generate::ClockWords = text.parse().map_err(|error| format!("{error}"))?;
+        let request = words.request().map_err(|error| error.to_string())?;
+        plan_clocks(&BS05, &request).map(Self::Clocks).map_err(|error| error.to_string())
+    }
+
+    fn levels(text: &str) -> Result<Self, String> {
+        let Ok(TriggerSource::Logic(levels)) = text.parse() else {
+            return Err(format!("{text:?} are no levels of logic lines: write them like L3=1,L5=0"));
+        };
+        let plan = plan_levels(&BS05, levels).map_err(|error| error.to_string())?;
+        Ok(Self::Levels { levels, plan })
+    }
+}
+
+/// The key whose value cannot be planned.
+fn key_of(error: &PlanError) -> &'static str {
+    match error {
+        PlanError::NoChannel | PlanError::NoChannelLeft | PlanError::NoMode => "channels",
+        PlanError::Period(_) | PlanError::PeriodTooLong { .. } | PlanError::PeriodTooShort { .. } => "period",
+        PlanError::NoSamples => "samples",
+        PlanError::Range { .. } => "low",
+        PlanError::Level(_) => "level",
+        PlanError::Position(_) => "position",
+        PlanError::Timeout(_) => "timeout",
+        PlanError::EmptyPattern => "trigger",
+    }
+}
+
+/// The key whose value does not exist.
+fn key_of_request(error: &JsonRequestError) -> &'static str {
+    match error {
+        JsonRequestError::Trigger { .. } => "trigger",
+        JsonRequestError::TriggerType { .. } => "type",
+        JsonRequestError::Channel { .. } | JsonRequestError::Form(_) => "channels",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Traces that the disk does not take are kept in memory, to a stated bound, until it does.
+
+use std::collections::VecDeque;
+
+use scopething_core::time::{Instant, Micros};
+
+use super::store::{Disk, Entry, Store, StoreError};
+use crate::moment::UnixMicros;
+
+/// How often a disk that took nothing is tried again.
+const RETRY: Micros = Micros::from_millis(1000);
+
+/// A store, and the newest traces that it does not take.
+#[derive(Debug)]
+pub struct Shelf<D> {
+    store: Store<D>,
+    held: VecDeque<Entry>,
+    held_bytes: u64,
+    most_bytes: u64,
+    retry_at: Option<Instant>,
+}
+
+/// What became of a trace, and of those before it.
+#[derive(Debug, Default)]
+pub struct Put {
+    /// How many are on the disk now that were not before.
+    pub written: u64,
+    /// How many had to be given up: the oldest in memory.
+    pub dropped: u64,
+    /// Why the disk took nothing.
+    pub refused: Option<StoreError>,
+}
+
+impl<D: Disk> Shelf<D> {
+    /// Holds at most so many bytes in memory; a single trace may be longer.
+    #[must_use]
+    pub fn new(store: Store<D>, most_bytes: u64) -> Self {
+        Self { store, held: VecDeque::new(), held_bytes: 0, most_bytes, retry_at: None }
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store<D> {
+        &self.store
+    }
+
+    /// How many traces wait in memory.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.held.len() as u64
+    }
+
+    /// Writes a trace, or holds it if the disk takes nothing.
+    pub fn put(&mut self, entry: Entry, now: Instant, clock: UnixMicros) -> Put {
+        self.held_bytes += entry.bytes();
+        self.held.push_back(entry);
+        let mut put = self.flush(now, clock);
+        while self.held_bytes > self.most_bytes && self.held.len() > 1 {
+            self.pop();
+            put.dropped += 1;
+        }
+        put
+    }
+
+    /// Writes what is held, if it is time to try.
+    pub fn flush(&mut self, now: Instant, clock: UnixMicros) -> Put {
+        let mut put = Put::default();
+        if self.retry_at.is_some_and(|retry_at| now < retry_at) {
+            return put;
+        }
+        self.retry_at = None;
+        while let Some(entry) = self.held.front() {
+            if let Err(refused) = self.store.append(entry, clock) {
+                put.refused = Some(refused);
+                self.retry_at = Some(now + RETRY);
+                break;
+            }
+            self.pop();
+            put.written += 1;
+        }
+        put
+    }
+
+    fn pop(&mut self) {
+        if let Some(entry) = self.held.pop_front() {
+            self.held_bytes = self.held_bytes.saturating_sub(entry.bytes());
+        }
+    }
+
+    /// Writes what is held, if the disk takes it, and brings all to the disk. Gives how many traces are lost.
+    ///
+    /// # Errors
+    /// Why the disk took nothing.
+    pub fn close(&mut self, now: Instant, clock: UnixMicros) -> Result<(), (u64, StoreError)> {
+        self.retry_at = None;
+        if let Some(refused) = self.flush(now, clock).refused {
+            return Err((self.held(), refused));
+        }
+        self.store.sync().map_err(|error| (0, error))
+    }
+}

@@ -1,0 +1,251 @@
+//! What a growing file gets of a trace: rows of CSV, or a line of JSON.
+//!
+//! In CSV the first five columns are those of every kind of content: `trace` (the number), `clock`, `device` (seconds of
+//! device time), `gap`, and `rows`, which tells how many rows the trace has and so when it is complete. They are in
+//! the first row of a trace only. What follows depends on what is kept:
+//!
+//! | kept | columns |
+//! | --- | --- |
+//! | traces | `time,A,B,L0` |
+//! | a summary | `cause,trigger_time`, then `A_min,A_max,..` of each channel |
+//! | an envelope | `time`, then `A_min,A_max` of each channel |
+//!
+//! In JSON a trace is the object that every JSON file holds; a summary and an envelope have their values in its channels
+//! instead of the samples.
+
+use std::io::{self, Write as _};
+
+use serde_json::{Map, Value, json};
+
+use super::keep::{Keep, envelope};
+use super::measure::{Measure, Measured};
+use crate::files::{Format, Rows, StampObject, WriteError, write_field};
+use crate::recording::{Gap, Recording, Stamp};
+
+/// The columns that begin every row.
+pub(super) const ROW_BEGIN: &str = "trace,clock,device,gap,rows";
+
+/// Text for a growing file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// The line that the file must begin with; none in JSON.
+    pub header: Option<String>,
+    /// The text of the trace, in UTF-8, whose last line is complete.
+    pub body: Vec<u8>,
+}
+
+/// The text of a stamped trace in CSV or JSON.
+///
+/// # Errors
+/// If the trace has no stamp, or no text can be made of it.
+pub fn text_of(recording: &Recording, keep: &Keep, format: Format) -> Result<Text, WriteError> {
+    let stamp = recording.details().stamp;
+    let stamp =
+        stamp.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the trace has no number"))?;
+    match format {
+        Format::Csv => Ok(csv(recording, stamp, keep)?),
+        _ => Ok(Text { header: None, body: json_line(recording, stamp, keep)? }),
+    }
+}
+
+fn csv(recording: &Recording, stamp: Stamp, keep: &Keep) -> io::Result<Text> {
+    let mut table = Table { number: stamp.number, columns: String::new(), rows: Vec::new(), count: 0 };
+    match keep {
+        Keep::All | Keep::Outside(_) => samples(recording, &mut table)?,
+        Keep::Summary => summary(recording, &mut table)?,
+        Keep::Envelope { parts } => extents(recording, *parts, &mut table)?,
+    }
+    let device =
+        recording.details().capture_start_s.map(|start_s| format!("{start_s:.9}")).unwrap_or_default();
+    let gap = stamp.gap.map(Gap::name).unwrap_or_default();
+    let mut body = format!("{},{},{device},{gap},{}", stamp.number, stamp.clock, table.count).into_bytes();
+    body.append(&mut table.rows);
+    Ok(Text { header: Some(format!("{ROW_BEGIN},{}", table.columns)), body })
+}
+
+/// Rows as they follow the first five columns of a trace's first row.
+struct Table {
+    number: u64,
+    columns: String,
+    rows: Vec<u8>,
+    count: u32,
+}
+
+impl Table {
+    /// Begins a row; its fields follow, each after a comma.
+    fn begin_row(&mut self) -> io::Result<&mut Vec<u8>> {
+        if self.count > 0 {
+            write!(self.rows, "{},,,,", self.number)?;
+        }
+        self.count += 1;
+        Ok(&mut self.rows)
+    }
+}
+
+fn samples(recording: &Recording, table: &mut Table) -> io::Result<()> {
+    let channels = recording.channels();
+    let names = channels.iter().map(|series| format!(",{}", series.channel));
+    table.columns = format!("time{}", names.collect::<String>());
+    for row in Rows::of(recording) {
+        let out = table.begin_row()?;
+        write!(out, ",{}", row.time_s())?;
+        for (series, index) in channels.iter().zip(row.indices()) {
+            write_field(&series.samples, index, out)?;
+        }
+        out.push(b'\n');
+    }
+    Ok(())
+}
+
+fn summary(recording: &Recording, table: &mut Table) -> io::Result<()> {
+    let details = recording.details();
+    table.columns.push_str("cause,trigger_time");
+    let cause = details.cause.map(|cause| cause.to_string()).unwrap_or_default();
+    write!(table.begin_row()?, ",{cause}")?;
+    write_number(details.trigger.as_ref().map(|trigger| trigger.time_s), &mut table.rows)?;
+    for series in recording.channels() {
+        let measured = Measured::of(series);
+        for measure in Measure::ALL {
+            table.columns += &format!(",{}_{measure}", series.channel);
+            write_number(measured.get(measure), &mut table.rows)?;
+        }
+    }
+    table.rows.push(b'\n');
+    Ok(())
+}
+
+fn write_number(value: Option<f64>, out: &mut Vec<u8>) -> io::Result<()> {
+    match value {
+        Some(value) => write!(out, ",{value}"),
+        None => write!(out, ","),
+    }
+}
+
+fn extents(recording: &Recording, parts: usize, table: &mut Table) -> io::Result<()> {
+    let channels = recording.channels();
+    let names = channels.iter().map(|series| format!(",{0}_min,{0}_max", series.channel));
+    table.columns = format!("time{}", names.collect::<String>());
+    let extents: Vec<Vec<_>> = channels.iter().map(|series| envelope(series, parts).collect()).collect();
+    let longest = extents.iter().map(Vec::len).max().unwrap_or(0);
+    for part in 0..longest {
+        let times_s = extents.iter().filter_map(|extents| extents.get(part)).map(|extent| extent.time_s);
+        let time_s = times_s.fold(f64::INFINITY, f64::min);
+        let out = table.begin_row()?;
+        write!(out, ",{time_s}")?;
+        for extents in &extents {
+            match extents.get(part) {
+                Some(extent) => write!(out, ",{},{}", extent.min, extent.max)?,
+                None => write!(out, ",,")?,
+            }
+        }
+        out.push(b'\n');
+    }
+    Ok(())
+}
+
+fn json_line(recording: &Recording, stamp: Stamp, keep: &Keep) -> Result<Vec<u8>, WriteError> {
+    let mut line = Vec::new();
+    match keep {
+        Keep::All | Keep::Outside(_) => Format::Json.writer().write(recording, &mut line)?,
+        Keep::Summary | Keep::Envelope { .. } => {
+            let mut object = json!(StampObject::from(stamp));
+            let details = recording.details();
+            object["device"] = json!(details.capture_start_s);
+            object["cause"] = json!(details.cause.map(|cause| cause.to_string()));
+            object["trigger_time"] = json!(details.trigger.as_ref().map(|trigger| trigger.time_s));
+            object["sample_rate"] = json!(recording.sample_rate_hz());
+            object["channels"] = channels_object(recording, keep);
+            serde_json::to_writer(&mut line, &object).map_err(io::Error::from)?;
+            line.push(b'\n');
+        }
+    }
+    Ok(line)
+}
+
+fn channels_object(recording: &Recording, keep: &Keep) -> Value {
+    let channels = recording.channels().iter().map(|series| {
+        let values = if let Keep::Envelope { parts } = keep {
+            let extents: Vec<_> = envelope(series, *parts).collect();
+            json!({
+                "timestamps": extents.iter().map(|extent| extent.time_s).collect::<Vec<_>>(),
+                "min": extents.iter().map(|extent| extent.min).collect::<Vec<_>>(),
+                "max": extents.iter().map(|extent| extent.max).collect::<Vec<_>>(),
+            })
+        } else {
+            let measured = Measured::of(series);
+            Measure::ALL.iter().map(|&measure| (measure.name(), json!(measured.get(measure)))).collect()
+        };
+        (series.channel.to_string(), values)
+    });
+    Value::Object(channels.collect::<Map<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::moment::UnixMicros;
+    use crate::recording::{Cause, Channel, Details, Samples, Series};
+
+    fn recording() -> Recording {
+        let levels = Samples::Levels(vec![0, 1, 1, 1]);
+        let channels = vec![
+            Series::new(Channel::A, 0.0, 2e-3, Samples::Volts(vec![0.5, -1.25])),
+            Series::new(Channel::L[2], 0.0, 1e-3, levels),
+        ];
+        let details =
+            Details { capture_start_s: Some(2.5), cause: Some(Cause::Timeout), ..Details::default() };
+        let stamp = Stamp { number: 7, clock: UnixMicros(1_500_000), gap: Some(Gap::Link) };
+        Recording::new(1e3, channels, details).unwrap().stamped(stamp)
+    }
+
+    fn csv_of(keep: &Keep) -> (String, String) {
+        let text = text_of(&recording(), keep, Format::Csv).unwrap();
+        (text.header.unwrap(), String::from_utf8(text.body).unwrap())
+    }
+
+    #[test]
+    fn a_trace_is_a_row_a_sample_and_tells_its_rows_in_the_first() {
+        let (header, body) = csv_of(&Keep::All);
+        assert_eq!(header, "trace,clock,device,gap,rows,time,A,L2");
+        let expected = "7,1970-01-01T00:00:01.500000Z,2.500000000,link,4,0,0.5,0\n\
+                        7,,,,,0.001,,1\n7,,,,,0.002,-1.25,1\n7,,,,,0.003,,1\n";
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_summary_is_a_row() {
+        let (header, body) = csv_of(&Keep::Summary);
+        assert!(header.starts_with("trace,clock,device,gap,rows,cause,trigger_time,A_min,A_max,A_mean"));
+        assert!(
+            body.starts_with("7,1970-01-01T00:00:01.500000Z,2.500000000,link,1,timeout,,-1.25,0.5,-0.375,")
+        );
+        assert_eq!(body.lines().count(), 1);
+        assert_eq!(body.matches(',').count(), header.matches(',').count());
+    }
+
+    #[test]
+    fn an_envelope_is_a_row_a_part() {
+        let (header, body) = csv_of(&Keep::Envelope { parts: 2 });
+        assert_eq!(header, "trace,clock,device,gap,rows,time,A_min,A_max,L2_min,L2_max");
+        let expected =
+            "7,1970-01-01T00:00:01.500000Z,2.500000000,link,2,0,0.5,0.5,0,1\n7,,,,,0.002,-1.25,-1.25,1,1\n";
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn json_tells_the_stamp_of_each_kind() {
+        for keep in [Keep::All, Keep::Summary, Keep::Envelope { parts: 2 }] {
+            let text = text_of(&recording(), &keep, Format::Json).unwrap();
+            let line = String::from_utf8(text.body).unwrap();
+            assert!(line.ends_with("}\n") && line.lines().count() == 1, "{line}");
+            let object: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(object["trace"], 7, "{line}");
+            assert_eq!(object["clock"], "1970-01-01T00:00:01.500000Z");
+            assert_eq!(object["gap"], "link");
+            assert!(object["channels"]["L2"].is_object());
+        }
+        let text = text_of(&recording(), &Keep::Summary, Format::Json).unwrap();
+        let object: Value = serde_json::from_slice(&text.body).unwrap();
+        assert_eq!(object["channels"]["A"]["mean"], -0.375);
+    }
+}

@@ -1,0 +1,283 @@
+//! Recordings on simulated time, disk and links: what is told of each trouble, and what is in the files after it.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use scopething::link::{self, LinkClock, LinkUrl, OpenError};
+use scopething::moment::UnixMicros;
+use scopething::record::job::Job;
+use scopething::record::store::Disk;
+use scopething::record::{ConnectError, LinkTime, Opened, Opener, Recorder, Status, Timekeeper, Watcher};
+use scopething::sim::{SimConfig, SimLink};
+use scopething_core::device::BS05;
+use scopething_core::time::Instant;
+
+/// 2026-11-23, midnight.
+const START: UnixMicros = UnixMicros(1_795_392_000_000_000);
+const SCOPE: &str = "sim:?A=sine,1kHz,0..3V&clock=fast";
+
+/// Simulated time, of which the computer's clock can be set.
+#[derive(Clone)]
+struct SetTime {
+    time: LinkTime,
+    set_by_us: Arc<AtomicI64>,
+}
+
+impl SetTime {
+    fn new() -> Self {
+        let clock = SimLink::new(&SimConfig::from_query("clock=fast").unwrap()).clock();
+        Self { time: LinkTime::new(LinkClock::Sim(clock), true), set_by_us: Arc::default() }
+    }
+}
+
+impl Timekeeper for SetTime {
+    fn now(&self) -> Instant {
+        self.time.now()
+    }
+
+    fn wall(&self) -> UnixMicros {
+        UnixMicros(START.0 + self.now().0 as i64 + self.set_by_us.load(Ordering::Relaxed))
+    }
+
+    async fn until(&self, deadline: Instant) {
+        self.time.until(deadline).await;
+    }
+
+    fn follow(&self, clock: LinkClock) {
+        self.time.follow(clock);
+    }
+}
+
+/// Opens these links in turn, the last one from then on. None is a scope that is unplugged.
+struct Plugs(Vec<Option<&'static str>>);
+
+impl Opener for Plugs {
+    async fn open(&mut self, _: &LinkUrl, _: &str) -> Result<Opened, ConnectError> {
+        let plug = if self.0.len() > 1 { self.0.remove(0) } else { self.0[0] };
+        let url = plug.ok_or(OpenError::NoBitScope)?;
+        Ok(Opened { link: link::open(&url.parse().unwrap()).await?, probe: BS05.analog })
+    }
+}
+
+#[derive(Clone)]
+struct Room(Arc<AtomicU64>);
+
+impl Room {
+    fn plenty() -> Self {
+        Self(Arc::new(AtomicU64::new(1 << 40)))
+    }
+}
+
+impl Disk for Room {
+    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+        Ok(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Keeps what troubles were told, and does something at each status.
+struct Looker<F> {
+    troubles: Arc<std::sync::Mutex<Vec<String>>>,
+    act: F,
+}
+
+impl<F: FnMut(&Status)> Watcher for Looker<F> {
+    fn watch(&mut self, status: &Status) {
+        let mut told = self.troubles.lock().unwrap();
+        for trouble in &status.troubles {
+            let text = format!("{} {:?}", trouble.since, trouble.kind);
+            if told.last() != Some(&text) && !told.contains(&text) {
+                told.push(text);
+            }
+        }
+        drop(told);
+        (self.act)(status);
+    }
+}
+
+/// Records a job whose files are in `directory`. Gives the last status and the kinds of trouble in their order.
+async fn record(
+    directory: &Path,
+    job: &str,
+    plugs: &[Option<&'static str>],
+    time: SetTime,
+    room: Room,
+    act: impl FnMut(&Status),
+) -> (Status, Vec<String>) {
+    let job = format!("files.directory = '{}'\n{job}", directory.display());
+    let job = Job::parse(&job).unwrap();
+    let troubles = Arc::default();
+    let looker = Looker { troubles: Arc::clone(&troubles), act };
+    let recorder = Recorder::start(job, Plugs(plugs.to_vec()), time, room, looker).unwrap();
+    let status = recorder.run(std::future::pending()).await.unwrap();
+    let troubles =
+        troubles.lock().unwrap().iter().map(|text| text.split(' ').nth(1).unwrap().to_owned()).collect();
+    (status, troubles)
+}
+
+/// Number, moment and gap of each trace in CSV files, in the order of the files.
+fn traces(directory: &Path) -> Vec<(u64, UnixMicros, String)> {
+    let mut traces = Vec::new();
+    for (_, path) in files(directory) {
+        let text = fs::read_to_string(path).unwrap();
+        for line in text.lines().skip(1) {
+            let fields: Vec<_> = line.split(',').collect();
+            if !fields[4].is_empty() {
+                traces.push((fields[0].parse().unwrap(), fields[1].parse().unwrap(), fields[3].to_owned()));
+            }
+        }
+    }
+    traces
+}
+
+/// The files of a job, by the number of their first trace.
+fn files(directory: &Path) -> Vec<(u64, std::path::PathBuf)> {
+    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let number =
+        |path: &Path| path.file_name()?.to_str()?.strip_prefix("trace-")?.split('-').next()?.parse().ok();
+    let mut files: Vec<_> = paths.filter_map(|path| Some((number(&path)?, path))).collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn an_unplugged_scope_is_waited_for_and_no_other_is_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    // It closes after some traces; a minute later another scope is there, and five seconds later the first one.
+    let mut plugs = vec![Some("sim:?A=sine,1kHz,0..3V&clock=fast&faults=close@20000")];
+    plugs.extend([None; 60]);
+    plugs.extend([Some("sim:?A=sine,1kHz,0..3V&clock=fast&serial=XX000001"); 5]);
+    plugs.push(Some(SCOPE));
+    let job = "when.every = '100ms'\nwhen.for = '90s'\nkeep.what = 'summary'";
+    let (status, troubles) =
+        record(directory.path(), job, &plugs, SetTime::new(), Room::plenty(), |_| {}).await;
+    assert_eq!(troubles, ["Away", "OtherScope"]);
+    assert_eq!((status.connections, status.serial.as_deref()), (2, Some("DB98TI79")));
+    // The trace under way, and sixty looks.
+    assert_eq!((status.link_errors, status.bad_traces), (61, 0));
+    let traces = traces(directory.path());
+    assert_eq!(traces.len() as u64, status.written);
+    assert!(traces.iter().map(|trace| trace.0).eq(1..=status.written), "numbers go on");
+    let marked: Vec<_> = traces.iter().filter(|trace| !trace.2.is_empty()).collect();
+    assert_eq!(marked.iter().map(|trace| trace.2.as_str()).collect::<Vec<_>>(), ["start", "link"]);
+    let back = marked[1];
+    let before = &traces[usize::try_from(back.0).unwrap() - 2];
+    let away_s = back.1.seconds_since(before.1);
+    assert!((65.0..70.0).contains(&away_s), "{away_s} s");
+}
+
+#[tokio::test]
+async fn bad_traces_are_left_out_and_told_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let plugs = [Some("sim:?A=sine,1kHz,0..3V&clock=fast&faults=reboot@15000")];
+    let job = "when.every = '1s'\nwhen.count = 40\nkeep.what = 'summary'";
+    let (status, troubles) =
+        record(directory.path(), job, &plugs, SetTime::new(), Room::plenty(), |_| {}).await;
+    assert_eq!((status.captures, status.written), (40, 40), "{status}");
+    assert!(status.bad_traces + status.link_errors >= 1, "{status}");
+    assert_eq!(troubles.len(), 1, "{troubles:?}");
+    let marked = traces(directory.path()).into_iter().filter(|trace| !trace.2.is_empty()).count();
+    assert_eq!(marked, 2);
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_the_oldest_that_memory_does_not_hold_and_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let room = Room::plenty();
+    let disk = Arc::clone(&room.0);
+    // Full from the 20th trace to the 100th.
+    let act = move |status: &Status| {
+        let free = if (20..100).contains(&status.captures) { 0 } else { 1 << 40 };
+        disk.store(free, Ordering::Relaxed);
+    };
+    let job = "when.every = '1s'\nwhen.count = 150\nkeep.what = 'summary'\nfiles.hold = '2kB'";
+    let (status, troubles) = record(directory.path(), job, &[Some(SCOPE)], SetTime::new(), room, act).await;
+    assert_eq!(troubles, ["DiskRefuses", "MemoryFull"]);
+    let traces = traces(directory.path());
+    let numbers: Vec<u64> = traces.iter().map(|trace| trace.0).collect();
+    assert_eq!((status.captures, status.kept), (150, 150));
+    assert_eq!((status.written + status.dropped, status.held), (150, 0));
+    assert_eq!(numbers.len() as u64, status.written);
+    let row_bytes = fs::metadata(&files(directory.path())[0].1).unwrap().len() / status.written;
+    // One stretch is missing, and what was held before there was room again is there.
+    let missing: Vec<u64> = (1..=150).filter(|number| !numbers.contains(number)).collect();
+    assert_eq!(missing.len() as u64, status.dropped);
+    assert_eq!(missing.last().unwrap() - missing[0] + 1, status.dropped);
+    assert!((20..=22).contains(&missing[0]), "{missing:?}");
+    let held = 100 - missing.last().unwrap();
+    assert!((held as f64 - 2000.0 / row_bytes as f64).abs() <= 3.0, "{held} of {row_bytes} bytes");
+}
+
+#[tokio::test]
+async fn a_clock_set_back_is_marked_and_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let time = SetTime::new();
+    let set_by_us = Arc::clone(&time.set_by_us);
+    let act = move |status: &Status| {
+        if status.captures >= 30 {
+            set_by_us.store(-3_600_000_000, Ordering::Relaxed);
+        }
+    };
+    let job = "when.every = '1min'\nwhen.count = 60\nkeep.what = 'summary'\nfiles.new-after = '1h'";
+    let (status, troubles) = record(directory.path(), job, &[Some(SCOPE)], time, Room::plenty(), act).await;
+    assert_eq!((status.clock_steps, status.written, troubles.len()), (1, 60, 0));
+    let traces = traces(directory.path());
+    assert!(traces.iter().map(|trace| trace.0).eq(1..=60));
+    let steps: Vec<f64> = traces.windows(2).map(|pair| pair[1].1.seconds_since(pair[0].1)).collect();
+    let marked = traces.iter().position(|trace| trace.2 == "clock set").unwrap();
+    for (index, step_s) in (1..).zip(steps) {
+        let expected_s = if index == marked { 60.0 - 3600.0 } else { 60.0 };
+        assert!((step_s - expected_s).abs() < 0.1, "{step_s} s before trace {}", index + 1);
+    }
+    // The hour before midnight has a file of its own, after the one of midnight.
+    assert_eq!(files(directory.path()).iter().map(|file| file.0).collect::<Vec<_>>(), [1, marked as u64 + 1]);
+}
+
+#[tokio::test]
+async fn a_day_leaves_the_files_that_the_job_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let job = "when.every = '1min'\nwhen.for = '1d'\nkeep.what = 'summary'\nfiles.new-after = '1h'\n\
+               files.keep-for = '6h'\nfiles.sync-every = 100";
+    let (status, _) =
+        record(directory.path(), job, &[Some(SCOPE)], SetTime::new(), Room::plenty(), |_| {}).await;
+    assert_eq!((status.captures, status.written), (24 * 60, 24 * 60));
+    // The last trace is of 23:59: what is older than 17:59 is gone, but for what shares an hour with what is not.
+    let firsts: Vec<u64> = files(directory.path()).iter().map(|file| file.0).collect();
+    assert_eq!(firsts, (17..24).map(|hour| hour * 60 + 1).collect::<Vec<_>>());
+    assert_eq!((status.files, status.removed_files), (7, 17));
+    let numbers = traces(directory.path()).into_iter().map(|trace| trace.0);
+    assert!(numbers.eq(17 * 60 + 1..=24 * 60));
+}
+
+#[tokio::test]
+async fn only_traces_outside_their_band_are_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let job = |band: &str| {
+        format!(
+            "when.count = 5\nkeep.what = 'outside'\nkeep.bands = [{{ channel = 'A', measure = 'mean', {band} }}]"
+        )
+    };
+    // The mean of a sine of 0 to 3 V over whole periods is 1.5 V.
+    for (band, kept) in [("low = '1.4V', high = '1.6V'", 0), ("low = '2V'", 5)] {
+        let (status, _) =
+            record(directory.path(), &job(band), &[Some(SCOPE)], SetTime::new(), Room::plenty(), |_| {})
+                .await;
+        assert_eq!((status.captures, status.written, status.inside), (5, kept, 5 - kept), "{band}");
+    }
+}
+
+#[tokio::test]
+async fn each_trace_is_a_file_where_the_format_holds_one() {
+    for format in ["npz", "parquet", "sr", "vcd", "wav", "png"] {
+        let directory = tempfile::tempdir().unwrap();
+        let job = format!("when.count = 3\nfiles.format = '{format}'\ncapture.channels = ['A', 'L1']");
+        let (status, troubles) =
+            record(directory.path(), &job, &[Some(SCOPE)], SetTime::new(), Room::plenty(), |_| {}).await;
+        assert_eq!((status.written, troubles.len()), (3, 0), "{format}");
+        let files = files(directory.path());
+        assert_eq!(files.iter().map(|file| file.0).collect::<Vec<_>>(), [1, 2, 3], "{format}");
+        assert!(files.iter().all(|(_, path)| path.extension().is_some_and(|ending| ending == format)));
+    }
+}

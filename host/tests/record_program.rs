@@ -1,0 +1,215 @@
+//! `scopething record` as a process: killed, ended, unplugged, asked how it goes.
+
+#![cfg(unix)]
+
+mod cli_support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cli_support::{Running, Simulator, bounded, program, scopething};
+use rustix::process::Signal;
+use scopething::files::Format;
+use scopething::record::growing::survey;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+const SCOPE: &str = "sim:?A=sine,1kHz,0..3V&clock=fast";
+
+fn job_file(directory: &Path, text: &str) -> String {
+    let path = directory.join("job.toml");
+    fs::write(&path, format!("files.directory = '{}'\n{text}", directory.join("files").display())).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory.join("files")) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let ours = |path: &PathBuf| name(path).starts_with("trace-0") && name(path).ends_with(ending);
+    let mut files: Vec<_> = paths.filter(ours).collect();
+    files.sort();
+    files
+}
+
+/// Moments from 1 to 64 ms, by the constants of Knuth's MMIX.
+fn moments(count: usize) -> impl Iterator<Item = Duration> {
+    let mut state = 2026_u64;
+    std::iter::repeat_with(move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        Duration::from_micros(1000 + (state >> 48))
+    })
+    .take(count)
+}
+
+/// How often each format is killed: a few times in every run of the tests, and `SCOPETHING_KILLS` times by hand.
+fn kills() -> usize {
+    std::env::var("SCOPETHING_KILLS").map_or(6, |count| count.parse().expect("a number"))
+}
+
+/// The numbers of the traces in a growing file, as Python's own readers find them.
+async fn numbers_in_python(paths: &[PathBuf]) -> Vec<u64> {
+    const READ: &str = "\
+import csv, json, sys
+for path in sys.argv[1:]:
+    with open(path, newline='') as file:
+        if path.endswith('.csv'):
+            rows = list(csv.DictReader(file, strict=True))
+            numbers = [row['trace'] for row in rows if row['rows']]
+            assert all(None not in row and None not in row.values() for row in rows), path
+            assert len(rows) == sum(int(row['rows']) for row in rows if row['rows']), path
+        else:
+            numbers = [json.loads(line)['trace'] for line in file]
+        print('\\n'.join(map(str, numbers)))
+";
+    let mut python = tokio::process::Command::new("python3");
+    let output = bounded("python3", python.args(["-c", READ]).args(paths).output()).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect()
+}
+
+/// Kills a recording at seeded moments, and starts it again each time.
+async fn killed(format: Format) {
+    let directory = tempfile::tempdir().unwrap();
+    let url =
+        format!("url = '{SCOPE}'\nfiles.format = '{format}'\ncapture.samples = 3000\nfiles.new-at = '3MB'");
+    let endless = job_file(directory.path(), &url);
+    let (mut torn, mut before) = (0, 0);
+    for moment in moments(kills()) {
+        let mut running = Running::start(&mut program(&["record", &endless]));
+        running.until_told("recording from the scope").await;
+        // The moment is what is tested, and not that something has happened by then.
+        tokio::time::sleep(moment).await;
+        running.signal(Signal::KILL);
+        running.finish().await;
+        let newest = files(directory.path(), format.name()).pop();
+        let Some(newest) = newest else { continue };
+        let survey = survey(&newest, format).unwrap();
+        assert!(!survey.damaged, "{survey:?}");
+        torn += u64::from(survey.torn_bytes > 0);
+        let last = survey.last_number.unwrap_or(before);
+        assert!(last >= before, "trace {before} was written, {last} is the last one");
+        before = last;
+    }
+    let once = job_file(directory.path(), &format!("{url}\nwhen.count = 1"));
+    scopething(&["record", &once]).await.done();
+    let numbers = numbers_in_python(&files(directory.path(), format.name())).await;
+    println!("{format}: {} kills, {torn} within a trace, {} traces", kills(), numbers.len());
+    assert_eq!(*numbers.last().unwrap(), before + 1, "the number after the last one that was written");
+    assert!(numbers.iter().copied().eq(1..=before + 1), "{numbers:?}");
+}
+
+#[tokio::test]
+async fn a_killed_recording_of_csv_goes_on() {
+    killed(Format::Csv).await;
+}
+
+#[tokio::test]
+async fn a_killed_recording_of_json_goes_on() {
+    killed(Format::Json).await;
+}
+
+#[tokio::test]
+async fn a_killed_recording_of_a_file_a_trace_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let job = job_file(directory.path(), &format!("url = '{SCOPE}'\nfiles.format = 'sr'"));
+    for moment in moments(kills()) {
+        let mut running = Running::start(&mut program(&["record", &job]));
+        running.until_told("recording from the scope").await;
+        tokio::time::sleep(moment).await;
+        running.signal(Signal::KILL);
+        running.finish().await;
+    }
+    let job = job_file(directory.path(), &format!("url = '{SCOPE}'\nfiles.format = 'sr'\nwhen.count = 1"));
+    scopething(&["record", &job]).await.done();
+    let files = files(directory.path(), "sr");
+    for (number, path) in (1..).zip(&files) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(name.starts_with(&format!("trace-{number:09}-")), "{name} is not number {number}");
+        scopething::files::open(path).unwrap();
+    }
+    let left = fs::read_dir(directory.path().join("files")).unwrap();
+    assert!(
+        left.map(|entry| entry.unwrap().path())
+            .all(|path| path.extension().is_none_or(|part| part != "part"))
+    );
+}
+
+#[tokio::test]
+async fn sigterm_finishes_the_file_and_the_status_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let job = job_file(directory.path(), &format!("url = '{SCOPE}'"));
+    let mut running = Running::start(&mut program(&["record", &job]));
+    running.until_told("recording from the scope").await;
+    running.signal(Signal::TERM);
+    let finished = running.finish().await.done();
+    assert!(finished.stderr.contains("recording has ended"), "{}", finished.stderr);
+    let status = scopething(&["record", "--status", "--json", &job]).await.done().object();
+    assert_eq!((&status["ended"], &status["held"]), (&true.into(), &0.into()));
+    let files = files(directory.path(), "csv");
+    let survey = files.last().map(|file| survey(file, Format::Csv).unwrap()).unwrap_or_default();
+    assert_eq!((survey.torn_bytes, Some(survey.traces)), (0, status["written"].as_u64()));
+}
+
+#[tokio::test]
+async fn a_scope_that_is_unplugged_is_told_once_and_comes_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let signal = ["--signal", "A=sine 1kHz 0..3V"];
+    let simulator = Simulator::start(&[&["--tcp", "127.0.0.1:0"], &signal[..]].concat()).await;
+    let address = simulator.address("tcp").to_owned();
+    let job = job_file(directory.path(), &format!("url = 'socket://{address}'\nkeep.what = 'summary'"));
+    let mut running = Running::start(&mut program(&["record", &job]));
+    running.until_told("recording from the scope").await;
+    drop(simulator);
+    running.until_told("waiting for the scope").await;
+    let _again = Simulator::start(&[&["--tcp", address.as_str()], &signal[..]].concat()).await;
+    running.until_told("is there again").await;
+    running.interrupt();
+    let finished = running.finish().await.done();
+    assert_eq!(finished.stderr.matches("waiting for the scope").count(), 1, "{}", finished.stderr);
+}
+
+#[tokio::test]
+async fn a_job_is_checked_and_a_wrong_one_is_named_by_its_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let job = job_file(directory.path(), "when.every = '1min'\nkeep.what = 'summary'");
+    let checked = scopething(&["record", "--check", &job]).await.done();
+    assert!(checked.stdout.contains("of disk a day: 1440 traces"), "{}", checked.stdout);
+    assert!(!directory.path().join("files").exists(), "checking makes no files");
+    let wrong = job_file(directory.path(), "when.every = '1fortnight'");
+    for arguments in [&["record", "--check", &wrong][..], &["record", &wrong]] {
+        assert!(scopething(arguments).await.refused(2).contains("line 2: "));
+    }
+    let missing = scopething(&["record", "--status", &job]).await.refused(1);
+    assert!(missing.contains("no status"), "{missing}");
+}
+
+#[tokio::test]
+async fn prometheus_reads_the_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = format!("url = '{SCOPE}'\nwhen.every = '1000d'\nstatus.prometheus = '127.0.0.1:0'");
+    let text = text.replace("&clock=fast", "");
+    let mut running = Running::start(&mut program(&["record", &job_file(directory.path(), &text)]));
+    let line: serde_json::Value = serde_json::from_str(&running.line().await).unwrap();
+    running.until_told("recording from the scope").await;
+    let address = line["prometheus"].as_str().unwrap();
+    // The page is as old as a second.
+    let page = async {
+        loop {
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            let mut page = String::new();
+            stream.read_to_string(&mut page).await.unwrap();
+            if page.contains("scopething_written_total 1\n") {
+                break page;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let page = bounded("the page", page).await;
+    let (head, body) = page.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
+    running.interrupt();
+    running.finish().await.done();
+}

@@ -1,0 +1,109 @@
+"""Opens a capture in every format with the tool that its users open it with, and prints what each one sees.
+
+    open_files.py DIRECTORY
+
+The directory holds capture.csv, .json, .npz, .parquet, .vcd and .wav of one capture. Prints a JSON object: for each tool
+a channel's samples and times, and what else it finds of the capture under "about".
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy
+import pandas
+import polars
+from vcdvcd import VCDVCD
+
+
+def columns(frame):
+    """The channels of a table, each with the rows that have a sample of it."""
+    channels = {}
+    for name in frame.columns:
+        if name != "time":
+            rows = frame[frame[name].notna()]
+            channels[name] = {"samples": rows[name].tolist(), "times": rows["time"].tolist()}
+    return channels
+
+
+def polars_columns(frame):
+    channels = {}
+    for name in frame.columns:
+        if name != "time":
+            rows = frame.filter(frame[name].is_not_null())
+            channels[name] = {"samples": rows[name].to_list(), "times": rows["time"].to_list()}
+    return channels
+
+
+def numpy_arrays(path):
+    with numpy.load(path, allow_pickle=False) as arrays:
+        names = [name for name in arrays if name + "_timestamps" in arrays]
+        about = {name: arrays[name].tolist() for name in arrays if name.split("_")[0] not in names}
+        channels = {
+            name: {"samples": arrays[name].tolist(), "times": arrays[name + "_timestamps"].tolist()}
+            for name in names
+        }
+    return {**channels, "about": about}
+
+
+def json_lines(path):
+    row = pandas.read_json(path, lines=True, precise_float=True).iloc[0]
+    return {
+        name: {"samples": channel["samples"], "times": channel["timestamps"]}
+        for name, channel in row["channels"].items()
+    } | {"about": {"sample_rate": float(row["sample_rate"]), "cause": row["cause"], "mode": row["mode"]}}
+
+
+def vcd_changes(path):
+    dump = VCDVCD(path)
+    second = 1 / float(dump.timescale["timescale"])
+    channels = {}
+    for name in dump.signals:
+        changes = dump[name].tv
+        channels[name.split(".")[-1]] = {
+            "samples": [float(value) for _, value in changes],
+            "times": [time / second for time, _ in changes],
+        }
+    return channels
+
+
+def sox_samples(path):
+    raw = subprocess.run(["sox", path, "-t", "f32", "-"], check=True, capture_output=True).stdout
+    rate = float(subprocess.run(["soxi", "-r", path], check=True, capture_output=True).stdout)
+    count = int(subprocess.run(["soxi", "-c", path], check=True, capture_output=True).stdout)
+    samples = numpy.frombuffer(raw, "<f4").reshape(-1, count).T
+    return {
+        name: {"samples": channel.tolist(), "times": [index / rate for index in range(len(channel))]}
+        for name, channel in zip("AB", samples)
+    }
+
+
+def about_parquet(path):
+    import pyarrow.parquet
+
+    known = pyarrow.parquet.read_schema(path).metadata
+    return {key.decode(): value.decode() for key, value in known.items()}
+
+
+def main():
+    def path(ending):
+        return os.path.join(sys.argv[1], "capture." + ending)
+
+    arrow = columns(pandas.read_parquet(path("parquet"), engine="pyarrow"))
+    seen = {
+        "numpy npz": numpy_arrays(path("npz")),
+        "pandas csv": columns(pandas.read_csv(path("csv"), float_precision="round_trip")),
+        "pandas json": json_lines(path("json")),
+        "pandas pyarrow parquet": {**arrow, "about": about_parquet(path("parquet"))},
+        "pandas fastparquet parquet": columns(pandas.read_parquet(path("parquet"), engine="fastparquet")),
+        "polars csv": polars_columns(polars.read_csv(path("csv"))),
+        "polars parquet": polars_columns(polars.read_parquet(path("parquet"))),
+        "vcdvcd vcd": vcd_changes(path("vcd")),
+        "sox wav": sox_samples(path("wav")),
+    }
+    json.dump(seen, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
