@@ -5,10 +5,12 @@
 
 mod analyse;
 mod batch;
+mod bridge;
 mod calibrate;
 mod capture;
 mod capture_arguments;
 mod clock;
+mod event_log;
 mod failure;
 mod generate_arguments;
 mod generation;
@@ -22,6 +24,7 @@ mod plan;
 mod plot;
 mod progress;
 mod results;
+mod serve;
 mod session;
 mod shell;
 mod simulate;
@@ -48,6 +51,8 @@ enum Command {
     Session(Box<SessionCommand>),
     Shell(shell::Arguments),
     Simulate(simulate::Arguments),
+    Bridge(bridge::Arguments),
+    Serve(serve::Arguments),
 }
 
 /// What can be said to a shell as well.
@@ -95,6 +100,8 @@ pub fn run() -> ExitCode {
             Command::Session(command) => command.run(&mut Session::of_command()).await,
             Command::Shell(arguments) => arguments.run().await,
             Command::Simulate(arguments) => arguments.run().await,
+            Command::Bridge(arguments) => arguments.run().await,
+            Command::Serve(arguments) => arguments.run().await,
         }
     });
     // A name look-up or a port that does not answer must not hold up the exit.
