@@ -58,6 +58,7 @@ pub struct TraceMode {
 /// `la lo + lb hi + lc` and `ha hi + hb lo + hc`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AnalogParameters {
     /// Share of the bottom in the low DAC.
     pub la: f64,

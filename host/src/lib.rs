@@ -1,5 +1,6 @@
 //! ScopeThing on a computer: links to a BitScope, a simulated one, files and pictures of traces.
 
+pub mod bridge;
 pub mod calibration_file;
 pub mod cli;
 pub mod faults;
@@ -15,4 +16,5 @@ mod random;
 pub mod record;
 pub mod recording;
 pub mod request;
+pub mod serve;
 pub mod sim;

@@ -105,6 +105,30 @@ fn own_samples_come_out_in_their_order() {
 }
 
 #[test]
+fn a_pause_holds_the_waveform_and_a_one_shot_ends_in_rest() {
+    run(async {
+        let mut scope = connect().await;
+        let planned = plan_waveform(&BS05, &WaveformRequest::new(1e3, WaveShape::Triangle)).unwrap();
+        scope.start_waveform(&planned, PlayMode::Repeat).await.unwrap();
+        scope.pause_waveform().await.unwrap();
+        let spread = |volts: &[f32]| {
+            let lowest = volts.iter().copied().fold(f32::INFINITY, f32::min);
+            volts.iter().copied().fold(f32::NEG_INFINITY, f32::max) - lowest
+        };
+        // A step of 8 bits over 13.5 V either way.
+        assert!(spread(&channel_a(&mut scope, 10e-3, 1000).await.0) < 0.11);
+        scope.resume_waveform().await.unwrap();
+        let (volts, sample_s) = channel_a(&mut scope, 10e-3, 1000).await;
+        assert!((frequency(&volts, sample_s, 1.65) - 1e3).abs() < 10.0);
+        scope.stop_waveform().await.unwrap();
+        // It is over long before a capture of an eleventh of the frequency's period a sample has begun.
+        scope.start_waveform(&planned, PlayMode::Once).await.unwrap();
+        let (volts, _) = channel_a(&mut scope, 1.0, 100).await;
+        assert!(spread(&volts[10..]) < 0.11, "{volts:?}");
+    });
+}
+
+#[test]
 fn quadrature_is_a_quarter_of_a_period_apart() {
     run(async {
         let mut scope = connect().await;

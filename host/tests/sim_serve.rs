@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use scopething::sim::{Addresses, ServeEvent, ServeOptions, Server, SimConfig};
+use scopething::serve::Event;
+use scopething::serve::simulator::{Addresses, ServeOptions, Server};
+use scopething::sim::SimConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -14,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Runs a client beside a server, to the end of the client.
 fn with_server<F: Future<Output = ()>>(
     query: &str,
-    client: impl FnOnce(Addresses, UnboundedReceiver<ServeEvent>) -> F,
+    client: impl FnOnce(Addresses, UnboundedReceiver<Event>) -> F,
 ) {
     let local = "127.0.0.1:0".to_owned();
     let options = ServeOptions { tcp: Some(local.clone()), bitscope_server: Some(local), pty: cfg!(unix) };
@@ -50,8 +52,11 @@ fn one_tcp_client_has_the_device_and_others_are_told_so() {
         assert_eq!(reason, format!("refused: {owner_name} has the device\r\n"));
         ask(&mut owner, b"?", b"?\rBS000501\r").await;
         let expected = [
-            ServeEvent::Connected { client: owner_name.clone() },
-            ServeEvent::Refused { client: format!("tcp {}", other.local_addr().unwrap()), owner: owner_name },
+            Event::Owner { client: owner_name.clone() },
+            Event::Refused {
+                client: format!("tcp {}", other.local_addr().unwrap()),
+                reason: format!("{owner_name} has the device"),
+            },
         ];
         for event in expected {
             assert_eq!(events.recv().await, Some(event));
@@ -179,8 +184,8 @@ fn a_repeated_datagram_is_answered_again_and_not_executed_again() {
         client.send(4, b"?").await;
         assert_eq!(client.answer(4, 11).await, b"?\rBS000501\r");
         let name = format!("udp {}", client.socket.local_addr().unwrap());
-        assert_eq!(events.recv().await, Some(ServeEvent::Connected { client: name.clone() }));
-        assert_eq!(events.recv().await, Some(ServeEvent::Malformed { client: name, bytes: 66 }));
+        assert_eq!(events.recv().await, Some(Event::Owner { client: name.clone() }));
+        assert_eq!(events.recv().await, Some(Event::Malformed { client: name, bytes: 66 }));
     });
 }
 

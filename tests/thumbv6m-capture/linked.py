@@ -17,24 +17,9 @@ def run(command, **options):
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, **options).stdout
 
 
-def has_rustup_target():
-    try:
-        return TARGET in run(["rustup", "target", "list", "--installed"], cwd=HERE).split()
-    except (OSError, subprocess.CalledProcessError):
-        return False
-
-
 def build():
-    """Builds the programs with the target of rustup, or with Debian's rustc-web, which brings the sources of core."""
-    environment = dict(os.environ, RUSTC_BOOTSTRAP="1")
     # Functions that are alike are kept apart, so that a call says which panic it means.
-    environment["RUSTFLAGS"] = "-Zmerge-functions=disabled -Zemit-stack-sizes"
-    command = ["cargo", "build"]
-    if not has_rustup_target():
-        environment |= {"RUSTC": "/usr/bin/rustc", "CARGO_TARGET_THUMBV6M_NONE_EABI_LINKER": "ld.lld"}
-        command = ["/usr/bin/cargo", "build", "-Zbuild-std=core"]
-    command += ["--release", "--locked", "--target", TARGET, "--target-dir", OUT]
-    subprocess.run(command, check=True, cwd=HERE, env=environment)
+    run([os.path.join(HERE, "..", "thumbv6m-build"), HERE, "-Zmerge-functions=disabled", "-Zemit-stack-sizes"])
 
 
 def section_sizes(elf):

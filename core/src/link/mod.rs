@@ -5,3 +5,5 @@
 //! module.
 
 pub mod bitscope_server;
+#[cfg(feature = "bridge")]
+pub mod bridge;

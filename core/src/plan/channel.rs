@@ -5,6 +5,7 @@ use core::{fmt, str::FromStr};
 /// One of the two analog inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum AnalogChannel {
     /// Channel A.
     A,
@@ -38,6 +39,8 @@ impl AnalogChannel {
 /// One of the eight logic lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "u8", into = "u8"))]
 pub struct LogicLine(u8);
 
 impl LogicLine {
@@ -73,6 +76,7 @@ impl LogicLine {
 /// A channel that can be captured: `A`, `B`, `L0` to `L7`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Channel {
     /// An analog input.
     Analog(AnalogChannel),
@@ -177,6 +181,8 @@ impl FromStr for Channel {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "super::wire::SetParts", into = "super::wire::SetParts"))]
 pub struct ChannelSet {
     analog: u8,
     logic: u8,
@@ -222,6 +228,12 @@ impl ChannelSet {
     pub fn without_lines(mut self, lines: u8) -> Self {
         self.logic &= !lines;
         self
+    }
+
+    /// An empty set that remembers what was asked for first.
+    #[cfg(feature = "serde")]
+    pub(super) const fn without_channels(self) -> Self {
+        Self { first: self.first, ..Self::EMPTY }
     }
 
     /// Whether a channel is in the set.

@@ -21,6 +21,8 @@ mod notice;
 mod range;
 mod request;
 mod timebase;
+#[cfg(feature = "serde")]
+mod wire;
 
 pub use capture::{CapturePlan, Driven, TraceEnd, WAVEFORM_OUTPUT, plan_capture, verdicts};
 pub use channel::{AnalogChannel, Channel, ChannelSet, LogicLine, UnknownChannel};

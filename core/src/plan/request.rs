@@ -7,6 +7,7 @@ use super::{AnalogChannel, Channel, ChannelSet, LogicLine};
 /// A pattern of logic levels over some of the eight lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LogicPattern {
     /// The lines that matter, a bit each.
     pub care: u8,
@@ -25,6 +26,7 @@ impl LogicPattern {
 /// What a trigger watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum TriggerSource {
     /// The comparator of an analog channel.
     Analog(AnalogChannel),
@@ -111,6 +113,7 @@ impl fmt::Display for TriggerSource {
 /// How the trigger source must behave for the trigger to fire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum TriggerType {
     /// Below the level, then above it; of a pattern: absent, then there.
     #[default]
@@ -190,6 +193,7 @@ impl FromStr for TriggerType {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CaptureRequest {
     /// What to capture.
     pub channels: ChannelSet,

@@ -16,6 +16,7 @@ use crate::vm::{
 /// The eight characters of a device's serial number, such as `DB98TI79`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SerialNumber(pub [u8; 8]);
 
 impl SerialNumber {
@@ -118,6 +119,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// The stream, for looking at it between operations.
     pub fn stream(&self) -> &S {
         &self.line.stream
+    }
+
+    /// Lends the stream to somebody else who speaks to the device. The next operation resets the device.
+    pub fn lend_stream(&mut self) -> &mut S {
+        self.in_flight = true;
+        &mut self.line.stream
     }
 
     /// Resets the device: everything stops, generators too.

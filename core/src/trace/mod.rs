@@ -31,6 +31,7 @@ use crate::plan::{AnalogChannel, CapturePlan, TriggerSource, TriggerType};
 /// Why a trace ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Cause {
     /// The trigger came, and the trace is complete.
     Trigger,
@@ -106,6 +107,18 @@ impl<'a> Trace<'a> {
     #[must_use]
     pub fn samples(&self) -> u16 {
         self.samples
+    }
+
+    /// The device time of the trace's end, in ticks of the device's clock, rolled out.
+    #[must_use]
+    pub fn end_ticks(&self) -> u64 {
+        self.end_ticks
+    }
+
+    /// The raw samples of a channel, or of all logic lines together; none if it was not captured.
+    #[must_use]
+    pub fn raw(&self, channel: DumpChannel) -> &'a [u8] {
+        self.buffer.region(self.layout.region(channel))
     }
 
     /// When the first sample was taken, in seconds of device time. The device's time starts anywhere.

@@ -101,18 +101,25 @@ pub(super) struct CaptureArguments {
     /// How long to wait for the trigger; 0 captures at once
     #[arg(long, value_name = "T|none", default_value = "none", value_parser = timeout, allow_hyphen_values = true)]
     timeout: Timeout,
-    /// Which probe's calibration, of those in ~/.config/scopething/analog.conf for this URL
-    #[arg(long, value_name = "NAME", default_value = "x1")]
-    probes: String,
+    #[command(flatten)]
+    probe: ProbeArgument,
     /// Take the range as DAC fractions and give samples as fractions of it
     #[arg(long)]
     raw: bool,
 }
 
-impl CaptureArguments {
+/// Which probe the scope is used with.
+#[derive(Debug, Args)]
+pub(super) struct ProbeArgument {
+    /// Which probe's calibration, of those in ~/.config/scopething/analog.conf for this URL
+    #[arg(long, value_name = "NAME", default_value = "x1")]
+    probes: String,
+}
+
+impl ProbeArgument {
     /// The parameters of the probe that is named, on a connection: those of the user's calibration, or the nominal ones
     /// of a x1 probe.
-    pub(super) fn probe(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
+    pub(super) fn parameters(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
         let url = url.sound();
         let file = CalibrationFile::of_user();
         let calibrated = match &file {
@@ -130,6 +137,13 @@ impl CaptureArguments {
                 )))
             }
         }
+    }
+}
+
+impl CaptureArguments {
+    /// The parameters of the probe that is named, on a connection.
+    pub(super) fn probe(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
+        self.probe.parameters(url)
     }
 
     /// The channels that are named; none if the first one is left to the default.

@@ -5,10 +5,12 @@
 
 mod analyse;
 mod batch;
+mod bridge;
 mod calibrate;
 mod capture;
 mod capture_arguments;
 mod clock;
+mod event_log;
 mod failure;
 mod generate_arguments;
 mod generation;
@@ -24,6 +26,7 @@ mod plot;
 mod progress;
 mod record;
 mod results;
+mod serve;
 mod session;
 mod shell;
 mod simulate;
@@ -51,6 +54,8 @@ enum Command {
     Record(record::Arguments),
     Shell(shell::Arguments),
     Simulate(simulate::Arguments),
+    Bridge(bridge::Arguments),
+    Serve(serve::Arguments),
 }
 
 /// What can be said to a shell as well.
@@ -99,6 +104,8 @@ pub fn run() -> ExitCode {
             Command::Record(arguments) => arguments.run().await,
             Command::Shell(arguments) => arguments.run().await,
             Command::Simulate(arguments) => arguments.run().await,
+            Command::Bridge(arguments) => arguments.run().await,
+            Command::Serve(arguments) => arguments.run().await,
         }
     });
     // A name look-up or a port that does not answer must not hold up the exit.

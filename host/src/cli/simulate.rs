@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::json;
 
+use super::event_log::EventLog;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
-use crate::sim::{ServeOptions, Server, SimConfig};
+use crate::serve::simulator::{ServeOptions, Server};
+use crate::sim::SimConfig;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,7 +73,8 @@ impl Arguments {
             })
         )?;
         out.flush()?;
-        let serving = server.run(|event| anstream::eprintln!("{event}"));
+        let log = EventLog::start();
+        let serving = server.run(|event| log.take(&event));
         tokio::select! {
             served = serving => served.map(drop).map_err(Failure::failed),
             () = interrupts.reached(1) => Ok(()),

@@ -7,16 +7,16 @@
 use crate::recording::{Recording, Series};
 
 /// Evenly spaced moments.
-pub(super) struct Grid {
+pub(crate) struct Grid {
     start_s: f64,
     period_s: f64,
     /// How many moments there are.
-    pub(super) count: usize,
+    pub(crate) count: usize,
 }
 
 impl Grid {
     /// The moments of some channels of a recording; none without a channel.
-    pub(super) fn of<'r>(channels: impl Iterator<Item = &'r Series> + Clone) -> Self {
+    pub(crate) fn of<'r>(channels: impl Iterator<Item = &'r Series> + Clone) -> Self {
         let period_s = channels.clone().map(|series| series.period_s).fold(f64::INFINITY, f64::min);
         let start_s = channels.clone().map(|series| series.start_s).fold(f64::INFINITY, f64::min);
         let end_s = channels.map(Series::end_s).fold(f64::NEG_INFINITY, f64::max);
@@ -26,7 +26,7 @@ impl Grid {
     }
 
     /// Moments a second, in hertz.
-    pub(super) fn rate_hz(&self) -> f64 {
+    pub(crate) fn rate_hz(&self) -> f64 {
         let rate_hz = self.period_s.recip();
         let whole = rate_hz.round();
         // The rate is the reciprocal of a rounded period.
@@ -34,7 +34,7 @@ impl Grid {
     }
 
     /// Which sample of a channel stands for each moment.
-    pub(super) fn indices<'s>(&'s self, series: &'s Series) -> impl Iterator<Item = usize> + 's {
+    pub(crate) fn indices<'s>(&'s self, series: &'s Series) -> impl Iterator<Item = usize> + 's {
         let same_pace = series.period_s < self.period_s * 1.5;
         let rounding = if same_pace { 0.5 + 1e-6 } else { 1e-6 };
         let last = series.samples.len().saturating_sub(1);

@@ -37,7 +37,7 @@ pub mod atomic;
 mod csv_read;
 mod csv_write;
 mod format;
-mod grid;
+pub(crate) mod grid;
 mod json;
 mod npz;
 mod parquet;

@@ -7,6 +7,7 @@ use scopething_core::time::Micros;
 use thiserror::Error;
 
 use super::url::HostPort;
+use crate::bridge::BridgeError;
 use crate::faults::FaultyError;
 use crate::sim::ConfigError;
 
@@ -83,6 +84,17 @@ pub enum OpenError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A bridge was to be spoken to, and the link is another one.
+    #[error(
+        "{url:?} is no bridge: name one as in bridge:///dev/ttyUSB0, bridge://COM3 or bridge://host:port"
+    )]
+    NotABridge {
+        /// The link's text.
+        url: String,
+    },
+    /// A bridge does not pass bytes through.
+    #[error(transparent)]
+    Bridge(#[from] BridgeError<LinkError>),
     /// The simulated device cannot be set up so.
     #[error(transparent)]
     Sim(#[from] ConfigError),

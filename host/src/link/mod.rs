@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+mod bridge;
 mod clock;
 mod counter;
 mod error;
@@ -41,6 +42,7 @@ use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::{Clock, Instant};
 
+pub use self::bridge::open_bridge;
 pub use self::clock::HostClock;
 pub use self::counter::{CountReader, Counter, Counts};
 pub use self::error::{DatagramError, LinkError, OpenError};
@@ -49,8 +51,8 @@ pub use self::serial::SerialLink;
 pub use self::tcp::TcpLink;
 pub use self::tracer::{Chunk, Direction, Tracer};
 pub use self::udp::UdpLink;
-pub use self::url::{HostPort, LinkUrl, UrlError};
-use crate::faults::FaultyStream;
+pub use self::url::{BridgePort, HostPort, LinkUrl, UrlError};
+use crate::faults::{FaultyStream, StreamFaults};
 use crate::sim::{SimClock, SimConfig, SimLink};
 
 /// A link that is open, and what the driver needs beside it.
@@ -100,19 +102,22 @@ pub enum LinkClock {
 pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
     let host = |stream, profile| OpenLink { stream, clock: LinkClock::Host(HostClock::new()), profile };
     match url {
-        LinkUrl::FirstSerial => open_serial(None).await,
-        LinkUrl::Serial { port } => open_serial(Some(port.clone())).await,
+        LinkUrl::FirstSerial => open_serial(None, SerialLink::open).await,
+        LinkUrl::Serial { port } => open_serial(Some(port.clone()), SerialLink::open).await,
         LinkUrl::Socket(at) => Ok(host(Link::Tcp(TcpLink::connect(at).await?), LinkProfile::NETWORK)),
         LinkUrl::BitscopeServer(at) => {
             Ok(host(Link::Udp(Box::new(UdpLink::connect(at).await?)), UdpLink::PROFILE))
         }
+        LinkUrl::Bridge(port) => bridge::open_passed_through(port).await,
         LinkUrl::Sim { query } => open_sim(query),
-        LinkUrl::Faulty { link, faults } => {
-            let OpenLink { stream, clock, profile } = Box::pin(open(link)).await?;
-            let stream = Link::Faulty(Box::new(FaultyStream::new(stream, clock.clone(), faults)));
-            Ok(OpenLink { stream, clock, profile })
-        }
+        LinkUrl::Faulty { link, faults } => Ok(with_faults(Box::pin(open(link)).await?, faults)),
     }
+}
+
+fn with_faults(sound: OpenLink, faults: &StreamFaults) -> OpenLink {
+    let OpenLink { stream, clock, profile } = sound;
+    let stream = Link::Faulty(Box::new(FaultyStream::new(stream, clock.clone(), faults)));
+    OpenLink { stream, clock, profile }
 }
 
 /// Finds out which link is meant in the end: [`LinkUrl::FirstSerial`] becomes the port that it is now.
@@ -130,11 +135,14 @@ pub async fn resolve(url: &LinkUrl) -> Result<LinkUrl, OpenError> {
 }
 
 /// Setting a port up takes the operating system milliseconds, or seconds when the device does not answer.
-async fn open_serial(port: Option<String>) -> Result<OpenLink, OpenError> {
+async fn open_serial(
+    port: Option<String>,
+    open: impl FnOnce(&str) -> Result<SerialLink, OpenError> + Send + 'static,
+) -> Result<OpenLink, OpenError> {
     let name = port.clone().unwrap_or_default();
     let opening = tokio::task::spawn_blocking(move || {
         let port = port.map_or_else(ports::first_bitscope, Ok)?;
-        SerialLink::open(&port)
+        open(&port)
     });
     let interrupted = |error| Err(OpenError::Port { port: name, source: std::io::Error::other(error) });
     let link = opening.await.unwrap_or_else(interrupted)?;

@@ -34,7 +34,7 @@ const CHUNK: usize = 4096;
 /// bytes).
 const CHUNKS_AHEAD: usize = 256;
 
-/// What the port is told; the device overrules it.
+/// What the port of a BitScope is told; the device overrules it.
 const BAUD_RATE: u32 = 115_200;
 
 /// A local line in low latency mode: the FTDI waits 1 ms instead of the 16 ms that [`LinkProfile::SERIAL`]
@@ -74,14 +74,24 @@ struct Written {
 }
 
 impl SerialLink {
-    /// Opens the port `name`. Blocks while the operating system sets the port up, milliseconds as a rule.
+    /// Opens the port `name` of a BitScope. Blocks while the operating system sets the port up, milliseconds as a
+    /// rule.
     ///
     /// # Errors
     ///
     /// The variants of [`OpenError`] that speak of ports.
     pub fn open(name: &str) -> Result<Self, OpenError> {
+        Self::open_at(name, BAUD_RATE)
+    }
+
+    /// As [`open`](Self::open), a port that takes notice of its baud rate.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_at(name: &str, baud_rate: u32) -> Result<Self, OpenError> {
         let refused = |error| refusal(name, error);
-        let port = serialport::new(name, BAUD_RATE).timeout(PATIENCE).open_native().map_err(refused)?;
+        let port = serialport::new(name, baud_rate).timeout(PATIENCE).open_native().map_err(refused)?;
         never_block(&port).map_err(|error| refused(error.into()))?;
         let profile = if request_low_latency(&port) { LOW_LATENCY } else { LinkProfile::SERIAL };
         let reader = port.try_clone().map_err(refused)?;

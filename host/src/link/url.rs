@@ -6,6 +6,8 @@
 //! | `/dev/ttyUSB0`, `COM3`, `file:///dev/ttyUSB0`, `socket:///dev/ttyUSB0` | that serial port |
 //! | `socket://host:port` | a raw TCP stream to a device |
 //! | `bitscope-server://host:port` | UDP, port 16385 if none is given |
+//! | `bridge://host:port`, `bridge:///dev/ttyUSB0`, `bridge://COM3` | an RP2040 bridge, and the device behind it |
+//! | `bridge:///dev/ttyUSB0@115200` | the same, whose firmware was built for another baud rate than 1 Mbaud |
 //! | `sim:`, `sim:?A=sine,1kHz` | the simulated device |
 //! | any of the others with `?faults=drop@120&seed=1` behind it | that link with [faults](crate::faults) |
 //!
@@ -47,6 +49,8 @@ pub enum LinkUrl {
     Socket(HostPort),
     /// A bitscope-server over UDP.
     BitscopeServer(HostPort),
+    /// The device behind an RP2040 bridge.
+    Bridge(BridgePort),
     /// The simulated device inside this process.
     Sim {
         /// What follows the `?`, as it was typed; empty for none.
@@ -70,20 +74,47 @@ pub struct HostPort {
     pub port: u16,
 }
 
+/// Where the uplink of an RP2040 bridge is. Its text is that of the port or of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum BridgePort {
+    /// A serial port of this computer.
+    Serial {
+        /// The name that the operating system has for it.
+        port: String,
+        /// Bits a second, not 0.
+        baud_rate: u32,
+    },
+    /// A TCP stream: a serial server, or an emulated bridge.
+    Socket(HostPort),
+}
+
+/// The bits a second of a bridge's UART, if its firmware was not built for others.
+pub const BRIDGE_BAUD_RATE: u32 = 1_000_000;
+
+impl fmt::Display for BridgePort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Serial { port, baud_rate: BRIDGE_BAUD_RATE } => f.write_str(port),
+            Self::Serial { port, baud_rate } => write!(f, "{port}@{baud_rate}"),
+            Self::Socket(at) => at.fmt(f),
+        }
+    }
+}
+
 /// Why a text names no link.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UrlError {
     /// No scheme, and no serial port by its looks.
     #[error(
         "{text:?} names no link: give a serial port such as /dev/ttyUSB0 or COM3, socket://host:port, \
-         bitscope-server://host:port or sim:"
+         bitscope-server://host:port, bridge://device-or-host:port or sim:"
     )]
     NotALink {
         /// The text.
         text: String,
     },
     /// A scheme that stands for no link.
-    #[error("the scheme {scheme:?} is not known: use file, socket, bitscope-server or sim")]
+    #[error("the scheme {scheme:?} is not known: use file, socket, bitscope-server, bridge or sim")]
     UnknownScheme {
         /// What stands before the colon.
         scheme: String,
@@ -187,6 +218,7 @@ impl LinkUrl {
             "bitscope-server" => {
                 Ok(Self::BitscopeServer(HostPort::parse("bitscope-server", rest, Some(DEFAULT_PORT))?))
             }
+            "bridge" => bridge(rest),
             "sim" => simulated(rest),
             // `host:port` reads as a scheme and a rest: what is missing there is the scheme.
             _ if rest.starts_with("//") => Err(UrlError::UnknownScheme { scheme: scheme.to_owned() }),
@@ -210,6 +242,7 @@ impl fmt::Display for LinkUrl {
             Self::Serial { port } => f.write_str(port),
             Self::Socket(at) => write!(f, "socket://{at}"),
             Self::BitscopeServer(at) => write!(f, "bitscope-server://{at}"),
+            Self::Bridge(port) => write!(f, "bridge://{port}"),
             Self::Sim { query } if query.is_empty() => f.write_str("sim:"),
             Self::Sim { query } => write!(f, "sim:?{query}"),
             Self::Faulty { link, faults } => write!(f, "{link}?{faults}"),
@@ -276,6 +309,21 @@ fn serial(port: &str) -> Result<LinkUrl, UrlError> {
     Ok(LinkUrl::Serial { port: port.to_owned() })
 }
 
+fn bridge(rest: &str) -> Result<LinkUrl, UrlError> {
+    let (name, baud_rate) = match rest.rsplit_once('@') {
+        Some((name, rate)) if is_baud_rate(rate) => (name, rate.parse().unwrap_or(BRIDGE_BAUD_RATE)),
+        _ => (rest, BRIDGE_BAUD_RATE),
+    };
+    let port = match name.strip_prefix("//") {
+        Some(port) if is_serial_port(port) => match serial(port)? {
+            LinkUrl::Serial { port } => BridgePort::Serial { port, baud_rate },
+            other => return Ok(other),
+        },
+        _ => BridgePort::Socket(HostPort::parse("bridge", rest, None)?),
+    };
+    Ok(LinkUrl::Bridge(port))
+}
+
 fn file(rest: &str) -> Result<LinkUrl, UrlError> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
     if !path.starts_with('/') {
@@ -299,6 +347,10 @@ fn is_serial_port(text: &str) -> bool {
         number.is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
     };
     text.starts_with('/') || com(text.strip_prefix(r"\\.\").unwrap_or(text))
+}
+
+fn is_baud_rate(text: &str) -> bool {
+    text.bytes().all(|digit| digit.is_ascii_digit()) && text.parse::<u32>().is_ok_and(|rate| rate > 0)
 }
 
 /// RFC 3986 section 3.1.
@@ -341,6 +393,8 @@ mod tests {
     #[test]
     fn every_form_of_the_table_is_understood() {
         let sim = |query: &str| LinkUrl::Sim { query: query.to_owned() };
+        let bridge = LinkUrl::Bridge;
+        let port = |port: &str, baud_rate| BridgePort::Serial { port: port.to_owned(), baud_rate };
         let forms = [
             ("", LinkUrl::FirstSerial),
             ("/dev/ttyUSB0", serial("/dev/ttyUSB0")),
@@ -356,6 +410,10 @@ mod tests {
             ("bitscope-server://lab", LinkUrl::BitscopeServer(at("lab", 16385))),
             ("bitscope-server://lab:15500", LinkUrl::BitscopeServer(at("lab", 15500))),
             ("bitscope-server://[fd00::2]", LinkUrl::BitscopeServer(at("fd00::2", 16385))),
+            ("bridge://localhost:5026", bridge(BridgePort::Socket(at("localhost", 5026)))),
+            ("bridge:///dev/ttyUSB1", bridge(port("/dev/ttyUSB1", 1_000_000))),
+            ("bridge://COM4@115200", bridge(port("COM4", 115_200))),
+            ("bridge:///dev/by@id", bridge(port("/dev/by@id", 1_000_000))),
             ("sim:", sim("")),
             ("sim:?", sim("")),
             ("sim:?A=sine,1kHz&B=file:x.sr%23ana1", sim("A=sine,1kHz&B=file:x.sr%23ana1")),
@@ -391,6 +449,8 @@ mod tests {
             ("socket://[::1]80", UrlError::BadHost { host: owned("[::1]80") }),
             ("socket://me@lab:80", UrlError::BadHost { host: owned("me@lab") }),
             ("bitscope-server:///dev/ttyUSB0", UrlError::BadHost { host: owned("/dev/ttyUSB0") }),
+            ("bridge://lab", UrlError::NoPort { scheme: "bridge", host: owned("lab") }),
+            ("bridge:COM4", UrlError::NoHost { scheme: "bridge" }),
             ("sim://", UrlError::NotAQuery { rest: owned("//") }),
             ("socket://lab:80?fault=drop@3", UrlError::Faults(FaultError::Key { text: owned("fault") })),
             ("COM3?faults=reboot@3", UrlError::Faults(FaultError::InDevice { name: "reboot" })),
@@ -437,6 +497,9 @@ mod tests {
             "/[^\\pC]{0,30}|COM[0-9]{1,3}".prop_map(|port| LinkUrl::Serial { port }),
             any_host_port().prop_map(LinkUrl::Socket),
             any_host_port().prop_map(LinkUrl::BitscopeServer),
+            any_host_port().prop_map(|at| LinkUrl::Bridge(BridgePort::Socket(at))),
+            ("/[^\\pC?@]{0,30}", 1..=u32::MAX)
+                .prop_map(|(port, baud_rate)| LinkUrl::Bridge(BridgePort::Serial { port, baud_rate })),
             "\\PC{0,40}".prop_map(|query| LinkUrl::Sim { query }),
         ]
     }
@@ -451,7 +514,7 @@ mod tests {
 
         #[test]
         fn any_text_is_a_link_that_is_read_back_or_refused(
-            text in "(file|socket|bitscope-server|sim|COM|[a-z]*)?:?/{0,3}\\[?\\PC{0,20}\\]?(:[0-9]{0,6})?\
+            text in "(file|socket|bitscope-server|bridge|sim|COM|[a-z]*)?:?/{0,3}\\[?\\PC{0,20}\\]?(:[0-9]{0,6})?\
                 |.{0,30}"
         ) {
             if let Ok(url) = LinkUrl::parse(&text) {

@@ -2,8 +2,9 @@
 //!
 //! The reference only names the shapes of the table. Here they all rise for the part of the period that the
 //! symmetry gives and fall for the rest: a sine and an exponential (five time constants a part) as well as a
-//! ramp; a step is high and then low. What is not known is not done: the pause, continue and one-shot modes
-//! are refused with a note.
+//! ramp; a step is high and then low. Of pause, continue and one shot too it has only the names: a pause holds the
+//! output where it is, continue goes on from there, and a one shot plays the buffer once and then rests. What else is
+//! not known is refused with a note.
 
 use std::sync::Arc;
 
@@ -20,33 +21,58 @@ const FULL_SCALE_V: f64 = 3.3;
 /// The shortest play clock in ticks.
 const MIN_PLAY_TICKS: u16 = 33;
 
-/// A waveform as it is played: volts that follow each other at a fixed pace, over and over.
+/// A waveform as it is played: volts that follow each other at a fixed pace.
 #[derive(Debug, Clone)]
 pub(super) struct Played {
     volts: Arc<[f32]>,
     sample_ns: u64,
     since: SimTime,
+    /// Since when it is paused.
+    held: Option<SimTime>,
+    /// What follows the last sample: the first again, or these volts for ever.
+    rest_volts: Option<f64>,
 }
 
 impl Played {
-    fn place(&self, at: SimTime) -> (usize, u64) {
-        let passed = (at - self.since).0;
-        let index = passed / self.sample_ns;
-        ((index % self.volts.len() as u64) as usize, (index + 1) * self.sample_ns)
+    /// How many samples were played whole, and when the next one begins.
+    fn place(&self, at: SimTime) -> (u64, SimTime) {
+        let at = self.held.map_or(at, |held| held.min(at));
+        let index = (at - self.since).0 / self.sample_ns;
+        (index, self.since + SimTime((index + 1) * self.sample_ns))
+    }
+
+    /// The volts of a sample, counted on from the first.
+    fn sample(&self, index: u64) -> f64 {
+        let length = self.volts.len() as u64;
+        match self.rest_volts {
+            Some(volts) if index >= length => volts,
+            _ => self.volts.get((index % length.max(1)) as usize).copied().map_or(0.0, f64::from),
+        }
     }
 
     pub(super) fn volts(&self, at: SimTime) -> f64 {
-        self.volts.get(self.place(at).0).copied().map_or(0.0, f64::from)
+        self.sample(self.place(at).0)
     }
 
     /// See [`Signal::next_crossing`](super::Signal::next_crossing).
     pub(super) fn next_crossing(&self, level: f64, after: SimTime) -> Option<SimTime> {
-        let (index, next_ns) = self.place(after);
-        let high =
-            |index: usize| self.volts.get(index % self.volts.len()).is_some_and(|&v| f64::from(v) >= level);
-        let side = high(index);
-        let ahead = (1..self.volts.len()).find(|ahead| high(index + ahead) != side)?;
-        Some(self.since + SimTime(next_ns + (ahead as u64 - 1) * self.sample_ns))
+        if self.held.is_some_and(|held| held <= after) {
+            return None;
+        }
+        let (index, next) = self.place(after);
+        let high = |index| self.sample(index) >= level;
+        let ahead = (1..=self.volts.len() as u64).find(|ahead| high(index + ahead) != high(index))?;
+        Some(next + SimTime((ahead - 1) * self.sample_ns))
+    }
+
+    fn pause(&mut self, now: SimTime) {
+        self.held.get_or_insert(now);
+    }
+
+    fn resume(&mut self, now: SimTime) {
+        if let Some(held) = self.held.take() {
+            self.since = self.since + (now - held);
+        }
     }
 }
 
@@ -193,24 +219,33 @@ impl Generator {
         Ok(())
     }
 
-    /// `Z`: starts and stops.
+    /// `Z`: starts, pauses and stops.
     pub(super) fn generate(&mut self, registers: &Registers, now: SimTime) -> Result<(), Note> {
-        match (registers.get8(Register::Cmd), registers.get8(Register::Mode)) {
-            (2, 0) => {
-                let length = usize::from(registers.get16(Register::Modulo)).clamp(1, TABLE_SAMPLES);
-                let ticks = registers.get16(Register::Clock).max(MIN_PLAY_TICKS);
-                self.running = Running::Waveform(Played {
-                    volts: self.play.iter().copied().take(length).collect(),
-                    sample_ns: u64::from(ticks) * TICK_NS,
-                    since: now,
-                });
-                self.rest_volts = FULL_SCALE_V * f64::from(registers.get16(Register::Rest)) / 65536.0;
-            }
-            (3, 0) => self.running = Running::Clocks(clocks(registers, now)),
-            (1, 0) => self.running = Running::Nothing,
-            (cmd, mode) => return Err(Note::GeneratorUnknown { command: 'Z', cmd, mode }),
+        let (cmd, mode) = (registers.get8(Register::Cmd), registers.get8(Register::Mode));
+        match (cmd, mode, &mut self.running) {
+            (2, 0, _) => self.play(registers, now, false),
+            (2, 2, _) => self.play(registers, now, true),
+            (3, 0, _) => self.running = Running::Clocks(clocks(registers, now)),
+            (1, 0, _) => self.running = Running::Nothing,
+            (1, 1, Running::Waveform(played)) => played.pause(now),
+            (2, 1, Running::Waveform(played)) => played.resume(now),
+            _ => return Err(Note::GeneratorUnknown { command: 'Z', cmd, mode }),
         }
         Ok(())
+    }
+
+    /// Plays the buffer, over and over or once.
+    fn play(&mut self, registers: &Registers, now: SimTime, once: bool) {
+        let length = usize::from(registers.get16(Register::Modulo)).clamp(1, TABLE_SAMPLES);
+        let ticks = registers.get16(Register::Clock).max(MIN_PLAY_TICKS);
+        self.rest_volts = FULL_SCALE_V * f64::from(registers.get16(Register::Rest)) / 65536.0;
+        self.running = Running::Waveform(Played {
+            volts: self.play.iter().copied().take(length).collect(),
+            sample_ns: u64::from(ticks) * TICK_NS,
+            since: now,
+            held: None,
+            rest_volts: once.then_some(self.rest_volts),
+        });
     }
 }
 
@@ -284,9 +319,15 @@ mod tests {
         assert!((volts(750) - high).abs() < 0.01 && (volts(1500) - low).abs() < 0.01);
     }
 
+    /// Two samples of 0 V and two of 3 V, a microsecond each.
+    fn steps(rest_volts: Option<f64>) -> Played {
+        let volts = vec![0.0, 0.0, 3.0, 3.0].into();
+        Played { volts, sample_ns: 1000, since: SimTime(0), held: None, rest_volts }
+    }
+
     #[test]
     fn crossings_of_a_played_waveform_are_those_of_its_samples() {
-        let played = Played { volts: vec![0.0, 0.0, 3.0, 3.0].into(), sample_ns: 1000, since: SimTime(0) };
+        let played = steps(None);
         assert_eq!(played.next_crossing(1.0, SimTime(500)), Some(SimTime(2000)));
         assert_eq!(played.next_crossing(1.0, SimTime(2000)), Some(SimTime(4000)));
         assert_eq!(played.next_crossing(3.5, SimTime(0)), None);
@@ -333,10 +374,39 @@ mod tests {
     }
 
     #[test]
+    fn a_paused_waveform_holds_and_goes_on_where_it_was() {
+        let mut played = steps(None);
+        played.pause(SimTime(2500));
+        played.pause(SimTime(9000));
+        assert_eq!((played.volts(SimTime(1_000_000)), played.next_crossing(1.0, SimTime(9000))), (3.0, None));
+        played.resume(SimTime(10_500));
+        assert_eq!(played.next_crossing(1.0, SimTime(10_500)), Some(SimTime(12_000)));
+        assert_eq!([11_999, 12_000].map(|at| played.volts(SimTime(at))), [3.0, 0.0]);
+    }
+
+    #[test]
+    fn a_one_shot_plays_once_and_rests() {
+        let played = steps(Some(1.5));
+        assert_eq!([3999, 4000, 1_000_000].map(|at| played.volts(SimTime(at))), [3.0, 1.5, 1.5]);
+        assert_eq!(played.next_crossing(2.0, SimTime(2000)), Some(SimTime(4000)));
+        assert_eq!(played.next_crossing(2.0, SimTime(4000)), None);
+        let mut generator = Generator::new();
+        let once =
+            [(Register::Cmd, 2), (Register::Mode, 2), (Register::Modulo, 10), (Register::Rest, 0x8000)];
+        generator.generate(&with(&once), SimTime(0)).unwrap();
+        let volts = |micros| generator.waveform().unwrap().volts(SimTime::from_micros(micros));
+        // Ten samples of 33 ticks are 8.25 us.
+        assert_eq!([8, 9].map(volts), [0.0, 1.65]);
+    }
+
+    #[test]
     fn what_is_unknown_is_refused() {
         let mut generator = Generator::new();
         let pause = with(&[(Register::Cmd, 1), (Register::Mode, 1)]);
         let refused = generator.generate(&pause, SimTime(0)).unwrap_err();
         assert_eq!(refused, Note::GeneratorUnknown { command: 'Z', cmd: 1, mode: 1 });
+        let other = with(&[(Register::Cmd, 2), (Register::Mode, 3)]);
+        let refused = generator.generate(&other, SimTime(0)).unwrap_err();
+        assert_eq!(refused, Note::GeneratorUnknown { command: 'Z', cmd: 2, mode: 3 });
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! With a fast clock, simulated time stands still while anybody has work to do. When all that is left is
 //! waiting (a read, a write into a full link, a deadline of [`SimClock`]), it jumps to the next thing that
-//! happens. Nobody has done anything between two polls of the same future: that is how waiting is recognised,
-//! and each waiting future yields once before it moves time, so that whatever else runs in its task comes
-//! first. With a real clock everything waits with tokio's time.
+//! happens. Nobody has done anything between several polls of the same future: that is how waiting is recognised,
+//! and each waiting future yields a few times before it moves time, so that whatever else runs in its task
+//! comes first, even if it hands something on through a channel or two. With a real clock everything waits with tokio's time.
 //!
 //! A link and its clocks belong to one task, or to tasks of a current-thread runtime.
 
@@ -137,12 +137,17 @@ impl Awaited {
     }
 }
 
+/// How often a waiting future yields before it moves time.
+const YIELDS: u8 = 4;
+
 /// One wait: for bytes, for room, or for a deadline. Dropping it forgets the wait.
 struct Wait<'a> {
     shared: &'a Mutex<Shared>,
     id: u64,
     awaited: Awaited,
     seen: Option<u64>,
+    /// How often the future has yielded since.
+    yields: u8,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -151,7 +156,7 @@ impl<'a> Wait<'a> {
         let mut guard = lock(shared);
         guard.next_id += 1;
         let id = guard.next_id;
-        Self { shared, id, awaited, seen: None, sleep: None }
+        Self { shared, id, awaited, seen: None, yields: 0, sleep: None }
     }
 
     /// Waits on: called when a poll found nothing to do.
@@ -167,6 +172,10 @@ impl<'a> Wait<'a> {
                 if self.seen != Some(waited) {
                     context.waker().wake_by_ref();
                     self.seen = Some(waited);
+                    self.yields = 1;
+                } else if self.yields < YIELDS {
+                    context.waker().wake_by_ref();
+                    self.yields += 1;
                 } else if shared.jump() {
                     // Those that the jump woke come first: `waited` is no longer the activity.
                     self.seen = Some(waited);
@@ -241,12 +250,12 @@ impl SimLink {
     }
 
     /// A link that a fault has closed or stalled is sound again.
-    pub(super) fn mend(&self) {
+    pub(crate) fn mend(&self) {
         lock(&self.shared).wire.mend();
     }
 
     /// A host connects anew.
-    pub(super) fn connect(&self) {
+    pub(crate) fn connect(&self) {
         let mut shared = lock(&self.shared);
         let now = shared.now();
         shared.wire.connect(now);
@@ -254,7 +263,7 @@ impl SimLink {
 
     /// Waits until bytes have arrived and hands over up to `most` of them, each with the number of the byte
     /// sent that it answers; tells how many, 0 if the link is closed. Dropping the future loses none.
-    pub(super) async fn receive(&self, most: usize, mut each: impl FnMut(Origin, u8)) -> usize {
+    pub(crate) async fn receive(&self, most: usize, mut each: impl FnMut(Origin, u8)) -> usize {
         if most == 0 {
             return 0;
         }
@@ -281,7 +290,7 @@ impl SimLink {
     }
 
     /// Puts bytes on the link and tells how many: at least one, once there is room; 0 if the link is closed.
-    pub(super) async fn send(&self, bytes: &[u8]) -> usize {
+    pub(crate) async fn send(&self, bytes: &[u8]) -> usize {
         if bytes.is_empty() {
             return 0;
         }

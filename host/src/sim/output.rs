@@ -86,7 +86,7 @@ enum Piece {
 }
 
 /// Which of the bytes received, counted from 0, an answer belongs to.
-pub(super) type Origin = u64;
+pub(crate) type Origin = u64;
 
 /// The answers in the order in which they are sent.
 #[derive(Debug, Clone, Default)]

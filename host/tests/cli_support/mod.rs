@@ -118,6 +118,11 @@ impl Running {
         }
     }
 
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Sends what Ctrl-C sends.
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {

@@ -238,13 +238,13 @@ impl Search<'_> {
     /// See [`Self::most_left_over`].
     ///
     /// What is left over for each wave, as a part of the mantissa, is the error of the period. For errors of
-    /// up to a sixteenth it is the error of the frequency to within an eighth of it, and is off by less than
-    /// 1 from the cut of the period; a quarter and 2 more are allowed. The limit times the waves, at most half
+    /// up to a 256th it is the error of the frequency to within a 255th of it, and is off by less than 1 from
+    /// the cut of the period; a fiftieth and 2 more are allowed. The limit times the waves, at most half
     /// a table, must stay below 2^32.
     fn limit(&self) -> Option<u32> {
         let error = self.best_distance_hz / self.frequency_hz;
         let sure = error < 1.0 / 256.0;
-        sure.then(|| (error * f64::from(self.period.mantissa) * 1.25) as u32 + 2)
+        sure.then(|| (error * f64::from(self.period.mantissa) * 1.02) as u32 + 2)
     }
 }
 

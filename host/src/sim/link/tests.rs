@@ -96,7 +96,8 @@ fn waiting_for_nothing_does_not_spin() {
         });
         assert!(tokio::time::timeout(Duration::from_millis(20), counted).await.is_err());
         drop(read);
-        assert!(polls < 5, "{polls} polls");
+        // It yields a few times first.
+        assert!(polls < 10, "{polls} polls");
     });
 }
 

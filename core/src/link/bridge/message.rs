@@ -1,0 +1,441 @@
+//! The messages, and the values in them.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{TraceId, TraceRecord};
+use crate::device::AnalogParameters;
+use crate::plan::CaptureRequest;
+use crate::scope::SerialNumber;
+use crate::time::Micros;
+
+/// What the computer asks of the bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Request {
+    /// How it stands. Answer: [`Response::Status`].
+    Status,
+    /// The stored job. Answer: [`Response::Job`].
+    Job,
+    /// Stores a job in place of the one before, disarmed. Answer: [`Response::Done`] once it is stored.
+    Configure(Job),
+    /// Starts the stored job, also at each power-up from now on. Answer: [`Response::Done`] once that is
+    /// stored.
+    Arm,
+    /// Stops the job, also at each power-up from now on. Answer: [`Response::Done`] once that is stored.
+    Disarm,
+    /// Ends the wait for a trigger, or if there is none captures once without waiting for a trigger. The
+    /// trace gets the number after the newest in [`Status::store`]. Answer: [`Response::Done`] at once.
+    CaptureNow,
+    /// The records of stored traces, from this number on upwards. Answer: [`Response::Records`].
+    List {
+        /// The lowest number that is of interest.
+        from: TraceId,
+    },
+    /// Stored bytes of a trace. Answer: [`Response::Data`].
+    Fetch {
+        /// Which trace.
+        id: TraceId,
+        /// The first byte.
+        offset: u16,
+        /// How many bytes at the most; more than [`DATA_BYTES`](super::frame::DATA_BYTES) count as that.
+        length: u16,
+    },
+    /// Erases stored traces up to this number. Answer: [`Response::Done`] once they are erased.
+    Erase {
+        /// The last one.
+        through: TraceId,
+    },
+    /// Calibrates the job's probe on both channels, whose probes must be on L5. The job waits meanwhile.
+    /// Answer: [`Response::Done`] at once; [`Status::state`] tells how far it has come.
+    Calibrate {
+        /// DAC settings a side of the grid that is measured, 8 to 64; 32 is usual.
+        grid: u8,
+    },
+    /// Passes bytes through again after the answer, [`Response::Done`], until a frame opens.
+    PassThrough {
+        /// An armed job leaves the BitScope alone until nothing has been said for 10 minutes. Otherwise it
+        /// goes on until the first byte that is passed through, and again when nothing has been said for a
+        /// minute.
+        hold: bool,
+    },
+    /// The bridge's log. Answer: [`Response::Log`].
+    Log {
+        /// The place of the first byte of interest, counted from power-up.
+        from: u32,
+    },
+}
+
+/// What the bridge answers.
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put the records on")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Response<'a> {
+    /// It is done, or has begun.
+    Done,
+    /// How the bridge stands.
+    #[serde(borrow)]
+    Status(Status<'a>),
+    /// The stored job, if there is one.
+    Job(Option<Job>),
+    /// Records of traces in order of their numbers. None: there are no more.
+    Records(Records),
+    /// Stored bytes of a trace.
+    Data {
+        /// Where the first of them lies among the trace's bytes.
+        offset: u16,
+        /// The bytes; fewer than asked for at the end of the trace.
+        #[serde(borrow)]
+        bytes: &'a [u8],
+    },
+    /// A part of the log.
+    Log {
+        /// The place of the first byte: later than asked for if that is lost.
+        from: u32,
+        /// The bytes, in defmt's format; none if there are no more.
+        #[serde(borrow)]
+        bytes: &'a [u8],
+    },
+    /// It cannot be done.
+    Refused(Refusal),
+    /// A frame arrived damaged, and what it asked for is not known: ask again.
+    Damaged,
+}
+
+/// Records of traces, as many as fit an answer.
+pub type Records = heapless::Vec<TraceRecord, 4>;
+
+/// What the bridge does by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Job {
+    /// What to capture.
+    pub request: CaptureRequest,
+    /// The probe to plan with.
+    pub probe: AnalogParameters,
+    /// How often.
+    pub repeat: Repeat,
+    /// The least time from the start of one capture to the start of the next.
+    pub spacing: Micros,
+    /// How many traces to keep at the most; none: as many as there is room for.
+    pub keep: Option<u16>,
+    /// What happens when so many are kept.
+    pub when_full: WhenFull,
+}
+
+/// How often a job captures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Repeat {
+    /// Again and again.
+    Forever,
+    /// So often after each power-up or arming.
+    Times(u32),
+}
+
+/// What happens when no more traces can be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum WhenFull {
+    /// The job waits until traces are erased.
+    Stop,
+    /// The oldest trace goes.
+    DropOldest,
+}
+
+/// How the bridge stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status<'a> {
+    /// The version of the firmware.
+    pub firmware: (u8, u8, u8),
+    /// What it does.
+    pub state: JobState,
+    /// Whether the job is stored as armed.
+    pub armed: bool,
+    /// The serial number of the BitScope that was last spoken to.
+    pub scope: Option<SerialNumber>,
+    /// The time since power-up.
+    pub uptime: Micros,
+    /// Captures since power-up.
+    pub captures: u32,
+    /// The last thing that went wrong since power-up.
+    pub fault: Option<Fault>,
+    /// Why the firmware started.
+    #[serde(borrow)]
+    pub restart: Restart<'a>,
+    /// What the flash holds.
+    pub store: StoreStatus,
+}
+
+/// What the flash holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct StoreStatus {
+    /// How many traces.
+    pub traces: u32,
+    /// The number of the oldest.
+    pub oldest: Option<TraceId>,
+    /// The number of the newest.
+    pub newest: Option<TraceId>,
+    /// Bytes of flash that their samples take.
+    pub used_bytes: u32,
+    /// Bytes of flash that there are for samples.
+    pub capacity_bytes: u32,
+}
+
+/// What the bridge does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum JobState {
+    /// Nothing: there is no job, or it is disarmed.
+    Idle,
+    /// It passes bytes through to the BitScope.
+    PassingThrough,
+    /// It waits for a BitScope to be plugged in.
+    WaitingForScope,
+    /// It waits for the time of the next capture.
+    Spacing,
+    /// It waits for the trigger.
+    Armed,
+    /// A trace was captured and is being stored.
+    Triggered,
+    /// It has captured as often as the job says.
+    Finished,
+    /// No more traces can be kept.
+    Full,
+    /// Something is wrong; it tries again by itself if that can help.
+    Fault(Fault),
+    /// It calibrates the probe.
+    Calibrating {
+        /// Points that were measured.
+        done: u16,
+        /// Points that are left.
+        left: u16,
+    },
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Idle => f.write_str("idle"),
+            Self::PassingThrough => f.write_str("passing through"),
+            Self::WaitingForScope => f.write_str("waiting for a BitScope"),
+            Self::Spacing => f.write_str("waiting for the time of the next capture"),
+            Self::Armed => f.write_str("armed"),
+            Self::Triggered => f.write_str("triggered"),
+            Self::Finished => f.write_str("finished"),
+            Self::Full => f.write_str("full"),
+            Self::Fault(fault) => write!(f, "fault: {fault}"),
+            Self::Calibrating { done, left } => write!(f, "calibrating, {left} points left after {done}"),
+        }
+    }
+}
+
+/// What went wrong on the bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Fault {
+    /// The BitScope was unplugged in the middle of something.
+    Unplugged,
+    /// The BitScope does not answer, or not as one does.
+    Scope,
+    /// What is plugged in is no BitScope Micro.
+    WrongModel,
+    /// The job's request cannot be planned.
+    Request,
+    /// The flash fails.
+    Storage,
+    /// The calibration gave no parameters.
+    Calibration,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unplugged => "the BitScope was unplugged: check its cable",
+            Self::Scope => "the BitScope does not answer as one does: plug it in again",
+            Self::WrongModel => "what is plugged in is no BitScope Micro: only that one is supported",
+            Self::Request => "the job cannot be captured: configure another",
+            Self::Storage => "the flash fails: erase the traces, or use another board",
+            Self::Calibration => {
+                "the calibration failed: check that the probe is on L5, then calibrate again"
+            }
+        })
+    }
+}
+
+/// Why the firmware started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Restart<'a> {
+    /// Power came, or the reset line was used.
+    PowerUp,
+    /// The watchdog found no progress.
+    Watchdog,
+    /// The firmware panicked.
+    Panic {
+        /// The place in its source: file and line.
+        place: &'a str,
+    },
+}
+
+impl fmt::Display for Restart<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PowerUp => f.write_str("power-up"),
+            Self::Watchdog => f.write_str("watchdog"),
+            Self::Panic { place } => write!(f, "panic at {place}"),
+        }
+    }
+}
+
+/// Why a request is not met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Refusal {
+    /// No job is stored.
+    NoJob,
+    /// There is no such trace, or no longer.
+    NoTrace,
+    /// The trace has fewer bytes.
+    Offset,
+    /// The capture request cannot be planned.
+    Request,
+    /// The flash fails.
+    Storage,
+    /// The message does not say anything that this firmware knows.
+    Unknown,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoJob => "the bridge has no job: configure one first",
+            Self::NoTrace => "the bridge has no such trace, or has dropped it: list what it has",
+            Self::Offset => "the trace has fewer bytes: list what the bridge has, then fetch it again",
+            Self::Request => "the bridge cannot plan this capture: change the request",
+            Self::Storage => "the flash of the bridge fails: erase its traces, or use another board",
+            Self::Unknown => {
+                "the bridge does not know this request: flash the firmware that belongs to this program"
+            }
+        })
+    }
+}
+
+impl core::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::{self, DATA_BYTES, LONGEST_REQUEST, LONGEST_RESPONSE};
+    use super::super::{Packing, RecordError};
+    use super::*;
+    use crate::plan::{Channel, ChannelSet, LogicPattern, TriggerSource, TriggerType};
+    use crate::time::Instant;
+    use crate::trace::Cause;
+
+    /// Every number as long as it gets.
+    fn longest_request() -> CaptureRequest {
+        CaptureRequest {
+            channels: ChannelSet::ALL_LOGIC.with(Channel::A).with(Channel::B),
+            period_s: 1.0 / 3.0,
+            samples: u32::MAX,
+            low: Some(-1.0 / 3.0),
+            high: Some(7.0 / 3.0),
+            trigger: Some(TriggerSource::Logic(LogicPattern { care: 0xff, high: 0xff })),
+            level: Some(1e-300),
+            trigger_type: TriggerType::Below,
+            hair_trigger: true,
+            position: 0.1,
+            timeout_s: Some(1e300),
+            raw: true,
+        }
+    }
+
+    fn longest_record() -> TraceRecord {
+        TraceRecord {
+            id: TraceId(u32::MAX),
+            request: longest_request(),
+            probe: AnalogParameters::NOMINAL_X1,
+            plan_digest: u32::MAX,
+            samples: u16::MAX,
+            cause: Cause::Cancel,
+            end_ticks: u64::MAX,
+            ended_at: Instant(u64::MAX),
+            scope: Some(SerialNumber([0xff; 8])),
+            packing: Packing::Differences,
+            stored_bytes: u16::MAX,
+            checksum: u32::MAX,
+        }
+    }
+
+    #[test]
+    fn the_longest_request_fits_a_frame() {
+        let job = Job {
+            request: longest_request(),
+            probe: AnalogParameters::NOMINAL_X1,
+            repeat: Repeat::Times(u32::MAX),
+            spacing: Micros(u64::MAX),
+            keep: Some(u16::MAX),
+            when_full: WhenFull::DropOldest,
+        };
+        let mut buffer = [0; LONGEST_REQUEST];
+        let sent = frame::encode(&mut buffer, u32::MAX, &Request::Configure(job)).unwrap();
+        let inner = 1..sent.len() - 1;
+        let decoded = frame::decode(&mut buffer[inner]);
+        assert_eq!(decoded, Ok((u32::MAX, Request::Configure(job))));
+    }
+
+    #[test]
+    fn the_longest_answers_fit_a_frame() {
+        let mut buffer = [0; LONGEST_RESPONSE];
+        let data = Response::Data { offset: u16::MAX, bytes: &[0xff; DATA_BYTES] };
+        let mut records = Records::new();
+        while records.push(longest_record()).is_ok() {}
+        let place = core::str::from_utf8(&[b'x'; 200]).unwrap();
+        let full = StoreStatus {
+            traces: u32::MAX,
+            oldest: Some(TraceId(u32::MAX)),
+            newest: Some(TraceId(u32::MAX)),
+            used_bytes: u32::MAX,
+            capacity_bytes: u32::MAX,
+        };
+        let status = Status {
+            firmware: (255, 255, 255),
+            state: JobState::Calibrating { done: u16::MAX, left: u16::MAX },
+            armed: true,
+            scope: Some(SerialNumber([0xff; 8])),
+            uptime: Micros(u64::MAX),
+            captures: u32::MAX,
+            fault: Some(Fault::Storage),
+            restart: Restart::Panic { place },
+            store: full,
+        };
+        for message in [data, Response::Records(records), Response::Status(status)] {
+            let sent = frame::encode(&mut buffer, u32::MAX, &message).unwrap();
+            let inner = 1..sent.len() - 1;
+            assert_eq!(frame::decode(&mut { buffer }[inner]), Ok((u32::MAX, message)));
+        }
+    }
+
+    #[test]
+    fn what_stands_for_no_channel_is_refused() {
+        let mut buffer = [0; 64];
+        // The channels of a request: analog 4 is none, logic line 8 neither.
+        let logic_8 = (0_u8, 0_u8, Some((1_u32, 8_u8)));
+        for wrong in [(4_u8, 0_u8, None), logic_8] {
+            let sent = frame::encode(&mut buffer, 1, &wrong).unwrap();
+            let inner = 1..sent.len() - 1;
+            assert_eq!(frame::decode::<ChannelSet>(&mut buffer[inner]), Err(frame::FrameError::Unknown));
+        }
+        let right = frame::encode(&mut buffer, 1, &(3_u8, 0x80_u8, Some((1_u32, 7_u8)))).unwrap();
+        let inner = 1..right.len() - 1;
+        let (_, set) = frame::decode::<ChannelSet>(&mut buffer[inner]).unwrap();
+        assert_eq!(set, "L7,A,B".parse().unwrap());
+    }
+
+    #[test]
+    fn a_record_that_lies_about_its_size_is_refused() {
+        let record = TraceRecord { request: CaptureRequest::new(ChannelSet::ALL_LOGIC), ..longest_record() };
+        assert_eq!(record.plan(), Err(RecordError::OtherPlan { id: record.id }));
+    }
+}

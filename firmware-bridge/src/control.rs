@@ -1,0 +1,284 @@
+//! What the parts of the bridge share: what is wanted of the BitScope, what is going on, and the store.
+//!
+//! [`job::Runner`](crate::job::Runner) has the BitScope, [`uplink::Uplink`](crate::uplink::Uplink) the computer, and the
+//! program the button and the LED. They run side by side in one executor and meet here; nothing here waits for
+//! hardware.
+
+use core::cell::Cell;
+
+use embassy_futures::select::select;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::mutex::{Mutex, MutexGuard};
+use embassy_sync::pipe::Pipe;
+use embassy_sync::signal::Signal;
+use scopething_core::link::bridge::{Fault, Job, JobState};
+use scopething_core::scope::SerialNumber;
+use scopething_core::time::{Clock, Instant, Micros};
+
+use crate::store::{Store, StoredJob};
+
+/// Bytes on their way to the BitScope: more than the longest script of a driver.
+const UP_BYTES: usize = 256;
+/// Bytes on their way from the BitScope: what a UART of 1 Mbaud sends in 5 ms.
+const DOWN_BYTES: usize = 512;
+
+/// How long an armed job leaves the BitScope alone after somebody spoke to it without a word to the bridge.
+const UNASKED: Micros = Micros::from_millis(60_000);
+/// How long when the computer asked for that.
+const HELD: Micros = Micros::from_millis(600_000);
+
+/// Whom the BitScope is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+pub(crate) enum Want {
+    /// Nobody.
+    Nothing,
+    /// The other end of the uplink.
+    PassThrough,
+    /// The armed job.
+    Job,
+    /// Something that was ordered.
+    Order(Order),
+}
+
+/// What is to be done once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+pub(crate) enum Order {
+    CaptureNow,
+    Calibrate { grid: u8 },
+}
+
+/// How the button was pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+pub enum Press {
+    /// Capture now: ends the wait for the trigger; a second one before there is a trace takes it back.
+    Short,
+    /// Disarm, until the next power-up.
+    Long,
+}
+
+/// What the uplink carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+pub(crate) enum Mode {
+    /// Bytes of the BitScope.
+    PassThrough,
+    /// Frames.
+    Messages,
+}
+
+/// Completes at the deadline; never if there is none.
+pub(crate) async fn until<C: Clock>(clock: &C, deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => clock.until(deadline).await,
+        None => core::future::pending().await,
+    }
+}
+
+/// What the parts of the bridge share. One for each bridge, made at power-up.
+pub struct Bridge<F> {
+    store: Mutex<NoopRawMutex, Store<F>>,
+    mode: Cell<Mode>,
+    job: Cell<Option<Job>>,
+    armed: Cell<bool>,
+    order: Cell<Option<Order>>,
+    /// Goes up when the job starts over.
+    round: Cell<u32>,
+    /// Until when an armed job leaves the BitScope alone, and for how long from each byte on.
+    lent_until: Cell<Instant>,
+    lent_for: Cell<Micros>,
+    state: Cell<JobState>,
+    fault: Cell<Option<Fault>>,
+    scope: Cell<Option<SerialNumber>>,
+    captures: Cell<u32>,
+    /// Something is wanted otherwise: for the runner alone.
+    changed: Signal<NoopRawMutex, ()>,
+    /// The state changed: for the LED alone.
+    state_changed: Signal<NoopRawMutex, ()>,
+    up: Pipe<NoopRawMutex, UP_BYTES>,
+    down: Pipe<NoopRawMutex, DOWN_BYTES>,
+}
+
+impl<F> Bridge<F> {
+    /// A bridge that passes bytes through and, if `stored` says so, runs its job.
+    ///
+    /// `stored` is what [`Store::job`] told at power-up. If the flash failed there, pass none.
+    #[must_use]
+    pub fn new(store: Store<F>, stored: Option<StoredJob>) -> Self {
+        Self {
+            store: Mutex::new(store),
+            mode: Cell::new(Mode::PassThrough),
+            job: Cell::new(stored.map(|stored| stored.job)),
+            armed: Cell::new(stored.is_some_and(|stored| stored.armed)),
+            order: Cell::new(None),
+            round: Cell::new(0),
+            lent_until: Cell::new(Instant(0)),
+            lent_for: Cell::new(UNASKED),
+            state: Cell::new(JobState::Idle),
+            fault: Cell::new(None),
+            scope: Cell::new(None),
+            captures: Cell::new(0),
+            changed: Signal::new(),
+            state_changed: Signal::new(),
+            up: Pipe::new(),
+            down: Pipe::new(),
+        }
+    }
+
+    /// Tells that the button was pressed.
+    pub fn press(&self, press: Press) {
+        match press {
+            Press::Short if self.order.get() == Some(Order::CaptureNow) => self.order.set(None),
+            Press::Short => self.order.set(Some(Order::CaptureNow)),
+            Press::Long => {
+                self.order.set(None);
+                self.armed.set(false);
+            }
+        }
+        self.changed.signal(());
+    }
+
+    /// What the bridge does, for its LED.
+    #[must_use]
+    pub fn state(&self) -> JobState {
+        self.state.get()
+    }
+
+    /// Completes when the state has changed since this completed last. One task may wait at a time.
+    pub async fn state_changed(&self) -> JobState {
+        self.state_changed.wait().await;
+        self.state.get()
+    }
+
+    /// The last thing that went wrong since power-up.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        self.fault.get()
+    }
+
+    /// The store, once nobody else uses it.
+    pub async fn store(&self) -> MutexGuard<'_, NoopRawMutex, Store<F>> {
+        self.store.lock().await
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode.get()
+    }
+
+    pub(crate) fn job(&self) -> Option<Job> {
+        self.job.get()
+    }
+
+    pub(crate) fn is_armed(&self) -> bool {
+        self.armed.get()
+    }
+
+    pub(crate) fn round(&self) -> u32 {
+        self.round.get()
+    }
+
+    pub(crate) fn scope(&self) -> Option<SerialNumber> {
+        self.scope.get()
+    }
+
+    pub(crate) fn captures(&self) -> u32 {
+        self.captures.get()
+    }
+
+    /// Bytes on their way to the BitScope.
+    pub(crate) fn up(&self) -> &Pipe<NoopRawMutex, UP_BYTES> {
+        &self.up
+    }
+
+    /// Bytes on their way from the BitScope.
+    pub(crate) fn down(&self) -> &Pipe<NoopRawMutex, DOWN_BYTES> {
+        &self.down
+    }
+
+    /// Whom the BitScope is for at this moment.
+    pub(crate) fn want(&self, now: Instant) -> Want {
+        let passes = self.mode.get() == Mode::PassThrough;
+        let lent = passes && now < self.lent_until.get();
+        match self.order.get() {
+            _ if lent => Want::PassThrough,
+            Some(order) => Want::Order(order),
+            None if self.armed.get() => Want::Job,
+            None if passes => Want::PassThrough,
+            None => Want::Nothing,
+        }
+    }
+
+    /// Waits until something may be wanted otherwise. For the runner alone.
+    pub(crate) async fn changed<C: Clock>(&self, clock: &C) {
+        let lent_until = self.lent_until.get();
+        let over = (clock.now() < lent_until).then_some(lent_until);
+        select(self.changed.wait(), until(clock, over)).await;
+    }
+
+    /// Has the runner look again.
+    pub(crate) fn notify(&self) {
+        self.changed.signal(());
+    }
+
+    pub(crate) fn set_mode(&self, mode: Mode, hold: bool, now: Instant) {
+        self.mode.set(mode);
+        self.lent_for.set(if hold { HELD } else { UNASKED });
+        self.lent_until.set(if hold { now + HELD } else { Instant(0) });
+        self.up.clear();
+        self.down.clear();
+        self.notify();
+    }
+
+    /// Somebody speaks to the BitScope through the uplink.
+    pub(crate) fn passed_through(&self, now: Instant) {
+        let was = self.want(now);
+        self.lent_until.set(now + self.lent_for.get());
+        if was != Want::PassThrough {
+            self.notify();
+        }
+    }
+
+    pub(crate) fn set_job(&self, job: Job) {
+        self.job.set(Some(job));
+    }
+
+    /// Lets the job run from its beginning, or not at all.
+    pub(crate) fn set_armed(&self, armed: bool) {
+        self.armed.set(armed);
+        self.round.set(self.round.get().wrapping_add(1));
+        if !armed {
+            self.order.set(None);
+        }
+        self.notify();
+    }
+
+    pub(crate) fn set_order(&self, order: Order) {
+        self.order.set(Some(order));
+        self.notify();
+    }
+
+    pub(crate) fn take_order(&self) {
+        self.order.set(None);
+    }
+
+    pub(crate) fn set_state(&self, state: JobState) {
+        if self.state.replace(state) != state {
+            self.state_changed.signal(());
+        }
+    }
+
+    pub(crate) fn note_fault(&self, fault: Fault) {
+        self.fault.set(Some(fault));
+    }
+
+    pub(crate) fn set_fault(&self, fault: Fault) {
+        self.note_fault(fault);
+        self.set_state(JobState::Fault(fault));
+    }
+
+    pub(crate) fn set_scope(&self, scope: Option<SerialNumber>) {
+        self.scope.set(scope);
+    }
+
+    pub(crate) fn count_capture(&self) {
+        self.captures.set(self.captures.get().wrapping_add(1));
+    }
+}

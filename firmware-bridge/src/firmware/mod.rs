@@ -1,0 +1,146 @@
+//! The tasks, and what they share. What they do is the library's; here it meets the board.
+
+mod clock;
+mod flash;
+mod log;
+mod panel;
+mod restart;
+mod watchdog;
+
+use embassy_executor::{SpawnError, SpawnToken, Spawner};
+use embassy_rp::Peri;
+use embassy_rp::bind_interrupts;
+use embassy_rp::gpio::{Level, Output};
+use embassy_rp::peripherals::{UART0, USB};
+use embassy_rp::uart::{self, BufferedUart};
+use scopething_bridge::control::Bridge;
+use scopething_bridge::job::Runner;
+use scopething_bridge::line::{Line, LinePort};
+use scopething_bridge::store::{Store, StoredJob};
+use scopething_bridge::uplink::{About, Uplink};
+use scopething_bridge::usb::rp2040;
+use scopething_core::scope::LinkProfile;
+use scopething_core::time::Micros;
+use scopething_core::trace::TraceBuffer;
+use static_cell::{ConstStaticCell, StaticCell};
+
+use clock::BoardClock;
+use flash::BoardFlash;
+use watchdog::{BUS, UPLINK};
+
+/// Bits a second of the uplink, 8N1: the build takes another from `SCOPETHING_BAUD`.
+const BAUD: u32 = match option_env!("SCOPETHING_BAUD") {
+    None => 1_000_000,
+    Some(text) => match u32::from_str_radix(text, 10) {
+        Ok(baud) => baud,
+        Err(_) => panic!("SCOPETHING_BAUD is no number"),
+    },
+};
+/// The latency timer adds 1 ms to each answer and a write may wait for one; the bus carries at least 300 kB/s.
+const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(100), bytes_per_second: 40_000 };
+
+bind_interrupts!(struct Interrupts {
+    UART0_IRQ => uart::BufferedInterruptHandler<UART0>;
+    USBCTRL_IRQ => rp2040::InterruptHandler;
+});
+
+type BoardBridge = Bridge<BoardFlash>;
+type BoardRunner = Runner<'static, BoardFlash, LinePort<'static>, BoardClock>;
+type BoardUplink = Uplink<'static, BoardFlash, BoardClock, log::BoardLog>;
+
+static LINE: Line = Line::new();
+static TRACE: ConstStaticCell<TraceBuffer> = ConstStaticCell::new(TraceBuffer::new());
+static UART_SENT: ConstStaticCell<[u8; 1024]> = ConstStaticCell::new([0; 1024]);
+static UART_RECEIVED: ConstStaticCell<[u8; 1024]> = ConstStaticCell::new([0; 1024]);
+
+#[embassy_executor::task]
+async fn carry(usb: Peri<'static, USB>) {
+    rp2040::serve(usb, &LINE, &BUS).await;
+}
+
+#[embassy_executor::task]
+async fn run(runner: &'static mut BoardRunner) {
+    runner.run().await;
+}
+
+#[embassy_executor::task]
+async fn serve(uplink: &'static mut BoardUplink, uart: BufferedUart) {
+    let (sender, receiver) = uart.split();
+    let mut sender = watchdog::Watched::new(sender, &UPLINK);
+    let mut receiver = watchdog::Watched::new(receiver, &UPLINK);
+    loop {
+        // Each error is one of noise or of bytes lost: what was damaged by it is sent again.
+        if uplink.serve(&mut receiver, &mut sender).await.is_err() {
+            defmt::warn!("the uplink lost bytes");
+        }
+    }
+}
+
+fn uart(
+    uart: Peri<'static, UART0>,
+    sent: Peri<'static, embassy_rp::peripherals::PIN_0>,
+    received: Peri<'static, embassy_rp::peripherals::PIN_1>,
+) -> BufferedUart {
+    let mut config = uart::Config::default();
+    config.baudrate = BAUD;
+    BufferedUart::new(uart, sent, received, Interrupts, UART_SENT.take(), UART_RECEIVED.take(), config)
+}
+
+/// Opens the store, whatever the flash holds. One that fails, or is smaller than memory.x says, ends the start: the
+/// chip tries again, and the log tells why.
+async fn open_store(flash: BoardFlash) -> (Store<BoardFlash>, Option<StoredJob>) {
+    let mut store = match Store::open(flash, flash::layout()).await {
+        Ok(store) => store,
+        Err(error) => {
+            defmt::error!("the store does not open: {}", error);
+            panic!("the store does not open");
+        }
+    };
+    let stored = store.job().await.unwrap_or_else(|error| {
+        defmt::error!("the job cannot be read: {}", error);
+        None
+    });
+    (store, stored)
+}
+
+#[embassy_executor::main]
+async fn main(spawner: Spawner) {
+    static BRIDGE: StaticCell<BoardBridge> = StaticCell::new();
+    static RUNNER: StaticCell<BoardRunner> = StaticCell::new();
+    static UPLINK_STATE: StaticCell<BoardUplink> = StaticCell::new();
+
+    log::start();
+    let restart = restart::cause();
+    defmt::info!("the bridge starts: {}", restart);
+    let board = embassy_rp::init(embassy_rp::config::Config::default());
+    let watchdog = watchdog::start(board.WATCHDOG);
+    let (store, stored) = open_store(BoardFlash::new(board.FLASH)).await;
+    let bridge: &BoardBridge = BRIDGE.init(Bridge::new(store, stored));
+    let about = About { firmware: version(), restart };
+    let uplink = UPLINK_STATE.init(Uplink::new(bridge, BoardClock, log::BoardLog, about));
+    let Some(port) = LINE.port() else { panic!("the line has no port") };
+    let runner = RUNNER.init(Runner::new(bridge, port, BoardClock, PROFILE, TRACE.take()));
+    let led = Output::new(board.PIN_25, Level::Low);
+    spawn(spawner, carry(board.USB));
+    spawn(spawner, run(runner));
+    spawn(spawner, serve(uplink, uart(board.UART0, board.PIN_0, board.PIN_1)));
+    spawn(spawner, panel::show(led, bridge));
+    spawn(spawner, panel::press(board.BOOTSEL, bridge));
+    spawn(spawner, watchdog::feed(watchdog));
+}
+
+/// Starts a task; each is started once.
+fn spawn<S>(spawner: Spawner, task: Result<SpawnToken<S>, SpawnError>) {
+    let Ok(task) = task else { panic!("a task is started twice") };
+    spawner.spawn(task);
+}
+
+/// The version of the firmware, as Cargo.toml has it.
+fn version() -> (u8, u8, u8) {
+    let number = |text: &str| text.parse().unwrap_or(0);
+    (
+        number(env!("CARGO_PKG_VERSION_MAJOR")),
+        number(env!("CARGO_PKG_VERSION_MINOR")),
+        number(env!("CARGO_PKG_VERSION_PATCH")),
+    )
+}

@@ -1,0 +1,229 @@
+//! Which traces there are: a queue of small items in flash, and a copy of it in memory.
+
+use core::ops::Range;
+
+use embedded_storage_async::nor_flash::MultiwriteNorFlash;
+use heapless::Deque;
+use scopething_core::link::bridge::TraceId;
+use sequential_storage::Error;
+use sequential_storage::cache::{Cache, Uncached};
+use sequential_storage::queue::{QueueConfig, QueueStorage};
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use super::layout::{PAGE_BYTES, StoreLayout};
+
+/// The most traces that are kept, whatever room there is.
+pub(super) const MOST_TRACES: usize = 500;
+
+/// Where a trace is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Its number.
+    pub(super) id: TraceId,
+    /// Its first page, which holds its record.
+    pub(super) page: u16,
+    /// Bytes of its samples as they are stored.
+    pub(super) bytes: u16,
+}
+
+impl Entry {
+    /// How many pages it takes.
+    pub(super) const fn pages(self) -> u16 {
+        1 + self.bytes.div_ceil(PAGE_BYTES as u16)
+    }
+}
+
+/// An item of the queue.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+enum Item {
+    /// A trace is there.
+    Trace(Entry),
+    /// No trace is left of those before: what comes next.
+    Place { id: TraceId, page: u16 },
+}
+
+/// Bytes of an item at the most.
+const ITEM_BYTES: usize = 16;
+
+type Queue<'a, F> = QueueStorage<&'a mut F, Cache<Uncached, Uncached, Uncached>>;
+
+/// The traces that there are, the oldest first, and where the next one goes.
+#[derive(Debug)]
+pub(super) struct Index {
+    range: Range<u32>,
+    trace_pages: u16,
+    entries: Deque<Entry, MOST_TRACES>,
+    next_id: TraceId,
+    next_page: u16,
+}
+
+fn queue<'a, F: MultiwriteNorFlash>(
+    flash: &'a mut F,
+    range: &Range<u32>,
+) -> Result<Queue<'a, F>, StoreError> {
+    let config = QueueConfig::try_new(range.clone()).map_err(|_| StoreError::Flash)?;
+    Ok(QueueStorage::new(flash, config, Cache::new_uncached()))
+}
+
+async fn is_erased<F: MultiwriteNorFlash>(flash: &mut F, range: &Range<u32>) -> Result<bool, StoreError> {
+    let mut bytes = [0; PAGE_BYTES as usize];
+    for at in range.clone().step_by(bytes.len()) {
+        flash.read(at, &mut bytes).await.map_err(|_| StoreError::Flash)?;
+        if bytes.iter().any(|&byte| byte != 0xff) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+impl Index {
+    /// Reads the queue. One in which nothing is found is erased, since the flash may have held something
+    /// else.
+    pub(super) async fn open<F: MultiwriteNorFlash>(
+        flash: &mut F,
+        layout: &StoreLayout,
+    ) -> Result<Self, StoreError> {
+        let mut index = Self::empty(layout);
+        match index.read(flash).await {
+            Ok(true) => Ok(index),
+            Err(Error::Storage { .. }) => Err(StoreError::Flash),
+            Ok(false) | Err(_) => {
+                if !is_erased(flash, &layout.index).await? {
+                    let mut queue = queue(flash, &layout.index)?;
+                    queue.erase_all().await.map_err(|_| StoreError::Flash)?;
+                }
+                Ok(Self::empty(layout))
+            }
+        }
+    }
+
+    fn empty(layout: &StoreLayout) -> Self {
+        Self {
+            range: layout.index.clone(),
+            trace_pages: layout.trace_pages(),
+            entries: Deque::new(),
+            next_id: TraceId::FIRST,
+            next_page: 0,
+        }
+    }
+
+    /// Reads the queue; tells whether there was anything in it.
+    async fn read<F: MultiwriteNorFlash>(&mut self, flash: &mut F) -> Result<bool, Error<F::Error>> {
+        let mut found = false;
+        let range = self.range.clone();
+        let Ok(mut queue) = queue(flash, &range) else { return Err(Error::BufferTooBig) };
+        let mut buffer = [0; ITEM_BYTES];
+        let mut items = queue.iter().await?;
+        while let Some(item) = items.next(&mut buffer).await? {
+            found = true;
+            match postcard::from_bytes(&item) {
+                Ok(Item::Trace(entry)) if entry.page < self.trace_pages => self.add(entry),
+                Ok(Item::Place { id, page }) if page < self.trace_pages => {
+                    (self.next_id, self.next_page) = (id, page);
+                }
+                // Somebody else's.
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    fn add(&mut self, entry: Entry) {
+        if self.entries.is_full() {
+            self.entries.pop_front();
+        }
+        // There is room for one now.
+        let _ = self.entries.push_back(entry);
+        self.next_id = entry.id.next();
+        let next = u32::from(entry.page) + u32::from(entry.pages());
+        self.next_page = (next % u32::from(self.trace_pages.max(1))) as u16;
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.entries.iter().copied()
+    }
+
+    pub(super) fn oldest(&self) -> Option<&Entry> {
+        self.entries.front()
+    }
+
+    pub(super) fn newest(&self) -> Option<&Entry> {
+        self.entries.back()
+    }
+
+    /// The number of the next trace.
+    pub(super) fn next_id(&self) -> TraceId {
+        self.next_id
+    }
+
+    /// The page behind the newest trace.
+    pub(super) fn next_page(&self) -> u16 {
+        self.next_page
+    }
+
+    /// Whether no more traces may be kept, of so many or of those that can be counted.
+    pub(super) fn is_full(&self, keep: Option<u16>) -> bool {
+        let most = keep.map_or(MOST_TRACES, |keep| MOST_TRACES.min(keep.max(1).into()));
+        self.entries.len() >= most
+    }
+
+    /// Adds a trace whose pages are written; false if the queue has no room.
+    pub(super) async fn push<F: MultiwriteNorFlash>(
+        &mut self,
+        flash: &mut F,
+        entry: &Entry,
+    ) -> Result<bool, StoreError> {
+        if !self.push_item(flash, &Item::Trace(*entry)).await? {
+            return Ok(false);
+        }
+        self.add(*entry);
+        Ok(true)
+    }
+
+    /// Notes what comes next, for when no trace is left to tell it.
+    async fn remember_place<F: MultiwriteNorFlash>(&mut self, flash: &mut F) -> Result<(), StoreError> {
+        let place = Item::Place { id: self.next_id, page: self.next_page };
+        // Without room it is done without: numbers and places then begin anew, which loses no trace.
+        self.push_item(flash, &place).await.map(drop)
+    }
+
+    async fn push_item<F: MultiwriteNorFlash>(
+        &mut self,
+        flash: &mut F,
+        item: &Item,
+    ) -> Result<bool, StoreError> {
+        let mut buffer = [0; ITEM_BYTES];
+        let bytes = postcard::to_slice(item, &mut buffer).map_err(|_| StoreError::Flash)?;
+        match queue(flash, &self.range)?.push(bytes, false).await {
+            Ok(()) => Ok(true),
+            Err(Error::FullStorage) => Ok(false),
+            Err(_) => Err(StoreError::Flash),
+        }
+    }
+
+    /// Forgets the oldest trace, so that its pages may be written again.
+    pub(super) async fn drop_oldest<F: MultiwriteNorFlash>(
+        &mut self,
+        flash: &mut F,
+    ) -> Result<(), StoreError> {
+        let Some(oldest) = self.entries.front().copied() else { return Ok(()) };
+        if self.entries.len() == 1 {
+            self.remember_place(flash).await?;
+        }
+        let mut queue = queue(flash, &self.range)?;
+        let mut buffer = [0; ITEM_BYTES];
+        // What stands ahead of it is of no use any more.
+        loop {
+            let popped = queue.pop(&mut buffer).await.map_err(|_| StoreError::Flash)?;
+            let is_oldest = popped.is_none_or(
+                |item| matches!(postcard::from_bytes(item), Ok(Item::Trace(entry)) if entry.id >= oldest.id),
+            );
+            if is_oldest {
+                break;
+            }
+        }
+        self.entries.pop_front();
+        Ok(())
+    }
+}

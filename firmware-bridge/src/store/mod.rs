@@ -1,0 +1,354 @@
+//! Traces and the job in flash, whatever moment power fails at.
+//!
+//! A trace goes to the next free pages of a ring: a page with its record, then its samples. When all of them
+//! are written and were read back, one small item goes into a queue (`sequential-storage`), and only then the
+//! trace counts as stored. Traces whose pages are needed again leave the queue before their pages are erased.
+//! So every item in the queue stands for pages that are whole, and what was being written when power failed
+//! is in no item. The ring and the queue wear all their sectors alike.
+//!
+//! The job is kept in two maps of their own, written one after the other.
+//!
+//! None of this knows what a trace means: it keeps what [`TraceRecord`] says, and does not capture.
+//!
+//! Dropping the future of a method that writes is like a power failure: call [`Store::open`] again before
+//! anything else.
+//!
+//! ```
+//! use scopething_bridge::fake::FakeFlash;
+//! use scopething_bridge::store::{Store, StoreLayout};
+//! use scopething_core::link::bridge::TraceId;
+//!
+//! # embassy_futures::block_on(async {
+//! let layout = StoreLayout::of(0..64 * 4096)?;
+//! let mut store = Store::open(FakeFlash::new(64), layout).await?;
+//! assert_eq!(store.status().traces, 0);
+//! assert_eq!(store.record_from(TraceId::FIRST).await?, None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+
+mod index;
+mod layout;
+mod ring;
+mod settings;
+
+use core::fmt;
+
+use embedded_storage_async::nor_flash::MultiwriteNorFlash;
+use scopething_core::device::AnalogParameters;
+use scopething_core::link::bridge::frame::CRC;
+use scopething_core::link::bridge::{Job, StoreStatus, TraceId, TraceRecord, WhenFull};
+use scopething_core::plan::CaptureRequest;
+use scopething_core::scope::SerialNumber;
+use scopething_core::time::Instant;
+use scopething_core::trace::Trace;
+
+use index::{Entry, Index};
+pub use layout::{LayoutError, PAGE_BYTES, SECTOR_BYTES, StoreLayout};
+use ring::Ring;
+pub use settings::StoredJob;
+
+/// Why something cannot be stored or read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+pub enum StoreError {
+    /// No more traces can be kept, and none may be dropped.
+    Full,
+    /// There is no such trace, or no longer.
+    NoTrace,
+    /// The trace has fewer bytes.
+    Offset,
+    /// The flash failed, or does not keep what is written.
+    Flash,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "no more traces can be kept: erase some",
+            Self::NoTrace => "there is no such trace: list those that there are",
+            Self::Offset => "the trace has fewer bytes: read its record",
+            Self::Flash => "the flash fails: use another board",
+        })
+    }
+}
+
+impl core::error::Error for StoreError {}
+
+/// How many traces to keep, and what happens when so many are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+pub struct Keep {
+    /// At the most so many; none: as many as there is room for.
+    pub traces: Option<u16>,
+    /// What happens then.
+    pub when_full: WhenFull,
+}
+
+impl Keep {
+    /// What a job says.
+    #[must_use]
+    pub const fn of_job(job: &Job) -> Self {
+        Self { traces: job.keep, when_full: job.when_full }
+    }
+}
+
+/// What is known of a trace beside the trace itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// What was asked for.
+    pub request: &'a CaptureRequest,
+    /// The probe it was planned with.
+    pub probe: &'a AnalogParameters,
+    /// The BitScope.
+    pub scope: Option<SerialNumber>,
+    /// When it ended by the bridge's clock.
+    pub ended_at: Instant,
+}
+
+/// How often a trace is written elsewhere when the flash does not keep it.
+const WRITE_ATTEMPTS: u8 = 3;
+
+/// The traces and the job in a range of flash.
+#[derive(Debug)]
+pub struct Store<F> {
+    flash: F,
+    layout: StoreLayout,
+    index: Index,
+    /// What was found last, since a trace is read in many pieces.
+    found: Option<(Entry, TraceRecord)>,
+}
+
+impl<F: MultiwriteNorFlash> Store<F> {
+    /// Finds what a range of flash holds. Flash that holds something else is taken for empty.
+    ///
+    /// # Errors
+    /// [`StoreError::Flash`].
+    pub async fn open(mut flash: F, layout: StoreLayout) -> Result<Self, StoreError> {
+        layout::check_flash(&flash, &layout)?;
+        settings::repair(&mut flash, &layout).await?;
+        let index = Index::open(&mut flash, &layout).await?;
+        Ok(Self { flash, layout, index, found: None })
+    }
+
+    /// What the flash holds.
+    #[must_use]
+    pub fn status(&self) -> StoreStatus {
+        let bytes = |entry: Entry| u32::from(entry.pages()) * PAGE_BYTES;
+        StoreStatus {
+            traces: self.index.entries().count() as u32,
+            oldest: self.index.oldest().map(|entry| entry.id),
+            newest: self.index.newest().map(|entry| entry.id),
+            used_bytes: self.index.entries().map(bytes).sum(),
+            capacity_bytes: self.layout.trace_bytes(),
+        }
+    }
+
+    /// Whether a trace of up to so many bytes can be stored now. What that needs to drop stays until it is
+    /// stored.
+    #[must_use]
+    pub fn has_room(&self, bytes: usize, keep: Keep) -> bool {
+        let Ok(bytes) = u16::try_from(bytes) else { return false };
+        let entry = Entry { id: self.index.next_id(), page: self.index.next_page(), bytes };
+        // At the worst the rest of a sector and what the flash does not keep are left out.
+        let pages = entry.pages().saturating_add(2 * layout::SECTOR_PAGES);
+        if pages > self.layout.trace_pages() {
+            return false;
+        }
+        keep.when_full == WhenFull::DropOldest
+            || !(self.index.is_full(keep.traces)
+                || self.index.entries().any(|kept| self.ring().overlap(entry.page, pages, kept)))
+    }
+
+    fn ring(&self) -> Ring {
+        Ring::new(&self.layout)
+    }
+
+    /// Stores a trace. Once this returns, the trace outlasts power failures.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and [`StoreError::Flash`]; the trace is not stored then.
+    pub async fn append(
+        &mut self,
+        trace: &Trace<'_>,
+        origin: Origin<'_>,
+        keep: Keep,
+    ) -> Result<TraceId, StoreError> {
+        let id = self.index.next_id();
+        let Origin { request, probe, scope, ended_at } = origin;
+        let record = TraceRecord::of_trace(id, trace, request, probe, scope, ended_at);
+        self.make_room(keep).await?;
+        let mut page = self.index.next_page();
+        for _ in 0..WRITE_ATTEMPTS {
+            page = self.ring().usable_page(&mut self.flash, page).await?;
+            let entry = Entry { id, page, bytes: record.stored_bytes };
+            self.free(&entry, keep).await?;
+            if self.write(&entry, &record, trace).await? {
+                self.commit(&entry, keep).await?;
+                return Ok(id);
+            }
+            // The flash did not keep it: the sectors that were written are left out this time.
+            page = self.ring().sector_behind(page, entry.pages());
+        }
+        Err(StoreError::Flash)
+    }
+
+    /// Drops traces until there may be one more.
+    async fn make_room(&mut self, keep: Keep) -> Result<(), StoreError> {
+        while self.index.is_full(keep.traces) {
+            self.drop_oldest(keep).await?;
+        }
+        Ok(())
+    }
+
+    async fn drop_oldest(&mut self, keep: Keep) -> Result<(), StoreError> {
+        if keep.when_full == WhenFull::Stop || self.index.oldest().is_none() {
+            return Err(StoreError::Full);
+        }
+        self.found = None;
+        self.index.drop_oldest(&mut self.flash).await
+    }
+
+    /// Drops the traces whose sectors the entry needs.
+    async fn free(&mut self, entry: &Entry, keep: Keep) -> Result<(), StoreError> {
+        let ring = self.ring();
+        if entry.pages() + layout::SECTOR_PAGES > self.layout.trace_pages() {
+            return Err(StoreError::Full);
+        }
+        while self.index.entries().any(|kept| ring.overlap(entry.page, entry.pages(), kept)) {
+            self.drop_oldest(keep).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes record and samples. Tells whether they read back the same.
+    async fn write(
+        &mut self,
+        entry: &Entry,
+        record: &TraceRecord,
+        trace: &Trace<'_>,
+    ) -> Result<bool, StoreError> {
+        let ring = self.ring();
+        let head = ring::head_page(record).ok_or(StoreError::Flash)?;
+        let mut samples = record.stored_form(trace);
+        let mut page = [0; PAGE_BYTES as usize];
+        for number in 0..entry.pages() {
+            if number == 0 {
+                page = head;
+            } else {
+                page.fill_with(|| samples.next().unwrap_or(0xff));
+            }
+            ring.write(&mut self.flash, ring.page_after(entry.page, number), &page).await?;
+        }
+        let mut digest = CRC.digest();
+        let mut left = usize::from(entry.bytes);
+        for number in 0..entry.pages() {
+            ring.read(&mut self.flash, ring.page_after(entry.page, number), 0, &mut page).await?;
+            if number == 0 {
+                if page != head {
+                    return Ok(false);
+                }
+            } else {
+                let part = page.get(..left.min(page.len())).unwrap_or_default();
+                digest.update(part);
+                left -= part.len();
+            }
+        }
+        Ok(digest.finalize() == record.checksum)
+    }
+
+    async fn commit(&mut self, entry: &Entry, keep: Keep) -> Result<(), StoreError> {
+        while !self.index.push(&mut self.flash, entry).await? {
+            self.drop_oldest(keep).await?;
+        }
+        Ok(())
+    }
+
+    /// The number of the first trace with this number or a higher one.
+    #[must_use]
+    pub fn id_from(&self, from: TraceId) -> Option<TraceId> {
+        self.index.entries().find(|entry| entry.id >= from).map(|entry| entry.id)
+    }
+
+    /// The record of the first trace with this number or a higher one.
+    ///
+    /// # Errors
+    /// [`StoreError::Flash`].
+    pub async fn record_from(&mut self, from: TraceId) -> Result<Option<TraceRecord>, StoreError> {
+        let Some(entry) = self.index.entries().find(|entry| entry.id >= from) else {
+            return Ok(None);
+        };
+        if let Some((found, record)) = self.found
+            && found == entry
+        {
+            return Ok(Some(record));
+        }
+        let mut page = [0; PAGE_BYTES as usize];
+        self.ring().read(&mut self.flash, entry.page, 0, &mut page).await?;
+        let record = ring::record_of(&page).filter(|record| record.id == entry.id);
+        let record = record.ok_or(StoreError::Flash)?;
+        self.found = Some((entry, record));
+        Ok(Some(record))
+    }
+
+    /// Reads stored bytes of a trace into `bytes`, from `offset` on. Gives how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError::NoTrace`], [`StoreError::Offset`] beyond the end, [`StoreError::Flash`].
+    pub async fn read(&mut self, id: TraceId, offset: u16, bytes: &mut [u8]) -> Result<usize, StoreError> {
+        let entry = self.index.entries().find(|entry| entry.id == id);
+        let entry = entry.ok_or(StoreError::NoTrace)?;
+        let left = entry.bytes.checked_sub(offset).ok_or(StoreError::Offset)?;
+        let length = bytes.len().min(left.into());
+        let bytes = bytes.get_mut(..length).unwrap_or_default();
+        let ring = self.ring();
+        let mut at = u32::from(offset);
+        let mut rest = &mut *bytes;
+        while !rest.is_empty() {
+            let (page, within) = (at / PAGE_BYTES, at % PAGE_BYTES);
+            let here = rest.len().min((PAGE_BYTES - within) as usize);
+            let (part, behind) = rest.split_at_mut(here);
+            let page = ring.page_after(entry.page, 1 + page as u16);
+            ring.read(&mut self.flash, page, within, part).await?;
+            at += here as u32;
+            rest = behind;
+        }
+        Ok(length)
+    }
+
+    /// Erases the traces up to this number. Their numbers are not used again.
+    ///
+    /// # Errors
+    /// [`StoreError::Flash`]; some of them may be erased then.
+    pub async fn erase_through(&mut self, through: TraceId) -> Result<(), StoreError> {
+        self.found = None;
+        while self.index.oldest().is_some_and(|oldest| oldest.id <= through) {
+            self.index.drop_oldest(&mut self.flash).await?;
+        }
+        Ok(())
+    }
+
+    /// The stored job, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Flash`].
+    pub async fn job(&mut self) -> Result<Option<StoredJob>, StoreError> {
+        settings::read(&mut self.flash, &self.layout).await
+    }
+
+    /// Stores a job in place of the one before. Until this returns it is the one or the other.
+    ///
+    /// # Errors
+    /// [`StoreError::Flash`].
+    pub async fn set_job(&mut self, job: &StoredJob) -> Result<(), StoreError> {
+        settings::write(&mut self.flash, &self.layout, job).await
+    }
+
+    /// The flash, for looking at it.
+    pub fn flash(&mut self) -> &mut F {
+        &mut self.flash
+    }
+
+    /// Gives the flash back.
+    pub fn into_flash(self) -> F {
+        self.flash
+    }
+}

@@ -1,0 +1,162 @@
+//! What is answered to each request.
+
+use embedded_storage_async::nor_flash::MultiwriteNorFlash;
+use scopething_core::device::BS05;
+use scopething_core::link::bridge::frame::DATA_BYTES;
+use scopething_core::link::bridge::{Job, Records, Refusal, Request, Response, Restart, Status, TraceId};
+use scopething_core::plan::{Driven, plan_capture};
+use scopething_core::time::Instant;
+
+use super::{About, Log};
+use crate::control::{Bridge, Order};
+use crate::store::{StoreError, StoredJob};
+
+/// The longest place of a panic that is told.
+const PLACE_BYTES: usize = 200;
+
+/// Answers requests.
+pub(super) struct Answers<'a, F, L> {
+    bridge: &'a Bridge<F>,
+    log: L,
+    about: About<'a>,
+    /// The number of the last request that changed something, so that a repetition does not do it again.
+    last_change: Option<u32>,
+    data: [u8; DATA_BYTES],
+}
+
+impl<'a, F: MultiwriteNorFlash, L: Log> Answers<'a, F, L> {
+    pub(super) fn new(bridge: &'a Bridge<F>, log: L, mut about: About<'a>) -> Self {
+        if let Restart::Panic { place } = about.restart
+            && place.len() > PLACE_BYTES
+        {
+            about.restart = Restart::Panic { place: "" };
+        }
+        Self { bridge, log, about, last_change: None, data: [0; DATA_BYTES] }
+    }
+
+    /// Does what a request asks for, and gives the answer.
+    pub(super) async fn answer(&mut self, number: u32, request: &Request, now: Instant) -> Response<'_> {
+        match *request {
+            Request::Status => Response::Status(self.status(now).await),
+            Request::Job => match self.bridge.store().await.job().await {
+                Ok(stored) => Response::Job(stored.map(|stored| stored.job)),
+                Err(error) => Response::Refused(refusal(error)),
+            },
+            Request::List { from } => Response::Records(self.records(from).await),
+            Request::Fetch { id, offset, length } => {
+                let length = usize::from(length).min(DATA_BYTES);
+                let bytes = self.data.get_mut(..length).unwrap_or_default();
+                match self.bridge.store().await.read(id, offset, bytes).await {
+                    Ok(count) => Response::Data { offset, bytes: self.data.get(..count).unwrap_or_default() },
+                    Err(error) => Response::Refused(refusal(error)),
+                }
+            }
+            Request::Log { from } => {
+                let (from, count) = self.log.read(from, &mut self.data);
+                Response::Log { from, bytes: self.data.get(..count).unwrap_or_default() }
+            }
+            Request::PassThrough { .. } => Response::Done,
+            change => {
+                if self.last_change == Some(number) {
+                    return Response::Done;
+                }
+                match self.change(&change).await {
+                    Ok(()) => {
+                        self.last_change = Some(number);
+                        Response::Done
+                    }
+                    Err(refusal) => Response::Refused(refusal),
+                }
+            }
+        }
+    }
+
+    /// The requests that change something.
+    async fn change(&self, request: &Request) -> Result<(), Refusal> {
+        let bridge = self.bridge;
+        match request {
+            Request::Configure(job) => {
+                if plan_capture(&BS05, &job.probe, &job.request, Driven::NOTHING).is_err() {
+                    return Err(Refusal::Request);
+                }
+                // Until it is stored, the job before goes on.
+                self.store_job(job, false).await?;
+                bridge.set_job(*job);
+                bridge.set_armed(false);
+            }
+            Request::Arm | Request::Disarm => {
+                let armed = matches!(request, Request::Arm);
+                let Some(job) = bridge.job() else {
+                    return if armed { Err(Refusal::NoJob) } else { Ok(()) };
+                };
+                self.store_job(&job, armed).await?;
+                bridge.set_armed(armed);
+            }
+            Request::CaptureNow => bridge.set_order(Order::CaptureNow),
+            Request::Calibrate { grid } => {
+                if bridge.job().is_none() {
+                    return Err(Refusal::NoJob);
+                }
+                bridge.set_order(Order::Calibrate { grid: *grid });
+            }
+            Request::Erase { through } => {
+                bridge.store().await.erase_through(*through).await.map_err(refusal)?;
+                bridge.notify();
+            }
+            Request::Status
+            | Request::Job
+            | Request::List { .. }
+            | Request::Fetch { .. }
+            | Request::PassThrough { .. }
+            | Request::Log { .. } => {}
+        }
+        Ok(())
+    }
+
+    async fn store_job(&self, job: &Job, armed: bool) -> Result<(), Refusal> {
+        let stored = StoredJob { job: *job, armed };
+        let mut store = self.bridge.store().await;
+        if store.job().await != Ok(Some(stored)) {
+            store.set_job(&stored).await.map_err(refusal)?;
+        }
+        Ok(())
+    }
+
+    /// As many records as fit. A trace whose record is damaged is left out.
+    async fn records(&self, mut from: TraceId) -> Records {
+        let mut records = Records::new();
+        let mut store = self.bridge.store().await;
+        while let Some(id) = store.id_from(from) {
+            if let Ok(Some(record)) = store.record_from(id).await
+                && records.push(record).is_err()
+            {
+                break;
+            }
+            from = id.next();
+        }
+        records
+    }
+
+    async fn status(&self, now: Instant) -> Status<'a> {
+        let bridge = self.bridge;
+        Status {
+            firmware: self.about.firmware,
+            state: bridge.state(),
+            armed: bridge.is_armed(),
+            scope: bridge.scope(),
+            uptime: now - Instant(0),
+            captures: bridge.captures(),
+            fault: bridge.fault(),
+            restart: self.about.restart,
+            store: bridge.store().await.status(),
+        }
+    }
+}
+
+fn refusal(error: StoreError) -> Refusal {
+    match error {
+        StoreError::NoTrace => Refusal::NoTrace,
+        StoreError::Offset => Refusal::Offset,
+        StoreError::Flash | StoreError::Full => Refusal::Storage,
+    }
+}

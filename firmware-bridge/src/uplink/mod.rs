@@ -1,0 +1,198 @@
+//! The part of the bridge that has the computer: it passes bytes through, and answers messages.
+//!
+//! The uplink is any `embedded-io-async` stream: the UART of the board, a TCP stream in tests. Everything
+//! that the messages ask for is done by [`Bridge`] and the store.
+
+mod answer;
+
+use answer::Answers;
+use embassy_futures::select::{Either3, select3};
+use embedded_io_async::{Read, Write};
+use embedded_storage_async::nor_flash::MultiwriteNorFlash;
+use scopething_core::link::bridge::frame::{self, FrameError, LONGEST_REQUEST, LONGEST_RESPONSE};
+use scopething_core::link::bridge::{Deframer, Refusal, Request, Response, Restart};
+use scopething_core::time::{Clock, Instant, Micros};
+
+use crate::control::{Bridge, Mode, until};
+
+/// A frame that stops for so long within is given up while bytes pass through: it was none.
+const FRAME_GAP: Micros = Micros::from_millis(50);
+/// A computer that is silent for so long has gone: bytes pass through again for whoever comes next.
+const MESSAGES_GAP: Micros = Micros::from_millis(60_000);
+/// How long bytes may wait for a BitScope that takes none.
+const UP_LIMIT: Micros = Micros::from_millis(100);
+
+/// Bytes that are read at once.
+const CHUNK: usize = 64;
+
+/// What the uplink tells of the program around it.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// The version of the firmware.
+    pub firmware: (u8, u8, u8),
+    /// Why it started. A place longer than 200 bytes is not told.
+    pub restart: Restart<'a>,
+}
+
+/// The log of the firmware, kept by whoever writes it.
+pub trait Log {
+    /// Copies bytes of the log, from place `from` on, counted from power-up. Gives the place of the first of
+    /// them, later than `from` if that is lost, and how many there are.
+    fn read(&self, from: u32, bytes: &mut [u8]) -> (u32, usize);
+}
+
+/// No log.
+impl Log for () {
+    fn read(&self, from: u32, _bytes: &mut [u8]) -> (u32, usize) {
+        (from, 0)
+    }
+}
+
+impl<L: Log> Log for &L {
+    fn read(&self, from: u32, bytes: &mut [u8]) -> (u32, usize) {
+        (**self).read(from, bytes)
+    }
+}
+
+/// The uplink and what it has received so far.
+pub struct Uplink<'a, F, C, L> {
+    bridge: &'a Bridge<F>,
+    clock: C,
+    answers: Answers<'a, F, L>,
+    deframer: Deframer<LONGEST_REQUEST>,
+    heard_at: Instant,
+    response: [u8; LONGEST_RESPONSE],
+}
+
+impl<'a, F: MultiwriteNorFlash, C: Clock, L: Log> Uplink<'a, F, C, L> {
+    /// An uplink that has received nothing yet.
+    pub fn new(bridge: &'a Bridge<F>, clock: C, log: L, about: About<'a>) -> Self {
+        Self {
+            bridge,
+            clock,
+            answers: Answers::new(bridge, log, about),
+            deframer: Deframer::new(),
+            heard_at: Instant(0),
+            response: [0; LONGEST_RESPONSE],
+        }
+    }
+
+    /// Serves the stream until it ends or fails. What fails for a moment, as a UART does on noise, may be
+    /// served again at once: a frame that was damaged by it is sent again by the computer.
+    ///
+    /// # Errors
+    /// The errors of the stream.
+    ///
+    /// # Cancellation
+    /// Dropping the future may drop bytes, and must not happen while flash is written: see
+    /// [`Store`](crate::store::Store).
+    pub async fn serve<R: Read, W: Write<Error = R::Error>>(
+        &mut self,
+        mut receiver: R,
+        mut sender: W,
+    ) -> Result<(), R::Error> {
+        let mut received = [0; CHUNK];
+        let mut passed = [0; CHUNK];
+        loop {
+            let passing = self.bridge.mode() == Mode::PassThrough;
+            let due = self.silence_over();
+            let down = async {
+                if !passing {
+                    core::future::pending::<()>().await;
+                }
+                self.bridge.down().read(&mut passed).await
+            };
+            match select3(receiver.read(&mut received), down, until(&self.clock, due)).await {
+                Either3::First(count) => {
+                    let count = count?;
+                    if count == 0 {
+                        return Ok(());
+                    }
+                    self.heard_at = self.clock.now();
+                    self.take(received.get(..count).unwrap_or_default(), &mut sender).await?;
+                }
+                Either3::Second(count) => {
+                    sender.write_all(passed.get(..count).unwrap_or_default()).await?;
+                    sender.flush().await?;
+                }
+                Either3::Third(()) => self.silent(),
+            }
+        }
+    }
+
+    /// When silence means something.
+    fn silence_over(&self) -> Option<Instant> {
+        match self.bridge.mode() {
+            Mode::Messages => Some(self.heard_at + MESSAGES_GAP),
+            Mode::PassThrough => self.deframer.is_open().then(|| self.heard_at + FRAME_GAP),
+        }
+    }
+
+    fn silent(&mut self) {
+        self.deframer.reset();
+        if self.bridge.mode() == Mode::Messages {
+            self.bridge.set_mode(Mode::PassThrough, false, self.clock.now());
+        }
+    }
+
+    /// Takes what was received, however it was cut.
+    async fn take<W: Write>(&mut self, mut bytes: &[u8], sender: &mut W) -> Result<(), W::Error> {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            if self.bridge.mode() == Mode::PassThrough && !self.deframer.is_open() {
+                let length = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+                if length > 0 {
+                    let (passed, behind) = bytes.split_at(length);
+                    self.pass_up(passed).await;
+                    bytes = behind;
+                    continue;
+                }
+            }
+            bytes = rest;
+            if let Some(decoded) = self.deframer.push(byte).map(frame::decode) {
+                self.frame(decoded, sender).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands bytes on to the BitScope. If nothing takes them for long they are lost.
+    async fn pass_up(&self, bytes: &[u8]) {
+        let now = self.clock.now();
+        self.bridge.passed_through(now);
+        let up = self.bridge.up();
+        let written = up.write_all(bytes);
+        // Bytes that nobody takes must not keep frames from getting in.
+        let _ = embassy_futures::select::select(written, self.clock.until(now + UP_LIMIT)).await;
+    }
+
+    /// Answers a frame.
+    async fn frame<W: Write>(
+        &mut self,
+        decoded: Result<(u32, Request), FrameError>,
+        sender: &mut W,
+    ) -> Result<(), W::Error> {
+        let now = self.clock.now();
+        let passing = self.bridge.mode() == Mode::PassThrough;
+        let (number, response) = match &decoded {
+            // It may be no frame at all.
+            Err(FrameError::Corrupt | FrameError::TooLong) if passing => return Ok(()),
+            Err(FrameError::Corrupt | FrameError::TooLong) => (0, Response::Damaged),
+            Err(FrameError::Version { .. } | FrameError::Unknown) => (0, Response::Refused(Refusal::Unknown)),
+            Ok((number, request)) => {
+                if passing {
+                    self.bridge.set_mode(Mode::Messages, false, now);
+                }
+                (*number, self.answers.answer(*number, request, now).await)
+            }
+        };
+        // The longest answers are tested to fit.
+        let answer = frame::encode(&mut self.response, number, &response).unwrap_or_default();
+        sender.write_all(answer).await?;
+        sender.flush().await?;
+        if let Ok((_, Request::PassThrough { hold })) = decoded {
+            self.deframer.reset();
+            self.bridge.set_mode(Mode::PassThrough, hold, self.clock.now());
+        }
+        Ok(())
+    }
+}

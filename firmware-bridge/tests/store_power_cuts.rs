@@ -1,0 +1,274 @@
+//! Power fails at every flash operation of a run that fills the ring and goes round it: what was reported stored is
+//! there afterwards, whole, and nothing else is.
+
+use std::collections::BTreeMap;
+
+use embassy_futures::block_on;
+use scopething_bridge::fake::FakeFlash;
+use scopething_bridge::store::{Keep, Origin, Store, StoreError, StoreLayout, StoredJob};
+use scopething_core::device::BS05;
+use scopething_core::link::bridge::{Job, Repeat, TraceId, WhenFull};
+use scopething_core::plan::{CaptureRequest, Driven, plan_capture};
+use scopething_core::time::{Instant, Micros};
+use scopething_core::trace::{Cause, DumpChannel, Trace, TraceBuffer};
+
+/// The smallest flash that a store fits: eight sectors of traces.
+const SECTORS: usize = 16;
+const TRACES: u32 = 14;
+const KEEP: Keep = Keep { traces: None, when_full: WhenFull::DropOldest };
+
+fn layout() -> StoreLayout {
+    StoreLayout::of(0..SECTORS as u32 * 4096).unwrap()
+}
+
+fn request(channels: &str, samples: u32) -> CaptureRequest {
+    CaptureRequest { samples, ..CaptureRequest::new(channels.parse().unwrap()) }
+}
+
+/// The trace that is stored as number `id`: noise, so that it cannot be packed, of a length that depends on the number.
+fn raw(id: u32) -> Vec<u8> {
+    let length = [300, 5000, 12_288, 256, 9000][id as usize % 5];
+    let mut seed = fastrand::Rng::with_seed(id.into());
+    (0..length).map(|_| seed.u8(..)).collect()
+}
+
+struct Kept {
+    request: CaptureRequest,
+    raw: Vec<u8>,
+}
+
+fn kept(id: u32) -> Kept {
+    let raw = raw(id);
+    // 100 ns a sample: the logic lines as bytes, of any number up to the whole buffer.
+    let request =
+        CaptureRequest { period_s: f64::from(raw.len() as u32) * 1e-6, ..request("L", raw.len() as u32) };
+    Kept { request, raw }
+}
+
+async fn append(store: &mut Store<FakeFlash>, id: u32, keep: Keep) -> Result<TraceId, StoreError> {
+    let Kept { request, raw } = kept(id);
+    let plan = plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap();
+    assert_eq!(usize::from(plan.timebase.samples), raw.len());
+    let mut buffer = TraceBuffer::new();
+    buffer.region_mut(0..raw.len()).copy_from_slice(&raw);
+    let trace = Trace::new(&plan, &buffer, plan.timebase.samples, Cause::Trigger, u64::from(id) << 32);
+    let origin = Origin { request: &request, probe: &BS05.analog, scope: None, ended_at: Instant(id.into()) };
+    store.append(&trace, origin, keep).await
+}
+
+/// Everything that the store says it holds, each trace compared with what was captured.
+async fn check_all(store: &mut Store<FakeFlash>) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut from = TraceId::FIRST;
+    while let Some(record) = store.record_from(from).await.unwrap() {
+        let kept = kept(record.id.0);
+        assert_eq!(record.request, kept.request);
+        let mut stored = vec![0; usize::from(record.stored_bytes)];
+        // In pieces that are no pages.
+        for offset in (0..stored.len()).step_by(999) {
+            let end = stored.len().min(offset + 999);
+            let read = store.read(record.id, offset as u16, &mut stored[offset..end]).await;
+            assert_eq!(read, Ok(end - offset));
+        }
+        let plan = record.plan().unwrap();
+        let mut buffer = TraceBuffer::new();
+        let trace = record.restore(&plan, &stored, &mut buffer).unwrap();
+        assert_eq!(trace.raw(DumpChannel::Logic), kept.raw, "trace {}", record.id);
+        found.push(record.id.0);
+        from = record.id.next();
+    }
+    assert_eq!(store.status().traces as usize, found.len());
+    found
+}
+
+fn job(number: u32) -> StoredJob {
+    let job = Job {
+        request: request("A", 100 + number),
+        probe: BS05.analog,
+        repeat: Repeat::Times(number),
+        spacing: Micros(number.into()),
+        keep: None,
+        when_full: WhenFull::Stop,
+    };
+    StoredJob { job, armed: number.is_multiple_of(2) }
+}
+
+/// What was reported before the power failed.
+#[derive(Default)]
+struct Reported {
+    job: Option<u32>,
+    /// The newest that was stored.
+    stored: u32,
+    /// Erased through this.
+    erased: u32,
+}
+
+/// Fills the ring, goes round it, erases, changes the job. Ends when the power does.
+async fn run(flash: FakeFlash) -> (FakeFlash, Reported) {
+    let mut reported = Reported::default();
+    let mut store = match Store::open(flash, layout()).await {
+        Ok(store) => store,
+        Err(error) => panic!("{error}"),
+    };
+    for id in 1..=TRACES {
+        match append(&mut store, id, KEEP).await {
+            Ok(stored) => {
+                assert_eq!(stored, TraceId(id));
+                reported.stored = id;
+            }
+            Err(error) => {
+                assert_eq!(error, StoreError::Flash);
+                break;
+            }
+        }
+        if id % 3 == 0 {
+            if store.set_job(&job(id)).await.is_err() {
+                break;
+            }
+            reported.job = Some(id);
+        }
+        if id == 7 || id == 11 {
+            // The eleventh is the newest: nothing is left then.
+            let through = if id == 11 { 11 } else { 6 };
+            if store.erase_through(TraceId(through)).await.is_err() {
+                break;
+            }
+            reported.erased = through;
+        }
+    }
+    (store.into_flash(), reported)
+}
+
+#[test]
+fn what_was_reported_stored_outlasts_a_power_failure_at_any_operation() {
+    block_on(async {
+        let (whole, _) = Box::pin(run(FakeFlash::new(SECTORS))).await;
+        assert!(whole.is_powered());
+        let mut intact = BTreeMap::new();
+        for operation in 0..whole.operations() {
+            let mut flash = FakeFlash::new(SECTORS);
+            flash.cut_power_at(operation, 0x5c09_e000 + u64::from(operation) * 0x9e37);
+            let (mut flash, reported) = Box::pin(run(flash)).await;
+            assert!(!flash.is_powered(), "operation {operation}");
+            flash.power_up();
+            let mut store = Store::open(flash, layout()).await.unwrap();
+            let found = check_all(&mut store).await;
+            let context = format!("operation {operation}: {found:?}");
+            // They are the newest, without a gap; the one that was being written may have been finished.
+            for pair in found.windows(2) {
+                assert_eq!(pair[0] + 1, pair[1], "{context}");
+            }
+            let newest = found.last().copied();
+            if reported.stored > reported.erased && reported.stored != 11 {
+                let finished = newest == Some(reported.stored) || newest == Some(reported.stored + 1);
+                assert!(finished, "{context}, {} was stored", reported.stored);
+            }
+            assert!(found.iter().all(|&id| id > reported.erased), "{context}, {} erased", reported.erased);
+            // The job is the one that was reported, or the one that was being stored.
+            let stored = store.job().await.unwrap();
+            let before = reported.job.map(job);
+            let next = job(reported.job.unwrap_or(0) + 3);
+            assert!(stored == before || stored == Some(next), "{context}: {stored:?}");
+            // And it goes on from there: no number comes twice, unless the first was never reported.
+            let next = newest.unwrap_or(reported.stored) + 1;
+            assert_eq!(append(&mut store, next, KEEP).await, Ok(TraceId(next)), "{context}");
+            assert_eq!(check_all(&mut store).await.last(), Some(&next), "{context}");
+            *intact.entry(found.len()).or_insert(0) += 1;
+        }
+        println!("{} operations; traces kept and how often: {intact:?}", whole.operations());
+    });
+}
+
+#[test]
+fn all_sectors_wear_alike() {
+    block_on(async {
+        let mut store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
+        for id in 1..=400 {
+            assert_eq!(append(&mut store, id, KEEP).await, Ok(TraceId(id)));
+        }
+        // Behind eight sectors of settings and index.
+        let flash = store.into_flash();
+        let traces = &flash.erasures()[8..];
+        let (least, most) = (traces.iter().min().unwrap(), traces.iter().max().unwrap());
+        assert!(most - least <= 1, "{traces:?}");
+        let written: usize = (1..=400).map(|id| kept(id).raw.len()).sum();
+        assert!(*least as usize >= written / (8 * 4096), "{traces:?}");
+        let index = &flash.erasures()[4..8];
+        assert!(index.iter().max().unwrap() - index.iter().min().unwrap() <= 1, "{index:?}");
+        let all: u32 = flash.erasures().iter().sum();
+        println!("{all} erasures for 400 traces");
+    });
+}
+
+#[test]
+fn a_full_store_says_so_and_keeps_what_it_has() {
+    block_on(async {
+        let keep = Keep { traces: Some(3), when_full: WhenFull::Stop };
+        let mut store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
+        for id in 1..=3 {
+            assert!(store.has_room(300, keep));
+            assert_eq!(append(&mut store, id, keep).await, Ok(TraceId(id)));
+        }
+        assert!(!store.has_room(300, keep));
+        assert_eq!(append(&mut store, 4, keep).await, Err(StoreError::Full));
+        assert_eq!(check_all(&mut store).await, [1, 2, 3]);
+        store.erase_through(TraceId(1)).await.unwrap();
+        assert!(store.has_room(300, keep));
+        assert_eq!(append(&mut store, 4, keep).await, Ok(TraceId(4)));
+        // By room instead of by number.
+        let keep = Keep { traces: None, when_full: WhenFull::Stop };
+        let mut next = 5;
+        while append(&mut store, next, keep).await.is_ok() {
+            next += 1;
+        }
+        assert!(!store.has_room(kept(next).raw.len(), keep));
+        assert_eq!(check_all(&mut store).await, (2..next).collect::<Vec<_>>());
+        // 50000 bytes of traces must at least fit in 32 KiB less what is left free at the ends.
+        let bytes: usize = (2..next).map(|id| kept(id).raw.len()).sum();
+        assert!(bytes > 16 * 1024, "{bytes}");
+    });
+}
+
+#[test]
+fn flash_that_held_something_else_is_taken_for_empty() {
+    block_on(async {
+        for seed in 0..20 {
+            let mut flash = FakeFlash::new(SECTORS);
+            fastrand::Rng::with_seed(seed).fill(flash.bytes_mut());
+            let mut store = Store::open(flash, layout()).await.unwrap();
+            assert_eq!(check_all(&mut store).await, [] as [u32; 0]);
+            assert_eq!(store.job().await, Ok(None));
+            assert_eq!(append(&mut store, 1, KEEP).await, Ok(TraceId(1)), "seed {seed}");
+            store.set_job(&job(3)).await.unwrap();
+            let mut store = Store::open(store.into_flash(), layout()).await.unwrap();
+            assert_eq!(check_all(&mut store).await, [1]);
+            assert_eq!(store.job().await, Ok(Some(job(3))));
+        }
+    });
+}
+
+#[test]
+fn one_copy_of_the_job_is_enough() {
+    block_on(async {
+        for copy in [0, 1] {
+            let mut store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
+            store.set_job(&job(6)).await.unwrap();
+            let mut flash = store.into_flash();
+            flash.bytes_mut()[copy * 2 * 4096..][..2 * 4096].fill(0x5a);
+            let mut store = Store::open(flash, layout()).await.unwrap();
+            assert_eq!(store.job().await, Ok(Some(job(6))), "copy {copy}");
+        }
+    });
+}
+
+#[test]
+fn a_trace_whose_flash_fails_is_not_reported() {
+    block_on(async {
+        let mut store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
+        append(&mut store, 1, KEEP).await.unwrap();
+        // A byte of the record, behind the eight sectors of settings and index.
+        store.flash().bytes_mut()[8 * 4096 + 5] ^= 1;
+        let mut store = Store::open(store.into_flash(), layout()).await.unwrap();
+        assert_eq!(store.record_from(TraceId::FIRST).await, Err(StoreError::Flash));
+    });
+}

@@ -1,0 +1,182 @@
+//! Where viewers stand: each holds a [`Desk`], by which it sees and changes what is set, asks for captures
+//! and for the generator. What it asks of the device goes to the instrument, which takes one thing at a time.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scopething_core::device::AnalogParameters;
+use scopething_core::plan::{CapturePlan, Driven, PlanError, WaveShape};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use super::capture::Capture;
+use super::event::Event;
+use super::loan::Loan;
+use super::settings::Settings;
+
+/// What is set and what goes on, for all to see.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Panel {
+    /// What viewers have set.
+    pub settings: Settings,
+    /// How often it was changed.
+    pub changes: u64,
+    /// What the generator does, which captures are planned around.
+    pub driven: Driven,
+}
+
+/// What the waveform generator is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Waveform {
+    /// In hertz.
+    pub frequency_hz: f64,
+    /// One period.
+    pub shape: WaveShape<'static>,
+    /// The part of the period spent rising, or high, 0 to 1.
+    pub symmetry: f64,
+    /// The lowest output, in volts.
+    pub low_v: f64,
+    /// The highest output, in volts.
+    pub high_v: f64,
+}
+
+/// One thing that the instrument is asked for.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// The next capture.
+    Capture(Waiting),
+    /// The device itself, as a stream of bytes.
+    Borrow(oneshot::Sender<Loan>),
+    /// Change what the generator does.
+    Generate(Generation),
+}
+
+/// What the generator is to do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Generation {
+    Play(Waveform),
+    Stop,
+}
+
+/// A viewer that waits for a capture. It has left when its receiver is gone.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    asked: Instant,
+    patience: Option<Duration>,
+    pub(super) reply: oneshot::Sender<Arc<Capture>>,
+}
+
+impl Waiting {
+    /// When a capture without a trigger will do; none, if never.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.asked.checked_add(self.patience?)
+    }
+}
+
+/// Why there is no capture for a viewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoCapture;
+
+impl fmt::Display for NoCapture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the device could not capture that: ask for other channels, or look at its link")
+    }
+}
+
+impl std::error::Error for NoCapture {}
+
+/// A capture that is under way for a viewer. Dropping it takes the wish back.
+#[derive(Debug)]
+pub struct Pending(oneshot::Receiver<Arc<Capture>>);
+
+impl Pending {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// [`NoCapture`] when there will be none.
+    ///
+    /// # Cancellation
+    /// Dropping the future loses nothing.
+    pub async fn ready(&mut self) -> Result<Arc<Capture>, NoCapture> {
+        (&mut self.0).await.map_err(|_| NoCapture)
+    }
+}
+
+/// A viewer's place at the instrument.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    pub(super) panel: Arc<watch::Sender<Panel>>,
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) probe: AnalogParameters,
+    /// The device's serial number.
+    pub(super) serial: String,
+}
+
+impl Desk {
+    /// What is set, and what goes on.
+    #[must_use]
+    pub fn panel(&self) -> Panel {
+        self.panel.borrow().clone()
+    }
+
+    /// What a capture would be now.
+    ///
+    /// # Errors
+    /// [`PlanError`] if nothing can be captured.
+    pub fn plan(&self) -> Result<CapturePlan, PlanError> {
+        let panel = self.panel.borrow();
+        panel.settings.plan(&self.probe, panel.driven)
+    }
+
+    /// Changes what is set. Captures that are under way start again, and all viewers see the new settings
+    /// from now on.
+    pub fn set(&self, by: SocketAddr, change: impl FnOnce(&mut Settings)) {
+        let mut changed = None;
+        self.panel.send_if_modified(|panel| {
+            let before = panel.settings.clone();
+            change(&mut panel.settings);
+            if panel.settings == before {
+                return false;
+            }
+            panel.changes += 1;
+            changed = Some(panel.settings.to_string());
+            true
+        });
+        if let Some(settings) = changed {
+            self.tell(Event::Set { by, settings });
+        }
+    }
+
+    /// Asks for the next capture that begins from now on; without a trigger it is given after `patience`.
+    ///
+    /// # Errors
+    /// [`NoCapture`] when the instrument is closing.
+    pub async fn capture(&self, patience: Option<Duration>) -> Result<Pending, NoCapture> {
+        let (reply, receiver) = oneshot::channel();
+        let request = Request::Capture(Waiting { asked: Instant::now(), patience, reply });
+        self.requests.send(request).await.map_err(|_| NoCapture)?;
+        Ok(Pending(receiver))
+    }
+
+    /// Plays a waveform from now on, or none.
+    pub async fn generate(&self, waveform: Option<Waveform>) {
+        // The only failure is that everything is closing.
+        let _ =
+            self.requests.send(Request::Generate(waveform.map_or(Generation::Stop, Generation::Play))).await;
+    }
+
+    /// Asks for the device itself; it comes when what is under way has ended.
+    pub(super) async fn borrow_device(&self) -> Option<oneshot::Receiver<Loan>> {
+        let (reply, receiver) = oneshot::channel();
+        self.requests.send(Request::Borrow(reply)).await.ok()?;
+        Some(receiver)
+    }
+
+    /// Says what happens; when nobody takes it down as fast as that, some of it is not said.
+    pub(super) fn tell(&self, event: Event) {
+        let _ = self.events.try_send(event);
+    }
+}

@@ -1,0 +1,394 @@
+//! The two-socket protocol of ngscopeclient, as its driver `pico` with transport `twinlan` wants it: commands
+//! on one connection, waveforms pushed on another, whose port is the next.
+//!
+//! A waveform is pushed when the client has acknowledged all but one of those before it. Rates and depths
+//! beyond the device become the nearest, and a waveform's header tells them. Couplings, thresholds,
+//! resolutions and edges of either kind, which the device does not have, are not followed.
+
+mod command;
+mod packet;
+mod pairing;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scopething_core::plan::WaveShape;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
+
+pub use self::command::{Command, Generator, Query};
+use self::pairing::Pairing;
+use super::allow::Allow;
+use super::capture::Capture;
+use super::desk::{Desk, NoCapture, Pending, Waveform};
+use super::event::Event;
+use super::lines::{Line, Lines};
+use super::settings::Settings;
+use super::viewers::{Guests, Heard, accepted, write};
+
+/// Sample rates offered, in hertz.
+const RATES_HZ: [f64; 12] = [20e6, 10e6, 5e6, 2e6, 1e6, 500e3, 200e3, 100e3, 50e3, 20e3, 10e3, 5e3];
+/// Numbers of samples offered.
+const DEPTHS: &str = "1024,6144,12288,";
+/// Waveforms on their way that are not acknowledged yet.
+const MOST_AHEAD: u32 = 2;
+/// What the generator's output can do, in volts.
+const OUTPUT_V: f64 = 3.3;
+
+/// Accepts clients for as long as the listeners work.
+pub(super) async fn receive(
+    control: &TcpListener,
+    data: &TcpListener,
+    allow: &Allow,
+    desk: &Desk,
+) -> io::Error {
+    let mut guests = Guests::new();
+    let mut pairing = Pairing::default();
+    loop {
+        let (is_control, (stream, peer)) = tokio::select! {
+            control = accepted("twinlan", control, allow, desk, &mut guests) => match control {
+                Ok(connection) => (true, connection),
+                Err(cause) => return cause,
+            },
+            data = data.accept() => match data {
+                Ok((stream, peer)) if allow.admits(peer.ip()) => (false, (stream, peer)),
+                Ok(_) => continue,
+                Err(error) if super::viewers::is_passing(&error) => continue,
+                Err(error) => return error,
+            },
+        };
+        let pair = if is_control {
+            pairing.control(peer.ip(), (stream, peer))
+        } else {
+            pairing.data(peer.ip(), stream)
+        };
+        if let Some(((control, peer), data)) = pair {
+            let desk = desk.clone();
+            guests.welcome(|heard| Box::pin(serve(control, data, peer, heard, desk)));
+        }
+    }
+}
+
+/// What the client wants pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Armed {
+    No,
+    Once { forced: bool },
+    Always,
+}
+
+/// One client's conversation.
+struct Session {
+    desk: Desk,
+    peer: SocketAddr,
+    armed: Armed,
+    pending: Option<Pending>,
+    sequence: u32,
+    acknowledged: u32,
+    rate_hz: f64,
+    depth: u32,
+    pre_trigger_s: f64,
+    generator: GeneratorSettings,
+}
+
+/// What the generator is set to, whether it plays or not.
+#[derive(Debug, Clone, Copy)]
+struct GeneratorSettings {
+    on: bool,
+    frequency_hz: f64,
+    range_v: f64,
+    offset_v: f64,
+    duty: f64,
+    shape: WaveShape<'static>,
+    /// The part of the period that the shape spends rising, where that is not the duty.
+    rising: Option<f64>,
+    constant: bool,
+}
+
+impl GeneratorSettings {
+    fn set(&mut self, setting: Generator) {
+        match setting {
+            Generator::On(on) => self.on = on,
+            Generator::Frequency(frequency_hz) => self.frequency_hz = frequency_hz,
+            Generator::Range(range_v) => self.range_v = range_v,
+            Generator::Offset(offset_v) => self.offset_v = offset_v,
+            Generator::Duty(duty) => self.duty = duty,
+            Generator::Shape(shape, rising) => {
+                (self.shape, self.rising, self.constant) = (shape, rising, false);
+            }
+            Generator::Constant => self.constant = true,
+        }
+    }
+
+    /// What is to be played. The output has no negative voltages: what does not fit is moved, and cut if it
+    /// must be.
+    fn waveform(&self) -> Option<Waveform> {
+        let Self { on, frequency_hz, range_v, offset_v, duty, shape, rising, constant } = *self;
+        if !on {
+            return None;
+        }
+        if constant {
+            let high_v = offset_v.clamp(OUTPUT_V / 255.0, OUTPUT_V);
+            let always =
+                Waveform { frequency_hz: 1e3, shape: WaveShape::Square, symmetry: 1.0, low_v: 0.0, high_v };
+            return Some(always);
+        }
+        let range_v = range_v.min(OUTPUT_V);
+        let low_v = (offset_v - range_v / 2.0).clamp(0.0, OUTPUT_V - range_v);
+        let symmetry = rising.unwrap_or(duty);
+        Some(Waveform { frequency_hz, shape, symmetry, low_v, high_v: low_v + range_v })
+    }
+}
+
+async fn serve(control: TcpStream, mut data: TcpStream, peer: SocketAddr, heard: Heard, desk: Desk) {
+    let _ = data.set_nodelay(true);
+    let mut session = Session::new(desk.clone(), peer);
+    session.converse(control, &mut data, &heard).await;
+    desk.tell(Event::Disconnected { client: format!("twinlan {peer}") });
+}
+
+impl Session {
+    fn new(desk: Desk, peer: SocketAddr) -> Self {
+        Self {
+            desk,
+            peer,
+            armed: Armed::No,
+            pending: None,
+            sequence: 0,
+            acknowledged: 0,
+            rate_hz: 1e6,
+            depth: 6144,
+            pre_trigger_s: 0.0,
+            generator: GeneratorSettings {
+                on: false,
+                frequency_hz: 1e3,
+                range_v: OUTPUT_V,
+                offset_v: OUTPUT_V / 2.0,
+                duty: 0.5,
+                shape: WaveShape::Sine,
+                rising: Some(0.5),
+                constant: false,
+            },
+        }
+    }
+
+    /// Answers and pushes until one of the connections ends.
+    async fn converse(&mut self, mut control: TcpStream, data: &mut TcpStream, heard: &Heard) {
+        let (reader, mut writer) = control.split();
+        let mut lines = Lines::new(reader);
+        let (mut acknowledgements, mut waveforms) = data.split();
+        let mut acknowledgement = Acknowledgement::default();
+        loop {
+            let ahead = self.sequence.wrapping_sub(self.acknowledged);
+            if ahead < MOST_AHEAD && self.begin().await.is_err() {
+                return;
+            }
+            tokio::select! {
+                line = lines.next() => match line {
+                    Ok(Some(Line::Whole(line))) => {
+                        heard.now();
+                        if let Some(answer) = self.take(&line).await
+                            && !write(&mut writer, format!("{answer}\n").as_bytes()).await
+                        {
+                            return;
+                        }
+                    }
+                    Ok(Some(Line::TooLong(bytes))) => {
+                        let client = format!("twinlan {}", self.peer);
+                        self.desk.tell(Event::Malformed { client, bytes });
+                    }
+                    Ok(None) | Err(_) => return,
+                },
+                capture = ready(&mut self.pending) => {
+                    self.pending = None;
+                    let Ok(capture) = capture else {
+                        self.armed = Armed::No;
+                        continue;
+                    };
+                    self.sequence = self.sequence.wrapping_add(1);
+                    if self.armed != Armed::Always {
+                        self.armed = Armed::No;
+                    }
+                    if !write(&mut waveforms, &packet::waveform(self.sequence, &capture)).await {
+                        return;
+                    }
+                }
+                count = acknowledgements.read(acknowledgement.room()) => match count {
+                    Ok(0) | Err(_) => return,
+                    Ok(count) => {
+                        heard.now();
+                        self.acknowledged = acknowledgement.taken(count).unwrap_or(self.acknowledged);
+                    }
+                },
+            }
+        }
+    }
+
+    /// Asks for a capture if one is to be pushed and none is under way.
+    async fn begin(&mut self) -> Result<(), NoCapture> {
+        let patience = match self.armed {
+            Armed::No => return Ok(()),
+            Armed::Once { forced: true } => Some(Duration::ZERO),
+            Armed::Once { forced: false } | Armed::Always => None,
+        };
+        if self.pending.is_none() {
+            self.pending = Some(self.desk.capture(patience).await?);
+        }
+        Ok(())
+    }
+
+    fn arm(&mut self, armed: Armed) {
+        self.armed = armed;
+        self.pending = None;
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Settings)) {
+        self.desk.set(self.peer, change);
+    }
+
+    /// Sets the time base, and the trigger's place in it.
+    fn set_time(&self) {
+        let Self { rate_hz, depth, pre_trigger_s, .. } = *self;
+        self.set(|settings| {
+            settings.set_rate(rate_hz, depth);
+            settings.position = (pre_trigger_s / settings.span_s).clamp(0.0, 1.0);
+        });
+    }
+
+    /// Does what a line asks for; gives the answer to a query.
+    async fn take(&mut self, line: &[u8]) -> Option<String> {
+        match Command::parse(line)? {
+            Command::Query(query) => return Some(self.answer(query)),
+            Command::Rate(rate_hz) => {
+                self.rate_hz = rate_hz;
+                self.set_time();
+            }
+            Command::Depth(depth) => {
+                self.depth = depth;
+                self.set_time();
+            }
+            Command::PreTrigger(pre_trigger_s) => {
+                self.pre_trigger_s = pre_trigger_s;
+                self.set(|settings| settings.position = (pre_trigger_s / settings.span_s).clamp(0.0, 1.0));
+            }
+            Command::Start => self.arm(Armed::Always),
+            Command::Single => self.arm(Armed::Once { forced: false }),
+            Command::Force => self.arm(Armed::Once { forced: true }),
+            Command::Stop => self.arm(Armed::No),
+            Command::Generator(setting) => {
+                self.generator.set(setting);
+                if self.generator.on || setting == Generator::On(false) {
+                    self.desk.generate(self.generator.waveform()).await;
+                }
+            }
+            setting => self.set(|settings| set(settings, setting)),
+        }
+        None
+    }
+
+    fn answer(&self, query: Query) -> String {
+        match query {
+            Query::Identity => format!("Pico Technology,2205MSO,{},1.0", self.desk.serial),
+            Query::Channels => "2".to_owned(),
+            Query::Armed => u8::from(self.armed != Armed::No).to_string(),
+            Query::Sequence => self.sequence.to_string(),
+            Query::Rates => RATES_HZ.map(|rate_hz| format!("{},", (1e15 / rate_hz).round())).concat(),
+            Query::Depths => DEPTHS.to_owned(),
+            Query::Pod(pod) => u8::from(pod == 1).to_string(),
+            Query::Unknown => String::new(),
+        }
+    }
+}
+
+/// Does what a command about channels and the trigger sets.
+fn set(settings: &mut Settings, command: Command) {
+    match command {
+        Command::Channel(index, shown) => {
+            if let Some(vertical) = settings.analog.get_mut(index) {
+                vertical.shown = shown;
+            }
+        }
+        Command::Range(index, volts) => {
+            if let Some(vertical) = settings.analog.get_mut(index) {
+                vertical.set_span(volts);
+            }
+        }
+        Command::Middle(index, volts) => {
+            if let Some(vertical) = settings.analog.get_mut(index) {
+                vertical.middle_v = volts;
+            }
+        }
+        Command::Line(line, shown) => settings.show_line(Some(line.number()), shown),
+        Command::Source(source) => settings.trigger = source,
+        Command::Level(level_v) => settings.level_v = Some(level_v),
+        Command::Edge(edge) => settings.trigger_type = edge,
+        _ => {}
+    }
+}
+
+async fn ready(pending: &mut Option<Pending>) -> Result<Arc<Capture>, NoCapture> {
+    match pending {
+        Some(pending) => pending.ready().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A sequence number on its way in.
+#[derive(Debug, Default)]
+struct Acknowledgement {
+    bytes: [u8; 4],
+    taken: usize,
+}
+
+impl Acknowledgement {
+    fn room(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.taken..).unwrap_or_default()
+    }
+
+    /// The number, once it is whole.
+    fn taken(&mut self, count: usize) -> Option<u32> {
+        self.taken += count;
+        if self.taken < self.bytes.len() {
+            return None;
+        }
+        self.taken = 0;
+        Some(u32::from_le_bytes(self.bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generator_stays_within_its_output() {
+        let desk = GeneratorSettings {
+            on: true,
+            frequency_hz: 1e3,
+            range_v: 2.0,
+            offset_v: 0.0,
+            duty: 0.25,
+            shape: WaveShape::Square,
+            rising: None,
+            constant: false,
+        };
+        let played = desk.waveform().unwrap();
+        assert_eq!((played.low_v, played.high_v, played.symmetry), (0.0, 2.0, 0.25));
+        let large = GeneratorSettings { range_v: 10.0, ..desk }.waveform().unwrap();
+        assert_eq!((large.low_v, large.high_v), (0.0, 3.3));
+        let constant = GeneratorSettings { constant: true, offset_v: 1.5, ..desk }.waveform().unwrap();
+        assert_eq!((constant.low_v, constant.high_v, constant.symmetry), (0.0, 1.5, 1.0));
+        assert_eq!(GeneratorSettings { on: false, ..desk }.waveform(), None);
+    }
+
+    #[test]
+    fn an_acknowledgement_comes_in_any_pieces() {
+        let mut acknowledgement = Acknowledgement::default();
+        for (index, byte) in 0x0403_0201_u32.to_le_bytes().into_iter().enumerate() {
+            acknowledgement.room()[0] = byte;
+            assert_eq!(acknowledgement.taken(1), (index == 3).then_some(0x0403_0201));
+        }
+    }
+}

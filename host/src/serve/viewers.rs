@@ -1,0 +1,207 @@
+//! Connections of viewers: accepted up to a number, each served by its own task, a slow one without the
+//! others.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
+
+use super::allow::Allow;
+use super::desk::Desk;
+use super::event::Event;
+use super::lines::{Line, Lines};
+use super::scpi::{Message, messages};
+
+/// Connections at a time to one listener. A further one takes the place of the one that was silent for
+/// longest.
+const MOST: usize = 64;
+/// How long a client may take to read an answer.
+pub(super) const SLOWEST: Duration = Duration::from_secs(10);
+/// How long the listener rests when the system has no more sockets.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// What is to be done after a command.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// Nothing.
+    None,
+    /// Send this, at once.
+    Bytes(Vec<u8>),
+    /// There is no honest answer, and the client would wait for one: end the connection.
+    HangUp,
+}
+
+impl Reply {
+    /// A line of text.
+    pub(super) fn line(text: &str) -> Self {
+        Self::Bytes(format!("{text}\n").into_bytes())
+    }
+}
+
+/// How an emulated instrument answers one client.
+pub(super) trait Dialect: Send {
+    /// Does what a message asks for.
+    fn answer(&mut self, message: &Message<'_>) -> impl Future<Output = Reply> + Send;
+
+    /// Puts an answer into what the transport wants around it.
+    fn framed(&self, answer: Vec<u8>) -> Vec<u8> {
+        answer
+    }
+}
+
+/// When a client was last heard, in milliseconds from the start of its listener.
+#[derive(Debug, Clone)]
+pub(super) struct Heard {
+    start: Instant,
+    at_ms: Arc<AtomicU64>,
+}
+
+impl Heard {
+    /// It was heard now.
+    pub(super) fn now(&self) {
+        let passed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.at_ms.store(passed, Ordering::Relaxed);
+    }
+}
+
+/// The connections of one listener.
+pub(super) struct Guests {
+    start: Instant,
+    sessions: JoinSet<()>,
+    present: Vec<(AbortHandle, Heard)>,
+}
+
+impl Guests {
+    pub(super) fn new() -> Self {
+        Self { start: Instant::now(), sessions: JoinSet::new(), present: Vec::new() }
+    }
+
+    /// Makes room for one more.
+    fn make_room(&mut self) {
+        while self.sessions.try_join_next().is_some() {}
+        self.present.retain(|(session, _)| !session.is_finished());
+        if self.present.len() >= MOST {
+            let silent = |(_, heard): &&(AbortHandle, Heard)| heard.at_ms.load(Ordering::Relaxed);
+            if let Some((session, _)) = self.present.iter().min_by_key(silent) {
+                session.abort();
+            }
+        }
+    }
+
+    /// Starts to serve a connection.
+    pub(super) fn welcome(&mut self, session: impl FnOnce(Heard) -> BoxedSession) {
+        self.make_room();
+        let heard = Heard { start: self.start, at_ms: Arc::default() };
+        heard.now();
+        let handle = self.sessions.spawn(session(heard.clone()));
+        self.present.push((handle, heard));
+    }
+}
+
+/// One connection being served.
+pub(super) type BoxedSession = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The next connection to a listener that is allowed.
+pub(super) async fn accepted(
+    name: &'static str,
+    listener: &TcpListener,
+    allow: &Allow,
+    desk: &Desk,
+    guests: &mut Guests,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) if allow.admits(peer.ip()) => {
+                // Answers are short and wanted at once; serving goes on if the system will not.
+                let _ = stream.set_nodelay(true);
+                desk.tell(Event::Connected { client: format!("{name} {peer}") });
+                return Ok((stream, peer));
+            }
+            Ok((_, peer)) => desk.tell(Event::Refused {
+                client: format!("{name} {peer}"),
+                reason: "its network is not allowed (--allow)".to_owned(),
+            }),
+            Err(error) if is_passing(&error) => {}
+            Err(error) if is_exhausted(&error) => {
+                guests.make_room();
+                tokio::time::sleep(BREATH).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Serves connections to a listener, each in its own way, for as long as the listener works.
+pub(super) async fn receive(
+    name: &'static str,
+    listener: TcpListener,
+    allow: &Allow,
+    desk: &Desk,
+    session: impl Fn(TcpStream, SocketAddr, Heard) -> BoxedSession,
+) -> io::Error {
+    let mut guests = Guests::new();
+    loop {
+        match accepted(name, &listener, allow, desk, &mut guests).await {
+            Ok((stream, peer)) => guests.welcome(|heard| session(stream, peer, heard)),
+            Err(error) => return error,
+        }
+    }
+}
+
+/// Whether an error concerns one client and not the listener.
+pub(super) fn is_passing(cause: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, WouldBlock};
+    matches!(cause.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted | WouldBlock)
+}
+
+/// Whether the process or the system has no more files to open.
+fn is_exhausted(error: &io::Error) -> bool {
+    // ENFILE and EMFILE, WSAEMFILE.
+    matches!(error.raw_os_error(), Some(23 | 24 | 10_024))
+}
+
+/// Serves a client that sends lines of SCPI, to its end.
+pub(super) async fn converse(
+    name: &'static str,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    heard: Heard,
+    desk: &Desk,
+    mut dialect: impl Dialect,
+) {
+    let (reader, mut writer) = stream.split();
+    let mut lines = Lines::new(reader);
+    'connection: while let Ok(Some(line)) = lines.next().await {
+        heard.now();
+        let line = match line {
+            Line::Whole(line) => line,
+            Line::TooLong(bytes) => {
+                desk.tell(Event::Malformed { client: format!("{name} {peer}"), bytes });
+                continue;
+            }
+        };
+        for message in messages(&line) {
+            let answer = match dialect.answer(&message).await {
+                Reply::None => continue,
+                Reply::Bytes(answer) => dialect.framed(answer),
+                Reply::HangUp => break 'connection,
+            };
+            if !write(&mut writer, &answer).await {
+                break 'connection;
+            }
+            heard.now();
+        }
+    }
+    desk.tell(Event::Disconnected { client: format!("{name} {peer}") });
+}
+
+/// Writes an answer; false if the client does not read it in time, or has gone.
+pub(super) async fn write(writer: &mut (impl AsyncWrite + Unpin), answer: &[u8]) -> bool {
+    matches!(tokio::time::timeout(SLOWEST, writer.write_all(answer)).await, Ok(Ok(())))
+}

@@ -1,0 +1,289 @@
+// A Raspberry Pi Pico that boots an image as it is flashed: second stage, vector table, clocks, and the parts that
+// rp2040js has no true model of.
+//
+// Emulated time is counted in nanoseconds of the chip's own clock. While the chip sleeps it leaps to the next event; with
+// `paced` it never runs ahead of the wall clock, for those that are connected by TCP answer in its time.
+import { BasePeripheral, ConsoleLogger, LogLevel, RP2040 } from 'rp2040js';
+import { SimulationClock } from '../node_modules/rp2040js/dist/esm/clock/simulation-clock.js';
+import { Rtt } from './defmt.mjs';
+import { Flash } from './flash.mjs';
+import { Rom } from './rom.mjs';
+import { Uart } from './uart.mjs';
+import { UsbHost } from './usb_host.mjs';
+
+const FLASH = 0x10000000;
+const RAM = 0x20000000;
+const ROM_END = 0x4000;
+const BOOT2_BYTES = 252;
+// Where the boot ROM puts the second stage (RP2040 data sheet, section 2.8.1.3.1).
+const BOOT2_RAM = 0x20041f00;
+const RESETS = 0x4000c;
+const XIP_CONTROL = 0x14000;
+const IO_QSPI = 0x40018;
+const UART0 = 0x40034;
+const WATCHDOG = 0x40058;
+const USB_CONTROLLER = 0x50110;
+const RESET_UART0 = 1 << 22;
+const RESET_USB = 1 << 24;
+const LED_PIN = 25;
+const GPIO_STATUS_IN_FROM_PAD = 1 << 17;
+const QSPI_SS_STATUS = 0x08;
+
+/** The clock of a chip that starts when its power comes on: its alarms end with it. */
+class ChipClock {
+  constructor(clock) {
+    this.clock = clock;
+    this.start = clock.nanos;
+    this.alarms = [];
+  }
+
+  get nanos() {
+    return this.clock.nanos - this.start;
+  }
+
+  get micros() {
+    return this.nanos / 1000;
+  }
+
+  createAlarm(callback) {
+    const alarm = this.clock.createAlarm(callback);
+    this.alarms.push(alarm);
+    return alarm;
+  }
+
+  stop() {
+    for (const alarm of this.alarms) alarm.cancel();
+  }
+}
+
+/** The pins of the flash, of which the chip select tells whether BOOTSEL is pressed. */
+class QspiPins extends BasePeripheral {
+  constructor(chip, board) {
+    super(chip, 'IO_QSPI');
+    this.board = board;
+    this.control = new Map();
+  }
+
+  readUint32(offset) {
+    if (offset === QSPI_SS_STATUS) return this.board.bootsel ? 0 : GPIO_STATUS_IN_FROM_PAD;
+    return this.control.get(offset) ?? 0;
+  }
+
+  writeUint32(offset, value) {
+    this.control.set(offset, value);
+  }
+}
+
+/** The control registers of the flash cache: nothing streams, and nothing is cached. */
+class XipControl extends BasePeripheral {
+  readUint32() {
+    return 0;
+  }
+
+  writeUint32() {}
+}
+
+/** rp2040js only logs the instruction SEV; here it sets the event that WFE waits for, as the core does. */
+class CoreLogger extends ConsoleLogger {
+  constructor(chip) {
+    super(LogLevel.Error, true);
+    this.chip = chip;
+  }
+
+  info(component, message) {
+    if (message === 'SEV') this.chip.core.eventRegistered = true;
+  }
+}
+
+/** CRC-32 as the boot ROM checks the second stage: no reflection, no final inversion. */
+function bootCrc(bytes) {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte << 24;
+    for (let bit = 0; bit < 8; bit += 1) crc = crc & 0x80000000 ? (crc << 1) ^ 0x04c11db7 : crc << 1;
+  }
+  return crc >>> 0;
+}
+
+export class Board {
+  /** `uart` is what is wired to GP0 and GP1: `send(byte)`, `next()`, `waiting()`, `flush()`. */
+  constructor({ elf, uart, flash = new Flash(), paced = true }) {
+    this.clock = new SimulationClock();
+    this.flash = flash;
+    this.uartWire = uart;
+    this.paced = paced;
+    this.bootsel = false;
+    this.device = null;
+    this.resets = [];
+    this.ledChanges = [];
+    /** What the firmware has logged: [{ ms, level, text }], and who hears of each line. */
+    this.log = [];
+    this.onLog = () => {};
+    this.rtt = new Rtt(elf);
+    this.stackLowest = RAM + 264 * 1024;
+    this.instructions = 0;
+    this.#program(elf);
+    this.powerOn();
+  }
+
+  get nanos() {
+    return this.clock.nanos;
+  }
+
+  /** Starts the chip; `kept` is what a reset by the watchdog leaves as it was. */
+  powerOn(kept) {
+    this.chipClock?.stop();
+    this.rtt.frame = [];
+    this.chipClock = new ChipClock(this.clock);
+    const chip = new RP2040(this.chipClock);
+    chip.logger = new CoreLogger(chip);
+    chip.flash = this.flash.bytes;
+    chip.flash16 = new Uint16Array(chip.flash.buffer);
+    chip.flashView = new DataView(chip.flash.buffer);
+    this.chip = chip;
+    this.flashMapped = false;
+    this.rom = new Rom(this);
+    this.rom.install(chip);
+    this.#fit(chip);
+    if (kept) {
+      chip.sram.set(kept.sram);
+      chip.peripherals[WATCHDOG].scratchData.set(kept.scratch);
+      chip.peripherals[WATCHDOG].reason = kept.reason;
+    } else {
+      // What RAM holds after power-up is anything.
+      let seed = 1;
+      for (let at = 0; at < chip.sram.length; at += 1) chip.sram[at] = (seed = (seed * 75 + 74) % 65537) & 0xff;
+    }
+    this.#boot(chip);
+    chip.usb.plug(this.device);
+    this.uart.wake();
+  }
+
+  /** Puts a device into the USB socket, or pulls out the one that is there (null). */
+  plug(device) {
+    this.device = device;
+    this.chip.usb.plug(device);
+  }
+
+  /** Whether the LED is lit. */
+  get led() {
+    return this.ledChanges.at(-1)?.lit ?? false;
+  }
+
+  /** Time goes on while the core is busy with one thing. */
+  spend(nanos) {
+    this.clock.tick(nanos);
+  }
+
+  /** Runs for so long in one go; what is connected by TCP hears of it later. */
+  advance(nanos) {
+    const end = this.nanos + nanos;
+    while (this.nanos < end) this.#step(end);
+    for (const line of this.rtt.lines(this.chip)) {
+      this.log.push(line);
+      this.onLog(line);
+    }
+  }
+
+  /** Runs until `done()`, looked at once a millisecond; fails when that takes longer than `limitSeconds` emulated. */
+  async run(done, limitSeconds = Infinity, what = 'what was waited for') {
+    const end = this.nanos + limitSeconds * 1e9;
+    let origin = performance.now() - this.nanos / 1e6;
+    while (!done()) {
+      if (this.nanos > end) throw new Error(`${what} did not come within ${limitSeconds} s`);
+      this.uart.wake();
+      this.advance(SLICE_NANOS);
+      this.uartWire.flush();
+      const ahead = this.nanos / 1e6 - (performance.now() - origin);
+      // Time lost to slow emulation is not made up for at the cost of those that answer in real time.
+      if (ahead < -CATCH_UP_MS) origin += -CATCH_UP_MS - ahead;
+      await (this.paced && ahead > 1 ? new Promise((go) => setTimeout(go, ahead)) : new Promise(setImmediate));
+    }
+  }
+
+  #program(elf) {
+    for (const { address, bytes } of elf.segments) {
+      if (address < FLASH || address >= RAM) continue;
+      this.flash.bytes.set(bytes, address - FLASH);
+    }
+  }
+
+  #fit(chip) {
+    this.uart = new Uart(chip, this.uartWire);
+    chip.usb = new UsbHost(chip);
+    chip.usbCtrl = { DPRAMUpdated() {} };
+    chip.peripherals[UART0] = this.uart;
+    chip.peripherals[USB_CONTROLLER] = chip.usb;
+    chip.peripherals[XIP_CONTROL] = new XipControl(chip, 'XIP_CTRL');
+    chip.peripherals[IO_QSPI] = new QspiPins(chip, this);
+    const resets = chip.peripherals[RESETS];
+    const write = resets.writeUint32.bind(resets);
+    resets.writeUint32 = (offset, value) => {
+      if (offset === 0 && value & RESET_USB && !(resets.reset & RESET_USB)) {
+        chip.usb.reset();
+        chip.usb.plug(this.device);
+      }
+      if (offset === 0 && value & RESET_UART0 && !(resets.reset & RESET_UART0)) this.uart.reset();
+      write(offset, value);
+    };
+    chip.peripherals[WATCHDOG].onWatchdogTrigger = () => {
+      const { scratchData, reason, timer } = chip.peripherals[WATCHDOG];
+      // rp2040js would have it expire again at once, for ever.
+      timer.enable = false;
+      this.restart = { sram: chip.sram, scratch: scratchData, reason };
+    };
+    chip.gpio[LED_PIN].addListener(() => {
+      const { outputEnable, outputValue } = chip.gpio[LED_PIN];
+      const lit = outputEnable && outputValue;
+      if (lit !== this.led) this.ledChanges.push({ nanos: this.nanos, lit });
+    });
+  }
+
+  /** As the boot ROM does: checks the second stage, and runs it from RAM; it goes on to the program by itself. */
+  #boot(chip) {
+    const boot2 = this.flash.bytes.subarray(0, BOOT2_BYTES);
+    const stored = new DataView(this.flash.bytes.buffer).getUint32(BOOT2_BYTES, true);
+    if (bootCrc(boot2) !== stored) throw new Error('the second stage has a wrong checksum: the chip would not boot');
+    for (let at = 0; at < 256; at += 1) chip.writeUint8(BOOT2_RAM + at, this.flash.bytes[at]);
+    chip.core.SP = BOOT2_RAM;
+    chip.core.LR = 0;
+    chip.core.PC = BOOT2_RAM;
+  }
+
+  #step(end) {
+    const { chip, clock } = this;
+    const { core } = chip;
+    while (this.nanos < end) {
+      if (core.waiting) {
+        const next = clock.nextAlarm ? clock.nextAlarm.nanos : end;
+        clock.tick(Math.min(next, end) - clock.nanos);
+      } else {
+        const pc = core.PC;
+        if (pc < ROM_END) this.rom.call(core);
+        else this.#execute(core, pc, chip);
+        if (clock.nextAlarm && clock.nextAlarm.nanos <= clock.nanos) clock.tick(0);
+      }
+      if (this.restart) {
+        const kept = this.restart;
+        this.restart = null;
+        this.resets.push({ nanos: this.nanos, reason: kept.reason });
+        this.powerOn(kept);
+        return;
+      }
+    }
+  }
+
+  #execute(core, pc, chip) {
+    if (pc < RAM && !this.flashMapped) {
+      // The second stage maps the flash, and jumps there.
+      if (chip.peripherals[0x18000].ssienr !== 1) throw new Error(`code at 0x${pc.toString(16)} runs in unmapped flash`);
+      this.flashMapped = true;
+    }
+    this.clock.nanosCounter += (core.executeInstruction() * 1e9) / chip.clkSys;
+    this.instructions += 1;
+    if (core.registers[13] < this.stackLowest) this.stackLowest = core.registers[13];
+  }
+}
+
+const SLICE_NANOS = 1e6;
+const CATCH_UP_MS = 5;

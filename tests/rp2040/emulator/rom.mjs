@@ -1,0 +1,88 @@
+// The boot ROM's functions that the firmware calls (RP2040 data sheet, section 2.8). A call of one is seen by its address.
+
+const LOOKUP = 0x100;
+const FUNCTIONS = 0x200;
+const NUMBER_OF_SECTORS_LIMIT = 0x200000;
+const XIP_BASE = 0x10000000;
+// What a program relies on: the version and the three 16-bit pointers (data sheet, section 2.8.3).
+const MAGIC = 0x0201754d;
+
+const code = (text) => text.charCodeAt(0) | (text.charCodeAt(1) << 8);
+
+/** Answers calls into the ROM of a board. */
+export class Rom {
+  constructor(board) {
+    this.board = board;
+    this.calls = new Map([[LOOKUP, (core) => this.#lookUp(core)]]);
+    this.addresses = new Map();
+    const functions = {
+      IF: () => {},
+      EX: () => { board.flashMapped = false; },
+      RE: (core) => this.#erase(core),
+      RP: (core) => this.#program(core),
+      FC: () => {},
+      C4: (core) => this.#copy(core),
+      MC: (core) => this.#copy(core),
+      MS: (core) => this.#fill(core),
+      S4: (core) => this.#fill(core),
+    };
+    Object.entries(functions).forEach(([name, call], index) => {
+      const address = FUNCTIONS + 4 * index;
+      this.calls.set(address, call);
+      this.addresses.set(code(name), address);
+    });
+  }
+
+  /** Puts the pointers where programs look for them. */
+  install(chip) {
+    chip.bootrom.fill(0);
+    chip.bootrom[0x10 / 4] = MAGIC;
+    chip.bootrom[0x14 / 4] = (FUNCTIONS - 4) | ((FUNCTIONS - 4) << 16);
+    chip.bootrom[0x18 / 4] = LOOKUP | 1;
+  }
+
+  /** Carries out the call that the core has just made, and returns from it. */
+  call(core) {
+    const address = core.PC & ~1;
+    const call = this.calls.get(address);
+    if (!call) throw new Error(`call of 0x${address.toString(16)} in the boot ROM, from 0x${core.LR.toString(16)}`);
+    call(core);
+    core.PC = core.LR & ~1;
+  }
+
+  #lookUp(core) {
+    const address = this.addresses.get(core.registers[1] & 0xffff);
+    core.registers[0] = address === undefined ? 0 : address | 1;
+  }
+
+  #flashOnly(what) {
+    if (this.board.flashMapped) throw new Error(`${what} while the flash is mapped`);
+  }
+
+  #erase(core) {
+    this.#flashOnly('erase');
+    const [offset, count] = core.registers;
+    if (count > NUMBER_OF_SECTORS_LIMIT) throw new Error(`erase of ${count} bytes`);
+    this.board.spend(this.board.flash.erase(offset, count));
+  }
+
+  #program(core) {
+    this.#flashOnly('programming');
+    const [offset, source, count] = core.registers;
+    if (source >= XIP_BASE && source < 0x20000000) throw new Error('programming the flash from the flash');
+    const data = new Uint8Array(count).map((_, index) => this.board.chip.readUint8(source + index));
+    this.board.spend(this.board.flash.program(offset, data));
+  }
+
+  #copy(core) {
+    const [target, source, count] = core.registers;
+    for (let index = 0; index < count; index += 1) {
+      this.board.chip.writeUint8(target + index, this.board.chip.readUint8(source + index));
+    }
+  }
+
+  #fill(core) {
+    const [target, value, count] = core.registers;
+    for (let index = 0; index < count; index += 1) this.board.chip.writeUint8(target + index, value & 0xff);
+  }
+}

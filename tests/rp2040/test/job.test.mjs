@@ -1,0 +1,36 @@
+// The bridge by itself: it arms at power-up, captures, and stores; a computer fetches the traces later.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Bench, QUANTISING_STEP, SQUARE, stackUntouched, unlikeness } from './bench.mjs';
+
+const TRACES = 5;
+const STACK_LEAST = 16 * 1024;
+
+test('captures by itself from power-up, and a computer fetches what it captured', async (t) => {
+  const bench = await Bench.open(t, { signals: SQUARE });
+  const { board } = bench;
+  await bench.configure('--repeat', TRACES);
+  await bench.plug();
+  board.powerOn();
+  const powerUp = board.nanos;
+  const stored = [];
+  bench.onStored = () => stored.push((board.nanos - powerUp) / 1e9);
+  await board.run(() => stored.length === TRACES, 3, `${TRACES} stored traces`);
+  assert.ok(stored[0] < 1.5, `the first trace was stored after ${stored[0]} s`);
+
+  const traces = await bench.list();
+  assert.deepEqual(traces.map(({ trace, cause }) => [trace, cause]), [1, 2, 3, 4, 5].map((trace) => [trace, 'trigger']));
+  const fetched = await bench.fetch();
+  assert.equal(fetched.length, TRACES);
+  const direct = await bench.captureDirectly();
+  const { samples } = direct.channels.A;
+  assert.ok(Math.min(...samples) < 0.1 && Math.max(...samples) > 2.9, 'it is the square of 0..3 V');
+  const worst = fetched.map((trace) => unlikeness(trace, direct));
+  assert.ok(Math.max(...worst) <= QUANTISING_STEP, `off by ${worst} V`);
+
+  const untouched = stackUntouched(board);
+  assert.ok(untouched >= STACK_LEAST, `${untouched}`);
+  t.diagnostic(`first trace stored ${stored[0].toFixed(3)} s after power-up; five at ${stored.map((at) => at.toFixed(3)).join(' ')}`);
+  t.diagnostic(`at most ${(Math.max(...worst) * 1000).toFixed(3)} mV from a direct capture`);
+  t.diagnostic(`highest stack ${0x20040000 - board.stackLowest} bytes, ${untouched} never touched`);
+});

@@ -1,0 +1,137 @@
+// The models of the emulator by themselves: what the firmware is judged with must be right first.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SimulationClock } from '../node_modules/rp2040js/dist/esm/clock/simulation-clock.js';
+import { decodeFrame } from '../emulator/defmt.mjs';
+import { Flash, PowerCut } from '../emulator/flash.mjs';
+import { Ft232 } from '../emulator/ft232.mjs';
+
+function ft232(options) {
+  const clock = new SimulationClock();
+  const line = { incoming: [], written: [], write(bytes) { this.written.push(...bytes); } };
+  return { clock, line, device: new Ft232(clock, line, options) };
+}
+
+function request(device, type, code, value, length) {
+  const bytes = [type, code, value & 0xff, value >> 8, 0, 0, length, 0];
+  return device.setup(device.address, 0, bytes);
+}
+
+/** A control request without data, as a host does it: setup, status. */
+function command(device, type, code, value) {
+  assert.deepEqual(request(device, type, code, value, 0), { ack: true });
+  const status = device.in(device.address, 0);
+  if (status.stall) return false;
+  assert.equal(status.data.length, 0);
+  assert.equal(status.toggle, 1);
+  device.acknowledged();
+  return true;
+}
+
+function configured(options) {
+  const parts = ft232(options);
+  assert.ok(command(parts.device, 0x00, 5, 1));
+  assert.ok(command(parts.device, 0x00, 9, 1));
+  return parts;
+}
+
+test('FT232: the device descriptor comes in packets of 8 bytes with their toggles', () => {
+  const { device } = ft232();
+  request(device, 0x80, 6, 0x0100, 18);
+  const packets = [];
+  for (let count = 0; count < 3; count += 1) {
+    packets.push(device.in(0, 0));
+    device.acknowledged();
+  }
+  assert.deepEqual(packets.map(({ data, toggle }) => [data.length, toggle]), [[8, 1], [8, 0], [2, 1]]);
+  const descriptor = packets.flatMap(({ data }) => [...data]);
+  // 0403:6001, endpoint 0 of 8 bytes, one configuration: offsets by USB 2.0, table 9-8.
+  assert.deepEqual([descriptor[7], ...descriptor.slice(8, 12), descriptor[17]], [8, 0x03, 0x04, 0x01, 0x60, 1]);
+  assert.deepEqual(device.out(0, 0, 1, []), { ack: true });
+});
+
+test('FT232: it answers its address alone, and takes that after the status stage', () => {
+  const { device } = ft232();
+  request(device, 0x00, 5, 7, 0);
+  assert.equal(device.address, 0);
+  device.in(0, 0);
+  device.acknowledged();
+  assert.equal(device.address, 7);
+  assert.deepEqual(device.in(0, 1), { silent: true });
+  assert.deepEqual(device.out(0, 2, 0, [1]), { silent: true });
+});
+
+test('FT232: what is unknown, or out of turn, is stalled and noted', () => {
+  const { device } = ft232();
+  assert.ok(!command(device, 0x40, 99, 0));
+  assert.deepEqual(device.in(0, 1), { stall: true });
+  assert.equal(device.complaints.length, 2);
+});
+
+test('FT232: NAK until the latency timer runs out, then two status bytes', () => {
+  const { clock, device } = configured();
+  clock.tick(15.9e6);
+  assert.deepEqual(device.in(1, 1), { nak: true });
+  clock.tick(0.2e6);
+  assert.deepEqual([...device.in(1, 1).data], [0x31, 0x60]);
+  device.acknowledged();
+  assert.ok(command(device, 0x40, 9, 1));
+  clock.tick(0.9e6);
+  assert.deepEqual(device.in(1, 1), { nak: true });
+  clock.tick(0.2e6);
+  assert.equal(device.in(1, 1).data.length, 2);
+});
+
+test('FT232: 62 bytes make a packet at once, at the speed of its line, and an unacknowledged one comes again', () => {
+  const { clock, line, device } = configured({ lineBaud: 1_000_000 });
+  line.incoming.push(...Array.from({ length: 100 }, (_, byte) => byte));
+  clock.tick(0.61e6);
+  assert.deepEqual(device.in(1, 1), { nak: true });
+  clock.tick(0.02e6);
+  const first = device.in(1, 1);
+  assert.equal(first.data.length, 64);
+  assert.deepEqual([...first.data.slice(2)], Array.from({ length: 62 }, (_, byte) => byte));
+  assert.deepEqual(device.in(1, 1), first);
+  device.acknowledged();
+  clock.tick(16e6);
+  const second = device.in(1, 1);
+  assert.notEqual(second.toggle, first.toggle);
+  assert.equal(second.data[2], 62);
+});
+
+test('FT232: it takes 128 bytes, and a repeated packet once', () => {
+  const { clock, line, device } = configured({ lineBaud: 1_000_000 });
+  const packet = Array.from({ length: 64 }, (_, byte) => byte);
+  assert.deepEqual(device.out(1, 2, 0, packet), { ack: true });
+  assert.deepEqual(device.out(1, 2, 0, packet), { ack: true });
+  assert.deepEqual(device.out(1, 2, 1, packet), { ack: true });
+  assert.deepEqual(device.out(1, 2, 0, [1]), { nak: true });
+  clock.tick(2e6);
+  assert.deepEqual(line.written, [...packet, ...packet]);
+});
+
+test('flash: programming clears bits, erasing sets them, both take their time', () => {
+  const flash = new Flash();
+  assert.equal(flash.program(256, new Uint8Array(256).fill(0xf0)), 0.4e6);
+  flash.program(256, new Uint8Array(256).fill(0x3c));
+  assert.deepEqual([...flash.bytes.subarray(255, 258)], [0xff, 0x30, 0x30]);
+  assert.equal(flash.erase(0, 8192), 90e6);
+  assert.equal(flash.bytes[256], 0xff);
+  assert.throws(() => flash.erase(1, 4096));
+  assert.throws(() => flash.program(0, new Uint8Array(10)));
+});
+
+test('flash: a power cut leaves an operation half done', () => {
+  const flash = new Flash();
+  flash.cut = { operation: 1, part: 0.5 };
+  flash.program(0, new Uint8Array(256));
+  assert.throws(() => flash.program(256, new Uint8Array(512)), PowerCut);
+  assert.equal(flash.bytes.indexOf(0xff), 256 + 128);
+});
+
+test('log: rzCOBS as its specification has it', () => {
+  // Frames and what they stand for, from the definition: a code byte for seven bytes, of which zeros are left out.
+  assert.deepEqual([...decodeFrame([0x01, 0x02, 0x7c])], [1, 2, 0, 0, 0, 0, 0]);
+  assert.deepEqual([...decodeFrame([1, 2, 3, 4, 5, 6, 7, 0x80])], [1, 2, 3, 4, 5, 6, 7, 0]);
+  assert.throws(() => decodeFrame([0x00]));
+});

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readFileSync } from 'node:fs';
+import { FIRMWARE, elf } from './bench.mjs';
+
+const RAM_END = 0x20040000;
+const FLASH_LIMIT = 160 * 1024;
+const RAM_LIMIT = 72 * 1024;
+
+/** Bytes of the sections with such names. */
+function bytes(...names) {
+  return elf.sections.filter(({ name }) => names.includes(name)).reduce((sum, { size }) => sum + size, 0);
+}
+
+test('flash and static RAM', (t) => {
+  const flash = bytes('.boot2', '.vector_table', '.text', '.rodata', '.data');
+  const ram = bytes('.data', '.bss', '.uninit');
+  assert.ok(flash > 0 && ram > 0);
+  t.diagnostic(`flash ${flash} of ${FLASH_LIMIT} bytes, static RAM ${ram} of ${RAM_LIMIT}, ${RAM_END - 0x20000000 - ram} left for the stack`);
+  assert.ok(flash <= FLASH_LIMIT && ram <= RAM_LIMIT);
+});
+
+test('the UF2 file puts the same bytes into flash', () => {
+  const uf2 = readFileSync(`${FIRMWARE}.uf2`);
+  const view = new DataView(uf2.buffer, uf2.byteOffset, uf2.byteLength);
+  const flash = new Map();
+  const blocks = uf2.length / 512;
+  // Of https://github.com/microsoft/uf2: magic numbers, flags, address, size, number, count, and the RP2040's family.
+  for (let number = 0; number < blocks; number += 1) {
+    const word = (at) => view.getUint32(512 * number + at, true);
+    assert.deepEqual([word(0), word(4), word(508)], [0x0a324655, 0x9e5d5157, 0x0ab16f30]);
+    assert.deepEqual([word(8), word(16), word(20), word(24), word(28)], [0x2000, 256, number, blocks, 0xe48bff56]);
+    for (let at = 0; at < 256; at += 1) flash.set(word(12) + at, uf2[512 * number + 32 + at]);
+  }
+  for (const { address, bytes } of elf.segments) {
+    if (address >= 0x20000000) continue;
+    bytes.forEach((byte, at) => assert.equal(flash.get(address + at), byte));
+  }
+});
