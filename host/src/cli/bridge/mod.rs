@@ -14,6 +14,7 @@ use super::capture_arguments::{CaptureArguments, UrlArgument, seconds};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::live::tell_notices;
+use super::output_arguments;
 use super::progress::with_progress;
 use super::results::{Results, Show};
 use crate::bridge::{BridgeError, Client};
@@ -125,9 +126,8 @@ struct BridgeArgument {
 /// What becomes of fetched traces.
 #[derive(Debug, Args)]
 struct OutputArguments {
-    /// Save to a file, by its ending: csv, json, npz, sr, vcd, wav, svg, png (may be given several times)
-    #[arg(short, long, value_name = "FILE")]
-    output: Vec<std::path::PathBuf>,
+    #[command(flatten)]
+    files: output_arguments::OutputArguments,
     /// Print each trace as a JSON object on a line
     #[arg(long)]
     json: bool,
@@ -142,7 +142,7 @@ struct OutputArguments {
 impl OutputArguments {
     fn results(&self, several: bool) -> Result<Results, Failure> {
         let show = Show { json: self.json, plot: self.plot, analyse: self.analyse };
-        Results::create(&self.output, show, several)
+        Results::create(&self.files, show, several)
     }
 }
 
