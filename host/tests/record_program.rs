@@ -126,7 +126,7 @@ async fn a_killed_recording_of_a_file_a_trace_goes_on() {
     for (number, path) in (1..).zip(&files) {
         let name = path.file_name().unwrap().to_str().unwrap();
         assert!(name.starts_with(&format!("trace-{number:09}-")), "{name} is not number {number}");
-        scopething::files::open(path).unwrap();
+        scopething::files::open(path, Format::Sr).unwrap();
     }
     let left = fs::read_dir(directory.path().join("files")).unwrap();
     assert!(
