@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::live::{Live, LiveArguments};
-use super::output_arguments::OutputArguments;
-use super::results::{Results, Show};
+use super::output_arguments::ResultArguments;
+use super::results::Results;
 use super::session::Session;
 
 const EXAMPLES: &str = "\
@@ -35,22 +35,12 @@ pub(super) struct Arguments {
     #[arg(short = 'n', value_name = "COUNT", default_value_t = 1)]
     count: u32,
     #[command(flatten)]
-    output: OutputArguments,
-    /// Print each capture as a JSON object on a line
-    #[arg(long)]
-    json: bool,
-    /// Draw each capture in the terminal
-    #[arg(long)]
-    plot: bool,
-    /// Measure each capture, as `analyse` does
-    #[arg(long)]
-    analyse: bool,
+    results: ResultArguments,
 }
 
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
-        let show = Show { json: self.json, plot: self.plot, analyse: self.analyse };
-        let mut results = Results::create(&self.output, show, self.count != 1)?;
+        let mut results = self.results.results(self.count != 1)?;
         let mut live = self.live.prepare(session, &self.live.capture.request()).await?;
         let captured = self.capture_all(&mut live, &mut results).await;
         // What was captured is kept, however it ended.

@@ -74,6 +74,7 @@ export class Bench {
 
   /** Runs the host program while the board runs, for so many emulated seconds at the most. */
   async host(args, { limitSeconds = 30, binary = false } = {}) {
+    await this.board.run(() => this.#isUp, 5, 'a bridge that is up');
     const child = spawn(PROGRAM, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const output = { out: null, err: null, code: null };
     const [out, err] = [[], []];
@@ -121,6 +122,14 @@ export class Bench {
     const { out, err, code } = await this.host(args);
     assert.equal(code, 0, err);
     return out.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  }
+
+  /** Whether the firmware has started, and has readied what is plugged in: before that bytes go nowhere. */
+  get #isUp() {
+    const { log, device } = this.board;
+    const start = log.findLastIndex(({ text }) => text.startsWith('the bridge starts'));
+    const started = log.slice(start).some(({ text }) => text.startsWith('now '));
+    return started && (!device || device.latencyMs === 1);
   }
 
   /** The URL of the board's UART as a plain stream, and with messages. */

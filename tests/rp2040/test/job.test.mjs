@@ -30,7 +30,7 @@ test('captures by itself from power-up, and a computer fetches what it captured'
 
   const untouched = stackUntouched(board);
   assert.ok(untouched >= STACK_LEAST, `${untouched}`);
-  t.diagnostic(`first trace stored ${stored[0].toFixed(3)} s after power-up; five at ${stored.map((at) => at.toFixed(3)).join(' ')}`);
+  t.diagnostic(`stored ${stored.map((at) => at.toFixed(3)).join(', ')} s after power-up`);
   t.diagnostic(`at most ${(Math.max(...worst) * 1000).toFixed(3)} mV from a direct capture`);
   t.diagnostic(`highest stack ${0x20040000 - board.stackLowest} bytes, ${untouched} never touched`);
 });

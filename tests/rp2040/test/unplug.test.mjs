@@ -74,6 +74,7 @@ for (const [seed, [kind, reach]] of Object.entries(MOMENTS).entries()) {
     const direct = await bench.captureDirectly();
     for (const trace of traces) assert.ok(unlikeness(trace, direct) <= QUANTISING_STEP);
     assert.equal(board.resets.length, 0, 'the watchdog had no part in it');
-    t.diagnostic(`${traces.length} traces, each whole; a new one ${Math.max(...recoveries).toFixed(2)} s after plugging in at the latest`);
+    const slowest = Math.max(...recoveries).toFixed(2);
+    t.diagnostic(`${traces.length} traces, each whole; a new one ${slowest} s after plugging in at the latest`);
   });
 }

@@ -14,9 +14,8 @@ use super::capture_arguments::{CaptureArguments, UrlArgument, seconds};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::live::tell_notices;
-use super::output_arguments;
+use super::output_arguments::ResultArguments;
 use super::progress::with_progress;
-use super::results::{Results, Show};
 use crate::bridge::{BridgeError, Client};
 use crate::link::{Link, LinkClock, LinkError, open_bridge};
 
@@ -68,7 +67,7 @@ enum Action {
         #[command(flatten)]
         bridge: BridgeArgument,
         #[command(flatten)]
-        output: OutputArguments,
+        output: ResultArguments,
     },
     /// List the stored traces
     List {
@@ -86,7 +85,7 @@ enum Action {
         #[arg(value_name = "TRACE")]
         traces: Vec<u32>,
         #[command(flatten)]
-        output: OutputArguments,
+        output: ResultArguments,
     },
     /// Erase stored traces
     #[command(group = clap::ArgGroup::new("which").required(true))]
@@ -121,29 +120,6 @@ enum Action {
 struct BridgeArgument {
     #[command(flatten)]
     url: UrlArgument,
-}
-
-/// What becomes of fetched traces.
-#[derive(Debug, Args)]
-struct OutputArguments {
-    #[command(flatten)]
-    files: output_arguments::OutputArguments,
-    /// Print each trace as a JSON object on a line
-    #[arg(long)]
-    json: bool,
-    /// Draw each trace in the terminal
-    #[arg(long)]
-    plot: bool,
-    /// Measure each trace, as `analyse` does
-    #[arg(long)]
-    analyse: bool,
-}
-
-impl OutputArguments {
-    fn results(&self, several: bool) -> Result<Results, Failure> {
-        let show = Show { json: self.json, plot: self.plot, analyse: self.analyse };
-        Results::create(&self.files, show, several)
-    }
 }
 
 /// A job in the words of a capture.
