@@ -39,7 +39,7 @@ impl Timekeeper for SetTime {
     }
 
     fn wall(&self) -> UnixMicros {
-        UnixMicros(START.0 + self.now().0 as i64 + self.set_by_us.load(Ordering::Relaxed))
+        UnixMicros(START.0.saturating_add_unsigned(self.now().0) + self.set_by_us.load(Ordering::Relaxed))
     }
 
     async fn until(&self, deadline: Instant) {

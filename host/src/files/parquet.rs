@@ -69,7 +69,7 @@ fn schema(recording: &Recording, rows: usize) -> Result<TypePtr, ParquetError> {
 type Group<'f> = SerializedRowGroupWriter<'f, Vec<u8>>;
 
 fn write_times(group: &mut Group<'_>, rows: &[Row]) -> Result<(), ParquetError> {
-    let times_s: Vec<f64> = rows.iter().map(|row| row.time_s()).collect();
+    let times_s: Vec<f64> = rows.iter().map(Row::time_s).collect();
     if let Some(mut column) = group.next_column()? {
         column.typed::<DoubleType>().write_batch(&times_s, None, None)?;
         column.close()?;

@@ -108,7 +108,7 @@ async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
     let link = SimLink::new(&SimConfig::from_query(SIGNALS)?);
     let (clock, profile) = (link.clock(), link.profile());
     let mut scope = Scope::connect(link, clock, profile).await?;
-    let request = CaptureRequest { timeout_s: Some(0.0), ..job.request.clone() };
+    let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };
     let plan = plan_capture(&BS05, &BS05.analog, &request, job.generate.driven())?;
     let mut buffer = Box::new(TraceBuffer::new());
     let recording = Recording::of_trace(&scope.capture(&plan, &mut buffer).await?)?;
@@ -184,12 +184,14 @@ fn file_lines(job: &Job) -> Vec<String> {
         let after = limits.file_seconds.map(|seconds| format!("each full {}", span(seconds)));
         let at = limits.file_bytes.map(|most| format!("before one is longer than {}", bytes(most as f64)));
         let changes: Vec<String> = after.into_iter().chain(at).collect();
-        file += &match changes.is_empty() {
-            true => ", never a new one".to_owned(),
-            false => format!(", a new one {}", changes.join(" and ")),
-        };
+        if changes.is_empty() {
+            file.push_str(", never a new one");
+        } else {
+            file.push_str(", a new one ");
+            file.push_str(&changes.join(" and "));
+        }
     } else {
-        file += ", one a trace";
+        file.push_str(", one a trace");
     }
     let mut lines = vec![file];
     lines.extend(limits.age_seconds.map(|age_s| format!("removes files older than {}", span(age_s))));
@@ -212,17 +214,16 @@ fn disk_line(job: &Job, trace_bytes: u64, traces_a_day: f64) -> String {
         (Spacing::Continuous, _) | (_, Keep::Outside(_)) => "at most ",
         _ => "",
     };
-    let mut line = format!(
-        "needs {most}{} of disk a day: {most}{traces_a_day:.0} traces of about {}",
+    let in_all = match (job.limits.total_bytes, job.limits.age_seconds) {
+        (Some(total), _) => format!("; never more than {} in all", bytes(total as f64)),
+        (None, Some(age_s)) => format!("; in all {most}about {}", bytes(a_day * age_s / DAY_S)),
+        (None, None) => String::new(),
+    };
+    format!(
+        "needs {most}{} of disk a day: {most}{traces_a_day:.0} traces of about {}{in_all}",
         bytes(a_day),
         bytes(trace_bytes as f64)
-    );
-    if let Some(total) = job.limits.total_bytes {
-        line += &format!("; never more than {} in all", bytes(total as f64));
-    } else if let Some(age_s) = job.limits.age_seconds {
-        line += &format!("; in all {most}about {}", bytes(a_day * age_s / DAY_S));
-    }
-    line
+    )
 }
 
 fn bytes(count: f64) -> String {

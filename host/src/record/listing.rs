@@ -72,7 +72,7 @@ impl Naming {
         for entry in fs::read_dir(&self.directory)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.starts_with(&prefix) && name.ends_with(".part") {
+            if name.starts_with(&prefix) && path.extension().is_some_and(|ending| ending == "part") {
                 fs::remove_file(path)?;
             }
         }

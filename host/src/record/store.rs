@@ -170,7 +170,7 @@ impl<D: Disk> Store<D> {
         if let Some(newest) = newest {
             let path = store.naming.path(newest.number, newest.made);
             if store.naming.format.holds_several() {
-                repair.survey = survey(&path, store.naming.format).map_err(store.failed_at(&path))?;
+                repair.survey = survey(&path, store.naming.format).map_err(failed_at(&path))?;
                 store.go_on_with(newest, &path, &repair.survey)?;
             }
             repair.newest = Some(path);
@@ -185,7 +185,7 @@ impl<D: Disk> Store<D> {
             self.next_number = newest.number + survey.traces + survey.torn_bytes;
             return Ok(());
         }
-        let file = GrowingFile::reopen(path, survey).map_err(self.failed_at(path))?;
+        let file = GrowingFile::reopen(path, survey).map_err(failed_at(path))?;
         self.next_number = survey.last_number.map_or(newest.number, |last| last + 1);
         self.finished.pop_newest(newest);
         self.growing = Some((newest, file));
@@ -257,7 +257,7 @@ impl<D: Disk> Store<D> {
         if self.growing.is_none() {
             let listed = Listed { number: entry.number, made: whole_second(entry.clock), bytes: 0 };
             let path = self.naming.path(listed.number, listed.made);
-            let file = GrowingFile::create(&path).map_err(self.failed_at(&path))?;
+            let file = GrowingFile::create(&path).map_err(failed_at(&path))?;
             self.growing = Some((listed, file));
         }
         let Some((listed, file)) = &mut self.growing else { return Ok(()) };
@@ -273,7 +273,7 @@ impl<D: Disk> Store<D> {
         let made = whole_second(entry.clock);
         let path = self.naming.path(entry.number, made);
         let mut file = AtomicFile::create(&path)?;
-        file.write_all(bytes).map_err(self.failed_at(&path))?;
+        file.write_all(bytes).map_err(failed_at(&path))?;
         file.commit()?;
         self.finished.push(Listed { number: entry.number, made, bytes: bytes.len() as u64 });
         Ok(())
@@ -284,9 +284,9 @@ impl<D: Disk> Store<D> {
         let directory = self.naming.directory.clone();
         let open_since = self.growing.as_ref().map(|(listed, _)| listed.made);
         loop {
-            let free = self.disk.free_bytes(&directory).map_err(self.failed_at(&directory))?;
+            let free = self.disk.free_bytes(&directory).map_err(failed_at(&directory))?;
             let wanted = self.limits.free_bytes.unwrap_or(0).saturating_add(needed + MARGIN_BYTES);
-            let oldest = self.finished.oldest(&self.naming).map_err(self.failed_at(&directory))?;
+            let oldest = self.finished.oldest(&self.naming).map_err(failed_at(&directory))?;
             let removable = oldest.and_then(|(oldest, next)| Some((oldest, next.or(open_since)?)));
             let too_much = self.limits.total_bytes.is_some_and(|most| self.total_bytes() + needed > most);
             let too_old = |until: UnixMicros| {
@@ -294,7 +294,7 @@ impl<D: Disk> Store<D> {
             };
             match removable {
                 Some((_, until)) if too_old(until) || too_much || self.lacks_reserve(free, wanted) => {
-                    self.finished.remove_oldest(&self.naming).map_err(self.failed_at(&directory))?;
+                    self.finished.remove_oldest(&self.naming).map_err(failed_at(&directory))?;
                     self.removed_files += 1;
                 }
                 _ if free < wanted => return Err(StoreError::Full { directory, free, needed: wanted }),
@@ -334,11 +334,11 @@ impl<D: Disk> Store<D> {
         let path = self.naming.path(listed.number, listed.made);
         file.sync().map_err(|source| StoreError::Io { path, source })
     }
+}
 
-    fn failed_at(&self, path: &Path) -> impl Fn(io::Error) -> StoreError + use<D> {
-        let path = path.to_owned();
-        move |source| StoreError::Io { path: path.clone(), source }
-    }
+fn failed_at(path: &Path) -> impl Fn(io::Error) -> StoreError + use<> {
+    let path = path.to_owned();
+    move |source| StoreError::Io { path: path.clone(), source }
 }
 
 /// Keeps other recordings from the same files; the system lets go of it whatever ends the program.

@@ -106,7 +106,7 @@ fn summary(recording: &Recording, table: &mut Table) -> io::Result<()> {
     for series in recording.channels() {
         let measured = Measured::of(series);
         for measure in Measure::ALL {
-            table.columns += &format!(",{}_{measure}", series.channel);
+            table.columns.extend([",", &series.channel.to_string(), "_", measure.name()]);
             write_number(measured.get(measure), &mut table.rows)?;
         }
     }
