@@ -262,7 +262,7 @@ async fn captures_before_one_that_fails_are_kept() {
     let finished = Running::start(command.current_dir(directory.path())).finish().await.ended(1);
     assert!(finished.stderr.contains("a capture could not be written to"), "{}", finished.stderr);
     let json = fs::read_to_string(directory.path().join("t.json")).unwrap();
-    let whole = json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count();
+    let whole = json.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok()).count();
     assert!(json.ends_with('\n') && (1..5).contains(&whole), "{whole} captures");
     let csv = fs::read_to_string(directory.path().join("t.csv")).unwrap();
     let captures: Vec<&str> = csv.split("\n\n").collect();
