@@ -178,12 +178,12 @@ async fn a_job_is_checked_and_a_wrong_one_is_named_by_its_line() {
     let checked = scopething(&["record", "--check", &job]).await.done();
     assert!(checked.stdout.contains("of disk a day: 1440 traces"), "{}", checked.stdout);
     assert!(!directory.path().join("files").exists(), "checking makes no files");
+    let missing = scopething(&["record", "--status", &job]).await.refused(1);
+    assert!(missing.contains("no status"), "{missing}");
     let wrong = job_file(directory.path(), "when.every = '1fortnight'");
     for arguments in [&["record", "--check", &wrong][..], &["record", &wrong]] {
         assert!(scopething(arguments).await.refused(2).contains("line 2: "));
     }
-    let missing = scopething(&["record", "--status", &job]).await.refused(1);
-    assert!(missing.contains("no status"), "{missing}");
 }
 
 #[tokio::test]
