@@ -184,6 +184,7 @@ fn a_trace_a_file_is_complete_or_not_there_and_numbers_go_on() {
     // What a write that was cut short leaves behind is removed.
     let leftover = directory.path().join(".t-000000005-20261123T000000Z.npzAbCdEf.part");
     fs::write(&leftover, "half").unwrap();
+    drop(store);
     let store = Store::open(naming, limits, 1, huge()).unwrap().0;
     assert!(!leftover.exists());
     assert_eq!(store.next_number(), 5);
