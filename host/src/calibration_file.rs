@@ -31,7 +31,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use ini_roundtrip::{Item, Parser};
-use scopething_core::device::AnalogParameters;
+use scopething_core::device::{AnalogParameters, BS05};
 use thiserror::Error;
 
 use crate::files::atomic::{AtomicError, AtomicFile};
@@ -105,6 +105,22 @@ impl CalibrationFile {
     pub fn of_user() -> Option<Self> {
         let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty())?;
         Some(Self::new(home.join(".config/scopething/analog.conf")))
+    }
+
+    /// The parameters of a probe on a connection, from the user's file; of an x1 probe that is not in it the nominal ones
+    /// of the BS05. None of any other probe that is not in it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn probe_of_user(
+        url: &LinkUrl,
+        probe: &str,
+    ) -> Result<Option<AnalogParameters>, CalibrationFileError> {
+        let calibrated = match Self::of_user() {
+            Some(file) => file.read(&url.sound().to_string(), probe)?,
+            None => None,
+        };
+        Ok(calibrated.or((probe == "x1").then_some(BS05.analog)))
     }
 
     /// Where it is.

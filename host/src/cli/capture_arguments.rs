@@ -1,7 +1,7 @@
 //! What `capture` and `plan` are asked for in the same words.
 
 use clap::Args;
-use scopething_core::device::{AnalogParameters, BS05};
+use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{
     CaptureRequest, Channel, ChannelSet, TriggerSource, TriggerType, UnknownChannel,
 };
@@ -120,23 +120,16 @@ impl ProbeArgument {
     /// The parameters of the probe that is named, on a connection: those of the user's calibration, or the nominal ones
     /// of a x1 probe.
     pub(super) fn parameters(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
-        let url = url.sound();
-        let file = CalibrationFile::of_user();
-        let calibrated = match &file {
-            Some(file) => file.read(&url.to_string(), &self.probes).map_err(Failure::failed)?,
-            None => None,
+        let missing = || {
+            let path = CalibrationFile::of_user().map(|file| file.path().display().to_string());
+            Failure::Usage(anyhow::anyhow!(
+                "there is no calibration for probe {:?} at {} in {}: use x1, or add one",
+                self.probes,
+                url.sound(),
+                path.unwrap_or_default()
+            ))
         };
-        match calibrated {
-            Some(parameters) => Ok(parameters),
-            None if self.probes == "x1" => Ok(BS05.analog),
-            None => {
-                let path = file.map(|file| file.path().display().to_string()).unwrap_or_default();
-                Err(Failure::Usage(anyhow::anyhow!(
-                    "there is no calibration for probe {:?} at {url} in {path}: use x1, or add one",
-                    self.probes
-                )))
-            }
-        }
+        CalibrationFile::probe_of_user(url, &self.probes).map_err(Failure::failed)?.ok_or_else(missing)
     }
 }
 

@@ -35,22 +35,10 @@ pub struct Links;
 impl Opener for Links {
     async fn open(&mut self, url: &LinkUrl, probes: &str) -> Result<Opened, ConnectError> {
         let url = link::resolve(url).await?;
-        let probe = calibration(&url, probes)?;
+        let missing =
+            || ConnectError::NoCalibration { probes: probes.to_owned(), url: url.sound().to_string() };
+        let probe = CalibrationFile::probe_of_user(&url, probes)?.ok_or_else(missing)?;
         Ok(Opened { link: link::open(&url).await?, probe })
-    }
-}
-
-/// The user's calibration of a link's probes; for x1 probes the nominal one, if there is none.
-fn calibration(url: &LinkUrl, probes: &str) -> Result<AnalogParameters, ConnectError> {
-    let url = url.sound().to_string();
-    let calibrated = match CalibrationFile::of_user() {
-        Some(file) => file.read(&url, probes)?,
-        None => None,
-    };
-    match calibrated {
-        Some(parameters) => Ok(parameters),
-        None if probes == "x1" => Ok(BS05.analog),
-        None => Err(ConnectError::NoCalibration { probes: probes.to_owned(), url }),
     }
 }
 
