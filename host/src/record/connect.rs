@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::job::{Generate, Job};
 use crate::calibration_file::{CalibrationFile, CalibrationFileError};
 use crate::generate::WaveTable;
-use crate::link::{self, Link, LinkClock, LinkError, LinkUrl, OpenError, OpenLink};
+use crate::link::{self, Link, LinkClock, LinkError, LinkUrl, OpenError, OpenLink, Port};
 
 /// A link that is open, and the calibration of the probes on it.
 #[derive(Debug)]
@@ -19,26 +19,97 @@ pub struct Opened {
     pub probe: AnalogParameters,
 }
 
-/// Opens the link of a job, as often as it is lost.
+/// Where a scope may be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// The link.
+    pub url: LinkUrl,
+    /// The serial number of the scope that is there, where it is known already.
+    pub other: Option<String>,
+}
+
+/// Finds the link of a job and opens it, as often as it is lost.
 pub trait Opener {
-    /// Opens the link that `url` names, for the probes of this name.
+    /// Where the scope with this serial number may be, the likeliest place first: somewhere, if `url` names one place.
+    ///
+    /// # Errors
+    /// If there is no such place at present.
+    fn places(
+        &mut self,
+        url: &LinkUrl,
+        serial: Option<&str>,
+    ) -> impl Future<Output = Result<Vec<Place>, ConnectError>>;
+
+    /// Opens one of them, for the probes of this name.
     ///
     /// # Errors
     /// If there is no such link at present, or no such calibration.
     fn open(&mut self, url: &LinkUrl, probes: &str) -> impl Future<Output = Result<Opened, ConnectError>>;
+
+    /// Another scope than the job's is at this place: it should not be disturbed each time that the job's is looked for.
+    fn leave_alone(&mut self, url: &LinkUrl, serial: &str);
 }
 
 /// The links of this computer, and the user's calibrations.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Links;
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    /// Ports with other scopes, as they were when those were found.
+    others: Vec<(Adapter, String)>,
+    adapters: Vec<Adapter>,
+}
+
+/// A port, and the serial number of the USB adapter that it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Adapter {
+    port: String,
+    usb_serial: Option<String>,
+}
+
+impl Adapter {
+    fn of(port: Port) -> Self {
+        Self { port: port.name, usb_serial: port.usb.and_then(|usb| usb.serial_number) }
+    }
+}
+
+impl Links {
+    /// The ports that are there now. What is not is forgotten: another scope may be plugged in there next.
+    fn found(&mut self, ports: Vec<Port>, wanted: Option<&str>) -> Vec<Place> {
+        self.adapters = ports.into_iter().map(Adapter::of).collect();
+        let adapters = &self.adapters;
+        self.others.retain(|(adapter, _)| adapters.contains(adapter));
+        // The adapter may have the serial number of its scope. Then no other has to be tried.
+        let named = |adapter: &&Adapter| wanted.is_some() && adapter.usb_serial.as_deref() == wanted;
+        let named: Vec<_> = adapters.iter().filter(named).collect();
+        let likely = if named.is_empty() { adapters.iter().collect() } else { named };
+        let place = |adapter: &Adapter| Place {
+            url: LinkUrl::Serial { port: adapter.port.clone() },
+            other: self.others.iter().find(|(other, _)| other == adapter).map(|(_, serial)| serial.clone()),
+        };
+        likely.into_iter().map(place).collect()
+    }
+}
 
 impl Opener for Links {
+    async fn places(&mut self, url: &LinkUrl, serial: Option<&str>) -> Result<Vec<Place>, ConnectError> {
+        if *url != LinkUrl::FirstSerial {
+            return Ok(vec![Place { url: url.clone(), other: None }]);
+        }
+        let ports = link::bitscope_ports().await?;
+        Ok(self.found(ports, serial))
+    }
+
     async fn open(&mut self, url: &LinkUrl, probes: &str) -> Result<Opened, ConnectError> {
-        let url = link::resolve(url).await?;
         let missing =
             || ConnectError::NoCalibration { probes: probes.to_owned(), url: url.sound().to_string() };
-        let probe = CalibrationFile::probe_of_user(&url, probes)?.ok_or_else(missing)?;
-        Ok(Opened { link: link::open(&url).await?, probe })
+        let probe = CalibrationFile::probe_of_user(url, probes)?.ok_or_else(missing)?;
+        Ok(Opened { link: link::open(url).await?, probe })
+    }
+
+    fn leave_alone(&mut self, url: &LinkUrl, serial: &str) {
+        let LinkUrl::Serial { port } = url else { return };
+        if let Some(adapter) = self.adapters.iter().find(|adapter| adapter.port == *port) {
+            self.others.push((adapter.clone(), serial.to_owned()));
+        }
     }
 }
 
@@ -58,6 +129,12 @@ pub enum ConnectError {
         found: String,
         /// The serial number of the job's.
         wanted: String,
+    },
+    /// At none of several places there is the job's scope.
+    #[error("{}", told(places))]
+    Nowhere {
+        /// Where it was looked for, and what is there.
+        places: Vec<(LinkUrl, ConnectError)>,
     },
     /// The calibrations cannot be read.
     #[error(transparent)]
@@ -84,14 +161,31 @@ pub enum ConnectError {
     Generate(#[from] GenerateError<LinkError>),
 }
 
+fn told(places: &[(LinkUrl, ConnectError)]) -> String {
+    let places = places.iter().map(|(url, error)| format!("at {url}: {error}"));
+    places.collect::<Vec<_>>().join("; ")
+}
+
 impl ConnectError {
+    /// The failures at several places as one.
+    pub(super) fn of_places(mut failures: Vec<(LinkUrl, Self)>) -> Self {
+        match failures.pop() {
+            None => OpenError::NoBitScope.into(),
+            Some((_, only)) if failures.is_empty() => only,
+            Some(last) => {
+                failures.push(last);
+                Self::Nowhere { places: failures }
+            }
+        }
+    }
+
     /// Whether the scope may be there, or another, when it is tried again.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Open(OpenError::Sim(_)) => false,
             Self::Generate(error) => matches!(error, GenerateError::Scope(_)),
-            Self::Open(_) | Self::Scope(_) | Self::OtherScope { .. } => true,
+            Self::Open(_) | Self::Scope(_) | Self::OtherScope { .. } | Self::Nowhere { .. } => true,
             _ => false,
         }
     }
@@ -99,7 +193,11 @@ impl ConnectError {
     /// Whether it is there, and not the one that is wanted.
     #[must_use]
     pub fn is_other_scope(&self) -> bool {
-        matches!(self, Self::OtherScope { .. } | Self::Scope(ScopeError::WrongRevision { .. }))
+        match self {
+            Self::OtherScope { .. } | Self::Scope(ScopeError::WrongRevision { .. }) => true,
+            Self::Nowhere { places } => places.iter().any(|(_, error)| error.is_other_scope()),
+            _ => false,
+        }
     }
 }
 
@@ -114,17 +212,17 @@ pub(super) struct Connected {
 /// Connects to the scope behind a link, if it is the one with this serial number, and starts what it generates.
 pub(super) async fn connect(
     job: &Job,
-    opened: Opened,
+    link: OpenLink,
+    probe: &AnalogParameters,
     wanted: Option<&str>,
 ) -> Result<Connected, ConnectError> {
-    let Opened { link, probe } = opened;
     let mut scope = Scope::connect(link.stream, link.clock, link.profile).await?;
     let serial = scope.serial().map(|serial| serial.to_string()).unwrap_or_default();
     if let Some(wanted) = wanted.filter(|&wanted| wanted != serial) {
         return Err(ConnectError::OtherScope { found: serial, wanted: wanted.to_owned() });
     }
     generate(&job.generate, &mut scope).await?;
-    let plan = scope.plan(&probe, &job.request)?;
+    let plan = scope.plan(probe, &job.request)?;
     Ok(Connected { scope, plan, serial })
 }
 

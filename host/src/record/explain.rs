@@ -70,6 +70,9 @@ impl Explanation {
             Spacing::TimesOfDay(times) => times.len() as f64,
         };
         let mut lines = vec![scope_line(job)];
+        if job.verify {
+            lines.push("reads all samples twice and compares them".to_owned());
+        }
         let request = &job.request;
         lines.push(format!(
             "captures {} over {} in {} samples at {}, trigger {} {}",
@@ -121,10 +124,10 @@ async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
 
 fn scope_line(job: &Job) -> String {
     let link = job.url.to_string();
-    let link = if link.is_empty() { "the first serial port with a BitScope".to_owned() } else { link };
+    let place = if link.is_empty() { "whatever serial port it is plugged in".to_owned() } else { link };
     match &job.serial {
-        Some(serial) => format!("records from the scope {serial} at {link}, probes {}", job.probes),
-        None => format!("records from the scope that is found first at {link}, probes {}", job.probes),
+        Some(serial) => format!("records from the scope {serial} at {place}, probes {}", job.probes),
+        None => format!("records from the first scope that is found, at {place}, probes {}", job.probes),
     }
 }
 

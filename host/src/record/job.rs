@@ -1,7 +1,10 @@
 //! A job: what `scopething record` is asked for, in a TOML file.
 //!
 //! ```toml
-//! url = "sim:?A=sine,1kHz,0..3V"      # as --url; serial = "DB98TI79" takes that scope only
+//! url = "sim:?A=sine,1kHz,0..3V"      # as --url
+//! serial = "DB98TI79"                 # takes this scope only, on whatever port it is plugged in if there is no url
+//! probes = "x10"                      # x1, if nothing is said
+//! verify = true                       # reads all samples twice and compares, as --verify
 //!
 //! [capture]                           # as the options of `capture`, all optional
 //! channels = ["A", "L3"]
@@ -75,6 +78,8 @@ pub struct Job {
     pub serial: Option<String>,
     /// Which probe's calibration.
     pub probes: String,
+    /// Whether all samples are read twice and compared.
+    pub verify: bool,
     /// What to capture.
     pub request: CaptureRequest,
     /// What the generators do meanwhile.

@@ -31,6 +31,8 @@ pub(super) struct JobWords {
     serial: Option<String>,
     probes: Option<String>,
     #[serde(default)]
+    verify: bool,
+    #[serde(default)]
     capture: RequestWords,
     #[serde(default)]
     generate: GenerateWords,
@@ -201,6 +203,7 @@ impl JobWords {
             url,
             serial: self.serial,
             probes: self.probes.unwrap_or_else(|| "x1".to_owned()),
+            verify: self.verify,
             request,
             generate: self.generate.generate(lines)?,
             extent: Extent { count: self.when.count, seconds: self.when.r#for.map(|span| span.0) },
