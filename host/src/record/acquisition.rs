@@ -240,7 +240,11 @@ impl<T: Timekeeper> Watch<'_, T> {
         let mut future = pin!(future);
         loop {
             let is_due = self.time.now() >= self.tick_at;
-            let alarm = if is_due { self.ends } else { Some(self.ends.map_or(self.tick_at, |end| end.min(self.tick_at))) };
+            let alarm = if is_due {
+                self.ends
+            } else {
+                Some(self.ends.map_or(self.tick_at, |end| end.min(self.tick_at)))
+            };
             let ringing = async {
                 match alarm {
                     Some(alarm) => self.time.until(alarm).await,

@@ -55,12 +55,7 @@ pub(super) struct Ledger<D, W> {
 
 impl<D: Disk, W: Watcher> Ledger<D, W> {
     /// Opens the files of a job, repairs what a loss of power has left, and says so.
-    pub(super) fn open(
-        job: Arc<Job>,
-        disk: D,
-        watcher: W,
-        at: Reading,
-    ) -> Result<Self, StoreError> {
+    pub(super) fn open(job: Arc<Job>, disk: D, watcher: W, at: Reading) -> Result<Self, StoreError> {
         let (store, repair) = Store::open(job.naming.clone(), job.limits, job.sync_every, disk)?;
         let newest = repair.newest.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
         if repair.survey.damaged {
@@ -70,8 +65,12 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
             tracing::warn!("{newest} ended in {torn} bytes of a trace that was cut short; they are removed");
         }
         let next_number = store.next_number();
-        let status =
-            Status { started: at.wall.to_string(), url: job.url.to_string(), next_number, ..Status::default() };
+        let status = Status {
+            started: at.wall.to_string(),
+            url: job.url.to_string(),
+            next_number,
+            ..Status::default()
+        };
         Ok(Self {
             shelf: Shelf::new(store, job.hold_bytes),
             job,

@@ -115,7 +115,8 @@ impl Troubles {
     /// Logs what has lasted or been away for long enough after it came and went.
     pub fn settle(&mut self, at: Reading) {
         for kind in TroubleKind::ALL {
-            let lasting = self.lasting.iter().find(|trouble| trouble.kind == kind).map(|trouble| &trouble.text);
+            let lasting =
+                self.lasting.iter().find(|trouble| trouble.kind == kind).map(|trouble| &trouble.text);
             let text = lasting.cloned();
             let history = self.history(kind);
             if history.changed.is_none_or(|changed| at.now - changed < QUIET) {
