@@ -240,3 +240,54 @@ async fn generate(generate: &Generate, scope: &mut Scope<Link, LinkClock>) -> Re
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::UsbDevice;
+
+    fn port(name: &str, usb_serial: Option<&str>) -> Port {
+        let usb = UsbDevice {
+            vendor: 0x0403,
+            product: 0x6001,
+            manufacturer: None,
+            product_name: None,
+            serial_number: usb_serial.map(str::to_owned),
+        };
+        Port { name: name.to_owned(), usb: Some(usb), obstacle: None }
+    }
+
+    fn places(
+        links: &mut Links,
+        ports: &[(&str, Option<&str>)],
+        wanted: &str,
+    ) -> Vec<(String, Option<String>)> {
+        let ports = ports.iter().map(|&(name, serial)| port(name, serial)).collect();
+        let places = links.found(ports, Some(wanted)).into_iter();
+        places.map(|place| (place.url.to_string(), place.other)).collect()
+    }
+
+    #[test]
+    fn an_adapter_with_the_serial_number_of_the_scope_is_the_only_one_tried() {
+        let mut links = Links::default();
+        let ports = [("/dev/ttyUSB0", Some("FT000001")), ("/dev/ttyUSB1", Some("DB98TI79"))];
+        assert_eq!(places(&mut links, &ports, "DB98TI79"), [("/dev/ttyUSB1".to_owned(), None)]);
+        assert_eq!(places(&mut links, &ports, "DB000000").len(), 2);
+    }
+
+    #[test]
+    fn another_scope_is_known_for_as_long_as_it_stays_plugged_in() {
+        let mut links = Links::default();
+        let (one, two) = (("/dev/ttyUSB0", None), ("/dev/ttyUSB1", None));
+        places(&mut links, &[one, two], "DB98TI79");
+        links.leave_alone(&LinkUrl::Serial { port: "/dev/ttyUSB0".to_owned() }, "XX000001");
+        let found = places(&mut links, &[one, two], "DB98TI79");
+        assert_eq!(found[0], ("/dev/ttyUSB0".to_owned(), Some("XX000001".to_owned())));
+        assert_eq!(found[1].1, None);
+        places(&mut links, &[two], "DB98TI79");
+        assert_eq!(places(&mut links, &[one, two], "DB98TI79")[0].1, None, "it was unplugged");
+        links.leave_alone(&LinkUrl::Serial { port: "/dev/ttyUSB0".to_owned() }, "XX000001");
+        let replaced = [("/dev/ttyUSB0", Some("FT000002")), two];
+        assert_eq!(places(&mut links, &replaced, "DB98TI79")[0].1, None, "another adapter is there");
+    }
+}

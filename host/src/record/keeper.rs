@@ -94,3 +94,66 @@ fn keep<D: Disk, W: Watcher>(
     }
     ledger.close(latest)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::mpsc as threads;
+    use std::task::{Context, Poll, Waker};
+
+    use scopething_core::time::Instant;
+
+    use super::*;
+    use crate::moment::UnixMicros;
+    use crate::record::Status;
+    use crate::record::disk::SystemDisk;
+    use crate::record::job::Job;
+
+    const AT: Reading = Reading { now: Instant(0), wall: UnixMicros(0) };
+
+    /// Does something each time that the status is told, as at the first event.
+    struct Doing<F>(F);
+
+    impl<F: FnMut() + Send> Watcher for Doing<F> {
+        fn watch(&mut self, _: &Status) {
+            (self.0)();
+        }
+    }
+
+    fn keeper(directory: &std::path::Path, act: impl FnMut() + Send + 'static) -> Keeper {
+        let job = Job::parse(&format!("files.directory = '{}'", directory.display())).unwrap();
+        Keeper::start(Ledger::open(Arc::new(job), SystemDisk, Doing(act), AT).unwrap(), AT)
+    }
+
+    #[tokio::test]
+    async fn capturing_waits_for_a_disk_that_hangs_with_few_traces_in_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        let (hanging, hangs) = threads::channel();
+        let (released, release) = threads::channel::<()>();
+        let keeper = keeper(directory.path(), move || {
+            // Both fail when it is released for good.
+            let _ = hanging.send(());
+            let _ = release.recv();
+        });
+        keeper.tell(Event::Tick, AT).await.unwrap();
+        hangs.recv().unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..MOST_UNDER_WAY {
+            assert_eq!(pin!(keeper.tell(Event::Tick, AT)).poll(&mut context), Poll::Ready(Ok(())));
+        }
+        assert!(pin!(keeper.tell(Event::Tick, AT)).poll(&mut context).is_pending());
+        drop(released);
+        assert!(keeper.finish(AT).await.lost.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_failure_of_the_thread_is_not_silent() {
+        let directory = tempfile::tempdir().unwrap();
+        let keeper = keeper(directory.path(), || panic!("as a fault would"));
+        let told = async { while keeper.tell(Event::Tick, AT).await.is_ok() {} };
+        told.await;
+        let finishing = tokio::spawn(keeper.finish(AT));
+        assert!(finishing.await.unwrap_err().is_panic());
+    }
+}
