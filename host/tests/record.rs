@@ -212,9 +212,9 @@ async fn an_unplugged_scope_is_waited_for_and_no_other_is_taken() {
 
 #[tokio::test]
 async fn the_scope_is_found_behind_what_does_not_answer() {
-    let directory = tempfile::tempdir().unwrap();
     // An adapter that is no scope: of what is said to it, nothing arrives.
     const SILENT: &str = "sim:?clock=fast&faults=stall@0";
+    let directory = tempfile::tempdir().unwrap();
     let looks = vec![vec![SILENT, SCOPE]];
     let job = "serial = 'DB98TI79'\nwhen.count = 3";
     let recorded = record(directory.path(), job, looks, SetTime::new(), Room::plenty(), |_| {}).await;
@@ -233,6 +233,30 @@ async fn bad_traces_are_left_out_and_told_once() {
     assert_eq!(troubles.len(), 1, "{troubles:?}");
     let marked = traces(directory.path()).into_iter().filter(|trace| !trace.2.is_empty()).count();
     assert_eq!(marked, 2);
+}
+
+#[tokio::test]
+async fn what_a_link_changes_is_not_recorded_where_the_job_verifies() {
+    let scope = "sim:?A=dc,1V&clock=fast&faults=corrupt@0.01%&seed=3";
+    let wrong_traces = async |verify: bool| {
+        let directory = tempfile::tempdir().unwrap();
+        let job =
+            format!("verify = {verify}\nwhen.count = 60\nkeep.what = 'summary'\ncapture.timeout = '0s'");
+        let recorded = record_plugged_in(directory.path(), &job, scope).await;
+        assert_eq!(recorded.status.written, 60);
+        let (_, path) = files(directory.path()).remove(0);
+        let text = fs::read_to_string(path).unwrap();
+        let column = |name: &str| text.lines().next().unwrap().split(',').position(|column| column == name);
+        let (min, max) = (column("A_min").unwrap(), column("A_max").unwrap());
+        let wrong = |line: &&str| {
+            let fields: Vec<_> = line.split(',').collect();
+            // A thousandth of the range is far more than the resolution, and far less than a bit that counts.
+            [min, max].iter().any(|&field| (fields[field].parse::<f64>().unwrap() - 1.0).abs() > 0.0135)
+        };
+        text.lines().skip(1).filter(wrong).count()
+    };
+    assert_eq!(wrong_traces(true).await, 0);
+    assert!(wrong_traces(false).await > 0, "such a link changes samples");
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! From a job to a scope that is ready to capture.
 
-use scopething_core::device::{AnalogParameters, BS05};
-use scopething_core::plan::{CapturePlan, PlanError, PlayMode, WaveformError, plan_waveform};
+use scopething_core::device::AnalogParameters;
+use scopething_core::plan::{CapturePlan, PlanError};
 use scopething_core::scope::{GenerateError, Scope, ScopeError};
 use thiserror::Error;
 
-use super::job::{Generate, Job};
+use super::job::Job;
 use crate::calibration_file::{CalibrationFile, CalibrationFileError};
-use crate::generate::WaveTable;
+use crate::generate::WantedError;
 use crate::link::{self, Link, LinkClock, LinkError, LinkUrl, OpenError, OpenLink, Port};
 
 /// A link that is open, and the calibration of the probes on it.
@@ -150,12 +150,9 @@ pub enum ConnectError {
     /// With the calibration of these probes the capture is not possible.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The waveform is not possible.
+    /// What shall be generated is not possible.
     #[error(transparent)]
-    Waveform(#[from] WaveformError),
-    /// The words of the waveform make none.
-    #[error("{0}")]
-    WaveWords(String),
+    Wanted(#[from] WantedError),
     /// The generators do not start.
     #[error(transparent)]
     Generate(#[from] GenerateError<LinkError>),
@@ -221,24 +218,11 @@ pub(super) async fn connect(
     if let Some(wanted) = wanted.filter(|&wanted| wanted != serial) {
         return Err(ConnectError::OtherScope { found: serial, wanted: wanted.to_owned() });
     }
-    generate(&job.generate, &mut scope).await?;
+    if let Some(wanted) = &job.generate {
+        wanted.plan()?.start(&mut scope).await?;
+    }
     let plan = scope.plan(probe, &job.request)?;
     Ok(Connected { scope, plan, serial })
-}
-
-async fn generate(generate: &Generate, scope: &mut Scope<Link, LinkClock>) -> Result<(), ConnectError> {
-    match generate {
-        Generate::Nothing => {}
-        Generate::Wave { words, table } => {
-            let samples = table.as_ref().map_or(&[][..], WaveTable::samples);
-            let request =
-                words.request(samples).map_err(|error| ConnectError::WaveWords(error.to_string()))?;
-            scope.start_waveform(&plan_waveform(&BS05, &request)?, PlayMode::Repeat).await?;
-        }
-        Generate::Clocks(plan) => scope.start_clocks(plan).await?,
-        Generate::Levels { levels, .. } => scope.set_logic_outputs(*levels).await?,
-    }
-    Ok(())
 }
 
 #[cfg(test)]
