@@ -4,16 +4,21 @@
 
 use std::fmt::Display;
 use std::io::Write as _;
+use std::ops::Range;
+
+/// Sizes of numbers that have no exponent in any case.
+const PLAIN: Range<f64> = 1e-5..1e7;
 
 /// Appends a number. `{}` prints as many digits; of two decimals as near as each other it may take the other one.
-pub(crate) fn push_number(number: impl zmij::Float + Display, out: &mut Vec<u8>) {
-    let mut buffer = zmij::Buffer::new();
-    let text = buffer.format(number).as_bytes();
-    if text.contains(&b'e') {
+pub(crate) fn push_number(number: impl zmij::Float + Display + Into<f64> + Copy, out: &mut Vec<u8>) {
+    let size = number.into().abs();
+    if size == 0.0 || PLAIN.contains(&size) {
+        let mut buffer = zmij::Buffer::new();
+        let text = buffer.format_finite(number).as_bytes();
+        out.extend_from_slice(text.strip_suffix(b".0").unwrap_or(text));
+    } else {
         // Memory takes whatever is written to it.
         let _ = write!(out, "{number}");
-    } else {
-        out.extend_from_slice(text.strip_suffix(b".0").unwrap_or(text));
     }
 }
 
@@ -23,7 +28,7 @@ mod tests {
 
     use super::*;
 
-    fn pushed(number: impl zmij::Float + Display) -> String {
+    fn pushed(number: impl zmij::Float + Display + Into<f64> + Copy) -> String {
         let mut out = Vec::new();
         push_number(number, &mut out);
         String::from_utf8(out).unwrap()
@@ -46,8 +51,10 @@ mod tests {
             bits: u64,
             volts in -20.0..20.0_f32,
             time_s in 0.0..1e3_f64,
+            edge in prop::sample::select(vec![PLAIN.start, PLAIN.end]),
         ) {
-            for number in [f64::from_bits(bits), time_s] {
+            let bare = [edge, edge.next_down(), -edge];
+            for number in [f64::from_bits(bits), time_s].into_iter().chain(bare) {
                 let text = pushed(number);
                 prop_assert!(text.parse::<f64>().unwrap() == number || number.is_nan());
                 prop_assert_eq!(text.len(), number.to_string().len(), "{} for {}", text, number);

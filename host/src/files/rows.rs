@@ -28,36 +28,43 @@ impl Row {
 /// The rows of a recording, the earliest first.
 pub(crate) struct Rows<'r> {
     channels: &'r [Series],
-    next: [usize; MAX_CHANNELS],
+    /// Of each channel, which sample comes next and when; never, after the last one.
+    next: [(usize, f64); MAX_CHANNELS],
 }
 
 impl<'r> Rows<'r> {
     pub(crate) fn of(recording: &'r Recording) -> Self {
-        Self { channels: recording.channels(), next: [0; MAX_CHANNELS] }
+        let channels = recording.channels();
+        let mut next = [(0, f64::INFINITY); MAX_CHANNELS];
+        for (series, next) in channels.iter().zip(&mut next) {
+            next.1 = time_s(series, 0);
+        }
+        Self { channels, next }
     }
+}
 
-    /// The channels that still have samples, with the number of the next one and where it is counted.
-    fn pending(&mut self) -> impl Iterator<Item = (&'r Series, &mut usize)> {
-        let channels = self.channels.iter().zip(&mut self.next);
-        channels.filter(|(series, next)| **next < series.samples.len())
-    }
+/// When a sample was taken; never, after the last one.
+fn time_s(series: &Series, index: usize) -> f64 {
+    if index < series.samples.len() { series.timestamp(index) } else { f64::INFINITY }
 }
 
 impl Iterator for Rows<'_> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
-        let times_s = self.pending().map(|(series, next)| series.timestamp(*next));
-        let time_s = times_s.min_by(f64::total_cmp)?;
+        let next = self.next.iter().take(self.channels.len());
+        let row_s = next.fold(f64::INFINITY, |least_s, &(_, next_s)| next_s.min(least_s));
+        if row_s == f64::INFINITY {
+            return None;
+        }
         let mut indices = [None; MAX_CHANNELS];
         for ((series, next), index) in self.channels.iter().zip(&mut self.next).zip(&mut indices) {
             // Times that differ by less than this are one time, computed in two ways.
-            let same_s = time_s + series.period_s * 1e-6;
-            if *next < series.samples.len() && series.timestamp(*next) <= same_s {
-                *index = Some(*next);
-                *next += 1;
+            if next.1 <= row_s + series.period_s * 1e-6 {
+                *index = Some(next.0);
+                *next = (next.0 + 1, time_s(series, next.0 + 1));
             }
         }
-        Some(Row { time_s, indices })
+        Some(Row { time_s: row_s, indices })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::scope::ScopeError;
@@ -10,7 +11,7 @@ use scopething_core::trace::{Trace, TraceBuffer};
 
 use super::connect::{ConnectError, Connected, Opener, Place, connect};
 use super::job::Job;
-use super::keeper::{Event, Keeper, KeeperGone};
+use super::keeper::{Batch, Event, Keeper, KeeperGone, MOST_AT_ONCE};
 use super::ledger::TELL_EACH;
 use super::schedule::Spacing;
 use super::time::Timekeeper;
@@ -21,6 +22,8 @@ use crate::recording::{Recording, RecordingError};
 const LOOK_AGAIN: Micros = Micros::from_millis(1000);
 /// After so many bad traces in a row the scope is connected to anew.
 const MOST_BAD_TRACES: u32 = 3;
+/// A trace is handed on after this, if no other comes meanwhile.
+const LINGER: Duration = Duration::from_millis(1);
 /// A clock that moves by more than this was set: times of day are reckoned anew.
 const CLOCK_STEP_US: u64 = 500_000;
 
@@ -56,7 +59,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
             serial: job.serial.clone(),
             job,
             opener,
-            watch: Watch { time, keeper, ends, tick_at: started, is_gone: false },
+            watch: Watch { time, keeper, ends, tick_at: started, untold: Batch::new(), is_gone: false },
             connected: None,
             probe: None,
             buffer: Box::new(TraceBuffer::new()),
@@ -83,6 +86,11 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
             }
         }
         Ok(())
+    }
+
+    /// Hands on what was captured last.
+    pub(super) async fn hand_on(&mut self) {
+        self.watch.hand_on().await;
     }
 
     fn next_due(&self) -> Instant {
@@ -217,6 +225,8 @@ struct Watch<'a, T> {
     keeper: &'a Keeper,
     ends: Option<Instant>,
     tick_at: Instant,
+    /// What the keeper is not told yet.
+    untold: Batch,
     is_gone: bool,
 }
 
@@ -225,9 +235,21 @@ impl<T: Timekeeper> Watch<'_, T> {
         self.is_gone || self.ends.is_some_and(|end| self.time.now() >= end)
     }
 
+    /// Tells the keeper something, a trace perhaps not at once.
     async fn tell(&mut self, event: Event) {
-        let told = self.keeper.tell(event, self.time.read()).await;
-        self.is_gone |= told == Err(KeeperGone);
+        let may_linger = matches!(event, Event::Trace(_));
+        self.untold.push((event, self.time.read()));
+        if !may_linger || self.untold.len() >= MOST_AT_ONCE {
+            self.hand_on().await;
+        }
+    }
+
+    /// Tells the keeper what it is not told yet, as soon as it has time.
+    async fn hand_on(&mut self) {
+        match self.keeper.has_time().await {
+            Ok(permit) => permit.send(std::mem::take(&mut self.untold)),
+            Err(KeeperGone) => self.is_gone = true,
+        }
     }
 
     /// Goes on by the clock of another link.
@@ -238,12 +260,13 @@ impl<T: Timekeeper> Watch<'_, T> {
     /// Waits for something. None if the time of the job is over before.
     async fn over<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
+        let mut linger = pin!(tokio::time::sleep(LINGER));
+        let mut may_linger = !self.untold.is_empty();
         loop {
             let is_due = self.time.now() >= self.tick_at;
-            let alarm = if is_due {
-                self.ends
-            } else {
-                Some(self.ends.map_or(self.tick_at, |end| end.min(self.tick_at)))
+            let alarm = match (self.ends, is_due) {
+                (ends, true) => ends,
+                (ends, false) => Some(ends.map_or(self.tick_at, |end| end.min(self.tick_at))),
             };
             let ringing = async {
                 match alarm {
@@ -255,13 +278,18 @@ impl<T: Timekeeper> Watch<'_, T> {
                 biased;
                 output = &mut future => return Some(output),
                 // Where it has no time for that, its disk is slow: nothing else waits for it here.
-                permit = self.keeper.has_time(), if is_due => match permit {
+                permit = self.keeper.has_time(), if is_due || !(may_linger || self.untold.is_empty()) => match permit {
                     Ok(permit) => {
-                        permit.send((Event::Tick, self.time.read()));
-                        self.tick_at = self.time.now() + TELL_EACH;
+                        if is_due {
+                            self.untold.push((Event::Tick, self.time.read()));
+                            self.tick_at = self.time.now() + TELL_EACH;
+                        }
+                        permit.send(std::mem::take(&mut self.untold));
+                        may_linger = false;
                     }
                     Err(KeeperGone) => self.is_gone = true,
                 },
+                () = &mut linger, if may_linger => may_linger = false,
                 () = ringing => {}
             }
             if self.is_over() {

@@ -1,7 +1,8 @@
 //! The thread that measures traces and writes them, while the next ones are captured.
 //!
 //! Capturing tells it what happens, each time with what the clocks said: what it makes of that does not depend on how far
-//! it lags behind. At most [`MOST_UNDER_WAY`] traces wait for it, then capturing waits.
+//! it lags behind. To wake a thread takes a good part of the time of a trace where traces come fast, so several are told of
+//! at once. At most one such batch waits for it, then capturing waits.
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -11,8 +12,11 @@ use super::store::Disk;
 use super::time::Reading;
 use crate::recording::Recording;
 
-/// How many traces, and other things to tell, may wait.
-const MOST_UNDER_WAY: usize = 8;
+/// So many traces are told of at once at the most.
+pub(super) const MOST_AT_ONCE: usize = 4;
+
+/// Things that have happened, in their order, each with what the clocks said.
+pub(super) type Batch = Vec<(Event, Reading)>;
 
 /// What happens to a recording.
 #[derive(Debug)]
@@ -38,25 +42,20 @@ pub(super) struct KeeperGone;
 /// A ledger on a thread of its own.
 #[derive(Debug)]
 pub(super) struct Keeper {
-    events: mpsc::Sender<(Event, Reading)>,
+    batches: mpsc::Sender<Batch>,
     thread: JoinHandle<Closed>,
 }
 
 impl Keeper {
     /// Starts the thread, in a tokio runtime.
     pub(super) fn start<D: Disk + 'static, W: Watcher + 'static>(ledger: Ledger<D, W>, at: Reading) -> Self {
-        let (sender, receiver) = mpsc::channel(MOST_UNDER_WAY);
-        Self { events: sender, thread: tokio::task::spawn_blocking(move || keep(ledger, receiver, at)) }
+        let (sender, receiver) = mpsc::channel(1);
+        Self { batches: sender, thread: tokio::task::spawn_blocking(move || keep(ledger, receiver, at)) }
     }
 
-    /// Tells it something, as soon as it has time for that.
-    pub(super) async fn tell(&self, event: Event, at: Reading) -> Result<(), KeeperGone> {
-        self.events.send((event, at)).await.map_err(|_| KeeperGone)
-    }
-
-    /// Completes when it has time for something, which can then be told at once.
-    pub(super) async fn has_time(&self) -> Result<mpsc::Permit<'_, (Event, Reading)>, KeeperGone> {
-        self.events.reserve().await.map_err(|_| KeeperGone)
+    /// Completes when it has time for a batch, which can then be handed over at once.
+    pub(super) async fn has_time(&self) -> Result<mpsc::Permit<'_, Batch>, KeeperGone> {
+        self.batches.reserve().await.map_err(|_| KeeperGone)
     }
 
     /// Ends it when all that it was told is done.
@@ -65,7 +64,9 @@ impl Keeper {
     /// If it has.
     pub(super) async fn finish(self, at: Reading) -> Closed {
         // Should it be gone, why is told next.
-        let _ = self.tell(Event::End, at).await;
+        if let Ok(permit) = self.has_time().await {
+            permit.send(vec![(Event::End, at)]);
+        }
         match self.thread.await {
             Ok(closed) => closed,
             Err(failed) => std::panic::resume_unwind(failed.into_panic()),
@@ -76,11 +77,12 @@ impl Keeper {
 /// Where nobody says that it has ended, because capturing was dropped, the files are finished as well.
 fn keep<D: Disk, W: Watcher>(
     mut ledger: Ledger<D, W>,
-    mut events: mpsc::Receiver<(Event, Reading)>,
+    mut batches: mpsc::Receiver<Batch>,
     started: Reading,
 ) -> Closed {
     let mut latest = started;
-    while let Some((event, at)) = events.blocking_recv() {
+    let next_batch = || batches.blocking_recv();
+    for (event, at) in std::iter::from_fn(next_batch).flatten() {
         latest = at;
         match event {
             Event::Connected { serial } => ledger.connected(&serial, at),
@@ -126,6 +128,18 @@ mod tests {
         Keeper::start(Ledger::open(Arc::new(job), SystemDisk, Doing(act), AT).unwrap(), AT)
     }
 
+    /// Whether it takes something right now.
+    fn takes(keeper: &Keeper) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        match pin!(keeper.has_time()).poll(&mut context) {
+            Poll::Ready(permit) => {
+                permit.unwrap().send(vec![(Event::Tick, AT)]);
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
     #[tokio::test]
     async fn capturing_waits_for_a_disk_that_hangs_with_few_traces_in_memory() {
         let directory = tempfile::tempdir().unwrap();
@@ -136,13 +150,10 @@ mod tests {
             let _ = hanging.send(());
             let _ = release.recv();
         });
-        keeper.tell(Event::Tick, AT).await.unwrap();
+        assert!(takes(&keeper));
         hangs.recv().unwrap();
-        let mut context = Context::from_waker(Waker::noop());
-        for _ in 0..MOST_UNDER_WAY {
-            assert_eq!(pin!(keeper.tell(Event::Tick, AT)).poll(&mut context), Poll::Ready(Ok(())));
-        }
-        assert!(pin!(keeper.tell(Event::Tick, AT)).poll(&mut context).is_pending());
+        assert!(takes(&keeper), "one batch waits");
+        assert!(!takes(&keeper));
         drop(released);
         assert!(keeper.finish(AT).await.lost.is_none());
     }
@@ -151,8 +162,9 @@ mod tests {
     async fn a_failure_of_the_thread_is_not_silent() {
         let directory = tempfile::tempdir().unwrap();
         let keeper = keeper(directory.path(), || panic!("as a fault would"));
-        let told = async { while keeper.tell(Event::Tick, AT).await.is_ok() {} };
-        told.await;
+        while let Ok(permit) = keeper.has_time().await {
+            permit.send(vec![(Event::Tick, AT)]);
+        }
         let finishing = tokio::spawn(keeper.finish(AT));
         assert!(finishing.await.unwrap_err().is_panic());
     }

@@ -61,7 +61,7 @@ impl<O: Opener, T: Timekeeper, D: Disk + 'static, W: Watcher + 'static> Recorder
     /// that is full and traces that are bad are no errors: they are waited for.
     ///
     /// # Cancellation
-    /// Dropping the future loses the trace under way; what was captured before is written.
+    /// Dropping the future loses the traces under way; what was captured before is written.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Status, RecordError> {
         let Self { job, opener, time, ledger } = self;
         let keeper = Keeper::start(ledger, time.read());
@@ -71,6 +71,7 @@ impl<O: Opener, T: Timekeeper, D: Disk + 'static, W: Watcher + 'static> Recorder
             () = stop => Ok(()),
             recorded = acquisition.run() => recorded,
         };
+        acquisition.hand_on().await;
         let Closed { status, lost } = keeper.finish(time.read()).await;
         recorded?;
         match lost {

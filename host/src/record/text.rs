@@ -22,6 +22,8 @@ use super::measure::{Measure, Measured};
 use crate::files::{Format, Rows, StampObject, WriteError, push_field, push_number};
 use crate::recording::{Gap, Recording, Stamp};
 
+/// A row of samples is seldom longer.
+const USUAL_ROW_BYTES: usize = 32;
 /// The columns that begin every row.
 pub(super) const ROW_BEGIN: &str = "trace,clock,device,gap,rows";
 
@@ -96,6 +98,8 @@ fn samples(recording: &Recording, table: &mut Table) {
     let channels = recording.channels();
     let names = channels.iter().map(|series| format!(",{}", series.channel));
     table.columns = format!("time{}", names.collect::<String>());
+    let longest = channels.iter().map(|series| series.samples.len()).max().unwrap_or_default();
+    table.rows.reserve(longest * USUAL_ROW_BYTES);
     for row in Rows::of(recording) {
         let out = table.begin_row();
         push_value(Some(row.time_s()), out);
