@@ -12,8 +12,8 @@
 //! | [`Svg`](Format::Svg) | `.svg` | a [picture](crate::plot) | one |
 //! | [`Png`](Format::Png) | `.png` | a [picture](crate::plot) | one |
 //!
-//! CSV and `.sr` can be read too. What is written replaces its target [at once](atomic) or not at all.
-//! Nothing here captures, measures, or prints.
+//! CSV and `.sr` can be read too, one capture after the other. What is written replaces its target
+//! [at once](atomic) or not at all. Nothing here captures, measures, or prints.
 //!
 //! ```
 //! use scopething::files::{self, Format, TraceFile};
@@ -44,6 +44,7 @@ mod parquet;
 mod picture;
 mod read;
 mod rows;
+mod spacing;
 mod sr_read;
 mod sr_write;
 mod trace_file;
@@ -58,7 +59,7 @@ pub use csv_read::CsvReader;
 pub(crate) use csv_write::write_field;
 pub use format::{Format, FormatError};
 pub(crate) use json::StampObject;
-pub use read::{MAX_SAMPLES, OpenError, ReadError, TraceReader, open};
+pub use read::{MAX_SAMPLES, OpenError, ReadError, Skipped, TraceReader, open};
 pub(crate) use rows::Rows;
 pub use sr_read::SrReader;
 pub use trace_file::{SaveError, TraceFile};
