@@ -12,7 +12,7 @@
 //! | [`Svg`](Format::Svg) | `.svg` | a [picture](crate::plot) | one |
 //! | [`Png`](Format::Png) | `.png` | a [picture](crate::plot) | one |
 //!
-//! CSV and `.sr` can be read too, one capture after the other. What is written replaces its target
+//! CSV, JSON and `.sr` can be read too, one capture after the other. What is written replaces its target
 //! [at once](atomic) or not at all. Nothing here captures, measures, or prints.
 //!
 //! ```
@@ -38,7 +38,8 @@ mod csv_read;
 mod csv_write;
 mod format;
 pub(crate) mod grid;
-mod json;
+mod json_read;
+mod json_write;
 mod npz;
 mod parquet;
 mod picture;
@@ -58,7 +59,8 @@ use thiserror::Error;
 pub use csv_read::CsvReader;
 pub(crate) use csv_write::write_field;
 pub use format::{Format, FormatError};
-pub(crate) use json::StampObject;
+pub use json_read::JsonReader;
+pub(crate) use json_write::StampObject;
 pub use read::{MAX_SAMPLES, OpenError, ReadError, Skipped, TraceReader, open};
 pub(crate) use rows::Rows;
 pub use sr_read::SrReader;
@@ -82,7 +84,7 @@ pub trait TraceWriter: Send {
 /// Writes JSON as [`Format::Json`] does, with the measurements of each capture under `analysis`.
 #[must_use]
 pub fn analysed_json_writer() -> Box<dyn TraceWriter> {
-    Box::new(json::JsonWriter { analysed: true })
+    Box::new(json_write::JsonWriter { analysed: true })
 }
 
 /// Why a capture was not written.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{CsvReader, Format, SrReader};
+use super::{CsvReader, Format, JsonReader, SrReader};
 use crate::recording::{Recording, RecordingError};
 
 /// The most samples of all channels together that are read from a file. A device takes 12288 at a time; this
@@ -107,7 +107,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The format can only be written.
-    #[error("{} cannot be read, because a {format} file can only be written; read csv or sr", path.display())]
+    #[error("{} cannot be read, because a {format} file can only be written; read csv, json or sr", path.display())]
     WriteOnly {
         /// The file.
         path: PathBuf,
@@ -140,11 +140,12 @@ pub fn open(path: &Path, format: Format) -> Result<Box<dyn TraceReader>, OpenErr
         Ok(file) => BufReader::new(file),
         Err(source) => return Err(OpenError::Io { path, source }),
     };
-    if format == Format::Csv {
-        return Ok(Box::new(CsvReader::new(file)));
-    }
-    match SrReader::new(file) {
-        Ok(reader) => Ok(Box::new(reader)),
-        Err(source) => Err(OpenError::Read { path, source }),
+    match format {
+        Format::Csv => Ok(Box::new(CsvReader::new(file))),
+        Format::Json => Ok(Box::new(JsonReader::new(file))),
+        _ => match SrReader::new(file) {
+            Ok(reader) => Ok(Box::new(reader)),
+            Err(source) => Err(OpenError::Read { path, source }),
+        },
     }
 }
