@@ -24,7 +24,7 @@ fn recording() -> Recording {
         ),
     ];
     let trigger = Trigger {
-        time_s: 25.0 * TICK_S,
+        time_s: 25e-6,
         level: Some(1.5),
         kind: TriggerType::Falling,
         source: "A".to_owned(),
