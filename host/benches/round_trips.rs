@@ -6,6 +6,8 @@
 
 #[path = "limits/round_trips.rs"]
 mod limits;
+#[path = "limits/report.rs"]
+mod report;
 
 use std::process::ExitCode;
 
@@ -14,9 +16,5 @@ use limits::Row;
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let rows = runtime.block_on(limits::measure())?;
-    println!("{}", Row::heads());
-    for row in &rows {
-        println!("{row}");
-    }
-    Ok(if rows.iter().all(Row::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(report::report(&Row::heads(), &rows, Row::holds))
 }

@@ -180,6 +180,15 @@ pub enum Gap {
 }
 
 impl Gap {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Start, Self::Link, Self::BadTraces, Self::ClockSet];
+
+    /// The one of this [`name`](Self::name).
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|gap| gap.name() == name)
+    }
+
     /// Its name in files.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -6,7 +6,7 @@ mod cli_support;
 use std::time::Duration;
 
 use cli_support::relay::{Limit, Relay};
-use cli_support::{Finished, Simulator, scopething};
+use cli_support::{Finished, Listening, scopething};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -121,7 +121,7 @@ async fn a_server_that_speaks_another_protocol() {
 
 #[tokio::test]
 async fn another_revision() {
-    let mut simulator = Simulator::start(&["--tcp", "127.0.0.1:0", "--set", "revision=BS001003"]).await;
+    let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0", "--set", "revision=BS001003"]).await;
     let url = format!("socket://{}", simulator.address("tcp"));
     for command in ["capture", "info"] {
         let finished = scopething(&[command, "--url", &url]).await;
@@ -133,7 +133,7 @@ async fn another_revision() {
 /// The server closes the link on all but one client.
 #[tokio::test]
 async fn a_device_in_other_hands() {
-    let mut simulator = Simulator::start(&["--tcp", "127.0.0.1:0"]).await;
+    let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let _owner = TcpStream::connect(simulator.address("tcp")).await.unwrap();
     simulator.running.until_told("has the device").await;
     let url = format!("socket://{}", simulator.address("tcp"));
@@ -155,7 +155,7 @@ async fn capture_through(server: &str, limit: Limit) -> (Finished, u64) {
 }
 
 /// How many bytes the simulated device sends for a capture: its samples come last.
-async fn bytes_of_a_capture(simulator: &mut Simulator) -> u64 {
+async fn bytes_of_a_capture(simulator: &mut Listening) -> u64 {
     let (finished, bytes) = capture_through(simulator.address("tcp"), Limit::NONE).await;
     assert_eq!(finished.done().object()["mode"], "Macro");
     assert!(bytes > 2000);
@@ -165,7 +165,7 @@ async fn bytes_of_a_capture(simulator: &mut Simulator) -> u64 {
 
 #[tokio::test]
 async fn a_device_that_falls_silent_in_the_middle_of_its_samples() {
-    let mut simulator = Simulator::start(&["--tcp", "127.0.0.1:0"]).await;
+    let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let bytes = bytes_of_a_capture(&mut simulator).await;
     let (finished, _) = capture_through(simulator.address("tcp"), Limit::silent_after(bytes - 1000)).await;
     assert_failed(finished, &["reading the samples of channel A", "no answer"]);
@@ -176,7 +176,7 @@ async fn a_device_that_falls_silent_in_the_middle_of_its_samples() {
 
 #[tokio::test]
 async fn a_device_that_closes_in_the_middle_of_its_samples() {
-    let mut simulator = Simulator::start(&["--tcp", "127.0.0.1:0"]).await;
+    let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let bytes = bytes_of_a_capture(&mut simulator).await;
     let (finished, _) = capture_through(simulator.address("tcp"), Limit::closed_after(bytes - 1000)).await;
     assert_failed(finished, &["closed", "reading the samples of channel A"]);
@@ -185,7 +185,7 @@ async fn a_device_that_closes_in_the_middle_of_its_samples() {
 /// A link that closes after any number of bytes: an error each time, and never a capture with wrong samples.
 #[tokio::test]
 async fn a_link_that_closes_anywhere() {
-    let mut simulator = Simulator::start(&["--tcp", "127.0.0.1:0"]).await;
+    let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let bytes = bytes_of_a_capture(&mut simulator).await;
     for cut in (1..bytes).step_by(139).chain([bytes - 1]) {
         let (finished, _) = capture_through(simulator.address("tcp"), Limit::closed_after(cut)).await;

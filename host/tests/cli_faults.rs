@@ -2,7 +2,7 @@
 
 mod cli_support;
 
-use cli_support::{Finished, Simulator, scopething, series};
+use cli_support::{Finished, Listening, scopething, series};
 
 /// A voltage that no byte of all bits turned over reads as.
 const VOLTS: f64 = 1.0;
@@ -43,7 +43,7 @@ async fn verified_captures_are_right_or_refused_where_others_are_wrong() {
 async fn any_link_has_the_faults_that_its_url_asks_for() {
     let signal = format!("A=dc {VOLTS}V");
     let listening = ["--tcp", "127.0.0.1:0", "--bitscope-server", "127.0.0.1:0", "--signal", &signal];
-    let simulator = Simulator::start(&listening).await;
+    let simulator = Listening::simulate(&listening).await;
     let tcp = format!("socket://{}", simulator.address("tcp"));
     // What the driver reads away, and what it asks for again.
     for faults in ["burst:300", "corrupt@3", "repeat@30", "delay:30ms@100"] {
@@ -65,7 +65,7 @@ async fn any_link_has_the_faults_that_its_url_asks_for() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_serial_port_has_faults_too() {
-    let simulator = Simulator::start(&["--pty", "--signal", &format!("A=dc {VOLTS}V")]).await;
+    let simulator = Listening::simulate(&["--pty", "--signal", &format!("A=dc {VOLTS}V")]).await;
     let port = simulator.address("pty");
     assert!(is_right(&capture(&format!("{port}?faults=burst:40;corrupt@50"), &[]).await.done()));
 }

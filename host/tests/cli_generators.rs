@@ -5,7 +5,8 @@ mod cli_support;
 use std::f64::consts::TAU;
 
 use cli_support::{
-    Finished, Running, Simulator, number, program, scopething, scopething_in, scopething_reading, series,
+    Finished, Listening, Running, assert_wrong_usage, number, program, scopething, scopething_in,
+    scopething_reading, series,
 };
 use serde_json::{Value, json};
 
@@ -231,6 +232,35 @@ async fn lines_that_are_driven_are_not_captured_and_it_is_said_why() {
     }
 }
 
+#[tokio::test]
+async fn the_trigger_is_on_a_line_that_is_not_held() {
+    let arguments = ["capture", "L", "--url", FAST, "--json", "--hold", "L0=0"];
+    let capture = scopething(&arguments).await.done().object();
+    assert_eq!((&capture["cause"], &capture["trigger"]["source"]), (&json!("trigger"), &json!("L1=1")));
+    let held = ["capture", "L0", "L3", "--url", FAST, "--hold", "L0=0,L3=1"];
+    let refused = scopething(&held).await.refused(2);
+    assert!(refused.contains("every line asked for is held or driven"), "{refused}");
+}
+
+#[tokio::test]
+async fn audio_of_a_period_is_a_waveform() {
+    let directory = tempfile::tempdir().unwrap();
+    // By Python's own module: a sawtooth over the whole range of 16 bits, in 256 steps of four samples.
+    let script = "import struct, wave\n\
+        file = wave.open('saw.wav', 'wb')\n\
+        file.setparams((1, 2, 48000, 0, 'NONE', ''))\n\
+        file.writeframes(b''.join(struct.pack('<h', 256 * (index // 4) - 32768) for index in range(1024)))\n\
+        file.close()";
+    let mut python = tokio::process::Command::new("python3");
+    let written = python.args(["-c", script]).current_dir(directory.path()).status().await.unwrap();
+    assert!(written.success());
+    let arguments = ["wave", "file:saw.wav", "100Hz", "--solve", "--json"];
+    let solved = scopething_in(directory.path(), &arguments).await.done().object();
+    let table: Vec<u64> =
+        solved["steps"][1]["W"].as_array().unwrap().iter().map(|b| b.as_u64().unwrap()).collect();
+    assert!(table.iter().copied().eq((0..1024).map(|index| index / 4)), "{table:?}");
+}
+
 /// A and B are clipped to the clock while it runs.
 #[tokio::test]
 async fn a_clock_has_its_frequency_and_duty() {
@@ -280,7 +310,7 @@ async fn a_generator_runs_until_an_interrupt() {
 
 #[tokio::test]
 async fn a_device_that_goes_away_while_it_generates_is_missed() {
-    let simulator = Simulator::start(&["--tcp", "127.0.0.1:0"]).await;
+    let simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let url = format!("socket://{}", simulator.address("tcp"));
     let mut running = Running::start(&mut program(&["wave", "sine 1kHz", "--url", &url]));
     running.until_told("until Ctrl-C").await;
@@ -291,7 +321,7 @@ async fn a_device_that_goes_away_while_it_generates_is_missed() {
 
 /// Arguments that make no sense, and parts of what is said about them: what is wrong, and what would be
 /// right.
-const WRONG_USAGE: [(&[&str], &[&str]); 37] = [
+const WRONG_USAGE: &[(&[&str], &[&str])] = &[
     (&["wave"], &["no frequency", "sine 1kHz"]),
     (&["wave", "sine"], &["no frequency", "sine 1kHz"]),
     (&["wave", "saw", "1kHz"], &["\"saw\"", "sine, triangle, exponential or square"]),
@@ -333,12 +363,7 @@ const WRONG_USAGE: [(&[&str], &[&str]); 37] = [
 
 #[tokio::test]
 async fn wrong_usage_is_refused_with_what_would_be_right() {
-    for (arguments, parts) in WRONG_USAGE {
-        let message = scopething(arguments).await.refused(2);
-        for part in parts {
-            assert!(message.contains(part), "{part} in the answer to {arguments:?}: {message}");
-        }
-    }
+    assert_wrong_usage(WRONG_USAGE).await;
 }
 
 #[tokio::test]

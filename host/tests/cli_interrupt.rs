@@ -7,7 +7,7 @@ mod cli_support;
 use std::time::{Duration, Instant};
 
 use cli_support::relay::{Limit, Relay};
-use cli_support::{Running, Simulator, number, program, scopething, series};
+use cli_support::{Listening, Running, number, program, scopething, series};
 use serde_json::{Value, json};
 
 /// A steady voltage never triggers.
@@ -56,7 +56,7 @@ async fn an_interrupt_early_in_a_long_capture_gives_what_there_is() {
 #[tokio::test]
 async fn after_an_interrupt_the_device_captures_again() {
     let mut simulator =
-        Simulator::start(&["--tcp", "127.0.0.1:0", "--signal", "A=square 1Hz 0..3V 50%"]).await;
+        Listening::simulate(&["--tcp", "127.0.0.1:0", "--signal", "A=square 1Hz 0..3V 50%"]).await;
     let url = format!("socket://{}", simulator.address("tcp"));
     let arguments = ["capture", "--url", &url, "--json", "--level", "5V"];
     let mut running = Running::start(&mut program(&arguments));
@@ -70,7 +70,7 @@ async fn after_an_interrupt_the_device_captures_again() {
 
 #[tokio::test]
 async fn a_second_interrupt_gives_up_and_the_device_captures_again() {
-    let mut simulator = Simulator::start(&["--tcp", "127.0.0.1:0", "--signal", "A=dc 1V"]).await;
+    let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0", "--signal", "A=dc 1V"]).await;
     let mut relay = Relay::start(simulator.address("tcp"), Limit::NONE).await;
     let arguments = ["capture", "--url", &relay.url, "--json", "--samples", "6000", "--period", "6ms"];
     let mut running = Running::start(&mut program(&arguments));
@@ -118,7 +118,7 @@ async fn captures_without_end_end_by_an_interrupt_and_are_kept() {
 /// The samples are read when the signal comes: there is no wait for a trigger that it could end.
 #[tokio::test]
 async fn an_interrupt_while_samples_are_read_ends_captures_without_end() {
-    let simulator = Simulator::start(&["--tcp", "127.0.0.1:0", "--signal", "A=sine 1kHz 0..3V"]).await;
+    let simulator = Listening::simulate(&["--tcp", "127.0.0.1:0", "--signal", "A=sine 1kHz 0..3V"]).await;
     let mut relay = Relay::start(simulator.address("tcp"), Limit::NONE).await;
     // Connecting takes less than 1000 bytes, and the first samples 12000.
     relay.set_limit(Limit::silent_after(8000));
@@ -135,7 +135,7 @@ async fn an_interrupt_while_samples_are_read_ends_captures_without_end() {
 
 #[tokio::test]
 async fn a_simulator_ends_by_an_interrupt() {
-    let simulator = Simulator::start(&["--tcp", "127.0.0.1:0"]).await;
+    let simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     simulator.running.interrupt();
     let finished = simulator.running.finish().await.done();
     assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("", ""));

@@ -5,7 +5,7 @@ mod cli_support;
 use std::fs::File;
 use std::process::Stdio;
 
-use cli_support::{Finished, Running, Simulator, bounded, number, program, scopething_reading, series};
+use cli_support::{Finished, Listening, Running, bounded, number, program, scopething_reading, series};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
@@ -296,7 +296,7 @@ mod at_a_terminal {
     #[tokio::test]
     async fn a_device_that_was_lost_is_connected_to_anew() {
         let home = tempfile::tempdir().unwrap();
-        let simulator = Simulator::start(&["--tcp", "127.0.0.1:0"]).await;
+        let simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
         let address = simulator.address("tcp").to_owned();
         let mut terminal = Terminal::start(&format!("socket://{address}"), home.path());
         terminal.until("scopething> ");
@@ -309,7 +309,7 @@ mod at_a_terminal {
         terminal.press("info\r");
         terminal.until("refuses the connection");
         terminal.until("scopething> ");
-        let _simulator = Simulator::start(&["--tcp", &address]).await;
+        let _simulator = Listening::simulate(&["--tcp", &address]).await;
         terminal.press("info\r");
         terminal.until("BS000501");
         terminal.until("scopething> ");

@@ -2,7 +2,7 @@
 
 mod cli_support;
 
-use cli_support::{Simulator, number, scopething, series};
+use cli_support::{Listening, number, scopething, series};
 use serde_json::{Value, json};
 
 const SIMULATED: &str = "sim:?serial=AB12CD34&clock=fast";
@@ -60,7 +60,7 @@ const SIGNALS: [&str; 4] = ["--signal", "A=dc 1V", "--signal", "L2=dc 3.3V"];
 
 #[tokio::test]
 async fn clients_come_over_tcp() {
-    let mut simulator = Simulator::start(&[&["--tcp", "127.0.0.1:0"], &SIGNALS[..]].concat()).await;
+    let mut simulator = Listening::simulate(&[&["--tcp", "127.0.0.1:0"], &SIGNALS[..]].concat()).await;
     assert_eq!(
         (&simulator.addresses["bitscope_server"], &simulator.addresses["pty"]),
         (&Value::Null, &Value::Null)
@@ -74,14 +74,15 @@ async fn clients_come_over_tcp() {
 
 #[tokio::test]
 async fn clients_come_as_to_a_bitscope_server() {
-    let simulator = Simulator::start(&[&["--bitscope-server", "127.0.0.1:0"], &SIGNALS[..]].concat()).await;
+    let simulator =
+        Listening::simulate(&[&["--bitscope-server", "127.0.0.1:0"], &SIGNALS[..]].concat()).await;
     capture_over(&format!("bitscope-server://{}", simulator.address("bitscope_server"))).await;
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn clients_come_over_a_pseudo_terminal() {
-    let simulator = Simulator::start(&[&["--pty"], &SIGNALS[..]].concat()).await;
+    let simulator = Listening::simulate(&[&["--pty"], &SIGNALS[..]].concat()).await;
     let path = simulator.address("pty");
     for url in [path.to_owned(), format!("file://{path}"), format!("socket://{path}")] {
         capture_over(&url).await;
@@ -93,7 +94,7 @@ async fn clients_come_over_a_pseudo_terminal() {
 async fn one_device_is_served_everywhere_at_once() {
     let arguments =
         ["--tcp", "127.0.0.1:0", "--bitscope-server", "127.0.0.1:0", "--pty", "--set", "serial=XY98ZW76"];
-    let mut simulator = Simulator::start(&arguments).await;
+    let mut simulator = Listening::simulate(&arguments).await;
     let tcp = format!("socket://{}", simulator.address("tcp"));
     let info = scopething(&["info", "--json", "--url", &tcp]).await.done().object();
     simulator.running.until_told("has left").await;

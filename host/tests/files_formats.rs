@@ -23,12 +23,8 @@ fn recording() -> Recording {
             Samples::Levels((0..100).map(|index| index / 2 % 2).collect()),
         ),
     ];
-    let trigger = Trigger {
-        time_s: 25.0 * TICK_S,
-        level: Some(1.5),
-        kind: TriggerType::Falling,
-        source: "A".to_owned(),
-    };
+    let trigger =
+        Trigger { time_s: 25e-6, level: Some(1.5), kind: TriggerType::Falling, source: "A".to_owned() };
     let details = Details {
         capture_start_s: Some(12.5),
         cause: Some(Cause::Trigger),

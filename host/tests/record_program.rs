@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cli_support::{Running, Simulator, bounded, program, scopething};
+use cli_support::{Listening, Running, bounded, program, scopething};
 use rustix::process::Signal;
 use scopething::files::Format;
 use scopething::record::growing::survey;
@@ -52,14 +52,14 @@ async fn sigterm_finishes_the_file_and_the_status_says_so() {
 async fn a_scope_that_is_unplugged_is_told_once_and_comes_back() {
     let directory = tempfile::tempdir().unwrap();
     let signal = ["--signal", "A=sine 1kHz 0..3V"];
-    let simulator = Simulator::start(&[&["--tcp", "127.0.0.1:0"], &signal[..]].concat()).await;
+    let simulator = Listening::simulate(&[&["--tcp", "127.0.0.1:0"], &signal[..]].concat()).await;
     let address = simulator.address("tcp").to_owned();
     let job = job_file(directory.path(), &format!("url = 'socket://{address}'\nkeep.what = 'summary'"));
     let mut running = Running::start(&mut program(&["record", &job]));
     running.until_told("recording from the scope").await;
     drop(simulator);
     running.until_told("waiting for the scope").await;
-    let _again = Simulator::start(&[&["--tcp", address.as_str()], &signal[..]].concat()).await;
+    let _again = Listening::simulate(&[&["--tcp", address.as_str()], &signal[..]].concat()).await;
     running.until_told("is there again").await;
     running.interrupt();
     let finished = running.finish().await.done();

@@ -6,19 +6,19 @@ mod serve_support;
 
 use std::time::{Duration, Instant};
 
-use cli_support::bounded;
+use cli_support::{Listening, bounded};
 use scopething::link::{self, DatagramError, LinkError, LinkUrl};
 use scopething_core::plan::{AnalogChannel, CaptureRequest};
 use scopething_core::scope::{Scope, ScopeError};
 use scopething_core::trace::TraceBuffer;
-use serve_support::{Client, Served, Signals, first_time};
+use serve_support::{Client, Signals, first_time, serve};
 use tokio::net::UdpSocket;
 
 /// A client of the bitscope-server protocol.
 struct Udp(UdpSocket);
 
 impl Udp {
-    async fn connect(served: &Served) -> Self {
+    async fn connect(served: &Listening) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
         socket.connect(served.address("bitscope_server")).await.expect("an address");
         Self(socket)
@@ -55,7 +55,7 @@ async fn ask(client: &mut Client, commands: &str, answer: &str) {
 
 #[tokio::test]
 async fn the_device_is_reset_between_owners() {
-    let served = Served::start("", &["--tcp", "--bitscope-server"]).await;
+    let served = serve("", &["--tcp", "--bitscope-server"]).await;
     for _ in 0..3 {
         let mut client = Client::connect(served.address("tcp")).await;
         ask(&mut client, "[2e]@p", "[2e]@p\r00\r").await;
@@ -68,7 +68,7 @@ async fn the_device_is_reset_between_owners() {
 
 #[tokio::test]
 async fn repeated_datagrams_are_answered_and_not_executed_again() {
-    let served = Served::start("", &["--bitscope-server"]).await;
+    let served = serve("", &["--bitscope-server"]).await;
     let udp = Udp::connect(&served).await;
     // Each execution would move R1 on by one.
     udp.send(1, b"[20]@[05]z[06]zp").await;
@@ -85,7 +85,7 @@ async fn repeated_datagrams_are_answered_and_not_executed_again() {
 
 #[tokio::test]
 async fn the_end_of_a_trace_comes_under_the_number_that_started_it() {
-    let served = Served::start("", &["--bitscope-server"]).await;
+    let served = serve("", &["--bitscope-server"]).await;
     let udp = Udp::connect(&served).await;
     // A trace that never triggers (no line is as the pattern).
     udp.send(9, b"[21]@[0e]s[32]@[01]s[34]@s[05]@[ff]s>UD").await;
@@ -99,7 +99,7 @@ async fn the_end_of_a_trace_comes_under_the_number_that_started_it() {
 
 #[tokio::test]
 async fn raw_clients_wait_for_their_turn_or_are_told_busy() {
-    let served = Served::start("", &["--tcp", "--bitscope-server"]).await;
+    let served = serve("", &["--tcp", "--bitscope-server"]).await;
     let mut owner = Client::connect(served.address("tcp")).await;
     ask(&mut owner, "?", "?\rBS000501\r").await;
     // They ask at once, and are answered when their turn comes.
@@ -129,7 +129,7 @@ async fn raw_clients_wait_for_their_turn_or_are_told_busy() {
 
 #[tokio::test]
 async fn a_silent_owner_gives_way_to_a_viewer() {
-    let served = Served::start("A=sine,1kHz,-2..2V", &["--bitscope-server", "--hmo"]).await;
+    let served = serve("A=sine,1kHz,-2..2V", &["--bitscope-server", "--hmo"]).await;
     let udp = Udp::connect(&served).await;
     udp.send(1, b"[2e]@[2a]sp").await;
     assert!(udp.answer(1, 15).await.ends_with(b"\r2a\r"));
@@ -234,7 +234,7 @@ fn run<T>(client: impl Future<Output = T>) -> T {
 
 #[tokio::test]
 async fn raw_clients_and_a_viewer_take_turns_and_get_no_wrong_byte() {
-    let served = Served::start(Signals::QUERY, &["--tcp", "--bitscope-server", "--hmo"]).await;
+    let served = serve(Signals::QUERY, &["--tcp", "--bitscope-server", "--hmo"]).await;
     let until = Instant::now() + length();
     let tcp = format!("socket://{}", served.address("tcp"));
     let udp = format!("bitscope-server://{}", served.address("bitscope_server"));

@@ -6,8 +6,8 @@ mod serve_support;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use cli_support::{bounded, scopething};
-use serve_support::{Client, Served};
+use cli_support::{Listening, bounded, scopething};
+use serve_support::{Client, serve};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UdpSocket};
 
@@ -17,7 +17,7 @@ const PERSONALITIES: [&str; 6] =
 const MOST_GROWTH_KIB: u64 = 48 * 1024;
 
 /// Memory of a process, in KiB.
-fn resident_kib(served: &Served) -> u64 {
+fn resident_kib(served: &Listening) -> u64 {
     let id = served.running.id();
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
@@ -25,7 +25,7 @@ fn resident_kib(served: &Served) -> u64 {
 }
 
 /// The device is still served in each way that gives captures.
-async fn assert_serves(served: &Served) {
+async fn assert_serves(served: &Listening) {
     let asked = Instant::now();
     let mut hmo = Client::connect(served.address("hmo")).await;
     assert_eq!(hmo.ask("*IDN?").await, "HAMEG,HMO1002,DB98TI79,05.886");
@@ -45,13 +45,13 @@ async fn flood(stream: &mut TcpStream, bytes: &[u8], limit: Duration) {
     let _ = tokio::time::timeout(limit, stream.write_all(bytes)).await;
 }
 
-fn data_port(served: &Served) -> String {
+fn data_port(served: &Listening) -> String {
     let control: SocketAddr = served.address("twinlan").parse().expect("an address");
     SocketAddr::new(control.ip(), control.port() + 1).to_string()
 }
 
 /// Every TCP port.
-fn ports(served: &Served) -> Vec<String> {
+fn ports(served: &Listening) -> Vec<String> {
     let named =
         ["tcp", "hmo", "rigol", "rigol_framed", "twinlan"].map(|kind| served.address(kind).to_owned());
     named.into_iter().chain([data_port(served)]).collect()
@@ -59,7 +59,7 @@ fn ports(served: &Served) -> Vec<String> {
 
 #[tokio::test]
 async fn two_hundred_connections_with_half_a_line_keep_nobody_out() {
-    let served = Served::start("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
+    let served = serve("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
     let mut connections = Vec::new();
     for port in ports(&served).into_iter().filter(|port| port != served.address("tcp")) {
         for _ in 0..200 {
@@ -75,7 +75,7 @@ async fn two_hundred_connections_with_half_a_line_keep_nobody_out() {
 
 #[tokio::test]
 async fn lines_of_a_megabyte_are_dropped() {
-    let served = Served::start("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
+    let served = serve("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
     assert_serves(&served).await;
     let before = resident_kib(&served);
     let mut client = Client::connect(served.address("hmo")).await;
@@ -92,7 +92,7 @@ async fn lines_of_a_megabyte_are_dropped() {
 
 #[tokio::test]
 async fn clients_that_do_not_read_hold_up_nobody() {
-    let served = Served::start("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
+    let served = serve("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
     assert_serves(&served).await;
     let before = resident_kib(&served);
     let mut deaf = Vec::new();
@@ -128,7 +128,7 @@ fn noise(seed: u32, count: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn whatever_is_sent_the_server_goes_on() {
-    let served = Served::start("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
+    let served = serve("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
     assert_serves(&served).await;
     let before = resident_kib(&served);
     let words = [
@@ -181,7 +181,7 @@ async fn whatever_is_sent_the_server_goes_on() {
 #[tokio::test]
 async fn viewers_share_what_is_set_and_what_is_captured() {
     // The noise makes each capture another.
-    let served = Served::start("A=dc,1V&noise=50mV&seed=3", &["--hmo", "--rigol"]).await;
+    let served = serve("A=dc,1V&noise=50mV&seed=3", &["--hmo", "--rigol"]).await;
     let mut viewers =
         [Client::connect(served.address("hmo")).await, Client::connect(served.address("hmo")).await];
     viewers[0].send(":CHAN2:STAT 0;:POD1:STAT 0;:TIM:SCAL 1E-4;:TRIG:A:LEV1 3\n").await;
@@ -201,7 +201,7 @@ async fn viewers_share_what_is_set_and_what_is_captured() {
 
 #[tokio::test]
 async fn a_waiting_capture_follows_whatever_is_set() {
-    let served = Served::start("A=sine,1kHz,-2..2V", &["--rigol"]).await;
+    let served = serve("A=sine,1kHz,-2..2V", &["--rigol"]).await;
     let mut client = Client::connect(served.address("rigol")).await;
     client.send(":CHAN2:DISP OFF\n:LA:STAT OFF\n:TRIG:EDGE:LEV 3.9\n:RUN\n:WAV:SOUR CHAN1\n").await;
     assert_eq!(client.ask(":WAV:STAT?").await, "READ,wait");
@@ -220,7 +220,7 @@ async fn a_waiting_capture_follows_whatever_is_set() {
 #[tokio::test]
 async fn the_server_ends_with_its_device() {
     // The link closes while the samples of the first capture are read.
-    let served = Served::start("faults=close@3000", &["--hmo"]).await;
+    let served = serve("faults=close@3000", &["--hmo"]).await;
     let mut viewer = Client::connect(served.address("hmo")).await;
     viewer.send(":CHAN1:DATA?\n").await;
     assert_eq!(viewer.line().await, None);
@@ -231,7 +231,7 @@ async fn the_server_ends_with_its_device() {
 #[tokio::test]
 async fn a_passing_failure_of_the_device_is_survived() {
     // Bytes are lost here and there, over and over.
-    let served = Served::start("A=sine,1kHz,-2..2V&faults=drop@0.005%&seed=4", &["--hmo"]).await;
+    let served = serve("A=sine,1kHz,-2..2V&faults=drop@0.005%&seed=4", &["--hmo"]).await;
     let mut viewer = Client::connect(served.address("hmo")).await;
     for _ in 0..20 {
         assert_eq!(viewer.block(":CHAN1:DATA?").await.len(), 4 * 6000);

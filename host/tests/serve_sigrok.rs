@@ -6,7 +6,7 @@ mod serve_support;
 
 use std::time::{Duration, Instant};
 
-use serve_support::{Client, Served, Session, Signals, first_time, sigrok};
+use serve_support::{Client, Session, Signals, connection, first_time, serve, sigrok};
 
 /// Runs sigrok-cli on a connection and reads the session that it writes.
 async fn session(connection: &str, arguments: &[&str]) -> Session {
@@ -62,8 +62,8 @@ fn step_v(range_v: f64) -> f64 {
 
 #[tokio::test]
 async fn hameg_hmo_is_found_and_captures_what_there_is() {
-    let served = Served::start(Signals::QUERY, &["--hmo"]).await;
-    let connection = served.connection("hameg-hmo", "tcp-raw", "hmo");
+    let served = serve(Signals::QUERY, &["--hmo"]).await;
+    let connection = connection(&served, "hameg-hmo", "tcp-raw", "hmo");
     let found = sigrok(&["-d", &connection, "--scan"]).await.done();
     let expected = "HAMEG HMO1002 05.886 [S/N: DB98TI79] with 10 channels: CH1 D0 CH2 D1 D2 D3 D4 D5 D6 D7";
     assert!(found.stdout.contains(expected), "{}", found.stdout);
@@ -80,8 +80,8 @@ async fn hameg_hmo_is_found_and_captures_what_there_is() {
 
 #[tokio::test]
 async fn hameg_hmo_sets_what_the_device_does() {
-    let served = Served::start(Signals::QUERY, &["--hmo"]).await;
-    let connection = served.connection("hameg-hmo", "tcp-raw", "hmo");
+    let served = serve(Signals::QUERY, &["--hmo"]).await;
+    let connection = connection(&served, "hameg-hmo", "tcp-raw", "hmo");
     let settings = "timebase=1ms:triggersource=D3:triggerslope=NEG:horiz_triggerpos=0.25";
     let slow = session(&connection, &["--config", settings, "--frames", "1"]).await;
     assert_eq!((slow.rate_hz, slow.analog["CH2"][0].len()), (500e3, 6000));
@@ -112,8 +112,8 @@ async fn hameg_hmo_sets_what_the_device_does() {
 
 #[tokio::test]
 async fn hameg_hmo_captures_logic_alone() {
-    let served = Served::start("L6=square,1kHz&L7=square,2kHz", &["--hmo"]).await;
-    let connection = served.connection("hameg-hmo", "tcp-raw", "hmo");
+    let served = serve("L6=square,1kHz&L7=square,2kHz", &["--hmo"]).await;
+    let connection = connection(&served, "hameg-hmo", "tcp-raw", "hmo");
     let settings = ["-C", "D6,D7", "--config", "triggersource=D7", "--frames", "1"];
     let session = session(&connection, &settings).await;
     assert_eq!(session.lines, ["D6", "D7"]);
@@ -137,8 +137,8 @@ async fn hameg_hmo_captures_logic_alone() {
 
 #[tokio::test]
 async fn hameg_hmo_does_not_wait_for_ever() {
-    let served = Served::start("A=dc,1V", &["--hmo"]).await;
-    let connection = served.connection("hameg-hmo", "tcp-raw", "hmo");
+    let served = serve("A=dc,1V", &["--hmo"]).await;
+    let connection = connection(&served, "hameg-hmo", "tcp-raw", "hmo");
     let session = session(&connection, &["-C", "CH1", "--frames", "1"]).await;
     let volts = &session.analog["CH1"][0];
     assert!(volts.len() > 6000 && volts.iter().all(|volts| (volts - 1.0).abs() <= 8.0 / 256.0), "{volts:?}");
@@ -146,8 +146,8 @@ async fn hameg_hmo_does_not_wait_for_ever() {
 
 #[tokio::test]
 async fn rigol_is_found_and_captures_what_there_is() {
-    let served = Served::start(Signals::QUERY, &["--rigol"]).await;
-    let connection = served.connection("rigol-ds", "tcp-raw", "rigol");
+    let served = serve(Signals::QUERY, &["--rigol"]).await;
+    let connection = connection(&served, "rigol-ds", "tcp-raw", "rigol");
     let found = sigrok(&["-d", &connection, "--scan"]).await.done();
     assert!(found.stdout.contains("Rigol MSO2072A 00.03.00 [S/N: DB98TI79]"), "{}", found.stdout);
     let settings = "triggersource=CH2:triggerslope=f:triggerlevel=1.5:horiz_triggerpos=0.25";
@@ -167,8 +167,8 @@ async fn rigol_is_found_and_captures_what_there_is() {
 
 #[tokio::test]
 async fn framed_rigol_gives_frame_after_frame() {
-    let served = Served::start(Signals::QUERY, &["--rigol-framed"]).await;
-    let connection = served.connection("rigol-ds", "tcp-rigol", "rigol_framed");
+    let served = serve(Signals::QUERY, &["--rigol-framed"]).await;
+    let connection = connection(&served, "rigol-ds", "tcp-rigol", "rigol_framed");
     let settings = ["--config", "timebase=1ms:triggersource=D0", "--frames", "3"];
     let session = session(&connection, &settings).await;
     assert_eq!(session.rate_hz, 100e3);
@@ -184,8 +184,8 @@ async fn framed_rigol_gives_frame_after_frame() {
 
 #[tokio::test]
 async fn rigol_reads_its_memory() {
-    let served = Served::start(Signals::QUERY, &["--rigol"]).await;
-    let connection = served.connection("rigol-ds", "tcp-raw", "rigol");
+    let served = serve(Signals::QUERY, &["--rigol"]).await;
+    let connection = connection(&served, "rigol-ds", "tcp-raw", "rigol");
     let settings = ["-C", "CH1", "--config", "data_source=Memory", "--frames", "1"];
     // libsigrok 0.5.2 does not know the sample rate of the memory, so that the session has none.
     let session = session(&connection, &settings).await;
@@ -209,7 +209,7 @@ async fn rigol_reads_its_memory() {
 
 #[tokio::test]
 async fn rigol_stops_at_once_while_it_waits() {
-    let served = Served::start("A=dc,1V", &["--rigol", "--hmo"]).await;
+    let served = serve("A=dc,1V", &["--rigol", "--hmo"]).await;
     let mut client = Client::connect(served.address("rigol")).await;
     client.send(":CHAN2:DISP OFF\n:LA:STAT OFF\n:RUN\n:WAV:MODE NORM\n:WAV:SOUR CHAN1\n").await;
     for _ in 0..3 {

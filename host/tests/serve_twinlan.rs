@@ -6,8 +6,8 @@ mod serve_support;
 
 use std::net::SocketAddr;
 
-use cli_support::bounded;
-use serve_support::{Client, Served, Signals, first_time};
+use cli_support::{Listening, bounded};
+use serve_support::{Client, Signals, first_time, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -26,7 +26,7 @@ struct Twinlan {
 }
 
 impl Twinlan {
-    async fn connect(served: &Served) -> Self {
+    async fn connect(served: &Listening) -> Self {
         let address: SocketAddr = served.address("twinlan").parse().expect("an address");
         let control = Client::connect(&address.to_string()).await;
         let data = TcpStream::connect((address.ip(), address.port() + 1)).await.expect("a data port");
@@ -80,7 +80,7 @@ impl Twinlan {
 
 #[tokio::test]
 async fn a_hundred_waveforms_show_what_was_given() {
-    let served = Served::start(Signals::QUERY, &["--twinlan"]).await;
+    let served = serve(Signals::QUERY, &["--twinlan"]).await;
     let mut client = Twinlan::connect(&served).await;
     for (question, answer) in [
         ("*IDN?", "Pico Technology,2205MSO,DB98TI79,1.0"),
@@ -130,7 +130,7 @@ async fn a_hundred_waveforms_show_what_was_given() {
 
 #[tokio::test]
 async fn one_waveform_is_pushed_when_one_is_asked_for() {
-    let served = Served::start("A=dc,1V", &["--twinlan"]).await;
+    let served = serve("A=dc,1V", &["--twinlan"]).await;
     let mut client = Twinlan::connect(&served).await;
     client.send(&[":B:OFF", "RATE 50000000", "DEPTH 10000", "SINGLE"]).await;
     for line in 0..8 {
@@ -160,7 +160,7 @@ fn edges(volts: &[f64], period_s: f64, level: f64) -> (Vec<f64>, f64) {
 #[tokio::test]
 async fn the_generator_follows() {
     // The simulated device's channel A sees its own generator.
-    let served = Served::start("", &["--twinlan"]).await;
+    let served = serve("", &["--twinlan"]).await;
     let mut client = Twinlan::connect(&served).await;
     client.send(&[":B:OFF", "RATE 1000000", "DEPTH 6000", "TRIG:LEV 1.5", "AWG:SHAPE SQUARE"]).await;
     client

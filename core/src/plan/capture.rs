@@ -6,8 +6,8 @@ use super::notice::Notices;
 use super::range::{RangePlan, plan_range};
 use super::timebase::Span;
 use super::{
-    AnalogChannel, CaptureRequest, ChannelSet, LogicLine, LogicPattern, Notice, PlanError, SampleRange,
-    Timebase, TriggerSource, TriggerType, Verdict,
+    AnalogChannel, CaptureRequest, Channel, ChannelSet, LogicLine, LogicPattern, Notice, PlanError,
+    SampleRange, Timebase, TriggerSource, TriggerType, Verdict,
 };
 use crate::device::{AnalogParameters, Model, TraceMode};
 use crate::time::Micros;
@@ -299,7 +299,7 @@ pub fn plan_capture(
         position = 0.0;
         notice(Notice::NoPreTrigger { sample_rate_hz: sample_rate_hz as f32 });
     }
-    let trigger = request.trigger.or(request.channels.first().map(TriggerSource::of_channel));
+    let trigger = request.trigger.or_else(|| default_trigger(request.channels, span.channels, driven));
     let filter = if request.hair_trigger { 4 } else { 8 };
     let mut plan = CapturePlan {
         mode,
@@ -351,6 +351,14 @@ fn trigger_registers(
         trigger_outro: filter,
         kitchen_sink_b: analog_filter | waveform,
     }
+}
+
+/// The trigger on the channel that was asked for first. On a line that is driven it may never come: then on the first
+/// one that is captured.
+fn default_trigger(asked: ChannelSet, captured: ChannelSet, driven: Driven) -> Option<TriggerSource> {
+    let is_driven = |channel| matches!(channel, Channel::Logic(line) if driven.lines & line.bit() != 0);
+    let first = asked.first().filter(|&channel| !is_driven(channel));
+    first.or_else(|| captured.iter().next()).map(TriggerSource::of_channel)
 }
 
 fn check(request: &CaptureRequest) -> Result<(), PlanError> {
@@ -492,6 +500,21 @@ mod tests {
         assert!((high - (hi * 18.333 - 7.517)).abs() < 1e-9, "{high}");
         assert!(planned.notices.contains(&Notice::RangeLimited { low: low as f32, high: high as f32 }));
         assert!(planned.notices.contains(&Notice::UnsafeRange { safe_low: -5.5, safe_high: 8.0 }));
+    }
+
+    #[test]
+    fn the_trigger_is_on_the_first_channel_that_is_not_driven() {
+        let driven = Driven { waveform: false, lines: 0b11 };
+        for (channels, trigger) in
+            [("L", "L2=1"), ("L1,L4,L3", "L3=1"), ("L0,B,L2", "B"), ("L5,L0,A", "L5=1"), ("A,L0", "A")]
+        {
+            let planned = plan_capture(&BS05, &BS05.analog, &of(channels), driven).unwrap();
+            assert_eq!(planned.trigger, trigger.parse().unwrap(), "{channels}");
+        }
+        // A pattern that is named is taken as it is.
+        let named = CaptureRequest { trigger: "L0=0".parse().ok(), ..of("L") };
+        let planned = plan_capture(&BS05, &BS05.analog, &named, driven).unwrap();
+        assert_eq!(Some(planned.trigger), named.trigger);
     }
 
     #[test]

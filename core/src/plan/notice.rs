@@ -159,7 +159,7 @@ impl fmt::Display for PlanError {
         match self {
             Self::NoChannel => f.write_str("no channel to capture: name at least one of A, B, L, L0 to L7"),
             Self::NoChannelLeft => f.write_str(
-                "no channel left to capture: generators drive the lines asked for, stop them or name others",
+                "no channel left to capture: every line asked for is held or driven by a generator, stop it or name others",
             ),
             Self::Period(period) => write!(f, "the period {period} s is not a time span: give more than 0 s"),
             Self::NoSamples => f.write_str("0 samples were asked for: ask for at least one"),

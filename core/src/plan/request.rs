@@ -206,7 +206,7 @@ pub struct CaptureRequest {
     pub low: Option<f64>,
     /// The top of the range, likewise; 3.3 V for logic alone.
     pub high: Option<f64>,
-    /// What the trigger watches. None: the channel asked for first.
+    /// What the trigger watches. None: the channel asked for first, or the first captured one if that line is driven.
     pub trigger: Option<TriggerSource>,
     /// The trigger level in volts, or a fraction of the input span when `raw`. None: the middle of the range.
     pub level: Option<f64>,

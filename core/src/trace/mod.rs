@@ -41,13 +41,30 @@ pub enum Cause {
     Cancel,
 }
 
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Cause {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Trigger, Self::Timeout, Self::Cancel];
+
+    /// Its name, which is also how it is displayed.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Trigger => "trigger",
             Self::Timeout => "timeout",
             Self::Cancel => "cancel",
-        })
+        }
+    }
+
+    /// The one of this [`name`](Self::name).
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.name() == name)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

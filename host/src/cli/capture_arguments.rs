@@ -83,7 +83,8 @@ pub(super) struct CaptureArguments {
     /// Top of the range [default: what the probe measures safely; 3.3V for logic alone]
     #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
     high: Option<f64>,
-    /// What to trigger on: A, B, or levels of logic lines such as L3=1,L5=0 [default: the first channel]
+    /// What to trigger on: A, B, or levels of logic lines such as L3=1,L5=0 [default: the first channel that
+    /// is not driven by a generator]
     #[arg(long, value_name = "SOURCE")]
     trigger: Option<TriggerSource>,
     /// Trigger level [default: the middle of the range]

@@ -18,7 +18,8 @@ Examples:
   scopething wave square 2kHz 0.5..2.5V 30% --for 10s
       High for 30 % of the period, for ten seconds
   scopething wave --samples stairs.csv --frequency 100Hz
-      Own samples from a file of up to 1024 numbers, 0 for the low to 1 for the high end
+      Own samples from a text file of up to 1024 numbers, 0 for the low to 1 for the high end, or from a WAV file of
+      one channel, where -1 is the low and 1 the high end
   scopething wave --solve --json triangle 22.05kHz max-error=1%
       What would be generated, without a device
   scopething wave --batch < requests.jsonl

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::csv_write::CsvWriter;
-use super::json::JsonWriter;
+use super::json_write::JsonWriter;
 use super::{TraceWriter, WriteError, npz, parquet, picture, sr_write, vcd, wav};
 use crate::recording::Recording;
 
@@ -124,7 +124,7 @@ impl Format {
     /// Whether [`open`](super::open) can read this format.
     #[must_use]
     pub fn is_readable(self) -> bool {
-        matches!(self, Self::Csv | Self::Sr)
+        matches!(self, Self::Csv | Self::Json | Self::Sr)
     }
 }
 

@@ -12,8 +12,8 @@
 //! | [`Svg`](Format::Svg) | `.svg` | a [picture](crate::plot) | one |
 //! | [`Png`](Format::Png) | `.png` | a [picture](crate::plot) | one |
 //!
-//! CSV and `.sr` can be read too. What is written replaces its target [at once](atomic) or not at all.
-//! Nothing here captures, measures, or prints.
+//! CSV, JSON and `.sr` can be read too, one capture after the other. What is written replaces its target
+//! [at once](atomic) or not at all. Nothing here captures, measures, or prints.
 //!
 //! ```
 //! use scopething::files::{self, Format, TraceFile};
@@ -38,13 +38,15 @@ mod csv_read;
 mod csv_write;
 mod format;
 pub(crate) mod grid;
-mod json;
+mod json_read;
+mod json_write;
 mod npz;
 mod number;
 mod parquet;
 mod picture;
 mod read;
 mod rows;
+mod spacing;
 mod sr_read;
 mod sr_write;
 mod trace_file;
@@ -56,11 +58,13 @@ use std::io::Write;
 use thiserror::Error;
 
 pub use csv_read::CsvReader;
+pub(crate) use csv_read::JOB_COLUMNS;
 pub(crate) use csv_write::push_field;
 pub use format::{Format, FormatError};
-pub(crate) use json::StampObject;
+pub use json_read::JsonReader;
+pub(crate) use json_write::StampObject;
 pub(crate) use number::push_number;
-pub use read::{MAX_SAMPLES, OpenError, ReadError, TraceReader, open};
+pub use read::{MAX_SAMPLES, OpenError, ReadError, Skipped, TraceReader, open};
 pub(crate) use rows::Rows;
 pub use sr_read::SrReader;
 pub use trace_file::{SaveError, TraceFile};
@@ -83,7 +87,7 @@ pub trait TraceWriter: Send {
 /// Writes JSON as [`Format::Json`] does, with the measurements of each capture under `analysis`.
 #[must_use]
 pub fn analysed_json_writer() -> Box<dyn TraceWriter> {
-    Box::new(json::JsonWriter { analysed: true })
+    Box::new(json_write::JsonWriter { analysed: true })
 }
 
 /// Why a capture was not written.

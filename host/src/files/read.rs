@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{CsvReader, Format, SrReader};
+use super::{CsvReader, Format, JsonReader, SrReader};
 use crate::recording::{Recording, RecordingError};
 
 /// The most samples of all channels together that are read from a file. A device takes 12288 at a time; this
@@ -21,6 +21,23 @@ pub trait TraceReader: Send {
     /// If the file cannot be read, or what is in it is not of the format or is too much. The next call then
     /// returns an error or `None`.
     fn read(&mut self) -> Result<Option<Recording>, ReadError>;
+
+    /// Goes past the next capture, which costs less than to read it where the format allows that; `None` after the last
+    /// one.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), but faults in what is passed over may go unseen.
+    fn skip(&mut self) -> Result<Option<Skipped>, ReadError> {
+        let stamp = |recording: Recording| recording.details().stamp;
+        Ok(self.read()?.map(|recording| Skipped { number: stamp(recording).map(|stamp| stamp.number) }))
+    }
+}
+
+/// A capture that was passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its number among the traces of a job, if it was recorded by one.
+    pub number: Option<u64>,
 }
 
 /// Why no capture was read.
@@ -48,6 +65,22 @@ pub enum ReadError {
     /// This is no zip archive.
     #[error("this is not a zip archive ({0}); save the capture again, as .sr or .csv")]
     Archive(String),
+    /// The file ends within a capture, or has lost what followed.
+    #[error(
+        "the trace that begins at line {line} is cut off, as by a loss of power, and those before it are whole; record on with the same job, which takes it away, or delete from that line on"
+    )]
+    CutOff {
+        /// Where the capture begins, as the number of a line from 1.
+        line: u64,
+    },
+    /// What a job kept of traces is not their samples.
+    #[error(
+        "it holds {held} of traces that a job recorded, and samples are needed; let the job keep them, with what = \"all\" under [keep]"
+    )]
+    NoSamples {
+        /// What it holds.
+        held: &'static str,
+    },
     /// There are more samples than [`MAX_SAMPLES`].
     #[error("there are more than {MAX_SAMPLES} samples in it; cut it into shorter parts")]
     TooLong,
@@ -74,7 +107,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The format can only be written.
-    #[error("{} cannot be read, because a {format} file can only be written; read csv or sr", path.display())]
+    #[error("{} cannot be read, because a {format} file can only be written; read csv, json or sr", path.display())]
     WriteOnly {
         /// The file.
         path: PathBuf,
@@ -107,11 +140,12 @@ pub fn open(path: &Path, format: Format) -> Result<Box<dyn TraceReader>, OpenErr
         Ok(file) => BufReader::new(file),
         Err(source) => return Err(OpenError::Io { path, source }),
     };
-    if format == Format::Csv {
-        return Ok(Box::new(CsvReader::new(file)));
-    }
-    match SrReader::new(file) {
-        Ok(reader) => Ok(Box::new(reader)),
-        Err(source) => Err(OpenError::Read { path, source }),
+    match format {
+        Format::Csv => Ok(Box::new(CsvReader::new(file))),
+        Format::Json => Ok(Box::new(JsonReader::new(file))),
+        _ => match SrReader::new(file) {
+            Ok(reader) => Ok(Box::new(reader)),
+            Err(source) => Err(OpenError::Read { path, source }),
+        },
     }
 }

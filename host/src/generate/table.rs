@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use hound::{SampleFormat, WavReader, WavSpec};
 use scopething_core::device::BS05;
 use thiserror::Error;
 
@@ -16,15 +17,15 @@ pub struct WaveTable(Vec<f32>);
 #[derive(Debug, Error)]
 pub enum WaveTableError {
     /// It cannot be read.
-    #[error("{} cannot be read: {source}; give a text file of numbers from 0 to 1", path.display())]
+    #[error("{} cannot be read: {source}; give a text file of numbers from 0 to 1, or a WAV file", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
     },
-    /// It is not text, or far longer than a table.
-    #[error("{} is no text file of up to {most} numbers: give one", path.display())]
+    /// It is neither text nor audio, or far longer than a table.
+    #[error("{} is no text file of up to {most} numbers, and no WAV file: give one", path.display())]
     NotText {
         /// The file.
         path: PathBuf,
@@ -40,6 +41,14 @@ pub enum WaveTableError {
         line: usize,
         /// What stands there.
         word: String,
+    },
+    /// It begins like a WAV file, and is none, or not one of a single channel.
+    #[error("{} is a WAV file of which no waveform can be made: {reason}", path.display())]
+    Wav {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
     },
     /// Too few or too many numbers.
     #[error("{} has {given} samples: give 2 to {most}", path.display())]
@@ -60,24 +69,24 @@ const TABLE_SAMPLES: usize = BS05.generator.table_samples as usize;
 
 impl WaveTable {
     /// Reads a text file: 2 to 1024 numbers from 0 to 1 with commas, semicolons or white space between; what
-    /// follows a `#` is a comment.
+    /// follows a `#` is a comment. Or a WAV file of one channel with as many samples: its -1 to 1 become 0 to 1.
     ///
-    /// Fewer numbers than the table has fill it as stairs, each held for its part of the period.
+    /// Fewer samples than the table has fill it as stairs, each held for its part of the period.
     ///
     /// # Errors
     /// [`WaveTableError`].
     pub fn read(path: &Path) -> Result<Self, WaveTableError> {
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         let opened = File::open(path);
-        let read = opened.and_then(|file| file.take(LONGEST_FILE + 1).read_to_string(&mut text));
-        let not_text = || WaveTableError::NotText { path: path.to_owned(), most: TABLE_SAMPLES };
-        match read {
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(not_text()),
-            Err(source) => return Err(WaveTableError::Read { path: path.to_owned(), source }),
-            Ok(length) if length as u64 > LONGEST_FILE => return Err(not_text()),
-            Ok(_) => {}
+        let read = opened.and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut bytes));
+        let length = read.map_err(|source| WaveTableError::Read { path: path.to_owned(), source })?;
+        if bytes.starts_with(b"RIFF") {
+            return Self::of_samples(path, &wav_samples(path, &bytes)?);
         }
-        Self::of_samples(path, &samples(path, &text)?)
+        match str::from_utf8(&bytes) {
+            Ok(text) if length as u64 <= LONGEST_FILE => Self::of_samples(path, &samples(path, text)?),
+            _ => Err(WaveTableError::NotText { path: path.to_owned(), most: TABLE_SAMPLES }),
+        }
     }
 
     fn of_samples(path: &Path, samples: &[f32]) -> Result<Self, WaveTableError> {
@@ -94,6 +103,34 @@ impl WaveTable {
     pub fn samples(&self) -> &[f32] {
         &self.0
     }
+}
+
+/// The samples of a WAV file, from 0 to 1.
+fn wav_samples(path: &Path, bytes: &[u8]) -> Result<Vec<f32>, WaveTableError> {
+    let refused = |reason: String| WaveTableError::Wav { path: path.to_owned(), reason };
+    let damaged = |error: hound::Error| refused(format!("{error}; save it again"));
+    let reader = WavReader::new(bytes).map_err(damaged)?;
+    let WavSpec { channels, sample_format, bits_per_sample, .. } = reader.spec();
+    if channels != 1 {
+        return Err(refused(format!("it has {channels} channels; save one of them")));
+    }
+    let given = reader.duration() as usize;
+    if given > TABLE_SAMPLES {
+        return Err(WaveTableError::Count { path: path.to_owned(), given, most: TABLE_SAMPLES });
+    }
+    let values: Result<Vec<f32>, _> = match sample_format {
+        SampleFormat::Float => reader.into_samples().collect(),
+        SampleFormat::Int => {
+            let full_scale = f64::from(bits_per_sample - 1).exp2();
+            let samples = reader.into_samples::<i32>();
+            samples.map(|sample| Ok((f64::from(sample?) / full_scale) as f32)).collect()
+        }
+    };
+    let values = values.map_err(damaged)?;
+    if let Some(value) = values.iter().find(|value| !(-1.0..=1.0).contains(*value)) {
+        return Err(refused(format!("its sample {value} is beyond -1 to 1; save it with less gain")));
+    }
+    Ok(values.iter().map(|value| f32::midpoint(*value, 1.0)).collect())
 }
 
 fn samples(path: &Path, text: &str) -> Result<Vec<f32>, WaveTableError> {
@@ -138,6 +175,42 @@ mod tests {
         // 341 1/3 samples each: the table begins a third at the first whole one.
         let high: Vec<usize> = (0..1024).filter(|&index| thirds.samples()[index] == 1.0).collect();
         assert_eq!((high[0], high.len()), (342, 341));
+    }
+
+    /// A WAV file as its specification lays it out: RIFF, `fmt ` of PCM (1) or floats (3), `data`.
+    fn wav(tag: u16, channels: u16, bits: u16, data: &[u8]) -> Vec<u8> {
+        let block = channels * bits / 8;
+        let format = [tag.to_le_bytes(), channels.to_le_bytes()].concat();
+        let rates = [8000_u32.to_le_bytes(), (8000 * u32::from(block)).to_le_bytes()].concat();
+        let sizes = [block.to_le_bytes(), bits.to_le_bytes()].concat();
+        let length = |bytes: usize| (bytes as u32).to_le_bytes();
+        let riff = [&b"RIFF"[..], &length(36 + data.len()), b"WAVEfmt ", &length(16)].concat();
+        [riff, format, rates, sizes, b"data".to_vec(), length(data.len()).to_vec(), data.to_vec()].concat()
+    }
+
+    #[test]
+    fn audio_from_its_lowest_to_its_highest_is_0_to_1() {
+        let quarters = |table: &WaveTable| [0, 256, 512, 768].map(|index| table.samples()[index]);
+        let words = [-32768_i16, -16384, 0, 16384].map(i16::to_le_bytes).concat();
+        assert_eq!(quarters(&read(&wav(1, 1, 16, &words)).unwrap()), [0.0, 0.25, 0.5, 0.75]);
+        // 8 bits are without sign: 128 is the middle.
+        assert_eq!(quarters(&read(&wav(1, 1, 8, &[0, 64, 128, 192])).unwrap()), [0.0, 0.25, 0.5, 0.75]);
+        let floats = [-1.0_f32, 1.0, -0.5, 0.0].map(f32::to_le_bytes).concat();
+        assert_eq!(quarters(&read(&wav(3, 1, 32, &floats)).unwrap()), [0.0, 1.0, 0.25, 0.5]);
+        assert_eq!(read(&wav(1, 1, 16, &[0; 2048])).unwrap().samples(), [0.5; 1024]);
+        for (bytes, part) in [
+            (wav(1, 1, 16, &[0; 2050]), "1025 samples: give 2 to 1024"),
+            (wav(1, 1, 8, &vec![0; 1 << 21]), "2097152 samples"),
+            (wav(1, 1, 16, &[0; 2]), "1 samples"),
+            (wav(1, 2, 16, &[0; 8]), "2 channels; save one"),
+            (wav(3, 1, 32, &[1.5_f32, 0.0].map(f32::to_le_bytes).concat()), "1.5 is beyond -1 to 1"),
+            (wav(3, 1, 32, &[f32::NAN, 0.0].map(f32::to_le_bytes).concat()), "NaN is beyond"),
+            (wav(1, 1, 16, &[0; 64])[..50].to_vec(), "save it again"),
+            (b"RIFF".to_vec(), "save it again"),
+        ] {
+            let refused = read(&bytes).unwrap_err();
+            assert!(refused.contains(part), "{part} in {refused}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::keep::Keep;
 use super::ledger::content_of;
 use super::schedule::Spacing;
 use super::store::Content;
+use super::text::TextMaker;
 use crate::files::WriteError;
 use crate::generate::WantedError;
 use crate::moment::UnixMicros;
@@ -122,7 +123,7 @@ async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
     let mut buffer = Box::new(TraceBuffer::new());
     let recording = Recording::of_trace(&scope.capture(&plan, &mut buffer).await?)?;
     let stamp = Stamp { number: 1_000_000, clock: UnixMicros::now(), gap: None };
-    Ok(match content_of(&recording.stamped(stamp), job)? {
+    Ok(match content_of(&recording.stamped(stamp), job, &mut TextMaker::default())? {
         Content::Text(text) => text.body.len() as u64,
         Content::File(bytes) => bytes.len() as u64,
     })

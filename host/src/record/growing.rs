@@ -10,8 +10,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::text::{ROW_BEGIN, Text};
-use crate::files::Format;
+use super::text::Text;
+use crate::files::{Format, JOB_COLUMNS};
 
 /// More than the text of a trace of all channels takes. Longer lines are not read into memory.
 const MAX_LINE_BYTES: u64 = 1 << 26;
@@ -49,7 +49,7 @@ pub fn survey(path: &Path, format: Format) -> io::Result<Survey> {
         let Some(line) = lines.complete() else { break };
         let found = match (format, &survey.header) {
             (Format::Csv, None) => {
-                if !line.starts_with(ROW_BEGIN) {
+                if !line.starts_with(JOB_COLUMNS) {
                     return Err(foreign(path));
                 }
                 survey.header = Some(line.to_owned());
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     fn texts(format: Format) -> Vec<Text> {
-        let header = (format == Format::Csv).then(|| format!("{ROW_BEGIN},time,A"));
+        let header = (format == Format::Csv).then(|| format!("{JOB_COLUMNS},time,A"));
         let body = |number: u64| match format {
             Format::Csv => format!("{number},2026-01-01T00:00:00Z,1.5,,2,0,1.5\n{number},,,,,0.1,2.5\n"),
             _ => format!("{{\"trace\":{number},\"channels\":{{\"A\":{{\"samples\":[1.5,2.5]}}}}}}\n"),

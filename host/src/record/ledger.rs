@@ -10,7 +10,7 @@ use super::shelf::{Put, Shelf};
 use super::stamps::Stamps;
 use super::status::Status;
 use super::store::{Content, Disk, Entry, Store, StoreError};
-use super::text::text_of;
+use super::text::TextMaker;
 use super::time::Reading;
 use super::troubles::{TroubleKind, Troubles};
 use crate::files::WriteError;
@@ -40,6 +40,7 @@ impl Watcher for Unwatched {
 #[derive(Debug)]
 pub(super) struct Ledger<D, W> {
     job: Arc<Job>,
+    texts: TextMaker,
     shelf: Shelf<D>,
     stamps: Stamps,
     troubles: Troubles,
@@ -74,6 +75,7 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         Ok(Self {
             shelf: Shelf::new(store, job.hold_bytes),
             job,
+            texts: TextMaker::default(),
             stamps: Stamps::default(),
             troubles: Troubles::default(),
             status,
@@ -133,7 +135,7 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         }
         if self.job.keep.wants(&recording) {
             let stamp = Stamp { number: self.next_number, clock, gap: self.gap };
-            match content_of(&recording.stamped(stamp), &self.job) {
+            match content_of(&recording.stamped(stamp), &self.job, &mut self.texts) {
                 Ok(content) => self.put(Entry { number: stamp.number, clock, content }, at),
                 Err(error) => {
                     let reason = format!("it cannot be written as {}: {error}", self.job.naming.format);
@@ -252,10 +254,14 @@ pub(super) struct Closed {
 }
 
 /// What is written of a trace.
-pub(super) fn content_of(recording: &Recording, job: &Job) -> Result<Content, WriteError> {
+pub(super) fn content_of(
+    recording: &Recording,
+    job: &Job,
+    texts: &mut TextMaker,
+) -> Result<Content, WriteError> {
     let format = job.naming.format;
     if format.holds_several() {
-        return text_of(recording, &job.keep, format).map(Content::Text);
+        return texts.text_of(recording, &job.keep, format).map(Content::Text);
     }
     let mut bytes = Vec::new();
     format.writer().write(recording, &mut bytes)?;

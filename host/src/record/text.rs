@@ -19,13 +19,11 @@ use serde_json::{Map, Value, json};
 
 use super::keep::{Extent, Keep, envelope};
 use super::measure::{Measure, Measured};
-use crate::files::{Format, Rows, StampObject, WriteError, push_field, push_number};
-use crate::recording::{Gap, Recording, Stamp};
+use crate::files::{Format, JOB_COLUMNS, Rows, StampObject, WriteError, push_field, push_number};
+use crate::recording::{Gap, Recording, Series, Stamp};
 
 /// A row of samples is seldom longer.
 const USUAL_ROW_BYTES: usize = 32;
-/// The columns that begin every row.
-pub(super) const ROW_BEGIN: &str = "trace,clock,device,gap,rows";
 
 /// Text for a growing file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,24 +34,70 @@ pub struct Text {
     pub body: Vec<u8>,
 }
 
-/// The text of a stamped trace in CSV or JSON.
-///
-/// # Errors
-/// If the trace has no stamp, or no text can be made of it.
-pub fn text_of(recording: &Recording, keep: &Keep, format: Format) -> Result<Text, WriteError> {
-    let stamp = recording.details().stamp;
-    let stamp =
-        stamp.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the trace has no number"))?;
-    match format {
-        Format::Csv => Ok(csv(recording, stamp, keep)),
-        _ => Ok(Text { header: None, body: json_line(recording, stamp, keep)? }),
+/// Makes the text of one trace after the other.
+#[derive(Debug, Default)]
+pub struct TextMaker {
+    times: RowTimes,
+}
+
+impl TextMaker {
+    /// The text of a stamped trace in CSV or JSON.
+    ///
+    /// # Errors
+    /// If the trace has no stamp, or no text can be made of it.
+    pub fn text_of(
+        &mut self,
+        recording: &Recording,
+        keep: &Keep,
+        format: Format,
+    ) -> Result<Text, WriteError> {
+        let stamp = recording.details().stamp;
+        let stamp =
+            stamp.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the trace has no number"))?;
+        match format {
+            Format::Csv => Ok(csv(recording, stamp, keep, &mut self.times)),
+            _ => Ok(Text { header: None, body: json_line(recording, stamp, keep)? }),
+        }
     }
 }
 
-fn csv(recording: &Recording, stamp: Stamp, keep: &Keep) -> Text {
+/// The times of the rows of a trace as text, which are the same for the next trace of the job: to print them anew takes
+/// longer than all else.
+#[derive(Debug, Default)]
+struct RowTimes {
+    /// First time, period and number of samples of each channel.
+    grids: Vec<(f64, f64, usize)>,
+    text: Vec<u8>,
+    /// Where the text of each row ends.
+    ends: Vec<usize>,
+}
+
+impl RowTimes {
+    /// Goes on to the times of another trace.
+    fn follow(&mut self, recording: &Recording) {
+        let grid = |series: &Series| (series.start_s, series.period_s, series.samples.len());
+        if recording.channels().iter().map(grid).eq(self.grids.iter().copied()) {
+            return;
+        }
+        self.grids = recording.channels().iter().map(grid).collect();
+        self.text.clear();
+        self.ends.clear();
+        for row in Rows::of(recording) {
+            push_number(row.time_s(), &mut self.text);
+            self.ends.push(self.text.len());
+        }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, &end)| self.text.get(begin..end).unwrap_or_default())
+    }
+}
+
+fn csv(recording: &Recording, stamp: Stamp, keep: &Keep, times: &mut RowTimes) -> Text {
     let mut table = Table::of(stamp.number);
     match keep {
-        Keep::All | Keep::Outside(_) => samples(recording, &mut table),
+        Keep::All | Keep::Outside(_) => samples(recording, times, &mut table),
         Keep::Summary => summary(recording, &mut table),
         Keep::Envelope { parts } => extents(recording, *parts, &mut table),
     }
@@ -62,7 +106,7 @@ fn csv(recording: &Recording, stamp: Stamp, keep: &Keep) -> Text {
     let gap = stamp.gap.map(Gap::name).unwrap_or_default();
     let mut body = format!("{},{},{device},{gap},{}", stamp.number, stamp.clock, table.count).into_bytes();
     body.append(&mut table.rows);
-    Text { header: Some(format!("{ROW_BEGIN},{}", table.columns)), body }
+    Text { header: Some(format!("{JOB_COLUMNS},{}", table.columns)), body }
 }
 
 /// Rows as they follow the first five columns of a trace's first row.
@@ -94,15 +138,17 @@ impl Table {
     }
 }
 
-fn samples(recording: &Recording, table: &mut Table) {
+fn samples(recording: &Recording, times: &mut RowTimes, table: &mut Table) {
     let channels = recording.channels();
     let names = channels.iter().map(|series| format!(",{}", series.channel));
     table.columns = format!("time{}", names.collect::<String>());
     let longest = channels.iter().map(|series| series.samples.len()).max().unwrap_or_default();
     table.rows.reserve(longest * USUAL_ROW_BYTES);
-    for row in Rows::of(recording) {
+    times.follow(recording);
+    for (row, time) in Rows::of(recording).zip(times.texts()) {
         let out = table.begin_row();
-        push_value(Some(row.time_s()), out);
+        out.push(b',');
+        out.extend_from_slice(time);
         for (series, index) in channels.iter().zip(row.indices()) {
             push_field(&series.samples, index, out);
         }
@@ -215,7 +261,7 @@ mod tests {
     }
 
     fn csv_of(keep: &Keep) -> (String, String) {
-        let text = text_of(&recording(), keep, Format::Csv).unwrap();
+        let text = TextMaker::default().text_of(&recording(), keep, Format::Csv).unwrap();
         (text.header.unwrap(), String::from_utf8(text.body).unwrap())
     }
 
@@ -226,6 +272,18 @@ mod tests {
         let expected = "7,1970-01-01T00:00:01.500000Z,2.500000000,link,4,0,0.5,0\n\
                         7,,,,,0.001,,1\n7,,,,,0.002,-1.25,1\n7,,,,,0.003,,1\n";
         assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn times_are_those_of_each_trace() {
+        let mut maker = TextMaker::default();
+        for (period_s, expected) in [(1e-3, "0.001"), (1e-3, "0.001"), (2e-3, "0.002"), (1e-3, "0.001")] {
+            let series = Series::new(Channel::A, 0.0, period_s, Samples::Volts(vec![1.0, 2.0]));
+            let recording = Recording::new(1.0 / period_s, vec![series], Details::default()).unwrap();
+            let stamp = Stamp { number: 7, clock: UnixMicros(0), gap: None };
+            let text = maker.text_of(&recording.stamped(stamp), &Keep::All, Format::Csv).unwrap();
+            assert!(String::from_utf8(text.body).unwrap().ends_with(&format!("7,,,,,{expected},2\n")));
+        }
     }
 
     #[test]
@@ -251,7 +309,7 @@ mod tests {
     #[test]
     fn json_tells_the_stamp_of_each_kind() {
         for keep in [Keep::All, Keep::Summary, Keep::Envelope { parts: 2 }] {
-            let text = text_of(&recording(), &keep, Format::Json).unwrap();
+            let text = TextMaker::default().text_of(&recording(), &keep, Format::Json).unwrap();
             let line = String::from_utf8(text.body).unwrap();
             assert!(line.ends_with("}\n") && line.lines().count() == 1, "{line}");
             let object: Value = serde_json::from_str(&line).unwrap();
@@ -260,7 +318,7 @@ mod tests {
             assert_eq!(object["gap"], "link");
             assert!(object["channels"]["L2"].is_object());
         }
-        let text = text_of(&recording(), &Keep::Summary, Format::Json).unwrap();
+        let text = TextMaker::default().text_of(&recording(), &Keep::Summary, Format::Json).unwrap();
         let object: Value = serde_json::from_slice(&text.body).unwrap();
         assert_eq!(object["channels"]["A"]["mean"], -0.375);
     }

@@ -11,11 +11,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use scopething_core::plan::{
-    AnalogChannel, CapturePlan, Channel, LogicLine, LogicPattern, TriggerSource, TriggerType,
-};
+use scopething_core::plan::{CapturePlan, Channel, LogicLine, LogicPattern, TriggerSource, TriggerType};
 
 use super::capture::planned_rate_hz;
+use super::controls::{offset_s, set_offset, show_lines, trigger_source, trigger_source_name};
 use super::desk::{Desk, Panel};
 use super::frame::{Frame, Source};
 use super::scpi::{self, Message, exponential, nearest_step, number, step_at_least, switch};
@@ -24,6 +23,8 @@ use super::viewers::{Dialect, Reply};
 
 /// Divisions of the screen from left to right.
 const DIVISIONS: f64 = 12.0;
+/// What the instrument calls an analog channel, before its number.
+const CHANNEL: &str = "CH";
 /// What the driver takes for seconds a division, and for volts.
 const SECONDS: (f64, f64) = (1e-9, 50.0);
 const VOLTS: (f64, f64) = (1e-3, 5.0);
@@ -61,16 +62,11 @@ pub fn set(settings: &mut Settings, message: &Message<'_>) {
                 settings.show_line(*first, on);
             }
         }
-        "POD#:STAT" => match on {
-            Some(false) => settings.lines = 0,
-            Some(true) if settings.lines == 0 => settings.lines = 0xff,
-            _ => {}
-        },
+        "POD#:STAT" => show_lines(settings, on),
         "TIM:SCAL" => settings.set_span(value.unwrap_or(0.0) * DIVISIONS),
         "TIM:POS" => {
             if let Some(offset_s) = value {
-                let width_s = DIVISIONS * division_s(settings.span_s);
-                settings.position = (0.5 - offset_s / width_s).clamp(0.0, 1.0);
+                set_offset(settings, offset_s, DIVISIONS * division_s(settings.span_s));
             }
         }
         _ => set_trigger(settings, name, argument, value),
@@ -80,7 +76,7 @@ pub fn set(settings: &mut Settings, message: &Message<'_>) {
 fn set_trigger(settings: &mut Settings, name: &str, argument: &str, value: Option<f64>) {
     match name {
         "TRIG:A:SOUR" => {
-            if let Some(source) = trigger_source(argument) {
+            if let Some(source) = trigger_source(argument, CHANNEL) {
                 settings.trigger = source;
             }
         }
@@ -97,17 +93,6 @@ fn set_trigger(settings: &mut Settings, name: &str, argument: &str, value: Optio
         }
         "TRIG:A:LEV#" => settings.level_v = value.or(settings.level_v),
         _ => {}
-    }
-}
-
-fn trigger_source(name: &str) -> Option<TriggerSource> {
-    match name {
-        "CH1" => Some(TriggerSource::Analog(AnalogChannel::A)),
-        "CH2" => Some(TriggerSource::Analog(AnalogChannel::B)),
-        _ => {
-            let line = LogicLine::new(name.strip_prefix('D')?.parse().ok()?)?;
-            Some(TriggerSource::Logic(LogicPattern::line(line, true)))
-        }
     }
 }
 
@@ -136,18 +121,6 @@ fn pattern_text(source: TriggerSource) -> String {
     format!("\"XX{}\"", LogicLine::all().map(level).collect::<String>())
 }
 
-fn source_text(source: TriggerSource) -> String {
-    match source {
-        TriggerSource::Analog(AnalogChannel::A) => "CH1".to_owned(),
-        TriggerSource::Analog(AnalogChannel::B) => "CH2".to_owned(),
-        TriggerSource::Logic(pattern) => {
-            let single = |line: &LogicLine| pattern == LogicPattern::line(*line, true);
-            let line = LogicLine::all().find(single);
-            line.map_or_else(|| "PATT".to_owned(), |line| format!("D{}", line.number()))
-        }
-    }
-}
-
 /// The answer to a query about settings: what is real with the plan that they lead to. None for what the
 /// instrument does not know.
 #[must_use]
@@ -173,13 +146,8 @@ pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -
         "POD#:THR:UDL#" => exponential(THRESHOLD_V, 3),
         "TIM:SCAL" => exponential(real_division_s(), 3),
         "TIM:DIV" => "12".to_owned(),
-        "TIM:POS" => {
-            let position =
-                |plan: &CapturePlan| f64::from(plan.pre_trigger) / f64::from(plan.timebase.samples);
-            let position = plan.map_or(panel.settings.position, position);
-            exponential((0.5 - position) * real_division_s() * DIVISIONS, 6)
-        }
-        "TRIG:A:SOUR" => source_text(*trigger),
+        "TIM:POS" => exponential(offset_s(&panel.settings, plan, real_division_s() * DIVISIONS), 6),
+        "TRIG:A:SOUR" => trigger_source_name(*trigger, CHANNEL, "PATT"),
         "TRIG:A:EDGE:SLOP" => if trigger_type.is_inverted() { "NEG" } else { "POS" }.to_owned(),
         "TRIG:A:PATT:SOUR" => pattern_text(*trigger),
         "TRIG:A:LEV#" => exponential(plan.map_or(0.0, |plan| plan.level), 6),

@@ -32,6 +32,7 @@
 
 mod allow;
 mod capture;
+mod controls;
 mod desk;
 mod event;
 mod frame;
@@ -39,6 +40,7 @@ mod generator;
 pub mod hmo;
 mod instrument;
 mod lines;
+mod listen_error;
 mod loan;
 mod network;
 mod raw;
@@ -53,6 +55,7 @@ pub use allow::Allow;
 pub use capture::{AnalogSamples, Capture, planned_rate_hz};
 pub use desk::{Desk, NoCapture, Panel, Pending, Waveform};
 pub use event::Event;
+pub use listen_error::ListenError;
 pub use network::{Addresses, Listen, ServeError, Server};
 pub use raw::exchange as bitscope_server;
 pub use settings::{Settings, VERTICAL_DIVISIONS, Vertical};

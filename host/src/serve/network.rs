@@ -1,7 +1,6 @@
 //! The server: its listeners, and the instrument behind them.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +9,7 @@ use std::time::Duration;
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::scope::{Scope, ScopeError};
+use thiserror::Error;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, watch};
 
@@ -18,6 +18,7 @@ use super::desk::{Desk, Panel};
 use super::event::Event;
 use super::hmo::Hmo;
 use super::instrument::Instrument;
+use super::listen_error::ListenError;
 use super::raw::{self, Doors, LentDevice, Network, Rules};
 use super::rigol::Rigol;
 use super::settings::Settings;
@@ -88,57 +89,26 @@ pub struct Addresses {
 }
 
 /// Why the device is not, or no longer, served.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum ServeError {
-    /// An address cannot be listened on.
-    Bind {
-        /// What was asked for.
-        address: String,
-        /// What the system says.
-        cause: io::Error,
-    },
-    /// A listener broke.
-    Listen {
-        /// What the system says.
-        cause: io::Error,
-    },
+    /// An address cannot be listened on, or no longer.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// There is nothing to serve on.
+    #[error("there is nowhere to serve: give at least one address")]
     Nowhere,
     /// The address is reached from other machines, and none is allowed.
+    #[error(
+        "{address} is reached from other machines: say which networks may use the device, such as \
+         192.168.1.0/24, or listen on 127.0.0.1"
+    )]
     Open {
         /// The address.
         address: SocketAddr,
     },
     /// The device failed.
-    Device(ScopeError<LinkError>),
-}
-
-impl fmt::Display for ServeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bind { address, cause } => {
-                write!(f, "cannot listen on {address}: {cause}; give an address such as 127.0.0.1:0")
-            }
-            Self::Listen { cause } => write!(f, "cannot serve any longer: {cause}"),
-            Self::Nowhere => f.write_str("there is nowhere to serve: give at least one address"),
-            Self::Open { address } => write!(
-                f,
-                "{address} is reached from other machines: say which networks may use the device, such as \
-                 192.168.1.0/24, or listen on 127.0.0.1"
-            ),
-            Self::Device(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ServeError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Bind { cause, .. } | Self::Listen { cause } => Some(cause),
-            Self::Nowhere | Self::Open { .. } => None,
-            Self::Device(error) => Some(error),
-        }
-    }
+    #[error("{0}")]
+    Device(#[source] ScopeError<LinkError>),
 }
 
 /// A device that is served.
@@ -157,9 +127,9 @@ pub struct Server {
 
 async fn listen(address: Option<&String>, allow: &Allow) -> Result<Option<TcpListener>, ServeError> {
     let Some(address) = address else { return Ok(None) };
-    let failed = |cause| ServeError::Bind { address: address.clone(), cause };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
+    let failed = ListenError::at(address);
+    let listener = TcpListener::bind(address).await.map_err(&failed)?;
+    let bound = listener.local_addr().map_err(&failed)?;
     check_open(bound, allow)?;
     Ok(Some(listener))
 }
@@ -174,13 +144,14 @@ async fn listen_twice(
         attempt += 1;
         let Some(control) = listen(address, allow).await? else { return Ok(None) };
         let asked = address.cloned().unwrap_or_default();
-        let failed = |cause| ServeError::Bind { address: format!("the port after {asked}"), cause };
-        let bound = control.local_addr().map_err(failed)?;
+        let next_port = format!("the port after {asked}");
+        let failed = ListenError::at(&next_port);
+        let bound = control.local_addr().map_err(&failed)?;
         let next = SocketAddr::new(bound.ip(), bound.port().checked_add(1).unwrap_or(bound.port()));
         match TcpListener::bind(next).await {
             Ok(data) => return Ok(Some((control, data))),
             Err(_) if attempt < MOST_PAIRS && asked.ends_with(":0") => {}
-            Err(cause) => return Err(failed(cause)),
+            Err(cause) => return Err(failed(cause).into()),
         }
     }
 }
@@ -199,9 +170,9 @@ async fn doors(places: &Listen) -> Result<Doors, ServeError> {
     let tcp = listen(places.tcp.as_ref(), &places.allow).await?;
     let udp = match &places.bitscope_server {
         Some(address) => {
-            let failed = |cause| ServeError::Bind { address: address.clone(), cause };
-            let socket = UdpSocket::bind(address).await.map_err(failed)?;
-            check_open(socket.local_addr().map_err(failed)?, &places.allow)?;
+            let failed = ListenError::at(address);
+            let socket = UdpSocket::bind(address).await.map_err(&failed)?;
+            check_open(socket.local_addr().map_err(&failed)?, &places.allow)?;
             Some(socket)
         }
         None => None,
@@ -242,7 +213,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// All but [`ServeError::Listen`].
+    /// All but [`ListenError::Broken`].
     pub async fn open(link: OpenLink, probe: AnalogParameters, places: &Listen) -> Result<Self, ServeError> {
         if places.is_nowhere() {
             return Err(ServeError::Nowhere);
@@ -287,7 +258,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Listen`] if a listener breaks, [`ServeError::Device`] if the device does.
+    /// [`ListenError::Broken`] if a listener breaks, [`ServeError::Device`] if the device does.
     pub async fn run(self, mut report: impl FnMut(Event)) -> Result<Infallible, ServeError> {
         let Self { doors, hmo, rigol, rigol_framed, twinlan, allow, desk, mut events, instrument } = self;
         let raw = raw_clients(&doors, &desk);
@@ -315,11 +286,11 @@ impl Server {
                 Ok(never) => match never {},
                 Err(error) => Err(ServeError::Device(error)),
             },
-            cause = raw => Err(ServeError::Listen { cause }),
-            cause = hmo => Err(ServeError::Listen { cause }),
-            cause = rigol => Err(ServeError::Listen { cause }),
-            cause = twinlan => Err(ServeError::Listen { cause }),
-            cause = rigol_framed => Err(ServeError::Listen { cause }),
+            cause = raw => Err(ListenError::Broken(cause).into()),
+            cause = hmo => Err(ListenError::Broken(cause).into()),
+            cause = rigol => Err(ListenError::Broken(cause).into()),
+            cause = twinlan => Err(ListenError::Broken(cause).into()),
+            cause = rigol_framed => Err(ListenError::Broken(cause).into()),
         }
     }
 }

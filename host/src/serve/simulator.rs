@@ -25,15 +25,15 @@
 //! ```
 
 use std::convert::Infallible;
-use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use thiserror::Error;
 use tokio::net::{TcpListener, UdpSocket};
 
 use super::event::Event;
+use super::listen_error::ListenError;
 use super::raw::{self, Device, Doors, Network, Pty, Relayed, Rules};
 use crate::faults::FaultKind;
 use crate::sim::{Note, Origin, SimConfig, SimLink};
@@ -61,45 +61,14 @@ pub struct Addresses {
 }
 
 /// Why the device cannot be served.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum ServeError {
-    /// An address cannot be listened on.
-    Bind {
-        /// What was asked for.
-        address: String,
-        /// What the system says.
-        cause: io::Error,
-    },
-    /// A listener broke.
-    Listen {
-        /// What the system says.
-        cause: io::Error,
-    },
+    /// An address or a pseudo-terminal.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// There is nothing to serve on.
+    #[error("there is nowhere to serve: ask for TCP, a bitscope-server or a pseudo-terminal")]
     Nowhere,
-}
-
-impl fmt::Display for ServeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bind { address, cause } => {
-                write!(f, "cannot listen on {address}: {cause}; give an address such as 127.0.0.1:0")
-            }
-            Self::Listen { cause } => write!(f, "cannot serve any longer: {cause}"),
-            Self::Nowhere => {
-                write!(f, "there is nowhere to serve: ask for TCP, a bitscope-server or a pseudo-terminal")
-            }
-        }
-    }
-}
-
-impl std::error::Error for ServeError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Bind { cause, .. } | Self::Listen { cause } => Some(cause),
-            Self::Nowhere => None,
-        }
-    }
 }
 
 /// How the simulated device is shared out: at once or not at all. UDP and pseudo-terminals do not tell when a
@@ -152,21 +121,18 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Bind`] names the address that cannot be listened on.
+    /// [`ListenError::Bind`] names the address that cannot be listened on.
     pub async fn bind(config: &SimConfig, options: &ServeOptions) -> Result<Self, ServeError> {
-        let failed = |address: &str| {
-            let address = address.to_owned();
-            move |cause| ServeError::Bind { address, cause }
-        };
         let tcp = match &options.tcp {
-            Some(address) => Some(TcpListener::bind(address).await.map_err(failed(address))?),
+            Some(address) => Some(TcpListener::bind(address).await.map_err(ListenError::at(address))?),
             None => None,
         };
         let udp = match &options.bitscope_server {
-            Some(address) => Some(UdpSocket::bind(address).await.map_err(failed(address))?),
+            Some(address) => Some(UdpSocket::bind(address).await.map_err(ListenError::at(address))?),
             None => None,
         };
-        let pty = if options.pty { Some(Pty::open().map_err(failed("a pseudo-terminal"))?) } else { None };
+        let pty =
+            if options.pty { Some(Pty::open().map_err(ListenError::at("a pseudo-terminal"))?) } else { None };
         if tcp.is_none() && udp.is_none() && pty.is_none() {
             return Err(ServeError::Nowhere);
         }
@@ -174,8 +140,8 @@ impl Server {
         let stranger = match &udp {
             Some(socket) if strange => {
                 let address = socket.local_addr().map(|address| SocketAddr::new(address.ip(), 0));
-                let address = address.map_err(failed("a second port"))?;
-                Some(UdpSocket::bind(address).await.map_err(failed("a second port"))?)
+                let address = address.map_err(ListenError::at("a second port"))?;
+                Some(UdpSocket::bind(address).await.map_err(ListenError::at("a second port"))?)
             }
             _ => None,
         };
@@ -201,11 +167,11 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Listen`] if a listener breaks.
+    /// [`ListenError::Broken`] if a listener breaks.
     pub async fn run(mut self, mut report: impl FnMut(Event)) -> Result<Infallible, ServeError> {
         let Self { link, doors, network } = &mut self;
         raw::serve(link, doors, RULES, network, &mut report)
             .await
-            .map_err(|cause| ServeError::Listen { cause })
+            .map_err(|cause| ListenError::Broken(cause).into())
     }
 }

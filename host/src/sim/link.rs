@@ -267,26 +267,17 @@ impl SimLink {
         if most == 0 {
             return 0;
         }
-        let mut wait = Wait::new(&self.shared, Awaited::Bytes);
-        poll_fn(|context| {
-            let mut shared = lock(wait.shared);
-            let now = shared.now();
+        let take = |wire: &mut Wire, now| {
             let mut count = 0;
             while count < most
-                && let Some((origin, byte)) = shared.wire.take(now)
+                && let Some((origin, byte)) = wire.take(now)
             {
                 each(origin, byte);
                 count += 1;
             }
-            if count > 0 || shared.wire.is_closed() {
-                shared.act();
-                return Poll::Ready(count);
-            }
-            drop(shared);
-            wait.pending(context);
-            Poll::Pending
-        })
-        .await
+            count
+        };
+        self.moved(Awaited::Bytes, take).await
     }
 
     /// Puts bytes on the link and tells how many: at least one, once there is room; 0 if the link is closed.
@@ -294,11 +285,17 @@ impl SimLink {
         if bytes.is_empty() {
             return 0;
         }
-        let mut wait = Wait::new(&self.shared, Awaited::Room);
+        let write = |wire: &mut Wire, now| if wire.is_closed() { 0 } else { wire.write(bytes, now) };
+        self.moved(Awaited::Room, write).await
+    }
+
+    /// Moves bytes over the wire and tells how many: at least one, once there is what is awaited; 0 if the link is closed.
+    async fn moved(&self, awaited: Awaited, mut attempt: impl FnMut(&mut Wire, SimTime) -> usize) -> usize {
+        let mut wait = Wait::new(&self.shared, awaited);
         poll_fn(|context| {
             let mut shared = lock(wait.shared);
             let now = shared.now();
-            let count = if shared.wire.is_closed() { 0 } else { shared.wire.write(bytes, now) };
+            let count = attempt(&mut shared.wire, now);
             if count > 0 || shared.wire.is_closed() {
                 shared.act();
                 return Poll::Ready(count);

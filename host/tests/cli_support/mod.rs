@@ -203,6 +203,16 @@ impl Finished {
     }
 }
 
+/// Each of these is wrong usage, and the message has all of these parts.
+pub(crate) async fn assert_wrong_usage(cases: &[(&[&str], &[&str])]) {
+    for (arguments, parts) in cases {
+        let message = scopething(arguments).await.refused(2);
+        for part in *parts {
+            assert!(message.contains(part), "{part} in the answer to {arguments:?}: {message}");
+        }
+    }
+}
+
 /// The numbers at `channels.NAME.KEY` of a capture.
 #[track_caller]
 pub(crate) fn series(capture: &Value, channel: &str, key: &str) -> Vec<f64> {
@@ -216,15 +226,20 @@ pub(crate) fn number(object: &Value, key: &str) -> f64 {
     object[key].as_f64().unwrap_or_else(|| panic!("{key} is no number in {object}"))
 }
 
-/// `scopething simulate` with a client's address of each kind. It ends when it is dropped.
-pub(crate) struct Simulator {
+/// A program that listens, such as `scopething simulate` and `serve`, with its address of each kind. It ends when it is
+/// dropped.
+pub(crate) struct Listening {
     pub(crate) running: Running,
     pub(crate) addresses: Value,
 }
 
-impl Simulator {
+impl Listening {
+    pub(crate) async fn simulate(arguments: &[&str]) -> Self {
+        Self::start(&[&["simulate"], arguments].concat()).await
+    }
+
     pub(crate) async fn start(arguments: &[&str]) -> Self {
-        let mut running = Running::start(&mut program(&[&["simulate"], arguments].concat()));
+        let mut running = Running::start(&mut program(arguments));
         let line = running.line().await;
         let addresses = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         Self { running, addresses }

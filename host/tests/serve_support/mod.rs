@@ -8,43 +8,26 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use crate::cli_support::{Finished, Running, bounded, program};
+use crate::cli_support::{Finished, Listening, bounded};
 
-/// `scopething serve` under way. It ends when it is dropped.
-pub(crate) struct Served {
-    pub(crate) running: Running,
-    pub(crate) addresses: Value,
+/// Serves the simulated device of a query, with a free port for each personality.
+pub(crate) async fn serve(query: &str, personalities: &[&str]) -> Listening {
+    let url = format!("sim:?{query}");
+    let mut arguments = vec!["serve", "--url", &url];
+    for personality in personalities {
+        arguments.extend([personality, "127.0.0.1:0"]);
+    }
+    Listening::start(&arguments).await
 }
 
-impl Served {
-    /// Serves the simulated device of a query, with a free port for each personality.
-    pub(crate) async fn start(query: &str, personalities: &[&str]) -> Self {
-        let url = format!("sim:?{query}");
-        let mut arguments = vec!["serve", "--url", &url];
-        for personality in personalities {
-            arguments.extend([personality, "127.0.0.1:0"]);
-        }
-        let mut running = Running::start(&mut program(&arguments));
-        let line = running.line().await;
-        let addresses = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        Self { running, addresses }
-    }
-
-    #[track_caller]
-    pub(crate) fn address(&self, kind: &str) -> &str {
-        self.addresses[kind].as_str().unwrap_or_else(|| panic!("no {kind} in {}", self.addresses))
-    }
-
-    /// The connection of a driver of sigrok.
-    pub(crate) fn connection(&self, driver: &str, transport: &str, kind: &str) -> String {
-        let (host, port) = self.address(kind).split_once(':').expect("host and port");
-        format!("{driver}:conn={transport}/{host}/{port}")
-    }
+/// The connection of a driver of sigrok.
+pub(crate) fn connection(served: &Listening, driver: &str, transport: &str, kind: &str) -> String {
+    let (host, port) = served.address(kind).split_once(':').expect("host and port");
+    format!("{driver}:conn={transport}/{host}/{port}")
 }
 
 /// Runs sigrok-cli to its end.

@@ -1,7 +1,12 @@
 use proptest::prelude::*;
 
+use super::job_table::JOB_COLUMNS;
 use super::*;
 use crate::files::Format;
+use crate::moment::UnixMicros;
+use crate::record::keep::Keep;
+use crate::record::text::TextMaker;
+use crate::recording::{Gap, Samples, Series, Stamp};
 
 fn read(text: &str) -> Result<Vec<Recording>, ReadError> {
     let mut reader = CsvReader::new(text.as_bytes());
@@ -78,6 +83,110 @@ fn bad_files_are_refused_with_line_and_reason() {
     assert!(matches!(CsvReader::new(&b"time,A\n\xff,1\n"[..]).read(), Err(ReadError::Line { line: 2, .. })));
 }
 
+/// Traces 7 and 8 of a job, of which the second comes after a gap.
+const JOB: &str = "trace,clock,device,gap,rows,time,A,L2
+7,2026-11-25T06:00:00.000000Z,2.500000000,,3,0,0.5,0
+7,,,,,0.001,-1,1
+7,,,,,0.002,0.25,1
+8,2026-11-25T06:00:01.500000Z,,clock set,2,0,1,0
+8,,,,,0.5,,1
+";
+
+#[test]
+fn traces_of_a_job_have_their_stamps() {
+    let recordings = read(JOB).unwrap();
+    let [seventh, eighth] = recordings.as_slice() else { panic!("{recordings:?}") };
+    // Seconds from 1970 to 2026-11-25 06:00:00 UTC, by date(1).
+    let clock = UnixMicros(1_795_586_400_000_000);
+    assert_eq!(seventh.details().stamp, Some(Stamp { number: 7, clock, gap: None }));
+    assert_eq!(seventh.details().capture_start_s, Some(2.5));
+    assert_eq!(seventh.sample_rate_hz(), 1000.0);
+    assert_eq!(seventh.channels()[0].samples, Samples::Volts(vec![0.5, -1.0, 0.25]));
+    let stamp = Stamp { number: 8, clock: UnixMicros(clock.0 + 1_500_000), gap: Some(Gap::ClockSet) };
+    assert_eq!((eighth.details().stamp, eighth.details().capture_start_s), (Some(stamp), None));
+    assert_eq!(eighth.channels()[1].samples, Samples::Levels(vec![0, 1]));
+    // What was kept in several files may be put into one.
+    let all = read(&format!("{JOB}{JOB}time,A\n0,1\n1,2\n\n{JOB}")).unwrap();
+    let numbers = all.iter().map(|recording| recording.details().stamp.map(|stamp| stamp.number));
+    assert!(numbers.eq([Some(7), Some(8), Some(7), Some(8), None, Some(7), Some(8)]));
+}
+
+#[test]
+fn traces_that_are_passed_over_tell_their_numbers() {
+    let text = format!("time,A\n0,1\n1,2\n{JOB}");
+    let mut reader = CsvReader::new(text.as_bytes());
+    let mut skip = || reader.skip().unwrap().map(|skipped| skipped.number);
+    assert_eq!([skip(), skip(), skip(), skip()], [Some(None), Some(Some(7)), Some(Some(8)), None]);
+    let mut reader = CsvReader::new(JOB.as_bytes());
+    reader.skip().unwrap();
+    assert_eq!(reader.read().unwrap().as_ref(), read(JOB).unwrap().last());
+    let mut cut = CsvReader::new(&JOB.as_bytes()[..JOB.len() - 1]);
+    cut.skip().unwrap();
+    assert!(matches!(cut.skip(), Err(ReadError::CutOff { line: 5 })));
+}
+
+#[test]
+fn a_table_cut_anywhere_gives_the_whole_traces_and_then_an_error() {
+    let ends: Vec<usize> = JOB.match_indices('\n').map(|(index, _)| index + 1).collect();
+    let (header, seventh, eighth) = (ends[0], ends[3], ends[5]);
+    for length in JOB_COLUMNS.len()..JOB.len() {
+        let mut reader = CsvReader::new(&JOB.as_bytes()[..length]);
+        let whole = [seventh, eighth].into_iter().filter(|&end| end <= length).count();
+        for number in 0..whole {
+            assert!(reader.read().unwrap().is_some(), "trace {number} of {length} bytes");
+        }
+        match reader.read() {
+            Ok(None) => assert!([header, seventh, eighth].contains(&length), "{length} bytes"),
+            Err(ReadError::CutOff { line }) => {
+                let begin = [1, 2, 5][whole + usize::from(length > header)];
+                assert_eq!(line, begin, "{length} bytes");
+            }
+            other => panic!("{other:?} after {whole} traces of {length} bytes"),
+        }
+    }
+    for zeros in [1, 5000] {
+        let text = [JOB, &"\0".repeat(zeros)].concat();
+        let mut reader = CsvReader::new(text.as_bytes());
+        assert!(reader.read().is_ok() && reader.read().is_ok());
+        assert!(matches!(reader.read(), Err(ReadError::CutOff { line: 7 })), "{zeros} zeros");
+    }
+}
+
+#[test]
+fn bad_tables_of_a_job_are_refused_with_line_and_reason() {
+    let (header, rows) = JOB.split_once('\n').unwrap();
+    for (replaced, by, line, part) in [
+        (header, "trace,clock,device,gap,rows,A", 1, "time,A,B,L0"),
+        (header, "trace,clock,device,gap,rows,time,A,C", 1, "\"C\""),
+        ("7,2026", "x,2026", 2, "\"x\" is not the number"),
+        ("06:00:00.000000Z", "6", 2, "a moment is written like"),
+        ("2.500000000", "soon", 2, "\"soon\" is not a device time"),
+        ("clock set", "lunch", 5, "\"lunch\" is not a reason"),
+        (",,3,", ",,0,", 2, "\"0\" is not a number of rows"),
+        (",,3,", ",,2,", 4, "begins no trace"),
+        (",,3,", ",,4,", 5, "not a row of trace 7"),
+        ("7,,,,,0.001", "7,,,,,0", 3, "not after"),
+        ("0.25,1\n", "0.25\n", 4, "fewer fields"),
+    ] {
+        let text = [header, rows].join("\n").replacen(replaced, by, 1);
+        let (at, reason) = refused(&text);
+        assert!(at == line && reason.contains(part), "{text}: line {at}: {reason}");
+    }
+}
+
+#[test]
+fn what_a_job_kept_instead_of_samples_is_named() {
+    let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(vec![1.0, 2.0]));
+    let recording = Recording::new(1e3, vec![series], Details::default()).unwrap();
+    let recording = recording.stamped(Stamp { number: 1, clock: UnixMicros(0), gap: Some(Gap::Start) });
+    for (keep, held) in [(Keep::Summary, "summaries"), (Keep::Envelope { parts: 1 }, "envelopes")] {
+        let text = TextMaker::default().text_of(&recording, &keep, Format::Csv).unwrap();
+        let text = [text.header.unwrap().as_bytes(), b"\n", &text.body].concat();
+        let refused = CsvReader::new(text.as_slice()).read().unwrap_err().to_string();
+        assert!(refused.contains(held) && refused.contains("what = \"all\""), "{refused}");
+    }
+}
+
 #[test]
 fn a_line_without_end_is_refused_before_it_fills_the_memory() {
     let endless = std::io::BufReader::new(std::io::repeat(b'1'));
@@ -150,6 +259,16 @@ fn captures() -> impl Strategy<Value = Recording> {
     )
 }
 
+/// What is read back has the samples that were written, at the same times.
+fn assert_same_samples(back: &Recording, written: &Recording) -> Result<(), TestCaseError> {
+    prop_assert_eq!(back.channels().len(), written.channels().len());
+    for (back, written) in back.channels().iter().zip(written.channels()) {
+        prop_assert_eq!(&back.samples, &written.samples);
+        prop_assert!(back.timestamps().eq(written.timestamps()));
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read_back(captures in prop::collection::vec(captures(), 1..4)) {
@@ -157,16 +276,38 @@ proptest! {
         prop_assert_eq!(back.len(), captures.len());
         for (back, capture) in back.iter().zip(&captures) {
             prop_assert!((back.sample_rate_hz() / capture.sample_rate_hz() - 1.0).abs() < 1e-12);
-            prop_assert_eq!(back.channels().len(), capture.channels().len());
-            for (read, written) in back.channels().iter().zip(capture.channels()) {
-                prop_assert_eq!(&read.samples, &written.samples);
-                prop_assert!(read.timestamps().eq(written.timestamps()));
-            }
+            assert_same_samples(back, capture)?;
         }
     }
 
     #[test]
-    fn no_text_makes_it_fail(text in "(time|,|A|B|L[0-9]|\n|[0-9.e-]{1,5}|\\PC){0,60}") {
+    fn what_a_job_records_is_read_back(captures in prop::collection::vec(captures(), 1..4), gap in 0..5_usize) {
+        let mut file = Vec::new();
+        let mut header = None;
+        let mut stamped = Vec::new();
+        for (number, capture) in (5..).zip(captures) {
+            let clock = UnixMicros(1_795_586_400_000_000 + number);
+            let stamp = Stamp { number: number as u64, clock, gap: Gap::ALL.get(gap).copied() };
+            let capture = capture.stamped(stamp);
+            let text = TextMaker::default().text_of(&capture, &Keep::All, Format::Csv).unwrap();
+            if header != text.header {
+                file.extend_from_slice(text.header.as_ref().unwrap().as_bytes());
+                file.push(b'\n');
+            }
+            header = text.header;
+            file.extend_from_slice(&text.body);
+            stamped.push(capture);
+        }
+        let back = read(std::str::from_utf8(&file).unwrap()).unwrap();
+        prop_assert_eq!(back.len(), stamped.len());
+        for (back, capture) in back.iter().zip(&stamped) {
+            prop_assert_eq!(back.details(), capture.details());
+            assert_same_samples(back, capture)?;
+        }
+    }
+
+    #[test]
+    fn no_text_makes_it_fail(text in "(time|trace,clock,device,gap,rows|1,2026-11-25T06:00:00Z,,,2|1,,,,,|,|A|B|L[0-9]|\n|[0-9.e-]{1,5}|\\PC){0,60}") {
         let _ = read(&text);
     }
 }

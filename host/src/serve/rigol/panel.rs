@@ -1,9 +1,8 @@
 //! What the instrument's settings are, in its own words.
 
-use scopething_core::plan::{
-    AnalogChannel, CapturePlan, Channel, LogicLine, LogicPattern, TriggerSource, TriggerType,
-};
+use scopething_core::plan::{CapturePlan, Channel, LogicLine, TriggerType};
 
+use crate::serve::controls::{offset_s, set_offset, show_lines, trigger_source, trigger_source_name};
 use crate::serve::desk::Panel;
 use crate::serve::scpi::{Message, exponential, nearest_step, number, step_at_least, switch};
 use crate::serve::settings::{Settings, VERTICAL_DIVISIONS};
@@ -12,6 +11,8 @@ use super::screen::DIVISIONS;
 
 /// The driver counts a trigger position by the number of its time bases where the divisions are meant.
 const OFFSET_DIVISIONS: f64 = 34.0;
+/// What the instrument calls an analog channel, before its number.
+const CHANNEL: &str = "CHAN";
 /// What the driver takes for seconds a division, and for volts.
 const SECONDS: (f64, f64) = (5e-9, 1e3);
 const VOLTS: (f64, f64) = (5e-4, 5.0);
@@ -52,11 +53,7 @@ pub fn set(settings: &mut Settings, message: &Message<'_>) {
                 vertical.middle_v = -offset_v;
             }
         }
-        "LA:STAT" => match on {
-            Some(false) => settings.lines = 0,
-            Some(true) if settings.lines == 0 => settings.lines = 0xff,
-            _ => {}
-        },
+        "LA:STAT" => show_lines(settings, on),
         "LA:DIG#:DISP" => {
             if let Some(on) = on {
                 settings.show_line(*first, on);
@@ -65,12 +62,11 @@ pub fn set(settings: &mut Settings, message: &Message<'_>) {
         "TIM:SCAL" => settings.set_span(value.unwrap_or(0.0) * DIVISIONS),
         "TIM:OFFS" => {
             if let Some(offset_s) = value {
-                let width_s = OFFSET_DIVISIONS * division_s(settings.span_s);
-                settings.position = (0.5 - offset_s / width_s).clamp(0.0, 1.0);
+                set_offset(settings, offset_s, OFFSET_DIVISIONS * division_s(settings.span_s));
             }
         }
         "TRIG:EDGE:SOUR" => {
-            if let Some(source) = trigger_source(argument) {
+            if let Some(source) = trigger_source(argument, CHANNEL) {
                 settings.trigger = source;
             }
         }
@@ -81,30 +77,6 @@ pub fn set(settings: &mut Settings, message: &Message<'_>) {
         },
         "TRIG:EDGE:LEV" => settings.level_v = value.or(settings.level_v),
         _ => {}
-    }
-}
-
-fn trigger_source(name: &str) -> Option<TriggerSource> {
-    match name {
-        "CHAN1" => Some(TriggerSource::Analog(AnalogChannel::A)),
-        "CHAN2" => Some(TriggerSource::Analog(AnalogChannel::B)),
-        _ => {
-            let line = LogicLine::new(name.strip_prefix('D')?.parse().ok()?)?;
-            Some(TriggerSource::Logic(LogicPattern::line(line, true)))
-        }
-    }
-}
-
-fn source_text(source: TriggerSource) -> String {
-    match source {
-        TriggerSource::Analog(AnalogChannel::A) => "CHAN1".to_owned(),
-        TriggerSource::Analog(AnalogChannel::B) => "CHAN2".to_owned(),
-        TriggerSource::Logic(pattern) => {
-            let single = |line: &LogicLine| pattern == LogicPattern::line(*line, true);
-            let line = LogicLine::all().find(single);
-            // An edge trigger has no word for a pattern, which a client of another kind can set.
-            line.map_or_else(|| "EXT".to_owned(), |line| format!("D{}", line.number()))
-        }
     }
 }
 
@@ -129,13 +101,9 @@ pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -
         "LA:STAT" => flag(panel.settings.lines != 0),
         "LA:DIG#:DISP" => flag(first.and_then(LogicLine::new).is_some_and(captured)),
         "TIM:SCAL" => exponential(real_division_s(), 6),
-        "TIM:OFFS" => {
-            let position =
-                |plan: &CapturePlan| f64::from(plan.pre_trigger) / f64::from(plan.timebase.samples);
-            let position = plan.map_or(panel.settings.position, position);
-            exponential((0.5 - position) * real_division_s() * OFFSET_DIVISIONS, 6)
-        }
-        "TRIG:EDGE:SOUR" => source_text(*trigger),
+        "TIM:OFFS" => exponential(offset_s(&panel.settings, plan, real_division_s() * OFFSET_DIVISIONS), 6),
+        // An edge trigger has no word for a pattern, which a client of another kind can set.
+        "TRIG:EDGE:SOUR" => trigger_source_name(*trigger, CHANNEL, "EXT"),
         "TRIG:EDGE:SLOP" => if trigger_type.is_inverted() { "NEG" } else { "POS" }.to_owned(),
         "TRIG:EDGE:LEV" => exponential(plan.map_or(0.0, |plan| plan.level), 6),
         "TRIG:MODE" => "EDGE".to_owned(),

@@ -1,4 +1,4 @@
-//! Recordings as signals: any file that this program reads, such as CSV or a sigrok session.
+//! Recordings as signals: any file that this program reads, such as CSV, JSON or a sigrok session.
 //!
 //! The first capture of the file is played. Analog recordings run straight from sample to sample, logic
 //! recordings step, at 0 and 3.3 V.

@@ -1,0 +1,29 @@
+//! Why an address cannot be listened on, or no longer.
+
+use std::io;
+
+use thiserror::Error;
+
+/// Why clients cannot come.
+#[derive(Debug, Error)]
+pub enum ListenError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {cause}; give an address such as 127.0.0.1:0")]
+    Bind {
+        /// What was asked for.
+        address: String,
+        /// What the system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// A listener broke.
+    #[error("cannot serve any longer: {0}")]
+    Broken(#[source] io::Error),
+}
+
+impl ListenError {
+    /// What an address that cannot be listened on makes of the system's reason.
+    pub(super) fn at(address: &str) -> impl Fn(io::Error) -> Self + '_ {
+        move |cause| Self::Bind { address: address.to_owned(), cause }
+    }
+}
