@@ -32,7 +32,6 @@ CHECKS = [
     check_restarts.hanging_is_noticed_after_a_minute,
     check_restarts.stopped,
     check_restarts.wrong_job_is_not_tried_again,
-    check_sandbox.memory_is_bounded,
 ]
 
 
