@@ -56,7 +56,7 @@ async fn bare(job: &Job, count: u64) -> Outcome<f64> {
 /// Captures a second of a recording.
 async fn recorded(job: Job, count: u64) -> Outcome<f64> {
     let time = LinkTime::new(LinkClock::Host(HostClock::new()), true);
-    let recorder = Recorder::start(job, Links, time, SystemDisk, Unwatched)?;
+    let recorder = Recorder::start(job, Links::default(), time, SystemDisk, Unwatched)?;
     let started = Instant::now();
     recorder.run(std::future::pending()).await?;
     Ok(count as f64 / started.elapsed().as_secs_f64())

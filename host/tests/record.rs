@@ -3,14 +3,16 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use scopething::link::{self, LinkClock, LinkUrl, OpenError};
+use scopething::link::{self, LinkClock, LinkUrl};
 use scopething::moment::UnixMicros;
 use scopething::record::job::Job;
 use scopething::record::store::Disk;
-use scopething::record::{ConnectError, LinkTime, Opened, Opener, Recorder, Status, Timekeeper, Watcher};
+use scopething::record::{
+    ConnectError, LinkTime, Opened, Opener, Place, Recorder, Status, Timekeeper, Watcher,
+};
 use scopething::sim::{SimConfig, SimLink};
 use scopething_core::device::BS05;
 use scopething_core::time::Instant;
@@ -19,17 +21,22 @@ use scopething_core::time::Instant;
 const START: UnixMicros = UnixMicros(1_795_392_000_000_000);
 const SCOPE: &str = "sim:?A=sine,1kHz,0..3V&clock=fast";
 
-/// Simulated time, of which the computer's clock can be set.
+/// Simulated time, and a computer's clock that may be set at some moment.
 #[derive(Clone)]
 struct SetTime {
     time: LinkTime,
-    set_by_us: Arc<AtomicI64>,
+    set_at: Instant,
+    set_by_us: i64,
 }
 
 impl SetTime {
     fn new() -> Self {
+        Self::set(Instant(u64::MAX), 0)
+    }
+
+    fn set(set_at: Instant, set_by_us: i64) -> Self {
         let clock = SimLink::new(&SimConfig::from_query("clock=fast").unwrap()).clock();
-        Self { time: LinkTime::new(LinkClock::Sim(clock), true), set_by_us: Arc::default() }
+        Self { time: LinkTime::new(LinkClock::Sim(clock), true), set_at, set_by_us }
     }
 }
 
@@ -39,7 +46,8 @@ impl Timekeeper for SetTime {
     }
 
     fn wall(&self) -> UnixMicros {
-        UnixMicros(START.0.saturating_add_unsigned(self.now().0) + self.set_by_us.load(Ordering::Relaxed))
+        let set_by_us = if self.now() >= self.set_at { self.set_by_us } else { 0 };
+        UnixMicros(START.0.saturating_add_unsigned(self.now().0) + set_by_us)
     }
 
     async fn until(&self, deadline: Instant) {
@@ -51,14 +59,29 @@ impl Timekeeper for SetTime {
     }
 }
 
-/// Opens these links in turn, the last one from then on. None is a scope that is unplugged.
-struct Plugs(Vec<Option<&'static str>>);
+/// What is plugged in each time that the scope is looked for, the last time's from then on.
+struct Plugs {
+    looks: Vec<Vec<&'static str>>,
+    left_alone: Vec<(String, String)>,
+    opened: Arc<Mutex<Vec<String>>>,
+}
 
 impl Opener for Plugs {
-    async fn open(&mut self, _: &LinkUrl, _: &str) -> Result<Opened, ConnectError> {
-        let plug = if self.0.len() > 1 { self.0.remove(0) } else { self.0[0] };
-        let url = plug.ok_or(OpenError::NoBitScope)?;
-        Ok(Opened { link: link::open(&url.parse().unwrap()).await?, probe: BS05.analog })
+    async fn places(&mut self, _: &LinkUrl, _: Option<&str>) -> Result<Vec<Place>, ConnectError> {
+        let look = if self.looks.len() > 1 { self.looks.remove(0) } else { self.looks[0].clone() };
+        let other = |url: &str| {
+            self.left_alone.iter().find(|(other, _)| other == url).map(|(_, serial)| serial.clone())
+        };
+        Ok(look.into_iter().map(|url| Place { url: url.parse().unwrap(), other: other(url) }).collect())
+    }
+
+    async fn open(&mut self, url: &LinkUrl, _: &str) -> Result<Opened, ConnectError> {
+        self.opened.lock().unwrap().push(url.to_string());
+        Ok(Opened { link: link::open(url).await?, probe: BS05.analog })
+    }
+
+    fn leave_alone(&mut self, url: &LinkUrl, serial: &str) {
+        self.left_alone.push((url.to_string(), serial.to_owned()));
     }
 }
 
@@ -79,11 +102,11 @@ impl Disk for Room {
 
 /// Keeps what troubles were told, and does something at each status.
 struct Looker<F> {
-    troubles: Arc<std::sync::Mutex<Vec<String>>>,
+    troubles: Arc<Mutex<Vec<String>>>,
     act: F,
 }
 
-impl<F: FnMut(&Status)> Watcher for Looker<F> {
+impl<F: FnMut(&Status) + Send> Watcher for Looker<F> {
     fn watch(&mut self, status: &Status) {
         let mut told = self.troubles.lock().unwrap();
         for trouble in &status.troubles {
@@ -97,24 +120,40 @@ impl<F: FnMut(&Status)> Watcher for Looker<F> {
     }
 }
 
-/// Records a job whose files are in `directory`. Gives the last status and the kinds of trouble in their order.
+/// How a recording went.
+struct Recorded {
+    status: Status,
+    /// The kinds of trouble in the order in which they were met.
+    troubles: Vec<String>,
+    /// The links that were opened.
+    opened: Vec<String>,
+}
+
+/// Records a job whose files are in `directory`.
 async fn record(
     directory: &Path,
     job: &str,
-    plugs: &[Option<&'static str>],
+    looks: Vec<Vec<&'static str>>,
     time: SetTime,
     room: Room,
-    act: impl FnMut(&Status),
-) -> (Status, Vec<String>) {
+    act: impl FnMut(&Status) + Send + 'static,
+) -> Recorded {
     let job = format!("files.directory = '{}'\n{job}", directory.display());
     let job = Job::parse(&job).unwrap();
-    let troubles = Arc::default();
+    let (troubles, opened) = (Arc::default(), Arc::default());
     let looker = Looker { troubles: Arc::clone(&troubles), act };
-    let recorder = Recorder::start(job, Plugs(plugs.to_vec()), time, room, looker).unwrap();
+    let plugs = Plugs { looks, left_alone: Vec::new(), opened: Arc::clone(&opened) };
+    let recorder = Recorder::start(job, plugs, time, room, looker).unwrap();
     let status = recorder.run(std::future::pending()).await.unwrap();
     let troubles =
         troubles.lock().unwrap().iter().map(|text| text.split(' ').nth(1).unwrap().to_owned()).collect();
-    (status, troubles)
+    let opened = opened.lock().unwrap().clone();
+    Recorded { status, troubles, opened }
+}
+
+/// Records a job of a scope that stays plugged in, with room on the disk.
+async fn record_plugged_in(directory: &Path, job: &str, scope: &'static str) -> Recorded {
+    record(directory, job, vec![vec![scope]], SetTime::new(), Room::plenty(), |_| {}).await
 }
 
 /// Number, moment and gap of each trace in CSV files, in the order of the files.
@@ -144,17 +183,20 @@ fn files(directory: &Path) -> Vec<(u64, std::path::PathBuf)> {
 
 #[tokio::test]
 async fn an_unplugged_scope_is_waited_for_and_no_other_is_taken() {
+    const OTHER: &str = "sim:?A=sine,1kHz,0..3V&clock=fast&serial=XX000001";
     let directory = tempfile::tempdir().unwrap();
-    // It closes after some traces; a minute later another scope is there, and five seconds later the first one.
-    let mut plugs = vec![Some("sim:?A=sine,1kHz,0..3V&clock=fast&faults=close@20000")];
-    plugs.extend([None; 60]);
-    plugs.extend([Some("sim:?A=sine,1kHz,0..3V&clock=fast&serial=XX000001"); 5]);
-    plugs.push(Some(SCOPE));
+    // It closes after some traces; a minute later another scope is there, and five seconds later the first one too.
+    let mut looks = vec![vec!["sim:?A=sine,1kHz,0..3V&clock=fast&faults=close@20000"]];
+    looks.extend(vec![vec![]; 60]);
+    looks.extend(vec![vec![OTHER]; 5]);
+    looks.push(vec![OTHER, SCOPE]);
     let job = "when.every = '100ms'\nwhen.for = '90s'\nkeep.what = 'summary'";
-    let (status, troubles) =
-        record(directory.path(), job, &plugs, SetTime::new(), Room::plenty(), |_| {}).await;
-    assert_eq!(troubles, ["Away", "OtherScope"]);
+    let recorded = record(directory.path(), job, looks, SetTime::new(), Room::plenty(), |_| {}).await;
+    let status = recorded.status;
+    assert_eq!(recorded.troubles, ["Away", "OtherScope"]);
     assert_eq!((status.connections, status.serial.as_deref()), (2, Some("DB98TI79")));
+    let other = recorded.opened.iter().filter(|url| url.contains("XX000001")).count();
+    assert_eq!(other, 1, "the other scope is left alone once it is known: {:?}", recorded.opened);
     // The trace under way, and sixty looks.
     assert_eq!((status.link_errors, status.bad_traces), (61, 0));
     let traces = traces(directory.path());
@@ -169,17 +211,52 @@ async fn an_unplugged_scope_is_waited_for_and_no_other_is_taken() {
 }
 
 #[tokio::test]
+async fn the_scope_is_found_behind_what_does_not_answer() {
+    // An adapter that is no scope: of what is said to it, nothing arrives.
+    const SILENT: &str = "sim:?clock=fast&faults=stall@0";
+    let directory = tempfile::tempdir().unwrap();
+    let looks = vec![vec![SILENT, SCOPE]];
+    let job = "serial = 'DB98TI79'\nwhen.count = 3";
+    let recorded = record(directory.path(), job, looks, SetTime::new(), Room::plenty(), |_| {}).await;
+    assert_eq!((recorded.status.written, recorded.troubles.len()), (3, 0));
+    assert_eq!(recorded.opened, [SILENT, SCOPE]);
+}
+
+#[tokio::test]
 async fn bad_traces_are_left_out_and_told_once() {
     let directory = tempfile::tempdir().unwrap();
-    let plugs = [Some("sim:?A=sine,1kHz,0..3V&clock=fast&faults=reboot@15000")];
     let job = "when.every = '1s'\nwhen.count = 40\nkeep.what = 'summary'";
-    let (status, troubles) =
-        record(directory.path(), job, &plugs, SetTime::new(), Room::plenty(), |_| {}).await;
+    let scope = "sim:?A=sine,1kHz,0..3V&clock=fast&faults=reboot@15000";
+    let Recorded { status, troubles, .. } = record_plugged_in(directory.path(), job, scope).await;
     assert_eq!((status.captures, status.written), (40, 40), "{status}");
     assert!(status.bad_traces + status.link_errors >= 1, "{status}");
     assert_eq!(troubles.len(), 1, "{troubles:?}");
     let marked = traces(directory.path()).into_iter().filter(|trace| !trace.2.is_empty()).count();
     assert_eq!(marked, 2);
+}
+
+#[tokio::test]
+async fn what_a_link_changes_is_not_recorded_where_the_job_verifies() {
+    let scope = "sim:?A=dc,1V&clock=fast&faults=corrupt@0.01%&seed=3";
+    let wrong_traces = async |verify: bool| {
+        let directory = tempfile::tempdir().unwrap();
+        let job =
+            format!("verify = {verify}\nwhen.count = 60\nkeep.what = 'summary'\ncapture.timeout = '0s'");
+        let recorded = record_plugged_in(directory.path(), &job, scope).await;
+        assert_eq!(recorded.status.written, 60);
+        let (_, path) = files(directory.path()).remove(0);
+        let text = fs::read_to_string(path).unwrap();
+        let column = |name: &str| text.lines().next().unwrap().split(',').position(|column| column == name);
+        let (min, max) = (column("A_min").unwrap(), column("A_max").unwrap());
+        let wrong = |line: &&str| {
+            let fields: Vec<_> = line.split(',').collect();
+            // A thousandth of the range is far more than the resolution, and far less than a bit that counts.
+            [min, max].iter().any(|&field| (fields[field].parse::<f64>().unwrap() - 1.0).abs() > 0.0135)
+        };
+        text.lines().skip(1).filter(wrong).count()
+    };
+    assert_eq!(wrong_traces(true).await, 0);
+    assert!(wrong_traces(false).await > 0, "such a link changes samples");
 }
 
 #[tokio::test]
@@ -193,7 +270,9 @@ async fn a_full_disk_loses_the_oldest_that_memory_does_not_hold_and_no_other() {
         disk.store(free, Ordering::Relaxed);
     };
     let job = "when.every = '1s'\nwhen.count = 150\nkeep.what = 'summary'\nfiles.hold = '2kB'";
-    let (status, troubles) = record(directory.path(), job, &[Some(SCOPE)], SetTime::new(), room, act).await;
+    let looks = vec![vec![SCOPE]];
+    let Recorded { status, troubles, .. } =
+        record(directory.path(), job, looks, SetTime::new(), room, act).await;
     assert_eq!(troubles, ["DiskRefuses", "MemoryFull"]);
     let traces = traces(directory.path());
     let numbers: Vec<u64> = traces.iter().map(|trace| trace.0).collect();
@@ -213,20 +292,18 @@ async fn a_full_disk_loses_the_oldest_that_memory_does_not_hold_and_no_other() {
 #[tokio::test]
 async fn a_clock_set_back_is_marked_and_loses_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let time = SetTime::new();
-    let set_by_us = Arc::clone(&time.set_by_us);
-    let act = move |status: &Status| {
-        if status.captures >= 30 {
-            set_by_us.store(-3_600_000_000, Ordering::Relaxed);
-        }
-    };
+    // Half a minute before the 31st trace.
+    let time = SetTime::set(Instant(1_770_000_000), -3_600_000_000);
     let job = "when.every = '1min'\nwhen.count = 60\nkeep.what = 'summary'\nfiles.new-after = '1h'";
-    let (status, troubles) = record(directory.path(), job, &[Some(SCOPE)], time, Room::plenty(), act).await;
+    let looks = vec![vec![SCOPE]];
+    let Recorded { status, troubles, .. } =
+        record(directory.path(), job, looks, time, Room::plenty(), |_| {}).await;
     assert_eq!((status.clock_steps, status.written, troubles.len()), (1, 60, 0));
     let traces = traces(directory.path());
     assert!(traces.iter().map(|trace| trace.0).eq(1..=60));
     let steps: Vec<f64> = traces.windows(2).map(|pair| pair[1].1.seconds_since(pair[0].1)).collect();
     let marked = traces.iter().position(|trace| trace.2 == "clock set").unwrap();
+    assert_eq!(marked, 30);
     for (index, step_s) in (1..).zip(steps) {
         let expected_s = if index == marked { 60.0 - 3600.0 } else { 60.0 };
         assert!((step_s - expected_s).abs() < 0.1, "{step_s} s before trace {}", index + 1);
@@ -240,8 +317,7 @@ async fn a_day_leaves_the_files_that_the_job_says() {
     let directory = tempfile::tempdir().unwrap();
     let job = "when.every = '1min'\nwhen.for = '1d'\nkeep.what = 'summary'\nfiles.new-after = '1h'\n\
                files.keep-for = '6h'\nfiles.sync-every = 100";
-    let (status, _) =
-        record(directory.path(), job, &[Some(SCOPE)], SetTime::new(), Room::plenty(), |_| {}).await;
+    let Recorded { status, .. } = record_plugged_in(directory.path(), job, SCOPE).await;
     assert_eq!((status.captures, status.written), (24 * 60, 24 * 60));
     // The last trace is of 23:59: what is older than 17:59 is gone, but for what shares an hour with what is not.
     let firsts: Vec<u64> = files(directory.path()).iter().map(|file| file.0).collect();
@@ -261,9 +337,7 @@ async fn only_traces_outside_their_band_are_kept() {
     };
     // The mean of a sine of 0 to 3 V over whole periods is 1.5 V.
     for (band, kept) in [("low = '1.4V', high = '1.6V'", 0), ("low = '2V'", 5)] {
-        let (status, _) =
-            record(directory.path(), &job(band), &[Some(SCOPE)], SetTime::new(), Room::plenty(), |_| {})
-                .await;
+        let Recorded { status, .. } = record_plugged_in(directory.path(), &job(band), SCOPE).await;
         assert_eq!((status.captures, status.written, status.inside), (5, kept, 5 - kept), "{band}");
     }
 }
@@ -273,8 +347,7 @@ async fn each_trace_is_a_file_where_the_format_holds_one() {
     for format in ["npz", "parquet", "sr", "vcd", "wav", "png"] {
         let directory = tempfile::tempdir().unwrap();
         let job = format!("when.count = 3\nfiles.format = '{format}'\ncapture.channels = ['A', 'L1']");
-        let (status, troubles) =
-            record(directory.path(), &job, &[Some(SCOPE)], SetTime::new(), Room::plenty(), |_| {}).await;
+        let Recorded { status, troubles, .. } = record_plugged_in(directory.path(), &job, SCOPE).await;
         assert_eq!((status.written, troubles.len()), (3, 0), "{format}");
         let files = files(directory.path());
         assert_eq!(files.iter().map(|file| file.0).collect::<Vec<_>>(), [1, 2, 3], "{format}");

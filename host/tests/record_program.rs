@@ -1,4 +1,4 @@
-//! `scopething record` as a process: killed, ended, unplugged, asked how it goes.
+//! `scopething record` as a process: ended, unplugged, asked how it goes.
 
 #![cfg(unix)]
 
@@ -30,111 +30,6 @@ fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
     let mut files: Vec<_> = paths.filter(ours).collect();
     files.sort();
     files
-}
-
-/// Moments from 1 to 64 ms, by the constants of Knuth's MMIX.
-fn moments(count: usize) -> impl Iterator<Item = Duration> {
-    let mut state = 2026_u64;
-    std::iter::repeat_with(move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        Duration::from_micros(1000 + (state >> 48))
-    })
-    .take(count)
-}
-
-/// How often each format is killed: a few times in every run of the tests, and `SCOPETHING_KILLS` times by hand.
-fn kills() -> usize {
-    std::env::var("SCOPETHING_KILLS").map_or(6, |count| count.parse().expect("a number"))
-}
-
-/// The numbers of the traces in a growing file, as Python's own readers find them.
-async fn numbers_in_python(paths: &[PathBuf]) -> Vec<u64> {
-    const READ: &str = "\
-import csv, json, sys
-for path in sys.argv[1:]:
-    with open(path, newline='') as file:
-        if path.endswith('.csv'):
-            rows = list(csv.DictReader(file, strict=True))
-            numbers = [row['trace'] for row in rows if row['rows']]
-            assert all(None not in row and None not in row.values() for row in rows), path
-            assert len(rows) == sum(int(row['rows']) for row in rows if row['rows']), path
-        else:
-            numbers = [json.loads(line)['trace'] for line in file]
-        print('\\n'.join(map(str, numbers)))
-";
-    let mut python = tokio::process::Command::new("python3");
-    let output = bounded("python3", python.args(["-c", READ]).args(paths).output()).await.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect()
-}
-
-/// Kills a recording at seeded moments, and starts it again each time. What was written survives the process, so that
-/// nothing need be brought to the disk, and most of the time goes into writing.
-async fn killed(format: Format) {
-    let directory = tempfile::tempdir().unwrap();
-    let url = format!(
-        "url = '{SCOPE}'\nfiles.format = '{format}'\ncapture.samples = 3000\nfiles.new-at = '3MB'\nfiles.sync-every = 1000"
-    );
-    let endless = job_file(directory.path(), &url);
-    let (mut torn, mut before) = (0, 0);
-    for moment in moments(kills()) {
-        let mut running = Running::start(&mut program(&["record", &endless]));
-        running.until_told("recording from the scope").await;
-        // The moment is what is tested, and not that something has happened by then.
-        tokio::time::sleep(moment).await;
-        running.signal(Signal::KILL);
-        running.finish().await;
-        let newest = files(directory.path(), format.name()).pop();
-        let Some(newest) = newest else { continue };
-        let survey = survey(&newest, format).unwrap();
-        assert!(!survey.damaged, "{survey:?}");
-        torn += u64::from(survey.torn_bytes > 0);
-        let last = survey.last_number.unwrap_or(before);
-        assert!(last >= before, "trace {before} was written, {last} is the last one");
-        before = last;
-    }
-    let once = job_file(directory.path(), &format!("{url}\nwhen.count = 1"));
-    scopething(&["record", &once]).await.done();
-    let numbers = numbers_in_python(&files(directory.path(), format.name())).await;
-    println!("{format}: {} kills, {torn} within a trace, {} traces", kills(), numbers.len());
-    assert_eq!(*numbers.last().unwrap(), before + 1, "the number after the last one that was written");
-    assert!(numbers.iter().copied().eq(1..=before + 1), "{numbers:?}");
-}
-
-#[tokio::test]
-async fn a_killed_recording_of_csv_goes_on() {
-    killed(Format::Csv).await;
-}
-
-#[tokio::test]
-async fn a_killed_recording_of_json_goes_on() {
-    killed(Format::Json).await;
-}
-
-#[tokio::test]
-async fn a_killed_recording_of_a_file_a_trace_goes_on() {
-    let directory = tempfile::tempdir().unwrap();
-    let job = job_file(directory.path(), &format!("url = '{SCOPE}'\nfiles.format = 'sr'"));
-    for moment in moments(kills()) {
-        let mut running = Running::start(&mut program(&["record", &job]));
-        running.until_told("recording from the scope").await;
-        tokio::time::sleep(moment).await;
-        running.signal(Signal::KILL);
-        running.finish().await;
-    }
-    let job = job_file(directory.path(), &format!("url = '{SCOPE}'\nfiles.format = 'sr'\nwhen.count = 1"));
-    scopething(&["record", &job]).await.done();
-    let files = files(directory.path(), "sr");
-    for (number, path) in (1..).zip(&files) {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        assert!(name.starts_with(&format!("trace-{number:09}-")), "{name} is not number {number}");
-        scopething::files::open(path, Format::Sr).unwrap();
-    }
-    let left = fs::read_dir(directory.path().join("files")).unwrap();
-    assert!(
-        left.map(|entry| entry.unwrap().path())
-            .all(|path| path.extension().is_none_or(|part| part != "part"))
-    );
 }
 
 #[tokio::test]

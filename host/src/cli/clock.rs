@@ -6,9 +6,8 @@ use scopething_core::plan::{Channel, LogicLine};
 use super::capture_arguments::{UrlArgument, fraction, hertz};
 use super::failure::Failure;
 use super::generate_arguments::{GenerateArguments, answer_batch};
-use super::generation::Wanted;
 use super::session::Session;
-use crate::generate::{ClockWords, GeneratorKind, OutputWords, phase};
+use crate::generate::{ClockWords, GeneratorKind, OutputWords, Wanted, phase};
 
 const EXAMPLES: &str = "\
 Examples:

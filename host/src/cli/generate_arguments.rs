@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::batch::{answer_lines, malformed, refused};
 use super::capture_arguments::{UrlArgument, seconds};
 use super::failure::Failure;
-use super::generation::{Generation, Lasting, Wanted, generate, solve};
+use super::generation::{Lasting, generate, solve};
 use super::session::Session;
+use crate::generate::{Generation, Wanted};
 use crate::generate::{GeneratorKind, JsonGeneratorRequest};
 
 /// Whether to generate, for how long, and what to print.

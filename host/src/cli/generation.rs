@@ -1,77 +1,20 @@
-//! What the generators are to do: planned, started, and told.
+//! What the generators do: told, started, and stopped again.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use scopething_core::device::BS05;
-use scopething_core::plan::{
-    ChannelSet, ClockPlan, ClockRequest, Driven, LogicLine, LogicPattern, PlayMode, TriggerSource,
-    WAVEFORM_OUTPUT, WaveformPlan, plan_clocks, plan_levels, plan_waveform,
-};
-use scopething_core::scope::Generators;
+use scopething_core::plan::{LogicLine, PlayMode, TriggerSource, WAVEFORM_OUTPUT};
 use scopething_core::vm::Register;
 use serde_json::{Map, Value, json};
 
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
-use super::session::{HostScope, Session, stop};
-use crate::generate::{WaveTable, WaveWords};
-use crate::plot::quantity;
+use super::session::{Session, stop};
+use crate::generate::{Generation, Wanted, frequency};
 
-/// What a user wants of the generators, with all that has to be read for it.
-pub(super) enum Wanted {
-    Wave { words: WaveWords, table: Option<WaveTable>, mode: PlayMode },
-    Clocks(ClockRequest),
-    Levels(LogicPattern),
-}
-
-/// What the generators will do.
-pub(super) enum Generation<'w> {
-    Wave(WaveformPlan<'w>, PlayMode),
-    Clocks(ClockPlan),
-    Levels(LogicPattern, ClockPlan),
-}
-
-impl Wanted {
-    /// A waveform, whose samples are read if they are in a file.
-    pub(super) fn wave(words: WaveWords, mode: PlayMode) -> Result<Self, Failure> {
-        let table = words.file().map(|path| WaveTable::read(path)).transpose().map_err(Failure::failed)?;
-        Ok(Self::Wave { words, table, mode })
-    }
-
-    pub(super) fn plan(&self) -> Result<Generation<'_>, Failure> {
-        Ok(match self {
-            Self::Wave { words, table, mode } => {
-                let samples = table.as_ref().map_or(&[][..], WaveTable::samples);
-                let request = words.request(samples).map_err(Failure::usage)?;
-                Generation::Wave(plan_waveform(&BS05, &request).map_err(Failure::usage)?, *mode)
-            }
-            Self::Clocks(request) => Generation::Clocks(plan_clocks(&BS05, request).map_err(Failure::usage)?),
-            Self::Levels(levels) => {
-                Generation::Levels(*levels, plan_levels(&BS05, *levels).map_err(Failure::usage)?)
-            }
-        })
-    }
-}
-
+/// How it is told.
 impl Generation<'_> {
-    pub(super) async fn start(&self, scope: &mut HostScope) -> Result<(), Failure> {
-        match self {
-            Self::Wave(plan, mode) => scope.start_waveform(plan, *mode).await?,
-            Self::Clocks(plan) => scope.start_clocks(plan).await?,
-            Self::Levels(levels, _) => scope.set_logic_outputs(*levels).await?,
-        }
-        Ok(())
-    }
-
-    /// What captures have to be planned around.
-    pub(super) fn driven(&self) -> Driven {
-        match self {
-            Self::Wave(..) => Generators::Waveform { paused: false }.driven(),
-            Self::Clocks(plan) | Self::Levels(_, plan) => Generators::Clocks { lines: plan.lines() }.driven(),
-        }
-    }
-
     /// How long it takes, if it ends by itself.
     fn ends_after(&self) -> Option<Duration> {
         match self {
@@ -80,24 +23,6 @@ impl Generation<'_> {
                 Some(Duration::from_secs_f64(ticks / BS05.clock_hz))
             }
             _ => None,
-        }
-    }
-
-    /// One line for people.
-    pub(super) fn summary(&self) -> String {
-        match self {
-            Self::Wave(plan, _) => format!(
-                "the waveform generator plays {} of {}, {:.5} samples a period, {} amplitude steps",
-                plan.shape,
-                frequency(plan.frequency_hz, plan.error),
-                plan.samples_per_period,
-                plan.amplitude_steps
-            ),
-            Self::Clocks(plan) => {
-                let frequency = frequency(plan.frequency_hz, plan.error);
-                format!("clocks of {frequency} run on {}", ChannelSet::of_lines(plan.lines()))
-            }
-            Self::Levels(levels, _) => format!("held: {}", TriggerSource::Logic(*levels)),
         }
     }
 
@@ -202,12 +127,6 @@ fn registers(values: &[(Register, u32)]) -> Value {
     values.iter().map(|&(register, value)| (register.name(), Value::from(value))).collect()
 }
 
-/// A frequency, and how far it is off.
-fn frequency(real_hz: f64, error: f64) -> String {
-    let real = quantity(real_hz, "Hz", 9);
-    if error == 0.0 { format!("{real}, exact") } else { format!("{real}, off by {:+.3} ppm", error * 1e6) }
-}
-
 /// What is printed and how long it lasts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lasting {
@@ -222,7 +141,7 @@ const SERIAL_ADDRESS: u8 = 0x30;
 
 /// Tells what would be generated, without a device.
 pub(super) fn solve(wanted: &Wanted, json: bool) -> Result<(), Failure> {
-    print(&wanted.plan()?, json)
+    print(&wanted.plan().map_err(Failure::usage)?, json)
 }
 
 fn print(generation: &Generation<'_>, json: bool) -> Result<(), Failure> {
@@ -245,7 +164,7 @@ pub(super) async fn generate(
 ) -> Result<(), Failure> {
     let interrupts = session.interrupts();
     let stays = session.stays();
-    let generation = wanted.plan()?;
+    let generation = wanted.plan().map_err(Failure::usage)?;
     let target = session.resolve(session.url(url)?).await?;
     let scope = session.connect(&target).await?;
     generation.start(scope).await?;

@@ -8,9 +8,9 @@ use scopething_core::plan::LogicPattern;
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
 use super::generate_arguments::lasting;
-use super::generation::{Lasting, Wanted, generate};
-use super::meanwhile::levels;
+use super::generation::{Lasting, generate};
 use super::session::Session;
+use crate::generate::{Wanted, parse_levels};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     url: UrlArgument,
     /// The lines with their levels, such as L3=1,L5=0
-    #[arg(value_name = "LEVELS", value_parser = levels)]
+    #[arg(value_name = "LEVELS", value_parser = parse_levels)]
     levels: LogicPattern,
     /// Hold them for so long [default: until Ctrl-C]
     #[arg(long = "for", value_name = "T", value_parser = lasting, allow_hyphen_values = true)]

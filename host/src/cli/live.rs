@@ -6,11 +6,11 @@ use scopething_core::trace::TraceBuffer;
 
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
-use super::generation::Wanted;
 use super::interrupt::Interrupts;
 use super::meanwhile::MeanwhileArguments;
 use super::progress::with_progress;
 use super::session::{HostScope, Session};
+use crate::generate::Wanted;
 use crate::recording::Recording;
 
 /// What is captured, from which device.
@@ -48,13 +48,13 @@ impl LiveArguments {
         let interrupts = session.interrupts();
         let url = session.url(&self.url)?;
         let wanted = self.meanwhile.wanted()?;
-        let generation = wanted.as_ref().map(Wanted::plan).transpose()?;
+        let generation = wanted.as_ref().map(Wanted::plan).transpose().map_err(Failure::usage)?;
         let target = session.resolve(url).await?;
         let probe = self.capture.probe(&target.url)?;
         let scope = session.connect(&target).await?;
         if let Some(generation) = &generation {
             generation.start(scope).await?;
-            anstream::eprintln!("note: {}", generation.summary());
+            anstream::eprintln!("note: {generation}");
         }
         let plan = scope.plan(&probe, request)?;
         tell_notices(&plan);

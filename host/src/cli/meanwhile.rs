@@ -1,11 +1,10 @@
 //! What `capture` and `plan` let the generators do meanwhile.
 
 use clap::Args;
-use scopething_core::plan::{LogicPattern, PlayMode, TriggerSource};
+use scopething_core::plan::{LogicPattern, PlayMode};
 
 use super::failure::Failure;
-use super::generation::Wanted;
-use crate::generate::{ClockWords, WaveWords};
+use crate::generate::{ClockWords, Wanted, WaveWords, parse_levels};
 
 /// One of the generators, or none.
 #[derive(Debug, Args)]
@@ -17,7 +16,7 @@ pub(super) struct MeanwhileArguments {
     #[arg(long, value_name = "CLOCKS")]
     clock: Option<ClockWords>,
     /// Hold up to three logic lines meanwhile, such as L3=1,L5=0
-    #[arg(long, value_name = "LEVELS", value_parser = levels)]
+    #[arg(long, value_name = "LEVELS", value_parser = parse_levels)]
     hold: Option<LogicPattern>,
 }
 
@@ -26,20 +25,14 @@ impl MeanwhileArguments {
     pub(super) fn wanted(&self) -> Result<Option<Wanted>, Failure> {
         match (&self.wave, &self.clock, self.hold) {
             (None, None, None) => Ok(None),
-            (Some(words), None, None) => Wanted::wave(words.clone(), PlayMode::Repeat).map(Some),
+            (Some(words), None, None) => {
+                Wanted::wave(words.clone(), PlayMode::Repeat).map(Some).map_err(Failure::failed)
+            }
             (None, Some(words), None) => Ok(Some(Wanted::Clocks(words.request().map_err(Failure::usage)?))),
             (None, None, Some(levels)) => Ok(Some(Wanted::Levels(levels))),
             _ => Err(Failure::Usage(anyhow::anyhow!(
                 "waveform, clocks and held lines share one generator: give one of --wave, --clock and --hold"
             ))),
         }
-    }
-}
-
-/// Levels of logic lines such as `L3=1,L5=0`.
-pub(super) fn levels(text: &str) -> Result<LogicPattern, String> {
-    match text.parse() {
-        Ok(TriggerSource::Logic(levels)) => Ok(levels),
-        _ => Err("not levels of logic lines: give each line once, such as L3=1,L5=0".to_owned()),
     }
 }

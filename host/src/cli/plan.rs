@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 use super::batch::{answer_lines, malformed, refused};
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
-use super::generation::{Generation, Wanted};
 use super::live::tell_notices;
 use super::meanwhile::MeanwhileArguments;
 use super::session::Session;
+use crate::generate::{Generation, Wanted};
 use crate::plot::quantity;
 use crate::request::JsonRequest;
 
@@ -52,7 +52,7 @@ impl Arguments {
             return answer_lines(session, answer);
         }
         let wanted = self.meanwhile.wanted()?;
-        let generation = wanted.as_ref().map(Wanted::plan).transpose()?;
+        let generation = wanted.as_ref().map(Wanted::plan).transpose().map_err(Failure::usage)?;
         let driven = generation.as_ref().map_or(Driven::NOTHING, Generation::driven);
         let request = self.capture.request();
         let probe = self.capture.probe(&self.url.parse()?.unwrap_or_default())?;

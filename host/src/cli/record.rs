@@ -97,7 +97,7 @@ async fn record(job: Job) -> Result<(), Failure> {
     let (sender, receiver) = watch::channel(Status::default());
     let watcher = Teller { path: job.status_file.clone(), written: None, failed: false, sender };
     let prometheus = job.prometheus;
-    let recorder = Recorder::start(job, Links, time, SystemDisk, watcher).map_err(failure)?;
+    let recorder = Recorder::start(job, Links::default(), time, SystemDisk, watcher).map_err(failure)?;
     if let Some(address) = prometheus {
         let page = Page::bind(address, receiver).await;
         let page = page.with_context(|| format!("the status cannot be served at {address}"));

@@ -8,9 +8,8 @@ use scopething_core::plan::PlayMode;
 use super::capture_arguments::{UrlArgument, fraction, hertz, volts};
 use super::failure::Failure;
 use super::generate_arguments::{GenerateArguments, answer_batch};
-use super::generation::Wanted;
 use super::session::Session;
-use crate::generate::{GeneratorKind, ShapeWords, WaveWords, WordsError, min_samples};
+use crate::generate::{GeneratorKind, ShapeWords, Wanted, WaveWords, WordsError, min_samples};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,7 +78,7 @@ impl Arguments {
             return answer_batch(session, GeneratorKind::Waveform);
         }
         let mode = if self.once { PlayMode::Once } else { PlayMode::Repeat };
-        let wanted = Wanted::wave(self.words().map_err(Failure::usage)?, mode)?;
+        let wanted = Wanted::wave(self.words().map_err(Failure::usage)?, mode).map_err(Failure::failed)?;
         self.generate.run(session, &self.url, &wanted).await
     }
 

@@ -7,6 +7,7 @@
 
 use std::io::Write;
 
+use super::number::push_number;
 use super::rows::Rows;
 use super::{TraceWriter, WriteError};
 use crate::recording::{Recording, Samples};
@@ -31,30 +32,30 @@ impl TraceWriter for CsvWriter {
             write!(out, ",{}", series.channel)?;
         }
         writeln!(out)?;
+        let mut line = Vec::new();
         for row in Rows::of(recording) {
-            write!(out, "{}", row.time_s())?;
+            line.clear();
+            push_number(row.time_s(), &mut line);
             for (series, index) in recording.channels().iter().zip(row.indices()) {
-                write_field(&series.samples, index, out)?;
+                push_field(&series.samples, index, &mut line);
             }
-            writeln!(out)?;
+            line.push(b'\n');
+            out.write_all(&line)?;
         }
         Ok(())
     }
 }
 
-/// A comma and the field of a channel, empty without a sample.
-pub(crate) fn write_field(
-    samples: &Samples,
-    index: Option<usize>,
-    out: &mut dyn Write,
-) -> std::io::Result<()> {
-    match (samples, index) {
-        (Samples::Volts(samples) | Samples::Fractions(samples), Some(index)) => {
-            samples.get(index).map_or(Ok(()), |sample| write!(out, ",{sample}"))
+/// Appends a comma and the field of a channel, empty without a sample.
+pub(crate) fn push_field(samples: &Samples, index: Option<usize>, out: &mut Vec<u8>) {
+    out.push(b',');
+    let Some(index) = index else { return };
+    match samples {
+        Samples::Volts(samples) | Samples::Fractions(samples) => {
+            if let Some(&sample) = samples.get(index) {
+                push_number(sample, out);
+            }
         }
-        (Samples::Levels(levels), Some(index)) => {
-            levels.get(index).map_or(Ok(()), |level| write!(out, ",{level}"))
-        }
-        (_, None) => write!(out, ","),
+        Samples::Levels(levels) => out.extend(levels.get(index).map(|level| b'0' + level)),
     }
 }

@@ -1,9 +1,9 @@
 //! What the generators are asked for, as people and programs write it: texts such as `sine 1kHz 0..3.3V` and
 //! `1MHz L4, L5 phase 90deg`, files of own samples, and JSON.
 //!
-//! Here is only how a request is written. What the device can do of it is decided by the planners of the
-//! core, [`plan_waveform`](scopething_core::plan::plan_waveform) and
-//! [`plan_clocks`](scopething_core::plan::plan_clocks).
+//! Here is how a request is written, and how what is [`Wanted`] becomes what a scope [generates](Generation). What the
+//! device can do of it is decided by the planners of the core,
+//! [`plan_waveform`](scopething_core::plan::plan_waveform) and [`plan_clocks`](scopething_core::plan::plan_clocks).
 //!
 //! ```
 //! use scopething::generate::{ClockWords, WaveWords};
@@ -16,6 +16,7 @@
 //! ```
 
 mod clock;
+mod generation;
 mod json;
 mod table;
 mod wave;
@@ -23,6 +24,8 @@ mod wave;
 use std::fmt;
 
 pub use clock::{ClockWords, OutputWords, phase};
+pub(crate) use generation::frequency;
+pub use generation::{Generation, Wanted, WantedError, parse_levels};
 pub use json::{GeneratorKind, JsonGeneratorError, JsonGeneratorRequest};
 use scopething_core::plan::{ClockError, UnknownWaveShape};
 pub use table::{WaveTable, WaveTableError};

@@ -129,9 +129,18 @@ pub async fn resolve(url: &LinkUrl) -> Result<LinkUrl, OpenError> {
     if *url != LinkUrl::FirstSerial {
         return Ok(url.clone());
     }
-    let finding = tokio::task::spawn_blocking(ports::first_bitscope);
-    let found = finding.await.unwrap_or_else(|error| Err(OpenError::NoPortList(io::Error::other(error))));
-    found.map(|port| LinkUrl::Serial { port })
+    let first = bitscope_ports().await?.into_iter().next();
+    first.map(|port| LinkUrl::Serial { port: port.name }).ok_or(OpenError::NoBitScope)
+}
+
+/// The ports with a BitScope's USB id, sorted by name; none of them is opened.
+///
+/// # Errors
+///
+/// [`OpenError::NoBitScope`] if there is none, [`OpenError::NoPortList`] if the operating system does not tell.
+pub async fn bitscope_ports() -> Result<Vec<Port>, OpenError> {
+    let finding = tokio::task::spawn_blocking(ports::bitscopes);
+    finding.await.unwrap_or_else(|error| Err(OpenError::NoPortList(io::Error::other(error))))
 }
 
 /// Setting a port up takes the operating system milliseconds, or seconds when the device does not answer.

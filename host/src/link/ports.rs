@@ -82,10 +82,16 @@ pub fn list_ports() -> Result<Vec<Port>, OpenError> {
     Ok(ports)
 }
 
+/// The ports with a BitScope's USB id: at least one.
+pub(super) fn bitscopes() -> Result<Vec<Port>, OpenError> {
+    let mut ports = found_ports()?;
+    ports.retain(Port::is_bitscope);
+    if ports.is_empty() { Err(OpenError::NoBitScope) } else { Ok(ports) }
+}
+
 /// The first port with a BitScope's USB id, by its name.
 pub(super) fn first_bitscope() -> Result<String, OpenError> {
-    let first = found_ports()?.into_iter().find(Port::is_bitscope);
-    first.map(|port| port.name).ok_or(OpenError::NoBitScope)
+    bitscopes()?.into_iter().next().map(|port| port.name).ok_or(OpenError::NoBitScope)
 }
 
 fn found_ports() -> Result<Vec<Port>, OpenError> {

@@ -5,17 +5,18 @@
 use std::fmt;
 
 use scopething_core::device::BS05;
-use scopething_core::plan::{CaptureRequest, PlanError, TriggerSource, plan_capture};
+use scopething_core::plan::{CaptureRequest, PlanError, plan_capture};
 use scopething_core::scope::{Scope, ScopeError};
 use scopething_core::trace::TraceBuffer;
 use thiserror::Error;
 
-use super::job::{Generate, Job};
+use super::job::Job;
 use super::keep::Keep;
 use super::ledger::content_of;
 use super::schedule::Spacing;
 use super::store::Content;
 use crate::files::WriteError;
+use crate::generate::WantedError;
 use crate::moment::UnixMicros;
 use crate::plot::quantity;
 use crate::recording::{Recording, RecordingError, Stamp};
@@ -41,6 +42,9 @@ pub enum ExplainError {
     /// The capture is not possible.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// What shall be generated is not possible.
+    #[error(transparent)]
+    Wanted(#[from] WantedError),
     /// The simulated scope does not do as it should.
     #[error(transparent)]
     Scope(#[from] ScopeError<embedded_io::ErrorKind>),
@@ -70,6 +74,9 @@ impl Explanation {
             Spacing::TimesOfDay(times) => times.len() as f64,
         };
         let mut lines = vec![scope_line(job)];
+        if job.verify {
+            lines.push("reads all samples twice and compares them".to_owned());
+        }
         let request = &job.request;
         lines.push(format!(
             "captures {} over {} in {} samples at {}, trigger {} {}",
@@ -88,7 +95,9 @@ impl Explanation {
             }
         });
         lines.extend(plan.notices.iter().map(|notice| format!("note: {notice}")));
-        lines.extend(generate_line(&job.generate));
+        if let Some(wanted) = &job.generate {
+            lines.push(format!("meanwhile {}", wanted.plan()?));
+        }
         lines.push(when_line(job));
         lines.push(keep_line(&job.keep));
         lines.extend(file_lines(job));
@@ -109,7 +118,7 @@ async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
     let (clock, profile) = (link.clock(), link.profile());
     let mut scope = Scope::connect(link, clock, profile).await?;
     let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };
-    let plan = plan_capture(&BS05, &BS05.analog, &request, job.generate.driven())?;
+    let plan = plan_capture(&BS05, &BS05.analog, &request, job.driven)?;
     let mut buffer = Box::new(TraceBuffer::new());
     let recording = Recording::of_trace(&scope.capture(&plan, &mut buffer).await?)?;
     let stamp = Stamp { number: 1_000_000, clock: UnixMicros::now(), gap: None };
@@ -121,21 +130,10 @@ async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
 
 fn scope_line(job: &Job) -> String {
     let link = job.url.to_string();
-    let link = if link.is_empty() { "the first serial port with a BitScope".to_owned() } else { link };
+    let place = if link.is_empty() { "whatever serial port it is plugged in".to_owned() } else { link };
     match &job.serial {
-        Some(serial) => format!("records from the scope {serial} at {link}, probes {}", job.probes),
-        None => format!("records from the scope that is found first at {link}, probes {}", job.probes),
-    }
-}
-
-fn generate_line(generate: &Generate) -> Option<String> {
-    match generate {
-        Generate::Nothing => None,
-        Generate::Wave { .. } => Some("plays its waveform meanwhile".to_owned()),
-        Generate::Clocks(plan) => {
-            Some(format!("runs clocks of {} meanwhile", quantity(plan.frequency_hz, "Hz", 6)))
-        }
-        Generate::Levels { levels, .. } => Some(format!("holds {} meanwhile", TriggerSource::Logic(*levels))),
+        Some(serial) => format!("records from the scope {serial} at {place}, probes {}", job.probes),
+        None => format!("records from the first scope that is found, at {place}, probes {}", job.probes),
     }
 }
 

@@ -1,7 +1,10 @@
 //! A job: what `scopething record` is asked for, in a TOML file.
 //!
 //! ```toml
-//! url = "sim:?A=sine,1kHz,0..3V"      # as --url; serial = "DB98TI79" takes that scope only
+//! url = "sim:?A=sine,1kHz,0..3V"      # as --url
+//! serial = "DB98TI79"                 # takes this scope only, on whatever port it is plugged in if there is no url
+//! probes = "x10"                      # x1, if nothing is said
+//! verify = true                       # reads all samples twice and compares, as --verify
 //!
 //! [capture]                           # as the options of `capture`, all optional
 //! channels = ["A", "L3"]
@@ -50,11 +53,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use scopething_core::device::BS05;
-use scopething_core::plan::{
-    CapturePlan, CaptureRequest, ClockPlan, Driven, LogicPattern, PlanError, TriggerSource, plan_capture,
-    plan_clocks, plan_levels, plan_waveform,
-};
-use scopething_core::scope::Generators;
+use scopething_core::plan::{CapturePlan, CaptureRequest, Driven, PlanError, plan_capture};
 
 use self::lines::Lines;
 use self::words::JobWords;
@@ -62,7 +61,7 @@ use super::keep::Keep;
 use super::listing::Naming;
 use super::schedule::{Extent, Spacing};
 use super::store::Limits;
-use crate::generate::{WaveTable, WaveWords};
+use crate::generate::Wanted;
 use crate::link::LinkUrl;
 use crate::request::JsonRequestError;
 
@@ -75,10 +74,14 @@ pub struct Job {
     pub serial: Option<String>,
     /// Which probe's calibration.
     pub probes: String,
+    /// Whether all samples are read twice and compared.
+    pub verify: bool,
     /// What to capture.
     pub request: CaptureRequest,
-    /// What the generators do meanwhile.
-    pub generate: Generate,
+    /// What the generators do meanwhile, if anything.
+    pub generate: Option<Wanted>,
+    /// What captures are planned around because of that.
+    pub driven: Driven,
     /// When traces are taken.
     pub spacing: Spacing,
     /// How many, or for how long.
@@ -97,29 +100,6 @@ pub struct Job {
     pub status_file: PathBuf,
     /// Where the status is served.
     pub prometheus: Option<SocketAddr>,
-}
-
-/// What the generators do.
-#[derive(Debug)]
-pub enum Generate {
-    /// Nothing.
-    Nothing,
-    /// Play a waveform, whose samples may have come from a file.
-    Wave {
-        /// What was asked for.
-        words: WaveWords,
-        /// The samples of a period, if they are in a file.
-        table: Option<WaveTable>,
-    },
-    /// Run clocks.
-    Clocks(ClockPlan),
-    /// Hold logic lines.
-    Levels {
-        /// Which lines, and their levels.
-        levels: LogicPattern,
-        /// The clocks that hold them.
-        plan: ClockPlan,
-    },
 }
 
 /// A text is no job.
@@ -163,54 +143,14 @@ impl Job {
     /// # Errors
     /// None, for a job that was [parsed](Self::parse).
     pub fn plan(&self) -> Result<CapturePlan, PlanError> {
-        plan_capture(&BS05, &BS05.analog, &self.request, self.generate.driven())
+        plan_capture(&BS05, &BS05.analog, &self.request, self.driven)
     }
 
     fn check_capture(&self, lines: &Lines) -> Result<(), JobError> {
-        if let Generate::Wave { words, table } = &self.generate {
-            let samples = table.as_ref().map_or(&[][..], WaveTable::samples);
-            let refused = |reason: String| lines.error(&["generate", "wave"], reason);
-            let request = words.request(samples).map_err(|error| refused(error.to_string()))?;
-            plan_waveform(&BS05, &request).map_err(|error| refused(error.to_string()))?;
-        }
         match self.plan() {
             Ok(_) => Ok(()),
             Err(error) => Err(lines.error(&["capture", key_of(&error)], error.to_string())),
         }
-    }
-}
-
-impl Generate {
-    /// What captures have to be planned around.
-    #[must_use]
-    pub fn driven(&self) -> Driven {
-        match self {
-            Self::Nothing => Driven::NOTHING,
-            Self::Wave { .. } => Generators::Waveform { paused: false }.driven(),
-            Self::Clocks(plan) | Self::Levels { plan, .. } => {
-                Generators::Clocks { lines: plan.lines() }.driven()
-            }
-        }
-    }
-
-    fn wave(text: &str) -> Result<Self, String> {
-        let words: WaveWords = text.parse().map_err(|error| format!("{error}"))?;
-        let table = words.file().map(|path| WaveTable::read(path)).transpose();
-        Ok(Self::Wave { table: table.map_err(|error| error.to_string())?, words })
-    }
-
-    fn clocks(text: &str) -> Result<Self, String> {
-        let words: crate::generate::ClockWords = text.parse().map_err(|error| format!("{error}"))?;
-        let request = words.request().map_err(|error| error.to_string())?;
-        plan_clocks(&BS05, &request).map(Self::Clocks).map_err(|error| error.to_string())
-    }
-
-    fn levels(text: &str) -> Result<Self, String> {
-        let Ok(TriggerSource::Logic(levels)) = text.parse() else {
-            return Err(format!("{text:?} are no levels of logic lines: write them like L3=1,L5=0"));
-        };
-        let plan = plan_levels(&BS05, levels).map_err(|error| error.to_string())?;
-        Ok(Self::Levels { levels, plan })
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Status {
     pub link_errors: u64,
     /// How often the computer's clock was seen to be set.
     pub clock_steps: u64,
-    /// Captures a second, over the last minute.
+    /// Captures a second, over the last minute or two.
     pub rate_hz: f64,
     /// When the last trace that triggered began.
     pub last_trigger: Option<String>,
@@ -114,7 +114,7 @@ impl Status {
         let gauges = [
             ("connected", "Whether the scope is there", Some(flag(self.connected))),
             ("held_traces", "Traces that wait in memory for the disk", Some(self.held as f64)),
-            ("captures_per_second", "Captures a second, over the last minute", Some(self.rate_hz)),
+            ("captures_per_second", "Captures a second, over the last minute or two", Some(self.rate_hz)),
             ("clock_drift_ppm", "How fast the scope's clock runs against the computer's", self.drift_ppm),
             ("files", "Files of the job", Some(self.files as f64)),
             ("file_bytes", "Bytes of the files of the job", Some(self.file_bytes as f64)),

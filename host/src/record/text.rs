@@ -13,13 +13,13 @@
 //! In JSON a trace is the object that every JSON file holds; a summary and an envelope have their values in its channels
 //! instead of the samples.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use serde_json::{Map, Value, json};
 
-use super::keep::{Keep, envelope};
+use super::keep::{Extent, Keep, envelope};
 use super::measure::{Measure, Measured};
-use crate::files::{Format, Rows, StampObject, WriteError, write_field};
+use crate::files::{Format, Rows, StampObject, WriteError, push_field, push_number};
 use crate::recording::{Gap, Recording, Stamp};
 
 /// The columns that begin every row.
@@ -43,85 +43,96 @@ pub fn text_of(recording: &Recording, keep: &Keep, format: Format) -> Result<Tex
     let stamp =
         stamp.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the trace has no number"))?;
     match format {
-        Format::Csv => Ok(csv(recording, stamp, keep)?),
+        Format::Csv => Ok(csv(recording, stamp, keep)),
         _ => Ok(Text { header: None, body: json_line(recording, stamp, keep)? }),
     }
 }
 
-fn csv(recording: &Recording, stamp: Stamp, keep: &Keep) -> io::Result<Text> {
-    let mut table = Table { number: stamp.number, columns: String::new(), rows: Vec::new(), count: 0 };
+fn csv(recording: &Recording, stamp: Stamp, keep: &Keep) -> Text {
+    let mut table = Table::of(stamp.number);
     match keep {
-        Keep::All | Keep::Outside(_) => samples(recording, &mut table)?,
-        Keep::Summary => summary(recording, &mut table)?,
-        Keep::Envelope { parts } => extents(recording, *parts, &mut table)?,
+        Keep::All | Keep::Outside(_) => samples(recording, &mut table),
+        Keep::Summary => summary(recording, &mut table),
+        Keep::Envelope { parts } => extents(recording, *parts, &mut table),
     }
     let device =
         recording.details().capture_start_s.map(|start_s| format!("{start_s:.9}")).unwrap_or_default();
     let gap = stamp.gap.map(Gap::name).unwrap_or_default();
     let mut body = format!("{},{},{device},{gap},{}", stamp.number, stamp.clock, table.count).into_bytes();
     body.append(&mut table.rows);
-    Ok(Text { header: Some(format!("{ROW_BEGIN},{}", table.columns)), body })
+    Text { header: Some(format!("{ROW_BEGIN},{}", table.columns)), body }
 }
 
 /// Rows as they follow the first five columns of a trace's first row.
 struct Table {
-    number: u64,
     columns: String,
     rows: Vec<u8>,
     count: u32,
+    /// What every row but the first begins with.
+    begin: Vec<u8>,
 }
 
 impl Table {
+    fn of(number: u64) -> Self {
+        Self {
+            columns: String::new(),
+            rows: Vec::new(),
+            count: 0,
+            begin: format!("{number},,,,").into_bytes(),
+        }
+    }
+
     /// Begins a row; its fields follow, each after a comma.
-    fn begin_row(&mut self) -> io::Result<&mut Vec<u8>> {
+    fn begin_row(&mut self) -> &mut Vec<u8> {
         if self.count > 0 {
-            write!(self.rows, "{},,,,", self.number)?;
+            self.rows.extend_from_slice(&self.begin);
         }
         self.count += 1;
-        Ok(&mut self.rows)
+        &mut self.rows
     }
 }
 
-fn samples(recording: &Recording, table: &mut Table) -> io::Result<()> {
+fn samples(recording: &Recording, table: &mut Table) {
     let channels = recording.channels();
     let names = channels.iter().map(|series| format!(",{}", series.channel));
     table.columns = format!("time{}", names.collect::<String>());
     for row in Rows::of(recording) {
-        let out = table.begin_row()?;
-        write!(out, ",{}", row.time_s())?;
+        let out = table.begin_row();
+        push_value(Some(row.time_s()), out);
         for (series, index) in channels.iter().zip(row.indices()) {
-            write_field(&series.samples, index, out)?;
+            push_field(&series.samples, index, out);
         }
         out.push(b'\n');
     }
-    Ok(())
 }
 
-fn summary(recording: &Recording, table: &mut Table) -> io::Result<()> {
+fn summary(recording: &Recording, table: &mut Table) {
     let details = recording.details();
     table.columns.push_str("cause,trigger_time");
     let cause = details.cause.map(|cause| cause.to_string()).unwrap_or_default();
-    write!(table.begin_row()?, ",{cause}")?;
-    write_number(details.trigger.as_ref().map(|trigger| trigger.time_s), &mut table.rows)?;
+    let out = table.begin_row();
+    out.push(b',');
+    out.extend_from_slice(cause.as_bytes());
+    push_value(details.trigger.as_ref().map(|trigger| trigger.time_s), out);
     for series in recording.channels() {
         let measured = Measured::of(series);
         for measure in Measure::ALL {
             table.columns.extend([",", &series.channel.to_string(), "_", measure.name()]);
-            write_number(measured.get(measure), &mut table.rows)?;
+            push_value(measured.get(measure), &mut table.rows);
         }
     }
     table.rows.push(b'\n');
-    Ok(())
 }
 
-fn write_number(value: Option<f64>, out: &mut Vec<u8>) -> io::Result<()> {
-    match value {
-        Some(value) => write!(out, ",{value}"),
-        None => write!(out, ","),
+/// Appends a comma and a number, if there is one.
+fn push_value(value: Option<f64>, out: &mut Vec<u8>) {
+    out.push(b',');
+    if let Some(value) = value {
+        push_number(value, out);
     }
 }
 
-fn extents(recording: &Recording, parts: usize, table: &mut Table) -> io::Result<()> {
+fn extents(recording: &Recording, parts: usize, table: &mut Table) {
     let channels = recording.channels();
     let names = channels.iter().map(|series| format!(",{0}_min,{0}_max", series.channel));
     table.columns = format!("time{}", names.collect::<String>());
@@ -130,17 +141,18 @@ fn extents(recording: &Recording, parts: usize, table: &mut Table) -> io::Result
     for part in 0..longest {
         let times_s = extents.iter().filter_map(|extents| extents.get(part)).map(|extent| extent.time_s);
         let time_s = times_s.fold(f64::INFINITY, f64::min);
-        let out = table.begin_row()?;
-        write!(out, ",{time_s}")?;
+        let out = table.begin_row();
+        push_value(Some(time_s), out);
         for extents in &extents {
-            match extents.get(part) {
-                Some(extent) => write!(out, ",{},{}", extent.min, extent.max)?,
-                None => write!(out, ",,")?,
+            for bound in [|extent: &Extent| extent.min, |extent: &Extent| extent.max] {
+                out.push(b',');
+                if let Some(extent) = extents.get(part) {
+                    push_number(bound(extent), out);
+                }
             }
         }
         out.push(b'\n');
     }
-    Ok(())
 }
 
 fn json_line(recording: &Recording, stamp: Stamp, keep: &Keep) -> Result<Vec<u8>, WriteError> {

@@ -8,6 +8,15 @@ use scopething_core::time::{Clock, Instant, Micros};
 use crate::link::LinkClock;
 use crate::moment::UnixMicros;
 
+/// What both clocks said at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// By a clock that never steps.
+    pub now: Instant,
+    /// By the computer's clock, which may be set.
+    pub wall: UnixMicros,
+}
+
 /// Tells the time, and waits.
 pub trait Timekeeper {
     /// The present moment, by a clock that never steps.
@@ -15,6 +24,11 @@ pub trait Timekeeper {
 
     /// What the computer's clock says, which may be set.
     fn wall(&self) -> UnixMicros;
+
+    /// What both clocks say now.
+    fn read(&self) -> Reading {
+        Reading { now: self.now(), wall: self.wall() }
+    }
 
     /// Completes when `deadline` is reached.
     ///

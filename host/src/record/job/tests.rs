@@ -8,6 +8,7 @@ const WHOLE: &str = r#"
 url = "sim:?A=sine,1kHz,0..3V"
 serial = "DB98TI79"
 probes = "x10"
+verify = true
 
 [capture]
 channels = ["A", "L3"]
@@ -54,12 +55,13 @@ prometheus = "127.0.0.1:9180"
 #[test]
 fn every_key_is_understood() {
     let job = Job::parse(WHOLE).unwrap();
+    assert!(job.verify);
     assert_eq!(job.request.period_s, 2e-3);
     assert_eq!((job.request.samples, job.request.position), (4000, 0.5));
     assert_eq!((job.request.low, job.request.high, job.request.level), (Some(-1.0), Some(3.5), Some(0.5)));
     assert_eq!((job.request.timeout_s, job.request.hair_trigger), (None, true));
     assert_eq!(job.request.trigger, "L3=1".parse().ok());
-    assert!(matches!(&job.generate, Generate::Clocks(_)));
+    assert!(matches!(&job.generate, Some(Wanted::Clocks(_))));
     assert_eq!(job.spacing, Spacing::Every(900.0));
     assert_eq!(job.extent, Extent { count: Some(1000), seconds: Some(7.0 * 86400.0) });
     let band = |channel, measure, low, high| Band { channel, measure, low, high };

@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use scopething_core::plan::{Driven, PlayMode};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
 use super::lines::Lines;
-use super::{Generate, Job, JobError, key_of_request};
+use super::{Job, JobError, key_of_request};
 use crate::files::Format;
+use crate::generate::{ClockWords, Wanted, WordsError, parse_levels};
 use crate::quantity::{self, Unit};
 use crate::record::keep::{Band, Keep};
 use crate::record::listing::Naming;
@@ -30,6 +32,8 @@ pub(super) struct JobWords {
     url: String,
     serial: Option<String>,
     probes: Option<String>,
+    #[serde(default)]
+    verify: bool,
     #[serde(default)]
     capture: RequestWords,
     #[serde(default)]
@@ -196,13 +200,16 @@ impl JobWords {
             let reason = "summaries and envelopes are recorded as csv or json".to_owned();
             return Err(lines.error(&["files", "format"], reason));
         }
+        let (generate, driven) = self.generate.wanted(lines)?;
         let status_file = naming.directory.join(format!("{}-status.json", naming.name));
         Ok(Job {
             url,
             serial: self.serial,
             probes: self.probes.unwrap_or_else(|| "x1".to_owned()),
+            verify: self.verify,
             request,
-            generate: self.generate.generate(lines)?,
+            generate,
+            driven,
             extent: Extent { count: self.when.count, seconds: self.when.r#for.map(|span| span.0) },
             spacing: self.when.spacing(lines)?,
             keep,
@@ -228,20 +235,36 @@ fn loopback(address: Option<SocketAddr>, lines: &Lines) -> Result<Option<SocketA
 }
 
 impl GenerateWords {
-    fn generate(self, lines: &Lines) -> Result<Generate, JobError> {
+    /// What is wanted of the generators, and what captures are planned around then.
+    fn wanted(self, lines: &Lines) -> Result<(Option<Wanted>, Driven), JobError> {
         let given = [("wave", &self.wave), ("clock", &self.clock), ("hold", &self.hold)];
         let mut given = given.into_iter().filter_map(|(key, text)| Some((key, text.as_deref()?)));
-        let Some((key, text)) = given.next() else { return Ok(Generate::Nothing) };
+        let Some((key, text)) = given.next() else { return Ok((None, Driven::NOTHING)) };
         if let Some((second, _)) = given.next() {
             let reason = format!("{key} and {second} share one generator: give one");
             return Err(lines.error(&["generate", second], reason));
         }
-        let generate = match key {
-            "wave" => Generate::wave(text),
-            "clock" => Generate::clocks(text),
-            _ => Generate::levels(text),
-        };
-        generate.map_err(|reason| lines.error(&["generate", key], reason))
+        let wanted = wanted(key, text);
+        let planned = wanted.and_then(|wanted| {
+            let driven = wanted.plan().map(|generation| generation.driven());
+            Ok((driven.map_err(|error| error.to_string())?, wanted))
+        });
+        let (driven, wanted) = planned.map_err(|reason| lines.error(&["generate", key], reason))?;
+        Ok((Some(wanted), driven))
+    }
+}
+
+fn wanted(key: &str, text: &str) -> Result<Wanted, String> {
+    match key {
+        "wave" => {
+            let words = text.parse().map_err(|error: WordsError| error.to_string())?;
+            Wanted::wave(words, PlayMode::Repeat).map_err(|error| error.to_string())
+        }
+        "clock" => {
+            let request = text.parse().and_then(|words: ClockWords| words.request());
+            request.map(Wanted::Clocks).map_err(|error| error.to_string())
+        }
+        _ => parse_levels(text).map(Wanted::Levels).map_err(|error| format!("{text:?} is {error}")),
     }
 }
 

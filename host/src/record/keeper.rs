@@ -1,0 +1,159 @@
+//! The thread that measures traces and writes them, while the next ones are captured.
+//!
+//! Capturing tells it what happens, each time with what the clocks said: what it makes of that does not depend on how far
+//! it lags behind. At most [`MOST_UNDER_WAY`] traces wait for it, then capturing waits.
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::ledger::{Closed, Ledger, Watcher};
+use super::store::Disk;
+use super::time::Reading;
+use crate::recording::Recording;
+
+/// How many traces, and other things to tell, may wait.
+const MOST_UNDER_WAY: usize = 8;
+
+/// What happens to a recording.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// The scope is there, and its time starts anew.
+    Connected { serial: String },
+    /// The scope is not there, or another one is.
+    Away { is_other: bool, reason: String },
+    /// A trace that makes no sense.
+    BadTrace { reason: String },
+    /// A trace.
+    Trace(Recording),
+    /// Time passes.
+    Tick,
+    /// It has ended.
+    End,
+}
+
+/// The thread has ended, which it does by itself only when it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeeperGone;
+
+/// A ledger on a thread of its own.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    events: mpsc::Sender<(Event, Reading)>,
+    thread: JoinHandle<Closed>,
+}
+
+impl Keeper {
+    /// Starts the thread, in a tokio runtime.
+    pub(super) fn start<D: Disk + 'static, W: Watcher + 'static>(ledger: Ledger<D, W>, at: Reading) -> Self {
+        let (sender, receiver) = mpsc::channel(MOST_UNDER_WAY);
+        Self { events: sender, thread: tokio::task::spawn_blocking(move || keep(ledger, receiver, at)) }
+    }
+
+    /// Tells it something, as soon as it has time for that.
+    pub(super) async fn tell(&self, event: Event, at: Reading) -> Result<(), KeeperGone> {
+        self.events.send((event, at)).await.map_err(|_| KeeperGone)
+    }
+
+    /// Completes when it has time for something, which can then be told at once.
+    pub(super) async fn has_time(&self) -> Result<mpsc::Permit<'_, (Event, Reading)>, KeeperGone> {
+        self.events.reserve().await.map_err(|_| KeeperGone)
+    }
+
+    /// Ends it when all that it was told is done.
+    ///
+    /// # Panics
+    /// If it has.
+    pub(super) async fn finish(self, at: Reading) -> Closed {
+        // Should it be gone, why is told next.
+        let _ = self.tell(Event::End, at).await;
+        match self.thread.await {
+            Ok(closed) => closed,
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
+    }
+}
+
+/// Where nobody says that it has ended, because capturing was dropped, the files are finished as well.
+fn keep<D: Disk, W: Watcher>(
+    mut ledger: Ledger<D, W>,
+    mut events: mpsc::Receiver<(Event, Reading)>,
+    started: Reading,
+) -> Closed {
+    let mut latest = started;
+    while let Some((event, at)) = events.blocking_recv() {
+        latest = at;
+        match event {
+            Event::Connected { serial } => ledger.connected(&serial, at),
+            Event::Away { is_other, reason } => ledger.away(is_other, &reason, at),
+            Event::BadTrace { reason } => ledger.bad_trace(&reason, at),
+            Event::Trace(recording) => ledger.take(recording, at),
+            Event::Tick => {}
+            Event::End => break,
+        }
+        ledger.mind(at);
+    }
+    ledger.close(latest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::mpsc as threads;
+    use std::task::{Context, Poll, Waker};
+
+    use scopething_core::time::Instant;
+
+    use super::*;
+    use crate::moment::UnixMicros;
+    use crate::record::Status;
+    use crate::record::disk::SystemDisk;
+    use crate::record::job::Job;
+
+    const AT: Reading = Reading { now: Instant(0), wall: UnixMicros(0) };
+
+    /// Does something each time that the status is told, as at the first event.
+    struct Doing<F>(F);
+
+    impl<F: FnMut() + Send> Watcher for Doing<F> {
+        fn watch(&mut self, _: &Status) {
+            (self.0)();
+        }
+    }
+
+    fn keeper(directory: &std::path::Path, act: impl FnMut() + Send + 'static) -> Keeper {
+        let job = Job::parse(&format!("files.directory = '{}'", directory.display())).unwrap();
+        Keeper::start(Ledger::open(Arc::new(job), SystemDisk, Doing(act), AT).unwrap(), AT)
+    }
+
+    #[tokio::test]
+    async fn capturing_waits_for_a_disk_that_hangs_with_few_traces_in_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        let (hanging, hangs) = threads::channel();
+        let (released, release) = threads::channel::<()>();
+        let keeper = keeper(directory.path(), move || {
+            // Both fail when it is released for good.
+            let _ = hanging.send(());
+            let _ = release.recv();
+        });
+        keeper.tell(Event::Tick, AT).await.unwrap();
+        hangs.recv().unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..MOST_UNDER_WAY {
+            assert_eq!(pin!(keeper.tell(Event::Tick, AT)).poll(&mut context), Poll::Ready(Ok(())));
+        }
+        assert!(pin!(keeper.tell(Event::Tick, AT)).poll(&mut context).is_pending());
+        drop(released);
+        assert!(keeper.finish(AT).await.lost.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_failure_of_the_thread_is_not_silent() {
+        let directory = tempfile::tempdir().unwrap();
+        let keeper = keeper(directory.path(), || panic!("as a fault would"));
+        let told = async { while keeper.tell(Event::Tick, AT).await.is_ok() {} };
+        told.await;
+        let finishing = tokio::spawn(keeper.finish(AT));
+        assert!(finishing.await.unwrap_err().is_panic());
+    }
+}
