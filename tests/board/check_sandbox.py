@@ -1,6 +1,7 @@
 """The service runs without privileges."""
 
-from bench import UNIT, check
+from bench import JOB, UNIT, check
+from machine import until
 
 
 def privileges_are_few(bench):
@@ -16,3 +17,16 @@ def privileges_are_few(bench):
     level = float(exposure[-1].split(":")[1].split()[0])
     check(level <= 1.2, exposure[-1])
     print(*(f"      {line}" for line in exposure if line.startswith("✗")), sep="\n")
+
+
+def scope_in_the_network_is_reached(bench):
+    # A Debian as small as this one has no such file.
+    bench.run("[ -e /etc/hosts ] || echo 127.0.0.1 localhost > /etc/hosts")
+    bench.run("systemd-run -q --unit simulator scopething simulate --tcp 127.0.0.1:5025 --signal 'A=sine 1kHz 0..3V'")
+    try:
+        until("the simulator listens", lambda: "127.0.0.1:5025" in bench.run("journalctl -b -u simulator"))
+        bench.start_job('url = "socket://localhost:5025"\n' + JOB)
+        status = bench.until_written(3)
+        check(status["connected"], f"from {status['url']} {status['written']} are written")
+    finally:
+        bench.run("systemctl stop simulator")

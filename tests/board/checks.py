@@ -22,6 +22,7 @@ CHECKS = [
     check_installation.summary_measures_the_sine,
     check_installation.told_to_systemd_and_journal,
     check_sandbox.privileges_are_few,
+    check_sandbox.scope_in_the_network_is_reached,
     check_unplug.unplugged_and_plugged_in_elsewhere,
     check_unplug.found_behind_another,
     check_restarts.killed,
