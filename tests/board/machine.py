@@ -102,8 +102,9 @@ class Board:
         address = {"type": "inet", "data": {"host": host, "port": tcp_port}}
         backend = {"type": "socket", "data": {"addr": address, "server": False}}
         self.tell_qemu("chardev-add", id=name, backend=backend)
+        place = {"bus": "usb.0", "port": str(port)}
         self.tell_qemu(
-            "device_add", driver="usb-serial", id=f"usb-{name}", bus="usb.0", port=str(port), chardev=name, serial=bridge_serial
+            "device_add", driver="usb-serial", id=f"usb-{name}", chardev=name, serial=bridge_serial, **place
         )
 
     def unplug(self, name):
