@@ -18,7 +18,7 @@ def power_is_cut(bench):
     check(numbers == list(range(1, len(numbers) + 1)), f"the files hold 1 to {numbers[-1]}")
     check(numbers[-1] >= status["written"], f"all of the {status['written']} that were said to be written")
     bench.plug_in()
-    bench.until_told("is there again", 0)
+    bench.until_told("recording from the scope", 0)
     bench.until_written(2)
     more = bench.numbers()
     check(more == list(range(1, len(more) + 1)), f"numbers go on: {numbers[-1] + 1} to {more[-1]}")

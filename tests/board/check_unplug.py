@@ -40,7 +40,10 @@ def found_behind_another(bench):
         back = bench.until_told("is there again", since, limit_s=30)
         check(SERIAL in back[0][1], f"the journal has {back[0]}")
         bench.until_written(2)
-        check(bench.status()["serial"] == SERIAL, "it records from its own")
+        status = bench.status()
+        check(status["serial"] == SERIAL and status["url"] == "/dev/ttyUSB1", f"it records from its own at {status['url']}")
+        told = [entry for entry in bench.journal()[since:] if "is there again" in entry[1]]
+        check(len(told) == 1, "and says so once")
     finally:
         bench.unplug("other")
     bench.until_written(2)

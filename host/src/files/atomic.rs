@@ -221,7 +221,7 @@ impl Write for AtomicFile {
     }
 }
 
-fn directory_of(path: &Path) -> &Path {
+pub(crate) fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -241,9 +241,9 @@ fn temporary_file(path: &Path, directory: &Path, old: Option<Permissions>) -> io
     Ok(temporary)
 }
 
-/// Makes the rename itself last. Only Unix has a way to, and not on every file system.
+/// Makes the names in a directory last. Only Unix has a way to, and not on every file system.
 #[cfg(unix)]
-fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     match File::open(directory).and_then(|directory| directory.sync_all()) {
         Err(error) if cannot_sync(error.kind()) => Ok(()),
         result => result,
@@ -257,7 +257,7 @@ fn cannot_sync(kind: io::ErrorKind) -> bool {
 }
 
 #[cfg(not(unix))]
-fn sync_directory(_directory: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(_directory: &Path) -> io::Result<()> {
     Ok(())
 }
 

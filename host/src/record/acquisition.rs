@@ -152,7 +152,8 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
                 tracing::warn!("{notice}");
             }
         }
-        self.watch.tell(Event::Connected { serial: connected.serial.clone() }).await;
+        let url = place.url.clone();
+        self.watch.tell(Event::Connected { serial: connected.serial.clone(), url }).await;
         self.serial = Some(connected.serial.clone());
         self.probe = Some(probe);
         self.connected = Some(connected);

@@ -213,10 +213,16 @@ fn disk_line(job: &Job, trace_bytes: u64, traces_a_day: f64) -> String {
         (Spacing::Continuous, _) | (_, Keep::Outside(_)) => "at most ",
         _ => "",
     };
-    let in_all = match (job.limits.total_bytes, job.limits.age_seconds) {
-        (Some(total), _) => format!("; never more than {} in all", bytes(total as f64)),
-        (None, Some(age_s)) => format!("; in all {most}about {}", bytes(a_day * age_s / DAY_S)),
-        (None, None) => String::new(),
+    let days = job.extent.seconds.map(|seconds| seconds / DAY_S);
+    let days = days.into_iter().chain(job.limits.age_seconds.map(|age_s| age_s / DAY_S));
+    let counted = job.extent.count.map(|count| count as f64 * trace_bytes as f64);
+    let ends = days.map(|days| days * a_day).chain(counted).reduce(f64::min);
+    let in_all = match (job.limits.total_bytes, ends) {
+        (Some(total), ends) if ends.is_none_or(|ends| ends > total as f64) => {
+            format!("; never more than {} in all", bytes(total as f64))
+        }
+        (_, Some(ends)) => format!("; in all {most}about {}", bytes(ends)),
+        (_, None) => String::new(),
     };
     format!(
         "needs {most}{} of disk a day: {most}{traces_a_day:.0} traces of about {}{in_all}",
@@ -256,6 +262,24 @@ mod tests {
             explained("files.directory = 'd'\nkeep.what = 'summary'\nwhen.at = ['06:00', '18:00']").await;
         assert!((summary.traces_a_day - 2.0).abs() < 1e-9);
         assert!(summary.trace_bytes < 300, "{summary}");
+    }
+
+    #[tokio::test]
+    async fn the_disk_in_all_is_what_the_job_leaves() {
+        for (more, count) in [
+            ("when.count = 30", 30.0),
+            ("when.for = '5min'", 30.0),
+            ("when.for = '5min'\nwhen.count = 20\nfiles.keep-bytes = '2GB'", 20.0),
+            ("files.keep-for = '1h'", 360.0),
+            ("when.for = '90d'\nfiles.keep-for = '1h'", 360.0),
+        ] {
+            let explained = explained(&format!("files.directory = 'd'\nwhen.every = '10s'\n{more}")).await;
+            let expected = bytes(count * explained.trace_bytes as f64);
+            let told = format!("in all about {expected}");
+            assert!(explained.to_string().contains(&told), "{told} in {explained}");
+        }
+        let most = explained("files.directory = 'd'\nwhen.for = '90d'\nfiles.keep-bytes = '2MB'").await;
+        assert!(most.to_string().contains("never more than 2.00 MB in all"), "{most}");
     }
 
     #[tokio::test]

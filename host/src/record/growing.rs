@@ -11,6 +11,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::text::Text;
+use crate::files::atomic::{directory_of, sync_directory};
 use crate::files::{Format, JOB_COLUMNS};
 
 /// More than the text of a trace of all channels takes. Longer lines are not read into memory.
@@ -162,12 +163,13 @@ pub struct GrowingFile {
 }
 
 impl GrowingFile {
-    /// Makes a new, empty file.
+    /// Makes a new, empty file, whose name outlives a loss of power.
     ///
     /// # Errors
     /// If it is there already or cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        sync_directory(directory_of(path))?;
         Ok(Self { file, header: None, sound_bytes: 0 })
     }
 

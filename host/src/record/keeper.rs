@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::ledger::{Closed, Ledger, Watcher};
 use super::store::Disk;
 use super::time::Reading;
+use crate::link::LinkUrl;
 use crate::recording::Recording;
 
 /// So many traces are told of at once at the most.
@@ -21,8 +22,8 @@ pub(super) type Batch = Vec<(Event, Reading)>;
 /// What happens to a recording.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The scope is there, and its time starts anew.
-    Connected { serial: String },
+    /// The scope is there, at this link, and its time starts anew.
+    Connected { serial: String, url: LinkUrl },
     /// The scope is not there, or another one is.
     Away { is_other: bool, reason: String },
     /// A trace that makes no sense.
@@ -85,7 +86,7 @@ fn keep<D: Disk, W: Watcher>(
     for (event, at) in std::iter::from_fn(next_batch).flatten() {
         latest = at;
         match event {
-            Event::Connected { serial } => ledger.connected(&serial, at),
+            Event::Connected { serial, url } => ledger.connected(&serial, &url, at),
             Event::Away { is_other, reason } => ledger.away(is_other, &reason, at),
             Event::BadTrace { reason } => ledger.bad_trace(&reason, at),
             Event::Trace(recording) => ledger.take(recording, at),

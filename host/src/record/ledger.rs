@@ -14,6 +14,7 @@ use super::text::TextMaker;
 use super::time::Reading;
 use super::troubles::{TroubleKind, Troubles};
 use crate::files::WriteError;
+use crate::link::LinkUrl;
 use crate::moment::UnixMicros;
 use crate::recording::{Gap, Recording, Stamp};
 
@@ -87,18 +88,25 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         })
     }
 
-    /// The scope is there, and its time starts anew.
-    pub(super) fn connected(&mut self, serial: &str, at: Reading) {
+    /// The scope is there, at this link, and its time starts anew.
+    pub(super) fn connected(&mut self, serial: &str, url: &LinkUrl, at: Reading) {
         self.status.connected = true;
         self.status.connections += 1;
         self.status.serial = Some(serial.to_owned());
+        self.status.url = url.to_string();
         self.stamps.restart();
-        let back = format!("the scope {serial} is there again");
+        let is_first = self.status.connections == 1;
+        let back = if is_first {
+            format!("recording from the scope {serial} at {url}")
+        } else {
+            format!("the scope {serial} is there again, at {url}")
+        };
         let away = self.troubles.end(TroubleKind::Away, &back, at);
-        if self.troubles.end(TroubleKind::OtherScope, &back, at) || away {
+        let is_told = self.troubles.end(TroubleKind::OtherScope, &back, at) || away;
+        if is_told {
             self.tell(at);
-        } else if self.status.connections == 1 {
-            tracing::info!("recording from the scope {serial}");
+        } else if is_first {
+            tracing::info!("{back}");
         }
     }
 
@@ -110,7 +118,12 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
             self.gap = Some(Gap::Link);
         }
         let text = format!("waiting for the scope: {reason}");
-        let kind = if is_other { TroubleKind::OtherScope } else { TroubleKind::Away };
+        let (kind, instead_of) = if is_other {
+            (TroubleKind::OtherScope, TroubleKind::Away)
+        } else {
+            (TroubleKind::Away, TroubleKind::OtherScope)
+        };
+        self.troubles.replace(instead_of);
         if self.troubles.meet(kind, &text, at) {
             self.tell(at);
         }

@@ -18,7 +18,7 @@ pub struct Status {
     pub updated: String,
     /// Whether it has ended.
     pub ended: bool,
-    /// The link.
+    /// The link, with the port that was found.
     pub url: String,
     /// The serial number of the scope, once there was one.
     pub serial: Option<String>,

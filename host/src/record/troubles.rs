@@ -72,12 +72,13 @@ struct History {
 
 impl Troubles {
     /// A trouble is met. True if it is logged: it was not there, and does not come and go. Another text is another
-    /// trouble where it tells of another scope.
+    /// trouble where it tells of another scope; otherwise it is what is known of the trouble by now.
     pub fn meet(&mut self, kind: TroubleKind, text: &str, at: Reading) -> bool {
-        let same = |trouble: &Trouble| {
+        let same = |trouble: &&mut Trouble| {
             trouble.kind == kind && (kind != TroubleKind::OtherScope || trouble.text == text)
         };
-        if self.lasting.iter().any(same) {
+        if let Some(trouble) = self.lasting.iter_mut().find(same) {
+            text.clone_into(&mut trouble.text);
             return false;
         }
         let before = self.lasting.len();
@@ -110,6 +111,11 @@ impl Troubles {
             tracing::info!("{text}");
         }
         history.returns == 0
+    }
+
+    /// A trouble is not told any more, since another one that is met tells more.
+    pub fn replace(&mut self, kind: TroubleKind) {
+        self.lasting.retain(|trouble| trouble.kind != kind);
     }
 
     /// Logs what has lasted or been away for long enough after it came and went.
@@ -159,10 +165,11 @@ mod tests {
         for day in [0, 86_400] {
             assert!(troubles.meet(TroubleKind::Away, "away", at(day)));
             for second in day + 1..day + 100 {
-                assert!(!troubles.meet(TroubleKind::Away, "away", at(second)));
+                assert!(!troubles.meet(TroubleKind::Away, "away for another reason", at(second)));
                 troubles.settle(at(second));
             }
-            assert_eq!(troubles.lasting().len(), 1);
+            let texts: Vec<_> = troubles.lasting().iter().map(|trouble| trouble.text.as_str()).collect();
+            assert_eq!(texts, ["away for another reason"]);
             assert!(troubles.end(TroubleKind::Away, "back", at(day + 100)));
             assert!(!troubles.end(TroubleKind::Away, "back", at(day + 100)));
             troubles.settle(at(day + 161));

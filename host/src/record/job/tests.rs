@@ -87,7 +87,7 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(job.request, CaptureRequest::new("A".parse().unwrap()));
     assert_eq!((job.spacing, job.keep), (Spacing::Continuous, Keep::All));
     assert_eq!(job.naming, Naming { directory: "d".into(), name: "trace".to_owned(), format: Format::Csv });
-    assert_eq!(job.status_file, PathBuf::from("d/trace-status.json"));
+    assert_eq!(job.status_file, PathBuf::from("d/.trace-status.json"));
 }
 
 /// Each line of the whole job, made wrong in turn, is the one that is named.

@@ -201,7 +201,7 @@ impl JobWords {
             return Err(lines.error(&["files", "format"], reason));
         }
         let (generate, driven) = self.generate.wanted(lines)?;
-        let status_file = naming.directory.join(format!("{}-status.json", naming.name));
+        let status_file = naming.directory.join(format!(".{}-status.json", naming.name));
         Ok(Job {
             url,
             serial: self.serial,
