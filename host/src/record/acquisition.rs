@@ -7,7 +7,7 @@ use std::time::Duration;
 use scopething_core::device::AnalogParameters;
 use scopething_core::scope::ScopeError;
 use scopething_core::time::{Instant, Micros};
-use scopething_core::trace::{Trace, TraceBuffer};
+use scopething_core::trace::TraceBuffer;
 
 use super::connect::{ConnectError, Connected, Opener, Place, connect};
 use super::job::Job;
@@ -140,7 +140,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         let Some(opened) = self.watch.over(opening).await else { return Ok(()) };
         let opened = opened?;
         let probe = self.probe.unwrap_or(opened.probe);
-        self.watch.follow(&opened.link.clock);
+        self.watch.time.follow(opened.link.clock.clone());
         let connecting = connect(&self.job, opened.link, &probe, self.serial.as_deref());
         let Some(connected) = self.watch.over(connecting).await else { return Ok(()) };
         if let Err(ConnectError::OtherScope { found, .. }) = &connected {
@@ -178,7 +178,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         let buffer = &mut *self.buffer;
         let verify = self.job.verify;
         let capturing = async {
-            let trace: Result<Trace, _> = if verify {
+            let trace = if verify {
                 scope.capture_verified_until(plan, buffer, std::future::pending()).await
             } else {
                 scope.capture(plan, buffer).await
@@ -253,11 +253,6 @@ impl<T: Timekeeper> Watch<'_, T> {
         }
     }
 
-    /// Goes on by the clock of another link.
-    fn follow(&mut self, clock: &crate::link::LinkClock) {
-        self.time.follow(clock.clone());
-    }
-
     /// Waits for something. None if the time of the job is over before.
     async fn over<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
@@ -265,6 +260,7 @@ impl<T: Timekeeper> Watch<'_, T> {
         let mut may_linger = !self.untold.is_empty();
         loop {
             let is_due = self.time.now() >= self.tick_at;
+            let has_to_tell = is_due || !(may_linger || self.untold.is_empty());
             let alarm = match (self.ends, is_due) {
                 (ends, true) => ends,
                 (ends, false) => Some(ends.map_or(self.tick_at, |end| end.min(self.tick_at))),
@@ -279,7 +275,7 @@ impl<T: Timekeeper> Watch<'_, T> {
                 biased;
                 output = &mut future => return Some(output),
                 // Where it has no time for that, its disk is slow: nothing else waits for it here.
-                permit = self.keeper.has_time(), if is_due || !(may_linger || self.untold.is_empty()) => match permit {
+                permit = self.keeper.has_time(), if has_to_tell => match permit {
                     Ok(permit) => {
                         if is_due {
                             self.untold.push((Event::Tick, self.time.read()));

@@ -2,12 +2,15 @@
 
 use std::fmt::{self, Write as _};
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::troubles::Trouble;
+
+/// A status takes a multiple of this on the disk, which is that of most disks.
+const PLACE_BYTES: usize = 4096;
 
 /// How a recording goes. Counts are since it was started.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -65,18 +68,28 @@ pub struct Status {
 }
 
 impl Status {
-    /// Writes it to a file, in one piece: whoever reads it meanwhile gets the one before.
+    /// Writes it to a file, in one piece: whoever reads it meanwhile gets the one before. On a full disk it takes the place
+    /// of the one before.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, path: &Path) -> io::Result<()> {
+        let mut text = serde_json::to_vec(self)?;
+        // As long as the next one, so that this one's place is enough for it.
+        text.resize((text.len() + 1).next_multiple_of(PLACE_BYTES), b' ');
+        text.pop();
+        text.push(b'\n');
         let mut beside = path.as_os_str().to_owned();
         beside.push(".part");
-        let mut text = serde_json::to_vec(self)?;
-        text.push(b'\n');
         // Not brought to the disk: after a loss of power it tells nothing any more.
-        fs::write(&beside, text)?;
-        fs::rename(&beside, path)
+        let written = fs::write(&beside, &text).and_then(|()| fs::rename(&beside, path));
+        written.or_else(|refused| {
+            // What there is of it takes room, and says nothing.
+            let _ = fs::remove_file(&beside);
+            let mut file = fs::OpenOptions::new().write(true).open(path).map_err(|_| refused)?;
+            file.write_all(&text)?;
+            file.set_len(text.len() as u64)
+        })
     }
 
     /// Reads what was written.
@@ -188,6 +201,23 @@ mod tests {
             assert_eq!(Status::read(&path).unwrap(), status);
         }
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn where_no_new_file_can_be_made_it_takes_the_place_of_the_one_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("status.json");
+        let status = |captures| Status { captures, ..Status::default() };
+        // A directory stands where the new file would.
+        fs::create_dir(directory.path().join("status.json.part")).unwrap();
+        assert!(status(1).write(&path).is_err(), "there is no place yet");
+        fs::remove_dir(directory.path().join("status.json.part")).unwrap();
+        status(2).write(&path).unwrap();
+        let place = fs::metadata(&path).unwrap().len();
+        fs::create_dir(directory.path().join("status.json.part")).unwrap();
+        status(u64::MAX).write(&path).unwrap();
+        assert_eq!(Status::read(&path).unwrap(), status(u64::MAX));
+        assert_eq!(fs::metadata(&path).unwrap().len(), place, "it takes no more room");
     }
 
     /// As the description of the format has it: comments of each metric, then its one value.
