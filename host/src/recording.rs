@@ -177,11 +177,13 @@ pub enum Gap {
     BadTraces,
     /// The computer's clock was set, so that times before and after do not compare.
     ClockSet,
+    /// Traces were given up, since neither disk nor memory had room for them.
+    NoRoom,
 }
 
 impl Gap {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Start, Self::Link, Self::BadTraces, Self::ClockSet];
+    pub const ALL: [Self; 5] = [Self::Start, Self::Link, Self::BadTraces, Self::ClockSet, Self::NoRoom];
 
     /// The one of this [`name`](Self::name).
     #[must_use]
@@ -197,6 +199,7 @@ impl Gap {
             Self::Link => "link",
             Self::BadTraces => "bad traces",
             Self::ClockSet => "clock set",
+            Self::NoRoom => "no room",
         }
     }
 }

@@ -285,6 +285,12 @@ async fn a_full_disk_loses_the_oldest_that_memory_does_not_hold_and_no_other() {
     assert_eq!(missing.len() as u64, status.dropped);
     assert_eq!(missing.last().unwrap() - missing[0] + 1, status.dropped);
     assert!((20..=22).contains(&missing[0]), "{missing:?}");
+    let marked: Vec<_> = traces.iter().filter(|trace| !trace.2.is_empty()).collect();
+    let after = missing.last().unwrap() + 1;
+    assert_eq!(
+        marked.iter().map(|trace| (trace.0, trace.2.as_str())).collect::<Vec<_>>(),
+        [(1, "start"), (after, "no room")]
+    );
     let held = 100 - missing.last().unwrap();
     assert!((held as f64 - 2000.0 / row_bytes as f64).abs() <= 3.0, "{held} of {row_bytes} bytes");
 }

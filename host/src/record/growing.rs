@@ -253,7 +253,9 @@ mod tests {
             Format::Csv => format!("{number},2026-01-01T00:00:00Z,1.5,,2,0,1.5\n{number},,,,,0.1,2.5\n"),
             _ => format!("{{\"trace\":{number},\"channels\":{{\"A\":{{\"samples\":[1.5,2.5]}}}}}}\n"),
         };
-        (5..9).map(|number| Text { header: header.clone(), body: body(number).into_bytes() }).collect()
+        (5..9)
+            .map(|number| Text { header: header.clone(), body: body(number).into_bytes(), no_gap: None })
+            .collect()
     }
 
     /// A file of four traces, and how long it is after each.

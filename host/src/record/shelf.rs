@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use scopething_core::time::{Instant, Micros};
 
-use super::store::{Disk, Entry, Store, StoreError};
+use super::store::{Content, Disk, Entry, Store, StoreError};
 use crate::moment::UnixMicros;
+use crate::recording::Gap;
 
 /// How often a disk that took nothing is tried again.
 const RETRY: Micros = Micros::from_millis(1000);
@@ -57,9 +58,20 @@ impl<D: Disk> Shelf<D> {
         let mut put = self.flush(now, clock);
         while self.held_bytes > self.most_bytes && self.held.len() > 1 {
             self.pop();
+            self.mark_oldest();
             put.dropped += 1;
         }
         put
+    }
+
+    /// Traces before the oldest one that is held were given up. A whole file tells that by its number alone.
+    fn mark_oldest(&mut self) {
+        let Some(oldest) = self.held.front_mut() else { return };
+        let before = oldest.bytes();
+        if let Content::Text(text) = &mut oldest.content {
+            text.mark(Gap::NoRoom);
+        }
+        self.held_bytes = self.held_bytes.saturating_add(oldest.bytes()).saturating_sub(before);
     }
 
     /// Writes what is held, if it is time to try.

@@ -14,6 +14,7 @@
 //! instead of the samples.
 
 use std::io;
+use std::ops::Range;
 
 use serde_json::{Map, Value, json};
 
@@ -22,6 +23,8 @@ use super::measure::{Measure, Measured};
 use crate::files::{Format, JOB_COLUMNS, Rows, StampObject, WriteError, push_field, push_number};
 use crate::recording::{Gap, Recording, Series, Stamp};
 
+/// More than the number and the moment of a trace take in JSON.
+const MOST_STAMP_BYTES: usize = 128;
 /// A row of samples is seldom longer.
 const USUAL_ROW_BYTES: usize = 32;
 
@@ -32,6 +35,19 @@ pub struct Text {
     pub header: Option<String>,
     /// The text of the trace, in UTF-8, whose last line is complete.
     pub body: Vec<u8>,
+    /// Where in it a gap before the trace would stand, if none does.
+    pub(super) no_gap: Option<Range<usize>>,
+}
+
+impl Text {
+    /// Says that traces are missing before this one, if it does not say so already.
+    pub(super) fn mark(&mut self, gap: Gap) {
+        let Some(place) = self.no_gap.take() else { return };
+        // What stands there is nothing in CSV, and null in JSON.
+        let is_quoted = !place.is_empty();
+        let name = if is_quoted { format!("\"{}\"", gap.name()) } else { gap.name().to_owned() };
+        self.body.splice(place, name.into_bytes());
+    }
 }
 
 /// Makes the text of one trace after the other.
@@ -54,10 +70,12 @@ impl TextMaker {
         let stamp = recording.details().stamp;
         let stamp =
             stamp.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the trace has no number"))?;
-        match format {
-            Format::Csv => Ok(csv(recording, stamp, keep, &mut self.times)),
-            _ => Ok(Text { header: None, body: json_line(recording, stamp, keep)? }),
+        if format == Format::Csv {
+            return Ok(csv(recording, stamp, keep, &mut self.times));
         }
+        let body = json_line(recording, stamp, keep)?;
+        let no_gap = no_gap_in_json(&body);
+        Ok(Text { header: None, body, no_gap })
     }
 }
 
@@ -104,9 +122,19 @@ fn csv(recording: &Recording, stamp: Stamp, keep: &Keep, times: &mut RowTimes) -
     let device =
         recording.details().capture_start_s.map(|start_s| format!("{start_s:.9}")).unwrap_or_default();
     let gap = stamp.gap.map(Gap::name).unwrap_or_default();
-    let mut body = format!("{},{},{device},{gap},{}", stamp.number, stamp.clock, table.count).into_bytes();
+    let mut body = format!("{},{},{device},", stamp.number, stamp.clock).into_bytes();
+    let no_gap = stamp.gap.is_none().then_some(body.len()..body.len());
+    body.extend_from_slice(format!("{gap},{}", table.count).as_bytes());
     body.append(&mut table.rows);
-    Text { header: Some(format!("{JOB_COLUMNS},{}", table.columns)), body }
+    Text { header: Some(format!("{JOB_COLUMNS},{}", table.columns)), body, no_gap }
+}
+
+/// Where the null of a gap stands: its key is among the first.
+fn no_gap_in_json(line: &[u8]) -> Option<Range<usize>> {
+    const KEY: &[u8] = b"\"gap\":";
+    const NULL: &[u8] = b"null";
+    let begin = line.windows(KEY.len()).take(MOST_STAMP_BYTES).position(|window| window == KEY)? + KEY.len();
+    line.get(begin..)?.starts_with(NULL).then_some(begin..begin + NULL.len())
 }
 
 /// Rows as they follow the first five columns of a trace's first row.
@@ -304,6 +332,23 @@ mod tests {
         let expected =
             "7,1970-01-01T00:00:01.500000Z,2.500000000,link,2,0,0.5,0.5,0,1\n7,,,,,0.002,-1.25,-1.25,1,1\n";
         assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn what_is_missing_before_a_trace_is_marked_later_as_at_once() {
+        let text = |gap, keep: &Keep, format| {
+            let stamp = Stamp { gap, ..recording().details().stamp.unwrap() };
+            TextMaker::default().text_of(&recording().stamped(stamp), keep, format).unwrap()
+        };
+        for format in [Format::Csv, Format::Json] {
+            for keep in [Keep::All, Keep::Summary, Keep::Envelope { parts: 2 }] {
+                let mut marked = text(None, &keep, format);
+                marked.mark(Gap::NoRoom);
+                assert_eq!(marked, text(Some(Gap::NoRoom), &keep, format));
+                marked.mark(Gap::Link);
+                assert_eq!(marked, text(Some(Gap::NoRoom), &keep, format));
+            }
+        }
     }
 
     #[test]

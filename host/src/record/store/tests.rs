@@ -41,7 +41,11 @@ fn entry(number: u64, clock: UnixMicros, bytes: usize) -> Entry {
     let mut body = format!("{{\"trace\":{number},\"x\":\"");
     body.push_str(&"x".repeat(bytes.saturating_sub(body.len() + 3)));
     body.push_str("\"}\n");
-    Entry { number, clock, content: Content::Text(Text { header: None, body: body.into_bytes() }) }
+    Entry {
+        number,
+        clock,
+        content: Content::Text(Text { header: None, body: body.into_bytes(), no_gap: None }),
+    }
 }
 
 /// The first number and the length of each file.
