@@ -85,6 +85,7 @@ impl Opener for Plugs {
     }
 }
 
+/// A disk of so many bytes, of which the traces take some.
 #[derive(Clone)]
 struct Room(Arc<AtomicU64>);
 
@@ -95,8 +96,9 @@ impl Room {
 }
 
 impl Disk for Room {
-    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
-        Ok(self.0.load(Ordering::Relaxed))
+    fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
+        let used = files(directory).iter().map(|(_, path)| fs::metadata(path).unwrap().len()).sum();
+        Ok(self.0.load(Ordering::Relaxed).saturating_sub(used))
     }
 }
 
@@ -261,13 +263,17 @@ async fn what_a_link_changes_is_not_recorded_where_the_job_verifies() {
 
 #[tokio::test]
 async fn a_full_disk_loses_the_oldest_that_memory_does_not_hold_and_no_other() {
+    // Room for some rows, beside what has to stay free.
+    const ROOM_BYTES: u64 = 3000;
     let directory = tempfile::tempdir().unwrap();
-    let room = Room::plenty();
-    let disk = Arc::clone(&room.0);
-    // Full from the 20th trace to the 100th.
+    let room = Room(Arc::new(AtomicU64::new((64 << 10) + ROOM_BYTES)));
+    let (disk, room_made_at) = (Arc::clone(&room.0), Arc::new(AtomicU64::new(0)));
+    let made_at = Arc::clone(&room_made_at);
     let act = move |status: &Status| {
-        let free = if (20..100).contains(&status.captures) { 0 } else { 1 << 40 };
-        disk.store(free, Ordering::Relaxed);
+        if status.captures >= 100 && made_at.load(Ordering::Relaxed) == 0 {
+            made_at.store(status.captures, Ordering::Relaxed);
+            disk.store(1 << 40, Ordering::Relaxed);
+        }
     };
     let job = "when.every = '1s'\nwhen.count = 150\nkeep.what = 'summary'\nfiles.hold = '2kB'";
     let looks = vec![vec![SCOPE]];
@@ -279,19 +285,22 @@ async fn a_full_disk_loses_the_oldest_that_memory_does_not_hold_and_no_other() {
     assert_eq!((status.captures, status.kept), (150, 150));
     assert_eq!((status.written + status.dropped, status.held), (150, 0));
     assert_eq!(numbers.len() as u64, status.written);
-    let row_bytes = fs::metadata(&files(directory.path())[0].1).unwrap().len() / status.written;
-    // One stretch is missing, and what was held before there was room again is there.
+    let text = fs::read_to_string(&files(directory.path())[0].1).unwrap();
+    let row_bytes = text.len() as u64 / status.written;
+    // One stretch is missing, from where there was no room, and what was held when there was room again is there.
     let missing: Vec<u64> = (1..=150).filter(|number| !numbers.contains(number)).collect();
     assert_eq!(missing.len() as u64, status.dropped);
     assert_eq!(missing.last().unwrap() - missing[0] + 1, status.dropped);
-    assert!((20..=22).contains(&missing[0]), "{missing:?}");
-    let marked: Vec<_> = traces.iter().filter(|trace| !trace.2.is_empty()).collect();
+    let before: usize =
+        text.split_inclusive('\n').take(usize::try_from(missing[0]).unwrap()).map(str::len).sum();
+    assert!((ROOM_BYTES - row_bytes - 20..=ROOM_BYTES).contains(&(before as u64)), "{before} bytes");
+    let marked = traces.iter().filter(|trace| !trace.2.is_empty());
     let after = missing.last().unwrap() + 1;
     assert_eq!(
-        marked.iter().map(|trace| (trace.0, trace.2.as_str())).collect::<Vec<_>>(),
+        marked.map(|trace| (trace.0, trace.2.as_str())).collect::<Vec<_>>(),
         [(1, "start"), (after, "no room")]
     );
-    let held = 100 - missing.last().unwrap();
+    let held = room_made_at.load(Ordering::Relaxed) - missing.last().unwrap();
     assert!((held as f64 - 2000.0 / row_bytes as f64).abs() <= 3.0, "{held} of {row_bytes} bytes");
 }
 

@@ -55,11 +55,20 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
     pub(super) fn new(job: Arc<Job>, opener: O, time: &'a T, keeper: &'a Keeper) -> Self {
         let started = time.now();
         let ends = job.extent.seconds.map(|seconds| started + Micros::from_seconds(seconds));
+        let lingers = job.spacing == Spacing::Continuous;
         Self {
             serial: job.serial.clone(),
             job,
             opener,
-            watch: Watch { time, keeper, ends, tick_at: started, untold: Batch::new(), is_gone: false },
+            watch: Watch {
+                time,
+                keeper,
+                ends,
+                tick_at: started,
+                untold: Batch::new(),
+                lingers,
+                is_gone: false,
+            },
             connected: None,
             probe: None,
             buffer: Box::new(TraceBuffer::new()),
@@ -228,6 +237,8 @@ struct Watch<'a, T> {
     tick_at: Instant,
     /// What the keeper is not told yet.
     untold: Batch,
+    /// Whether the next trace may come so soon that the keeper is better told of both at once.
+    lingers: bool,
     is_gone: bool,
 }
 
@@ -257,7 +268,7 @@ impl<T: Timekeeper> Watch<'_, T> {
     async fn over<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         let mut linger = pin!(tokio::time::sleep(LINGER));
-        let mut may_linger = !self.untold.is_empty();
+        let mut may_linger = self.lingers && !self.untold.is_empty();
         loop {
             let is_due = self.time.now() >= self.tick_at;
             let has_to_tell = is_due || !(may_linger || self.untold.is_empty());

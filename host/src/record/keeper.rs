@@ -1,8 +1,8 @@
 //! The thread that measures traces and writes them, while the next ones are captured.
 //!
 //! Capturing tells it what happens, each time with what the clocks said: what it makes of that does not depend on how far
-//! it lags behind. To wake a thread takes a good part of the time of a trace where traces come fast, so several are told of
-//! at once. At most one such batch waits for it, then capturing waits.
+//! it lags behind. To wake a thread, or to wait for a disk, takes longer than a trace where traces come fast: so several are
+//! told of and written at once. At most one such batch waits for it, then capturing waits.
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -14,7 +14,7 @@ use crate::link::LinkUrl;
 use crate::recording::Recording;
 
 /// So many traces are told of at once at the most.
-pub(super) const MOST_AT_ONCE: usize = 4;
+pub(super) const MOST_AT_ONCE: usize = 16;
 
 /// Things that have happened, in their order, each with what the clocks said.
 pub(super) type Batch = Vec<(Event, Reading)>;
@@ -82,18 +82,22 @@ fn keep<D: Disk, W: Watcher>(
     started: Reading,
 ) -> Closed {
     let mut latest = started;
-    let next_batch = || batches.blocking_recv();
-    for (event, at) in std::iter::from_fn(next_batch).flatten() {
-        latest = at;
-        match event {
-            Event::Connected { serial, url } => ledger.connected(&serial, &url, at),
-            Event::Away { is_other, reason } => ledger.away(is_other, &reason, at),
-            Event::BadTrace { reason } => ledger.bad_trace(&reason, at),
-            Event::Trace(recording) => ledger.take(recording, at),
-            Event::Tick => {}
-            Event::End => break,
+    let mut has_ended = false;
+    while !has_ended {
+        let Some(batch) = batches.blocking_recv() else { break };
+        for (event, at) in batch {
+            latest = at;
+            match event {
+                Event::Connected { serial, url } => ledger.connected(&serial, &url, at),
+                Event::Away { is_other, reason } => ledger.away(is_other, &reason, at),
+                Event::BadTrace { reason } => ledger.bad_trace(&reason, at),
+                Event::Trace(recording) => ledger.take(recording, at),
+                Event::Tick => {}
+                Event::End => has_ended = true,
+            }
         }
-        ledger.mind(at);
+        ledger.write(latest);
+        ledger.mind(latest);
     }
     ledger.close(latest)
 }

@@ -139,7 +139,7 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         }
     }
 
-    /// A trace that has just arrived: it is stamped, and written if it is to be kept.
+    /// A trace that has arrived: it is stamped, and [written](Self::write) if it is to be kept.
     pub(super) fn take(&mut self, recording: Recording, at: Reading) {
         self.status.captures += 1;
         let clock = self.stamp(&recording, at);
@@ -149,7 +149,7 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         if self.job.keep.wants(&recording) {
             let stamp = Stamp { number: self.next_number, clock, gap: self.gap };
             match content_of(&recording.stamped(stamp), &self.job, &mut self.texts) {
-                Ok(content) => self.put(Entry { number: stamp.number, clock, content }, at),
+                Ok(content) => self.put(Entry { number: stamp.number, clock, content }),
                 Err(error) => {
                     let reason = format!("it cannot be written as {}: {error}", self.job.naming.format);
                     return self.bad_trace(&reason, at);
@@ -179,11 +179,16 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         stamped.clock
     }
 
-    fn put(&mut self, entry: Entry, at: Reading) {
+    fn put(&mut self, entry: Entry) {
         self.next_number += 1;
         self.status.kept += 1;
         self.gap = None;
-        let put = self.shelf.put(entry, at.now, at.wall);
+        self.shelf.put(entry);
+    }
+
+    /// Writes the traces that were taken, and those that the disk did not take before.
+    pub(super) fn write(&mut self, at: Reading) {
+        let put = self.shelf.flush(at.now, at.wall);
         self.account(put, at);
     }
 
@@ -207,13 +212,11 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         }
     }
 
-    /// Tries a disk that took nothing again, and tells the status, if it is time.
+    /// Tells the status, if it is time.
     pub(super) fn mind(&mut self, at: Reading) {
         if at.now < self.tell_at {
             return;
         }
-        let put = self.shelf.flush(at.now, at.wall);
-        self.account(put, at);
         self.troubles.settle(at);
         self.tell(at);
     }

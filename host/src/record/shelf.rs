@@ -21,7 +21,7 @@ pub struct Shelf<D> {
     retry_at: Option<Instant>,
 }
 
-/// What became of a trace, and of those before it.
+/// What became of traces.
 #[derive(Debug, Default)]
 pub struct Put {
     /// How many are on the disk now that were not before.
@@ -51,11 +51,15 @@ impl<D: Disk> Shelf<D> {
         self.held.len() as u64
     }
 
-    /// Writes a trace, or holds it if the disk takes nothing.
-    pub fn put(&mut self, entry: Entry, now: Instant, clock: UnixMicros) -> Put {
+    /// Takes a trace, which the next [`flush`](Self::flush) writes.
+    pub fn put(&mut self, entry: Entry) {
         self.held_bytes += entry.bytes();
         self.held.push_back(entry);
-        let mut put = self.flush(now, clock);
+    }
+
+    /// Writes what it has, if it is time to try. Of what the disk does not take it holds no more than it may.
+    pub fn flush(&mut self, now: Instant, clock: UnixMicros) -> Put {
+        let mut put = self.write(now, clock);
         while self.held_bytes > self.most_bytes && self.held.len() > 1 {
             self.pop();
             self.mark_oldest();
@@ -74,23 +78,26 @@ impl<D: Disk> Shelf<D> {
         self.held_bytes = self.held_bytes.saturating_add(oldest.bytes()).saturating_sub(before);
     }
 
-    /// Writes what is held, if it is time to try.
-    pub fn flush(&mut self, now: Instant, clock: UnixMicros) -> Put {
+    fn write(&mut self, now: Instant, clock: UnixMicros) -> Put {
         let mut put = Put::default();
         if self.retry_at.is_some_and(|retry_at| now < retry_at) {
             return put;
         }
         self.retry_at = None;
-        while let Some(entry) = self.held.front() {
-            if let Err(refused) = self.store.append(entry, clock) {
-                put.refused = Some(refused);
-                self.retry_at = Some(now + RETRY);
-                break;
+        loop {
+            match self.store.append(self.held.make_contiguous(), clock) {
+                Ok(0) => return put,
+                Ok(count) => {
+                    (0..count).for_each(|_| self.pop());
+                    put.written += count as u64;
+                }
+                Err(refused) => {
+                    put.refused = Some(refused);
+                    self.retry_at = Some(now + RETRY);
+                    return put;
+                }
             }
-            self.pop();
-            put.written += 1;
         }
-        put
     }
 
     fn pop(&mut self) {
@@ -105,7 +112,7 @@ impl<D: Disk> Shelf<D> {
     /// Why the disk took nothing.
     pub fn close(&mut self, now: Instant, clock: UnixMicros) -> Result<(), (u64, StoreError)> {
         self.retry_at = None;
-        if let Some(refused) = self.flush(now, clock).refused {
+        if let Some(refused) = self.write(now, clock).refused {
             return Err((self.held(), refused));
         }
         self.store.sync().map_err(|error| (0, error))

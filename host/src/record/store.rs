@@ -19,6 +19,9 @@ use crate::moment::UnixMicros;
 /// Room that is left on the disk for what a file needs beside its bytes.
 const MARGIN_BYTES: u64 = 64 << 10;
 
+/// Of traces that are written at once so much is put together in memory.
+const MOST_RUN_BYTES: u64 = 1 << 20;
+
 /// When a growing file is full, and how much is kept of the finished ones.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Limits {
@@ -222,21 +225,30 @@ impl<D: Disk> Store<D> {
         self.disk.free_bytes(&self.naming.directory).ok()
     }
 
-    /// Writes a trace. `now` decides what is old.
+    /// Writes the first of some traces, and with it those that follow it into the same file: the disk is waited for once.
+    /// Gives how many were written, which is 0 only if there are none. `now` decides what is old.
     ///
     /// # Errors
     /// If there is no room, or the disk fails. What was written before stays as it was.
-    pub fn append(&mut self, entry: &Entry, now: UnixMicros) -> Result<(), StoreError> {
-        if self.must_change(entry) {
+    pub fn append(&mut self, entries: &[Entry], now: UnixMicros) -> Result<usize, StoreError> {
+        let Some(first) = entries.first() else { return Ok(0) };
+        if self.must_change(first) {
             self.finish()?;
         }
-        self.make_room(entry.bytes(), now)?;
-        match &entry.content {
-            Content::Text(text) => self.append_text(entry, text)?,
-            Content::File(bytes) => self.write_file(entry, bytes)?,
+        let run = self.run(entries);
+        let run = match self.make_room(bytes_of(run), now) {
+            Err(StoreError::Full { .. }) if run.len() > 1 => {
+                self.make_room(first.bytes(), now)?;
+                std::slice::from_ref(first)
+            }
+            made => made.map(|()| run)?,
+        };
+        match &first.content {
+            Content::Text(text) => self.append_text(first, text, run)?,
+            Content::File(bytes) => self.write_file(first, bytes)?,
         }
-        self.next_number = entry.number + 1;
-        Ok(())
+        self.next_number = run.last().map_or(first.number, |last| last.number) + 1;
+        Ok(run.len())
     }
 
     fn must_change(&self, entry: &Entry) -> bool {
@@ -244,28 +256,57 @@ impl<D: Disk> Store<D> {
         if file.is_empty() {
             return false;
         }
-        let too_long = self.limits.file_bytes.is_some_and(|most| file.len() + entry.bytes() > most);
-        let next_period = self.limits.file_seconds.is_some_and(|seconds| {
-            let period = |moment: UnixMicros| (moment.0 as f64 * 1e-6 / seconds).floor();
-            period(listed.made) != period(entry.clock)
-        });
         let other_columns = matches!(&entry.content, Content::Text(text) if !file.suits(text));
-        too_long || next_period || other_columns
+        other_columns || self.is_over(listed.made, file.len() + entry.bytes(), entry.clock)
     }
 
-    fn append_text(&mut self, entry: &Entry, text: &Text) -> Result<(), StoreError> {
+    /// Whether a file that was made then must not be so long, or must not hold a trace of that moment.
+    fn is_over(&self, made: UnixMicros, length: u64, clock: UnixMicros) -> bool {
+        let too_long = self.limits.file_bytes.is_some_and(|most| length > most);
+        let next_period = self.limits.file_seconds.is_some_and(|seconds| {
+            let period = |moment: UnixMicros| (moment.0 as f64 * 1e-6 / seconds).floor();
+            period(made) != period(clock)
+        });
+        too_long || next_period
+    }
+
+    /// Those at the beginning of some traces that go into one file, one behind the other.
+    fn run<'e>(&self, entries: &'e [Entry]) -> &'e [Entry] {
+        let Some((first, others)) = entries.split_first() else { return entries };
+        let Content::Text(text) = &first.content else { return std::slice::from_ref(first) };
+        let (made, begin) = match &self.growing {
+            Some((listed, file)) if !file.is_empty() => (listed.made, file.len()),
+            growing => {
+                let made = growing.as_ref().map_or(whole_second(first.clock), |(listed, _)| listed.made);
+                (made, text.header.as_ref().map_or(0, |header| header.len() as u64 + 1))
+            }
+        };
+        let mut bytes = first.bytes();
+        let goes_along = |entry: &&Entry| {
+            bytes += entry.bytes();
+            let same_columns = matches!(&entry.content, Content::Text(other) if other.header == text.header);
+            same_columns && bytes <= MOST_RUN_BYTES && !self.is_over(made, begin + bytes, entry.clock)
+        };
+        let count = 1 + others.iter().take_while(goes_along).count();
+        entries.get(..count).unwrap_or(entries)
+    }
+
+    fn append_text(&mut self, first: &Entry, text: &Text, run: &[Entry]) -> Result<(), StoreError> {
         if self.growing.is_none() {
-            let listed = Listed { number: entry.number, made: whole_second(entry.clock), bytes: 0 };
+            let listed = Listed { number: first.number, made: whole_second(first.clock), bytes: 0 };
             let path = self.naming.path(listed.number, listed.made);
             let file = GrowingFile::create(&path).map_err(failed_at(&path))?;
             self.growing = Some((listed, file));
         }
         let Some((listed, file)) = &mut self.growing else { return Ok(()) };
-        let sync = self.unsynced + 1 >= self.sync_every;
-        if let Err(source) = file.append(text, sync) {
-            return Err(StoreError::Io { path: self.naming.path(listed.number, listed.made), source });
-        }
-        self.unsynced = if sync { 0 } else { self.unsynced + 1 };
+        let unsynced = self.unsynced.saturating_add(u32::try_from(run.len()).unwrap_or(u32::MAX));
+        let sync = unsynced >= self.sync_every;
+        let written = match run {
+            [_] => file.append(text, sync),
+            _ => file.append(&joined(text, run), sync),
+        };
+        written.map_err(failed_at(&self.naming.path(listed.number, listed.made)))?;
+        self.unsynced = if sync { 0 } else { unsynced };
         Ok(())
     }
 
@@ -334,6 +375,19 @@ impl<D: Disk> Store<D> {
         let path = self.naming.path(listed.number, listed.made);
         file.sync().map_err(|source| StoreError::Io { path, source })
     }
+}
+
+fn bytes_of(entries: &[Entry]) -> u64 {
+    entries.iter().map(Entry::bytes).sum()
+}
+
+/// The text of several traces with the same columns, of which this is the first one's.
+fn joined(first: &Text, run: &[Entry]) -> Text {
+    let bodies = run.iter().filter_map(|entry| match &entry.content {
+        Content::Text(text) => Some(text.body.as_slice()),
+        Content::File(_) => None,
+    });
+    Text { header: first.header.clone(), body: bodies.collect::<Vec<_>>().concat(), no_gap: None }
 }
 
 fn failed_at(path: &Path) -> impl Fn(io::Error) -> StoreError + use<> {
