@@ -60,5 +60,6 @@ test('a dump fills the UART', async (t) => {
   const part = possible / (fastest / 1e9);
   t.diagnostic(`${(100 * part).toFixed(1)} % of what 1 Mbaud carries`);
   assert.ok(part >= 0.8, `${part}`);
-  assert.ok(part <= 1, 'no UART is faster than itself');
+  // The time of a byte is noted when the board has come to a stop after it, up to a byte late.
+  assert.ok(part <= 1 + 1 / count, `no UART is faster than itself: ${part}`);
 });
