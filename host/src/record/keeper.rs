@@ -14,7 +14,7 @@ use crate::link::LinkUrl;
 use crate::recording::Recording;
 
 /// So many traces are told of at once at the most.
-pub(super) const MOST_AT_ONCE: usize = 16;
+pub(super) const MOST_AT_ONCE: usize = 4;
 
 /// Things that have happened, in their order, each with what the clocks said.
 pub(super) type Batch = Vec<(Event, Reading)>;
