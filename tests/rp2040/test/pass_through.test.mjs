@@ -60,6 +60,6 @@ test('a dump fills the UART', async (t) => {
   const part = possible / (fastest / 1e9);
   t.diagnostic(`${(100 * part).toFixed(1)} % of what 1 Mbaud carries`);
   assert.ok(part >= 0.8, `${part}`);
-  // The time of a byte is noted when the board has come to a stop after it, up to a byte late.
+  // Once it was seen above 1 by less than 0.0005, which was not traced to its cause: a byte of the whole dump is allowed.
   assert.ok(part <= 1 + 1 / count, `no UART is faster than itself: ${part}`);
 });
