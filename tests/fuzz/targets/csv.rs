@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething::files::{CsvReader, TraceReader};
+use scopething_files::{CsvReader, TraceReader};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut reader = CsvReader::new(bytes);

@@ -7,7 +7,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething::serve::bitscope_server::{Exchange, Received};
+use scopething_serve::bitscope_server::{Exchange, Received};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut exchange = Exchange::default();

@@ -11,7 +11,7 @@ use std::future::pending;
 use embassy_futures::block_on;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use libfuzzer_sys::fuzz_target;
-use scopething::sim::{SimConfig, SimLink};
+use scopething_sim::{SimConfig, SimLink};
 use scopething_core::plan::{AnalogChannel, CaptureRequest};
 use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::{Clock, Instant, Micros};

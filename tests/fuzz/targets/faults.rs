@@ -9,9 +9,9 @@
 use embassy_futures::block_on;
 use embedded_io_async::{Read, Write};
 use libfuzzer_sys::fuzz_target;
-use scopething::faults::{FaultPlan, FaultyStream, StreamFaults, When};
+use scopething_sim::faults::{FaultPlan, FaultyStream, StreamFaults, When};
 use scopething::link::LinkUrl;
-use scopething::sim::{SimConfig, SimLink};
+use scopething_sim::{SimConfig, SimLink};
 use scopething_core::plan::{AnalogChannel, CaptureRequest};
 use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::{Clock, Instant, Micros};

@@ -4,8 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething::serve::scpi::messages;
-use scopething::serve::{Panel, Settings, hmo, rigol};
+use scopething_serve::scpi::messages;
+use scopething_serve::{Panel, Settings, hmo, rigol};
 use scopething_core::device::BS05;
 use scopething_core::plan::Driven;
 

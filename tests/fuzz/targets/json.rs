@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething::files::{Format, JsonReader, TraceReader};
-use scopething::recording::{Recording, Series};
+use scopething_files::{Format, JsonReader, TraceReader};
+use scopething_waveform::recording::{Recording, Series};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut reader = JsonReader::new(bytes);

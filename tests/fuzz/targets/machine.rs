@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething::sim::{Device, SimConfig, SimTime};
+use scopething_sim::{Device, SimConfig, SimTime};
 
 /// A dump may be of four gigabytes: no more of an answer is fetched than this.
 const MOST_FETCHED: usize = 20_000;

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething::quantity::{Unit, format, parse, percent};
+use scopething_waveform::quantity::{Unit, format, parse, percent};
 
 const UNITS: [Unit; 6] =
     [Unit::Count, Unit::Seconds, Unit::Hertz, Unit::Volts, Unit::BitsPerSecond, Unit::Fraction];

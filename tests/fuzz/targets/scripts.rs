@@ -6,7 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething::sim::{Device, SimConfig, SimTime};
+use scopething_sim::{Device, SimConfig, SimTime};
 use scopething_core::vm::{Register, Script, Shadow};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething::sim::{Signal, SimTime};
+use scopething_sim::{Signal, SimTime};
 
 /// A nanosecond, a sample, an hour, and the end of time.
 const MOMENTS: [u64; 6] = [0, 1, 25_000, 3_600_000_000_000, u64::MAX - 1, u64::MAX];

@@ -8,7 +8,7 @@
 use std::io::{Cursor, Write as _};
 
 use libfuzzer_sys::fuzz_target;
-use scopething::files::{SrReader, TraceReader};
+use scopething_files::{SrReader, TraceReader};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use scopething::link::LinkUrl;
-use scopething::sim::SimConfig;
+use scopething_sim::SimConfig;
 
 fuzz_target!(|text: &str| {
     let url = match LinkUrl::parse(text) {

@@ -1,0 +1,173 @@
+//! `scopething analyse`: measures the traces of a file, or of a capture.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use scopething_core::plan::ChannelSet;
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::file_traces::{FileTrace, FileTraces, TraceArgument};
+use super::given_options::GivenOptions;
+use super::live::LiveArguments;
+use super::measurements;
+use super::session::Session;
+use scopething_files::StampObject;
+use scopething_waveform::measure::{RecordingAnalysis, Window};
+use scopething_waveform::recording::Recording;
+
+const EXAMPLES: &str = "\
+Examples:
+  scopething analyse trace.sr
+      Every channel of a file, and the delays between them
+  scopething analyse --url 'sim:?A=sine,1kHz,0..3V' --period 10ms
+      A capture of channel A
+  scopething analyse A B --period 20ms --samples 6000 --spectrum --window blackman-harris
+      Both channels, with peaks, distortion and noise
+  scopething analyse trace.csv --json
+  scopething analyse trace-000000001-20261125T060000Z.csv --trace 17
+      A trace that `record` counted as the 17th; without it, all of them, each under its number and clock
+
+What the samples do not support is unknown, or null in JSON. A file whose name is that of a channel is given as ./A.";
+
+/// Measure the traces of a file, or of a capture
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// A file (csv, json or sr); or the first channel of a capture, which is then made as `capture` does [default: A]
+    #[arg(value_name = "FILE|CHANNEL")]
+    source: Option<PathBuf>,
+    #[command(flatten)]
+    file: TraceArgument,
+    #[command(flatten)]
+    given: GivenOptions<LiveArguments>,
+    #[command(flatten)]
+    live: LiveArguments,
+    /// Tell the frequencies in each analog channel, its distortion and noise
+    #[arg(long)]
+    spectrum: bool,
+    /// What the spectrum is taken through: rectangular, hann, blackman-harris or flat-top
+    #[arg(long, value_name = "WINDOW", default_value_t, requires = "spectrum")]
+    window: Window,
+    /// Print each trace's measurements as a JSON object on a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is to be measured.
+enum Source<'a> {
+    File(&'a Path),
+    Capture(Option<ChannelSet>),
+}
+
+/// Where in a file a trace stands.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Place {
+    Stamped(StampObject),
+    Counted { trace: u64 },
+}
+
+#[derive(Serialize)]
+struct AnalysisObject {
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    place: Option<Place>,
+    #[serde(flatten)]
+    analysis: RecordingAnalysis,
+}
+
+impl Arguments {
+    pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
+        match self.source() {
+            Source::File(path) => self.analyse_file(path),
+            Source::Capture(_) if self.file.trace.is_some() => Err(Failure::Usage(anyhow::anyhow!(
+                "--trace chooses a trace of a file: name the file as well"
+            ))),
+            Source::Capture(channels) => {
+                let recording = self.captured(session, channels).await?;
+                self.print(&recording, None)
+            }
+        }
+    }
+
+    fn source(&self) -> Source<'_> {
+        match &self.source {
+            None => Source::Capture(None),
+            Some(path) => match path.to_str().and_then(|text| text.parse().ok()) {
+                Some(channels) => Source::Capture(Some(channels)),
+                None => Source::File(path),
+            },
+        }
+    }
+
+    fn analyse_file(&self, path: &Path) -> Result<(), Failure> {
+        if self.live.capture.named_channels().is_some() {
+            let error = anyhow::anyhow!("{} has its own channels: give no others", path.display());
+            return Err(Failure::Usage(error));
+        }
+        if let Some(option) = self.given.first() {
+            let path = path.display();
+            let error =
+                anyhow::anyhow!("{option} is of a capture, and {path} holds one already: leave it out");
+            return Err(Failure::Usage(error));
+        }
+        let mut traces = FileTraces::open(path, None)?;
+        if let Some(number) = self.file.trace {
+            return self.print_of_file(&traces.numbered(number)?, false);
+        }
+        let first = traces.first()?;
+        // What is wrong with the second is no reason not to tell of the first.
+        let mut following = traces.next();
+        let several = !matches!(following, Ok(None));
+        self.print_of_file(&first, several)?;
+        while let Some(trace) = following? {
+            if !self.json {
+                io::stdout().write_all(b"\n")?;
+            }
+            self.print_of_file(&trace, several)?;
+            following = traces.next();
+        }
+        Ok(())
+    }
+
+    async fn captured(
+        &self,
+        session: &mut Session,
+        channels: Option<ChannelSet>,
+    ) -> Result<Recording, Failure> {
+        let mut request = self.live.capture.request();
+        let named = [channels, self.live.capture.named_channels()].into_iter().flatten();
+        if let Some(channels) = named.reduce(ChannelSet::union) {
+            request.channels = channels;
+        }
+        let mut live = self.live.prepare(session, &request).await?;
+        live.next().await?.ok_or(Failure::Cancelled)
+    }
+
+    /// Prints what a trace of a file shows, under a heading if it is one of several or was recorded by a job.
+    fn print_of_file(&self, trace: &FileTrace, several: bool) -> Result<(), Failure> {
+        let FileTrace { number, recording } = trace;
+        let stamp = recording.details().stamp;
+        if !self.json && (several || stamp.is_some()) {
+            let clock = stamp.map(|stamp| format!(", {}", stamp.clock)).unwrap_or_default();
+            let gap = stamp.and_then(|stamp| stamp.gap).map(|gap| format!(", gap: {}", gap.name()));
+            writeln!(io::stdout(), "trace {number}{clock}{}", gap.unwrap_or_default())?;
+        }
+        let counted = Place::Counted { trace: *number };
+        self.print(recording, Some(stamp.map_or(counted, |stamp| Place::Stamped(stamp.into()))))
+    }
+
+    fn print(&self, recording: &Recording, place: Option<Place>) -> Result<(), Failure> {
+        let mut analysis = RecordingAnalysis::of(recording);
+        if self.spectrum {
+            analysis = analysis.with_spectra(recording, self.window);
+        }
+        let text = if self.json {
+            serde_json::to_string(&AnalysisObject { place, analysis }).map_err(io::Error::from)? + "\n"
+        } else {
+            measurements::tables(&analysis)
+        };
+        Ok(io::stdout().write_all(text.as_bytes())?)
+    }
+}

@@ -1,0 +1,323 @@
+//! `scopething bridge`: speaks to an RP2040 bridge about its job and what it has stored.
+
+mod report;
+mod traces;
+
+use std::io::{self, Write};
+
+use clap::{Args, Subcommand, ValueEnum};
+use scopething_core::link::bridge::{Job, JobState, Repeat, TraceId, WhenFull};
+use scopething_core::plan::{Driven, plan_capture};
+use scopething_core::time::Micros;
+
+use super::capture_arguments::{CaptureArguments, UrlArgument, seconds};
+use super::failure::Failure;
+use super::interrupt::Interrupts;
+use super::live::tell_notices;
+use super::output_arguments::ResultArguments;
+use super::progress::with_progress;
+use scopething::bridge::{BridgeError, Client};
+use scopething::link::{Link, LinkClock, LinkError, open_bridge};
+
+const EXAMPLES: &str = "\
+Examples:
+  scopething bridge status --url bridge:///dev/ttyUSB0
+      How the bridge stands: what it does, what it has stored
+  scopething bridge configure A --period 20ms --trigger A --level 1.5V --repeat 100 --arm
+      Capture a hundred triggered traces, from now on and at each power-up
+  scopething bridge fetch -o trace.sr
+      Fetch all stored traces, numbered, for PulseView
+  scopething bridge erase --through 12
+
+The URL is bridge://DEVICE or bridge://HOST:PORT; SCOPETHING_URL spares naming it again. Captures by this \
+computer go through the bridge with the same URL: `scopething capture --url bridge:///dev/ttyUSB0`.";
+
+/// Speak to an RP2040 bridge: its job, and the traces it has stored
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Tell what the bridge does and what it has stored
+    Status {
+        #[command(flatten)]
+        bridge: BridgeArgument,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Store a job: what the bridge captures by itself
+    Configure(Box<ConfigureArguments>),
+    /// Start the stored job, now and at each power-up
+    Arm {
+        #[command(flatten)]
+        bridge: BridgeArgument,
+    },
+    /// Stop the job, now and at each power-up
+    Disarm {
+        #[command(flatten)]
+        bridge: BridgeArgument,
+    },
+    /// Capture now: ends the wait for a trigger, or captures once without one; then fetch that trace
+    Capture {
+        #[command(flatten)]
+        bridge: BridgeArgument,
+        #[command(flatten)]
+        output: ResultArguments,
+    },
+    /// List the stored traces
+    List {
+        #[command(flatten)]
+        bridge: BridgeArgument,
+        /// Print a JSON object for each
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch stored traces, and show or save them
+    Fetch {
+        #[command(flatten)]
+        bridge: BridgeArgument,
+        /// Which traces, by number [default: all]
+        #[arg(value_name = "TRACE")]
+        traces: Vec<u32>,
+        #[command(flatten)]
+        output: ResultArguments,
+    },
+    /// Erase stored traces
+    #[command(group = clap::ArgGroup::new("which").required(true))]
+    Erase {
+        #[command(flatten)]
+        bridge: BridgeArgument,
+        /// Those up to this number
+        #[arg(long, value_name = "TRACE", group = "which")]
+        through: Option<u32>,
+        /// All that are stored now
+        #[arg(long, group = "which")]
+        all: bool,
+    },
+    /// Calibrate the probes of the job, both hanging on L5, on the bridge
+    Calibrate {
+        #[command(flatten)]
+        bridge: BridgeArgument,
+        /// Converter settings a side of the grid, 8 to 64
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 32,
+            value_parser = clap::value_parser!(u8).range(8..=64))]
+        grid: u8,
+    },
+    /// Print the log of the firmware, in defmt's format: pipe it into `defmt-print -e scopething-bridge.elf`
+    Logs {
+        #[command(flatten)]
+        bridge: BridgeArgument,
+    },
+}
+
+/// Where the bridge is.
+#[derive(Debug, Args)]
+struct BridgeArgument {
+    #[command(flatten)]
+    url: UrlArgument,
+}
+
+/// A job in the words of a capture.
+#[derive(Debug, Args)]
+struct ConfigureArguments {
+    #[command(flatten)]
+    bridge: BridgeArgument,
+    #[command(flatten)]
+    capture: CaptureArguments,
+    /// How often to capture after each power-up or arming
+    #[arg(long, value_name = "N|forever", default_value = "forever", value_parser = repeat)]
+    repeat: Repeat,
+    /// Least time from the start of one capture to the start of the next
+    #[arg(long, value_name = "T", default_value = "0s", value_parser = seconds)]
+    spacing: f64,
+    /// Keep so many traces at the most [default: as many as there is room for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    keep: Option<u16>,
+    /// What happens when no more can be kept
+    #[arg(long, value_enum, default_value_t = Full::DropOldest)]
+    when_full: Full,
+    /// Start it as well, now and at each power-up
+    #[arg(long)]
+    arm: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Full {
+    Stop,
+    DropOldest,
+}
+
+fn repeat(text: &str) -> Result<Repeat, String> {
+    if text == "forever" {
+        return Ok(Repeat::Forever);
+    }
+    let times = text.parse().ok().filter(|&times| times > 0).map(Repeat::Times);
+    times.ok_or_else(|| format!("{text} is no number of captures: give a whole number from 1 on, or forever"))
+}
+
+/// A link to a bridge.
+type HostClient = Client<Link, LinkClock>;
+
+impl BridgeArgument {
+    async fn open(&self) -> Result<HostClient, Failure> {
+        let Some(url) = self.url.parse()? else {
+            return Err(Failure::Usage(anyhow::anyhow!(
+                "which bridge? Give --url bridge:///dev/ttyUSB0, bridge://COM3 or bridge://host:port"
+            )));
+        };
+        let link = with_progress(open_bridge(&url), "connecting").await?;
+        Ok(Client::new(link.stream, link.clock))
+    }
+}
+
+impl Action {
+    fn bridge(&self) -> &BridgeArgument {
+        match self {
+            Self::Status { bridge, .. }
+            | Self::Arm { bridge }
+            | Self::Disarm { bridge }
+            | Self::Capture { bridge, .. }
+            | Self::List { bridge, .. }
+            | Self::Fetch { bridge, .. }
+            | Self::Erase { bridge, .. }
+            | Self::Calibrate { bridge, .. }
+            | Self::Logs { bridge } => bridge,
+            Self::Configure(arguments) => &arguments.bridge,
+        }
+    }
+
+    /// Does it.
+    async fn run(&self, client: &mut HostClient, interrupts: &Interrupts) -> Result<(), Failure> {
+        let mut out = io::stdout();
+        match self {
+            Self::Status { json, .. } => {
+                let (status, job) = (client.status().await?, client.job().await?);
+                out.write_all(report::status(&status, job.as_ref(), *json).as_bytes())?;
+            }
+            Self::Configure(arguments) => arguments.run(client).await?,
+            Self::Arm { .. } => client.arm().await?,
+            Self::Disarm { .. } => client.disarm().await?,
+            Self::List { json, .. } => {
+                for record in with_progress(client.records(TraceId::FIRST), "listing").await? {
+                    out.write_all(report::record(&record, *json).as_bytes())?;
+                }
+            }
+            Self::Capture { output, .. } => {
+                let results = output.results(false)?;
+                let id = with_progress(traces::capture_now(client), "capturing").await?;
+                traces::fetch(client, &[id], results, interrupts).await?;
+            }
+            Self::Fetch { traces, output, .. } => {
+                let results = output.results(traces.len() != 1)?;
+                let wanted: Vec<_> = traces.iter().copied().map(TraceId).collect();
+                traces::fetch(client, &wanted, results, interrupts).await?;
+            }
+            Self::Erase { through, all, .. } => {
+                let through = match (through, all) {
+                    (Some(through), _) => Some(TraceId(*through)),
+                    _ => client.status().await?.store.newest,
+                };
+                if let Some(through) = through {
+                    with_progress(client.erase(through), "erasing").await?;
+                }
+            }
+            Self::Calibrate { grid, .. } => {
+                client.calibrate(*grid).await?;
+                with_progress(calibrated(client), "calibrating").await?;
+            }
+            Self::Logs { .. } => {
+                let mut place = 0;
+                loop {
+                    let part = client.log(place).await?;
+                    if part.bytes.is_empty() {
+                        break;
+                    }
+                    place = part.from.saturating_add(u32::try_from(part.bytes.len()).unwrap_or(0));
+                    out.write_all(&part.bytes)?;
+                }
+            }
+        }
+        out.flush()?;
+        Ok(())
+    }
+}
+
+impl Arguments {
+    pub(super) async fn run(&self) -> Result<(), Failure> {
+        let interrupts = Interrupts::watch();
+        let working = async {
+            let mut client = self.action.bridge().open().await?;
+            let done = self.action.run(&mut client, &interrupts).await;
+            // Other programs find the BitScope behind it again. If the link is lost, that is told already.
+            let left = client.pass_through(false).await.map_err(Failure::from);
+            done.and(left)
+        };
+        let cancellable = match &self.action {
+            // It ends by itself, so that what was fetched is kept.
+            Action::Fetch { .. } | Action::Capture { .. } => 2,
+            _ => 1,
+        };
+        tokio::select! {
+            done = Box::pin(working) => done,
+            () = interrupts.reached(cancellable) => Err(Failure::Cancelled),
+        }
+    }
+}
+
+impl ConfigureArguments {
+    fn job(&self) -> Result<Job, Failure> {
+        let url = self.bridge.url.parse()?.unwrap_or_default();
+        let when_full = match self.when_full {
+            Full::Stop => WhenFull::Stop,
+            Full::DropOldest => WhenFull::DropOldest,
+        };
+        Ok(Job {
+            request: self.capture.request(),
+            probe: self.capture.probe(&url)?,
+            repeat: self.repeat,
+            spacing: Micros::from_seconds(self.spacing),
+            keep: self.keep,
+            when_full,
+        })
+    }
+
+    async fn run(&self, client: &mut HostClient) -> Result<(), Failure> {
+        let job = self.job()?;
+        let model = &scopething_core::device::BS05;
+        tell_notices(&plan_capture(model, &job.probe, &job.request, Driven::NOTHING)?);
+        client.configure(&job).await?;
+        if self.arm {
+            client.arm().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for the end of a calibration.
+async fn calibrated(client: &mut HostClient) -> Result<(), Failure> {
+    let faults = client.status().await?.fault;
+    loop {
+        traces::pause().await;
+        let status = client.status().await?;
+        match status.state {
+            JobState::Fault(fault) => return Err(Failure::Failed(anyhow::anyhow!("{fault}"))),
+            JobState::Calibrating { .. } | JobState::WaitingForScope => {}
+            _ if status.fault != faults => {
+                let fault = status.fault.map(|fault| fault.to_string()).unwrap_or_default();
+                return Err(Failure::Failed(anyhow::anyhow!("{fault}")));
+            }
+            _ => return Ok(()),
+        }
+    }
+}
+
+impl From<BridgeError<LinkError>> for Failure {
+    fn from(error: BridgeError<LinkError>) -> Self {
+        Self::failed(error)
+    }
+}

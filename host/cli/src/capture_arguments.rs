@@ -1,0 +1,164 @@
+//! What `capture` and `plan` are asked for in the same words.
+
+use clap::Args;
+use scopething_core::device::AnalogParameters;
+use scopething_core::plan::{
+    CaptureRequest, Channel, ChannelSet, TriggerSource, TriggerType, UnknownChannel,
+};
+
+use super::failure::Failure;
+use scopething::calibration_file::CalibrationFile;
+use scopething::link::{LinkUrl, UrlError};
+use scopething_waveform::quantity::{self, QuantityError, Unit};
+
+pub(super) fn seconds(text: &str) -> Result<f64, QuantityError> {
+    quantity::parse(text, Unit::Seconds)
+}
+
+pub(super) fn hertz(text: &str) -> Result<f64, QuantityError> {
+    quantity::parse(text, Unit::Hertz)
+}
+
+pub(super) fn volts(text: &str) -> Result<f64, QuantityError> {
+    quantity::parse(text, Unit::Volts)
+}
+
+pub(super) fn fraction(text: &str) -> Result<f64, QuantityError> {
+    quantity::parse(text, Unit::Fraction)
+}
+
+/// A number of samples such as `12288` or `12k`.
+fn samples(text: &str) -> Result<u32, String> {
+    let count = quantity::parse(text, Unit::Count).map_err(|error| error.to_string())?;
+    if count.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&count) {
+        Ok(count as u32)
+    } else {
+        Err(format!("{text} is not a number of samples: give a whole number from 1 on"))
+    }
+}
+
+/// A timeout in seconds, or none.
+#[derive(Debug, Clone, Copy)]
+struct Timeout(Option<f64>);
+
+fn timeout(text: &str) -> Result<Timeout, QuantityError> {
+    if text == "none" { Ok(Timeout(None)) } else { seconds(text).map(|timeout_s| Timeout(Some(timeout_s))) }
+}
+
+pub(super) fn channels(text: &str) -> Result<ChannelSet, UnknownChannel> {
+    text.parse()
+}
+
+/// Where the BitScope is.
+#[derive(Debug, Args)]
+pub(super) struct UrlArgument {
+    /// The BitScope: /dev/ttyUSB0, COM3, socket://host:port, bitscope-server://host:port or sim:
+    /// [default: the first serial port with USB id 0403:6001]
+    #[arg(long, value_name = "URL", env = "SCOPETHING_URL", hide_env_values = true)]
+    url: Option<String>,
+}
+
+impl UrlArgument {
+    /// The link, if it is named.
+    pub(super) fn parse(&self) -> Result<Option<LinkUrl>, UrlError> {
+        self.url.as_deref().map(str::parse).transpose()
+    }
+}
+
+/// What to capture and what to trigger on. Numbers take SI suffixes: 1ms, 2.5us, 3.3V, 12k.
+#[derive(Debug, Args)]
+pub(super) struct CaptureArguments {
+    /// Channels: A, B, L (all eight logic lines), L0 to L7 [default: A]
+    #[arg(value_name = "CHANNEL", value_parser = channels)]
+    channels: Vec<ChannelSet>,
+    /// Time span
+    #[arg(long, value_name = "T", default_value = "1ms", value_parser = seconds, allow_hyphen_values = true)]
+    period: f64,
+    /// Roughly how many samples
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = samples)]
+    samples: u32,
+    /// Bottom of the range [default: what the probe measures safely; 0V for logic alone]
+    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
+    low: Option<f64>,
+    /// Top of the range [default: what the probe measures safely; 3.3V for logic alone]
+    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
+    high: Option<f64>,
+    /// What to trigger on: A, B, or levels of logic lines such as L3=1,L5=0 [default: the first channel that
+    /// is not driven by a generator]
+    #[arg(long, value_name = "SOURCE")]
+    trigger: Option<TriggerSource>,
+    /// Trigger level [default: the middle of the range]
+    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
+    level: Option<f64>,
+    /// How the trigger source must behave: rising, falling, above or below
+    #[arg(long = "type", value_name = "TYPE", default_value = "rising")]
+    trigger_type: TriggerType,
+    /// Trigger after 4 samples beyond the level instead of 8
+    #[arg(long)]
+    hair_trigger: bool,
+    /// Part of the span before the trigger: 0 to 1, or 0% to 100%
+    #[arg(long, value_name = "F", default_value = "0.25", value_parser = fraction, allow_hyphen_values = true)]
+    position: f64,
+    /// How long to wait for the trigger; 0 captures at once
+    #[arg(long, value_name = "T|none", default_value = "none", value_parser = timeout, allow_hyphen_values = true)]
+    timeout: Timeout,
+    #[command(flatten)]
+    probe: ProbeArgument,
+    /// Take the range as DAC fractions and give samples as fractions of it
+    #[arg(long)]
+    raw: bool,
+}
+
+/// Which probe the scope is used with.
+#[derive(Debug, Args)]
+pub(super) struct ProbeArgument {
+    /// Which probe's calibration, of those in ~/.config/scopething/analog.conf for this URL
+    #[arg(long, value_name = "NAME", default_value = "x1")]
+    probes: String,
+}
+
+impl ProbeArgument {
+    /// The parameters of the probe that is named, on a connection: those of the user's calibration, or the nominal ones
+    /// of a x1 probe.
+    pub(super) fn parameters(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
+        let missing = || {
+            let path = CalibrationFile::of_user().map(|file| file.path().display().to_string());
+            Failure::Usage(anyhow::anyhow!(
+                "there is no calibration for probe {:?} at {} in {}: use x1, or add one",
+                self.probes,
+                url.sound(),
+                path.unwrap_or_default()
+            ))
+        };
+        CalibrationFile::probe_of_user(url, &self.probes).map_err(Failure::failed)?.ok_or_else(missing)
+    }
+}
+
+impl CaptureArguments {
+    /// The parameters of the probe that is named, on a connection.
+    pub(super) fn probe(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
+        self.probe.parameters(url)
+    }
+
+    /// The channels that are named; none if the first one is left to the default.
+    pub(super) fn named_channels(&self) -> Option<ChannelSet> {
+        self.channels.iter().copied().reduce(ChannelSet::union)
+    }
+
+    pub(super) fn request(&self) -> CaptureRequest {
+        CaptureRequest {
+            period_s: self.period,
+            samples: self.samples,
+            low: self.low,
+            high: self.high,
+            trigger: self.trigger,
+            level: self.level,
+            trigger_type: self.trigger_type,
+            hair_trigger: self.hair_trigger,
+            position: self.position,
+            timeout_s: self.timeout.0,
+            raw: self.raw,
+            ..CaptureRequest::new(self.named_channels().unwrap_or(ChannelSet::EMPTY.with(Channel::A)))
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Prints what happens while serving, without ever holding up the server.
+
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use scopething_serve::Event;
+
+/// Lines that wait to be printed; while whoever reads standard error does not, more are left out.
+const MOST_WAITING: usize = 1024;
+
+/// A log on standard error, printed by a thread of its own.
+pub(super) struct EventLog {
+    lines: SyncSender<String>,
+}
+
+impl EventLog {
+    pub(super) fn start() -> Self {
+        let (lines, waiting) = sync_channel::<String>(MOST_WAITING);
+        std::thread::spawn(move || {
+            for line in waiting {
+                anstream::eprintln!("{line}");
+            }
+        });
+        Self { lines }
+    }
+
+    pub(super) fn take(&self, event: &Event) {
+        // Left out if there is no room.
+        let _ = self.lines.try_send(event.to_string());
+    }
+}

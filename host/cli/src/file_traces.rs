@@ -1,0 +1,175 @@
+//! The traces of a file, by their numbers.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::failure::Failure;
+use scopething_files::{self as files, Format, ReadError, TraceReader};
+use scopething_waveform::recording::Recording;
+
+/// Which traces of a file.
+#[derive(Debug, Args)]
+pub(super) struct TraceArgument {
+    /// Only the trace of this number: the one that a job gave it, otherwise its place in the file, from 1
+    #[arg(long, value_name = "N")]
+    pub(super) trace: Option<u64>,
+}
+
+/// Reads a file trace by trace.
+pub(super) struct FileTraces {
+    path: PathBuf,
+    format: Format,
+    reader: Box<dyn TraceReader>,
+    /// How many traces were read or passed over.
+    passed: u64,
+}
+
+/// A trace of a file.
+pub(super) struct FileTrace {
+    /// The number that a job gave it, otherwise its place in the file, from 1.
+    pub(super) number: u64,
+    pub(super) recording: Recording,
+}
+
+impl FileTraces {
+    /// Opens a file of this format, or of the one that its ending tells.
+    pub(super) fn open(path: &Path, format: Option<Format>) -> Result<Self, Failure> {
+        let format = format.map_or_else(|| Format::of_path(path), Ok).map_err(Failure::usage)?;
+        let reader = files::open(path, format).map_err(Failure::failed)?;
+        Ok(Self { path: path.to_owned(), format, reader, passed: 0 })
+    }
+
+    /// The first trace.
+    pub(super) fn first(&mut self) -> Result<FileTrace, Failure> {
+        let first = self.next()?;
+        first.ok_or_else(|| self.empty())
+    }
+
+    /// The next trace; none after the last.
+    pub(super) fn next(&mut self) -> Result<Option<FileTrace>, Failure> {
+        let recording = self.reader.read().map_err(|error| self.unread(error))?;
+        Ok(recording.map(|recording| {
+            let stamp = recording.details().stamp;
+            FileTrace { number: self.count(stamp.map(|stamp| stamp.number)), recording }
+        }))
+    }
+
+    /// The trace of this number, in a file of which nothing was read yet.
+    pub(super) fn numbered(mut self, wanted: u64) -> Result<FileTrace, Failure> {
+        let mut others = Numbers::default();
+        while let Some(number) = self.skip()? {
+            if number == wanted {
+                // What was passed over is not read by this reader any more.
+                let mut again = Self::open(&self.path, Some(self.format))?;
+                while again.passed + 1 < self.passed {
+                    again.skip()?;
+                }
+                return again.first();
+            }
+            others.push(number);
+        }
+        if others.count == 0 {
+            return Err(self.empty());
+        }
+        let path = self.path.display();
+        Err(Failure::Usage(anyhow::anyhow!("{path} has no trace {wanted}: give one that is there, {others}")))
+    }
+
+    /// Goes through the rest of the file: the numbers of the traces in it, and what keeps it from being read to its end.
+    pub(super) fn rest(&mut self) -> (Numbers, Result<(), Failure>) {
+        let mut numbers = Numbers::default();
+        loop {
+            match self.skip() {
+                Ok(Some(number)) => numbers.push(number),
+                Ok(None) => return (numbers, Ok(())),
+                Err(failure) => return (numbers, Err(failure)),
+            }
+        }
+    }
+
+    /// The number of the next trace, which is passed over.
+    fn skip(&mut self) -> Result<Option<u64>, Failure> {
+        let skipped = self.reader.skip().map_err(|error| self.unread(error))?;
+        Ok(skipped.map(|skipped| self.count(skipped.number)))
+    }
+
+    fn count(&mut self, number: Option<u64>) -> u64 {
+        self.passed += 1;
+        number.unwrap_or(self.passed)
+    }
+
+    fn empty(&self) -> Failure {
+        self.failed(anyhow::anyhow!("it holds no trace: give a file with samples"))
+    }
+
+    fn unread(&self, error: ReadError) -> Failure {
+        self.failed(error.into())
+    }
+
+    fn failed(&self, error: anyhow::Error) -> Failure {
+        Failure::Failed(error.context(format!("{} cannot be read", self.path.display())))
+    }
+}
+
+/// Numbers of traces, as they stand in a file.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    /// First and last of each run without gaps.
+    runs: Vec<(u64, u64)>,
+    /// How many there are, those beyond the runs that are told included.
+    pub(super) count: u64,
+}
+
+/// More runs than this are not told.
+const MOST_RUNS: usize = 8;
+
+impl Numbers {
+    fn push(&mut self, number: u64) {
+        self.count += 1;
+        // One more than is told, so that it is known that there are more.
+        let is_full = self.runs.len() > MOST_RUNS;
+        match self.runs.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+            _ if is_full => {}
+            _ => self.runs.push((number, number)),
+        }
+    }
+}
+
+impl fmt::Display for Numbers {
+    /// As in `1 to 4, 7`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (first, last)) in self.runs.iter().take(MOST_RUNS).enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            match last - first {
+                0 => write!(f, "{comma}{first}")?,
+                _ => write!(f, "{comma}{first} to {last}")?,
+            }
+        }
+        if self.runs.len() > MOST_RUNS { f.write_str(" and more") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_told_in_runs() {
+        let told = |numbers: &[u64]| {
+            let mut all = Numbers::default();
+            for &number in numbers {
+                all.push(number);
+            }
+            (all.count, all.to_string())
+        };
+        assert_eq!(told(&[]), (0, String::new()));
+        assert_eq!(told(&[7]), (1, "7".to_owned()));
+        assert_eq!(told(&[1, 2, 3, 7, 9, 10]), (6, "1 to 3, 7, 9 to 10".to_owned()));
+        assert_eq!(told(&[3, 3, u64::MAX, 0]).1, format!("3, 3, {}, 0", u64::MAX));
+        let odd: Vec<u64> = (0..100).map(|index| 2 * index + 1).collect();
+        assert_eq!(told(&odd), (100, "1, 3, 5, 7, 9, 11, 13, 15 and more".to_owned()));
+    }
+}

@@ -1,0 +1,99 @@
+//! Captures of a device that is there, for whoever shows, saves or measures them.
+
+use clap::Args;
+use scopething_core::plan::{CapturePlan, CaptureRequest, Notice};
+use scopething_core::trace::TraceBuffer;
+
+use super::capture_arguments::{CaptureArguments, UrlArgument};
+use super::failure::Failure;
+use super::interrupt::Interrupts;
+use super::meanwhile::MeanwhileArguments;
+use super::progress::with_progress;
+use super::session::{HostScope, Session};
+use scopething::generate::Wanted;
+use scopething_waveform::recording::Recording;
+
+/// What is captured, from which device.
+#[derive(Debug, Args)]
+pub(super) struct LiveArguments {
+    #[command(flatten)]
+    url: UrlArgument,
+    #[command(flatten)]
+    pub(super) capture: CaptureArguments,
+    #[command(flatten)]
+    meanwhile: MeanwhileArguments,
+    /// Read all samples twice and compare, for a link that may change bytes; reading takes twice as long
+    #[arg(long)]
+    verify: bool,
+}
+
+/// A device that is ready to capture.
+pub(super) struct Live<'a> {
+    scope: &'a mut HostScope,
+    plan: CapturePlan,
+    /// On the heap, so that futures stay small.
+    buffer: Box<TraceBuffer>,
+    verify: bool,
+    interrupts: Interrupts,
+}
+
+impl LiveArguments {
+    /// Connects, starts what shall be generated meanwhile, and plans what `request` says, usually that of
+    /// [`capture`](Self::capture). What the plan does otherwise is told.
+    pub(super) async fn prepare<'a>(
+        &self,
+        session: &'a mut Session,
+        request: &CaptureRequest,
+    ) -> Result<Live<'a>, Failure> {
+        let interrupts = session.interrupts();
+        let url = session.url(&self.url)?;
+        let wanted = self.meanwhile.wanted()?;
+        let generation = wanted.as_ref().map(Wanted::plan).transpose().map_err(Failure::usage)?;
+        let target = session.resolve(url).await?;
+        let probe = self.capture.probe(&target.url)?;
+        let scope = session.connect(&target).await?;
+        if let Some(generation) = &generation {
+            generation.start(scope).await?;
+            anstream::eprintln!("note: {generation}");
+        }
+        let plan = scope.plan(&probe, request)?;
+        tell_notices(&plan);
+        Ok(Live { scope, plan, buffer: Box::new(TraceBuffer::new()), verify: self.verify, interrupts })
+    }
+}
+
+impl Live<'_> {
+    /// Runs one capture. None if it was cancelled before the first sample.
+    pub(super) async fn next(&mut self) -> Result<Option<Recording>, Failure> {
+        let Self { scope, plan, buffer, verify, interrupts } = self;
+        let capturing = async {
+            if *verify {
+                scope.capture_verified_until(plan, buffer, interrupts.reached(1)).await
+            } else {
+                scope.capture_until(plan, buffer, interrupts.reached(1)).await
+            }
+        };
+        let waiting = format!("waiting for {} on {} (Ctrl-C captures now)", plan.trigger_type, plan.trigger);
+        let trace = tokio::select! {
+            trace = with_progress(capturing, &waiting) => trace?,
+            () = interrupts.reached(2) => return Err(Failure::Cancelled),
+        };
+        if trace.samples() == 0 {
+            return Ok(None);
+        }
+        Recording::of_trace(&trace).map(Some).map_err(Failure::failed)
+    }
+
+    /// Whether Ctrl-C has come.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupts.count() > 0
+    }
+}
+
+/// Tells what a plan does otherwise than asked.
+pub(super) fn tell_notices(plan: &CapturePlan) {
+    for notice in &plan.notices {
+        let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
+        anstream::eprintln!("{kind}: {notice}");
+    }
+}

@@ -1,0 +1,207 @@
+//! Measurements as tables in the terminal. What is not supported by the samples is "unknown".
+
+use std::fmt::Write as _;
+
+use scopething_core::analysis::{EdgeMeasurements, Shape};
+
+use scopething_waveform::measure::{
+    AnalogMeasurements, ChannelAnalysis, Measurements, RecordingAnalysis, Spectrum,
+};
+use scopething_waveform::quantity_text::quantity;
+
+/// The tables of a recording: analog channels side by side, a line for each logic line, delays, spectra.
+pub(super) fn tables(analysis: &RecordingAnalysis) -> String {
+    let mut columns = Vec::new();
+    let mut lines = Vec::new();
+    for channel in &analysis.channels {
+        match &channel.measurements {
+            Measurements::Analog(analog) => columns.push(analog_column(channel, analog)),
+            Measurements::Logic(logic) => {
+                let edges = &logic.edges;
+                let [frequency, duty] = [hertz(edges.frequency_hz), percent(edges.duty)];
+                lines.push(vec![
+                    channel.channel.to_string(),
+                    percent(Some(logic.high)),
+                    frequency,
+                    duty,
+                    counts(edges),
+                ]);
+            }
+        }
+    }
+    let mut text = String::new();
+    if !columns.is_empty() {
+        let titles = ANALOG_TITLES.iter().enumerate();
+        let row = |(index, title): (usize, &&str)| {
+            let values = columns.iter().filter_map(|column| column.get(index).cloned());
+            std::iter::once((*title).to_owned()).chain(values).collect()
+        };
+        text += &aligned(&titles.map(row).collect::<Vec<Vec<String>>>());
+    }
+    if !lines.is_empty() {
+        lines.insert(0, ["", "high", "frequency", "duty", "edges"].map(str::to_owned).to_vec());
+        text += &aligned(&lines);
+    }
+    text += &delays(analysis);
+    for channel in &analysis.channels {
+        text += &spectrum(channel);
+    }
+    text
+}
+
+/// The rows of an analog channel, in the order of [`analog_column`].
+const ANALOG_TITLES: [&str; 21] = [
+    "",
+    "shape",
+    "match error",
+    "frequency",
+    "period",
+    "amplitude",
+    "offset",
+    "mean",
+    "RMS",
+    "AC RMS",
+    "minimum",
+    "maximum",
+    "peak to peak",
+    "top",
+    "base",
+    "overshoot",
+    "undershoot",
+    "rise time",
+    "fall time",
+    "edges",
+    "by its edges",
+];
+
+fn analog_column(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> Vec<String> {
+    let analysis = &analog.analysis;
+    let (levels, wave) = (analysis.levels.as_ref(), analysis.wave.as_ref());
+    let level = |value: Option<f64>| known(value.map(|value| quantity(value, channel.unit, 4)));
+    let seconds = |value: Option<f64>| known(value.map(|value| quantity(value, "s", 4)));
+    vec![
+        channel.channel.to_string(),
+        known(wave.and_then(|wave| shape(wave.shape))),
+        percent(wave.and_then(|wave| wave.shape_error)),
+        known(wave.map(|wave| quantity(wave.frequency_hz, "Hz", 5))),
+        seconds(wave.map(|wave| wave.period_s)),
+        level(wave.map(|wave| wave.amplitude)),
+        level(wave.map(|wave| wave.offset)),
+        level(levels.map(|levels| levels.mean)),
+        level(levels.map(|levels| levels.rms)),
+        level(levels.map(|levels| levels.ac_rms)),
+        level(levels.map(|levels| levels.min)),
+        level(levels.map(|levels| levels.max)),
+        level(levels.map(|levels| levels.peak_to_peak)),
+        level(levels.map(|levels| levels.top)),
+        level(levels.map(|levels| levels.base)),
+        percent(levels.and_then(|levels| levels.overshoot)),
+        percent(levels.and_then(|levels| levels.undershoot)),
+        seconds(analysis.transitions.rise_s),
+        seconds(analysis.transitions.fall_s),
+        known(levels.map(|_| counts(&analysis.edges))),
+        match (analysis.edges.frequency_hz, analysis.edges.duty) {
+            (None, None) => known(None),
+            (frequency_hz, duty) => format!("{}, {}", hertz(frequency_hz), percent(duty)),
+        },
+    ]
+}
+
+fn shape(shape: Shape) -> Option<String> {
+    match shape {
+        Shape::Unknown => None,
+        Shape::Square { duty } => Some(format!("square, {:.1} % high", 100.0 * duty)),
+        Shape::Sawtooth { rising } => Some(format!("{} sawtooth", if rising { "rising" } else { "falling" })),
+        shape => Some(shape.to_string()),
+    }
+}
+
+fn known(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn percent(part: Option<f64>) -> String {
+    known(part.map(|part| format!("{:.2} %", 100.0 * part)))
+}
+
+fn hertz(frequency_hz: Option<f64>) -> String {
+    known(frequency_hz.map(|frequency_hz| quantity(frequency_hz, "Hz", 5)))
+}
+
+fn counts(edges: &EdgeMeasurements) -> String {
+    format!("{} rising, {} falling", edges.rising, edges.falling)
+}
+
+/// Rows of which all but the last column are padded.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let padding = width(column) - cell.chars().count() + 2;
+            line += cell;
+            line.extend(std::iter::repeat_n(' ', padding));
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// What is known; of the two analog channels also that nothing is.
+fn delays(analysis: &RecordingAnalysis) -> String {
+    let mut text = String::new();
+    for pair in &analysis.delays {
+        let told = match pair.delay {
+            Some(delay) => {
+                format!("{}, {:.2} degrees", quantity(delay.delay_s, "s", 4), delay.phase_degrees)
+            }
+            None if pair.from.is_analog() && pair.to.is_analog() => known(None),
+            None => continue,
+        };
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "delay from {} to {}: {told}", pair.from, pair.to);
+    }
+    text
+}
+
+fn spectrum(channel: &ChannelAnalysis) -> String {
+    let name = channel.channel;
+    let spectrum = match &channel.spectrum {
+        None => return String::new(),
+        Some(Err(error)) => return format!("spectrum of {name}: unknown, as {error}\n"),
+        Some(Ok(spectrum)) => spectrum,
+    };
+    let Spectrum { window, resolution_hz, .. } = spectrum;
+    let decibels = |value: Option<f64>| known(value.map(|value| format!("{value:.1} dB")));
+    format!(
+        "spectrum of {name}, {window} window, a bin each {}\n{}THD {}, SNR {}, SINAD {}\n",
+        quantity(*resolution_hz, "Hz", 4),
+        peaks(spectrum, channel.unit),
+        percent(spectrum.thd),
+        decibels(spectrum.snr_db),
+        decibels(spectrum.sinad_db),
+    )
+}
+
+fn peaks(spectrum: &Spectrum, unit: &str) -> String {
+    let strongest = spectrum.peaks.first().map_or(1.0, |peak| peak.amplitude);
+    let mut rows = vec![["frequency", "amplitude", "relative", ""].map(str::to_owned).to_vec()];
+    rows.extend(spectrum.peaks.iter().map(|peak| {
+        vec![
+            quantity(peak.frequency_hz, "Hz", 5),
+            quantity(peak.amplitude, unit, 4),
+            format!("{:.1} dB", 20.0 * (peak.amplitude / strongest).log10()),
+            match peak.harmonic {
+                Some(1) => "fundamental".to_owned(),
+                Some(number) => format!("harmonic {number}"),
+                None => String::new(),
+            },
+        ]
+    }));
+    if spectrum.peaks.is_empty() { "no peaks above the noise\n".to_owned() } else { aligned(&rows) }
+}

@@ -1,0 +1,215 @@
+//! `scopething record`: records for as long as a job says, on a board that nobody looks at.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::sync::watch;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::failure::Failure;
+use super::interrupt::Interrupts;
+use scopething::link::{HostClock, LinkClock, LinkUrl};
+use scopething_files::playback;
+use scopething_record::disk::SystemDisk;
+use scopething_record::explain::Explanation;
+use scopething_record::job::Job;
+use scopething_record::page::Page;
+use scopething_record::{LinkTime, Links, RecordError, Recorder, Status, Watcher};
+use scopething_sim::{ClockKind, SimConfig};
+
+const EXAMPLES: &str = "\
+Examples:
+  scopething record bench.toml
+      Record as bench.toml says, until it is done, Ctrl-C or SIGTERM
+  scopething record --check bench.toml
+      Say in plain words what it will do, and the disk that it needs a day
+  scopething record --status bench.toml
+      How the recording of this job goes
+
+A job, of which only files.directory must be given:
+  url = \"sim:?A=sine,1kHz,0..3V\"
+  [capture]
+  channels = [\"A\"]
+  period = \"2ms\"
+  [when]
+  every = \"10s\"
+  [files]
+  directory = \"recordings\"
+  new-after = \"1h\"
+  keep-for = \"30d\"";
+
+/// Record for days or weeks, as a job says
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The job, a TOML file
+    #[arg(value_name = "JOB.toml")]
+    job: PathBuf,
+    /// Only say what it would do, and the disk that it needs a day
+    #[arg(long, conflicts_with = "status")]
+    check: bool,
+    /// Only say how its recording goes, which another process does
+    #[arg(long)]
+    status: bool,
+    /// With --status: as a JSON object
+    #[arg(long, requires = "status")]
+    json: bool,
+}
+
+impl Arguments {
+    pub(super) async fn run(&self) -> Result<(), Failure> {
+        let path = self.job.display();
+        let text = fs::read_to_string(&self.job).with_context(|| format!("{path} cannot be read"));
+        let job = Job::parse(&text.map_err(Failure::Failed)?);
+        let job = job.map_err(|error| Failure::Usage(anyhow::anyhow!("{path}: {error}")))?;
+        if self.check {
+            let explanation = Explanation::of(&job).await.map_err(Failure::usage)?;
+            anstream::print!("{explanation}");
+            return Ok(());
+        }
+        if self.status {
+            return self.show_status(&job);
+        }
+        record(job).await
+    }
+
+    fn show_status(&self, job: &Job) -> Result<(), Failure> {
+        let path = job.status_file.display();
+        let status = Status::read(&job.status_file);
+        let status = status.with_context(|| format!("there is no status in {path}: is the job recorded?"));
+        let status = status.map_err(Failure::Failed)?;
+        if self.json {
+            anstream::println!("{}", serde_json::to_string(&status).map_err(Failure::failed)?);
+        } else {
+            anstream::print!("{status}");
+        }
+        Ok(())
+    }
+}
+
+async fn record(job: Job) -> Result<(), Failure> {
+    log();
+    let stop = stop().map_err(Failure::from)?;
+    let time = LinkTime::new(LinkClock::Host(HostClock::new()), is_simulated(&job.url));
+    let (sender, receiver) = watch::channel(Status::default());
+    let watcher = Teller { path: job.status_file.clone(), written: None, failed: false, sender };
+    let prometheus = job.prometheus;
+    let recorder =
+        Recorder::start(job, Links::new(playback::read), time, SystemDisk, watcher).map_err(failure)?;
+    if let Some(address) = prometheus {
+        let page = Page::bind(address, receiver).await;
+        let page = page.with_context(|| format!("the status cannot be served at {address}"));
+        let page = page.map_err(Failure::Failed)?;
+        anstream::println!("{}", serde_json::json!({"prometheus": page.address()?.to_string()}));
+        tokio::spawn(page.serve());
+    }
+    notify(&["READY=1"]);
+    let recorded = recorder.run(stop).await;
+    notify(&["STOPPING=1"]);
+    let status = recorded.map_err(failure)?;
+    tracing::info!(
+        "recording has ended: {} traces captured, {} kept, {} written",
+        status.captures,
+        status.kept,
+        status.written
+    );
+    Ok(())
+}
+
+fn failure(error: RecordError) -> Failure {
+    match error {
+        RecordError::Connect(_) => Failure::usage(error),
+        RecordError::Store(_) | RecordError::Lost { .. } => Failure::failed(error),
+    }
+}
+
+/// Whether time is that of a simulated scope that waits for nothing.
+fn is_simulated(url: &LinkUrl) -> bool {
+    let LinkUrl::Sim { query } = url else { return false };
+    SimConfig::from_query(query).is_ok_and(|config| config.clock == ClockKind::Fast)
+}
+
+/// Logs go to the journal where standard error does, and to standard error otherwise.
+fn log() {
+    let registry = tracing_subscriber::registry();
+    #[cfg(target_os = "linux")]
+    if std::env::var_os("JOURNAL_STREAM").is_some()
+        && let Ok(journal) = tracing_journald::layer()
+    {
+        // There is one logger in a process, and this is where it is set.
+        let _ = registry.with(journal).try_init();
+        return;
+    }
+    let stderr =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(false);
+    let _ = registry.with(stderr).try_init();
+}
+
+/// Completes at Ctrl-C, or when the system wants the program to end.
+#[cfg(unix)]
+fn stop() -> std::io::Result<impl Future<Output = ()>> {
+    let interrupts = Interrupts::watch();
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            () = interrupts.reached(1) => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "signals can fail elsewhere")]
+fn stop() -> std::io::Result<impl Future<Output = ()>> {
+    let interrupts = Interrupts::watch();
+    Ok(async move { interrupts.reached(1).await })
+}
+
+/// Tells systemd, where it started the program and asks to be told.
+#[cfg(target_os = "linux")]
+fn notify(states: &[&str]) {
+    let states: Vec<_> = states.iter().map(|state| sd_notify::NotifyState::Custom(state)).collect();
+    if let Err(error) = sd_notify::notify(&states) {
+        tracing::warn!("systemd is not told: {error}");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn notify(_: &[&str]) {}
+
+/// How often the file is written, at most: simulated seconds may pass by the thousand.
+const WRITE_EACH: Duration = Duration::from_secs(1);
+
+/// Tells the status to whoever asks: the file, the page, and systemd's watchdog.
+struct Teller {
+    path: PathBuf,
+    /// When the file was written, and with how many troubles.
+    written: Option<(Instant, usize)>,
+    failed: bool,
+    sender: watch::Sender<Status>,
+}
+
+impl Watcher for Teller {
+    fn watch(&mut self, status: &Status) {
+        let now = Instant::now();
+        let is_recent = |&(written, troubles): &(Instant, usize)| {
+            now.duration_since(written) < WRITE_EACH && troubles == status.troubles.len()
+        };
+        if self.written.as_ref().is_some_and(is_recent) && !status.ended {
+            return;
+        }
+        self.written = Some((now, status.troubles.len()));
+        let trouble = status.troubles.first().map_or("recording", |trouble| trouble.text.as_str());
+        notify(&["WATCHDOG=1", &format!("STATUS={} written; {trouble}", status.written)]);
+        self.sender.send_replace(status.clone());
+        let written = status.write(&self.path);
+        if let (Err(error), false) = (&written, self.failed) {
+            tracing::warn!("the status cannot be written to {}: {error}", self.path.display());
+        }
+        self.failed = written.is_err();
+    }
+}

@@ -1,0 +1,118 @@
+//! `scopething serve`: lets other programs use the BitScope over the network, as instruments they know.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use ipnet::IpNet;
+use serde_json::json;
+
+use super::capture_arguments::{ProbeArgument, UrlArgument};
+use super::event_log::EventLog;
+use super::failure::Failure;
+use super::interrupt::Interrupts;
+use scopething::link::{self, LinkUrl};
+use scopething_files::playback;
+use scopething_serve::{Addresses, Allow, Listen, ServeError, Server};
+
+const EXAMPLES: &str = "\
+Examples:
+  scopething serve --hmo 127.0.0.1:5025
+      For PulseView and sigrok-cli: hameg-hmo:conn=tcp-raw/127.0.0.1/5025
+  scopething serve --url 'sim:?A=sine,1kHz,-2..2V' --hmo 127.0.0.1:0
+      The simulated BitScope; port 0 takes a free port, which the first line printed tells
+  scopething serve --hmo 0.0.0.0:5025 --allow 192.168.1.0/24
+      For other machines of that network as well";
+
+/// Let other programs use the BitScope over the network
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    url: UrlArgument,
+    #[command(flatten)]
+    probe: ProbeArgument,
+    /// Give the device itself to clients of a bitscope-server (UDP) here, one at a time
+    #[arg(long, value_name = "ADDR")]
+    bitscope_server: Option<String>,
+    /// Give the device itself to TCP clients here, one at a time
+    #[arg(long, value_name = "ADDR")]
+    tcp: Option<String>,
+    /// Listen here as a Hameg HMO1002 (sigrok's hameg-hmo, with tcp-raw)
+    #[arg(long, value_name = "ADDR")]
+    hmo: Option<String>,
+    /// Listen here as a Rigol MSO2072A (sigrok's rigol-ds, with tcp-raw)
+    #[arg(long, value_name = "ADDR")]
+    rigol: Option<String>,
+    /// Listen here as a Rigol MSO2072A whose answers have their length before them (with tcp-rigol)
+    #[arg(long, value_name = "ADDR")]
+    rigol_framed: Option<String>,
+    /// Listen here, and at the next port, for ngscopeclient (driver pico, transport twinlan)
+    #[arg(long, value_name = "ADDR")]
+    twinlan: Option<String>,
+    /// Serve clients of this network too, such as 192.168.1.0/24 (may be given several times)
+    #[arg(long, value_name = "NETWORK")]
+    allow: Vec<IpNet>,
+}
+
+impl Arguments {
+    pub(super) async fn run(&self) -> Result<(), Failure> {
+        let interrupts = Interrupts::watch();
+        let url = self.url.parse()?.unwrap_or(LinkUrl::FirstSerial);
+        let places = Listen {
+            bitscope_server: self.bitscope_server.clone(),
+            tcp: self.tcp.clone(),
+            hmo: self.hmo.clone(),
+            rigol: self.rigol.clone(),
+            rigol_framed: self.rigol_framed.clone(),
+            twinlan: self.twinlan.clone(),
+            allow: Allow::new(self.allow.clone()),
+        };
+        if places.is_nowhere() {
+            return Err(Failure::Usage(anyhow::anyhow!(
+                "there is nowhere to serve: give at least one of --bitscope-server, --tcp, --hmo, --rigol, \
+                 --rigol-framed, --twinlan"
+            )));
+        }
+        let probe = self.probe.parameters(&url)?;
+        let opening = async {
+            let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
+            Server::open(link, probe, &places).await.map_err(refused)
+        };
+        let server = tokio::select! {
+            server = opening => server?,
+            () = interrupts.reached(1) => return Err(Failure::Cancelled),
+        };
+        tell(&server.addresses())?;
+        let log = EventLog::start();
+        tokio::select! {
+            served = server.run(|event| log.take(&event)) => {
+                served.map(drop).map_err(refused)
+            }
+            () = interrupts.reached(1) => Ok(()),
+        }
+    }
+}
+
+/// What the user asked for is wrong, or the device or an address failed.
+fn refused(error: ServeError) -> Failure {
+    match error {
+        ServeError::Open { .. } => Failure::Usage(anyhow::anyhow!("{error} (--allow)")),
+        ServeError::Device(error) => Failure::from(error),
+        error => Failure::failed(error),
+    }
+}
+
+fn tell(addresses: &Addresses) -> io::Result<()> {
+    let text = |address: Option<std::net::SocketAddr>| address.map(|address| address.to_string());
+    let mut out = io::stdout();
+    let line = json!({
+        "bitscope_server": text(addresses.bitscope_server),
+        "tcp": text(addresses.tcp),
+        "hmo": text(addresses.hmo),
+        "rigol": text(addresses.rigol),
+        "rigol_framed": text(addresses.rigol_framed),
+        "twinlan": text(addresses.twinlan),
+    });
+    writeln!(out, "{line}")?;
+    out.flush()
+}

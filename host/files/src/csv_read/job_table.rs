@@ -1,0 +1,128 @@
+//! Tables that a job recorded: `trace,clock,device,gap,rows`, then `time` and the channels.
+//!
+//! The first row of a trace tells its number, when it was captured, what may be missing before it, and how many rows it
+//! has. The other rows repeat the number alone. A table that does not hold all rows of its last trace was cut.
+
+use std::io::BufRead;
+
+use super::capture::Capture;
+use super::lines::{Line, Lines};
+use super::{TIME, channels};
+use crate::ReadError;
+use scopething_waveform::recording::{Channel, Details, Gap, Recording, Stamp};
+
+/// What every header begins with.
+pub const JOB_COLUMNS: &str = "trace,clock,device,gap,rows";
+
+/// The table that a header begins.
+pub(super) struct JobTable {
+    channels: Vec<Channel>,
+}
+
+impl JobTable {
+    /// The table that a line begins, if it is such a header.
+    pub(super) fn begins_in(line: Line<'_>) -> Result<Option<Self>, ReadError> {
+        let Some(names) = line.text.strip_prefix(JOB_COLUMNS) else { return Ok(None) };
+        if !line.is_ended {
+            return Err(ReadError::CutOff { line: line.number });
+        }
+        let mut names = names.split(',').skip(1);
+        match names.next() {
+            Some(TIME) if names.clone().any(|name| name.ends_with("_min")) => {
+                Err(ReadError::NoSamples { held: "envelopes" })
+            }
+            Some(TIME) => Ok(Some(Self { channels: channels(line, names)? })),
+            Some("cause") => Err(ReadError::NoSamples { held: "summaries" }),
+            _ => Err(line.fault(format!("the header must be as in {JOB_COLUMNS},{TIME},A,B,L0"))),
+        }
+    }
+
+    /// The trace that a row begins.
+    pub(super) fn begin(&self, row: Line<'_>) -> Result<JobTrace, ReadError> {
+        if !row.is_ended {
+            return Err(ReadError::CutOff { line: row.number });
+        }
+        let mut fields = row.text.split(',').map(str::trim);
+        let begin = Begin::of(row, &mut fields)?;
+        let mut capture = Capture::new(&self.channels);
+        capture.push(row, fields)?;
+        Ok(JobTrace { begin, line: row.number, capture })
+    }
+}
+
+/// What the first row of a trace tells of it.
+struct Begin {
+    stamp: Stamp,
+    capture_start_s: Option<f64>,
+    rows: u64,
+}
+
+impl Begin {
+    fn of<'f>(row: Line<'_>, fields: &mut impl Iterator<Item = &'f str>) -> Result<Self, ReadError> {
+        let mut next = || fields.next().unwrap_or_default();
+        let [number, clock, device, gap, rows] = [next(), next(), next(), next(), next()];
+        let wrong = |field: &str, wanted: &str| row.fault(format!("{field:?} is not {wanted}"));
+        if rows.is_empty() {
+            return Err(row.fault("this row begins no trace, and the one before it has all its rows"));
+        }
+        let gap = match gap {
+            "" => None,
+            name => Some(Gap::named(name).ok_or_else(|| wrong(name, "a reason for a gap"))?),
+        };
+        let capture_start_s = match device {
+            "" => None,
+            seconds => Some(seconds.parse().map_err(|_| wrong(seconds, "a device time in seconds"))?),
+        };
+        let rows =
+            rows.parse().ok().filter(|&rows| rows > 0).ok_or_else(|| wrong(rows, "a number of rows"))?;
+        let number = number.parse().map_err(|_| wrong(number, "the number of a trace"))?;
+        let clock = clock.parse().map_err(|error| row.fault(format!("{clock:?}: {error}")))?;
+        Ok(Self { stamp: Stamp { number, clock, gap }, capture_start_s, rows })
+    }
+}
+
+/// A trace of which the first row was read.
+pub(super) struct JobTrace {
+    begin: Begin,
+    /// The number of its first line.
+    line: u64,
+    capture: Capture,
+}
+
+impl JobTrace {
+    /// Reads the other rows.
+    pub(super) fn finish<R: BufRead>(self, lines: &mut Lines<R>) -> Result<Recording, ReadError> {
+        let Self { begin, line, mut capture } = self;
+        for _ in 1..begin.rows {
+            let row = lines.next()?.filter(|row| row.is_ended).ok_or(ReadError::CutOff { line })?;
+            capture.push(row, continued(row, begin.stamp.number)?)?;
+        }
+        let Begin { stamp, capture_start_s, .. } = begin;
+        let details = Details { capture_start_s, stamp: Some(stamp), ..Details::default() };
+        capture.recording(details, lines.number())
+    }
+
+    /// Goes past the other rows, and gives the number of the trace.
+    pub(super) fn skip<R: BufRead>(self, lines: &mut Lines<R>) -> Result<u64, ReadError> {
+        let Self { begin, line, .. } = self;
+        let number = begin.stamp.number;
+        if let Some(between) = begin.rows.checked_sub(2) {
+            let last = if lines.skip(between)? { lines.next()? } else { None };
+            let last = last.filter(|row| row.is_ended).ok_or(ReadError::CutOff { line })?;
+            continued(last, number).map(drop)?;
+        }
+        Ok(number)
+    }
+}
+
+/// The fields from the time on, of a row that continues a trace.
+fn continued(row: Line<'_>, number: u64) -> Result<impl Iterator<Item = &str>, ReadError> {
+    let mut fields = row.text.split(',').map(str::trim);
+    let begins = fields.next().and_then(|field| field.parse().ok()) == Some(number)
+        && fields.by_ref().take(4).all(str::is_empty);
+    if begins {
+        Ok(fields)
+    } else {
+        Err(row.fault(format!("this is not a row of trace {number}, which has more rows than were read")))
+    }
+}

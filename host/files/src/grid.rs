@@ -1,0 +1,99 @@
+//! The channels of a recording at the same moments, for formats that know a single sample rate.
+//!
+//! The fastest channel sets the pace. A channel of the same pace keeps its samples, one for one: that the B
+//! channel of a chopped pair lies half a period later is lost. A slower channel holds each sample until its
+//! next.
+
+use scopething_waveform::recording::{Recording, Series};
+
+/// Evenly spaced moments.
+pub struct Grid {
+    start_s: f64,
+    period_s: f64,
+    /// How many moments there are.
+    pub count: usize,
+}
+
+impl Grid {
+    /// The moments of some channels of a recording; none without a channel.
+    pub fn of<'r>(channels: impl Iterator<Item = &'r Series> + Clone) -> Self {
+        let period_s = channels.clone().map(|series| series.period_s).fold(f64::INFINITY, f64::min);
+        let start_s = channels.clone().map(|series| series.start_s).fold(f64::INFINITY, f64::min);
+        let end_s = channels.map(Series::end_s).fold(f64::NEG_INFINITY, f64::max);
+        // Half a period late, as B of a pair is, makes no further moment.
+        let steps = ((end_s - start_s) / period_s + 0.5 - 1e-6).floor();
+        Self { start_s, period_s, count: if steps >= 0.0 { steps as usize + 1 } else { 0 } }
+    }
+
+    /// Moments a second, in hertz.
+    pub fn rate_hz(&self) -> f64 {
+        let rate_hz = self.period_s.recip();
+        let whole = rate_hz.round();
+        // The rate is the reciprocal of a rounded period.
+        if (rate_hz - whole).abs() <= rate_hz * 1e-12 { whole } else { rate_hz }
+    }
+
+    /// Which sample of a channel stands for each moment.
+    pub fn indices<'s>(&'s self, series: &'s Series) -> impl Iterator<Item = usize> + 's {
+        let same_pace = series.period_s < self.period_s * 1.5;
+        let rounding = if same_pace { 0.5 + 1e-6 } else { 1e-6 };
+        let last = series.samples.len().saturating_sub(1);
+        (0..self.count).map(move |moment| {
+            let elapsed_s = self.start_s - series.start_s + moment as f64 * self.period_s;
+            ((elapsed_s / series.period_s + rounding).floor().max(0.0) as usize).min(last)
+        })
+    }
+}
+
+impl From<&Recording> for Grid {
+    fn from(recording: &Recording) -> Self {
+        Self::of(recording.channels().iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scopething_waveform::recording::{Channel, Details, Samples};
+
+    fn analog(channel: Channel, start_s: f64, period_s: f64, count: usize) -> Series {
+        Series::new(channel, start_s, period_s, Samples::Volts(vec![0.0; count]))
+    }
+
+    fn indices(channels: Vec<Series>) -> Vec<Vec<usize>> {
+        let recording = Recording::new(1e6, channels, Details::default()).unwrap();
+        let grid = Grid::from(&recording);
+        recording.channels().iter().map(|series| grid.indices(series).collect()).collect()
+    }
+
+    #[test]
+    fn a_pair_keeps_its_samples_one_for_one() {
+        let pair = vec![analog(Channel::A, 0.0, 850e-9, 5), analog(Channel::B, 425e-9, 850e-9, 5)];
+        assert_eq!(indices(pair), [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]);
+    }
+
+    #[test]
+    fn a_pair_beside_logic_is_held_until_its_next_samples() {
+        let logic = Series::new(Channel::L[0], 0.0, 425e-9, Samples::Levels(vec![0; 8]));
+        let channels = vec![analog(Channel::A, 0.0, 850e-9, 4), analog(Channel::B, 425e-9, 850e-9, 4), logic];
+        let expected = [[0, 0, 1, 1, 2, 2, 3, 3], [0, 0, 0, 1, 1, 2, 2, 3], [0, 1, 2, 3, 4, 5, 6, 7]];
+        assert_eq!(indices(channels), expected);
+    }
+
+    #[test]
+    fn every_moment_of_a_full_buffer_is_its_own_sample() {
+        for ticks in [1_u32, 3, 7, 17, 40, 16384] {
+            let period_s = f64::from(ticks) * 25e-9;
+            let drawn = indices(vec![analog(Channel::A, 0.0, period_s, 12288)]);
+            assert!(drawn[0].iter().copied().eq(0..12288), "{ticks} ticks");
+        }
+    }
+
+    #[test]
+    fn rates_are_whole_where_the_clock_makes_them_so() {
+        let rate = |period_s| Grid::of([analog(Channel::A, 0.0, period_s, 2)].iter()).rate_hz();
+        assert_eq!(rate(25e-9), 40e6);
+        assert_eq!(rate(1e-6), 1e6);
+        assert!((rate(16384.0 * 25e-9) - 2_441.406_25).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,130 @@
+//! JSON, as the command line's `--json` prints it: an object a capture, each on a line of its own.
+//!
+//! `cause`, `sample_rate`, `capture_start`, `trigger_time`, `mode`, `channels` and `warnings` are what
+//! scripts rely on; `trigger`, `range` and a channel's `unit` say the rest; `analysis` has the measurements
+//! where they were asked for. What is not known is null, and so is a sample that is no number. A trace of a job has
+//! `trace` (its number), `clock` and `gap` before these.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use serde::{Serialize, Serializer};
+
+use super::{TraceWriter, WriteError};
+use scopething_waveform::measure::RecordingAnalysis;
+use scopething_waveform::recording::{Gap, Recording, Samples, Series, Stamp};
+
+/// Writes one object a line.
+#[derive(Default)]
+pub(super) struct JsonWriter {
+    /// With the measurements.
+    pub(super) analysed: bool,
+}
+
+impl TraceWriter for JsonWriter {
+    fn write(&mut self, recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
+        let analysis = self.analysed.then(|| RecordingAnalysis::of(recording));
+        let object = RecordingObject { analysis, ..RecordingObject::of(recording) };
+        serde_json::to_writer(&mut *out, &object).map_err(std::io::Error::from)?;
+        Ok(out.write_all(b"\n")?)
+    }
+}
+
+#[derive(Serialize)]
+struct RecordingObject<'r> {
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    stamp: Option<StampObject>,
+    cause: Option<String>,
+    sample_rate: f64,
+    capture_start: Option<f64>,
+    trigger_time: Option<f64>,
+    trigger: Option<TriggerObject<'r>>,
+    range: Option<[f64; 2]>,
+    mode: Option<&'r str>,
+    // In the order of the channels.
+    channels: BTreeMap<String, ChannelObject<'r>>,
+    warnings: &'r [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    analysis: Option<RecordingAnalysis>,
+}
+
+/// The place of a trace in a job, whose keys come first.
+#[derive(Serialize)]
+pub struct StampObject {
+    trace: u64,
+    clock: String,
+    gap: Option<&'static str>,
+}
+
+impl From<Stamp> for StampObject {
+    fn from(stamp: Stamp) -> Self {
+        Self { trace: stamp.number, clock: stamp.clock.to_string(), gap: stamp.gap.map(Gap::name) }
+    }
+}
+
+#[derive(Serialize)]
+struct TriggerObject<'r> {
+    source: &'r str,
+    #[serde(rename = "type")]
+    kind: String,
+    level: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct ChannelObject<'r> {
+    unit: &'static str,
+    #[serde(serialize_with = "samples")]
+    samples: &'r Samples,
+    #[serde(serialize_with = "timestamps")]
+    timestamps: &'r Series,
+}
+
+impl<'r> RecordingObject<'r> {
+    fn of(recording: &'r Recording) -> Self {
+        let details = recording.details();
+        let trigger = details.trigger.as_ref();
+        Self {
+            stamp: details.stamp.map(StampObject::from),
+            cause: details.cause.map(|cause| cause.to_string()),
+            sample_rate: recording.sample_rate_hz(),
+            capture_start: details.capture_start_s,
+            trigger_time: trigger.map(|trigger| trigger.time_s),
+            trigger: trigger.map(|trigger| TriggerObject {
+                source: &trigger.source,
+                kind: trigger.kind.to_string(),
+                level: trigger.level,
+            }),
+            range: details.range.map(|range| [range.low, range.high]),
+            mode: details.mode.as_deref(),
+            channels: recording
+                .channels()
+                .iter()
+                .map(|series| (series.channel.to_string(), ChannelObject::of(series)))
+                .collect(),
+            warnings: &details.warnings,
+            analysis: None,
+        }
+    }
+}
+
+impl<'r> ChannelObject<'r> {
+    fn of(series: &'r Series) -> Self {
+        let unit = match series.samples {
+            Samples::Volts(_) => "V",
+            Samples::Fractions(_) => "range",
+            Samples::Levels(_) => "level",
+        };
+        Self { unit, samples: &series.samples, timestamps: series }
+    }
+}
+
+fn samples<S: Serializer>(samples: &Samples, serializer: S) -> Result<S::Ok, S::Error> {
+    match samples {
+        Samples::Volts(samples) | Samples::Fractions(samples) => samples.serialize(serializer),
+        Samples::Levels(levels) => levels.serialize(serializer),
+    }
+}
+
+fn timestamps<S: Serializer>(series: &Series, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(series.timestamps())
+}

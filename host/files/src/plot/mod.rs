@@ -1,0 +1,34 @@
+//! Pictures of traces, as on the screen of an oscilloscope: analog channels over one level axis, logic lines
+//! as lanes below, all over one time axis with the trigger marked.
+//!
+//! [`Chart`] decides what is shown: axes, ticks, legend, and the path of each channel, which keeps the least
+//! and the greatest sample of each column, so that no glitch is lost however many samples there are.
+//! [`terminal`], [`svg`] and [`png`](mod@png) draw it. Nothing here measures a signal, opens a window or
+//! writes a file.
+//!
+//! ```
+//! use scopething_files::plot::{PictureSize, svg, terminal};
+//! use scopething_waveform::recording::{Channel, Details, Recording, Samples, Series};
+//!
+//! let ramp = (0..100_u8).map(|step| f32::from(step) / 30.0).collect();
+//! let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(ramp));
+//! let recording = Recording::new(1e6, vec![series], Details::default())?;
+//!
+//! let size = terminal::Size { columns: 80, rows: 20 };
+//! print!("{}", terminal::draw(&recording, size, terminal::Style::PLAIN));
+//! assert!(svg::draw(&recording, PictureSize::default()).starts_with("<svg"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod axis;
+mod chart;
+mod path;
+pub mod png;
+mod size;
+pub mod svg;
+pub mod terminal;
+
+pub use axis::{Axis, Tick};
+pub use chart::{Chart, Mark};
+pub use path::Point;
+pub use size::{PictureSize, PictureSizeError};

@@ -1,0 +1,410 @@
+//! A picture of a recording as SVG: one self-contained text, valid XML, on a light background.
+//!
+//! Text is set in whatever monospaced font the viewer has; all of them are near 0.6 of their size wide, which
+//! is all the layout relies on. No script, no style sheet, no other file is referred to. See the [module
+//! above](super) for an example.
+
+use std::fmt::Write as _;
+
+use super::chart::{Chart, legend};
+use super::path::Point;
+use super::size::PictureSize;
+use scopething_waveform::recording::{Channel, Recording, Series};
+
+// Blue, vermillion, bluish green and reddish purple of the palette of Okabe and Ito (2008), which the
+// colour-blind can tell apart, the last two darkened for thin lines on white.
+const COLOUR_A: &str = "#0072b2";
+const COLOUR_B: &str = "#d55e00";
+const COLOUR_LOGIC: &str = "#00795a";
+const COLOUR_TRIGGER: &str = "#a0417a";
+const COLOUR_PAPER: &str = "#ffffff";
+const COLOUR_SCREEN: &str = "#fafbfc";
+const COLOUR_GRID: &str = "#dfe4ea";
+const COLOUR_FRAME: &str = "#8a96a3";
+const COLOUR_TEXT: &str = "#26303a";
+const COLOUR_QUIET_TEXT: &str = "#5b6774";
+
+/// The font that [`png`](mod@super::png) brings along comes first, then what systems have of the same width.
+const FONTS: &str = "Hack, 'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace";
+const FONT_SIZE: f64 = 13.0;
+const CHARACTER_WIDTH: f64 = 0.602 * FONT_SIZE;
+
+const MARGIN_LEFT: f64 = 78.0;
+const MARGIN_RIGHT: f64 = 28.0;
+const MARGIN_TOP: f64 = 66.0;
+const MARGIN_BOTTOM: f64 = 44.0;
+const GAP_ABOVE_LANES: f64 = 12.0;
+
+/// A rectangle of the picture, in user units.
+#[derive(Clone, Copy)]
+struct Area {
+    left: f64,
+    top: f64,
+    width: f64,
+    height: f64,
+}
+
+impl Area {
+    fn x(self, fraction: f64) -> f64 {
+        self.left + fraction * self.width
+    }
+
+    fn y(self, fraction: f64) -> f64 {
+        self.top + (1.0 - fraction) * self.height
+    }
+
+    fn right(self) -> f64 {
+        self.left + self.width
+    }
+
+    fn bottom(self) -> f64 {
+        self.top + self.height
+    }
+}
+
+/// Draws a recording as an SVG document, which ends in a line feed.
+#[must_use]
+pub fn draw(recording: &Recording, size: PictureSize) -> String {
+    let (width, height) = (f64::from(size.width()), f64::from(size.height()));
+    let screen = Area {
+        left: MARGIN_LEFT,
+        top: MARGIN_TOP,
+        width: width - MARGIN_LEFT - MARGIN_RIGHT,
+        height: height - MARGIN_TOP - MARGIN_BOTTOM,
+    };
+    let (analog, lanes) = divide(screen, recording);
+    let chart = Chart::new(recording, (screen.width / 95.0) as usize, (analog.height / 44.0) as usize);
+    let mut drawing = Drawing { text: String::new() };
+    drawing.open(size, &chart.title);
+    drawing.heading(&chart, recording.is_raw(), screen);
+    drawing.grid(&chart, analog, &lanes, screen);
+    drawing.mark(&chart, analog, screen);
+    for (series, lane) in chart.logic.iter().zip(&lanes) {
+        drawing.lane(&chart, series, *lane);
+    }
+    for series in chart.analog.iter().rev() {
+        drawing.analog(&chart, series, analog);
+    }
+    drawing.text.push_str("</svg>\n");
+    drawing.text
+}
+
+/// The analog part above, and a lane for each logic line below; the analog part has no height without
+/// channels.
+fn divide(screen: Area, recording: &Recording) -> (Area, Vec<Area>) {
+    let lane_count = recording.logic().count();
+    let has_analog = recording.analog().next().is_some();
+    let for_lanes = match (has_analog, lane_count) {
+        (_, 0) => 0.0,
+        (true, count) => (count as f64 * 34.0).min(screen.height * 0.5),
+        (false, _) => screen.height,
+    };
+    let gap = if has_analog && lane_count > 0 { GAP_ABOVE_LANES } else { 0.0 };
+    let analog_height = if has_analog { screen.height - for_lanes - gap } else { 0.0 };
+    let lane_height = for_lanes / lane_count.max(1) as f64;
+    let first = screen.top + analog_height + gap;
+    let lanes = (0..lane_count)
+        .map(|lane| Area { top: first + lane as f64 * lane_height, height: lane_height, ..screen })
+        .collect();
+    (Area { height: analog_height, ..screen }, lanes)
+}
+
+fn colour(channel: Channel) -> &'static str {
+    match channel {
+        Channel::A => COLOUR_A,
+        Channel::B => COLOUR_B,
+        Channel::Logic(_) => COLOUR_LOGIC,
+    }
+}
+
+struct Drawing {
+    text: String,
+}
+
+impl Drawing {
+    fn push(&mut self, element: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = self.text.write_fmt(element);
+        self.text.push('\n');
+    }
+
+    fn open(&mut self, size: PictureSize, title: &str) {
+        let (width, height) = (size.width(), size.height());
+        self.push(format_args!(
+            r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}""#
+        ));
+        self.push(format_args!(r#"font-family="{FONTS}" font-size="{FONT_SIZE}">"#));
+        self.push(format_args!("<title>{}</title>", escaped(title)));
+        self.push(format_args!(r#"<rect width="{width}" height="{height}" fill="{COLOUR_PAPER}"/>"#));
+    }
+
+    /// Title and legend, cut off where the picture ends.
+    fn heading(&mut self, chart: &Chart<'_>, raw: bool, screen: Area) {
+        let room = screen.width / CHARACTER_WIDTH;
+        self.write(screen.left, 26.0, "start", COLOUR_TEXT, &fitted(&chart.title, room as usize));
+        let mut left = screen.left;
+        for series in &chart.analog {
+            let (text, colour) = (legend(series, raw), colour(series.channel));
+            let text = fitted(&text, ((screen.right() - left - 26.0) / CHARACTER_WIDTH) as usize);
+            self.push(format_args!(
+                r#"<line x1="{left:.1}" y1="46" x2="{:.1}" y2="46" stroke="{colour}" stroke-width="3"/>"#,
+                left + 18.0
+            ));
+            self.write(left + 26.0, 50.5, "start", COLOUR_TEXT, &text);
+            left += 26.0 + (text.chars().count() as f64 + 4.0) * CHARACTER_WIDTH;
+        }
+    }
+
+    fn grid(&mut self, chart: &Chart<'_>, analog: Area, lanes: &[Area], screen: Area) {
+        let lanes_area = lanes
+            .first()
+            .zip(lanes.last())
+            .map(|(first, last)| Area { height: last.bottom() - first.top, ..*first });
+        let panels: Vec<Area> =
+            [Some(analog).filter(|panel| panel.height > 0.0), lanes_area].into_iter().flatten().collect();
+        for panel in &panels {
+            self.rectangle(*panel, COLOUR_SCREEN, "none");
+        }
+        let bottom = panels.last().map_or(screen.bottom(), |panel| panel.bottom());
+        for tick in &chart.time.ticks {
+            let x = screen.x(chart.time.fraction(tick.value));
+            for panel in &panels {
+                self.rule((x, panel.top), (x, panel.bottom()));
+            }
+            self.write(x, bottom + 18.0, "middle", COLOUR_QUIET_TEXT, &tick.label);
+        }
+        self.write(
+            screen.x(0.5),
+            bottom + 36.0,
+            "middle",
+            COLOUR_QUIET_TEXT,
+            &format!("time ({})", chart.time.unit),
+        );
+        if let Some(level) = &chart.level {
+            for tick in &level.ticks {
+                let y = analog.y(level.fraction(tick.value));
+                self.rule((analog.left, y), (analog.right(), y));
+                self.write(analog.left - 8.0, y + 4.5, "end", COLOUR_QUIET_TEXT, &tick.label);
+            }
+            let unit = if level.unit.is_empty() { "range" } else { &level.unit };
+            self.write(analog.left - 8.0, analog.top - 12.0, "end", COLOUR_QUIET_TEXT, unit);
+        }
+        for lane in lanes.iter().skip(1) {
+            self.rule((lane.left, lane.top), (lane.right(), lane.top));
+        }
+        for panel in &panels {
+            self.rectangle(*panel, "none", COLOUR_FRAME);
+        }
+    }
+
+    fn mark(&mut self, chart: &Chart<'_>, analog: Area, screen: Area) {
+        let Some(mark) = &chart.mark else { return };
+        let x = screen.x(mark.x);
+        self.push(format_args!(
+            r#"<path d="M{x:.1} {:.1}V{:.1}" stroke="{COLOUR_TRIGGER}" stroke-dasharray="5 4" fill="none"/>"#,
+            screen.top,
+            screen.bottom()
+        ));
+        self.push(format_args!(
+            r#"<path d="M{:.1} {:.1}h12l-6 9z" fill="{COLOUR_TRIGGER}"/>"#,
+            x - 6.0,
+            screen.top - 9.0
+        ));
+        let Some(y) = mark.y.map(|y| analog.y(y)) else { return };
+        self.push(format_args!(
+            r#"<path d="M{:.1} {y:.1}H{:.1}" stroke="{COLOUR_TRIGGER}" stroke-dasharray="2 5" fill="none"/>"#,
+            analog.left,
+            analog.right()
+        ));
+        self.push(format_args!(
+            r#"<path d="M{:.1} {y:.1}l9 -6v12z" fill="{COLOUR_TRIGGER}"/>"#,
+            analog.right()
+        ));
+        self.write(analog.right() + 11.0, y + 4.5, "start", COLOUR_TRIGGER, "T");
+    }
+
+    fn analog(&mut self, chart: &Chart<'_>, series: &Series, area: Area) {
+        let columns = area.width as usize;
+        self.lines(&chart.lines(series, columns), area, colour(series.channel));
+        for dot in chart.dots(series, columns) {
+            self.push(format_args!(
+                r#"<circle cx="{:.1}" cy="{:.1}" r="2.6" fill="{}"/>"#,
+                area.x(dot.x),
+                area.y(dot.y),
+                colour(series.channel)
+            ));
+        }
+    }
+
+    fn lane(&mut self, chart: &Chart<'_>, series: &Series, lane: Area) {
+        let room = (MARGIN_LEFT / CHARACTER_WIDTH) as usize - 1;
+        let name = series.label.clone().unwrap_or_else(|| series.channel.to_string());
+        let middle = lane.top + lane.height / 2.0;
+        self.write(lane.left - 8.0, middle + 4.5, "end", colour(series.channel), &fitted(&name, room));
+        let inner = Area { top: lane.top + lane.height * 0.2, height: lane.height * 0.6, ..lane };
+        self.lines(&chart.lines(series, lane.width as usize), inner, colour(series.channel));
+    }
+
+    fn lines(&mut self, lines: &[Vec<Point>], area: Area, colour: &str) {
+        let mut path = String::new();
+        for line in lines {
+            for (index, point) in line.iter().enumerate() {
+                let command = if index == 0 { 'M' } else { 'L' };
+                let _ = write!(path, "{command}{:.1} {:.1}", area.x(point.x), area.y(point.y));
+            }
+            if line.len() == 1 {
+                // A line of no length is drawn as a dot by its round ends.
+                path.push_str("h0");
+            }
+        }
+        self.push(format_args!(r#"<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.6""#));
+        self.push(format_args!(r#"stroke-linejoin="round" stroke-linecap="round"/>"#));
+    }
+
+    fn rule(&mut self, from: (f64, f64), to: (f64, f64)) {
+        self.push(format_args!(
+            r#"<path d="M{:.1} {:.1}L{:.1} {:.1}" stroke="{COLOUR_GRID}"/>"#,
+            from.0, from.1, to.0, to.1
+        ));
+    }
+
+    fn rectangle(&mut self, area: Area, fill: &str, stroke: &str) {
+        self.push(format_args!(
+            r#"<rect x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}" fill="{fill}" stroke="{stroke}"/>"#,
+            area.left, area.top, area.width, area.height
+        ));
+    }
+
+    fn write(&mut self, x: f64, y: f64, anchor: &str, colour: &str, text: &str) {
+        self.push(format_args!(
+            r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" fill="{colour}">{}</text>"#,
+            escaped(text)
+        ));
+    }
+}
+
+/// At most `room` characters of a text.
+fn fitted(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Text that may stand in an XML element; characters that XML 1.0 cannot hold are replaced, and of two spaces
+/// one is made to stay.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.replace("  ", "\u{a0} ").chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
+            control if control.is_control() => escaped.push('\u{fffd}'),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use resvg::usvg::roxmltree::{Document, Node};
+
+    use super::*;
+    use scopething_waveform::recording::{Details, Samples, Trigger, TriggerType};
+
+    fn recording(channels: Vec<Series>, details: Details) -> Recording {
+        Recording::new(1e6, channels, details).unwrap()
+    }
+
+    fn volts(samples: Vec<f32>) -> Series {
+        Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(samples))
+    }
+
+    fn texts(document: &Document<'_>) -> Vec<String> {
+        let texts = document.descendants().filter(|node| node.has_tag_name("text"));
+        texts.filter_map(|node| node.text().map(str::to_owned)).collect()
+    }
+
+    fn strokes<'a>(document: &'a Document<'_>, colour: &str) -> Vec<Node<'a, 'a>> {
+        document.descendants().filter(|node| node.attribute("stroke") == Some(colour)).collect()
+    }
+
+    #[test]
+    fn it_is_valid_xml_whatever_a_file_calls_its_channels() {
+        let hostile = "<script>&\"'\u{1b}\u{0}\u{ffff}]]>";
+        let label = Some(hostile.to_owned());
+        let trigger =
+            Trigger { time_s: 1e-6, level: None, kind: TriggerType::Above, source: hostile.to_owned() };
+        let details =
+            Details { mode: Some(hostile.to_owned()), trigger: Some(trigger), ..Details::default() };
+        let line = Series::new(Channel::L[0], 0.0, 1e-6, Samples::Levels(vec![0, 1]));
+        let channels =
+            vec![Series { label: label.clone(), ..volts(vec![0.0, 1.0]) }, Series { label, ..line }];
+        let drawing = draw(&recording(channels, details), PictureSize::default());
+        let document = Document::parse(&drawing).unwrap();
+        assert!(document.descendants().all(|node| !node.has_tag_name("script")));
+        assert!(texts(&document)[0].starts_with("<script>&\"'\u{fffd}"));
+    }
+
+    #[test]
+    fn a_ramp_goes_from_the_lower_left_to_the_upper_right() {
+        let ramp = recording(vec![volts((0..1000_u16).map(f32::from).collect())], Details::default());
+        let drawing = draw(&ramp, PictureSize::default());
+        let document = Document::parse(&drawing).unwrap();
+        let path = strokes(&document, COLOUR_A)
+            .into_iter()
+            .find_map(|node| node.attribute("d").map(str::to_owned))
+            .unwrap();
+        let points: Vec<(f64, f64)> = path
+            .trim_start_matches('M')
+            .split('L')
+            .map(|point| point.split_once(' ').unwrap())
+            .map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap()))
+            .collect();
+        assert_eq!(points.len(), 1000);
+        assert_eq!(points[0].0, MARGIN_LEFT);
+        assert_eq!(points[999].0, 1200.0 - MARGIN_RIGHT);
+        assert!(points.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 > pair[1].1));
+    }
+
+    #[test]
+    fn many_samples_make_no_larger_a_picture_than_its_columns_need() {
+        let noise = |index: u32| (index.wrapping_mul(2_654_435_761) >> 8) as f32;
+        let drawing = |count: u32| {
+            let samples = (0..count).map(noise).collect();
+            draw(&recording(vec![volts(samples)], Details::default()), PictureSize::default()).len()
+        };
+        assert!(drawing(1_000_000) < 100_000);
+        assert!(drawing(12_288) < 100_000);
+    }
+
+    #[test]
+    fn hostile_samples_give_finite_coordinates() {
+        for samples in
+            [vec![f32::NAN], vec![f32::INFINITY, 1.0], vec![f32::MAX, f32::MIN], vec![1e-40, -1e-40]]
+        {
+            let drawing = draw(&recording(vec![volts(samples)], Details::default()), PictureSize::default());
+            assert!(Document::parse(&drawing).is_ok());
+            assert!(!drawing.contains("NaN") && !drawing.contains("inf"), "{drawing}");
+        }
+    }
+
+    #[test]
+    fn axes_legend_and_lanes_are_written() {
+        let mut channels = vec![volts(vec![0.0, 3.3, 0.0])];
+        channels.extend(
+            (0..8).map(|line| Series::new(Channel::L[line], 0.0, 1e-6, Samples::Levels(vec![0, 1, 0]))),
+        );
+        let drawing = draw(&recording(channels, Details::default()), PictureSize::new(320, 240).unwrap());
+        let document = Document::parse(&drawing).unwrap();
+        let texts = texts(&document);
+        for expected in ["1.000 MS/s · 3 samples", "A\u{a0} 0.00 … 3.30 V", "time (µs)", "V", "L0", "L7"]
+        {
+            assert!(texts.iter().any(|text| text == expected), "{expected}: {texts:?}");
+        }
+        assert_eq!(strokes(&document, COLOUR_LOGIC).len(), 8);
+    }
+}

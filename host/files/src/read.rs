@@ -1,0 +1,151 @@
+//! What all readers share.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::{CsvReader, Format, JsonReader, SrReader};
+use scopething_waveform::recording::{Recording, RecordingError};
+
+/// The most samples of all channels together that are read from a file. A device takes 12288 at a time; this
+/// is room for long recordings of other programs, and bounds the memory that a file can ask for.
+pub const MAX_SAMPLES: usize = 1 << 23;
+
+/// Reads captures of one format.
+pub trait TraceReader: Send {
+    /// Reads the next capture, or `None` after the last one.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or what is in it is not of the format or is too much. The next call then
+    /// returns an error or `None`.
+    fn read(&mut self) -> Result<Option<Recording>, ReadError>;
+
+    /// Goes past the next capture, which costs less than to read it where the format allows that; `None` after the last
+    /// one.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), but faults in what is passed over may go unseen.
+    fn skip(&mut self) -> Result<Option<Skipped>, ReadError> {
+        let stamp = |recording: Recording| recording.details().stamp;
+        Ok(self.read()?.map(|recording| Skipped { number: stamp(recording).map(|stamp| stamp.number) }))
+    }
+}
+
+/// A capture that was passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its number among the traces of a job, if it was recorded by one.
+    pub number: Option<u64>,
+}
+
+/// Why no capture was read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// The file failed.
+    #[error("reading failed: {0}")]
+    Io(#[from] io::Error),
+    /// A line of a text is not as it should be.
+    #[error("line {line}: {reason}")]
+    Line {
+        /// Which line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An entry of an archive is not as it should be.
+    #[error("{entry:?} in the archive: {reason}")]
+    Entry {
+        /// Which entry.
+        entry: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// This is no zip archive.
+    #[error("this is not a zip archive ({0}); save the capture again, as .sr or .csv")]
+    Archive(String),
+    /// The file ends within a capture, or has lost what followed.
+    #[error(
+        "the trace that begins at line {line} is cut off, as by a loss of power, and those before it are whole; record on with the same job, which takes it away, or delete from that line on"
+    )]
+    CutOff {
+        /// Where the capture begins, as the number of a line from 1.
+        line: u64,
+    },
+    /// What a job kept of traces is not their samples.
+    #[error(
+        "it holds {held} of traces that a job recorded, and samples are needed; let the job keep them, with what = \"all\" under [keep]"
+    )]
+    NoSamples {
+        /// What it holds.
+        held: &'static str,
+    },
+    /// There are more samples than [`MAX_SAMPLES`].
+    #[error("there are more than {MAX_SAMPLES} samples in it; cut it into shorter parts")]
+    TooLong,
+    /// The channels do not fit together.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+}
+
+/// Why a file cannot be read.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The file cannot be opened.
+    #[error("{} cannot be opened: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The path names something that is no file, and might never end.
+    #[error("{} is not a regular file; save what it gives to one first", path.display())]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// The format can only be written.
+    #[error("{} cannot be read, because a {format} file can only be written; read csv, json or sr", path.display())]
+    WriteOnly {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: Format,
+    },
+    /// What is in the file is not of its format.
+    #[error("{} cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: ReadError,
+    },
+}
+
+/// Opens a file to read captures from.
+///
+/// # Errors
+/// If there is no such file, it is no regular one, or its format cannot be read.
+pub fn open(path: &Path, format: Format) -> Result<Box<dyn TraceReader>, OpenError> {
+    let path = path.to_owned();
+    match fs::metadata(&path) {
+        Ok(metadata) if !metadata.is_file() => return Err(OpenError::NotAFile { path }),
+        Ok(_) if !format.is_readable() => return Err(OpenError::WriteOnly { path, format }),
+        Ok(_) => {}
+        Err(source) => return Err(OpenError::Io { path, source }),
+    }
+    let file = match File::open(&path) {
+        Ok(file) => BufReader::new(file),
+        Err(source) => return Err(OpenError::Io { path, source }),
+    };
+    match format {
+        Format::Csv => Ok(Box::new(CsvReader::new(file))),
+        Format::Json => Ok(Box::new(JsonReader::new(file))),
+        _ => match SrReader::new(file) {
+            Ok(reader) => Ok(Box::new(reader)),
+            Err(source) => Err(OpenError::Read { path, source }),
+        },
+    }
+}

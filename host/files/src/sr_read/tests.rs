@@ -1,0 +1,159 @@
+use std::io::{Cursor, Write as _};
+
+use proptest::prelude::*;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use super::*;
+use crate::archive::Archive;
+
+const ANALOG: &str =
+    "[global]\nsigrok version=0.5.2\n[device 1]\nsamplerate=1 kHz\ntotal analog=1\nanalog1=ana0\n";
+
+fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = Archive::new();
+    for (name, bytes) in entries {
+        archive.add(name, bytes).unwrap();
+    }
+    let mut bytes = Vec::new();
+    archive.write_to(&mut bytes).unwrap();
+    bytes
+}
+
+fn read(bytes: &[u8]) -> Result<Recording, ReadError> {
+    SrReader::new(Cursor::new(bytes))?.read().map(Option::unwrap)
+}
+
+fn session(metadata: &str, entries: &[(&str, &[u8])]) -> Result<Recording, ReadError> {
+    read(&archive(&[&[("version", &b"2"[..]), ("metadata", metadata.as_bytes())], entries].concat()))
+}
+
+fn le(samples: &[f32]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+#[test]
+fn chunks_are_joined_in_the_order_of_their_numbers() {
+    let chunks: Vec<(String, Vec<u8>)> =
+        (1..=12_u8).map(|number| (format!("analog-1-1-{number}"), le(&[f32::from(number)]))).collect();
+    let mut entries: Vec<(&str, &[u8])> =
+        chunks.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    entries.reverse();
+    let recording = session(ANALOG, &entries).unwrap();
+    let expected = (1..=12_u8).map(f32::from).collect();
+    assert_eq!(recording.channels()[0].samples, Samples::Volts(expected));
+    assert_eq!(recording.sample_rate_hz(), 1000.0);
+}
+
+#[test]
+fn wide_logic_samples_give_their_first_eight_bits() {
+    let metadata = "[device 1]\ncapturefile=logic-1\nsamplerate=2.5 MHz\nunitsize=2\nprobe1=CLK\nprobe8=D7\n";
+    let recording = session(metadata, &[("logic-1-1", &[0x01, 0xff, 0x80, 0xff, 0x81, 0x00])]).unwrap();
+    assert_eq!(recording.sample_rate_hz(), 2.5e6);
+    let titles: Vec<_> = recording.channels().iter().map(Series::title).collect();
+    assert_eq!(titles, ["L0 (CLK)", "L7 (D7)"]);
+    assert_eq!(recording.channels()[0].samples, Samples::Levels(vec![1, 0, 1]));
+    assert_eq!(recording.channels()[1].samples, Samples::Levels(vec![0, 1, 1]));
+}
+
+#[test]
+fn rates_are_read_as_sigrok_writes_them() {
+    for (text, rate_hz) in [
+        ("100 kHz", 1e5),
+        ("1000000 Hz", 1e6),
+        ("1000000", 1e6),
+        ("2.5 MHz", 2.5e6),
+        ("1 GHz", 1e9),
+        ("40MHz", 40e6),
+    ] {
+        assert_eq!(parse_rate(text), Some(rate_hz), "{text}");
+    }
+    for text in ["", "Hz", "k", "0 Hz", "-1 kHz", "nan", "inf", "1 THz", "µHz"] {
+        assert_eq!(parse_rate(text), None, "{text}");
+    }
+}
+
+#[test]
+fn bad_sessions_are_refused_with_entry_and_reason() {
+    let refused = |result: Result<Recording, ReadError>| match result {
+        Err(ReadError::Entry { entry, reason }) => format!("{entry}: {reason}"),
+        other => panic!("{other:?}"),
+    };
+    let samples = le(&[1.0]);
+    let good: &[(&str, &[u8])] = &[("analog-1-1-1", &samples)];
+    for (metadata, entries, part) in [
+        ("", good, "metadata: there is no samplerate"),
+        ("[device 1]\nsamplerate=fast\n", good, "metadata: \"fast\""),
+        (ANALOG, &[], "analog-1-1: it is not there"),
+        (ANALOG, &[("analog-1-1-1", &[0, 0, 0])], "analog-1-1: it does not hold whole samples"),
+        ("[device 1]\nsamplerate=1\nunitsize=0\nprobe1=a\n", good, "metadata: \"0\" is not a unitsize"),
+        ("[device 1]\nsamplerate=1\nprobe9=a\n", &[("logic-1-1", &[0])], "first eight logic probes"),
+        (
+            "[device 1]\nsamplerate=1\nanalog1=a\nanalog2=b\nanalog3=c\n",
+            good,
+            "two analog channels only; save fewer of a, b, c",
+        ),
+        ("[device 1]\nsamplerate=1\nprobe1=a\ncapturefile=metadata\n", good, "not a capturefile"),
+    ] {
+        let refused = refused(session(metadata, entries));
+        assert!(refused.contains(part), "{refused}");
+    }
+    assert!(refused(read(&archive(&[("metadata", b"")]))).starts_with("version: it is not there"));
+    assert!(refused(read(&archive(&[("version", b"3"), ("metadata", b"")]))).contains("\"3\" is not known"));
+    assert!(matches!(session("[device 1]\nsamplerate=1\n", &[]), Err(ReadError::Recording(_))));
+    assert!(matches!(read(b"time,A\n0,1\n"), Err(ReadError::Archive(_))));
+}
+
+#[test]
+fn an_archive_that_unpacks_to_more_than_it_may_is_refused() {
+    let zeros = vec![0; 40 << 20];
+    let bomb = archive(&[("version", b"2"), ("metadata", ANALOG.as_bytes()), ("analog-1-1-1", &zeros)]);
+    assert!(bomb.len() < 100_000);
+    assert!(matches!(read(&bomb), Err(ReadError::TooLong)));
+    let halves: [(&str, &[u8]); 2] =
+        [("analog-1-1-1", &zeros[..20 << 20]), ("analog-1-1-2", &zeros[..20 << 20])];
+    assert!(matches!(session(ANALOG, &halves), Err(ReadError::TooLong)));
+    let metadata = archive(&[("version", b"2"), ("metadata", &zeros)]);
+    assert!(matches!(read(&metadata), Err(ReadError::Entry { entry, .. }) if entry == "metadata"));
+}
+
+#[test]
+fn a_damaged_entry_is_named() {
+    let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in
+        [("version", b"2".to_vec()), ("metadata", ANALOG.into()), ("analog-1-1-1", le(&[1.25; 100]))]
+    {
+        zip.start_file(name, options).unwrap();
+        zip.write_all(&bytes).unwrap();
+    }
+    let mut bytes = zip.finish().unwrap().into_inner();
+    let samples = bytes.windows(4).position(|window| window == 1.25_f32.to_le_bytes()).unwrap();
+    bytes[samples] ^= 1;
+    let refused = read(&bytes).unwrap_err().to_string();
+    assert!(refused.contains("analog-1-1-1") && refused.contains("damaged"), "{refused}");
+}
+
+proptest! {
+    #[test]
+    fn no_damage_makes_it_fail(
+        places in prop::collection::vec((0_usize..4000, any::<u8>()), 1..20), cut in 0_usize..4000
+    ) {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/micro-saw-triangle.sr");
+        let mut bytes = std::fs::read(path).unwrap();
+        for (place, byte) in places {
+            let place = place % bytes.len();
+            bytes[place] = byte;
+        }
+        let _ = read(&bytes);
+        bytes.truncate(cut);
+        let _ = read(&bytes);
+    }
+
+    #[test]
+    fn no_metadata_makes_it_fail(
+        text in "(\\[device 1\\]|samplerate=|probe|analog|[0-9]{1,20}|=|\n|unitsize=|\\PC){0,40}"
+    ) {
+        let _ = session(&text, &[("logic-1-1", &[1, 2, 3]), ("analog-1-1-1", &[0; 8])]);
+    }
+}

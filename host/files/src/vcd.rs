@@ -1,0 +1,94 @@
+//! Value change dumps (IEEE 1364, 18.2), which `GTKWave` shows: logic lines as wires, analog channels as
+//! reals.
+//!
+//! Times are in picoseconds from the first sample, so that those of both channels of a pair are exact. A
+//! comment tells the rate, and the trigger if there was one.
+
+use std::io::Write;
+
+use vcd::{TimescaleUnit, Value, VarType};
+
+use super::{Format, WriteError};
+use scopething_waveform::recording::{Recording, Samples, Series};
+
+const PICOSECONDS: f64 = 1e12;
+
+/// A change of one channel.
+struct Change {
+    time_ps: u64,
+    variable: vcd::IdCode,
+    to: Level,
+}
+
+enum Level {
+    Logic(u8),
+    Analog(f32),
+}
+
+pub(super) fn write(recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
+    let start_s = recording.start_s();
+    if (recording.end_s() - start_s) * PICOSECONDS >= u64::MAX as f64 {
+        return Err(WriteError::TooLong(Format::Vcd));
+    }
+    let mut dump = vcd::Writer::new(out);
+    dump.comment(&description(recording))?;
+    dump.timescale(1, TimescaleUnit::PS)?;
+    dump.add_module("scopething")?;
+    let mut changes = Vec::new();
+    for series in recording.channels() {
+        let (kind, width) = if series.channel.is_analog() { (VarType::Real, 64) } else { (VarType::Wire, 1) };
+        let variable = dump.add_var(kind, width, &series.channel.to_string(), None)?;
+        collect_changes(series, start_s, variable, &mut changes);
+    }
+    dump.upscope()?;
+    dump.enddefinitions()?;
+    changes.sort_by_key(|change| change.time_ps);
+    let mut written_ps = None;
+    for change in changes {
+        if written_ps != Some(change.time_ps) {
+            dump.timestamp(change.time_ps)?;
+            written_ps = Some(change.time_ps);
+        }
+        match change.to {
+            Level::Logic(level) => dump.change_scalar(change.variable, Value::from(level > 0))?,
+            Level::Analog(volts) => dump.change_real(change.variable, volts.into())?,
+        }
+    }
+    // The last time is when the last samples were taken, changed or not.
+    let end_ps = picoseconds(recording.end_s() - start_s);
+    if written_ps != Some(end_ps) {
+        dump.timestamp(end_ps)?;
+    }
+    Ok(dump.flush()?)
+}
+
+fn picoseconds(seconds: f64) -> u64 {
+    (seconds * PICOSECONDS).round() as u64
+}
+
+fn collect_changes(series: &Series, start_s: f64, variable: vcd::IdCode, changes: &mut Vec<Change>) {
+    let mut before = None;
+    for (index, sample) in series.samples.iter().enumerate() {
+        if before.is_some_and(|before: f32| before.to_bits() == sample.to_bits()) {
+            continue;
+        }
+        before = Some(sample);
+        let to = match &series.samples {
+            Samples::Levels(_) => Level::Logic(sample as u8),
+            Samples::Volts(_) | Samples::Fractions(_) => Level::Analog(sample),
+        };
+        changes.push(Change { time_ps: picoseconds(series.timestamp(index) - start_s), variable, to });
+    }
+}
+
+/// One line; the end of a comment, `$end`, cannot come from a user's text.
+fn description(recording: &Recording) -> String {
+    let details = recording.details();
+    let mut parts = vec![format!("sample_rate {} Hz", recording.sample_rate_hz())];
+    parts.extend(details.cause.map(|cause| format!("cause {cause}")));
+    if let Some(trigger) = &details.trigger {
+        parts.push(format!("trigger {} {} at {} s", trigger.source, trigger.kind, trigger.time_s));
+        parts.extend(trigger.level.map(|level| format!("level {level}")));
+    }
+    parts.join(", ").replace('$', "").replace(char::is_control, " ")
+}

@@ -1,0 +1,308 @@
+//! The loop: look for the scope, wait until a trace is due, capture it, hand it on.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scopething_core::device::AnalogParameters;
+use scopething_core::scope::ScopeError;
+use scopething_core::time::{Instant, Micros};
+use scopething_core::trace::TraceBuffer;
+
+use super::connect::{ConnectError, Connected, Opener, Place, connect};
+use super::job::Job;
+use super::keeper::{Batch, Event, Keeper, KeeperGone, MOST_AT_ONCE};
+use super::ledger::TELL_EACH;
+use super::schedule::Spacing;
+use super::time::Timekeeper;
+use scopething::link::LinkError;
+use scopething_waveform::recording::{Recording, RecordingError};
+
+/// How long to wait before a scope that is away is looked for again.
+const LOOK_AGAIN: Micros = Micros::from_millis(1000);
+/// After so many bad traces in a row the scope is connected to anew.
+const MOST_BAD_TRACES: u32 = 3;
+/// A trace is handed on after this, if no other comes meanwhile.
+const LINGER: Duration = Duration::from_millis(1);
+/// A clock that moves by more than this was set: times of day are reckoned anew.
+const CLOCK_STEP_US: u64 = 500_000;
+
+/// Captures as a job says.
+#[derive(Debug)]
+pub(super) struct Acquisition<'a, O, T> {
+    job: Arc<Job>,
+    opener: O,
+    watch: Watch<'a, T>,
+    connected: Option<Connected>,
+    /// The scope that this is about.
+    serial: Option<String>,
+    /// The calibration of its probes, which stays the same wherever it is plugged in again.
+    probe: Option<AnalogParameters>,
+    /// On the heap, so that futures stay small.
+    buffer: Box<TraceBuffer>,
+    started: Instant,
+    captures: u64,
+    bad_in_a_row: u32,
+}
+
+/// Why there is no trace.
+enum NoTrace {
+    Scope(ScopeError<LinkError>),
+    Recording(RecordingError),
+}
+
+impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
+    pub(super) fn new(job: Arc<Job>, opener: O, time: &'a T, keeper: &'a Keeper) -> Self {
+        let started = time.now();
+        let ends = job.extent.seconds.map(|seconds| started + Micros::from_seconds(seconds));
+        let lingers = job.spacing == Spacing::Continuous;
+        Self {
+            serial: job.serial.clone(),
+            job,
+            opener,
+            watch: Watch {
+                time,
+                keeper,
+                ends,
+                tick_at: started,
+                untold: Batch::new(),
+                lingers,
+                is_gone: false,
+            },
+            connected: None,
+            probe: None,
+            buffer: Box::new(TraceBuffer::new()),
+            started,
+            captures: 0,
+            bad_in_a_row: 0,
+        }
+    }
+
+    /// Captures until the job is done.
+    pub(super) async fn run(&mut self) -> Result<(), ConnectError> {
+        let mut due = match &self.job.spacing {
+            Spacing::Continuous | Spacing::Every(_) => self.started,
+            Spacing::TimesOfDay(_) => self.next_due(),
+        };
+        while !self.is_done() {
+            if self.connected.is_none() {
+                self.look_for_scope().await?;
+            } else if self.watch.time.now() < due {
+                due = self.wait(due).await;
+            } else {
+                self.capture().await;
+                due = self.next_due();
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on what was captured last.
+    pub(super) async fn hand_on(&mut self) {
+        self.watch.hand_on().await;
+    }
+
+    fn next_due(&self) -> Instant {
+        let at = self.watch.time.read();
+        self.job.spacing.next(self.started, at.now, at.wall)
+    }
+
+    fn is_done(&self) -> bool {
+        let counted = self.job.extent.count.is_some_and(|count| self.captures >= count);
+        counted || self.watch.is_over()
+    }
+
+    /// Connects to the scope, or waits a while.
+    async fn look_for_scope(&mut self) -> Result<(), ConnectError> {
+        let Err(error) = self.try_connect().await else { return Ok(()) };
+        if !error.may_pass() {
+            return Err(error);
+        }
+        self.away(error.is_other_scope(), error.to_string()).await;
+        let until = self.watch.time.now() + LOOK_AGAIN;
+        self.watch.over(self.watch.time.until(until)).await;
+        Ok(())
+    }
+
+    /// Tries each place where the scope may be.
+    async fn try_connect(&mut self) -> Result<(), ConnectError> {
+        let places = self.opener.places(&self.job.url, self.serial.as_deref());
+        let Some(places) = self.watch.over(places).await else { return Ok(()) };
+        let mut failures = Vec::new();
+        for place in places? {
+            match self.try_place(&place).await {
+                Ok(()) => return Ok(()),
+                Err(error) if !error.may_pass() => return Err(error),
+                Err(error) => failures.push((place.url, error)),
+            }
+        }
+        Err(ConnectError::of_places(failures))
+    }
+
+    async fn try_place(&mut self, place: &Place) -> Result<(), ConnectError> {
+        if let (Some(found), Some(wanted)) = (&place.other, &self.serial)
+            && found != wanted
+        {
+            return Err(ConnectError::OtherScope { found: found.clone(), wanted: wanted.clone() });
+        }
+        let opening = self.opener.open(&place.url, &self.job.probes);
+        let Some(opened) = self.watch.over(opening).await else { return Ok(()) };
+        let opened = opened?;
+        let probe = self.probe.unwrap_or(opened.probe);
+        self.watch.time.follow(opened.link.clock.clone());
+        let connecting = connect(&self.job, opened.link, &probe, self.serial.as_deref());
+        let Some(connected) = self.watch.over(connecting).await else { return Ok(()) };
+        if let Err(ConnectError::OtherScope { found, .. }) = &connected {
+            self.opener.leave_alone(&place.url, found);
+        }
+        let connected = connected?;
+        if self.probe.is_none() {
+            for notice in &connected.plan.notices {
+                tracing::warn!("{notice}");
+            }
+        }
+        let url = place.url.clone();
+        self.watch.tell(Event::Connected { serial: connected.serial.clone(), url }).await;
+        self.serial = Some(connected.serial.clone());
+        self.probe = Some(probe);
+        self.connected = Some(connected);
+        Ok(())
+    }
+
+    /// Waits until a trace is due, or the clock may have been set. Gives when it is due then.
+    async fn wait(&mut self, due: Instant) -> Instant {
+        let offset = |time: &T| time.wall().0.saturating_sub_unsigned(time.now().0);
+        let time = self.watch.time;
+        let before = offset(time);
+        self.watch.over(time.until(due.min(time.now() + TELL_EACH))).await;
+        let is_set = offset(time).abs_diff(before) > CLOCK_STEP_US;
+        match self.job.spacing {
+            Spacing::TimesOfDay(_) if is_set => self.next_due(),
+            _ => due,
+        }
+    }
+
+    async fn capture(&mut self) {
+        let Some(Connected { scope, plan, .. }) = &mut self.connected else { return };
+        let buffer = &mut *self.buffer;
+        let verify = self.job.verify;
+        let capturing = async {
+            let trace = if verify {
+                scope.capture_verified_until(plan, buffer, std::future::pending()).await
+            } else {
+                scope.capture(plan, buffer).await
+            };
+            Recording::of_trace(&trace.map_err(NoTrace::Scope)?).map_err(NoTrace::Recording)
+        };
+        match self.watch.over(capturing).await {
+            None => {}
+            Some(Ok(recording)) => {
+                self.bad_in_a_row = 0;
+                self.captures += 1;
+                self.watch.tell(Event::Trace(recording)).await;
+            }
+            Some(Err(NoTrace::Recording(error))) => self.bad_trace(error.to_string()).await,
+            Some(Err(NoTrace::Scope(error))) => match error {
+                ScopeError::Link { .. } | ScopeError::Closed { .. } | ScopeError::NoAnswer { .. } => {
+                    self.away(false, error.to_string()).await;
+                }
+                // They are started when it is connected to.
+                ScopeError::GeneratorsStopped => self.connected = None,
+                _ => self.bad_trace(error.to_string()).await,
+            },
+        }
+    }
+
+    async fn away(&mut self, is_other: bool, reason: String) {
+        self.connected = None;
+        self.watch.tell(Event::Away { is_other, reason }).await;
+    }
+
+    async fn bad_trace(&mut self, reason: String) {
+        self.watch.tell(Event::BadTrace { reason: reason.clone() }).await;
+        self.bad_in_a_row += 1;
+        if self.bad_in_a_row >= MOST_BAD_TRACES {
+            self.bad_in_a_row = 0;
+            self.away(false, reason).await;
+        }
+    }
+}
+
+/// Waiting, while the keeper is told that time passes and the time of the job may be over.
+#[derive(Debug)]
+struct Watch<'a, T> {
+    time: &'a T,
+    keeper: &'a Keeper,
+    ends: Option<Instant>,
+    tick_at: Instant,
+    /// What the keeper is not told yet.
+    untold: Batch,
+    /// Whether the next trace may come so soon that the keeper is better told of both at once.
+    lingers: bool,
+    is_gone: bool,
+}
+
+impl<T: Timekeeper> Watch<'_, T> {
+    fn is_over(&self) -> bool {
+        self.is_gone || self.ends.is_some_and(|end| self.time.now() >= end)
+    }
+
+    /// Tells the keeper something, a trace perhaps not at once.
+    async fn tell(&mut self, event: Event) {
+        let may_linger = matches!(event, Event::Trace(_));
+        self.untold.push((event, self.time.read()));
+        if !may_linger || self.untold.len() >= MOST_AT_ONCE {
+            self.hand_on().await;
+        }
+    }
+
+    /// Tells the keeper what it is not told yet, as soon as it has time.
+    async fn hand_on(&mut self) {
+        match self.keeper.has_time().await {
+            Ok(permit) => permit.send(std::mem::take(&mut self.untold)),
+            Err(KeeperGone) => self.is_gone = true,
+        }
+    }
+
+    /// Waits for something. None if the time of the job is over before.
+    async fn over<F: Future>(&mut self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        let mut linger = pin!(tokio::time::sleep(LINGER));
+        let mut may_linger = self.lingers && !self.untold.is_empty();
+        loop {
+            let is_due = self.time.now() >= self.tick_at;
+            let has_to_tell = is_due || !(may_linger || self.untold.is_empty());
+            let alarm = match (self.ends, is_due) {
+                (ends, true) => ends,
+                (ends, false) => Some(ends.map_or(self.tick_at, |end| end.min(self.tick_at))),
+            };
+            let ringing = async {
+                match alarm {
+                    Some(alarm) => self.time.until(alarm).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                output = &mut future => return Some(output),
+                // Where it has no time for that, its disk is slow: nothing else waits for it here.
+                permit = self.keeper.has_time(), if has_to_tell => match permit {
+                    Ok(permit) => {
+                        if is_due {
+                            self.untold.push((Event::Tick, self.time.read()));
+                            self.tick_at = self.time.now() + TELL_EACH;
+                        }
+                        permit.send(std::mem::take(&mut self.untold));
+                        may_linger = false;
+                    }
+                    Err(KeeperGone) => self.is_gone = true,
+                },
+                () = &mut linger, if may_linger => may_linger = false,
+                () = ringing => {}
+            }
+            if self.is_over() {
+                return None;
+            }
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! A job in plain words, with the disk that it will need.
+//!
+//! How long a trace is on the disk is not guessed: one is captured from the simulated scope and written as the job says.
+
+use std::fmt;
+
+use scopething_core::device::BS05;
+use scopething_core::plan::{CaptureRequest, PlanError, plan_capture};
+use scopething_core::scope::{Scope, ScopeError};
+use scopething_core::trace::TraceBuffer;
+use thiserror::Error;
+
+use super::job::Job;
+use super::keep::Keep;
+use super::ledger::content_of;
+use super::schedule::Spacing;
+use super::store::Content;
+use super::text::TextMaker;
+use scopething::generate::WantedError;
+use scopething_files::WriteError;
+use scopething_sim::{ConfigError, SimConfig, SimLink};
+use scopething_waveform::moment::UnixMicros;
+use scopething_waveform::quantity_text::quantity;
+use scopething_waveform::recording::{Recording, RecordingError, Stamp};
+
+const DAY_S: f64 = 86_400.0;
+/// Noise makes numbers as long as they are with a real scope.
+const SIGNALS: &str = "A=sine,1kHz,0..3V&B=sine,1kHz,0..3V&noise=5mV&clock=fast";
+
+/// What a job will do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    lines: Vec<String>,
+    /// How long a trace is on the disk, in bytes.
+    pub trace_bytes: u64,
+    /// How many traces a day are written, at most.
+    pub traces_a_day: f64,
+}
+
+/// Why a job cannot be explained.
+#[derive(Debug, Error)]
+pub enum ExplainError {
+    /// The capture is not possible.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// What shall be generated is not possible.
+    #[error(transparent)]
+    Wanted(#[from] WantedError),
+    /// The simulated scope does not do as it should.
+    #[error(transparent)]
+    Scope(#[from] ScopeError<embedded_io::ErrorKind>),
+    /// The simulated scope cannot be made.
+    #[error(transparent)]
+    Simulated(#[from] ConfigError),
+    /// The trace cannot be used.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    /// The trace cannot be written in the job's format.
+    #[error("a trace of this job cannot be written in its format: {0}")]
+    Write(#[from] WriteError),
+}
+
+impl Explanation {
+    /// Explains a job. The scope is not needed, nor are files made.
+    ///
+    /// # Errors
+    /// If its traces cannot be written in its format.
+    pub async fn of(job: &Job) -> Result<Self, ExplainError> {
+        let trace_bytes = trace_bytes(job).await?;
+        let plan = job.plan()?;
+        let traces_a_day = match &job.spacing {
+            // Reading a trace takes as long as the link takes, so there will be fewer.
+            Spacing::Continuous => DAY_S / plan.duration_s(),
+            Spacing::Every(seconds) => DAY_S / seconds,
+            Spacing::TimesOfDay(times) => times.len() as f64,
+        };
+        let mut lines = vec![scope_line(job)];
+        if job.verify {
+            lines.push("reads all samples twice and compares them".to_owned());
+        }
+        let request = &job.request;
+        lines.push(format!(
+            "captures {} over {} in {} samples at {}, trigger {} {}",
+            plan.channels,
+            quantity(plan.duration_s(), "s", 4),
+            plan.timebase.samples,
+            quantity(plan.sample_rate_hz(), "S/s", 4),
+            plan.trigger,
+            plan.trigger_type
+        ));
+        lines.push(match request.timeout_s {
+            None => "waits for the trigger as long as it takes".to_owned(),
+            Some(0.0) => "does not wait for the trigger".to_owned(),
+            Some(timeout_s) => {
+                format!("without a trigger takes a trace after {}", quantity(timeout_s, "s", 4))
+            }
+        });
+        lines.extend(plan.notices.iter().map(|notice| format!("note: {notice}")));
+        if let Some(wanted) = &job.generate {
+            lines.push(format!("meanwhile {}", wanted.plan()?));
+        }
+        lines.push(when_line(job));
+        lines.push(keep_line(&job.keep));
+        lines.extend(file_lines(job));
+        lines.push(disk_line(job, trace_bytes, traces_a_day));
+        Ok(Self { lines, trace_bytes, traces_a_day })
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+/// How long a trace of the simulated scope is on the disk.
+async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
+    let link = SimLink::new(&SimConfig::from_query(SIGNALS)?);
+    let (clock, profile) = (link.clock(), link.profile());
+    let mut scope = Scope::connect(link, clock, profile).await?;
+    let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };
+    let plan = plan_capture(&BS05, &BS05.analog, &request, job.driven)?;
+    let mut buffer = Box::new(TraceBuffer::new());
+    let recording = Recording::of_trace(&scope.capture(&plan, &mut buffer).await?)?;
+    let stamp = Stamp { number: 1_000_000, clock: UnixMicros::now(), gap: None };
+    Ok(match content_of(&recording.stamped(stamp), job, &mut TextMaker::default())? {
+        Content::Text(text) => text.body.len() as u64,
+        Content::File(bytes) => bytes.len() as u64,
+    })
+}
+
+fn scope_line(job: &Job) -> String {
+    let link = job.url.to_string();
+    let place = if link.is_empty() { "whatever serial port it is plugged in".to_owned() } else { link };
+    match &job.serial {
+        Some(serial) => format!("records from the scope {serial} at {place}, probes {}", job.probes),
+        None => format!("records from the first scope that is found, at {place}, probes {}", job.probes),
+    }
+}
+
+fn when_line(job: &Job) -> String {
+    let spacing = match &job.spacing {
+        Spacing::Continuous => "takes traces as fast as it goes".to_owned(),
+        Spacing::Every(seconds) => format!("takes a trace every {}", span(*seconds)),
+        Spacing::TimesOfDay(times) => {
+            let times =
+                times.iter().map(|time| format!("{:02}:{:02}:{:02}", time / 3600, time / 60 % 60, time % 60));
+            format!("takes a trace each day at {} UTC", times.collect::<Vec<_>>().join(", "))
+        }
+    };
+    let count = job.extent.count.map(|count| format!(" after {count} traces"));
+    let seconds = job.extent.seconds.map(|seconds| format!(" after {}", span(seconds)));
+    match (count, seconds) {
+        (None, None) => format!("{spacing}, until it is stopped"),
+        (Some(one), None) | (None, Some(one)) => format!("{spacing}, and ends{one}"),
+        (Some(count), Some(seconds)) => format!("{spacing}, and ends{count} or{seconds}"),
+    }
+}
+
+fn keep_line(keep: &Keep) -> String {
+    match keep {
+        Keep::All => "keeps every trace".to_owned(),
+        Keep::Summary => "keeps a row of measurements of every trace".to_owned(),
+        Keep::Envelope { parts } => {
+            format!("keeps least and greatest sample of {parts} parts of every trace")
+        }
+        Keep::Outside(bands) => {
+            let band = |band: &super::keep::Band| {
+                format!("{} of {} is not within {} to {}", band.measure, band.channel, band.low, band.high)
+            };
+            let bands = bands.iter().map(band).collect::<Vec<_>>().join(", or ");
+            format!("keeps a trace if the {bands}")
+        }
+    }
+}
+
+fn file_lines(job: &Job) -> Vec<String> {
+    let naming = &job.naming;
+    let limits = &job.limits;
+    let begins = naming.directory.join(&naming.name);
+    let mut file = format!("writes {} files {}-*.{}", naming.format, begins.display(), naming.format);
+    if naming.format.holds_several() {
+        let after = limits.file_seconds.map(|seconds| format!("each full {}", span(seconds)));
+        let at = limits.file_bytes.map(|most| format!("before one is longer than {}", bytes(most as f64)));
+        let changes: Vec<String> = after.into_iter().chain(at).collect();
+        if changes.is_empty() {
+            file.push_str(", never a new one");
+        } else {
+            file.push_str(", a new one ");
+            file.push_str(&changes.join(" and "));
+        }
+    } else {
+        file.push_str(", one a trace");
+    }
+    let mut lines = vec![file];
+    lines.extend(limits.age_seconds.map(|age_s| format!("removes files older than {}", span(age_s))));
+    lines.extend(
+        limits
+            .total_bytes
+            .map(|most| format!("removes the oldest before all are longer than {}", bytes(most as f64))),
+    );
+    lines.extend(
+        limits.free_bytes.map(|least| format!("removes the oldest to keep {} free", bytes(least as f64))),
+    );
+    let hold = bytes(job.hold_bytes as f64);
+    lines.push(format!("while the disk is full, holds the newest traces in {hold} of memory"));
+    lines
+}
+
+fn disk_line(job: &Job, trace_bytes: u64, traces_a_day: f64) -> String {
+    let a_day = traces_a_day * trace_bytes as f64;
+    let most = match (&job.spacing, &job.keep) {
+        (Spacing::Continuous, _) | (_, Keep::Outside(_)) => "at most ",
+        _ => "",
+    };
+    let days = job.extent.seconds.map(|seconds| seconds / DAY_S);
+    let days = days.into_iter().chain(job.limits.age_seconds.map(|age_s| age_s / DAY_S));
+    let counted = job.extent.count.map(|count| count as f64 * trace_bytes as f64);
+    let ends = days.map(|days| days * a_day).chain(counted).reduce(f64::min);
+    let in_all = match (job.limits.total_bytes, ends) {
+        (Some(total), ends) if ends.is_none_or(|ends| ends > total as f64) => {
+            format!("; never more than {} in all", bytes(total as f64))
+        }
+        (_, Some(ends)) => format!("; in all {most}about {}", bytes(ends)),
+        (_, None) => String::new(),
+    };
+    format!(
+        "needs {most}{} of disk a day: {most}{traces_a_day:.0} traces of about {}{in_all}",
+        bytes(a_day),
+        bytes(trace_bytes as f64)
+    )
+}
+
+fn bytes(count: f64) -> String {
+    quantity(count, "B", 3)
+}
+
+fn span(seconds: f64) -> String {
+    for (unit_s, unit) in [(DAY_S, "d"), (3600.0, "h"), (60.0, "min")] {
+        if seconds >= unit_s {
+            return format!("{} {unit}", (seconds / unit_s * 1e3).round() / 1e3);
+        }
+    }
+    quantity(seconds, "s", 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn explained(job: &str) -> Explanation {
+        Explanation::of(&Job::parse(job).unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_disk_of_a_day_is_the_traces_of_a_day() {
+        let every = explained("files.directory = 'd'\nwhen.every = '10s'").await;
+        assert!((every.traces_a_day - 8640.0).abs() < 1e-9);
+        // 1000 rows of a number, a time and a level take 13 to 40 bytes each.
+        assert!((13_000..40_000).contains(&every.trace_bytes), "{every}");
+        let summary =
+            explained("files.directory = 'd'\nkeep.what = 'summary'\nwhen.at = ['06:00', '18:00']").await;
+        assert!((summary.traces_a_day - 2.0).abs() < 1e-9);
+        assert!(summary.trace_bytes < 300, "{summary}");
+    }
+
+    #[tokio::test]
+    async fn the_disk_in_all_is_what_the_job_leaves() {
+        for (more, count) in [
+            ("when.count = 30", 30.0),
+            ("when.for = '5min'", 30.0),
+            ("when.for = '5min'\nwhen.count = 20\nfiles.keep-bytes = '2GB'", 20.0),
+            ("files.keep-for = '1h'", 360.0),
+            ("when.for = '90d'\nfiles.keep-for = '1h'", 360.0),
+        ] {
+            let explained = explained(&format!("files.directory = 'd'\nwhen.every = '10s'\n{more}")).await;
+            let expected = bytes(count * explained.trace_bytes as f64);
+            let told = format!("in all about {expected}");
+            assert!(explained.to_string().contains(&told), "{told} in {explained}");
+        }
+        let most = explained("files.directory = 'd'\nwhen.for = '90d'\nfiles.keep-bytes = '2MB'").await;
+        assert!(most.to_string().contains("never more than 2.00 MB in all"), "{most}");
+    }
+
+    #[tokio::test]
+    async fn it_tells_what_the_job_says() {
+        let text = explained(
+            "files.directory = '/x'\nserial = 'DB98TI79'\ncapture.channels = ['A', 'L3']\ncapture.timeout = '2s'\n\
+             when.every = '90s'\nfiles.keep-bytes = '2GB'\nfiles.new-after = '1h'\nwhen.for = '7d'\n\
+             generate.hold = 'L5=1'",
+        )
+        .await
+        .to_string();
+        for told in [
+            "DB98TI79",
+            "A",
+            "after 2.000 s",
+            "every 1.5 min",
+            "after 7 d",
+            "/x/trace-*.csv",
+            "full 1 h",
+            "2.00 GB",
+            "L5=1",
+        ] {
+            assert!(text.contains(told), "{told} in {text}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A job: what `scopething record` is asked for, in a TOML file.
+//!
+//! ```toml
+//! url = "sim:?A=sine,1kHz,0..3V"      # as --url
+//! serial = "DB98TI79"                 # takes this scope only, on whatever port it is plugged in if there is no url
+//! probes = "x10"                      # x1, if nothing is said
+//! verify = true                       # reads all samples twice and compares, as --verify
+//!
+//! [capture]                           # as the options of `capture`, all optional
+//! channels = ["A", "L3"]
+//! period = "2ms"
+//! trigger = "A"
+//! timeout = "1s"
+//!
+//! [generate]                          # at most one of them
+//! wave = "sine 1kHz 0..3.3V"          # clock = "1MHz 50%", or hold = "L3=1,L5=0"
+//!
+//! [when]                              # as fast as it goes, if nothing is said
+//! every = "10s"                       # or at = ["06:00", "18:30"], in UTC
+//! count = 1000                        # for = "7d"
+//!
+//! [keep]
+//! what = "outside"                    # all (if nothing is said), outside, summary, envelope
+//! bands = [{ channel = "A", measure = "rms", low = "1V", high = "2V" }]
+//!
+//! [files]
+//! directory = "/var/lib/scopething"
+//! name = "bench"                      # trace, if nothing is said
+//! format = "csv"                      # csv and json grow; in any other each trace is a file
+//! new-after = "1h"                    # a new file at each full hour; new-at = "10MB" before it is longer
+//! keep-for = "30d"                    # keep-bytes = "2GB", keep-free = "500MB"
+//! hold = "8MB"                        # memory for traces that a full disk does not take
+//!
+//! [status]
+//! prometheus = "127.0.0.1:9180"
+//! ```
+//!
+//! ```
+//! use scopething_record::job::Job;
+//!
+//! let job = Job::parse("files.directory = '/tmp/x'\ncapture.period = '2ms'")?;
+//! assert_eq!(job.request.period_s, 0.002);
+//! let refused = Job::parse("files.directory = '/tmp/x'\ncapture.period = '2 parsecs'").unwrap_err();
+//! assert_eq!(refused.line, Some(2));
+//! # Ok::<(), scopething_record::job::JobError>(())
+//! ```
+
+mod lines;
+mod words;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use scopething_core::device::BS05;
+use scopething_core::plan::{CapturePlan, CaptureRequest, Driven, PlanError, plan_capture};
+
+use self::lines::Lines;
+use self::words::JobWords;
+use super::keep::Keep;
+use super::listing::Naming;
+use super::schedule::{Extent, Spacing};
+use super::store::Limits;
+use scopething::generate::Wanted;
+use scopething::link::LinkUrl;
+use scopething::request::JsonRequestError;
+
+/// What to record, and how.
+#[derive(Debug)]
+pub struct Job {
+    /// Where the scope is.
+    pub url: LinkUrl,
+    /// The scope's serial number; none takes the first one that is found, and no other from then on.
+    pub serial: Option<String>,
+    /// Which probe's calibration.
+    pub probes: String,
+    /// Whether all samples are read twice and compared.
+    pub verify: bool,
+    /// What to capture.
+    pub request: CaptureRequest,
+    /// What the generators do meanwhile, if anything.
+    pub generate: Option<Wanted>,
+    /// What captures are planned around because of that.
+    pub driven: Driven,
+    /// When traces are taken.
+    pub spacing: Spacing,
+    /// How many, or for how long.
+    pub extent: Extent,
+    /// What of them is kept.
+    pub keep: Keep,
+    /// Where, under which names and in which format.
+    pub naming: Naming,
+    /// When files are changed and removed.
+    pub limits: Limits,
+    /// How many traces are written before they are brought to the disk.
+    pub sync_every: u32,
+    /// How many bytes are held in memory while the disk takes nothing.
+    pub hold_bytes: u64,
+    /// Where the status is written.
+    pub status_file: PathBuf,
+    /// Where the status is served.
+    pub prometheus: Option<SocketAddr>,
+}
+
+/// A text is no job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobError {
+    /// The line that has to be changed, from 1; none if something is missing.
+    pub line: Option<usize>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.reason),
+            None => f.write_str(&self.reason),
+        }
+    }
+}
+
+impl std::error::Error for JobError {}
+
+impl Job {
+    /// Reads a job.
+    ///
+    /// # Errors
+    /// For a key, unit or value that no job has, or that does not go with the others. The error names the line.
+    pub fn parse(text: &str) -> Result<Self, JobError> {
+        let lines = Lines::of(text);
+        let words: JobWords = toml::from_str(text).map_err(|error| JobError {
+            line: error.span().map(|span| lines::line_at(text, span.start)),
+            reason: error.message().to_owned(),
+        })?;
+        let job = words.job(&lines)?;
+        job.check_capture(&lines)?;
+        Ok(job)
+    }
+
+    /// The capture as it will be programmed, by the nominal calibration.
+    ///
+    /// # Errors
+    /// None, for a job that was [parsed](Self::parse).
+    pub fn plan(&self) -> Result<CapturePlan, PlanError> {
+        plan_capture(&BS05, &BS05.analog, &self.request, self.driven)
+    }
+
+    fn check_capture(&self, lines: &Lines) -> Result<(), JobError> {
+        match self.plan() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(lines.error(&["capture", key_of(&error)], error.to_string())),
+        }
+    }
+}
+
+/// The key whose value cannot be planned.
+fn key_of(error: &PlanError) -> &'static str {
+    match error {
+        PlanError::NoChannel | PlanError::NoChannelLeft | PlanError::NoMode => "channels",
+        PlanError::Period(_) | PlanError::PeriodTooLong { .. } | PlanError::PeriodTooShort { .. } => "period",
+        PlanError::NoSamples => "samples",
+        PlanError::Range { .. } => "low",
+        PlanError::Level(_) => "level",
+        PlanError::Position(_) => "position",
+        PlanError::Timeout(_) => "timeout",
+        PlanError::EmptyPattern => "trigger",
+    }
+}
+
+/// The key whose value does not exist.
+fn key_of_request(error: &JsonRequestError) -> &'static str {
+    match error {
+        JsonRequestError::Trigger { .. } => "trigger",
+        JsonRequestError::TriggerType { .. } => "type",
+        JsonRequestError::Channel { .. } | JsonRequestError::Form(_) => "channels",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,368 @@
+//! The keys of a job, and what becomes of them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use scopething_core::plan::{Driven, PlayMode};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+
+use super::lines::Lines;
+use super::{Job, JobError, key_of_request};
+use crate::keep::{Band, Keep};
+use crate::listing::Naming;
+use crate::measure::Measure;
+use crate::schedule::{Extent, Spacing};
+use crate::store::Limits;
+use scopething::generate::{ClockWords, Wanted, WordsError, parse_levels};
+use scopething::request::RequestWords;
+use scopething_files::Format;
+use scopething_waveform::quantity::{self, Unit};
+use scopething_waveform::recording::Channel;
+
+/// Memory for traces that a full disk does not take, if nothing is said.
+const HOLD_BYTES: u64 = 8_000_000;
+/// Parts of an envelope, if nothing is said.
+const PARTS: usize = 100;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JobWords {
+    #[serde(default)]
+    url: String,
+    serial: Option<String>,
+    probes: Option<String>,
+    #[serde(default)]
+    verify: bool,
+    #[serde(default)]
+    capture: RequestWords,
+    #[serde(default)]
+    generate: GenerateWords,
+    #[serde(default)]
+    when: WhenWords,
+    #[serde(default)]
+    keep: KeepWords,
+    files: FilesWords,
+    #[serde(default)]
+    status: StatusWords,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GenerateWords {
+    wave: Option<String>,
+    clock: Option<String>,
+    hold: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhenWords {
+    every: Option<Span>,
+    at: Option<Vec<TimeOfDay>>,
+    count: Option<u64>,
+    r#for: Option<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeepWords {
+    #[serde(default)]
+    what: What,
+    bands: Option<Vec<BandWords>>,
+    parts: Option<u16>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum What {
+    #[default]
+    All,
+    Outside,
+    Summary,
+    Envelope,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BandWords {
+    channel: String,
+    measure: Measure,
+    low: Option<Bound>,
+    high: Option<Bound>,
+}
+
+/// A bound of a band: a number or a text, whose unit the measure decides.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Bound {
+    Number(f64),
+    Text(String),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct FilesWords {
+    directory: PathBuf,
+    name: Option<String>,
+    format: Option<FormatName>,
+    new_after: Option<Span>,
+    new_at: Option<Bytes>,
+    keep_for: Option<Span>,
+    keep_bytes: Option<Bytes>,
+    keep_free: Option<Bytes>,
+    hold: Option<Bytes>,
+    sync_every: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatusWords {
+    file: Option<PathBuf>,
+    prometheus: Option<SocketAddr>,
+}
+
+/// Seconds, more than none: `90s`, `15min`, `12h`, `7d`.
+#[derive(Debug, Clone, Copy)]
+struct Span(f64);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let units = [("min", 60.0), ("h", 3600.0), ("d", 86400.0)];
+        let long = units.iter().find_map(|(unit, seconds)| {
+            let count = text.trim().strip_suffix(unit)?;
+            Some(quantity::parse(count, Unit::Count).map(|count| count * seconds))
+        });
+        let seconds = long.unwrap_or_else(|| quantity::parse(&text, Unit::Seconds));
+        match seconds {
+            Ok(seconds) if seconds > 0.0 => Ok(Self(seconds)),
+            _ => Err(D::Error::custom(format!(
+                "{text:?} is not a time span: write it like 90s, 15min, 12h or 7d"
+            ))),
+        }
+    }
+}
+
+/// Bytes, at least one: `500kB`, `10MB`, `2GB`.
+#[derive(Debug, Clone, Copy)]
+struct Bytes(u64);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let count = text.trim();
+        match quantity::parse(count.strip_suffix('B').unwrap_or(count), Unit::Count) {
+            Ok(bytes) if bytes >= 1.0 => Ok(Self(bytes as u64)),
+            _ => Err(D::Error::custom(format!("{text:?} is no size: write it like 500kB, 10MB or 2GB"))),
+        }
+    }
+}
+
+/// Seconds since midnight: `06:00`, `18:30:15`.
+#[derive(Debug, Clone, Copy)]
+struct TimeOfDay(u32);
+
+impl<'de> Deserialize<'de> for TimeOfDay {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let parse = |form| chrono::NaiveTime::parse_from_str(&text, form);
+        let time = parse("%H:%M").or_else(|_| parse("%H:%M:%S"));
+        let time =
+            time.map_err(|_| D::Error::custom(format!("{text:?} is no time of day: write it like 06:30")))?;
+        Ok(Self(chrono::Timelike::num_seconds_from_midnight(&time)))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct FormatName(Format);
+
+impl<'de> Deserialize<'de> for FormatName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl JobWords {
+    pub(super) fn job(self, lines: &Lines) -> Result<Job, JobError> {
+        let url = self.url.parse().map_err(|error| lines.error(&["url"], format!("{error}")))?;
+        if let Some(serial) = self.serial.as_ref().filter(|serial| serial.len() != 8) {
+            let reason =
+                format!("{serial:?} is no serial number: it has eight characters, see `scopething info`");
+            return Err(lines.error(&["serial"], reason));
+        }
+        let request = self.capture.request();
+        let request =
+            request.map_err(|error| lines.error(&["capture", key_of_request(&error)], error.to_string()))?;
+        let naming = self.files.naming(lines)?;
+        let keep = self.keep.keep(lines)?;
+        if !naming.format.holds_several() && matches!(keep, Keep::Summary | Keep::Envelope { .. }) {
+            let reason = "summaries and envelopes are recorded as csv or json".to_owned();
+            return Err(lines.error(&["files", "format"], reason));
+        }
+        let (generate, driven) = self.generate.wanted(lines)?;
+        let status_file = naming.directory.join(format!(".{}-status.json", naming.name));
+        Ok(Job {
+            url,
+            serial: self.serial,
+            probes: self.probes.unwrap_or_else(|| "x1".to_owned()),
+            verify: self.verify,
+            request,
+            generate,
+            driven,
+            extent: Extent { count: self.when.count, seconds: self.when.r#for.map(|span| span.0) },
+            spacing: self.when.spacing(lines)?,
+            keep,
+            limits: self.files.limits(lines)?,
+            sync_every: self.files.sync_every.unwrap_or(1),
+            hold_bytes: self.files.hold.map_or(HOLD_BYTES, |bytes| bytes.0),
+            naming,
+            status_file: self.status.file.unwrap_or(status_file),
+            prometheus: loopback(self.status.prometheus, lines)?,
+        })
+    }
+}
+
+fn loopback(address: Option<SocketAddr>, lines: &Lines) -> Result<Option<SocketAddr>, JobError> {
+    match address {
+        Some(address) if !address.ip().is_loopback() => {
+            let reason =
+                format!("{address} can be reached from outside: give an address such as 127.0.0.1:9180");
+            Err(lines.error(&["status", "prometheus"], reason))
+        }
+        address => Ok(address),
+    }
+}
+
+impl GenerateWords {
+    /// What is wanted of the generators, and what captures are planned around then.
+    fn wanted(self, lines: &Lines) -> Result<(Option<Wanted>, Driven), JobError> {
+        let given = [("wave", &self.wave), ("clock", &self.clock), ("hold", &self.hold)];
+        let mut given = given.into_iter().filter_map(|(key, text)| Some((key, text.as_deref()?)));
+        let Some((key, text)) = given.next() else { return Ok((None, Driven::NOTHING)) };
+        if let Some((second, _)) = given.next() {
+            let reason = format!("{key} and {second} share one generator: give one");
+            return Err(lines.error(&["generate", second], reason));
+        }
+        let wanted = wanted(key, text);
+        let planned = wanted.and_then(|wanted| {
+            let driven = wanted.plan().map(|generation| generation.driven());
+            Ok((driven.map_err(|error| error.to_string())?, wanted))
+        });
+        let (driven, wanted) = planned.map_err(|reason| lines.error(&["generate", key], reason))?;
+        Ok((Some(wanted), driven))
+    }
+}
+
+fn wanted(key: &str, text: &str) -> Result<Wanted, String> {
+    match key {
+        "wave" => {
+            let words = text.parse().map_err(|error: WordsError| error.to_string())?;
+            Wanted::wave(words, PlayMode::Repeat).map_err(|error| error.to_string())
+        }
+        "clock" => {
+            let request = text.parse().and_then(|words: ClockWords| words.request());
+            request.map(Wanted::Clocks).map_err(|error| error.to_string())
+        }
+        _ => parse_levels(text).map(Wanted::Levels).map_err(|error| format!("{text:?} is {error}")),
+    }
+}
+
+impl WhenWords {
+    fn spacing(&self, lines: &Lines) -> Result<Spacing, JobError> {
+        match (self.every, &self.at) {
+            (None, None) => Ok(Spacing::Continuous),
+            (Some(Span(seconds)), None) => Ok(Spacing::Every(seconds)),
+            (None, Some(times)) if !times.is_empty() => {
+                let mut seconds: Vec<u32> = times.iter().map(|time| time.0).collect();
+                seconds.sort_unstable();
+                Ok(Spacing::TimesOfDay(seconds))
+            }
+            (None, Some(_)) => {
+                Err(lines
+                    .error(&["when", "at"], "there is no time of day: write it like [\"06:30\"]".to_owned()))
+            }
+            (Some(_), Some(_)) => {
+                Err(lines.error(&["when", "at"], "every and at exclude each other: give one".to_owned()))
+            }
+        }
+    }
+}
+
+impl KeepWords {
+    fn keep(self, lines: &Lines) -> Result<Keep, JobError> {
+        let misplaced = |key: &str, what: &str| {
+            Err(lines.error(&["keep", key], format!("{key} only goes with what = \"{what}\"")))
+        };
+        match self.what {
+            _ if self.bands.is_some() && self.what != What::Outside => misplaced("bands", "outside"),
+            _ if self.parts.is_some() && self.what != What::Envelope => misplaced("parts", "envelope"),
+            What::All => Ok(Keep::All),
+            What::Summary => Ok(Keep::Summary),
+            What::Envelope if self.parts == Some(0) => {
+                Err(lines.error(&["keep", "parts"], "0 parts hold nothing: give at least 1".to_owned()))
+            }
+            What::Envelope => Ok(Keep::Envelope { parts: self.parts.map_or(PARTS, usize::from) }),
+            What::Outside => {
+                let bands = self.bands.unwrap_or_default();
+                if bands.is_empty() {
+                    let reason =
+                        "what = \"outside\" needs bands = [{ channel, measure, low, high }]".to_owned();
+                    return Err(lines.error(&["keep", "what"], reason));
+                }
+                let bands = bands.into_iter().map(BandWords::band).collect::<Result<Vec<_>, _>>();
+                bands.map(Keep::Outside).map_err(|reason| lines.error(&["keep", "bands"], reason))
+            }
+        }
+    }
+}
+
+impl BandWords {
+    fn band(self) -> Result<Band, String> {
+        let channel: Channel =
+            self.channel.parse().map_err(|error| format!("{:?} is {error}", self.channel))?;
+        let number = |bound: Option<Bound>, none| match bound {
+            None => Ok(none),
+            Some(Bound::Number(number)) => Ok(number),
+            Some(Bound::Text(text)) => {
+                quantity::parse(&text, self.measure.unit()).map_err(|error| error.to_string())
+            }
+        };
+        let (low, high) = (number(self.low, f64::NEG_INFINITY)?, number(self.high, f64::INFINITY)?);
+        if low > high {
+            return Err(format!("the band {low} to {high} is empty: give a low below the high"));
+        }
+        Ok(Band { channel, measure: self.measure, low, high })
+    }
+}
+
+impl FilesWords {
+    fn naming(&self, lines: &Lines) -> Result<Naming, JobError> {
+        let name = self.name.clone().unwrap_or_else(|| "trace".to_owned());
+        let plain = |character: char| character.is_alphanumeric() || "-_.".contains(character);
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+            let reason = format!("{name:?} cannot begin a file name: use letters, digits, - and _");
+            return Err(lines.error(&["files", "name"], reason));
+        }
+        let format = self.format.map_or(Format::Csv, |name| name.0);
+        Ok(Naming { directory: self.directory.clone(), name, format })
+    }
+
+    fn limits(&self, lines: &Lines) -> Result<Limits, JobError> {
+        let grows = self.format.is_none_or(|name| name.0.holds_several());
+        for (key, given) in [("new-after", self.new_after.is_some()), ("new-at", self.new_at.is_some())] {
+            if given && !grows {
+                let reason =
+                    format!("{key} only goes with csv and json: in other formats each trace is a file");
+                return Err(lines.error(&["files", key], reason));
+            }
+        }
+        Ok(Limits {
+            file_bytes: self.new_at.map(|bytes| bytes.0),
+            file_seconds: self.new_after.map(|span| span.0),
+            age_seconds: self.keep_for.map(|span| span.0),
+            total_bytes: self.keep_bytes.map(|bytes| bytes.0),
+            free_bytes: self.keep_free.map(|bytes| bytes.0),
+        })
+    }
+}

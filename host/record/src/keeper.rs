@@ -1,0 +1,176 @@
+//! The thread that measures traces and writes them, while the next ones are captured.
+//!
+//! Capturing tells it what happens, each time with what the clocks said: what it makes of that does not depend on how far
+//! it lags behind. To wake a thread, or to wait for a disk, takes longer than a trace where traces come fast: so several are
+//! told of and written at once. At most one such batch waits for it, then capturing waits.
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::ledger::{Closed, Ledger, Watcher};
+use super::store::Disk;
+use super::time::Reading;
+use scopething::link::LinkUrl;
+use scopething_waveform::recording::Recording;
+
+/// So many traces are told of at once at the most.
+pub(super) const MOST_AT_ONCE: usize = 4;
+
+/// Things that have happened, in their order, each with what the clocks said.
+pub(super) type Batch = Vec<(Event, Reading)>;
+
+/// What happens to a recording.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// The scope is there, at this link, and its time starts anew.
+    Connected { serial: String, url: LinkUrl },
+    /// The scope is not there, or another one is.
+    Away { is_other: bool, reason: String },
+    /// A trace that makes no sense.
+    BadTrace { reason: String },
+    /// A trace.
+    Trace(Recording),
+    /// Time passes.
+    Tick,
+    /// It has ended.
+    End,
+}
+
+/// The thread has ended, which it does by itself only when it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeeperGone;
+
+/// A ledger on a thread of its own.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    batches: mpsc::Sender<Batch>,
+    thread: JoinHandle<Closed>,
+}
+
+impl Keeper {
+    /// Starts the thread, in a tokio runtime.
+    pub(super) fn start<D: Disk + 'static, W: Watcher + 'static>(ledger: Ledger<D, W>, at: Reading) -> Self {
+        let (sender, receiver) = mpsc::channel(1);
+        Self { batches: sender, thread: tokio::task::spawn_blocking(move || keep(ledger, receiver, at)) }
+    }
+
+    /// Completes when it has time for a batch, which can then be handed over at once.
+    pub(super) async fn has_time(&self) -> Result<mpsc::Permit<'_, Batch>, KeeperGone> {
+        self.batches.reserve().await.map_err(|_| KeeperGone)
+    }
+
+    /// Ends it when all that it was told is done.
+    ///
+    /// # Panics
+    /// If it has.
+    pub(super) async fn finish(self, at: Reading) -> Closed {
+        // Should it be gone, why is told next.
+        if let Ok(permit) = self.has_time().await {
+            permit.send(vec![(Event::End, at)]);
+        }
+        match self.thread.await {
+            Ok(closed) => closed,
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
+    }
+}
+
+/// Where nobody says that it has ended, because capturing was dropped, the files are finished as well.
+fn keep<D: Disk, W: Watcher>(
+    mut ledger: Ledger<D, W>,
+    mut batches: mpsc::Receiver<Batch>,
+    started: Reading,
+) -> Closed {
+    let mut latest = started;
+    let mut has_ended = false;
+    while !has_ended {
+        let Some(batch) = batches.blocking_recv() else { break };
+        for (event, at) in batch {
+            latest = at;
+            match event {
+                Event::Connected { serial, url } => ledger.connected(&serial, &url, at),
+                Event::Away { is_other, reason } => ledger.away(is_other, &reason, at),
+                Event::BadTrace { reason } => ledger.bad_trace(&reason, at),
+                Event::Trace(recording) => ledger.take(recording, at),
+                Event::Tick => {}
+                Event::End => has_ended = true,
+            }
+        }
+        ledger.write(latest);
+        ledger.mind(latest);
+    }
+    ledger.close(latest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::mpsc as threads;
+    use std::task::{Context, Poll, Waker};
+
+    use scopething_core::time::Instant;
+
+    use super::*;
+    use crate::Status;
+    use crate::disk::SystemDisk;
+    use crate::job::Job;
+    use scopething_waveform::moment::UnixMicros;
+
+    const AT: Reading = Reading { now: Instant(0), wall: UnixMicros(0) };
+
+    /// Does something each time that the status is told, as at the first event.
+    struct Doing<F>(F);
+
+    impl<F: FnMut() + Send> Watcher for Doing<F> {
+        fn watch(&mut self, _: &Status) {
+            (self.0)();
+        }
+    }
+
+    fn keeper(directory: &std::path::Path, act: impl FnMut() + Send + 'static) -> Keeper {
+        let job = Job::parse(&format!("files.directory = '{}'", directory.display())).unwrap();
+        Keeper::start(Ledger::open(Arc::new(job), SystemDisk, Doing(act), AT).unwrap(), AT)
+    }
+
+    /// Whether it takes something right now.
+    fn takes(keeper: &Keeper) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        match pin!(keeper.has_time()).poll(&mut context) {
+            Poll::Ready(permit) => {
+                permit.unwrap().send(vec![(Event::Tick, AT)]);
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn capturing_waits_for_a_disk_that_hangs_with_few_traces_in_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        let (hanging, hangs) = threads::channel();
+        let (released, release) = threads::channel::<()>();
+        let keeper = keeper(directory.path(), move || {
+            // Both fail when it is released for good.
+            let _ = hanging.send(());
+            let _ = release.recv();
+        });
+        assert!(takes(&keeper));
+        hangs.recv().unwrap();
+        assert!(takes(&keeper), "one batch waits");
+        assert!(!takes(&keeper));
+        drop(released);
+        assert!(keeper.finish(AT).await.lost.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_failure_of_the_thread_is_not_silent() {
+        let directory = tempfile::tempdir().unwrap();
+        let keeper = keeper(directory.path(), || panic!("as a fault would"));
+        while let Ok(permit) = keeper.has_time().await {
+            permit.send(vec![(Event::Tick, AT)]);
+        }
+        let finishing = tokio::spawn(keeper.finish(AT));
+        assert!(finishing.await.unwrap_err().is_panic());
+    }
+}

@@ -1,0 +1,285 @@
+//! What a recording keeps account of: the traces on their way to the disk, what is wrong, and the status that tells of both.
+
+use std::sync::Arc;
+
+use scopething_core::time::{Instant, Micros};
+use scopething_core::trace::Cause;
+
+use super::job::Job;
+use super::shelf::{Put, Shelf};
+use super::stamps::Stamps;
+use super::status::Status;
+use super::store::{Content, Disk, Entry, Store, StoreError};
+use super::text::TextMaker;
+use super::time::Reading;
+use super::troubles::{TroubleKind, Troubles};
+use scopething::link::LinkUrl;
+use scopething_files::WriteError;
+use scopething_waveform::moment::UnixMicros;
+use scopething_waveform::recording::{Gap, Recording, Stamp};
+
+/// How often a watcher learns the status, at least.
+pub(super) const TELL_EACH: Micros = Micros::from_millis(1000);
+/// The rate of captures is told of one to two of these.
+const RATE_SPAN: Micros = Micros::from_millis(60_000);
+
+/// Learns how a recording goes: each second, and when a trouble begins or ends. A recording whose captures or whose disk
+/// hang tells nothing.
+pub trait Watcher: Send {
+    /// How it goes now.
+    fn watch(&mut self, status: &Status);
+}
+
+/// Nobody looks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unwatched;
+
+impl Watcher for Unwatched {
+    fn watch(&mut self, _: &Status) {}
+}
+
+#[derive(Debug)]
+pub(super) struct Ledger<D, W> {
+    job: Arc<Job>,
+    texts: TextMaker,
+    shelf: Shelf<D>,
+    stamps: Stamps,
+    troubles: Troubles,
+    status: Status,
+    watcher: W,
+    /// Why traces may be missing before the next one that is kept.
+    gap: Option<Gap>,
+    next_number: u64,
+    tell_at: Instant,
+    /// Moments, and how many captures there were by then: the rate is told since the first of them.
+    rate_since: [(Instant, u64); 2],
+}
+
+impl<D: Disk, W: Watcher> Ledger<D, W> {
+    /// Opens the files of a job, repairs what a loss of power has left, and says so.
+    pub(super) fn open(job: Arc<Job>, disk: D, watcher: W, at: Reading) -> Result<Self, StoreError> {
+        let (store, repair) = Store::open(job.naming.clone(), job.limits, job.sync_every, disk)?;
+        let newest = repair.newest.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
+        if repair.survey.damaged {
+            tracing::warn!("{newest} is damaged and is left as it is; a new file follows it");
+        } else if repair.survey.torn_bytes > 0 {
+            let torn = repair.survey.torn_bytes;
+            tracing::warn!("{newest} ended in {torn} bytes of a trace that was cut short; they are removed");
+        }
+        let next_number = store.next_number();
+        let status = Status {
+            started: at.wall.to_string(),
+            url: job.url.to_string(),
+            next_number,
+            ..Status::default()
+        };
+        Ok(Self {
+            shelf: Shelf::new(store, job.hold_bytes),
+            job,
+            texts: TextMaker::default(),
+            stamps: Stamps::default(),
+            troubles: Troubles::default(),
+            status,
+            watcher,
+            gap: Some(Gap::Start),
+            next_number,
+            tell_at: at.now,
+            rate_since: [(at.now, 0); 2],
+        })
+    }
+
+    /// The scope is there, at this link, and its time starts anew.
+    pub(super) fn connected(&mut self, serial: &str, url: &LinkUrl, at: Reading) {
+        self.status.connected = true;
+        self.status.connections += 1;
+        self.status.serial = Some(serial.to_owned());
+        self.status.url = url.to_string();
+        self.stamps.restart();
+        let is_first = self.status.connections == 1;
+        let back = if is_first {
+            format!("recording from the scope {serial} at {url}")
+        } else {
+            format!("the scope {serial} is there again, at {url}")
+        };
+        let away = self.troubles.end(TroubleKind::Away, &back, at);
+        let is_told = self.troubles.end(TroubleKind::OtherScope, &back, at) || away;
+        if is_told {
+            self.tell(at);
+        } else if is_first {
+            tracing::info!("{back}");
+        }
+    }
+
+    /// The scope is not there, or another one is.
+    pub(super) fn away(&mut self, is_other: bool, reason: &str, at: Reading) {
+        self.status.connected = false;
+        self.status.link_errors += u64::from(!is_other);
+        if self.gap != Some(Gap::Start) {
+            self.gap = Some(Gap::Link);
+        }
+        let text = format!("waiting for the scope: {reason}");
+        let (kind, instead_of) = if is_other {
+            (TroubleKind::OtherScope, TroubleKind::Away)
+        } else {
+            (TroubleKind::Away, TroubleKind::OtherScope)
+        };
+        self.troubles.replace(instead_of);
+        if self.troubles.meet(kind, &text, at) {
+            self.tell(at);
+        }
+    }
+
+    /// A trace that makes no sense.
+    pub(super) fn bad_trace(&mut self, reason: &str, at: Reading) {
+        self.status.bad_traces += 1;
+        self.gap = self.gap.or(Some(Gap::BadTraces));
+        let text = format!("traces are bad and are left out: {reason}");
+        if self.troubles.meet(TroubleKind::BadTraces, &text, at) {
+            self.tell(at);
+        }
+    }
+
+    /// A trace that has arrived: it is stamped, and [written](Self::write) if it is to be kept.
+    pub(super) fn take(&mut self, recording: Recording, at: Reading) {
+        self.status.captures += 1;
+        let clock = self.stamp(&recording, at);
+        if recording.details().cause == Some(Cause::Trigger) {
+            self.status.last_trigger = Some(clock.to_string());
+        }
+        if self.job.keep.wants(&recording) {
+            let stamp = Stamp { number: self.next_number, clock, gap: self.gap };
+            match content_of(&recording.stamped(stamp), &self.job, &mut self.texts) {
+                Ok(content) => self.put(Entry { number: stamp.number, clock, content }),
+                Err(error) => {
+                    let reason = format!("it cannot be written as {}: {error}", self.job.naming.format);
+                    return self.bad_trace(&reason, at);
+                }
+            }
+        } else {
+            self.status.inside += 1;
+        }
+        let bad = self.status.bad_traces;
+        let over = format!("traces make sense again, {bad} did not since the start");
+        if self.troubles.end(TroubleKind::BadTraces, &over, at) {
+            self.tell(at);
+        }
+    }
+
+    /// When a capture began, by the computer's clock.
+    fn stamp(&mut self, recording: &Recording, at: Reading) -> UnixMicros {
+        let start_s = recording.details().capture_start_s.unwrap_or_default();
+        let ends_s = recording.channels().iter().map(|series| series.end_s() + series.period_s);
+        let end_s = start_s + ends_s.fold(0.0, f64::max);
+        let stamped = self.stamps.stamp(start_s, end_s, at.now, at.wall);
+        if let Some(by_s) = stamped.set_by_s {
+            tracing::warn!("the computer's clock was set by {by_s:+.1} s");
+            self.status.clock_steps += 1;
+            self.gap = self.gap.or(Some(Gap::ClockSet));
+        }
+        stamped.clock
+    }
+
+    fn put(&mut self, entry: Entry) {
+        self.next_number += 1;
+        self.status.kept += 1;
+        self.gap = None;
+        self.shelf.put(entry);
+    }
+
+    /// Writes the traces that were taken, and those that the disk did not take before.
+    pub(super) fn write(&mut self, at: Reading) {
+        let put = self.shelf.flush(at.now, at.wall);
+        self.account(put, at);
+    }
+
+    fn account(&mut self, put: Put, at: Reading) {
+        let Put { written, dropped, refused } = put;
+        self.status.written += written;
+        self.status.dropped += dropped;
+        if let Some(refused) = refused {
+            let text = format!("nothing is written, the newest traces are held in memory: {refused}");
+            self.troubles.meet(TroubleKind::DiskRefuses, &text, at);
+        } else if written > 0 {
+            self.troubles.end(TroubleKind::DiskRefuses, "the disk takes traces again", at);
+        }
+        if dropped > 0 {
+            let text =
+                "memory is full as well, the oldest traces in it are given up: their numbers are missing";
+            self.troubles.meet(TroubleKind::MemoryFull, text, at);
+        } else if self.shelf.held() == 0 {
+            let over = format!("{} traces were given up since the start", self.status.dropped);
+            self.troubles.end(TroubleKind::MemoryFull, &over, at);
+        }
+    }
+
+    /// Tells the status, if it is time.
+    pub(super) fn mind(&mut self, at: Reading) {
+        if at.now < self.tell_at {
+            return;
+        }
+        self.troubles.settle(at);
+        self.tell(at);
+    }
+
+    fn tell(&mut self, at: Reading) {
+        self.tell_at = at.now + TELL_EACH;
+        self.tell_rate(at.now);
+        let store = self.shelf.store();
+        self.status.updated = at.wall.to_string();
+        self.status.held = self.shelf.held();
+        self.status.drift_ppm = self.stamps.drift_ppm();
+        self.status.next_number = self.next_number;
+        self.status.files = store.file_count();
+        self.status.file_bytes = store.total_bytes();
+        self.status.removed_files = store.removed_files();
+        self.status.free_bytes = store.free_bytes();
+        self.status.troubles = self.troubles.lasting().to_vec();
+        self.watcher.watch(&self.status);
+    }
+
+    fn tell_rate(&mut self, now: Instant) {
+        let [(since, captures), later] = self.rate_since;
+        if now > since {
+            self.status.rate_hz = (self.status.captures - captures) as f64 / (now - since).seconds();
+        }
+        if now - later.0 >= RATE_SPAN {
+            self.rate_since = [later, (now, self.status.captures)];
+        }
+    }
+
+    /// Finishes the files.
+    pub(super) fn close(mut self, at: Reading) -> Closed {
+        let held = self.shelf.held();
+        let closed = self.shelf.close(at.now, at.wall);
+        let lost = closed.as_ref().err().map_or(0, |(lost, _)| *lost);
+        self.status.written += held - lost;
+        self.status.dropped += lost;
+        self.status.ended = true;
+        self.status.connected = false;
+        self.tell(at);
+        Closed { status: self.status, lost: closed.err() }
+    }
+}
+
+/// How a recording has ended.
+#[derive(Debug)]
+pub(super) struct Closed {
+    pub(super) status: Status,
+    /// How many traces the disk did not take, and why.
+    pub(super) lost: Option<(u64, StoreError)>,
+}
+
+/// What is written of a trace.
+pub(super) fn content_of(
+    recording: &Recording,
+    job: &Job,
+    texts: &mut TextMaker,
+) -> Result<Content, WriteError> {
+    let format = job.naming.format;
+    if format.holds_several() {
+        return texts.text_of(recording, &job.keep, format).map(Content::Text);
+    }
+    let mut bytes = Vec::new();
+    format.writer().write(recording, &mut bytes)?;
+    Ok(Content::File(bytes))
+}

@@ -1,0 +1,53 @@
+//! Recording for weeks on a board in a cupboard: captures are taken as a [`Job`](job::Job) says, and what is kept of them
+//! outlives a scope that is unplugged, a full disk, a clock that is set and a loss of power.
+//!
+//! A [`Recorder`] knows time, disk and link by what it is given, so that a day passes in moments where they are
+//! simulated. It captures in the task that runs it; a thread beside it measures traces and writes them. It prints nothing:
+//! troubles are logged by `tracing`, and a [`Watcher`] learns the [`Status`].
+//!
+//! What it is not: a trigger without gaps. The scope captures nothing while a trace is read out of it.
+//!
+//! ```
+//! use scopething::link::{HostClock, LinkClock};
+//! use scopething_record::{Links, LinkTime, Recorder, Unwatched, job::Job, disk::SystemDisk};
+//!
+//! # let directory = tempfile::tempdir()?;
+//! let job = format!(
+//!     "url = 'sim:?A=sine,1kHz,0..3V&clock=fast'\nwhen.count = 3\nfiles.directory = '{}'",
+//!     directory.path().display()
+//! );
+//! let time = LinkTime::new(LinkClock::Host(HostClock::new()), true);
+//! let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! let recorder = Recorder::start(Job::parse(&job)?, Links::default(), time, SystemDisk, Unwatched)?;
+//! let status = runtime.block_on(recorder.run(std::future::pending()))?;
+//! assert_eq!(status.written, 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod acquisition;
+mod connect;
+pub mod disk;
+pub mod explain;
+pub mod growing;
+pub mod job;
+pub mod keep;
+mod keeper;
+mod ledger;
+pub mod listing;
+pub mod measure;
+pub mod page;
+mod recorder;
+pub mod schedule;
+pub mod shelf;
+pub mod stamps;
+pub mod status;
+pub mod store;
+pub mod text;
+pub mod time;
+pub mod troubles;
+
+pub use self::connect::{ConnectError, Links, Opened, Opener, Place};
+pub use self::ledger::{Unwatched, Watcher};
+pub use self::recorder::{RecordError, Recorder};
+pub use self::status::Status;
+pub use self::time::{LinkTime, Reading, Timekeeper};

@@ -1,0 +1,370 @@
+//! What a growing file gets of a trace: rows of CSV, or a line of JSON.
+//!
+//! In CSV the first five columns are those of every kind of content: `trace` (the number), `clock`, `device` (seconds of
+//! device time), `gap`, and `rows`, which tells how many rows the trace has and so when it is complete. They are in
+//! the first row of a trace only. What follows depends on what is kept:
+//!
+//! | kept | columns |
+//! | --- | --- |
+//! | traces | `time,A,B,L0` |
+//! | a summary | `cause,trigger_time`, then `A_min,A_max,..` of each channel |
+//! | an envelope | `time`, then `A_min,A_max` of each channel |
+//!
+//! In JSON a trace is the object that every JSON file holds; a summary and an envelope have their values in its channels
+//! instead of the samples.
+
+use std::io;
+use std::ops::Range;
+
+use serde_json::{Map, Value, json};
+
+use super::keep::{Extent, Keep, envelope};
+use super::measure::{Measure, Measured};
+use scopething_files::{Format, JOB_COLUMNS, Rows, StampObject, WriteError, push_field, push_number};
+use scopething_waveform::recording::{Gap, Recording, Series, Stamp};
+
+/// More than the number and the moment of a trace take in JSON.
+const MOST_STAMP_BYTES: usize = 128;
+/// A row of samples is seldom longer.
+const USUAL_ROW_BYTES: usize = 32;
+
+/// Text for a growing file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// The line that the file must begin with; none in JSON.
+    pub header: Option<String>,
+    /// The text of the trace, in UTF-8, whose last line is complete.
+    pub body: Vec<u8>,
+    /// Where in it a gap before the trace would stand, if none does.
+    pub(super) no_gap: Option<Range<usize>>,
+}
+
+impl Text {
+    /// Says that traces are missing before this one, if it does not say so already.
+    pub(super) fn mark(&mut self, gap: Gap) {
+        let Some(place) = self.no_gap.take() else { return };
+        // What stands there is nothing in CSV, and null in JSON.
+        let is_quoted = !place.is_empty();
+        let name = if is_quoted { format!("\"{}\"", gap.name()) } else { gap.name().to_owned() };
+        self.body.splice(place, name.into_bytes());
+    }
+}
+
+/// Makes the text of one trace after the other.
+#[derive(Debug, Default)]
+pub struct TextMaker {
+    times: RowTimes,
+}
+
+impl TextMaker {
+    /// The text of a stamped trace in CSV or JSON.
+    ///
+    /// # Errors
+    /// If the trace has no stamp, or no text can be made of it.
+    pub fn text_of(
+        &mut self,
+        recording: &Recording,
+        keep: &Keep,
+        format: Format,
+    ) -> Result<Text, WriteError> {
+        let stamp = recording.details().stamp;
+        let stamp =
+            stamp.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the trace has no number"))?;
+        if format == Format::Csv {
+            return Ok(csv(recording, stamp, keep, &mut self.times));
+        }
+        let body = json_line(recording, stamp, keep)?;
+        let no_gap = no_gap_in_json(&body);
+        Ok(Text { header: None, body, no_gap })
+    }
+}
+
+/// The times of the rows of a trace as text, which are the same for the next trace of the job: to print them anew takes
+/// longer than all else.
+#[derive(Debug, Default)]
+struct RowTimes {
+    /// First time, period and number of samples of each channel.
+    grids: Vec<(f64, f64, usize)>,
+    text: Vec<u8>,
+    /// Where the text of each row ends.
+    ends: Vec<usize>,
+}
+
+impl RowTimes {
+    /// Goes on to the times of another trace.
+    fn follow(&mut self, recording: &Recording) {
+        let grid = |series: &Series| (series.start_s, series.period_s, series.samples.len());
+        if recording.channels().iter().map(grid).eq(self.grids.iter().copied()) {
+            return;
+        }
+        self.grids = recording.channels().iter().map(grid).collect();
+        self.text.clear();
+        self.ends.clear();
+        for row in Rows::of(recording) {
+            push_number(row.time_s(), &mut self.text);
+            self.ends.push(self.text.len());
+        }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, &end)| self.text.get(begin..end).unwrap_or_default())
+    }
+}
+
+fn csv(recording: &Recording, stamp: Stamp, keep: &Keep, times: &mut RowTimes) -> Text {
+    let mut table = Table::of(stamp.number);
+    match keep {
+        Keep::All | Keep::Outside(_) => samples(recording, times, &mut table),
+        Keep::Summary => summary(recording, &mut table),
+        Keep::Envelope { parts } => extents(recording, *parts, &mut table),
+    }
+    let device =
+        recording.details().capture_start_s.map(|start_s| format!("{start_s:.9}")).unwrap_or_default();
+    let gap = stamp.gap.map(Gap::name).unwrap_or_default();
+    let mut body = format!("{},{},{device},", stamp.number, stamp.clock).into_bytes();
+    let no_gap = stamp.gap.is_none().then_some(body.len()..body.len());
+    body.extend_from_slice(format!("{gap},{}", table.count).as_bytes());
+    body.append(&mut table.rows);
+    Text { header: Some(format!("{JOB_COLUMNS},{}", table.columns)), body, no_gap }
+}
+
+/// Where the null of a gap stands: its key is among the first.
+fn no_gap_in_json(line: &[u8]) -> Option<Range<usize>> {
+    const KEY: &[u8] = b"\"gap\":";
+    const NULL: &[u8] = b"null";
+    let begin = line.windows(KEY.len()).take(MOST_STAMP_BYTES).position(|window| window == KEY)? + KEY.len();
+    line.get(begin..)?.starts_with(NULL).then_some(begin..begin + NULL.len())
+}
+
+/// Rows as they follow the first five columns of a trace's first row.
+struct Table {
+    columns: String,
+    rows: Vec<u8>,
+    count: u32,
+    /// What every row but the first begins with.
+    begin: Vec<u8>,
+}
+
+impl Table {
+    fn of(number: u64) -> Self {
+        Self {
+            columns: String::new(),
+            rows: Vec::new(),
+            count: 0,
+            begin: format!("{number},,,,").into_bytes(),
+        }
+    }
+
+    /// Begins a row; its fields follow, each after a comma.
+    fn begin_row(&mut self) -> &mut Vec<u8> {
+        if self.count > 0 {
+            self.rows.extend_from_slice(&self.begin);
+        }
+        self.count += 1;
+        &mut self.rows
+    }
+}
+
+fn samples(recording: &Recording, times: &mut RowTimes, table: &mut Table) {
+    let channels = recording.channels();
+    let names = channels.iter().map(|series| format!(",{}", series.channel));
+    table.columns = format!("time{}", names.collect::<String>());
+    let longest = channels.iter().map(|series| series.samples.len()).max().unwrap_or_default();
+    table.rows.reserve(longest * USUAL_ROW_BYTES);
+    times.follow(recording);
+    for (row, time) in Rows::of(recording).zip(times.texts()) {
+        let out = table.begin_row();
+        out.push(b',');
+        out.extend_from_slice(time);
+        for (series, index) in channels.iter().zip(row.indices()) {
+            push_field(&series.samples, index, out);
+        }
+        out.push(b'\n');
+    }
+}
+
+fn summary(recording: &Recording, table: &mut Table) {
+    let details = recording.details();
+    table.columns.push_str("cause,trigger_time");
+    let cause = details.cause.map(|cause| cause.to_string()).unwrap_or_default();
+    let out = table.begin_row();
+    out.push(b',');
+    out.extend_from_slice(cause.as_bytes());
+    push_value(details.trigger.as_ref().map(|trigger| trigger.time_s), out);
+    for series in recording.channels() {
+        let measured = Measured::of(series);
+        for measure in Measure::ALL {
+            table.columns.extend([",", &series.channel.to_string(), "_", measure.name()]);
+            push_value(measured.get(measure), &mut table.rows);
+        }
+    }
+    table.rows.push(b'\n');
+}
+
+/// Appends a comma and a number, if there is one.
+fn push_value(value: Option<f64>, out: &mut Vec<u8>) {
+    out.push(b',');
+    if let Some(value) = value {
+        push_number(value, out);
+    }
+}
+
+fn extents(recording: &Recording, parts: usize, table: &mut Table) {
+    let channels = recording.channels();
+    let names = channels.iter().map(|series| format!(",{0}_min,{0}_max", series.channel));
+    table.columns = format!("time{}", names.collect::<String>());
+    let extents: Vec<Vec<_>> = channels.iter().map(|series| envelope(series, parts).collect()).collect();
+    let longest = extents.iter().map(Vec::len).max().unwrap_or(0);
+    for part in 0..longest {
+        let times_s = extents.iter().filter_map(|extents| extents.get(part)).map(|extent| extent.time_s);
+        let time_s = times_s.fold(f64::INFINITY, f64::min);
+        let out = table.begin_row();
+        push_value(Some(time_s), out);
+        for extents in &extents {
+            for bound in [|extent: &Extent| extent.min, |extent: &Extent| extent.max] {
+                out.push(b',');
+                if let Some(extent) = extents.get(part) {
+                    push_number(bound(extent), out);
+                }
+            }
+        }
+        out.push(b'\n');
+    }
+}
+
+fn json_line(recording: &Recording, stamp: Stamp, keep: &Keep) -> Result<Vec<u8>, WriteError> {
+    let mut line = Vec::new();
+    match keep {
+        Keep::All | Keep::Outside(_) => Format::Json.writer().write(recording, &mut line)?,
+        Keep::Summary | Keep::Envelope { .. } => {
+            let mut object = json!(StampObject::from(stamp));
+            let details = recording.details();
+            object["device"] = json!(details.capture_start_s);
+            object["cause"] = json!(details.cause.map(|cause| cause.to_string()));
+            object["trigger_time"] = json!(details.trigger.as_ref().map(|trigger| trigger.time_s));
+            object["sample_rate"] = json!(recording.sample_rate_hz());
+            object["channels"] = channels_object(recording, keep);
+            serde_json::to_writer(&mut line, &object).map_err(io::Error::from)?;
+            line.push(b'\n');
+        }
+    }
+    Ok(line)
+}
+
+fn channels_object(recording: &Recording, keep: &Keep) -> Value {
+    let channels = recording.channels().iter().map(|series| {
+        let values = if let Keep::Envelope { parts } = keep {
+            let extents: Vec<_> = envelope(series, *parts).collect();
+            json!({
+                "timestamps": extents.iter().map(|extent| extent.time_s).collect::<Vec<_>>(),
+                "min": extents.iter().map(|extent| extent.min).collect::<Vec<_>>(),
+                "max": extents.iter().map(|extent| extent.max).collect::<Vec<_>>(),
+            })
+        } else {
+            let measured = Measured::of(series);
+            Measure::ALL.iter().map(|&measure| (measure.name(), json!(measured.get(measure)))).collect()
+        };
+        (series.channel.to_string(), values)
+    });
+    Value::Object(channels.collect::<Map<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scopething_waveform::moment::UnixMicros;
+    use scopething_waveform::recording::{Cause, Channel, Details, Samples, Series};
+
+    fn recording() -> Recording {
+        let levels = Samples::Levels(vec![0, 1, 1, 1]);
+        let channels = vec![
+            Series::new(Channel::A, 0.0, 2e-3, Samples::Volts(vec![0.5, -1.25])),
+            Series::new(Channel::L[2], 0.0, 1e-3, levels),
+        ];
+        let details =
+            Details { capture_start_s: Some(2.5), cause: Some(Cause::Timeout), ..Details::default() };
+        let stamp = Stamp { number: 7, clock: UnixMicros(1_500_000), gap: Some(Gap::Link) };
+        Recording::new(1e3, channels, details).unwrap().stamped(stamp)
+    }
+
+    fn csv_of(keep: &Keep) -> (String, String) {
+        let text = TextMaker::default().text_of(&recording(), keep, Format::Csv).unwrap();
+        (text.header.unwrap(), String::from_utf8(text.body).unwrap())
+    }
+
+    #[test]
+    fn a_trace_is_a_row_a_sample_and_tells_its_rows_in_the_first() {
+        let (header, body) = csv_of(&Keep::All);
+        assert_eq!(header, "trace,clock,device,gap,rows,time,A,L2");
+        let expected = "7,1970-01-01T00:00:01.500000Z,2.500000000,link,4,0,0.5,0\n\
+                        7,,,,,0.001,,1\n7,,,,,0.002,-1.25,1\n7,,,,,0.003,,1\n";
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn times_are_those_of_each_trace() {
+        let mut maker = TextMaker::default();
+        for (period_s, expected) in [(1e-3, "0.001"), (1e-3, "0.001"), (2e-3, "0.002"), (1e-3, "0.001")] {
+            let series = Series::new(Channel::A, 0.0, period_s, Samples::Volts(vec![1.0, 2.0]));
+            let recording = Recording::new(1.0 / period_s, vec![series], Details::default()).unwrap();
+            let stamp = Stamp { number: 7, clock: UnixMicros(0), gap: None };
+            let text = maker.text_of(&recording.stamped(stamp), &Keep::All, Format::Csv).unwrap();
+            assert!(String::from_utf8(text.body).unwrap().ends_with(&format!("7,,,,,{expected},2\n")));
+        }
+    }
+
+    #[test]
+    fn a_summary_is_a_row() {
+        let (header, body) = csv_of(&Keep::Summary);
+        assert!(header.starts_with("trace,clock,device,gap,rows,cause,trigger_time,A_min,A_max,A_mean"));
+        assert!(
+            body.starts_with("7,1970-01-01T00:00:01.500000Z,2.500000000,link,1,timeout,,-1.25,0.5,-0.375,")
+        );
+        assert_eq!(body.lines().count(), 1);
+        assert_eq!(body.matches(',').count(), header.matches(',').count());
+    }
+
+    #[test]
+    fn an_envelope_is_a_row_a_part() {
+        let (header, body) = csv_of(&Keep::Envelope { parts: 2 });
+        assert_eq!(header, "trace,clock,device,gap,rows,time,A_min,A_max,L2_min,L2_max");
+        let expected =
+            "7,1970-01-01T00:00:01.500000Z,2.500000000,link,2,0,0.5,0.5,0,1\n7,,,,,0.002,-1.25,-1.25,1,1\n";
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn what_is_missing_before_a_trace_is_marked_later_as_at_once() {
+        let text = |gap, keep: &Keep, format| {
+            let stamp = Stamp { gap, ..recording().details().stamp.unwrap() };
+            TextMaker::default().text_of(&recording().stamped(stamp), keep, format).unwrap()
+        };
+        for format in [Format::Csv, Format::Json] {
+            for keep in [Keep::All, Keep::Summary, Keep::Envelope { parts: 2 }] {
+                let mut marked = text(None, &keep, format);
+                marked.mark(Gap::NoRoom);
+                assert_eq!(marked, text(Some(Gap::NoRoom), &keep, format));
+                marked.mark(Gap::Link);
+                assert_eq!(marked, text(Some(Gap::NoRoom), &keep, format));
+            }
+        }
+    }
+
+    #[test]
+    fn json_tells_the_stamp_of_each_kind() {
+        for keep in [Keep::All, Keep::Summary, Keep::Envelope { parts: 2 }] {
+            let text = TextMaker::default().text_of(&recording(), &keep, Format::Json).unwrap();
+            let line = String::from_utf8(text.body).unwrap();
+            assert!(line.ends_with("}\n") && line.lines().count() == 1, "{line}");
+            let object: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(object["trace"], 7, "{line}");
+            assert_eq!(object["clock"], "1970-01-01T00:00:01.500000Z");
+            assert_eq!(object["gap"], "link");
+            assert!(object["channels"]["L2"].is_object());
+        }
+        let text = TextMaker::default().text_of(&recording(), &Keep::Summary, Format::Json).unwrap();
+        let object: Value = serde_json::from_slice(&text.body).unwrap();
+        assert_eq!(object["channels"]["A"]["mean"], -0.375);
+    }
+}

@@ -1,0 +1,160 @@
+//! What the generators are to do: asked for, planned, and started.
+
+use std::fmt;
+
+use embedded_io_async::{Read, Write};
+use scopething_core::device::BS05;
+use scopething_core::plan::{
+    ChannelSet, ClockError, ClockPlan, ClockRequest, Driven, LogicPattern, PlayMode, TriggerSource,
+    WaveformError, WaveformPlan, plan_clocks, plan_levels, plan_waveform,
+};
+use scopething_core::scope::{GenerateError, Generators, Scope};
+use scopething_core::time::Clock;
+use thiserror::Error;
+
+use super::{WaveTable, WaveTableError, WaveWords, WordsError};
+use scopething_waveform::quantity_text::quantity;
+
+/// What a user wants of the generators, with all that has to be read for it.
+///
+/// ```
+/// use scopething::generate::Wanted;
+/// use scopething_core::plan::PlayMode;
+///
+/// let wanted = Wanted::wave("square 2kHz 0..3.3V 30%".parse()?, PlayMode::Repeat)?;
+/// let generation = wanted.plan()?;
+/// assert!(generation.to_string().contains("2.00000000 kHz"));
+/// assert!(generation.driven().waveform);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wanted {
+    /// A waveform.
+    Wave {
+        /// What was asked for.
+        words: WaveWords,
+        /// The samples of a period, if they are in a file.
+        table: Option<WaveTable>,
+        /// How often it is played.
+        mode: PlayMode,
+    },
+    /// Clocks.
+    Clocks(ClockRequest),
+    /// Logic lines that are held.
+    Levels(LogicPattern),
+}
+
+/// What the generators will do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Generation<'w> {
+    /// Play a waveform.
+    Wave(WaveformPlan<'w>, PlayMode),
+    /// Run clocks.
+    Clocks(ClockPlan),
+    /// Hold logic lines, by the clocks that hold them.
+    Levels(LogicPattern, ClockPlan),
+}
+
+/// Why the device cannot generate what is wanted.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum WantedError {
+    /// The words mean nothing.
+    #[error(transparent)]
+    Words(#[from] WordsError),
+    /// There is no such waveform.
+    #[error(transparent)]
+    Waveform(#[from] WaveformError),
+    /// There are no such clocks, or the lines cannot be held.
+    #[error(transparent)]
+    Clocks(#[from] ClockError),
+}
+
+impl Wanted {
+    /// A waveform, whose samples are read if they are in a file.
+    ///
+    /// # Errors
+    /// If the file is no such.
+    pub fn wave(words: WaveWords, mode: PlayMode) -> Result<Self, WaveTableError> {
+        let table = words.file().map(|path| WaveTable::read(path)).transpose()?;
+        Ok(Self::Wave { words, table, mode })
+    }
+
+    /// What the device will generate.
+    ///
+    /// # Errors
+    /// If it cannot.
+    pub fn plan(&self) -> Result<Generation<'_>, WantedError> {
+        Ok(match self {
+            Self::Wave { words, table, mode } => {
+                let samples = table.as_ref().map_or(&[][..], WaveTable::samples);
+                Generation::Wave(plan_waveform(&BS05, &words.request(samples)?)?, *mode)
+            }
+            Self::Clocks(request) => Generation::Clocks(plan_clocks(&BS05, request)?),
+            Self::Levels(levels) => Generation::Levels(*levels, plan_levels(&BS05, *levels)?),
+        })
+    }
+}
+
+impl Generation<'_> {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// If another generator runs, or the link or the device fails.
+    pub async fn start<S: Read + Write, C: Clock>(
+        &self,
+        scope: &mut Scope<S, C>,
+    ) -> Result<(), GenerateError<S::Error>> {
+        match self {
+            Self::Wave(plan, mode) => scope.start_waveform(plan, *mode).await,
+            Self::Clocks(plan) => scope.start_clocks(plan).await,
+            Self::Levels(levels, _) => scope.set_logic_outputs(*levels).await,
+        }
+    }
+
+    /// What captures have to be planned around.
+    #[must_use]
+    pub fn driven(&self) -> Driven {
+        match self {
+            Self::Wave(..) => Generators::Waveform { paused: false }.driven(),
+            Self::Clocks(plan) | Self::Levels(_, plan) => Generators::Clocks { lines: plan.lines() }.driven(),
+        }
+    }
+}
+
+/// One line for people.
+impl fmt::Display for Generation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wave(plan, _) => write!(
+                f,
+                "the waveform generator plays {} of {}, {:.5} samples a period, {} amplitude steps",
+                plan.shape,
+                frequency(plan.frequency_hz, plan.error),
+                plan.samples_per_period,
+                plan.amplitude_steps
+            ),
+            Self::Clocks(plan) => {
+                let frequency = frequency(plan.frequency_hz, plan.error);
+                write!(f, "clocks of {frequency} run on {}", ChannelSet::of_lines(plan.lines()))
+            }
+            Self::Levels(levels, _) => write!(f, "held: {}", TriggerSource::Logic(*levels)),
+        }
+    }
+}
+
+/// A frequency, and how far it is off.
+pub(super) fn frequency(real_hz: f64, error: f64) -> String {
+    let real = quantity(real_hz, "Hz", 9);
+    if error == 0.0 { format!("{real}, exact") } else { format!("{real}, off by {:+.3} ppm", error * 1e6) }
+}
+
+/// Levels of logic lines such as `L3=1,L5=0`.
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_levels(text: &str) -> Result<LogicPattern, String> {
+    match text.parse() {
+        Ok(TriggerSource::Logic(levels)) => Ok(levels),
+        _ => Err("not levels of logic lines: give each line once, such as L3=1,L5=0".to_owned()),
+    }
+}

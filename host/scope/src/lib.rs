@@ -1,0 +1,8 @@
+//! A BitScope Micro on a computer.
+
+pub mod atomic;
+pub mod bridge;
+pub mod calibration_file;
+pub mod generate;
+pub mod link;
+pub mod request;

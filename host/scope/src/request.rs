@@ -1,0 +1,342 @@
+//! Capture requests as words: in the JSON of `plan --batch`, in job files, and wherever else serde reads them.
+//!
+//! Numbers may be texts with SI suffixes, [as everywhere](scopething_waveform::quantity).
+//!
+//! ```
+//! use scopething::request::JsonRequest;
+//!
+//! let line = r#"{"args": {"channels": ["A"], "period": 0.002, "trigger": {"L3": 1}}}"#;
+//! let (request, driven) = JsonRequest::parse(line)?.resolve()?;
+//! assert_eq!(request.period_s, 0.002);
+//! assert!(!driven.waveform);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use scopething_core::plan::{
+    CaptureRequest, ChannelSet, Driven, LogicPattern, TriggerSource, TriggerSourceError, TriggerType,
+    UnknownChannel, UnknownTriggerType,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+/// A capture request with what runs meanwhile, as written in JSON.
+#[derive(Debug, Clone, Deserialize)]
+pub struct JsonRequest {
+    args: RequestWords,
+    /// The waveform generator plays.
+    #[serde(default)]
+    awg: bool,
+    /// The clock runs.
+    #[serde(default)]
+    clock: bool,
+}
+
+/// The parameters of a capture: times in seconds, levels in volts; what is absent has its default. Each has the
+/// name that JSON requests give it, or that of the command line.
+///
+/// ```
+/// use scopething::request::RequestWords;
+///
+/// let words: RequestWords = toml::from_str(r#"
+///     channels = ["A", "L3"]
+///     period = "2ms"
+///     position = "50%"
+/// "#)?;
+/// assert_eq!(words.request()?.period_s, 0.002);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestWords {
+    channels: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "number::seconds")]
+    period: Option<f64>,
+    #[serde(default, alias = "samples", deserialize_with = "number::samples")]
+    nsamples: Option<u32>,
+    #[serde(default, deserialize_with = "number::volts")]
+    low: Option<f64>,
+    #[serde(default, deserialize_with = "number::volts")]
+    high: Option<f64>,
+    trigger: Option<Value>,
+    #[serde(default, alias = "level", deserialize_with = "number::volts")]
+    trigger_level: Option<f64>,
+    #[serde(alias = "type")]
+    trigger_type: Option<String>,
+    #[serde(alias = "hair-trigger")]
+    hair_trigger: Option<bool>,
+    #[serde(default, alias = "position", deserialize_with = "number::fraction")]
+    trigger_position: Option<f64>,
+    #[serde(default, deserialize_with = "number::timeout")]
+    timeout: Option<f64>,
+    raw: Option<bool>,
+}
+
+/// Numbers, or texts of them; null is none.
+pub mod number {
+    use std::fmt;
+
+    use serde::de::{Deserializer, Error, Unexpected, Visitor};
+
+    use scopething_waveform::quantity::{self, Unit};
+
+    struct Quantity {
+        unit: Unit,
+        /// A text that stands for none.
+        none: Option<&'static str>,
+    }
+
+    impl Visitor<'_> for Quantity {
+        type Value = Option<f64>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a number, or a text like {}", self.unit.example())
+        }
+
+        fn visit_f64<E: Error>(self, number: f64) -> Result<Option<f64>, E> {
+            Ok(Some(number))
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<Option<f64>, E> {
+            Ok(Some(number as f64))
+        }
+
+        fn visit_u64<E: Error>(self, number: u64) -> Result<Option<f64>, E> {
+            Ok(Some(number as f64))
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Option<f64>, E> {
+            if self.none == Some(text) {
+                return Ok(None);
+            }
+            quantity::parse(text, self.unit).map(Some).map_err(E::custom)
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Option<f64>, E> {
+            Ok(None)
+        }
+    }
+
+    /// A quantity of any unit, as a number or as text; absent if null.
+    ///
+    /// # Errors
+    ///
+    /// What is not understood.
+    pub fn quantity<'de, D: Deserializer<'de>>(from: D, unit: Unit) -> Result<Option<f64>, D::Error> {
+        from.deserialize_any(Quantity { unit, none: None })
+    }
+
+    /// A duration in seconds, as a number or as text; absent if null.
+    ///
+    /// # Errors
+    ///
+    /// What is not understood.
+    pub fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+        quantity(from, Unit::Seconds)
+    }
+
+    /// A voltage in volts, as a number or as text; absent if null.
+    ///
+    /// # Errors
+    ///
+    /// What is not understood.
+    pub fn volts<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+        quantity(from, Unit::Volts)
+    }
+
+    /// A part of 1, as a number or as text; absent if null.
+    ///
+    /// # Errors
+    ///
+    /// What is not understood.
+    pub fn fraction<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+        quantity(from, Unit::Fraction)
+    }
+
+    /// Seconds, or `none`.
+    ///
+    /// # Errors
+    ///
+    /// What is not understood.
+    pub fn timeout<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+        from.deserialize_any(Quantity { unit: Unit::Seconds, none: Some("none") })
+    }
+
+    /// A number of samples, as a number or as text; absent if null.
+    ///
+    /// # Errors
+    ///
+    /// What is not understood.
+    pub fn samples<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+        let Some(count) = quantity(from, Unit::Count)? else { return Ok(None) };
+        if count.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&count) {
+            Ok(Some(count as u32))
+        } else {
+            Err(D::Error::invalid_value(Unexpected::Float(count), &"a whole number of samples"))
+        }
+    }
+}
+
+/// Why a text is no capture request.
+#[derive(Debug, Error)]
+pub enum JsonRequestError {
+    /// It is not JSON, lacks `args`, or has a key or a value that no request has.
+    #[error("not a capture request: {0}")]
+    Form(#[from] serde_json::Error),
+    /// A channel that does not exist.
+    #[error("{name:?} is {source}")]
+    Channel {
+        /// What was written.
+        name: String,
+        /// Why it is none.
+        source: UnknownChannel,
+    },
+    /// A trigger that does not exist.
+    #[error("{text} is {source}")]
+    Trigger {
+        /// What was written.
+        text: String,
+        /// Why it is none.
+        source: TriggerSourceError,
+    },
+    /// A trigger type that does not exist.
+    #[error("{name:?} is {source}")]
+    TriggerType {
+        /// What was written.
+        name: String,
+        /// Why it is none.
+        source: UnknownTriggerType,
+    },
+}
+
+impl JsonRequest {
+    /// Reads one JSON object: `args`, and optionally `awg` and `clock`; other keys beside them are ignored.
+    ///
+    /// # Errors
+    /// [`JsonRequestError::Form`] says where the text is not what it should be.
+    pub fn parse(text: &str) -> Result<Self, JsonRequestError> {
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// The request, and what the generators drive meanwhile.
+    ///
+    /// # Errors
+    /// The other variants of [`JsonRequestError`] name what does not exist.
+    pub fn resolve(&self) -> Result<(CaptureRequest, Driven), JsonRequestError> {
+        let driven = match (self.awg, self.clock) {
+            (true, _) => Driven::WAVEFORM,
+            (false, true) => Driven::CLOCK,
+            (false, false) => Driven::NOTHING,
+        };
+        Ok((self.args.request()?, driven))
+    }
+}
+
+impl RequestWords {
+    /// The request.
+    ///
+    /// # Errors
+    /// All but [`JsonRequestError::Form`]: they name what does not exist.
+    pub fn request(&self) -> Result<CaptureRequest, JsonRequestError> {
+        let defaults = CaptureRequest::new(self.channel_set()?);
+        Ok(CaptureRequest {
+            period_s: self.period.unwrap_or(defaults.period_s),
+            samples: self.nsamples.unwrap_or(defaults.samples),
+            low: self.low,
+            high: self.high,
+            trigger: self.trigger.as_ref().map(trigger_source).transpose()?,
+            level: self.trigger_level,
+            trigger_type: match &self.trigger_type {
+                None => defaults.trigger_type,
+                Some(name) => trigger_type(name)?,
+            },
+            hair_trigger: self.hair_trigger.unwrap_or(defaults.hair_trigger),
+            position: self.trigger_position.unwrap_or(defaults.position),
+            timeout_s: self.timeout,
+            raw: self.raw.unwrap_or(defaults.raw),
+            ..defaults
+        })
+    }
+
+    fn channel_set(&self) -> Result<ChannelSet, JsonRequestError> {
+        let Some(names) = &self.channels else {
+            return Ok(ChannelSet::EMPTY.with(scopething_core::plan::Channel::A));
+        };
+        names.iter().try_fold(ChannelSet::EMPTY, |channels, name| {
+            let named = name.parse();
+            let named = named.map_err(|source| JsonRequestError::Channel { name: name.clone(), source })?;
+            Ok(channels.union(named))
+        })
+    }
+}
+
+fn trigger_type(name: &str) -> Result<TriggerType, JsonRequestError> {
+    name.parse().map_err(|source| JsonRequestError::TriggerType { name: name.to_owned(), source })
+}
+
+/// A trigger is written as on the command line, or as an object of lines with their levels.
+fn trigger_source(value: &Value) -> Result<TriggerSource, JsonRequestError> {
+    let failed = |source| JsonRequestError::Trigger { text: value.to_string(), source };
+    match value {
+        Value::String(text) => text.parse().map_err(failed),
+        Value::Object(lines) => pattern(lines).map_err(failed),
+        _ => Err(failed(TriggerSourceError::Form)),
+    }
+}
+
+fn pattern(lines: &Map<String, Value>) -> Result<TriggerSource, TriggerSourceError> {
+    let mut pattern = LogicPattern { care: 0, high: 0 };
+    for (name, level) in lines {
+        let level = level.as_u64().ok_or(TriggerSourceError::Form)?;
+        match format!("{name}={level}").parse()? {
+            TriggerSource::Logic(line) => {
+                pattern.care |= line.care;
+                pattern.high |= line.high;
+            }
+            TriggerSource::Analog(_) => return Err(TriggerSourceError::Form),
+        }
+    }
+    Ok(TriggerSource::Logic(pattern))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(text: &str) -> Result<(CaptureRequest, Driven), JsonRequestError> {
+        JsonRequest::parse(text)?.resolve()
+    }
+
+    #[test]
+    fn what_is_absent_has_its_default() {
+        let (request, driven) = resolved(r#"{"args": {}, "expect": 1}"#).unwrap();
+        assert_eq!(request, CaptureRequest::new("A".parse().unwrap()));
+        assert_eq!(driven, Driven::NOTHING);
+    }
+
+    #[test]
+    fn patterns_are_objects_or_texts() {
+        let wanted = Some(TriggerSource::Logic(LogicPattern { care: 0x28, high: 0x08 }));
+        for trigger in [r#"{"L3": 1, "L5": 0}"#, r#""L3=1,L5=0""#] {
+            let text = format!(r#"{{"args": {{"trigger": {trigger}}}, "clock": true}}"#);
+            let (request, driven) = resolved(&text).unwrap();
+            assert_eq!((request.trigger, driven), (wanted, Driven::CLOCK));
+        }
+    }
+
+    #[test]
+    fn what_does_not_exist_is_named() {
+        for (text, part) in [
+            ("", "EOF"),
+            (r#"{"args": {"perod": 1}}"#, "perod"),
+            (r#"{"args": {"channels": ["A", "C"]}}"#, "\"C\""),
+            (r#"{"args": {"trigger": {"A": 1}}}"#, "L3=1,L5=0"),
+            (r#"{"args": {"trigger": {"L1": 2}}}"#, "L3=1,L5=0"),
+            (r#"{"args": {"trigger_type": "up"}}"#, "\"up\""),
+            (r#"{"args": {"nsamples": -1}}"#, "-1"),
+        ] {
+            let refused = resolved(text).unwrap_err().to_string();
+            assert!(refused.contains(part), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! An emulated Hameg HMO1002, as sigrok's driver `hameg-hmo` wants it: two analog channels and eight logic
+//! lines, volts as floats, any number of samples.
+//!
+//! A client that asks for a channel's data gets a new capture if it has had that channel of the last one. It
+//! cannot be stopped while it waits: after two seconds without a trigger it gets what the channels did
+//! meanwhile.
+//!
+//! There is no AC coupling, and thresholds of the logic lines are fixed: settings of either are taken and not
+//! followed, and queries tell so.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use scopething_core::plan::{CapturePlan, Channel, LogicLine, LogicPattern, TriggerSource, TriggerType};
+
+use super::capture::planned_rate_hz;
+use super::controls::{offset_s, set_offset, show_lines, trigger_source, trigger_source_name};
+use super::desk::{Desk, Panel};
+use super::frame::{Frame, Source};
+use super::scpi::{self, Message, exponential, nearest_step, number, step_at_least, switch};
+use super::settings::{Settings, VERTICAL_DIVISIONS};
+use super::viewers::{Dialect, Reply};
+
+/// Divisions of the screen from left to right.
+const DIVISIONS: f64 = 12.0;
+/// What the instrument calls an analog channel, before its number.
+const CHANNEL: &str = "CH";
+/// What the driver takes for seconds a division, and for volts.
+const SECONDS: (f64, f64) = (1e-9, 50.0);
+const VOLTS: (f64, f64) = (1e-3, 5.0);
+/// How long a client waits for a trigger.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a client waits while others have the device.
+const BUSY: Duration = Duration::from_secs(10);
+/// Where 3.3 V logic switches, in volts.
+const THRESHOLD_V: f64 = 1.65;
+
+fn division_s(span_s: f64) -> f64 {
+    nearest_step(span_s / DIVISIONS, SECONDS.0, SECONDS.1)
+}
+
+/// Does what a command sets; what is none of this instrument's settings changes nothing.
+pub fn set(settings: &mut Settings, message: &Message<'_>) {
+    let Message { name, numbers: [first, _], argument, query } = message;
+    if *query {
+        return;
+    }
+    let (value, on) = (number(argument), switch(argument));
+    match name.as_str() {
+        "CHAN#:STAT" => {
+            if let (Some(vertical), Some(on)) = (settings.analog_mut(*first), on) {
+                vertical.shown = on;
+            }
+        }
+        "CHAN#:SCAL" => {
+            if let (Some(vertical), Some(scale_v)) = (settings.analog_mut(*first), value) {
+                vertical.set_span(scale_v * VERTICAL_DIVISIONS);
+            }
+        }
+        "LOG#:STAT" => {
+            if let Some(on) = on {
+                settings.show_line(*first, on);
+            }
+        }
+        "POD#:STAT" => show_lines(settings, on),
+        "TIM:SCAL" => settings.set_span(value.unwrap_or(0.0) * DIVISIONS),
+        "TIM:POS" => {
+            if let Some(offset_s) = value {
+                set_offset(settings, offset_s, DIVISIONS * division_s(settings.span_s));
+            }
+        }
+        _ => set_trigger(settings, name, argument, value),
+    }
+}
+
+fn set_trigger(settings: &mut Settings, name: &str, argument: &str, value: Option<f64>) {
+    match name {
+        "TRIG:A:SOUR" => {
+            if let Some(source) = trigger_source(argument, CHANNEL) {
+                settings.trigger = source;
+            }
+        }
+        "TRIG:A:EDGE:SLOP" => match argument {
+            "POS" => settings.trigger_type = TriggerType::Rising,
+            "NEG" => settings.trigger_type = TriggerType::Falling,
+            _ => {}
+        },
+        "TRIG:A:PATT:SOUR" => {
+            if let Some(pattern) = pattern(argument) {
+                settings.trigger = TriggerSource::Logic(pattern);
+                settings.trigger_type = TriggerType::Rising;
+            }
+        }
+        "TRIG:A:LEV#" => settings.level_v = value.or(settings.level_v),
+        _ => {}
+    }
+}
+
+/// A pattern of CH1, CH2, D0 to D7. Of the analog channels nothing can be asked for.
+fn pattern(text: &str) -> Option<LogicPattern> {
+    let lines = text.trim_matches('"').get(2..)?;
+    let mut pattern = LogicPattern { care: 0, high: 0 };
+    for (line, level) in LogicLine::all().zip(lines.chars()) {
+        if level == '0' || level == '1' {
+            pattern.care |= line.bit();
+        }
+        if level == '1' {
+            pattern.high |= line.bit();
+        }
+    }
+    (pattern.care != 0).then_some(pattern)
+}
+
+fn pattern_text(source: TriggerSource) -> String {
+    let TriggerSource::Logic(pattern) = source else { return "\"XXXXXXXXXX\"".to_owned() };
+    let level = |line: LogicLine| match (pattern.care & line.bit() != 0, pattern.high & line.bit() != 0) {
+        (false, _) => 'X',
+        (true, false) => '0',
+        (true, true) => '1',
+    };
+    format!("\"XX{}\"", LogicLine::all().map(level).collect::<String>())
+}
+
+/// The answer to a query about settings: what is real with the plan that they lead to. None for what the
+/// instrument does not know.
+#[must_use]
+pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
+    let Settings { span_s, analog, trigger, trigger_type, .. } = &panel.settings;
+    let first = message.numbers.first().copied().flatten();
+    let channel = || first.and_then(|number| analog.get(usize::from(number).checked_sub(1)?));
+    let line = || first.and_then(LogicLine::new);
+    let captured = |line: LogicLine| plan.is_some_and(|plan| plan.channels.contains(Channel::Logic(line)));
+    let flag = |on: bool| u8::from(on).to_string();
+    let real_division_s = || division_s(plan.map_or(*span_s, CapturePlan::duration_s));
+    Some(match message.name.as_str() {
+        "CHAN#:STAT" => flag(channel()?.shown),
+        "CHAN#:SCAL" => {
+            exponential(step_at_least(channel()?.span_v / VERTICAL_DIVISIONS, VOLTS.0, VOLTS.1), 3)
+        }
+        "CHAN#:POS" => exponential(-channel()?.middle_v, 3),
+        "CHAN#:COUP" => "DCL".to_owned(),
+        "PROB#:SET:ATT:UNIT" => "V".to_owned(),
+        "LOG#:STAT" => flag(captured(line()?)),
+        "POD#:STAT" => flag(panel.settings.lines != 0),
+        "POD#:THR" => "USER1".to_owned(),
+        "POD#:THR:UDL#" => exponential(THRESHOLD_V, 3),
+        "TIM:SCAL" => exponential(real_division_s(), 3),
+        "TIM:DIV" => "12".to_owned(),
+        "TIM:POS" => exponential(offset_s(&panel.settings, plan, real_division_s() * DIVISIONS), 6),
+        "TRIG:A:SOUR" => trigger_source_name(*trigger, CHANNEL, "PATT"),
+        "TRIG:A:EDGE:SLOP" => if trigger_type.is_inverted() { "NEG" } else { "POS" }.to_owned(),
+        "TRIG:A:PATT:SOUR" => pattern_text(*trigger),
+        "TRIG:A:LEV#" => exponential(plan.map_or(0.0, |plan| plan.level), 6),
+        "ACQ:HRES" | "ACQ:PEAK" => "OFF".to_owned(),
+        "ACQ:SRAT" => exponential(plan.map_or(0.0, planned_rate_hz), 9),
+        _ => return None,
+    })
+}
+
+/// What a query for data asks for.
+fn source(message: &Message<'_>) -> Option<Source> {
+    match (message.name.as_str(), message.numbers) {
+        ("CHAN#:DATA", [Some(number @ 1..=2), _]) => Some(Source::Analog(usize::from(number) - 1)),
+        ("POD#:DATA", [Some(1), _]) => Some(Source::Logic),
+        _ => None,
+    }
+}
+
+/// One client's conversation.
+pub(super) struct Hmo {
+    desk: Desk,
+    peer: SocketAddr,
+    big_endian: bool,
+    frame: Frame,
+}
+
+impl Hmo {
+    pub(super) fn new(desk: Desk, peer: SocketAddr) -> Self {
+        Self { desk, peer, big_endian: false, frame: Frame::default() }
+    }
+
+    async fn data(&mut self, source: Source) -> Option<Vec<u8>> {
+        let Self { desk, peer, frame, .. } = self;
+        let show = || desk.set(*peer, |settings| source.show(settings));
+        let capture = frame.capture_of(source, desk, PATIENCE, PATIENCE + BUSY, show).await?;
+        match source {
+            Source::Analog(index) => {
+                let volts = &capture.analog.get(index)?.as_ref()?.volts;
+                let bytes =
+                    |volts: &f32| if self.big_endian { volts.to_be_bytes() } else { volts.to_le_bytes() };
+                Some(volts.iter().flat_map(bytes).collect())
+            }
+            Source::Logic => capture.logic.clone(),
+        }
+    }
+}
+
+impl Dialect for Hmo {
+    async fn answer(&mut self, message: &Message<'_>) -> Reply {
+        if !message.query {
+            if message.name == "FORM:BORD" {
+                self.big_endian = message.argument.eq_ignore_ascii_case("MSBF");
+            }
+            let changes = self.desk.panel().changes;
+            self.desk.set(self.peer, |settings| set(settings, message));
+            if self.desk.panel().changes != changes {
+                self.frame.restart();
+            }
+            return Reply::None;
+        }
+        if let Some(source) = source(message) {
+            let data = self.data(source).await;
+            // An empty block is more than the driver can take.
+            return data.map_or(Reply::HangUp, |data| Reply::Bytes(scpi::block(&data)));
+        }
+        Reply::line(&match message.name.as_str() {
+            "*IDN" => format!("HAMEG,HMO1002,{},05.886", self.desk.serial),
+            "*OPC" => "1".to_owned(),
+            _ => {
+                let plan = self.desk.plan().ok();
+                // A query without an answer would be waited for.
+                query(&self.desk.panel(), plan.as_ref(), message).unwrap_or_default()
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use scopething_core::device::BS05;
+    use scopething_core::plan::Driven;
+
+    fn panel(lines: &[&str]) -> Panel {
+        let mut settings = Settings::default();
+        for message in lines.iter().flat_map(|line| scpi::messages(line.as_bytes())) {
+            set(&mut settings, &message);
+        }
+        Panel { settings, changes: 0, driven: Driven::NOTHING }
+    }
+
+    fn told(panel: &Panel, question: &str) -> String {
+        let plan = panel.settings.plan(&BS05.analog, panel.driven).ok();
+        let message = scpi::messages(question.as_bytes()).next().unwrap();
+        query(panel, plan.as_ref(), &message).unwrap_or_else(|| panic!("{question}"))
+    }
+
+    #[test]
+    fn a_quiet_scope_answers_as_the_driver_expects() {
+        let quiet = panel(&[]);
+        for (question, answer) in [
+            (":CHAN1:STAT?", "1"),
+            (":CHAN2:SCAL?", "1.000E+00"),
+            (":CHAN1:POS?", "0.000E+00"),
+            (":CHAN1:COUP?", "DCL"),
+            (":PROB1:SET:ATT:UNIT?", "V"),
+            (":LOG0:STAT?", "1"),
+            (":POD1:STAT?", "1"),
+            (":POD1:THR?", "USER1"),
+            (":POD1:THR:UDL1?", "1.650E+00"),
+            (":TIM:SCAL?", "5.000E-04"),
+            (":TIM:DIV?", "12"),
+            (":TIM:POS?", "0.000000E+00"),
+            (":TRIG:A:SOUR?", "CH1"),
+            (":TRIG:A:EDGE:SLOP?", "POS"),
+            (":TRIG:A:PATT:SOUR?", "\"XXXXXXXXXX\""),
+            (":ACQ:HRES?", "OFF"),
+            (":ACQ:PEAK?", "OFF"),
+            (":ACQ:SRAT?", "1.000000000E+06"),
+        ] {
+            assert_eq!(told(&quiet, question), answer, "{question}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_is_what_is_real() {
+        // The comparators of A and B are those of L7 and L6: these lines are not captured beside them.
+        assert_eq!(told(&panel(&[]), ":LOG7:STAT?"), "0");
+        assert_eq!(told(&panel(&[":CHAN1:STAT 0;:CHAN2:STAT 0"]), ":LOG7:STAT?"), "1");
+        // 12 ns are less than the 16 samples at 10 MS/s that a pair takes at the least: 1.6 us are 133 ns a
+        // division.
+        assert_eq!(told(&panel(&[":TIM:SCAL 1E-9"]), ":TIM:SCAL?"), "1.000E-07");
+        assert_eq!(told(&panel(&[":CHAN1:COUP ACL"]), ":CHAN1:COUP?"), "DCL");
+        assert_eq!(told(&panel(&[":CHAN1:SCAL 1.000000E+01"]), ":CHAN1:SCAL?"), "5.000E+00");
+        // Nothing is kept from before the trigger above 5 MS/s: it is at the left edge, 6 divisions of 1 us.
+        let fast = panel(&[":CHAN2:STAT 0;:POD1:STAT 0;:TIM:SCAL 1E-6"]);
+        assert_eq!(told(&fast, ":TIM:POS?"), "6.000000E-06");
+    }
+
+    #[test]
+    fn a_position_is_read_back() {
+        // -(p - 0.5) x scale x 12 for p = 0.25 and 1 ms.
+        let set = panel(&[":TIM:SCAL 1.000000E-03", ":TIM:POS 3.000000E-03"]);
+        assert_eq!(set.settings.position, 0.25);
+        assert_eq!(told(&set, ":TIM:POS?"), "3.000000E-03");
+    }
+
+    #[test]
+    fn triggers_are_read_back() {
+        for source in ["CH1", "CH2", "D0", "D7"] {
+            assert_eq!(told(&panel(&[&format!(":TRIG:A:SOUR {source}")]), ":TRIG:A:SOUR?"), source);
+        }
+        let ignored = panel(&[":TRIG:A:SOUR LINE", ":TRIG:A:SOUR D8", ":TRIG:A:SOUR D-1"]);
+        assert_eq!(ignored, panel(&[]));
+        let falling = panel(&[":TRIG:A:TYPE EDGE;:TRIG:A:EDGE:SLOP NEG"]);
+        assert_eq!(falling.settings.trigger_type, TriggerType::Falling);
+        let pattern = panel(&[":TRIG:A:TYPE LOGIC;:TRIG:A:PATT:SOUR \"XX1X0XXXXX\""]);
+        assert_eq!(pattern.settings.trigger, TriggerSource::Logic(LogicPattern { care: 0b101, high: 0b001 }));
+        assert_eq!(told(&pattern, ":TRIG:A:PATT:SOUR?"), "\"XX1X0XXXXX\"");
+        assert_eq!(told(&pattern, ":TRIG:A:SOUR?"), "PATT");
+    }
+
+    proptest! {
+        #![proptest_config(crate::fixed_seed(512))]
+
+        #[test]
+        fn any_line_leaves_settings_that_can_be_told(
+            word in "(CHAN|LOG|POD)[0-9]{1,3}:(STAT|SCAL|THR)|TIM:(SCAL|POS)|TRIG:A:(SOUR|LEV1|PATT:SOUR)",
+            value in "[-+.0-9eEDXCH\"]{0,12}",
+        ) {
+            let panel = panel(&[&format!(":{word} {value}")]);
+            for question in [":TIM:SCAL?", ":TIM:POS?", ":ACQ:SRAT?", ":CHAN1:SCAL?", ":TRIG:A:PATT:SOUR?"] {
+                told(&panel, question);
+            }
+        }
+    }
+}

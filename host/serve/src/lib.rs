@@ -1,0 +1,68 @@
+//! What the network sees of a BitScope: emulated oscilloscopes that other programs know, and the device
+//! itself.
+//!
+//! One device is behind all of them. Viewers (clients of emulated oscilloscopes) share what is set and what
+//! is captured: those that wait at the same moment get the same capture, and what one sets holds for all. Raw
+//! clients borrow the device, one at a time, in turns with captures, and find it reset.
+//!
+//! Nothing a client sends is trusted: lines, datagrams, connections and waits are bounded, and a client that
+//! does not read is let go.
+//!
+//! - [`hmo`], [`rigol`], [`twinlan`]: the emulated oscilloscopes; [`scpi`]: the language of the first two.
+//! - [`bitscope_server`]: the datagrams of raw clients.
+//! - [`simulator`]: the simulated device for raw clients, without a driver in between.
+//!
+//! It is not for writing a client; for that see [`scopething::link`].
+//!
+//! ```
+//! use scopething::link::open;
+//! use scopething_serve::{Listen, Server};
+//! use scopething_core::device::BS05;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let link = open(&"sim:?A=sine,1kHz,-2..2V".parse()?).await?;
+//! let places = Listen { hmo: Some("127.0.0.1:0".to_owned()), ..Listen::default() };
+//! let server = Server::open(link, BS05.analog, &places).await?;
+//! assert!(server.addresses().hmo.is_some_and(|address| address.port() > 0));
+//! // server.run(|event| eprintln!("{event}")).await serves until it is dropped.
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod allow;
+mod capture;
+mod controls;
+mod desk;
+mod event;
+mod frame;
+mod generator;
+pub mod hmo;
+mod instrument;
+mod lines;
+mod listen_error;
+mod loan;
+mod network;
+mod raw;
+pub mod rigol;
+pub mod scpi;
+mod settings;
+pub mod simulator;
+pub mod twinlan;
+mod viewers;
+
+pub use allow::Allow;
+pub use capture::{AnalogSamples, Capture, planned_rate_hz};
+pub use desk::{Desk, NoCapture, Panel, Pending, Waveform};
+pub use event::Event;
+pub use listen_error::ListenError;
+pub use network::{Addresses, Listen, ServeError, Server};
+pub use raw::exchange as bitscope_server;
+pub use settings::{Settings, VERTICAL_DIVISIONS, Vertical};
+
+/// Property tests see the same cases in each run.
+#[cfg(test)]
+fn fixed_seed(cases: u32) -> proptest::test_runner::Config {
+    let rng_seed = proptest::test_runner::RngSeed::Fixed(0x05c0_9e01);
+    proptest::test_runner::Config { cases, rng_seed, failure_persistence: None, ..Default::default() }
+}

@@ -1,0 +1,104 @@
+//! The ways in to the device itself.
+
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+
+use super::house::{Client, Owner};
+use super::mishap::Passed;
+use super::pty::Pty;
+use crate::allow::Allow;
+
+/// The ways in.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    pub(crate) tcp: Option<TcpListener>,
+    pub(crate) udp: Option<UdpSocket>,
+    /// Another socket, for datagrams that seem to come from elsewhere.
+    pub(crate) stranger: Option<UdpSocket>,
+    pub(crate) pty: Option<Pty>,
+    /// Who may come in; none: everybody.
+    pub(crate) allow: Option<Allow>,
+}
+
+impl Doors {
+    fn admit(&self, peer: SocketAddr) -> bool {
+        self.allow.as_ref().is_none_or(|allow| allow.admits(peer.ip()))
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let Some(listener) = &self.tcp else { return pending().await };
+        loop {
+            let (stream, peer) = listener.accept().await?;
+            if self.admit(peer) {
+                return Ok((stream, peer));
+            }
+        }
+    }
+
+    pub(super) async fn receive_datagram(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let Some(socket) = &self.udp else { return pending().await };
+        loop {
+            let (count, peer) = socket.recv_from(buffer).await?;
+            if self.admit(peer) {
+                return Ok((count, peer));
+            }
+        }
+    }
+
+    pub(super) async fn read_pty(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.pty {
+            Some(pty) => pty.read(buffer).await,
+            None => pending().await,
+        }
+    }
+
+    /// Reads from an owner that came by TCP.
+    pub(super) async fn read_stream(&self, owner: Option<&Owner>, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(Client::Tcp { stream, .. }) = owner.map(|owner| &owner.client) else {
+            return pending().await;
+        };
+        loop {
+            stream.readable().await?;
+            match stream.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Writes from the front of the owner's output and tells how many bytes.
+    pub(super) async fn write_to(&self, owner: Option<&Owner>) -> io::Result<usize> {
+        let Some((client, Passed { bytes, from_stranger })) =
+            owner.and_then(|owner| Some((&owner.client, owner.output.front()?)))
+        else {
+            return pending().await;
+        };
+        match client {
+            Client::Tcp { stream, .. } => loop {
+                stream.writable().await?;
+                match stream.try_write(bytes) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return result,
+                }
+            },
+            Client::Udp { peer, .. } => match if *from_stranger { &self.stranger } else { &self.udp } {
+                Some(socket) => socket.send_to(bytes, peer).await,
+                None => pending().await,
+            },
+            Client::Pty => match &self.pty {
+                Some(pty) => pty.write(bytes).await,
+                None => pending().await,
+            },
+        }
+    }
+
+    /// Tells a UDP client why it is not served; if that does not go out at once, it is as good as lost.
+    pub(super) fn turn_away(&self, datagram: &[u8], peer: SocketAddr) {
+        if let Some(socket) = &self.udp {
+            let _ = socket.try_send_to(datagram, peer);
+        }
+    }
+}

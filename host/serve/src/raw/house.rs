@@ -1,0 +1,342 @@
+//! Who has the device, who waits for it, who is turned away, and how bytes get to the owner.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::doors::Doors;
+use super::exchange::{Exchange, Received};
+use super::mishap::{Network, Passed};
+use crate::event::Event;
+use scopething_sim::Origin;
+use scopething_sim::faults::Direction;
+
+/// Datagrams that wait to be sent; what is repeated beyond that is as good as lost.
+const MOST_OUTPUT: usize = 256;
+
+/// How often it is looked whether a UDP client on this machine has closed its port, while others wait for it.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// How the device is shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// After how long without a word a client that does not tell when it goes gives way to another.
+    pub(crate) silence: Duration,
+    /// The same for a client that came by TCP, which does tell; none: it stays.
+    pub(crate) tcp_silence: Option<Duration>,
+    /// How many may wait for the device; more are told that it is busy.
+    pub(crate) most_waiting: usize,
+    /// How long one may wait before it is told that the device is busy.
+    pub(crate) patience: Duration,
+}
+
+/// A client, by the way it came.
+#[derive(Debug)]
+pub(crate) enum Client {
+    Tcp { stream: TcpStream, peer: SocketAddr },
+    Udp { peer: SocketAddr, exchange: Exchange },
+    Pty,
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { peer, .. } => write!(f, "tcp {peer}"),
+            Self::Udp { peer, .. } => write!(f, "udp {peer}"),
+            Self::Pty => write!(f, "the pseudo-terminal"),
+        }
+    }
+}
+
+/// The client that has the device.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    pub(super) client: Client,
+    last_heard: Instant,
+    /// Bytes, or whole datagrams, that are still to be written.
+    pub(super) output: VecDeque<Passed>,
+}
+
+impl Owner {
+    pub(crate) fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// When it is to give way to others; none, if never.
+    fn stays_until(&self, rules: &Rules) -> Option<Instant> {
+        let silence = match &self.client {
+            Client::Tcp { .. } => rules.tcp_silence?,
+            Client::Udp { .. } | Client::Pty => rules.silence,
+        };
+        self.last_heard.checked_add(silence)
+    }
+
+    /// Whether it can be seen to have gone though it says nothing.
+    fn is_local_udp(&self) -> bool {
+        matches!(&self.client, Client::Udp { peer, .. } if peer.ip().to_canonical().is_loopback())
+    }
+
+    fn gives_way(&self, rules: &Rules) -> bool {
+        let closed = matches!(&self.client, Client::Udp { peer, .. } if has_closed(*peer));
+        closed || self.stays_until(rules).is_some_and(|until| until <= Instant::now())
+    }
+}
+
+/// Whether a UDP port is known to be closed: it is one of this machine's own, and free to be taken.
+fn has_closed(peer: SocketAddr) -> bool {
+    std::net::UdpSocket::bind(peer).is_ok()
+}
+
+/// A client that waits for the device.
+#[derive(Debug)]
+struct Waiting {
+    client: Client,
+    until: Option<Instant>,
+    /// The last datagram that it has sent, to be executed when its turn comes.
+    datagram: Vec<u8>,
+}
+
+/// The device's house: one owner at a time.
+pub(crate) struct House<'a> {
+    rules: Rules,
+    owner: Option<Owner>,
+    waiting: VecDeque<Waiting>,
+    new_owner: bool,
+    network: &'a mut Network,
+    report: &'a mut dyn FnMut(Event),
+}
+
+impl<'a> House<'a> {
+    pub(crate) fn new(rules: Rules, report: &'a mut dyn FnMut(Event), network: &'a mut Network) -> Self {
+        Self { rules, owner: None, waiting: VecDeque::new(), new_owner: false, network, report }
+    }
+
+    pub(crate) fn owner(&self) -> Option<&Owner> {
+        self.owner.as_ref()
+    }
+
+    /// Whether another client has the device than when this was asked before.
+    pub(crate) fn has_new_owner(&mut self) -> bool {
+        std::mem::take(&mut self.new_owner)
+    }
+
+    pub(crate) fn report(&mut self, event: Event) {
+        (self.report)(event);
+    }
+
+    /// The owner, where it stands in the way of another client.
+    fn in_the_way(&self) -> Option<String> {
+        let stays = |owner: &&Owner| !owner.gives_way(&self.rules);
+        self.owner.as_ref().filter(stays).map(|owner| owner.client.to_string())
+    }
+
+    fn move_in(&mut self, client: Client) {
+        self.leave();
+        self.report(Event::Owner { client: client.to_string() });
+        self.new_owner = true;
+        self.owner = Some(Owner { client, last_heard: Instant::now(), output: VecDeque::new() });
+    }
+
+    /// The owner has gone.
+    pub(crate) fn leave(&mut self) {
+        if let Some(owner) = self.owner.take() {
+            self.report(Event::Disconnected { client: owner.client.to_string() });
+        }
+    }
+
+    /// The owner was heard.
+    pub(crate) fn hear_owner(&mut self) {
+        if let Some(owner) = &mut self.owner {
+            owner.last_heard = Instant::now();
+        }
+    }
+
+    /// When something is to be done though nothing happens; `wanted` says that others than the clients here
+    /// wait for the device.
+    pub(crate) fn deadline(&self, wanted: bool) -> Option<Instant> {
+        let contested = wanted || !self.waiting.is_empty();
+        let owner = self.owner.as_ref().filter(|_| contested);
+        let glance = owner.filter(|owner| owner.is_local_udp()).map(|_| Instant::now() + GLANCE);
+        let owner = owner.and_then(|owner| owner.stays_until(&self.rules));
+        owner.into_iter().chain(glance).chain(self.waiting.iter().filter_map(|waiting| waiting.until)).min()
+    }
+
+    /// Sends away an owner that has been silent while others wait, and those who have waited for too long;
+    /// lets the next one in. None if the owner is the same; otherwise the commands that the new one has
+    /// brought along.
+    pub(crate) fn settle(&mut self, wanted: bool, sent: Origin, doors: &Doors) -> Option<Vec<u8>> {
+        let contested = wanted || !self.waiting.is_empty();
+        if contested && self.owner.as_ref().is_some_and(|owner| owner.gives_way(&self.rules)) {
+            self.leave();
+        }
+        if self.owner.is_none()
+            && let Some(Waiting { client, datagram, .. }) = self.waiting.pop_front()
+        {
+            self.move_in(client);
+            return Some(if datagram.is_empty() { Vec::new() } else { self.exchange(&datagram, sent) });
+        }
+        let now = Instant::now();
+        let (waiting, tired) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|waiting| waiting.until.is_none_or(|until| until > now));
+        self.waiting = waiting;
+        for Waiting { client, datagram, .. } in tired {
+            self.turn_away(&client, &datagram, doors);
+        }
+        self.owner.is_none().then(Vec::new)
+    }
+
+    /// Tells a client that others have the device, before it is dropped.
+    fn turn_away(&mut self, client: &Client, datagram: &[u8], doors: &Doors) {
+        let owner =
+            self.owner.as_ref().map_or_else(|| "another".to_owned(), |owner| owner.client.to_string());
+        let reason = format!("{owner} has the device");
+        match client {
+            Client::Tcp { stream, .. } => {
+                // A new connection has room for a line; if not, closing it says enough.
+                let _ = stream.try_write(format!("refused: {reason}\r\n").as_bytes());
+            }
+            Client::Udp { peer, .. } => {
+                doors.turn_away(&Exchange::refusal(datagram, &format!("refused: {reason}")), *peer);
+            }
+            Client::Pty => {}
+        }
+        self.report(Event::Refused { client: client.to_string(), reason });
+    }
+
+    /// Lets a client wait, or tells it that others have the device.
+    fn queue(&mut self, client: Client, datagram: &[u8], doors: &Doors) {
+        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| same(&waiting.client, &client)) {
+            datagram.clone_into(&mut waiting.datagram);
+            return;
+        }
+        if self.waiting.len() >= self.rules.most_waiting {
+            return self.turn_away(&client, datagram, doors);
+        }
+        let until = Instant::now().checked_add(self.rules.patience);
+        self.waiting.push_back(Waiting { client, until, datagram: datagram.to_vec() });
+    }
+
+    /// Whether a client that comes now gets the device.
+    fn is_free(&self) -> bool {
+        self.waiting.is_empty() && self.in_the_way().is_none()
+    }
+
+    /// A TCP client has connected: it gets the device, and then this is true, waits for it, or is told who
+    /// has it.
+    pub(crate) fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, doors: &Doors) -> bool {
+        // Without this the short answers wait for each other; serving goes on if the system will not.
+        let _ = stream.set_nodelay(true);
+        let client = Client::Tcp { stream, peer };
+        let free = self.is_free();
+        if free {
+            self.move_in(client);
+        } else {
+            self.queue(client, &[], doors);
+        }
+        free
+    }
+
+    /// Whether what came from the pseudo-terminal is to be heard: it has the device, or gets it now.
+    pub(crate) fn admit_pty(&mut self, doors: &Doors) -> bool {
+        self.admit(Client::Pty, &[], doors)
+    }
+
+    fn admit(&mut self, client: Client, datagram: &[u8], doors: &Doors) -> bool {
+        if self.owner.as_ref().is_some_and(|owner| same(&owner.client, &client)) {
+            self.hear_owner();
+            return true;
+        }
+        if !self.is_free() {
+            self.queue(client, datagram, doors);
+            return false;
+        }
+        self.move_in(client);
+        true
+    }
+
+    /// The commands in a datagram, and in one that it has overtaken, if they are to be executed.
+    pub(crate) fn take_datagram(
+        &mut self,
+        datagram: &[u8],
+        peer: SocketAddr,
+        sent: Origin,
+        doors: &Doors,
+    ) -> Vec<u8> {
+        let mut commands = Vec::new();
+        for passed in self.network.pass(Direction::ToDevice, datagram.to_vec()) {
+            let before = sent + commands.len() as Origin;
+            if self.admit(Client::Udp { peer, exchange: Exchange::default() }, &passed.bytes, doors) {
+                commands.extend(self.exchange(&passed.bytes, before));
+            }
+        }
+        commands
+    }
+
+    /// The commands in a datagram of the owner.
+    fn exchange(&mut self, datagram: &[u8], sent: Origin) -> Vec<u8> {
+        let Self { owner, network, .. } = self;
+        let Some(Owner { client: Client::Udp { exchange, peer }, output, .. }) = owner else {
+            return Vec::new();
+        };
+        match exchange.take(datagram, sent) {
+            Received::Commands(commands) => commands,
+            Received::Repeated(answers) => {
+                if output.len() < MOST_OUTPUT {
+                    let passed =
+                        answers.into_iter().flat_map(|answer| network.pass(Direction::FromDevice, answer));
+                    output.extend(passed);
+                }
+                Vec::new()
+            }
+            Received::Malformed => {
+                let client = format!("udp {peer}");
+                self.report(Event::Malformed { client, bytes: datagram.len() });
+                Vec::new()
+            }
+        }
+    }
+
+    /// Bytes of the front of the output have been written.
+    pub(crate) fn written(&mut self, count: usize) {
+        let Some(owner) = &mut self.owner else { return };
+        // A UDP client that has gone still has its datagrams sent.
+        if matches!(owner.client, Client::Tcp { .. }) {
+            owner.last_heard = Instant::now();
+        }
+        let whole = owner.output.front().is_some_and(|front| count >= front.bytes.len());
+        if whole || matches!(owner.client, Client::Udp { .. }) {
+            owner.output.pop_front();
+        } else if let Some(front) = owner.output.front_mut() {
+            front.bytes.drain(..count);
+        }
+    }
+
+    /// The device has answered: to the owner, or to nobody.
+    pub(crate) fn answer(&mut self, answers: Vec<(Origin, u8)>) {
+        let Some(owner) = &mut self.owner else { return };
+        match &mut owner.client {
+            Client::Udp { exchange, .. } => {
+                for datagram in exchange.pack(&answers) {
+                    owner.output.extend(self.network.pass(Direction::FromDevice, datagram));
+                }
+            }
+            Client::Tcp { .. } | Client::Pty => {
+                let bytes = answers.into_iter().map(|(_, byte)| byte).collect();
+                owner.output.push_back(Passed { bytes, from_stranger: false });
+            }
+        }
+    }
+}
+
+fn same(owner: &Client, client: &Client) -> bool {
+    match (owner, client) {
+        (Client::Udp { peer, .. }, Client::Udp { peer: other, .. }) => peer == other,
+        (Client::Pty, Client::Pty) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,116 @@
+//! The device as the instrument lends it: asked for when a client comes, given back when it goes.
+
+use std::future::pending;
+
+use embedded_io_async::{Read as _, Write as _};
+use tokio::sync::oneshot;
+
+use super::origin::Attribution;
+use super::{Device, Relayed};
+use crate::desk::Desk;
+use crate::loan::Loan;
+use scopething_sim::{Note, Origin};
+
+/// Bytes read at a time.
+const CHUNK: usize = 1024;
+
+/// Where the device is.
+#[derive(Debug)]
+enum Whereabouts {
+    /// With the instrument.
+    Away,
+    /// It is to be asked for.
+    Wanted,
+    /// It was asked for.
+    Asked(oneshot::Receiver<Loan>),
+    Here(Loan),
+}
+
+/// A device that is lent to raw clients.
+#[derive(Debug)]
+pub(crate) struct LentDevice {
+    desk: Desk,
+    whereabouts: Whereabouts,
+    attribution: Attribution,
+    /// It was said that others wait.
+    told: bool,
+}
+
+impl LentDevice {
+    pub(crate) fn new(desk: Desk) -> Self {
+        Self { desk, whereabouts: Whereabouts::Away, attribution: Attribution::default(), told: false }
+    }
+
+    /// Waits until it is here, if a client wants it.
+    async fn arrive(&mut self) -> Option<&mut Loan> {
+        if let Whereabouts::Wanted = self.whereabouts {
+            self.whereabouts = Whereabouts::Asked(self.desk.borrow_device().await?);
+        }
+        if let Whereabouts::Asked(lent) = &mut self.whereabouts {
+            let loan = lent.await.ok()?;
+            self.whereabouts = Whereabouts::Here(loan);
+        }
+        match &mut self.whereabouts {
+            Whereabouts::Here(loan) => Some(loan),
+            _ => pending().await,
+        }
+    }
+}
+
+impl Device for LentDevice {
+    async fn relay(&mut self, commands: &[u8], most: usize, answers: &mut Vec<(Origin, u8)>) -> Relayed {
+        if self.arrive().await.is_none() {
+            // The instrument is closing.
+            return pending().await;
+        }
+        let Whereabouts::Here(loan) = &mut self.whereabouts else { return pending().await };
+        self.told &= loan.is_wanted();
+        let told = self.told;
+        let (Some(link), wanted) = loan.parts() else { return Relayed::Closed };
+        let mut bytes = [0; CHUNK];
+        let room = bytes.get_mut(..most.min(CHUNK)).unwrap_or_default();
+        let attribution = &mut self.attribution;
+        let work = async {
+            if commands.is_empty() && room.is_empty() {
+                return pending().await;
+            }
+            if commands.is_empty() {
+                let Ok(count) = link.read(room).await else { return Relayed::Closed };
+                let received = room.get(..count).unwrap_or_default();
+                answers.extend(received.iter().map(|byte| (attribution.received(*byte), *byte)));
+                return if count == 0 { Relayed::Closed } else { Relayed::Answered };
+            }
+            let Ok(count) = link.write(commands).await else { return Relayed::Closed };
+            attribution.sent(commands.get(..count).unwrap_or_default());
+            Relayed::Sent(count)
+        };
+        tokio::select! {
+            biased;
+            relayed = work => relayed,
+            Ok(_) = wanted.wait_for(|wanted| *wanted), if !told => {
+                self.told = true;
+                Relayed::Wanted
+            }
+        }
+    }
+
+    fn take_over(&mut self) {
+        self.whereabouts = Whereabouts::Wanted;
+        self.attribution.restart();
+        self.told = false;
+    }
+
+    fn give_back(&mut self) {
+        self.whereabouts = Whereabouts::Away;
+    }
+
+    fn mend(&mut self) {}
+
+    fn is_wanted(&self) -> bool {
+        matches!(&self.whereabouts, Whereabouts::Here(loan) if loan.is_wanted())
+    }
+
+    fn notes(&mut self) -> Vec<Note> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,204 @@
+//! What the instrument's settings are, in its own words.
+
+use scopething_core::plan::{CapturePlan, Channel, LogicLine, TriggerType};
+
+use crate::controls::{offset_s, set_offset, show_lines, trigger_source, trigger_source_name};
+use crate::desk::Panel;
+use crate::scpi::{Message, exponential, nearest_step, number, step_at_least, switch};
+use crate::settings::{Settings, VERTICAL_DIVISIONS};
+
+use super::screen::DIVISIONS;
+
+/// The driver counts a trigger position by the number of its time bases where the divisions are meant.
+const OFFSET_DIVISIONS: f64 = 34.0;
+/// What the instrument calls an analog channel, before its number.
+const CHANNEL: &str = "CHAN";
+/// What the driver takes for seconds a division, and for volts.
+const SECONDS: (f64, f64) = (5e-9, 1e3);
+const VOLTS: (f64, f64) = (5e-4, 5.0);
+
+/// Seconds a division of a screen that wide.
+pub(super) fn division_s(span_s: f64) -> f64 {
+    nearest_step(span_s / DIVISIONS, SECONDS.0, SECONDS.1)
+}
+
+/// Makes sure that captures are as wide as this instrument's screen, which has more divisions than others.
+pub(super) fn fill_screen(settings: &mut Settings) {
+    let width_s = DIVISIONS * division_s(settings.span_s);
+    if settings.span_s < width_s * (1.0 - 1e-9) {
+        settings.set_span(width_s);
+    }
+}
+
+/// Does what a command sets; what is none of this instrument's settings changes nothing.
+pub fn set(settings: &mut Settings, message: &Message<'_>) {
+    let Message { name, numbers: [first, _], argument, query } = message;
+    if *query {
+        return;
+    }
+    let (value, on) = (number(argument), switch(argument));
+    match name.as_str() {
+        "CHAN#:DISP" => {
+            if let (Some(vertical), Some(on)) = (settings.analog_mut(*first), on) {
+                vertical.shown = on;
+            }
+        }
+        "CHAN#:SCAL" => {
+            if let (Some(vertical), Some(scale_v)) = (settings.analog_mut(*first), value) {
+                vertical.set_span(scale_v * VERTICAL_DIVISIONS);
+            }
+        }
+        "CHAN#:OFFS" => {
+            if let (Some(vertical), Some(offset_v)) = (settings.analog_mut(*first), value) {
+                vertical.middle_v = -offset_v;
+            }
+        }
+        "LA:STAT" => show_lines(settings, on),
+        "LA:DIG#:DISP" => {
+            if let Some(on) = on {
+                settings.show_line(*first, on);
+            }
+        }
+        "TIM:SCAL" => settings.set_span(value.unwrap_or(0.0) * DIVISIONS),
+        "TIM:OFFS" => {
+            if let Some(offset_s) = value {
+                set_offset(settings, offset_s, OFFSET_DIVISIONS * division_s(settings.span_s));
+            }
+        }
+        "TRIG:EDGE:SOUR" => {
+            if let Some(source) = trigger_source(argument, CHANNEL) {
+                settings.trigger = source;
+            }
+        }
+        "TRIG:EDGE:SLOP" => match argument.get(..3) {
+            Some("POS") => settings.trigger_type = TriggerType::Rising,
+            Some("NEG") => settings.trigger_type = TriggerType::Falling,
+            _ => {}
+        },
+        "TRIG:EDGE:LEV" => settings.level_v = value.or(settings.level_v),
+        _ => {}
+    }
+}
+
+/// The answer to a query about settings: what is real with the plan that they lead to. None for what the
+/// instrument does not know.
+#[must_use]
+pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
+    let Settings { span_s, analog, trigger, trigger_type, .. } = &panel.settings;
+    let first = message.numbers.first().copied().flatten();
+    let channel = || first.and_then(|number| analog.get(usize::from(number).checked_sub(1)?));
+    let captured = |line: LogicLine| plan.is_some_and(|plan| plan.channels.contains(Channel::Logic(line)));
+    let flag = |on: bool| u8::from(on).to_string();
+    let real_division_s = || division_s(plan.map_or(*span_s, CapturePlan::duration_s));
+    Some(match message.name.as_str() {
+        "CHAN#:DISP" => flag(channel()?.shown),
+        "CHAN#:PROB" => "1.0".to_owned(),
+        "CHAN#:SCAL" => {
+            exponential(step_at_least(channel()?.span_v / VERTICAL_DIVISIONS, VOLTS.0, VOLTS.1), 6)
+        }
+        "CHAN#:OFFS" => exponential(-channel()?.middle_v, 6),
+        "CHAN#:COUP" => "DC".to_owned(),
+        "LA:STAT" => flag(panel.settings.lines != 0),
+        "LA:DIG#:DISP" => flag(first.and_then(LogicLine::new).is_some_and(captured)),
+        "TIM:SCAL" => exponential(real_division_s(), 6),
+        "TIM:OFFS" => exponential(offset_s(&panel.settings, plan, real_division_s() * OFFSET_DIVISIONS), 6),
+        // An edge trigger has no word for a pattern, which a client of another kind can set.
+        "TRIG:EDGE:SOUR" => trigger_source_name(*trigger, CHANNEL, "EXT"),
+        "TRIG:EDGE:SLOP" => if trigger_type.is_inverted() { "NEG" } else { "POS" }.to_owned(),
+        "TRIG:EDGE:LEV" => exponential(plan.map_or(0.0, |plan| plan.level), 6),
+        "TRIG:MODE" => "EDGE".to_owned(),
+        "*ESR" => "0".to_owned(),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scpi::messages;
+    use proptest::prelude::*;
+    use scopething_core::device::BS05;
+    use scopething_core::plan::Driven;
+
+    fn panel(lines: &[&str]) -> Panel {
+        let mut settings = Settings::default();
+        for message in lines.iter().flat_map(|line| messages(line.as_bytes())) {
+            set(&mut settings, &message);
+        }
+        Panel { settings, changes: 0, driven: Driven::NOTHING }
+    }
+
+    fn told(panel: &Panel, question: &str) -> String {
+        let plan = panel.settings.plan(&BS05.analog, panel.driven).ok();
+        let message = messages(question.as_bytes()).next().unwrap();
+        query(panel, plan.as_ref(), &message).unwrap_or_else(|| panic!("{question}"))
+    }
+
+    #[test]
+    fn a_quiet_scope_answers_as_the_driver_expects() {
+        let quiet = panel(&[]);
+        for (question, answer) in [
+            (":CHAN1:DISP?", "1"),
+            (":LA:STAT?", "1"),
+            (":LA:DIG0:DISP?", "1"),
+            (":LA:DIG15:DISP?", "0"),
+            (":TIM:SCAL?", "5.000000E-04"),
+            (":CHAN1:PROB?", "1.0"),
+            (":CHAN2:SCAL?", "1.000000E+00"),
+            (":CHAN1:COUP?", "DC"),
+            (":TRIG:EDGE:SOUR?", "CHAN1"),
+            (":TIM:OFFS?", "0.000000E+00"),
+            (":TRIG:EDGE:SLOP?", "POS"),
+            (":TRIG:EDGE:LEV?", "0.000000E+00"),
+        ] {
+            assert_eq!(told(&quiet, question), answer, "{question}");
+        }
+    }
+
+    #[test]
+    fn settings_are_read_back() {
+        let set = panel(&[
+            ":TIM:SCAL 0.001000000",
+            // -(0.25 - 0.5) x 1 ms x 34
+            ":TIM:OFFS 0.008500",
+            ":TRIG:EDGE:SOUR D3",
+            ":TRIG:EDGE:SLOP NEG",
+            ":TRIG:EDGE:LEV 0.500",
+            ":CHAN2:SCAL 0.500",
+            ":CHAN2:OFFS -1.5",
+            ":LA:DIG1:DISP OFF",
+        ]);
+        assert_eq!(set.settings.position, 0.25);
+        // As near as a whole number of samples comes to it: 34 divisions stand for 6144 samples at the most.
+        let offset_s: f64 = told(&set, ":TIM:OFFS?").parse().unwrap();
+        assert!((offset_s - 8.5e-3).abs() <= 34e-3 / 6000.0, "{offset_s}");
+        for (question, answer) in [
+            (":TIM:SCAL?", "1.000000E-03"),
+            (":TRIG:EDGE:SOUR?", "D3"),
+            (":TRIG:EDGE:SLOP?", "NEG"),
+            (":TRIG:EDGE:LEV?", "5.000000E-01"),
+            (":CHAN2:SCAL?", "5.000000E-01"),
+            (":CHAN2:OFFS?", "-1.500000E+00"),
+            (":LA:DIG1:DISP?", "0"),
+        ] {
+            assert_eq!(told(&set, question), answer, "{question}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(crate::fixed_seed(512))]
+
+        #[test]
+        fn any_line_leaves_settings_that_can_be_told(
+            word in "(CHAN|LA:DIG)[0-9]{1,3}:(DISP|SCAL|OFFS)|TIM:(SCAL|OFFS)|TRIG:EDGE:(SOUR|LEV|SLOP)",
+            value in "[-+.0-9eEDOF]{0,12}",
+        ) {
+            let panel = panel(&[&format!(":{word} {value}")]);
+            let questions =
+                [":TIM:SCAL?", ":TIM:OFFS?", ":TRIG:EDGE:LEV?", ":CHAN1:SCAL?", ":TRIG:EDGE:SOUR?"];
+            for question in questions {
+                told(&panel, question);
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Commands in the manner of SCPI, as oscilloscopes with a network socket take them: one line of text,
+//! several commands with `;` between them. Knows no instrument's commands.
+//!
+//! Long forms are taken for their short ones (`:TIMebase:SCALe` is `TIM:SCAL`), and the number behind a word
+//! is told apart from it.
+//!
+//! ```
+//! use scopething_serve::scpi::messages;
+//!
+//! let all: Vec<_> = messages(b":CHANnel2:SCALe 0.5;*OPC?").collect();
+//! assert_eq!((all[0].name.as_str(), all[0].numbers[0], all[0].argument), ("CHAN#:SCAL", Some(2), "0.5"));
+//! assert!(all[1].name == "*OPC" && all[1].query);
+//! ```
+
+/// One command or query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// The words in their short form, upper case, with `:` between them and `#` where one ends in a number.
+    pub name: String,
+    /// The numbers that stood for the first two `#`.
+    pub numbers: [Option<u8>; 2],
+    /// Whether it asks for an answer.
+    pub query: bool,
+    /// What follows the words, without spaces around it.
+    pub argument: &'a str,
+}
+
+/// The commands of a line, in their order. What is not text counts as nothing.
+pub fn messages(line: &[u8]) -> impl Iterator<Item = Message<'_>> {
+    let text = std::str::from_utf8(line).unwrap_or_default();
+    text.split(';').filter_map(message)
+}
+
+fn message(text: &str) -> Option<Message<'_>> {
+    let text = text.trim();
+    let (header, argument) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let (header, query) = header.strip_suffix('?').map_or((header, false), |header| (header, true));
+    let header = header.strip_prefix(':').unwrap_or(header);
+    if header.is_empty() {
+        return None;
+    }
+    let mut name = String::new();
+    let mut found = Vec::new();
+    for word in header.split(':') {
+        if !name.is_empty() {
+            name.push(':');
+        }
+        let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        let digits = word.get(letters.len()..).unwrap_or_default();
+        name.push_str(&short_form(letters));
+        if !digits.is_empty() {
+            name.push('#');
+            found.push(digits.parse().ok());
+        }
+    }
+    let number = |index: usize| found.get(index).copied().flatten();
+    Some(Message { name, numbers: [number(0), number(1)], query, argument: argument.trim() })
+}
+
+/// Four letters, or three where the fourth is a vowel; words of up to four letters are short already.
+fn short_form(word: &str) -> String {
+    let upper = word.to_ascii_uppercase();
+    if upper.starts_with('*') || upper.chars().count() <= 4 {
+        return upper;
+    }
+    let vowel = upper.chars().nth(3).is_some_and(|letter| "AEIOU".contains(letter));
+    upper.chars().take(if vowel { 3 } else { 4 }).collect()
+}
+
+/// A finite number as clients write it: `5.000000E-04`, `0.001000000`, `+2`.
+#[must_use]
+pub fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// Whether `1`, `ON`, `0` or `OFF` is meant.
+#[must_use]
+pub fn switch(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_uppercase().as_str() {
+        "1" | "ON" => Some(true),
+        "0" | "OFF" => Some(false),
+        _ => None,
+    }
+}
+
+/// A number with so many decimals and an exponent of at least two digits: `5.000E-04`.
+#[must_use]
+pub fn exponential(value: f64, decimals: usize) -> String {
+    // Instruments know no negative zero.
+    let text = format!("{:.decimals$e}", value + 0.0);
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
+    format!("{mantissa}E{sign}{digits:0>2}")
+}
+
+/// The value of 1, 2, 5, 10.. that is nearest to `value` by their ratio, within `least` and `most`, which are
+/// such values themselves.
+#[must_use]
+pub fn nearest_step(value: f64, least: f64, most: f64) -> f64 {
+    let ratio = |step: f64| (step / value).ln().abs();
+    let nearer = |best: f64, step: f64| if ratio(step) < ratio(best) { step } else { best };
+    steps(least, most).reduce(nearer).unwrap_or(least)
+}
+
+/// The least value of 1, 2, 5, 10.. that is not below `value`, within `least` and `most`.
+#[must_use]
+pub fn step_at_least(value: f64, least: f64, most: f64) -> f64 {
+    steps(least, most).find(|step| *step >= value * (1.0 - 1e-9)).unwrap_or(most)
+}
+
+fn steps(least: f64, most: f64) -> impl Iterator<Item = f64> {
+    let decades = (-12..=12).flat_map(|decade| [1, 2, 5].map(|digit| format!("{digit}e{decade}")));
+    let values = decades.filter_map(|text| text.parse::<f64>().ok());
+    values.filter(move |step| (least * (1.0 - 1e-9)..=most * (1.0 + 1e-9)).contains(step))
+}
+
+/// A block of data of stated length: `#`, the number of digits, the length, the data.
+#[must_use]
+pub fn block(data: &[u8]) -> Vec<u8> {
+    let length = data.len().to_string();
+    [format!("#{}{length}", length.len()).as_bytes(), data].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn only(line: &str) -> Message<'_> {
+        let mut all = messages(line.as_bytes());
+        let first = all.next().expect("a message");
+        assert_eq!(all.next(), None);
+        first
+    }
+
+    #[test]
+    fn long_forms_are_their_short_ones() {
+        for (long, short) in [
+            (":TIMebase:SCALe?", "TIM:SCAL"),
+            ("TRIGger:EDGE:SLOPe?", "TRIG:EDGE:SLOP"),
+            (":WAVeform:SOURce?", "WAV:SOUR"),
+            (":CHANnel1:OFFSet?", "CHAN#:OFFS"),
+            ("*idn?", "*IDN"),
+            (":pod1:thr:udl2?", "POD#:THR:UDL#"),
+        ] {
+            assert_eq!(only(long).name, short);
+        }
+        assert_eq!(only(":POD1:THR:UDL2?").numbers, [Some(1), Some(2)]);
+        assert_eq!(only(":CHAN999:SCAL?").numbers, [None, None]);
+    }
+
+    #[test]
+    fn a_line_may_hold_several() {
+        let names: Vec<_> =
+            messages(b":FORM:BORD LSBF;:FORM REAL,32;:CHAN1:DATA?\r").map(|m| m.name).collect();
+        assert_eq!(names, ["FORM:BORD", "FORM", "CHAN#:DATA"]);
+        assert_eq!(messages(b" ; ;;\r").count(), 0);
+        assert_eq!(messages(&[0xff, b'?']).count(), 0);
+    }
+
+    #[test]
+    fn numbers_are_printed_as_instruments_do() {
+        assert_eq!(exponential(5e-4, 3), "5.000E-04");
+        assert_eq!(exponential(1e6, 6), "1.000000E+06");
+        assert_eq!(
+            (exponential(0.0, 3), exponential(-0.0, 3)),
+            ("0.000E+00".to_owned(), "0.000E+00".to_owned())
+        );
+        assert_eq!(exponential(-2.5e-12, 1), "-2.5E-12");
+        assert_eq!(
+            (number("1.0e-3"), number("nan"), number("inf"), number("x")),
+            (Some(1e-3), None, None, None)
+        );
+    }
+
+    #[test]
+    fn steps_are_found_by_ratio() {
+        assert_eq!(nearest_step(14e-3 / 12.0, 1e-9, 50.0), 1e-3);
+        assert_eq!(nearest_step(12e-3 / 14.0, 1e-9, 50.0), 1e-3);
+        assert_eq!(nearest_step(1e3, 1e-9, 50.0), 50.0);
+        assert_eq!(nearest_step(0.0, 1e-9, 50.0), 1e-9);
+        assert_eq!((step_at_least(1.0, 1e-3, 5.0), step_at_least(1.1, 1e-3, 5.0)), (1.0, 2.0));
+        assert_eq!(step_at_least(40.0, 1e-3, 5.0), 5.0);
+    }
+
+    #[test]
+    fn a_block_tells_its_length() {
+        assert_eq!(block(&[7; 12])[..4], *b"#212");
+        assert_eq!(block(&[]), b"#10");
+    }
+
+    proptest! {
+        #![proptest_config(crate::fixed_seed(512))]
+
+        #[test]
+        fn any_line_is_read(line in proptest::collection::vec(any::<u8>(), 0..200)) {
+            for message in messages(&line) {
+                prop_assert!(!message.name.is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The virtual machine: bytes in at a time, bytes out at a time (vm-reference sections 1 and 2).
+
+mod capture;
+
+use std::collections::VecDeque;
+
+use scopething_core::vm::{Command, Register};
+
+use super::bench::Bench;
+use super::buffer::CaptureBuffer;
+use super::config::SimConfig;
+use super::frontend::FrontEnd;
+use super::note::Note;
+use super::output::{Origin, Output};
+use super::registers::{Applied, Registers, Spock};
+use super::time::SimTime;
+use super::trace::{Foresight, Trace};
+
+/// Notes kept until they are fetched; older ones are dropped.
+const MOST_NOTES: usize = 100;
+/// Where the serial number lies in the EEPROM (vm-reference section 10).
+const SERIAL_ADDRESS: usize = 0x30;
+
+/// The simulated BitScope Micro, as a state machine with explicit time.
+///
+/// It reads no clock and does no input or output: [`receive`](Self::receive) takes a byte at a moment,
+/// [`next_event`](Self::next_event) tells when it will have something to say, [`advance`](Self::advance) lets
+/// time pass and [`transmit`](Self::transmit) gives the bytes that are due.
+///
+/// ```
+/// use scopething_sim::{Device, SimConfig, SimTime};
+///
+/// let mut device = Device::new(&SimConfig::default());
+/// device.receive(b'?', SimTime::ZERO);
+/// let answer: Vec<u8> = std::iter::from_fn(|| device.transmit(SimTime::ZERO)).collect();
+/// assert_eq!(answer, b"?\rBS000501\r");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Device {
+    revision: [u8; 8],
+    first_tick: u32,
+    stale_first_sample: bool,
+    front: FrontEnd,
+    bench: Bench,
+    registers: Registers,
+    r0: u8,
+    r1: u8,
+    spock: Spock,
+    /// The next sample of the capture hardware, in samples of the buffer mode.
+    sample_address: u32,
+    buffer: CaptureBuffer,
+    last_converted: u16,
+    eeprom: [u8; 256],
+    trace: Option<Trace>,
+    /// The `D` that started the trace.
+    trace_origin: Origin,
+    /// The byte that is being executed.
+    origin: Origin,
+    foresight: Option<Foresight>,
+    output: Output,
+    now: SimTime,
+    notes: VecDeque<Note>,
+}
+
+impl Device {
+    /// A device as after power-up, wired as the configuration says.
+    #[must_use]
+    pub fn new(config: &SimConfig) -> Self {
+        let mut eeprom = [0xff; 256];
+        eeprom[SERIAL_ADDRESS..SERIAL_ADDRESS + 8].copy_from_slice(config.serial.bytes());
+        let registers = Registers::after_reset();
+        let mut device = Self {
+            revision: *config.revision.bytes(),
+            first_tick: config.first_tick,
+            stale_first_sample: config.stale_first_sample,
+            front: config.front_end,
+            bench: Bench::new(config.analog.clone(), config.logic.clone(), config.noise_v, config.seed),
+            registers,
+            r0: 0,
+            r1: 0,
+            spock: Spock::default(),
+            sample_address: 0,
+            buffer: CaptureBuffer::new(),
+            last_converted: 0,
+            eeprom,
+            trace: None,
+            trace_origin: 0,
+            origin: 0,
+            foresight: None,
+            output: Output::default(),
+            now: SimTime::ZERO,
+            notes: VecDeque::new(),
+        };
+        device.apply();
+        device
+    }
+
+    /// The moment up to which time has passed.
+    #[must_use]
+    pub fn now(&self) -> SimTime {
+        self.now
+    }
+
+    /// The next moment at which the device has a byte to send, or needs to be advanced to find out; none if
+    /// only a byte from outside can make a difference. It may lie in the past: then it is due at once.
+    #[must_use]
+    pub fn next_event(&self) -> Option<SimTime> {
+        [self.next_trace_event(), self.next_output()].into_iter().flatten().min()
+    }
+
+    /// When the running trace ends, or has to be looked at again.
+    pub(super) fn next_trace_event(&self) -> Option<SimTime> {
+        match self.foresight? {
+            Foresight::Ends(ending) => Some(ending.at),
+            Foresight::NotBefore(at) => Some(at),
+            Foresight::FullFrom(at) => (at > self.now).then_some(at),
+            Foresight::Held => None,
+        }
+    }
+
+    /// When the next byte that is ready was due.
+    pub(super) fn next_output(&self) -> Option<SimTime> {
+        self.output.next_due()
+    }
+
+    /// Lets time pass, which never runs backwards; a bounded amount of work.
+    pub fn advance(&mut self, to: SimTime) {
+        self.now = self.now.max(to);
+        if let Some(Foresight::NotBefore(at)) = self.foresight
+            && at <= self.now
+        {
+            self.foresee();
+        }
+        if let Some(Foresight::Ends(ending)) = self.foresight
+            && ending.at <= self.now
+        {
+            self.end_trace(&ending, ending.at);
+        }
+    }
+
+    /// The next byte that is due at a moment, if any.
+    pub fn transmit(&mut self, at: SimTime) -> Option<u8> {
+        self.transmit_tagged(at).map(|(_, byte)| byte)
+    }
+
+    /// As [`transmit`](Self::transmit), with the number of the received byte that it answers.
+    pub(super) fn transmit_tagged(&mut self, at: SimTime) -> Option<(Origin, u8)> {
+        self.advance(at);
+        if self.output.next_due()? > self.now {
+            return None;
+        }
+        self.output.next_byte()
+    }
+
+    /// What there is to say about what the client did since the last call.
+    pub fn take_notes(&mut self) -> impl Iterator<Item = Note> + '_ {
+        self.notes.drain(..)
+    }
+
+    /// Takes a byte at a moment, executes it and echoes it.
+    pub fn receive(&mut self, byte: u8, at: SimTime) {
+        self.advance(at);
+        let command = Command::from_byte(byte);
+        if self.trace.is_some() && !matches!(command, Command::CancelTrace | Command::Trace | Command::Reset)
+        {
+            self.note(Note::TraceHeld { byte });
+            if let Some(trace) = &mut self.trace {
+                trace.hold();
+            }
+            self.foresight = Some(Foresight::Held);
+        }
+        if command == Command::Reset {
+            self.reset();
+        }
+        self.say(&[byte]);
+        self.execute(command);
+        self.origin += 1;
+    }
+
+    fn execute(&mut self, command: Command) {
+        match command {
+            Command::Clear => self.r0 = 0,
+            Command::Digit(digit) => self.r0 = self.r0 << 4 | digit & 0x0f,
+            Command::SetAddress => self.r1 = self.r0,
+            Command::Store => self.store(),
+            Command::StoreNext => {
+                self.store();
+                self.r1 = self.r1.wrapping_add(1);
+            }
+            Command::Next => self.r1 = self.r1.wrapping_add(1),
+            Command::Print => self.say_hex(self.registers.byte(self.r1)),
+            Command::Identify => {
+                let revision = self.revision;
+                self.say(b"\r");
+                self.say(&revision);
+                self.say(b"\r");
+            }
+            Command::ReadEeprom => {
+                let address = self.registers.get8(Register::EepromAddress);
+                self.say_hex(self.eeprom[usize::from(address)]);
+            }
+            Command::WriteEeprom => {
+                let address = self.registers.get8(Register::EepromAddress);
+                self.eeprom[usize::from(address)] = self.registers.get8(Register::EepromData);
+            }
+            Command::ReadSampleCounter => self.registers.set(Register::SampleCounter, self.sample_address),
+            Command::ProgramSpock => {
+                self.spock = Spock::from_registers(&self.registers);
+                self.sample_address = self.registers.get(Register::SampleAddress);
+            }
+            Command::Update => self.apply(),
+            Command::Trace => self.start_trace(),
+            Command::CancelTrace => self.cancel_trace(),
+            Command::DumpBinary => self.dump(),
+            Command::WriteWaveform => self.bench.generator.write(&mut self.registers, self.r0),
+            Command::ReadWaveform => {
+                let bytes = self.bench.generator.read(&mut self.registers);
+                self.say(&bytes);
+            }
+            Command::Synthesize => {
+                let result = self.bench.generator.synthesize(&self.registers);
+                self.note_refusal(result);
+            }
+            Command::Translate => {
+                let result = self.bench.generator.translate(&self.registers);
+                self.note_refusal(result);
+            }
+            Command::Generate => {
+                let result = self.bench.generator.generate(&self.registers, self.now);
+                self.note_refusal(result);
+            }
+            Command::StreamTrace => self.not_simulated(b'T', "the frames of a streaming trace are not known"),
+            Command::DumpText => self.not_simulated(b'S', "the form of the text is not known"),
+            Command::BaudRate => self.not_simulated(b'~', "a BS05 does not use it"),
+            Command::PodPipe => self.not_simulated(b'|', "a BS05 does not use it"),
+            Command::EndNumber | Command::EndSequence | Command::Reset => {}
+            Command::Unknown(byte) => self.note(Note::UnknownCommand { byte }),
+        }
+    }
+
+    /// The register at R1 becomes R0; what drives a logic line changes at once.
+    fn store(&mut self) {
+        self.registers.set_byte(self.r1, self.r0);
+        let line = usize::from(self.r1.wrapping_sub(Register::Map0.address()));
+        if let Some(driver) = self.bench.map.get_mut(line) {
+            *driver = self.r0;
+        }
+    }
+
+    /// The device starts anew, without a word: power failed, or its firmware did.
+    pub(super) fn reboot(&mut self) {
+        self.reset();
+        self.output = Output::default();
+    }
+
+    /// `!`: everything as after power-up but for the EEPROM and the capture buffer.
+    fn reset(&mut self) {
+        self.trace = None;
+        self.foresight = None;
+        self.output.stop_dumps();
+        self.registers = Registers::after_reset();
+        (self.r0, self.r1) = (0, 0);
+        self.spock = Spock::default();
+        self.sample_address = 0;
+        self.bench.generator = super::generator::Generator::new();
+        self.bench.map = [0; 8];
+        self.apply();
+    }
+
+    /// `U`: the registers so marked take effect.
+    fn apply(&mut self) {
+        self.bench.applied = Applied::from_registers(&self.registers);
+        self.bench.level_v = self.front.level_volts(self.bench.applied.trigger_level);
+    }
+
+    /// Device time: ticks in 32 bits.
+    fn tick(&self, at: SimTime) -> u32 {
+        self.first_tick.wrapping_add(at.ticks() as u32)
+    }
+
+    fn say(&mut self, bytes: &[u8]) {
+        let said = self.output.push(self.now, self.origin, bytes);
+        self.note_loss(said);
+    }
+
+    fn say_hex(&mut self, value: u8) {
+        self.say(format!("\r{value:02x}\r").as_bytes());
+    }
+
+    fn not_simulated(&mut self, command: u8, why: &'static str) {
+        self.note(Note::NotSimulated { command, why });
+    }
+
+    fn note_refusal(&mut self, result: Result<(), Note>) {
+        if let Err(note) = result {
+            self.note(note);
+        }
+    }
+
+    fn note_loss(&mut self, said: bool) {
+        if !said {
+            self.note(Note::Overrun);
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        if self.notes.len() == MOST_NOTES {
+            self.notes.pop_front();
+        }
+        self.notes.push_back(note);
+    }
+}

@@ -1,5 +1,0 @@
-//! The `scopething` program: see `scopething --help`.
-
-fn main() -> std::process::ExitCode {
-    scopething::cli::run()
-}
