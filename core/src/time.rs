@@ -4,6 +4,7 @@
 //! timer.
 
 use core::ops::{Add, Sub};
+use core::time::Duration;
 
 /// A span of time in whole microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -35,6 +36,19 @@ impl Micros {
     #[must_use]
     pub fn seconds(self) -> f64 {
         self.0 as f64 * 1e-6
+    }
+}
+
+/// Less than a microsecond is rounded up; more than 584 542 years are given as that.
+impl From<Duration> for Micros {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Micros> for Duration {
+    fn from(micros: Micros) -> Self {
+        Self::from_micros(micros.0)
     }
 }
 
@@ -88,6 +102,23 @@ impl<C: Clock> Clock for &C {
     }
 }
 
+/// The clock of `embassy-time`, in microseconds since power-up.
+#[cfg(feature = "embassy-time")]
+#[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct EmbassyClock;
+
+#[cfg(feature = "embassy-time")]
+impl Clock for EmbassyClock {
+    fn now(&self) -> Instant {
+        Instant(embassy_time::Instant::now().as_micros())
+    }
+
+    async fn until(&self, deadline: Instant) {
+        embassy_time::Timer::at(embassy_time::Instant::from_micros(deadline.0)).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +128,13 @@ mod tests {
         assert_eq!(Micros::from_seconds(0.000_000_1), Micros(1));
         assert_eq!(Micros::from_seconds(-1.0), Micros(0));
         assert_eq!(Micros::from_seconds(f64::NAN), Micros(0));
+    }
+
+    #[test]
+    fn durations_round_up_and_saturate() {
+        assert_eq!(Micros::from(Duration::from_nanos(1_001)), Micros(2));
+        assert_eq!(Micros::from(Duration::MAX), Micros(u64::MAX));
+        assert_eq!(Duration::from(Micros(1_500_000)), Duration::from_millis(1500));
     }
 
     #[test]

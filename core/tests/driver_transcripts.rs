@@ -8,7 +8,7 @@ use std::future::pending;
 use embassy_futures::block_on;
 use embassy_futures::select::{Either, select};
 use scopething_core::device::BS05;
-use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, LogicLine};
+use scopething_core::plan::{ChannelSet, AnalogChannel, CapturePlan, CaptureRequest, LogicLine};
 use scopething_core::scope::{Pacing, Scope, ScopeError, Stage};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{Cause, DumpChannel, TraceBuffer};
@@ -69,7 +69,7 @@ fn a_capture_is_one_script_a_status_and_one_dump() {
 #[test]
 fn pairs_and_logic_are_dumped_one_after_the_other_from_even_addresses() {
     let request =
-        CaptureRequest { period_s: 1.6e-6, samples: 4, ..CaptureRequest::new("A,B,L1".parse().unwrap()) };
+        CaptureRequest { period_s: 1.6e-6, samples: 4, ..CaptureRequest::new("A,B,L1".parse::<ChannelSet>().unwrap()) };
     let at = |channel, count, address| {
         [(Register::DumpChan, channel), (Register::DumpCount, count), (Register::SampleAddress, address)]
     };

@@ -7,10 +7,8 @@ use std::convert::Infallible;
 use embassy_futures::block_on;
 use embassy_futures::select::{Either, select};
 use scopething_core::device::BS05;
-use scopething_core::plan::{
-    CaptureRequest, ClockError, ClockOutput, ClockPlan, ClockRequest, LogicLine, LogicPattern, Notice,
-    PlanError, PlayMode, WaveShape, WaveformPlan, WaveformRequest, plan_clocks, plan_waveform,
-};
+use scopething_core::plan::{ChannelSet, CaptureRequest, ClockError, ClockOutput, ClockPlan, ClockRequest, LogicLine, LogicPattern, Notice,
+    PlanError, PlayMode, WaveShape, WaveformPlan, WaveformRequest, plan_clocks, plan_waveform,};
 use scopething_core::scope::{GenerateError, Generators, Scope, ScopeError};
 use scopething_core::trace::TraceBuffer;
 use scopething_core::vm::Register;
@@ -209,7 +207,7 @@ fn one_generator_at_a_time() {
 
 #[test]
 fn captures_are_planned_around_what_runs_and_leave_it_running() {
-    let before = CaptureRequest::new("A,L".parse().unwrap());
+    let before = CaptureRequest::new("A,L".parse::<ChannelSet>().unwrap());
     let (mut scope, line) = connected([on('Y', ""), on('X', ""), on('Z', "")], 100);
     let old_plan = scope.plan(&BS05.analog, &four_samples()).unwrap();
     block_on(scope.start_waveform(&sine(), PlayMode::Repeat)).unwrap();
@@ -217,7 +215,7 @@ fn captures_are_planned_around_what_runs_and_leave_it_running() {
     assert_eq!(plan.channels.logic(), 0x6f);
     let left_out = Notice::LinesLeftOut { driven: 0x10, shared: 0x80 };
     assert!(plan.notices.contains(&left_out), "{:?}", plan.notices);
-    let only_l4 = CaptureRequest::new("L4".parse().unwrap());
+    let only_l4 = CaptureRequest::new("L4".parse::<ChannelSet>().unwrap());
     assert_eq!(scope.plan(&BS05.analog, &only_l4), Err(PlanError::NoChannelLeft));
     // A plan from before the waveform: the analog filter is bit 7, and bit 6 stays.
     line.device.lock().unwrap().turns.extend([

@@ -1,9 +1,7 @@
 //! The planner against what a working driver decided: `tests/data/plan.jsonl`.
 
 use scopething_core::device::BS05;
-use scopething_core::plan::{
-    CapturePlan, CaptureRequest, Driven, LogicPattern, Notice, PlanError, TriggerSource, plan_capture,
-};
+use scopething_core::plan::{ChannelSet, CapturePlan, CaptureRequest, Driven, LogicPattern, Notice, PlanError, TriggerSource, plan_capture,};
 use serde_json::{Map, Value};
 
 const VECTORS: &str = include_str!("../../tests/data/plan.jsonl");
@@ -25,7 +23,7 @@ fn request(arguments: &Map<String, Value>) -> CaptureRequest {
     let names: Vec<&str> =
         arguments["channels"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
     let number = |key: &str| arguments.get(key).map(|value| value.as_f64().unwrap());
-    let mut request = CaptureRequest::new(names.join(",").parse().unwrap());
+    let mut request = CaptureRequest::new(names.join(",").parse::<ChannelSet>().unwrap());
     for key in arguments.keys() {
         match key.as_str() {
             "channels" => {}

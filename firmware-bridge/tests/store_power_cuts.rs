@@ -8,7 +8,7 @@ use scopething_bridge::fake::FakeFlash;
 use scopething_bridge::store::{Keep, Origin, Store, StoreError, StoreLayout, StoredJob};
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::{Job, Repeat, TraceId, WhenFull};
-use scopething_core::plan::{CaptureRequest, Driven, plan_capture};
+use scopething_core::plan::{ChannelSet, CaptureRequest, Driven, plan_capture};
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::{Cause, DumpChannel, Trace, TraceBuffer};
 
@@ -22,7 +22,7 @@ fn layout() -> StoreLayout {
 }
 
 fn request(channels: &str, samples: u32) -> CaptureRequest {
-    CaptureRequest { samples, ..CaptureRequest::new(channels.parse().unwrap()) }
+    CaptureRequest { samples, ..CaptureRequest::new(channels.parse::<ChannelSet>().unwrap()) }
 }
 
 /// The trace that is stored as number `id`: noise, so that it cannot be packed, of a length that depends on the number.

@@ -1,16 +1,20 @@
-//! The driver over streams that block: the same [`crate::scope::Scope`], run to completion by a small executor.
+//! The driver over streams that block: adapters that make them look asynchronous, and [`block_on`], which runs any of
+//! the driver's futures to completion. There is no second driver.
 //!
-//! This is no second implementation: [`Scope`] wraps the other one, [`BlockingStream`] makes a stream of
-//! `embedded-io` look like one of `embedded-io-async`.
+//! [`BlockingStream`] takes any stream of `embedded-io`, [`PolledClock`] any clock that can be read. With the feature `std`,
+//! [`StdStream`] takes whatever reads and writes as `std::io` does (a `TcpStream`, a serial port), and
+//! [`StdClock`] is the clock of the operating system.
 //!
-//! A blocking stream must not block for ever: its `read` gives an error of kind
-//! [`TimedOut`](embedded_io::ErrorKind::TimedOut) when nothing has come for a short while, a few milliseconds. Between
-//! such reads the driver looks at its deadlines and at whether the user has cancelled.
+//! A blocking stream must not block for ever: its reads end with a time-out when nothing has come for a short while, such as
+//! 5 ms. Between such reads the driver looks at its deadlines and at whether the caller has cancelled. How long a stream
+//! blocks sets how late that can be; it does not slow down a capture.
+//!
+//! To cancel, give a future that looks at a flag each time that it is polled: [`cancelled`].
 //!
 //! ```no_run
-//! use scopething_core::blocking::{BlockingClock, Scope};
-//! use scopething_core::plan::CaptureRequest;
-//! use scopething_core::scope::LinkProfile;
+//! use scopething_core::blocking::{BlockingClock, BlockingStream, PolledClock, block_on};
+//! use scopething_core::plan::{CaptureRequest, Channel};
+//! use scopething_core::scope::{LinkProfile, Scope};
 //! use scopething_core::trace::TraceBuffer;
 //!
 //! fn samples<S, C>(port: S, clock: C) -> Option<usize>
@@ -18,32 +22,34 @@
 //!     S: embedded_io::Read + embedded_io::Write,
 //!     C: BlockingClock,
 //! {
-//!     let mut scope = Scope::connect(port, clock, LinkProfile::SERIAL).ok()?;
-//!     let probe = scope.model().analog;
-//!     let plan = scope.plan(&probe, &CaptureRequest::new("A".parse().ok()?)).ok()?;
+//!     let (port, clock) = (BlockingStream(port), PolledClock(clock));
+//!     let mut scope = block_on(Scope::connect(port, clock, LinkProfile::SERIAL)).ok()?;
+//!     let plan = scope.plan(&scope.model().analog, &CaptureRequest::new(Channel::A)).ok()?;
 //!     let mut buffer = TraceBuffer::new();
-//!     let trace = scope.capture(&plan, &mut buffer).ok()?;
+//!     let trace = block_on(scope.capture(&plan, &mut buffer)).ok()?;
 //!     Some(trace.samples().into())
 //! }
 //! ```
+//!
+//! # What is different
+//!
+//! To look whether a byte has come that nobody waits for would cost a blocking stream a whole time-out. So a byte too many
+//! behind a dump is not noticed with that dump, but when the next script is echoed.
 
-use core::future::poll_fn;
-use core::ops::ControlFlow;
+#[cfg(feature = "std")]
+mod std_io;
+
+use core::future::{Future, poll_fn};
 use core::task::Poll;
 
-use embassy_futures::{block_on, yield_now};
+pub use embassy_futures::block_on;
+use embassy_futures::yield_now;
 use embedded_io::{Error, ErrorKind, ErrorType};
 
-use crate::calibration::{Calibration, CalibrationRequest};
-use crate::device::{AnalogParameters, Model};
-use crate::plan::{CapturePlan, CaptureRequest, ClockPlan, LogicPattern, PlanError, PlayMode, WaveformPlan};
-use crate::scope::{
-    self, CalibrateError, CalibrationProgress, GenerateError, Generators, LinkProfile, Pacing, ScopeError,
-    SerialNumber,
-};
+#[cfg(feature = "std")]
+pub use std_io::{StdClock, StdStream};
+
 use crate::time::{Clock, Instant};
-use crate::trace::{Trace, TraceBuffer};
-use crate::vm::Revision;
 
 /// A clock that is only read.
 pub trait BlockingClock {
@@ -77,23 +83,13 @@ impl<S: ErrorType> ErrorType for BlockingStream<S> {
 
 impl<S: embedded_io::Read> embedded_io_async::Read for BlockingStream<S> {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, S::Error> {
-        loop {
-            match self.0.read(buffer) {
-                Err(error) if error.kind() == ErrorKind::TimedOut => yield_now().await,
-                result => return result,
-            }
-        }
+        until_done(|| self.0.read(buffer)).await
     }
 }
 
 impl<S: embedded_io::Write> embedded_io_async::Write for BlockingStream<S> {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, S::Error> {
-        loop {
-            match self.0.write(bytes) {
-                Err(error) if error.kind() == ErrorKind::TimedOut => yield_now().await,
-                result => return result,
-            }
-        }
+        until_done(|| self.0.write(bytes)).await
     }
 
     async fn flush(&mut self) -> Result<(), S::Error> {
@@ -101,194 +97,20 @@ impl<S: embedded_io::Write> embedded_io_async::Write for BlockingStream<S> {
     }
 }
 
-/// A connected BitScope behind a blocking stream.
-#[derive(Debug)]
-pub struct Scope<S, C> {
-    scope: scope::Scope<BlockingStream<S>, PolledClock<C>>,
+/// Tries again whenever an attempt timed out.
+///
+/// Yields ahead of each attempt: who only asks whether a stream has something does not wait for it.
+async fn until_done<E: Error>(mut attempt: impl FnMut() -> Result<usize, E>) -> Result<usize, E> {
+    loop {
+        yield_now().await;
+        match attempt() {
+            Err(error) if error.kind() == ErrorKind::TimedOut => {}
+            result => return result,
+        }
+    }
 }
 
-impl<S: embedded_io::Read + embedded_io::Write, C: BlockingClock> Scope<S, C> {
-    /// Resets and identifies the device behind a stream, and reads its serial number.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::connect`].
-    pub fn connect(stream: S, clock: C, profile: LinkProfile) -> Result<Self, ScopeError<S::Error>> {
-        let mut scope = Self::new(stream, clock, profile);
-        scope.open()?;
-        Ok(scope)
-    }
-
-    /// A driver that has not spoken to its device yet.
-    #[must_use]
-    pub fn new(stream: S, clock: C, profile: LinkProfile) -> Self {
-        Self { scope: scope::Scope::new(BlockingStream(stream), PolledClock(clock), profile) }
-    }
-
-    /// Resets and identifies the device, and reads its serial number.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::open`].
-    pub fn open(&mut self) -> Result<(), ScopeError<S::Error>> {
-        block_on(self.scope.open())
-    }
-
-    /// What the device calls itself.
-    #[must_use]
-    pub fn revision(&self) -> Revision {
-        self.scope.revision()
-    }
-
-    /// The model that the driver takes the device for.
-    #[must_use]
-    pub fn model(&self) -> &'static Model {
-        self.scope.model()
-    }
-
-    /// The device's serial number, once it was opened or connected.
-    #[must_use]
-    pub fn serial(&self) -> Option<SerialNumber> {
-        self.scope.serial()
-    }
-
-    /// Chooses how scripts are handed to the device.
-    pub fn set_pacing(&mut self, pacing: Pacing) {
-        self.scope.set_pacing(pacing);
-    }
-
-    /// Plans a capture on this device.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::plan`].
-    pub fn plan(&self, probe: &AnalogParameters, request: &CaptureRequest) -> Result<CapturePlan, PlanError> {
-        self.scope.plan(probe, request)
-    }
-
-    /// Captures a trace into `buffer`, and waits for the trigger as long as the plan says.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::capture`].
-    pub fn capture<'a>(
-        &mut self,
-        plan: &'a CapturePlan,
-        buffer: &'a mut TraceBuffer,
-    ) -> Result<Trace<'a>, ScopeError<S::Error>> {
-        block_on(self.scope.capture(plan, buffer))
-    }
-
-    /// As [`Self::capture`]; as soon as `cancelled` says so the trace around that moment is given.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::capture`].
-    pub fn capture_until<'a>(
-        &mut self,
-        plan: &'a CapturePlan,
-        buffer: &'a mut TraceBuffer,
-        mut cancelled: impl FnMut() -> bool,
-    ) -> Result<Trace<'a>, ScopeError<S::Error>> {
-        let cancel = poll_fn(|_| if cancelled() { Poll::Ready(()) } else { Poll::Pending });
-        block_on(self.scope.capture_until(plan, buffer, cancel))
-    }
-
-    /// What the generators do at present.
-    #[must_use]
-    pub fn generators(&self) -> Generators {
-        self.scope.generators()
-    }
-
-    /// Plays a waveform, over and over or once.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::start_waveform`].
-    pub fn start_waveform(
-        &mut self,
-        plan: &WaveformPlan<'_>,
-        mode: PlayMode,
-    ) -> Result<(), GenerateError<S::Error>> {
-        block_on(self.scope.start_waveform(plan, mode))
-    }
-
-    /// Stops the waveform generator.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::stop_waveform`].
-    pub fn stop_waveform(&mut self) -> Result<(), GenerateError<S::Error>> {
-        block_on(self.scope.stop_waveform())
-    }
-
-    /// Holds the waveform where it is.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::pause_waveform`].
-    pub fn pause_waveform(&mut self) -> Result<(), GenerateError<S::Error>> {
-        block_on(self.scope.pause_waveform())
-    }
-
-    /// Lets a paused waveform go on.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::resume_waveform`].
-    pub fn resume_waveform(&mut self) -> Result<(), GenerateError<S::Error>> {
-        block_on(self.scope.resume_waveform())
-    }
-
-    /// Starts clocks.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::start_clocks`].
-    pub fn start_clocks(&mut self, plan: &ClockPlan) -> Result<(), GenerateError<S::Error>> {
-        block_on(self.scope.start_clocks(plan))
-    }
-
-    /// Stops the clocks.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::stop_clocks`].
-    pub fn stop_clocks(&mut self) -> Result<(), GenerateError<S::Error>> {
-        block_on(self.scope.stop_clocks())
-    }
-
-    /// Makes logic lines outputs, each high or low.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::set_logic_outputs`].
-    pub fn set_logic_outputs(&mut self, levels: LogicPattern) -> Result<(), GenerateError<S::Error>> {
-        block_on(self.scope.set_logic_outputs(levels))
-    }
-
-    /// Lets go of the lines that are held.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::release_logic_outputs`].
-    pub fn release_logic_outputs(&mut self) -> Result<(), GenerateError<S::Error>> {
-        block_on(self.scope.release_logic_outputs())
-    }
-
-    /// Calibrates with the clock on L5.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::calibrate`].
-    pub fn calibrate(
-        &mut self,
-        request: &CalibrationRequest,
-        buffer: &mut TraceBuffer,
-        progress: impl FnMut(CalibrationProgress) -> ControlFlow<()>,
-    ) -> Result<Calibration, CalibrateError<S::Error>> {
-        block_on(self.scope.calibrate(request, buffer, progress))
-    }
-
-    /// Reads one byte of the EEPROM.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::read_eeprom`].
-    pub fn read_eeprom(&mut self, address: u8) -> Result<u8, ScopeError<S::Error>> {
-        block_on(self.scope.read_eeprom(address))
-    }
-
-    /// Resets the device.
-    ///
-    /// # Errors
-    /// As [`scope::Scope::reset`].
-    pub fn reset(&mut self) -> Result<(), ScopeError<S::Error>> {
-        block_on(self.scope.reset())
-    }
+/// Completes as soon as `flag` says so, which is asked each time that a read has timed out: the cancel future of a capture.
+pub fn cancelled(mut flag: impl FnMut() -> bool) -> impl Future<Output = ()> {
+    poll_fn(move |_| if flag() { Poll::Ready(()) } else { Poll::Pending })
 }

@@ -427,7 +427,7 @@ mod tests {
     }
 
     fn of(channels: &str) -> CaptureRequest {
-        CaptureRequest::new(channels.parse().unwrap())
+        CaptureRequest::new(channels.parse::<ChannelSet>().unwrap())
     }
 
     #[test]

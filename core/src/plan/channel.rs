@@ -282,6 +282,24 @@ impl ChannelSet {
     }
 }
 
+impl<C: Into<Channel>> From<C> for ChannelSet {
+    fn from(channel: C) -> Self {
+        Self::EMPTY.with(channel.into())
+    }
+}
+
+impl<C: Into<Channel>, const N: usize> From<[C; N]> for ChannelSet {
+    fn from(channels: [C; N]) -> Self {
+        channels.into_iter().collect()
+    }
+}
+
+impl<C: Into<Channel>> FromIterator<C> for ChannelSet {
+    fn from_iter<I: IntoIterator<Item = C>>(channels: I) -> Self {
+        channels.into_iter().fold(Self::EMPTY, |set, channel| set.with(channel.into()))
+    }
+}
+
 impl FromStr for ChannelSet {
     type Err = UnknownChannel;
 

@@ -7,7 +7,7 @@
 //! use scopething_core::device::BS05;
 //! use scopething_core::plan::{CaptureRequest, Driven, plan_capture};
 //!
-//! let request = CaptureRequest::new("A".parse()?);
+//! let request = CaptureRequest::new(Channel::A);
 //! let plan = plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING)?;
 //! assert_eq!(plan.mode.name, "Macro");
 //! assert_eq!(plan.timebase.samples, 1000);

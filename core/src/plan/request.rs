@@ -184,12 +184,11 @@ impl FromStr for TriggerType {
 /// What a user asks of a capture. Everything but the channels has a default (see [`CaptureRequest::new`]).
 ///
 /// ```
-/// use scopething_core::plan::CaptureRequest;
+/// use scopething_core::plan::{CaptureRequest, Channel};
 ///
-/// let mut request = CaptureRequest::new("A,B".parse()?);
+/// let mut request = CaptureRequest::new([Channel::A, Channel::B]);
 /// request.period_s = 2e-3;
 /// request.level = Some(1.5);
-/// # Ok::<(), scopething_core::plan::UnknownChannel>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -226,9 +225,9 @@ impl CaptureRequest {
     /// A capture of these channels with every default: 1 ms, 1000 samples, the safe range, a rising edge of the first
     /// channel through the middle of the range, a quarter of the span before the trigger, no timeout.
     #[must_use]
-    pub const fn new(channels: ChannelSet) -> Self {
+    pub fn new(channels: impl Into<ChannelSet>) -> Self {
         Self {
-            channels,
+            channels: channels.into(),
             period_s: 1e-3,
             samples: 1000,
             low: None,

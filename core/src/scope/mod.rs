@@ -18,7 +18,7 @@
 //! async fn peak<S: Read + Write, C: Clock>(stream: S, clock: C) -> Option<f32> {
 //!     let mut scope = Scope::connect(stream, clock, LinkProfile::SERIAL).await.ok()?;
 //!     let probe = scope.model().analog;
-//!     let plan = scope.plan(&probe, &CaptureRequest::new("A".parse().ok()?)).ok()?;
+//!     let plan = scope.plan(&probe, &CaptureRequest::new(Channel::A)).ok()?;
 //!     let mut buffer = TraceBuffer::new();
 //!     let trace = scope.capture(&plan, &mut buffer).await.ok()?;
 //!     trace.analog(AnalogChannel::A)?.values().reduce(f32::max)

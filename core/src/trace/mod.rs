@@ -7,7 +7,7 @@
 //! use scopething_core::plan::{AnalogChannel, CaptureRequest, Driven, plan_capture};
 //! use scopething_core::trace::{Cause, Trace, TraceBuffer};
 //!
-//! let request = CaptureRequest { period_s: 20e-6, samples: 100, ..CaptureRequest::new("A".parse()?) };
+//! let request = CaptureRequest { period_s: 20e-6, samples: 100, ..CaptureRequest::new(Channel::A) };
 //! let plan = plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING)?;
 //! let buffer = TraceBuffer::new();
 //! let trace = Trace::new(&plan, &buffer, 100, Cause::Trigger, 4000);
@@ -26,7 +26,7 @@ pub use buffer::{BufferLayout, DumpChannel, TraceBuffer};
 pub use device_time::DeviceTime;
 pub use view::{AnalogView, LogicView, SampleTimes};
 
-use crate::plan::{AnalogChannel, CapturePlan, TriggerSource, TriggerType};
+use crate::plan::{ChannelSet, AnalogChannel, CapturePlan, TriggerSource, TriggerType};
 
 /// Why a trace ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,7 +201,7 @@ mod tests {
             samples,
             low: Some(-2.0),
             high: Some(6.0),
-            ..CaptureRequest::new(channels.parse().unwrap())
+            ..CaptureRequest::new(channels.parse::<ChannelSet>().unwrap())
         };
         plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap()
     }

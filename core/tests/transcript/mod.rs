@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use embassy_futures::block_on;
 use embedded_io_async::{ErrorType, Read, Write};
-use scopething_core::plan::CaptureRequest;
+use scopething_core::plan::{ChannelSet, CaptureRequest};
 use scopething_core::scope::{LinkProfile, Scope, ScopeError};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::vm::Register;
@@ -193,7 +193,7 @@ pub(crate) fn connected(turns: impl IntoIterator<Item = Turn>, cut: usize) -> (S
 
 /// Four samples of channel A at 5 MS/s, in one byte each.
 pub(crate) fn four_samples() -> CaptureRequest {
-    CaptureRequest { period_s: 0.8e-6, samples: 4, ..CaptureRequest::new("A".parse().unwrap()) }
+    CaptureRequest { period_s: 0.8e-6, samples: 4, ..CaptureRequest::new("A".parse::<ChannelSet>().unwrap()) }
 }
 
 /// What a device says when a trace has started.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use cli_support::{Listening, bounded};
 use scopething::link::{self, DatagramError, LinkError, LinkUrl};
-use scopething_core::plan::{AnalogChannel, CaptureRequest};
+use scopething_core::plan::{ChannelSet, AnalogChannel, CaptureRequest};
 use scopething_core::scope::{Scope, ScopeError};
 use scopething_core::trace::TraceBuffer;
 use serve_support::{Client, Signals, first_time, serve};
@@ -174,7 +174,7 @@ async fn capture_raw(url: String, until: Instant) -> u32 {
             period_s: 2e-3,
             low: Some(-4.0),
             high: Some(4.0),
-            ..CaptureRequest::new("A,B,L0,L1,L2,L3,L4,L5".parse().expect("channels"))
+            ..CaptureRequest::new("A,B,L0,L1,L2,L3,L4,L5".parse::<ChannelSet>().expect("channels"))
         };
         let plan = scope.plan(&scope.model().analog, &request).expect("a plan");
         let mut buffer = Box::new(TraceBuffer::new());

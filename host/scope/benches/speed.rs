@@ -16,9 +16,7 @@ use null_device::{NullClock, NullDevice};
 use scopething::request::JsonRequest;
 use scopething_core::analysis::{analyse, scratch_length};
 use scopething_core::device::BS05;
-use scopething_core::plan::{
-    AnalogChannel, CapturePlan, CaptureRequest, Driven, Notice, PlanError, TriggerType, plan_capture,
-};
+use scopething_core::plan::{ChannelSet, AnalogChannel, CapturePlan, CaptureRequest, Driven, Notice, PlanError, TriggerType, plan_capture,};
 use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::Clock;
 use scopething_core::trace::{Cause, SampleTimes, Trace, TraceBuffer};
@@ -61,7 +59,7 @@ fn triggered_at_once(samples: u32, period_s: f64) -> Result<CapturePlan, Box<dyn
         samples,
         level: Some(0.0),
         trigger_type: TriggerType::Above,
-        ..CaptureRequest::new("A".parse()?)
+        ..CaptureRequest::new("A".parse::<ChannelSet>()?)
     };
     Ok(plan_nominal(&request, Driven::NOTHING)?)
 }
@@ -78,7 +76,7 @@ fn plan(criterion: &mut Criterion) -> Outcome {
         let mut turn = requests.iter().cycle();
         bencher.iter(|| turn.next().map(|(request, driven)| plan_nominal(black_box(request), *driven)));
     });
-    let too_many = CaptureRequest { samples: 100_000, ..CaptureRequest::new("A,B,L".parse()?) };
+    let too_many = CaptureRequest { samples: 100_000, ..CaptureRequest::new("A,B,L".parse::<ChannelSet>()?) };
     if !plan_nominal(&too_many, Driven::NOTHING)?.notices.iter().any(Notice::is_adjustment) {
         return Err("the request for too many samples was met as it is".into());
     }

@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn what_is_absent_has_its_default() {
         let (request, driven) = resolved(r#"{"args": {}, "expect": 1}"#).unwrap();
-        assert_eq!(request, CaptureRequest::new("A".parse().unwrap()));
+        assert_eq!(request, CaptureRequest::new("A".parse::<ChannelSet>().unwrap()));
         assert_eq!(driven, Driven::NOTHING);
     }
 

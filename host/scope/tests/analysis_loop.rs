@@ -3,7 +3,7 @@
 
 use scopething_core::analysis::{Shape, Wave};
 use scopething_core::device::BS05;
-use scopething_core::plan::{CaptureRequest, PlayMode, WaveShape, WaveformRequest, plan_waveform};
+use scopething_core::plan::{ChannelSet, CaptureRequest, PlayMode, WaveShape, WaveformRequest, plan_waveform};
 use scopething_core::scope::Scope;
 use scopething_core::trace::TraceBuffer;
 use scopething_sim::{SimClock, SimConfig, SimLink};
@@ -32,7 +32,7 @@ async fn captured(scope: &mut SimScope, request: &WaveformRequest<'_>) -> (f64, 
         period_s: 10.0 / planned.frequency_hz,
         samples: 4000,
         timeout_s: Some(0.0),
-        ..CaptureRequest::new("A".parse().unwrap())
+        ..CaptureRequest::new("A".parse::<ChannelSet>().unwrap())
     };
     let plan = scope.plan(&BS05.analog, &request).unwrap();
     let mut buffer = Box::new(TraceBuffer::new());

@@ -1,10 +1,8 @@
 //! The generators against the simulated device: what was asked for is what a capture shows.
 
 use scopething_core::device::BS05;
-use scopething_core::plan::{
-    AnalogChannel, CaptureRequest, ClockOutput, ClockRequest, LogicLine, LogicPattern, PlayMode, WaveShape,
-    WaveformRequest, plan_clocks, plan_waveform,
-};
+use scopething_core::plan::{ChannelSet, AnalogChannel, CaptureRequest, ClockOutput, ClockRequest, LogicLine, LogicPattern, PlayMode, WaveShape,
+    WaveformRequest, plan_clocks, plan_waveform,};
 use scopething_core::scope::{Generators, Scope};
 use scopething_core::trace::TraceBuffer;
 use scopething_sim::{SimClock, SimConfig, SimLink};
@@ -30,7 +28,7 @@ fn at_once(channels: &str, period_s: f64, samples: u32) -> CaptureRequest {
         period_s,
         samples,
         timeout_s: Some(0.0),
-        ..CaptureRequest::new(channels.parse().unwrap())
+        ..CaptureRequest::new(channels.parse::<ChannelSet>().unwrap())
     }
 }
 

@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use scopething_sim::faults::{FaultPlan, FaultyStream, StreamFaults, When};
 use scopething::link::LinkUrl;
 use scopething_sim::{SimConfig, SimLink};
-use scopething_core::plan::{AnalogChannel, CaptureRequest};
+use scopething_core::plan::{ChannelSet, AnalogChannel, CaptureRequest};
 use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::TraceBuffer;
@@ -61,7 +61,7 @@ fn capture<S: Read + Write>(stream: S, clock: impl Clock + Clone, single: bool) 
             samples: 40,
             period_s: 100e-6,
             timeout_s: Some(0.0),
-            ..CaptureRequest::new("A".parse().expect("a channel"))
+            ..CaptureRequest::new("A".parse::<ChannelSet>().expect("a channel"))
         };
         let plan = scope.plan(&scope.model().analog, &request).expect("it can be planned");
         let mut buffer = TraceBuffer::new();

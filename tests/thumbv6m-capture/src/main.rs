@@ -8,9 +8,9 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use embedded_io::{ErrorType, Read, Write};
 use rp2040_pac::{Peripherals, TIMER, UART0};
-use scopething_core::blocking::{BlockingClock, Scope};
-use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet};
-use scopething_core::scope::LinkProfile;
+use scopething_core::blocking::{BlockingClock, BlockingStream, PolledClock, block_on};
+use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, Channel};
+use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::Instant;
 use scopething_core::trace::TraceBuffer;
 
@@ -95,25 +95,24 @@ impl BlockingClock for Microseconds {
     }
 }
 
-type Driver = Scope<Port, Microseconds>;
+type Driver = Scope<BlockingStream<Port>, PolledClock<Microseconds>>;
 
 // Each step has a stack frame of its own, so that they share the memory instead of adding up.
 
 #[inline(never)]
 fn open(scope: &mut Driver) -> bool {
-    scope.open().is_ok()
+    block_on(scope.open()).is_ok()
 }
 
 #[inline(never)]
 fn plan(scope: &Driver) -> Option<CapturePlan> {
-    let channels = ChannelSet::EMPTY.with(Channel::A);
-    let request = CaptureRequest { samples: 12_288, ..CaptureRequest::new(channels) };
+    let request = CaptureRequest { samples: 12_288, ..CaptureRequest::new(Channel::A) };
     scope.plan(&scope.model().analog, &request).ok()
 }
 
 #[inline(never)]
 fn peak(scope: &mut Driver, plan: &CapturePlan, buffer: &mut TraceBuffer) -> Option<f32> {
-    let trace = scope.capture(plan, buffer).ok()?;
+    let trace = block_on(scope.capture(plan, buffer)).ok()?;
     trace.analog(AnalogChannel::A)?.values().reduce(f32::max)
 }
 
@@ -122,7 +121,8 @@ fn main() -> ! {
     static mut BUFFER: TraceBuffer = TraceBuffer::new();
     // SAFETY: this is the only owner of the peripherals, and it is entered once.
     let peripherals = unsafe { Peripherals::steal() };
-    let mut scope = Scope::new(Port(peripherals.UART0), Microseconds(peripherals.TIMER), LinkProfile::SERIAL);
+    let (port, clock) = (BlockingStream(Port(peripherals.UART0)), PolledClock(Microseconds(peripherals.TIMER)));
+    let mut scope = Scope::new(port, clock, LinkProfile::SERIAL);
     if open(&mut scope)
         && let Some(plan) = &plan(&scope)
         && let Some(volts) = peak(&mut scope, plan, BUFFER)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::frame::CRC;
 use super::packing::{UnpackError, pack, unpack};
 use crate::device::{AnalogParameters, BS05};
-use crate::plan::{CapturePlan, CaptureRequest, Driven, PlanError, SampleRange, plan_capture};
+use crate::plan::{ChannelSet, CapturePlan, CaptureRequest, Driven, PlanError, SampleRange, plan_capture};
 use crate::scope::SerialNumber;
 use crate::time::Instant;
 use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
@@ -264,7 +264,7 @@ mod tests {
     use crate::plan::{AnalogChannel, Channel};
 
     fn request(channels: &str, samples: u32) -> CaptureRequest {
-        CaptureRequest { samples, ..CaptureRequest::new(channels.parse().unwrap()) }
+        CaptureRequest { samples, ..CaptureRequest::new(channels.parse::<ChannelSet>().unwrap()) }
     }
 
     fn record_of(request: &CaptureRequest, samples: u16, raw: &[u8]) -> (TraceRecord, Vec<u8>) {

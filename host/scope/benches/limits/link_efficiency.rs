@@ -8,7 +8,7 @@ mod metered;
 use std::fmt;
 
 use metered::{Cost, Failure, MeteredScope, least_round_trips};
-use scopething_core::plan::{CapturePlan, CaptureRequest, TriggerType};
+use scopething_core::plan::{ChannelSet, CapturePlan, CaptureRequest, TriggerType};
 use scopething_core::trace::Cause;
 
 /// The modelled link's latency each way, in seconds.
@@ -121,7 +121,7 @@ pub(crate) async fn measure() -> Result<Vec<Row>, Failure> {
             samples,
             level: Some(0.0),
             trigger_type: TriggerType::Above,
-            ..CaptureRequest::new(channels.parse()?)
+            ..CaptureRequest::new(channels.parse::<ChannelSet>()?)
         };
         let plan = scope.plan(&request)?;
         for turn in ["first", "repeated"] {

@@ -10,7 +10,7 @@ use std::fmt;
 use metered::{Failure, MeteredScope, least_round_trips};
 use scopething::link::Counts;
 use scopething::request::JsonRequest;
-use scopething_core::plan::{CapturePlan, CaptureRequest, PlanError};
+use scopething_core::plan::{ChannelSet, CapturePlan, CaptureRequest, PlanError};
 
 /// A capture and the limits that are set to it.
 struct Case {
@@ -116,7 +116,7 @@ pub(crate) async fn measure() -> Result<Vec<Row>, Failure> {
     }];
     for case in &CASES {
         let Case { channels, samples, period_s, bytes_written } = *case;
-        let request = CaptureRequest { samples, period_s, ..CaptureRequest::new(channels.parse()?) };
+        let request = CaptureRequest { samples, period_s, ..CaptureRequest::new(channels.parse::<ChannelSet>()?) };
         rows.extend(first_and_repeated(channels, &request, bytes_written).await?);
     }
     rows.extend(costliest_requests().await?);

@@ -20,7 +20,7 @@ use scopething_bridge::store::{Store, StoreLayout};
 use scopething_bridge::uplink::{About, Log, Uplink};
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::{Job, Repeat, Restart, WhenFull};
-use scopething_core::plan::CaptureRequest;
+use scopething_core::plan::{ChannelSet, CaptureRequest};
 use scopething_core::time::{Clock, Micros};
 use scopething_core::trace::TraceBuffer;
 use scopething_sim::{SimClock, SimConfig, SimLink};
@@ -35,7 +35,7 @@ pub(crate) fn layout() -> StoreLayout {
 }
 
 pub(crate) fn request(channels: &str) -> CaptureRequest {
-    CaptureRequest::new(channels.parse().unwrap())
+    CaptureRequest::new(channels.parse::<ChannelSet>().unwrap())
 }
 
 pub(crate) fn job(request: CaptureRequest, repeat: Repeat) -> Job {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use embedded_io_async::{ErrorType, Read, Write};
-use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, Channel};
+use scopething_core::plan::{ChannelSet, AnalogChannel, CapturePlan, CaptureRequest, Channel};
 use scopething_core::scope::{LinkProfile, Scope, ScopeError};
 use scopething_core::time::{Clock, Micros};
 use scopething_core::trace::{AnalogView, Cause, Trace, TraceBuffer};
@@ -162,7 +162,7 @@ fn requests() -> [CaptureRequest; 3] {
         level: Some(1.5),
         // Nothing else ends the wait for a device that fell silent.
         timeout_s: Some(0.2),
-        ..CaptureRequest::new(channels.parse().expect("channels are right"))
+        ..CaptureRequest::new(channels.parse::<ChannelSet>().expect("channels are right"))
     };
     [of("A", 100, 200e-6), of("A,B", 200, 200e-6), of("A,B,L0", 120, 150e-6)]
 }

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use embedded_io_async::ErrorKind;
 use scopething_core::calibration::{Calibration, CalibrationRequest};
 use scopething_core::device::{AnalogParameters, BS05};
-use scopething_core::plan::{AnalogChannel, CaptureRequest};
+use scopething_core::plan::{ChannelSet, AnalogChannel, CaptureRequest};
 use scopething_core::scope::{CalibrateError, Generators, Scope};
 use scopething_core::trace::TraceBuffer;
 use scopething_sim::{FrontEnd, SimClock, SimConfig, SimLink};
@@ -80,7 +80,7 @@ impl Device {
             period_s,
             samples,
             timeout_s: Some(0.0),
-            ..CaptureRequest::new("A,B".parse().expect("channels"))
+            ..CaptureRequest::new("A,B".parse::<ChannelSet>().expect("channels"))
         };
         let plan = scope.plan(probe, &request).expect("a plan");
         assert_eq!(plan.mode.sample_bytes, if fast { 1 } else { 2 });
