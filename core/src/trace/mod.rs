@@ -26,7 +26,7 @@ pub use buffer::{BufferLayout, DumpChannel, TraceBuffer};
 pub use device_time::DeviceTime;
 pub use view::{AnalogView, LogicView, SampleTimes};
 
-use crate::plan::{ChannelSet, AnalogChannel, CapturePlan, TriggerSource, TriggerType};
+use crate::plan::{AnalogChannel, CapturePlan, TriggerSource, TriggerType};
 
 /// Why a trace ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,7 +192,7 @@ impl<'a> Trace<'a> {
 mod tests {
     use super::*;
     use crate::device::BS05;
-    use crate::plan::{CaptureRequest, Driven, LogicLine, SampleRange, plan_capture};
+    use crate::plan::{ChannelSet, CaptureRequest, Driven, LogicLine, SampleRange, plan_capture};
     use std::vec::Vec;
 
     fn plan(channels: &str, period_s: f64, samples: u32) -> CapturePlan {

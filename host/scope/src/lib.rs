@@ -1,6 +1,7 @@
 //! A BitScope Micro on a computer.
 
 pub mod atomic;
+#[cfg(feature = "bridge")]
 pub mod bridge;
 pub mod calibration_file;
 pub mod generate;

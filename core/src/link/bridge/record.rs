@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::frame::CRC;
 use super::packing::{UnpackError, pack, unpack};
 use crate::device::{AnalogParameters, BS05};
-use crate::plan::{ChannelSet, CapturePlan, CaptureRequest, Driven, PlanError, SampleRange, plan_capture};
+use crate::plan::{CapturePlan, CaptureRequest, Driven, PlanError, SampleRange, plan_capture};
 use crate::scope::SerialNumber;
 use crate::time::Instant;
 use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
@@ -261,7 +261,7 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::plan::{AnalogChannel, Channel};
+    use crate::plan::{ChannelSet, AnalogChannel, Channel};
 
     fn request(channels: &str, samples: u32) -> CaptureRequest {
         CaptureRequest { samples, ..CaptureRequest::new(channels.parse::<ChannelSet>().unwrap()) }

@@ -7,8 +7,11 @@ use scopething_core::time::Micros;
 use thiserror::Error;
 
 use super::url::HostPort;
+#[cfg(feature = "bridge")]
 use crate::bridge::BridgeError;
+#[cfg(feature = "sim")]
 use scopething_sim::ConfigError;
+#[cfg(feature = "sim")]
 use scopething_sim::faults::FaultyError;
 
 /// Why a link was not opened.
@@ -93,9 +96,11 @@ pub enum OpenError {
         url: String,
     },
     /// A bridge does not pass bytes through.
+    #[cfg(feature = "bridge")]
     #[error(transparent)]
     Bridge(#[from] BridgeError<LinkError>),
     /// The simulated device cannot be set up so.
+    #[cfg(feature = "sim")]
     #[error(transparent)]
     Sim(#[from] ConfigError),
 }
@@ -137,6 +142,7 @@ impl LinkError {
     }
 }
 
+#[cfg(feature = "sim")]
 impl From<FaultyError<LinkError>> for LinkError {
     fn from(error: FaultyError<LinkError>) -> Self {
         match error {

@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+#[cfg(feature = "bridge")]
 mod bridge;
 mod clock;
 mod counter;
@@ -42,6 +43,7 @@ use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::{Clock, Instant};
 
+#[cfg(feature = "bridge")]
 pub use self::bridge::open_bridge;
 pub use self::clock::HostClock;
 pub use self::counter::{CountReader, Counter, Counts};
@@ -52,7 +54,9 @@ pub use self::tcp::TcpLink;
 pub use self::tracer::{Chunk, Direction, Tracer};
 pub use self::udp::UdpLink;
 pub use self::url::{BridgePort, HostPort, LinkUrl, UrlError};
+#[cfg(feature = "sim")]
 use scopething_sim::faults::{FaultyStream, StreamFaults};
+#[cfg(feature = "sim")]
 use scopething_sim::{ReadPlayback, SimClock, SimConfig, SimLink, no_files};
 
 /// A link that is open, and what the driver needs beside it.
@@ -76,8 +80,10 @@ pub enum Link {
     /// A bitscope-server.
     Udp(Box<UdpLink>),
     /// The simulated device.
+    #[cfg(feature = "sim")]
     Sim(SimLink),
     /// Any of the others, with faults.
+    #[cfg(feature = "sim")]
     Faulty(Box<FaultyStream<Link, LinkClock>>),
 }
 
@@ -87,6 +93,7 @@ pub enum LinkClock {
     /// The computer's.
     Host(HostClock),
     /// The simulated device's.
+    #[cfg(feature = "sim")]
     Sim(SimClock),
 }
 
@@ -100,7 +107,19 @@ pub enum LinkClock {
 ///
 /// Dropping the future opens nothing; a serial port that is being opened meanwhile is closed again.
 pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
-    open_reading(url, no_files).await
+    let host = |stream, profile| OpenLink { stream, clock: LinkClock::Host(HostClock::new()), profile };
+    match url {
+        LinkUrl::FirstSerial => open_serial(None, SerialLink::open).await,
+        LinkUrl::Serial { port } => open_serial(Some(port.clone()), SerialLink::open).await,
+        LinkUrl::Socket(at) => Ok(host(Link::Tcp(TcpLink::connect(at).await?), LinkProfile::NETWORK)),
+        LinkUrl::BitscopeServer(at) => {
+            Ok(host(Link::Udp(Box::new(UdpLink::connect(at).await?)), UdpLink::PROFILE))
+        }
+        #[cfg(feature = "bridge")]
+        LinkUrl::Bridge(port) => bridge::open_passed_through(port).await,
+        #[cfg(feature = "sim")]
+        LinkUrl::Sim { .. } | LinkUrl::Faulty { .. } => Box::pin(open_reading(url, no_files)).await,
+    }
 }
 
 /// As [`open`]; `read` is asked for the samples of a simulated signal that plays a file.
@@ -112,23 +131,18 @@ pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
 /// # Cancellation
 ///
 /// As [`open`].
+#[cfg(feature = "sim")]
 pub async fn open_reading(url: &LinkUrl, read: ReadPlayback) -> Result<OpenLink, OpenError> {
-    let host = |stream, profile| OpenLink { stream, clock: LinkClock::Host(HostClock::new()), profile };
     match url {
-        LinkUrl::FirstSerial => open_serial(None, SerialLink::open).await,
-        LinkUrl::Serial { port } => open_serial(Some(port.clone()), SerialLink::open).await,
-        LinkUrl::Socket(at) => Ok(host(Link::Tcp(TcpLink::connect(at).await?), LinkProfile::NETWORK)),
-        LinkUrl::BitscopeServer(at) => {
-            Ok(host(Link::Udp(Box::new(UdpLink::connect(at).await?)), UdpLink::PROFILE))
-        }
-        LinkUrl::Bridge(port) => bridge::open_passed_through(port).await,
         LinkUrl::Sim { query } => open_sim(query, read),
         LinkUrl::Faulty { link, faults } => {
             Ok(with_faults(Box::pin(open_reading(link, read)).await?, faults))
         }
+        hardware => open(hardware).await,
     }
 }
 
+#[cfg(feature = "sim")]
 fn with_faults(sound: OpenLink, faults: &StreamFaults) -> OpenLink {
     let OpenLink { stream, clock, profile } = sound;
     let stream = Link::Faulty(Box::new(FaultyStream::new(stream, clock.clone(), faults)));
@@ -174,6 +188,7 @@ async fn open_serial(
     Ok(OpenLink { stream: Link::Serial(link), clock: LinkClock::Host(HostClock::new()), profile })
 }
 
+#[cfg(feature = "sim")]
 fn open_sim(query: &str, read: ReadPlayback) -> Result<OpenLink, OpenError> {
     let link = SimLink::new(&SimConfig::from_query_reading(query, read)?);
     let (clock, profile) = (link.clock(), link.profile());
@@ -190,8 +205,10 @@ impl Read for Link {
             Self::Serial(link) => link.read(buf).await,
             Self::Tcp(link) => link.read(buf).await,
             Self::Udp(link) => link.read(buf).await,
+            #[cfg(feature = "sim")]
             Self::Sim(link) => link.read(buf).await.map_err(LinkError::Simulated),
             // In a box, because it reads from a link in turn.
+            #[cfg(feature = "sim")]
             Self::Faulty(link) => Ok(Box::pin(link.read(buf)).await?),
         }
     }
@@ -203,7 +220,9 @@ impl Write for Link {
             Self::Serial(link) => link.write(buf).await,
             Self::Tcp(link) => link.write(buf).await,
             Self::Udp(link) => link.write(buf).await,
+            #[cfg(feature = "sim")]
             Self::Sim(link) => link.write(buf).await.map_err(LinkError::Simulated),
+            #[cfg(feature = "sim")]
             Self::Faulty(link) => Ok(Box::pin(link.write(buf)).await?),
         }
     }
@@ -213,7 +232,9 @@ impl Write for Link {
             Self::Serial(link) => link.flush().await,
             Self::Tcp(link) => link.flush().await,
             Self::Udp(link) => link.flush().await,
+            #[cfg(feature = "sim")]
             Self::Sim(link) => link.flush().await.map_err(LinkError::Simulated),
+            #[cfg(feature = "sim")]
             Self::Faulty(link) => Ok(Box::pin(link.flush()).await?),
         }
     }
@@ -223,6 +244,7 @@ impl Clock for LinkClock {
     fn now(&self) -> Instant {
         match self {
             Self::Host(clock) => clock.now(),
+            #[cfg(feature = "sim")]
             Self::Sim(clock) => clock.now(),
         }
     }
@@ -230,6 +252,7 @@ impl Clock for LinkClock {
     async fn until(&self, deadline: Instant) {
         match self {
             Self::Host(clock) => clock.until(deadline).await,
+            #[cfg(feature = "sim")]
             Self::Sim(clock) => clock.until(deadline).await,
         }
     }

@@ -32,6 +32,7 @@ use std::str::FromStr;
 use scopething_core::link::bitscope_server::DEFAULT_PORT;
 use thiserror::Error;
 
+#[cfg(feature = "sim")]
 use scopething_sim::faults::{FaultError, StreamFaults};
 
 /// Which link to a BitScope is meant.
@@ -50,13 +51,16 @@ pub enum LinkUrl {
     /// A bitscope-server over UDP.
     BitscopeServer(HostPort),
     /// The device behind an RP2040 bridge.
+    #[cfg(feature = "bridge")]
     Bridge(BridgePort),
     /// The simulated device inside this process.
+    #[cfg(feature = "sim")]
     Sim {
         /// What follows the `?`, as it was typed; empty for none.
         query: String,
     },
     /// Another link, with faults.
+    #[cfg(feature = "sim")]
     Faulty {
         /// The link: neither a simulated one, which has faults of its own, nor one with faults already.
         link: Box<LinkUrl>,
@@ -170,8 +174,15 @@ pub enum UrlError {
         text: String,
     },
     /// Faults that are not understood, or that this link cannot have.
+    #[cfg(feature = "sim")]
     #[error(transparent)]
     Faults(#[from] FaultError),
+    /// A link of a kind that this program was built without.
+    #[error("this program was built without links of {scheme}: build it with that feature of scopething")]
+    NotBuilt {
+        /// The scheme, which is also the name of the feature.
+        scheme: &'static str,
+    },
 }
 
 impl LinkUrl {
@@ -181,6 +192,16 @@ impl LinkUrl {
     ///
     /// [`UrlError`] says what is wrong and what would be right.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
+        Self::parse_faulty(text)
+    }
+
+    #[cfg(not(feature = "sim"))]
+    fn parse_faulty(text: &str) -> Result<Self, UrlError> {
+        Self::parse_sound(text)
+    }
+
+    #[cfg(feature = "sim")]
+    fn parse_faulty(text: &str) -> Result<Self, UrlError> {
         let Some((link, query)) = split_query(text) else { return Self::parse_sound(text) };
         match Self::parse_sound(link) {
             Ok(Self::Sim { .. }) | Err(_) => Self::parse_sound(text),
@@ -196,7 +217,12 @@ impl LinkUrl {
     /// The link itself, without faults.
     #[must_use]
     pub fn sound(&self) -> &Self {
-        if let Self::Faulty { link, .. } = self { link } else { self }
+        match self {
+            #[cfg(feature = "sim")]
+            #[cfg(feature = "sim")]
+            Self::Faulty { link, .. } => link,
+            sound => sound,
+        }
     }
 
     fn parse_sound(text: &str) -> Result<Self, UrlError> {
@@ -218,8 +244,14 @@ impl LinkUrl {
             "bitscope-server" => {
                 Ok(Self::BitscopeServer(HostPort::parse("bitscope-server", rest, Some(DEFAULT_PORT))?))
             }
+            #[cfg(feature = "bridge")]
             "bridge" => bridge(rest),
+            #[cfg(not(feature = "bridge"))]
+            "bridge" => Err(UrlError::NotBuilt { scheme: "bridge" }),
+            #[cfg(feature = "sim")]
             "sim" => simulated(rest),
+            #[cfg(not(feature = "sim"))]
+            "sim" => Err(UrlError::NotBuilt { scheme: "sim" }),
             // `host:port` reads as a scheme and a rest: what is missing there is the scheme.
             _ if rest.starts_with("//") => Err(UrlError::UnknownScheme { scheme: scheme.to_owned() }),
             _ => Err(UrlError::NotALink { text: text.to_owned() }),
@@ -242,9 +274,13 @@ impl fmt::Display for LinkUrl {
             Self::Serial { port } => f.write_str(port),
             Self::Socket(at) => write!(f, "socket://{at}"),
             Self::BitscopeServer(at) => write!(f, "bitscope-server://{at}"),
+            #[cfg(feature = "bridge")]
             Self::Bridge(port) => write!(f, "bridge://{port}"),
+            #[cfg(feature = "sim")]
             Self::Sim { query } if query.is_empty() => f.write_str("sim:"),
+            #[cfg(feature = "sim")]
             Self::Sim { query } => write!(f, "sim:?{query}"),
+            #[cfg(feature = "sim")]
             Self::Faulty { link, faults } => write!(f, "{link}?{faults}"),
         }
     }
@@ -281,6 +317,7 @@ impl fmt::Display for HostPort {
 
 /// A link and what stands behind its question mark: the first that faults follow, so that no fault is taken for part of a
 /// path, or the first of all.
+#[cfg(feature = "sim")]
 fn split_query(text: &str) -> Option<(&str, &str)> {
     let splits = text.match_indices('?').map(|(at, _)| (&text[..at], &text[at + 1..]));
     splits.into_iter().find(|(_, query)| StreamFaults::is_query(query)).or_else(|| text.split_once('?'))
@@ -309,6 +346,7 @@ fn serial(port: &str) -> Result<LinkUrl, UrlError> {
     Ok(LinkUrl::Serial { port: port.to_owned() })
 }
 
+#[cfg(feature = "bridge")]
 fn bridge(rest: &str) -> Result<LinkUrl, UrlError> {
     let (name, baud_rate) = match rest.rsplit_once('@') {
         Some((name, rate)) if is_baud_rate(rate) => (name, rate.parse().unwrap_or(BRIDGE_BAUD_RATE)),
@@ -332,6 +370,7 @@ fn file(rest: &str) -> Result<LinkUrl, UrlError> {
     serial(path)
 }
 
+#[cfg(feature = "sim")]
 fn simulated(rest: &str) -> Result<LinkUrl, UrlError> {
     let query = match rest {
         "" => "",

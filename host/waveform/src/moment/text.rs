@@ -1,26 +1,12 @@
-//! Moments of the world's clock, which files and logs tell: `2026-11-23T03:21:00.000250Z`.
-//!
-//! This is not the clock that waits are timed by ([`Clock`](scopething_core::time::Clock)): it may be set back.
-//!
-//! ```
-//! use scopething_waveform::moment::UnixMicros;
-//!
-//! let moment = UnixMicros(1_500_000);
-//! assert_eq!(moment.to_string(), "1970-01-01T00:00:01.500000Z");
-//! assert_eq!(moment.to_string().parse(), Ok(moment));
-//! assert_eq!(moment.compact(), "19700101T000001Z");
-//! ```
+//! Moments as text, by the calendar of UTC.
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::SystemTime;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use thiserror::Error;
 
-/// Microseconds since 1970 began in UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct UnixMicros(pub i64);
+use super::UnixMicros;
 
 /// A text is not a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -30,24 +16,6 @@ pub struct MomentError;
 const COMPACT: &str = "%Y%m%dT%H%M%SZ";
 
 impl UnixMicros {
-    /// What the computer's clock says.
-    #[must_use]
-    pub fn now() -> Self {
-        Self(DateTime::<Utc>::from(SystemTime::now()).timestamp_micros())
-    }
-
-    /// A moment so many seconds later, or earlier if negative.
-    #[must_use]
-    pub fn plus_seconds(self, seconds: f64) -> Self {
-        Self(self.0.saturating_add((seconds * 1e6).round() as i64))
-    }
-
-    /// Seconds from an earlier moment to this one; negative if that is later.
-    #[must_use]
-    pub fn seconds_since(self, earlier: Self) -> f64 {
-        self.0.saturating_sub(earlier.0) as f64 * 1e-6
-    }
-
     /// Whole seconds in a form for file names, which sorts by time.
     #[must_use]
     pub fn compact(self) -> String {
