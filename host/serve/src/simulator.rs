@@ -12,7 +12,8 @@
 //!
 //! ```
 //! use scopething_serve::simulator::{ServeOptions, Server};
-//! use scopething_sim::SimConfig;
+//! use scopething::link::TokioTimer;
+use scopething_sim::SimConfig;
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! let options = ServeOptions { tcp: Some("127.0.0.1:0".to_owned()), ..ServeOptions::default() };
@@ -147,7 +148,7 @@ impl Server {
         };
         let network = Network::new(&config.faults, config.seed);
         Ok(Self {
-            link: SimLink::new(config),
+            link: SimLink::by_config(config, TokioTimer::start),
             doors: Doors { tcp, udp, stranger, pty, allow: None },
             network,
         })

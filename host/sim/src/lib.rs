@@ -56,7 +56,7 @@ mod wire;
 pub use config::{ClockKind, ConfigError, Identity, SimConfig};
 pub use device::Device;
 pub use frontend::FrontEnd;
-pub use link::{SimClock, SimLink};
+pub use link::{SimClock, SimLink, Sleep, Timer};
 pub use note::Note;
 pub use output::Origin;
 pub use signal::{

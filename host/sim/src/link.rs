@@ -4,25 +4,39 @@
 //! waiting (a read, a write into a full link, a deadline of [`SimClock`]), it jumps to the next thing that
 //! happens. Nobody has done anything between several polls of the same future: that is how waiting is recognised,
 //! and each waiting future yields a few times before it moves time, so that whatever else runs in its task
-//! comes first, even if it hands something on through a channel or two. With a real clock everything waits with tokio's time.
+//! comes first, even if it hands something on through a channel or two. With a real clock everything waits with the
+//! [`Timer`] of the program.
 //!
 //! A link and its clocks belong to one task, or to tasks of a current-thread runtime.
 
+use std::fmt::Debug;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::{Clock, Instant, Micros};
-use tokio::time::Sleep;
 
 use super::config::{ClockKind, SimConfig};
 use super::note::Note;
 use super::output::Origin;
 use super::time::SimTime;
 use super::wire::Wire;
+
+/// Real time, as the program that runs the simulated device has it: this crate needs no runtime of its own.
+pub trait Timer: Send + Sync + Debug {
+    /// How long the timer has run.
+    fn elapsed(&self) -> Duration;
+
+    /// Completes after so long.
+    fn sleep(&self, span: Duration) -> Sleep;
+}
+
+/// What [`Timer::sleep`] returns.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A simulated device at the other end of a simulated link, as a stream of bytes.
 ///
@@ -54,14 +68,19 @@ pub struct SimClock {
 struct Shared {
     wire: Wire,
     profile: LinkProfile,
-    kind: ClockKind,
-    /// Simulated time of a fast clock.
-    fast_now: SimTime,
-    real_start: std::time::Instant,
+    time: Time,
     /// Counts what anybody does: waiting is when it stays the same.
     activity: u64,
     waiting: Vec<Waiting>,
     next_id: u64,
+}
+
+/// The time that the device lives in.
+#[derive(Debug)]
+enum Time {
+    /// Simulated: it jumps when everybody waits.
+    Fast { now: SimTime },
+    Real(Arc<dyn Timer>),
 }
 
 /// A future that is waiting.
@@ -74,12 +93,9 @@ struct Waiting {
 
 impl Shared {
     fn now(&self) -> SimTime {
-        match self.kind {
-            ClockKind::Fast => self.fast_now,
-            ClockKind::Real => {
-                let passed = u64::try_from(self.real_start.elapsed().as_nanos());
-                SimTime(passed.unwrap_or(u64::MAX))
-            }
+        match &self.time {
+            Time::Fast { now } => *now,
+            Time::Real(timer) => SimTime(u64::try_from(timer.elapsed().as_nanos()).unwrap_or(u64::MAX)),
         }
     }
 
@@ -111,8 +127,9 @@ impl Shared {
     /// Lets a fast clock jump; false if nothing would ever happen.
     fn jump(&mut self) -> bool {
         let Some(next) = self.next_event() else { return false };
-        self.fast_now = self.fast_now.max(next);
-        self.wire.advance(self.fast_now);
+        let Time::Fast { now } = &mut self.time else { return false };
+        *now = next.max(*now);
+        self.wire.advance(*now);
         self.act();
         true
     }
@@ -148,7 +165,7 @@ struct Wait<'a> {
     seen: Option<u64>,
     /// How often the future has yielded since.
     yields: u8,
-    sleep: Option<Pin<Box<Sleep>>>,
+    sleep: Option<Sleep>,
 }
 
 impl<'a> Wait<'a> {
@@ -166,8 +183,8 @@ impl<'a> Wait<'a> {
             shared.act();
         }
         shared.wait(self.id, self.awaited.deadline(), context.waker());
-        match shared.kind {
-            ClockKind::Fast => {
+        match &shared.time {
+            Time::Fast { .. } => {
                 let waited = shared.activity;
                 if self.seen != Some(waited) {
                     context.waker().wake_by_ref();
@@ -181,7 +198,8 @@ impl<'a> Wait<'a> {
                     self.seen = Some(waited);
                 }
             }
-            ClockKind::Real => {
+            Time::Real(timer) => {
+                let timer = Arc::clone(timer);
                 self.seen = Some(shared.activity);
                 let next = match self.awaited {
                     Awaited::Bytes => {
@@ -192,7 +210,7 @@ impl<'a> Wait<'a> {
                 };
                 let now = shared.now();
                 drop(shared);
-                self.sleep = next.map(|next| Box::pin(tokio::time::sleep(to_duration(next - now))));
+                self.sleep = next.map(|next| timer.sleep(to_duration(next - now)));
                 self.poll_sleep(context);
             }
         }
@@ -212,24 +230,39 @@ impl Drop for Wait<'_> {
     }
 }
 
-fn to_duration(span: SimTime) -> std::time::Duration {
-    std::time::Duration::from_nanos(span.0)
+fn to_duration(span: SimTime) -> Duration {
+    Duration::from_nanos(span.0)
 }
 
 impl SimLink {
-    /// A new device with its link.
-    ///
-    /// With a real clock, reading and waiting need a tokio runtime with time.
+    /// A new device with its link, in simulated time, whatever clock the configuration names.
     #[must_use]
     pub fn new(config: &SimConfig) -> Self {
+        Self::in_time(config, Time::Fast { now: SimTime::ZERO })
+    }
+
+    /// A new device with its link, in real time.
+    #[must_use]
+    pub fn in_real_time(config: &SimConfig, timer: Arc<dyn Timer>) -> Self {
+        Self::in_time(config, Time::Real(timer))
+    }
+
+    /// A new device with its link, by the clock that the configuration names. `timer` is asked for one if that is the real one.
+    #[must_use]
+    pub fn by_config(config: &SimConfig, timer: impl FnOnce() -> Arc<dyn Timer>) -> Self {
+        match config.clock {
+            ClockKind::Fast => Self::new(config),
+            ClockKind::Real => Self::in_real_time(config, timer()),
+        }
+    }
+
+    fn in_time(config: &SimConfig, time: Time) -> Self {
         let mut wire = Wire::new(config);
         wire.connect(SimTime::ZERO);
         let shared = Shared {
             wire,
-            profile: profile(config),
-            kind: config.clock,
-            fast_now: SimTime::ZERO,
-            real_start: std::time::Instant::now(),
+            profile: profile(config, &time),
+            time,
             activity: 0,
             waiting: Vec::new(),
             next_id: 0,
@@ -315,11 +348,11 @@ impl SimLink {
 }
 
 /// A margin for the host's own delays is added with a real clock only.
-fn profile(config: &SimConfig) -> LinkProfile {
+fn profile(config: &SimConfig, time: &Time) -> LinkProfile {
     let wait = config.latency + config.latency + config.ftdi.unwrap_or_default();
-    let margin = match config.clock {
-        ClockKind::Real => LinkProfile::SERIAL.round_trip,
-        ClockKind::Fast => Micros::from_millis(1),
+    let margin = match time {
+        Time::Real(_) => LinkProfile::SERIAL.round_trip,
+        Time::Fast { .. } => Micros::from_millis(1),
     };
     let round_trip = Micros(wait.0.div_ceil(1000)) + margin;
     let bytes_per_second = config.rate_bps.map_or(u32::MAX, |rate| (rate / 10.0) as u32).max(1);

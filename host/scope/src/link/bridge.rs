@@ -8,7 +8,9 @@ use super::error::OpenError;
 use super::serial::SerialLink;
 use super::tcp::TcpLink;
 use super::url::{BridgePort, LinkUrl};
-use super::{Link, LinkClock, OpenLink, open_serial, with_faults};
+#[cfg(feature = "sim")]
+use super::with_faults;
+use super::{Link, LinkClock, OpenLink, open_serial};
 use crate::bridge::Client;
 
 /// Behind a bridge: its UART carries 100 kB/s at the most, and its BitScope answers within some milliseconds
@@ -27,6 +29,7 @@ const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(500),
 pub async fn open_bridge(url: &LinkUrl) -> Result<OpenLink, OpenError> {
     match url {
         LinkUrl::Bridge(port) => open_port(port).await,
+        #[cfg(feature = "sim")]
         LinkUrl::Faulty { link, faults } => Ok(with_faults(Box::pin(open_bridge(link)).await?, faults)),
         other => Err(OpenError::NotABridge { url: other.to_string() }),
     }

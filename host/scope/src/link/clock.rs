@@ -53,6 +53,33 @@ impl Clock for HostClock {
     }
 }
 
+/// Tokio's timer, for a simulated device that lives in real time. It needs a tokio runtime with time enabled.
+#[cfg(feature = "sim")]
+#[derive(Debug)]
+pub struct TokioTimer {
+    start: std::time::Instant,
+}
+
+#[cfg(feature = "sim")]
+impl TokioTimer {
+    /// A timer that starts now.
+    #[must_use]
+    pub fn start() -> std::sync::Arc<dyn scopething_sim::Timer> {
+        std::sync::Arc::new(Self { start: std::time::Instant::now() })
+    }
+}
+
+#[cfg(feature = "sim")]
+impl scopething_sim::Timer for TokioTimer {
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn sleep(&self, span: Duration) -> scopething_sim::Sleep {
+        Box::pin(tokio::time::sleep(span))
+    }
+}
+
 /// A span as the standard library has it.
 pub(super) const fn duration(span: Micros) -> Duration {
     Duration::from_micros(span.0)

@@ -46,6 +46,8 @@ use scopething_core::time::{Clock, Instant};
 #[cfg(feature = "bridge")]
 pub use self::bridge::open_bridge;
 pub use self::clock::HostClock;
+#[cfg(feature = "sim")]
+pub use self::clock::TokioTimer;
 pub use self::counter::{CountReader, Counter, Counts};
 pub use self::error::{DatagramError, LinkError, OpenError};
 pub use self::ports::{Port, UsbDevice, list_ports};
@@ -190,7 +192,8 @@ async fn open_serial(
 
 #[cfg(feature = "sim")]
 fn open_sim(query: &str, read: ReadPlayback) -> Result<OpenLink, OpenError> {
-    let link = SimLink::new(&SimConfig::from_query_reading(query, read)?);
+    let config = SimConfig::from_query_reading(query, read)?;
+    let link = SimLink::by_config(&config, TokioTimer::start);
     let (clock, profile) = (link.clock(), link.profile());
     Ok(OpenLink { stream: Link::Sim(link), clock: LinkClock::Sim(clock), profile })
 }

@@ -388,6 +388,7 @@ fn is_serial_port(text: &str) -> bool {
     text.starts_with('/') || com(text.strip_prefix(r"\\.\").unwrap_or(text))
 }
 
+#[cfg(feature = "bridge")]
 fn is_baud_rate(text: &str) -> bool {
     text.bytes().all(|digit| digit.is_ascii_digit()) && text.parse::<u32>().is_ok_and(|rate| rate > 0)
 }

@@ -5,8 +5,23 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
+/// Tokio's timer.
+#[derive(Debug)]
+struct TokioTimer(std::time::Instant);
+
+impl Timer for TokioTimer {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&self, span: Duration) -> Sleep {
+        Box::pin(tokio::time::sleep(span))
+    }
+}
+
 fn link(query: &str) -> SimLink {
-    SimLink::new(&SimConfig::from_query(query).unwrap())
+    let timer = || Arc::new(TokioTimer(std::time::Instant::now())) as Arc<dyn Timer>;
+    SimLink::by_config(&SimConfig::from_query(query).unwrap(), timer)
 }
 
 #[test]

@@ -26,9 +26,11 @@ pub(crate) struct Status {
 
 impl Host {
     pub(crate) fn new(query: &str) -> Self {
-        let config =
-            SimConfig::from_query_reading(query, scopething_files::playback::read).expect("a configuration");
-        Self { device: Device::new(&config), now: SimTime::ZERO, turns: 0 }
+        Self::with(&SimConfig::from_query(query).expect("a configuration"))
+    }
+
+    pub(crate) fn with(config: &SimConfig) -> Self {
+        Self { device: Device::new(config), now: SimTime::ZERO, turns: 0 }
     }
 
     /// Writes bytes and gives all that comes back at the same moment.
