@@ -107,6 +107,8 @@ const TRIGGER_INVERT: u8 = 0x40;
 const TIMEOUT_TICKS: f64 = 256.0;
 /// Samples by which a timeout outlasts what it must (behaviour.md, register details).
 const TIMEOUT_SPARE: u32 = 2;
+/// How much faster than the device's clock the host's may run: two crystals, each off by up to 100 ppm.
+const MAX_CLOCK_SKEW: f64 = 200e-6;
 
 impl CapturePlan {
     /// The number of registers a capture writes.
@@ -257,7 +259,12 @@ fn span_of(request: &CaptureRequest, driven: Driven) -> Result<Span, PlanError> 
     if channels.is_empty() {
         return Err(PlanError::NoChannelLeft);
     }
-    Ok(Span { channels, period_s: request.period_s, samples: request.samples })
+    Ok(Span {
+        channels,
+        period_s: request.period_s,
+        samples: request.samples,
+        resolution: request.resolution,
+    })
 }
 
 /// The logic lines asked for that cannot be captured: those a generator drives, and those whose comparator an analog
@@ -316,9 +323,11 @@ pub fn plan_capture(
         notices: Notices::new(),
         registers: trigger_registers(&range, request.trigger_type, filter, span.channels, driven),
     };
-    if let Some(timeout_s) = request.timeout_s {
-        plan.end = plan_timeout(&plan, timeout_s);
-        if matches!(plan.end, TraceEnd::HostTimeout(_)) {
+    if let Some(wait_s) = request.trigger_wait_s() {
+        plan.end = plan_timeout(&plan, wait_s);
+        if let (TraceEnd::HostTimeout(_), Some(timeout_s)) = (plan.end, request.timeout_s)
+            && timeout_s > 0.0
+        {
             notice(Notice::HostTimeout { timeout_s: timeout_s as f32 });
         }
     }
@@ -400,8 +409,12 @@ fn choose(model: &Model, span: &Span) -> Result<(&'static TraceMode, Timebase, b
     })
 }
 
-/// The timeout counts the filters, the post-trigger part and two spare samples as well as the time asked for.
-fn plan_timeout(plan: &CapturePlan, timeout_s: f64) -> TraceEnd {
+/// What ends a trace that waits so long for its trigger.
+///
+/// The device's timeout runs from when the samples before the trigger are taken. It counts the filters, the post-trigger
+/// part and two spare samples as well as the wait. The host's runs from the start, and so counts the samples before the
+/// trigger too: a trigger at the last moment lets the trace complete, and without a wait nothing but one trace is taken.
+fn plan_timeout(plan: &CapturePlan, wait_s: f64) -> TraceEnd {
     let tick_s = 1.0 / plan.clock_hz;
     let values = &plan.registers;
     let post_trigger = plan.timebase.samples.saturating_sub(plan.pre_trigger);
@@ -409,11 +422,12 @@ fn plan_timeout(plan: &CapturePlan, timeout_s: f64) -> TraceEnd {
     let filters = u32::from(values.trigger_intro) + u32::from(values.trigger_outro);
     let samples = filters + u32::from(outro) + TIMEOUT_SPARE;
     let ticks = f64::from(samples) * f64::from(plan.timebase.ticks) * f64::from(plan.timebase.scale);
-    let units = ceil((ticks * tick_s + timeout_s) / (TIMEOUT_TICKS * tick_s)).max(1.0);
+    let units = ceil((ticks * tick_s + wait_s) / (TIMEOUT_TICKS * tick_s)).max(1.0);
     if units <= f64::from(u16::MAX) {
         return TraceEnd::DeviceTimeout(units as u16);
     }
-    TraceEnd::HostTimeout(Micros::from_seconds(plan.duration_s() + ticks * tick_s + timeout_s))
+    let spare_s = f64::from(TIMEOUT_SPARE) * plan.tick_period_s();
+    TraceEnd::HostTimeout(Micros::from_seconds((plan.duration_s() + spare_s + wait_s) * (1.0 + MAX_CLOCK_SKEW)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use embedded_storage_async::nor_flash::NorFlash;
 use scopething_core::link::bridge::TraceRecord;
-use scopething_core::link::bridge::frame::CRC;
+use scopething_core::link::bridge::frame::{CRC, VERSION};
 
 use super::StoreError;
 use super::index::Entry;
@@ -19,14 +19,23 @@ pub(super) fn head_page(record: &TraceRecord) -> Option<Page> {
     let mut page = [0xff; PAGE_BYTES as usize];
     let (body, checksum) = page.split_last_chunk_mut::<CHECKSUM_BYTES>()?;
     postcard::to_slice(record, body).ok()?;
-    *checksum = CRC.checksum(body).to_le_bytes();
+    *checksum = checksum_of(body).to_le_bytes();
     Some(page)
+}
+
+/// The checksum of a record: that of its bytes and of the version of their form, so that a record of another version is
+/// none.
+fn checksum_of(body: &[u8]) -> u32 {
+    let mut digest = CRC.digest();
+    digest.update(body);
+    digest.update(&[VERSION]);
+    digest.finalize()
 }
 
 /// The record in a head page, if it is one.
 pub(super) fn record_of(page: &Page) -> Option<TraceRecord> {
     let (body, checksum) = page.split_last_chunk::<CHECKSUM_BYTES>()?;
-    if CRC.checksum(body) != u32::from_le_bytes(*checksum) {
+    if checksum_of(body) != u32::from_le_bytes(*checksum) {
         return None;
     }
     postcard::take_from_bytes(body).ok().map(|(record, _)| record)

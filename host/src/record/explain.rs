@@ -88,7 +88,7 @@ impl Explanation {
             plan.trigger,
             plan.trigger_type
         ));
-        lines.push(match request.timeout_s {
+        lines.push(match request.trigger_wait_s() {
             None => "waits for the trigger as long as it takes".to_owned(),
             Some(0.0) => "does not wait for the trigger".to_owned(),
             Some(timeout_s) => {
