@@ -1,3 +1,5 @@
+use scopething_core::plan::{Resolution, TriggerMode};
+
 use super::*;
 use crate::files::Format;
 use crate::record::keep::Band;
