@@ -1,6 +1,6 @@
 //! What to do about a trigger that does not come, in words.
 
-use scopething_core::plan::{CapturePlan, LogicLine, TriggerSource};
+use scopething_core::plan::{CapturePlan, LogicLine, SampleRange, TriggerSource};
 use scopething_core::trace::{Finding, Run, Seen, TriggerReport};
 
 /// What a capture waits for: `A rising through 1.25 V`.
@@ -11,8 +11,8 @@ pub(super) fn awaited(plan: &CapturePlan) -> String {
         TriggerSource::Analog(_) => {
             let through = if kind.is_edge() { " through" } else { "" };
             let level = match plan.range {
-                scopething_core::plan::SampleRange::Volts { .. } => volts(plan.level),
-                scopething_core::plan::SampleRange::Fractions => format!("{} of the input span", plan.level),
+                SampleRange::Volts { .. } => volts(plan.level),
+                SampleRange::Fractions => format!("{} of the input span", plan.level),
             };
             format!("{source} {kind}{through} {level}")
         }
@@ -53,6 +53,9 @@ fn has_short_filter(plan: &CapturePlan) -> bool {
 fn analog(report: &TriggerReport, low: f64, high: f64, level: f64) -> String {
     let (source, level) = (report.source, volts(level));
     match report.finding {
+        Finding::NeverReached | Finding::NeverLeft if high - low < 0.005 => {
+            format!("{source} stays at {}, the trigger is at {level}", volts(f64::midpoint(low, high)))
+        }
         Finding::NeverReached | Finding::NeverLeft => format!(
             "{source} stays between {low:.decimals$} and {high:.decimals$} V, the trigger is at {level}",
             decimals = if high - low < 0.1 { 3 } else { 2 },
