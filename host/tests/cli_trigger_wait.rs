@@ -39,8 +39,8 @@ async fn a_capture_that_waits_says_what_for_and_what_the_signal_does() {
 
 #[tokio::test]
 async fn a_trigger_after_the_look_is_the_users() {
-    // It comes after 4 s, once a long look has been taken.
-    let url = "sim:?A=pulse,0.2Hz,0..3V,phase=20%";
+    // It comes after 4 s.
+    let url = "sim:?A=pulse,0.2Hz,1s,0..3V,phase=20%";
     let finished = scopething(&["capture", "A", "--url", url, "--json", "--period", "5ms"]).await.done();
     let capture = finished.object();
     assert_eq!(capture["cause"], "trigger", "{}", finished.stderr);

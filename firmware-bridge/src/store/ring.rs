@@ -139,6 +139,26 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_another_version_is_none() {
+        use scopething_core::device::BS05;
+        use scopething_core::plan::{CaptureRequest, Driven, plan_capture};
+        use scopething_core::time::Instant;
+        use scopething_core::trace::{Cause, Trace, TraceBuffer};
+
+        let request = CaptureRequest::new("A".parse().unwrap());
+        let plan = plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap();
+        let buffer = TraceBuffer::new();
+        let trace = Trace::new(&plan, &buffer, 100, Cause::Trigger, 0);
+        let record = TraceRecord::of_trace(TraceId(2), &trace, &request, &BS05.analog, None, Instant(0));
+        let mut page = head_page(&record).unwrap();
+        assert_eq!(record_of(&page), Some(record));
+        // The first version's checksum was that of the bytes alone.
+        let (body, checksum) = page.split_last_chunk_mut::<CHECKSUM_BYTES>().unwrap();
+        *checksum = CRC.checksum(body).to_le_bytes();
+        assert_eq!(record_of(&page), None);
+    }
+
+    #[test]
     fn what_is_erased_with_a_trace_is_told() {
         let ring = Ring { start: 0, pages: 64 };
         // Pages 10 to 20 take the sector from 16 to 31 with them.
