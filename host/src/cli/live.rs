@@ -96,7 +96,7 @@ impl Live<'_> {
 
 /// Tells what a plan does otherwise than asked.
 pub(super) fn tell_notices(plan: &CapturePlan) {
-    for notice in &plan.notices {
+    for notice in plan.notices.iter().filter(|notice| notice.matters_to_user()) {
         let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
         anstream::eprintln!("{kind}: {notice}");
     }

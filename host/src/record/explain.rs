@@ -95,7 +95,12 @@ impl Explanation {
                 format!("without a trigger takes a trace after {}", quantity(timeout_s, "s", 4))
             }
         });
-        lines.extend(plan.notices.iter().map(|notice| format!("note: {notice}")));
+        lines.extend(
+            plan.notices
+                .iter()
+                .filter(|notice| notice.matters_to_user())
+                .map(|notice| format!("note: {notice}")),
+        );
         if let Some(wanted) = &job.generate {
             lines.push(format!("meanwhile {}", wanted.plan()?));
         }
