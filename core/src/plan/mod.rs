@@ -20,7 +20,9 @@ mod generator;
 mod notice;
 mod range;
 mod request;
+mod resolution;
 mod timebase;
+mod trigger_mode;
 #[cfg(feature = "serde")]
 mod wire;
 
@@ -36,4 +38,6 @@ pub use range::SampleRange;
 pub use request::{
     CaptureRequest, LogicPattern, TriggerSource, TriggerSourceError, TriggerType, UnknownTriggerType,
 };
+pub use resolution::{Resolution, UnknownResolution};
 pub use timebase::{Timebase, Verdict};
+pub use trigger_mode::{TriggerMode, UnknownTriggerMode};

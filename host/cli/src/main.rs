@@ -32,6 +32,7 @@ mod serve;
 mod session;
 mod shell;
 mod simulate;
+mod trigger_hint;
 mod wave;
 
 use std::process::ExitCode;

@@ -7,3 +7,4 @@ pub mod calibration_file;
 pub mod generate;
 pub mod link;
 pub mod request;
+pub mod watched;

@@ -12,8 +12,7 @@
 //!
 //! ```
 //! use scopething_serve::simulator::{ServeOptions, Server};
-//! use scopething::link::TokioTimer;
-use scopething_sim::SimConfig;
+//! use scopething_sim::SimConfig;
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! let options = ServeOptions { tcp: Some("127.0.0.1:0".to_owned()), ..ServeOptions::default() };
@@ -37,6 +36,7 @@ use super::event::Event;
 use super::listen_error::ListenError;
 use super::raw::{self, Device, Doors, Network, Pty, Relayed, Rules};
 use scopething_sim::faults::FaultKind;
+use scopething::link::TokioTimer;
 use scopething_sim::{Note, Origin, SimConfig, SimLink};
 
 /// Where the device is to be reached.
