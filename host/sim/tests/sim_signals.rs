@@ -3,7 +3,6 @@
 mod sim_host;
 
 use scopething_core::vm::Register;
-use scopething_sim::{Signal, SimTime};
 use sim_host::{Host, close};
 
 /// A waveform as vm-reference section 9 says, then a trace of both inputs.

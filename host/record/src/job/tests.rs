@@ -89,7 +89,7 @@ fn every_key_is_understood() {
 #[test]
 fn what_is_not_said_has_its_default() {
     let job = Job::parse("files.directory = 'd'").unwrap();
-    assert_eq!(job.request, CaptureRequest::new("A".parse::<ChannelSet>().unwrap()));
+    assert_eq!(job.request, CaptureRequest::new(Channel::A));
     assert_eq!((job.spacing, job.keep), (Spacing::Continuous, Keep::All));
     assert_eq!(job.naming, Naming { directory: "d".into(), name: "trace".to_owned(), format: Format::Csv });
     assert_eq!(job.status_file, PathBuf::from("d/.trace-status.json"));
