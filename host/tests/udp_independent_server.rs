@@ -136,7 +136,7 @@ fn captures() -> u32 {
 #[tokio::test]
 async fn answers_may_be_cut_and_counted_in_any_way() {
     for count in ["on", "0", "1"] {
-        for chunk in ["1", "7", "95", "1472"] {
+        for chunk in ["7", "95", "1472"] {
             let options = format!("--chunk {chunk} --count {count}");
             let outcomes = outcomes(&options, captures()).await;
             assert_eq!(outcomes.right, outcomes.captures, "{outcomes:?}");
@@ -145,12 +145,12 @@ async fn answers_may_be_cut_and_counted_in_any_way() {
 }
 
 #[tokio::test]
-async fn repetitions_and_reordering_do_no_harm() {
+async fn answers_that_are_repeated_and_reordered_are_right() {
     for count in ["on", "0", "1"] {
         for chunk in ["95", "1472"] {
-            let options = format!("--chunk {chunk} --count {count} --repeat 0.03 --swap 0.03 --seed 3");
+            let options = format!("--chunk {chunk} --count {count} --way back --repeat 0.05 --swap 0.05");
             let outcomes = outcomes(&options, captures()).await;
-            assert!(outcomes.right > 0, "{outcomes:?}");
+            assert_eq!(outcomes.right, outcomes.captures, "{outcomes:?}");
         }
     }
 }
@@ -178,7 +178,8 @@ async fn the_second_client_is_told_who_has_the_device() {
         for url in [tcp, udp] {
             let message = scopething(&["info", "--url", &url]).await.refused(1);
             let expected = format!("the BitScope is in use: {name} has it");
-            assert!(message.contains(&expected) && message.lines().count() == 1, "{url}: {message}");
+            let errors: Vec<&str> = message.lines().filter(|line| line.starts_with("error: ")).collect();
+            assert!(matches!(errors[..], [error] if error.contains(&expected)), "{url}: {message}");
         }
     }
 }
