@@ -9,7 +9,7 @@ use embassy_futures::block_on;
 use embassy_futures::select::{Either, select};
 use scopething_core::device::BS05;
 use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, LogicLine};
-use scopething_core::scope::{Pacing, Scope, ScopeError, Stage};
+use scopething_core::scope::{Contradiction, Pacing, Scope, ScopeError, Stage};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{Cause, DumpChannel, TraceBuffer};
 use scopething_core::vm::{Expected, Malformed, Register, Revision};
@@ -130,7 +130,8 @@ fn a_trace_cancelled_early_has_only_what_was_captured() {
 
 #[test]
 fn a_timeout_beyond_the_device_is_ended_by_the_host_in_time() {
-    let turns = [on('D', WAIT), on('K', "03\r08000000\r00000004\r"), on('A', [9, 1, 2, 3, 4])];
+    // 3 s after the start at 0x1000.
+    let turns = [on('D', WAIT), on('K', "03\r07271e00\r00000004\r"), on('A', [9, 1, 2, 3, 4])];
     let (mut scope, line) = connected(turns, 100);
     let plan = plan(&scope, CaptureRequest { timeout_s: Some(3.0), ..four_samples() });
     let started = line.now();
@@ -145,7 +146,8 @@ fn a_timeout_beyond_the_device_is_ended_by_the_host_in_time() {
 fn a_device_that_misses_its_own_timeout_is_stopped() {
     let turns = [
         on('D', WAIT).with(&[(Register::Timeout, 157)]),
-        on('K', "03\r08000000\r00000004\r"),
+        // 21 ms after the start at 0x1000: a trace of 1 ms and a round trip of 20 ms.
+        on('K', "03\r000cde40\r00000004\r"),
         on('A', [9, 1, 2, 3, 4]),
     ];
     let (mut scope, _) = connected(turns, 100);
@@ -154,6 +156,102 @@ fn a_device_that_misses_its_own_timeout_is_stopped() {
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
     assert_eq!(trace.cause(), Cause::Timeout);
+}
+
+/// Captures with a device that says this of the end of its trace, after `waited`.
+fn told(request: CaptureRequest, answer: &str, waited: Micros) -> Result<u16, ScopeError<Infallible>> {
+    let (mut scope, line) = connected([on('D', WAIT)], 100);
+    let plan = plan(&scope, request);
+    let dump = plan.dump_bytes() + usize::from(plan.mode.sample_bytes);
+    let mut buffer = TraceBuffer::new();
+    let late = async {
+        line.pass(waited);
+        line.device.lock().unwrap().say(answer);
+        line.device.lock().unwrap().turns.push_back(on('A', vec![9; dump]));
+        pending::<()>().await;
+    };
+    block_on(async {
+        match select(scope.capture(&plan, &mut buffer), late).await {
+            Either::First(captured) => captured.map(|trace| trace.samples()),
+            Either::Second(()) => unreachable!(),
+        }
+    })
+}
+
+#[test]
+fn an_end_that_cannot_be_is_no_trace() {
+    let second = Micros(1_000_000);
+    let address = |address| Err(ScopeError::Contradiction(Contradiction::Address { address, width: 12_288 }));
+    let time = |reported_us, min_us, max_us| {
+        Err(ScopeError::Contradiction(Contradiction::EndTime { reported_us, min_us, max_us }))
+    };
+    // The start was at 0x1000, a second is 0x2625a00 ticks, and 1 % and 1 ms are allowed for.
+    for (end, told_of_it) in [
+        ("00\r02626a00\r00000004\r", Ok(4)),
+        ("00\r02626a00\r00002fff\r", Ok(4)),
+        ("00\r02626a00\r00003000\r", address(12_288)),
+        ("00\r02626a00\r00003004\r", address(12_292)),
+        ("00\r02626a00\rffffffff\r", address(u32::MAX)),
+        ("00\r00001000\r00000004\r", Ok(4)),
+        ("00\r00000fff\r00000004\r", time(107_374_182, 0, 1_011_000)),
+        ("00\r00000000\r00000004\r", time(107_374_080, 0, 1_011_000)),
+        ("00\rffffffff\r00000004\r", time(107_374_079, 0, 1_011_000)),
+        ("00\r02691000\r00000004\r", Ok(4)),
+        ("00\r02699000\r00000004\r", time(1_011_712, 0, 1_011_000)),
+        ("00\r80000000\r00000004\r", time(53_686_988, 0, 1_011_000)),
+    ] {
+        assert_eq!(told(four_samples(), end, second), told_of_it, "{}", end.escape_debug());
+    }
+}
+
+#[test]
+fn a_trace_that_took_less_than_its_samples_is_no_trace() {
+    let slow = CaptureRequest { period_s: 0.06, samples: 200, ..four_samples() };
+    let (scope, _) = connected([], 100);
+    let plan = plan(&scope, slow);
+    assert_eq!((plan.timebase.samples, plan.timebase.ticks_per_sample()), (200, 12_000));
+    // 150 samples after the trigger take 45 ms, of which 1 ms is allowed for.
+    let least = u32::from(plan.timebase.samples - plan.trigger_sample()) * plan.timebase.ticks_per_sample();
+    let end = |ticks: u32| format!("00\r{:08x}\r00000004\r", 0x1000 + ticks);
+    let minute = Micros(60_000_000);
+    assert_eq!(told(slow, &end(44 * 40_000), minute), Ok(200));
+    let refused = told(slow, &end(44 * 40_000 - 1), minute);
+    let contradiction = Contradiction::EndTime { reported_us: 43_999, min_us: 44_000, max_us: 60_601_000 };
+    assert_eq!(refused, Err(ScopeError::Contradiction(contradiction)));
+}
+
+#[test]
+fn a_wait_across_a_roll_over_of_the_device_time_is_possible() {
+    // 150 s are one roll-over and 0x65b4bc00 - 0x1000 ticks more.
+    let ticks = (150_u64 * 40_000_000 + 0x1000) as u32;
+    let end = format!("00\r{ticks:08x}\r00000004\r");
+    assert_eq!(told(four_samples(), &end, Micros(150_000_000)), Ok(4));
+    // 42.6 s, and not that and a roll-over: it was a while on its way.
+    assert_eq!(told(four_samples(), &end, Micros(140_000_000)), Ok(4));
+    let refused = told(four_samples(), &end, Micros(40_000_000));
+    assert!(matches!(refused, Err(ScopeError::Contradiction(Contradiction::EndTime { .. }))), "{refused:?}");
+}
+
+#[test]
+fn a_trace_that_was_stopped_ended_after_that() {
+    let stopped = |end: &str| {
+        let (mut scope, line) = connected([on('D', WAIT), on('K', end), on('A', [9, 1, 2, 3, 4])], 100);
+        let plan = plan(&scope, four_samples());
+        let mut buffer = TraceBuffer::new();
+        let cancel = async { line.pass(Micros(1_000_000)) };
+        block_on(scope.capture_until(&plan, &mut buffer, cancel)).map(|trace| trace.samples())
+    };
+    assert_eq!(stopped("03\r02626a00\r00000004\r"), Ok(4));
+    // 12 ms early: more than 1 % and 1 ms.
+    for early in ["03\r025b1000\r00000004\r", "03\r00001000\r00000004\r"] {
+        let refused = stopped(early);
+        assert!(
+            matches!(refused, Err(ScopeError::Contradiction(Contradiction::EndTime { .. }))),
+            "{refused:?}"
+        );
+    }
+    let address = Contradiction::Address { address: 12_288, width: 12_288 };
+    assert_eq!(stopped("03\r02626a00\r00003000\r"), Err(ScopeError::Contradiction(address)));
 }
 
 #[test]

@@ -63,6 +63,11 @@ impl Device {
         bytes.fold(0, |value, byte| value << 8 | u32::from(byte))
     }
 
+    /// Sends something by itself.
+    pub(crate) fn say(&mut self, bytes: &str) {
+        self.said.extend(bytes.bytes());
+    }
+
     fn hear(&mut self, byte: u8) {
         self.written.push(byte.into());
         match byte {
@@ -117,6 +122,13 @@ pub(crate) struct Line {
     pub(crate) device: Arc<Mutex<Device>>,
     now_us: Arc<AtomicU64>,
     cut: usize,
+}
+
+impl Line {
+    /// Lets time pass.
+    pub(crate) fn pass(&self, span: Micros) {
+        self.now_us.fetch_add(span.0, Ordering::Relaxed);
+    }
 }
 
 impl ErrorType for Line {
