@@ -211,7 +211,6 @@ fn a_trace_that_took_less_than_its_samples_is_no_trace() {
     let plan = plan(&scope, slow);
     assert_eq!((plan.timebase.samples, plan.timebase.ticks_per_sample()), (200, 12_000));
     // 150 samples after the trigger take 45 ms, of which 1 ms is allowed for.
-    let least = u32::from(plan.timebase.samples - plan.trigger_sample()) * plan.timebase.ticks_per_sample();
     let end = |ticks: u32| format!("00\r{:08x}\r00000004\r", 0x1000 + ticks);
     let minute = Micros(60_000_000);
     assert_eq!(told(slow, &end(44 * 40_000), minute), Ok(200));
