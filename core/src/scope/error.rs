@@ -16,6 +16,8 @@ pub enum Stage {
     Identify,
     /// Reading the EEPROM.
     ReadEeprom,
+    /// Asking whether the device is still there.
+    CheckPresence,
     /// Writing registers and starting a trace.
     Program,
     /// Waiting for the end of a trace.
@@ -34,6 +36,7 @@ impl fmt::Display for Stage {
             Self::Reset => f.write_str("resetting the device"),
             Self::Identify => f.write_str("asking for its revision"),
             Self::ReadEeprom => f.write_str("reading its EEPROM"),
+            Self::CheckPresence => f.write_str("asking whether it is still there"),
             Self::Program => f.write_str("programming a trace"),
             Self::Trace => f.write_str("waiting for a trace"),
             Self::Cancel => f.write_str("cancelling a trace"),
