@@ -16,5 +16,6 @@ mod random;
 pub mod record;
 pub mod recording;
 pub mod request;
+pub mod selftest;
 pub mod serve;
 pub mod sim;
