@@ -10,7 +10,7 @@ use super::line::read_count;
 use super::{Contradiction, Scope, ScopeError, Stage};
 use crate::device::AnalogParameters;
 use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, WAVEFORM_OUTPUT, plan_capture};
-use crate::time::{Clock, Instant};
+use crate::time::{Clock, Instant, Micros};
 use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
 use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
 
@@ -23,12 +23,28 @@ const DUMP_SCRIPT_BYTES: usize = 11 * 3 + 5 * 3 + 2;
 /// How often a trace is programmed, and a channel dumped, before the failure is the caller's.
 const ATTEMPTS: u8 = 2;
 
+/// How far the clocks of host and device may drift apart: one part in so many. Crystals keep to a hundredth of that.
+const CLOCK_DRIFT: u64 = 100;
+/// How far off the moments are at which the device's firmware reads its clock, at the start and the end of a trace.
+const STAMP_ERROR: Micros = Micros::from_millis(1);
+
+/// A trace that has been started.
+#[derive(Clone, Copy)]
+struct StartedTrace {
+    /// The device time at which it was said to have started.
+    ticks: u64,
+    /// When its script was handed to the link: it cannot have started before.
+    not_before: Instant,
+    /// When the device had said so: it cannot have started after.
+    not_after: Instant,
+}
+
 /// A trace that has ended, still in the device.
 pub(super) struct EndedTrace {
     pub(super) cause: Cause,
     /// How many samples it has, counted over the interleaved analog channels.
     samples: u16,
-    /// The address of the sample after the last.
+    /// The address of the sample after the last, within the buffer.
     pub(super) address: u32,
     pub(super) end_ticks: u64,
 }
@@ -101,8 +117,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     ) -> Result<Trace<'a>, ScopeError<S::Error>> {
         // Until there are samples the buffer is room for the script.
         let scratch = buffer.region_mut(0..TRACE_SCRIPT_BYTES);
-        let start_ticks = self.start_trace(plan, scratch).await?;
-        let ended = self.wait_for_end(plan, start_ticks, pin!(cancel)).await?;
+        let started = self.start_trace(plan, scratch).await?;
+        let ended = self.wait_for_end(plan, started, pin!(cancel)).await?;
         if VERIFIED {
             self.verify_end(plan, &ended).await?;
         }
@@ -122,12 +138,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         Ok(Trace::new(plan, buffer, ended.samples, ended.cause, ended.end_ticks))
     }
 
-    /// Programs a trace and starts it. Gives the device time of its start.
+    /// Programs a trace and starts it.
     async fn start_trace(
         &mut self,
         plan: &CapturePlan,
         scratch: &mut [u8],
-    ) -> Result<u64, ScopeError<S::Error>> {
+    ) -> Result<StartedTrace, ScopeError<S::Error>> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -170,7 +186,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         &mut self,
         plan: &CapturePlan,
         scratch: &mut [u8],
-    ) -> Result<u64, ScopeError<S::Error>> {
+    ) -> Result<StartedTrace, ScopeError<S::Error>> {
         let stage = Stage::Program;
         self.stage_trace(plan);
         let mut script = Script::new(scratch);
@@ -181,6 +197,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             self.shadow.update_sent();
         }
         script.command(Command::Trace)?;
+        let not_before = self.line.clock.now();
         self.line.run(stage, script.finish()).await?;
         let mut parser = StatusParser::new();
         let mut packet = [0; StatusParser::LONGEST];
@@ -192,7 +209,9 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                     parser.push(byte).map_err(|malformed| ScopeError::Garbled { stage, malformed })?;
                 match status {
                     Some(Status { token: StatusToken::Wait, ticks, .. }) => {
-                        return Ok(self.device_time.extend(ticks, self.line.clock.now()));
+                        let not_after = self.line.clock.now();
+                        let ticks = self.device_time.extend(ticks, not_after);
+                        return Ok(StartedTrace { ticks, not_before, not_after });
                     }
                     Some(status) => return Err(ScopeError::UnknownStatus { token: status.token.into() }),
                     None => {}
@@ -215,7 +234,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     async fn wait_for_end(
         &mut self,
         plan: &CapturePlan,
-        start_ticks: u64,
+        started: StartedTrace,
         mut cancel: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<EndedTrace, ScopeError<S::Error>> {
         let mut answer = EndAnswer::default();
@@ -234,15 +253,16 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Either3::First(read) => {
                     let received = taken(Stage::Trace, read, &bytes)?;
                     if let Some(status) = answer.push(Stage::Trace, received)? {
-                        return self.ended(plan, status, start_ticks, None);
+                        return self.ended(plan, status, started, None);
                     }
                 }
                 Either3::Second(()) => break Cause::Cancel,
                 Either3::Third(()) => break Cause::Timeout,
             }
         };
+        let stopped_at = self.line.clock.now();
         let status = self.stop_trace(answer).await?;
-        self.ended(plan, status, start_ticks, Some(stopped_as))
+        self.ended(plan, status, started, Some((stopped_as, stopped_at)))
     }
 
     /// Sends `K` and reads on until its echo and the status packet have come, in either order.
@@ -272,17 +292,23 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }
     }
 
+    /// Takes the device's word for the end of a trace as far as it can be true.
     fn ended(
         &mut self,
         plan: &CapturePlan,
         status: Status,
-        start_ticks: u64,
-        stopped_as: Option<Cause>,
+        started: StartedTrace,
+        stopped: Option<(Cause, Instant)>,
     ) -> Result<EndedTrace, ScopeError<S::Error>> {
-        let cause = match (status.token, stopped_as) {
-            (StatusToken::Done, _) => Cause::Trigger,
-            (StatusToken::Auto, _) if matches!(plan.end, TraceEnd::DeviceTimeout(_)) => Cause::Timeout,
-            (StatusToken::Stop, Some(cause)) => cause,
+        let (cause, least) = match (status.token, stopped) {
+            (StatusToken::Done, _) => (Cause::Trigger, least_ticks(plan)),
+            (StatusToken::Auto, _) if matches!(plan.end, TraceEnd::DeviceTimeout(_)) => {
+                (Cause::Timeout, least_ticks(plan))
+            }
+            (StatusToken::Stop, Some((cause, at))) => {
+                let waited = self.device_time.ticks_of(at - started.not_after);
+                (cause, waited.saturating_sub(waited / CLOCK_DRIFT))
+            }
             (StatusToken::Auto | StatusToken::Stop, _) => {
                 return Err(ScopeError::Contradiction(Contradiction::End { token: status.token.into() }));
             }
@@ -290,12 +316,39 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 return Err(ScopeError::UnknownStatus { token: status.token.into() });
             }
         };
-        let end_ticks = self.device_time.extend(status.ticks, self.line.clock.now());
+        let address = status.address.unwrap_or(0);
+        if address >= plan.width.into() {
+            return Err(ScopeError::Contradiction(Contradiction::Address { address, width: plan.width }));
+        }
+        let end_ticks = self.end_time(status.ticks, started, least).map_err(ScopeError::Contradiction)?;
         let samples = match cause {
-            Cause::Cancel => samples_within(plan, end_ticks.saturating_sub(start_ticks)),
+            Cause::Cancel => samples_within(plan, end_ticks.saturating_sub(started.ticks)),
             Cause::Trigger | Cause::Timeout => plan.timebase.samples,
         };
-        Ok(EndedTrace { cause, samples, address: status.address.unwrap_or(0), end_ticks })
+        Ok(EndedTrace { cause, samples, address, end_ticks })
+    }
+
+    /// The device time of the end of a trace that took at least so many ticks, and by the host's clock no longer than
+    /// from when its script was written until now.
+    ///
+    /// There is no other lower bound from the host's clock: how long the end of the trace was on its way, or lay in a
+    /// buffer of a host that was busy with something else, cannot be known.
+    fn end_time(&mut self, raw: u32, started: StartedTrace, least: u64) -> Result<u64, Contradiction> {
+        let now = self.line.clock.now();
+        let time = &mut self.device_time;
+        let passed = time.ticks_of(now - started.not_before);
+        let error = time.ticks_of(STAMP_ERROR);
+        let least = least.saturating_sub(error);
+        let most = passed.saturating_add(passed / CLOCK_DRIFT).saturating_add(error);
+        let (earliest, latest) = (started.ticks.saturating_add(least), started.ticks.saturating_add(most));
+        time.extend_within(raw, now, earliest, latest).ok_or_else(|| {
+            let microseconds = |ticks| time.span_of(ticks).0 as u32;
+            Contradiction::EndTime {
+                reported_us: microseconds(raw.wrapping_sub(started.ticks as u32).into()),
+                min_us: microseconds(least),
+                max_us: microseconds(most),
+            }
+        })
     }
 
     /// Reads the samples of one channel.
@@ -370,6 +423,12 @@ fn taken<E>(stage: Stage, read: Result<usize, E>, bytes: &[u8]) -> Result<&[u8],
     Ok(bytes.get(..count).unwrap_or_default())
 }
 
+/// The fewest ticks that a trace takes which was not stopped: those of its samples after the trigger.
+fn least_ticks(plan: &CapturePlan) -> u64 {
+    let after_trigger = plan.timebase.samples.saturating_sub(plan.trigger_sample());
+    u64::from(after_trigger) * u64::from(plan.timebase.ticks_per_sample())
+}
+
 /// How many of the planned samples were taken within so many ticks of the primary clock.
 fn samples_within(plan: &CapturePlan, ticks: u64) -> u16 {
     let taken = ticks.checked_div(plan.timebase.ticks_per_sample().into()).unwrap_or(0);
@@ -416,8 +475,7 @@ impl EndAnswer {
 fn dump_address(plan: &CapturePlan, ended: &EndedTrace) -> u32 {
     let interleaved = u32::from(plan.mode.analog_channels.max(1));
     let width = u32::from(plan.width.max(1));
-    let end = ended.address.checked_rem(width).unwrap_or(0);
-    let end = if interleaved == 2 { end & !1 } else { end };
+    let end = if interleaved == 2 { ended.address & !1 } else { ended.address };
     let back = (u32::from(ended.samples) + interleaved).checked_rem(width).unwrap_or(0);
     (end + width - back).checked_rem(width).unwrap_or(0)
 }

@@ -41,18 +41,21 @@ pub use error::{Contradiction, ScopeError, Stage};
 pub use generate::{GenerateError, Generators};
 pub use line::Pacing;
 pub use profile::LinkProfile;
-pub use session::SerialNumber;
+pub use session::{NoSerialNumber, SerialNumber, UnknownRevision};
 
 use crate::device::Model;
 use crate::trace::DeviceTime;
-use crate::vm::Shadow;
+use crate::vm::{Revision, Shadow};
 
 /// A connected BitScope.
 #[derive(Debug)]
 pub struct Scope<S, C> {
     line: Line<S, C>,
     model: &'static Model,
-    serial: Option<SerialNumber>,
+    /// What the device calls itself.
+    revision: Revision,
+    /// The serial number, once it was read.
+    serial: Option<Result<SerialNumber, NoSerialNumber>>,
     shadow: Shadow,
     device_time: DeviceTime,
     generators: Generators,

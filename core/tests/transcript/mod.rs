@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-use embassy_futures::block_on;
+use embassy_futures::{block_on, yield_now};
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::{LinkProfile, Scope, ScopeError};
@@ -54,6 +54,10 @@ pub(crate) struct Device {
     /// What `W` wrote.
     pub(crate) table: Vec<u8>,
     pub(crate) closed_when_idle: bool,
+    /// Takes bytes and says nothing.
+    pub(crate) dead: bool,
+    /// What it says is heard from this moment on.
+    pub(crate) deaf_until_us: u64,
 }
 
 impl Device {
@@ -63,8 +67,16 @@ impl Device {
         bytes.fold(0, |value, byte| value << 8 | u32::from(byte))
     }
 
+    /// Sends something by itself.
+    pub(crate) fn say(&mut self, bytes: &str) {
+        self.said.extend(bytes.bytes());
+    }
+
     fn hear(&mut self, byte: u8) {
         self.written.push(byte.into());
+        if self.dead {
+            return;
+        }
         match byte {
             b'[' => self.r0 = 0,
             b'0'..=b'9' => self.r0 = (self.r0 << 4) + (byte - b'0'),
@@ -119,6 +131,13 @@ pub(crate) struct Line {
     cut: usize,
 }
 
+impl Line {
+    /// Lets time pass.
+    pub(crate) fn pass(&self, span: Micros) {
+        self.now_us.fetch_add(span.0, Ordering::Relaxed);
+    }
+}
+
 impl ErrorType for Line {
     type Error = Infallible;
 }
@@ -127,7 +146,8 @@ impl Read for Line {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
         poll_fn(|_| {
             let mut device = self.device.lock().unwrap();
-            let count = buffer.len().min(self.cut).min(device.said.len());
+            let heard = if self.now().0 < device.deaf_until_us { 0 } else { device.said.len() };
+            let count = buffer.len().min(self.cut).min(heard);
             for place in &mut buffer[..count] {
                 *place = device.said.pop_front().unwrap();
             }
@@ -158,6 +178,11 @@ impl Clock for Line {
 
     /// Whoever waits for bytes that did not come gets to the deadline at once.
     async fn until(&self, deadline: Instant) {
+        let heard_at = self.device.lock().unwrap().deaf_until_us;
+        if (self.now().0..=deadline.0).contains(&heard_at) {
+            self.now_us.fetch_max(heard_at, Ordering::Relaxed);
+            yield_now().await;
+        }
         self.now_us.fetch_max(deadline.0, Ordering::Relaxed);
     }
 }
@@ -174,6 +199,8 @@ pub(crate) fn line(turns: impl IntoIterator<Item = Turn>, cut: usize) -> Line {
         written: String::new(),
         table: Vec::new(),
         closed_when_idle: false,
+        dead: false,
+        deaf_until_us: 0,
     };
     Line { device: Arc::new(Mutex::new(device)), now_us: Arc::default(), cut }
 }
