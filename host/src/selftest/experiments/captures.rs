@@ -1,6 +1,6 @@
 //! Experiment 2: captures of the same input repeat.
 
-use scopething_core::plan::{AnalogChannel, Channel, CaptureRequest, ChannelSet};
+use scopething_core::plan::{AnalogChannel, CaptureRequest, ChannelSet};
 use scopething_core::trace::TraceBuffer;
 
 use super::super::analysis::{mean, median};
@@ -28,7 +28,7 @@ pub(super) async fn run(
     let request = CaptureRequest {
         period_s: PERIOD_S,
         timeout_s: Some(0.0),
-        ..CaptureRequest::new(ChannelSet::from(Channel::Analog(AnalogChannel::A)))
+        ..CaptureRequest::new(ChannelSet::EMPTY.with(AnalogChannel::A.into()))
     };
     let probe = bench.scope.model().analog;
     let plan = bench.scope.plan(&probe, &request).map_err(|error| Stop::failed(error.to_string()))?;

@@ -2,7 +2,7 @@
 
 use std::future::{Future, pending};
 
-use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet};
+use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, ChannelSet};
 use scopething_core::time::{Clock as _, Micros};
 use scopething_core::trace::{Cause, TraceBuffer};
 
@@ -63,7 +63,7 @@ fn plan(bench: &Bench, timeout_s: Option<f64>) -> Result<CapturePlan, Stop> {
     let request = CaptureRequest {
         level: Some(LEVEL_V),
         timeout_s,
-        ..CaptureRequest::new(ChannelSet::from(Channel::Analog(AnalogChannel::A)))
+        ..CaptureRequest::new(ChannelSet::EMPTY.with(AnalogChannel::A.into()))
     };
     let probe = bench.scope.model().analog;
     bench.scope.plan(&probe, &request).map_err(|error| Stop::failed(error.to_string()))
