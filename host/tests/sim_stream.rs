@@ -61,9 +61,10 @@ fn what_is_off_is_not_in_a_frame() {
     assert!(close(&frame(1, 0), [1.0]));
     assert!(close(&frame(2, 0), [2.0]));
     assert!(close(&frame(3, 0), [1.0, 2.0]));
+    // 410 us after the start the counter on the lines stands at 40.
     let with_logic = frame(2, 1);
-    assert!(close(&with_logic[..1], [2.0]) && with_logic[1..] == [1], "{with_logic:?}");
-    assert_eq!(frame(0, 0xff), [1]);
+    assert!(close(&with_logic[..1], [2.0]) && with_logic[1..] == [40 | 1], "{with_logic:?}");
+    assert_eq!(frame(0, 0xff), [40 | 1]);
     assert!(frame(0, 0).is_empty());
 }
 
@@ -159,8 +160,9 @@ struct Frame {
     a: u8,
 }
 
-/// Streams A and the logic lines through a link for some time, and stops with `!`.
-fn streamed(query: &str, ticks: u32, seconds: f64) -> Vec<Frame> {
+/// Streams A and the logic lines through a link for some time, and stops with `!`. Gives the microsecond at which the
+/// device had the `T`, too.
+fn streamed(query: &str, latency_us: u64, ticks: u32, seconds: f64) -> (u64, Vec<Frame>) {
     let mut host = Host::new("");
     host.prepare(1, 0, ticks, 0, 0);
     let setup: String =
@@ -169,11 +171,15 @@ fn streamed(query: &str, ticks: u32, seconds: f64) -> Vec<Frame> {
             .chain((0x64..0x68).map(|address| (address, host_register(&mut host, address))))
             .map(|(address, value)| format!("[{address:02x}]@[{value:02x}]s"))
             .collect();
-    let bytes =
+    let (started_us, bytes) =
         tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-            let mut link = SimLink::new(&SimConfig::from_query(&format!("clock=fast&{query}")).unwrap());
+            let mut link = SimLink::new(
+                &SimConfig::from_query(&format!("clock=fast&latency={latency_us}us&{query}")).unwrap(),
+            );
             let clock = link.clock();
+            let mut started_us = 0;
             for part in [setup.as_bytes(), b"U", b"T"] {
+                started_us = clock.now().0 + latency_us;
                 link.write_all(part).await.unwrap();
                 link.read_exact(&mut vec![0; part.len()]).await.unwrap();
             }
@@ -194,16 +200,16 @@ fn streamed(query: &str, ticks: u32, seconds: f64) -> Vec<Frame> {
                     () = clock.until(quiet) => break,
                 }
             }
-            bytes
+            (started_us, bytes)
         });
     let (frames, [b'!']) = bytes.as_chunks::<4>() else { panic!("the last frame is whole, then the echo") };
     assert!(frames.iter().all(|frame| frame[0] == 0xa5));
-    frames.iter().map(|&[_, sequence, a, _]| Frame { sequence, a }).collect()
+    (started_us, frames.iter().map(|&[_, sequence, a, _]| Frame { sequence, a }).collect())
 }
 
 fn host_register(host: &mut Host, address: u8) -> u32 {
     let answer = host.say(&format!("[{address:02x}]@p"));
-    u32::from_str_radix(&answer[6..8], 16).unwrap()
+    u32::from_str_radix(&answer[7..9], 16).unwrap()
 }
 
 /// The number of each frame, with those that were lost counted by the steps of the sequence numbers.
@@ -220,24 +226,23 @@ fn numbers(frames: &[Frame]) -> Vec<u64> {
         .collect()
 }
 
-/// Half a second of a ramp that tells the moment of every sample: 13.5 V in a second, 256 steps.
+/// The value of each frame tells when it was sampled: the ramp has 256 steps in a second.
 #[test]
 fn a_fast_link_loses_nothing_and_a_slow_one_what_it_cannot_carry() {
-    let ramp = "A=ramp,1Hz,-5.5..8V";
     // 125 kHz x 4 bytes are 5 Mbit/s with start and stop bits.
-    for (link, share) in
-        [("", 1.0), ("rate=6Mbps&latency=1ms&ftdi=1ms", 1.0), ("rate=2.5Mbps&latency=1ms", 0.5)]
+    for (link, latency_us, share) in
+        [("", 0, 1.0), ("rate=6Mbps&ftdi=1ms", 1000, 1.0), ("rate=2.5Mbps", 1000, 0.5)]
     {
-        let frames = streamed(&format!("{ramp}&{link}"), 320, 0.5);
+        let (started_us, frames) = streamed(&format!("A=ramp,1Hz,-5.5..8V&{link}"), latency_us, 320, 0.2);
         let numbers = numbers(&frames);
         let sampled = numbers.last().unwrap() + 1;
-        assert!((62_000..63_500).contains(&sampled), "{link}: {sampled} frames sampled");
+        assert!((25_000..26_000).contains(&sampled), "{link}: {sampled} frames sampled");
         let arrived = frames.len() as f64 / sampled as f64;
-        // A slow link first fills the device's buffer.
+        // At first a slow link loses nothing, until the device's buffer is full.
         assert!((arrived - share).abs() < 0.005, "{link}: {arrived}");
         assert!(share < 1.0 || frames.len() as u64 == sampled, "{link}");
         for (frame, number) in frames.iter().zip(&numbers) {
-            let volts = (number + 1) as f64 * 8e-6 * 13.5 - 5.5;
+            let volts = (started_us as f64 + (number + 1) as f64 * 8.0) * 1e-6 * 13.5 - 5.5;
             assert!((f64::from(frame.a) - byte_of(volts)).abs() <= 1.0, "{link}: frame {number}");
         }
     }

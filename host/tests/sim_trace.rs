@@ -282,6 +282,7 @@ fn capture_at_once(query: &str, mode: u32, buffer: u32, count: u32) -> Host {
     let mut host = Host::new(query);
     host.prepare(mode, buffer, 40, 0, count);
     host.set(&[(Register::TriggerMask, 0xff), (Register::TriggerIntro, 0), (Register::TriggerOutro, 0)]);
+    host.set(&[(Register::KitchenSinkA, 0)]);
     host.start();
     assert_eq!(host.wait().unwrap().token, 0);
     host

@@ -136,8 +136,6 @@ pub(super) struct Lasting {
 
 /// How often a device that generates is asked whether it is still there.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
-/// A byte of the EEPROM that every device has: the first of its serial number (vm-reference section 10).
-const SERIAL_ADDRESS: u8 = 0x30;
 
 /// Tells what would be generated, without a device.
 pub(super) fn solve(wanted: &Wanted, json: bool) -> Result<(), Failure> {
@@ -189,7 +187,7 @@ pub(super) async fn generate(
             () = interrupts.reached(1) => break,
         }
         // One that has gone would not be missed before it is told to stop.
-        scope.read_eeprom(SERIAL_ADDRESS).await?;
+        scope.check_presence().await?;
     }
     Ok(stop(scope).await?)
 }
