@@ -97,7 +97,13 @@ async fn a_slow_link_loses_frames_of_fast_streams_alone() {
 #[tokio::test]
 async fn what_is_not_wired_is_inconclusive_and_not_otherwise() {
     // A sees something else than L4 and L5.
-    let wired = [Experiment::Voltages, Experiment::Edge, Experiment::Level, Experiment::FullBuffer, Experiment::Clock];
+    let wired = [
+        Experiment::Voltages,
+        Experiment::Edge,
+        Experiment::Level,
+        Experiment::FullBuffer,
+        Experiment::Clock,
+    ];
     let outcomes = outcomes("A=dc,0V", &wired).await;
     let verdicts: Vec<Verdict> = outcomes.iter().map(|outcome| outcome.verdict).collect();
     assert_eq!(verdicts, [Verdict::Inconclusive; 5], "{outcomes:#?}");
@@ -144,9 +150,17 @@ async fn the_report_has_all_bytes_and_nothing_personal() {
         .collect();
     // The EEPROM's answers are digits of the characters' codes: 5a is Z.
     assert_eq!(exchanged.windows(5).filter(|bytes| bytes == b"r\rxx\r").count(), 8);
-    assert!(!exchanged.windows(4).any(|bytes| bytes == b"\r5a\r") || exchanged.windows(5).any(|bytes| bytes == b"p\r5a\r"));
+    assert!(
+        !exchanged.windows(4).any(|bytes| bytes == b"\r5a\r")
+            || exchanged.windows(5).any(|bytes| bytes == b"p\r5a\r")
+    );
     for experiment in experiments {
-        let written: usize = experiment["exchanged"].as_array().unwrap().iter().map(|chunk| chunk["hex"].as_str().unwrap().len() / 2).sum();
+        let written: usize = experiment["exchanged"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|chunk| chunk["hex"].as_str().unwrap().len() / 2)
+            .sum();
         assert!(written > 200, "{}", experiment["title"]);
         assert_eq!(experiment["bytes_not_kept"], 0);
     }

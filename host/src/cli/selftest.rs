@@ -51,7 +51,8 @@ pub(super) struct Arguments {
 
 fn experiment(text: &str) -> Result<Experiment, String> {
     let numbered = text.trim().parse().ok().and_then(Experiment::numbered);
-    numbered.ok_or_else(|| format!("{text:?} is no experiment: give numbers from 1 to {}", Experiment::ALL.len()))
+    numbered
+        .ok_or_else(|| format!("{text:?} is no experiment: give numbers from 1 to {}", Experiment::ALL.len()))
 }
 
 impl Arguments {
@@ -142,7 +143,9 @@ impl Walk {
         self.show_menu();
         let terminal = Terminal::new(self.interrupts.clone());
         loop {
-            let Some(line) = terminal.ask("experiment (number, all, list, quit): ").await? else { return Ok(()) };
+            let Some(line) = terminal.ask("experiment (number, all, list, quit): ").await? else {
+                return Ok(());
+            };
             match line.as_str() {
                 "" => {}
                 "quit" | "exit" | "q" => return Ok(()),

@@ -38,9 +38,9 @@ pub(super) fn median(values: &[f64]) -> f64 {
 
 /// The lowest and the highest value.
 pub(super) fn extremes(values: &[f64]) -> (f64, f64) {
-    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| {
-        (low.min(value), high.max(value))
-    })
+    values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)))
 }
 
 /// The indices of the samples that are the first at or above a level.

@@ -49,12 +49,14 @@ impl Bench {
     /// Takes over an open link; nothing is sent yet.
     #[must_use]
     pub fn new(link: OpenLink) -> Self {
-        let OpenLink { stream, clock, profile } = link;
+        let OpenLink { stream, clock, profile, pacing } = link;
         let recorder = Recorder::default();
         let watcher = recorder.clone();
         let show: Box<dyn FnMut(Chunk<'_>)> = Box::new(move |chunk| watcher.take_chunk(chunk));
         let traced = Tracer::new(stream, clock.clone(), show);
-        Self { scope: Scope::new(traced, clock.clone(), profile), clock, profile, recorder }
+        let mut scope = Scope::new(traced, clock.clone(), profile);
+        scope.set_pacing(pacing);
+        Self { scope, clock, profile, recorder }
     }
 
     /// The device without the driver. The driver resets it before it is used again.
@@ -181,9 +183,7 @@ impl Capture {
         let dac = |fraction: f64| (fraction * 65536.0).round().clamp(0.0, 65535.0) as u32;
         let (logic, mask, edge, level) = match self.trigger {
             Trigger::Never => (LINE_OF_A, MASK_ALL_BUT_A, true, 0xffff),
-            Trigger::Rising(volts) => {
-                (LINE_OF_A, MASK_ALL_BUT_A, true, dac(span.span_fraction(volts)))
-            }
+            Trigger::Rising(volts) => (LINE_OF_A, MASK_ALL_BUT_A, true, dac(span.span_fraction(volts))),
             Trigger::Pattern { logic, mask, edge, level } => (logic, mask, edge, level.into()),
         };
         let intro = if edge { FILTER } else { 0 };

@@ -183,14 +183,18 @@ impl fmt::Display for Finding {
                 f,
                 "the comparator switches at {gain:.3} times the voltage written, and {offset:+.3} V"
             ),
-            Self::CleanEndAddress => {
-                f.write_str("the first sample of a full buffer is in line: nothing is written at the end address")
-            }
+            Self::CleanEndAddress => f.write_str(
+                "the first sample of a full buffer is in line: nothing is written at the end address",
+            ),
             Self::MapAtOnce => f.write_str("the clock was on its line before `U`: Map takes effect at once"),
             Self::ClockStays => f.write_str("the clock is still on its line after it was stopped"),
             Self::ClockFrequency { hertz } => write!(f, "a clock of 10 kHz has {hertz:.1} Hz"),
-            Self::InvertedMask => f.write_str("a 1 bit of TriggerMask is a line that matters, not one that does not"),
-            Self::SteadyLevelFires => f.write_str("an edge trigger fires on a pattern that is there all the time"),
+            Self::InvertedMask => {
+                f.write_str("a 1 bit of TriggerMask is a line that matters, not one that does not")
+            }
+            Self::SteadyLevelFires => {
+                f.write_str("an edge trigger fires on a pattern that is there all the time")
+            }
             Self::WaitEnds { how } | Self::HeldLevel { how } | Self::StreamForm { how } => f.write_str(how),
             Self::LinkRate { bits_per_second } => {
                 write!(f, "the link carries {:.3} Mbit/s, 1 Mbit/s was assumed", bits_per_second / 1e6)

@@ -146,8 +146,12 @@ impl Experiment {
             Self::Level => "TriggerLevel takes the whole voltage, not half of it",
             Self::FullBuffer => "one sample more than counted is written, at the end address",
             Self::Clock => "what drives a line changes at `U`, and a clock that is stopped is gone",
-            Self::Pattern => "a 1 bit of TriggerMask is a line that does not matter; a steady level is no edge",
-            Self::Waiting => "a trigger that does not come ends by time-out or by `K`, and a capture works at once after",
+            Self::Pattern => {
+                "a 1 bit of TriggerMask is a line that does not matter; a steady level is no edge"
+            }
+            Self::Waiting => {
+                "a trigger that does not come ends by time-out or by `K`, and a capture works at once after"
+            }
             Self::Hold => "a clock output whose other edge never comes holds its line",
             Self::Streaming => "the frames of a stream, and the rate from which on the link loses some",
             Self::LinkRate => "the link carries 1 Mbit/s",
@@ -211,12 +215,7 @@ impl Outcome {
         Self::new(experiment, Notes::default(), Err(stop), Exchanges::default())
     }
 
-    fn new(
-        experiment: Experiment,
-        notes: Notes,
-        ended: Result<(), Stop>,
-        exchanges: Exchanges,
-    ) -> Self {
+    fn new(experiment: Experiment, notes: Notes, ended: Result<(), Stop>, exchanges: Exchanges) -> Self {
         let Notes { findings, measured } = notes;
         let link_lost = matches!(ended, Err(Stop::LinkLost(_)));
         let (verdict, reason) = match ended {

@@ -18,13 +18,14 @@ impl LinkKind {
     /// The kind of a link.
     #[must_use]
     pub fn of(url: &LinkUrl) -> Self {
-        Self(match url {
+        Self(match url.sound() {
             LinkUrl::FirstSerial | LinkUrl::Serial { .. } => "serial port",
             LinkUrl::Socket(_) => "TCP",
             LinkUrl::BitscopeServer(_) => "bitscope-server",
             LinkUrl::Bridge(_) => "bridge",
             LinkUrl::Sim { .. } => "simulator",
-            LinkUrl::Faulty { link, .. } => return Self::of(link),
+            // `sound` gives neither.
+            LinkUrl::Faulty { .. } | LinkUrl::Stepwise { .. } => "link",
         })
     }
 }
@@ -93,7 +94,13 @@ fn outcome_json(outcome: &Outcome) -> Value {
 /// A line of the summary, with what was found behind it.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:>2}  {:<44} {}", self.experiment.number(), self.experiment.title(), self.verdict.name())?;
+        write!(
+            f,
+            "{:>2}  {:<44} {}",
+            self.experiment.number(),
+            self.experiment.title(),
+            self.verdict.name()
+        )?;
         for finding in &self.findings {
             write!(f, "\n      {}: {finding}", finding.name())?;
         }
@@ -106,7 +113,13 @@ impl fmt::Display for Outcome {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "scopething selftest {} on {}, over {}\n", env!("CARGO_PKG_VERSION"), Self::system(), self.link)?;
+        writeln!(
+            f,
+            "scopething selftest {} on {}, over {}\n",
+            env!("CARGO_PKG_VERSION"),
+            Self::system(),
+            self.link
+        )?;
         for outcome in self.last() {
             writeln!(f, "{outcome}")?;
         }
@@ -125,7 +138,10 @@ fn write_details(f: &mut fmt::Formatter<'_>, outcome: &Outcome) -> fmt::Result {
     for (name, value) in measured {
         writeln!(f, "   {name}: {value}")?;
     }
-    writeln!(f, "   exchanged (microseconds, > to the device, < from it; x stands for digits of the serial number):")?;
+    writeln!(
+        f,
+        "   exchanged (microseconds, > to the device, < from it; x stands for digits of the serial number):"
+    )?;
     for chunk in &exchanges.chunks {
         let arrow = match chunk.direction {
             Direction::Written => '>',
@@ -164,6 +180,7 @@ mod tests {
             ("/dev/serial/by-id/usb-FTDI_DB98TI79", "serial port"),
             ("socket://alice.example:5025", "TCP"),
             ("socket://alice.example:5025?faults=drop@120", "TCP"),
+            ("bitscope-server://alice.example?pacing=stepwise", "bitscope-server"),
             ("bitscope-server://alice.example", "bitscope-server"),
             ("bridge://alice.example:1", "bridge"),
             ("sim:?A=file:/home/alice/x.sr%23ana1", "simulator"),

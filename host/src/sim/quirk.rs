@@ -94,11 +94,14 @@ impl FromStr for Quirks {
     type Err = UnknownQuirk;
 
     fn from_str(text: &str) -> Result<Self, UnknownQuirk> {
-        text.split(',').map(str::trim).filter(|name| !name.is_empty()).try_fold(Self::default(), |quirks, name| {
-            let known = Quirk::ALL.into_iter().find(|(_, known, _)| *known == name);
-            let (quirk, ..) = known.ok_or_else(|| UnknownQuirk { name: name.to_owned() })?;
-            Ok(quirks.with(quirk))
-        })
+        text.split(',').map(str::trim).filter(|name| !name.is_empty()).try_fold(
+            Self::default(),
+            |quirks, name| {
+                let known = Quirk::ALL.into_iter().find(|(_, known, _)| *known == name);
+                let (quirk, ..) = known.ok_or_else(|| UnknownQuirk { name: name.to_owned() })?;
+                Ok(quirks.with(quirk))
+            },
+        )
     }
 }
 

@@ -22,7 +22,10 @@ pub(super) async fn run(bench: &mut Bench, notes: &mut Notes) -> Result<(), Stop
         resets.push(raw.reset().await?.seconds());
     }
     let fastest = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
-    notes.measured_numbers("echo of a command (ms)", &echoes.iter().map(|time| time * 1e3).collect::<Vec<_>>());
+    notes.measured_numbers(
+        "echo of a command (ms)",
+        &echoes.iter().map(|time| time * 1e3).collect::<Vec<_>>(),
+    );
     notes.measured_numbers("echo of ! (ms)", &resets.iter().map(|time| time * 1e3).collect::<Vec<_>>());
     let reset_s = fastest(&resets) - fastest(&echoes);
     if reset_s > ASSUMED_RESET_S {

@@ -30,7 +30,10 @@ pub(super) async fn run(bench: &mut Bench, notes: &mut Notes) -> Result<(), Stop
         }
     }
     let [short_s, long_s] = fastest;
-    notes.measured_numbers("dumps of 1024 and 12288 bytes take at least (ms)", &fastest.map(|time| time * 1e3));
+    notes.measured_numbers(
+        "dumps of 1024 and 12288 bytes take at least (ms)",
+        &fastest.map(|time| time * 1e3),
+    );
     let bits = f64::from(LONG - SHORT) * BITS_A_BYTE;
     let rate = bits / (long_s - short_s).max(1e-9);
     if rate > MAX_SERIAL_BPS {

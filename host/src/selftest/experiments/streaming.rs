@@ -29,12 +29,10 @@ pub(super) async fn run(bench: &mut Bench, notes: &mut Notes) -> Result<(), Stop
         let frames = Frames::of(&bytes);
         let bits_per_second = bytes.len() as f64 * 10.0 / took_s.max(1e-9);
         let name = format!("{:.2} kHz", rate / 1e3);
-        notes.measured(format!("{name}: frames, gaps, frames lost, bytes of none"), vec![
-            frames.whole,
-            frames.gaps,
-            frames.lost,
-            frames.stray,
-        ]);
+        notes.measured(
+            format!("{name}: frames, gaps, frames lost, bytes of none"),
+            vec![frames.whole, frames.gaps, frames.lost, frames.stray],
+        );
         notes.measured_number(format!("{name}: bits a second on the link"), bits_per_second.round());
         // The slowest needs a tenth of 1 Mbit/s: it has to be complete.
         if index == 0 {
@@ -63,7 +61,9 @@ fn judge_slowest(frames: &Frames, rate: f64, took_s: f64, notes: &mut Notes) -> 
     let pace = frames.whole as f64 / took_s;
     notes.measured_number("frames a second at 2.45 kHz", pace);
     if (pace / rate - 1.0).abs() > MAX_PACE_ERROR {
-        notes.found(Finding::StreamForm { how: format!("{pace:.0} frames a second came where {rate:.0} were asked for") });
+        notes.found(Finding::StreamForm {
+            how: format!("{pace:.0} frames a second came where {rate:.0} were asked for"),
+        });
     }
     Ok(())
 }

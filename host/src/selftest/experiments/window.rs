@@ -192,8 +192,7 @@ async fn samples_written(raw: &mut RawDevice<'_>, mode: Mode) -> Result<SamplesW
 
 /// After which samples the rising saw is broken.
 async fn saw_jumps(raw: &mut RawDevice<'_>, samples: u16) -> Result<Vec<usize>, Stop> {
-    let capture =
-        Capture { mode: ANALOG, samples, before: samples / 2, waveform: true, ..Capture::LOOK };
+    let capture = Capture { mode: ANALOG, samples, before: samples / 2, waveform: true, ..Capture::LOOK };
     for _ in 0..MAX_SAWS {
         let (_, volts) = capture.volts(raw).await?;
         // Half of what the saw rises by over the capture.
