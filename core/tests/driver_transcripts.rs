@@ -8,13 +8,13 @@ use std::future::pending;
 use embassy_futures::block_on;
 use embassy_futures::select::{Either, select};
 use scopething_core::device::BS05;
-use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, LogicLine};
+use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, LogicLine, Notice};
 use scopething_core::scope::{
     Contradiction, NoSerialNumber, Pacing, Scope, ScopeError, SerialNumber, Stage, UnknownRevision,
 };
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{Cause, DumpChannel, TraceBuffer};
-use scopething_core::vm::{Expected, Malformed, Register, Revision};
+use scopething_core::vm::{Expected, Malformed, Register, RegisterByte, Revision};
 use transcript::{Line, Turn, WAIT, connect, connected, ends, four_samples, instead, line, on};
 
 fn plan(scope: &Scope<Line, Line>, request: CaptureRequest) -> CapturePlan {
@@ -137,8 +137,58 @@ fn a_capture_is_one_script_a_status_and_one_dump() {
     line.device.lock().unwrap().written.clear();
     let again = block_on(scope.capture(&plan, &mut buffer)).unwrap();
     assert_eq!(steps(&again), [1, 2, 3, 4]);
-    // What has not changed is not sent again, and no register that needs an update has.
-    assert_eq!(line.device.lock().unwrap().written, "08@[zzz>D08@ffz2fz[z>A");
+    // What has not changed is not sent again. An update goes with every trace.
+    assert_eq!(line.device.lock().unwrap().written, "08@[zzz>UD08@ffz2fz[z>A");
+}
+
+#[test]
+fn what_other_clients_leave_behind_is_written_over_once() {
+    // The device begins with a5 in all registers. A reset changes none.
+    let zero = [Register::DumpSkip, Register::TraceOption, Register::Prelude].map(|register| (register, 0));
+    let maps = (0x94..=0x9b).map(|address| match RegisterByte::at(address) {
+        RegisterByte::Known { register, .. } => (register, 0),
+        RegisterByte::Unknown(_) => unreachable!(),
+    });
+    let left: Vec<_> = zero.into_iter().chain([(Register::DumpSend, 1)]).chain(maps).collect();
+    let turns = [
+        on('D', ends("00", 0x2000, 4)).with(&left),
+        on('A', [99, 0, 64, 128, 192]).with(&[(Register::DumpSend, 1), (Register::DumpSkip, 0)]),
+    ];
+    let (mut scope, line) = connected(turns, 100);
+    let plan = plan(&scope, four_samples());
+    let mut buffer = TraceBuffer::new();
+    block_on(scope.capture(&plan, &mut buffer)).unwrap();
+    let device = line.device.lock().unwrap();
+    assert_eq!(device.register(Register::LogicControl), 0xa5, "it is left alone");
+    assert!(device.written.len() <= 160, "{} bytes", device.written.len());
+}
+
+#[test]
+fn the_first_sample_of_a_full_buffer_is_left_out() {
+    // What lies at the end address was the first sample, and has been written over: it is the stale one.
+    let dump = [(Register::SampleAddress, 5), (Register::DumpCount, 12_288), (Register::DumpMode, 0)];
+    let samples: Vec<u8> =
+        (0..12_288_u32).map(|index| if index == 0 { 255 } else { index as u8 & 0x7f }).collect();
+    let turns = [on('D', ends("00", 0x2_0000, 5)).with(&dump[1..]), on('A', &samples).with(&dump)];
+    let (mut scope, line) = connected(turns, 100);
+    let lasting = |period_s| CaptureRequest { period_s, samples: 12_288, ..four_samples() };
+    let plan = plan(&scope, lasting(614.4e-6));
+    assert_eq!((plan.timebase.samples, plan.width), (12_288, 12_288));
+    assert!(plan.notices.contains(&Notice::FullBuffer { samples: 12_288 }), "{:?}", plan.notices);
+    let mut buffer = TraceBuffer::new();
+    let ticks = plan.timebase.ticks_per_sample();
+    line.device.lock().unwrap().turns[0].answer = ends("00", 0x1000 + 12_288 * ticks, 5).into_bytes();
+    let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
+    assert_eq!(trace.samples(), 12_287);
+    assert!(steps(&trace).into_iter().eq((1..12_288_u16).map(|index| index & 0x7f)));
+    let planned = f64::from(plan.trigger_sample()) * plan.tick_period_s();
+    let (start, trigger) = (trace.capture_start_s(), trace.trigger().unwrap().time_s);
+    assert!((start - (f64::from(0x1000 + ticks)) / 40e6).abs() < 1e-12, "{start}");
+    assert!((trigger - (planned - plan.tick_period_s())).abs() < 1e-12, "{trigger}");
+    // One sample less and nothing is amiss.
+    let almost = scope.plan(&BS05.analog, &lasting(614.35e-6)).unwrap();
+    assert_eq!(almost.readable(almost.timebase.samples), 12_287);
+    assert!(!almost.notices.iter().any(|notice| matches!(notice, Notice::FullBuffer { .. })));
 }
 
 #[test]

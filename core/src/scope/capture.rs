@@ -15,11 +15,11 @@ use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
 use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
 
 /// Room for the script that writes the registers of a capture and of its first dump to a device of which
-/// nothing is known: 42 bytes of at most two digits and a `z`, in eight runs of neighbours with an address
-/// of three characters each, and `>UD`. Of the 42, ten are always 0 and take 15 digits less.
-const TRACE_SCRIPT_BYTES: usize = 42 * 3 + 8 * 3 + 3 - 15;
-/// Room for the script of a dump: 11 register bytes in five runs, and `>A`.
-const DUMP_SCRIPT_BYTES: usize = 11 * 3 + 5 * 3 + 2;
+/// nothing is known: 57 bytes of at most two digits and a `z`, in nine runs of neighbours with an address
+/// of three characters each, and `>UD`. Of the 57, 20 are always 0 and take 34 digits less.
+const TRACE_SCRIPT_BYTES: usize = 57 * 3 + 9 * 3 + 3 - 34;
+/// Room for the script of a dump: 15 register bytes in four runs, and `>A`. Two of the 15 are always 0.
+const DUMP_SCRIPT_BYTES: usize = 15 * 3 + 4 * 3 + 2 - 3;
 /// How often a trace is programmed, and a channel dumped, before the failure is the caller's.
 const ATTEMPTS: u8 = 2;
 
@@ -42,7 +42,7 @@ struct StartedTrace {
 /// A trace that has ended, still in the device.
 pub(super) struct EndedTrace {
     pub(super) cause: Cause,
-    /// How many samples it has, counted over the interleaved analog channels.
+    /// How many samples can be read, counted over the interleaved analog channels.
     samples: u16,
     /// The address of the sample after the last, within the buffer.
     pub(super) address: u32,
@@ -162,8 +162,6 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         for (register, value) in plan.registers() {
             match register {
                 Register::SampleAddress => self.shadow.stage_volatile(register, value),
-                // Nothing is dumped but samples, so it does not matter what the buffer holds before them.
-                Register::Prelude => {}
                 // The plan may be older than what the waveform generator does now.
                 Register::KitchenSinkB => {
                     let output = u32::from(WAVEFORM_OUTPUT);
@@ -173,8 +171,11 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 _ => self.shadow.stage(register, value),
             }
         }
+        // Always 0, but another client may have left something else: a reset clears no register.
+        self.shadow.stage(Register::TraceOption, 0);
+        self.stage_release(self.driven().lines);
         // The dump's registers lie between the trace's: in one script they need fewer addresses than in two.
-        let layout = BufferLayout::new(plan, plan.timebase.samples);
+        let layout = BufferLayout::new(plan, plan.readable(plan.timebase.samples));
         let first = DumpChannel::ALL.into_iter().find(|&channel| layout.samples(channel) > 0);
         let registers = first.map(|channel| Dump::new(plan, layout, channel, 0).registers());
         for (register, value) in registers.into_iter().flatten() {
@@ -192,13 +193,11 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let mut script = Script::new(scratch);
         script.stores(&mut self.shadow)?;
         script.command(Command::ProgramSpock)?;
-        if self.shadow.update_due() {
-            script.command(Command::Update)?;
-            self.shadow.update_sent();
-        }
+        script.command(Command::Update)?;
         script.command(Command::Trace)?;
         let not_before = self.line.clock.now();
         self.line.run(stage, script.finish()).await?;
+        self.mapped &= self.driven().lines;
         let mut parser = StatusParser::new();
         let mut packet = [0; StatusParser::LONGEST];
         let deadline = self.line.answer_deadline(packet.len());
@@ -325,7 +324,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             Cause::Cancel => samples_within(plan, end_ticks.saturating_sub(started.ticks)),
             Cause::Trigger | Cause::Timeout => plan.timebase.samples,
         };
-        Ok(EndedTrace { cause, samples, address, end_ticks })
+        Ok(EndedTrace { cause, samples: plan.readable(samples), address, end_ticks })
     }
 
     /// The device time of the end of a trace that took at least so many ticks, and by the host's clock no longer than
@@ -514,10 +513,13 @@ impl Dump {
         Stage::Dump(self.channel)
     }
 
-    /// `DumpSend` and `DumpSkip` are not among them: raw and native dumps ignore them (vm-reference section 3).
-    fn registers(&self) -> [(Register, u32); 4] {
+    /// `DumpSend` and `DumpSkip` are those of a dump of every sample. Raw and native dumps ignore them, but known clients
+    /// write them.
+    fn registers(&self) -> [(Register, u32); 6] {
         [
             (Register::DumpRepeat, 1),
+            (Register::DumpSend, 1),
+            (Register::DumpSkip, 0),
             (Register::DumpCount, self.count.into()),
             (Register::DumpMode, if self.wide { DUMP_NATIVE } else { DUMP_RAW }),
             (Register::DumpChan, self.channel.number().into()),
@@ -528,16 +530,25 @@ impl Dump {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{LogicLine, map_register};
     use crate::vm::Shadow;
+    use std::vec::Vec;
 
     /// The script that stores such registers and ends in so many commands, when each byte that is not always 0 takes two
     /// digits after any other and after any address.
     fn longest(registers: impl IntoIterator<Item = Register>, commands: usize) -> usize {
+        use Register::{DumpSkip, Prelude, SampleAddress, TraceDelay, TraceOption};
+        let maps = LogicLine::all().map(map_register);
+        let always_zero: Vec<_> =
+            [DumpSkip, Prelude, SampleAddress, TraceDelay, TraceOption].into_iter().chain(maps).collect();
         let mut shadow = Shadow::new();
         for (turn, register) in registers.into_iter().enumerate() {
             let value = match register {
-                Register::SampleAddress | Register::TraceDelay => 0,
-                Register::TriggerIntro | Register::TriggerOutro | Register::DumpRepeat => 0xc7,
+                _ if always_zero.contains(&register) => 0,
+                Register::TriggerIntro
+                | Register::TriggerOutro
+                | Register::DumpRepeat
+                | Register::DumpSend => 0xc7,
                 _ if turn % 2 == 0 => 0xdcba_98c7,
                 _ => 0xe7d6_c5b4,
             };
@@ -560,8 +571,8 @@ mod tests {
         let layout = BufferLayout::new(&plan, 1);
         let dump = Dump::new(&plan, layout, DumpChannel::Logic, 0).registers().map(|(register, _)| register);
         let trace = plan.registers().map(|(register, _)| register);
-        let trace = trace.into_iter().filter(|&register| register != Register::Prelude).chain(dump);
-        let trace = longest(trace, 3);
+        let maps = LogicLine::all().map(map_register);
+        let trace = longest(trace.into_iter().chain(dump).chain([Register::TraceOption]).chain(maps), 3);
         assert!((TRACE_SCRIPT_BYTES - 20..=TRACE_SCRIPT_BYTES).contains(&trace), "{trace}");
         let dump = dump.into_iter().chain([Register::TraceMode, Register::BufferMode]);
         let dump = longest(dump, 2) + "08@ffzefzdfz".len();

@@ -2,7 +2,7 @@
 //! the device is kept here.
 //!
 //! The stream is any `embedded-io-async` stream, the clock any [`Clock`](crate::time::Clock). Reads of the stream must be cancel safe:
-//! dropping a read that is pending must lose no byte. While a script of up to 138 bytes is written the stream must
+//! dropping a read that is pending must lose no byte. While a script of up to 167 bytes is written the stream must
 //! take in as many bytes of echo.
 //!
 //! Whatever fails, or is dropped in the middle, leaves the driver usable: its next operation cancels and resets the
@@ -59,6 +59,8 @@ pub struct Scope<S, C> {
     shadow: Shadow,
     device_time: DeviceTime,
     generators: Generators,
+    /// Logic lines that a clock output may drive, whether it runs or not, a bit each.
+    mapped: u8,
     /// An operation has begun and has not ended well: what the device does is not known.
     in_flight: bool,
     /// The last number sent to find the beginning of the device's answers.

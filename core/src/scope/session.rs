@@ -131,6 +131,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             shadow: Shadow::new(),
             device_time: DeviceTime::new(model.clock_hz),
             generators: Generators::Off,
+            mapped: 0xff,
             in_flight: true,
             nonce: 0,
         }

@@ -14,14 +14,14 @@ use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::{LinkProfile, Scope, ScopeError};
 use scopething_core::time::{Clock, Instant, Micros};
-use scopething_core::vm::Register;
+use scopething_core::vm::{Register, Takes};
 
 /// What the device does at a command that ends a script.
 #[derive(Clone)]
 pub(crate) struct Turn {
     command: u8,
     echo: bool,
-    answer: Vec<u8>,
+    pub(crate) answer: Vec<u8>,
     /// Values that registers must have by then.
     registers: Vec<(Register, u32)>,
 }
@@ -48,6 +48,8 @@ pub(crate) struct Device {
     r0: u8,
     r1: u8,
     pub(crate) registers: [u8; 256],
+    /// The registers as they were at the last update.
+    applied: [u8; 256],
     pub(crate) turns: VecDeque<Turn>,
     said: VecDeque<u8>,
     pub(crate) written: String,
@@ -61,9 +63,14 @@ pub(crate) struct Device {
 }
 
 impl Device {
+    /// What a register does at present: some take effect at an update only.
     pub(crate) fn register(&self, register: Register) -> u32 {
+        let registers = match register.takes() {
+            Takes::AtUpdate => &self.applied,
+            Takes::WhenUsed => &self.registers,
+        };
         let bytes =
-            (0..register.width()).rev().map(|index| self.registers[usize::from(register.address() + index)]);
+            (0..register.width()).rev().map(|index| registers[usize::from(register.address() + index)]);
         bytes.fold(0, |value, byte| value << 8 | u32::from(byte))
     }
 
@@ -87,7 +94,8 @@ impl Device {
                 self.r1 += 1;
             }
             b'n' => self.r1 += 1,
-            b']' | b'>' | b'U' => {}
+            b']' | b'>' => {}
+            b'U' => self.applied = self.registers,
             b'W' => {
                 assert_eq!(self.register(Register::Address) as usize, self.table.len());
                 self.table.push(self.r0);
@@ -194,6 +202,7 @@ pub(crate) fn line(turns: impl IntoIterator<Item = Turn>, cut: usize) -> Line {
         r0: 0xa5,
         r1: 0x5a,
         registers: [0xa5; 256],
+        applied: [0xa5; 256],
         turns: turns.into_iter().collect(),
         said: VecDeque::new(),
         written: String::new(),
