@@ -31,6 +31,11 @@ async fn outcomes(query: &str, experiments: &[Experiment]) -> Vec<Outcome> {
     outcomes
 }
 
+/// What an outcome says, a line or a few each, without its bytes.
+fn summary(outcomes: &[Outcome]) -> String {
+    outcomes.iter().map(|outcome| format!("{outcome}\n      {:?}\n", outcome.measured)).collect()
+}
+
 /// The experiments that find something, with the names of it; those that say nothing are told of as they are.
 fn said(outcomes: &[Outcome]) -> Vec<(u8, Vec<&'static str>)> {
     let other = outcomes.iter().filter(|outcome| outcome.verdict != Verdict::AsAssumed);
@@ -47,7 +52,7 @@ fn said(outcomes: &[Outcome]) -> Vec<(u8, Vec<&'static str>)> {
 async fn everything_is_as_assumed_on_the_plain_simulator() {
     for query in ["", "rate=1Mbps&latency=1ms&ftdi=1ms", "noise=5mV&seed=3", "L3=dc,3.3V&L5=dc,0V"] {
         let outcomes = outcomes(query, &Experiment::ALL).await;
-        assert_eq!(said(&outcomes), [], "{query}: {outcomes:#?}");
+        assert_eq!(said(&outcomes), [], "{query}: {}", summary(&outcomes));
     }
 }
 
@@ -62,12 +67,13 @@ async fn each_quirk_is_found_by_its_experiments_and_nothing_else_is_named() {
             Quirk::MapAtOnce => vec![(7, vec![name])],
             // Triggers on A come at random, which settles nothing about where and at which level they come.
             Quirk::InvertedMask => {
-                vec![(4, inconclusive()), (5, inconclusive()), (6, inconclusive()), (8, vec![name])]
+                let blind = [4, 5, 6].map(|number| (number, inconclusive()));
+                [&blind[..], &[(8, vec![name]), (9, inconclusive())]].concat()
             }
             Quirk::SlowReset | Quirk::ResetClearsRegisters | Quirk::SilentEeprom => vec![(1, vec![name])],
         };
         let outcomes = outcomes(&format!("quirk={name}"), &Experiment::ALL).await;
-        assert_eq!(said(&outcomes), expected, "{name}: {outcomes:#?}");
+        assert_eq!(said(&outcomes), expected, "{name}: {}", summary(&outcomes));
     }
 }
 
@@ -106,13 +112,13 @@ async fn what_is_not_wired_is_inconclusive_and_not_otherwise() {
     ];
     let outcomes = outcomes("A=dc,0V", &wired).await;
     let verdicts: Vec<Verdict> = outcomes.iter().map(|outcome| outcome.verdict).collect();
-    assert_eq!(verdicts, [Verdict::Inconclusive; 5], "{outcomes:#?}");
+    assert_eq!(verdicts, [Verdict::Inconclusive; 5], "{}", summary(&outcomes));
 }
 
 #[tokio::test]
 async fn a_device_that_is_off_in_its_voltages_is_found() {
     let outcomes = outcomes("scale=20V&offset=-8V", &[Experiment::Voltages]).await;
-    assert_eq!(said(&outcomes), [(3, vec!["voltage-scale"])], "{outcomes:#?}");
+    assert_eq!(said(&outcomes), [(3, vec!["voltage-scale"])], "{}", summary(&outcomes));
 }
 
 #[tokio::test]
@@ -120,7 +126,11 @@ async fn a_device_that_stops_answering_fails_in_bounded_time() {
     for fault in ["stall@2000", "close@2000"] {
         let query = format!("faults={fault}");
         let outcomes = outcomes(&query, &[Experiment::Identity, Experiment::Captures]).await;
-        assert!(outcomes.iter().any(|outcome| outcome.verdict == Verdict::Failed), "{fault}: {outcomes:#?}");
+        assert!(
+            outcomes.iter().any(|outcome| outcome.verdict == Verdict::Failed),
+            "{fault}: {}",
+            summary(&outcomes)
+        );
     }
 }
 

@@ -118,6 +118,13 @@ impl Running {
         }
     }
 
+    /// Writes a line to its standard input, which must be a pipe, and leaves it open.
+    pub(crate) async fn say(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().expect("a pipe");
+        stdin.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
+        stdin.flush().await.expect("it reads");
+    }
+
     /// The process's number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id().expect("it runs")

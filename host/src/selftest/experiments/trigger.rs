@@ -67,17 +67,20 @@ fn judge_level(line: Line, all_came: bool, notes: &mut Notes) -> Result<(), Stop
 
 /// The voltage of A around the trigger; none if it does not come.
 async fn volts_at_trigger(raw: &mut RawDevice<'_>, level: f64) -> Result<Option<f64>, Stop> {
+    // 20 us a sample: the triangle passes a noise of some millivolts from one sample to the next, so that the trigger's
+    // filter sees one edge.
     let capture = Capture {
         samples: 200,
         before: BEFORE,
+        ticks: 800,
         trigger: Trigger::Rising(level),
-        wait_s: 0.05,
+        wait_s: 0.3,
         waveform: true,
         ..Capture::LOOK
     };
     let (end, volts) = capture.volts(raw).await?;
     let before = usize::from(BEFORE);
-    // Within these the triangle rises by 7 mV, and the generator by a step at the most.
+    // Within these the triangle rises steadily for all levels: their mean is its voltage in the middle.
     let around = volts.get(before - 5..=before + 5).unwrap_or_default();
     Ok((end.token == 0).then(|| mean(around)))
 }

@@ -44,7 +44,9 @@ pub(super) async fn run(bench: &mut Bench, notes: &mut Notes) -> Result<(), Stop
         let took_s = (bench.clock.now() - started).seconds();
         notes.measured_number(format!("{name}: after (s)"), took_s);
         if ended == Cause::Trigger {
-            return Err(Stop::inconclusive(format!("A reached {LEVEL_V} V: leave it open")));
+            return Err(Stop::inconclusive(format!(
+                "a trigger came at {LEVEL_V} V: A is not open, or the trigger does not watch it (experiment 8 says)"
+            )));
         }
         // The trace itself and its dump come on top, and are short of that.
         if ended != cause || took_s < after_s || took_s > after_s + late_s {
