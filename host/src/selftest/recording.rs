@@ -68,9 +68,15 @@ impl Recorder {
         }
         let conceal = state.concealing && chunk.direction == Direction::Read;
         let shown = |byte: &u8| if conceal && byte.is_ascii_hexdigit() { b'x' } else { *byte };
-        let bytes = kept.iter().map(shown).collect();
+        let bytes: Vec<u8> = kept.iter().map(shown).collect();
         let Instant(at_us) = chunk.at;
-        state.exchanges.chunks.push(Exchange { at_us, direction: chunk.direction, bytes });
+        match state.exchanges.chunks.last_mut() {
+            // The reader took them singly; they came together.
+            Some(last) if (last.at_us, last.direction) == (at_us, chunk.direction) => {
+                last.bytes.extend(bytes)
+            }
+            _ => state.exchanges.chunks.push(Exchange { at_us, direction: chunk.direction, bytes }),
+        }
     }
 
     /// From now on, and until it is turned off, hex digits that the device sends are recorded as `x`.
@@ -90,19 +96,20 @@ impl Recorder {
 mod tests {
     use super::*;
 
-    fn chunk(direction: Direction, bytes: &[u8]) -> Chunk<'_> {
-        Chunk { at: Instant(7), direction, bytes }
+    fn chunk(at: u64, direction: Direction, bytes: &[u8]) -> Chunk<'_> {
+        Chunk { at: Instant(at), direction, bytes }
     }
 
     #[test]
     fn digits_from_the_device_are_concealed_and_nothing_else() {
         let recorder = Recorder::default();
-        recorder.take_chunk(chunk(Direction::Read, b"\r44\r"));
+        recorder.take_chunk(chunk(1, Direction::Read, b"\r44\r"));
         recorder.conceal(true);
-        recorder.take_chunk(chunk(Direction::Written, b"[30]r"));
-        recorder.take_chunk(chunk(Direction::Read, b"r\r44\r"));
+        recorder.take_chunk(chunk(1, Direction::Written, b"[30]r"));
+        recorder.take_chunk(chunk(2, Direction::Read, b"r\r4"));
+        recorder.take_chunk(chunk(2, Direction::Read, b"4\r"));
         recorder.conceal(false);
-        recorder.take_chunk(chunk(Direction::Read, b"\r44\r"));
+        recorder.take_chunk(chunk(3, Direction::Read, b"\r44\r"));
         let bytes: Vec<Vec<u8>> = recorder.finish().chunks.into_iter().map(|chunk| chunk.bytes).collect();
         assert_eq!(bytes, [&b"\r44\r"[..], b"[30]r", b"r\rxx\r", b"\r44\r"]);
         assert_eq!(recorder.finish(), Exchanges::default());
@@ -113,7 +120,7 @@ mod tests {
         let recorder = Recorder::default();
         let bytes = vec![0; MAX_BYTES - 1];
         for _ in 0..3 {
-            recorder.take_chunk(chunk(Direction::Read, &bytes));
+            recorder.take_chunk(chunk(1, Direction::Read, &bytes));
         }
         let recorded = recorder.finish();
         let kept: usize = recorded.chunks.iter().map(|chunk| chunk.bytes.len()).sum();

@@ -125,6 +125,11 @@ impl Running {
         stdin.flush().await.expect("it reads");
     }
 
+    /// Ends its standard input.
+    pub(crate) fn say_no_more(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
     /// The process's number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id().expect("it runs")
