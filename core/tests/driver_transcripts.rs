@@ -408,6 +408,16 @@ fn half_a_dump_is_read_once_more_and_then_given_up() {
 }
 
 #[test]
+fn a_trace_whose_device_lost_its_power_is_not_read() {
+    let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1]).and_loses_power(), on('A', [0; 5])];
+    let (mut scope, _) = connected(turns, 100);
+    let plan = plan(&scope, four_samples());
+    let mut buffer = TraceBuffer::new();
+    let failed = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
+    assert_eq!(failed, Err(ScopeError::Contradiction(Contradiction::Forgotten)));
+}
+
+#[test]
 fn a_dump_that_is_too_long_is_read_once_more() {
     let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 1, 2, 3, 4]), on('A', [9, 1, 2, 3, 4])];
     let (mut scope, _) = connected(turns, 100);

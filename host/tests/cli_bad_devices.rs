@@ -6,7 +6,7 @@ mod cli_support;
 use std::time::Duration;
 
 use cli_support::relay::{Limit, Relay};
-use cli_support::{Finished, Listening, scopething};
+use cli_support::{Finished, Listening, Running, program, scopething};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -128,6 +128,132 @@ async fn another_revision() {
         assert_failed(finished, &["BS001003", "BS000501", "BS05"]);
         simulator.running.until_told("has left").await;
     }
+}
+
+/// What a device says of the end of a trace: its time in ticks, and its address.
+type End = (u32, u32);
+
+/// Hands bytes on from a device to its client, but for the ends of traces, which it changes.
+struct Liar {
+    lie: fn(End) -> End,
+    /// The beginning of what may be the end of a trace.
+    held: Vec<u8>,
+}
+
+impl Liar {
+    /// `TT\r`, eight digits and `\r`, eight digits and `\r`, where TT is not that of a trace's start.
+    const LENGTH: usize = 21;
+
+    fn may_begin(bytes: &[u8]) -> bool {
+        bytes.iter().enumerate().all(|(at, byte)| match at {
+            0 => *byte == b'0',
+            1 => matches!(byte, b'0' | b'1' | b'3'),
+            2 | 11 | 20 => *byte == b'\r',
+            _ => byte.is_ascii_hexdigit(),
+        })
+    }
+
+    /// What becomes of these bytes.
+    fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut told = Vec::new();
+        for &byte in bytes {
+            self.held.push(byte);
+            while !Self::may_begin(&self.held) {
+                told.push(self.held.remove(0));
+            }
+            if self.held.len() == Self::LENGTH {
+                let text = String::from_utf8(std::mem::take(&mut self.held)).unwrap();
+                let field = |at: usize| u32::from_str_radix(&text[at..at + 8], 16).unwrap();
+                let (ticks, address) = (self.lie)((field(3), field(12)));
+                told.extend(format!("{}{ticks:08x}\r{address:08x}\r", &text[..3]).bytes());
+            }
+        }
+        told
+    }
+}
+
+/// Relays to the device at an address, one client after the other, and lies of the ends of its traces. What may be the
+/// beginning of one and is not followed by more is never told: here a trace's end always is, and nothing else begins so
+/// and ends there.
+async fn lying_relay(server: &str, lie: fn(End) -> End) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("socket://{}", listener.local_addr().unwrap());
+    let server = server.to_owned();
+    tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = TcpStream::connect(&server).await.unwrap().into_split();
+            let answers = async {
+                let mut liar = Liar { lie, held: Vec::new() };
+                let mut bytes = [0; 4096];
+                while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
+                    if to_client.write_all(&liar.pass(&bytes[..count])).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::select! {
+                () = answers => {}
+                _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
+            }
+        }
+    });
+    url
+}
+
+/// A second in ticks of the device's clock.
+const SECOND: u32 = 40_000_000;
+
+#[tokio::test]
+async fn a_device_whose_traces_end_where_or_when_they_cannot() {
+    let lies: [(&str, fn(End) -> End, &str); 8] = [
+        ("ffffffff", |(ticks, _)| (ticks, u32::MAX), "at address 4294967295 of a buffer of 6144"),
+        ("the width", |(ticks, _)| (ticks, 6144), "at address 6144 of a buffer of 6144"),
+        ("a width too much", |(ticks, address)| (ticks, address + 6144), "of a buffer of 6144"),
+        ("a bit too many", |(ticks, address)| (ticks, address | 1 << 20), "of a buffer of 6144"),
+        ("a second early", |(ticks, address)| (ticks.wrapping_sub(SECOND), address), "only have taken"),
+        ("a minute late", |(ticks, address)| (ticks.wrapping_add(60 * SECOND), address), "only have taken"),
+        ("time ffffffff", |(_, address)| (u32::MAX, address), "only have taken"),
+        ("half a roll-over", |(ticks, address)| (ticks ^ 1 << 31, address), "only have taken"),
+    ];
+    let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
+    let honest = lying_relay(simulator.address("tcp"), |end| end).await;
+    let arguments = |url: &str| ["capture", "--timeout", "0", "--json", "--url", url].map(str::to_owned);
+    let capture = async |url: &str| {
+        let arguments = arguments(url);
+        scopething(&arguments.each_ref().map(String::as_str)).await
+    };
+    assert_eq!(capture(&honest).await.done().object()["mode"], "Macro");
+    simulator.running.until_told("has left").await;
+    for (name, lie, message) in lies {
+        let url = lying_relay(simulator.address("tcp"), lie).await;
+        println!("{name}:");
+        assert_failed(capture(&url).await, &["the trace is said to", message]);
+        simulator.running.until_told("has left").await;
+    }
+}
+
+#[tokio::test]
+async fn a_recording_keeps_no_trace_whose_end_cannot_be() {
+    let simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
+    let url = lying_relay(simulator.address("tcp"), |(ticks, _)| (ticks, u32::MAX)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let job = directory.path().join("job.toml");
+    let files = directory.path().join("files");
+    let text = format!("files.directory = '{}'\nurl = '{url}'\ncapture.timeout = '0s'", files.display());
+    std::fs::write(&job, text).unwrap();
+    let job = job.to_str().unwrap();
+    let mut recording = Running::start(&mut program(&["record", job]));
+    // After ten of them in a row it connects anew.
+    recording.until_told("recording from the scope").await;
+    recording.until_told("is said to end at address 4294967295").await;
+    recording.until_told("waiting for the scope").await;
+    recording.interrupt();
+    recording.finish().await.done();
+    let status = scopething(&["record", "--status", "--json", job]).await.done().object();
+    assert_eq!((&status["captures"], &status["kept"], &status["written"]), (&0.into(), &0.into(), &0.into()));
+    assert!(status["bad_traces"].as_u64().unwrap() >= 10, "{status:?}");
 }
 
 /// The server closes the link on all but one client.

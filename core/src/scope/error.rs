@@ -56,7 +56,7 @@ pub enum Contradiction {
         /// The token of the status packet.
         token: u8,
     },
-    /// The device has forgotten its registers, and with them the trace: it was reset or lost its power.
+    /// The device has forgotten its registers, and with them the trace: it lost its power.
     Forgotten,
     /// The trace was said to end at an address that the buffer does not have.
     Address {
@@ -97,7 +97,7 @@ impl fmt::Display for Contradiction {
                  that nothing else uses the device"
             ),
             Self::Forgotten => f.write_str(
-                "the device was reset before its trace was read: check its power, then capture again",
+                "the device lost its power before its trace was read: check its cable and supply, then capture again",
             ),
             Self::Address { address, width } => write!(
                 f,

@@ -24,11 +24,19 @@ pub(crate) struct Turn {
     pub(crate) answer: Vec<u8>,
     /// Values that registers must have by then.
     registers: Vec<(Register, u32)>,
+    /// The device's power fails once it has answered.
+    loses_power: bool,
 }
 
 /// The command is echoed, then the answer comes.
 pub(crate) fn on(command: char, answer: impl AsRef<[u8]>) -> Turn {
-    Turn { command: command as u8, echo: true, answer: answer.as_ref().to_vec(), registers: Vec::new() }
+    Turn {
+        command: command as u8,
+        echo: true,
+        answer: answer.as_ref().to_vec(),
+        registers: Vec::new(),
+        loses_power: false,
+    }
 }
 
 /// The command is not echoed; these bytes come in its place.
@@ -37,6 +45,10 @@ pub(crate) fn instead(command: char, answer: impl AsRef<[u8]>) -> Turn {
 }
 
 impl Turn {
+    pub(crate) fn and_loses_power(self) -> Self {
+        Self { loses_power: true, ..self }
+    }
+
     pub(crate) fn with(mut self, registers: &[(Register, u32)]) -> Self {
         self.registers.extend_from_slice(registers);
         self
@@ -127,6 +139,9 @@ impl Device {
             self.said.push_back(command);
         }
         self.said.extend(turn.answer);
+        if turn.loses_power {
+            (self.registers, self.applied) = ([0; 256], [0; 256]);
+        }
     }
 }
 

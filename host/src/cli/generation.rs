@@ -55,7 +55,9 @@ impl Generation<'_> {
                     ));
                 }
             }
-            Self::Levels(levels, _) => lines.push(("held", TriggerSource::Logic(*levels).to_string())),
+            Self::Levels(levels, _) => {
+                lines.push(("held", format!("{} (experimental)", TriggerSource::Logic(*levels))));
+            }
         }
         let lines = lines.into_iter().map(|(name, value)| format!("{name:<17} {value}\n"));
         lines.collect::<Vec<_>>().concat()
@@ -92,7 +94,7 @@ impl Generation<'_> {
                 let level = |line: LogicLine| u8::from(levels.high & line.bit() != 0);
                 let held: Map<String, Value> =
                     lines.map(|line| (line.to_string(), level(line).into())).collect();
-                json!({"actual": held, "steps": self.steps()})
+                json!({"actual": held, "experimental": true, "steps": self.steps()})
             }
         }
     }
@@ -109,15 +111,12 @@ impl Generation<'_> {
                 };
                 let output = [(Register::KitchenSinkB, u32::from(WAVEFORM_OUTPUT))];
                 steps.extend([registers(&plan.translate()), "X".into()]);
-                steps.extend([registers(&plan.play(*mode)), "Z".into()]);
+                steps.extend([registers(&plan.play(*mode)), "U".into(), "Z".into()]);
                 steps.extend([registers(&output), "U".into()]);
                 steps
             }
-            Self::Clocks(plan) => vec![registers(&plan.registers()), "Z".into()],
-            Self::Levels(levels, plan) => {
-                let outputs = (Register::LogicControl, u32::from(levels.care));
-                let all: Vec<_> = std::iter::once(outputs).chain(plan.registers()).collect();
-                vec![registers(&all), "Z".into()]
+            Self::Clocks(plan) | Self::Levels(_, plan) => {
+                vec![registers(&plan.registers()), "U".into(), "Z".into()]
             }
         }
     }
