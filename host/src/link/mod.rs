@@ -30,6 +30,7 @@ mod counter;
 mod error;
 mod port_settings;
 mod ports;
+pub(crate) mod refusal;
 mod serial;
 mod tcp;
 mod tracer;

@@ -37,12 +37,15 @@ const NO_SERIAL: &str = "0";
 /// How many pairs of ports are tried where any will do.
 const MOST_PAIRS: u8 = 100;
 /// How raw clients share the device, between them and with viewers: who is silent gives way when another
-/// waits.
+/// waits. Who waits hears that the device is in use before it gives up: this program's driver does after three round
+/// trips of a [network](scopething_core::scope::LinkProfile::NETWORK), of 1 s each, over UDP after
+/// [1.6 s](crate::link::UdpLink::PROFILE).
 const RULES: Rules = Rules {
     silence: Duration::from_secs(2),
     tcp_silence: Some(Duration::from_secs(10)),
     most_waiting: 8,
-    patience: Duration::from_secs(10),
+    patience: Duration::from_secs(2),
+    udp_patience: Duration::from_secs(1),
 };
 
 /// Where the device is to be reached: address and port of each, where port 0 takes a free one.
