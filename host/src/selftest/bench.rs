@@ -309,7 +309,7 @@ impl Wave {
     pub(super) async fn start(&self, raw: &mut RawDevice<'_>) -> Result<(), Stop> {
         let fraction = |volts: f64| (volts / FULL_SCALE_V * 65536.0).round();
         let level = fraction(self.high - self.low).min(65535.0) as u32;
-        let offset = fraction((self.low + self.high) / 2.0 - FULL_SCALE_V / 2.0) as i32;
+        let offset = fraction(f64::midpoint(self.low, self.high) - FULL_SCALE_V / 2.0) as i32;
         let ratio = (TABLE_SAMPLES / f64::from(WAVE_SAMPLES) * 65536.0).round() as u32;
         let symmetry = (self.symmetry * 65536.0).round().min(65535.0) as u32;
         raw.store(&[(Register::Cmd, 0), (Register::Mode, self.shape as u32), (Register::Ratio, symmetry)])

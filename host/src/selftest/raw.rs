@@ -100,10 +100,7 @@ impl RawDevice<'_> {
             let what = String::from_utf8_lossy(part).into_owned();
             let echo = self.answer(part.len(), &what).await?;
             if echo != part {
-                return Err(Stop::failed(format!(
-                    "{what} was echoed as {}",
-                    echo.escape_ascii().to_string()
-                )));
+                return Err(Stop::failed(format!("{what} was echoed as {}", echo.escape_ascii())));
             }
         }
         Ok(())

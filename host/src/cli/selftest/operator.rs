@@ -64,8 +64,7 @@ fn read_line() -> Result<Option<String>, Failure> {
 impl Operator for Terminal {
     async fn wire(&mut self, instruction: &str) -> Reply {
         match self.answer(&format!("   {instruction} [Enter: done, s: skip] ")).await.as_deref() {
-            Some("") => Reply::Done,
-            Some(answer) if matches!(answer, "done" | "y" | "yes") => Reply::Done,
+            Some("" | "done" | "y" | "yes") => Reply::Done,
             _ => Reply::Skip,
         }
     }

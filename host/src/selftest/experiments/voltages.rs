@@ -15,8 +15,10 @@ const MAX_OFFSET_V: f64 = 0.15;
 /// Points of a straight line lie no further from it.
 const MAX_RESIDUAL_V: f64 = 0.08;
 
+/// What two bytes are as a part of the range.
+type Decode = fn([u8; 2]) -> f64;
 /// How two bytes may make a sample.
-const FORMS: [(&str, fn([u8; 2]) -> f64); 4] = [
+const FORMS: [(&str, Decode); 4] = [
     ("signed, high byte first", word_fraction),
     ("unsigned, high byte first", |word| f64::from(u16::from_be_bytes(word)) / 65536.0),
     ("signed, low byte first", |[low, high]| word_fraction([high, low])),
@@ -69,7 +71,7 @@ async fn measure_levels(raw: &mut RawDevice<'_>) -> Result<(Vec<(f64, f64)>, Vec
     Ok((eight_bit, words))
 }
 
-fn line_of(levels: &[(f64, Vec<u8>)], fraction: fn([u8; 2]) -> f64) -> Option<Line> {
+fn line_of(levels: &[(f64, Vec<u8>)], fraction: Decode) -> Option<Line> {
     let Capture { low, high, .. } = Capture::LOOK;
     let volts = |bytes: &[u8]| {
         let fractions: Vec<f64> = words(bytes).map(fraction).collect();

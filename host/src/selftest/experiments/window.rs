@@ -82,7 +82,7 @@ async fn edges_of(raw: &mut RawDevice<'_>, mode: Mode) -> Result<Vec<i64>, Stop>
                 rises.len()
             )));
         };
-        edges.push(edge as i64);
+        edges.push(i64::try_from(edge).unwrap_or(i64::MAX));
     }
     Ok(edges)
 }
@@ -179,7 +179,8 @@ async fn samples_written(raw: &mut RawDevice<'_>, mode: Mode) -> Result<SamplesW
     let form = if mode == MACRO { NATIVE } else { RAW };
     let bytes = raw.dump((0, form), 0, SAMPLES + MARGIN).await?;
     let volts = look.volts_of(&bytes);
-    let written = volts.iter().take_while(|volts| (**volts - LOW_V).abs() < 0.5).count() as i64;
+    let written = volts.iter().take_while(|volts| (**volts - LOW_V).abs() < 0.5).count();
+    let written = i64::try_from(written).unwrap_or(i64::MAX);
     if written == i64::from(SAMPLES + MARGIN) || written < i64::from(SAMPLES - MARGIN) {
         return Err(Stop::inconclusive(format!(
             "{written} samples of a capture of {SAMPLES} were written from address 0 on: the trigger was late, or \
