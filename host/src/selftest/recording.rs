@@ -1,6 +1,7 @@
 //! All bytes that an experiment exchanges with the device, without the digits of its serial number.
 
 use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::rc::Rc;
 
 use scopething_core::time::Instant;
@@ -31,7 +32,11 @@ impl Exchange {
             Direction::Written => "device",
             Direction::Read => "host",
         };
-        let hex: String = self.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = self.bytes.iter().fold(String::new(), |mut hex, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
         json!({ "at_us": self.at_us, "to": to, "hex": hex })
     }
 }
@@ -73,7 +78,7 @@ impl Recorder {
         match state.exchanges.chunks.last_mut() {
             // The reader took them singly; they came together.
             Some(last) if (last.at_us, last.direction) == (at_us, chunk.direction) => {
-                last.bytes.extend(bytes)
+                last.bytes.extend(bytes);
             }
             _ => state.exchanges.chunks.push(Exchange { at_us, direction: chunk.direction, bytes }),
         }
