@@ -20,6 +20,7 @@ mod generator;
 mod notice;
 mod range;
 mod request;
+mod stream;
 mod timebase;
 #[cfg(feature = "serde")]
 mod wire;
@@ -36,4 +37,5 @@ pub use range::SampleRange;
 pub use request::{
     CaptureRequest, LogicPattern, TriggerSource, TriggerSourceError, TriggerType, UnknownTriggerType,
 };
+pub use stream::{MAX_TICKS, MIN_TICKS, StreamPlan, StreamRequest, plan_stream};
 pub use timebase::{Timebase, Verdict};

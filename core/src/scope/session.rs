@@ -198,7 +198,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     /// Writes a number that is new each time, followed by a command, and drops what comes before their echo.
-    async fn synchronise(
+    pub(super) async fn synchronise(
         &mut self,
         stage: Stage,
         command: Option<Command>,

@@ -165,6 +165,8 @@ fn key_of(error: &PlanError) -> &'static str {
         PlanError::Position(_) => "position",
         PlanError::Timeout(_) => "timeout",
         PlanError::EmptyPattern => "trigger",
+        PlanError::StreamRate { .. } => "rate",
+        PlanError::UnframedChannels => "unframed",
     }
 }
 
