@@ -18,3 +18,4 @@ pub mod recording;
 pub mod request;
 pub mod serve;
 pub mod sim;
+pub mod stream;
