@@ -32,7 +32,7 @@ impl Udp {
     async fn receive(&self) -> (u8, u8, Vec<u8>) {
         let mut buffer = [0; 2000];
         let count = bounded("a datagram", self.0.recv(&mut buffer)).await.expect("a socket");
-        (buffer[3], buffer[2], buffer[4..count].to_vec())
+        (buffer[2], buffer[3], buffer[4..count].to_vec())
     }
 
     /// The answer under an identifier, of so many bytes, however it is cut.

@@ -132,7 +132,7 @@ impl UdpClient {
     async fn receive(&mut self) -> (u8, u8, Vec<u8>) {
         let mut buffer = [0; 2000];
         let count = self.socket.recv(&mut buffer).await.unwrap();
-        let (sequence, id, data) = (buffer[2], buffer[3], buffer[4..count].to_vec());
+        let (id, sequence, data) = (buffer[2], buffer[3], buffer[4..count].to_vec());
         self.answers.insert((id, sequence), data.clone());
         (id, sequence, data)
     }

@@ -10,9 +10,11 @@ use super::bench::Bench;
 use super::buffer::CaptureBuffer;
 use super::config::SimConfig;
 use super::frontend::FrontEnd;
+use super::generator::Generator;
 use super::note::Note;
 use super::output::{Origin, Output};
 use super::registers::{Applied, Registers, Spock};
+use super::stream::Stream;
 use super::time::SimTime;
 use super::trace::{Foresight, Trace};
 
@@ -52,7 +54,8 @@ pub struct Device {
     last_converted: u16,
     eeprom: [u8; 256],
     trace: Option<Trace>,
-    /// The `D` that started the trace.
+    stream: Option<Stream>,
+    /// The `D` or `T` that started the trace or stream.
     trace_origin: Origin,
     /// The byte that is being executed.
     origin: Origin,
@@ -68,7 +71,7 @@ impl Device {
     pub fn new(config: &SimConfig) -> Self {
         let mut eeprom = [0xff; 256];
         eeprom[SERIAL_ADDRESS..SERIAL_ADDRESS + 8].copy_from_slice(config.serial.bytes());
-        let registers = Registers::after_reset();
+        let registers = Registers::after_power_up();
         let mut device = Self {
             revision: *config.revision.bytes(),
             first_tick: config.first_tick,
@@ -84,6 +87,7 @@ impl Device {
             last_converted: 0,
             eeprom,
             trace: None,
+            stream: None,
             trace_origin: 0,
             origin: 0,
             foresight: None,
@@ -120,7 +124,11 @@ impl Device {
 
     /// When the next byte that is ready was due.
     pub(super) fn next_output(&self) -> Option<SimTime> {
-        self.output.next_due()
+        self.output.next_due().or_else(|| self.stream.as_ref().map(Stream::next_due))
+    }
+
+    pub(super) fn is_streaming(&self) -> bool {
+        self.stream.is_some()
     }
 
     /// Lets time pass, which never runs backwards; a bounded amount of work.
@@ -144,12 +152,18 @@ impl Device {
     }
 
     /// As [`transmit`](Self::transmit), with the number of the received byte that it answers.
+    ///
+    /// A link that is looked at now and then fetches a byte of a stream for the moment at which it had room for it,
+    /// which may be earlier than that to which time has passed: it decides which frames were lost.
     pub(super) fn transmit_tagged(&mut self, at: SimTime) -> Option<(Origin, u8)> {
         self.advance(at);
-        if self.output.next_due()? > self.now {
-            return None;
+        match self.output.next_due() {
+            Some(due) => (due <= self.now).then(|| self.output.next_byte())?,
+            None => {
+                let byte = self.stream.as_mut()?.take(at, &self.bench, &self.front)?;
+                Some((self.trace_origin, byte))
+            }
         }
-        self.output.next_byte()
     }
 
     /// What there is to say about what the client did since the last call.
@@ -169,6 +183,7 @@ impl Device {
             }
             self.foresight = Some(Foresight::Held);
         }
+        self.interrupt_stream(byte, command);
         if command == Command::Reset {
             self.reset();
         }
@@ -201,7 +216,9 @@ impl Device {
             }
             Command::WriteEeprom => {
                 let address = self.registers.get8(Register::EepromAddress);
-                self.eeprom[usize::from(address)] = self.registers.get8(Register::EepromData);
+                let data = self.registers.get8(Register::EepromData);
+                self.eeprom[usize::from(address)] = data;
+                self.say_hex(data);
             }
             Command::ReadSampleCounter => self.registers.set(Register::SampleCounter, self.sample_address),
             Command::ProgramSpock => {
@@ -229,7 +246,7 @@ impl Device {
                 let result = self.bench.generator.generate(&self.registers, self.now);
                 self.note_refusal(result);
             }
-            Command::StreamTrace => self.not_simulated(b'T', "the frames of a streaming trace are not known"),
+            Command::StreamTrace => self.start_stream(),
             Command::DumpText => self.not_simulated(b'S', "the form of the text is not known"),
             Command::BaudRate => self.not_simulated(b'~', "a BS05 does not use it"),
             Command::PodPipe => self.not_simulated(b'|', "a BS05 does not use it"),
@@ -238,39 +255,40 @@ impl Device {
         }
     }
 
-    /// The register at R1 becomes R0; what drives a logic line changes at once.
+    /// The register at R1 becomes R0.
     fn store(&mut self) {
         self.registers.set_byte(self.r1, self.r0);
-        let line = usize::from(self.r1.wrapping_sub(Register::Map0.address()));
-        if let Some(driver) = self.bench.map.get_mut(line) {
-            *driver = self.r0;
-        }
     }
 
     /// The device starts anew, without a word: power failed, or its firmware did.
     pub(super) fn reboot(&mut self) {
         self.reset();
         self.output = Output::default();
-    }
-
-    /// `!`: everything as after power-up but for the EEPROM and the capture buffer.
-    fn reset(&mut self) {
-        self.trace = None;
-        self.foresight = None;
-        self.output.stop_dumps();
-        self.registers = Registers::after_reset();
+        self.registers = Registers::after_power_up();
         (self.r0, self.r1) = (0, 0);
         self.spock = Spock::default();
         self.sample_address = 0;
-        self.bench.generator = super::generator::Generator::new();
-        self.bench.map = [0; 8];
+        self.bench.generator = Generator::new();
         self.apply();
+    }
+
+    /// `!`: whatever goes on is stopped.
+    fn reset(&mut self) {
+        self.trace = None;
+        self.stream = None;
+        self.foresight = None;
+        self.output.stop_dumps();
+        self.bench.generator.stop();
     }
 
     /// `U`: the registers so marked take effect.
     fn apply(&mut self) {
         self.bench.applied = Applied::from_registers(&self.registers);
         self.bench.level_v = self.front.level_volts(self.bench.applied.trigger_level);
+        self.bench.generator.set_rest(self.bench.applied.rest);
+        if self.bench.applied.buffer_outbound() {
+            self.note(Note::LogicBufferOutbound);
+        }
     }
 
     /// Device time: ticks in 32 bits.

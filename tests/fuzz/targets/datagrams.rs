@@ -31,7 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
                 let packed = exchange.pack(&answers);
                 let data: Vec<u8> = packed.iter().flat_map(|datagram| datagram[4..].to_vec()).collect();
                 assert!(data.iter().eq(answers.iter().map(|(_, byte)| byte)), "not what was answered");
-                assert!(packed.iter().all(|answer| answer.len() <= 1404 && answer[3] == datagram[0]));
+                assert!(packed.iter().all(|answer| answer.len() <= 1404 && answer[2] == datagram[0]));
             }
             Received::Repeated(answers) => {
                 assert_eq!(last, datagram, "taken for another");

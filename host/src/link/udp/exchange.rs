@@ -39,7 +39,7 @@ const READY_LIMIT: usize = 256 * 1024;
 /// let again = exchange.due(Instant(200_000))?;
 /// assert_eq!(again.as_deref(), Some(&b"\x01[21@p"[..]));
 /// exchange.sent_again(Instant(200_000));
-/// exchange.receive(b"\x12\x34\x00\x01[21@p\r00\r", Instant(201_000))?;
+/// exchange.receive(b"\x12\x34\x01\x00[21@p\r00\r", Instant(201_000))?;
 /// let mut answer = [0; 16];
 /// let length = exchange.read(&mut answer);
 /// assert_eq!(&answer[..length], b"[21@p\r00\r");

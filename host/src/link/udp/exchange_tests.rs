@@ -17,7 +17,7 @@ fn send(exchange: &mut Exchange, commands: &[u8], at: u64) -> Vec<u8> {
 
 /// A datagram of adaptor 0001.
 fn answer(data_seq: u8, cmd_id: u8, data: &[u8]) -> Vec<u8> {
-    [&[0, 1, data_seq, cmd_id], data].concat()
+    [&[0, 1, cmd_id, data_seq], data].concat()
 }
 
 fn receive(exchange: &mut Exchange, at: u64, data_seq: u8, cmd_id: u8, data: &[u8]) {
@@ -180,7 +180,7 @@ fn another_adaptor_is_a_stranger() {
     send(&mut exchange, b"U", 0);
     receive(&mut exchange, MS, 0, 0, b"U");
     send(&mut exchange, b">", 2 * MS);
-    exchange.receive(b"\x00\x02\x00\x01x", Instant(3 * MS)).unwrap();
+    exchange.receive(b"\x00\x02\x01\x00x", Instant(3 * MS)).unwrap();
     receive(&mut exchange, 4 * MS, 0, 1, b">");
     assert_eq!(read(&mut exchange), "U>");
 }

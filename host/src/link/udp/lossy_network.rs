@@ -243,7 +243,7 @@ proptest! {
         for datagram in &mut datagrams {
             // Numbers that are likely to be wanted.
             if let Some(header) = datagram.get_mut(..4) {
-                header.copy_from_slice(&[0, 0, header[2] % 8, header[3] % 2]);
+                header.copy_from_slice(&[0, 0, header[2] % 2, header[3] % 8]);
             }
             prop_assert_eq!(exchange.receive(datagram, Instant(0)), Ok(()));
         }

@@ -8,7 +8,7 @@
 //! // Command 5, the first of this client; four bytes have gone to the device before.
 //! assert_eq!(exchange.take(b"\x05p", 4), Received::Commands(b"p".to_vec()));
 //! // The echo answers byte 4.
-//! assert_eq!(exchange.pack(&[(4, b'p')]), [b"\x00\x01\x00\x05p"]);
+//! assert_eq!(exchange.pack(&[(4, b'p')]), [b"\x00\x01\x05\x00p"]);
 //! ```
 //!
 //! A datagram that repeats the last one, identifier and commands, is taken for that: it is not executed
@@ -101,7 +101,7 @@ impl Exchange {
     /// Keeps what answers the last command, for a repetition.
     fn keep(&mut self, datagrams: &[Vec<u8>]) {
         let id = self.open.back().map(|open| open.id);
-        for datagram in datagrams.iter().filter(|datagram| datagram.get(3).copied() == id) {
+        for datagram in datagrams.iter().filter(|datagram| datagram.get(2).copied() == id) {
             self.kept_bytes = self.kept_bytes.saturating_add(datagram.len());
             if self.kept_bytes <= MOST_KEPT {
                 self.kept.push(datagram.clone());
@@ -113,7 +113,7 @@ impl Exchange {
     #[must_use]
     pub fn refusal(datagram: &[u8], reason: &str) -> Vec<u8> {
         let id = datagram.first().copied().unwrap_or(0);
-        [&ADAPTOR_ID[..], &[0, id], reason.as_bytes()].concat()
+        [&ADAPTOR_ID[..], &[id, 0], reason.as_bytes()].concat()
     }
 }
 
@@ -122,7 +122,7 @@ impl Open {
         let [high, low] = ADAPTOR_ID;
         let sequence = self.next_sequence;
         self.next_sequence = sequence.wrapping_add(1);
-        vec![high, low, sequence, self.id]
+        vec![high, low, self.id, sequence]
     }
 }
 
@@ -135,11 +135,11 @@ mod tests {
         let mut exchange = Exchange::default();
         assert_eq!(exchange.take(b"\x05>UD", 100), Received::Commands(b">UD".to_vec()));
         let wait: Vec<(Origin, u8)> = [(100, b'>'), (101, b'U'), (102, b'D'), (102, b'0')].into();
-        assert_eq!(exchange.pack(&wait), [b"\x00\x01\x00\x05>UD0".to_vec()]);
+        assert_eq!(exchange.pack(&wait), [b"\x00\x01\x05\x00>UD0".to_vec()]);
         assert_eq!(exchange.take(b"\x06K", 103), Received::Commands(b"K".to_vec()));
         // The end of the trace belongs to D, whatever came in between.
         let answers = exchange.pack(&[(103, b'K'), (102, b'3')]);
-        assert_eq!(answers, [b"\x00\x01\x00\x06K".to_vec(), b"\x00\x01\x01\x053".to_vec()]);
+        assert_eq!(answers, [b"\x00\x01\x06\x00K".to_vec(), b"\x00\x01\x05\x013".to_vec()]);
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
         exchange.take(b"\x00A", 0);
         let answers = exchange.pack(&vec![(0, 7); 3000]);
         assert_eq!(answers.iter().map(Vec::len).collect::<Vec<_>>(), [1404, 1404, 204]);
-        assert!(answers.iter().enumerate().all(|(n, datagram)| usize::from(datagram[2]) == n));
+        assert!(answers.iter().enumerate().all(|(n, datagram)| usize::from(datagram[3]) == n));
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! What the device does for `D`, `K` and `A`: traces and dumps.
+//! What the device does for `D`, `T`, `K` and `A`: traces, streams and dumps.
 
-use scopething_core::vm::Register;
+use scopething_core::vm::{Command, Register};
 
 use super::super::buffer::Layout;
 use super::super::mode::TraceMode;
 use super::super::note::Note;
 use super::super::output::{Dump, DumpForm};
+use super::super::stream::{Stream, StreamSettings};
 use super::super::time::SimTime;
 use super::super::trace::{Cause, Ending, Trace, TraceSettings};
 use super::super::trigger::Condition;
@@ -54,7 +55,6 @@ impl Device {
             filters: (2 * register(Register::TriggerIntro), 2 * register(Register::TriggerOutro)),
             condition,
             analog_enable: self.registers.get8(Register::AnalogEnable),
-            digital_enable: self.registers.get8(Register::DigitalEnable),
             address: if mode.two_channels() { address & !1 } else { address },
             range,
         }
@@ -87,6 +87,41 @@ impl Device {
         let status = format!("{token:02x}\r{:08x}\r{:08x}\r", self.tick(ending.at), self.sample_address);
         let said = self.output.push(due, self.trace_origin, status.as_bytes());
         self.note_loss(said);
+    }
+
+    /// `T`: frames follow the echo until the stream is ended.
+    pub(super) fn start_stream(&mut self) {
+        let mode = self.registers.get8(Register::TraceMode);
+        let clock_ticks = self.registers.get16(Register::ClockTicks);
+        let [ident, analog, digital] =
+            [Register::StreamIdent, Register::AnalogEnable, Register::DigitalEnable]
+                .map(|register| self.registers.get8(register));
+        let range = self.front.range(self.bench.applied.converter_lo, self.bench.applied.converter_hi);
+        let settings = StreamSettings::new((mode, clock_ticks), (ident, analog, digital), range);
+        let Some((settings, as_asked)) = settings else {
+            return self.note(Note::StreamModeUnknown { mode });
+        };
+        if !as_asked {
+            let clock_scale = self.registers.get16(Register::ClockScale);
+            self.note(Note::ClockCut { mode, clock_ticks, clock_scale });
+        }
+        self.stream = Some(Stream::new(settings, self.now));
+        self.trace_origin = self.origin;
+    }
+
+    /// A byte was received during a stream: what waits to be sent goes out before the answer. The stream is over
+    /// if the byte ends it.
+    pub(super) fn interrupt_stream(&mut self, byte: u8, command: Command) {
+        let Some(stream) = &mut self.stream else { return };
+        let waiting = stream.drain(self.now, &self.bench, &self.front);
+        let said = self.output.push(self.now, self.trace_origin, &waiting);
+        self.note_loss(said);
+        match command {
+            Command::Reset | Command::CancelTrace | Command::StreamTrace | Command::Trace => {
+                self.stream = None
+            }
+            _ => self.note(Note::StreamDisturbed { byte }),
+        }
     }
 
     /// `A`: sends samples of the capture buffer.
