@@ -110,6 +110,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.line.pacing = pacing;
     }
 
+    /// What the driver was told of its link.
+    #[must_use]
+    pub fn profile(&self) -> LinkProfile {
+        self.line.profile
+    }
+
     /// Gives the stream back.
     #[must_use]
     pub fn into_stream(self) -> S {

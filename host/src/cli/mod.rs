@@ -32,6 +32,7 @@ mod serve;
 mod session;
 mod shell;
 mod simulate;
+mod stream;
 mod wave;
 
 use std::process::ExitCode;
@@ -65,6 +66,7 @@ enum Command {
 enum SessionCommand {
     Capture(capture::Arguments),
     Plan(plan::Arguments),
+    Stream(stream::Arguments),
     Plot(plot::Arguments),
     Analyse(analyse::Arguments),
     Info(info::Arguments),
@@ -80,6 +82,7 @@ impl SessionCommand {
         let result = match self {
             Self::Capture(arguments) => arguments.run(session).await,
             Self::Plan(arguments) => arguments.run(session),
+            Self::Stream(arguments) => arguments.run(session).await,
             Self::Plot(arguments) => arguments.run(),
             Self::Analyse(arguments) => arguments.run(session).await,
             Self::Info(arguments) => arguments.run(session).await,

@@ -245,9 +245,17 @@ impl StreamFile {
     /// # Errors
     /// If the disk fails.
     pub fn commit(self) -> Result<(), StreamFileError> {
+        self.commit_or_keep().map_err(|(error, _)| error)
+    }
+
+    /// As [`commit`](Self::commit), but a file that cannot take its place stays beside it.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit), and where what was written is now, if it is not lost.
+    pub fn commit_or_keep(self) -> Result<(), (StreamFileError, Option<PathBuf>)> {
         let Self { path, writer } = self;
-        let file = writer.finish().map_err(|source| StreamFileError::Write { path, source })?;
-        Ok(file.commit()?)
+        let file = writer.finish().map_err(|source| (StreamFileError::Write { path, source }, None))?;
+        file.commit_or_keep().map_err(|(error, beside)| (error.into(), beside))
     }
 }
 

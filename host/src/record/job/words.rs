@@ -129,13 +129,7 @@ struct Span(f64);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let units = [("min", 60.0), ("h", 3600.0), ("d", 86400.0)];
-        let long = units.iter().find_map(|(unit, seconds)| {
-            let count = text.trim().strip_suffix(unit)?;
-            Some(quantity::parse(count, Unit::Count).map(|count| count * seconds))
-        });
-        let seconds = long.unwrap_or_else(|| quantity::parse(&text, Unit::Seconds));
-        match seconds {
+        match quantity::parse_span(&text) {
             Ok(seconds) if seconds > 0.0 => Ok(Self(seconds)),
             _ => Err(D::Error::custom(format!(
                 "{text:?} is not a time span: write it like 90s, 15min, 12h or 7d"
