@@ -24,7 +24,8 @@ use super::session::{HostScope, Session};
 use crate::generate::Wanted;
 use crate::link::LinkError;
 use crate::moment::UnixMicros;
-use crate::quantity;
+use crate::plot::quantity;
+use crate::quantity::parse_span;
 use crate::stream::{self, Thinner, Thinning};
 
 const EXAMPLES: &str = "\
@@ -106,7 +107,7 @@ pub(super) struct Arguments {
 
 /// A time span of more than none.
 fn span(text: &str) -> Result<f64, String> {
-    match quantity::parse_span(text) {
+    match parse_span(text) {
         Ok(seconds) if seconds > 0.0 => Ok(seconds),
         Ok(_) => Err("it must be more than none".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -222,6 +223,8 @@ impl Streaming {
             Ok(stream) => stream,
             Err(error) => return (Ended::Failed, Some(error.into())),
         };
+        let rate = quantity(self.plan.rate_hz(), "S/s", 6);
+        anstream::eprintln!("streaming {} at {rate} (Ctrl-C ends)", self.plan.channels);
         let mut frames = [StreamFrame::default(); CHUNK_FRAMES];
         let mut batch = Vec::with_capacity(BATCH_ROWS);
         let mut handed_over = Instant::now();
