@@ -11,6 +11,8 @@ use scopething_core::link::bridge::{Job, Repeat, TraceId, WhenFull};
 use scopething_core::plan::{CaptureRequest, Driven, plan_capture};
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::{Cause, DumpChannel, Trace, TraceBuffer};
+use sequential_storage::cache::Cache;
+use sequential_storage::queue::{QueueConfig, QueueStorage};
 
 /// The smallest flash that a store fits: eight sectors of traces.
 const SECTORS: usize = 16;
@@ -270,5 +272,25 @@ fn a_trace_whose_flash_fails_is_not_reported() {
         store.flash().bytes_mut()[8 * 4096 + 5] ^= 1;
         let mut store = Store::open(store.into_flash(), layout()).await.unwrap();
         assert_eq!(store.record_from(TraceId::FIRST).await, Err(StoreError::Flash));
+    });
+}
+
+#[test]
+fn traces_of_other_firmware_are_left_out_and_their_numbers_not_used_again() {
+    let mut flash = FakeFlash::new(SECTORS);
+    block_on(async {
+        // The index of the protocol's first version: the kind of item, the trace's number, page and bytes.
+        let config = QueueConfig::try_new(4 * 4096..8 * 4096).unwrap();
+        let mut queue = QueueStorage::new(&mut flash, config, Cache::new_uncached());
+        for item in [[0, 1, 0, 100], [0, 2, 2, 100]] {
+            queue.push(&item, false).await.unwrap();
+        }
+    });
+    block_on(async {
+        let mut store = Store::open(flash, layout()).await.unwrap();
+        assert_eq!(store.status().traces, 0);
+        assert_eq!(store.record_from(TraceId::FIRST).await, Ok(None));
+        assert_eq!(append(&mut store, 3, KEEP).await, Ok(TraceId(3)));
+        assert_eq!(check_all(&mut store).await, [3]);
     });
 }

@@ -19,3 +19,4 @@ pub mod request;
 pub mod serve;
 pub mod sim;
 pub mod stream;
+pub mod watched;

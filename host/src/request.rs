@@ -13,8 +13,9 @@
 //! ```
 
 use scopething_core::plan::{
-    CaptureRequest, ChannelSet, Driven, LogicPattern, TriggerSource, TriggerSourceError, TriggerType,
-    UnknownChannel, UnknownTriggerType,
+    CaptureRequest, ChannelSet, Driven, LogicPattern, Resolution, TriggerMode, TriggerSource,
+    TriggerSourceError, TriggerType, UnknownChannel, UnknownResolution, UnknownTriggerMode,
+    UnknownTriggerType,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -70,6 +71,17 @@ pub struct RequestWords {
     #[serde(default, deserialize_with = "number::timeout")]
     timeout: Option<f64>,
     raw: Option<bool>,
+    #[serde(alias = "trigger-mode")]
+    trigger_mode: Option<String>,
+    bits: Option<Bits>,
+}
+
+/// A number of bits, or a text.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Bits {
+    Number(u64),
+    Text(String),
 }
 
 /// Numbers, or texts of them; null is none.
@@ -178,6 +190,22 @@ pub enum JsonRequestError {
         /// Why it is none.
         source: UnknownTriggerType,
     },
+    /// A trigger mode that does not exist.
+    #[error("{name:?} is {source}")]
+    TriggerMode {
+        /// What was written.
+        name: String,
+        /// Why it is none.
+        source: UnknownTriggerMode,
+    },
+    /// A resolution that does not exist.
+    #[error("{text:?} is {source}")]
+    Bits {
+        /// What was written.
+        text: String,
+        /// Why it is none.
+        source: UnknownResolution,
+    },
 }
 
 impl JsonRequest {
@@ -225,6 +253,15 @@ impl RequestWords {
             position: self.trigger_position.unwrap_or(defaults.position),
             timeout_s: self.timeout,
             raw: self.raw.unwrap_or(defaults.raw),
+            trigger_mode: match &self.trigger_mode {
+                None => defaults.trigger_mode,
+                Some(name) => trigger_mode(name)?,
+            },
+            resolution: match &self.bits {
+                None => defaults.resolution,
+                Some(Bits::Number(bits)) => resolution(bits.to_string())?,
+                Some(Bits::Text(text)) => resolution(text.clone())?,
+            },
             ..defaults
         })
     }
@@ -243,6 +280,14 @@ impl RequestWords {
 
 fn trigger_type(name: &str) -> Result<TriggerType, JsonRequestError> {
     name.parse().map_err(|source| JsonRequestError::TriggerType { name: name.to_owned(), source })
+}
+
+fn trigger_mode(name: &str) -> Result<TriggerMode, JsonRequestError> {
+    name.parse().map_err(|source| JsonRequestError::TriggerMode { name: name.to_owned(), source })
+}
+
+fn resolution(text: String) -> Result<Resolution, JsonRequestError> {
+    text.parse().map_err(|source| JsonRequestError::Bits { text, source })
 }
 
 /// A trigger is written as on the command line, or as an object of lines with their levels.
@@ -296,6 +341,18 @@ mod tests {
     }
 
     #[test]
+    fn trigger_mode_and_bits_are_read() {
+        for (args, mode, bits) in [
+            (r#""trigger_mode": "auto", "bits": 8"#, TriggerMode::Auto, Resolution::Bits8),
+            (r#""trigger-mode": "normal", "bits": "8""#, TriggerMode::Normal, Resolution::Bits8),
+            (r#""bits": "best""#, TriggerMode::Normal, Resolution::Best),
+        ] {
+            let (request, _) = resolved(&format!(r#"{{"args": {{{args}}}}}"#)).unwrap();
+            assert_eq!((request.trigger_mode, request.resolution), (mode, bits), "{args}");
+        }
+    }
+
+    #[test]
     fn what_does_not_exist_is_named() {
         for (text, part) in [
             ("", "EOF"),
@@ -305,6 +362,8 @@ mod tests {
             (r#"{"args": {"trigger": {"L1": 2}}}"#, "L3=1,L5=0"),
             (r#"{"args": {"trigger_type": "up"}}"#, "\"up\""),
             (r#"{"args": {"nsamples": -1}}"#, "-1"),
+            (r#"{"args": {"trigger_mode": "single"}}"#, "\"single\""),
+            (r#"{"args": {"bits": 12}}"#, "\"12\""),
         ] {
             let refused = resolved(text).unwrap_err().to_string();
             assert!(refused.contains(part), "{refused}");

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// A steady voltage never triggers.
 const STEADY: &str = "sim:?A=dc,1V";
 /// What is told on standard error while the trigger does not come.
-const WAITING: &str = "waiting for rising on A";
+const WAITING: &str = "waiting for A rising";
 
 #[tokio::test]
 async fn an_interrupt_captures_around_that_moment() {

@@ -279,7 +279,7 @@ mod at_a_terminal {
         let mut terminal = Terminal::start("sim:?A=dc,1V", home.path());
         terminal.until("scopething> ");
         terminal.press("capture --json\r");
-        terminal.until("waiting for rising on A");
+        terminal.until("waiting for A rising");
         terminal.interrupt();
         terminal.until("\"cause\":\"cancel\"");
         terminal.until("scopething> ");

@@ -121,8 +121,10 @@ async fn wrong_usage_is_told_before_anything_is_connected() {
         (&["A", "B", "--unframed"], "several channels are told apart by frames"),
         (&["--for", "0s"], "more than none"),
         (&["--for", "soon"], "not a number"),
+        (&["--url", "bridge:///dev/ttyUSB0"], "through a bridge"),
     ] {
-        let mut all = vec!["stream", "--url", FAST];
+        let mut all = vec!["stream"];
+        all.extend(if arguments.contains(&"--url") { &[][..] } else { &["--url", FAST] });
         all.extend(arguments);
         let finished = scopething(&all).await.ended(2);
         assert!(finished.stderr.contains(part), "{arguments:?}: {}", finished.stderr);

@@ -207,3 +207,23 @@ async fn the_generator_follows() {
         "{periods:?}"
     );
 }
+
+#[tokio::test]
+async fn trigger_mode_auto_pushes_what_there_is() {
+    let served = serve("A=sine,1kHz,0..3V", &["--twinlan"]).await;
+    let mut client = Twinlan::connect(&served).await;
+    let settings = ["RATE 1000000", "DEPTH 1024", ":B:OFF", "BITS 8", "TRIG:SOU A", "TRIG:LEV 3.5"];
+    client.send(&settings).await;
+    client.send(&["TRIG:MODE AUTO", "START"]).await;
+    for number in 1..=3 {
+        assert_eq!(client.waveform().await.sequence, number);
+    }
+    // A single waveform waits for its trigger in any mode.
+    client.send(&["STOP", "SINGLE"]).await;
+    let mut byte = [0];
+    let pushed = client.data.peek(&mut byte);
+    let waited = tokio::time::timeout(std::time::Duration::from_millis(500), pushed).await;
+    assert!(waited.is_err(), "a waveform without a trigger");
+    client.send(&["TRIG:LEV 1.5"]).await;
+    assert_eq!(client.waveform().await.sequence, 4);
+}

@@ -103,6 +103,8 @@ const TRIGGER_INVERT: u8 = 0x40;
 const TIMEOUT_TICKS: f64 = 256.0;
 /// Samples by which a timeout outlasts what it must (behaviour.md, register details).
 const TIMEOUT_SPARE: u32 = 2;
+/// How much faster than the device's clock the host's may run: two crystals, each off by up to 100 ppm.
+const MAX_CLOCK_SKEW: f64 = 200e-6;
 
 impl CapturePlan {
     /// The number of registers a capture writes.
@@ -181,6 +183,12 @@ impl CapturePlan {
         self.pre_trigger.min(self.timebase.samples.saturating_sub(self.registers.trigger_outro))
     }
 
+    /// How many samples the trigger filter asks for without the trigger's condition, then with it.
+    #[must_use]
+    pub const fn trigger_filters(&self) -> (u16, u16) {
+        (self.registers.trigger_intro, self.registers.trigger_outro)
+    }
+
     /// The time from one sample to the next of all channels together, in seconds.
     #[must_use]
     pub fn tick_period_s(&self) -> f64 {
@@ -252,7 +260,12 @@ fn span_of(request: &CaptureRequest, driven: Driven) -> Result<Span, PlanError> 
     if channels.is_empty() {
         return Err(PlanError::NoChannelLeft);
     }
-    Ok(Span { channels, period_s: request.period_s, samples: request.samples })
+    Ok(Span {
+        channels,
+        period_s: request.period_s,
+        samples: request.samples,
+        resolution: request.resolution,
+    })
 }
 
 /// The logic lines asked for that cannot be captured: those a generator drives, and those whose comparator an analog
@@ -311,9 +324,9 @@ pub fn plan_capture(
         notices: Notices::new(),
         registers: trigger_registers(&range, request.trigger_type, filter, span.channels, driven),
     };
-    if let Some(timeout_s) = request.timeout_s {
-        plan.end = plan_timeout(&plan, timeout_s);
-        if matches!(plan.end, TraceEnd::HostTimeout(_)) {
+    if let Some(wait_s) = request.trigger_wait_s() {
+        plan.end = plan_timeout(&plan, wait_s);
+        if let (TraceEnd::HostTimeout(_), Some(timeout_s)) = (plan.end, request.timeout_s) {
             notice(Notice::HostTimeout { timeout_s: timeout_s as f32 });
         }
     }
@@ -395,8 +408,12 @@ fn choose(model: &Model, span: &Span) -> Result<(&'static TraceMode, Timebase, b
     })
 }
 
-/// The timeout counts the filters, the post-trigger part and two spare samples as well as the time asked for.
-fn plan_timeout(plan: &CapturePlan, timeout_s: f64) -> TraceEnd {
+/// What ends a trace that waits so long for its trigger.
+///
+/// The device's timeout runs from when the samples before the trigger are taken. It counts the filters, the post-trigger
+/// part and two spare samples as well as the wait. The host's runs from the start, and so counts the samples before the
+/// trigger too: a trigger at the last moment lets the trace complete, and without a wait nothing but one trace is taken.
+fn plan_timeout(plan: &CapturePlan, wait_s: f64) -> TraceEnd {
     let tick_s = 1.0 / plan.clock_hz;
     let values = &plan.registers;
     let post_trigger = plan.timebase.samples.saturating_sub(plan.pre_trigger);
@@ -404,15 +421,16 @@ fn plan_timeout(plan: &CapturePlan, timeout_s: f64) -> TraceEnd {
     let filters = u32::from(values.trigger_intro) + u32::from(values.trigger_outro);
     let samples = filters + u32::from(outro) + TIMEOUT_SPARE;
     let ticks = f64::from(samples) * f64::from(plan.timebase.ticks) * f64::from(plan.timebase.scale);
-    let units = ceil((ticks * tick_s + timeout_s) / (TIMEOUT_TICKS * tick_s)).max(1.0);
+    let units = ceil((ticks * tick_s + wait_s) / (TIMEOUT_TICKS * tick_s)).max(1.0);
     if units <= f64::from(u16::MAX) {
         return TraceEnd::DeviceTimeout(units as u16);
     }
-    TraceEnd::HostTimeout(Micros::from_seconds(plan.duration_s() + ticks * tick_s + timeout_s))
+    TraceEnd::HostTimeout(Micros::from_seconds((plan.duration_s() + wait_s) * (1.0 + MAX_CLOCK_SKEW)))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Resolution, TriggerMode};
     use super::*;
     use crate::device::BS05;
     use proptest::prelude::*;
@@ -473,6 +491,61 @@ mod tests {
         let TraceEnd::HostTimeout(wait) = planned.end else { panic!("{:?}", planned.end) };
         assert!(wait >= Micros::from_seconds(2.0 + planned.duration_s()), "{wait:?}");
         assert!(planned.notices[0].is_adjustment());
+    }
+
+    #[test]
+    fn without_a_wait_the_host_ends_the_trace_as_soon_as_it_is_complete() {
+        // The longest periods of each, in seconds: with 12288 samples of 40 x 16383 ticks, and with 6144.
+        for (channels, period_s) in [("A", 0.7), ("A", 10.0), ("A", 200.0), ("A,B,L", 50.0), ("L", 5.0)] {
+            let request = CaptureRequest { period_s, samples: 200, timeout_s: Some(0.0), ..of(channels) };
+            let planned = plan(&request).unwrap();
+            let TraceEnd::HostTimeout(wait) = planned.end else { panic!("{:?}", planned.end) };
+            let late_s = wait.seconds() - planned.duration_s();
+            // What two crystals may differ by.
+            let skew_s = planned.duration_s() * 200e-6;
+            assert!((late_s - skew_s).abs() < 2e-6, "{channels} {period_s}: {late_s}");
+            // It is said what is not as the device would do it, but nobody has to know.
+            let timed = planned.notices.iter().find(|notice| matches!(notice, Notice::HostTimeout { .. }));
+            assert!(timed.is_some_and(|notice| !notice.matters_to_user()), "{:?}", planned.notices);
+        }
+    }
+
+    #[test]
+    fn auto_waits_for_the_period_and_a_timeout_takes_its_place() {
+        let auto = CaptureRequest { trigger_mode: TriggerMode::Auto, ..of("A") };
+        let timed = CaptureRequest { timeout_s: Some(0.1), ..of("A") };
+        assert_eq!(plan(&auto).unwrap(), plan(&timed).unwrap());
+        let given = CaptureRequest { timeout_s: Some(0.02), ..auto };
+        let normal = CaptureRequest { trigger_mode: TriggerMode::Normal, ..given };
+        assert_eq!(plan(&given).unwrap(), plan(&normal).unwrap());
+        // Nobody asked for a timeout that would have to be explained.
+        let long = plan(&CaptureRequest { period_s: 2.0, ..auto }).unwrap();
+        let TraceEnd::HostTimeout(wait) = long.end else { panic!("{:?}", long.end) };
+        assert!((4.0..4.01).contains(&wait.seconds()), "{wait:?}");
+        assert!(long.notices.is_empty(), "{:?}", long.notices);
+    }
+
+    #[test]
+    fn eight_bits_leave_out_the_modes_of_sixteen() {
+        for (channels, fine, coarse) in [("A", "Macro", "Analog"), ("A,B", "MacroChop", "AnalogChop")] {
+            let best = plan(&of(channels)).unwrap();
+            let request = CaptureRequest { resolution: Resolution::Bits8, ..of(channels) };
+            let eight = plan(&request).unwrap();
+            assert_eq!((best.mode.name, eight.mode.name), (fine, coarse));
+            assert_eq!(best.timebase.samples, eight.timebase.samples);
+            assert_eq!(eight.dump_bytes() * 2, best.dump_bytes());
+            let verdict =
+                verdicts(&BS05, &request, Driven::NOTHING).unwrap().find(|(mode, _)| mode.name == fine);
+            assert_eq!(verdict.map(|(_, verdict)| verdict), Some(Verdict::TooFine));
+            // Twice the samples fit the buffer.
+            let full = CaptureRequest { period_s: 12.288e-3, samples: 12_288, ..request };
+            assert_eq!(plan(&full).unwrap().timebase.samples, 12_288);
+        }
+        // What has 8 bits anyway stays as it is.
+        for channels in ["L", "A,L", "A,B,L"] {
+            let request = CaptureRequest { resolution: Resolution::Bits8, ..of(channels) };
+            assert_eq!(plan(&request).unwrap(), plan(&of(channels)).unwrap(), "{channels}");
+        }
     }
 
     #[test]
@@ -547,7 +620,7 @@ mod tests {
             period_s in prop_oneof![1e-8..1e-3, 1e-3..300.0, any::<f64>()], samples in any::<u16>(),
             low in prop::option::of(-8.0..11.0), high in prop::option::of(-8.0..11.0),
             position in 0.0..=1.0, timeout_s in prop::option::of(0.0..10.0), hair_trigger in any::<bool>(),
-            kind in 0usize..4, raw in any::<bool>(),
+            kind in 0usize..4, raw in any::<bool>(), auto in any::<bool>(), eight in any::<bool>(),
         ) -> CaptureRequest {
             let mut channels = ChannelSet::EMPTY;
             for channel in ChannelSet::ALL_LOGIC.with(super::super::Channel::A).with(super::super::Channel::B).iter() {
@@ -562,6 +635,8 @@ mod tests {
             let trigger_type = TriggerType::ALL[kind].0;
             CaptureRequest {
                 period_s, samples: samples.into(), low, high, position, timeout_s, hair_trigger, raw, trigger_type,
+                trigger_mode: if auto { TriggerMode::Auto } else { TriggerMode::Normal },
+                resolution: if eight { Resolution::Bits8 } else { Resolution::Best },
                 ..CaptureRequest::new(channels)
             }
         }
@@ -577,12 +652,13 @@ mod tests {
             prop_assert!((1..=planned.mode.scale_high).contains(&scale));
             prop_assert!(samples > 0 && samples <= planned.width);
             prop_assert!(planned.mode.analog_channels != 2 || samples % 2 == 0);
+            prop_assert!(planned.mode.sample_bytes <= request.resolution.max_sample_bytes());
             prop_assert!(planned.dump_bytes() <= usize::from(BS05.buffer_bytes));
             for (register, value) in planned.registers() {
                 prop_assert!(value <= register.kind().max(), "{register:?} {value}");
             }
             if planned.end == TraceEnd::Trigger {
-                prop_assert_eq!(request.timeout_s, None);
+                prop_assert_eq!(request.trigger_wait_s(), None);
             }
             // The period is covered to within a sample of each channel.
             let resolution = planned.tick_period_s() * f64::from(planned.mode.analog_channels.max(1));

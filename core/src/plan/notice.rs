@@ -69,6 +69,13 @@ impl Notice {
     pub const fn is_adjustment(&self) -> bool {
         matches!(self, Self::FewerSamples { .. } | Self::HostTimeout { .. } | Self::OtherRate { .. })
     }
+
+    /// Whether somebody who captures should know. Who times a capture that waits for nothing makes no difference to its
+    /// trace.
+    #[must_use]
+    pub const fn matters_to_user(&self) -> bool {
+        !matches!(self, Self::HostTimeout { timeout_s } if *timeout_s == 0.0)
+    }
 }
 
 impl fmt::Display for Notice {

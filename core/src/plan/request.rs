@@ -2,7 +2,7 @@
 
 use core::{fmt, str::FromStr};
 
-use super::{AnalogChannel, Channel, ChannelSet, LogicLine};
+use super::{AnalogChannel, Channel, ChannelSet, LogicLine, Resolution, TriggerMode};
 
 /// A pattern of logic levels over some of the eight lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,15 +216,20 @@ pub struct CaptureRequest {
     pub hair_trigger: bool,
     /// The part of the time span that lies before the trigger, 0 to 1.
     pub position: f64,
-    /// How long to wait for a trigger, in seconds. None waits for ever, 0 captures at once.
+    /// How long to wait for a trigger, in seconds. None waits as long as `trigger_mode` says, 0 captures at once.
     pub timeout_s: Option<f64>,
     /// The range is given in DAC fractions, and samples are wanted as fractions of the range.
     pub raw: bool,
+    /// What becomes of a capture whose trigger does not come, if no timeout says so.
+    pub trigger_mode: TriggerMode,
+    /// How finely analog samples are resolved.
+    pub resolution: Resolution,
 }
 
 impl CaptureRequest {
     /// A capture of these channels with every default: 1 ms, 1000 samples, the safe range, a rising edge of the first
-    /// channel through the middle of the range, a quarter of the span before the trigger, no timeout.
+    /// channel through the middle of the range, a quarter of the span before the trigger, no timeout, trigger mode
+    /// normal, the best resolution.
     #[must_use]
     pub const fn new(channels: ChannelSet) -> Self {
         Self {
@@ -240,7 +245,16 @@ impl CaptureRequest {
             position: 0.25,
             timeout_s: None,
             raw: false,
+            trigger_mode: TriggerMode::Normal,
+            resolution: Resolution::Best,
         }
+    }
+
+    /// How long the capture waits for its trigger, in seconds: the timeout, or what the trigger mode says. None waits
+    /// for ever.
+    #[must_use]
+    pub fn trigger_wait_s(&self) -> Option<f64> {
+        self.timeout_s.or_else(|| self.trigger_mode.wait_s(self.period_s))
     }
 }
 

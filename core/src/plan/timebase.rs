@@ -2,7 +2,7 @@
 
 use libm::{ceil, rint};
 
-use super::ChannelSet;
+use super::{ChannelSet, Resolution};
 use crate::device::{Model, TraceMode};
 
 /// The sample clock of a capture and how many samples it takes.
@@ -33,6 +33,8 @@ pub enum Verdict {
     Fits(Timebase),
     /// It captures other channels.
     OtherChannels,
+    /// Its samples are finer than asked for.
+    TooFine,
     /// The mode's clock is too slow: its fastest sample rate, in hertz.
     TooSlow {
         /// The mode's fastest sample rate, in hertz.
@@ -55,17 +57,29 @@ pub(super) struct Span {
     pub(super) channels: ChannelSet,
     pub(super) period_s: f64,
     pub(super) samples: u32,
+    pub(super) resolution: Resolution,
 }
 
 impl Span {
     fn suits(&self, mode: &TraceMode) -> bool {
+        self.has_channels(mode) && self.is_coarse_enough(mode)
+    }
+
+    fn has_channels(&self, mode: &TraceMode) -> bool {
         mode.analog_channels == self.channels.analog_count() && mode.logic == (self.channels.logic() != 0)
+    }
+
+    fn is_coarse_enough(&self, mode: &TraceMode) -> bool {
+        mode.sample_bytes <= self.resolution.max_sample_bytes()
     }
 
     /// Tries one mode, the way behaviour.md's planning goes about it.
     pub(super) fn verdict(&self, model: &Model, mode: &TraceMode) -> Verdict {
-        if !self.suits(mode) {
+        if !self.has_channels(mode) {
             return Verdict::OtherChannels;
+        }
+        if !self.is_coarse_enough(mode) {
+            return Verdict::TooFine;
         }
         let tick_s = 1.0 / model.clock_hz;
         let wanted = self.period_s / tick_s / f64::from(self.samples);

@@ -291,9 +291,9 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             }
         };
         let end_ticks = self.device_time.extend(status.ticks, self.line.clock.now());
-        let samples = match cause {
-            Cause::Cancel => samples_within(plan, end_ticks.saturating_sub(start_ticks)),
-            Cause::Trigger | Cause::Timeout => plan.timebase.samples,
+        let samples = match status.token {
+            StatusToken::Stop => samples_within(plan, end_ticks.saturating_sub(start_ticks)),
+            _ => plan.timebase.samples,
         };
         Ok(EndedTrace { cause, samples, address: status.address.unwrap_or(0), end_ticks })
     }

@@ -18,12 +18,14 @@
 
 mod buffer;
 mod device_time;
+mod trigger_report;
 mod view;
 
 use core::fmt;
 
 pub use buffer::{BufferLayout, DumpChannel, TraceBuffer};
 pub use device_time::DeviceTime;
+pub use trigger_report::{Finding, Run, Seen, TriggerReport};
 pub use view::{AnalogView, LogicView, SampleTimes, StepScale};
 
 use crate::plan::{AnalogChannel, CapturePlan, TriggerSource, TriggerType};

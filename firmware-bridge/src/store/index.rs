@@ -5,6 +5,7 @@ use core::ops::Range;
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use heapless::Deque;
 use scopething_core::link::bridge::TraceId;
+use scopething_core::link::bridge::frame::VERSION;
 use sequential_storage::Error;
 use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::queue::{QueueConfig, QueueStorage};
@@ -37,10 +38,12 @@ impl Entry {
 /// An item of the queue.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Item {
-    /// A trace is there.
-    Trace(Entry),
+    /// A trace is there whose record has the form of the protocol's first version.
+    First(Entry),
     /// No trace is left of those before: what comes next.
     Place { id: TraceId, page: u16 },
+    /// A trace is there, whose record has the form of this version.
+    Trace { version: u8, entry: Entry },
 }
 
 /// Bytes of an item at the most.
@@ -118,7 +121,14 @@ impl Index {
         while let Some(item) = items.next(&mut buffer).await? {
             found = true;
             match postcard::from_bytes(&item) {
-                Ok(Item::Trace(entry)) if entry.page < self.trace_pages => self.add(entry),
+                Ok(Item::Trace { version: VERSION, entry }) if entry.page < self.trace_pages => {
+                    self.add(entry);
+                }
+                // Its record cannot be read: only its number and its place count.
+                Ok(Item::First(entry) | Item::Trace { entry, .. }) if entry.page < self.trace_pages => {
+                    self.entries.clear();
+                    self.go_on_after(entry);
+                }
                 Ok(Item::Place { id, page }) if page < self.trace_pages => {
                     (self.next_id, self.next_page) = (id, page);
                 }
@@ -135,6 +145,10 @@ impl Index {
         }
         // There is room for one now.
         let _ = self.entries.push_back(entry);
+        self.go_on_after(entry);
+    }
+
+    fn go_on_after(&mut self, entry: Entry) {
         self.next_id = entry.id.next();
         let next = u32::from(entry.page) + u32::from(entry.pages());
         self.next_page = (next % u32::from(self.trace_pages.max(1))) as u16;
@@ -174,7 +188,7 @@ impl Index {
         flash: &mut F,
         entry: &Entry,
     ) -> Result<bool, StoreError> {
-        if !self.push_item(flash, &Item::Trace(*entry)).await? {
+        if !self.push_item(flash, &Item::Trace { version: VERSION, entry: *entry }).await? {
             return Ok(false);
         }
         self.add(*entry);
@@ -217,7 +231,7 @@ impl Index {
         loop {
             let popped = queue.pop(&mut buffer).await.map_err(|_| StoreError::Flash)?;
             let is_oldest = popped.is_none_or(
-                |item| matches!(postcard::from_bytes(item), Ok(Item::Trace(entry)) if entry.id >= oldest.id),
+                |item| matches!(postcard::from_bytes(item), Ok(Item::Trace { entry, .. }) if entry.id >= oldest.id),
             );
             if is_oldest {
                 break;

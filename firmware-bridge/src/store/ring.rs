@@ -2,7 +2,7 @@
 
 use embedded_storage_async::nor_flash::NorFlash;
 use scopething_core::link::bridge::TraceRecord;
-use scopething_core::link::bridge::frame::CRC;
+use scopething_core::link::bridge::frame::{CRC, VERSION};
 
 use super::StoreError;
 use super::index::Entry;
@@ -19,14 +19,23 @@ pub(super) fn head_page(record: &TraceRecord) -> Option<Page> {
     let mut page = [0xff; PAGE_BYTES as usize];
     let (body, checksum) = page.split_last_chunk_mut::<CHECKSUM_BYTES>()?;
     postcard::to_slice(record, body).ok()?;
-    *checksum = CRC.checksum(body).to_le_bytes();
+    *checksum = checksum_of(body).to_le_bytes();
     Some(page)
+}
+
+/// The checksum of a record: that of its bytes and of the version of their form, so that a record of another version is
+/// none.
+fn checksum_of(body: &[u8]) -> u32 {
+    let mut digest = CRC.digest();
+    digest.update(body);
+    digest.update(&[VERSION]);
+    digest.finalize()
 }
 
 /// The record in a head page, if it is one.
 pub(super) fn record_of(page: &Page) -> Option<TraceRecord> {
     let (body, checksum) = page.split_last_chunk::<CHECKSUM_BYTES>()?;
-    if CRC.checksum(body) != u32::from_le_bytes(*checksum) {
+    if checksum_of(body) != u32::from_le_bytes(*checksum) {
         return None;
     }
     postcard::take_from_bytes(body).ok().map(|(record, _)| record)
@@ -127,6 +136,26 @@ mod tests {
 
     fn entry(page: u16, pages: u16) -> Entry {
         Entry { id: TraceId(1), page, bytes: (pages - 1) * PAGE_BYTES as u16 }
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_none() {
+        use scopething_core::device::BS05;
+        use scopething_core::plan::{CaptureRequest, Driven, plan_capture};
+        use scopething_core::time::Instant;
+        use scopething_core::trace::{Cause, Trace, TraceBuffer};
+
+        let request = CaptureRequest::new("A".parse().unwrap());
+        let plan = plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap();
+        let buffer = TraceBuffer::new();
+        let trace = Trace::new(&plan, &buffer, 100, Cause::Trigger, 0);
+        let record = TraceRecord::of_trace(TraceId(2), &trace, &request, &BS05.analog, None, Instant(0));
+        let mut page = head_page(&record).unwrap();
+        assert_eq!(record_of(&page), Some(record));
+        // The first version's checksum was that of the bytes alone.
+        let (body, checksum) = page.split_last_chunk_mut::<CHECKSUM_BYTES>().unwrap();
+        *checksum = CRC.checksum(body).to_le_bytes();
+        assert_eq!(record_of(&page), None);
     }
 
     #[test]

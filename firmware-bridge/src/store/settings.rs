@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use embedded_storage_async::nor_flash::NorFlash;
-use scopething_core::link::bridge::Job;
+use scopething_core::link::bridge::{Job, frame};
 use sequential_storage::Error;
 use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::map::{MapConfig, MapStorage};
@@ -21,8 +21,8 @@ pub struct StoredJob {
     pub armed: bool,
 }
 
-/// The key of the job in the maps.
-const JOB: u8 = 1;
+/// The key of the job in the maps: a job that firmware of another version has stored has another form, and counts as none.
+const JOB: u8 = frame::VERSION;
 /// Room for the job and its key.
 const JOB_BYTES: usize = 320;
 

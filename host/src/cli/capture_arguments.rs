@@ -3,7 +3,7 @@
 use clap::Args;
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{
-    CaptureRequest, Channel, ChannelSet, TriggerSource, TriggerType, UnknownChannel,
+    CaptureRequest, Channel, ChannelSet, Resolution, TriggerMode, TriggerSource, TriggerType, UnknownChannel,
 };
 
 use super::failure::Failure;
@@ -102,6 +102,13 @@ pub(super) struct CaptureArguments {
     /// How long to wait for the trigger; 0 captures at once
     #[arg(long, value_name = "T|none", default_value = "none", value_parser = timeout, allow_hyphen_values = true)]
     timeout: Timeout,
+    /// What becomes of a capture whose trigger does not come: normal waits for it; auto captures without it after
+    /// the time span, at least 100ms, or after --timeout
+    #[arg(long, value_name = "MODE", default_value = "normal")]
+    trigger_mode: TriggerMode,
+    /// Bits of an analog sample: 8 for twice the captures a second, or best for 16 where the sample rate allows them
+    #[arg(long, value_name = "8|best", default_value = "best")]
+    bits: Resolution,
     #[command(flatten)]
     probe: ProbeArgument,
     /// Take the range as DAC fractions and give samples as fractions of it
@@ -158,6 +165,8 @@ impl CaptureArguments {
             position: self.position,
             timeout_s: self.timeout.0,
             raw: self.raw,
+            trigger_mode: self.trigger_mode,
+            resolution: self.bits,
             ..CaptureRequest::new(self.named_channels().unwrap_or(ChannelSet::EMPTY.with(Channel::A)))
         }
     }

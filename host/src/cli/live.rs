@@ -2,16 +2,18 @@
 
 use clap::Args;
 use scopething_core::plan::{CapturePlan, CaptureRequest, Notice};
-use scopething_core::trace::TraceBuffer;
+use scopething_core::trace::{TraceBuffer, TriggerReport};
 
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::meanwhile::MeanwhileArguments;
-use super::progress::with_progress;
+use super::progress::Progress;
 use super::session::{HostScope, Session};
+use super::trigger_hint::{awaited, hint};
 use crate::generate::Wanted;
 use crate::recording::Recording;
+use crate::watched::WatchedCapture;
 
 /// What is captured, from which device.
 #[derive(Debug, Args)]
@@ -30,10 +32,9 @@ pub(super) struct LiveArguments {
 /// A device that is ready to capture.
 pub(super) struct Live<'a> {
     scope: &'a mut HostScope,
-    plan: CapturePlan,
+    capture: WatchedCapture,
     /// On the heap, so that futures stay small.
     buffer: Box<TraceBuffer>,
-    verify: bool,
     interrupts: Interrupts,
 }
 
@@ -58,24 +59,27 @@ impl LiveArguments {
         }
         let plan = scope.plan(&probe, request)?;
         tell_notices(&plan);
-        Ok(Live { scope, plan, buffer: Box::new(TraceBuffer::new()), verify: self.verify, interrupts })
+        let mut capture = WatchedCapture::new(scope, &probe, request, plan);
+        capture.verify = self.verify;
+        Ok(Live { scope, capture, buffer: Box::new(TraceBuffer::new()), interrupts })
     }
 }
 
 impl Live<'_> {
     /// Runs one capture. None if it was cancelled before the first sample.
     pub(super) async fn next(&mut self) -> Result<Option<Recording>, Failure> {
-        let Self { scope, plan, buffer, verify, interrupts } = self;
-        let capturing = async {
-            if *verify {
-                scope.capture_verified_until(plan, buffer, interrupts.reached(1)).await
-            } else {
-                scope.capture_until(plan, buffer, interrupts.reached(1)).await
+        let Self { scope, capture, buffer, interrupts } = self;
+        let waiting = format!("waiting for {} (Ctrl-C captures now)", awaited(&capture.plan));
+        let progress = Progress::new(&waiting);
+        let plan = capture.plan.clone();
+        let report = |report: Option<&TriggerReport>| {
+            if let Some(report) = report {
+                progress.note(&hint(&plan, report));
             }
         };
-        let waiting = format!("waiting for {} on {} (Ctrl-C captures now)", plan.trigger_type, plan.trigger);
+        let capturing = capture.capture(scope, buffer, interrupts.reached(1), report);
         let trace = tokio::select! {
-            trace = with_progress(capturing, &waiting) => trace?,
+            trace = progress.of(capturing) => trace?,
             () = interrupts.reached(2) => return Err(Failure::Cancelled),
         };
         if trace.samples() == 0 {
@@ -92,7 +96,7 @@ impl Live<'_> {
 
 /// Tells what a plan does otherwise than asked.
 pub(super) fn tell_notices(plan: &CapturePlan) {
-    for notice in &plan.notices {
+    for notice in plan.notices.iter().filter(|notice| notice.matters_to_user()) {
         let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
         anstream::eprintln!("{kind}: {notice}");
     }

@@ -33,6 +33,7 @@ mod session;
 mod shell;
 mod simulate;
 mod stream;
+mod trigger_hint;
 mod wave;
 
 use std::process::ExitCode;

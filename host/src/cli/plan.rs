@@ -123,6 +123,7 @@ fn why_not(verdict: &Verdict) -> Option<String> {
     Some(match verdict {
         Verdict::Fits(_) => return None,
         Verdict::OtherChannels => "captures other channels".to_owned(),
+        Verdict::TooFine => "takes 16 bits a sample".to_owned(),
         Verdict::TooSlow { fastest_hz } => format!("reaches {} at most", quantity(*fastest_hz, "S/s", 4)),
         Verdict::TooManySamples { samples, width } => {
             format!("would take {samples} samples, the buffer holds {width}")

@@ -1,5 +1,6 @@
 //! What is told on standard error of work that takes long.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,20 +10,51 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Says on standard error what is going on, if it goes on for long.
 pub(super) async fn with_progress<T>(work: impl Future<Output = T>, what: &str) -> T {
-    let mut work = std::pin::pin!(work);
-    tokio::select! {
-        done = &mut work => return done,
-        () = tokio::time::sleep(PATIENCE) => {}
+    Progress::new(what).of(work).await
+}
+
+/// What is going on.
+pub(super) struct Progress<'a> {
+    what: &'a str,
+    spinner: OnceCell<ProgressBar>,
+}
+
+impl<'a> Progress<'a> {
+    pub(super) fn new(what: &'a str) -> Self {
+        Self { what, spinner: OnceCell::new() }
     }
-    let spinner = ProgressBar::new_spinner().with_message(what.to_owned());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-        spinner.set_style(style);
+
+    /// Says what is going on, if the work goes on for long.
+    pub(super) async fn of<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(PATIENCE) => {}
+        }
+        let spinner = self.spinner.get_or_init(|| self.spin());
+        let done = work.await;
+        spinner.finish_and_clear();
+        done
     }
-    if spinner.is_hidden() {
-        anstream::eprintln!("{what}");
+
+    fn spin(&self) -> ProgressBar {
+        let spinner = ProgressBar::new_spinner().with_message(self.what.to_owned());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            spinner.set_style(style);
+        }
+        if spinner.is_hidden() {
+            anstream::eprintln!("{}", self.what);
+        }
+        spinner.enable_steady_tick(PATIENCE / 4);
+        spinner
     }
-    spinner.enable_steady_tick(PATIENCE / 4);
-    let done = work.await;
-    spinner.finish_and_clear();
-    done
+
+    /// Says something meanwhile, above what is going on.
+    pub(super) fn note(&self, note: &str) {
+        let print = || anstream::eprintln!("note: {note}");
+        match self.spinner.get() {
+            Some(spinner) => spinner.suspend(print),
+            None => print(),
+        }
+    }
 }

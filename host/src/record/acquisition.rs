@@ -173,7 +173,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         }
         let connected = connected?;
         if self.probe.is_none() {
-            for notice in connected.plan.notices() {
+            for notice in connected.plan.notices().iter().filter(|notice| notice.matters_to_user()) {
                 tracing::warn!("{notice}");
             }
         }

@@ -108,12 +108,13 @@ fn capture_lines(job: &Job) -> Result<Vec<String>, ExplainError> {
         plan.trigger,
         plan.trigger_type
     )];
-    lines.push(match request.timeout_s {
+    lines.push(match request.trigger_wait_s() {
         None => "waits for the trigger as long as it takes".to_owned(),
         Some(0.0) => "does not wait for the trigger".to_owned(),
         Some(timeout_s) => format!("without a trigger takes a trace after {}", quantity(timeout_s, "s", 4)),
     });
-    lines.extend(plan.notices.iter().map(|notice| format!("note: {notice}")));
+    let notices = plan.notices.iter().filter(|notice| notice.matters_to_user());
+    lines.extend(notices.map(|notice| format!("note: {notice}")));
     Ok(lines)
 }
 

@@ -218,6 +218,8 @@ fn key_of_request(error: &JsonRequestError) -> &'static str {
     match error {
         JsonRequestError::Trigger { .. } => "trigger",
         JsonRequestError::TriggerType { .. } => "type",
+        JsonRequestError::TriggerMode { .. } => "trigger-mode",
+        JsonRequestError::Bits { .. } => "bits",
         JsonRequestError::Channel { .. } | JsonRequestError::Form(_) => "channels",
     }
 }

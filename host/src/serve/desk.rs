@@ -60,18 +60,37 @@ pub(super) enum Generation {
     Stop,
 }
 
+/// How long a viewer waits for the trigger of a capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// As long as it takes, in any trigger mode.
+    Endless,
+    /// As the trigger mode says.
+    OfMode,
+    /// No longer than this, also in a trigger mode that would wait longer.
+    AtMost(Duration),
+}
+
 /// A viewer that waits for a capture. It has left when its receiver is gone.
 #[derive(Debug)]
 pub(super) struct Waiting {
     asked: Instant,
-    patience: Option<Duration>,
+    patience: Patience,
     pub(super) reply: oneshot::Sender<Arc<Capture>>,
 }
 
 impl Waiting {
-    /// When a capture without a trigger will do; none, if never.
+    /// When it has no more patience; none, if never.
     pub(super) fn until(&self) -> Option<Instant> {
-        self.asked.checked_add(self.patience?)
+        match self.patience {
+            Patience::AtMost(patience) => self.asked.checked_add(patience),
+            Patience::Endless | Patience::OfMode => None,
+        }
+    }
+
+    /// Whether the trigger mode may give it a capture without a trigger.
+    pub(super) fn follows_mode(&self) -> bool {
+        self.patience != Patience::Endless
     }
 }
 
@@ -150,11 +169,11 @@ impl Desk {
         }
     }
 
-    /// Asks for the next capture that begins from now on; without a trigger it is given after `patience`.
+    /// Asks for the next capture that begins from now on. Without a trigger it is given when `patience` has run out.
     ///
     /// # Errors
     /// [`NoCapture`] when the instrument is closing.
-    pub async fn capture(&self, patience: Option<Duration>) -> Result<Pending, NoCapture> {
+    pub async fn capture(&self, patience: Patience) -> Result<Pending, NoCapture> {
         let (reply, receiver) = oneshot::channel();
         let request = Request::Capture(Waiting { asked: Instant::now(), patience, reply });
         self.requests.send(request).await.map_err(|_| NoCapture)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::capture::Capture;
-use super::desk::{Desk, NoCapture, Pending};
+use super::desk::{Desk, NoCapture, Patience, Pending};
 use super::settings::Settings;
 
 /// What a block of data is of.
@@ -55,7 +55,7 @@ impl Frame {
     }
 
     /// Asks for a capture, if none is there or under way.
-    pub(super) async fn begin(&mut self, desk: &Desk, patience: Option<Duration>) -> Result<(), NoCapture> {
+    pub(super) async fn begin(&mut self, desk: &Desk, patience: Patience) -> Result<(), NoCapture> {
         if self.capture.is_none() && self.pending.is_none() {
             self.pending = Some(desk.capture(patience).await?);
         }
@@ -93,7 +93,7 @@ impl Frame {
         self.turn_to(source);
         for _ in 0..MOST_ATTEMPTS {
             show();
-            self.begin(desk, Some(patience)).await.ok()?;
+            self.begin(desk, Patience::AtMost(patience)).await.ok()?;
             match self.wait(limit).await {
                 Ok(Some(capture)) if source.is_in(&capture) => {
                     self.served.push(source);

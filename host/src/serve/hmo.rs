@@ -11,7 +11,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use scopething_core::plan::{CapturePlan, Channel, LogicLine, LogicPattern, TriggerSource, TriggerType};
+use scopething_core::plan::{
+    CapturePlan, Channel, LogicLine, LogicPattern, Resolution, TriggerMode, TriggerSource, TriggerType,
+};
 
 use super::capture::planned_rate_hz;
 use super::controls::{offset_s, set_offset, show_lines, trigger_source, trigger_source_name};
@@ -69,6 +71,12 @@ pub fn set(settings: &mut Settings, message: &Message<'_>) {
                 set_offset(settings, offset_s, DIVISIONS * division_s(settings.span_s));
             }
         }
+        // High resolution is what the device does by itself.
+        "ACQ:HRES" => match *argument {
+            "AUTO" => settings.resolution = Resolution::Best,
+            "OFF" => settings.resolution = Resolution::Bits8,
+            _ => {}
+        },
         _ => set_trigger(settings, name, argument, value),
     }
 }
@@ -91,6 +99,11 @@ fn set_trigger(settings: &mut Settings, name: &str, argument: &str, value: Optio
                 settings.trigger_type = TriggerType::Rising;
             }
         }
+        "TRIG:A:MODE" => match argument {
+            "AUTO" => settings.trigger_mode = TriggerMode::Auto,
+            "NORM" => settings.trigger_mode = TriggerMode::Normal,
+            _ => {}
+        },
         "TRIG:A:LEV#" => settings.level_v = value.or(settings.level_v),
         _ => {}
     }
@@ -125,7 +138,7 @@ fn pattern_text(source: TriggerSource) -> String {
 /// instrument does not know.
 #[must_use]
 pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
-    let Settings { span_s, analog, trigger, trigger_type, .. } = &panel.settings;
+    let Settings { span_s, analog, trigger, trigger_type, trigger_mode, resolution, .. } = &panel.settings;
     let first = message.numbers.first().copied().flatten();
     let channel = || first.and_then(|number| analog.get(usize::from(number).checked_sub(1)?));
     let line = || first.and_then(LogicLine::new);
@@ -151,7 +164,17 @@ pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -
         "TRIG:A:EDGE:SLOP" => if trigger_type.is_inverted() { "NEG" } else { "POS" }.to_owned(),
         "TRIG:A:PATT:SOUR" => pattern_text(*trigger),
         "TRIG:A:LEV#" => exponential(plan.map_or(0.0, |plan| plan.level), 6),
-        "ACQ:HRES" | "ACQ:PEAK" => "OFF".to_owned(),
+        "TRIG:A:MODE" => match trigger_mode {
+            TriggerMode::Auto => "AUTO",
+            TriggerMode::Normal => "NORM",
+        }
+        .to_owned(),
+        "ACQ:HRES" => match resolution {
+            Resolution::Best => "AUTO",
+            Resolution::Bits8 => "OFF",
+        }
+        .to_owned(),
+        "ACQ:PEAK" => "OFF".to_owned(),
         "ACQ:SRAT" => exponential(plan.map_or(0.0, planned_rate_hz), 9),
         _ => return None,
     })
@@ -265,7 +288,8 @@ mod tests {
             (":TRIG:A:SOUR?", "CH1"),
             (":TRIG:A:EDGE:SLOP?", "POS"),
             (":TRIG:A:PATT:SOUR?", "\"XXXXXXXXXX\""),
-            (":ACQ:HRES?", "OFF"),
+            (":TRIG:A:MODE?", "NORM"),
+            (":ACQ:HRES?", "AUTO"),
             (":ACQ:PEAK?", "OFF"),
             (":ACQ:SRAT?", "1.000000000E+06"),
         ] {
@@ -309,6 +333,18 @@ mod tests {
         assert_eq!(pattern.settings.trigger, TriggerSource::Logic(LogicPattern { care: 0b101, high: 0b001 }));
         assert_eq!(told(&pattern, ":TRIG:A:PATT:SOUR?"), "\"XX1X0XXXXX\"");
         assert_eq!(told(&pattern, ":TRIG:A:SOUR?"), "PATT");
+    }
+
+    #[test]
+    fn trigger_mode_and_resolution_are_read_back() {
+        let set = panel(&[":TRIG:A:MODE AUTO;:ACQ:HRES OFF"]);
+        assert_eq!(
+            (set.settings.trigger_mode, set.settings.resolution),
+            (TriggerMode::Auto, Resolution::Bits8)
+        );
+        assert_eq!([":TRIG:A:MODE?", ":ACQ:HRES?"].map(|question| told(&set, question)), ["AUTO", "OFF"]);
+        let back = panel(&[":TRIG:A:MODE AUTO;:ACQ:HRES OFF", ":TRIG:A:MODE NORM;:ACQ:HRES AUTO"]);
+        assert_eq!(back, panel(&[]));
     }
 
     proptest! {

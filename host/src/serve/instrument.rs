@@ -198,7 +198,11 @@ impl Instrument {
         self.clean = false;
         let panel = self.desk.panel();
         let timed_for = self.queue.viewers.iter().filter_map(Waiting::until).min();
-        let timeout_s = timed_for.map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64());
+        let patience_s = timed_for.map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64());
+        let mode_s = panel.settings.trigger_mode.wait_s(panel.settings.span_s);
+        let mode_s = mode_s.filter(|_| self.queue.viewers.iter().any(Waiting::follows_mode));
+        let timeout_s = [patience_s, mode_s].into_iter().flatten().reduce(f64::min);
+        let by_mode = mode_s.is_some() && timeout_s == mode_s;
         let plan = match panel.settings.plan_within(&self.desk.probe, scope.driven(), timeout_s) {
             Ok(plan) => plan,
             Err(error) => {
@@ -215,7 +219,7 @@ impl Instrument {
         match result {
             Ok(Some(capture)) if !superseded => {
                 self.failures = 0;
-                self.hand_out(viewers, &capture, timed_for);
+                self.hand_out(viewers, &capture, timed_for, by_mode);
             }
             Ok(_) => self.queue.viewers.splice(0..0, viewers).for_each(drop),
             Err(error) => {
@@ -228,18 +232,26 @@ impl Instrument {
     }
 
     /// Gives a capture to those it was for; one without a trigger only to those who will do with that by now,
-    /// also if they came while it was under way. The device may have waited until `timed_for` by a clock that
-    /// runs faster.
-    fn hand_out(&mut self, viewers: Vec<Waiting>, capture: &Arc<Capture>, timed_for: Option<Instant>) {
+    /// also if they came while it was under way, and if it ended as the trigger mode says (`by_mode`) to those
+    /// who follow that. The device may have waited until `timed_for` by a clock that runs faster.
+    fn hand_out(
+        &mut self,
+        viewers: Vec<Waiting>,
+        capture: &Arc<Capture>,
+        timed_for: Option<Instant>,
+        by_mode: bool,
+    ) {
         let mut waiting = std::mem::take(&mut self.queue.viewers);
         let mut left = Vec::new();
         let triggered = capture.cause == Cause::Trigger;
-        let now = Instant::now()
-            .max(timed_for.filter(|_| capture.cause == Cause::Timeout).unwrap_or_else(Instant::now));
+        let by_mode = by_mode && capture.cause == Cause::Timeout;
+        let timed_for = timed_for.filter(|_| capture.cause == Cause::Timeout && !by_mode);
+        let now = Instant::now().max(timed_for.unwrap_or_else(Instant::now));
         let patient = |viewer: &Waiting| viewer.until().is_none_or(|until| until > now);
         let late = waiting.drain(..).map(|viewer| (viewer, true));
         for (viewer, late) in viewers.into_iter().map(|viewer| (viewer, false)).chain(late) {
-            if if triggered { late } else { patient(&viewer) } {
+            let is_for = !late && (triggered || by_mode && viewer.follows_mode());
+            if !is_for && (triggered || patient(&viewer)) {
                 left.push(viewer);
             } else {
                 // It may have left this moment.

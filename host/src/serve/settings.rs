@@ -5,8 +5,8 @@ use std::fmt;
 
 use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{
-    AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet, Driven, PlanError, TriggerSource,
-    TriggerType, plan_capture,
+    AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet, Driven, PlanError, Resolution,
+    TriggerMode, TriggerSource, TriggerType, plan_capture,
 };
 
 /// Divisions of the screen from bottom to top, of every instrument that is emulated.
@@ -56,6 +56,11 @@ pub struct Settings {
     pub trigger_type: TriggerType,
     /// The trigger level, in volts. None: the middle of the screen of its channel.
     pub level_v: Option<f64>,
+    /// What becomes of a capture whose trigger does not come. Clients that wait no longer than so long, and those that
+    /// ask for a single trigger, have their way.
+    pub trigger_mode: TriggerMode,
+    /// How finely analog samples are resolved.
+    pub resolution: Resolution,
 }
 
 impl Default for Settings {
@@ -71,6 +76,8 @@ impl Default for Settings {
             trigger: TriggerSource::Analog(AnalogChannel::A),
             trigger_type: TriggerType::Rising,
             level_v: None,
+            trigger_mode: TriggerMode::Normal,
+            resolution: Resolution::Best,
         }
     }
 }
@@ -134,6 +141,7 @@ impl Settings {
             level: self.level_v.or(middle_v.map(|vertical| vertical.middle_v)),
             trigger_type: self.trigger_type,
             position: self.position.clamp(0.0, 1.0),
+            resolution: self.resolution,
             ..CaptureRequest::new(channels)
         }
     }
@@ -179,8 +187,14 @@ impl Settings {
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { span_s, position, trigger, trigger_type, .. } = self;
+        let Self { span_s, position, trigger, trigger_type, trigger_mode, resolution, .. } = self;
         write!(f, "{} over {span_s} s, trigger {trigger} {trigger_type} at {position}", self.channels())?;
+        if *trigger_mode != TriggerMode::default() {
+            write!(f, ", {trigger_mode}")?;
+        }
+        if *resolution != Resolution::default() {
+            write!(f, ", {resolution} bits")?;
+        }
         for (name, vertical) in ["A", "B"].iter().zip(&self.analog).filter(|(_, vertical)| vertical.shown) {
             write!(f, ", {name} {} V around {} V", vertical.span_v, vertical.middle_v)?;
         }

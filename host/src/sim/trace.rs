@@ -21,7 +21,9 @@ use super::time::{SimTime, TICK_NS};
 use super::trigger::{Condition, Found, TriggerSearch};
 
 /// Looks at the signals before the device gives others a turn.
-const LOOKS_A_TURN: u32 = 20_000;
+const MAX_LOOKS_A_TURN: u32 = 20_000;
+/// The same in the first turn, which the packet that reports the start waits for; twice as many in each one after it.
+const FIRST_LOOKS: u32 = 500;
 /// Pre-trigger data ends above 5 MS/s, a sample every 8 ticks.
 const MIN_PRETRIGGER_TICKS: u64 = 8;
 /// Nanoseconds of one unit of `Timeout`: 256 ticks.
@@ -87,6 +89,7 @@ pub(super) struct Trace {
     settings: TraceSettings,
     start: SimTime,
     search: TriggerSearch,
+    looks_a_turn: u32,
     armed: u64,
     /// A byte was written: the trace does not start.
     held: bool,
@@ -97,7 +100,7 @@ impl Trace {
         let armed = if settings.sample_ticks < MIN_PRETRIGGER_TICKS { 0 } else { settings.intro };
         let period = SimTime::from_ticks(settings.sample_ticks);
         let search = TriggerSearch::new(settings.condition, settings.filters, (start, period), armed);
-        Self { settings, start, search, armed, held: false }
+        Self { settings, start, search, looks_a_turn: FIRST_LOOKS, armed, held: false }
     }
 
     pub(super) fn hold(&mut self) {
@@ -130,7 +133,9 @@ impl Trace {
         }
         let expiry = self.expiry();
         let limit = expiry.map_or(u64::MAX, |expiry| (expiry - self.start).0 / self.period_ns() + 1);
-        match self.search.advance(bench, LOOKS_A_TURN, limit) {
+        let looks = self.looks_a_turn;
+        self.looks_a_turn = looks.saturating_mul(2).min(MAX_LOOKS_A_TURN);
+        match self.search.advance(bench, looks, limit) {
             Found::After(fires) if expiry.is_none_or(|expiry| self.time_of(fires) <= expiry) => {
                 Foresight::Ends(self.completed(fires))
             }
@@ -198,7 +203,7 @@ impl Trace {
     fn foresee_trigger(&mut self, bench: &Bench, at: SimTime) -> Option<u64> {
         let limit = self.taken_by(at);
         loop {
-            match self.search.advance(bench, LOOKS_A_TURN, limit) {
+            match self.search.advance(bench, MAX_LOOKS_A_TURN, limit) {
                 Found::After(fires) => return (self.time_of(fires) <= at).then_some(fires),
                 Found::NotBefore(sample) if sample < limit => {}
                 Found::NotBefore(_) | Found::Never => return None,

@@ -7,12 +7,23 @@
 mod thinner;
 
 use scopething_core::plan::{SampleRange, StreamPlan};
+use thiserror::Error;
 
 use crate::files::stream::StreamHeader;
 use crate::moment::UnixMicros;
 use crate::recording::Range;
 
 pub use self::thinner::{Thinner, Thinning};
+
+/// The scope is behind an RP2040 bridge.
+///
+/// The bridge lends it while somebody speaks to it. Whoever receives a stream says nothing, and a job that is armed would
+/// take the scope back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "a stream cannot be taken through a bridge, whose own job would break into it: plug the BitScope into a computer"
+)]
+pub struct BehindBridge;
 
 /// What files of a stream are made for. `start` is when it began, by the computer's clock.
 #[must_use]

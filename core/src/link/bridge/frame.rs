@@ -12,7 +12,7 @@ use postcard::ser_flavors::{Cobs, Slice, crc::CrcModifier};
 use serde::{Deserialize, Serialize};
 
 /// The version of frames and messages. A bridge of another version is told to be updated.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The most payload bytes of a stored trace in one answer.
 pub const DATA_BYTES: usize = 1024;

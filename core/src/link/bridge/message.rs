@@ -329,7 +329,9 @@ mod tests {
     use super::super::frame::{self, DATA_BYTES, LONGEST_REQUEST, LONGEST_RESPONSE};
     use super::super::{Packing, RecordError};
     use super::*;
-    use crate::plan::{Channel, ChannelSet, LogicPattern, TriggerSource, TriggerType};
+    use crate::plan::{
+        Channel, ChannelSet, LogicPattern, Resolution, TriggerMode, TriggerSource, TriggerType,
+    };
     use crate::time::Instant;
     use crate::trace::Cause;
 
@@ -348,6 +350,8 @@ mod tests {
             position: 0.1,
             timeout_s: Some(1e300),
             raw: true,
+            trigger_mode: TriggerMode::Auto,
+            resolution: Resolution::Bits8,
         }
     }
 

@@ -22,7 +22,8 @@ fn request_text(request: &CaptureRequest) -> String {
         (_, None, None) => String::new(),
     };
     let level = request.level.map(|level| format!(" through {level} V")).unwrap_or_default();
-    format!("{channels}, {period} of {samples} samples, {trigger_type} on {trigger}{level}")
+    let wait = request.trigger_wait_s().map(|wait_s| format!(" for {}", seconds(wait_s))).unwrap_or_default();
+    format!("{channels}, {period} of {samples} samples, {trigger_type} on {trigger}{level}{wait}")
 }
 
 fn job_text(job: &Job) -> String {

@@ -126,6 +126,9 @@ impl Arguments {
         let wanted = self.meanwhile.wanted()?;
         let generation = wanted.as_ref().map(Wanted::plan).transpose().map_err(Failure::usage)?;
         let target = session.resolve(url).await?;
+        if target.url.is_bridge() {
+            return Err(Failure::usage(stream::BehindBridge));
+        }
         let probe = self.probe.parameters(&target.url)?;
         let scope = session.connect(&target).await?;
         if let Some(generation) = &generation {

@@ -51,6 +51,7 @@ impl Lines {
             "level" => "trigger_level",
             "type" => "trigger_type",
             "position" => "trigger_position",
+            "trigger-mode" => "trigger_mode",
             other => other,
         });
         let above = path.len().saturating_sub(1);

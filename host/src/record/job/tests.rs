@@ -1,3 +1,5 @@
+use scopething_core::plan::{Resolution, TriggerMode};
+
 use super::*;
 use crate::files::Format;
 use crate::record::keep::Band;
@@ -22,6 +24,8 @@ type = "falling"
 hair-trigger = true
 position = "50%"
 timeout = "none"
+trigger-mode = "auto"
+bits = 8
 
 [generate]
 clock = "1MHz 25%"
@@ -60,6 +64,7 @@ fn every_key_is_understood() {
     assert_eq!((job.request.samples, job.request.position), (4000, 0.5));
     assert_eq!((job.request.low, job.request.high, job.request.level), (Some(-1.0), Some(3.5), Some(0.5)));
     assert_eq!((job.request.timeout_s, job.request.hair_trigger), (None, true));
+    assert_eq!((job.request.trigger_mode, job.request.resolution), (TriggerMode::Auto, Resolution::Bits8));
     assert_eq!(job.request.trigger, "L3=1".parse().ok());
     assert!(matches!(&job.generate, Some(Wanted::Clocks(_))));
     assert_eq!(job.spacing, Spacing::Every(900.0));

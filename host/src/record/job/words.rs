@@ -11,6 +11,7 @@ use super::lines::{Lines, line_at};
 use super::{Job, JobError, StreamJob, key_of_request};
 use crate::files::Format;
 use crate::generate::{ClockWords, Wanted, WordsError, parse_levels};
+use crate::link::LinkUrl;
 use crate::quantity::{self, Unit};
 use crate::record::keep::{Band, Keep};
 use crate::record::listing::Naming;
@@ -19,6 +20,7 @@ use crate::record::schedule::{Extent, Spacing};
 use crate::record::store::Limits;
 use crate::recording::Channel;
 use crate::request::{RequestWords, number};
+use crate::stream::BehindBridge;
 
 /// Memory for traces that a full disk does not take, if nothing is said.
 const HOLD_BYTES: u64 = 8_000_000;
@@ -284,7 +286,7 @@ impl<'de> Deserialize<'de> for FormatName {
 
 impl<C: CaptureWords> JobWords<C> {
     pub(super) fn job(self, lines: &Lines) -> Result<Job, JobError> {
-        let url = self.url.parse().map_err(|error| lines.error(&["url"], format!("{error}")))?;
+        let url: LinkUrl = self.url.parse().map_err(|error| lines.error(&["url"], format!("{error}")))?;
         if let Some(serial) = self.serial.as_ref().filter(|serial| serial.len() != 8) {
             let reason =
                 format!("{serial:?} is no serial number: it has eight characters, see `scopething info`");
@@ -292,6 +294,9 @@ impl<C: CaptureWords> JobWords<C> {
         }
         let (request, stream) = self.capture.requests(lines)?;
         let spacing = self.when.spacing(lines)?;
+        if stream.is_some() && url.is_bridge() {
+            return Err(lines.error(&["url"], BehindBridge.to_string()));
+        }
         if stream.is_some() && self.verify {
             return Err(
                 lines.error(&["verify"], "a stream cannot be read twice: leave verify out".to_owned())

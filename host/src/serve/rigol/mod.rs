@@ -18,7 +18,7 @@ use self::panel::{division_s, fill_screen};
 pub use self::panel::{query, set};
 use self::screen::{ByteScale, SAMPLES_PER_DIVISION, screen};
 use super::capture::planned_rate_hz;
-use super::desk::Desk;
+use super::desk::{Desk, Patience};
 use super::frame::{Frame, Source};
 use super::scpi::{Message, exponential, number};
 use super::viewers::{Dialect, Reply};
@@ -130,12 +130,8 @@ impl Rigol {
                 self.frame.restart();
             }
             ("STOP", _) => self.frame.restart(),
-            ("SING", _) => {
-                self.sweep = Sweep::Single;
-                show(&self.desk, self.peer, self.source);
-                self.frame.restart();
-                self.frame.begin(&self.desk, None).await.ok()?;
-            }
+            ("SING", _) => self.begin_single().await?,
+            ("TRIG:SWE", sweep) if sweep.starts_with("SING") => self.begin_single().await?,
             ("WAV:MODE", mode) => {
                 self.readout = if mode == "RAW" { Readout::Memory } else { Readout::Live };
                 self.frame.restart();
@@ -146,6 +142,10 @@ impl Rigol {
             _ => {
                 let changes = self.desk.panel().changes;
                 self.desk.set(self.peer, |settings| set(settings, message));
+                if message.name == "TRIG:SWE" {
+                    self.sweep = Sweep::Continuous;
+                    self.frame.restart();
+                }
                 if message.name == "TIM:SCAL" {
                     let given = number(message.argument).filter(|division_s| *division_s > 0.0);
                     self.division_s = given.unwrap_or(self.division_s);
@@ -156,6 +156,14 @@ impl Rigol {
             }
         }
         Some(())
+    }
+
+    /// Captures once, when the trigger comes, whatever the trigger mode.
+    async fn begin_single(&mut self) -> Option<()> {
+        self.sweep = Sweep::Single;
+        show(&self.desk, self.peer, self.source);
+        self.frame.restart();
+        self.frame.begin(&self.desk, Patience::Endless).await.ok()
     }
 
     /// The scale that the client was told, or is told now.
@@ -173,7 +181,8 @@ impl Rigol {
         let source = self.source;
         show(&self.desk, self.peer, self.source);
         self.frame.turn_to(source);
-        self.frame.begin(&self.desk, None).await.ok()?;
+        let patience = if self.sweep == Sweep::Single { Patience::Endless } else { Patience::OfMode };
+        self.frame.begin(&self.desk, patience).await.ok()?;
         let ready = self.frame.wait(GLANCE).await.ok()?.is_some();
         Some(if ready { format!("IDLE,{}", self.block_bytes()) } else { "READ,wait".to_owned() })
     }
@@ -230,6 +239,7 @@ impl Rigol {
                 };
                 Some(exponential(period_s, 9))
             }
+            "TRIG:SWE" if self.sweep == Sweep::Single => Some("SING".to_owned()),
             "ACQ:MDEP" => Some(MEMORY_SAMPLES.to_string()),
             name => {
                 let plan = self.desk.plan().ok();

@@ -1,6 +1,6 @@
 //! What the instrument's settings are, in its own words.
 
-use scopething_core::plan::{CapturePlan, Channel, LogicLine, TriggerType};
+use scopething_core::plan::{CapturePlan, Channel, LogicLine, Resolution, TriggerMode, TriggerType};
 
 use crate::serve::controls::{offset_s, set_offset, show_lines, trigger_source, trigger_source_name};
 use crate::serve::desk::Panel;
@@ -75,6 +75,17 @@ pub fn set(settings: &mut Settings, message: &Message<'_>) {
             Some("NEG") => settings.trigger_type = TriggerType::Falling,
             _ => {}
         },
+        "TRIG:SWE" => match argument.get(..4) {
+            Some("AUTO") => settings.trigger_mode = TriggerMode::Auto,
+            Some("NORM") => settings.trigger_mode = TriggerMode::Normal,
+            _ => {}
+        },
+        // High resolution is what the device does by itself.
+        "ACQ:TYPE" => match argument.get(..4) {
+            Some("HRES") => settings.resolution = Resolution::Best,
+            Some("NORM") => settings.resolution = Resolution::Bits8,
+            _ => {}
+        },
         "TRIG:EDGE:LEV" => settings.level_v = value.or(settings.level_v),
         _ => {}
     }
@@ -84,7 +95,7 @@ pub fn set(settings: &mut Settings, message: &Message<'_>) {
 /// instrument does not know.
 #[must_use]
 pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
-    let Settings { span_s, analog, trigger, trigger_type, .. } = &panel.settings;
+    let Settings { span_s, analog, trigger, trigger_type, trigger_mode, resolution, .. } = &panel.settings;
     let first = message.numbers.first().copied().flatten();
     let channel = || first.and_then(|number| analog.get(usize::from(number).checked_sub(1)?));
     let captured = |line: LogicLine| plan.is_some_and(|plan| plan.channels.contains(Channel::Logic(line)));
@@ -107,6 +118,16 @@ pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -
         "TRIG:EDGE:SLOP" => if trigger_type.is_inverted() { "NEG" } else { "POS" }.to_owned(),
         "TRIG:EDGE:LEV" => exponential(plan.map_or(0.0, |plan| plan.level), 6),
         "TRIG:MODE" => "EDGE".to_owned(),
+        "TRIG:SWE" => match trigger_mode {
+            TriggerMode::Auto => "AUTO",
+            TriggerMode::Normal => "NORM",
+        }
+        .to_owned(),
+        "ACQ:TYPE" => match resolution {
+            Resolution::Best => "HRES",
+            Resolution::Bits8 => "NORM",
+        }
+        .to_owned(),
         "*ESR" => "0".to_owned(),
         _ => return None,
     })
@@ -150,6 +171,8 @@ mod tests {
             (":TIM:OFFS?", "0.000000E+00"),
             (":TRIG:EDGE:SLOP?", "POS"),
             (":TRIG:EDGE:LEV?", "0.000000E+00"),
+            (":TRIG:SWE?", "NORM"),
+            (":ACQ:TYPE?", "HRES"),
         ] {
             assert_eq!(told(&quiet, question), answer, "{question}");
         }
@@ -167,6 +190,8 @@ mod tests {
             ":CHAN2:SCAL 0.500",
             ":CHAN2:OFFS -1.5",
             ":LA:DIG1:DISP OFF",
+            ":TRIG:SWE AUTO",
+            ":ACQ:TYPE NORM",
         ]);
         assert_eq!(set.settings.position, 0.25);
         // As near as a whole number of samples comes to it: 34 divisions stand for 6144 samples at the most.
@@ -180,6 +205,8 @@ mod tests {
             (":CHAN2:SCAL?", "5.000000E-01"),
             (":CHAN2:OFFS?", "-1.500000E+00"),
             (":LA:DIG1:DISP?", "0"),
+            (":TRIG:SWE?", "AUTO"),
+            (":ACQ:TYPE?", "NORM"),
         ] {
             assert_eq!(told(&set, question), answer, "{question}");
         }

@@ -8,7 +8,9 @@
 //! assert_eq!(Command::parse(b"TRIG:LEV nan"), None);
 //! ```
 
-use scopething_core::plan::{AnalogChannel, LogicLine, LogicPattern, TriggerSource, TriggerType, WaveShape};
+use scopething_core::plan::{
+    AnalogChannel, LogicLine, LogicPattern, Resolution, TriggerMode, TriggerSource, TriggerType, WaveShape,
+};
 
 use crate::serve::scpi::number;
 
@@ -88,6 +90,10 @@ pub enum Command {
     Level(f64),
     /// Which way the signal passes the level.
     Edge(TriggerType),
+    /// What becomes of a capture whose trigger does not come.
+    Mode(TriggerMode),
+    /// How finely samples are resolved.
+    Resolution(Resolution),
     /// The generator.
     Generator(Generator),
 }
@@ -135,6 +141,8 @@ fn simple(name: &str, argument: &str) -> Option<Command> {
     Some(match name {
         "RATE" => Command::Rate(positive()?),
         "DEPTH" => Command::Depth(positive()?.min(f64::from(u32::MAX)) as u32),
+        "BITS" if positive()? > 8.0 => Command::Resolution(Resolution::Best),
+        "BITS" => Command::Resolution(Resolution::Bits8),
         "START" => Command::Start,
         "SINGLE" => Command::Single,
         "FORCE" => Command::Force,
@@ -185,6 +193,11 @@ fn trigger(what: &str, argument: &str) -> Option<Command> {
         "EDGE:DIR" => Command::Edge(match argument {
             "RISING" => TriggerType::Rising,
             "FALLING" => TriggerType::Falling,
+            _ => return None,
+        }),
+        "MODE" => Command::Mode(match argument {
+            "AUTO" => TriggerMode::Auto,
+            "NORMAL" => TriggerMode::Normal,
             _ => return None,
         }),
         _ => return None,
@@ -239,6 +252,10 @@ mod tests {
             ("TRIG:DELAY 2000000000000", Command::PreTrigger(2e-3)),
             ("TRIG:SOU 1D3", Command::Source(TriggerSource::Logic(LogicPattern::line(line(3), true)))),
             ("TRIG:EDGE:DIR FALLING", Command::Edge(TriggerType::Falling)),
+            ("TRIG:MODE AUTO", Command::Mode(TriggerMode::Auto)),
+            ("TRIG:MODE NORMAL", Command::Mode(TriggerMode::Normal)),
+            ("BITS 8", Command::Resolution(Resolution::Bits8)),
+            ("BITS 12", Command::Resolution(Resolution::Best)),
             ("AWG:DUTY 25", Command::Generator(Generator::Duty(0.25))),
             ("AWG:SHAPE RAMP_UP", Command::Generator(Generator::Shape(WaveShape::Triangle, Some(1.0)))),
         ] {
@@ -261,7 +278,8 @@ mod tests {
             ":A:COUP AC1M",
             ":A:RANGE 0",
             "AWG:SHAPE PRBS",
-            "BITS 8",
+            "BITS 0",
+            "TRIG:MODE SINGLE",
             "\u{fffd}",
         ] {
             assert_eq!(Command::parse(text.as_bytes()), None, "{text}");

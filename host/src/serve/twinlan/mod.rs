@@ -2,8 +2,10 @@
 //! on one connection, waveforms pushed on another, whose port is the next.
 //!
 //! A waveform is pushed when the client has acknowledged all but one of those before it. Rates and depths
-//! beyond the device become the nearest, and a waveform's header tells them. Couplings, thresholds,
-//! resolutions and edges of either kind, which the device does not have, are not followed.
+//! beyond the device become the nearest, and a waveform's header tells them. Couplings, thresholds and edges
+//! of either kind, which the device does not have, are not followed. The protocol has no trigger modes:
+//! `TRIG:MODE AUTO` and `TRIG:MODE NORMAL` are an addition, for clients of one's own. Of the resolutions 8
+//! bits are followed, and any other gives as many as there are.
 
 mod command;
 mod packet;
@@ -22,7 +24,7 @@ pub use self::command::{Command, Generator, Query};
 use self::pairing::Pairing;
 use super::allow::Allow;
 use super::capture::Capture;
-use super::desk::{Desk, NoCapture, Pending, Waveform};
+use super::desk::{Desk, NoCapture, Patience, Pending, Waveform};
 use super::event::Event;
 use super::lines::{Line, Lines};
 use super::settings::Settings;
@@ -230,8 +232,9 @@ impl Session {
     async fn begin(&mut self) -> Result<(), NoCapture> {
         let patience = match self.armed {
             Armed::No => return Ok(()),
-            Armed::Once { forced: true } => Some(Duration::ZERO),
-            Armed::Once { forced: false } | Armed::Always => None,
+            Armed::Once { forced: true } => Patience::AtMost(Duration::ZERO),
+            Armed::Once { forced: false } => Patience::Endless,
+            Armed::Always => Patience::OfMode,
         };
         if self.pending.is_none() {
             self.pending = Some(self.desk.capture(patience).await?);
@@ -324,6 +327,8 @@ fn set(settings: &mut Settings, command: Command) {
         Command::Source(source) => settings.trigger = source,
         Command::Level(level_v) => settings.level_v = Some(level_v),
         Command::Edge(edge) => settings.trigger_type = edge,
+        Command::Mode(mode) => settings.trigger_mode = mode,
+        Command::Resolution(resolution) => settings.resolution = resolution,
         _ => {}
     }
 }

@@ -1,0 +1,155 @@
+//! Captures that say why their trigger does not come.
+//!
+//! A capture that has waited for [`LOOK_AFTER`] is cancelled, and what was captured by then is held against the trigger.
+//! Then it waits again. Where the trace does not show what the trigger watches, another one that does is taken in between.
+//! A trigger in that time is missed, once and for about as long as a trace takes; therefore nothing is cancelled that takes
+//! longer than [`MAX_LOOK_S`].
+
+use std::pin::pin;
+use std::time::Duration;
+
+use embedded_io_async::{Read, Write};
+use scopething_core::device::AnalogParameters;
+use scopething_core::plan::{CapturePlan, CaptureRequest, ChannelSet, TraceEnd, TriggerMode, TriggerSource};
+use scopething_core::scope::{Scope, ScopeError};
+use scopething_core::time::Clock;
+use scopething_core::trace::{Cause, Finding, Trace, TraceBuffer, TriggerReport};
+
+/// How long a capture waits for its trigger before somebody should know why.
+pub const LOOK_AFTER: Duration = Duration::from_secs(3);
+/// The longest trace that a wait is interrupted for, in seconds: a tenth of the wait before it.
+pub const MAX_LOOK_S: f64 = 0.3;
+
+/// A planned capture, and how to look at its trigger source.
+#[derive(Debug, Clone)]
+pub struct WatchedCapture {
+    /// The capture.
+    pub plan: CapturePlan,
+    /// All samples are read twice and compared.
+    pub verify: bool,
+    /// How to look at the trigger source; none if that cannot be done, or has been.
+    look: Option<Look>,
+}
+
+#[derive(Debug, Clone)]
+enum Look {
+    /// The capture itself shows it.
+    Itself,
+    /// This one does.
+    Other(Box<CapturePlan>),
+}
+
+impl WatchedCapture {
+    /// Watches over a capture that was planned from a request. `probe` is the one it was planned with.
+    #[must_use]
+    pub fn new<S: Read + Write, C: Clock>(
+        scope: &Scope<S, C>,
+        probe: &AnalogParameters,
+        request: &CaptureRequest,
+        plan: CapturePlan,
+    ) -> Self {
+        let other = || {
+            let request = CaptureRequest {
+                channels: channels_of(plan.trigger),
+                trigger: Some(plan.trigger),
+                level: (!request.raw).then_some(plan.level),
+                low: None,
+                high: None,
+                raw: false,
+                timeout_s: Some(0.0),
+                trigger_mode: TriggerMode::Normal,
+                ..*request
+            };
+            let other = scope.plan(probe, &request).ok().filter(CapturePlan::shows_trigger)?;
+            Some(Look::Other(Box::new(other)))
+        };
+        let look = if plan.shows_trigger() {
+            Some(Look::Itself)
+        } else if request.raw {
+            // Its level is a fraction of the input span, and what becomes of that in volts is the probe's affair.
+            None
+        } else {
+            other()
+        };
+        let is_short = plan.end == TraceEnd::Trigger && plan.duration_s() <= MAX_LOOK_S;
+        Self { look: look.filter(|_| is_short), plan, verify: false }
+    }
+
+    /// Captures; when `cancel` completes the trace around that moment is given. If it waits for its trigger so long that
+    /// somebody should know why, `report` is given what the trigger source does, or nothing if that is not known. The
+    /// source is looked at once, however many captures follow.
+    ///
+    /// A trace that was cancelled although the trigger had come is given as it is, its cause [`Cause::Cancel`].
+    ///
+    /// # Errors
+    /// As [`Scope::capture`].
+    ///
+    /// # Cancellation
+    /// As [`Scope::capture`].
+    pub async fn capture<'a, S: Read + Write, C: Clock>(
+        &'a mut self,
+        scope: &mut Scope<S, C>,
+        buffer: &'a mut TraceBuffer,
+        cancel: impl Future<Output = ()>,
+        report: impl FnOnce(Option<&TriggerReport>),
+    ) -> Result<Trace<'a>, ScopeError<S::Error>> {
+        let look = self.look.take();
+        let Self { plan, verify, .. } = &*self;
+        let mut cancel = pin!(cancel);
+        let Some(look) = look else {
+            let mut capturing = pin!(run(scope, plan, buffer, *verify, cancel));
+            tokio::select! {
+                trace = &mut capturing => return trace,
+                () = tokio::time::sleep(LOOK_AFTER) => {}
+            }
+            report(None);
+            return capturing.await;
+        };
+        let mut is_due = false;
+        let until_look = async {
+            tokio::select! {
+                () = cancel.as_mut() => {}
+                () = tokio::time::sleep(LOOK_AFTER) => is_due = true,
+            }
+        };
+        let trace = run(scope, plan, buffer, *verify, until_look).await?;
+        let (samples, cause, end_ticks) = (trace.samples(), trace.cause(), trace.end_ticks());
+        let seen = TriggerReport::of_trace(&trace);
+        if !is_due || cause != Cause::Cancel || seen.is_some_and(|seen| had_come(plan, samples, &seen)) {
+            return Ok(Trace::new(plan, buffer, samples, cause, end_ticks));
+        }
+        let seen = match look {
+            Look::Itself => seen,
+            Look::Other(other) => TriggerReport::of_trace(&scope.capture(&other, buffer).await?),
+        };
+        report(seen.as_ref());
+        run(scope, plan, buffer, *verify, cancel).await
+    }
+}
+
+/// Whether the trigger of a trace had come when it was cancelled. Earlier in the trace it would have ended it.
+fn had_come(plan: &CapturePlan, samples: u16, seen: &TriggerReport) -> bool {
+    let post_trigger = plan.timebase.samples.saturating_sub(plan.trigger_sample());
+    matches!(seen.finding, Finding::Due { samples: due } if samples - due.min(samples) < post_trigger)
+}
+
+fn channels_of(source: TriggerSource) -> ChannelSet {
+    match source {
+        TriggerSource::Analog(channel) => ChannelSet::EMPTY.with(channel.into()),
+        TriggerSource::Logic(pattern) => ChannelSet::of_lines(pattern.care),
+    }
+}
+
+async fn run<'a, S: Read + Write, C: Clock>(
+    scope: &mut Scope<S, C>,
+    plan: &'a CapturePlan,
+    buffer: &'a mut TraceBuffer,
+    verify: bool,
+    cancel: impl Future<Output = ()>,
+) -> Result<Trace<'a>, ScopeError<S::Error>> {
+    if verify {
+        scope.capture_verified_until(plan, buffer, cancel).await
+    } else {
+        scope.capture_until(plan, buffer, cancel).await
+    }
+}
