@@ -19,4 +19,5 @@ pub mod request;
 pub mod selftest;
 pub mod serve;
 pub mod sim;
+pub mod stream;
 pub mod watched;

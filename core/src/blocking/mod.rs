@@ -36,10 +36,13 @@ use embedded_io::{Error, ErrorKind, ErrorType};
 
 use crate::calibration::{Calibration, CalibrationRequest};
 use crate::device::{AnalogParameters, Model};
-use crate::plan::{CapturePlan, CaptureRequest, ClockPlan, LogicPattern, PlanError, PlayMode, WaveformPlan};
+use crate::plan::{
+    CapturePlan, CaptureRequest, ClockPlan, LogicPattern, PlanError, PlayMode, StreamPlan, StreamRequest,
+    WaveformPlan,
+};
 use crate::scope::{
     self, CalibrateError, CalibrationProgress, GenerateError, Generators, LinkProfile, NoSerialNumber,
-    Pacing, ScopeError, SerialNumber, UnknownRevision,
+    Pacing, ScopeError, SerialNumber, StreamChunk, StreamFrame, StreamTotals, UnknownRevision,
 };
 use crate::time::{Clock, Instant};
 use crate::trace::{Trace, TraceBuffer};
@@ -205,6 +208,26 @@ impl<S: embedded_io::Read + embedded_io::Write, C: BlockingClock> Scope<S, C> {
         block_on(self.scope.capture_until(plan, buffer, cancel))
     }
 
+    /// Plans a stream on this device.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::plan_stream`].
+    pub fn plan_stream(
+        &self,
+        probe: &AnalogParameters,
+        request: &StreamRequest,
+    ) -> Result<StreamPlan, PlanError> {
+        self.scope.plan_stream(probe, request)
+    }
+
+    /// Starts a stream.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::start_stream`].
+    pub fn start_stream(&mut self, plan: &StreamPlan) -> Result<Stream<'_, S, C>, ScopeError<S::Error>> {
+        block_on(self.scope.start_stream(plan)).map(Stream)
+    }
+
     /// What the generators do at present.
     #[must_use]
     pub fn generators(&self) -> Generators {
@@ -306,5 +329,36 @@ impl<S: embedded_io::Read + embedded_io::Write, C: BlockingClock> Scope<S, C> {
     /// As [`scope::Scope::reset`].
     pub fn reset(&mut self) -> Result<(), ScopeError<S::Error>> {
         block_on(self.scope.reset())
+    }
+}
+
+/// A stream that runs, as [`scope::Stream`].
+#[derive(Debug)]
+pub struct Stream<'s, S, C>(scope::Stream<'s, BlockingStream<S>, PolledClock<C>>);
+
+impl<S: embedded_io::Read + embedded_io::Write, C: BlockingClock> Stream<'_, S, C> {
+    /// Receives frames: at least one, or a gap.
+    ///
+    /// # Errors
+    /// As [`scope::Stream::read`].
+    pub fn read<'b>(
+        &mut self,
+        frames: &'b mut [StreamFrame],
+    ) -> Result<StreamChunk<'b>, ScopeError<S::Error>> {
+        block_on(self.0.read(frames))
+    }
+
+    /// What the stream has amounted to so far.
+    #[must_use]
+    pub fn totals(&self) -> StreamTotals {
+        self.0.totals()
+    }
+
+    /// Ends the stream.
+    ///
+    /// # Errors
+    /// As [`scope::Stream::finish`].
+    pub fn finish(self) -> Result<StreamTotals, ScopeError<S::Error>> {
+        block_on(self.0.finish())
     }
 }

@@ -89,12 +89,8 @@ struct TriggerRegisters {
     kitchen_sink_b: u8,
 }
 
-/// Register `KitchenSinkA`: comparator A on (vm-reference section 3).
-const COMPARATOR_A: u8 = 0x80;
-/// Register `KitchenSinkA`: comparator B on.
-const COMPARATOR_B: u8 = 0x40;
 /// Register `KitchenSinkB`: analog filter on (vm-reference section 3).
-const ANALOG_FILTER: u8 = 0x80;
+pub(super) const ANALOG_FILTER: u8 = 0x80;
 /// Bit of register `KitchenSinkB`: waveform output on (vm-reference section 3).
 pub const WAVEFORM_OUTPUT: u8 = 0x40;
 /// Register `SpockOption`: comparator trigger (vm-reference section 3).
@@ -175,9 +171,8 @@ impl CapturePlan {
             self.trigger == TriggerSource::Analog(channel)
                 || self.channels.logic() & channel.comparator_line().bit() != 0
         };
-        let a = if on(AnalogChannel::A) { COMPARATOR_A } else { 0 };
-        let b = if on(AnalogChannel::B) { COMPARATOR_B } else { 0 };
-        a | b
+        let used = AnalogChannel::ALL.into_iter().filter(|&channel| on(channel));
+        used.fold(0, |bits, channel| bits | channel.comparator_bit())
     }
 
     /// The sample at which the trigger source crosses its level, counted from the first sample of the capture.
@@ -285,7 +280,7 @@ fn span_of(request: &CaptureRequest, driven: Driven) -> Result<Span, PlanError> 
 
 /// The logic lines asked for that cannot be captured: those a generator drives, and those whose comparator an analog
 /// channel has (vm-reference section 9).
-fn left_out(asked: ChannelSet, driven: Driven) -> (u8, u8) {
+pub(super) fn left_out(asked: ChannelSet, driven: Driven) -> (u8, u8) {
     let captured = AnalogChannel::ALL.into_iter().filter(|&channel| asked.contains(channel.into()));
     let shared = captured.fold(0, |lines, channel| lines | channel.comparator_line().bit());
     (asked.logic() & driven.lines, asked.logic() & shared & !driven.lines)

@@ -28,6 +28,10 @@ pub enum Stage {
     Dump(DumpChannel),
     /// Starting or stopping a generator.
     Generate,
+    /// Receiving a stream.
+    Stream,
+    /// Ending a stream.
+    EndStream,
 }
 
 impl fmt::Display for Stage {
@@ -43,6 +47,8 @@ impl fmt::Display for Stage {
             Self::Dump(DumpChannel::Analog(channel)) => write!(f, "reading the samples of channel {channel}"),
             Self::Dump(DumpChannel::Logic) => f.write_str("reading the samples of the logic lines"),
             Self::Generate => f.write_str("starting or stopping a generator"),
+            Self::Stream => f.write_str("receiving a stream"),
+            Self::EndStream => f.write_str("ending a stream"),
         }
     }
 }
@@ -81,6 +87,11 @@ pub enum Contradiction {
         /// The device's sample counter.
         counter: u32,
     },
+    /// Bytes come, and no frames are among them.
+    NoFrames {
+        /// How many bytes were looked through.
+        bytes: u32,
+    },
     /// No two readings of a channel in a row were the same.
     Samples {
         /// Which channel.
@@ -112,6 +123,10 @@ impl fmt::Display for Contradiction {
             Self::TraceEnd { status, counter } => write!(
                 f,
                 "the trace is said to end at sample {status}, the device stands at {counter}: capture again"
+            ),
+            Self::NoFrames { bytes } => write!(
+                f,
+                "{bytes} bytes came of the stream and no frames were among them: check the cable, then try again"
             ),
             Self::Samples { stage } => {
                 write!(f, "no two readings agree while {stage}: the link changes bytes, check the cable")

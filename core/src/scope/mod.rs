@@ -32,6 +32,7 @@ mod generate;
 mod line;
 mod profile;
 mod session;
+mod stream;
 mod verify;
 
 use line::Line;
@@ -42,6 +43,7 @@ pub use generate::{GenerateError, Generators};
 pub use line::Pacing;
 pub use profile::LinkProfile;
 pub use session::{NoSerialNumber, SerialNumber, UnknownRevision};
+pub use stream::{Stream, StreamChunk, StreamFrame, StreamGap, StreamTotals};
 
 use crate::device::Model;
 use crate::trace::DeviceTime;

@@ -227,6 +227,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.line.pacing = pacing;
     }
 
+    /// What the driver was told of its link.
+    #[must_use]
+    pub fn profile(&self) -> LinkProfile {
+        self.line.profile
+    }
+
     /// Gives the stream back.
     #[must_use]
     pub fn into_stream(self) -> S {
@@ -319,7 +325,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     /// Writes a number that is new each time, followed by a command, and drops what comes before their echo.
-    async fn synchronise(
+    pub(super) async fn synchronise(
         &mut self,
         stage: Stage,
         command: Option<Command>,

@@ -26,7 +26,7 @@ use core::fmt;
 pub use buffer::{BufferLayout, DumpChannel, TraceBuffer};
 pub use device_time::DeviceTime;
 pub use trigger_report::{Finding, Run, Seen, TriggerReport};
-pub use view::{AnalogView, LogicView, SampleTimes};
+pub use view::{AnalogView, LogicView, SampleTimes, StepScale};
 
 use crate::plan::{AnalogChannel, CapturePlan, TriggerSource, TriggerType};
 
@@ -167,17 +167,14 @@ impl<'a> Trace<'a> {
         let dump = DumpChannel::Analog(channel);
         let pair = self.plan.mode.analog_channels == 2;
         let tick_s = self.plan.tick_period_s();
-        let (turn, offset_share) = match channel {
-            AnalogChannel::A => (0.0, -0.5),
-            AnalogChannel::B => (if pair { tick_s } else { 0.0 }, 0.5),
-        };
+        let turn = if pair && channel == AnalogChannel::B { tick_s } else { 0.0 };
         let times = SampleTimes { start_s: turn, period_s: if pair { 2.0 * tick_s } else { tick_s } };
         self.plan.channels.contains(channel.into()).then(|| {
             AnalogView::new(
                 self.buffer.region(self.layout.region(dump)),
                 self.layout.sample_bytes(dump),
                 self.plan.range,
-                offset_share,
+                channel,
                 times,
             )
         })

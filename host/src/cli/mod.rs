@@ -33,6 +33,7 @@ mod serve;
 mod session;
 mod shell;
 mod simulate;
+mod stream;
 mod trigger_hint;
 mod wave;
 
@@ -68,6 +69,7 @@ enum Command {
 enum SessionCommand {
     Capture(capture::Arguments),
     Plan(plan::Arguments),
+    Stream(stream::Arguments),
     Plot(plot::Arguments),
     Analyse(analyse::Arguments),
     Info(info::Arguments),
@@ -83,6 +85,7 @@ impl SessionCommand {
         let result = match self {
             Self::Capture(arguments) => arguments.run(session).await,
             Self::Plan(arguments) => arguments.run(session),
+            Self::Stream(arguments) => arguments.run(session).await,
             Self::Plot(arguments) => arguments.run(),
             Self::Analyse(arguments) => arguments.run(session).await,
             Self::Info(arguments) => arguments.run(session).await,

@@ -244,6 +244,12 @@ impl LinkUrl {
         }
     }
 
+    /// Whether the scope is behind an RP2040 bridge.
+    #[must_use]
+    pub fn is_bridge(&self) -> bool {
+        matches!(self.sound(), Self::Bridge(_))
+    }
+
     fn parse_sound(text: &str) -> Result<Self, UrlError> {
         if text.is_empty() {
             return Ok(Self::FirstSerial);

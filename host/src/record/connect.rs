@@ -1,7 +1,7 @@
 //! From a job to a scope that is ready to capture.
 
 use scopething_core::device::AnalogParameters;
-use scopething_core::plan::{CapturePlan, PlanError};
+use scopething_core::plan::{CapturePlan, Notice, PlanError, StreamPlan};
 use scopething_core::scope::{GenerateError, NoSerialNumber, Scope, ScopeError};
 use thiserror::Error;
 
@@ -215,11 +215,30 @@ impl ConnectError {
     }
 }
 
+/// What a job asks of the scope.
+#[derive(Debug)]
+pub(super) enum Planned {
+    /// Traces one by one.
+    Traces(Box<CapturePlan>),
+    /// A stream, cut into traces.
+    Stream(Box<StreamPlan>),
+}
+
+impl Planned {
+    /// What is done otherwise than asked.
+    pub(super) fn notices(&self) -> &[Notice] {
+        match self {
+            Self::Traces(plan) => &plan.notices,
+            Self::Stream(plan) => &plan.notices,
+        }
+    }
+}
+
 /// A scope that captures what a job asks for.
 #[derive(Debug)]
 pub(super) struct Connected {
     pub(super) scope: Scope<Link, LinkClock>,
-    pub(super) plan: CapturePlan,
+    pub(super) plan: Planned,
     /// None if it has none.
     pub(super) serial: Option<String>,
 }
@@ -246,7 +265,10 @@ pub(super) async fn connect(
     if let Some(wanted) = &job.generate {
         wanted.plan()?.start(&mut scope).await?;
     }
-    let plan = scope.plan(probe, &job.request)?;
+    let plan = match &job.stream {
+        None => Planned::Traces(Box::new(scope.plan(probe, &job.request)?)),
+        Some(stream) => Planned::Stream(Box::new(scope.plan_stream(probe, &stream.request)?)),
+    };
     Ok(Connected { scope, plan, serial: serial.ok() })
 }
 

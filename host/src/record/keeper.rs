@@ -30,6 +30,8 @@ pub(super) enum Event {
     BadTrace { reason: String },
     /// A trace.
     Trace(Recording),
+    /// So many frames of a stream are missing before the next trace.
+    Lost { frames: u64 },
     /// Time passes.
     Tick,
     /// It has ended.
@@ -92,6 +94,7 @@ fn keep<D: Disk, W: Watcher>(
                 Event::Away { is_other, reason } => ledger.away(is_other, &reason, at),
                 Event::BadTrace { reason } => ledger.bad_trace(&reason, at),
                 Event::Trace(recording) => ledger.take(recording, at),
+                Event::Lost { frames } => ledger.lost(frames, at),
                 Event::Tick => {}
                 Event::End => has_ended = true,
             }

@@ -140,9 +140,21 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         }
     }
 
+    /// Frames of a stream are missing before the next trace.
+    pub(super) fn lost(&mut self, frames: u64, at: Reading) {
+        self.status.lost_frames += frames;
+        self.gap = self.gap.or(Some(Gap::LostFrames));
+        let lost = self.status.lost_frames;
+        let text = format!("the link does not carry all frames: {lost} are lost since the start");
+        if self.troubles.meet(TroubleKind::LostFrames, &text, at) {
+            self.tell(at);
+        }
+    }
+
     /// A trace that has arrived: it is stamped, and [written](Self::write) if it is to be kept.
     pub(super) fn take(&mut self, recording: Recording, at: Reading) {
         self.status.captures += 1;
+        let follows_loss = self.gap == Some(Gap::LostFrames);
         let clock = self.stamp(&recording, at);
         if recording.details().cause == Some(Cause::Trigger) {
             self.status.last_trigger = Some(clock.to_string());
@@ -158,6 +170,14 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
             }
         } else {
             self.status.inside += 1;
+        }
+        // The first trace after a loss says so; one that follows on the one before it says that it is over.
+        if !follows_loss {
+            let over =
+                format!("no frames are lost any more, {} were since the start", self.status.lost_frames);
+            if self.troubles.end(TroubleKind::LostFrames, &over, at) {
+                self.tell(at);
+            }
         }
         let bad = self.status.bad_traces;
         let over = format!("traces make sense again, {bad} did not since the start");
