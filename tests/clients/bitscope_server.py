@@ -1,12 +1,13 @@
 """A bitscope-server written from section 11 of the reference alone, in front of a device that is reached over TCP.
 
     python3 bitscope_server.py --device HOST:PORT [--chunk BYTES] [--count on|0|1] [--first N] [--lose P] [--repeat P]
-        [--swap P] [--seed N]
+        [--swap P] [--way both|back] [--seed N]
 
 It prints the address it listens at. It relays bytes and executes whatever arrives, as often as it arrives: an adaptor
 knows no better. What the device says goes to the client in datagrams of at most `--chunk` bytes of data, under the
 Cmd_ID of the datagram that the device is answering. `--count on` numbers all datagrams one after the other, `0` and `1`
-begin anew for each command. Losses, repetitions and datagrams overtaken by the next befall both directions.
+begin anew for each command. Losses, repetitions and datagrams overtaken by the next befall both directions, or only what
+goes back to the client.
 """
 
 import argparse
@@ -22,12 +23,14 @@ PAUSE_S = 0.002
 class Network:
     """What becomes of datagrams on their way in one direction."""
 
-    def __init__(self, options, chance):
-        self.options, self.chance = options, chance
+    def __init__(self, options, chance, sound=False):
+        self.options, self.chance, self.sound = options, chance, sound
         self.held = None
 
     def carry(self, datagram):
         """The datagrams that arrive now."""
+        if self.sound:
+            return [datagram]
         fate = self.chance.random()
         arrived = [datagram]
         if fate < self.options.lose:
@@ -59,7 +62,8 @@ class Server:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         self.socket.bind(("127.0.0.1", 0))
         chance = random.Random(options.seed)
-        self.inward, self.outward = Network(options, chance), Network(options, chance)
+        self.inward = Network(options, chance, sound=options.way == "back")
+        self.outward = Network(options, chance)
         self.client = None
         self.number = options.first if options.count == "on" else int(options.count)
         # Echoes that are due: Cmd_ID and byte. What follows an echo belongs to it until the next one comes.
@@ -137,6 +141,7 @@ if __name__ == "__main__":
     parser.add_argument("--first", type=int, default=250)
     for fault in ("--lose", "--repeat", "--swap"):
         parser.add_argument(fault, type=float, default=0.0)
+    parser.add_argument("--way", choices=("both", "back"), default="both")
     parser.add_argument("--seed", type=int, default=1)
     server = Server(parser.parse_args())
     print("{}:{}".format(*server.socket.getsockname()), flush=True)

@@ -36,12 +36,12 @@ const MOST_PAIRS: u8 = 100;
 /// How raw clients share the device, between them and with viewers: who is silent gives way when another
 /// waits. Who waits hears that the device is in use before it gives up: this program's driver does after three round
 /// trips of a [network](scopething_core::scope::LinkProfile::NETWORK), of 1 s each, over UDP after
-/// [1.6 s](crate::link::UdpLink::PROFILE).
+/// [1.6 s](crate::link::UdpLink::PROFILE). Over TCP it waits for longer than a client of UDP may be silent.
 const RULES: Rules = Rules {
     silence: Duration::from_secs(2),
     tcp_silence: Some(Duration::from_secs(10)),
     most_waiting: 8,
-    patience: Duration::from_secs(2),
+    patience: Duration::from_millis(2500),
     udp_patience: Duration::from_secs(1),
 };
 
