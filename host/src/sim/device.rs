@@ -160,13 +160,11 @@ impl Device {
     /// which may be earlier than that to which time has passed: it decides which frames were lost.
     pub(super) fn transmit_tagged(&mut self, at: SimTime) -> Option<(Origin, u8)> {
         self.advance(at);
-        match self.output.next_due() {
-            Some(due) => (due <= self.now).then(|| self.output.next_byte())?,
-            None => {
-                let byte = self.stream.as_mut()?.take(at, &self.bench, &self.front)?;
-                Some((self.trace_origin, byte))
-            }
+        if let Some(due) = self.output.next_due() {
+            return (due <= self.now).then(|| self.output.next_byte())?;
         }
+        let byte = self.stream.as_mut()?.take(at, &self.bench, &self.front)?;
+        Some((self.trace_origin, byte))
     }
 
     /// What there is to say about what the client did since the last call.

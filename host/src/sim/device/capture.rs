@@ -133,7 +133,7 @@ impl Device {
         self.note_loss(said);
         match command {
             Command::Reset | Command::CancelTrace | Command::StreamTrace | Command::Trace => {
-                self.stream = None
+                self.stream = None;
             }
             _ => self.note(Note::StreamDisturbed { byte }),
         }
