@@ -239,11 +239,11 @@ impl Exchange {
     /// Takes what came in order of an answer that has begun.
     fn deliver(&mut self, cmd_id: u8, data: &[u8], now: Instant) {
         match (&mut self.current, &mut self.cancelled) {
-            (Some(pending), _) if pending.progress.cmd_id == cmd_id => {
-                if pending.complete && pending.progress.goes_on() {
-                    pending.heard(data, now);
-                    self.ready.extend(data);
-                }
+            (Some(pending), _)
+                if pending.progress.cmd_id == cmd_id && pending.complete && pending.progress.goes_on() =>
+            {
+                pending.heard(data, now);
+                self.ready.extend(data);
             }
             (_, Some(trace)) if trace.progress.cmd_id == cmd_id => {
                 trace.progress.add(data);

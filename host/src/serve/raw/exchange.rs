@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(repeated(&mut exchange, b"\x01?"), usize::from(MAX_REPEATS) * answer);
         // A dump is not sent again at all, however it was cut.
         exchange.take(b"\x02A", 1);
-        exchange.pack(&[(1, 7); 1400]);
+        exchange.pack(&vec![(1, 7); 1400]);
         exchange.pack(&[(1, 7)]);
         assert_eq!(repeated(&mut exchange, b"\x02A"), 0);
         // Nor is what comes of it after that.
