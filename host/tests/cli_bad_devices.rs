@@ -210,10 +210,18 @@ async fn a_device_whose_traces_end_where_or_when_they_cannot() {
         ("the width", |(ticks, _)| (ticks, 6144), "at address 6144 of a buffer of 6144"),
         ("a width too much", |(ticks, address)| (ticks, address + 6144), "of a buffer of 6144"),
         ("a bit too many", |(ticks, address)| (ticks, address | 1 << 20), "of a buffer of 6144"),
-        ("a second early", |(ticks, address)| (ticks.wrapping_sub(SECOND), address), "only have taken"),
-        ("a minute late", |(ticks, address)| (ticks.wrapping_add(60 * SECOND), address), "only have taken"),
-        ("time ffffffff", |(_, address)| (u32::MAX, address), "only have taken"),
-        ("half a roll-over", |(ticks, address)| (ticks ^ 1 << 31, address), "only have taken"),
+        (
+            "a second early",
+            |(ticks, address)| (ticks.wrapping_sub(SECOND), address),
+            "cannot have taken more",
+        ),
+        (
+            "a minute late",
+            |(ticks, address)| (ticks.wrapping_add(60 * SECOND), address),
+            "cannot have taken more",
+        ),
+        ("time ffffffff", |(_, address)| (u32::MAX, address), "cannot have taken more"),
+        ("half a roll-over", |(ticks, address)| (ticks ^ 1 << 31, address), "cannot have taken more"),
     ];
     let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let honest = lying_relay(simulator.address("tcp"), |end| end).await;

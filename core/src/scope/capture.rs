@@ -335,10 +335,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let (earliest, latest) = (start.saturating_add(least), start.saturating_add(most));
         time.extend_within(raw, now, earliest, latest).ok_or_else(|| {
             let microseconds = |ticks| time.span_of(ticks).0 as u32;
-            Contradiction::EndTime {
-                reported_us: microseconds(raw.wrapping_sub(start as u32).into()),
-                min_us: microseconds(least),
-                max_us: microseconds(most),
+            let reported = raw.wrapping_sub(start as u32).into();
+            let reported_us = microseconds(reported);
+            if reported < least {
+                Contradiction::EndsEarly { reported_us, min_us: microseconds(least) }
+            } else {
+                Contradiction::EndsLate { reported_us, max_us: microseconds(most) }
             }
         })
     }
