@@ -251,7 +251,7 @@ async fn a_recording_keeps_no_trace_whose_end_cannot_be() {
     std::fs::write(&job, text).unwrap();
     let job = job.to_str().unwrap();
     let mut recording = Running::start(&mut program(&["record", job]));
-    // After ten of them in a row it connects anew.
+    // After three of them in a row it connects anew.
     recording.until_told("recording from the scope").await;
     recording.until_told("is said to end at address 4294967295").await;
     recording.until_told("waiting for the scope").await;
@@ -259,7 +259,7 @@ async fn a_recording_keeps_no_trace_whose_end_cannot_be() {
     recording.finish().await.done();
     let status = scopething(&["record", "--status", "--json", job]).await.done().object();
     assert_eq!((&status["captures"], &status["kept"], &status["written"]), (&0.into(), &0.into(), &0.into()));
-    assert!(status["bad_traces"].as_u64().unwrap() >= 10, "{status:?}");
+    assert!(status["bad_traces"].as_u64().unwrap() >= 3, "{status:?}");
 }
 
 /// The server closes the link on all but one client.
