@@ -307,8 +307,8 @@ fn told(request: CaptureRequest, answer: &str, waited: Micros) -> Result<u16, Sc
 fn an_end_that_cannot_be_is_no_trace() {
     let second = Micros(1_000_000);
     let address = |address| Err(ScopeError::Contradiction(Contradiction::Address { address, width: 12_288 }));
-    let time = |reported_us, min_us, max_us| {
-        Err(ScopeError::Contradiction(Contradiction::EndTime { reported_us, min_us, max_us }))
+    let late = |reported_us| {
+        Err(ScopeError::Contradiction(Contradiction::EndsLate { reported_us, max_us: 1_011_000 }))
     };
     // The start was at 0x1000, a second is 0x2625a00 ticks, and 1 % and 1 ms are allowed for.
     for (end, told_of_it) in [
@@ -318,12 +318,12 @@ fn an_end_that_cannot_be_is_no_trace() {
         ("00\r02626a00\r00003004\r", address(12_292)),
         ("00\r02626a00\rffffffff\r", address(u32::MAX)),
         ("00\r00001000\r00000004\r", Ok(4)),
-        ("00\r00000fff\r00000004\r", time(107_374_182, 0, 1_011_000)),
-        ("00\r00000000\r00000004\r", time(107_374_080, 0, 1_011_000)),
-        ("00\rffffffff\r00000004\r", time(107_374_079, 0, 1_011_000)),
+        ("00\r00000fff\r00000004\r", late(107_374_182)),
+        ("00\r00000000\r00000004\r", late(107_374_080)),
+        ("00\rffffffff\r00000004\r", late(107_374_079)),
         ("00\r02691000\r00000004\r", Ok(4)),
-        ("00\r02699000\r00000004\r", time(1_011_712, 0, 1_011_000)),
-        ("00\r80000000\r00000004\r", time(53_686_988, 0, 1_011_000)),
+        ("00\r02699000\r00000004\r", late(1_011_712)),
+        ("00\r80000000\r00000004\r", late(53_686_988)),
     ] {
         assert_eq!(told(four_samples(), end, second), told_of_it, "{}", end.escape_debug());
     }
@@ -340,7 +340,7 @@ fn a_trace_that_took_less_than_its_samples_is_no_trace() {
     let minute = Micros(60_000_000);
     assert_eq!(told(slow, &end(44 * 40_000), minute), Ok(200));
     let refused = told(slow, &end(44 * 40_000 - 1), minute);
-    let contradiction = Contradiction::EndTime { reported_us: 43_999, min_us: 44_000, max_us: 60_601_000 };
+    let contradiction = Contradiction::EndsEarly { reported_us: 43_999, min_us: 44_000 };
     assert_eq!(refused, Err(ScopeError::Contradiction(contradiction)));
 }
 
@@ -353,7 +353,7 @@ fn a_wait_across_a_roll_over_of_the_device_time_is_possible() {
     // 42.6 s, and not that and a roll-over: it was a while on its way.
     assert_eq!(told(four_samples(), &end, Micros(140_000_000)), Ok(4));
     let refused = told(four_samples(), &end, Micros(40_000_000));
-    assert!(matches!(refused, Err(ScopeError::Contradiction(Contradiction::EndTime { .. }))), "{refused:?}");
+    assert!(matches!(refused, Err(ScopeError::Contradiction(Contradiction::EndsLate { .. }))), "{refused:?}");
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn a_trace_that_was_stopped_ended_after_that() {
     for early in ["03\r025b1000\r00000004\r", "03\r00001000\r00000004\r"] {
         let refused = stopped(early);
         assert!(
-            matches!(refused, Err(ScopeError::Contradiction(Contradiction::EndTime { .. }))),
+            matches!(refused, Err(ScopeError::Contradiction(Contradiction::EndsEarly { .. }))),
             "{refused:?}"
         );
     }

@@ -82,8 +82,8 @@ fn a_second_waveform_writes_only_what_is_different() {
     take_written(&line);
     block_on(scope.start_waveform(&sine(), PlayMode::Once)).unwrap();
     // Of the translate the device moves Index and Address (4c to 4f), and Ratio (5a to 5d) has changed;
-    // KitchenSinkB has not. Registers such as Rest take effect at an update, ahead of the command that plays.
-    assert_eq!(take_written(&line), "46@[z5a@[z80z[zY4c@[zzzz5a@25z06z01zX46@02zzUZU");
+    // KitchenSinkB has not. Rest takes effect at the update.
+    assert_eq!(take_written(&line), "46@[z5a@[z80z[zY4c@[zzzz5a@25z06z01zX46@02zzZU");
 }
 
 #[test]

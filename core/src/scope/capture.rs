@@ -28,17 +28,6 @@ const CLOCK_DRIFT: u64 = 100;
 /// How far off the moments are at which the device's firmware reads its clock, at the start and the end of a trace.
 const STAMP_ERROR: Micros = Micros::from_millis(1);
 
-/// A trace that has been started.
-#[derive(Clone, Copy)]
-struct StartedTrace {
-    /// The device time at which it was said to have started.
-    ticks: u64,
-    /// When its script was handed to the link: it cannot have started before.
-    not_before: Instant,
-    /// When the device had said so: it cannot have started after.
-    not_after: Instant,
-}
-
 /// A trace that has ended, still in the device.
 pub(super) struct EndedTrace {
     pub(super) cause: Cause,
@@ -117,8 +106,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     ) -> Result<Trace<'a>, ScopeError<S::Error>> {
         // Until there are samples the buffer is room for the script.
         let scratch = buffer.region_mut(0..TRACE_SCRIPT_BYTES);
-        let started = self.start_trace(plan, scratch).await?;
-        let ended = self.wait_for_end(plan, started, pin!(cancel)).await?;
+        let written_at = self.start_trace(plan, scratch).await?;
+        let ended = self.wait_for_end(plan, written_at, pin!(cancel)).await?;
         if VERIFIED {
             self.verify_end(plan, &ended).await?;
         }
@@ -138,12 +127,13 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         Ok(Trace::new(plan, buffer, ended.samples, ended.cause, ended.end_ticks))
     }
 
-    /// Programs a trace and starts it.
+    /// Programs a trace and starts it. Gives when its script was handed to the link: it cannot have started before. What
+    /// the device says of its start is the last that `device_time` knows.
     async fn start_trace(
         &mut self,
         plan: &CapturePlan,
         scratch: &mut [u8],
-    ) -> Result<StartedTrace, ScopeError<S::Error>> {
+    ) -> Result<Instant, ScopeError<S::Error>> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -187,7 +177,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         &mut self,
         plan: &CapturePlan,
         scratch: &mut [u8],
-    ) -> Result<StartedTrace, ScopeError<S::Error>> {
+    ) -> Result<Instant, ScopeError<S::Error>> {
         let stage = Stage::Program;
         self.stage_trace(plan);
         let mut script = Script::new(scratch);
@@ -195,7 +185,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         script.command(Command::ProgramSpock)?;
         script.command(Command::Update)?;
         script.command(Command::Trace)?;
-        let not_before = self.line.clock.now();
+        let written_at = self.line.clock.now();
         self.line.run(stage, script.finish()).await?;
         self.mapped &= self.driven().lines;
         let mut parser = StatusParser::new();
@@ -208,9 +198,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                     parser.push(byte).map_err(|malformed| ScopeError::Garbled { stage, malformed })?;
                 match status {
                     Some(Status { token: StatusToken::Wait, ticks, .. }) => {
-                        let not_after = self.line.clock.now();
-                        let ticks = self.device_time.extend(ticks, not_after);
-                        return Ok(StartedTrace { ticks, not_before, not_after });
+                        self.device_time.extend(ticks, self.line.clock.now());
+                        return Ok(written_at);
                     }
                     Some(status) => return Err(ScopeError::UnknownStatus { token: status.token.into() }),
                     None => {}
@@ -233,7 +222,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     async fn wait_for_end(
         &mut self,
         plan: &CapturePlan,
-        started: StartedTrace,
+        written_at: Instant,
         mut cancel: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<EndedTrace, ScopeError<S::Error>> {
         let mut answer = EndAnswer::default();
@@ -252,16 +241,18 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Either3::First(read) => {
                     let received = taken(Stage::Trace, read, &bytes)?;
                     if let Some(status) = answer.push(Stage::Trace, received)? {
-                        return self.ended(plan, status, started, None);
+                        return self.ended(plan, status, written_at, None);
                     }
                 }
                 Either3::Second(()) => break Cause::Cancel,
                 Either3::Third(()) => break Cause::Timeout,
             }
         };
-        let stopped_at = self.line.clock.now();
+        // It is not sure to have started before its start was told.
+        let (_, started_by) = self.device_time.last();
+        let waited = self.line.clock.now() - started_by;
         let status = self.stop_trace(answer).await?;
-        self.ended(plan, status, started, Some((stopped_as, stopped_at)))
+        self.ended(plan, status, written_at, Some((stopped_as, waited)))
     }
 
     /// Sends `K` and reads on until its echo and the status packet have come, in either order.
@@ -296,16 +287,16 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         &mut self,
         plan: &CapturePlan,
         status: Status,
-        started: StartedTrace,
-        stopped: Option<(Cause, Instant)>,
+        written_at: Instant,
+        stopped: Option<(Cause, Micros)>,
     ) -> Result<EndedTrace, ScopeError<S::Error>> {
         let (cause, least) = match (status.token, stopped) {
             (StatusToken::Done, _) => (Cause::Trigger, least_ticks(plan)),
             (StatusToken::Auto, _) if matches!(plan.end, TraceEnd::DeviceTimeout(_)) => {
                 (Cause::Timeout, least_ticks(plan))
             }
-            (StatusToken::Stop, Some((cause, at))) => {
-                let waited = self.device_time.ticks_of(at - started.not_after);
+            (StatusToken::Stop, Some((cause, waited))) => {
+                let waited = self.device_time.ticks_of(waited);
                 (cause, waited.saturating_sub(waited / CLOCK_DRIFT))
             }
             (StatusToken::Auto | StatusToken::Stop, _) => {
@@ -319,9 +310,10 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         if address >= plan.width.into() {
             return Err(ScopeError::Contradiction(Contradiction::Address { address, width: plan.width }));
         }
-        let end_ticks = self.end_time(status.ticks, started, least).map_err(ScopeError::Contradiction)?;
+        let (start_ticks, _) = self.device_time.last();
+        let end_ticks = self.end_time(status.ticks, written_at, least).map_err(ScopeError::Contradiction)?;
         let samples = match status.token {
-            StatusToken::Stop => samples_within(plan, end_ticks.saturating_sub(started.ticks)),
+            StatusToken::Stop => samples_within(plan, end_ticks.saturating_sub(start_ticks)),
             _ => plan.timebase.samples,
         };
         Ok(EndedTrace { cause, samples: plan.readable(samples), address, end_ticks })
@@ -332,20 +324,23 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     ///
     /// There is no other lower bound from the host's clock: how long the end of the trace was on its way, or lay in a
     /// buffer of a host that was busy with something else, cannot be known.
-    fn end_time(&mut self, raw: u32, started: StartedTrace, least: u64) -> Result<u64, Contradiction> {
+    fn end_time(&mut self, raw: u32, written_at: Instant, least: u64) -> Result<u64, Contradiction> {
         let now = self.line.clock.now();
         let time = &mut self.device_time;
-        let passed = time.ticks_of(now - started.not_before);
+        let (start, _) = time.last();
+        let passed = time.ticks_of(now - written_at);
         let error = time.ticks_of(STAMP_ERROR);
         let least = least.saturating_sub(error);
         let most = passed.saturating_add(passed / CLOCK_DRIFT).saturating_add(error);
-        let (earliest, latest) = (started.ticks.saturating_add(least), started.ticks.saturating_add(most));
+        let (earliest, latest) = (start.saturating_add(least), start.saturating_add(most));
         time.extend_within(raw, now, earliest, latest).ok_or_else(|| {
             let microseconds = |ticks| time.span_of(ticks).0 as u32;
-            Contradiction::EndTime {
-                reported_us: microseconds(raw.wrapping_sub(started.ticks as u32).into()),
-                min_us: microseconds(least),
-                max_us: microseconds(most),
+            let reported = raw.wrapping_sub(start as u32).into();
+            let reported_us = microseconds(reported);
+            if reported < least {
+                Contradiction::EndsEarly { reported_us, min_us: microseconds(least) }
+            } else {
+                Contradiction::EndsLate { reported_us, max_us: microseconds(most) }
             }
         })
     }

@@ -71,12 +71,17 @@ pub enum Contradiction {
         /// How many samples the buffer holds in the trace's mode.
         width: u16,
     },
-    /// The trace was said to have ended when it cannot have.
-    EndTime {
+    /// The trace was said to have ended before it can have.
+    EndsEarly {
         /// How long it took by the device's clock, in microseconds, its roll-over of 107.37 s not counted.
         reported_us: u32,
         /// The shortest that it can have taken, in microseconds; at most 71 minutes are given.
         min_us: u32,
+    },
+    /// The trace was said to have ended later than it was told so.
+    EndsLate {
+        /// How long it took by the device's clock, in microseconds, its roll-over of 107.37 s not counted.
+        reported_us: u32,
         /// The longest that it can have taken by the host's clock, in microseconds; at most 71 minutes are given.
         max_us: u32,
     },
@@ -115,9 +120,14 @@ impl fmt::Display for Contradiction {
                 "the trace is said to end at address {address} of a buffer of {width} samples: capture again, and \
                  check the cable if it happens often"
             ),
-            Self::EndTime { reported_us, min_us, max_us } => write!(
+            Self::EndsEarly { reported_us, min_us } => write!(
                 f,
-                "the trace is said to have taken {reported_us} us, it can only have taken {min_us} us to {max_us} us: \
+                "the trace is said to have taken {reported_us} us, it cannot have taken less than {min_us} us: \
+                 capture again, and check the cable if it happens often"
+            ),
+            Self::EndsLate { reported_us, max_us } => write!(
+                f,
+                "the trace is said to have taken {reported_us} us, it cannot have taken more than {max_us} us: \
                  capture again, and check the cable if it happens often"
             ),
             Self::TraceEnd { status, counter } => write!(

@@ -161,7 +161,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             return Err(GenerateError::NotRunning(self.generators));
         };
         self.in_flight = true;
-        self.generate(&STOP).await?;
+        self.step(&STOP, Command::Generate).await?;
         self.switch_waveform_output(false).await?;
         self.in_flight = false;
         self.generators = Generators::Off;
@@ -275,7 +275,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             self.write_table(plan).await?;
         }
         self.step(&plan.translate(), Command::Translate).await?;
-        self.generate(&plan.play(mode)).await?;
+        // Its registers that wait for an update get it with the output's: known clients send one update, after all else.
+        self.step(&plan.play(mode), Command::Generate).await?;
         self.switch_waveform_output(true).await
     }
 

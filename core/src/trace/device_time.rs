@@ -59,6 +59,12 @@ impl DeviceTime {
         Some(ticks)
     }
 
+    /// The whole time that was given last, and when.
+    #[must_use]
+    pub fn last(&self) -> (u64, Instant) {
+        (self.ticks, self.at)
+    }
+
     /// A span of the caller's clock in ticks of the device's.
     #[must_use]
     pub fn ticks_of(&self, span: Micros) -> u64 {

@@ -10,7 +10,7 @@ use std::fmt;
 use metered::{Failure, MeteredScope, least_round_trips};
 use scopething::link::Counts;
 use scopething::request::JsonRequest;
-use scopething_core::plan::{CapturePlan, CaptureRequest, PlanError};
+use scopething_core::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd};
 
 /// A capture and the limits that are set to it.
 struct Case {
@@ -64,10 +64,12 @@ pub(crate) struct Row {
 
 impl Row {
     fn of_capture(name: String, plan: &CapturePlan, counts: Counts, bytes_written: Option<u64>) -> Self {
+        // The command with which the host ends a trace that takes too long.
+        let cancel = u64::from(matches!(plan.end, TraceEnd::HostTimeout(_)));
         Self {
             name,
             counts,
-            bytes_written,
+            bytes_written: bytes_written.map(|most| most + cancel),
             round_trips: Some(least_round_trips(plan)),
             sample_bytes: plan.dump_bytes() as u64,
         }

@@ -111,7 +111,7 @@ impl Generation<'_> {
                 };
                 let output = [(Register::KitchenSinkB, u32::from(WAVEFORM_OUTPUT))];
                 steps.extend([registers(&plan.translate()), "X".into()]);
-                steps.extend([registers(&plan.play(*mode)), "U".into(), "Z".into()]);
+                steps.extend([registers(&plan.play(*mode)), "Z".into()]);
                 steps.extend([registers(&output), "U".into()]);
                 steps
             }
