@@ -20,7 +20,7 @@
 //!     cmd_id = cmd_id.wrapping_add(1);
 //! }
 //!
-//! let answer = AnswerRepr::parse(&AnswerPacket::new_checked(b"\x12\x34\x00\x01U")?);
+//! let answer = AnswerRepr::parse(&AnswerPacket::new_checked(b"\x12\x34\x01\x00U")?);
 //! assert_eq!((answer.data_seq, answer.cmd_id, answer.data), (0, 1, &b"U"[..]));
 //! # Ok::<(), scopething_core::link::bitscope_server::PacketError>(())
 //! ```
@@ -49,13 +49,14 @@ mod command {
     pub(super) const COMMANDS: RangeFrom<usize> = 1..;
 }
 
-/// Where things are in a datagram from the server. The vendor's library accepts no other order.
+/// Where things are in a datagram from the server. The vendor's library works with no other order: it takes the
+/// byte at offset 3 for `Data_Seq`, and drops a datagram in which it has not changed.
 mod answer {
     use core::ops::{Range, RangeFrom};
 
     pub(super) const ADAPTOR_ID: Range<usize> = 0..2;
-    pub(super) const DATA_SEQ: usize = 2;
-    pub(super) const CMD_ID: usize = 3;
+    pub(super) const CMD_ID: usize = 2;
+    pub(super) const DATA_SEQ: usize = 3;
     pub(super) const DATA: RangeFrom<usize> = 4..;
 }
 
@@ -195,7 +196,7 @@ impl<'a> CommandRepr<'a> {
     }
 }
 
-/// A view of a datagram from the server: two bytes of adaptor id, `Data_Seq`, `Cmd_ID`, then data.
+/// A view of a datagram from the server: two bytes of adaptor id, `Cmd_ID`, `Data_Seq`, then data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AnswerPacket<'a> {
@@ -226,16 +227,17 @@ impl<'a> AnswerPacket<'a> {
         id
     }
 
-    /// Which datagram of the answer this is, from 0; 255 is followed by 0.
-    #[must_use]
-    pub fn data_seq(&self) -> u8 {
-        byte_at(self.datagram, answer::DATA_SEQ)
-    }
-
     /// The number of the commands that are answered.
     #[must_use]
     pub fn cmd_id(&self) -> u8 {
         byte_at(self.datagram, answer::CMD_ID)
+    }
+
+    /// Which datagram of the server this is: the number runs on over all answers, and 255 is followed by 0.
+    /// Where a server starts to count is its own affair.
+    #[must_use]
+    pub fn data_seq(&self) -> u8 {
+        byte_at(self.datagram, answer::DATA_SEQ)
     }
 
     /// What the device said.
@@ -251,10 +253,10 @@ impl<'a> AnswerPacket<'a> {
 pub struct AnswerRepr<'a> {
     /// `LIA_ID`, in the order of the wire: which adaptor answers.
     pub adaptor_id: [u8; 2],
-    /// Which datagram of the answer this is, from 0; 255 is followed by 0.
-    pub data_seq: u8,
     /// The number of the commands that are answered.
     pub cmd_id: u8,
+    /// Which datagram of the server this is: the number runs on over all answers, and 255 is followed by 0.
+    pub data_seq: u8,
     /// What the device said. Hardware adaptors send up to 95 bytes, servers up to a network packet.
     pub data: &'a [u8],
 }
@@ -265,8 +267,8 @@ impl<'a> AnswerRepr<'a> {
     pub fn parse(packet: &AnswerPacket<'a>) -> Self {
         Self {
             adaptor_id: packet.adaptor_id(),
-            data_seq: packet.data_seq(),
             cmd_id: packet.cmd_id(),
+            data_seq: packet.data_seq(),
             data: packet.data(),
         }
     }
@@ -285,7 +287,7 @@ impl<'a> AnswerRepr<'a> {
     /// was written.
     pub fn emit(&self, buffer: &mut [u8]) -> Result<usize, PacketError> {
         let [id_0, id_1] = self.adaptor_id;
-        write_packet(buffer, &[id_0, id_1, self.data_seq, self.cmd_id], self.data)
+        write_packet(buffer, &[id_0, id_1, self.cmd_id, self.data_seq], self.data)
     }
 }
 
@@ -371,7 +373,7 @@ mod tests {
     #[test]
     fn an_answer_is_laid_out_as_the_reference_says() {
         let packet = AnswerPacket::new_checked(b"\x01\x02\x03\x04data").unwrap();
-        let expected = AnswerRepr { adaptor_id: [1, 2], data_seq: 3, cmd_id: 4, data: b"data" };
+        let expected = AnswerRepr { adaptor_id: [1, 2], cmd_id: 3, data_seq: 4, data: b"data" };
         assert_eq!(AnswerRepr::parse(&packet), expected);
     }
 

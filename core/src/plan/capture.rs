@@ -89,12 +89,8 @@ struct TriggerRegisters {
     kitchen_sink_b: u8,
 }
 
-/// Register `KitchenSinkA`: comparator A on (vm-reference section 3).
-const COMPARATOR_A: u8 = 0x80;
-/// Register `KitchenSinkA`: comparator B on.
-const COMPARATOR_B: u8 = 0x40;
 /// Register `KitchenSinkB`: analog filter on (vm-reference section 3).
-const ANALOG_FILTER: u8 = 0x80;
+pub(super) const ANALOG_FILTER: u8 = 0x80;
 /// Bit of register `KitchenSinkB`: waveform output on (vm-reference section 3).
 pub const WAVEFORM_OUTPUT: u8 = 0x40;
 /// Register `SpockOption`: comparator trigger (vm-reference section 3).
@@ -175,9 +171,8 @@ impl CapturePlan {
             self.trigger == TriggerSource::Analog(channel)
                 || self.channels.logic() & channel.comparator_line().bit() != 0
         };
-        let a = if on(AnalogChannel::A) { COMPARATOR_A } else { 0 };
-        let b = if on(AnalogChannel::B) { COMPARATOR_B } else { 0 };
-        a | b
+        let used = AnalogChannel::ALL.into_iter().filter(|&channel| on(channel));
+        used.fold(0, |bits, channel| bits | channel.comparator_bit())
     }
 
     /// The sample at which the trigger source crosses its level, counted from the first sample of the capture.
@@ -192,6 +187,16 @@ impl CapturePlan {
     #[must_use]
     pub const fn trigger_filters(&self) -> (u16, u16) {
         (self.registers.trigger_intro, self.registers.trigger_outro)
+    }
+
+    /// How many of this many samples there are to read, counted over the interleaved analog channels.
+    ///
+    /// What fills the buffer to its last sample has been written over at the address where it ends, which is that of
+    /// its first sample: there one sample less of each channel is left.
+    #[must_use]
+    pub fn readable(&self, samples: u16) -> u16 {
+        let lost = if samples >= self.width { u16::from(self.mode.analog_channels.max(1)) } else { 0 };
+        samples.saturating_sub(lost)
     }
 
     /// The time from one sample to the next of all channels together, in seconds.
@@ -215,7 +220,7 @@ impl CapturePlan {
     /// The bytes that the dumps of all channels send.
     #[must_use]
     pub fn dump_bytes(&self) -> usize {
-        let samples = usize::from(self.timebase.samples);
+        let samples = usize::from(self.readable(self.timebase.samples));
         let analog =
             if self.channels.analog() == 0 { 0 } else { samples * usize::from(self.mode.sample_bytes) };
         let logic = if self.channels.logic() == 0 { 0 } else { samples };
@@ -275,7 +280,7 @@ fn span_of(request: &CaptureRequest, driven: Driven) -> Result<Span, PlanError> 
 
 /// The logic lines asked for that cannot be captured: those a generator drives, and those whose comparator an analog
 /// channel has (vm-reference section 9).
-fn left_out(asked: ChannelSet, driven: Driven) -> (u8, u8) {
+pub(super) fn left_out(asked: ChannelSet, driven: Driven) -> (u8, u8) {
     let captured = AnalogChannel::ALL.into_iter().filter(|&channel| asked.contains(channel.into()));
     let shared = captured.fold(0, |lines, channel| lines | channel.comparator_line().bit());
     (asked.logic() & driven.lines, asked.logic() & shared & !driven.lines)
@@ -339,6 +344,9 @@ pub fn plan_capture(
         .into_iter()
         .flatten()
         .for_each(&mut notice);
+    if plan.readable(timebase.samples) < timebase.samples {
+        notice(Notice::FullBuffer { samples: timebase.samples });
+    }
     let (by_generator, by_comparator) = left_out(request.channels, driven);
     if by_generator | by_comparator != 0 {
         notice(Notice::LinesLeftOut { driven: by_generator, shared: by_comparator });

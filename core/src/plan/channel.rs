@@ -26,6 +26,14 @@ impl AnalogChannel {
         }
     }
 
+    /// The bit of register `KitchenSinkA` that turns this channel's comparator on (vm-reference section 3).
+    pub(super) const fn comparator_bit(self) -> u8 {
+        match self {
+            Self::A => 0x80,
+            Self::B => 0x40,
+        }
+    }
+
     /// The logic line that shares this channel's comparator (vm-reference section 9).
     #[must_use]
     pub const fn comparator_line(self) -> LogicLine {

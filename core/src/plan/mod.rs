@@ -21,6 +21,7 @@ mod notice;
 mod range;
 mod request;
 mod resolution;
+mod stream;
 mod timebase;
 mod trigger_mode;
 #[cfg(feature = "serde")]
@@ -39,5 +40,6 @@ pub use request::{
     CaptureRequest, LogicPattern, TriggerSource, TriggerSourceError, TriggerType, UnknownTriggerType,
 };
 pub use resolution::{Resolution, UnknownResolution};
+pub use stream::{MAX_TICKS, MIN_TICKS, StreamPlan, StreamRequest, plan_stream};
 pub use timebase::{Timebase, Verdict};
 pub use trigger_mode::{TriggerMode, UnknownTriggerMode};

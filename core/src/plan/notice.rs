@@ -45,6 +45,11 @@ pub enum Notice {
         /// The level, in volts or as a fraction.
         level: f32,
     },
+    /// The capture fills the buffer, so that its first sample is written over and left out.
+    FullBuffer {
+        /// How many samples are captured, over the interleaved analog channels.
+        samples: u16,
+    },
     /// Logic lines that were asked for are not captured.
     LinesLeftOut {
         /// Those that a generator drives, a bit each.
@@ -52,13 +57,22 @@ pub enum Notice {
         /// Those whose comparator a captured analog channel has, a bit each.
         shared: u8,
     },
+    /// The samples of a stream come at a rate near the one that was asked for.
+    OtherRate {
+        /// What was asked for, in hertz.
+        asked_hz: f64,
+        /// What it will be, in hertz.
+        given_hz: f64,
+    },
+    /// The samples of a stream come without frames.
+    Unframed,
 }
 
 impl Notice {
     /// Whether the request is met only nearly; otherwise the notice is a warning.
     #[must_use]
     pub const fn is_adjustment(&self) -> bool {
-        matches!(self, Self::FewerSamples { .. } | Self::HostTimeout { .. })
+        matches!(self, Self::FewerSamples { .. } | Self::HostTimeout { .. } | Self::OtherRate { .. })
     }
 
     /// Whether somebody who captures should know. Who times a capture that waits for nothing makes no difference to its
@@ -95,6 +109,11 @@ impl fmt::Display for Notice {
             Self::LevelLimited { level } => {
                 write!(f, "the trigger level {level} lies outside the input span: the nearest is taken")
             }
+            Self::FullBuffer { samples } => write!(
+                f,
+                "{samples} samples fill the buffer, where the device writes over the first: it is left out, ask for fewer to \
+                 have all"
+            ),
             Self::LinesLeftOut { driven, shared } => {
                 write!(f, "not captured: {}", ChannelSet::of_lines(driven | shared))?;
                 if *driven != 0 {
@@ -105,12 +124,19 @@ impl fmt::Display for Notice {
                 }
                 Ok(())
             }
+            Self::OtherRate { asked_hz, given_hz } => write!(
+                f,
+                "{given_hz:.6} samples a second instead of {asked_hz}: the device divides its clock by whole numbers"
+            ),
+            Self::Unframed => f.write_str(
+                "samples come without frames: nothing shows when some are lost on the way, and times are then wrong",
+            ),
         }
     }
 }
 
-/// The notices of one plan: room for one of each kind.
-pub type Notices = heapless::Vec<Notice, 7>;
+/// The notices of one plan: room for one of each kind that a capture can have; a stream has fewer.
+pub type Notices = heapless::Vec<Notice, 8>;
 
 /// A request that cannot be planned, not even nearly.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -159,6 +185,17 @@ pub enum PlanError {
     },
     /// This model captures no such combination of channels.
     NoMode,
+    /// No stream has this rate.
+    StreamRate {
+        /// The rate asked for, in hertz.
+        rate_hz: f64,
+        /// The fewest frames a second that the device sends.
+        slowest_frames_hz: f64,
+        /// The most frames a second that the device sends.
+        fastest_hz: f64,
+    },
+    /// Only one channel, or the logic lines alone, can be streamed without frames.
+    UnframedChannels,
 }
 
 impl fmt::Display for PlanError {
@@ -192,6 +229,14 @@ impl fmt::Display for PlanError {
                 f,
                 "a period of {period_s} s is shorter than a sample: these channels reach {} MS/s (and at most {longest_s:.6} s)",
                 fastest_hz * 1e-6
+            ),
+            Self::StreamRate { rate_hz, slowest_frames_hz, fastest_hz } => write!(
+                f,
+                "a stream cannot have a rate of {rate_hz} Hz: the device sends {slowest_frames_hz:.2} to {fastest_hz} frames a \
+                 second, and a rate below that is thinned out of them"
+            ),
+            Self::UnframedChannels => f.write_str(
+                "several channels are told apart by frames: stream one analog channel or logic lines alone, or with frames",
             ),
             Self::NoMode => {
                 f.write_str("this model has no trace mode for these channels: capture fewer at once")

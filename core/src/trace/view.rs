@@ -1,6 +1,6 @@
 //! Views of the raw samples: volts, fractions and logic levels, computed as they are read.
 
-use crate::plan::{LogicLine, SampleRange};
+use crate::plan::{AnalogChannel, LogicLine, SampleRange};
 
 /// When the samples of a channel were taken, from the first sample of the capture on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,9 +29,39 @@ impl SampleTimes {
 /// How raw samples turn into values: `low + raw x step`, in double precision, rounded once to `f32`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-struct Conversion {
+pub struct StepScale {
     low: f64,
     step: f64,
+}
+
+impl StepScale {
+    /// The values of a channel's samples of one byte.
+    #[must_use]
+    pub fn of_bytes(range: SampleRange, channel: AnalogChannel) -> Self {
+        Self::new(range, channel, 1)
+    }
+
+    fn new(range: SampleRange, channel: AnalogChannel, sample_bytes: u8) -> Self {
+        // Half of what A reads above B is taken from A and added to B.
+        let offset_share = match channel {
+            AnalogChannel::A => -0.5,
+            AnalogChannel::B => 0.5,
+        };
+        let (low, span) = match range {
+            SampleRange::Volts { low, high, ab_offset } => (low + offset_share * ab_offset, high - low),
+            SampleRange::Fractions => (0.0, 1.0),
+        };
+        // A byte counts 256 steps over the range, a 16-bit sample 65536 (vm-reference section 6).
+        let steps = if sample_bytes == 2 { 65536.0 } else { 256.0 };
+        Self { low, step: span / steps }
+    }
+
+    /// The value so many steps above the bottom of the range, in volts or as a fraction of it. Between two steps, as means
+    /// are, it lies between their values.
+    #[must_use]
+    pub fn value(&self, steps: f64) -> f32 {
+        (self.low + steps * self.step) as f32
+    }
 }
 
 /// The samples of an analog channel.
@@ -39,7 +69,7 @@ struct Conversion {
 pub struct AnalogView<'a> {
     raw: &'a [u8],
     sample_bytes: u8,
-    conversion: Conversion,
+    scale: StepScale,
     /// When the samples were taken.
     pub times: SampleTimes,
 }
@@ -49,16 +79,10 @@ impl<'a> AnalogView<'a> {
         raw: &'a [u8],
         sample_bytes: u8,
         range: SampleRange,
-        offset_share: f64,
+        channel: AnalogChannel,
         times: SampleTimes,
     ) -> Self {
-        let (low, span) = match range {
-            SampleRange::Volts { low, high, ab_offset } => (low + offset_share * ab_offset, high - low),
-            SampleRange::Fractions => (0.0, 1.0),
-        };
-        // A byte counts 256 steps over the range, a 16-bit sample 65536 (vm-reference section 6).
-        let steps = if sample_bytes == 2 { 65536.0 } else { 256.0 };
-        Self { raw, sample_bytes, conversion: Conversion { low, step: span / steps }, times }
+        Self { raw, sample_bytes, scale: StepScale::new(range, channel, sample_bytes), times }
     }
 
     /// How many samples there are.
@@ -76,7 +100,7 @@ impl<'a> AnalogView<'a> {
     /// The smallest difference that the samples show, in volts (or as a fraction of the range in a raw capture).
     #[must_use]
     pub fn resolution(&self) -> f64 {
-        self.conversion.step
+        self.scale.step
     }
 
     /// The samples as steps above the bottom of the range: 0 to 255, or 0 to 65535 of a 16-bit capture.
@@ -92,8 +116,8 @@ impl<'a> AnalogView<'a> {
 
     /// The samples in volts, or as fractions of the range if the capture was raw.
     pub fn values(&self) -> impl Iterator<Item = f32> + use<'a> {
-        let Conversion { low, step } = self.conversion;
-        self.steps().map(move |steps| (low + f64::from(steps) * step) as f32)
+        let scale = self.scale;
+        self.steps().map(move |steps| scale.value(steps.into()))
     }
 
     /// Fills a slice with samples in volts (fractions if the capture was raw), from the first on. Gives how many

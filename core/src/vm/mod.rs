@@ -24,6 +24,7 @@ mod register;
 mod reply;
 mod script;
 mod shadow;
+mod stream_frame;
 
 pub use command::{Command, Pace};
 pub use register::{Register, RegisterByte, RegisterKind, Takes};
@@ -31,3 +32,4 @@ pub(crate) use reply::fmt_characters;
 pub use reply::{Expected, Malformed, PrintedByte, Revision, Status, StatusParser, StatusToken, check_echo};
 pub use script::{Script, ScriptTooLong, pieces};
 pub use shadow::Shadow;
+pub use stream_frame::{FrameEvent, FrameParser, MAX_FRAME_SAMPLES, STREAM_IDENT};

@@ -47,6 +47,30 @@ impl Interrupts {
     }
 }
 
+/// Completes at the first Ctrl-C, or when the system wants the program to end. Takes over that signal at once.
+#[cfg(unix)]
+pub(super) fn stopped(interrupts: &Interrupts) -> impl Future<Output = ()> + use<'_> {
+    let terminate = signal::unix::signal(signal::unix::SignalKind::terminate());
+    async move {
+        let terminated = async {
+            match terminate {
+                Ok(mut terminate) => terminate.recv().await,
+                // The signal then ends the program as ever.
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = interrupts.reached(1) => {}
+            _ = terminated => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) async fn stopped(interrupts: &Interrupts) {
+    interrupts.reached(1).await;
+}
+
 #[cfg(unix)]
 fn ctrl_c() -> io::Result<signal::unix::Signal> {
     signal::unix::signal(signal::unix::SignalKind::interrupt())

@@ -28,10 +28,12 @@ mod plot;
 mod progress;
 mod record;
 mod results;
+mod selftest;
 mod serve;
 mod session;
 mod shell;
 mod simulate;
+mod stream;
 mod trigger_hint;
 mod wave;
 
@@ -57,6 +59,7 @@ enum Command {
     Record(record::Arguments),
     Shell(shell::Arguments),
     Simulate(simulate::Arguments),
+    Selftest(selftest::Arguments),
     Bridge(bridge::Arguments),
     Serve(serve::Arguments),
 }
@@ -66,6 +69,7 @@ enum Command {
 enum SessionCommand {
     Capture(capture::Arguments),
     Plan(plan::Arguments),
+    Stream(stream::Arguments),
     Plot(plot::Arguments),
     Analyse(analyse::Arguments),
     Info(info::Arguments),
@@ -81,6 +85,7 @@ impl SessionCommand {
         let result = match self {
             Self::Capture(arguments) => arguments.run(session).await,
             Self::Plan(arguments) => arguments.run(session),
+            Self::Stream(arguments) => arguments.run(session).await,
             Self::Plot(arguments) => arguments.run(),
             Self::Analyse(arguments) => arguments.run(session).await,
             Self::Info(arguments) => arguments.run(session).await,
@@ -106,6 +111,7 @@ fn main() -> ExitCode {
             Command::Record(arguments) => arguments.run().await,
             Command::Shell(arguments) => arguments.run().await,
             Command::Simulate(arguments) => arguments.run().await,
+            Command::Selftest(arguments) => arguments.run().await,
             Command::Bridge(arguments) => arguments.run().await,
             Command::Serve(arguments) => arguments.run().await,
         }

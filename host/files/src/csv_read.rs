@@ -1,7 +1,8 @@
 //! Reads what the CSV writer writes, what a job records, and what is written like it.
 //!
 //! The header names the columns: `time` first, then channels `A`, `B`, `L0` to `L7`; in the tables of a job, what it
-//! tells of each trace stands [before](job_table). Times are seconds and must be evenly spaced on each channel. What the
+//! tells of each trace stands [before](job_table). The column `lost` at the end of a stream's is passed over: a stream that
+//! lost rows is not evenly spaced, and refused for that. Times are seconds and must be evenly spaced on each channel. What the
 //! file does not tell, the sample rate, is taken from them.
 
 mod capture;
@@ -15,6 +16,7 @@ use self::capture::Capture;
 use self::job_table::{JobTable, JobTrace};
 use self::lines::{Line, Lines};
 use super::csv_write::TIME;
+use super::stream::LOST;
 use super::{ReadError, Skipped, TraceReader};
 use scopething_waveform::recording::{Channel, Details, Recording};
 
@@ -40,7 +42,7 @@ pub struct CsvReader<R> {
 /// A line that tells what the columns below it are.
 enum Header {
     /// Of a single capture.
-    Capture(Vec<Channel>),
+    Capture(Columns),
     /// Of any number of traces of a job.
     Job(JobTable),
 }
@@ -53,16 +55,36 @@ impl Header {
         }
         let mut names = line.text.split(',');
         match names.next().map(unquoted) {
-            Some(TIME) => channels(line, names).map(Self::Capture).map(Some),
+            Some(TIME) => Columns::of(line, names.collect()).map(Self::Capture).map(Some),
             _ => Ok(None),
         }
+    }
+}
+
+/// The columns below the header of a capture.
+struct Columns {
+    channels: Vec<Channel>,
+    /// Whether that of a stream's losses follows.
+    has_lost: bool,
+}
+
+impl Columns {
+    fn of(line: Line<'_>, mut names: Vec<&str>) -> Result<Self, ReadError> {
+        let has_lost = names.pop_if(|name| unquoted(name) == LOST).is_some();
+        Ok(Self { channels: channels(line, names.into_iter())?, has_lost })
+    }
+
+    /// The fields of a row, without what was lost before it.
+    fn fields_of<'l>(&self, row: Line<'l>) -> impl Iterator<Item = &'l str> + use<'l> {
+        let lost = self.has_lost.then(|| row.text.rsplit_once(',')).flatten();
+        lost.map_or(row.text, |(fields, _)| fields).split(',').map(str::trim)
     }
 }
 
 /// Where a capture begins.
 enum Begin {
     /// Below a header with these channels.
-    Capture(Vec<Channel>),
+    Capture(Columns),
     /// In a row of a job's table.
     Job(JobTrace),
 }
@@ -112,13 +134,13 @@ impl<R: BufRead> CsvReader<R> {
 
 impl<R: BufRead + Send> TraceReader for CsvReader<R> {
     fn read(&mut self) -> Result<Option<Recording>, ReadError> {
-        let channels = match self.next_begin()? {
+        let columns = match self.next_begin()? {
             None => return Ok(None),
             Some(Begin::Job(trace)) => return trace.finish(&mut self.lines).map(Some),
-            Some(Begin::Capture(channels)) => channels,
+            Some(Begin::Capture(columns)) => columns,
         };
-        let mut capture = Capture::new(&channels);
-        self.rows(|row| capture.push(row, row.text.split(',').map(str::trim)))?;
+        let mut capture = Capture::new(&columns.channels);
+        self.rows(|row| capture.push(row, columns.fields_of(row)))?;
         capture.recording(Details::default(), self.lines.number()).map(Some)
     }
 

@@ -12,6 +12,8 @@
 //! | [`Svg`](Format::Svg) | `.svg` | a [picture](crate::plot) | one |
 //! | [`Png`](Format::Png) | `.png` | a [picture](crate::plot) | one |
 //!
+//! [Streams](stream) are written as they come, in some of these formats.
+//!
 //! CSV, JSON and `.sr` can be read too, one capture after the other. What is written replaces its target
 //! [at once](atomic) or not at all. Nothing here captures, measures, or prints.
 //!
@@ -51,6 +53,7 @@ mod rows;
 mod spacing;
 mod sr_read;
 mod sr_write;
+pub mod stream;
 mod trace_file;
 mod vcd;
 mod wav;

@@ -86,12 +86,12 @@ impl Arrays {
 }
 
 /// Text as numpy keeps it: 32 bits a character, filled up with zeros.
-fn utf32(text: &str, length: usize) -> impl Iterator<Item = u8> + '_ {
+pub(super) fn utf32(text: &str, length: usize) -> impl Iterator<Item = u8> + '_ {
     text.chars().map(u32::from).chain(std::iter::repeat(0)).take(length).flat_map(u32::to_le_bytes)
 }
 
 /// Magic, version, length, and a Python dictionary filled up with spaces to a multiple of 64 bytes.
-fn header(kind: &str, shape: &str) -> Vec<u8> {
+pub(super) fn header(kind: &str, shape: &str) -> Vec<u8> {
     const BEFORE_DICTIONARY: usize = 10;
     let mut dictionary = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
     let unfilled = BEFORE_DICTIONARY + dictionary.len() + 1;

@@ -44,7 +44,7 @@ fn rate_hz(grid: &Grid) -> Result<u64, WriteError> {
 }
 
 /// A device has as many logic probes as the BitScope has lines, whichever of them were captured.
-const LOGIC_PROBES: u8 = 8;
+pub(super) const LOGIC_PROBES: u8 = 8;
 
 fn probe_count(recording: &Recording) -> u8 {
     if recording.logic().next().is_some() { LOGIC_PROBES } else { 0 }

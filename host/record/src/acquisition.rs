@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scopething_core::device::AnalogParameters;
-use scopething_core::scope::ScopeError;
+use scopething_core::plan::StreamPlan;
+use scopething_core::scope::{ScopeError, StreamFrame};
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::TraceBuffer;
 
-use super::connect::{ConnectError, Connected, Opener, Place, connect};
+use super::blocks::{Blocks, Cut};
+use super::connect::{ConnectError, Connected, Opener, Place, Planned, connect};
 use super::job::Job;
 use super::keeper::{Batch, Event, Keeper, KeeperGone, MOST_AT_ONCE};
 use super::ledger::TELL_EACH;
@@ -17,6 +19,7 @@ use super::schedule::Spacing;
 use super::time::Timekeeper;
 use scopething::link::LinkError;
 use scopething_waveform::recording::{Recording, RecordingError};
+use crate::stream::{self, Thinner, Thinning};
 
 /// How long to wait before a scope that is away is looked for again.
 const LOOK_AGAIN: Micros = Micros::from_millis(1000);
@@ -26,6 +29,8 @@ const MOST_BAD_TRACES: u32 = 3;
 const LINGER: Duration = Duration::from_millis(1);
 /// A clock that moves by more than this was set: times of day are reckoned anew.
 const CLOCK_STEP_US: u64 = 500_000;
+/// Frames of a stream that are received at once, at most.
+const CHUNK_FRAMES: usize = 256;
 
 /// Captures as a job says.
 #[derive(Debug)]
@@ -43,6 +48,8 @@ pub(super) struct Acquisition<'a, O, T> {
     started: Instant,
     captures: u64,
     bad_in_a_row: u32,
+    /// The trace that is cut from a stream at present.
+    blocks: Option<Blocks>,
 }
 
 /// Why there is no trace.
@@ -75,6 +82,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
             started,
             captures: 0,
             bad_in_a_row: 0,
+            blocks: None,
         }
     }
 
@@ -99,7 +107,15 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
 
     /// Hands on what was captured last.
     pub(super) async fn hand_on(&mut self) {
+        if let Some(Ok(Some(recording))) = self.blocks.as_mut().map(Blocks::end) {
+            self.watch.tell(Event::Trace(recording)).await;
+        }
         self.watch.hand_on().await;
+        // The device is not left streaming to nobody.
+        if let (Some(Connected { scope, .. }), Some(_)) = (&mut self.connected, self.blocks.take()) {
+            // Where it does not answer, there is nobody to tell.
+            let _ = scope.reset().await;
+        }
     }
 
     fn next_due(&self) -> Instant {
@@ -157,13 +173,13 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         }
         let connected = connected?;
         if self.probe.is_none() {
-            for notice in connected.plan.notices.iter().filter(|notice| notice.matters_to_user()) {
+            for notice in connected.plan.notices().iter().filter(|notice| notice.matters_to_user()) {
                 tracing::warn!("{notice}");
             }
         }
         let url = place.url.clone();
         self.watch.tell(Event::Connected { serial: connected.serial.clone(), url }).await;
-        self.serial = Some(connected.serial.clone());
+        self.serial = connected.serial.clone();
         self.probe = Some(probe);
         self.connected = Some(connected);
         Ok(())
@@ -184,6 +200,13 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
 
     async fn capture(&mut self) {
         let Some(Connected { scope, plan, .. }) = &mut self.connected else { return };
+        let plan = match plan {
+            Planned::Traces(plan) => plan,
+            Planned::Stream(plan) => {
+                let plan = plan.clone();
+                return self.stream(&plan).await;
+            }
+        };
         let buffer = &mut *self.buffer;
         let verify = self.job.verify;
         let capturing = async {
@@ -202,15 +225,70 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
                 self.watch.tell(Event::Trace(recording)).await;
             }
             Some(Err(NoTrace::Recording(error))) => self.bad_trace(error.to_string()).await,
-            Some(Err(NoTrace::Scope(error))) => match error {
-                ScopeError::Link { .. } | ScopeError::Closed { .. } | ScopeError::NoAnswer { .. } => {
-                    self.away(false, error.to_string()).await;
-                }
-                // They are started when it is connected to.
-                ScopeError::GeneratorsStopped => self.connected = None,
-                _ => self.bad_trace(error.to_string()).await,
-            },
+            Some(Err(NoTrace::Scope(error))) => self.failed(&error).await,
         }
+    }
+
+    async fn failed(&mut self, error: &ScopeError<LinkError>) {
+        match error {
+            ScopeError::Link { .. } | ScopeError::Closed { .. } | ScopeError::NoAnswer { .. } => {
+                self.away(false, error.to_string()).await;
+            }
+            // They are started when it is connected to.
+            ScopeError::GeneratorsStopped => self.connected = None,
+            _ => self.bad_trace(error.to_string()).await,
+        }
+    }
+
+    /// Streams until the job is done or something fails. The time of a stream starts anew with it, as that of a scope that
+    /// is connected to.
+    async fn stream(&mut self, plan: &StreamPlan) {
+        let Err(error) = self.stream_on(plan).await else { return };
+        if let Some(Ok(Some(recording))) = self.blocks.take().map(|mut blocks| blocks.end()) {
+            self.watch.tell(Event::Trace(recording)).await;
+        }
+        self.failed(&error).await;
+        self.connected = None;
+    }
+
+    async fn stream_on(&mut self, plan: &StreamPlan) -> Result<(), ScopeError<LinkError>> {
+        let (Some(Connected { scope, .. }), Some(job)) = (&mut self.connected, &self.job.stream) else {
+            return Ok(());
+        };
+        let header = stream::header(plan, Thinning::Mean, self.watch.time.wall());
+        let blocks = self.blocks.insert(Blocks::new(header, job.samples_of_trace(plan)));
+        let mut thinner = Thinner::new(plan, Thinning::Mean);
+        let Some(started) = self.watch.over(scope.start_stream(plan)).await else { return Ok(()) };
+        let mut stream = started?;
+        let mut frames = [StreamFrame::default(); CHUNK_FRAMES];
+        let mut cuts = Vec::new();
+        let is_counted = |captures: u64| self.job.extent.count.is_some_and(|count| captures >= count);
+        while !is_counted(self.captures) {
+            let Some(chunk) = self.watch.over(stream.read(&mut frames)).await else { break };
+            let mut bad = Ok(());
+            thinner.push(&chunk?, |row| {
+                bad = std::mem::replace(&mut bad, Ok(())).and(blocks.push(row, &mut cuts))
+            });
+            for cut in cuts.drain(..) {
+                match cut {
+                    Cut::Lost(frames) => self.watch.tell(Event::Lost { frames }).await,
+                    Cut::Trace(recording) if !is_counted(self.captures) => {
+                        self.bad_in_a_row = 0;
+                        self.captures += 1;
+                        self.watch.tell(Event::Trace(recording)).await;
+                    }
+                    Cut::Trace(_) => {}
+                }
+            }
+            if let Err(error) = bad {
+                self.watch.tell(Event::BadTrace { reason: error.to_string() }).await;
+            }
+        }
+        if is_counted(self.captures) {
+            // What is left of the stream is more than was asked for.
+            self.blocks = None;
+        }
+        stream.finish().await.map(drop)
     }
 
     async fn away(&mut self, is_other: bool, reason: String) {

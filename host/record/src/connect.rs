@@ -1,8 +1,8 @@
 //! From a job to a scope that is ready to capture.
 
 use scopething_core::device::AnalogParameters;
-use scopething_core::plan::{CapturePlan, PlanError};
-use scopething_core::scope::{GenerateError, Scope, ScopeError};
+use scopething_core::plan::{CapturePlan, Notice, PlanError, StreamPlan};
+use scopething_core::scope::{GenerateError, NoSerialNumber, Scope, ScopeError};
 use scopething_sim::ReadPlayback;
 use thiserror::Error;
 
@@ -99,11 +99,12 @@ impl Links {
 
 impl Opener for Links {
     async fn places(&mut self, url: &LinkUrl, serial: Option<&str>) -> Result<Vec<Place>, ConnectError> {
-        if *url != LinkUrl::FirstSerial {
+        if *url.as_paced_whole() != LinkUrl::FirstSerial {
             return Ok(vec![Place { url: url.clone(), other: None }]);
         }
         let ports = link::bitscope_ports().await?;
-        Ok(self.found(ports, serial))
+        let paced = |place: Place| Place { url: place.url.with_pacing(url.pacing()), ..place };
+        Ok(self.found(ports, serial).into_iter().map(paced).collect())
     }
 
     async fn open(&mut self, url: &LinkUrl, probes: &str) -> Result<Opened, ConnectError> {
@@ -114,7 +115,7 @@ impl Opener for Links {
     }
 
     fn leave_alone(&mut self, url: &LinkUrl, serial: &str) {
-        let LinkUrl::Serial { port } = url else { return };
+        let LinkUrl::Serial { port } = url.sound() else { return };
         if let Some(adapter) = self.adapters.iter().find(|adapter| adapter.port == *port) {
             self.others.push((adapter.clone(), serial.to_owned()));
         }
@@ -135,6 +136,16 @@ pub enum ConnectError {
     OtherScope {
         /// The serial number of the one that answers.
         found: String,
+        /// The serial number of the job's.
+        wanted: String,
+    },
+    /// A scope without a serial number answers, and the job is for one that has it.
+    #[error(
+        "the scope there has no serial number ({reason}), and this job is for {wanted}: plug {wanted} in, or change `serial`"
+    )]
+    NoSerial {
+        /// Why it has none.
+        reason: NoSerialNumber,
         /// The serial number of the job's.
         wanted: String,
     },
@@ -190,7 +201,11 @@ impl ConnectError {
         match self {
             Self::Open(OpenError::Sim(_)) => false,
             Self::Generate(error) => matches!(error, GenerateError::Scope(_)),
-            Self::Open(_) | Self::Scope(_) | Self::OtherScope { .. } | Self::Nowhere { .. } => true,
+            Self::Open(_)
+            | Self::Scope(_)
+            | Self::OtherScope { .. }
+            | Self::NoSerial { .. }
+            | Self::Nowhere { .. } => true,
             _ => false,
         }
     }
@@ -199,9 +214,30 @@ impl ConnectError {
     #[must_use]
     pub fn is_other_scope(&self) -> bool {
         match self {
-            Self::OtherScope { .. } | Self::Scope(ScopeError::WrongRevision { .. }) => true,
+            Self::OtherScope { .. }
+            | Self::NoSerial { .. }
+            | Self::Scope(ScopeError::WrongRevision { .. }) => true,
             Self::Nowhere { places } => places.iter().any(|(_, error)| error.is_other_scope()),
             _ => false,
+        }
+    }
+}
+
+/// What a job asks of the scope.
+#[derive(Debug)]
+pub(super) enum Planned {
+    /// Traces one by one.
+    Traces(Box<CapturePlan>),
+    /// A stream, cut into traces.
+    Stream(Box<StreamPlan>),
+}
+
+impl Planned {
+    /// What is done otherwise than asked.
+    pub(super) fn notices(&self) -> &[Notice] {
+        match self {
+            Self::Traces(plan) => &plan.notices,
+            Self::Stream(plan) => &plan.notices,
         }
     }
 }
@@ -210,8 +246,9 @@ impl ConnectError {
 #[derive(Debug)]
 pub(super) struct Connected {
     pub(super) scope: Scope<Link, LinkClock>,
-    pub(super) plan: CapturePlan,
-    pub(super) serial: String,
+    pub(super) plan: Planned,
+    /// None if it has none.
+    pub(super) serial: Option<String>,
 }
 
 /// Connects to the scope behind a link, if it is the one with this serial number, and starts what it generates.
@@ -221,16 +258,26 @@ pub(super) async fn connect(
     probe: &AnalogParameters,
     wanted: Option<&str>,
 ) -> Result<Connected, ConnectError> {
-    let mut scope = Scope::connect(link.stream, link.clock, link.profile).await?;
-    let serial = scope.serial().map(|serial| serial.to_string()).unwrap_or_default();
-    if let Some(wanted) = wanted.filter(|&wanted| wanted != serial) {
-        return Err(ConnectError::OtherScope { found: serial, wanted: wanted.to_owned() });
+    let mut scope = link.connect().await?;
+    if let Some(unknown) = scope.unknown_revision() {
+        tracing::warn!("{unknown}");
+    }
+    let serial = scope.read_serial().await?.map(|serial| serial.to_string());
+    match (&serial, wanted.map(str::to_owned)) {
+        (Ok(found), Some(wanted)) if *found != wanted => {
+            return Err(ConnectError::OtherScope { found: found.clone(), wanted });
+        }
+        (&Err(reason), Some(wanted)) => return Err(ConnectError::NoSerial { reason, wanted }),
+        _ => {}
     }
     if let Some(wanted) = &job.generate {
         wanted.plan()?.start(&mut scope).await?;
     }
-    let plan = scope.plan(probe, &job.request)?;
-    Ok(Connected { scope, plan, serial })
+    let plan = match &job.stream {
+        None => Planned::Traces(Box::new(scope.plan(probe, &job.request)?)),
+        Some(stream) => Planned::Stream(Box::new(scope.plan_stream(probe, &stream.request)?)),
+    };
+    Ok(Connected { scope, plan, serial: serial.ok() })
 }
 
 #[cfg(test)]

@@ -6,22 +6,24 @@ use std::fmt;
 
 use scopething_core::device::BS05;
 use scopething_core::plan::{CaptureRequest, PlanError, plan_capture};
-use scopething_core::scope::{Scope, ScopeError};
+use scopething_core::scope::{Scope, ScopeError, StreamFrame};
 use scopething_core::trace::TraceBuffer;
 use thiserror::Error;
 
-use super::job::Job;
+use super::blocks::{Blocks, Cut};
+use super::job::{Job, StreamJob};
 use super::keep::Keep;
 use super::ledger::content_of;
 use super::schedule::Spacing;
 use super::store::Content;
 use super::text::TextMaker;
-use scopething::generate::WantedError;
 use scopething_files::WriteError;
-use scopething_sim::{ConfigError, SimConfig, SimLink};
+use scopething::generate::WantedError;
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::quantity_text::quantity;
 use scopething_waveform::recording::{Recording, RecordingError, Stamp};
+use scopething_sim::{ConfigError, SimClock, SimConfig, SimLink};
+use crate::stream::{self, Thinner, Thinning};
 
 const DAY_S: f64 = 86_400.0;
 /// Noise makes numbers as long as they are with a real scope.
@@ -67,10 +69,12 @@ impl Explanation {
     /// If its traces cannot be written in its format.
     pub async fn of(job: &Job) -> Result<Self, ExplainError> {
         let trace_bytes = trace_bytes(job).await?;
-        let plan = job.plan()?;
         let traces_a_day = match &job.spacing {
-            // Reading a trace takes as long as the link takes, so there will be fewer.
-            Spacing::Continuous => DAY_S / plan.duration_s(),
+            Spacing::Continuous => match &job.stream {
+                Some(stream) => DAY_S / stream.each_s,
+                // Reading a trace takes as long as the link takes, so there will be fewer.
+                None => DAY_S / job.plan()?.duration_s(),
+            },
             Spacing::Every(seconds) => DAY_S / seconds,
             Spacing::TimesOfDay(times) => times.len() as f64,
         };
@@ -78,29 +82,10 @@ impl Explanation {
         if job.verify {
             lines.push("reads all samples twice and compares them".to_owned());
         }
-        let request = &job.request;
-        lines.push(format!(
-            "captures {} over {} in {} samples at {}, trigger {} {}",
-            plan.channels,
-            quantity(plan.duration_s(), "s", 4),
-            plan.timebase.samples,
-            quantity(plan.sample_rate_hz(), "S/s", 4),
-            plan.trigger,
-            plan.trigger_type
-        ));
-        lines.push(match request.trigger_wait_s() {
-            None => "waits for the trigger as long as it takes".to_owned(),
-            Some(0.0) => "does not wait for the trigger".to_owned(),
-            Some(timeout_s) => {
-                format!("without a trigger takes a trace after {}", quantity(timeout_s, "s", 4))
-            }
-        });
-        lines.extend(
-            plan.notices
-                .iter()
-                .filter(|notice| notice.matters_to_user())
-                .map(|notice| format!("note: {notice}")),
-        );
+        match &job.stream {
+            None => lines.extend(capture_lines(job)?),
+            Some(stream) => lines.extend(stream_lines(job, stream)?),
+        }
         if let Some(wanted) = &job.generate {
             lines.push(format!("meanwhile {}", wanted.plan()?));
         }
@@ -110,6 +95,41 @@ impl Explanation {
         lines.push(disk_line(job, trace_bytes, traces_a_day));
         Ok(Self { lines, trace_bytes, traces_a_day })
     }
+}
+
+fn capture_lines(job: &Job) -> Result<Vec<String>, ExplainError> {
+    let (plan, request) = (job.plan()?, &job.request);
+    let mut lines = vec![format!(
+        "captures {} over {} in {} samples at {}, trigger {} {}",
+        plan.channels,
+        quantity(plan.duration_s(), "s", 4),
+        plan.timebase.samples,
+        quantity(plan.sample_rate_hz(), "S/s", 4),
+        plan.trigger,
+        plan.trigger_type
+    )];
+    lines.push(match request.trigger_wait_s() {
+        None => "waits for the trigger as long as it takes".to_owned(),
+        Some(0.0) => "does not wait for the trigger".to_owned(),
+        Some(timeout_s) => format!("without a trigger takes a trace after {}", quantity(timeout_s, "s", 4)),
+    });
+    let notices = plan.notices.iter().filter(|notice| notice.matters_to_user());
+    lines.extend(notices.map(|notice| format!("note: {notice}")));
+    Ok(lines)
+}
+
+fn stream_lines(job: &Job, stream: &StreamJob) -> Result<Vec<String>, ExplainError> {
+    let plan = stream.plan(job.driven)?;
+    let mut lines = vec![format!(
+        "streams {} at {} without a gap, in traces of {}; the link must carry {}",
+        plan.channels,
+        quantity(plan.rate_hz(), "S/s", 4),
+        span(stream.each_s),
+        quantity(plan.bytes_per_second(), "B/s", 4)
+    )];
+    lines.extend(plan.notices.iter().map(|notice| format!("note: {notice}")));
+    lines.push("note: streaming has not been tried on a device yet".to_owned());
+    Ok(lines)
 }
 
 impl fmt::Display for Explanation {
@@ -123,15 +143,47 @@ async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
     let link = SimLink::new(&SimConfig::from_query(SIGNALS)?);
     let (clock, profile) = (link.clock(), link.profile());
     let mut scope = Scope::connect(link, clock, profile).await?;
-    let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };
-    let plan = plan_capture(&BS05, &BS05.analog, &request, job.driven)?;
-    let mut buffer = Box::new(TraceBuffer::new());
-    let recording = Recording::of_trace(&scope.capture(&plan, &mut buffer).await?)?;
+    let recording = match &job.stream {
+        None => {
+            let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };
+            let plan = plan_capture(&BS05, &BS05.analog, &request, job.driven)?;
+            let mut buffer = Box::new(TraceBuffer::new());
+            Recording::of_trace(&scope.capture(&plan, &mut buffer).await?)?
+        }
+        Some(stream) => trace_of_stream(job, stream, &mut scope).await?,
+    };
     let stamp = Stamp { number: 1_000_000, clock: UnixMicros::now(), gap: None };
     Ok(match content_of(&recording.stamped(stamp), job, &mut TextMaker::default())? {
         Content::Text(text) => text.body.len() as u64,
         Content::File(bytes) => bytes.len() as u64,
     })
+}
+
+/// The first trace of a stream.
+async fn trace_of_stream(
+    job: &Job,
+    stream: &StreamJob,
+    scope: &mut Scope<SimLink, SimClock>,
+) -> Result<Recording, ExplainError> {
+    let plan = stream.plan(job.driven)?;
+    let mut blocks =
+        Blocks::new(stream::header(&plan, Thinning::Mean, UnixMicros(0)), stream.samples_of_trace(&plan));
+    let mut thinner = Thinner::new(&plan, Thinning::Mean);
+    let mut running = scope.start_stream(&plan).await?;
+    let mut frames = [StreamFrame::default(); 64];
+    let (mut cuts, mut bad) = (Vec::new(), None);
+    loop {
+        let chunk = running.read(&mut frames).await?;
+        thinner.push(&chunk, |row| bad = bad.take().or(blocks.push(row, &mut cuts).err()));
+        if let Some(error) = bad {
+            return Err(error.into());
+        }
+        for cut in cuts.drain(..) {
+            if let Cut::Trace(recording) = cut {
+                return Ok(recording);
+            }
+        }
+    }
 }
 
 fn scope_line(job: &Job) -> String {

@@ -12,6 +12,14 @@
 //! trigger = "A"
 //! timeout = "1s"
 //!
+//! # Instead, all samples without a gap, cut into traces that follow on one another:
+//! [capture]
+//! what = "stream"
+//! channels = ["A"]
+//! rate = "1kHz"                       # frame-rate = "4kHz", the fewest that make up the rate if nothing is said
+//! low = "0V"                          # high, raw: as for traces
+//! each = "10s"                        # the length of a trace
+//!
 //! [generate]                          # at most one of them
 //! wave = "sine 1kHz 0..3.3V"          # clock = "1MHz 50%", or hold = "L3=1,L5=0"
 //!
@@ -53,31 +61,36 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use scopething_core::device::BS05;
-use scopething_core::plan::{CapturePlan, CaptureRequest, Driven, PlanError, plan_capture};
+use scopething_core::plan::{
+    CapturePlan, CaptureRequest, Driven, PlanError, StreamPlan, StreamRequest, plan_capture, plan_stream,
+};
 
 use self::lines::Lines;
-use self::words::JobWords;
+use self::words::StreamWords;
 use super::keep::Keep;
 use super::listing::Naming;
 use super::schedule::{Extent, Spacing};
 use super::store::Limits;
 use scopething::generate::Wanted;
 use scopething::link::LinkUrl;
-use scopething::request::JsonRequestError;
+use scopething::request::{JsonRequestError, RequestWords};
 
 /// What to record, and how.
 #[derive(Debug)]
 pub struct Job {
     /// Where the scope is.
     pub url: LinkUrl,
-    /// The scope's serial number; none takes the first one that is found, and no other from then on.
+    /// The scope's serial number; none takes the first one that is found, and no other from then on if that one has a serial
+    /// number.
     pub serial: Option<String>,
     /// Which probe's calibration.
     pub probes: String,
     /// Whether all samples are read twice and compared.
     pub verify: bool,
-    /// What to capture.
+    /// What to capture, if it does not stream.
     pub request: CaptureRequest,
+    /// What to stream instead.
+    pub stream: Option<StreamJob>,
     /// What the generators do meanwhile, if anything.
     pub generate: Option<Wanted>,
     /// What captures are planned around because of that.
@@ -100,6 +113,33 @@ pub struct Job {
     pub status_file: PathBuf,
     /// Where the status is served.
     pub prometheus: Option<SocketAddr>,
+}
+
+/// All samples, without a gap as far as the link carries them, cut into traces that follow on one another.
+///
+/// Streaming follows what the vendor's library sends and expects, and has not been tried on a device yet.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StreamJob {
+    /// What to stream.
+    pub request: StreamRequest,
+    /// How long a trace is, in seconds.
+    pub each_s: f64,
+}
+
+impl StreamJob {
+    /// The stream as it will be programmed, by the nominal calibration.
+    ///
+    /// # Errors
+    /// None, for a job that was [parsed](Job::parse).
+    pub fn plan(&self, driven: Driven) -> Result<StreamPlan, PlanError> {
+        plan_stream(&BS05, &BS05.analog, &self.request, driven)
+    }
+
+    /// Samples of a trace.
+    #[must_use]
+    pub fn samples_of_trace(&self, plan: &StreamPlan) -> u64 {
+        ((self.each_s * plan.rate_hz()).round() as u64).max(1)
+    }
 }
 
 /// A text is no job.
@@ -129,11 +169,11 @@ impl Job {
     /// For a key, unit or value that no job has, or that does not go with the others. The error names the line.
     pub fn parse(text: &str) -> Result<Self, JobError> {
         let lines = Lines::of(text);
-        let words: JobWords = toml::from_str(text).map_err(|error| JobError {
-            line: error.span().map(|span| lines::line_at(text, span.start)),
-            reason: error.message().to_owned(),
-        })?;
-        let job = words.job(&lines)?;
+        let job = if words::is_stream(text) {
+            words::read::<StreamWords>(text)?.job(&lines)?
+        } else {
+            words::read::<RequestWords>(text)?.job(&lines)?
+        };
         job.check_capture(&lines)?;
         Ok(job)
     }
@@ -147,8 +187,12 @@ impl Job {
     }
 
     fn check_capture(&self, lines: &Lines) -> Result<(), JobError> {
-        match self.plan() {
-            Ok(_) => Ok(()),
+        let planned = match &self.stream {
+            None => self.plan().map(drop),
+            Some(stream) => stream.plan(self.driven).map(drop),
+        };
+        match planned {
+            Ok(()) => Ok(()),
             Err(error) => Err(lines.error(&["capture", key_of(&error)], error.to_string())),
         }
     }
@@ -165,6 +209,8 @@ fn key_of(error: &PlanError) -> &'static str {
         PlanError::Position(_) => "position",
         PlanError::Timeout(_) => "timeout",
         PlanError::EmptyPattern => "trigger",
+        PlanError::StreamRate { .. } => "rate",
+        PlanError::UnframedChannels => "unframed",
     }
 }
 

@@ -23,13 +23,15 @@ pub(super) type Batch = Vec<(Event, Reading)>;
 #[derive(Debug)]
 pub(super) enum Event {
     /// The scope is there, at this link, and its time starts anew.
-    Connected { serial: String, url: LinkUrl },
+    Connected { serial: Option<String>, url: LinkUrl },
     /// The scope is not there, or another one is.
     Away { is_other: bool, reason: String },
     /// A trace that makes no sense.
     BadTrace { reason: String },
     /// A trace.
     Trace(Recording),
+    /// So many frames of a stream are missing before the next trace.
+    Lost { frames: u64 },
     /// Time passes.
     Tick,
     /// It has ended.
@@ -88,10 +90,11 @@ fn keep<D: Disk, W: Watcher>(
         for (event, at) in batch {
             latest = at;
             match event {
-                Event::Connected { serial, url } => ledger.connected(&serial, &url, at),
+                Event::Connected { serial, url } => ledger.connected(serial, &url, at),
                 Event::Away { is_other, reason } => ledger.away(is_other, &reason, at),
                 Event::BadTrace { reason } => ledger.bad_trace(&reason, at),
                 Event::Trace(recording) => ledger.take(recording, at),
+                Event::Lost { frames } => ledger.lost(frames, at),
                 Event::Tick => {}
                 Event::End => has_ended = true,
             }

@@ -89,18 +89,19 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
     }
 
     /// The scope is there, at this link, and its time starts anew.
-    pub(super) fn connected(&mut self, serial: &str, url: &LinkUrl, at: Reading) {
+    pub(super) fn connected(&mut self, serial: Option<String>, url: &LinkUrl, at: Reading) {
         self.status.connected = true;
         self.status.connections += 1;
-        self.status.serial = Some(serial.to_owned());
+        let scope = serial.as_ref().map_or("without a serial number", String::as_str);
         self.status.url = url.to_string();
         self.stamps.restart();
         let is_first = self.status.connections == 1;
         let back = if is_first {
-            format!("recording from the scope {serial} at {url}")
+            format!("recording from the scope {scope} at {url}")
         } else {
-            format!("the scope {serial} is there again, at {url}")
+            format!("the scope {scope} is there again, at {url}")
         };
+        self.status.serial = serial;
         let away = self.troubles.end(TroubleKind::Away, &back, at);
         let is_told = self.troubles.end(TroubleKind::OtherScope, &back, at) || away;
         if is_told {
@@ -139,9 +140,21 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         }
     }
 
+    /// Frames of a stream are missing before the next trace.
+    pub(super) fn lost(&mut self, frames: u64, at: Reading) {
+        self.status.lost_frames += frames;
+        self.gap = self.gap.or(Some(Gap::LostFrames));
+        let lost = self.status.lost_frames;
+        let text = format!("the link does not carry all frames: {lost} are lost since the start");
+        if self.troubles.meet(TroubleKind::LostFrames, &text, at) {
+            self.tell(at);
+        }
+    }
+
     /// A trace that has arrived: it is stamped, and [written](Self::write) if it is to be kept.
     pub(super) fn take(&mut self, recording: Recording, at: Reading) {
         self.status.captures += 1;
+        let follows_loss = self.gap == Some(Gap::LostFrames);
         let clock = self.stamp(&recording, at);
         if recording.details().cause == Some(Cause::Trigger) {
             self.status.last_trigger = Some(clock.to_string());
@@ -157,6 +170,14 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
             }
         } else {
             self.status.inside += 1;
+        }
+        // The first trace after a loss says so; one that follows on the one before it says that it is over.
+        if !follows_loss {
+            let over =
+                format!("no frames are lost any more, {} were since the start", self.status.lost_frames);
+            if self.troubles.end(TroubleKind::LostFrames, &over, at) {
+                self.tell(at);
+            }
         }
         let bad = self.status.bad_traces;
         let over = format!("traces make sense again, {bad} did not since the start");

@@ -5,7 +5,8 @@
 //! simulated. It captures in the task that runs it; a thread beside it measures traces and writes them. It prints nothing:
 //! troubles are logged by `tracing`, and a [`Watcher`] learns the [`Status`].
 //!
-//! What it is not: a trigger without gaps. The scope captures nothing while a trace is read out of it.
+//! What it is not: a trigger without gaps. The scope captures nothing while a trace is read out of it. Where nothing may be
+//! missed, a job [streams](job::StreamJob): its traces follow on one another.
 //!
 //! ```
 //! use scopething::link::{HostClock, LinkClock};
@@ -25,6 +26,7 @@
 //! ```
 
 mod acquisition;
+mod blocks;
 mod connect;
 pub mod disk;
 pub mod explain;
@@ -42,6 +44,7 @@ pub mod shelf;
 pub mod stamps;
 pub mod status;
 pub mod store;
+pub mod stream;
 pub mod text;
 pub mod time;
 pub mod troubles;

@@ -23,7 +23,7 @@ pub struct Status {
     pub ended: bool,
     /// The link, with the port that was found.
     pub url: String,
-    /// The serial number of the scope, once there was one.
+    /// The serial number of the scope, once there was one that has it.
     pub serial: Option<String>,
     /// Whether the scope is there.
     pub connected: bool,
@@ -43,6 +43,9 @@ pub struct Status {
     pub dropped: u64,
     /// Traces that made no sense.
     pub bad_traces: u64,
+    /// Frames of a stream that the link did not carry, as far as is known.
+    #[serde(default)]
+    pub lost_frames: u64,
     /// How often the link failed or could not be opened.
     pub link_errors: u64,
     /// How often the computer's clock was seen to be set.

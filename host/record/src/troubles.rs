@@ -25,11 +25,19 @@ pub enum TroubleKind {
     DiskRefuses,
     /// The memory for traces that the disk does not take is full as well.
     MemoryFull,
+    /// The link does not carry all frames of a stream.
+    LostFrames,
 }
 
 impl TroubleKind {
-    const ALL: [Self; 5] =
-        [Self::Away, Self::OtherScope, Self::BadTraces, Self::DiskRefuses, Self::MemoryFull];
+    const ALL: [Self; 6] = [
+        Self::Away,
+        Self::OtherScope,
+        Self::BadTraces,
+        Self::DiskRefuses,
+        Self::MemoryFull,
+        Self::LostFrames,
+    ];
 
     /// What comes and goes, in the words of the log.
     fn name(self) -> &'static str {
@@ -39,6 +47,7 @@ impl TroubleKind {
             Self::BadTraces => "bad traces",
             Self::DiskRefuses => "the full or failing disk",
             Self::MemoryFull => "the full memory",
+            Self::LostFrames => "the loss of frames",
         }
     }
 }

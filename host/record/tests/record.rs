@@ -369,3 +369,44 @@ async fn each_trace_is_a_file_where_the_format_holds_one() {
         assert!(files.iter().all(|(_, path)| path.extension().is_some_and(|ending| ending == format)));
     }
 }
+
+#[tokio::test]
+async fn a_stream_is_recorded_in_traces_that_follow_on_one_another_through_an_unplugging() {
+    let directory = tempfile::tempdir().unwrap();
+    // It closes within the seventh second: 16 kB come in a second.
+    let looks =
+        vec![vec!["sim:?A=ramp,1kHz,0..3V&clock=fast&faults=close@100000"], vec![], vec![], vec![SCOPE]];
+    let job =
+        "when.count = 12\nfiles.new-after = '10s'\n[capture]\nwhat = 'stream'\nrate = '1kHz'\neach = '1s'";
+    let recorded = record(directory.path(), job, looks, SetTime::new(), Room::plenty(), |_| {}).await;
+    let status = recorded.status;
+    assert_eq!((status.captures, status.written, status.connections), (12, 12, 2));
+    assert_eq!((status.lost_frames, &recorded.troubles[..]), (0, &["Away".to_owned()][..]));
+    let traces = traces(directory.path());
+    let gaps: Vec<&str> = traces.iter().map(|(_, _, gap)| gap.as_str()).collect();
+    // Six whole seconds and a part of the next, then a stream that starts anew.
+    assert_eq!(gaps, ["start", "", "", "", "", "", "", "link", "", "", "", ""]);
+    assert!(files(directory.path()).len() > 1, "a new file each ten seconds");
+    for (at, pair) in traces.windows(2).enumerate() {
+        let apart_s = pair[1].1.seconds_since(pair[0].1);
+        let is_whole = (apart_s - 1.0).abs() < 1e-3;
+        // The part of a second that was left when it closed, and the looks for the scope.
+        assert!(is_whole || (at == 6 && apart_s > 2.0), "{at}: {apart_s} s");
+    }
+}
+
+#[tokio::test]
+async fn what_a_link_does_not_carry_of_a_stream_is_marked_and_told() {
+    let directory = tempfile::tempdir().unwrap();
+    // The stream needs 160 kbit/s.
+    let scope = "sim:?A=dc,1V&clock=fast&rate=140kbps";
+    let job = "when.for = '5s'\n[capture]\nwhat = 'stream'\nchannels = ['A']";
+    let recorded = record_plugged_in(directory.path(), job, scope).await;
+    assert_eq!(recorded.troubles, ["LostFrames"]);
+    let status = recorded.status;
+    // An eighth of 20 000 frames.
+    assert!((2000..3000).contains(&status.lost_frames), "{status}");
+    let traces = traces(directory.path());
+    assert!(traces.len() > 100 && traces[0].2 == "start");
+    assert!(traces[1..].iter().all(|(_, _, gap)| gap == "lost frames"), "{:?}", &traces[..10]);
+}

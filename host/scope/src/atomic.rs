@@ -22,7 +22,7 @@
 //! ```
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, BufWriter, Seek as _, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
@@ -165,7 +165,7 @@ impl AtomicFile {
         // Dropped as it is, the writer would try again to write what failed.
         let (mut file, _unwritten) = std::mem::replace(writer, again).into_parts();
         file.set_len(length)?;
-        file.seek(io::SeekFrom::Start(length))?;
+        file.seek(SeekFrom::Start(length))?;
         Ok(())
     }
 
@@ -217,6 +217,19 @@ impl Write for AtomicFile {
         match &mut self.destination {
             Destination::Beside(file, _) => file.flush(),
             Destination::Through(stream) => stream.flush(),
+        }
+    }
+}
+
+/// What went into a pipe or a device cannot be gone back to.
+impl Seek for AtomicFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match &mut self.destination {
+            Destination::Beside(file, _) => file.seek(to),
+            Destination::Through(_) => Err(io::Error::new(
+                io::ErrorKind::NotSeekable,
+                "this format needs a regular file, and not a pipe or a device",
+            )),
         }
     }
 }

@@ -54,7 +54,7 @@ impl Server {
 }
 
 async fn send(from: &UdpSocket, to: SocketAddr, data_seq: u8, cmd_id: u8, data: &[u8]) {
-    let datagram = [&[0x10, 0x20, data_seq, cmd_id], data].concat();
+    let datagram = [&[0x10, 0x20, cmd_id, data_seq], data].concat();
     from.send_to(&datagram, to).await.unwrap();
 }
 

@@ -40,8 +40,6 @@ pub(super) struct Bench {
     pub(super) applied: Applied,
     /// Comparator level in volts.
     pub(super) level_v: f64,
-    /// What drives each line, the registers `Map0` to `Map7`.
-    pub(super) map: [u8; 8],
 }
 
 impl Bench {
@@ -68,7 +66,6 @@ impl Bench {
             generator: Generator::new(),
             applied: Applied::default(),
             level_v: 0.0,
-            map: [0; 8],
         }
     }
 
@@ -91,7 +88,7 @@ impl Bench {
     /// The clock output that drives a line.
     fn clock_of_line(&self, line: usize) -> Option<usize> {
         let clocks = self.generator.clocks()?;
-        let output = usize::from(self.map.get(line)?.checked_sub(MAP_CLOCK_1)?);
+        let output = usize::from(self.applied.driver_of_line(line).checked_sub(MAP_CLOCK_1)?);
         clocks.level(output, SimTime::ZERO).map(|_| output)
     }
 
@@ -206,7 +203,7 @@ mod tests {
     use scopething_core::vm::Register;
 
     fn comparators_on() -> Applied {
-        let mut registers = Registers::after_reset();
+        let mut registers = Registers::after_power_up();
         registers.set(Register::KitchenSinkA, 0xc0);
         Applied::from_registers(&registers)
     }

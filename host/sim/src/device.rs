@@ -10,9 +10,12 @@ use super::bench::Bench;
 use super::buffer::CaptureBuffer;
 use super::config::SimConfig;
 use super::frontend::FrontEnd;
+use super::generator::Generator;
 use super::note::Note;
 use super::output::{Origin, Output};
+use super::quirk::{Quirk, Quirks, SLOW_RESET};
 use super::registers::{Applied, Registers, Spock};
+use super::stream::Stream;
 use super::time::SimTime;
 use super::trace::{Foresight, Trace};
 
@@ -40,6 +43,7 @@ pub struct Device {
     revision: [u8; 8],
     first_tick: u32,
     stale_first_sample: bool,
+    quirks: Quirks,
     front: FrontEnd,
     bench: Bench,
     registers: Registers,
@@ -52,7 +56,8 @@ pub struct Device {
     last_converted: u16,
     eeprom: [u8; 256],
     trace: Option<Trace>,
-    /// The `D` that started the trace.
+    stream: Option<Stream>,
+    /// The `D` or `T` that started the trace or stream.
     trace_origin: Origin,
     /// The byte that is being executed.
     origin: Origin,
@@ -68,11 +73,12 @@ impl Device {
     pub fn new(config: &SimConfig) -> Self {
         let mut eeprom = [0xff; 256];
         eeprom[SERIAL_ADDRESS..SERIAL_ADDRESS + 8].copy_from_slice(config.serial.bytes());
-        let registers = Registers::after_reset();
+        let registers = Registers::after_power_up();
         let mut device = Self {
             revision: *config.revision.bytes(),
             first_tick: config.first_tick,
             stale_first_sample: config.stale_first_sample,
+            quirks: config.quirks,
             front: config.front_end,
             bench: Bench::new(config.analog.clone(), config.logic.clone(), config.noise_v, config.seed),
             registers,
@@ -84,6 +90,7 @@ impl Device {
             last_converted: 0,
             eeprom,
             trace: None,
+            stream: None,
             trace_origin: 0,
             origin: 0,
             foresight: None,
@@ -120,7 +127,11 @@ impl Device {
 
     /// When the next byte that is ready was due.
     pub(super) fn next_output(&self) -> Option<SimTime> {
-        self.output.next_due()
+        self.output.next_due().or_else(|| self.stream.as_ref().map(Stream::next_due))
+    }
+
+    pub(super) fn is_streaming(&self) -> bool {
+        self.stream.is_some()
     }
 
     /// Lets time pass, which never runs backwards; a bounded amount of work.
@@ -144,12 +155,16 @@ impl Device {
     }
 
     /// As [`transmit`](Self::transmit), with the number of the received byte that it answers.
+    ///
+    /// A link that is looked at now and then fetches a byte of a stream for the moment at which it had room for it,
+    /// which may be earlier than that to which time has passed: it decides which frames were lost.
     pub(super) fn transmit_tagged(&mut self, at: SimTime) -> Option<(Origin, u8)> {
         self.advance(at);
-        if self.output.next_due()? > self.now {
-            return None;
+        if let Some(due) = self.output.next_due() {
+            return (due <= self.now).then(|| self.output.next_byte())?;
         }
-        self.output.next_byte()
+        let byte = self.stream.as_mut()?.take(at, &self.bench, &self.front)?;
+        Some((self.trace_origin, byte))
     }
 
     /// What there is to say about what the client did since the last call.
@@ -169,12 +184,21 @@ impl Device {
             }
             self.foresight = Some(Foresight::Held);
         }
+        self.interrupt_stream(byte, command);
         if command == Command::Reset {
             self.reset();
         }
-        self.say(&[byte]);
+        self.echo(byte);
         self.execute(command);
         self.origin += 1;
+    }
+
+    /// Answers come in their order, so that those to bytes after a slow reset wait for its echo.
+    fn echo(&mut self, byte: u8) {
+        let is_slow = byte == Command::Reset.byte() && self.quirks.has(Quirk::SlowReset);
+        let due = if is_slow { self.now + SLOW_RESET } else { self.now };
+        let said = self.output.push(due, self.origin, &[byte]);
+        self.note_loss(said);
     }
 
     fn execute(&mut self, command: Command) {
@@ -195,17 +219,21 @@ impl Device {
                 self.say(&revision);
                 self.say(b"\r");
             }
+            Command::ReadEeprom if self.quirks.has(Quirk::SilentEeprom) => {}
             Command::ReadEeprom => {
                 let address = self.registers.get8(Register::EepromAddress);
                 self.say_hex(self.eeprom[usize::from(address)]);
             }
             Command::WriteEeprom => {
                 let address = self.registers.get8(Register::EepromAddress);
-                self.eeprom[usize::from(address)] = self.registers.get8(Register::EepromData);
+                let data = self.registers.get8(Register::EepromData);
+                self.eeprom[usize::from(address)] = data;
+                self.say_hex(data);
             }
             Command::ReadSampleCounter => self.registers.set(Register::SampleCounter, self.sample_address),
             Command::ProgramSpock => {
-                self.spock = Spock::from_registers(&self.registers);
+                let inverted_mask = self.quirks.has(Quirk::InvertedMask);
+                self.spock = Spock::from_registers(&self.registers, inverted_mask);
                 self.sample_address = self.registers.get(Register::SampleAddress);
             }
             Command::Update => self.apply(),
@@ -229,7 +257,7 @@ impl Device {
                 let result = self.bench.generator.generate(&self.registers, self.now);
                 self.note_refusal(result);
             }
-            Command::StreamTrace => self.not_simulated(b'T', "the frames of a streaming trace are not known"),
+            Command::StreamTrace => self.start_stream(),
             Command::DumpText => self.not_simulated(b'S', "the form of the text is not known"),
             Command::BaudRate => self.not_simulated(b'~', "a BS05 does not use it"),
             Command::PodPipe => self.not_simulated(b'|', "a BS05 does not use it"),
@@ -238,12 +266,11 @@ impl Device {
         }
     }
 
-    /// The register at R1 becomes R0; what drives a logic line changes at once.
+    /// The register at R1 becomes R0.
     fn store(&mut self) {
         self.registers.set_byte(self.r1, self.r0);
-        let line = usize::from(self.r1.wrapping_sub(Register::Map0.address()));
-        if let Some(driver) = self.bench.map.get_mut(line) {
-            *driver = self.r0;
+        if self.quirks.has(Quirk::MapAtOnce) {
+            self.bench.applied.map_lines(&self.registers);
         }
     }
 
@@ -251,26 +278,40 @@ impl Device {
     pub(super) fn reboot(&mut self) {
         self.reset();
         self.output = Output::default();
+        self.clear_registers();
+        self.bench.generator = Generator::new();
     }
 
-    /// `!`: everything as after power-up but for the EEPROM and the capture buffer.
-    fn reset(&mut self) {
-        self.trace = None;
-        self.foresight = None;
-        self.output.stop_dumps();
-        self.registers = Registers::after_reset();
+    /// As after power-up.
+    fn clear_registers(&mut self) {
+        self.registers = Registers::after_power_up();
         (self.r0, self.r1) = (0, 0);
         self.spock = Spock::default();
         self.sample_address = 0;
-        self.bench.generator = super::generator::Generator::new();
-        self.bench.map = [0; 8];
         self.apply();
+    }
+
+    /// `!`: whatever goes on is stopped.
+    fn reset(&mut self) {
+        self.trace = None;
+        self.stream = None;
+        self.foresight = None;
+        self.output.stop_dumps();
+        self.bench.generator.stop();
+        if self.quirks.has(Quirk::ResetClearsRegisters) {
+            self.clear_registers();
+        }
     }
 
     /// `U`: the registers so marked take effect.
     fn apply(&mut self) {
         self.bench.applied = Applied::from_registers(&self.registers);
-        self.bench.level_v = self.front.level_volts(self.bench.applied.trigger_level);
+        let level_v = self.front.level_volts(self.bench.applied.trigger_level);
+        self.bench.level_v = if self.quirks.has(Quirk::HalfTriggerLevel) { 2.0 * level_v } else { level_v };
+        self.bench.generator.set_rest(self.bench.applied.rest);
+        if self.bench.applied.buffer_outbound() {
+            self.note(Note::LogicBufferOutbound);
+        }
     }
 
     /// Device time: ticks in 32 bits.

@@ -161,6 +161,19 @@ impl Generator {
         self.rest_volts
     }
 
+    /// `U`: what the output rests at, a fraction of 65536 of its highest; a one shot that is over, too.
+    pub(super) fn set_rest(&mut self, rest: u16) {
+        self.rest_volts = FULL_SCALE_V * f64::from(rest) / 65536.0;
+        if let Running::Waveform(Played { rest_volts: Some(volts), .. }) = &mut self.running {
+            *volts = self.rest_volts;
+        }
+    }
+
+    /// `!`: nothing is played any more; the table and the play buffer stay.
+    pub(super) fn stop(&mut self) {
+        self.running = Running::Nothing;
+    }
+
     /// `Y`: makes the table.
     pub(super) fn synthesize(&mut self, registers: &Registers) -> Result<(), Note> {
         let symmetry = f64::from(registers.get16(Register::Ratio)) / 65536.0;
@@ -226,7 +239,7 @@ impl Generator {
             (2, 0, _) => self.play(registers, now, false),
             (2, 2, _) => self.play(registers, now, true),
             (3, 0, _) => self.running = Running::Clocks(clocks(registers, now)),
-            (1, 0, _) => self.running = Running::Nothing,
+            (1, 0, _) => self.stop(),
             (1, 1, Running::Waveform(played)) => played.pause(now),
             (2, 1, Running::Waveform(played)) => played.resume(now),
             _ => return Err(Note::GeneratorUnknown { command: 'Z', cmd, mode }),
@@ -238,7 +251,6 @@ impl Generator {
     fn play(&mut self, registers: &Registers, now: SimTime, once: bool) {
         let length = usize::from(registers.get16(Register::Modulo)).clamp(1, TABLE_SAMPLES);
         let ticks = registers.get16(Register::Clock).max(MIN_PLAY_TICKS);
-        self.rest_volts = FULL_SCALE_V * f64::from(registers.get16(Register::Rest)) / 65536.0;
         self.running = Running::Waveform(Played {
             volts: self.play.iter().copied().take(length).collect(),
             sample_ns: u64::from(ticks) * TICK_NS,
@@ -283,7 +295,7 @@ mod tests {
     use super::*;
 
     fn with(values: &[(Register, u32)]) -> Registers {
-        let mut registers = Registers::after_reset();
+        let mut registers = Registers::after_power_up();
         for &(register, value) in values {
             registers.set(register, value);
         }
@@ -391,12 +403,14 @@ mod tests {
         assert_eq!(played.next_crossing(2.0, SimTime(2000)), Some(SimTime(4000)));
         assert_eq!(played.next_crossing(2.0, SimTime(4000)), None);
         let mut generator = Generator::new();
-        let once =
-            [(Register::Cmd, 2), (Register::Mode, 2), (Register::Modulo, 10), (Register::Rest, 0x8000)];
+        let once = [(Register::Cmd, 2), (Register::Mode, 2), (Register::Modulo, 10)];
+        generator.set_rest(0x8000);
         generator.generate(&with(&once), SimTime(0)).unwrap();
         let volts = |micros| generator.waveform().unwrap().volts(SimTime::from_micros(micros));
         // Ten samples of 33 ticks are 8.25 us.
         assert_eq!([8, 9].map(volts), [0.0, 1.65]);
+        generator.set_rest(0x4000);
+        assert_eq!(generator.waveform().unwrap().volts(SimTime::from_micros(9)), 0.825);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! of registers and commands, so that a fault in one is not hidden by the same fault in the other.
 //!
 //! What it is not: a model of the analog hardware's bandwidth, or of what the reference calls unknown.
-//! Streaming traces, the decimated dump modes and text dumps are refused with a [`Note`], not invented.
+//! The 12-bit forms of streaming traces, the decimated dump modes and text dumps are refused with a [`Note`], not
+//! invented.
 //!
 //! ```
 //! use scopething_sim::{Device, SimConfig, SimTime};
@@ -23,15 +24,18 @@
 //!
 //! The most permissive plausible behaviour is taken:
 //!
-//! - Registers are 0 after a reset, except `ClockScale`, `DumpRepeat` and `DumpSend`, which are 1.
+//! - Registers are 0 after power-up, except `ClockScale`, `DumpRepeat` and `DumpSend`, which are 1.
+//! - `!` stops traces, streams, dumps and the generator. All that was entered stays: R0, R1, the registers with what
+//!   `U` and `>` took over, the waveform memory, the capture buffer.
 //! - `>` takes over the trigger logic, mask and option and loads the hardware's sample address; all else is
 //!   read by the command that uses it. Without `>` a trace or a dump goes on from where the last one stopped.
 //! - A byte written during a trace (but for `K`, `D` and `!`) is executed and echoed, and the trace does not
-//!   start until it is cancelled.
+//!   start until it is cancelled. Written during a stream, it is answered after the frame being sent.
+//! - `LogicControl` has no effect; with a note if it turns the logic buffer outbound.
 //! - A channel that is not enabled reads 0. In traces of one channel, any `DumpChan` below 128 reads it.
 //! - Sample clocks outside of a mode's limits are cut to them, with a note.
 //! - Unknown bytes are echoed and do nothing.
-//! - More on traces, triggers and generators stands in the modules of these names.
+//! - More on traces, streams, triggers and generators stands in the modules of these names.
 
 mod bench;
 mod buffer;
@@ -45,9 +49,11 @@ mod mode;
 mod note;
 mod output;
 pub mod query;
+mod quirk;
 pub mod random;
 mod registers;
 mod signal;
+mod stream;
 mod time;
 mod trace;
 mod trigger;
@@ -59,6 +65,7 @@ pub use frontend::FrontEnd;
 pub use link::{SimClock, SimLink, Sleep, Timer};
 pub use note::Note;
 pub use output::Origin;
+pub use quirk::{Quirk, Quirks, UnknownQuirk};
 pub use signal::{
     BusLine, Periodic, Playback, PlaybackError, ReadPlayback, Shape, Signal, SignalError, Traffic, no_files,
 };

@@ -25,7 +25,7 @@ const fn mode(
     TraceMode { number, min_ticks, max_ticks, max_scale, analog_channels, wide: bytes == 2, logic }
 }
 
-const MODES: [TraceMode; 17] = [
+const MODES: [TraceMode; 18] = [
     mode(18, (40, 16384), 1, 1, 2, false),
     mode(19, (40, 16384), 1, 2, 2, false),
     mode(0, (15, 40), 16383, 1, 1, false),
@@ -37,6 +37,7 @@ const MODES: [TraceMode; 17] = [
     mode(14, (5, 16384), 1, 0, 1, true),
     mode(15, (4, 4), 1, 0, 1, true),
     mode(13, (1, 3), 1, 0, 1, true),
+    mode(20, (1, 4), 1, 0, 1, true),
     mode(1, (15, 40), 16383, 1, 1, true),
     mode(3, (13, 40), 16383, 2, 1, true),
     mode(5, (8, 14), 1, 1, 1, true),

@@ -43,6 +43,18 @@ pub enum Note {
         /// The byte.
         byte: u8,
     },
+    /// A byte was written during a stream, which only `!` and `K` are for: its answer is among the frames.
+    StreamDisturbed {
+        /// The byte.
+        byte: u8,
+    },
+    /// A trace mode that streams nothing, or in a form that is not known well enough: no frames follow.
+    StreamModeUnknown {
+        /// The value of `TraceMode`.
+        mode: u8,
+    },
+    /// `LogicControl` makes the logic buffer drive the pins, against whatever drives them from outside.
+    LogicBufferOutbound,
     /// A generator command that is not known.
     GeneratorUnknown {
         /// `X`, `Y` or `Z`.
@@ -73,6 +85,21 @@ impl fmt::Display for Note {
             }
             Self::TraceHeld { byte } => {
                 write!(f, "byte {byte:02x} during a trace keeps it from starting: only K may be sent")
+            }
+            Self::StreamDisturbed { byte } => {
+                write!(
+                    f,
+                    "byte {byte:02x} during a stream is answered among the frames: only ! and K may be sent"
+                )
+            }
+            Self::StreamModeUnknown { mode } => {
+                write!(
+                    f,
+                    "trace mode {mode} is not streamed here: only framed (1) and raw (2) bytes are known"
+                )
+            }
+            Self::LogicBufferOutbound => {
+                write!(f, "LogicControl bit 7 makes the logic pins drive against what is connected to them")
             }
             Self::GeneratorUnknown { command, cmd, mode } => {
                 write!(f, "generator command {command} with Cmd {cmd}, Mode {mode} is not known")

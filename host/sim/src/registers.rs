@@ -5,16 +5,16 @@
 
 use scopething_core::vm::Register;
 
-/// All registers as bytes, after a reset and as written.
+/// All registers as bytes, after power-up and as written.
 #[derive(Debug, Clone)]
 pub(super) struct Registers {
     bytes: [u8; 256],
 }
 
 impl Registers {
-    /// The values after power-up or `!`. The reference names none: everything is 0, except the numbers of
+    /// The values after power-up. The reference names none: everything is 0, except the numbers of
     /// which 0 would mean that nothing is divided, repeated or sent.
-    pub(super) fn after_reset() -> Self {
+    pub(super) fn after_power_up() -> Self {
         let mut registers = Self { bytes: [0; 256] };
         for register in [Register::ClockScale, Register::DumpRepeat, Register::DumpSend] {
             registers.set(register, 1);
@@ -63,6 +63,9 @@ pub(super) struct Applied {
     pub(super) trigger_level: u16,
     kitchen_sink_a: u8,
     kitchen_sink_b: u8,
+    logic_control: u8,
+    pub(super) rest: u16,
+    map: [u8; 8],
 }
 
 impl Applied {
@@ -73,6 +76,9 @@ impl Applied {
             trigger_level: registers.get16(Register::TriggerLevel),
             kitchen_sink_a: registers.get8(Register::KitchenSinkA),
             kitchen_sink_b: registers.get8(Register::KitchenSinkB),
+            logic_control: registers.get8(Register::LogicControl),
+            rest: registers.get16(Register::Rest),
+            map: std::array::from_fn(|line| registers.byte(Register::Map0.address() + line as u8)),
         }
     }
 
@@ -83,6 +89,21 @@ impl Applied {
 
     pub(super) fn waveform_on(self) -> bool {
         self.kitchen_sink_b & 0x40 != 0
+    }
+
+    /// Whether the logic buffer drives the pins.
+    pub(super) fn buffer_outbound(self) -> bool {
+        self.logic_control & 0x80 != 0
+    }
+
+    /// What drives the lines is as the registers say, whatever the last `U` was.
+    pub(super) fn map_lines(&mut self, registers: &Registers) {
+        self.map = Self::from_registers(registers).map;
+    }
+
+    /// What drives a logic line, one of the registers `Map0` to `Map7`.
+    pub(super) fn driver_of_line(self, line: usize) -> u8 {
+        self.map.get(line).copied().unwrap_or(0)
     }
 }
 
@@ -95,10 +116,12 @@ pub(super) struct Spock {
 }
 
 impl Spock {
-    pub(super) fn from_registers(registers: &Registers) -> Self {
+    /// `inverted_mask`: a 1 bit of the mask is a line that matters.
+    pub(super) fn from_registers(registers: &Registers, inverted_mask: bool) -> Self {
+        let mask = registers.get8(Register::TriggerMask);
         Self {
             trigger_logic: registers.get8(Register::TriggerLogic),
-            trigger_mask: registers.get8(Register::TriggerMask),
+            trigger_mask: if inverted_mask { !mask } else { mask },
             option: registers.get8(Register::SpockOption),
         }
     }
@@ -123,12 +146,24 @@ mod tests {
 
     #[test]
     fn registers_are_little_endian_and_cut_to_their_width() {
-        let mut registers = Registers::after_reset();
+        let mut registers = Registers::after_power_up();
         registers.set(Register::SampleAddress, 0x1234_5678);
         assert_eq!(registers.byte(0x08), 0x78);
         assert_eq!(registers.byte(0x0a), 0x34);
         assert_eq!(registers.byte(0x0b), 0);
         assert_eq!(registers.get(Register::SampleAddress), 0x34_5678);
+    }
+
+    #[test]
+    fn what_drives_a_line_is_as_of_the_last_update() {
+        let mut registers = Registers::after_power_up();
+        registers.set(Register::Map0, 0x14);
+        registers.set(Register::Map7, 0x12);
+        registers.set(Register::LogicControl, 0x80);
+        let applied = Applied::from_registers(&registers);
+        registers.set(Register::Map7, 0);
+        assert_eq!([0, 1, 7, 8].map(|line| applied.driver_of_line(line)), [0x14, 0, 0x12, 0]);
+        assert!(applied.buffer_outbound() && !Applied::default().buffer_outbound());
     }
 
     #[test]

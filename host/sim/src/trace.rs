@@ -2,8 +2,9 @@
 //!
 //! Choices where the reference is silent:
 //!
-//! - Sample n of a trace is taken n sample periods after its start; the end time is when the next one would
-//!   be due.
+//! - Sample n of a trace is taken n sample periods after its start; the end time is when the next one is due. The end
+//!   address holds what the signal is then, of A in the layouts of two channels: the hardware writes one sample more
+//!   than it counts, over the first one of a capture that fills the buffer.
 //! - The trigger is looked for once `TraceIntro` samples have been taken, and the timeout counts from there:
 //!   that is how the working driver reckons it. A trigger in that time lets the trace complete, however long
 //!   that takes.
@@ -49,16 +50,17 @@ pub(super) struct TraceSettings {
     pub(super) filters: (u64, u64),
     pub(super) condition: Condition,
     pub(super) analog_enable: u8,
-    pub(super) digital_enable: u8,
     pub(super) address: u32,
     pub(super) range: Range,
+    /// Whether the sample at the end address is written.
+    pub(super) writes_end: bool,
 }
 
 /// How a trace ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ending {
     pub(super) cause: Cause,
-    /// When the next sample would have been due.
+    /// When the next sample, which the end address holds, is due.
     pub(super) at: SimTime,
     /// When the trigger fired.
     pub(super) triggered: Option<SimTime>,
@@ -211,7 +213,7 @@ impl Trace {
         }
     }
 
-    /// Writes what was sampled; gives the address of the next sample.
+    /// Writes what was sampled, and the sample at the end address, which is given.
     pub(super) fn store(
         &self,
         ending: &Ending,
@@ -227,7 +229,15 @@ impl Trace {
             let at = self.time_of(sample) + pause;
             self.store_sample(self.address(sample), at, bench, front, buffer);
         }
-        self.address(ending.samples)
+        let end = self.address(ending.samples);
+        if !self.held && self.settings.writes_end {
+            self.store_sample(end, ending.at, bench, front, buffer);
+        }
+        end
+    }
+
+    pub(super) fn layout(&self) -> Layout {
+        self.settings.layout
     }
 
     fn address(&self, sample: u64) -> u32 {
@@ -258,7 +268,7 @@ impl Trace {
             buffer.put_analog(settings.layout, address, word);
         }
         if settings.mode.logic {
-            buffer.put_logic(settings.layout, address, bench.lines(at) & settings.digital_enable);
+            buffer.put_logic(settings.layout, address, bench.lines(at));
         }
     }
 }

@@ -179,11 +179,11 @@ mod tests {
     use scopething_core::vm::Register;
 
     fn spock(logic: u8, mask: u8, option: u8) -> Spock {
-        let mut registers = Registers::after_reset();
+        let mut registers = Registers::after_power_up();
         registers.set(Register::TriggerLogic, logic.into());
         registers.set(Register::TriggerMask, mask.into());
         registers.set(Register::SpockOption, option.into());
-        Spock::from_registers(&registers)
+        Spock::from_registers(&registers, false)
     }
 
     fn bench(lines: &[(usize, &str)]) -> Bench {

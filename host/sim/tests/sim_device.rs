@@ -34,18 +34,30 @@ fn numbers_are_entered_into_eight_bits_and_stay() {
 }
 
 #[test]
-fn registers_are_lost_at_a_reset_and_the_eeprom_is_not() {
-    let mut host = Host::new("serial=XY12Z345");
-    host.set(&[
-        (Register::ClockTicks, 0x1234),
-        (Register::EepromAddress, 0x24),
-        (Register::EepromData, 0x99),
-    ]);
-    assert_eq!(host.get(Register::ClockTicks), 0x1234);
-    host.say("w");
+fn a_reset_keeps_what_was_entered() {
+    let mut host = Host::new("A=dc,1V");
+    host.prepare(0, 0, 40, 10, 10);
+    host.set(&[(Register::TriggerIntro, 0), (Register::Level, 0x1234)]);
+    host.say(">U[2e]@[37]");
     assert_eq!(host.say("!"), "!");
-    assert_eq!(host.get(Register::ClockTicks), 0);
-    host.set(&[(Register::EepromAddress, 0x24)]);
+    // R0, R1 and the registers.
+    assert_eq!(host.say("sp"), "sp\r37\r");
+    assert_eq!(host.get(Register::Level), 0x1234);
+    // Without > and U: the trigger and the range that they took over.
+    host.start_with("D");
+    assert_eq!(host.wait().unwrap().address, 10 + 8 + 10);
+    assert_eq!(host.say("!"), "!");
+    // The capture buffer too: clients reset between the dumps of one capture.
+    assert!(close(&host.dump(0, 0, 28), std::iter::repeat(1.0)));
+}
+
+#[test]
+fn the_eeprom_is_written_and_read_with_the_same_answer() {
+    let mut host = Host::new("serial=XY12Z345");
+    host.set(&[(Register::EepromAddress, 0x24), (Register::EepromData, 0x99)]);
+    assert_eq!(host.say("w"), "w\r99\r");
+    assert_eq!(host.say("!"), "!");
+    host.set(&[(Register::EepromAddress, 0x24), (Register::EepromData, 0)]);
     assert_eq!(host.say("r"), "r\r99\r");
     let serial: String = (0x30..0x38)
         .map(|address| {
@@ -80,7 +92,7 @@ fn converters_take_effect_at_an_update_only() {
 fn capture_registers_take_effect_when_they_are_programmed() {
     let mut host = Host::new("A=dc,1V");
     host.prepare(0, 0, 40, 10, 10);
-    // Neither line 7 nor any other is as the trigger registers of a reset want it: it never fires.
+    // Neither line 7 nor any other is as the trigger registers want it after power-up: it never fires.
     host.start_with("UD");
     assert_eq!(host.wait(), None);
     host.say("K");
@@ -89,7 +101,8 @@ fn capture_registers_take_effect_when_they_are_programmed() {
     assert_eq!(host.wait().unwrap().token, 0);
     // Without > the dump goes on from where the trace ended, 10 + 8 + 10 samples from 0.
     host.set(&[(Register::DumpCount, 2), (Register::SampleAddress, 0)]);
-    assert_eq!(host.send(b"A")[1..], [0, 0]);
+    let further = host.send(b"A");
+    assert!(close(&further[1..2], [1.0]) && further[2] == 0, "the sample at the end address, then none");
     assert_eq!(host.say("<"), "<");
     assert_eq!(host.get(Register::SampleCounter), 30);
     let from_start = host.send(b">A");
@@ -106,7 +119,7 @@ fn what_is_unknown_is_refused_with_a_note() {
     host.set(&[(Register::TraceMode, 9)]);
     assert_eq!(host.say("D"), "D");
     let notes = host.notes();
-    assert!(matches!(notes[0], Note::NotSimulated { command: b'T', .. }));
+    assert_eq!(notes[0], Note::StreamModeUnknown { mode: 0 });
     assert!(matches!(notes[3], Note::NotSimulated { command: b'|', .. }));
     assert_eq!(
         notes[4..],

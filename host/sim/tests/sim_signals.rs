@@ -48,7 +48,7 @@ fn the_waveform_is_seen_by_a_and_its_inverse_by_b() {
 
 #[test]
 fn the_clock_is_seen_by_both_inputs_and_its_line() {
-    let mut host = Host::new("");
+    let mut host = Host::new("L5=dc,0V");
     host.prepare(3, 3, 40, 0, 400);
     host.set(&[(Register::TriggerMask, 0xff), (Register::TriggerIntro, 0), (Register::TriggerOutro, 0)]);
     // 4000 ticks a period, 100 us; high from 0 to 1000.
@@ -60,6 +60,11 @@ fn the_clock_is_seen_by_both_inputs_and_its_line() {
     ]);
     host.set(&[(Register::Cmd, 3), (Register::Mode, 0)]);
     assert_eq!(host.say("Z"), "Z");
+    // The line is driven from U on, which comes with the trace.
+    host.start_with(">D");
+    host.wait().unwrap();
+    assert!(host.dump(128, 0, 400).iter().all(|byte| byte & 0x20 == 0));
+    host.set(&[(Register::SampleAddress, 0)]);
     host.start();
     host.wait().unwrap();
     // A sample in 1 us, A and B in turn.

@@ -66,7 +66,9 @@ fn the_timeout_counts_from_when_the_trigger_is_looked_for() {
     assert_eq!((status.token, status.at), (1, micros(164)));
     assert_eq!((status.address, status.tick), (164, 164 * 40));
     assert!(close(&host.dump(0, 0, 164), std::iter::repeat(1.0)));
-    assert_eq!(host.dump(0, 164, 2), [0, 0]);
+    // The end address holds the next sample, and behind it lies nothing.
+    let after = host.dump(0, 164, 2);
+    assert!(close(&after[..1], [1.0]) && after[1] == 0, "{after:?}");
 }
 
 #[test]
@@ -185,17 +187,17 @@ fn native_dumps_of_bytes_span_the_range() {
 
 #[test]
 fn mixed_modes_keep_logic_beside_the_samples() {
-    // One sample in 10 us and a counter that moves on as often.
+    // One sample in 10 us and a counter that moves on as often. DigitalEnable masks nothing.
     let mut host = Host::new("A=dc,1V&B=dc,2V");
     host.prepare(3, 3, 40, 0, 1000);
     host.set(&[(Register::ClockScale, 10), (Register::TriggerMask, 0xff), (Register::KitchenSinkA, 0)]);
-    host.set(&[(Register::TriggerIntro, 0), (Register::TriggerOutro, 0), (Register::DigitalEnable, 0x0f)]);
+    host.set(&[(Register::TriggerIntro, 0), (Register::TriggerOutro, 0), (Register::DigitalEnable, 0x01)]);
     host.start();
     assert_eq!(host.wait().unwrap().at, micros(10_000));
     assert!(close(&host.dump(0, 0, 500), std::iter::repeat(1.0)));
     assert!(close(&host.dump(1, 0, 500), std::iter::repeat(2.0)));
     let logic = host.dump(128, 0, 1000);
-    assert!(logic.iter().enumerate().all(|(n, byte)| usize::from(*byte) == n % 16), "{logic:?}");
+    assert!(logic.iter().enumerate().all(|(n, byte)| usize::from(*byte) == n % 256), "{logic:?}");
 }
 
 #[test]
@@ -273,6 +275,64 @@ fn addresses_are_circular_and_dumps_repeat() {
     let twice = host.send(b">A");
     assert_eq!(twice.len(), 2 + 6);
     assert_eq!(twice[2..5], twice[5..8]);
+}
+
+/// A trace that starts at once and stores samples from address 0 on.
+fn capture_at_once(query: &str, mode: u32, buffer: u32, count: u32) -> Host {
+    let mut host = Host::new(query);
+    host.prepare(mode, buffer, 40, 0, count);
+    host.set(&[(Register::TriggerMask, 0xff), (Register::TriggerIntro, 0), (Register::TriggerOutro, 0)]);
+    host.set(&[(Register::KitchenSinkA, 0)]);
+    host.start();
+    assert_eq!(host.wait().unwrap().token, 0);
+    host
+}
+
+#[test]
+fn the_end_address_holds_the_next_sample() {
+    // 1 us a sample, a counter that moves on every 10 us, and 1 mV/us.
+    let mut host = capture_at_once("A=ramp,1kHz,0..1V", 1, 2, 200);
+    assert!(close(&host.dump(0, 199, 2), [0.199, 0.200]));
+    assert_eq!(host.dump(128, 199, 3), [19, 20, 0]);
+    // Of two channels it is A's, and B has none.
+    let mut host = capture_at_once("A=ramp,1kHz,0..1V&B=dc,2V", 2, 1, 200);
+    assert!(close(&host.dump(0, 198, 2), [0.198, 0.200]));
+    let b = host.dump(1, 198, 2);
+    assert!(close(&b[..1], [2.0]) && b[1] == 0, "{b:?}");
+}
+
+#[test]
+fn the_first_sample_of_a_full_buffer_is_overwritten() {
+    let ramp = |micros: u32| f64::from(micros) * 50e-6;
+    let mut full = capture_at_once("A=ramp,50Hz,0..1V", 0, 0, 12288);
+    assert!(close(&full.dump(0, 0, 3), [12288, 1, 2].map(ramp)));
+    let mut spare = capture_at_once("A=ramp,50Hz,0..1V", 0, 0, 12287);
+    assert!(close(&spare.dump(0, 0, 3), [0, 1, 2].map(ramp)));
+    assert!(close(&spare.dump(0, 12287, 1), [ramp(12287)]));
+    // As in the capture of a real device: A alone, of two channels.
+    let mut chop = capture_at_once("A=ramp,50Hz,0..1V&B=ramp,50Hz,0..1V", 2, 1, 12288);
+    assert!(close(&chop.dump(0, 0, 2), [12288, 2].map(ramp)));
+    assert!(close(&chop.dump(1, 0, 2), [1, 3].map(ramp)));
+}
+
+#[test]
+fn the_mode_without_a_name_takes_logic_at_its_four_rates() {
+    for ticks in 1..=4 {
+        let mut host = Host::new("L2=square,1MHz&L5=square,400kHz,25%25");
+        host.prepare(20, 0, ticks, 0, 4000);
+        host.set(&[(Register::KitchenSinkA, 0), (Register::TriggerMask, 0xff)]);
+        host.set(&[(Register::TriggerIntro, 0), (Register::TriggerOutro, 0)]);
+        host.start();
+        let status = host.wait().unwrap();
+        assert_eq!((status.token, status.address, status.tick), (0, 4000, 4000 * ticks));
+        let logic = host.dump(128, 0, 4000);
+        for (n, byte) in (0..).zip(logic) {
+            // Ticks into the periods: high for the first 20 of 40, and for the first 25 of 100.
+            let (l2, l5) = (n * ticks % 40 < 20, n * ticks % 100 < 25);
+            assert_eq!((byte & 0x04 != 0, byte & 0x20 != 0), (l2, l5), "sample {n} at {ticks} ticks");
+        }
+        assert_eq!(host.notes(), []);
+    }
 }
 
 #[test]

@@ -139,6 +139,25 @@ pub fn parse(text: &str, unit: Unit) -> Result<f64, QuantityError> {
     if value.is_finite() { Ok(value) } else { Err(QuantityError::TooLarge { text: trimmed.to_owned() }) }
 }
 
+/// Reads a time span in seconds: as [`parse`] does, and in minutes, hours and days: `90s`, `15min`, `12h`, `7d`.
+///
+/// # Errors
+///
+/// As [`parse`].
+///
+/// ```
+/// assert_eq!(scopething_waveform::quantity::parse_span("1.5h"), Ok(5400.0));
+/// assert_eq!(scopething_waveform::quantity::parse_span("2ms"), Ok(0.002));
+/// ```
+pub fn parse_span(text: &str) -> Result<f64, QuantityError> {
+    let units = [("min", 60.0), ("h", 3600.0), ("d", 86400.0)];
+    let long = units.iter().find_map(|(unit, seconds)| {
+        let count = text.trim().strip_suffix(unit)?;
+        Some(parse(count, Unit::Count).map(|count| count * seconds))
+    });
+    long.unwrap_or_else(|| parse(text, Unit::Seconds))
+}
+
 /// Prints a finite number so that [`parse`] gives it back exactly, with an SI prefix where that makes it
 /// shorter.
 #[must_use]

@@ -179,11 +179,14 @@ pub enum Gap {
     ClockSet,
     /// Traces were given up, since neither disk nor memory had room for them.
     NoRoom,
+    /// The link could not carry all frames of a stream.
+    LostFrames,
 }
 
 impl Gap {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Start, Self::Link, Self::BadTraces, Self::ClockSet, Self::NoRoom];
+    pub const ALL: [Self; 6] =
+        [Self::Start, Self::Link, Self::BadTraces, Self::ClockSet, Self::NoRoom, Self::LostFrames];
 
     /// The one of this [`name`](Self::name).
     #[must_use]
@@ -200,6 +203,7 @@ impl Gap {
             Self::BadTraces => "bad traces",
             Self::ClockSet => "clock set",
             Self::NoRoom => "no room",
+            Self::LostFrames => "lost frames",
         }
     }
 }

@@ -161,3 +161,30 @@ fn what_does_not_go_together_is_refused() {
         }
     }
 }
+
+#[test]
+fn a_stream_has_keys_of_its_own() {
+    let job = "files.directory = 'x'\n[capture]\nwhat = 'stream'\nchannels = ['A', 'L3']\nrate = '100Hz'\n\
+               low = '0V'\nhigh = 3.3\neach = '1min'";
+    let stream = Job::parse(job).unwrap().stream.unwrap();
+    assert_eq!((stream.request.rate_hz, stream.each_s), (100.0, 60.0));
+    assert_eq!((stream.request.low, stream.request.high), (Some(0.0), Some(3.3)));
+    assert_eq!(stream.request.channels, "A,L3".parse().unwrap());
+    let plan = stream.plan(scopething_core::plan::Driven::NOTHING).unwrap();
+    assert_eq!(stream.samples_of_trace(&plan), 6000);
+    for (words, line, part) in [
+        ("what = 'streams'", 3, "stream"),
+        ("what = 'stream'\nperiod = '1s'", 4, "period"),
+        ("what = 'stream'\nrate = '1MHz'", 4, "1000000 Hz"),
+        ("what = 'stream'\nrate = '100kHz'\neach = '1h'", 5, "too many samples"),
+        ("what = 'stream'\nchannels = ['C']", 4, "\"C\""),
+        ("what = 'stream'\n[when]\nevery = '1s'", 5, "all the time"),
+        ("rate = '1kHz'", 3, "rate"),
+    ] {
+        let refused = Job::parse(&format!("files.directory = 'x'\n[capture]\n{words}")).unwrap_err();
+        assert_eq!(refused.line, Some(line), "{words}: {refused}");
+        assert!(refused.reason.contains(part), "{words}: {refused}");
+    }
+    let refused = Job::parse("verify = true\nfiles.directory = 'x'\ncapture.what = 'stream'").unwrap_err();
+    assert_eq!(refused.line, Some(1), "{refused}");
+}

@@ -3,31 +3,138 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use scopething_core::plan::{Driven, PlayMode};
+use scopething_core::plan::{CaptureRequest, ChannelSet, Driven, PlayMode, StreamRequest};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _};
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
-use super::lines::Lines;
-use super::{Job, JobError, key_of_request};
+use super::lines::{Lines, line_at};
+use super::{Job, JobError, StreamJob, key_of_request};
+use scopething_files::Format;
+use scopething::generate::{ClockWords, Wanted, WordsError, parse_levels};
+use scopething::link::LinkUrl;
+use scopething_waveform::quantity::{self, Unit};
 use crate::keep::{Band, Keep};
 use crate::listing::Naming;
 use crate::measure::Measure;
 use crate::schedule::{Extent, Spacing};
 use crate::store::Limits;
-use scopething::generate::{ClockWords, Wanted, WordsError, parse_levels};
-use scopething::request::RequestWords;
-use scopething_files::Format;
-use scopething_waveform::quantity::{self, Unit};
 use scopething_waveform::recording::Channel;
+use scopething::request::{RequestWords, number};
+use crate::stream::BehindBridge;
 
 /// Memory for traces that a full disk does not take, if nothing is said.
 const HOLD_BYTES: u64 = 8_000_000;
 /// Parts of an envelope, if nothing is said.
 const PARTS: usize = 100;
 
+/// Whether a job streams; other faults of the text are found later.
+pub(super) fn is_stream(text: &str) -> bool {
+    #[derive(Default, Deserialize)]
+    struct Capture {
+        what: Option<toml::Value>,
+    }
+    #[derive(Deserialize)]
+    struct Probe {
+        #[serde(default)]
+        capture: Capture,
+    }
+    toml::from_str::<Probe>(text).is_ok_and(|probe| probe.capture.what.is_some())
+}
+
+/// The keys of a text, those of `[capture]` as `C` has them.
+pub(super) fn read<C: CaptureWords>(text: &str) -> Result<JobWords<C>, JobError> {
+    toml::from_str(text).map_err(|error| JobError {
+        line: error.span().map(|span| line_at(text, span.start)),
+        reason: error.message().to_owned(),
+    })
+}
+
+/// What is captured.
+pub(super) trait CaptureWords: Default + DeserializeOwned {
+    /// The capture, or what is streamed instead.
+    fn requests(&self, lines: &Lines) -> Result<(CaptureRequest, Option<StreamJob>), JobError>;
+}
+
+impl CaptureWords for RequestWords {
+    fn requests(&self, lines: &Lines) -> Result<(CaptureRequest, Option<StreamJob>), JobError> {
+        let request = self.request();
+        let failed = |error| lines.error(&["capture", key_of_request(&error)], error.to_string());
+        request.map(|request| (request, None)).map_err(failed)
+    }
+}
+
+/// Length of a trace, if nothing is said.
+const EACH_S: f64 = 10.0;
+/// Samples of a trace, at most: what is in memory at once is a few traces.
+const MAX_TRACE_SAMPLES: f64 = 100_000.0;
+/// Samples a second, if nothing is said.
+const RATE_HZ: f64 = 1000.0;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Captured {
+    #[default]
+    Stream,
+}
+
+/// What is streamed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct StreamWords {
+    #[serde(rename = "what")]
+    _what: Captured,
+    channels: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "hertz")]
+    rate: Option<f64>,
+    #[serde(default, deserialize_with = "hertz")]
+    frame_rate: Option<f64>,
+    #[serde(default, deserialize_with = "number::volts")]
+    low: Option<f64>,
+    #[serde(default, deserialize_with = "number::volts")]
+    high: Option<f64>,
+    #[serde(default)]
+    raw: bool,
+    each: Option<Span>,
+}
+
+fn hertz<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    number::quantity(from, Unit::Hertz)
+}
+
+impl CaptureWords for StreamWords {
+    fn requests(&self, lines: &Lines) -> Result<(CaptureRequest, Option<StreamJob>), JobError> {
+        let mut channels = ChannelSet::EMPTY;
+        for name in self.channels.iter().flatten() {
+            let named = name
+                .parse()
+                .map_err(|error| lines.error(&["capture", "channels"], format!("{name:?} is {error}")));
+            channels = channels.union(named?);
+        }
+        if self.channels.is_none() {
+            channels = channels.with(Channel::A);
+        }
+        let request = StreamRequest {
+            frame_rate_hz: self.frame_rate,
+            low: self.low,
+            high: self.high,
+            raw: self.raw,
+            ..StreamRequest::new(channels, self.rate.unwrap_or(RATE_HZ))
+        };
+        let each_s = self.each.map_or(EACH_S, |span| span.0);
+        if each_s * request.rate_hz > MAX_TRACE_SAMPLES {
+            let reason = format!(
+                "a trace of {each_s} s at {} Hz has too many samples: at most {MAX_TRACE_SAMPLES}, make it shorter",
+                request.rate_hz
+            );
+            return Err(lines.error(&["capture", "each"], reason));
+        }
+        Ok((CaptureRequest::new(channels), Some(StreamJob { request, each_s })))
+    }
+}
+
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct JobWords {
+#[serde(deny_unknown_fields, bound = "C: CaptureWords")]
+pub(super) struct JobWords<C> {
     #[serde(default)]
     url: String,
     serial: Option<String>,
@@ -35,7 +142,7 @@ pub(super) struct JobWords {
     #[serde(default)]
     verify: bool,
     #[serde(default)]
-    capture: RequestWords,
+    capture: C,
     #[serde(default)]
     generate: GenerateWords,
     #[serde(default)]
@@ -129,13 +236,7 @@ struct Span(f64);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let units = [("min", 60.0), ("h", 3600.0), ("d", 86400.0)];
-        let long = units.iter().find_map(|(unit, seconds)| {
-            let count = text.trim().strip_suffix(unit)?;
-            Some(quantity::parse(count, Unit::Count).map(|count| count * seconds))
-        });
-        let seconds = long.unwrap_or_else(|| quantity::parse(&text, Unit::Seconds));
-        match seconds {
+        match quantity::parse_span(&text) {
             Ok(seconds) if seconds > 0.0 => Ok(Self(seconds)),
             _ => Err(D::Error::custom(format!(
                 "{text:?} is not a time span: write it like 90s, 15min, 12h or 7d"
@@ -183,17 +284,29 @@ impl<'de> Deserialize<'de> for FormatName {
     }
 }
 
-impl JobWords {
+impl<C: CaptureWords> JobWords<C> {
     pub(super) fn job(self, lines: &Lines) -> Result<Job, JobError> {
-        let url = self.url.parse().map_err(|error| lines.error(&["url"], format!("{error}")))?;
+        let url: LinkUrl = self.url.parse().map_err(|error| lines.error(&["url"], format!("{error}")))?;
         if let Some(serial) = self.serial.as_ref().filter(|serial| serial.len() != 8) {
             let reason =
                 format!("{serial:?} is no serial number: it has eight characters, see `scopething info`");
             return Err(lines.error(&["serial"], reason));
         }
-        let request = self.capture.request();
-        let request =
-            request.map_err(|error| lines.error(&["capture", key_of_request(&error)], error.to_string()))?;
+        let (request, stream) = self.capture.requests(lines)?;
+        let spacing = self.when.spacing(lines)?;
+        if stream.is_some() && url.is_bridge() {
+            return Err(lines.error(&["url"], BehindBridge.to_string()));
+        }
+        if stream.is_some() && self.verify {
+            return Err(
+                lines.error(&["verify"], "a stream cannot be read twice: leave verify out".to_owned())
+            );
+        }
+        if stream.is_some() && spacing != Spacing::Continuous {
+            let key = if self.when.every.is_some() { "every" } else { "at" };
+            let reason = format!("a stream goes on all the time: leave {key} out");
+            return Err(lines.error(&["when", key], reason));
+        }
         let naming = self.files.naming(lines)?;
         let keep = self.keep.keep(lines)?;
         if !naming.format.holds_several() && matches!(keep, Keep::Summary | Keep::Envelope { .. }) {
@@ -208,10 +321,11 @@ impl JobWords {
             probes: self.probes.unwrap_or_else(|| "x1".to_owned()),
             verify: self.verify,
             request,
+            stream,
             generate,
             driven,
             extent: Extent { count: self.when.count, seconds: self.when.r#for.map(|span| span.0) },
-            spacing: self.when.spacing(lines)?,
+            spacing,
             keep,
             limits: self.files.limits(lines)?,
             sync_every: self.files.sync_every.unwrap_or(1),

@@ -53,7 +53,9 @@ impl Generation<'_> {
                     ));
                 }
             }
-            Self::Levels(levels, _) => lines.push(("held", TriggerSource::Logic(*levels).to_string())),
+            Self::Levels(levels, _) => {
+                lines.push(("held", format!("{} (experimental)", TriggerSource::Logic(*levels))));
+            }
         }
         let lines = lines.into_iter().map(|(name, value)| format!("{name:<17} {value}\n"));
         lines.collect::<Vec<_>>().concat()
@@ -91,7 +93,7 @@ impl Generation<'_> {
                 let level = |line: LogicLine| u8::from(levels.high & line.bit() != 0);
                 let held: Map<String, Value> =
                     lines.map(|line| (line.to_string(), level(line).into())).collect();
-                json!({"actual": held, "steps": self.steps()})
+                json!({"actual": held, "experimental": true, "steps": self.steps()})
             }
         }
     }
@@ -112,11 +114,8 @@ impl Generation<'_> {
                 steps.extend([registers(&output), "U".into()]);
                 steps
             }
-            Self::Clocks(plan) => vec![registers(&plan.registers()), "Z".into()],
-            Self::Levels(levels, plan) => {
-                let outputs = (Register::LogicControl, u32::from(levels.care));
-                let all: Vec<_> = std::iter::once(outputs).chain(plan.registers()).collect();
-                vec![registers(&all), "Z".into()]
+            Self::Clocks(plan) | Self::Levels(_, plan) => {
+                vec![registers(&plan.registers()), "U".into(), "Z".into()]
             }
         }
     }

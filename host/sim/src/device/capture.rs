@@ -1,11 +1,13 @@
-//! What the device does for `D`, `K` and `A`: traces and dumps.
+//! What the device does for `D`, `T`, `K` and `A`: traces, streams and dumps.
 
-use scopething_core::vm::Register;
+use scopething_core::vm::{Command, Register};
 
 use super::super::buffer::Layout;
 use super::super::mode::TraceMode;
 use super::super::note::Note;
 use super::super::output::{Dump, DumpForm};
+use super::super::quirk::Quirk;
+use super::super::stream::{Stream, StreamSettings};
 use super::super::time::SimTime;
 use super::super::trace::{Cause, Ending, Trace, TraceSettings};
 use super::super::trigger::Condition;
@@ -54,9 +56,9 @@ impl Device {
             filters: (2 * register(Register::TriggerIntro), 2 * register(Register::TriggerOutro)),
             condition,
             analog_enable: self.registers.get8(Register::AnalogEnable),
-            digital_enable: self.registers.get8(Register::DigitalEnable),
             address: if mode.two_channels() { address & !1 } else { address },
             range,
+            writes_end: !self.quirks.has(Quirk::CleanEndAddress),
         }
     }
 
@@ -75,7 +77,9 @@ impl Device {
     pub(super) fn end_trace(&mut self, ending: &Ending, due: SimTime) {
         self.foresight = None;
         let Some(trace) = self.trace.take() else { return };
-        self.sample_address = trace.store(ending, &self.bench, &self.front, &mut self.buffer);
+        let layout = trace.layout();
+        let end = trace.store(ending, &self.bench, &self.front, &mut self.buffer);
+        self.sample_address = self.end_address(end, layout);
         if let Some(at) = ending.triggered {
             self.registers.set(Register::TriggerTime, self.tick(at));
         }
@@ -87,6 +91,52 @@ impl Device {
         let status = format!("{token:02x}\r{:08x}\r{:08x}\r", self.tick(ending.at), self.sample_address);
         let said = self.output.push(due, self.trace_origin, status.as_bytes());
         self.note_loss(said);
+    }
+
+    /// The address that a trace is said to end at.
+    fn end_address(&self, end: u32, layout: Layout) -> u32 {
+        let width = layout.width();
+        match self.quirks {
+            _ if layout.two_channels() => end,
+            quirks if quirks.has(Quirk::EarlyWindow) => (end + width - 1) % width,
+            quirks if quirks.has(Quirk::LateWindow) => (end + 1) % width,
+            _ => end,
+        }
+    }
+
+    /// `T`: frames follow the echo until the stream is ended.
+    pub(super) fn start_stream(&mut self) {
+        let mode = self.registers.get8(Register::TraceMode);
+        let clock_ticks = self.registers.get16(Register::ClockTicks);
+        let [ident, analog, digital] =
+            [Register::StreamIdent, Register::AnalogEnable, Register::DigitalEnable]
+                .map(|register| self.registers.get8(register));
+        let range = self.front.range(self.bench.applied.converter_lo, self.bench.applied.converter_hi);
+        let settings = StreamSettings::new((mode, clock_ticks), (ident, analog, digital), range);
+        let Some((settings, as_asked)) = settings else {
+            return self.note(Note::StreamModeUnknown { mode });
+        };
+        if !as_asked {
+            let clock_scale = self.registers.get16(Register::ClockScale);
+            self.note(Note::ClockCut { mode, clock_ticks, clock_scale });
+        }
+        self.stream = Some(Stream::new(settings, self.now));
+        self.trace_origin = self.origin;
+    }
+
+    /// A byte was received during a stream: what waits to be sent goes out before the answer. The stream is over
+    /// if the byte ends it.
+    pub(super) fn interrupt_stream(&mut self, byte: u8, command: Command) {
+        let Some(stream) = &mut self.stream else { return };
+        let waiting = stream.drain(self.now, &self.bench, &self.front);
+        let said = self.output.push(self.now, self.trace_origin, &waiting);
+        self.note_loss(said);
+        match command {
+            Command::Reset | Command::CancelTrace | Command::StreamTrace | Command::Trace => {
+                self.stream = None;
+            }
+            _ => self.note(Note::StreamDisturbed { byte }),
+        }
     }
 
     /// `A`: sends samples of the capture buffer.

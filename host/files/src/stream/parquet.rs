@@ -1,0 +1,141 @@
+//! A table in Parquet: columns `time`, the channels, and `lost`, a row group each [`GROUP_ROWS`] rows.
+//!
+//! The columns have the types that [traces](crate) have in this format, `lost` is an unsigned 32-bit integer. The
+//! file's key-value metadata has `sample_rate`, `start` (UTC, by the computer's clock), `thinning`, `unit`, `range_low`,
+//! `range_high` and `warnings`.
+
+use std::sync::Arc;
+
+use parquet::basic::{Compression, GzipLevel, LogicalType, Repetition, Type as PhysicalType};
+use parquet::data_type::{DoubleType, FloatType, Int32Type};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::types::{PrimitiveTypeBuilder, Type, TypePtr};
+
+use super::{AtomicFile, Column, LOST, Row, RowWriter, StreamHeader, WriteError, Writer};
+use crate::csv_write::TIME;
+
+/// Rows of a group: a minute at a few kilohertz, some megabytes of memory, and an index of few groups.
+const GROUP_ROWS: usize = 1 << 18;
+
+struct ParquetRows {
+    file: SerializedFileWriter<AtomicFile>,
+    header: StreamHeader,
+    times_s: Vec<f64>,
+    columns: Vec<Values>,
+    lost: Vec<i32>,
+}
+
+enum Values {
+    Analog(Vec<f32>),
+    Levels(Vec<i32>),
+}
+
+impl Values {
+    fn of(column: &Column) -> Self {
+        if column.is_analog() { Self::Analog(Vec::new()) } else { Self::Levels(Vec::new()) }
+    }
+
+    fn push(&mut self, value: f32) {
+        match self {
+            Self::Analog(values) => values.push(value),
+            Self::Levels(levels) => levels.push(i32::from(value > 0.5)),
+        }
+    }
+}
+
+pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
+    let facts = header.facts().into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value));
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::GZIP(GzipLevel::default()))
+        .set_key_value_metadata(Some(facts.collect()))
+        .build();
+    let file =
+        schema(header).and_then(|schema| SerializedFileWriter::new(file, schema, Arc::new(properties)));
+    Ok(Box::new(ParquetRows {
+        file: file.map_err(failed)?,
+        header: header.clone(),
+        times_s: Vec::new(),
+        columns: header.columns.iter().map(Values::of).collect(),
+        lost: Vec::new(),
+    }))
+}
+
+fn failed(error: ParquetError) -> WriteError {
+    WriteError::Io(std::io::Error::other(error))
+}
+
+fn integer(name: &str, bits: i8) -> PrimitiveTypeBuilder<'_> {
+    Type::primitive_type_builder(name, PhysicalType::INT32)
+        .with_logical_type(Some(LogicalType::integer(bits, false)))
+}
+
+fn schema(header: &StreamHeader) -> Result<TypePtr, ParquetError> {
+    let mut fields = vec![
+        Type::primitive_type_builder(TIME, PhysicalType::DOUBLE)
+            .with_repetition(Repetition::REQUIRED)
+            .build()?,
+    ];
+    for column in &header.columns {
+        let name = column.name();
+        let field = if column.is_analog() {
+            Type::primitive_type_builder(&name, PhysicalType::FLOAT)
+        } else {
+            integer(&name, 8)
+        };
+        fields.push(field.with_repetition(Repetition::REQUIRED).build()?);
+    }
+    fields.push(integer(LOST, 32).with_repetition(Repetition::REQUIRED).build()?);
+    let fields = fields.into_iter().map(Arc::new).collect();
+    Ok(Arc::new(Type::group_type_builder("stream").with_fields(fields).build()?))
+}
+
+impl ParquetRows {
+    fn write_group(&mut self) -> Result<(), ParquetError> {
+        let mut group = self.file.next_row_group()?;
+        write_column::<DoubleType>(&mut group, &mut self.times_s)?;
+        for column in &mut self.columns {
+            match column {
+                Values::Analog(values) => write_column::<FloatType>(&mut group, values)?,
+                Values::Levels(levels) => write_column::<Int32Type>(&mut group, levels)?,
+            }
+        }
+        write_column::<Int32Type>(&mut group, &mut self.lost)?;
+        group.close()?;
+        Ok(())
+    }
+}
+
+/// Writes the next column of a group, and empties it.
+fn write_column<T: parquet::data_type::DataType>(
+    group: &mut SerializedRowGroupWriter<'_, AtomicFile>,
+    values: &mut Vec<T::T>,
+) -> Result<(), ParquetError> {
+    if let Some(mut column) = group.next_column()? {
+        column.typed::<T>().write_batch(values, None, None)?;
+        column.close()?;
+    }
+    values.clear();
+    Ok(())
+}
+
+impl RowWriter for ParquetRows {
+    fn write(&mut self, row: &Row) -> Result<(), WriteError> {
+        self.times_s.push(self.header.time_s(row.index));
+        for (column, &value) in self.columns.iter_mut().zip(&row.values) {
+            column.push(value);
+        }
+        // The bits of an unsigned number, as the format has it.
+        self.lost.push(u32::try_from(row.lost).unwrap_or(u32::MAX).cast_signed());
+        if self.times_s.len() == GROUP_ROWS { self.write_group().map_err(failed) } else { Ok(()) }
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<AtomicFile, WriteError> {
+        if !self.times_s.is_empty() {
+            self.write_group().map_err(failed)?;
+        }
+        self.file.into_inner().map_err(failed)
+    }
+}
