@@ -1,7 +1,9 @@
 //! The self-test against the simulated device: as it is assumed to be, and with each assumption turned false.
 
 use scopething::link;
-use scopething_selftest::{Bench, Experiment, LinkKind, Operator, Outcome, Reply, Report, Verdict};
+use scopething_selftest::{
+    Bench, Experiment, Finding, LinkKind, Operator, Outcome, Reply, Report, Verdict,
+};
 use scopething_sim::Quirk;
 
 /// Somebody who wires everything, has no cell, and reads a meter on L3 as the simulated outputs are: 3.3 V or nothing.
@@ -33,7 +35,8 @@ async fn outcomes(query: &str, experiments: &[Experiment]) -> Vec<Outcome> {
 
 /// What an outcome says, a line or a few each, without its bytes.
 fn summary(outcomes: &[Outcome]) -> String {
-    outcomes.iter().map(|outcome| format!("{outcome}\n      {:?}\n", outcome.measured)).collect()
+    let lines = outcomes.iter().map(|outcome| format!("{outcome}\n      {:?}", outcome.measured));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The experiments that find something, with the names of it; those that say nothing are told of as they are.
@@ -41,7 +44,7 @@ fn said(outcomes: &[Outcome]) -> Vec<(u8, Vec<&'static str>)> {
     let other = outcomes.iter().filter(|outcome| outcome.verdict != Verdict::AsAssumed);
     other
         .map(|outcome| {
-            let findings = outcome.findings.iter().map(|finding| finding.name());
+            let findings = outcome.findings.iter().map(Finding::name);
             let verdict = (outcome.verdict != Verdict::Otherwise).then(|| outcome.verdict.name());
             (outcome.experiment.number(), findings.chain(verdict).collect())
         })

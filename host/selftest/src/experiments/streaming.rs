@@ -118,12 +118,13 @@ impl Frames {
         let mut frames = Self::default();
         let mut rest = bytes;
         let mut sequence: Option<u8> = None;
+        let mut in_step = false;
         while let [ident, number, ..] = *rest
             && rest.len() >= FRAME_BYTES
         {
-            // An ident among samples is not followed by another one a frame later.
-            let next_fits = rest.get(FRAME_BYTES).is_none_or(|next| *next == IDENT);
-            if ident != IDENT || !next_fits {
+            // An ident among samples is not followed by another one a frame later, with the next number.
+            in_step = ident == IDENT && (in_step || precedes(number, &rest[FRAME_BYTES..]));
+            if !in_step {
                 frames.stray += 1;
                 rest = &rest[1..];
                 continue;
@@ -137,6 +138,12 @@ impl Frames {
         }
         frames
     }
+}
+
+/// Whether what follows a frame begins like the next one, as far as it has come.
+fn precedes(number: u8, next: &[u8]) -> bool {
+    next.first().is_none_or(|ident| *ident == IDENT)
+        && next.get(1).is_none_or(|next_number| *next_number == number.wrapping_add(1))
 }
 
 #[cfg(test)]
