@@ -245,6 +245,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
     async fn stream(&mut self, plan: &StreamPlan) {
         let Err(error) = self.stream_on(plan).await else { return };
         if let Some(Ok(Some(recording))) = self.blocks.take().map(|mut blocks| blocks.end()) {
+            self.captures += 1;
             self.watch.tell(Event::Trace(recording)).await;
         }
         self.failed(&error).await;

@@ -75,6 +75,9 @@ use scopething::generate::Wanted;
 use scopething::link::LinkUrl;
 use scopething::request::{JsonRequestError, RequestWords};
 
+/// Samples of a trace that is cut from a stream, at most: a few traces are in memory at once.
+const MAX_STREAM_TRACE_SAMPLES: u64 = 100_000;
+
 /// What to record, and how.
 #[derive(Debug)]
 pub struct Job {
@@ -187,14 +190,17 @@ impl Job {
     }
 
     fn check_capture(&self, lines: &Lines) -> Result<(), JobError> {
-        let planned = match &self.stream {
-            None => self.plan().map(drop),
-            Some(stream) => stream.plan(self.driven).map(drop),
-        };
-        match planned {
-            Ok(()) => Ok(()),
-            Err(error) => Err(lines.error(&["capture", key_of(&error)], error.to_string())),
+        let refused = |error: PlanError| lines.error(&["capture", key_of(&error)], error.to_string());
+        let Some(stream) = &self.stream else { return self.plan().map(drop).map_err(refused) };
+        let plan = stream.plan(self.driven).map_err(refused)?;
+        let samples = stream.samples_of_trace(&plan);
+        if samples <= MAX_STREAM_TRACE_SAMPLES {
+            return Ok(());
         }
+        let reason = format!(
+            "a trace would have {samples} samples: make it shorter, {MAX_STREAM_TRACE_SAMPLES} at most"
+        );
+        Err(lines.error(&["capture", "each"], reason))
     }
 }
 

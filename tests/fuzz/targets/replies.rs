@@ -3,10 +3,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething_core::vm::{PrintedByte, Revision, Status, StatusParser, StatusToken, check_echo};
+use scopething_core::vm::{
+    FrameEvent, FrameParser, MAX_FRAME_SAMPLES, PrintedByte, Revision, Status, StatusParser, StatusToken,
+    check_echo,
+};
 
 fuzz_target!(|bytes: &[u8]| {
     status(bytes);
+    frames(bytes);
     let mut parser = PrintedByte::new();
     let printed = bytes.iter().find_map(|&byte| parser.push(byte).transpose());
     let form = match bytes {
@@ -25,6 +29,22 @@ fuzz_target!(|bytes: &[u8]| {
     let both = script.len().min(received.len());
     assert_eq!(check_echo(script, received).is_ok(), script[..both] == received[..both]);
 });
+
+/// Takes a stream apart, whole and a byte at a time: the same comes out, and no more than went in.
+fn frames(bytes: &[u8]) {
+    for samples in 1..=MAX_FRAME_SAMPLES {
+        let whole = events(&mut FrameParser::new(samples), bytes);
+        let mut parser = FrameParser::new(samples);
+        let cut: Vec<_> = bytes.chunks(1).flat_map(|byte| events(&mut parser, byte)).collect();
+        assert_eq!(whole, cut);
+        let frames = whole.iter().filter(|event| matches!(event, FrameEvent::Frame(_))).count();
+        assert!(frames * (samples + 2) <= bytes.len());
+    }
+}
+
+fn events(parser: &mut FrameParser, mut bytes: &[u8]) -> Vec<FrameEvent> {
+    std::iter::from_fn(|| parser.next(&mut bytes)).collect()
+}
 
 /// Reads a packet as the driver does, never more bytes than are due.
 fn status(bytes: &[u8]) {

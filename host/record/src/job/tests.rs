@@ -176,7 +176,7 @@ fn a_stream_has_keys_of_its_own() {
         ("what = 'streams'", 3, "stream"),
         ("what = 'stream'\nperiod = '1s'", 4, "period"),
         ("what = 'stream'\nrate = '1MHz'", 4, "1000000 Hz"),
-        ("what = 'stream'\nrate = '100kHz'\neach = '1h'", 5, "too many samples"),
+        ("what = 'stream'\nrate = '100kHz'\neach = '1h'", 5, "360000000 samples"),
         ("what = 'stream'\nchannels = ['C']", 4, "\"C\""),
         ("what = 'stream'\n[when]\nevery = '1s'", 5, "all the time"),
         ("rate = '1kHz'", 3, "rate"),

@@ -65,8 +65,6 @@ impl CaptureWords for RequestWords {
 
 /// Length of a trace, if nothing is said.
 const EACH_S: f64 = 10.0;
-/// Samples of a trace, at most: what is in memory at once is a few traces.
-const MAX_TRACE_SAMPLES: f64 = 100_000.0;
 /// Samples a second, if nothing is said.
 const RATE_HZ: f64 = 1000.0;
 
@@ -121,13 +119,6 @@ impl CaptureWords for StreamWords {
             ..StreamRequest::new(channels, self.rate.unwrap_or(RATE_HZ))
         };
         let each_s = self.each.map_or(EACH_S, |span| span.0);
-        if each_s * request.rate_hz > MAX_TRACE_SAMPLES {
-            let reason = format!(
-                "a trace of {each_s} s at {} Hz has too many samples: at most {MAX_TRACE_SAMPLES}, make it shorter",
-                request.rate_hz
-            );
-            return Err(lines.error(&["capture", "each"], reason));
-        }
         Ok((CaptureRequest::new(channels), Some(StreamJob { request, each_s })))
     }
 }
