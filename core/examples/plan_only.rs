@@ -14,7 +14,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let request = CaptureRequest { period_s, samples, ..CaptureRequest::new([Channel::A, Channel::B]) };
         let plan = plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING)?;
         let rate_ms = plan.sample_rate_hz() * 1e-6;
-        println!("{period_s} s: {} samples at {rate_ms:.4} MS/s in mode {}", plan.timebase.samples, plan.mode.name);
+        println!(
+            "{period_s} s: {} samples at {rate_ms:.4} MS/s in mode {}",
+            plan.timebase.samples, plan.mode.name
+        );
         for notice in &plan.notices {
             println!("    {notice}");
         }

@@ -193,8 +193,11 @@ fn the_first_sample_of_a_full_buffer_is_left_out() {
 
 #[test]
 fn pairs_and_logic_are_dumped_one_after_the_other_from_even_addresses() {
-    let request =
-        CaptureRequest { period_s: 1.6e-6, samples: 4, ..CaptureRequest::new("A,B,L1".parse::<ChannelSet>().unwrap()) };
+    let request = CaptureRequest {
+        period_s: 1.6e-6,
+        samples: 4,
+        ..CaptureRequest::new("A,B,L1".parse::<ChannelSet>().unwrap())
+    };
     let at = |channel, count, address| {
         [(Register::DumpChan, channel), (Register::DumpCount, count), (Register::SampleAddress, address)]
     };

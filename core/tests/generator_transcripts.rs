@@ -7,8 +7,10 @@ use std::convert::Infallible;
 use embassy_futures::block_on;
 use embassy_futures::select::{Either, select};
 use scopething_core::device::BS05;
-use scopething_core::plan::{ChannelSet, CaptureRequest, ClockError, ClockOutput, ClockPlan, ClockRequest, LogicLine, LogicPattern, Notice,
-    PlanError, PlayMode, WaveShape, WaveformPlan, WaveformRequest, plan_clocks, plan_waveform,};
+use scopething_core::plan::{
+    CaptureRequest, ChannelSet, ClockError, ClockOutput, ClockPlan, ClockRequest, LogicLine, LogicPattern,
+    Notice, PlanError, PlayMode, WaveShape, WaveformPlan, WaveformRequest, plan_clocks, plan_waveform,
+};
 use scopething_core::scope::{GenerateError, Generators, Scope, ScopeError};
 use scopething_core::trace::TraceBuffer;
 use scopething_core::vm::Register;

@@ -1,7 +1,10 @@
 //! The planner against what a working driver decided: `tests/data/plan.jsonl`.
 
 use scopething_core::device::BS05;
-use scopething_core::plan::{ChannelSet, CapturePlan, CaptureRequest, Driven, LogicPattern, Notice, PlanError, TriggerSource, plan_capture,};
+use scopething_core::plan::{
+    CapturePlan, CaptureRequest, ChannelSet, Driven, LogicPattern, Notice, PlanError, TriggerSource,
+    plan_capture,
+};
 use serde_json::{Map, Value};
 
 const VECTORS: &str = include_str!("../../tests/data/plan.jsonl");

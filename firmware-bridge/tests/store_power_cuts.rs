@@ -8,7 +8,7 @@ use scopething_bridge::fake::FakeFlash;
 use scopething_bridge::store::{Keep, Origin, Store, StoreError, StoreLayout, StoredJob};
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::{Job, Repeat, TraceId, WhenFull};
-use scopething_core::plan::{ChannelSet, CaptureRequest, Driven, plan_capture};
+use scopething_core::plan::{CaptureRequest, ChannelSet, Driven, plan_capture};
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::{Cause, DumpChannel, Trace, TraceBuffer};
 use sequential_storage::cache::Cache;

@@ -132,7 +132,10 @@ mod tests {
         let (mut stream, clock) = (StdStream(near), StdClock::new());
         let mut byte = [0];
         let deadline = clock.now() + Micros::from_millis(50);
-        assert!(matches!(block_on(select(stream.read(&mut byte), clock.until(deadline))), Either::Second(())));
+        assert!(matches!(
+            block_on(select(stream.read(&mut byte), clock.until(deadline))),
+            Either::Second(())
+        ));
         assert!(clock.now() >= deadline);
         far.write_all(b"!").unwrap();
         assert_eq!(block_on(stream.read(&mut byte)).unwrap(), 1);

@@ -194,7 +194,7 @@ impl<'a> Trace<'a> {
 mod tests {
     use super::*;
     use crate::device::BS05;
-    use crate::plan::{ChannelSet, CaptureRequest, Driven, LogicLine, SampleRange, plan_capture};
+    use crate::plan::{CaptureRequest, ChannelSet, Driven, LogicLine, SampleRange, plan_capture};
     use std::vec::Vec;
 
     fn plan(channels: &str, period_s: f64, samples: u32) -> CapturePlan {

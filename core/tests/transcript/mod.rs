@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use embassy_futures::{block_on, yield_now};
 use embedded_io_async::{ErrorType, Read, Write};
-use scopething_core::plan::{ChannelSet, CaptureRequest};
+use scopething_core::plan::{CaptureRequest, ChannelSet};
 use scopething_core::scope::{LinkProfile, Scope, ScopeError};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::vm::{Register, Takes};

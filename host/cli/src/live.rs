@@ -12,8 +12,8 @@ use super::progress::Progress;
 use super::session::{HostScope, Session};
 use super::trigger_hint::{awaited, hint};
 use scopething::generate::Wanted;
-use scopething_waveform::recording::Recording;
 use scopething::watched::WatchedCapture;
+use scopething_waveform::recording::Recording;
 
 /// What is captured, from which device.
 #[derive(Debug, Args)]

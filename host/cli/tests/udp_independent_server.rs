@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use cli_support::{Listening, bounded, scopething};
 use scopething::link::{self, DatagramError, LinkError, LinkUrl};
-use scopething_core::plan::{ChannelSet, CaptureRequest};
+use scopething_core::plan::{CaptureRequest, ChannelSet};
 use scopething_core::scope::{Scope, ScopeError};
 use scopething_core::trace::TraceBuffer;
 use serve_support::Signals;

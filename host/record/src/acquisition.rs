@@ -17,9 +17,9 @@ use super::keeper::{Batch, Event, Keeper, KeeperGone, MOST_AT_ONCE};
 use super::ledger::TELL_EACH;
 use super::schedule::Spacing;
 use super::time::Timekeeper;
+use crate::stream::{self, Thinner, Thinning};
 use scopething::link::LinkError;
 use scopething_waveform::recording::{Recording, RecordingError};
-use crate::stream::{self, Thinner, Thinning};
 
 /// How long to wait before a scope that is away is looked for again.
 const LOOK_AGAIN: Micros = Micros::from_millis(1000);

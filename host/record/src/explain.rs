@@ -17,13 +17,13 @@ use super::ledger::content_of;
 use super::schedule::Spacing;
 use super::store::Content;
 use super::text::TextMaker;
-use scopething_files::WriteError;
+use crate::stream::{self, Thinner, Thinning};
 use scopething::generate::WantedError;
+use scopething_files::WriteError;
+use scopething_sim::{ConfigError, SimClock, SimConfig, SimLink};
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::quantity_text::quantity;
 use scopething_waveform::recording::{Recording, RecordingError, Stamp};
-use scopething_sim::{ConfigError, SimClock, SimConfig, SimLink};
-use crate::stream::{self, Thinner, Thinning};
 
 const DAY_S: f64 = 86_400.0;
 /// Noise makes numbers as long as they are with a real scope.

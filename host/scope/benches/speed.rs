@@ -16,7 +16,10 @@ use null_device::{NullClock, NullDevice};
 use scopething::request::JsonRequest;
 use scopething_core::analysis::{analyse, scratch_length};
 use scopething_core::device::BS05;
-use scopething_core::plan::{ChannelSet, AnalogChannel, CapturePlan, CaptureRequest, Driven, Notice, PlanError, TriggerType, plan_capture,};
+use scopething_core::plan::{
+    AnalogChannel, CapturePlan, CaptureRequest, ChannelSet, Driven, Notice, PlanError, TriggerType,
+    plan_capture,
+};
 use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::Clock;
 use scopething_core::trace::{Cause, SampleTimes, Trace, TraceBuffer};

@@ -3,7 +3,9 @@
 
 use scopething_core::analysis::{Shape, Wave};
 use scopething_core::device::BS05;
-use scopething_core::plan::{ChannelSet, CaptureRequest, PlayMode, WaveShape, WaveformRequest, plan_waveform};
+use scopething_core::plan::{
+    CaptureRequest, ChannelSet, PlayMode, WaveShape, WaveformRequest, plan_waveform,
+};
 use scopething_core::scope::Scope;
 use scopething_core::trace::TraceBuffer;
 use scopething_sim::{SimClock, SimConfig, SimLink};

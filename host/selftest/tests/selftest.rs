@@ -1,9 +1,7 @@
 //! The self-test against the simulated device: as it is assumed to be, and with each assumption turned false.
 
 use scopething::link;
-use scopething_selftest::{
-    Bench, Experiment, Finding, LinkKind, Operator, Outcome, Reply, Report, Verdict,
-};
+use scopething_selftest::{Bench, Experiment, Finding, LinkKind, Operator, Outcome, Reply, Report, Verdict};
 use scopething_sim::Quirk;
 
 /// Somebody who wires everything, has no cell, and reads a meter on L3 as the simulated outputs are: 3.3 V or nothing.

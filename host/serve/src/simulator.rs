@@ -35,8 +35,8 @@ use tokio::net::{TcpListener, UdpSocket};
 use super::event::Event;
 use super::listen_error::ListenError;
 use super::raw::{self, Device, Doors, Network, Pty, Relayed, Rules};
-use scopething_sim::faults::FaultKind;
 use scopething::link::TokioTimer;
+use scopething_sim::faults::FaultKind;
 use scopething_sim::{Note, Origin, SimConfig, SimLink};
 
 /// Where the device is to be reached.

@@ -10,9 +10,9 @@ mod sim_host;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use scopething_core::vm::Register;
 use scopething_serve::simulator::{ServeOptions, Server};
 use scopething_sim::SimConfig;
-use scopething_core::vm::Register;
 use sim_host::{byte_of, dac, fraction};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;

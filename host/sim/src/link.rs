@@ -79,7 +79,9 @@ struct Shared {
 #[derive(Debug)]
 enum Time {
     /// Simulated: it jumps when everybody waits.
-    Fast { now: SimTime },
+    Fast {
+        now: SimTime,
+    },
     Real(Arc<dyn Timer>),
 }
 

@@ -1,8 +1,10 @@
 //! The generators against the simulated device: what was asked for is what a capture shows.
 
 use scopething_core::device::BS05;
-use scopething_core::plan::{ChannelSet, AnalogChannel, CaptureRequest, ClockOutput, ClockRequest, LogicLine, LogicPattern, PlayMode, WaveShape,
-    WaveformRequest, plan_clocks, plan_waveform,};
+use scopething_core::plan::{
+    AnalogChannel, CaptureRequest, ChannelSet, ClockOutput, ClockRequest, LogicLine, LogicPattern, PlayMode,
+    WaveShape, WaveformRequest, plan_clocks, plan_waveform,
+};
 use scopething_core::scope::{Generators, Scope};
 use scopething_core::trace::TraceBuffer;
 use scopething_sim::{SimClock, SimConfig, SimLink};

@@ -3,9 +3,9 @@
 mod sim_host;
 
 use embedded_io_async::{Read, Write};
-use scopething_sim::{Note, SimConfig, SimLink, SimTime};
 use scopething_core::time::{Clock, Instant};
 use scopething_core::vm::Register;
+use scopething_sim::{Note, SimConfig, SimLink, SimTime};
 use sim_host::{Host, byte_of, close};
 
 /// A stream of A at `ticks`, from -5.5 V to 8 V.

@@ -261,7 +261,7 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::plan::{ChannelSet, AnalogChannel, Channel};
+    use crate::plan::{AnalogChannel, Channel, ChannelSet};
 
     fn request(channels: &str, samples: u32) -> CaptureRequest {
         CaptureRequest { samples, ..CaptureRequest::new(channels.parse::<ChannelSet>().unwrap()) }

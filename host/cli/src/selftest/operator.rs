@@ -4,8 +4,8 @@ use std::io::{self, BufRead, Write as _};
 
 use super::super::failure::Failure;
 use super::super::interrupt::Interrupts;
-use scopething_waveform::quantity::{self, Unit};
 use scopething_selftest::{Operator, Reply};
+use scopething_waveform::quantity::{self, Unit};
 
 /// The longest line that is read, in bytes.
 const MAX_LINE_BYTES: u64 = 1 << 12;

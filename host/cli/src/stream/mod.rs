@@ -23,10 +23,10 @@ use super::progress::with_progress;
 use super::session::{HostScope, Session};
 use scopething::generate::Wanted;
 use scopething::link::LinkError;
-use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::quantity_text::quantity;
-use scopething_waveform::quantity::parse_span;
 use scopething_record::stream::{self, Thinner, Thinning};
+use scopething_waveform::moment::UnixMicros;
+use scopething_waveform::quantity::parse_span;
+use scopething_waveform::quantity_text::quantity;
 
 const EXAMPLES: &str = "\
 Examples:

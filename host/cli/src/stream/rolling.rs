@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use scopething_files::stream::{Row, StreamHeader};
 use scopething_files::plot::terminal;
+use scopething_files::stream::{Row, StreamHeader};
 use scopething_waveform::recording::{Channel, Details, Recording, Samples, Series};
 
 /// The time that the picture spans.

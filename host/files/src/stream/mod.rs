@@ -21,8 +21,8 @@ mod wav;
 
 use std::path::{Path, PathBuf};
 
-use scopething::atomic::{AtomicError, AtomicFile};
 use super::{Format, WriteError};
+use scopething::atomic::{AtomicError, AtomicFile};
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::recording::{Channel, Range};
 

@@ -14,9 +14,9 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::{AtomicFile, LOST, Row, RowWriter, StreamHeader, WriteError, Writer};
-use scopething::atomic::directory_of;
 use crate::csv_write::TIME;
 use crate::npz::{header as array_header, utf32};
+use scopething::atomic::directory_of;
 
 /// Entries from this size on need the longer form of a zip file's directory.
 const LARGE_BYTES: u64 = u32::MAX as u64;

@@ -7,14 +7,14 @@
 use std::fmt;
 use std::path::Path;
 
-use scopething_files::stream::{STREAM_FORMATS, StreamFile};
-use scopething_waveform::moment::UnixMicros;
-use scopething_sim::{SimConfig, SimLink};
-use scopething_record::stream::{self, Thinner, Thinning};
 use scopething_core::device::BS05;
 use scopething_core::plan::{Channel, StreamRequest};
 use scopething_core::scope::{Scope, StreamFrame};
 use scopething_core::time::Clock as _;
+use scopething_files::stream::{STREAM_FORMATS, StreamFile};
+use scopething_record::stream::{self, Thinner, Thinning};
+use scopething_sim::{SimConfig, SimLink};
+use scopething_waveform::moment::UnixMicros;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 

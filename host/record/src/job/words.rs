@@ -9,18 +9,18 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
 use super::lines::{Lines, line_at};
 use super::{Job, JobError, StreamJob, key_of_request};
-use scopething_files::Format;
-use scopething::generate::{ClockWords, Wanted, WordsError, parse_levels};
-use scopething::link::LinkUrl;
-use scopething_waveform::quantity::{self, Unit};
 use crate::keep::{Band, Keep};
 use crate::listing::Naming;
 use crate::measure::Measure;
 use crate::schedule::{Extent, Spacing};
 use crate::store::Limits;
-use scopething_waveform::recording::Channel;
-use scopething::request::{RequestWords, number};
 use crate::stream::BehindBridge;
+use scopething::generate::{ClockWords, Wanted, WordsError, parse_levels};
+use scopething::link::LinkUrl;
+use scopething::request::{RequestWords, number};
+use scopething_files::Format;
+use scopething_waveform::quantity::{self, Unit};
+use scopething_waveform::recording::Channel;
 
 /// Memory for traces that a full disk does not take, if nothing is said.
 const HOLD_BYTES: u64 = 8_000_000;

@@ -8,7 +8,7 @@ mod metered;
 use std::fmt;
 
 use metered::{Cost, Failure, MeteredScope, least_round_trips};
-use scopething_core::plan::{ChannelSet, CapturePlan, CaptureRequest, TriggerType};
+use scopething_core::plan::{CapturePlan, CaptureRequest, ChannelSet, TriggerType};
 use scopething_core::trace::Cause;
 
 /// The modelled link's latency each way, in seconds.

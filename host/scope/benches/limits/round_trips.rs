@@ -125,7 +125,8 @@ pub(crate) async fn measure() -> Result<Vec<Row>, Failure> {
     }
     for case in &CASES {
         let Case { channels, samples, period_s, bytes_written } = *case;
-        let request = CaptureRequest { samples, period_s, ..CaptureRequest::new(channels.parse::<ChannelSet>()?) };
+        let request =
+            CaptureRequest { samples, period_s, ..CaptureRequest::new(channels.parse::<ChannelSet>()?) };
         rows.extend(first_and_repeated(channels, &request, bytes_written).await?);
     }
     rows.extend(costliest_requests().await?);

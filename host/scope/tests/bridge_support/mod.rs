@@ -20,7 +20,7 @@ use scopething_bridge::store::{Store, StoreLayout};
 use scopething_bridge::uplink::{About, Log, Uplink};
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::{Job, Repeat, Restart, WhenFull};
-use scopething_core::plan::{ChannelSet, CaptureRequest};
+use scopething_core::plan::{CaptureRequest, ChannelSet};
 use scopething_core::time::{Clock, Micros};
 use scopething_core::trace::TraceBuffer;
 use scopething_sim::{SimClock, SimConfig, SimLink};

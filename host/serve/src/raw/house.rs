@@ -125,11 +125,7 @@ pub(crate) struct House<'a> {
 }
 
 impl<'a> House<'a> {
-    pub(crate) fn new(
-        rules: Rules,
-        report: &'a mut dyn FnMut(Event),
-        network: &'a mut Network,
-    ) -> Self {
+    pub(crate) fn new(rules: Rules, report: &'a mut dyn FnMut(Event), network: &'a mut Network) -> Self {
         Self {
             rules,
             owner: None,

@@ -6,7 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use embedded_io_async::{ErrorType, Read, Write};
-use scopething_core::plan::{ChannelSet, AnalogChannel, CapturePlan, CaptureRequest, Channel};
+use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet};
 use scopething_core::scope::{LinkProfile, Scope, ScopeError};
 use scopething_core::time::{Clock, Micros};
 use scopething_core::trace::{AnalogView, Cause, Trace, TraceBuffer};

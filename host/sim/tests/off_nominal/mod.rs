@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use embedded_io_async::ErrorKind;
 use scopething_core::calibration::{Calibration, CalibrationRequest};
 use scopething_core::device::{AnalogParameters, BS05};
-use scopething_core::plan::{ChannelSet, AnalogChannel, CaptureRequest};
+use scopething_core::plan::{AnalogChannel, CaptureRequest, ChannelSet};
 use scopething_core::scope::{CalibrateError, Generators, Scope};
 use scopething_core::trace::TraceBuffer;
 use scopething_sim::{FrontEnd, SimClock, SimConfig, SimLink};
