@@ -9,7 +9,7 @@
 
 use crate::vm::Revision;
 
-/// How captured samples lie in the device's buffer (vm-reference section 5).
+/// How captured samples lie in the device's buffer ([section 5 of the reference](crate::vm#5-trace-modes)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
@@ -28,7 +28,7 @@ pub enum BufferMode {
     MacroChop = 5,
 }
 
-/// One row of the table of trace modes (vm-reference section 5).
+/// One row of the table of trace modes ([section 5 of the reference](crate::vm#5-trace-modes)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TraceMode {
@@ -52,7 +52,7 @@ pub struct TraceMode {
     pub sample_bytes: u8,
 }
 
-/// How voltages, converter DACs and the input span hang together for one kind of probe (vm-reference section 7).
+/// How voltages, converter DACs and the input span hang together for one kind of probe ([section 7 of the reference](crate::vm#7-voltages)).
 ///
 /// With `lo` and `hi` the wanted bottom and top of the range as fractions of the span, the DACs are set to
 /// `la lo + lb hi + lc` and `ha hi + hb lo + hc`.
@@ -85,7 +85,7 @@ pub struct AnalogParameters {
 }
 
 impl AnalogParameters {
-    /// A x1 probe on an uncalibrated device (vm-reference section 7).
+    /// A x1 probe on an uncalibrated device ([section 7 of the reference](crate::vm#7-voltages)).
     pub const NOMINAL_X1: Self = Self {
         la: 1.1,
         lb: -0.05,
@@ -128,7 +128,7 @@ impl AnalogParameters {
     }
 }
 
-/// What the waveform generator and the clock outputs can do (vm-reference section 9).
+/// What the waveform generator and the clock outputs can do ([section 9 of the reference](crate::vm#9-generators)).
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct GeneratorLimits {
@@ -156,11 +156,11 @@ pub struct Model {
     pub buffer_bytes: u16,
     /// The trace modes in order of preference: best resolution first.
     pub modes: &'static [TraceMode],
-    /// The fastest sample rate that keeps samples from before the trigger, in hertz (vm-reference section 4).
+    /// The fastest sample rate that keeps samples from before the trigger, in hertz ([section 4 of the reference](crate::vm#4-a-trace)).
     pub pre_trigger_limit_hz: f64,
-    /// The range of the DACs in which they are linear (vm-reference section 7).
+    /// The range of the DACs in which they are linear ([section 7 of the reference](crate::vm#7-voltages)).
     pub converter_linear: (f64, f64),
-    /// The low and high level of a logic input, in volts (vm-reference section 7).
+    /// The low and high level of a logic input, in volts ([section 7 of the reference](crate::vm#7-voltages)).
     pub logic_levels_volts: (f64, f64),
     /// The parameters of an uncalibrated device with a x1 probe.
     pub analog: AnalogParameters,
@@ -168,7 +168,7 @@ pub struct Model {
     pub generator: GeneratorLimits,
 }
 
-/// Length of the BS05's capture buffer, in bytes (vm-reference section 5).
+/// Length of the BS05's capture buffer, in bytes ([section 5 of the reference](crate::vm#5-trace-modes)).
 pub const BUFFER_BYTES: usize = 12_288;
 
 macro_rules! bs05_modes {
@@ -188,7 +188,7 @@ macro_rules! bs05_modes {
     };
 }
 
-/// The BitScope Micro (vm-reference sections 1, 5, 7 and 9).
+/// The BitScope Micro (sections [1](crate::vm#1-the-link), [5](crate::vm#5-trace-modes), [7](crate::vm#7-voltages) and [9](crate::vm#9-generators) of the reference).
 pub const BS05: Model = Model {
     name: "BitScope Micro",
     revision: Revision(*b"BS000501"),

@@ -1,6 +1,6 @@
 //! Calibrations of synthetic front ends: whatever their parameters, voltages are read right afterwards.
 //!
-//! The front end here is written from vm-reference section 7 and shares nothing with the fit.
+//! The front end here is written from reference.md#7-voltages and shares nothing with the fit.
 
 use scopething_core::calibration::{
     Calibration, CalibrationError, CalibrationRequest, Calibrator, GridPoint, Levels,

@@ -25,7 +25,7 @@ impl CalibrationRequest {
     /// The largest grid.
     pub const MOST_GRID: u16 = 64;
 
-    /// Both channels on a grid of 32 x 32 (behaviour.md).
+    /// Both channels on a grid of 32 x 32.
     #[must_use]
     pub fn new(before: AnalogParameters) -> Self {
         Self { channels: ChannelSet::EMPTY.with(Channel::A).with(Channel::B), grid: 32, before }
@@ -46,7 +46,7 @@ pub struct GridPoint {
 }
 
 impl GridPoint {
-    /// The neutral point, where no current flows in the DACs (behaviour.md).
+    /// The neutral point, where no current flows in the DACs.
     pub const NEUTRAL: Self = Self { low_dac: NEUTRAL.0, high_dac: NEUTRAL.1, wide: true };
 }
 
@@ -67,7 +67,7 @@ pub struct Calibration {
     pub rejected: u32,
 }
 
-/// The ends of the grid: the low DAC from the first to the second, the high DAC likewise (behaviour.md). Both
+/// The ends of the grid: the low DAC from the first to the second, the high DAC likewise. Both
 /// stop short of 0.5.
 const LOW_DACS: (f64, f64) = (0.07, 0.5);
 const HIGH_DACS: (f64, f64) = (0.88, 0.5);

@@ -5,8 +5,7 @@ use crate::device::AnalogParameters;
 /// The unknowns: three of the bottom's plane, three of the top's, and the A-B offset.
 const UNKNOWNS: usize = 7;
 
-/// The neutral point: DAC settings at which they are themselves the range, as fractions of the span
-/// (behaviour.md).
+/// The neutral point: DAC settings at which they are themselves the range, as fractions of the span.
 pub(super) const NEUTRAL: (f64, f64) = (1.0 / 3.0, 2.0 / 3.0);
 
 /// One equation: what the unknowns are multiplied by, what that must give, and the width it is divided by.
@@ -28,7 +27,7 @@ impl Equation {
         Self {
             coefficients: [bottom, bottom * low, bottom * high, top, top * low, top * high, -side],
             value: volts,
-            // Equal DACs make a range of a twentieth of the span (vm-reference section 7: hi - lo is (H - L +
+            // Equal DACs make a range of a twentieth of the span (reference.md#7-voltages: hi - lo is (H - L +
             // 0.05) / 1.15).
             width: (dacs.1 - dacs.0 + 0.05).max(0.05),
         }

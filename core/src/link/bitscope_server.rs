@@ -1,4 +1,4 @@
-//! The packets of the bitscope-server protocol (vm-reference section 11): commands go to the server in one
+//! The packets of the bitscope-server protocol ([section 11 of the reference](crate::vm#11-the-bitscope-server-protocol)): commands go to the server in one
 //! kind of datagram, their answers come back in another.
 //!
 //! This module reads and writes single datagrams and says where a script has to be cut. It keeps no state:
@@ -29,10 +29,10 @@ use core::fmt;
 
 use crate::vm::{Command, Pace};
 
-/// The usual UDP port of a server (vm-reference section 11: 4001 hex).
+/// The usual UDP port of a server ([section 11 of the reference](crate::vm#11-the-bitscope-server-protocol): 4001 hex).
 pub const DEFAULT_PORT: u16 = 16385;
 
-/// The most command bytes in one datagram (vm-reference section 11).
+/// The most command bytes in one datagram ([section 11 of the reference](crate::vm#11-the-bitscope-server-protocol)).
 pub const MAX_COMMANDS: usize = 64;
 
 /// Bytes ahead of the commands in a datagram to the server.
@@ -121,7 +121,7 @@ impl<'a> CommandPacket<'a> {
     /// A view of the whole of one datagram.
     ///
     /// Commands are counted, not read: clients are known that put more than one delayed command in a datagram
-    /// (vm-reference section 1, `>UD`), and a server that feeds a device may let them.
+    /// ([section 1 of the reference](crate::vm#1-the-link), `>UD`), and a server that feeds a device may let them.
     ///
     /// # Errors
     ///
@@ -308,7 +308,7 @@ fn write_packet(buffer: &mut [u8], header: &[u8], payload: &[u8]) -> Result<usiz
 }
 
 /// How many of `commands` go into the next datagram: at most [`MAX_COMMANDS`], all but the last of them
-/// simple (vm-reference section 11). 0 only for no commands.
+/// simple ([section 11 of the reference](crate::vm#11-the-bitscope-server-protocol)). 0 only for no commands.
 #[must_use]
 pub fn datagram_len(commands: &[u8]) -> usize {
     let most = commands.len().min(MAX_COMMANDS);

@@ -89,19 +89,19 @@ struct TriggerRegisters {
     kitchen_sink_b: u8,
 }
 
-/// Register `KitchenSinkB`: analog filter on (vm-reference section 3).
+/// Register `KitchenSinkB`: analog filter on ([section 3 of the reference](crate::vm#3-registers)).
 pub(super) const ANALOG_FILTER: u8 = 0x80;
-/// Bit of register `KitchenSinkB`: waveform output on (vm-reference section 3).
+/// Bit of register `KitchenSinkB`: waveform output on ([section 3 of the reference](crate::vm#3-registers)).
 pub const WAVEFORM_OUTPUT: u8 = 0x40;
-/// Register `SpockOption`: comparator trigger (vm-reference section 3).
+/// Register `SpockOption`: comparator trigger ([section 3 of the reference](crate::vm#3-registers)).
 const COMPARATOR_TRIGGER: u8 = 0x01;
 /// Register `SpockOption`: the trigger source is B.
 const TRIGGER_SOURCE_B: u8 = 0x04;
 /// Register `SpockOption`: true and false change places.
 const TRIGGER_INVERT: u8 = 0x40;
-/// Ticks of the primary clock in a unit of register `Timeout` (vm-reference section 3).
+/// Ticks of the primary clock in a unit of register `Timeout` ([section 3 of the reference](crate::vm#3-registers)).
 const TIMEOUT_TICKS: f64 = 256.0;
-/// Samples by which a timeout outlasts what it must (behaviour.md, register details).
+/// Samples by which a timeout outlasts what it must, as the open driver has it.
 const TIMEOUT_SPARE: u32 = 2;
 /// How much faster than the device's clock the host's may run: two crystals, each off by up to 100 ppm.
 const MAX_CLOCK_SKEW: f64 = 200e-6;
@@ -279,7 +279,7 @@ fn span_of(request: &CaptureRequest, driven: Driven) -> Result<Span, PlanError> 
 }
 
 /// The logic lines asked for that cannot be captured: those a generator drives, and those whose comparator an analog
-/// channel has (vm-reference section 9).
+/// channel has ([section 9 of the reference](crate::vm#9-generators)).
 pub(super) fn left_out(asked: ChannelSet, driven: Driven) -> (u8, u8) {
     let captured = AnalogChannel::ALL.into_iter().filter(|&channel| asked.contains(channel.into()));
     let shared = captured.fold(0, |lines, channel| lines | channel.comparator_line().bit());

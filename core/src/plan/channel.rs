@@ -34,7 +34,7 @@ impl AnalogChannel {
         }
     }
 
-    /// The logic line that shares this channel's comparator (vm-reference section 9).
+    /// The logic line that shares this channel's comparator ([section 9 of the reference](crate::vm#9-generators)).
     #[must_use]
     pub const fn comparator_line(self) -> LogicLine {
         match self {
@@ -52,9 +52,9 @@ impl AnalogChannel {
 pub struct LogicLine(u8);
 
 impl LogicLine {
-    /// The line that shows the waveform generator (vm-reference section 9).
+    /// The line that shows the waveform generator ([section 9 of the reference](crate::vm#9-generators)).
     pub const WAVEFORM: Self = Self(4);
-    /// The line that shows the clock generator (vm-reference section 9).
+    /// The line that shows the clock generator ([section 9 of the reference](crate::vm#9-generators)).
     pub const CLOCK: Self = Self(5);
 
     /// Line `number`, 0 to 7.

@@ -73,7 +73,7 @@ impl Span {
         mode.sample_bytes <= self.resolution.max_sample_bytes()
     }
 
-    /// Tries one mode, the way behaviour.md's planning goes about it.
+    /// Tries one mode, as the planner does in the order of the table.
     pub(super) fn verdict(&self, model: &Model, mode: &TraceMode) -> Verdict {
         if !self.has_channels(mode) {
             return Verdict::OtherChannels;

@@ -1,4 +1,4 @@
-//! Calibrating a probe with the device's own clock (behaviour.md).
+//! Calibrating a probe with the device's own clock.
 
 use core::fmt;
 use core::ops::ControlFlow;
@@ -14,7 +14,7 @@ use crate::plan::{
 use crate::time::Clock;
 use crate::trace::TraceBuffer;
 
-/// The clock that is measured, on L5 (behaviour.md).
+/// The clock that is measured, on L5.
 const CLOCK_HZ: f64 = 2000.0;
 /// A trace of four periods of the clock in 16 bits: 2 us a sample are slow enough for the macro modes.
 const WIDE_TRACE: (f64, u32) = (2e-3, 1000);

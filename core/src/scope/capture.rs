@@ -465,7 +465,7 @@ impl EndAnswer {
 /// Where the dumps of an ended trace begin.
 ///
 /// That is a sample of each channel before the first: on real hardware the first sample of a dump can be
-/// stale (vm-reference section 6), so that one is read and dropped.
+/// stale ([section 6 of the reference](crate::vm#6-dumps)), so that one is read and dropped.
 fn dump_address(plan: &CapturePlan, ended: &EndedTrace) -> u32 {
     let interleaved = u32::from(plan.mode.analog_channels.max(1));
     let width = u32::from(plan.width.max(1));
@@ -483,9 +483,9 @@ pub(super) struct Dump {
     wide: bool,
 }
 
-/// Register `DumpMode`: a byte a sample (vm-reference section 6).
+/// Register `DumpMode`: a byte a sample ([section 6 of the reference](crate::vm#6-dumps)).
 const DUMP_RAW: u32 = 0;
-/// Register `DumpMode`: 16 bits a sample (vm-reference section 6).
+/// Register `DumpMode`: 16 bits a sample ([section 6 of the reference](crate::vm#6-dumps)).
 const DUMP_NATIVE: u32 = 5;
 
 impl Dump {

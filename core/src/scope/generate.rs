@@ -1,5 +1,5 @@
-//! Starting and stopping the waveform generator, the clock outputs and plain logic outputs (vm-reference
-//! section 9).
+//! Starting and stopping the waveform generator, the clock outputs and plain logic outputs
+//! ([section 9 of the reference](crate::vm#9-generators)).
 
 use core::fmt;
 
@@ -378,7 +378,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 }
 
-/// Registers `Cmd` and `Mode` of `Z` (vm-reference section 9).
+/// Registers `Cmd` and `Mode` of `Z` ([section 9 of the reference](crate::vm#9-generators)).
 const STOP: [(Register, u32); 2] = [(Register::Cmd, 1), (Register::Mode, 0)];
 const PAUSE: [(Register, u32); 2] = [(Register::Cmd, 1), (Register::Mode, 1)];
 const CONTINUE: [(Register, u32); 2] = [(Register::Cmd, 2), (Register::Mode, 1)];

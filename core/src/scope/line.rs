@@ -7,7 +7,7 @@ use super::{LinkProfile, ScopeError, Stage};
 use crate::time::{Clock, Instant, Micros};
 use crate::vm::{check_echo, pieces};
 
-/// How scripts are handed to the device (vm-reference section 1).
+/// How scripts are handed to the device ([section 1 of the reference](crate::vm#1-the-link)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Pacing {

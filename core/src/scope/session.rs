@@ -20,7 +20,7 @@ use crate::vm::{
 pub struct SerialNumber(pub [u8; 8]);
 
 impl SerialNumber {
-    /// Where the EEPROM holds its first character (vm-reference section 10).
+    /// Where the EEPROM holds its first character ([section 10 of the reference](crate::vm#10-eeprom)).
     const ADDRESS: u8 = 0x30;
 
     /// What the EEPROM holds in its place.

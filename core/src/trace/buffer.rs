@@ -19,7 +19,7 @@ impl DumpChannel {
     /// In the order in which they are dumped and kept.
     pub const ALL: [Self; 3] = [Self::Analog(AnalogChannel::A), Self::Analog(AnalogChannel::B), Self::Logic];
 
-    /// The value of register `DumpChan` (vm-reference section 3).
+    /// The value of register `DumpChan` ([section 3 of the reference](crate::vm#3-registers)).
     #[must_use]
     pub const fn number(self) -> u8 {
         match self {

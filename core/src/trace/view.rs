@@ -51,7 +51,7 @@ impl StepScale {
             SampleRange::Volts { low, high, ab_offset } => (low + offset_share * ab_offset, high - low),
             SampleRange::Fractions => (0.0, 1.0),
         };
-        // A byte counts 256 steps over the range, a 16-bit sample 65536 (vm-reference section 6).
+        // A byte counts 256 steps over the range, a 16-bit sample 65536 (reference.md#6-dumps).
         let steps = if sample_bytes == 2 { 65536.0 } else { 256.0 };
         Self { low, step: span / steps }
     }
@@ -107,7 +107,7 @@ impl<'a> AnalogView<'a> {
     pub fn steps(&self) -> impl Iterator<Item = u16> + use<'a> {
         let wide = self.sample_bytes == 2;
         self.raw.chunks_exact(if wide { 2 } else { 1 }).map(move |sample| match *sample {
-            // Signed and high byte first (vm-reference section 6): turning the sign bit over counts from the bottom.
+            // Signed and high byte first (reference.md#6-dumps): turning the sign bit over counts from the bottom.
             [high, low] => u16::from_be_bytes([high ^ 0x80, low]),
             [byte] => u16::from(byte),
             _ => 0,

@@ -1,4 +1,4 @@
-//! The command bytes of the virtual machine (vm-reference section 2).
+//! The command bytes of the virtual machine ([section 2 of the reference](crate::vm#2-commands)).
 //!
 //! Every byte sent to the device is one command; it is echoed when it has executed. [`Pace`] says what may follow a
 //! command in one write.
@@ -11,7 +11,7 @@
 //! assert_eq!(Command::from_byte(b'7'), Command::Digit(7));
 //! ```
 
-/// What may follow a command (vm-reference section 1).
+/// What may follow a command ([section 1 of the reference](crate::vm#1-the-link)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Pace {

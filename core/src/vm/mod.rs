@@ -1,4 +1,8 @@
-//! The language of the virtual machine, without any input or output (vm-reference sections 1 to 6).
+#![doc = include_str!("reference.md")]
+//!
+//! # This module
+//!
+//! The language of the virtual machine, without any input or output.
 //!
 //! [`Register`] and [`Command`] name what the device knows. A [`Shadow`] remembers what it holds, a [`Script`] turns
 //! what has changed into the shortest command string, and [`StatusParser`], [`PrintedByte`] and [`Revision`] read

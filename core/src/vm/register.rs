@@ -1,4 +1,4 @@
-//! The registers of the virtual machine: one table of names, addresses and types (vm-reference section 3).
+//! The registers of the virtual machine: one table of names, addresses and types ([section 3 of the reference](crate::vm#3-registers)).
 //!
 //! ```
 //! use scopething_core::vm::Register;
@@ -122,11 +122,11 @@ registers! {
     DumpSkip = 0x1a, U16, WhenUsed;
     /// Samples that a dump sends.
     DumpCount = 0x1c, U16, WhenUsed;
-    /// Form of the dump's samples (vm-reference section 6).
+    /// Form of the dump's samples ([section 6 of the reference](crate::vm#6-dumps)).
     DumpMode = 0x1e, U8, WhenUsed;
     /// Trace options; 0 in all known use.
     TraceOption = 0x20, U8, WhenUsed;
-    /// The trace mode (vm-reference section 5).
+    /// The trace mode ([section 5 of the reference](crate::vm#5-trace-modes)).
     TraceMode = 0x21, U8, WhenUsed;
     /// Microseconds between the trigger and the post-trigger part.
     TraceDelay = 0x22, U32, WhenUsed;
@@ -140,7 +140,7 @@ registers! {
     ClockTicks = 0x2e, U16, WhenUsed;
     /// The channel that a dump reads: 0 A, 1 B, from 128 the logic byte.
     DumpChan = 0x30, U8, WhenUsed;
-    /// Layout of the capture buffer (vm-reference section 5).
+    /// Layout of the capture buffer ([section 5 of the reference](crate::vm#5-trace-modes)).
     BufferMode = 0x31, U8, WhenUsed;
     /// Half the number of samples the trigger must be false before it can fire.
     TriggerIntro = 0x32, U16, WhenUsed;

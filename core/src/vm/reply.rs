@@ -184,7 +184,7 @@ pub(crate) fn fmt_characters(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::R
     write!(f, "{}", bytes.escape_ascii())
 }
 
-/// Why a status packet was sent (vm-reference section 4).
+/// Why a status packet was sent ([section 4 of the reference](crate::vm#4-a-trace)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum StatusToken {

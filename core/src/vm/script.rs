@@ -154,7 +154,7 @@ fn number_form(r0: Option<u8>, value: u8) -> NumberForm {
 }
 
 /// Cuts a script into pieces that end after each command that is not simple: what a device that insists on the
-/// letter of vm-reference section 1 is sent at a time.
+/// letter of [section 1 of the reference](crate::vm#1-the-link) is sent at a time.
 pub fn pieces(script: &[u8]) -> impl Iterator<Item = &[u8]> {
     script.split_inclusive(|&byte| Command::from_byte(byte).pace() != Pace::Simple)
 }
@@ -166,7 +166,7 @@ mod tests {
     use proptest::prelude::*;
     use std::vec::Vec;
 
-    /// The register machine of vm-reference section 2, as far as simple commands go.
+    /// The register machine of [section 2 of the reference](crate::vm#2-commands), as far as simple commands go.
     #[derive(Clone)]
     struct Machine {
         r0: u8,

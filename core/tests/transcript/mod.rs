@@ -55,7 +55,7 @@ impl Turn {
     }
 }
 
-/// The register machine of vm-reference section 2; what commands that end a script do is told by the turns.
+/// The register machine of reference.md#2-commands; what commands that end a script do is told by the turns.
 pub(crate) struct Device {
     r0: u8,
     r1: u8,

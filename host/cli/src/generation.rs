@@ -17,7 +17,7 @@ pub(super) struct Lasting {
 
 /// How often a device that generates is asked whether it is still there.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
-/// A byte of the EEPROM that every device has: the first of its serial number (vm-reference section 10).
+/// A byte of the EEPROM that every device has: the first of its serial number ([section 10 of the reference](scopething_core::vm#10-eeprom)).
 const SERIAL_ADDRESS: u8 = 0x30;
 
 /// Tells what would be generated, without a device.

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use cli_support::{number, scopething, series};
 
-/// The range when none is asked for (behaviour.md): -5.5 V to 8 V.
+/// The range when none is asked for: -5.5 V to 8 V.
 const RANGE_V: f64 = 13.5;
-/// How far a converter that is set in 65536ths of the input span of 18.333 V may be off (vm-reference section
-/// 7).
+/// How far a converter that is set in 65536ths of the input span of 18.333 V may be off
+/// (reference.md#7-voltages).
 const CONVERTER_V: f64 = 18.333 / 65536.0;
 /// One step of a 16-bit sample, and the converters' own.
 const FINE_V: f64 = RANGE_V / 65536.0 + CONVERTER_V;
@@ -156,8 +156,8 @@ async fn lines_that_share_a_comparator_are_left_out_with_a_warning() {
 
 #[tokio::test]
 async fn a_raw_capture_gives_fractions_of_the_range() {
-    // The DACs at 0.2 and 0.8 make a range from `low` to `high` as fractions of the input span (vm-reference
-    // section 7):
+    // The DACs at 0.2 and 0.8 make a range from `low` to `high` as fractions of the input span
+    // (reference.md#7-voltages):
     //   0.2 = 1.1 low - 0.05 high          0.8 = 1.1 high - 0.05 low - 0.05
     let (below, above) = (0.2, 0.8 + 0.05);
     let determinant = 1.1 * 1.1 - 0.05 * 0.05;
@@ -189,7 +189,7 @@ async fn a_timeout_captures_what_is_there() {
 
 #[tokio::test]
 async fn a_timeout_beyond_what_the_device_can_is_timed_by_the_host() {
-    // Register Timeout holds at most 65535 x 6.4 us = 419 ms (vm-reference section 3).
+    // Register Timeout holds at most 65535 x 6.4 us = 419 ms (reference.md#3-registers).
     let arguments = ["capture", "--url", "sim:?A=dc,1V", "--level", "5V", "--timeout", "700ms", "--json"];
     let finished = scopething(&arguments).await.done();
     let capture = finished.object();
@@ -215,7 +215,7 @@ async fn so_many_captures_come_as_were_asked_for() {
 
 #[tokio::test]
 async fn device_time_rolls_over_in_the_middle_of_a_wait() {
-    // 32 bits of 25 ns ticks (vm-reference section 4), 20 ms before their end when the device starts.
+    // 32 bits of 25 ns ticks (reference.md#4-a-trace), 20 ms before their end when the device starts.
     let roll_over_s = 4_294_967_296.0 * 25e-9;
     let tick = 4_294_967_296_u64 - 800_000;
     let capture = capture(&format!("A=dc,1V&tick={tick}"), &["--level", "5V", "--timeout", "100ms"]).await;

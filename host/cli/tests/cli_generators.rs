@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const VECTORS: &str = include_str!("../../../tests/data/generator.jsonl");
 /// A and B see what the generators make (design of the simulator).
 const FAST: &str = "sim:?clock=fast";
-/// The primary clock (vm-reference section 5), in hertz.
+/// The primary clock (reference.md#5-trace-modes), in hertz.
 const CLOCK_HZ: f64 = 40e6;
 
 async fn solved(arguments: &[&str]) -> Value {
@@ -146,7 +146,7 @@ fn rises(volts: &[f64], level: f64) -> Vec<f64> {
 /// A shape between 0 and 1 at a part of the period, which begins in the middle of its rise.
 type Ideal = fn(f64) -> f64;
 
-/// What sine, triangle and square are; an exponential is only named (vm-reference section 9).
+/// What sine, triangle and square are; an exponential is only named (reference.md#9-generators).
 const SHAPES: [(&str, Option<Ideal>); 4] = [
     ("sine", Some(|part| 0.5 + 0.5 * (TAU * part).sin())),
     // Rises by 2 a period in its first and last quarter, and falls as much in between.

@@ -27,7 +27,7 @@ async fn an_interrupt_captures_around_that_moment() {
     assert_eq!((&capture["cause"], &capture["trigger_time"]), (&json!("cancel"), &Value::Null));
     let samples = series(&capture, "A", "samples");
     assert_eq!(samples.len(), 1000);
-    // A step of a sample, and of the converters (vm-reference section 7).
+    // A step of a sample, and of the converters (reference.md#7-voltages).
     let slack = 13.5 / 65536.0 + 18.333 / 65536.0;
     assert!(samples.iter().all(|sample| (sample - 1.0).abs() <= slack), "{samples:?}");
     // Device time starts with the program: what was captured is what came last.

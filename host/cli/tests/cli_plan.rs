@@ -119,7 +119,7 @@ async fn a_batch_answers_each_line_before_the_next_is_asked() {
     assert!(bounded("the end", child.wait()).await.unwrap().success());
 }
 
-/// 4000 samples in 1 ms: 10 ticks of 25 ns. The next mode in the table of vm-reference section 5 is
+/// 4000 samples in 1 ms: 10 ticks of 25 ns. The next mode in the table of reference.md#5-trace-modes is
 /// `AnalogFast`, 8 to 14.
 const FAST: [&str; 6] = ["plan", "A", "--period", "1ms", "--samples", "4000"];
 /// The modes before it: Macro has 40 ticks at the least and Analog 15, so that they reach 1 MS/s and 2.667
@@ -138,7 +138,7 @@ async fn one_plan_for_programs() {
     assert_eq!((number(&plan, "sample_rate"), number(&plan, "samples")), (4e6, 4000.0));
     assert!((number(&plan, "period") - 1e-3).abs() < 1e-12, "{plan}");
     assert_eq!(number(&plan, "pre_trigger_samples"), 1000.0);
-    // vm-reference section 5: mode 4 into buffer mode 0, a byte a sample.
+    // reference.md#5-trace-modes: mode 4 into buffer mode 0, a byte a sample.
     let registers = &plan["registers"];
     let mode = ["TraceMode", "BufferMode", "ClockTicks", "ClockScale"].map(|name| number(registers, name));
     assert_eq!(mode, [4.0, 0.0, 10.0, 1.0]);
@@ -183,8 +183,8 @@ async fn a_plan_that_is_met_nearly_says_so() {
 
 #[tokio::test]
 async fn a_plan_that_is_refused_says_what_would_fit() {
-    // Analog at its slowest takes 40 x 16383 ticks of 25 ns a sample, and holds 12288 (vm-reference section
-    // 5).
+    // Analog at its slowest takes 40 x 16383 ticks of 25 ns a sample, and holds 12288
+    // (reference.md#5-trace-modes).
     let longest = 40.0 * 16383.0 * 25e-9 * 12288.0;
     for output in [&[][..], &["--json"]] {
         let message = scopething(&[&["plan", "A", "--period", "300s"], output].concat()).await.refused(2);

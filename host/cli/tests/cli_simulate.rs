@@ -24,7 +24,7 @@ async fn info_for_programs() {
     let info = scopething(&["info", "--url", SIMULATED, "--json"]).await.done().object();
     assert_eq!((&info["url"], &info["model"]), (&json!(SIMULATED), &json!("BitScope Micro")));
     assert_eq!((&info["revision"], &info["serial"]), (&json!("BS000501"), &json!("AB12CD34")));
-    // vm-reference section 5: 12288 bytes, 17 modes.
+    // reference.md#5-trace-modes: 12288 bytes, 17 modes.
     assert_eq!(number(&info, "buffer_bytes"), 12288.0);
     assert_eq!(info["modes"].as_array().map(Vec::len), Some(17));
 }

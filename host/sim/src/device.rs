@@ -1,4 +1,4 @@
-//! The virtual machine: bytes in at a time, bytes out at a time (vm-reference sections 1 and 2).
+//! The virtual machine: bytes in at a time, bytes out at a time (sections [1](scopething_core::vm#1-the-link) and [2](scopething_core::vm#2-commands) of the reference).
 
 mod capture;
 
@@ -21,7 +21,7 @@ use super::trace::{Foresight, Trace};
 
 /// Notes kept until they are fetched; older ones are dropped.
 const MOST_NOTES: usize = 100;
-/// Where the serial number lies in the EEPROM (vm-reference section 10).
+/// Where the serial number lies in the EEPROM ([section 10 of the reference](scopething_core::vm#10-eeprom)).
 const SERIAL_ADDRESS: usize = 0x30;
 
 /// The simulated BitScope Micro, as a state machine with explicit time.

@@ -1,4 +1,4 @@
-//! The analog front end: from volts at an input to what the converter stores (vm-reference section 7).
+//! The analog front end: from volts at an input to what the converter stores ([section 7 of the reference](scopething_core::vm#7-voltages)).
 //!
 //! The two DACs set the range by two planes. With the bottom `lo` and the top `hi` as fractions of the input
 //! span,
@@ -140,7 +140,7 @@ mod tests {
         (front.volts_at(range, 0, 0.0), front.volts_at(range, 0, 1.0))
     }
 
-    /// The settings of the vendor's software that vm-reference section 7 quotes: a little wider, by its own
+    /// The settings of the vendor's software that [section 7 of the reference](scopething_core::vm#7-voltages) quotes: a little wider, by its own
     /// calibration, but by less than a hundredth of the span.
     #[test]
     fn the_vendors_ranges_come_out() {

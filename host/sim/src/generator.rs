@@ -1,4 +1,4 @@
-//! The waveform generator and the clock outputs (vm-reference section 9).
+//! The waveform generator and the clock outputs ([section 9 of the reference](scopething_core::vm#9-generators)).
 //!
 //! The reference only names the shapes of the table. Here they all rise for the part of the period that the
 //! symmetry gives and fall for the rest: a sine and an exponential (five time constants a part) as well as a

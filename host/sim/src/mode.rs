@@ -1,4 +1,4 @@
-//! The trace modes and buffer modes of the device (vm-reference section 5).
+//! The trace modes and buffer modes of the device ([section 5 of the reference](scopething_core::vm#5-trace-modes)).
 
 /// What one trace mode captures, and the clock it allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -55,7 +55,7 @@ impl Registers {
     }
 }
 
-/// The registers marked U, as of the last `U` (vm-reference section 3).
+/// The registers marked U, as of the last `U` ([section 3 of the reference](scopething_core::vm#3-registers)).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Applied {
     pub(super) converter_lo: u16,

@@ -1,4 +1,4 @@
-//! A streaming trace: what `T` starts (vm-reference section 8).
+//! A streaming trace: what `T` starts ([section 8 of the reference](scopething_core::vm#8-streaming)).
 //!
 //! A frame is sampled at the pace of `ClockTicks` and goes into a buffer of fixed size, from which the link
 //! takes bytes as fast as it can. A frame that does not fit as a whole is lost: its sequence number is

@@ -3,7 +3,7 @@
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// Nanoseconds of one tick of the 40 MHz primary clock (vm-reference section 5).
+/// Nanoseconds of one tick of the 40 MHz primary clock ([section 5 of the reference](scopething_core::vm#5-trace-modes)).
 pub const TICK_NS: u64 = 25;
 
 /// A moment or a span of simulated time, in nanoseconds; sums stop at the largest value.

@@ -1,5 +1,5 @@
-//! The trigger: a condition that must be false for so many samples, then true for so many (vm-reference
-//! section 4).
+//! The trigger: a condition that must be false for so many samples, then true for so many
+//! ([section 4 of the reference](scopething_core::vm#4-a-trace)).
 //!
 //! The two runs must follow each other directly. The search steps from one possible change of the condition
 //! to the next, so that its work follows the edges of the signals and not the sample rate.

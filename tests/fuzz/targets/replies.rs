@@ -1,4 +1,4 @@
-//! The parsers of what the device answers, against what vm-reference sections 2 and 4 say of its form.
+//! The parsers of what the device answers, against what reference.md#2-commands and reference.md#4-a-trace say of its form.
 
 #![no_main]
 

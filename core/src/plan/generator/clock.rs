@@ -58,7 +58,7 @@ pub struct ClockRequest {
 }
 
 impl ClockRequest {
-    /// How many clock outputs the device has (vm-reference section 9).
+    /// How many clock outputs the device has ([section 9 of the reference](crate::vm#9-generators)).
     pub const MOST_OUTPUTS: usize = 3;
 
     /// Clocks of a frequency in hertz, which may be off by 1e-4 of it.
@@ -97,8 +97,8 @@ struct Edges {
     fall: u16,
 }
 
-/// The registers of one clock output, and the value of a `Map` register that puts it on a line (vm-reference
-/// section 3).
+/// The registers of one clock output, and the value of a `Map` register that puts it on a line
+/// ([section 3 of the reference](crate::vm#3-registers)).
 struct OutputRegisters {
     rise: Register,
     fall: Register,

@@ -1,5 +1,5 @@
 //! Plans of the waveform generator and the clock outputs: from hertz, volts and degrees of a period to
-//! register values (vm-reference section 9).
+//! register values ([section 9 of the reference](crate::vm#9-generators)).
 //!
 //! [`plan_waveform`] turns a [`WaveformRequest`] into a [`WaveformPlan`], [`plan_clocks`] a [`ClockRequest`]
 //! into a [`ClockPlan`]. Both tell what will really come out, and refuse with the nearest that can be met.
@@ -27,7 +27,7 @@ pub use waveform::{
     PlayMode, UnknownWaveShape, WaveShape, WaveformError, WaveformPlan, WaveformRequest, plan_waveform,
 };
 
-/// Bit of registers `Control`, `Control2` and `Control3`: the clock output is on (vm-reference section 3).
+/// Bit of registers `Control`, `Control2` and `Control3`: the clock output is on ([section 3 of the reference](crate::vm#3-registers)).
 const CLOCK_OUTPUT_ON: u32 = 0x80;
 
 /// The register values of a step, each with its register.

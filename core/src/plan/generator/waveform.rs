@@ -35,7 +35,7 @@ impl WaveShape<'_> {
         (WaveShape::Square, "square"),
     ];
 
-    /// Register `Mode` of a synthesize (vm-reference section 9). None for the caller's own samples.
+    /// Register `Mode` of a synthesize ([section 9 of the reference](crate::vm#9-generators)). None for the caller's own samples.
     const fn synthesize_mode(&self) -> Option<u32> {
         match self {
             Self::Sine => Some(0),
@@ -110,7 +110,7 @@ impl<'t> WaveformRequest<'t> {
     }
 }
 
-/// How often a waveform is played: the values of register `Mode` (vm-reference section 9).
+/// How often a waveform is played: the values of register `Mode` ([section 9 of the reference](crate::vm#9-generators)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
@@ -150,8 +150,8 @@ pub struct WaveformPlan<'t> {
     offset: i16,
 }
 
-/// Registers `Mark`, `Space`, `Rest` and `Option` of a waveform, as all known users write them (vm-reference
-/// section 9).
+/// Registers `Mark`, `Space`, `Rest` and `Option` of a waveform, as all known users write them
+/// ([section 9 of the reference](crate::vm#9-generators)).
 const PLAY_FIXED: Values<4> =
     [(Register::Mark, 10), (Register::Space, 1), (Register::Rest, 0x7f00), (Register::Option, 0x8004)];
 

@@ -19,7 +19,7 @@ const BYTE_S: f64 = 10.0 / 1e6;
 const LINK: &str = "latency=1ms&rate=1Mbps&A=dc,3V&B=dc,3V";
 
 /// The packet that a trace starts with: it, and the echo of the command before it, travel while samples are
-/// taken (vm-reference section 4).
+/// taken (reference.md#4-a-trace).
 const BYTES_DURING_TRACE: u64 = 13;
 
 /// The most that a capture may take, as a multiple of the least.

@@ -72,7 +72,7 @@ impl MeteredScope {
 }
 
 /// The round trips without which a capture cannot be had. Nothing may be written while a trace runs, and a
-/// dump must have been read before the next begins (vm-reference section 1): one for the trace, one for
+/// dump must have been read before the next begins (reference.md#1-the-link): one for the trace, one for
 /// each channel that is dumped, and one for the `K` with which the host ends a trace that takes too long.
 pub(crate) fn least_round_trips(plan: &CapturePlan) -> u64 {
     let layout = BufferLayout::new(plan, plan.timebase.samples);

@@ -37,7 +37,7 @@ const CASES: [Case; 5] = [
 ];
 
 impl Case {
-    /// What is captured when nothing else is said: 1000 samples in 1 ms (behaviour.md).
+    /// What is captured when nothing else is said: 1000 samples in 1 ms.
     const fn of(channels: &'static str) -> Self {
         Self { channels, samples: 1000, period_s: 1e-3, bytes_written: [None; 2] }
     }

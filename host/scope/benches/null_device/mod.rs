@@ -11,8 +11,8 @@ use std::future::{pending, ready};
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::time::{Clock, Instant};
 
-/// The echo of `D`, the packet that the trace has started, and the one that it is done (vm-reference
-/// section 4).
+/// The echo of `D`, the packet that the trace has started, and the one that it is done
+/// (reference.md#4-a-trace).
 const TRACE: &[u8] = b"D02\r00000000\r00\r00000000\r00000000\r";
 
 /// The stream to the device.

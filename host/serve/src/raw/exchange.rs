@@ -1,4 +1,4 @@
-//! The datagrams of the bitscope-server protocol (vm-reference section 11), seen from the server. No sockets
+//! The datagrams of the bitscope-server protocol ([section 11 of the reference](scopething_core::vm#11-the-bitscope-server-protocol)), seen from the server. No sockets
 //! here.
 //!
 //! ```

@@ -1,4 +1,4 @@
-//! Which command an answer of a real device belongs to, told by the echoes (vm-reference section 1).
+//! Which command an answer of a real device belongs to, told by the echoes ([section 1 of the reference](scopething_core::vm#1-the-link)).
 //!
 //! Each byte sent is echoed, and what follows the echo of a command belongs to it, until the next command is
 //! echoed. `K` is written while a trace runs, and what follows its echo still belongs to the `D` (or `T`)

@@ -162,7 +162,7 @@ impl Host {
     }
 }
 
-/// A voltage as a fraction of the input span (vm-reference section 7).
+/// A voltage as a fraction of the input span (reference.md#7-voltages).
 pub(crate) fn fraction(volts: f64) -> f64 {
     (volts + 7.517) / 18.333
 }

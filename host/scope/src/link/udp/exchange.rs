@@ -55,7 +55,7 @@ pub struct Exchange {
     ready: VecDeque<u8>,
 }
 
-/// How a server counts its datagrams (vm-reference section 11).
+/// How a server counts its datagrams ([section 11 of the reference](scopething_core::vm#11-the-bitscope-server-protocol)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Counting {
     /// Not known yet, or not any more: the server has started anew.

@@ -11,7 +11,7 @@ use super::super::fixed_seed;
 use super::exchange::Exchange;
 use super::pending::ANSWER_LIMIT;
 
-/// The echoing part of vm-reference section 2, and a dump of the registers.
+/// The echoing part of [section 2 of the reference](scopething_core::vm#2-commands), and a dump of the registers.
 struct Device {
     r0: u8,
     r1: u8,

@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    /// Just enough of the machine of vm-reference section 2.
+    /// Just enough of the machine of [section 2 of the reference](scopething_core::vm#2-commands).
     #[derive(Clone, PartialEq, Debug)]
     struct Machine {
         r0: u8,
