@@ -82,8 +82,8 @@ fn a_second_waveform_writes_only_what_is_different() {
     take_written(&line);
     block_on(scope.start_waveform(&sine(), PlayMode::Once)).unwrap();
     // Of the translate the device moves Index and Address (4c to 4f), and Ratio (5a to 5d) has changed;
-    // KitchenSinkB has not.
-    assert_eq!(take_written(&line), "46@[z5a@[z80z[zY4c@[zzzz5a@25z06z01zX46@02zzZ");
+    // KitchenSinkB has not. Rest takes effect at the update.
+    assert_eq!(take_written(&line), "46@[z5a@[z80z[zY4c@[zzzz5a@25z06z01zX46@02zzZU");
 }
 
 #[test]
@@ -143,9 +143,10 @@ fn clocks_drive_their_lines_until_they_are_stopped() {
 }
 
 #[test]
-fn held_lines_are_outputs_until_they_are_let_go() {
+fn held_lines_are_driven_until_they_are_let_go() {
+    let untouched = (Register::LogicControl, 0xa5);
     let first = [
-        (Register::LogicControl, 0b1001),
+        untouched,
         (Register::Map0, 0x12),
         (Register::Map3, 0x13),
         (Register::Rise, 65535),
@@ -154,8 +155,8 @@ fn held_lines_are_outputs_until_they_are_let_go() {
         (Register::Fall2, 65535),
         (Register::Clock, 65535),
     ];
-    let second = [(Register::LogicControl, 0b0001), (Register::Map0, 0x12), (Register::Map3, 0)];
-    let last = [(Register::LogicControl, 0), (Register::Map0, 0), (Register::Cmd, 1)];
+    let second = [untouched, (Register::Map0, 0x12), (Register::Map3, 0)];
+    let last = [untouched, (Register::Map0, 0), (Register::Cmd, 1)];
     let turns = [on('Z', "").with(&first), on('Z', "").with(&second), on('Z', "").with(&last)];
     let (mut scope, _) = connected(turns, 100);
     block_on(scope.set_logic_outputs(LogicPattern { care: 0b1001, high: 0b1000 })).unwrap();
@@ -163,7 +164,12 @@ fn held_lines_are_outputs_until_they_are_let_go() {
     block_on(scope.set_logic_outputs(LogicPattern::line(line(0), true))).unwrap();
     block_on(scope.release_logic_outputs()).unwrap();
     assert_eq!(block_on(scope.release_logic_outputs()), not_running(Generators::Off));
-    for (care, error) in [(0, ClockError::NoOutput), (0b0101_0101, ClockError::TooManyOutputs { asked: 4 })] {
+    for (care, error) in [
+        (0, ClockError::NoOutput),
+        (0b0001_1101, ClockError::TooManyOutputs { asked: 4 }),
+        (0b0100_0001, ClockError::ComparatorLine(line(6))),
+        (0b1000_0000, ClockError::ComparatorLine(line(7))),
+    ] {
         let refused = block_on(scope.set_logic_outputs(LogicPattern { care, high: 0 }));
         assert_eq!(refused, Err(GenerateError::Levels(error)));
     }
@@ -257,11 +263,28 @@ fn a_reset_that_stopped_a_generator_is_told_before_anything_is_captured() {
 }
 
 #[test]
+fn lines_that_were_driven_before_a_reset_are_let_go_by_the_next_capture() {
+    let (mut scope, line) = connected([on('Z', "")], 100);
+    block_on(scope.start_clocks(&quadrature())).unwrap();
+    let plan = scope.plan(&BS05.analog, &four_samples()).unwrap();
+    let mut buffer = TraceBuffer::new();
+    block_on(scope.reset()).unwrap();
+    // A reset stops the clocks and leaves their registers as they are.
+    assert_eq!((held(&line, Register::Map5), held(&line, Register::Map2)), (0x12, 0x13));
+    line.device.lock().unwrap().turns = [
+        on('D', ends("00", 0x2000, 4)).with(&[(Register::Map5, 0), (Register::Map2, 0)]),
+        on('A', [9, 1, 2, 3, 4]),
+    ]
+    .into();
+    block_on(scope.capture(&plan, &mut buffer)).unwrap();
+}
+
+#[test]
 fn a_stop_that_is_not_answered_is_an_error_and_the_next_operation_resets() {
     let (mut scope, line) = connected([on('Z', ""), instead('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let failed = block_on(scope.stop_clocks());
-    assert!(matches!(failed, Err(GenerateError::Scope(ScopeError::Incomplete { .. }))), "{failed:?}");
+    assert!(matches!(failed, Err(GenerateError::Scope(ScopeError::NoAnswer { .. }))), "{failed:?}");
     assert_eq!(block_on(scope.stop_clocks()), not_running(Generators::Off));
     assert!(take_written(&line).contains("K!"));
 }

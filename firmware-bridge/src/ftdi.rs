@@ -201,7 +201,7 @@ mod tests {
         let packet = |length: usize| Out(vec![b'z'; length]);
         let idle = || status_and(&[]);
         let exchanges = [
-            (138, vec![packet(64), packet(64), packet(10), idle(), idle()]),
+            (167, vec![packet(64), packet(64), packet(39), idle(), idle()]),
             (OUTGOING_BYTES, vec![packet(64), packet(64), packet(64), packet(64), idle(), idle()]),
         ];
         for (length, exchange) in exchanges {

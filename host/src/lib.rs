@@ -16,6 +16,7 @@ mod random;
 pub mod record;
 pub mod recording;
 pub mod request;
+pub mod selftest;
 pub mod serve;
 pub mod sim;
 pub mod stream;

@@ -6,7 +6,7 @@ mod cli_support;
 use std::time::Duration;
 
 use cli_support::relay::{Limit, Relay};
-use cli_support::{Finished, Listening, scopething};
+use cli_support::{Finished, Listening, Running, program, scopething};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -128,6 +128,138 @@ async fn another_revision() {
         assert_failed(finished, &["BS001003", "BS000501", "BS05"]);
         simulator.running.until_told("has left").await;
     }
+}
+
+/// What a device says of the end of a trace: its time in ticks, and its address.
+type End = (u32, u32);
+
+/// Hands bytes on from a device to its client, but for the ends of traces, which it changes.
+struct Liar {
+    lie: fn(End) -> End,
+    /// The last bytes that were handed on, no more than are said of the start of a trace.
+    last: Vec<u8>,
+    /// What is held back: a trace has started, and this is what is said of its end so far.
+    end: Option<Vec<u8>>,
+}
+
+impl Liar {
+    fn new(lie: fn(End) -> End) -> Self {
+        Self { lie, last: Vec::new(), end: None }
+    }
+
+    /// What becomes of a byte.
+    fn pass(&mut self, byte: u8) -> Vec<u8> {
+        let Some(end) = &mut self.end else {
+            self.last.push(byte);
+            let surplus = self.last.len().saturating_sub("02|00000000|".len());
+            self.last.drain(..surplus);
+            let is_start = matches!(*self.last, [b'0', b'2', b'\r', ref ticks @ .., b'\r']
+                if ticks.len() == 8 && ticks.iter().all(u8::is_ascii_hexdigit));
+            self.end = is_start.then(Vec::new);
+            return vec![byte];
+        };
+        end.push(byte);
+        if end.len() < "00|00000000|00000000|".len() {
+            return Vec::new();
+        }
+        let text = String::from_utf8(self.end.take().unwrap()).unwrap();
+        self.last.clear();
+        let field = |at: usize| u32::from_str_radix(&text[at..at + 8], 16).unwrap();
+        let (ticks, address) = (self.lie)((field(3), field(12)));
+        format!("{}{ticks:08x}\r{address:08x}\r", &text[..3]).into_bytes()
+    }
+}
+
+/// Relays to the device at an address, one client after the other, and lies of the ends of its traces, which end by
+/// themselves.
+async fn lying_relay(server: &str, lie: fn(End) -> End) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("socket://{}", listener.local_addr().unwrap());
+    let server = server.to_owned();
+    tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = TcpStream::connect(&server).await.unwrap().into_split();
+            let answers = async {
+                let mut liar = Liar::new(lie);
+                let mut bytes = [0; 4096];
+                while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
+                    let told: Vec<u8> = bytes[..count].iter().flat_map(|&byte| liar.pass(byte)).collect();
+                    if to_client.write_all(&told).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::select! {
+                () = answers => {}
+                _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
+            }
+        }
+    });
+    url
+}
+
+/// A second in ticks of the device's clock.
+const SECOND: u32 = 40_000_000;
+
+#[tokio::test]
+async fn a_device_whose_traces_end_where_or_when_they_cannot() {
+    let lies: [(&str, fn(End) -> End, &str); 8] = [
+        ("ffffffff", |(ticks, _)| (ticks, u32::MAX), "at address 4294967295 of a buffer of 6144"),
+        ("the width", |(ticks, _)| (ticks, 6144), "at address 6144 of a buffer of 6144"),
+        ("a width too much", |(ticks, address)| (ticks, address + 6144), "of a buffer of 6144"),
+        ("a bit too many", |(ticks, address)| (ticks, address | 1 << 20), "of a buffer of 6144"),
+        (
+            "a second early",
+            |(ticks, address)| (ticks.wrapping_sub(SECOND), address),
+            "cannot have taken more",
+        ),
+        (
+            "a minute late",
+            |(ticks, address)| (ticks.wrapping_add(60 * SECOND), address),
+            "cannot have taken more",
+        ),
+        ("time ffffffff", |(_, address)| (u32::MAX, address), "cannot have taken more"),
+        ("half a roll-over", |(ticks, address)| (ticks ^ 1 << 31, address), "cannot have taken more"),
+    ];
+    let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
+    let honest = lying_relay(simulator.address("tcp"), |end| end).await;
+    let arguments = |url: &str| ["capture", "--timeout", "0", "--json", "--url", url].map(str::to_owned);
+    let capture = async |url: &str| {
+        let arguments = arguments(url);
+        scopething(&arguments.each_ref().map(String::as_str)).await
+    };
+    assert_eq!(capture(&honest).await.done().object()["mode"], "Macro");
+    simulator.running.until_told("has left").await;
+    for (name, lie, message) in lies {
+        let url = lying_relay(simulator.address("tcp"), lie).await;
+        println!("{name}:");
+        assert_failed(capture(&url).await, &["the trace is said to", message]);
+        simulator.running.until_told("has left").await;
+    }
+}
+
+#[tokio::test]
+async fn a_recording_keeps_no_trace_whose_end_cannot_be() {
+    let simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
+    let url = lying_relay(simulator.address("tcp"), |(ticks, _)| (ticks, u32::MAX)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let job = directory.path().join("job.toml");
+    let files = directory.path().join("files");
+    let text = format!("files.directory = '{}'\nurl = '{url}'\ncapture.timeout = '0s'", files.display());
+    std::fs::write(&job, text).unwrap();
+    let job = job.to_str().unwrap();
+    let mut recording = Running::start(&mut program(&["record", job]));
+    // After three of them in a row it connects anew.
+    recording.until_told("recording from the scope").await;
+    recording.until_told("is said to end at address 4294967295").await;
+    recording.until_told("waiting for the scope").await;
+    recording.interrupt();
+    recording.finish().await.done();
+    let status = scopething(&["record", "--status", "--json", job]).await.done().object();
+    assert_eq!((&status["captures"], &status["kept"], &status["written"]), (&0.into(), &0.into(), &0.into()));
+    assert!(status["bad_traces"].as_u64().unwrap() >= 3, "{status:?}");
 }
 
 /// The server closes the link on all but one client.

@@ -93,7 +93,12 @@ async fn a_batch_is_never_further_off_than_recorded() {
                 let commands = |of: &Value| -> Vec<Value> {
                     of["steps"].as_array().unwrap().iter().filter(|step| step.is_string()).cloned().collect()
                 };
-                assert_eq!(commands(answer), commands(expected), "{vector}");
+                let mut expected = commands(expected);
+                if vector["kind"] == "clock" {
+                    // The maps of logic lines take effect at an update, which the known driver leaves to its next capture.
+                    expected.insert(0, json!("U"));
+                }
+                assert_eq!(commands(answer), expected, "{vector}");
                 met += 1;
             }
             (Some(_), None) => met_anyway += 1,

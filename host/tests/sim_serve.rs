@@ -200,7 +200,7 @@ fn what_the_network_loses_is_had_by_asking_again() {
         client.send(1, b"?").await;
         assert_eq!(client.receive().await, (1, 0, b"?\rBS000501\r".to_vec()));
         client.send(2, b"]").await;
-        assert_eq!(client.receive().await, (2, 0, b"]".to_vec()));
+        assert_eq!(client.receive().await, (2, 1, b"]".to_vec()));
     });
 }
 
@@ -213,7 +213,7 @@ fn another_udp_client_is_told_who_has_the_device() {
         other.send(3, b"?").await;
         let (id, sequence, reason) = other.receive().await;
         let expected = format!("refused: tcp {} has the device", owner.local_addr().unwrap());
-        assert_eq!((id, sequence, reason), (3, 0, expected.into_bytes()));
+        assert_eq!((id, sequence, reason), (3, 1, expected.into_bytes()));
     });
 }
 

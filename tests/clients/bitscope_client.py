@@ -59,6 +59,8 @@ class UdpTransport:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.socket.connect((host, port))
         self.identifier = 0
+        # The number of the last datagram: Data_Seq runs on over all answers.
+        self.sequence = None
         self.buffer = b""
 
     def write(self, commands):
@@ -78,8 +80,14 @@ class UdpTransport:
     def _fill(self, count):
         while len(self.buffer) < count:
             datagram = self.socket.recv(65536)
-            if len(datagram) < 4:
-                raise ConnectionError("a datagram without a header")
+            if len(datagram) < 5:
+                raise ConnectionError("a datagram without data")
+            _, _, cmd_id, sequence = datagram[:4]
+            if self.sequence is not None and sequence != (self.sequence + 1) % 256:
+                raise ConnectionError(f"datagram {sequence} follows {self.sequence}")
+            if (self.identifier - cmd_id) % 256 > 1:
+                raise ConnectionError(f"an answer to {cmd_id}, the last command was {self.identifier}")
+            self.sequence = sequence
             self.buffer += datagram[4:]
 
     def close(self):

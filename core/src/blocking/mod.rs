@@ -41,8 +41,8 @@ use crate::plan::{
     WaveformPlan,
 };
 use crate::scope::{
-    self, CalibrateError, CalibrationProgress, GenerateError, Generators, LinkProfile, Pacing, ScopeError,
-    SerialNumber, StreamChunk, StreamFrame, StreamTotals,
+    self, CalibrateError, CalibrationProgress, GenerateError, Generators, LinkProfile, NoSerialNumber,
+    Pacing, ScopeError, SerialNumber, StreamChunk, StreamFrame, StreamTotals, UnknownRevision,
 };
 use crate::time::{Clock, Instant};
 use crate::trace::{Trace, TraceBuffer};
@@ -111,7 +111,7 @@ pub struct Scope<S, C> {
 }
 
 impl<S: embedded_io::Read + embedded_io::Write, C: BlockingClock> Scope<S, C> {
-    /// Resets and identifies the device behind a stream, and reads its serial number.
+    /// Resets and identifies the device behind a stream.
     ///
     /// # Errors
     /// As [`scope::Scope::connect`].
@@ -127,7 +127,7 @@ impl<S: embedded_io::Read + embedded_io::Write, C: BlockingClock> Scope<S, C> {
         Self { scope: scope::Scope::new(BlockingStream(stream), PolledClock(clock), profile) }
     }
 
-    /// Resets and identifies the device, and reads its serial number.
+    /// Resets and identifies the device, which may be another than before.
     ///
     /// # Errors
     /// As [`scope::Scope::open`].
@@ -147,10 +147,26 @@ impl<S: embedded_io::Read + embedded_io::Write, C: BlockingClock> Scope<S, C> {
         self.scope.model()
     }
 
-    /// The device's serial number, once it was opened or connected.
+    /// What the user should know of the device's revision, if it is not the one that is known.
     #[must_use]
-    pub fn serial(&self) -> Option<SerialNumber> {
-        self.scope.serial()
+    pub fn unknown_revision(&self) -> Option<UnknownRevision> {
+        self.scope.unknown_revision()
+    }
+
+    /// Reads the device's serial number.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::read_serial`].
+    pub fn read_serial(&mut self) -> Result<Result<SerialNumber, NoSerialNumber>, ScopeError<S::Error>> {
+        block_on(self.scope.read_serial())
+    }
+
+    /// Asks whether the device is still there.
+    ///
+    /// # Errors
+    /// As [`scope::Scope::check_presence`].
+    pub fn check_presence(&mut self) -> Result<(), ScopeError<S::Error>> {
+        block_on(self.scope.check_presence())
     }
 
     /// Chooses how scripts are handed to the device.

@@ -189,6 +189,16 @@ impl CapturePlan {
         (self.registers.trigger_intro, self.registers.trigger_outro)
     }
 
+    /// How many of this many samples there are to read, counted over the interleaved analog channels.
+    ///
+    /// What fills the buffer to its last sample has been written over at the address where it ends, which is that of
+    /// its first sample: there one sample less of each channel is left.
+    #[must_use]
+    pub fn readable(&self, samples: u16) -> u16 {
+        let lost = if samples >= self.width { u16::from(self.mode.analog_channels.max(1)) } else { 0 };
+        samples.saturating_sub(lost)
+    }
+
     /// The time from one sample to the next of all channels together, in seconds.
     #[must_use]
     pub fn tick_period_s(&self) -> f64 {
@@ -210,7 +220,7 @@ impl CapturePlan {
     /// The bytes that the dumps of all channels send.
     #[must_use]
     pub fn dump_bytes(&self) -> usize {
-        let samples = usize::from(self.timebase.samples);
+        let samples = usize::from(self.readable(self.timebase.samples));
         let analog =
             if self.channels.analog() == 0 { 0 } else { samples * usize::from(self.mode.sample_bytes) };
         let logic = if self.channels.logic() == 0 { 0 } else { samples };
@@ -334,6 +344,9 @@ pub fn plan_capture(
         .into_iter()
         .flatten()
         .for_each(&mut notice);
+    if plan.readable(timebase.samples) < timebase.samples {
+        notice(Notice::FullBuffer { samples: timebase.samples });
+    }
     let (by_generator, by_comparator) = left_out(request.channels, driven);
     if by_generator | by_comparator != 0 {
         notice(Notice::LinesLeftOut { driven: by_generator, shared: by_comparator });

@@ -45,6 +45,11 @@ pub enum Notice {
         /// The level, in volts or as a fraction.
         level: f32,
     },
+    /// The capture fills the buffer, so that its first sample is written over and left out.
+    FullBuffer {
+        /// How many samples are captured, over the interleaved analog channels.
+        samples: u16,
+    },
     /// Logic lines that were asked for are not captured.
     LinesLeftOut {
         /// Those that a generator drives, a bit each.
@@ -104,6 +109,11 @@ impl fmt::Display for Notice {
             Self::LevelLimited { level } => {
                 write!(f, "the trigger level {level} lies outside the input span: the nearest is taken")
             }
+            Self::FullBuffer { samples } => write!(
+                f,
+                "{samples} samples fill the buffer, where the device writes over the first: it is left out, ask for fewer to \
+                 have all"
+            ),
             Self::LinesLeftOut { driven, shared } => {
                 write!(f, "not captured: {}", ChannelSet::of_lines(driven | shared))?;
                 if *driven != 0 {
@@ -126,7 +136,7 @@ impl fmt::Display for Notice {
 }
 
 /// The notices of one plan: room for one of each kind that a capture can have; a stream has fewer.
-pub type Notices = heapless::Vec<Notice, 7>;
+pub type Notices = heapless::Vec<Notice, 8>;
 
 /// A request that cannot be planned, not even nearly.
 #[derive(Debug, Clone, Copy, PartialEq)]

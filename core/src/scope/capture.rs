@@ -10,25 +10,30 @@ use super::line::read_count;
 use super::{Contradiction, Scope, ScopeError, Stage};
 use crate::device::AnalogParameters;
 use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, WAVEFORM_OUTPUT, plan_capture};
-use crate::time::{Clock, Instant};
+use crate::time::{Clock, Instant, Micros};
 use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
 use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
 
 /// Room for the script that writes the registers of a capture and of its first dump to a device of which
-/// nothing is known: 42 bytes of at most two digits and a `z`, in eight runs of neighbours with an address
-/// of three characters each, and `>UD`. Of the 42, ten are always 0 and take 15 digits less.
-const TRACE_SCRIPT_BYTES: usize = 42 * 3 + 8 * 3 + 3 - 15;
-/// Room for the script of a dump: 11 register bytes in five runs, and `>A`.
-const DUMP_SCRIPT_BYTES: usize = 11 * 3 + 5 * 3 + 2;
+/// nothing is known: 57 bytes of at most two digits and a `z`, in nine runs of neighbours with an address
+/// of three characters each, and `>UD`. Of the 57, 20 are always 0 and take 34 digits less.
+const TRACE_SCRIPT_BYTES: usize = 57 * 3 + 9 * 3 + 3 - 34;
+/// Room for the script of a dump: 15 register bytes in four runs, and `>A`. Two of the 15 are always 0.
+const DUMP_SCRIPT_BYTES: usize = 15 * 3 + 4 * 3 + 2 - 3;
 /// How often a trace is programmed, and a channel dumped, before the failure is the caller's.
 const ATTEMPTS: u8 = 2;
+
+/// How far the clocks of host and device may drift apart: one part in so many. Crystals keep to a hundredth of that.
+const CLOCK_DRIFT: u64 = 100;
+/// How far off the moments are at which the device's firmware reads its clock, at the start and the end of a trace.
+const STAMP_ERROR: Micros = Micros::from_millis(1);
 
 /// A trace that has ended, still in the device.
 pub(super) struct EndedTrace {
     pub(super) cause: Cause,
-    /// How many samples it has, counted over the interleaved analog channels.
+    /// How many samples can be read, counted over the interleaved analog channels.
     samples: u16,
-    /// The address of the sample after the last.
+    /// The address of the sample after the last, within the buffer.
     pub(super) address: u32,
     pub(super) end_ticks: u64,
 }
@@ -101,8 +106,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     ) -> Result<Trace<'a>, ScopeError<S::Error>> {
         // Until there are samples the buffer is room for the script.
         let scratch = buffer.region_mut(0..TRACE_SCRIPT_BYTES);
-        let start_ticks = self.start_trace(plan, scratch).await?;
-        let ended = self.wait_for_end(plan, start_ticks, pin!(cancel)).await?;
+        let written_at = self.start_trace(plan, scratch).await?;
+        let ended = self.wait_for_end(plan, written_at, pin!(cancel)).await?;
         if VERIFIED {
             self.verify_end(plan, &ended).await?;
         }
@@ -122,12 +127,13 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         Ok(Trace::new(plan, buffer, ended.samples, ended.cause, ended.end_ticks))
     }
 
-    /// Programs a trace and starts it. Gives the device time of its start.
+    /// Programs a trace and starts it. Gives when its script was handed to the link: it cannot have started before. What
+    /// the device says of its start is the last that `device_time` knows.
     async fn start_trace(
         &mut self,
         plan: &CapturePlan,
         scratch: &mut [u8],
-    ) -> Result<u64, ScopeError<S::Error>> {
+    ) -> Result<Instant, ScopeError<S::Error>> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -146,8 +152,6 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         for (register, value) in plan.registers() {
             match register {
                 Register::SampleAddress => self.shadow.stage_volatile(register, value),
-                // Nothing is dumped but samples, so it does not matter what the buffer holds before them.
-                Register::Prelude => {}
                 // The plan may be older than what the waveform generator does now.
                 Register::KitchenSinkB => {
                     let output = u32::from(WAVEFORM_OUTPUT);
@@ -157,8 +161,11 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 _ => self.shadow.stage(register, value),
             }
         }
+        // Always 0, but another client may have left something else: a reset clears no register.
+        self.shadow.stage(Register::TraceOption, 0);
+        self.stage_release(self.driven().lines);
         // The dump's registers lie between the trace's: in one script they need fewer addresses than in two.
-        let layout = BufferLayout::new(plan, plan.timebase.samples);
+        let layout = BufferLayout::new(plan, plan.readable(plan.timebase.samples));
         let first = DumpChannel::ALL.into_iter().find(|&channel| layout.samples(channel) > 0);
         let registers = first.map(|channel| Dump::new(plan, layout, channel, 0).registers());
         for (register, value) in registers.into_iter().flatten() {
@@ -170,18 +177,17 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         &mut self,
         plan: &CapturePlan,
         scratch: &mut [u8],
-    ) -> Result<u64, ScopeError<S::Error>> {
+    ) -> Result<Instant, ScopeError<S::Error>> {
         let stage = Stage::Program;
         self.stage_trace(plan);
         let mut script = Script::new(scratch);
         script.stores(&mut self.shadow)?;
         script.command(Command::ProgramSpock)?;
-        if self.shadow.update_due() {
-            script.command(Command::Update)?;
-            self.shadow.update_sent();
-        }
+        script.command(Command::Update)?;
         script.command(Command::Trace)?;
+        let written_at = self.line.clock.now();
         self.line.run(stage, script.finish()).await?;
+        self.mapped &= self.driven().lines;
         let mut parser = StatusParser::new();
         let mut packet = [0; StatusParser::LONGEST];
         let deadline = self.line.answer_deadline(packet.len());
@@ -192,7 +198,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                     parser.push(byte).map_err(|malformed| ScopeError::Garbled { stage, malformed })?;
                 match status {
                     Some(Status { token: StatusToken::Wait, ticks, .. }) => {
-                        return Ok(self.device_time.extend(ticks, self.line.clock.now()));
+                        self.device_time.extend(ticks, self.line.clock.now());
+                        return Ok(written_at);
                     }
                     Some(status) => return Err(ScopeError::UnknownStatus { token: status.token.into() }),
                     None => {}
@@ -215,7 +222,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     async fn wait_for_end(
         &mut self,
         plan: &CapturePlan,
-        start_ticks: u64,
+        written_at: Instant,
         mut cancel: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<EndedTrace, ScopeError<S::Error>> {
         let mut answer = EndAnswer::default();
@@ -234,15 +241,18 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Either3::First(read) => {
                     let received = taken(Stage::Trace, read, &bytes)?;
                     if let Some(status) = answer.push(Stage::Trace, received)? {
-                        return self.ended(plan, status, start_ticks, None);
+                        return self.ended(plan, status, written_at, None);
                     }
                 }
                 Either3::Second(()) => break Cause::Cancel,
                 Either3::Third(()) => break Cause::Timeout,
             }
         };
+        // It is not sure to have started before its start was told.
+        let (_, started_by) = self.device_time.last();
+        let waited = self.line.clock.now() - started_by;
         let status = self.stop_trace(answer).await?;
-        self.ended(plan, status, start_ticks, Some(stopped_as))
+        self.ended(plan, status, written_at, Some((stopped_as, waited)))
     }
 
     /// Sends `K` and reads on until its echo and the status packet have come, in either order.
@@ -272,17 +282,23 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }
     }
 
+    /// Takes the device's word for the end of a trace as far as it can be true.
     fn ended(
         &mut self,
         plan: &CapturePlan,
         status: Status,
-        start_ticks: u64,
-        stopped_as: Option<Cause>,
+        written_at: Instant,
+        stopped: Option<(Cause, Micros)>,
     ) -> Result<EndedTrace, ScopeError<S::Error>> {
-        let cause = match (status.token, stopped_as) {
-            (StatusToken::Done, _) => Cause::Trigger,
-            (StatusToken::Auto, _) if matches!(plan.end, TraceEnd::DeviceTimeout(_)) => Cause::Timeout,
-            (StatusToken::Stop, Some(cause)) => cause,
+        let (cause, least) = match (status.token, stopped) {
+            (StatusToken::Done, _) => (Cause::Trigger, least_ticks(plan)),
+            (StatusToken::Auto, _) if matches!(plan.end, TraceEnd::DeviceTimeout(_)) => {
+                (Cause::Timeout, least_ticks(plan))
+            }
+            (StatusToken::Stop, Some((cause, waited))) => {
+                let waited = self.device_time.ticks_of(waited);
+                (cause, waited.saturating_sub(waited / CLOCK_DRIFT))
+            }
             (StatusToken::Auto | StatusToken::Stop, _) => {
                 return Err(ScopeError::Contradiction(Contradiction::End { token: status.token.into() }));
             }
@@ -290,12 +306,43 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 return Err(ScopeError::UnknownStatus { token: status.token.into() });
             }
         };
-        let end_ticks = self.device_time.extend(status.ticks, self.line.clock.now());
+        let address = status.address.unwrap_or(0);
+        if address >= plan.width.into() {
+            return Err(ScopeError::Contradiction(Contradiction::Address { address, width: plan.width }));
+        }
+        let (start_ticks, _) = self.device_time.last();
+        let end_ticks = self.end_time(status.ticks, written_at, least).map_err(ScopeError::Contradiction)?;
         let samples = match status.token {
             StatusToken::Stop => samples_within(plan, end_ticks.saturating_sub(start_ticks)),
             _ => plan.timebase.samples,
         };
-        Ok(EndedTrace { cause, samples, address: status.address.unwrap_or(0), end_ticks })
+        Ok(EndedTrace { cause, samples: plan.readable(samples), address, end_ticks })
+    }
+
+    /// The device time of the end of a trace that took at least so many ticks, and by the host's clock no longer than
+    /// from when its script was written until now.
+    ///
+    /// There is no other lower bound from the host's clock: how long the end of the trace was on its way, or lay in a
+    /// buffer of a host that was busy with something else, cannot be known.
+    fn end_time(&mut self, raw: u32, written_at: Instant, least: u64) -> Result<u64, Contradiction> {
+        let now = self.line.clock.now();
+        let time = &mut self.device_time;
+        let (start, _) = time.last();
+        let passed = time.ticks_of(now - written_at);
+        let error = time.ticks_of(STAMP_ERROR);
+        let least = least.saturating_sub(error);
+        let most = passed.saturating_add(passed / CLOCK_DRIFT).saturating_add(error);
+        let (earliest, latest) = (start.saturating_add(least), start.saturating_add(most));
+        time.extend_within(raw, now, earliest, latest).ok_or_else(|| {
+            let microseconds = |ticks| time.span_of(ticks).0 as u32;
+            let reported = raw.wrapping_sub(start as u32).into();
+            let reported_us = microseconds(reported);
+            if reported < least {
+                Contradiction::EndsEarly { reported_us, min_us: microseconds(least) }
+            } else {
+                Contradiction::EndsLate { reported_us, max_us: microseconds(most) }
+            }
+        })
     }
 
     /// Reads the samples of one channel.
@@ -370,6 +417,12 @@ fn taken<E>(stage: Stage, read: Result<usize, E>, bytes: &[u8]) -> Result<&[u8],
     Ok(bytes.get(..count).unwrap_or_default())
 }
 
+/// The fewest ticks that a trace takes which was not stopped: those of its samples after the trigger.
+fn least_ticks(plan: &CapturePlan) -> u64 {
+    let after_trigger = plan.timebase.samples.saturating_sub(plan.trigger_sample());
+    u64::from(after_trigger) * u64::from(plan.timebase.ticks_per_sample())
+}
+
 /// How many of the planned samples were taken within so many ticks of the primary clock.
 fn samples_within(plan: &CapturePlan, ticks: u64) -> u16 {
     let taken = ticks.checked_div(plan.timebase.ticks_per_sample().into()).unwrap_or(0);
@@ -416,8 +469,7 @@ impl EndAnswer {
 fn dump_address(plan: &CapturePlan, ended: &EndedTrace) -> u32 {
     let interleaved = u32::from(plan.mode.analog_channels.max(1));
     let width = u32::from(plan.width.max(1));
-    let end = ended.address.checked_rem(width).unwrap_or(0);
-    let end = if interleaved == 2 { end & !1 } else { end };
+    let end = if interleaved == 2 { ended.address & !1 } else { ended.address };
     let back = (u32::from(ended.samples) + interleaved).checked_rem(width).unwrap_or(0);
     (end + width - back).checked_rem(width).unwrap_or(0)
 }
@@ -456,10 +508,13 @@ impl Dump {
         Stage::Dump(self.channel)
     }
 
-    /// `DumpSend` and `DumpSkip` are not among them: raw and native dumps ignore them (vm-reference section 3).
-    fn registers(&self) -> [(Register, u32); 4] {
+    /// `DumpSend` and `DumpSkip` are those of a dump of every sample. Raw and native dumps ignore them, but known clients
+    /// write them.
+    fn registers(&self) -> [(Register, u32); 6] {
         [
             (Register::DumpRepeat, 1),
+            (Register::DumpSend, 1),
+            (Register::DumpSkip, 0),
             (Register::DumpCount, self.count.into()),
             (Register::DumpMode, if self.wide { DUMP_NATIVE } else { DUMP_RAW }),
             (Register::DumpChan, self.channel.number().into()),
@@ -470,16 +525,25 @@ impl Dump {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{LogicLine, map_register};
     use crate::vm::Shadow;
+    use std::vec::Vec;
 
     /// The script that stores such registers and ends in so many commands, when each byte that is not always 0 takes two
     /// digits after any other and after any address.
     fn longest(registers: impl IntoIterator<Item = Register>, commands: usize) -> usize {
+        use Register::{DumpSkip, Prelude, SampleAddress, TraceDelay, TraceOption};
+        let maps = LogicLine::all().map(map_register);
+        let always_zero: Vec<_> =
+            [DumpSkip, Prelude, SampleAddress, TraceDelay, TraceOption].into_iter().chain(maps).collect();
         let mut shadow = Shadow::new();
         for (turn, register) in registers.into_iter().enumerate() {
             let value = match register {
-                Register::SampleAddress | Register::TraceDelay => 0,
-                Register::TriggerIntro | Register::TriggerOutro | Register::DumpRepeat => 0xc7,
+                _ if always_zero.contains(&register) => 0,
+                Register::TriggerIntro
+                | Register::TriggerOutro
+                | Register::DumpRepeat
+                | Register::DumpSend => 0xc7,
                 _ if turn % 2 == 0 => 0xdcba_98c7,
                 _ => 0xe7d6_c5b4,
             };
@@ -502,8 +566,8 @@ mod tests {
         let layout = BufferLayout::new(&plan, 1);
         let dump = Dump::new(&plan, layout, DumpChannel::Logic, 0).registers().map(|(register, _)| register);
         let trace = plan.registers().map(|(register, _)| register);
-        let trace = trace.into_iter().filter(|&register| register != Register::Prelude).chain(dump);
-        let trace = longest(trace, 3);
+        let maps = LogicLine::all().map(map_register);
+        let trace = longest(trace.into_iter().chain(dump).chain([Register::TraceOption]).chain(maps), 3);
         assert!((TRACE_SCRIPT_BYTES - 20..=TRACE_SCRIPT_BYTES).contains(&trace), "{trace}");
         let dump = dump.into_iter().chain([Register::TraceMode, Register::BufferMode]);
         let dump = longest(dump, 2) + "08@ffzefzdfz".len();

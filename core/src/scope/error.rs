@@ -16,6 +16,8 @@ pub enum Stage {
     Identify,
     /// Reading the EEPROM.
     ReadEeprom,
+    /// Asking whether the device is still there.
+    CheckPresence,
     /// Writing registers and starting a trace.
     Program,
     /// Waiting for the end of a trace.
@@ -38,6 +40,7 @@ impl fmt::Display for Stage {
             Self::Reset => f.write_str("resetting the device"),
             Self::Identify => f.write_str("asking for its revision"),
             Self::ReadEeprom => f.write_str("reading its EEPROM"),
+            Self::CheckPresence => f.write_str("asking whether it is still there"),
             Self::Program => f.write_str("programming a trace"),
             Self::Trace => f.write_str("waiting for a trace"),
             Self::Cancel => f.write_str("cancelling a trace"),
@@ -59,8 +62,29 @@ pub enum Contradiction {
         /// The token of the status packet.
         token: u8,
     },
-    /// The device has forgotten its registers, and with them the trace: it was reset or lost its power.
+    /// The device has forgotten its registers, and with them the trace: it lost its power.
     Forgotten,
+    /// The trace was said to end at an address that the buffer does not have.
+    Address {
+        /// The address in the status packet.
+        address: u32,
+        /// How many samples the buffer holds in the trace's mode.
+        width: u16,
+    },
+    /// The trace was said to have ended before it can have.
+    EndsEarly {
+        /// How long it took by the device's clock, in microseconds, its roll-over of 107.37 s not counted.
+        reported_us: u32,
+        /// The shortest that it can have taken, in microseconds; at most 71 minutes are given.
+        min_us: u32,
+    },
+    /// The trace was said to have ended later than it was told so.
+    EndsLate {
+        /// How long it took by the device's clock, in microseconds, its roll-over of 107.37 s not counted.
+        reported_us: u32,
+        /// The longest that it can have taken by the host's clock, in microseconds; at most 71 minutes are given.
+        max_us: u32,
+    },
     /// The trace was said to end elsewhere than the sample counter stands.
     TraceEnd {
         /// The address in the status packet.
@@ -89,7 +113,22 @@ impl fmt::Display for Contradiction {
                  that nothing else uses the device"
             ),
             Self::Forgotten => f.write_str(
-                "the device was reset before its trace was read: check its power, then capture again",
+                "the device lost its power before its trace was read: check its cable and supply, then capture again",
+            ),
+            Self::Address { address, width } => write!(
+                f,
+                "the trace is said to end at address {address} of a buffer of {width} samples: capture again, and \
+                 check the cable if it happens often"
+            ),
+            Self::EndsEarly { reported_us, min_us } => write!(
+                f,
+                "the trace is said to have taken {reported_us} us, it cannot have taken less than {min_us} us: \
+                 capture again, and check the cable if it happens often"
+            ),
+            Self::EndsLate { reported_us, max_us } => write!(
+                f,
+                "the trace is said to have taken {reported_us} us, it cannot have taken more than {max_us} us: \
+                 capture again, and check the cable if it happens often"
             ),
             Self::TraceEnd { status, counter } => write!(
                 f,

@@ -211,7 +211,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         if let running @ (Generators::Waveform { .. } | Generators::Levels { .. }) = self.generators {
             return Err(GenerateError::Busy(running));
         }
-        self.drive_lines(plan, 0).await?;
+        self.drive_lines(plan).await?;
         self.generators = Generators::Clocks { lines: plan.lines() };
         Ok(())
     }
@@ -222,18 +222,17 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// [`GenerateError::NotRunning`], and any failure of the link or the device.
     pub async fn stop_clocks(&mut self) -> Result<(), GenerateError<S::Error>> {
         self.recover().await?;
-        let Generators::Clocks { lines } = self.generators else {
+        let Generators::Clocks { .. } = self.generators else {
             return Err(GenerateError::NotRunning(self.generators));
         };
-        self.let_go_of_lines(lines).await?;
+        self.let_go_of_lines().await?;
         Ok(())
     }
 
-    /// Makes logic lines outputs, each high or low as the pattern says; lines held before that it does not
-    /// name are let go.
+    /// Holds logic lines high or low as the pattern says; lines held before that it does not name are let go.
     ///
-    /// The reference knows of no register for the level of an output. A clock output whose other edge never
-    /// comes holds its line, so that up to three lines can be held, and only while no clock or waveform runs.
+    /// This is experimental: it follows from what is known of clock outputs, and has not been tried on a device.
+    /// No register is known for the level of an output. A clock output whose other edge never comes holds its line, so that up to three lines can be held, and only while no clock or waveform runs.
     ///
     /// # Errors
     /// [`GenerateError::Busy`] while a waveform plays or clocks run, [`GenerateError::Levels`] for none or
@@ -247,7 +246,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             return Err(GenerateError::Busy(running));
         }
         let plan = plan_levels(self.model, levels).map_err(GenerateError::Levels)?;
-        self.drive_lines(&plan, levels.care).await?;
+        self.drive_lines(&plan).await?;
         self.generators = Generators::Levels { lines: levels.care };
         Ok(())
     }
@@ -258,10 +257,10 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// [`GenerateError::NotRunning`], and any failure of the link or the device.
     pub async fn release_logic_outputs(&mut self) -> Result<(), GenerateError<S::Error>> {
         self.recover().await?;
-        let Generators::Levels { lines } = self.generators else {
+        let Generators::Levels { .. } = self.generators else {
             return Err(GenerateError::NotRunning(self.generators));
         };
-        self.let_go_of_lines(lines).await?;
+        self.let_go_of_lines().await?;
         Ok(())
     }
 
@@ -276,6 +275,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             self.write_table(plan).await?;
         }
         self.step(&plan.translate(), Command::Translate).await?;
+        // Its registers that wait for an update get it with the output's: known clients send one update, after all else.
         self.step(&plan.play(mode), Command::Generate).await?;
         self.switch_waveform_output(true).await
     }
@@ -302,30 +302,23 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let held = self.shadow.held(Register::KitchenSinkB).unwrap_or(0);
         let output = u32::from(WAVEFORM_OUTPUT);
         let value = if on { held | output } else { held & !output };
-        self.shadow.stage(Register::KitchenSinkB, value);
-        if self.shadow.update_due() {
-            self.step(&[], Command::Update).await?;
-            self.shadow.update_sent();
-        }
-        Ok(())
+        self.step(&[(Register::KitchenSinkB, value)], Command::Update).await
     }
 
-    /// Starts the clock outputs of a plan, which replaces what they did; `outputs` become plain outputs, a
-    /// bit each.
-    async fn drive_lines(&mut self, plan: &ClockPlan, outputs: u8) -> Result<(), ScopeError<S::Error>> {
+    /// Starts the clock outputs of a plan, which replaces what they did.
+    async fn drive_lines(&mut self, plan: &ClockPlan) -> Result<(), ScopeError<S::Error>> {
         let mut attempt = 0;
         loop {
             attempt += 1;
             self.recover().await?;
             self.in_flight = true;
-            self.stage_release(self.driven().lines & !plan.lines());
-            if outputs != 0 {
-                self.shadow.stage(Register::LogicControl, outputs.into());
-            }
-            match self.step(&plan.registers(), Command::Generate).await {
+            self.mapped |= plan.lines();
+            self.stage_release(plan.lines());
+            match self.generate(&plan.registers()).await {
                 Err(error) if error.is_passing() && attempt < ATTEMPTS => {}
                 result => {
                     result?;
+                    self.mapped = plan.lines();
                     self.in_flight = false;
                     return Ok(());
                 }
@@ -333,22 +326,30 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }
     }
 
-    async fn let_go_of_lines(&mut self, lines: u8) -> Result<(), ScopeError<S::Error>> {
+    async fn let_go_of_lines(&mut self) -> Result<(), ScopeError<S::Error>> {
         self.in_flight = true;
-        self.stage_release(lines);
-        if let Generators::Levels { .. } = self.generators {
-            self.shadow.stage(Register::LogicControl, 0);
-        }
-        self.step(&STOP, Command::Generate).await?;
+        self.stage_release(0);
+        self.generate(&STOP).await?;
+        self.mapped = 0;
         self.in_flight = false;
         self.generators = Generators::Off;
         Ok(())
     }
 
-    fn stage_release(&mut self, lines: u8) {
+    /// Lets go of all lines that a clock output may drive, but those to be kept. A reset does not: registers survive it.
+    pub(super) fn stage_release(&mut self, kept: u8) {
+        let lines = self.mapped & !kept;
         for line in LogicLine::all().filter(|line| lines & line.bit() != 0) {
             self.shadow.stage(map_register(line), 0);
         }
+    }
+
+    /// Writes registers, has those take effect that wait for an update, and has the generator do what they say.
+    ///
+    /// In two scripts: both commands take a while, and only what was waited for is sure to be done before the next.
+    async fn generate(&mut self, registers: &[(Register, u32)]) -> Result<(), ScopeError<S::Error>> {
+        self.step(registers, Command::Update).await?;
+        self.step(&[], Command::Generate).await
     }
 
     fn stage_step(&mut self, registers: &[(Register, u32)]) {

@@ -135,16 +135,27 @@ impl<S: Read + Write, C: Clock> Line<S, C> {
 
     /// Reads and drops whatever comes, until `wanted` is seen or nothing has come for a round trip. Gives whether it was
     /// seen, and the last byte read. Bounded by what can be in flight.
-    pub(super) async fn discard_until(
+    pub(super) fn discard_until(
         &mut self,
         stage: Stage,
         wanted: &[u8],
+    ) -> impl Future<Output = Result<Discarded, ScopeError<S::Error>>> {
+        self.discard_until_within(stage, wanted, self.profile.round_trip)
+    }
+
+    /// As [`Self::discard_until`], but does not give up before `first` has passed.
+    pub(super) async fn discard_until_within(
+        &mut self,
+        stage: Stage,
+        wanted: &[u8],
+        first: Micros,
     ) -> Result<Discarded, ScopeError<S::Error>> {
-        let end = self.answer_deadline(IN_FLIGHT);
+        let patient_until = self.clock.now() + first;
+        let end = self.answer_deadline(IN_FLIGHT) + first;
         let mut matched = Matcher::new(wanted);
         let mut last = None;
         loop {
-            let quiet = self.clock.now() + self.profile.round_trip;
+            let quiet = patient_until.max(self.clock.now() + self.profile.round_trip);
             let mut byte = [0];
             // One byte at a time: what follows the wanted bytes belongs to somebody else.
             match self.receive_some(stage, &mut byte, quiet.min(end)).await? {

@@ -2,7 +2,7 @@
 //! the device is kept here.
 //!
 //! The stream is any `embedded-io-async` stream, the clock any [`Clock`](crate::time::Clock). Reads of the stream must be cancel safe:
-//! dropping a read that is pending must lose no byte. While a script of up to 138 bytes is written the stream must
+//! dropping a read that is pending must lose no byte. While a script of up to 167 bytes is written the stream must
 //! take in as many bytes of echo.
 //!
 //! Whatever fails, or is dropped in the middle, leaves the driver usable: its next operation cancels and resets the
@@ -42,22 +42,27 @@ pub use error::{Contradiction, ScopeError, Stage};
 pub use generate::{GenerateError, Generators};
 pub use line::Pacing;
 pub use profile::LinkProfile;
-pub use session::SerialNumber;
+pub use session::{NoSerialNumber, SerialNumber, UnknownRevision};
 pub use stream::{Stream, StreamChunk, StreamFrame, StreamGap, StreamTotals};
 
 use crate::device::Model;
 use crate::trace::DeviceTime;
-use crate::vm::Shadow;
+use crate::vm::{Revision, Shadow};
 
 /// A connected BitScope.
 #[derive(Debug)]
 pub struct Scope<S, C> {
     line: Line<S, C>,
     model: &'static Model,
-    serial: Option<SerialNumber>,
+    /// What the device calls itself.
+    revision: Revision,
+    /// The serial number, once it was read.
+    serial: Option<Result<SerialNumber, NoSerialNumber>>,
     shadow: Shadow,
     device_time: DeviceTime,
     generators: Generators,
+    /// Logic lines that a clock output may drive, whether it runs or not, a bit each.
+    mapped: u8,
     /// An operation has begun and has not ended well: what the device does is not known.
     in_flight: bool,
     /// The last number sent to find the beginning of the device's answers.

@@ -7,7 +7,7 @@ use embedded_io_async::{Read, Write};
 use super::line::{Discarded, Line};
 use super::{Generators, LinkProfile, Pacing, Scope, ScopeError, Stage};
 use crate::device::{BS05, Model};
-use crate::time::Clock;
+use crate::time::{Clock, Micros};
 use crate::trace::DeviceTime;
 use crate::vm::{
     Command, Expected, Malformed, PrintedByte, Register, Revision, Script, Shadow, fmt_characters,
@@ -22,6 +22,17 @@ pub struct SerialNumber(pub [u8; 8]);
 impl SerialNumber {
     /// Where the EEPROM holds its first character (vm-reference section 10).
     const ADDRESS: u8 = 0x30;
+
+    /// What the EEPROM holds in its place.
+    fn of_eeprom(bytes: [u8; 8]) -> Result<Self, NoSerialNumber> {
+        if bytes == [0xff; 8] {
+            return Err(NoSerialNumber::Empty);
+        }
+        match (Self::ADDRESS..).zip(bytes).find(|(_, byte)| !byte.is_ascii_graphic()) {
+            Some((address, byte)) => Err(NoSerialNumber::NotText { address, byte }),
+            None => Ok(Self(bytes)),
+        }
+    }
 }
 
 impl fmt::Display for SerialNumber {
@@ -36,19 +47,70 @@ impl fmt::Debug for SerialNumber {
     }
 }
 
+/// Why a device has no serial number: its EEPROM does not hold one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum NoSerialNumber {
+    /// The EEPROM does not answer; the device does.
+    Silent,
+    /// It holds nothing: `ff` wherever it was read.
+    Empty,
+    /// It holds something else.
+    NotText {
+        /// Where, an address of the EEPROM.
+        address: u8,
+        /// What is no printable character there.
+        byte: u8,
+    },
+}
+
+impl fmt::Display for NoSerialNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent => f.write_str("the EEPROM does not answer"),
+            Self::Empty => f.write_str("the EEPROM is empty"),
+            Self::NotText { address, byte } => {
+                write!(f, "the EEPROM holds {byte:02x} at {address:02x}, which is no character")
+            }
+        }
+    }
+}
+
+impl core::error::Error for NoSerialNumber {}
+
+/// A device of the supported model in a revision that this driver has not been compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct UnknownRevision {
+    /// What the device calls itself.
+    pub found: Revision,
+    /// The revision that is known.
+    pub known: Revision,
+}
+
+impl fmt::Display for UnknownRevision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { found, known } = self;
+        write!(f, "the device is of revision {found}, only {known} is known: it is taken for one of that")
+    }
+}
+
+/// The first answer to a reset may take this long, whatever the link: a device may be busy with what another client left it
+/// doing.
+const FIRST_RESET_TIMEOUT: Micros = Micros::from_millis(1000);
 /// How often a reset is tried before the device counts as silent.
 const RESET_ATTEMPTS: u8 = 3;
 /// How often reading a byte of the EEPROM is tried.
 const EEPROM_ATTEMPTS: u8 = 2;
 
 impl<S: Read + Write, C: Clock> Scope<S, C> {
-    /// Resets and identifies the device behind a stream, and reads its serial number.
+    /// Resets and identifies the device behind a stream, in two round trips.
     ///
     /// `profile` is the worst that the link does when it works; time-outs are derived from it.
     ///
     /// # Errors
     /// [`ScopeError::WrongRevision`] when something else than a BS05 answers; the other variants when nothing does, or
-    /// nothing that makes sense. A silent device fails after three times the round trip of `profile`.
+    /// nothing that makes sense. A silent device fails after a second and twice the round trip of `profile`.
     pub async fn connect(stream: S, clock: C, profile: LinkProfile) -> Result<Self, ScopeError<S::Error>> {
         let mut scope = Self::new(stream, clock, profile);
         scope.open().await?;
@@ -64,33 +126,37 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         Self {
             line: Line { stream, clock, profile, pacing: Pacing::default() },
             model,
+            revision: model.revision,
             serial: None,
             shadow: Shadow::new(),
             device_time: DeviceTime::new(model.clock_hz),
             generators: Generators::Off,
+            mapped: 0xff,
             in_flight: true,
             nonce: 0,
         }
     }
 
-    /// Resets and identifies the device, and reads its serial number.
+    /// Resets and identifies the device, which may be another than before.
     ///
     /// # Errors
     /// As [`Self::connect`].
     pub async fn open(&mut self) -> Result<(), ScopeError<S::Error>> {
-        self.reset().await?;
-        let mut serial = [0; 8];
-        for (address, character) in (SerialNumber::ADDRESS..).zip(&mut serial) {
-            *character = self.read_eeprom(address).await?;
-        }
-        self.serial = Some(SerialNumber(serial));
-        Ok(())
+        self.serial = None;
+        self.reset().await
     }
 
     /// What the device calls itself.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        self.model.revision
+        self.revision
+    }
+
+    /// What the user should know of the device's revision, if it is not the one that is known.
+    #[must_use]
+    pub fn unknown_revision(&self) -> Option<UnknownRevision> {
+        let (found, known) = (self.revision, self.model.revision);
+        (found != known).then_some(UnknownRevision { found, known })
     }
 
     /// The model that the driver takes the device for.
@@ -99,10 +165,61 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.model
     }
 
-    /// The device's serial number, once it was opened or connected.
-    #[must_use]
-    pub fn serial(&self) -> Option<SerialNumber> {
-        self.serial
+    /// Reads the device's serial number, in eight round trips the first time; it is kept until the next [`Self::open`].
+    ///
+    /// A device without one works as well as others. Generators go on.
+    ///
+    /// # Errors
+    /// Any failure of the link or the device. Not that it has no serial number: that is the inner error.
+    pub async fn read_serial(
+        &mut self,
+    ) -> Result<Result<SerialNumber, NoSerialNumber>, ScopeError<S::Error>> {
+        if let Some(serial) = self.serial {
+            return Ok(serial);
+        }
+        self.ready().await?;
+        self.in_flight = true;
+        let serial = self.try_read_serial().await?;
+        self.in_flight = false;
+        self.serial = Some(serial);
+        Ok(serial)
+    }
+
+    async fn try_read_serial(
+        &mut self,
+    ) -> Result<Result<SerialNumber, NoSerialNumber>, ScopeError<S::Error>> {
+        let mut serial = [0; 8];
+        for (address, character) in (SerialNumber::ADDRESS..).zip(&mut serial) {
+            let mut attempt = 0;
+            *character = loop {
+                attempt += 1;
+                match self.try_read_eeprom(address).await {
+                    Ok(byte) => break byte,
+                    Err(error) if !error.is_passing() => return Err(error),
+                    Err(error) => {
+                        // Without a reset, which would stop the generators. If this fails, more than the EEPROM is silent.
+                        self.resynchronise(Stage::ReadEeprom).await?;
+                        if attempt >= EEPROM_ATTEMPTS {
+                            let silent = matches!(error, ScopeError::NoAnswer { .. });
+                            return if silent { Ok(Err(NoSerialNumber::Silent)) } else { Err(error) };
+                        }
+                    }
+                }
+            };
+        }
+        Ok(SerialNumber::of_eeprom(serial))
+    }
+
+    /// Asks whether the device is still there, in one round trip. It goes on with whatever it does.
+    ///
+    /// # Errors
+    /// Any failure of the link or the device; [`ScopeError::GeneratorsStopped`] if it had to be reset.
+    pub async fn check_presence(&mut self) -> Result<(), ScopeError<S::Error>> {
+        self.ready().await?;
+        self.in_flight = true;
+        self.synchronise(Stage::CheckPresence, None).await?;
+        self.in_flight = false;
+        Ok(())
     }
 
     /// Chooses how scripts are handed to the device.
@@ -133,7 +250,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         &mut self.line.stream
     }
 
-    /// Resets the device: everything stops, generators too.
+    /// Resets the device: everything stops, generators too. Its registers keep their values; they are all written again.
     ///
     /// Whatever is still on its way is dropped: after the echo of the reset a number that nobody else can have sent is
     /// written, and answers count from its echo on.
@@ -146,13 +263,14 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.try_reset(attempt > 1).await {
+            match self.try_reset(attempt == 1).await {
                 Err(error) if error.is_passing() && attempt < RESET_ATTEMPTS => {}
                 Err(error) => return Err(error),
-                Ok(found) if found == self.model.revision => break,
-                Ok(found) => {
-                    return Err(ScopeError::WrongRevision { found });
+                Ok(found) if found.is_of_model(self.model.revision) => {
+                    self.revision = found;
+                    break;
                 }
+                Ok(found) => return Err(ScopeError::WrongRevision { found }),
             }
         }
         self.in_flight = false;
@@ -180,13 +298,16 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }
     }
 
-    async fn try_reset(&mut self, cancel: bool) -> Result<Revision, ScopeError<S::Error>> {
-        if cancel {
+    async fn try_reset(&mut self, is_first: bool) -> Result<Revision, ScopeError<S::Error>> {
+        let mut timeout = self.line.profile.round_trip;
+        if is_first {
+            timeout = timeout.max(FIRST_RESET_TIMEOUT);
+        } else {
             self.line.send(Stage::Reset, &[Command::CancelTrace.byte()]).await?;
         }
         let reset = [Command::Reset.byte()];
         self.line.send(Stage::Reset, &reset).await?;
-        let found = self.line.discard_until(Stage::Reset, &reset).await?;
+        let found = self.line.discard_until_within(Stage::Reset, &reset, timeout).await?;
         self.expect_seen(Stage::Reset, &found, Command::Reset.byte())?;
         self.synchronise(Stage::Identify, Some(Command::Identify)).await?;
         let stage = Stage::Identify;

@@ -151,10 +151,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let mut buffer = [0; STREAM_SCRIPT_BYTES];
         let mut script = Script::new(&mut buffer);
         script.stores(&mut self.shadow)?;
-        if self.shadow.update_due() {
-            script.command(Command::Update)?;
-            self.shadow.update_sent();
-        }
+        script.command(Command::Update)?;
         script.command(Command::StreamTrace)?;
         self.line.run(Stage::Program, script.finish()).await
     }

@@ -37,20 +37,23 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
 
     /// Finds the beginning of the device's answers again after a dump that failed, for the next try.
     ///
-    /// The device must still have the sample clock of the trace, which is never 0 and which a reset clears: a trace that
-    /// is lost would be read as one of zeros.
+    /// The device must still have registers of this trace. A reset changes neither them nor the buffer, and the trace can
+    /// still be read; after a loss of power they hold something else, and what would be read is not the trace. No device
+    /// begins with both the sample clock and the range of a plan.
     pub(super) async fn resume_dumps(
         &mut self,
         plan: &CapturePlan,
         stage: Stage,
     ) -> Result<(), ScopeError<S::Error>> {
         self.resynchronise(stage).await?;
-        let mut ticks = 0;
-        for index in (0..Register::ClockTicks.width()).rev() {
-            ticks = ticks << 8 | u16::from(self.read_register_byte(Register::ClockTicks, index).await?);
-        }
-        if ticks != plan.timebase.ticks {
-            return Err(ScopeError::Contradiction(Contradiction::Forgotten));
+        for register in [Register::ClockTicks, Register::ConverterHi] {
+            let mut held = 0;
+            for index in (0..register.width()).rev() {
+                held = held << 8 | u32::from(self.read_register_byte(register, index).await?);
+            }
+            if Some(held) != planned(plan, register) {
+                return Err(ScopeError::Contradiction(Contradiction::Forgotten));
+            }
         }
         // What went wrong may have changed how the device reads its buffer.
         self.shadow.stage(Register::TraceMode, plan.mode.number.into());
@@ -93,4 +96,11 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }
         Err(ScopeError::Contradiction(Contradiction::Samples { stage: dump.stage() }))
     }
+}
+
+/// What a capture writes to a register.
+// Out of line: the list of registers would take up stack for as long as the capture runs.
+#[inline(never)]
+fn planned(plan: &CapturePlan, register: Register) -> Option<u32> {
+    plan.registers().into_iter().find_map(|(other, value)| (other == register).then_some(value))
 }

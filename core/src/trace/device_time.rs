@@ -1,6 +1,6 @@
 //! Device time: 25 ns ticks in 32 bits, which roll over every 107.37 s (vm-reference section 4).
 
-use crate::time::Instant;
+use crate::time::{Instant, Micros};
 
 /// Follows the device's clock across its roll-over, by the caller's clock.
 ///
@@ -37,11 +37,44 @@ impl DeviceTime {
     /// nearest to what the caller's clock says has passed. The first one is taken as it is.
     pub fn extend(&mut self, raw: u32, now: Instant) -> u64 {
         let raw = u64::from(raw);
-        let passed = (now - self.at).0.saturating_mul(self.ticks_per_us.into());
+        let passed = self.ticks_of(now - self.at);
         self.ticks = if self.seen { nearest(raw, self.ticks.saturating_add(passed)) } else { raw };
         self.at = now;
         self.seen = true;
         self.ticks
+    }
+
+    /// The whole time for a 32-bit time of the device that cannot have been before `earliest` or after `latest`, in
+    /// ticks: the last of all in between that end in those 32 bits. None if there is none; nothing is kept of it then.
+    pub fn extend_within(&mut self, raw: u32, now: Instant, earliest: u64, latest: u64) -> Option<u64> {
+        let raw = u64::from(raw);
+        let ticks = match (latest & !(ROLL_OVER - 1)) | raw {
+            ticks if ticks > latest => ticks.checked_sub(ROLL_OVER)?,
+            ticks => ticks,
+        };
+        if ticks < earliest {
+            return None;
+        }
+        (self.ticks, self.at, self.seen) = (ticks, now, true);
+        Some(ticks)
+    }
+
+    /// The whole time that was given last, and when.
+    #[must_use]
+    pub fn last(&self) -> (u64, Instant) {
+        (self.ticks, self.at)
+    }
+
+    /// A span of the caller's clock in ticks of the device's.
+    #[must_use]
+    pub fn ticks_of(&self, span: Micros) -> u64 {
+        span.0.saturating_mul(self.ticks_per_us.into())
+    }
+
+    /// A span of so many ticks of the device's clock, at most 71 minutes, rounded down.
+    #[must_use]
+    pub fn span_of(&self, ticks: u64) -> Micros {
+        Micros(ticks.checked_div(self.ticks_per_us.into()).unwrap_or(0).min(u32::MAX.into()))
     }
 }
 
@@ -61,6 +94,24 @@ fn nearest(raw: u64, expected: u64) -> u64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_time_outside_of_what_is_possible_is_none() {
+        let mut time = DeviceTime::new(40e6);
+        let mut within = |raw, earliest, latest| time.extend_within(raw, Instant(0), earliest, latest);
+        assert_eq!(within(1000, 900, 1100), Some(1000));
+        assert_eq!(within(900, 900, 1100), Some(900));
+        assert_eq!(within(1100, 900, 1100), Some(1100));
+        assert_eq!(within(899, 900, 1100), None);
+        assert_eq!(within(1101, 900, 1100), None);
+        // Across a roll-over, and after so long that two times would do: the later one.
+        assert_eq!(within(5, ROLL_OVER - 10, ROLL_OVER + 10), Some(ROLL_OVER + 5));
+        assert_eq!(within(0xffff_fffe, ROLL_OVER - 10, ROLL_OVER + 10), Some(ROLL_OVER - 2));
+        assert_eq!(within(7, 0, 3 * ROLL_OVER), Some(2 * ROLL_OVER + 7));
+        assert_eq!(within(7, 0, 3 * ROLL_OVER + 7), Some(3 * ROLL_OVER + 7));
+        assert_eq!(within(0xffff_ffff, 0, 10), None);
+        assert_eq!(within(u32::MAX, 0, u64::MAX), Some(u64::MAX));
+    }
 
     proptest! {
         #[test]

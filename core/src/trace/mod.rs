@@ -74,7 +74,7 @@ impl fmt::Display for Cause {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TriggerPoint {
-    /// The time from the first sample of the capture, in seconds.
+    /// The time from the first sample of the trace, in seconds.
     pub time_s: f64,
     /// The level, in volts, or as a fraction of the input span in a raw capture.
     pub level: f64,
@@ -122,7 +122,8 @@ impl<'a> Trace<'a> {
         self.cause
     }
 
-    /// Samples in all, counted over the interleaved analog channels: those planned, or fewer if it was cancelled early.
+    /// Samples in all, counted over the interleaved analog channels: those planned, or fewer if it was cancelled early or
+    /// fills the buffer ([`CapturePlan::readable`]).
     #[must_use]
     pub fn samples(&self) -> u16 {
         self.samples
@@ -147,11 +148,13 @@ impl<'a> Trace<'a> {
         self.end_ticks.saturating_sub(length) as f64 / self.plan.clock_hz
     }
 
-    /// Where the trace triggered, if that ended it.
+    /// Where the trace triggered, if that ended it. That may be a sample ahead of the first, if it fills the buffer.
     #[must_use]
     pub fn trigger(&self) -> Option<TriggerPoint> {
+        let left_out = self.plan.timebase.samples.saturating_sub(self.samples);
+        let samples = f64::from(self.plan.trigger_sample()) - f64::from(left_out);
         (self.cause == Cause::Trigger).then(|| TriggerPoint {
-            time_s: f64::from(self.plan.trigger_sample()) * self.plan.tick_period_s(),
+            time_s: samples * self.plan.tick_period_s(),
             level: self.plan.level,
             source: self.plan.trigger,
             trigger_type: self.plan.trigger_type,

@@ -196,10 +196,11 @@ registers! {
     ConverterHi = 0x66, U0_16, AtUpdate;
     /// Comparator level, a fraction of the whole input span.
     TriggerLevel = 0x68, U0_16, AtUpdate;
-    /// Logic lines that are outputs, a 1 bit each.
-    LogicControl = 0x74, U8, WhenUsed;
+    /// Bit 7: direction of the logic buffer, 1 is outbound. No known client writes it, and outbound it may drive
+    /// against what is connected: leave it alone.
+    LogicControl = 0x74, U8, AtUpdate;
     /// Waveform DAC level at rest.
-    Rest = 0x78, U16, WhenUsed;
+    Rest = 0x78, U16, AtUpdate;
     /// Bit 7 comparator A on, bit 6 comparator B on.
     KitchenSinkA = 0x7b, U8, AtUpdate;
     /// Bit 7 analog filter on, bit 6 waveform output on.
@@ -223,21 +224,21 @@ registers! {
     /// Clock output 3: 80 (hex) enables.
     Control3 = 0x92, U8, WhenUsed;
     /// What drives logic line 0.
-    Map0 = 0x94, U8, WhenUsed;
+    Map0 = 0x94, U8, AtUpdate;
     /// What drives logic line 1.
-    Map1 = 0x95, U8, WhenUsed;
+    Map1 = 0x95, U8, AtUpdate;
     /// What drives logic line 2.
-    Map2 = 0x96, U8, WhenUsed;
+    Map2 = 0x96, U8, AtUpdate;
     /// What drives logic line 3.
-    Map3 = 0x97, U8, WhenUsed;
+    Map3 = 0x97, U8, AtUpdate;
     /// What drives logic line 4.
-    Map4 = 0x98, U8, WhenUsed;
+    Map4 = 0x98, U8, AtUpdate;
     /// What drives logic line 5.
-    Map5 = 0x99, U8, WhenUsed;
+    Map5 = 0x99, U8, AtUpdate;
     /// What drives logic line 6.
-    Map6 = 0x9a, U8, WhenUsed;
+    Map6 = 0x9a, U8, AtUpdate;
     /// What drives logic line 7.
-    Map7 = 0x9b, U8, WhenUsed;
+    Map7 = 0x9b, U8, AtUpdate;
     /// PLL divider N.
     PrimaryClockN = 0xf7, U8, WhenUsed;
     /// PLL multiplier M.

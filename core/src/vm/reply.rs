@@ -158,6 +158,13 @@ impl Revision {
             None => Ok(Self(*name)),
         }
     }
+
+    /// Whether it names the same model: all but the last two of its characters, such as `BS0005` of `BS000501`.
+    #[must_use]
+    pub fn is_of_model(&self, other: Self) -> bool {
+        self.0.split_last_chunk::<2>().map(|(model, _)| model)
+            == other.0.split_last_chunk::<2>().map(|(model, _)| model)
+    }
 }
 
 impl fmt::Display for Revision {

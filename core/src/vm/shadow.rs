@@ -1,6 +1,6 @@
 //! What the device is known to hold, and what it is still to be sent.
 
-use super::{Register, Takes};
+use super::Register;
 
 /// Named registers lie below this address, and from [`HIGH_FIRST`] on; nothing lies between.
 const LOW_END: u8 = 0xa0;
@@ -57,7 +57,7 @@ impl SlotSet {
 /// An image of the device's registers: what it is known to hold, and what has been staged but not yet been sent.
 ///
 /// Values are staged with [`Shadow::stage`]; [`Script::stores`](super::Script::stores) then writes only the bytes
-/// that the device does not hold already. After a reset, or when anything went wrong on the way, call
+/// that the device does not hold already. When anything went wrong on the way, call
 /// [`Shadow::forget`]: from then on everything is sent again.
 ///
 /// ```
@@ -82,21 +82,19 @@ pub struct Shadow {
     values: [u8; SLOTS],
     known: SlotSet,
     staged: SlotSet,
-    update_due: bool,
 }
 
 impl Shadow {
     /// A shadow that knows nothing of the device.
     #[must_use]
     pub const fn new() -> Self {
-        Self { values: [0; SLOTS], known: SlotSet::EMPTY, staged: SlotSet::EMPTY, update_due: true }
+        Self { values: [0; SLOTS], known: SlotSet::EMPTY, staged: SlotSet::EMPTY }
     }
 
     /// Drops all knowledge of the device, and what is staged.
     pub fn forget(&mut self) {
         self.known = SlotSet::EMPTY;
         self.staged = SlotSet::EMPTY;
-        self.update_due = true;
     }
 
     /// Stages a register value: the bytes that the device does not hold are sent with the next script. Bits above
@@ -110,7 +108,6 @@ impl Shadow {
             *held = byte;
             self.known.put(slot, false);
             self.staged.put(slot, true);
-            self.update_due |= register.takes() == Takes::AtUpdate;
         }
     }
 
@@ -120,17 +117,6 @@ impl Shadow {
             self.known.put(slot, false);
         }
         self.stage(register, value);
-    }
-
-    /// Whether a register that takes effect at an update was sent or staged since the last update.
-    #[must_use]
-    pub fn update_due(&self) -> bool {
-        self.update_due
-    }
-
-    /// To be called when an update has been put into a script.
-    pub fn update_sent(&mut self) {
-        self.update_due = false;
     }
 
     /// The value that the device is known to hold, all bytes of it sent.
@@ -215,20 +201,6 @@ mod tests {
         shadow.stage(Register::TraceMode, 2);
         shadow.stage(Register::TraceMode, 1);
         assert_eq!(drain(&mut shadow), [(0x21, 1)]);
-    }
-
-    #[test]
-    fn an_update_is_due_after_a_reset_and_after_a_change_that_needs_it() {
-        let mut shadow = Shadow::new();
-        assert!(shadow.update_due());
-        shadow.update_sent();
-        shadow.stage(Register::ClockTicks, 40);
-        assert!(!shadow.update_due());
-        shadow.stage(Register::ConverterLo, 1);
-        assert!(shadow.update_due());
-        shadow.update_sent();
-        shadow.forget();
-        assert!(shadow.update_due());
     }
 
     #[test]

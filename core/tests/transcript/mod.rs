@@ -9,26 +9,34 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-use embassy_futures::block_on;
+use embassy_futures::{block_on, yield_now};
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::{LinkProfile, Scope, ScopeError};
 use scopething_core::time::{Clock, Instant, Micros};
-use scopething_core::vm::Register;
+use scopething_core::vm::{Register, Takes};
 
 /// What the device does at a command that ends a script.
 #[derive(Clone)]
 pub(crate) struct Turn {
     command: u8,
     echo: bool,
-    answer: Vec<u8>,
+    pub(crate) answer: Vec<u8>,
     /// Values that registers must have by then.
     registers: Vec<(Register, u32)>,
+    /// The device's power fails once it has answered.
+    loses_power: bool,
 }
 
 /// The command is echoed, then the answer comes.
 pub(crate) fn on(command: char, answer: impl AsRef<[u8]>) -> Turn {
-    Turn { command: command as u8, echo: true, answer: answer.as_ref().to_vec(), registers: Vec::new() }
+    Turn {
+        command: command as u8,
+        echo: true,
+        answer: answer.as_ref().to_vec(),
+        registers: Vec::new(),
+        loses_power: false,
+    }
 }
 
 /// The command is not echoed; these bytes come in its place.
@@ -37,6 +45,10 @@ pub(crate) fn instead(command: char, answer: impl AsRef<[u8]>) -> Turn {
 }
 
 impl Turn {
+    pub(crate) fn and_loses_power(self) -> Self {
+        Self { loses_power: true, ..self }
+    }
+
     pub(crate) fn with(mut self, registers: &[(Register, u32)]) -> Self {
         self.registers.extend_from_slice(registers);
         self
@@ -48,23 +60,42 @@ pub(crate) struct Device {
     r0: u8,
     r1: u8,
     pub(crate) registers: [u8; 256],
+    /// The registers as they were at the last update.
+    applied: [u8; 256],
     pub(crate) turns: VecDeque<Turn>,
     said: VecDeque<u8>,
     pub(crate) written: String,
     /// What `W` wrote.
     pub(crate) table: Vec<u8>,
     pub(crate) closed_when_idle: bool,
+    /// Takes bytes and says nothing.
+    pub(crate) dead: bool,
+    /// What it says is heard from this moment on.
+    pub(crate) deaf_until_us: u64,
 }
 
 impl Device {
+    /// What a register does at present: some take effect at an update only.
     pub(crate) fn register(&self, register: Register) -> u32 {
+        let registers = match register.takes() {
+            Takes::AtUpdate => &self.applied,
+            Takes::WhenUsed => &self.registers,
+        };
         let bytes =
-            (0..register.width()).rev().map(|index| self.registers[usize::from(register.address() + index)]);
+            (0..register.width()).rev().map(|index| registers[usize::from(register.address() + index)]);
         bytes.fold(0, |value, byte| value << 8 | u32::from(byte))
+    }
+
+    /// Sends something by itself.
+    pub(crate) fn say(&mut self, bytes: &str) {
+        self.said.extend(bytes.bytes());
     }
 
     fn hear(&mut self, byte: u8) {
         self.written.push(byte.into());
+        if self.dead {
+            return;
+        }
         match byte {
             b'[' => self.r0 = 0,
             b'0'..=b'9' => self.r0 = (self.r0 << 4) + (byte - b'0'),
@@ -75,7 +106,8 @@ impl Device {
                 self.r1 += 1;
             }
             b'n' => self.r1 += 1,
-            b']' | b'>' | b'U' => {}
+            b']' | b'>' => {}
+            b'U' => self.applied = self.registers,
             b'W' => {
                 assert_eq!(self.register(Register::Address) as usize, self.table.len());
                 self.table.push(self.r0);
@@ -107,6 +139,9 @@ impl Device {
             self.said.push_back(command);
         }
         self.said.extend(turn.answer);
+        if turn.loses_power {
+            (self.registers, self.applied) = ([0; 256], [0; 256]);
+        }
     }
 }
 
@@ -119,6 +154,13 @@ pub(crate) struct Line {
     cut: usize,
 }
 
+impl Line {
+    /// Lets time pass.
+    pub(crate) fn pass(&self, span: Micros) {
+        self.now_us.fetch_add(span.0, Ordering::Relaxed);
+    }
+}
+
 impl ErrorType for Line {
     type Error = Infallible;
 }
@@ -127,7 +169,8 @@ impl Read for Line {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
         poll_fn(|_| {
             let mut device = self.device.lock().unwrap();
-            let count = buffer.len().min(self.cut).min(device.said.len());
+            let heard = if self.now().0 < device.deaf_until_us { 0 } else { device.said.len() };
+            let count = buffer.len().min(self.cut).min(heard);
             for place in &mut buffer[..count] {
                 *place = device.said.pop_front().unwrap();
             }
@@ -158,6 +201,11 @@ impl Clock for Line {
 
     /// Whoever waits for bytes that did not come gets to the deadline at once.
     async fn until(&self, deadline: Instant) {
+        let heard_at = self.device.lock().unwrap().deaf_until_us;
+        if (self.now().0..=deadline.0).contains(&heard_at) {
+            self.now_us.fetch_max(heard_at, Ordering::Relaxed);
+            yield_now().await;
+        }
         self.now_us.fetch_max(deadline.0, Ordering::Relaxed);
     }
 }
@@ -169,11 +217,14 @@ pub(crate) fn line(turns: impl IntoIterator<Item = Turn>, cut: usize) -> Line {
         r0: 0xa5,
         r1: 0x5a,
         registers: [0xa5; 256],
+        applied: [0xa5; 256],
         turns: turns.into_iter().collect(),
         said: VecDeque::new(),
         written: String::new(),
         table: Vec::new(),
         closed_when_idle: false,
+        dead: false,
+        deaf_until_us: 0,
     };
     Line { device: Arc::new(Mutex::new(device)), now_us: Arc::default(), cut }
 }

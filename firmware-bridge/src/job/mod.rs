@@ -131,12 +131,13 @@ where
         let want = bridge.want(clock.now());
         let opening = async {
             scope.lend_stream().attached().await;
-            scope.open().await
+            scope.open().await?;
+            Ok(scope.read_serial().await?.ok())
         };
         match select(opening, until_other(bridge, clock, want)).await {
             Either::Second(()) => Err(Turn::Over),
-            Either::First(Ok(())) => {
-                bridge.set_scope(scope.serial());
+            Either::First(Ok(serial)) => {
+                bridge.set_scope(serial);
                 self.is_open = true;
                 Ok(())
             }
@@ -211,7 +212,7 @@ where
     /// Captures a trace and stores it, unless something else is wanted before the trigger comes.
     async fn capture(&mut self, plan: &CapturePlan, job: &Job, request: &CaptureRequest, want: Want) -> Turn {
         let Self { bridge, scope, clock, buffer, .. } = self;
-        let serial = scope.serial();
+        let serial = bridge.scope();
         let now = Signal::<NoopRawMutex, ()>::new();
         let capturing = scope.capture_until(plan, buffer, now.wait());
         let captured = match select(capturing, until_other_than(bridge, clock, want, &now)).await {

@@ -10,7 +10,7 @@ use std::fmt;
 use metered::{Failure, MeteredScope, least_round_trips};
 use scopething::link::Counts;
 use scopething::request::JsonRequest;
-use scopething_core::plan::{CapturePlan, CaptureRequest, PlanError};
+use scopething_core::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd};
 
 /// A capture and the limits that are set to it.
 struct Case {
@@ -22,7 +22,11 @@ struct Case {
 }
 
 /// The most bytes that captures of one analog channel write: the first after connecting, and the same again.
-const ONE_CHANNEL_BYTES: [Option<u64>; 2] = [Some(130), Some(40)];
+const ONE_CHANNEL_BYTES: [Option<u64>; 2] = [Some(160), Some(23)];
+/// The most round trips that connecting takes.
+const CONNECT_ROUND_TRIPS: u64 = 3;
+/// The latencies of links that are connected over, in milliseconds each way.
+const CONNECT_LATENCIES_MS: [u32; 3] = [0, 1, 16];
 
 const CASES: [Case; 5] = [
     Case { bytes_written: ONE_CHANNEL_BYTES, ..Case::of("A") },
@@ -60,10 +64,12 @@ pub(crate) struct Row {
 
 impl Row {
     fn of_capture(name: String, plan: &CapturePlan, counts: Counts, bytes_written: Option<u64>) -> Self {
+        // The command with which the host ends a trace that takes too long.
+        let cancel = u64::from(matches!(plan.end, TraceEnd::HostTimeout(_)));
         Self {
             name,
             counts,
-            bytes_written,
+            bytes_written: bytes_written.map(|most| most + cancel),
             round_trips: Some(least_round_trips(plan)),
             sample_bytes: plan.dump_bytes() as u64,
         }
@@ -106,14 +112,17 @@ impl fmt::Display for Row {
 
 /// Takes the counts of all operations.
 pub(crate) async fn measure() -> Result<Vec<Row>, Failure> {
-    let (_, connecting) = MeteredScope::connect("").await?;
-    let mut rows = vec![Row {
-        name: "connect".to_owned(),
-        counts: connecting.counts,
-        bytes_written: None,
-        round_trips: None,
-        sample_bytes: 0,
-    }];
+    let mut rows = Vec::new();
+    for latency_ms in CONNECT_LATENCIES_MS {
+        let (_, connecting) = MeteredScope::connect(&format!("latency={latency_ms}ms")).await?;
+        rows.push(Row {
+            name: format!("connect, {latency_ms} ms away: {:.1} ms", connecting.time.seconds() * 1e3),
+            counts: connecting.counts,
+            bytes_written: None,
+            round_trips: Some(CONNECT_ROUND_TRIPS),
+            sample_bytes: 0,
+        });
+    }
     for case in &CASES {
         let Case { channels, samples, period_s, bytes_written } = *case;
         let request = CaptureRequest { samples, period_s, ..CaptureRequest::new(channels.parse()?) };
@@ -144,8 +153,8 @@ async fn first_and_repeated(
     ])
 }
 
-/// Of the requests for one analog channel in `tests/data/plan.jsonl`, those that write most: no limit is
-/// set to their bytes, which ranges, levels and timeouts of many digits lengthen.
+/// Of the requests for one analog channel in `tests/data/plan.jsonl`, those that write most: ranges, levels and timeouts of
+/// many digits.
 async fn costliest_requests() -> Result<Vec<Row>, Failure> {
     let (mut firsts, mut repetitions) = (Vec::new(), Vec::new());
     for line in REQUESTS.lines() {
@@ -155,7 +164,7 @@ async fn costliest_requests() -> Result<Vec<Row>, Failure> {
         }
         // Not every trigger comes on these signals; a timeout takes no fewer bytes than none.
         request.timeout_s = request.timeout_s.or(Some(0.0));
-        match first_and_repeated("costliest A or B", &request, [None; 2]).await {
+        match first_and_repeated("costliest A or B", &request, ONE_CHANNEL_BYTES).await {
             Ok([first, repeated]) => {
                 firsts.push(first);
                 repetitions.push(repeated);

@@ -55,7 +55,9 @@ impl Generation<'_> {
                     ));
                 }
             }
-            Self::Levels(levels, _) => lines.push(("held", TriggerSource::Logic(*levels).to_string())),
+            Self::Levels(levels, _) => {
+                lines.push(("held", format!("{} (experimental)", TriggerSource::Logic(*levels))));
+            }
         }
         let lines = lines.into_iter().map(|(name, value)| format!("{name:<17} {value}\n"));
         lines.collect::<Vec<_>>().concat()
@@ -92,7 +94,7 @@ impl Generation<'_> {
                 let level = |line: LogicLine| u8::from(levels.high & line.bit() != 0);
                 let held: Map<String, Value> =
                     lines.map(|line| (line.to_string(), level(line).into())).collect();
-                json!({"actual": held, "steps": self.steps()})
+                json!({"actual": held, "experimental": true, "steps": self.steps()})
             }
         }
     }
@@ -113,11 +115,8 @@ impl Generation<'_> {
                 steps.extend([registers(&output), "U".into()]);
                 steps
             }
-            Self::Clocks(plan) => vec![registers(&plan.registers()), "Z".into()],
-            Self::Levels(levels, plan) => {
-                let outputs = (Register::LogicControl, u32::from(levels.care));
-                let all: Vec<_> = std::iter::once(outputs).chain(plan.registers()).collect();
-                vec![registers(&all), "Z".into()]
+            Self::Clocks(plan) | Self::Levels(_, plan) => {
+                vec![registers(&plan.registers()), "U".into(), "Z".into()]
             }
         }
     }
@@ -136,8 +135,6 @@ pub(super) struct Lasting {
 
 /// How often a device that generates is asked whether it is still there.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
-/// A byte of the EEPROM that every device has: the first of its serial number (vm-reference section 10).
-const SERIAL_ADDRESS: u8 = 0x30;
 
 /// Tells what would be generated, without a device.
 pub(super) fn solve(wanted: &Wanted, json: bool) -> Result<(), Failure> {
@@ -189,7 +186,7 @@ pub(super) async fn generate(
             () = interrupts.reached(1) => break,
         }
         // One that has gone would not be missed before it is told to stop.
-        scope.read_eeprom(SERIAL_ADDRESS).await?;
+        scope.check_presence().await?;
     }
     Ok(stop(scope).await?)
 }

@@ -1,4 +1,4 @@
-//! `scopething hold`: makes logic lines outputs.
+//! `scopething hold`: holds logic lines high or low.
 
 use std::time::Duration;
 
@@ -18,9 +18,12 @@ Examples:
       L3 high and L5 low, until Ctrl-C
   scopething hold L3=1 --for 100ms
 
-Up to three lines are held by the clock generator, so that neither clocks nor a waveform run meanwhile.";
+Up to three of L0 to L5 are held by the clock generator, so that neither clocks nor a waveform run meanwhile.
 
-/// Hold logic lines high or low
+This is experimental: it has not been tried on a device. Before anything is connected to a line, look at it with
+a voltmeter and a resistor of 1 kohm in series.";
+
+/// Hold logic lines high or low (experimental)
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {

@@ -50,11 +50,13 @@ impl Arguments {
         let target = session.resolve(session.url(&self.url)?).await?;
         let scope = session.connect(&target).await?;
         let url = &target.url;
-        let serial = scope.serial().map(|serial| serial.to_string()).unwrap_or_default();
+        let serial = scope.read_serial().await?;
         let (model, revision) = (scope.model(), scope.revision().to_string());
         if self.json {
             let info = json!({
-                "url": url.to_string(), "model": model.name, "revision": revision, "serial": serial,
+                "url": url.to_string(), "model": model.name, "revision": revision,
+                "serial": serial.ok().map(|serial| serial.to_string()),
+                "no_serial": serial.err().map(|reason| reason.to_string()),
                 "buffer_bytes": model.buffer_bytes,
                 "modes": model.modes.iter().map(|mode| mode.name).collect::<Vec<_>>(),
             });
@@ -62,7 +64,10 @@ impl Arguments {
         } else {
             writeln!(out, "model     {}", model.name)?;
             writeln!(out, "revision  {revision}")?;
-            writeln!(out, "serial    {serial}")?;
+            match serial {
+                Ok(serial) => writeln!(out, "serial    {serial}")?,
+                Err(reason) => writeln!(out, "serial    none: {reason}")?,
+            }
             writeln!(out, "link      {url}")?;
         }
         Ok(())

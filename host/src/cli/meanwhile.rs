@@ -15,7 +15,7 @@ pub(super) struct MeanwhileArguments {
     /// Run clocks meanwhile, such as '1MHz 50%' or '1MHz L4, L5 phase 90deg': see `clock --help`
     #[arg(long, value_name = "CLOCKS")]
     clock: Option<ClockWords>,
-    /// Hold up to three logic lines meanwhile, such as L3=1,L5=0
+    /// Hold up to three of L0 to L5 meanwhile, such as L3=1,L5=0 (experimental)
     #[arg(long, value_name = "LEVELS", value_parser = parse_levels)]
     hold: Option<LogicPattern>,
 }

@@ -28,6 +28,7 @@ mod plot;
 mod progress;
 mod record;
 mod results;
+mod selftest;
 mod serve;
 mod session;
 mod shell;
@@ -58,6 +59,7 @@ enum Command {
     Record(record::Arguments),
     Shell(shell::Arguments),
     Simulate(simulate::Arguments),
+    Selftest(selftest::Arguments),
     Bridge(bridge::Arguments),
     Serve(serve::Arguments),
 }
@@ -110,6 +112,7 @@ pub fn run() -> ExitCode {
             Command::Record(arguments) => arguments.run().await,
             Command::Shell(arguments) => arguments.run().await,
             Command::Simulate(arguments) => arguments.run().await,
+            Command::Selftest(arguments) => arguments.run().await,
             Command::Bridge(arguments) => arguments.run().await,
             Command::Serve(arguments) => arguments.run().await,
         }

@@ -81,6 +81,9 @@ impl Arguments {
             server = opening => server?,
             () = interrupts.reached(1) => return Err(Failure::Cancelled),
         };
+        if let Some(unknown) = server.unknown_revision() {
+            anstream::eprintln!("warning: {unknown}");
+        }
         tell(&server.addresses())?;
         let log = EventLog::start();
         tokio::select! {

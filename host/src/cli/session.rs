@@ -140,10 +140,14 @@ pub(super) async fn stop(scope: &mut HostScope) -> Result<(), GenerateError<Link
 async fn connect(url: &LinkUrl, interrupts: &Interrupts) -> Result<HostScope, Failure> {
     let connecting = async {
         let link = link::open(url).await?;
-        Ok(Scope::connect(link.stream, link.clock, link.profile).await?)
+        Ok::<_, Failure>(link.connect().await?)
     };
-    tokio::select! {
+    let scope = tokio::select! {
         connected = with_progress(connecting, "connecting") => connected,
         () = interrupts.reached(1) => Err(Failure::Cancelled),
+    }?;
+    if let Some(unknown) = scope.unknown_revision() {
+        anstream::eprintln!("warning: {unknown}");
     }
+    Ok(scope)
 }

@@ -18,7 +18,21 @@ Examples:
   scopething simulate --bitscope-server 127.0.0.1:16385 --pty
       For clients of a bitscope-server, and for those that want a serial port
   scopething simulate --tcp 127.0.0.1:0 --signal 'B=file:trace.sr#ana1' --noise 5mV
-      Play a recorded channel; port 0 takes a free port, which the first line printed tells";
+      Play a recorded channel; port 0 takes a free port, which the first line printed tells
+  scopething simulate --tcp 127.0.0.1:5025 --set quirk=slow-reset,silent-eeprom
+      A device that does some things otherwise than assumed
+
+Quirks, any of them with commas between:
+  half-trigger-level      comparators switch at twice the level written
+  early-window            the end address is that of the last sample
+  late-window             the end address lies a sample too far
+  clean-end-address       nothing is written at the end address
+  map-at-once             Map registers take effect without U
+  inverted-mask           a 1 bit of TriggerMask is a line that matters
+  slow-reset              a reset takes 0.8 s
+  reset-clears-registers  a reset clears the registers
+  silent-eeprom           the EEPROM does not answer
+A link of another rate is rate=3Mbps.";
 
 /// Serve the simulated BitScope to other programs
 #[derive(Debug, Args)]

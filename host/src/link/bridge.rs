@@ -1,6 +1,6 @@
 //! The device behind an RP2040 bridge: the bridge is asked to pass bytes through, and is a plain stream then.
 
-use scopething_core::scope::LinkProfile;
+use scopething_core::scope::{LinkProfile, Pacing};
 use scopething_core::time::Micros;
 
 use super::clock::HostClock;
@@ -28,6 +28,8 @@ pub async fn open_bridge(url: &LinkUrl) -> Result<OpenLink, OpenError> {
     match url {
         LinkUrl::Bridge(port) => open_port(port).await,
         LinkUrl::Faulty { link, faults } => Ok(with_faults(Box::pin(open_bridge(link)).await?, faults)),
+        // The bridge itself is sent packets; how scripts are paced is its firmware's business.
+        LinkUrl::Stepwise { link } => Box::pin(open_bridge(link)).await,
         other => Err(OpenError::NotABridge { url: other.to_string() }),
     }
 }
@@ -47,6 +49,7 @@ async fn open_port(port: &BridgePort) -> Result<OpenLink, OpenError> {
             stream: Link::Tcp(TcpLink::connect(at).await?),
             clock: LinkClock::Host(HostClock::new()),
             profile: LinkProfile { round_trip: LinkProfile::NETWORK.round_trip, ..PROFILE },
+            pacing: Pacing::Whole,
         },
     };
     Ok(link)
@@ -54,8 +57,8 @@ async fn open_port(port: &BridgePort) -> Result<OpenLink, OpenError> {
 
 /// Opens the link to the device behind a bridge.
 pub(super) async fn open_passed_through(port: &BridgePort) -> Result<OpenLink, OpenError> {
-    let OpenLink { stream, clock, profile } = open_port(port).await?;
+    let OpenLink { stream, clock, profile, pacing } = open_port(port).await?;
     let mut client = Client::new(stream, clock.clone());
     client.pass_through(true).await?;
-    Ok(OpenLink { stream: client.into_stream(), clock, profile })
+    Ok(OpenLink { stream: client.into_stream(), clock, profile, pacing })
 }

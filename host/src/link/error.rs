@@ -106,6 +106,12 @@ pub enum LinkError {
     /// The other end closed the stream.
     #[error("the other end closed the link: check that the device or server still runs, then connect again")]
     Closed,
+    /// The other end serves another client, and closed the stream.
+    #[error("the BitScope is in use: {owner} has it: close that program, or try again when it is done")]
+    InUse {
+        /// The other client, in the server's words: by which way it came and from where.
+        owner: Arc<str>,
+    },
     /// The serial port is gone.
     #[error("the serial port {port} failed: check that the BitScope is still plugged in, then connect again")]
     Port {
@@ -150,6 +156,9 @@ impl embedded_io::Error for LinkError {
     fn kind(&self) -> embedded_io::ErrorKind {
         match self {
             Self::Closed => embedded_io::ErrorKind::BrokenPipe,
+            Self::InUse { .. } | Self::Datagram(DatagramError::Refused { .. }) => {
+                embedded_io::ErrorKind::ConnectionRefused
+            }
             Self::Simulated(kind) => *kind,
             Self::Port { source, .. } | Self::Network(source) => source.kind().into(),
             Self::Datagram(DatagramError::NoAnswer { .. } | DatagramError::Ended { .. }) => {
@@ -163,8 +172,14 @@ impl embedded_io::Error for LinkError {
 
 /// Why an answer over UDP is missing or not whole. What came of it was thrown away, the link stays usable: a
 /// reset (`!`) starts it afresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DatagramError {
+    /// The server serves another client.
+    #[error("the BitScope is in use: {owner} has it: close that program, or try again when it is done")]
+    Refused {
+        /// The other client, in the server's words: by which way it came and from where.
+        owner: String,
+    },
     /// Nothing, or too little, came back for commands.
     #[error(
         "no answer from the bitscope-server to {:?} (sent {sent} times): check that its BitScope is \
@@ -177,10 +192,10 @@ pub enum DatagramError {
         /// How often the datagram was sent. Once, where a repetition might have executed twice.
         sent: u8,
     },
-    /// A datagram in the middle of an answer did not arrive, though later ones did.
+    /// A datagram ahead of an answer or in the middle of it did not arrive, though later ones did.
     #[error("the network lost datagram {data_seq} of an answer: try again, over a cable if it happens often")]
     Lost {
-        /// Which one, counted from 0, modulo 256.
+        /// Its `Data_Seq`.
         data_seq: u8,
     },
     /// A dump began and went silent.

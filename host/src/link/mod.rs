@@ -30,6 +30,7 @@ mod counter;
 mod error;
 mod port_settings;
 mod ports;
+pub(crate) mod refusal;
 mod serial;
 mod tcp;
 mod tracer;
@@ -39,7 +40,7 @@ pub mod url;
 use std::io;
 
 use embedded_io_async::{ErrorType, Read, Write};
-use scopething_core::scope::LinkProfile;
+use scopething_core::scope::{LinkProfile, Pacing, Scope, ScopeError};
 use scopething_core::time::{Clock, Instant};
 
 pub use self::bridge::open_bridge;
@@ -64,6 +65,22 @@ pub struct OpenLink {
     pub clock: LinkClock,
     /// The worst round trip and rate to count with.
     pub profile: LinkProfile,
+    /// How scripts are to be handed to the device.
+    pub pacing: Pacing,
+}
+
+impl OpenLink {
+    /// Connects to the BitScope behind the link.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scope::connect`].
+    pub async fn connect(self) -> Result<Scope<Link, LinkClock>, ScopeError<LinkError>> {
+        let mut scope = Scope::new(self.stream, self.clock, self.profile);
+        scope.set_pacing(self.pacing);
+        scope.open().await?;
+        Ok(scope)
+    }
 }
 
 /// A stream to a BitScope, of any kind.
@@ -100,7 +117,12 @@ pub enum LinkClock {
 ///
 /// Dropping the future opens nothing; a serial port that is being opened meanwhile is closed again.
 pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
-    let host = |stream, profile| OpenLink { stream, clock: LinkClock::Host(HostClock::new()), profile };
+    let host = |stream, profile| OpenLink {
+        stream,
+        clock: LinkClock::Host(HostClock::new()),
+        profile,
+        pacing: Pacing::Whole,
+    };
     match url {
         LinkUrl::FirstSerial => open_serial(None, SerialLink::open).await,
         LinkUrl::Serial { port } => open_serial(Some(port.clone()), SerialLink::open).await,
@@ -111,13 +133,16 @@ pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
         LinkUrl::Bridge(port) => bridge::open_passed_through(port).await,
         LinkUrl::Sim { query } => open_sim(query),
         LinkUrl::Faulty { link, faults } => Ok(with_faults(Box::pin(open(link)).await?, faults)),
+        LinkUrl::Stepwise { link } => {
+            Ok(OpenLink { pacing: Pacing::Stepwise, ..Box::pin(open(link)).await? })
+        }
     }
 }
 
 fn with_faults(sound: OpenLink, faults: &StreamFaults) -> OpenLink {
-    let OpenLink { stream, clock, profile } = sound;
-    let stream = Link::Faulty(Box::new(FaultyStream::new(stream, clock.clone(), faults)));
-    OpenLink { stream, clock, profile }
+    let clock = sound.clock.clone();
+    let stream = Link::Faulty(Box::new(FaultyStream::new(sound.stream, clock.clone(), faults)));
+    OpenLink { stream, clock, ..sound }
 }
 
 /// Finds out which link is meant in the end: [`LinkUrl::FirstSerial`] becomes the port that it is now.
@@ -126,11 +151,11 @@ fn with_faults(sound: OpenLink, faults: &StreamFaults) -> OpenLink {
 ///
 /// [`OpenError::NoBitScope`] and [`OpenError::NoPortList`].
 pub async fn resolve(url: &LinkUrl) -> Result<LinkUrl, OpenError> {
-    if *url != LinkUrl::FirstSerial {
+    if *url.as_paced_whole() != LinkUrl::FirstSerial {
         return Ok(url.clone());
     }
-    let first = bitscope_ports().await?.into_iter().next();
-    first.map(|port| LinkUrl::Serial { port: port.name }).ok_or(OpenError::NoBitScope)
+    let first = bitscope_ports().await?.into_iter().next().ok_or(OpenError::NoBitScope)?;
+    Ok(LinkUrl::Serial { port: first.name }.with_pacing(url.pacing()))
 }
 
 /// The ports with a BitScope's USB id, sorted by name; none of them is opened.
@@ -156,13 +181,14 @@ async fn open_serial(
     let interrupted = |error| Err(OpenError::Port { port: name, source: std::io::Error::other(error) });
     let link = opening.await.unwrap_or_else(interrupted)?;
     let profile = link.profile();
-    Ok(OpenLink { stream: Link::Serial(link), clock: LinkClock::Host(HostClock::new()), profile })
+    let (stream, clock) = (Link::Serial(link), LinkClock::Host(HostClock::new()));
+    Ok(OpenLink { stream, clock, profile, pacing: Pacing::Whole })
 }
 
 fn open_sim(query: &str) -> Result<OpenLink, OpenError> {
     let link = SimLink::new(&SimConfig::from_query(query)?);
     let (clock, profile) = (link.clock(), link.profile());
-    Ok(OpenLink { stream: Link::Sim(link), clock: LinkClock::Sim(clock), profile })
+    Ok(OpenLink { stream: Link::Sim(link), clock: LinkClock::Sim(clock), profile, pacing: Pacing::Whole })
 }
 
 impl ErrorType for Link {

@@ -5,7 +5,7 @@
 //! The device sets the baud rate of its USB bridge by itself: 115200 8N1 is what the port is told, because it
 //! has to be told something.
 //!
-//! The port is opened exclusively. Where the platform allows it, it is set to low latency, and
+//! The port is opened exclusively, and RTS and DTR are raised where it has them. Where the platform allows it, it is set to low latency, and
 //! [`SerialLink::profile`] promises shorter round trips then.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -91,7 +91,8 @@ impl SerialLink {
     /// As [`open`](Self::open).
     pub fn open_at(name: &str, baud_rate: u32) -> Result<Self, OpenError> {
         let refused = |error| refusal(name, error);
-        let port = serialport::new(name, baud_rate).timeout(PATIENCE).open_native().map_err(refused)?;
+        let mut port = serialport::new(name, baud_rate).timeout(PATIENCE).open_native().map_err(refused)?;
+        raise_control_lines(&mut port);
         never_block(&port).map_err(|error| refused(error.into()))?;
         let profile = if request_low_latency(&port) { LOW_LATENCY } else { LinkProfile::SERIAL };
         let reader = port.try_clone().map_err(refused)?;
@@ -202,6 +203,16 @@ impl Write for SerialLink {
             Err(_) => true,
         };
         if failed { Err(self.failure()) } else { Ok(()) }
+    }
+}
+
+/// Raises RTS and DTR, as all programs do that are known to work with a BitScope. On Windows the `serialport` crate leaves
+/// them low. A port that has no such lines, a pseudo-terminal for one, works without.
+fn raise_control_lines(port: &mut impl SerialPort) {
+    for raised in [port.write_request_to_send(true), port.write_data_terminal_ready(true)] {
+        if let Err(error) = raised {
+            tracing::debug!("a control line of the serial port was not raised: {error}");
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 
 use super::clock::duration;
 use super::error::{LinkError, OpenError};
+use super::refusal;
 use super::url::HostPort;
 
 /// How long a host may take to answer, the look-up of its name included.
@@ -25,6 +26,9 @@ pub(super) const CONNECT_LIMIT: Micros = Micros::from_millis(5000);
 #[derive(Debug)]
 pub struct TcpLink {
     stream: TcpStream,
+    /// All that has come, as long as it may be the beginning of a [refusal]: the reader has it too, since a
+    /// BitScope's answer may begin in the same way.
+    opening: Option<Vec<u8>>,
 }
 
 impl TcpLink {
@@ -38,12 +42,32 @@ impl TcpLink {
         let connect = async {
             let addresses: Vec<_> = addresses().await.map_err(|source| unknown_host(at, source))?.collect();
             let stream =
-                TcpStream::connect(addresses.as_slice()).await.map_err(|source| refusal(at, source))?;
-            stream.set_nodelay(true).map_err(|source| refusal(at, source))?;
-            Ok(Self { stream })
+                TcpStream::connect(addresses.as_slice()).await.map_err(|source| not_opened(at, source))?;
+            stream.set_nodelay(true).map_err(|source| not_opened(at, source))?;
+            Ok(Self { stream, opening: Some(Vec::new()) })
         };
         let no_answer = |_| Err(OpenError::NoAnswer { at: at.clone(), limit: CONNECT_LIMIT });
         tokio::time::timeout(duration(CONNECT_LIMIT), connect).await.unwrap_or_else(no_answer)
+    }
+
+    /// Notes what has come.
+    fn heard(&mut self, bytes: &[u8]) {
+        if let Some(opening) = &mut self.opening {
+            opening.extend(bytes.iter().take(refusal::MAX_LENGTH + 1));
+            self.opening.take_if(|opening| !refusal::may_begin(opening));
+        }
+    }
+
+    /// The error of a stream that has ended: whether a refusal was all that came. A write may find out first.
+    fn ended(&mut self, error: LinkError) -> LinkError {
+        let mut rest = [0; refusal::MAX_LENGTH];
+        while self.opening.is_some()
+            && let Ok(count @ 1..) = self.stream.try_read(&mut rest)
+        {
+            self.heard(rest.get(..count).unwrap_or_default());
+        }
+        let owner = self.opening.as_deref().and_then(refusal::owner);
+        owner.map_or(error, |owner| LinkError::InUse { owner: owner.into() })
     }
 }
 
@@ -52,7 +76,7 @@ pub(super) fn unknown_host(at: &HostPort, source: io::Error) -> OpenError {
 }
 
 /// Sorts the ways in which a socket refuses to open.
-pub(super) fn refusal(at: &HostPort, source: io::Error) -> OpenError {
+pub(super) fn not_opened(at: &HostPort, source: io::Error) -> OpenError {
     let at = at.clone();
     match source.kind() {
         io::ErrorKind::ConnectionRefused => OpenError::Refused { at },
@@ -71,16 +95,22 @@ impl Read for TcpLink {
             return Ok(0);
         }
         match self.stream.read(buf).await {
-            Ok(0) => Err(LinkError::Closed),
-            Ok(count) => Ok(count),
-            Err(error) => Err(LinkError::network(error)),
+            Ok(0) => Err(self.ended(LinkError::Closed)),
+            Ok(count) => {
+                self.heard(buf.get(..count).unwrap_or_default());
+                Ok(count)
+            }
+            Err(error) => Err(self.ended(LinkError::network(error))),
         }
     }
 }
 
 impl Write for TcpLink {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, LinkError> {
-        self.stream.write(buf).await.map_err(LinkError::network)
+        match self.stream.write(buf).await {
+            Ok(count) => Ok(count),
+            Err(error) => Err(self.ended(LinkError::network(error))),
+        }
     }
 
     async fn flush(&mut self) -> Result<(), LinkError> {

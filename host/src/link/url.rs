@@ -10,6 +10,7 @@
 //! | `bridge:///dev/ttyUSB0@115200` | the same, whose firmware was built for another baud rate than 1 Mbaud |
 //! | `sim:`, `sim:?A=sine,1kHz` | the simulated device |
 //! | any of the others with `?faults=drop@120&seed=1` behind it | that link with [faults](crate::faults) |
+//! | any of all these with `?pacing=stepwise` behind it, `&` where there is a `?` already | that link, with [careful pacing](Pacing) |
 //!
 //! Schemes are read in any case. An IPv6 address stands in brackets. Nothing but faults is percent-decoded: a path is
 //! a path, and the simulator reads its own query.
@@ -30,6 +31,7 @@ use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use scopething_core::link::bitscope_server::DEFAULT_PORT;
+use scopething_core::scope::Pacing;
 use thiserror::Error;
 
 use crate::faults::{FaultError, StreamFaults};
@@ -62,6 +64,11 @@ pub enum LinkUrl {
         link: Box<LinkUrl>,
         /// What goes wrong, and not nothing.
         faults: StreamFaults,
+    },
+    /// Another link, over which the echo of each command that is not simple is waited for ([`Pacing::Stepwise`]).
+    Stepwise {
+        /// The link, which is not paced so itself.
+        link: Box<LinkUrl>,
     },
 }
 
@@ -169,6 +176,12 @@ pub enum UrlError {
         /// The text.
         text: String,
     },
+    /// A pacing that there is not.
+    #[error("the pacing {text:?} is not known: use pacing=stepwise, or pacing=whole, which is the default")]
+    Pacing {
+        /// What stands there.
+        text: String,
+    },
     /// Faults that are not understood, or that this link cannot have.
     #[error(transparent)]
     Faults(#[from] FaultError),
@@ -181,6 +194,35 @@ impl LinkUrl {
     ///
     /// [`UrlError`] says what is wrong and what would be right.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
+        match split_pacing(text) {
+            None => Self::parse_paced_whole(text),
+            Some((link, pacing)) => Ok(Self::parse_paced_whole(&link)?.with_pacing(parse_pacing(pacing)?)),
+        }
+    }
+
+    /// How scripts are handed to the device.
+    #[must_use]
+    pub fn pacing(&self) -> Pacing {
+        if let Self::Stepwise { .. } = self { Pacing::Stepwise } else { Pacing::Whole }
+    }
+
+    /// The same link with another pacing.
+    #[must_use]
+    pub fn with_pacing(self, pacing: Pacing) -> Self {
+        match (self, pacing) {
+            (Self::Stepwise { link }, Pacing::Whole) => *link,
+            (link @ Self::Stepwise { .. }, Pacing::Stepwise) | (link, Pacing::Whole) => link,
+            (link, Pacing::Stepwise) => Self::Stepwise { link: link.into() },
+        }
+    }
+
+    /// The same link with the usual pacing.
+    #[must_use]
+    pub fn as_paced_whole(&self) -> &Self {
+        if let Self::Stepwise { link } = self { link } else { self }
+    }
+
+    fn parse_paced_whole(text: &str) -> Result<Self, UrlError> {
         let Some((link, query)) = split_query(text) else { return Self::parse_sound(text) };
         match Self::parse_sound(link) {
             Ok(Self::Sim { .. }) | Err(_) => Self::parse_sound(text),
@@ -193,10 +235,13 @@ impl LinkUrl {
         }
     }
 
-    /// The link itself, without faults.
+    /// The link itself, without faults and with the usual pacing.
     #[must_use]
     pub fn sound(&self) -> &Self {
-        if let Self::Faulty { link, .. } = self { link } else { self }
+        match self {
+            Self::Faulty { link, .. } | Self::Stepwise { link } => link.sound(),
+            link => link,
+        }
     }
 
     /// Whether the scope is behind an RP2040 bridge.
@@ -252,6 +297,11 @@ impl fmt::Display for LinkUrl {
             Self::Sim { query } if query.is_empty() => f.write_str("sim:"),
             Self::Sim { query } => write!(f, "sim:?{query}"),
             Self::Faulty { link, faults } => write!(f, "{link}?{faults}"),
+            Self::Stepwise { link } => {
+                let link = link.to_string();
+                let joint = if link.contains('?') { '&' } else { '?' };
+                write!(f, "{link}{joint}{PACING}stepwise")
+            }
         }
     }
 }
@@ -282,6 +332,30 @@ impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port } = self;
         if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+/// The setting of a link's query that says how scripts are handed to the device.
+const PACING: &str = "pacing=";
+
+/// A link without its pacing, and the pacing, if it has one.
+fn split_pacing(text: &str) -> Option<(String, &str)> {
+    let query = text.find('?')? + 1;
+    let is_joint = |at: usize| matches!(text.as_bytes().get(at.wrapping_sub(1)), Some(b'?' | b'&'));
+    let found = |(at, _): (usize, &str)| (at >= query && is_joint(at)).then_some(at);
+    let start = text.match_indices(PACING).find_map(found)?;
+    let rest = &text[start..];
+    let (pacing, behind) = rest.split_once('&').unwrap_or((rest, ""));
+    let ahead = &text[..start];
+    let link = if behind.is_empty() { ahead[..start - 1].to_owned() } else { format!("{ahead}{behind}") };
+    Some((link, &pacing[PACING.len()..]))
+}
+
+fn parse_pacing(text: &str) -> Result<Pacing, UrlError> {
+    match text {
+        "whole" => Ok(Pacing::Whole),
+        "stepwise" => Ok(Pacing::Stepwise),
+        _ => Err(UrlError::Pacing { text: text.to_owned() }),
     }
 }
 
@@ -465,6 +539,8 @@ mod tests {
                 "/dev/tty?faults=drop@3?faults=",
                 UrlError::Faults(FaultError::When { text: owned("3?faults=") }),
             ),
+            ("sim:?pacing=fast", UrlError::Pacing { text: owned("fast") }),
+            ("/dev/ttyUSB0?pacing=", UrlError::Pacing { text: String::new() }),
             ("?seed=x", UrlError::Faults(FaultError::Seed { text: owned("x") })),
             ("/dev/tty\n", UrlError::ControlCharacter { text: owned("/dev/tty\n") }),
         ];
@@ -489,6 +565,32 @@ mod tests {
             assert_eq!((url.to_string(), url.sound().to_string()), (faulty, text.to_owned()));
             assert_eq!(LinkUrl::parse(&format!("{text}?seed=7&faults=corrupt@1%;burst:40")), Ok(url));
         }
+    }
+
+    #[test]
+    fn any_link_is_paced_stepwise_by_its_query() {
+        for (link, paced) in [
+            ("", "?pacing=stepwise"),
+            ("/dev/ttyUSB0", "/dev/ttyUSB0?pacing=stepwise"),
+            ("/dev/a?b", "/dev/a?b&pacing=stepwise"),
+            ("COM3", "COM3?pacing=stepwise"),
+            ("socket://lab:80", "socket://lab:80?pacing=stepwise"),
+            ("bitscope-server://[::1]:15500", "bitscope-server://[::1]:15500?pacing=stepwise"),
+            ("bridge:///dev/ttyACM0@115200", "bridge:///dev/ttyACM0@115200?pacing=stepwise"),
+            ("sim:", "sim:?pacing=stepwise"),
+            ("sim:?A=dc,1V&seed=2", "sim:?A=dc,1V&seed=2&pacing=stepwise"),
+            ("COM3?faults=drop@3&seed=7", "COM3?faults=drop@3&seed=7&pacing=stepwise"),
+        ] {
+            let url = LinkUrl::parse(paced).unwrap();
+            assert_eq!(url.to_string(), paced);
+            assert_eq!(url.pacing(), Pacing::Stepwise);
+            assert_eq!(url.as_paced_whole(), &LinkUrl::parse(link).unwrap(), "{paced}");
+        }
+        let ahead = LinkUrl::parse("sim:?pacing=stepwise&A=dc,1V").unwrap();
+        assert_eq!(ahead.to_string(), "sim:?A=dc,1V&pacing=stepwise");
+        assert_eq!(LinkUrl::parse("COM3?pacing=whole"), LinkUrl::parse("COM3"));
+        // Not behind a question mark: part of the path.
+        assert_eq!(LinkUrl::parse("/dev/a&pacing=stepwise"), Ok(serial("/dev/a&pacing=stepwise")));
     }
 
     fn any_host_port() -> impl Strategy<Value = HostPort> {

@@ -2,7 +2,7 @@
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{CapturePlan, Notice, PlanError, StreamPlan};
-use scopething_core::scope::{GenerateError, Scope, ScopeError};
+use scopething_core::scope::{GenerateError, NoSerialNumber, Scope, ScopeError};
 use thiserror::Error;
 
 use super::job::Job;
@@ -91,11 +91,12 @@ impl Links {
 
 impl Opener for Links {
     async fn places(&mut self, url: &LinkUrl, serial: Option<&str>) -> Result<Vec<Place>, ConnectError> {
-        if *url != LinkUrl::FirstSerial {
+        if *url.as_paced_whole() != LinkUrl::FirstSerial {
             return Ok(vec![Place { url: url.clone(), other: None }]);
         }
         let ports = link::bitscope_ports().await?;
-        Ok(self.found(ports, serial))
+        let paced = |place: Place| Place { url: place.url.with_pacing(url.pacing()), ..place };
+        Ok(self.found(ports, serial).into_iter().map(paced).collect())
     }
 
     async fn open(&mut self, url: &LinkUrl, probes: &str) -> Result<Opened, ConnectError> {
@@ -106,7 +107,7 @@ impl Opener for Links {
     }
 
     fn leave_alone(&mut self, url: &LinkUrl, serial: &str) {
-        let LinkUrl::Serial { port } = url else { return };
+        let LinkUrl::Serial { port } = url.sound() else { return };
         if let Some(adapter) = self.adapters.iter().find(|adapter| adapter.port == *port) {
             self.others.push((adapter.clone(), serial.to_owned()));
         }
@@ -127,6 +128,16 @@ pub enum ConnectError {
     OtherScope {
         /// The serial number of the one that answers.
         found: String,
+        /// The serial number of the job's.
+        wanted: String,
+    },
+    /// A scope without a serial number answers, and the job is for one that has it.
+    #[error(
+        "the scope there has no serial number ({reason}), and this job is for {wanted}: plug {wanted} in, or change `serial`"
+    )]
+    NoSerial {
+        /// Why it has none.
+        reason: NoSerialNumber,
         /// The serial number of the job's.
         wanted: String,
     },
@@ -182,7 +193,11 @@ impl ConnectError {
         match self {
             Self::Open(OpenError::Sim(_)) => false,
             Self::Generate(error) => matches!(error, GenerateError::Scope(_)),
-            Self::Open(_) | Self::Scope(_) | Self::OtherScope { .. } | Self::Nowhere { .. } => true,
+            Self::Open(_)
+            | Self::Scope(_)
+            | Self::OtherScope { .. }
+            | Self::NoSerial { .. }
+            | Self::Nowhere { .. } => true,
             _ => false,
         }
     }
@@ -191,7 +206,9 @@ impl ConnectError {
     #[must_use]
     pub fn is_other_scope(&self) -> bool {
         match self {
-            Self::OtherScope { .. } | Self::Scope(ScopeError::WrongRevision { .. }) => true,
+            Self::OtherScope { .. }
+            | Self::NoSerial { .. }
+            | Self::Scope(ScopeError::WrongRevision { .. }) => true,
             Self::Nowhere { places } => places.iter().any(|(_, error)| error.is_other_scope()),
             _ => false,
         }
@@ -222,7 +239,8 @@ impl Planned {
 pub(super) struct Connected {
     pub(super) scope: Scope<Link, LinkClock>,
     pub(super) plan: Planned,
-    pub(super) serial: String,
+    /// None if it has none.
+    pub(super) serial: Option<String>,
 }
 
 /// Connects to the scope behind a link, if it is the one with this serial number, and starts what it generates.
@@ -232,10 +250,17 @@ pub(super) async fn connect(
     probe: &AnalogParameters,
     wanted: Option<&str>,
 ) -> Result<Connected, ConnectError> {
-    let mut scope = Scope::connect(link.stream, link.clock, link.profile).await?;
-    let serial = scope.serial().map(|serial| serial.to_string()).unwrap_or_default();
-    if let Some(wanted) = wanted.filter(|&wanted| wanted != serial) {
-        return Err(ConnectError::OtherScope { found: serial, wanted: wanted.to_owned() });
+    let mut scope = link.connect().await?;
+    if let Some(unknown) = scope.unknown_revision() {
+        tracing::warn!("{unknown}");
+    }
+    let serial = scope.read_serial().await?.map(|serial| serial.to_string());
+    match (&serial, wanted.map(str::to_owned)) {
+        (Ok(found), Some(wanted)) if *found != wanted => {
+            return Err(ConnectError::OtherScope { found: found.clone(), wanted });
+        }
+        (&Err(reason), Some(wanted)) => return Err(ConnectError::NoSerial { reason, wanted }),
+        _ => {}
     }
     if let Some(wanted) = &job.generate {
         wanted.plan()?.start(&mut scope).await?;
@@ -244,7 +269,7 @@ pub(super) async fn connect(
         None => Planned::Traces(Box::new(scope.plan(probe, &job.request)?)),
         Some(stream) => Planned::Stream(Box::new(scope.plan_stream(probe, &stream.request)?)),
     };
-    Ok(Connected { scope, plan, serial })
+    Ok(Connected { scope, plan, serial: serial.ok() })
 }
 
 #[cfg(test)]

@@ -83,7 +83,8 @@ const MAX_STREAM_TRACE_SAMPLES: u64 = 100_000;
 pub struct Job {
     /// Where the scope is.
     pub url: LinkUrl,
-    /// The scope's serial number; none takes the first one that is found, and no other from then on.
+    /// The scope's serial number; none takes the first one that is found, and no other from then on if that one has a serial
+    /// number.
     pub serial: Option<String>,
     /// Which probe's calibration.
     pub probes: String,

@@ -23,7 +23,7 @@ pub(super) type Batch = Vec<(Event, Reading)>;
 #[derive(Debug)]
 pub(super) enum Event {
     /// The scope is there, at this link, and its time starts anew.
-    Connected { serial: String, url: LinkUrl },
+    Connected { serial: Option<String>, url: LinkUrl },
     /// The scope is not there, or another one is.
     Away { is_other: bool, reason: String },
     /// A trace that makes no sense.
@@ -90,7 +90,7 @@ fn keep<D: Disk, W: Watcher>(
         for (event, at) in batch {
             latest = at;
             match event {
-                Event::Connected { serial, url } => ledger.connected(&serial, &url, at),
+                Event::Connected { serial, url } => ledger.connected(serial, &url, at),
                 Event::Away { is_other, reason } => ledger.away(is_other, &reason, at),
                 Event::BadTrace { reason } => ledger.bad_trace(&reason, at),
                 Event::Trace(recording) => ledger.take(recording, at),

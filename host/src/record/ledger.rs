@@ -89,18 +89,19 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
     }
 
     /// The scope is there, at this link, and its time starts anew.
-    pub(super) fn connected(&mut self, serial: &str, url: &LinkUrl, at: Reading) {
+    pub(super) fn connected(&mut self, serial: Option<String>, url: &LinkUrl, at: Reading) {
         self.status.connected = true;
         self.status.connections += 1;
-        self.status.serial = Some(serial.to_owned());
+        let scope = serial.as_ref().map_or("without a serial number", String::as_str);
         self.status.url = url.to_string();
         self.stamps.restart();
         let is_first = self.status.connections == 1;
         let back = if is_first {
-            format!("recording from the scope {serial} at {url}")
+            format!("recording from the scope {scope} at {url}")
         } else {
-            format!("the scope {serial} is there again, at {url}")
+            format!("the scope {scope} is there again, at {url}")
         };
+        self.status.serial = serial;
         let away = self.troubles.end(TroubleKind::Away, &back, at);
         let is_told = self.troubles.end(TroubleKind::OtherScope, &back, at) || away;
         if is_told {

@@ -23,7 +23,7 @@ pub struct Status {
     pub ended: bool,
     /// The link, with the port that was found.
     pub url: String,
-    /// The serial number of the scope, once there was one.
+    /// The serial number of the scope, once there was one that has it.
     pub serial: Option<String>,
     /// Whether the scope is there.
     pub connected: bool,

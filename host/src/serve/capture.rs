@@ -51,12 +51,13 @@ impl Capture {
         let recording = Recording::of_trace(trace)?;
         let grid = Grid::from(&recording);
         let plan = trace.plan();
+        let planned_s = f64::from(plan.trigger_sample().min(trace.samples())) * plan.tick_period_s();
         Ok(Self {
             rate_hz: grid.rate_hz(),
             count: grid.count,
             analog: AnalogChannel::ALL.map(|channel| analog(trace, channel, &recording, &grid)),
             logic: logic(&recording, &grid),
-            trigger_s: f64::from(plan.trigger_sample().min(trace.samples())) * plan.tick_period_s(),
+            trigger_s: trace.trigger().map_or(planned_s, |trigger| trigger.time_s),
             cause: trace.cause(),
         })
     }

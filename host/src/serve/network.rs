@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scopething_core::device::AnalogParameters;
-use scopething_core::scope::{Scope, ScopeError};
+use scopething_core::scope::{ScopeError, UnknownRevision};
 use thiserror::Error;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, watch};
@@ -31,15 +31,21 @@ const MOST_EVENTS: usize = 256;
 /// Requests that wait for the instrument to look at them; who has more waits.
 const MOST_REQUESTS: usize = 64;
 
+/// The serial number that `*IDN?` answers for a device that has none (IEEE 488.2, section 10.14).
+const NO_SERIAL: &str = "0";
+
 /// How many pairs of ports are tried where any will do.
 const MOST_PAIRS: u8 = 100;
 /// How raw clients share the device, between them and with viewers: who is silent gives way when another
-/// waits.
+/// waits. Who waits hears that the device is in use before it gives up: this program's driver does after three round
+/// trips of a [network](scopething_core::scope::LinkProfile::NETWORK), of 1 s each, over UDP after
+/// [1.6 s](crate::link::UdpLink::PROFILE). Over TCP it waits for longer than a client of UDP may be silent.
 const RULES: Rules = Rules {
     silence: Duration::from_secs(2),
     tcp_silence: Some(Duration::from_secs(10)),
     most_waiting: 8,
-    patience: Duration::from_secs(10),
+    patience: Duration::from_millis(2500),
+    udp_patience: Duration::from_secs(1),
 };
 
 /// Where the device is to be reached: address and port of each, where port 0 takes a free one.
@@ -123,6 +129,7 @@ pub struct Server {
     desk: Desk,
     events: mpsc::Receiver<Event>,
     instrument: Instrument,
+    unknown_revision: Option<UnknownRevision>,
 }
 
 async fn listen(address: Option<&String>, allow: &Allow) -> Result<Option<TcpListener>, ServeError> {
@@ -223,8 +230,10 @@ impl Server {
         let rigol = listen(places.rigol.as_ref(), &places.allow).await?;
         let rigol_framed = listen(places.rigol_framed.as_ref(), &places.allow).await?;
         let twinlan = listen_twice(places.twinlan.as_ref(), &places.allow).await?;
-        let OpenLink { stream, clock, profile } = link;
-        let scope = Scope::connect(stream, clock.clone(), profile).await.map_err(ServeError::Device)?;
+        let (clock, profile) = (link.clock.clone(), link.profile);
+        let mut scope = link.connect().await.map_err(ServeError::Device)?;
+        let unknown_revision = scope.unknown_revision();
+        let serial = scope.read_serial().await.map_err(ServeError::Device)?;
         let panel = Panel { settings: Settings::default(), changes: 0, driven: scope.driven() };
         let (requests, requested) = mpsc::channel(MOST_REQUESTS);
         let (events, happened) = mpsc::channel(MOST_EVENTS);
@@ -233,11 +242,28 @@ impl Server {
             requests,
             events,
             probe,
-            serial: scope.serial().map(|serial| serial.to_string()).unwrap_or_default(),
+            serial: serial.map_or_else(|_| NO_SERIAL.to_owned(), |serial| serial.to_string()),
         };
         let instrument = Instrument::new(scope, clock, profile, desk.clone(), requested);
         let allow = places.allow.clone();
-        Ok(Self { doors, hmo, rigol, rigol_framed, twinlan, allow, desk, events: happened, instrument })
+        Ok(Self {
+            doors,
+            hmo,
+            rigol,
+            rigol_framed,
+            twinlan,
+            allow,
+            desk,
+            events: happened,
+            instrument,
+            unknown_revision,
+        })
+    }
+
+    /// What the user should know of the device's revision, if it is not the one that is known.
+    #[must_use]
+    pub fn unknown_revision(&self) -> Option<UnknownRevision> {
+        self.unknown_revision
     }
 
     /// Where the device is reached.
@@ -260,7 +286,7 @@ impl Server {
     ///
     /// [`ListenError::Broken`] if a listener breaks, [`ServeError::Device`] if the device does.
     pub async fn run(self, mut report: impl FnMut(Event)) -> Result<Infallible, ServeError> {
-        let Self { doors, hmo, rigol, rigol_framed, twinlan, allow, desk, mut events, instrument } = self;
+        let Self { doors, hmo, rigol, rigol_framed, twinlan, allow, desk, mut events, instrument, .. } = self;
         let raw = raw_clients(&doors, &desk);
         let hmo = instruments("hmo", hmo, &allow, &desk, Hmo::new);
         let rigol = instruments("rigol", rigol, &allow, &desk, |desk, peer| Rigol::new(desk, peer, false));

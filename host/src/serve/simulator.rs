@@ -73,8 +73,13 @@ pub enum ServeError {
 
 /// How the simulated device is shared out: at once or not at all. UDP and pseudo-terminals do not tell when a
 /// client goes.
-const RULES: Rules =
-    Rules { silence: Duration::from_secs(2), tcp_silence: None, most_waiting: 0, patience: Duration::ZERO };
+const RULES: Rules = Rules {
+    silence: Duration::from_secs(2),
+    tcp_silence: None,
+    most_waiting: 0,
+    patience: Duration::ZERO,
+    udp_patience: Duration::ZERO,
+};
 
 /// A simulated device that is served.
 #[derive(Debug)]

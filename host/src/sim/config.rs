@@ -17,6 +17,7 @@
 //! | `clock` | `real`, or `fast`: time jumps to the next event | `real` |
 //! | `serial`, `revision` | eight characters | `DB98TI79`, `BS000501` |
 //! | `stale` | `yes`: the first sample of a dump is the last one converted before | `no` |
+//! | `quirk` | what the device does otherwise, names of [`Quirk`](super::Quirk)s with commas between | nothing |
 //! | `tick` | device time at the start, in 25 ns ticks | 0 |
 //! | `faults` | what goes wrong, see [`FaultPlan`] | nothing |
 //! | `la lb lc ha hb hc scale offset ab_offset` | the parameters of [`FrontEnd`] | nominal |
@@ -26,6 +27,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::frontend::FrontEnd;
+use super::quirk::{Quirks, UnknownQuirk};
 use super::signal::{Signal, SignalError};
 use super::time::SimTime;
 use crate::faults::{FaultError, FaultPlan};
@@ -98,6 +100,8 @@ pub struct SimConfig {
     pub revision: Identity,
     /// Whether the first sample of a dump is the last one converted before it.
     pub stale_first_sample: bool,
+    /// What the device does otherwise than the reference says.
+    pub quirks: Quirks,
     /// Device time at the start, in ticks.
     pub first_tick: u32,
     /// What goes wrong.
@@ -119,6 +123,7 @@ impl Default for SimConfig {
             serial: Identity(*b"DB98TI79"),
             revision: Identity(*b"BS000501"),
             stale_first_sample: false,
+            quirks: Quirks::default(),
             first_tick: 0,
             faults: FaultPlan::default(),
         }
@@ -168,6 +173,8 @@ pub enum ConfigError {
     },
     /// A fault that is not understood.
     Fault(FaultError),
+    /// A quirk that there is not.
+    Quirk(UnknownQuirk),
     /// The front end's planes have no solution.
     FrontEnd,
 }
@@ -180,7 +187,7 @@ impl fmt::Display for ConfigError {
                 f,
                 "the simulator has no \"{key}\": use A, B, L0 to L7, noise, seed, latency, rate, ftdi, \
                  clock, serial, \
-                 revision, stale, tick, faults, dac or a parameter of the front end"
+                 revision, stale, quirk, tick, faults, dac or a parameter of the front end"
             ),
             Self::Signal { input, error } => write!(f, "{input}: {error}"),
             Self::Quantity { key, error } => write!(f, "{key}: {error}"),
@@ -191,6 +198,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "\"{text}\" is not eight printable characters, like DB98TI79")
             }
             Self::Fault(error) => error.fmt(f),
+            Self::Quirk(error) => error.fmt(f),
             Self::FrontEnd => {
                 write!(f, "no range solves these parameters of the front end: move them towards nominal")
             }
@@ -204,6 +212,7 @@ impl std::error::Error for ConfigError {
             Self::Signal { error, .. } => Some(error),
             Self::Quantity { error, .. } => Some(error),
             Self::Fault(error) => Some(error),
+            Self::Quirk(error) => Some(error),
             _ => None,
         }
     }
@@ -271,6 +280,7 @@ impl SimConfig {
                     _ => return Err(impossible(key, value, "yes or no")),
                 }
             }
+            "quirk" => self.quirks = value.parse().map_err(ConfigError::Quirk)?,
             "tick" => {
                 self.first_tick = value.parse().map_err(|_| impossible(key, value, "a 32-bit number"))?;
             }
@@ -381,6 +391,9 @@ impl fmt::Display for SimConfig {
         }
         if self.stale_first_sample {
             put("stale", "yes".to_owned())?;
+        }
+        if !self.quirks.is_empty() {
+            put("quirk", self.quirks.to_string())?;
         }
         if self.first_tick != 0 {
             put("tick", self.first_tick.to_string())?;

@@ -13,6 +13,7 @@ use super::frontend::FrontEnd;
 use super::generator::Generator;
 use super::note::Note;
 use super::output::{Origin, Output};
+use super::quirk::{Quirk, Quirks, SLOW_RESET};
 use super::registers::{Applied, Registers, Spock};
 use super::stream::Stream;
 use super::time::SimTime;
@@ -42,6 +43,7 @@ pub struct Device {
     revision: [u8; 8],
     first_tick: u32,
     stale_first_sample: bool,
+    quirks: Quirks,
     front: FrontEnd,
     bench: Bench,
     registers: Registers,
@@ -76,6 +78,7 @@ impl Device {
             revision: *config.revision.bytes(),
             first_tick: config.first_tick,
             stale_first_sample: config.stale_first_sample,
+            quirks: config.quirks,
             front: config.front_end,
             bench: Bench::new(config.analog.clone(), config.logic.clone(), config.noise_v, config.seed),
             registers,
@@ -157,13 +160,11 @@ impl Device {
     /// which may be earlier than that to which time has passed: it decides which frames were lost.
     pub(super) fn transmit_tagged(&mut self, at: SimTime) -> Option<(Origin, u8)> {
         self.advance(at);
-        match self.output.next_due() {
-            Some(due) => (due <= self.now).then(|| self.output.next_byte())?,
-            None => {
-                let byte = self.stream.as_mut()?.take(at, &self.bench, &self.front)?;
-                Some((self.trace_origin, byte))
-            }
+        if let Some(due) = self.output.next_due() {
+            return (due <= self.now).then(|| self.output.next_byte())?;
         }
+        let byte = self.stream.as_mut()?.take(at, &self.bench, &self.front)?;
+        Some((self.trace_origin, byte))
     }
 
     /// What there is to say about what the client did since the last call.
@@ -187,9 +188,17 @@ impl Device {
         if command == Command::Reset {
             self.reset();
         }
-        self.say(&[byte]);
+        self.echo(byte);
         self.execute(command);
         self.origin += 1;
+    }
+
+    /// Answers come in their order, so that those to bytes after a slow reset wait for its echo.
+    fn echo(&mut self, byte: u8) {
+        let is_slow = byte == Command::Reset.byte() && self.quirks.has(Quirk::SlowReset);
+        let due = if is_slow { self.now + SLOW_RESET } else { self.now };
+        let said = self.output.push(due, self.origin, &[byte]);
+        self.note_loss(said);
     }
 
     fn execute(&mut self, command: Command) {
@@ -210,6 +219,7 @@ impl Device {
                 self.say(&revision);
                 self.say(b"\r");
             }
+            Command::ReadEeprom if self.quirks.has(Quirk::SilentEeprom) => {}
             Command::ReadEeprom => {
                 let address = self.registers.get8(Register::EepromAddress);
                 self.say_hex(self.eeprom[usize::from(address)]);
@@ -222,7 +232,8 @@ impl Device {
             }
             Command::ReadSampleCounter => self.registers.set(Register::SampleCounter, self.sample_address),
             Command::ProgramSpock => {
-                self.spock = Spock::from_registers(&self.registers);
+                let inverted_mask = self.quirks.has(Quirk::InvertedMask);
+                self.spock = Spock::from_registers(&self.registers, inverted_mask);
                 self.sample_address = self.registers.get(Register::SampleAddress);
             }
             Command::Update => self.apply(),
@@ -258,17 +269,25 @@ impl Device {
     /// The register at R1 becomes R0.
     fn store(&mut self) {
         self.registers.set_byte(self.r1, self.r0);
+        if self.quirks.has(Quirk::MapAtOnce) {
+            self.bench.applied.map_lines(&self.registers);
+        }
     }
 
     /// The device starts anew, without a word: power failed, or its firmware did.
     pub(super) fn reboot(&mut self) {
         self.reset();
         self.output = Output::default();
+        self.clear_registers();
+        self.bench.generator = Generator::new();
+    }
+
+    /// As after power-up.
+    fn clear_registers(&mut self) {
         self.registers = Registers::after_power_up();
         (self.r0, self.r1) = (0, 0);
         self.spock = Spock::default();
         self.sample_address = 0;
-        self.bench.generator = Generator::new();
         self.apply();
     }
 
@@ -279,12 +298,16 @@ impl Device {
         self.foresight = None;
         self.output.stop_dumps();
         self.bench.generator.stop();
+        if self.quirks.has(Quirk::ResetClearsRegisters) {
+            self.clear_registers();
+        }
     }
 
     /// `U`: the registers so marked take effect.
     fn apply(&mut self) {
         self.bench.applied = Applied::from_registers(&self.registers);
-        self.bench.level_v = self.front.level_volts(self.bench.applied.trigger_level);
+        let level_v = self.front.level_volts(self.bench.applied.trigger_level);
+        self.bench.level_v = if self.quirks.has(Quirk::HalfTriggerLevel) { 2.0 * level_v } else { level_v };
         self.bench.generator.set_rest(self.bench.applied.rest);
         if self.bench.applied.buffer_outbound() {
             self.note(Note::LogicBufferOutbound);

@@ -96,6 +96,11 @@ impl Applied {
         self.logic_control & 0x80 != 0
     }
 
+    /// What drives the lines is as the registers say, whatever the last `U` was.
+    pub(super) fn map_lines(&mut self, registers: &Registers) {
+        self.map = Self::from_registers(registers).map;
+    }
+
     /// What drives a logic line, one of the registers `Map0` to `Map7`.
     pub(super) fn driver_of_line(self, line: usize) -> u8 {
         self.map.get(line).copied().unwrap_or(0)
@@ -111,10 +116,12 @@ pub(super) struct Spock {
 }
 
 impl Spock {
-    pub(super) fn from_registers(registers: &Registers) -> Self {
+    /// `inverted_mask`: a 1 bit of the mask is a line that matters.
+    pub(super) fn from_registers(registers: &Registers, inverted_mask: bool) -> Self {
+        let mask = registers.get8(Register::TriggerMask);
         Self {
             trigger_logic: registers.get8(Register::TriggerLogic),
-            trigger_mask: registers.get8(Register::TriggerMask),
+            trigger_mask: if inverted_mask { !mask } else { mask },
             option: registers.get8(Register::SpockOption),
         }
     }

@@ -52,6 +52,8 @@ pub(super) struct TraceSettings {
     pub(super) analog_enable: u8,
     pub(super) address: u32,
     pub(super) range: Range,
+    /// Whether the sample at the end address is written.
+    pub(super) writes_end: bool,
 }
 
 /// How a trace ended.
@@ -228,10 +230,14 @@ impl Trace {
             self.store_sample(self.address(sample), at, bench, front, buffer);
         }
         let end = self.address(ending.samples);
-        if !self.held {
+        if !self.held && self.settings.writes_end {
             self.store_sample(end, ending.at, bench, front, buffer);
         }
         end
+    }
+
+    pub(super) fn layout(&self) -> Layout {
+        self.settings.layout
     }
 
     fn address(&self, sample: u64) -> u32 {

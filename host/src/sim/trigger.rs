@@ -183,7 +183,7 @@ mod tests {
         registers.set(Register::TriggerLogic, logic.into());
         registers.set(Register::TriggerMask, mask.into());
         registers.set(Register::SpockOption, option.into());
-        Spock::from_registers(&registers)
+        Spock::from_registers(&registers, false)
     }
 
     fn bench(lines: &[(usize, &str)]) -> Bench {

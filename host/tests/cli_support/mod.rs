@@ -118,6 +118,18 @@ impl Running {
         }
     }
 
+    /// Writes a line to its standard input, which must be a pipe, and leaves it open.
+    pub(crate) async fn say(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().expect("a pipe");
+        stdin.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
+        stdin.flush().await.expect("it reads");
+    }
+
+    /// Ends its standard input.
+    pub(crate) fn say_no_more(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
     /// The process's number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id().expect("it runs")

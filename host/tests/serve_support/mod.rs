@@ -8,6 +8,8 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::Stdio;
 
+use scopething_core::plan::AnalogChannel;
+use scopething_core::trace::Trace;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -139,6 +141,27 @@ impl Signals {
         let level = |time_s: f64| (time_s * Self::LINES_HZ[line]).rem_euclid(1.0) < 0.5;
         // The time itself is known to a nanosecond.
         [time_s + 1e-9, time_s - 1e-9, time_s - slack_s].into_iter().any(|time_s| level(time_s) == high)
+    }
+
+    /// How many samples of a trace of A, B and L0 to L5 are not what the device was given when they were taken.
+    pub(crate) fn wrong_samples(trace: &Trace<'_>) -> usize {
+        let start_s = trace.capture_start_s();
+        let mut wrong = 0;
+        for (channel, truth) in [(AnalogChannel::A, Self::a as fn(f64) -> f64), (AnalogChannel::B, Self::b)] {
+            let view = trace.analog(channel).expect("a channel");
+            let step_v = view.resolution() + 18.333 / 1.1 / 65536.0;
+            let is_wrong = |(index, volts): &(usize, f32)| {
+                let off = f64::from(*volts) - truth(start_s + view.times.time_s(*index));
+                off.abs() > step_v + 1e-4
+            };
+            wrong += view.values().enumerate().filter(is_wrong).count();
+        }
+        let view = trace.logic().expect("logic");
+        let is_wrong = |(index, lines): &(usize, u8)| {
+            let time_s = start_s + view.times.time_s(*index);
+            (0..6).any(|line| !Self::line_may_be(line, lines >> line & 1 == 1, time_s, 0.0))
+        };
+        wrong + view.bytes().enumerate().filter(is_wrong).count()
     }
 }
 

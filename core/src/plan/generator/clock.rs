@@ -6,7 +6,7 @@ use libm::{fabs, floor, rint};
 
 use super::CLOCK_OUTPUT_ON;
 use crate::device::Model;
-use crate::plan::{LogicLine, LogicPattern};
+use crate::plan::{AnalogChannel, LogicLine, LogicPattern};
 use crate::vm::Register;
 
 /// One clock output: a logic line, and when in the period it is high.
@@ -173,6 +173,8 @@ pub enum ClockError {
         /// How many were asked for.
         asked: usize,
     },
+    /// A line that cannot be held: it is the output of a comparator.
+    ComparatorLine(LogicLine),
     /// Two outputs on one line.
     SameLine(LogicLine),
     /// A duty that is not between 0 and 1.
@@ -217,6 +219,9 @@ impl fmt::Display for ClockError {
                 "{asked} clock outputs are more than there are: ask for {} at most",
                 ClockRequest::MOST_OUTPUTS
             ),
+            Self::ComparatorLine(line) => {
+                write!(f, "{line} shares its pin with a comparator and is not held: hold one of L0 to L5")
+            }
             Self::SameLine(line) => {
                 write!(f, "two clock outputs on {line}: give each a line of its own")
             }
@@ -271,12 +276,17 @@ pub fn plan_clocks(model: &Model, request: &ClockRequest) -> Result<ClockPlan, C
 /// Plans outputs that hold lines high or low: clock outputs whose other edge never comes. The period is the
 /// longest there is.
 ///
+/// This is experimental: it follows from what is known of clock outputs, and has not been tried on a device.
+///
 /// # Errors
-/// [`ClockError::NoOutput`] and [`ClockError::TooManyOutputs`].
+/// [`ClockError::NoOutput`], [`ClockError::TooManyOutputs`], and [`ClockError::ComparatorLine`] for L6 and L7.
 pub fn plan_levels(model: &Model, levels: LogicPattern) -> Result<ClockPlan, ClockError> {
     let lines = LogicLine::all().filter(|line| levels.care & line.bit() != 0);
     let mut outputs = ClockOutputs::new();
     for line in lines {
+        if AnalogChannel::ALL.iter().any(|channel| channel.comparator_line() == line) {
+            return Err(ClockError::ComparatorLine(line));
+        }
         let duty = if levels.high & line.bit() == 0 { 0.0 } else { 1.0 };
         let output = ClockOutput { line, phase: 0.0, duty };
         let asked = levels.care.count_ones() as usize;

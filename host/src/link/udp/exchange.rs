@@ -5,21 +5,13 @@ use std::collections::VecDeque;
 use std::io::Read as _;
 
 use scopething_core::link::bitscope_server::{AnswerPacket, AnswerRepr, COMMAND_HEADER, CommandRepr};
-use scopething_core::time::{Instant, Micros};
+use scopething_core::time::Instant;
 use scopething_core::vm::Command;
 
 use super::super::error::DatagramError;
-use super::answer::Answer;
-use super::repeat::is_repeatable;
-
-/// How long each sending of a repeatable datagram waits for its answer. The first is what the vendor's
-/// library waits; the last allows for a network as slow as
-/// [`LinkProfile::NETWORK`](scopething_core::scope::LinkProfile::NETWORK)'s.
-const WAITS: [Micros; 3] = [Micros::from_millis(200), Micros::from_millis(400), Micros::from_millis(1000)];
-
-/// How long the answer to a datagram may take at most, all repetitions included; and how long a dump may be
-/// silent.
-pub(super) const ANSWER_LIMIT: Micros = Micros(WAITS[0].0 + WAITS[1].0 + WAITS[2].0);
+use super::super::refusal;
+use super::order::Order;
+use super::pending::{Beginning, Pending, Progress};
 
 /// The most bytes kept for the reader: many times a capture, and more than a receive buffer of the network
 /// holds.
@@ -50,6 +42,12 @@ pub struct Exchange {
     next_id: u8,
     /// The adaptor that answered first; others are strangers.
     adaptor_id: Option<[u8; 2]>,
+    counting: Counting,
+    /// Where the server stands in its numbers, once it is known; where it counts anew for each command, in
+    /// those of the answer to the last one.
+    order: Option<Order>,
+    /// The number with which the last answer began.
+    last_start: Option<u8>,
     /// The commands sent last.
     current: Option<Pending>,
     /// The trace that `K` was sent to end.
@@ -57,33 +55,26 @@ pub struct Exchange {
     ready: VecDeque<u8>,
 }
 
-/// Commands that were sent.
-#[derive(Debug)]
-struct Pending {
-    commands: Vec<u8>,
-    last: Command,
-    answer: Answer,
-    /// What came in order, kept back until it is `least` bytes: so much of an answer is there whole or not at
-    /// all, and commands that are repeated never answer twice.
-    held: Vec<u8>,
-    /// Bytes that the answer has at the least.
-    least: usize,
-    /// `least` bytes came and were given to the reader; more may follow.
-    complete: bool,
-    sent: u8,
-    /// When to give up waiting for the rest of `least` bytes, or for more of a dump.
-    deadline: Instant,
-    bytes: usize,
+/// How a server counts its datagrams (vm-reference section 11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Counting {
+    /// Not known yet, or not any more: the server has started anew.
+    #[default]
+    Unknown,
+    /// On and on.
+    Running,
+    /// Anew for each command, from this number on: 0 or 1.
+    PerCommand(u8),
 }
 
 /// A trace whose answer goes on while `K` is awaited.
 #[derive(Debug)]
 struct CancelledTrace {
-    answer: Answer,
+    progress: Progress,
+    /// Its own numbers, where the server counts anew for each command.
+    order: Option<Order>,
     /// What came of it since; the reader gets the echo of `K` first.
     held: Vec<u8>,
-    /// Status packets, which have no `K` in them.
-    is_text: bool,
 }
 
 impl Exchange {
@@ -114,12 +105,14 @@ impl Exchange {
         let previous = self.current.take();
         match previous {
             Some(trace) if first == Some(Command::CancelTrace) && trace.is_trace() => {
-                let is_text = trace.last == Command::Trace;
-                self.cancelled = Some(CancelledTrace { answer: trace.answer, held: Vec::new(), is_text });
+                let order =
+                    if let Counting::PerCommand(_) = self.counting { self.order.take() } else { None };
+                self.cancelled = Some(CancelledTrace { progress: trace.progress, order, held: Vec::new() });
             }
             _ if first == Some(Command::CancelTrace) => {}
             _ => self.cancelled = None,
         }
+        self.count_anew();
         self.current = Some(Pending::new(commands, self.take_id(), now));
     }
 
@@ -127,35 +120,153 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// [`DatagramError::Flooded`]: far more came than a capture has. Nothing is awaited then, and nothing can be read.
+    /// [`DatagramError::Refused`]: another client has the device. [`DatagramError::Flooded`]: far more came than a
+    /// capture has. Nothing is awaited then, and nothing can be read.
     pub fn receive(&mut self, datagram: &[u8], now: Instant) -> Result<(), DatagramError> {
         let Ok(packet) = AnswerPacket::new_checked(datagram) else { return Ok(()) };
         let packet = AnswerRepr::parse(&packet);
-        if self.adaptor_id.is_some_and(|known| known != packet.adaptor_id) {
+        let strange = self.adaptor_id.is_some_and(|known| known != packet.adaptor_id);
+        if strange || packet.data.is_empty() {
             return Ok(());
         }
         let waiting = self.waiting_bytes();
-        let echo_came = self.current.as_ref().is_none_or(|pending| pending.complete);
-        if let Some(pending) = self.current.as_mut().filter(|pending| pending.answer.cmd_id == packet.cmd_id)
-        {
-            pending.receive(&packet, now, &mut self.ready);
-        } else if let Some(trace) =
-            self.cancelled.as_mut().filter(|trace| trace.answer.cmd_id == packet.cmd_id)
-        {
-            trace.answer.accept(&packet, now, &mut trace.held);
-        } else {
+        if !self.take(&packet, now)? {
             return Ok(());
         }
         self.adaptor_id = Some(packet.adaptor_id);
-        if !echo_came {
-            self.look_for_echo_in_trace();
-        }
+        self.skip_unwanted(now);
         self.release_trace();
         if waiting + packet.data.len() > READY_LIMIT {
             self.abandon();
             return Err(DatagramError::Flooded { limit: READY_LIMIT });
         }
         Ok(())
+    }
+
+    /// Puts a datagram where it belongs; false if it belongs nowhere.
+    fn take(&mut self, packet: &AnswerRepr<'_>, now: Instant) -> Result<bool, DatagramError> {
+        let in_turn = self.in_turn();
+        match &mut self.current {
+            Some(pending) if pending.progress.cmd_id == packet.cmd_id && !pending.complete => {
+                if let Some(owner) = refusal::owner(packet.data) {
+                    let owner = owner.to_owned();
+                    self.abandon();
+                    return Err(DatagramError::Refused { owner });
+                }
+                pending.keep(packet);
+                pending.look_for_hole(in_turn, now);
+                self.begin(now);
+                return Ok(true);
+            }
+            _ => {}
+        }
+        if let Some(CancelledTrace { progress, order: Some(order), held }) = &mut self.cancelled
+            && progress.cmd_id == packet.cmd_id
+        {
+            order.accept(packet, now, |_, data| {
+                progress.add(data);
+                held.extend_from_slice(data);
+            });
+        } else {
+            let of_current = self.current.as_ref().is_some_and(|it| it.progress.cmd_id == packet.cmd_id);
+            if let Counting::PerCommand(_) = self.counting
+                && !of_current
+            {
+                return Ok(false);
+            }
+            let Some(mut order) = self.order.take() else { return Ok(false) };
+            order.accept(packet, now, |cmd_id, data| self.deliver(cmd_id, data, now));
+            self.order = Some(order);
+        }
+        self.look_for_echo_in_trace();
+        Ok(true)
+    }
+
+    /// Gives the beginning of the awaited answer to the reader, if it is whole, and goes on in order from there.
+    fn begin(&mut self, now: Instant) {
+        let in_turn = self.in_turn();
+        let Some(pending) = &mut self.current else { return };
+        // A server that has started anew, or does so for each command.
+        let ahead = |start| self.order.as_ref().is_some_and(|order| order.is_ahead(start));
+        let Some(beginning) = pending.beginning(in_turn, |start| start <= 1 && !ahead(start)) else { return };
+        let others = pending.begin(&beginning, now);
+        let cmd_id = pending.progress.cmd_id;
+        self.ready.extend(&beginning.bytes);
+        self.learn(&beginning);
+        let next = beginning.start.wrapping_add(beginning.datagrams);
+        let mut order = match self.order.take() {
+            Some(order) if order.due() == beginning.start || order.is_ahead(beginning.start) => order,
+            _ => Order::new(next),
+        };
+        let begun = (0..beginning.datagrams).map(|ahead| (beginning.start.wrapping_add(ahead), Vec::new()));
+        for (data_seq, data) in begun.chain(others) {
+            let packet = AnswerRepr { adaptor_id: [0; 2], cmd_id, data_seq, data: &data };
+            order.accept(&packet, now, |cmd_id, data| self.deliver(cmd_id, data, now));
+        }
+        self.order = Some(order);
+    }
+
+    /// Learns how the server counts from how an answer begins.
+    fn learn(&mut self, beginning: &Beginning) {
+        let start = beginning.start;
+        let due = self.order.as_ref().map(Order::due);
+        let ahead = self.order.as_ref().is_some_and(|order| order.is_ahead(start));
+        let again = self.last_start.replace(start) == Some(start);
+        self.counting = match self.counting {
+            Counting::PerCommand(first) if first == start => Counting::PerCommand(first),
+            Counting::Running if due == Some(start) || ahead => Counting::Running,
+            Counting::Unknown if due == Some(start) => Counting::Running,
+            _ if again && start <= 1 => Counting::PerCommand(start),
+            _ => Counting::Unknown,
+        };
+    }
+
+    /// The number with which the awaited answer should begin, if that is known.
+    fn in_turn(&self) -> Option<u8> {
+        match self.counting {
+            Counting::PerCommand(first) => Some(first),
+            Counting::Running | Counting::Unknown => self.order.as_ref().map(Order::due),
+        }
+    }
+
+    /// A server that counts anew for each command does so now.
+    fn count_anew(&mut self) {
+        if let Counting::PerCommand(first) = self.counting {
+            self.order = Some(Order::new(first));
+        }
+    }
+
+    /// Takes what came in order of an answer that has begun.
+    fn deliver(&mut self, cmd_id: u8, data: &[u8], now: Instant) {
+        match (&mut self.current, &mut self.cancelled) {
+            (Some(pending), _)
+                if pending.progress.cmd_id == cmd_id && pending.complete && pending.progress.goes_on() =>
+            {
+                pending.heard(data, now);
+                self.ready.extend(data);
+            }
+            (_, Some(trace)) if trace.progress.cmd_id == cmd_id => {
+                trace.progress.add(data);
+                trace.held.extend_from_slice(data);
+            }
+            _ => {}
+        }
+    }
+
+    /// Does not wait for missing datagrams that cannot belong to an answer that is read.
+    fn skip_unwanted(&mut self, now: Instant) {
+        if self.current.as_ref().is_some_and(|pending| !pending.complete) {
+            return;
+        }
+        let Some(mut order) = self.order.take() else { return };
+        let whole = |progress: &Progress| progress.is_whole_with(order.early_of(progress.cmd_id));
+        let current = self.current.as_ref().is_none_or(|pending| whole(&pending.progress));
+        let cancelled = self.cancelled.as_ref();
+        let cancelled = cancelled.is_none_or(|trace| trace.order.is_some() || whole(&trace.progress));
+        if current && cancelled {
+            order.skip_gaps(|cmd_id, data| self.deliver(cmd_id, data, now));
+        }
+        self.order = Some(order);
     }
 
     /// When [`due`](Self::due) has something to say if nothing comes before.
@@ -184,7 +295,7 @@ impl Exchange {
             return Ok(Some(self.datagram(&pending.commands)));
         }
         let error = if pending.complete {
-            DatagramError::Ended { bytes: pending.bytes }
+            DatagramError::Ended { bytes: pending.bytes() }
         } else {
             DatagramError::NoAnswer { command: pending.last.byte(), sent: pending.sent }
         };
@@ -196,11 +307,9 @@ impl Exchange {
     /// earlier sending, whole or in pieces cut elsewhere, is not mixed with its answer.
     pub fn sent_again(&mut self, now: Instant) {
         let cmd_id = self.take_id();
+        self.count_anew();
         if let Some(pending) = &mut self.current {
-            pending.deadline = now + pending.wait_after_next().unwrap_or_default();
-            pending.sent += 1;
-            pending.answer = Answer::new(cmd_id);
-            pending.held.clear();
+            pending.sent_again(cmd_id, now);
         }
     }
 
@@ -219,7 +328,7 @@ impl Exchange {
     /// the trace.
     fn look_for_echo_in_trace(&mut self) {
         let (Some(pending), Some(trace)) = (&mut self.current, &self.cancelled) else { return };
-        if trace.is_text && trace.held.contains(&Command::CancelTrace.byte()) {
+        if trace.progress.is_text() && trace.held.contains(&Command::CancelTrace.byte()) {
             pending.complete = true;
         }
     }
@@ -236,81 +345,27 @@ impl Exchange {
         self.current = None;
         self.cancelled = None;
         self.ready.clear();
+        if let Some(order) = &mut self.order {
+            order.clear();
+        }
     }
 
-    /// The gap in an answer that ends the wait first. Commands that can be repeated are, which fills gaps
-    /// too.
+    /// The gap in an answer that ends the wait first.
     fn gap(&self) -> Option<(Instant, u8)> {
-        let repeated = |pending: &&Pending| !pending.complete && pending.repeatable();
-        let current =
-            self.current.as_ref().filter(|pending| !repeated(pending)).map(|pending| &pending.answer);
-        let cancelled = self.cancelled.as_ref().map(|trace| &trace.answer);
-        current.into_iter().chain(cancelled).filter_map(Answer::gap).min()
+        let trace = self.cancelled.as_ref().and_then(|trace| trace.order.as_ref()?.gap());
+        let shared = match &self.current {
+            Some(pending) if !pending.complete => pending.gap(self.in_turn()),
+            Some(_) => self.order.as_ref().and_then(Order::gap),
+            None => None,
+        };
+        trace.into_iter().chain(shared).min()
     }
 
     fn waiting_bytes(&self) -> usize {
-        let current =
-            self.current.as_ref().map_or(0, |pending| pending.held.len() + pending.answer.early_bytes());
-        let cancelled =
-            self.cancelled.as_ref().map_or(0, |trace| trace.held.len() + trace.answer.early_bytes());
-        self.ready.len() + current + cancelled
-    }
-}
-
-impl Pending {
-    fn new(commands: &[u8], cmd_id: u8, now: Instant) -> Self {
-        let last = commands.last().map_or(Command::EndNumber, |byte| Command::from_byte(*byte));
-        // Each byte is echoed; vm-reference section 2 has what follows the echo.
-        let after_echo = match last {
-            Command::Identify => "\rBS000501\r".len(),
-            Command::Print | Command::ReadEeprom => "\r00\r".len(),
-            _ => 0,
-        };
-        let mut pending = Self {
-            commands: commands.to_vec(),
-            last,
-            answer: Answer::new(cmd_id),
-            held: Vec::new(),
-            least: commands.len() + after_echo,
-            complete: false,
-            sent: 1,
-            deadline: now + ANSWER_LIMIT,
-            bytes: 0,
-        };
-        if pending.repeatable() {
-            pending.deadline = now + WAITS[0];
-        }
-        pending
-    }
-
-    fn receive(&mut self, packet: &AnswerRepr<'_>, now: Instant, ready: &mut VecDeque<u8>) {
-        self.answer.accept(packet, now, &mut self.held);
-        if self.held.len() < self.least && !self.complete {
-            return;
-        }
-        self.complete = true;
-        self.bytes += self.held.len();
-        self.deadline = now + ANSWER_LIMIT;
-        ready.extend(self.held.drain(..));
-    }
-
-    fn repeatable(&self) -> bool {
-        is_repeatable(&self.commands)
-    }
-
-    /// How long a further sending would wait; `None` if there must be none.
-    fn wait_after_next(&self) -> Option<Micros> {
-        let wait = WAITS.get(usize::from(self.sent)).copied();
-        wait.filter(|_| !self.complete && self.repeatable())
-    }
-
-    fn is_trace(&self) -> bool {
-        matches!(self.last, Command::Trace | Command::StreamTrace)
-    }
-
-    /// Whether silence is a fault: the least is not there, or a dump goes on. A trace may be silent for
-    /// hours.
-    fn is_awaited(&self) -> bool {
-        !self.complete || matches!(self.last, Command::DumpBinary | Command::DumpText | Command::ReadWaveform)
+        let order = |order: &Option<Order>| order.as_ref().map_or(0, Order::early_bytes);
+        let current = self.current.as_ref().map_or(0, Pending::kept_bytes);
+        let trace = self.cancelled.as_ref();
+        let trace = trace.map_or(0, |trace| trace.held.len() + order(&trace.order));
+        self.ready.len() + current + order(&self.order) + trace
     }
 }

@@ -132,8 +132,8 @@ fn a_cancelled_trace_goes_on_behind_the_echo() {
     assert_eq!(send(&mut exchange, b"K", 2 * MS), b"\x01K");
     receive(&mut exchange, 3 * MS, 1, 0, b"03\r00000001\r");
     assert_eq!(read(&mut exchange), "D02\r00000000\r");
-    receive(&mut exchange, 4 * MS, 0, 1, b"K");
-    receive(&mut exchange, 5 * MS, 2, 0, b"00000002\r");
+    receive(&mut exchange, 4 * MS, 2, 1, b"K");
+    receive(&mut exchange, 5 * MS, 3, 0, b"00000002\r");
     assert_eq!(read(&mut exchange), "K03\r00000001\r00000002\r");
 }
 
@@ -143,16 +143,17 @@ fn a_lost_echo_of_cancel_is_asked_for_again_and_the_trace_kept() {
     send(&mut exchange, b"D", 0);
     receive(&mut exchange, MS, 0, 0, b"D02\r00000000\r");
     send(&mut exchange, b"K", 0);
-    receive(&mut exchange, MS, 1, 0, b"03\r00000001\r00000002\r");
+    // Datagram 1, the echo, does not arrive.
+    receive(&mut exchange, MS, 2, 0, b"03\r00000001\r00000002\r");
     assert_eq!(exchange.due(Instant(200 * MS)), Ok(Some(b"\x02K".to_vec())));
     exchange.sent_again(Instant(200 * MS));
-    receive(&mut exchange, 201 * MS, 0, 2, b"K");
+    receive(&mut exchange, 201 * MS, 3, 2, b"K");
     assert_eq!(read(&mut exchange), "D02\r00000000\rK03\r00000001\r00000002\r");
 }
 
 #[test]
 fn a_relay_may_answer_cancel_under_either_number() {
-    for (data_seq, cmd_id) in [(1, 0), (0, 1)] {
+    for (data_seq, cmd_id) in [(1, 0), (1, 1)] {
         let mut exchange = Exchange::default();
         send(&mut exchange, b"D", 0);
         receive(&mut exchange, MS, 0, 0, b"D02\r00000000\r");
@@ -189,8 +190,109 @@ fn another_adaptor_is_a_stranger() {
 fn a_flood_is_an_error() {
     let mut exchange = Exchange::default();
     send(&mut exchange, b"A", 0);
-    let outcomes = (0..=255).map(|seq| exchange.receive(&answer(seq, 0, &[0; 1400]), Instant(0)));
+    let outcomes = (0..=255).map(|seq| exchange.receive(&answer(seq, 0, &[b'A'; 1400]), Instant(0)));
     let errors: Vec<_> = outcomes.filter_map(Result::err).collect();
     assert_eq!(errors, [DatagramError::Flooded { limit: 262_144 }]);
     assert_eq!(read(&mut exchange), "");
+}
+
+/// A client that has heard two short answers of a server that counts in this way.
+fn acquainted(starts: [u8; 2]) -> Exchange {
+    let mut exchange = Exchange::default();
+    for (cmd_id, (commands, start)) in (0..).zip([(b"!", starts[0]), (b"U", starts[1])]) {
+        send(&mut exchange, commands, 0);
+        receive(&mut exchange, 0, start, cmd_id, commands);
+        assert_eq!(read(&mut exchange).as_bytes(), commands);
+    }
+    exchange
+}
+
+#[test]
+fn a_gap_between_two_commands_is_seen_at_once() {
+    let mut exchange = acquainted([254, 255]);
+    send(&mut exchange, b"A", MS);
+    // 0 is missing, and 1 begins as an answer does.
+    receive(&mut exchange, 2 * MS, 1, 2, b"Alater");
+    assert_eq!(read(&mut exchange), "");
+    assert_eq!(exchange.deadline(), Some(Instant(252 * MS)));
+    assert_eq!(exchange.due(Instant(252 * MS)), Err(DatagramError::Lost { data_seq: 0 }));
+}
+
+#[test]
+fn what_is_missing_is_not_waited_for_where_the_answer_is_whole_without_it() {
+    let mut exchange = acquainted([3, 4]);
+    send(&mut exchange, b"?", MS);
+    // 5 was the answer to an earlier sending, say.
+    receive(&mut exchange, 2 * MS, 7, 2, b"00501\r");
+    receive(&mut exchange, 2 * MS, 6, 2, b"?\rBS0");
+    assert_eq!(read(&mut exchange), "?\rBS000501\r");
+    assert_eq!(exchange.deadline(), None);
+    send(&mut exchange, b"A", 3 * MS);
+    receive(&mut exchange, 4 * MS, 8, 3, b"Aone");
+    assert_eq!(read(&mut exchange), "Aone");
+}
+
+#[test]
+fn a_server_may_count_anew_for_each_command() {
+    for first in [0, 1] {
+        let mut exchange = acquainted([first, first]);
+        send(&mut exchange, b"D", MS);
+        // Its second datagram overtakes the first, and continues the numbers of the last answer.
+        receive(&mut exchange, 2 * MS, first + 1, 2, b"00000000\r");
+        assert_eq!(read(&mut exchange), "");
+        receive(&mut exchange, 2 * MS, first, 2, b"D02\r");
+        assert_eq!(read(&mut exchange), "D02\r00000000\r");
+        send(&mut exchange, b"K", 3 * MS);
+        receive(&mut exchange, 4 * MS, first + 3, 2, b"00000001\r00000002\r");
+        receive(&mut exchange, 4 * MS, first, 3, b"K");
+        assert_eq!(read(&mut exchange), "K");
+        receive(&mut exchange, 5 * MS, first + 2, 2, b"03\r");
+        assert_eq!(read(&mut exchange), "03\r00000001\r00000002\r");
+    }
+}
+
+#[test]
+fn a_server_may_start_anew() {
+    for start in [0, 1] {
+        let mut exchange = acquainted([100, 101]);
+        send(&mut exchange, b"A", MS);
+        receive(&mut exchange, 2 * MS, start, 2, b"Aone ");
+        receive(&mut exchange, 2 * MS, start + 1, 2, b"two");
+        assert_eq!(read(&mut exchange), "Aone two");
+        send(&mut exchange, b"U", 3 * MS);
+        receive(&mut exchange, 4 * MS, start + 2, 3, b"U");
+        send(&mut exchange, b"A", 5 * MS);
+        // 3 is missing: it counts on and on as before.
+        receive(&mut exchange, 6 * MS, start + 4, 4, b"Athree");
+        assert_eq!(read(&mut exchange), "U");
+        assert_eq!(exchange.due(Instant(256 * MS)), Err(DatagramError::Lost { data_seq: start + 3 }));
+    }
+}
+
+#[test]
+fn a_trace_in_single_bytes_is_read_and_its_loss_seen() {
+    let ends = b"00\r00000001\r00000002\r";
+    for lost in [None, Some(7)] {
+        let mut exchange = acquainted([7, 8]);
+        send(&mut exchange, b"D", MS);
+        receive(&mut exchange, MS, 9, 2, b"D02\r00000000\r");
+        for (index, byte) in (0..).zip(ends) {
+            if lost != Some(index) {
+                receive(&mut exchange, 9_000_000 * MS, 10 + index, 2, &[*byte]);
+            }
+        }
+        let lost = lost.map(|index| DatagramError::Lost { data_seq: 10 + index });
+        let deadline = exchange.deadline().unwrap_or(Instant(0));
+        assert_eq!(exchange.due(deadline).err(), lost);
+        assert_eq!(read(&mut exchange).len(), if lost.is_some() { 0 } else { 34 });
+    }
+}
+
+#[test]
+fn a_server_that_serves_another_says_whom() {
+    let mut exchange = Exchange::default();
+    send(&mut exchange, b"!", 0);
+    let refused = exchange.receive(&answer(9, 0, b"refused: tcp 10.0.0.2:40000 has the device"), Instant(MS));
+    assert_eq!(refused, Err(DatagramError::Refused { owner: "tcp 10.0.0.2:40000".to_owned() }));
+    assert_eq!((read(&mut exchange), exchange.deadline()), (String::new(), None));
 }

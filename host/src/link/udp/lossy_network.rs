@@ -8,7 +8,8 @@ use scopething_core::vm::{Command, Pace};
 
 use super::super::error::DatagramError;
 use super::super::fixed_seed;
-use super::exchange::{ANSWER_LIMIT, Exchange};
+use super::exchange::Exchange;
+use super::pending::ANSWER_LIMIT;
 
 /// The echoing part of vm-reference section 2, and a dump of the registers.
 struct Device {
@@ -78,23 +79,53 @@ impl Fates<'_> {
     }
 }
 
+/// How the server numbers its datagrams.
+#[derive(Debug, Clone, Copy)]
+enum Counting {
+    /// On from this number.
+    On(u8),
+    /// From this number for each command.
+    Anew(u8),
+}
+
+fn any_counting() -> impl Strategy<Value = Counting> {
+    prop_oneof![
+        any::<u8>().prop_map(Counting::On),
+        Just(Counting::On(255)),
+        Just(Counting::Anew(0)),
+        Just(Counting::Anew(1)),
+    ]
+}
+
 /// A client, a network, a server and its device.
 struct Scene<'a> {
     now: Instant,
     exchange: Exchange,
     device: Device,
     fates: Fates<'a>,
+    counting: Counting,
     /// Answers on their way, and when they arrive.
     in_flight: Vec<(Instant, Vec<u8>)>,
     read: Vec<u8>,
 }
 
 impl<'a> Scene<'a> {
-    fn new(numbers: &'a [u8], lost: u8, repeated: u8, longest_delay_ms: u64) -> Self {
-        let fates =
-            Fates { numbers: numbers.iter().cycle(), lost, repeated, longest_delay_ms, smallest_piece: 1 };
-        let (exchange, device) = (Exchange::default(), Device::new());
-        Self { now: Instant(0), exchange, device, fates, in_flight: Vec::new(), read: Vec::new() }
+    /// A client that has heard two answers of the server already, over a network that was sound then.
+    fn new(numbers: &'a [u8], counting: Counting, lost: u8, repeated: u8, longest_delay_ms: u64) -> Self {
+        let fates = Fates {
+            numbers: numbers.iter().cycle(),
+            lost: 0,
+            repeated: 0,
+            longest_delay_ms: 0,
+            smallest_piece: 1,
+        };
+        let (exchange, device, in_flight) = (Exchange::default(), Device::new(), Vec::new());
+        let mut scene =
+            Self { now: Instant(0), exchange, device, fates, counting, in_flight, read: Vec::new() };
+        scene.converse(b"!?").expect("a sound network");
+        scene.read.clear();
+        scene.fates = Fates { lost, repeated, longest_delay_ms, ..scene.fates };
+        scene
     }
 
     fn carry_to_server(&mut self, datagram: &[u8]) {
@@ -104,13 +135,18 @@ impl<'a> Scene<'a> {
         let packet = CommandPacket::new_checked(datagram).unwrap();
         let answer = self.device.answer(packet.commands());
         let mut rest = answer.as_slice();
-        let mut data_seq = 0;
+        let mut data_seq = match self.counting {
+            Counting::On(next) | Counting::Anew(next) => next,
+        };
         while !rest.is_empty() {
             let piece = usize::from(self.fates.next() % 95 + 1).max(self.fates.smallest_piece);
             let (data, later) = rest.split_at(rest.len().min(piece));
             self.carry_to_client(&AnswerRepr { adaptor_id: [7, 7], data_seq, cmd_id: packet.cmd_id(), data });
             rest = later;
-            data_seq += 1;
+            data_seq = data_seq.wrapping_add(1);
+        }
+        if let Counting::On(next) = &mut self.counting {
+            *next = data_seq;
         }
     }
 
@@ -193,13 +229,14 @@ proptest! {
     #[test]
     fn an_answer_is_right_or_an_error(
         script in any_script(),
+        counting in any_counting(),
         numbers in prop::collection::vec(any::<u8>(), 97..=101),
         lost in 0_u8..60,
         repeated in 0_u8..60,
         delay_ms in 0_u64..400,
     ) {
         let ideal = Device::new().answer(script.as_bytes());
-        let mut scene = Scene::new(&numbers, lost, repeated, delay_ms);
+        let mut scene = Scene::new(&numbers, counting, lost, repeated, delay_ms);
         let outcome = scene.converse(script.as_bytes());
         let datagrams = Datagrams::new(script.as_bytes()).count() as u64;
         prop_assert_eq!(&scene.read[..], &ideal[..scene.read.len()]);
@@ -222,10 +259,11 @@ proptest! {
     #[test]
     fn losses_are_made_good_where_that_is_safe(
         numbers in prop::collection::vec(any::<u8>(), 97..=101),
+        counting in any_counting(),
         script in "(\\[2[0-9]@(\\[[0-9a-f]{2}z){1,8}[>U]|\\?|\\[2[0-9]@p){1,8}",
     ) {
         let ideal = Device::new().answer(script.as_bytes());
-        let mut scene = Scene::new(&numbers, 20, 20, 20);
+        let mut scene = Scene::new(&numbers, counting, 20, 20, 20);
         match scene.converse(script.as_bytes()) {
             Ok(()) => prop_assert_eq!(scene.read, ideal),
             // Three losses in a row.
@@ -256,12 +294,13 @@ proptest! {
     #[test]
     fn what_is_only_late_repeated_and_reordered_is_never_an_error(
         script in any_script(),
+        counting in any_counting(),
         numbers in prop::collection::vec(any::<u8>(), 97..=101),
         repeated in 0_u8..100,
         delay_ms in 0_u64..200,
     ) {
         let ideal = Device::new().answer(script.as_bytes());
-        let mut scene = Scene::new(&numbers, 0, repeated, delay_ms);
+        let mut scene = Scene::new(&numbers, counting, 0, repeated, delay_ms);
         // A dump in less datagrams than may come early.
         scene.fates.smallest_piece = 10;
         prop_assert_eq!(scene.converse(script.as_bytes()), Ok(()));

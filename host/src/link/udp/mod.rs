@@ -9,11 +9,15 @@
 //!
 //! # What networks do
 //!
-//! - Reordered and repeated datagrams are put in order and dropped, by their numbers.
+//! - Reordered and repeated datagrams are put in order and dropped, by their `Data_Seq`, which runs on over all
+//!   answers. Where it stands is learnt from the first one. A server that counts anew for each command, from 0
+//!   or from 1, is known by two answers that begin with the same number; one that was started anew, by an
+//!   answer that begins with 0 or 1 out of turn and with the right echo.
 //! - Datagrams from other addresses are not received, those of another adaptor are ignored.
-//! - A datagram that is missing from the middle of an answer is [`DatagramError::Lost`] after a quarter of a
-//!   second; a dump that goes silent while it is read is [`DatagramError::Ended`] after 1.6 s. Bytes that
+//! - A datagram that is missing ahead of an answer or in the middle of it is [`DatagramError::Lost`] after a
+//!   quarter of a second, unless all that the answer can have is there without it; a dump that goes silent while it is read is [`DatagramError::Ended`] after 1.6 s. Bytes that
 //!   follow a gap are never handed out. A trace may be silent for as long as it likes.
+//! - A server that serves another client says so ([`DatagramError::Refused`]).
 //! - No answer at all: the commands are sent again, or it is [`DatagramError::NoAnswer`] after 1.6 s.
 //!
 //! # What is sent again, and why not everything
@@ -31,12 +35,13 @@
 //! network not holding a datagram to the server back for longer than a round trip: the protocol gives a
 //! client no means to notice that.
 
-mod answer;
 mod exchange;
 #[cfg(test)]
 mod exchange_tests;
 #[cfg(test)]
 mod lossy_network;
+mod order;
+mod pending;
 mod repeat;
 
 use embedded_io_async::{ErrorType, Read, Write};
@@ -46,11 +51,11 @@ use scopething_core::time::{Clock as _, Instant, Micros};
 use scopething_core::vm::Command;
 use tokio::net::UdpSocket;
 
-use self::exchange::ANSWER_LIMIT;
 pub use self::exchange::Exchange;
+use self::pending::ANSWER_LIMIT;
 use super::clock::{HostClock, duration};
 use super::error::{LinkError, OpenError};
-use super::tcp::{CONNECT_LIMIT, refusal, unknown_host};
+use super::tcp::{CONNECT_LIMIT, not_opened, unknown_host};
 use super::url::HostPort;
 
 #[cfg(doc)]
@@ -95,8 +100,8 @@ impl UdpLink {
         let no_address = || unknown_host(at, std::io::ErrorKind::NotFound.into());
         let address = address.ok_or_else(no_address)?;
         let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-        let socket = UdpSocket::bind(any).await.map_err(|source| refusal(at, source))?;
-        socket.connect(address).await.map_err(|source| refusal(at, source))?;
+        let socket = UdpSocket::bind(any).await.map_err(|source| not_opened(at, source))?;
+        socket.connect(address).await.map_err(|source| not_opened(at, source))?;
         Ok(Self {
             socket,
             clock: HostClock::new(),

@@ -5,13 +5,17 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::doors::Doors;
 use super::exchange::{Exchange, Received};
 use super::mishap::{Network, Passed};
+use super::numbers::Numbers;
 use crate::faults::Direction;
+use crate::link::refusal;
 use crate::serve::event::Event;
 use crate::sim::Origin;
 
@@ -20,6 +24,11 @@ const MOST_OUTPUT: usize = 256;
 
 /// How often it is looked whether a UDP client on this machine has closed its port, while others wait for it.
 const GLANCE: Duration = Duration::from_millis(50);
+
+/// How long a client that was refused has time to read why, and to hang up.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Clients that were refused and have not hung up; more are hung up on.
+const MAX_LEAVING: usize = 64;
 
 /// How the device is shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +41,8 @@ pub(in crate::serve) struct Rules {
     pub(in crate::serve) most_waiting: usize,
     /// How long one may wait before it is told that the device is busy.
     pub(in crate::serve) patience: Duration,
+    /// The same for a client that came by UDP, which sends its datagram again and gives up sooner.
+    pub(in crate::serve) udp_patience: Duration,
 }
 
 /// A client, by the way it came.
@@ -106,6 +117,9 @@ pub(in crate::serve) struct House<'a> {
     owner: Option<Owner>,
     waiting: VecDeque<Waiting>,
     new_owner: bool,
+    numbers: Numbers,
+    /// TCP clients that were refused.
+    leaving: JoinSet<()>,
     network: &'a mut Network,
     report: &'a mut dyn FnMut(Event),
 }
@@ -116,7 +130,16 @@ impl<'a> House<'a> {
         report: &'a mut dyn FnMut(Event),
         network: &'a mut Network,
     ) -> Self {
-        Self { rules, owner: None, waiting: VecDeque::new(), new_owner: false, network, report }
+        Self {
+            rules,
+            owner: None,
+            waiting: VecDeque::new(),
+            new_owner: false,
+            numbers: Numbers::default(),
+            leaving: JoinSet::new(),
+            network,
+            report,
+        }
     }
 
     pub(in crate::serve) fn owner(&self) -> Option<&Owner> {
@@ -138,8 +161,11 @@ impl<'a> House<'a> {
         self.owner.as_ref().filter(stays).map(|owner| owner.client.to_string())
     }
 
-    fn move_in(&mut self, client: Client) {
+    fn move_in(&mut self, mut client: Client) {
         self.leave();
+        if let Client::Udp { peer, exchange } = &mut client {
+            *exchange = Exchange::new(self.numbers.start(*peer));
+        }
         self.report(Event::Owner { client: client.to_string() });
         self.new_owner = true;
         self.owner = Some(Owner { client, last_heard: Instant::now(), output: VecDeque::new() });
@@ -148,6 +174,9 @@ impl<'a> House<'a> {
     /// The owner has gone.
     pub(in crate::serve) fn leave(&mut self) {
         if let Some(owner) = self.owner.take() {
+            if let Client::Udp { peer, exchange } = &owner.client {
+                self.numbers.end(*peer, exchange.next_seq());
+            }
             self.report(Event::Disconnected { client: owner.client.to_string() });
         }
     }
@@ -189,27 +218,32 @@ impl<'a> House<'a> {
             .partition(|waiting| waiting.until.is_none_or(|until| until > now));
         self.waiting = waiting;
         for Waiting { client, datagram, .. } in tired {
-            self.turn_away(&client, &datagram, doors);
+            self.turn_away(client, &datagram, doors);
         }
         self.owner.is_none().then(Vec::new)
     }
 
     /// Tells a client that others have the device, before it is dropped.
-    fn turn_away(&mut self, client: &Client, datagram: &[u8], doors: &Doors) {
+    fn turn_away(&mut self, client: Client, datagram: &[u8], doors: &Doors) {
+        let name = client.to_string();
         let owner =
             self.owner.as_ref().map_or_else(|| "another".to_owned(), |owner| owner.client.to_string());
-        let reason = format!("{owner} has the device");
         match client {
             Client::Tcp { stream, .. } => {
                 // A new connection has room for a line; if not, closing it says enough.
-                let _ = stream.try_write(format!("refused: {reason}\r\n").as_bytes());
+                let _ = stream.try_write(format!("{}\r\n", refusal::line(&owner)).as_bytes());
+                while self.leaving.try_join_next().is_some() {}
+                if self.leaving.len() < MAX_LEAVING {
+                    self.leaving.spawn(see_out(stream));
+                }
             }
             Client::Udp { peer, .. } => {
-                doors.turn_away(&Exchange::refusal(datagram, &format!("refused: {reason}")), *peer);
+                let data_seq = self.numbers.refusal(peer);
+                doors.turn_away(&Exchange::refusal(datagram, data_seq, &refusal::line(&owner)), peer);
             }
             Client::Pty => {}
         }
-        self.report(Event::Refused { client: client.to_string(), reason });
+        self.report(Event::Refused { client: name, reason: refusal::reason(&owner) });
     }
 
     /// Lets a client wait, or tells it that others have the device.
@@ -219,9 +253,13 @@ impl<'a> House<'a> {
             return;
         }
         if self.waiting.len() >= self.rules.most_waiting {
-            return self.turn_away(&client, datagram, doors);
+            return self.turn_away(client, datagram, doors);
         }
-        let until = Instant::now().checked_add(self.rules.patience);
+        let patience = match client {
+            Client::Udp { .. } => self.rules.udp_patience,
+            Client::Tcp { .. } | Client::Pty => self.rules.patience,
+        };
+        let until = Instant::now().checked_add(patience);
         self.waiting.push_back(Waiting { client, until, datagram: datagram.to_vec() });
     }
 
@@ -274,7 +312,7 @@ impl<'a> House<'a> {
         let mut commands = Vec::new();
         for passed in self.network.pass(Direction::ToDevice, datagram.to_vec()) {
             let before = sent + commands.len() as Origin;
-            if self.admit(Client::Udp { peer, exchange: Exchange::default() }, &passed.bytes, doors) {
+            if self.admit(Client::Udp { peer, exchange: Exchange::new(0) }, &passed.bytes, doors) {
                 commands.extend(self.exchange(&passed.bytes, before));
             }
         }
@@ -335,6 +373,16 @@ impl<'a> House<'a> {
             }
         }
     }
+}
+
+/// Waits until a client that was refused has hung up: to close a connection before all that came over it was read
+/// makes it fail at the other end, and what was said last may not be read there.
+async fn see_out(mut stream: TcpStream) {
+    let mut rest = [0; 256];
+    let _ = stream.shutdown().await;
+    let until_closed = async { while matches!(stream.read(&mut rest).await, Ok(1..)) {} };
+    // Who does not hang up in time is hung up on.
+    let _ = tokio::time::timeout(LEAVE_TIMEOUT, until_closed).await;
 }
 
 fn same(owner: &Client, client: &Client) -> bool {

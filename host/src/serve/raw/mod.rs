@@ -8,6 +8,7 @@ pub mod exchange;
 mod house;
 mod lent;
 mod mishap;
+mod numbers;
 mod origin;
 #[cfg(unix)]
 mod pty;

@@ -16,6 +16,7 @@ fn what_is_printed_is_read_back() {
         "A=square,1kHz,0..3V,30%25&B=pulse,1kHz,10us,0..3.3V,count=3,spacing=50us&L3=dc,3.3V",
         "noise=5mV&seed=7&latency=1ms&rate=1Mbps&ftdi=16ms&clock=fast",
         "serial=AB12CD34&revision=BS000400&stale=yes",
+        "stale=yes&quirk=map-at-once,silent-eeprom",
         "tick=1&faults=drop@120;corrupt@0.1%25;burst:40",
         "tick=4294967000&la=1.13&scale=18.5V&offset=-7.4V&ab_offset=10mV&dac=0.07..0.88",
     ] {

@@ -6,6 +6,7 @@ use super::super::buffer::Layout;
 use super::super::mode::TraceMode;
 use super::super::note::Note;
 use super::super::output::{Dump, DumpForm};
+use super::super::quirk::Quirk;
 use super::super::stream::{Stream, StreamSettings};
 use super::super::time::SimTime;
 use super::super::trace::{Cause, Ending, Trace, TraceSettings};
@@ -57,6 +58,7 @@ impl Device {
             analog_enable: self.registers.get8(Register::AnalogEnable),
             address: if mode.two_channels() { address & !1 } else { address },
             range,
+            writes_end: !self.quirks.has(Quirk::CleanEndAddress),
         }
     }
 
@@ -75,7 +77,9 @@ impl Device {
     pub(super) fn end_trace(&mut self, ending: &Ending, due: SimTime) {
         self.foresight = None;
         let Some(trace) = self.trace.take() else { return };
-        self.sample_address = trace.store(ending, &self.bench, &self.front, &mut self.buffer);
+        let layout = trace.layout();
+        let end = trace.store(ending, &self.bench, &self.front, &mut self.buffer);
+        self.sample_address = self.end_address(end, layout);
         if let Some(at) = ending.triggered {
             self.registers.set(Register::TriggerTime, self.tick(at));
         }
@@ -87,6 +91,17 @@ impl Device {
         let status = format!("{token:02x}\r{:08x}\r{:08x}\r", self.tick(ending.at), self.sample_address);
         let said = self.output.push(due, self.trace_origin, status.as_bytes());
         self.note_loss(said);
+    }
+
+    /// The address that a trace is said to end at.
+    fn end_address(&self, end: u32, layout: Layout) -> u32 {
+        let width = layout.width();
+        match self.quirks {
+            _ if layout.two_channels() => end,
+            quirks if quirks.has(Quirk::EarlyWindow) => (end + width - 1) % width,
+            quirks if quirks.has(Quirk::LateWindow) => (end + 1) % width,
+            _ => end,
+        }
     }
 
     /// `T`: frames follow the echo until the stream is ended.
@@ -118,7 +133,7 @@ impl Device {
         self.note_loss(said);
         match command {
             Command::Reset | Command::CancelTrace | Command::StreamTrace | Command::Trace => {
-                self.stream = None
+                self.stream = None;
             }
             _ => self.note(Note::StreamDisturbed { byte }),
         }

@@ -1,0 +1,33 @@
+//! Who wires what an experiment needs.
+
+/// What an operator says to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// It is done.
+    Done,
+    /// It is left out.
+    Skip,
+}
+
+/// Somebody who wires and reads meters.
+pub trait Operator {
+    /// Has something wired.
+    fn wire(&mut self, instruction: &str) -> impl Future<Output = Reply>;
+
+    /// Asks for what a meter shows, in volts; none if there is no meter.
+    fn voltage(&mut self, question: &str) -> impl Future<Output = Option<f64>>;
+}
+
+/// There is no operator: nothing is wired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Nobody;
+
+impl Operator for Nobody {
+    async fn wire(&mut self, _: &str) -> Reply {
+        Reply::Skip
+    }
+
+    async fn voltage(&mut self, _: &str) -> Option<f64> {
+        None
+    }
+}
