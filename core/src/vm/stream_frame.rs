@@ -107,11 +107,7 @@ impl FrameParser {
                     self.skipped = self.skipped.saturating_add(1);
                     self.drop_bytes(1);
                 }
-                Sight::Frame(sequence, following) => {
-                    if let Some(event) = self.take(sequence, following) {
-                        return Some(event);
-                    }
-                }
+                Sight::Frame(sequence, following) => return Some(self.take(sequence, following)),
             }
         }
     }
@@ -168,7 +164,7 @@ impl FrameParser {
     }
 
     /// Takes the frame at the beginning, or tells what is missing before it.
-    fn take(&mut self, sequence: u8, following: u8) -> Option<FrameEvent> {
+    fn take(&mut self, sequence: u8, following: u8) -> FrameEvent {
         self.aligned = true;
         let skipped = core::mem::take(&mut self.skipped);
         match self.due {
@@ -176,10 +172,10 @@ impl FrameParser {
                 if following == due.wrapping_add(1) && due != sequence {
                     self.drop_bytes(self.frame_bytes());
                     self.due = Some(following);
-                    return Some(FrameEvent::Gap { lost: 1, skipped });
+                    return FrameEvent::Gap { lost: 1, skipped };
                 }
                 self.due = Some(sequence);
-                Some(FrameEvent::Gap { lost: sequence.wrapping_sub(due), skipped })
+                FrameEvent::Gap { lost: sequence.wrapping_sub(due), skipped }
             }
             _ => {
                 let mut samples = [0; MAX_FRAME_SAMPLES];
@@ -189,7 +185,7 @@ impl FrameParser {
                 }
                 self.due = Some(sequence.wrapping_add(1));
                 self.drop_bytes(self.frame_bytes());
-                Some(FrameEvent::Frame(samples))
+                FrameEvent::Frame(samples)
             }
         }
     }
@@ -234,7 +230,7 @@ mod tests {
         for event in events {
             match event {
                 FrameEvent::Gap { lost: some, .. } => lost += u32::from(*some),
-                frame => {
+                frame @ FrameEvent::Frame(_) => {
                     rest.find(|sent| payload(sent) == *frame)?;
                     seen += 1;
                 }

@@ -268,7 +268,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
             let Some(chunk) = self.watch.over(stream.read(&mut frames)).await else { break };
             let mut bad = Ok(());
             thinner.push(&chunk?, |row| {
-                bad = std::mem::replace(&mut bad, Ok(())).and(blocks.push(row, &mut cuts))
+                bad = std::mem::replace(&mut bad, Ok(())).and(blocks.push(row, &mut cuts));
             });
             for cut in cuts.drain(..) {
                 match cut {

@@ -94,6 +94,13 @@ pub(super) struct Arguments {
     meanwhile: MeanwhileArguments,
     #[command(flatten)]
     output: OutputArguments,
+    #[command(flatten)]
+    show: ShowArguments,
+}
+
+/// What is shown of a stream.
+#[derive(Debug, Args)]
+struct ShowArguments {
     /// Draw the latest samples in the terminal, again and again
     #[arg(long)]
     plot: bool,
@@ -116,7 +123,7 @@ fn span(text: &str) -> Result<f64, String> {
 
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
-        if self.plan {
+        if self.show.plan {
             return self.show_plan();
         }
         let files = self.output.files()?;
@@ -139,7 +146,7 @@ impl Arguments {
         tell_notices(&plan, scope.profile());
         let header = stream::header(&plan, self.thinning(), UnixMicros::now());
         let writer = Writer::create(&files, &header)?;
-        let rolling = self.plot.then(|| Rolling::new(&header));
+        let rolling = self.show.plot.then(|| Rolling::new(&header));
         let report = Report::new(&plan, &header, rolling);
         let streaming = Streaming {
             thinner: Thinner::new(&plan, self.thinning()),
@@ -149,7 +156,7 @@ impl Arguments {
             report,
             interrupts,
         };
-        streaming.run(scope, self.json).await
+        streaming.run(scope, self.show.json).await
     }
 
     fn thinning(&self) -> Thinning {

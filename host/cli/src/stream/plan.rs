@@ -28,7 +28,7 @@ impl Arguments {
         let driven = generation.as_ref().map_or(Driven::NOTHING, Generation::driven);
         let plan = plan_stream(&BS05, &probe, &self.request(), driven)?;
         let mut out = io::stdout().lock();
-        if self.json {
+        if self.show.json {
             writeln!(out, "{}", to_json(&plan))?;
         } else {
             write!(out, "{}", to_text(&plan))?;

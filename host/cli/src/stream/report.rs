@@ -1,5 +1,6 @@
 //! What is told of a stream: progress and gaps on standard error, a summary at the end.
 
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -221,7 +222,8 @@ impl Report {
             quantity(self.measured_rate_hz(), "S/s", 6),
         );
         for file in files {
-            text += &format!("{}\n", file.display());
+            // Memory takes whatever is written to it.
+            let _ = writeln!(text, "{}", file.display());
         }
         text
     }

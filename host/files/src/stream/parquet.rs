@@ -34,7 +34,7 @@ enum Values {
 }
 
 impl Values {
-    fn of(column: &Column) -> Self {
+    fn of(column: Column) -> Self {
         if column.is_analog() { Self::Analog(Vec::new()) } else { Self::Levels(Vec::new()) }
     }
 
@@ -58,7 +58,7 @@ pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
         file: file.map_err(failed)?,
         header: header.clone(),
         times_s: Vec::new(),
-        columns: header.columns.iter().map(Values::of).collect(),
+        columns: header.columns.iter().copied().map(Values::of).collect(),
         lost: Vec::new(),
     }))
 }

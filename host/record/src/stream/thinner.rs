@@ -115,14 +115,14 @@ impl Thinner {
                 self.end_row(&mut take);
                 self.index = index;
             }
-            self.add(frame);
+            self.add(*frame);
             if number % self.factor == self.factor - 1 {
                 self.end_row(&mut take);
             }
         }
     }
 
-    fn add(&mut self, frame: &StreamFrame) {
+    fn add(&mut self, frame: StreamFrame) {
         self.frames += 1;
         let sample = |place: usize| frame.samples.get(place).copied().unwrap_or_default();
         for analog in &mut self.analog {
