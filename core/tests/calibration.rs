@@ -7,7 +7,7 @@ use scopething_core::calibration::{
 };
 use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{
-    AnalogChannel, CaptureRequest, Channel, ChannelSet, Driven, SampleRange, plan_capture,
+    AnalogChannel, BusyOutputs, CaptureRequest, Channel, ChannelSet, SampleRange, plan_capture,
 };
 use scopething_core::vm::Register;
 
@@ -160,7 +160,7 @@ fn worst_reading(front: &mut FrontEnd, found: &AnalogParameters, channel: Analog
             high: Some(high),
             ..CaptureRequest::new(ChannelSet::EMPTY.with(channel.into()))
         };
-        let plan = plan_capture(&BS05, found, &request, Driven::NOTHING).unwrap();
+        let plan = plan_capture(&BS05, found, &request, BusyOutputs::NOTHING).unwrap();
         let register = |wanted| {
             let found = plan.registers().into_iter().find(|(register, _)| *register == wanted);
             f64::from(found.unwrap().1) / 65536.0

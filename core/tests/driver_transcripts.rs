@@ -13,7 +13,7 @@ use scopething_core::scope::{
     Contradiction, NoSerialNumber, Pacing, Scope, ScopeError, SerialNumber, Stage, UnknownRevision,
 };
 use scopething_core::time::{Clock, Instant, Micros};
-use scopething_core::trace::{Cause, DumpChannel, TraceBuffer};
+use scopething_core::trace::{DumpChannel, EndReason, TraceBuffer};
 use scopething_core::vm::{Expected, Malformed, Register, RegisterByte, Revision};
 use transcript::{Line, Turn, WAIT, connect, connected, ends, four_samples, instead, line, on};
 
@@ -130,7 +130,7 @@ fn a_capture_is_one_script_a_status_and_one_dump() {
     let plan = plan(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
-    assert_eq!((trace.cause(), trace.samples()), (Cause::Trigger, 4));
+    assert_eq!((trace.cause(), trace.samples()), (EndReason::Trigger, 4));
     assert_eq!(steps(&trace), [0, 64, 128, 192]);
     // 8 ticks a sample: the first was taken 32 ticks before the end.
     assert_eq!(trace.capture_start_s(), f64::from(0x2000 - 32) / 40e6);
@@ -221,7 +221,7 @@ fn pairs_and_logic_are_dumped_one_after_the_other_from_even_addresses() {
 }
 
 /// Runs a capture that is cancelled as soon as the trace has started.
-fn cancelled(answer_to_cancel: Turn) -> Result<(Cause, Vec<u16>), ScopeError<Infallible>> {
+fn cancelled(answer_to_cancel: Turn) -> Result<(EndReason, Vec<u16>), ScopeError<Infallible>> {
     let count = 5;
     let dump: Vec<u8> = (0..count).collect();
     let (mut scope, _) = connected([on('D', WAIT), answer_to_cancel, on('A', dump)], 3);
@@ -233,11 +233,11 @@ fn cancelled(answer_to_cancel: Turn) -> Result<(Cause, Vec<u16>), ScopeError<Inf
 
 #[test]
 fn a_cancelled_trace_is_given_whichever_comes_first_echo_or_status() {
-    let whole = (Cause::Cancel, vec![1, 2, 3, 4]);
+    let whole = (EndReason::Cancel, vec![1, 2, 3, 4]);
     assert_eq!(cancelled(on('K', "03\r00001020\r00000004\r")), Ok(whole.clone()));
     assert_eq!(cancelled(instead('K', "03\r00001020\r00000004\rK")), Ok(whole));
     // It was complete just before the cancel came.
-    let complete = (Cause::Trigger, vec![1, 2, 3, 4]);
+    let complete = (EndReason::Trigger, vec![1, 2, 3, 4]);
     assert_eq!(cancelled(instead('K', "00\r00001020\r00000004\rK")), Ok(complete));
 }
 
@@ -265,7 +265,7 @@ fn a_timeout_beyond_the_device_is_ended_by_the_host_in_time() {
     let started = line.now();
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
-    assert_eq!((trace.cause(), trace.samples()), (Cause::Timeout, 4));
+    assert_eq!((trace.cause(), trace.samples()), (EndReason::Timeout, 4));
     let waited = line.now() - started;
     assert!((Micros(3_000_000)..Micros(3_200_000)).contains(&waited), "{waited:?}");
 }
@@ -283,7 +283,7 @@ fn a_device_that_misses_its_own_timeout_is_stopped() {
     let plan = plan(&scope, CaptureRequest { timeout_s: Some(1e-3), ..four_samples() });
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
-    assert_eq!(trace.cause(), Cause::Timeout);
+    assert_eq!(trace.cause(), EndReason::Timeout);
 }
 
 /// Captures with a device that says this of the end of its trace, after `waited`.

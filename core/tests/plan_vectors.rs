@@ -2,7 +2,7 @@
 
 use scopething_core::device::BS05;
 use scopething_core::plan::{
-    CapturePlan, CaptureRequest, ChannelSet, Driven, LogicPattern, Notice, PlanError, TriggerSource,
+    BusyOutputs, CapturePlan, CaptureRequest, ChannelSet, LogicPattern, Notice, PlanError, TriggerSource,
     plan_capture,
 };
 use serde_json::{Map, Value};
@@ -48,9 +48,9 @@ fn request(arguments: &Map<String, Value>) -> CaptureRequest {
 
 fn planned(vector: &Value) -> Result<CapturePlan, PlanError> {
     let driven = match (vector.get("awg"), vector.get("clock")) {
-        (Some(_), _) => Driven::WAVEFORM,
-        (_, Some(_)) => Driven::CLOCK,
-        _ => Driven::NOTHING,
+        (Some(_), _) => BusyOutputs::WAVEFORM,
+        (_, Some(_)) => BusyOutputs::CLOCK,
+        _ => BusyOutputs::NOTHING,
     };
     plan_capture(&BS05, &BS05.analog, &request(vector["args"].as_object().unwrap()), driven)
 }

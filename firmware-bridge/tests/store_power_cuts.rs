@@ -8,9 +8,9 @@ use scopething_bridge::fake::FakeFlash;
 use scopething_bridge::store::{Keep, Origin, Store, StoreError, StoreLayout, StoredJob};
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::{Job, Repeat, TraceId, WhenFull};
-use scopething_core::plan::{CaptureRequest, ChannelSet, Driven, plan_capture};
+use scopething_core::plan::{BusyOutputs, CaptureRequest, ChannelSet, plan_capture};
 use scopething_core::time::{Instant, Micros};
-use scopething_core::trace::{Cause, DumpChannel, Trace, TraceBuffer};
+use scopething_core::trace::{DumpChannel, EndReason, Trace, TraceBuffer};
 use sequential_storage::cache::Cache;
 use sequential_storage::queue::{QueueConfig, QueueStorage};
 
@@ -49,11 +49,11 @@ fn kept(id: u32) -> Kept {
 
 async fn append(store: &mut Store<FakeFlash>, id: u32, keep: Keep) -> Result<TraceId, StoreError> {
     let Kept { request, raw } = kept(id);
-    let plan = plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap();
+    let plan = plan_capture(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING).unwrap();
     assert_eq!(usize::from(plan.timebase.samples), raw.len());
     let mut buffer = TraceBuffer::new();
     buffer.region_mut(0..raw.len()).copy_from_slice(&raw);
-    let trace = Trace::new(&plan, &buffer, plan.timebase.samples, Cause::Trigger, u64::from(id) << 32);
+    let trace = Trace::new(&plan, &buffer, plan.timebase.samples, EndReason::Trigger, u64::from(id) << 32);
     let origin = Origin { request: &request, probe: &BS05.analog, scope: None, ended_at: Instant(id.into()) };
     store.append(&trace, origin, keep).await
 }

@@ -3,14 +3,14 @@
 use super::fold::{Fold, PhaseClock, split};
 
 /// The most parts of the period.
-const MOST_FIT_PARTS: usize = 64;
+const MAX_FIT_PARTS: usize = 64;
 
 /// Blocks of the series whose delays are fitted.
 const BLOCKS: usize = 32;
 
 /// Parts of the period when it is fitted: some eight samples a part.
 pub(super) fn fit_parts(steps: &[i16]) -> usize {
-    (steps.len() / 8).clamp(4, MOST_FIT_PARTS)
+    (steps.len() / 8).clamp(4, MAX_FIT_PARTS)
 }
 
 /// By how many periods a sample the series runs ahead of a period.
@@ -59,16 +59,16 @@ impl Drift {
 
 /// The averaged wave, with straight lines between the middles of its parts.
 struct Template {
-    levels: [i32; MOST_FIT_PARTS],
+    levels: [i32; MAX_FIT_PARTS],
     /// From each part to the next; 0 near a jump.
-    slopes: [i32; MOST_FIT_PARTS],
+    slopes: [i32; MAX_FIT_PARTS],
     parts: usize,
 }
 
 impl Template {
     fn new(fold: &Fold, jump: Option<f64>) -> Self {
         let parts = fold.bins().len();
-        let mut levels = [0; MOST_FIT_PARTS];
+        let mut levels = [0; MAX_FIT_PARTS];
         let mut level = 0;
         // Twice around, so that a part without samples takes the level before it, at the beginning too.
         for _ in 0..2 {

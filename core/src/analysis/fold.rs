@@ -1,10 +1,10 @@
 //! A series laid over itself period by period: the averaged wave, and how far the samples lie from it.
 
 /// The most parts into which a period is divided.
-pub(super) const MOST_BINS: usize = 128;
+pub(super) const MAX_BINS: usize = 128;
 
 /// The length of one period as it is counted: a 64-bit number wraps at each period by itself.
-const TURN: f64 = 18_446_744_073_709_551_616.0;
+const PHASE_STEPS_PER_PERIOD: f64 = 18_446_744_073_709_551_616.0;
 
 /// The phases of the samples of a series, in 2^64ths of a period, the first sample at 0.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub(super) struct PhaseClock {
 
 impl PhaseClock {
     pub(super) fn new(period_samples: f64) -> Self {
-        Self { phase: 0, turn_per_sample: (TURN / period_samples) as u64 }
+        Self { phase: 0, turn_per_sample: (PHASE_STEPS_PER_PERIOD / period_samples) as u64 }
     }
 
     /// The phase of the next sample.
@@ -50,15 +50,15 @@ impl Bin {
 /// A series of whole steps folded over a period, in equal parts.
 #[derive(Debug)]
 pub(super) struct Fold {
-    bins: [Bin; MOST_BINS],
+    bins: [Bin; MAX_BINS],
     parts: usize,
 }
 
 impl Fold {
-    /// Folds into so many parts, at most [`MOST_BINS`].
+    /// Folds into so many parts, at most [`MAX_BINS`].
     pub(super) fn new(steps: &[i16], mut clock: PhaseClock, parts: usize) -> Self {
-        let parts = parts.min(MOST_BINS);
-        let mut bins = [Bin::default(); MOST_BINS];
+        let parts = parts.min(MAX_BINS);
+        let mut bins = [Bin::default(); MAX_BINS];
         for &step in steps {
             let (index, excess) = split(clock.tick(), parts);
             if let Some(bin) = bins.get_mut(index) {
@@ -132,7 +132,10 @@ mod tests {
         let mut clock = PhaseClock::new(61.44);
         let last = (0..=61_440 * 10).fold(0, |_, _| clock.tick());
         // 614400 samples are 10000 periods: less than a millionth of a period may be lost.
-        assert!((last as f64 / TURN - 1.0).abs() < 1e-6 || (last as f64 / TURN) < 1e-6);
+        assert!(
+            (last as f64 / PHASE_STEPS_PER_PERIOD - 1.0).abs() < 1e-6
+                || (last as f64 / PHASE_STEPS_PER_PERIOD) < 1e-6
+        );
         assert_eq!(split(u64::MAX, 128), (127, u32::MAX - 127));
         assert_eq!(split(1 << 63, 3), (1, 1 << 31));
     }

@@ -1,24 +1,24 @@
 //! The period of a series: found by its best match with itself, fitted to every sample.
 
 use super::drift::{Drift, fit_parts};
-use super::fold::{Fold, MOST_BINS, PhaseClock};
+use super::fold::{Fold, MAX_BINS, PhaseClock};
 use super::pyramid::Pyramid;
 use super::self_match::{first_match, fitted_over_multiples};
 
 /// The series must be so much longer than the period.
-const LEAST_PERIODS: f64 = 2.0;
+const MIN_PERIODS: f64 = 2.0;
 
 /// A shorter period cannot be told from its mirror image beyond half the sample rate.
-const LEAST_SAMPLES: f64 = 2.0;
+const MIN_SAMPLES: f64 = 2.0;
 
 /// The most rounds of the fit. Over 2.5 periods a round leaves a sixth of the error, over more it leaves less.
-const MOST_ROUNDS: usize = 6;
+const MAX_ROUNDS: usize = 6;
 
 /// A correction so small, in periods over the whole series, ends the fit.
 const FINE_ENOUGH: f64 = 1e-5;
 
 /// The share of the variance that folding must explain.
-const LEAST_EXPLAINED: f64 = 0.7;
+const MIN_EXPLAINED: f64 = 0.7;
 
 /// The period in samples. `None` if the series does not repeat at least twice.
 pub(super) fn period_samples(pyramid: &Pyramid<'_>) -> Option<f64> {
@@ -26,8 +26,8 @@ pub(super) fn period_samples(pyramid: &Pyramid<'_>) -> Option<f64> {
     let shift = first_match(pyramid)?;
     let period = shortest(steps, fitted_over_multiples(pyramid, shift));
     let period = fitted(steps, period, None);
-    let fits = period >= LEAST_SAMPLES && period * LEAST_PERIODS <= steps.len() as f64 * 1.001;
-    (fits && explained(steps, period)? >= LEAST_EXPLAINED).then_some(period)
+    let fits = period >= MIN_SAMPLES && period * MIN_PERIODS <= steps.len() as f64 * 1.001;
+    (fits && explained(steps, period)? >= MIN_EXPLAINED).then_some(period)
 }
 
 /// The period of a sawtooth that jumps at a phase, in periods: the mean of what its jump and its ramp tell, weighted by
@@ -68,13 +68,13 @@ fn explained(steps: &[i16], period: f64) -> Option<f64> {
 /// well, but in a jumbled order: such a wave is rougher.
 fn shortest(steps: &[i16], mut period: f64) -> f64 {
     let Some(variance) = variance(steps) else { return period };
-    let mut whole = Fold::new(steps, PhaseClock::new(period), MOST_BINS);
+    let mut whole = Fold::new(steps, PhaseClock::new(period), MAX_BINS);
     for divisor in [7_u8, 5, 3, 3, 2, 2, 2, 2] {
         let shorter = period / f64::from(divisor);
-        if shorter < LEAST_SAMPLES {
+        if shorter < MIN_SAMPLES {
             continue;
         }
-        let part = Fold::new(steps, PhaseClock::new(shorter), MOST_BINS);
+        let part = Fold::new(steps, PhaseClock::new(shorter), MAX_BINS);
         let (Some(before), Some(after)) = (whole.variance(), part.variance()) else { continue };
         if after <= 1.3 * before + 0.02 * variance && part.roughness() <= whole.roughness() {
             period = shorter;
@@ -87,7 +87,7 @@ fn shortest(steps: &[i16], mut period: f64) -> f64 {
 /// The period that lays all samples best over one another (least squares), those near a jump left out.
 fn fitted(steps: &[i16], coarse: f64, jump: Option<f64>) -> f64 {
     let mut period = coarse;
-    for _ in 0..MOST_ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         let Some(drift) = Drift::of(steps, period, jump).map(|drift| drift.per_sample) else { break };
         let next = 1.0 / (1.0 / period + drift);
         // A wave that is hardly seen can send the fit anywhere: the match is then the better witness.

@@ -7,7 +7,7 @@
 
 use core::fmt;
 
-use super::fold::{Fold, MOST_BINS};
+use super::fold::{Fold, MAX_BINS};
 
 /// The largest error that a shape may have, as a fraction of the averaged wave's peak to peak, beyond what noise
 /// explains. A triangle is 0.035 away from the nearest sine (from its Fourier series: the RMS of all but the first
@@ -101,7 +101,7 @@ struct Point {
 
 /// The averaged wave, by phase.
 struct AveragedWave {
-    points: heapless::Vec<Point, MOST_BINS>,
+    points: heapless::Vec<Point, MAX_BINS>,
     low: f64,
     high: f64,
 }

@@ -3,7 +3,7 @@
 use super::Levels;
 
 /// The fewest sample periods that a transition must take to be told from a jump between two samples.
-const LEAST_SAMPLES: f64 = 2.0;
+const MIN_SAMPLES: f64 = 2.0;
 
 /// How long a channel takes from one level to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -51,7 +51,7 @@ fn mean_rise(samples: impl Iterator<Item = f64>, low: f64, high: f64) -> Option<
         }
     }
     let mean = total / f64::from(count);
-    (count > 0 && mean >= LEAST_SAMPLES).then_some(mean)
+    (count > 0 && mean >= MIN_SAMPLES).then_some(mean)
 }
 
 #[cfg(test)]

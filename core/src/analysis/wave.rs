@@ -1,6 +1,6 @@
 //! The periodic wave in a series: period, single wave, shape.
 
-use super::fold::{Fold, MOST_BINS, PhaseClock};
+use super::fold::{Fold, MAX_BINS, PhaseClock};
 use super::period::{period_samples, sawtooth_period_samples};
 use super::pyramid::Pyramid;
 use super::shape::{self, Shape};
@@ -95,7 +95,7 @@ impl Wave {
 
 /// Parts of the period for a series of so many samples: some eight samples a part.
 fn parts(samples: usize) -> usize {
-    (samples / 8).clamp(16, MOST_BINS)
+    (samples / 8).clamp(16, MAX_BINS)
 }
 
 /// Replaces each run of NaN by the line between its neighbours around the period; false if all is NaN.

@@ -21,9 +21,9 @@ pub struct CalibrationRequest {
 
 impl CalibrationRequest {
     /// The least grid: each of the eight passes has 8 settings.
-    pub const LEAST_GRID: u16 = 8;
+    pub const MIN_GRID: u16 = 8;
     /// The largest grid.
-    pub const MOST_GRID: u16 = 64;
+    pub const MAX_GRID: u16 = 64;
 
     /// Both channels on a grid of 32 x 32.
     #[must_use]
@@ -75,7 +75,7 @@ const HIGH_DACS: (f64, f64) = (0.88, 0.5);
 const PASSES: u16 = 8;
 const PILOTS: u16 = 3;
 /// The fewest levels that are fitted: twice the unknowns, and some.
-const LEAST_LEVELS: u32 = 16;
+const MIN_LEVELS: u32 = 16;
 /// A level is too far off beyond so many times the rms residual: converter steps reach 1.7 times theirs.
 const FAR_OFF: f64 = 3.0;
 /// A level is near enough within this part of the span, times the width of its range.
@@ -118,7 +118,7 @@ impl Calibrator {
     /// # Errors
     /// [`CalibrationError::Grid`] and [`CalibrationError::NoChannel`].
     pub fn new(model: &Model, request: &CalibrationRequest) -> Result<Self, CalibrationError> {
-        if !(CalibrationRequest::LEAST_GRID..=CalibrationRequest::MOST_GRID).contains(&request.grid) {
+        if !(CalibrationRequest::MIN_GRID..=CalibrationRequest::MAX_GRID).contains(&request.grid) {
             return Err(CalibrationError::Grid(request.grid));
         }
         if request.channels.analog_count() == 0 {
@@ -240,7 +240,7 @@ impl Calibrator {
 
     fn solve(&self) -> Result<Planes, CalibrationError> {
         let used = self.sums.equations;
-        if used < LEAST_LEVELS {
+        if used < MIN_LEVELS {
             return Err(CalibrationError::TooFewPoints { used });
         }
         self.sums.solve().ok_or(CalibrationError::TooFewPoints { used })
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn every_point_has_its_turn_once() {
-        for grid in CalibrationRequest::LEAST_GRID..=CalibrationRequest::MOST_GRID {
+        for grid in CalibrationRequest::MIN_GRID..=CalibrationRequest::MAX_GRID {
             let points = points(grid);
             let register = |dac: f64| (dac * 65536.0) as u32;
             let distinct: BTreeSet<(u32, u32)> =

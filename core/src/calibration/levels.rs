@@ -15,9 +15,9 @@ pub struct Levels {
 /// reaches.
 const CLIPPED: f64 = 0.01;
 /// The least distance of the levels: some steps of 8 bits.
-const LEAST_SWING: f32 = 0.02;
+const MIN_SWING: f32 = 0.02;
 /// The fewest samples that levels are found in.
-const LEAST_SAMPLES: u32 = 32;
+const MIN_SAMPLES: u32 = 32;
 /// How often the threshold between the levels is moved to their middle.
 const ROUNDS: u8 = 4;
 /// The part of the swing within which a sample belongs to a level: what lies between is an edge, what lies
@@ -26,7 +26,7 @@ const NEAR: f32 = 0.125;
 /// Samples this near to a level belong to it however small the swing is: two steps of 8 bits.
 const ALWAYS_NEAR: f32 = 2.0 / 256.0;
 /// Each level must have at least one in so many samples: the clock has it for half of the time.
-const LEAST_SHARE: u32 = 4;
+const MIN_SHARE: u32 = 4;
 
 /// Samples on their way to a mean.
 #[derive(Clone, Copy, Default)]
@@ -59,7 +59,7 @@ impl Levels {
     pub fn find<I: Iterator<Item = f32>>(samples: impl Fn() -> I) -> Option<Self> {
         let mut all = Mean::default();
         samples().for_each(|sample| all.add(sample));
-        if all.count < LEAST_SAMPLES {
+        if all.count < MIN_SAMPLES {
             return None;
         }
         let mut threshold = all.value()? as f32;
@@ -71,14 +71,14 @@ impl Levels {
             (low, high) = (below.value()? as f32, above.value()? as f32);
             threshold = f32::midpoint(low, high);
         }
-        if high - low < LEAST_SWING {
+        if high - low < MIN_SWING {
             return None;
         }
         let near = (NEAR * (high - low)).max(ALWAYS_NEAR);
         let level = |about: f32| {
             let mut mean = Mean::default();
             samples().filter(|sample| (sample - about).abs() <= near).for_each(|sample| mean.add(sample));
-            mean.value().filter(|_| mean.count >= all.count / LEAST_SHARE)
+            mean.value().filter(|_| mean.count >= all.count / MIN_SHARE)
         };
         Some(Self::new(level(low)?, level(high)?))
     }

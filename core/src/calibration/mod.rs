@@ -117,8 +117,8 @@ impl fmt::Display for CalibrationError {
             Self::Grid(grid) => write!(
                 f,
                 "a grid of {grid} x {grid} cannot be measured: ask for {} to {} a side",
-                CalibrationRequest::LEAST_GRID,
-                CalibrationRequest::MOST_GRID
+                CalibrationRequest::MIN_GRID,
+                CalibrationRequest::MAX_GRID
             ),
             Self::NoChannel => f.write_str("no channel to calibrate: name A, B or both"),
             Self::NoSignal(channel) => write!(

@@ -6,8 +6,8 @@ use super::notice::Notices;
 use super::range::{RangePlan, plan_range};
 use super::timebase::Span;
 use super::{
-    AnalogChannel, CaptureRequest, Channel, ChannelSet, LogicLine, LogicPattern, Notice, PlanError,
-    SampleRange, Timebase, TriggerSource, TriggerType, Verdict,
+    AnalogChannel, CaptureRequest, Channel, ChannelSet, LogicLine, LogicPattern, ModeFit, Notice, PlanError,
+    SampleRange, Timebase, TriggerSource, TriggerType,
 };
 use crate::device::{AnalogParameters, Model, TraceMode};
 use crate::time::Micros;
@@ -16,14 +16,14 @@ use crate::vm::Register;
 /// What the generators drive while a capture runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Driven {
+pub struct BusyOutputs {
     /// The waveform generator plays: its output stays on during the capture.
     pub waveform: bool,
     /// Logic lines that a generator drives or that are outputs, a bit each.
     pub lines: u8,
 }
 
-impl Driven {
+impl BusyOutputs {
     /// No generator runs.
     pub const NOTHING: Self = Self { waveform: false, lines: 0 };
     /// The waveform generator plays, and shows on L4.
@@ -246,16 +246,16 @@ impl CapturePlan {
 ///
 /// # Errors
 /// [`PlanError`] for a request that makes no sense in any mode.
-pub fn verdicts(
+pub fn mode_fits(
     model: &Model,
     request: &CaptureRequest,
-    driven: Driven,
-) -> Result<impl Iterator<Item = (&'static TraceMode, Verdict)>, PlanError> {
+    driven: BusyOutputs,
+) -> Result<impl Iterator<Item = (&'static TraceMode, ModeFit)>, PlanError> {
     let span = span_of(request, driven)?;
     Ok(model.modes.iter().map(move |mode| (mode, span.verdict(model, mode))))
 }
 
-fn span_of(request: &CaptureRequest, driven: Driven) -> Result<Span, PlanError> {
+fn span_of(request: &CaptureRequest, driven: BusyOutputs) -> Result<Span, PlanError> {
     if !(request.period_s > 0.0 && request.period_s.is_finite()) {
         return Err(PlanError::Period(request.period_s));
     }
@@ -280,7 +280,7 @@ fn span_of(request: &CaptureRequest, driven: Driven) -> Result<Span, PlanError> 
 
 /// The logic lines asked for that cannot be captured: those a generator drives, and those whose comparator an analog
 /// channel has ([section 9 of the reference](crate::vm#9-generators)).
-pub(super) fn left_out(asked: ChannelSet, driven: Driven) -> (u8, u8) {
+pub(super) fn left_out(asked: ChannelSet, driven: BusyOutputs) -> (u8, u8) {
     let captured = AnalogChannel::ALL.into_iter().filter(|&channel| asked.contains(channel.into()));
     let shared = captured.fold(0, |lines, channel| lines | channel.comparator_line().bit());
     (asked.logic() & driven.lines, asked.logic() & shared & !driven.lines)
@@ -297,7 +297,7 @@ pub fn plan_capture(
     model: &Model,
     probe: &AnalogParameters,
     request: &CaptureRequest,
-    driven: Driven,
+    driven: BusyOutputs,
 ) -> Result<CapturePlan, PlanError> {
     check(request)?;
     let span = span_of(request, driven)?;
@@ -360,7 +360,7 @@ fn trigger_registers(
     trigger_type: TriggerType,
     filter: u16,
     channels: ChannelSet,
-    driven: Driven,
+    driven: BusyOutputs,
 ) -> TriggerRegisters {
     let analog_filter = if channels.analog() == 0 { 0 } else { ANALOG_FILTER };
     let waveform = if driven.waveform { WAVEFORM_OUTPUT } else { 0 };
@@ -376,7 +376,7 @@ fn trigger_registers(
 
 /// The trigger on the channel that was asked for first. On a line that is driven it may never come: then on the first
 /// one that is captured.
-fn default_trigger(asked: ChannelSet, captured: ChannelSet, driven: Driven) -> Option<TriggerSource> {
+fn default_trigger(asked: ChannelSet, captured: ChannelSet, driven: BusyOutputs) -> Option<TriggerSource> {
     let is_driven = |channel| matches!(channel, Channel::Logic(line) if driven.lines & line.bit() != 0);
     let first = asked.first().filter(|&channel| !is_driven(channel));
     first.or_else(|| captured.iter().next()).map(TriggerSource::of_channel)
@@ -401,7 +401,7 @@ fn check(request: &CaptureRequest) -> Result<(), PlanError> {
 /// the period.
 fn choose(model: &Model, span: &Span) -> Result<(&'static TraceMode, Timebase, bool), PlanError> {
     for mode in model.modes {
-        if let Verdict::Fits(timebase) = span.verdict(model, mode) {
+        if let ModeFit::Fits(timebase) = span.verdict(model, mode) {
             return Ok((mode, timebase, true));
         }
     }
@@ -449,7 +449,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn plan(request: &CaptureRequest) -> Result<CapturePlan, PlanError> {
-        plan_capture(&BS05, &BS05.analog, request, Driven::NOTHING)
+        plan_capture(&BS05, &BS05.analog, request, BusyOutputs::NOTHING)
     }
 
     fn of(channels: &str) -> CaptureRequest {
@@ -548,8 +548,8 @@ mod tests {
             assert_eq!(best.timebase.samples, eight.timebase.samples);
             assert_eq!(eight.dump_bytes() * 2, best.dump_bytes());
             let verdict =
-                verdicts(&BS05, &request, Driven::NOTHING).unwrap().find(|(mode, _)| mode.name == fine);
-            assert_eq!(verdict.map(|(_, verdict)| verdict), Some(Verdict::TooFine));
+                mode_fits(&BS05, &request, BusyOutputs::NOTHING).unwrap().find(|(mode, _)| mode.name == fine);
+            assert_eq!(verdict.map(|(_, verdict)| verdict), Some(ModeFit::TooFine));
             // Twice the samples fit the buffer.
             let full = CaptureRequest { period_s: 12.288e-3, samples: 12_288, ..request };
             assert_eq!(plan(&full).unwrap().timebase.samples, 12_288);
@@ -585,7 +585,7 @@ mod tests {
 
     #[test]
     fn the_trigger_is_on_the_first_channel_that_is_not_driven() {
-        let driven = Driven { waveform: false, lines: 0b11 };
+        let driven = BusyOutputs { waveform: false, lines: 0b11 };
         for (channels, trigger) in
             [("L", "L2=1"), ("L1,L4,L3", "L3=1"), ("L0,B,L2", "B"), ("L5,L0,A", "L5=1"), ("A,L0", "A")]
         {
@@ -600,7 +600,7 @@ mod tests {
 
     #[test]
     fn driven_and_shared_lines_are_left_out_and_named() {
-        let driven = Driven { waveform: true, lines: 0x11 };
+        let driven = BusyOutputs { waveform: true, lines: 0x11 };
         let planned = plan_capture(&BS05, &BS05.analog, &of("A,L"), driven).unwrap();
         assert_eq!(planned.channels.logic(), 0x6e);
         assert_eq!(planned.notices[..], [Notice::LinesLeftOut { driven: 0x11, shared: 0x80 }]);

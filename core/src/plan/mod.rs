@@ -5,10 +5,10 @@
 //!
 //! ```
 //! use scopething_core::device::BS05;
-//! use scopething_core::plan::{CaptureRequest, Driven, plan_capture};
+//! use scopething_core::plan::{CaptureRequest, BusyOutputs, plan_capture};
 //!
 //! let request = CaptureRequest::new(Channel::A);
-//! let plan = plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING)?;
+//! let plan = plan_capture(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING)?;
 //! assert_eq!(plan.mode.name, "Macro");
 //! assert_eq!(plan.timebase.samples, 1000);
 //! # Ok::<(), Box<dyn core::error::Error>>(())
@@ -27,7 +27,7 @@ mod trigger_mode;
 #[cfg(feature = "serde")]
 mod wire;
 
-pub use capture::{CapturePlan, Driven, TraceEnd, WAVEFORM_OUTPUT, plan_capture, verdicts};
+pub use capture::{BusyOutputs, CapturePlan, TraceEnd, WAVEFORM_OUTPUT, mode_fits, plan_capture};
 pub use channel::{AnalogChannel, Channel, ChannelSet, LogicLine, UnknownChannel};
 pub(crate) use generator::map_register;
 pub use generator::{
@@ -41,5 +41,5 @@ pub use request::{
 };
 pub use resolution::{Resolution, UnknownResolution};
 pub use stream::{MAX_TICKS, MIN_TICKS, StreamPlan, StreamRequest, plan_stream};
-pub use timebase::{Timebase, Verdict};
+pub use timebase::{ModeFit, Timebase};
 pub use trigger_mode::{TriggerMode, UnknownTriggerMode};

@@ -9,8 +9,8 @@ use super::capture::{ANALOG_FILTER, left_out};
 use super::notice::Notices;
 use super::range::plan_range;
 use super::{
-    AnalogChannel, CaptureRequest, Channel, ChannelSet, Driven, LogicLine, Notice, PlanError, SampleRange,
-    WAVEFORM_OUTPUT,
+    AnalogChannel, BusyOutputs, CaptureRequest, Channel, ChannelSet, LogicLine, Notice, PlanError,
+    SampleRange, WAVEFORM_OUTPUT,
 };
 use crate::device::{AnalogParameters, Model};
 use crate::trace::StepScale;
@@ -197,7 +197,7 @@ pub fn plan_stream(
     model: &Model,
     probe: &AnalogParameters,
     request: &StreamRequest,
-    driven: Driven,
+    driven: BusyOutputs,
 ) -> Result<StreamPlan, PlanError> {
     if request.channels.is_empty() {
         return Err(PlanError::NoChannel);
@@ -304,7 +304,7 @@ mod tests {
     use std::string::ToString;
 
     fn planned(request: &StreamRequest) -> Result<StreamPlan, PlanError> {
-        plan_stream(&BS05, &BS05.analog, request, Driven::NOTHING)
+        plan_stream(&BS05, &BS05.analog, request, BusyOutputs::NOTHING)
     }
 
     fn request(channels: &str, rate_hz: f64) -> StreamRequest {
@@ -388,9 +388,10 @@ mod tests {
     fn converters_filter_and_lines_are_as_in_a_capture() {
         let channels = "A,L7,L6,L4".parse().unwrap();
         let capture = CaptureRequest { low: Some(-1.0), high: Some(2.0), ..CaptureRequest::new(channels) };
-        let capture = super::super::plan_capture(&BS05, &BS05.analog, &capture, Driven::WAVEFORM).unwrap();
+        let capture =
+            super::super::plan_capture(&BS05, &BS05.analog, &capture, BusyOutputs::WAVEFORM).unwrap();
         let stream = StreamRequest { low: Some(-1.0), high: Some(2.0), ..StreamRequest::new(channels, 1e3) };
-        let stream = plan_stream(&BS05, &BS05.analog, &stream, Driven::WAVEFORM).unwrap();
+        let stream = plan_stream(&BS05, &BS05.analog, &stream, BusyOutputs::WAVEFORM).unwrap();
         assert_eq!((stream.channels, stream.range), (capture.channels, capture.range));
         for register in
             [Register::ConverterLo, Register::ConverterHi, Register::AnalogEnable, Register::KitchenSinkB]

@@ -28,7 +28,7 @@ impl Timebase {
 /// Whether a trace mode can do what is asked, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Verdict {
+pub enum ModeFit {
     /// It can, so.
     Fits(Timebase),
     /// It captures other channels.
@@ -74,12 +74,12 @@ impl Span {
     }
 
     /// Tries one mode, as the planner does in the order of the table.
-    pub(super) fn verdict(&self, model: &Model, mode: &TraceMode) -> Verdict {
+    pub(super) fn verdict(&self, model: &Model, mode: &TraceMode) -> ModeFit {
         if !self.has_channels(mode) {
-            return Verdict::OtherChannels;
+            return ModeFit::OtherChannels;
         }
         if !self.is_coarse_enough(mode) {
-            return Verdict::TooFine;
+            return ModeFit::TooFine;
         }
         let tick_s = 1.0 / model.clock_hz;
         let wanted = self.period_s / tick_s / f64::from(self.samples);
@@ -94,7 +94,7 @@ impl Span {
             ticks >= low
         };
         if !fast_enough {
-            return Verdict::TooSlow { fastest_hz: model.clock_hz / low };
+            return ModeFit::TooSlow { fastest_hz: model.clock_hz / low };
         }
         let ticks = ticks.min(high);
         self.with_clock(model, mode, ticks, scale)
@@ -113,12 +113,12 @@ impl Span {
             return None;
         }
         match self.with_clock(model, mode, ticks, scale) {
-            Verdict::Fits(timebase) => Some(timebase),
+            ModeFit::Fits(timebase) => Some(timebase),
             _ => None,
         }
     }
 
-    fn with_clock(&self, model: &Model, mode: &TraceMode, ticks: f64, scale: f64) -> Verdict {
+    fn with_clock(&self, model: &Model, mode: &TraceMode, ticks: f64, scale: f64) -> ModeFit {
         let tick_s = 1.0 / model.clock_hz;
         let mut samples = rint(self.period_s / tick_s / ticks / scale) as u32;
         if mode.analog_channels == 2 {
@@ -126,11 +126,11 @@ impl Span {
         }
         let width = model.width(mode);
         match u16::try_from(samples) {
-            Ok(0) => Verdict::NoSample,
+            Ok(0) => ModeFit::NoSample,
             Ok(samples) if samples <= width => {
-                Verdict::Fits(Timebase { ticks: ticks as u16, scale: scale as u16, samples })
+                ModeFit::Fits(Timebase { ticks: ticks as u16, scale: scale as u16, samples })
             }
-            _ => Verdict::TooManySamples { samples, width },
+            _ => ModeFit::TooManySamples { samples, width },
         }
     }
 

@@ -11,7 +11,7 @@ use super::{Contradiction, Scope, ScopeError, Stage};
 use crate::device::AnalogParameters;
 use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, WAVEFORM_OUTPUT, plan_capture};
 use crate::time::{Clock, Instant, Micros};
-use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
+use crate::trace::{BufferLayout, DumpChannel, EndReason, Trace, TraceBuffer};
 use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
 
 /// Room for the script that writes the registers of a capture and of its first dump to a device of which
@@ -30,7 +30,7 @@ const STAMP_ERROR: Micros = Micros::from_millis(1);
 
 /// A trace that has ended, still in the device.
 pub(super) struct EndedTrace {
-    pub(super) cause: Cause,
+    pub(super) cause: EndReason,
     /// How many samples can be read, counted over the interleaved analog channels.
     samples: u16,
     /// The address of the sample after the last, within the buffer.
@@ -64,7 +64,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     /// As [`Self::capture`]; when `cancel` completes before the trace has ended, the trace around that moment is given,
-    /// its cause [`Cause::Cancel`]. It is shorter than planned if less had been captured by then.
+    /// its cause [`EndReason::Cancel`]. It is shorter than planned if less had been captured by then.
     ///
     /// # Errors
     /// As [`Self::capture`].
@@ -244,8 +244,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                         return self.ended(plan, status, written_at, None);
                     }
                 }
-                Either3::Second(()) => break Cause::Cancel,
-                Either3::Third(()) => break Cause::Timeout,
+                Either3::Second(()) => break EndReason::Cancel,
+                Either3::Third(()) => break EndReason::Timeout,
             }
         };
         // It is not sure to have started before its start was told.
@@ -288,12 +288,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         plan: &CapturePlan,
         status: Status,
         written_at: Instant,
-        stopped: Option<(Cause, Micros)>,
+        stopped: Option<(EndReason, Micros)>,
     ) -> Result<EndedTrace, ScopeError<S::Error>> {
         let (cause, least) = match (status.token, stopped) {
-            (StatusToken::Done, _) => (Cause::Trigger, least_ticks(plan)),
+            (StatusToken::Done, _) => (EndReason::Trigger, least_ticks(plan)),
             (StatusToken::Auto, _) if matches!(plan.end, TraceEnd::DeviceTimeout(_)) => {
-                (Cause::Timeout, least_ticks(plan))
+                (EndReason::Timeout, least_ticks(plan))
             }
             (StatusToken::Stop, Some((cause, waited))) => {
                 let waited = self.device_time.ticks_of(waited);
@@ -559,9 +559,9 @@ mod tests {
     fn the_longest_scripts_fit() {
         let plan = {
             use crate::device::BS05;
-            use crate::plan::{CaptureRequest, ChannelSet, Driven, plan_capture};
+            use crate::plan::{BusyOutputs, CaptureRequest, ChannelSet, plan_capture};
             let request = CaptureRequest::new(ChannelSet::ALL_LOGIC);
-            plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap()
+            plan_capture(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING).unwrap()
         };
         let layout = BufferLayout::new(&plan, 1);
         let dump = Dump::new(&plan, layout, DumpChannel::Logic, 0).registers().map(|(register, _)| register);

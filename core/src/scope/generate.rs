@@ -7,7 +7,7 @@ use embedded_io_async::{Read, Write};
 
 use super::{Scope, ScopeError, Stage};
 use crate::plan::{
-    ChannelSet, ClockError, ClockPlan, Driven, LogicLine, LogicPattern, PlayMode, WAVEFORM_OUTPUT,
+    BusyOutputs, ChannelSet, ClockError, ClockPlan, LogicLine, LogicPattern, PlayMode, WAVEFORM_OUTPUT,
     WaveformPlan, map_register, plan_levels,
 };
 use crate::time::Clock;
@@ -40,11 +40,11 @@ pub enum Generators {
 impl Generators {
     /// What captures have to be planned around.
     #[must_use]
-    pub const fn driven(self) -> Driven {
+    pub const fn driven(self) -> BusyOutputs {
         match self {
-            Self::Off => Driven::NOTHING,
-            Self::Waveform { .. } => Driven::WAVEFORM,
-            Self::Clocks { lines } | Self::Levels { lines } => Driven { waveform: false, lines },
+            Self::Off => BusyOutputs::NOTHING,
+            Self::Waveform { .. } => BusyOutputs::WAVEFORM,
+            Self::Clocks { lines } | Self::Levels { lines } => BusyOutputs { waveform: false, lines },
         }
     }
 }
@@ -112,7 +112,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
 
     /// What the generators drive at present: captures are planned around it.
     #[must_use]
-    pub fn driven(&self) -> Driven {
+    pub fn driven(&self) -> BusyOutputs {
         self.generators.driven()
     }
 

@@ -4,13 +4,13 @@
 //!
 //! ```
 //! use scopething_core::device::BS05;
-//! use scopething_core::plan::{AnalogChannel, CaptureRequest, Driven, plan_capture};
-//! use scopething_core::trace::{Cause, Trace, TraceBuffer};
+//! use scopething_core::plan::{AnalogChannel, CaptureRequest, BusyOutputs, plan_capture};
+//! use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 //!
 //! let request = CaptureRequest { period_s: 20e-6, samples: 100, ..CaptureRequest::new(Channel::A) };
-//! let plan = plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING)?;
+//! let plan = plan_capture(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING)?;
 //! let buffer = TraceBuffer::new();
-//! let trace = Trace::new(&plan, &buffer, 100, Cause::Trigger, 4000);
+//! let trace = Trace::new(&plan, &buffer, 100, EndReason::Trigger, 4000);
 //! let view = trace.analog(AnalogChannel::A).ok_or("channel A was captured")?;
 //! assert_eq!(view.values().next(), Some(-5.5));
 //! # Ok::<(), Box<dyn core::error::Error>>(())
@@ -34,7 +34,7 @@ use crate::plan::{AnalogChannel, CapturePlan, TriggerSource, TriggerType};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Cause {
+pub enum EndReason {
     /// The trigger came, and the trace is complete.
     Trigger,
     /// The trigger did not come in time.
@@ -43,7 +43,7 @@ pub enum Cause {
     Cancel,
 }
 
-impl Cause {
+impl EndReason {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Trigger, Self::Timeout, Self::Cancel];
 
@@ -64,7 +64,7 @@ impl Cause {
     }
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -91,7 +91,7 @@ pub struct Trace<'a> {
     buffer: &'a TraceBuffer,
     layout: BufferLayout,
     samples: u16,
-    cause: Cause,
+    cause: EndReason,
     end_ticks: u64,
 }
 
@@ -103,7 +103,7 @@ impl<'a> Trace<'a> {
         plan: &'a CapturePlan,
         buffer: &'a TraceBuffer,
         samples: u16,
-        cause: Cause,
+        cause: EndReason,
         end_ticks: u64,
     ) -> Self {
         let layout = BufferLayout::new(plan, samples);
@@ -118,7 +118,7 @@ impl<'a> Trace<'a> {
 
     /// Why the trace ended.
     #[must_use]
-    pub fn cause(&self) -> Cause {
+    pub fn cause(&self) -> EndReason {
         self.cause
     }
 
@@ -153,7 +153,7 @@ impl<'a> Trace<'a> {
     pub fn trigger(&self) -> Option<TriggerPoint> {
         let left_out = self.plan.timebase.samples.saturating_sub(self.samples);
         let samples = f64::from(self.plan.trigger_sample()) - f64::from(left_out);
-        (self.cause == Cause::Trigger).then(|| TriggerPoint {
+        (self.cause == EndReason::Trigger).then(|| TriggerPoint {
             time_s: samples * self.plan.tick_period_s(),
             level: self.plan.level,
             source: self.plan.trigger,
@@ -194,7 +194,7 @@ impl<'a> Trace<'a> {
 mod tests {
     use super::*;
     use crate::device::BS05;
-    use crate::plan::{CaptureRequest, ChannelSet, Driven, LogicLine, SampleRange, plan_capture};
+    use crate::plan::{BusyOutputs, CaptureRequest, ChannelSet, LogicLine, SampleRange, plan_capture};
     use std::vec::Vec;
 
     fn plan(channels: &str, period_s: f64, samples: u32) -> CapturePlan {
@@ -205,7 +205,7 @@ mod tests {
             high: Some(6.0),
             ..CaptureRequest::new(channels.parse::<ChannelSet>().unwrap())
         };
-        plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap()
+        plan_capture(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING).unwrap()
     }
 
     fn filled(bytes: &[u8]) -> TraceBuffer {
@@ -219,7 +219,7 @@ mod tests {
         let plan = plan("A", 4e-6, 8);
         assert_eq!(plan.mode.sample_bytes, 1);
         let buffer = filled(&[0, 1, 128, 255]);
-        let trace = Trace::new(&plan, &buffer, 4, Cause::Cancel, 1000);
+        let trace = Trace::new(&plan, &buffer, 4, EndReason::Cancel, 1000);
         let values: Vec<f32> = trace.analog(AnalogChannel::A).unwrap().values().collect();
         assert_eq!(values, [-2.0, -2.0 + 8.0 / 256.0, 2.0, 6.0 - 8.0 / 256.0]);
     }
@@ -229,7 +229,7 @@ mod tests {
         let plan = plan("A", 1e-3, 4);
         assert_eq!(plan.mode.name, "Macro");
         let buffer = filled(&[0x80, 0x00, 0x00, 0x00, 0x7f, 0xff, 0x80, 0x01]);
-        let trace = Trace::new(&plan, &buffer, 4, Cause::Trigger, 1_000_000);
+        let trace = Trace::new(&plan, &buffer, 4, EndReason::Trigger, 1_000_000);
         let view = trace.analog(AnalogChannel::A).unwrap();
         let step = 8.0 / 65536.0;
         let values: Vec<f32> = view.values().collect();
@@ -245,7 +245,7 @@ mod tests {
         plan.range = SampleRange::Volts { low: 0.0, high: 256.0, ab_offset: 2.0 };
         assert_eq!((plan.mode.analog_channels, plan.timebase.samples), (2, 8));
         let buffer = filled(&[10, 11, 12, 13, 20, 21, 22, 23, 0, 2, 0xff, 0xfd, 0, 0, 0, 2]);
-        let trace = Trace::new(&plan, &buffer, 8, Cause::Timeout, 0);
+        let trace = Trace::new(&plan, &buffer, 8, EndReason::Timeout, 0);
         let a = trace.analog(AnalogChannel::A).unwrap();
         let b = trace.analog(AnalogChannel::B).unwrap();
         assert_eq!(a.values().collect::<Vec<_>>(), [9.0, 10.0, 11.0, 12.0]);
@@ -264,7 +264,7 @@ mod tests {
     fn the_start_is_the_end_less_the_length() {
         let plan = plan("A", 1e-3, 1000);
         let buffer = TraceBuffer::new();
-        let trace = Trace::new(&plan, &buffer, 1000, Cause::Trigger, 80_000_000);
+        let trace = Trace::new(&plan, &buffer, 1000, EndReason::Trigger, 80_000_000);
         assert!((trace.capture_start_s() - (2.0 - 1e-3)).abs() < 1e-12);
         let trigger = trace.trigger().unwrap();
         assert!((trigger.time_s - 0.25e-3).abs() < 1e-12);

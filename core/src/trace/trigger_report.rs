@@ -166,21 +166,21 @@ fn search(held: impl Iterator<Item = bool>, stride: u16, intro: u16, outro: u16)
 mod tests {
     use super::*;
     use crate::device::BS05;
-    use crate::plan::{CaptureRequest, ChannelSet, Driven, plan_capture};
-    use crate::trace::{Cause, TraceBuffer};
+    use crate::plan::{BusyOutputs, CaptureRequest, ChannelSet, plan_capture};
+    use crate::trace::{EndReason, TraceBuffer};
 
     fn plan(channels: &str, change: impl FnOnce(&mut CaptureRequest)) -> CapturePlan {
         let mut request = CaptureRequest::new(channels.parse::<ChannelSet>().unwrap());
         // 32 steps of a byte are 1 V.
         (request.period_s, request.samples, request.low, request.high) = (20e-6, 100, Some(0.0), Some(8.0));
         change(&mut request);
-        plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap()
+        plan_capture(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING).unwrap()
     }
 
     fn report(plan: &CapturePlan, raw: &[u8]) -> Option<TriggerReport> {
         let mut buffer = TraceBuffer::new();
         buffer.region_mut(0..raw.len()).copy_from_slice(raw);
-        TriggerReport::of_trace(&Trace::new(plan, &buffer, raw.len() as u16, Cause::Cancel, 0))
+        TriggerReport::of_trace(&Trace::new(plan, &buffer, raw.len() as u16, EndReason::Cancel, 0))
     }
 
     fn finding(plan: &CapturePlan, raw: &[u8]) -> Finding {

@@ -52,7 +52,7 @@ impl RegisterKind {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Takes {
     /// With the command that uses it.
-    WhenUsed,
+    OnCommand,
     /// At the next `U`.
     AtUpdate,
 }
@@ -99,97 +99,97 @@ macro_rules! registers {
 
 registers! {
     /// Logic trigger pattern, a bit a channel.
-    TriggerLogic = 0x05, U8, WhenUsed;
+    TriggerLogic = 0x05, U8, OnCommand;
     /// Logic lines that the trigger does not care about, a 1 bit each.
-    TriggerMask = 0x06, U8, WhenUsed;
+    TriggerMask = 0x06, U8, OnCommand;
     /// Trigger type (bit 0), swap (1), source (2), invert (6).
-    SpockOption = 0x07, U8, WhenUsed;
+    SpockOption = 0x07, U8, OnCommand;
     /// Where a capture or a dump starts, in samples.
-    SampleAddress = 0x08, U24, WhenUsed;
+    SampleAddress = 0x08, U24, OnCommand;
     /// The hardware sample address, after `<`.
-    SampleCounter = 0x0b, U24, WhenUsed;
+    SampleCounter = 0x0b, U24, OnCommand;
     /// The byte that `w` writes to the EEPROM.
-    EepromData = 0x10, U8, WhenUsed;
+    EepromData = 0x10, U8, OnCommand;
     /// The EEPROM address for `r` and `w`.
-    EepromAddress = 0x11, U8, WhenUsed;
+    EepromAddress = 0x11, U8, OnCommand;
     /// Divides the sample clock further, in the modes that allow it.
-    ClockScale = 0x14, U16, WhenUsed;
+    ClockScale = 0x14, U16, OnCommand;
     /// How often a dump is repeated.
-    DumpRepeat = 0x16, U16, WhenUsed;
+    DumpRepeat = 0x16, U16, OnCommand;
     /// Decimation: samples used; ignored by raw and native dumps.
-    DumpSend = 0x18, U16, WhenUsed;
+    DumpSend = 0x18, U16, OnCommand;
     /// Decimation: samples skipped; ignored by raw and native dumps.
-    DumpSkip = 0x1a, U16, WhenUsed;
+    DumpSkip = 0x1a, U16, OnCommand;
     /// Samples that a dump sends.
-    DumpCount = 0x1c, U16, WhenUsed;
+    DumpCount = 0x1c, U16, OnCommand;
     /// Form of the dump's samples ([section 6 of the reference](crate::vm#6-dumps)).
-    DumpMode = 0x1e, U8, WhenUsed;
+    DumpMode = 0x1e, U8, OnCommand;
     /// Trace options; 0 in all known use.
-    TraceOption = 0x20, U8, WhenUsed;
+    TraceOption = 0x20, U8, OnCommand;
     /// The trace mode ([section 5 of the reference](crate::vm#5-trace-modes)).
-    TraceMode = 0x21, U8, WhenUsed;
+    TraceMode = 0x21, U8, OnCommand;
     /// Microseconds between the trigger and the post-trigger part.
-    TraceDelay = 0x22, U32, WhenUsed;
+    TraceDelay = 0x22, U32, OnCommand;
     /// Pre-trigger samples.
-    TraceIntro = 0x26, U16, WhenUsed;
+    TraceIntro = 0x26, U16, OnCommand;
     /// Post-trigger samples.
-    TraceOutro = 0x2a, U16, WhenUsed;
+    TraceOutro = 0x2a, U16, OnCommand;
     /// Longest wait for a trigger in 256 clock ticks (6.4 us); 0 is for ever.
-    Timeout = 0x2c, U16, WhenUsed;
+    Timeout = 0x2c, U16, OnCommand;
     /// Sample period in 25 ns ticks.
-    ClockTicks = 0x2e, U16, WhenUsed;
+    ClockTicks = 0x2e, U16, OnCommand;
     /// The channel that a dump reads: 0 A, 1 B, from 128 the logic byte.
-    DumpChan = 0x30, U8, WhenUsed;
+    DumpChan = 0x30, U8, OnCommand;
     /// Layout of the capture buffer ([section 5 of the reference](crate::vm#5-trace-modes)).
-    BufferMode = 0x31, U8, WhenUsed;
+    BufferMode = 0x31, U8, OnCommand;
     /// Half the number of samples the trigger must be false before it can fire.
-    TriggerIntro = 0x32, U16, WhenUsed;
+    TriggerIntro = 0x32, U16, OnCommand;
     /// Half the number of samples the trigger must then be true.
-    TriggerOutro = 0x34, U16, WhenUsed;
+    TriggerOutro = 0x34, U16, OnCommand;
     /// Frame token of a streaming trace.
-    StreamIdent = 0x36, U8, WhenUsed;
+    StreamIdent = 0x36, U8, OnCommand;
     /// Analog channels on, a bit each.
-    AnalogEnable = 0x37, U8, WhenUsed;
+    AnalogEnable = 0x37, U8, OnCommand;
     /// Logic channels on, a bit each.
-    DigitalEnable = 0x38, U8, WhenUsed;
+    DigitalEnable = 0x38, U8, OnCommand;
     /// Snoop channels on.
-    SnoopEnable = 0x39, U8, WhenUsed;
+    SnoopEnable = 0x39, U8, OnCommand;
     /// What the buffer is filled with before a trace.
-    Prelude = 0x3a, U16, WhenUsed;
+    Prelude = 0x3a, U16, OnCommand;
     /// Frame token of time stamps.
-    StampIdent = 0x3c, U8, WhenUsed;
+    StampIdent = 0x3c, U8, OnCommand;
     /// Time of the last trigger.
-    TriggerTime = 0x40, U32, WhenUsed;
+    TriggerTime = 0x40, U32, OnCommand;
     /// Level of the sampled trigger type.
-    TriggerValue = 0x44, S0_16, WhenUsed;
+    TriggerValue = 0x44, S0_16, OnCommand;
     /// Generator command vector.
-    Cmd = 0x46, U8, WhenUsed;
+    Cmd = 0x46, U8, OnCommand;
     /// Generator mode.
-    Mode = 0x47, U8, WhenUsed;
+    Mode = 0x47, U8, OnCommand;
     /// Generator options.
-    Option = 0x48, U16, WhenUsed;
+    Option = 0x48, U16, OnCommand;
     /// Generator table size in samples.
-    Size = 0x4a, U16, WhenUsed;
+    Size = 0x4a, U16, OnCommand;
     /// Generator table index.
-    Index = 0x4c, U16, WhenUsed;
+    Index = 0x4c, U16, OnCommand;
     /// Generator table address.
-    Address = 0x4e, U16, WhenUsed;
+    Address = 0x4e, U16, OnCommand;
     /// Generator sample period, or clock period, in 25 ns ticks.
-    Clock = 0x50, U16, WhenUsed;
+    Clock = 0x50, U16, OnCommand;
     /// Generator table length played, in samples.
-    Modulo = 0x52, U16, WhenUsed;
+    Modulo = 0x52, U16, OnCommand;
     /// Generator amplitude, a fraction of 3.3 V.
-    Level = 0x54, U0_16, WhenUsed;
+    Level = 0x54, U0_16, OnCommand;
     /// Offset of the generator's middle from 1.65 V, a fraction of 3.3 V.
-    Offset = 0x56, S0_16, WhenUsed;
+    Offset = 0x56, S0_16, OnCommand;
     /// Unused.
-    Mask = 0x58, U16, WhenUsed;
+    Mask = 0x58, U16, OnCommand;
     /// Phase step of a translate; for a synthesize the low 16 bits are the symmetry.
-    Ratio = 0x5a, U16_16, WhenUsed;
+    Ratio = 0x5a, U16_16, OnCommand;
     /// Generator mark.
-    Mark = 0x5e, U16, WhenUsed;
+    Mark = 0x5e, U16, OnCommand;
     /// Generator space.
-    Space = 0x60, U16, WhenUsed;
+    Space = 0x60, U16, OnCommand;
     /// The DAC that sets the bottom of the ADC range.
     ConverterLo = 0x64, U0_16, AtUpdate;
     /// The DAC that sets the top of the ADC range.
@@ -206,23 +206,23 @@ registers! {
     /// Bit 7 analog filter on, bit 6 waveform output on.
     KitchenSinkB = 0x7c, U8, AtUpdate;
     /// Clock output 1: tick of the rising edge.
-    Rise = 0x82, U16, WhenUsed;
+    Rise = 0x82, U16, OnCommand;
     /// Clock output 1: tick of the falling edge.
-    Fall = 0x84, U16, WhenUsed;
+    Fall = 0x84, U16, OnCommand;
     /// Clock output 1: 80 (hex) enables.
-    Control = 0x86, U8, WhenUsed;
+    Control = 0x86, U8, OnCommand;
     /// Clock output 2: tick of the rising edge.
-    Rise2 = 0x88, U16, WhenUsed;
+    Rise2 = 0x88, U16, OnCommand;
     /// Clock output 2: tick of the falling edge.
-    Fall2 = 0x8a, U16, WhenUsed;
+    Fall2 = 0x8a, U16, OnCommand;
     /// Clock output 2: 80 (hex) enables.
-    Control2 = 0x8c, U8, WhenUsed;
+    Control2 = 0x8c, U8, OnCommand;
     /// Clock output 3: tick of the rising edge.
-    Rise3 = 0x8e, U16, WhenUsed;
+    Rise3 = 0x8e, U16, OnCommand;
     /// Clock output 3: tick of the falling edge.
-    Fall3 = 0x90, U16, WhenUsed;
+    Fall3 = 0x90, U16, OnCommand;
     /// Clock output 3: 80 (hex) enables.
-    Control3 = 0x92, U8, WhenUsed;
+    Control3 = 0x92, U8, OnCommand;
     /// What drives logic line 0.
     Map0 = 0x94, U8, AtUpdate;
     /// What drives logic line 1.
@@ -240,15 +240,15 @@ registers! {
     /// What drives logic line 7.
     Map7 = 0x9b, U8, AtUpdate;
     /// PLL divider N.
-    PrimaryClockN = 0xf7, U8, WhenUsed;
+    PrimaryClockN = 0xf7, U8, OnCommand;
     /// PLL multiplier M.
-    PrimaryClockM = 0xf8, U16, WhenUsed;
+    PrimaryClockM = 0xf8, U16, OnCommand;
     /// First LED level (BS10 only).
-    LedLevel0 = 0xfa, U8, WhenUsed;
+    LedLevel0 = 0xfa, U8, OnCommand;
     /// Second LED level (BS10 only).
-    LedLevel1 = 0xfb, U8, WhenUsed;
+    LedLevel1 = 0xfb, U8, OnCommand;
     /// Third LED level (BS10 only).
-    LedLevel2 = 0xfc, U8, WhenUsed;
+    LedLevel2 = 0xfc, U8, OnCommand;
 }
 
 /// A byte of the register space: part of a named register, or an address without a known meaning.

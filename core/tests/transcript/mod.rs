@@ -79,7 +79,7 @@ impl Device {
     pub(crate) fn register(&self, register: Register) -> u32 {
         let registers = match register.takes() {
             Takes::AtUpdate => &self.applied,
-            Takes::WhenUsed => &self.registers,
+            Takes::OnCommand => &self.registers,
         };
         let bytes =
             (0..register.width()).rev().map(|index| registers[usize::from(register.address() + index)]);

@@ -15,7 +15,7 @@ use super::StoreError;
 use super::layout::{PAGE_BYTES, StoreLayout};
 
 /// The most traces that are kept, whatever room there is.
-pub(super) const MOST_TRACES: usize = 500;
+pub(super) const MAX_TRACES: usize = 500;
 
 /// Where a trace is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ type Queue<'a, F> = QueueStorage<&'a mut F, Cache<Uncached, Uncached, Uncached>>
 pub(super) struct Index {
     range: Range<u32>,
     trace_pages: u16,
-    entries: Deque<Entry, MOST_TRACES>,
+    entries: Deque<Entry, MAX_TRACES>,
     next_id: TraceId,
     next_page: u16,
 }
@@ -178,7 +178,7 @@ impl Index {
 
     /// Whether no more traces may be kept, of so many or of those that can be counted.
     pub(super) fn is_full(&self, keep: Option<u16>) -> bool {
-        let most = keep.map_or(MOST_TRACES, |keep| MOST_TRACES.min(keep.max(1).into()));
+        let most = keep.map_or(MAX_TRACES, |keep| MAX_TRACES.min(keep.max(1).into()));
         self.entries.len() >= most
     }
 

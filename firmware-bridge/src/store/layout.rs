@@ -20,9 +20,9 @@ const SETTINGS_SECTORS: u32 = 2;
 const INDEX_SECTORS: u32 = 4;
 /// The fewest sectors for traces: the longest trace starts anywhere in a sector, and may have to be written
 /// twice.
-const LEAST_TRACE_SECTORS: u32 = 8;
+const MIN_TRACE_SECTORS: u32 = 8;
 /// The most sectors for traces: their pages are numbered in 16 bits.
-const MOST_TRACE_SECTORS: u32 = 65_536 / SECTOR_PAGES as u32 - 1;
+const MAX_TRACE_SECTORS: u32 = 65_536 / SECTOR_PAGES as u32 - 1;
 
 /// Where in flash the store keeps what, in bytes from the flash's beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,14 +65,14 @@ impl StoreLayout {
             return Err(LayoutError::Sectors);
         }
         let ahead = (2 * SETTINGS_SECTORS + INDEX_SECTORS) * SECTOR_BYTES;
-        let least = ahead + LEAST_TRACE_SECTORS * SECTOR_BYTES;
+        let least = ahead + MIN_TRACE_SECTORS * SECTOR_BYTES;
         if range.end.saturating_sub(range.start) < least {
             return Err(LayoutError::Small { least });
         }
         let second = range.start + SETTINGS_SECTORS * SECTOR_BYTES;
         let index = second + SETTINGS_SECTORS * SECTOR_BYTES;
         let traces = index + INDEX_SECTORS * SECTOR_BYTES;
-        let most = MOST_TRACE_SECTORS * SECTOR_BYTES;
+        let most = MAX_TRACE_SECTORS * SECTOR_BYTES;
         let end = if range.end - traces > most { traces + most } else { range.end };
         Ok(Self { settings: [range.start..second, second..index], index: index..traces, traces: traces..end })
     }

@@ -8,7 +8,7 @@
 //!
 //! The job is kept in two maps of their own, written one after the other.
 //!
-//! None of this knows what a trace means: it keeps what [`TraceRecord`] says, and does not capture.
+//! None of this knows what a trace means: it keeps what [`StoredTrace`] says, and does not capture.
 //!
 //! Dropping the future of a method that writes is like a power failure: call [`Store::open`] again before
 //! anything else.
@@ -37,7 +37,7 @@ use core::fmt;
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::device::AnalogParameters;
 use scopething_core::link::bridge::frame::CRC;
-use scopething_core::link::bridge::{Job, StoreStatus, TraceId, TraceRecord, WhenFull};
+use scopething_core::link::bridge::{Job, StoreStatus, StoredTrace, TraceId, WhenFull};
 use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::SerialNumber;
 use scopething_core::time::Instant;
@@ -114,7 +114,7 @@ pub struct Store<F> {
     layout: StoreLayout,
     index: Index,
     /// What was found last, since a trace is read in many pieces.
-    found: Option<(Entry, TraceRecord)>,
+    found: Option<(Entry, StoredTrace)>,
 }
 
 impl<F: MultiwriteNorFlash> Store<F> {
@@ -174,7 +174,7 @@ impl<F: MultiwriteNorFlash> Store<F> {
     ) -> Result<TraceId, StoreError> {
         let id = self.index.next_id();
         let Origin { request, probe, scope, ended_at } = origin;
-        let record = TraceRecord::of_trace(id, trace, request, probe, scope, ended_at);
+        let record = StoredTrace::of_trace(id, trace, request, probe, scope, ended_at);
         self.make_room(keep).await?;
         let mut page = self.index.next_page();
         for _ in 0..WRITE_ATTEMPTS {
@@ -223,7 +223,7 @@ impl<F: MultiwriteNorFlash> Store<F> {
     async fn write(
         &mut self,
         entry: &Entry,
-        record: &TraceRecord,
+        record: &StoredTrace,
         trace: &Trace<'_>,
     ) -> Result<bool, StoreError> {
         let ring = self.ring();
@@ -272,7 +272,7 @@ impl<F: MultiwriteNorFlash> Store<F> {
     ///
     /// # Errors
     /// [`StoreError::Flash`].
-    pub async fn record_from(&mut self, from: TraceId) -> Result<Option<TraceRecord>, StoreError> {
+    pub async fn record_from(&mut self, from: TraceId) -> Result<Option<StoredTrace>, StoreError> {
         let Some(entry) = self.index.entries().find(|entry| entry.id >= from) else {
             return Ok(None);
         };

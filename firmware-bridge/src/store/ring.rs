@@ -1,7 +1,7 @@
 //! The pages of the traces, as a ring: the one after the last is the first.
 
 use embedded_storage_async::nor_flash::NorFlash;
-use scopething_core::link::bridge::TraceRecord;
+use scopething_core::link::bridge::StoredTrace;
 use scopething_core::link::bridge::frame::{CRC, VERSION};
 
 use super::StoreError;
@@ -15,7 +15,7 @@ pub(super) type Page = [u8; PAGE_BYTES as usize];
 const CHECKSUM_BYTES: usize = 4;
 
 /// The page that stands ahead of a trace's samples. None if the record does not fit, which the tests exclude.
-pub(super) fn head_page(record: &TraceRecord) -> Option<Page> {
+pub(super) fn head_page(record: &StoredTrace) -> Option<Page> {
     let mut page = [0xff; PAGE_BYTES as usize];
     let (body, checksum) = page.split_last_chunk_mut::<CHECKSUM_BYTES>()?;
     postcard::to_slice(record, body).ok()?;
@@ -33,7 +33,7 @@ fn checksum_of(body: &[u8]) -> u32 {
 }
 
 /// The record in a head page, if it is one.
-pub(super) fn record_of(page: &Page) -> Option<TraceRecord> {
+pub(super) fn record_of(page: &Page) -> Option<StoredTrace> {
     let (body, checksum) = page.split_last_chunk::<CHECKSUM_BYTES>()?;
     if checksum_of(body) != u32::from_le_bytes(*checksum) {
         return None;
@@ -141,15 +141,15 @@ mod tests {
     #[test]
     fn a_record_of_another_version_is_none() {
         use scopething_core::device::BS05;
-        use scopething_core::plan::{CaptureRequest, Driven, plan_capture};
+        use scopething_core::plan::{BusyOutputs, CaptureRequest, plan_capture};
         use scopething_core::time::Instant;
-        use scopething_core::trace::{Cause, Trace, TraceBuffer};
+        use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 
         let request = CaptureRequest::new(scopething_core::plan::Channel::A);
-        let plan = plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap();
+        let plan = plan_capture(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING).unwrap();
         let buffer = TraceBuffer::new();
-        let trace = Trace::new(&plan, &buffer, 100, Cause::Trigger, 0);
-        let record = TraceRecord::of_trace(TraceId(2), &trace, &request, &BS05.analog, None, Instant(0));
+        let trace = Trace::new(&plan, &buffer, 100, EndReason::Trigger, 0);
+        let record = StoredTrace::of_trace(TraceId(2), &trace, &request, &BS05.analog, None, Instant(0));
         let mut page = head_page(&record).unwrap();
         assert_eq!(record_of(&page), Some(record));
         // The first version's checksum was that of the bytes alone.

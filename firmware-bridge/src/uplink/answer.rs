@@ -4,7 +4,7 @@ use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::frame::DATA_BYTES;
 use scopething_core::link::bridge::{Job, Records, Refusal, Request, Response, Restart, Status, TraceId};
-use scopething_core::plan::{Driven, plan_capture};
+use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Instant;
 
 use super::{About, Log};
@@ -76,7 +76,7 @@ impl<'a, F: MultiwriteNorFlash, L: Log> Answers<'a, F, L> {
         let bridge = self.bridge;
         match request {
             Request::Configure(job) => {
-                if plan_capture(&BS05, &job.probe, &job.request, Driven::NOTHING).is_err() {
+                if plan_capture(&BS05, &job.probe, &job.request, BusyOutputs::NOTHING).is_err() {
                     return Err(Refusal::Request);
                 }
                 // Until it is stored, the job before goes on.

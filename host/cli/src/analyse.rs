@@ -14,8 +14,8 @@ use super::live::LiveArguments;
 use super::measurements;
 use super::session::Session;
 use scopething_files::StampObject;
-use scopething_waveform::measure::{RecordingAnalysis, Window};
-use scopething_waveform::recording::Recording;
+use scopething_waveform::measure::{WaveformAnalysis, Window};
+use scopething_waveform::recording::Waveform;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,7 +74,7 @@ struct AnalysisObject {
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     place: Option<Place>,
     #[serde(flatten)]
-    analysis: RecordingAnalysis,
+    analysis: WaveformAnalysis,
 }
 
 impl Arguments {
@@ -135,7 +135,7 @@ impl Arguments {
         &self,
         session: &mut Session,
         channels: Option<ChannelSet>,
-    ) -> Result<Recording, Failure> {
+    ) -> Result<Waveform, Failure> {
         let mut request = self.live.capture.request();
         let named = [channels, self.live.capture.named_channels()].into_iter().flatten();
         if let Some(channels) = named.reduce(ChannelSet::union) {
@@ -158,8 +158,8 @@ impl Arguments {
         self.print(recording, Some(stamp.map_or(counted, |stamp| Place::Stamped(stamp.into()))))
     }
 
-    fn print(&self, recording: &Recording, place: Option<Place>) -> Result<(), Failure> {
-        let mut analysis = RecordingAnalysis::of(recording);
+    fn print(&self, recording: &Waveform, place: Option<Place>) -> Result<(), Failure> {
+        let mut analysis = WaveformAnalysis::of(recording);
         if self.spectrum {
             analysis = analysis.with_spectra(recording, self.window);
         }

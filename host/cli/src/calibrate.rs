@@ -102,7 +102,7 @@ impl Arguments {
                 "{logic} has nothing to calibrate: name A, B or both"
             )));
         }
-        let sides = CalibrationRequest::LEAST_GRID..=CalibrationRequest::MOST_GRID;
+        let sides = CalibrationRequest::MIN_GRID..=CalibrationRequest::MAX_GRID;
         if sides.contains(&self.grid) {
             Ok(())
         } else {

@@ -7,7 +7,7 @@ use super::capture_arguments::{UrlArgument, fraction, hertz};
 use super::failure::Failure;
 use super::generate_arguments::{GenerateArguments, answer_batch};
 use super::session::Session;
-use scopething::generate::{ClockWords, GeneratorKind, OutputWords, Wanted, phase};
+use scopething::generate::{ClockSpec, GeneratorKind, GeneratorRequest, OutputSpec, phase};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,17 +61,17 @@ impl Arguments {
         if self.generate.batch {
             return answer_batch(session, GeneratorKind::Clock);
         }
-        let wanted = Wanted::Clocks(self.words()?.request().map_err(Failure::usage)?);
+        let wanted = GeneratorRequest::Clocks(self.words()?.request().map_err(Failure::usage)?);
         self.generate.run(session, &self.url, &wanted).await
     }
 
     /// What is said, options before words.
-    fn words(&self) -> Result<ClockWords, Failure> {
-        let mut words: ClockWords = self.words.join(" ").parse().map_err(Failure::usage)?;
+    fn words(&self) -> Result<ClockSpec, Failure> {
+        let mut words: ClockSpec = self.words.join(" ").parse().map_err(Failure::usage)?;
         words.frequency_hz = self.frequency.or(words.frequency_hz);
         words.max_error = self.max_error.or(words.max_error);
-        let said = OutputWords { line: self.line, duty: self.ratio, phase: self.phase };
-        if said == OutputWords::default() {
+        let said = OutputSpec { line: self.line, duty: self.ratio, phase: self.phase };
+        if said == OutputSpec::default() {
             return Ok(words);
         }
         let [only] = words.outputs.as_mut_slice() else {
@@ -79,7 +79,7 @@ impl Arguments {
                 "--line, --ratio and --phase are those of one clock: say them of each in words"
             )));
         };
-        *only = OutputWords {
+        *only = OutputSpec {
             line: said.line.or(only.line),
             duty: said.duty.or(only.duty),
             phase: said.phase.or(only.phase),

@@ -5,7 +5,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use scopething_serve::Event;
 
 /// Lines that wait to be printed; while whoever reads standard error does not, more are left out.
-const MOST_WAITING: usize = 1024;
+const MAX_WAITING: usize = 1024;
 
 /// A log on standard error, printed by a thread of its own.
 pub(super) struct EventLog {
@@ -14,7 +14,7 @@ pub(super) struct EventLog {
 
 impl EventLog {
     pub(super) fn start() -> Self {
-        let (lines, waiting) = sync_channel::<String>(MOST_WAITING);
+        let (lines, waiting) = sync_channel::<String>(MAX_WAITING);
         std::thread::spawn(move || {
             for line in waiting {
                 anstream::eprintln!("{line}");

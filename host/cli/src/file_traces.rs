@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use scopething_files::{self as files, Format, ReadError, TraceReader};
-use scopething_waveform::recording::Recording;
+use scopething_waveform::recording::Waveform;
 
 /// Which traces of a file.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub(super) struct FileTraces {
 pub(super) struct FileTrace {
     /// The number that a job gave it, otherwise its place in the file, from 1.
     pub(super) number: u64,
-    pub(super) recording: Recording,
+    pub(super) recording: Waveform,
 }
 
 impl FileTraces {
@@ -123,13 +123,13 @@ pub(super) struct Numbers {
 }
 
 /// More runs than this are not told.
-const MOST_RUNS: usize = 8;
+const MAX_RUNS: usize = 8;
 
 impl Numbers {
     fn push(&mut self, number: u64) {
         self.count += 1;
         // One more than is told, so that it is known that there are more.
-        let is_full = self.runs.len() > MOST_RUNS;
+        let is_full = self.runs.len() > MAX_RUNS;
         match self.runs.last_mut() {
             Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
             _ if is_full => {}
@@ -141,14 +141,14 @@ impl Numbers {
 impl fmt::Display for Numbers {
     /// As in `1 to 4, 7`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (first, last)) in self.runs.iter().take(MOST_RUNS).enumerate() {
+        for (index, (first, last)) in self.runs.iter().take(MAX_RUNS).enumerate() {
             let comma = if index > 0 { ", " } else { "" };
             match last - first {
                 0 => write!(f, "{comma}{first}")?,
                 _ => write!(f, "{comma}{first} to {last}")?,
             }
         }
-        if self.runs.len() > MOST_RUNS { f.write_str(" and more") } else { Ok(()) }
+        if self.runs.len() > MAX_RUNS { f.write_str(" and more") } else { Ok(()) }
     }
 }
 

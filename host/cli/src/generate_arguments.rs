@@ -12,8 +12,8 @@ use super::capture_arguments::{UrlArgument, seconds};
 use super::failure::Failure;
 use super::generation::{Lasting, generate, solve};
 use super::session::Session;
-use scopething::generate::{Generation, Wanted};
 use scopething::generate::{GeneratorKind, JsonGeneratorRequest};
+use scopething::generate::{GeneratorPlan, GeneratorRequest};
 
 /// Whether to generate, for how long, and what to print.
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ impl GenerateArguments {
         &self,
         session: &mut Session,
         url: &UrlArgument,
-        wanted: &Wanted,
+        wanted: &GeneratorRequest,
     ) -> Result<(), Failure> {
         if self.solve {
             return solve(wanted, self.json);
@@ -58,11 +58,11 @@ fn answer(line: &str, kind: GeneratorKind) -> Result<Value, Value> {
         JsonGeneratorRequest::Waveform(words) => {
             let request = words.request(&[]).map_err(|error| malformed(&error))?;
             let plan = plan_waveform(&BS05, &request).map_err(|error| refused(&error))?;
-            Generation::Wave(plan, PlayMode::Repeat)
+            GeneratorPlan::Wave(plan, PlayMode::Repeat)
         }
         JsonGeneratorRequest::Clock(words) => {
             let request = words.request().map_err(|error| malformed(&error))?;
-            Generation::Clocks(plan_clocks(&BS05, &request).map_err(|error| refused(&error))?)
+            GeneratorPlan::Clocks(plan_clocks(&BS05, &request).map_err(|error| refused(&error))?)
         }
     };
     Ok(generation.to_json())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
 use super::session::{Session, stop};
-use scopething::generate::{Generation, Wanted};
+use scopething::generate::{GeneratorPlan, GeneratorRequest};
 
 /// What is printed and how long it lasts.
 #[derive(Debug, Clone, Copy)]
@@ -21,11 +21,11 @@ const LOOK_AFTER: Duration = Duration::from_secs(1);
 const SERIAL_ADDRESS: u8 = 0x30;
 
 /// Tells what would be generated, without a device.
-pub(super) fn solve(wanted: &Wanted, json: bool) -> Result<(), Failure> {
+pub(super) fn solve(wanted: &GeneratorRequest, json: bool) -> Result<(), Failure> {
     print(&wanted.plan().map_err(Failure::usage)?, json)
 }
 
-fn print(generation: &Generation<'_>, json: bool) -> Result<(), Failure> {
+fn print(generation: &GeneratorPlan<'_>, json: bool) -> Result<(), Failure> {
     let mut out = io::stdout();
     if json {
         writeln!(out, "{}", generation.to_json())?;
@@ -40,7 +40,7 @@ fn print(generation: &Generation<'_>, json: bool) -> Result<(), Failure> {
 pub(super) async fn generate(
     session: &mut Session,
     url: &UrlArgument,
-    wanted: &Wanted,
+    wanted: &GeneratorRequest,
     lasting: Lasting,
 ) -> Result<(), Failure> {
     let interrupts = session.interrupts();

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::generate_arguments::lasting;
 use super::generation::{Lasting, generate};
 use super::session::Session;
-use scopething::generate::{Wanted, parse_levels};
+use scopething::generate::{GeneratorRequest, parse_levels};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,6 +43,6 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         let lasting = Lasting { json: self.json, lasts: self.lasts };
-        generate(session, &self.url, &Wanted::Levels(self.levels), lasting).await
+        generate(session, &self.url, &GeneratorRequest::Levels(self.levels), lasting).await
     }
 }

@@ -11,9 +11,9 @@ use super::meanwhile::MeanwhileArguments;
 use super::progress::Progress;
 use super::session::{HostScope, Session};
 use super::trigger_hint::{awaited, hint};
-use scopething::generate::Wanted;
+use scopething::generate::GeneratorRequest;
 use scopething::watched::WatchedCapture;
-use scopething_waveform::recording::Recording;
+use scopething_waveform::recording::Waveform;
 
 /// What is captured, from which device.
 #[derive(Debug, Args)]
@@ -49,7 +49,7 @@ impl LiveArguments {
         let interrupts = session.interrupts();
         let url = session.url(&self.url)?;
         let wanted = self.meanwhile.wanted()?;
-        let generation = wanted.as_ref().map(Wanted::plan).transpose().map_err(Failure::usage)?;
+        let generation = wanted.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
         let target = session.resolve(url).await?;
         let probe = self.capture.probe(&target.url)?;
         let scope = session.connect(&target).await?;
@@ -67,7 +67,7 @@ impl LiveArguments {
 
 impl Live<'_> {
     /// Runs one capture. None if it was cancelled before the first sample.
-    pub(super) async fn next(&mut self) -> Result<Option<Recording>, Failure> {
+    pub(super) async fn next(&mut self) -> Result<Option<Waveform>, Failure> {
         let Self { scope, capture, buffer, interrupts } = self;
         let waiting = format!("waiting for {} (Ctrl-C captures now)", awaited(&capture.plan));
         let progress = Progress::new(&waiting);
@@ -85,7 +85,7 @@ impl Live<'_> {
         if trace.samples() == 0 {
             return Ok(None);
         }
-        Recording::of_trace(&trace).map(Some).map_err(Failure::failed)
+        Waveform::of_trace(&trace).map(Some).map_err(Failure::failed)
     }
 
     /// Whether Ctrl-C has come.

@@ -4,17 +4,17 @@ use clap::Args;
 use scopething_core::plan::{LogicPattern, PlayMode};
 
 use super::failure::Failure;
-use scopething::generate::{ClockWords, Wanted, WaveWords, parse_levels};
+use scopething::generate::{ClockSpec, GeneratorRequest, WaveSpec, parse_levels};
 
 /// One of the generators, or none.
 #[derive(Debug, Args)]
 pub(super) struct MeanwhileArguments {
     /// Play a waveform meanwhile, such as 'sine 1kHz 0..3.3V': see `wave --help`
     #[arg(long, value_name = "WAVE")]
-    wave: Option<WaveWords>,
+    wave: Option<WaveSpec>,
     /// Run clocks meanwhile, such as '1MHz 50%' or '1MHz L4, L5 phase 90deg': see `clock --help`
     #[arg(long, value_name = "CLOCKS")]
-    clock: Option<ClockWords>,
+    clock: Option<ClockSpec>,
     /// Hold up to three of L0 to L5 meanwhile, such as L3=1,L5=0 (experimental)
     #[arg(long, value_name = "LEVELS", value_parser = parse_levels)]
     hold: Option<LogicPattern>,
@@ -22,14 +22,16 @@ pub(super) struct MeanwhileArguments {
 
 impl MeanwhileArguments {
     /// What is asked for. A file of samples is read.
-    pub(super) fn wanted(&self) -> Result<Option<Wanted>, Failure> {
+    pub(super) fn wanted(&self) -> Result<Option<GeneratorRequest>, Failure> {
         match (&self.wave, &self.clock, self.hold) {
             (None, None, None) => Ok(None),
             (Some(words), None, None) => {
-                Wanted::wave(words.clone(), PlayMode::Repeat).map(Some).map_err(Failure::failed)
+                GeneratorRequest::wave(words.clone(), PlayMode::Repeat).map(Some).map_err(Failure::failed)
             }
-            (None, Some(words), None) => Ok(Some(Wanted::Clocks(words.request().map_err(Failure::usage)?))),
-            (None, None, Some(levels)) => Ok(Some(Wanted::Levels(levels))),
+            (None, Some(words), None) => {
+                Ok(Some(GeneratorRequest::Clocks(words.request().map_err(Failure::usage)?)))
+            }
+            (None, None, Some(levels)) => Ok(Some(GeneratorRequest::Levels(levels))),
             _ => Err(Failure::Usage(anyhow::anyhow!(
                 "waveform, clocks and held lines share one generator: give one of --wave, --clock and --hold"
             ))),

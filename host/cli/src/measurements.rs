@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use scopething_core::analysis::{EdgeMeasurements, Shape};
 
 use scopething_waveform::measure::{
-    AnalogMeasurements, ChannelAnalysis, Measurements, RecordingAnalysis, Spectrum,
+    AnalogMeasurements, ChannelAnalysis, Measurements, Spectrum, WaveformAnalysis,
 };
 use scopething_waveform::quantity_text::quantity;
 
 /// The tables of a recording: analog channels side by side, a line for each logic line, delays, spectra.
-pub(super) fn tables(analysis: &RecordingAnalysis) -> String {
+pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
     let mut columns = Vec::new();
     let mut lines = Vec::new();
     for channel in &analysis.channels {
@@ -153,7 +153,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
 }
 
 /// What is known; of the two analog channels also that nothing is.
-fn delays(analysis: &RecordingAnalysis) -> String {
+fn delays(analysis: &WaveformAnalysis) -> String {
     let mut text = String::new();
     for pair in &analysis.delays {
         let told = match pair.delay {

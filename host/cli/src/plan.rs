@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 use scopething_core::device::{BS05, TraceMode};
 use scopething_core::plan::{
-    CapturePlan, CaptureRequest, Driven, Notice, PlanError, TraceEnd, Verdict, plan_capture, verdicts,
+    BusyOutputs, CapturePlan, CaptureRequest, ModeFit, Notice, PlanError, TraceEnd, mode_fits, plan_capture,
 };
 use serde_json::{Map, Value, json};
 
@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::live::tell_notices;
 use super::meanwhile::MeanwhileArguments;
 use super::session::Session;
-use scopething::generate::{Generation, Wanted};
+use scopething::generate::{GeneratorPlan, GeneratorRequest};
 use scopething::request::JsonRequest;
 use scopething_waveform::quantity_text::quantity;
 
@@ -52,8 +52,8 @@ impl Arguments {
             return answer_lines(session, answer);
         }
         let wanted = self.meanwhile.wanted()?;
-        let generation = wanted.as_ref().map(Wanted::plan).transpose().map_err(Failure::usage)?;
-        let driven = generation.as_ref().map_or(Driven::NOTHING, Generation::driven);
+        let generation = wanted.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
+        let driven = generation.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
         let request = self.capture.request();
         let probe = self.capture.probe(&self.url.parse()?.unwrap_or_default())?;
         let plan = plan_capture(&BS05, &probe, &request, driven)?;
@@ -66,7 +66,7 @@ impl Arguments {
             }
             writeln!(out, "{object}")?;
         } else {
-            let generation = generation.as_ref().map(Generation::to_text).unwrap_or_default();
+            let generation = generation.as_ref().map(GeneratorPlan::to_text).unwrap_or_default();
             write!(out, "{generation}{}", to_text(&plan, &refused))?;
             tell_notices(&plan);
         }
@@ -107,9 +107,13 @@ fn texts(plan: &CapturePlan, wanted: impl Fn(&Notice) -> bool) -> Vec<String> {
 type Refusal = (&'static TraceMode, String);
 
 /// The modes that were refused before one fitted, or all if the request is met only nearly.
-fn refusals(plan: &CapturePlan, request: &CaptureRequest, driven: Driven) -> Result<Vec<Refusal>, PlanError> {
+fn refusals(
+    plan: &CapturePlan,
+    request: &CaptureRequest,
+    driven: BusyOutputs,
+) -> Result<Vec<Refusal>, PlanError> {
     let mut refused = Vec::new();
-    for (mode, verdict) in verdicts(&BS05, request, driven)? {
+    for (mode, verdict) in mode_fits(&BS05, request, driven)? {
         match why_not(&verdict) {
             Some(why) => refused.push((mode, why)),
             None if mode == plan.mode => break,
@@ -119,16 +123,16 @@ fn refusals(plan: &CapturePlan, request: &CaptureRequest, driven: Driven) -> Res
     Ok(refused)
 }
 
-fn why_not(verdict: &Verdict) -> Option<String> {
+fn why_not(verdict: &ModeFit) -> Option<String> {
     Some(match verdict {
-        Verdict::Fits(_) => return None,
-        Verdict::OtherChannels => "captures other channels".to_owned(),
-        Verdict::TooFine => "takes 16 bits a sample".to_owned(),
-        Verdict::TooSlow { fastest_hz } => format!("reaches {} at most", quantity(*fastest_hz, "S/s", 4)),
-        Verdict::TooManySamples { samples, width } => {
+        ModeFit::Fits(_) => return None,
+        ModeFit::OtherChannels => "captures other channels".to_owned(),
+        ModeFit::TooFine => "takes 16 bits a sample".to_owned(),
+        ModeFit::TooSlow { fastest_hz } => format!("reaches {} at most", quantity(*fastest_hz, "S/s", 4)),
+        ModeFit::TooManySamples { samples, width } => {
             format!("would take {samples} samples, the buffer holds {width}")
         }
-        Verdict::NoSample => "the period is shorter than a sample".to_owned(),
+        ModeFit::NoSample => "the period is shorter than a sample".to_owned(),
     })
 }
 

@@ -18,7 +18,7 @@ use scopething_record::disk::SystemDisk;
 use scopething_record::explain::Explanation;
 use scopething_record::job::Job;
 use scopething_record::page::Page;
-use scopething_record::{LinkTime, Links, RecordError, Recorder, Status, Watcher};
+use scopething_record::{LinkTime, Links, RecordError, Recorder, Status, StatusObserver};
 use scopething_sim::{ClockKind, SimConfig};
 
 const EXAMPLES: &str = "\
@@ -187,24 +187,24 @@ const WRITE_EACH: Duration = Duration::from_secs(1);
 /// Tells the status to whoever asks: the file, the page, and systemd's watchdog.
 struct Teller {
     path: PathBuf,
-    /// When the file was written, and with how many troubles.
+    /// When the file was written, and with how many conditions.
     written: Option<(Instant, usize)>,
     failed: bool,
     sender: watch::Sender<Status>,
 }
 
-impl Watcher for Teller {
+impl StatusObserver for Teller {
     fn watch(&mut self, status: &Status) {
         let now = Instant::now();
-        let is_recent = |&(written, troubles): &(Instant, usize)| {
-            now.duration_since(written) < WRITE_EACH && troubles == status.troubles.len()
+        let is_recent = |&(written, conditions): &(Instant, usize)| {
+            now.duration_since(written) < WRITE_EACH && conditions == status.conditions.len()
         };
         if self.written.as_ref().is_some_and(is_recent) && !status.ended {
             return;
         }
-        self.written = Some((now, status.troubles.len()));
-        let trouble = status.troubles.first().map_or("recording", |trouble| trouble.text.as_str());
-        notify(&["WATCHDOG=1", &format!("STATUS={} written; {trouble}", status.written)]);
+        self.written = Some((now, status.conditions.len()));
+        let condition = status.conditions.first().map_or("recording", |condition| condition.text.as_str());
+        notify(&["WATCHDOG=1", &format!("STATUS={} written; {condition}", status.written)]);
         self.sender.send_replace(status.clone());
         let written = status.write(&self.path);
         if let (Err(error), false) = (&written, self.failed) {

@@ -10,9 +10,9 @@ use super::measurements;
 use super::output_arguments::OutputArguments;
 use scopething_files::plot::terminal;
 use scopething_files::{self as files, Format, TraceFile, TraceWriter, WriteError};
-use scopething_waveform::measure::RecordingAnalysis;
+use scopething_waveform::measure::WaveformAnalysis;
 use scopething_waveform::quantity_text::quantity;
-use scopething_waveform::recording::{Recording, Samples, Series};
+use scopething_waveform::recording::{Samples, Series, Waveform};
 
 /// What is printed of each capture.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,7 +29,7 @@ pub(super) struct Results {
     files: Vec<OutputFile>,
     taken: u32,
     /// The last capture that is only in files that are not in their places yet, and its number.
-    pending: Option<(u32, Recording)>,
+    pending: Option<(u32, Waveform)>,
     failed: Option<Failure>,
 }
 
@@ -71,7 +71,7 @@ impl Results {
     }
 
     /// Shows and saves one capture. A file that fails does not keep the others from being written.
-    pub(super) fn take(&mut self, recording: Recording) -> Result<(), Failure> {
+    pub(super) fn take(&mut self, recording: Waveform) -> Result<(), Failure> {
         self.taken += 1;
         let mut kept = Kept::Nowhere;
         for file in &mut self.files {
@@ -93,7 +93,7 @@ impl Results {
         printed
     }
 
-    fn print(&mut self, recording: &Recording) -> Result<(), Failure> {
+    fn print(&mut self, recording: &Waveform) -> Result<(), Failure> {
         if self.show.json {
             self.json.write(recording, &mut io::stdout().lock()).map_err(|error| match error {
                 WriteError::Io(error) => Failure::from(error),
@@ -112,7 +112,7 @@ impl Results {
             io::stdout().write_all(summary(recording, self.show.analyse).as_bytes())?;
         }
         if self.show.analyse && !self.show.json {
-            let tables = measurements::tables(&RecordingAnalysis::of(recording));
+            let tables = measurements::tables(&WaveformAnalysis::of(recording));
             io::stdout().write_all(tables.as_bytes())?;
         }
         Ok(())
@@ -167,7 +167,7 @@ fn check_directory(path: &Path) -> Result<(), Failure> {
 
 impl OutputFile {
     /// Writes a capture; nowhere if an earlier one could not be written to the file.
-    fn write(&mut self, recording: &Recording, number: u32) -> anyhow::Result<Kept> {
+    fn write(&mut self, recording: &Waveform, number: u32) -> anyhow::Result<Kept> {
         match self {
             Self::One { broken: true, .. } => Ok(Kept::Nowhere),
             Self::One { file, broken } => {
@@ -194,7 +194,7 @@ fn numbered_path(path: &Path, number: u32) -> PathBuf {
 }
 
 /// Saves a capture that no file took, and says where.
-fn rescue(recording: &Recording, number: u32) {
+fn rescue(recording: &Waveform, number: u32) {
     let name = format!("scopething-rescued-{}-{number}.json", std::process::id());
     let path = std::env::temp_dir().join(name);
     let saved = TraceFile::create(&path, Format::Json).and_then(|mut file| {
@@ -208,7 +208,7 @@ fn rescue(recording: &Recording, number: u32) {
 }
 
 /// A picture for a terminal as wide as the one there is.
-fn picture(recording: &Recording, is_terminal: bool) -> String {
+fn picture(recording: &Waveform, is_terminal: bool) -> String {
     let style = terminal::Style::detect(is_terminal, |name| std::env::var(name).ok());
     let lanes = u16::try_from(recording.logic().count()).unwrap_or(0);
     let size = match terminal_size::terminal_size() {
@@ -221,7 +221,7 @@ fn picture(recording: &Recording, is_terminal: bool) -> String {
 }
 
 /// A few lines about a capture.
-fn summary(recording: &Recording, is_measured: bool) -> String {
+fn summary(recording: &Waveform, is_measured: bool) -> String {
     let details = recording.details();
     let mode = details.mode.as_deref().unwrap_or("a capture");
     let rate = quantity(recording.sample_rate_hz(), "S/s", 4);

@@ -14,7 +14,7 @@ use super::interrupt::Interrupts;
 use super::progress::with_progress;
 use scopething::atomic::{AtomicError, AtomicFile};
 use scopething::link::{self, LinkUrl};
-use scopething_selftest::{Bench, Experiment, LinkKind, Nobody, Outcome, Report, Verdict};
+use scopething_selftest::{Bench, Experiment, LinkKind, ModeFit, Nobody, Outcome, Report};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -107,7 +107,7 @@ impl Arguments {
 }
 
 fn exit(report: &Report) -> Result<(), Failure> {
-    let is_done = |verdict| matches!(verdict, Verdict::AsAssumed | Verdict::Skipped);
+    let is_done = |verdict| matches!(verdict, ModeFit::AsAssumed | ModeFit::Skipped);
     if report.last().all(|outcome| is_done(outcome.verdict)) { Ok(()) } else { Err(Failure::Told(1)) }
 }
 

@@ -9,7 +9,7 @@ use super::capture_arguments::{UrlArgument, fraction, hertz, volts};
 use super::failure::Failure;
 use super::generate_arguments::{GenerateArguments, answer_batch};
 use super::session::Session;
-use scopething::generate::{GeneratorKind, ShapeWords, Wanted, WaveWords, WordsError, min_samples};
+use scopething::generate::{GeneratorKind, GeneratorRequest, ShapeSpec, WaveSpec, WordsError, min_samples};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     words: Vec<String>,
     /// Shape: sine, triangle, exponential or square [default: sine]
     #[arg(long, alias = "waveform", value_name = "SHAPE")]
-    shape: Option<ShapeWords>,
+    shape: Option<ShapeSpec>,
     /// Own samples of one period: a text file of 2 to 1024 numbers from 0 to 1
     #[arg(long, value_name = "FILE", conflicts_with = "shape")]
     samples: Option<PathBuf>,
@@ -79,14 +79,15 @@ impl Arguments {
             return answer_batch(session, GeneratorKind::Waveform);
         }
         let mode = if self.once { PlayMode::Once } else { PlayMode::Repeat };
-        let wanted = Wanted::wave(self.words().map_err(Failure::usage)?, mode).map_err(Failure::failed)?;
+        let wanted =
+            GeneratorRequest::wave(self.words().map_err(Failure::usage)?, mode).map_err(Failure::failed)?;
         self.generate.run(session, &self.url, &wanted).await
     }
 
     /// What is said, options before words.
-    fn words(&self) -> Result<WaveWords, WordsError> {
-        let options = WaveWords {
-            shape: self.samples.clone().map(ShapeWords::File).or_else(|| self.shape.clone()),
+    fn words(&self) -> Result<WaveSpec, WordsError> {
+        let options = WaveSpec {
+            shape: self.samples.clone().map(ShapeSpec::File).or_else(|| self.shape.clone()),
             frequency_hz: self.frequency,
             symmetry: self.ratio,
             low: self.low,

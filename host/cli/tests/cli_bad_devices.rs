@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A round trip counts as lost after a second on a network, and each step is tried at most three times. A
 /// loaded machine is slower.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Captures from a server that treats its one client so.
 async fn capture_from<F: Future<Output = ()>>(serve: impl FnOnce(TcpStream) -> F) -> Finished {
@@ -36,7 +36,7 @@ fn assert_failed(finished: Finished, parts: &[&str]) {
         assert!(message.contains(part), "{part} in {message}");
     }
     println!("after {took:?}: {message}");
-    assert!(took < PATIENCE, "{took:?}");
+    assert!(took < TIMEOUT, "{took:?}");
 }
 
 /// Reads what the client says and drops it.

@@ -25,8 +25,8 @@ async fn walk(url: &str, arguments: &[&str], input: &str) -> (Finished, TempDir)
     (running.finish().await, directory)
 }
 
-/// The verdicts of a report by the numbers of their experiments, in the order in which they were done.
-fn verdicts(directory: &Path, name: &str) -> Vec<(u64, String)> {
+/// The mode_fits of a report by the numbers of their experiments, in the order in which they were done.
+fn mode_fits(directory: &Path, name: &str) -> Vec<(u64, String)> {
     let text = std::fs::read_to_string(directory.join(name)).unwrap();
     let report: Value = serde_json::from_str(&text).unwrap();
     let experiments = report["experiments"].as_array().unwrap().iter();
@@ -43,9 +43,9 @@ fn as_assumed(numbers: &[u64]) -> Vec<(u64, String)> {
 async fn without_wires_those_that_need_none_are_done() {
     let directory = tempdir().unwrap();
     let finished = scopething_in(directory.path(), &["selftest", "--auto", "--url", PLAIN]).await.done();
-    let verdicts = verdicts(directory.path(), "scopething-selftest.json");
+    let mode_fits = mode_fits(directory.path(), "scopething-selftest.json");
     let (skipped, done): (Vec<_>, Vec<_>) =
-        verdicts.into_iter().partition(|(_, verdict)| verdict == "skipped");
+        mode_fits.into_iter().partition(|(_, verdict)| verdict == "skipped");
     assert_eq!(done, as_assumed(&[1, 2, 8, 9, 11, 12]), "{}", finished.stdout);
     assert_eq!(skipped.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 4, 5, 6, 7, 10]);
     let text = std::fs::read_to_string(directory.path().join("scopething-selftest.txt")).unwrap();
@@ -58,7 +58,7 @@ async fn the_menu_takes_experiments_in_any_order_and_more_than_once() {
     let (finished, directory) =
         walk(PLAIN, &["--report", "mine.txt"], "list\n4\n\n1\nnonsense\n10\n\n3.3V\n0V\n4\n\nquit\n").await;
     let finished = finished.done();
-    assert_eq!(verdicts(directory.path(), "mine.json"), as_assumed(&[4, 1, 10, 4]), "{}", finished.stderr);
+    assert_eq!(mode_fits(directory.path(), "mine.json"), as_assumed(&[4, 1, 10, 4]), "{}", finished.stderr);
     assert!(finished.stderr.contains("\"nonsense\" is no experiment"), "{}", finished.stderr);
     assert!(finished.stderr.contains("Join L4 to A"), "{}", finished.stderr);
     assert_eq!(finished.stdout.matches("as assumed").count(), 4, "{}", finished.stdout);
@@ -70,14 +70,14 @@ async fn what_is_otherwise_is_named_and_fails() {
     let (finished, directory) = walk(&url, &["--only", "5"], "\n").await;
     let finished = finished.ended(1);
     assert!(finished.stdout.contains("half-trigger-level: the comparator switches at "), "{finished:?}");
-    assert_eq!(verdicts(directory.path(), "scopething-selftest.json"), [(5, "otherwise".to_owned())]);
+    assert_eq!(mode_fits(directory.path(), "scopething-selftest.json"), [(5, "otherwise".to_owned())]);
 }
 
 #[tokio::test]
 async fn what_is_skipped_is_no_failure_and_the_end_of_the_input_ends_the_walk() {
     let (finished, directory) = walk(PLAIN, &[], "7\ns\n").await;
     finished.done();
-    assert_eq!(verdicts(directory.path(), "scopething-selftest.json"), [(7, "skipped".to_owned())]);
+    assert_eq!(mode_fits(directory.path(), "scopething-selftest.json"), [(7, "skipped".to_owned())]);
 }
 
 #[cfg(unix)]
@@ -91,7 +91,7 @@ async fn an_interrupt_keeps_what_was_done() {
     assert!(line.contains("as assumed"), "{line}");
     running.interrupt();
     running.finish().await.ended(130);
-    assert_eq!(verdicts(directory.path(), "scopething-selftest.json"), as_assumed(&[1]));
+    assert_eq!(mode_fits(directory.path(), "scopething-selftest.json"), as_assumed(&[1]));
 }
 
 #[tokio::test]

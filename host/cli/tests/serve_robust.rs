@@ -14,7 +14,7 @@ use tokio::net::{TcpStream, UdpSocket};
 const PERSONALITIES: [&str; 6] =
     ["--bitscope-server", "--tcp", "--hmo", "--rigol", "--rigol-framed", "--twinlan"];
 /// What the process may grow by, in KiB, whatever is sent: a few captures for each of its connections.
-const MOST_GROWTH_KIB: u64 = 48 * 1024;
+const MAX_GROWTH_KIB: u64 = 48 * 1024;
 
 /// Memory of a process, in KiB.
 fn resident_kib(served: &Listening) -> u64 {
@@ -70,7 +70,7 @@ async fn two_hundred_connections_with_half_a_line_keep_nobody_out() {
     }
     assert_serves(&served).await;
     let resident = resident_kib(&served);
-    assert!(resident < MOST_GROWTH_KIB, "{resident} KiB");
+    assert!(resident < MAX_GROWTH_KIB, "{resident} KiB");
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn clients_that_do_not_read_hold_up_nobody() {
     deaf.push(control);
     assert_serves(&served).await;
     let growth = resident_kib(&served).saturating_sub(before);
-    assert!(growth < MOST_GROWTH_KIB, "{growth} KiB");
+    assert!(growth < MAX_GROWTH_KIB, "{growth} KiB");
 }
 
 /// Bytes that look random, the same in each run.
@@ -175,7 +175,7 @@ async fn whatever_is_sent_the_server_goes_on() {
     hmo.send(":TIM:SCAL 5E-4;:CHAN1:STAT 1;:CHAN1:SCAL 1;:TRIG:A:SOUR CH1\n").await;
     assert_serves(&served).await;
     let growth = resident_kib(&served).saturating_sub(before);
-    assert!(growth < MOST_GROWTH_KIB, "{growth} KiB");
+    assert!(growth < MAX_GROWTH_KIB, "{growth} KiB");
 }
 
 #[tokio::test]

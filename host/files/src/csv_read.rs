@@ -18,7 +18,7 @@ use self::lines::{Line, Lines};
 use super::csv_write::TIME;
 use super::stream::LOST;
 use super::{ReadError, Skipped, TraceReader};
-use scopething_waveform::recording::{Channel, Details, Recording};
+use scopething_waveform::recording::{Channel, Details, Waveform};
 
 /// Reads captures from comma-separated values.
 ///
@@ -133,7 +133,7 @@ impl<R: BufRead> CsvReader<R> {
 }
 
 impl<R: BufRead + Send> TraceReader for CsvReader<R> {
-    fn read(&mut self) -> Result<Option<Recording>, ReadError> {
+    fn read(&mut self) -> Result<Option<Waveform>, ReadError> {
         let columns = match self.next_begin()? {
             None => return Ok(None),
             Some(Begin::Job(trace)) => return trace.finish(&mut self.lines).map(Some),

@@ -10,7 +10,7 @@ use std::io::Write;
 use super::number::push_number;
 use super::rows::Rows;
 use super::{TraceWriter, WriteError};
-use scopething_waveform::recording::{Recording, Samples};
+use scopething_waveform::recording::{Samples, Waveform};
 
 /// The first field of every header.
 pub(super) const TIME: &str = "time";
@@ -23,7 +23,7 @@ pub(super) struct CsvWriter {
 }
 
 impl TraceWriter for CsvWriter {
-    fn write(&mut self, recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
+    fn write(&mut self, recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
         if std::mem::replace(&mut self.written, true) {
             writeln!(out)?;
         }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::csv_write::CsvWriter;
 use super::json_write::JsonWriter;
 use super::{TraceWriter, WriteError, npz, parquet, picture, sr_write, vcd, wav};
-use scopething_waveform::recording::Recording;
+use scopething_waveform::recording::Waveform;
 
 /// A file format of traces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,7 +152,7 @@ fn endings() -> String {
     Format::ALL.map(|format| format!(".{format}")).join(", ")
 }
 
-type Encode = fn(&Recording, &mut dyn std::io::Write) -> Result<(), WriteError>;
+type Encode = fn(&Waveform, &mut dyn std::io::Write) -> Result<(), WriteError>;
 
 /// A writer of a format that holds a single capture.
 struct OneCapture {
@@ -162,7 +162,7 @@ struct OneCapture {
 }
 
 impl TraceWriter for OneCapture {
-    fn write(&mut self, recording: &Recording, out: &mut dyn std::io::Write) -> Result<(), WriteError> {
+    fn write(&mut self, recording: &Waveform, out: &mut dyn std::io::Write) -> Result<(), WriteError> {
         if std::mem::replace(&mut self.written, true) {
             return Err(WriteError::OneCapture(self.format));
         }

@@ -4,7 +4,7 @@
 //! channel of a chopped pair lies half a period later is lost. A slower channel holds each sample until its
 //! next.
 
-use scopething_waveform::recording::{Recording, Series};
+use scopething_waveform::recording::{Series, Waveform};
 
 /// Evenly spaced moments.
 pub struct Grid {
@@ -45,8 +45,8 @@ impl Grid {
     }
 }
 
-impl From<&Recording> for Grid {
-    fn from(recording: &Recording) -> Self {
+impl From<&Waveform> for Grid {
+    fn from(recording: &Waveform) -> Self {
         Self::of(recording.channels().iter())
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     fn indices(channels: Vec<Series>) -> Vec<Vec<usize>> {
-        let recording = Recording::new(1e6, channels, Details::default()).unwrap();
+        let recording = Waveform::new(1e6, channels, Details::default()).unwrap();
         let grid = Grid::from(&recording);
         recording.channels().iter().map(|series| grid.indices(series).collect()).collect()
     }

@@ -13,7 +13,7 @@ use serde_json::error::Category;
 
 use self::object::RecordingObject;
 use super::{MAX_SAMPLES, ReadError, Skipped, TraceReader};
-use scopething_waveform::recording::Recording;
+use scopething_waveform::recording::Waveform;
 
 /// What should be there instead of a fault.
 const WANTED: &str = "a trace is an object as `scopething capture --json` prints it";
@@ -79,7 +79,7 @@ impl<R: BufRead> JsonReader<R> {
 }
 
 impl<R: BufRead + Send> TraceReader for JsonReader<R> {
-    fn read(&mut self) -> Result<Option<Recording>, ReadError> {
+    fn read(&mut self) -> Result<Option<Waveform>, ReadError> {
         self.unless_failed(|reader| match reader.next::<RecordingObject>()? {
             Some((object, line)) => object.recording(line).map(Some),
             None => Ok(None),

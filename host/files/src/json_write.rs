@@ -11,8 +11,8 @@ use std::io::Write;
 use serde::{Serialize, Serializer};
 
 use super::{TraceWriter, WriteError};
-use scopething_waveform::measure::RecordingAnalysis;
-use scopething_waveform::recording::{Gap, Recording, Samples, Series, Stamp};
+use scopething_waveform::measure::WaveformAnalysis;
+use scopething_waveform::recording::{Gap, Samples, Series, Stamp, Waveform};
 
 /// Writes one object a line.
 #[derive(Default)]
@@ -22,8 +22,8 @@ pub(super) struct JsonWriter {
 }
 
 impl TraceWriter for JsonWriter {
-    fn write(&mut self, recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
-        let analysis = self.analysed.then(|| RecordingAnalysis::of(recording));
+    fn write(&mut self, recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
+        let analysis = self.analysed.then(|| WaveformAnalysis::of(recording));
         let object = RecordingObject { analysis, ..RecordingObject::of(recording) };
         serde_json::to_writer(&mut *out, &object).map_err(std::io::Error::from)?;
         Ok(out.write_all(b"\n")?)
@@ -45,7 +45,7 @@ struct RecordingObject<'r> {
     channels: BTreeMap<String, ChannelObject<'r>>,
     warnings: &'r [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    analysis: Option<RecordingAnalysis>,
+    analysis: Option<WaveformAnalysis>,
 }
 
 /// The place of a trace in a job, whose keys come first.
@@ -80,7 +80,7 @@ struct ChannelObject<'r> {
 }
 
 impl<'r> RecordingObject<'r> {
-    fn of(recording: &'r Recording) -> Self {
+    fn of(recording: &'r Waveform) -> Self {
         let details = recording.details();
         let trigger = details.trigger.as_ref();
         Self {

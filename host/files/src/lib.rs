@@ -19,10 +19,10 @@
 //!
 //! ```
 //! use scopething_files::{self, Format, TraceFile};
-//! use scopething_waveform::recording::{Channel, Details, Recording, Samples, Series};
+//! use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
 //!
 //! let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(vec![0.0, 1.5, 3.3]));
-//! let recording = Recording::new(1e6, vec![series], Details::default())?;
+//! let recording = Waveform::new(1e6, vec![series], Details::default())?;
 //!
 //! let directory = tempfile::tempdir()?;
 //! let path = directory.path().join("trace.csv");
@@ -75,7 +75,7 @@ pub use sr_read::SrReader;
 pub use trace_file::{SaveError, TraceFile};
 
 use crate::plot::png::PngError;
-use scopething_waveform::recording::Recording;
+use scopething_waveform::recording::Waveform;
 
 /// Writes captures in one format.
 ///
@@ -86,7 +86,7 @@ pub trait TraceWriter: Send {
     ///
     /// # Errors
     /// If `out` fails, or the format cannot hold the capture. What was written then is not a complete file.
-    fn write(&mut self, recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError>;
+    fn write(&mut self, recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError>;
 }
 
 /// Writes JSON as [`Format::Json`] does, with the measurements of each capture under `analysis`.

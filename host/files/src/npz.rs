@@ -11,9 +11,9 @@ use std::io::Write;
 
 use super::WriteError;
 use super::archive::Archive;
-use scopething_waveform::recording::{Gap, Recording, Samples, Series};
+use scopething_waveform::recording::{Gap, Samples, Series, Waveform};
 
-pub(super) fn write(recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
+pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
     let mut arrays = Arrays { archive: Archive::new() };
     for series in recording.channels() {
         arrays.series(series)?;

@@ -22,14 +22,14 @@ use parquet::schema::types::{Type, TypePtr};
 use super::WriteError;
 use super::csv_write::TIME;
 use super::rows::{Row, Rows};
-use scopething_waveform::recording::{Recording, Samples, Series};
+use scopething_waveform::recording::{Samples, Series, Waveform};
 
 /// The file ends with an index of all that is in it, so it is made in memory: it is no larger than the capture.
-pub(super) fn write(recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
+pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
     Ok(out.write_all(&encode(recording).map_err(std::io::Error::other)?)?)
 }
 
-fn encode(recording: &Recording) -> Result<Vec<u8>, ParquetError> {
+fn encode(recording: &Waveform) -> Result<Vec<u8>, ParquetError> {
     let rows: Vec<Row> = Rows::of(recording).collect();
     let properties = WriterProperties::builder()
         .set_compression(Compression::GZIP(parquet::basic::GzipLevel::default()))
@@ -46,7 +46,7 @@ fn encode(recording: &Recording) -> Result<Vec<u8>, ParquetError> {
     file.into_inner()
 }
 
-fn schema(recording: &Recording, rows: usize) -> Result<TypePtr, ParquetError> {
+fn schema(recording: &Waveform, rows: usize) -> Result<TypePtr, ParquetError> {
     let time = Type::primitive_type_builder(TIME, PhysicalType::DOUBLE);
     let mut fields = vec![time.with_repetition(Repetition::REQUIRED).build()?];
     for series in recording.channels() {
@@ -99,7 +99,7 @@ fn write_channel(
     column.close()
 }
 
-fn metadata(recording: &Recording) -> Vec<KeyValue> {
+fn metadata(recording: &Waveform) -> Vec<KeyValue> {
     let details = recording.details();
     let trigger = details.trigger.as_ref();
     let unit = if recording.is_raw() { "range" } else { "V" };

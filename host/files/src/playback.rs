@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use scopething_sim::{Playback, PlaybackError};
-use scopething_waveform::recording::{Recording, Samples, Series};
+use scopething_waveform::recording::{Samples, Series, Waveform};
 
 use crate::{Format, open};
 
@@ -38,7 +38,7 @@ pub fn read(spec: &str) -> Result<Playback, PlaybackError> {
 }
 
 /// A channel, by the name it has in the file or the channel it stands for.
-fn channel_of<'r>(recording: &'r Recording, name: Option<&str>) -> Result<&'r Series, String> {
+fn channel_of<'r>(recording: &'r Waveform, name: Option<&str>) -> Result<&'r Series, String> {
     let channels = recording.channels();
     let named = |series: &&Series| match name {
         Some(name) => series.label.as_deref() == Some(name) || series.channel.to_string() == name,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::{CsvReader, Format, JsonReader, SrReader};
-use scopething_waveform::recording::{Recording, RecordingError};
+use scopething_waveform::recording::{InvalidWaveform, Waveform};
 
 /// The most samples of all channels together that are read from a file. A device takes 12288 at a time; this
 /// is room for long recordings of other programs, and bounds the memory that a file can ask for.
@@ -20,7 +20,7 @@ pub trait TraceReader: Send {
     /// # Errors
     /// If the file cannot be read, or what is in it is not of the format or is too much. The next call then
     /// returns an error or `None`.
-    fn read(&mut self) -> Result<Option<Recording>, ReadError>;
+    fn read(&mut self) -> Result<Option<Waveform>, ReadError>;
 
     /// Goes past the next capture, which costs less than to read it where the format allows that; `None` after the last
     /// one.
@@ -28,7 +28,7 @@ pub trait TraceReader: Send {
     /// # Errors
     /// As [`read`](Self::read), but faults in what is passed over may go unseen.
     fn skip(&mut self) -> Result<Option<Skipped>, ReadError> {
-        let stamp = |recording: Recording| recording.details().stamp;
+        let stamp = |recording: Waveform| recording.details().stamp;
         Ok(self.read()?.map(|recording| Skipped { number: stamp(recording).map(|stamp| stamp.number) }))
     }
 }
@@ -86,7 +86,7 @@ pub enum ReadError {
     TooLong,
     /// The channels do not fit together.
     #[error(transparent)]
-    Recording(#[from] RecordingError),
+    Waveform(#[from] InvalidWaveform),
 }
 
 /// Why a file cannot be read.

@@ -2,7 +2,7 @@
 //!
 //! A channel that has no sample at a time has none in its row: the two channels of a chopped pair take turns.
 
-use scopething_waveform::recording::{Recording, Series};
+use scopething_waveform::recording::{Series, Waveform};
 
 /// The most channels that a recording has: A, B, L0 to L7, each once.
 const MAX_CHANNELS: usize = 10;
@@ -35,7 +35,7 @@ pub struct Rows<'r> {
 impl<'r> Rows<'r> {
     /// All rows of a recording.
     #[must_use]
-    pub fn of(recording: &'r Recording) -> Self {
+    pub fn of(recording: &'r Waveform) -> Self {
         let channels = recording.channels();
         let mut next = [(0, f64::INFINITY); MAX_CHANNELS];
         for (series, next) in channels.iter().zip(&mut next) {

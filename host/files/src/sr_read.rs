@@ -13,7 +13,7 @@ use zip::result::ZipError;
 
 use super::sr_write::LOGIC;
 use super::{MAX_SAMPLES, ReadError, TraceReader};
-use scopething_waveform::recording::{Channel, Details, Recording, Samples, Series};
+use scopething_waveform::recording::{Channel, Details, Samples, Series, Waveform};
 
 /// A session of a long recording in many chunks has fewer.
 const MAX_ENTRIES: usize = 100_000;
@@ -94,7 +94,7 @@ impl<R: Read + Seek> SrReader<R> {
         Ok(bytes)
     }
 
-    fn session(&mut self) -> Result<Recording, ReadError> {
+    fn session(&mut self) -> Result<Waveform, ReadError> {
         let version = self.text("version")?;
         if !matches!(version.trim(), "1" | "2") {
             let reason = format!("version {:?} is not known; only 1 and 2 are", version.trim());
@@ -124,12 +124,12 @@ impl<R: Read + Seek> SrReader<R> {
                 channels.push(labelled(line.into(), name, period_s, Samples::Levels(levels.collect())));
             }
         }
-        Ok(Recording::new(metadata.rate_hz, channels, Details::default())?)
+        Ok(Waveform::new(metadata.rate_hz, channels, Details::default())?)
     }
 }
 
 impl<R: Read + Seek + Send> TraceReader for SrReader<R> {
-    fn read(&mut self) -> Result<Option<Recording>, ReadError> {
+    fn read(&mut self) -> Result<Option<Waveform>, ReadError> {
         if std::mem::replace(&mut self.read, true) {
             return Ok(None);
         }

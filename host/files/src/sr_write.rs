@@ -11,12 +11,12 @@ use std::io::Write;
 use super::archive::Archive;
 use super::grid::Grid;
 use super::{Format, WriteError};
-use scopething_waveform::recording::{Channel, Recording, Series};
+use scopething_waveform::recording::{Channel, Series, Waveform};
 
 /// The entry with the logic samples, without the number of the chunk.
 pub(super) const LOGIC: &str = "logic-1";
 
-pub(super) fn write(recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
+pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
     let grid = Grid::from(recording);
     let metadata = metadata(recording, rate_hz(&grid)?);
     let mut archive = Archive::new();
@@ -46,16 +46,16 @@ fn rate_hz(grid: &Grid) -> Result<u64, WriteError> {
 /// A device has as many logic probes as the BitScope has lines, whichever of them were captured.
 pub(super) const LOGIC_PROBES: u8 = 8;
 
-fn probe_count(recording: &Recording) -> u8 {
+fn probe_count(recording: &Waveform) -> u8 {
     if recording.logic().next().is_some() { LOGIC_PROBES } else { 0 }
 }
 
 /// The analog channels with their numbers, which follow on those of the logic probes.
-fn numbered(recording: &Recording) -> impl Iterator<Item = (u8, &Series)> {
+fn numbered(recording: &Waveform) -> impl Iterator<Item = (u8, &Series)> {
     (probe_count(recording) + 1..).zip(recording.analog())
 }
 
-fn metadata(recording: &Recording, rate_hz: u64) -> String {
+fn metadata(recording: &Waveform, rate_hz: u64) -> String {
     let mut text = String::from("[global]\nsigrok version=0.5.2\n\n[device 1]\n");
     let probes = probe_count(recording);
     if probes > 0 {

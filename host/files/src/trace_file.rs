@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{Format, TraceWriter, WriteError};
 use scopething::atomic::{AtomicError, AtomicFile};
-use scopething_waveform::recording::Recording;
+use scopething_waveform::recording::Waveform;
 
 /// Why a file of captures was not written.
 #[derive(Debug, Error)]
@@ -67,7 +67,7 @@ impl TraceFile {
     /// # Errors
     /// If the disk fails or the format cannot hold it. The file then holds the captures before it: write no
     /// more; [commit](Self::commit) it if there are any, or drop it, and the target stays as it was.
-    pub fn write(&mut self, recording: &Recording) -> Result<(), SaveError> {
+    pub fn write(&mut self, recording: &Waveform) -> Result<(), SaveError> {
         let written = self.writer.write(recording, &mut self.file);
         match written.and_then(|()| Ok(self.file.handed_over()?)) {
             Ok(length) => {

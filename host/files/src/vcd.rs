@@ -9,7 +9,7 @@ use std::io::Write;
 use vcd::{TimescaleUnit, Value, VarType};
 
 use super::{Format, WriteError};
-use scopething_waveform::recording::{Recording, Samples, Series};
+use scopething_waveform::recording::{Samples, Series, Waveform};
 
 const PICOSECONDS: f64 = 1e12;
 
@@ -25,7 +25,7 @@ enum Level {
     Analog(f32),
 }
 
-pub(super) fn write(recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
+pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
     let start_s = recording.start_s();
     if (recording.end_s() - start_s) * PICOSECONDS >= u64::MAX as f64 {
         return Err(WriteError::TooLong(Format::Vcd));
@@ -82,7 +82,7 @@ fn collect_changes(series: &Series, start_s: f64, variable: vcd::IdCode, changes
 }
 
 /// One line; the end of a comment, `$end`, cannot come from a user's text.
-fn description(recording: &Recording) -> String {
+fn description(recording: &Waveform) -> String {
     let details = recording.details();
     let mut parts = vec![format!("sample_rate {} Hz", recording.sample_rate_hz())];
     parts.extend(details.cause.map(|cause| format!("cause {cause}")));

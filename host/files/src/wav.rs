@@ -9,9 +9,9 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 
 use super::grid::Grid;
 use super::{Format, WriteError};
-use scopething_waveform::recording::{Recording, Series};
+use scopething_waveform::recording::{Series, Waveform};
 
-pub(super) fn write(recording: &Recording, out: &mut dyn Write) -> Result<(), WriteError> {
+pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
     let channels: Vec<&Series> = recording.analog().collect();
     if channels.is_empty() {
         return Err(WriteError::NothingToHold { format: Format::Wav, holds: "analog", instead: Format::Vcd });

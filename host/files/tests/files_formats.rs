@@ -5,13 +5,13 @@ use std::path::Path;
 
 use scopething_files::{self as files, Format, OpenError, SaveError, TraceFile, WriteError};
 use scopething_waveform::recording::{
-    Cause, Channel, Details, Range, Recording, Samples, Series, Trigger, TriggerType,
+    Channel, Details, EndReason, Range, Samples, Series, Trigger, TriggerType, Waveform,
 };
 
 const TICK_S: f64 = 1e-6;
 
 /// A chopped pair beside one logic line: A 0, 0.5, 1.., B -0.1, 0.4.., L2 alternating in pairs.
-fn recording() -> Recording {
+fn recording() -> Waveform {
     let ramp = |first: f32| Samples::Volts((0..50_u8).map(|step| first + f32::from(step) * 0.5).collect());
     let channels = vec![
         Series::new(Channel::A, 0.0, 2.0 * TICK_S, ramp(0.0)),
@@ -27,17 +27,17 @@ fn recording() -> Recording {
         Trigger { time_s: 25e-6, level: Some(1.5), kind: TriggerType::Falling, source: "A".to_owned() };
     let details = Details {
         capture_start_s: Some(12.5),
-        cause: Some(Cause::Trigger),
+        cause: Some(EndReason::Trigger),
         trigger: Some(trigger),
         range: Some(Range { low: -5.5, high: 8.0 }),
         mode: Some("MixedChop".to_owned()),
         warnings: vec!["a \"quoted\" µ warning".to_owned()],
         stamp: None,
     };
-    Recording::new(1.0 / TICK_S, channels, details).unwrap()
+    Waveform::new(1.0 / TICK_S, channels, details).unwrap()
 }
 
-fn encoded(format: Format, recording: &Recording) -> Vec<u8> {
+fn encoded(format: Format, recording: &Waveform) -> Vec<u8> {
     let mut bytes = Vec::new();
     format.writer().write(recording, &mut bytes).unwrap();
     bytes
@@ -72,7 +72,7 @@ fn json_is_the_contract_of_the_command_line() {
 #[test]
 fn json_says_null_for_what_is_not_known() {
     let series = Series::new(Channel::A, 0.0, 1.0, Samples::Fractions(vec![f32::NAN, 0.5]));
-    let imported = Recording::new(1.0, vec![series], Details::default()).unwrap();
+    let imported = Waveform::new(1.0, vec![series], Details::default()).unwrap();
     let object: serde_json::Value = serde_json::from_slice(&encoded(Format::Json, &imported)).unwrap();
     for key in ["cause", "capture_start", "trigger_time", "trigger", "range", "mode"] {
         assert_eq!(object.get(key), Some(&serde_json::Value::Null), "{key}");
@@ -147,7 +147,7 @@ fn wav_holds_volts_of_the_analog_channels() {
     assert_eq!(samples[..4], [0.0, -0.1, 0.5, 0.4]);
     assert_eq!(samples.len(), 100);
     let logic = Series::new(Channel::L[0], 0.0, 1.0, Samples::Levels(vec![1]));
-    let logic = Recording::new(1.0, vec![logic], Details::default()).unwrap();
+    let logic = Waveform::new(1.0, vec![logic], Details::default()).unwrap();
     let refused = Format::Wav.writer().write(&logic, &mut Vec::new());
     assert!(matches!(refused, Err(WriteError::NothingToHold { .. })));
 }

@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use scopething_files::{self as files, Format, TraceFile};
-use scopething_waveform::recording::{Channel, Details, Recording, Samples, Series};
+use scopething_waveform::recording::{Channel, Details, Samples, Series, Waveform};
 
 fn real_capture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/micro-saw-triangle.sr")
 }
 
-fn read(path: &Path) -> Recording {
+fn read(path: &Path) -> Waveform {
     let mut reader = files::open(path, Format::Sr).unwrap();
     let recording = reader.read().unwrap().unwrap();
     assert_eq!(reader.read().unwrap(), None);
     recording
 }
 
-fn written(recording: &Recording) -> tempfile::TempPath {
+fn written(recording: &Waveform) -> tempfile::TempPath {
     let path = tempfile::Builder::new().suffix(".sr").tempfile().unwrap().into_temp_path();
     let mut file = TraceFile::create(&path, Format::Sr).unwrap();
     file.write(recording).unwrap();
@@ -95,7 +95,7 @@ fn what_is_written_is_what_sigrok_reads() {
     for line in [0, 3, 7] {
         channels.push(Series::new(Channel::L[usize::from(line)], 0.0, 2e-6, Samples::Levels(levels(line))));
     }
-    let path = written(&Recording::new(5e5, channels, Details::default()).unwrap());
+    let path = written(&Waveform::new(5e5, channels, Details::default()).unwrap());
     assert_eq!(sigrok_floats(&path), (500_000, vec![wave(0.1), wave(0.03)]));
     let expected: Vec<u8> = (0..1000_u16)
         .map(|index| (index & 1 | (index >> 3 & 1) << 3 | (index >> 7 & 1) << 7) as u8)
@@ -114,7 +114,7 @@ fn what_is_written_is_what_sigrok_reads() {
 #[test]
 fn only_the_second_channel_stays_the_second_channel() {
     let series = Series::new(Channel::B, 0.0, 1e-6, Samples::Volts(vec![0.5, 1.0, -1.0]));
-    let path = written(&Recording::new(1e6, vec![series], Details::default()).unwrap());
+    let path = written(&Waveform::new(1e6, vec![series], Details::default()).unwrap());
     assert_eq!(sigrok_floats(&path), (1_000_000, vec![vec![0.5, 1.0, -1.0]]));
     let back = read(&path);
     assert_eq!(back.channels().len(), 1);
@@ -125,7 +125,7 @@ fn only_the_second_channel_stays_the_second_channel() {
 fn logic_alone_is_read_by_sigrok() {
     let levels: Vec<u8> = (0..12288_u32).map(|index| (index / 7 % 2) as u8).collect();
     let series = Series::new(Channel::L[5], 0.0, 25e-9, Samples::Levels(levels.clone()));
-    let path = written(&Recording::new(40e6, vec![series], Details::default()).unwrap());
+    let path = written(&Waveform::new(40e6, vec![series], Details::default()).unwrap());
     assert_eq!(sigrok_logic(&path, "D5"), levels.iter().map(|level| level << 5).collect::<Vec<u8>>());
     assert_eq!(read(&path).sample_rate_hz(), 40e6);
 }
@@ -142,7 +142,7 @@ fn a_chopped_pair_beside_logic_is_held_at_the_rate_of_the_logic() {
     };
     let b = Series { channel: Channel::B, ..pair(1e-6, 10.0) };
     let logic = Series::new(Channel::L[0], 0.0, 1e-6, Samples::Levels(vec![0, 1, 0, 1, 0, 1, 0, 1]));
-    let path = written(&Recording::new(1e6, vec![pair(0.0, 0.0), b, logic], Details::default()).unwrap());
+    let path = written(&Waveform::new(1e6, vec![pair(0.0, 0.0), b, logic], Details::default()).unwrap());
     let a = vec![0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0];
     let b = vec![10.0, 10.0, 10.0, 11.0, 11.0, 12.0, 12.0, 13.0];
     assert_eq!(sigrok_floats(&path), (1_000_000, vec![a, b]));

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use scopething_files::{Format, TraceFile};
 use scopething_waveform::recording::{
-    Cause, Channel, Details, Range, Recording, Samples, Series, Trigger, TriggerType,
+    Channel, Details, EndReason, Range, Samples, Series, Trigger, TriggerType, Waveform,
 };
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ fn level(sample: u16) -> u8 {
 }
 
 /// A chopped pair, A first, beside a logic line that is sampled with each of them.
-fn recording() -> Recording {
+fn recording() -> Waveform {
     let analog = |channel, start_s| {
         let samples = (0..PAIRS).map(|pair| volts(channel, pair)).collect();
         Series::new(channel, start_s, 2.0 * TICK_S, Samples::Volts(samples))
@@ -40,14 +40,14 @@ fn recording() -> Recording {
         Trigger { time_s: 1e-4, level: Some(0.25), kind: TriggerType::Rising, source: "A".to_owned() };
     let details = Details {
         capture_start_s: Some(12.5),
-        cause: Some(Cause::Trigger),
+        cause: Some(EndReason::Trigger),
         trigger: Some(trigger),
         range: Some(Range { low: -1.0, high: 1.5 }),
         mode: Some("MixedChop".to_owned()),
         warnings: vec!["a \"quoted\" µ warning".to_owned()],
         stamp: None,
     };
-    Recording::new(1.0 / TICK_S, channels, details).unwrap()
+    Waveform::new(1.0 / TICK_S, channels, details).unwrap()
 }
 
 /// What the tools see of the recording, each under its name.

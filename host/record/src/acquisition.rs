@@ -13,20 +13,20 @@ use scopething_core::trace::TraceBuffer;
 use super::blocks::{Blocks, Cut};
 use super::connect::{ConnectError, Connected, Opener, Place, Planned, connect};
 use super::job::Job;
-use super::keeper::{Batch, Event, Keeper, KeeperGone, MOST_AT_ONCE};
-use super::ledger::TELL_EACH;
+use super::journal::TELL_EACH;
 use super::schedule::Spacing;
 use super::time::Timekeeper;
+use super::writer_thread::{Batch, Event, KeeperGone, MAX_AT_ONCE, WriterThread};
 use crate::stream::{self, Thinner, Thinning};
 use scopething::link::LinkError;
-use scopething_waveform::recording::{Recording, RecordingError};
+use scopething_waveform::recording::{InvalidWaveform, Waveform};
 
 /// How long to wait before a scope that is away is looked for again.
 const LOOK_AGAIN: Micros = Micros::from_millis(1000);
 /// After so many bad traces in a row the scope is connected to anew.
-const MOST_BAD_TRACES: u32 = 3;
+const MAX_BAD_TRACES: u32 = 3;
 /// A trace is handed on after this, if no other comes meanwhile.
-const LINGER: Duration = Duration::from_millis(1);
+const COALESCE_DELAY: Duration = Duration::from_millis(1);
 /// A clock that moves by more than this was set: times of day are reckoned anew.
 const CLOCK_STEP_US: u64 = 500_000;
 /// Frames of a stream that are received at once, at most.
@@ -55,11 +55,11 @@ pub(super) struct Acquisition<'a, O, T> {
 /// Why there is no trace.
 enum NoTrace {
     Scope(ScopeError<LinkError>),
-    Recording(RecordingError),
+    Waveform(InvalidWaveform),
 }
 
 impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
-    pub(super) fn new(job: Arc<Job>, opener: O, time: &'a T, keeper: &'a Keeper) -> Self {
+    pub(super) fn new(job: Arc<Job>, opener: O, time: &'a T, writer_thread: &'a WriterThread) -> Self {
         let started = time.now();
         let ends = job.extent.seconds.map(|seconds| started + Micros::from_seconds(seconds));
         let lingers = job.spacing == Spacing::Continuous;
@@ -69,7 +69,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
             opener,
             watch: Watch {
                 time,
-                keeper,
+                writer_thread,
                 ends,
                 tick_at: started,
                 untold: Batch::new(),
@@ -215,7 +215,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
             } else {
                 scope.capture(plan, buffer).await
             };
-            Recording::of_trace(&trace.map_err(NoTrace::Scope)?).map_err(NoTrace::Recording)
+            Waveform::of_trace(&trace.map_err(NoTrace::Scope)?).map_err(NoTrace::Waveform)
         };
         match self.watch.over(capturing).await {
             None => {}
@@ -224,7 +224,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
                 self.captures += 1;
                 self.watch.tell(Event::Trace(recording)).await;
             }
-            Some(Err(NoTrace::Recording(error))) => self.bad_trace(error.to_string()).await,
+            Some(Err(NoTrace::Waveform(error))) => self.bad_trace(error.to_string()).await,
             Some(Err(NoTrace::Scope(error))) => self.failed(&error).await,
         }
     }
@@ -300,23 +300,23 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
     async fn bad_trace(&mut self, reason: String) {
         self.watch.tell(Event::BadTrace { reason: reason.clone() }).await;
         self.bad_in_a_row += 1;
-        if self.bad_in_a_row >= MOST_BAD_TRACES {
+        if self.bad_in_a_row >= MAX_BAD_TRACES {
             self.bad_in_a_row = 0;
             self.away(false, reason).await;
         }
     }
 }
 
-/// Waiting, while the keeper is told that time passes and the time of the job may be over.
+/// Waiting, while the writer_thread is told that time passes and the time of the job may be over.
 #[derive(Debug)]
 struct Watch<'a, T> {
     time: &'a T,
-    keeper: &'a Keeper,
+    writer_thread: &'a WriterThread,
     ends: Option<Instant>,
     tick_at: Instant,
-    /// What the keeper is not told yet.
+    /// What the writer_thread is not told yet.
     untold: Batch,
-    /// Whether the next trace may come so soon that the keeper is better told of both at once.
+    /// Whether the next trace may come so soon that the writer_thread is better told of both at once.
     lingers: bool,
     is_gone: bool,
 }
@@ -326,18 +326,18 @@ impl<T: Timekeeper> Watch<'_, T> {
         self.is_gone || self.ends.is_some_and(|end| self.time.now() >= end)
     }
 
-    /// Tells the keeper something, a trace perhaps not at once.
+    /// Tells the writer_thread something, a trace perhaps not at once.
     async fn tell(&mut self, event: Event) {
         let may_linger = matches!(event, Event::Trace(_));
         self.untold.push((event, self.time.read()));
-        if !may_linger || self.untold.len() >= MOST_AT_ONCE {
+        if !may_linger || self.untold.len() >= MAX_AT_ONCE {
             self.hand_on().await;
         }
     }
 
-    /// Tells the keeper what it is not told yet, as soon as it has time.
+    /// Tells the writer_thread what it is not told yet, as soon as it has time.
     async fn hand_on(&mut self) {
-        match self.keeper.has_time().await {
+        match self.writer_thread.has_time().await {
             Ok(permit) => permit.send(std::mem::take(&mut self.untold)),
             Err(KeeperGone) => self.is_gone = true,
         }
@@ -346,7 +346,7 @@ impl<T: Timekeeper> Watch<'_, T> {
     /// Waits for something. None if the time of the job is over before.
     async fn over<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
-        let mut linger = pin!(tokio::time::sleep(LINGER));
+        let mut coalesce = pin!(tokio::time::sleep(COALESCE_DELAY));
         let mut may_linger = self.lingers && !self.untold.is_empty();
         loop {
             let is_due = self.time.now() >= self.tick_at;
@@ -365,7 +365,7 @@ impl<T: Timekeeper> Watch<'_, T> {
                 biased;
                 output = &mut future => return Some(output),
                 // Where it has no time for that, its disk is slow: nothing else waits for it here.
-                permit = self.keeper.has_time(), if has_to_tell => match permit {
+                permit = self.writer_thread.has_time(), if has_to_tell => match permit {
                     Ok(permit) => {
                         if is_due {
                             self.untold.push((Event::Tick, self.time.read()));
@@ -376,7 +376,7 @@ impl<T: Timekeeper> Watch<'_, T> {
                     }
                     Err(KeeperGone) => self.is_gone = true,
                 },
-                () = &mut linger, if may_linger => may_linger = false,
+                () = &mut coalesce, if may_linger => may_linger = false,
                 () = ringing => {}
             }
             if self.is_over() {

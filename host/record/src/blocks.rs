@@ -4,7 +4,7 @@
 //! lost a trace ends early and the next one begins, so that the samples of a trace are evenly spaced.
 
 use scopething_files::stream::{Row, StreamHeader};
-use scopething_waveform::recording::{Details, Recording, RecordingError, Samples, Series};
+use scopething_waveform::recording::{Details, InvalidWaveform, Samples, Series, Waveform};
 
 /// The mode of a trace that was cut from a stream.
 pub(super) const MODE: &str = "Stream";
@@ -22,7 +22,7 @@ pub(super) struct Blocks {
 #[derive(Debug)]
 pub(super) enum Cut {
     /// A trace.
-    Trace(Recording),
+    Trace(Waveform),
     /// So many frames are missing before the next trace.
     Lost(u64),
 }
@@ -34,7 +34,7 @@ impl Blocks {
     }
 
     /// Takes a row, and hands over what it completes.
-    pub(super) fn push(&mut self, row: &Row, cuts: &mut Vec<Cut>) -> Result<(), RecordingError> {
+    pub(super) fn push(&mut self, row: &Row, cuts: &mut Vec<Cut>) -> Result<(), InvalidWaveform> {
         if row.lost > 0 {
             cuts.extend(self.end()?.map(Cut::Trace));
             cuts.push(Cut::Lost(row.lost));
@@ -47,7 +47,7 @@ impl Blocks {
     }
 
     /// The trace of the rows there are.
-    pub(super) fn end(&mut self) -> Result<Option<Recording>, RecordingError> {
+    pub(super) fn end(&mut self) -> Result<Option<Waveform>, InvalidWaveform> {
         let rows = std::mem::take(&mut self.rows);
         let Some(first) = rows.first() else { return Ok(None) };
         let columns = self.header.columns.iter().enumerate().map(|(place, column)| {
@@ -68,7 +68,7 @@ impl Blocks {
             warnings: self.header.warnings.clone(),
             ..Details::default()
         };
-        Recording::new(self.header.rate_hz(), columns.collect(), details).map(Some)
+        Waveform::new(self.header.rate_hz(), columns.collect(), details).map(Some)
     }
 }
 

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::job::Job;
 use scopething::calibration_file::{CalibrationFile, CalibrationFileError};
-use scopething::generate::WantedError;
+use scopething::generate::GeneratorRequestError;
 use scopething::link::{self, Link, LinkClock, LinkError, LinkUrl, OpenError, OpenLink, Port};
 
 /// A link that is open, and the calibration of the probes on it.
@@ -171,7 +171,7 @@ pub enum ConnectError {
     Plan(#[from] PlanError),
     /// What shall be generated is not possible.
     #[error(transparent)]
-    Wanted(#[from] WantedError),
+    GeneratorRequest(#[from] GeneratorRequestError),
     /// The generators do not start.
     #[error(transparent)]
     Generate(#[from] GenerateError<LinkError>),

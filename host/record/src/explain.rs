@@ -12,18 +12,18 @@ use thiserror::Error;
 
 use super::blocks::{Blocks, Cut};
 use super::job::{Job, StreamJob};
+use super::journal::content_of;
 use super::keep::Keep;
-use super::ledger::content_of;
 use super::schedule::Spacing;
 use super::store::Content;
 use super::text::TextMaker;
 use crate::stream::{self, Thinner, Thinning};
-use scopething::generate::WantedError;
+use scopething::generate::GeneratorRequestError;
 use scopething_files::WriteError;
 use scopething_sim::{ConfigError, SimClock, SimConfig, SimLink};
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::quantity_text::quantity;
-use scopething_waveform::recording::{Recording, RecordingError, Stamp};
+use scopething_waveform::recording::{InvalidWaveform, Stamp, Waveform};
 
 const DAY_S: f64 = 86_400.0;
 /// Noise makes numbers as long as they are with a real scope.
@@ -47,7 +47,7 @@ pub enum ExplainError {
     Plan(#[from] PlanError),
     /// What shall be generated is not possible.
     #[error(transparent)]
-    Wanted(#[from] WantedError),
+    GeneratorRequest(#[from] GeneratorRequestError),
     /// The simulated scope does not do as it should.
     #[error(transparent)]
     Scope(#[from] ScopeError<embedded_io::ErrorKind>),
@@ -56,7 +56,7 @@ pub enum ExplainError {
     Simulated(#[from] ConfigError),
     /// The trace cannot be used.
     #[error(transparent)]
-    Recording(#[from] RecordingError),
+    Waveform(#[from] InvalidWaveform),
     /// The trace cannot be written in the job's format.
     #[error("a trace of this job cannot be written in its format: {0}")]
     Write(#[from] WriteError),
@@ -148,7 +148,7 @@ async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
             let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };
             let plan = plan_capture(&BS05, &BS05.analog, &request, job.driven)?;
             let mut buffer = Box::new(TraceBuffer::new());
-            Recording::of_trace(&scope.capture(&plan, &mut buffer).await?)?
+            Waveform::of_trace(&scope.capture(&plan, &mut buffer).await?)?
         }
         Some(stream) => trace_of_stream(job, stream, &mut scope).await?,
     };
@@ -164,7 +164,7 @@ async fn trace_of_stream(
     job: &Job,
     stream: &StreamJob,
     scope: &mut Scope<SimLink, SimClock>,
-) -> Result<Recording, ExplainError> {
+) -> Result<Waveform, ExplainError> {
     let plan = stream.plan(job.driven)?;
     let mut blocks =
         Blocks::new(stream::header(&plan, Thinning::Mean, UnixMicros(0)), stream.samples_of_trace(&plan));

@@ -62,7 +62,7 @@ use std::path::PathBuf;
 
 use scopething_core::device::BS05;
 use scopething_core::plan::{
-    CapturePlan, CaptureRequest, Driven, PlanError, StreamPlan, StreamRequest, plan_capture, plan_stream,
+    BusyOutputs, CapturePlan, CaptureRequest, PlanError, StreamPlan, StreamRequest, plan_capture, plan_stream,
 };
 
 use self::lines::Lines;
@@ -71,9 +71,9 @@ use super::keep::Keep;
 use super::listing::Naming;
 use super::schedule::{Extent, Spacing};
 use super::store::Limits;
-use scopething::generate::Wanted;
+use scopething::generate::GeneratorRequest;
 use scopething::link::LinkUrl;
-use scopething::request::{JsonRequestError, RequestWords};
+use scopething::request::{CaptureSpec, JsonRequestError};
 
 /// Samples of a trace that is cut from a stream, at most: a few traces are in memory at once.
 const MAX_STREAM_TRACE_SAMPLES: u64 = 100_000;
@@ -95,9 +95,9 @@ pub struct Job {
     /// What to stream instead.
     pub stream: Option<StreamJob>,
     /// What the generators do meanwhile, if anything.
-    pub generate: Option<Wanted>,
+    pub generate: Option<GeneratorRequest>,
     /// What captures are planned around because of that.
-    pub driven: Driven,
+    pub driven: BusyOutputs,
     /// When traces are taken.
     pub spacing: Spacing,
     /// How many, or for how long.
@@ -134,7 +134,7 @@ impl StreamJob {
     ///
     /// # Errors
     /// None, for a job that was [parsed](Job::parse).
-    pub fn plan(&self, driven: Driven) -> Result<StreamPlan, PlanError> {
+    pub fn plan(&self, driven: BusyOutputs) -> Result<StreamPlan, PlanError> {
         plan_stream(&BS05, &BS05.analog, &self.request, driven)
     }
 
@@ -175,7 +175,7 @@ impl Job {
         let job = if words::is_stream(text) {
             words::read::<StreamWords>(text)?.job(&lines)?
         } else {
-            words::read::<RequestWords>(text)?.job(&lines)?
+            words::read::<CaptureSpec>(text)?.job(&lines)?
         };
         job.check_capture(&lines)?;
         Ok(job)

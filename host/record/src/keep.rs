@@ -1,7 +1,7 @@
 //! What of a trace is kept, and what of it is written.
 
 use crate::measure::{Measure, Measured};
-use scopething_waveform::recording::{Channel, Recording, Series};
+use scopething_waveform::recording::{Channel, Series, Waveform};
 
 /// What is kept of the traces of a job.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +33,7 @@ pub struct Band {
 }
 
 impl Band {
-    fn holds(&self, recording: &Recording) -> bool {
+    fn holds(&self, recording: &Waveform) -> bool {
         let series = recording.channel(self.channel);
         let value = series.and_then(|series| Measured::of(series).get(self.measure));
         value.is_some_and(|value| (self.low..=self.high).contains(&value))
@@ -43,7 +43,7 @@ impl Band {
 impl Keep {
     /// Whether anything of this trace is kept.
     #[must_use]
-    pub fn wants(&self, recording: &Recording) -> bool {
+    pub fn wants(&self, recording: &Waveform) -> bool {
         match self {
             Self::Outside(bands) => bands.iter().any(|band| !band.holds(recording)),
             Self::All | Self::Summary | Self::Envelope { .. } => true,
@@ -84,9 +84,9 @@ mod tests {
     use super::*;
     use scopething_waveform::recording::{Details, Samples};
 
-    fn recording(samples: &[f32]) -> Recording {
+    fn recording(samples: &[f32]) -> Waveform {
         let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(samples.to_vec()));
-        Recording::new(1e3, vec![series], Details::default()).unwrap()
+        Waveform::new(1e3, vec![series], Details::default()).unwrap()
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Recording for weeks on a board in a cupboard: captures are taken as a [`Job`](job::Job) says, and what is kept of them
+//! Waveform for weeks on a board in a cupboard: captures are taken as a [`Job`](job::Job) says, and what is kept of them
 //! outlives a scope that is unplugged, a full disk, a clock that is set and a loss of power.
 //!
 //! A [`Recorder`] knows time, disk and link by what it is given, so that a day passes in moments where they are
 //! simulated. It captures in the task that runs it; a thread beside it measures traces and writes them. It prints nothing:
-//! troubles are logged by `tracing`, and a [`Watcher`] learns the [`Status`].
+//! conditions are logged by `tracing`, and a [`StatusObserver`] learns the [`Status`].
 //!
 //! What it is not: a trigger without gaps. The scope captures nothing while a trace is read out of it. Where nothing may be
 //! missed, a job [streams](job::StreamJob): its traces follow on one another.
@@ -27,30 +27,30 @@
 
 mod acquisition;
 mod blocks;
+pub mod conditions;
 mod connect;
 pub mod disk;
 pub mod explain;
 pub mod growing;
 pub mod job;
+mod journal;
 pub mod keep;
-mod keeper;
-mod ledger;
 pub mod listing;
 pub mod measure;
 pub mod page;
 mod recorder;
+pub mod retry_queue;
 pub mod schedule;
-pub mod shelf;
-pub mod stamps;
 pub mod status;
 pub mod store;
 pub mod stream;
 pub mod text;
 pub mod time;
-pub mod troubles;
+pub mod timestamps;
+mod writer_thread;
 
 pub use self::connect::{ConnectError, Links, Opened, Opener, Place};
-pub use self::ledger::{Unwatched, Watcher};
+pub use self::journal::{StatusObserver, Unwatched};
 pub use self::recorder::{RecordError, Recorder};
 pub use self::status::Status;
 pub use self::time::{LinkTime, Reading, Timekeeper};

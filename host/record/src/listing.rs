@@ -11,7 +11,7 @@ use scopething_files::Format;
 use scopething_waveform::moment::UnixMicros;
 
 /// The most files that are remembered; for more the directory is read again.
-const MOST_REMEMBERED: usize = 4096;
+const MAX_REMEMBERED: usize = 4096;
 
 /// How the files of a job are called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Listing {
     pub fn read(naming: &Naming) -> io::Result<Self> {
         let mut files = naming.list()?;
         let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.bytes).sum());
-        files.truncate(MOST_REMEMBERED);
+        files.truncate(MAX_REMEMBERED);
         files.shrink_to_fit();
         Ok(Self { oldest: files.into(), count, bytes })
     }
@@ -111,7 +111,7 @@ impl Listing {
 
     /// Adds a file that is newer than all.
     pub fn push(&mut self, file: Listed) {
-        if self.count == self.oldest.len() as u64 && self.oldest.len() < MOST_REMEMBERED {
+        if self.count == self.oldest.len() as u64 && self.oldest.len() < MAX_REMEMBERED {
             self.oldest.push_back(file);
         }
         self.count += 1;

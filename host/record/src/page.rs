@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use super::status::Status;
 
 /// A reader that takes longer is left.
-const PATIENCE: Duration = Duration::from_secs(2);
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// More than a request of a browser or of Prometheus takes.
-const MOST_REQUEST_BYTES: usize = 16 << 10;
+const MAX_REQUEST_BYTES: usize = 16 << 10;
 
 /// A page that listens already.
 #[derive(Debug)]
@@ -48,9 +48,9 @@ impl Page {
             if let Ok((reader, _)) = self.listener.accept().await {
                 let page = self.status.borrow().prometheus();
                 // So is one that does not read its answer.
-                let _ = tokio::time::timeout(PATIENCE, answer(reader, &page)).await;
+                let _ = tokio::time::timeout(READ_TIMEOUT, answer(reader, &page)).await;
             } else {
-                tokio::time::sleep(PATIENCE).await;
+                tokio::time::sleep(READ_TIMEOUT).await;
             }
         }
     }
@@ -58,7 +58,7 @@ impl Page {
 
 async fn answer(mut reader: TcpStream, page: &str) -> io::Result<()> {
     let mut request = Vec::new();
-    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < MOST_REQUEST_BYTES {
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < MAX_REQUEST_BYTES {
         if reader.read_buf(&mut request).await? == 0 {
             return Ok(());
         }

@@ -7,11 +7,11 @@ use thiserror::Error;
 use super::acquisition::Acquisition;
 use super::connect::{ConnectError, Opener};
 use super::job::Job;
-use super::keeper::Keeper;
-use super::ledger::{Closed, Ledger, Watcher};
+use super::journal::{Closed, Journal, StatusObserver};
 use super::status::Status;
 use super::store::{Disk, StoreError};
 use super::time::Timekeeper;
+use super::writer_thread::WriterThread;
 
 /// Records as a job says, until it is done or stopped.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Recorder<O, T, D, W> {
     job: Arc<Job>,
     opener: O,
     time: T,
-    ledger: Ledger<D, W>,
+    journal: Journal<D, W>,
 }
 
 /// Why a recording ended before it was done.
@@ -41,15 +41,15 @@ pub enum RecordError {
     },
 }
 
-impl<O: Opener, T: Timekeeper, D: Disk + 'static, W: Watcher + 'static> Recorder<O, T, D, W> {
+impl<O: Opener, T: Timekeeper, D: Disk + 'static, W: StatusObserver + 'static> Recorder<O, T, D, W> {
     /// Opens the files of a job.
     ///
     /// # Errors
     /// If they cannot be opened, or another recording writes to them.
     pub fn start(job: Job, opener: O, time: T, disk: D, watcher: W) -> Result<Self, RecordError> {
         let job = Arc::new(job);
-        let ledger = Ledger::open(Arc::clone(&job), disk, watcher, time.read())?;
-        Ok(Self { job, opener, time, ledger })
+        let journal = Journal::open(Arc::clone(&job), disk, watcher, time.read())?;
+        Ok(Self { job, opener, time, journal })
     }
 
     /// Records until the job is done, or `stop` completes: then the files are finished.
@@ -63,16 +63,16 @@ impl<O: Opener, T: Timekeeper, D: Disk + 'static, W: Watcher + 'static> Recorder
     /// # Cancellation
     /// Dropping the future loses the traces under way; what was captured before is written.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Status, RecordError> {
-        let Self { job, opener, time, ledger } = self;
-        let keeper = Keeper::start(ledger, time.read());
-        let mut acquisition = Acquisition::new(job, opener, &time, &keeper);
+        let Self { job, opener, time, journal } = self;
+        let writer_thread = WriterThread::start(journal, time.read());
+        let mut acquisition = Acquisition::new(job, opener, &time, &writer_thread);
         let recorded = tokio::select! {
             biased;
             () = stop => Ok(()),
             recorded = acquisition.run() => recorded,
         };
         acquisition.hand_on().await;
-        let Closed { status, lost } = keeper.finish(time.read()).await;
+        let Closed { status, lost } = writer_thread.finish(time.read()).await;
         recorded?;
         match lost {
             Some((count, reason)) => Err(RecordError::Lost { count, reason }),

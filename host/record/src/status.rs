@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::troubles::Trouble;
+use super::conditions::Condition;
 
 /// A status takes a multiple of this on the disk, which is that of most disks.
 const PLACE_BYTES: usize = 4096;
@@ -67,7 +67,7 @@ pub struct Status {
     /// What is left on the disk.
     pub free_bytes: Option<u64>,
     /// What goes wrong at present.
-    pub troubles: Vec<Trouble>,
+    pub conditions: Vec<Condition>,
 }
 
 impl Status {
@@ -135,7 +135,7 @@ impl Status {
             ("files", "Files of the job", Some(self.files as f64)),
             ("file_bytes", "Bytes of the files of the job", Some(self.file_bytes as f64)),
             ("free_bytes", "Bytes left on the disk", self.free_bytes.map(|bytes| bytes as f64)),
-            ("troubles", "What goes wrong at present", Some(self.troubles.len() as f64)),
+            ("conditions", "What goes wrong at present", Some(self.conditions.len() as f64)),
         ];
         for (name, help, value) in gauges {
             if let Some(value) = value {
@@ -183,8 +183,8 @@ impl fmt::Display for Status {
         line("link errors", format!("{}, connected {} times", self.link_errors, self.connections))?;
         let drift = self.drift_ppm.map_or_else(|| "not known yet".to_owned(), |ppm| format!("{ppm:+.1} ppm"));
         line("clocks", format!("drift {drift}, set {} times", self.clock_steps))?;
-        for trouble in &self.troubles {
-            line("trouble", format!("since {}: {}", trouble.since, trouble.text))?;
+        for condition in &self.conditions {
+            line("condition", format!("since {}: {}", condition.since, condition.text))?;
         }
         Ok(())
     }

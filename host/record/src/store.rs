@@ -20,7 +20,7 @@ use scopething_waveform::moment::UnixMicros;
 const MARGIN_BYTES: u64 = 64 << 10;
 
 /// Of traces that are written at once so much is put together in memory.
-const MOST_RUN_BYTES: u64 = 1 << 20;
+const MAX_RUN_BYTES: u64 = 1 << 20;
 
 /// When a growing file is full, and how much is kept of the finished ones.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -285,7 +285,7 @@ impl<D: Disk> Store<D> {
         let goes_along = |entry: &&Entry| {
             bytes += entry.bytes();
             let same_columns = matches!(&entry.content, Content::Text(other) if other.header == text.header);
-            same_columns && bytes <= MOST_RUN_BYTES && !self.is_over(made, begin + bytes, entry.clock)
+            same_columns && bytes <= MAX_RUN_BYTES && !self.is_over(made, begin + bytes, entry.clock)
         };
         let count = 1 + others.iter().take_while(goes_along).count();
         entries.get(..count).unwrap_or(entries)

@@ -21,10 +21,10 @@ use serde_json::{Map, Value, json};
 use super::keep::{Extent, Keep, envelope};
 use super::measure::{Measure, Measured};
 use scopething_files::{Format, JOB_COLUMNS, Rows, StampObject, WriteError, push_field, push_number};
-use scopething_waveform::recording::{Gap, Recording, Series, Stamp};
+use scopething_waveform::recording::{Gap, Series, Stamp, Waveform};
 
 /// More than the number and the moment of a trace take in JSON.
-const MOST_STAMP_BYTES: usize = 128;
+const MAX_STAMP_BYTES: usize = 128;
 /// A row of samples is seldom longer.
 const USUAL_ROW_BYTES: usize = 32;
 
@@ -61,12 +61,7 @@ impl TextMaker {
     ///
     /// # Errors
     /// If the trace has no stamp, or no text can be made of it.
-    pub fn text_of(
-        &mut self,
-        recording: &Recording,
-        keep: &Keep,
-        format: Format,
-    ) -> Result<Text, WriteError> {
+    pub fn text_of(&mut self, recording: &Waveform, keep: &Keep, format: Format) -> Result<Text, WriteError> {
         let stamp = recording.details().stamp;
         let stamp =
             stamp.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the trace has no number"))?;
@@ -92,7 +87,7 @@ struct RowTimes {
 
 impl RowTimes {
     /// Goes on to the times of another trace.
-    fn follow(&mut self, recording: &Recording) {
+    fn follow(&mut self, recording: &Waveform) {
         let grid = |series: &Series| (series.start_s, series.period_s, series.samples.len());
         if recording.channels().iter().map(grid).eq(self.grids.iter().copied()) {
             return;
@@ -112,7 +107,7 @@ impl RowTimes {
     }
 }
 
-fn csv(recording: &Recording, stamp: Stamp, keep: &Keep, times: &mut RowTimes) -> Text {
+fn csv(recording: &Waveform, stamp: Stamp, keep: &Keep, times: &mut RowTimes) -> Text {
     let mut table = Table::of(stamp.number);
     match keep {
         Keep::All | Keep::Outside(_) => samples(recording, times, &mut table),
@@ -133,7 +128,7 @@ fn csv(recording: &Recording, stamp: Stamp, keep: &Keep, times: &mut RowTimes) -
 fn no_gap_in_json(line: &[u8]) -> Option<Range<usize>> {
     const KEY: &[u8] = b"\"gap\":";
     const NULL: &[u8] = b"null";
-    let begin = line.windows(KEY.len()).take(MOST_STAMP_BYTES).position(|window| window == KEY)? + KEY.len();
+    let begin = line.windows(KEY.len()).take(MAX_STAMP_BYTES).position(|window| window == KEY)? + KEY.len();
     line.get(begin..)?.starts_with(NULL).then_some(begin..begin + NULL.len())
 }
 
@@ -166,7 +161,7 @@ impl Table {
     }
 }
 
-fn samples(recording: &Recording, times: &mut RowTimes, table: &mut Table) {
+fn samples(recording: &Waveform, times: &mut RowTimes, table: &mut Table) {
     let channels = recording.channels();
     let names = channels.iter().map(|series| format!(",{}", series.channel));
     table.columns = format!("time{}", names.collect::<String>());
@@ -184,7 +179,7 @@ fn samples(recording: &Recording, times: &mut RowTimes, table: &mut Table) {
     }
 }
 
-fn summary(recording: &Recording, table: &mut Table) {
+fn summary(recording: &Waveform, table: &mut Table) {
     let details = recording.details();
     table.columns.push_str("cause,trigger_time");
     let cause = details.cause.map(|cause| cause.to_string()).unwrap_or_default();
@@ -210,7 +205,7 @@ fn push_value(value: Option<f64>, out: &mut Vec<u8>) {
     }
 }
 
-fn extents(recording: &Recording, parts: usize, table: &mut Table) {
+fn extents(recording: &Waveform, parts: usize, table: &mut Table) {
     let channels = recording.channels();
     let names = channels.iter().map(|series| format!(",{0}_min,{0}_max", series.channel));
     table.columns = format!("time{}", names.collect::<String>());
@@ -233,7 +228,7 @@ fn extents(recording: &Recording, parts: usize, table: &mut Table) {
     }
 }
 
-fn json_line(recording: &Recording, stamp: Stamp, keep: &Keep) -> Result<Vec<u8>, WriteError> {
+fn json_line(recording: &Waveform, stamp: Stamp, keep: &Keep) -> Result<Vec<u8>, WriteError> {
     let mut line = Vec::new();
     match keep {
         Keep::All | Keep::Outside(_) => Format::Json.writer().write(recording, &mut line)?,
@@ -252,7 +247,7 @@ fn json_line(recording: &Recording, stamp: Stamp, keep: &Keep) -> Result<Vec<u8>
     Ok(line)
 }
 
-fn channels_object(recording: &Recording, keep: &Keep) -> Value {
+fn channels_object(recording: &Waveform, keep: &Keep) -> Value {
     let channels = recording.channels().iter().map(|series| {
         let values = if let Keep::Envelope { parts } = keep {
             let extents: Vec<_> = envelope(series, *parts).collect();
@@ -274,18 +269,18 @@ fn channels_object(recording: &Recording, keep: &Keep) -> Value {
 mod tests {
     use super::*;
     use scopething_waveform::moment::UnixMicros;
-    use scopething_waveform::recording::{Cause, Channel, Details, Samples, Series};
+    use scopething_waveform::recording::{Channel, Details, EndReason, Samples, Series};
 
-    fn recording() -> Recording {
+    fn recording() -> Waveform {
         let levels = Samples::Levels(vec![0, 1, 1, 1]);
         let channels = vec![
             Series::new(Channel::A, 0.0, 2e-3, Samples::Volts(vec![0.5, -1.25])),
             Series::new(Channel::L[2], 0.0, 1e-3, levels),
         ];
         let details =
-            Details { capture_start_s: Some(2.5), cause: Some(Cause::Timeout), ..Details::default() };
+            Details { capture_start_s: Some(2.5), cause: Some(EndReason::Timeout), ..Details::default() };
         let stamp = Stamp { number: 7, clock: UnixMicros(1_500_000), gap: Some(Gap::Link) };
-        Recording::new(1e3, channels, details).unwrap().stamped(stamp)
+        Waveform::new(1e3, channels, details).unwrap().stamped(stamp)
     }
 
     fn csv_of(keep: &Keep) -> (String, String) {
@@ -307,7 +302,7 @@ mod tests {
         let mut maker = TextMaker::default();
         for (period_s, expected) in [(1e-3, "0.001"), (1e-3, "0.001"), (2e-3, "0.002"), (1e-3, "0.001")] {
             let series = Series::new(Channel::A, 0.0, period_s, Samples::Volts(vec![1.0, 2.0]));
-            let recording = Recording::new(1.0 / period_s, vec![series], Details::default()).unwrap();
+            let recording = Waveform::new(1.0 / period_s, vec![series], Details::default()).unwrap();
             let stamp = Stamp { number: 7, clock: UnixMicros(0), gap: None };
             let text = maker.text_of(&recording.stamped(stamp), &Keep::All, Format::Csv).unwrap();
             assert!(String::from_utf8(text.body).unwrap().ends_with(&format!("7,,,,,{expected},2\n")));

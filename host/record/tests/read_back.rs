@@ -5,7 +5,7 @@ use scopething_files::{CsvReader, Format, JsonReader, TraceReader};
 use scopething_record::keep::Keep;
 use scopething_record::text::TextMaker;
 use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::recording::{Channel, Details, Gap, Recording, Samples, Series, Stamp};
+use scopething_waveform::recording::{Channel, Details, Gap, Samples, Series, Stamp, Waveform};
 
 #[path = "../../files/tests/captures/mod.rs"]
 mod captures;
@@ -14,7 +14,7 @@ use captures::{assert_same_samples, captures};
 #[test]
 fn what_a_job_kept_instead_of_samples_is_named() {
     let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(vec![1.0, 2.0]));
-    let recording = Recording::new(1e3, vec![series], Details::default()).unwrap();
+    let recording = Waveform::new(1e3, vec![series], Details::default()).unwrap();
     let recording = recording.stamped(Stamp { number: 1, clock: UnixMicros(0), gap: Some(Gap::Start) });
     for (keep, held) in [(Keep::Summary, "summaries"), (Keep::Envelope { parts: 1 }, "envelopes")] {
         let text = TextMaker::default().text_of(&recording, &keep, Format::Csv).unwrap();
@@ -47,7 +47,7 @@ proptest! {
             stamped.push(capture);
         }
         let mut reader = CsvReader::new(file.as_slice());
-        let back: Result<Vec<Recording>, _> = std::iter::from_fn(|| reader.read().transpose()).collect();
+        let back: Result<Vec<Waveform>, _> = std::iter::from_fn(|| reader.read().transpose()).collect();
         let back = back.unwrap();
         prop_assert_eq!(back.len(), stamped.len());
         for (back, capture) in back.iter().zip(&stamped) {

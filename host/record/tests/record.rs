@@ -1,4 +1,4 @@
-//! Recordings on simulated time, disk and links: what is told of each trouble, and what is in the files after it.
+//! Recordings on simulated time, disk and links: what is told of each condition, and what is in the files after it.
 
 use std::fs;
 use std::io;
@@ -12,7 +12,7 @@ use scopething_core::time::Instant;
 use scopething_record::job::Job;
 use scopething_record::store::Disk;
 use scopething_record::{
-    ConnectError, LinkTime, Opened, Opener, Place, Recorder, Status, Timekeeper, Watcher,
+    ConnectError, LinkTime, Opened, Opener, Place, Recorder, Status, StatusObserver, Timekeeper,
 };
 use scopething_sim::{SimConfig, SimLink};
 use scopething_waveform::moment::UnixMicros;
@@ -102,17 +102,17 @@ impl Disk for Room {
     }
 }
 
-/// Keeps what troubles were told, and does something at each status.
+/// Keeps what conditions were told, and does something at each status.
 struct Looker<F> {
-    troubles: Arc<Mutex<Vec<String>>>,
+    conditions: Arc<Mutex<Vec<String>>>,
     act: F,
 }
 
-impl<F: FnMut(&Status) + Send> Watcher for Looker<F> {
+impl<F: FnMut(&Status) + Send> StatusObserver for Looker<F> {
     fn watch(&mut self, status: &Status) {
-        let mut told = self.troubles.lock().unwrap();
-        for trouble in &status.troubles {
-            let text = format!("{} {:?}", trouble.since, trouble.kind);
+        let mut told = self.conditions.lock().unwrap();
+        for condition in &status.conditions {
+            let text = format!("{} {:?}", condition.since, condition.kind);
             if told.last() != Some(&text) && !told.contains(&text) {
                 told.push(text);
             }
@@ -125,8 +125,8 @@ impl<F: FnMut(&Status) + Send> Watcher for Looker<F> {
 /// How a recording went.
 struct Recorded {
     status: Status,
-    /// The kinds of trouble in the order in which they were met.
-    troubles: Vec<String>,
+    /// The kinds of condition in the order in which they were met.
+    conditions: Vec<String>,
     /// The links that were opened.
     opened: Vec<String>,
 }
@@ -142,15 +142,15 @@ async fn record(
 ) -> Recorded {
     let job = format!("files.directory = '{}'\n{job}", directory.display());
     let job = Job::parse(&job).unwrap();
-    let (troubles, opened) = (Arc::default(), Arc::default());
-    let looker = Looker { troubles: Arc::clone(&troubles), act };
+    let (conditions, opened) = (Arc::default(), Arc::default());
+    let looker = Looker { conditions: Arc::clone(&conditions), act };
     let plugs = Plugs { looks, left_alone: Vec::new(), opened: Arc::clone(&opened) };
     let recorder = Recorder::start(job, plugs, time, room, looker).unwrap();
     let status = recorder.run(std::future::pending()).await.unwrap();
-    let troubles =
-        troubles.lock().unwrap().iter().map(|text| text.split(' ').nth(1).unwrap().to_owned()).collect();
+    let conditions =
+        conditions.lock().unwrap().iter().map(|text| text.split(' ').nth(1).unwrap().to_owned()).collect();
     let opened = opened.lock().unwrap().clone();
-    Recorded { status, troubles, opened }
+    Recorded { status, conditions, opened }
 }
 
 /// Records a job of a scope that stays plugged in, with room on the disk.
@@ -195,7 +195,7 @@ async fn an_unplugged_scope_is_waited_for_and_no_other_is_taken() {
     let job = "when.every = '100ms'\nwhen.for = '90s'\nkeep.what = 'summary'";
     let recorded = record(directory.path(), job, looks, SetTime::new(), Room::plenty(), |_| {}).await;
     let status = recorded.status;
-    assert_eq!(recorded.troubles, ["Away", "OtherScope"]);
+    assert_eq!(recorded.conditions, ["Away", "OtherScope"]);
     assert_eq!((status.connections, status.serial.as_deref()), (2, Some("DB98TI79")));
     let other = recorded.opened.iter().filter(|url| url.contains("XX000001")).count();
     assert_eq!(other, 1, "the other scope is left alone once it is known: {:?}", recorded.opened);
@@ -220,7 +220,7 @@ async fn the_scope_is_found_behind_what_does_not_answer() {
     let looks = vec![vec![SILENT, SCOPE]];
     let job = "serial = 'DB98TI79'\nwhen.count = 3";
     let recorded = record(directory.path(), job, looks, SetTime::new(), Room::plenty(), |_| {}).await;
-    assert_eq!((recorded.status.written, recorded.troubles.len()), (3, 0));
+    assert_eq!((recorded.status.written, recorded.conditions.len()), (3, 0));
     assert_eq!(recorded.opened, [SILENT, SCOPE]);
 }
 
@@ -229,10 +229,10 @@ async fn bad_traces_are_left_out_and_told_once() {
     let directory = tempfile::tempdir().unwrap();
     let job = "when.every = '1s'\nwhen.count = 40\nkeep.what = 'summary'";
     let scope = "sim:?A=sine,1kHz,0..3V&clock=fast&faults=reboot@15000";
-    let Recorded { status, troubles, .. } = record_plugged_in(directory.path(), job, scope).await;
+    let Recorded { status, conditions, .. } = record_plugged_in(directory.path(), job, scope).await;
     assert_eq!((status.captures, status.written), (40, 40), "{status}");
     assert!(status.bad_traces + status.link_errors >= 1, "{status}");
-    assert_eq!(troubles.len(), 1, "{troubles:?}");
+    assert_eq!(conditions.len(), 1, "{conditions:?}");
     let marked = traces(directory.path()).into_iter().filter(|trace| !trace.2.is_empty()).count();
     assert_eq!(marked, 2);
 }
@@ -277,9 +277,9 @@ async fn a_full_disk_loses_the_oldest_that_memory_does_not_hold_and_no_other() {
     };
     let job = "when.every = '1s'\nwhen.count = 150\nkeep.what = 'summary'\nfiles.hold = '2kB'";
     let looks = vec![vec![SCOPE]];
-    let Recorded { status, troubles, .. } =
+    let Recorded { status, conditions, .. } =
         record(directory.path(), job, looks, SetTime::new(), room, act).await;
-    assert_eq!(troubles, ["DiskRefuses", "MemoryFull"]);
+    assert_eq!(conditions, ["DiskRefuses", "MemoryFull"]);
     let traces = traces(directory.path());
     let numbers: Vec<u64> = traces.iter().map(|trace| trace.0).collect();
     assert_eq!((status.captures, status.kept), (150, 150));
@@ -311,9 +311,9 @@ async fn a_clock_set_back_is_marked_and_loses_nothing() {
     let time = SetTime::set(Instant(1_770_000_000), -3_600_000_000);
     let job = "when.every = '1min'\nwhen.count = 60\nkeep.what = 'summary'\nfiles.new-after = '1h'";
     let looks = vec![vec![SCOPE]];
-    let Recorded { status, troubles, .. } =
+    let Recorded { status, conditions, .. } =
         record(directory.path(), job, looks, time, Room::plenty(), |_| {}).await;
-    assert_eq!((status.clock_steps, status.written, troubles.len()), (1, 60, 0));
+    assert_eq!((status.clock_steps, status.written, conditions.len()), (1, 60, 0));
     let traces = traces(directory.path());
     assert!(traces.iter().map(|trace| trace.0).eq(1..=60));
     let steps: Vec<f64> = traces.windows(2).map(|pair| pair[1].1.seconds_since(pair[0].1)).collect();
@@ -362,8 +362,8 @@ async fn each_trace_is_a_file_where_the_format_holds_one() {
     for format in ["npz", "parquet", "sr", "vcd", "wav", "png"] {
         let directory = tempfile::tempdir().unwrap();
         let job = format!("when.count = 3\nfiles.format = '{format}'\ncapture.channels = ['A', 'L1']");
-        let Recorded { status, troubles, .. } = record_plugged_in(directory.path(), &job, SCOPE).await;
-        assert_eq!((status.written, troubles.len()), (3, 0), "{format}");
+        let Recorded { status, conditions, .. } = record_plugged_in(directory.path(), &job, SCOPE).await;
+        assert_eq!((status.written, conditions.len()), (3, 0), "{format}");
         let files = files(directory.path());
         assert_eq!(files.iter().map(|file| file.0).collect::<Vec<_>>(), [1, 2, 3], "{format}");
         assert!(files.iter().all(|(_, path)| path.extension().is_some_and(|ending| ending == format)));
@@ -381,7 +381,7 @@ async fn a_stream_is_recorded_in_traces_that_follow_on_one_another_through_an_un
     let recorded = record(directory.path(), job, looks, SetTime::new(), Room::plenty(), |_| {}).await;
     let status = recorded.status;
     assert_eq!((status.captures, status.written, status.connections), (12, 12, 2));
-    assert_eq!((status.lost_frames, &recorded.troubles[..]), (0, &["Away".to_owned()][..]));
+    assert_eq!((status.lost_frames, &recorded.conditions[..]), (0, &["Away".to_owned()][..]));
     let traces = traces(directory.path());
     let gaps: Vec<&str> = traces.iter().map(|(_, _, gap)| gap.as_str()).collect();
     // Six whole seconds and a part of the next, then a stream that starts anew.
@@ -402,7 +402,7 @@ async fn what_a_link_does_not_carry_of_a_stream_is_marked_and_told() {
     let scope = "sim:?A=dc,1V&clock=fast&rate=140kbps";
     let job = "when.for = '5s'\n[capture]\nwhat = 'stream'\nchannels = ['A']";
     let recorded = record_plugged_in(directory.path(), job, scope).await;
-    assert_eq!(recorded.troubles, ["LostFrames"]);
+    assert_eq!(recorded.conditions, ["LostFrames"]);
     let status = recorded.status;
     // An eighth of 20 000 frames.
     assert!((2000..3000).contains(&status.lost_frames), "{status}");

@@ -17,12 +17,12 @@ use scopething::request::JsonRequest;
 use scopething_core::analysis::{analyse, scratch_length};
 use scopething_core::device::BS05;
 use scopething_core::plan::{
-    AnalogChannel, CapturePlan, CaptureRequest, ChannelSet, Driven, Notice, PlanError, TriggerType,
+    AnalogChannel, BusyOutputs, CapturePlan, CaptureRequest, ChannelSet, Notice, PlanError, TriggerType,
     plan_capture,
 };
 use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::Clock;
-use scopething_core::trace::{Cause, SampleTimes, Trace, TraceBuffer};
+use scopething_core::trace::{EndReason, SampleTimes, Trace, TraceBuffer};
 use scopething_sim::{SimConfig, SimLink};
 use scopething_waveform::measure::{Spectrum, Window};
 use tokio::runtime::Runtime;
@@ -51,7 +51,7 @@ fn main() -> Outcome {
     Ok(())
 }
 
-fn plan_nominal(request: &CaptureRequest, driven: Driven) -> Result<CapturePlan, PlanError> {
+fn plan_nominal(request: &CaptureRequest, driven: BusyOutputs) -> Result<CapturePlan, PlanError> {
     plan_capture(&BS05, &BS05.analog, request, driven)
 }
 
@@ -64,7 +64,7 @@ fn triggered_at_once(samples: u32, period_s: f64) -> Result<CapturePlan, Box<dyn
         trigger_type: TriggerType::Above,
         ..CaptureRequest::new("A".parse::<ChannelSet>()?)
     };
-    Ok(plan_nominal(&request, Driven::NOTHING)?)
+    Ok(plan_nominal(&request, BusyOutputs::NOTHING)?)
 }
 
 /// The time to plan one request: one after the other from a spread of them, and the one that goes through
@@ -80,11 +80,11 @@ fn plan(criterion: &mut Criterion) -> Outcome {
         bencher.iter(|| turn.next().map(|(request, driven)| plan_nominal(black_box(request), *driven)));
     });
     let too_many = CaptureRequest { samples: 100_000, ..CaptureRequest::new("A,B,L".parse::<ChannelSet>()?) };
-    if !plan_nominal(&too_many, Driven::NOTHING)?.notices.iter().any(Notice::is_adjustment) {
+    if !plan_nominal(&too_many, BusyOutputs::NOTHING)?.notices.iter().any(Notice::is_adjustment) {
         return Err("the request for too many samples was met as it is".into());
     }
     group.bench_function("met only nearly", |bencher| {
-        bencher.iter(|| plan_nominal(black_box(&too_many), Driven::NOTHING));
+        bencher.iter(|| plan_nominal(black_box(&too_many), BusyOutputs::NOTHING));
     });
     group.finish();
     Ok(())
@@ -103,7 +103,7 @@ fn decode(criterion: &mut Criterion) -> Outcome {
         if (u32::from(plan.timebase.samples), plan.mode.sample_bytes) != (samples, sample_bytes) {
             return Err(format!("{name}: planned otherwise, {plan:?}").into());
         }
-        let trace = Trace::new(&plan, &buffer, plan.timebase.samples, Cause::Trigger, 0);
+        let trace = Trace::new(&plan, &buffer, plan.timebase.samples, EndReason::Trigger, 0);
         let view = trace.analog(AnalogChannel::A).ok_or("channel A was not captured")?;
         group.throughput(Throughput::Elements(samples.into()));
         group.bench_function(name, |bencher| {
@@ -167,7 +167,7 @@ fn capture(criterion: &mut Criterion, runtime: &Runtime) -> Outcome {
 }
 
 /// Captures once into a buffer that stays in place. Stops the benchmark if that fails.
-async fn one_capture<S, C>(scope: &mut Scope<S, C>, plan: &CapturePlan) -> Cause
+async fn one_capture<S, C>(scope: &mut Scope<S, C>, plan: &CapturePlan) -> EndReason
 where
     S: Read + Write,
     C: Clock,

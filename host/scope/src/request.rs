@@ -13,7 +13,7 @@
 //! ```
 
 use scopething_core::plan::{
-    CaptureRequest, ChannelSet, Driven, LogicPattern, Resolution, TriggerMode, TriggerSource,
+    BusyOutputs, CaptureRequest, ChannelSet, LogicPattern, Resolution, TriggerMode, TriggerSource,
     TriggerSourceError, TriggerType, UnknownChannel, UnknownResolution, UnknownTriggerMode,
     UnknownTriggerType,
 };
@@ -24,7 +24,7 @@ use thiserror::Error;
 /// A capture request with what runs meanwhile, as written in JSON.
 #[derive(Debug, Clone, Deserialize)]
 pub struct JsonRequest {
-    args: RequestWords,
+    args: CaptureSpec,
     /// The waveform generator plays.
     #[serde(default)]
     awg: bool,
@@ -37,9 +37,9 @@ pub struct JsonRequest {
 /// name that JSON requests give it, or that of the command line.
 ///
 /// ```
-/// use scopething::request::RequestWords;
+/// use scopething::request::CaptureSpec;
 ///
-/// let words: RequestWords = toml::from_str(r#"
+/// let words: CaptureSpec = toml::from_str(r#"
 ///     channels = ["A", "L3"]
 ///     period = "2ms"
 ///     position = "50%"
@@ -49,7 +49,7 @@ pub struct JsonRequest {
 /// ```
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RequestWords {
+pub struct CaptureSpec {
     channels: Option<Vec<String>>,
     #[serde(default, deserialize_with = "number::seconds")]
     period: Option<f64>,
@@ -250,17 +250,17 @@ impl JsonRequest {
     ///
     /// # Errors
     /// The other variants of [`JsonRequestError`] name what does not exist.
-    pub fn resolve(&self) -> Result<(CaptureRequest, Driven), JsonRequestError> {
+    pub fn resolve(&self) -> Result<(CaptureRequest, BusyOutputs), JsonRequestError> {
         let driven = match (self.awg, self.clock) {
-            (true, _) => Driven::WAVEFORM,
-            (false, true) => Driven::CLOCK,
-            (false, false) => Driven::NOTHING,
+            (true, _) => BusyOutputs::WAVEFORM,
+            (false, true) => BusyOutputs::CLOCK,
+            (false, false) => BusyOutputs::NOTHING,
         };
         Ok((self.args.request()?, driven))
     }
 }
 
-impl RequestWords {
+impl CaptureSpec {
     /// The request.
     ///
     /// # Errors
@@ -348,7 +348,7 @@ fn pattern(lines: &Map<String, Value>) -> Result<TriggerSource, TriggerSourceErr
 mod tests {
     use super::*;
 
-    fn resolved(text: &str) -> Result<(CaptureRequest, Driven), JsonRequestError> {
+    fn resolved(text: &str) -> Result<(CaptureRequest, BusyOutputs), JsonRequestError> {
         JsonRequest::parse(text)?.resolve()
     }
 
@@ -356,7 +356,7 @@ mod tests {
     fn what_is_absent_has_its_default() {
         let (request, driven) = resolved(r#"{"args": {}, "expect": 1}"#).unwrap();
         assert_eq!(request, CaptureRequest::new("A".parse::<ChannelSet>().unwrap()));
-        assert_eq!(driven, Driven::NOTHING);
+        assert_eq!(driven, BusyOutputs::NOTHING);
     }
 
     #[test]
@@ -365,7 +365,7 @@ mod tests {
         for trigger in [r#"{"L3": 1, "L5": 0}"#, r#""L3=1,L5=0""#] {
             let text = format!(r#"{{"args": {{"trigger": {trigger}}}, "clock": true}}"#);
             let (request, driven) = resolved(&text).unwrap();
-            assert_eq!((request.trigger, driven), (wanted, Driven::CLOCK));
+            assert_eq!((request.trigger, driven), (wanted, BusyOutputs::CLOCK));
         }
     }
 

@@ -13,7 +13,7 @@ use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{CapturePlan, CaptureRequest, ChannelSet, TraceEnd, TriggerMode, TriggerSource};
 use scopething_core::scope::{Scope, ScopeError};
 use scopething_core::time::Clock;
-use scopething_core::trace::{Cause, Finding, Trace, TraceBuffer, TriggerReport};
+use scopething_core::trace::{EndReason, Finding, Trace, TraceBuffer, TriggerReport};
 
 /// How long a capture waits for its trigger before somebody should know why.
 pub const LOOK_AFTER: Duration = Duration::from_secs(3);
@@ -79,7 +79,7 @@ impl WatchedCapture {
     /// somebody should know why, `report` is given what the trigger source does, or nothing if that is not known. The
     /// source is looked at once, however many captures follow.
     ///
-    /// A trace that was cancelled although the trigger had come is given as it is, its cause [`Cause::Cancel`].
+    /// A trace that was cancelled although the trigger had come is given as it is, its cause [`EndReason::Cancel`].
     ///
     /// # Errors
     /// As [`Scope::capture`].
@@ -115,7 +115,7 @@ impl WatchedCapture {
         let trace = run(scope, plan, buffer, *verify, until_look).await?;
         let (samples, cause, end_ticks) = (trace.samples(), trace.cause(), trace.end_ticks());
         let seen = TriggerReport::of_trace(&trace);
-        if !is_due || cause != Cause::Cancel || seen.is_some_and(|seen| had_come(plan, samples, &seen)) {
+        if !is_due || cause != EndReason::Cancel || seen.is_some_and(|seen| had_come(plan, samples, &seen)) {
             return Ok(Trace::new(plan, buffer, samples, cause, end_ticks));
         }
         let seen = match look {

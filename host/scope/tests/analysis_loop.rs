@@ -9,8 +9,8 @@ use scopething_core::plan::{
 use scopething_core::scope::Scope;
 use scopething_core::trace::TraceBuffer;
 use scopething_sim::{SimClock, SimConfig, SimLink};
-use scopething_waveform::measure::{Measurements, RecordingAnalysis, Window};
-use scopething_waveform::recording::Recording;
+use scopething_waveform::measure::{Measurements, WaveformAnalysis, Window};
+use scopething_waveform::recording::Waveform;
 
 type SimScope = Scope<SimLink, SimClock>;
 
@@ -27,7 +27,7 @@ async fn connect() -> SimScope {
 }
 
 /// Generates a waveform and captures ten periods of it. Gives the frequency that was planned, too.
-async fn captured(scope: &mut SimScope, request: &WaveformRequest<'_>) -> (f64, Recording) {
+async fn captured(scope: &mut SimScope, request: &WaveformRequest<'_>) -> (f64, Waveform) {
     let planned = plan_waveform(&BS05, request).unwrap();
     scope.start_waveform(&planned, PlayMode::Repeat).await.unwrap();
     let request = CaptureRequest {
@@ -38,12 +38,12 @@ async fn captured(scope: &mut SimScope, request: &WaveformRequest<'_>) -> (f64, 
     };
     let plan = scope.plan(&BS05.analog, &request).unwrap();
     let mut buffer = Box::new(TraceBuffer::new());
-    let recording = Recording::of_trace(&scope.capture(&plan, &mut buffer).await.unwrap()).unwrap();
+    let recording = Waveform::of_trace(&scope.capture(&plan, &mut buffer).await.unwrap()).unwrap();
     (planned.frequency_hz, recording)
 }
 
-fn wave(recording: &Recording) -> Wave {
-    let analysis = RecordingAnalysis::of(recording);
+fn wave(recording: &Waveform) -> Wave {
+    let analysis = WaveformAnalysis::of(recording);
     let Measurements::Analog(analog) = &analysis.channels[0].measurements else { panic!("channel A") };
     analog.analysis.wave.unwrap()
 }
@@ -107,7 +107,7 @@ fn a_generated_sine_is_distorted_by_its_steps_only() {
     run(async {
         let mut scope = connect().await;
         let (planned_hz, recording) = captured(&mut scope, &WaveformRequest::new(1e3, WaveShape::Sine)).await;
-        let analysis = RecordingAnalysis::of(&recording).with_spectra(&recording, Window::BlackmanHarris);
+        let analysis = WaveformAnalysis::of(&recording).with_spectra(&recording, Window::BlackmanHarris);
         let spectrum = analysis.channels[0].spectrum.clone().unwrap().unwrap();
         let fundamental = spectrum.peaks[0];
         assert!((fundamental.frequency_hz / planned_hz - 1.0).abs() < 2e-3, "{spectrum:?}");

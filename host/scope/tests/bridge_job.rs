@@ -11,13 +11,13 @@ use scopething_core::link::bridge::{Fault, Job, JobState, Refusal, Repeat, Trace
 use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::Scope;
 use scopething_core::time::{Clock, Instant, Micros};
-use scopething_core::trace::{Cause, TraceBuffer};
-use scopething_waveform::recording::{Recording, Samples};
+use scopething_core::trace::{EndReason, TraceBuffer};
+use scopething_waveform::recording::{Samples, Waveform};
 
 const SINE: &str = "A=sine,1kHz,0..3V";
 
 /// Everything that the bridge has stored.
-async fn fetch_all(running: &Running<'_>) -> Vec<Recording> {
+async fn fetch_all(running: &Running<'_>) -> Vec<Waveform> {
     let mut client = running.client();
     let mut recordings = Vec::new();
     for record in client.records(TraceId::FIRST).await.unwrap() {
@@ -39,7 +39,7 @@ fn sine(after_s: f64) -> f64 {
 }
 
 /// The largest difference between the samples and the sine, timed from the trigger.
-fn misfit(recording: &Recording) -> f64 {
+fn misfit(recording: &Waveform) -> f64 {
     let trigger_s = recording.details().trigger.as_ref().unwrap().time_s;
     let series = recording.analog().next().unwrap();
     let Samples::Volts(volts) = &series.samples else { panic!("volts") };
@@ -72,7 +72,7 @@ fn five_triggered_traces_are_stored_and_fetched_as_they_were() {
         let recordings = fetch_all(running).await;
         let quantum = 5.0 / 65536.0;
         for (number, recording) in recordings.iter().enumerate().take(5) {
-            assert_eq!(recording.details().cause, Some(Cause::Trigger), "trace {number}");
+            assert_eq!(recording.details().cause, Some(EndReason::Trigger), "trace {number}");
             // The trigger fires up to a sample late: 5 us of a slope of 9.4 V/ms, and a step.
             let misfit = misfit(recording);
             assert!(misfit < 0.05 + quantum, "trace {number}: {misfit} V");
@@ -95,7 +95,7 @@ fn a_fetched_trace_is_the_same_as_one_captured_directly() {
             let mut scope = Scope::connect(link, clock, profile).await.unwrap();
             let plan = scope.plan(&BS05.analog, &request).unwrap();
             let mut buffer = TraceBuffer::new();
-            Recording::of_trace(&scope.capture(&plan, &mut buffer).await.unwrap()).unwrap()
+            Waveform::of_trace(&scope.capture(&plan, &mut buffer).await.unwrap()).unwrap()
         })
     };
     run("A=dc,1.2V", async |running| {
@@ -146,7 +146,7 @@ fn the_button_captures_now_and_disarms() {
         running.pass(Micros::from_millis(1000)).await;
         let records = client.records(TraceId::FIRST).await.unwrap();
         assert_eq!(records.len(), 1);
-        assert_eq!(records[0].cause, Cause::Cancel);
+        assert_eq!(records[0].cause, EndReason::Cancel);
         assert_eq!(running.bridge.state(), JobState::Armed, "it waits for the next");
         running.bridge.press(Press::Long);
         running.until(|bridge| bridge.state() == JobState::Idle).await;
@@ -156,7 +156,7 @@ fn the_button_captures_now_and_disarms() {
         running.bridge.press(Press::Short);
         running.pass(Micros::from_millis(1000)).await;
         let records = client.records(TraceId::FIRST).await.unwrap();
-        assert_eq!((records.len(), records[1].cause), (2, Cause::Timeout));
+        assert_eq!((records.len(), records[1].cause), (2, EndReason::Timeout));
         assert_eq!(running.bridge.state(), JobState::Idle);
     });
 }

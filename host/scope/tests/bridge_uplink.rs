@@ -13,7 +13,7 @@ use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::{Clock, Micros};
 use scopething_core::trace::TraceBuffer;
-use scopething_waveform::recording::Recording;
+use scopething_waveform::recording::Waveform;
 
 const SIGNALS: &str = "A=sine,1kHz,0..3V&B=triangle,700Hz,0..3V&noise=5mV";
 
@@ -22,7 +22,7 @@ fn traces() -> CaptureRequest {
 }
 
 /// A flash with three traces in it, and what they are.
-fn filled() -> (FakeFlash, Vec<Recording>) {
+fn filled() -> (FakeFlash, Vec<Waveform>) {
     let mut expected = Vec::new();
     let flash = run(SIGNALS, async |running| {
         let mut client = running.client();
@@ -43,7 +43,7 @@ fn filled() -> (FakeFlash, Vec<Recording>) {
 
 /// Fetches everything, going on where an error ended it. Gives how many requests were repeated, and how many
 /// failed.
-async fn fetch_through(running: &Running<'_>, expected: &[Recording]) -> (u64, u32) {
+async fn fetch_through(running: &Running<'_>, expected: &[Waveform]) -> (u64, u32) {
     let mut client = running.client();
     let mut failures = 0;
     let mut kept = |error: BridgeError<_>| {
@@ -161,7 +161,7 @@ fn a_driver_captures_through_the_bridge_a_hundred_times() {
         for number in 0..100 {
             let started = running.clock.now();
             let trace = scope.capture(&plan, &mut buffer).await.unwrap();
-            let recording = Recording::of_trace(&trace).unwrap();
+            let recording = Waveform::of_trace(&trace).unwrap();
             let (low, high) = recording.channels()[0].samples.extent().unwrap();
             assert!(low > 1.99 && high < 2.01, "capture {number}: {low} V to {high} V");
             fastest = fastest.min((running.clock.now() - started).0);

@@ -8,12 +8,12 @@
 //!
 //! ```
 //! use scopething::link;
-//! use scopething_selftest::{Bench, Experiment, Nobody, Verdict};
+//! use scopething_selftest::{Bench, Experiment, Nobody, ModeFit};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 //! let mut bench = Bench::new(link::open(&"sim:?clock=fast".parse()?).await?);
 //! let outcome = bench.run(Experiment::Identity, &mut Nobody).await;
-//! assert_eq!(outcome.verdict, Verdict::AsAssumed);
+//! assert_eq!(outcome.verdict, ModeFit::AsAssumed);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! # Ok::<(), std::io::Error>(())
@@ -161,7 +161,7 @@ impl Experiment {
 
 /// What an experiment says about its assumption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ModeFit {
     /// It holds.
     AsAssumed,
     /// It does not: the findings name what is otherwise.
@@ -174,7 +174,7 @@ pub enum Verdict {
     Skipped,
 }
 
-impl Verdict {
+impl ModeFit {
     /// The word for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -194,7 +194,7 @@ pub struct Outcome {
     /// Which experiment.
     pub experiment: Experiment,
     /// What it says.
-    pub verdict: Verdict,
+    pub verdict: ModeFit,
     /// What is otherwise.
     pub findings: Vec<Finding>,
     /// Why there is no verdict, and what else there is to say.
@@ -219,15 +219,15 @@ impl Outcome {
         let Notes { findings, measured } = notes;
         let link_lost = matches!(ended, Err(Stop::LinkLost(_)));
         let (verdict, reason) = match ended {
-            Err(Stop::Failed(reason) | Stop::LinkLost(reason)) => (Verdict::Failed, Some(reason)),
+            Err(Stop::Failed(reason) | Stop::LinkLost(reason)) => (ModeFit::Failed, Some(reason)),
             // What was found before counts, whatever came after.
             Err(Stop::Inconclusive(reason) | Stop::Skipped(reason)) if !findings.is_empty() => {
-                (Verdict::Otherwise, Some(reason))
+                (ModeFit::Otherwise, Some(reason))
             }
-            Err(Stop::Inconclusive(reason)) => (Verdict::Inconclusive, Some(reason)),
-            Err(Stop::Skipped(reason)) => (Verdict::Skipped, Some(reason)),
-            Ok(()) if findings.is_empty() => (Verdict::AsAssumed, None),
-            Ok(()) => (Verdict::Otherwise, None),
+            Err(Stop::Inconclusive(reason)) => (ModeFit::Inconclusive, Some(reason)),
+            Err(Stop::Skipped(reason)) => (ModeFit::Skipped, Some(reason)),
+            Ok(()) if findings.is_empty() => (ModeFit::AsAssumed, None),
+            Ok(()) => (ModeFit::Otherwise, None),
         };
         Self { experiment, verdict, findings, reason, measured, exchanges, link_lost }
     }

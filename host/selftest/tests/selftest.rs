@@ -1,7 +1,7 @@
 //! The self-test against the simulated device: as it is assumed to be, and with each assumption turned false.
 
 use scopething::link;
-use scopething_selftest::{Bench, Experiment, Finding, LinkKind, Operator, Outcome, Reply, Report, Verdict};
+use scopething_selftest::{Bench, Experiment, Finding, LinkKind, ModeFit, Operator, Outcome, Reply, Report};
 use scopething_sim::Quirk;
 
 /// Somebody who wires everything, has no cell, and reads a meter on L3 as the simulated outputs are: 3.3 V or nothing.
@@ -39,11 +39,11 @@ fn summary(outcomes: &[Outcome]) -> String {
 
 /// The experiments that find something, with the names of it; those that say nothing are told of as they are.
 fn said(outcomes: &[Outcome]) -> Vec<(u8, Vec<&'static str>)> {
-    let other = outcomes.iter().filter(|outcome| outcome.verdict != Verdict::AsAssumed);
+    let other = outcomes.iter().filter(|outcome| outcome.verdict != ModeFit::AsAssumed);
     other
         .map(|outcome| {
             let findings = outcome.findings.iter().map(Finding::name);
-            let verdict = (outcome.verdict != Verdict::Otherwise).then(|| outcome.verdict.name());
+            let verdict = (outcome.verdict != ModeFit::Otherwise).then(|| outcome.verdict.name());
             (outcome.experiment.number(), findings.chain(verdict).collect())
         })
         .collect()
@@ -112,8 +112,8 @@ async fn what_is_not_wired_is_inconclusive_and_not_otherwise() {
         Experiment::Clock,
     ];
     let outcomes = outcomes("A=dc,0V", &wired).await;
-    let verdicts: Vec<Verdict> = outcomes.iter().map(|outcome| outcome.verdict).collect();
-    assert_eq!(verdicts, [Verdict::Inconclusive; 5], "{}", summary(&outcomes));
+    let mode_fits: Vec<ModeFit> = outcomes.iter().map(|outcome| outcome.verdict).collect();
+    assert_eq!(mode_fits, [ModeFit::Inconclusive; 5], "{}", summary(&outcomes));
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn a_device_that_stops_answering_fails_in_bounded_time() {
         let query = format!("faults={fault}");
         let outcomes = outcomes(&query, &[Experiment::Identity, Experiment::Captures]).await;
         assert!(
-            outcomes.iter().any(|outcome| outcome.verdict == Verdict::Failed),
+            outcomes.iter().any(|outcome| outcome.verdict == ModeFit::Failed),
             "{fault}: {}",
             summary(&outcomes)
         );

@@ -1,10 +1,10 @@
 //! A capture as the clients of emulated instruments know it: all channels at the same moments.
 
 use scopething_core::plan::{AnalogChannel, CapturePlan};
-use scopething_core::trace::{Cause, Trace};
+use scopething_core::trace::{EndReason, Trace};
 
 use scopething_files::grid::Grid;
-use scopething_waveform::recording::{Channel, Recording, RecordingError, Samples, Series};
+use scopething_waveform::recording::{Channel, InvalidWaveform, Samples, Series, Waveform};
 
 /// The samples of an analog channel, in volts, and the steps that they come in.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +32,7 @@ pub struct Capture {
     /// The time from the first moment to where the trigger is, or would be, in seconds.
     pub trigger_s: f64,
     /// Why it ended.
-    pub cause: Cause,
+    pub cause: EndReason,
 }
 
 /// How many moments a second a plan's capture will have, in hertz.
@@ -46,9 +46,9 @@ impl Capture {
     /// Takes the samples out of a trace.
     ///
     /// # Errors
-    /// [`RecordingError::Empty`] if the trace was cancelled before anything was captured.
-    pub fn of_trace(trace: &Trace<'_>) -> Result<Self, RecordingError> {
-        let recording = Recording::of_trace(trace)?;
+    /// [`InvalidWaveform::Empty`] if the trace was cancelled before anything was captured.
+    pub fn of_trace(trace: &Trace<'_>) -> Result<Self, InvalidWaveform> {
+        let recording = Waveform::of_trace(trace)?;
         let grid = Grid::from(&recording);
         let plan = trace.plan();
         let planned_s = f64::from(plan.trigger_sample().min(trace.samples())) * plan.tick_period_s();
@@ -66,7 +66,7 @@ impl Capture {
 fn analog(
     trace: &Trace<'_>,
     channel: AnalogChannel,
-    recording: &Recording,
+    recording: &Waveform,
     grid: &Grid,
 ) -> Option<AnalogSamples> {
     let view = trace.analog(channel)?;
@@ -81,7 +81,7 @@ fn analog(
     })
 }
 
-fn logic(recording: &Recording, grid: &Grid) -> Option<Vec<u8>> {
+fn logic(recording: &Waveform, grid: &Grid) -> Option<Vec<u8>> {
     let mut bytes: Option<Vec<u8>> = None;
     for (line, channel) in Channel::L.into_iter().enumerate() {
         let Some(Series { samples: Samples::Levels(levels), .. }) = recording.channel(channel) else {

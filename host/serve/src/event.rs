@@ -14,7 +14,7 @@ pub enum Event {
         client: String,
     },
     /// A raw client has the device now.
-    Owner {
+    Session {
         /// Where it comes from, and which way.
         client: String,
     },
@@ -54,7 +54,7 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connected { client } => write!(f, "{client} has come"),
-            Self::Owner { client } => write!(f, "{client} has the device"),
+            Self::Session { client } => write!(f, "{client} has the device"),
             Self::Disconnected { client } => write!(f, "{client} has left"),
             Self::Refused { client, reason } => write!(f, "{client} was refused: {reason}"),
             Self::Malformed { client, bytes } => {

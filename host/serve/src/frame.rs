@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::capture::Capture;
-use super::desk::{Desk, NoCapture, Patience, Pending};
+use super::handle::{Handle, NoCapture, Patience, Pending};
 use super::settings::Settings;
 
 /// What a block of data is of.
@@ -38,7 +38,7 @@ impl Source {
 }
 
 /// How often a capture is tried while others hide what it is for.
-const MOST_ATTEMPTS: u8 = 10;
+const MAX_ATTEMPTS: u8 = 10;
 
 /// A capture that serves each channel once.
 #[derive(Debug, Default)]
@@ -55,9 +55,9 @@ impl Frame {
     }
 
     /// Asks for a capture, if none is there or under way.
-    pub(super) async fn begin(&mut self, desk: &Desk, patience: Patience) -> Result<(), NoCapture> {
+    pub(super) async fn begin(&mut self, handle: &Handle, patience: Patience) -> Result<(), NoCapture> {
         if self.capture.is_none() && self.pending.is_none() {
-            self.pending = Some(desk.capture(patience).await?);
+            self.pending = Some(handle.capture(patience).await?);
         }
         Ok(())
     }
@@ -85,15 +85,15 @@ impl Frame {
     pub(super) async fn capture_of(
         &mut self,
         source: Source,
-        desk: &Desk,
+        handle: &Handle,
         patience: Duration,
         limit: Duration,
         show: impl Fn(),
     ) -> Option<Arc<Capture>> {
         self.turn_to(source);
-        for _ in 0..MOST_ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             show();
-            self.begin(desk, Patience::AtMost(patience)).await.ok()?;
+            self.begin(handle, Patience::AtMost(patience)).await.ok()?;
             match self.wait(limit).await {
                 Ok(Some(capture)) if source.is_in(&capture) => {
                     self.served.push(source);

@@ -1,30 +1,30 @@
-//! Starts and stops the waveform generator as viewers ask.
+//! Starts and stops the waveform generator as connections ask.
 
 use scopething_core::device::BS05;
 use scopething_core::plan::{PlayMode, WaveformError, WaveformPlan, WaveformRequest, plan_waveform};
 use scopething_core::scope::{GenerateError, ScopeError};
 
-use super::desk::Waveform;
+use super::handle::GeneratorWaveform;
 use super::instrument::HostScope;
 use scopething::link::LinkError;
 
 /// The fewest samples a period, where the frequency cannot be met with more.
-const LEAST_SAMPLES: u16 = 10;
+const MIN_SAMPLES: u16 = 10;
 /// How far off the frequency may then be, as a part of it.
-const MOST_ERROR: f64 = 0.01;
+const MAX_ERROR: f64 = 0.01;
 
-fn plan(waveform: Waveform) -> Result<WaveformPlan<'static>, WaveformError> {
-    let Waveform { frequency_hz, shape, symmetry, low_v, high_v } = waveform;
+fn plan(waveform: GeneratorWaveform) -> Result<WaveformPlan<'static>, WaveformError> {
+    let GeneratorWaveform { frequency_hz, shape, symmetry, low_v, high_v } = waveform;
     let request =
         WaveformRequest { symmetry, low: low_v, high: high_v, ..WaveformRequest::new(frequency_hz, shape) };
-    let coarse = WaveformRequest { min_samples: LEAST_SAMPLES, max_error: MOST_ERROR, ..request };
+    let coarse = WaveformRequest { min_samples: MIN_SAMPLES, max_error: MAX_ERROR, ..request };
     plan_waveform(&BS05, &request).or_else(|_| plan_waveform(&BS05, &coarse))
 }
 
 /// Plays a waveform; tells what about it is not as asked. One that cannot be played leaves all as it is.
 pub(super) async fn start(
     scope: &mut HostScope,
-    waveform: Waveform,
+    waveform: GeneratorWaveform,
 ) -> Result<Option<String>, ScopeError<LinkError>> {
     let plan = match plan(waveform) {
         Ok(plan) => plan,

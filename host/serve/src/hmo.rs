@@ -16,12 +16,12 @@ use scopething_core::plan::{
 };
 
 use super::capture::planned_rate_hz;
+use super::connections::{Dialect, Reply};
 use super::controls::{offset_s, set_offset, show_lines, trigger_source, trigger_source_name};
-use super::desk::{Desk, Panel};
 use super::frame::{Frame, Source};
+use super::handle::{Handle, SharedState};
 use super::scpi::{self, Message, exponential, nearest_step, number, step_at_least, switch};
 use super::settings::{Settings, VERTICAL_DIVISIONS};
-use super::viewers::{Dialect, Reply};
 
 /// Divisions of the screen from left to right.
 const DIVISIONS: f64 = 12.0;
@@ -31,7 +31,7 @@ const CHANNEL: &str = "CH";
 const SECONDS: (f64, f64) = (1e-9, 50.0);
 const VOLTS: (f64, f64) = (1e-3, 5.0);
 /// How long a client waits for a trigger.
-const PATIENCE: Duration = Duration::from_secs(2);
+const BLOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client waits while others have the device.
 const BUSY: Duration = Duration::from_secs(10);
 /// Where 3.3 V logic switches, in volts.
@@ -137,7 +137,7 @@ fn pattern_text(source: TriggerSource) -> String {
 /// The answer to a query about settings: what is real with the plan that they lead to. None for what the
 /// instrument does not know.
 #[must_use]
-pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
+pub fn query(panel: &SharedState, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
     let Settings { span_s, analog, trigger, trigger_type, trigger_mode, resolution, .. } = &panel.settings;
     let first = message.numbers.first().copied().flatten();
     let channel = || first.and_then(|number| analog.get(usize::from(number).checked_sub(1)?));
@@ -191,21 +191,21 @@ fn source(message: &Message<'_>) -> Option<Source> {
 
 /// One client's conversation.
 pub(super) struct Hmo {
-    desk: Desk,
+    handle: Handle,
     peer: SocketAddr,
     big_endian: bool,
     frame: Frame,
 }
 
 impl Hmo {
-    pub(super) fn new(desk: Desk, peer: SocketAddr) -> Self {
-        Self { desk, peer, big_endian: false, frame: Frame::default() }
+    pub(super) fn new(handle: Handle, peer: SocketAddr) -> Self {
+        Self { handle, peer, big_endian: false, frame: Frame::default() }
     }
 
     async fn data(&mut self, source: Source) -> Option<Vec<u8>> {
-        let Self { desk, peer, frame, .. } = self;
-        let show = || desk.set(*peer, |settings| source.show(settings));
-        let capture = frame.capture_of(source, desk, PATIENCE, PATIENCE + BUSY, show).await?;
+        let Self { handle, peer, frame, .. } = self;
+        let show = || handle.set(*peer, |settings| source.show(settings));
+        let capture = frame.capture_of(source, handle, BLOCK_TIMEOUT, BLOCK_TIMEOUT + BUSY, show).await?;
         match source {
             Source::Analog(index) => {
                 let volts = &capture.analog.get(index)?.as_ref()?.volts;
@@ -224,9 +224,9 @@ impl Dialect for Hmo {
             if message.name == "FORM:BORD" {
                 self.big_endian = message.argument.eq_ignore_ascii_case("MSBF");
             }
-            let changes = self.desk.panel().changes;
-            self.desk.set(self.peer, |settings| set(settings, message));
-            if self.desk.panel().changes != changes {
+            let changes = self.handle.panel().changes;
+            self.handle.set(self.peer, |settings| set(settings, message));
+            if self.handle.panel().changes != changes {
                 self.frame.restart();
             }
             return Reply::None;
@@ -237,12 +237,12 @@ impl Dialect for Hmo {
             return data.map_or(Reply::HangUp, |data| Reply::Bytes(scpi::block(&data)));
         }
         Reply::line(&match message.name.as_str() {
-            "*IDN" => format!("HAMEG,HMO1002,{},05.886", self.desk.serial),
+            "*IDN" => format!("HAMEG,HMO1002,{},05.886", self.handle.serial),
             "*OPC" => "1".to_owned(),
             _ => {
-                let plan = self.desk.plan().ok();
+                let plan = self.handle.plan().ok();
                 // A query without an answer would be waited for.
-                query(&self.desk.panel(), plan.as_ref(), message).unwrap_or_default()
+                query(&self.handle.panel(), plan.as_ref(), message).unwrap_or_default()
             }
         })
     }
@@ -253,17 +253,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use scopething_core::device::BS05;
-    use scopething_core::plan::Driven;
+    use scopething_core::plan::BusyOutputs;
 
-    fn panel(lines: &[&str]) -> Panel {
+    fn panel(lines: &[&str]) -> SharedState {
         let mut settings = Settings::default();
         for message in lines.iter().flat_map(|line| scpi::messages(line.as_bytes())) {
             set(&mut settings, &message);
         }
-        Panel { settings, changes: 0, driven: Driven::NOTHING }
+        SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING }
     }
 
-    fn told(panel: &Panel, question: &str) -> String {
+    fn told(panel: &SharedState, question: &str) -> String {
         let plan = panel.settings.plan(&BS05.analog, panel.driven).ok();
         let message = scpi::messages(question.as_bytes()).next().unwrap();
         query(panel, plan.as_ref(), &message).unwrap_or_else(|| panic!("{question}"))

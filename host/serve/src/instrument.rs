@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use scopething_core::plan::CapturePlan;
 use scopething_core::scope::{LinkProfile, Scope, ScopeError};
-use scopething_core::trace::{Cause, Trace, TraceBuffer};
+use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::capture::Capture;
-use super::desk::{Desk, Generation, Panel, Request, Waiting, Waveform};
 use super::event::Event;
 use super::generator;
+use super::handle::{GeneratorChange, GeneratorWaveform, Handle, Request, SharedState, WaitingClient};
 use super::loan::Loan;
 use scopething::link::{Link, LinkClock, LinkError};
 
@@ -27,24 +27,24 @@ pub(super) type HostScope = Scope<Link, LinkClock>;
 type DeviceError = ScopeError<LinkError>;
 
 /// How long a capture may go on waiting for its trigger when the device is wanted for something else.
-const TURN: Duration = Duration::from_millis(500);
+const PREEMPT_AFTER: Duration = Duration::from_millis(500);
 /// How long it may take to start a capture.
 const PROGRAMMING: Duration = Duration::from_millis(50);
 /// How often in a row a capture starts again because settings were changed under it. The one after has a turn
 /// to end by itself, so that a client that sets without end keeps nobody from their captures.
-const MOST_RESTARTS: u8 = 4;
+const MAX_RESTARTS: u8 = 4;
 /// How often in a row the device may fail before that is final.
-const MOST_FAILURES: u8 = 3;
+const MAX_FAILURES: u8 = 3;
 
 /// The device and who waits for it.
 pub(super) struct Instrument {
     scope: Option<HostScope>,
     clock: LinkClock,
     profile: LinkProfile,
-    desk: Desk,
+    handle: Handle,
     queue: Queue,
     buffer: Box<TraceBuffer>,
-    waveform: Option<Waveform>,
+    waveform: Option<GeneratorWaveform>,
     /// The device is as a reset leaves it.
     clean: bool,
     restarts: u8,
@@ -54,17 +54,17 @@ pub(super) struct Instrument {
 /// What was asked for and is not done yet.
 struct Queue {
     requests: mpsc::Receiver<Request>,
-    viewers: Vec<Waiting>,
+    connections: Vec<WaitingClient>,
     borrowers: VecDeque<oneshot::Sender<Loan>>,
     /// The generator is to be changed to this.
-    generate: Option<Generation>,
+    generate: Option<GeneratorChange>,
     /// Whether the last turn was a loan.
     lent: bool,
 }
 
 /// What the device is to do next.
 enum Turn {
-    Generate(Generation),
+    Generate(GeneratorChange),
     Lend(oneshot::Sender<Loan>),
     Capture,
 }
@@ -79,7 +79,7 @@ impl Queue {
 
     fn take(&mut self, request: Request) {
         match request {
-            Request::Capture(waiting) => self.viewers.push(waiting),
+            Request::Capture(waiting) => self.connections.push(waiting),
             Request::Borrow(borrower) => self.borrowers.push_back(borrower),
             Request::Generate(generation) => self.generate = Some(generation),
         }
@@ -92,10 +92,10 @@ impl Queue {
                 self.take(request);
                 return Poll::Ready(());
             }
-            let waiting = self.viewers.len() + self.borrowers.len();
-            self.viewers.retain_mut(|viewer| viewer.reply.poll_closed(context).is_pending());
+            let waiting = self.connections.len() + self.borrowers.len();
+            self.connections.retain_mut(|viewer| viewer.reply.poll_closed(context).is_pending());
             self.borrowers.retain_mut(|borrower| borrower.poll_closed(context).is_pending());
-            let left = self.viewers.len() + self.borrowers.len() < waiting;
+            let left = self.connections.len() + self.borrowers.len() < waiting;
             if left { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
@@ -103,16 +103,16 @@ impl Queue {
 
     /// Whether anybody waits; those who have left do not.
     fn is_awaited(&mut self) -> bool {
-        self.viewers.retain(|viewer| !viewer.reply.is_closed());
+        self.connections.retain(|viewer| !viewer.reply.is_closed());
         self.borrowers.retain(|borrower| !borrower.is_closed());
-        !self.viewers.is_empty() || !self.borrowers.is_empty() || self.generate.is_some()
+        !self.connections.is_empty() || !self.borrowers.is_empty() || self.generate.is_some()
     }
 
     /// When somebody who waits would rather have the present capture ended.
     fn impatient(&self) -> Option<Instant> {
         let others = !self.borrowers.is_empty() || self.generate.is_some();
-        let turn = others.then(|| Instant::now() + TURN);
-        self.viewers.iter().filter_map(Waiting::until).chain(turn).min()
+        let turn = others.then(|| Instant::now() + PREEMPT_AFTER);
+        self.connections.iter().filter_map(WaitingClient::until).chain(turn).min()
     }
 
     async fn next_turn(&mut self) -> Turn {
@@ -121,12 +121,12 @@ impl Queue {
             if let Some(generation) = self.generate.take() {
                 return Turn::Generate(generation);
             }
-            let capture_first = self.lent && !self.viewers.is_empty();
+            let capture_first = self.lent && !self.connections.is_empty();
             if !capture_first && let Some(borrower) = self.borrowers.pop_front() {
                 self.lent = true;
                 return Turn::Lend(borrower);
             }
-            if !self.viewers.is_empty() {
+            if !self.connections.is_empty() {
                 self.lent = false;
                 return Turn::Capture;
             }
@@ -135,10 +135,10 @@ impl Queue {
     }
 }
 
-/// Forgets viewers that have left, and is ready when none is left.
-fn poll_left(viewers: &mut Vec<Waiting>, context: &mut Context<'_>) -> Poll<()> {
-    viewers.retain_mut(|viewer| viewer.reply.poll_closed(context).is_pending());
-    if viewers.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+/// Forgets connections that have left, and is ready when none is left.
+fn poll_left(connections: &mut Vec<WaitingClient>, context: &mut Context<'_>) -> Poll<()> {
+    connections.retain_mut(|viewer| viewer.reply.poll_closed(context).is_pending());
+    if connections.is_empty() { Poll::Ready(()) } else { Poll::Pending }
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -150,7 +150,7 @@ async fn until(deadline: Option<Instant>) {
 
 /// A capture that has ended, and whom it was for.
 struct Ended {
-    viewers: Vec<Waiting>,
+    connections: Vec<WaitingClient>,
     /// Settings were changed meanwhile.
     superseded: bool,
     result: Result<Option<Arc<Capture>>, DeviceError>,
@@ -161,17 +161,22 @@ impl Instrument {
         scope: HostScope,
         clock: LinkClock,
         profile: LinkProfile,
-        desk: Desk,
+        handle: Handle,
         requests: mpsc::Receiver<Request>,
     ) -> Self {
-        let queue =
-            Queue { requests, viewers: Vec::new(), borrowers: VecDeque::new(), generate: None, lent: false };
+        let queue = Queue {
+            requests,
+            connections: Vec::new(),
+            borrowers: VecDeque::new(),
+            generate: None,
+            lent: false,
+        };
         let buffer = Box::new(TraceBuffer::new());
         Self {
             scope: Some(scope),
             clock,
             profile,
-            desk,
+            handle,
             queue,
             buffer,
             waveform: None,
@@ -196,34 +201,34 @@ impl Instrument {
     async fn capture(&mut self) -> Result<(), DeviceError> {
         let Some(scope) = &mut self.scope else { return Ok(()) };
         self.clean = false;
-        let panel = self.desk.panel();
-        let timed_for = self.queue.viewers.iter().filter_map(Waiting::until).min();
+        let panel = self.handle.panel();
+        let timed_for = self.queue.connections.iter().filter_map(WaitingClient::until).min();
         let patience_s = timed_for.map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64());
         let mode_s = panel.settings.trigger_mode.wait_s(panel.settings.span_s);
-        let mode_s = mode_s.filter(|_| self.queue.viewers.iter().any(Waiting::follows_mode));
+        let mode_s = mode_s.filter(|_| self.queue.connections.iter().any(WaitingClient::follows_mode));
         let timeout_s = [patience_s, mode_s].into_iter().flatten().reduce(f64::min);
         let by_mode = mode_s.is_some() && timeout_s == mode_s;
-        let plan = match panel.settings.plan_within(&self.desk.probe, scope.driven(), timeout_s) {
+        let plan = match panel.settings.plan_within(&self.handle.probe, scope.driven(), timeout_s) {
             Ok(plan) => plan,
             Err(error) => {
-                self.desk.tell(Event::Notice(error.to_string()));
-                self.queue.viewers.clear();
+                self.handle.tell(Event::Notice(error.to_string()));
+                self.queue.connections.clear();
                 return Ok(());
             }
         };
-        let restart = self.restarts < MOST_RESTARTS;
+        let restart = self.restarts < MAX_RESTARTS;
         let ended =
-            run_capture(scope, &plan, &mut self.buffer, &mut self.queue, &self.desk, &panel, restart).await;
-        let Ended { viewers, superseded, result } = ended;
+            run_capture(scope, &plan, &mut self.buffer, &mut self.queue, &self.handle, &panel, restart).await;
+        let Ended { connections, superseded, result } = ended;
         self.restarts = if superseded { self.restarts.saturating_add(1) } else { 0 };
         match result {
             Ok(Some(capture)) if !superseded => {
                 self.failures = 0;
-                self.hand_out(viewers, &capture, timed_for, by_mode);
+                self.hand_out(connections, &capture, timed_for, by_mode);
             }
-            Ok(_) => self.queue.viewers.splice(0..0, viewers).for_each(drop),
+            Ok(_) => self.queue.connections.splice(0..0, connections).for_each(drop),
             Err(error) => {
-                self.queue.viewers.splice(0..0, viewers).for_each(drop);
+                self.queue.connections.splice(0..0, connections).for_each(drop);
                 self.survive(error)?;
                 self.restart_generator();
             }
@@ -236,20 +241,20 @@ impl Instrument {
     /// who follow that. The device may have waited until `timed_for` by a clock that runs faster.
     fn hand_out(
         &mut self,
-        viewers: Vec<Waiting>,
+        connections: Vec<WaitingClient>,
         capture: &Arc<Capture>,
         timed_for: Option<Instant>,
         by_mode: bool,
     ) {
-        let mut waiting = std::mem::take(&mut self.queue.viewers);
+        let mut waiting = std::mem::take(&mut self.queue.connections);
         let mut left = Vec::new();
-        let triggered = capture.cause == Cause::Trigger;
-        let by_mode = by_mode && capture.cause == Cause::Timeout;
-        let timed_for = timed_for.filter(|_| capture.cause == Cause::Timeout && !by_mode);
+        let triggered = capture.cause == EndReason::Trigger;
+        let by_mode = by_mode && capture.cause == EndReason::Timeout;
+        let timed_for = timed_for.filter(|_| capture.cause == EndReason::Timeout && !by_mode);
         let now = Instant::now().max(timed_for.unwrap_or_else(Instant::now));
-        let patient = |viewer: &Waiting| viewer.until().is_none_or(|until| until > now);
+        let patient = |viewer: &WaitingClient| viewer.until().is_none_or(|until| until > now);
         let late = waiting.drain(..).map(|viewer| (viewer, true));
-        for (viewer, late) in viewers.into_iter().map(|viewer| (viewer, false)).chain(late) {
+        for (viewer, late) in connections.into_iter().map(|viewer| (viewer, false)).chain(late) {
             let is_for = !late && (triggered || by_mode && viewer.follows_mode());
             if !is_for && (triggered || patient(&viewer)) {
                 left.push(viewer);
@@ -258,7 +263,7 @@ impl Instrument {
                 let _ = viewer.reply.send(Arc::clone(capture));
             }
         }
-        self.queue.viewers = left;
+        self.queue.connections = left;
     }
 
     /// Lends the device until it is given back, each time as a reset leaves it.
@@ -302,22 +307,22 @@ impl Instrument {
     /// A reset has stopped the generator: it is to play again what it played.
     fn restart_generator(&mut self) {
         if self.queue.generate.is_none() {
-            self.queue.generate = self.waveform.map(Generation::Play);
+            self.queue.generate = self.waveform.map(GeneratorChange::Play);
         }
     }
 
-    async fn generate(&mut self, generation: Generation) -> Result<(), DeviceError> {
+    async fn generate(&mut self, generation: GeneratorChange) -> Result<(), DeviceError> {
         let Some(scope) = &mut self.scope else { return Ok(()) };
         self.clean = false;
         let (waveform, done) = match generation {
-            Generation::Play(waveform) => (Some(waveform), generator::start(scope, waveform).await),
-            Generation::Stop => (None, generator::stop(scope).await),
+            GeneratorChange::Play(waveform) => (Some(waveform), generator::start(scope, waveform).await),
+            GeneratorChange::Stop => (None, generator::stop(scope).await),
         };
         let driven = scope.driven();
-        self.desk.panel.send_modify(|panel| panel.driven = driven);
+        self.handle.panel.send_modify(|panel| panel.driven = driven);
         self.waveform = waveform.filter(|_| driven.waveform);
         match done {
-            Ok(Some(notice)) => self.desk.tell(Event::Notice(notice)),
+            Ok(Some(notice)) => self.handle.tell(Event::Notice(notice)),
             Ok(None) => {}
             Err(error) => self.survive(error)?,
         }
@@ -327,10 +332,10 @@ impl Instrument {
     /// Says what failed; gives it back if that is final.
     fn survive(&mut self, error: DeviceError) -> Result<(), DeviceError> {
         self.failures += 1;
-        if is_final(&error) || self.failures >= MOST_FAILURES {
+        if is_final(&error) || self.failures >= MAX_FAILURES {
             return Err(error);
         }
-        self.desk.tell(Event::Notice(error.to_string()));
+        self.handle.tell(Event::Notice(error.to_string()));
         Ok(())
     }
 }
@@ -351,12 +356,12 @@ async fn run_capture(
     plan: &CapturePlan,
     buffer: &mut TraceBuffer,
     queue: &mut Queue,
-    desk: &Desk,
-    panel: &Panel,
+    handle: &Handle,
+    panel: &SharedState,
     restart: bool,
 ) -> Ended {
-    let mut viewers = std::mem::take(&mut queue.viewers);
-    let mut settings = desk.panel.subscribe();
+    let mut connections = std::mem::take(&mut queue.connections);
+    let mut settings = handle.panel.subscribe();
     // A cancelled capture is to be whole: it must have run for as long as it is.
     let whole = Instant::now() + Duration::from_secs_f64(plan.duration_s()) + PROGRAMMING;
     let mut deadline = queue.impatient().map(|at| at.max(whole));
@@ -380,15 +385,15 @@ async fn run_capture(
                 _ = settings.wait_for(|now| now.changes != panel.changes), if !cancelled && !outdated => {
                     outdated = true;
                     if !restart {
-                        let turn = (Instant::now() + TURN).max(whole);
+                        let turn = (Instant::now() + PREEMPT_AFTER).max(whole);
                         deadline = Some(deadline.map_or(turn, |deadline| deadline.min(turn)));
                         continue;
                     }
                     superseded = true;
                 }
                 () = until(deadline), if !cancelled => {}
-                () = poll_fn(|context| poll_left(&mut viewers, context)),
-                    if !cancelled && !viewers.is_empty() =>
+                () = poll_fn(|context| poll_left(&mut connections, context)),
+                    if !cancelled && !connections.is_empty() =>
                 {
                     // Those who came meanwhile want one that begins later.
                     superseded = true;
@@ -398,7 +403,7 @@ async fn run_capture(
             cancel.notify_one();
         }
     };
-    Ended { viewers, superseded, result }
+    Ended { connections, superseded, result }
 }
 
 fn of_trace(trace: &Trace<'_>) -> Option<Arc<Capture>> {

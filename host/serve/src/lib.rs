@@ -32,11 +32,12 @@
 
 mod allow;
 mod capture;
+mod connections;
 mod controls;
-mod desk;
 mod event;
 mod frame;
 mod generator;
+mod handle;
 pub mod hmo;
 mod instrument;
 mod lines;
@@ -49,12 +50,11 @@ pub mod scpi;
 mod settings;
 pub mod simulator;
 pub mod twinlan;
-mod viewers;
 
 pub use allow::Allow;
 pub use capture::{AnalogSamples, Capture, planned_rate_hz};
-pub use desk::{Desk, NoCapture, Panel, Pending, Waveform};
 pub use event::Event;
+pub use handle::{GeneratorWaveform, Handle, NoCapture, Pending, SharedState};
 pub use listen_error::ListenError;
 pub use network::{Addresses, Listen, ServeError, Server};
 pub use raw::exchange as bitscope_server;

@@ -14,29 +14,29 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, watch};
 
 use super::allow::Allow;
-use super::desk::{Desk, Panel};
+use super::connections::{Dialect, converse, receive};
 use super::event::Event;
+use super::handle::{Handle, SharedState};
 use super::hmo::Hmo;
 use super::instrument::Instrument;
 use super::listen_error::ListenError;
-use super::raw::{self, Doors, LentDevice, Network, Rules};
+use super::raw::{self, LentDevice, LossyNetwork, Rules, Sockets};
 use super::rigol::Rigol;
 use super::settings::Settings;
 use super::twinlan;
-use super::viewers::{Dialect, converse, receive};
 use scopething::link::{LinkError, OpenLink};
 
 /// Events that wait to be reported; more are dropped.
-const MOST_EVENTS: usize = 256;
+const MAX_EVENTS: usize = 256;
 /// Requests that wait for the instrument to look at them; who has more waits.
-const MOST_REQUESTS: usize = 64;
+const MAX_REQUESTS: usize = 64;
 
 /// The serial number that `*IDN?` answers for a device that has none (IEEE 488.2, section 10.14).
 const NO_SERIAL: &str = "0";
 
 /// How many pairs of ports are tried where any will do.
-const MOST_PAIRS: u8 = 100;
-/// How raw clients share the device, between them and with viewers: who is silent gives way when another
+const MAX_PAIRS: u8 = 100;
+/// How raw clients share the device, between them and with connections: who is silent gives way when another
 /// waits. Who waits hears that the device is in use before it gives up: this program's driver does after three round
 /// trips of a [network](scopething_core::scope::LinkProfile::NETWORK), of 1 s each, over UDP after
 /// [1.6 s](scopething::link::UdpLink::PROFILE). Over TCP it waits for longer than a client of UDP may be silent.
@@ -119,14 +119,14 @@ pub enum ServeError {
 
 /// A device that is served.
 pub struct Server {
-    doors: Doors,
+    sockets: Sockets,
     hmo: Option<TcpListener>,
     rigol: Option<TcpListener>,
     rigol_framed: Option<TcpListener>,
     /// Control and data.
     twinlan: Option<(TcpListener, TcpListener)>,
     allow: Allow,
-    desk: Desk,
+    handle: Handle,
     events: mpsc::Receiver<Event>,
     instrument: Instrument,
     unknown_revision: Option<UnknownRevision>,
@@ -157,7 +157,7 @@ async fn listen_twice(
         let next = SocketAddr::new(bound.ip(), bound.port().checked_add(1).unwrap_or(bound.port()));
         match TcpListener::bind(next).await {
             Ok(data) => return Ok(Some((control, data))),
-            Err(_) if attempt < MOST_PAIRS && asked.ends_with(":0") => {}
+            Err(_) if attempt < MAX_PAIRS && asked.ends_with(":0") => {}
             Err(cause) => return Err(failed(cause).into()),
         }
     }
@@ -173,7 +173,7 @@ fn check_open(bound: SocketAddr, allow: &Allow) -> Result<(), ServeError> {
 }
 
 /// Listens for raw clients.
-async fn doors(places: &Listen) -> Result<Doors, ServeError> {
+async fn sockets(places: &Listen) -> Result<Sockets, ServeError> {
     let tcp = listen(places.tcp.as_ref(), &places.allow).await?;
     let udp = match &places.bitscope_server {
         Some(address) => {
@@ -184,14 +184,14 @@ async fn doors(places: &Listen) -> Result<Doors, ServeError> {
         }
         None => None,
     };
-    Ok(Doors { tcp, udp, stranger: None, pty: None, allow: Some(places.allow.clone()) })
+    Ok(Sockets { tcp, udp, stranger: None, pty: None, allow: Some(places.allow.clone()) })
 }
 
 /// Serves all raw clients, for as long as their sockets work.
-async fn raw_clients(doors: &Doors, desk: &Desk) -> io::Error {
-    let mut device = LentDevice::new(desk.clone());
-    let mut report = |event| desk.tell(event);
-    match raw::serve(&mut device, doors, RULES, &mut Network::sound(), &mut report).await {
+async fn raw_clients(sockets: &Sockets, handle: &Handle) -> io::Error {
+    let mut device = LentDevice::new(handle.clone());
+    let mut report = |event| handle.tell(event);
+    match raw::serve(&mut device, sockets, RULES, &mut LossyNetwork::sound(), &mut report).await {
         Ok(never) => match never {},
         Err(cause) => cause,
     }
@@ -202,13 +202,13 @@ async fn instruments<D: Dialect + 'static>(
     name: &'static str,
     listener: Option<TcpListener>,
     allow: &Allow,
-    desk: &Desk,
-    dialect: impl Fn(Desk, SocketAddr) -> D,
+    handle: &Handle,
+    dialect: impl Fn(Handle, SocketAddr) -> D,
 ) -> io::Error {
     let Some(listener) = listener else { return pending().await };
-    receive(name, listener, allow, desk, |stream, peer, heard| {
-        let (desk, dialect) = (desk.clone(), dialect(desk.clone(), peer));
-        Box::pin(async move { converse(name, stream, peer, heard, &desk, dialect).await })
+    receive(name, listener, allow, handle, |stream, peer, heard| {
+        let (handle, dialect) = (handle.clone(), dialect(handle.clone(), peer));
+        Box::pin(async move { converse(name, stream, peer, heard, &handle, dialect).await })
     })
     .await
 }
@@ -225,7 +225,7 @@ impl Server {
         if places.is_nowhere() {
             return Err(ServeError::Nowhere);
         }
-        let doors = doors(places).await?;
+        let sockets = sockets(places).await?;
         let hmo = listen(places.hmo.as_ref(), &places.allow).await?;
         let rigol = listen(places.rigol.as_ref(), &places.allow).await?;
         let rigol_framed = listen(places.rigol_framed.as_ref(), &places.allow).await?;
@@ -234,26 +234,26 @@ impl Server {
         let mut scope = link.connect().await.map_err(ServeError::Device)?;
         let unknown_revision = scope.unknown_revision();
         let serial = scope.read_serial().await.map_err(ServeError::Device)?;
-        let panel = Panel { settings: Settings::default(), changes: 0, driven: scope.driven() };
-        let (requests, requested) = mpsc::channel(MOST_REQUESTS);
-        let (events, happened) = mpsc::channel(MOST_EVENTS);
-        let desk = Desk {
+        let panel = SharedState { settings: Settings::default(), changes: 0, driven: scope.driven() };
+        let (requests, requested) = mpsc::channel(MAX_REQUESTS);
+        let (events, happened) = mpsc::channel(MAX_EVENTS);
+        let handle = Handle {
             panel: Arc::new(watch::Sender::new(panel)),
             requests,
             events,
             probe,
             serial: serial.map_or_else(|_| NO_SERIAL.to_owned(), |serial| serial.to_string()),
         };
-        let instrument = Instrument::new(scope, clock, profile, desk.clone(), requested);
+        let instrument = Instrument::new(scope, clock, profile, handle.clone(), requested);
         let allow = places.allow.clone();
         Ok(Self {
-            doors,
+            sockets,
             hmo,
             rigol,
             rigol_framed,
             twinlan,
             allow,
-            desk,
+            handle,
             events: happened,
             instrument,
             unknown_revision,
@@ -271,8 +271,8 @@ impl Server {
     pub fn addresses(&self) -> Addresses {
         let address = |listener: &Option<TcpListener>| listener.as_ref()?.local_addr().ok();
         Addresses {
-            bitscope_server: self.doors.udp.as_ref().and_then(|socket| socket.local_addr().ok()),
-            tcp: address(&self.doors.tcp),
+            bitscope_server: self.sockets.udp.as_ref().and_then(|socket| socket.local_addr().ok()),
+            tcp: address(&self.sockets.tcp),
             hmo: address(&self.hmo),
             rigol: address(&self.rigol),
             rigol_framed: address(&self.rigol_framed),
@@ -286,15 +286,18 @@ impl Server {
     ///
     /// [`ListenError::Broken`] if a listener breaks, [`ServeError::Device`] if the device does.
     pub async fn run(self, mut report: impl FnMut(Event)) -> Result<Infallible, ServeError> {
-        let Self { doors, hmo, rigol, rigol_framed, twinlan, allow, desk, mut events, instrument, .. } = self;
-        let raw = raw_clients(&doors, &desk);
-        let hmo = instruments("hmo", hmo, &allow, &desk, Hmo::new);
-        let rigol = instruments("rigol", rigol, &allow, &desk, |desk, peer| Rigol::new(desk, peer, false));
-        let framed = |desk, peer| Rigol::new(desk, peer, true);
-        let rigol_framed = instruments("rigol (framed)", rigol_framed, &allow, &desk, framed);
+        let Self {
+            sockets, hmo, rigol, rigol_framed, twinlan, allow, handle, mut events, instrument, ..
+        } = self;
+        let raw = raw_clients(&sockets, &handle);
+        let hmo = instruments("hmo", hmo, &allow, &handle, Hmo::new);
+        let rigol =
+            instruments("rigol", rigol, &allow, &handle, |handle, peer| Rigol::new(handle, peer, false));
+        let framed = |handle, peer| Rigol::new(handle, peer, true);
+        let rigol_framed = instruments("rigol (framed)", rigol_framed, &allow, &handle, framed);
         let twinlan = async {
             match &twinlan {
-                Some((control, data)) => twinlan::receive(control, data, &allow, &desk).await,
+                Some((control, data)) => twinlan::receive(control, data, &allow, &handle).await,
                 None => pending().await,
             }
         };

@@ -1,11 +1,11 @@
-//! What is set on the instrument, whoever set it: one set of settings for all viewers, as on a scope that
+//! What is set on the instrument, whoever set it: one set of settings for all connections, as on a scope that
 //! several people stand around.
 
 use std::fmt;
 
 use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{
-    AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet, Driven, PlanError, Resolution,
+    AnalogChannel, BusyOutputs, CapturePlan, CaptureRequest, Channel, ChannelSet, PlanError, Resolution,
     TriggerMode, TriggerSource, TriggerType, plan_capture,
 };
 
@@ -14,7 +14,7 @@ pub const VERTICAL_DIVISIONS: f64 = 8.0;
 /// As many samples as the device's buffer holds.
 const AS_MANY_AS_FIT: u32 = 12_288;
 /// The fewest samples that a very short span is stretched to.
-const LEAST_SAMPLES: f64 = 16.0;
+const MIN_SAMPLES: f64 = 16.0;
 
 /// How an analog channel is looked at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,7 +36,7 @@ impl Vertical {
     }
 }
 
-/// Everything that viewers can set. Some of it may be beyond the device: [`Settings::plan`] tells what is
+/// Everything that connections can set. Some of it may be beyond the device: [`Settings::plan`] tells what is
 /// real.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -151,7 +151,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`PlanError`] where nothing is left to capture, or the numbers make no sense.
-    pub fn plan(&self, probe: &AnalogParameters, driven: Driven) -> Result<CapturePlan, PlanError> {
+    pub fn plan(&self, probe: &AnalogParameters, driven: BusyOutputs) -> Result<CapturePlan, PlanError> {
         self.plan_within(probe, driven, None)
     }
 
@@ -162,7 +162,7 @@ impl Settings {
     pub fn plan_within(
         &self,
         probe: &AnalogParameters,
-        driven: Driven,
+        driven: BusyOutputs,
         timeout_s: Option<f64>,
     ) -> Result<CapturePlan, PlanError> {
         let request = CaptureRequest { timeout_s, ..self.request() };
@@ -172,13 +172,13 @@ impl Settings {
                 planned(&CaptureRequest { period_s: longest_s * (1.0 - 1e-9), ..request })
             }
             Err(PlanError::PeriodTooShort { fastest_hz, .. }) => {
-                planned(&CaptureRequest { period_s: LEAST_SAMPLES / fastest_hz, ..request })
+                planned(&CaptureRequest { period_s: MIN_SAMPLES / fastest_hz, ..request })
             }
             // A screen that lies beyond the converters' reach: what there is to see is seen with the range
             // that is safe.
             Err(PlanError::Range { .. }) => planned(&CaptureRequest { low: None, high: None, ..request }),
-            Ok(plan) if f64::from(plan.timebase.samples) < LEAST_SAMPLES => {
-                planned(&CaptureRequest { period_s: LEAST_SAMPLES * plan.tick_period_s(), ..request })
+            Ok(plan) if f64::from(plan.timebase.samples) < MIN_SAMPLES => {
+                planned(&CaptureRequest { period_s: MIN_SAMPLES * plan.tick_period_s(), ..request })
             }
             result => result,
         }
@@ -212,7 +212,7 @@ mod tests {
     use scopething_core::plan::SampleRange;
 
     fn plan(settings: &Settings) -> CapturePlan {
-        settings.plan(&BS05.analog, Driven::NOTHING).unwrap()
+        settings.plan(&BS05.analog, BusyOutputs::NOTHING).unwrap()
     }
 
     #[test]
@@ -260,9 +260,9 @@ mod tests {
             settings.set_span(span_s);
             settings.analog[1].set_span(span_v);
             settings.analog[1].middle_v = middle_v;
-            prop_assert!(settings.plan(&BS05.analog, Driven::NOTHING).is_ok());
+            prop_assert!(settings.plan(&BS05.analog, BusyOutputs::NOTHING).is_ok());
             settings.set_rate(rate, samples);
-            prop_assert!(settings.plan(&BS05.analog, Driven::NOTHING).is_ok());
+            prop_assert!(settings.plan(&BS05.analog, BusyOutputs::NOTHING).is_ok());
         }
     }
 }

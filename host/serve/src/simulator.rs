@@ -34,7 +34,7 @@ use tokio::net::{TcpListener, UdpSocket};
 
 use super::event::Event;
 use super::listen_error::ListenError;
-use super::raw::{self, Device, Doors, Network, Pty, Relayed, Rules};
+use super::raw::{self, Device, LossyNetwork, Pty, Relayed, Rules, Sockets};
 use scopething::link::TokioTimer;
 use scopething_sim::faults::FaultKind;
 use scopething_sim::{Note, Origin, SimConfig, SimLink};
@@ -86,8 +86,8 @@ const RULES: Rules = Rules {
 #[derive(Debug)]
 pub struct Server {
     link: SimLink,
-    doors: Doors,
-    network: Network,
+    sockets: Sockets,
+    network: LossyNetwork,
 }
 
 impl Device for SimLink {
@@ -142,7 +142,7 @@ impl Server {
         if tcp.is_none() && udp.is_none() && pty.is_none() {
             return Err(ServeError::Nowhere);
         }
-        let strange = config.faults.faults.iter().any(|fault| fault.kind == FaultKind::Stranger);
+        let strange = config.faults.faults.iter().any(|fault| fault.kind == FaultKind::ForeignDatagram);
         let stranger = match &udp {
             Some(socket) if strange => {
                 let address = socket.local_addr().map(|address| SocketAddr::new(address.ip(), 0));
@@ -151,10 +151,10 @@ impl Server {
             }
             _ => None,
         };
-        let network = Network::new(&config.faults, config.seed);
+        let network = LossyNetwork::new(&config.faults, config.seed);
         Ok(Self {
             link: SimLink::by_config(config, TokioTimer::start),
-            doors: Doors { tcp, udp, stranger, pty, allow: None },
+            sockets: Sockets { tcp, udp, stranger, pty, allow: None },
             network,
         })
     }
@@ -163,9 +163,9 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> Addresses {
         Addresses {
-            tcp: self.doors.tcp.as_ref().and_then(|listener| listener.local_addr().ok()),
-            bitscope_server: self.doors.udp.as_ref().and_then(|socket| socket.local_addr().ok()),
-            pty: self.doors.pty.as_ref().map(|pty| pty.path().to_owned()),
+            tcp: self.sockets.tcp.as_ref().and_then(|listener| listener.local_addr().ok()),
+            bitscope_server: self.sockets.udp.as_ref().and_then(|socket| socket.local_addr().ok()),
+            pty: self.sockets.pty.as_ref().map(|pty| pty.path().to_owned()),
         }
     }
 
@@ -175,8 +175,8 @@ impl Server {
     ///
     /// [`ListenError::Broken`] if a listener breaks.
     pub async fn run(mut self, mut report: impl FnMut(Event)) -> Result<Infallible, ServeError> {
-        let Self { link, doors, network } = &mut self;
-        raw::serve(link, doors, RULES, network, &mut report)
+        let Self { link, sockets, network } = &mut self;
+        raw::serve(link, sockets, RULES, network, &mut report)
             .await
             .map_err(|cause| ListenError::Broken(cause).into())
     }

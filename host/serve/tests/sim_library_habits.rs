@@ -17,9 +17,9 @@ use sim_host::{byte_of, dac, fraction};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// Commands in a datagram.
-const MOST_COMMANDS: usize = 64;
+const MAX_COMMANDS: usize = 64;
 const TICK_S: f64 = 25e-9;
 
 /// Runs a client against a simulated device behind a bitscope-server, to the end of the client.
@@ -34,7 +34,7 @@ fn with_library<F: Future<Output = ()>>(query: &str, client: impl FnOnce(Library
         let library = Library { socket, id: 0, known: BTreeMap::new() };
         tokio::select! {
             ended = server.run(|_| ()) => panic!("{ended:?}"),
-            done = timeout(PATIENCE, client(library)) => done.expect("the client hangs"),
+            done = timeout(TIMEOUT, client(library)) => done.expect("the client hangs"),
         }
     });
 }
@@ -58,7 +58,7 @@ struct Captured {
 impl Library {
     /// Sends commands in a datagram, and gives what is answered besides their echo: so many bytes.
     async fn exchange(&mut self, commands: &str, length: usize) -> Vec<u8> {
-        assert!(commands.len() <= MOST_COMMANDS, "{commands}");
+        assert!(commands.len() <= MAX_COMMANDS, "{commands}");
         self.id = self.id.wrapping_add(1);
         self.socket.send(&[&[self.id], commands.as_bytes()].concat()).await.unwrap();
         let mut answer = self.receive(commands.len() + length).await;
@@ -114,7 +114,7 @@ impl Library {
                     continue;
                 }
                 let store = format!("[{address:02x}]@[{byte:02x}]s");
-                if script.len() + store.len() > MOST_COMMANDS {
+                if script.len() + store.len() > MAX_COMMANDS {
                     self.exchange(&script, 0).await;
                     script.clear();
                 }

@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs a client beside a server, to the end of the client.
 fn with_server<F: Future<Output = ()>>(
@@ -27,7 +27,7 @@ fn with_server<F: Future<Output = ()>>(
         let addresses = server.addresses();
         tokio::select! {
             ended = server.run(|event| { let _ = sender.send(event); }) => panic!("{ended:?}"),
-            done = timeout(PATIENCE, client(addresses, events)) => done.expect("the client hangs"),
+            done = timeout(TIMEOUT, client(addresses, events)) => done.expect("the client hangs"),
         }
     });
 }
@@ -52,7 +52,7 @@ fn one_tcp_client_has_the_device_and_others_are_told_so() {
         assert_eq!(reason, format!("refused: {owner_name} has the device\r\n"));
         ask(&mut owner, b"?", b"?\rBS000501\r").await;
         let expected = [
-            Event::Owner { client: owner_name.clone() },
+            Event::Session { client: owner_name.clone() },
             Event::Refused {
                 client: format!("tcp {}", other.local_addr().unwrap()),
                 reason: format!("{owner_name} has the device"),
@@ -184,7 +184,7 @@ fn a_repeated_datagram_is_answered_again_and_not_executed_again() {
         client.send(4, b"?").await;
         assert_eq!(client.answer(4, 11).await, b"?\rBS000501\r");
         let name = format!("udp {}", client.socket.local_addr().unwrap());
-        assert_eq!(events.recv().await, Some(Event::Owner { client: name.clone() }));
+        assert_eq!(events.recv().await, Some(Event::Session { client: name.clone() }));
         assert_eq!(events.recv().await, Some(Event::Malformed { client: name, bytes: 66 }));
     });
 }

@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 
 use scopething_core::vm::{Command, Register};
 
-use super::bench::Bench;
 use super::buffer::CaptureBuffer;
 use super::config::SimConfig;
 use super::frontend::FrontEnd;
@@ -17,10 +16,11 @@ use super::quirk::{Quirk, Quirks, SLOW_RESET};
 use super::registers::{Applied, Registers, Spock};
 use super::stream::Stream;
 use super::time::SimTime;
-use super::trace::{Foresight, Trace};
+use super::trace::{EndPrediction, Trace};
+use super::wiring::Wiring;
 
 /// Notes kept until they are fetched; older ones are dropped.
-const MOST_NOTES: usize = 100;
+const MAX_NOTES: usize = 100;
 /// Where the serial number lies in the EEPROM ([section 10 of the reference](scopething_core::vm#10-eeprom)).
 const SERIAL_ADDRESS: usize = 0x30;
 
@@ -45,7 +45,7 @@ pub struct Device {
     stale_first_sample: bool,
     quirks: Quirks,
     front: FrontEnd,
-    bench: Bench,
+    wiring: Wiring,
     registers: Registers,
     r0: u8,
     r1: u8,
@@ -61,7 +61,7 @@ pub struct Device {
     trace_origin: Origin,
     /// The byte that is being executed.
     origin: Origin,
-    foresight: Option<Foresight>,
+    prediction: Option<EndPrediction>,
     output: Output,
     now: SimTime,
     notes: VecDeque<Note>,
@@ -80,7 +80,7 @@ impl Device {
             stale_first_sample: config.stale_first_sample,
             quirks: config.quirks,
             front: config.front_end,
-            bench: Bench::new(config.analog.clone(), config.logic.clone(), config.noise_v, config.seed),
+            wiring: Wiring::new(config.analog.clone(), config.logic.clone(), config.noise_v, config.seed),
             registers,
             r0: 0,
             r1: 0,
@@ -93,7 +93,7 @@ impl Device {
             stream: None,
             trace_origin: 0,
             origin: 0,
-            foresight: None,
+            prediction: None,
             output: Output::default(),
             now: SimTime::ZERO,
             notes: VecDeque::new(),
@@ -117,11 +117,11 @@ impl Device {
 
     /// When the running trace ends, or has to be looked at again.
     pub(super) fn next_trace_event(&self) -> Option<SimTime> {
-        match self.foresight? {
-            Foresight::Ends(ending) => Some(ending.at),
-            Foresight::NotBefore(at) => Some(at),
-            Foresight::FullFrom(at) => (at > self.now).then_some(at),
-            Foresight::Held => None,
+        match self.prediction? {
+            EndPrediction::Ends(ending) => Some(ending.at),
+            EndPrediction::NotBefore(at) => Some(at),
+            EndPrediction::FullFrom(at) => (at > self.now).then_some(at),
+            EndPrediction::Held => None,
         }
     }
 
@@ -137,12 +137,12 @@ impl Device {
     /// Lets time pass, which never runs backwards; a bounded amount of work.
     pub fn advance(&mut self, to: SimTime) {
         self.now = self.now.max(to);
-        if let Some(Foresight::NotBefore(at)) = self.foresight
+        if let Some(EndPrediction::NotBefore(at)) = self.prediction
             && at <= self.now
         {
             self.foresee();
         }
-        if let Some(Foresight::Ends(ending)) = self.foresight
+        if let Some(EndPrediction::Ends(ending)) = self.prediction
             && ending.at <= self.now
         {
             self.end_trace(&ending, ending.at);
@@ -163,7 +163,7 @@ impl Device {
         if let Some(due) = self.output.next_due() {
             return (due <= self.now).then(|| self.output.next_byte())?;
         }
-        let byte = self.stream.as_mut()?.take(at, &self.bench, &self.front)?;
+        let byte = self.stream.as_mut()?.take(at, &self.wiring, &self.front)?;
         Some((self.trace_origin, byte))
     }
 
@@ -182,7 +182,7 @@ impl Device {
             if let Some(trace) = &mut self.trace {
                 trace.hold();
             }
-            self.foresight = Some(Foresight::Held);
+            self.prediction = Some(EndPrediction::Held);
         }
         self.interrupt_stream(byte, command);
         if command == Command::Reset {
@@ -240,21 +240,21 @@ impl Device {
             Command::Trace => self.start_trace(),
             Command::CancelTrace => self.cancel_trace(),
             Command::DumpBinary => self.dump(),
-            Command::WriteWaveform => self.bench.generator.write(&mut self.registers, self.r0),
+            Command::WriteWaveform => self.wiring.generator.write(&mut self.registers, self.r0),
             Command::ReadWaveform => {
-                let bytes = self.bench.generator.read(&mut self.registers);
+                let bytes = self.wiring.generator.read(&mut self.registers);
                 self.say(&bytes);
             }
             Command::Synthesize => {
-                let result = self.bench.generator.synthesize(&self.registers);
+                let result = self.wiring.generator.synthesize(&self.registers);
                 self.note_refusal(result);
             }
             Command::Translate => {
-                let result = self.bench.generator.translate(&self.registers);
+                let result = self.wiring.generator.translate(&self.registers);
                 self.note_refusal(result);
             }
             Command::Generate => {
-                let result = self.bench.generator.generate(&self.registers, self.now);
+                let result = self.wiring.generator.generate(&self.registers, self.now);
                 self.note_refusal(result);
             }
             Command::StreamTrace => self.start_stream(),
@@ -270,7 +270,7 @@ impl Device {
     fn store(&mut self) {
         self.registers.set_byte(self.r1, self.r0);
         if self.quirks.has(Quirk::MapAtOnce) {
-            self.bench.applied.map_lines(&self.registers);
+            self.wiring.applied.map_lines(&self.registers);
         }
     }
 
@@ -279,7 +279,7 @@ impl Device {
         self.reset();
         self.output = Output::default();
         self.clear_registers();
-        self.bench.generator = Generator::new();
+        self.wiring.generator = Generator::new();
     }
 
     /// As after power-up.
@@ -295,9 +295,9 @@ impl Device {
     fn reset(&mut self) {
         self.trace = None;
         self.stream = None;
-        self.foresight = None;
+        self.prediction = None;
         self.output.stop_dumps();
-        self.bench.generator.stop();
+        self.wiring.generator.stop();
         if self.quirks.has(Quirk::ResetClearsRegisters) {
             self.clear_registers();
         }
@@ -305,11 +305,11 @@ impl Device {
 
     /// `U`: the registers so marked take effect.
     fn apply(&mut self) {
-        self.bench.applied = Applied::from_registers(&self.registers);
-        let level_v = self.front.level_volts(self.bench.applied.trigger_level);
-        self.bench.level_v = if self.quirks.has(Quirk::HalfTriggerLevel) { 2.0 * level_v } else { level_v };
-        self.bench.generator.set_rest(self.bench.applied.rest);
-        if self.bench.applied.buffer_outbound() {
+        self.wiring.applied = Applied::from_registers(&self.registers);
+        let level_v = self.front.level_volts(self.wiring.applied.trigger_level);
+        self.wiring.level_v = if self.quirks.has(Quirk::HalfTriggerLevel) { 2.0 * level_v } else { level_v };
+        self.wiring.generator.set_rest(self.wiring.applied.rest);
+        if self.wiring.applied.buffer_outbound() {
             self.note(Note::LogicBufferOutbound);
         }
     }
@@ -345,7 +345,7 @@ impl Device {
     }
 
     fn note(&mut self, note: Note) {
-        if self.notes.len() == MOST_NOTES {
+        if self.notes.len() == MAX_NOTES {
             self.notes.pop_front();
         }
         self.notes.push_back(note);

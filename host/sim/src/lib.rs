@@ -37,7 +37,6 @@
 //! - Unknown bytes are echoed and do nothing.
 //! - More on traces, streams, triggers and generators stands in the modules of these names.
 
-mod bench;
 mod buffer;
 mod config;
 mod device;
@@ -58,6 +57,7 @@ mod time;
 mod trace;
 mod trigger;
 mod wire;
+mod wiring;
 
 pub use config::{ClockKind, ConfigError, Identity, SimConfig};
 pub use device::Device;

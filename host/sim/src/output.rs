@@ -7,9 +7,9 @@ use super::buffer::{CaptureBuffer, Layout};
 use super::time::SimTime;
 
 /// Answers that wait to be fetched; what comes beyond is lost, as in a device nobody reads from.
-const MOST_WAITING: usize = 1 << 16;
+const MAX_WAITING: usize = 1 << 16;
 /// Dumps that wait to be fetched: each may keep a capture buffer of its own.
-const MOST_DUMPS: usize = 16;
+const MAX_DUMPS: usize = 16;
 
 /// Which samples a dump sends, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,13 +98,13 @@ pub(super) struct Output {
 impl Output {
     /// Adds bytes; tells whether there was room for them.
     pub(super) fn push(&mut self, due: SimTime, origin: Origin, bytes: &[u8]) -> bool {
-        let room = MOST_WAITING.saturating_sub(self.pieces.len());
+        let room = MAX_WAITING.saturating_sub(self.pieces.len());
         self.pieces.extend(bytes.iter().take(room).map(|byte| Piece::Byte(due, origin, *byte)));
         room >= bytes.len()
     }
 
     pub(super) fn push_dump(&mut self, due: SimTime, origin: Origin, dump: Dump) -> bool {
-        let fits = self.pieces.len() < MOST_WAITING && self.dumps < MOST_DUMPS;
+        let fits = self.pieces.len() < MAX_WAITING && self.dumps < MAX_DUMPS;
         if fits {
             self.pieces.push_back(Piece::Dump(due, origin, Box::new(dump)));
             self.dumps += 1;

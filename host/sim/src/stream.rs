@@ -16,9 +16,9 @@
 
 use std::collections::VecDeque;
 
-use super::bench::Bench;
 use super::frontend::{FrontEnd, Range, quantise_byte};
 use super::time::SimTime;
+use super::wiring::Wiring;
 
 /// Bytes that wait for the link: the transmit buffer of an FT232R.
 const BUFFER_BYTES: usize = 256;
@@ -110,44 +110,44 @@ impl Stream {
 
     /// Samples the frames up to a moment at which the link takes a byte, or the stream is disturbed: as many
     /// as the buffer has room for. The others are lost.
-    fn sample_until(&mut self, at: SimTime, bench: &Bench, front: &FrontEnd) {
+    fn sample_until(&mut self, at: SimTime, wiring: &Wiring, front: &FrontEnd) {
         while self.time_of(self.next) <= at && self.buffer.len() + self.settings.form.length() <= BUFFER_BYTES
         {
-            self.sample(bench, front);
+            self.sample(wiring, front);
             self.next += 1;
         }
         let due = (at - self.start).0 / self.period().0;
         self.next = self.next.max(due);
     }
 
-    fn sample(&mut self, bench: &Bench, front: &FrontEnd) {
+    fn sample(&mut self, wiring: &Wiring, front: &FrontEnd) {
         let at = self.time_of(self.next);
         let range = self.settings.range;
         let analog = |channel| {
             let [byte, _] =
-                quantise_byte(front.fraction(range, channel, bench.volts(channel, at))).to_be_bytes();
+                quantise_byte(front.fraction(range, channel, wiring.volts(channel, at))).to_be_bytes();
             (at, byte)
         };
         match self.settings.form {
             Form::Framed { ident, analog: on, logic } => {
                 self.buffer.extend([(at, ident), (at, self.next as u8)]);
                 self.buffer.extend((0..on.len()).filter(|channel| on[*channel]).map(analog));
-                self.buffer.extend(logic.then(|| (at, bench.lines(at))));
+                self.buffer.extend(logic.then(|| (at, wiring.lines(at))));
             }
             Form::RawAnalog { channel } => self.buffer.push_back(analog(channel)),
-            Form::RawLogic => self.buffer.push_back((at, bench.lines(at))),
+            Form::RawLogic => self.buffer.push_back((at, wiring.lines(at))),
         }
     }
 
     /// The byte that the link takes at a moment, if one is ready.
-    pub(super) fn take(&mut self, at: SimTime, bench: &Bench, front: &FrontEnd) -> Option<u8> {
-        self.sample_until(at, bench, front);
+    pub(super) fn take(&mut self, at: SimTime, wiring: &Wiring, front: &FrontEnd) -> Option<u8> {
+        self.sample_until(at, wiring, front);
         self.buffer.pop_front().map(|(_, byte)| byte)
     }
 
     /// All bytes that wait at a moment.
-    pub(super) fn drain(&mut self, at: SimTime, bench: &Bench, front: &FrontEnd) -> Vec<u8> {
-        self.sample_until(at, bench, front);
+    pub(super) fn drain(&mut self, at: SimTime, wiring: &Wiring, front: &FrontEnd) -> Vec<u8> {
+        self.sample_until(at, wiring, front);
         self.buffer.drain(..).map(|(_, byte)| byte).collect()
     }
 }

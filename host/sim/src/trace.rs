@@ -13,12 +13,12 @@
 //! - Two-channel traces end with a sample of B, so that their addresses are even.
 //! - A trigger pattern that cares for no line always holds.
 
-use super::bench::Bench;
 use super::buffer::{CaptureBuffer, Layout};
 use super::frontend::{FrontEnd, Range, quantise_byte, quantise_word};
 use super::mode::TraceMode;
 use super::time::{SimTime, TICK_NS};
 use super::trigger::{Condition, Found, TriggerSearch};
+use super::wiring::Wiring;
 
 /// Looks at the signals before the device gives others a turn.
 const MAX_LOOKS_A_TURN: u32 = 20_000;
@@ -31,7 +31,7 @@ const TIMEOUT_UNIT_NS: u64 = 256 * TICK_NS;
 
 /// Why a trace ended, with the token it is reported by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum EndReason {
     Done = 0,
     Auto = 1,
     Stop = 3,
@@ -59,7 +59,7 @@ pub(super) struct TraceSettings {
 /// How a trace ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ending {
-    pub(super) cause: Cause,
+    pub(super) cause: EndReason,
     /// When the next sample, which the end address holds, is due.
     pub(super) at: SimTime,
     /// When the trigger fired.
@@ -74,7 +74,7 @@ pub(super) struct Ending {
 
 /// What is known of the end of a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Foresight {
+pub(super) enum EndPrediction {
     /// It ends by itself.
     Ends(Ending),
     /// It does not end before this moment; the search has more to do.
@@ -129,22 +129,22 @@ impl Trace {
     }
 
     /// When the trace ends by itself, as far as a bounded search can tell.
-    pub(super) fn foresee(&mut self, bench: &Bench) -> Foresight {
+    pub(super) fn foresee(&mut self, wiring: &Wiring) -> EndPrediction {
         if self.held {
-            return Foresight::Held;
+            return EndPrediction::Held;
         }
         let expiry = self.expiry();
         let limit = expiry.map_or(u64::MAX, |expiry| (expiry - self.start).0 / self.period_ns() + 1);
         let looks = self.looks_a_turn;
         self.looks_a_turn = looks.saturating_mul(2).min(MAX_LOOKS_A_TURN);
-        match self.search.advance(bench, looks, limit) {
+        match self.search.advance(wiring, looks, limit) {
             Found::After(fires) if expiry.is_none_or(|expiry| self.time_of(fires) <= expiry) => {
-                Foresight::Ends(self.completed(fires))
+                EndPrediction::Ends(self.completed(fires))
             }
-            Found::NotBefore(sample) if sample < limit => Foresight::NotBefore(self.time_of(sample)),
+            Found::NotBefore(sample) if sample < limit => EndPrediction::NotBefore(self.time_of(sample)),
             _ => match expiry {
-                Some(expiry) => Foresight::Ends(self.cut(Cause::Auto, expiry)),
-                None => Foresight::FullFrom(self.time_of(self.record_samples())),
+                Some(expiry) => EndPrediction::Ends(self.cut(EndReason::Auto, expiry)),
+                None => EndPrediction::FullFrom(self.time_of(self.record_samples())),
             },
         }
     }
@@ -164,7 +164,7 @@ impl Trace {
         let (falses, trues) = self.settings.filters;
         let keeps_all = self.settings.sample_ticks >= MIN_PRETRIGGER_TICKS;
         Ending {
-            cause: Cause::Done,
+            cause: EndReason::Done,
             at: self.time_of(samples) + delay,
             triggered: Some(self.time_of(fires)),
             samples,
@@ -173,7 +173,7 @@ impl Trace {
         }
     }
 
-    fn cut(&self, cause: Cause, at: SimTime) -> Ending {
+    fn cut(&self, cause: EndReason, at: SimTime) -> Ending {
         let samples = if self.held { 0 } else { self.taken_by(at) };
         Ending {
             cause,
@@ -186,9 +186,9 @@ impl Trace {
     }
 
     /// The ending of a trace that is cancelled now, before it ends by itself.
-    pub(super) fn cancelled(&mut self, bench: &Bench, at: SimTime) -> Ending {
-        let full = if self.held { None } else { self.foresee_trigger(bench, at) };
-        let Some(fires) = full else { return self.cut(Cause::Stop, at) };
+    pub(super) fn cancelled(&mut self, wiring: &Wiring, at: SimTime) -> Ending {
+        let full = if self.held { None } else { self.foresee_trigger(wiring, at) };
+        let Some(fires) = full else { return self.cut(EndReason::Stop, at) };
         // After the trigger: the samples of the outro so far.
         let done = self.completed(fires);
         let delay = SimTime::from_micros(self.settings.delay_us);
@@ -198,14 +198,14 @@ impl Trace {
             samples &= !1;
         }
         let end = self.time_of(samples) + if samples > fires { delay } else { SimTime::ZERO };
-        Ending { cause: Cause::Stop, at: end, samples, ..done }
+        Ending { cause: EndReason::Stop, at: end, samples, ..done }
     }
 
     /// The sample count at which the trigger fired, if it did by `at`.
-    fn foresee_trigger(&mut self, bench: &Bench, at: SimTime) -> Option<u64> {
+    fn foresee_trigger(&mut self, wiring: &Wiring, at: SimTime) -> Option<u64> {
         let limit = self.taken_by(at);
         loop {
-            match self.search.advance(bench, MAX_LOOKS_A_TURN, limit) {
+            match self.search.advance(wiring, MAX_LOOKS_A_TURN, limit) {
                 Found::After(fires) => return (self.time_of(fires) <= at).then_some(fires),
                 Found::NotBefore(sample) if sample < limit => {}
                 Found::NotBefore(_) | Found::Never => return None,
@@ -217,7 +217,7 @@ impl Trace {
     pub(super) fn store(
         &self,
         ending: &Ending,
-        bench: &Bench,
+        wiring: &Wiring,
         front: &FrontEnd,
         buffer: &mut CaptureBuffer,
     ) -> u32 {
@@ -227,11 +227,11 @@ impl Trace {
         for sample in first..ending.samples {
             let pause = if sample >= ending.before_delay { delay } else { SimTime::ZERO };
             let at = self.time_of(sample) + pause;
-            self.store_sample(self.address(sample), at, bench, front, buffer);
+            self.store_sample(self.address(sample), at, wiring, front, buffer);
         }
         let end = self.address(ending.samples);
         if !self.held && self.settings.writes_end {
-            self.store_sample(end, ending.at, bench, front, buffer);
+            self.store_sample(end, ending.at, wiring, front, buffer);
         }
         end
     }
@@ -248,7 +248,7 @@ impl Trace {
         &self,
         address: u32,
         at: SimTime,
-        bench: &Bench,
+        wiring: &Wiring,
         front: &FrontEnd,
         buffer: &mut CaptureBuffer,
     ) {
@@ -262,13 +262,13 @@ impl Trace {
             let word = if settings.analog_enable >> channel & 1 == 0 {
                 0
             } else {
-                let fraction = front.fraction(settings.range, channel, bench.volts(channel, at));
+                let fraction = front.fraction(settings.range, channel, wiring.volts(channel, at));
                 if settings.mode.wide { quantise_word(fraction) } else { quantise_byte(fraction) }
             };
             buffer.put_analog(settings.layout, address, word);
         }
         if settings.mode.logic {
-            buffer.put_logic(settings.layout, address, bench.lines(at));
+            buffer.put_logic(settings.layout, address, wiring.lines(at));
         }
     }
 }

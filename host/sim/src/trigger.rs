@@ -4,9 +4,9 @@
 //! The two runs must follow each other directly. The search steps from one possible change of the condition
 //! to the next, so that its work follows the edges of the signals and not the sample rate.
 
-use super::bench::Bench;
 use super::registers::Spock;
 use super::time::SimTime;
+use super::wiring::Wiring;
 
 /// What the trigger looks at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,23 +37,23 @@ impl Condition {
         Self { watched, inverted: spock.inverted() }
     }
 
-    fn holds(&self, bench: &Bench, at: SimTime) -> bool {
+    fn holds(&self, wiring: &Wiring, at: SimTime) -> bool {
         let matched = match self.watched {
             Watched::Pattern { logic, care } => {
-                care_lines(care).all(|line| bench.line(line, at) == (logic >> line & 1 == 1))
+                care_lines(care).all(|line| wiring.line(line, at) == (logic >> line & 1 == 1))
             }
-            Watched::Sampled { channel, level_v } => bench.volts(channel, at) >= level_v,
+            Watched::Sampled { channel, level_v } => wiring.volts(channel, at) >= level_v,
         };
         matched != self.inverted
     }
 
     /// A moment before which the condition stays as it is; none if it never changes.
-    fn next_change(&self, bench: &Bench, after: SimTime) -> Option<SimTime> {
+    fn next_change(&self, wiring: &Wiring, after: SimTime) -> Option<SimTime> {
         match self.watched {
             Watched::Pattern { care, .. } => {
-                care_lines(care).filter_map(|line| bench.line_change(line, after)).min()
+                care_lines(care).filter_map(|line| wiring.line_change(line, after)).min()
             }
-            Watched::Sampled { channel, level_v } => bench.volts_crossing(channel, level_v, after),
+            Watched::Sampled { channel, level_v } => wiring.volts_crossing(channel, level_v, after),
         }
     }
 }
@@ -109,7 +109,7 @@ impl TriggerSearch {
     }
 
     /// Goes on searching, for at most so many looks at the signals and not beyond sample `limit`.
-    pub(super) fn advance(&mut self, bench: &Bench, looks: u32, limit: u64) -> Found {
+    pub(super) fn advance(&mut self, wiring: &Wiring, looks: u32, limit: u64) -> Found {
         if let Some(outcome) = self.outcome {
             return outcome;
         }
@@ -121,8 +121,8 @@ impl TriggerSearch {
                 break;
             }
             let at = self.time_of(self.next);
-            let holds = self.condition.holds(bench, at);
-            let end = self.condition.next_change(bench, at).map(|change| self.first_sample_from(change));
+            let holds = self.condition.holds(wiring, at);
+            let end = self.condition.next_change(wiring, at).map(|change| self.first_sample_from(change));
             if let Some(fires) = self.take(holds, end) {
                 return self.settle(Found::After(fires));
             }
@@ -186,12 +186,12 @@ mod tests {
         Spock::from_registers(&registers, false)
     }
 
-    fn bench(lines: &[(usize, &str)]) -> Bench {
+    fn wiring(lines: &[(usize, &str)]) -> Wiring {
         let mut logic = [const { None }; 8];
         for &(line, text) in lines {
             logic[line] = Some(text.parse::<Signal>().unwrap());
         }
-        Bench::new([None, None], logic, 0.0, 1)
+        Wiring::new([None, None], logic, 0.0, 1)
     }
 
     fn search(spock: Spock, filters: (u64, u64), period: u64, skipped: u64) -> TriggerSearch {
@@ -201,34 +201,34 @@ mod tests {
 
     #[test]
     fn an_edge_fires_after_its_filters() {
-        let bench = bench(&[(3, "square 1kHz phase=50%")]);
+        let wiring = wiring(&[(3, "square 1kHz phase=50%")]);
         // Low until 500 us, then high: samples 0..=499 are false, the eighth true one is sample 507.
-        let rising = search(spock(0x08, 0xf7, 1), (8, 8), 1000, 0).advance(&bench, 100, u64::MAX);
+        let rising = search(spock(0x08, 0xf7, 1), (8, 8), 1000, 0).advance(&wiring, 100, u64::MAX);
         assert_eq!(rising, Found::After(508));
-        let falling = search(spock(0x08, 0xf7, 0x41), (8, 8), 1000, 0).advance(&bench, 100, u64::MAX);
+        let falling = search(spock(0x08, 0xf7, 0x41), (8, 8), 1000, 0).advance(&wiring, 100, u64::MAX);
         assert_eq!(falling, Found::After(1008));
-        let level = search(spock(0x08, 0xf7, 1), (0, 8), 1000, 600).advance(&bench, 100, u64::MAX);
+        let level = search(spock(0x08, 0xf7, 1), (0, 8), 1000, 600).advance(&wiring, 100, u64::MAX);
         assert_eq!(level, Found::After(608));
     }
 
     #[test]
     fn what_cannot_happen_is_told_from_what_has_not_yet_happened() {
-        let bench = bench(&[(0, "dc 0V"), (1, "square 1MHz")]);
-        let never = search(spock(1, 0xfe, 1), (8, 8), 25, 0).advance(&bench, 100, u64::MAX);
+        let wiring = wiring(&[(0, "dc 0V"), (1, "square 1MHz")]);
+        let never = search(spock(1, 0xfe, 1), (8, 8), 25, 0).advance(&wiring, 100, u64::MAX);
         assert_eq!(never, Found::Never);
         // Line 1 changes every 20 samples: never true for 30.
         let mut long = search(spock(2, 0xfd, 1), (2, 30), 25, 0);
-        let Found::NotBefore(sample) = long.advance(&bench, 100, u64::MAX) else { panic!("no end") };
+        let Found::NotBefore(sample) = long.advance(&wiring, 100, u64::MAX) else { panic!("no end") };
         assert!(sample >= 100);
         assert!(
-            matches!(long.advance(&bench, 100_000, sample + 50), Found::NotBefore(n) if n < sample + 100)
+            matches!(long.advance(&wiring, 100_000, sample + 50), Found::NotBefore(n) if n < sample + 100)
         );
     }
 
     #[test]
     fn no_filter_at_all_fires_at_once() {
-        let bench = bench(&[]);
-        let at_once = search(spock(0xff, 0, 1), (0, 0), 25, 17).advance(&bench, 1, u64::MAX);
+        let wiring = wiring(&[]);
+        let at_once = search(spock(0xff, 0, 1), (0, 0), 25, 17).advance(&wiring, 1, u64::MAX);
         assert_eq!(at_once, Found::After(17));
     }
 
@@ -251,13 +251,13 @@ mod tests {
             frequency in 1e3..2e6, duty in 1.0..99.0, intro in 0_u64..10, outro in 0_u64..10,
             period in 1_u64..40, invert: bool
         ) {
-            let bench = bench(&[(2, &format!("square {frequency} {duty}%"))]);
+            let wiring = wiring(&[(2, &format!("square {frequency} {duty}%"))]);
             let period = 25 * period;
             let spock = spock(4, 0xfb, if invert { 0x41 } else { 1 });
             let condition = Condition::new(spock, |_| 0.0);
-            let states: Vec<bool> = (0..3000).map(|n| condition.holds(&bench, SimTime(n * period))).collect();
+            let states: Vec<bool> = (0..3000).map(|n| condition.holds(&wiring, SimTime(n * period))).collect();
             let expected = first_by_definition(&states, intro as usize, outro as usize);
-            let found = search(spock, (intro, outro), period, 0).advance(&bench, u32::MAX, 3000);
+            let found = search(spock, (intro, outro), period, 0).advance(&wiring, u32::MAX, 3000);
             match expected {
                 Some(end) => prop_assert_eq!(found, Found::After(end)),
                 None => prop_assert!(!matches!(found, Found::After(n) if n <= 3000), "{found:?}"),

@@ -13,8 +13,8 @@ use super::time::SimTime;
 use crate::faults::{Direction, FaultKind, Injector};
 
 /// Bytes on their way to either side; more are not accepted, or not fetched from the device.
-const MOST_TO_DEVICE: usize = 4096;
-const MOST_TO_HOST: usize = 1 << 16;
+const MAX_TO_DEVICE: usize = 4096;
+const MAX_TO_HOST: usize = 1 << 16;
 /// Data bytes of a full-speed FTDI packet: 64 less the two of its status.
 const FTDI_PACKET: usize = 62;
 /// Bits of a byte on a serial line, with start and stop.
@@ -97,7 +97,7 @@ impl Wire {
 
     /// How many bytes a write is accepted of at the moment.
     pub(super) fn room(&self) -> usize {
-        MOST_TO_DEVICE.saturating_sub(self.to_device.len())
+        MAX_TO_DEVICE.saturating_sub(self.to_device.len())
     }
 
     /// Takes bytes from the host, as many as there is room for, and tells how many that were.
@@ -200,7 +200,7 @@ impl Wire {
     /// has arrived ([`next_arrival`](Self::next_arrival)).
     pub(super) fn next_event(&self) -> Option<SimTime> {
         let delivery = self.to_device.front().map(|(arrives, _)| *arrives);
-        let sending = self.next_sent().filter(|_| self.to_host.len() < MOST_TO_HOST);
+        let sending = self.next_sent().filter(|_| self.to_host.len() < MAX_TO_HOST);
         let tracing = self.device.next_trace_event();
         [delivery, sending, tracing].into_iter().flatten().min()
     }
@@ -225,7 +225,7 @@ impl Wire {
     /// Takes from the device what it can have sent by now.
     fn collect(&mut self, now: SimTime) {
         self.device.advance(now);
-        while self.to_host.len() < MOST_TO_HOST {
+        while self.to_host.len() < MAX_TO_HOST {
             let Some(sent) = self.next_sent().filter(|sent| *sent <= now) else { return };
             let Some((origin, byte)) = self.device.transmit_tagged(sent - self.delays.byte_time) else {
                 return;

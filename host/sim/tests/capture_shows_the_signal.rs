@@ -13,7 +13,7 @@ use scopething_core::plan::{
     TriggerType,
 };
 use scopething_core::scope::Scope;
-use scopething_core::trace::{Cause, Trace, TraceBuffer};
+use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 use scopething_sim::{SimConfig, SimLink};
 
 /// A sine from `low` to `high` that rises through its middle at time 0.
@@ -211,13 +211,13 @@ fn a_trace_shows_the_signal_that_was_put_in() {
             let mut buffer = TraceBuffer::new();
             let trace = scope.capture(&plan, &mut buffer).await.unwrap();
             seen.lock().unwrap().0.insert(plan.mode.name);
-            if trace.cause() == Cause::Trigger {
+            if trace.cause() == EndReason::Trigger {
                 seen.lock()
                     .unwrap()
                     .1
                     .insert((request.trigger.unwrap().to_string(), plan.trigger_type.to_string()));
             }
-            prop_assert_ne!(trace.cause(), Cause::Cancel);
+            prop_assert_ne!(trace.cause(), EndReason::Cancel);
             check_analog(&trace, &signals)?;
             check_logic(&trace, &signals)?;
             check_trigger(&trace, &plan, &signals)

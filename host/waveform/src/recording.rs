@@ -1,15 +1,15 @@
 //! What a file, a picture or an analysis needs to know of one captured trace.
 //!
-//! A [`Recording`] is the same whether its samples came from a device, from the simulator or from a file made
+//! A [`Waveform`] is the same whether its samples came from a device, from the simulator or from a file made
 //! by another program: what such a file does not tell is simply absent. It owns its samples and is checked
 //! once, when it is made, so that whoever takes one need not check again. It is not a view of the trace
 //! buffer and knows nothing of trace modes or registers.
 //!
 //! ```
-//! use scopething_waveform::recording::{Channel, Details, Recording, Samples, Series};
+//! use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
 //!
 //! let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(vec![0.0, 1.5, 3.0]));
-//! let recording = Recording::new(1e6, vec![series], Details::default())?;
+//! let recording = Waveform::new(1e6, vec![series], Details::default())?;
 //! let a = recording.channel(Channel::A).ok_or("A was captured")?;
 //! assert_eq!(a.timestamps().collect::<Vec<_>>(), [0.0, 0.000_001, 0.000_002]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -22,7 +22,7 @@ use thiserror::Error;
 use crate::moment::UnixMicros;
 
 pub use scopething_core::plan::{Channel, TriggerType};
-pub use scopething_core::trace::Cause;
+pub use scopething_core::trace::EndReason;
 
 /// The samples of one channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +101,7 @@ pub struct Series {
 }
 
 impl Series {
-    /// A series without a label; times in seconds. It is checked when a [`Recording`] takes it.
+    /// A series without a label; times in seconds. It is checked when a [`Waveform`] takes it.
     #[must_use]
     pub fn new(channel: Channel, start_s: f64, period_s: f64, samples: Samples) -> Self {
         Self { channel, label: None, start_s, period_s, samples }
@@ -169,7 +169,7 @@ pub struct Range {
 /// Why traces may be missing between a trace and the one recorded before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
-    /// Recording started here.
+    /// Waveform started here.
     Start,
     /// The link to the device was lost.
     Link,
@@ -225,7 +225,7 @@ pub struct Details {
     /// When the capture started, in seconds of device time.
     pub capture_start_s: Option<f64>,
     /// Why it ended.
-    pub cause: Option<Cause>,
+    pub cause: Option<EndReason>,
     /// Where it triggered; `None` also when it ended for another cause.
     pub trigger: Option<Trigger>,
     /// What the analog channels were set to show.
@@ -250,9 +250,9 @@ impl From<TriggerPoint> for Trigger {
     }
 }
 
-/// Why no [`Recording`] could be made.
+/// Why no [`Waveform`] could be made.
 #[derive(Clone, Debug, PartialEq, Error)]
-pub enum RecordingError {
+pub enum InvalidWaveform {
     /// No channel was given.
     #[error("there is no channel in it; give at least one")]
     NoChannels,
@@ -306,13 +306,13 @@ pub enum RecordingError {
 
 /// One captured trace: evenly sampled channels, and what is known of how they were captured.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Recording {
+pub struct Waveform {
     sample_rate_hz: f64,
     channels: Vec<Series>,
     details: Details,
 }
 
-impl Recording {
+impl Waveform {
     /// Takes the channels of a capture, in any order, and keeps them in the order A, B, L0 to L7.
     ///
     /// `sample_rate_hz` is the rate of the sample clock in hertz. A channel whose
@@ -325,12 +325,12 @@ impl Recording {
         sample_rate_hz: f64,
         mut channels: Vec<Series>,
         details: Details,
-    ) -> Result<Self, RecordingError> {
+    ) -> Result<Self, InvalidWaveform> {
         if !(sample_rate_hz.is_finite() && sample_rate_hz > 0.0) {
-            return Err(RecordingError::SampleRate(sample_rate_hz));
+            return Err(InvalidWaveform::SampleRate(sample_rate_hz));
         }
         if channels.is_empty() {
-            return Err(RecordingError::NoChannels);
+            return Err(InvalidWaveform::NoChannels);
         }
         channels.sort_by_key(|series| series.channel);
         for pair in channels.windows(2) {
@@ -346,8 +346,8 @@ impl Recording {
     /// Takes the channels of a trace out of its buffer, in volts, or in fractions if the capture was raw.
     ///
     /// # Errors
-    /// [`RecordingError::Empty`] if the trace was cancelled before anything was captured.
-    pub fn of_trace(trace: &Trace) -> Result<Self, RecordingError> {
+    /// [`InvalidWaveform::Empty`] if the trace was cancelled before anything was captured.
+    pub fn of_trace(trace: &Trace) -> Result<Self, InvalidWaveform> {
         let plan = trace.plan();
         let analog = AnalogChannel::ALL.into_iter().filter_map(|channel| {
             let view = trace.analog(channel)?;
@@ -453,40 +453,40 @@ impl Recording {
     }
 }
 
-fn check_pair(one: &Series, next: &Series) -> Result<(), RecordingError> {
+fn check_pair(one: &Series, next: &Series) -> Result<(), InvalidWaveform> {
     if one.channel == next.channel {
-        return Err(RecordingError::Repeated(one.channel));
+        return Err(InvalidWaveform::Repeated(one.channel));
     }
     match (&one.samples, &next.samples) {
         (Samples::Volts(_), Samples::Fractions(_)) | (Samples::Fractions(_), Samples::Volts(_)) => {
-            Err(RecordingError::MixedUnits)
+            Err(InvalidWaveform::MixedUnits)
         }
         _ => Ok(()),
     }
 }
 
-fn check_series(series: &Series) -> Result<(), RecordingError> {
+fn check_series(series: &Series) -> Result<(), InvalidWaveform> {
     let channel = series.channel;
     if series.samples.is_empty() {
-        return Err(RecordingError::Empty(channel));
+        return Err(InvalidWaveform::Empty(channel));
     }
     if !(series.period_s.is_finite() && series.period_s > 0.0) {
-        return Err(RecordingError::Period { channel, period_s: series.period_s });
+        return Err(InvalidWaveform::Period { channel, period_s: series.period_s });
     }
     check_finite("start of a channel", series.start_s)?;
     check_finite("end of a channel", series.end_s())?;
     if channel.is_analog() == matches!(series.samples, Samples::Levels(_)) {
-        return Err(RecordingError::Kind { channel, kind: series.samples.kind() });
+        return Err(InvalidWaveform::Kind { channel, kind: series.samples.kind() });
     }
     if let Samples::Levels(levels) = &series.samples
         && let Some((index, &level)) = levels.iter().enumerate().find(|&(_, &level)| level > 1)
     {
-        return Err(RecordingError::Level { channel, index, level });
+        return Err(InvalidWaveform::Level { channel, index, level });
     }
     Ok(())
 }
 
-fn check_details(details: &Details) -> Result<(), RecordingError> {
+fn check_details(details: &Details) -> Result<(), InvalidWaveform> {
     if let Some(start_s) = details.capture_start_s {
         check_finite("start of the capture", start_s)?;
     }
@@ -501,8 +501,8 @@ fn check_details(details: &Details) -> Result<(), RecordingError> {
     Ok(())
 }
 
-fn check_finite(what: &'static str, value: f64) -> Result<(), RecordingError> {
-    if value.is_finite() { Ok(()) } else { Err(RecordingError::NotFinite { what, value }) }
+fn check_finite(what: &'static str, value: f64) -> Result<(), InvalidWaveform> {
+    if value.is_finite() { Ok(()) } else { Err(InvalidWaveform::NotFinite { what, value }) }
 }
 
 #[cfg(test)]
@@ -513,8 +513,8 @@ mod tests {
         Series::new(channel, 0.0, 1e-6, Samples::Volts(samples.to_vec()))
     }
 
-    fn made(channels: Vec<Series>) -> Result<Recording, RecordingError> {
-        Recording::new(1e6, channels, Details::default())
+    fn made(channels: Vec<Series>) -> Result<Waveform, InvalidWaveform> {
+        Waveform::new(1e6, channels, Details::default())
     }
 
     #[test]
@@ -550,33 +550,33 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused() {
-        assert_eq!(made(vec![]), Err(RecordingError::NoChannels));
-        assert_eq!(made(vec![volts(Channel::A, &[])]), Err(RecordingError::Empty(Channel::A)));
+        assert_eq!(made(vec![]), Err(InvalidWaveform::NoChannels));
+        assert_eq!(made(vec![volts(Channel::A, &[])]), Err(InvalidWaveform::Empty(Channel::A)));
         assert_eq!(
             made(vec![volts(Channel::A, &[0.0]), volts(Channel::A, &[0.0])]),
-            Err(RecordingError::Repeated(Channel::A))
+            Err(InvalidWaveform::Repeated(Channel::A))
         );
-        assert!(matches!(made(vec![volts(Channel::L[1], &[0.0])]), Err(RecordingError::Kind { .. })));
+        assert!(matches!(made(vec![volts(Channel::L[1], &[0.0])]), Err(InvalidWaveform::Kind { .. })));
         let fractions = Series::new(Channel::B, 0.0, 1e-6, Samples::Fractions(vec![0.5]));
-        assert_eq!(made(vec![volts(Channel::A, &[0.0]), fractions]), Err(RecordingError::MixedUnits));
+        assert_eq!(made(vec![volts(Channel::A, &[0.0]), fractions]), Err(InvalidWaveform::MixedUnits));
         let level = Series::new(Channel::L[1], 0.0, 1e-6, Samples::Levels(vec![0, 1, 2]));
         assert_eq!(
             made(vec![level]),
-            Err(RecordingError::Level { channel: Channel::L[1], index: 2, level: 2 })
+            Err(InvalidWaveform::Level { channel: Channel::L[1], index: 2, level: 2 })
         );
         for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let refused = Recording::new(rate, vec![volts(Channel::A, &[0.0])], Details::default());
-            assert!(matches!(refused, Err(RecordingError::SampleRate(_))), "{rate}");
+            let refused = Waveform::new(rate, vec![volts(Channel::A, &[0.0])], Details::default());
+            assert!(matches!(refused, Err(InvalidWaveform::SampleRate(_))), "{rate}");
         }
         for period_s in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let series = Series { period_s, ..volts(Channel::A, &[0.0]) };
-            assert!(matches!(made(vec![series]), Err(RecordingError::Period { .. })), "{period_s}");
+            assert!(matches!(made(vec![series]), Err(InvalidWaveform::Period { .. })), "{period_s}");
         }
         let unending = Series { period_s: f64::MAX, ..volts(Channel::A, &[0.0; 3]) };
-        assert!(matches!(made(vec![unending]), Err(RecordingError::NotFinite { .. })));
+        assert!(matches!(made(vec![unending]), Err(InvalidWaveform::NotFinite { .. })));
         let details = Details { capture_start_s: Some(f64::NAN), ..Details::default() };
-        let refused = Recording::new(1e6, vec![volts(Channel::A, &[0.0])], details);
-        assert!(matches!(refused, Err(RecordingError::NotFinite { .. })));
+        let refused = Waveform::new(1e6, vec![volts(Channel::A, &[0.0])], details);
+        assert!(matches!(refused, Err(InvalidWaveform::NotFinite { .. })));
     }
 
     #[test]

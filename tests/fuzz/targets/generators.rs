@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething::generate::{ClockWords, GeneratorKind, JsonGeneratorRequest, WaveWords};
+use scopething::generate::{ClockSpec, GeneratorKind, JsonGeneratorRequest, WaveSpec};
 use scopething_core::device::BS05;
 use scopething_core::plan::{plan_clocks, plan_waveform};
 
@@ -23,7 +23,7 @@ fuzz_target!(|text: &str| {
     }
 });
 
-fn wave(words: &WaveWords) {
+fn wave(words: &WaveSpec) {
     let Ok(request) = words.request(&[]) else { return };
     match plan_waveform(&BS05, &request) {
         Ok(plan) => {
@@ -37,7 +37,7 @@ fn wave(words: &WaveWords) {
     }
 }
 
-fn clocks(words: &ClockWords) {
+fn clocks(words: &ClockSpec) {
     let Ok(request) = words.request() else { return };
     match plan_clocks(&BS05, &request) {
         Ok(plan) => {

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use scopething_files::{Format, JsonReader, TraceReader};
-use scopething_waveform::recording::{Recording, Series};
+use scopething_waveform::recording::{Waveform, Series};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut reader = JsonReader::new(bytes);
@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     panic!("more captures than objects");
 });
 
-fn check(recording: &Recording) {
+fn check(recording: &Waveform) {
     assert!(recording.sample_rate_hz() > 0.0 && recording.sample_rate_hz().is_finite());
     assert!(recording.end_s() >= recording.start_s());
     let mut text = Vec::new();

@@ -6,9 +6,9 @@ use libfuzzer_sys::fuzz_target;
 use scopething_sim::{Device, SimConfig, SimTime};
 
 /// A dump may be of four gigabytes: no more of an answer is fetched than this.
-const MOST_FETCHED: usize = 20_000;
+const MAX_FETCHED: usize = 20_000;
 /// A trace of a signal that never triggers may be looked at again and again; each look is bounded.
-const MOST_LOOKS: usize = 8;
+const MAX_LOOKS: usize = 8;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((setting, bytes)) = bytes.split_first() else { return };
@@ -24,9 +24,9 @@ fuzz_target!(|bytes: &[u8]| {
         }
         let before = fetch(&mut device, now).len();
         device.receive(byte, now);
-        let echoed = before == MOST_FETCHED || fetch(&mut device, now).contains(&byte);
+        let echoed = before == MAX_FETCHED || fetch(&mut device, now).contains(&byte);
         assert!(echoed, "no echo of {byte:02x}");
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..MAX_LOOKS {
             let Some(next) = device.next_event() else { break };
             now = now.max(next);
             device.advance(now);
@@ -41,5 +41,5 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn fetch(device: &mut Device, at: SimTime) -> Vec<u8> {
-    std::iter::from_fn(|| device.transmit(at)).take(MOST_FETCHED).collect()
+    std::iter::from_fn(|| device.transmit(at)).take(MAX_FETCHED).collect()
 }

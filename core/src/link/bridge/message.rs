@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{TraceId, TraceRecord};
+use super::record::{StoredTrace, TraceId};
 use crate::device::AnalogParameters;
 use crate::plan::CaptureRequest;
 use crate::scope::SerialNumber;
@@ -103,7 +103,7 @@ pub enum Response<'a> {
 }
 
 /// Records of traces, as many as fit an answer.
-pub type Records = heapless::Vec<TraceRecord, 4>;
+pub type Records = heapless::Vec<StoredTrace, 4>;
 
 /// What the bridge does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -333,7 +333,7 @@ mod tests {
         Channel, ChannelSet, LogicPattern, Resolution, TriggerMode, TriggerSource, TriggerType,
     };
     use crate::time::Instant;
-    use crate::trace::Cause;
+    use crate::trace::EndReason;
 
     /// Every number as long as it gets.
     fn longest_request() -> CaptureRequest {
@@ -355,14 +355,14 @@ mod tests {
         }
     }
 
-    fn longest_record() -> TraceRecord {
-        TraceRecord {
+    fn longest_record() -> StoredTrace {
+        StoredTrace {
             id: TraceId(u32::MAX),
             request: longest_request(),
             probe: AnalogParameters::NOMINAL_X1,
             plan_digest: u32::MAX,
             samples: u16::MAX,
-            cause: Cause::Cancel,
+            cause: EndReason::Cancel,
             end_ticks: u64::MAX,
             ended_at: Instant(u64::MAX),
             scope: Some(SerialNumber([0xff; 8])),
@@ -439,7 +439,7 @@ mod tests {
 
     #[test]
     fn a_record_that_lies_about_its_size_is_refused() {
-        let record = TraceRecord { request: CaptureRequest::new(ChannelSet::ALL_LOGIC), ..longest_record() };
+        let record = StoredTrace { request: CaptureRequest::new(ChannelSet::ALL_LOGIC), ..longest_record() };
         assert_eq!(record.plan(), Err(RecordError::OtherPlan { id: record.id }));
     }
 }

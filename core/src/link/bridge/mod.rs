@@ -34,4 +34,4 @@ pub use deframer::Deframer;
 pub use message::{
     Fault, Job, JobState, Records, Refusal, Repeat, Request, Response, Restart, Status, StoreStatus, WhenFull,
 };
-pub use record::{Packing, RecordError, TraceId, TraceRecord};
+pub use record::{Packing, RecordError, StoredTrace, TraceId};

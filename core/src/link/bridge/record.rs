@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::frame::CRC;
 use super::packing::{UnpackError, pack, unpack};
 use crate::device::{AnalogParameters, BS05};
-use crate::plan::{CapturePlan, CaptureRequest, Driven, PlanError, SampleRange, plan_capture};
+use crate::plan::{BusyOutputs, CapturePlan, CaptureRequest, PlanError, SampleRange, plan_capture};
 use crate::scope::SerialNumber;
 use crate::time::Instant;
-use crate::trace::{BufferLayout, Cause, DumpChannel, Trace, TraceBuffer};
+use crate::trace::{BufferLayout, DumpChannel, EndReason, Trace, TraceBuffer};
 
 /// The number of a stored trace. Numbers go up by one from trace to trace and are not used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ pub enum Packing {
 /// is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct TraceRecord {
+pub struct StoredTrace {
     /// Its number.
     pub id: TraceId,
     /// What was asked for.
@@ -62,7 +62,7 @@ pub struct TraceRecord {
     /// Samples in all, counted over the interleaved analog channels.
     pub samples: u16,
     /// Why the trace ended.
-    pub cause: Cause,
+    pub cause: EndReason,
     /// The device time of its end, in ticks of the device's clock, rolled out.
     pub end_ticks: u64,
     /// When it ended by the bridge's clock, which starts at power-up.
@@ -128,7 +128,7 @@ impl From<PlanError> for RecordError {
     }
 }
 
-impl TraceRecord {
+impl StoredTrace {
     /// A record of a trace that is still in its buffer. `request` and `probe` are what it was planned from,
     /// with no generator running.
     #[must_use]
@@ -203,7 +203,7 @@ impl TraceRecord {
     /// # Errors
     /// [`RecordError::Plan`], and [`RecordError::OtherPlan`] if it is not the one that was captured.
     pub fn plan(&self) -> Result<CapturePlan, RecordError> {
-        let plan = plan_capture(&BS05, &self.probe, &self.request, Driven::NOTHING)?;
+        let plan = plan_capture(&BS05, &self.probe, &self.request, BusyOutputs::NOTHING)?;
         if Self::digest_of(&plan) != self.plan_digest {
             return Err(RecordError::OtherPlan { id: self.id });
         }
@@ -267,12 +267,12 @@ mod tests {
         CaptureRequest { samples, ..CaptureRequest::new(channels.parse::<ChannelSet>().unwrap()) }
     }
 
-    fn record_of(request: &CaptureRequest, samples: u16, raw: &[u8]) -> (TraceRecord, Vec<u8>) {
-        let plan = plan_capture(&BS05, &BS05.analog, request, Driven::NOTHING).unwrap();
+    fn record_of(request: &CaptureRequest, samples: u16, raw: &[u8]) -> (StoredTrace, Vec<u8>) {
+        let plan = plan_capture(&BS05, &BS05.analog, request, BusyOutputs::NOTHING).unwrap();
         let mut buffer = TraceBuffer::new();
         buffer.region_mut(0..raw.len()).copy_from_slice(raw);
-        let trace = Trace::new(&plan, &buffer, samples, Cause::Trigger, 1 << 33);
-        let record = TraceRecord::of_trace(TraceId(9), &trace, request, &BS05.analog, None, Instant(5));
+        let trace = Trace::new(&plan, &buffer, samples, EndReason::Trigger, 1 << 33);
+        let record = StoredTrace::of_trace(TraceId(9), &trace, request, &BS05.analog, None, Instant(5));
         let stored = record.stored_form(&trace).collect();
         (record, stored)
     }
@@ -309,7 +309,7 @@ mod tests {
             raw in prop::collection::vec(any::<u8>(), crate::device::BUFFER_BYTES),
         ) {
             let request = request(channels, asked);
-            let plan = plan_capture(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap();
+            let plan = plan_capture(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING).unwrap();
             let samples = (f64::from(plan.timebase.samples) * fraction) as u16 & !1;
             let raw: Vec<u8> = raw.into_iter().map(|byte| if quiet { byte & 3 } else { byte }).collect();
             let (record, stored) = record_of(&request, samples, &raw);
@@ -319,7 +319,7 @@ mod tests {
             let trace = record.restore(&made, &stored, &mut buffer).unwrap();
             let mut expected = TraceBuffer::new();
             expected.region_mut(0..raw.len()).copy_from_slice(&raw);
-            let expected = Trace::new(&plan, &expected, samples, Cause::Trigger, 1 << 33);
+            let expected = Trace::new(&plan, &expected, samples, EndReason::Trigger, 1 << 33);
             for channel in DumpChannel::ALL {
                 prop_assert_eq!(trace.raw(channel), expected.raw(channel));
             }

@@ -31,7 +31,7 @@ impl ClockOutput {
 }
 
 /// The clock outputs of a request or a plan.
-pub type ClockOutputs = heapless::Vec<ClockOutput, { ClockRequest::MOST_OUTPUTS }>;
+pub type ClockOutputs = heapless::Vec<ClockOutput, { ClockRequest::MAX_OUTPUTS }>;
 
 /// What a user asks of the clock outputs, which share one period.
 ///
@@ -59,7 +59,7 @@ pub struct ClockRequest {
 
 impl ClockRequest {
     /// How many clock outputs the device has ([section 9 of the reference](crate::vm#9-generators)).
-    pub const MOST_OUTPUTS: usize = 3;
+    pub const MAX_OUTPUTS: usize = 3;
 
     /// Clocks of a frequency in hertz, which may be off by 1e-4 of it.
     ///
@@ -86,7 +86,7 @@ pub struct ClockPlan {
     pub error: f64,
     /// The outputs with the phases and duties that come out.
     pub outputs: ClockOutputs,
-    edges: heapless::Vec<Edges, { ClockRequest::MOST_OUTPUTS }>,
+    edges: heapless::Vec<Edges, { ClockRequest::MAX_OUTPUTS }>,
 }
 
 /// When an output rises and falls, in ticks.
@@ -106,7 +106,7 @@ struct OutputRegisters {
     map: u8,
 }
 
-const OUTPUTS: [OutputRegisters; ClockRequest::MOST_OUTPUTS] = [
+const OUTPUTS: [OutputRegisters; ClockRequest::MAX_OUTPUTS] = [
     OutputRegisters { rise: Register::Rise, fall: Register::Fall, control: Register::Control, map: 0x12 },
     OutputRegisters { rise: Register::Rise2, fall: Register::Fall2, control: Register::Control2, map: 0x13 },
     OutputRegisters { rise: Register::Rise3, fall: Register::Fall3, control: Register::Control3, map: 0x14 },
@@ -114,7 +114,7 @@ const OUTPUTS: [OutputRegisters; ClockRequest::MOST_OUTPUTS] = [
 
 impl ClockPlan {
     /// The most registers that [`Self::registers`] gives: four an output, and `Clock`, `Cmd`, `Mode`.
-    pub const REGISTERS: usize = 4 * ClockRequest::MOST_OUTPUTS + 3;
+    pub const REGISTERS: usize = 4 * ClockRequest::MAX_OUTPUTS + 3;
 
     /// The registers of `Z`, which starts the clocks.
     #[must_use]
@@ -217,7 +217,7 @@ impl fmt::Display for ClockError {
             Self::TooManyOutputs { asked } => write!(
                 f,
                 "{asked} clock outputs are more than there are: ask for {} at most",
-                ClockRequest::MOST_OUTPUTS
+                ClockRequest::MAX_OUTPUTS
             ),
             Self::ComparatorLine(line) => {
                 write!(f, "{line} shares its pin with a comparator and is not held: hold one of L0 to L5")

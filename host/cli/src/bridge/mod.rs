@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand, ValueEnum};
 use scopething_core::link::bridge::{Job, JobState, Repeat, TraceId, WhenFull};
-use scopething_core::plan::{Driven, plan_capture};
+use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Micros;
 
 use super::capture_arguments::{CaptureArguments, UrlArgument, seconds};
@@ -289,7 +289,7 @@ impl ConfigureArguments {
     async fn run(&self, client: &mut HostClient) -> Result<(), Failure> {
         let job = self.job()?;
         let model = &scopething_core::device::BS05;
-        tell_notices(&plan_capture(model, &job.probe, &job.request, Driven::NOTHING)?);
+        tell_notices(&plan_capture(model, &job.probe, &job.request, BusyOutputs::NOTHING)?);
         client.configure(&job).await?;
         if self.arm {
             client.arm().await?;

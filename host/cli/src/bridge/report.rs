@@ -1,6 +1,6 @@
 //! What a bridge tells, in words and as JSON.
 
-use scopething_core::link::bridge::{Job, Repeat, TraceRecord, WhenFull};
+use scopething_core::link::bridge::{Job, Repeat, StoredTrace, WhenFull};
 use scopething_core::plan::CaptureRequest;
 use serde_json::{Value, json};
 
@@ -98,8 +98,8 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
 }
 
 /// A stored trace, with a line feed at the end.
-pub(super) fn record(record: &TraceRecord, as_json: bool) -> String {
-    let TraceRecord { id, cause, samples, stored_bytes, request, .. } = record;
+pub(super) fn record(record: &StoredTrace, as_json: bool) -> String {
+    let StoredTrace { id, cause, samples, stored_bytes, request, .. } = record;
     let ended_s = record.ended_at.0 as f64 * 1e-6;
     if as_json {
         let object = json!({

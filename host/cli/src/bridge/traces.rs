@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use scopething_core::link::bridge::{JobState, TraceId, TraceRecord};
+use scopething_core::link::bridge::{JobState, StoredTrace, TraceId};
 
 use super::HostClient;
 use crate::failure::Failure;
@@ -105,7 +105,7 @@ async fn fetch_all(
     Ok(())
 }
 
-fn progress(records: &[TraceRecord]) -> ProgressBar {
+fn progress(records: &[StoredTrace]) -> ProgressBar {
     let bytes: u64 = records.iter().map(|record| u64::from(record.stored_bytes)).sum();
     let bar = ProgressBar::new(bytes);
     if let Ok(style) = ProgressStyle::with_template("fetching {bar:40} {bytes}/{total_bytes} {eta}") {

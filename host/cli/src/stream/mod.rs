@@ -21,7 +21,7 @@ use super::meanwhile::MeanwhileArguments;
 use super::output_arguments::OutputArguments;
 use super::progress::with_progress;
 use super::session::{HostScope, Session};
-use scopething::generate::Wanted;
+use scopething::generate::GeneratorRequest;
 use scopething::link::LinkError;
 use scopething_record::stream::{self, Thinner, Thinning};
 use scopething_waveform::moment::UnixMicros;
@@ -131,7 +131,7 @@ impl Arguments {
         let interrupts = session.interrupts();
         let url = session.url(&self.url)?;
         let wanted = self.meanwhile.wanted()?;
-        let generation = wanted.as_ref().map(Wanted::plan).transpose().map_err(Failure::usage)?;
+        let generation = wanted.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
         let target = session.resolve(url).await?;
         if target.url.is_bridge() {
             return Err(Failure::usage(stream::BehindBridge));

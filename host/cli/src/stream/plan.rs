@@ -3,12 +3,12 @@
 use std::io::{self, Write as _};
 
 use scopething_core::device::BS05;
-use scopething_core::plan::{Driven, Notice, StreamPlan, plan_stream};
+use scopething_core::plan::{BusyOutputs, Notice, StreamPlan, plan_stream};
 use scopething_core::scope::LinkProfile;
 use serde_json::{Value, json};
 
 use super::{Arguments, Failure};
-use scopething::generate::{Generation, Wanted};
+use scopething::generate::{GeneratorPlan, GeneratorRequest};
 use scopething_waveform::quantity_text::quantity;
 
 /// What the link must carry, and what it is counted on for.
@@ -24,8 +24,8 @@ impl Arguments {
     pub(super) fn show_plan(&self) -> Result<(), Failure> {
         let probe = self.probe.parameters(&self.url.parse()?.unwrap_or_default())?;
         let wanted = self.meanwhile.wanted()?;
-        let generation = wanted.as_ref().map(Wanted::plan).transpose().map_err(Failure::usage)?;
-        let driven = generation.as_ref().map_or(Driven::NOTHING, Generation::driven);
+        let generation = wanted.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
+        let driven = generation.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
         let plan = plan_stream(&BS05, &probe, &self.request(), driven)?;
         let mut out = io::stdout().lock();
         if self.show.json {

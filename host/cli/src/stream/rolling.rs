@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use scopething_files::plot::terminal;
 use scopething_files::stream::{Row, StreamHeader};
-use scopething_waveform::recording::{Channel, Details, Recording, Samples, Series};
+use scopething_waveform::recording::{Channel, Details, Samples, Series, Waveform};
 
 /// The time that the picture spans.
 const SPAN_S: f64 = 10.0;
@@ -65,7 +65,7 @@ impl Rolling {
     }
 
     /// The rows as a trace: samples that are missing are no numbers, a level stays what it was. Of an envelope, the greatest.
-    fn recording(&self) -> Option<Recording> {
+    fn recording(&self) -> Option<Waveform> {
         let (first, last) = (self.rows.front()?, self.rows.back()?);
         let count = usize::try_from(last.index - first.index + 1).ok()?;
         // After a long gap there are few rows in a long time.
@@ -81,7 +81,7 @@ impl Rolling {
             series.push(Series::new(column.channel, start_s, self.header.rate_hz().recip(), samples));
         }
         let details = Details { range: self.header.range, ..Details::default() };
-        Recording::new(self.header.rate_hz(), series, details).ok()
+        Waveform::new(self.header.rate_hz(), series, details).ok()
     }
 
     fn samples(&self, place: usize, channel: Channel, first: u64, count: usize) -> Samples {

@@ -3,7 +3,7 @@
 use super::lines::Line;
 use crate::spacing::{self, JITTER};
 use crate::{MAX_SAMPLES, ReadError};
-use scopething_waveform::recording::{Channel, Details, Recording, Samples, Series};
+use scopething_waveform::recording::{Channel, Details, Samples, Series, Waveform};
 
 /// What was read of a capture.
 pub(super) struct Capture {
@@ -53,7 +53,7 @@ impl Capture {
     }
 
     /// The recording of all rows; `end` is the number of the line where they end.
-    pub(super) fn recording(mut self, details: Details, end: u64) -> Result<Recording, ReadError> {
+    pub(super) fn recording(mut self, details: Details, end: u64) -> Result<Waveform, ReadError> {
         self.columns.retain(|column| !column.times_s.is_empty());
         let longest = self.columns.iter().max_by_key(|column| column.times_s.len());
         let period_s = longest.and_then(|column| spacing::period_s(&column.times_s));
@@ -63,7 +63,7 @@ impl Capture {
         })?;
         let channels = self.columns.into_iter().map(|column| column.series(period_s));
         let channels = channels.collect::<Result<Vec<_>, _>>()?;
-        Ok(Recording::new(sample_rate_hz(&channels), channels, details)?)
+        Ok(Waveform::new(sample_rate_hz(&channels), channels, details)?)
     }
 }
 

@@ -9,7 +9,7 @@ use super::capture::Capture;
 use super::lines::{Line, Lines};
 use super::{TIME, channels};
 use crate::ReadError;
-use scopething_waveform::recording::{Channel, Details, Gap, Recording, Stamp};
+use scopething_waveform::recording::{Channel, Details, Gap, Stamp, Waveform};
 
 /// What every header begins with.
 pub const JOB_COLUMNS: &str = "trace,clock,device,gap,rows";
@@ -91,7 +91,7 @@ pub(super) struct JobTrace {
 
 impl JobTrace {
     /// Reads the other rows.
-    pub(super) fn finish<R: BufRead>(self, lines: &mut Lines<R>) -> Result<Recording, ReadError> {
+    pub(super) fn finish<R: BufRead>(self, lines: &mut Lines<R>) -> Result<Waveform, ReadError> {
         let Self { begin, line, mut capture } = self;
         for _ in 1..begin.rows {
             let row = lines.next()?.filter(|row| row.is_ended).ok_or(ReadError::CutOff { line })?;

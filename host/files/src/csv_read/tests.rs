@@ -10,7 +10,7 @@ use scopething_waveform::recording::{Gap, Samples, Series, Stamp};
 mod captures;
 use captures::{assert_same_samples, captures};
 
-fn read(text: &str) -> Result<Vec<Recording>, ReadError> {
+fn read(text: &str) -> Result<Vec<Waveform>, ReadError> {
     let mut reader = CsvReader::new(text.as_bytes());
     std::iter::from_fn(|| reader.read().transpose()).collect()
 }
@@ -23,7 +23,7 @@ fn refused(text: &str) -> (u64, String) {
     }
 }
 
-fn write(recordings: &[Recording]) -> String {
+fn write(recordings: &[Waveform]) -> String {
     let mut text = Vec::new();
     let mut writer = Format::Csv.writer();
     for recording in recordings {
@@ -81,7 +81,7 @@ fn bad_files_are_refused_with_line_and_reason() {
         let (at, reason) = refused(text);
         assert!(at == line && reason.contains(part), "{text:?}: line {at}: {reason}");
     }
-    assert!(matches!(read("time,A,A\n0,1,1\n1,1,1\n"), Err(ReadError::Recording(_))));
+    assert!(matches!(read("time,A,A\n0,1,1\n1,1,1\n"), Err(ReadError::Waveform(_))));
     assert!(matches!(CsvReader::new(&b"time,A\n\xff,1\n"[..]).read(), Err(ReadError::Line { line: 2, .. })));
 }
 
@@ -213,7 +213,7 @@ fn a_chopped_pair_takes_turns_in_the_rows() {
         Series::new(channel, start_s, 850e-9, Samples::Volts(samples.to_vec()))
     };
     let channels = vec![pair(Channel::A, 0.0, [1.0, 0.1]), pair(Channel::B, 425e-9, [-1.0, 1e-7])];
-    let recording = Recording::new(40e6 / 17.0, channels, Details::default()).unwrap();
+    let recording = Waveform::new(40e6 / 17.0, channels, Details::default()).unwrap();
     let text = write(&[recording.clone(), recording]);
     let one = "time,A,B\n0,1,\n0.000000425,,-1\n0.00000085,0.1,\n0.000001275,,0.0000001\n";
     assert_eq!(text, format!("{one}\n{one}"));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::{MAX_SAMPLES, ReadError, spacing};
 use scopething_waveform::recording::{
-    Cause, Channel, Details, Gap, Range, Recording, RecordingError, Samples, Stamp, Trigger,
+    Channel, Details, EndReason, Gap, InvalidWaveform, Range, Samples, Stamp, Trigger, Waveform,
 };
 
 /// As it stands in the text. Keys that are not here are passed over.
@@ -49,7 +49,7 @@ struct ChannelObject {
 
 impl RecordingObject {
     /// The recording that it tells of; `line` is where it begins.
-    pub(super) fn recording(mut self, line: u64) -> Result<Recording, ReadError> {
+    pub(super) fn recording(mut self, line: u64) -> Result<Waveform, ReadError> {
         let fault = |reason: String| ReadError::Line { line, reason };
         let details = self.details().map_err(fault)?;
         let is_of_job = self.trace.is_some();
@@ -69,7 +69,7 @@ impl RecordingObject {
             let series = spacing::series(channel, &times_s, samples, self.sample_rate.recip());
             channels.push(series.map_err(|uneven| fault(uneven.to_string()))?);
         }
-        Ok(Recording::new(self.sample_rate, channels, details)?)
+        Ok(Waveform::new(self.sample_rate, channels, details)?)
     }
 
     fn details(&mut self) -> Result<Details, String> {
@@ -79,7 +79,7 @@ impl RecordingObject {
             cause: self
                 .cause
                 .as_deref()
-                .map(|name| known(name, Cause::named(name), "a cause"))
+                .map(|name| known(name, EndReason::named(name), "a cause"))
                 .transpose()?,
             trigger: trigger.transpose()?,
             range: self.range.map(|[low, high]| Range { low, high }),
@@ -190,7 +190,7 @@ impl<'t> Deserialize<'t> for Channels {
                         channel.map_err(|error| A::Error::custom(format!("{name:?} is {error}")))?;
                     // An empty array of a channel that is named again and again is memory as well.
                     if channels.iter().any(|(earlier, _)| *earlier == channel) {
-                        return Err(A::Error::custom(RecordingError::Repeated(channel)));
+                        return Err(A::Error::custom(InvalidWaveform::Repeated(channel)));
                     }
                     let object: ChannelObject = map.next_value()?;
                     count += object.samples.as_ref().map_or(0, |samples| samples.0.len());

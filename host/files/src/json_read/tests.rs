@@ -4,10 +4,10 @@ use super::*;
 use crate::Format;
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::recording::{
-    Cause, Channel, Details, Gap, Range, Samples, Series, Stamp, Trigger, TriggerType,
+    Channel, Details, EndReason, Gap, Range, Samples, Series, Stamp, Trigger, TriggerType,
 };
 
-fn read(text: &[u8]) -> Result<Vec<Recording>, ReadError> {
+fn read(text: &[u8]) -> Result<Vec<Waveform>, ReadError> {
     let mut reader = JsonReader::new(text);
     std::iter::from_fn(|| reader.read().transpose()).collect()
 }
@@ -20,7 +20,7 @@ fn refused(text: &str) -> (u64, String) {
     }
 }
 
-fn write(recordings: &[Recording]) -> Vec<u8> {
+fn write(recordings: &[Waveform]) -> Vec<u8> {
     let mut text = Vec::new();
     let mut writer = Format::Json.writer();
     for recording in recordings {
@@ -52,7 +52,7 @@ fn all_that_an_object_tells_is_read() {
         recording.details(),
         &Details {
             capture_start_s: Some(2.5),
-            cause: Some(Cause::Trigger),
+            cause: Some(EndReason::Trigger),
             trigger: Some(Trigger { time_s: 1e-3, level: None, kind, source: "L3=1".to_owned() }),
             range: Some(Range { low: -5.5, high: 8.0 }),
             mode: Some("MixedChop".to_owned()),
@@ -126,7 +126,7 @@ fn bad_objects_are_refused_with_line_and_reason() {
         assert!(at == line && reason.contains(part), "{replaced} -> {by}: line {at}: {reason}");
     }
     let kind = TRACE.replace("\"level\"}", "\"V\"}");
-    assert!(matches!(read(kind.as_bytes()), Err(ReadError::Recording(_))));
+    assert!(matches!(read(kind.as_bytes()), Err(ReadError::Waveform(_))));
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn details() -> impl Strategy<Value = Details> {
     let stamp = (any::<u64>(), 0..4_000_000_000_000_000_i64, gap);
     (
         prop::option::of(number()),
-        prop::option::of(prop::sample::select(Cause::ALL.to_vec())),
+        prop::option::of(prop::sample::select(EndReason::ALL.to_vec())),
         prop::option::of(trigger),
         prop::option::of((number(), number())),
         prop::option::of("(?s).{0,8}"),
@@ -188,7 +188,7 @@ fn details() -> impl Strategy<Value = Details> {
 }
 
 /// Any capture that the device can make, and any samples.
-fn captures() -> impl Strategy<Value = Recording> {
+fn captures() -> impl Strategy<Value = Waveform> {
     (1..=16384_u32, volts(), 0..=2_usize, any::<u8>(), any::<bool>(), details()).prop_filter_map(
         "no channel",
         |(ticks, volts, analog_count, logic, raw, details)| {
@@ -204,7 +204,7 @@ fn captures() -> impl Strategy<Value = Recording> {
                 let levels = volts.iter().map(|volts| (volts.to_bits() >> line & 1) as u8).collect();
                 Series::new(Channel::L[line], 0.0, clock_s, Samples::Levels(levels))
             });
-            Recording::new(clock_s.recip(), analog.chain(lines).collect(), details).ok()
+            Waveform::new(clock_s.recip(), analog.chain(lines).collect(), details).ok()
         },
     )
 }

@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::path::{self, Point};
 use scopething_waveform::quantity_text::{quantity, span};
-use scopething_waveform::recording::{Cause, Recording, Samples, Series, Trigger};
+use scopething_waveform::recording::{EndReason, Samples, Series, Trigger, Waveform};
 
 /// Where a recording triggered.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,10 +18,10 @@ pub struct Mark {
 ///
 /// ```
 /// use scopething_files::plot::Chart;
-/// use scopething_waveform::recording::{Channel, Details, Recording, Samples, Series};
+/// use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
 ///
 /// let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(vec![0.0, 3.0, 0.5]));
-/// let recording = Recording::new(1e3, vec![series], Details::default())?;
+/// let recording = Waveform::new(1e3, vec![series], Details::default())?;
 /// let chart = Chart::new(&recording, 10, 8);
 /// assert_eq!(chart.time.unit, "ms");
 /// assert_eq!(chart.analog.len(), 1);
@@ -46,7 +46,7 @@ pub struct Chart<'r> {
 impl<'r> Chart<'r> {
     /// Lays out a recording with at most so many ticks on each axis, at least two.
     #[must_use]
-    pub fn new(recording: &'r Recording, most_time_ticks: usize, most_level_ticks: usize) -> Self {
+    pub fn new(recording: &'r Waveform, most_time_ticks: usize, most_level_ticks: usize) -> Self {
         let (start_s, end_s) = (recording.start_s(), recording.end_s());
         // One sample has no span: show it at the start of its own period.
         let end_s = if end_s > start_s { end_s } else { start_s + recording.sample_period_s() };
@@ -109,7 +109,7 @@ impl<'r> Chart<'r> {
     }
 }
 
-fn level_axis(recording: &Recording, trigger: Option<&Trigger>, most_ticks: usize) -> Option<Axis> {
+fn level_axis(recording: &Waveform, trigger: Option<&Trigger>, most_ticks: usize) -> Option<Axis> {
     recording.analog().next()?;
     let extents = recording.analog().filter_map(|series| series.samples.extent());
     let levels = extents.flat_map(|(low, high)| [f64::from(low), f64::from(high)]);
@@ -127,7 +127,7 @@ fn mark(trigger: &Trigger, time: &Axis, level: Option<&Axis>) -> Option<Mark> {
     (0.0..=1.0).contains(&x).then_some(Mark { x, y })
 }
 
-fn title(recording: &Recording) -> String {
+fn title(recording: &Waveform) -> String {
     let details = recording.details();
     let count = recording.sample_count();
     let mut parts = Vec::new();
@@ -136,9 +136,9 @@ fn title(recording: &Recording) -> String {
     parts.push(format!("{count} sample{}", if count == 1 { "" } else { "s" }));
     match (&details.trigger, details.cause) {
         (Some(trigger), _) => parts.push(trigger_text(trigger, recording.is_raw())),
-        (None, Some(Cause::Timeout)) => parts.push("no trigger before the timeout".to_owned()),
-        (None, Some(Cause::Cancel)) => parts.push("cancelled".to_owned()),
-        (None, Some(Cause::Trigger) | None) => {}
+        (None, Some(EndReason::Timeout)) => parts.push("no trigger before the timeout".to_owned()),
+        (None, Some(EndReason::Cancel)) => parts.push("cancelled".to_owned()),
+        (None, Some(EndReason::Trigger) | None) => {}
     }
     parts.join(" · ")
 }
@@ -167,9 +167,9 @@ mod tests {
     use super::*;
     use scopething_waveform::recording::{Channel, Details, TriggerType};
 
-    fn recording(samples: Samples, details: Details) -> Recording {
+    fn recording(samples: Samples, details: Details) -> Waveform {
         let channel = if matches!(samples, Samples::Levels(_)) { Channel::L[2] } else { Channel::A };
-        Recording::new(1e6, vec![Series::new(channel, 0.0, 1e-6, samples)], details).unwrap()
+        Waveform::new(1e6, vec![Series::new(channel, 0.0, 1e-6, samples)], details).unwrap()
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
             Trigger { time_s: 1e-6, level: Some(1.5), kind: TriggerType::Rising, source: "A".to_owned() };
         let details = Details {
             mode: Some("Macro".to_owned()),
-            cause: Some(Cause::Trigger),
+            cause: Some(EndReason::Trigger),
             trigger: Some(trigger),
             ..Details::default()
         };
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_capture_that_did_not_trigger_says_so() {
-        let details = Details { cause: Some(Cause::Timeout), ..Details::default() };
+        let details = Details { cause: Some(EndReason::Timeout), ..Details::default() };
         let recording = recording(Samples::Volts(vec![0.0]), details);
         let chart = Chart::new(&recording, 10, 8);
         assert_eq!(chart.title, "1.000 MS/s · 1 sample · no trigger before the timeout");

@@ -8,11 +8,11 @@
 //!
 //! ```
 //! use scopething_files::plot::{PictureSize, svg, terminal};
-//! use scopething_waveform::recording::{Channel, Details, Recording, Samples, Series};
+//! use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
 //!
 //! let ramp = (0..100_u8).map(|step| f32::from(step) / 30.0).collect();
 //! let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(ramp));
-//! let recording = Recording::new(1e6, vec![series], Details::default())?;
+//! let recording = Waveform::new(1e6, vec![series], Details::default())?;
 //!
 //! let size = terminal::Size { columns: 80, rows: 20 };
 //! print!("{}", terminal::draw(&recording, size, terminal::Style::PLAIN));

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::size::PictureSize;
 use super::svg;
-use scopething_waveform::recording::Recording;
+use scopething_waveform::recording::Waveform;
 
 /// Why a picture could not be made.
 #[derive(Debug, Error)]
@@ -37,15 +37,15 @@ pub enum PngError {
 ///
 /// ```
 /// use scopething_files::plot::{PictureSize, png};
-/// use scopething_waveform::recording::{Channel, Details, Recording, Samples, Series};
+/// use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
 ///
 /// let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(vec![0.0, 3.0, 0.5]));
-/// let recording = Recording::new(1e3, vec![series], Details::default())?;
+/// let recording = Waveform::new(1e3, vec![series], Details::default())?;
 /// let bytes = png::draw(&recording, PictureSize::default())?;
 /// assert!(bytes.starts_with(b"\x89PNG"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn draw(recording: &Recording, size: PictureSize) -> Result<Vec<u8>, PngError> {
+pub fn draw(recording: &Waveform, size: PictureSize) -> Result<Vec<u8>, PngError> {
     let mut options = usvg::Options::default();
     let fonts = options.fontdb_mut();
     fonts.load_font_data(epaint_default_fonts::HACK_REGULAR.to_vec());
@@ -68,7 +68,7 @@ mod tests {
     fn signals_and_text_are_in_the_pixels() {
         let constant = |channel, volts| Series::new(channel, 0.0, 1e-6, Samples::Volts(vec![volts; 100]));
         let channels = vec![constant(Channel::A, 1.0), constant(Channel::B, 2.0)];
-        let recording = Recording::new(1e6, channels, Details::default()).unwrap();
+        let recording = Waveform::new(1e6, channels, Details::default()).unwrap();
         let bytes = draw(&recording, PictureSize::new(800, 400).unwrap()).unwrap();
         let pixels = Pixmap::decode_png(&bytes).unwrap();
         assert_eq!((pixels.width(), pixels.height()), (800, 400));

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::chart::{Chart, legend};
 use super::path::Point;
 use super::size::PictureSize;
-use scopething_waveform::recording::{Channel, Recording, Series};
+use scopething_waveform::recording::{Channel, Series, Waveform};
 
 // Blue, vermillion, bluish green and reddish purple of the palette of Okabe and Ito (2008), which the
 // colour-blind can tell apart, the last two darkened for thin lines on white.
@@ -64,7 +64,7 @@ impl Area {
 
 /// Draws a recording as an SVG document, which ends in a line feed.
 #[must_use]
-pub fn draw(recording: &Recording, size: PictureSize) -> String {
+pub fn draw(recording: &Waveform, size: PictureSize) -> String {
     let (width, height) = (f64::from(size.width()), f64::from(size.height()));
     let screen = Area {
         left: MARGIN_LEFT,
@@ -91,7 +91,7 @@ pub fn draw(recording: &Recording, size: PictureSize) -> String {
 
 /// The analog part above, and a lane for each logic line below; the analog part has no height without
 /// channels.
-fn divide(screen: Area, recording: &Recording) -> (Area, Vec<Area>) {
+fn divide(screen: Area, recording: &Waveform) -> (Area, Vec<Area>) {
     let lane_count = recording.logic().count();
     let has_analog = recording.analog().next().is_some();
     let for_lanes = match (has_analog, lane_count) {
@@ -315,8 +315,8 @@ mod tests {
     use super::*;
     use scopething_waveform::recording::{Details, Samples, Trigger, TriggerType};
 
-    fn recording(channels: Vec<Series>, details: Details) -> Recording {
-        Recording::new(1e6, channels, details).unwrap()
+    fn recording(channels: Vec<Series>, details: Details) -> Waveform {
+        Waveform::new(1e6, channels, details).unwrap()
     }
 
     fn volts(samples: Vec<f32>) -> Series {

@@ -20,11 +20,11 @@ fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
     bytes
 }
 
-fn read(bytes: &[u8]) -> Result<Recording, ReadError> {
+fn read(bytes: &[u8]) -> Result<Waveform, ReadError> {
     SrReader::new(Cursor::new(bytes))?.read().map(Option::unwrap)
 }
 
-fn session(metadata: &str, entries: &[(&str, &[u8])]) -> Result<Recording, ReadError> {
+fn session(metadata: &str, entries: &[(&str, &[u8])]) -> Result<Waveform, ReadError> {
     read(&archive(&[&[("version", &b"2"[..]), ("metadata", metadata.as_bytes())], entries].concat()))
 }
 
@@ -75,7 +75,7 @@ fn rates_are_read_as_sigrok_writes_them() {
 
 #[test]
 fn bad_sessions_are_refused_with_entry_and_reason() {
-    let refused = |result: Result<Recording, ReadError>| match result {
+    let refused = |result: Result<Waveform, ReadError>| match result {
         Err(ReadError::Entry { entry, reason }) => format!("{entry}: {reason}"),
         other => panic!("{other:?}"),
     };
@@ -100,7 +100,7 @@ fn bad_sessions_are_refused_with_entry_and_reason() {
     }
     assert!(refused(read(&archive(&[("metadata", b"")]))).starts_with("version: it is not there"));
     assert!(refused(read(&archive(&[("version", b"3"), ("metadata", b"")]))).contains("\"3\" is not known"));
-    assert!(matches!(session("[device 1]\nsamplerate=1\n", &[]), Err(ReadError::Recording(_))));
+    assert!(matches!(session("[device 1]\nsamplerate=1\n", &[]), Err(ReadError::Waveform(_))));
     assert!(matches!(read(b"time,A\n0,1\n"), Err(ReadError::Archive(_))));
 }
 

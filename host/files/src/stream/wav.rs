@@ -9,7 +9,7 @@ use super::{AtomicFile, Filler, Row, RowWriter, StreamHeader, WriteError, Writer
 use crate::Format;
 
 /// The header tells the length in 32 bits, its own part with it.
-const MOST_BYTES: u64 = u32::MAX as u64 - 1024;
+const MAX_BYTES: u64 = u32::MAX as u64 - 1024;
 
 struct WavRows {
     wav: WavWriter<SharedFile>,
@@ -85,7 +85,7 @@ fn refused(error: hound::Error) -> WriteError {
 impl RowWriter for WavRows {
     fn write(&mut self, row: &Row) -> Result<(), WriteError> {
         for row in self.filler.rows(row, &self.analog) {
-            if self.bytes + self.row_bytes > MOST_BYTES {
+            if self.bytes + self.row_bytes > MAX_BYTES {
                 return Err(WriteError::TooLong(Format::Wav));
             }
             self.bytes += self.row_bytes;

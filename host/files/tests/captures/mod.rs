@@ -1,11 +1,11 @@
 //! Random captures, for tests that write and read them back.
 
 use proptest::prelude::*;
-use scopething_waveform::recording::{Channel, Details, Recording, Samples, Series};
+use scopething_waveform::recording::{Channel, Details, Samples, Series, Waveform};
 
 /// Captures as the device makes them: at least two samples a channel, a pair chopped, logic at the rate of
 /// the clock.
-pub(crate) fn captures() -> impl Strategy<Value = Recording> {
+pub(crate) fn captures() -> impl Strategy<Value = Waveform> {
     let volts = || prop::num::f32::NORMAL | prop::num::f32::ZERO | prop::num::f32::SUBNORMAL;
     let analog = prop::collection::vec(volts(), 8..80);
     (1..=16384_u32, analog, 0..=2_usize, 0..=255_u8).prop_filter_map(
@@ -27,13 +27,13 @@ pub(crate) fn captures() -> impl Strategy<Value = Recording> {
                 let levels = volts.iter().map(|volts| (volts.to_bits() >> line & 1) as u8).collect();
                 channels.push(Series::new(Channel::L[line], 0.0, clock_s, Samples::Levels(levels)));
             }
-            Recording::new(clock_s.recip(), channels, Details::default()).ok()
+            Waveform::new(clock_s.recip(), channels, Details::default()).ok()
         },
     )
 }
 
 /// What is read back has the samples that were written, at the same times.
-pub(crate) fn assert_same_samples(back: &Recording, written: &Recording) -> Result<(), TestCaseError> {
+pub(crate) fn assert_same_samples(back: &Waveform, written: &Waveform) -> Result<(), TestCaseError> {
     prop_assert_eq!(back.channels().len(), written.channels().len());
     for (back, written) in back.channels().iter().zip(written.channels()) {
         prop_assert_eq!(&back.samples, &written.samples);

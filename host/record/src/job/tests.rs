@@ -66,7 +66,7 @@ fn every_key_is_understood() {
     assert_eq!((job.request.timeout_s, job.request.hair_trigger), (None, true));
     assert_eq!((job.request.trigger_mode, job.request.resolution), (TriggerMode::Auto, Resolution::Bits8));
     assert_eq!(job.request.trigger, "L3=1".parse().ok());
-    assert!(matches!(&job.generate, Some(Wanted::Clocks(_))));
+    assert!(matches!(&job.generate, Some(GeneratorRequest::Clocks(_))));
     assert_eq!(job.spacing, Spacing::Every(900.0));
     assert_eq!(job.extent, Extent { count: Some(1000), seconds: Some(7.0 * 86400.0) });
     let band = |channel, measure, low, high| Band { channel, measure, low, high };
@@ -170,7 +170,7 @@ fn a_stream_has_keys_of_its_own() {
     assert_eq!((stream.request.rate_hz, stream.each_s), (100.0, 60.0));
     assert_eq!((stream.request.low, stream.request.high), (Some(0.0), Some(3.3)));
     assert_eq!(stream.request.channels, "A,L3".parse().unwrap());
-    let plan = stream.plan(scopething_core::plan::Driven::NOTHING).unwrap();
+    let plan = stream.plan(scopething_core::plan::BusyOutputs::NOTHING).unwrap();
     assert_eq!(stream.samples_of_trace(&plan), 6000);
     for (words, line, part) in [
         ("what = 'streams'", 3, "stream"),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use scopething_core::plan::{CaptureRequest, ChannelSet, Driven, PlayMode, StreamRequest};
+use scopething_core::plan::{BusyOutputs, CaptureRequest, ChannelSet, PlayMode, StreamRequest};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
@@ -15,9 +15,9 @@ use crate::measure::Measure;
 use crate::schedule::{Extent, Spacing};
 use crate::store::Limits;
 use crate::stream::BehindBridge;
-use scopething::generate::{ClockWords, Wanted, WordsError, parse_levels};
+use scopething::generate::{ClockSpec, GeneratorRequest, WordsError, parse_levels};
 use scopething::link::LinkUrl;
-use scopething::request::{RequestWords, number};
+use scopething::request::{CaptureSpec, number};
 use scopething_files::Format;
 use scopething_waveform::quantity::{self, Unit};
 use scopething_waveform::recording::Channel;
@@ -42,7 +42,7 @@ pub(super) fn is_stream(text: &str) -> bool {
 }
 
 /// The keys of a text, those of `[capture]` as `C` has them.
-pub(super) fn read<C: CaptureWords>(text: &str) -> Result<JobWords<C>, JobError> {
+pub(super) fn read<C: CaptureWords>(text: &str) -> Result<JobSpec<C>, JobError> {
     toml::from_str(text).map_err(|error| JobError {
         line: error.span().map(|span| line_at(text, span.start)),
         reason: error.message().to_owned(),
@@ -55,7 +55,7 @@ pub(super) trait CaptureWords: Default + DeserializeOwned {
     fn requests(&self, lines: &Lines) -> Result<(CaptureRequest, Option<StreamJob>), JobError>;
 }
 
-impl CaptureWords for RequestWords {
+impl CaptureWords for CaptureSpec {
     fn requests(&self, lines: &Lines) -> Result<(CaptureRequest, Option<StreamJob>), JobError> {
         let request = self.request();
         let failed = |error| lines.error(&["capture", key_of_request(&error)], error.to_string());
@@ -125,7 +125,7 @@ impl CaptureWords for StreamWords {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, bound = "C: CaptureWords")]
-pub(super) struct JobWords<C> {
+pub(super) struct JobSpec<C> {
     #[serde(default)]
     url: String,
     serial: Option<String>,
@@ -135,19 +135,19 @@ pub(super) struct JobWords<C> {
     #[serde(default)]
     capture: C,
     #[serde(default)]
-    generate: GenerateWords,
+    generate: GenerateSpec,
     #[serde(default)]
-    when: WhenWords,
+    when: WhenSpec,
     #[serde(default)]
-    keep: KeepWords,
-    files: FilesWords,
+    keep: KeepSpec,
+    files: FilesSpec,
     #[serde(default)]
-    status: StatusWords,
+    status: StatusSpec,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct GenerateWords {
+struct GenerateSpec {
     wave: Option<String>,
     clock: Option<String>,
     hold: Option<String>,
@@ -155,7 +155,7 @@ struct GenerateWords {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WhenWords {
+struct WhenSpec {
     every: Option<Span>,
     at: Option<Vec<TimeOfDay>>,
     count: Option<u64>,
@@ -164,10 +164,10 @@ struct WhenWords {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct KeepWords {
+struct KeepSpec {
     #[serde(default)]
     what: What,
-    bands: Option<Vec<BandWords>>,
+    bands: Option<Vec<BandSpec>>,
     parts: Option<u16>,
 }
 
@@ -183,7 +183,7 @@ enum What {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct BandWords {
+struct BandSpec {
     channel: String,
     measure: Measure,
     low: Option<Bound>,
@@ -200,7 +200,7 @@ enum Bound {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct FilesWords {
+struct FilesSpec {
     directory: PathBuf,
     name: Option<String>,
     format: Option<FormatName>,
@@ -215,7 +215,7 @@ struct FilesWords {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StatusWords {
+struct StatusSpec {
     file: Option<PathBuf>,
     prometheus: Option<SocketAddr>,
 }
@@ -275,7 +275,7 @@ impl<'de> Deserialize<'de> for FormatName {
     }
 }
 
-impl<C: CaptureWords> JobWords<C> {
+impl<C: CaptureWords> JobSpec<C> {
     pub(super) fn job(self, lines: &Lines) -> Result<Job, JobError> {
         let url: LinkUrl = self.url.parse().map_err(|error| lines.error(&["url"], format!("{error}")))?;
         if let Some(serial) = self.serial.as_ref().filter(|serial| serial.len() != 8) {
@@ -339,12 +339,12 @@ fn loopback(address: Option<SocketAddr>, lines: &Lines) -> Result<Option<SocketA
     }
 }
 
-impl GenerateWords {
+impl GenerateSpec {
     /// What is wanted of the generators, and what captures are planned around then.
-    fn wanted(self, lines: &Lines) -> Result<(Option<Wanted>, Driven), JobError> {
+    fn wanted(self, lines: &Lines) -> Result<(Option<GeneratorRequest>, BusyOutputs), JobError> {
         let given = [("wave", &self.wave), ("clock", &self.clock), ("hold", &self.hold)];
         let mut given = given.into_iter().filter_map(|(key, text)| Some((key, text.as_deref()?)));
-        let Some((key, text)) = given.next() else { return Ok((None, Driven::NOTHING)) };
+        let Some((key, text)) = given.next() else { return Ok((None, BusyOutputs::NOTHING)) };
         if let Some((second, _)) = given.next() {
             let reason = format!("{key} and {second} share one generator: give one");
             return Err(lines.error(&["generate", second], reason));
@@ -359,21 +359,21 @@ impl GenerateWords {
     }
 }
 
-fn wanted(key: &str, text: &str) -> Result<Wanted, String> {
+fn wanted(key: &str, text: &str) -> Result<GeneratorRequest, String> {
     match key {
         "wave" => {
             let words = text.parse().map_err(|error: WordsError| error.to_string())?;
-            Wanted::wave(words, PlayMode::Repeat).map_err(|error| error.to_string())
+            GeneratorRequest::wave(words, PlayMode::Repeat).map_err(|error| error.to_string())
         }
         "clock" => {
-            let request = text.parse().and_then(|words: ClockWords| words.request());
-            request.map(Wanted::Clocks).map_err(|error| error.to_string())
+            let request = text.parse().and_then(|words: ClockSpec| words.request());
+            request.map(GeneratorRequest::Clocks).map_err(|error| error.to_string())
         }
-        _ => parse_levels(text).map(Wanted::Levels).map_err(|error| format!("{text:?} is {error}")),
+        _ => parse_levels(text).map(GeneratorRequest::Levels).map_err(|error| format!("{text:?} is {error}")),
     }
 }
 
-impl WhenWords {
+impl WhenSpec {
     fn spacing(&self, lines: &Lines) -> Result<Spacing, JobError> {
         match (self.every, &self.at) {
             (None, None) => Ok(Spacing::Continuous),
@@ -394,7 +394,7 @@ impl WhenWords {
     }
 }
 
-impl KeepWords {
+impl KeepSpec {
     fn keep(self, lines: &Lines) -> Result<Keep, JobError> {
         let misplaced = |key: &str, what: &str| {
             Err(lines.error(&["keep", key], format!("{key} only goes with what = \"{what}\"")))
@@ -415,14 +415,14 @@ impl KeepWords {
                         "what = \"outside\" needs bands = [{ channel, measure, low, high }]".to_owned();
                     return Err(lines.error(&["keep", "what"], reason));
                 }
-                let bands = bands.into_iter().map(BandWords::band).collect::<Result<Vec<_>, _>>();
+                let bands = bands.into_iter().map(BandSpec::band).collect::<Result<Vec<_>, _>>();
                 bands.map(Keep::Outside).map_err(|reason| lines.error(&["keep", "bands"], reason))
             }
         }
     }
 }
 
-impl BandWords {
+impl BandSpec {
     fn band(self) -> Result<Band, String> {
         let channel: Channel =
             self.channel.parse().map_err(|error| format!("{:?} is {error}", self.channel))?;
@@ -441,7 +441,7 @@ impl BandWords {
     }
 }
 
-impl FilesWords {
+impl FilesSpec {
     fn naming(&self, lines: &Lines) -> Result<Naming, JobError> {
         let name = self.name.clone().unwrap_or_else(|| "trace".to_owned());
         let plain = |character: char| character.is_alphanumeric() || "-_.".contains(character);

@@ -33,11 +33,11 @@ pub(super) fn columns(plan: &StreamPlan, thinning: Thinning) -> Vec<Column> {
 /// ```
 /// use scopething_record::stream::{Thinner, Thinning};
 /// use scopething_core::device::BS05;
-/// use scopething_core::plan::{Driven, StreamRequest, plan_stream};
+/// use scopething_core::plan::{BusyOutputs, StreamRequest, plan_stream};
 /// use scopething_core::scope::{StreamChunk, StreamFrame};
 ///
 /// let request = StreamRequest { low: Some(0.0), high: Some(2.56), ..StreamRequest::new("A".parse()?, 1e3) };
-/// let plan = plan_stream(&BS05, &BS05.analog, &request, Driven::NOTHING)?;
+/// let plan = plan_stream(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING)?;
 /// assert_eq!(plan.thinning, 4);
 /// let frames = [10, 20, 30, 40, 50].map(|a| StreamFrame { samples: [a, 0, 0] });
 /// let mut rows = Vec::new();
@@ -175,7 +175,7 @@ impl Thinner {
 #[cfg(test)]
 mod tests {
     use scopething_core::device::BS05;
-    use scopething_core::plan::{Driven, StreamRequest, plan_stream};
+    use scopething_core::plan::{BusyOutputs, StreamRequest, plan_stream};
     use scopething_core::scope::StreamGap;
 
     use super::*;
@@ -186,7 +186,7 @@ mod tests {
             high: Some(2.56),
             ..StreamRequest::new(channels.parse().unwrap(), rate_hz)
         };
-        plan_stream(&BS05, &BS05.analog, &request, Driven::NOTHING).unwrap()
+        plan_stream(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING).unwrap()
     }
 
     fn frames(count: u64) -> Vec<StreamFrame> {

@@ -9,7 +9,7 @@ use std::fmt;
 
 use metered::{Cost, Failure, MeteredScope, least_round_trips};
 use scopething_core::plan::{CapturePlan, CaptureRequest, ChannelSet, TriggerType};
-use scopething_core::trace::Cause;
+use scopething_core::trace::EndReason;
 
 /// The modelled link's latency each way, in seconds.
 const LATENCY_S: f64 = 1e-3;
@@ -23,7 +23,7 @@ const LINK: &str = "latency=1ms&rate=1Mbps&A=dc,3V&B=dc,3V";
 const BYTES_DURING_TRACE: u64 = 13;
 
 /// The most that a capture may take, as a multiple of the least.
-const MOST_RATIO: f64 = 1.0 / 0.95;
+const MAX_RATIO: f64 = 1.0 / 0.95;
 
 /// The driver's clock counts whole microseconds: what that is of the shortest capture here, 0.13 s.
 const CLOCK_STEP: f64 = 1e-6 / 0.13;
@@ -75,7 +75,7 @@ impl Row {
 
     /// Whether the limit holds, against the floor too, and the time is not shorter than can be.
     pub(crate) fn holds(&self) -> bool {
-        (1.0 - CLOCK_STEP..=MOST_RATIO).contains(&self.ratio()) && self.ratio_to_floor() <= MOST_RATIO
+        (1.0 - CLOCK_STEP..=MAX_RATIO).contains(&self.ratio()) && self.ratio_to_floor() <= MAX_RATIO
     }
 
     /// The heads of the columns of a table of rows.
@@ -92,7 +92,7 @@ impl fmt::Display for Row {
         let counts = self.cost.counts;
         write!(
             f,
-            "{:34} {:>6} {:>5} {:>9.3} {:>9.3} {:>7.4} {:>9.3} {:>7.4} {MOST_RATIO:>7.4} {}",
+            "{:34} {:>6} {:>5} {:>9.3} {:>9.3} {:>7.4} {:>9.3} {:>7.4} {MAX_RATIO:>7.4} {}",
             self.name,
             counts.bytes_read,
             counts.round_trips,
@@ -127,7 +127,7 @@ pub(crate) async fn measure() -> Result<Vec<Row>, Failure> {
         for turn in ["first", "repeated"] {
             let (cause, cost) = scope.capture(&plan).await?;
             let planned = u32::from(plan.timebase.samples);
-            if cause != Cause::Trigger || planned != samples {
+            if cause != EndReason::Trigger || planned != samples {
                 return Err(format!("{channels}: {planned} samples, ended by {cause}").into());
             }
             let name = format!("{channels}, {samples} in {:.1} ms, {turn}", period_s * 1e3);

@@ -6,7 +6,7 @@ use scopething::link::{CountReader, Counter, Counts};
 use scopething_core::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd};
 use scopething_core::scope::Scope;
 use scopething_core::time::{Clock, Instant, Micros};
-use scopething_core::trace::{BufferLayout, Cause, DumpChannel, TraceBuffer};
+use scopething_core::trace::{BufferLayout, DumpChannel, EndReason, TraceBuffer};
 use scopething_sim::{SimClock, SimConfig, SimLink};
 
 /// Why something could not be measured.
@@ -63,7 +63,7 @@ impl MeteredScope {
     }
 
     /// Captures a trace. Gives why it ended and what it took.
-    pub(crate) async fn capture(&mut self, plan: &CapturePlan) -> Result<(Cause, Cost), Failure> {
+    pub(crate) async fn capture(&mut self, plan: &CapturePlan) -> Result<(EndReason, Cost), Failure> {
         let mut buffer = TraceBuffer::new();
         let before = self.meter.read();
         let cause = self.scope.capture(plan, &mut buffer).await?.cause();

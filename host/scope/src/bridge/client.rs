@@ -6,7 +6,7 @@ use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 use scopething_core::link::bridge::frame::{self, DATA_BYTES, FrameError, LONGEST_REQUEST, LONGEST_RESPONSE};
 use scopething_core::link::bridge::{
-    Deframer, Fault, Job, JobState, Request, Response, StoreStatus, TraceId, TraceRecord,
+    Deframer, Fault, Job, JobState, Request, Response, StoreStatus, StoredTrace, TraceId,
 };
 use scopething_core::scope::SerialNumber;
 use scopething_core::time::{Clock, Micros};
@@ -17,12 +17,12 @@ use super::error::BridgeError;
 const ATTEMPTS: u8 = 8;
 /// How long an answer may take: the longest work is to erase a few sectors of flash, of up to 400 ms by its
 /// data sheet.
-const PATIENCE: Micros = Micros::from_millis(600);
+const REPLY_TIMEOUT: Micros = Micros::from_millis(600);
 /// How long is waited at first for what only has to be read, so that a lost frame costs little. Twice as long
 /// each time after that.
-const SHORT_PATIENCE: Micros = Micros::from_millis(150);
+const SHORT_REPLY_TIMEOUT: Micros = Micros::from_millis(150);
 /// Bytes of a trace that are asked for at once where the link damages much.
-const LEAST_CHUNK: u16 = 64;
+const MIN_CHUNK: u16 = 64;
 /// Bytes that are read from the link at once.
 const CHUNK: usize = 1024;
 /// Zero bytes ahead of each frame: the first that gets through keeps the rest from the BitScope.
@@ -110,9 +110,9 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
             self.stream.write_all(frame).await.map_err(BridgeError::Link)?;
             self.stream.flush().await.map_err(BridgeError::Link)?;
             let patience = if changes_something(request) {
-                PATIENCE
+                REPLY_TIMEOUT
             } else {
-                PATIENCE.min(Micros(SHORT_PATIENCE.0 << attempt))
+                REPLY_TIMEOUT.min(Micros(SHORT_REPLY_TIMEOUT.0 << attempt))
             };
             if let Some(answer) = self.answer(patience).await? {
                 return Ok(answer);
@@ -268,7 +268,7 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
     async fn drain(&mut self) -> Result<(), BridgeError<S::Error>> {
         let mut chunk = [0; CHUNK];
         for _ in 0..ATTEMPTS {
-            let deadline = self.clock.now() + PATIENCE;
+            let deadline = self.clock.now() + REPLY_TIMEOUT;
             match select(self.stream.read(&mut chunk), self.clock.until(deadline)).await {
                 Either::First(count) => {
                     if count.map_err(BridgeError::Link)? == 0 {
@@ -286,8 +286,8 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
     ///
     /// # Errors
     /// [`BridgeError`].
-    pub async fn records(&mut self, from: TraceId) -> Result<Vec<TraceRecord>, BridgeError<S::Error>> {
-        let mut records: Vec<TraceRecord> = Vec::new();
+    pub async fn records(&mut self, from: TraceId) -> Result<Vec<StoredTrace>, BridgeError<S::Error>> {
+        let mut records: Vec<StoredTrace> = Vec::new();
         let mut from = from;
         loop {
             let mut answer = self.ask(&Request::List { from }).await?;
@@ -315,7 +315,7 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
     /// [`BridgeError`].
     pub async fn fetch(
         &mut self,
-        record: &TraceRecord,
+        record: &StoredTrace,
         stored: &mut Vec<u8>,
         mut progress: impl FnMut(usize),
     ) -> Result<(), BridgeError<S::Error>> {
@@ -329,7 +329,7 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
             let mut answer = self.ask(&request).await?;
             // Long frames are the likelier to be damaged.
             self.chunk = if self.repeats > before {
-                (self.chunk / 2).max(LEAST_CHUNK)
+                (self.chunk / 2).max(MIN_CHUNK)
             } else {
                 (self.chunk * 2).min(DATA_BYTES as u16)
             };

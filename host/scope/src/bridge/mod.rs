@@ -1,7 +1,7 @@
 //! An RP2040 bridge, from the computer's side: asks it for how it stands, for jobs and for stored traces.
 //!
 //! The frames and messages are the core's [`bridge`](scopething_core::link::bridge); here they are sent over
-//! a link, again and again if need be, and stored traces become [`Recording`]s. What is passed through to the
+//! a link, again and again if need be, and stored traces become [`Waveform`]s. What is passed through to the
 //! BitScope is not seen here: once [`Client::pass_through`] is done, the link is a plain stream to it.
 //!
 //! ```no_run
@@ -25,12 +25,12 @@
 mod client;
 mod error;
 
-use scopething_core::link::bridge::{RecordError, TraceRecord};
+use scopething_core::link::bridge::{RecordError, StoredTrace};
 use scopething_core::trace::TraceBuffer;
 
 pub use self::client::{BridgeStatus, Client, LogPart};
 pub use self::error::BridgeError;
-use scopething_waveform::recording::{Recording, RecordingError};
+use scopething_waveform::recording::{InvalidWaveform, Waveform};
 
 /// Why a fetched trace is no recording.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -40,17 +40,17 @@ pub enum RestoreError {
     Record(#[from] RecordError),
     /// It has no samples.
     #[error(transparent)]
-    Recording(#[from] RecordingError),
+    Waveform(#[from] InvalidWaveform),
 }
 
 /// The recording of a stored trace, from its record and all its stored bytes.
 ///
 /// # Errors
 /// [`RestoreError`] if the bytes are not those that were stored, or there is no sample among them.
-pub fn recording(record: &TraceRecord, stored: &[u8]) -> Result<Recording, RestoreError> {
+pub fn recording(record: &StoredTrace, stored: &[u8]) -> Result<Waveform, RestoreError> {
     let plan = record.plan()?;
     // On the heap, since it is large.
     let mut buffer = Box::new(TraceBuffer::new());
     let trace = record.restore(&plan, stored, &mut buffer)?;
-    Ok(Recording::of_trace(&trace)?)
+    Ok(Waveform::of_trace(&trace)?)
 }

@@ -23,18 +23,18 @@ const WORDS: &str = "a frequency, a line such as L4, a duty such as 30%, phase 9
 /// and of all together, said of any of them, `1MHz`, the frequency, and `max-error=1%`, how far it may be off
 /// (0.01 %).
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct ClockWords {
+pub struct ClockSpec {
     /// The frequency, in hertz.
     pub frequency_hz: Option<f64>,
     /// How far the frequency may be off, as a part of it.
     pub max_error: Option<f64>,
     /// The clocks, at least one.
-    pub outputs: Vec<OutputWords>,
+    pub outputs: Vec<OutputSpec>,
 }
 
 /// What was said of one clock.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct OutputWords {
+pub struct OutputSpec {
     /// The line that it drives.
     pub line: Option<LogicLine>,
     /// The part of the period in which it is high.
@@ -43,7 +43,7 @@ pub struct OutputWords {
     pub phase: Option<f64>,
 }
 
-impl OutputWords {
+impl OutputSpec {
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -58,7 +58,7 @@ impl OutputWords {
     }
 }
 
-impl ClockWords {
+impl ClockSpec {
     /// The request.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl ClockWords {
             [] => vec![ClockOutput::new(LogicLine::CLOCK)],
             [only] => vec![only.output(only.line.unwrap_or(LogicLine::CLOCK))],
             several => {
-                let output = |(index, words): (usize, &OutputWords)| {
+                let output = |(index, words): (usize, &OutputSpec)| {
                     let line = words.line.ok_or(WordsError::NoLine { which: index + 1 })?;
                     Ok(words.output(line))
                 };
@@ -81,7 +81,7 @@ impl ClockWords {
         Ok(request)
     }
 
-    fn take(&mut self, output: &mut OutputWords, word: &str, next: Option<&str>) -> Result<bool, WordsError> {
+    fn take(&mut self, output: &mut OutputSpec, word: &str, next: Option<&str>) -> Result<bool, WordsError> {
         if let Some(value) = word.strip_prefix("phase=") {
             once(&mut output.phase, phase(value)?, "the phase")?;
         } else if word == "phase" {
@@ -124,13 +124,13 @@ pub fn phase(text: &str) -> Result<f64, WordsError> {
     }
 }
 
-impl FromStr for ClockWords {
+impl FromStr for ClockSpec {
     type Err = WordsError;
 
     fn from_str(text: &str) -> Result<Self, WordsError> {
         let mut clocks = Self::default();
         for part in text.split(',') {
-            let mut output = OutputWords::default();
+            let mut output = OutputSpec::default();
             let mut words = part.split_whitespace().peekable();
             while let Some(word) = words.next() {
                 if clocks.take(&mut output, word, words.peek().copied())? {
@@ -143,7 +143,7 @@ impl FromStr for ClockWords {
         if clocks.outputs.len() > 1 {
             clocks.outputs.retain(|output| !output.is_empty());
         }
-        if clocks.outputs.len() > ClockRequest::MOST_OUTPUTS {
+        if clocks.outputs.len() > ClockRequest::MAX_OUTPUTS {
             return Err(WordsError::Clock(ClockError::TooManyOutputs { asked: clocks.outputs.len() }));
         }
         Ok(clocks)
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     fn request(text: &str) -> Result<ClockRequest, WordsError> {
-        text.parse::<ClockWords>()?.request()
+        text.parse::<ClockSpec>()?.request()
     }
 
     fn output(line: u8, phase: f64, duty: f64) -> ClockOutput {

@@ -5,34 +5,34 @@ use std::fmt;
 use embedded_io_async::{Read, Write};
 use scopething_core::device::BS05;
 use scopething_core::plan::{
-    ChannelSet, ClockError, ClockPlan, ClockRequest, Driven, LogicPattern, PlayMode, TriggerSource,
+    BusyOutputs, ChannelSet, ClockError, ClockPlan, ClockRequest, LogicPattern, PlayMode, TriggerSource,
     WaveformError, WaveformPlan, plan_clocks, plan_levels, plan_waveform,
 };
 use scopething_core::scope::{GenerateError, Generators, Scope};
 use scopething_core::time::Clock;
 use thiserror::Error;
 
-use super::{WaveTable, WaveTableError, WaveWords, WordsError};
+use super::{WaveSpec, WaveTable, WaveTableError, WordsError};
 use scopething_waveform::quantity_text::quantity;
 
 /// What a user wants of the generators, with all that has to be read for it.
 ///
 /// ```
-/// use scopething::generate::Wanted;
+/// use scopething::generate::GeneratorRequest;
 /// use scopething_core::plan::PlayMode;
 ///
-/// let wanted = Wanted::wave("square 2kHz 0..3.3V 30%".parse()?, PlayMode::Repeat)?;
+/// let wanted = GeneratorRequest::wave("square 2kHz 0..3.3V 30%".parse()?, PlayMode::Repeat)?;
 /// let generation = wanted.plan()?;
 /// assert!(generation.to_string().contains("2.00000000 kHz"));
 /// assert!(generation.driven().waveform);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub enum Wanted {
+pub enum GeneratorRequest {
     /// A waveform.
     Wave {
         /// What was asked for.
-        words: WaveWords,
+        words: WaveSpec,
         /// The samples of a period, if they are in a file.
         table: Option<WaveTable>,
         /// How often it is played.
@@ -46,7 +46,7 @@ pub enum Wanted {
 
 /// What the generators will do.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Generation<'w> {
+pub enum GeneratorPlan<'w> {
     /// Play a waveform.
     Wave(WaveformPlan<'w>, PlayMode),
     /// Run clocks.
@@ -57,7 +57,7 @@ pub enum Generation<'w> {
 
 /// Why the device cannot generate what is wanted.
 #[derive(Debug, Clone, PartialEq, Error)]
-pub enum WantedError {
+pub enum GeneratorRequestError {
     /// The words mean nothing.
     #[error(transparent)]
     Words(#[from] WordsError),
@@ -69,12 +69,12 @@ pub enum WantedError {
     Clocks(#[from] ClockError),
 }
 
-impl Wanted {
+impl GeneratorRequest {
     /// A waveform, whose samples are read if they are in a file.
     ///
     /// # Errors
     /// If the file is no such.
-    pub fn wave(words: WaveWords, mode: PlayMode) -> Result<Self, WaveTableError> {
+    pub fn wave(words: WaveSpec, mode: PlayMode) -> Result<Self, WaveTableError> {
         let table = words.file().map(|path| WaveTable::read(path)).transpose()?;
         Ok(Self::Wave { words, table, mode })
     }
@@ -83,19 +83,19 @@ impl Wanted {
     ///
     /// # Errors
     /// If it cannot.
-    pub fn plan(&self) -> Result<Generation<'_>, WantedError> {
+    pub fn plan(&self) -> Result<GeneratorPlan<'_>, GeneratorRequestError> {
         Ok(match self {
             Self::Wave { words, table, mode } => {
                 let samples = table.as_ref().map_or(&[][..], WaveTable::samples);
-                Generation::Wave(plan_waveform(&BS05, &words.request(samples)?)?, *mode)
+                GeneratorPlan::Wave(plan_waveform(&BS05, &words.request(samples)?)?, *mode)
             }
-            Self::Clocks(request) => Generation::Clocks(plan_clocks(&BS05, request)?),
-            Self::Levels(levels) => Generation::Levels(*levels, plan_levels(&BS05, *levels)?),
+            Self::Clocks(request) => GeneratorPlan::Clocks(plan_clocks(&BS05, request)?),
+            Self::Levels(levels) => GeneratorPlan::Levels(*levels, plan_levels(&BS05, *levels)?),
         })
     }
 }
 
-impl Generation<'_> {
+impl GeneratorPlan<'_> {
     /// Starts it.
     ///
     /// # Errors
@@ -113,7 +113,7 @@ impl Generation<'_> {
 
     /// What captures have to be planned around.
     #[must_use]
-    pub fn driven(&self) -> Driven {
+    pub fn driven(&self) -> BusyOutputs {
         match self {
             Self::Wave(..) => Generators::Waveform { paused: false }.driven(),
             Self::Clocks(plan) | Self::Levels(_, plan) => Generators::Clocks { lines: plan.lines() }.driven(),
@@ -122,7 +122,7 @@ impl Generation<'_> {
 }
 
 /// One line for people.
-impl fmt::Display for Generation<'_> {
+impl fmt::Display for GeneratorPlan<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wave(plan, _) => write!(

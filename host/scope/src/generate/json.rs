@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{ClockWords, OutputWords, ShapeWords, WaveWords, WordsError};
+use super::{ClockSpec, OutputSpec, ShapeSpec, WaveSpec, WordsError};
 
 /// Which generator a request is for, if it does not say so itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -37,9 +37,9 @@ pub enum GeneratorKind {
 #[derive(Debug, Clone, PartialEq)]
 pub enum JsonGeneratorRequest {
     /// To the waveform generator.
-    Waveform(WaveWords),
+    Waveform(WaveSpec),
     /// To the clock outputs.
-    Clock(ClockWords),
+    Clock(ClockSpec),
 }
 
 /// Why a text is no request to a generator.
@@ -112,13 +112,13 @@ impl JsonGeneratorRequest {
 }
 
 impl WaveformArguments {
-    fn words(self) -> Result<WaveWords, WordsError> {
+    fn words(self) -> Result<WaveSpec, WordsError> {
         // Requests come from anywhere, and are not to have files read.
         let shape = self.waveform.map(|name| match name.parse() {
-            Ok(shape) => Ok(ShapeWords::BuiltIn(shape)),
+            Ok(shape) => Ok(ShapeSpec::BuiltIn(shape)),
             Err(source) => Err(WordsError::Shape { word: name, source }),
         });
-        Ok(WaveWords {
+        Ok(WaveSpec {
             shape: shape.transpose()?,
             frequency_hz: self.frequency,
             symmetry: self.ratio,
@@ -131,7 +131,7 @@ impl WaveformArguments {
 }
 
 impl ClockArguments {
-    fn words(self) -> Result<ClockWords, JsonGeneratorError> {
+    fn words(self) -> Result<ClockSpec, JsonGeneratorError> {
         let one = OutputArguments { ratio: self.ratio, line: self.line, phase: self.phase };
         let outputs = match self.outputs {
             None => vec![one],
@@ -139,17 +139,17 @@ impl ClockArguments {
             Some(_) => return Err(JsonGeneratorError::OutputTwice),
         };
         let outputs: Result<_, WordsError> = outputs.into_iter().map(OutputArguments::words).collect();
-        Ok(ClockWords { frequency_hz: self.frequency, max_error: self.max_error, outputs: outputs? })
+        Ok(ClockSpec { frequency_hz: self.frequency, max_error: self.max_error, outputs: outputs? })
     }
 }
 
 impl OutputArguments {
-    fn words(self) -> Result<OutputWords, WordsError> {
+    fn words(self) -> Result<OutputSpec, WordsError> {
         let line = self.line.map(|name| match name.parse() {
             Ok(Channel::Logic(line)) => Ok(line),
             _ => Err(WordsError::Line { word: name }),
         });
-        Ok(OutputWords { line: line.transpose()?, duty: self.ratio, phase: self.phase })
+        Ok(OutputSpec { line: line.transpose()?, duty: self.ratio, phase: self.phase })
     }
 }
 

@@ -1,16 +1,16 @@
 //! What the generators are asked for, as people and programs write it: texts such as `sine 1kHz 0..3.3V` and
 //! `1MHz L4, L5 phase 90deg`, files of own samples, and JSON.
 //!
-//! Here is how a request is written, and how what is [`Wanted`] becomes what a scope [generates](Generation). What the
+//! Here is how a request is written, and how what is [`GeneratorRequest`] becomes what a scope [generates](GeneratorPlan). What the
 //! device can do of it is decided by the planners of the core,
 //! [`plan_waveform`](scopething_core::plan::plan_waveform) and [`plan_clocks`](scopething_core::plan::plan_clocks).
 //!
 //! ```
-//! use scopething::generate::{ClockWords, WaveWords};
+//! use scopething::generate::{ClockSpec, WaveSpec};
 //!
-//! let wave: WaveWords = "square 2kHz 0..3.3V 30%".parse()?;
+//! let wave: WaveSpec = "square 2kHz 0..3.3V 30%".parse()?;
 //! assert_eq!(wave.request(&[])?.symmetry, 0.3);
-//! let clocks = "1MHz L4, L5 phase 90deg".parse::<ClockWords>()?.request()?;
+//! let clocks = "1MHz L4, L5 phase 90deg".parse::<ClockSpec>()?.request()?;
 //! assert_eq!(clocks.outputs[1].phase, 0.25);
 //! # Ok::<(), scopething::generate::WordsError>(())
 //! ```
@@ -24,12 +24,12 @@ mod wave;
 
 use std::fmt;
 
-pub use clock::{ClockWords, OutputWords, phase};
-pub use generation::{Generation, Wanted, WantedError, parse_levels};
+pub use clock::{ClockSpec, OutputSpec, phase};
+pub use generation::{GeneratorPlan, GeneratorRequest, GeneratorRequestError, parse_levels};
 pub use json::{GeneratorKind, JsonGeneratorError, JsonGeneratorRequest};
 use scopething_core::plan::{ClockError, UnknownWaveShape};
 pub use table::{WaveTable, WaveTableError};
-pub use wave::{ShapeWords, WaveWords, min_samples};
+pub use wave::{ShapeSpec, WaveSpec, min_samples};
 
 use scopething_waveform::quantity::QuantityError;
 
@@ -158,12 +158,12 @@ mod tests {
 
         #[test]
         fn any_words_are_planned_or_refused(text in words()) {
-            if let Ok(request) = text.parse::<WaveWords>().and_then(|words| words.request(&[]))
+            if let Ok(request) = text.parse::<WaveSpec>().and_then(|words| words.request(&[]))
                 && let Ok(plan) = plan_waveform(&BS05, &request)
             {
                 prop_assert!(plan.error.abs() <= request.max_error);
             }
-            if let Ok(request) = text.parse::<ClockWords>().and_then(|words| words.request())
+            if let Ok(request) = text.parse::<ClockSpec>().and_then(|words| words.request())
                 && let Ok(plan) = plan_clocks(&BS05, &request)
             {
                 prop_assert!(plan.error.abs() <= request.max_error);

@@ -7,10 +7,10 @@ use scopething_core::plan::{LogicLine, PlayMode, TriggerSource, WAVEFORM_OUTPUT}
 use scopething_core::vm::Register;
 use serde_json::{Map, Value, json};
 
-use super::Generation;
+use super::GeneratorPlan;
 use super::generation::frequency;
 
-impl Generation<'_> {
+impl GeneratorPlan<'_> {
     /// How long it takes, if it ends by itself.
     #[must_use]
     pub fn ends_after(&self) -> Option<Duration> {

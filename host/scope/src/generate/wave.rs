@@ -14,14 +14,14 @@ const WORDS: &str = "a shape, a frequency, LOW..HIGH, a symmetry such as 30%, mi
 
 /// The shape of a waveform in words.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ShapeWords {
+pub enum ShapeSpec {
     /// One that the device makes by itself.
     BuiltIn(WaveShape<'static>),
     /// The samples in a file, which [`WaveTable`](super::WaveTable) reads.
     File(PathBuf),
 }
 
-impl FromStr for ShapeWords {
+impl FromStr for ShapeSpec {
     type Err = WordsError;
 
     fn from_str(word: &str) -> Result<Self, WordsError> {
@@ -33,7 +33,7 @@ impl FromStr for ShapeWords {
     }
 }
 
-impl fmt::Display for ShapeWords {
+impl fmt::Display for ShapeSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn(shape) => shape.fmt(f),
@@ -55,9 +55,9 @@ impl fmt::Display for ShapeWords {
 /// | `min-samples=12` | the fewest samples in a period, 2 to 1024 | 50 |
 /// | `max-error=1%` | how far the frequency may be off | 0.01 % |
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct WaveWords {
+pub struct WaveSpec {
     /// One period of the waveform.
-    pub shape: Option<ShapeWords>,
+    pub shape: Option<ShapeSpec>,
     /// The frequency, in hertz.
     pub frequency_hz: Option<f64>,
     /// The part of the period spent rising, or high, 0 to 1.
@@ -72,7 +72,7 @@ pub struct WaveWords {
     pub max_error: Option<f64>,
 }
 
-impl WaveWords {
+impl WaveSpec {
     /// What is said here, and what is not as in `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
@@ -90,7 +90,7 @@ impl WaveWords {
     /// The file that the samples of one period are in, if they are in one.
     #[must_use]
     pub fn file(&self) -> Option<&PathBuf> {
-        if let Some(ShapeWords::File(path)) = &self.shape { Some(path) } else { None }
+        if let Some(ShapeSpec::File(path)) = &self.shape { Some(path) } else { None }
     }
 
     /// The request, with `table` as the samples of one period if they are [in a file](Self::file).
@@ -101,8 +101,8 @@ impl WaveWords {
         let frequency_hz = self.frequency_hz.ok_or(WordsError::NoFrequency { example: EXAMPLE })?;
         let shape = match &self.shape {
             None => WaveShape::Sine,
-            Some(ShapeWords::BuiltIn(shape)) => *shape,
-            Some(ShapeWords::File(_)) => WaveShape::Own(table),
+            Some(ShapeSpec::BuiltIn(shape)) => *shape,
+            Some(ShapeSpec::File(_)) => WaveShape::Own(table),
         };
         let defaults = WaveformRequest::new(frequency_hz, shape);
         Ok(WaveformRequest {
@@ -153,7 +153,7 @@ pub fn min_samples(text: &str) -> Result<u16, WordsError> {
     if is_whole { Ok(count as u16) } else { Err(WordsError::Samples { word: text.to_owned() }) }
 }
 
-impl FromStr for WaveWords {
+impl FromStr for WaveSpec {
     type Err = WordsError;
 
     fn from_str(text: &str) -> Result<Self, WordsError> {
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     fn request(text: &str) -> WaveformRequest<'static> {
-        text.parse::<WaveWords>().unwrap().request(&[]).unwrap()
+        text.parse::<WaveSpec>().unwrap().request(&[]).unwrap()
     }
 
     #[test]
@@ -190,14 +190,14 @@ mod tests {
     #[test]
     fn what_is_not_said_has_its_default() {
         assert_eq!(request("50"), WaveformRequest::new(50.0, WaveShape::Sine));
-        let said: WaveWords = "triangle 1kHz".parse().unwrap();
-        let first = WaveWords { frequency_hz: Some(5.0), ..WaveWords::default() };
+        let said: WaveSpec = "triangle 1kHz".parse().unwrap();
+        let first = WaveSpec { frequency_hz: Some(5.0), ..WaveSpec::default() };
         assert_eq!(first.or(said).request(&[]), Ok(WaveformRequest::new(5.0, WaveShape::Triangle)));
     }
 
     #[test]
     fn own_samples_are_those_that_are_given() {
-        let words: WaveWords = "file:a/b.csv 100Hz".parse().unwrap();
+        let words: WaveSpec = "file:a/b.csv 100Hz".parse().unwrap();
         assert_eq!(words.file(), Some(&PathBuf::from("a/b.csv")));
         assert_eq!(words.request(&[0.5]).unwrap().shape, WaveShape::Own(&[0.5]));
     }
@@ -219,7 +219,7 @@ mod tests {
             ("sine", "there is no frequency"),
             ("", "there is no frequency"),
         ] {
-            let words = text.parse::<WaveWords>();
+            let words = text.parse::<WaveSpec>();
             let refused = words.and_then(|words| words.request(&[]).map(drop)).unwrap_err().to_string();
             assert!(refused.contains(part), "{text}: {refused}");
         }

@@ -1,7 +1,7 @@
 //! A serial port as a stream.
 //!
 //! The `serialport` crate blocks, on every platform alike. So one thread reads and one writes; each hands
-//! bytes over a bounded channel and looks up at least every [`PATIENCE`] to see whether the link was dropped.
+//! bytes over a bounded channel and looks up at least every [`READ_TIMEOUT`] to see whether the link was dropped.
 //! The device sets the baud rate of its USB bridge by itself: 115200 8N1 is what the port is told, because it
 //! has to be told something.
 //!
@@ -25,7 +25,7 @@ use super::port_settings::{never_block, request_low_latency};
 
 /// How long a thread blocks in the port before it looks whether the link was dropped. On Windows, where a
 /// port does one thing at a time, a write waits for the read that is under way.
-const PATIENCE: Duration = Duration::from_millis(if cfg!(windows) { 5 } else { 50 });
+const READ_TIMEOUT: Duration = Duration::from_millis(if cfg!(windows) { 5 } else { 50 });
 
 /// The most bytes that one read of the port hands over.
 const CHUNK: usize = 4096;
@@ -91,7 +91,8 @@ impl SerialLink {
     /// As [`open`](Self::open).
     pub fn open_at(name: &str, baud_rate: u32) -> Result<Self, OpenError> {
         let refused = |error| refusal(name, error);
-        let mut port = serialport::new(name, baud_rate).timeout(PATIENCE).open_native().map_err(refused)?;
+        let mut port =
+            serialport::new(name, baud_rate).timeout(READ_TIMEOUT).open_native().map_err(refused)?;
         raise_control_lines(&mut port);
         never_block(&port).map_err(|error| refused(error.into()))?;
         let profile = if request_low_latency(&port) { LOW_LATENCY } else { LinkProfile::SERIAL };
@@ -270,7 +271,7 @@ fn write_port(mut port: Held, mut from_link: mpsc::Receiver<Vec<u8>>, written: &
     }
 }
 
-/// Nothing happened within [`PATIENCE`], somebody else was quicker, or a signal came.
+/// Nothing happened within [`READ_TIMEOUT`], somebody else was quicker, or a signal came.
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

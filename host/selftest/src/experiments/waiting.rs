@@ -4,7 +4,7 @@ use std::future::{Future, pending};
 
 use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, ChannelSet};
 use scopething_core::time::{Clock as _, Micros};
-use scopething_core::trace::{Cause, TraceBuffer};
+use scopething_core::trace::{EndReason, TraceBuffer};
 
 use super::super::bench::Bench;
 use super::super::stop::Stop;
@@ -23,10 +23,10 @@ const MAX_LATE_S: f64 = 0.3;
 
 pub(super) async fn run(bench: &mut Bench, notes: &mut Notes) -> Result<(), Stop> {
     let cases = [
-        ("the device's time-out", Some(DEVICE_TIMEOUT_S), Cause::Timeout, DEVICE_TIMEOUT_S),
-        ("the host's time-out", Some(HOST_TIMEOUT_S), Cause::Timeout, HOST_TIMEOUT_S),
-        ("Ctrl-C", None, Cause::Cancel, CANCEL_AFTER_S),
-        ("at once", Some(0.0), Cause::Timeout, 0.0),
+        ("the device's time-out", Some(DEVICE_TIMEOUT_S), EndReason::Timeout, DEVICE_TIMEOUT_S),
+        ("the host's time-out", Some(HOST_TIMEOUT_S), EndReason::Timeout, HOST_TIMEOUT_S),
+        ("Ctrl-C", None, EndReason::Cancel, CANCEL_AFTER_S),
+        ("at once", Some(0.0), EndReason::Timeout, 0.0),
     ];
     let late_s = MAX_LATE_S + 3.0 * bench.profile.round_trip.seconds();
     // The driver resets a device that was spoken to without it: that is no part of the wait.
@@ -36,7 +36,7 @@ pub(super) async fn run(bench: &mut Bench, notes: &mut Notes) -> Result<(), Stop
         let started = bench.clock.now();
         let clock = bench.clock.clone();
         let cancel = async move {
-            if cause == Cause::Cancel {
+            if cause == EndReason::Cancel {
                 clock.until(started + Micros::from_seconds(after_s)).await;
             } else {
                 pending::<()>().await;
@@ -45,7 +45,7 @@ pub(super) async fn run(bench: &mut Bench, notes: &mut Notes) -> Result<(), Stop
         let (ended, samples) = capture(bench, &plan, cancel).await?;
         let took_s = (bench.clock.now() - started).seconds();
         notes.measured_number(format!("{name}: after (s)"), took_s);
-        if ended == Cause::Trigger {
+        if ended == EndReason::Trigger {
             return Err(Stop::inconclusive(format!(
                 "a trigger came at {LEVEL_V} V: A is not open, or the trigger does not watch it (experiment 8 says)"
             )));
@@ -56,7 +56,7 @@ pub(super) async fn run(bench: &mut Bench, notes: &mut Notes) -> Result<(), Stop
                 how: format!("{name}: the wait ended by {ended} after {took_s:.2} s, {cause} after {after_s} s was asked for"),
             });
         }
-        if ended == Cause::Timeout && samples != plan.timebase.samples {
+        if ended == EndReason::Timeout && samples != plan.timebase.samples {
             notes.found(Finding::WaitEnds { how: format!("{name}: {samples} samples were captured") });
         }
     }
@@ -77,7 +77,7 @@ async fn capture(
     bench: &mut Bench,
     plan: &CapturePlan,
     cancel: impl Future<Output = ()>,
-) -> Result<(Cause, u16), Stop> {
+) -> Result<(EndReason, u16), Stop> {
     let mut buffer = Box::new(TraceBuffer::new());
     let trace = bench.scope.capture_until(plan, &mut buffer, cancel).await?;
     Ok((trace.cause(), trace.samples()))

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::origin::Attribution;
 use super::{Device, Relayed};
-use crate::desk::Desk;
+use crate::handle::Handle;
 use crate::loan::Loan;
 use scopething_sim::{Note, Origin};
 
@@ -16,11 +16,11 @@ const CHUNK: usize = 1024;
 
 /// Where the device is.
 #[derive(Debug)]
-enum Whereabouts {
+enum LeaseState {
     /// With the instrument.
     Away,
     /// It is to be asked for.
-    Wanted,
+    GeneratorRequest,
     /// It was asked for.
     Asked(oneshot::Receiver<Loan>),
     Here(Loan),
@@ -29,29 +29,29 @@ enum Whereabouts {
 /// A device that is lent to raw clients.
 #[derive(Debug)]
 pub(crate) struct LentDevice {
-    desk: Desk,
-    whereabouts: Whereabouts,
+    handle: Handle,
+    whereabouts: LeaseState,
     attribution: Attribution,
     /// It was said that others wait.
     told: bool,
 }
 
 impl LentDevice {
-    pub(crate) fn new(desk: Desk) -> Self {
-        Self { desk, whereabouts: Whereabouts::Away, attribution: Attribution::default(), told: false }
+    pub(crate) fn new(handle: Handle) -> Self {
+        Self { handle, whereabouts: LeaseState::Away, attribution: Attribution::default(), told: false }
     }
 
     /// Waits until it is here, if a client wants it.
     async fn arrive(&mut self) -> Option<&mut Loan> {
-        if let Whereabouts::Wanted = self.whereabouts {
-            self.whereabouts = Whereabouts::Asked(self.desk.borrow_device().await?);
+        if let LeaseState::GeneratorRequest = self.whereabouts {
+            self.whereabouts = LeaseState::Asked(self.handle.borrow_device().await?);
         }
-        if let Whereabouts::Asked(lent) = &mut self.whereabouts {
+        if let LeaseState::Asked(lent) = &mut self.whereabouts {
             let loan = lent.await.ok()?;
-            self.whereabouts = Whereabouts::Here(loan);
+            self.whereabouts = LeaseState::Here(loan);
         }
         match &mut self.whereabouts {
-            Whereabouts::Here(loan) => Some(loan),
+            LeaseState::Here(loan) => Some(loan),
             _ => pending().await,
         }
     }
@@ -63,7 +63,7 @@ impl Device for LentDevice {
             // The instrument is closing.
             return pending().await;
         }
-        let Whereabouts::Here(loan) = &mut self.whereabouts else { return pending().await };
+        let LeaseState::Here(loan) = &mut self.whereabouts else { return pending().await };
         self.told &= loan.is_wanted();
         let told = self.told;
         let (Some(link), wanted) = loan.parts() else { return Relayed::Closed };
@@ -89,25 +89,25 @@ impl Device for LentDevice {
             relayed = work => relayed,
             Ok(_) = wanted.wait_for(|wanted| *wanted), if !told => {
                 self.told = true;
-                Relayed::Wanted
+                Relayed::GeneratorRequest
             }
         }
     }
 
     fn take_over(&mut self) {
-        self.whereabouts = Whereabouts::Wanted;
+        self.whereabouts = LeaseState::GeneratorRequest;
         self.attribution.restart();
         self.told = false;
     }
 
     fn give_back(&mut self) {
-        self.whereabouts = Whereabouts::Away;
+        self.whereabouts = LeaseState::Away;
     }
 
     fn mend(&mut self) {}
 
     fn is_wanted(&self) -> bool {
-        matches!(&self.whereabouts, Whereabouts::Here(loan) if loan.is_wanted())
+        matches!(&self.whereabouts, LeaseState::Here(loan) if loan.is_wanted())
     }
 
     fn notes(&mut self) -> Vec<Note> {

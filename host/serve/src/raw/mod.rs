@@ -3,11 +3,10 @@
 //! One client has the device at a time. What becomes of the others is a matter of [`Rules`]. What the device
 //! is, a simulated one or one that is lent by the instrument, is the business of a [`Device`].
 
-mod doors;
+mod arbiter;
 pub mod exchange;
-mod house;
 mod lent;
-mod mishap;
+mod lossy_network;
 mod numbers;
 mod origin;
 #[cfg(unix)]
@@ -15,6 +14,7 @@ mod pty;
 #[cfg(not(unix))]
 #[path = "no_pty.rs"]
 mod pty;
+mod sockets;
 
 use std::convert::Infallible;
 use std::io;
@@ -23,13 +23,13 @@ use std::net::SocketAddr;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-pub(super) use self::doors::Doors;
-pub(super) use self::house::{House, Owner, Rules};
+pub(super) use self::arbiter::{Arbiter, Rules, Session};
 pub(super) use self::lent::LentDevice;
-pub(super) use self::mishap::Network;
+pub(super) use self::lossy_network::LossyNetwork;
 pub(super) use self::pty::Pty;
+pub(super) use self::sockets::Sockets;
+use super::connections::is_passing;
 use super::event::Event;
-use super::viewers::is_passing;
 use scopething_sim::{Note, Origin};
 
 /// Bytes handed from one side to the other at a time.
@@ -43,7 +43,7 @@ pub(super) enum Relayed {
     /// It has answered.
     Answered,
     /// Others than raw clients wait for it, who did not before.
-    Wanted,
+    GeneratorRequest,
     /// Its link is closed.
     Closed,
 }
@@ -101,12 +101,12 @@ struct Buffers {
 /// Lets clients use a device until the future is dropped; what happens is told to `report`.
 pub(super) async fn serve(
     device: &mut impl Device,
-    doors: &Doors,
+    sockets: &Sockets,
     rules: Rules,
-    network: &mut Network,
+    network: &mut LossyNetwork,
     report: &mut dyn FnMut(Event),
 ) -> io::Result<Infallible> {
-    let mut house = House::new(rules, report, network);
+    let mut arbiter = Arbiter::new(rules, report, network);
     let mut buffers = Buffers {
         commands: Vec::new(),
         sent: 0,
@@ -116,48 +116,48 @@ pub(super) async fn serve(
         stream: vec![0; CHUNK],
     };
     loop {
-        let happening = next(device, doors, &house, &mut buffers).await;
-        handle(device, doors, happening, &mut house, &mut buffers)?;
-        if let Some(brought) = house.settle(device.is_wanted(), buffers.sent, doors) {
+        let happening = next(device, sockets, &arbiter, &mut buffers).await;
+        handle(device, sockets, happening, &mut arbiter, &mut buffers)?;
+        if let Some(brought) = arbiter.poll(device.is_wanted(), buffers.sent, sockets) {
             buffers.commands = brought;
         }
-        let new_owner = house.has_new_owner();
-        if new_owner || house.owner().is_none() {
+        let new_owner = arbiter.has_new_owner();
+        if new_owner || arbiter.owner().is_none() {
             device.give_back();
         }
         if new_owner {
             device.take_over();
         }
         for note in device.notes() {
-            house.report(Event::Device(note));
+            arbiter.report(Event::Device(note));
         }
     }
 }
 
 async fn next(
     device: &mut impl Device,
-    doors: &Doors,
-    house: &House<'_>,
+    sockets: &Sockets,
+    arbiter: &Arbiter<'_>,
     buffers: &mut Buffers,
 ) -> Happening {
-    let owner = house.owner();
+    let owner = arbiter.owner();
     // The next commands are taken when the device has the last ones, answers when the owner has the last
     // ones.
     let idle = buffers.commands.is_empty();
-    let full = owner.is_some_and(Owner::has_output);
+    let full = owner.is_some_and(Session::has_output);
     let most = if full { 0 } else { CHUNK };
-    let deadline = house.deadline(device.is_wanted());
+    let deadline = arbiter.deadline(device.is_wanted());
     let Buffers { commands, answers, datagram, typed, stream, .. } = buffers;
     tokio::select! {
         biased;
-        count = doors.write_to(owner), if full => Happening::ToOwner(count),
+        count = sockets.write_to(owner), if full => Happening::ToOwner(count),
         relayed = device.relay(commands, most, answers) => Happening::Relayed(relayed),
-        received = doors.receive_datagram(datagram), if idle => Happening::Datagram(received),
-        count = doors.read_pty(typed), if idle => Happening::FromPty(count),
-        count = doors.read_stream(owner, stream), if idle => Happening::FromOwner(count),
+        received = sockets.receive_datagram(datagram), if idle => Happening::Datagram(received),
+        count = sockets.read_pty(typed), if idle => Happening::FromPty(count),
+        count = sockets.read_stream(owner, stream), if idle => Happening::FromOwner(count),
         () = until(deadline) => Happening::Time,
         // Last: who hangs up and connects again must be seen to hang up first.
-        accepted = doors.accept() => Happening::Accepted(accepted),
+        accepted = sockets.accept() => Happening::Accepted(accepted),
     }
 }
 
@@ -170,15 +170,15 @@ async fn until(deadline: Option<Instant>) {
 
 fn handle(
     device: &mut impl Device,
-    doors: &Doors,
+    sockets: &Sockets,
     happening: Happening,
-    house: &mut House<'_>,
+    arbiter: &mut Arbiter<'_>,
     buffers: &mut Buffers,
 ) -> io::Result<()> {
     let taken = |buffer: &[u8], count: usize| buffer.get(..count).unwrap_or_default().to_vec();
     match happening {
         Happening::Accepted(Ok((stream, peer))) => {
-            if house.welcome(stream, peer, doors) {
+            if arbiter.welcome(stream, peer, sockets) {
                 buffers.commands.clear();
             }
         }
@@ -188,28 +188,28 @@ fn handle(
         | Happening::FromPty(Err(cause)) => return Err(cause),
         Happening::Datagram(Ok((count, peer))) => {
             let bytes = taken(&buffers.datagram, count);
-            buffers.commands.extend(house.take_datagram(&bytes, peer, buffers.sent, doors));
+            buffers.commands.extend(arbiter.take_datagram(&bytes, peer, buffers.sent, sockets));
         }
-        Happening::FromPty(Ok(count)) if house.admit_pty(doors) => {
+        Happening::FromPty(Ok(count)) if arbiter.admit_pty(sockets) => {
             buffers.commands.extend(taken(&buffers.typed, count));
         }
-        Happening::FromPty(Ok(_)) | Happening::Time | Happening::Relayed(Relayed::Wanted) => {}
+        Happening::FromPty(Ok(_)) | Happening::Time | Happening::Relayed(Relayed::GeneratorRequest) => {}
         Happening::FromOwner(Ok(count)) if count > 0 => {
-            house.hear_owner();
+            arbiter.hear_owner();
             buffers.commands.extend(taken(&buffers.stream, count));
         }
-        Happening::FromOwner(_) | Happening::ToOwner(Err(_)) => house.leave(),
-        Happening::ToOwner(Ok(count)) => house.written(count),
+        Happening::FromOwner(_) | Happening::ToOwner(Err(_)) => arbiter.leave(),
+        Happening::ToOwner(Ok(count)) => arbiter.written(count),
         Happening::Relayed(Relayed::Closed) => {
             buffers.commands.clear();
             device.mend();
-            house.leave();
+            arbiter.leave();
         }
         Happening::Relayed(Relayed::Sent(count)) => {
             buffers.commands.drain(..count.min(buffers.commands.len()));
             buffers.sent += count as Origin;
         }
-        Happening::Relayed(Relayed::Answered) => house.answer(std::mem::take(&mut buffers.answers)),
+        Happening::Relayed(Relayed::Answered) => arbiter.answer(std::mem::take(&mut buffers.answers)),
     }
     Ok(())
 }

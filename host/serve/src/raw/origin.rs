@@ -11,7 +11,7 @@ use scopething_core::vm::Command;
 use scopething_sim::Origin;
 
 /// Echoes that are waited for; older ones are given up.
-const MOST_DUE: usize = 1 << 16;
+const MAX_DUE: usize = 1 << 16;
 
 /// Tells apart what answers which byte.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ impl Attribution {
             self.due.push_back((self.sent, byte));
             self.sent += 1;
         }
-        let surplus = self.due.len().saturating_sub(MOST_DUE);
+        let surplus = self.due.len().saturating_sub(MAX_DUE);
         self.due.drain(..surplus);
     }
 

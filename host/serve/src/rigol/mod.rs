@@ -18,10 +18,10 @@ use self::panel::{division_s, fill_screen};
 pub use self::panel::{query, set};
 use self::screen::{ByteScale, SAMPLES_PER_DIVISION, screen};
 use super::capture::planned_rate_hz;
-use super::desk::{Desk, Patience};
+use super::connections::{Dialect, Reply};
 use super::frame::{Frame, Source};
+use super::handle::{Handle, Patience};
 use super::scpi::{Message, exponential, number};
-use super::viewers::{Dialect, Reply};
 
 /// Bytes of a live block.
 const LIVE_BYTES: usize = 1400;
@@ -30,11 +30,11 @@ const MEMORY_SAMPLES: usize = 14_000;
 /// From this time base on the driver waits for the trigger status to change, in seconds a division.
 const SLOW_S: f64 = 0.0499;
 /// How long an answer about the state of a capture is held back for a capture that is about to end.
-const GLANCE: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The same in memory mode, where the driver asks without a pause.
 const POLL: Duration = Duration::from_millis(20);
 /// How long a client waits that asks for data without having asked whether there is any.
-const PATIENCE: Duration = Duration::from_secs(2);
+const BLOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client waits while others have the device.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -56,7 +56,7 @@ enum Sweep {
 
 /// One client's conversation.
 pub(super) struct Rigol {
-    desk: Desk,
+    handle: Handle,
     peer: SocketAddr,
     framed: bool,
     frame: Frame,
@@ -71,8 +71,8 @@ pub(super) struct Rigol {
 }
 
 /// Makes sure that a source is captured, as wide as the screen.
-fn show(desk: &Desk, peer: SocketAddr, source: Source) {
-    desk.set(peer, |settings| {
+fn show(handle: &Handle, peer: SocketAddr, source: Source) {
+    handle.set(peer, |settings| {
         source.show(settings);
         fill_screen(settings);
     });
@@ -80,10 +80,10 @@ fn show(desk: &Desk, peer: SocketAddr, source: Source) {
 
 impl Rigol {
     /// `framed` puts the length of each answer before it.
-    pub(super) fn new(desk: Desk, peer: SocketAddr, framed: bool) -> Self {
-        let division_s = division_s(desk.panel().settings.span_s);
+    pub(super) fn new(handle: Handle, peer: SocketAddr, framed: bool) -> Self {
+        let division_s = division_s(handle.panel().settings.span_s);
         Self {
-            desk,
+            handle,
             peer,
             framed,
             frame: Frame::default(),
@@ -104,7 +104,7 @@ impl Rigol {
 
     /// Samples of a block of the present source.
     fn samples(&self) -> usize {
-        let settings = self.desk.panel().settings;
+        let settings = self.handle.panel().settings;
         match (self.readout, self.source) {
             (Readout::Live, Source::Analog(_)) => LIVE_BYTES,
             (Readout::Live, Source::Logic) => self.live_lines(),
@@ -140,8 +140,8 @@ impl Rigol {
             ("WAV:SOUR", "CHAN2") => self.source = Source::Analog(1),
             ("WAV:SOUR", "LA") => self.source = Source::Logic,
             _ => {
-                let changes = self.desk.panel().changes;
-                self.desk.set(self.peer, |settings| set(settings, message));
+                let changes = self.handle.panel().changes;
+                self.handle.set(self.peer, |settings| set(settings, message));
                 if message.name == "TRIG:SWE" {
                     self.sweep = Sweep::Continuous;
                     self.frame.restart();
@@ -150,7 +150,7 @@ impl Rigol {
                     let given = number(message.argument).filter(|division_s| *division_s > 0.0);
                     self.division_s = given.unwrap_or(self.division_s);
                 }
-                if self.desk.panel().changes != changes {
+                if self.handle.panel().changes != changes {
                     self.frame.restart();
                 }
             }
@@ -161,15 +161,15 @@ impl Rigol {
     /// Captures once, when the trigger comes, whatever the trigger mode.
     async fn begin_single(&mut self) -> Option<()> {
         self.sweep = Sweep::Single;
-        show(&self.desk, self.peer, self.source);
+        show(&self.handle, self.peer, self.source);
         self.frame.restart();
-        self.frame.begin(&self.desk, Patience::Endless).await.ok()
+        self.frame.begin(&self.handle, Patience::Endless).await.ok()
     }
 
     /// The scale that the client was told, or is told now.
     fn scale(&mut self, renew: bool) -> Option<ByteScale> {
         let Source::Analog(index) = self.source else { return None };
-        let plan = self.desk.plan().ok()?;
+        let plan = self.handle.plan().ok()?;
         let place = self.scales.get_mut(index)?;
         if renew || place.is_none() {
             *place = ByteScale::of(&plan, index);
@@ -179,11 +179,11 @@ impl Rigol {
 
     async fn capture_state(&mut self) -> Option<String> {
         let source = self.source;
-        show(&self.desk, self.peer, self.source);
+        show(&self.handle, self.peer, self.source);
         self.frame.turn_to(source);
         let patience = if self.sweep == Sweep::Single { Patience::Endless } else { Patience::OfMode };
-        self.frame.begin(&self.desk, patience).await.ok()?;
-        let ready = self.frame.wait(GLANCE).await.ok()?.is_some();
+        self.frame.begin(&self.handle, patience).await.ok()?;
+        let ready = self.frame.wait(POLL_INTERVAL).await.ok()?.is_some();
         Some(if ready { format!("IDLE,{}", self.block_bytes()) } else { "READ,wait".to_owned() })
     }
 
@@ -196,10 +196,10 @@ impl Rigol {
     }
 
     async fn data(&mut self) -> Option<Vec<u8>> {
-        let Self { desk, peer, frame, source, .. } = self;
+        let Self { handle, peer, frame, source, .. } = self;
         let source = *source;
-        let show = || show(desk, *peer, source);
-        let capture = frame.capture_of(source, desk, PATIENCE, PATIENCE + BUSY, show).await?;
+        let show = || show(handle, *peer, source);
+        let capture = frame.capture_of(source, handle, BLOCK_TIMEOUT, BLOCK_TIMEOUT + BUSY, show).await?;
         let samples = self.samples();
         let last = capture.count.checked_sub(1)?;
         let indices: Vec<usize> = if self.readout == Readout::Memory {
@@ -224,7 +224,7 @@ impl Rigol {
 
     async fn ask(&mut self, message: &Message<'_>) -> Option<String> {
         match message.name.as_str() {
-            "*IDN" => Some(format!("RIGOL TECHNOLOGIES,MSO2072A,{},00.03.00", self.desk.serial)),
+            "*IDN" => Some(format!("RIGOL TECHNOLOGIES,MSO2072A,{},00.03.00", self.handle.serial)),
             "*OPC" => Some("1".to_owned()),
             "WAV:STAT" => self.capture_state().await,
             "TRIG:STAT" => self.trigger_state().await.map(str::to_owned),
@@ -232,7 +232,7 @@ impl Rigol {
             "WAV:YOR" => self.scale(false).map(|scale| exponential(-scale.bottom_v / scale.step_v, 9)),
             "WAV:YREF" => Some("0".to_owned()),
             "WAV:XINC" => {
-                let rate_hz = planned_rate_hz(&self.desk.plan().ok()?);
+                let rate_hz = planned_rate_hz(&self.handle.plan().ok()?);
                 let period_s = match self.readout {
                     Readout::Live => self.division_s / SAMPLES_PER_DIVISION,
                     Readout::Memory => 1.0 / rate_hz,
@@ -242,8 +242,8 @@ impl Rigol {
             "TRIG:SWE" if self.sweep == Sweep::Single => Some("SING".to_owned()),
             "ACQ:MDEP" => Some(MEMORY_SAMPLES.to_string()),
             name => {
-                let plan = self.desk.plan().ok();
-                let answer = query(&self.desk.panel(), plan.as_ref(), message).unwrap_or_default();
+                let plan = self.handle.plan().ok();
+                let answer = query(&self.handle.panel(), plan.as_ref(), message).unwrap_or_default();
                 if name == "TIM:SCAL" {
                     self.division_s = number(&answer).unwrap_or(self.division_s);
                 }

@@ -3,7 +3,7 @@
 use scopething_core::plan::{CapturePlan, Channel, LogicLine, Resolution, TriggerMode, TriggerType};
 
 use crate::controls::{offset_s, set_offset, show_lines, trigger_source, trigger_source_name};
-use crate::desk::Panel;
+use crate::handle::SharedState;
 use crate::scpi::{Message, exponential, nearest_step, number, step_at_least, switch};
 use crate::settings::{Settings, VERTICAL_DIVISIONS};
 
@@ -94,7 +94,7 @@ pub fn set(settings: &mut Settings, message: &Message<'_>) {
 /// The answer to a query about settings: what is real with the plan that they lead to. None for what the
 /// instrument does not know.
 #[must_use]
-pub fn query(panel: &Panel, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
+pub fn query(panel: &SharedState, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
     let Settings { span_s, analog, trigger, trigger_type, trigger_mode, resolution, .. } = &panel.settings;
     let first = message.numbers.first().copied().flatten();
     let channel = || first.and_then(|number| analog.get(usize::from(number).checked_sub(1)?));
@@ -139,17 +139,17 @@ mod tests {
     use crate::scpi::messages;
     use proptest::prelude::*;
     use scopething_core::device::BS05;
-    use scopething_core::plan::Driven;
+    use scopething_core::plan::BusyOutputs;
 
-    fn panel(lines: &[&str]) -> Panel {
+    fn panel(lines: &[&str]) -> SharedState {
         let mut settings = Settings::default();
         for message in lines.iter().flat_map(|line| messages(line.as_bytes())) {
             set(&mut settings, &message);
         }
-        Panel { settings, changes: 0, driven: Driven::NOTHING }
+        SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING }
     }
 
-    fn told(panel: &Panel, question: &str) -> String {
+    fn told(panel: &SharedState, question: &str) -> String {
         let plan = panel.settings.plan(&BS05.analog, panel.driven).ok();
         let message = messages(question.as_bytes()).next().unwrap();
         query(panel, plan.as_ref(), &message).unwrap_or_else(|| panic!("{question}"))

@@ -51,8 +51,8 @@ mod tests {
     use super::*;
     use crate::settings::Settings;
     use scopething_core::device::BS05;
-    use scopething_core::plan::Driven;
-    use scopething_core::trace::Cause;
+    use scopething_core::plan::BusyOutputs;
+    use scopething_core::trace::EndReason;
 
     #[test]
     fn a_screen_shows_the_sample_before_each_moment() {
@@ -62,7 +62,7 @@ mod tests {
             analog: [None, None],
             logic: None,
             trigger_s,
-            cause: Cause::Trigger,
+            cause: EndReason::Trigger,
         };
         // 1 ms a division is 100 kHz: every second of 200 kHz.
         let drawn: Vec<_> = screen(&capture(200e3, 2800, 7e-3), 1e-3, 1400).collect();
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn bytes_are_steps_of_the_range() {
-        let plan = Settings::default().plan(&BS05.analog, Driven::NOTHING).unwrap();
+        let plan = Settings::default().plan(&BS05.analog, BusyOutputs::NOTHING).unwrap();
         let scale = ByteScale::of(&plan, 0).unwrap();
         // 8 V around 0 V.
         assert_eq!(scale, ByteScale { bottom_v: -4.0, step_v: 8.0 / 256.0 });

@@ -24,18 +24,18 @@ pub use self::command::{Command, Generator, Query};
 use self::pairing::Pairing;
 use super::allow::Allow;
 use super::capture::Capture;
-use super::desk::{Desk, NoCapture, Patience, Pending, Waveform};
+use super::connections::{Connections, LastSeen, accepted, write};
 use super::event::Event;
+use super::handle::{GeneratorWaveform, Handle, NoCapture, Patience, Pending};
 use super::lines::{Line, Lines};
 use super::settings::Settings;
-use super::viewers::{Guests, Heard, accepted, write};
 
 /// Sample rates offered, in hertz.
 const RATES_HZ: [f64; 12] = [20e6, 10e6, 5e6, 2e6, 1e6, 500e3, 200e3, 100e3, 50e3, 20e3, 10e3, 5e3];
 /// Numbers of samples offered.
 const DEPTHS: &str = "1024,6144,12288,";
 /// Waveforms on their way that are not acknowledged yet.
-const MOST_AHEAD: u32 = 2;
+const MAX_AHEAD: u32 = 2;
 /// What the generator's output can do, in volts.
 const OUTPUT_V: f64 = 3.3;
 
@@ -44,20 +44,20 @@ pub(super) async fn receive(
     control: &TcpListener,
     data: &TcpListener,
     allow: &Allow,
-    desk: &Desk,
+    handle: &Handle,
 ) -> io::Error {
-    let mut guests = Guests::new();
+    let mut connections = Connections::new();
     let mut pairing = Pairing::default();
     loop {
         let (is_control, (stream, peer)) = tokio::select! {
-            control = accepted("twinlan", control, allow, desk, &mut guests) => match control {
+            control = accepted("twinlan", control, allow, handle, &mut connections) => match control {
                 Ok(connection) => (true, connection),
                 Err(cause) => return cause,
             },
             data = data.accept() => match data {
                 Ok((stream, peer)) if allow.admits(peer.ip()) => (false, (stream, peer)),
                 Ok(_) => continue,
-                Err(error) if super::viewers::is_passing(&error) => continue,
+                Err(error) if super::connections::is_passing(&error) => continue,
                 Err(error) => return error,
             },
         };
@@ -67,8 +67,8 @@ pub(super) async fn receive(
             pairing.data(peer.ip(), stream)
         };
         if let Some(((control, peer), data)) = pair {
-            let desk = desk.clone();
-            guests.welcome(|heard| Box::pin(serve(control, data, peer, heard, desk)));
+            let handle = handle.clone();
+            connections.welcome(|heard| Box::pin(serve(control, data, peer, heard, handle)));
         }
     }
 }
@@ -83,7 +83,7 @@ enum Armed {
 
 /// One client's conversation.
 struct Session {
-    desk: Desk,
+    handle: Handle,
     peer: SocketAddr,
     armed: Armed,
     pending: Option<Pending>,
@@ -126,35 +126,40 @@ impl GeneratorSettings {
 
     /// What is to be played. The output has no negative voltages: what does not fit is moved, and cut if it
     /// must be.
-    fn waveform(&self) -> Option<Waveform> {
+    fn waveform(&self) -> Option<GeneratorWaveform> {
         let Self { on, frequency_hz, range_v, offset_v, duty, shape, rising, constant } = *self;
         if !on {
             return None;
         }
         if constant {
             let high_v = offset_v.clamp(OUTPUT_V / 255.0, OUTPUT_V);
-            let always =
-                Waveform { frequency_hz: 1e3, shape: WaveShape::Square, symmetry: 1.0, low_v: 0.0, high_v };
+            let always = GeneratorWaveform {
+                frequency_hz: 1e3,
+                shape: WaveShape::Square,
+                symmetry: 1.0,
+                low_v: 0.0,
+                high_v,
+            };
             return Some(always);
         }
         let range_v = range_v.min(OUTPUT_V);
         let low_v = (offset_v - range_v / 2.0).clamp(0.0, OUTPUT_V - range_v);
         let symmetry = rising.unwrap_or(duty);
-        Some(Waveform { frequency_hz, shape, symmetry, low_v, high_v: low_v + range_v })
+        Some(GeneratorWaveform { frequency_hz, shape, symmetry, low_v, high_v: low_v + range_v })
     }
 }
 
-async fn serve(control: TcpStream, mut data: TcpStream, peer: SocketAddr, heard: Heard, desk: Desk) {
+async fn serve(control: TcpStream, mut data: TcpStream, peer: SocketAddr, heard: LastSeen, handle: Handle) {
     let _ = data.set_nodelay(true);
-    let mut session = Session::new(desk.clone(), peer);
+    let mut session = Session::new(handle.clone(), peer);
     session.converse(control, &mut data, &heard).await;
-    desk.tell(Event::Disconnected { client: format!("twinlan {peer}") });
+    handle.tell(Event::Disconnected { client: format!("twinlan {peer}") });
 }
 
 impl Session {
-    fn new(desk: Desk, peer: SocketAddr) -> Self {
+    fn new(handle: Handle, peer: SocketAddr) -> Self {
         Self {
-            desk,
+            handle,
             peer,
             armed: Armed::No,
             pending: None,
@@ -177,14 +182,14 @@ impl Session {
     }
 
     /// Answers and pushes until one of the connections ends.
-    async fn converse(&mut self, mut control: TcpStream, data: &mut TcpStream, heard: &Heard) {
+    async fn converse(&mut self, mut control: TcpStream, data: &mut TcpStream, heard: &LastSeen) {
         let (reader, mut writer) = control.split();
         let mut lines = Lines::new(reader);
         let (mut acknowledgements, mut waveforms) = data.split();
         let mut acknowledgement = Acknowledgement::default();
         loop {
             let ahead = self.sequence.wrapping_sub(self.acknowledged);
-            if ahead < MOST_AHEAD && self.begin().await.is_err() {
+            if ahead < MAX_AHEAD && self.begin().await.is_err() {
                 return;
             }
             tokio::select! {
@@ -199,7 +204,7 @@ impl Session {
                     }
                     Ok(Some(Line::TooLong(bytes))) => {
                         let client = format!("twinlan {}", self.peer);
-                        self.desk.tell(Event::Malformed { client, bytes });
+                        self.handle.tell(Event::Malformed { client, bytes });
                     }
                     Ok(None) | Err(_) => return,
                 },
@@ -237,7 +242,7 @@ impl Session {
             Armed::Always => Patience::OfMode,
         };
         if self.pending.is_none() {
-            self.pending = Some(self.desk.capture(patience).await?);
+            self.pending = Some(self.handle.capture(patience).await?);
         }
         Ok(())
     }
@@ -248,7 +253,7 @@ impl Session {
     }
 
     fn set(&self, change: impl FnOnce(&mut Settings)) {
-        self.desk.set(self.peer, change);
+        self.handle.set(self.peer, change);
     }
 
     /// Sets the time base, and the trigger's place in it.
@@ -283,7 +288,7 @@ impl Session {
             Command::Generator(setting) => {
                 self.generator.set(setting);
                 if self.generator.on || setting == Generator::On(false) {
-                    self.desk.generate(self.generator.waveform()).await;
+                    self.handle.generate(self.generator.waveform()).await;
                 }
             }
             setting => self.set(|settings| set(settings, setting)),
@@ -293,7 +298,7 @@ impl Session {
 
     fn answer(&self, query: Query) -> String {
         match query {
-            Query::Identity => format!("Pico Technology,2205MSO,{},1.0", self.desk.serial),
+            Query::Identity => format!("Pico Technology,2205MSO,{},1.0", self.handle.serial),
             Query::Channels => "2".to_owned(),
             Query::Armed => u8::from(self.armed != Armed::No).to_string(),
             Query::Sequence => self.sequence.to_string(),
@@ -369,7 +374,7 @@ mod tests {
 
     #[test]
     fn the_generator_stays_within_its_output() {
-        let desk = GeneratorSettings {
+        let handle = GeneratorSettings {
             on: true,
             frequency_hz: 1e3,
             range_v: 2.0,
@@ -379,13 +384,13 @@ mod tests {
             rising: None,
             constant: false,
         };
-        let played = desk.waveform().unwrap();
+        let played = handle.waveform().unwrap();
         assert_eq!((played.low_v, played.high_v, played.symmetry), (0.0, 2.0, 0.25));
-        let large = GeneratorSettings { range_v: 10.0, ..desk }.waveform().unwrap();
+        let large = GeneratorSettings { range_v: 10.0, ..handle }.waveform().unwrap();
         assert_eq!((large.low_v, large.high_v), (0.0, 3.3));
-        let constant = GeneratorSettings { constant: true, offset_v: 1.5, ..desk }.waveform().unwrap();
+        let constant = GeneratorSettings { constant: true, offset_v: 1.5, ..handle }.waveform().unwrap();
         assert_eq!((constant.low_v, constant.high_v, constant.symmetry), (0.0, 1.5, 1.0));
-        assert_eq!(GeneratorSettings { on: false, ..desk }.waveform(), None);
+        assert_eq!(GeneratorSettings { on: false, ..handle }.waveform(), None);
     }
 
     #[test]

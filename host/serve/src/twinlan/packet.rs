@@ -49,7 +49,7 @@ fn put_analog(bytes: &mut Vec<u8>, number: u64, samples: &AnalogSamples) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scopething_core::trace::Cause;
+    use scopething_core::trace::EndReason;
 
     #[test]
     fn a_waveform_is_laid_out_as_the_client_reads_it() {
@@ -65,7 +65,7 @@ mod tests {
             analog: [None, Some(samples)],
             logic: Some(vec![0, 0xff, 0x81]),
             trigger_s: 0.0,
-            cause: Cause::Trigger,
+            cause: EndReason::Trigger,
         };
         let bytes = waveform(7, &capture);
         assert_eq!(bytes[..4], 7_u32.to_le_bytes());

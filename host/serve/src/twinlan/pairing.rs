@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long a connection waits for its other half.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PAIRING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that wait at a time; the oldest is given up for a further one.
 const MOST: usize = 32;
 
@@ -32,7 +32,7 @@ fn wait_in<T>(queue: &mut VecDeque<(Instant, IpAddr, T)>, from: IpAddr, connecti
 }
 
 fn take<T>(queue: &mut VecDeque<(Instant, IpAddr, T)>, from: IpAddr) -> Option<T> {
-    queue.retain(|(since, ..)| since.elapsed() < PATIENCE);
+    queue.retain(|(since, ..)| since.elapsed() < PAIRING_TIMEOUT);
     let at = queue.iter().position(|(_, address, _)| *address == from)?;
     queue.remove(at).map(|(.., connection)| connection)
 }
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(pairing.data(one, 1), Some(('a', 1)));
         assert_eq!(pairing.control(other, 'b'), Some(('b', 2)));
         assert_eq!(pairing.control(one, 'c'), None);
-        tokio::time::advance(PATIENCE).await;
+        tokio::time::advance(PAIRING_TIMEOUT).await;
         assert_eq!(pairing.data(one, 3), None);
         for number in 0..100 {
             assert_eq!(pairing.data(other, number), None);

@@ -9,14 +9,14 @@ use super::super::output::{Dump, DumpForm};
 use super::super::quirk::Quirk;
 use super::super::stream::{Stream, StreamSettings};
 use super::super::time::SimTime;
-use super::super::trace::{Cause, Ending, Trace, TraceSettings};
+use super::super::trace::{EndReason, Ending, Trace, TraceSettings};
 use super::super::trigger::Condition;
 use super::Device;
 
 impl Device {
     pub(super) fn start_trace(&mut self) {
         self.trace = None;
-        self.foresight = None;
+        self.prediction = None;
         let number = self.registers.get8(Register::TraceMode);
         let Some(mode) = TraceMode::from_number(number) else {
             return self.note(Note::TraceModeUnknown { mode: number });
@@ -40,7 +40,7 @@ impl Device {
         }
         let layout = Layout::from_number(self.registers.get8(Register::BufferMode));
         let address = self.sample_address % layout.width();
-        let range = self.front.range(self.bench.applied.converter_lo, self.bench.applied.converter_hi);
+        let range = self.front.range(self.wiring.applied.converter_lo, self.wiring.applied.converter_hi);
         let value = f64::from(self.registers.get16(Register::TriggerValue).cast_signed()) / 65536.0;
         let front = self.front;
         let condition = Condition::new(self.spock, |channel| front.volts_at(range, channel, value + 0.5));
@@ -63,30 +63,30 @@ impl Device {
     }
 
     pub(super) fn foresee(&mut self) {
-        self.foresight = self.trace.as_mut().map(|trace| trace.foresee(&self.bench));
+        self.prediction = self.trace.as_mut().map(|trace| trace.foresee(&self.wiring));
     }
 
     /// `K`: ends the running trace with what has been sampled up to now.
     pub(super) fn cancel_trace(&mut self) {
         if let Some(trace) = &mut self.trace {
-            let ending = trace.cancelled(&self.bench, self.now);
+            let ending = trace.cancelled(&self.wiring, self.now);
             self.end_trace(&ending, self.now);
         }
     }
 
     pub(super) fn end_trace(&mut self, ending: &Ending, due: SimTime) {
-        self.foresight = None;
+        self.prediction = None;
         let Some(trace) = self.trace.take() else { return };
         let layout = trace.layout();
-        let end = trace.store(ending, &self.bench, &self.front, &mut self.buffer);
+        let end = trace.store(ending, &self.wiring, &self.front, &mut self.buffer);
         self.sample_address = self.end_address(end, layout);
         if let Some(at) = ending.triggered {
             self.registers.set(Register::TriggerTime, self.tick(at));
         }
         let token = match ending.cause {
-            Cause::Done => 0,
-            Cause::Auto => 1,
-            Cause::Stop => 3,
+            EndReason::Done => 0,
+            EndReason::Auto => 1,
+            EndReason::Stop => 3,
         };
         let status = format!("{token:02x}\r{:08x}\r{:08x}\r", self.tick(ending.at), self.sample_address);
         let said = self.output.push(due, self.trace_origin, status.as_bytes());
@@ -111,7 +111,7 @@ impl Device {
         let [ident, analog, digital] =
             [Register::StreamIdent, Register::AnalogEnable, Register::DigitalEnable]
                 .map(|register| self.registers.get8(register));
-        let range = self.front.range(self.bench.applied.converter_lo, self.bench.applied.converter_hi);
+        let range = self.front.range(self.wiring.applied.converter_lo, self.wiring.applied.converter_hi);
         let settings = StreamSettings::new((mode, clock_ticks), (ident, analog, digital), range);
         let Some((settings, as_asked)) = settings else {
             return self.note(Note::StreamModeUnknown { mode });
@@ -128,7 +128,7 @@ impl Device {
     /// if the byte ends it.
     pub(super) fn interrupt_stream(&mut self, byte: u8, command: Command) {
         let Some(stream) = &mut self.stream else { return };
-        let waiting = stream.drain(self.now, &self.bench, &self.front);
+        let waiting = stream.drain(self.now, &self.wiring, &self.front);
         let said = self.output.push(self.now, self.trace_origin, &waiting);
         self.note_loss(said);
         match command {

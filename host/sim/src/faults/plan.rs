@@ -7,7 +7,7 @@ use std::time::Duration;
 use scopething_waveform::quantity::{self, QuantityError, Unit};
 
 /// Stale bytes on connecting, at the most.
-const MOST_STALE: u64 = 100_000;
+const MAX_STALE: u64 = 100_000;
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum FaultKind {
     /// A datagram is overtaken by the next one.
     Swap,
     /// A datagram is followed by one that comes from elsewhere.
-    Stranger,
+    ForeignDatagram,
 }
 
 impl FaultKind {
@@ -57,14 +57,14 @@ impl FaultKind {
             Self::Lose => "lose",
             Self::Resend => "resend",
             Self::Swap => "swap",
-            Self::Stranger => "stranger",
+            Self::ForeignDatagram => "stranger",
         }
     }
 
     /// Whether it befalls datagrams, and not bytes.
     #[must_use]
     pub fn of_datagrams(self) -> bool {
-        matches!(self, Self::Lose | Self::Resend | Self::Swap | Self::Stranger)
+        matches!(self, Self::Lose | Self::Resend | Self::Swap | Self::ForeignDatagram)
     }
 
     /// Whether it happens inside a device, out of reach of a link.
@@ -215,13 +215,13 @@ impl FromStr for Fault {
             ("lose", None) => FaultKind::Lose,
             ("resend", None) => FaultKind::Resend,
             ("swap", None) => FaultKind::Swap,
-            ("stranger", None) => FaultKind::Stranger,
+            ("stranger", None) => FaultKind::ForeignDatagram,
             ("delay", Some(value)) => {
                 let seconds = quantity::parse(value, Unit::Seconds).map_err(FaultError::Quantity)?;
                 FaultKind::Delay(Duration::try_from_secs_f64(seconds).map_err(|_| wrong_value())?)
             }
             ("burst", Some(value)) => {
-                let count = value.parse::<u32>().ok().filter(|count| u64::from(*count) <= MOST_STALE);
+                let count = value.parse::<u32>().ok().filter(|count| u64::from(*count) <= MAX_STALE);
                 FaultKind::Burst(count.ok_or_else(wrong_value)?)
             }
             (
@@ -240,7 +240,7 @@ impl FromStr for Fault {
                 None => (Direction::FromDevice, when.parse()?),
             },
         };
-        if kind == FaultKind::Stranger && direction == Direction::ToDevice {
+        if kind == FaultKind::ForeignDatagram && direction == Direction::ToDevice {
             return Err(wrong_value());
         }
         Ok(Self { kind, direction, when })

@@ -10,7 +10,7 @@ use super::{LOGIC_HIGH_V, Periodic, Shape, Signal};
 use scopething_waveform::quantity::{self, QuantityError, Unit};
 
 /// Pulses of a train at the most: each is looked at when a crossing is searched.
-const MOST_PULSES: f64 = 256.0;
+const MAX_PULSES: f64 = 256.0;
 
 /// Why a text is not a signal.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,7 +160,7 @@ fn pulses(parts: &mut Parts<'_>) -> Result<Signal, SignalError> {
     let count = parts.named("count").map_or(Ok(1.0), |part| quantity::parse(part, Unit::Count))?;
     let spacing_s =
         parts.named("spacing").map_or(Ok(2.0 * width_s), |part| quantity::parse(part, Unit::Seconds))?;
-    if !(1.0..=MOST_PULSES).contains(&count) || count.fract() != 0.0 {
+    if !(1.0..=MAX_PULSES).contains(&count) || count.fract() != 0.0 {
         return Err(SignalError::Impossible { what: "count", must_be: "a whole number from 1 to 256" });
     }
     if spacing_s <= width_s {

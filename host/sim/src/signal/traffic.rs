@@ -17,7 +17,7 @@ use super::super::time::SimTime;
 use super::LOGIC_HIGH_V;
 
 /// Bytes of a message at the most.
-pub(super) const MOST_BYTES: usize = 4096;
+pub(super) const MAX_BYTES: usize = 4096;
 
 /// Which line of which bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

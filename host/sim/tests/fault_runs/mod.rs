@@ -9,7 +9,7 @@ use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet};
 use scopething_core::scope::{LinkProfile, Scope, ScopeError};
 use scopething_core::time::{Clock, Micros};
-use scopething_core::trace::{AnalogView, Cause, Trace, TraceBuffer};
+use scopething_core::trace::{AnalogView, EndReason, Trace, TraceBuffer};
 use scopething_sim::faults::{FaultyStream, StreamFaults};
 use scopething_sim::{SimClock, SimConfig, SimLink};
 
@@ -231,7 +231,7 @@ async fn capture<L: Read + Write>(
 /// the resolution, and put the crossing of the level where the trigger is said to be.
 fn shows_the_signals(trace: &Trace) -> bool {
     let (Some(trigger), Some(a)) = (trace.trigger(), trace.analog(AnalogChannel::A)) else { return false };
-    if trace.cause() != Cause::Trigger || trace.samples() != trace.plan().timebase.samples {
+    if trace.cause() != EndReason::Trigger || trace.samples() != trace.plan().timebase.samples {
         return false;
     }
     let phase = fitted_phase(&a);

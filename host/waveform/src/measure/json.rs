@@ -6,13 +6,13 @@ use scopething_core::analysis::Shape;
 use serde::{Serialize, Serializer};
 
 use super::{
-    AnalogMeasurements, ChannelAnalysis, LogicMeasurements, Measurements, PairDelay, RecordingAnalysis,
-    Spectrum,
+    AnalogMeasurements, ChannelAnalysis, LogicMeasurements, Measurements, PairDelay, Spectrum,
+    WaveformAnalysis,
 };
 
 /// `channels` by name, `delays`. Levels are in the channel's `unit`, times in seconds, frequencies in hertz, parts
 /// (`duty`, `overshoot`, `shape_error`, `thd`) are fractions.
-impl Serialize for RecordingAnalysis {
+impl Serialize for WaveformAnalysis {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let channels =
             self.channels.iter().map(|channel| (channel.channel.to_string(), ChannelObject::of(channel)));

@@ -1,19 +1,19 @@
 //! What a recording shows: levels, edges, periodic waves and shapes of its channels, delays between them, spectra.
 //!
-//! [`RecordingAnalysis`] measures every channel with [`scopething_core::analysis`], which defines each value;
+//! [`WaveformAnalysis`] measures every channel with [`scopething_core::analysis`], which defines each value;
 //! [`Spectrum`] tells the frequencies in an analog channel, its distortion and noise. What a channel does not support
-//! is `None`. Nothing here prints: that is the command line's, and [`RecordingAnalysis`] can be serialised.
+//! is `None`. Nothing here prints: that is the command line's, and [`WaveformAnalysis`] can be serialised.
 //!
 //! ```
-//! use scopething_waveform::measure::RecordingAnalysis;
-//! use scopething_waveform::recording::{Channel, Details, Recording, Samples, Series};
+//! use scopething_waveform::measure::WaveformAnalysis;
+//! use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
 //!
 //! // Ten periods of 1 kHz, and the same a quarter of a period later.
 //! let line = |late: u32| Samples::Levels((0..1000).map(|i| u8::from((i + 100 - late) % 100 < 50)).collect());
 //! let [first, second] = [(0, 0), (1, 25)].map(|(number, late)| {
 //!     Series::new(Channel::L[number], 0.0, 10e-6, line(late))
 //! });
-//! let analysis = RecordingAnalysis::of(&Recording::new(100e3, vec![first, second], Details::default())?);
+//! let analysis = WaveformAnalysis::of(&Waveform::new(100e3, vec![first, second], Details::default())?);
 //! let delay = analysis.delays[0].delay.ok_or("both have the same frequency")?;
 //! assert!((delay.phase_degrees - 90.0).abs() < 1e-6);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -29,10 +29,10 @@ use scopething_core::analysis::{
 };
 use scopething_core::trace::SampleTimes;
 
-pub use spectrum::{MOST_HARMONICS, Peak, Spectrum, SpectrumError};
+pub use spectrum::{MAX_HARMONICS, Peak, Spectrum, SpectrumError};
 pub use window::{UnknownWindow, Window};
 
-use crate::recording::{Channel, Recording, Samples, Series};
+use crate::recording::{Channel, Samples, Series, Waveform};
 
 /// Points of the averaged wave: one for each hundredth of the period.
 const WAVE_POINTS: usize = 100;
@@ -87,7 +87,7 @@ pub struct ChannelAnalysis {
     pub samples: usize,
     /// What is measured of it.
     pub measurements: Measurements,
-    /// The spectrum, where it was [asked for](RecordingAnalysis::with_spectra).
+    /// The spectrum, where it was [asked for](WaveformAnalysis::with_spectra).
     pub spectrum: Option<Result<Spectrum, SpectrumError>>,
 }
 
@@ -104,17 +104,17 @@ pub struct PairDelay {
 
 /// What a recording shows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RecordingAnalysis {
+pub struct WaveformAnalysis {
     /// The channels, in the order of the recording.
     pub channels: Vec<ChannelAnalysis>,
     /// Every other channel against the first one that has a frequency, or against the first of all if none has one.
     pub delays: Vec<PairDelay>,
 }
 
-impl RecordingAnalysis {
+impl WaveformAnalysis {
     /// Measures every channel, without spectra.
     #[must_use]
-    pub fn of(recording: &Recording) -> Self {
+    pub fn of(recording: &Waveform) -> Self {
         let series = recording.channels();
         let channels: Vec<ChannelAnalysis> = series.iter().map(ChannelAnalysis::of).collect();
         let has_frequency = |channel: &ChannelAnalysis| channel.measurements.edges().frequency_hz.is_some();
@@ -133,7 +133,7 @@ impl RecordingAnalysis {
 
     /// Adds the spectra of the analog channels of the recording that was measured.
     #[must_use]
-    pub fn with_spectra(mut self, recording: &Recording, window: Window) -> Self {
+    pub fn with_spectra(mut self, recording: &Waveform, window: Window) -> Self {
         for (channel, series) in self.channels.iter_mut().zip(recording.channels()) {
             if let Samples::Volts(samples) | Samples::Fractions(samples) = &series.samples {
                 channel.spectrum = Some(Spectrum::of(samples, series.period_s, window));
@@ -195,8 +195,8 @@ mod tests {
     use crate::recording::Details;
     use scopething_core::analysis::Shape;
 
-    fn recording(series: Vec<Series>) -> Recording {
-        Recording::new(1e6, series, Details::default()).unwrap()
+    fn recording(series: Vec<Series>) -> Waveform {
+        Waveform::new(1e6, series, Details::default()).unwrap()
     }
 
     fn sine(turn: f64) -> Vec<f32> {
@@ -208,7 +208,7 @@ mod tests {
         // B shows the same samples, taken half a sample period later.
         let a = Series::new(Channel::A, 0.0, 2e-6, Samples::Volts(sine(0.1)));
         let b = Series::new(Channel::B, 1e-6, 2e-6, Samples::Volts(sine(0.1)));
-        let analysis = RecordingAnalysis::of(&recording(vec![a, b]));
+        let analysis = WaveformAnalysis::of(&recording(vec![a, b]));
         let [PairDelay { from: Channel::A, to: Channel::B, delay: Some(delay) }] = analysis.delays[..] else {
             panic!("{:?}", analysis.delays)
         };
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn the_averaged_wave_begins_where_the_wave_rises() {
         let a = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(sine(0.3)));
-        let analysis = RecordingAnalysis::of(&recording(vec![a]));
+        let analysis = WaveformAnalysis::of(&recording(vec![a]));
         let Measurements::Analog(analog) = &analysis.channels[0].measurements else { panic!("analog") };
         assert_eq!(analog.analysis.wave.unwrap().shape, Shape::Sine);
         assert_eq!(analog.averaged_wave.len(), 100);
@@ -236,7 +236,7 @@ mod tests {
             let levels = (0..1000).map(|i| u8::from((i + 200 - late) % 200 < 50)).collect();
             Series::new(Channel::L[number], 0.0, 1e-6, Samples::Levels(levels))
         };
-        let analysis = RecordingAnalysis::of(&recording(vec![a, line(2, 10), line(5, 60)]));
+        let analysis = WaveformAnalysis::of(&recording(vec![a, line(2, 10), line(5, 60)]));
         let pairs: Vec<_> = analysis.delays.iter().map(|pair| (pair.from, pair.to)).collect();
         assert_eq!(pairs, [(Channel::L[2], Channel::A), (Channel::L[2], Channel::L[5])]);
         assert_eq!(analysis.delays[0].delay, None);
@@ -251,7 +251,7 @@ mod tests {
         samples[10] = f32::NAN;
         let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(samples));
         let recording = recording(vec![series]);
-        let analysis = RecordingAnalysis::of(&recording).with_spectra(&recording, Window::Hann);
+        let analysis = WaveformAnalysis::of(&recording).with_spectra(&recording, Window::Hann);
         let Measurements::Analog(analog) = &analysis.channels[0].measurements else { panic!("analog") };
         assert_eq!((analog.analysis, analog.averaged_wave.len()), (Analysis::default(), 0));
         assert_eq!(analysis.channels[0].spectrum, Some(Err(SpectrumError::NotFinite)));

@@ -12,24 +12,24 @@ use thiserror::Error;
 use super::Window;
 
 /// The highest harmonic that counts as distortion; higher ones count as noise.
-pub const MOST_HARMONICS: u32 = 10;
+pub const MAX_HARMONICS: u32 = 10;
 
 /// The fewest samples with a spectrum.
 const FEWEST_SAMPLES: usize = 32;
 
 /// The most peaks that are told.
-const MOST_PEAKS: usize = 16;
+const MAX_PEAKS: usize = 16;
 
 /// A peak's highest bin has so many times the power of the median bin. Among thousands of bins of noise the highest has
 /// some 13 times that: the power of a bin is distributed exponentially.
-const LEAST_ABOVE_MEDIAN: f64 = 40.0;
+const MIN_ABOVE_MEDIAN: f64 = 40.0;
 
 /// A peak's highest bin has so much of the power of the strongest: 120 dB below it lies what rounding to 32-bit floats
 /// makes of a clean signal.
-const LEAST_OF_STRONGEST: f64 = 1e-12;
+const MIN_OF_STRONGEST: f64 = 1e-12;
 
 /// A peak's highest bin has so many times the power that the side lobes of stronger ones have there.
-const LEAST_ABOVE_LEAKAGE: f64 = 4.0;
+const MIN_ABOVE_LEAKAGE: f64 = 4.0;
 
 /// Why there is no spectrum.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -202,7 +202,7 @@ impl Bins {
         sorted.sort_by(f64::total_cmp);
         let noise = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
         let strongest = sorted.last().copied().unwrap_or(0.0);
-        let least = (LEAST_ABOVE_MEDIAN * noise).max(LEAST_OF_STRONGEST * strongest);
+        let least = (MIN_ABOVE_MEDIAN * noise).max(MIN_OF_STRONGEST * strongest);
         let is_highest = |bin: &usize| {
             let reach = bin.saturating_sub(self.window.lobe_bins())..=bin + self.window.lobe_bins();
             at(*bin) > least && reach.into_iter().all(|other| at(other) <= at(*bin))
@@ -212,10 +212,10 @@ impl Bins {
         let mut peaks: Vec<Lobe> = Vec::new();
         for bin in highest {
             let leaked: f64 = peaks.iter().map(|peak| self.leakage(*peak, bin)).sum();
-            if at(bin) > LEAST_ABOVE_LEAKAGE * leaked {
+            if at(bin) > MIN_ABOVE_LEAKAGE * leaked {
                 peaks.push(self.lobe(bin));
             }
-            if peaks.len() == MOST_PEAKS {
+            if peaks.len() == MAX_PEAKS {
                 break;
             }
         }
@@ -233,7 +233,7 @@ impl Bins {
         let lobe_bins = self.window.lobe_bins();
         let last = self.powers.len().saturating_sub(1 + lobe_bins);
         let middles =
-            (2..=MOST_HARMONICS).map(|number| (f64::from(number) * fundamental.place).round() as usize);
+            (2..=MAX_HARMONICS).map(|number| (f64::from(number) * fundamental.place).round() as usize);
         let seen: Vec<usize> = middles.take_while(|&middle| middle <= last).collect();
         let are_apart = fundamental.place > (2 * lobe_bins) as f64;
         (are_apart && !seen.is_empty()).then(|| seen.into_iter().map(|middle| self.lobe(middle).power).sum())

@@ -14,7 +14,7 @@ use screen::{Ink, Screen};
 pub use style::{Colour, Glyphs, Style};
 
 use super::chart::{Chart, legend};
-use scopething_waveform::recording::{Channel, Recording, Series};
+use scopething_waveform::recording::{Channel, Series, Waveform};
 
 /// How much room there is, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,17 +38,17 @@ struct Layout {
     axis_row: usize,
 }
 
-const LEAST_ANALOG_ROWS: usize = 6;
+const MIN_ANALOG_ROWS: usize = 6;
 /// Title and legend above; time axis and its labels below.
 const ROWS_AROUND: usize = 4;
 const CHARACTERS_A_TIME_TICK: usize = 10;
 
 /// Draws a recording as lines of text, each ending in a line feed.
 #[must_use]
-pub fn draw(recording: &Recording, size: Size, style: Style) -> String {
+pub fn draw(recording: &Waveform, size: Size, style: Style) -> String {
     let width = usize::from(size.columns.clamp(40, 1000));
     let rows = usize::from(size.rows.min(500));
-    let analog_rows = rows.saturating_sub(ROWS_AROUND + recording.logic().count()).max(LEAST_ANALOG_ROWS);
+    let analog_rows = rows.saturating_sub(ROWS_AROUND + recording.logic().count()).max(MIN_ANALOG_ROWS);
     let chart = Chart::new(recording, width / CHARACTERS_A_TIME_TICK, (analog_rows / 2).clamp(3, 11));
     let layout = Layout::new(&chart, width, rows, analog_rows);
     let mut screen = Screen::new(width, layout.axis_row + 2);

@@ -3,15 +3,15 @@ use scopething_waveform::recording::{Details, Samples, Trigger, TriggerType};
 
 const ASCII: Style = Style { glyphs: Glyphs::Ascii, colour: Colour::None };
 
-fn recording(channels: Vec<Series>, trigger: Option<Trigger>) -> Recording {
-    Recording::new(1e6, channels, Details { trigger, ..Details::default() }).unwrap()
+fn recording(channels: Vec<Series>, trigger: Option<Trigger>) -> Waveform {
+    Waveform::new(1e6, channels, Details { trigger, ..Details::default() }).unwrap()
 }
 
 fn analog(channel: Channel, samples: Vec<f32>) -> Series {
     Series::new(channel, 0.0, 1e-6, Samples::Volts(samples))
 }
 
-fn everything() -> Recording {
+fn everything() -> Waveform {
     let sine = |shift: f32| (0..3072).map(|index| (index as f32 / 100.0 + shift).sin()).collect();
     let mut channels = vec![analog(Channel::A, sine(0.0)), analog(Channel::B, sine(1.0))];
     for line in 0..8 {
@@ -23,7 +23,7 @@ fn everything() -> Recording {
     recording(channels, Some(trigger))
 }
 
-fn rows(recording: &Recording, columns: u16, rows: u16, style: Style) -> Vec<String> {
+fn rows(recording: &Waveform, columns: u16, rows: u16, style: Style) -> Vec<String> {
     draw(recording, Size { columns, rows }, style).lines().map(str::to_owned).collect()
 }
 

@@ -1,7 +1,7 @@
 //! The texts of lines of a bus.
 
 use super::super::super::time::SimTime;
-use super::super::traffic::MOST_BYTES;
+use super::super::traffic::MAX_BYTES;
 use super::super::{BusLine, Signal, Traffic};
 use super::{Parts, SignalError, positive};
 use scopething_waveform::quantity::{self, Unit};
@@ -42,7 +42,7 @@ pub(super) fn traffic(parts: &mut Parts<'_>) -> Result<Signal, SignalError> {
         (None, Some(text)) => text.as_bytes().to_vec(),
         _ => return Err(no_data),
     };
-    if data.len() > MOST_BYTES {
+    if data.len() > MAX_BYTES {
         return Err(SignalError::Impossible { what: "message", must_be: "at most 4096 bytes" });
     }
     Ok(Signal::Traffic(Traffic::new(line, rate, data, SimTime::from_seconds(gap_s))))

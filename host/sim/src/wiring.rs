@@ -1,4 +1,4 @@
-//! The bench: what is wired to the device, what the device itself puts on its pins, and its comparators.
+//! The wiring: what is wired to the device, what the device itself puts on its pins, and its comparators.
 //!
 //! Inputs that are not given see the device's own generator: A the waveform, B its inverse, both the clock
 //! while it runs. Logic lines that are not given show a counter. L7 and A are one pin on a BS05, and so are
@@ -30,7 +30,7 @@ enum Source<'a> {
 
 /// Everything that decides what a pin shows at a moment.
 #[derive(Debug, Clone)]
-pub(super) struct Bench {
+pub(super) struct Wiring {
     analog: [Option<Signal>; 2],
     logic: [Option<Signal>; 8],
     counter: [Signal; 8],
@@ -42,7 +42,7 @@ pub(super) struct Bench {
     pub(super) level_v: f64,
 }
 
-impl Bench {
+impl Wiring {
     pub(super) fn new(
         analog: [Option<Signal>; 2],
         logic: [Option<Signal>; 8],
@@ -214,38 +214,38 @@ mod tests {
 
     #[test]
     fn unset_lines_count_and_unset_inputs_rest() {
-        let bench = Bench::new([None, None], [const { None }; 8], 0.0, 1);
-        assert_eq!(bench.lines(SimTime::from_micros(10 * 0x5a + 3)), 0x5a);
-        assert_eq!(bench.volts(0, SimTime(0)), 0.0);
-        assert_eq!(bench.volts(1, SimTime(0)), 3.3);
+        let wiring = Wiring::new([None, None], [const { None }; 8], 0.0, 1);
+        assert_eq!(wiring.lines(SimTime::from_micros(10 * 0x5a + 3)), 0x5a);
+        assert_eq!(wiring.volts(0, SimTime(0)), 0.0);
+        assert_eq!(wiring.volts(1, SimTime(0)), 3.3);
     }
 
     #[test]
     fn lines_seven_and_six_show_the_comparators_that_are_on() {
         let inputs = [Some(signal("dc 1V")), Some(signal("dc 2V"))];
-        let mut bench = Bench::new(inputs, [const { None }; 8], 0.0, 1);
-        bench.level_v = 1.5;
-        assert_eq!(bench.lines(SimTime(0)) & 0xc0, 0);
-        bench.applied = comparators_on();
-        assert_eq!(bench.lines(SimTime(0)) & 0xc0, 0x40);
-        assert_eq!(bench.line_change(7, SimTime(0)), None);
+        let mut wiring = Wiring::new(inputs, [const { None }; 8], 0.0, 1);
+        wiring.level_v = 1.5;
+        assert_eq!(wiring.lines(SimTime(0)) & 0xc0, 0);
+        wiring.applied = comparators_on();
+        assert_eq!(wiring.lines(SimTime(0)) & 0xc0, 0x40);
+        assert_eq!(wiring.line_change(7, SimTime(0)), None);
     }
 
     #[test]
     fn a_signal_on_line_seven_is_on_input_a_as_well() {
         let mut logic = [const { None }; 8];
         logic[7] = Some(signal("dc 2.5V"));
-        let bench = Bench::new([None, None], logic, 0.0, 1);
-        assert_eq!(bench.volts(0, SimTime(0)), 2.5);
-        assert!(bench.line(7, SimTime(0)));
+        let wiring = Wiring::new([None, None], logic, 0.0, 1);
+        assert_eq!(wiring.volts(0, SimTime(0)), 2.5);
+        assert!(wiring.line(7, SimTime(0)));
     }
 
     #[test]
     fn noise_is_searched_only_where_it_reaches_the_level() {
-        let bench = Bench::new([Some(signal("ramp 1kHz 0..1V")), None], [const { None }; 8], 0.01, 1);
+        let wiring = Wiring::new([Some(signal("ramp 1kHz 0..1V")), None], [const { None }; 8], 0.01, 1);
         // The ramp comes within 34.6 mV of 0.5 V at 465.4 us.
-        let near = bench.volts_crossing(0, 0.5, SimTime(10)).unwrap();
+        let near = wiring.volts_crossing(0, 0.5, SimTime(10)).unwrap();
         assert!(near.0.abs_diff(465_359) < 5, "{near:?}");
-        assert_eq!(bench.volts_crossing(0, 0.5, near + SimTime(10)), Some(near + SimTime(11)));
+        assert_eq!(wiring.volts_crossing(0, 0.5, near + SimTime(10)), Some(near + SimTime(11)));
     }
 }

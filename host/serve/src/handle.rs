@@ -1,4 +1,4 @@
-//! Where viewers stand: each holds a [`Desk`], by which it sees and changes what is set, asks for captures
+//! Where connections stand: each holds a [`Handle`], by which it sees and changes what is set, asks for captures
 //! and for the generator. What it asks of the device goes to the instrument, which takes one thing at a time.
 
 use std::fmt;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scopething_core::device::AnalogParameters;
-use scopething_core::plan::{CapturePlan, Driven, PlanError, WaveShape};
+use scopething_core::plan::{BusyOutputs, CapturePlan, PlanError, WaveShape};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -18,18 +18,18 @@ use super::settings::Settings;
 
 /// What is set and what goes on, for all to see.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Panel {
-    /// What viewers have set.
+pub struct SharedState {
+    /// What connections have set.
     pub settings: Settings,
     /// How often it was changed.
     pub changes: u64,
     /// What the generator does, which captures are planned around.
-    pub driven: Driven,
+    pub driven: BusyOutputs,
 }
 
 /// What the waveform generator is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Waveform {
+pub struct GeneratorWaveform {
     /// In hertz.
     pub frequency_hz: f64,
     /// One period.
@@ -46,17 +46,17 @@ pub struct Waveform {
 #[derive(Debug)]
 pub(super) enum Request {
     /// The next capture.
-    Capture(Waiting),
+    Capture(WaitingClient),
     /// The device itself, as a stream of bytes.
     Borrow(oneshot::Sender<Loan>),
     /// Change what the generator does.
-    Generate(Generation),
+    Generate(GeneratorChange),
 }
 
 /// What the generator is to do.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Generation {
-    Play(Waveform),
+pub(super) enum GeneratorChange {
+    Play(GeneratorWaveform),
     Stop,
 }
 
@@ -73,13 +73,13 @@ pub enum Patience {
 
 /// A viewer that waits for a capture. It has left when its receiver is gone.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct WaitingClient {
     asked: Instant,
     patience: Patience,
     pub(super) reply: oneshot::Sender<Arc<Capture>>,
 }
 
-impl Waiting {
+impl WaitingClient {
     /// When it has no more patience; none, if never.
     pub(super) fn until(&self) -> Option<Instant> {
         match self.patience {
@@ -125,8 +125,8 @@ impl Pending {
 
 /// A viewer's place at the instrument.
 #[derive(Debug, Clone)]
-pub struct Desk {
-    pub(super) panel: Arc<watch::Sender<Panel>>,
+pub struct Handle {
+    pub(super) panel: Arc<watch::Sender<SharedState>>,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) probe: AnalogParameters,
@@ -134,10 +134,10 @@ pub struct Desk {
     pub(super) serial: String,
 }
 
-impl Desk {
+impl Handle {
     /// What is set, and what goes on.
     #[must_use]
-    pub fn panel(&self) -> Panel {
+    pub fn panel(&self) -> SharedState {
         self.panel.borrow().clone()
     }
 
@@ -150,7 +150,7 @@ impl Desk {
         panel.settings.plan(&self.probe, panel.driven)
     }
 
-    /// Changes what is set. Captures that are under way start again, and all viewers see the new settings
+    /// Changes what is set. Captures that are under way start again, and all connections see the new settings
     /// from now on.
     pub fn set(&self, by: SocketAddr, change: impl FnOnce(&mut Settings)) {
         let mut changed = None;
@@ -175,16 +175,18 @@ impl Desk {
     /// [`NoCapture`] when the instrument is closing.
     pub async fn capture(&self, patience: Patience) -> Result<Pending, NoCapture> {
         let (reply, receiver) = oneshot::channel();
-        let request = Request::Capture(Waiting { asked: Instant::now(), patience, reply });
+        let request = Request::Capture(WaitingClient { asked: Instant::now(), patience, reply });
         self.requests.send(request).await.map_err(|_| NoCapture)?;
         Ok(Pending(receiver))
     }
 
     /// Plays a waveform from now on, or none.
-    pub async fn generate(&self, waveform: Option<Waveform>) {
+    pub async fn generate(&self, waveform: Option<GeneratorWaveform>) {
         // The only failure is that everything is closing.
-        let _ =
-            self.requests.send(Request::Generate(waveform.map_or(Generation::Stop, Generation::Play))).await;
+        let _ = self
+            .requests
+            .send(Request::Generate(waveform.map_or(GeneratorChange::Stop, GeneratorChange::Play)))
+            .await;
     }
 
     /// Asks for the device itself; it comes when what is under way has ended.

@@ -1,6 +1,6 @@
 //! What goes wrong for a while: logged when it begins and when it is over, and told in the status meanwhile.
 //!
-//! A trouble that comes and goes (a plug with a bad contact, a disk on which something else makes room now and then) is
+//! A condition that comes and goes (a plug with a bad contact, a disk on which something else makes room now and then) is
 //! logged when it comes for the second time within [`QUIET`], and not again before it has lasted or been away for that long.
 
 use scopething_core::time::{Instant, Micros};
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::time::Reading;
 
-/// How long a trouble must be away to be over, where it comes and goes.
+/// How long a condition must be away to be over, where it comes and goes.
 pub const QUIET: Micros = Micros::from_millis(60_000);
 
-/// A kind of trouble. Of each kind there is one at a time.
+/// A kind of condition. Of each kind there is one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TroubleKind {
@@ -52,9 +52,9 @@ impl TroubleKind {
     }
 }
 
-/// A trouble that lasts.
+/// A condition that lasts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct Condition {
     /// What kind it is.
     pub kind: TroubleKind,
     /// Since when, as text.
@@ -63,14 +63,14 @@ pub struct Trouble {
     pub text: String,
 }
 
-/// The troubles that last, and those that were there lately.
+/// The conditions that last, and those that were there lately.
 #[derive(Debug, Default)]
-pub struct Troubles {
-    lasting: Vec<Trouble>,
+pub struct Conditions {
+    lasting: Vec<Condition>,
     histories: [History; TroubleKind::ALL.len()],
 }
 
-/// What is known of the last times of a kind of trouble.
+/// What is known of the last times of a kind of condition.
 #[derive(Debug, Default, Clone, Copy)]
 struct History {
     /// When it last came or went, if that is not long ago or not logged.
@@ -79,21 +79,21 @@ struct History {
     returns: u64,
 }
 
-impl Troubles {
-    /// A trouble is met. True if it is logged: it was not there, and does not come and go. Another text is another
-    /// trouble where it tells of another scope; otherwise it is what is known of the trouble by now.
+impl Conditions {
+    /// A condition is met. True if it is logged: it was not there, and does not come and go. Another text is another
+    /// condition where it tells of another scope; otherwise it is what is known of the condition by now.
     pub fn meet(&mut self, kind: TroubleKind, text: &str, at: Reading) -> bool {
-        let same = |trouble: &&mut Trouble| {
-            trouble.kind == kind && (kind != TroubleKind::OtherScope || trouble.text == text)
+        let same = |condition: &&mut Condition| {
+            condition.kind == kind && (kind != TroubleKind::OtherScope || condition.text == text)
         };
-        if let Some(trouble) = self.lasting.iter_mut().find(same) {
-            text.clone_into(&mut trouble.text);
+        if let Some(condition) = self.lasting.iter_mut().find(same) {
+            text.clone_into(&mut condition.text);
             return false;
         }
         let before = self.lasting.len();
-        self.lasting.retain(|trouble| trouble.kind != kind);
+        self.lasting.retain(|condition| condition.kind != kind);
         let takes_a_place = self.lasting.len() < before;
-        self.lasting.push(Trouble { kind, since: at.wall.to_string(), text: text.to_owned() });
+        self.lasting.push(Condition { kind, since: at.wall.to_string(), text: text.to_owned() });
         let history = self.history(kind);
         if history.changed.is_some() && !takes_a_place {
             history.returns += 1;
@@ -107,10 +107,10 @@ impl Troubles {
         history.returns <= 1
     }
 
-    /// A trouble is not there any more. True if that is logged: it was there, and does not come and go.
+    /// A condition is not there any more. True if that is logged: it was there, and does not come and go.
     pub fn end(&mut self, kind: TroubleKind, text: &str, at: Reading) -> bool {
         let before = self.lasting.len();
-        self.lasting.retain(|trouble| trouble.kind != kind);
+        self.lasting.retain(|condition| condition.kind != kind);
         if self.lasting.len() == before {
             return false;
         }
@@ -122,16 +122,16 @@ impl Troubles {
         history.returns == 0
     }
 
-    /// A trouble is not told any more, since another one that is met tells more.
+    /// A condition is not told any more, since another one that is met tells more.
     pub fn replace(&mut self, kind: TroubleKind) {
-        self.lasting.retain(|trouble| trouble.kind != kind);
+        self.lasting.retain(|condition| condition.kind != kind);
     }
 
     /// Logs what has lasted or been away for long enough after it came and went.
     pub fn settle(&mut self, at: Reading) {
         for kind in TroubleKind::ALL {
             let lasting =
-                self.lasting.iter().find(|trouble| trouble.kind == kind).map(|trouble| &trouble.text);
+                self.lasting.iter().find(|condition| condition.kind == kind).map(|condition| &condition.text);
             let text = lasting.cloned();
             let history = self.history(kind);
             if history.changed.is_none_or(|changed| at.now - changed < QUIET) {
@@ -154,7 +154,7 @@ impl Troubles {
 
     /// Those that last.
     #[must_use]
-    pub fn lasting(&self) -> &[Trouble] {
+    pub fn lasting(&self) -> &[Condition] {
         &self.lasting
     }
 }
@@ -170,54 +170,55 @@ mod tests {
 
     #[test]
     fn a_trouble_is_told_when_it_begins_and_when_it_ends() {
-        let mut troubles = Troubles::default();
+        let mut conditions = Conditions::default();
         for day in [0, 86_400] {
-            assert!(troubles.meet(TroubleKind::Away, "away", at(day)));
+            assert!(conditions.meet(TroubleKind::Away, "away", at(day)));
             for second in day + 1..day + 100 {
-                assert!(!troubles.meet(TroubleKind::Away, "away for another reason", at(second)));
-                troubles.settle(at(second));
+                assert!(!conditions.meet(TroubleKind::Away, "away for another reason", at(second)));
+                conditions.settle(at(second));
             }
-            let texts: Vec<_> = troubles.lasting().iter().map(|trouble| trouble.text.as_str()).collect();
+            let texts: Vec<_> =
+                conditions.lasting().iter().map(|condition| condition.text.as_str()).collect();
             assert_eq!(texts, ["away for another reason"]);
-            assert!(troubles.end(TroubleKind::Away, "back", at(day + 100)));
-            assert!(!troubles.end(TroubleKind::Away, "back", at(day + 100)));
-            troubles.settle(at(day + 161));
+            assert!(conditions.end(TroubleKind::Away, "back", at(day + 100)));
+            assert!(!conditions.end(TroubleKind::Away, "back", at(day + 100)));
+            conditions.settle(at(day + 161));
         }
-        assert_eq!(troubles.lasting(), []);
+        assert_eq!(conditions.lasting(), []);
     }
 
     #[test]
     fn what_comes_and_goes_is_told_three_times_however_often() {
-        let mut troubles = Troubles::default();
+        let mut conditions = Conditions::default();
         let mut told = 0;
         for second in (0..36_000).step_by(2) {
-            told += u32::from(troubles.meet(TroubleKind::BadTraces, "bad", at(second)));
-            told += u32::from(troubles.end(TroubleKind::BadTraces, "good", at(second + 1)));
-            troubles.settle(at(second + 1));
+            told += u32::from(conditions.meet(TroubleKind::BadTraces, "bad", at(second)));
+            told += u32::from(conditions.end(TroubleKind::BadTraces, "good", at(second + 1)));
+            conditions.settle(at(second + 1));
         }
         assert_eq!(told, 3, "came, went, and comes and goes");
-        troubles.settle(at(36_100));
-        assert!(troubles.meet(TroubleKind::BadTraces, "bad", at(36_200)), "the one after is a new one");
+        conditions.settle(at(36_100));
+        assert!(conditions.meet(TroubleKind::BadTraces, "bad", at(36_200)), "the one after is a new one");
     }
 
     #[test]
     fn what_lasts_in_the_end_is_told_again_when_it_is_over() {
-        let mut troubles = Troubles::default();
+        let mut conditions = Conditions::default();
         for second in 0..10 {
-            troubles.meet(TroubleKind::Away, "away", at(2 * second));
-            troubles.end(TroubleKind::Away, "back", at(2 * second + 1));
+            conditions.meet(TroubleKind::Away, "away", at(2 * second));
+            conditions.end(TroubleKind::Away, "back", at(2 * second + 1));
         }
-        assert!(!troubles.meet(TroubleKind::Away, "away", at(20)));
-        troubles.settle(at(80));
-        assert!(troubles.end(TroubleKind::Away, "back", at(1000)));
+        assert!(!conditions.meet(TroubleKind::Away, "away", at(20)));
+        conditions.settle(at(80));
+        assert!(conditions.end(TroubleKind::Away, "back", at(1000)));
     }
 
     #[test]
     fn yet_another_scope_is_another_trouble() {
-        let mut troubles = Troubles::default();
-        assert!(troubles.meet(TroubleKind::OtherScope, "it is X", at(0)));
-        assert!(!troubles.meet(TroubleKind::OtherScope, "it is X", at(1)));
-        assert!(troubles.meet(TroubleKind::OtherScope, "it is Y", at(2)));
-        assert_eq!(troubles.lasting().len(), 1);
+        let mut conditions = Conditions::default();
+        assert!(conditions.meet(TroubleKind::OtherScope, "it is X", at(0)));
+        assert!(!conditions.meet(TroubleKind::OtherScope, "it is X", at(1)));
+        assert!(conditions.meet(TroubleKind::OtherScope, "it is Y", at(2)));
+        assert_eq!(conditions.lasting().len(), 1);
     }
 }

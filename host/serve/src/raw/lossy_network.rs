@@ -5,7 +5,7 @@ use scopething_sim::faults::{Direction, FaultKind, FaultPlan, Injector};
 
 /// A datagram that has come through.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Passed {
+pub(crate) struct Delivered {
     pub(crate) bytes: Vec<u8>,
     /// It is to be sent from another socket.
     pub(crate) from_stranger: bool,
@@ -13,13 +13,13 @@ pub(crate) struct Passed {
 
 /// The network between server and client.
 #[derive(Debug)]
-pub(crate) struct Network {
+pub(crate) struct LossyNetwork {
     injector: Injector,
     /// Datagrams that the next one overtakes: to the host, to the device.
     held: [Option<Vec<u8>>; 2],
 }
 
-impl Network {
+impl LossyNetwork {
     pub(crate) fn new(plan: &FaultPlan, seed: u64) -> Self {
         Self { injector: Injector::new(plan, seed, true), held: [None, None] }
     }
@@ -30,11 +30,11 @@ impl Network {
     }
 
     /// What becomes of a datagram.
-    pub(crate) fn pass(&mut self, direction: Direction, datagram: Vec<u8>) -> Vec<Passed> {
+    pub(crate) fn pass(&mut self, direction: Direction, datagram: Vec<u8>) -> Vec<Delivered> {
         let fault = self.injector.next(direction);
         let held = &mut self.held[usize::from(direction == Direction::ToDevice)];
         let overtaken = held.take();
-        let own = |bytes| Passed { bytes, from_stranger: false };
+        let own = |bytes| Delivered { bytes, from_stranger: false };
         let mut passed = match fault {
             Some(FaultKind::Lose) => Vec::new(),
             Some(FaultKind::Resend) => vec![own(datagram.clone()), own(datagram)],
@@ -42,9 +42,9 @@ impl Network {
                 *held = Some(datagram);
                 Vec::new()
             }
-            Some(FaultKind::Stranger) => {
+            Some(FaultKind::ForeignDatagram) => {
                 let strange = datagram.iter().map(|byte| self.injector.corrupted(*byte)).collect();
-                vec![own(datagram), Passed { bytes: strange, from_stranger: true }]
+                vec![own(datagram), Delivered { bytes: strange, from_stranger: true }]
             }
             _ => vec![own(datagram)],
         };
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     fn through(plan: &str, count: u8) -> Vec<(u8, bool)> {
-        let mut network = Network::new(&plan.parse().unwrap(), 1);
+        let mut network = LossyNetwork::new(&plan.parse().unwrap(), 1);
         let datagrams = (0..count).flat_map(|n| network.pass(Direction::FromDevice, vec![n]));
         datagrams.map(|passed| (passed.bytes[0], passed.from_stranger)).collect()
     }

@@ -1,4 +1,4 @@
-//! Connections of viewers: accepted up to a number, each served by its own task, a slow one without the
+//! Connections of connections: accepted up to a number, each served by its own task, a slow one without the
 //! others.
 
 use std::io;
@@ -13,18 +13,18 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::allow::Allow;
-use super::desk::Desk;
 use super::event::Event;
+use super::handle::Handle;
 use super::lines::{Line, Lines};
 use super::scpi::{Message, messages};
 
 /// Connections at a time to one listener. A further one takes the place of the one that was silent for
 /// longest.
-const MOST: usize = 64;
+const MAX_CONNECTIONS: usize = 64;
 /// How long a client may take to read an answer.
-pub(super) const SLOWEST: Duration = Duration::from_secs(10);
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the listener rests when the system has no more sockets.
-const BREATH: Duration = Duration::from_millis(100);
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 /// What is to be done after a command.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,12 +57,12 @@ pub(super) trait Dialect: Send {
 
 /// When a client was last heard, in milliseconds from the start of its listener.
 #[derive(Debug, Clone)]
-pub(super) struct Heard {
+pub(super) struct LastSeen {
     start: Instant,
     at_ms: Arc<AtomicU64>,
 }
 
-impl Heard {
+impl LastSeen {
     /// It was heard now.
     pub(super) fn now(&self) {
         let passed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -71,13 +71,13 @@ impl Heard {
 }
 
 /// The connections of one listener.
-pub(super) struct Guests {
+pub(super) struct Connections {
     start: Instant,
     sessions: JoinSet<()>,
-    present: Vec<(AbortHandle, Heard)>,
+    present: Vec<(AbortHandle, LastSeen)>,
 }
 
-impl Guests {
+impl Connections {
     pub(super) fn new() -> Self {
         Self { start: Instant::now(), sessions: JoinSet::new(), present: Vec::new() }
     }
@@ -86,8 +86,8 @@ impl Guests {
     fn make_room(&mut self) {
         while self.sessions.try_join_next().is_some() {}
         self.present.retain(|(session, _)| !session.is_finished());
-        if self.present.len() >= MOST {
-            let silent = |(_, heard): &&(AbortHandle, Heard)| heard.at_ms.load(Ordering::Relaxed);
+        if self.present.len() >= MAX_CONNECTIONS {
+            let silent = |(_, heard): &&(AbortHandle, LastSeen)| heard.at_ms.load(Ordering::Relaxed);
             if let Some((session, _)) = self.present.iter().min_by_key(silent) {
                 session.abort();
             }
@@ -95,9 +95,9 @@ impl Guests {
     }
 
     /// Starts to serve a connection.
-    pub(super) fn welcome(&mut self, session: impl FnOnce(Heard) -> BoxedSession) {
+    pub(super) fn welcome(&mut self, session: impl FnOnce(LastSeen) -> BoxedSession) {
         self.make_room();
-        let heard = Heard { start: self.start, at_ms: Arc::default() };
+        let heard = LastSeen { start: self.start, at_ms: Arc::default() };
         heard.now();
         let handle = self.sessions.spawn(session(heard.clone()));
         self.present.push((handle, heard));
@@ -112,25 +112,25 @@ pub(super) async fn accepted(
     name: &'static str,
     listener: &TcpListener,
     allow: &Allow,
-    desk: &Desk,
-    guests: &mut Guests,
+    handle: &Handle,
+    connections: &mut Connections,
 ) -> io::Result<(TcpStream, SocketAddr)> {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) if allow.admits(peer.ip()) => {
                 // Answers are short and wanted at once; serving goes on if the system will not.
                 let _ = stream.set_nodelay(true);
-                desk.tell(Event::Connected { client: format!("{name} {peer}") });
+                handle.tell(Event::Connected { client: format!("{name} {peer}") });
                 return Ok((stream, peer));
             }
-            Ok((_, peer)) => desk.tell(Event::Refused {
+            Ok((_, peer)) => handle.tell(Event::Refused {
                 client: format!("{name} {peer}"),
                 reason: "its network is not allowed (--allow)".to_owned(),
             }),
             Err(error) if is_passing(&error) => {}
             Err(error) if is_exhausted(&error) => {
-                guests.make_room();
-                tokio::time::sleep(BREATH).await;
+                connections.make_room();
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
             Err(error) => return Err(error),
         }
@@ -142,13 +142,13 @@ pub(super) async fn receive(
     name: &'static str,
     listener: TcpListener,
     allow: &Allow,
-    desk: &Desk,
-    session: impl Fn(TcpStream, SocketAddr, Heard) -> BoxedSession,
+    handle: &Handle,
+    session: impl Fn(TcpStream, SocketAddr, LastSeen) -> BoxedSession,
 ) -> io::Error {
-    let mut guests = Guests::new();
+    let mut connections = Connections::new();
     loop {
-        match accepted(name, &listener, allow, desk, &mut guests).await {
-            Ok((stream, peer)) => guests.welcome(|heard| session(stream, peer, heard)),
+        match accepted(name, &listener, allow, handle, &mut connections).await {
+            Ok((stream, peer)) => connections.welcome(|heard| session(stream, peer, heard)),
             Err(error) => return error,
         }
     }
@@ -171,8 +171,8 @@ pub(super) async fn converse(
     name: &'static str,
     mut stream: TcpStream,
     peer: SocketAddr,
-    heard: Heard,
-    desk: &Desk,
+    heard: LastSeen,
+    handle: &Handle,
     mut dialect: impl Dialect,
 ) {
     let (reader, mut writer) = stream.split();
@@ -182,7 +182,7 @@ pub(super) async fn converse(
         let line = match line {
             Line::Whole(line) => line,
             Line::TooLong(bytes) => {
-                desk.tell(Event::Malformed { client: format!("{name} {peer}"), bytes });
+                handle.tell(Event::Malformed { client: format!("{name} {peer}"), bytes });
                 continue;
             }
         };
@@ -198,10 +198,10 @@ pub(super) async fn converse(
             heard.now();
         }
     }
-    desk.tell(Event::Disconnected { client: format!("{name} {peer}") });
+    handle.tell(Event::Disconnected { client: format!("{name} {peer}") });
 }
 
 /// Writes an answer; false if the client does not read it in time, or has gone.
 pub(super) async fn write(writer: &mut (impl AsyncWrite + Unpin), answer: &[u8]) -> bool {
-    matches!(tokio::time::timeout(SLOWEST, writer.write_all(answer)).await, Ok(Ok(())))
+    matches!(tokio::time::timeout(WRITE_TIMEOUT, writer.write_all(answer)).await, Ok(Ok(())))
 }

@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
-use super::house::{Client, Owner};
-use super::mishap::Passed;
+use super::arbiter::{Client, Session};
+use super::lossy_network::Delivered;
 use super::pty::Pty;
 use crate::allow::Allow;
 
 /// The ways in.
 #[derive(Debug)]
-pub(crate) struct Doors {
+pub(crate) struct Sockets {
     pub(crate) tcp: Option<TcpListener>,
     pub(crate) udp: Option<UdpSocket>,
     /// Another socket, for datagrams that seem to come from elsewhere.
@@ -23,7 +23,7 @@ pub(crate) struct Doors {
     pub(crate) allow: Option<Allow>,
 }
 
-impl Doors {
+impl Sockets {
     fn admit(&self, peer: SocketAddr) -> bool {
         self.allow.as_ref().is_none_or(|allow| allow.admits(peer.ip()))
     }
@@ -56,7 +56,7 @@ impl Doors {
     }
 
     /// Reads from an owner that came by TCP.
-    pub(super) async fn read_stream(&self, owner: Option<&Owner>, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) async fn read_stream(&self, owner: Option<&Session>, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(Client::Tcp { stream, .. }) = owner.map(|owner| &owner.client) else {
             return pending().await;
         };
@@ -70,8 +70,8 @@ impl Doors {
     }
 
     /// Writes from the front of the owner's output and tells how many bytes.
-    pub(super) async fn write_to(&self, owner: Option<&Owner>) -> io::Result<usize> {
-        let Some((client, Passed { bytes, from_stranger })) =
+    pub(super) async fn write_to(&self, owner: Option<&Session>) -> io::Result<usize> {
+        let Some((client, Delivered { bytes, from_stranger })) =
             owner.and_then(|owner| Some((&owner.client, owner.output.front()?)))
         else {
             return pending().await;
@@ -96,7 +96,7 @@ impl Doors {
     }
 
     /// Tells a UDP client why it is not served; if that does not go out at once, it is as good as lost.
-    pub(super) fn turn_away(&self, datagram: &[u8], peer: SocketAddr) {
+    pub(super) fn reject(&self, datagram: &[u8], peer: SocketAddr) {
         if let Some(socket) = &self.udp {
             let _ = socket.try_send_to(datagram, peer);
         }

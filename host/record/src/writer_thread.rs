@@ -7,14 +7,14 @@
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::ledger::{Closed, Ledger, Watcher};
+use super::journal::{Closed, Journal, StatusObserver};
 use super::store::Disk;
 use super::time::Reading;
 use scopething::link::LinkUrl;
-use scopething_waveform::recording::Recording;
+use scopething_waveform::recording::Waveform;
 
 /// So many traces are told of at once at the most.
-pub(super) const MOST_AT_ONCE: usize = 4;
+pub(super) const MAX_AT_ONCE: usize = 4;
 
 /// Things that have happened, in their order, each with what the clocks said.
 pub(super) type Batch = Vec<(Event, Reading)>;
@@ -29,7 +29,7 @@ pub(super) enum Event {
     /// A trace that makes no sense.
     BadTrace { reason: String },
     /// A trace.
-    Trace(Recording),
+    Trace(Waveform),
     /// So many frames of a stream are missing before the next trace.
     Lost { frames: u64 },
     /// Time passes.
@@ -42,18 +42,21 @@ pub(super) enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KeeperGone;
 
-/// A ledger on a thread of its own.
+/// A journal on a thread of its own.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct WriterThread {
     batches: mpsc::Sender<Batch>,
     thread: JoinHandle<Closed>,
 }
 
-impl Keeper {
+impl WriterThread {
     /// Starts the thread, in a tokio runtime.
-    pub(super) fn start<D: Disk + 'static, W: Watcher + 'static>(ledger: Ledger<D, W>, at: Reading) -> Self {
+    pub(super) fn start<D: Disk + 'static, W: StatusObserver + 'static>(
+        journal: Journal<D, W>,
+        at: Reading,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(1);
-        Self { batches: sender, thread: tokio::task::spawn_blocking(move || keep(ledger, receiver, at)) }
+        Self { batches: sender, thread: tokio::task::spawn_blocking(move || keep(journal, receiver, at)) }
     }
 
     /// Completes when it has time for a batch, which can then be handed over at once.
@@ -78,8 +81,8 @@ impl Keeper {
 }
 
 /// Where nobody says that it has ended, because capturing was dropped, the files are finished as well.
-fn keep<D: Disk, W: Watcher>(
-    mut ledger: Ledger<D, W>,
+fn keep<D: Disk, W: StatusObserver>(
+    mut journal: Journal<D, W>,
     mut batches: mpsc::Receiver<Batch>,
     started: Reading,
 ) -> Closed {
@@ -90,19 +93,19 @@ fn keep<D: Disk, W: Watcher>(
         for (event, at) in batch {
             latest = at;
             match event {
-                Event::Connected { serial, url } => ledger.connected(serial, &url, at),
-                Event::Away { is_other, reason } => ledger.away(is_other, &reason, at),
-                Event::BadTrace { reason } => ledger.bad_trace(&reason, at),
-                Event::Trace(recording) => ledger.take(recording, at),
-                Event::Lost { frames } => ledger.lost(frames, at),
+                Event::Connected { serial, url } => journal.connected(serial, &url, at),
+                Event::Away { is_other, reason } => journal.away(is_other, &reason, at),
+                Event::BadTrace { reason } => journal.bad_trace(&reason, at),
+                Event::Trace(recording) => journal.take(recording, at),
+                Event::Lost { frames } => journal.lost(frames, at),
                 Event::Tick => {}
                 Event::End => has_ended = true,
             }
         }
-        ledger.write(latest);
-        ledger.mind(latest);
+        journal.write(latest);
+        journal.mind(latest);
     }
-    ledger.close(latest)
+    journal.close(latest)
 }
 
 #[cfg(test)]
@@ -125,21 +128,21 @@ mod tests {
     /// Does something each time that the status is told, as at the first event.
     struct Doing<F>(F);
 
-    impl<F: FnMut() + Send> Watcher for Doing<F> {
+    impl<F: FnMut() + Send> StatusObserver for Doing<F> {
         fn watch(&mut self, _: &Status) {
             (self.0)();
         }
     }
 
-    fn keeper(directory: &std::path::Path, act: impl FnMut() + Send + 'static) -> Keeper {
+    fn writer_thread(directory: &std::path::Path, act: impl FnMut() + Send + 'static) -> WriterThread {
         let job = Job::parse(&format!("files.directory = '{}'", directory.display())).unwrap();
-        Keeper::start(Ledger::open(Arc::new(job), SystemDisk, Doing(act), AT).unwrap(), AT)
+        WriterThread::start(Journal::open(Arc::new(job), SystemDisk, Doing(act), AT).unwrap(), AT)
     }
 
     /// Whether it takes something right now.
-    fn takes(keeper: &Keeper) -> bool {
+    fn takes(writer_thread: &WriterThread) -> bool {
         let mut context = Context::from_waker(Waker::noop());
-        match pin!(keeper.has_time()).poll(&mut context) {
+        match pin!(writer_thread.has_time()).poll(&mut context) {
             Poll::Ready(permit) => {
                 permit.unwrap().send(vec![(Event::Tick, AT)]);
                 true
@@ -153,27 +156,27 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (hanging, hangs) = threads::channel();
         let (released, release) = threads::channel::<()>();
-        let keeper = keeper(directory.path(), move || {
+        let writer_thread = writer_thread(directory.path(), move || {
             // Both fail when it is released for good.
             let _ = hanging.send(());
             let _ = release.recv();
         });
-        assert!(takes(&keeper));
+        assert!(takes(&writer_thread));
         hangs.recv().unwrap();
-        assert!(takes(&keeper), "one batch waits");
-        assert!(!takes(&keeper));
+        assert!(takes(&writer_thread), "one batch waits");
+        assert!(!takes(&writer_thread));
         drop(released);
-        assert!(keeper.finish(AT).await.lost.is_none());
+        assert!(writer_thread.finish(AT).await.lost.is_none());
     }
 
     #[tokio::test]
     async fn a_failure_of_the_thread_is_not_silent() {
         let directory = tempfile::tempdir().unwrap();
-        let keeper = keeper(directory.path(), || panic!("as a fault would"));
-        while let Ok(permit) = keeper.has_time().await {
+        let writer_thread = writer_thread(directory.path(), || panic!("as a fault would"));
+        while let Ok(permit) = writer_thread.has_time().await {
             permit.send(vec![(Event::Tick, AT)]);
         }
-        let finishing = tokio::spawn(keeper.finish(AT));
+        let finishing = tokio::spawn(writer_thread.finish(AT));
         assert!(finishing.await.unwrap_err().is_panic());
     }
 }

@@ -8,9 +8,9 @@ use scopething_core::time::{Instant, Micros};
 use scopething_waveform::moment::UnixMicros;
 
 /// The most points that a line is laid through; when there are more, pairs become one.
-const MOST_POINTS: usize = 32;
+const MAX_POINTS: usize = 32;
 /// Drift is told when the points span this much.
-const LEAST_SPAN_S: f64 = 10.0;
+const MIN_SPAN_S: f64 = 10.0;
 /// A clock that moves by more than this between traces was set. Adjustments by a time server are far slower.
 const STEP_S: f64 = 0.5;
 
@@ -25,7 +25,7 @@ struct Point {
 
 /// The relation of the clocks while a device is connected.
 #[derive(Debug, Default)]
-pub struct Stamps {
+pub struct Timestamps {
     first: Option<(f64, Instant)>,
     points: Vec<Point>,
     /// How much device time a point stands for.
@@ -43,7 +43,7 @@ pub struct Stamped {
     pub set_by_s: Option<f64>,
 }
 
-impl Stamps {
+impl Timestamps {
     /// The device's time starts anew: it was connected again.
     pub fn restart(&mut self) {
         self.first = None;
@@ -83,19 +83,19 @@ impl Stamps {
             }
             _ => self.points.push(point),
         }
-        if self.points.len() > MOST_POINTS {
+        if self.points.len() > MAX_POINTS {
             let pairs = self.points.chunks(2);
             self.points = pairs
                 .filter_map(|pair| pair.iter().copied().min_by(|a, b| a.ahead_s.total_cmp(&b.ahead_s)))
                 .collect();
-            self.stretch_s = self.points.last().map_or(0.0, |last| 2.0 * last.device_s / MOST_POINTS as f64);
+            self.stretch_s = self.points.last().map_or(0.0, |last| 2.0 * last.device_s / MAX_POINTS as f64);
         }
     }
 
     /// Seconds that the host's clock gains in a second of device time, by least squares.
     fn slope(&self) -> Option<f64> {
         let (first, last) = (self.points.first()?, self.points.last()?);
-        if self.points.len() < 3 || last.device_s - first.device_s < LEAST_SPAN_S {
+        if self.points.len() < 3 || last.device_s - first.device_s < MIN_SPAN_S {
             return None;
         }
         let count = self.points.len() as f64;
@@ -132,13 +132,13 @@ mod tests {
     #[test]
     fn drift_is_found_through_delays_that_vary() {
         for drift_ppm in [-80.0, 0.0, 40.0] {
-            let mut stamps = Stamps::default();
-            assert_eq!(stamps.drift_ppm(), None);
+            let mut timestamps = Timestamps::default();
+            assert_eq!(timestamps.drift_ppm(), None);
             for (second, delay_s) in (0..20_000).zip(delays()) {
                 let true_s = f64::from(second);
                 let device_s = 700.0 + true_s * (1.0 + drift_ppm * 1e-6);
                 let (now, wall) = at(true_s + delay_s);
-                let stamped = stamps.stamp(device_s - 0.01, device_s, now, wall);
+                let stamped = timestamps.stamp(device_s - 0.01, device_s, now, wall);
                 assert_eq!(stamped.set_by_s, None);
                 if second > 1000 {
                     let off_s = stamped.clock.seconds_since(WALL) - (true_s - 0.01);
@@ -146,21 +146,21 @@ mod tests {
                     assert!((0.0..3e-3).contains(&off_s), "{drift_ppm} ppm at {second} s: off by {off_s} s");
                 }
             }
-            let found = stamps.drift_ppm().unwrap();
+            let found = timestamps.drift_ppm().unwrap();
             assert!((found - drift_ppm).abs() < 1.0, "{found} for {drift_ppm} ppm");
-            assert!(stamps.points.len() <= MOST_POINTS);
+            assert!(timestamps.points.len() <= MAX_POINTS);
         }
     }
 
     #[test]
     fn a_clock_that_is_set_is_told_once() {
-        let mut stamps = Stamps::default();
+        let mut timestamps = Timestamps::default();
         let set = |second: f64| if second < 5.0 { 0.0 } else { -3600.0 };
         let mut told = Vec::new();
         for second in 0..10 {
             let second = f64::from(second);
             let (now, wall) = at(second);
-            let stamped = stamps.stamp(second, second, now, wall.plus_seconds(set(second)));
+            let stamped = timestamps.stamp(second, second, now, wall.plus_seconds(set(second)));
             assert_eq!(stamped.clock, wall.plus_seconds(set(second)));
             told.extend(stamped.set_by_s.map(|by_s| (second, by_s)));
         }
@@ -169,12 +169,12 @@ mod tests {
 
     #[test]
     fn device_time_that_starts_anew_is_no_drift() {
-        let mut stamps = Stamps::default();
+        let mut timestamps = Timestamps::default();
         let (now, wall) = at(1000.0);
-        stamps.stamp(50.0, 50.0, now, wall);
-        stamps.restart();
+        timestamps.stamp(50.0, 50.0, now, wall);
+        timestamps.restart();
         let (now, wall) = at(1060.0);
-        let stamped = stamps.stamp(1.0, 1.5, now, wall);
+        let stamped = timestamps.stamp(1.0, 1.5, now, wall);
         assert_eq!(stamped, Stamped { clock: wall.plus_seconds(-0.5), set_by_s: None });
     }
 }

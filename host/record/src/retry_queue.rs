@@ -13,7 +13,7 @@ const RETRY: Micros = Micros::from_millis(1000);
 
 /// A store, and the newest traces that it does not take.
 #[derive(Debug)]
-pub struct Shelf<D> {
+pub struct RetryQueue<D> {
     store: Store<D>,
     held: VecDeque<Entry>,
     held_bytes: u64,
@@ -32,7 +32,7 @@ pub struct Put {
     pub refused: Option<StoreError>,
 }
 
-impl<D: Disk> Shelf<D> {
+impl<D: Disk> RetryQueue<D> {
     /// Holds at most so many bytes in memory; a single trace may be longer.
     #[must_use]
     pub fn new(store: Store<D>, most_bytes: u64) -> Self {

@@ -3,29 +3,29 @@
 use std::sync::Arc;
 
 use scopething_core::time::{Instant, Micros};
-use scopething_core::trace::Cause;
+use scopething_core::trace::EndReason;
 
+use super::conditions::{Conditions, TroubleKind};
 use super::job::Job;
-use super::shelf::{Put, Shelf};
-use super::stamps::Stamps;
+use super::retry_queue::{Put, RetryQueue};
 use super::status::Status;
 use super::store::{Content, Disk, Entry, Store, StoreError};
 use super::text::TextMaker;
 use super::time::Reading;
-use super::troubles::{TroubleKind, Troubles};
+use super::timestamps::Timestamps;
 use scopething::link::LinkUrl;
 use scopething_files::WriteError;
 use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::recording::{Gap, Recording, Stamp};
+use scopething_waveform::recording::{Gap, Stamp, Waveform};
 
 /// How often a watcher learns the status, at least.
 pub(super) const TELL_EACH: Micros = Micros::from_millis(1000);
 /// The rate of captures is told of one to two of these.
 const RATE_SPAN: Micros = Micros::from_millis(60_000);
 
-/// Learns how a recording goes: each second, and when a trouble begins or ends. A recording whose captures or whose disk
+/// Learns how a recording goes: each second, and when a condition begins or ends. A recording whose captures or whose disk
 /// hang tells nothing.
-pub trait Watcher: Send {
+pub trait StatusObserver: Send {
     /// How it goes now.
     fn watch(&mut self, status: &Status);
 }
@@ -34,17 +34,17 @@ pub trait Watcher: Send {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unwatched;
 
-impl Watcher for Unwatched {
+impl StatusObserver for Unwatched {
     fn watch(&mut self, _: &Status) {}
 }
 
 #[derive(Debug)]
-pub(super) struct Ledger<D, W> {
+pub(super) struct Journal<D, W> {
     job: Arc<Job>,
     texts: TextMaker,
-    shelf: Shelf<D>,
-    stamps: Stamps,
-    troubles: Troubles,
+    retry_queue: RetryQueue<D>,
+    timestamps: Timestamps,
+    conditions: Conditions,
     status: Status,
     watcher: W,
     /// Why traces may be missing before the next one that is kept.
@@ -55,7 +55,7 @@ pub(super) struct Ledger<D, W> {
     rate_since: [(Instant, u64); 2],
 }
 
-impl<D: Disk, W: Watcher> Ledger<D, W> {
+impl<D: Disk, W: StatusObserver> Journal<D, W> {
     /// Opens the files of a job, repairs what a loss of power has left, and says so.
     pub(super) fn open(job: Arc<Job>, disk: D, watcher: W, at: Reading) -> Result<Self, StoreError> {
         let (store, repair) = Store::open(job.naming.clone(), job.limits, job.sync_every, disk)?;
@@ -74,11 +74,11 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
             ..Status::default()
         };
         Ok(Self {
-            shelf: Shelf::new(store, job.hold_bytes),
+            retry_queue: RetryQueue::new(store, job.hold_bytes),
             job,
             texts: TextMaker::default(),
-            stamps: Stamps::default(),
-            troubles: Troubles::default(),
+            timestamps: Timestamps::default(),
+            conditions: Conditions::default(),
             status,
             watcher,
             gap: Some(Gap::Start),
@@ -94,7 +94,7 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         self.status.connections += 1;
         let scope = serial.as_ref().map_or("without a serial number", String::as_str);
         self.status.url = url.to_string();
-        self.stamps.restart();
+        self.timestamps.restart();
         let is_first = self.status.connections == 1;
         let back = if is_first {
             format!("recording from the scope {scope} at {url}")
@@ -102,8 +102,8 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
             format!("the scope {scope} is there again, at {url}")
         };
         self.status.serial = serial;
-        let away = self.troubles.end(TroubleKind::Away, &back, at);
-        let is_told = self.troubles.end(TroubleKind::OtherScope, &back, at) || away;
+        let away = self.conditions.end(TroubleKind::Away, &back, at);
+        let is_told = self.conditions.end(TroubleKind::OtherScope, &back, at) || away;
         if is_told {
             self.tell(at);
         } else if is_first {
@@ -124,8 +124,8 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         } else {
             (TroubleKind::Away, TroubleKind::OtherScope)
         };
-        self.troubles.replace(instead_of);
-        if self.troubles.meet(kind, &text, at) {
+        self.conditions.replace(instead_of);
+        if self.conditions.meet(kind, &text, at) {
             self.tell(at);
         }
     }
@@ -135,7 +135,7 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         self.status.bad_traces += 1;
         self.gap = self.gap.or(Some(Gap::BadTraces));
         let text = format!("traces are bad and are left out: {reason}");
-        if self.troubles.meet(TroubleKind::BadTraces, &text, at) {
+        if self.conditions.meet(TroubleKind::BadTraces, &text, at) {
             self.tell(at);
         }
     }
@@ -146,17 +146,17 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         self.gap = self.gap.or(Some(Gap::LostFrames));
         let lost = self.status.lost_frames;
         let text = format!("the link does not carry all frames: {lost} are lost since the start");
-        if self.troubles.meet(TroubleKind::LostFrames, &text, at) {
+        if self.conditions.meet(TroubleKind::LostFrames, &text, at) {
             self.tell(at);
         }
     }
 
     /// A trace that has arrived: it is stamped, and [written](Self::write) if it is to be kept.
-    pub(super) fn take(&mut self, recording: Recording, at: Reading) {
+    pub(super) fn take(&mut self, recording: Waveform, at: Reading) {
         self.status.captures += 1;
         let follows_loss = self.gap == Some(Gap::LostFrames);
         let clock = self.stamp(&recording, at);
-        if recording.details().cause == Some(Cause::Trigger) {
+        if recording.details().cause == Some(EndReason::Trigger) {
             self.status.last_trigger = Some(clock.to_string());
         }
         if self.job.keep.wants(&recording) {
@@ -175,23 +175,23 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         if !follows_loss {
             let over =
                 format!("no frames are lost any more, {} were since the start", self.status.lost_frames);
-            if self.troubles.end(TroubleKind::LostFrames, &over, at) {
+            if self.conditions.end(TroubleKind::LostFrames, &over, at) {
                 self.tell(at);
             }
         }
         let bad = self.status.bad_traces;
         let over = format!("traces make sense again, {bad} did not since the start");
-        if self.troubles.end(TroubleKind::BadTraces, &over, at) {
+        if self.conditions.end(TroubleKind::BadTraces, &over, at) {
             self.tell(at);
         }
     }
 
     /// When a capture began, by the computer's clock.
-    fn stamp(&mut self, recording: &Recording, at: Reading) -> UnixMicros {
+    fn stamp(&mut self, recording: &Waveform, at: Reading) -> UnixMicros {
         let start_s = recording.details().capture_start_s.unwrap_or_default();
         let ends_s = recording.channels().iter().map(|series| series.end_s() + series.period_s);
         let end_s = start_s + ends_s.fold(0.0, f64::max);
-        let stamped = self.stamps.stamp(start_s, end_s, at.now, at.wall);
+        let stamped = self.timestamps.stamp(start_s, end_s, at.now, at.wall);
         if let Some(by_s) = stamped.set_by_s {
             tracing::warn!("the computer's clock was set by {by_s:+.1} s");
             self.status.clock_steps += 1;
@@ -204,12 +204,12 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         self.next_number += 1;
         self.status.kept += 1;
         self.gap = None;
-        self.shelf.put(entry);
+        self.retry_queue.put(entry);
     }
 
     /// Writes the traces that were taken, and those that the disk did not take before.
     pub(super) fn write(&mut self, at: Reading) {
-        let put = self.shelf.flush(at.now, at.wall);
+        let put = self.retry_queue.flush(at.now, at.wall);
         self.account(put, at);
     }
 
@@ -219,17 +219,17 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         self.status.dropped += dropped;
         if let Some(refused) = refused {
             let text = format!("nothing is written, the newest traces are held in memory: {refused}");
-            self.troubles.meet(TroubleKind::DiskRefuses, &text, at);
+            self.conditions.meet(TroubleKind::DiskRefuses, &text, at);
         } else if written > 0 {
-            self.troubles.end(TroubleKind::DiskRefuses, "the disk takes traces again", at);
+            self.conditions.end(TroubleKind::DiskRefuses, "the disk takes traces again", at);
         }
         if dropped > 0 {
             let text =
                 "memory is full as well, the oldest traces in it are given up: their numbers are missing";
-            self.troubles.meet(TroubleKind::MemoryFull, text, at);
-        } else if self.shelf.held() == 0 {
+            self.conditions.meet(TroubleKind::MemoryFull, text, at);
+        } else if self.retry_queue.held() == 0 {
             let over = format!("{} traces were given up since the start", self.status.dropped);
-            self.troubles.end(TroubleKind::MemoryFull, &over, at);
+            self.conditions.end(TroubleKind::MemoryFull, &over, at);
         }
     }
 
@@ -238,23 +238,23 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
         if at.now < self.tell_at {
             return;
         }
-        self.troubles.settle(at);
+        self.conditions.settle(at);
         self.tell(at);
     }
 
     fn tell(&mut self, at: Reading) {
         self.tell_at = at.now + TELL_EACH;
         self.tell_rate(at.now);
-        let store = self.shelf.store();
+        let store = self.retry_queue.store();
         self.status.updated = at.wall.to_string();
-        self.status.held = self.shelf.held();
-        self.status.drift_ppm = self.stamps.drift_ppm();
+        self.status.held = self.retry_queue.held();
+        self.status.drift_ppm = self.timestamps.drift_ppm();
         self.status.next_number = self.next_number;
         self.status.files = store.file_count();
         self.status.file_bytes = store.total_bytes();
         self.status.removed_files = store.removed_files();
         self.status.free_bytes = store.free_bytes();
-        self.status.troubles = self.troubles.lasting().to_vec();
+        self.status.conditions = self.conditions.lasting().to_vec();
         self.watcher.watch(&self.status);
     }
 
@@ -270,8 +270,8 @@ impl<D: Disk, W: Watcher> Ledger<D, W> {
 
     /// Finishes the files.
     pub(super) fn close(mut self, at: Reading) -> Closed {
-        let held = self.shelf.held();
-        let closed = self.shelf.close(at.now, at.wall);
+        let held = self.retry_queue.held();
+        let closed = self.retry_queue.close(at.now, at.wall);
         let lost = closed.as_ref().err().map_or(0, |(lost, _)| *lost);
         self.status.written += held - lost;
         self.status.dropped += lost;
@@ -292,7 +292,7 @@ pub(super) struct Closed {
 
 /// What is written of a trace.
 pub(super) fn content_of(
-    recording: &Recording,
+    recording: &Waveform,
     job: &Job,
     texts: &mut TextMaker,
 ) -> Result<Content, WriteError> {

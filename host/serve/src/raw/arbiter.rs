@@ -10,20 +10,20 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::doors::Doors;
 use super::exchange::{Exchange, Received};
-use super::mishap::{Network, Passed};
+use super::lossy_network::{Delivered, LossyNetwork};
 use super::numbers::Numbers;
+use super::sockets::Sockets;
 use crate::event::Event;
 use scopething::link::refusal;
 use scopething_sim::Origin;
 use scopething_sim::faults::Direction;
 
 /// Datagrams that wait to be sent; what is repeated beyond that is as good as lost.
-const MOST_OUTPUT: usize = 256;
+const MAX_OUTPUT: usize = 256;
 
 /// How often it is looked whether a UDP client on this machine has closed its port, while others wait for it.
-const GLANCE: Duration = Duration::from_millis(50);
+const COALESCE_DELAY: Duration = Duration::from_millis(50);
 
 /// How long a client that was refused has time to read why, and to hang up.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -65,14 +65,14 @@ impl fmt::Display for Client {
 
 /// The client that has the device.
 #[derive(Debug)]
-pub(crate) struct Owner {
+pub(crate) struct Session {
     pub(super) client: Client,
     last_heard: Instant,
     /// Bytes, or whole datagrams, that are still to be written.
-    pub(super) output: VecDeque<Passed>,
+    pub(super) output: VecDeque<Delivered>,
 }
 
-impl Owner {
+impl Session {
     pub(crate) fn has_output(&self) -> bool {
         !self.output.is_empty()
     }
@@ -104,28 +104,28 @@ fn has_closed(peer: SocketAddr) -> bool {
 
 /// A client that waits for the device.
 #[derive(Debug)]
-struct Waiting {
+struct QueuedClient {
     client: Client,
     until: Option<Instant>,
     /// The last datagram that it has sent, to be executed when its turn comes.
     datagram: Vec<u8>,
 }
 
-/// The device's house: one owner at a time.
-pub(crate) struct House<'a> {
+/// The device's arbiter: one owner at a time.
+pub(crate) struct Arbiter<'a> {
     rules: Rules,
-    owner: Option<Owner>,
-    waiting: VecDeque<Waiting>,
+    owner: Option<Session>,
+    waiting: VecDeque<QueuedClient>,
     new_owner: bool,
     numbers: Numbers,
     /// TCP clients that were refused.
     leaving: JoinSet<()>,
-    network: &'a mut Network,
+    network: &'a mut LossyNetwork,
     report: &'a mut dyn FnMut(Event),
 }
 
-impl<'a> House<'a> {
-    pub(crate) fn new(rules: Rules, report: &'a mut dyn FnMut(Event), network: &'a mut Network) -> Self {
+impl<'a> Arbiter<'a> {
+    pub(crate) fn new(rules: Rules, report: &'a mut dyn FnMut(Event), network: &'a mut LossyNetwork) -> Self {
         Self {
             rules,
             owner: None,
@@ -138,7 +138,7 @@ impl<'a> House<'a> {
         }
     }
 
-    pub(crate) fn owner(&self) -> Option<&Owner> {
+    pub(crate) fn owner(&self) -> Option<&Session> {
         self.owner.as_ref()
     }
 
@@ -153,18 +153,18 @@ impl<'a> House<'a> {
 
     /// The owner, where it stands in the way of another client.
     fn in_the_way(&self) -> Option<String> {
-        let stays = |owner: &&Owner| !owner.gives_way(&self.rules);
+        let stays = |owner: &&Session| !owner.gives_way(&self.rules);
         self.owner.as_ref().filter(stays).map(|owner| owner.client.to_string())
     }
 
-    fn move_in(&mut self, mut client: Client) {
+    fn acquire(&mut self, mut client: Client) {
         self.leave();
         if let Client::Udp { peer, exchange } = &mut client {
             *exchange = Exchange::new(self.numbers.start(*peer));
         }
-        self.report(Event::Owner { client: client.to_string() });
+        self.report(Event::Session { client: client.to_string() });
         self.new_owner = true;
-        self.owner = Some(Owner { client, last_heard: Instant::now(), output: VecDeque::new() });
+        self.owner = Some(Session { client, last_heard: Instant::now(), output: VecDeque::new() });
     }
 
     /// The owner has gone.
@@ -189,7 +189,7 @@ impl<'a> House<'a> {
     pub(crate) fn deadline(&self, wanted: bool) -> Option<Instant> {
         let contested = wanted || !self.waiting.is_empty();
         let owner = self.owner.as_ref().filter(|_| contested);
-        let glance = owner.filter(|owner| owner.is_local_udp()).map(|_| Instant::now() + GLANCE);
+        let glance = owner.filter(|owner| owner.is_local_udp()).map(|_| Instant::now() + COALESCE_DELAY);
         let owner = owner.and_then(|owner| owner.stays_until(&self.rules));
         owner.into_iter().chain(glance).chain(self.waiting.iter().filter_map(|waiting| waiting.until)).min()
     }
@@ -197,15 +197,15 @@ impl<'a> House<'a> {
     /// Sends away an owner that has been silent while others wait, and those who have waited for too long;
     /// lets the next one in. None if the owner is the same; otherwise the commands that the new one has
     /// brought along.
-    pub(crate) fn settle(&mut self, wanted: bool, sent: Origin, doors: &Doors) -> Option<Vec<u8>> {
+    pub(crate) fn poll(&mut self, wanted: bool, sent: Origin, sockets: &Sockets) -> Option<Vec<u8>> {
         let contested = wanted || !self.waiting.is_empty();
         if contested && self.owner.as_ref().is_some_and(|owner| owner.gives_way(&self.rules)) {
             self.leave();
         }
         if self.owner.is_none()
-            && let Some(Waiting { client, datagram, .. }) = self.waiting.pop_front()
+            && let Some(QueuedClient { client, datagram, .. }) = self.waiting.pop_front()
         {
-            self.move_in(client);
+            self.acquire(client);
             return Some(if datagram.is_empty() { Vec::new() } else { self.exchange(&datagram, sent) });
         }
         let now = Instant::now();
@@ -213,14 +213,14 @@ impl<'a> House<'a> {
             .into_iter()
             .partition(|waiting| waiting.until.is_none_or(|until| until > now));
         self.waiting = waiting;
-        for Waiting { client, datagram, .. } in tired {
-            self.turn_away(client, &datagram, doors);
+        for QueuedClient { client, datagram, .. } in tired {
+            self.reject(client, &datagram, sockets);
         }
         self.owner.is_none().then(Vec::new)
     }
 
     /// Tells a client that others have the device, before it is dropped.
-    fn turn_away(&mut self, client: Client, datagram: &[u8], doors: &Doors) {
+    fn reject(&mut self, client: Client, datagram: &[u8], sockets: &Sockets) {
         let name = client.to_string();
         let owner =
             self.owner.as_ref().map_or_else(|| "another".to_owned(), |owner| owner.client.to_string());
@@ -235,7 +235,7 @@ impl<'a> House<'a> {
             }
             Client::Udp { peer, .. } => {
                 let data_seq = self.numbers.refusal(peer);
-                doors.turn_away(&Exchange::refusal(datagram, data_seq, &refusal::line(&owner)), peer);
+                sockets.reject(&Exchange::refusal(datagram, data_seq, &refusal::line(&owner)), peer);
             }
             Client::Pty => {}
         }
@@ -243,20 +243,20 @@ impl<'a> House<'a> {
     }
 
     /// Lets a client wait, or tells it that others have the device.
-    fn queue(&mut self, client: Client, datagram: &[u8], doors: &Doors) {
+    fn queue(&mut self, client: Client, datagram: &[u8], sockets: &Sockets) {
         if let Some(waiting) = self.waiting.iter_mut().find(|waiting| same(&waiting.client, &client)) {
             datagram.clone_into(&mut waiting.datagram);
             return;
         }
         if self.waiting.len() >= self.rules.most_waiting {
-            return self.turn_away(client, datagram, doors);
+            return self.reject(client, datagram, sockets);
         }
         let patience = match client {
             Client::Udp { .. } => self.rules.udp_patience,
             Client::Tcp { .. } | Client::Pty => self.rules.patience,
         };
         let until = Instant::now().checked_add(patience);
-        self.waiting.push_back(Waiting { client, until, datagram: datagram.to_vec() });
+        self.waiting.push_back(QueuedClient { client, until, datagram: datagram.to_vec() });
     }
 
     /// Whether a client that comes now gets the device.
@@ -266,34 +266,34 @@ impl<'a> House<'a> {
 
     /// A TCP client has connected: it gets the device, and then this is true, waits for it, or is told who
     /// has it.
-    pub(crate) fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, doors: &Doors) -> bool {
+    pub(crate) fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, sockets: &Sockets) -> bool {
         // Without this the short answers wait for each other; serving goes on if the system will not.
         let _ = stream.set_nodelay(true);
         let client = Client::Tcp { stream, peer };
         let free = self.is_free();
         if free {
-            self.move_in(client);
+            self.acquire(client);
         } else {
-            self.queue(client, &[], doors);
+            self.queue(client, &[], sockets);
         }
         free
     }
 
     /// Whether what came from the pseudo-terminal is to be heard: it has the device, or gets it now.
-    pub(crate) fn admit_pty(&mut self, doors: &Doors) -> bool {
-        self.admit(Client::Pty, &[], doors)
+    pub(crate) fn admit_pty(&mut self, sockets: &Sockets) -> bool {
+        self.admit(Client::Pty, &[], sockets)
     }
 
-    fn admit(&mut self, client: Client, datagram: &[u8], doors: &Doors) -> bool {
+    fn admit(&mut self, client: Client, datagram: &[u8], sockets: &Sockets) -> bool {
         if self.owner.as_ref().is_some_and(|owner| same(&owner.client, &client)) {
             self.hear_owner();
             return true;
         }
         if !self.is_free() {
-            self.queue(client, datagram, doors);
+            self.queue(client, datagram, sockets);
             return false;
         }
-        self.move_in(client);
+        self.acquire(client);
         true
     }
 
@@ -303,12 +303,12 @@ impl<'a> House<'a> {
         datagram: &[u8],
         peer: SocketAddr,
         sent: Origin,
-        doors: &Doors,
+        sockets: &Sockets,
     ) -> Vec<u8> {
         let mut commands = Vec::new();
         for passed in self.network.pass(Direction::ToDevice, datagram.to_vec()) {
             let before = sent + commands.len() as Origin;
-            if self.admit(Client::Udp { peer, exchange: Exchange::new(0) }, &passed.bytes, doors) {
+            if self.admit(Client::Udp { peer, exchange: Exchange::new(0) }, &passed.bytes, sockets) {
                 commands.extend(self.exchange(&passed.bytes, before));
             }
         }
@@ -318,13 +318,13 @@ impl<'a> House<'a> {
     /// The commands in a datagram of the owner.
     fn exchange(&mut self, datagram: &[u8], sent: Origin) -> Vec<u8> {
         let Self { owner, network, .. } = self;
-        let Some(Owner { client: Client::Udp { exchange, peer }, output, .. }) = owner else {
+        let Some(Session { client: Client::Udp { exchange, peer }, output, .. }) = owner else {
             return Vec::new();
         };
         match exchange.take(datagram, sent) {
             Received::Commands(commands) => commands,
             Received::Repeated(answers) => {
-                if output.len() < MOST_OUTPUT {
+                if output.len() < MAX_OUTPUT {
                     let passed =
                         answers.into_iter().flat_map(|answer| network.pass(Direction::FromDevice, answer));
                     output.extend(passed);
@@ -365,7 +365,7 @@ impl<'a> House<'a> {
             }
             Client::Tcp { .. } | Client::Pty => {
                 let bytes = answers.into_iter().map(|(_, byte)| byte).collect();
-                owner.output.push_back(Passed { bytes, from_stranger: false });
+                owner.output.push_back(Delivered { bytes, from_stranger: false });
             }
         }
     }
