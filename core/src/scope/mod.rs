@@ -38,7 +38,7 @@ mod verify;
 use line::Line;
 
 pub use calibrate::{CalibrateError, CalibrationProgress};
-pub use error::{Contradiction, ScopeError, Stage};
+pub use error::{Contradiction, Recovery, ScopeError, Stage};
 pub use generate::{GenerateError, Generators};
 pub use line::Pacing;
 pub use profile::LinkProfile;

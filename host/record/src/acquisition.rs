@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::StreamPlan;
-use scopething_core::scope::{ScopeError, StreamFrame};
+use scopething_core::scope::{Recovery, ScopeError, StreamFrame};
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::TraceBuffer;
 
@@ -230,13 +230,12 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
     }
 
     async fn failed(&mut self, error: &ScopeError<LinkError>) {
-        match error {
-            ScopeError::Link { .. } | ScopeError::Closed { .. } | ScopeError::NoAnswer { .. } => {
-                self.away(false, error.to_string()).await;
-            }
+        match error.recovery() {
             // They are started when it is connected to.
-            ScopeError::GeneratorsStopped => self.connected = None,
-            _ => self.bad_trace(error.to_string()).await,
+            _ if matches!(error, ScopeError::GeneratorsStopped) => self.connected = None,
+            Recovery::Retry => self.bad_trace(error.to_string()).await,
+            Recovery::Reconnect => self.away(false, error.to_string()).await,
+            Recovery::Fatal => self.away(true, error.to_string()).await,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{CapturePlan, Notice, PlanError, StreamPlan};
-use scopething_core::scope::{GenerateError, NoSerialNumber, Scope, ScopeError};
+use scopething_core::scope::{GenerateError, NoSerialNumber, Recovery, Scope, ScopeError};
 use scopething_sim::ReadPlayback;
 use thiserror::Error;
 
@@ -214,9 +214,8 @@ impl ConnectError {
     #[must_use]
     pub fn is_other_scope(&self) -> bool {
         match self {
-            Self::OtherScope { .. }
-            | Self::NoSerial { .. }
-            | Self::Scope(ScopeError::WrongRevision { .. }) => true,
+            Self::OtherScope { .. } | Self::NoSerial { .. } => true,
+            Self::Scope(error) => error.recovery() == Recovery::Fatal,
             Self::Nowhere { places } => places.iter().any(|(_, error)| error.is_other_scope()),
             _ => false,
         }
