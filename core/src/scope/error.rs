@@ -368,7 +368,8 @@ mod tests {
     #[test]
     fn an_error_knows_its_stage() {
         let dump = Stage::Dump(DumpChannel::Analog(AnalogChannel::B));
-        let samples: ScopeError<ErrorKind> = ScopeError::Contradiction(Contradiction::Samples { stage: dump });
+        let samples: ScopeError<ErrorKind> =
+            ScopeError::Contradiction(Contradiction::Samples { stage: dump });
         assert_eq!(samples.stage(), Some(dump));
         let frames: ScopeError<ErrorKind> = ScopeError::Contradiction(Contradiction::NoFrames { bytes: 1 });
         assert_eq!(frames.stage(), Some(Stage::Stream));

@@ -200,7 +200,8 @@ where
 
     /// Plans a capture that there is room for.
     async fn plan(&mut self, job: &Job, request: &CaptureRequest) -> Result<CapturePlan, Turn> {
-        let Ok(plan) = self.scope.plan(&job.probe, request) else {
+        self.scope.set_probe(job.probe);
+        let Ok(plan) = self.scope.plan(request) else {
             self.bridge.set_fault(Fault::Request);
             return Err(Turn::Wait);
         };

@@ -166,7 +166,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         let opened = opened?;
         let probe = self.probe.unwrap_or(opened.probe);
         self.watch.time.follow(opened.link.clock.clone());
-        let connecting = connect(&self.job, opened.link, &probe, self.serial.as_deref());
+        let connecting = connect(&self.job, opened.link, probe, self.serial.as_deref());
         let Some(connected) = self.watch.over(connecting).await else { return Ok(()) };
         if let Err(ConnectError::OtherScope { found, .. }) = &connected {
             self.opener.leave_alone(&place.url, found);

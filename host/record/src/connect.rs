@@ -254,7 +254,7 @@ pub(super) struct Connected {
 pub(super) async fn connect(
     job: &Job,
     link: OpenLink,
-    probe: &AnalogParameters,
+    probe: AnalogParameters,
     wanted: Option<&str>,
 ) -> Result<Connected, ConnectError> {
     let mut scope = link.connect().await?;
@@ -272,9 +272,10 @@ pub(super) async fn connect(
     if let Some(wanted) = &job.generate {
         wanted.plan()?.start(&mut scope).await?;
     }
+    scope.set_probe(probe);
     let plan = match &job.stream {
-        None => Planned::Traces(Box::new(scope.plan(probe, &job.request)?)),
-        Some(stream) => Planned::Stream(Box::new(scope.plan_stream(probe, &stream.request)?)),
+        None => Planned::Traces(Box::new(scope.plan(&job.request)?)),
+        Some(stream) => Planned::Stream(Box::new(scope.plan_stream(&stream.request)?)),
     };
     Ok(Connected { scope, plan, serial: serial.ok() })
 }

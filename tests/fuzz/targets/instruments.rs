@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use scopething_serve::scpi::messages;
-use scopething_serve::{Panel, Settings, hmo, rigol};
+use scopething_serve::{Settings, SharedState, hmo, rigol};
 use scopething_core::device::BS05;
 use scopething_core::plan::BusyOutputs;
 
@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
         for message in messages(line) {
             hmo::set(&mut settings, &message);
             rigol::set(&mut settings, &message);
-            let panel = Panel { settings: settings.clone(), changes: 0, driven: BusyOutputs::NOTHING };
+            let panel = SharedState { settings: settings.clone(), changes: 0, driven: BusyOutputs::NOTHING };
             for answer in [hmo::query(&panel, None, &message), rigol::query(&panel, None, &message)] {
                 assert!(answer.is_none_or(|answer| !answer.is_empty() && !answer.contains('\n')));
             }
@@ -31,7 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(plan) => assert!(plan.timebase.samples >= 14, "{plan:?}"),
         Err(error) => assert!(settings.channels().is_empty() || !error.to_string().is_empty()),
     }
-    let panel = Panel { settings, changes: 0, driven: BusyOutputs::NOTHING };
+    let panel = SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING };
     let plan = plan.ok();
     for message in messages(QUESTIONS[0]) {
         assert!(hmo::query(&panel, plan.as_ref(), &message).is_some(), "{message:?}");

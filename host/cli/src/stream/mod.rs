@@ -142,7 +142,8 @@ impl Arguments {
             generation.start(scope).await?;
             anstream::eprintln!("note: {generation}");
         }
-        let plan = scope.plan_stream(&probe, &self.request())?;
+        scope.set_probe(probe);
+        let plan = scope.plan_stream(&self.request())?;
         tell_notices(&plan, scope.profile());
         let header = stream::header(&plan, self.thinning(), UnixMicros::now());
         let writer = Writer::create(&files, &header)?;
