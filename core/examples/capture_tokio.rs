@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use embedded_io_adapters::tokio_1::FromTokio;
 use scopething_core::plan::{AnalogChannel, CaptureRequest, Channel};
-use scopething_core::scope::{LinkProfile, Scope};
+use scopething_core::scope::{CaptureOptions, LinkProfile, Scope};
 use scopething_core::time::{Clock, Instant};
 use scopething_core::trace::TraceBuffer;
 use tokio::net::TcpStream;
@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let plan = scope.plan(&request)?;
     let mut buffer = TraceBuffer::new();
     let enough = tokio::time::sleep(Duration::from_millis(500));
-    let trace = scope.capture_until(&plan, &mut buffer, enough).await?;
+    let trace = scope.capture_with(&plan, &mut buffer, CaptureOptions::new().cancelled_by(enough)).await?;
     let a = trace.analog(AnalogChannel::A).ok_or("channel A was asked for")?;
     println!("{} samples, ended by {}", a.len(), trace.cause());
     Ok(())

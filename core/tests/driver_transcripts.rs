@@ -10,7 +10,8 @@ use embassy_futures::select::{Either, select};
 use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, ChannelSet, LogicLine, Notice};
 use scopething_core::scope::{
-    Contradiction, NoSerialNumber, Pacing, Scope, ScopeError, SerialNumber, Stage, UnknownRevision,
+    CaptureOptions, Contradiction, NoSerialNumber, Pacing, Scope, ScopeError, SerialNumber, Stage,
+    UnknownRevision,
 };
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{DumpChannel, EndReason, TraceBuffer};
@@ -256,7 +257,8 @@ fn cancelled(answer_to_cancel: Turn) -> Result<(EndReason, Vec<u16>), ScopeError
     let (mut scope, _) = connected([on('D', WAIT), answer_to_cancel, on('A', dump)], 3);
     let plan = plan(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
-    let trace = block_on(scope.capture_until(&plan, &mut buffer, async {}))?;
+    let trace =
+        block_on(scope.capture_with(&plan, &mut buffer, CaptureOptions::new().cancelled_by(async {})))?;
     Ok((trace.cause(), steps(&trace)))
 }
 
@@ -281,7 +283,9 @@ fn a_trace_cancelled_early_has_only_what_was_captured() {
     let (mut scope, _) = connected(turns, 1);
     let plan = plan(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
-    let trace = block_on(scope.capture_until(&plan, &mut buffer, async {})).unwrap();
+    let trace =
+        block_on(scope.capture_with(&plan, &mut buffer, CaptureOptions::new().cancelled_by(async {})))
+            .unwrap();
     assert_eq!((trace.samples(), steps(&trace)), (2, vec![5, 6]));
 }
 
@@ -395,7 +399,8 @@ fn a_trace_that_was_stopped_ended_after_that() {
         let plan = plan(&scope, four_samples());
         let mut buffer = TraceBuffer::new();
         let cancel = async { line.pass(Micros(1_000_000)) };
-        block_on(scope.capture_until(&plan, &mut buffer, cancel)).map(|trace| trace.samples())
+        block_on(scope.capture_with(&plan, &mut buffer, CaptureOptions::new().cancelled_by(cancel)))
+            .map(|trace| trace.samples())
     };
     assert_eq!(stopped("03\r02626a00\r00000004\r"), Ok(4));
     // 12 ms early: more than 1 % and 1 ms.
@@ -498,7 +503,7 @@ fn a_dropped_capture_is_recovered_by_the_next() {
     line.device.lock().unwrap().turns =
         [on('K', "03\r00002000\r00000000\r"), on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])]
             .into();
-    let trace = block_on(scope.capture_until(&plan, &mut buffer, pending())).unwrap();
+    let trace = block_on(scope.capture_with(&plan, &mut buffer, CaptureOptions::new())).unwrap();
     assert_eq!(steps(&trace), [1, 2, 3, 4]);
 }
 

@@ -7,7 +7,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_async::{Read, Write};
 
 use super::line::read_count;
-use super::{Contradiction, Scope, ScopeError, Stage};
+use super::{CaptureOptions, Contradiction, Scope, ScopeError, Stage};
 use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, WAVEFORM_OUTPUT, plan_capture};
 use crate::time::{Clock, Instant, Micros};
 use crate::trace::{BufferLayout, DumpChannel, EndReason, Trace, TraceBuffer};
@@ -53,60 +53,32 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     ///
     /// # Cancellation
     /// Dropping the future loses the trace; the next operation cancels it in the device and resets. To end the wait
-    /// for the trigger and keep what was captured, use [`Self::capture_until`].
+    /// for the trigger and keep what was captured, use [`Self::capture_with`].
     pub fn capture<'a>(
         &mut self,
         plan: &'a CapturePlan,
         buffer: &'a mut TraceBuffer,
     ) -> impl Future<Output = Result<Trace<'a>, ScopeError<S::Error>>> {
-        self.run_capture::<false>(plan, buffer, pending())
+        self.capture_with(plan, buffer, CaptureOptions::new())
     }
 
-    /// As [`Self::capture`]; when `cancel` completes before the trace has ended, the trace around that moment is given,
-    /// its cause [`EndReason::Cancel`]. It is shorter than planned if less had been captured by then.
+    /// As [`Self::capture`], run as the options say: verified, ended by a future, or both.
     ///
     /// # Errors
-    /// As [`Self::capture`].
+    /// As [`Self::capture`], and of a verified capture [`ScopeError::Contradiction`] when the device's answers do not agree.
     ///
     /// # Cancellation
     /// As [`Self::capture`].
-    pub fn capture_until<'a>(
+    pub async fn capture_with<'a, F: Future<Output = ()>, const VERIFIED: bool>(
         &mut self,
         plan: &'a CapturePlan,
         buffer: &'a mut TraceBuffer,
-        cancel: impl Future<Output = ()>,
-    ) -> impl Future<Output = Result<Trace<'a>, ScopeError<S::Error>>> {
-        self.run_capture::<false>(plan, buffer, cancel)
-    }
-
-    /// As [`Self::capture_until`], over a link that may change bytes: each channel is read until two readings in a row agree,
-    /// and the end of the trace is compared with the device's sample counter. It takes twice as long and three more
-    /// round trips.
-    ///
-    /// # Errors
-    /// As [`Self::capture`], and [`ScopeError::Contradiction`] when the device's answers do not agree.
-    ///
-    /// # Cancellation
-    /// As [`Self::capture`].
-    pub fn capture_verified_until<'a>(
-        &mut self,
-        plan: &'a CapturePlan,
-        buffer: &'a mut TraceBuffer,
-        cancel: impl Future<Output = ()>,
-    ) -> impl Future<Output = Result<Trace<'a>, ScopeError<S::Error>>> {
-        self.run_capture::<true>(plan, buffer, cancel)
-    }
-
-    async fn run_capture<'a, const VERIFIED: bool>(
-        &mut self,
-        plan: &'a CapturePlan,
-        buffer: &'a mut TraceBuffer,
-        cancel: impl Future<Output = ()>,
+        options: CaptureOptions<F, VERIFIED>,
     ) -> Result<Trace<'a>, ScopeError<S::Error>> {
         // Until there are samples the buffer is room for the script.
         let scratch = buffer.region_mut(0..TRACE_SCRIPT_BYTES);
         let written_at = self.start_trace(plan, scratch).await?;
-        let ended = self.wait_for_end(plan, written_at, pin!(cancel)).await?;
+        let ended = self.wait_for_end(plan, written_at, pin!(options.cancel)).await?;
         if VERIFIED {
             self.verify_end(plan, &ended).await?;
         }

@@ -26,6 +26,7 @@
 
 mod calibrate;
 mod capture;
+mod capture_options;
 mod error;
 mod generate;
 mod line;
@@ -37,6 +38,7 @@ mod verify;
 use line::Line;
 
 pub use calibrate::{CalibrateError, CalibrationProgress};
+pub use capture_options::CaptureOptions;
 pub use error::{Contradiction, Recovery, ScopeError, Stage};
 pub use generate::{GenerateError, Generators};
 pub use line::Pacing;

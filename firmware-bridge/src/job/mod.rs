@@ -18,7 +18,7 @@ use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::calibration::CalibrationRequest;
 use scopething_core::link::bridge::{Fault, Job, JobState, Repeat};
 use scopething_core::plan::{CapturePlan, CaptureRequest, Channel, ChannelSet};
-use scopething_core::scope::{CalibrateError, LinkProfile, Recovery, Scope, ScopeError};
+use scopething_core::scope::{CalibrateError, CaptureOptions, LinkProfile, Recovery, Scope, ScopeError};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{Trace, TraceBuffer};
 
@@ -217,7 +217,7 @@ where
         let Self { bridge, scope, clock, buffer, .. } = self;
         let serial = bridge.scope();
         let now = Signal::<NoopRawMutex, ()>::new();
-        let capturing = scope.capture_until(plan, buffer, now.wait());
+        let capturing = scope.capture_with(plan, buffer, CaptureOptions::new().cancelled_by(now.wait()));
         let captured = match select(capturing, until_other_than(bridge, clock, want, &now)).await {
             Either::First(captured) => captured,
             Either::Second(()) => return Turn::Over,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::StreamPlan;
-use scopething_core::scope::{Recovery, ScopeError, StreamFrame};
+use scopething_core::scope::{CaptureOptions, Recovery, ScopeError, StreamFrame};
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::TraceBuffer;
 
@@ -211,7 +211,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         let verify = self.job.verify;
         let capturing = async {
             let trace = if verify {
-                scope.capture_verified_until(plan, buffer, std::future::pending()).await
+                scope.capture_with(plan, buffer, CaptureOptions::new().verified()).await
             } else {
                 scope.capture(plan, buffer).await
             };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use embedded_io_async::{Read, Write};
 use scopething_core::plan::{CapturePlan, CaptureRequest, ChannelSet, TraceEnd, TriggerMode, TriggerSource};
-use scopething_core::scope::{Scope, ScopeError};
+use scopething_core::scope::{CaptureOptions, Scope, ScopeError};
 use scopething_core::time::Clock;
 use scopething_core::trace::{EndReason, Finding, Trace, TraceBuffer, TriggerReport};
 
@@ -145,9 +145,10 @@ async fn run<'a, S: Read + Write, C: Clock>(
     verify: bool,
     cancel: impl Future<Output = ()>,
 ) -> Result<Trace<'a>, ScopeError<S::Error>> {
+    let options = CaptureOptions::new().cancelled_by(cancel);
     if verify {
-        scope.capture_verified_until(plan, buffer, cancel).await
+        scope.capture_with(plan, buffer, options.verified()).await
     } else {
-        scope.capture_until(plan, buffer, cancel).await
+        scope.capture_with(plan, buffer, options).await
     }
 }

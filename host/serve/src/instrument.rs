@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use scopething_core::plan::CapturePlan;
-use scopething_core::scope::{LinkProfile, Recovery, Scope, ScopeError};
+use scopething_core::scope::{CaptureOptions, LinkProfile, Recovery, Scope, ScopeError};
 use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -364,7 +364,8 @@ async fn run_capture(
     let (mut cancelled, mut superseded, mut outdated) = (false, false, false);
     let cancel = Notify::new();
     let result = {
-        let mut capture = pin!(scope.capture_until(plan, buffer, cancel.notified()));
+        let mut capture =
+            pin!(scope.capture_with(plan, buffer, CaptureOptions::new().cancelled_by(cancel.notified())));
         loop {
             tokio::select! {
                 biased;

@@ -13,7 +13,7 @@ use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use libfuzzer_sys::fuzz_target;
 use scopething_sim::{SimConfig, SimLink};
 use scopething_core::plan::{AnalogChannel, CaptureRequest, ChannelSet};
-use scopething_core::scope::{LinkProfile, Scope};
+use scopething_core::scope::{CaptureOptions, LinkProfile, Scope};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::TraceBuffer;
 
@@ -47,10 +47,11 @@ fuzz_target!(|bytes: &[u8]| {
         for _ in 0..2 {
             // The user cancels soon: simulating a second in which nothing triggers would take most of the time.
             let enough = Box::pin(clock.until(clock.now() + Micros::from_millis(20)));
+            let options = CaptureOptions::new().cancelled_by(enough);
             let captured = if verified {
-                scope.capture_verified_until(&plan, &mut buffer, enough).await
+                scope.capture_with(&plan, &mut buffer, options.verified()).await
             } else {
-                scope.capture_until(&plan, &mut buffer, enough).await
+                scope.capture_with(&plan, &mut buffer, options).await
             };
             match captured {
                 Ok(trace) => {

@@ -13,7 +13,7 @@ use scopething_sim::faults::{FaultPlan, FaultyStream, StreamFaults, When};
 use scopething::link::LinkUrl;
 use scopething_sim::{SimConfig, SimLink};
 use scopething_core::plan::{ChannelSet, AnalogChannel, CaptureRequest};
-use scopething_core::scope::{LinkProfile, Scope};
+use scopething_core::scope::{CaptureOptions, LinkProfile, Scope};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::TraceBuffer;
 
@@ -68,7 +68,7 @@ fn capture<S: Read + Write>(stream: S, clock: impl Clock + Clone, single: bool) 
         if scope.open().await.is_err() {
             return;
         }
-        let captured = scope.capture_verified_until(&plan, &mut buffer, std::future::pending()).await;
+        let captured = scope.capture_with(&plan, &mut buffer, CaptureOptions::new().verified()).await;
         let Ok(trace) = captured else { return };
         let view = trace.analog(AnalogChannel::A).expect("it was captured");
         assert!(!single || trace.samples() == plan.timebase.samples);

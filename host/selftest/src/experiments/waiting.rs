@@ -3,6 +3,7 @@
 use std::future::{Future, pending};
 
 use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, ChannelSet};
+use scopething_core::scope::CaptureOptions;
 use scopething_core::time::{Clock as _, Micros};
 use scopething_core::trace::{EndReason, TraceBuffer};
 
@@ -78,6 +79,7 @@ async fn capture(
     cancel: impl Future<Output = ()>,
 ) -> Result<(EndReason, u16), Stop> {
     let mut buffer = Box::new(TraceBuffer::new());
-    let trace = bench.scope.capture_until(plan, &mut buffer, cancel).await?;
+    let trace =
+        bench.scope.capture_with(plan, &mut buffer, CaptureOptions::new().cancelled_by(cancel)).await?;
     Ok((trace.cause(), trace.samples()))
 }

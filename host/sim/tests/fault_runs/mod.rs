@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet};
-use scopething_core::scope::{LinkProfile, Scope, ScopeError};
+use scopething_core::scope::{CaptureOptions, LinkProfile, Scope, ScopeError};
 use scopething_core::time::{Clock, Micros};
 use scopething_core::trace::{AnalogView, EndReason, Trace, TraceBuffer};
 use scopething_sim::faults::{FaultyStream, StreamFaults};
@@ -220,7 +220,7 @@ async fn capture<L: Read + Write>(
 ) -> Result<bool, ScopeError<L::Error>> {
     let mut buffer = TraceBuffer::new();
     let trace = if verified {
-        scope.capture_verified_until(plan, &mut buffer, std::future::pending()).await?
+        scope.capture_with(plan, &mut buffer, CaptureOptions::new().verified()).await?
     } else {
         scope.capture(plan, &mut buffer).await?
     };
