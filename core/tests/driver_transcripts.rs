@@ -1,8 +1,8 @@
-//! The driver against a scripted device: each test reads like a transcript of what goes over the line.
+//! The driver against a scripted device: each test reads like a transcript of what goes over the line, and runs over an
+//! asynchronous stream and over a blocking one.
 
 mod transcript;
 
-use std::convert::Infallible;
 use std::future::pending;
 
 use embassy_futures::block_on;
@@ -10,15 +10,17 @@ use embassy_futures::select::{Either, select};
 use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, ChannelSet, LogicLine, Notice};
 use scopething_core::scope::{
-    CaptureOptions, Contradiction, NoSerialNumber, Pacing, Scope, ScopeError, SerialNumber, Stage,
-    UnknownRevision,
+    CaptureOptions, Contradiction, NoSerialNumber, Pacing, ScopeError, SerialNumber, Stage, UnknownRevision,
 };
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{DumpChannel, EndReason, TraceBuffer};
 use scopething_core::vm::{Expected, Malformed, Register, RegisterByte, Revision};
-use transcript::{Line, Turn, WAIT, connect, connected, ends, four_samples, instead, line, on};
+use transcript::{
+    Asynchronous, Blocking, ReadTimedOut, ScopeBy, Turn, WAIT, Way, both_ways, connect, connected, ends,
+    four_samples, instead, line, on,
+};
 
-fn plan(scope: &Scope<Line, Line>, request: CaptureRequest) -> CapturePlan {
+fn plan<W: Way>(scope: &ScopeBy<W>, request: CaptureRequest) -> CapturePlan {
     scope.plan(&request).unwrap()
 }
 
@@ -26,29 +28,27 @@ fn steps(trace: &scopething_core::trace::Trace) -> Vec<u16> {
     trace.analog(AnalogChannel::A).unwrap().steps().collect()
 }
 
-fn serial(scope: &mut Scope<Line, Line>) -> Result<SerialNumber, NoSerialNumber> {
+fn serial<W: Way>(scope: &mut ScopeBy<W>) -> Result<SerialNumber, NoSerialNumber> {
     block_on(scope.read_serial()).unwrap()
 }
 
-#[test]
-fn connecting_resets_and_identifies_and_the_serial_number_is_read_when_asked_for() {
+fn connecting_resets_and_identifies_and_the_serial_number_is_read_when_asked_for<W: Way>() {
     for cut in [1, 3, 100] {
         let line = line([], cut);
-        let mut scope = connect(&line).unwrap();
+        let mut scope = connect::<W>(&line).unwrap();
         assert_eq!((scope.revision(), scope.unknown_revision()), (Revision(*b"BS000501"), None));
         let written = std::mem::take(&mut line.device.lock().unwrap().written);
         assert!(written.starts_with("![") && written.ends_with("]?") && written.len() == 8, "{written}");
-        assert_eq!(serial(&mut scope).unwrap().to_string(), "DB98TI79");
+        assert_eq!(serial::<W>(&mut scope).unwrap().to_string(), "DB98TI79");
         assert_eq!(line.device.lock().unwrap().written.matches('r').count(), 8);
         // It does not change.
         line.device.lock().unwrap().written.clear();
-        assert_eq!(serial(&mut scope).unwrap().to_string(), "DB98TI79");
+        assert_eq!(serial::<W>(&mut scope).unwrap().to_string(), "DB98TI79");
         assert_eq!(line.device.lock().unwrap().written, "");
     }
 }
 
-#[test]
-fn a_device_without_a_serial_number_works_as_any_other() {
+fn a_device_without_a_serial_number_works_as_any_other<W: Way>() {
     let silent = || on('r', "");
     let holds = |byte: &str| on('r', format!("\r{byte}\r"));
     let text = || ["44", "42", "39", "38", "54", "49", "37"].map(holds).to_vec();
@@ -59,22 +59,21 @@ fn a_device_without_a_serial_number_works_as_any_other() {
         ([text(), vec![silent(), silent()]].concat(), Err(NoSerialNumber::Silent)),
         ([text(), vec![silent(), holds("39")]].concat(), Ok(SerialNumber(*b"DB98TI79"))),
     ] {
-        let (mut scope, line) = connected(eeprom, 100);
-        assert_eq!(serial(&mut scope), serial_number);
-        assert_eq!(serial(&mut scope), serial_number);
+        let (mut scope, line) = connected::<W>(eeprom, 100);
+        assert_eq!(serial::<W>(&mut scope), serial_number);
+        assert_eq!(serial::<W>(&mut scope), serial_number);
         let mut device = line.device.lock().unwrap();
         assert!(!device.written.contains('!'), "{}", device.written);
         device.turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])].into();
         drop(device);
-        let plan = plan(&scope, four_samples());
+        let plan = plan::<W>(&scope, four_samples());
         let mut buffer = TraceBuffer::new();
         assert_eq!(steps(&block_on(scope.capture(&plan, &mut buffer)).unwrap()), [1, 2, 3, 4]);
     }
 }
 
-#[test]
-fn a_device_that_has_gone_is_no_device_without_a_serial_number() {
-    let (mut scope, line) = connected([], 100);
+fn a_device_that_has_gone_is_no_device_without_a_serial_number<W: Way>() {
+    let (mut scope, line) = connected::<W>([], 100);
     line.device.lock().unwrap().dead = true;
     let gone = block_on(scope.read_serial());
     assert!(matches!(gone, Err(ScopeError::NoAnswer { stage: Stage::ReadEeprom, .. })), "{gone:?}");
@@ -82,43 +81,43 @@ fn a_device_that_has_gone_is_no_device_without_a_serial_number() {
     assert!(matches!(gone, Err(ScopeError::NoAnswer { stage: Stage::Reset, .. })), "{gone:?}");
 }
 
-#[test]
-fn presence_is_one_short_script_that_changes_nothing() {
-    let (mut scope, line) = connected([], 1);
+fn presence_is_one_short_script_that_changes_nothing<W: Way>() {
+    let (mut scope, line) = connected::<W>([], 1);
     block_on(scope.check_presence()).unwrap();
     let written = std::mem::take(&mut line.device.lock().unwrap().written);
     assert!(written.starts_with('[') && written.ends_with(']') && written.len() == 6, "{written}");
 }
 
-#[test]
-fn another_revision_of_the_model_is_taken_and_told() {
+fn another_revision_of_the_model_is_taken_and_told<W: Way>() {
     let line = line([on('?', "\rBS000502\r")], 100);
-    let scope = connect(&line).unwrap();
+    let scope = connect::<W>(&line).unwrap();
     let (found, known) = (Revision(*b"BS000502"), Revision(*b"BS000501"));
     assert_eq!((scope.revision(), scope.unknown_revision()), (found, Some(UnknownRevision { found, known })));
 }
 
-#[test]
-fn a_device_may_take_most_of_a_second_for_its_first_answer() {
+fn a_device_may_take_most_of_a_second_for_its_first_answer<W: Way>() {
     for (late, found) in [(800_000, true), (999_000, true), (1_500_000, false)] {
         let line = line([], 100);
         line.device.lock().unwrap().deaf_until_us = late;
-        let connected = connect(&line).map(|_| ());
+        let connected = connect::<W>(&line).map(|_| ());
         assert_eq!(connected.is_ok(), found, "after {late} us: {connected:?}");
     }
 }
 
-#[test]
-fn what_was_in_flight_before_connecting_is_dropped() {
+fn what_was_in_flight_before_connecting_is_dropped<W: Way>() {
     for stale in ["\r02\r", "!", "?\rBS000501\r", "!!?!\r\r[1234]"] {
         let line = line([instead('!', format!("{stale}!"))], 2);
-        let mut scope = connect(&line).unwrap();
-        assert_eq!(serial(&mut scope).unwrap().to_string(), "DB98TI79", "after {}", stale.escape_debug());
+        let mut scope = connect::<W>(&line).unwrap();
+        assert_eq!(
+            serial::<W>(&mut scope).unwrap().to_string(),
+            "DB98TI79",
+            "after {}",
+            stale.escape_debug()
+        );
     }
 }
 
-#[test]
-fn a_capture_is_one_script_a_status_and_one_dump() {
+fn a_capture_is_one_script_a_status_and_one_dump<W: Way>() {
     let dump = [(Register::SampleAddress, 12_287), (Register::DumpCount, 5), (Register::DumpMode, 0)];
     let turns = [
         on('D', ends("00", 0x2000, 4)).with(&[(Register::TraceMode, 4), (Register::SampleAddress, 0)]),
@@ -127,8 +126,8 @@ fn a_capture_is_one_script_a_status_and_one_dump() {
         on('D', ends("00", 0x3000, 4)).with(&[(Register::SampleAddress, 0)]),
         on('A', [99, 1, 2, 3, 4]).with(&dump),
     ];
-    let (mut scope, line) = connected(turns, 2);
-    let plan = plan(&scope, four_samples());
+    let (mut scope, line) = connected::<W>(turns, 2);
+    let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
     assert_eq!((trace.cause(), trace.samples()), (EndReason::Trigger, 4));
@@ -142,10 +141,9 @@ fn a_capture_is_one_script_a_status_and_one_dump() {
     assert_eq!(line.device.lock().unwrap().written, "08@[zzz>UD08@ffz2fz[z>A");
 }
 
-#[test]
-fn plans_are_made_with_the_probe_that_was_set_until_another_is() {
-    let (mut scope, _) = connected([], 100);
-    let nominal = plan(&scope, four_samples());
+fn plans_are_made_with_the_probe_that_was_set_until_another_is<W: Way>() {
+    let (mut scope, _) = connected::<W>([], 100);
+    let nominal = plan::<W>(&scope, four_samples());
     assert_eq!(*scope.probe(), BS05.analog);
     // A probe that divides by ten: what the device's input sees of a volt at its tip is a tenth.
     let AnalogParameters { scale, offset, safe_low, safe_high, .. } = BS05.analog;
@@ -162,17 +160,16 @@ fn plans_are_made_with_the_probe_that_was_set_until_another_is() {
         [Register::ConverterLo, Register::ConverterHi].map(|register| of(register).unwrap())
     };
     let divided = CaptureRequest { low: Some(-10.0), high: Some(10.0), ..four_samples() };
-    let divided = converters(plan(&scope, divided));
+    let divided = converters(plan::<W>(&scope, divided));
     block_on(scope.reset()).unwrap();
     assert_eq!(*scope.probe(), by_ten);
     scope.set_probe(BS05.analog);
     let direct = CaptureRequest { low: Some(-1.0), high: Some(1.0), ..four_samples() };
-    assert_eq!(divided, converters(plan(&scope, direct)));
-    assert_eq!(plan(&scope, four_samples()), nominal);
+    assert_eq!(divided, converters(plan::<W>(&scope, direct)));
+    assert_eq!(plan::<W>(&scope, four_samples()), nominal);
 }
 
-#[test]
-fn what_other_clients_leave_behind_is_written_over_once() {
+fn what_other_clients_leave_behind_is_written_over_once<W: Way>() {
     // The device begins with a5 in all registers. A reset changes none.
     let zero = [Register::DumpSkip, Register::TraceOption, Register::Prelude].map(|register| (register, 0));
     let maps = (0x94..=0x9b).map(|address| match RegisterByte::at(address) {
@@ -184,8 +181,8 @@ fn what_other_clients_leave_behind_is_written_over_once() {
         on('D', ends("00", 0x2000, 4)).with(&left),
         on('A', [99, 0, 64, 128, 192]).with(&[(Register::DumpSend, 1), (Register::DumpSkip, 0)]),
     ];
-    let (mut scope, line) = connected(turns, 100);
-    let plan = plan(&scope, four_samples());
+    let (mut scope, line) = connected::<W>(turns, 100);
+    let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     block_on(scope.capture(&plan, &mut buffer)).unwrap();
     let device = line.device.lock().unwrap();
@@ -193,16 +190,15 @@ fn what_other_clients_leave_behind_is_written_over_once() {
     assert!(device.written.len() <= 160, "{} bytes", device.written.len());
 }
 
-#[test]
-fn the_first_sample_of_a_full_buffer_is_left_out() {
+fn the_first_sample_of_a_full_buffer_is_left_out<W: Way>() {
     // What lies at the end address was the first sample, and has been written over: it is the stale one.
     let dump = [(Register::SampleAddress, 5), (Register::DumpCount, 12_288), (Register::DumpMode, 0)];
     let samples: Vec<u8> =
         (0..12_288_u32).map(|index| if index == 0 { 255 } else { index as u8 & 0x7f }).collect();
     let turns = [on('D', ends("00", 0x2_0000, 5)).with(&dump[1..]), on('A', &samples).with(&dump)];
-    let (mut scope, line) = connected(turns, 100);
+    let (mut scope, line) = connected::<W>(turns, 100);
     let lasting = |period_s| CaptureRequest { period_s, samples: 12_288, ..four_samples() };
-    let plan = plan(&scope, lasting(614.4e-6));
+    let plan = plan::<W>(&scope, lasting(614.4e-6));
     assert_eq!((plan.timebase.samples, plan.width), (12_288, 12_288));
     assert!(plan.notices.contains(&Notice::FullBuffer { samples: 12_288 }), "{:?}", plan.notices);
     let mut buffer = TraceBuffer::new();
@@ -221,8 +217,7 @@ fn the_first_sample_of_a_full_buffer_is_left_out() {
     assert!(!almost.notices.iter().any(|notice| matches!(notice, Notice::FullBuffer { .. })));
 }
 
-#[test]
-fn pairs_and_logic_are_dumped_one_after_the_other_from_even_addresses() {
+fn pairs_and_logic_are_dumped_one_after_the_other_from_even_addresses<W: Way>() {
     let request = CaptureRequest {
         period_s: 1.6e-6,
         samples: 4,
@@ -238,8 +233,8 @@ fn pairs_and_logic_are_dumped_one_after_the_other_from_even_addresses() {
         on('A', [9, 20, 21]).with(&at(1, 3, 6140)),
         on('A', [9, 9, 0, 2, 0, 2]).with(&at(128, 6, 6140)),
     ];
-    let (mut scope, _) = connected(turns, 100);
-    let plan = plan(&scope, request);
+    let (mut scope, _) = connected::<W>(turns, 100);
+    let plan = plan::<W>(&scope, request);
     assert_eq!(plan.mode.name, "MixedChop");
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
@@ -251,37 +246,35 @@ fn pairs_and_logic_are_dumped_one_after_the_other_from_even_addresses() {
 }
 
 /// Runs a capture that is cancelled as soon as the trace has started.
-fn cancelled(answer_to_cancel: Turn) -> Result<(EndReason, Vec<u16>), ScopeError<Infallible>> {
+fn cancelled<W: Way>(answer_to_cancel: Turn) -> Result<(EndReason, Vec<u16>), ScopeError<ReadTimedOut>> {
     let count = 5;
     let dump: Vec<u8> = (0..count).collect();
-    let (mut scope, _) = connected([on('D', WAIT), answer_to_cancel, on('A', dump)], 3);
-    let plan = plan(&scope, four_samples());
+    let (mut scope, _) = connected::<W>([on('D', WAIT), answer_to_cancel, on('A', dump)], 3);
+    let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     let trace =
         block_on(scope.capture_with(&plan, &mut buffer, CaptureOptions::new().cancelled_by(async {})))?;
     Ok((trace.cause(), steps(&trace)))
 }
 
-#[test]
-fn a_cancelled_trace_is_given_whichever_comes_first_echo_or_status() {
+fn a_cancelled_trace_is_given_whichever_comes_first_echo_or_status<W: Way>() {
     let whole = (EndReason::Cancel, vec![1, 2, 3, 4]);
-    assert_eq!(cancelled(on('K', "03\r00001020\r00000004\r")), Ok(whole.clone()));
-    assert_eq!(cancelled(instead('K', "03\r00001020\r00000004\rK")), Ok(whole));
+    assert_eq!(cancelled::<W>(on('K', "03\r00001020\r00000004\r")), Ok(whole.clone()));
+    assert_eq!(cancelled::<W>(instead('K', "03\r00001020\r00000004\rK")), Ok(whole));
     // It was complete just before the cancel came.
     let complete = (EndReason::Trigger, vec![1, 2, 3, 4]);
-    assert_eq!(cancelled(instead('K', "00\r00001020\r00000004\rK")), Ok(complete));
+    assert_eq!(cancelled::<W>(instead('K', "00\r00001020\r00000004\rK")), Ok(complete));
 }
 
-#[test]
-fn a_trace_cancelled_early_has_only_what_was_captured() {
+fn a_trace_cancelled_early_has_only_what_was_captured<W: Way>() {
     // 17 ticks at 8 a sample are two samples; they and the one before them are dumped.
     let turns = [
         on('D', WAIT),
         on('K', "03\r00001011\r00000002\r"),
         on('A', [9, 5, 6]).with(&[(Register::SampleAddress, 12_287), (Register::DumpCount, 3)]),
     ];
-    let (mut scope, _) = connected(turns, 1);
-    let plan = plan(&scope, four_samples());
+    let (mut scope, _) = connected::<W>(turns, 1);
+    let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     let trace =
         block_on(scope.capture_with(&plan, &mut buffer, CaptureOptions::new().cancelled_by(async {})))
@@ -289,12 +282,11 @@ fn a_trace_cancelled_early_has_only_what_was_captured() {
     assert_eq!((trace.samples(), steps(&trace)), (2, vec![5, 6]));
 }
 
-#[test]
-fn a_timeout_beyond_the_device_is_ended_by_the_host_in_time() {
+fn a_timeout_beyond_the_device_is_ended_by_the_host_in_time<W: Way>() {
     // 3 s after the start at 0x1000.
     let turns = [on('D', WAIT), on('K', "03\r07271e00\r00000004\r"), on('A', [9, 1, 2, 3, 4])];
-    let (mut scope, line) = connected(turns, 100);
-    let plan = plan(&scope, CaptureRequest { timeout_s: Some(3.0), ..four_samples() });
+    let (mut scope, line) = connected::<W>(turns, 100);
+    let plan = plan::<W>(&scope, CaptureRequest { timeout_s: Some(3.0), ..four_samples() });
     let started = line.now();
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
@@ -303,29 +295,33 @@ fn a_timeout_beyond_the_device_is_ended_by_the_host_in_time() {
     assert!((Micros(3_000_000)..Micros(3_200_000)).contains(&waited), "{waited:?}");
 }
 
-#[test]
-fn a_device_that_misses_its_own_timeout_is_stopped() {
+fn a_device_that_misses_its_own_timeout_is_stopped<W: Way>() {
     let turns = [
         on('D', WAIT).with(&[(Register::Timeout, 157)]),
         // 21 ms after the start at 0x1000: a trace of 1 ms and a round trip of 20 ms.
         on('K', "03\r000cde40\r00000004\r"),
         on('A', [9, 1, 2, 3, 4]),
     ];
-    let (mut scope, _) = connected(turns, 100);
+    let (mut scope, _) = connected::<W>(turns, 100);
     // 1 ms and 8 + 8 + 0 + 2 samples of 8 ticks are 156.8 units of 256 ticks.
-    let plan = plan(&scope, CaptureRequest { timeout_s: Some(1e-3), ..four_samples() });
+    let plan = plan::<W>(&scope, CaptureRequest { timeout_s: Some(1e-3), ..four_samples() });
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
     assert_eq!(trace.cause(), EndReason::Timeout);
 }
 
 /// Captures with a device that says this of the end of its trace, after `waited`.
-fn told(request: CaptureRequest, answer: &str, waited: Micros) -> Result<u16, ScopeError<Infallible>> {
-    let (mut scope, line) = connected([on('D', WAIT)], 100);
-    let plan = plan(&scope, request);
+fn told<W: Way>(
+    request: CaptureRequest,
+    answer: &str,
+    waited: Micros,
+) -> Result<u16, ScopeError<ReadTimedOut>> {
+    let (mut scope, line) = connected::<W>([on('D', WAIT)], 100);
+    let plan = plan::<W>(&scope, request);
     let dump = plan.dump_bytes() + usize::from(plan.mode.sample_bytes);
     let mut buffer = TraceBuffer::new();
     let late = async {
+        line.after('D').await;
         line.pass(waited);
         line.device.lock().unwrap().say(answer);
         line.device.lock().unwrap().turns.push_back(on('A', vec![9; dump]));
@@ -339,8 +335,7 @@ fn told(request: CaptureRequest, answer: &str, waited: Micros) -> Result<u16, Sc
     })
 }
 
-#[test]
-fn an_end_that_cannot_be_is_no_trace() {
+fn an_end_that_cannot_be_is_no_trace<W: Way>() {
     let second = Micros(1_000_000);
     let address = |address| Err(ScopeError::Contradiction(Contradiction::Address { address, width: 12_288 }));
     let late = |reported_us| {
@@ -361,42 +356,39 @@ fn an_end_that_cannot_be_is_no_trace() {
         ("00\r02699000\r00000004\r", late(1_011_712)),
         ("00\r80000000\r00000004\r", late(53_686_988)),
     ] {
-        assert_eq!(told(four_samples(), end, second), told_of_it, "{}", end.escape_debug());
+        assert_eq!(told::<W>(four_samples(), end, second), told_of_it, "{}", end.escape_debug());
     }
 }
 
-#[test]
-fn a_trace_that_took_less_than_its_samples_is_no_trace() {
+fn a_trace_that_took_less_than_its_samples_is_no_trace<W: Way>() {
     let slow = CaptureRequest { period_s: 0.06, samples: 200, ..four_samples() };
-    let (scope, _) = connected([], 100);
-    let plan = plan(&scope, slow);
+    let (scope, _) = connected::<W>([], 100);
+    let plan = plan::<W>(&scope, slow);
     assert_eq!((plan.timebase.samples, plan.timebase.ticks_per_sample()), (200, 12_000));
     // 150 samples after the trigger take 45 ms, of which 1 ms is allowed for.
     let end = |ticks: u32| format!("00\r{:08x}\r00000004\r", 0x1000 + ticks);
     let minute = Micros(60_000_000);
-    assert_eq!(told(slow, &end(44 * 40_000), minute), Ok(200));
-    let refused = told(slow, &end(44 * 40_000 - 1), minute);
+    assert_eq!(told::<W>(slow, &end(44 * 40_000), minute), Ok(200));
+    let refused = told::<W>(slow, &end(44 * 40_000 - 1), minute);
     let contradiction = Contradiction::EndsEarly { reported_us: 43_999, min_us: 44_000 };
     assert_eq!(refused, Err(ScopeError::Contradiction(contradiction)));
 }
 
-#[test]
-fn a_wait_across_a_roll_over_of_the_device_time_is_possible() {
+fn a_wait_across_a_roll_over_of_the_device_time_is_possible<W: Way>() {
     // 150 s are one roll-over and 0x65b4bc00 - 0x1000 ticks more.
     let ticks = (150_u64 * 40_000_000 + 0x1000) as u32;
     let end = format!("00\r{ticks:08x}\r00000004\r");
-    assert_eq!(told(four_samples(), &end, Micros(150_000_000)), Ok(4));
+    assert_eq!(told::<W>(four_samples(), &end, Micros(150_000_000)), Ok(4));
     // 42.6 s, and not that and a roll-over: it was a while on its way.
-    assert_eq!(told(four_samples(), &end, Micros(140_000_000)), Ok(4));
-    let refused = told(four_samples(), &end, Micros(40_000_000));
+    assert_eq!(told::<W>(four_samples(), &end, Micros(140_000_000)), Ok(4));
+    let refused = told::<W>(four_samples(), &end, Micros(40_000_000));
     assert!(matches!(refused, Err(ScopeError::Contradiction(Contradiction::EndsLate { .. }))), "{refused:?}");
 }
 
-#[test]
-fn a_trace_that_was_stopped_ended_after_that() {
+fn a_trace_that_was_stopped_ended_after_that<W: Way>() {
     let stopped = |end: &str| {
-        let (mut scope, line) = connected([on('D', WAIT), on('K', end), on('A', [9, 1, 2, 3, 4])], 100);
-        let plan = plan(&scope, four_samples());
+        let (mut scope, line) = connected::<W>([on('D', WAIT), on('K', end), on('A', [9, 1, 2, 3, 4])], 100);
+        let plan = plan::<W>(&scope, four_samples());
         let mut buffer = TraceBuffer::new();
         let cancel = async { line.pass(Micros(1_000_000)) };
         block_on(scope.capture_with(&plan, &mut buffer, CaptureOptions::new().cancelled_by(cancel)))
@@ -415,17 +407,16 @@ fn a_trace_that_was_stopped_ended_after_that() {
     assert_eq!(stopped("03\r02626a00\r00003000\r"), Err(ScopeError::Contradiction(address)));
 }
 
-#[test]
-fn half_a_dump_is_read_once_more_and_then_given_up() {
+fn half_a_dump_is_read_once_more_and_then_given_up<W: Way>() {
     let once = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1]), on('A', [9, 1, 2, 3, 4])];
-    let (mut scope, _) = connected(once, 100);
-    let plan = plan(&scope, four_samples());
+    let (mut scope, _) = connected::<W>(once, 100);
+    let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
     assert_eq!(steps(&trace), [1, 2, 3, 4]);
 
     let twice = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1]), on('A', [9, 1, 2])];
-    let (mut scope, line) = connected(twice, 100);
+    let (mut scope, line) = connected::<W>(twice, 100);
     let failed = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
     let stage = Stage::Dump(DumpChannel::Analog(AnalogChannel::A));
     assert_eq!(failed, Err(ScopeError::Incomplete { stage, received: 2, expected: 4 }));
@@ -444,38 +435,59 @@ fn half_a_dump_is_read_once_more_and_then_given_up() {
     assert_eq!(steps(&trace), [4, 3, 2, 1]);
 }
 
-#[test]
-fn a_trace_whose_device_lost_its_power_is_not_read() {
+fn a_trace_whose_device_lost_its_power_is_not_read<W: Way>() {
     let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1]).and_loses_power(), on('A', [0; 5])];
-    let (mut scope, _) = connected(turns, 100);
-    let plan = plan(&scope, four_samples());
+    let (mut scope, _) = connected::<W>(turns, 100);
+    let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     let failed = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
     assert_eq!(failed, Err(ScopeError::Contradiction(Contradiction::Forgotten)));
 }
 
+/// A blocking stream is not asked for what nobody waits for: [`blocking_notices_a_byte_too_many_at_the_next_script`].
 #[test]
 fn a_dump_that_is_too_long_is_read_once_more() {
     let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 1, 2, 3, 4]), on('A', [9, 1, 2, 3, 4])];
-    let (mut scope, _) = connected(turns, 100);
-    let plan = plan(&scope, four_samples());
+    let (mut scope, _) = connected::<Asynchronous>(turns, 100);
+    let plan = plan::<Asynchronous>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
     assert_eq!(steps(&trace), [1, 2, 3, 4]);
 
     let twice = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 1, 2, 3, 4]), on('A', [9, 1, 1, 2, 3, 4])];
-    let (mut scope, _) = connected(twice, 100);
+    let (mut scope, _) = connected::<Asynchronous>(twice, 100);
     let failed = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
     let stage = Stage::Dump(DumpChannel::Analog(AnalogChannel::A));
     assert_eq!(failed, Err(ScopeError::Surplus { stage, expected: 5 }));
 }
 
+/// Where the driver differs over a blocking stream, as [`scopething_core::blocking`] says.
 #[test]
-fn a_trace_that_another_one_was_started_over_is_not_read() {
+fn blocking_notices_a_byte_too_many_at_the_next_script() {
+    let turns = [
+        on('D', ends("00", 0x2000, 4)),
+        // The last byte is one too many.
+        on('A', [9, 1, 2, 3, 4, 5]),
+        on('D', ends("00", 0x3000, 4)),
+        // The reset after the echo that did not fit.
+        on('K', ""),
+        on('D', ends("00", 0x4000, 4)),
+        on('A', [9, 4, 3, 2, 1]),
+    ];
+    let (mut scope, line) = connected::<Blocking>(turns, 100);
+    let plan = plan::<Blocking>(&scope, four_samples());
+    let mut buffer = TraceBuffer::new();
+    assert_eq!(steps(&block_on(scope.capture(&plan, &mut buffer)).unwrap()), [1, 2, 3, 4]);
+    line.device.lock().unwrap().written.clear();
+    assert_eq!(steps(&block_on(scope.capture(&plan, &mut buffer)).unwrap()), [4, 3, 2, 1]);
+    assert!(line.device.lock().unwrap().written.contains("K!"));
+}
+
+fn a_trace_that_another_one_was_started_over_is_not_read<W: Way>() {
     // The link turned `A` into `D`.
     let turns = [on('D', ends("00", 0x2000, 4)), instead('A', format!("D{WAIT}")), on('A', [9, 5, 5, 5, 5])];
-    let (mut scope, _) = connected(turns, 100);
-    let plan = plan(&scope, four_samples());
+    let (mut scope, _) = connected::<W>(turns, 100);
+    let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     let failed = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
     let stage = Stage::Dump(DumpChannel::Analog(AnalogChannel::A));
@@ -483,22 +495,20 @@ fn a_trace_that_another_one_was_started_over_is_not_read() {
     assert_eq!(failed, Err(ScopeError::Garbled { stage, malformed }));
 }
 
-#[test]
-fn a_garbled_start_is_tried_again_after_a_reset() {
+fn a_garbled_start_is_tried_again_after_a_reset<W: Way>() {
     let turns = [instead('D', "xD"), on('K', ""), on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])];
-    let (mut scope, _) = connected(turns, 100);
-    let plan = plan(&scope, four_samples());
+    let (mut scope, _) = connected::<W>(turns, 100);
+    let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     assert!(block_on(scope.capture(&plan, &mut buffer)).is_ok());
 }
 
-#[test]
-fn a_dropped_capture_is_recovered_by_the_next() {
-    let (mut scope, line) = connected([on('D', WAIT)], 100);
-    let plan = plan(&scope, four_samples());
+fn a_dropped_capture_is_recovered_by_the_next<W: Way>() {
+    let (mut scope, line) = connected::<W>([on('D', WAIT)], 100);
+    let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     let capture = scope.capture(&plan, &mut buffer);
-    let dropped = select(capture, async {});
+    let dropped = select(capture, line.after('D'));
     assert!(matches!(block_on(dropped), Either::Second(())));
     line.device.lock().unwrap().turns =
         [on('K', "03\r00002000\r00000000\r"), on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])]
@@ -507,18 +517,16 @@ fn a_dropped_capture_is_recovered_by_the_next() {
     assert_eq!(steps(&trace), [1, 2, 3, 4]);
 }
 
-#[test]
-fn stepwise_pacing_writes_the_same_and_gets_the_same() {
+fn stepwise_pacing_writes_the_same_and_gets_the_same<W: Way>() {
     let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])];
-    let (mut scope, _) = connected(turns, 1);
+    let (mut scope, _) = connected::<W>(turns, 1);
     scope.set_pacing(Pacing::Stepwise);
-    let plan = plan(&scope, four_samples());
+    let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     assert_eq!(steps(&block_on(scope.capture(&plan, &mut buffer)).unwrap()), [1, 2, 3, 4]);
 }
 
-#[test]
-fn whatever_does_not_answer_as_a_device_is_named_in_bounded_time() {
+fn whatever_does_not_answer_as_a_device_is_named_in_bounded_time<W: Way>() {
     // A reset is tried three times, from the second on after a cancel.
     let five = |answer: &str| "!K!K!".chars().map(|command| instead(command, answer)).collect::<Vec<_>>();
     let other = on('?', "\rBS001003\r");
@@ -530,16 +538,46 @@ fn whatever_does_not_answer_as_a_device_is_named_in_bounded_time() {
         (vec![other], ScopeError::WrongRevision { found: Revision(*b"BS001003") }),
     ] {
         let line = line(turns, 3);
-        let failed = connect(&line).map(|_| ());
+        let failed = connect::<W>(&line).map(|_| ());
         assert_eq!(failed, Err(error));
         assert!(line.now() < Instant(1_200_000), "{:?}", line.now());
     }
 }
 
-#[test]
-fn a_line_that_closes_is_named() {
+fn a_line_that_closes_is_named<W: Way>() {
     let line = line([], 100);
     line.device.lock().unwrap().closed_when_idle = true;
     line.device.lock().unwrap().turns.push_back(instead('!', ""));
-    assert_eq!(connect(&line).map(|_| ()), Err(ScopeError::Closed { stage: Stage::Reset }));
+    assert_eq!(connect::<W>(&line).map(|_| ()), Err(ScopeError::Closed { stage: Stage::Reset }));
+}
+
+both_ways! {
+    connecting_resets_and_identifies_and_the_serial_number_is_read_when_asked_for
+    a_device_without_a_serial_number_works_as_any_other
+    a_device_that_has_gone_is_no_device_without_a_serial_number
+    presence_is_one_short_script_that_changes_nothing
+    another_revision_of_the_model_is_taken_and_told
+    a_device_may_take_most_of_a_second_for_its_first_answer
+    what_was_in_flight_before_connecting_is_dropped
+    a_capture_is_one_script_a_status_and_one_dump
+    plans_are_made_with_the_probe_that_was_set_until_another_is
+    what_other_clients_leave_behind_is_written_over_once
+    the_first_sample_of_a_full_buffer_is_left_out
+    pairs_and_logic_are_dumped_one_after_the_other_from_even_addresses
+    a_cancelled_trace_is_given_whichever_comes_first_echo_or_status
+    a_trace_cancelled_early_has_only_what_was_captured
+    a_timeout_beyond_the_device_is_ended_by_the_host_in_time
+    a_device_that_misses_its_own_timeout_is_stopped
+    an_end_that_cannot_be_is_no_trace
+    a_trace_that_took_less_than_its_samples_is_no_trace
+    a_wait_across_a_roll_over_of_the_device_time_is_possible
+    a_trace_that_was_stopped_ended_after_that
+    half_a_dump_is_read_once_more_and_then_given_up
+    a_trace_whose_device_lost_its_power_is_not_read
+    a_trace_that_another_one_was_started_over_is_not_read
+    a_garbled_start_is_tried_again_after_a_reset
+    a_dropped_capture_is_recovered_by_the_next
+    stepwise_pacing_writes_the_same_and_gets_the_same
+    whatever_does_not_answer_as_a_device_is_named_in_bounded_time
+    a_line_that_closes_is_named
 }

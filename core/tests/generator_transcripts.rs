@@ -2,8 +2,6 @@
 
 mod transcript;
 
-use std::convert::Infallible;
-
 use embassy_futures::block_on;
 use embassy_futures::select::{Either, select};
 use scopething_core::device::BS05;
@@ -11,10 +9,12 @@ use scopething_core::plan::{
     CaptureRequest, ChannelSet, ClockError, ClockOutput, ClockPlan, ClockRequest, LogicLine, LogicPattern,
     Notice, PlanError, PlayMode, WaveShape, WaveformPlan, WaveformRequest, plan_clocks, plan_waveform,
 };
-use scopething_core::scope::{GenerateError, Generators, Scope, ScopeError};
+use scopething_core::scope::{GenerateError, Generators, ScopeError};
 use scopething_core::trace::TraceBuffer;
 use scopething_core::vm::Register;
-use transcript::{Line, WAIT, connected, ends, four_samples, instead, on};
+use transcript::{
+    Line, ReadTimedOut, ScopeBy, WAIT, Way, both_ways, connected, ends, four_samples, instead, on,
+};
 
 /// A waveform of 1000 samples of 40 ticks: 1 kHz.
 fn sine() -> WaveformPlan<'static> {
@@ -39,7 +39,7 @@ fn take_written(line: &Line) -> String {
     std::mem::take(&mut line.device.lock().unwrap().written)
 }
 
-type Refused = Result<(), GenerateError<Infallible>>;
+type Refused = Result<(), GenerateError<ReadTimedOut>>;
 
 fn busy(running: Generators) -> Refused {
     Err(GenerateError::Busy(running))
@@ -52,8 +52,7 @@ fn not_running(running: Generators) -> Refused {
 const PLAYS: Generators = Generators::Waveform { paused: false };
 const PAUSED: Generators = Generators::Waveform { paused: true };
 
-#[test]
-fn a_waveform_is_made_translated_played_and_switched_through() {
+fn a_waveform_is_made_translated_played_and_switched_through<W: Way>() {
     let synthesize = [(Register::Cmd, 0), (Register::Mode, 0), (Register::Ratio, 0x8000)];
     let translate = [
         (Register::Level, 0xffff),
@@ -66,18 +65,17 @@ fn a_waveform_is_made_translated_played_and_switched_through() {
     let play = [(Register::Cmd, 2), (Register::Mode, 0), (Register::Clock, 40), (Register::Modulo, 1000)];
     let turns = [on('Y', "").with(&synthesize), on('X', "").with(&translate), on('Z', "").with(&play)];
     for cut in [1, 100] {
-        let (mut scope, line) = connected(turns.clone(), cut);
+        let (mut scope, line) = connected::<W>(turns.clone(), cut);
         block_on(scope.start_waveform(&sine(), PlayMode::Repeat)).unwrap();
         assert_eq!(held(&line, Register::KitchenSinkB), 0x40);
         assert_eq!((scope.generators(), scope.driven().lines), (PLAYS, 0x10));
     }
 }
 
-#[test]
-fn a_second_waveform_writes_only_what_is_different() {
+fn a_second_waveform_writes_only_what_is_different<W: Way>() {
     let once = on('Z', "").with(&[(Register::Cmd, 2), (Register::Mode, 2)]);
     let turns = [on('Y', ""), on('X', ""), on('Z', ""), on('Y', ""), on('X', ""), once];
-    let (mut scope, line) = connected(turns, 100);
+    let (mut scope, line) = connected::<W>(turns, 100);
     block_on(scope.start_waveform(&sine(), PlayMode::Repeat)).unwrap();
     take_written(&line);
     block_on(scope.start_waveform(&sine(), PlayMode::Once)).unwrap();
@@ -86,11 +84,10 @@ fn a_second_waveform_writes_only_what_is_different() {
     assert_eq!(take_written(&line), "46@[z5a@[z80z[zY4c@[zzzz5a@25z06z01zX46@02zzZU");
 }
 
-#[test]
-fn pause_continue_and_stop() {
+fn pause_continue_and_stop<W: Way>() {
     let mode = |cmd, mode| on('Z', "").with(&[(Register::Cmd, cmd), (Register::Mode, mode)]);
     let turns = [on('Y', ""), on('X', ""), on('Z', ""), mode(1, 1), mode(2, 1), mode(1, 0)];
-    let (mut scope, line) = connected(turns, 100);
+    let (mut scope, line) = connected::<W>(turns, 100);
     block_on(scope.start_waveform(&sine(), PlayMode::Repeat)).unwrap();
     assert_eq!(block_on(scope.resume_waveform()), not_running(PLAYS));
     block_on(scope.pause_waveform()).unwrap();
@@ -103,19 +100,17 @@ fn pause_continue_and_stop() {
     assert_eq!(block_on(scope.pause_waveform()), not_running(Generators::Off));
 }
 
-#[test]
-fn own_samples_are_written_in_their_order() {
+fn own_samples_are_written_in_their_order<W: Way>() {
     let samples: Vec<f32> = (0..1024).map(|index| (index % 256) as f32 / 256.0).collect();
     let request = WaveformRequest::new(1000.0, WaveShape::Own(&samples));
     let plan = plan_waveform(&BS05, &request).unwrap();
-    let (mut scope, line) = connected([on('X', ""), on('Z', "")], 7);
+    let (mut scope, line) = connected::<W>([on('X', ""), on('Z', "")], 7);
     block_on(scope.start_waveform(&plan, PlayMode::Repeat)).unwrap();
     let device = line.device.lock().unwrap();
     assert_eq!(device.table, (0..1024).map(|index| index as u8).collect::<Vec<_>>());
 }
 
-#[test]
-fn clocks_drive_their_lines_until_they_are_stopped() {
+fn clocks_drive_their_lines_until_they_are_stopped<W: Way>() {
     let start = [
         (Register::Map5, 0x12),
         (Register::Rise, 0),
@@ -132,7 +127,7 @@ fn clocks_drive_their_lines_until_they_are_stopped() {
     let only_l5 = [(Register::Map5, 0x12), (Register::Map2, 0), (Register::Clock, 40_000)];
     let stop = [(Register::Map5, 0), (Register::Map2, 0), (Register::Cmd, 1), (Register::Mode, 0)];
     let turns = [on('Z', "").with(&start), on('Z', "").with(&only_l5), on('Z', "").with(&stop)];
-    let (mut scope, _) = connected(turns, 100);
+    let (mut scope, _) = connected::<W>(turns, 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     assert_eq!(scope.generators(), Generators::Clocks { lines: 0x24 });
     let one = ClockRequest::new(1e3, &[ClockOutput::new(line(5))]).unwrap();
@@ -142,8 +137,7 @@ fn clocks_drive_their_lines_until_they_are_stopped() {
     assert_eq!(block_on(scope.stop_clocks()), not_running(Generators::Off));
 }
 
-#[test]
-fn held_lines_are_driven_until_they_are_let_go() {
+fn held_lines_are_driven_until_they_are_let_go<W: Way>() {
     let untouched = (Register::LogicControl, 0xa5);
     let first = [
         untouched,
@@ -158,7 +152,7 @@ fn held_lines_are_driven_until_they_are_let_go() {
     let second = [untouched, (Register::Map0, 0x12), (Register::Map3, 0)];
     let last = [untouched, (Register::Map0, 0), (Register::Cmd, 1)];
     let turns = [on('Z', "").with(&first), on('Z', "").with(&second), on('Z', "").with(&last)];
-    let (mut scope, _) = connected(turns, 100);
+    let (mut scope, _) = connected::<W>(turns, 100);
     block_on(scope.set_logic_outputs(LogicPattern { care: 0b1001, high: 0b1000 })).unwrap();
     assert_eq!(scope.generators(), Generators::Levels { lines: 0b1001 });
     block_on(scope.set_logic_outputs(LogicPattern::line(line(0), true))).unwrap();
@@ -175,28 +169,27 @@ fn held_lines_are_driven_until_they_are_let_go() {
     }
 }
 
-#[test]
-fn one_generator_at_a_time() {
+fn one_generator_at_a_time<W: Way>() {
     let level = LogicPattern::line(line(1), true);
-    let start = |scope: &mut Scope<Line, Line>| {
+    let start = |scope: &mut ScopeBy<W>| {
         [
             block_on(scope.start_waveform(&sine(), PlayMode::Repeat)),
             block_on(scope.start_clocks(&quadrature())),
             block_on(scope.set_logic_outputs(level)),
         ]
     };
-    let stop = |scope: &mut Scope<Line, Line>| {
+    let stop = |scope: &mut ScopeBy<W>| {
         [
             block_on(scope.stop_waveform()),
             block_on(scope.stop_clocks()),
             block_on(scope.release_logic_outputs()),
         ]
     };
-    let (mut scope, _) = connected([on('Y', ""), on('X', ""), on('Z', ""), on('Z', "")], 100);
+    let (mut scope, _) = connected::<W>([on('Y', ""), on('X', ""), on('Z', ""), on('Z', "")], 100);
     assert_eq!(start(&mut scope), [Ok(()), busy(PLAYS), busy(PLAYS)]);
     assert_eq!(stop(&mut scope), [Ok(()), not_running(Generators::Off), not_running(Generators::Off)]);
 
-    let (mut scope, line) = connected([on('Z', "")], 100);
+    let (mut scope, line) = connected::<W>([on('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let clocks = Generators::Clocks { lines: 0x24 };
     line.device.lock().unwrap().turns.push_back(on('Z', ""));
@@ -204,7 +197,7 @@ fn one_generator_at_a_time() {
     line.device.lock().unwrap().turns.push_back(on('Z', ""));
     assert_eq!(stop(&mut scope), [not_running(clocks), Ok(()), not_running(Generators::Off)]);
 
-    let (mut scope, line) = connected([on('Z', "")], 100);
+    let (mut scope, line) = connected::<W>([on('Z', "")], 100);
     block_on(scope.set_logic_outputs(level)).unwrap();
     let levels = Generators::Levels { lines: 2 };
     line.device.lock().unwrap().turns.push_back(on('Z', ""));
@@ -213,10 +206,9 @@ fn one_generator_at_a_time() {
     assert_eq!(stop(&mut scope), [not_running(levels), not_running(levels), Ok(())]);
 }
 
-#[test]
-fn captures_are_planned_around_what_runs_and_leave_it_running() {
+fn captures_are_planned_around_what_runs_and_leave_it_running<W: Way>() {
     let before = CaptureRequest::new("A,L".parse::<ChannelSet>().unwrap());
-    let (mut scope, line) = connected([on('Y', ""), on('X', ""), on('Z', "")], 100);
+    let (mut scope, line) = connected::<W>([on('Y', ""), on('X', ""), on('Z', "")], 100);
     let old_plan = scope.plan(&four_samples()).unwrap();
     block_on(scope.start_waveform(&sine(), PlayMode::Repeat)).unwrap();
     let plan = scope.plan(&before).unwrap();
@@ -237,23 +229,21 @@ fn captures_are_planned_around_what_runs_and_leave_it_running() {
     assert_eq!(held(&line, Register::KitchenSinkB), 0x80);
 }
 
-#[test]
-fn a_garbled_start_is_tried_again_after_a_reset() {
+fn a_garbled_start_is_tried_again_after_a_reset<W: Way>() {
     let turns = [on('Y', ""), instead('X', "x"), on('K', ""), on('Y', ""), on('X', ""), on('Z', "")];
-    let (mut scope, line) = connected(turns, 100);
+    let (mut scope, line) = connected::<W>(turns, 100);
     block_on(scope.start_waveform(&sine(), PlayMode::Repeat)).unwrap();
     assert_eq!(scope.generators(), PLAYS);
     assert!(take_written(&line).contains("K!"));
 }
 
-#[test]
-fn a_reset_that_stopped_a_generator_is_told_before_anything_is_captured() {
-    let (mut scope, line) = connected([on('Z', "")], 100);
+fn a_reset_that_stopped_a_generator_is_told_before_anything_is_captured<W: Way>() {
+    let (mut scope, line) = connected::<W>([on('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let plan = scope.plan(&four_samples()).unwrap();
     let mut buffer = TraceBuffer::new();
     line.device.lock().unwrap().turns.push_back(on('D', WAIT));
-    let dropped = select(scope.capture(&plan, &mut buffer), async {});
+    let dropped = select(scope.capture(&plan, &mut buffer), line.after('D'));
     assert!(matches!(block_on(dropped), Either::Second(())));
     let told = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
     assert_eq!(told, Err(ScopeError::GeneratorsStopped));
@@ -262,9 +252,8 @@ fn a_reset_that_stopped_a_generator_is_told_before_anything_is_captured() {
     assert_eq!(block_on(scope.capture(&plan, &mut buffer)).unwrap().samples(), 4);
 }
 
-#[test]
-fn lines_that_were_driven_before_a_reset_are_let_go_by_the_next_capture() {
-    let (mut scope, line) = connected([on('Z', "")], 100);
+fn lines_that_were_driven_before_a_reset_are_let_go_by_the_next_capture<W: Way>() {
+    let (mut scope, line) = connected::<W>([on('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let plan = scope.plan(&four_samples()).unwrap();
     let mut buffer = TraceBuffer::new();
@@ -279,12 +268,26 @@ fn lines_that_were_driven_before_a_reset_are_let_go_by_the_next_capture() {
     block_on(scope.capture(&plan, &mut buffer)).unwrap();
 }
 
-#[test]
-fn a_stop_that_is_not_answered_is_an_error_and_the_next_operation_resets() {
-    let (mut scope, line) = connected([on('Z', ""), instead('Z', "")], 100);
+fn a_stop_that_is_not_answered_is_an_error_and_the_next_operation_resets<W: Way>() {
+    let (mut scope, line) = connected::<W>([on('Z', ""), instead('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let failed = block_on(scope.stop_clocks());
     assert!(matches!(failed, Err(GenerateError::Scope(ScopeError::NoAnswer { .. }))), "{failed:?}");
     assert_eq!(block_on(scope.stop_clocks()), not_running(Generators::Off));
     assert!(take_written(&line).contains("K!"));
+}
+
+both_ways! {
+    a_waveform_is_made_translated_played_and_switched_through
+    a_second_waveform_writes_only_what_is_different
+    pause_continue_and_stop
+    own_samples_are_written_in_their_order
+    clocks_drive_their_lines_until_they_are_stopped
+    held_lines_are_driven_until_they_are_let_go
+    one_generator_at_a_time
+    captures_are_planned_around_what_runs_and_leave_it_running
+    a_garbled_start_is_tried_again_after_a_reset
+    a_reset_that_stopped_a_generator_is_told_before_anything_is_captured
+    lines_that_were_driven_before_a_reset_are_let_go_by_the_next_capture
+    a_stop_that_is_not_answered_is_an_error_and_the_next_operation_resets
 }

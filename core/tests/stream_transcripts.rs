@@ -2,19 +2,17 @@
 
 mod transcript;
 
-use std::convert::Infallible;
-
 use embassy_futures::select::{Either, select};
 use embassy_futures::{block_on, yield_now};
 use scopething_core::plan::{AnalogChannel, Channel, StreamPlan, StreamRequest};
 use scopething_core::scope::{
-    Contradiction, Pacing, Scope, ScopeError, Stage, Stream, StreamFrame, StreamGap, StreamTotals,
+    Contradiction, Pacing, ScopeError, Stage, Stream, StreamFrame, StreamGap, StreamTotals,
 };
 use scopething_core::trace::TraceBuffer;
 use scopething_core::vm::Register;
-use transcript::{Line, Turn, connected, ends, four_samples, on};
+use transcript::{ReadTimedOut, ScopeBy, Turn, Way, both_ways, connected, ends, four_samples, on};
 
-fn plan(scope: &Scope<Line, Line>, channels: &str) -> StreamPlan {
+fn plan<W: Way>(scope: &ScopeBy<W>, channels: &str) -> StreamPlan {
     let request = StreamRequest::new(channels.parse().unwrap(), 125e3);
     scope.plan_stream(&request).unwrap()
 }
@@ -29,10 +27,10 @@ fn frames(numbers: impl IntoIterator<Item = usize>) -> Vec<u8> {
 }
 
 /// Reads on to the end of what the device sends: the numbers and A samples of the frames, the gaps, and how it ended.
-fn all(
-    stream: &mut Stream<'_, Line, Line>,
+fn all<W: Way>(
+    stream: &mut Stream<'_, W::Stream, W::Clock>,
     room: usize,
-) -> (Vec<(u64, u8)>, Vec<StreamGap>, ScopeError<Infallible>) {
+) -> (Vec<(u64, u8)>, Vec<StreamGap>, ScopeError<ReadTimedOut>) {
     let mut memory = vec![StreamFrame::default(); room];
     let (mut samples, mut gaps) = (Vec::new(), Vec::new());
     loop {
@@ -46,8 +44,7 @@ fn all(
     }
 }
 
-#[test]
-fn a_stream_is_one_script_and_frames_in_any_pieces() {
+fn a_stream_is_one_script_and_frames_in_any_pieces<W: Way>() {
     let registers = [
         (Register::TraceMode, 1),
         (Register::ClockTicks, 320),
@@ -57,22 +54,21 @@ fn a_stream_is_one_script_and_frames_in_any_pieces() {
         (Register::DigitalEnable, 1),
     ];
     for (cut, room) in [(1, 1), (3, 7), (100, 1000)] {
-        let (mut scope, line) = connected([on('T', frames(0..300)).with(&registers)], cut);
-        let plan = plan(&scope, "A");
+        let (mut scope, line) = connected::<W>([on('T', frames(0..300)).with(&registers)], cut);
+        let plan = plan::<W>(&scope, "A");
         let mut stream = block_on(scope.start_stream(&plan)).unwrap();
         assert!(line.device.lock().unwrap().written.ends_with("UT"));
-        let (samples, gaps, end) = all(&mut stream, room);
+        let (samples, gaps, end) = all::<W>(&mut stream, room);
         assert!(samples.iter().copied().eq((0..299).map(|number| (number, (number * 3) as u8))));
         assert_eq!(gaps, []);
         assert!(matches!(end, ScopeError::NoAnswer { stage: Stage::Stream, waited_ms: 20.. }), "{end:?}");
     }
 }
 
-#[test]
-fn the_samples_of_a_frame_are_those_of_its_channels() {
+fn the_samples_of_a_frame_are_those_of_its_channels<W: Way>() {
     let bytes: Vec<u8> = (0..4).flat_map(|number| [0xa5, number, 10, 20, 0x42]).collect();
-    let (mut scope, _) = connected([on('T', bytes)], 100);
-    let plan = plan(&scope, "A,B,L1,L6");
+    let (mut scope, _) = connected::<W>([on('T', bytes)], 100);
+    let plan = plan::<W>(&scope, "A,B,L1,L6");
     let mut stream = block_on(scope.start_stream(&plan)).unwrap();
     let mut memory = [StreamFrame::default(); 2];
     let chunk = block_on(stream.read(&mut memory)).unwrap();
@@ -83,15 +79,14 @@ fn the_samples_of_a_frame_are_those_of_its_channels() {
     assert_eq!(plan.scale(AnalogChannel::B).value(20.0), -5.5 + 20.0 * 13.5 / 256.0);
 }
 
-#[test]
-fn gaps_are_told_with_their_place_and_length() {
+fn gaps_are_told_with_their_place_and_length<W: Way>() {
     // 5 to 9 are missing, then 12.
     let sent = frames((0..5).chain([10, 11]).chain(13..20));
     for room in [1, 2, 100] {
-        let (mut scope, _) = connected([on('T', &sent)], 11);
-        let plan = plan(&scope, "A");
+        let (mut scope, _) = connected::<W>([on('T', &sent)], 11);
+        let plan = plan::<W>(&scope, "A");
         let mut stream = block_on(scope.start_stream(&plan)).unwrap();
-        let (samples, gaps, _) = all(&mut stream, room);
+        let (samples, gaps, _) = all::<W>(&mut stream, room);
         let numbers: Vec<u64> = samples.iter().map(|(number, _)| *number).collect();
         let expected: Vec<u64> = (0..5).chain([10, 11]).chain(13..19).collect();
         assert_eq!(numbers, expected);
@@ -103,35 +98,32 @@ fn gaps_are_told_with_their_place_and_length() {
     }
 }
 
-#[test]
-fn bytes_that_are_no_frames_are_skipped_and_the_next_frame_is_found() {
+fn bytes_that_are_no_frames_are_skipped_and_the_next_frame_is_found<W: Way>() {
     let mut sent = frames(0..40);
     sent.splice(120..120, *b"noise!");
     // Part of frame 4 and part of frame 5 are gone.
     sent.drain(18..21);
-    let (mut scope, _) = connected([on('T', sent)], 5);
-    let plan = plan(&scope, "A");
+    let (mut scope, _) = connected::<W>([on('T', sent)], 5);
+    let plan = plan::<W>(&scope, "A");
     let mut stream = block_on(scope.start_stream(&plan)).unwrap();
-    let (samples, gaps, _) = all(&mut stream, 4);
+    let (samples, gaps, _) = all::<W>(&mut stream, 4);
     assert!(samples.iter().all(|(number, sample)| *sample == (number * 3) as u8), "{samples:?} {gaps:?}");
     let gaps: Vec<_> = gaps.iter().map(|gap| (gap.position, gap.lost, gap.skipped_bytes > 0)).collect();
     // Frame 5 begins in the wrong place; where frame 30 should begin, noise stands before it.
     assert_eq!(gaps, [(4, 2, true), (29, 1, true)]);
 }
 
-#[test]
-fn a_stream_that_is_no_stream_is_an_error_and_not_a_wait() {
-    let (mut scope, _) = connected([on('T', vec![0x55; 5000])], 100);
-    let plan = plan(&scope, "A");
+fn a_stream_that_is_no_stream_is_an_error_and_not_a_wait<W: Way>() {
+    let (mut scope, _) = connected::<W>([on('T', vec![0x55; 5000])], 100);
+    let plan = plan::<W>(&scope, "A");
     let mut stream = block_on(scope.start_stream(&plan)).unwrap();
-    let end = all(&mut stream, 10).2;
+    let end = all::<W>(&mut stream, 10).2;
     assert!(matches!(end, ScopeError::Contradiction(Contradiction::NoFrames { bytes: 2048.. })), "{end:?}");
 }
 
-#[test]
-fn a_read_that_is_dropped_loses_nothing() {
-    let (mut scope, _) = connected([on('T', frames(0..100))], 3);
-    let plan = plan(&scope, "A");
+fn a_read_that_is_dropped_loses_nothing<W: Way>() {
+    let (mut scope, _) = connected::<W>([on('T', frames(0..100))], 3);
+    let plan = plan::<W>(&scope, "A");
     let mut stream = block_on(scope.start_stream(&plan)).unwrap();
     let mut memory = [StreamFrame::default(); 5];
     let mut samples = Vec::new();
@@ -155,13 +147,12 @@ fn capture_turns() -> [Turn; 2] {
     [on('D', ends("00", 0x2000, 4)), on('A', [99, 0, 64, 128, 192])]
 }
 
-#[test]
-fn a_stream_is_ended_by_a_cancel_and_the_next_capture_works() {
+fn a_stream_is_ended_by_a_cancel_and_the_next_capture_works<W: Way>() {
     // What is on its way may hold any byte.
     let in_flight = [frames(50..90), b"!?[1234]K".to_vec()].concat();
     let turns = [on('T', frames(0..50)), on('K', in_flight)];
-    let (mut scope, line) = connected(turns.into_iter().chain(capture_turns()), 7);
-    let plan = plan(&scope, "A");
+    let (mut scope, line) = connected::<W>(turns.into_iter().chain(capture_turns()), 7);
+    let plan = plan::<W>(&scope, "A");
     let mut stream = block_on(scope.start_stream(&plan)).unwrap();
     let mut memory = [StreamFrame::default(); 10];
     block_on(stream.read(&mut memory)).unwrap();
@@ -178,10 +169,9 @@ fn a_stream_is_ended_by_a_cancel_and_the_next_capture_works() {
     assert!(!written.contains('!'), "{written}");
 }
 
-#[test]
-fn after_a_stream_that_was_dropped_the_device_is_reset_first() {
-    let (mut scope, line) = connected([on('T', frames(0..50))].into_iter().chain(capture_turns()), 7);
-    let plan = plan(&scope, "A");
+fn after_a_stream_that_was_dropped_the_device_is_reset_first<W: Way>() {
+    let (mut scope, line) = connected::<W>([on('T', frames(0..50))].into_iter().chain(capture_turns()), 7);
+    let plan = plan::<W>(&scope, "A");
     drop(block_on(scope.start_stream(&plan)).unwrap());
     line.device.lock().unwrap().written.clear();
     let capture = scope.plan(&four_samples()).unwrap();
@@ -192,12 +182,11 @@ fn after_a_stream_that_was_dropped_the_device_is_reset_first() {
     assert!(written.starts_with("K!["), "{written}");
 }
 
-#[test]
-fn a_second_stream_sends_only_what_changed() {
+fn a_second_stream_sends_only_what_changed<W: Way>() {
     let turns = [on('T', frames(0..5)), on('T', frames(0..5))];
-    let (mut scope, line) = connected(turns, 100);
-    let mut plan = plan(&scope, "A");
-    for written in [None, Some("2e@41z[zT")] {
+    let (mut scope, line) = connected::<W>(turns, 100);
+    let mut plan = plan::<W>(&scope, "A");
+    for written in [None, Some("2e@41z[zUT")] {
         line.device.lock().unwrap().written.clear();
         let stream = block_on(scope.start_stream(&plan)).unwrap();
         block_on(stream.finish()).unwrap();
@@ -207,22 +196,34 @@ fn a_second_stream_sends_only_what_changed() {
     }
 }
 
-#[test]
-fn stepwise_pacing_waits_for_the_update_before_the_stream() {
-    let (mut scope, _) = connected([on('T', frames(0..10))], 100);
+fn stepwise_pacing_waits_for_the_update_before_the_stream<W: Way>() {
+    let (mut scope, _) = connected::<W>([on('T', frames(0..10))], 100);
     scope.set_pacing(Pacing::Stepwise);
-    let plan = plan(&scope, "A");
+    let plan = plan::<W>(&scope, "A");
     let mut stream = block_on(scope.start_stream(&plan)).unwrap();
-    assert_eq!(all(&mut stream, 4).0.len(), 9);
+    assert_eq!(all::<W>(&mut stream, 4).0.len(), 9);
 }
 
-#[test]
-fn without_frames_each_byte_is_a_sample() {
+fn without_frames_each_byte_is_a_sample<W: Way>() {
     let registers = [(Register::TraceMode, 2), (Register::AnalogEnable, 0), (Register::DigitalEnable, 1)];
-    let (mut scope, _) = connected([on('T', [0xa5, 1, 2, 0xa5]).with(&registers)], 3);
+    let (mut scope, _) = connected::<W>([on('T', [0xa5, 1, 2, 0xa5]).with(&registers)], 3);
     let request = StreamRequest { unframed: true, ..StreamRequest::new("L".parse().unwrap(), 500e3) };
     let plan = scope.plan_stream(&request).unwrap();
     let mut stream = block_on(scope.start_stream(&plan)).unwrap();
-    let samples: Vec<u8> = all(&mut stream, 3).0.into_iter().map(|(_, sample)| sample).collect();
+    let samples: Vec<u8> = all::<W>(&mut stream, 3).0.into_iter().map(|(_, sample)| sample).collect();
     assert_eq!(samples, [0xa5, 1, 2, 0xa5]);
+}
+
+both_ways! {
+    a_stream_is_one_script_and_frames_in_any_pieces
+    the_samples_of_a_frame_are_those_of_its_channels
+    gaps_are_told_with_their_place_and_length
+    bytes_that_are_no_frames_are_skipped_and_the_next_frame_is_found
+    a_stream_that_is_no_stream_is_an_error_and_not_a_wait
+    a_read_that_is_dropped_loses_nothing
+    a_stream_is_ended_by_a_cancel_and_the_next_capture_works
+    after_a_stream_that_was_dropped_the_device_is_reset_first
+    a_second_stream_sends_only_what_changed
+    stepwise_pacing_waits_for_the_update_before_the_stream
+    without_frames_each_byte_is_a_sample
 }

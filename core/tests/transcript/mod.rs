@@ -3,14 +3,15 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use embassy_futures::{block_on, yield_now};
-use embedded_io_async::{ErrorType, Read, Write};
+use embedded_io::{ErrorKind, ErrorType};
+use embedded_io_async::{Read, Write};
+use scopething_core::blocking::{BlockingClock, BlockingStream, PolledClock};
 use scopething_core::plan::{CaptureRequest, ChannelSet};
 use scopething_core::scope::{LinkProfile, Scope, ScopeError};
 use scopething_core::time::{Clock, Instant, Micros};
@@ -161,38 +162,170 @@ impl Line {
     }
 }
 
-impl ErrorType for Line {
-    type Error = Infallible;
-}
+/// Nothing has come while a blocking read waited. The asynchronous line never fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReadTimedOut;
 
-impl Read for Line {
-    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        poll_fn(|_| {
-            let mut device = self.device.lock().unwrap();
-            let heard = if self.now().0 < device.deaf_until_us { 0 } else { device.said.len() };
-            let count = buffer.len().min(self.cut).min(heard);
-            for place in &mut buffer[..count] {
-                *place = device.said.pop_front().unwrap();
-            }
-            if count > 0 || device.closed_when_idle { Poll::Ready(Ok(count)) } else { Poll::Pending }
-        })
-        .await
+impl std::fmt::Display for ReadTimedOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("nothing came")
     }
 }
 
-impl Write for Line {
-    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+impl std::error::Error for ReadTimedOut {}
+
+impl embedded_io::Error for ReadTimedOut {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::TimedOut
+    }
+}
+
+/// How long a blocking read waits.
+const READ_TIMEOUT: Micros = Micros::from_millis(1);
+
+impl Line {
+    /// What has come by now; None if nothing has.
+    fn take(&self, buffer: &mut [u8]) -> Option<usize> {
+        let mut device = self.device.lock().unwrap();
+        let heard = if self.now().0 < device.deaf_until_us { 0 } else { device.said.len() };
+        let count = buffer.len().min(self.cut).min(heard);
+        for place in &mut buffer[..count] {
+            *place = device.said.pop_front().unwrap();
+        }
+        (count > 0 || device.closed_when_idle).then_some(count)
+    }
+
+    fn put(&self, bytes: &[u8]) -> usize {
         let mut device = self.device.lock().unwrap();
         for &byte in bytes {
             device.hear(byte);
         }
-        Ok(bytes.len())
+        bytes.len()
     }
 
-    async fn flush(&mut self) -> Result<(), Infallible> {
+    /// Completes once the driver has written this command last, and has read all that the device said.
+    pub(crate) async fn after(&self, command: char) {
+        poll_fn(|_| {
+            let device = self.device.lock().unwrap();
+            let done = device.written.ends_with(command) && device.said.is_empty();
+            if done { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+impl ErrorType for Line {
+    type Error = ReadTimedOut;
+}
+
+impl Read for Line {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadTimedOut> {
+        poll_fn(|_| self.take(buffer).map_or(Poll::Pending, |count| Poll::Ready(Ok(count)))).await
+    }
+}
+
+impl Write for Line {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, ReadTimedOut> {
+        Ok(self.put(bytes))
+    }
+
+    async fn flush(&mut self) -> Result<(), ReadTimedOut> {
         Ok(())
     }
 }
+
+/// The line as a blocking stream and a clock that is only read: time passes while a read waits in vain.
+pub(crate) struct BlockingLine(Line);
+
+impl ErrorType for BlockingLine {
+    type Error = ReadTimedOut;
+}
+
+impl embedded_io::Read for BlockingLine {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadTimedOut> {
+        self.0.take(buffer).ok_or_else(|| {
+            self.0.pass(READ_TIMEOUT);
+            ReadTimedOut
+        })
+    }
+}
+
+impl embedded_io::Write for BlockingLine {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, ReadTimedOut> {
+        Ok(self.0.put(bytes))
+    }
+
+    fn flush(&mut self) -> Result<(), ReadTimedOut> {
+        Ok(())
+    }
+}
+
+impl BlockingClock for BlockingLine {
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+}
+
+/// By which way the driver reaches its line.
+pub(crate) trait Way {
+    type Stream: Read + Write + ErrorType<Error = ReadTimedOut>;
+    type Clock: Clock;
+
+    fn stream(line: &Line) -> Self::Stream;
+    fn clock(line: &Line) -> Self::Clock;
+}
+
+/// Over an asynchronous stream, and a clock that can be waited for.
+pub(crate) struct Asynchronous;
+
+impl Way for Asynchronous {
+    type Stream = Line;
+    type Clock = Line;
+
+    fn stream(line: &Line) -> Line {
+        line.clone()
+    }
+
+    fn clock(line: &Line) -> Line {
+        line.clone()
+    }
+}
+
+/// Over the adapters of [`scopething_core::blocking`].
+pub(crate) struct Blocking;
+
+impl Way for Blocking {
+    type Stream = BlockingStream<BlockingLine>;
+    type Clock = PolledClock<BlockingLine>;
+
+    fn stream(line: &Line) -> Self::Stream {
+        BlockingStream(BlockingLine(line.clone()))
+    }
+
+    fn clock(line: &Line) -> Self::Clock {
+        PolledClock(BlockingLine(line.clone()))
+    }
+}
+
+/// Makes tests of transcripts: each runs by both ways. One that is left out here is never used, which the compiler reports.
+macro_rules! both_ways {
+    ($($transcript:ident)+) => {
+        mod asynchronous {
+            $(#[test]
+            fn $transcript() {
+                super::$transcript::<super::transcript::Asynchronous>();
+            })+
+        }
+
+        mod blocking {
+            $(#[test]
+            fn $transcript() {
+                super::$transcript::<super::transcript::Blocking>();
+            })+
+        }
+    };
+}
+pub(crate) use both_ways;
 
 impl Clock for Line {
     fn now(&self) -> Instant {
@@ -229,15 +362,15 @@ pub(crate) fn line(turns: impl IntoIterator<Item = Turn>, cut: usize) -> Line {
     Line { device: Arc::new(Mutex::new(device)), now_us: Arc::default(), cut }
 }
 
-pub(crate) type Connected = Result<Scope<Line, Line>, ScopeError<Infallible>>;
+pub(crate) type ScopeBy<W> = Scope<<W as Way>::Stream, <W as Way>::Clock>;
 
-pub(crate) fn connect(line: &Line) -> Connected {
-    block_on(Scope::connect(line.clone(), line.clone(), PROFILE))
+pub(crate) fn connect<W: Way>(line: &Line) -> Result<ScopeBy<W>, ScopeError<ReadTimedOut>> {
+    block_on(Scope::connect(W::stream(line), W::clock(line), PROFILE))
 }
 
-pub(crate) fn connected(turns: impl IntoIterator<Item = Turn>, cut: usize) -> (Scope<Line, Line>, Line) {
+pub(crate) fn connected<W: Way>(turns: impl IntoIterator<Item = Turn>, cut: usize) -> (ScopeBy<W>, Line) {
     let line = line(turns, cut);
-    let scope = connect(&line).unwrap();
+    let scope = connect::<W>(&line).unwrap();
     line.device.lock().unwrap().written.clear();
     (scope, line)
 }
