@@ -19,6 +19,7 @@ mod given_options;
 mod hold;
 mod info;
 mod interrupt;
+mod licences;
 mod live;
 mod meanwhile;
 mod measurements;
@@ -58,6 +59,7 @@ enum Command {
     Session(Box<SessionCommand>),
     Record(record::Arguments),
     Shell(shell::Arguments),
+    Licences(licences::Arguments),
     Simulate(simulate::Arguments),
     Selftest(selftest::Arguments),
     Bridge(bridge::Arguments),
@@ -110,6 +112,7 @@ fn main() -> ExitCode {
             Command::Session(command) => command.run(&mut Session::of_command()).await,
             Command::Record(arguments) => arguments.run().await,
             Command::Shell(arguments) => arguments.run().await,
+            Command::Licences(arguments) => arguments.run(),
             Command::Simulate(arguments) => arguments.run().await,
             Command::Selftest(arguments) => arguments.run().await,
             Command::Bridge(arguments) => arguments.run().await,

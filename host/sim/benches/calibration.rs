@@ -2,7 +2,7 @@
 //! afterwards:
 //! `cargo wiring -p scopething --wiring calibration -- 100`.
 //!
-//! The devices are those of `host/tests/calibrate.rs`, seeds counted from 0; without a number there are ten.
+//! The devices are those of `host/sim/tests/calibrate.rs`, seeds counted from 0; without a number there are ten.
 //! Every parameter is off by up to 10 %, with 5 mV of noise.
 
 #[path = "../tests/off_nominal/mod.rs"]
