@@ -179,7 +179,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         }
         let url = place.url.clone();
         self.watch.tell(Event::Connected { serial: connected.serial.clone(), url }).await;
-        self.serial = connected.serial.clone();
+        self.serial.clone_from(&connected.serial);
         self.probe = Some(probe);
         self.connected = Some(connected);
         Ok(())
