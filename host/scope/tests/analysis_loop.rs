@@ -99,7 +99,8 @@ fn assert_generated(wave: &Wave, planned_hz: f64) {
     let off = (wave.frequency_hz / planned_hz - 1.0).abs();
     assert!(off < 1e-3, "{planned_hz} Hz is {off} off: {wave:?}");
     assert!((wave.amplitude - 1.0).abs() < 0.06 && (wave.offset - 1.5).abs() < 0.06, "{wave:?}");
-    assert!((9..=10).contains(&wave.count), "{wave:?}");
+    // Where the trace begins on an edge, the period at either end is not whole.
+    assert!((8..=10).contains(&wave.count), "{wave:?}");
 }
 
 #[test]

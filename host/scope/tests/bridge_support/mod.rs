@@ -23,6 +23,7 @@ use scopething_core::link::bridge::{Job, Repeat, Restart, WhenFull};
 use scopething_core::plan::{CaptureRequest, ChannelSet};
 use scopething_core::time::{Clock, Micros};
 use scopething_core::trace::TraceBuffer;
+use scopething::link::TokioTimer;
 use scopething_sim::{SimClock, SimConfig, SimLink};
 
 /// Microseconds that a byte takes at 1 Mbaud, 8N1.
@@ -326,7 +327,7 @@ pub(crate) fn serve(query: &str) -> String {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            let link = SimLink::new(&config);
+            let link = SimLink::by_config(&config, TokioTimer::start);
             let (clock, profile) = (link.clock(), link.profile());
             let store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
             let bridge = Bridge::new(store, None);
