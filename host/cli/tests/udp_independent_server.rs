@@ -36,7 +36,7 @@ impl Independent {
             arguments.extend(["--signal", signal]);
         }
         let device = Listening::simulate(&arguments).await;
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/clients/bitscope_server.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients/bitscope_server.py");
         let mut server = Command::new("python3")
             .arg("-B")
             .arg(script)
