@@ -199,7 +199,7 @@ fn a_second_stream_sends_only_what_changed() {
     let turns = [on('T', frames(0..5)), on('T', frames(0..5))];
     let (mut scope, line) = connected(turns, 100);
     let mut plan = plan(&scope, "A");
-    for written in [None, Some("2e@41z[zT")] {
+    for written in [None, Some("2e@41z[zUT")] {
         line.device.lock().unwrap().written.clear();
         let stream = block_on(scope.start_stream(&plan)).unwrap();
         block_on(stream.finish()).unwrap();
