@@ -11,7 +11,7 @@ use super::failure::Failure;
 pub(super) struct Arguments {}
 
 impl Arguments {
-    pub(super) fn run(&self) -> Result<(), Failure> {
+    pub(super) fn run() -> Result<(), Failure> {
         Ok(io::stdout().write_all(include_bytes!("../third-party.txt"))?)
     }
 }

@@ -112,7 +112,7 @@ fn main() -> ExitCode {
             Command::Session(command) => command.run(&mut Session::of_command()).await,
             Command::Record(arguments) => arguments.run().await,
             Command::Shell(arguments) => arguments.run().await,
-            Command::Licences(arguments) => arguments.run(),
+            Command::Licences(_) => licences::Arguments::run(),
             Command::Simulate(arguments) => arguments.run().await,
             Command::Selftest(arguments) => arguments.run().await,
             Command::Bridge(arguments) => arguments.run().await,

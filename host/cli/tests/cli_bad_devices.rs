@@ -205,7 +205,8 @@ const SECOND: u32 = 40_000_000;
 
 #[tokio::test]
 async fn a_device_whose_traces_end_where_or_when_they_cannot() {
-    let lies: [(&str, fn(End) -> End, &str); 8] = [
+    type Lie = (&'static str, fn(End) -> End, &'static str);
+    let lies: [Lie; 8] = [
         ("ffffffff", |(ticks, _)| (ticks, u32::MAX), "at address 4294967295 of a buffer of 6144"),
         ("the width", |(ticks, _)| (ticks, 6144), "at address 6144 of a buffer of 6144"),
         ("a width too much", |(ticks, address)| (ticks, address + 6144), "of a buffer of 6144"),

@@ -25,7 +25,7 @@ async fn walk(url: &str, arguments: &[&str], input: &str) -> (Finished, TempDir)
     (running.finish().await, directory)
 }
 
-/// The mode_fits of a report by the numbers of their experiments, in the order in which they were done.
+/// The `mode_fits` of a report by the numbers of their experiments, in the order in which they were done.
 fn mode_fits(directory: &Path, name: &str) -> Vec<(u64, String)> {
     let text = std::fs::read_to_string(directory.join(name)).unwrap();
     let report: Value = serde_json::from_str(&text).unwrap();

@@ -26,6 +26,7 @@ impl Grid {
     }
 
     /// Moments a second, in hertz.
+    #[must_use] 
     pub fn rate_hz(&self) -> f64 {
         let rate_hz = self.period_s.recip();
         let whole = rate_hz.round();

@@ -307,16 +307,16 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
     }
 }
 
-/// Waiting, while the writer_thread is told that time passes and the time of the job may be over.
+/// Waiting, while the `writer_thread` is told that time passes and the time of the job may be over.
 #[derive(Debug)]
 struct Watch<'a, T> {
     time: &'a T,
     writer_thread: &'a WriterThread,
     ends: Option<Instant>,
     tick_at: Instant,
-    /// What the writer_thread is not told yet.
+    /// What the `writer_thread` is not told yet.
     untold: Batch,
-    /// Whether the next trace may come so soon that the writer_thread is better told of both at once.
+    /// Whether the next trace may come so soon that the `writer_thread` is better told of both at once.
     lingers: bool,
     is_gone: bool,
 }
@@ -326,7 +326,7 @@ impl<T: Timekeeper> Watch<'_, T> {
         self.is_gone || self.ends.is_some_and(|end| self.time.now() >= end)
     }
 
-    /// Tells the writer_thread something, a trace perhaps not at once.
+    /// Tells the `writer_thread` something, a trace perhaps not at once.
     async fn tell(&mut self, event: Event) {
         let may_linger = matches!(event, Event::Trace(_));
         self.untold.push((event, self.time.read()));
@@ -335,7 +335,7 @@ impl<T: Timekeeper> Watch<'_, T> {
         }
     }
 
-    /// Tells the writer_thread what it is not told yet, as soon as it has time.
+    /// Tells the `writer_thread` what it is not told yet, as soon as it has time.
     async fn hand_on(&mut self) {
         match self.writer_thread.has_time().await {
             Ok(permit) => permit.send(std::mem::take(&mut self.untold)),
