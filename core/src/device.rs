@@ -52,7 +52,8 @@ pub struct TraceMode {
     pub sample_bytes: u8,
 }
 
-/// How voltages, converter DACs and the input span hang together for one kind of probe ([section 7 of the reference](crate::vm#7-voltages)).
+/// Front-end calibration: maps volts to DAC codes for one kind of probe
+/// ([section 7 of the reference](crate::vm#7-voltages)).
 ///
 /// With `lo` and `hi` the wanted bottom and top of the range as fractions of the span, the DACs are set to
 /// `la lo + lb hi + lc` and `ha hi + hb lo + hc`.

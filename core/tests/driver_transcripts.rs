@@ -90,7 +90,7 @@ fn presence_is_one_short_script_that_changes_nothing() {
 }
 
 #[test]
-fn another_revision_of_the_model_is_taken_and_told() {
+fn another_revision_is_accepted_and_reported() {
     let line = line([on('?', "\rBS000502\r")], 100);
     let scope = connect(&line).unwrap();
     let (found, known) = (Revision(*b"BS000502"), Revision(*b"BS000501"));
@@ -286,8 +286,8 @@ fn a_device_that_misses_its_own_timeout_is_stopped() {
     assert_eq!(trace.cause(), EndReason::Timeout);
 }
 
-/// Captures with a device that says this of the end of its trace, after `waited`.
-fn told(request: CaptureRequest, answer: &str, waited: Micros) -> Result<u16, ScopeError<Infallible>> {
+/// Captures with a device that reports this end of its trace, after `waited`.
+fn capture_ending(request: CaptureRequest, answer: &str, waited: Micros) -> Result<u16, ScopeError<Infallible>> {
     let (mut scope, line) = connected([on('D', WAIT)], 100);
     let plan = plan(&scope, request);
     let dump = plan.dump_bytes() + usize::from(plan.mode.sample_bytes);
@@ -314,7 +314,7 @@ fn an_end_that_cannot_be_is_no_trace() {
         Err(ScopeError::Contradiction(Contradiction::EndsLate { reported_us, max_us: 1_011_000 }))
     };
     // The start was at 0x1000, a second is 0x2625a00 ticks, and 1 % and 1 ms are allowed for.
-    for (end, told_of_it) in [
+    for (end, expected) in [
         ("00\r02626a00\r00000004\r", Ok(4)),
         ("00\r02626a00\r00002fff\r", Ok(4)),
         ("00\r02626a00\r00003000\r", address(12_288)),
@@ -328,7 +328,7 @@ fn an_end_that_cannot_be_is_no_trace() {
         ("00\r02699000\r00000004\r", late(1_011_712)),
         ("00\r80000000\r00000004\r", late(53_686_988)),
     ] {
-        assert_eq!(told(four_samples(), end, second), told_of_it, "{}", end.escape_debug());
+        assert_eq!(capture_ending(four_samples(), end, second), expected, "{}", end.escape_debug());
     }
 }
 
@@ -341,8 +341,8 @@ fn a_trace_that_took_less_than_its_samples_is_no_trace() {
     // 150 samples after the trigger take 45 ms, of which 1 ms is allowed for.
     let end = |ticks: u32| format!("00\r{:08x}\r00000004\r", 0x1000 + ticks);
     let minute = Micros(60_000_000);
-    assert_eq!(told(slow, &end(44 * 40_000), minute), Ok(200));
-    let refused = told(slow, &end(44 * 40_000 - 1), minute);
+    assert_eq!(capture_ending(slow, &end(44 * 40_000), minute), Ok(200));
+    let refused = capture_ending(slow, &end(44 * 40_000 - 1), minute);
     let contradiction = Contradiction::EndsEarly { reported_us: 43_999, min_us: 44_000 };
     assert_eq!(refused, Err(ScopeError::Contradiction(contradiction)));
 }
@@ -352,10 +352,10 @@ fn a_wait_across_a_roll_over_of_the_device_time_is_possible() {
     // 150 s are one roll-over and 0x65b4bc00 - 0x1000 ticks more.
     let ticks = (150_u64 * 40_000_000 + 0x1000) as u32;
     let end = format!("00\r{ticks:08x}\r00000004\r");
-    assert_eq!(told(four_samples(), &end, Micros(150_000_000)), Ok(4));
+    assert_eq!(capture_ending(four_samples(), &end, Micros(150_000_000)), Ok(4));
     // 42.6 s, and not that and a roll-over: it was a while on its way.
-    assert_eq!(told(four_samples(), &end, Micros(140_000_000)), Ok(4));
-    let refused = told(four_samples(), &end, Micros(40_000_000));
+    assert_eq!(capture_ending(four_samples(), &end, Micros(140_000_000)), Ok(4));
+    let refused = capture_ending(four_samples(), &end, Micros(40_000_000));
     assert!(matches!(refused, Err(ScopeError::Contradiction(Contradiction::EndsLate { .. }))), "{refused:?}");
 }
 

@@ -247,7 +247,7 @@ fn a_garbled_start_is_tried_again_after_a_reset() {
 }
 
 #[test]
-fn a_reset_that_stopped_a_generator_is_told_before_anything_is_captured() {
+fn a_reset_that_stopped_a_generator_is_reported() {
     let (mut scope, line) = connected([on('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let plan = scope.plan(&BS05.analog, &four_samples()).unwrap();
@@ -255,8 +255,8 @@ fn a_reset_that_stopped_a_generator_is_told_before_anything_is_captured() {
     line.device.lock().unwrap().turns.push_back(on('D', WAIT));
     let dropped = select(scope.capture(&plan, &mut buffer), async {});
     assert!(matches!(block_on(dropped), Either::Second(())));
-    let told = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
-    assert_eq!(told, Err(ScopeError::GeneratorsStopped));
+    let captured = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
+    assert_eq!(captured, Err(ScopeError::GeneratorsStopped));
     assert_eq!(scope.generators(), Generators::Off);
     line.device.lock().unwrap().turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])].into();
     assert_eq!(block_on(scope.capture(&plan, &mut buffer)).unwrap().samples(), 4);

@@ -98,9 +98,9 @@ pub struct Bridge<F> {
 }
 
 impl<F> Bridge<F> {
-    /// A bridge that passes bytes through and, if `stored` says so, runs its job.
+    /// A bridge that passes bytes through and, if `stored` has an armed one, runs its job.
     ///
-    /// `stored` is what [`Store::job`] told at power-up. If the flash failed there, pass none.
+    /// `stored` is what [`Store::job`] returned at power-up. If the flash failed there, pass none.
     #[must_use]
     pub fn new(store: Store<F>, stored: Option<StoredJob>) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl<F> Bridge<F> {
         }
     }
 
-    /// Tells that the button was pressed.
+    /// Reports that the button was pressed.
     pub fn press(&self, press: Press) {
         match press {
             Press::Short if self.order.get() == Some(Order::CaptureNow) => self.order.set(None),

@@ -29,10 +29,10 @@ const STATUS_BYTES: usize = 2;
 /// has room for 256 of them (its data sheet, section 2).
 const WRITES: usize = 4;
 
-/// Readies the chip, tells the line, and carries bytes both ways until a transfer fails. `pulse` beats with each
-/// packet, at the time that `now_ms` tells, and rests while nobody reads what has come.
+/// Readies the chip, announces it to the line, and carries bytes both ways until a transfer fails. `pulse` beats with each
+/// packet, at the time that `now_ms` returns, and rests while nobody reads what has come.
 ///
-/// The line has nothing plugged in once this is dropped or has ended: that is the caller's to [tell](Line::set_plugged).
+/// The line has nothing plugged in once this is dropped or has ended: the caller has to [report that](Line::set_plugged).
 ///
 /// # Errors
 /// Whatever the transfer failed with.

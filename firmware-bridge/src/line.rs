@@ -26,7 +26,7 @@ pub enum Plugged {
     /// Nothing, or nothing that answers.
     Nothing,
     /// Something else than an FTDI FT232.
-    Stranger {
+    Unsupported {
         /// Its vendor.
         vendor: u16,
         /// Its product.
@@ -63,7 +63,7 @@ impl Line {
         self.plugged.try_get().unwrap_or(Plugged::Nothing)
     }
 
-    /// Tells what is plugged in from now on. What is on its way to or from a device before is dropped.
+    /// Reports what is plugged in from now on. What is on its way to or from a device before is dropped.
     pub fn set_plugged(&self, plugged: Plugged) {
         if plugged == self.plugged() {
             return;
@@ -184,7 +184,7 @@ mod tests {
         block_on(port.attached());
         assert_eq!(read_once(&mut port, &mut bytes), Poll::Pending, "nothing of the connection before");
         assert_eq!(block_on(port.write(b"?")), Ok(1));
-        line.set_plugged(Plugged::Stranger { vendor: 1, product: 2 });
+        line.set_plugged(Plugged::Unsupported { vendor: 1, product: 2 });
         assert_eq!(block_on(port.write(b"?")), Err(Unplugged));
     }
 

@@ -58,7 +58,7 @@ async fn append(store: &mut Store<FakeFlash>, id: u32, keep: Keep) -> Result<Tra
     store.append(&trace, origin, keep).await
 }
 
-/// Everything that the store says it holds, each trace compared with what was captured.
+/// Everything that the store reports to hold, each trace compared with what was captured.
 async fn check_all(store: &mut Store<FakeFlash>) -> Vec<u32> {
     let mut found = Vec::new();
     let mut from = TraceId::FIRST;
@@ -203,7 +203,7 @@ fn all_sectors_wear_alike() {
 }
 
 #[test]
-fn a_full_store_says_so_and_keeps_what_it_has() {
+fn a_full_store_is_reported_and_keeps_its_traces() {
     block_on(async {
         let keep = Keep { traces: Some(3), when_full: WhenFull::Stop };
         let mut store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();

@@ -74,7 +74,7 @@ where
     })
 }
 
-/// What the edges of a channel tell.
+/// Timing of a channel's edges.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct EdgeMeasurements {

@@ -8,7 +8,7 @@ use super::self_match::{first_match, fitted_over_multiples};
 /// The series must be so much longer than the period.
 const MIN_PERIODS: f64 = 2.0;
 
-/// A shorter period cannot be told from its mirror image beyond half the sample rate.
+/// A shorter period cannot be distinguished from its alias above half the sample rate.
 const MIN_SAMPLES: f64 = 2.0;
 
 /// The most rounds of the fit. Over 2.5 periods a round leaves a sixth of the error, over more it leaves less.
@@ -30,7 +30,7 @@ pub(super) fn period_samples(pyramid: &Pyramid<'_>) -> Option<f64> {
     (fits && explained(steps, period)? >= MIN_EXPLAINED).then_some(period)
 }
 
-/// The period of a sawtooth that jumps at a phase, in periods: the mean of what its jump and its ramp tell, weighted by
+/// The period of a sawtooth that jumps at a phase, in periods: the mean of the estimates from its jump and its ramp, weighted by
 /// how certain each is.
 ///
 /// Each jump is known to a sample only; where the period is close to a whole number of samples, it even falls between

@@ -171,7 +171,7 @@ pub(super) fn first_match(pyramid: &Pyramid<'_>) -> Option<Shift> {
 
 /// The period that a shift stands for, in samples of the series, from the matches at its multiples: over k periods
 /// an error of the shift counts only a k-th. Shifts up to two thirds of the series are used, as what overlaps then
-/// tells most.
+/// carries most of the information.
 pub(super) fn fitted_over_multiples(pyramid: &Pyramid<'_>, shift: Shift) -> f64 {
     let series = Series::new(pyramid.level(shift.level));
     let length = series.steps.len() as f64;

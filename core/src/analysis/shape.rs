@@ -14,7 +14,7 @@ use super::fold::{Fold, MAX_BINS};
 /// harmonic, over 2).
 const LARGEST_ERROR: f64 = 0.025;
 
-/// The fewest different phases that tell a shape.
+/// The fewest different phases that determine a shape.
 const FEWEST_POINTS: usize = 8;
 
 /// Phases tried all around the period before the best is refined.
@@ -106,7 +106,7 @@ struct AveragedWave {
     high: f64,
 }
 
-/// The shape of the folded wave. `None` if the wave is known at too few phases to tell anything of it.
+/// The shape of the folded wave. `None` if the wave is known at too few phases to determine it.
 pub(super) fn matched(fold: &Fold) -> Option<ShapeMatch> {
     let wave = AveragedWave::new(fold)?;
     let unknown = wave.unknown()?;
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_capacitor_is_exponential_over_the_time_constants_that_the_docs_tell() {
+    fn a_capacitor_is_exponential_over_the_documented_time_constants() {
         // From its definition: charged from -1 to 1 in the first half, discharged in the second.
         let capacitor = |constants: f64, phase: f64| {
             let charged = |part: f64| (1.0 - (-constants * part).exp()) / (1.0 - (-constants).exp());

@@ -2,7 +2,7 @@
 
 use super::Levels;
 
-/// The fewest sample periods that a transition must take to be told from a jump between two samples.
+/// The fewest sample periods that a transition must take to be distinguished from a step between two samples.
 const MIN_SAMPLES: f64 = 2.0;
 
 /// How long a channel takes from one level to the other.

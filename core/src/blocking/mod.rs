@@ -110,7 +110,7 @@ async fn until_done<E: Error>(mut attempt: impl FnMut() -> Result<usize, E>) -> 
     }
 }
 
-/// Completes as soon as `flag` says so, which is asked each time that a read has timed out: the cancel future of a capture.
+/// Completes as soon as `flag` is set, which is checked each time that a read has timed out: the cancel future of a capture.
 pub fn cancelled(mut flag: impl FnMut() -> bool) -> impl Future<Output = ()> {
     poll_fn(move |_| if flag() { Poll::Ready(()) } else { Poll::Pending })
 }

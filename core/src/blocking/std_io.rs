@@ -151,7 +151,7 @@ mod tests {
         assert!(matches!(block_on(select(stream.read(&mut byte), async {})), Either::Second(())));
     }
 
-    /// Fails in turn as `errors` says.
+    /// Fails in turn as listed in `errors`.
     struct Failing(Vec<ErrorKind>);
 
     impl std::io::Read for Failing {

@@ -67,7 +67,7 @@ impl Sums {
         self.equations += 1;
     }
 
-    /// Makes the A-B offset known, in volts: where only one channel is measured it cannot be told.
+    /// Makes the A-B offset known, in volts: it cannot be determined where only one channel is measured.
     pub(super) fn fix_ab_offset(&mut self, volts: f64) {
         let mut coefficients = [0.0; UNKNOWNS];
         if let Some(last) = coefficients.last_mut() {

@@ -242,7 +242,7 @@ impl CapturePlan {
     }
 }
 
-/// What each trace mode says to a request, in the model's order of preference: the first that fits is taken.
+/// Whether each trace mode fits a request, in the model's order of preference: the first that fits is taken.
 ///
 /// # Errors
 /// [`PlanError`] for a request that makes no sense in any mode.
@@ -252,7 +252,7 @@ pub fn mode_fits(
     driven: BusyOutputs,
 ) -> Result<impl Iterator<Item = (&'static TraceMode, ModeFit)>, PlanError> {
     let span = span_of(request, driven)?;
-    Ok(model.modes.iter().map(move |mode| (mode, span.verdict(model, mode))))
+    Ok(model.modes.iter().map(move |mode| (mode, span.fit(model, mode))))
 }
 
 fn span_of(request: &CaptureRequest, driven: BusyOutputs) -> Result<Span, PlanError> {
@@ -288,8 +288,8 @@ pub(super) fn left_out(asked: ChannelSet, driven: BusyOutputs) -> (u8, u8) {
 
 /// Plans a capture: finds the trace mode, the sample clock, the converters and the trigger.
 ///
-/// `probe` says how volts and DACs hang together, `driven` which generators run. The work is a few passes over the
-/// model's table of trace modes whatever is asked.
+/// `probe` maps volts to DAC codes (front-end calibration), `driven` lists the busy outputs. The work is a few passes
+/// over the model's table of trace modes whatever is asked.
 ///
 /// # Errors
 /// [`PlanError`] for numbers that make no sense, and where no trace mode covers the period with these channels.
@@ -401,7 +401,7 @@ fn check(request: &CaptureRequest) -> Result<(), PlanError> {
 /// the period.
 fn choose(model: &Model, span: &Span) -> Result<(&'static TraceMode, Timebase, bool), PlanError> {
     for mode in model.modes {
-        if let ModeFit::Fits(timebase) = span.verdict(model, mode) {
+        if let ModeFit::Fits(timebase) = span.fit(model, mode) {
             return Ok((mode, timebase, true));
         }
     }
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_samples_are_met_nearly_and_said_so() {
+    fn too_many_samples_are_met_nearly_and_reported() {
         let request = CaptureRequest { period_s: 1.207e-6, samples: 5883, ..of("A") };
         let planned = plan(&request).unwrap();
         // The fastest mode of one channel takes 20 MS/s: 1.207 us x 20 MS/s = 24.14.
@@ -517,7 +517,7 @@ mod tests {
             // What two crystals may differ by.
             let skew_s = planned.duration_s() * 200e-6;
             assert!((late_s - skew_s).abs() < 2e-6, "{channels} {period_s}: {late_s}");
-            // It is said what is not as the device would do it, but nobody has to know.
+            // The difference from what the device would do is reported, but nobody has to act on it.
             let timed = planned.notices.iter().find(|notice| matches!(notice, Notice::HostTimeout { .. }));
             assert!(timed.is_some_and(|notice| !notice.matters_to_user()), "{:?}", planned.notices);
         }
@@ -547,9 +547,9 @@ mod tests {
             assert_eq!((best.mode.name, eight.mode.name), (fine, coarse));
             assert_eq!(best.timebase.samples, eight.timebase.samples);
             assert_eq!(eight.dump_bytes() * 2, best.dump_bytes());
-            let verdict =
+            let fit =
                 mode_fits(&BS05, &request, BusyOutputs::NOTHING).unwrap().find(|(mode, _)| mode.name == fine);
-            assert_eq!(verdict.map(|(_, verdict)| verdict), Some(ModeFit::TooFine));
+            assert_eq!(fit.map(|(_, fit)| fit), Some(ModeFit::TooFine));
             // Twice the samples fit the buffer.
             let full = CaptureRequest { period_s: 12.288e-3, samples: 12_288, ..request };
             assert_eq!(plan(&full).unwrap().timebase.samples, 12_288);

@@ -236,7 +236,7 @@ impl fmt::Display for PlanError {
                  second, and a rate below that is thinned out of them"
             ),
             Self::UnframedChannels => f.write_str(
-                "several channels are told apart by frames: stream one analog channel or logic lines alone, or with frames",
+                "several channels need frames to be distinguished: stream one analog channel or logic lines alone, or with frames",
             ),
             Self::NoMode => {
                 f.write_str("this model has no trace mode for these channels: capture fewer at once")

@@ -188,7 +188,7 @@ impl StreamPlan {
 
 /// Plans a stream: finds the frame rate, how it is thinned out, and the converters.
 ///
-/// `probe` says how volts and DACs hang together, `driven` which generators run.
+/// `probe` maps volts to DAC codes (front-end calibration), `driven` lists the busy outputs.
 ///
 /// # Errors
 /// [`PlanError`] for numbers that make no sense, for a rate beyond what the device sends, and for several channels

@@ -227,7 +227,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.line.pacing = pacing;
     }
 
-    /// What the driver was told of its link.
+    /// The link's profile, as given to the driver.
     #[must_use]
     pub fn profile(&self) -> LinkProfile {
         self.line.profile
@@ -351,7 +351,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         match found {
             Discarded { seen: true, .. } => Ok(()),
             Discarded { last: None, .. } => {
-                Err(ScopeError::NoAnswer { stage, waited_ms: self.line.patience().millis() })
+                Err(ScopeError::NoAnswer { stage, waited_ms: self.line.answer_timeout().millis() })
             }
             Discarded { last: Some(byte), .. } => Err(ScopeError::Garbled {
                 stage,

@@ -19,7 +19,7 @@ use crate::time::{Instant, Micros};
 pub struct DeviceTime {
     ticks_per_us: u32,
     seen: bool,
-    /// What was told last, rolled out, and when.
+    /// The last reported time, unwrapped to 64 bits, and when it was reported.
     ticks: u64,
     at: Instant,
 }
@@ -33,8 +33,8 @@ impl DeviceTime {
         Self { ticks_per_us: (clock_hz * 1e-6) as u32, seen: false, ticks: 0, at: Instant(0) }
     }
 
-    /// The whole time for a 32-bit time that the device told about `now`: of all that end in those 32 bits the one
-    /// nearest to what the caller's clock says has passed. The first one is taken as it is.
+    /// Unwraps to 64 bits a 32-bit time that the device reported at about `now`: of all that end in those 32 bits the
+    /// one nearest to the time passed on the caller's clock. The first one is taken as it is.
     pub fn extend(&mut self, raw: u32, now: Instant) -> u64 {
         let raw = u64::from(raw);
         let passed = self.ticks_of(now - self.at);
@@ -44,7 +44,7 @@ impl DeviceTime {
         self.ticks
     }
 
-    /// The whole time for a 32-bit time of the device that cannot have been before `earliest` or after `latest`, in
+    /// Unwraps to 64 bits a 32-bit time of the device that cannot have been before `earliest` or after `latest`, in
     /// ticks: the last of all in between that end in those 32 bits. None if there is none; nothing is kept of it then.
     pub fn extend_within(&mut self, raw: u32, now: Instant, earliest: u64, latest: u64) -> Option<u64> {
         let raw = u64::from(raw);
@@ -125,8 +125,8 @@ mod tests {
             for (us, jitter_us) in steps {
                 truth += us * 40;
                 now += us;
-                let told = now.saturating_add_signed(jitter_us);
-                prop_assert_eq!(time.extend(truth as u32, Instant(told)), truth);
+                let reported = now.saturating_add_signed(jitter_us);
+                prop_assert_eq!(time.extend(truth as u32, Instant(reported)), truth);
             }
         }
     }

@@ -97,7 +97,7 @@ pub struct Trace<'a> {
 
 impl<'a> Trace<'a> {
     /// A trace of the last `samples` samples (all channels interleaved) of a planned capture, whose raw samples lie in
-    /// `buffer` as [`BufferLayout`] says. `end_ticks` is the device time of its end in ticks, rolled out.
+    /// `buffer` as [`BufferLayout`] specifies. `end_ticks` is the device time of its end in ticks, unwrapped to 64 bits.
     #[must_use]
     pub fn new(
         plan: &'a CapturePlan,
@@ -129,7 +129,7 @@ impl<'a> Trace<'a> {
         self.samples
     }
 
-    /// The device time of the trace's end, in ticks of the device's clock, rolled out.
+    /// The device time of the trace's end, in ticks of the device's clock, unwrapped to 64 bits.
     #[must_use]
     pub fn end_ticks(&self) -> u64 {
         self.end_ticks

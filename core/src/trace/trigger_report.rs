@@ -49,7 +49,7 @@ pub enum Finding {
     NeverLeft,
     /// It does both, but not for as many samples as the filter asks for.
     TooShort,
-    /// The trace shows too little to tell.
+    /// The trace shows too little to decide.
     Unclear,
     /// The trigger was due: after so many samples of the trace, counted over all channels, its condition was met.
     Due {

@@ -236,7 +236,7 @@ pub struct Status {
     pub address: Option<u32>,
 }
 
-/// Parses a status packet: `TT\r`, time `\r` and, unless it says Wait, address `\r`.
+/// Parses a status packet: `TT\r`, time `\r` and, unless its token is Wait, address `\r`.
 ///
 /// ```
 /// use scopething_core::vm::{Status, StatusParser, StatusToken};

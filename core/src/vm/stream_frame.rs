@@ -163,7 +163,7 @@ impl FrameParser {
         Ok(Sight::Frame(first, second))
     }
 
-    /// Takes the frame at the beginning, or tells what is missing before it.
+    /// Takes the frame at the beginning, or reports what is missing before it.
     fn take(&mut self, sequence: u8, following: u8) -> FrameEvent {
         self.aligned = true;
         let skipped = core::mem::take(&mut self.skipped);
@@ -223,7 +223,7 @@ mod tests {
         FrameEvent::Frame(samples)
     }
 
-    /// Which of the frames sent came out, by going through both in order, and the sum of what the gaps told.
+    /// Which of the frames sent came out, by going through both in order, and the sum of the gaps reported.
     fn matched(sent: &[Vec<u8>], events: &[FrameEvent]) -> Option<(usize, u32)> {
         let mut rest = sent.iter();
         let (mut seen, mut lost) = (0, 0);

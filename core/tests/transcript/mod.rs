@@ -55,7 +55,7 @@ impl Turn {
     }
 }
 
-/// The register machine of reference.md#2-commands; what commands that end a script do is told by the turns.
+/// The register machine of reference.md#2-commands; the turns define what commands that end a script do.
 pub(crate) struct Device {
     r0: u8,
     r1: u8,
@@ -68,9 +68,9 @@ pub(crate) struct Device {
     /// What `W` wrote.
     pub(crate) table: Vec<u8>,
     pub(crate) closed_when_idle: bool,
-    /// Takes bytes and says nothing.
+    /// Takes bytes and sends nothing.
     pub(crate) dead: bool,
-    /// What it says is heard from this moment on.
+    /// What it sends is received from this moment on.
     pub(crate) deaf_until_us: u64,
 }
 
@@ -247,10 +247,10 @@ pub(crate) fn four_samples() -> CaptureRequest {
     CaptureRequest { period_s: 0.8e-6, samples: 4, ..CaptureRequest::new("A".parse::<ChannelSet>().unwrap()) }
 }
 
-/// What a device says when a trace has started.
+/// What a device sends when a trace has started.
 pub(crate) const WAIT: &str = "02\r00001000\r";
 
-/// What a device says of a trace from its start to its end.
+/// What a device sends for a trace from its start to its end.
 pub(crate) fn ends(token: &str, ticks: u32, address: u32) -> String {
     format!("{WAIT}{token}\r{ticks:08x}\r{address:08x}\r")
 }

@@ -230,7 +230,7 @@ where
         store(bridge, &trace, origin, Keep::of_job(job)).await
     }
 
-    /// Captures once without waiting for a trigger, as the job says otherwise.
+    /// Captures once without waiting for a trigger, although the job specifies one.
     async fn capture_now(&mut self) -> Turn {
         let job = self.bridge.job().unwrap_or(default_job());
         let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };
@@ -311,7 +311,7 @@ async fn store<F: MultiwriteNorFlash>(
     }
 }
 
-/// What is captured on the button where no job says otherwise: channel A, as many traces as there is room
+/// What is captured on the button where no job is stored: channel A, as many traces as there is room
 /// for.
 fn default_job() -> Job {
     Job {
@@ -332,7 +332,7 @@ async fn until_other<F, C: Clock>(bridge: &Bridge<F>, clock: &C, want: Want) {
     }
 }
 
-/// As [`until_other`]; an order to capture during the job is told by `now` instead.
+/// As [`until_other`]; `now` reports an order to capture during the job instead.
 async fn until_other_than<F, C: Clock>(
     bridge: &Bridge<F>,
     clock: &C,

@@ -25,12 +25,12 @@ const UP_LIMIT: Micros = Micros::from_millis(100);
 /// Bytes that are read at once.
 const CHUNK: usize = 64;
 
-/// What the uplink tells of the program around it.
+/// What the uplink reports about the program around it.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
     /// The version of the firmware.
     pub firmware: (u8, u8, u8),
-    /// Why it started. A place longer than 200 bytes is not told.
+    /// Why it started. A place longer than 200 bytes is not reported.
     pub restart: Restart<'a>,
 }
 

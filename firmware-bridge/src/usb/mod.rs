@@ -8,7 +8,7 @@ pub mod rp2040;
 
 use core::fmt;
 
-/// Bytes of a full-speed bulk packet, of which the FTDI's endpoints are (its descriptors say so).
+/// Bytes of a full-speed bulk packet, of which the FTDI's endpoints are (according to its descriptors).
 pub const PACKET_BYTES: usize = 64;
 
 /// Why a transfer has failed. Whatever it was, the device has to be enumerated anew.

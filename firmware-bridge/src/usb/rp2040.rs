@@ -34,7 +34,7 @@ const CONTROL: Duration = Duration::from_millis(250);
 const BULK_IN: Duration = Duration::from_millis(100);
 /// The chip takes no more while its 128 bytes wait for the serial line.
 const BULK_OUT: Duration = Duration::from_millis(250);
-/// Time for the pull-downs to tell that nothing is plugged in, before the controller looks again.
+/// Time for the pull-downs to show that nothing is plugged in, before the controller looks again.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 /// The only configuration of an FT232, and its endpoints.
 const CONFIGURATION: u8 = 1;
@@ -84,8 +84,8 @@ pub async fn serve(_usb: Peri<'static, USB>, line: &Line, pulse: &Pulse) -> ! {
                     }
                 }
             } else {
-                defmt::warn!("a stranger is plugged in: {:04x}:{:04x}", info.vid, info.pid);
-                line.set_plugged(Plugged::Stranger { vendor: info.vid, product: info.pid });
+                defmt::warn!("an unsupported device is plugged in: {:04x}:{:04x}", info.vid, info.pid);
+                line.set_plugged(Plugged::Unsupported { vendor: info.vid, product: info.pid });
                 while with_timeout(ENUMERATION, disconnected(events.as_mut())).await.is_err() {
                     pulse.beat(now_ms());
                 }

@@ -1,4 +1,4 @@
-//! What a device may do otherwise than the reference says or leaves open: each can be turned on, to see what notices it.
+//! What a device may do otherwise than documented or leaves open: each can be turned on, to see what notices it.
 
 use std::fmt;
 use std::str::FromStr;

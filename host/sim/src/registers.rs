@@ -96,7 +96,7 @@ impl Applied {
         self.logic_control & 0x80 != 0
     }
 
-    /// What drives the lines is as the registers say, whatever the last `U` was.
+    /// What drives the lines is as in the registers, whatever the last `U` was.
     pub(super) fn map_lines(&mut self, registers: &Registers) {
         self.map = Self::from_registers(registers).map;
     }

@@ -128,7 +128,7 @@ impl Trace {
         (timeout > 0).then(|| self.time_of(self.armed) + SimTime(timeout * TIMEOUT_UNIT_NS))
     }
 
-    /// When the trace ends by itself, as far as a bounded search can tell.
+    /// When the trace ends by itself, as far as a bounded search can find.
     pub(super) fn foresee(&mut self, wiring: &Wiring) -> EndPrediction {
         if self.held {
             return EndPrediction::Held;

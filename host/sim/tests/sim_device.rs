@@ -151,7 +151,7 @@ fn answers_nobody_reads_are_lost_and_memory_is_bounded() {
         host.device.receive(b'A', host.now);
     }
     assert!(host.notes().contains(&Note::Overrun));
-    // The dumps are cut short by the reset, which is echoed after what was said before.
+    // The dumps are cut short by the reset, which is echoed after what was sent before.
     host.device.receive(b'!', host.now);
     let rest: Vec<u8> = std::iter::from_fn(|| host.device.transmit(host.now)).collect();
     assert!(rest.len() <= 1 << 16);

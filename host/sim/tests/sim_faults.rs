@@ -73,7 +73,7 @@ fn a_short_answer_ends_and_the_next_is_whole() {
 }
 
 #[test]
-fn a_stalled_link_says_nothing_and_a_closed_one_says_so() {
+fn a_stalled_link_is_silent_and_a_closed_one_ends() {
     run(async {
         let mut stalled = link("stall@5");
         assert_eq!(exchange(&mut stalled, b"?").await, b"?\rBS0");

@@ -5,7 +5,7 @@ mod sim_host;
 use scopething_core::vm::Register;
 use sim_host::{Host, close};
 
-/// A waveform as reference.md#9-generators says, then a trace of both inputs.
+/// A waveform as in reference.md#9-generators, then a trace of both inputs.
 #[test]
 fn the_waveform_is_seen_by_a_and_its_inverse_by_b() {
     let mut host = Host::new("");

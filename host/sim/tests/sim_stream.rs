@@ -115,7 +115,7 @@ fn other_bytes_are_answered_between_frames() {
     assert_eq!(host.send(b"[")[..], [0, 0xa5, 1, b'[']);
     assert_eq!(host.notes(), [Note::StreamDisturbed { byte: b'[' }]);
     assert_eq!(sent_until(&mut host, SimTime::from_micros(8 * 3)), [0xa5, 2]);
-    // T starts anew with what the registers say then.
+    // T starts anew with the registers as they are then.
     assert_eq!(host.say("T"), "T");
     assert_eq!(sent_until(&mut host, SimTime::from_micros(8 * 4)), [0xa5, 0]);
 }
@@ -226,7 +226,7 @@ fn numbers(frames: &[Frame]) -> Vec<u64> {
         .collect()
 }
 
-/// The value of each frame tells when it was sampled: the ramp has 256 steps in a second.
+/// The value of each frame shows when it was sampled: the ramp has 256 steps in a second.
 #[test]
 fn a_fast_link_loses_nothing_and_a_slow_one_what_it_cannot_carry() {
     // 125 kHz x 4 bytes are 5 Mbit/s with start and stop bits.

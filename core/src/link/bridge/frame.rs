@@ -11,7 +11,7 @@ use core::fmt;
 use postcard::ser_flavors::{Cobs, Slice, crc::CrcModifier};
 use serde::{Deserialize, Serialize};
 
-/// The version of frames and messages. A bridge of another version is told to be updated.
+/// The version of frames and messages. A bridge with another version is rejected with a request to update.
 pub const VERSION: u8 = 2;
 
 /// The most payload bytes of a stored trace in one answer.
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_told_before_anything_else_is_read() {
+    fn another_version_is_rejected_first() {
         let mut other = framed(&[VERSION + 1, 0xff, 0xff, 0xff]);
         assert_eq!(decode::<Request>(&mut other), Err(FrameError::Version { found: VERSION + 1 }));
         let mut unknown = framed(&[VERSION, 1, 0xfe, 0x01]);

@@ -144,7 +144,7 @@ impl ClockPlan {
     }
 }
 
-/// The register that says what drives a line.
+/// The register that selects what drives a line.
 pub(crate) fn map_register(line: LogicLine) -> Register {
     match line.number() {
         0 => Register::Map0,

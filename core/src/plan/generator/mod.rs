@@ -2,7 +2,7 @@
 //! register values ([section 9 of the reference](crate::vm#9-generators)).
 //!
 //! [`plan_waveform`] turns a [`WaveformRequest`] into a [`WaveformPlan`], [`plan_clocks`] a [`ClockRequest`]
-//! into a [`ClockPlan`]. Both tell what will really come out, and refuse with the nearest that can be met.
+//! into a [`ClockPlan`]. Both return the actual output values, and otherwise report the nearest that can be met.
 //! Starting and stopping is the driver's work: [`crate::scope::Scope::start_waveform`].
 //!
 //! ```

@@ -23,7 +23,7 @@
 //! Either way there are at most half a table of choices, 512, of one continued fraction each. `T` is cut to
 //! 30 bits for them: two different fractions within the bounds are at least one part in 2^26 apart, so that
 //! the cut can move `T` past the one fraction that is nearest in any case, and that one stays an end of the
-//! interval. What the continued fraction leaves over tells which ends are too far off to be looked at; the
+//! interval. The remainder of the continued fraction shows which ends are too far off to be looked at; the
 //! others are compared by their frequencies.
 
 use crate::device::Model;

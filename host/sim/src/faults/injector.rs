@@ -57,7 +57,7 @@ impl Injector {
         (0..u64::from(count.unwrap_or(0))).map(|place| random::mix(self.seed ^ 0xb0, place) as u8)
     }
 
-    /// The byte with some of its bits turned over.
+    /// The byte with some of its bits inverted.
     pub fn corrupted(&self, byte: u8) -> u8 {
         let [read, written] = self.passed;
         byte ^ (random::mix(self.seed, read << 32 ^ written) as u8).max(1)

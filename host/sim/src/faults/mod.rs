@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | `drop@37` | the byte is lost |
 //! | `repeat@37` | it comes twice |
-//! | `corrupt@37` | some of its bits are turned over |
+//! | `corrupt@37` | some of its bits are inverted |
 //! | `delay:50ms@37` | it and all that follows comes later |
 //! | `short@37` | it and all that follows is lost, until the host writes again |
 //! | `stall@37` | from there on nothing passes, either way |

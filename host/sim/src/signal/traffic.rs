@@ -8,7 +8,7 @@
 //! spi clk 1MHz data=0102 [gap=1ms]                   and mosi, miso, cs: mode 0, highest bit first
 //! ```
 //!
-//! `text=` and `data=` (hex digits) may be used in each; MISO shows the bytes turned over.
+//! `text=` and `data=` (hex digits) may be used in each; MISO shows the bytes inverted.
 
 use std::fmt;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ pub(crate) struct Host {
     pub(crate) turns: u32,
 }
 
-/// What a status packet says.
+/// The contents of a status packet.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub(crate) struct Status {
     pub(crate) token: u8,
@@ -78,7 +78,7 @@ impl Host {
         u32::from_str_radix(rest.strip_suffix('\r').expect("a line"), 16).expect("hex")
     }
 
-    /// Lets time pass until the device says something or never will.
+    /// Lets time pass until the device sends something or never will.
     pub(crate) fn wait(&mut self) -> Option<Status> {
         let bytes = self.wait_for_bytes()?;
         Some(self.status(&bytes))
