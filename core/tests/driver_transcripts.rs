@@ -294,7 +294,7 @@ fn capture_ending(request: CaptureRequest, answer: &str, waited: Micros) -> Resu
     let mut buffer = TraceBuffer::new();
     let late = async {
         line.pass(waited);
-        line.device.lock().unwrap().say(answer);
+        line.device.lock().unwrap().send(answer);
         line.device.lock().unwrap().turns.push_back(on('A', vec![9; dump]));
         pending::<()>().await;
     };

@@ -87,11 +87,11 @@ class Board:
 
     def tell_qemu(self, command, **arguments):
         self.qmp.send(json.dumps({"execute": command, "arguments": arguments}))
-        answer = self.qemu_says(lambda answer: "error" in answer or "return" in answer)
+        answer = self.qemu_reply(lambda answer: "error" in answer or "return" in answer)
         if "error" in answer:
             raise Failed(f"{command}: {answer['error']['desc']}")
 
-    def qemu_says(self, wanted):
+    def qemu_reply(self, wanted):
         while not wanted(answer := json.loads(self.qmp.read(30))):
             pass
         return answer
@@ -109,11 +109,11 @@ class Board:
 
     def unplug(self, name):
         self.qmp.send(json.dumps({"execute": "device_del", "arguments": {"id": f"usb-{name}"}}))
-        self.qemu_says(lambda answer: answer.get("event") == "DEVICE_DELETED")
+        self.qemu_reply(lambda answer: answer.get("event") == "DEVICE_DELETED")
         self.tell_qemu("chardev-remove", id=name)
 
     def run(self, command, check=True, limit_s=COMMAND_S):
-        """What a command says, as root."""
+        """The output of a command, as root."""
         self.agent.send(base64.b64encode(command.encode()).decode())
         code, output = self.answer(limit_s)
         if check and code != 0:

@@ -1,4 +1,4 @@
-"""Checks a device that answers as the reference of the virtual machine says, over TCP and as a bitscope-server.
+"""Checks a device against the reference of the virtual machine, over TCP and as a bitscope-server.
 
     python3 check_device.py --tcp HOST:PORT --bitscope-server HOST:PORT --bare HOST:PORT
 

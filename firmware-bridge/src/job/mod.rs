@@ -230,7 +230,7 @@ where
         store(bridge, &trace, origin, Keep::of_job(job)).await
     }
 
-    /// Captures once without waiting for a trigger, although the job specifies one.
+    /// Captures once without waiting for a trigger, otherwise with the job's settings.
     async fn capture_now(&mut self) -> Turn {
         let job = self.bridge.job().unwrap_or(default_job());
         let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };

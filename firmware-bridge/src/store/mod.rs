@@ -84,7 +84,7 @@ pub struct Keep {
 }
 
 impl Keep {
-    /// A job's settings.
+    /// The storage settings of a job.
     #[must_use]
     pub const fn of_job(job: &Job) -> Self {
         Self { traces: job.keep, when_full: job.when_full }

@@ -1,9 +1,9 @@
 //! Reads what the CSV writer writes, what a job records, and what is written like it.
 //!
-//! The header names the columns: `time` first, then channels `A`, `B`, `L0` to `L7`; in the tables of a job, what it
-//! tells of each trace stands [before](job_table). The column `lost` at the end of a stream's is passed over: a stream that
+//! The header names the columns: `time` first, then channels `A`, `B`, `L0` to `L7`; in the tables of a job, the
+//! columns of each trace stand [before](job_table). The column `lost` at the end of a stream's is passed over: a stream that
 //! lost rows is not evenly spaced, and refused for that. Times are seconds and must be evenly spaced on each channel. What the
-//! file does not tell, the sample rate, is taken from them.
+//! file does not state, the sample rate, is taken from them.
 
 mod capture;
 mod job_table;
@@ -39,7 +39,7 @@ pub struct CsvReader<R> {
     header: Option<Header>,
 }
 
-/// A line that tells what the columns below it are.
+/// A line that names the columns below it.
 enum Header {
     /// Of a single capture.
     Capture(Columns),

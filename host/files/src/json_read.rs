@@ -1,6 +1,6 @@
 //! Reads what the JSON writer writes: objects of a capture each, one after the other, on lines of their own or not.
 //!
-//! All that such an object tells is read, but for measurements. Times must be evenly spaced on each channel. A sample
+//! All contents of such an object are read, but for measurements. Times must be evenly spaced on each channel. A sample
 //! that is null is no number.
 
 mod object;
@@ -97,7 +97,7 @@ impl<R: BufRead + Send> TraceReader for JsonReader<R> {
     }
 }
 
-/// What is wrong with an object. The place that the error tells is counted from where the object begins.
+/// What is wrong with an object. The place in the error is counted from where the object begins.
 fn fault(line: u64, error: &serde_json::Error) -> ReadError {
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or_default();

@@ -116,7 +116,7 @@ pub enum WriteError {
         /// A format that holds the others.
         instead: Format,
     },
-    /// The format cannot say this sample rate, in hertz.
+    /// The format cannot hold this sample rate, in hertz.
     #[error("a {format} file cannot hold {rate_hz} samples a second; choose another format, such as csv")]
     Rate {
         /// The format.

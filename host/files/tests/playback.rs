@@ -29,7 +29,7 @@ fn a_recording_is_played_at_its_rate_and_triggers() {
     host.start();
     let end = host.wait().unwrap().address;
     let samples = host.dump(0, end - 3116, 3116);
-    // The sawtooth rises through the level once a period of 640 samples; the edges tell the period.
+    // The sawtooth rises through the level once a period of 640 samples; the edges show the period.
     let level = sim_host::byte_of(1.5) as u8;
     let rises: Vec<usize> = (8..samples.len() - 8)
         .filter(|&n| {

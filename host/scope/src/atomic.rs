@@ -51,7 +51,7 @@ pub enum AtomicError {
     Create {
         /// The directory of the target.
         directory: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// What was written could not be brought to the disk.
@@ -62,7 +62,7 @@ pub enum AtomicError {
     Write {
         /// The target.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The written file could not take the target's name.
@@ -70,7 +70,7 @@ pub enum AtomicError {
     Replace {
         /// The target.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The new file is in place, but might not outlive a loss of power.
@@ -81,7 +81,7 @@ pub enum AtomicError {
     DirectorySync {
         /// The target.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -145,7 +145,7 @@ impl AtomicFile {
     /// How many bytes have been handed to the system; `None` if they are in a pipe or a device for good.
     ///
     /// # Errors
-    /// If what was written cannot be handed over, or the system fails to tell.
+    /// If what was written cannot be handed over, or the system does not report it.
     pub fn handed_over(&mut self) -> io::Result<Option<u64>> {
         self.flush()?;
         match &self.destination {
@@ -172,7 +172,7 @@ impl AtomicFile {
     /// Brings what was written to the disk and puts it in the target's place.
     ///
     /// # Errors
-    /// If that fails; the error says whether the target is the old file or the new one.
+    /// If that fails; the error states whether the target is the old file or the new one.
     pub fn commit(self) -> Result<(), AtomicError> {
         self.settle().map_err(|(error, _)| error)
     }

@@ -45,7 +45,7 @@ pub enum CalibrationFileError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The line of a probe is not eleven numbers.
@@ -76,7 +76,7 @@ pub enum CalibrationFileError {
     Directory {
         /// The directory.
         directory: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The file was not written.

@@ -241,7 +241,7 @@ impl JsonRequest {
     /// Reads one JSON object: `args`, and optionally `awg` and `clock`; other keys beside them are ignored.
     ///
     /// # Errors
-    /// [`JsonRequestError::Form`] says where the text is not what it should be.
+    /// [`JsonRequestError::Form`] reports where the text is wrong.
     pub fn parse(text: &str) -> Result<Self, JsonRequestError> {
         Ok(serde_json::from_str(text)?)
     }

@@ -1,4 +1,4 @@
-//! Captures that say why their trigger does not come.
+//! Captures that report why their trigger does not come.
 //!
 //! A capture that has waited for [`LOOK_AFTER`] is cancelled, and what was captured by then is held against the trigger.
 //! Then it waits again. Where the trace does not show what the trigger watches, another one that does is taken in between.

@@ -1,4 +1,4 @@
-//! A bridge at the far end of a bad wire: what is fetched is right, or the client says what failed.
+//! A bridge at the far end of a bad wire: what is fetched is right, or the client reports what failed.
 
 mod bridge_support;
 
@@ -91,7 +91,7 @@ fn what_is_fetched_over_a_bad_wire_is_right() {
 }
 
 #[test]
-fn a_wire_that_carries_nothing_is_told_in_bounded_time() {
+fn a_dead_wire_is_reported_in_bounded_time() {
     let noise = Noise::Gaps { one_in: 1, left: 0, seed: fastrand::Rng::with_seed(1) };
     run_on(FakeFlash::new(SECTORS), SIGNALS, &noise, async |running| {
         let mut client = running.client();

@@ -132,12 +132,12 @@ async fn a_lost_part_of_a_dump_is_an_error_and_a_reset_goes_on() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_not_heard() {
+async fn a_foreign_datagram_is_ignored() {
     let (mut server, mut link) = Server::start().await;
-    let stranger = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let foreign = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let device = async {
         let id = server.expect(b"?").await;
-        send(&stranger, server.client.unwrap(), 0, id, b"?\rFORGED00\r").await;
+        send(&foreign, server.client.unwrap(), 0, id, b"?\rFORGED00\r").await;
         server.answer(0, id, b"?\rBS000501\r").await;
     };
     let client = async {

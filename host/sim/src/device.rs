@@ -212,7 +212,7 @@ impl Device {
                 self.r1 = self.r1.wrapping_add(1);
             }
             Command::Next => self.r1 = self.r1.wrapping_add(1),
-            Command::Print => self.say_hex(self.registers.byte(self.r1)),
+            Command::Print => self.send_hex(self.registers.byte(self.r1)),
             Command::Identify => {
                 let revision = self.revision;
                 self.send(b"\r");
@@ -222,13 +222,13 @@ impl Device {
             Command::ReadEeprom if self.quirks.has(Quirk::SilentEeprom) => {}
             Command::ReadEeprom => {
                 let address = self.registers.get8(Register::EepromAddress);
-                self.say_hex(self.eeprom[usize::from(address)]);
+                self.send_hex(self.eeprom[usize::from(address)]);
             }
             Command::WriteEeprom => {
                 let address = self.registers.get8(Register::EepromAddress);
                 let data = self.registers.get8(Register::EepromData);
                 self.eeprom[usize::from(address)] = data;
-                self.say_hex(data);
+                self.send_hex(data);
             }
             Command::ReadSampleCounter => self.registers.set(Register::SampleCounter, self.sample_address),
             Command::ProgramSpock => {
@@ -324,7 +324,7 @@ impl Device {
         self.note_loss(queued);
     }
 
-    fn say_hex(&mut self, value: u8) {
+    fn send_hex(&mut self, value: u8) {
         self.send(format!("\r{value:02x}\r").as_bytes());
     }
 

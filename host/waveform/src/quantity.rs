@@ -121,7 +121,7 @@ const PREFIXES: [(&str, i32); 11] = [
 ///
 /// # Errors
 ///
-/// [`QuantityError`] says which part is not understood.
+/// [`QuantityError`] names the part that is not understood.
 pub fn parse(text: &str, unit: Unit) -> Result<f64, QuantityError> {
     let trimmed = text.trim();
     let (mantissa, exponent, suffix) =

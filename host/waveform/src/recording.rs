@@ -1,7 +1,7 @@
 //! What a file, a picture or an analysis needs to know of one captured trace.
 //!
 //! A [`Waveform`] is the same whether its samples came from a device, from the simulator or from a file made
-//! by another program: what such a file does not tell is simply absent. It owns its samples and is checked
+//! by another program: what such a file does not state is simply absent. It owns its samples and is checked
 //! once, when it is made, so that whoever takes one need not check again. It is not a view of the trace
 //! buffer and knows nothing of trace modes or registers.
 //!
@@ -110,7 +110,7 @@ impl Series {
     /// When the sample at `index` was taken, in seconds from the start of the capture: start + index x
     /// period.
     ///
-    /// The result is the nearest whole picosecond where the arithmetic cannot tell the two apart, so that a
+    /// The result is the nearest whole picosecond where the arithmetic cannot distinguish the two, so that a
     /// time has one value however it was reached: 9 us stays 0.000009 and equals the same moment of another
     /// channel.
     #[must_use]

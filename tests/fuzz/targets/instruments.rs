@@ -1,4 +1,4 @@
-//! Lines sent to the emulated oscilloscopes: whatever is set can be captured and told, or is refused with a
+//! Lines sent to the emulated oscilloscopes: whatever is set can be captured and reported, or is refused with a
 //! reason.
 
 #![no_main]

@@ -119,7 +119,7 @@ fn bad_objects_are_refused_with_line_and_reason() {
         ("06:00:00.000250Z", "6", 2, "a moment is written like"),
         ("1e-3", "1e-3x", 9, "expected `,`"),
     ] {
-        // A channel without samples of a trace with a number is told otherwise.
+        // A channel without samples of a trace with a number is reported differently.
         let text =
             TRACE.replace("\"trace\": 7,", if replaced.contains("samples") { "" } else { "\"trace\": 7," });
         let (at, reason) = refused(&text.replacen(replaced, by, 1));

@@ -82,7 +82,7 @@ impl<'r> Chart<'r> {
         }
     }
 
-    /// Where each sample of an analog channel lies, if there is room to tell them apart in `columns` columns;
+    /// Where each sample of an analog channel lies, if there is room to distinguish them in `columns` columns;
     /// none otherwise.
     #[must_use]
     pub fn dots(&self, series: &Series, columns: usize) -> Vec<Point> {
@@ -152,7 +152,7 @@ fn trigger_text(trigger: &Trigger, raw: bool) -> String {
     format!("trigger {} {}{level}", trigger.source, trigger.kind)
 }
 
-/// What the legend says of an analog channel: its name, and the levels between which its samples lie.
+/// The legend of an analog channel: its name, and the levels between which its samples lie.
 pub(super) fn legend(series: &Series, raw: bool) -> String {
     let extent = match series.samples.extent() {
         Some((low, high)) if raw => format!("{low:.3} … {high:.3}"),

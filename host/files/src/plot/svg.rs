@@ -12,7 +12,7 @@ use super::size::PictureSize;
 use scopething_waveform::recording::{Channel, Series, Waveform};
 
 // Blue, vermillion, bluish green and reddish purple of the palette of Okabe and Ito (2008), which the
-// colour-blind can tell apart, the last two darkened for thin lines on white.
+// colour-blind can distinguish, the last two darkened for thin lines on white.
 const COLOUR_A: &str = "#0072b2";
 const COLOUR_B: &str = "#d55e00";
 const COLOUR_LOGIC: &str = "#00795a";

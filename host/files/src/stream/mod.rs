@@ -9,7 +9,7 @@
 //! | `npz` | a temporary file for each column | the archive, put together from them |
 //!
 //! Rows lie on a grid of evenly spaced times. Where frames were lost, rows are missing, and times jump: no row is made up.
-//! `lost` tells with each row how many frames of the device are missing since the row before it, so that a row that was made
+//! `lost` has with each row how many frames of the device are missing since the row before it, so that a row that was made
 //! of fewer frames shows as well. Formats that know evenly spaced samples only, `sr` and `wav`, have samples that are no
 //! numbers (NaN) in the place of missing ones, and the last level of a logic line; they have no place for `lost`.
 
@@ -108,7 +108,7 @@ impl StreamHeader {
         analog.then_some(if self.raw { "range" } else { "V" })
     }
 
-    /// What the tables tell beside their columns, all texts.
+    /// What the tables hold beside their columns, all texts.
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = vec![
             ("sample_rate", self.rate_hz().to_string()),

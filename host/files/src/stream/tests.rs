@@ -22,7 +22,7 @@ fn header(columns: &[(Channel, Part)]) -> StreamHeader {
 
 const A_AND_L3: [(Channel, Part); 2] = [(Channel::A, Part::Sample), (Channel::L[3], Part::Sample)];
 
-/// Rows whose values tell their index. After 299 999 come 300 003: three rows are missing, and 13 frames.
+/// Rows whose values encode their index. After 299 999 come 300 003: three rows are missing, and 13 frames.
 fn rows() -> impl Iterator<Item = Row> {
     (0..300_000).chain(300_003..300_010).map(|index| {
         let mut values = [0.0; MAX_COLUMNS];

@@ -77,7 +77,7 @@ pub struct Client<S, C> {
 }
 
 impl<S: Read + Write, C: Clock> Client<S, C> {
-    /// A client that has not said anything yet.
+    /// A client that has not sent anything yet.
     pub fn new(stream: S, clock: C) -> Self {
         // Another number each time: the bridge may remember the last request of a client before.
         let number = RandomState::new().build_hasher().finish() as u32;
@@ -109,12 +109,12 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
             self.stream.write_all(&OPENING).await.map_err(BridgeError::Link)?;
             self.stream.write_all(frame).await.map_err(BridgeError::Link)?;
             self.stream.flush().await.map_err(BridgeError::Link)?;
-            let patience = if changes_something(request) {
+            let timeout = if changes_something(request) {
                 REPLY_TIMEOUT
             } else {
                 REPLY_TIMEOUT.min(Micros(SHORT_REPLY_TIMEOUT.0 << attempt))
             };
-            if let Some(answer) = self.answer(patience).await? {
+            if let Some(answer) = self.answer(timeout).await? {
                 return Ok(answer);
             }
         }
@@ -123,8 +123,8 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
     }
 
     /// Waits for the answer to the last request. None if it is to be sent again.
-    async fn answer(&mut self, patience: Micros) -> Result<Option<Vec<u8>>, BridgeError<S::Error>> {
-        let deadline = self.clock.now() + patience;
+    async fn answer(&mut self, timeout: Micros) -> Result<Option<Vec<u8>>, BridgeError<S::Error>> {
+        let deadline = self.clock.now() + timeout;
         loop {
             let mut received = std::mem::take(&mut self.received).into_iter();
             while let Some(byte) = received.next() {
@@ -308,7 +308,7 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
         }
     }
 
-    /// Fetches the stored bytes of a trace that are not in `stored` yet. `progress` is told how many there
+    /// Fetches the stored bytes of a trace that are not in `stored` yet. `progress` receives how many there
     /// are. After an error the same call goes on from where it ended.
     ///
     /// # Errors

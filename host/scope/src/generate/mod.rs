@@ -50,7 +50,7 @@ pub enum WordsError {
         /// What may be written.
         expected: &'static str,
     },
-    /// Something was said twice.
+    /// Something was given twice.
     Twice {
         /// What it was.
         what: &'static str,

@@ -21,7 +21,7 @@ pub enum WaveTableError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// It is neither text nor audio, or far longer than a table.

@@ -29,7 +29,7 @@ pub struct Counter<S> {
     turn: bool,
 }
 
-/// What went over a stream. The difference of two says what happened between them.
+/// What went over a stream. The difference of two is what happened between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Counts {
     /// Bytes to the device.
@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes anything, and says one byte at a time.
+    /// Takes anything, and sends one byte at a time.
     struct Chatter;
 
     impl ErrorType for Chatter {

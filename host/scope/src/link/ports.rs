@@ -29,7 +29,7 @@ const BITSCOPE_USB_ID: (u16, u16) = (0x0403, 0x6001);
 pub struct Port {
     /// What [`LinkUrl::Serial`](super::LinkUrl::Serial) calls it.
     pub name: String,
-    /// What the device behind it says of itself, if it is on USB.
+    /// What the device behind it reports of itself, if it is on USB.
     pub usb: Option<UsbDevice>,
     /// Why a BitScope cannot be used. Other ports are not tried.
     pub obstacle: Option<OpenError>,
@@ -71,7 +71,7 @@ impl Port {
 ///
 /// # Errors
 ///
-/// [`OpenError::NoPortList`] if the operating system does not tell.
+/// [`OpenError::NoPortList`] if the operating system does not list them.
 pub fn list_ports() -> Result<Vec<Port>, OpenError> {
     let mut ports = found_ports()?;
     for port in &mut ports {

@@ -2,8 +2,8 @@
 //!
 //! The `serialport` crate blocks, on every platform alike. So one thread reads and one writes; each hands
 //! bytes over a bounded channel and looks up at least every [`READ_TIMEOUT`] to see whether the link was dropped.
-//! The device sets the baud rate of its USB bridge by itself: 115200 8N1 is what the port is told, because it
-//! has to be told something.
+//! The device sets the baud rate of its USB bridge by itself: the port is set to 115200 8N1, because
+//! some setting is required.
 //!
 //! The port is opened exclusively, and RTS and DTR are raised where it has them. Where the platform allows it, it is set to low latency, and
 //! [`SerialLink::profile`] promises shorter round trips then.
@@ -34,7 +34,7 @@ const CHUNK: usize = 4096;
 /// bytes).
 const CHUNKS_AHEAD: usize = 256;
 
-/// What the port of a BitScope is told; the device overrules it.
+/// The baud rate that the port is set to; the device overrides it.
 const BAUD_RATE: u32 = 115_200;
 
 /// A local line in low latency mode: the FTDI waits 1 ms instead of the 16 ms that [`LinkProfile::SERIAL`]
@@ -276,7 +276,7 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-/// Sorts the ways in which a port refuses to open. `serialport` says `NoDevice` of a port that is locked, and
+/// Sorts the ways in which a port refuses to open. `serialport` returns `NoDevice` for a port that is locked, and
 /// on Windows of one that is not there.
 fn refusal(name: &str, error: serialport::Error) -> OpenError {
     let port = name.to_owned();

@@ -203,7 +203,7 @@ impl LinkUrl {
     ///
     /// # Errors
     ///
-    /// [`UrlError`] says what is wrong and what would be right.
+    /// [`UrlError`] reports what is wrong and what would be right.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         match split_pacing(text) {
             None => Self::parse_paced_whole(text),
@@ -367,7 +367,7 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// The setting of a link's query that says how scripts are handed to the device.
+/// The setting of a link's query that selects how scripts are handed to the device.
 const PACING: &str = "pacing=";
 
 /// A link without its pacing, and the pacing, if it has one.

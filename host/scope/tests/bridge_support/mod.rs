@@ -240,7 +240,7 @@ impl Running<'_> {
         self.clock.until(self.clock.now() + span).await;
     }
 
-    /// Waits until the bridge has said so; 1000 s at the most.
+    /// Waits until the bridge has reported it; 1000 s at the most.
     pub(crate) async fn until(&self, what: impl Fn(&Bridge<FakeFlash>) -> bool) {
         let deadline = self.clock.now() + Micros::from_millis(1_000_000);
         while !what(self.bridge) {

@@ -1,7 +1,7 @@
 //! What a recording shows: levels, edges, periodic waves and shapes of its channels, delays between them, spectra.
 //!
 //! [`WaveformAnalysis`] measures every channel with [`scopething_core::analysis`], which defines each value;
-//! [`Spectrum`] tells the frequencies in an analog channel, its distortion and noise. What a channel does not support
+//! [`Spectrum`] reports the frequencies in an analog channel, its distortion and noise. What a channel does not support
 //! is `None`. Nothing here prints: that is the command line's, and [`WaveformAnalysis`] can be serialised.
 //!
 //! ```
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_of_a_pair_starts_later_and_its_delay_says_so() {
+    fn the_delay_includes_the_later_start_of_a_pair() {
         // B shows the same samples, taken half a sample period later.
         let a = Series::new(Channel::A, 0.0, 2e-6, Samples::Volts(sine(0.1)));
         let b = Series::new(Channel::B, 1e-6, 2e-6, Samples::Volts(sine(0.1)));

@@ -17,7 +17,7 @@ pub const MAX_HARMONICS: u32 = 10;
 /// The fewest samples with a spectrum.
 const FEWEST_SAMPLES: usize = 32;
 
-/// The most peaks that are told.
+/// The most peaks that are reported.
 const MAX_PEAKS: usize = 16;
 
 /// A peak's highest bin has so many times the power of the median bin. Among thousands of bins of noise the highest has
@@ -69,7 +69,7 @@ pub struct Spectrum {
     /// The distance between two bins in hertz: one over the length of the series.
     pub resolution_hz: f64,
     /// The sines that stand out of the noise, at most 16, the strongest first: that is the fundamental. Below the main
-    /// lobe of 0 Hz there are none, as they cannot be told from a drift.
+    /// lobe of 0 Hz there are none, as they cannot be distinguished from a drift.
     pub peaks: Vec<Peak>,
     /// Total harmonic distortion: the RMS of harmonics 2 to 10, as far as they lie below half of the sample rate, over
     /// the RMS of the fundamental. `None` without a fundamental, if its second harmonic is too high to be seen, or if

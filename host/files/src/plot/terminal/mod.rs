@@ -1,8 +1,8 @@
-//! A picture of a recording as text, for a terminal or a log.
+//! A plot of a waveform as text, for a terminal or a log.
 //!
 //! Analog channels are drawn in braille cells of 2 x 4 dots, or in plain ASCII where the terminal cannot show
 //! those; logic lines get a row or more each. It does not know whether anything is a terminal: the caller
-//! says so to [`Style::detect`]. See the [module above](super) for an example.
+//! passes that to [`Style::detect`]. See the [module above](super) for an example.
 
 mod canvas;
 mod screen;

@@ -37,7 +37,7 @@ impl Style {
     ///
     /// Colour needs a terminal, a `TERM` that is neither absent nor `dumb`, and no `NO_COLOR`
     /// (<https://no-color.org>). Braille needs a locale in UTF-8 (`LC_ALL`, else `LC_CTYPE`, else `LANG`) and
-    /// fonts, which the Linux console lacks. On Windows the locale is not said, and the Windows Terminal can
+    /// fonts, which the Linux console lacks. On Windows the locale is not in the environment, and the Windows Terminal can
     /// do all.
     ///
     /// ```

@@ -176,7 +176,7 @@ fn a_reset_waits_for_nothing_and_forgets_all() {
 }
 
 #[test]
-fn another_adaptor_is_a_stranger() {
+fn another_adaptor_is_ignored() {
     let mut exchange = Exchange::default();
     send(&mut exchange, b"U", 0);
     receive(&mut exchange, MS, 0, 0, b"U");
@@ -222,7 +222,7 @@ fn a_gap_between_two_commands_is_seen_at_once() {
 fn what_is_missing_is_not_waited_for_where_the_answer_is_whole_without_it() {
     let mut exchange = acquainted([3, 4]);
     send(&mut exchange, b"?", MS);
-    // 5 was the answer to an earlier sending, say.
+    // 5 may have been the answer to an earlier sending.
     receive(&mut exchange, 2 * MS, 7, 2, b"00501\r");
     receive(&mut exchange, 2 * MS, 6, 2, b"?\rBS0");
     assert_eq!(read(&mut exchange), "?\rBS000501\r");

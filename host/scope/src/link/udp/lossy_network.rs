@@ -30,7 +30,7 @@ impl Device {
 
     fn execute(&mut self, byte: u8) -> Vec<u8> {
         let register = &mut self.registers[usize::from(self.r1)];
-        let mut said = vec![byte];
+        let mut answer = vec![byte];
         match byte {
             b'[' => self.r0 = 0,
             b'@' => self.r1 = self.r0,
@@ -40,12 +40,12 @@ impl Device {
                 self.r1 = self.r1.wrapping_add(1);
             }
             b'n' => self.r1 = self.r1.wrapping_add(1),
-            b'p' => said.extend(format!("\r{register:02x}\r").bytes()),
-            b'?' => said.extend(b"\rBS000501\r"),
+            b'p' => answer.extend(format!("\r{register:02x}\r").bytes()),
+            b'?' => answer.extend(b"\rBS000501\r"),
             b'A' => {
                 // A dump moves its address on: a second one reads differently.
                 self.dumped = self.dumped.wrapping_add(1);
-                said.extend((0..=255).map(|at: u8| self.registers[usize::from(at)] ^ at ^ self.dumped));
+                answer.extend((0..=255).map(|at: u8| self.registers[usize::from(at)] ^ at ^ self.dumped));
             }
             b'0'..=b'9' | b'a'..=b'f' => {
                 let digit = char::from(byte).to_digit(16).unwrap();
@@ -53,7 +53,7 @@ impl Device {
             }
             _ => {}
         }
-        said
+        answer
     }
 }
 
