@@ -1,5 +1,5 @@
 //! The mathematics of a calibration: which settings to measure, the two levels of a clock in each trace, and
-//! the fit of a probe's parameters to them. Nothing here talks to a device: that is
+//! the fit of a probe's parameters to them. Nothing here accesses a device: that is
 //! [`crate::scope::Scope::calibrate`].
 //!
 //! # The front end as it is seen from outside

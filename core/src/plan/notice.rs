@@ -75,7 +75,7 @@ impl Notice {
         matches!(self, Self::FewerSamples { .. } | Self::HostTimeout { .. } | Self::OtherRate { .. })
     }
 
-    /// Whether somebody who captures should know. Who times a capture that waits for nothing makes no difference to its
+    /// Whether it matters to the user. Who times a capture that waits for nothing makes no difference to its
     /// trace.
     #[must_use]
     pub const fn matters_to_user(&self) -> bool {

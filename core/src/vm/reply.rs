@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-/// What a parser wanted when something else came.
+/// What a parser expected when something else came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Expected {

@@ -1,6 +1,6 @@
 //! The RP2040's own USB controller as a host, by `cotton-usb-host`.
 //!
-//! What is known of its version 0.3.0, and what is done about it here: some errors of the line wake nobody, so each
+//! What is known of its version 0.3.0, and what is done about it here: some errors of the line wake no task, so each
 //! transfer has a time limit; a transfer that is dropped goes on in the hardware, so after one that failed the
 //! controller is reset and the device enumerated anew; a read of a bulk endpoint must be of exactly one packet with
 //! the fixed-size transfer, and a write of 1 to 64 bytes.

@@ -27,9 +27,9 @@ use scopething_waveform::recording::{Channel, Details, Waveform};
 /// use scopething_waveform::recording::Channel;
 ///
 /// let mut reader = CsvReader::new("time,A,L0\n0,1.5,0\n0.001,1.75,1\n".as_bytes());
-/// let recording = reader.read()?.ok_or("a capture is there")?;
-/// assert_eq!(recording.sample_rate_hz(), 1000.0);
-/// assert!(recording.channel(Channel::L[0]).is_some());
+/// let waveform = reader.read()?.ok_or("a capture is there")?;
+/// assert_eq!(waveform.sample_rate_hz(), 1000.0);
+/// assert!(waveform.channel(Channel::L[0]).is_some());
 /// assert!(reader.read()?.is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

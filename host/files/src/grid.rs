@@ -1,4 +1,4 @@
-//! The channels of a recording at the same moments, for formats that know a single sample rate.
+//! The channels of a waveform at the same moments, for formats that know a single sample rate.
 //!
 //! The fastest channel sets the pace. A channel of the same pace keeps its samples, one for one: that the B
 //! channel of a chopped pair lies half a period later is lost. A slower channel holds each sample until its
@@ -15,7 +15,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The moments of some channels of a recording; none without a channel.
+    /// The moments of some channels of a waveform; none without a channel.
     pub fn of<'r>(channels: impl Iterator<Item = &'r Series> + Clone) -> Self {
         let period_s = channels.clone().map(|series| series.period_s).fold(f64::INFINITY, f64::min);
         let start_s = channels.clone().map(|series| series.start_s).fold(f64::INFINITY, f64::min);

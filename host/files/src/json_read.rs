@@ -28,8 +28,8 @@ const MAX_OBJECT_BYTES: u64 = 48 * MAX_SAMPLES as u64;
 ///
 /// let text = r#"{"sample_rate":2e3,"channels":{"A":{"samples":[1.5,null],"timestamps":[0,0.0005]}}}"#;
 /// let mut reader = JsonReader::new(text.as_bytes());
-/// let recording = reader.read()?.ok_or("a capture is there")?;
-/// assert_eq!(recording.channel(Channel::A).map(|series| series.period_s), Some(0.0005));
+/// let waveform = reader.read()?.ok_or("a capture is there")?;
+/// assert_eq!(waveform.channel(Channel::A).map(|series| series.period_s), Some(0.0005));
 /// assert!(reader.read()?.is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

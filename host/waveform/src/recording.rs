@@ -9,8 +9,8 @@
 //! use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
 //!
 //! let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(vec![0.0, 1.5, 3.0]));
-//! let recording = Waveform::new(1e6, vec![series], Details::default())?;
-//! let a = recording.channel(Channel::A).ok_or("A was captured")?;
+//! let waveform = Waveform::new(1e6, vec![series], Details::default())?;
+//! let a = waveform.channel(Channel::A).ok_or("A was captured")?;
 //! assert_eq!(a.timestamps().collect::<Vec<_>>(), [0.0, 0.000_001, 0.000_002]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -421,7 +421,7 @@ impl Waveform {
         &self.details
     }
 
-    /// The same recording, with its place among the traces of a job.
+    /// The same waveform, with its place among the traces of a job.
     #[must_use]
     pub fn stamped(mut self, stamp: Stamp) -> Self {
         self.details.stamp = Some(stamp);

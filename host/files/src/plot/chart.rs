@@ -1,11 +1,11 @@
-//! What a picture of a recording shows, whoever draws it.
+//! What a picture of a waveform shows, whoever draws it.
 
 use super::axis::Axis;
 use super::path::{self, Point};
 use scopething_waveform::quantity_text::{quantity, span};
 use scopething_waveform::recording::{EndReason, Samples, Series, Trigger, Waveform};
 
-/// Where a recording triggered.
+/// Where a waveform triggered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
     /// Where on the time axis: 0 at the left, 1 at the right.
@@ -14,15 +14,15 @@ pub struct Mark {
     pub y: Option<f64>,
 }
 
-/// A recording laid out to be drawn: `'r` is the recording's life.
+/// A waveform laid out to be drawn: `'r` is the waveform's life.
 ///
 /// ```
 /// use scopething_files::plot::Chart;
 /// use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
 ///
 /// let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(vec![0.0, 3.0, 0.5]));
-/// let recording = Waveform::new(1e3, vec![series], Details::default())?;
-/// let chart = Chart::new(&recording, 10, 8);
+/// let waveform = Waveform::new(1e3, vec![series], Details::default())?;
+/// let chart = Chart::new(&waveform, 10, 8);
 /// assert_eq!(chart.time.unit, "ms");
 /// assert_eq!(chart.analog.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -44,7 +44,7 @@ pub struct Chart<'r> {
 }
 
 impl<'r> Chart<'r> {
-    /// Lays out a recording with at most so many ticks on each axis, at least two.
+    /// Lays out a waveform with at most so many ticks on each axis, at least two.
     #[must_use]
     pub fn new(recording: &'r Waveform, most_time_ticks: usize, most_level_ticks: usize) -> Self {
         let (start_s, end_s) = (recording.start_s(), recording.end_s());

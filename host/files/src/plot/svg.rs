@@ -1,4 +1,4 @@
-//! A picture of a recording as SVG: one self-contained text, valid XML, on a light background.
+//! A picture of a waveform as SVG: one self-contained text, valid XML, on a light background.
 //!
 //! Text is set in whatever monospaced font the viewer has; all of them are near 0.6 of their size wide, which
 //! is all the layout relies on. No script, no style sheet, no other file is referred to. See the [module
@@ -62,7 +62,7 @@ impl Area {
     }
 }
 
-/// Draws a recording as an SVG document, which ends in a line feed.
+/// Draws a waveform as an SVG document, which ends in a line feed.
 #[must_use]
 pub fn draw(recording: &Waveform, size: PictureSize) -> String {
     let (width, height) = (f64::from(size.width()), f64::from(size.height()));

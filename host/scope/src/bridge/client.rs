@@ -45,7 +45,7 @@ pub struct BridgeStatus {
     pub captures: u32,
     /// The last thing that went wrong since its power-up.
     pub fault: Option<Fault>,
-    /// Why its firmware started, in words.
+    /// Why its firmware started, as text.
     pub restart: String,
     /// What its flash holds.
     pub store: StoreStatus,
@@ -257,7 +257,7 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
         let before = self.repeats;
         self.order(&Request::PassThrough { hold }).await?;
         if self.repeats > before {
-            // The answers to the repetitions must not reach whoever speaks to the BitScope.
+            // The answers to the repetitions must not reach a client of the BitScope.
             self.drain().await?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Clocks in words: `1MHz 50%`, and `1MHz L4, L5 phase 90deg` for quadrature.
+//! Clock specifications as text: `1MHz 50%`, and `1MHz L4, L5 phase 90deg` for quadrature.
 
 use std::str::FromStr;
 

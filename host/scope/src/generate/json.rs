@@ -30,8 +30,8 @@ pub enum GeneratorKind {
 ///
 /// let line = r#"{"kind": "waveform", "args": {"frequency": 1000, "waveform": "square", "ratio": 0.3}}"#;
 /// let request = JsonGeneratorRequest::parse(line, GeneratorKind::Clock)?;
-/// let JsonGeneratorRequest::Waveform(words) = request else { panic!("a waveform") };
-/// assert_eq!(words.request(&[])?.symmetry, 0.3);
+/// let JsonGeneratorRequest::Waveform(spec) = request else { panic!("a waveform") };
+/// assert_eq!(spec.request(&[])?.symmetry, 0.3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]

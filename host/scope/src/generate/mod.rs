@@ -1,4 +1,4 @@
-//! What the generators are asked for, as people and programs write it: texts such as `sine 1kHz 0..3.3V` and
+//! What the generators are asked for, as users and programs write it: texts such as `sine 1kHz 0..3.3V` and
 //! `1MHz L4, L5 phase 90deg`, files of own samples, and JSON.
 //!
 //! Here is how a request is written, and how what is [`GeneratorRequest`] becomes what a scope [generates](GeneratorPlan). What the
@@ -33,7 +33,7 @@ pub use wave::{ShapeSpec, WaveSpec, min_samples};
 
 use scopething_waveform::quantity::QuantityError;
 
-/// Why words are no request to a generator.
+/// Why a text is no request to a generator.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WordsError {
     /// Neither a shape nor anything else that a waveform has.

@@ -1,4 +1,4 @@
-//! Waveforms in words: `sine 1kHz 0..3.3V`.
+//! Waveform specifications as text: `sine 1kHz 0..3.3V`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use scopething_waveform::quantity::{self, Unit};
 const EXAMPLE: &str = "\"sine 1kHz 0..3.3V\"";
 const WORDS: &str = "a shape, a frequency, LOW..HIGH, a symmetry such as 30%, min-samples=N or max-error=E";
 
-/// The shape of a waveform in words.
+/// The shape of a waveform in a specification.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ShapeSpec {
     /// One that the device makes by itself.

@@ -52,7 +52,7 @@ impl std::ops::Sub for Counts {
     }
 }
 
-/// Reads the counts of a [`Counter`] that somebody else owns by now.
+/// Reads the counts of a [`Counter`] that has been moved elsewhere.
 #[derive(Debug, Clone, Default)]
 pub struct CountReader {
     cells: Arc<Cells>,

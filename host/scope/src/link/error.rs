@@ -114,7 +114,7 @@ pub enum LinkError {
     /// The other end serves another client, and closed the stream.
     #[error("the BitScope is in use: {owner} has it: close that program, or try again when it is done")]
     InUse {
-        /// The other client, in the server's words: by which way it came and from where.
+        /// The other client, as the server names it: its transport and address.
         owner: Arc<str>,
     },
     /// The serial port is gone.
@@ -183,7 +183,7 @@ pub enum DatagramError {
     /// The server serves another client.
     #[error("the BitScope is in use: {owner} has it: close that program, or try again when it is done")]
     Refused {
-        /// The other client, in the server's words: by which way it came and from where.
+        /// The other client, as the server names it: its transport and address.
         owner: String,
     },
     /// Nothing, or too little, came back for commands.

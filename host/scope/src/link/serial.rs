@@ -79,7 +79,7 @@ impl SerialLink {
     ///
     /// # Errors
     ///
-    /// The variants of [`OpenError`] that speak of ports.
+    /// The variants of [`OpenError`] that concern ports.
     pub fn open(name: &str) -> Result<Self, OpenError> {
         Self::open_at(name, BAUD_RATE)
     }
@@ -231,7 +231,7 @@ impl Held {
     }
 }
 
-/// Hands on what the port receives, until it fails or nobody wants it.
+/// Hands on what the port receives, until it fails or the receiver is dropped.
 fn read_port(mut port: Held, chunks: &mpsc::Sender<Result<Vec<u8>, LinkError>>) {
     let mut buffer = [0; CHUNK];
     while !port.stopped() {

@@ -1,4 +1,4 @@
-//! What a recording shows: levels, edges, periodic waves and shapes of its channels, delays between them, spectra.
+//! What a waveform shows: levels, edges, periodic waves and shapes of its channels, delays between them, spectra.
 //!
 //! [`WaveformAnalysis`] measures every channel with [`scopething_core::analysis`], which defines each value;
 //! [`Spectrum`] reports the frequencies in an analog channel, its distortion and noise. What a channel does not support
@@ -102,10 +102,10 @@ pub struct PairDelay {
     pub delay: Option<ChannelDelay>,
 }
 
-/// What a recording shows.
+/// What a waveform shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WaveformAnalysis {
-    /// The channels, in the order of the recording.
+    /// The channels, in the order of the waveform.
     pub channels: Vec<ChannelAnalysis>,
     /// Every other channel against the first one that has a frequency, or against the first of all if none has one.
     pub delays: Vec<PairDelay>,
@@ -131,7 +131,7 @@ impl WaveformAnalysis {
         Self { channels, delays }
     }
 
-    /// Adds the spectra of the analog channels of the recording that was measured.
+    /// Adds the spectra of the analog channels of the waveform that was measured.
     #[must_use]
     pub fn with_spectra(mut self, recording: &Waveform, window: Window) -> Self {
         for (channel, series) in self.channels.iter_mut().zip(recording.channels()) {

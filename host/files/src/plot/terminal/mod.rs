@@ -43,7 +43,7 @@ const MIN_ANALOG_ROWS: usize = 6;
 const ROWS_AROUND: usize = 4;
 const CHARACTERS_A_TIME_TICK: usize = 10;
 
-/// Draws a recording as lines of text, each ending in a line feed.
+/// Draws a waveform as lines of text, each ending in a line feed.
 #[must_use]
 pub fn draw(recording: &Waveform, size: Size, style: Style) -> String {
     let width = usize::from(size.columns.clamp(40, 1000));

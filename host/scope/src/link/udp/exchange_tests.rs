@@ -196,7 +196,7 @@ fn a_flood_is_an_error() {
     assert_eq!(read(&mut exchange), "");
 }
 
-/// A client that has heard two short answers of a server that counts in this way.
+/// A client that has received two short answers of a server that counts in this way.
 fn acquainted(starts: [u8; 2]) -> Exchange {
     let mut exchange = Exchange::default();
     for (cmd_id, (commands, start)) in (0..).zip([(b"!", starts[0]), (b"U", starts[1])]) {

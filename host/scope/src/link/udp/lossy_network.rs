@@ -110,7 +110,7 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// A client that has heard two answers of the server already, over a network that was sound then.
+    /// A client that has received two answers of the server already, over a network that was sound then.
     fn new(numbers: &'a [u8], counting: Counting, lost: u8, repeated: u8, longest_delay_ms: u64) -> Self {
         let fates = Fates {
             numbers: numbers.iter().cycle(),

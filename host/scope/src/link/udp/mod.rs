@@ -68,7 +68,7 @@ const LONGEST_DATAGRAM: usize = 65_535;
 /// at.
 const GRACE: Micros = Micros::from_millis(1);
 
-/// A socket that talks to one bitscope-server.
+/// A socket connected to one bitscope-server.
 ///
 /// # Cancellation
 ///
