@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_go_out_in_packets_no_more_than_four_between_reads() {
+    fn writes_are_split_into_packets() {
         let packet = |length: usize| Out(vec![b'z'; length]);
         let idle = || status_and(&[]);
         let exchanges = [
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_is_ready_only_after_the_last_request() {
+    fn line_is_ready_after_the_last_request() {
         for left_out in 1..=4 {
             let line = Line::new();
             let mut steps = readying();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_does_not_come_holds_up_reads_and_not_writes() {
+    fn slow_reader_does_not_block_writes() {
         let line = Line::new();
         let mut steps = readying();
         // As much as the line holds, and one packet that does not fit.

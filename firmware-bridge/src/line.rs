@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_ends_fails_reads_until_the_next_is_waited_for() {
+    fn reads_fail_until_the_next_connection() {
         let line = Line::new();
         let mut port = line.port().unwrap();
         let mut bytes = [0; 8];

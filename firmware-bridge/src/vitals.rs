@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_of_others_do_not_wake_one_that_rests() {
+    fn foreign_steps_do_not_wake_a_resting_task() {
         let pulse = Pulse::new(100);
         pulse.step(5);
         assert!(!pulse.is_late(1_000));

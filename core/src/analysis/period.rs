@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pulse_shorter_than_the_time_between_samples_keeps_its_period() {
+    fn narrow_pulse_keeps_its_period() {
         // At 5.5 samples a period every second pulse falls on a sample: two periods match, one does not.
         let pulse = |phase: f64| if phase < 0.1 { 1.0 } else { 0.0 };
         let found = found(&wave(pulse, 5.47, 1000)).unwrap();
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_of_samples_a_period_is_not_taken_for_a_part_of_it() {
+    fn integral_period_is_not_subdivided() {
         let ramp = |phase: f64| phase;
         for period in [8.5, 13.0, 17.0, 33.0] {
             let found = found(&wave(ramp, period, 1000)).unwrap();
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn alternate_pulses_of_another_height_are_two_to_a_period() {
+    fn alternating_pulse_heights_double_the_period() {
         let pulses = |phase: f64| [1.0, 0.0, 0.5, 0.0][(4.0 * phase) as usize % 4];
         let found = found(&wave(pulses, 80.3, 1000)).unwrap();
         assert!((found / 80.3 - 1.0).abs() < 1e-3, "{found}");

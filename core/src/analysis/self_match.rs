@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_match_is_one_less_the_square_difference_over_the_spread() {
+    fn match_is_one_minus_normalised_difference() {
         // Shifted by one, 0 2 1 against 2 1 3: squares 4 + 1 + 4, mean 9/6, spread 19 - 81/6.
         let series = Series::new(&[0, 2, 1, 3]);
         assert!((series.at(1).unwrap() - (1.0 - 9.0 / 5.5)).abs() < 1e-12);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_peak_of_a_parabola_is_found_between_samples() {
+    fn parabola_peak_between_samples() {
         let parabola = |x: f64| 5.0 - (x - 0.3) * (x - 0.3);
         assert!((peak_offset(parabola(-1.0), parabola(0.0), parabola(1.0)).unwrap() - 0.3).abs() < 1e-12);
         assert_eq!(peak_offset(1.0, 2.0, 3.0), None);

@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_square_has_the_duty_and_levels_it_was_given() {
+    fn square_duty_and_levels() {
         for (duty, turn) in [(0.5, 0.0), (0.05, 0.4), (0.93, 0.8)] {
             let found = matched(&folded(|phase| if later(phase, turn) < duty { 1.0 } else { -0.5 })).unwrap();
             let Shape::Square { duty: found_duty } = found.shape else { panic!("{found:?}") };
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_triangle_is_as_far_from_a_sine_as_its_higher_harmonics() {
+    fn triangle_distance_is_its_harmonics() {
         let wave = AveragedWave::new(&folded(triangle)).unwrap();
         let error = wave.smooth(&sine).unwrap().error.unwrap();
         // Mean square 1/3, of which the first harmonic, of amplitude 8 / pi^2, has half its square.
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_capacitor_is_exponential_over_the_documented_time_constants() {
+    fn capacitor_curve_is_exponential() {
         // From its definition: charged from -1 to 1 in the first half, discharged in the second.
         let capacitor = |constants: f64, phase: f64| {
             let charged = |part: f64| (1.0 - (-constants * part).exp()) / (1.0 - (-constants).exp());

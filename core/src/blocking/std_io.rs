@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn asking_whether_there_is_a_byte_does_not_wait() {
+    fn polling_does_not_block() {
         let (near, _far) = pair();
         near.set_read_timeout(None).unwrap();
         let mut stream = StdStream(near);

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn planes_that_are_no_front_end_have_no_parameters() {
+    fn impossible_planes_have_no_parameters() {
         let level = Planes([0.0, 0.0, 0.0, 6.0, 0.0, 0.0, 0.0]);
         assert_eq!(level.parameters((0.07, 0.88)), None);
         let upside_down = Planes([6.0, 18.0, 0.0, 0.0, 0.0, 18.0, 0.0]);

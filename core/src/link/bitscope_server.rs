@@ -351,7 +351,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_script_is_cut_behind_what_takes_its_time() {
+    fn script_is_cut_after_slow_commands() {
         let cut: Vec<&[u8]> = Datagrams::new(b"[21@[12z>UD").collect();
         assert_eq!(cut, [&b"[21@[12z>"[..], b"U", b"D"]);
         assert_eq!(Datagrams::new(b"").next(), None);
@@ -412,7 +412,7 @@ mod tests {
         }
 
         #[test]
-        fn datagrams_of_a_script_are_the_script_and_each_is_allowed(script: Vec<u8>) {
+        fn datagrams_reassemble_to_the_script(script: Vec<u8>) {
             let mut joined = Vec::new();
             for commands in Datagrams::new(&script) {
                 let mut buffer = [0; COMMAND_HEADER + MAX_COMMANDS];

@@ -475,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_that_is_too_small_still_covers_the_period() {
+    fn small_buffer_still_covers_the_period() {
         let request = CaptureRequest { period_s: 2.279, samples: 15_278, ..of("B") };
         let planned = plan(&request).unwrap();
         assert!((planned.duration_s() - 2.279).abs() <= planned.tick_period_s(), "{}", planned.duration_s());
@@ -483,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_mode_covers_is_refused_with_the_limits() {
+    fn impossible_period_is_refused_with_limits() {
         // 12288 samples of 16384 ticks of 25 ns; 40 MS/s.
         let longest = 12_288.0 * 16_384.0 * 25e-9;
         match plan(&CaptureRequest { period_s: 11.0, samples: 27, ..of("L") }) {
@@ -507,7 +507,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_wait_the_host_ends_the_trace_as_soon_as_it_is_complete() {
+    fn host_ends_an_immediate_trace() {
         // The longest periods of each, in seconds: with 12288 samples of 40 x 16383 ticks, and with 6144.
         for (channels, period_s) in [("A", 0.7), ("A", 10.0), ("A", 200.0), ("A,B,L", 50.0), ("L", 5.0)] {
             let request = CaptureRequest { period_s, samples: 200, timeout_s: Some(0.0), ..of(channels) };
@@ -524,7 +524,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_waits_for_the_period_and_a_timeout_takes_its_place() {
+    fn timeout_overrides_auto() {
         let auto = CaptureRequest { trigger_mode: TriggerMode::Auto, ..of("A") };
         let timed = CaptureRequest { timeout_s: Some(0.1), ..of("A") };
         assert_eq!(plan(&auto).unwrap(), plan(&timed).unwrap());
@@ -562,7 +562,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_from_before_the_trigger_above_the_limit() {
+    fn fast_modes_have_no_pre_trigger() {
         let planned = plan(&CaptureRequest { period_s: 100e-6, samples: 1000, ..of("A") }).unwrap();
         assert_eq!(planned.pre_trigger, 0);
         assert_eq!(planned.notices[0], Notice::NoPreTrigger { sample_rate_hz: 10e6 });
@@ -571,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_beyond_the_converters_is_limited_to_what_they_set() {
+    fn range_is_clamped_to_the_converters() {
         let planned = plan(&CaptureRequest { low: Some(-7.5), high: Some(10.8), ..of("A") }).unwrap();
         let SampleRange::Volts { low, high, .. } = planned.range else { panic!("{:?}", planned.range) };
         // Both DACs at their ends: lo and hi solve 1.1 lo - 0.05 hi = 0 and 1.1 hi - 0.05 lo - 0.05 = 1.
@@ -584,7 +584,7 @@ mod tests {
     }
 
     #[test]
-    fn the_trigger_is_on_the_first_channel_that_is_not_driven() {
+    fn trigger_is_on_the_first_free_channel() {
         let driven = BusyOutputs { waveform: false, lines: 0b11 };
         for (channels, trigger) in
             [("L", "L2=1"), ("L1,L4,L3", "L3=1"), ("L0,B,L2", "B"), ("L5,L0,A", "L5=1"), ("A,L0", "A")]
@@ -599,7 +599,7 @@ mod tests {
     }
 
     #[test]
-    fn driven_and_shared_lines_are_left_out_and_named() {
+    fn busy_and_shared_lines_are_left_out() {
         let driven = BusyOutputs { waveform: true, lines: 0x11 };
         let planned = plan_capture(&BS05, &BS05.analog, &of("A,L"), driven).unwrap();
         assert_eq!(planned.channels.logic(), 0x6e);
@@ -658,7 +658,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4000))]
         #[test]
-        fn every_plan_is_one_that_the_device_can_run(request in any_request()) {
+        fn every_plan_is_executable(request in any_request()) {
             let Ok(planned) = plan(&request) else { return Ok(()) };
             let Timebase { ticks, scale, samples } = planned.timebase;
             prop_assert!((planned.mode.ticks_low..=planned.mode.ticks_high).contains(&ticks));

@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_below_the_devices_are_made_of_the_fewest_frames_that_meet_them() {
+    fn low_rates_average_the_fewest_frames() {
         for (rate_hz, ticks, thinning) in [
             (1e3, 10_000, 4),
             (1.0, 16_000, 2_500),
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_rate_of_ones_own_is_kept_as_near_as_the_rate_allows() {
+    fn requested_frame_rate_is_approximated() {
         let plan = planned(&StreamRequest { frame_rate_hz: Some(20e3), ..request("A", 1e3) }).unwrap();
         assert_eq!((plan.ticks, plan.thinning, plan.rate_hz()), (2_000, 20, 1e3));
         let plan = planned(&StreamRequest { frame_rate_hz: Some(9.9e3), ..request("A", 1e3) }).unwrap();
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_hold_the_channels_asked_for_and_always_the_logic_byte() {
+    fn frames_hold_the_channels_and_the_logic_byte() {
         for (channels, bytes, places) in [
             ("A", 4, [Some(0), None, None]),
             ("B", 4, [None, Some(0), None]),
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn converters_filter_and_lines_are_as_in_a_capture() {
+    fn setup_is_that_of_a_capture() {
         let channels = "A,L7,L6,L4".parse().unwrap();
         let capture = CaptureRequest { low: Some(-1.0), high: Some(2.0), ..CaptureRequest::new(channels) };
         let capture =

@@ -96,7 +96,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_time_outside_of_what_is_possible_is_none() {
+    fn impossible_time_is_none() {
         let mut time = DeviceTime::new(40e6);
         let mut within = |raw, earliest, latest| time.extend_within(raw, Instant(0), earliest, latest);
         assert_eq!(within(1000, 900, 1100), Some(1000));

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_take_turns_and_lie_one_after_the_other() {
+    fn chopped_pairs_are_interleaved() {
         let mut plan = plan("A,B,L1", 8e-6, 8);
         plan.range = SampleRange::Volts { low: 0.0, high: 256.0, ab_offset: 2.0 };
         assert_eq!((plan.mode.analog_channels, plan.timebase.samples), (2, 8));

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_number_is_one_frame_lost_and_not_many() {
+    fn damaged_number_loses_one_frame() {
         let sent = frames(2, 0..40);
         let mut bytes = sent.concat();
         bytes[20 * 4 + 1] ^= 0x40;
@@ -267,7 +267,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn whole_frames_that_are_missing_are_counted_and_the_others_come_out(
+        fn missing_frames_are_counted(
             samples in 1usize..=3,
             steps in prop::collection::vec(prop_oneof![9 => Just(1u32), 1 => 2u32..=128, 1 => Just(2u32)], 3..200),
             first: u8,
@@ -292,7 +292,7 @@ mod tests {
         }
 
         #[test]
-        fn a_run_of_lost_bytes_costs_the_frames_it_belongs_to_and_is_counted(
+        fn lost_bytes_cost_only_their_frames(
             samples in 1usize..=3,
             at in 0usize..400,
             length in 1usize..200,

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_file_replaces_the_old_one_and_leaves_nothing_beside() {
+    fn commit_replaces_the_old_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.csv");
         for text in ["one", "two"] {
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_committed_leaves_the_old_file_and_nothing_beside() {
+    fn drop_leaves_the_old_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.csv");
         write(&path, "old").unwrap();
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_became_a_directory_is_not_replaced() {
+    fn directory_target_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.csv");
         let file = AtomicFile::create(&path).unwrap();
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_back_is_not_in_the_file() {
+    fn retracted_bytes_are_not_written() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.csv");
         let mut file = AtomicFile::create(&path).unwrap();
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_take_its_place_can_stay_beside_it() {
+    fn failed_replacement_can_be_kept() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.csv");
         let mut file = AtomicFile::create(&path).unwrap();
@@ -402,7 +402,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn permissions_are_those_of_the_old_file_or_of_any_new_one() {
+    fn permissions_are_preserved() {
         use std::os::unix::fs::PermissionsExt;
 
         let directory = tempfile::tempdir().unwrap();

@@ -34,7 +34,7 @@ async fn hang<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
-async fn bytes_of_every_value_arrive_however_they_are_cut() {
+async fn all_byte_values_arrive() {
     let (mut device, _holder, name) = pseudo_terminal();
     let mut link = SerialLink::open(&name).unwrap();
     let sent = pattern(20_000);
@@ -129,7 +129,7 @@ async fn fill(link: &mut SerialLink) -> usize {
 }
 
 #[tokio::test]
-async fn flush_waits_for_a_device_that_is_slow_to_take_bytes() {
+async fn flush_waits_for_a_slow_device() {
     let (mut device, _holder, name) = pseudo_terminal();
     let mut link = SerialLink::open(&name).unwrap();
     let accepted = fill(&mut link).await;
@@ -144,7 +144,7 @@ async fn flush_waits_for_a_device_that_is_slow_to_take_bytes() {
 }
 
 #[tokio::test]
-async fn a_link_is_dropped_though_its_device_takes_nothing() {
+async fn drop_does_not_wait_for_the_device() {
     let (device, _holder, name) = pseudo_terminal();
     let mut link = SerialLink::open(&name).unwrap();
     fill(&mut link).await;
@@ -155,7 +155,7 @@ async fn a_link_is_dropped_though_its_device_takes_nothing() {
 }
 
 #[tokio::test]
-async fn a_port_is_opened_by_one_at_a_time_and_released_when_dropped() {
+async fn port_is_exclusive_until_dropped() {
     let (mut device, _holder, name) = pseudo_terminal();
     let link = SerialLink::open(&name).unwrap();
     let refused = SerialLink::open(&name).unwrap_err();
@@ -169,7 +169,7 @@ async fn a_port_is_opened_by_one_at_a_time_and_released_when_dropped() {
 }
 
 #[tokio::test]
-async fn a_url_opens_a_port_without_modem_lines_or_low_latency() {
+async fn port_without_modem_lines_opens() {
     let (mut device, _holder, name) = pseudo_terminal();
     let url: LinkUrl = format!("file://{name}").parse().unwrap();
     let mut link = open(&url).await.unwrap();
@@ -182,7 +182,7 @@ async fn a_url_opens_a_port_without_modem_lines_or_low_latency() {
 }
 
 #[tokio::test]
-async fn what_is_no_port_is_refused_with_a_reason() {
+async fn invalid_port_is_refused() {
     let missing = open(&"/dev/no-such-port".parse().unwrap()).await.unwrap_err();
     assert!(matches!(missing, OpenError::NoPort { .. }), "{missing}");
     let file = open(&"/etc/passwd".parse().unwrap()).await.unwrap_err();

@@ -193,7 +193,7 @@ fn check_trigger(trace: &Trace, plan: &CapturePlan, signals: &Signals) -> Result
 }
 
 #[test]
-fn a_trace_shows_the_signal_that_was_put_in() {
+fn trace_shows_the_input_signal() {
     let seen = Mutex::new((BTreeSet::new(), BTreeSet::new()));
     let config = ProptestConfig {
         cases: 1500,

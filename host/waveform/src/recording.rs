@@ -529,7 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_of_a_pair_lies_on_the_ticks_between_those_of_the_first() {
+    fn second_channel_of_a_pair_is_offset() {
         // 17 ticks of 25 ns a sample, 34 a pair.
         let b = Series::new(Channel::B, 425e-9, 850e-9, Samples::Volts(vec![0.0; 6144]));
         let logic = Series::new(Channel::L[0], 0.0, 425e-9, Samples::Levels(vec![0; 12288]));

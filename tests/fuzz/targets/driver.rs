@@ -11,11 +11,11 @@ use std::future::pending;
 use embassy_futures::block_on;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use libfuzzer_sys::fuzz_target;
-use scopething_sim::{SimConfig, SimLink};
 use scopething_core::plan::{AnalogChannel, CaptureRequest};
 use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::TraceBuffer;
+use scopething_sim::{SimConfig, SimLink};
 
 /// What the link of these runs is taken for.
 const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(20), ..LinkProfile::SERIAL };

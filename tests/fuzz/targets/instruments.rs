@@ -4,10 +4,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething_serve::scpi::messages;
-use scopething_serve::{Panel, Settings, hmo, rigol};
 use scopething_core::device::BS05;
 use scopething_core::plan::BusyOutputs;
+use scopething_serve::scpi::messages;
+use scopething_serve::{Panel, Settings, hmo, rigol};
 
 const QUESTIONS: [&[u8]; 2] = [
     b":CHAN1:SCAL?;:CHAN2:STAT?;:LOG7:STAT?;:TIM:SCAL?;:TIM:POS?;:TRIG:A:SOUR?;:TRIG:A:PATT:SOUR?;:ACQ:SRAT?",

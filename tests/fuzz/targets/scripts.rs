@@ -6,8 +6,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething_sim::{Device, SimConfig, SimTime};
 use scopething_core::vm::{Register, Script, Shadow};
+use scopething_sim::{Device, SimConfig, SimTime};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut device = Device::new(&SimConfig::default());

@@ -178,7 +178,7 @@ mod tests {
         }
 
         #[test]
-        fn any_body_with_a_good_checksum_is_a_message_or_refused(
+        fn any_valid_body_is_decoded_or_refused(
             body in prop::collection::vec(any::<u8>(), 0..300),
         ) {
             let whole = [&[VERSION, 1], body.as_slice()].concat();
@@ -187,7 +187,7 @@ mod tests {
         }
 
         #[test]
-        fn a_stream_of_frames_and_garbage_yields_every_whole_frame(
+        fn frames_are_found_among_garbage(
             garbage in prop::collection::vec(prop::collection::vec(1u8.., 0..600), 1..8),
         ) {
             let mut stream = Vec::new();

@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_what_can_be_generated_are_met() {
+    fn frequency_limits_are_reached() {
         for min_samples in [2, 3, 10, 50, 100, 341, 512, 513, 1000, 1024] {
             let highest = BS05.clock_hz / (33.0 * f64::from(min_samples));
             let lowest = BS05.clock_hz / (65_535.0 * 1024.0);

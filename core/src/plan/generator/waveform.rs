@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_fractions_of_the_output_about_its_middle() {
+    fn levels_are_fractions_of_the_output() {
         let plan = plan_waveform(&BS05, &WaveformRequest { low: 0.825, high: 1.65, ..sine() }).unwrap();
         let translate = plan.translate();
         // A quarter of 3.3 V about 1.2375 V, an eighth of 3.3 V below the middle.

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_sample_and_no_number_at_all_have_axes() {
+    fn degenerate_data_has_axes() {
         for samples in [vec![1.0], vec![f32::NAN], vec![f32::NAN, f32::INFINITY], vec![f32::MAX, f32::MIN]] {
             let recording = recording(Samples::Volts(samples.clone()), Details::default());
             let chart = Chart::new(&recording, 10, 8);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logic_pulse_of_one_sample_among_many_shows() {
+    fn single_sample_pulse_is_drawn() {
         let levels = (0..12288).map(|index| u8::from(index == 5000)).collect();
         let recording = recording(Samples::Levels(levels), Details::default());
         let chart = Chart::new(&recording, 10, 8);

@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_valid_xml_whatever_a_file_calls_its_channels() {
+    fn any_channel_name_is_valid_xml() {
         let hostile = "<script>&\"'\u{1b}\u{0}\u{ffff}]]>";
         let label = Some(hostile.to_owned());
         let trigger =
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ramp_goes_from_the_lower_left_to_the_upper_right() {
+    fn ramp_rises_from_lower_left() {
         let ramp = recording(vec![volts((0..1000_u16).map(f32::from).collect())], Details::default());
         let drawing = draw(&ramp, PictureSize::default());
         let document = Document::parse(&drawing).unwrap();
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn many_samples_make_no_larger_a_picture_than_its_columns_need() {
+    fn svg_size_is_bounded_by_columns() {
         let noise = |index: u32| (index.wrapping_mul(2_654_435_761) >> 8) as f32;
         let drawing = |count: u32| {
             let samples = (0..count).map(noise).collect();

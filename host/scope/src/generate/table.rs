@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_numbers_as_the_table_has_are_the_table() {
+    fn full_length_file_is_the_table() {
         let numbers: Vec<f32> = (0..1024_u16).map(|index| f32::from(index) / 1024.0).collect();
         let text: Vec<String> = numbers.iter().map(ToString::to_string).collect();
         assert_eq!(read(text.join("\n").as_bytes()).unwrap().samples(), numbers);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn audio_from_its_lowest_to_its_highest_is_0_to_1() {
+    fn audio_is_scaled_to_0_to_1() {
         let quarters = |table: &WaveTable| [0, 256, 512, 768].map(|index| table.samples()[index]);
         let words = [-32768_i16, -16384, 0, 16384].map(i16::to_le_bytes).concat();
         assert_eq!(quarters(&read(&wav(1, 1, 16, &words)).unwrap()), [0.0, 0.25, 0.5, 0.75]);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_table_is_refused_with_a_reason() {
+    fn invalid_table_is_refused() {
         let too_many = "0 ".repeat(1025);
         let too_long = " ".repeat((1 << 20) + 1);
         let cases: [(&[u8], &str); 9] = [

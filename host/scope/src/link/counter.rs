@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_round_trip_is_a_write_that_follows_a_read() {
+    async fn round_trip_is_a_write_after_a_read() {
         let mut stream = Counter::new(Chatter);
         let counts = stream.counts();
         stream.write_all(b"[21@").await.unwrap();

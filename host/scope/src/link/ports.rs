@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_sorted_and_bitscopes_known_by_their_usb_id() {
+    fn bitscopes_are_recognised_by_usb_id() {
         let unknown =
             SerialPortInfo { port_name: "/dev/ttyS0".to_owned(), port_type: SerialPortType::Unknown };
         let infos = vec![

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn chunks_are_shown_with_their_times_and_bytes_pass_unchanged() {
+    async fn tracing_passes_bytes_unchanged() {
         let clock = HostClock::new();
         let mut seen = Vec::new();
         let mut written = [0; 8];

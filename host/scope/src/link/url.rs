@@ -592,7 +592,7 @@ mod tests {
     }
 
     #[test]
-    fn any_link_but_the_simulated_one_takes_faults_behind_it() {
+    fn real_links_accept_stream_faults() {
         for text in
             ["", "/dev/ttyUSB0", "/dev/a?b", "COM3", "socket://lab:80", "bitscope-server://[::1]:15500"]
         {
@@ -657,7 +657,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_a_link_that_is_read_back_or_refused(
+        fn any_text_round_trips_or_is_refused(
             text in "(file|socket|bitscope-server|bridge|sim|COM|[a-z]*)?:?/{0,3}\\[?\\PC{0,20}\\]?(:[0-9]{0,6})?\
                 |.{0,30}"
         ) {

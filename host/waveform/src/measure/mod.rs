@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_delay_includes_the_later_start_of_a_pair() {
+    fn delay_includes_the_channel_offset() {
         // B shows the same samples, taken half a sample period later.
         let a = Series::new(Channel::A, 0.0, 2e-6, Samples::Volts(sine(0.1)));
         let b = Series::new(Channel::B, 1e-6, 2e-6, Samples::Volts(sine(0.1)));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_channel_with_a_frequency_is_the_reference() {
+    fn first_periodic_channel_is_the_reference() {
         let a = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(vec![1.0; 1000]));
         let line = |number: usize, late: usize| {
             let levels = (0..1000).map(|i| u8::from((i + 200 - late) % 200 < 50)).collect();

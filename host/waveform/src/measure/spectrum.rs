@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn distortion_is_that_of_the_harmonics_that_were_added() {
+    fn distortion_matches_the_added_harmonics() {
         // 3 % and 4 % are 5 % together.
         for (window, name) in Window::ALL {
             let periods = if window == Window::Rectangular { 51.0 } else { 51.3 };

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn each_window_is_highest_in_the_middle_and_nothing_at_the_ends() {
+    fn windows_peak_in_the_middle() {
         for (window, name) in Window::ALL {
             assert_eq!((window.to_string().as_str(), name.parse()), (name, Ok(window)));
             let factors: Vec<f64> = window.factors(64).collect();

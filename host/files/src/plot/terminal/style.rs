@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_is_for_terminals_that_have_it_and_users_who_want_it() {
+    fn colour_depends_on_terminal_and_user() {
         let utf8 = ("LANG", "C.UTF-8");
         let xterm = ("TERM", "xterm-256color");
         assert_eq!(detect(true, &[utf8, xterm]), (Glyphs::Braille, Colour::Indexed));

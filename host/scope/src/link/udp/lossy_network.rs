@@ -273,7 +273,7 @@ proptest! {
 
     /// Twenty datagrams hold less than the reader is owed at most, so nothing here is an error.
     #[test]
-    fn any_bytes_from_the_network_are_taken_or_ignored(
+    fn any_datagram_is_taken_or_ignored(
         mut datagrams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..12), 0..20),
     ) {
         let mut exchange = Exchange::default();
@@ -292,7 +292,7 @@ proptest! {
     #![proptest_config(fixed_seed(300))]
 
     #[test]
-    fn what_is_only_late_repeated_and_reordered_is_never_an_error(
+    fn delays_and_repetitions_are_no_error(
         script in any_script(),
         counting in any_counting(),
         numbers in prop::collection::vec(any::<u8>(), 97..=101),
