@@ -12,8 +12,8 @@
 use super::pyramid::Pyramid;
 
 /// The shifts tried at each level of averaging, in samples of that level.
-const SHORTEST: usize = 32;
-const LONGEST: usize = 63;
+const MIN_SHIFT: usize = 32;
+const MAX_SHIFT: usize = 63;
 
 /// A match below this parts one period from the next.
 const DIP: f64 = 0.4;
@@ -149,8 +149,8 @@ pub(super) fn first_match(pyramid: &Pyramid<'_>) -> Option<Shift> {
     let mut search = Search::default();
     for level in 0.. {
         let series = Series::new(pyramid.level(level));
-        let shortest = if level == 0 { 1 } else { SHORTEST };
-        let longest = LONGEST.min(series.steps.len() / 2);
+        let shortest = if level == 0 { 1 } else { MIN_SHIFT };
+        let longest = MAX_SHIFT.min(series.steps.len() / 2);
         if longest < shortest {
             break;
         }

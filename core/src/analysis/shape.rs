@@ -12,10 +12,10 @@ use super::fold::{Fold, MAX_BINS};
 /// The largest error that a shape may have, as a fraction of the averaged wave's peak to peak, beyond what noise
 /// explains. A triangle is 0.035 away from the nearest sine (from its Fourier series: the RMS of all but the first
 /// harmonic, over 2).
-const LARGEST_ERROR: f64 = 0.025;
+const MAX_ERROR: f64 = 0.025;
 
 /// The fewest different phases that determine a shape.
-const FEWEST_POINTS: usize = 8;
+const MIN_POINTS: usize = 8;
 
 /// Phases tried all around the period before the best is refined.
 const PHASES_TRIED: u32 = 8;
@@ -110,7 +110,7 @@ struct AveragedWave {
 pub(super) fn matched(fold: &Fold) -> Option<ShapeMatch> {
     let wave = AveragedWave::new(fold)?;
     let unknown = wave.unknown()?;
-    if wave.points.len() < FEWEST_POINTS {
+    if wave.points.len() < MIN_POINTS {
         return Some(unknown);
     }
     let sine = wave.smooth(&sine).map(|laid| ShapeMatch { shape: Shape::Sine, ..laid });
@@ -122,7 +122,7 @@ pub(super) fn matched(fold: &Fold) -> Option<ShapeMatch> {
         .flatten()
         .reduce(|one, other| if other.excess() < one.excess() { other } else { one });
     Some(match best {
-        Some(best) if best.excess() <= LARGEST_ERROR => best,
+        Some(best) if best.excess() <= MAX_ERROR => best,
         Some(best) => ShapeMatch { error: best.error, ..unknown },
         None => unknown,
     })
@@ -427,7 +427,7 @@ mod tests {
         let first = 8.0 / core::f64::consts::PI.powi(2);
         let expected = (1.0 / 3.0 - 0.5 * first * first).sqrt() / 2.0;
         assert!((error - expected).abs() < 0.001, "{error} instead of {expected}");
-        assert!(expected > LARGEST_ERROR);
+        assert!(expected > MAX_ERROR);
     }
 
     #[test]

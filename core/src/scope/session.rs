@@ -278,7 +278,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         Ok(())
     }
 
-    /// Resets the device if an operation failed or was dropped in the middle. Tells if that stopped a generator.
+    /// Resets the device if an operation failed or was dropped in the middle. Reports whether that stopped a generator.
     pub(super) async fn ready(&mut self) -> Result<(), ScopeError<S::Error>> {
         if !self.in_flight {
             return Ok(());

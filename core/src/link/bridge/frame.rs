@@ -17,9 +17,9 @@ pub const VERSION: u8 = 2;
 /// The most payload bytes of a stored trace in one answer.
 pub const DATA_BYTES: usize = 1024;
 /// Room for any frame with a request, zero bytes included.
-pub const LONGEST_REQUEST: usize = 320;
+pub const MAX_REQUEST: usize = 320;
 /// Room for any frame with an answer, zero bytes included: [`DATA_BYTES`] with what goes around them.
-pub const LONGEST_RESPONSE: usize = DATA_BYTES + 64;
+pub const MAX_RESPONSE: usize = DATA_BYTES + 64;
 
 /// The checksum of frames and of stored traces: the CRC-32 of Ethernet and zip.
 pub static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
@@ -153,7 +153,7 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_and_numbers_come_back(number in any::<u32>(), data in prop::collection::vec(any::<u8>(), 0..DATA_BYTES)) {
-            let mut buffer = [0; LONGEST_RESPONSE];
+            let mut buffer = [0; MAX_RESPONSE];
             let sent = encode(&mut buffer, number, &data.as_slice()).unwrap();
             let mut inner = between_zeros(sent);
             prop_assert_eq!(decode::<&[u8]>(&mut inner), Ok((number, data.as_slice())));
@@ -164,7 +164,7 @@ mod tests {
             number in any::<u32>(), data in prop::collection::vec(any::<u8>(), 0..300),
             at in any::<prop::sample::Index>(), change in 1u8..,
         ) {
-            let mut buffer = [0; LONGEST_RESPONSE];
+            let mut buffer = [0; MAX_RESPONSE];
             let mut inner = between_zeros(encode(&mut buffer, number, &data.as_slice()).unwrap());
             let at = at.index(inner.len());
             inner[at] ^= change;
@@ -193,10 +193,10 @@ mod tests {
             let mut stream = Vec::new();
             for (number, noise) in (0..).zip(&garbage) {
                 stream.extend(noise);
-                let mut buffer = [0; LONGEST_REQUEST];
+                let mut buffer = [0; MAX_REQUEST];
                 stream.extend(encode(&mut buffer, number, &Request::Arm).unwrap());
             }
-            let mut deframer = Deframer::<LONGEST_REQUEST>::new();
+            let mut deframer = Deframer::<MAX_REQUEST>::new();
             let mut found = Vec::new();
             for byte in stream {
                 if let Some(Ok((number, Request::Arm))) = deframer.push(byte).map(decode) {

@@ -326,7 +326,7 @@ impl core::error::Error for Refusal {}
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::{self, DATA_BYTES, LONGEST_REQUEST, LONGEST_RESPONSE};
+    use super::super::frame::{self, DATA_BYTES, MAX_REQUEST, MAX_RESPONSE};
     use super::super::{Packing, RecordError};
     use super::*;
     use crate::plan::{
@@ -382,7 +382,7 @@ mod tests {
             keep: Some(u16::MAX),
             when_full: WhenFull::DropOldest,
         };
-        let mut buffer = [0; LONGEST_REQUEST];
+        let mut buffer = [0; MAX_REQUEST];
         let sent = frame::encode(&mut buffer, u32::MAX, &Request::Configure(job)).unwrap();
         let inner = 1..sent.len() - 1;
         let decoded = frame::decode(&mut buffer[inner]);
@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn the_longest_answers_fit_a_frame() {
-        let mut buffer = [0; LONGEST_RESPONSE];
+        let mut buffer = [0; MAX_RESPONSE];
         let data = Response::Data { offset: u16::MAX, bytes: &[0xff; DATA_BYTES] };
         let mut records = Records::new();
         while records.push(longest_record()).is_ok() {}

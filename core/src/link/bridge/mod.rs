@@ -12,10 +12,10 @@
 //! ```
 //! use scopething_core::link::bridge::{Deframer, Request, frame};
 //!
-//! let mut buffer = [0; frame::LONGEST_REQUEST];
+//! let mut buffer = [0; frame::MAX_REQUEST];
 //! let sent = frame::encode(&mut buffer, 7, &Request::Status)?;
 //!
-//! let mut deframer = Deframer::<{ frame::LONGEST_REQUEST }>::new();
+//! let mut deframer = Deframer::<{ frame::MAX_REQUEST }>::new();
 //! for &byte in sent {
 //!     if let Some(bytes) = deframer.push(byte) {
 //!         assert_eq!(frame::decode::<Request>(bytes)?, (7, Request::Status));

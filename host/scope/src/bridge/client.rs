@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
-use scopething_core::link::bridge::frame::{self, DATA_BYTES, FrameError, LONGEST_REQUEST, LONGEST_RESPONSE};
+use scopething_core::link::bridge::frame::{self, DATA_BYTES, FrameError, MAX_REQUEST, MAX_RESPONSE};
 use scopething_core::link::bridge::{
     Deframer, Fault, Job, JobState, Request, Response, StoreStatus, StoredTrace, TraceId,
 };
@@ -67,7 +67,7 @@ pub struct Client<S, C> {
     clock: C,
     /// The number of the last request.
     number: u32,
-    deframer: Box<Deframer<LONGEST_RESPONSE>>,
+    deframer: Box<Deframer<MAX_RESPONSE>>,
     /// What was read from the link and not looked at.
     received: Vec<u8>,
     /// How often requests had to be repeated.
@@ -101,7 +101,7 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
     /// Sends a request until there is an answer. Gives what lay in its frame.
     async fn ask(&mut self, request: &Request) -> Result<Vec<u8>, BridgeError<S::Error>> {
         self.number = self.number.wrapping_add(1);
-        let mut buffer = [0; LONGEST_REQUEST];
+        let mut buffer = [0; MAX_REQUEST];
         let frame = frame::encode(&mut buffer, self.number, request)?;
         let started = self.clock.now();
         for attempt in 0..ATTEMPTS {

@@ -122,7 +122,7 @@ mod tests {
     use scopething_core::device::BS05;
     use scopething_core::plan::{plan_clocks, plan_waveform};
 
-    /// Words that mean something, and some that do not.
+    /// Valid words, and some invalid ones.
     fn words() -> impl Strategy<Value = String> {
         let known = prop::sample::select(vec![
             "sine",

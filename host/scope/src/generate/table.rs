@@ -63,7 +63,7 @@ pub enum WaveTableError {
 }
 
 /// Far more than a table takes in the longest digits and with comments, in bytes.
-const LONGEST_FILE: u64 = 1 << 20;
+const MAX_FILE_BYTES: u64 = 1 << 20;
 /// How many samples the device's table has.
 const TABLE_SAMPLES: usize = BS05.generator.table_samples as usize;
 
@@ -78,13 +78,13 @@ impl WaveTable {
     pub fn read(path: &Path) -> Result<Self, WaveTableError> {
         let mut bytes = Vec::new();
         let opened = File::open(path);
-        let read = opened.and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut bytes));
+        let read = opened.and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
         let length = read.map_err(|source| WaveTableError::Read { path: path.to_owned(), source })?;
         if bytes.starts_with(b"RIFF") {
             return Self::of_samples(path, &wav_samples(path, &bytes)?);
         }
         match str::from_utf8(&bytes) {
-            Ok(text) if length as u64 <= LONGEST_FILE => Self::of_samples(path, &samples(path, text)?),
+            Ok(text) if length as u64 <= MAX_FILE_BYTES => Self::of_samples(path, &samples(path, text)?),
             _ => Err(WaveTableError::NotText { path: path.to_owned(), most: TABLE_SAMPLES }),
         }
     }

@@ -15,7 +15,7 @@ use super::Window;
 pub const MAX_HARMONICS: u32 = 10;
 
 /// The fewest samples with a spectrum.
-const FEWEST_SAMPLES: usize = 32;
+const MIN_SAMPLES: usize = 32;
 
 /// The most peaks that are reported.
 const MAX_PEAKS: usize = 16;
@@ -142,8 +142,8 @@ struct Bins {
 impl Bins {
     fn of(samples: &[f32], window: Window) -> Result<Self, SpectrumError> {
         let count = samples.len();
-        if count < FEWEST_SAMPLES {
-            return Err(SpectrumError::TooShort { samples: count, needed: FEWEST_SAMPLES });
+        if count < MIN_SAMPLES {
+            return Err(SpectrumError::TooShort { samples: count, needed: MIN_SAMPLES });
         }
         let mean = samples.iter().map(|&sample| f64::from(sample)).sum::<f64>() / count as f64;
         if !mean.is_finite() {

@@ -62,7 +62,7 @@ use super::url::HostPort;
 use super::error::DatagramError;
 
 /// The longest datagram that UDP can carry, so that none is cut short.
-const LONGEST_DATAGRAM: usize = 65_535;
+const MAX_DATAGRAM: usize = 65_535;
 
 /// A deadline that has passed is still waited for so long: what has arrived meanwhile must have been looked
 /// at.
@@ -106,7 +106,7 @@ impl UdpLink {
             socket,
             clock: HostClock::new(),
             exchange: Exchange::default(),
-            datagram: vec![0; LONGEST_DATAGRAM].into(),
+            datagram: vec![0; MAX_DATAGRAM].into(),
         })
     }
 
