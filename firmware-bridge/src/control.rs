@@ -1,7 +1,7 @@
 //! The state that the parts of the bridge share: who may use the BitScope, what is going on, and the store.
 //!
-//! [`job::Runner`](crate::job::Runner) has the BitScope, [`uplink::Uplink`](crate::uplink::Uplink) the computer, and the
-//! program the button and the LED. They run side by side in one executor and meet here; nothing here waits for
+//! [`job::Runner`](crate::job::Runner) has the BitScope, [`uplink::Uplink`](crate::uplink::Uplink) the computer, and
+//! the program the button and the LED. They run side by side in one executor and meet here; nothing here waits for
 //! hardware.
 
 use core::cell::Cell;

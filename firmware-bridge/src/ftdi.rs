@@ -25,14 +25,15 @@ const SET_LATENCY_TIMER: u8 = 9;
 const LATENCY_MS: u16 = 1;
 /// Each packet from the chip begins with two bytes of modem and line status.
 const STATUS_BYTES: usize = 2;
-/// Packets that are written between two reads at the most: the BitScope answers each byte with one at the least, and the chip
-/// has room for 256 of them (its data sheet, section 2).
+/// Packets that are written between two reads at the most: the BitScope answers each byte with one at the least, and
+/// the chip has room for 256 of them (its data sheet, section 2).
 const WRITES: usize = 4;
 
-/// Readies the chip, announces it to the line, and carries bytes both ways until a transfer fails. `pulse` beats with each
-/// packet, at the time that `now_ms` returns, and rests while nobody reads what has come.
+/// Readies the chip, announces it to the line, and carries bytes both ways until a transfer fails. `pulse` beats with
+/// each packet, at the time that `now_ms` returns, and rests while nobody reads what has come.
 ///
-/// The line has nothing plugged in once this is dropped or has ended: the caller has to [report that](Line::set_plugged).
+/// The line has nothing plugged in once this is dropped or has ended: the caller has to
+/// [report that](Line::set_plugged).
 ///
 /// # Errors
 /// Whatever the transfer failed with.

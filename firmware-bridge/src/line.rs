@@ -97,8 +97,8 @@ impl embedded_io_async::Error for Unplugged {
     }
 }
 
-/// A byte stream to whatever BitScope is plugged in. After it was unplugged all fails until [`ScopeStream::attached`] was
-/// waited for. Dropping a read or write that is pending loses no byte.
+/// A byte stream to whatever BitScope is plugged in. After it was unplugged all fails until [`ScopeStream::attached`]
+/// was waited for. Dropping a read or write that is pending loses no byte.
 pub struct LinePort<'a> {
     line: &'a Line,
     connection: Option<u32>,

@@ -1,7 +1,7 @@
 //! Whether the tasks get on: the watchdog is fed only while they do.
 //!
-//! A task that has something to do beats each time it has got somewhere; one that waits for an external event rests. It is
-//! no watchdog by itself: the program asks [`Pulse::is_late`] and then does not feed the hardware.
+//! A task that has something to do beats each time it has got somewhere; one that waits for an external event rests. It
+//! is no watchdog by itself: the program asks [`Pulse::is_late`] and then does not feed the hardware.
 //!
 //! ```
 //! use scopething_bridge::vitals::Pulse;

@@ -30,8 +30,8 @@ pub(super) fn period_samples(pyramid: &Pyramid<'_>) -> Option<f64> {
     (fits && explained(steps, period)? >= MIN_EXPLAINED).then_some(period)
 }
 
-/// The period of a sawtooth that jumps at a phase, in periods: the mean of the estimates from its jump and its ramp, weighted by
-/// how certain each is.
+/// The period of a sawtooth that jumps at a phase, in periods: the mean of the estimates from its jump and its ramp,
+/// weighted by how certain each is.
 ///
 /// Each jump is known to a sample only; where the period is close to a whole number of samples, it even falls between
 /// the same two again and again. The ramp is certain in so far as there is no noise.

@@ -23,8 +23,8 @@ const PHASES_TRIED: u32 = 8;
 /// Halvings of the step of the phase while it is refined: to a 4096th of a period.
 const HALVINGS: u32 = 9;
 
-/// How many time constants an exponential is charged for. From 2.2 to 10 one of these is within 0.023 of it, the largest
-/// distance being that of 10 from 8; one of 1.5 is as far from 3 as from a sine, 0.04, and has no shape.
+/// How many time constants an exponential is charged for. From 2.2 to 10 one of these is within 0.023 of it, the
+/// largest distance being that of 10 from 8; one of 1.5 is as far from 3 as from a sine, 0.04, and has no shape.
 const TIME_CONSTANTS: [f32; 3] = [3.0, 5.0, 8.0];
 
 /// The shape of a periodic wave.
@@ -252,8 +252,9 @@ impl AveragedWave {
         Some(Laid { found: ShapeMatch { offset, rise, ..found }, height })
     }
 
-    /// A shape of an amplitude, by what it leaves of the wave with so many parameters fitted; `None` if it spans less than half of the wave: it then
-    /// passes something by that it was not compared with, such as a needle taken for the jump of a sawtooth.
+    /// A shape of an amplitude, by what it leaves of the wave with so many parameters fitted; `None` if it spans less
+    /// than half of the wave: it then passes something by that it was not compared with, such as a needle taken for the
+    /// jump of a sawtooth.
     fn match_of(&self, residual: &Residual, parameters: f64, amplitude: f64) -> Option<ShapeMatch> {
         let peak_to_peak = self.high - self.low;
         let scale = residual.weight * peak_to_peak * peak_to_peak;

@@ -28,8 +28,8 @@ pub struct Wave {
     /// than eight different phases were sampled.
     pub shape: Shape,
     /// The RMS of the distances between the averaged wave and the nearest shape, as a fraction of the averaged wave's
-    /// peak to peak; also where that is too far and the shape unknown. `None` if no shape spans half of the wave, or there were too few
-    /// phases to compare.
+    /// peak to peak; also where that is too far and the shape unknown. `None` if no shape spans half of the wave, or
+    /// there were too few phases to compare.
     pub shape_error: Option<f64>,
 }
 

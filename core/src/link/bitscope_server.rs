@@ -1,5 +1,6 @@
-//! The packets of the bitscope-server protocol ([section 11 of the reference](crate::vm#11-the-bitscope-server-protocol)): commands go to the server in one
-//! kind of datagram, their answers come back in another.
+//! The packets of the bitscope-server protocol
+//! ([section 11 of the reference](crate::vm#11-the-bitscope-server-protocol)): commands go to the server in one kind of
+//! datagram, their answers come back in another.
 //!
 //! This module reads and writes single datagrams and determines where a script has to be cut. It keeps no state:
 //! which answer belongs to which command, what was lost and what is sent again is for the ends of the link to

@@ -423,9 +423,10 @@ fn choose(model: &Model, span: &Span) -> Result<(&'static TraceMode, Timebase, b
 
 /// What ends a trace that waits so long for its trigger.
 ///
-/// The device's timeout runs from when the samples before the trigger are taken. It counts the filters, the post-trigger
-/// part and two spare samples as well as the wait. The host's runs from the start, and so counts the samples before the
-/// trigger too: a trigger at the last moment lets the trace complete, and without a wait nothing but one trace is taken.
+/// The device's timeout runs from when the samples before the trigger are taken. It counts the filters, the
+/// post-trigger part and two spare samples as well as the wait. The host's runs from the start, and so counts the
+/// samples before the trigger too: a trigger at the last moment lets the trace complete, and without a wait nothing but
+/// one trace is taken.
 fn plan_timeout(plan: &CapturePlan, wait_s: f64) -> TraceEnd {
     let tick_s = 1.0 / plan.clock_hz;
     let values = &plan.registers;

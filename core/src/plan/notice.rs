@@ -4,8 +4,8 @@ use core::fmt;
 
 use super::ChannelSet;
 
-/// Something that a plan does otherwise than asked, or that the user should know. Its numbers are for reading, in single
-/// precision.
+/// Something that a plan does otherwise than asked, or that the user should know. Its numbers are for reading, in
+/// single precision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Notice {

@@ -1,7 +1,7 @@
 //! The planner of streams: samples without end, at a rate that the link carries (`vm/reference.md`, section 8).
 //!
-//! The device sends frames at a rate of its own choosing between [`MIN_TICKS`] and [`MAX_TICKS`] of its clock. A slower rate
-//! is reached on the host, by thinning out: so many frames become one sample.
+//! The device sends frames at a rate of its own choosing between [`MIN_TICKS`] and [`MAX_TICKS`] of its clock. A slower
+//! rate is reached on the host, by thinning out: so many frames become one sample.
 
 use libm::{ceil, fabs, rint};
 
@@ -38,8 +38,8 @@ pub struct StreamRequest {
     pub channels: ChannelSet,
     /// Samples a second after thinning out, in hertz.
     pub rate_hz: f64,
-    /// Frames a second that the device sends, in hertz. None leaves it to the planner, which takes the fewest that the rate
-    /// can be made of.
+    /// Frames a second that the device sends, in hertz. None leaves it to the planner, which takes the fewest that the
+    /// rate can be made of.
     pub frame_rate_hz: Option<f64>,
     /// Bottom of the range, in volts; none for what the probe measures safely.
     pub low: Option<f64>,
@@ -47,8 +47,8 @@ pub struct StreamRequest {
     pub high: Option<f64>,
     /// Whether the range is given as DAC fractions, and samples are fractions of it.
     pub raw: bool,
-    /// Whether samples come without frames: four times as many of one channel as with them, but nothing shows when some are
-    /// lost on the way.
+    /// Whether samples come without frames: four times as many of one channel as with them, but nothing shows when some
+    /// are lost on the way.
     pub unframed: bool,
 }
 
@@ -274,7 +274,8 @@ fn plan_rate(model: &Model, request: &StreamRequest) -> Result<(u16, u32), PlanE
     Ok((best.0 as u16, best.1 as u32))
 }
 
-/// Whole ticks and a whole factor whose product is so many ticks, as nearly as can be; the fewest frames of those as near.
+/// Whole ticks and a whole factor whose product is so many ticks, as nearly as can be; the fewest frames of those as
+/// near.
 fn nearest(sample_ticks: f64, most: f64) -> (f64, f64) {
     let fewest = ceil(rint(sample_ticks) / most).max(1.0);
     let mut best = (rint(sample_ticks / fewest), fewest);

@@ -1,4 +1,5 @@
-//! Device time: 25 ns ticks in 32 bits, which roll over every 107.37 s ([section 4 of the reference](crate::vm#4-a-trace)).
+//! Device time: 25 ns ticks in 32 bits, which roll over every 107.37 s
+//! ([section 4 of the reference](crate::vm#4-a-trace)).
 
 use crate::time::{Instant, Micros};
 

@@ -97,7 +97,8 @@ pub struct Trace<'a> {
 
 impl<'a> Trace<'a> {
     /// A trace of the last `samples` samples (all channels interleaved) of a planned capture, whose raw samples lie in
-    /// `buffer` as [`BufferLayout`] specifies. `end_ticks` is the device time of its end in ticks, unwrapped to 64 bits.
+    /// `buffer` as [`BufferLayout`] specifies. `end_ticks` is the device time of its end in ticks, unwrapped to 64
+    /// bits.
     #[must_use]
     pub fn new(
         plan: &'a CapturePlan,
@@ -122,8 +123,8 @@ impl<'a> Trace<'a> {
         self.cause
     }
 
-    /// Samples in all, counted over the interleaved analog channels: those planned, or fewer if it was cancelled early or
-    /// fills the buffer ([`CapturePlan::readable`]).
+    /// Samples in all, counted over the interleaved analog channels: those planned, or fewer if it was cancelled early
+    /// or fills the buffer ([`CapturePlan::readable`]).
     #[must_use]
     pub fn samples(&self) -> u16 {
         self.samples

@@ -90,8 +90,8 @@ impl CapturePlan {
 }
 
 impl TriggerReport {
-    /// What the trigger source did during a trace. None if the trace [does not show it](CapturePlan::shows_trigger), or has
-    /// no samples.
+    /// What the trigger source did during a trace. None if the trace [does not show it](CapturePlan::shows_trigger), or
+    /// has no samples.
     #[must_use]
     pub fn of_trace(trace: &Trace<'_>) -> Option<Self> {
         let plan = trace.plan();
@@ -129,8 +129,8 @@ impl TriggerReport {
     }
 }
 
-/// Looks for a run of `intro` samples without the condition that a run of `outro` samples with it follows directly, as the
-/// device does; `stride` of its samples lie between two that are looked at.
+/// Looks for a run of `intro` samples without the condition that a run of `outro` samples with it follows directly, as
+/// the device does; `stride` of its samples lie between two that are looked at.
 fn search(held: impl Iterator<Item = bool>, stride: u16, intro: u16, outro: u16) -> (Run, Run, Finding) {
     let mut before = Run { needed: intro, longest: 0 };
     let mut after = Run { needed: outro, longest: 0 };

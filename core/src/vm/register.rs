@@ -1,4 +1,5 @@
-//! The registers of the virtual machine: one table of names, addresses and types ([section 3 of the reference](crate::vm#3-registers)).
+//! The registers of the virtual machine: one table of names, addresses and types
+//! ([section 3 of the reference](crate::vm#3-registers)).
 //!
 //! ```
 //! use scopething_core::vm::Register;

@@ -1,13 +1,13 @@
 //! Finds the frames of a stream in its bytes, and what is missing between them (`vm/reference.md`, section 8).
 //!
 //! A frame is the ident, a sequence number that counts up by one (modulo 256), and the frame's samples. The ident is no
-//! escape: samples may have its value. So the parser believes a frame only once the frame behind it begins where it should:
-//! bytes that were lost on the way then cost the frames that they belong to, and do not turn into samples. What no parser
-//! can see, since frames have no check sum: samples that were changed on the way, and a run of bytes lost from the middle of
-//! a frame that is exactly as long as some frames, which leaves one frame put together from two.
+//! escape: samples may have its value. So the parser believes a frame only once the frame behind it begins where it
+//! should: bytes that were lost on the way then cost the frames that they belong to, and do not turn into samples. What
+//! no parser can see, since frames have no check sum: samples that were changed on the way, and a run of bytes lost
+//! from the middle of a frame that is exactly as long as some frames, which leaves one frame put together from two.
 
-/// What stands at the beginning of each frame: the value that register `StreamIdent` is given. The vendor's software uses
-/// the same.
+/// What stands at the beginning of each frame: the value that register `StreamIdent` is given. The vendor's software
+/// uses the same.
 pub const STREAM_IDENT: u8 = 0xa5;
 
 /// The most samples in a frame: A, B and the logic byte.
@@ -35,9 +35,9 @@ pub enum FrameEvent {
 
 /// Takes a stream apart, however it was cut on the way.
 ///
-/// Of a frame whose sequence number does not follow on, those before and behind it decide: where the one behind counts on
-/// from the one before, it is this frame that was damaged, and it alone is missing. Where a frame does not begin with its
-/// ident, one is looked for that two more follow at their distance, with other sequence numbers.
+/// Of a frame whose sequence number does not follow on, those before and behind it decide: where the one behind counts
+/// on from the one before, it is this frame that was damaged, and it alone is missing. Where a frame does not begin
+/// with its ident, one is looked for that two more follow at their distance, with other sequence numbers.
 ///
 /// ```
 /// use scopething_core::vm::{FrameEvent, FrameParser};

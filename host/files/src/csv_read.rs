@@ -1,9 +1,9 @@
 //! Reads what the CSV writer writes, what a job records, and what is written like it.
 //!
 //! The header names the columns: `time` first, then channels `A`, `B`, `L0` to `L7`; in the tables of a job, the
-//! columns of each trace stand [before](job_table). The column `lost` at the end of a stream's is passed over: a stream that
-//! lost rows is not evenly spaced, and refused for that. Times are seconds and must be evenly spaced on each channel. What the
-//! file does not state, the sample rate, is taken from them.
+//! columns of each trace stand [before](job_table). The column `lost` at the end of a stream's is passed over: a stream
+//! that lost rows is not evenly spaced, and refused for that. Times are seconds and must be evenly spaced on each
+//! channel. What the file does not state, the sample rate, is taken from them.
 
 mod capture;
 mod job_table;

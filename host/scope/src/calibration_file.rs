@@ -107,8 +107,8 @@ impl CalibrationFile {
         Some(Self::new(home.join(".config/scopething/analog.conf")))
     }
 
-    /// The parameters of a probe on a connection, from the user's file; of an x1 probe that is not in it the nominal ones
-    /// of the BS05. None of any other probe that is not in it.
+    /// The parameters of a probe on a connection, from the user's file; of an x1 probe that is not in it the nominal
+    /// ones of the BS05. None of any other probe that is not in it.
     ///
     /// # Errors
     /// As [`read`](Self::read).

@@ -1,9 +1,9 @@
 //! Captures that report why their trigger does not come.
 //!
-//! A capture that has waited for [`LOOK_AFTER`] is cancelled, and what was captured by then is held against the trigger.
-//! Then it waits again. Where the trace does not show what the trigger watches, another one that does is taken in between.
-//! A trigger in that time is missed, once and for about as long as a trace takes; therefore nothing is cancelled that takes
-//! longer than [`MAX_LOOK_S`].
+//! A capture that has waited for [`LOOK_AFTER`] is cancelled, and what was captured by then is held against the
+//! trigger. Then it waits again. Where the trace does not show what the trigger watches, another one that does is taken
+//! in between. A trigger in that time is missed, once and for about as long as a trace takes; therefore nothing is
+//! cancelled that takes longer than [`MAX_LOOK_S`].
 
 use std::pin::pin;
 use std::time::Duration;
@@ -79,7 +79,8 @@ impl WatchedCapture {
     /// than [`LOOK_AFTER`], `report` receives what the trigger source does, or nothing if that is not known. The
     /// source is looked at once, however many captures follow.
     ///
-    /// A trace that was cancelled although the trigger had come is returned as it is, its end reason [`EndReason::Cancel`].
+    /// A trace that was cancelled although the trigger had come is returned as it is, its end reason
+    /// [`EndReason::Cancel`].
     ///
     /// # Errors
     /// As [`Scope::capture`].

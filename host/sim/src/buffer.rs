@@ -1,4 +1,5 @@
-//! The capture buffer: 12288 bytes, laid out by the buffer mode ([section 5 of the reference](scopething_core::vm#5-trace-modes)).
+//! The capture buffer: 12288 bytes, laid out by the buffer mode
+//! ([section 5 of the reference](scopething_core::vm#5-trace-modes)).
 
 use std::sync::Arc;
 

@@ -257,7 +257,8 @@ impl SimConfig {
         Ok(config)
     }
 
-    /// Sets one key of the table above to a decoded value; `read` is asked for the samples of a signal that plays a file.
+    /// Sets one key of the table above to a decoded value; `read` is asked for the samples of a signal that plays a
+    /// file.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! The virtual machine: bytes in at a time, bytes out at a time (sections [1](scopething_core::vm#1-the-link) and [2](scopething_core::vm#2-commands) of the reference).
+//! The virtual machine: bytes in at a time, bytes out at a time (sections [1](scopething_core::vm#1-the-link) and
+//! [2](scopething_core::vm#2-commands) of the reference).
 
 mod capture;
 

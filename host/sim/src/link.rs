@@ -249,7 +249,8 @@ impl SimLink {
         Self::in_time(config, Time::Real(timer))
     }
 
-    /// A new device with its link, by the clock that the configuration names. `timer` is asked for one if that is the real one.
+    /// A new device with its link, by the clock that the configuration names. `timer` is asked for one if that is the
+    /// real one.
     #[must_use]
     pub fn by_config(config: &SimConfig, timer: impl FnOnce() -> Arc<dyn Timer>) -> Self {
         match config.clock {
@@ -324,7 +325,8 @@ impl SimLink {
         self.moved(Awaited::Room, write).await
     }
 
-    /// Moves bytes over the wire and returns how many: at least one, once there is what is awaited; 0 if the link is closed.
+    /// Moves bytes over the wire and returns how many: at least one, once there is what is awaited; 0 if the link is
+    /// closed.
     async fn moved(&self, awaited: Awaited, mut attempt: impl FnMut(&mut Wire, SimTime) -> usize) -> usize {
         let mut wait = Wait::new(&self.shared, awaited);
         poll_fn(|context| {

@@ -1,4 +1,5 @@
-//! The trace engine: what `D` starts (sections [4](scopething_core::vm#4-a-trace) and [5](scopething_core::vm#5-trace-modes) of the reference).
+//! The trace engine: what `D` starts (sections [4](scopething_core::vm#4-a-trace) and
+//! [5](scopething_core::vm#5-trace-modes) of the reference).
 //!
 //! Choices where the reference is silent:
 //!

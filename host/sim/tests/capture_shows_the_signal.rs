@@ -1,5 +1,5 @@
-//! From the request to the trace: for random requests in every trace mode the trace shows the signals that were put in, within
-//! the resolution in voltage and time, and the trigger is where the trace reports it.
+//! From the request to the trace: for random requests in every trace mode the trace shows the signals that were put in,
+//! within the resolution in voltage and time, and the trigger is where the trace reports it.
 
 use std::collections::BTreeSet;
 use std::f64::consts::TAU;

@@ -1,5 +1,5 @@
-//! Every kind of fault at every stage, ten thousand times on simulated time: right samples or a typed error in bounded time,
-//! and the next capture works.
+//! Every kind of fault at every stage, ten thousand times on simulated time: right samples or a typed error in bounded
+//! time, and the next capture works.
 
 mod fault_runs;
 

@@ -1,7 +1,7 @@
 //! The driver with a device whose answers are changed and cut anywhere: a trace or a typed error, in bounded time.
 //!
-//! The first byte chooses what is captured. The rest are edits of four bytes: how many bytes from the device pass before
-//! (two bytes, low first), what is done, and a byte to do it with.
+//! The first byte chooses what is captured. The rest are edits of four bytes: how many bytes from the device pass
+//! before (two bytes, low first), what is done, and a byte to do it with.
 
 #![no_main]
 

@@ -27,7 +27,8 @@ pub use waveform::{
     PlayMode, UnknownWaveShape, WaveShape, WaveformError, WaveformPlan, WaveformRequest, plan_waveform,
 };
 
-/// Bit of registers `Control`, `Control2` and `Control3`: the clock output is on ([section 3 of the reference](crate::vm#3-registers)).
+/// Bit of registers `Control`, `Control2` and `Control3`: the clock output is on
+/// ([section 3 of the reference](crate::vm#3-registers)).
 const CLOCK_OUTPUT_ON: u32 = 0x80;
 
 /// The register values of a step, each with its register.

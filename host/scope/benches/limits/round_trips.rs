@@ -154,8 +154,8 @@ async fn first_and_repeated(
     ])
 }
 
-/// Of the requests for one analog channel in `tests/data/plan.jsonl`, those that write most: ranges, levels and timeouts of
-/// many digits.
+/// Of the requests for one analog channel in `tests/data/plan.jsonl`, those that write most: ranges, levels and
+/// timeouts of many digits.
 async fn costliest_requests() -> Result<Vec<Row>, Failure> {
     let (mut firsts, mut repetitions) = (Vec::new(), Vec::new());
     for line in REQUESTS.lines() {

@@ -20,8 +20,8 @@ use serialport::{SerialPortInfo, SerialPortType};
 use super::error::OpenError;
 use super::serial::SerialLink;
 
-/// The USB vendor and product id of the FTDI bridge in a BitScope ([section 1 of the reference](scopething_core::vm#1-the-link)). Other devices
-/// with the same bridge carry them too.
+/// The USB vendor and product id of the FTDI bridge in a BitScope
+/// ([section 1 of the reference](scopething_core::vm#1-the-link)). Other devices with the same bridge carry them too.
 const BITSCOPE_USB_ID: (u16, u16) = (0x0403, 0x6001);
 
 /// A serial port that is there, not opened.

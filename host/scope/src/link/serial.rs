@@ -5,8 +5,8 @@
 //! The device sets the baud rate of its USB bridge by itself: the port is set to 115200 8N1, because
 //! some setting is required.
 //!
-//! The port is opened exclusively, and RTS and DTR are raised where it has them. Where the platform allows it, it is set to low latency, and
-//! [`SerialLink::profile`] promises shorter round trips then.
+//! The port is opened exclusively, and RTS and DTR are raised where it has them. Where the platform allows it, it is
+//! set to low latency, and [`SerialLink::profile`] promises shorter round trips then.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::sync::Arc;
@@ -207,8 +207,8 @@ impl Write for SerialLink {
     }
 }
 
-/// Raises RTS and DTR, as all programs do that are known to work with a BitScope. On Windows the `serialport` crate leaves
-/// them low. A port that has no such lines, a pseudo-terminal for one, works without.
+/// Raises RTS and DTR, as all programs do that are known to work with a BitScope. On Windows the `serialport` crate
+/// leaves them low. A port that has no such lines, a pseudo-terminal for one, works without.
 fn raise_control_lines(port: &mut impl SerialPort) {
     let _ = port.write_request_to_send(true);
     let _ = port.write_data_terminal_ready(true);

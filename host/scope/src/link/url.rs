@@ -391,8 +391,8 @@ fn parse_pacing(text: &str) -> Result<Pacing, UrlError> {
     }
 }
 
-/// A link and what stands behind its question mark: the first that faults follow, so that no fault is taken for part of a
-/// path, or the first of all.
+/// A link and what stands behind its question mark: the first that faults follow, so that no fault is taken for part of
+/// a path, or the first of all.
 #[cfg(feature = "sim")]
 fn split_query(text: &str) -> Option<(&str, &str)> {
     let splits = text.match_indices('?').map(|(at, _)| (&text[..at], &text[at + 1..]));

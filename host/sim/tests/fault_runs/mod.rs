@@ -227,8 +227,8 @@ async fn capture<L: Read + Write>(
     Ok(shows_the_signals(&trace))
 }
 
-/// The signals all begin at the same moment: the phase that fits A best must fit every sample of every channel to within
-/// the resolution, and put the crossing of the level where the trigger is reported.
+/// The signals all begin at the same moment: the phase that fits A best must fit every sample of every channel to
+/// within the resolution, and put the crossing of the level where the trigger is reported.
 fn shows_the_signals(trace: &Trace) -> bool {
     let (Some(trigger), Some(a)) = (trace.trigger(), trace.analog(AnalogChannel::A)) else { return false };
     if trace.cause() != EndReason::Trigger || trace.samples() != trace.plan().timebase.samples {

@@ -1,10 +1,10 @@
 //! Which frequencies are in a series, and how distorted and noisy its strongest one is.
 //!
-//! The mean is taken off, the series multiplied with a [`Window`] and transformed whole. With `X` the transform, `w` the
-//! window and `N` the number of samples, the power of bin `k` is `2 |X_k|^2 / (N sum w^2)` (half of that at 0 Hz and
-//! at half the sample rate), so that all bins together are the mean square of the series, as far as the window lets see
-//! it. A sine spreads over the bins of the window's main lobe; its power `P` is their sum, its amplitude `sqrt(2 P)`, and
-//! its frequency their centre of gravity, which is right to a few hundredths of a bin.
+//! The mean is taken off, the series multiplied with a [`Window`] and transformed whole. With `X` the transform, `w`
+//! the window and `N` the number of samples, the power of bin `k` is `2 |X_k|^2 / (N sum w^2)` (half of that at 0 Hz
+//! and at half the sample rate), so that all bins together are the mean square of the series, as far as the window lets
+//! see it. A sine spreads over the bins of the window's main lobe; its power `P` is their sum, its amplitude
+//! `sqrt(2 P)`, and its frequency their centre of gravity, which is right to a few hundredths of a bin.
 
 use realfft::RealFftPlanner;
 use thiserror::Error;
@@ -78,8 +78,8 @@ pub struct Spectrum {
     /// The fundamental's power over that of all but the fundamental, harmonics 2 to 10, and 0 Hz, in decibels. `None`
     /// where the distortion is, or if nothing is left.
     pub snr_db: Option<f64>,
-    /// The fundamental's power over that of all but the fundamental and 0 Hz, in decibels. `None` without a fundamental,
-    /// or if nothing is left.
+    /// The fundamental's power over that of all but the fundamental and 0 Hz, in decibels. `None` without a
+    /// fundamental, or if nothing is left.
     pub sinad_db: Option<f64>,
 }
 

@@ -17,8 +17,8 @@ use super::pending::{Beginning, Pending, Progress};
 /// holds.
 const READY_LIMIT: usize = 256 * 1024;
 
-/// One datagram of commands at a time, and what has come of their answers: the protocol of a client without a socket and
-/// without a clock. Datagrams and the time go in; datagrams to send and bytes to read come out.
+/// One datagram of commands at a time, and what has come of their answers: the protocol of a client without a socket
+/// and without a clock. Datagrams and the time go in; datagrams to send and bytes to read come out.
 ///
 /// ```
 /// use scopething::link::udp::Exchange;
@@ -55,7 +55,8 @@ pub struct Exchange {
     ready: VecDeque<u8>,
 }
 
-/// How a server counts its datagrams ([section 11 of the reference](scopething_core::vm#11-the-bitscope-server-protocol)).
+/// How a server counts its datagrams
+/// ([section 11 of the reference](scopething_core::vm#11-the-bitscope-server-protocol)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Counting {
     /// Not known yet, or not any more: the server has started anew.

@@ -1,4 +1,5 @@
-//! A bitscope-server over UDP ([section 11 of the reference](scopething_core::vm#11-the-bitscope-server-protocol)) as a byte stream.
+//! A bitscope-server over UDP ([section 11 of the reference](scopething_core::vm#11-the-bitscope-server-protocol)) as a
+//! byte stream.
 //!
 //! A write is cut into datagrams: at most 64 commands, only the last of which may take its time. One datagram
 //! is outstanding at a time: each command is echoed, so a write waits until the datagram ahead of it was

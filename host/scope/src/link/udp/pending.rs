@@ -16,13 +16,15 @@ const WAITS: [Micros; 3] = [Micros::from_millis(200), Micros::from_millis(400), 
 /// silent.
 pub(super) const ANSWER_LIMIT: Micros = Micros(WAITS[0].0 + WAITS[1].0 + WAITS[2].0);
 
-/// Bytes of the status packets of a trace, the first and the last ([section 4 of the reference](scopething_core::vm#4-a-trace)).
+/// Bytes of the status packets of a trace, the first and the last
+/// ([section 4 of the reference](scopething_core::vm#4-a-trace)).
 const STATUS_BYTES: usize = "02\r00000000\r".len() + "00\r00000000\r00000000\r".len();
 
 /// The most datagrams kept of an answer whose beginning is not whole: more than 64 echoes and a value are bytes.
 const MAX_PIECES: usize = 96;
 
-/// How much follows the echo of a datagram's last command ([section 2 of the reference](scopething_core::vm#2-commands)).
+/// How much follows the echo of a datagram's last command
+/// ([section 2 of the reference](scopething_core::vm#2-commands)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tail {
     /// So many bytes.
