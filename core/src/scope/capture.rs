@@ -65,7 +65,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     /// As [`Self::capture`]; when `cancel` completes before the trace has ended, the trace around that moment is given,
-    /// its cause [`EndReason::Cancel`]. It is shorter than planned if less had been captured by then.
+    /// its end reason [`EndReason::Cancel`]. It is shorter than planned if less had been captured by then.
     ///
     /// # Errors
     /// As [`Self::capture`].

@@ -1,7 +1,7 @@
 //! Audio: the analog channels as 32-bit floating point samples in volts, at the rate of the capture.
 //!
 //! Volts are not scaled, so that a program that measures reads them as they are; one that plays them clips
-//! beyond 1 V. Rates are whole hertz. Logic lines, trigger, start and cause have no place.
+//! beyond 1 V. Rates are whole hertz. Logic lines, trigger, start and end reason have no place.
 
 use std::io::{Cursor, Write};
 

@@ -1,4 +1,4 @@
-//! The wiring: what is wired to the device, what the device itself puts on its pins, and its comparators.
+//! What is wired to the device, what the device itself puts on its pins, and its comparators.
 //!
 //! Inputs that are not given see the device's own generator: A the waveform, B its inverse, both the clock
 //! while it runs. Logic lines that are not given show a counter. L7 and A are one pin on a BS05, and so are

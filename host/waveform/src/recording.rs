@@ -169,7 +169,7 @@ pub struct Range {
 /// Why traces may be missing between a trace and the one recorded before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
-    /// Waveform started here.
+    /// The recording started here.
     Start,
     /// The link to the device was lost.
     Link,
@@ -226,7 +226,7 @@ pub struct Details {
     pub capture_start_s: Option<f64>,
     /// Why it ended.
     pub cause: Option<EndReason>,
-    /// Where it triggered; `None` also when it ended for another cause.
+    /// Where it triggered; `None` also when it ended for another reason.
     pub trigger: Option<Trigger>,
     /// What the analog channels were set to show.
     pub range: Option<Range>,

@@ -1,7 +1,7 @@
 //! What the generators are asked for, as users and programs write it: texts such as `sine 1kHz 0..3.3V` and
 //! `1MHz L4, L5 phase 90deg`, files of own samples, and JSON.
 //!
-//! Here is how a request is written, and how what is [`GeneratorRequest`] becomes what a scope
+//! Here is how a request is written, and how a [`GeneratorRequest`] becomes what a scope
 //! [generates](GeneratorPlan). What the device can do of it is decided by the planners of the core,
 //! [`plan_waveform`](scopething_core::plan::plan_waveform) and [`plan_clocks`](scopething_core::plan::plan_clocks).
 //!
