@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_rates_are_refused_and_inexact_ones_told() {
+    fn impossible_rates_are_refused_and_inexact_reported() {
         for rate_hz in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e6, 1e-9] {
             let refused = planned(&request("A", rate_hz)).unwrap_err();
             assert!(matches!(refused, PlanError::StreamRate { .. }), "{rate_hz}: {refused}");

@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_have_their_edges_where_the_registers_say() {
+    fn clock_edges_follow_the_registers() {
         let mut generator = Generator::new();
         let registers = with(&[
             (Register::Cmd, 3),

@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_rounded_is_told() {
+    fn rounding_is_reported() {
         let odd = ClockOutput { line: line(5), phase: 0.6, duty: 0.01 };
         let plan = plan(8e6, &[odd]).unwrap();
         assert_eq!(edges(&plan), [(3, 4)]);

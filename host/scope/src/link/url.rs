@@ -543,7 +543,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn errors_name_the_fault() {
         let owned = str::to_owned;
         let wrong = [
             ("ttyUSB0", UrlError::NotALink { text: owned("ttyUSB0") }),
