@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_follow_the_schedule() {
+    fn next_change_is_right() {
         for state in
             [JobState::Full, JobState::Fault(Fault::Scope), JobState::Idle, JobState::WaitingForScope]
         {

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn erased_traces_are_reported() {
+    fn overlap_covers_erased_sectors() {
         let ring = Ring { start: 0, pages: 64 };
         // Pages 10 to 20 take the sector from 16 to 31 with them.
         for (kept, overlaps) in [
