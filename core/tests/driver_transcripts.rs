@@ -30,7 +30,7 @@ fn serial(scope: &mut Scope<Line, Line>) -> Result<SerialNumber, NoSerialNumber>
 }
 
 #[test]
-fn connecting_resets_and_identifies_and_the_serial_number_is_read_when_asked_for() {
+fn connect_identifies_and_reads_the_serial_number_on_request() {
     for cut in [1, 3, 100] {
         let line = line([], cut);
         let mut scope = connect(&line).unwrap();
@@ -47,7 +47,7 @@ fn connecting_resets_and_identifies_and_the_serial_number_is_read_when_asked_for
 }
 
 #[test]
-fn a_device_without_a_serial_number_works_as_any_other() {
+fn device_without_serial_number_works() {
     let silent = || on('r', "");
     let holds = |byte: &str| on('r', format!("\r{byte}\r"));
     let text = || ["44", "42", "39", "38", "54", "49", "37"].map(holds).to_vec();
@@ -72,7 +72,7 @@ fn a_device_without_a_serial_number_works_as_any_other() {
 }
 
 #[test]
-fn a_device_that_has_gone_is_no_device_without_a_serial_number() {
+fn vanished_device_is_an_error() {
     let (mut scope, line) = connected([], 100);
     line.device.lock().unwrap().dead = true;
     let gone = block_on(scope.read_serial());
@@ -90,7 +90,7 @@ fn presence_is_one_short_script_that_changes_nothing() {
 }
 
 #[test]
-fn another_revision_of_the_model_is_taken_and_told() {
+fn another_revision_is_accepted_and_reported() {
     let line = line([on('?', "\rBS000502\r")], 100);
     let scope = connect(&line).unwrap();
     let (found, known) = (Revision(*b"BS000502"), Revision(*b"BS000501"));
@@ -98,7 +98,7 @@ fn another_revision_of_the_model_is_taken_and_told() {
 }
 
 #[test]
-fn a_device_may_take_most_of_a_second_for_its_first_answer() {
+fn first_answer_may_take_most_of_a_second() {
     for (late, found) in [(800_000, true), (999_000, true), (1_500_000, false)] {
         let line = line([], 100);
         line.device.lock().unwrap().deaf_until_us = late;
@@ -117,7 +117,7 @@ fn what_was_in_flight_before_connecting_is_dropped() {
 }
 
 #[test]
-fn a_capture_is_one_script_a_status_and_one_dump() {
+fn capture_is_script_status_and_dump() {
     let dump = [(Register::SampleAddress, 12_287), (Register::DumpCount, 5), (Register::DumpMode, 0)];
     let turns = [
         on('D', ends("00", 0x2000, 4)).with(&[(Register::TraceMode, 4), (Register::SampleAddress, 0)]),
@@ -142,7 +142,7 @@ fn a_capture_is_one_script_a_status_and_one_dump() {
 }
 
 #[test]
-fn what_other_clients_leave_behind_is_written_over_once() {
+fn foreign_registers_are_overwritten_once() {
     // The device begins with a5 in all registers. A reset changes none.
     let zero = [Register::DumpSkip, Register::TraceOption, Register::Prelude].map(|register| (register, 0));
     let maps = (0x94..=0x9b).map(|address| match RegisterByte::at(address) {
@@ -164,7 +164,7 @@ fn what_other_clients_leave_behind_is_written_over_once() {
 }
 
 #[test]
-fn the_first_sample_of_a_full_buffer_is_left_out() {
+fn full_buffer_drops_its_first_sample() {
     // What lies at the end address was the first sample, and has been written over: it is the stale one.
     let dump = [(Register::SampleAddress, 5), (Register::DumpCount, 12_288), (Register::DumpMode, 0)];
     let samples: Vec<u8> =
@@ -192,7 +192,7 @@ fn the_first_sample_of_a_full_buffer_is_left_out() {
 }
 
 #[test]
-fn pairs_and_logic_are_dumped_one_after_the_other_from_even_addresses() {
+fn pairs_and_logic_are_dumped_in_turn() {
     let request = CaptureRequest {
         period_s: 1.6e-6,
         samples: 4,
@@ -232,7 +232,7 @@ fn cancelled(answer_to_cancel: Turn) -> Result<(EndReason, Vec<u16>), ScopeError
 }
 
 #[test]
-fn a_cancelled_trace_is_given_whichever_comes_first_echo_or_status() {
+fn cancel_accepts_echo_or_status_first() {
     let whole = (EndReason::Cancel, vec![1, 2, 3, 4]);
     assert_eq!(cancelled(on('K', "03\r00001020\r00000004\r")), Ok(whole.clone()));
     assert_eq!(cancelled(instead('K', "03\r00001020\r00000004\rK")), Ok(whole));
@@ -242,7 +242,7 @@ fn a_cancelled_trace_is_given_whichever_comes_first_echo_or_status() {
 }
 
 #[test]
-fn a_trace_cancelled_early_has_only_what_was_captured() {
+fn early_cancel_returns_what_was_captured() {
     // 17 ticks at 8 a sample are two samples; they and the one before them are dumped.
     let turns = [
         on('D', WAIT),
@@ -257,7 +257,7 @@ fn a_trace_cancelled_early_has_only_what_was_captured() {
 }
 
 #[test]
-fn a_timeout_beyond_the_device_is_ended_by_the_host_in_time() {
+fn host_ends_a_long_timeout() {
     // 3 s after the start at 0x1000.
     let turns = [on('D', WAIT), on('K', "03\r07271e00\r00000004\r"), on('A', [9, 1, 2, 3, 4])];
     let (mut scope, line) = connected(turns, 100);
@@ -271,7 +271,7 @@ fn a_timeout_beyond_the_device_is_ended_by_the_host_in_time() {
 }
 
 #[test]
-fn a_device_that_misses_its_own_timeout_is_stopped() {
+fn overdue_device_is_stopped() {
     let turns = [
         on('D', WAIT).with(&[(Register::Timeout, 157)]),
         // 21 ms after the start at 0x1000: a trace of 1 ms and a round trip of 20 ms.
@@ -286,15 +286,19 @@ fn a_device_that_misses_its_own_timeout_is_stopped() {
     assert_eq!(trace.cause(), EndReason::Timeout);
 }
 
-/// Captures with a device that says this of the end of its trace, after `waited`.
-fn told(request: CaptureRequest, answer: &str, waited: Micros) -> Result<u16, ScopeError<Infallible>> {
+/// Captures with a device that reports this end of its trace, after `waited`.
+fn capture_ending(
+    request: CaptureRequest,
+    answer: &str,
+    waited: Micros,
+) -> Result<u16, ScopeError<Infallible>> {
     let (mut scope, line) = connected([on('D', WAIT)], 100);
     let plan = plan(&scope, request);
     let dump = plan.dump_bytes() + usize::from(plan.mode.sample_bytes);
     let mut buffer = TraceBuffer::new();
     let late = async {
         line.pass(waited);
-        line.device.lock().unwrap().say(answer);
+        line.device.lock().unwrap().send(answer);
         line.device.lock().unwrap().turns.push_back(on('A', vec![9; dump]));
         pending::<()>().await;
     };
@@ -314,7 +318,7 @@ fn an_end_that_cannot_be_is_no_trace() {
         Err(ScopeError::Contradiction(Contradiction::EndsLate { reported_us, max_us: 1_011_000 }))
     };
     // The start was at 0x1000, a second is 0x2625a00 ticks, and 1 % and 1 ms are allowed for.
-    for (end, told_of_it) in [
+    for (end, expected) in [
         ("00\r02626a00\r00000004\r", Ok(4)),
         ("00\r02626a00\r00002fff\r", Ok(4)),
         ("00\r02626a00\r00003000\r", address(12_288)),
@@ -328,12 +332,12 @@ fn an_end_that_cannot_be_is_no_trace() {
         ("00\r02699000\r00000004\r", late(1_011_712)),
         ("00\r80000000\r00000004\r", late(53_686_988)),
     ] {
-        assert_eq!(told(four_samples(), end, second), told_of_it, "{}", end.escape_debug());
+        assert_eq!(capture_ending(four_samples(), end, second), expected, "{}", end.escape_debug());
     }
 }
 
 #[test]
-fn a_trace_that_took_less_than_its_samples_is_no_trace() {
+fn too_short_trace_is_refused() {
     let slow = CaptureRequest { period_s: 0.06, samples: 200, ..four_samples() };
     let (scope, _) = connected([], 100);
     let plan = plan(&scope, slow);
@@ -341,21 +345,21 @@ fn a_trace_that_took_less_than_its_samples_is_no_trace() {
     // 150 samples after the trigger take 45 ms, of which 1 ms is allowed for.
     let end = |ticks: u32| format!("00\r{:08x}\r00000004\r", 0x1000 + ticks);
     let minute = Micros(60_000_000);
-    assert_eq!(told(slow, &end(44 * 40_000), minute), Ok(200));
-    let refused = told(slow, &end(44 * 40_000 - 1), minute);
+    assert_eq!(capture_ending(slow, &end(44 * 40_000), minute), Ok(200));
+    let refused = capture_ending(slow, &end(44 * 40_000 - 1), minute);
     let contradiction = Contradiction::EndsEarly { reported_us: 43_999, min_us: 44_000 };
     assert_eq!(refused, Err(ScopeError::Contradiction(contradiction)));
 }
 
 #[test]
-fn a_wait_across_a_roll_over_of_the_device_time_is_possible() {
+fn wait_may_cross_a_roll_over() {
     // 150 s are one roll-over and 0x65b4bc00 - 0x1000 ticks more.
     let ticks = (150_u64 * 40_000_000 + 0x1000) as u32;
     let end = format!("00\r{ticks:08x}\r00000004\r");
-    assert_eq!(told(four_samples(), &end, Micros(150_000_000)), Ok(4));
+    assert_eq!(capture_ending(four_samples(), &end, Micros(150_000_000)), Ok(4));
     // 42.6 s, and not that and a roll-over: it was a while on its way.
-    assert_eq!(told(four_samples(), &end, Micros(140_000_000)), Ok(4));
-    let refused = told(four_samples(), &end, Micros(40_000_000));
+    assert_eq!(capture_ending(four_samples(), &end, Micros(140_000_000)), Ok(4));
+    let refused = capture_ending(four_samples(), &end, Micros(40_000_000));
     assert!(matches!(refused, Err(ScopeError::Contradiction(Contradiction::EndsLate { .. }))), "{refused:?}");
 }
 
@@ -382,7 +386,7 @@ fn a_trace_that_was_stopped_ended_after_that() {
 }
 
 #[test]
-fn half_a_dump_is_read_once_more_and_then_given_up() {
+fn short_dump_is_retried_once() {
     let once = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1]), on('A', [9, 1, 2, 3, 4])];
     let (mut scope, _) = connected(once, 100);
     let plan = plan(&scope, four_samples());
@@ -411,7 +415,7 @@ fn half_a_dump_is_read_once_more_and_then_given_up() {
 }
 
 #[test]
-fn a_trace_whose_device_lost_its_power_is_not_read() {
+fn power_loss_before_the_dump_is_detected() {
     let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1]).and_loses_power(), on('A', [0; 5])];
     let (mut scope, _) = connected(turns, 100);
     let plan = plan(&scope, four_samples());
@@ -421,7 +425,7 @@ fn a_trace_whose_device_lost_its_power_is_not_read() {
 }
 
 #[test]
-fn a_dump_that_is_too_long_is_read_once_more() {
+fn long_dump_is_retried_once() {
     let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 1, 2, 3, 4]), on('A', [9, 1, 2, 3, 4])];
     let (mut scope, _) = connected(turns, 100);
     let plan = plan(&scope, four_samples());
@@ -437,7 +441,7 @@ fn a_dump_that_is_too_long_is_read_once_more() {
 }
 
 #[test]
-fn a_trace_that_another_one_was_started_over_is_not_read() {
+fn overwritten_trace_is_not_read() {
     // The link turned `A` into `D`.
     let turns = [on('D', ends("00", 0x2000, 4)), instead('A', format!("D{WAIT}")), on('A', [9, 5, 5, 5, 5])];
     let (mut scope, _) = connected(turns, 100);
@@ -450,7 +454,7 @@ fn a_trace_that_another_one_was_started_over_is_not_read() {
 }
 
 #[test]
-fn a_garbled_start_is_tried_again_after_a_reset() {
+fn garbled_start_is_retried_after_a_reset() {
     let turns = [instead('D', "xD"), on('K', ""), on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])];
     let (mut scope, _) = connected(turns, 100);
     let plan = plan(&scope, four_samples());
@@ -474,7 +478,7 @@ fn a_dropped_capture_is_recovered_by_the_next() {
 }
 
 #[test]
-fn stepwise_pacing_writes_the_same_and_gets_the_same() {
+fn stepwise_pacing_is_equivalent() {
     let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])];
     let (mut scope, _) = connected(turns, 1);
     scope.set_pacing(Pacing::Stepwise);
@@ -484,7 +488,7 @@ fn stepwise_pacing_writes_the_same_and_gets_the_same() {
 }
 
 #[test]
-fn whatever_does_not_answer_as_a_device_is_named_in_bounded_time() {
+fn non_device_is_reported_in_bounded_time() {
     // A reset is tried three times, from the second on after a cancel.
     let five = |answer: &str| "!K!K!".chars().map(|command| instead(command, answer)).collect::<Vec<_>>();
     let other = on('?', "\rBS001003\r");

@@ -53,7 +53,7 @@ const PLAYS: Generators = Generators::Waveform { paused: false };
 const PAUSED: Generators = Generators::Waveform { paused: true };
 
 #[test]
-fn a_waveform_is_made_translated_played_and_switched_through() {
+fn waveform_is_synthesised_translated_and_played() {
     let synthesize = [(Register::Cmd, 0), (Register::Mode, 0), (Register::Ratio, 0x8000)];
     let translate = [
         (Register::Level, 0xffff),
@@ -143,7 +143,7 @@ fn clocks_drive_their_lines_until_they_are_stopped() {
 }
 
 #[test]
-fn held_lines_are_driven_until_they_are_let_go() {
+fn held_lines_are_driven_until_released() {
     let untouched = (Register::LogicControl, 0xa5);
     let first = [
         untouched,
@@ -214,7 +214,7 @@ fn one_generator_at_a_time() {
 }
 
 #[test]
-fn captures_are_planned_around_what_runs_and_leave_it_running() {
+fn captures_leave_generators_running() {
     let before = CaptureRequest::new("A,L".parse::<ChannelSet>().unwrap());
     let (mut scope, line) = connected([on('Y', ""), on('X', ""), on('Z', "")], 100);
     let old_plan = scope.plan(&BS05.analog, &four_samples()).unwrap();
@@ -238,7 +238,7 @@ fn captures_are_planned_around_what_runs_and_leave_it_running() {
 }
 
 #[test]
-fn a_garbled_start_is_tried_again_after_a_reset() {
+fn garbled_start_is_retried_after_a_reset() {
     let turns = [on('Y', ""), instead('X', "x"), on('K', ""), on('Y', ""), on('X', ""), on('Z', "")];
     let (mut scope, line) = connected(turns, 100);
     block_on(scope.start_waveform(&sine(), PlayMode::Repeat)).unwrap();
@@ -247,7 +247,7 @@ fn a_garbled_start_is_tried_again_after_a_reset() {
 }
 
 #[test]
-fn a_reset_that_stopped_a_generator_is_told_before_anything_is_captured() {
+fn a_reset_that_stopped_a_generator_is_reported() {
     let (mut scope, line) = connected([on('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let plan = scope.plan(&BS05.analog, &four_samples()).unwrap();
@@ -255,15 +255,15 @@ fn a_reset_that_stopped_a_generator_is_told_before_anything_is_captured() {
     line.device.lock().unwrap().turns.push_back(on('D', WAIT));
     let dropped = select(scope.capture(&plan, &mut buffer), async {});
     assert!(matches!(block_on(dropped), Either::Second(())));
-    let told = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
-    assert_eq!(told, Err(ScopeError::GeneratorsStopped));
+    let captured = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
+    assert_eq!(captured, Err(ScopeError::GeneratorsStopped));
     assert_eq!(scope.generators(), Generators::Off);
     line.device.lock().unwrap().turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])].into();
     assert_eq!(block_on(scope.capture(&plan, &mut buffer)).unwrap().samples(), 4);
 }
 
 #[test]
-fn lines_that_were_driven_before_a_reset_are_let_go_by_the_next_capture() {
+fn capture_after_a_reset_releases_lines() {
     let (mut scope, line) = connected([on('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let plan = scope.plan(&BS05.analog, &four_samples()).unwrap();
@@ -280,7 +280,7 @@ fn lines_that_were_driven_before_a_reset_are_let_go_by_the_next_capture() {
 }
 
 #[test]
-fn a_stop_that_is_not_answered_is_an_error_and_the_next_operation_resets() {
+fn unanswered_stop_is_an_error() {
     let (mut scope, line) = connected([on('Z', ""), instead('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let failed = block_on(scope.stop_clocks());

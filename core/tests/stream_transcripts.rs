@@ -48,7 +48,7 @@ fn all(
 }
 
 #[test]
-fn a_stream_is_one_script_and_frames_in_any_pieces() {
+fn stream_is_one_script_and_frames() {
     let registers = [
         (Register::TraceMode, 1),
         (Register::ClockTicks, 320),
@@ -70,7 +70,7 @@ fn a_stream_is_one_script_and_frames_in_any_pieces() {
 }
 
 #[test]
-fn the_samples_of_a_frame_are_those_of_its_channels() {
+fn frame_samples_follow_its_channels() {
     let bytes: Vec<u8> = (0..4).flat_map(|number| [0xa5, number, 10, 20, 0x42]).collect();
     let (mut scope, _) = connected([on('T', bytes)], 100);
     let plan = plan(&scope, "A,B,L1,L6");
@@ -105,7 +105,7 @@ fn gaps_are_told_with_their_place_and_length() {
 }
 
 #[test]
-fn bytes_that_are_no_frames_are_skipped_and_the_next_frame_is_found() {
+fn garbage_between_frames_is_skipped() {
     let mut sent = frames(0..40);
     sent.splice(120..120, *b"noise!");
     // Part of frame 4 and part of frame 5 are gone.
@@ -121,7 +121,7 @@ fn bytes_that_are_no_frames_are_skipped_and_the_next_frame_is_found() {
 }
 
 #[test]
-fn a_stream_that_is_no_stream_is_an_error_and_not_a_wait() {
+fn non_stream_is_an_error() {
     let (mut scope, _) = connected([on('T', vec![0x55; 5000])], 100);
     let plan = plan(&scope, "A");
     let mut stream = block_on(scope.start_stream(&plan)).unwrap();
@@ -157,7 +157,7 @@ fn capture_turns() -> [Turn; 2] {
 }
 
 #[test]
-fn a_stream_is_ended_by_a_cancel_and_the_next_capture_works() {
+fn cancel_ends_a_stream() {
     // What is on its way may hold any byte.
     let in_flight = [frames(50..90), b"!?[1234]K".to_vec()].concat();
     let turns = [on('T', frames(0..50)), on('K', in_flight)];
@@ -180,7 +180,7 @@ fn a_stream_is_ended_by_a_cancel_and_the_next_capture_works() {
 }
 
 #[test]
-fn after_a_stream_that_was_dropped_the_device_is_reset_first() {
+fn dropped_stream_resets_the_device() {
     let (mut scope, line) = connected([on('T', frames(0..50))].into_iter().chain(capture_turns()), 7);
     let plan = plan(&scope, "A");
     // It begins, and is dropped.
@@ -210,7 +210,7 @@ fn a_second_stream_sends_only_what_changed() {
 }
 
 #[test]
-fn stepwise_pacing_waits_for_the_update_before_the_stream() {
+fn stepwise_pacing_updates_before_streaming() {
     let (mut scope, _) = connected([on('T', frames(0..10))], 100);
     scope.set_pacing(Pacing::Stepwise);
     let plan = plan(&scope, "A");

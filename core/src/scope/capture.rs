@@ -39,7 +39,8 @@ pub(super) struct EndedTrace {
 }
 
 impl<S: Read + Write, C: Clock> Scope<S, C> {
-    /// Plans a capture on this device, with the generators as they are. `probe` says how volts and DACs hang together.
+    /// Plans a capture on this device, with the generators as they are. `probe` maps volts to DAC codes
+    /// (front-end calibration).
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be captured, not even nearly.
@@ -47,7 +48,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         plan_capture(self.model, probe, request, self.driven())
     }
 
-    /// Captures a trace into `buffer`, and waits for the trigger as long as the plan says.
+    /// Captures a trace into `buffer`, and waits for the trigger as long as the plan specifies.
     ///
     /// # Errors
     /// Any failure of the link or the device. A dump that fails is read once more before that.
@@ -64,7 +65,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     /// As [`Self::capture`]; when `cancel` completes before the trace has ended, the trace around that moment is given,
-    /// its cause [`EndReason::Cancel`]. It is shorter than planned if less had been captured by then.
+    /// its end reason [`EndReason::Cancel`]. It is shorter than planned if less had been captured by then.
     ///
     /// # Errors
     /// As [`Self::capture`].
@@ -128,7 +129,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     /// Programs a trace and starts it. Gives when its script was handed to the link: it cannot have started before. What
-    /// the device says of its start is the last that `device_time` knows.
+    /// the device reports of its start is the last that `device_time` knows.
     async fn start_trace(
         &mut self,
         plan: &CapturePlan,
@@ -248,7 +249,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Either3::Third(()) => break EndReason::Timeout,
             }
         };
-        // It is not sure to have started before its start was told.
+        // It is not sure to have started before its start was reported.
         let (_, started_by) = self.device_time.last();
         let waited = self.line.clock.now() - started_by;
         let status = self.stop_trace(answer).await?;
@@ -372,7 +373,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }
     }
 
-    /// Reads the samples of a channel once; tells whether `samples` held the same before, if that is asked.
+    /// Reads the samples of a channel once; returns whether `samples` held the same before, if that is asked.
     ///
     /// The first sample may be stale and is dropped.
     pub(super) async fn try_dump<const COMPARE: bool>(

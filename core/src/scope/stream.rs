@@ -88,7 +88,8 @@ pub struct Stream<'s, S, C> {
 }
 
 impl<S: Read + Write, C: Clock> Scope<S, C> {
-    /// Plans a stream on this device, with the generators as they are. `probe` says how volts and DACs hang together.
+    /// Plans a stream on this device, with the generators as they are. `probe` maps volts to DAC codes
+    /// (front-end calibration).
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be streamed.

@@ -254,7 +254,7 @@ async fn a_recording_keeps_no_trace_whose_end_cannot_be() {
     let mut recording = Running::start(&mut program(&["record", job]));
     // After three of them in a row it connects anew.
     recording.until_told("recording from the scope").await;
-    recording.until_told("is said to end at address 4294967295").await;
+    recording.until_told("reports the end of the trace at address 4294967295").await;
     recording.until_told("waiting for the scope").await;
     recording.interrupt();
     recording.finish().await.done();

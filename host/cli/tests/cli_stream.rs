@@ -118,7 +118,7 @@ async fn wrong_usage_is_told_before_anything_is_connected() {
     for (arguments, part) in [
         (&["-o", "x.json"][..], "choose csv, npz, parquet, sr or wav"),
         (&["--rate", "1MHz"], "a stream cannot have a rate of 1000000 Hz"),
-        (&["A", "B", "--unframed"], "several channels are told apart by frames"),
+        (&["A", "B", "--unframed"], "several channels need frames to be distinguished"),
         (&["--for", "0s"], "more than none"),
         (&["--for", "soon"], "not a number"),
         (&["--url", "bridge:///dev/ttyUSB0"], "through a bridge"),

@@ -13,6 +13,7 @@ use embassy_sync::pipe::Pipe;
 use embassy_sync::signal::Signal;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use scopething::bridge::Client;
+use scopething::link::TokioTimer;
 use scopething_bridge::control::Bridge;
 use scopething_bridge::fake::FakeFlash;
 use scopething_bridge::job::{Runner, ScopeStream};
@@ -23,7 +24,6 @@ use scopething_core::link::bridge::{Job, Repeat, Restart, WhenFull};
 use scopething_core::plan::{CaptureRequest, ChannelSet};
 use scopething_core::time::{Clock, Micros};
 use scopething_core::trace::TraceBuffer;
-use scopething::link::TokioTimer;
 use scopething_sim::{SimClock, SimConfig, SimLink};
 
 /// Microseconds that a byte takes at 1 Mbaud, 8N1.
@@ -241,7 +241,7 @@ impl Running<'_> {
         self.clock.until(self.clock.now() + span).await;
     }
 
-    /// Waits until the bridge has said so; 1000 s at the most.
+    /// Waits until the bridge has reported it; 1000 s at the most.
     pub(crate) async fn until(&self, what: impl Fn(&Bridge<FakeFlash>) -> bool) {
         let deadline = self.clock.now() + Micros::from_millis(1_000_000);
         while !what(self.bridge) {

@@ -162,7 +162,7 @@ impl<S: Write, C: Clock> FaultyStream<S, C> {
         Ok(())
     }
 
-    /// Writes the first byte, which a fault befalls, and tells how many bytes of the caller's that was.
+    /// Writes the first byte, which a fault befalls, and returns how many bytes of the caller's that was.
     async fn write_befallen(&mut self, byte: u8, fault: FaultKind) -> Result<usize, FaultyError<S::Error>> {
         match fault {
             FaultKind::Repeat => {
