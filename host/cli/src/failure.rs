@@ -20,7 +20,7 @@ pub(super) enum Failure {
     /// Whoever read standard output has gone: nothing is left to say.
     OutputClosed,
     /// It was told already: only the exit code is left.
-    Told(u8),
+    Reported(u8),
 }
 
 impl Failure {
@@ -51,14 +51,14 @@ impl Failure {
                 return ExitCode::from(130);
             }
             Self::OutputClosed => return ExitCode::from(1),
-            Self::Told(code) => return ExitCode::from(code),
+            Self::Reported(code) => return ExitCode::from(code),
         };
         anstream::eprintln!("error: {error}");
-        let mut told = error.to_string();
+        let mut message = error.to_string();
         for cause in causes(&error) {
-            if !told.contains(&cause) {
+            if !message.contains(&cause) {
                 anstream::eprintln!("  because: {cause}");
-                told = cause;
+                message = cause;
             }
         }
         if let Some(hint) = hint(&error) {

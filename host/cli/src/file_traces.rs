@@ -158,18 +158,18 @@ mod tests {
 
     #[test]
     fn numbers_are_told_in_runs() {
-        let told = |numbers: &[u64]| {
+        let reported = |numbers: &[u64]| {
             let mut all = Numbers::default();
             for &number in numbers {
                 all.push(number);
             }
             (all.count, all.to_string())
         };
-        assert_eq!(told(&[]), (0, String::new()));
-        assert_eq!(told(&[7]), (1, "7".to_owned()));
-        assert_eq!(told(&[1, 2, 3, 7, 9, 10]), (6, "1 to 3, 7, 9 to 10".to_owned()));
-        assert_eq!(told(&[3, 3, u64::MAX, 0]).1, format!("3, 3, {}, 0", u64::MAX));
+        assert_eq!(reported(&[]), (0, String::new()));
+        assert_eq!(reported(&[7]), (1, "7".to_owned()));
+        assert_eq!(reported(&[1, 2, 3, 7, 9, 10]), (6, "1 to 3, 7, 9 to 10".to_owned()));
+        assert_eq!(reported(&[3, 3, u64::MAX, 0]).1, format!("3, 3, {}, 0", u64::MAX));
         let odd: Vec<u64> = (0..100).map(|index| 2 * index + 1).collect();
-        assert_eq!(told(&odd), (100, "1, 3, 5, 7, 9, 11, 13, 15 and more".to_owned()));
+        assert_eq!(reported(&odd), (100, "1, 3, 5, 7, 9, 11, 13, 15 and more".to_owned()));
     }
 }

@@ -58,7 +58,7 @@ impl LiveArguments {
             anstream::eprintln!("note: {generation}");
         }
         let plan = scope.plan(&probe, request)?;
-        tell_notices(&plan);
+        print_notices(&plan);
         let mut capture = WatchedCapture::new(scope, &probe, request, plan);
         capture.verify = self.verify;
         Ok(Live { scope, capture, buffer: Box::new(TraceBuffer::new()), interrupts })
@@ -95,7 +95,7 @@ impl Live<'_> {
 }
 
 /// Tells what a plan does otherwise than asked.
-pub(super) fn tell_notices(plan: &CapturePlan) {
+pub(super) fn print_notices(plan: &CapturePlan) {
     for notice in plan.notices.iter().filter(|notice| notice.matters_to_user()) {
         let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
         anstream::eprintln!("{kind}: {notice}");

@@ -156,7 +156,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
 fn delays(analysis: &WaveformAnalysis) -> String {
     let mut text = String::new();
     for pair in &analysis.delays {
-        let told = match pair.delay {
+        let value = match pair.delay {
             Some(delay) => {
                 format!("{}, {:.2} degrees", quantity(delay.delay_s, "s", 4), delay.phase_degrees)
             }
@@ -164,7 +164,7 @@ fn delays(analysis: &WaveformAnalysis) -> String {
             None => continue,
         };
         // Writing to a string does not fail.
-        let _ = writeln!(text, "delay from {} to {}: {told}", pair.from, pair.to);
+        let _ = writeln!(text, "delay from {} to {}: {value}", pair.from, pair.to);
     }
     text
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::batch::{answer_lines, malformed, refused};
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
-use super::live::tell_notices;
+use super::live::print_notices;
 use super::meanwhile::MeanwhileArguments;
 use super::session::Session;
 use scopething::generate::{GeneratorPlan, GeneratorRequest};
@@ -68,7 +68,7 @@ impl Arguments {
         } else {
             let generation = generation.as_ref().map(GeneratorPlan::to_text).unwrap_or_default();
             write!(out, "{generation}{}", to_text(&plan, &refused))?;
-            tell_notices(&plan);
+            print_notices(&plan);
         }
         Ok(())
     }

@@ -96,10 +96,10 @@ async fn record(job: Job) -> Result<(), Failure> {
     let stop = stop().map_err(Failure::from)?;
     let time = LinkTime::new(LinkClock::Host(HostClock::new()), is_simulated(&job.url));
     let (sender, receiver) = watch::channel(Status::default());
-    let watcher = Teller { path: job.status_file.clone(), written: None, failed: false, sender };
+    let observer = StatusPublisher { path: job.status_file.clone(), written: None, failed: false, sender };
     let prometheus = job.prometheus;
     let recorder =
-        Recorder::start(job, Links::new(playback::read), time, SystemDisk, watcher).map_err(failure)?;
+        Recorder::start(job, Links::new(playback::read), time, SystemDisk, observer).map_err(failure)?;
     if let Some(address) = prometheus {
         let page = Page::bind(address, receiver).await;
         let page = page.with_context(|| format!("the status cannot be served at {address}"));
@@ -185,7 +185,7 @@ fn notify(_: &[&str]) {}
 const WRITE_EACH: Duration = Duration::from_secs(1);
 
 /// Tells the status to whoever asks: the file, the page, and systemd's watchdog.
-struct Teller {
+struct StatusPublisher {
     path: PathBuf,
     /// When the file was written, and with how many conditions.
     written: Option<(Instant, usize)>,
@@ -193,7 +193,7 @@ struct Teller {
     sender: watch::Sender<Status>,
 }
 
-impl StatusObserver for Teller {
+impl StatusObserver for StatusPublisher {
     fn watch(&mut self, status: &Status) {
         let now = Instant::now();
         let is_recent = |&(written, conditions): &(Instant, usize)| {

@@ -108,7 +108,7 @@ impl Arguments {
 
 fn exit(report: &Report) -> Result<(), Failure> {
     let is_done = |verdict| matches!(verdict, ModeFit::AsAssumed | ModeFit::Skipped);
-    if report.last().all(|outcome| is_done(outcome.verdict)) { Ok(()) } else { Err(Failure::Told(1)) }
+    if report.last().all(|outcome| is_done(outcome.verdict)) { Ok(()) } else { Err(Failure::Reported(1)) }
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Failure> {

@@ -85,7 +85,7 @@ impl Arguments {
         if let Some(unknown) = server.unknown_revision() {
             anstream::eprintln!("warning: {unknown}");
         }
-        tell(&server.addresses())?;
+        print_addresses(&server.addresses())?;
         let log = EventLog::start();
         tokio::select! {
             served = server.run(|event| log.take(&event)) => {
@@ -105,7 +105,7 @@ fn refused(error: ServeError) -> Failure {
     }
 }
 
-fn tell(addresses: &Addresses) -> io::Result<()> {
+fn print_addresses(addresses: &Addresses) -> io::Result<()> {
     let text = |address: Option<std::net::SocketAddr>| address.map(|address| address.to_string());
     let mut out = io::stdout();
     let line = json!({

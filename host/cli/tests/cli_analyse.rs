@@ -147,7 +147,7 @@ async fn wrong_use_and_bad_files_are_told() {
     fs::write(place.join("text.csv"), "this is no trace\n").unwrap();
     fs::write(place.join("empty.csv"), "").unwrap();
     fs::write(place.join("broken.sr"), [0; 100]).unwrap();
-    for (arguments, code, told) in [
+    for (arguments, code, reported) in [
         (&["missing.csv"][..], 1, "missing.csv"),
         (&["trace.txt"], 2, "trace.txt"),
         (&["text.csv"], 1, "text.csv"),
@@ -163,6 +163,6 @@ async fn wrong_use_and_bad_files_are_told() {
     ] {
         let finished = scopething_in(place, &[&["analyse"], arguments].concat()).await;
         let message = finished.ended(code).stderr;
-        assert!(message.contains("error: ") && message.contains(told), "{arguments:?}: {message}");
+        assert!(message.contains("error: ") && message.contains(reported), "{arguments:?}: {message}");
     }
 }

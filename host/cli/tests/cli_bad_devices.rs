@@ -126,7 +126,7 @@ async fn another_revision() {
     for command in ["capture", "info"] {
         let finished = scopething(&[command, "--url", &url]).await;
         assert_failed(finished, &["BS001003", "BS000501", "BS05"]);
-        simulator.running.until_told("has left").await;
+        simulator.running.until_printed("has left").await;
     }
 }
 
@@ -185,8 +185,8 @@ async fn lying_relay(server: &str, lie: fn(End) -> End) -> String {
                 let mut liar = Liar::new(lie);
                 let mut bytes = [0; 4096];
                 while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
-                    let told: Vec<u8> = bytes[..count].iter().flat_map(|&byte| liar.pass(byte)).collect();
-                    if to_client.write_all(&told).await.is_err() {
+                    let reported: Vec<u8> = bytes[..count].iter().flat_map(|&byte| liar.pass(byte)).collect();
+                    if to_client.write_all(&reported).await.is_err() {
                         return;
                     }
                 }
@@ -231,12 +231,12 @@ async fn a_device_whose_traces_end_where_or_when_they_cannot() {
         scopething(&arguments.each_ref().map(String::as_str)).await
     };
     assert_eq!(capture(&honest).await.done().object()["mode"], "Macro");
-    simulator.running.until_told("has left").await;
+    simulator.running.until_printed("has left").await;
     for (name, lie, message) in lies {
         let url = lying_relay(simulator.address("tcp"), lie).await;
         println!("{name}:");
         assert_failed(capture(&url).await, &["the trace is said to", message]);
-        simulator.running.until_told("has left").await;
+        simulator.running.until_printed("has left").await;
     }
 }
 
@@ -252,9 +252,9 @@ async fn a_recording_keeps_no_trace_whose_end_cannot_be() {
     let job = job.to_str().unwrap();
     let mut recording = Running::start(&mut program(&["record", job]));
     // After three of them in a row it connects anew.
-    recording.until_told("recording from the scope").await;
-    recording.until_told("is said to end at address 4294967295").await;
-    recording.until_told("waiting for the scope").await;
+    recording.until_printed("recording from the scope").await;
+    recording.until_printed("is said to end at address 4294967295").await;
+    recording.until_printed("waiting for the scope").await;
     recording.interrupt();
     recording.finish().await.done();
     let status = scopething(&["record", "--status", "--json", job]).await.done().object();
@@ -267,7 +267,7 @@ async fn a_recording_keeps_no_trace_whose_end_cannot_be() {
 async fn a_device_in_other_hands() {
     let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let _owner = TcpStream::connect(simulator.address("tcp")).await.unwrap();
-    simulator.running.until_told("has the device").await;
+    simulator.running.until_printed("has the device").await;
     let url = format!("socket://{}", simulator.address("tcp"));
     assert_failed(
         scopething(&["capture", "--url", &url]).await,
@@ -291,7 +291,7 @@ async fn bytes_of_a_capture(simulator: &mut Listening) -> u64 {
     let (finished, bytes) = capture_through(simulator.address("tcp"), Limit::NONE).await;
     assert_eq!(finished.done().object()["mode"], "Macro");
     assert!(bytes > 2000);
-    simulator.running.until_told("has left").await;
+    simulator.running.until_printed("has left").await;
     bytes
 }
 
@@ -301,7 +301,7 @@ async fn a_device_that_falls_silent_in_the_middle_of_its_samples() {
     let bytes = bytes_of_a_capture(&mut simulator).await;
     let (finished, _) = capture_through(simulator.address("tcp"), Limit::silent_after(bytes - 1000)).await;
     assert_failed(finished, &["reading the samples of channel A", "no answer"]);
-    simulator.running.until_told("has left").await;
+    simulator.running.until_printed("has left").await;
     let (finished, _) = capture_through(simulator.address("tcp"), Limit::NONE).await;
     finished.done();
 }
@@ -322,6 +322,6 @@ async fn a_link_that_closes_anywhere() {
     for cut in (1..bytes).step_by(139).chain([bytes - 1]) {
         let (finished, _) = capture_through(simulator.address("tcp"), Limit::closed_after(cut)).await;
         assert_failed(finished, &["closed"]);
-        simulator.running.until_told("has left").await;
+        simulator.running.until_printed("has left").await;
     }
 }

@@ -125,7 +125,7 @@ async fn faults_of_the_uplink_are_mended_or_told() {
     until(&url, |status| status["state"] == "finished").await;
     let expected = bridge(&url, "fetch --json").await;
     assert_eq!(expected.lines().count(), 2);
-    let (mut right, mut told) = (0, 0);
+    let (mut right, mut reported) = (0, 0);
     for seed in 0..4 {
         // A few of some 16000 bytes, and at times the end of the link.
         let close = if seed % 2 == 0 { ";close@9000" } else { "" };
@@ -139,13 +139,13 @@ async fn faults_of_the_uplink_are_mended_or_told() {
             Some(1) => {
                 assert!(finished.stderr.contains("error: "), "{}", finished.stderr);
                 assert!(finished.stdout.is_empty() || expected.starts_with(&finished.stdout));
-                told += 1;
+                reported += 1;
             }
             other => panic!("{other:?}: {}", finished.stderr),
         }
     }
-    println!("{right} right, {told} told");
-    assert!(right > 0 && told > 0);
+    println!("{right} right, {reported} reported");
+    assert!(right > 0 && reported > 0);
 }
 
 #[tokio::test]

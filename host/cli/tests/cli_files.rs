@@ -280,7 +280,7 @@ async fn a_file_whose_place_is_taken_meanwhile_does_not_lose_the_capture() {
     let path = directory.path().join("t.csv");
     let mut command = program(&["capture", "--url", "sim:?A=dc,1V", "-o", "t.csv"]);
     let mut running = Running::start(command.current_dir(directory.path()).env("TMPDIR", directory.path()));
-    running.until_told("waiting for A rising").await;
+    running.until_printed("waiting for A rising").await;
     fs::create_dir(&path).unwrap();
     running.interrupt();
     let finished = running.finish().await.ended(1);

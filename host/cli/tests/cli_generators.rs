@@ -232,7 +232,10 @@ async fn lines_that_are_driven_are_not_captured_and_it_is_said_why() {
         let wanted: Vec<String> = all.filter(|line| !driven.contains(&line.as_str())).collect();
         assert_eq!(captured, wanted.iter().collect::<Vec<_>>());
         let planned = scopething(&["plan", "L", "--json", option, value]).await.done().object();
-        assert!(planned["warnings"][0].as_str().is_some_and(|told| told.contains(&reason)), "{planned}");
+        assert!(
+            planned["warnings"][0].as_str().is_some_and(|reported| reported.contains(&reason)),
+            "{planned}"
+        );
         assert!(!planned["generator"]["actual"].is_null(), "{planned}");
     }
 }
@@ -304,9 +307,9 @@ async fn a_generator_runs_until_an_interrupt() {
     ];
     for arguments in cases {
         let mut running = Running::start(&mut program(&[arguments, &["--url", "sim:", "--json"]].concat()));
-        let told: Value = serde_json::from_str(&running.line().await).unwrap();
-        assert!(!told["actual"].is_null(), "{told}");
-        running.until_told("until Ctrl-C").await;
+        let reported: Value = serde_json::from_str(&running.line().await).unwrap();
+        assert!(!reported["actual"].is_null(), "{reported}");
+        running.until_printed("until Ctrl-C").await;
         running.interrupt();
         let Finished { stdout, stderr, .. } = running.finish().await.done();
         assert_eq!((stdout.as_str(), stderr.as_str()), ("", "generating until Ctrl-C\n"));
@@ -318,7 +321,7 @@ async fn a_device_that_goes_away_while_it_generates_is_missed() {
     let simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let url = format!("socket://{}", simulator.address("tcp"));
     let mut running = Running::start(&mut program(&["wave", "sine 1kHz", "--url", &url]));
-    running.until_told("until Ctrl-C").await;
+    running.until_printed("until Ctrl-C").await;
     drop(simulator);
     let finished = running.finish().await.ended(1);
     assert!(finished.stderr.contains("error: "), "{}", finished.stderr);

@@ -18,7 +18,7 @@ const WAITING: &str = "waiting for A rising";
 #[tokio::test]
 async fn an_interrupt_captures_around_that_moment() {
     let mut running = Running::start(&mut program(&["capture", "--url", STEADY, "--json"]));
-    running.until_told(WAITING).await;
+    running.until_printed(WAITING).await;
     let interrupted = Instant::now();
     running.interrupt();
     let finished = running.finish().await.done();
@@ -41,7 +41,7 @@ async fn an_interrupt_captures_around_that_moment() {
 async fn an_interrupt_early_in_a_long_capture_gives_what_there_is() {
     let arguments = ["capture", "--url", STEADY, "--period", "100s", "--samples", "10k", "--json"];
     let mut running = Running::start(&mut program(&arguments));
-    running.until_told(WAITING).await;
+    running.until_printed(WAITING).await;
     running.interrupt();
     let finished = running.finish().await.done();
     let capture = finished.object();
@@ -60,10 +60,10 @@ async fn after_an_interrupt_the_device_captures_again() {
     let url = format!("socket://{}", simulator.address("tcp"));
     let arguments = ["capture", "--url", &url, "--json", "--level", "5V"];
     let mut running = Running::start(&mut program(&arguments));
-    running.until_told(WAITING).await;
+    running.until_printed(WAITING).await;
     running.interrupt();
     assert_eq!(running.finish().await.done().object()["cause"], "cancel");
-    simulator.running.until_told("has left").await;
+    simulator.running.until_printed("has left").await;
     let capture = scopething(&["capture", "--url", &url, "--json", "--level", "1.5V"]).await.done().object();
     assert_eq!(capture["cause"], "trigger");
 }
@@ -74,7 +74,7 @@ async fn a_second_interrupt_gives_up_and_the_device_captures_again() {
     let mut relay = Relay::start(simulator.address("tcp"), Limit::NONE).await;
     let arguments = ["capture", "--url", &relay.url, "--json", "--samples", "6000", "--period", "6ms"];
     let mut running = Running::start(&mut program(&arguments));
-    running.until_told(WAITING).await;
+    running.until_printed(WAITING).await;
     // The end of the trace gets through, and a part of its 12000 bytes of samples.
     relay.set_limit(Limit::silent_after(relay.passed().answered + 1000));
     running.interrupt();
@@ -84,7 +84,7 @@ async fn a_second_interrupt_gives_up_and_the_device_captures_again() {
     assert_eq!(finished.stdout, "");
     assert!(finished.stderr.ends_with("cancelled\n"), "{}", finished.stderr);
     relay.finish().await;
-    simulator.running.until_told("has left").await;
+    simulator.running.until_printed("has left").await;
     let url = format!("socket://{}", simulator.address("tcp"));
     let again = scopething(&["capture", "--url", &url, "--json", "--timeout", "10ms"]).await.done();
     assert_eq!(again.object()["cause"], "timeout");
@@ -94,7 +94,7 @@ async fn a_second_interrupt_gives_up_and_the_device_captures_again() {
 async fn an_interrupt_while_connecting_leaves_nothing_to_show() {
     for command in ["capture", "info"] {
         let mut running = Running::start(&mut program(&[command, "--url", "sim:?latency=20s"]));
-        running.until_told("connecting").await;
+        running.until_printed("connecting").await;
         running.interrupt();
         let finished = running.finish().await.ended(130);
         assert_eq!(finished.stdout, "");

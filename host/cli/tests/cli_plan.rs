@@ -212,6 +212,6 @@ async fn a_calibrated_probe_is_found_by_url_and_name() {
     }
     let elsewhere = plan("/dev/ttyUSB0", "x10").await;
     assert_eq!(elsewhere.status.code(), Some(2));
-    let told = String::from_utf8(elsewhere.stderr).unwrap();
-    assert!(told.contains("\"x10\"") && told.contains("analog.conf"), "{told}");
+    let reported = String::from_utf8(elsewhere.stderr).unwrap();
+    assert!(reported.contains("\"x10\"") && reported.contains("analog.conf"), "{reported}");
 }

@@ -19,9 +19,9 @@ async fn walk(url: &str, arguments: &[&str], input: &str) -> (Finished, TempDir)
     let mut command = program(&arguments);
     let mut running = Running::start(command.current_dir(directory.path()).stdin(Stdio::piped()));
     for line in input.lines() {
-        running.say(line).await;
+        running.send_line(line).await;
     }
-    running.say_no_more();
+    running.close_stdin();
     (running.finish().await, directory)
 }
 
@@ -86,7 +86,7 @@ async fn an_interrupt_keeps_what_was_done() {
     let directory = tempdir().unwrap();
     let mut command = program(&["selftest", "--url", PLAIN]);
     let mut running = Running::start(command.current_dir(directory.path()).stdin(Stdio::piped()));
-    running.say("1").await;
+    running.send_line("1").await;
     let line = running.line().await;
     assert!(line.contains("as assumed"), "{line}");
     running.interrupt();

@@ -151,8 +151,8 @@ async fn an_interrupt_ends_a_script_that_waits_for_its_next_line() {
     let mut input = child.stdin.take().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
     input.write_all(b"info\n").await.unwrap();
-    let told = bounded("an answer", output.next_line()).await.unwrap().unwrap();
-    assert!(told.contains("BitScope"), "{told}");
+    let reported = bounded("an answer", output.next_line()).await.unwrap().unwrap();
+    assert!(reported.contains("BitScope"), "{reported}");
     let id = i32::try_from(child.id().unwrap()).unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), rustix::process::Signal::INT)
         .unwrap();

@@ -176,7 +176,7 @@ async fn interrupts_close_the_files_and_the_device_captures_again() {
         let url = format!("socket://{}", simulator.address("tcp"));
         let arguments = ["stream", "--url", &url, "-o", "i.csv", "-o", "i.npz", "--json"];
         let mut running = Running::start(program(&arguments).current_dir(directory.path()));
-        running.until_told("streaming A").await;
+        running.until_printed("streaming A").await;
         bounded("the first rows in a file", grown(directory.path())).await;
         running.signal(signal);
         let finished = running.finish().await.done();
@@ -186,7 +186,7 @@ async fn interrupts_close_the_files_and_the_device_captures_again() {
         assert_eq!(table[0].len() as u64 - 1, summary["samples"].as_u64().unwrap());
         assert!(table[0].len() > 1, "{signal:?}");
         assert!(directory.path().join("i.npz").exists());
-        simulator.running.until_told("has left").await;
+        simulator.running.until_printed("has left").await;
         let again = scopething(&["capture", "--url", &url, "--json", "--timeout", "10ms"]).await.done();
         assert_eq!(again.object()["cause"], "timeout");
     }

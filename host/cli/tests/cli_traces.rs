@@ -85,8 +85,8 @@ async fn a_recording_that_was_cut_tells_its_whole_traces_first() {
         fs::write(place.join(&name), &text[..text.len() - 20]).unwrap();
         let finished = analyse(place, &[&name, "--json"]).await.ended(1);
         assert!(finished.stderr.contains("cut off"), "{}", finished.stderr);
-        let told = finished.objects().iter().map(|object| object["trace"].clone()).collect::<Vec<_>>();
-        assert_eq!(told, [1, 2]);
+        let reported = finished.objects().iter().map(|object| object["trace"].clone()).collect::<Vec<_>>();
+        assert_eq!(reported, [1, 2]);
         analyse(place, &[&name, "--trace", "2"]).await.done();
         let first = scopething_in(place, &["plot", &name]).await.ended(1).stderr;
         assert!(first.contains("and 1 more are there, 2") && first.contains("cut off"), "{first}");

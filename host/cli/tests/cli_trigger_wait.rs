@@ -12,7 +12,7 @@ const LOW: &str = "sim:?A=sine,1kHz,0..1V&L3=dc,0V&L5=dc,0V";
 /// What is said of a trigger that does not come, and then Ctrl-C.
 async fn hint(arguments: &[&str], expected: &str) {
     let mut running = Running::start(&mut program(&[&["capture", "--json"], arguments].concat()));
-    bounded("a hint", running.until_told(expected)).await;
+    bounded("a hint", running.until_printed(expected)).await;
     running.interrupt();
     let capture = running.finish().await.done().object();
     assert_eq!(capture["cause"], "cancel");

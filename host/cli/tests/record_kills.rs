@@ -79,7 +79,7 @@ impl Bench {
     /// Starts a recording and kills it some time after it has found its scope.
     async fn kill_after(&self, job: &str, moment: Duration) {
         let mut running = Running::start(&mut program(&["record", job]));
-        running.until_told("recording from the scope").await;
+        running.until_printed("recording from the scope").await;
         // The moment is what is tested, and not that something has happened by then.
         tokio::time::sleep(moment).await;
         running.signal(Signal::KILL);

@@ -100,7 +100,7 @@ mod tests {
             blocks.push(&Row { index, lost, values }, &mut cuts).unwrap();
         }
         cuts.extend(blocks.end().unwrap().map(Cut::Trace));
-        let told: Vec<(f64, usize)> = cuts
+        let reported: Vec<(f64, usize)> = cuts
             .iter()
             .map(|cut| match cut {
                 Cut::Trace(recording) => {
@@ -111,6 +111,6 @@ mod tests {
                 Cut::Lost(frames) => (-1.0, *frames as usize),
             })
             .collect();
-        assert_eq!(told, [(0.0, 10), (0.01, 10), (0.02, 5), (-1.0, 12), (0.028, 2), (0.03, 3)]);
+        assert_eq!(reported, [(0.0, 10), (0.01, 10), (0.02, 5), (-1.0, 12), (0.028, 2), (0.03, 3)]);
     }
 }

@@ -14,7 +14,7 @@ pub const QUIET: Micros = Micros::from_millis(60_000);
 /// A kind of condition. Of each kind there is one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum TroubleKind {
+pub enum ConditionKind {
     /// The scope is not there.
     Away,
     /// Another scope than the job's is there.
@@ -29,7 +29,7 @@ pub enum TroubleKind {
     LostFrames,
 }
 
-impl TroubleKind {
+impl ConditionKind {
     const ALL: [Self; 6] = [
         Self::Away,
         Self::OtherScope,
@@ -56,7 +56,7 @@ impl TroubleKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     /// What kind it is.
-    pub kind: TroubleKind,
+    pub kind: ConditionKind,
     /// Since when, as text.
     pub since: String,
     /// What is known of it.
@@ -67,7 +67,7 @@ pub struct Condition {
 #[derive(Debug, Default)]
 pub struct Conditions {
     lasting: Vec<Condition>,
-    histories: [History; TroubleKind::ALL.len()],
+    histories: [History; ConditionKind::ALL.len()],
 }
 
 /// What is known of the last times of a kind of condition.
@@ -82,9 +82,9 @@ struct History {
 impl Conditions {
     /// A condition is met. True if it is logged: it was not there, and does not come and go. Another text is another
     /// condition where it tells of another scope; otherwise it is what is known of the condition by now.
-    pub fn meet(&mut self, kind: TroubleKind, text: &str, at: Reading) -> bool {
+    pub fn meet(&mut self, kind: ConditionKind, text: &str, at: Reading) -> bool {
         let same = |condition: &&mut Condition| {
-            condition.kind == kind && (kind != TroubleKind::OtherScope || condition.text == text)
+            condition.kind == kind && (kind != ConditionKind::OtherScope || condition.text == text)
         };
         if let Some(condition) = self.lasting.iter_mut().find(same) {
             text.clone_into(&mut condition.text);
@@ -101,14 +101,16 @@ impl Conditions {
         history.changed = Some(at.now);
         match history.returns {
             0 => tracing::warn!("{text}"),
-            1 => tracing::warn!("{text}; it comes and goes, which is told no more until it lasts or is over"),
+            1 => tracing::warn!(
+                "{text}; it comes and goes, which is reported no more until it lasts or is over"
+            ),
             _ => {}
         }
         history.returns <= 1
     }
 
     /// A condition is not there any more. True if that is logged: it was there, and does not come and go.
-    pub fn end(&mut self, kind: TroubleKind, text: &str, at: Reading) -> bool {
+    pub fn end(&mut self, kind: ConditionKind, text: &str, at: Reading) -> bool {
         let before = self.lasting.len();
         self.lasting.retain(|condition| condition.kind != kind);
         if self.lasting.len() == before {
@@ -123,13 +125,13 @@ impl Conditions {
     }
 
     /// A condition is not told any more, since another one that is met tells more.
-    pub fn replace(&mut self, kind: TroubleKind) {
+    pub fn replace(&mut self, kind: ConditionKind) {
         self.lasting.retain(|condition| condition.kind != kind);
     }
 
     /// Logs what has lasted or been away for long enough after it came and went.
-    pub fn settle(&mut self, at: Reading) {
-        for kind in TroubleKind::ALL {
+    pub fn update(&mut self, at: Reading) {
+        for kind in ConditionKind::ALL {
             let lasting =
                 self.lasting.iter().find(|condition| condition.kind == kind).map(|condition| &condition.text);
             let text = lasting.cloned();
@@ -148,7 +150,7 @@ impl Conditions {
         }
     }
 
-    fn history(&mut self, kind: TroubleKind) -> &mut History {
+    fn history(&mut self, kind: ConditionKind) -> &mut History {
         &mut self.histories[kind as usize]
     }
 
@@ -172,17 +174,17 @@ mod tests {
     fn a_trouble_is_told_when_it_begins_and_when_it_ends() {
         let mut conditions = Conditions::default();
         for day in [0, 86_400] {
-            assert!(conditions.meet(TroubleKind::Away, "away", at(day)));
+            assert!(conditions.meet(ConditionKind::Away, "away", at(day)));
             for second in day + 1..day + 100 {
-                assert!(!conditions.meet(TroubleKind::Away, "away for another reason", at(second)));
-                conditions.settle(at(second));
+                assert!(!conditions.meet(ConditionKind::Away, "away for another reason", at(second)));
+                conditions.update(at(second));
             }
             let texts: Vec<_> =
                 conditions.lasting().iter().map(|condition| condition.text.as_str()).collect();
             assert_eq!(texts, ["away for another reason"]);
-            assert!(conditions.end(TroubleKind::Away, "back", at(day + 100)));
-            assert!(!conditions.end(TroubleKind::Away, "back", at(day + 100)));
-            conditions.settle(at(day + 161));
+            assert!(conditions.end(ConditionKind::Away, "back", at(day + 100)));
+            assert!(!conditions.end(ConditionKind::Away, "back", at(day + 100)));
+            conditions.update(at(day + 161));
         }
         assert_eq!(conditions.lasting(), []);
     }
@@ -190,35 +192,35 @@ mod tests {
     #[test]
     fn what_comes_and_goes_is_told_three_times_however_often() {
         let mut conditions = Conditions::default();
-        let mut told = 0;
+        let mut reported = 0;
         for second in (0..36_000).step_by(2) {
-            told += u32::from(conditions.meet(TroubleKind::BadTraces, "bad", at(second)));
-            told += u32::from(conditions.end(TroubleKind::BadTraces, "good", at(second + 1)));
-            conditions.settle(at(second + 1));
+            reported += u32::from(conditions.meet(ConditionKind::BadTraces, "bad", at(second)));
+            reported += u32::from(conditions.end(ConditionKind::BadTraces, "good", at(second + 1)));
+            conditions.update(at(second + 1));
         }
-        assert_eq!(told, 3, "came, went, and comes and goes");
-        conditions.settle(at(36_100));
-        assert!(conditions.meet(TroubleKind::BadTraces, "bad", at(36_200)), "the one after is a new one");
+        assert_eq!(reported, 3, "came, went, and comes and goes");
+        conditions.update(at(36_100));
+        assert!(conditions.meet(ConditionKind::BadTraces, "bad", at(36_200)), "the one after is a new one");
     }
 
     #[test]
     fn what_lasts_in_the_end_is_told_again_when_it_is_over() {
         let mut conditions = Conditions::default();
         for second in 0..10 {
-            conditions.meet(TroubleKind::Away, "away", at(2 * second));
-            conditions.end(TroubleKind::Away, "back", at(2 * second + 1));
+            conditions.meet(ConditionKind::Away, "away", at(2 * second));
+            conditions.end(ConditionKind::Away, "back", at(2 * second + 1));
         }
-        assert!(!conditions.meet(TroubleKind::Away, "away", at(20)));
-        conditions.settle(at(80));
-        assert!(conditions.end(TroubleKind::Away, "back", at(1000)));
+        assert!(!conditions.meet(ConditionKind::Away, "away", at(20)));
+        conditions.update(at(80));
+        assert!(conditions.end(ConditionKind::Away, "back", at(1000)));
     }
 
     #[test]
     fn yet_another_scope_is_another_trouble() {
         let mut conditions = Conditions::default();
-        assert!(conditions.meet(TroubleKind::OtherScope, "it is X", at(0)));
-        assert!(!conditions.meet(TroubleKind::OtherScope, "it is X", at(1)));
-        assert!(conditions.meet(TroubleKind::OtherScope, "it is Y", at(2)));
+        assert!(conditions.meet(ConditionKind::OtherScope, "it is X", at(0)));
+        assert!(!conditions.meet(ConditionKind::OtherScope, "it is X", at(1)));
+        assert!(conditions.meet(ConditionKind::OtherScope, "it is Y", at(2)));
         assert_eq!(conditions.lasting().len(), 1);
     }
 }

@@ -150,7 +150,7 @@ pub enum ConnectError {
         wanted: String,
     },
     /// At none of several places there is the job's scope.
-    #[error("{}", told(places))]
+    #[error("{}", attempts(places))]
     Nowhere {
         /// Where it was looked for, and what is there.
         places: Vec<(LinkUrl, ConnectError)>,
@@ -177,7 +177,7 @@ pub enum ConnectError {
     Generate(#[from] GenerateError<LinkError>),
 }
 
-fn told(places: &[(LinkUrl, ConnectError)]) -> String {
+fn attempts(places: &[(LinkUrl, ConnectError)]) -> String {
     let places = places.iter().map(|(url, error)| format!("at {url}: {error}"));
     places.collect::<Vec<_>>().join("; ")
 }

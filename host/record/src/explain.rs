@@ -332,8 +332,8 @@ mod tests {
         ] {
             let explained = explained(&format!("files.directory = 'd'\nwhen.every = '10s'\n{more}")).await;
             let expected = bytes(count * explained.trace_bytes as f64);
-            let told = format!("in all about {expected}");
-            assert!(explained.to_string().contains(&told), "{told} in {explained}");
+            let expected_text = format!("in all about {expected}");
+            assert!(explained.to_string().contains(&expected_text), "{expected_text} in {explained}");
         }
         let most = explained("files.directory = 'd'\nwhen.for = '90d'\nfiles.keep-bytes = '2MB'").await;
         assert!(most.to_string().contains("never more than 2.00 MB in all"), "{most}");
@@ -348,7 +348,7 @@ mod tests {
         )
         .await
         .to_string();
-        for told in [
+        for expected_text in [
             "DB98TI79",
             "A",
             "after 2.000 s",
@@ -359,7 +359,7 @@ mod tests {
             "2.00 GB",
             "L5=1",
         ] {
-            assert!(text.contains(told), "{told} in {text}");
+            assert!(text.contains(expected_text), "{expected_text} in {text}");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! ```toml
 //! url = "sim:?A=sine,1kHz,0..3V"      # as --url
 //! serial = "DB98TI79"                 # takes this scope only, on whatever port it is plugged in if there is no url
-//! probes = "x10"                      # x1, if nothing is said
+//! probes = "x10"                      # x1, by default
 //! verify = true                       # reads all samples twice and compares, as --verify
 //!
 //! [capture]                           # as the options of `capture`, all optional
@@ -16,24 +16,24 @@
 //! [capture]
 //! what = "stream"
 //! channels = ["A"]
-//! rate = "1kHz"                       # frame-rate = "4kHz", the fewest that make up the rate if nothing is said
+//! rate = "1kHz"                       # frame-rate = "4kHz", the fewest that make up the rate by default
 //! low = "0V"                          # high, raw: as for traces
 //! each = "10s"                        # the length of a trace
 //!
 //! [generate]                          # at most one of them
 //! wave = "sine 1kHz 0..3.3V"          # clock = "1MHz 50%", or hold = "L3=1,L5=0"
 //!
-//! [when]                              # as fast as it goes, if nothing is said
+//! [when]                              # as fast as it goes, by default
 //! every = "10s"                       # or at = ["06:00", "18:30"], in UTC
 //! count = 1000                        # for = "7d"
 //!
 //! [keep]
-//! what = "outside"                    # all (if nothing is said), outside, summary, envelope
+//! what = "outside"                    # all (by default), outside, summary, envelope
 //! bands = [{ channel = "A", measure = "rms", low = "1V", high = "2V" }]
 //!
 //! [files]
 //! directory = "/var/lib/scopething"
-//! name = "bench"                      # trace, if nothing is said
+//! name = "bench"                      # trace, by default
 //! format = "csv"                      # csv and json grow; in any other each trace is a file
 //! new-after = "1h"                    # a new file at each full hour; new-at = "10MB" before it is longer
 //! keep-for = "30d"                    # keep-bytes = "2GB", keep-free = "500MB"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::EndReason;
 
-use super::conditions::{Conditions, TroubleKind};
+use super::conditions::{ConditionKind, Conditions};
 use super::job::Job;
 use super::retry_queue::{Put, RetryQueue};
 use super::status::Status;
@@ -18,8 +18,8 @@ use scopething_files::WriteError;
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::recording::{Gap, Stamp, Waveform};
 
-/// How often a watcher learns the status, at least.
-pub(super) const TELL_EACH: Micros = Micros::from_millis(1000);
+/// How often a observer learns the status, at least.
+pub(super) const REPORT_INTERVAL: Micros = Micros::from_millis(1000);
 /// The rate of captures is told of one to two of these.
 const RATE_SPAN: Micros = Micros::from_millis(60_000);
 
@@ -46,18 +46,18 @@ pub(super) struct Journal<D, W> {
     timestamps: Timestamps,
     conditions: Conditions,
     status: Status,
-    watcher: W,
+    observer: W,
     /// Why traces may be missing before the next one that is kept.
     gap: Option<Gap>,
     next_number: u64,
-    tell_at: Instant,
+    report_at: Instant,
     /// Moments, and how many captures there were by then: the rate is told since the first of them.
     rate_since: [(Instant, u64); 2],
 }
 
 impl<D: Disk, W: StatusObserver> Journal<D, W> {
     /// Opens the files of a job, repairs what a loss of power has left, and says so.
-    pub(super) fn open(job: Arc<Job>, disk: D, watcher: W, at: Reading) -> Result<Self, StoreError> {
+    pub(super) fn open(job: Arc<Job>, disk: D, observer: W, at: Reading) -> Result<Self, StoreError> {
         let (store, repair) = Store::open(job.naming.clone(), job.limits, job.sync_every, disk)?;
         let newest = repair.newest.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
         if repair.survey.damaged {
@@ -80,10 +80,10 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
             timestamps: Timestamps::default(),
             conditions: Conditions::default(),
             status,
-            watcher,
+            observer,
             gap: Some(Gap::Start),
             next_number,
-            tell_at: at.now,
+            report_at: at.now,
             rate_since: [(at.now, 0); 2],
         })
     }
@@ -102,10 +102,10 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
             format!("the scope {scope} is there again, at {url}")
         };
         self.status.serial = serial;
-        let away = self.conditions.end(TroubleKind::Away, &back, at);
-        let is_told = self.conditions.end(TroubleKind::OtherScope, &back, at) || away;
-        if is_told {
-            self.tell(at);
+        let away = self.conditions.end(ConditionKind::Away, &back, at);
+        let is_reported = self.conditions.end(ConditionKind::OtherScope, &back, at) || away;
+        if is_reported {
+            self.report(at);
         } else if is_first {
             tracing::info!("{back}");
         }
@@ -120,13 +120,13 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         }
         let text = format!("waiting for the scope: {reason}");
         let (kind, instead_of) = if is_other {
-            (TroubleKind::OtherScope, TroubleKind::Away)
+            (ConditionKind::OtherScope, ConditionKind::Away)
         } else {
-            (TroubleKind::Away, TroubleKind::OtherScope)
+            (ConditionKind::Away, ConditionKind::OtherScope)
         };
         self.conditions.replace(instead_of);
         if self.conditions.meet(kind, &text, at) {
-            self.tell(at);
+            self.report(at);
         }
     }
 
@@ -135,8 +135,8 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         self.status.bad_traces += 1;
         self.gap = self.gap.or(Some(Gap::BadTraces));
         let text = format!("traces are bad and are left out: {reason}");
-        if self.conditions.meet(TroubleKind::BadTraces, &text, at) {
-            self.tell(at);
+        if self.conditions.meet(ConditionKind::BadTraces, &text, at) {
+            self.report(at);
         }
     }
 
@@ -146,8 +146,8 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         self.gap = self.gap.or(Some(Gap::LostFrames));
         let lost = self.status.lost_frames;
         let text = format!("the link does not carry all frames: {lost} are lost since the start");
-        if self.conditions.meet(TroubleKind::LostFrames, &text, at) {
-            self.tell(at);
+        if self.conditions.meet(ConditionKind::LostFrames, &text, at) {
+            self.report(at);
         }
     }
 
@@ -175,14 +175,14 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         if !follows_loss {
             let over =
                 format!("no frames are lost any more, {} were since the start", self.status.lost_frames);
-            if self.conditions.end(TroubleKind::LostFrames, &over, at) {
-                self.tell(at);
+            if self.conditions.end(ConditionKind::LostFrames, &over, at) {
+                self.report(at);
             }
         }
         let bad = self.status.bad_traces;
         let over = format!("traces make sense again, {bad} did not since the start");
-        if self.conditions.end(TroubleKind::BadTraces, &over, at) {
-            self.tell(at);
+        if self.conditions.end(ConditionKind::BadTraces, &over, at) {
+            self.report(at);
         }
     }
 
@@ -219,32 +219,32 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         self.status.dropped += dropped;
         if let Some(refused) = refused {
             let text = format!("nothing is written, the newest traces are held in memory: {refused}");
-            self.conditions.meet(TroubleKind::DiskRefuses, &text, at);
+            self.conditions.meet(ConditionKind::DiskRefuses, &text, at);
         } else if written > 0 {
-            self.conditions.end(TroubleKind::DiskRefuses, "the disk takes traces again", at);
+            self.conditions.end(ConditionKind::DiskRefuses, "the disk takes traces again", at);
         }
         if dropped > 0 {
             let text =
                 "memory is full as well, the oldest traces in it are given up: their numbers are missing";
-            self.conditions.meet(TroubleKind::MemoryFull, text, at);
+            self.conditions.meet(ConditionKind::MemoryFull, text, at);
         } else if self.retry_queue.held() == 0 {
             let over = format!("{} traces were given up since the start", self.status.dropped);
-            self.conditions.end(TroubleKind::MemoryFull, &over, at);
+            self.conditions.end(ConditionKind::MemoryFull, &over, at);
         }
     }
 
     /// Tells the status, if it is time.
     pub(super) fn mind(&mut self, at: Reading) {
-        if at.now < self.tell_at {
+        if at.now < self.report_at {
             return;
         }
-        self.conditions.settle(at);
-        self.tell(at);
+        self.conditions.update(at);
+        self.report(at);
     }
 
-    fn tell(&mut self, at: Reading) {
-        self.tell_at = at.now + TELL_EACH;
-        self.tell_rate(at.now);
+    fn report(&mut self, at: Reading) {
+        self.report_at = at.now + REPORT_INTERVAL;
+        self.update_rate(at.now);
         let store = self.retry_queue.store();
         self.status.updated = at.wall.to_string();
         self.status.held = self.retry_queue.held();
@@ -255,10 +255,10 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         self.status.removed_files = store.removed_files();
         self.status.free_bytes = store.free_bytes();
         self.status.conditions = self.conditions.lasting().to_vec();
-        self.watcher.watch(&self.status);
+        self.observer.watch(&self.status);
     }
 
-    fn tell_rate(&mut self, now: Instant) {
+    fn update_rate(&mut self, now: Instant) {
         let [(since, captures), later] = self.rate_since;
         if now > since {
             self.status.rate_hz = (self.status.captures - captures) as f64 / (now - since).seconds();
@@ -277,7 +277,7 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         self.status.dropped += lost;
         self.status.ended = true;
         self.status.connected = false;
-        self.tell(at);
+        self.report(at);
         Closed { status: self.status, lost: closed.err() }
     }
 }

@@ -46,9 +46,9 @@ impl<O: Opener, T: Timekeeper, D: Disk + 'static, W: StatusObserver + 'static> R
     ///
     /// # Errors
     /// If they cannot be opened, or another recording writes to them.
-    pub fn start(job: Job, opener: O, time: T, disk: D, watcher: W) -> Result<Self, RecordError> {
+    pub fn start(job: Job, opener: O, time: T, disk: D, observer: W) -> Result<Self, RecordError> {
         let job = Arc::new(job);
-        let journal = Journal::open(Arc::clone(&job), disk, watcher, time.read())?;
+        let journal = Journal::open(Arc::clone(&job), disk, observer, time.read())?;
         Ok(Self { job, opener, time, journal })
     }
 

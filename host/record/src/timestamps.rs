@@ -156,15 +156,15 @@ mod tests {
     fn a_clock_that_is_set_is_told_once() {
         let mut timestamps = Timestamps::default();
         let set = |second: f64| if second < 5.0 { 0.0 } else { -3600.0 };
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for second in 0..10 {
             let second = f64::from(second);
             let (now, wall) = at(second);
             let stamped = timestamps.stamp(second, second, now, wall.plus_seconds(set(second)));
             assert_eq!(stamped.clock, wall.plus_seconds(set(second)));
-            told.extend(stamped.set_by_s.map(|by_s| (second, by_s)));
+            reported.extend(stamped.set_by_s.map(|by_s| (second, by_s)));
         }
-        assert_eq!(told, [(5.0, -3600.0)]);
+        assert_eq!(reported, [(5.0, -3600.0)]);
     }
 
     #[test]

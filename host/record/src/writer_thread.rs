@@ -40,7 +40,7 @@ pub(super) enum Event {
 
 /// The thread has ended, which it does by itself only when it fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct KeeperGone;
+pub(super) struct WriterGone;
 
 /// A journal on a thread of its own.
 #[derive(Debug)]
@@ -60,8 +60,8 @@ impl WriterThread {
     }
 
     /// Completes when it has time for a batch, which can then be handed over at once.
-    pub(super) async fn has_time(&self) -> Result<mpsc::Permit<'_, Batch>, KeeperGone> {
-        self.batches.reserve().await.map_err(|_| KeeperGone)
+    pub(super) async fn has_time(&self) -> Result<mpsc::Permit<'_, Batch>, WriterGone> {
+        self.batches.reserve().await.map_err(|_| WriterGone)
     }
 
     /// Ends it when all that it was told is done.

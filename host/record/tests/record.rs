@@ -110,14 +110,14 @@ struct Looker<F> {
 
 impl<F: FnMut(&Status) + Send> StatusObserver for Looker<F> {
     fn watch(&mut self, status: &Status) {
-        let mut told = self.conditions.lock().unwrap();
+        let mut reported = self.conditions.lock().unwrap();
         for condition in &status.conditions {
             let text = format!("{} {:?}", condition.since, condition.kind);
-            if told.last() != Some(&text) && !told.contains(&text) {
-                told.push(text);
+            if reported.last() != Some(&text) && !reported.contains(&text) {
+                reported.push(text);
             }
         }
-        drop(told);
+        drop(reported);
         (self.act)(status);
     }
 }

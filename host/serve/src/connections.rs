@@ -87,7 +87,7 @@ impl Connections {
         while self.sessions.try_join_next().is_some() {}
         self.present.retain(|(session, _)| !session.is_finished());
         if self.present.len() >= MAX_CONNECTIONS {
-            let silent = |(_, heard): &&(AbortHandle, LastSeen)| heard.at_ms.load(Ordering::Relaxed);
+            let silent = |(_, last_seen): &&(AbortHandle, LastSeen)| last_seen.at_ms.load(Ordering::Relaxed);
             if let Some((session, _)) = self.present.iter().min_by_key(silent) {
                 session.abort();
             }
@@ -97,10 +97,10 @@ impl Connections {
     /// Starts to serve a connection.
     pub(super) fn welcome(&mut self, session: impl FnOnce(LastSeen) -> BoxedSession) {
         self.make_room();
-        let heard = LastSeen { start: self.start, at_ms: Arc::default() };
-        heard.now();
-        let handle = self.sessions.spawn(session(heard.clone()));
-        self.present.push((handle, heard));
+        let last_seen = LastSeen { start: self.start, at_ms: Arc::default() };
+        last_seen.now();
+        let handle = self.sessions.spawn(session(last_seen.clone()));
+        self.present.push((handle, last_seen));
     }
 }
 
@@ -120,10 +120,10 @@ pub(super) async fn accepted(
             Ok((stream, peer)) if allow.admits(peer.ip()) => {
                 // Answers are short and wanted at once; serving goes on if the system will not.
                 let _ = stream.set_nodelay(true);
-                handle.tell(Event::Connected { client: format!("{name} {peer}") });
+                handle.report(Event::Connected { client: format!("{name} {peer}") });
                 return Ok((stream, peer));
             }
-            Ok((_, peer)) => handle.tell(Event::Refused {
+            Ok((_, peer)) => handle.report(Event::Refused {
                 client: format!("{name} {peer}"),
                 reason: "its network is not allowed (--allow)".to_owned(),
             }),
@@ -148,7 +148,7 @@ pub(super) async fn receive(
     let mut connections = Connections::new();
     loop {
         match accepted(name, &listener, allow, handle, &mut connections).await {
-            Ok((stream, peer)) => connections.welcome(|heard| session(stream, peer, heard)),
+            Ok((stream, peer)) => connections.welcome(|last_seen| session(stream, peer, last_seen)),
             Err(error) => return error,
         }
     }
@@ -171,18 +171,18 @@ pub(super) async fn converse(
     name: &'static str,
     mut stream: TcpStream,
     peer: SocketAddr,
-    heard: LastSeen,
+    last_seen: LastSeen,
     handle: &Handle,
     mut dialect: impl Dialect,
 ) {
     let (reader, mut writer) = stream.split();
     let mut lines = Lines::new(reader);
     'connection: while let Ok(Some(line)) = lines.next().await {
-        heard.now();
+        last_seen.now();
         let line = match line {
             Line::Whole(line) => line,
             Line::TooLong(bytes) => {
-                handle.tell(Event::Malformed { client: format!("{name} {peer}"), bytes });
+                handle.report(Event::Malformed { client: format!("{name} {peer}"), bytes });
                 continue;
             }
         };
@@ -195,10 +195,10 @@ pub(super) async fn converse(
             if !write(&mut writer, &answer).await {
                 break 'connection;
             }
-            heard.now();
+            last_seen.now();
         }
     }
-    handle.tell(Event::Disconnected { client: format!("{name} {peer}") });
+    handle.report(Event::Disconnected { client: format!("{name} {peer}") });
 }
 
 /// Writes an answer; false if the client does not read it in time, or has gone.

@@ -37,7 +37,7 @@ pub enum Event {
         /// How long it is, in bytes.
         bytes: usize,
     },
-    /// A viewer has changed what is set, for all.
+    /// A client has changed what is set, for all.
     Set {
         /// Who.
         by: SocketAddr,

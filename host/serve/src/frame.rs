@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::capture::Capture;
-use super::handle::{Handle, NoCapture, Patience, Pending};
+use super::handle::{Handle, NoCapture, Pending, TriggerTimeout};
 use super::settings::Settings;
 
 /// What a block of data is of.
@@ -55,9 +55,9 @@ impl Frame {
     }
 
     /// Asks for a capture, if none is there or under way.
-    pub(super) async fn begin(&mut self, handle: &Handle, patience: Patience) -> Result<(), NoCapture> {
+    pub(super) async fn begin(&mut self, handle: &Handle, timeout: TriggerTimeout) -> Result<(), NoCapture> {
         if self.capture.is_none() && self.pending.is_none() {
-            self.pending = Some(handle.capture(patience).await?);
+            self.pending = Some(handle.capture(timeout).await?);
         }
         Ok(())
     }
@@ -86,14 +86,14 @@ impl Frame {
         &mut self,
         source: Source,
         handle: &Handle,
-        patience: Duration,
+        timeout: Duration,
         limit: Duration,
         show: impl Fn(),
     ) -> Option<Arc<Capture>> {
         self.turn_to(source);
         for _ in 0..MAX_ATTEMPTS {
             show();
-            self.begin(handle, Patience::AtMost(patience)).await.ok()?;
+            self.begin(handle, TriggerTimeout::AtMost(timeout)).await.ok()?;
             match self.wait(limit).await {
                 Ok(Some(capture)) if source.is_in(&capture) => {
                     self.served.push(source);

@@ -60,41 +60,41 @@ pub(super) enum GeneratorChange {
     Stop,
 }
 
-/// How long a viewer waits for the trigger of a capture.
+/// How long a client waits for the trigger of a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum TriggerTimeout {
     /// As long as it takes, in any trigger mode.
-    Endless,
+    Never,
     /// As the trigger mode says.
     OfMode,
     /// No longer than this, also in a trigger mode that would wait longer.
     AtMost(Duration),
 }
 
-/// A viewer that waits for a capture. It has left when its receiver is gone.
+/// A client that waits for a capture. It has left when its receiver is gone.
 #[derive(Debug)]
 pub(super) struct WaitingClient {
     asked: Instant,
-    patience: Patience,
+    timeout: TriggerTimeout,
     pub(super) reply: oneshot::Sender<Arc<Capture>>,
 }
 
 impl WaitingClient {
     /// When it has no more patience; none, if never.
     pub(super) fn until(&self) -> Option<Instant> {
-        match self.patience {
-            Patience::AtMost(patience) => self.asked.checked_add(patience),
-            Patience::Endless | Patience::OfMode => None,
+        match self.timeout {
+            TriggerTimeout::AtMost(timeout) => self.asked.checked_add(timeout),
+            TriggerTimeout::Never | TriggerTimeout::OfMode => None,
         }
     }
 
     /// Whether the trigger mode may give it a capture without a trigger.
     pub(super) fn follows_mode(&self) -> bool {
-        self.patience != Patience::Endless
+        self.timeout != TriggerTimeout::Never
     }
 }
 
-/// Why there is no capture for a viewer.
+/// Why there is no capture for a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoCapture;
 
@@ -106,7 +106,7 @@ impl fmt::Display for NoCapture {
 
 impl std::error::Error for NoCapture {}
 
-/// A capture that is under way for a viewer. Dropping it takes the wish back.
+/// A capture that is under way for a client. Dropping it takes the wish back.
 #[derive(Debug)]
 pub struct Pending(oneshot::Receiver<Arc<Capture>>);
 
@@ -123,10 +123,10 @@ impl Pending {
     }
 }
 
-/// A viewer's place at the instrument.
+/// A client's place at the instrument.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    pub(super) panel: Arc<watch::Sender<SharedState>>,
+    pub(super) state: Arc<watch::Sender<SharedState>>,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) probe: AnalogParameters,
@@ -137,8 +137,8 @@ pub struct Handle {
 impl Handle {
     /// What is set, and what goes on.
     #[must_use]
-    pub fn panel(&self) -> SharedState {
-        self.panel.borrow().clone()
+    pub fn state(&self) -> SharedState {
+        self.state.borrow().clone()
     }
 
     /// What a capture would be now.
@@ -146,36 +146,36 @@ impl Handle {
     /// # Errors
     /// [`PlanError`] if nothing can be captured.
     pub fn plan(&self) -> Result<CapturePlan, PlanError> {
-        let panel = self.panel.borrow();
-        panel.settings.plan(&self.probe, panel.driven)
+        let state = self.state.borrow();
+        state.settings.plan(&self.probe, state.driven)
     }
 
     /// Changes what is set. Captures that are under way start again, and all connections see the new settings
     /// from now on.
     pub fn set(&self, by: SocketAddr, change: impl FnOnce(&mut Settings)) {
         let mut changed = None;
-        self.panel.send_if_modified(|panel| {
-            let before = panel.settings.clone();
-            change(&mut panel.settings);
-            if panel.settings == before {
+        self.state.send_if_modified(|state| {
+            let before = state.settings.clone();
+            change(&mut state.settings);
+            if state.settings == before {
                 return false;
             }
-            panel.changes += 1;
-            changed = Some(panel.settings.to_string());
+            state.changes += 1;
+            changed = Some(state.settings.to_string());
             true
         });
         if let Some(settings) = changed {
-            self.tell(Event::Set { by, settings });
+            self.report(Event::Set { by, settings });
         }
     }
 
-    /// Asks for the next capture that begins from now on. Without a trigger it is given when `patience` has run out.
+    /// Asks for the next capture that begins from now on. Without a trigger it is given when `timeout` has run out.
     ///
     /// # Errors
     /// [`NoCapture`] when the instrument is closing.
-    pub async fn capture(&self, patience: Patience) -> Result<Pending, NoCapture> {
+    pub async fn capture(&self, timeout: TriggerTimeout) -> Result<Pending, NoCapture> {
         let (reply, receiver) = oneshot::channel();
-        let request = Request::Capture(WaitingClient { asked: Instant::now(), patience, reply });
+        let request = Request::Capture(WaitingClient { asked: Instant::now(), timeout, reply });
         self.requests.send(request).await.map_err(|_| NoCapture)?;
         Ok(Pending(receiver))
     }
@@ -197,7 +197,7 @@ impl Handle {
     }
 
     /// Says what happens; when nobody takes it down as fast as that, some of it is not said.
-    pub(super) fn tell(&self, event: Event) {
+    pub(super) fn report(&self, event: Event) {
         let _ = self.events.try_send(event);
     }
 }

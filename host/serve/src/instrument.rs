@@ -1,4 +1,4 @@
-//! The instrument: it has the device, and does one thing at a time with it. Viewers that wait at the same
+//! The instrument: it has the device, and does one thing at a time with it. Clients that wait at the same
 //! moment get the same capture; raw clients borrow the device, in turns with captures.
 
 use std::collections::VecDeque;
@@ -93,7 +93,7 @@ impl Queue {
                 return Poll::Ready(());
             }
             let waiting = self.connections.len() + self.borrowers.len();
-            self.connections.retain_mut(|viewer| viewer.reply.poll_closed(context).is_pending());
+            self.connections.retain_mut(|client| client.reply.poll_closed(context).is_pending());
             self.borrowers.retain_mut(|borrower| borrower.poll_closed(context).is_pending());
             let left = self.connections.len() + self.borrowers.len() < waiting;
             if left { Poll::Ready(()) } else { Poll::Pending }
@@ -103,7 +103,7 @@ impl Queue {
 
     /// Whether anybody waits; those who have left do not.
     fn is_awaited(&mut self) -> bool {
-        self.connections.retain(|viewer| !viewer.reply.is_closed());
+        self.connections.retain(|client| !client.reply.is_closed());
         self.borrowers.retain(|borrower| !borrower.is_closed());
         !self.connections.is_empty() || !self.borrowers.is_empty() || self.generate.is_some()
     }
@@ -137,7 +137,7 @@ impl Queue {
 
 /// Forgets connections that have left, and is ready when none is left.
 fn poll_left(connections: &mut Vec<WaitingClient>, context: &mut Context<'_>) -> Poll<()> {
-    connections.retain_mut(|viewer| viewer.reply.poll_closed(context).is_pending());
+    connections.retain_mut(|client| client.reply.poll_closed(context).is_pending());
     if connections.is_empty() { Poll::Ready(()) } else { Poll::Pending }
 }
 
@@ -201,24 +201,24 @@ impl Instrument {
     async fn capture(&mut self) -> Result<(), DeviceError> {
         let Some(scope) = &mut self.scope else { return Ok(()) };
         self.clean = false;
-        let panel = self.handle.panel();
+        let state = self.handle.state();
         let timed_for = self.queue.connections.iter().filter_map(WaitingClient::until).min();
         let patience_s = timed_for.map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64());
-        let mode_s = panel.settings.trigger_mode.wait_s(panel.settings.span_s);
+        let mode_s = state.settings.trigger_mode.wait_s(state.settings.span_s);
         let mode_s = mode_s.filter(|_| self.queue.connections.iter().any(WaitingClient::follows_mode));
         let timeout_s = [patience_s, mode_s].into_iter().flatten().reduce(f64::min);
         let by_mode = mode_s.is_some() && timeout_s == mode_s;
-        let plan = match panel.settings.plan_within(&self.handle.probe, scope.driven(), timeout_s) {
+        let plan = match state.settings.plan_within(&self.handle.probe, scope.driven(), timeout_s) {
             Ok(plan) => plan,
             Err(error) => {
-                self.handle.tell(Event::Notice(error.to_string()));
+                self.handle.report(Event::Notice(error.to_string()));
                 self.queue.connections.clear();
                 return Ok(());
             }
         };
         let restart = self.restarts < MAX_RESTARTS;
         let ended =
-            run_capture(scope, &plan, &mut self.buffer, &mut self.queue, &self.handle, &panel, restart).await;
+            run_capture(scope, &plan, &mut self.buffer, &mut self.queue, &self.handle, &state, restart).await;
         let Ended { connections, superseded, result } = ended;
         self.restarts = if superseded { self.restarts.saturating_add(1) } else { 0 };
         match result {
@@ -252,15 +252,15 @@ impl Instrument {
         let by_mode = by_mode && capture.cause == EndReason::Timeout;
         let timed_for = timed_for.filter(|_| capture.cause == EndReason::Timeout && !by_mode);
         let now = Instant::now().max(timed_for.unwrap_or_else(Instant::now));
-        let patient = |viewer: &WaitingClient| viewer.until().is_none_or(|until| until > now);
-        let late = waiting.drain(..).map(|viewer| (viewer, true));
-        for (viewer, late) in connections.into_iter().map(|viewer| (viewer, false)).chain(late) {
-            let is_for = !late && (triggered || by_mode && viewer.follows_mode());
-            if !is_for && (triggered || patient(&viewer)) {
-                left.push(viewer);
+        let patient = |client: &WaitingClient| client.until().is_none_or(|until| until > now);
+        let late = waiting.drain(..).map(|client| (client, true));
+        for (client, late) in connections.into_iter().map(|client| (client, false)).chain(late) {
+            let is_for = !late && (triggered || by_mode && client.follows_mode());
+            if !is_for && (triggered || patient(&client)) {
+                left.push(client);
             } else {
                 // It may have left this moment.
-                let _ = viewer.reply.send(Arc::clone(capture));
+                let _ = client.reply.send(Arc::clone(capture));
             }
         }
         self.queue.connections = left;
@@ -319,10 +319,10 @@ impl Instrument {
             GeneratorChange::Stop => (None, generator::stop(scope).await),
         };
         let driven = scope.driven();
-        self.handle.panel.send_modify(|panel| panel.driven = driven);
+        self.handle.state.send_modify(|state| state.driven = driven);
         self.waveform = waveform.filter(|_| driven.waveform);
         match done {
-            Ok(Some(notice)) => self.handle.tell(Event::Notice(notice)),
+            Ok(Some(notice)) => self.handle.report(Event::Notice(notice)),
             Ok(None) => {}
             Err(error) => self.survive(error)?,
         }
@@ -335,7 +335,7 @@ impl Instrument {
         if is_final(&error) || self.failures >= MAX_FAILURES {
             return Err(error);
         }
-        self.handle.tell(Event::Notice(error.to_string()));
+        self.handle.report(Event::Notice(error.to_string()));
         Ok(())
     }
 }
@@ -357,11 +357,11 @@ async fn run_capture(
     buffer: &mut TraceBuffer,
     queue: &mut Queue,
     handle: &Handle,
-    panel: &SharedState,
+    state: &SharedState,
     restart: bool,
 ) -> Ended {
     let mut connections = std::mem::take(&mut queue.connections);
-    let mut settings = handle.panel.subscribe();
+    let mut settings = handle.state.subscribe();
     // A cancelled capture is to be whole: it must have run for as long as it is.
     let whole = Instant::now() + Duration::from_secs_f64(plan.duration_s()) + PROGRAMMING;
     let mut deadline = queue.impatient().map(|at| at.max(whole));
@@ -382,7 +382,7 @@ async fn run_capture(
                     // The trigger may wait for just that.
                     superseded = true;
                 }
-                _ = settings.wait_for(|now| now.changes != panel.changes), if !cancelled && !outdated => {
+                _ = settings.wait_for(|now| now.changes != state.changes), if !cancelled && !outdated => {
                     outdated = true;
                     if !restart {
                         let turn = (Instant::now() + PREEMPT_AFTER).max(whole);

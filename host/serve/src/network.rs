@@ -43,9 +43,9 @@ const MAX_PAIRS: u8 = 100;
 const RULES: Rules = Rules {
     silence: Duration::from_secs(2),
     tcp_silence: Some(Duration::from_secs(10)),
-    most_waiting: 8,
-    patience: Duration::from_millis(2500),
-    udp_patience: Duration::from_secs(1),
+    max_waiting: 8,
+    queue_timeout: Duration::from_millis(2500),
+    udp_queue_timeout: Duration::from_secs(1),
 };
 
 /// Where the device is to be reached: address and port of each, where port 0 takes a free one.
@@ -184,13 +184,13 @@ async fn sockets(places: &Listen) -> Result<Sockets, ServeError> {
         }
         None => None,
     };
-    Ok(Sockets { tcp, udp, stranger: None, pty: None, allow: Some(places.allow.clone()) })
+    Ok(Sockets { tcp, udp, foreign_udp: None, pty: None, allow: Some(places.allow.clone()) })
 }
 
 /// Serves all raw clients, for as long as their sockets work.
 async fn raw_clients(sockets: &Sockets, handle: &Handle) -> io::Error {
     let mut device = LentDevice::new(handle.clone());
-    let mut report = |event| handle.tell(event);
+    let mut report = |event| handle.report(event);
     match raw::serve(&mut device, sockets, RULES, &mut LossyNetwork::sound(), &mut report).await {
         Ok(never) => match never {},
         Err(cause) => cause,
@@ -206,9 +206,9 @@ async fn instruments<D: Dialect + 'static>(
     dialect: impl Fn(Handle, SocketAddr) -> D,
 ) -> io::Error {
     let Some(listener) = listener else { return pending().await };
-    receive(name, listener, allow, handle, |stream, peer, heard| {
+    receive(name, listener, allow, handle, |stream, peer, last_seen| {
         let (handle, dialect) = (handle.clone(), dialect(handle.clone(), peer));
-        Box::pin(async move { converse(name, stream, peer, heard, &handle, dialect).await })
+        Box::pin(async move { converse(name, stream, peer, last_seen, &handle, dialect).await })
     })
     .await
 }
@@ -234,11 +234,11 @@ impl Server {
         let mut scope = link.connect().await.map_err(ServeError::Device)?;
         let unknown_revision = scope.unknown_revision();
         let serial = scope.read_serial().await.map_err(ServeError::Device)?;
-        let panel = SharedState { settings: Settings::default(), changes: 0, driven: scope.driven() };
+        let state = SharedState { settings: Settings::default(), changes: 0, driven: scope.driven() };
         let (requests, requested) = mpsc::channel(MAX_REQUESTS);
         let (events, happened) = mpsc::channel(MAX_EVENTS);
         let handle = Handle {
-            panel: Arc::new(watch::Sender::new(panel)),
+            state: Arc::new(watch::Sender::new(state)),
             requests,
             events,
             probe,

@@ -77,9 +77,9 @@ pub enum ServeError {
 const RULES: Rules = Rules {
     silence: Duration::from_secs(2),
     tcp_silence: None,
-    most_waiting: 0,
-    patience: Duration::ZERO,
-    udp_patience: Duration::ZERO,
+    max_waiting: 0,
+    queue_timeout: Duration::ZERO,
+    udp_queue_timeout: Duration::ZERO,
 };
 
 /// A simulated device that is served.
@@ -143,7 +143,7 @@ impl Server {
             return Err(ServeError::Nowhere);
         }
         let strange = config.faults.faults.iter().any(|fault| fault.kind == FaultKind::ForeignDatagram);
-        let stranger = match &udp {
+        let foreign_udp = match &udp {
             Some(socket) if strange => {
                 let address = socket.local_addr().map(|address| SocketAddr::new(address.ip(), 0));
                 let address = address.map_err(ListenError::at("a second port"))?;
@@ -154,7 +154,7 @@ impl Server {
         let network = LossyNetwork::new(&config.faults, config.seed);
         Ok(Self {
             link: SimLink::by_config(config, TokioTimer::start),
-            sockets: Sockets { tcp, udp, stranger, pty, allow: None },
+            sockets: Sockets { tcp, udp, foreign_udp, pty, allow: None },
             network,
         })
     }

@@ -13,7 +13,7 @@ use scopething_core::time::Micros;
 use super::capture_arguments::{CaptureArguments, UrlArgument, seconds};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
-use super::live::tell_notices;
+use super::live::print_notices;
 use super::output_arguments::ResultArguments;
 use super::progress::with_progress;
 use scopething::bridge::{BridgeError, Client};
@@ -289,7 +289,7 @@ impl ConfigureArguments {
     async fn run(&self, client: &mut HostClient) -> Result<(), Failure> {
         let job = self.job()?;
         let model = &scopething_core::device::BS05;
-        tell_notices(&plan_capture(model, &job.probe, &job.request, BusyOutputs::NOTHING)?);
+        print_notices(&plan_capture(model, &job.probe, &job.request, BusyOutputs::NOTHING)?);
         client.configure(&job).await?;
         if self.arm {
             client.arm().await?;

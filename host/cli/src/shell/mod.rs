@@ -114,12 +114,12 @@ async fn run_line(session: &mut Session, line: &str) -> Result<Next, Failure> {
         line_command().try_get_matches_from(words).and_then(|matches| Line::from_arg_matches(&matches));
     let command = match parsed {
         Ok(line) => line.command,
-        Err(told) => {
-            told.print()?;
+        Err(message) => {
+            message.print()?;
             // Help is told in the same way, and is no failure.
-            return match told.exit_code() {
+            return match message.exit_code() {
                 0 => Ok(Next::Line),
-                _ => Err(Failure::Told(2)),
+                _ => Err(Failure::Reported(2)),
             };
         }
     };

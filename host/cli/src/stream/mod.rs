@@ -143,7 +143,7 @@ impl Arguments {
             anstream::eprintln!("note: {generation}");
         }
         let plan = scope.plan_stream(&probe, &self.request())?;
-        tell_notices(&plan, scope.profile());
+        print_notices(&plan, scope.profile());
         let header = stream::header(&plan, self.thinning(), UnixMicros::now());
         let writer = Writer::create(&files, &header)?;
         let rolling = self.show.plot.then(|| Rolling::new(&header));
@@ -177,7 +177,7 @@ impl Arguments {
 }
 
 /// Tells what a plan does otherwise than asked, and whether the link may be too slow for it.
-fn tell_notices(plan: &StreamPlan, profile: LinkProfile) {
+fn print_notices(plan: &StreamPlan, profile: LinkProfile) {
     for notice in &plan.notices {
         let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
         anstream::eprintln!("{kind}: {notice}");

@@ -22,9 +22,9 @@ use scopething_files::Format;
 use scopething_waveform::quantity::{self, Unit};
 use scopething_waveform::recording::Channel;
 
-/// Memory for traces that a full disk does not take, if nothing is said.
+/// Memory for traces that a full disk does not take, by default.
 const HOLD_BYTES: u64 = 8_000_000;
-/// Parts of an envelope, if nothing is said.
+/// Parts of an envelope, by default.
 const PARTS: usize = 100;
 
 /// Whether a job streams; other faults of the text are found later.
@@ -63,9 +63,9 @@ impl CaptureWords for CaptureSpec {
     }
 }
 
-/// Length of a trace, if nothing is said.
+/// Length of a trace, by default.
 const EACH_S: f64 = 10.0;
-/// Samples a second, if nothing is said.
+/// Samples a second, by default.
 const RATE_HZ: f64 = 1000.0;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]

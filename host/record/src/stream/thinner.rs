@@ -254,9 +254,9 @@ mod tests {
         let missing = [1..3, 7..9, 18..30];
         for cut in [1, 5, 40] {
             let rows = rows(&plan, Thinning::Mean, &missing, cut);
-            let told: Vec<(u64, u64)> = rows.iter().map(|row| (row.index, row.lost)).collect();
+            let reported: Vec<(u64, u64)> = rows.iter().map(|row| (row.index, row.lost)).collect();
             let expected = [(0, 2), (1, 0), (2, 2), (3, 0), (4, 0), (7, 12), (8, 0), (9, 0)];
-            assert_eq!(told, expected);
+            assert_eq!(reported, expected);
             // Of frames 0 and 3, 4 to 6, 9 to 11, and 30 and 31.
             let means = [(0, 1.5), (1, 5.0), (2, 10.0), (5, 30.5)];
             for (row, mean) in means {

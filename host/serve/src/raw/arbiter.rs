@@ -1,4 +1,4 @@
-//! Who has the device, who waits for it, who is turned away, and how bytes get to the owner.
+//! Who has the device, who waits for it, who is turned away, and how bytes get to the session.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,7 +23,7 @@ use scopething_sim::faults::Direction;
 const MAX_OUTPUT: usize = 256;
 
 /// How often it is looked whether a UDP client on this machine has closed its port, while others wait for it.
-const COALESCE_DELAY: Duration = Duration::from_millis(50);
+const PORT_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long a client that was refused has time to read why, and to hang up.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -38,11 +38,11 @@ pub(crate) struct Rules {
     /// The same for a client that came by TCP, which does tell; none: it stays.
     pub(crate) tcp_silence: Option<Duration>,
     /// How many may wait for the device; more are told that it is busy.
-    pub(crate) most_waiting: usize,
+    pub(crate) max_waiting: usize,
     /// How long one may wait before it is told that the device is busy.
-    pub(crate) patience: Duration,
+    pub(crate) queue_timeout: Duration,
     /// The same for a client that came by UDP, which sends its datagram again and gives up sooner.
-    pub(crate) udp_patience: Duration,
+    pub(crate) udp_queue_timeout: Duration,
 }
 
 /// A client, by the way it came.
@@ -111,12 +111,12 @@ struct QueuedClient {
     datagram: Vec<u8>,
 }
 
-/// The device's arbiter: one owner at a time.
+/// The device's arbiter: one session at a time.
 pub(crate) struct Arbiter<'a> {
     rules: Rules,
-    owner: Option<Session>,
+    session: Option<Session>,
     waiting: VecDeque<QueuedClient>,
-    new_owner: bool,
+    new_session: bool,
     numbers: Numbers,
     /// TCP clients that were refused.
     leaving: JoinSet<()>,
@@ -128,9 +128,9 @@ impl<'a> Arbiter<'a> {
     pub(crate) fn new(rules: Rules, report: &'a mut dyn FnMut(Event), network: &'a mut LossyNetwork) -> Self {
         Self {
             rules,
-            owner: None,
+            session: None,
             waiting: VecDeque::new(),
-            new_owner: false,
+            new_session: false,
             numbers: Numbers::default(),
             leaving: JoinSet::new(),
             network,
@@ -138,23 +138,23 @@ impl<'a> Arbiter<'a> {
         }
     }
 
-    pub(crate) fn owner(&self) -> Option<&Session> {
-        self.owner.as_ref()
+    pub(crate) fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
     }
 
     /// Whether another client has the device than when this was asked before.
-    pub(crate) fn has_new_owner(&mut self) -> bool {
-        std::mem::take(&mut self.new_owner)
+    pub(crate) fn has_new_session(&mut self) -> bool {
+        std::mem::take(&mut self.new_session)
     }
 
     pub(crate) fn report(&mut self, event: Event) {
         (self.report)(event);
     }
 
-    /// The owner, where it stands in the way of another client.
+    /// The session, where it stands in the way of another client.
     fn in_the_way(&self) -> Option<String> {
-        let stays = |owner: &&Session| !owner.gives_way(&self.rules);
-        self.owner.as_ref().filter(stays).map(|owner| owner.client.to_string())
+        let stays = |session: &&Session| !session.gives_way(&self.rules);
+        self.session.as_ref().filter(stays).map(|session| session.client.to_string())
     }
 
     fn acquire(&mut self, mut client: Client) {
@@ -163,24 +163,24 @@ impl<'a> Arbiter<'a> {
             *exchange = Exchange::new(self.numbers.start(*peer));
         }
         self.report(Event::Session { client: client.to_string() });
-        self.new_owner = true;
-        self.owner = Some(Session { client, last_heard: Instant::now(), output: VecDeque::new() });
+        self.new_session = true;
+        self.session = Some(Session { client, last_heard: Instant::now(), output: VecDeque::new() });
     }
 
-    /// The owner has gone.
+    /// The session has gone.
     pub(crate) fn leave(&mut self) {
-        if let Some(owner) = self.owner.take() {
-            if let Client::Udp { peer, exchange } = &owner.client {
+        if let Some(session) = self.session.take() {
+            if let Client::Udp { peer, exchange } = &session.client {
                 self.numbers.end(*peer, exchange.next_seq());
             }
-            self.report(Event::Disconnected { client: owner.client.to_string() });
+            self.report(Event::Disconnected { client: session.client.to_string() });
         }
     }
 
-    /// The owner was heard.
-    pub(crate) fn hear_owner(&mut self) {
-        if let Some(owner) = &mut self.owner {
-            owner.last_heard = Instant::now();
+    /// The session was heard.
+    pub(crate) fn touch_session(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.last_heard = Instant::now();
         }
     }
 
@@ -188,46 +188,51 @@ impl<'a> Arbiter<'a> {
     /// wait for the device.
     pub(crate) fn deadline(&self, wanted: bool) -> Option<Instant> {
         let contested = wanted || !self.waiting.is_empty();
-        let owner = self.owner.as_ref().filter(|_| contested);
-        let glance = owner.filter(|owner| owner.is_local_udp()).map(|_| Instant::now() + COALESCE_DELAY);
-        let owner = owner.and_then(|owner| owner.stays_until(&self.rules));
-        owner.into_iter().chain(glance).chain(self.waiting.iter().filter_map(|waiting| waiting.until)).min()
+        let session = self.session.as_ref().filter(|_| contested);
+        let poll_at =
+            session.filter(|session| session.is_local_udp()).map(|_| Instant::now() + PORT_POLL_INTERVAL);
+        let session = session.and_then(|session| session.stays_until(&self.rules));
+        session
+            .into_iter()
+            .chain(poll_at)
+            .chain(self.waiting.iter().filter_map(|waiting| waiting.until))
+            .min()
     }
 
-    /// Sends away an owner that has been silent while others wait, and those who have waited for too long;
-    /// lets the next one in. None if the owner is the same; otherwise the commands that the new one has
+    /// Sends away an session that has been silent while others wait, and those who have waited for too long;
+    /// lets the next one in. None if the session is the same; otherwise the commands that the new one has
     /// brought along.
     pub(crate) fn poll(&mut self, wanted: bool, sent: Origin, sockets: &Sockets) -> Option<Vec<u8>> {
         let contested = wanted || !self.waiting.is_empty();
-        if contested && self.owner.as_ref().is_some_and(|owner| owner.gives_way(&self.rules)) {
+        if contested && self.session.as_ref().is_some_and(|session| session.gives_way(&self.rules)) {
             self.leave();
         }
-        if self.owner.is_none()
+        if self.session.is_none()
             && let Some(QueuedClient { client, datagram, .. }) = self.waiting.pop_front()
         {
             self.acquire(client);
             return Some(if datagram.is_empty() { Vec::new() } else { self.exchange(&datagram, sent) });
         }
         let now = Instant::now();
-        let (waiting, tired) = std::mem::take(&mut self.waiting)
+        let (waiting, expired) = std::mem::take(&mut self.waiting)
             .into_iter()
             .partition(|waiting| waiting.until.is_none_or(|until| until > now));
         self.waiting = waiting;
-        for QueuedClient { client, datagram, .. } in tired {
+        for QueuedClient { client, datagram, .. } in expired {
             self.reject(client, &datagram, sockets);
         }
-        self.owner.is_none().then(Vec::new)
+        self.session.is_none().then(Vec::new)
     }
 
     /// Tells a client that others have the device, before it is dropped.
     fn reject(&mut self, client: Client, datagram: &[u8], sockets: &Sockets) {
         let name = client.to_string();
-        let owner =
-            self.owner.as_ref().map_or_else(|| "another".to_owned(), |owner| owner.client.to_string());
+        let session =
+            self.session.as_ref().map_or_else(|| "another".to_owned(), |session| session.client.to_string());
         match client {
             Client::Tcp { stream, .. } => {
                 // A new connection has room for a line; if not, closing it says enough.
-                let _ = stream.try_write(format!("{}\r\n", refusal::line(&owner)).as_bytes());
+                let _ = stream.try_write(format!("{}\r\n", refusal::line(&session)).as_bytes());
                 while self.leaving.try_join_next().is_some() {}
                 if self.leaving.len() < MAX_LEAVING {
                     self.leaving.spawn(see_out(stream));
@@ -235,11 +240,11 @@ impl<'a> Arbiter<'a> {
             }
             Client::Udp { peer, .. } => {
                 let data_seq = self.numbers.refusal(peer);
-                sockets.reject(&Exchange::refusal(datagram, data_seq, &refusal::line(&owner)), peer);
+                sockets.reject(&Exchange::refusal(datagram, data_seq, &refusal::line(&session)), peer);
             }
             Client::Pty => {}
         }
-        self.report(Event::Refused { client: name, reason: refusal::reason(&owner) });
+        self.report(Event::Refused { client: name, reason: refusal::reason(&session) });
     }
 
     /// Lets a client wait, or tells it that others have the device.
@@ -248,14 +253,14 @@ impl<'a> Arbiter<'a> {
             datagram.clone_into(&mut waiting.datagram);
             return;
         }
-        if self.waiting.len() >= self.rules.most_waiting {
+        if self.waiting.len() >= self.rules.max_waiting {
             return self.reject(client, datagram, sockets);
         }
-        let patience = match client {
-            Client::Udp { .. } => self.rules.udp_patience,
-            Client::Tcp { .. } | Client::Pty => self.rules.patience,
+        let queue_timeout = match client {
+            Client::Udp { .. } => self.rules.udp_queue_timeout,
+            Client::Tcp { .. } | Client::Pty => self.rules.queue_timeout,
         };
-        let until = Instant::now().checked_add(patience);
+        let until = Instant::now().checked_add(queue_timeout);
         self.waiting.push_back(QueuedClient { client, until, datagram: datagram.to_vec() });
     }
 
@@ -285,8 +290,8 @@ impl<'a> Arbiter<'a> {
     }
 
     fn admit(&mut self, client: Client, datagram: &[u8], sockets: &Sockets) -> bool {
-        if self.owner.as_ref().is_some_and(|owner| same(&owner.client, &client)) {
-            self.hear_owner();
+        if self.session.as_ref().is_some_and(|session| same(&session.client, &client)) {
+            self.touch_session();
             return true;
         }
         if !self.is_free() {
@@ -315,10 +320,10 @@ impl<'a> Arbiter<'a> {
         commands
     }
 
-    /// The commands in a datagram of the owner.
+    /// The commands in a datagram of the session.
     fn exchange(&mut self, datagram: &[u8], sent: Origin) -> Vec<u8> {
-        let Self { owner, network, .. } = self;
-        let Some(Session { client: Client::Udp { exchange, peer }, output, .. }) = owner else {
+        let Self { session, network, .. } = self;
+        let Some(Session { client: Client::Udp { exchange, peer }, output, .. }) = session else {
             return Vec::new();
         };
         match exchange.take(datagram, sent) {
@@ -341,31 +346,31 @@ impl<'a> Arbiter<'a> {
 
     /// Bytes of the front of the output have been written.
     pub(crate) fn written(&mut self, count: usize) {
-        let Some(owner) = &mut self.owner else { return };
+        let Some(session) = &mut self.session else { return };
         // A UDP client that has gone still has its datagrams sent.
-        if matches!(owner.client, Client::Tcp { .. }) {
-            owner.last_heard = Instant::now();
+        if matches!(session.client, Client::Tcp { .. }) {
+            session.last_heard = Instant::now();
         }
-        let whole = owner.output.front().is_some_and(|front| count >= front.bytes.len());
-        if whole || matches!(owner.client, Client::Udp { .. }) {
-            owner.output.pop_front();
-        } else if let Some(front) = owner.output.front_mut() {
+        let whole = session.output.front().is_some_and(|front| count >= front.bytes.len());
+        if whole || matches!(session.client, Client::Udp { .. }) {
+            session.output.pop_front();
+        } else if let Some(front) = session.output.front_mut() {
             front.bytes.drain(..count);
         }
     }
 
-    /// The device has answered: to the owner, or to nobody.
+    /// The device has answered: to the session, or to nobody.
     pub(crate) fn answer(&mut self, answers: Vec<(Origin, u8)>) {
-        let Some(owner) = &mut self.owner else { return };
-        match &mut owner.client {
+        let Some(session) = &mut self.session else { return };
+        match &mut session.client {
             Client::Udp { exchange, .. } => {
                 for datagram in exchange.pack(&answers) {
-                    owner.output.extend(self.network.pass(Direction::FromDevice, datagram));
+                    session.output.extend(self.network.pass(Direction::FromDevice, datagram));
                 }
             }
             Client::Tcp { .. } | Client::Pty => {
                 let bytes = answers.into_iter().map(|(_, byte)| byte).collect();
-                owner.output.push_back(Delivered { bytes, from_stranger: false });
+                session.output.push_back(Delivered { bytes, is_foreign: false });
             }
         }
     }
@@ -381,8 +386,8 @@ async fn see_out(mut stream: TcpStream) {
     let _ = tokio::time::timeout(LEAVE_TIMEOUT, until_closed).await;
 }
 
-fn same(owner: &Client, client: &Client) -> bool {
-    match (owner, client) {
+fn same(session: &Client, client: &Client) -> bool {
+    match (session, client) {
         (Client::Udp { peer, .. }, Client::Udp { peer: other, .. }) => peer == other,
         (Client::Pty, Client::Pty) => true,
         _ => false,

@@ -8,7 +8,7 @@ use scopething_sim::faults::{Direction, FaultKind, FaultPlan, Injector};
 pub(crate) struct Delivered {
     pub(crate) bytes: Vec<u8>,
     /// It is to be sent from another socket.
-    pub(crate) from_stranger: bool,
+    pub(crate) is_foreign: bool,
 }
 
 /// The network between server and client.
@@ -34,7 +34,7 @@ impl LossyNetwork {
         let fault = self.injector.next(direction);
         let held = &mut self.held[usize::from(direction == Direction::ToDevice)];
         let overtaken = held.take();
-        let own = |bytes| Delivered { bytes, from_stranger: false };
+        let own = |bytes| Delivered { bytes, is_foreign: false };
         let mut passed = match fault {
             Some(FaultKind::Lose) => Vec::new(),
             Some(FaultKind::Resend) => vec![own(datagram.clone()), own(datagram)],
@@ -44,7 +44,7 @@ impl LossyNetwork {
             }
             Some(FaultKind::ForeignDatagram) => {
                 let strange = datagram.iter().map(|byte| self.injector.corrupted(*byte)).collect();
-                vec![own(datagram), Delivered { bytes: strange, from_stranger: true }]
+                vec![own(datagram), Delivered { bytes: strange, is_foreign: true }]
             }
             _ => vec![own(datagram)],
         };
@@ -60,7 +60,7 @@ mod tests {
     fn through(plan: &str, count: u8) -> Vec<(u8, bool)> {
         let mut network = LossyNetwork::new(&plan.parse().unwrap(), 1);
         let datagrams = (0..count).flat_map(|n| network.pass(Direction::FromDevice, vec![n]));
-        datagrams.map(|passed| (passed.bytes[0], passed.from_stranger)).collect()
+        datagrams.map(|passed| (passed.bytes[0], passed.is_foreign)).collect()
     }
 
     #[test]

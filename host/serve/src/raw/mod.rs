@@ -43,7 +43,7 @@ pub(super) enum Relayed {
     /// It has answered.
     Answered,
     /// Others than raw clients wait for it, who did not before.
-    GeneratorRequest,
+    Wanted,
     /// Its link is closed.
     Closed,
 }
@@ -79,8 +79,8 @@ enum Happening {
     Accepted(io::Result<(TcpStream, SocketAddr)>),
     Datagram(io::Result<(usize, SocketAddr)>),
     FromPty(io::Result<usize>),
-    FromOwner(io::Result<usize>),
-    ToOwner(io::Result<usize>),
+    FromSession(io::Result<usize>),
+    ToSession(io::Result<usize>),
     Relayed(Relayed),
     /// Somebody has waited, or was silent, for long enough.
     Time,
@@ -121,11 +121,11 @@ pub(super) async fn serve(
         if let Some(brought) = arbiter.poll(device.is_wanted(), buffers.sent, sockets) {
             buffers.commands = brought;
         }
-        let new_owner = arbiter.has_new_owner();
-        if new_owner || arbiter.owner().is_none() {
+        let new_session = arbiter.has_new_session();
+        if new_session || arbiter.session().is_none() {
             device.give_back();
         }
-        if new_owner {
+        if new_session {
             device.take_over();
         }
         for note in device.notes() {
@@ -140,21 +140,21 @@ async fn next(
     arbiter: &Arbiter<'_>,
     buffers: &mut Buffers,
 ) -> Happening {
-    let owner = arbiter.owner();
-    // The next commands are taken when the device has the last ones, answers when the owner has the last
+    let session = arbiter.session();
+    // The next commands are taken when the device has the last ones, answers when the session has the last
     // ones.
     let idle = buffers.commands.is_empty();
-    let full = owner.is_some_and(Session::has_output);
+    let full = session.is_some_and(Session::has_output);
     let most = if full { 0 } else { CHUNK };
     let deadline = arbiter.deadline(device.is_wanted());
     let Buffers { commands, answers, datagram, typed, stream, .. } = buffers;
     tokio::select! {
         biased;
-        count = sockets.write_to(owner), if full => Happening::ToOwner(count),
+        count = sockets.write_to(session), if full => Happening::ToSession(count),
         relayed = device.relay(commands, most, answers) => Happening::Relayed(relayed),
         received = sockets.receive_datagram(datagram), if idle => Happening::Datagram(received),
         count = sockets.read_pty(typed), if idle => Happening::FromPty(count),
-        count = sockets.read_stream(owner, stream), if idle => Happening::FromOwner(count),
+        count = sockets.read_stream(session, stream), if idle => Happening::FromSession(count),
         () = until(deadline) => Happening::Time,
         // Last: who hangs up and connects again must be seen to hang up first.
         accepted = sockets.accept() => Happening::Accepted(accepted),
@@ -193,13 +193,13 @@ fn handle(
         Happening::FromPty(Ok(count)) if arbiter.admit_pty(sockets) => {
             buffers.commands.extend(taken(&buffers.typed, count));
         }
-        Happening::FromPty(Ok(_)) | Happening::Time | Happening::Relayed(Relayed::GeneratorRequest) => {}
-        Happening::FromOwner(Ok(count)) if count > 0 => {
-            arbiter.hear_owner();
+        Happening::FromPty(Ok(_)) | Happening::Time | Happening::Relayed(Relayed::Wanted) => {}
+        Happening::FromSession(Ok(count)) if count > 0 => {
+            arbiter.touch_session();
             buffers.commands.extend(taken(&buffers.stream, count));
         }
-        Happening::FromOwner(_) | Happening::ToOwner(Err(_)) => arbiter.leave(),
-        Happening::ToOwner(Ok(count)) => arbiter.written(count),
+        Happening::FromSession(_) | Happening::ToSession(Err(_)) => arbiter.leave(),
+        Happening::ToSession(Ok(count)) => arbiter.written(count),
         Happening::Relayed(Relayed::Closed) => {
             buffers.commands.clear();
             device.mend();

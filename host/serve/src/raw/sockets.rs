@@ -17,7 +17,7 @@ pub(crate) struct Sockets {
     pub(crate) tcp: Option<TcpListener>,
     pub(crate) udp: Option<UdpSocket>,
     /// Another socket, for datagrams that seem to come from elsewhere.
-    pub(crate) stranger: Option<UdpSocket>,
+    pub(crate) foreign_udp: Option<UdpSocket>,
     pub(crate) pty: Option<Pty>,
     /// Who may come in; none: everybody.
     pub(crate) allow: Option<Allow>,
@@ -55,9 +55,13 @@ impl Sockets {
         }
     }
 
-    /// Reads from an owner that came by TCP.
-    pub(super) async fn read_stream(&self, owner: Option<&Session>, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(Client::Tcp { stream, .. }) = owner.map(|owner| &owner.client) else {
+    /// Reads from an session that came by TCP.
+    pub(super) async fn read_stream(
+        &self,
+        session: Option<&Session>,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        let Some(Client::Tcp { stream, .. }) = session.map(|session| &session.client) else {
             return pending().await;
         };
         loop {
@@ -69,10 +73,10 @@ impl Sockets {
         }
     }
 
-    /// Writes from the front of the owner's output and tells how many bytes.
-    pub(super) async fn write_to(&self, owner: Option<&Session>) -> io::Result<usize> {
-        let Some((client, Delivered { bytes, from_stranger })) =
-            owner.and_then(|owner| Some((&owner.client, owner.output.front()?)))
+    /// Writes from the front of the session's output and tells how many bytes.
+    pub(super) async fn write_to(&self, session: Option<&Session>) -> io::Result<usize> {
+        let Some((client, Delivered { bytes, is_foreign })) =
+            session.and_then(|session| Some((&session.client, session.output.front()?)))
         else {
             return pending().await;
         };
@@ -84,7 +88,7 @@ impl Sockets {
                     result => return result,
                 }
             },
-            Client::Udp { peer, .. } => match if *from_stranger { &self.stranger } else { &self.udp } {
+            Client::Udp { peer, .. } => match if *is_foreign { &self.foreign_udp } else { &self.udp } {
                 Some(socket) => socket.send_to(bytes, peer).await,
                 None => pending().await,
             },
