@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     given: GivenOptions<LiveArguments>,
     #[command(flatten)]
     live: LiveArguments,
-    /// Tell the frequencies in each analog channel, its distortion and noise
+    /// Report the frequencies in each analog channel, its distortion and noise
     #[arg(long)]
     spectrum: bool,
     /// What the spectrum is taken through: rectangular, hann, blackman-harris or flat-top
@@ -117,7 +117,7 @@ impl Arguments {
             return self.print_of_file(&traces.numbered(number)?, false);
         }
         let first = traces.first()?;
-        // What is wrong with the second is no reason not to tell of the first.
+        // A fault in the second trace must not keep the first from being reported.
         let mut following = traces.next();
         let several = !matches!(following, Ok(None));
         self.print_of_file(&first, several)?;

@@ -17,9 +17,9 @@ pub(super) enum Failure {
     Failed(anyhow::Error),
     /// The user gave up, and there is nothing to show: exit code 130.
     Cancelled,
-    /// Whoever read standard output has gone: nothing is left to say.
+    /// The reader of standard output has closed it: nothing is left to print.
     OutputClosed,
-    /// It was told already: only the exit code is left.
+    /// It was already reported: only the exit code is left.
     Reported(u8),
 }
 

@@ -34,7 +34,7 @@ pub(super) struct FileTrace {
 }
 
 impl FileTraces {
-    /// Opens a file of this format, or of the one that its ending tells.
+    /// Opens a file of this format, or of the one that its extension names.
     pub(super) fn open(path: &Path, format: Option<Format>) -> Result<Self, Failure> {
         let format = format.map_or_else(|| Format::of_path(path), Ok).map_err(Failure::usage)?;
         let reader = files::open(path, format).map_err(Failure::failed)?;
@@ -118,17 +118,17 @@ impl FileTraces {
 pub(super) struct Numbers {
     /// First and last of each run without gaps.
     runs: Vec<(u64, u64)>,
-    /// How many there are, those beyond the runs that are told included.
+    /// How many there are, including those beyond the runs that are listed.
     pub(super) count: u64,
 }
 
-/// More runs than this are not told.
+/// Further runs are not listed.
 const MAX_RUNS: usize = 8;
 
 impl Numbers {
     fn push(&mut self, number: u64) {
         self.count += 1;
-        // One more than is told, so that it is known that there are more.
+        // One more than is listed, to know whether there are more.
         let is_full = self.runs.len() > MAX_RUNS;
         match self.runs.last_mut() {
             Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_told_in_runs() {
+    fn numbers_print_as_runs() {
         let reported = |numbers: &[u64]| {
             let mut all = Numbers::default();
             for &number in numbers {

@@ -9,7 +9,7 @@ use scopething_waveform::measure::{
 };
 use scopething_waveform::quantity_text::quantity;
 
-/// The tables of a recording: analog channels side by side, a line for each logic line, delays, spectra.
+/// The tables of a waveform: analog channels side by side, a line for each logic line, delays, spectra.
 pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
     let mut columns = Vec::new();
     let mut lines = Vec::new();

@@ -1,11 +1,11 @@
-//! What is told on standard error of work that takes long.
+//! Progress of long operations, on standard error.
 
 use std::cell::OnceCell;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How long something may take before it is said that it does.
+/// How long an operation runs before its progress is shown.
 const SHOW_AFTER: Duration = Duration::from_millis(500);
 
 /// Says on standard error what is going on, if it goes on for long.

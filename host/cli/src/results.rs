@@ -145,7 +145,7 @@ impl Results {
     }
 }
 
-/// Keeps a failure for the end; one that was kept before is told now.
+/// Keeps a failure for the end; one that was kept before is reported now.
 fn fail(failed: &mut Option<Failure>, error: anyhow::Error) {
     if let Some(earlier) = failed.replace(Failure::Failed(error)) {
         earlier.report();
@@ -193,7 +193,7 @@ fn numbered_path(path: &Path, number: u32) -> PathBuf {
     path.with_file_name(format!("{stem}-{number}{}", ending.unwrap_or_default()))
 }
 
-/// Saves a capture that no file took, and says where.
+/// Saves a capture that could not be written to any file, and prints where.
 fn rescue(recording: &Waveform, number: u32) {
     let name = format!("scopething-rescued-{}-{number}.json", std::process::id());
     let path = std::env::temp_dir().join(name);
@@ -233,7 +233,7 @@ fn summary(recording: &Waveform, is_measured: bool) -> String {
         (None, Some(cause)) => format!(", ended by {cause}"),
         (None, None) => String::new(),
     };
-    // The measurements tell more of the channels.
+    // The measurements show more of the channels.
     let channels = if is_measured { &[][..] } else { recording.channels() };
     let channels: Vec<String> = channels.iter().map(series_summary).collect();
     format!("{mode} at {rate}{ended}\n{}", channels.concat())

@@ -19,7 +19,7 @@ Examples:
   scopething serve --hmo 127.0.0.1:5025
       For PulseView and sigrok-cli: hameg-hmo:conn=tcp-raw/127.0.0.1/5025
   scopething serve --url 'sim:?A=sine,1kHz,-2..2V' --hmo 127.0.0.1:0
-      The simulated BitScope; port 0 takes a free port, which the first line printed tells
+      The simulated BitScope; port 0 takes a free port, which is printed first
   scopething serve --hmo 0.0.0.0:5025 --allow 192.168.1.0/24
       For other machines of that network as well";
 

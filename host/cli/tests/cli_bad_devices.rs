@@ -1,4 +1,4 @@
-//! What answers over TCP is no BitScope, or stops being one: exit code 1, an error that says which, in
+//! What answers over TCP is no BitScope, or stops being one: exit code 1, an error that names which, in
 //! bounded time.
 
 mod cli_support;
@@ -39,7 +39,7 @@ fn assert_failed(finished: Finished, parts: &[&str]) {
     assert!(took < TIMEOUT, "{took:?}");
 }
 
-/// Reads what the client says and drops it.
+/// Reads what the client sends and drops it.
 async fn listen(stream: &mut TcpStream) {
     let mut bytes = [0; 64];
     while let Ok(1..) = stream.read(&mut bytes).await {}
@@ -130,15 +130,15 @@ async fn another_revision() {
     }
 }
 
-/// What a device says of the end of a trace: its time in ticks, and its address.
+/// What a device reports of the end of a trace: its time in ticks, and its address.
 type End = (u32, u32);
 
 /// Hands bytes on from a device to its client, but for the ends of traces, which it changes.
 struct Liar {
     lie: fn(End) -> End,
-    /// The last bytes that were handed on, no more than are said of the start of a trace.
+    /// The last bytes that were handed on, no more than report the start of a trace.
     last: Vec<u8>,
-    /// What is held back: a trace has started, and this is what is said of its end so far.
+    /// What is held back: a trace has started, and these are the bytes of its end so far.
     end: Option<Vec<u8>>,
 }
 
@@ -204,7 +204,7 @@ async fn lying_relay(server: &str, lie: fn(End) -> End) -> String {
 const SECOND: u32 = 40_000_000;
 
 #[tokio::test]
-async fn a_device_whose_traces_end_where_or_when_they_cannot() {
+async fn impossible_trace_ends_are_rejected() {
     let lies: [(&str, fn(End) -> End, &str); 8] = [
         ("ffffffff", |(ticks, _)| (ticks, u32::MAX), "at address 4294967295 of a buffer of 6144"),
         ("the width", |(ticks, _)| (ticks, 6144), "at address 6144 of a buffer of 6144"),
@@ -241,7 +241,7 @@ async fn a_device_whose_traces_end_where_or_when_they_cannot() {
 }
 
 #[tokio::test]
-async fn a_recording_keeps_no_trace_whose_end_cannot_be() {
+async fn impossible_trace_end_is_dropped() {
     let simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let url = lying_relay(simulator.address("tcp"), |(ticks, _)| (ticks, u32::MAX)).await;
     let directory = tempfile::tempdir().unwrap();
@@ -296,7 +296,7 @@ async fn bytes_of_a_capture(simulator: &mut Listening) -> u64 {
 }
 
 #[tokio::test]
-async fn a_device_that_falls_silent_in_the_middle_of_its_samples() {
+async fn device_silent_during_dump() {
     let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let bytes = bytes_of_a_capture(&mut simulator).await;
     let (finished, _) = capture_through(simulator.address("tcp"), Limit::silent_after(bytes - 1000)).await;
@@ -307,7 +307,7 @@ async fn a_device_that_falls_silent_in_the_middle_of_its_samples() {
 }
 
 #[tokio::test]
-async fn a_device_that_closes_in_the_middle_of_its_samples() {
+async fn device_closes_during_dump() {
     let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let bytes = bytes_of_a_capture(&mut simulator).await;
     let (finished, _) = capture_through(simulator.address("tcp"), Limit::closed_after(bytes - 1000)).await;

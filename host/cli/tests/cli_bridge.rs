@@ -25,7 +25,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// Asks for the status until it says so.
+/// Polls the status until it holds.
 async fn until(url: &str, what: impl Fn(&Value) -> bool) -> Value {
     loop {
         let status = json(&bridge(url, "status --json").await);
@@ -83,7 +83,7 @@ async fn a_job_is_configured_run_fetched_and_erased() {
 }
 
 #[tokio::test]
-async fn what_is_done_through_a_bridge_is_as_with_a_device() {
+async fn bridge_behaves_like_a_device() {
     let url = serve(SIGNALS);
     let finished = scopething(&["info", "--url", &url, "--json"]).await;
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
@@ -119,7 +119,7 @@ async fn it_captures_now_and_prints_its_log() {
 }
 
 #[tokio::test]
-async fn faults_of_the_uplink_are_mended_or_told() {
+async fn uplink_faults_are_recovered_or_reported() {
     let url = serve("A=sine,1kHz,0..3V&noise=20mV&seed=9");
     bridge(&url, "configure A --samples 6000 --period 20ms --repeat 2 --timeout 0 --arm").await;
     until(&url, |status| status["state"] == "finished").await;
@@ -149,7 +149,7 @@ async fn faults_of_the_uplink_are_mended_or_told() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told() {
+async fn errors_are_reported() {
     let url = serve("A=dc,1V");
     let cases: [(&[&str], i32, &str); 7] = [
         (&["bridge", "arm", "--url", &url], 1, "configure one first"),

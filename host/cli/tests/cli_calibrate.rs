@@ -62,7 +62,7 @@ impl Home {
 }
 
 #[tokio::test]
-async fn a_device_that_is_off_is_read_right_afterwards() {
+async fn calibration_corrects_readings() {
     let home = Home::new();
     let before = format!("{}[{OFF_NOMINAL}]\r\n{}", OTHERS[0], OTHERS[1]);
     home.write(&before);
@@ -95,7 +95,7 @@ async fn a_device_that_is_off_is_read_right_afterwards() {
 }
 
 #[tokio::test]
-async fn people_are_told_before_and_after_and_the_residual() {
+async fn calibration_prints_before_after_residual() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("new/probes.conf");
     let arguments = ["calibrate", "A", "-n", "16", "--probes", "x10", "--url", "sim:?clock=fast"];
@@ -125,7 +125,7 @@ async fn an_interrupt_leaves_the_old_parameters() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_calibrated_is_said_and_nothing_changes() {
+async fn failed_calibration_changes_nothing() {
     let home = Home::new();
     home.write(OTHERS[0]);
     let cases: [(&[&str], i32, &str); 8] = [
@@ -146,7 +146,7 @@ async fn what_cannot_be_calibrated_is_said_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_is_a_failure_that_shows_the_result() {
+async fn unwritable_file_still_shows_result() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();

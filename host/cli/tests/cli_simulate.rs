@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const SIMULATED: &str = "sim:?serial=AB12CD34&clock=fast";
 
 #[tokio::test]
-async fn info_tells_model_revision_and_serial_number() {
+async fn info_prints_model_revision_serial() {
     let finished = scopething(&["info", "--url", SIMULATED]).await.done();
     assert_eq!(finished.stderr, "");
     for (key, value) in

@@ -19,7 +19,7 @@ async fn decoded(query: &str, capture: &[&str], decoder: &str, annotations: &str
     reported.collect()
 }
 
-/// Whether what was put in is told, in a piece and in this order.
+/// Whether what was put in is reported, in one piece and in this order.
 fn has(reported: &[String], put_in: &[&str]) -> bool {
     reported.windows(put_in.len()).any(|window| window == put_in)
 }

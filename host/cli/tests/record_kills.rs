@@ -201,17 +201,17 @@ async fn a_killed_recording_of_json_goes_on() {
 }
 
 #[tokio::test]
-async fn a_recording_of_csv_goes_on_whatever_byte_was_its_last() {
+async fn csv_recording_resumes_after_any_cut() {
     ended_at_bytes(Format::Csv).await;
 }
 
 #[tokio::test]
-async fn a_recording_of_json_goes_on_whatever_byte_was_its_last() {
+async fn json_recording_resumes_after_any_cut() {
     ended_at_bytes(Format::Json).await;
 }
 
 #[tokio::test]
-async fn a_killed_recording_of_a_file_a_trace_goes_on() {
+async fn killed_recording_of_trace_files_resumes() {
     for format in [Format::Npz, Format::Parquet, Format::Sr, Format::Vcd, Format::Wav] {
         a_file_a_trace_killed(format).await;
     }

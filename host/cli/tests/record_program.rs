@@ -33,7 +33,7 @@ fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn sigterm_finishes_the_file_and_the_status_says_so() {
+async fn sigterm_finishes_file_and_status() {
     let directory = tempfile::tempdir().unwrap();
     let job = job_file(directory.path(), &format!("url = '{SCOPE}'"));
     let mut running = Running::start(&mut program(&["record", &job]));
@@ -49,7 +49,7 @@ async fn sigterm_finishes_the_file_and_the_status_says_so() {
 }
 
 #[tokio::test]
-async fn a_scope_that_is_unplugged_is_told_once_and_comes_back() {
+async fn unplugging_is_logged_once() {
     let directory = tempfile::tempdir().unwrap();
     let signal = ["--signal", "A=sine 1kHz 0..3V"];
     let simulator = Listening::simulate(&[&["--tcp", "127.0.0.1:0"], &signal[..]].concat()).await;
@@ -67,7 +67,7 @@ async fn a_scope_that_is_unplugged_is_told_once_and_comes_back() {
 }
 
 #[tokio::test]
-async fn a_job_is_checked_and_a_wrong_one_is_named_by_its_line() {
+async fn job_check_names_wrong_line() {
     let directory = tempfile::tempdir().unwrap();
     let job = job_file(directory.path(), "when.every = '1min'\nkeep.what = 'summary'");
     let checked = scopething(&["record", "--check", &job]).await.done();

@@ -87,7 +87,7 @@ async fn repeated_datagrams_are_answered_and_not_executed_again() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_trace_comes_under_the_number_that_started_it() {
+async fn trace_end_carries_its_request_number() {
     let served = serve("", &["--bitscope-server"]).await;
     let udp = Udp::connect(&served).await;
     // A trace that never triggers (no line is as the pattern).
@@ -101,7 +101,7 @@ async fn the_end_of_a_trace_comes_under_the_number_that_started_it() {
 }
 
 #[tokio::test]
-async fn raw_clients_wait_for_their_turn_or_are_told_busy() {
+async fn raw_clients_wait_or_are_rejected() {
     let served = serve("", &["--tcp", "--bitscope-server"]).await;
     let mut owner = Client::connect(served.address("tcp")).await;
     ask(&mut owner, "?", "?\rBS000501\r").await;
@@ -228,7 +228,7 @@ fn run<T>(client: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
-async fn raw_clients_and_a_viewer_take_turns_and_get_no_wrong_byte() {
+async fn raw_and_instrument_clients_take_turns() {
     let served = serve(Signals::QUERY, &["--tcp", "--bitscope-server", "--hmo"]).await;
     let until = Instant::now() + length();
     let tcp = format!("socket://{}", served.address("tcp"));

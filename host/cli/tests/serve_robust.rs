@@ -58,7 +58,7 @@ fn ports(served: &Listening) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn two_hundred_connections_with_half_a_line_keep_nobody_out() {
+async fn idle_connections_make_room() {
     let served = serve("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
     let mut connections = Vec::new();
     for port in ports(&served).into_iter().filter(|port| port != served.address("tcp")) {
@@ -179,7 +179,7 @@ async fn whatever_is_sent_the_server_goes_on() {
 }
 
 #[tokio::test]
-async fn viewers_share_what_is_set_and_what_is_captured() {
+async fn clients_share_settings_and_captures() {
     // The noise makes each capture another.
     let served = serve("A=dc,1V&noise=50mV&seed=3", &["--hmo", "--rigol"]).await;
     let mut viewers =
@@ -239,7 +239,7 @@ async fn a_passing_failure_of_the_device_is_survived() {
 }
 
 #[tokio::test]
-async fn other_machines_are_served_only_if_their_network_is_allowed() {
+async fn remote_networks_need_allow() {
     let refused = scopething(&["serve", "--url", "sim:", "--hmo", "0.0.0.0:0"]).await.refused(2);
     assert!(refused.contains("--allow"), "{refused}");
     let refused = scopething(&["serve", "--url", "sim:", "--bitscope-server", "[::]:0"]).await.refused(2);

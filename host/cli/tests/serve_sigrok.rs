@@ -61,7 +61,7 @@ fn step_v(range_v: f64) -> f64 {
 }
 
 #[tokio::test]
-async fn hameg_hmo_is_found_and_captures_what_there_is() {
+async fn hameg_hmo_captures() {
     let served = serve(Signals::QUERY, &["--hmo"]).await;
     let connection = connection(&served, "hameg-hmo", "tcp-raw", "hmo");
     let found = sigrok(&["-d", &connection, "--scan"]).await.done();

@@ -134,7 +134,7 @@ fn captures() -> u32 {
 }
 
 #[tokio::test]
-async fn answers_may_be_cut_and_counted_in_any_way() {
+async fn answers_in_any_chunks_and_counts() {
     for count in ["on", "0", "1"] {
         for chunk in ["7", "95", "1472"] {
             let options = format!("--chunk {chunk} --count {count}");
@@ -156,7 +156,7 @@ async fn answers_that_are_repeated_and_reordered_are_right() {
 }
 
 #[tokio::test]
-async fn what_is_lost_is_an_error_and_never_a_wrong_sample() {
+async fn loss_is_an_error_never_a_wrong_sample() {
     for count in ["on", "0", "1"] {
         for lose in ["0.01", "0.05"] {
             let options = format!("--chunk 1472 --count {count} --lose {lose} --repeat 0.02 --swap 0.02");
@@ -167,7 +167,7 @@ async fn what_is_lost_is_an_error_and_never_a_wrong_sample() {
 }
 
 #[tokio::test]
-async fn the_second_client_is_told_who_has_the_device() {
+async fn second_client_is_rejected_with_holder() {
     let device = Listening::simulate(&["--tcp", "127.0.0.1:0", "--bitscope-server", "127.0.0.1:0"]).await;
     let served = serve_support::serve("", &["--tcp", "--bitscope-server"]).await;
     for listening in [&device, &served] {

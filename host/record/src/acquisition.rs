@@ -32,7 +32,7 @@ const CLOCK_STEP_US: u64 = 500_000;
 /// Frames of a stream that are received at once, at most.
 const CHUNK_FRAMES: usize = 256;
 
-/// Captures as a job says.
+/// Captures as a job specifies.
 #[derive(Debug)]
 pub(super) struct Acquisition<'a, O, T> {
     job: Arc<Job>,
@@ -113,7 +113,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         self.watch.hand_on().await;
         // The device is not left streaming to nobody.
         if let (Some(Connected { scope, .. }), Some(_)) = (&mut self.connected, self.blocks.take()) {
-            // Where it does not answer, there is nobody to tell.
+            // If it does not answer, there is nobody to report that to.
             let _ = scope.reset().await;
         }
     }
@@ -307,16 +307,16 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
     }
 }
 
-/// Waiting, while the writer is told that time passes and the time of the job may be over.
+/// Waits for the scope, while it keeps the writer's clock going and watches the end of the job.
 #[derive(Debug)]
 struct Watch<'a, T> {
     time: &'a T,
     writer_thread: &'a WriterThread,
     ends: Option<Instant>,
     tick_at: Instant,
-    /// What the writer is not told yet.
+    /// Events that were not sent to the writer yet.
     unsent: Batch,
-    /// Whether the next trace may come so soon that the writer is better told of both at once.
+    /// Whether the next trace may come so soon that both are better sent at once.
     lingers: bool,
     is_gone: bool,
 }
@@ -326,7 +326,7 @@ impl<T: Timekeeper> Watch<'_, T> {
         self.is_gone || self.ends.is_some_and(|end| self.time.now() >= end)
     }
 
-    /// Tells the writer something, a trace perhaps not at once.
+    /// Sends an event to the writer; a trace perhaps not at once.
     async fn report(&mut self, event: Event) {
         let may_linger = matches!(event, Event::Trace(_));
         self.unsent.push((event, self.time.read()));
@@ -335,7 +335,7 @@ impl<T: Timekeeper> Watch<'_, T> {
         }
     }
 
-    /// Tells the writer what it is not told yet, as soon as it has time.
+    /// Sends the events that were not sent yet, as soon as the writer has time.
     async fn hand_on(&mut self) {
         match self.writer_thread.has_time().await {
             Ok(permit) => permit.send(std::mem::take(&mut self.unsent)),

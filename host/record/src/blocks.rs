@@ -1,6 +1,6 @@
 //! Cuts a stream into traces that follow on one another.
 //!
-//! Each is as long as the job says, and begins at a whole multiple of that since the start of the stream. Where frames were
+//! Each is as long as the job specifies, and begins at a whole multiple of that since the start of the stream. Where frames were
 //! lost a trace ends early and the next one begins, so that the samples of a trace are evenly spaced.
 
 use scopething_files::stream::{Row, StreamHeader};
@@ -80,7 +80,7 @@ mod tests {
     use scopething_waveform::recording::Channel;
 
     #[test]
-    fn traces_begin_at_multiples_of_their_length_and_after_losses() {
+    fn traces_start_on_grid_and_after_losses() {
         let header = StreamHeader {
             columns: vec![Column { channel: Channel::A, part: Part::Sample }],
             row_ticks: 40_000,

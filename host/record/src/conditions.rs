@@ -1,4 +1,4 @@
-//! What goes wrong for a while: logged when it begins and when it is over, and told in the status meanwhile.
+//! Fault conditions: logged when they begin and end, and reported in the status meanwhile.
 //!
 //! A condition that comes and goes (a plug with a bad contact, a disk on which something else makes room now and then) is
 //! logged when it comes for the second time within [`QUIET`], and not again before it has lasted or been away for that long.
@@ -81,7 +81,7 @@ struct History {
 
 impl Conditions {
     /// A condition is met. True if it is logged: it was not there, and does not come and go. Another text is another
-    /// condition where it tells of another scope; otherwise it is what is known of the condition by now.
+    /// condition if it names another scope; otherwise it is what is known of the condition by now.
     pub fn meet(&mut self, kind: ConditionKind, text: &str, at: Reading) -> bool {
         let same = |condition: &&mut Condition| {
             condition.kind == kind && (kind != ConditionKind::OtherScope || condition.text == text)
@@ -101,9 +101,9 @@ impl Conditions {
         history.changed = Some(at.now);
         match history.returns {
             0 => tracing::warn!("{text}"),
-            1 => tracing::warn!(
-                "{text}; it comes and goes, which is reported no more until it lasts or is over"
-            ),
+            1 => {
+                tracing::warn!("{text}; it comes and goes, and is not logged again until it lasts or is over")
+            }
             _ => {}
         }
         history.returns <= 1
@@ -124,7 +124,7 @@ impl Conditions {
         history.returns == 0
     }
 
-    /// A condition is not told any more, since another one that is met tells more.
+    /// Drops a condition that another one, which says more, replaces.
     pub fn replace(&mut self, kind: ConditionKind) {
         self.lasting.retain(|condition| condition.kind != kind);
     }
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trouble_is_told_when_it_begins_and_when_it_ends() {
+    fn condition_is_logged_at_begin_and_end() {
         let mut conditions = Conditions::default();
         for day in [0, 86_400] {
             assert!(conditions.meet(ConditionKind::Away, "away", at(day)));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_and_goes_is_told_three_times_however_often() {
+    fn flapping_condition_is_logged_three_times() {
         let mut conditions = Conditions::default();
         let mut reported = 0;
         for second in (0..36_000).step_by(2) {
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lasts_in_the_end_is_told_again_when_it_is_over() {
+    fn lasting_condition_is_logged_at_its_end() {
         let mut conditions = Conditions::default();
         for second in 0..10 {
             conditions.meet(ConditionKind::Away, "away", at(2 * second));

@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn an_adapter_with_the_serial_number_of_the_scope_is_the_only_one_tried() {
+    fn only_matching_adapter_is_tried() {
         let mut links = Links::new(scopething_sim::no_files);
         let ports = [("/dev/ttyUSB0", Some("FT000001")), ("/dev/ttyUSB1", Some("DB98TI79"))];
         assert_eq!(places(&mut links, &ports, "DB98TI79"), [("/dev/ttyUSB1".to_owned(), None)]);
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn another_scope_is_known_for_as_long_as_it_stays_plugged_in() {
+    fn other_scope_is_remembered_while_plugged_in() {
         let mut links = Links::new(scopething_sim::no_files);
         let (one, two) = (("/dev/ttyUSB0", None), ("/dev/ttyUSB1", None));
         places(&mut links, &[one, two], "DB98TI79");

@@ -1,6 +1,6 @@
 //! A job in plain words, with the disk that it will need.
 //!
-//! How long a trace is on the disk is not guessed: one is captured from the simulated scope and written as the job says.
+//! How long a trace is on the disk is not guessed: one is captured from the simulated scope and written as the job specifies.
 
 use std::fmt;
 
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_disk_of_a_day_is_the_traces_of_a_day() {
+    async fn disk_estimate_per_day() {
         let every = explained("files.directory = 'd'\nwhen.every = '10s'").await;
         assert!((every.traces_a_day - 8640.0).abs() < 1e-9);
         // 1000 rows of a number, a time and a level take 13 to 40 bytes each.
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_disk_in_all_is_what_the_job_leaves() {
+    async fn disk_estimate_in_all() {
         for (more, count) in [
             ("when.count = 30", 30.0),
             ("when.for = '5min'", 30.0),
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_tells_what_the_job_says() {
+    async fn explanation_names_the_job() {
         let text = explained(
             "files.directory = '/x'\nserial = 'DB98TI79'\ncapture.channels = ['A', 'L3']\ncapture.timeout = '2s'\n\
              when.every = '90s'\nfiles.keep-bytes = '2GB'\nfiles.new-after = '1h'\nwhen.for = '7d'\n\

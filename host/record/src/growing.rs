@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_anywhere_loses_the_trace_that_was_cut_and_no_other() {
+    fn cut_file_loses_only_cut_trace() {
         for format in [Format::Csv, Format::Json] {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("whole");
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_where_a_trace_should_be_are_cut_off() {
+    fn zeros_after_last_trace_are_cut() {
         for format in [Format::Csv, Format::Json] {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("x");

@@ -54,7 +54,7 @@
 //! ```
 
 mod lines;
-mod words;
+mod spec;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -66,7 +66,7 @@ use scopething_core::plan::{
 };
 
 use self::lines::Lines;
-use self::words::StreamWords;
+use self::spec::StreamSpec;
 use super::keep::Keep;
 use super::listing::Naming;
 use super::schedule::{Extent, Spacing};
@@ -172,10 +172,10 @@ impl Job {
     /// For a key, unit or value that no job has, or that does not go with the others. The error names the line.
     pub fn parse(text: &str) -> Result<Self, JobError> {
         let lines = Lines::of(text);
-        let job = if words::is_stream(text) {
-            words::read::<StreamWords>(text)?.job(&lines)?
+        let job = if spec::is_stream(text) {
+            spec::read::<StreamSpec>(text)?.job(&lines)?
         } else {
-            words::read::<CaptureSpec>(text)?.job(&lines)?
+            spec::read::<CaptureSpec>(text)?.job(&lines)?
         };
         job.check_capture(&lines)?;
         Ok(job)

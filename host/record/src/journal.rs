@@ -1,4 +1,4 @@
-//! What a recording keeps account of: the traces on their way to the disk, what is wrong, and the status that tells of both.
+//! The journal of a recording: the traces on their way to the disk, the conditions met, and the status that reports both.
 
 use std::sync::Arc;
 
@@ -20,17 +20,17 @@ use scopething_waveform::recording::{Gap, Stamp, Waveform};
 
 /// How often a observer learns the status, at least.
 pub(super) const REPORT_INTERVAL: Micros = Micros::from_millis(1000);
-/// The rate of captures is told of one to two of these.
+/// Window over which the rate of captures is averaged: one to two of these.
 const RATE_SPAN: Micros = Micros::from_millis(60_000);
 
-/// Learns how a recording goes: each second, and when a condition begins or ends. A recording whose captures or whose disk
-/// hang tells nothing.
+/// Receives the status of a recording: each second, and when a condition begins or ends. One whose captures or whose disk
+/// hang reports nothing.
 pub trait StatusObserver: Send {
-    /// How it goes now.
+    /// The status now.
     fn watch(&mut self, status: &Status);
 }
 
-/// Nobody looks.
+/// Ignores the status.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unwatched;
 
@@ -51,12 +51,12 @@ pub(super) struct Journal<D, W> {
     gap: Option<Gap>,
     next_number: u64,
     report_at: Instant,
-    /// Moments, and how many captures there were by then: the rate is told since the first of them.
+    /// Moments, and how many captures there were by then: the rate is averaged since the first of them.
     rate_since: [(Instant, u64); 2],
 }
 
 impl<D: Disk, W: StatusObserver> Journal<D, W> {
-    /// Opens the files of a job, repairs what a loss of power has left, and says so.
+    /// Opens the files of a job, repairs what a loss of power has left, and logs that.
     pub(super) fn open(job: Arc<Job>, disk: D, observer: W, at: Reading) -> Result<Self, StoreError> {
         let (store, repair) = Store::open(job.naming.clone(), job.limits, job.sync_every, disk)?;
         let newest = repair.newest.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
@@ -171,7 +171,7 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         } else {
             self.status.inside += 1;
         }
-        // The first trace after a loss says so; one that follows on the one before it says that it is over.
+        // The first trace after a loss is marked; one that follows on the one before it ends the condition.
         if !follows_loss {
             let over =
                 format!("no frames are lost any more, {} were since the start", self.status.lost_frames);
@@ -233,7 +233,7 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         }
     }
 
-    /// Tells the status, if it is time.
+    /// Reports the status, if it is due.
     pub(super) fn mind(&mut self, at: Reading) {
         if at.now < self.report_at {
             return;

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_at_the_edge_of_its_band_is_inside() {
+    fn band_edges_are_inside() {
         let band = |measure, low, high| Band { channel: Channel::A, measure, low, high };
         let flat = recording(&[1.0; 20]);
         for (band, wanted) in [

@@ -42,7 +42,7 @@ impl Naming {
         self.directory.join(format!("{}-{number:09}-{}.{}", self.name, made.compact(), self.format))
     }
 
-    /// What a file name tells, if it is one of this job's.
+    /// A parsed file name, if it is one of this job's.
     #[must_use]
     pub fn parse(&self, file_name: &str) -> Option<(u64, UnixMicros)> {
         let rest = file_name.strip_prefix(&self.name)?.strip_prefix('-')?;

@@ -68,7 +68,7 @@ impl<D: Disk> RetryQueue<D> {
         put
     }
 
-    /// Traces before the oldest one that is held were given up. A whole file tells that by its number alone.
+    /// Traces before the oldest one that is held were given up. A whole file shows that by its number alone.
     fn mark_oldest(&mut self) {
         let Some(oldest) = self.held.front_mut() else { return };
         let before = oldest.bytes();

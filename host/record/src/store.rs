@@ -42,7 +42,7 @@ pub trait Disk: Send {
     /// How many bytes an unprivileged program may still write below a directory.
     ///
     /// # Errors
-    /// If the system does not tell.
+    /// If the system does not report it.
     fn free_bytes(&self, directory: &Path) -> io::Result<u64>;
 }
 
@@ -95,7 +95,7 @@ pub enum StoreError {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// Another recording writes to the same files.
@@ -219,7 +219,7 @@ impl<D: Disk> Store<D> {
         self.removed_files
     }
 
-    /// What is free on the disk; `None` if the system does not tell.
+    /// What is free on the disk; `None` if the system does not report it.
     #[must_use]
     pub fn free_bytes(&self) -> Option<u64> {
         self.disk.free_bytes(&self.naming.directory).ok()
@@ -344,7 +344,7 @@ impl<D: Disk> Store<D> {
         }
     }
 
-    /// Files are only removed for the sake of free space if the job says how much.
+    /// Files are only removed for the sake of free space if the job specifies how much.
     fn lacks_reserve(&self, free: u64, wanted: u64) -> bool {
         self.limits.free_bytes.is_some() && free < wanted
     }
@@ -407,7 +407,7 @@ fn lock(naming: &Naming) -> Result<fs::File, StoreError> {
     }
 }
 
-/// What a file name can tell of a moment.
+/// A moment as a file name shows it.
 fn whole_second(moment: UnixMicros) -> UnixMicros {
     UnixMicros(moment.0.div_euclid(1_000_000) * 1_000_000)
 }

@@ -1,7 +1,7 @@
 //! What a growing file gets of a trace: rows of CSV, or a line of JSON.
 //!
 //! In CSV the first five columns are those of every kind of content: `trace` (the number), `clock`, `device` (seconds of
-//! device time), `gap`, and `rows`, which tells how many rows the trace has and so when it is complete. They are in
+//! device time), `gap`, and `rows`, the number of rows of the trace, which shows when it is complete. They are in
 //! the first row of a trace only. What follows depends on what is kept:
 //!
 //! | kept | columns |
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_a_row_a_sample_and_tells_its_rows_in_the_first() {
+    fn csv_trace_layout() {
         let (header, body) = csv_of(&Keep::All);
         assert_eq!(header, "trace,clock,device,gap,rows,time,A,L2");
         let expected = "7,1970-01-01T00:00:01.500000Z,2.500000000,link,4,0,0.5,0\n\
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_before_a_trace_is_marked_later_as_at_once() {
+    fn gap_marked_late_equals_gap_marked_at_once() {
         let text = |gap, keep: &Keep, format| {
             let stamp = Stamp { gap, ..recording().details().stamp.unwrap() };
             TextMaker::default().text_of(&recording().stamped(stamp), keep, format).unwrap()
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn json_tells_the_stamp_of_each_kind() {
+    fn json_timestamp_of_each_kind() {
         for keep in [Keep::All, Keep::Summary, Keep::Envelope { parts: 2 }] {
             let text = TextMaker::default().text_of(&recording(), &keep, Format::Json).unwrap();
             let line = String::from_utf8(text.body).unwrap();

@@ -1,8 +1,8 @@
 //! The thread that measures traces and writes them, while the next ones are captured.
 //!
-//! Capturing tells it what happens, each time with what the clocks said: what it makes of that does not depend on how far
-//! it lags behind. To wake a thread, or to wait for a disk, takes longer than a trace where traces come fast: so several are
-//! told of and written at once. At most one such batch waits for it, then capturing waits.
+//! It receives events from the acquisition, each with the readings of the clocks: what it makes of them does not depend on how far
+//! it lags behind. To wake a thread, or to wait for a disk, takes longer than a trace where traces come fast: so several are sent
+//! and written at once. At most one such batch waits for it, then capturing waits.
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -13,10 +13,10 @@ use super::time::Reading;
 use scopething::link::LinkUrl;
 use scopething_waveform::recording::Waveform;
 
-/// So many traces are told of at once at the most.
+/// Traces sent at once, at most.
 pub(super) const MAX_AT_ONCE: usize = 4;
 
-/// Things that have happened, in their order, each with what the clocks said.
+/// Events in their order, each with the readings of the clocks.
 pub(super) type Batch = Vec<(Event, Reading)>;
 
 /// What happens to a recording.
@@ -64,12 +64,12 @@ impl WriterThread {
         self.batches.reserve().await.map_err(|_| WriterGone)
     }
 
-    /// Ends it when all that it was told is done.
+    /// Ends it when all events that were sent are processed.
     ///
     /// # Panics
     /// If it has.
     pub(super) async fn finish(self, at: Reading) -> Closed {
-        // Should it be gone, why is told next.
+        // If it is gone, joining it shows why.
         if let Ok(permit) = self.has_time().await {
             permit.send(vec![(Event::End, at)]);
         }
@@ -80,7 +80,7 @@ impl WriterThread {
     }
 }
 
-/// Where nobody says that it has ended, because capturing was dropped, the files are finished as well.
+/// If the acquisition was dropped and sent no [`Event::End`], the files are finished as well.
 fn keep<D: Disk, W: StatusObserver>(
     mut journal: Journal<D, W>,
     mut batches: mpsc::Receiver<Batch>,
@@ -125,7 +125,7 @@ mod tests {
 
     const AT: Reading = Reading { now: Instant(0), wall: UnixMicros(0) };
 
-    /// Does something each time that the status is told, as at the first event.
+    /// Runs a closure each time that the status is reported, as at the first event.
     struct Doing<F>(F);
 
     impl<F: FnMut() + Send> StatusObserver for Doing<F> {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn capturing_waits_for_a_disk_that_hangs_with_few_traces_in_memory() {
+    async fn capture_waits_for_hanging_disk() {
         let directory = tempfile::tempdir().unwrap();
         let (hanging, hangs) = threads::channel();
         let (released, release) = threads::channel::<()>();

@@ -12,7 +12,7 @@ mod captures;
 use captures::{assert_same_samples, captures};
 
 #[test]
-fn what_a_job_kept_instead_of_samples_is_named() {
+fn kept_measurements_are_named() {
     let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(vec![1.0, 2.0]));
     let recording = Waveform::new(1e3, vec![series], Details::default()).unwrap();
     let recording = recording.stamped(Stamp { number: 1, clock: UnixMicros(0), gap: Some(Gap::Start) });

@@ -118,7 +118,7 @@ pub(super) enum Trigger {
     Never,
     /// A rises through a level, in volts.
     Rising(f64),
-    /// The logic lines are as the pattern says.
+    /// The logic lines match the pattern.
     Pattern {
         /// Registers `TriggerLogic` and `TriggerMask`.
         logic: u8,

@@ -1,6 +1,6 @@
 //! Who wires what an experiment needs.
 
-/// What an operator says to a request.
+/// An operator's answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
     /// It is done.
@@ -20,9 +20,9 @@ pub trait Operator {
 
 /// There is no operator: nothing is wired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Nobody;
+pub struct NoOperator;
 
-impl Operator for Nobody {
+impl Operator for NoOperator {
     async fn wire(&mut self, _: &str) -> Reply {
         Reply::Skip
     }

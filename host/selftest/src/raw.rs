@@ -168,7 +168,7 @@ impl RawDevice<'_> {
         printed(&answer).ok_or_else(|| Stop::failed("p was not answered by a number".to_owned()))
     }
 
-    /// Reads a byte of the EEPROM; none if the device says nothing, or nothing that is a number. The digits do not
+    /// Reads a byte of the EEPROM; none if the device does not answer, or not with a number. The digits do not
     /// enter the recording.
     pub(super) async fn eeprom(&mut self, address: u8) -> Result<Option<u8>, Stop> {
         self.store(&[(Register::EepromAddress, address.into())]).await?;

@@ -1,4 +1,4 @@
-//! Connections of connections: accepted up to a number, each served by its own task, a slow one without the
+//! Connections of clients: accepted up to a number, each served by its own task, a slow one without the
 //! others.
 
 use std::io;
@@ -55,7 +55,7 @@ pub(super) trait Dialect: Send {
     }
 }
 
-/// When a client was last heard, in milliseconds from the start of its listener.
+/// When a client last sent or read something, in milliseconds from the start of its listener.
 #[derive(Debug, Clone)]
 pub(super) struct LastSeen {
     start: Instant,
@@ -63,7 +63,7 @@ pub(super) struct LastSeen {
 }
 
 impl LastSeen {
-    /// It was heard now.
+    /// It was seen now.
     pub(super) fn now(&self) {
         let passed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.at_ms.store(passed, Ordering::Relaxed);

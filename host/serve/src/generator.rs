@@ -21,7 +21,7 @@ fn plan(waveform: GeneratorWaveform) -> Result<WaveformPlan<'static>, WaveformEr
     plan_waveform(&BS05, &request).or_else(|_| plan_waveform(&BS05, &coarse))
 }
 
-/// Plays a waveform; tells what about it is not as asked. One that cannot be played leaves all as it is.
+/// Plays a waveform; returns how it deviates from the request. One that cannot be played leaves all as it is.
 pub(super) async fn start(
     scope: &mut HostScope,
     waveform: GeneratorWaveform,

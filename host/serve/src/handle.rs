@@ -1,5 +1,5 @@
-//! Where connections stand: each holds a [`Handle`], by which it sees and changes what is set, asks for captures
-//! and for the generator. What it asks of the device goes to the instrument, which takes one thing at a time.
+//! A client's handle to the instrument: reads and changes the shared settings, requests captures and the
+//! generator. What it asks of the device goes to the instrument, which takes one thing at a time.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,10 +16,10 @@ use super::event::Event;
 use super::loan::Loan;
 use super::settings::Settings;
 
-/// What is set and what goes on, for all to see.
+/// The state that all clients share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SharedState {
-    /// What connections have set.
+    /// What clients have set.
     pub settings: Settings,
     /// How often it was changed.
     pub changes: u64,
@@ -65,7 +65,7 @@ pub(super) enum GeneratorChange {
 pub enum TriggerTimeout {
     /// As long as it takes, in any trigger mode.
     Never,
-    /// As the trigger mode says.
+    /// As long as the trigger mode waits.
     OfMode,
     /// No longer than this, also in a trigger mode that would wait longer.
     AtMost(Duration),
@@ -80,7 +80,7 @@ pub(super) struct WaitingClient {
 }
 
 impl WaitingClient {
-    /// When it has no more patience; none, if never.
+    /// When its timeout passes; none: never.
     pub(super) fn until(&self) -> Option<Instant> {
         match self.timeout {
             TriggerTimeout::AtMost(timeout) => self.asked.checked_add(timeout),
@@ -106,7 +106,7 @@ impl fmt::Display for NoCapture {
 
 impl std::error::Error for NoCapture {}
 
-/// A capture that is under way for a client. Dropping it takes the wish back.
+/// A capture that is under way for a client. Dropping it withdraws the request.
 #[derive(Debug)]
 pub struct Pending(oneshot::Receiver<Arc<Capture>>);
 
@@ -123,7 +123,7 @@ impl Pending {
     }
 }
 
-/// A client's place at the instrument.
+/// A client's handle to the instrument.
 #[derive(Debug, Clone)]
 pub struct Handle {
     pub(super) state: Arc<watch::Sender<SharedState>>,
@@ -135,7 +135,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// What is set, and what goes on.
+    /// The shared state.
     #[must_use]
     pub fn state(&self) -> SharedState {
         self.state.borrow().clone()
@@ -150,7 +150,7 @@ impl Handle {
         state.settings.plan(&self.probe, state.driven)
     }
 
-    /// Changes what is set. Captures that are under way start again, and all connections see the new settings
+    /// Changes what is set. Captures that are under way start again, and all clients see the new settings
     /// from now on.
     pub fn set(&self, by: SocketAddr, change: impl FnOnce(&mut Settings)) {
         let mut changed = None;
@@ -196,7 +196,7 @@ impl Handle {
         Some(receiver)
     }
 
-    /// Says what happens; when nobody takes it down as fast as that, some of it is not said.
+    /// Reports an event; it is dropped if the queue of events is full.
     pub(super) fn report(&self, event: Event) {
         let _ = self.events.try_send(event);
     }

@@ -6,7 +6,7 @@
 //! meanwhile.
 //!
 //! There is no AC coupling, and thresholds of the logic lines are fixed: settings of either are taken and not
-//! followed, and queries tell so.
+//! followed, and queries report that.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_is_what_is_real() {
+    fn queries_report_actual_values() {
         // The comparators of A and B are those of L7 and L6: these lines are not captured beside them.
         assert_eq!(answer_to(&state(&[]), ":LOG7:STAT?"), "0");
         assert_eq!(answer_to(&state(&[":CHAN1:STAT 0;:CHAN2:STAT 0"]), ":LOG7:STAT?"), "1");
@@ -354,7 +354,7 @@ mod tests {
         #![proptest_config(crate::fixed_seed(512))]
 
         #[test]
-        fn any_line_leaves_settings_that_can_be_told(
+        fn any_line_leaves_queryable_settings(
             word in "(CHAN|LOG|POD)[0-9]{1,3}:(STAT|SCAL|THR)|TIM:(SCAL|POS)|TRIG:A:(SOUR|LEV1|PATT:SOUR)",
             value in "[-+.0-9eEDXCH\"]{0,12}",
         ) {

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_line_is_dropped_and_the_next_is_read() {
+    async fn long_line_is_dropped() {
         let mut stream = vec![b'x'; 1 << 20];
         stream.extend(b"\n*IDN?\n");
         assert_eq!(all(&stream).await, [Line::TooLong(1 << 20), Line::Whole(b"*IDN?".to_vec())]);
@@ -105,7 +105,7 @@ mod tests {
         #![proptest_config(crate::fixed_seed(64))]
 
         #[test]
-        fn however_a_stream_is_cut_its_lines_are_the_same(
+        fn lines_do_not_depend_on_chunks(
             pieces in vec(vec(prop_oneof![3 => Just(b'a'), 1 => Just(b'\n')], 1..3000), 0..8),
         ) {
             let whole = pieces.concat();

@@ -12,7 +12,7 @@ pub enum ListenError {
     Bind {
         /// What was asked for.
         address: String,
-        /// What the system says.
+        /// The system's error.
         #[source]
         cause: io::Error,
     },

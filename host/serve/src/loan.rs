@@ -13,7 +13,7 @@ pub(super) struct Loan {
 }
 
 impl Loan {
-    /// `back` gets the stream when it is given back, `wanted` tells whether others wait for the device.
+    /// `back` gets the stream when it is given back, `wanted` is true while others wait for the device.
     pub(super) fn new(link: Link, back: oneshot::Sender<Link>, wanted: watch::Receiver<bool>) -> Self {
         Self { link: Some(link), back: Some(back), wanted }
     }

@@ -28,7 +28,7 @@ use scopething::link::{LinkError, OpenLink};
 
 /// Events that wait to be reported; more are dropped.
 const MAX_EVENTS: usize = 256;
-/// Requests that wait for the instrument to look at them; who has more waits.
+/// Requests that wait for the instrument; senders of further ones wait.
 const MAX_REQUESTS: usize = 64;
 
 /// The serial number that `*IDN?` answers for a device that has none (IEEE 488.2, section 10.14).
@@ -36,8 +36,8 @@ const NO_SERIAL: &str = "0";
 
 /// How many pairs of ports are tried where any will do.
 const MAX_PAIRS: u8 = 100;
-/// How raw clients share the device, between them and with connections: who is silent gives way when another
-/// waits. Who waits hears that the device is in use before it gives up: this program's driver does after three round
+/// How raw clients share the device, among themselves and with emulated oscilloscopes: a silent one gives way when another
+/// waits. A waiting client is rejected before it gives up by itself: this program's driver does so after three round
 /// trips of a [network](scopething_core::scope::LinkProfile::NETWORK), of 1 s each, over UDP after
 /// [1.6 s](scopething::link::UdpLink::PROFILE). Over TCP it waits for longer than a client of UDP may be silent.
 const RULES: Rules = Rules {
@@ -105,7 +105,7 @@ pub enum ServeError {
     Nowhere,
     /// The address is reached from other machines, and none is allowed.
     #[error(
-        "{address} is reached from other machines: say which networks may use the device, such as \
+        "{address} is reached from other machines: name the networks that may use the device, such as \
          192.168.1.0/24, or listen on 127.0.0.1"
     )]
     Open {
@@ -216,7 +216,7 @@ async fn instruments<D: Dialect + 'static>(
 impl Server {
     /// Connects to the device behind a link, and listens wherever is asked for.
     ///
-    /// `probe` says how volts and DACs hang together.
+    /// `probe` maps volts to DAC codes (front-end calibration).
     ///
     /// # Errors
     ///
@@ -280,7 +280,7 @@ impl Server {
         }
     }
 
-    /// Serves until the future is dropped; what happens is told to `report`.
+    /// Serves until the future is dropped; events are passed to `report`.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 //! several commands with `;` between them. Knows no instrument's commands.
 //!
 //! Long forms are taken for their short ones (`:TIMebase:SCALe` is `TIM:SCAL`), and the number behind a word
-//! is told apart from it.
+//! is distinguished from it.
 //!
 //! ```
 //! use scopething_serve::scpi::messages;
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_tells_its_length() {
+    fn block_carries_its_length() {
         assert_eq!(block(&[7; 12])[..4], *b"#212");
         assert_eq!(block(&[]), b"#10");
     }

@@ -1,4 +1,4 @@
-//! What is set on the instrument, whoever set it: one set of settings for all connections, as on a scope that
+//! The settings of the instrument: one set for all clients, as on a scope that
 //! several people stand around.
 
 use std::fmt;
@@ -36,8 +36,8 @@ impl Vertical {
     }
 }
 
-/// Everything that connections can set. Some of it may be beyond the device: [`Settings::plan`] tells what is
-/// real.
+/// Everything that clients can set. Some of it may be beyond the device: [`Settings::plan`] returns the actual
+/// values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Channels A and B.
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quiet_scope_captures_six_milliseconds_at_one_megahertz() {
+    fn default_capture_is_6ms_at_1mhz() {
         // Both channels and logic: 6144 samples at most, 40 ticks of 25 ns.
         let plan = plan(&Settings::default());
         assert_eq!((plan.mode.name, plan.sample_rate_hz(), plan.timebase.samples), ("MixedChop", 1e6, 6000));

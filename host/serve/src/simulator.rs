@@ -1,9 +1,9 @@
 //! One simulated device for the outside world: over TCP, as a bitscope-server over UDP, and over a
 //! pseudo-terminal.
 //!
-//! One client owns the device at a time; others are refused with a reason: a TCP connection by a line of text
-//! before it is closed, a UDP client by the same text as data. A TCP client owns the device until it
-//! disconnects. UDP and a pseudo-terminal do not tell when a client goes, so that their clients give way to a
+//! One client has the device at a time; others are rejected with a reason: a TCP connection by a line of text
+//! before it is closed, a UDP client by the same text as data. A TCP client has the device until it
+//! disconnects. UDP and a pseudo-terminal do not show when a client goes, so that their clients give way to a
 //! newcomer once they have been silent for two seconds; a UDP client on the same machine at once when its
 //! port is closed.
 //!
@@ -72,7 +72,7 @@ pub enum ServeError {
     Nowhere,
 }
 
-/// How the simulated device is shared out: at once or not at all. UDP and pseudo-terminals do not tell when a
+/// How the simulated device is shared: at once or not at all. UDP and pseudo-terminals do not show when a
 /// client goes.
 const RULES: Rules = Rules {
     silence: Duration::from_secs(2),
@@ -169,7 +169,7 @@ impl Server {
         }
     }
 
-    /// Serves until the future is dropped; what happens is told to `report`.
+    /// Serves until the future is dropped; events are passed to `report`.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! `scopething bridge`: speaks to an RP2040 bridge about its job and what it has stored.
+//! `scopething bridge`: manages the job and the stored traces of an RP2040 bridge.
 
 mod report;
 mod traces;
@@ -32,7 +32,7 @@ Examples:
 The URL is bridge://DEVICE or bridge://HOST:PORT; SCOPETHING_URL spares naming it again. Captures by this \
 computer go through the bridge with the same URL: `scopething capture --url bridge:///dev/ttyUSB0`.";
 
-/// Speak to an RP2040 bridge: its job, and the traces it has stored
+/// Manage an RP2040 bridge: its job, and the traces it has stored
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Tell what the bridge does and what it has stored
+    /// Print what the bridge does and what it has stored
     Status {
         #[command(flatten)]
         bridge: BridgeArgument,
@@ -253,7 +253,7 @@ impl Arguments {
         let working = async {
             let mut client = self.action.bridge().open().await?;
             let done = self.action.run(&mut client, &interrupts).await;
-            // Other programs find the BitScope behind it again. If the link is lost, that is told already.
+            // Other programs find the BitScope behind it again. A lost link was already reported.
             let left = client.pass_through(false).await.map_err(Failure::from);
             done.and(left)
         };

@@ -1,4 +1,4 @@
-//! What a bridge tells, in words and as JSON.
+//! Reports of a bridge, as text and as JSON.
 
 use scopething_core::link::bridge::{Job, Repeat, StoredTrace, WhenFull};
 use scopething_core::plan::CaptureRequest;
@@ -53,7 +53,7 @@ fn job_json(job: &Job) -> Value {
     })
 }
 
-/// How a bridge stands, with a line feed at the end.
+/// The status of a bridge, with a line feed at the end.
 pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) -> String {
     let (major, minor, patch) = status.firmware;
     let firmware = format!("{major}.{minor}.{patch}");

@@ -80,7 +80,7 @@ async fn fetch_all(
     records.retain(|record| wanted.is_empty() || wanted.contains(&record.id));
     if let Some(missing) = wanted.iter().find(|&&id| records.iter().all(|record| record.id != id)) {
         return Err(Failure::Failed(anyhow::anyhow!(
-            "the bridge has no trace {missing}: `scopething bridge list` tells those it has"
+            "the bridge has no trace {missing}: `scopething bridge list` lists those it has"
         )));
     }
     if records.is_empty() {

@@ -27,7 +27,7 @@ pub(super) struct Input {
 
 type LineEditor = Editor<Completion, FileHistory>;
 
-/// What was said.
+/// What was entered.
 pub(super) enum Said {
     Line(String),
     /// Ctrl-C at the prompt.

@@ -107,7 +107,7 @@ struct ShowArguments {
     /// Print a JSON object: what was streamed, or with --plan what would be
     #[arg(long)]
     json: bool,
-    /// Only say what would be programmed, without a device
+    /// Only print what would be programmed, without a device
     #[arg(long, conflicts_with_all = ["output", "plot"])]
     plan: bool,
 }
@@ -130,17 +130,18 @@ impl Arguments {
         writer::check(&files)?;
         let interrupts = session.interrupts();
         let url = session.url(&self.url)?;
-        let wanted = self.meanwhile.wanted()?;
-        let generation = wanted.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
+        let generator_request = self.meanwhile.request()?;
+        let generator =
+            generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
         let target = session.resolve(url).await?;
         if target.url.is_bridge() {
             return Err(Failure::usage(stream::BehindBridge));
         }
         let probe = self.probe.parameters(&target.url)?;
         let scope = session.connect(&target).await?;
-        if let Some(generation) = &generation {
-            generation.start(scope).await?;
-            anstream::eprintln!("note: {generation}");
+        if let Some(generator) = &generator {
+            generator.start(scope).await?;
+            anstream::eprintln!("note: {generator}");
         }
         let plan = scope.plan_stream(&probe, &self.request())?;
         print_notices(&plan, scope.profile());
@@ -176,7 +177,7 @@ impl Arguments {
     }
 }
 
-/// Tells what a plan does otherwise than asked, and whether the link may be too slow for it.
+/// Prints where a plan deviates from the request, and whether the link may be too slow for it.
 fn print_notices(plan: &StreamPlan, profile: LinkProfile) {
     for notice in &plan.notices {
         let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
@@ -269,7 +270,7 @@ impl Streaming {
                 break Ok(Ended::Done);
             }
         };
-        // Where all files have failed, why is told by them.
+        // If all files have failed, their writers have reported why.
         let _ = self.writer.write(&mut batch).await;
         match result {
             Ok(ended) => (ended, stream.finish().await.err().map(Failure::from)),

@@ -1,4 +1,4 @@
-//! What is told of a stream: progress and gaps on standard error, a summary at the end.
+//! Reports of a stream: progress and gaps on standard error, a summary at the end.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -17,7 +17,7 @@ use scopething_waveform::quantity_text::quantity;
 
 /// How often progress is shown.
 const SHOW_EACH: Duration = Duration::from_millis(250);
-/// Gaps told one by one; the others are counted.
+/// Gaps reported one by one; the others are only counted.
 const GAPS_TOLD: usize = 5;
 /// Gaps in the summary.
 const GAPS_KEPT: usize = 100;
@@ -35,7 +35,7 @@ pub(super) enum Ended {
     Failed,
 }
 
-/// Counts, and tells.
+/// Counts frames and gaps, and reports them.
 pub(super) struct Report {
     plan: StreamPlan,
     header: StreamHeader,
@@ -170,7 +170,7 @@ impl Report {
     pub(super) fn summarise(&self, ended: Ended, files: &[PathBuf], json: bool) -> Result<(), Failure> {
         if let Some(frames) = self.unaccounted() {
             anstream::eprintln!(
-                "warning: by the computer's clock some {frames} frames more are missing than the device tells, which counts \
+                "warning: by the computer's clock some {frames} frames more are missing than the device reports, which counts \
                  modulo 256: times after gaps may be too early"
             );
         }

@@ -1,4 +1,4 @@
-//! Runs the built program, waits for it no longer than [`HANG`], and keeps what it said.
+//! Runs the built program, waits for it no longer than [`HANG`], and keeps its output.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
@@ -93,7 +93,7 @@ impl Running {
         let line = bounded("a line of standard output", self.stdout.next_line()).await.expect("text");
         match line {
             Some(line) => line,
-            None => panic!("standard output ended, standard error said {}", self.rest_of_stderr().await),
+            None => panic!("standard output ended, standard error was {}", self.rest_of_stderr().await),
         }
     }
 
@@ -109,7 +109,7 @@ impl Running {
     pub(crate) async fn until_printed(&mut self, text: &str) {
         loop {
             let line = bounded("a line of standard error", self.stderr.next_line()).await.expect("text");
-            let Some(line) = line else { panic!("never said {text:?}: {}", self.printed) };
+            let Some(line) = line else { panic!("never printed {text:?}: {}", self.printed) };
             self.printed += &line;
             self.printed.push('\n');
             if line.contains(text) {
@@ -163,7 +163,7 @@ impl Running {
     }
 }
 
-/// What a program said, and how it ended.
+/// What a program printed, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) code: Option<i32>,

@@ -55,7 +55,7 @@ pub(crate) async fn sigrok(arguments: &[&str]) -> Finished {
 /// A session file of sigrok, taken apart without the program's own reader.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// NaN if it is not told.
+    /// NaN if it is not reported.
     pub(crate) rate_hz: f64,
     /// By name, a list for each frame.
     pub(crate) analog: HashMap<String, Vec<Vec<f32>>>,

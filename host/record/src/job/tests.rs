@@ -97,7 +97,7 @@ fn what_is_not_said_has_its_default() {
 
 /// Each line of the whole job, made wrong in turn, is the one that is named.
 #[test]
-fn a_wrong_key_unit_or_value_names_its_line() {
+fn errors_name_their_line() {
     for (right, wrong, reported) in [
         ("url = \"sim:?A=sine,1kHz,0..3V\"", "url = \"gopher://x\"", "gopher"),
         ("serial = \"DB98TI79\"", "serial = \"DB98\"", "eight characters"),

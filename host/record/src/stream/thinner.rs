@@ -27,7 +27,7 @@ pub(super) fn columns(plan: &StreamPlan, thinning: Thinning) -> Vec<Column> {
 
 /// Makes rows of frames.
 ///
-/// Frame numbers tell which row a frame belongs to: rows lie on the same grid whatever is missing. A row some of whose frames
+/// Frame numbers determine which row a frame belongs to: rows lie on the same grid whatever is missing. A row some of whose frames
 /// are missing is made of the others, one all of whose frames are missing is left out.
 ///
 /// ```
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn each_row_is_the_mean_of_its_frames_however_they_are_cut() {
+    fn row_means_do_not_depend_on_chunks() {
         let plan = plan("A,B,L0,L1", 1e3);
         for cut in [1, 3, 4, 40] {
             let rows = rows(&plan, Thinning::Mean, &[], cut);
@@ -231,7 +231,7 @@ mod tests {
                 assert_eq!((row.index, row.lost), (index, 0));
                 assert!((row.values[0] - (first + 1.5) * 0.01).abs() < 1e-6, "{row:?}");
                 assert!((row.values[1] - (3.0 * first + 4.5) * 0.01).abs() < 1e-6, "{row:?}");
-                // Half of them 2n, half of them 2n + 1: L0 is high half the time, and L1 as n says.
+                // Half of them 2n, half of them 2n + 1: L0 is high half the time, and L1 as n has it.
                 assert_eq!(row.values[2..4], [1.0, f32::from((index % 2) as u8)]);
             }
         }
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_keep_their_times_over_gaps_and_tell_what_is_missing() {
+    fn rows_keep_times_over_gaps() {
         let plan = plan("A", 1e3);
         // Within a row, at the end of one and the beginning of the next, and over whole rows.
         let missing = [1..3, 7..9, 18..30];

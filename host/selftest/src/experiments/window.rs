@@ -37,7 +37,7 @@ pub(super) async fn edge(
     };
     if last - first > 1 {
         return Err(Stop::inconclusive(format!(
-            "the edge moves between samples {} and {}: the trigger does not follow A, experiment 8 says more",
+            "the edge moves between samples {} and {}: the trigger does not follow A, see experiment 8",
             first + i64::from(BEFORE),
             last + i64::from(BEFORE)
         )));
@@ -78,7 +78,7 @@ async fn edges_of(raw: &mut RawDevice<'_>, mode: Mode) -> Result<Vec<i64>, Stop>
         let [edge] = rises[..] else {
             return Err(Stop::inconclusive(format!(
                 "a capture has {} edges of A where it must have one: the trigger does not follow A, \
-                 experiment 8 says more",
+                 see experiment 8",
                 rises.len()
             )));
         };

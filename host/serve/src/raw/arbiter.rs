@@ -1,4 +1,4 @@
-//! Who has the device, who waits for it, who is turned away, and how bytes get to the session.
+//! Arbitrates the device: which client has it, which wait for it, which are rejected; and buffers the session's output.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -22,30 +22,30 @@ use scopething_sim::faults::Direction;
 /// Datagrams that wait to be sent; what is repeated beyond that is as good as lost.
 const MAX_OUTPUT: usize = 256;
 
-/// How often it is looked whether a UDP client on this machine has closed its port, while others wait for it.
+/// How often the port of a local UDP client is probed for having been closed, while others wait for the device.
 const PORT_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long a client that was refused has time to read why, and to hang up.
+/// How long a rejected client has to read why and to disconnect.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Clients that were refused and have not hung up; more are hung up on.
+/// Rejected clients that have not disconnected; further ones are disconnected at once.
 const MAX_LEAVING: usize = 64;
 
 /// How the device is shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// After how long without a word a client that does not tell when it goes gives way to another.
+    /// How long a client without a connection (UDP, pseudo-terminal) may be silent before it gives way to another.
     pub(crate) silence: Duration,
-    /// The same for a client that came by TCP, which does tell; none: it stays.
+    /// The same for a TCP client; none: it stays until it disconnects.
     pub(crate) tcp_silence: Option<Duration>,
-    /// How many may wait for the device; more are told that it is busy.
+    /// How many clients may wait for the device; further ones are rejected.
     pub(crate) max_waiting: usize,
-    /// How long one may wait before it is told that the device is busy.
+    /// How long a client may wait before it is rejected.
     pub(crate) queue_timeout: Duration,
-    /// The same for a client that came by UDP, which sends its datagram again and gives up sooner.
+    /// The same for a UDP client, which repeats its datagram and gives up sooner.
     pub(crate) udp_queue_timeout: Duration,
 }
 
-/// A client, by the way it came.
+/// A client, by its transport.
 #[derive(Debug)]
 pub(crate) enum Client {
     Tcp { stream: TcpStream, peer: SocketAddr },
@@ -77,7 +77,7 @@ impl Session {
         !self.output.is_empty()
     }
 
-    /// When it is to give way to others; none, if never.
+    /// When it gives way to others; none: never.
     fn stays_until(&self, rules: &Rules) -> Option<Instant> {
         let silence = match &self.client {
             Client::Tcp { .. } => rules.tcp_silence?,
@@ -86,7 +86,7 @@ impl Session {
         self.last_heard.checked_add(silence)
     }
 
-    /// Whether it can be seen to have gone though it says nothing.
+    /// Whether its disappearance can be detected though it sends nothing.
     fn is_local_udp(&self) -> bool {
         matches!(&self.client, Client::Udp { peer, .. } if peer.ip().to_canonical().is_loopback())
     }
@@ -118,7 +118,7 @@ pub(crate) struct Arbiter<'a> {
     waiting: VecDeque<QueuedClient>,
     new_session: bool,
     numbers: Numbers,
-    /// TCP clients that were refused.
+    /// TCP clients that were rejected.
     leaving: JoinSet<()>,
     network: &'a mut LossyNetwork,
     report: &'a mut dyn FnMut(Event),
@@ -142,7 +142,7 @@ impl<'a> Arbiter<'a> {
         self.session.as_ref()
     }
 
-    /// Whether another client has the device than when this was asked before.
+    /// Whether the session has changed since the last call.
     pub(crate) fn has_new_session(&mut self) -> bool {
         std::mem::take(&mut self.new_session)
     }
@@ -151,7 +151,7 @@ impl<'a> Arbiter<'a> {
         (self.report)(event);
     }
 
-    /// The session, where it stands in the way of another client.
+    /// The session's client, if it does not give way to another.
     fn in_the_way(&self) -> Option<String> {
         let stays = |session: &&Session| !session.gives_way(&self.rules);
         self.session.as_ref().filter(stays).map(|session| session.client.to_string())
@@ -162,12 +162,12 @@ impl<'a> Arbiter<'a> {
         if let Client::Udp { peer, exchange } = &mut client {
             *exchange = Exchange::new(self.numbers.start(*peer));
         }
-        self.report(Event::Session { client: client.to_string() });
+        self.report(Event::Acquired { client: client.to_string() });
         self.new_session = true;
         self.session = Some(Session { client, last_heard: Instant::now(), output: VecDeque::new() });
     }
 
-    /// The session has gone.
+    /// Ends the session.
     pub(crate) fn leave(&mut self) {
         if let Some(session) = self.session.take() {
             if let Client::Udp { peer, exchange } = &session.client {
@@ -177,14 +177,14 @@ impl<'a> Arbiter<'a> {
         }
     }
 
-    /// The session was heard.
+    /// The session's client has sent something.
     pub(crate) fn touch_session(&mut self) {
         if let Some(session) = &mut self.session {
             session.last_heard = Instant::now();
         }
     }
 
-    /// When something is to be done though nothing happens; `wanted` says that others than the clients here
+    /// When to poll next though nothing happens; `wanted`: others than the clients here
     /// wait for the device.
     pub(crate) fn deadline(&self, wanted: bool) -> Option<Instant> {
         let contested = wanted || !self.waiting.is_empty();
@@ -199,8 +199,8 @@ impl<'a> Arbiter<'a> {
             .min()
     }
 
-    /// Sends away an session that has been silent while others wait, and those who have waited for too long;
-    /// lets the next one in. None if the session is the same; otherwise the commands that the new one has
+    /// Ends a session that has been silent while others wait, rejects clients that have waited for too long, and
+    /// starts the next session. None if the session is the same; otherwise the commands that the new one has
     /// brought along.
     pub(crate) fn poll(&mut self, wanted: bool, sent: Origin, sockets: &Sockets) -> Option<Vec<u8>> {
         let contested = wanted || !self.waiting.is_empty();
@@ -224,30 +224,30 @@ impl<'a> Arbiter<'a> {
         self.session.is_none().then(Vec::new)
     }
 
-    /// Tells a client that others have the device, before it is dropped.
+    /// Sends a client the reason for its rejection, and drops it.
     fn reject(&mut self, client: Client, datagram: &[u8], sockets: &Sockets) {
         let name = client.to_string();
-        let session =
+        let holder =
             self.session.as_ref().map_or_else(|| "another".to_owned(), |session| session.client.to_string());
         match client {
             Client::Tcp { stream, .. } => {
-                // A new connection has room for a line; if not, closing it says enough.
-                let _ = stream.try_write(format!("{}\r\n", refusal::line(&session)).as_bytes());
+                // A new connection has room for a line; if not, closing it must do.
+                let _ = stream.try_write(format!("{}\r\n", refusal::line(&holder)).as_bytes());
                 while self.leaving.try_join_next().is_some() {}
                 if self.leaving.len() < MAX_LEAVING {
-                    self.leaving.spawn(see_out(stream));
+                    self.leaving.spawn(drain(stream));
                 }
             }
             Client::Udp { peer, .. } => {
                 let data_seq = self.numbers.refusal(peer);
-                sockets.reject(&Exchange::refusal(datagram, data_seq, &refusal::line(&session)), peer);
+                sockets.reject(&Exchange::refusal(datagram, data_seq, &refusal::line(&holder)), peer);
             }
             Client::Pty => {}
         }
-        self.report(Event::Refused { client: name, reason: refusal::reason(&session) });
+        self.report(Event::Refused { client: name, reason: refusal::reason(&holder) });
     }
 
-    /// Lets a client wait, or tells it that others have the device.
+    /// Queues a client, or rejects it if the queue is full.
     fn queue(&mut self, client: Client, datagram: &[u8], sockets: &Sockets) {
         if let Some(waiting) = self.waiting.iter_mut().find(|waiting| same(&waiting.client, &client)) {
             datagram.clone_into(&mut waiting.datagram);
@@ -269,7 +269,7 @@ impl<'a> Arbiter<'a> {
         self.waiting.is_empty() && self.in_the_way().is_none()
     }
 
-    /// A TCP client has connected: it gets the device, and then this is true, waits for it, or is told who
+    /// A TCP client has connected: it acquires the device, and then this is true, is queued, or is rejected.
     /// has it.
     pub(crate) fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, sockets: &Sockets) -> bool {
         // Without this the short answers wait for each other; serving goes on if the system will not.
@@ -284,7 +284,7 @@ impl<'a> Arbiter<'a> {
         free
     }
 
-    /// Whether what came from the pseudo-terminal is to be heard: it has the device, or gets it now.
+    /// Whether input from the pseudo-terminal is executed: its session has the device, or acquires it now.
     pub(crate) fn admit_pty(&mut self, sockets: &Sockets) -> bool {
         self.admit(Client::Pty, &[], sockets)
     }
@@ -320,7 +320,7 @@ impl<'a> Arbiter<'a> {
         commands
     }
 
-    /// The commands in a datagram of the session.
+    /// The commands in a datagram of the session's client.
     fn exchange(&mut self, datagram: &[u8], sent: Origin) -> Vec<u8> {
         let Self { session, network, .. } = self;
         let Some(Session { client: Client::Udp { exchange, peer }, output, .. }) = session else {
@@ -359,7 +359,7 @@ impl<'a> Arbiter<'a> {
         }
     }
 
-    /// The device has answered: to the session, or to nobody.
+    /// The device has answered; without a session the answer is dropped.
     pub(crate) fn answer(&mut self, answers: Vec<(Origin, u8)>) {
         let Some(session) = &mut self.session else { return };
         match &mut session.client {
@@ -376,18 +376,18 @@ impl<'a> Arbiter<'a> {
     }
 }
 
-/// Waits until a client that was refused has hung up: to close a connection before all that came over it was read
-/// makes it fail at the other end, and what was said last may not be read there.
-async fn see_out(mut stream: TcpStream) {
+/// Waits until a rejected client has disconnected: to close a connection before all that came over it was read
+/// makes it fail at the other end, and the last bytes sent may not be read there.
+async fn drain(mut stream: TcpStream) {
     let mut rest = [0; 256];
     let _ = stream.shutdown().await;
     let until_closed = async { while matches!(stream.read(&mut rest).await, Ok(1..)) {} };
-    // Who does not hang up in time is hung up on.
+    // A client that does not disconnect in time is disconnected.
     let _ = tokio::time::timeout(LEAVE_TIMEOUT, until_closed).await;
 }
 
-fn same(session: &Client, client: &Client) -> bool {
-    match (session, client) {
+fn same(one: &Client, other: &Client) -> bool {
+    match (one, other) {
         (Client::Udp { peer, .. }, Client::Udp { peer: other, .. }) => peer == other,
         (Client::Pty, Client::Pty) => true,
         _ => false,

@@ -19,9 +19,9 @@ const CHUNK: usize = 1024;
 enum LeaseState {
     /// With the instrument.
     Away,
-    /// It is to be asked for.
+    /// It is to be requested.
     Wanted,
-    /// It was asked for.
+    /// It was requested.
     Asked(oneshot::Receiver<Loan>),
     Here(Loan),
 }
@@ -32,7 +32,7 @@ pub(crate) struct LentDevice {
     handle: Handle,
     lease: LeaseState,
     attribution: Attribution,
-    /// It was said that others wait.
+    /// That others wait was reported.
     notified: bool,
 }
 

@@ -1,5 +1,4 @@
-//! What a network does to datagrams, when it is asked to: loses, doubles, swaps, and mixes in those of
-//! strangers.
+//! A lossy network, on request: loses, duplicates and reorders datagrams, and injects foreign ones.
 
 use scopething_sim::faults::{Direction, FaultKind, FaultPlan, Injector};
 

@@ -1,6 +1,6 @@
 //! The device itself over the network: over TCP, as a bitscope-server over UDP, and over a pseudo-terminal.
 //!
-//! One client has the device at a time. What becomes of the others is a matter of [`Rules`]. What the device
+//! One client has the device at a time; [`Rules`] decide about the others. What the device
 //! is, a simulated one or one that is lent by the instrument, is the business of a [`Device`].
 
 mod arbiter;
@@ -42,13 +42,13 @@ pub(super) enum Relayed {
     Sent(usize),
     /// It has answered.
     Answered,
-    /// Others than raw clients wait for it, who did not before.
+    /// Others than raw clients wait for it, and did not before.
     Wanted,
     /// Its link is closed.
     Closed,
 }
 
-/// A device as a stream of bytes that can tell which byte answers which.
+/// A device as a stream of bytes that attributes each byte of an answer to the byte sent.
 pub(super) trait Device {
     /// Hands commands over or fetches up to `most` answers, whichever can be done; each answer with the
     /// number of the byte sent that it answers.
@@ -70,11 +70,11 @@ pub(super) trait Device {
     /// Whether others than raw clients wait for it.
     fn is_wanted(&self) -> bool;
 
-    /// What it has to say about what its client did.
+    /// Its notes about what its client did.
     fn notes(&mut self) -> Vec<Note>;
 }
 
-/// What is waited for.
+/// An event that is waited for.
 enum Happening {
     Accepted(io::Result<(TcpStream, SocketAddr)>),
     Datagram(io::Result<(usize, SocketAddr)>),
@@ -82,7 +82,7 @@ enum Happening {
     FromSession(io::Result<usize>),
     ToSession(io::Result<usize>),
     Relayed(Relayed),
-    /// Somebody has waited, or was silent, for long enough.
+    /// A client has waited, or was silent, for long enough.
     Time,
 }
 
@@ -98,7 +98,7 @@ struct Buffers {
     stream: Vec<u8>,
 }
 
-/// Lets clients use a device until the future is dropped; what happens is told to `report`.
+/// Lets clients use a device until the future is dropped; events are passed to `report`.
 pub(super) async fn serve(
     device: &mut impl Device,
     sockets: &Sockets,
@@ -156,7 +156,7 @@ async fn next(
         count = sockets.read_pty(typed), if idle => Happening::FromPty(count),
         count = sockets.read_stream(session, stream), if idle => Happening::FromSession(count),
         () = until(deadline) => Happening::Time,
-        // Last: who hangs up and connects again must be seen to hang up first.
+        // Last: a client that reconnects must be seen to disconnect first.
         accepted = sockets.accept() => Happening::Accepted(accepted),
     }
 }

@@ -1,4 +1,4 @@
-//! Where the numbers of a bitscope-server stand: `Data_Seq` runs on from one client to the next, and nobody is sent
+//! Where the numbers of a bitscope-server stand: `Data_Seq` runs on from one client to the next, and no client is sent
 //! two datagrams in a row with the same one (the vendor's library takes the second for a repetition).
 
 use std::collections::VecDeque;

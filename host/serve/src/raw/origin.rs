@@ -1,4 +1,4 @@
-//! Which command an answer of a real device belongs to, told by the echoes ([section 1 of the reference](scopething_core::vm#1-the-link)).
+//! Which command an answer of a real device belongs to, determined from the echoes ([section 1 of the reference](scopething_core::vm#1-the-link)).
 //!
 //! Each byte sent is echoed, and what follows the echo of a command belongs to it, until the next command is
 //! echoed. `K` is written while a trace runs, and what follows its echo still belongs to the `D` (or `T`)
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_to_one_client_is_not_the_next_ones() {
+    fn answers_never_reach_the_next_client() {
         let mut attribution = Attribution::default();
         attribution.sent(b"????");
         attribution.restart();

@@ -1,4 +1,4 @@
-//! The ways in to the device itself.
+//! The sockets of raw clients.
 
 use std::future::pending;
 use std::io;
@@ -11,15 +11,15 @@ use super::lossy_network::Delivered;
 use super::pty::Pty;
 use crate::allow::Allow;
 
-/// The ways in.
+/// The sockets, and the networks that may use them.
 #[derive(Debug)]
 pub(crate) struct Sockets {
     pub(crate) tcp: Option<TcpListener>,
     pub(crate) udp: Option<UdpSocket>,
-    /// Another socket, for datagrams that seem to come from elsewhere.
+    /// Another socket, for simulated datagrams of a foreign peer.
     pub(crate) foreign_udp: Option<UdpSocket>,
     pub(crate) pty: Option<Pty>,
-    /// Who may come in; none: everybody.
+    /// Networks that may connect; none: all.
     pub(crate) allow: Option<Allow>,
 }
 
@@ -55,7 +55,7 @@ impl Sockets {
         }
     }
 
-    /// Reads from an session that came by TCP.
+    /// Reads from the session, if it is a TCP one.
     pub(super) async fn read_stream(
         &self,
         session: Option<&Session>,
@@ -73,7 +73,7 @@ impl Sockets {
         }
     }
 
-    /// Writes from the front of the session's output and tells how many bytes.
+    /// Writes from the front of the session's output and returns how many bytes.
     pub(super) async fn write_to(&self, session: Option<&Session>) -> io::Result<usize> {
         let Some((client, Delivered { bytes, is_foreign })) =
             session.and_then(|session| Some((&session.client, session.output.front()?)))
@@ -99,7 +99,7 @@ impl Sockets {
         }
     }
 
-    /// Tells a UDP client why it is not served; if that does not go out at once, it is as good as lost.
+    /// Sends a UDP client why it is not served; if that cannot be sent at once, it is dropped.
     pub(super) fn reject(&self, datagram: &[u8], peer: SocketAddr) {
         if let Some(socket) = &self.udp {
             let _ = socket.try_send_to(datagram, peer);

@@ -1,12 +1,12 @@
 //! An emulated Rigol MSO2072A, as sigrok's driver `rigol-ds` wants it: two analog channels of 8 bits, eight
 //! of its sixteen logic lines.
 //!
-//! While it waits for a trigger the client is told to ask again, so that it can be stopped at any time. The
+//! While it waits for a trigger the client is asked to retry, so that it can be stopped at any time. The
 //! driver reckons with 100 samples a division whatever the instrument does: what was captured is given at
 //! that rate, each moment showing the sample before it. In memory mode samples come as they were captured.
 //!
 //! There is no AC coupling and no attenuation of probes: settings of either are not followed, and queries
-//! tell so.
+//! report that.
 
 mod panel;
 mod screen;
@@ -166,7 +166,7 @@ impl Rigol {
         self.frame.begin(&self.handle, TriggerTimeout::Never).await.ok()
     }
 
-    /// The scale that the client was told, or is told now.
+    /// The scale that was reported to the client, or is reported now.
     fn scale(&mut self, renew: bool) -> Option<ByteScale> {
         let Source::Analog(index) = self.source else { return None };
         let plan = self.handle.plan().ok()?;

@@ -216,7 +216,7 @@ mod tests {
         #![proptest_config(crate::fixed_seed(512))]
 
         #[test]
-        fn any_line_leaves_settings_that_can_be_told(
+        fn any_line_leaves_queryable_settings(
             word in "(CHAN|LA:DIG)[0-9]{1,3}:(DISP|SCAL|OFFS)|TIM:(SCAL|OFFS)|TRIG:EDGE:(SOUR|LEV|SLOP)",
             value in "[-+.0-9eEDOF]{0,12}",
         ) {

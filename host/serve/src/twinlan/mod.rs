@@ -2,7 +2,7 @@
 //! on one connection, waveforms pushed on another, whose port is the next.
 //!
 //! A waveform is pushed when the client has acknowledged all but one of those before it. Rates and depths
-//! beyond the device become the nearest, and a waveform's header tells them. Couplings, thresholds and edges
+//! beyond the device become the nearest, and a waveform's header reports them. Couplings, thresholds and edges
 //! of either kind, which the device does not have, are not followed. The protocol has no trigger modes:
 //! `TRIG:MODE AUTO` and `TRIG:MODE NORMAL` are an addition, for clients of one's own. Of the resolutions 8
 //! bits are followed, and any other gives as many as there are.
