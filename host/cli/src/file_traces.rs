@@ -30,7 +30,7 @@ pub(super) struct FileTraces {
 pub(super) struct FileTrace {
     /// The number that a job gave it, otherwise its place in the file, from 1.
     pub(super) number: u64,
-    pub(super) recording: Waveform,
+    pub(super) waveform: Waveform,
 }
 
 impl FileTraces {
@@ -49,10 +49,10 @@ impl FileTraces {
 
     /// The next trace; none after the last.
     pub(super) fn next(&mut self) -> Result<Option<FileTrace>, Failure> {
-        let recording = self.reader.read().map_err(|error| self.unread(error))?;
-        Ok(recording.map(|recording| {
-            let stamp = recording.details().stamp;
-            FileTrace { number: self.count(stamp.map(|stamp| stamp.number)), recording }
+        let waveform = self.reader.read().map_err(|error| self.unread(error))?;
+        Ok(waveform.map(|waveform| {
+            let stamp = waveform.details().stamp;
+            FileTrace { number: self.count(stamp.map(|stamp| stamp.number)), waveform }
         }))
     }
 

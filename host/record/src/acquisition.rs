@@ -107,8 +107,8 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
 
     /// Hands on what was captured last.
     pub(super) async fn hand_on(&mut self) {
-        if let Some(Ok(Some(recording))) = self.blocks.as_mut().map(Blocks::end) {
-            self.watch.report(Event::Trace(recording)).await;
+        if let Some(Ok(Some(waveform))) = self.blocks.as_mut().map(Blocks::end) {
+            self.watch.report(Event::Trace(waveform)).await;
         }
         self.watch.hand_on().await;
         // The device is not left streaming to nobody.
@@ -219,10 +219,10 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         };
         match self.watch.over(capturing).await {
             None => {}
-            Some(Ok(recording)) => {
+            Some(Ok(waveform)) => {
                 self.bad_in_a_row = 0;
                 self.captures += 1;
-                self.watch.report(Event::Trace(recording)).await;
+                self.watch.report(Event::Trace(waveform)).await;
             }
             Some(Err(NoTrace::Waveform(error))) => self.bad_trace(error.to_string()).await,
             Some(Err(NoTrace::Scope(error))) => self.failed(&error).await,
@@ -244,9 +244,9 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
     /// is connected to.
     async fn stream(&mut self, plan: &StreamPlan) {
         let Err(error) = self.stream_on(plan).await else { return };
-        if let Some(Ok(Some(recording))) = self.blocks.take().map(|mut blocks| blocks.end()) {
+        if let Some(Ok(Some(waveform))) = self.blocks.take().map(|mut blocks| blocks.end()) {
             self.captures += 1;
-            self.watch.report(Event::Trace(recording)).await;
+            self.watch.report(Event::Trace(waveform)).await;
         }
         self.failed(&error).await;
         self.connected = None;
@@ -273,10 +273,10 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
             for cut in cuts.drain(..) {
                 match cut {
                     Cut::Lost(frames) => self.watch.report(Event::Lost { frames }).await,
-                    Cut::Trace(recording) if !is_counted(self.captures) => {
+                    Cut::Trace(waveform) if !is_counted(self.captures) => {
                         self.bad_in_a_row = 0;
                         self.captures += 1;
-                        self.watch.report(Event::Trace(recording)).await;
+                        self.watch.report(Event::Trace(waveform)).await;
                     }
                     Cut::Trace(_) => {}
                 }

@@ -103,10 +103,10 @@ mod tests {
         let reported: Vec<(f64, usize)> = cuts
             .iter()
             .map(|cut| match cut {
-                Cut::Trace(recording) => {
-                    let start_s = recording.details().capture_start_s.unwrap();
-                    assert_eq!(recording.channels()[0].samples.get(0), Some((start_s * 1e3) as f32));
-                    (start_s, recording.sample_count())
+                Cut::Trace(waveform) => {
+                    let start_s = waveform.details().capture_start_s.unwrap();
+                    assert_eq!(waveform.channels()[0].samples.get(0), Some((start_s * 1e3) as f32));
+                    (start_s, waveform.sample_count())
                 }
                 Cut::Lost(frames) => (-1.0, *frames as usize),
             })

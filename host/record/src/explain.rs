@@ -143,7 +143,7 @@ async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
     let link = SimLink::new(&SimConfig::from_query(SIGNALS)?);
     let (clock, profile) = (link.clock(), link.profile());
     let mut scope = Scope::connect(link, clock, profile).await?;
-    let recording = match &job.stream {
+    let waveform = match &job.stream {
         None => {
             let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };
             let plan = plan_capture(&BS05, &BS05.analog, &request, job.driven)?;
@@ -153,7 +153,7 @@ async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
         Some(stream) => trace_of_stream(job, stream, &mut scope).await?,
     };
     let stamp = Stamp { number: 1_000_000, clock: UnixMicros::now(), gap: None };
-    Ok(match content_of(&recording.stamped(stamp), job, &mut TextMaker::default())? {
+    Ok(match content_of(&waveform.stamped(stamp), job, &mut TextMaker::default())? {
         Content::Text(text) => text.body.len() as u64,
         Content::File(bytes) => bytes.len() as u64,
     })
@@ -179,8 +179,8 @@ async fn trace_of_stream(
             return Err(error.into());
         }
         for cut in cuts.drain(..) {
-            if let Cut::Trace(recording) = cut {
-                return Ok(recording);
+            if let Cut::Trace(waveform) = cut {
+                return Ok(waveform);
             }
         }
     }

@@ -152,16 +152,16 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
     }
 
     /// A trace that has arrived: it is stamped, and [written](Self::write) if it is to be kept.
-    pub(super) fn take(&mut self, recording: Waveform, at: Reading) {
+    pub(super) fn take(&mut self, waveform: Waveform, at: Reading) {
         self.status.captures += 1;
         let follows_loss = self.gap == Some(Gap::LostFrames);
-        let clock = self.stamp(&recording, at);
-        if recording.details().cause == Some(EndReason::Trigger) {
+        let clock = self.stamp(&waveform, at);
+        if waveform.details().cause == Some(EndReason::Trigger) {
             self.status.last_trigger = Some(clock.to_string());
         }
-        if self.job.keep.wants(&recording) {
+        if self.job.keep.wants(&waveform) {
             let stamp = Stamp { number: self.next_number, clock, gap: self.gap };
-            match content_of(&recording.stamped(stamp), &self.job, &mut self.texts) {
+            match content_of(&waveform.stamped(stamp), &self.job, &mut self.texts) {
                 Ok(content) => self.put(Entry { number: stamp.number, clock, content }),
                 Err(error) => {
                     let reason = format!("it cannot be written as {}: {error}", self.job.naming.format);
@@ -187,9 +187,9 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
     }
 
     /// When a capture began, by the computer's clock.
-    fn stamp(&mut self, recording: &Waveform, at: Reading) -> UnixMicros {
-        let start_s = recording.details().capture_start_s.unwrap_or_default();
-        let ends_s = recording.channels().iter().map(|series| series.end_s() + series.period_s);
+    fn stamp(&mut self, waveform: &Waveform, at: Reading) -> UnixMicros {
+        let start_s = waveform.details().capture_start_s.unwrap_or_default();
+        let ends_s = waveform.channels().iter().map(|series| series.end_s() + series.period_s);
         let end_s = start_s + ends_s.fold(0.0, f64::max);
         let stamped = self.timestamps.stamp(start_s, end_s, at.now, at.wall);
         if let Some(by_s) = stamped.set_by_s {
@@ -292,15 +292,15 @@ pub(super) struct Closed {
 
 /// What is written of a trace.
 pub(super) fn content_of(
-    recording: &Waveform,
+    waveform: &Waveform,
     job: &Job,
     texts: &mut TextMaker,
 ) -> Result<Content, WriteError> {
     let format = job.naming.format;
     if format.holds_several() {
-        return texts.text_of(recording, &job.keep, format).map(Content::Text);
+        return texts.text_of(waveform, &job.keep, format).map(Content::Text);
     }
     let mut bytes = Vec::new();
-    format.writer().write(recording, &mut bytes)?;
+    format.writer().write(waveform, &mut bytes)?;
     Ok(Content::File(bytes))
 }

@@ -33,8 +33,8 @@ pub struct Band {
 }
 
 impl Band {
-    fn holds(&self, recording: &Waveform) -> bool {
-        let series = recording.channel(self.channel);
+    fn holds(&self, waveform: &Waveform) -> bool {
+        let series = waveform.channel(self.channel);
         let value = series.and_then(|series| Measured::of(series).get(self.measure));
         value.is_some_and(|value| (self.low..=self.high).contains(&value))
     }
@@ -43,9 +43,9 @@ impl Band {
 impl Keep {
     /// Whether anything of this trace is kept.
     #[must_use]
-    pub fn wants(&self, recording: &Waveform) -> bool {
+    pub fn wants(&self, waveform: &Waveform) -> bool {
         match self {
-            Self::Outside(bands) => bands.iter().any(|band| !band.holds(recording)),
+            Self::Outside(bands) => bands.iter().any(|band| !band.holds(waveform)),
             Self::All | Self::Summary | Self::Envelope { .. } => true,
         }
     }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use scopething_waveform::recording::{Details, Samples};
 
-    fn recording(samples: &[f32]) -> Waveform {
+    fn waveform(samples: &[f32]) -> Waveform {
         let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(samples.to_vec()));
         Waveform::new(1e3, vec![series], Details::default()).unwrap()
     }
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn band_edges_are_inside() {
         let band = |measure, low, high| Band { channel: Channel::A, measure, low, high };
-        let flat = recording(&[1.0; 20]);
+        let flat = waveform(&[1.0; 20]);
         for (band, wanted) in [
             (band(Measure::Mean, 1.0, 2.0), false),
             (band(Measure::Mean, 0.0, 1.0), false),
@@ -112,8 +112,8 @@ mod tests {
     fn parts_cover_each_sample_once() {
         let samples: Vec<f32> =
             (0..11_u8).map(|index| f32::from(index) * if index % 2 == 0 { 1.0 } else { -1.0 }).collect();
-        let recording = recording(&samples);
-        let series = recording.channel(Channel::A).unwrap();
+        let waveform = waveform(&samples);
+        let series = waveform.channel(Channel::A).unwrap();
         let extents: Vec<Extent> = envelope(series, 3).collect();
         let expected = [(0.0, -1.0, 2.0), (3e-3, -5.0, 6.0), (7e-3, -9.0, 10.0)];
         let expected = expected.map(|(time_s, min, max)| Extent { time_s, min, max });

@@ -96,7 +96,7 @@ fn keep<D: Disk, W: StatusObserver>(
                 Event::Connected { serial, url } => journal.connected(serial, &url, at),
                 Event::Away { is_other, reason } => journal.away(is_other, &reason, at),
                 Event::BadTrace { reason } => journal.bad_trace(&reason, at),
-                Event::Trace(recording) => journal.take(recording, at),
+                Event::Trace(waveform) => journal.take(waveform, at),
                 Event::Lost { frames } => journal.lost(frames, at),
                 Event::Tick => {}
                 Event::End => has_ended = true,

@@ -112,8 +112,8 @@ async fn missing_wires_are_inconclusive() {
         Experiment::Clock,
     ];
     let outcomes = outcomes("A=dc,0V", &wired).await;
-    let mode_fits: Vec<Verdict> = outcomes.iter().map(|outcome| outcome.verdict).collect();
-    assert_eq!(mode_fits, [Verdict::Inconclusive; 5], "{}", summary(&outcomes));
+    let verdicts: Vec<Verdict> = outcomes.iter().map(|outcome| outcome.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Inconclusive; 5], "{}", summary(&outcomes));
 }
 
 #[tokio::test]

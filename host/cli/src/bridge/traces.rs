@@ -95,8 +95,8 @@ async fn fetch_all(
             fetched = fetching => fetched?,
             () = interrupts.reached(1) => return Err(Failure::Cancelled),
         }
-        let recording = recording(record, &stored).map_err(Failure::failed)?;
-        bar.suspend(|| results.take(recording))?;
+        let waveform = recording(record, &stored).map_err(Failure::failed)?;
+        bar.suspend(|| results.take(waveform))?;
     }
     bar.finish_and_clear();
     if client.repeats() > 0 {

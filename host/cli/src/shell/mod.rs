@@ -6,7 +6,7 @@ mod input;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use scopething_core::scope::Generators;
 
-use self::input::{Input, Said};
+use self::input::{Entered, Input};
 use super::SessionCommand;
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
@@ -86,9 +86,9 @@ impl Arguments {
 async fn run_lines(session: &mut Session, input: &mut Input) -> Result<(), Failure> {
     loop {
         let line = match input.read(&prompt(session.generators()), &session.interrupts()).await? {
-            Said::Line(line) => line,
-            Said::Nothing => continue,
-            Said::End => return Ok(()),
+            Entered::Line(line) => line,
+            Entered::Nothing => continue,
+            Entered::End => return Ok(()),
         };
         match run_line(session, &line).await {
             Ok(Next::Line) => {}
