@@ -57,7 +57,7 @@ impl Arguments {
         }
     }
 
-    /// Captures as often as was asked for, or until Ctrl-C. Gives how often there was something to show.
+    /// Captures as often as was asked for, or until Ctrl-C. Returns how often there was something to show.
     async fn capture_all(&self, live: &mut Live<'_>, results: &mut Results) -> Result<u32, Failure> {
         let mut captured = 0;
         while self.count == 0 || captured < self.count {

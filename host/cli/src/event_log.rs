@@ -1,4 +1,4 @@
-//! Prints what happens while serving, without ever holding up the server.
+//! Prints events while serving, without ever blocking the server.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 

@@ -8,10 +8,10 @@ use scopething_core::scope::{GenerateError, ScopeError, Stage};
 
 use scopething::link::{LinkError, OpenError, UrlError};
 
-/// Why a subcommand did not do what it was asked for.
+/// Why a subcommand failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// What was asked for makes no sense: exit code 2.
+    /// Wrong usage: exit code 2.
     Usage(anyhow::Error),
     /// The device, the link or a file failed: exit code 1.
     Failed(anyhow::Error),

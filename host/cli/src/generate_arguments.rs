@@ -24,7 +24,7 @@ pub(super) struct GenerateArguments {
     /// Read requests as JSON lines from standard input, and print a JSON object for each, without a device
     #[arg(long)]
     pub(super) batch: bool,
-    /// Generate for so long [default: until Ctrl-C]
+    /// Generate for this long [default: until Ctrl-C]
     #[arg(long = "for", value_name = "T", value_parser = lasting, allow_hyphen_values = true)]
     lasts: Option<Duration>,
     /// Print a JSON object

@@ -15,8 +15,8 @@ pub(super) struct Lasting {
     pub(super) lasts: Option<Duration>,
 }
 
-/// How often a device that generates is asked whether it is still there.
-const LOOK_AFTER: Duration = Duration::from_secs(1);
+/// How often a device that generates is polled, to notice that it was unplugged.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// A byte of the EEPROM that every device has: the first of its serial number ([section 10 of the reference](scopething_core::vm#10-eeprom)).
 const SERIAL_ADDRESS: u8 = 0x30;
 
@@ -55,7 +55,7 @@ pub(super) async fn generate(
         None => plan.ends_after(),
         given => given,
     };
-    // A time beyond what a clock can count is for ever.
+    // A time beyond the clock's range means forever.
     let end = lasts.and_then(|lasts| tokio::time::Instant::now().checked_add(lasts));
     if end.is_none() {
         anstream::eprintln!("generating until Ctrl-C");
@@ -66,7 +66,7 @@ pub(super) async fn generate(
             break;
         }
         tokio::select! {
-            () = tokio::time::sleep(left.map_or(LOOK_AFTER, |left| left.min(LOOK_AFTER))) => {}
+            () = tokio::time::sleep(left.map_or(POLL_INTERVAL, |left| left.min(POLL_INTERVAL))) => {}
             () = interrupts.reached(1) => break,
         }
         // Otherwise a device that was unplugged would go unnoticed until the generator is stopped.

@@ -1,4 +1,4 @@
-//! What `capture` and `plan` let the generators do meanwhile.
+//! The generator that `capture` and `plan` run meanwhile.
 
 use clap::Args;
 use scopething_core::plan::{LogicPattern, PlayMode};

@@ -182,7 +182,7 @@ fn notify(states: &[&str]) {
 fn notify(_: &[&str]) {}
 
 /// How often the file is written, at most: simulated seconds may pass by the thousand.
-const WRITE_EACH: Duration = Duration::from_secs(1);
+const MIN_WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Publishes the status: to the status file, the page, and systemd's watchdog.
 struct StatusPublisher {
@@ -197,7 +197,7 @@ impl StatusObserver for StatusPublisher {
     fn watch(&mut self, status: &Status) {
         let now = Instant::now();
         let is_recent = |&(written, conditions): &(Instant, usize)| {
-            now.duration_since(written) < WRITE_EACH && conditions == status.conditions.len()
+            now.duration_since(written) < MIN_WRITE_INTERVAL && conditions == status.conditions.len()
         };
         if self.written.as_ref().is_some_and(is_recent) && !status.ended {
             return;

@@ -33,7 +33,7 @@ pub(super) struct Results {
     failed: Option<Failure>,
 }
 
-/// Where a capture is kept, the safest place last.
+/// Where a capture is stored, the safest place last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kept {
     Nowhere,

@@ -201,7 +201,7 @@ impl Walk {
         self.take(outcome)
     }
 
-    /// The device, connected to anew if the link was lost.
+    /// The device, reconnected if the link was lost.
     async fn bench(&mut self) -> Result<&mut Bench, Failure> {
         let bench = match self.bench.take() {
             Some(bench) => bench,

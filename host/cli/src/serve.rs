@@ -96,7 +96,7 @@ impl Arguments {
     }
 }
 
-/// What the user asked for is wrong, or the device or an address failed.
+/// Wrong usage, or a failure of the device or an address.
 fn refused(error: ServeError) -> Failure {
     match error {
         ServeError::Open { .. } => Failure::Usage(anyhow::anyhow!("{error} (--allow)")),

@@ -78,7 +78,7 @@ async fn calibration_corrects_readings() {
     // Steps of 8 bits and 5 mV of noise, over ranges of a few volts.
     let residual = ["residual_volts", "residual_of_range"].map(|key| number(&reported, key));
     assert!(residual[0] < 0.02 && residual[1] < 0.005, "{reported}");
-    // Two levels of each channel in each of 1024 traces at the most, an eighth of them to start with.
+    // Two levels of each channel in each of 1024 traces at most, an eighth of them to start with.
     assert!((1000.0..=4096.0).contains(&number(&reported, "used")), "{reported}");
 
     let after = home.text();

@@ -4,7 +4,7 @@ mod cli_support;
 
 use cli_support::{Finished, Listening, scopething, series};
 
-/// A voltage that no byte of all bits turned over reads as.
+/// A voltage that no byte of all bits inverted reads as.
 const VOLTS: f64 = 1.0;
 
 async fn capture(url: &str, more: &[&str]) -> Finished {

@@ -61,7 +61,7 @@ async fn zero_timeout_captures_at_once() {
         assert_eq!(capture["cause"], "timeout");
         let times = series(&capture, "A", "timestamps");
         let sample_s = times[1] - times[0];
-        // Connecting, and a sample at the most.
+        // Connecting, and a sample at most.
         let start_s = number(&capture, "capture_start");
         assert!(start_s < 0.01 + sample_s, "{period}: {start_s}");
     }

@@ -46,7 +46,7 @@ async fn i2c_gives_address_and_bytes() {
 
 #[tokio::test]
 async fn spi_gives_the_bytes_of_both_ways() {
-    // Three bytes at 200 kHz take 0.12 ms, with a pause of 1 ms. MISO shows the bytes turned over.
+    // Three bytes at 200 kHz take 0.12 ms, with a pause of 1 ms. MISO shows the bytes inverted.
     let query = "L0=spi,clk,200kHz,data=c0ffee&L1=spi,mosi,200kHz,data=c0ffee\
          &L2=spi,miso,200kHz,data=c0ffee&L3=spi,cs,200kHz,data=c0ffee";
     let capture = ["L0", "L1", "L2", "L3", "--trigger", "L3=0", "--period", "2.4ms", "--samples", "12000"];

@@ -37,7 +37,7 @@ impl Bench {
         Self { directory: tempfile::tempdir().unwrap(), format, samples }
     }
 
-    /// A job. What was written survives the process, so that nothing need be brought to the disk, and most of the time goes
+    /// A job. What was written survives the process, so that nothing need be synced to disk, and most of the time goes
     /// into writing.
     fn job(&self, more: &str) -> String {
         let path = self.directory.path().join("job.toml");
@@ -87,7 +87,7 @@ impl Bench {
     }
 
     /// Lets one more trace be recorded, and has all files opened by their tools: their traces are numbered from 1 on and
-    /// whole. Gives how many there are.
+    /// whole. Returns how many there are.
     async fn goes_on(&self, more: &str) -> u64 {
         let once = self.job(&format!("{more}\nwhen.count = 1"));
         scopething(&["record", &once]).await.done();

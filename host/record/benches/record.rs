@@ -2,7 +2,7 @@
 //!
 //! The device is simulated and waits for nothing, so that all the time is the computer's. `cargo bench --bench record`
 //! prints a line a kind of recording, each of so many rounds in which the driver and the recording take turns: the median
-//! of their ratios, and the least and the greatest. A number behind `--` is another count of captures. The files are where
+//! of their ratios, and the minimum and maximum. A number behind `--` is another count of captures. The files are where
 //! `TMPDIR` points: to see what the program takes and not the disk, let that be `/dev/shm`.
 
 use std::path::Path;

@@ -23,11 +23,11 @@ use scopething_waveform::recording::{InvalidWaveform, Waveform};
 
 /// How long to wait before a scope that is away is looked for again.
 const LOOK_AGAIN: Micros = Micros::from_millis(1000);
-/// After so many bad traces in a row the scope is connected to anew.
+/// After this many bad traces in a row the scope is reconnected.
 const MAX_BAD_TRACES: u32 = 3;
-/// A trace is handed on after this, if no other comes meanwhile.
+/// A trace is sent to the writer after this, if no other arrives before.
 const COALESCE_DELAY: Duration = Duration::from_millis(1);
-/// A clock that moves by more than this was set: times of day are reckoned anew.
+/// A clock that moves by more than this was set: times of day are computed again.
 const CLOCK_STEP_US: u64 = 500_000;
 /// Frames of a stream that are received at once, at most.
 const CHUNK_FRAMES: usize = 256;
@@ -105,13 +105,13 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         Ok(())
     }
 
-    /// Hands on what was captured last.
-    pub(super) async fn hand_on(&mut self) {
+    /// Sends the last trace to the writer.
+    pub(super) async fn flush(&mut self) {
         if let Some(Ok(Some(waveform))) = self.blocks.as_mut().map(Blocks::end) {
             self.watch.report(Event::Trace(waveform)).await;
         }
-        self.watch.hand_on().await;
-        // The device is not left streaming to nobody.
+        self.watch.flush().await;
+        // The device must not go on streaming.
         if let (Some(Connected { scope, .. }), Some(_)) = (&mut self.connected, self.blocks.take()) {
             // If it does not answer, there is nobody to report that to.
             let _ = scope.reset().await;
@@ -240,7 +240,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         }
     }
 
-    /// Streams until the job is done or something fails. The time of a stream starts anew with it, as that of a scope that
+    /// Streams until the job is done or something fails. The time of a stream restarts with it, as that of a scope that
     /// is connected to.
     async fn stream(&mut self, plan: &StreamPlan) {
         let Err(error) = self.stream_on(plan).await else { return };
@@ -286,7 +286,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
             }
         }
         if is_counted(self.captures) {
-            // What is left of the stream is more than was asked for.
+            // The rest of the stream is beyond the job.
             self.blocks = None;
         }
         stream.finish().await.map(drop)
@@ -331,12 +331,12 @@ impl<T: Timekeeper> Watch<'_, T> {
         let may_linger = matches!(event, Event::Trace(_));
         self.unsent.push((event, self.time.read()));
         if !may_linger || self.unsent.len() >= MAX_AT_ONCE {
-            self.hand_on().await;
+            self.flush().await;
         }
     }
 
     /// Sends the events that were not sent yet, as soon as the writer has time.
-    async fn hand_on(&mut self) {
+    async fn flush(&mut self) {
         match self.writer_thread.has_time().await {
             Ok(permit) => permit.send(std::mem::take(&mut self.unsent)),
             Err(WriterGone) => self.is_gone = true,

@@ -23,17 +23,17 @@ pub(super) struct Blocks {
 pub(super) enum Cut {
     /// A trace.
     Trace(Waveform),
-    /// So many frames are missing before the next trace.
+    /// This many frames are missing before the next trace.
     Lost(u64),
 }
 
 impl Blocks {
-    /// For a stream at its beginning, in traces of so many rows, at least one.
+    /// For a stream at its beginning, in traces of `length` rows, at least one.
     pub(super) fn new(header: StreamHeader, length: u64) -> Self {
         Self { header, length: length.max(1), rows: Vec::new() }
     }
 
-    /// Takes a row, and hands over what it completes.
+    /// Takes a row, and returns what it completes.
     pub(super) fn push(&mut self, row: &Row, cuts: &mut Vec<Cut>) -> Result<(), InvalidWaveform> {
         if row.lost > 0 {
             cuts.extend(self.end()?.map(Cut::Trace));

@@ -1,27 +1,27 @@
 //! Fault conditions: logged when they begin and end, and reported in the status meanwhile.
 //!
-//! A condition that comes and goes (a plug with a bad contact, a disk on which something else makes room now and then) is
-//! logged when it comes for the second time within [`QUIET`], and not again before it has lasted or been away for that long.
+//! An intermittent condition (a plug with a bad contact, a disk on which another program makes room now and then) is
+//! logged when it begins for the second time within [`QUIET`], and not again before it has been stable for that long.
 
 use scopething_core::time::{Instant, Micros};
 use serde::{Deserialize, Serialize};
 
 use super::time::Reading;
 
-/// How long a condition must be away to be over, where it comes and goes.
+/// How long an intermittent condition must be absent to be over.
 pub const QUIET: Micros = Micros::from_millis(60_000);
 
 /// A kind of condition. Of each kind there is one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConditionKind {
-    /// The scope is not there.
+    /// The scope is not connected.
     Away,
-    /// Another scope than the job's is there.
+    /// Another scope than the job's is connected.
     OtherScope,
-    /// Traces make no sense.
+    /// Traces are inconsistent.
     BadTraces,
-    /// The disk takes nothing.
+    /// The disk refuses writes.
     DiskRefuses,
     /// The memory for traces that the disk does not take is full as well.
     MemoryFull,
@@ -39,7 +39,7 @@ impl ConditionKind {
         Self::LostFrames,
     ];
 
-    /// What comes and goes, in the words of the log.
+    /// Its name in the log.
     fn name(self) -> &'static str {
         match self {
             Self::Away => "the loss of the scope",
@@ -52,7 +52,7 @@ impl ConditionKind {
     }
 }
 
-/// A condition that lasts.
+/// A present condition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     /// What kind it is.
@@ -63,25 +63,25 @@ pub struct Condition {
     pub text: String,
 }
 
-/// The conditions that last, and those that were there lately.
+/// The present conditions, and those that ended recently.
 #[derive(Debug, Default)]
 pub struct Conditions {
     lasting: Vec<Condition>,
     histories: [History; ConditionKind::ALL.len()],
 }
 
-/// What is known of the last times of a kind of condition.
+/// The recent history of a kind of condition.
 #[derive(Debug, Default, Clone, Copy)]
 struct History {
-    /// When it last came or went, if that is not long ago or not logged.
+    /// When it last began or ended, if that is recent or not logged.
     changed: Option<Instant>,
     /// How often it has come back within the time after which it would have been over.
     returns: u64,
 }
 
 impl Conditions {
-    /// A condition is met. True if it is logged: it was not there, and does not come and go. Another text is another
-    /// condition if it names another scope; otherwise it is what is known of the condition by now.
+    /// A condition is met. True if it is logged: it is new, and not intermittent. Another text is another
+    /// condition if it names another scope; otherwise it updates the text of the condition.
     pub fn meet(&mut self, kind: ConditionKind, text: &str, at: Reading) -> bool {
         let same = |condition: &&mut Condition| {
             condition.kind == kind && (kind != ConditionKind::OtherScope || condition.text == text)
@@ -109,7 +109,7 @@ impl Conditions {
         history.returns <= 1
     }
 
-    /// A condition is not there any more. True if that is logged: it was there, and does not come and go.
+    /// A condition has ended. True if that is logged: it was met, and is not intermittent.
     pub fn end(&mut self, kind: ConditionKind, text: &str, at: Reading) -> bool {
         let before = self.lasting.len();
         self.lasting.retain(|condition| condition.kind != kind);
@@ -129,7 +129,7 @@ impl Conditions {
         self.lasting.retain(|condition| condition.kind != kind);
     }
 
-    /// Logs what has lasted or been away for long enough after it came and went.
+    /// Logs intermittent conditions that have been stable for long enough.
     pub fn update(&mut self, at: Reading) {
         for kind in ConditionKind::ALL {
             let lasting =
@@ -154,7 +154,7 @@ impl Conditions {
         &mut self.histories[kind as usize]
     }
 
-    /// Those that last.
+    /// The present conditions.
     #[must_use]
     pub fn lasting(&self) -> &[Condition] {
         &self.lasting

@@ -80,7 +80,7 @@ impl Links {
         Self { read, others: Vec::new(), adapters: Vec::new() }
     }
 
-    /// The ports that are there now. What is not is forgotten: another scope may be plugged in there next.
+    /// The ports present now. The others are forgotten: another scope may be plugged in there next.
     fn found(&mut self, ports: Vec<Port>, wanted: Option<&str>) -> Vec<Place> {
         self.adapters = ports.into_iter().map(Adapter::of).collect();
         let adapters = &self.adapters;
@@ -149,7 +149,7 @@ pub enum ConnectError {
         /// The serial number of the job's.
         wanted: String,
     },
-    /// At none of several places there is the job's scope.
+    /// The job's scope is at none of several places.
     #[error("{}", attempts(places))]
     Nowhere {
         /// Where it was looked for, and what is there.
@@ -210,7 +210,7 @@ impl ConnectError {
         }
     }
 
-    /// Whether it is there, and not the one that is wanted.
+    /// Whether another scope than the job's is connected.
     #[must_use]
     pub fn is_other_scope(&self) -> bool {
         match self {
@@ -223,7 +223,7 @@ impl ConnectError {
     }
 }
 
-/// What a job asks of the scope.
+/// What a job requires of the scope.
 #[derive(Debug)]
 pub(super) enum Planned {
     /// Traces one by one.
@@ -233,7 +233,7 @@ pub(super) enum Planned {
 }
 
 impl Planned {
-    /// What is done otherwise than asked.
+    /// Deviations from the request.
     pub(super) fn notices(&self) -> &[Notice] {
         match self {
             Self::Traces(plan) => &plan.notices,

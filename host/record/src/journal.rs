@@ -21,7 +21,7 @@ use scopething_waveform::recording::{Gap, Stamp, Waveform};
 /// How often a observer learns the status, at least.
 pub(super) const REPORT_INTERVAL: Micros = Micros::from_millis(1000);
 /// Window over which the rate of captures is averaged: one to two of these.
-const RATE_SPAN: Micros = Micros::from_millis(60_000);
+const RATE_WINDOW: Micros = Micros::from_millis(60_000);
 
 /// Receives the status of a recording: each second, and when a condition begins or ends. One whose captures or whose disk
 /// hang reports nothing.
@@ -88,7 +88,7 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         })
     }
 
-    /// The scope is there, at this link, and its time starts anew.
+    /// The scope is connected, at this link, and its device time restarts.
     pub(super) fn connected(&mut self, serial: Option<String>, url: &LinkUrl, at: Reading) {
         self.status.connected = true;
         self.status.connections += 1;
@@ -111,7 +111,7 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         }
     }
 
-    /// The scope is not there, or another one is.
+    /// The scope is disconnected, or another one is connected.
     pub(super) fn away(&mut self, is_other: bool, reason: &str, at: Reading) {
         self.status.connected = false;
         self.status.link_errors += u64::from(!is_other);
@@ -130,7 +130,7 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         }
     }
 
-    /// A trace that makes no sense.
+    /// A trace that is inconsistent.
     pub(super) fn bad_trace(&mut self, reason: &str, at: Reading) {
         self.status.bad_traces += 1;
         self.gap = self.gap.or(Some(Gap::BadTraces));
@@ -234,7 +234,7 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
     }
 
     /// Reports the status, if it is due.
-    pub(super) fn mind(&mut self, at: Reading) {
+    pub(super) fn report_if_due(&mut self, at: Reading) {
         if at.now < self.report_at {
             return;
         }
@@ -263,7 +263,7 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         if now > since {
             self.status.rate_hz = (self.status.captures - captures) as f64 / (now - since).seconds();
         }
-        if now - later.0 >= RATE_SPAN {
+        if now - later.0 >= RATE_WINDOW {
             self.rate_since = [later, (now, self.status.captures)];
         }
     }

@@ -1,4 +1,4 @@
-//! What of a trace is kept, and what of it is written.
+//! Which traces are kept, and which part of them is written.
 
 use crate::measure::{Measure, Measured};
 use scopething_waveform::recording::{Channel, Series, Waveform};
@@ -12,7 +12,7 @@ pub enum Keep {
     Outside(Vec<Band>),
     /// Measured values of every trace.
     Summary,
-    /// The least and the greatest sample of each of so many parts of every trace.
+    /// The minimum and maximum sample of each of this many parts of every trace.
     Envelope {
         /// How many parts, at least 1.
         parts: usize,
@@ -51,18 +51,18 @@ impl Keep {
     }
 }
 
-/// The least and the greatest sample of a part of a trace.
+/// The minimum and maximum sample of a part of a trace.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Extent {
     /// When the part begins, in seconds from the start of the capture.
     pub time_s: f64,
-    /// The least sample.
+    /// The minimum sample.
     pub min: f32,
-    /// The greatest sample.
+    /// The maximum sample.
     pub max: f32,
 }
 
-/// The extents of a channel in `parts` parts as long as one another, give or take a sample. Parts without a sample that
+/// The extents of a channel in `parts` parts of equal length, within a sample. Parts without a sample that
 /// is a number are left out.
 pub fn envelope(series: &Series, parts: usize) -> impl Iterator<Item = Extent> + '_ {
     let count = series.samples.len();

@@ -154,7 +154,7 @@ impl Listing {
     /// Removes the oldest file.
     ///
     /// # Errors
-    /// If it cannot be removed. A file that is gone already is no error.
+    /// If it cannot be removed. A file that does not exist any more is no error.
     pub fn remove_oldest(&mut self, naming: &Naming) -> io::Result<()> {
         let Some(&oldest) = self.oldest.front() else { return Ok(()) };
         let path: &Path = &naming.path(oldest.number, oldest.made);

@@ -57,7 +57,7 @@ impl<O: Opener, T: Timekeeper, D: Disk + 'static, W: StatusObserver + 'static> R
     /// Needs a tokio runtime. Traces are measured and written by a thread of their own.
     ///
     /// # Errors
-    /// If the scope cannot do what the job asks for, or the disk does not take the last traces. A scope that is away, a disk
+    /// If the scope cannot do what the job asks for, or the disk does not take the last traces. A scope that is disconnected, a disk
     /// that is full and traces that are bad are no errors: they are waited for.
     ///
     /// # Cancellation
@@ -71,7 +71,7 @@ impl<O: Opener, T: Timekeeper, D: Disk + 'static, W: StatusObserver + 'static> R
             () = stop => Ok(()),
             recorded = acquisition.run() => recorded,
         };
-        acquisition.hand_on().await;
+        acquisition.flush().await;
         let Closed { status, lost } = writer_thread.finish(time.read()).await;
         recorded?;
         match lost {

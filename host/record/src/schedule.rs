@@ -9,10 +9,10 @@ const DAY_US: i64 = 86_400_000_000;
 /// How traces are spaced.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Spacing {
-    /// As fast as it goes.
+    /// Continuously.
     #[default]
     Continuous,
-    /// One each so many seconds, counted from the start. Those that are missed are not made up for.
+    /// At this interval in seconds, counted from the start. Missed ones are skipped.
     Every(f64),
     /// One at each of these times of day, in seconds since midnight UTC, in order.
     TimesOfDay(Vec<u32>),

@@ -25,7 +25,7 @@ pub struct Status {
     pub url: String,
     /// The serial number of the scope, once there was one that has it.
     pub serial: Option<String>,
-    /// Whether the scope is there.
+    /// Whether the scope is connected.
     pub connected: bool,
     /// How often the scope was connected to.
     pub connections: u64,
@@ -39,9 +39,9 @@ pub struct Status {
     pub held: u64,
     /// Traces of which nothing is kept, since all that was measured lay in its band.
     pub inside: u64,
-    /// Traces that were given up, since neither disk nor memory had room for them.
+    /// Traces that were dropped, since neither disk nor memory had room for them.
     pub dropped: u64,
-    /// Traces that made no sense.
+    /// Traces that were inconsistent.
     pub bad_traces: u64,
     /// Frames of a stream that the link did not carry, as far as is known.
     #[serde(default)]
@@ -66,7 +66,7 @@ pub struct Status {
     pub removed_files: u64,
     /// What is left on the disk.
     pub free_bytes: Option<u64>,
-    /// What goes wrong at present.
+    /// The present conditions.
     pub conditions: Vec<Condition>,
 }
 
@@ -84,7 +84,7 @@ impl Status {
         text.push(b'\n');
         let mut beside = path.as_os_str().to_owned();
         beside.push(".part");
-        // Not brought to the disk: after a loss of power it is of no use.
+        // Not synced to disk: after a loss of power it is of no use.
         let written = fs::write(&beside, &text).and_then(|()| fs::rename(&beside, path));
         written.or_else(|refused| {
             // A part of it takes room, and is of no use.

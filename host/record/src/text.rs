@@ -74,7 +74,7 @@ impl TextMaker {
     }
 }
 
-/// The times of the rows of a trace as text, which are the same for the next trace of the job: to print them anew takes
+/// The times of the rows of a trace as text, which are the same for the next trace of the job: to format them again takes
 /// longer than all else.
 #[derive(Debug, Default)]
 struct RowTimes {

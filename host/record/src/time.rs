@@ -1,4 +1,4 @@
-//! The clocks of a recording, as a seam: one that waits are timed by and that never steps, and the world's.
+//! The clocks of a recording, replaceable in tests: a monotonic one for waits, and the computer's time of day.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use scopething_waveform::moment::UnixMicros;
 /// Both clocks read at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
-    /// By a clock that never steps.
+    /// By a monotonic clock.
     pub now: Instant,
     /// By the computer's clock, which may be set.
     pub wall: UnixMicros,
@@ -19,7 +19,7 @@ pub struct Reading {
 
 /// Reads the clocks, and waits.
 pub trait Timekeeper {
-    /// The present moment, by a clock that never steps.
+    /// The present moment, by a monotonic clock.
     fn now(&self) -> Instant;
 
     /// The computer's clock, which may be set.

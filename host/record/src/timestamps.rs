@@ -44,7 +44,7 @@ pub struct Stamped {
 }
 
 impl Timestamps {
-    /// The device's time starts anew: it was connected again.
+    /// The device's time restarts: it was connected again.
     pub fn restart(&mut self) {
         self.first = None;
         self.points.clear();

@@ -19,22 +19,22 @@ pub(super) const MAX_AT_ONCE: usize = 4;
 /// Events in their order, each with the readings of the clocks.
 pub(super) type Batch = Vec<(Event, Reading)>;
 
-/// What happens to a recording.
+/// An event of a recording.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The scope is there, at this link, and its time starts anew.
+    /// The scope is connected, at this link, and its device time restarts.
     Connected { serial: Option<String>, url: LinkUrl },
-    /// The scope is not there, or another one is.
+    /// The scope is disconnected, or another one is connected.
     Away { is_other: bool, reason: String },
-    /// A trace that makes no sense.
+    /// A trace that is inconsistent.
     BadTrace { reason: String },
     /// A trace.
     Trace(Waveform),
-    /// So many frames of a stream are missing before the next trace.
+    /// This many frames of a stream are missing before the next trace.
     Lost { frames: u64 },
-    /// Time passes.
+    /// Time has passed without another event.
     Tick,
-    /// It has ended.
+    /// The recording has ended.
     End,
 }
 
@@ -59,7 +59,7 @@ impl WriterThread {
         Self { batches: sender, thread: tokio::task::spawn_blocking(move || keep(journal, receiver, at)) }
     }
 
-    /// Completes when it has time for a batch, which can then be handed over at once.
+    /// Completes when it has time for a batch, which can then be sent without waiting.
     pub(super) async fn has_time(&self) -> Result<mpsc::Permit<'_, Batch>, WriterGone> {
         self.batches.reserve().await.map_err(|_| WriterGone)
     }
@@ -103,7 +103,7 @@ fn keep<D: Disk, W: StatusObserver>(
             }
         }
         journal.write(latest);
-        journal.mind(latest);
+        journal.report_if_due(latest);
     }
     journal.close(latest)
 }
@@ -126,9 +126,9 @@ mod tests {
     const AT: Reading = Reading { now: Instant(0), wall: UnixMicros(0) };
 
     /// Runs a closure each time that the status is reported, as at the first event.
-    struct Doing<F>(F);
+    struct OnStatus<F>(F);
 
-    impl<F: FnMut() + Send> StatusObserver for Doing<F> {
+    impl<F: FnMut() + Send> StatusObserver for OnStatus<F> {
         fn watch(&mut self, _: &Status) {
             (self.0)();
         }
@@ -136,10 +136,10 @@ mod tests {
 
     fn writer_thread(directory: &std::path::Path, act: impl FnMut() + Send + 'static) -> WriterThread {
         let job = Job::parse(&format!("files.directory = '{}'", directory.display())).unwrap();
-        WriterThread::start(Journal::open(Arc::new(job), SystemDisk, Doing(act), AT).unwrap(), AT)
+        WriterThread::start(Journal::open(Arc::new(job), SystemDisk, OnStatus(act), AT).unwrap(), AT)
     }
 
-    /// Whether it takes something right now.
+    /// Whether it accepts a batch right now.
     fn takes(writer_thread: &WriterThread) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         match pin!(writer_thread.has_time()).poll(&mut context) {

@@ -384,7 +384,7 @@ async fn stream_recording_survives_unplugging() {
     assert_eq!((status.lost_frames, &recorded.conditions[..]), (0, &["Away".to_owned()][..]));
     let traces = traces(directory.path());
     let gaps: Vec<&str> = traces.iter().map(|(_, _, gap)| gap.as_str()).collect();
-    // Six whole seconds and a part of the next, then a stream that starts anew.
+    // Six whole seconds and a part of the next, then a stream that restarts.
     assert_eq!(gaps, ["start", "", "", "", "", "", "", "link", "", "", "", ""]);
     assert!(files(directory.path()).len() > 1, "a new file each ten seconds");
     for (at, pair) in traces.windows(2).enumerate() {

@@ -1,4 +1,4 @@
-//! Who wires what an experiment needs.
+//! The operator, who wires what an experiment needs.
 
 /// An operator's answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub enum Reply {
     Skip,
 }
 
-/// Somebody who wires and reads meters.
+/// An operator, who wires and reads meters.
 pub trait Operator {
     /// Has something wired.
     fn wire(&mut self, instruction: &str) -> impl Future<Output = Reply>;

@@ -14,7 +14,7 @@ use super::recording::Recorder;
 use super::stop::Stop;
 use scopething::link::LinkClock;
 
-/// How long `!` may take. Known clients wait from 0.2 s to for ever; no reset is known to take longer than 0.8 s.
+/// How long `!` may take. Known clients wait from 0.2 s to forever; no reset is known to take longer than 0.8 s.
 const RESET_TIMEOUT: Micros = Micros::from_millis(3000);
 /// The longest script in one write: a datagram to a bitscope-server holds 64 bytes of commands.
 const MAX_SCRIPT_BYTES: usize = 60;

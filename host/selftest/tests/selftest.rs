@@ -37,7 +37,7 @@ fn summary(outcomes: &[Outcome]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The experiments that find something, with the names of it; those that find nothing are left out.
+/// The experiments that do not confirm their assumption, with their findings, or the verdict without any.
 fn findings(outcomes: &[Outcome]) -> Vec<(u8, Vec<&'static str>)> {
     let other = outcomes.iter().filter(|outcome| outcome.verdict != Verdict::AsAssumed);
     other

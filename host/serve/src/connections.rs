@@ -46,7 +46,7 @@ impl Reply {
 
 /// How an emulated instrument answers one client.
 pub(super) trait Dialect: Send {
-    /// Does what a message asks for.
+    /// Executes a message.
     fn answer(&mut self, message: &Message<'_>) -> impl Future<Output = Reply> + Send;
 
     /// Puts an answer into what the transport wants around it.
@@ -95,7 +95,7 @@ impl Connections {
     }
 
     /// Starts to serve a connection.
-    pub(super) fn welcome(&mut self, session: impl FnOnce(LastSeen) -> BoxedSession) {
+    pub(super) fn spawn(&mut self, session: impl FnOnce(LastSeen) -> BoxedSession) {
         self.make_room();
         let last_seen = LastSeen { start: self.start, at_ms: Arc::default() };
         last_seen.now();
@@ -118,7 +118,7 @@ pub(super) async fn accepted(
     loop {
         match listener.accept().await {
             Ok((stream, peer)) if allow.admits(peer.ip()) => {
-                // Answers are short and wanted at once; serving goes on if the system will not.
+                // Nagle's algorithm would delay the short answers; a failure to disable it is no reason not to serve.
                 let _ = stream.set_nodelay(true);
                 handle.report(Event::Connected { client: format!("{name} {peer}") });
                 return Ok((stream, peer));
@@ -148,7 +148,7 @@ pub(super) async fn receive(
     let mut connections = Connections::new();
     loop {
         match accepted(name, &listener, allow, handle, &mut connections).await {
-            Ok((stream, peer)) => connections.welcome(|last_seen| session(stream, peer, last_seen)),
+            Ok((stream, peer)) => connections.spawn(|last_seen| session(stream, peer, last_seen)),
             Err(error) => return error,
         }
     }
@@ -201,7 +201,7 @@ pub(super) async fn converse(
     handle.report(Event::Disconnected { client: format!("{name} {peer}") });
 }
 
-/// Writes an answer; false if the client does not read it in time, or has gone.
+/// Writes an answer; false if the client does not read it in time, or has disconnected.
 pub(super) async fn write(writer: &mut (impl AsyncWrite + Unpin), answer: &[u8]) -> bool {
     matches!(tokio::time::timeout(WRITE_TIMEOUT, writer.write_all(answer)).await, Ok(Ok(())))
 }

@@ -10,29 +10,29 @@ use scopething_sim::Note;
 pub enum Event {
     /// A client has connected.
     Connected {
-        /// Where it comes from, and which way.
+        /// Its address and transport.
         client: String,
     },
     /// A raw client has acquired the device.
     Acquired {
-        /// Where it comes from, and which way.
+        /// Its address and transport.
         client: String,
     },
     /// A client has disconnected, or was disconnected.
     Disconnected {
-        /// Where it came from.
+        /// Its address and transport.
         client: String,
     },
     /// A client was rejected.
     Refused {
-        /// Where it comes from.
+        /// Its address and transport.
         client: String,
         /// Why.
         reason: String,
     },
     /// What a client sent is no command of its protocol, and was dropped.
     Malformed {
-        /// Where it comes from.
+        /// Its address and transport.
         client: String,
         /// How long it is, in bytes.
         bytes: usize,

@@ -1,4 +1,4 @@
-//! Starts and stops the waveform generator as connections ask.
+//! Starts and stops the waveform generator for clients.
 
 use scopething_core::device::BS05;
 use scopething_core::plan::{PlayMode, WaveformError, WaveformPlan, WaveformRequest, plan_waveform};

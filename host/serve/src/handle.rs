@@ -1,5 +1,5 @@
 //! A client's handle to the instrument: reads and changes the shared settings, requests captures and the
-//! generator. What it asks of the device goes to the instrument, which takes one thing at a time.
+//! generator. Requests for the device go to the instrument, which serves one at a time.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,13 +21,13 @@ use super::settings::Settings;
 pub struct SharedState {
     /// What clients have set.
     pub settings: Settings,
-    /// How often it was changed.
+    /// How often the settings were changed.
     pub changes: u64,
-    /// What the generator does, which captures are planned around.
+    /// The outputs that the generator keeps busy, which captures are planned around.
     pub driven: BusyOutputs,
 }
 
-/// What the waveform generator is asked for.
+/// A waveform for the generator.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GeneratorWaveform {
     /// In hertz.
@@ -42,7 +42,7 @@ pub struct GeneratorWaveform {
     pub high_v: f64,
 }
 
-/// One thing that the instrument is asked for.
+/// A request to the instrument.
 #[derive(Debug)]
 pub(super) enum Request {
     /// The next capture.
@@ -53,7 +53,7 @@ pub(super) enum Request {
     Generate(GeneratorChange),
 }
 
-/// What the generator is to do.
+/// A change of the generator.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum GeneratorChange {
     Play(GeneratorWaveform),
@@ -150,7 +150,7 @@ impl Handle {
         state.settings.plan(&self.probe, state.driven)
     }
 
-    /// Changes what is set. Captures that are under way start again, and all clients see the new settings
+    /// Changes the settings. Captures that are under way start again, and all clients see the new settings
     /// from now on.
     pub fn set(&self, by: SocketAddr, change: impl FnOnce(&mut Settings)) {
         let mut changed = None;
@@ -169,7 +169,7 @@ impl Handle {
         }
     }
 
-    /// Asks for the next capture that begins from now on. Without a trigger it is given when `timeout` has run out.
+    /// Requests the next capture that begins from now on. Without a trigger it is delivered when `timeout` has passed.
     ///
     /// # Errors
     /// [`NoCapture`] when the instrument is closing.
@@ -189,7 +189,7 @@ impl Handle {
             .await;
     }
 
-    /// Asks for the device itself; it comes when what is under way has ended.
+    /// Requests the device itself; it is lent when the present capture has ended.
     pub(super) async fn borrow_device(&self) -> Option<oneshot::Receiver<Loan>> {
         let (reply, receiver) = oneshot::channel();
         self.requests.send(Request::Borrow(reply)).await.ok()?;

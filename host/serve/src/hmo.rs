@@ -41,7 +41,7 @@ fn division_s(span_s: f64) -> f64 {
     nearest_step(span_s / DIVISIONS, SECONDS.0, SECONDS.1)
 }
 
-/// Does what a command sets; what is none of this instrument's settings changes nothing.
+/// Executes a setting; commands that this instrument does not have change nothing.
 pub fn set(settings: &mut Settings, message: &Message<'_>) {
     let Message { name, numbers: [first, _], argument, query } = message;
     if *query {
@@ -134,7 +134,7 @@ fn pattern_text(source: TriggerSource) -> String {
     format!("\"XX{}\"", LogicLine::all().map(level).collect::<String>())
 }
 
-/// The answer to a query about settings: what is real with the plan that they lead to. None for what the
+/// The answer to a query about settings: the actual value under the resulting plan. None for what the
 /// instrument does not know.
 #[must_use]
 pub fn query(state: &SharedState, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
@@ -180,7 +180,7 @@ pub fn query(state: &SharedState, plan: Option<&CapturePlan>, message: &Message<
     })
 }
 
-/// What a query for data asks for.
+/// The data that a query requests.
 fn source(message: &Message<'_>) -> Option<Source> {
     match (message.name.as_str(), message.numbers) {
         ("CHAN#:DATA", [Some(number @ 1..=2), _]) => Some(Source::Analog(usize::from(number) - 1)),

@@ -1,4 +1,4 @@
-//! The instrument: it has the device, and does one thing at a time with it. Clients that wait at the same
+//! The instrument: it has the device, and serves one request at a time. Clients that wait at the same
 //! moment get the same capture; raw clients borrow the device, in turns with captures.
 
 use std::collections::VecDeque;
@@ -51,7 +51,7 @@ pub(super) struct Instrument {
     failures: u8,
 }
 
-/// What was asked for and is not done yet.
+/// Pending requests.
 struct Queue {
     requests: mpsc::Receiver<Request>,
     clients: Vec<WaitingClient>,
@@ -181,7 +181,7 @@ impl Instrument {
         }
     }
 
-    /// Does what it is asked for, one after the other, until the device fails for good.
+    /// Serves requests one after the other, until the device fails for good.
     pub(super) async fn run(mut self) -> Result<Infallible, DeviceError> {
         loop {
             match self.queue.next_turn().await {
@@ -220,7 +220,7 @@ impl Instrument {
         match result {
             Ok(Some(capture)) if !superseded => {
                 self.failures = 0;
-                self.hand_out(clients, &capture, timed_for, by_mode);
+                self.deliver(clients, &capture, timed_for, by_mode);
             }
             Ok(_) => self.queue.clients.splice(0..0, clients).for_each(drop),
             Err(error) => {
@@ -235,7 +235,7 @@ impl Instrument {
     /// Gives a capture to the clients it was for; one without a trigger only to those whose timeout has passed,
     /// also if they came while it was under way, and if it ended by the trigger mode (`by_mode`) to those
     /// that follow it. The device may have waited until `timed_for` by a clock that runs faster.
-    fn hand_out(
+    fn deliver(
         &mut self,
         clients: Vec<WaitingClient>,
         capture: &Arc<Capture>,
@@ -336,7 +336,7 @@ impl Instrument {
     }
 }
 
-/// Whether the link is gone. Over UDP an answer that is missing is a failure of the link, which stays.
+/// Whether the link is lost. Over UDP an answer that is missing is a failure of the link, which stays.
 fn is_final(error: &DeviceError) -> bool {
     match error {
         ScopeError::Link { error, .. } => !matches!(error, LinkError::Datagram(_)),
@@ -391,7 +391,7 @@ async fn run_capture(
                 () = poll_fn(|context| poll_left(&mut clients, context)),
                     if !cancelled && !clients.is_empty() =>
                 {
-                    // Those who came meanwhile want one that begins later.
+                    // Clients that asked meanwhile are due a capture that begins later.
                     superseded = true;
                 }
             }

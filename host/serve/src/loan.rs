@@ -1,4 +1,4 @@
-//! The device on its way to a raw client and back.
+//! The loan of the device to raw clients.
 
 use tokio::sync::{oneshot, watch};
 
@@ -32,7 +32,7 @@ impl Loan {
 impl Drop for Loan {
     fn drop(&mut self) {
         if let (Some(link), Some(back)) = (self.link.take(), self.back.take()) {
-            // Nobody is there to take it when everything is closing.
+            // The instrument may be closing.
             let _ = back.send(link);
         }
     }

@@ -214,7 +214,7 @@ async fn instruments<D: Dialect + 'static>(
 }
 
 impl Server {
-    /// Connects to the device behind a link, and listens wherever is asked for.
+    /// Connects to the device behind a link, and listens at the requested addresses.
     ///
     /// `probe` maps volts to DAC codes (front-end calibration).
     ///

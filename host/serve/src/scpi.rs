@@ -19,7 +19,7 @@ pub struct Message<'a> {
     pub name: String,
     /// The numbers that stood for the first two `#`.
     pub numbers: [Option<u8>; 2],
-    /// Whether it asks for an answer.
+    /// Whether it is a query.
     pub query: bool,
     /// What follows the words, without spaces around it.
     pub argument: &'a str,
@@ -83,7 +83,7 @@ pub fn switch(text: &str) -> Option<bool> {
     }
 }
 
-/// A number with so many decimals and an exponent of at least two digits: `5.000E-04`.
+/// A number with `decimals` decimals and an exponent of at least two digits: `5.000E-04`.
 #[must_use]
 pub fn exponential(value: f64, decimals: usize) -> String {
     // Instruments know no negative zero.

@@ -1,5 +1,5 @@
 //! The settings of the instrument: one set for all clients, as on a scope that
-//! several people stand around.
+//! several people share.
 
 use std::fmt;
 
@@ -56,7 +56,7 @@ pub struct Settings {
     pub trigger_type: TriggerType,
     /// The trigger level, in volts. None: the middle of the screen of its channel.
     pub level_v: Option<f64>,
-    /// What becomes of a capture whose trigger does not come. Clients that wait no longer than so long, and those that
+    /// What happens to a capture whose trigger does not come. Clients that wait no longer than so long, and those that
     /// ask for a single trigger, have their way.
     pub trigger_mode: TriggerMode,
     /// How finely analog samples are resolved.

@@ -4,10 +4,10 @@
 //! One client has the device at a time; others are rejected with a reason: a TCP connection by a line of text
 //! before it is closed, a UDP client by the same text as data. A TCP client has the device until it
 //! disconnects. UDP and a pseudo-terminal do not show when a client goes, so that their clients give way to a
-//! newcomer once they have been silent for two seconds; a UDP client on the same machine at once when its
+//! new client once they have been silent for two seconds; a UDP client on the same machine at once when its
 //! port is closed.
 //!
-//! The device itself is as it was left when the next client comes, as a real one is: clients reset it with
+//! The next client finds the device as the last one left it, like a real one: clients reset it with
 //! `!`.
 //!
 //! ```
@@ -91,12 +91,12 @@ pub struct Server {
 }
 
 impl Device for SimLink {
-    async fn relay(&mut self, commands: &[u8], most: usize, answers: &mut Vec<(Origin, u8)>) -> Relayed {
+    async fn relay(&mut self, commands: &[u8], max: usize, answers: &mut Vec<(Origin, u8)>) -> Relayed {
         let closed_or = |count, relayed| if count == 0 { Relayed::Closed } else { relayed };
         tokio::select! {
             biased;
             count = self.send(commands), if !commands.is_empty() => closed_or(count, Relayed::Sent(count)),
-            count = self.receive(most, |origin, byte| answers.push((origin, byte))), if most > 0 => {
+            count = self.receive(max, |origin, byte| answers.push((origin, byte))), if max > 0 => {
                 closed_or(count, Relayed::Answered)
             }
             else => std::future::pending().await,
@@ -109,7 +109,7 @@ impl Device for SimLink {
 
     fn give_back(&mut self) {}
 
-    fn mend(&mut self) {
+    fn reopen(&mut self) {
         SimLink::mend(self);
     }
 

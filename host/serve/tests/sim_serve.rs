@@ -43,19 +43,19 @@ async fn ask(stream: &mut TcpStream, command: &[u8], answer: &[u8]) {
 fn further_tcp_clients_are_rejected() {
     with_server("", |addresses, mut events| async move {
         let address = addresses.tcp.unwrap();
-        let mut owner = TcpStream::connect(address).await.unwrap();
-        ask(&mut owner, b"!?", b"!?\rBS000501\r").await;
+        let mut holder = TcpStream::connect(address).await.unwrap();
+        ask(&mut holder, b"!?", b"!?\rBS000501\r").await;
         let mut other = TcpStream::connect(address).await.unwrap();
         let mut reason = String::new();
         other.read_to_string(&mut reason).await.unwrap();
-        let owner_name = format!("tcp {}", owner.local_addr().unwrap());
-        assert_eq!(reason, format!("refused: {owner_name} has the device\r\n"));
-        ask(&mut owner, b"?", b"?\rBS000501\r").await;
+        let holder_name = format!("tcp {}", holder.local_addr().unwrap());
+        assert_eq!(reason, format!("refused: {holder_name} has the device\r\n"));
+        ask(&mut holder, b"?", b"?\rBS000501\r").await;
         let expected = [
-            Event::Acquired { client: owner_name.clone() },
+            Event::Acquired { client: holder_name.clone() },
             Event::Refused {
                 client: format!("tcp {}", other.local_addr().unwrap()),
-                reason: format!("{owner_name} has the device"),
+                reason: format!("{holder_name} has the device"),
             },
         ];
         for event in expected {
@@ -194,7 +194,7 @@ fn lost_datagrams_are_retried() {
     with_server("faults=lose@0;lose@w1;stranger@1", |addresses, _| async move {
         let mut client = UdpClient::connect(&addresses).await;
         client.send(1, b"?").await;
-        // The first answer is lost, the second question as well; the third gets the answer. What a stranger
+        // The first answer is lost, the second question as well; the third gets the answer. What a foreign peer
         // sends does not get through to a connected socket.
         client.send(1, b"?").await;
         client.send(1, b"?").await;
@@ -207,12 +207,12 @@ fn lost_datagrams_are_retried() {
 #[test]
 fn further_udp_clients_are_rejected_with_holder() {
     with_server("", |addresses, _| async move {
-        let mut owner = TcpStream::connect(addresses.tcp.unwrap()).await.unwrap();
-        ask(&mut owner, b"!", b"!").await;
+        let mut holder = TcpStream::connect(addresses.tcp.unwrap()).await.unwrap();
+        ask(&mut holder, b"!", b"!").await;
         let mut other = UdpClient::connect(&addresses).await;
         other.send(3, b"?").await;
         let (id, sequence, reason) = other.receive().await;
-        let expected = format!("refused: tcp {} has the device", owner.local_addr().unwrap());
+        let expected = format!("refused: tcp {} has the device", holder.local_addr().unwrap());
         assert_eq!((id, sequence, reason), (3, 1, expected.into_bytes()));
     });
 }
@@ -220,12 +220,12 @@ fn further_udp_clients_are_rejected_with_holder() {
 #[test]
 fn udp_clients_come_and_go() {
     with_server("", |addresses, _| async move {
-        let owner = UdpClient::connect(&addresses).await;
-        owner.send(1, b"!").await;
+        let holder = UdpClient::connect(&addresses).await;
+        holder.send(1, b"!").await;
         let mut other = UdpClient::connect(&addresses).await;
         other.send(1, b"?").await;
         assert!(other.receive().await.2.starts_with(b"refused: udp"));
-        drop(owner);
+        drop(holder);
         for _ in 0..1000 {
             other.send(2, b"?").await;
             assert_eq!(other.receive().await.2, b"?\rBS000501\r");

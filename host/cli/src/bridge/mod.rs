@@ -122,7 +122,7 @@ struct BridgeArgument {
     url: UrlArgument,
 }
 
-/// A job in the words of a capture.
+/// A job, as the arguments of a capture.
 #[derive(Debug, Args)]
 struct ConfigureArguments {
     #[command(flatten)]
@@ -135,7 +135,7 @@ struct ConfigureArguments {
     /// Least time from the start of one capture to the start of the next
     #[arg(long, value_name = "T", default_value = "0s", value_parser = seconds)]
     spacing: f64,
-    /// Keep so many traces at the most [default: as many as there is room for]
+    /// Keep at most this many traces [default: as many as there is room for]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     keep: Option<u16>,
     /// What happens when no more can be kept

@@ -11,7 +11,7 @@ fn seconds(time_s: f64) -> String {
     quantity::format(time_s, Unit::Seconds)
 }
 
-/// What a capture asks for, in a few words.
+/// A capture request, in a few words.
 fn request_text(request: &CaptureRequest) -> String {
     let CaptureRequest { channels, period_s, samples, trigger_type, .. } = request;
     let period = seconds(*period_s);

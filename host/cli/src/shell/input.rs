@@ -13,7 +13,7 @@ use super::super::interrupt::Interrupts;
 use super::completion::Completion;
 
 /// The longest line that is read, in bytes.
-const LONGEST_LINE: u64 = 1 << 16;
+const MAX_LINE_BYTES: u64 = 1 << 16;
 /// Lines that are remembered from one shell to the next.
 const HISTORY_LINES: usize = 1000;
 
@@ -106,12 +106,12 @@ fn edit(mut editor: Box<LineEditor>, prompt: &str) -> (Box<LineEditor>, Result<E
 
 fn read_script_line() -> Result<Entered, Failure> {
     let mut line = Vec::new();
-    let read = io::Read::take(&mut io::stdin().lock(), LONGEST_LINE).read_until(b'\n', &mut line)?;
+    let read = io::Read::take(&mut io::stdin().lock(), MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
     if read == 0 {
         return Ok(Entered::End);
     }
-    if read as u64 == LONGEST_LINE && line.last() != Some(&b'\n') {
-        return Err(Failure::Usage(anyhow::anyhow!("a line is longer than {LONGEST_LINE} bytes")));
+    if read as u64 == MAX_LINE_BYTES && line.last() != Some(&b'\n') {
+        return Err(Failure::Usage(anyhow::anyhow!("a line is longer than {MAX_LINE_BYTES} bytes")));
     }
     let line = String::from_utf8(line).map_err(Failure::usage)?;
     Ok(Entered::Line(line))

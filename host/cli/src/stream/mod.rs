@@ -70,7 +70,7 @@ pub(super) struct Arguments {
     /// For how long, such as 90s, 15min, 12h or 7d [default: until Ctrl-C]
     #[arg(long = "for", value_name = "SPAN", value_parser = span)]
     span: Option<f64>,
-    /// Keep the least and the greatest of the frames of each sample, instead of their mean
+    /// Keep the minimum and maximum of the frames of each sample, instead of their mean
     #[arg(long)]
     envelope: bool,
     /// Frames a second that the device sends [default: the fewest that make up the rate]
@@ -112,7 +112,7 @@ struct ShowArguments {
     plan: bool,
 }
 
-/// A time span of more than none.
+/// A time span of more than zero.
 fn span(text: &str) -> Result<f64, String> {
     match parse_span(text) {
         Ok(seconds) if seconds > 0.0 => Ok(seconds),

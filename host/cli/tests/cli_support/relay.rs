@@ -104,7 +104,7 @@ async fn pass_commands(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, counter:
     }
 }
 
-/// Gives the way to the client back when no more shall get through.
+/// Returns the way to the client back when no more shall get through.
 async fn pass_answers(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,

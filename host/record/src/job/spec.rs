@@ -64,7 +64,7 @@ impl CaptureSection for CaptureSpec {
 }
 
 /// Length of a trace, by default.
-const EACH_S: f64 = 10.0;
+const DEFAULT_TRACE_S: f64 = 10.0;
 /// Samples a second, by default.
 const RATE_HZ: f64 = 1000.0;
 
@@ -118,7 +118,7 @@ impl CaptureSection for StreamSpec {
             raw: self.raw,
             ..StreamRequest::new(channels, self.rate.unwrap_or(RATE_HZ))
         };
-        let each_s = self.each.map_or(EACH_S, |span| span.0);
+        let each_s = self.each.map_or(DEFAULT_TRACE_S, |span| span.0);
         Ok((CaptureRequest::new(channels), Some(StreamJob { request, each_s })))
     }
 }
@@ -220,7 +220,7 @@ struct StatusSpec {
     prometheus: Option<SocketAddr>,
 }
 
-/// Seconds, more than none: `90s`, `15min`, `12h`, `7d`.
+/// Seconds, more than zero: `90s`, `15min`, `12h`, `7d`.
 #[derive(Debug, Clone, Copy)]
 struct Span(f64);
 

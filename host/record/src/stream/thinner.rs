@@ -1,4 +1,4 @@
-//! Thinning out: of so many frames, one row.
+//! Thinning: one row of a fixed number of frames.
 
 use scopething_core::plan::{AnalogChannel, Channel, LogicLine, StreamPlan};
 use scopething_core::scope::{StreamChunk, StreamFrame};
@@ -6,12 +6,12 @@ use scopething_core::trace::StepScale;
 
 use scopething_files::stream::{Column, MAX_COLUMNS, Part, Row};
 
-/// What becomes of the frames of a row.
+/// How the frames of a row are reduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thinning {
     /// Their mean; of a logic line the level that it had most of the time, high where it had both as long.
     Mean,
-    /// The least and the greatest of them.
+    /// The minimum and maximum of them.
     Envelope,
 }
 
@@ -101,7 +101,7 @@ impl Thinner {
         }
     }
 
-    /// Takes frames, and hands over the rows that are complete. The frames of a row that is not are kept for the next call.
+    /// Takes frames, and returns the rows that are complete. The frames of a row that is not are kept for the next call.
     pub fn push(&mut self, chunk: &StreamChunk<'_>, mut take: impl FnMut(&Row)) {
         if let Some(gap) = chunk.gap {
             if chunk.first / self.factor != self.index {
@@ -137,7 +137,7 @@ impl Thinner {
         }
     }
 
-    /// Hands over the row that frames are collected for, if there are any.
+    /// Returns the row that frames are collected for, if there are any.
     fn end_row(&mut self, take: &mut impl FnMut(&Row)) {
         if self.frames == 0 {
             return;

@@ -12,7 +12,7 @@ use super::super::{Finding, Notes};
 
 /// Above what an open input reaches, within the range.
 const LEVEL_V: f64 = 7.9;
-/// Ended by the device itself, which counts to 0.42 s at the most.
+/// Ended by the device itself, which counts to 0.42 s at most.
 const DEVICE_TIMEOUT_S: f64 = 0.2;
 /// Ended by the host, by `K`.
 const HOST_TIMEOUT_S: f64 = 1.0;

@@ -89,7 +89,7 @@ async fn edges_of(raw: &mut RawDevice<'_>, mode: Mode) -> Result<Vec<i64>, Stop>
 
 /// Captures of the saw that are tried until one does not hold its fall.
 const MAX_SAWS: usize = 12;
-/// A saw of 20 Hz: over a full buffer it rises by a quarter of its range at the most.
+/// A saw of 20 Hz: over a full buffer it rises by a quarter of its range at most.
 const SAW: Wave = Wave { shape: Shape::Triangle, symmetry: 1.0, ticks: 2000, low: 0.0, high: 3.3 };
 
 /// A full buffer of a slow saw, and which samples a short capture leaves as they were.

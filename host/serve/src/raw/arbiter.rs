@@ -19,7 +19,7 @@ use scopething::link::refusal;
 use scopething_sim::Origin;
 use scopething_sim::faults::Direction;
 
-/// Datagrams that wait to be sent; what is repeated beyond that is as good as lost.
+/// Datagrams that wait to be sent; repetitions beyond that are dropped.
 const MAX_OUTPUT: usize = 256;
 
 /// How often the port of a local UDP client is probed for having been closed, while others wait for the device.
@@ -264,15 +264,15 @@ impl<'a> Arbiter<'a> {
         self.waiting.push_back(QueuedClient { client, until, datagram: datagram.to_vec() });
     }
 
-    /// Whether a client that comes now gets the device.
+    /// Whether a client that connects now acquires the device.
     fn is_free(&self) -> bool {
         self.waiting.is_empty() && self.in_the_way().is_none()
     }
 
     /// A TCP client has connected: it acquires the device, and then this is true, is queued, or is rejected.
     /// has it.
-    pub(crate) fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, sockets: &Sockets) -> bool {
-        // Without this the short answers wait for each other; serving goes on if the system will not.
+    pub(crate) fn accept_tcp(&mut self, stream: TcpStream, peer: SocketAddr, sockets: &Sockets) -> bool {
+        // Nagle's algorithm would delay the short answers; a failure to disable it is no reason not to serve.
         let _ = stream.set_nodelay(true);
         let client = Client::Tcp { stream, peer };
         let free = self.is_free();
@@ -347,7 +347,7 @@ impl<'a> Arbiter<'a> {
     /// Bytes of the front of the output have been written.
     pub(crate) fn written(&mut self, count: usize) {
         let Some(session) = &mut self.session else { return };
-        // A UDP client that has gone still has its datagrams sent.
+        // Datagrams are also sent to a UDP client that has disappeared.
         if matches!(session.client, Client::Tcp { .. }) {
             session.last_heard = Instant::now();
         }

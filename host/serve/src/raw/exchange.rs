@@ -32,7 +32,7 @@ pub const MAX_REPEATS: u8 = 3;
 const MAX_KEPT: usize = 16;
 /// Who answers.
 const ADAPTOR_ID: [u8; 2] = [0x00, 0x01];
-/// Commands whose answers may still come.
+/// Commands whose answers may still arrive.
 const MAX_OPEN: usize = 256;
 
 /// A command datagram that was executed.

@@ -1,4 +1,4 @@
-//! The device as the instrument lends it: asked for when a client comes, given back when it goes.
+//! The device as the instrument lends it: requested when a session starts, returned when it ends.
 
 use std::future::pending;
 
@@ -58,7 +58,7 @@ impl LentDevice {
 }
 
 impl Device for LentDevice {
-    async fn relay(&mut self, commands: &[u8], most: usize, answers: &mut Vec<(Origin, u8)>) -> Relayed {
+    async fn relay(&mut self, commands: &[u8], max: usize, answers: &mut Vec<(Origin, u8)>) -> Relayed {
         if self.arrive().await.is_none() {
             // The instrument is closing.
             return pending().await;
@@ -68,7 +68,7 @@ impl Device for LentDevice {
         let notified = self.notified;
         let (Some(link), wanted) = loan.parts() else { return Relayed::Closed };
         let mut bytes = [0; CHUNK];
-        let room = bytes.get_mut(..most.min(CHUNK)).unwrap_or_default();
+        let room = bytes.get_mut(..max.min(CHUNK)).unwrap_or_default();
         let attribution = &mut self.attribution;
         let work = async {
             if commands.is_empty() && room.is_empty() {
@@ -104,7 +104,7 @@ impl Device for LentDevice {
         self.lease = LeaseState::Away;
     }
 
-    fn mend(&mut self) {}
+    fn reopen(&mut self) {}
 
     fn is_wanted(&self) -> bool {
         matches!(&self.lease, LeaseState::Here(loan) if loan.is_wanted())

@@ -2,7 +2,7 @@
 
 use scopething_sim::faults::{Direction, FaultKind, FaultPlan, Injector};
 
-/// A datagram that has come through.
+/// A datagram that was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delivered {
     pub(crate) bytes: Vec<u8>,

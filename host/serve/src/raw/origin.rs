@@ -10,7 +10,7 @@ use scopething_core::vm::Command;
 
 use scopething_sim::Origin;
 
-/// Echoes that are waited for; older ones are given up.
+/// Echoes that are waited for; older ones are dropped.
 const MAX_DUE: usize = 1 << 16;
 
 /// Tells apart what answers which byte.
@@ -50,7 +50,7 @@ impl Attribution {
         origin
     }
 
-    /// A new client: what is due does not come any more.
+    /// A new client: pending echoes will not arrive any more.
     pub(super) fn restart(&mut self) {
         self.due.clear();
         self.answered = self.sent;

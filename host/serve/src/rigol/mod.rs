@@ -2,7 +2,7 @@
 //! of its sixteen logic lines.
 //!
 //! While it waits for a trigger the client is asked to retry, so that it can be stopped at any time. The
-//! driver reckons with 100 samples a division whatever the instrument does: what was captured is given at
+//! driver assumes 100 samples a division whatever the instrument does: captures are resampled to
 //! that rate, each moment showing the sample before it. In memory mode samples come as they were captured.
 //!
 //! There is no AC coupling and no attenuation of probes: settings of either are not followed, and queries
@@ -31,9 +31,9 @@ const MEMORY_SAMPLES: usize = 14_000;
 const SLOW_S: f64 = 0.0499;
 /// How long an answer about the state of a capture is held back for a capture that is about to end.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// The same in memory mode, where the driver asks without a pause.
+/// The same in memory mode, where the driver polls without a pause.
 const POLL: Duration = Duration::from_millis(20);
-/// How long a client waits that asks for data without having asked whether there is any.
+/// How long a client waits that requests data without having polled the trigger status.
 const BLOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client waits while others have the device.
 const BUSY: Duration = Duration::from_secs(10);

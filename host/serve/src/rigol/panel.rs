@@ -30,7 +30,7 @@ pub(super) fn fill_screen(settings: &mut Settings) {
     }
 }
 
-/// Does what a command sets; what is none of this instrument's settings changes nothing.
+/// Executes a setting; commands that this instrument does not have change nothing.
 pub fn set(settings: &mut Settings, message: &Message<'_>) {
     let Message { name, numbers: [first, _], argument, query } = message;
     if *query {
@@ -91,7 +91,7 @@ pub fn set(settings: &mut Settings, message: &Message<'_>) {
     }
 }
 
-/// The answer to a query about settings: what is real with the plan that they lead to. None for what the
+/// The answer to a query about settings: the actual value under the resulting plan. None for what the
 /// instrument does not know.
 #[must_use]
 pub fn query(state: &SharedState, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
@@ -194,7 +194,7 @@ mod tests {
             ":ACQ:TYPE NORM",
         ]);
         assert_eq!(set.settings.position, 0.25);
-        // As near as a whole number of samples comes to it: 34 divisions stand for 6144 samples at the most.
+        // As near as a whole number of samples comes to it: 34 divisions stand for 6144 samples at most.
         let offset_s: f64 = answer_to(&set, ":TIM:OFFS?").parse().unwrap();
         assert!((offset_s - 8.5e-3).abs() <= 34e-3 / 6000.0, "{offset_s}");
         for (question, answer) in [

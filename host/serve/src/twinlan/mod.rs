@@ -4,7 +4,7 @@
 //! A waveform is pushed when the client has acknowledged all but one of those before it. Rates and depths
 //! beyond the device become the nearest, and a waveform's header reports them. Couplings, thresholds and edges
 //! of either kind, which the device does not have, are not followed. The protocol has no trigger modes:
-//! `TRIG:MODE AUTO` and `TRIG:MODE NORMAL` are an addition, for clients of one's own. Of the resolutions 8
+//! `TRIG:MODE AUTO` and `TRIG:MODE NORMAL` are an addition, for other clients. Of the resolutions 8
 //! bits are followed, and any other gives as many as there are.
 
 mod command;
@@ -68,7 +68,7 @@ pub(super) async fn receive(
         };
         if let Some(((control, peer), data)) = pair {
             let handle = handle.clone();
-            connections.welcome(|last_seen| Box::pin(serve(control, data, peer, last_seen, handle)));
+            connections.spawn(|last_seen| Box::pin(serve(control, data, peer, last_seen, handle)));
         }
     }
 }
@@ -271,7 +271,7 @@ impl Session {
         });
     }
 
-    /// Does what a line asks for; gives the answer to a query.
+    /// Executes a line; returns the answer to a query.
     async fn take(&mut self, line: &[u8]) -> Option<String> {
         match Command::parse(line)? {
             Command::Query(query) => return Some(self.answer(query)),
