@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use scopething_core::device::BS05;
-//! use scopething_core::plan::{AnalogChannel, CaptureRequest, BusyOutputs, plan_capture};
+//! use scopething_core::plan::{AnalogChannel, CaptureRequest, Channel, BusyOutputs, plan_capture};
 //! use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 //!
 //! let request = CaptureRequest { period_s: 20e-6, samples: 100, ..CaptureRequest::new(Channel::A) };

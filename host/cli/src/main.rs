@@ -66,7 +66,7 @@ enum Command {
     Serve(serve::Arguments),
 }
 
-/// What can be said to a shell as well.
+/// Commands that a shell accepts as well.
 #[derive(Debug, Subcommand)]
 enum SessionCommand {
     Capture(capture::Arguments),

@@ -14,7 +14,7 @@ use super::interrupt::Interrupts;
 use super::progress::with_progress;
 use scopething::atomic::{AtomicError, AtomicFile};
 use scopething::link::{self, LinkUrl};
-use scopething_selftest::{Bench, Experiment, LinkKind, ModeFit, Nobody, Outcome, Report};
+use scopething_selftest::{Bench, Experiment, LinkKind, NoOperator, Outcome, Report, Verdict};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -107,8 +107,8 @@ impl Arguments {
 }
 
 fn exit(report: &Report) -> Result<(), Failure> {
-    let is_done = |verdict| matches!(verdict, ModeFit::AsAssumed | ModeFit::Skipped);
-    if report.last().all(|outcome| is_done(outcome.verdict)) { Ok(()) } else { Err(Failure::Told(1)) }
+    let is_done = |verdict| matches!(verdict, Verdict::AsAssumed | Verdict::Skipped);
+    if report.last().all(|outcome| is_done(outcome.verdict)) { Ok(()) } else { Err(Failure::Reported(1)) }
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
@@ -173,7 +173,7 @@ impl Walk {
         anstream::eprintln!();
     }
 
-    /// With somebody who wires.
+    /// With an operator who wires.
     async fn carry_out(&mut self, experiment: Experiment) -> Result<(), Failure> {
         anstream::eprintln!("\n{}. {}", experiment.number(), experiment.title());
         anstream::eprintln!("   settles: {}", experiment.settles());
@@ -188,12 +188,12 @@ impl Walk {
         self.take(outcome)
     }
 
-    /// With nobody to ask.
+    /// Without an operator.
     async fn carry_out_alone(&mut self, experiment: Experiment) -> Result<(), Failure> {
         let what = format!("{}. {}", experiment.number(), experiment.title());
         let interrupts = self.interrupts.clone();
         let bench = self.bench().await?;
-        let mut nobody = Nobody;
+        let mut nobody = NoOperator;
         let outcome = tokio::select! {
             outcome = with_progress(bench.run(experiment, &mut nobody), &what) => outcome,
             () = interrupts.reached(1) => return Err(Failure::Cancelled),
@@ -201,7 +201,7 @@ impl Walk {
         self.take(outcome)
     }
 
-    /// The device, connected to anew if the link was lost.
+    /// The device, reconnected if the link was lost.
     async fn bench(&mut self) -> Result<&mut Bench, Failure> {
         let bench = match self.bench.take() {
             Some(bench) => bench,

@@ -19,9 +19,9 @@ async fn walk(url: &str, arguments: &[&str], input: &str) -> (Finished, TempDir)
     let mut command = program(&arguments);
     let mut running = Running::start(command.current_dir(directory.path()).stdin(Stdio::piped()));
     for line in input.lines() {
-        running.say(line).await;
+        running.send_line(line).await;
     }
-    running.say_no_more();
+    running.close_stdin();
     (running.finish().await, directory)
 }
 
@@ -53,7 +53,7 @@ async fn without_wires_those_that_need_none_are_done() {
 }
 
 #[tokio::test]
-async fn the_menu_takes_experiments_in_any_order_and_more_than_once() {
+async fn menu_repeats_and_reorders_experiments() {
     // The simulated wires are there: each request for one is answered by Enter.
     let (finished, directory) =
         walk(PLAIN, &["--report", "mine.txt"], "list\n4\n\n1\nnonsense\n10\n\n3.3V\n0V\n4\n\nquit\n").await;
@@ -74,7 +74,7 @@ async fn what_is_otherwise_is_named_and_fails() {
 }
 
 #[tokio::test]
-async fn what_is_skipped_is_no_failure_and_the_end_of_the_input_ends_the_walk() {
+async fn skipping_and_end_of_input() {
     let (finished, directory) = walk(PLAIN, &[], "7\ns\n").await;
     finished.done();
     assert_eq!(mode_fits(directory.path(), "scopething-selftest.json"), [(7, "skipped".to_owned())]);
@@ -86,7 +86,7 @@ async fn an_interrupt_keeps_what_was_done() {
     let directory = tempdir().unwrap();
     let mut command = program(&["selftest", "--url", PLAIN]);
     let mut running = Running::start(command.current_dir(directory.path()).stdin(Stdio::piped()));
-    running.say("1").await;
+    running.send_line("1").await;
     let line = running.line().await;
     assert!(line.contains("as assumed"), "{line}");
     running.interrupt();

@@ -9,7 +9,7 @@
 //! ```
 //! use std::io::Write;
 //!
-//! use scopething_files::atomic::AtomicFile;
+//! use scopething::atomic::AtomicFile;
 //!
 //! let directory = tempfile::tempdir()?;
 //! let target = directory.path().join("trace.csv");

@@ -39,7 +39,7 @@ pub(super) async fn level(
     }
     let Some(line) = Line::through(&points) else {
         return Err(Stop::inconclusive(
-            "the trigger came for fewer than two levels that A crosses: experiment 8 says whether it watches A",
+            "the trigger came for fewer than two levels that A crosses: experiment 8 shows whether it watches A",
         ));
     };
     notes.measured_numbers("volts at the trigger: gain, offset (V)", &[line.gain, line.offset]);
