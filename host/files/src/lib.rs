@@ -18,7 +18,7 @@
 //! [at once](atomic) or not at all. Nothing here captures, measures, or prints.
 //!
 //! ```
-//! use scopething_files::{self, Format, TraceFile};
+//! use scopething_files::{Format, TraceFile, open};
 //! use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
 //!
 //! let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(vec![0.0, 1.5, 3.3]));
@@ -30,7 +30,7 @@
 //! file.write(&waveform)?;
 //! file.commit()?;
 //! assert_eq!(std::fs::read_to_string(&path)?, "time,A\n0,0\n0.000001,1.5\n0.000002,3.3\n");
-//! assert_eq!(files::open(&path, Format::Csv)?.read()?, Some(waveform));
+//! assert_eq!(open(&path, Format::Csv)?.read()?, Some(waveform));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -19,7 +19,7 @@
 //! );
 //! let time = LinkTime::new(LinkClock::Host(HostClock::new()), true);
 //! let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-//! let recorder = Recorder::start(Job::parse(&job)?, Links::default(), time, SystemDisk, Unwatched)?;
+//! let recorder = Recorder::start(Job::parse(&job)?, Links::new(scopething_files::playback::read), time, SystemDisk, Unwatched)?;
 //! let status = runtime.block_on(recorder.run(std::future::pending()))?;
 //! assert_eq!(status.written, 3);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -39,11 +39,8 @@ pub struct JsonRequest {
 /// ```
 /// use scopething::request::CaptureSpec;
 ///
-/// let spec: CaptureSpec = toml::from_str(r#"
-///     channels = ["A", "L3"]
-///     period = "2ms"
-///     position = "50%"
-/// "#)?;
+/// let spec: CaptureSpec =
+///     serde_json::from_str(r#"{"channels": ["A", "L3"], "period": "2ms", "position": "50%"}"#)?;
 /// assert_eq!(spec.request()?.period_s, 0.002);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
