@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut scope = block_on(Scope::connect(StdStream(port), StdClock::new(), LinkProfile::SERIAL))?;
     let request = CaptureRequest { timeout_s: Some(0.1), ..CaptureRequest::new(Channel::A) };
-    let plan = scope.plan(&scope.model().analog, &request)?;
+    let plan = scope.plan(&request)?;
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer))?;
     let a = trace.analog(AnalogChannel::A).ok_or("channel A was asked for")?;

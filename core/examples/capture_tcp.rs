@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut scope = block_on(Scope::connect(StdStream(stream), StdClock::new(), LinkProfile::NETWORK))?;
     let request = CaptureRequest { period_s: 5e-3, timeout_s: Some(0.1), ..CaptureRequest::new(Channel::A) };
-    let plan = scope.plan(&scope.model().analog, &request)?;
+    let plan = scope.plan(&request)?;
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer))?;
     let a = trace.analog(AnalogChannel::A).ok_or("channel A was asked for")?;

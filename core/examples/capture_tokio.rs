@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut scope = Scope::connect(stream, clock, LinkProfile::NETWORK).await?;
     let request = CaptureRequest { level: Some(5.0), high: Some(8.0), ..CaptureRequest::new(Channel::A) };
-    let plan = scope.plan(&scope.model().analog, &request)?;
+    let plan = scope.plan(&request)?;
     let mut buffer = TraceBuffer::new();
     let enough = tokio::time::sleep(Duration::from_millis(500));
     let trace = scope.capture_until(&plan, &mut buffer, enough).await?;

@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     stream.set_nodelay(true)?;
 
     let mut scope = block_on(Scope::connect(StdStream(stream), StdClock::new(), LinkProfile::NETWORK))?;
-    let plan = scope.plan_stream(&scope.model().analog, &StreamRequest::new(Channel::A.into(), 2500.0))?;
+    let plan = scope.plan_stream(&StreamRequest::new(Channel::A.into(), 2500.0))?;
     let place = plan.place(Channel::A).ok_or("channel A was asked for")?;
     let (scale, frame_s) = (plan.scale(AnalogChannel::A), 1.0 / plan.frame_rate_hz());
 

@@ -7,7 +7,7 @@ use std::future::pending;
 
 use embassy_futures::block_on;
 use embassy_futures::select::{Either, select};
-use scopething_core::device::BS05;
+use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, ChannelSet, LogicLine, Notice};
 use scopething_core::scope::{
     Contradiction, NoSerialNumber, Pacing, Scope, ScopeError, SerialNumber, Stage, UnknownRevision,
@@ -18,7 +18,7 @@ use scopething_core::vm::{Expected, Malformed, Register, RegisterByte, Revision}
 use transcript::{Line, Turn, WAIT, connect, connected, ends, four_samples, instead, line, on};
 
 fn plan(scope: &Scope<Line, Line>, request: CaptureRequest) -> CapturePlan {
-    scope.plan(&BS05.analog, &request).unwrap()
+    scope.plan(&request).unwrap()
 }
 
 fn steps(trace: &scopething_core::trace::Trace) -> Vec<u16> {
@@ -142,6 +142,35 @@ fn capture_is_script_status_and_dump() {
 }
 
 #[test]
+fn plans_use_the_probe_set_last() {
+    let (mut scope, _) = connected([], 100);
+    let nominal = plan(&scope, four_samples());
+    assert_eq!(*scope.probe(), BS05.analog);
+    // A probe that divides by ten: what the device's input sees of a volt at its tip is a tenth.
+    let AnalogParameters { scale, offset, safe_low, safe_high, .. } = BS05.analog;
+    let by_ten = AnalogParameters {
+        scale: 10.0 * scale,
+        offset: 10.0 * offset,
+        safe_low: 10.0 * safe_low,
+        safe_high: 10.0 * safe_high,
+        ..BS05.analog
+    };
+    scope.set_probe(by_ten);
+    let converters = |plan: CapturePlan| {
+        let of = |wanted| plan.registers().into_iter().find(|&(register, _)| register == wanted);
+        [Register::ConverterLo, Register::ConverterHi].map(|register| of(register).unwrap())
+    };
+    let divided = CaptureRequest { low: Some(-10.0), high: Some(10.0), ..four_samples() };
+    let divided = converters(plan(&scope, divided));
+    block_on(scope.reset()).unwrap();
+    assert_eq!(*scope.probe(), by_ten);
+    scope.set_probe(BS05.analog);
+    let direct = CaptureRequest { low: Some(-1.0), high: Some(1.0), ..four_samples() };
+    assert_eq!(divided, converters(plan(&scope, direct)));
+    assert_eq!(plan(&scope, four_samples()), nominal);
+}
+
+#[test]
 fn foreign_registers_are_overwritten_once() {
     // The device begins with a5 in all registers. A reset changes none.
     let zero = [Register::DumpSkip, Register::TraceOption, Register::Prelude].map(|register| (register, 0));
@@ -186,7 +215,7 @@ fn full_buffer_drops_its_first_sample() {
     assert!((start - (f64::from(0x1000 + ticks)) / 40e6).abs() < 1e-12, "{start}");
     assert!((trigger - (planned - plan.tick_period_s())).abs() < 1e-12, "{trigger}");
     // One sample less and nothing is amiss.
-    let almost = scope.plan(&BS05.analog, &lasting(614.35e-6)).unwrap();
+    let almost = scope.plan(&lasting(614.35e-6)).unwrap();
     assert_eq!(almost.readable(almost.timebase.samples), 12_287);
     assert!(!almost.notices.iter().any(|notice| matches!(notice, Notice::FullBuffer { .. })));
 }

@@ -217,14 +217,14 @@ fn one_generator_at_a_time() {
 fn captures_leave_generators_running() {
     let before = CaptureRequest::new("A,L".parse::<ChannelSet>().unwrap());
     let (mut scope, line) = connected([on('Y', ""), on('X', ""), on('Z', "")], 100);
-    let old_plan = scope.plan(&BS05.analog, &four_samples()).unwrap();
+    let old_plan = scope.plan(&four_samples()).unwrap();
     block_on(scope.start_waveform(&sine(), PlayMode::Repeat)).unwrap();
-    let plan = scope.plan(&BS05.analog, &before).unwrap();
+    let plan = scope.plan(&before).unwrap();
     assert_eq!(plan.channels.logic(), 0x6f);
     let left_out = Notice::LinesLeftOut { driven: 0x10, shared: 0x80 };
     assert!(plan.notices.contains(&left_out), "{:?}", plan.notices);
     let only_l4 = CaptureRequest::new("L4".parse::<ChannelSet>().unwrap());
-    assert_eq!(scope.plan(&BS05.analog, &only_l4), Err(PlanError::NoChannelLeft));
+    assert_eq!(scope.plan(&only_l4), Err(PlanError::NoChannelLeft));
     // A plan from before the waveform: the analog filter is bit 7, and bit 6 stays.
     line.device.lock().unwrap().turns.extend([
         on('D', ends("00", 0x2000, 4)).with(&[(Register::KitchenSinkB, 0xc0)]),
@@ -250,7 +250,7 @@ fn garbled_start_is_retried_after_a_reset() {
 fn a_reset_that_stopped_a_generator_is_reported() {
     let (mut scope, line) = connected([on('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
-    let plan = scope.plan(&BS05.analog, &four_samples()).unwrap();
+    let plan = scope.plan(&four_samples()).unwrap();
     let mut buffer = TraceBuffer::new();
     line.device.lock().unwrap().turns.push_back(on('D', WAIT));
     let dropped = select(scope.capture(&plan, &mut buffer), async {});
@@ -266,7 +266,7 @@ fn a_reset_that_stopped_a_generator_is_reported() {
 fn capture_after_a_reset_releases_lines() {
     let (mut scope, line) = connected([on('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
-    let plan = scope.plan(&BS05.analog, &four_samples()).unwrap();
+    let plan = scope.plan(&four_samples()).unwrap();
     let mut buffer = TraceBuffer::new();
     block_on(scope.reset()).unwrap();
     // A reset stops the clocks and leaves their registers as they are.

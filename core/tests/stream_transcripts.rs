@@ -6,7 +6,6 @@ use std::convert::Infallible;
 
 use embassy_futures::select::{Either, select};
 use embassy_futures::{block_on, yield_now};
-use scopething_core::device::BS05;
 use scopething_core::plan::{AnalogChannel, Channel, StreamPlan, StreamRequest};
 use scopething_core::scope::{
     Contradiction, Pacing, Scope, ScopeError, Stage, Stream, StreamFrame, StreamGap, StreamTotals,
@@ -17,7 +16,7 @@ use transcript::{Line, Turn, connected, ends, four_samples, on};
 
 fn plan(scope: &Scope<Line, Line>, channels: &str) -> StreamPlan {
     let request = StreamRequest::new(channels.parse().unwrap(), 125e3);
-    scope.plan_stream(&BS05.analog, &request).unwrap()
+    scope.plan_stream(&request).unwrap()
 }
 
 /// A frame of channel A and the logic byte.
@@ -171,7 +170,7 @@ fn cancel_ends_a_stream() {
     assert!(matches!(totals, StreamTotals { frames: 1.., lost: 0, gaps: 0, .. }), "{totals:?}");
     let written = line.device.lock().unwrap().written.clone();
     assert!(written.starts_with("K[") && written.ends_with(']') && !written.contains('!'), "{written}");
-    let capture = scope.plan(&BS05.analog, &four_samples()).unwrap();
+    let capture = scope.plan(&four_samples()).unwrap();
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&capture, &mut buffer)).unwrap();
     assert_eq!(trace.samples(), 4);
@@ -186,7 +185,7 @@ fn dropped_stream_resets_the_device() {
     // It begins, and is dropped.
     assert!(block_on(scope.start_stream(&plan)).is_ok());
     line.device.lock().unwrap().written.clear();
-    let capture = scope.plan(&BS05.analog, &four_samples()).unwrap();
+    let capture = scope.plan(&four_samples()).unwrap();
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&capture, &mut buffer)).unwrap();
     assert_eq!(trace.samples(), 4);
@@ -223,7 +222,7 @@ fn without_frames_each_byte_is_a_sample() {
     let registers = [(Register::TraceMode, 2), (Register::AnalogEnable, 0), (Register::DigitalEnable, 1)];
     let (mut scope, _) = connected([on('T', [0xa5, 1, 2, 0xa5]).with(&registers)], 3);
     let request = StreamRequest { unframed: true, ..StreamRequest::new("L".parse().unwrap(), 500e3) };
-    let plan = scope.plan_stream(&BS05.analog, &request).unwrap();
+    let plan = scope.plan_stream(&request).unwrap();
     let mut stream = block_on(scope.start_stream(&plan)).unwrap();
     let samples: Vec<u8> = all(&mut stream, 3).0.into_iter().map(|(_, sample)| sample).collect();
     assert_eq!(samples, [0xa5, 1, 2, 0xa5]);

@@ -24,7 +24,7 @@
 //! {
 //!     let (port, clock) = (BlockingStream(port), PolledClock(clock));
 //!     let mut scope = block_on(Scope::connect(port, clock, LinkProfile::SERIAL)).ok()?;
-//!     let plan = scope.plan(&scope.model().analog, &CaptureRequest::new(Channel::A)).ok()?;
+//!     let plan = scope.plan(&CaptureRequest::new(Channel::A)).ok()?;
 //!     let mut buffer = TraceBuffer::new();
 //!     let trace = block_on(scope.capture(&plan, &mut buffer)).ok()?;
 //!     Some(trace.samples().into())

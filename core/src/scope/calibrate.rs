@@ -9,7 +9,7 @@ use super::{GenerateError, Generators, Scope, ScopeError};
 use crate::calibration::{Calibration, CalibrationError, CalibrationRequest, Calibrator, GridPoint, Levels};
 use crate::plan::{
     AnalogChannel, CaptureRequest, Channel, ChannelSet, ClockError, ClockOutput, ClockRequest, LogicLine,
-    PlanError, plan_clocks,
+    PlanError, plan_capture, plan_clocks,
 };
 use crate::time::Clock;
 use crate::trace::TraceBuffer;
@@ -156,8 +156,9 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         point: GridPoint,
         buffer: &mut TraceBuffer,
     ) -> Result<[Option<Levels>; 2], CalibrateError<S::Error>> {
-        let plan =
-            self.plan(&request.before, &trace_request(request, point)).map_err(CalibrateError::Plan)?;
+        let trace = trace_request(request, point);
+        let plan = plan_capture(self.model, &request.before, &trace, self.driven());
+        let plan = plan.map_err(CalibrateError::Plan)?;
         let trace = self.capture(&plan, buffer).await?;
         Ok(AnalogChannel::ALL.map(|channel| {
             let view = trace.analog(channel)?;

@@ -8,7 +8,6 @@ use embedded_io_async::{Read, Write};
 
 use super::line::read_count;
 use super::{Contradiction, Scope, ScopeError, Stage};
-use crate::device::AnalogParameters;
 use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, WAVEFORM_OUTPUT, plan_capture};
 use crate::time::{Clock, Instant, Micros};
 use crate::trace::{BufferLayout, DumpChannel, EndReason, Trace, TraceBuffer};
@@ -39,13 +38,12 @@ pub(super) struct EndedTrace {
 }
 
 impl<S: Read + Write, C: Clock> Scope<S, C> {
-    /// Plans a capture on this device, with the generators as they are. `probe` maps volts to DAC codes
-    /// (front-end calibration).
+    /// Plans a capture on this device, with [its probe](Self::set_probe) and the generators as they are.
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be captured, not even nearly.
-    pub fn plan(&self, probe: &AnalogParameters, request: &CaptureRequest) -> Result<CapturePlan, PlanError> {
-        plan_capture(self.model, probe, request, self.driven())
+    pub fn plan(&self, request: &CaptureRequest) -> Result<CapturePlan, PlanError> {
+        plan_capture(self.model, &self.probe, request, self.driven())
     }
 
     /// Captures a trace into `buffer`, and waits for the trigger as long as the plan specifies.

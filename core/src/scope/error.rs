@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use embedded_io::{Error, ErrorKind};
+
 use crate::device::{BS05, Model};
 use crate::trace::DumpChannel;
 use crate::vm::{Command, Expected, Malformed, Revision, ScriptTooLong};
@@ -147,9 +149,23 @@ impl fmt::Display for Contradiction {
 
 impl core::error::Error for Contradiction {}
 
+/// What the caller can do about a [`ScopeError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Recovery {
+    /// Repeat the operation: the link still works, and the driver resets the device by itself first. Where it fails like
+    /// that several times in a row, the cable or the network is at fault.
+    Retry,
+    /// Open the link anew, once the device is back: the stream is gone, or the device is silent. The driver has tried again
+    /// before it reports silence.
+    Reconnect,
+    /// Give up: it is the wrong device, or the request cannot work.
+    Fatal,
+}
+
 /// A failure of the link or of the device. `E` is the error of the stream.
 ///
-/// After any of these the driver resets the device by itself before its next operation.
+/// [`Self::recovery`] says what can be done about it, [`Self::stage`] when it happened. After any of these the driver resets the device by itself before its next operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ScopeError<E> {
@@ -233,6 +249,53 @@ impl<E> ScopeError<E> {
     }
 }
 
+impl<E> ScopeError<E> {
+    /// What the driver was doing. None for [`Self::GeneratorsStopped`] and [`Self::Script`], which can come of any operation.
+    #[must_use]
+    pub const fn stage(&self) -> Option<Stage> {
+        Some(match self {
+            Self::Link { stage, .. }
+            | Self::Closed { stage }
+            | Self::NoAnswer { stage, .. }
+            | Self::Incomplete { stage, .. }
+            | Self::Surplus { stage, .. }
+            | Self::Garbled { stage, .. }
+            | Self::Contradiction(Contradiction::Samples { stage }) => *stage,
+            Self::Contradiction(Contradiction::NoFrames { .. }) => Stage::Stream,
+            Self::UnknownStatus { .. } | Self::Contradiction(_) => Stage::Trace,
+            Self::WrongRevision { .. } => Stage::Identify,
+            Self::GeneratorsStopped | Self::Script(_) => return None,
+        })
+    }
+}
+
+impl<E: Error> ScopeError<E> {
+    /// What the caller can do about it.
+    ///
+    /// Of an error of the stream its [`kind`](Error::kind) decides: after `InvalidData`, `OutOfMemory`, `TimedOut` and
+    /// `Interrupted` something was lost and the stream goes on, after any other it is gone.
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        match self {
+            Self::Link { error, .. } => match error.kind() {
+                ErrorKind::InvalidData
+                | ErrorKind::OutOfMemory
+                | ErrorKind::TimedOut
+                | ErrorKind::Interrupted => Recovery::Retry,
+                _ => Recovery::Reconnect,
+            },
+            Self::Closed { .. } | Self::NoAnswer { .. } => Recovery::Reconnect,
+            Self::Incomplete { .. }
+            | Self::Surplus { .. }
+            | Self::Garbled { .. }
+            | Self::UnknownStatus { .. }
+            | Self::Contradiction(_)
+            | Self::GeneratorsStopped => Recovery::Retry,
+            Self::WrongRevision { .. } | Self::Script(_) => Recovery::Fatal,
+        }
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for ScopeError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -277,5 +340,39 @@ impl<E: fmt::Debug + fmt::Display> core::error::Error for ScopeError<E> {}
 impl<E> From<ScriptTooLong> for ScopeError<E> {
     fn from(error: ScriptTooLong) -> Self {
         Self::Script(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::AnalogChannel;
+
+    #[test]
+    fn a_lost_piece_is_read_again_and_a_lost_stream_opened_again() {
+        let stage = Stage::Trace;
+        let link = |error| ScopeError::Link { stage, error }.recovery();
+        assert_eq!(link(ErrorKind::InvalidData), Recovery::Retry);
+        assert_eq!(link(ErrorKind::TimedOut), Recovery::Retry);
+        for gone in [ErrorKind::BrokenPipe, ErrorKind::NotConnected, ErrorKind::Other] {
+            assert_eq!(link(gone), Recovery::Reconnect, "{gone:?}");
+        }
+        let of = |error: ScopeError<ErrorKind>| error.recovery();
+        assert_eq!(of(ScopeError::Closed { stage }), Recovery::Reconnect);
+        assert_eq!(of(ScopeError::NoAnswer { stage, waited_ms: 20 }), Recovery::Reconnect);
+        assert_eq!(of(ScopeError::Incomplete { stage, received: 1, expected: 2 }), Recovery::Retry);
+        assert_eq!(of(ScopeError::GeneratorsStopped), Recovery::Retry);
+        assert_eq!(of(ScopeError::WrongRevision { found: Revision(*b"BS001003") }), Recovery::Fatal);
+    }
+
+    #[test]
+    fn an_error_knows_its_stage() {
+        let dump = Stage::Dump(DumpChannel::Analog(AnalogChannel::B));
+        let samples: ScopeError<ErrorKind> =
+            ScopeError::Contradiction(Contradiction::Samples { stage: dump });
+        assert_eq!(samples.stage(), Some(dump));
+        let frames: ScopeError<ErrorKind> = ScopeError::Contradiction(Contradiction::NoFrames { bytes: 1 });
+        assert_eq!(frames.stage(), Some(Stage::Stream));
+        assert_eq!(ScopeError::<ErrorKind>::GeneratorsStopped.stage(), None);
     }
 }

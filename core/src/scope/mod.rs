@@ -17,8 +17,7 @@
 //!
 //! async fn peak<S: Read + Write, C: Clock>(stream: S, clock: C) -> Option<f32> {
 //!     let mut scope = Scope::connect(stream, clock, LinkProfile::SERIAL).await.ok()?;
-//!     let probe = scope.model().analog;
-//!     let plan = scope.plan(&probe, &CaptureRequest::new(Channel::A)).ok()?;
+//!     let plan = scope.plan(&CaptureRequest::new(Channel::A)).ok()?;
 //!     let mut buffer = TraceBuffer::new();
 //!     let trace = scope.capture(&plan, &mut buffer).await.ok()?;
 //!     trace.analog(AnalogChannel::A)?.values().reduce(f32::max)
@@ -38,14 +37,14 @@ mod verify;
 use line::Line;
 
 pub use calibrate::{CalibrateError, CalibrationProgress};
-pub use error::{Contradiction, ScopeError, Stage};
+pub use error::{Contradiction, Recovery, ScopeError, Stage};
 pub use generate::{GenerateError, Generators};
 pub use line::Pacing;
 pub use profile::LinkProfile;
 pub use session::{NoSerialNumber, SerialNumber, UnknownRevision};
 pub use stream::{Stream, StreamChunk, StreamFrame, StreamGap, StreamTotals};
 
-use crate::device::Model;
+use crate::device::{AnalogParameters, Model};
 use crate::trace::DeviceTime;
 use crate::vm::{Revision, Shadow};
 
@@ -60,6 +59,8 @@ pub struct Scope<S, C> {
     serial: Option<Result<SerialNumber, NoSerialNumber>>,
     shadow: Shadow,
     device_time: DeviceTime,
+    /// What captures and streams are planned with.
+    probe: AnalogParameters,
     generators: Generators,
     /// Logic lines that a clock output may drive, whether it runs or not, a bit each.
     mapped: u8,

@@ -6,7 +6,7 @@ use embedded_io_async::{Read, Write};
 
 use super::line::{Discarded, Line};
 use super::{Generators, LinkProfile, Pacing, Scope, ScopeError, Stage};
-use crate::device::{BS05, Model};
+use crate::device::{AnalogParameters, BS05, Model};
 use crate::time::{Clock, Micros};
 use crate::trace::DeviceTime;
 use crate::vm::{
@@ -130,6 +130,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             serial: None,
             shadow: Shadow::new(),
             device_time: DeviceTime::new(model.clock_hz),
+            probe: model.analog,
             generators: Generators::Off,
             mapped: 0xff,
             in_flight: true,
@@ -220,6 +221,19 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.synchronise(Stage::CheckPresence, None).await?;
         self.in_flight = false;
         Ok(())
+    }
+
+    /// What captures and streams are planned with from now on: how volts and DACs hang together at the tips of the probes that
+    /// are connected, which a calibration finds out. Plans that were made before keep theirs.
+    ///
+    /// It is the model's until it is set, and stays as set when the device is reset or opened again.
+    pub fn set_probe(&mut self, probe: AnalogParameters) {
+        self.probe = probe;
+    }
+
+    /// What captures and streams are planned with.
+    pub fn probe(&self) -> &AnalogParameters {
+        &self.probe
     }
 
     /// Chooses how scripts are handed to the device.

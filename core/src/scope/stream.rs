@@ -6,7 +6,6 @@
 use embedded_io_async::{Read, Write};
 
 use super::{Contradiction, Generators, Scope, ScopeError, Stage};
-use crate::device::AnalogParameters;
 use crate::plan::{PlanError, StreamPlan, StreamRequest, WAVEFORM_OUTPUT, plan_stream};
 use crate::time::{Clock, Instant, Micros};
 use crate::vm::{Command, FrameEvent, FrameParser, MAX_FRAME_SAMPLES, Register, Script};
@@ -88,17 +87,12 @@ pub struct Stream<'s, S, C> {
 }
 
 impl<S: Read + Write, C: Clock> Scope<S, C> {
-    /// Plans a stream on this device, with the generators as they are. `probe` maps volts to DAC codes
-    /// (front-end calibration).
+    /// Plans a stream on this device, with [its probe](Self::set_probe) and the generators as they are.
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be streamed.
-    pub fn plan_stream(
-        &self,
-        probe: &AnalogParameters,
-        request: &StreamRequest,
-    ) -> Result<StreamPlan, PlanError> {
-        plan_stream(self.model, probe, request, self.driven())
+    pub fn plan_stream(&self, request: &StreamRequest) -> Result<StreamPlan, PlanError> {
+        plan_stream(self.model, &self.probe, request, self.driven())
     }
 
     /// Starts a stream.

@@ -18,7 +18,7 @@ use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::calibration::CalibrationRequest;
 use scopething_core::link::bridge::{Fault, Job, JobState, Repeat};
 use scopething_core::plan::{CapturePlan, CaptureRequest, Channel, ChannelSet};
-use scopething_core::scope::{CalibrateError, LinkProfile, Scope, ScopeError};
+use scopething_core::scope::{CalibrateError, LinkProfile, Recovery, Scope, ScopeError};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{Trace, TraceBuffer};
 
@@ -149,13 +149,15 @@ where
     fn failed(&mut self, error: &ScopeError<S::Error>) -> Turn {
         self.is_open = false;
         let bridge = self.bridge;
-        match error {
-            ScopeError::Link { .. } | ScopeError::Closed { .. } => {
+        match error.recovery() {
+            // It is plugged in and does not work.
+            _ if matches!(error, ScopeError::NoAnswer { .. }) => bridge.set_fault(Fault::Scope),
+            Recovery::Retry => bridge.set_fault(Fault::Scope),
+            Recovery::Reconnect => {
                 bridge.note_fault(Fault::Unplugged);
                 bridge.set_state(JobState::WaitingForScope);
             }
-            ScopeError::WrongRevision { .. } => bridge.set_fault(Fault::WrongModel),
-            _ => bridge.set_fault(Fault::Scope),
+            Recovery::Fatal => bridge.set_fault(Fault::WrongModel),
         }
         Turn::Retry
     }
@@ -198,7 +200,8 @@ where
 
     /// Plans a capture that there is room for.
     async fn plan(&mut self, job: &Job, request: &CaptureRequest) -> Result<CapturePlan, Turn> {
-        let Ok(plan) = self.scope.plan(&job.probe, request) else {
+        self.scope.set_probe(job.probe);
+        let Ok(plan) = self.scope.plan(request) else {
             self.bridge.set_fault(Fault::Request);
             return Err(Turn::Wait);
         };

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use scopething_core::plan::PlanError;
-use scopething_core::scope::{GenerateError, ScopeError, Stage};
+use scopething_core::scope::{GenerateError, Recovery, ScopeError, Stage};
 
 use scopething::link::{LinkError, OpenError, UrlError};
 
@@ -32,13 +32,11 @@ impl Failure {
         Self::Failed(error.into())
     }
 
-    /// Whether the link to the device is no more: closed, failed or silent.
+    /// Whether the device can only be reached by connecting anew.
     pub(super) fn is_of_lost_link(&self) -> bool {
         let Self::Failed(error) = self else { return false };
-        matches!(
-            error.downcast_ref::<ScopeError<LinkError>>(),
-            Some(ScopeError::Link { .. } | ScopeError::Closed { .. } | ScopeError::NoAnswer { .. })
-        )
+        let error = error.downcast_ref::<ScopeError<LinkError>>();
+        error.is_some_and(|error| error.recovery() == Recovery::Reconnect)
     }
 
     /// Prints what went wrong, with its causes and what to try, and gives the exit code.

@@ -58,9 +58,10 @@ impl LiveArguments {
             generator.start(scope).await?;
             anstream::eprintln!("note: {generator}");
         }
-        let plan = scope.plan(&probe, request)?;
+        scope.set_probe(probe);
+        let plan = scope.plan(request)?;
         print_notices(&plan);
-        let mut capture = WatchedCapture::new(scope, &probe, request, plan);
+        let mut capture = WatchedCapture::new(scope, request, plan);
         capture.verify = self.verify;
         Ok(Live { scope, capture, buffer: Box::new(TraceBuffer::new()), interrupts })
     }

@@ -185,7 +185,7 @@ async fn capture_raw(url: String, until: Instant) -> u32 {
             high: Some(4.0),
             ..CaptureRequest::new("A,B,L0,L1,L2,L3,L4,L5".parse::<ChannelSet>().expect("channels"))
         };
-        let plan = scope.plan(&scope.model().analog, &request).expect("a plan");
+        let plan = scope.plan(&request).expect("a plan");
         let mut buffer = Box::new(TraceBuffer::new());
         let trace = bounded("a capture", Box::pin(scope.capture(&plan, &mut buffer))).await.expect("a trace");
         assert_eq!(Signals::wrong_samples(&trace), 0, "{url}");

@@ -102,7 +102,7 @@ async fn outcomes(options: &str, captures: u32) -> Outcomes {
                 timeout_s: Some(0.1),
                 ..CaptureRequest::new("A,B,L0,L1,L2,L3,L4,L5".parse::<ChannelSet>().expect("channels"))
             };
-            let plan = scope.plan(&scope.model().analog, &request).expect("a plan");
+            let plan = scope.plan(&request).expect("a plan");
             let trace = scope.capture(&plan, &mut buffer).await?;
             Ok(Signals::wrong_samples(&trace))
         };

@@ -9,7 +9,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use scopething::link::{self, HostClock, LinkClock, LinkUrl};
-use scopething_core::device::BS05;
 use scopething_core::scope::Scope;
 use scopething_core::trace::TraceBuffer;
 use scopething_record::disk::SystemDisk;
@@ -87,7 +86,7 @@ fn job(directory: &Path, words: &str, count: u64) -> Outcome<Job> {
 async fn bare(job: &Job, count: u64) -> Outcome<f64> {
     let link = link::open(&URL.parse::<LinkUrl>()?).await?;
     let mut scope = Scope::connect(link.stream, link.clock, link.profile).await?;
-    let plan = scope.plan(&BS05.analog, &job.request)?;
+    let plan = scope.plan(&job.request)?;
     let mut buffer = Box::new(TraceBuffer::new());
     let started = Instant::now();
     for _ in 0..count {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::StreamPlan;
-use scopething_core::scope::{ScopeError, StreamFrame};
+use scopething_core::scope::{Recovery, ScopeError, StreamFrame};
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::TraceBuffer;
 
@@ -166,7 +166,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         let opened = opened?;
         let probe = self.probe.unwrap_or(opened.probe);
         self.watch.time.follow(opened.link.clock.clone());
-        let connecting = connect(&self.job, opened.link, &probe, self.serial.as_deref());
+        let connecting = connect(&self.job, opened.link, probe, self.serial.as_deref());
         let Some(connected) = self.watch.over(connecting).await else { return Ok(()) };
         if let Err(ConnectError::OtherScope { found, .. }) = &connected {
             self.opener.leave_alone(&place.url, found);
@@ -230,13 +230,12 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
     }
 
     async fn failed(&mut self, error: &ScopeError<LinkError>) {
-        match error {
-            ScopeError::Link { .. } | ScopeError::Closed { .. } | ScopeError::NoAnswer { .. } => {
-                self.away(false, error.to_string()).await;
-            }
+        match error.recovery() {
             // They are started when it is connected to.
-            ScopeError::GeneratorsStopped => self.connected = None,
-            _ => self.bad_trace(error.to_string()).await,
+            _ if matches!(error, ScopeError::GeneratorsStopped) => self.connected = None,
+            Recovery::Retry => self.bad_trace(error.to_string()).await,
+            Recovery::Reconnect => self.away(false, error.to_string()).await,
+            Recovery::Fatal => self.away(true, error.to_string()).await,
         }
     }
 

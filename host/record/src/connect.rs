@@ -2,7 +2,7 @@
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{CapturePlan, Notice, PlanError, StreamPlan};
-use scopething_core::scope::{GenerateError, NoSerialNumber, Scope, ScopeError};
+use scopething_core::scope::{GenerateError, NoSerialNumber, Recovery, Scope, ScopeError};
 use scopething_sim::ReadPlayback;
 use thiserror::Error;
 
@@ -214,9 +214,8 @@ impl ConnectError {
     #[must_use]
     pub fn is_other_scope(&self) -> bool {
         match self {
-            Self::OtherScope { .. }
-            | Self::NoSerial { .. }
-            | Self::Scope(ScopeError::WrongRevision { .. }) => true,
+            Self::OtherScope { .. } | Self::NoSerial { .. } => true,
+            Self::Scope(error) => error.recovery() == Recovery::Fatal,
             Self::Nowhere { places } => places.iter().any(|(_, error)| error.is_other_scope()),
             _ => false,
         }
@@ -255,7 +254,7 @@ pub(super) struct Connected {
 pub(super) async fn connect(
     job: &Job,
     link: OpenLink,
-    probe: &AnalogParameters,
+    probe: AnalogParameters,
     wanted: Option<&str>,
 ) -> Result<Connected, ConnectError> {
     let mut scope = link.connect().await?;
@@ -273,9 +272,10 @@ pub(super) async fn connect(
     if let Some(wanted) = &job.generate {
         wanted.plan()?.start(&mut scope).await?;
     }
+    scope.set_probe(probe);
     let plan = match &job.stream {
-        None => Planned::Traces(Box::new(scope.plan(probe, &job.request)?)),
-        Some(stream) => Planned::Stream(Box::new(scope.plan_stream(probe, &stream.request)?)),
+        None => Planned::Traces(Box::new(scope.plan(&job.request)?)),
+        Some(stream) => Planned::Stream(Box::new(scope.plan_stream(&stream.request)?)),
     };
     Ok(Connected { scope, plan, serial: serial.ok() })
 }

@@ -9,7 +9,6 @@ use std::pin::pin;
 use std::time::Duration;
 
 use embedded_io_async::{Read, Write};
-use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{CapturePlan, CaptureRequest, ChannelSet, TraceEnd, TriggerMode, TriggerSource};
 use scopething_core::scope::{Scope, ScopeError};
 use scopething_core::time::Clock;
@@ -40,11 +39,10 @@ enum Look {
 }
 
 impl WatchedCapture {
-    /// Watches over a capture that was planned from a request. `probe` is the one it was planned with.
+    /// Watches over a capture that the scope has planned from a request.
     #[must_use]
     pub fn new<S: Read + Write, C: Clock>(
         scope: &Scope<S, C>,
-        probe: &AnalogParameters,
         request: &CaptureRequest,
         plan: CapturePlan,
     ) -> Self {
@@ -60,7 +58,7 @@ impl WatchedCapture {
                 trigger_mode: TriggerMode::Normal,
                 ..*request
             };
-            let other = scope.plan(probe, &request).ok().filter(CapturePlan::shows_trigger)?;
+            let other = scope.plan(&request).ok().filter(CapturePlan::shows_trigger)?;
             Some(Look::Other(Box::new(other)))
         };
         let look = if plan.shows_trigger() {

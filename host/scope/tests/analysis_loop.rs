@@ -36,7 +36,7 @@ async fn captured(scope: &mut SimScope, request: &WaveformRequest<'_>) -> (f64, 
         timeout_s: Some(0.0),
         ..CaptureRequest::new("A".parse::<ChannelSet>().unwrap())
     };
-    let plan = scope.plan(&BS05.analog, &request).unwrap();
+    let plan = scope.plan(&request).unwrap();
     let mut buffer = Box::new(TraceBuffer::new());
     let recording = Waveform::of_trace(&scope.capture(&plan, &mut buffer).await.unwrap()).unwrap();
     (planned.frequency_hz, recording)

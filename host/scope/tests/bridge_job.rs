@@ -93,7 +93,7 @@ fn fetched_trace_equals_a_direct_capture() {
         let (clock, profile) = (link.clock(), link.profile());
         runtime.block_on(async {
             let mut scope = Scope::connect(link, clock, profile).await.unwrap();
-            let plan = scope.plan(&BS05.analog, &request).unwrap();
+            let plan = scope.plan(&request).unwrap();
             let mut buffer = TraceBuffer::new();
             Waveform::of_trace(&scope.capture(&plan, &mut buffer).await.unwrap()).unwrap()
         })

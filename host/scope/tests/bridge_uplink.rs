@@ -7,7 +7,6 @@ use embassy_futures::join::join;
 use embedded_io_async::{Read as _, Write as _};
 use scopething::bridge::{BridgeError, recording};
 use scopething_bridge::fake::FakeFlash;
-use scopething_core::device::BS05;
 use scopething_core::link::bridge::{JobState, Repeat, TraceId};
 use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::{LinkProfile, Scope};
@@ -154,7 +153,7 @@ fn driver_captures_through_the_bridge() {
         let profile = LinkProfile::SERIAL;
         let mut scope = Scope::connect(client.into_stream(), running.clock.clone(), profile).await.unwrap();
         let request = CaptureRequest { period_s: 20e-3, samples: 6000, timeout_s: Some(0.0), ..request("A") };
-        let plan = scope.plan(&BS05.analog, &request).unwrap();
+        let plan = scope.plan(&request).unwrap();
         let mut buffer = Box::new(TraceBuffer::new());
         let dump_bytes = plan.dump_bytes() as u64;
         let mut fastest = u64::MAX;

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use scopething_core::plan::CapturePlan;
-use scopething_core::scope::{LinkProfile, Scope, ScopeError};
+use scopething_core::scope::{LinkProfile, Recovery, Scope, ScopeError};
 use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -336,13 +336,9 @@ impl Instrument {
     }
 }
 
-/// Whether the link is lost. Over UDP an answer that is missing is a failure of the link, which stays.
+/// Whether trying again over the same link is of no use. A device may be silent for a while.
 fn is_final(error: &DeviceError) -> bool {
-    match error {
-        ScopeError::Link { error, .. } => !matches!(error, LinkError::Datagram(_)),
-        ScopeError::Closed { .. } | ScopeError::WrongRevision { .. } => true,
-        _ => false,
-    }
+    !matches!(error, ScopeError::NoAnswer { .. }) && error.recovery() != Recovery::Retry
 }
 
 /// Runs one capture for all clients that wait now. It is cancelled when settings change, when a deadline passes, or when

@@ -207,7 +207,7 @@ fn trace_shows_the_input_signal() {
             let link = SimLink::new(&SimConfig::from_query(&signals.query()).unwrap());
             let (clock, profile) = (link.clock(), link.profile());
             let mut scope = Scope::connect(link, clock, profile).await.unwrap();
-            let plan = scope.plan(&BS05.analog, &request).unwrap();
+            let plan = scope.plan(&request).unwrap();
             let mut buffer = TraceBuffer::new();
             let trace = scope.capture(&plan, &mut buffer).await.unwrap();
             seen.lock().unwrap().0.insert(plan.mode.name);

@@ -36,7 +36,7 @@ fn at_once(channels: &str, period_s: f64, samples: u32) -> CaptureRequest {
 
 /// Volts of channel A over a time span.
 async fn channel_a(scope: &mut SimScope, period_s: f64, samples: u32) -> (Vec<f32>, f64) {
-    let plan = scope.plan(&BS05.analog, &at_once("A", period_s, samples)).unwrap();
+    let plan = scope.plan(&at_once("A", period_s, samples)).unwrap();
     let mut buffer = TraceBuffer::new();
     let trace = scope.capture(&plan, &mut buffer).await.unwrap();
     let view = trace.analog(AnalogChannel::A).unwrap();
@@ -133,7 +133,7 @@ fn quadrature_is_a_quarter_of_a_period_apart() {
     run(async {
         let mut scope = connect().await;
         // Planned while nothing runs, so that the lines are captured that the clocks drive.
-        let plan = scope.plan(&BS05.analog, &at_once("L", 1e-3, 4000)).unwrap();
+        let plan = scope.plan(&at_once("L", 1e-3, 4000)).unwrap();
         let outputs = [ClockOutput::new(line(5)), ClockOutput { phase: 0.25, ..ClockOutput::new(line(2)) }];
         let clocks = plan_clocks(&BS05, &ClockRequest::new(10e3, &outputs).unwrap()).unwrap();
         scope.start_clocks(&clocks).await.unwrap();
@@ -161,7 +161,7 @@ fn quadrature_is_a_quarter_of_a_period_apart() {
 fn held_lines_show_their_levels() {
     run(async {
         let mut scope = connect().await;
-        let plan = scope.plan(&BS05.analog, &at_once("L", 1e-3, 100)).unwrap();
+        let plan = scope.plan(&at_once("L", 1e-3, 100)).unwrap();
         for high in [0b0010, 0b1000, 0b1010, 0] {
             scope.set_logic_outputs(LogicPattern { care: 0b1010, high }).await.unwrap();
             let mut buffer = TraceBuffer::new();

@@ -11,7 +11,7 @@ use std::future::pending;
 use embassy_futures::block_on;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use libfuzzer_sys::fuzz_target;
-use scopething_core::plan::{AnalogChannel, CaptureRequest};
+use scopething_core::plan::{AnalogChannel, CaptureRequest, ChannelSet};
 use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::TraceBuffer;
@@ -30,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
     let edits = bytes.as_chunks::<4>().0.iter().copied().collect();
     let editor = Editor { link, edits, passed: 0, inserted: VecDeque::new(), piece: 64, silent: false };
     let mut scope = Scope::new(editor, clock.clone(), PROFILE);
-    let channels = ["A", "A,B", "L", "A,L0"][usize::from(setting & 3)].parse().expect("channels");
+    let channels: ChannelSet = ["A", "A,B", "L", "A,L0"][usize::from(setting & 3)].parse().expect("channels");
     let request = CaptureRequest {
         samples: 20,
         period_s: 1e-3,
@@ -38,7 +38,7 @@ fuzz_target!(|bytes: &[u8]| {
         ..CaptureRequest::new(channels)
     };
     let verified = setting & 8 != 0;
-    let plan = scope.plan(&scope.model().analog, &request).expect("it can be planned");
+    let plan = scope.plan(&request).expect("it can be planned");
     let mut buffer = TraceBuffer::new();
     block_on(async {
         if let Err(error) = scope.open().await {

@@ -63,7 +63,7 @@ fn capture<S: Read + Write>(stream: S, clock: impl Clock + Clone, single: bool) 
             timeout_s: Some(0.0),
             ..CaptureRequest::new("A".parse::<ChannelSet>().expect("a channel"))
         };
-        let plan = scope.plan(&scope.model().analog, &request).expect("it can be planned");
+        let plan = scope.plan(&request).expect("it can be planned");
         let mut buffer = TraceBuffer::new();
         if scope.open().await.is_err() {
             return;

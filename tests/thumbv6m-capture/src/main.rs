@@ -107,7 +107,7 @@ fn open(scope: &mut Driver) -> bool {
 #[inline(never)]
 fn plan(scope: &Driver) -> Option<CapturePlan> {
     let request = CaptureRequest { samples: 12_288, ..CaptureRequest::new(Channel::A) };
-    scope.plan(&scope.model().analog, &request).ok()
+    scope.plan(&request).ok()
 }
 
 #[inline(never)]

@@ -143,7 +143,8 @@ impl Arguments {
             generator.start(scope).await?;
             anstream::eprintln!("note: {generator}");
         }
-        let plan = scope.plan_stream(&probe, &self.request())?;
+        scope.set_probe(probe);
+        let plan = scope.plan_stream(&self.request())?;
         print_notices(&plan, scope.profile());
         let header = stream::header(&plan, self.thinning(), UnixMicros::now());
         let writer = Writer::create(&files, &header)?;

@@ -7,7 +7,6 @@
 use std::fmt;
 use std::path::Path;
 
-use scopething_core::device::BS05;
 use scopething_core::plan::{Channel, StreamRequest};
 use scopething_core::scope::{Scope, StreamFrame};
 use scopething_core::time::Clock as _;
@@ -70,7 +69,7 @@ async fn stream(link: &str, seconds: u64) -> Outcome<Streamed> {
     let sim = SimLink::new(&SimConfig::from_query(&format!("{SIGNAL}&{link}"))?);
     let (clock, profile) = (sim.clock(), sim.profile());
     let mut scope = Scope::connect(sim, clock.clone(), profile).await?;
-    let plan = scope.plan_stream(&BS05.analog, &StreamRequest::new("A,L0".parse()?, RATE_HZ))?;
+    let plan = scope.plan_stream(&StreamRequest::new("A,L0".parse()?, RATE_HZ))?;
     assert_eq!((plan.frame_rate_hz(), u64::from(plan.thinning)), (1e6 / FRAME_US as f64, FRAMES_A_SAMPLE));
     let header = stream::header(&plan, Thinning::Mean, UnixMicros(0));
     let create =

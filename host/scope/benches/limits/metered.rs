@@ -59,7 +59,7 @@ impl MeteredScope {
 
     /// Plans a capture with nominal probes.
     pub(crate) fn plan(&self, request: &CaptureRequest) -> Result<CapturePlan, PlanError> {
-        self.scope.plan(&self.scope.model().analog, request)
+        self.scope.plan(request)
     }
 
     /// Captures a trace. Gives why it ended and what it took.

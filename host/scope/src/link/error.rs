@@ -166,7 +166,11 @@ impl embedded_io::Error for LinkError {
                 embedded_io::ErrorKind::ConnectionRefused
             }
             Self::Simulated(kind) => *kind,
-            Self::Port { source, .. } | Self::Network(source) => source.kind().into(),
+            // A connection that timed out is as gone as any other.
+            Self::Port { source, .. } | Self::Network(source) => match source.kind() {
+                io::ErrorKind::TimedOut => embedded_io::ErrorKind::ConnectionAborted,
+                kind => kind.into(),
+            },
             Self::Datagram(DatagramError::NoAnswer { .. } | DatagramError::Ended { .. }) => {
                 embedded_io::ErrorKind::TimedOut
             }

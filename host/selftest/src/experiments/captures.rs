@@ -30,8 +30,7 @@ pub(super) async fn run(
         timeout_s: Some(0.0),
         ..CaptureRequest::new(ChannelSet::EMPTY.with(AnalogChannel::A.into()))
     };
-    let probe = bench.scope.model().analog;
-    let plan = bench.scope.plan(&probe, &request).map_err(|error| Stop::failed(error.to_string()))?;
+    let plan = bench.scope.plan(&request).map_err(|error| Stop::failed(error.to_string()))?;
     let mut buffer = Box::new(TraceBuffer::new());
     let (mut means, mut first_steps) = (Vec::new(), Vec::new());
     let mut out_of_line = 0;

@@ -69,8 +69,7 @@ fn plan(bench: &Bench, timeout_s: Option<f64>) -> Result<CapturePlan, Stop> {
         timeout_s,
         ..CaptureRequest::new(ChannelSet::EMPTY.with(AnalogChannel::A.into()))
     };
-    let probe = bench.scope.model().analog;
-    bench.scope.plan(&probe, &request).map_err(|error| Stop::failed(error.to_string()))
+    bench.scope.plan(&request).map_err(|error| Stop::failed(error.to_string()))
 }
 
 async fn capture(

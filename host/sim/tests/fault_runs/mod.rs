@@ -197,7 +197,7 @@ async fn stages(request: &CaptureRequest, verified: bool) -> StageBytes {
     let watched = Watched { link, progress: Rc::clone(&progress) };
     let mut scope = Scope::connect(watched, clock, PROFILE).await.expect("nothing is wrong");
     let connected = (progress.borrow().read, progress.borrow().written);
-    let plan = scope.plan(&scope.model().analog, request).expect("it can be planned");
+    let plan = scope.plan(request).expect("it can be planned");
     let captured = capture(&mut scope, &plan, verified).await;
     assert!(matches!(captured, Ok(true)), "without a fault the samples are right");
     let progress = progress.borrow();
@@ -354,7 +354,7 @@ async fn outcome<L: Read + Write>(
 ) -> Outcome {
     let started = clock.now();
     let mut scope = Scope::new(Watched { link, progress: Rc::default() }, clock.clone(), PROFILE);
-    let plan = scope.plan(&scope.model().analog, request).expect("it can be planned");
+    let plan = scope.plan(request).expect("it can be planned");
     let first = async {
         scope.open().await?;
         capture(&mut scope, &plan, verified).await

@@ -82,7 +82,8 @@ impl Device {
             timeout_s: Some(0.0),
             ..CaptureRequest::new("A,B".parse::<ChannelSet>().expect("channels"))
         };
-        let plan = scope.plan(probe, &request).expect("a plan");
+        scope.set_probe(*probe);
+        let plan = scope.plan(&request).expect("a plan");
         assert_eq!(plan.mode.sample_bytes, if fast { 1 } else { 2 });
         let mut buffer = TraceBuffer::new();
         let trace = scope.capture(&plan, &mut buffer).await.expect("a trace");
