@@ -74,7 +74,7 @@ impl FileTraces {
             return Err(self.empty());
         }
         let path = self.path.display();
-        Err(Failure::Usage(anyhow::anyhow!("{path} has no trace {wanted}: give one that is there, {others}")))
+        Err(Failure::Usage(anyhow::anyhow!("{path} has no trace {wanted}: give one that exists, {others}")))
     }
 
     /// Goes through the rest of the file: the numbers of the traces in it, and what keeps it from being read to its end.

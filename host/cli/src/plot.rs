@@ -58,7 +58,7 @@ impl Arguments {
         if more.count > 0 {
             let first = first.number;
             anstream::eprintln!(
-                "note: trace {first} is drawn, and {} more are there, {more}: --trace N draws one, --all draws all",
+                "note: trace {first} is drawn, and {} more exist, {more}: --trace N draws one, --all draws all",
                 more.count
             );
         }

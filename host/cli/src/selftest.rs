@@ -51,8 +51,9 @@ pub(super) struct Arguments {
 
 fn experiment(text: &str) -> Result<Experiment, String> {
     let numbered = text.trim().parse().ok().and_then(Experiment::numbered);
-    numbered
-        .ok_or_else(|| format!("{text:?} is no experiment: give numbers from 1 to {}", Experiment::ALL.len()))
+    numbered.ok_or_else(|| {
+        format!("{text:?} is not an experiment: give numbers from 1 to {}", Experiment::ALL.len())
+    })
 }
 
 impl Arguments {
@@ -164,7 +165,7 @@ impl Walk {
     }
 
     fn show_menu(&self) {
-        anstream::eprintln!("\nWhat each experiment settles, and what it needs:");
+        anstream::eprintln!("\nWhat each experiment checks, and what it needs:");
         for experiment in Experiment::ALL {
             let done = self.report.outcome(experiment).map_or("", |outcome| outcome.verdict.name());
             anstream::eprintln!("{:>3}  {:<44} {done}", experiment.number(), experiment.title());

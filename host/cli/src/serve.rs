@@ -69,7 +69,7 @@ impl Arguments {
         };
         if places.is_nowhere() {
             return Err(Failure::Usage(anyhow::anyhow!(
-                "there is nowhere to serve: give at least one of --bitscope-server, --tcp, --hmo, --rigol, \
+                "there is no address to serve on: give at least one of --bitscope-server, --tcp, --hmo, --rigol, \
                  --rigol-framed, --twinlan"
             )));
         }

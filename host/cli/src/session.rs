@@ -106,7 +106,7 @@ impl Session {
         if lost {
             self.connection = None;
             if self.stays {
-                anstream::eprintln!("note: the link is lost, the next command connects anew");
+                anstream::eprintln!("note: the link is lost, the next command reconnects");
             }
         }
         if self.stays {

@@ -72,7 +72,7 @@ impl Arguments {
         };
         if options.tcp.is_none() && options.bitscope_server.is_none() && !options.pty {
             return Err(Failure::Usage(anyhow::anyhow!(
-                "there is nowhere to serve: give --tcp, --bitscope-server or --pty"
+                "there is no address to serve on: give --tcp, --bitscope-server or --pty"
             )));
         }
         let server = Server::bind(&self.config()?, &options).await.map_err(Failure::failed)?;

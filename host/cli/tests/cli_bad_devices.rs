@@ -126,7 +126,7 @@ async fn another_revision() {
     for command in ["capture", "info"] {
         let finished = scopething(&[command, "--url", &url]).await;
         assert_failed(finished, &["BS001003", "BS000501", "BS05"]);
-        simulator.running.until_printed("has left").await;
+        simulator.running.until_printed("has disconnected").await;
     }
 }
 
@@ -232,12 +232,12 @@ async fn impossible_trace_ends_are_rejected() {
         scopething(&arguments.each_ref().map(String::as_str)).await
     };
     assert_eq!(capture(&honest).await.done().object()["mode"], "Macro");
-    simulator.running.until_printed("has left").await;
+    simulator.running.until_printed("has disconnected").await;
     for (name, lie, message) in lies {
         let url = lying_relay(simulator.address("tcp"), lie).await;
         println!("{name}:");
         assert_failed(capture(&url).await, &["the trace is said to", message]);
-        simulator.running.until_printed("has left").await;
+        simulator.running.until_printed("has disconnected").await;
     }
 }
 
@@ -292,7 +292,7 @@ async fn bytes_of_a_capture(simulator: &mut Listening) -> u64 {
     let (finished, bytes) = capture_through(simulator.address("tcp"), Limit::NONE).await;
     assert_eq!(finished.done().object()["mode"], "Macro");
     assert!(bytes > 2000);
-    simulator.running.until_printed("has left").await;
+    simulator.running.until_printed("has disconnected").await;
     bytes
 }
 
@@ -302,7 +302,7 @@ async fn device_silent_during_dump() {
     let bytes = bytes_of_a_capture(&mut simulator).await;
     let (finished, _) = capture_through(simulator.address("tcp"), Limit::silent_after(bytes - 1000)).await;
     assert_failed(finished, &["reading the samples of channel A", "no answer"]);
-    simulator.running.until_printed("has left").await;
+    simulator.running.until_printed("has disconnected").await;
     let (finished, _) = capture_through(simulator.address("tcp"), Limit::NONE).await;
     finished.done();
 }
@@ -323,6 +323,6 @@ async fn a_link_that_closes_anywhere() {
     for cut in (1..bytes).step_by(139).chain([bytes - 1]) {
         let (finished, _) = capture_through(simulator.address("tcp"), Limit::closed_after(cut)).await;
         assert_failed(finished, &["closed"]);
-        simulator.running.until_printed("has left").await;
+        simulator.running.until_printed("has disconnected").await;
     }
 }

@@ -201,7 +201,7 @@ async fn long_timeout_is_timed_by_host() {
 }
 
 #[tokio::test]
-async fn so_many_captures_come_as_were_asked_for() {
+async fn capture_count_is_respected() {
     let captures = captured("A=ramp,100Hz,0..3V", &["-n", "5", "--samples", "100"]).await;
     assert_eq!(captures.len(), 5);
     let starts: Vec<f64> = captures.iter().map(|capture| number(capture, "capture_start")).collect();

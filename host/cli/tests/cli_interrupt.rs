@@ -63,7 +63,7 @@ async fn after_an_interrupt_the_device_captures_again() {
     running.until_printed(WAITING).await;
     running.interrupt();
     assert_eq!(running.finish().await.done().object()["cause"], "cancel");
-    simulator.running.until_printed("has left").await;
+    simulator.running.until_printed("has disconnected").await;
     let capture = scopething(&["capture", "--url", &url, "--json", "--level", "1.5V"]).await.done().object();
     assert_eq!(capture["cause"], "trigger");
 }
@@ -84,7 +84,7 @@ async fn second_interrupt_gives_up() {
     assert_eq!(finished.stdout, "");
     assert!(finished.stderr.ends_with("cancelled\n"), "{}", finished.stderr);
     relay.finish().await;
-    simulator.running.until_printed("has left").await;
+    simulator.running.until_printed("has disconnected").await;
     let url = format!("socket://{}", simulator.address("tcp"));
     let again = scopething(&["capture", "--url", &url, "--json", "--timeout", "10ms"]).await.done();
     assert_eq!(again.object()["cause"], "timeout");

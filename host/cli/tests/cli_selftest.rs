@@ -59,7 +59,7 @@ async fn menu_repeats_and_reorders_experiments() {
         walk(PLAIN, &["--report", "mine.txt"], "list\n4\n\n1\nnonsense\n10\n\n3.3V\n0V\n4\n\nquit\n").await;
     let finished = finished.done();
     assert_eq!(mode_fits(directory.path(), "mine.json"), as_assumed(&[4, 1, 10, 4]), "{}", finished.stderr);
-    assert!(finished.stderr.contains("\"nonsense\" is no experiment"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("\"nonsense\" is not an experiment"), "{}", finished.stderr);
     assert!(finished.stderr.contains("Join L4 to A"), "{}", finished.stderr);
     assert_eq!(finished.stdout.matches("as assumed").count(), 4, "{}", finished.stdout);
 }
@@ -95,7 +95,7 @@ async fn an_interrupt_keeps_what_was_done() {
 }
 
 #[tokio::test]
-async fn wrong_usage_is_refused_before_anything_is_done() {
+async fn wrong_usage_fails_first() {
     assert_wrong_usage(&[
         (&["selftest", "--url", PLAIN, "--only", "13"], &["13", "from 1 to 12"]),
         (&["selftest", "--url", PLAIN, "--only", "x"], &["x", "from 1 to 12"]),

@@ -119,7 +119,7 @@ async fn wrong_usage_fails_before_connecting() {
         (&["-o", "x.json"][..], "choose csv, npz, parquet, sr or wav"),
         (&["--rate", "1MHz"], "a stream cannot have a rate of 1000000 Hz"),
         (&["A", "B", "--unframed"], "several channels need frames to be distinguished"),
-        (&["--for", "0s"], "more than none"),
+        (&["--for", "0s"], "more than zero"),
         (&["--for", "soon"], "not a number"),
         (&["--url", "bridge:///dev/ttyUSB0"], "through a bridge"),
     ] {
@@ -186,7 +186,7 @@ async fn interrupts_close_files_and_free_device() {
         assert_eq!(table[0].len() as u64 - 1, summary["samples"].as_u64().unwrap());
         assert!(table[0].len() > 1, "{signal:?}");
         assert!(directory.path().join("i.npz").exists());
-        simulator.running.until_printed("has left").await;
+        simulator.running.until_printed("has disconnected").await;
         let again = scopething(&["capture", "--url", &url, "--json", "--timeout", "10ms"]).await.done();
         assert_eq!(again.object()["cause"], "timeout");
     }

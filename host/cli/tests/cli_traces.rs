@@ -89,7 +89,7 @@ async fn cut_recording_reports_whole_traces() {
         assert_eq!(reported, [1, 2]);
         analyse(place, &[&name, "--trace", "2"]).await.done();
         let first = scopething_in(place, &["plot", &name]).await.ended(1).stderr;
-        assert!(first.contains("and 1 more are there, 2") && first.contains("cut off"), "{first}");
+        assert!(first.contains("and 1 more exist, 2") && first.contains("cut off"), "{first}");
         let drawn = scopething_in(place, &["plot", &name, "--all", "-o", "cut.svg"]).await.ended(1);
         assert!(drawn.stderr.contains("cut off"), "{}", drawn.stderr);
         assert!(place.join("cut-2.svg").exists() && !place.join("cut-3.svg").exists());
@@ -144,7 +144,7 @@ async fn plot_draws_first_and_lists_others() {
     let name = recorded(place, "json", "all").await;
     let picture = |file: &str| fs::read_to_string(place.join(file)).unwrap();
     let first = scopething_in(place, &["plot", &name, "-o", "first.svg"]).await.done();
-    assert!(first.stderr.contains("trace 1 is drawn, and 2 more are there, 2 to 3"), "{}", first.stderr);
+    assert!(first.stderr.contains("trace 1 is drawn, and 2 more exist, 2 to 3"), "{}", first.stderr);
     let third = scopething_in(place, &["plot", &name, "--trace", "3", "-o", "third.svg"]).await.done();
     assert_eq!(third.stderr, "");
     scopething_in(place, &["plot", &name, "--all", "-o", "all.svg"]).await.done();

@@ -131,7 +131,7 @@ async fn raw_clients_wait_or_are_rejected() {
 }
 
 #[tokio::test]
-async fn a_silent_owner_gives_way_to_a_viewer() {
+async fn silent_session_gives_way_to_instrument() {
     let served = serve("A=sine,1kHz,-2..2V", &["--bitscope-server", "--hmo"]).await;
     let udp = Udp::connect(&served).await;
     udp.send(1, b"[2e]@[2a]sp").await;

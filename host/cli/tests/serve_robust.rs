@@ -91,7 +91,7 @@ async fn lines_of_a_megabyte_are_dropped() {
 }
 
 #[tokio::test]
-async fn clients_that_do_not_read_hold_up_nobody() {
+async fn slow_clients_block_no_others() {
     let served = serve("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
     assert_serves(&served).await;
     let before = resident_kib(&served);

@@ -145,7 +145,7 @@ async fn hameg_hmo_does_not_wait_for_ever() {
 }
 
 #[tokio::test]
-async fn rigol_is_found_and_captures_what_there_is() {
+async fn rigol_ds_captures() {
     let served = serve(Signals::QUERY, &["--rigol"]).await;
     let connection = connection(&served, "rigol-ds", "tcp-raw", "rigol");
     let found = sigrok(&["-d", &connection, "--scan"]).await.done();

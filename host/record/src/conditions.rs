@@ -124,7 +124,7 @@ impl Conditions {
         history.returns == 0
     }
 
-    /// Drops a condition that another one, which says more, replaces.
+    /// Drops a condition that another one, which is more specific, replaces.
     pub fn replace(&mut self, kind: ConditionKind) {
         self.lasting.retain(|condition| condition.kind != kind);
     }

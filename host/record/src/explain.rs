@@ -197,7 +197,7 @@ fn scope_line(job: &Job) -> String {
 
 fn when_line(job: &Job) -> String {
     let spacing = match &job.spacing {
-        Spacing::Continuous => "takes traces as fast as it goes".to_owned(),
+        Spacing::Continuous => "takes traces continuously".to_owned(),
         Spacing::Every(seconds) => format!("takes a trace every {}", span(*seconds)),
         Spacing::TimesOfDay(times) => {
             let times =
@@ -219,7 +219,7 @@ fn keep_line(keep: &Keep) -> String {
         Keep::All => "keeps every trace".to_owned(),
         Keep::Summary => "keeps a row of measurements of every trace".to_owned(),
         Keep::Envelope { parts } => {
-            format!("keeps least and greatest sample of {parts} parts of every trace")
+            format!("keeps minimum and maximum of {parts} parts of every trace")
         }
         Keep::Outside(bands) => {
             let band = |band: &super::keep::Band| {

@@ -134,7 +134,7 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
     pub(super) fn bad_trace(&mut self, reason: &str, at: Reading) {
         self.status.bad_traces += 1;
         self.gap = self.gap.or(Some(Gap::BadTraces));
-        let text = format!("traces are bad and are left out: {reason}");
+        let text = format!("bad traces are dropped: {reason}");
         if self.conditions.meet(ConditionKind::BadTraces, &text, at) {
             self.report(at);
         }
@@ -174,13 +174,13 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         // The first trace after a loss is marked; one that follows on the one before it ends the condition.
         if !follows_loss {
             let over =
-                format!("no frames are lost any more, {} were since the start", self.status.lost_frames);
+                format!("frames are no longer lost; {} were lost since the start", self.status.lost_frames);
             if self.conditions.end(ConditionKind::LostFrames, &over, at) {
                 self.report(at);
             }
         }
         let bad = self.status.bad_traces;
-        let over = format!("traces make sense again, {bad} did not since the start");
+        let over = format!("traces are valid again; {bad} were bad since the start");
         if self.conditions.end(ConditionKind::BadTraces, &over, at) {
             self.report(at);
         }
@@ -225,10 +225,10 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         }
         if dropped > 0 {
             let text =
-                "memory is full as well, the oldest traces in it are given up: their numbers are missing";
+                "memory is full as well, the oldest traces in it are dropped: their numbers are missing";
             self.conditions.meet(ConditionKind::MemoryFull, text, at);
         } else if self.retry_queue.held() == 0 {
-            let over = format!("{} traces were given up since the start", self.status.dropped);
+            let over = format!("{} traces were dropped since the start", self.status.dropped);
             self.conditions.end(ConditionKind::MemoryFull, &over, at);
         }
     }

@@ -128,14 +128,14 @@ impl Status {
             metric(&mut text, name, help, "counter", value as f64);
         }
         let gauges = [
-            ("connected", "Whether the scope is there", Some(flag(self.connected))),
+            ("connected", "Whether the scope is connected", Some(flag(self.connected))),
             ("held_traces", "Traces that wait in memory for the disk", Some(self.held as f64)),
             ("captures_per_second", "Captures a second, over the last minute or two", Some(self.rate_hz)),
             ("clock_drift_ppm", "How fast the scope's clock runs against the computer's", self.drift_ppm),
             ("files", "Files of the job", Some(self.files as f64)),
             ("file_bytes", "Bytes of the files of the job", Some(self.file_bytes as f64)),
             ("free_bytes", "Bytes left on the disk", self.free_bytes.map(|bytes| bytes as f64)),
-            ("conditions", "What goes wrong at present", Some(self.conditions.len() as f64)),
+            ("conditions", "Number of present fault conditions", Some(self.conditions.len() as f64)),
         ];
         for (name, help, value) in gauges {
             if let Some(value) = value {

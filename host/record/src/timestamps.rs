@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn device_time_that_starts_anew_is_no_drift() {
+    fn device_time_restart_is_no_drift() {
         let mut timestamps = Timestamps::default();
         let (now, wall) = at(1000.0);
         timestamps.stamp(50.0, 50.0, now, wall);

@@ -1,7 +1,7 @@
 //! Experiments that show whether a BitScope does what ScopeThing assumes of it.
 //!
 //! ScopeThing was written from documents and from programs that work, without a device at hand. Each [`Experiment`]
-//! settles one assumption by measurement: [`Bench::run`] carries it out and gives an [`Outcome`], a [`Report`] holds
+//! checks one assumption by measurement: [`Bench::run`] carries it out and gives an [`Outcome`], a [`Report`] holds
 //! all of them with every byte exchanged, and nothing that identifies the owner of the device.
 //!
 //! What has to be wired is asked for through an [`Operator`]. Nothing here prints.

@@ -53,12 +53,12 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connected { client } => write!(f, "{client} has come"),
+            Self::Connected { client } => write!(f, "{client} has connected"),
             Self::Acquired { client } => write!(f, "{client} has the device"),
-            Self::Disconnected { client } => write!(f, "{client} has left"),
+            Self::Disconnected { client } => write!(f, "{client} has disconnected"),
             Self::Refused { client, reason } => write!(f, "{client} was refused: {reason}"),
             Self::Malformed { client, bytes } => {
-                write!(f, "{client} sent {bytes} bytes that are no command: dropped")
+                write!(f, "{client} sent {bytes} bytes that are not a command: dropped")
             }
             Self::Set { by, settings } => write!(f, "{by} has set {settings}"),
             Self::Notice(text) => f.write_str(text),

@@ -101,7 +101,7 @@ pub enum ServeError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// There is nothing to serve on.
-    #[error("there is nowhere to serve: give at least one address")]
+    #[error("there is no address to serve on: give at least one address")]
     Nowhere,
     /// The address is reached from other machines, and none is allowed.
     #[error(

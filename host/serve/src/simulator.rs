@@ -68,7 +68,7 @@ pub enum ServeError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// There is nothing to serve on.
-    #[error("there is nowhere to serve: ask for TCP, a bitscope-server or a pseudo-terminal")]
+    #[error("there is no address to serve on: ask for TCP, a bitscope-server or a pseudo-terminal")]
     Nowhere,
 }
 

@@ -75,7 +75,7 @@ fn a_thousand_clients_come_and_go() {
 }
 
 #[test]
-fn what_was_asked_before_hanging_up_is_answered() {
+fn queries_before_disconnect_are_answered() {
     with_server("", |addresses, _| async move {
         let mut client = TcpStream::connect(addresses.tcp.unwrap()).await.unwrap();
         client.write_all(b"?").await.unwrap();

@@ -157,7 +157,9 @@ fn repeat(text: &str) -> Result<Repeat, String> {
         return Ok(Repeat::Forever);
     }
     let times = text.parse().ok().filter(|&times| times > 0).map(Repeat::Times);
-    times.ok_or_else(|| format!("{text} is no number of captures: give a whole number from 1 on, or forever"))
+    times.ok_or_else(|| {
+        format!("{text} is not a number of captures: give a whole number from 1 on, or forever")
+    })
 }
 
 /// A link to a bridge.

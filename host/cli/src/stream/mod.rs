@@ -116,7 +116,7 @@ struct ShowArguments {
 fn span(text: &str) -> Result<f64, String> {
     match parse_span(text) {
         Ok(seconds) if seconds > 0.0 => Ok(seconds),
-        Ok(_) => Err("it must be more than none".to_owned()),
+        Ok(_) => Err("it must be more than zero".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -246,7 +246,7 @@ impl<'de> Deserialize<'de> for Bytes {
         let count = text.trim();
         match quantity::parse(count.strip_suffix('B').unwrap_or(count), Unit::Count) {
             Ok(bytes) if bytes >= 1.0 => Ok(Self(bytes as u64)),
-            _ => Err(D::Error::custom(format!("{text:?} is no size: write it like 500kB, 10MB or 2GB"))),
+            _ => Err(D::Error::custom(format!("{text:?} is not a size: write it like 500kB, 10MB or 2GB"))),
         }
     }
 }
@@ -260,8 +260,8 @@ impl<'de> Deserialize<'de> for TimeOfDay {
         let text = String::deserialize(from)?;
         let parse = |form| chrono::NaiveTime::parse_from_str(&text, form);
         let time = parse("%H:%M").or_else(|_| parse("%H:%M:%S"));
-        let time =
-            time.map_err(|_| D::Error::custom(format!("{text:?} is no time of day: write it like 06:30")))?;
+        let time = time
+            .map_err(|_| D::Error::custom(format!("{text:?} is not a time of day: write it like 06:30")))?;
         Ok(Self(chrono::Timelike::num_seconds_from_midnight(&time)))
     }
 }
@@ -280,7 +280,7 @@ impl<C: CaptureSection> JobSpec<C> {
         let url: LinkUrl = self.url.parse().map_err(|error| lines.error(&["url"], format!("{error}")))?;
         if let Some(serial) = self.serial.as_ref().filter(|serial| serial.len() != 8) {
             let reason =
-                format!("{serial:?} is no serial number: it has eight characters, see `scopething info`");
+                format!("{serial:?} is not a serial number: it has eight characters, see `scopething info`");
             return Err(lines.error(&["serial"], reason));
         }
         let (request, stream) = self.capture.requests(lines)?;
@@ -295,7 +295,7 @@ impl<C: CaptureSection> JobSpec<C> {
         }
         if stream.is_some() && spacing != Spacing::Continuous {
             let key = if self.when.every.is_some() { "every" } else { "at" };
-            let reason = format!("a stream goes on all the time: leave {key} out");
+            let reason = format!("a stream runs all the time: leave {key} out");
             return Err(lines.error(&["when", key], reason));
         }
         let naming = self.files.naming(lines)?;

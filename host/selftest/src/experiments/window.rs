@@ -70,7 +70,7 @@ async fn edges_of(raw: &mut RawDevice<'_>, mode: Mode) -> Result<Vec<i64>, Stop>
         let (end, volts) = capture.volts(raw).await?;
         if end.token != 0 {
             return Err(Stop::inconclusive(format!(
-                "A crosses {EDGE_LEVEL_V} V, but the trigger did not come: experiments 5 and 8 say more"
+                "A crosses {EDGE_LEVEL_V} V, but the trigger did not come: see experiments 5 and 8"
             )));
         }
         let rises = rises(&volts, EDGE_LEVEL_V);

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_cancel_belongs_to_the_trace() {
+    fn answer_after_cancel_belongs_to_trace() {
         let mut attribution = Attribution::default();
         attribution.sent(b">D");
         assert_eq!(origins(&mut attribution, b">D02\r"), [0, 1, 1, 1, 1]);
