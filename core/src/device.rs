@@ -52,7 +52,8 @@ pub struct TraceMode {
     pub sample_bytes: u8,
 }
 
-/// How voltages, converter DACs and the input span hang together for one kind of probe ([section 7 of the reference](crate::vm#7-voltages)).
+/// Front-end calibration: maps volts to DAC codes for one kind of probe
+/// ([section 7 of the reference](crate::vm#7-voltages)).
 ///
 /// With `lo` and `hi` the wanted bottom and top of the range as fractions of the span, the DACs are set to
 /// `la lo + lb hi + lc` and `ha hi + hb lo + hc`.
@@ -156,7 +157,8 @@ pub struct Model {
     pub buffer_bytes: u16,
     /// The trace modes in order of preference: best resolution first.
     pub modes: &'static [TraceMode],
-    /// The fastest sample rate that keeps samples from before the trigger, in hertz ([section 4 of the reference](crate::vm#4-a-trace)).
+    /// The fastest sample rate that keeps samples from before the trigger, in hertz
+    /// ([section 4 of the reference](crate::vm#4-a-trace)).
     pub pre_trigger_limit_hz: f64,
     /// The range of the DACs in which they are linear ([section 7 of the reference](crate::vm#7-voltages)).
     pub converter_linear: (f64, f64),
@@ -188,7 +190,8 @@ macro_rules! bs05_modes {
     };
 }
 
-/// The BitScope Micro (sections [1](crate::vm#1-the-link), [5](crate::vm#5-trace-modes), [7](crate::vm#7-voltages) and [9](crate::vm#9-generators) of the reference).
+/// The BitScope Micro (sections [1](crate::vm#1-the-link), [5](crate::vm#5-trace-modes), [7](crate::vm#7-voltages) and
+/// [9](crate::vm#9-generators) of the reference).
 pub const BS05: Model = Model {
     name: "BitScope Micro",
     revision: Revision(*b"BS000501"),

@@ -39,7 +39,7 @@ fn shapes_are_right_on_99_percent_of_2000_series() {
 }
 
 #[test]
-fn frequency_is_within_a_thousandth_at_ten_periods_and_two_percent_noise() {
+fn frequency_error_is_below_a_thousandth() {
     let mut scratch = Vec::new();
     for (name, seed) in SHAPES.iter().flat_map(|name| (0..100).map(move |seed| (name, seed))) {
         let mut rng = Rng::with_seed(seed);
@@ -68,7 +68,7 @@ fn amplitude_and_offset_come_back() {
 }
 
 #[test]
-fn other_waves_have_a_period_and_an_unknown_shape() {
+fn other_waves_have_an_unknown_shape() {
     // Charged fast, discharged slowly.
     let charge = |phase: f64| {
         if phase < 0.2 { 1.0 - (-20.0 * phase).exp() } else { (-5.0 * (phase - 0.2)).exp() }
@@ -132,7 +132,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_sampled_the_values_are_numbers_or_none(
+    fn values_are_always_finite(
         samples in any_samples(),
         period_s in prop_oneof![Just(1e-6), any::<f64>()],
         wave_length in 0_usize..70,

@@ -186,7 +186,7 @@ fn worst_reading(front: &mut FrontEnd, found: &AnalogParameters, channel: Analog
 }
 
 #[test]
-fn a_hundred_front_ends_are_read_right_within_half_a_percent() {
+fn hundred_front_ends_calibrate_within_half_a_percent() {
     let mut worst = 0.0_f64;
     for seed in 0..100 {
         let mut front = FrontEnd::off_nominal(seed);
@@ -244,7 +244,7 @@ fn one_channel_keeps_the_offset_between_both() {
 }
 
 #[test]
-fn a_probe_that_divides_by_ten_is_calibrated_as_well() {
+fn ten_to_one_probe_is_calibrated() {
     for seed in 2000..2005 {
         let mut front = FrontEnd::off_nominal(seed);
         front.planes.scale *= 10.0;

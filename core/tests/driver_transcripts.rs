@@ -32,7 +32,7 @@ fn serial<W: Way>(scope: &mut ScopeBy<W>) -> Result<SerialNumber, NoSerialNumber
     block_on(scope.read_serial()).unwrap()
 }
 
-fn connecting_resets_and_identifies_and_the_serial_number_is_read_when_asked_for<W: Way>() {
+fn connect_identifies_and_reads_the_serial_number_on_request<W: Way>() {
     for cut in [1, 3, 100] {
         let line = line([], cut);
         let mut scope = connect::<W>(&line).unwrap();
@@ -48,7 +48,7 @@ fn connecting_resets_and_identifies_and_the_serial_number_is_read_when_asked_for
     }
 }
 
-fn a_device_without_a_serial_number_works_as_any_other<W: Way>() {
+fn device_without_serial_number_works<W: Way>() {
     let silent = || on('r', "");
     let holds = |byte: &str| on('r', format!("\r{byte}\r"));
     let text = || ["44", "42", "39", "38", "54", "49", "37"].map(holds).to_vec();
@@ -72,7 +72,7 @@ fn a_device_without_a_serial_number_works_as_any_other<W: Way>() {
     }
 }
 
-fn a_device_that_has_gone_is_no_device_without_a_serial_number<W: Way>() {
+fn vanished_device_is_an_error<W: Way>() {
     let (mut scope, line) = connected::<W>([], 100);
     line.device.lock().unwrap().dead = true;
     let gone = block_on(scope.read_serial());
@@ -88,14 +88,14 @@ fn presence_is_one_short_script_that_changes_nothing<W: Way>() {
     assert!(written.starts_with('[') && written.ends_with(']') && written.len() == 6, "{written}");
 }
 
-fn another_revision_of_the_model_is_taken_and_told<W: Way>() {
+fn another_revision_is_accepted_and_reported<W: Way>() {
     let line = line([on('?', "\rBS000502\r")], 100);
     let scope = connect::<W>(&line).unwrap();
     let (found, known) = (Revision(*b"BS000502"), Revision(*b"BS000501"));
     assert_eq!((scope.revision(), scope.unknown_revision()), (found, Some(UnknownRevision { found, known })));
 }
 
-fn a_device_may_take_most_of_a_second_for_its_first_answer<W: Way>() {
+fn first_answer_may_take_most_of_a_second<W: Way>() {
     for (late, found) in [(800_000, true), (999_000, true), (1_500_000, false)] {
         let line = line([], 100);
         line.device.lock().unwrap().deaf_until_us = late;
@@ -117,7 +117,7 @@ fn what_was_in_flight_before_connecting_is_dropped<W: Way>() {
     }
 }
 
-fn a_capture_is_one_script_a_status_and_one_dump<W: Way>() {
+fn capture_is_script_status_and_dump<W: Way>() {
     let dump = [(Register::SampleAddress, 12_287), (Register::DumpCount, 5), (Register::DumpMode, 0)];
     let turns = [
         on('D', ends("00", 0x2000, 4)).with(&[(Register::TraceMode, 4), (Register::SampleAddress, 0)]),
@@ -141,7 +141,7 @@ fn a_capture_is_one_script_a_status_and_one_dump<W: Way>() {
     assert_eq!(line.device.lock().unwrap().written, "08@[zzz>UD08@ffz2fz[z>A");
 }
 
-fn plans_are_made_with_the_probe_that_was_set_until_another_is<W: Way>() {
+fn plans_use_the_probe_set_last<W: Way>() {
     let (mut scope, _) = connected::<W>([], 100);
     let nominal = plan::<W>(&scope, four_samples());
     assert_eq!(*scope.probe(), BS05.analog);
@@ -169,7 +169,7 @@ fn plans_are_made_with_the_probe_that_was_set_until_another_is<W: Way>() {
     assert_eq!(plan::<W>(&scope, four_samples()), nominal);
 }
 
-fn what_other_clients_leave_behind_is_written_over_once<W: Way>() {
+fn foreign_registers_are_overwritten_once<W: Way>() {
     // The device begins with a5 in all registers. A reset changes none.
     let zero = [Register::DumpSkip, Register::TraceOption, Register::Prelude].map(|register| (register, 0));
     let maps = (0x94..=0x9b).map(|address| match RegisterByte::at(address) {
@@ -190,7 +190,7 @@ fn what_other_clients_leave_behind_is_written_over_once<W: Way>() {
     assert!(device.written.len() <= 160, "{} bytes", device.written.len());
 }
 
-fn the_first_sample_of_a_full_buffer_is_left_out<W: Way>() {
+fn full_buffer_drops_its_first_sample<W: Way>() {
     // What lies at the end address was the first sample, and has been written over: it is the stale one.
     let dump = [(Register::SampleAddress, 5), (Register::DumpCount, 12_288), (Register::DumpMode, 0)];
     let samples: Vec<u8> =
@@ -217,7 +217,7 @@ fn the_first_sample_of_a_full_buffer_is_left_out<W: Way>() {
     assert!(!almost.notices.iter().any(|notice| matches!(notice, Notice::FullBuffer { .. })));
 }
 
-fn pairs_and_logic_are_dumped_one_after_the_other_from_even_addresses<W: Way>() {
+fn pairs_and_logic_are_dumped_in_turn<W: Way>() {
     let request = CaptureRequest {
         period_s: 1.6e-6,
         samples: 4,
@@ -257,7 +257,7 @@ fn cancelled<W: Way>(answer_to_cancel: Turn) -> Result<(EndReason, Vec<u16>), Sc
     Ok((trace.cause(), steps(&trace)))
 }
 
-fn a_cancelled_trace_is_given_whichever_comes_first_echo_or_status<W: Way>() {
+fn cancel_accepts_echo_or_status_first<W: Way>() {
     let whole = (EndReason::Cancel, vec![1, 2, 3, 4]);
     assert_eq!(cancelled::<W>(on('K', "03\r00001020\r00000004\r")), Ok(whole.clone()));
     assert_eq!(cancelled::<W>(instead('K', "03\r00001020\r00000004\rK")), Ok(whole));
@@ -266,7 +266,7 @@ fn a_cancelled_trace_is_given_whichever_comes_first_echo_or_status<W: Way>() {
     assert_eq!(cancelled::<W>(instead('K', "00\r00001020\r00000004\rK")), Ok(complete));
 }
 
-fn a_trace_cancelled_early_has_only_what_was_captured<W: Way>() {
+fn early_cancel_returns_what_was_captured<W: Way>() {
     // 17 ticks at 8 a sample are two samples; they and the one before them are dumped.
     let turns = [
         on('D', WAIT),
@@ -282,7 +282,7 @@ fn a_trace_cancelled_early_has_only_what_was_captured<W: Way>() {
     assert_eq!((trace.samples(), steps(&trace)), (2, vec![5, 6]));
 }
 
-fn a_timeout_beyond_the_device_is_ended_by_the_host_in_time<W: Way>() {
+fn host_ends_a_long_timeout<W: Way>() {
     // 3 s after the start at 0x1000.
     let turns = [on('D', WAIT), on('K', "03\r07271e00\r00000004\r"), on('A', [9, 1, 2, 3, 4])];
     let (mut scope, line) = connected::<W>(turns, 100);
@@ -295,7 +295,7 @@ fn a_timeout_beyond_the_device_is_ended_by_the_host_in_time<W: Way>() {
     assert!((Micros(3_000_000)..Micros(3_200_000)).contains(&waited), "{waited:?}");
 }
 
-fn a_device_that_misses_its_own_timeout_is_stopped<W: Way>() {
+fn overdue_device_is_stopped<W: Way>() {
     let turns = [
         on('D', WAIT).with(&[(Register::Timeout, 157)]),
         // 21 ms after the start at 0x1000: a trace of 1 ms and a round trip of 20 ms.
@@ -310,8 +310,8 @@ fn a_device_that_misses_its_own_timeout_is_stopped<W: Way>() {
     assert_eq!(trace.cause(), EndReason::Timeout);
 }
 
-/// Captures with a device that says this of the end of its trace, after `waited`.
-fn told<W: Way>(
+/// Captures with a device that reports this end of its trace, after `waited`.
+fn capture_ending<W: Way>(
     request: CaptureRequest,
     answer: &str,
     waited: Micros,
@@ -323,7 +323,7 @@ fn told<W: Way>(
     let late = async {
         line.after('D').await;
         line.pass(waited);
-        line.device.lock().unwrap().say(answer);
+        line.device.lock().unwrap().send(answer);
         line.device.lock().unwrap().turns.push_back(on('A', vec![9; dump]));
         pending::<()>().await;
     };
@@ -342,7 +342,7 @@ fn an_end_that_cannot_be_is_no_trace<W: Way>() {
         Err(ScopeError::Contradiction(Contradiction::EndsLate { reported_us, max_us: 1_011_000 }))
     };
     // The start was at 0x1000, a second is 0x2625a00 ticks, and 1 % and 1 ms are allowed for.
-    for (end, told_of_it) in [
+    for (end, expected) in [
         ("00\r02626a00\r00000004\r", Ok(4)),
         ("00\r02626a00\r00002fff\r", Ok(4)),
         ("00\r02626a00\r00003000\r", address(12_288)),
@@ -356,11 +356,11 @@ fn an_end_that_cannot_be_is_no_trace<W: Way>() {
         ("00\r02699000\r00000004\r", late(1_011_712)),
         ("00\r80000000\r00000004\r", late(53_686_988)),
     ] {
-        assert_eq!(told::<W>(four_samples(), end, second), told_of_it, "{}", end.escape_debug());
+        assert_eq!(capture_ending::<W>(four_samples(), end, second), expected, "{}", end.escape_debug());
     }
 }
 
-fn a_trace_that_took_less_than_its_samples_is_no_trace<W: Way>() {
+fn too_short_trace_is_refused<W: Way>() {
     let slow = CaptureRequest { period_s: 0.06, samples: 200, ..four_samples() };
     let (scope, _) = connected::<W>([], 100);
     let plan = plan::<W>(&scope, slow);
@@ -368,20 +368,20 @@ fn a_trace_that_took_less_than_its_samples_is_no_trace<W: Way>() {
     // 150 samples after the trigger take 45 ms, of which 1 ms is allowed for.
     let end = |ticks: u32| format!("00\r{:08x}\r00000004\r", 0x1000 + ticks);
     let minute = Micros(60_000_000);
-    assert_eq!(told::<W>(slow, &end(44 * 40_000), minute), Ok(200));
-    let refused = told::<W>(slow, &end(44 * 40_000 - 1), minute);
+    assert_eq!(capture_ending::<W>(slow, &end(44 * 40_000), minute), Ok(200));
+    let refused = capture_ending::<W>(slow, &end(44 * 40_000 - 1), minute);
     let contradiction = Contradiction::EndsEarly { reported_us: 43_999, min_us: 44_000 };
     assert_eq!(refused, Err(ScopeError::Contradiction(contradiction)));
 }
 
-fn a_wait_across_a_roll_over_of_the_device_time_is_possible<W: Way>() {
+fn wait_may_cross_a_roll_over<W: Way>() {
     // 150 s are one roll-over and 0x65b4bc00 - 0x1000 ticks more.
     let ticks = (150_u64 * 40_000_000 + 0x1000) as u32;
     let end = format!("00\r{ticks:08x}\r00000004\r");
-    assert_eq!(told::<W>(four_samples(), &end, Micros(150_000_000)), Ok(4));
+    assert_eq!(capture_ending::<W>(four_samples(), &end, Micros(150_000_000)), Ok(4));
     // 42.6 s, and not that and a roll-over: it was a while on its way.
-    assert_eq!(told::<W>(four_samples(), &end, Micros(140_000_000)), Ok(4));
-    let refused = told::<W>(four_samples(), &end, Micros(40_000_000));
+    assert_eq!(capture_ending::<W>(four_samples(), &end, Micros(140_000_000)), Ok(4));
+    let refused = capture_ending::<W>(four_samples(), &end, Micros(40_000_000));
     assert!(matches!(refused, Err(ScopeError::Contradiction(Contradiction::EndsLate { .. }))), "{refused:?}");
 }
 
@@ -407,7 +407,7 @@ fn a_trace_that_was_stopped_ended_after_that<W: Way>() {
     assert_eq!(stopped("03\r02626a00\r00003000\r"), Err(ScopeError::Contradiction(address)));
 }
 
-fn half_a_dump_is_read_once_more_and_then_given_up<W: Way>() {
+fn short_dump_is_retried_once<W: Way>() {
     let once = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1]), on('A', [9, 1, 2, 3, 4])];
     let (mut scope, _) = connected::<W>(once, 100);
     let plan = plan::<W>(&scope, four_samples());
@@ -435,7 +435,7 @@ fn half_a_dump_is_read_once_more_and_then_given_up<W: Way>() {
     assert_eq!(steps(&trace), [4, 3, 2, 1]);
 }
 
-fn a_trace_whose_device_lost_its_power_is_not_read<W: Way>() {
+fn power_loss_before_the_dump_is_detected<W: Way>() {
     let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1]).and_loses_power(), on('A', [0; 5])];
     let (mut scope, _) = connected::<W>(turns, 100);
     let plan = plan::<W>(&scope, four_samples());
@@ -444,9 +444,9 @@ fn a_trace_whose_device_lost_its_power_is_not_read<W: Way>() {
     assert_eq!(failed, Err(ScopeError::Contradiction(Contradiction::Forgotten)));
 }
 
-/// A blocking stream is not asked for what nobody waits for: [`blocking_notices_a_byte_too_many_at_the_next_script`].
+/// A blocking stream is not asked for what nobody waits for: [`blocking_reports_a_long_dump_at_the_next_script`].
 #[test]
-fn a_dump_that_is_too_long_is_read_once_more() {
+fn long_dump_is_retried_once() {
     let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 1, 2, 3, 4]), on('A', [9, 1, 2, 3, 4])];
     let (mut scope, _) = connected::<Asynchronous>(turns, 100);
     let plan = plan::<Asynchronous>(&scope, four_samples());
@@ -463,7 +463,7 @@ fn a_dump_that_is_too_long_is_read_once_more() {
 
 /// Where the driver differs over a blocking stream, as [`scopething_core::blocking`] says.
 #[test]
-fn blocking_notices_a_byte_too_many_at_the_next_script() {
+fn blocking_reports_a_long_dump_at_the_next_script() {
     let turns = [
         on('D', ends("00", 0x2000, 4)),
         // The last byte is one too many.
@@ -483,7 +483,7 @@ fn blocking_notices_a_byte_too_many_at_the_next_script() {
     assert!(line.device.lock().unwrap().written.contains("K!"));
 }
 
-fn a_trace_that_another_one_was_started_over_is_not_read<W: Way>() {
+fn overwritten_trace_is_not_read<W: Way>() {
     // The link turned `A` into `D`.
     let turns = [on('D', ends("00", 0x2000, 4)), instead('A', format!("D{WAIT}")), on('A', [9, 5, 5, 5, 5])];
     let (mut scope, _) = connected::<W>(turns, 100);
@@ -495,7 +495,7 @@ fn a_trace_that_another_one_was_started_over_is_not_read<W: Way>() {
     assert_eq!(failed, Err(ScopeError::Garbled { stage, malformed }));
 }
 
-fn a_garbled_start_is_tried_again_after_a_reset<W: Way>() {
+fn garbled_start_is_retried_after_a_reset<W: Way>() {
     let turns = [instead('D', "xD"), on('K', ""), on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])];
     let (mut scope, _) = connected::<W>(turns, 100);
     let plan = plan::<W>(&scope, four_samples());
@@ -517,7 +517,7 @@ fn a_dropped_capture_is_recovered_by_the_next<W: Way>() {
     assert_eq!(steps(&trace), [1, 2, 3, 4]);
 }
 
-fn stepwise_pacing_writes_the_same_and_gets_the_same<W: Way>() {
+fn stepwise_pacing_is_equivalent<W: Way>() {
     let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])];
     let (mut scope, _) = connected::<W>(turns, 1);
     scope.set_pacing(Pacing::Stepwise);
@@ -526,7 +526,7 @@ fn stepwise_pacing_writes_the_same_and_gets_the_same<W: Way>() {
     assert_eq!(steps(&block_on(scope.capture(&plan, &mut buffer)).unwrap()), [1, 2, 3, 4]);
 }
 
-fn whatever_does_not_answer_as_a_device_is_named_in_bounded_time<W: Way>() {
+fn non_device_is_reported_in_bounded_time<W: Way>() {
     // A reset is tried three times, from the second on after a cancel.
     let five = |answer: &str| "!K!K!".chars().map(|command| instead(command, answer)).collect::<Vec<_>>();
     let other = on('?', "\rBS001003\r");
@@ -552,32 +552,32 @@ fn a_line_that_closes_is_named<W: Way>() {
 }
 
 both_ways! {
-    connecting_resets_and_identifies_and_the_serial_number_is_read_when_asked_for
-    a_device_without_a_serial_number_works_as_any_other
-    a_device_that_has_gone_is_no_device_without_a_serial_number
+    connect_identifies_and_reads_the_serial_number_on_request
+    device_without_serial_number_works
+    vanished_device_is_an_error
     presence_is_one_short_script_that_changes_nothing
-    another_revision_of_the_model_is_taken_and_told
-    a_device_may_take_most_of_a_second_for_its_first_answer
+    another_revision_is_accepted_and_reported
+    first_answer_may_take_most_of_a_second
     what_was_in_flight_before_connecting_is_dropped
-    a_capture_is_one_script_a_status_and_one_dump
-    plans_are_made_with_the_probe_that_was_set_until_another_is
-    what_other_clients_leave_behind_is_written_over_once
-    the_first_sample_of_a_full_buffer_is_left_out
-    pairs_and_logic_are_dumped_one_after_the_other_from_even_addresses
-    a_cancelled_trace_is_given_whichever_comes_first_echo_or_status
-    a_trace_cancelled_early_has_only_what_was_captured
-    a_timeout_beyond_the_device_is_ended_by_the_host_in_time
-    a_device_that_misses_its_own_timeout_is_stopped
+    capture_is_script_status_and_dump
+    plans_use_the_probe_set_last
+    foreign_registers_are_overwritten_once
+    full_buffer_drops_its_first_sample
+    pairs_and_logic_are_dumped_in_turn
+    cancel_accepts_echo_or_status_first
+    early_cancel_returns_what_was_captured
+    host_ends_a_long_timeout
+    overdue_device_is_stopped
     an_end_that_cannot_be_is_no_trace
-    a_trace_that_took_less_than_its_samples_is_no_trace
-    a_wait_across_a_roll_over_of_the_device_time_is_possible
+    too_short_trace_is_refused
+    wait_may_cross_a_roll_over
     a_trace_that_was_stopped_ended_after_that
-    half_a_dump_is_read_once_more_and_then_given_up
-    a_trace_whose_device_lost_its_power_is_not_read
-    a_trace_that_another_one_was_started_over_is_not_read
-    a_garbled_start_is_tried_again_after_a_reset
+    short_dump_is_retried_once
+    power_loss_before_the_dump_is_detected
+    overwritten_trace_is_not_read
+    garbled_start_is_retried_after_a_reset
     a_dropped_capture_is_recovered_by_the_next
-    stepwise_pacing_writes_the_same_and_gets_the_same
-    whatever_does_not_answer_as_a_device_is_named_in_bounded_time
+    stepwise_pacing_is_equivalent
+    non_device_is_reported_in_bounded_time
     a_line_that_closes_is_named
 }

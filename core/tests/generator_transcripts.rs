@@ -52,7 +52,7 @@ fn not_running(running: Generators) -> Refused {
 const PLAYS: Generators = Generators::Waveform { paused: false };
 const PAUSED: Generators = Generators::Waveform { paused: true };
 
-fn a_waveform_is_made_translated_played_and_switched_through<W: Way>() {
+fn waveform_is_synthesised_translated_and_played<W: Way>() {
     let synthesize = [(Register::Cmd, 0), (Register::Mode, 0), (Register::Ratio, 0x8000)];
     let translate = [
         (Register::Level, 0xffff),
@@ -137,7 +137,7 @@ fn clocks_drive_their_lines_until_they_are_stopped<W: Way>() {
     assert_eq!(block_on(scope.stop_clocks()), not_running(Generators::Off));
 }
 
-fn held_lines_are_driven_until_they_are_let_go<W: Way>() {
+fn held_lines_are_driven_until_released<W: Way>() {
     let untouched = (Register::LogicControl, 0xa5);
     let first = [
         untouched,
@@ -206,7 +206,7 @@ fn one_generator_at_a_time<W: Way>() {
     assert_eq!(stop(&mut scope), [not_running(levels), not_running(levels), Ok(())]);
 }
 
-fn captures_are_planned_around_what_runs_and_leave_it_running<W: Way>() {
+fn captures_leave_generators_running<W: Way>() {
     let before = CaptureRequest::new("A,L".parse::<ChannelSet>().unwrap());
     let (mut scope, line) = connected::<W>([on('Y', ""), on('X', ""), on('Z', "")], 100);
     let old_plan = scope.plan(&four_samples()).unwrap();
@@ -229,7 +229,7 @@ fn captures_are_planned_around_what_runs_and_leave_it_running<W: Way>() {
     assert_eq!(held(&line, Register::KitchenSinkB), 0x80);
 }
 
-fn a_garbled_start_is_tried_again_after_a_reset<W: Way>() {
+fn garbled_start_is_retried_after_a_reset<W: Way>() {
     let turns = [on('Y', ""), instead('X', "x"), on('K', ""), on('Y', ""), on('X', ""), on('Z', "")];
     let (mut scope, line) = connected::<W>(turns, 100);
     block_on(scope.start_waveform(&sine(), PlayMode::Repeat)).unwrap();
@@ -237,7 +237,7 @@ fn a_garbled_start_is_tried_again_after_a_reset<W: Way>() {
     assert!(take_written(&line).contains("K!"));
 }
 
-fn a_reset_that_stopped_a_generator_is_told_before_anything_is_captured<W: Way>() {
+fn a_reset_that_stopped_a_generator_is_reported<W: Way>() {
     let (mut scope, line) = connected::<W>([on('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let plan = scope.plan(&four_samples()).unwrap();
@@ -245,14 +245,14 @@ fn a_reset_that_stopped_a_generator_is_told_before_anything_is_captured<W: Way>(
     line.device.lock().unwrap().turns.push_back(on('D', WAIT));
     let dropped = select(scope.capture(&plan, &mut buffer), line.after('D'));
     assert!(matches!(block_on(dropped), Either::Second(())));
-    let told = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
-    assert_eq!(told, Err(ScopeError::GeneratorsStopped));
+    let captured = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
+    assert_eq!(captured, Err(ScopeError::GeneratorsStopped));
     assert_eq!(scope.generators(), Generators::Off);
     line.device.lock().unwrap().turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])].into();
     assert_eq!(block_on(scope.capture(&plan, &mut buffer)).unwrap().samples(), 4);
 }
 
-fn lines_that_were_driven_before_a_reset_are_let_go_by_the_next_capture<W: Way>() {
+fn capture_after_a_reset_releases_lines<W: Way>() {
     let (mut scope, line) = connected::<W>([on('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let plan = scope.plan(&four_samples()).unwrap();
@@ -268,7 +268,7 @@ fn lines_that_were_driven_before_a_reset_are_let_go_by_the_next_capture<W: Way>(
     block_on(scope.capture(&plan, &mut buffer)).unwrap();
 }
 
-fn a_stop_that_is_not_answered_is_an_error_and_the_next_operation_resets<W: Way>() {
+fn unanswered_stop_is_an_error<W: Way>() {
     let (mut scope, line) = connected::<W>([on('Z', ""), instead('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let failed = block_on(scope.stop_clocks());
@@ -278,16 +278,16 @@ fn a_stop_that_is_not_answered_is_an_error_and_the_next_operation_resets<W: Way>
 }
 
 both_ways! {
-    a_waveform_is_made_translated_played_and_switched_through
+    waveform_is_synthesised_translated_and_played
     a_second_waveform_writes_only_what_is_different
     pause_continue_and_stop
     own_samples_are_written_in_their_order
     clocks_drive_their_lines_until_they_are_stopped
-    held_lines_are_driven_until_they_are_let_go
+    held_lines_are_driven_until_released
     one_generator_at_a_time
-    captures_are_planned_around_what_runs_and_leave_it_running
-    a_garbled_start_is_tried_again_after_a_reset
-    a_reset_that_stopped_a_generator_is_told_before_anything_is_captured
-    lines_that_were_driven_before_a_reset_are_let_go_by_the_next_capture
-    a_stop_that_is_not_answered_is_an_error_and_the_next_operation_resets
+    captures_leave_generators_running
+    garbled_start_is_retried_after_a_reset
+    a_reset_that_stopped_a_generator_is_reported
+    capture_after_a_reset_releases_lines
+    unanswered_stop_is_an_error
 }

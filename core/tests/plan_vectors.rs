@@ -73,7 +73,7 @@ fn every_planned_vector_is_met_register_for_register() {
 }
 
 #[test]
-fn refused_vectors_are_met_nearly_or_refused_with_the_limits() {
+fn refused_vectors_report_the_limits() {
     let (mut nearly, mut refused) = (0, 0);
     for line in VECTORS.lines() {
         let vector: Value = serde_json::from_str(line).unwrap();

@@ -44,7 +44,7 @@ fn all<W: Way>(
     }
 }
 
-fn a_stream_is_one_script_and_frames_in_any_pieces<W: Way>() {
+fn stream_is_one_script_and_frames<W: Way>() {
     let registers = [
         (Register::TraceMode, 1),
         (Register::ClockTicks, 320),
@@ -65,7 +65,7 @@ fn a_stream_is_one_script_and_frames_in_any_pieces<W: Way>() {
     }
 }
 
-fn the_samples_of_a_frame_are_those_of_its_channels<W: Way>() {
+fn frame_samples_follow_its_channels<W: Way>() {
     let bytes: Vec<u8> = (0..4).flat_map(|number| [0xa5, number, 10, 20, 0x42]).collect();
     let (mut scope, _) = connected::<W>([on('T', bytes)], 100);
     let plan = plan::<W>(&scope, "A,B,L1,L6");
@@ -98,7 +98,7 @@ fn gaps_are_told_with_their_place_and_length<W: Way>() {
     }
 }
 
-fn bytes_that_are_no_frames_are_skipped_and_the_next_frame_is_found<W: Way>() {
+fn garbage_between_frames_is_skipped<W: Way>() {
     let mut sent = frames(0..40);
     sent.splice(120..120, *b"noise!");
     // Part of frame 4 and part of frame 5 are gone.
@@ -113,7 +113,7 @@ fn bytes_that_are_no_frames_are_skipped_and_the_next_frame_is_found<W: Way>() {
     assert_eq!(gaps, [(4, 2, true), (29, 1, true)]);
 }
 
-fn a_stream_that_is_no_stream_is_an_error_and_not_a_wait<W: Way>() {
+fn non_stream_is_an_error<W: Way>() {
     let (mut scope, _) = connected::<W>([on('T', vec![0x55; 5000])], 100);
     let plan = plan::<W>(&scope, "A");
     let mut stream = block_on(scope.start_stream(&plan)).unwrap();
@@ -147,7 +147,7 @@ fn capture_turns() -> [Turn; 2] {
     [on('D', ends("00", 0x2000, 4)), on('A', [99, 0, 64, 128, 192])]
 }
 
-fn a_stream_is_ended_by_a_cancel_and_the_next_capture_works<W: Way>() {
+fn cancel_ends_a_stream<W: Way>() {
     // What is on its way may hold any byte.
     let in_flight = [frames(50..90), b"!?[1234]K".to_vec()].concat();
     let turns = [on('T', frames(0..50)), on('K', in_flight)];
@@ -169,10 +169,11 @@ fn a_stream_is_ended_by_a_cancel_and_the_next_capture_works<W: Way>() {
     assert!(!written.contains('!'), "{written}");
 }
 
-fn after_a_stream_that_was_dropped_the_device_is_reset_first<W: Way>() {
+fn dropped_stream_resets_the_device<W: Way>() {
     let (mut scope, line) = connected::<W>([on('T', frames(0..50))].into_iter().chain(capture_turns()), 7);
     let plan = plan::<W>(&scope, "A");
-    drop(block_on(scope.start_stream(&plan)).unwrap());
+    // It begins, and is dropped.
+    assert!(block_on(scope.start_stream(&plan)).is_ok());
     line.device.lock().unwrap().written.clear();
     let capture = scope.plan(&four_samples()).unwrap();
     let mut buffer = TraceBuffer::new();
@@ -196,7 +197,7 @@ fn a_second_stream_sends_only_what_changed<W: Way>() {
     }
 }
 
-fn stepwise_pacing_waits_for_the_update_before_the_stream<W: Way>() {
+fn stepwise_pacing_updates_before_streaming<W: Way>() {
     let (mut scope, _) = connected::<W>([on('T', frames(0..10))], 100);
     scope.set_pacing(Pacing::Stepwise);
     let plan = plan::<W>(&scope, "A");
@@ -215,15 +216,15 @@ fn without_frames_each_byte_is_a_sample<W: Way>() {
 }
 
 both_ways! {
-    a_stream_is_one_script_and_frames_in_any_pieces
-    the_samples_of_a_frame_are_those_of_its_channels
+    stream_is_one_script_and_frames
+    frame_samples_follow_its_channels
     gaps_are_told_with_their_place_and_length
-    bytes_that_are_no_frames_are_skipped_and_the_next_frame_is_found
-    a_stream_that_is_no_stream_is_an_error_and_not_a_wait
+    garbage_between_frames_is_skipped
+    non_stream_is_an_error
     a_read_that_is_dropped_loses_nothing
-    a_stream_is_ended_by_a_cancel_and_the_next_capture_works
-    after_a_stream_that_was_dropped_the_device_is_reset_first
+    cancel_ends_a_stream
+    dropped_stream_resets_the_device
     a_second_stream_sends_only_what_changed
-    stepwise_pacing_waits_for_the_update_before_the_stream
+    stepwise_pacing_updates_before_streaming
     without_frames_each_byte_is_a_sample
 }

@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_press_counts_when_it_is_let_go() {
+    fn short_press_counts_on_release() {
         assert_eq!(gestures([false, true, true, false, false]), [(3, Press::Short)]);
         assert_eq!(gestures([true, false, true, false]), [(1, Press::Short), (3, Press::Short)]);
     }

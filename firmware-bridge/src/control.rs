@@ -1,7 +1,7 @@
-//! What the parts of the bridge share: what is wanted of the BitScope, what is going on, and the store.
+//! The state that the parts of the bridge share: who may use the BitScope, what is going on, and the store.
 //!
-//! [`job::Runner`](crate::job::Runner) has the BitScope, [`uplink::Uplink`](crate::uplink::Uplink) the computer, and the
-//! program the button and the LED. They run side by side in one executor and meet here; nothing here waits for
+//! [`job::Runner`](crate::job::Runner) has the BitScope, [`uplink::Uplink`](crate::uplink::Uplink) the computer, and
+//! the program the button and the LED. They run side by side in one executor and meet here; nothing here waits for
 //! hardware.
 
 use core::cell::Cell;
@@ -22,7 +22,7 @@ const UP_BYTES: usize = 256;
 /// Bytes on their way from the BitScope: what a UART of 1 Mbaud sends in 5 ms.
 const DOWN_BYTES: usize = 512;
 
-/// How long an armed job leaves the BitScope alone after somebody spoke to it without a word to the bridge.
+/// How long an armed job leaves the BitScope alone after bytes were passed through without a request to the bridge.
 const UNASKED: Micros = Micros::from_millis(60_000);
 /// How long when the computer asked for that.
 const HELD: Micros = Micros::from_millis(600_000);
@@ -89,7 +89,7 @@ pub struct Bridge<F> {
     fault: Cell<Option<Fault>>,
     scope: Cell<Option<SerialNumber>>,
     captures: Cell<u32>,
-    /// Something is wanted otherwise: for the runner alone.
+    /// Requests have changed: for the runner alone.
     changed: Signal<NoopRawMutex, ()>,
     /// The state changed: for the LED alone.
     state_changed: Signal<NoopRawMutex, ()>,
@@ -98,9 +98,9 @@ pub struct Bridge<F> {
 }
 
 impl<F> Bridge<F> {
-    /// A bridge that passes bytes through and, if `stored` says so, runs its job.
+    /// A bridge that passes bytes through and, if `stored` has an armed one, runs its job.
     ///
-    /// `stored` is what [`Store::job`] told at power-up. If the flash failed there, pass none.
+    /// `stored` is what [`Store::job`] returned at power-up. If the flash failed there, pass none.
     #[must_use]
     pub fn new(store: Store<F>, stored: Option<StoredJob>) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl<F> Bridge<F> {
         }
     }
 
-    /// Tells that the button was pressed.
+    /// Reports that the button was pressed.
     pub fn press(&self, press: Press) {
         match press {
             Press::Short if self.order.get() == Some(Order::CaptureNow) => self.order.set(None),
@@ -206,7 +206,7 @@ impl<F> Bridge<F> {
         }
     }
 
-    /// Waits until something may be wanted otherwise. For the runner alone.
+    /// Waits until the requests may have changed. For the runner alone.
     pub(crate) async fn changed<C: Clock>(&self, clock: &C) {
         let lent_until = self.lent_until.get();
         let over = (clock.now() < lent_until).then_some(lent_until);
@@ -227,7 +227,7 @@ impl<F> Bridge<F> {
         self.notify();
     }
 
-    /// Somebody speaks to the BitScope through the uplink.
+    /// Bytes pass through the uplink to the BitScope.
     pub(crate) fn passed_through(&self, now: Instant) {
         let was = self.want(now);
         self.lent_until.set(now + self.lent_for.get());

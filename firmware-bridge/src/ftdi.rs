@@ -25,14 +25,15 @@ const SET_LATENCY_TIMER: u8 = 9;
 const LATENCY_MS: u16 = 1;
 /// Each packet from the chip begins with two bytes of modem and line status.
 const STATUS_BYTES: usize = 2;
-/// Packets that are written between two reads at the most: the BitScope answers each byte with one at the least, and the chip
-/// has room for 256 of them (its data sheet, section 2).
+/// Packets that are written between two reads at the most: the BitScope answers each byte with one at the least, and
+/// the chip has room for 256 of them (its data sheet, section 2).
 const WRITES: usize = 4;
 
-/// Readies the chip, tells the line, and carries bytes both ways until a transfer fails. `pulse` beats with each
-/// packet, at the time that `now_ms` tells, and rests while nobody reads what has come.
+/// Readies the chip, announces it to the line, and carries bytes both ways until a transfer fails. `pulse` beats with
+/// each packet, at the time that `now_ms` returns, and rests while nobody reads what has come.
 ///
-/// The line has nothing plugged in once this is dropped or has ended: that is the caller's to [tell](Line::set_plugged).
+/// The line has nothing plugged in once this is dropped or has ended: the caller has to
+/// [report that](Line::set_plugged).
 ///
 /// # Errors
 /// Whatever the transfer failed with.
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_go_out_in_packets_no_more_than_four_between_reads() {
+    fn writes_are_split_into_packets() {
         let packet = |length: usize| Out(vec![b'z'; length]);
         let idle = || status_and(&[]);
         let exchanges = [
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_is_ready_only_after_the_last_request() {
+    fn line_is_ready_after_the_last_request() {
         for left_out in 1..=4 {
             let line = Line::new();
             let mut steps = readying();
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_does_not_come_holds_up_reads_and_not_writes() {
+    fn slow_reader_does_not_block_writes() {
         let line = Line::new();
         let mut steps = readying();
         // As much as the line holds, and one packet that does not fit.

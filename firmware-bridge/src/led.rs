@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_comes_when_it_is_said() {
+    fn next_change_is_right() {
         for state in
             [JobState::Full, JobState::Fault(Fault::Scope), JobState::Idle, JobState::WaitingForScope]
         {

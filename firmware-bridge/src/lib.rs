@@ -1,8 +1,8 @@
 //! What the bridge does that no board is needed for: it builds for the host too, where its tests run.
 //!
 //! A program makes the store, the bridge, the runner and the uplink, and runs the last two side by side in one
-//! executor; a third task asks [`control::Bridge::state_changed`] what the LED shows, and tells
-//! [`control::Bridge::press`] of the button:
+//! executor; a third task asks [`control::Bridge::state_changed`] what the LED shows, and calls
+//! [`control::Bridge::press`] when the button was pressed:
 //!
 //! ```
 //! use embassy_futures::select::{Either, select};

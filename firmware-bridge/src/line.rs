@@ -18,7 +18,7 @@ pub const INCOMING_BYTES: usize = 2048;
 /// Room for what goes to it: more than the longest script of the driver, 167 bytes.
 pub const OUTGOING_BYTES: usize = 256;
 /// Ports that may exist at a time.
-const WATCHERS: usize = 2;
+const MAX_PORTS: usize = 2;
 
 /// What is plugged into the USB socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
@@ -26,7 +26,7 @@ pub enum Plugged {
     /// Nothing, or nothing that answers.
     Nothing,
     /// Something else than an FTDI FT232.
-    Stranger {
+    Unsupported {
         /// Its vendor.
         vendor: u16,
         /// Its product.
@@ -36,13 +36,13 @@ pub enum Plugged {
     Ready(u32),
 }
 
-type Watcher<'a> = Receiver<'a, CriticalSectionRawMutex, Plugged, WATCHERS>;
+type PluggedReceiver<'a> = Receiver<'a, CriticalSectionRawMutex, Plugged, MAX_PORTS>;
 
 /// Both directions and what is plugged in.
 pub struct Line {
     pub(crate) incoming: Pipe<CriticalSectionRawMutex, INCOMING_BYTES>,
     pub(crate) outgoing: Pipe<CriticalSectionRawMutex, OUTGOING_BYTES>,
-    plugged: Watch<CriticalSectionRawMutex, Plugged, WATCHERS>,
+    plugged: Watch<CriticalSectionRawMutex, Plugged, MAX_PORTS>,
 }
 
 impl Default for Line {
@@ -63,7 +63,7 @@ impl Line {
         self.plugged.try_get().unwrap_or(Plugged::Nothing)
     }
 
-    /// Tells what is plugged in from now on. What is on its way to or from a device before is dropped.
+    /// Reports what is plugged in from now on. What is on its way to or from a device before is dropped.
     pub fn set_plugged(&self, plugged: Plugged) {
         if plugged == self.plugged() {
             return;
@@ -73,9 +73,9 @@ impl Line {
         self.outgoing.clear();
     }
 
-    /// The end of the line for whoever uses the BitScope. None if two exist.
+    /// The end of the line for the user of the BitScope. None if two exist.
     pub fn port(&self) -> Option<LinePort<'_>> {
-        Some(LinePort { line: self, connection: None, watcher: self.plugged.receiver()? })
+        Some(LinePort { line: self, connection: None, plugged: self.plugged.receiver()? })
     }
 }
 
@@ -97,27 +97,27 @@ impl embedded_io_async::Error for Unplugged {
     }
 }
 
-/// A byte stream to whatever BitScope is plugged in. After it was unplugged all fails until [`ScopeStream::attached`] was
-/// waited for. Dropping a read or write that is pending loses no byte.
+/// A byte stream to whatever BitScope is plugged in. After it was unplugged all fails until [`ScopeStream::attached`]
+/// was waited for. Dropping a read or write that is pending loses no byte.
 pub struct LinePort<'a> {
     line: &'a Line,
     connection: Option<u32>,
-    watcher: Watcher<'a>,
+    plugged: PluggedReceiver<'a>,
 }
 
 impl ScopeStream for LinePort<'_> {
     async fn attached(&mut self) {
         let ready = |plugged: &Plugged| matches!(plugged, Plugged::Ready(_));
-        if let Plugged::Ready(connection) = self.watcher.get_and(ready).await {
+        if let Plugged::Ready(connection) = self.plugged.get_and(ready).await {
             self.connection = Some(connection);
         }
     }
 }
 
 impl LinePort<'_> {
-    async fn lost(watcher: &mut Watcher<'_>, connection: Option<u32>) -> Unplugged {
+    async fn lost(plugged: &mut PluggedReceiver<'_>, connection: Option<u32>) -> Unplugged {
         let other = |plugged: &Plugged| !matches!(plugged, Plugged::Ready(now) if Some(*now) == connection);
-        watcher.get_and(other).await;
+        plugged.get_and(other).await;
         Unplugged
     }
 }
@@ -131,7 +131,7 @@ impl Read for LinePort<'_> {
         if bytes.is_empty() {
             return Ok(0);
         }
-        match select(Self::lost(&mut self.watcher, self.connection), self.line.incoming.read(bytes)).await {
+        match select(Self::lost(&mut self.plugged, self.connection), self.line.incoming.read(bytes)).await {
             Either::First(unplugged) => Err(unplugged),
             Either::Second(count) => Ok(count),
         }
@@ -140,7 +140,7 @@ impl Read for LinePort<'_> {
 
 impl Write for LinePort<'_> {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Unplugged> {
-        match select(Self::lost(&mut self.watcher, self.connection), self.line.outgoing.write(bytes)).await {
+        match select(Self::lost(&mut self.plugged, self.connection), self.line.outgoing.write(bytes)).await {
             Either::First(unplugged) => Err(unplugged),
             Either::Second(count) => Ok(count),
         }
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_ends_fails_reads_until_the_next_is_waited_for() {
+    fn reads_fail_until_the_next_connection() {
         let line = Line::new();
         let mut port = line.port().unwrap();
         let mut bytes = [0; 8];
@@ -184,7 +184,7 @@ mod tests {
         block_on(port.attached());
         assert_eq!(read_once(&mut port, &mut bytes), Poll::Pending, "nothing of the connection before");
         assert_eq!(block_on(port.write(b"?")), Ok(1));
-        line.set_plugged(Plugged::Stranger { vendor: 1, product: 2 });
+        line.set_plugged(Plugged::Unsupported { vendor: 1, product: 2 });
         assert_eq!(block_on(port.write(b"?")), Err(Unplugged));
     }
 
@@ -192,7 +192,7 @@ mod tests {
     fn ports_are_counted() {
         let line = Line::new();
         let ports: Vec<_> = std::iter::from_fn(|| line.port()).collect();
-        assert_eq!(ports.len(), WATCHERS);
+        assert_eq!(ports.len(), MAX_PORTS);
         drop(ports);
         assert!(line.port().is_some());
     }

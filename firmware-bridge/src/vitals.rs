@@ -1,7 +1,7 @@
 //! Whether the tasks get on: the watchdog is fed only while they do.
 //!
-//! A task that has something to do beats each time it has got somewhere; one that waits for somebody outside rests. It is
-//! no watchdog by itself: the program asks [`Pulse::is_late`] and leaves the hardware hungry.
+//! A task that has something to do beats each time it has got somewhere; one that waits for an external event rests. It
+//! is no watchdog by itself: the program asks [`Pulse::is_late`] and then does not feed the hardware.
 //!
 //! ```
 //! use scopething_bridge::vitals::Pulse;
@@ -37,7 +37,7 @@ impl Pulse {
         self.rests.store(false, Ordering::Relaxed);
     }
 
-    /// The task waits for somebody outside, for as long as it takes.
+    /// The task waits for an external event, for as long as it takes.
     pub fn rest(&self) {
         self.rests.store(true, Ordering::Relaxed);
     }
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_of_others_do_not_wake_one_that_rests() {
+    fn foreign_steps_do_not_wake_a_resting_task() {
         let pulse = Pulse::new(100);
         pulse.step(5);
         assert!(!pulse.is_late(1_000));

@@ -58,7 +58,7 @@ async fn append(store: &mut Store<FakeFlash>, id: u32, keep: Keep) -> Result<Tra
     store.append(&trace, origin, keep).await
 }
 
-/// Everything that the store says it holds, each trace compared with what was captured.
+/// Everything that the store reports to hold, each trace compared with what was captured.
 async fn check_all(store: &mut Store<FakeFlash>) -> Vec<u32> {
     let mut found = Vec::new();
     let mut from = TraceId::FIRST;
@@ -142,7 +142,7 @@ async fn run(flash: FakeFlash) -> (FakeFlash, Reported) {
 }
 
 #[test]
-fn what_was_reported_stored_outlasts_a_power_failure_at_any_operation() {
+fn stored_traces_survive_power_failure() {
     block_on(async {
         let (whole, _) = Box::pin(run(FakeFlash::new(SECTORS))).await;
         assert!(whole.is_powered());
@@ -203,7 +203,7 @@ fn all_sectors_wear_alike() {
 }
 
 #[test]
-fn a_full_store_says_so_and_keeps_what_it_has() {
+fn full_store_is_reported_and_keeps_its_traces() {
     block_on(async {
         let keep = Keep { traces: Some(3), when_full: WhenFull::Stop };
         let mut store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
@@ -232,7 +232,7 @@ fn a_full_store_says_so_and_keeps_what_it_has() {
 }
 
 #[test]
-fn flash_that_held_something_else_is_taken_for_empty() {
+fn foreign_flash_is_treated_as_empty() {
     block_on(async {
         for seed in 0..20 {
             let mut flash = FakeFlash::new(SECTORS);
@@ -276,7 +276,7 @@ fn a_trace_whose_flash_fails_is_not_reported() {
 }
 
 #[test]
-fn traces_of_other_firmware_are_left_out_and_their_numbers_not_used_again() {
+fn foreign_traces_are_hidden_and_their_ids_skipped() {
     let mut flash = FakeFlash::new(SECTORS);
     block_on(async {
         // The index of the protocol's first version: the kind of item, the trace's number, page and bytes.

@@ -1,4 +1,4 @@
-"""What the checks have in common: the board, the BitScopes to plug in, and what the service tells."""
+"""What the checks have in common: the board, the BitScopes to plug in, and what the service reports."""
 
 import csv
 import io
@@ -92,12 +92,12 @@ class Bench:
         entries = [json.loads(line) for line in lines]
         return [(int(entry["PRIORITY"]), entry["MESSAGE"]) for entry in entries]
 
-    def told(self, text, since):
-        """What the journal has with this text, of the entries from the one numbered `since` on."""
+    def logged(self, text, since):
+        """The journal's entries with this text, from the one numbered `since` on."""
         return [entry for entry in self.journal()[since:] if text in entry[1]]
 
-    def until_told(self, text, since, limit_s=60):
-        return until(f"the journal says {text!r}", lambda: self.told(text, since), limit_s)
+    def until_logged(self, text, since, limit_s=60):
+        return until(f"the journal has {text!r}", lambda: self.logged(text, since), limit_s)
 
     def rows(self, pattern="trace-0*.csv"):
         """The rows of all files, in order."""

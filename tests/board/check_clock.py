@@ -9,8 +9,8 @@ def clock_set_back_an_hour(bench):
     bench.until_written(3)
     since = len(bench.journal())
     bench.run("date -s '-1 hour'")
-    told = bench.until_told("the computer's clock was set", since)
-    check(told[0][0] == 4 and len(told) == 1, f"the journal has {told}")
+    logged = bench.until_logged("the computer's clock was set", since)
+    check(logged[0][0] == 4 and len(logged) == 1, f"the journal has {logged}")
     bench.until_written(3)
     rows = [row for row in bench.rows() if row["rows"]]
     marked = [at for at, row in enumerate(rows) if row["gap"] == "clock set"]

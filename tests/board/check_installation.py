@@ -1,4 +1,4 @@
-"""The service is installed as README.md says, and finds and records the scope."""
+"""The service is installed as README.md documents, and finds and records the scope."""
 
 import math
 
@@ -6,7 +6,7 @@ from bench import BRIDGE, JOB, UNIT, check, commands_of_readme
 from machine import until
 
 
-def installed_as_readme_says(bench):
+def installed_as_documented(bench):
     """The scope is plugged in before there is any rule for it."""
     bench.plug_in()
     until("there is a port", bench.ports)
@@ -67,7 +67,7 @@ def summary_measures_the_sine(bench):
     check(abs(seen["min"]) < 0.1 and abs(seen["max"] - 3) < 0.1, "its levels are those of the signal")
 
 
-def told_to_systemd_and_journal(bench):
+def systemd_and_journal_are_informed(bench):
     bench.until_written(2)
     shown = [line.strip() for line in bench.run(f"systemctl status {UNIT}").splitlines() if "Status:" in line]
     check(len(shown) == 1 and " written; recording" in shown[0], f"systemctl status shows {shown}")

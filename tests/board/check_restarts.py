@@ -18,7 +18,7 @@ def restarted(bench, signal, limit_s):
     )
     until("another process runs", other, limit_s)
     took_s = time.monotonic() - began
-    bench.until_told("recording from the scope", since)
+    bench.until_logged("recording from the scope", since)
     bench.until_written(2)
     numbers = bench.numbers()
     check(numbers == list(range(1, len(numbers) + 1)), f"numbers go on: 1 to {numbers[-1]}")
@@ -37,8 +37,8 @@ def file_that_was_cut_is_repaired(bench):
     written = bench.numbers()
     since = len(bench.journal())
     bench.run(f"truncate -s -100 $(ls {DIRECTORY}/trace-0*.csv | tail -1); systemctl start {UNIT}")
-    told = bench.until_told("cut short", since)
-    check(told[0][0] == 4, f"the journal has {told[0]}")
+    logged = bench.until_logged("cut short", since)
+    check(logged[0][0] == 4, f"the journal has {logged[0]}")
     bench.until_written(2)
     numbers = bench.numbers()
     check(numbers == list(range(1, len(numbers) + 1)), f"trace {written[-1]} was cut; now there are 1 to {numbers[-1]}")
@@ -47,8 +47,8 @@ def file_that_was_cut_is_repaired(bench):
 def hanging_is_noticed_after_a_minute(bench):
     since = len(bench.journal())
     took_s = restarted(bench, "STOP", 150)
-    told = bench.told("Watchdog timeout", since)
-    check(told and took_s > 55, f"SIGSTOP: started again after {took_s:.0f} s; the journal has {told[:1]}")
+    logged = bench.logged("Watchdog timeout", since)
+    check(logged and took_s > 55, f"SIGSTOP: started again after {took_s:.0f} s; the journal has {logged[:1]}")
 
 
 def stopped(bench):
@@ -58,7 +58,7 @@ def stopped(bench):
     state = bench.show("ActiveState", "Result", "ExecMainStatus", "ExecMainCode")
     right = {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0", "ExecMainCode": "1"}
     check(state == right, f"stopped: {state}")
-    check(len(bench.told("recording has ended", since)) == 1, "the journal says that the recording has ended")
+    check(len(bench.logged("recording has ended", since)) == 1, "the end of the recording is logged")
     status = bench.status()
     check(status["ended"] and status["held"] == 0, f"the status too: {status['written']} written")
     numbers = bench.numbers()
@@ -75,5 +75,5 @@ def wrong_job_is_not_tried_again(bench):
     state = bench.show("ActiveState", "SubState", "ExecMainStatus", "NRestarts")
     right = {"ActiveState": "failed", "SubState": "failed", "ExecMainStatus": "2", "NRestarts": restarts}
     check(state == right, f"a wrong job: {state}")
-    told = bench.told("line 3: ", since)
-    check(len(told) == 1 and told[0][0] == 3, f"the journal names the line: {told}")
+    logged = bench.logged("line 3: ", since)
+    check(len(logged) == 1 and logged[0][0] == 3, f"the journal names the line: {logged}")

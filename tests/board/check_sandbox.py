@@ -12,7 +12,7 @@ def privileges_are_few(bench):
     user = bench.run(f"stat -c %U /proc/{process}").strip()
     check(user == "scopething", f"it runs as {user}")
     verified = bench.run("systemd-analyze verify /etc/systemd/system/scopething-record@.service", check=False)
-    check(verified == "", f"systemd-analyze verify says {verified!r}")
+    check(verified == "", f"systemd-analyze verify prints {verified!r}")
     exposure = bench.run(f"systemd-analyze security {UNIT} --no-pager").splitlines()
     level = float(exposure[-1].split(":")[1].split()[0])
     check(level <= 1.2, exposure[-1])

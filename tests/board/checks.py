@@ -16,11 +16,11 @@ from bench import ROOT, Bench
 from machine import Board, Failed
 
 CHECKS = [
-    check_installation.installed_as_readme_says,
+    check_installation.installed_as_documented,
     check_installation.port_has_group_name_and_low_latency,
     check_installation.sine_is_recorded_as_it_is,
     check_installation.summary_measures_the_sine,
-    check_installation.told_to_systemd_and_journal,
+    check_installation.systemd_and_journal_are_informed,
     check_sandbox.privileges_are_few,
     check_sandbox.scope_in_the_network_is_reached,
     check_unplug.unplugged_and_plugged_in_elsewhere,

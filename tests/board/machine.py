@@ -74,7 +74,7 @@ class Board:
         until("QEMU listens", lambda: os.path.exists(path("qmp")) and os.path.exists(path("agent")))
         self.qmp = Lines(path("qmp"))
         self.qmp.read(10)
-        self.tell_qemu("qmp_capabilities")
+        self.qemu_send("qmp_capabilities")
         self.agent = Lines(path("agent"))
         self.agent.send(base64.b64encode(b"systemctl is-system-running --wait").decode())
         state = self.answer(BOOT_S)[1].strip()
@@ -85,13 +85,13 @@ class Board:
         self.qemu.kill()
         self.qemu.wait()
 
-    def tell_qemu(self, command, **arguments):
+    def qemu_send(self, command, **arguments):
         self.qmp.send(json.dumps({"execute": command, "arguments": arguments}))
-        answer = self.qemu_says(lambda answer: "error" in answer or "return" in answer)
+        answer = self.qemu_reply(lambda answer: "error" in answer or "return" in answer)
         if "error" in answer:
             raise Failed(f"{command}: {answer['error']['desc']}")
 
-    def qemu_says(self, wanted):
+    def qemu_reply(self, wanted):
         while not wanted(answer := json.loads(self.qmp.read(30))):
             pass
         return answer
@@ -101,19 +101,19 @@ class Board:
         host, tcp_port = simulator.address.split(":")
         address = {"type": "inet", "data": {"host": host, "port": tcp_port}}
         backend = {"type": "socket", "data": {"addr": address, "server": False}}
-        self.tell_qemu("chardev-add", id=name, backend=backend)
+        self.qemu_send("chardev-add", id=name, backend=backend)
         place = {"bus": "usb.0", "port": str(port)}
-        self.tell_qemu(
+        self.qemu_send(
             "device_add", driver="usb-serial", id=f"usb-{name}", chardev=name, serial=bridge_serial, **place
         )
 
     def unplug(self, name):
         self.qmp.send(json.dumps({"execute": "device_del", "arguments": {"id": f"usb-{name}"}}))
-        self.qemu_says(lambda answer: answer.get("event") == "DEVICE_DELETED")
-        self.tell_qemu("chardev-remove", id=name)
+        self.qemu_reply(lambda answer: answer.get("event") == "DEVICE_DELETED")
+        self.qemu_send("chardev-remove", id=name)
 
     def run(self, command, check=True, limit_s=COMMAND_S):
-        """What a command says, as root."""
+        """The output of a command, as root."""
         self.agent.send(base64.b64encode(command.encode()).decode())
         code, output = self.answer(limit_s)
         if check and code != 0:

@@ -4,7 +4,7 @@
         [--swap P] [--way both|back] [--seed N]
 
 It prints the address it listens at. It relays bytes and executes whatever arrives, as often as it arrives: an adaptor
-knows no better. What the device says goes to the client in datagrams of at most `--chunk` bytes of data, under the
+knows no better. What the device sends goes to the client in datagrams of at most `--chunk` bytes of data, under the
 Cmd_ID of the datagram that the device is answering. `--count on` numbers all datagrams one after the other, `0` and `1`
 begin anew for each command. Losses, repetitions and datagrams overtaken by the next befall both directions, or only what
 goes back to the client.
@@ -16,7 +16,7 @@ import select
 import socket
 
 ADAPTOR = b"\xb5\x05"
-# How long the device may be silent before what it has said is sent on.
+# How long the device may be silent before what it has sent is passed on.
 PAUSE_S = 0.002
 
 
@@ -94,7 +94,7 @@ class Server:
             self.device.sendall(commands)
 
     def answer(self):
-        """Passes on what the device has said, as far as it has; tells if it is still there."""
+        """Passes on what the device has sent so far; returns whether it is still there."""
         data = self.device.recv(65536)
         run, owner = b"", self.answering
         for byte in data:

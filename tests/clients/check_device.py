@@ -1,4 +1,4 @@
-"""Checks a device that answers as the reference of the virtual machine says, over TCP and as a bitscope-server.
+"""Checks a device against the reference of the virtual machine, over TCP and as a bitscope-server.
 
     python3 check_device.py --tcp HOST:PORT --bitscope-server HOST:PORT --bare HOST:PORT
 
@@ -145,7 +145,7 @@ class Generators(unittest.TestCase):
     def tearDown(self):
         self.scope.close()
 
-    def test_waveform_is_seen_by_a_and_its_inverse_by_b(self):
+    def test_waveform_on_a_and_inverse_on_b(self):
         self.scope.set_range(-5.5, 8)
         frequency = self.scope.start_waveform(0, ticks=40, low=0.5, high=2.5)
         self.assertEqual(frequency, 1000)

@@ -18,7 +18,7 @@ def run(command, **options):
 
 
 def build():
-    # Functions that are alike are kept apart, so that a call says which panic it means.
+    # Functions that are alike are kept apart, so that a call identifies its panic.
     run([os.path.join(HERE, "..", "thumbv6m-build"), HERE, "-Zmerge-functions=disabled", "-Zemit-stack-sizes"])
 
 
@@ -78,7 +78,7 @@ def deepest_stack(graph, stack, names):
     def depth(address, above):
         name, calls = graph[address]
         if address in above:
-            raise SystemExit(f"{name} calls itself: its stack cannot be told")
+            raise SystemExit(f"{name} calls itself: its stack use is unbounded")
         below = [depth(call, above | {address}) for call in calls if call in graph and call != address]
         size, path = max(below, default=(0, []))
         own = stack.get(names.get(address), 0)

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_that_is_too_long_is_run_ahead_of() {
+    fn drift_of_a_wrong_period() {
         // In each sample 1/99.8 of a period passes, not 1/100.
         let expected = 1.0 / 99.8 - 1.0 / 100.0;
         for jump in [None, Some(0.7)] {

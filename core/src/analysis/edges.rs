@@ -74,7 +74,7 @@ where
     })
 }
 
-/// What the edges of a channel tell.
+/// Timing of a channel's edges.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct EdgeMeasurements {
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_lie_where_the_line_between_samples_crosses_the_middle() {
+    fn edges_interpolate_the_mid_level() {
         let samples = [0.0, 0.0, 1.0, 4.0, 4.0, 4.0, 1.0, 0.0];
         let levels = Levels::of(&samples).unwrap();
         assert_eq!((levels.base, levels.top), (0.0, 4.0));
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_within_the_hysteresis_makes_one_edge_half_way() {
+    fn hysteresis_rejects_noise() {
         let samples = [-1.0, -1.0, -0.1, 0.1, -0.1, 0.1, 1.0, 1.0];
         let levels = Levels::of(&samples).unwrap();
         let edges: Vec<Edge> = analog_edges(&samples, &levels).collect();
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn near_two_samples_a_period_the_clock_of_a_line_is_still_regular() {
+    fn clock_near_two_samples_a_period_is_regular() {
         // Five periods in eleven samples: periods of two and of three samples take turns.
         let line: Vec<bool> = (0..1101).map(|i| (i * 5) % 11 < 5).collect();
         let edges = EdgeMeasurements::of(logic_edges(line.into_iter()), 1e-6);
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn delays_are_signed_and_count_the_start_of_the_channel() {
+    fn delays_are_signed() {
         // The period is 100 samples of 1 ms.
         for (turn, start_s, expected_s) in [
             (0.0, 0.0, 0.0),

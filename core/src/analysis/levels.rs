@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sine_has_the_rms_of_a_sine_and_no_plateaus() {
+    fn sine_has_its_rms_and_no_plateaus() {
         let sine: Vec<f32> =
             (0..1000).map(|i| (0.5 + (f64::from(i) * 0.02 * core::f64::consts::PI).sin()) as f32).collect();
         let levels = Levels::of(&sine).unwrap();
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_does_not_drift_over_a_full_buffer() {
+    fn mean_does_not_drift() {
         // 0.1 is not exact in binary: 12288 of them, added up in f32, are off by parts in 10^5.
         let levels = Levels::of(&std::vec![0.1; 12_288]).unwrap();
         assert_near(levels.mean, f64::from(0.1_f32), 1e-15);

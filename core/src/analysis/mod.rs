@@ -1,7 +1,7 @@
 //! What a captured series shows: levels, edges, transition times, and the periodic wave with its shape.
 //!
 //! [`analyse`] measures one series of samples; [`ChannelDelay`] compares two channels; [`EdgeMeasurements`] counts
-//! the edges of a logic line. What a series does not support is `None` or unknown, never a guess: each value says
+//! the edges of a logic line. What a series does not support is `None` or unknown, never a guess: each value documents
 //! when. Spectra are the host's; protocols are left to programs that read the captured files.
 //!
 //! Sums run in double precision or in whole numbers, so that long series do not drift. Nothing is allocated: the

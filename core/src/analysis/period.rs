@@ -8,7 +8,7 @@ use super::self_match::{first_match, fitted_over_multiples};
 /// The series must be so much longer than the period.
 const MIN_PERIODS: f64 = 2.0;
 
-/// A shorter period cannot be told from its mirror image beyond half the sample rate.
+/// A shorter period cannot be distinguished from its alias above half the sample rate.
 const MIN_SAMPLES: f64 = 2.0;
 
 /// The most rounds of the fit. Over 2.5 periods a round leaves a sixth of the error, over more it leaves less.
@@ -30,8 +30,8 @@ pub(super) fn period_samples(pyramid: &Pyramid<'_>) -> Option<f64> {
     (fits && explained(steps, period)? >= MIN_EXPLAINED).then_some(period)
 }
 
-/// The period of a sawtooth that jumps at a phase, in periods: the mean of what its jump and its ramp tell, weighted by
-/// how certain each is.
+/// The period of a sawtooth that jumps at a phase, in periods: the mean of the estimates from its jump and its ramp,
+/// weighted by how certain each is.
 ///
 /// Each jump is known to a sample only; where the period is close to a whole number of samples, it even falls between
 /// the same two again and again. The ramp is certain in so far as there is no noise.
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pulse_shorter_than_the_time_between_samples_keeps_its_period() {
+    fn narrow_pulse_keeps_its_period() {
         // At 5.5 samples a period every second pulse falls on a sample: two periods match, one does not.
         let pulse = |phase: f64| if phase < 0.1 { 1.0 } else { 0.0 };
         let found = found(&wave(pulse, 5.47, 1000)).unwrap();
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_of_samples_a_period_is_not_taken_for_a_part_of_it() {
+    fn integral_period_is_not_subdivided() {
         let ramp = |phase: f64| phase;
         for period in [8.5, 13.0, 17.0, 33.0] {
             let found = found(&wave(ramp, period, 1000)).unwrap();
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn alternate_pulses_of_another_height_are_two_to_a_period() {
+    fn alternating_pulse_heights_double_the_period() {
         let pulses = |phase: f64| [1.0, 0.0, 0.5, 0.0][(4.0 * phase) as usize % 4];
         let found = found(&wave(pulses, 80.3, 1000)).unwrap();
         assert!((found / 80.3 - 1.0).abs() < 1e-3, "{found}");

@@ -12,8 +12,8 @@
 use super::pyramid::Pyramid;
 
 /// The shifts tried at each level of averaging, in samples of that level.
-const SHORTEST: usize = 32;
-const LONGEST: usize = 63;
+const MIN_SHIFT: usize = 32;
+const MAX_SHIFT: usize = 63;
 
 /// A match below this parts one period from the next.
 const DIP: f64 = 0.4;
@@ -149,8 +149,8 @@ pub(super) fn first_match(pyramid: &Pyramid<'_>) -> Option<Shift> {
     let mut search = Search::default();
     for level in 0.. {
         let series = Series::new(pyramid.level(level));
-        let shortest = if level == 0 { 1 } else { SHORTEST };
-        let longest = LONGEST.min(series.steps.len() / 2);
+        let shortest = if level == 0 { 1 } else { MIN_SHIFT };
+        let longest = MAX_SHIFT.min(series.steps.len() / 2);
         if longest < shortest {
             break;
         }
@@ -171,7 +171,7 @@ pub(super) fn first_match(pyramid: &Pyramid<'_>) -> Option<Shift> {
 
 /// The period that a shift stands for, in samples of the series, from the matches at its multiples: over k periods
 /// an error of the shift counts only a k-th. Shifts up to two thirds of the series are used, as what overlaps then
-/// tells most.
+/// carries most of the information.
 pub(super) fn fitted_over_multiples(pyramid: &Pyramid<'_>, shift: Shift) -> f64 {
     let series = Series::new(pyramid.level(shift.level));
     let length = series.steps.len() as f64;
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_match_is_one_less_the_square_difference_over_the_spread() {
+    fn match_is_one_minus_normalised_difference() {
         // Shifted by one, 0 2 1 against 2 1 3: squares 4 + 1 + 4, mean 9/6, spread 19 - 81/6.
         let series = Series::new(&[0, 2, 1, 3]);
         assert!((series.at(1).unwrap() - (1.0 - 9.0 / 5.5)).abs() < 1e-12);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_peak_of_a_parabola_is_found_between_samples() {
+    fn parabola_peak_between_samples() {
         let parabola = |x: f64| 5.0 - (x - 0.3) * (x - 0.3);
         assert!((peak_offset(parabola(-1.0), parabola(0.0), parabola(1.0)).unwrap() - 0.3).abs() < 1e-12);
         assert_eq!(peak_offset(1.0, 2.0, 3.0), None);

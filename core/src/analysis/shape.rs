@@ -12,10 +12,10 @@ use super::fold::{Fold, MAX_BINS};
 /// The largest error that a shape may have, as a fraction of the averaged wave's peak to peak, beyond what noise
 /// explains. A triangle is 0.035 away from the nearest sine (from its Fourier series: the RMS of all but the first
 /// harmonic, over 2).
-const LARGEST_ERROR: f64 = 0.025;
+const MAX_ERROR: f64 = 0.025;
 
-/// The fewest different phases that tell a shape.
-const FEWEST_POINTS: usize = 8;
+/// The fewest different phases that determine a shape.
+const MIN_POINTS: usize = 8;
 
 /// Phases tried all around the period before the best is refined.
 const PHASES_TRIED: u32 = 8;
@@ -23,8 +23,8 @@ const PHASES_TRIED: u32 = 8;
 /// Halvings of the step of the phase while it is refined: to a 4096th of a period.
 const HALVINGS: u32 = 9;
 
-/// How many time constants an exponential is charged for. From 2.2 to 10 one of these is within 0.023 of it, the largest
-/// distance being that of 10 from 8; one of 1.5 is as far from 3 as from a sine, 0.04, and has no shape.
+/// How many time constants an exponential is charged for. From 2.2 to 10 one of these is within 0.023 of it, the
+/// largest distance being that of 10 from 8; one of 1.5 is as far from 3 as from a sine, 0.04, and has no shape.
 const TIME_CONSTANTS: [f32; 3] = [3.0, 5.0, 8.0];
 
 /// The shape of a periodic wave.
@@ -106,11 +106,11 @@ struct AveragedWave {
     high: f64,
 }
 
-/// The shape of the folded wave. `None` if the wave is known at too few phases to tell anything of it.
+/// The shape of the folded wave. `None` if the wave is known at too few phases to determine it.
 pub(super) fn matched(fold: &Fold) -> Option<ShapeMatch> {
     let wave = AveragedWave::new(fold)?;
     let unknown = wave.unknown()?;
-    if wave.points.len() < FEWEST_POINTS {
+    if wave.points.len() < MIN_POINTS {
         return Some(unknown);
     }
     let sine = wave.smooth(&sine).map(|laid| ShapeMatch { shape: Shape::Sine, ..laid });
@@ -122,7 +122,7 @@ pub(super) fn matched(fold: &Fold) -> Option<ShapeMatch> {
         .flatten()
         .reduce(|one, other| if other.excess() < one.excess() { other } else { one });
     Some(match best {
-        Some(best) if best.excess() <= LARGEST_ERROR => best,
+        Some(best) if best.excess() <= MAX_ERROR => best,
         Some(best) => ShapeMatch { error: best.error, ..unknown },
         None => unknown,
     })
@@ -252,8 +252,9 @@ impl AveragedWave {
         Some(Laid { found: ShapeMatch { offset, rise, ..found }, height })
     }
 
-    /// A shape of an amplitude, by what it leaves of the wave with so many parameters fitted; `None` if it spans less than half of the wave: it then
-    /// passes something by that it was not compared with, such as a needle taken for the jump of a sawtooth.
+    /// A shape of an amplitude, by what it leaves of the wave with so many parameters fitted; `None` if it spans less
+    /// than half of the wave: it then passes something by that it was not compared with, such as a needle taken for the
+    /// jump of a sawtooth.
     fn match_of(&self, residual: &Residual, parameters: f64, amplitude: f64) -> Option<ShapeMatch> {
         let peak_to_peak = self.high - self.low;
         let scale = residual.weight * peak_to_peak * peak_to_peak;
@@ -406,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_square_has_the_duty_and_levels_it_was_given() {
+    fn square_duty_and_levels() {
         for (duty, turn) in [(0.5, 0.0), (0.05, 0.4), (0.93, 0.8)] {
             let found = matched(&folded(|phase| if later(phase, turn) < duty { 1.0 } else { -0.5 })).unwrap();
             let Shape::Square { duty: found_duty } = found.shape else { panic!("{found:?}") };
@@ -420,18 +421,18 @@ mod tests {
     }
 
     #[test]
-    fn a_triangle_is_as_far_from_a_sine_as_its_higher_harmonics() {
+    fn triangle_distance_is_its_harmonics() {
         let wave = AveragedWave::new(&folded(triangle)).unwrap();
         let error = wave.smooth(&sine).unwrap().error.unwrap();
         // Mean square 1/3, of which the first harmonic, of amplitude 8 / pi^2, has half its square.
         let first = 8.0 / core::f64::consts::PI.powi(2);
         let expected = (1.0 / 3.0 - 0.5 * first * first).sqrt() / 2.0;
         assert!((error - expected).abs() < 0.001, "{error} instead of {expected}");
-        assert!(expected > LARGEST_ERROR);
+        assert!(expected > MAX_ERROR);
     }
 
     #[test]
-    fn a_capacitor_is_exponential_over_the_time_constants_that_the_docs_tell() {
+    fn capacitor_curve_is_exponential() {
         // From its definition: charged from -1 to 1 in the first half, discharged in the second.
         let capacitor = |constants: f64, phase: f64| {
             let charged = |part: f64| (1.0 - (-constants * part).exp()) / (1.0 - (-constants).exp());

@@ -2,7 +2,7 @@
 
 use super::Levels;
 
-/// The fewest sample periods that a transition must take to be told from a jump between two samples.
+/// The fewest sample periods that a transition must take to be distinguished from a step between two samples.
 const MIN_SAMPLES: f64 = 2.0;
 
 /// How long a channel takes from one level to the other.
@@ -71,14 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn a_straight_slope_takes_eight_tenths_of_its_length() {
+    fn linear_slope_rise_time() {
         let times = times(&trapezoid(10.0, 25.0, 1000));
         assert!((times.rise_s.unwrap() - 8e-6).abs() < 1e-12, "{times:?}");
         assert!((times.fall_s.unwrap() - 20e-6).abs() < 1e-12, "{times:?}");
     }
 
     #[test]
-    fn a_sine_rises_in_295_thousandths_of_its_period() {
+    fn sine_rise_time() {
         let sine: Vec<f32> =
             (0..5000).map(|i| (f64::from(i) * 0.002 * core::f64::consts::PI).sin() as f32).collect();
         // 10 % and 90 % of the peak to peak are -0.8 and 0.8 of the amplitude.

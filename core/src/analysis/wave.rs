@@ -28,8 +28,8 @@ pub struct Wave {
     /// than eight different phases were sampled.
     pub shape: Shape,
     /// The RMS of the distances between the averaged wave and the nearest shape, as a fraction of the averaged wave's
-    /// peak to peak; also where that is too far and the shape unknown. `None` if no shape spans half of the wave, or there were too few
-    /// phases to compare.
+    /// peak to peak; also where that is too far and the shape unknown. `None` if no shape spans half of the wave, or
+    /// there were too few phases to compare.
     pub shape_error: Option<f64>,
 }
 
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_square_is_placed_on_the_time_axis_of_its_channel() {
+    fn square_on_the_channels_time_axis() {
         // Rises between samples 29 and 30, 129 and 130..: 9.705 periods of 100 samples follow.
         let samples: Vec<f32> = (0..1000).map(|i| if (i + 70) % 100 < 40 { 3.0 } else { 1.0 }).collect();
         let wave = wave(&samples).unwrap();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_averaged_wave_is_one_period_from_the_start() {
+    fn averaged_wave_is_one_period() {
         let sine = |turn: f64| (core::f64::consts::TAU * turn).sin();
         let samples: Vec<f32> = (0..1000).map(|i| sine(f64::from(i) / 81.3 + 0.4) as f32).collect();
         let mut average = [0.0; 50];
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn points_that_no_sample_fell_on_lie_between_their_neighbours() {
+    fn empty_points_are_interpolated() {
         // Four samples a period, all at the same phases: five of eight points are not sampled.
         let samples: Vec<f32> = (0..80).map(|i| [0.0, 1.0, 2.0, 1.0][i % 4]).collect();
         let wave = Wave {

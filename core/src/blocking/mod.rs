@@ -1,13 +1,13 @@
 //! The driver over streams that block: adapters that make them look asynchronous, and [`block_on`], which runs any of
 //! the driver's futures to completion. There is no second driver.
 //!
-//! [`BlockingStream`] takes any stream of `embedded-io`, [`PolledClock`] any clock that can be read. With the feature `std`,
-//! [`StdStream`] takes whatever reads and writes as `std::io` does (a `TcpStream`, a serial port), and
+//! [`BlockingStream`] takes any stream of `embedded-io`, [`PolledClock`] any clock that can be read. With the feature
+//! `std`, [`StdStream`] takes whatever reads and writes as `std::io` does (a `TcpStream`, a serial port), and
 //! [`StdClock`] is the clock of the operating system.
 //!
-//! A blocking stream must not block for ever: its reads end with a time-out when nothing has come for a short while, such as
-//! 5 ms. Between such reads the driver looks at its deadlines and at whether the caller has cancelled. How long a stream
-//! blocks sets how late that can be; it does not slow down a capture.
+//! A blocking stream must not block for ever: its reads end with a time-out when nothing has come for a short while,
+//! such as 5 ms. Between such reads the driver looks at its deadlines and at whether the caller has cancelled. How long
+//! a stream blocks sets how late that can be; it does not slow down a capture.
 //!
 //! To cancel, give a future that looks at a flag each time that it is polled: [`cancelled`].
 //!
@@ -33,8 +33,8 @@
 //!
 //! # What is different
 //!
-//! To look whether a byte has come that nobody waits for would cost a blocking stream a whole time-out. So a byte too many
-//! behind a dump is not noticed with that dump, but when the next script is echoed.
+//! To look whether a byte has come that nobody waits for would cost a blocking stream a whole time-out. So a byte too
+//! many behind a dump is not noticed with that dump, but when the next script is echoed.
 
 #[cfg(feature = "std")]
 mod std_io;
@@ -110,7 +110,8 @@ async fn until_done<E: Error>(mut attempt: impl FnMut() -> Result<usize, E>) -> 
     }
 }
 
-/// Completes as soon as `flag` says so, which is asked each time that a read has timed out: the cancel future of a capture.
+/// Completes as soon as `flag` is set, which is checked each time that a read has timed out: the cancel future of a
+/// capture.
 pub fn cancelled(mut flag: impl FnMut() -> bool) -> impl Future<Output = ()> {
     poll_fn(move |_| if flag() { Poll::Ready(()) } else { Poll::Pending })
 }

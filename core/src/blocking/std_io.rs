@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn asking_whether_there_is_a_byte_does_not_wait() {
+    fn polling_does_not_block() {
         let (near, _far) = pair();
         near.set_read_timeout(None).unwrap();
         let mut stream = StdStream(near);
@@ -151,7 +151,7 @@ mod tests {
         assert!(matches!(block_on(select(stream.read(&mut byte), async {})), Either::Second(())));
     }
 
-    /// Fails in turn as `errors` says.
+    /// Fails in turn as listed in `errors`.
     struct Failing(Vec<ErrorKind>);
 
     impl std::io::Read for Failing {

@@ -90,7 +90,7 @@ struct Judge {
     limit: f64,
 }
 
-/// A calibration under way: it says which point to measure next, takes the levels seen there, and gives the
+/// A calibration under way: it returns the point to measure next, takes the levels seen there, and gives the
 /// parameters.
 ///
 /// It has a fixed size whatever the grid.

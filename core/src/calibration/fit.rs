@@ -67,7 +67,7 @@ impl Sums {
         self.equations += 1;
     }
 
-    /// Makes the A-B offset known, in volts: where only one channel is measured it cannot be told.
+    /// Makes the A-B offset known, in volts: it cannot be determined where only one channel is measured.
     pub(super) fn fix_ab_offset(&mut self, volts: f64) {
         let mut coefficients = [0.0; UNKNOWNS];
         if let Some(last) = coefficients.last_mut() {
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn planes_that_are_no_front_end_have_no_parameters() {
+    fn impossible_planes_have_no_parameters() {
         let level = Planes([0.0, 0.0, 0.0, 6.0, 0.0, 0.0, 0.0]);
         assert_eq!(level.parameters((0.07, 0.88)), None);
         let upside_down = Planes([6.0, 18.0, 0.0, 0.0, 0.0, 18.0, 0.0]);

@@ -1,12 +1,12 @@
 //! The mathematics of a calibration: which settings to measure, the two levels of a clock in each trace, and
-//! the fit of a probe's parameters to them. Nothing here talks to a device: that is
+//! the fit of a probe's parameters to them. Nothing here accesses a device: that is
 //! [`crate::scope::Scope::calibrate`].
 //!
 //! # The front end as it is seen from outside
 //!
 //! The bottom and the top of the converter's range, in volts, each depend on both DACs
-//! ([section 7 of the reference](crate::vm#7-voltages)). Solved for the range, the two planes of the reference are two planes again: about the neutral point,
-//! the DACs at 1/3 and 2/3,
+//! ([section 7 of the reference](crate::vm#7-voltages)). Solved for the range, the two planes of the reference are two
+//! planes again: about the neutral point, the DACs at 1/3 and 2/3,
 //!
 //! ```text
 //! bottom = c0 + c1 (L - 1/3) + c2 (H - 2/3)        top = d0 + d1 (L - 1/3) + d2 (H - 2/3)

@@ -1,7 +1,8 @@
-//! The packets of the bitscope-server protocol ([section 11 of the reference](crate::vm#11-the-bitscope-server-protocol)): commands go to the server in one
-//! kind of datagram, their answers come back in another.
+//! The packets of the bitscope-server protocol
+//! ([section 11 of the reference](crate::vm#11-the-bitscope-server-protocol)): commands go to the server in one kind of
+//! datagram, their answers come back in another.
 //!
-//! This module reads and writes single datagrams and says where a script has to be cut. It keeps no state:
+//! This module reads and writes single datagrams and determines where a script has to be cut. It keeps no state:
 //! which answer belongs to which command, what was lost and what is sent again is for the ends of the link to
 //! decide.
 //!
@@ -163,7 +164,7 @@ pub struct CommandRepr<'a> {
 }
 
 impl<'a> CommandRepr<'a> {
-    /// What a checked datagram says.
+    /// The contents of a checked datagram.
     #[must_use]
     pub fn parse(packet: &CommandPacket<'a>) -> Self {
         Self { cmd_id: packet.cmd_id(), commands: packet.commands() }
@@ -240,7 +241,7 @@ impl<'a> AnswerPacket<'a> {
         byte_at(self.datagram, answer::DATA_SEQ)
     }
 
-    /// What the device said.
+    /// Bytes from the device.
     #[must_use]
     pub fn data(&self) -> &'a [u8] {
         self.datagram.get(answer::DATA).unwrap_or_default()
@@ -257,12 +258,12 @@ pub struct AnswerRepr<'a> {
     pub cmd_id: u8,
     /// Which datagram of the server this is: the number runs on over all answers, and 255 is followed by 0.
     pub data_seq: u8,
-    /// What the device said. Hardware adaptors send up to 95 bytes, servers up to a network packet.
+    /// Bytes from the device. Hardware adaptors send up to 95 bytes, servers up to a network packet.
     pub data: &'a [u8],
 }
 
 impl<'a> AnswerRepr<'a> {
-    /// What a checked datagram says.
+    /// The contents of a checked datagram.
     #[must_use]
     pub fn parse(packet: &AnswerPacket<'a>) -> Self {
         Self {
@@ -351,7 +352,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_script_is_cut_behind_what_takes_its_time() {
+    fn script_is_cut_after_slow_commands() {
         let cut: Vec<&[u8]> = Datagrams::new(b"[21@[12z>UD").collect();
         assert_eq!(cut, [&b"[21@[12z>"[..], b"U", b"D"]);
         assert_eq!(Datagrams::new(b"").next(), None);
@@ -364,14 +365,14 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_to_the_server_is_laid_out_as_the_reference_says() {
+    fn a_packet_matches_the_reference() {
         let mut buffer = [0xaa; 6];
         assert_eq!(CommandRepr { cmd_id: 255, commands: b"[7f@" }.emit(&mut buffer), Ok(5));
         assert_eq!(buffer, *b"\xff[7f@\xaa");
     }
 
     #[test]
-    fn an_answer_is_laid_out_as_the_reference_says() {
+    fn an_answer_matches_the_reference() {
         let packet = AnswerPacket::new_checked(b"\x01\x02\x03\x04data").unwrap();
         let expected = AnswerRepr { adaptor_id: [1, 2], cmd_id: 3, data_seq: 4, data: b"data" };
         assert_eq!(AnswerRepr::parse(&packet), expected);
@@ -412,7 +413,7 @@ mod tests {
         }
 
         #[test]
-        fn datagrams_of_a_script_are_the_script_and_each_is_allowed(script: Vec<u8>) {
+        fn datagrams_reassemble_to_the_script(script: Vec<u8>) {
             let mut joined = Vec::new();
             for commands in Datagrams::new(&script) {
                 let mut buffer = [0; COMMAND_HEADER + MAX_COMMANDS];

@@ -242,7 +242,7 @@ impl CapturePlan {
     }
 }
 
-/// What each trace mode says to a request, in the model's order of preference: the first that fits is taken.
+/// Whether each trace mode fits a request, in the model's order of preference: the first that fits is taken.
 ///
 /// # Errors
 /// [`PlanError`] for a request that makes no sense in any mode.
@@ -252,7 +252,7 @@ pub fn mode_fits(
     driven: BusyOutputs,
 ) -> Result<impl Iterator<Item = (&'static TraceMode, ModeFit)>, PlanError> {
     let span = span_of(request, driven)?;
-    Ok(model.modes.iter().map(move |mode| (mode, span.verdict(model, mode))))
+    Ok(model.modes.iter().map(move |mode| (mode, span.fit(model, mode))))
 }
 
 fn span_of(request: &CaptureRequest, driven: BusyOutputs) -> Result<Span, PlanError> {
@@ -288,8 +288,8 @@ pub(super) fn left_out(asked: ChannelSet, driven: BusyOutputs) -> (u8, u8) {
 
 /// Plans a capture: finds the trace mode, the sample clock, the converters and the trigger.
 ///
-/// `probe` says how volts and DACs hang together, `driven` which generators run. The work is a few passes over the
-/// model's table of trace modes whatever is asked.
+/// `probe` maps volts to DAC codes (front-end calibration), `driven` lists the busy outputs. The work is a few passes
+/// over the model's table of trace modes whatever is asked.
 ///
 /// # Errors
 /// [`PlanError`] for numbers that make no sense, and where no trace mode covers the period with these channels.
@@ -401,7 +401,7 @@ fn check(request: &CaptureRequest) -> Result<(), PlanError> {
 /// the period.
 fn choose(model: &Model, span: &Span) -> Result<(&'static TraceMode, Timebase, bool), PlanError> {
     for mode in model.modes {
-        if let ModeFit::Fits(timebase) = span.verdict(model, mode) {
+        if let ModeFit::Fits(timebase) = span.fit(model, mode) {
             return Ok((mode, timebase, true));
         }
     }
@@ -423,9 +423,10 @@ fn choose(model: &Model, span: &Span) -> Result<(&'static TraceMode, Timebase, b
 
 /// What ends a trace that waits so long for its trigger.
 ///
-/// The device's timeout runs from when the samples before the trigger are taken. It counts the filters, the post-trigger
-/// part and two spare samples as well as the wait. The host's runs from the start, and so counts the samples before the
-/// trigger too: a trigger at the last moment lets the trace complete, and without a wait nothing but one trace is taken.
+/// The device's timeout runs from when the samples before the trigger are taken. It counts the filters, the
+/// post-trigger part and two spare samples as well as the wait. The host's runs from the start, and so counts the
+/// samples before the trigger too: a trigger at the last moment lets the trace complete, and without a wait nothing but
+/// one trace is taken.
 fn plan_timeout(plan: &CapturePlan, wait_s: f64) -> TraceEnd {
     let tick_s = 1.0 / plan.clock_hz;
     let values = &plan.registers;
@@ -463,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_samples_are_met_nearly_and_said_so() {
+    fn too_many_samples_are_met_nearly_and_reported() {
         let request = CaptureRequest { period_s: 1.207e-6, samples: 5883, ..of("A") };
         let planned = plan(&request).unwrap();
         // The fastest mode of one channel takes 20 MS/s: 1.207 us x 20 MS/s = 24.14.
@@ -475,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_that_is_too_small_still_covers_the_period() {
+    fn small_buffer_still_covers_the_period() {
         let request = CaptureRequest { period_s: 2.279, samples: 15_278, ..of("B") };
         let planned = plan(&request).unwrap();
         assert!((planned.duration_s() - 2.279).abs() <= planned.tick_period_s(), "{}", planned.duration_s());
@@ -483,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_mode_covers_is_refused_with_the_limits() {
+    fn impossible_period_is_refused_with_limits() {
         // 12288 samples of 16384 ticks of 25 ns; 40 MS/s.
         let longest = 12_288.0 * 16_384.0 * 25e-9;
         match plan(&CaptureRequest { period_s: 11.0, samples: 27, ..of("L") }) {
@@ -507,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_wait_the_host_ends_the_trace_as_soon_as_it_is_complete() {
+    fn host_ends_an_immediate_trace() {
         // The longest periods of each, in seconds: with 12288 samples of 40 x 16383 ticks, and with 6144.
         for (channels, period_s) in [("A", 0.7), ("A", 10.0), ("A", 200.0), ("A,B,L", 50.0), ("L", 5.0)] {
             let request = CaptureRequest { period_s, samples: 200, timeout_s: Some(0.0), ..of(channels) };
@@ -517,14 +518,14 @@ mod tests {
             // What two crystals may differ by.
             let skew_s = planned.duration_s() * 200e-6;
             assert!((late_s - skew_s).abs() < 2e-6, "{channels} {period_s}: {late_s}");
-            // It is said what is not as the device would do it, but nobody has to know.
+            // The difference from what the device would do is reported, but nobody has to act on it.
             let timed = planned.notices.iter().find(|notice| matches!(notice, Notice::HostTimeout { .. }));
             assert!(timed.is_some_and(|notice| !notice.matters_to_user()), "{:?}", planned.notices);
         }
     }
 
     #[test]
-    fn auto_waits_for_the_period_and_a_timeout_takes_its_place() {
+    fn timeout_overrides_auto() {
         let auto = CaptureRequest { trigger_mode: TriggerMode::Auto, ..of("A") };
         let timed = CaptureRequest { timeout_s: Some(0.1), ..of("A") };
         assert_eq!(plan(&auto).unwrap(), plan(&timed).unwrap());
@@ -547,9 +548,9 @@ mod tests {
             assert_eq!((best.mode.name, eight.mode.name), (fine, coarse));
             assert_eq!(best.timebase.samples, eight.timebase.samples);
             assert_eq!(eight.dump_bytes() * 2, best.dump_bytes());
-            let verdict =
+            let fit =
                 mode_fits(&BS05, &request, BusyOutputs::NOTHING).unwrap().find(|(mode, _)| mode.name == fine);
-            assert_eq!(verdict.map(|(_, verdict)| verdict), Some(ModeFit::TooFine));
+            assert_eq!(fit.map(|(_, fit)| fit), Some(ModeFit::TooFine));
             // Twice the samples fit the buffer.
             let full = CaptureRequest { period_s: 12.288e-3, samples: 12_288, ..request };
             assert_eq!(plan(&full).unwrap().timebase.samples, 12_288);
@@ -562,7 +563,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_from_before_the_trigger_above_the_limit() {
+    fn fast_modes_have_no_pre_trigger() {
         let planned = plan(&CaptureRequest { period_s: 100e-6, samples: 1000, ..of("A") }).unwrap();
         assert_eq!(planned.pre_trigger, 0);
         assert_eq!(planned.notices[0], Notice::NoPreTrigger { sample_rate_hz: 10e6 });
@@ -571,7 +572,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_beyond_the_converters_is_limited_to_what_they_set() {
+    fn range_is_clamped_to_the_converters() {
         let planned = plan(&CaptureRequest { low: Some(-7.5), high: Some(10.8), ..of("A") }).unwrap();
         let SampleRange::Volts { low, high, .. } = planned.range else { panic!("{:?}", planned.range) };
         // Both DACs at their ends: lo and hi solve 1.1 lo - 0.05 hi = 0 and 1.1 hi - 0.05 lo - 0.05 = 1.
@@ -584,7 +585,7 @@ mod tests {
     }
 
     #[test]
-    fn the_trigger_is_on_the_first_channel_that_is_not_driven() {
+    fn trigger_is_on_the_first_free_channel() {
         let driven = BusyOutputs { waveform: false, lines: 0b11 };
         for (channels, trigger) in
             [("L", "L2=1"), ("L1,L4,L3", "L3=1"), ("L0,B,L2", "B"), ("L5,L0,A", "L5=1"), ("A,L0", "A")]
@@ -599,7 +600,7 @@ mod tests {
     }
 
     #[test]
-    fn driven_and_shared_lines_are_left_out_and_named() {
+    fn busy_and_shared_lines_are_left_out() {
         let driven = BusyOutputs { waveform: true, lines: 0x11 };
         let planned = plan_capture(&BS05, &BS05.analog, &of("A,L"), driven).unwrap();
         assert_eq!(planned.channels.logic(), 0x6e);
@@ -658,7 +659,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4000))]
         #[test]
-        fn every_plan_is_one_that_the_device_can_run(request in any_request()) {
+        fn every_plan_is_executable(request in any_request()) {
             let Ok(planned) = plan(&request) else { return Ok(()) };
             let Timebase { ticks, scale, samples } = planned.timebase;
             prop_assert!((planned.mode.ticks_low..=planned.mode.ticks_high).contains(&ticks));

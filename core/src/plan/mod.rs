@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use scopething_core::device::BS05;
-//! use scopething_core::plan::{CaptureRequest, BusyOutputs, plan_capture};
+//! use scopething_core::plan::{CaptureRequest, Channel, BusyOutputs, plan_capture};
 //!
 //! let request = CaptureRequest::new(Channel::A);
 //! let plan = plan_capture(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING)?;

@@ -4,8 +4,8 @@ use core::fmt;
 
 use super::ChannelSet;
 
-/// Something that a plan does otherwise than asked, or that the user should know. Its numbers are for reading, in single
-/// precision.
+/// Something that a plan does otherwise than asked, or that the user should know. Its numbers are for reading, in
+/// single precision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Notice {
@@ -75,7 +75,7 @@ impl Notice {
         matches!(self, Self::FewerSamples { .. } | Self::HostTimeout { .. } | Self::OtherRate { .. })
     }
 
-    /// Whether somebody who captures should know. Who times a capture that waits for nothing makes no difference to its
+    /// Whether it matters to the user. Who times a capture that waits for nothing makes no difference to its
     /// trace.
     #[must_use]
     pub const fn matters_to_user(&self) -> bool {
@@ -236,7 +236,7 @@ impl fmt::Display for PlanError {
                  second, and a rate below that is thinned out of them"
             ),
             Self::UnframedChannels => f.write_str(
-                "several channels are told apart by frames: stream one analog channel or logic lines alone, or with frames",
+                "several channels need frames to be distinguished: stream one analog channel or logic lines alone, or with frames",
             ),
             Self::NoMode => {
                 f.write_str("this model has no trace mode for these channels: capture fewer at once")

@@ -215,11 +215,11 @@ pub struct CaptureRequest {
     pub hair_trigger: bool,
     /// The part of the time span that lies before the trigger, 0 to 1.
     pub position: f64,
-    /// How long to wait for a trigger, in seconds. None waits as long as `trigger_mode` says, 0 captures at once.
+    /// How long to wait for a trigger, in seconds. None waits as long as `trigger_mode` specifies, 0 captures at once.
     pub timeout_s: Option<f64>,
     /// The range is given in DAC fractions, and samples are wanted as fractions of the range.
     pub raw: bool,
-    /// What becomes of a capture whose trigger does not come, if no timeout says so.
+    /// What becomes of a capture whose trigger does not come, if no timeout is set.
     pub trigger_mode: TriggerMode,
     /// How finely analog samples are resolved.
     pub resolution: Resolution,
@@ -249,7 +249,7 @@ impl CaptureRequest {
         }
     }
 
-    /// How long the capture waits for its trigger, in seconds: the timeout, or what the trigger mode says. None waits
+    /// How long the capture waits for its trigger, in seconds: the timeout, or that of the trigger mode. None waits
     /// for ever.
     #[must_use]
     pub fn trigger_wait_s(&self) -> Option<f64> {

@@ -1,7 +1,7 @@
 //! The planner of streams: samples without end, at a rate that the link carries (`vm/reference.md`, section 8).
 //!
-//! The device sends frames at a rate of its own choosing between [`MIN_TICKS`] and [`MAX_TICKS`] of its clock. A slower rate
-//! is reached on the host, by thinning out: so many frames become one sample.
+//! The device sends frames at a rate of its own choosing between [`MIN_TICKS`] and [`MAX_TICKS`] of its clock. A slower
+//! rate is reached on the host, by thinning out: so many frames become one sample.
 
 use libm::{ceil, fabs, rint};
 
@@ -38,8 +38,8 @@ pub struct StreamRequest {
     pub channels: ChannelSet,
     /// Samples a second after thinning out, in hertz.
     pub rate_hz: f64,
-    /// Frames a second that the device sends, in hertz. None leaves it to the planner, which takes the fewest that the rate
-    /// can be made of.
+    /// Frames a second that the device sends, in hertz. None leaves it to the planner, which takes the fewest that the
+    /// rate can be made of.
     pub frame_rate_hz: Option<f64>,
     /// Bottom of the range, in volts; none for what the probe measures safely.
     pub low: Option<f64>,
@@ -47,8 +47,8 @@ pub struct StreamRequest {
     pub high: Option<f64>,
     /// Whether the range is given as DAC fractions, and samples are fractions of it.
     pub raw: bool,
-    /// Whether samples come without frames: four times as many of one channel as with them, but nothing shows when some are
-    /// lost on the way.
+    /// Whether samples come without frames: four times as many of one channel as with them, but nothing shows when some
+    /// are lost on the way.
     pub unframed: bool,
 }
 
@@ -188,7 +188,7 @@ impl StreamPlan {
 
 /// Plans a stream: finds the frame rate, how it is thinned out, and the converters.
 ///
-/// `probe` says how volts and DACs hang together, `driven` which generators run.
+/// `probe` maps volts to DAC codes (front-end calibration), `driven` lists the busy outputs.
 ///
 /// # Errors
 /// [`PlanError`] for numbers that make no sense, for a rate beyond what the device sends, and for several channels
@@ -274,7 +274,8 @@ fn plan_rate(model: &Model, request: &StreamRequest) -> Result<(u16, u32), PlanE
     Ok((best.0 as u16, best.1 as u32))
 }
 
-/// Whole ticks and a whole factor whose product is so many ticks, as nearly as can be; the fewest frames of those as near.
+/// Whole ticks and a whole factor whose product is so many ticks, as nearly as can be; the fewest frames of those as
+/// near.
 fn nearest(sample_ticks: f64, most: f64) -> (f64, f64) {
     let fewest = ceil(rint(sample_ticks) / most).max(1.0);
     let mut best = (rint(sample_ticks / fewest), fewest);
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_below_the_devices_are_made_of_the_fewest_frames_that_meet_them() {
+    fn low_rates_average_the_fewest_frames() {
         for (rate_hz, ticks, thinning) in [
             (1e3, 10_000, 4),
             (1.0, 16_000, 2_500),
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_rate_of_ones_own_is_kept_as_near_as_the_rate_allows() {
+    fn requested_frame_rate_is_approximated() {
         let plan = planned(&StreamRequest { frame_rate_hz: Some(20e3), ..request("A", 1e3) }).unwrap();
         assert_eq!((plan.ticks, plan.thinning, plan.rate_hz()), (2_000, 20, 1e3));
         let plan = planned(&StreamRequest { frame_rate_hz: Some(9.9e3), ..request("A", 1e3) }).unwrap();
@@ -339,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_rates_are_refused_and_inexact_ones_told() {
+    fn impossible_rates_are_refused_and_inexact_reported() {
         for rate_hz in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e6, 1e-9] {
             let refused = planned(&request("A", rate_hz)).unwrap_err();
             assert!(matches!(refused, PlanError::StreamRate { .. }), "{rate_hz}: {refused}");
@@ -352,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_hold_the_channels_asked_for_and_always_the_logic_byte() {
+    fn frames_hold_the_channels_and_the_logic_byte() {
         for (channels, bytes, places) in [
             ("A", 4, [Some(0), None, None]),
             ("B", 4, [None, Some(0), None]),
@@ -385,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn converters_filter_and_lines_are_as_in_a_capture() {
+    fn setup_is_that_of_a_capture() {
         let channels = "A,L7,L6,L4".parse().unwrap();
         let capture = CaptureRequest { low: Some(-1.0), high: Some(2.0), ..CaptureRequest::new(channels) };
         let capture =

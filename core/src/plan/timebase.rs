@@ -74,7 +74,7 @@ impl Span {
     }
 
     /// Tries one mode, as the planner does in the order of the table.
-    pub(super) fn verdict(&self, model: &Model, mode: &TraceMode) -> ModeFit {
+    pub(super) fn fit(&self, model: &Model, mode: &TraceMode) -> ModeFit {
         if !self.has_channels(mode) {
             return ModeFit::OtherChannels;
         }

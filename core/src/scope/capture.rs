@@ -46,7 +46,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         plan_capture(self.model, &self.probe, request, self.driven())
     }
 
-    /// Captures a trace into `buffer`, and waits for the trigger as long as the plan says.
+    /// Captures a trace into `buffer`, and waits for the trigger as long as the plan specifies.
     ///
     /// # Errors
     /// Any failure of the link or the device. A dump that fails is read once more before that.
@@ -99,7 +99,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     /// Programs a trace and starts it. Gives when its script was handed to the link: it cannot have started before. What
-    /// the device says of its start is the last that `device_time` knows.
+    /// the device reports of its start is the last that `device_time` knows.
     async fn start_trace(
         &mut self,
         plan: &CapturePlan,
@@ -219,7 +219,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Either3::Third(()) => break EndReason::Timeout,
             }
         };
-        // It is not sure to have started before its start was told.
+        // It is not sure to have started before its start was reported.
         let (_, started_by) = self.device_time.last();
         let waited = self.line.clock.now() - started_by;
         let status = self.stop_trace(answer).await?;
@@ -343,7 +343,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }
     }
 
-    /// Reads the samples of a channel once; tells whether `samples` held the same before, if that is asked.
+    /// Reads the samples of a channel once; returns whether `samples` held the same before, if that is asked.
     ///
     /// The first sample may be stale and is dropped.
     pub(super) async fn try_dump<const COMPARE: bool>(

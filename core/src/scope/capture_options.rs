@@ -37,7 +37,7 @@ impl<F, const VERIFIED: bool> CaptureOptions<F, VERIFIED> {
         CaptureOptions { cancel: self.cancel }
     }
 
-    /// When `cancel` completes before the trace has ended, the trace around that moment is returned, its cause
+    /// When `cancel` completes before the trace has ended, the trace around that moment is returned, its end reason
     /// [`EndReason::Cancel`](crate::trace::EndReason::Cancel). It is shorter than planned if less had been captured by then.
     pub fn cancelled_by<G: Future<Output = ()>>(self, cancel: G) -> CaptureOptions<G, VERIFIED> {
         CaptureOptions { cancel }

@@ -59,35 +59,35 @@ impl fmt::Display for Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Contradiction {
-    /// The trace ended for a cause that nothing gave rise to: a timeout without one being set, or a cancel that nobody sent.
+    /// The trace ended for a reason that nothing gave rise to: a timeout without one being set, or a cancel that nobody sent.
     End {
         /// The token of the status packet.
         token: u8,
     },
     /// The device has forgotten its registers, and with them the trace: it lost its power.
     Forgotten,
-    /// The trace was said to end at an address that the buffer does not have.
+    /// The reported end of the trace is at an address that the buffer does not have.
     Address {
         /// The address in the status packet.
         address: u32,
         /// How many samples the buffer holds in the trace's mode.
         width: u16,
     },
-    /// The trace was said to have ended before it can have.
+    /// The reported end of the trace is earlier than possible.
     EndsEarly {
         /// How long it took by the device's clock, in microseconds, its roll-over of 107.37 s not counted.
         reported_us: u32,
         /// The shortest that it can have taken, in microseconds; at most 71 minutes are given.
         min_us: u32,
     },
-    /// The trace was said to have ended later than it was told so.
+    /// The reported end of the trace is later than the report itself.
     EndsLate {
         /// How long it took by the device's clock, in microseconds, its roll-over of 107.37 s not counted.
         reported_us: u32,
         /// The longest that it can have taken by the host's clock, in microseconds; at most 71 minutes are given.
         max_us: u32,
     },
-    /// The trace was said to end elsewhere than the sample counter stands.
+    /// The reported end of the trace differs from the sample counter.
     TraceEnd {
         /// The address in the status packet.
         status: u32,
@@ -119,22 +119,22 @@ impl fmt::Display for Contradiction {
             ),
             Self::Address { address, width } => write!(
                 f,
-                "the trace is said to end at address {address} of a buffer of {width} samples: capture again, and \
+                "the device reports the end of the trace at address {address} of a buffer of {width} samples: capture again, and \
                  check the cable if it happens often"
             ),
             Self::EndsEarly { reported_us, min_us } => write!(
                 f,
-                "the trace is said to have taken {reported_us} us, it cannot have taken less than {min_us} us: \
+                "the device reports that the trace took {reported_us} us, it cannot have taken less than {min_us} us: \
                  capture again, and check the cable if it happens often"
             ),
             Self::EndsLate { reported_us, max_us } => write!(
                 f,
-                "the trace is said to have taken {reported_us} us, it cannot have taken more than {max_us} us: \
+                "the device reports that the trace took {reported_us} us, it cannot have taken more than {max_us} us: \
                  capture again, and check the cable if it happens often"
             ),
             Self::TraceEnd { status, counter } => write!(
                 f,
-                "the trace is said to end at sample {status}, the device stands at {counter}: capture again"
+                "the device reports the end of the trace at sample {status}, but its counter is at {counter}: capture again"
             ),
             Self::NoFrames { bytes } => write!(
                 f,
@@ -173,7 +173,7 @@ pub enum ScopeError<E> {
     Link {
         /// What the driver was doing.
         stage: Stage,
-        /// What the stream said.
+        /// The error of the stream.
         error: E,
     },
     /// The stream was closed from the other end.
@@ -238,7 +238,7 @@ impl<E> ScopeError<E> {
         )
     }
 
-    /// Whether a dump may be asked for again: the stream still works, and no echo tells that the link has turned a byte
+    /// Whether a dump may be asked for again: the stream still works, and no echo shows that the link has turned a byte
     /// into a command that starts another trace over the one in the device.
     pub(super) fn leaves_trace(&self) -> bool {
         let executed = match self {

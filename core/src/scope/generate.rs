@@ -229,7 +229,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         Ok(())
     }
 
-    /// Holds logic lines high or low as the pattern says; lines held before that it does not name are let go.
+    /// Holds logic lines high or low according to the pattern; lines held before that it does not name are let go.
     ///
     /// This is experimental: it follows from what is known of clock outputs, and has not been tried on a device.
     /// No register is known for the level of an output. A clock output whose other edge never comes holds its line, so that up to three lines can be held, and only while no clock or waveform runs.
@@ -344,7 +344,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }
     }
 
-    /// Writes registers, has those take effect that wait for an update, and has the generator do what they say.
+    /// Writes registers, has those take effect that wait for an update, and has the generator act on them.
     ///
     /// In two scripts: both commands take a while, and only what was waited for is sure to be done before the next.
     async fn generate(&mut self, registers: &[(Register, u32)]) -> Result<(), ScopeError<S::Error>> {

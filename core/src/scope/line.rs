@@ -172,7 +172,7 @@ impl<S: Read + Write, C: Clock> Line<S, C> {
     }
 
     /// How long the driver waits for an answer that does not come.
-    pub(super) fn patience(&self) -> Micros {
+    pub(super) fn answer_timeout(&self) -> Micros {
         self.profile.round_trip
     }
 }

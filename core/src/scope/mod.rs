@@ -12,7 +12,7 @@
 //! # use scopething_core::time::Clock;
 //! # use scopething_core::trace::{TraceBuffer, Trace};
 //! use embedded_io_async::{Read, Write};
-//! use scopething_core::plan::{AnalogChannel, CaptureRequest};
+//! use scopething_core::plan::{AnalogChannel, CaptureRequest, Channel};
 //! use scopething_core::scope::{LinkProfile, Scope};
 //!
 //! async fn peak<S: Read + Write, C: Clock>(stream: S, clock: C) -> Option<f32> {

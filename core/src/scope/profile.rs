@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_takes_the_round_trip_and_its_bytes() {
+    fn answer_time_is_round_trip_plus_bytes() {
         let profile = LinkProfile { round_trip: Micros(500), bytes_per_second: 1_000 };
         assert_eq!(profile.answer_time(0), Micros(500));
         assert_eq!(profile.answer_time(3), Micros(3_500));

@@ -241,7 +241,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.line.pacing = pacing;
     }
 
-    /// What the driver was told of its link.
+    /// The link's profile, as given to the driver.
     #[must_use]
     pub fn profile(&self) -> LinkProfile {
         self.line.profile
@@ -292,7 +292,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         Ok(())
     }
 
-    /// Resets the device if an operation failed or was dropped in the middle. Tells if that stopped a generator.
+    /// Resets the device if an operation failed or was dropped in the middle. Reports whether that stopped a generator.
     pub(super) async fn ready(&mut self) -> Result<(), ScopeError<S::Error>> {
         if !self.in_flight {
             return Ok(());
@@ -365,7 +365,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         match found {
             Discarded { seen: true, .. } => Ok(()),
             Discarded { last: None, .. } => {
-                Err(ScopeError::NoAnswer { stage, waited_ms: self.line.patience().millis() })
+                Err(ScopeError::NoAnswer { stage, waited_ms: self.line.answer_timeout().millis() })
             }
             Discarded { last: Some(byte), .. } => Err(ScopeError::Garbled {
                 stage,

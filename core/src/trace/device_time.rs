@@ -1,4 +1,5 @@
-//! Device time: 25 ns ticks in 32 bits, which roll over every 107.37 s ([section 4 of the reference](crate::vm#4-a-trace)).
+//! Device time: 25 ns ticks in 32 bits, which roll over every 107.37 s
+//! ([section 4 of the reference](crate::vm#4-a-trace)).
 
 use crate::time::{Instant, Micros};
 
@@ -19,7 +20,7 @@ use crate::time::{Instant, Micros};
 pub struct DeviceTime {
     ticks_per_us: u32,
     seen: bool,
-    /// What was told last, rolled out, and when.
+    /// The last reported time, unwrapped to 64 bits, and when it was reported.
     ticks: u64,
     at: Instant,
 }
@@ -33,8 +34,8 @@ impl DeviceTime {
         Self { ticks_per_us: (clock_hz * 1e-6) as u32, seen: false, ticks: 0, at: Instant(0) }
     }
 
-    /// The whole time for a 32-bit time that the device told about `now`: of all that end in those 32 bits the one
-    /// nearest to what the caller's clock says has passed. The first one is taken as it is.
+    /// Unwraps to 64 bits a 32-bit time that the device reported at about `now`: of all that end in those 32 bits the
+    /// one nearest to the time passed on the caller's clock. The first one is taken as it is.
     pub fn extend(&mut self, raw: u32, now: Instant) -> u64 {
         let raw = u64::from(raw);
         let passed = self.ticks_of(now - self.at);
@@ -44,7 +45,7 @@ impl DeviceTime {
         self.ticks
     }
 
-    /// The whole time for a 32-bit time of the device that cannot have been before `earliest` or after `latest`, in
+    /// Unwraps to 64 bits a 32-bit time of the device that cannot have been before `earliest` or after `latest`, in
     /// ticks: the last of all in between that end in those 32 bits. None if there is none; nothing is kept of it then.
     pub fn extend_within(&mut self, raw: u32, now: Instant, earliest: u64, latest: u64) -> Option<u64> {
         let raw = u64::from(raw);
@@ -96,7 +97,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_time_outside_of_what_is_possible_is_none() {
+    fn impossible_time_is_none() {
         let mut time = DeviceTime::new(40e6);
         let mut within = |raw, earliest, latest| time.extend_within(raw, Instant(0), earliest, latest);
         assert_eq!(within(1000, 900, 1100), Some(1000));
@@ -125,8 +126,8 @@ mod tests {
             for (us, jitter_us) in steps {
                 truth += us * 40;
                 now += us;
-                let told = now.saturating_add_signed(jitter_us);
-                prop_assert_eq!(time.extend(truth as u32, Instant(told)), truth);
+                let reported = now.saturating_add_signed(jitter_us);
+                prop_assert_eq!(time.extend(truth as u32, Instant(reported)), truth);
             }
         }
     }

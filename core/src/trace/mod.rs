@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use scopething_core::device::BS05;
-//! use scopething_core::plan::{AnalogChannel, CaptureRequest, BusyOutputs, plan_capture};
+//! use scopething_core::plan::{AnalogChannel, CaptureRequest, Channel, BusyOutputs, plan_capture};
 //! use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 //!
 //! let request = CaptureRequest { period_s: 20e-6, samples: 100, ..CaptureRequest::new(Channel::A) };
@@ -97,7 +97,8 @@ pub struct Trace<'a> {
 
 impl<'a> Trace<'a> {
     /// A trace of the last `samples` samples (all channels interleaved) of a planned capture, whose raw samples lie in
-    /// `buffer` as [`BufferLayout`] says. `end_ticks` is the device time of its end in ticks, rolled out.
+    /// `buffer` as [`BufferLayout`] specifies. `end_ticks` is the device time of its end in ticks, unwrapped to 64
+    /// bits.
     #[must_use]
     pub fn new(
         plan: &'a CapturePlan,
@@ -122,14 +123,14 @@ impl<'a> Trace<'a> {
         self.cause
     }
 
-    /// Samples in all, counted over the interleaved analog channels: those planned, or fewer if it was cancelled early or
-    /// fills the buffer ([`CapturePlan::readable`]).
+    /// Samples in all, counted over the interleaved analog channels: those planned, or fewer if it was cancelled early
+    /// or fills the buffer ([`CapturePlan::readable`]).
     #[must_use]
     pub fn samples(&self) -> u16 {
         self.samples
     }
 
-    /// The device time of the trace's end, in ticks of the device's clock, rolled out.
+    /// The device time of the trace's end, in ticks of the device's clock, unwrapped to 64 bits.
     #[must_use]
     pub fn end_ticks(&self) -> u64 {
         self.end_ticks
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_take_turns_and_lie_one_after_the_other() {
+    fn chopped_pairs_are_interleaved() {
         let mut plan = plan("A,B,L1", 8e-6, 8);
         plan.range = SampleRange::Volts { low: 0.0, high: 256.0, ab_offset: 2.0 };
         assert_eq!((plan.mode.analog_channels, plan.timebase.samples), (2, 8));

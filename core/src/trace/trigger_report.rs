@@ -49,7 +49,7 @@ pub enum Finding {
     NeverLeft,
     /// It does both, but not for as many samples as the filter asks for.
     TooShort,
-    /// The trace shows too little to tell.
+    /// The trace shows too little to decide.
     Unclear,
     /// The trigger was due: after so many samples of the trace, counted over all channels, its condition was met.
     Due {
@@ -90,8 +90,8 @@ impl CapturePlan {
 }
 
 impl TriggerReport {
-    /// What the trigger source did during a trace. None if the trace [does not show it](CapturePlan::shows_trigger), or has
-    /// no samples.
+    /// What the trigger source did during a trace. None if the trace [does not show it](CapturePlan::shows_trigger), or
+    /// has no samples.
     #[must_use]
     pub fn of_trace(trace: &Trace<'_>) -> Option<Self> {
         let plan = trace.plan();
@@ -129,8 +129,8 @@ impl TriggerReport {
     }
 }
 
-/// Looks for a run of `intro` samples without the condition that a run of `outro` samples with it follows directly, as the
-/// device does; `stride` of its samples lie between two that are looked at.
+/// Looks for a run of `intro` samples without the condition that a run of `outro` samples with it follows directly, as
+/// the device does; `stride` of its samples lie between two that are looked at.
 fn search(held: impl Iterator<Item = bool>, stride: u16, intro: u16, outro: u16) -> (Run, Run, Finding) {
     let mut before = Run { needed: intro, longest: 0 };
     let mut after = Run { needed: outro, longest: 0 };
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_that_stays_away_from_the_level_is_reported_with_its_extremes() {
+    fn distant_signal_reports_its_extremes() {
         let plan = plan("A", |request| request.level = Some(5.0));
         let report = report(&plan, &[0, 32, 64, 32, 0, 32, 64, 32, 0, 32, 64, 32]).unwrap();
         assert_eq!(report.seen, Seen::Analog { low: 0.0, high: 2.0, level: 5.0 });
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_that_the_filter_does_not_take_are_counted() {
+    fn short_runs_are_counted() {
         let rising = plan("A", |_| {});
         let report = report(&rising, &runs([5, 5, 5, 5, 5, 5])).unwrap();
         assert_eq!(report.finding, Finding::TooShort);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trigger_that_was_due_is_found_where_the_filter_is_through() {
+    fn missed_trigger_is_located() {
         let rising = plan("A", |_| {});
         assert_eq!(finding(&rising, &runs([30, 20])), Finding::Due { samples: 38 });
         assert_eq!(finding(&rising, &runs([7, 20])), Finding::Unclear);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_keep_a_pattern_from_coming_are_named() {
+    fn blocking_lines_are_named() {
         let pattern = plan("L", |request| request.trigger = "L3=1,L5=0".parse().ok());
         let steady = report(&pattern, &[0b0000_0000, 0b0010_0000, 0, 0b0010_0000]).unwrap();
         assert_eq!(steady.seen, Seen::Logic { steady_wrong: 0b0000_1000 });
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_trace_does_not_show_is_not_reported() {
+    fn unseen_conditions_are_not_reported() {
         assert_eq!(report(&plan("A", |request| request.trigger = "B".parse().ok()), &[0; 20]), None);
         // The level of a raw capture is a fraction of the input span, its samples are fractions of the range.
         let raw =

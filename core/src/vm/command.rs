@@ -1,7 +1,7 @@
 //! The command bytes of the virtual machine ([section 2 of the reference](crate::vm#2-commands)).
 //!
-//! Every byte sent to the device is one command; it is echoed when it has executed. [`Pace`] says what may follow a
-//! command in one write.
+//! Every byte sent to the device is one command; it is echoed when it has executed. [`Pace`] specifies what may follow
+//! a command in one write.
 //!
 //! ```
 //! use scopething_core::vm::{Command, Pace};

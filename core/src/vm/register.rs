@@ -1,4 +1,5 @@
-//! The registers of the virtual machine: one table of names, addresses and types ([section 3 of the reference](crate::vm#3-registers)).
+//! The registers of the virtual machine: one table of names, addresses and types
+//! ([section 3 of the reference](crate::vm#3-registers)).
 //!
 //! ```
 //! use scopething_core::vm::Register;
@@ -300,12 +301,12 @@ mod tests {
 
     #[test]
     fn no_two_registers_share_an_address() {
-        let mut owner = [None; 256];
+        let mut register_at = [None; 256];
         for &register in Register::ALL {
             for index in 0..register.width() {
                 let address = usize::from(register.address() + index);
-                assert_eq!(owner[address], None, "{register:?} overlaps");
-                owner[address] = Some(register);
+                assert_eq!(register_at[address], None, "{register:?} overlaps");
+                register_at[address] = Some(register);
             }
         }
     }

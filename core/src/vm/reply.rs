@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-/// What a parser wanted when something else came.
+/// What a parser expected when something else came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Expected {
@@ -236,7 +236,7 @@ pub struct Status {
     pub address: Option<u32>,
 }
 
-/// Parses a status packet: `TT\r`, time `\r` and, unless it says Wait, address `\r`.
+/// Parses a status packet: `TT\r`, time `\r` and, unless its token is Wait, address `\r`.
 ///
 /// ```
 /// use scopething_core::vm::{Status, StatusParser, StatusToken};
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_is_compared_as_far_as_it_came() {
+    fn partial_echo_is_compared() {
         assert_eq!(check_echo(b"08@", b"08"), Ok(()));
         let expected = Expected::Echo(b'8');
         assert_eq!(check_echo(b"08@", b"0x@"), Err(Malformed { byte: b'x', expected }));
@@ -372,7 +372,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_packet_reads_back_and_due_never_takes_too_much(
+        fn packets_round_trip(
             token in any::<u8>(), ticks in any::<u32>(), address in any::<u32>(), tail in any::<Vec<u8>>(),
         ) {
             let packet = if token == 2 {

@@ -202,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_a_bracket_and_neighbours_need_no_address() {
+    fn zero_and_neighbours_are_short() {
         let mut shadow = Shadow::new();
         shadow.stage(Register::SampleAddress, 0);
         assert_eq!(script_of(&mut shadow), b"08@[zzz");
     }
 
     #[test]
-    fn a_gap_is_stepped_over_or_jumped_whichever_is_shorter() {
+    fn gap_takes_the_shorter_way() {
         let mut shadow = Shadow::new();
         shadow.stage(Register::TraceMode, 0x55);
         shadow.stage(Register::TriggerIntro, 0x55);
@@ -220,14 +220,14 @@ mod tests {
     }
 
     #[test]
-    fn a_digit_that_shifts_r0_into_place_is_entered_alone() {
+    fn single_digit_reuses_r0() {
         let mut shadow = Shadow::new();
         shadow.stage(Register::TraceMode, 0x12);
         assert_eq!(script_of(&mut shadow), b"21@2z");
     }
 
     #[test]
-    fn a_full_buffer_is_an_error_and_not_a_cut_script() {
+    fn full_buffer_is_an_error() {
         let mut shadow = Shadow::new();
         shadow.stage(Register::ClockTicks, 40);
         let mut buffer = [0; 7];
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_end_where_the_device_must_be_waited_for() {
+    fn pieces_end_at_slow_commands() {
         let cut: Vec<&[u8]> = pieces(b"08@[zzz>UD").collect();
         assert_eq!(cut, [&b"08@[zzz>"[..], b"U", b"D"]);
     }

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn every_register_byte_has_a_slot_of_its_own_in_order_of_address() {
+    fn register_bytes_have_ordered_slots() {
         let mut last = None;
         for &register in Register::ALL {
             for index in 0..register.width() {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn restaging_the_held_value_before_sending_still_sends_the_last_one() {
+    fn restaged_value_is_sent() {
         let mut shadow = Shadow::new();
         shadow.stage(Register::TraceMode, 1);
         drain(&mut shadow);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_register_counts_as_held_once_all_its_bytes_were_sent() {
+    fn register_is_held_once_sent_whole() {
         let mut shadow = Shadow::new();
         shadow.stage(Register::ClockTicks, 0x1234);
         assert_eq!(shadow.held(Register::ClockTicks), None);

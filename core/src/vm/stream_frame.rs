@@ -1,13 +1,13 @@
 //! Finds the frames of a stream in its bytes, and what is missing between them (`vm/reference.md`, section 8).
 //!
 //! A frame is the ident, a sequence number that counts up by one (modulo 256), and the frame's samples. The ident is no
-//! escape: samples may have its value. So the parser believes a frame only once the frame behind it begins where it should:
-//! bytes that were lost on the way then cost the frames that they belong to, and do not turn into samples. What no parser
-//! can see, since frames have no check sum: samples that were changed on the way, and a run of bytes lost from the middle of
-//! a frame that is exactly as long as some frames, which leaves one frame put together from two.
+//! escape: samples may have its value. So the parser believes a frame only once the frame behind it begins where it
+//! should: bytes that were lost on the way then cost the frames that they belong to, and do not turn into samples. What
+//! no parser can see, since frames have no check sum: samples that were changed on the way, and a run of bytes lost
+//! from the middle of a frame that is exactly as long as some frames, which leaves one frame put together from two.
 
-/// What stands at the beginning of each frame: the value that register `StreamIdent` is given. The vendor's software uses
-/// the same.
+/// What stands at the beginning of each frame: the value that register `StreamIdent` is given. The vendor's software
+/// uses the same.
 pub const STREAM_IDENT: u8 = 0xa5;
 
 /// The most samples in a frame: A, B and the logic byte.
@@ -35,9 +35,9 @@ pub enum FrameEvent {
 
 /// Takes a stream apart, however it was cut on the way.
 ///
-/// Of a frame whose sequence number does not follow on, those before and behind it decide: where the one behind counts on
-/// from the one before, it is this frame that was damaged, and it alone is missing. Where a frame does not begin with its
-/// ident, one is looked for that two more follow at their distance, with other sequence numbers.
+/// Of a frame whose sequence number does not follow on, those before and behind it decide: where the one behind counts
+/// on from the one before, it is this frame that was damaged, and it alone is missing. Where a frame does not begin
+/// with its ident, one is looked for that two more follow at their distance, with other sequence numbers.
 ///
 /// ```
 /// use scopething_core::vm::{FrameEvent, FrameParser};
@@ -163,7 +163,7 @@ impl FrameParser {
         Ok(Sight::Frame(first, second))
     }
 
-    /// Takes the frame at the beginning, or tells what is missing before it.
+    /// Takes the frame at the beginning, or reports what is missing before it.
     fn take(&mut self, sequence: u8, following: u8) -> FrameEvent {
         self.aligned = true;
         let skipped = core::mem::take(&mut self.skipped);
@@ -223,7 +223,7 @@ mod tests {
         FrameEvent::Frame(samples)
     }
 
-    /// Which of the frames sent came out, by going through both in order, and the sum of what the gaps told.
+    /// Which of the frames sent came out, by going through both in order, and the sum of the gaps reported.
     fn matched(sent: &[Vec<u8>], events: &[FrameEvent]) -> Option<(usize, u32)> {
         let mut rest = sent.iter();
         let (mut seen, mut lost) = (0, 0);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_number_is_one_frame_lost_and_not_many() {
+    fn damaged_number_loses_one_frame() {
         let sent = frames(2, 0..40);
         let mut bytes = sent.concat();
         bytes[20 * 4 + 1] ^= 0x40;
@@ -267,7 +267,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn whole_frames_that_are_missing_are_counted_and_the_others_come_out(
+        fn missing_frames_are_counted(
             samples in 1usize..=3,
             steps in prop::collection::vec(prop_oneof![9 => Just(1u32), 1 => 2u32..=128, 1 => Just(2u32)], 3..200),
             first: u8,
@@ -292,7 +292,7 @@ mod tests {
         }
 
         #[test]
-        fn a_run_of_lost_bytes_costs_the_frames_it_belongs_to_and_is_counted(
+        fn lost_bytes_cost_only_their_frames(
             samples in 1usize..=3,
             at in 0usize..400,
             length in 1usize..200,

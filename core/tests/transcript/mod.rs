@@ -56,7 +56,7 @@ impl Turn {
     }
 }
 
-/// The register machine of reference.md#2-commands; what commands that end a script do is told by the turns.
+/// The register machine of reference.md#2-commands; the turns define what commands that end a script do.
 pub(crate) struct Device {
     r0: u8,
     r1: u8,
@@ -64,14 +64,14 @@ pub(crate) struct Device {
     /// The registers as they were at the last update.
     applied: [u8; 256],
     pub(crate) turns: VecDeque<Turn>,
-    said: VecDeque<u8>,
+    output: VecDeque<u8>,
     pub(crate) written: String,
     /// What `W` wrote.
     pub(crate) table: Vec<u8>,
     pub(crate) closed_when_idle: bool,
-    /// Takes bytes and says nothing.
+    /// Takes bytes and sends nothing.
     pub(crate) dead: bool,
-    /// What it says is heard from this moment on.
+    /// What it sends is received from this moment on.
     pub(crate) deaf_until_us: u64,
 }
 
@@ -88,8 +88,8 @@ impl Device {
     }
 
     /// Sends something by itself.
-    pub(crate) fn say(&mut self, bytes: &str) {
-        self.said.extend(bytes.bytes());
+    pub(crate) fn send(&mut self, bytes: &str) {
+        self.output.extend(bytes.bytes());
     }
 
     fn hear(&mut self, byte: u8) {
@@ -117,7 +117,7 @@ impl Device {
             }
             command => return self.end_script(command),
         }
-        self.said.push_back(byte);
+        self.output.push_back(byte);
     }
 
     fn end_script(&mut self, command: u8) {
@@ -137,9 +137,9 @@ impl Device {
             assert_eq!(self.register(register), value, "{register:?} at {}", command.escape_ascii());
         }
         if turn.echo {
-            self.said.push_back(command);
+            self.output.push_back(command);
         }
-        self.said.extend(turn.answer);
+        self.output.extend(turn.answer);
         if turn.loses_power {
             (self.registers, self.applied) = ([0; 256], [0; 256]);
         }
@@ -187,10 +187,10 @@ impl Line {
     /// What has come by now; None if nothing has.
     fn take(&self, buffer: &mut [u8]) -> Option<usize> {
         let mut device = self.device.lock().unwrap();
-        let heard = if self.now().0 < device.deaf_until_us { 0 } else { device.said.len() };
+        let heard = if self.now().0 < device.deaf_until_us { 0 } else { device.output.len() };
         let count = buffer.len().min(self.cut).min(heard);
         for place in &mut buffer[..count] {
-            *place = device.said.pop_front().unwrap();
+            *place = device.output.pop_front().unwrap();
         }
         (count > 0 || device.closed_when_idle).then_some(count)
     }
@@ -203,11 +203,11 @@ impl Line {
         bytes.len()
     }
 
-    /// Completes once the driver has written this command last, and has read all that the device said.
+    /// Completes once the driver has written this command last, and has read all that the device sent.
     pub(crate) async fn after(&self, command: char) {
         poll_fn(|_| {
             let device = self.device.lock().unwrap();
-            let done = device.written.ends_with(command) && device.said.is_empty();
+            let done = device.written.ends_with(command) && device.output.is_empty();
             if done { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
@@ -352,7 +352,7 @@ pub(crate) fn line(turns: impl IntoIterator<Item = Turn>, cut: usize) -> Line {
         registers: [0xa5; 256],
         applied: [0xa5; 256],
         turns: turns.into_iter().collect(),
-        said: VecDeque::new(),
+        output: VecDeque::new(),
         written: String::new(),
         table: Vec::new(),
         closed_when_idle: false,
@@ -380,10 +380,10 @@ pub(crate) fn four_samples() -> CaptureRequest {
     CaptureRequest { period_s: 0.8e-6, samples: 4, ..CaptureRequest::new("A".parse::<ChannelSet>().unwrap()) }
 }
 
-/// What a device says when a trace has started.
+/// What a device sends when a trace has started.
 pub(crate) const WAIT: &str = "02\r00001000\r";
 
-/// What a device says of a trace from its start to its end.
+/// What a device sends for a trace from its start to its end.
 pub(crate) fn ends(token: &str, ticks: u32, address: u32) -> String {
     format!("{WAIT}{token}\r{ticks:08x}\r{address:08x}\r")
 }

@@ -86,8 +86,8 @@ fn uart(
     BufferedUart::new(uart, sent, received, Interrupts, UART_SENT.take(), UART_RECEIVED.take(), config)
 }
 
-/// Opens the store, whatever the flash holds. One that fails, or is smaller than memory.x says, ends the start: the
-/// chip tries again, and the log tells why.
+/// Opens the store, whatever the flash holds. One that fails, or is smaller than in memory.x, ends the start: the
+/// chip tries again, and the log gives the reason.
 async fn open_store(flash: BoardFlash) -> (Store<BoardFlash>, Option<StoredJob>) {
     let mut store = match Store::open(flash, flash::layout()).await {
         Ok(store) => store,

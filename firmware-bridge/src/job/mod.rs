@@ -1,9 +1,9 @@
 //! The part of the bridge that has the BitScope: it runs the stored job, does what is ordered, and passes
 //! bytes through.
 //!
-//! Capturing is the core's driver's; here is only when to capture, and what becomes of the trace. What is
-//! wanted is asked of [`Bridge`] at each turn, so that it may change at any time: a wait for a trigger is
-//! dropped when somebody else wants the BitScope, and starts anew later.
+//! Capturing is the core's driver's; here is only when to capture, and what becomes of the trace. What to do
+//! is read from [`Bridge`] at each turn, so that it may change at any time: a wait for a trigger is
+//! dropped when the BitScope is needed otherwise, and starts anew later.
 
 mod pass_through;
 
@@ -45,7 +45,7 @@ impl<S: ScopeStream> ScopeStream for &mut S {
 
 /// Why a turn of the runner ended.
 enum Turn {
-    /// Look again at what is wanted.
+    /// Look again at what is requested.
     Over,
     /// A trace was stored.
     Stored,
@@ -117,7 +117,7 @@ where
         }
     }
 
-    /// Waits for a BitScope, and opens it. Ends early when something else is wanted.
+    /// Waits for a BitScope, and opens it. Ends early when something else is requested.
     async fn open(&mut self) -> Result<(), Turn> {
         if self.is_open {
             return Ok(());
@@ -212,7 +212,7 @@ where
         Ok(plan)
     }
 
-    /// Captures a trace and stores it, unless something else is wanted before the trigger comes.
+    /// Captures a trace and stores it, unless something else is requested before the trigger comes.
     async fn capture(&mut self, plan: &CapturePlan, job: &Job, request: &CaptureRequest, want: Want) -> Turn {
         let Self { bridge, scope, clock, buffer, .. } = self;
         let serial = bridge.scope();
@@ -233,7 +233,7 @@ where
         store(bridge, &trace, origin, Keep::of_job(job)).await
     }
 
-    /// Captures once without waiting for a trigger, as the job says otherwise.
+    /// Captures once without waiting for a trigger, otherwise with the job's settings.
     async fn capture_now(&mut self) -> Turn {
         let job = self.bridge.job().unwrap_or(default_job());
         let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };
@@ -294,7 +294,7 @@ where
     }
 }
 
-/// Stores a trace. This is not dropped in the middle, whatever is wanted meanwhile.
+/// Stores a trace. This is not dropped in the middle, whatever is requested meanwhile.
 async fn store<F: MultiwriteNorFlash>(
     bridge: &Bridge<F>,
     trace: &Trace<'_>,
@@ -314,7 +314,7 @@ async fn store<F: MultiwriteNorFlash>(
     }
 }
 
-/// What is captured on the button where no job says otherwise: channel A, as many traces as there is room
+/// What is captured on the button where no job is stored: channel A, as many traces as there is room
 /// for.
 fn default_job() -> Job {
     Job {
@@ -327,7 +327,7 @@ fn default_job() -> Job {
     }
 }
 
-/// Waits until something else is wanted, or the job starts over.
+/// Waits until something else is requested, or the job starts over.
 async fn until_other<F, C: Clock>(bridge: &Bridge<F>, clock: &C, want: Want) {
     let round = bridge.round();
     while bridge.want(clock.now()) == want && bridge.round() == round {
@@ -335,7 +335,7 @@ async fn until_other<F, C: Clock>(bridge: &Bridge<F>, clock: &C, want: Want) {
     }
 }
 
-/// As [`until_other`]; an order to capture during the job is told by `now` instead.
+/// As [`until_other`]; `now` reports an order to capture during the job instead.
 async fn until_other_than<F, C: Clock>(
     bridge: &Bridge<F>,
     clock: &C,

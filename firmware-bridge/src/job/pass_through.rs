@@ -12,7 +12,7 @@ use crate::control::{Bridge, Want};
 const CHUNK: usize = 64;
 
 impl<F: MultiwriteNorFlash, S: ScopeStream, C: Clock + Clone> Runner<'_, F, S, C> {
-    /// Passes bytes through until the BitScope is wanted for something else.
+    /// Passes bytes through until the BitScope is needed for something else.
     pub(super) async fn pass_through(&mut self) {
         self.is_open = false;
         let Self { bridge, scope, clock, .. } = self;

@@ -111,7 +111,7 @@ impl Index {
         }
     }
 
-    /// Reads the queue; tells whether there was anything in it.
+    /// Reads the queue; returns whether there was anything in it.
     async fn read<F: MultiwriteNorFlash>(&mut self, flash: &mut F) -> Result<bool, Error<F::Error>> {
         let mut found = false;
         let range = self.range.clone();
@@ -195,7 +195,7 @@ impl Index {
         Ok(true)
     }
 
-    /// Notes what comes next, for when no trace is left to tell it.
+    /// Notes what comes next, for when no trace is left to give it.
     async fn remember_place<F: MultiwriteNorFlash>(&mut self, flash: &mut F) -> Result<(), StoreError> {
         let place = Item::Place { id: self.next_id, page: self.next_page };
         // Without room it is done without: numbers and places then begin anew, which loses no trace.

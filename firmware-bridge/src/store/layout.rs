@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_fill_the_range_and_do_not_overlap() {
+    fn layout_parts_do_not_overlap() {
         let layout = StoreLayout::of(0x2_8000..0x20_0000).unwrap();
         let [one, other] = &layout.settings;
         assert_eq!((one.start, one.end), (0x2_8000, other.start));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_place_for_a_store_is_refused() {
+    fn invalid_layout_is_refused() {
         assert_eq!(StoreLayout::of(100..65_536), Err(LayoutError::Sectors));
         assert_eq!(StoreLayout::of(0..15 * 4096), Err(LayoutError::Small { least: 16 * 4096 }));
         assert!(StoreLayout::of(0..16 * 4096).is_ok());

@@ -8,7 +8,7 @@
 //!
 //! The job is kept in two maps of their own, written one after the other.
 //!
-//! None of this knows what a trace means: it keeps what [`StoredTrace`] says, and does not capture.
+//! None of this knows what a trace means: it keeps [`StoredTrace`]s, and does not capture.
 //!
 //! Dropping the future of a method that writes is like a power failure: call [`Store::open`] again before
 //! anything else.
@@ -84,7 +84,7 @@ pub struct Keep {
 }
 
 impl Keep {
-    /// What a job says.
+    /// The storage settings of a job.
     #[must_use]
     pub const fn of_job(job: &Job) -> Self {
         Self { traces: job.keep, when_full: job.when_full }
@@ -219,7 +219,7 @@ impl<F: MultiwriteNorFlash> Store<F> {
         Ok(())
     }
 
-    /// Writes record and samples. Tells whether they read back the same.
+    /// Writes record and samples. Returns whether they read back the same.
     async fn write(
         &mut self,
         entry: &Entry,

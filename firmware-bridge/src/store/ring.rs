@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_erased_with_a_trace_is_told() {
+    fn overlap_covers_erased_sectors() {
         let ring = Ring { start: 0, pages: 64 };
         // Pages 10 to 20 take the sector from 16 to 31 with them.
         for (kept, overlaps) in [

@@ -11,7 +11,7 @@ use super::{About, Log};
 use crate::control::{Bridge, Order};
 use crate::store::{StoreError, StoredJob};
 
-/// The longest place of a panic that is told.
+/// The longest place of a panic that is reported.
 const PLACE_BYTES: usize = 200;
 
 /// Answers requests.

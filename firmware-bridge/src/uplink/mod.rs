@@ -9,7 +9,7 @@ use answer::Answers;
 use embassy_futures::select::{Either3, select3};
 use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
-use scopething_core::link::bridge::frame::{self, FrameError, LONGEST_REQUEST, LONGEST_RESPONSE};
+use scopething_core::link::bridge::frame::{self, FrameError, MAX_REQUEST, MAX_RESPONSE};
 use scopething_core::link::bridge::{Deframer, Refusal, Request, Response, Restart};
 use scopething_core::time::{Clock, Instant, Micros};
 
@@ -25,12 +25,12 @@ const UP_LIMIT: Micros = Micros::from_millis(100);
 /// Bytes that are read at once.
 const CHUNK: usize = 64;
 
-/// What the uplink tells of the program around it.
+/// What the uplink reports about the program around it.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
     /// The version of the firmware.
     pub firmware: (u8, u8, u8),
-    /// Why it started. A place longer than 200 bytes is not told.
+    /// Why it started. A place longer than 200 bytes is not reported.
     pub restart: Restart<'a>,
 }
 
@@ -59,9 +59,9 @@ pub struct Uplink<'a, F, C, L> {
     bridge: &'a Bridge<F>,
     clock: C,
     answers: Answers<'a, F, L>,
-    deframer: Deframer<LONGEST_REQUEST>,
+    deframer: Deframer<MAX_REQUEST>,
     heard_at: Instant,
-    response: [u8; LONGEST_RESPONSE],
+    response: [u8; MAX_RESPONSE],
 }
 
 impl<'a, F: MultiwriteNorFlash, C: Clock, L: Log> Uplink<'a, F, C, L> {
@@ -73,7 +73,7 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, L: Log> Uplink<'a, F, C, L> {
             answers: Answers::new(bridge, log, about),
             deframer: Deframer::new(),
             heard_at: Instant(0),
-            response: [0; LONGEST_RESPONSE],
+            response: [0; MAX_RESPONSE],
         }
     }
 

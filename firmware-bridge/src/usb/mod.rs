@@ -1,14 +1,14 @@
 //! The seam to whatever drives the USB controller: what the bridge needs of a USB device, and no more.
 //!
-//! It is no USB stack. `rp2040` has it from `cotton-usb-host`; another driver has to give these three calls, and to drop
-//! the future that uses them when the device is gone. The tests give them by a script.
+//! It is no USB stack. `rp2040` has it from `cotton-usb-host`; another driver has to give these three calls, and to
+//! drop the future that uses them when the device is gone. The tests give them by a script.
 
 #[cfg(target_os = "none")]
 pub mod rp2040;
 
 use core::fmt;
 
-/// Bytes of a full-speed bulk packet, of which the FTDI's endpoints are (its descriptors say so).
+/// Bytes of a full-speed bulk packet, of which the FTDI's endpoints are (according to its descriptors).
 pub const PACKET_BYTES: usize = 64;
 
 /// Why a transfer has failed. Whatever it was, the device has to be enumerated anew.
@@ -46,7 +46,8 @@ pub trait UsbDevice {
     /// [`TransferError`]; no other call may follow.
     fn vendor_request(&mut self, request: u8, value: u16) -> impl Future<Output = Result<(), TransferError>>;
 
-    /// Reads one packet of the bulk endpoint, and gives how many bytes it has: 0 to 64. It waits until the device has one.
+    /// Reads one packet of the bulk endpoint, and gives how many bytes it has: 0 to 64. It waits until the device has
+    /// one.
     ///
     /// # Errors
     /// [`TransferError`]; no other call may follow.

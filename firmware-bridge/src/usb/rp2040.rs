@@ -1,6 +1,6 @@
 //! The RP2040's own USB controller as a host, by `cotton-usb-host`.
 //!
-//! What is known of its version 0.3.0, and what is done about it here: some errors of the line wake nobody, so each
+//! What is known of its version 0.3.0, and what is done about it here: some errors of the line wake no task, so each
 //! transfer has a time limit; a transfer that is dropped goes on in the hardware, so after one that failed the
 //! controller is reset and the device enumerated anew; a read of a bulk endpoint must be of exactly one packet with
 //! the fixed-size transfer, and a write of 1 to 64 bytes.
@@ -34,7 +34,7 @@ const CONTROL: Duration = Duration::from_millis(250);
 const BULK_IN: Duration = Duration::from_millis(100);
 /// The chip takes no more while its 128 bytes wait for the serial line.
 const BULK_OUT: Duration = Duration::from_millis(250);
-/// Time for the pull-downs to tell that nothing is plugged in, before the controller looks again.
+/// Time for the pull-downs to show that nothing is plugged in, before the controller looks again.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 /// The only configuration of an FT232, and its endpoints.
 const CONFIGURATION: u8 = 1;
@@ -84,8 +84,8 @@ pub async fn serve(_usb: Peri<'static, USB>, line: &Line, pulse: &Pulse) -> ! {
                     }
                 }
             } else {
-                defmt::warn!("a stranger is plugged in: {:04x}:{:04x}", info.vid, info.pid);
-                line.set_plugged(Plugged::Stranger { vendor: info.vid, product: info.pid });
+                defmt::warn!("an unsupported device is plugged in: {:04x}:{:04x}", info.vid, info.pid);
+                line.set_plugged(Plugged::Unsupported { vendor: info.vid, product: info.pid });
                 while with_timeout(ENUMERATION, disconnected(events.as_mut())).await.is_err() {
                     pulse.beat(now_ms());
                 }

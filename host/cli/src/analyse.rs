@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     given: GivenOptions<LiveArguments>,
     #[command(flatten)]
     live: LiveArguments,
-    /// Tell the frequencies in each analog channel, its distortion and noise
+    /// Report the frequencies in each analog channel, its distortion and noise
     #[arg(long)]
     spectrum: bool,
     /// What the spectrum is taken through: rectangular, hann, blackman-harris or flat-top
@@ -85,8 +85,8 @@ impl Arguments {
                 "--trace chooses a trace of a file: name the file as well"
             ))),
             Source::Capture(channels) => {
-                let recording = self.captured(session, channels).await?;
-                self.print(&recording, None)
+                let waveform = self.captured(session, channels).await?;
+                self.print(&waveform, None)
             }
         }
     }
@@ -117,7 +117,7 @@ impl Arguments {
             return self.print_of_file(&traces.numbered(number)?, false);
         }
         let first = traces.first()?;
-        // What is wrong with the second is no reason not to tell of the first.
+        // A fault in the second trace must not keep the first from being reported.
         let mut following = traces.next();
         let several = !matches!(following, Ok(None));
         self.print_of_file(&first, several)?;
@@ -147,21 +147,21 @@ impl Arguments {
 
     /// Prints what a trace of a file shows, under a heading if it is one of several or was recorded by a job.
     fn print_of_file(&self, trace: &FileTrace, several: bool) -> Result<(), Failure> {
-        let FileTrace { number, recording } = trace;
-        let stamp = recording.details().stamp;
+        let FileTrace { number, waveform } = trace;
+        let stamp = waveform.details().stamp;
         if !self.json && (several || stamp.is_some()) {
             let clock = stamp.map(|stamp| format!(", {}", stamp.clock)).unwrap_or_default();
             let gap = stamp.and_then(|stamp| stamp.gap).map(|gap| format!(", gap: {}", gap.name()));
             writeln!(io::stdout(), "trace {number}{clock}{}", gap.unwrap_or_default())?;
         }
         let counted = Place::Counted { trace: *number };
-        self.print(recording, Some(stamp.map_or(counted, |stamp| Place::Stamped(stamp.into()))))
+        self.print(waveform, Some(stamp.map_or(counted, |stamp| Place::Stamped(stamp.into()))))
     }
 
-    fn print(&self, recording: &Waveform, place: Option<Place>) -> Result<(), Failure> {
-        let mut analysis = WaveformAnalysis::of(recording);
+    fn print(&self, waveform: &Waveform, place: Option<Place>) -> Result<(), Failure> {
+        let mut analysis = WaveformAnalysis::of(waveform);
         if self.spectrum {
-            analysis = analysis.with_spectra(recording, self.window);
+            analysis = analysis.with_spectra(waveform, self.window);
         }
         let text = if self.json {
             serde_json::to_string(&AnalysisObject { place, analysis }).map_err(io::Error::from)? + "\n"

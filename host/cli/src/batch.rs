@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::session::Session;
 
 /// The longest request line that is read, in bytes.
-const LONGEST_LINE: u64 = 1 << 20;
+const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// Answers the lines of standard input on standard output. Not in a shell, whose commands come from there.
 pub(super) fn answer_lines(session: &Session, answer: impl Fn(&str) -> Value) -> Result<(), Failure> {
@@ -21,13 +21,13 @@ pub(super) fn answer_lines(session: &Session, answer: impl Fn(&str) -> Value) ->
     let mut line = Vec::new();
     loop {
         line.clear();
-        if io::Read::take(&mut *input, LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+        if io::Read::take(&mut *input, MAX_LINE_BYTES).read_until(b'\n', &mut line)? == 0 {
             return Ok(());
         }
-        let cut = line.len() as u64 == LONGEST_LINE && line.last() != Some(&b'\n');
+        let cut = line.len() as u64 == MAX_LINE_BYTES && line.last() != Some(&b'\n');
         if cut {
             input.skip_until(b'\n')?;
-            let message = format!("the line is longer than {LONGEST_LINE} bytes: give one request a line");
+            let message = format!("the line is longer than {MAX_LINE_BYTES} bytes: give one request a line");
             writeln!(out, "{}", malformed(&message))?;
         } else if !line.trim_ascii().is_empty() {
             let answer = std::str::from_utf8(&line).map_or_else(|error| malformed(&error), &answer);
@@ -36,7 +36,7 @@ pub(super) fn answer_lines(session: &Session, answer: impl Fn(&str) -> Value) ->
     }
 }
 
-/// The answer to a line that is no request.
+/// The answer to a line that is not a request.
 pub(super) fn malformed(why: &impl ToString) -> Value {
     json!({"error": "request", "message": why.to_string()})
 }

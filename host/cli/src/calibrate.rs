@@ -89,7 +89,7 @@ impl Arguments {
         } else {
             out.write_all(to_text(&before, &calibration).as_bytes())?;
         }
-        // What cannot be kept was told at least.
+        // If the result cannot be saved, it was at least printed.
         file.write(&section, &self.probes, &calibration.parameters).map_err(Failure::failed)?;
         anstream::eprintln!("note: kept as {} of {section} in {}", self.probes, file.path().display());
         Ok(())
@@ -165,7 +165,7 @@ struct Progress {
     bar: ProgressBar,
 }
 
-/// Lines that tell the progress where there is no bar.
+/// Lines that show the progress where there is no bar.
 const PROGRESS_LINES: u16 = 8;
 
 impl Progress {

@@ -57,13 +57,13 @@ impl Arguments {
         }
     }
 
-    /// Captures as often as was asked for, or until Ctrl-C. Gives how often there was something to show.
+    /// Captures as often as was asked for, or until Ctrl-C. Returns how often there was something to show.
     async fn capture_all(&self, live: &mut Live<'_>, results: &mut Results) -> Result<u32, Failure> {
         let mut captured = 0;
         while self.count == 0 || captured < self.count {
-            let Some(recording) = live.next().await? else { break };
+            let Some(waveform) = live.next().await? else { break };
             captured += 1;
-            results.take(recording)?;
+            results.take(waveform)?;
             // It may have come too late for the capture to be ended by it.
             if live.is_interrupted() {
                 break;

@@ -1,4 +1,4 @@
-//! What `capture` and `plan` are asked for in the same words.
+//! Arguments that `capture` and `plan` share.
 
 use clap::Args;
 use scopething_core::device::AnalogParameters;

@@ -61,28 +61,28 @@ impl Arguments {
         if self.generate.batch {
             return answer_batch(session, GeneratorKind::Clock);
         }
-        let wanted = GeneratorRequest::Clocks(self.words()?.request().map_err(Failure::usage)?);
-        self.generate.run(session, &self.url, &wanted).await
+        let request = GeneratorRequest::Clocks(self.words()?.request().map_err(Failure::usage)?);
+        self.generate.run(session, &self.url, &request).await
     }
 
-    /// What is said, options before words.
+    /// The specification; options take precedence over words.
     fn words(&self) -> Result<ClockSpec, Failure> {
         let mut words: ClockSpec = self.words.join(" ").parse().map_err(Failure::usage)?;
         words.frequency_hz = self.frequency.or(words.frequency_hz);
         words.max_error = self.max_error.or(words.max_error);
-        let said = OutputSpec { line: self.line, duty: self.ratio, phase: self.phase };
-        if said == OutputSpec::default() {
+        let options = OutputSpec { line: self.line, duty: self.ratio, phase: self.phase };
+        if options == OutputSpec::default() {
             return Ok(words);
         }
         let [only] = words.outputs.as_mut_slice() else {
             return Err(Failure::Usage(anyhow::anyhow!(
-                "--line, --ratio and --phase are those of one clock: say them of each in words"
+                "--line, --ratio and --phase apply to a single clock: give them in words after each output"
             )));
         };
         *only = OutputSpec {
-            line: said.line.or(only.line),
-            duty: said.duty.or(only.duty),
-            phase: said.phase.or(only.phase),
+            line: options.line.or(only.line),
+            duty: options.duty.or(only.duty),
+            phase: options.phase.or(only.phase),
         };
         Ok(words)
     }

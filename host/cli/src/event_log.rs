@@ -1,10 +1,10 @@
-//! Prints what happens while serving, without ever holding up the server.
+//! Prints events while serving, without ever blocking the server.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use scopething_serve::Event;
 
-/// Lines that wait to be printed; while whoever reads standard error does not, more are left out.
+/// Lines that wait to be printed; when standard error is not read, further lines are dropped.
 const MAX_WAITING: usize = 1024;
 
 /// A log on standard error, printed by a thread of its own.

@@ -8,19 +8,19 @@ use scopething_core::scope::{GenerateError, Recovery, ScopeError, Stage};
 
 use scopething::link::{LinkError, OpenError, UrlError};
 
-/// Why a subcommand did not do what it was asked for.
+/// Why a subcommand failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// What was asked for makes no sense: exit code 2.
+    /// Wrong usage: exit code 2.
     Usage(anyhow::Error),
     /// The device, the link or a file failed: exit code 1.
     Failed(anyhow::Error),
     /// The user gave up, and there is nothing to show: exit code 130.
     Cancelled,
-    /// Whoever read standard output has gone: nothing is left to say.
+    /// The reader of standard output has closed it: nothing is left to print.
     OutputClosed,
-    /// It was told already: only the exit code is left.
-    Told(u8),
+    /// It was already reported: only the exit code is left.
+    Reported(u8),
 }
 
 impl Failure {
@@ -49,14 +49,14 @@ impl Failure {
                 return ExitCode::from(130);
             }
             Self::OutputClosed => return ExitCode::from(1),
-            Self::Told(code) => return ExitCode::from(code),
+            Self::Reported(code) => return ExitCode::from(code),
         };
         anstream::eprintln!("error: {error}");
-        let mut told = error.to_string();
+        let mut message = error.to_string();
         for cause in causes(&error) {
-            if !told.contains(&cause) {
+            if !message.contains(&cause) {
                 anstream::eprintln!("  because: {cause}");
-                told = cause;
+                message = cause;
             }
         }
         if let Some(hint) = hint(&error) {

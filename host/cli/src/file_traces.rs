@@ -30,11 +30,11 @@ pub(super) struct FileTraces {
 pub(super) struct FileTrace {
     /// The number that a job gave it, otherwise its place in the file, from 1.
     pub(super) number: u64,
-    pub(super) recording: Waveform,
+    pub(super) waveform: Waveform,
 }
 
 impl FileTraces {
-    /// Opens a file of this format, or of the one that its ending tells.
+    /// Opens a file of this format, or of the one that its extension names.
     pub(super) fn open(path: &Path, format: Option<Format>) -> Result<Self, Failure> {
         let format = format.map_or_else(|| Format::of_path(path), Ok).map_err(Failure::usage)?;
         let reader = files::open(path, format).map_err(Failure::failed)?;
@@ -49,10 +49,10 @@ impl FileTraces {
 
     /// The next trace; none after the last.
     pub(super) fn next(&mut self) -> Result<Option<FileTrace>, Failure> {
-        let recording = self.reader.read().map_err(|error| self.unread(error))?;
-        Ok(recording.map(|recording| {
-            let stamp = recording.details().stamp;
-            FileTrace { number: self.count(stamp.map(|stamp| stamp.number)), recording }
+        let waveform = self.reader.read().map_err(|error| self.unread(error))?;
+        Ok(waveform.map(|waveform| {
+            let stamp = waveform.details().stamp;
+            FileTrace { number: self.count(stamp.map(|stamp| stamp.number)), waveform }
         }))
     }
 
@@ -74,7 +74,7 @@ impl FileTraces {
             return Err(self.empty());
         }
         let path = self.path.display();
-        Err(Failure::Usage(anyhow::anyhow!("{path} has no trace {wanted}: give one that is there, {others}")))
+        Err(Failure::Usage(anyhow::anyhow!("{path} has no trace {wanted}: give one that exists, {others}")))
     }
 
     /// Goes through the rest of the file: the numbers of the traces in it, and what keeps it from being read to its end.
@@ -118,17 +118,17 @@ impl FileTraces {
 pub(super) struct Numbers {
     /// First and last of each run without gaps.
     runs: Vec<(u64, u64)>,
-    /// How many there are, those beyond the runs that are told included.
+    /// How many there are, including those beyond the runs that are listed.
     pub(super) count: u64,
 }
 
-/// More runs than this are not told.
+/// Further runs are not listed.
 const MAX_RUNS: usize = 8;
 
 impl Numbers {
     fn push(&mut self, number: u64) {
         self.count += 1;
-        // One more than is told, so that it is known that there are more.
+        // One more than is listed, to know whether there are more.
         let is_full = self.runs.len() > MAX_RUNS;
         match self.runs.last_mut() {
             Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
@@ -157,19 +157,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_told_in_runs() {
-        let told = |numbers: &[u64]| {
+    fn numbers_print_as_runs() {
+        let reported = |numbers: &[u64]| {
             let mut all = Numbers::default();
             for &number in numbers {
                 all.push(number);
             }
             (all.count, all.to_string())
         };
-        assert_eq!(told(&[]), (0, String::new()));
-        assert_eq!(told(&[7]), (1, "7".to_owned()));
-        assert_eq!(told(&[1, 2, 3, 7, 9, 10]), (6, "1 to 3, 7, 9 to 10".to_owned()));
-        assert_eq!(told(&[3, 3, u64::MAX, 0]).1, format!("3, 3, {}, 0", u64::MAX));
+        assert_eq!(reported(&[]), (0, String::new()));
+        assert_eq!(reported(&[7]), (1, "7".to_owned()));
+        assert_eq!(reported(&[1, 2, 3, 7, 9, 10]), (6, "1 to 3, 7, 9 to 10".to_owned()));
+        assert_eq!(reported(&[3, 3, u64::MAX, 0]).1, format!("3, 3, {}, 0", u64::MAX));
         let odd: Vec<u64> = (0..100).map(|index| 2 * index + 1).collect();
-        assert_eq!(told(&odd), (100, "1, 3, 5, 7, 9, 11, 13, 15 and more".to_owned()));
+        assert_eq!(reported(&odd), (100, "1, 3, 5, 7, 9, 11, 13, 15 and more".to_owned()));
     }
 }

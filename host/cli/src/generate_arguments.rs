@@ -18,13 +18,13 @@ use scopething::generate::{GeneratorPlan, GeneratorRequest};
 /// Whether to generate, for how long, and what to print.
 #[derive(Debug, Args)]
 pub(super) struct GenerateArguments {
-    /// Only tell what would be generated, without a device
+    /// Only print what would be generated, without a device
     #[arg(long)]
     solve: bool,
     /// Read requests as JSON lines from standard input, and print a JSON object for each, without a device
     #[arg(long)]
     pub(super) batch: bool,
-    /// Generate for so long [default: until Ctrl-C]
+    /// Generate for this long [default: until Ctrl-C]
     #[arg(long = "for", value_name = "T", value_parser = lasting, allow_hyphen_values = true)]
     lasts: Option<Duration>,
     /// Print a JSON object
@@ -33,28 +33,28 @@ pub(super) struct GenerateArguments {
 }
 
 impl GenerateArguments {
-    /// Tells what would be generated, or generates it.
+    /// Prints what would be generated, or generates it.
     pub(super) async fn run(
         &self,
         session: &mut Session,
         url: &UrlArgument,
-        wanted: &GeneratorRequest,
+        request: &GeneratorRequest,
     ) -> Result<(), Failure> {
         if self.solve {
-            return solve(wanted, self.json);
+            return solve(request, self.json);
         }
-        generate(session, url, wanted, Lasting { json: self.json, lasts: self.lasts }).await
+        generate(session, url, request, Lasting { json: self.json, lasts: self.lasts }).await
     }
 }
 
-/// Answers requests on standard input; those that do not say which generator they are for are for this one.
+/// Answers requests on standard input; those that do not name a generator are for this one.
 pub(super) fn answer_batch(session: &Session, kind: GeneratorKind) -> Result<(), Failure> {
     answer_lines(session, |line| answer(line, kind).unwrap_or_else(|refusal| refusal))
 }
 
 /// The answer to one line of a batch, or to one that cannot be met.
 fn answer(line: &str, kind: GeneratorKind) -> Result<Value, Value> {
-    let generation = match JsonGeneratorRequest::parse(line, kind).map_err(|error| malformed(&error))? {
+    let generator = match JsonGeneratorRequest::parse(line, kind).map_err(|error| malformed(&error))? {
         JsonGeneratorRequest::Waveform(words) => {
             let request = words.request(&[]).map_err(|error| malformed(&error))?;
             let plan = plan_waveform(&BS05, &request).map_err(|error| refused(&error))?;
@@ -65,7 +65,7 @@ fn answer(line: &str, kind: GeneratorKind) -> Result<Value, Value> {
             GeneratorPlan::Clocks(plan_clocks(&BS05, &request).map_err(|error| refused(&error))?)
         }
     };
-    Ok(generation.to_json())
+    Ok(generator.to_json())
 }
 
 /// A time span that can be waited for.

@@ -1,4 +1,4 @@
-//! What the generators do: told, started, and stopped again.
+//! Runs the generators: prints what they do, starts them, and stops them again.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -15,47 +15,47 @@ pub(super) struct Lasting {
     pub(super) lasts: Option<Duration>,
 }
 
-/// How often a device that generates is asked whether it is still there.
-const LOOK_AFTER: Duration = Duration::from_secs(1);
+/// How often a device that generates is polled, to notice that it was unplugged.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// A byte of the EEPROM that every device has: the first of its serial number ([section 10 of the reference](scopething_core::vm#10-eeprom)).
 const SERIAL_ADDRESS: u8 = 0x30;
 
-/// Tells what would be generated, without a device.
-pub(super) fn solve(wanted: &GeneratorRequest, json: bool) -> Result<(), Failure> {
-    print(&wanted.plan().map_err(Failure::usage)?, json)
+/// Prints what would be generated, without a device.
+pub(super) fn solve(request: &GeneratorRequest, json: bool) -> Result<(), Failure> {
+    print(&request.plan().map_err(Failure::usage)?, json)
 }
 
-fn print(generation: &GeneratorPlan<'_>, json: bool) -> Result<(), Failure> {
+fn print(plan: &GeneratorPlan<'_>, json: bool) -> Result<(), Failure> {
     let mut out = io::stdout();
     if json {
-        writeln!(out, "{}", generation.to_json())?;
+        writeln!(out, "{}", plan.to_json())?;
     } else {
-        out.write_all(generation.to_text().as_bytes())?;
+        out.write_all(plan.to_text().as_bytes())?;
     }
     Ok(out.flush()?)
 }
 
-/// Starts a generator, tells what it does, and stops it again at Ctrl-C or after a time; in a session that
+/// Starts a generator, prints what it does, and stops it again at Ctrl-C or after a time; in a session that
 /// stays it is left on unless a time is given.
 pub(super) async fn generate(
     session: &mut Session,
     url: &UrlArgument,
-    wanted: &GeneratorRequest,
+    request: &GeneratorRequest,
     lasting: Lasting,
 ) -> Result<(), Failure> {
     let interrupts = session.interrupts();
     let stays = session.stays();
-    let generation = wanted.plan().map_err(Failure::usage)?;
+    let plan = request.plan().map_err(Failure::usage)?;
     let target = session.resolve(session.url(url)?).await?;
     let scope = session.connect(&target).await?;
-    generation.start(scope).await?;
-    print(&generation, lasting.json)?;
+    plan.start(scope).await?;
+    print(&plan, lasting.json)?;
     let lasts = match lasting.lasts {
         None if stays => return Ok(()),
-        None => generation.ends_after(),
+        None => plan.ends_after(),
         given => given,
     };
-    // A time beyond what a clock can count is for ever.
+    // A time beyond the clock's range means forever.
     let end = lasts.and_then(|lasts| tokio::time::Instant::now().checked_add(lasts));
     if end.is_none() {
         anstream::eprintln!("generating until Ctrl-C");
@@ -66,10 +66,10 @@ pub(super) async fn generate(
             break;
         }
         tokio::select! {
-            () = tokio::time::sleep(left.map_or(LOOK_AFTER, |left| left.min(LOOK_AFTER))) => {}
+            () = tokio::time::sleep(left.map_or(POLL_INTERVAL, |left| left.min(POLL_INTERVAL))) => {}
             () = interrupts.reached(1) => break,
         }
-        // One that has gone would not be missed before it is told to stop.
+        // Otherwise a device that was unplugged would go unnoticed until the generator is stopped.
         scope.read_eeprom(SERIAL_ADDRESS).await?;
     }
     Ok(stop(scope).await?)

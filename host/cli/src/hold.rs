@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     /// The lines with their levels, such as L3=1,L5=0
     #[arg(value_name = "LEVELS", value_parser = parse_levels)]
     levels: LogicPattern,
-    /// Hold them for so long [default: until Ctrl-C]
+    /// Hold them for this long [default: until Ctrl-C]
     #[arg(long = "for", value_name = "T", value_parser = lasting, allow_hyphen_values = true)]
     lasts: Option<Duration>,
     /// Print a JSON object

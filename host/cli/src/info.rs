@@ -1,4 +1,4 @@
-//! `scopething info`: what BitScope is there.
+//! `scopething info`: which BitScope is connected.
 
 use std::io::{self, Write};
 
@@ -18,7 +18,7 @@ Examples:
       The serial ports of this computer, and which of them are BitScopes
   scopething info --url socket://localhost:5025 --json";
 
-/// Tell which BitScope is there
+/// Print which BitScope is connected
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {

@@ -1,4 +1,4 @@
-//! Captures of a device that is there, for whoever shows, saves or measures them.
+//! Captures from a connected device, to be shown, saved or measured.
 
 use clap::Args;
 use scopething_core::plan::{CapturePlan, CaptureRequest, Notice};
@@ -39,8 +39,8 @@ pub(super) struct Live<'a> {
 }
 
 impl LiveArguments {
-    /// Connects, starts what shall be generated meanwhile, and plans what `request` says, usually that of
-    /// [`capture`](Self::capture). What the plan does otherwise is told.
+    /// Connects, starts what shall be generated meanwhile, and plans what `request` asks for, usually that of
+    /// [`capture`](Self::capture). Deviations of the plan are printed.
     pub(super) async fn prepare<'a>(
         &self,
         session: &'a mut Session,
@@ -48,18 +48,19 @@ impl LiveArguments {
     ) -> Result<Live<'a>, Failure> {
         let interrupts = session.interrupts();
         let url = session.url(&self.url)?;
-        let wanted = self.meanwhile.wanted()?;
-        let generation = wanted.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
+        let generator_request = self.meanwhile.request()?;
+        let generator =
+            generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
         let target = session.resolve(url).await?;
         let probe = self.capture.probe(&target.url)?;
         let scope = session.connect(&target).await?;
-        if let Some(generation) = &generation {
-            generation.start(scope).await?;
-            anstream::eprintln!("note: {generation}");
+        if let Some(generator) = &generator {
+            generator.start(scope).await?;
+            anstream::eprintln!("note: {generator}");
         }
         scope.set_probe(probe);
         let plan = scope.plan(request)?;
-        tell_notices(&plan);
+        print_notices(&plan);
         let mut capture = WatchedCapture::new(scope, request, plan);
         capture.verify = self.verify;
         Ok(Live { scope, capture, buffer: Box::new(TraceBuffer::new()), interrupts })
@@ -95,8 +96,8 @@ impl Live<'_> {
     }
 }
 
-/// Tells what a plan does otherwise than asked.
-pub(super) fn tell_notices(plan: &CapturePlan) {
+/// Prints where a plan deviates from the request.
+pub(super) fn print_notices(plan: &CapturePlan) {
     for notice in plan.notices.iter().filter(|notice| notice.matters_to_user()) {
         let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
         anstream::eprintln!("{kind}: {notice}");

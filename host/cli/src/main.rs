@@ -19,6 +19,7 @@ mod given_options;
 mod hold;
 mod info;
 mod interrupt;
+mod licences;
 mod live;
 mod meanwhile;
 mod measurements;
@@ -58,13 +59,14 @@ enum Command {
     Session(Box<SessionCommand>),
     Record(record::Arguments),
     Shell(shell::Arguments),
+    Licences(licences::Arguments),
     Simulate(simulate::Arguments),
     Selftest(selftest::Arguments),
     Bridge(bridge::Arguments),
     Serve(serve::Arguments),
 }
 
-/// What can be said to a shell as well.
+/// Commands that a shell accepts as well.
 #[derive(Debug, Subcommand)]
 enum SessionCommand {
     Capture(capture::Arguments),
@@ -110,6 +112,7 @@ fn main() -> ExitCode {
             Command::Session(command) => command.run(&mut Session::of_command()).await,
             Command::Record(arguments) => arguments.run().await,
             Command::Shell(arguments) => arguments.run().await,
+            Command::Licences(_) => licences::Arguments::run(),
             Command::Simulate(arguments) => arguments.run().await,
             Command::Selftest(arguments) => arguments.run().await,
             Command::Bridge(arguments) => arguments.run().await,

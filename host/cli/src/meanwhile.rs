@@ -1,4 +1,4 @@
-//! What `capture` and `plan` let the generators do meanwhile.
+//! The generator that `capture` and `plan` run meanwhile.
 
 use clap::Args;
 use scopething_core::plan::{LogicPattern, PlayMode};
@@ -21,8 +21,8 @@ pub(super) struct MeanwhileArguments {
 }
 
 impl MeanwhileArguments {
-    /// What is asked for. A file of samples is read.
-    pub(super) fn wanted(&self) -> Result<Option<GeneratorRequest>, Failure> {
+    /// The request; a file of samples is read.
+    pub(super) fn request(&self) -> Result<Option<GeneratorRequest>, Failure> {
         match (&self.wave, &self.clock, self.hold) {
             (None, None, None) => Ok(None),
             (Some(words), None, None) => {

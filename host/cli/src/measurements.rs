@@ -9,7 +9,7 @@ use scopething_waveform::measure::{
 };
 use scopething_waveform::quantity_text::quantity;
 
-/// The tables of a recording: analog channels side by side, a line for each logic line, delays, spectra.
+/// The tables of a waveform: analog channels side by side, a line for each logic line, delays, spectra.
 pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
     let mut columns = Vec::new();
     let mut lines = Vec::new();
@@ -156,7 +156,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
 fn delays(analysis: &WaveformAnalysis) -> String {
     let mut text = String::new();
     for pair in &analysis.delays {
-        let told = match pair.delay {
+        let value = match pair.delay {
             Some(delay) => {
                 format!("{}, {:.2} degrees", quantity(delay.delay_s, "s", 4), delay.phase_degrees)
             }
@@ -164,7 +164,7 @@ fn delays(analysis: &WaveformAnalysis) -> String {
             None => continue,
         };
         // Writing to a string does not fail.
-        let _ = writeln!(text, "delay from {} to {}: {told}", pair.from, pair.to);
+        let _ = writeln!(text, "delay from {} to {}: {value}", pair.from, pair.to);
     }
     text
 }

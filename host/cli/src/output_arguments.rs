@@ -1,4 +1,4 @@
-//! What becomes of captures, in the words of every command that shows or saves some.
+//! Output arguments of every command that shows or saves captures.
 
 use std::path::PathBuf;
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::batch::{answer_lines, malformed, refused};
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
-use super::live::tell_notices;
+use super::live::print_notices;
 use super::meanwhile::MeanwhileArguments;
 use super::session::Session;
 use scopething::generate::{GeneratorPlan, GeneratorRequest};
@@ -51,9 +51,10 @@ impl Arguments {
         if self.batch {
             return answer_lines(session, answer);
         }
-        let wanted = self.meanwhile.wanted()?;
-        let generation = wanted.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
-        let driven = generation.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
+        let generator_request = self.meanwhile.request()?;
+        let generator =
+            generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
+        let driven = generator.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
         let request = self.capture.request();
         let probe = self.capture.probe(&self.url.parse()?.unwrap_or_default())?;
         let plan = plan_capture(&BS05, &probe, &request, driven)?;
@@ -61,14 +62,14 @@ impl Arguments {
         let mut out = io::stdout().lock();
         if self.json {
             let mut object = to_json(&plan, &refused);
-            if let (Some(generation), Value::Object(object)) = (&generation, &mut object) {
-                object.insert("generator".to_owned(), generation.to_json());
+            if let (Some(generator), Value::Object(object)) = (&generator, &mut object) {
+                object.insert("generator".to_owned(), generator.to_json());
             }
             writeln!(out, "{object}")?;
         } else {
-            let generation = generation.as_ref().map(GeneratorPlan::to_text).unwrap_or_default();
-            write!(out, "{generation}{}", to_text(&plan, &refused))?;
-            tell_notices(&plan);
+            let generator = generator.as_ref().map(GeneratorPlan::to_text).unwrap_or_default();
+            write!(out, "{generator}{}", to_text(&plan, &refused))?;
+            print_notices(&plan);
         }
         Ok(())
     }

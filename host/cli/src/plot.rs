@@ -47,18 +47,18 @@ impl Arguments {
         }
         if let Some(number) = self.choice.trace {
             let mut results = self.results(false)?;
-            results.take(traces.numbered(number)?.recording)?;
+            results.take(traces.numbered(number)?.waveform)?;
             return results.commit();
         }
         let first = traces.first()?;
         let mut results = self.results(false)?;
-        results.take(first.recording)?;
+        results.take(first.waveform)?;
         results.commit()?;
         let (more, ended) = traces.rest();
         if more.count > 0 {
             let first = first.number;
             anstream::eprintln!(
-                "note: trace {first} is drawn, and {} more are there, {more}: --trace N draws one, --all draws all",
+                "note: trace {first} is drawn, and {} more exist, {more}: --trace N draws one, --all draws all",
                 more.count
             );
         }
@@ -70,10 +70,10 @@ impl Arguments {
         // What is wrong with the second is no reason not to draw the first.
         let mut following = traces.next();
         let mut results = self.results(!matches!(following, Ok(None)))?;
-        results.take(first.recording)?;
+        results.take(first.waveform)?;
         let failed = loop {
             match following {
-                Ok(Some(trace)) => results.take(trace.recording)?,
+                Ok(Some(trace)) => results.take(trace.waveform)?,
                 Ok(None) => break None,
                 Err(failure) => break Some(failure),
             }

@@ -1,12 +1,12 @@
-//! What is told on standard error of work that takes long.
+//! Progress of long operations, on standard error.
 
 use std::cell::OnceCell;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How long something may take before it is said that it does.
-const SHOW_AFTER: Duration = Duration::from_millis(500);
+/// How long an operation runs before its progress is shown.
+const SHOW_DELAY: Duration = Duration::from_millis(500);
 
 /// Says on standard error what is going on, if it goes on for long.
 pub(super) async fn with_progress<T>(work: impl Future<Output = T>, what: &str) -> T {
@@ -29,7 +29,7 @@ impl<'a> Progress<'a> {
         let mut work = std::pin::pin!(work);
         tokio::select! {
             done = &mut work => return done,
-            () = tokio::time::sleep(SHOW_AFTER) => {}
+            () = tokio::time::sleep(SHOW_DELAY) => {}
         }
         let spinner = self.spinner.get_or_init(|| self.spin());
         let done = work.await;
@@ -45,7 +45,7 @@ impl<'a> Progress<'a> {
         if spinner.is_hidden() {
             anstream::eprintln!("{}", self.what);
         }
-        spinner.enable_steady_tick(SHOW_AFTER / 4);
+        spinner.enable_steady_tick(SHOW_DELAY / 4);
         spinner
     }
 

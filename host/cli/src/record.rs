@@ -1,4 +1,4 @@
-//! `scopething record`: records for as long as a job says, on a board that nobody looks at.
+//! `scopething record`: records unattended, for as long as the job file specifies.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ use scopething_sim::{ClockKind, SimConfig};
 const EXAMPLES: &str = "\
 Examples:
   scopething record bench.toml
-      Record as bench.toml says, until it is done, Ctrl-C or SIGTERM
+      Record as bench.toml specifies, until it is done, Ctrl-C or SIGTERM
   scopething record --check bench.toml
       Say in plain words what it will do, and the disk that it needs a day
   scopething record --status bench.toml
@@ -42,17 +42,17 @@ A job, of which only files.directory must be given:
   new-after = \"1h\"
   keep-for = \"30d\"";
 
-/// Record for days or weeks, as a job says
+/// Record for days or weeks, as a job file specifies
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The job, a TOML file
     #[arg(value_name = "JOB.toml")]
     job: PathBuf,
-    /// Only say what it would do, and the disk that it needs a day
+    /// Only print what it would do, and the disk space it needs per day
     #[arg(long, conflicts_with = "status")]
     check: bool,
-    /// Only say how its recording goes, which another process does
+    /// Only print the status of the recording, which another process runs
     #[arg(long)]
     status: bool,
     /// With --status: as a JSON object
@@ -96,10 +96,10 @@ async fn record(job: Job) -> Result<(), Failure> {
     let stop = stop().map_err(Failure::from)?;
     let time = LinkTime::new(LinkClock::Host(HostClock::new()), is_simulated(&job.url));
     let (sender, receiver) = watch::channel(Status::default());
-    let watcher = Teller { path: job.status_file.clone(), written: None, failed: false, sender };
+    let observer = StatusPublisher { path: job.status_file.clone(), written: None, failed: false, sender };
     let prometheus = job.prometheus;
     let recorder =
-        Recorder::start(job, Links::new(playback::read), time, SystemDisk, watcher).map_err(failure)?;
+        Recorder::start(job, Links::new(playback::read), time, SystemDisk, observer).map_err(failure)?;
     if let Some(address) = prometheus {
         let page = Page::bind(address, receiver).await;
         let page = page.with_context(|| format!("the status cannot be served at {address}"));
@@ -169,12 +169,12 @@ fn stop() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async move { interrupts.reached(1).await })
 }
 
-/// Tells systemd, where it started the program and asks to be told.
+/// Notifies systemd, if it started the program and expects notifications.
 #[cfg(target_os = "linux")]
 fn notify(states: &[&str]) {
     let states: Vec<_> = states.iter().map(|state| sd_notify::NotifyState::Custom(state)).collect();
     if let Err(error) = sd_notify::notify(&states) {
-        tracing::warn!("systemd is not told: {error}");
+        tracing::warn!("systemd cannot be notified: {error}");
     }
 }
 
@@ -182,10 +182,10 @@ fn notify(states: &[&str]) {
 fn notify(_: &[&str]) {}
 
 /// How often the file is written, at most: simulated seconds may pass by the thousand.
-const WRITE_EACH: Duration = Duration::from_secs(1);
+const MIN_WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Tells the status to whoever asks: the file, the page, and systemd's watchdog.
-struct Teller {
+/// Publishes the status: to the status file, the page, and systemd's watchdog.
+struct StatusPublisher {
     path: PathBuf,
     /// When the file was written, and with how many conditions.
     written: Option<(Instant, usize)>,
@@ -193,11 +193,11 @@ struct Teller {
     sender: watch::Sender<Status>,
 }
 
-impl StatusObserver for Teller {
+impl StatusObserver for StatusPublisher {
     fn watch(&mut self, status: &Status) {
         let now = Instant::now();
         let is_recent = |&(written, conditions): &(Instant, usize)| {
-            now.duration_since(written) < WRITE_EACH && conditions == status.conditions.len()
+            now.duration_since(written) < MIN_WRITE_INTERVAL && conditions == status.conditions.len()
         };
         if self.written.as_ref().is_some_and(is_recent) && !status.ended {
             return;

@@ -33,7 +33,7 @@ pub(super) struct Results {
     failed: Option<Failure>,
 }
 
-/// Where a capture is kept, the safest place last.
+/// Where a capture is stored, the safest place last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kept {
     Nowhere,
@@ -71,31 +71,31 @@ impl Results {
     }
 
     /// Shows and saves one capture. A file that fails does not keep the others from being written.
-    pub(super) fn take(&mut self, recording: Waveform) -> Result<(), Failure> {
+    pub(super) fn take(&mut self, waveform: Waveform) -> Result<(), Failure> {
         self.taken += 1;
         let mut kept = Kept::Nowhere;
         for file in &mut self.files {
-            match file.write(&recording, self.taken) {
+            match file.write(&waveform, self.taken) {
                 Ok(place) => kept = kept.max(place),
                 Err(error) => fail(&mut self.failed, error),
             }
         }
-        let printed = self.print(&recording);
+        let printed = self.print(&waveform);
         if self.show.json && printed.is_ok() {
             kept = Kept::Safe;
         }
         let lost = self.failed.is_some() || (self.show.json && matches!(printed, Err(Failure::Failed(_))));
         match kept {
-            Kept::Nowhere if lost => rescue(&recording, self.taken),
-            Kept::Pending => self.pending = Some((self.taken, recording)),
+            Kept::Nowhere if lost => rescue(&waveform, self.taken),
+            Kept::Pending => self.pending = Some((self.taken, waveform)),
             Kept::Nowhere | Kept::Safe => self.pending = None,
         }
         printed
     }
 
-    fn print(&mut self, recording: &Waveform) -> Result<(), Failure> {
+    fn print(&mut self, waveform: &Waveform) -> Result<(), Failure> {
         if self.show.json {
-            self.json.write(recording, &mut io::stdout().lock()).map_err(|error| match error {
+            self.json.write(waveform, &mut io::stdout().lock()).map_err(|error| match error {
                 WriteError::Io(error) => Failure::from(error),
                 error => Failure::failed(error),
             })?;
@@ -103,16 +103,16 @@ impl Results {
         if self.show.plot {
             // Whoever reads the JSON does not want the picture in between.
             if self.show.json {
-                io::stderr().write_all(picture(recording, io::stderr().is_terminal()).as_bytes())?;
+                io::stderr().write_all(picture(waveform, io::stderr().is_terminal()).as_bytes())?;
             } else {
-                io::stdout().write_all(picture(recording, io::stdout().is_terminal()).as_bytes())?;
+                io::stdout().write_all(picture(waveform, io::stdout().is_terminal()).as_bytes())?;
             }
         }
         if !self.show.json && !self.show.plot && self.files.is_empty() {
-            io::stdout().write_all(summary(recording, self.show.analyse).as_bytes())?;
+            io::stdout().write_all(summary(waveform, self.show.analyse).as_bytes())?;
         }
         if self.show.analyse && !self.show.json {
-            let tables = measurements::tables(&WaveformAnalysis::of(recording));
+            let tables = measurements::tables(&WaveformAnalysis::of(waveform));
             io::stdout().write_all(tables.as_bytes())?;
         }
         Ok(())
@@ -138,14 +138,14 @@ impl Results {
                 }
             }
         }
-        if let Some((number, recording)) = pending {
-            rescue(&recording, number);
+        if let Some((number, waveform)) = pending {
+            rescue(&waveform, number);
         }
         failed.map_or(Ok(()), Err)
     }
 }
 
-/// Keeps a failure for the end; one that was kept before is told now.
+/// Keeps a failure for the end; one that was kept before is reported now.
 fn fail(failed: &mut Option<Failure>, error: anyhow::Error) {
     if let Some(earlier) = failed.replace(Failure::Failed(error)) {
         earlier.report();
@@ -167,18 +167,18 @@ fn check_directory(path: &Path) -> Result<(), Failure> {
 
 impl OutputFile {
     /// Writes a capture; nowhere if an earlier one could not be written to the file.
-    fn write(&mut self, recording: &Waveform, number: u32) -> anyhow::Result<Kept> {
+    fn write(&mut self, waveform: &Waveform, number: u32) -> anyhow::Result<Kept> {
         match self {
             Self::One { broken: true, .. } => Ok(Kept::Nowhere),
             Self::One { file, broken } => {
-                let written = file.write(recording);
+                let written = file.write(waveform);
                 *broken = written.is_err();
                 Ok(written.map(|()| Kept::Pending)?)
             }
             Self::Each { path, format, numbered } => {
                 let path = if *numbered { numbered_path(path, number) } else { path.clone() };
                 let mut file = TraceFile::create(&path, *format)?;
-                file.write(recording)?;
+                file.write(waveform)?;
                 file.commit()?;
                 Ok(Kept::Safe)
             }
@@ -193,12 +193,12 @@ fn numbered_path(path: &Path, number: u32) -> PathBuf {
     path.with_file_name(format!("{stem}-{number}{}", ending.unwrap_or_default()))
 }
 
-/// Saves a capture that no file took, and says where.
-fn rescue(recording: &Waveform, number: u32) {
+/// Saves a capture that could not be written to any file, and prints where.
+fn rescue(waveform: &Waveform, number: u32) {
     let name = format!("scopething-rescued-{}-{number}.json", std::process::id());
     let path = std::env::temp_dir().join(name);
     let saved = TraceFile::create(&path, Format::Json).and_then(|mut file| {
-        file.write(recording)?;
+        file.write(waveform)?;
         file.commit()
     });
     match saved.with_context(|| format!("the capture could not be kept in {} either", path.display())) {
@@ -208,23 +208,23 @@ fn rescue(recording: &Waveform, number: u32) {
 }
 
 /// A picture for a terminal as wide as the one there is.
-fn picture(recording: &Waveform, is_terminal: bool) -> String {
+fn picture(waveform: &Waveform, is_terminal: bool) -> String {
     let style = terminal::Style::detect(is_terminal, |name| std::env::var(name).ok());
-    let lanes = u16::try_from(recording.logic().count()).unwrap_or(0);
+    let lanes = u16::try_from(waveform.logic().count()).unwrap_or(0);
     let size = match terminal_size::terminal_size() {
         Some((columns, rows)) if is_terminal => {
             terminal::Size { columns: columns.0, rows: rows.0.saturating_sub(1).max(16) }
         }
         _ => terminal::Size { columns: 100, rows: 24 + lanes },
     };
-    terminal::draw(recording, size, style)
+    terminal::draw(waveform, size, style)
 }
 
 /// A few lines about a capture.
-fn summary(recording: &Waveform, is_measured: bool) -> String {
-    let details = recording.details();
+fn summary(waveform: &Waveform, is_measured: bool) -> String {
+    let details = waveform.details();
     let mode = details.mode.as_deref().unwrap_or("a capture");
-    let rate = quantity(recording.sample_rate_hz(), "S/s", 4);
+    let rate = quantity(waveform.sample_rate_hz(), "S/s", 4);
     let ended = match (&details.trigger, details.cause) {
         (Some(trigger), _) => {
             let at = quantity(trigger.time_s, "s", 4);
@@ -233,8 +233,8 @@ fn summary(recording: &Waveform, is_measured: bool) -> String {
         (None, Some(cause)) => format!(", ended by {cause}"),
         (None, None) => String::new(),
     };
-    // The measurements tell more of the channels.
-    let channels = if is_measured { &[][..] } else { recording.channels() };
+    // The measurements show more of the channels.
+    let channels = if is_measured { &[][..] } else { waveform.channels() };
     let channels: Vec<String> = channels.iter().map(series_summary).collect();
     format!("{mode} at {rate}{ended}\n{}", channels.concat())
 }

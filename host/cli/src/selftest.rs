@@ -14,7 +14,7 @@ use super::interrupt::Interrupts;
 use super::progress::with_progress;
 use scopething::atomic::{AtomicError, AtomicFile};
 use scopething::link::{self, LinkUrl};
-use scopething_selftest::{Bench, Experiment, LinkKind, ModeFit, Nobody, Outcome, Report};
+use scopething_selftest::{Bench, Experiment, LinkKind, NoOperator, Outcome, Report, Verdict};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,8 +51,9 @@ pub(super) struct Arguments {
 
 fn experiment(text: &str) -> Result<Experiment, String> {
     let numbered = text.trim().parse().ok().and_then(Experiment::numbered);
-    numbered
-        .ok_or_else(|| format!("{text:?} is no experiment: give numbers from 1 to {}", Experiment::ALL.len()))
+    numbered.ok_or_else(|| {
+        format!("{text:?} is not an experiment: give numbers from 1 to {}", Experiment::ALL.len())
+    })
 }
 
 impl Arguments {
@@ -107,8 +108,8 @@ impl Arguments {
 }
 
 fn exit(report: &Report) -> Result<(), Failure> {
-    let is_done = |verdict| matches!(verdict, ModeFit::AsAssumed | ModeFit::Skipped);
-    if report.last().all(|outcome| is_done(outcome.verdict)) { Ok(()) } else { Err(Failure::Told(1)) }
+    let is_done = |verdict| matches!(verdict, Verdict::AsAssumed | Verdict::Skipped);
+    if report.last().all(|outcome| is_done(outcome.verdict)) { Ok(()) } else { Err(Failure::Reported(1)) }
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
@@ -164,7 +165,7 @@ impl Walk {
     }
 
     fn show_menu(&self) {
-        anstream::eprintln!("\nWhat each experiment settles, and what it needs:");
+        anstream::eprintln!("\nWhat each experiment checks, and what it needs:");
         for experiment in Experiment::ALL {
             let done = self.report.outcome(experiment).map_or("", |outcome| outcome.verdict.name());
             anstream::eprintln!("{:>3}  {:<44} {done}", experiment.number(), experiment.title());
@@ -173,7 +174,7 @@ impl Walk {
         anstream::eprintln!();
     }
 
-    /// With somebody who wires.
+    /// With an operator who wires.
     async fn carry_out(&mut self, experiment: Experiment) -> Result<(), Failure> {
         anstream::eprintln!("\n{}. {}", experiment.number(), experiment.title());
         anstream::eprintln!("   settles: {}", experiment.settles());
@@ -188,12 +189,12 @@ impl Walk {
         self.take(outcome)
     }
 
-    /// With nobody to ask.
+    /// Without an operator.
     async fn carry_out_alone(&mut self, experiment: Experiment) -> Result<(), Failure> {
         let what = format!("{}. {}", experiment.number(), experiment.title());
         let interrupts = self.interrupts.clone();
         let bench = self.bench().await?;
-        let mut nobody = Nobody;
+        let mut nobody = NoOperator;
         let outcome = tokio::select! {
             outcome = with_progress(bench.run(experiment, &mut nobody), &what) => outcome,
             () = interrupts.reached(1) => return Err(Failure::Cancelled),
@@ -201,7 +202,7 @@ impl Walk {
         self.take(outcome)
     }
 
-    /// The device, connected to anew if the link was lost.
+    /// The device, reconnected if the link was lost.
     async fn bench(&mut self) -> Result<&mut Bench, Failure> {
         let bench = match self.bench.take() {
             Some(bench) => bench,

@@ -19,7 +19,7 @@ Examples:
   scopething serve --hmo 127.0.0.1:5025
       For PulseView and sigrok-cli: hameg-hmo:conn=tcp-raw/127.0.0.1/5025
   scopething serve --url 'sim:?A=sine,1kHz,-2..2V' --hmo 127.0.0.1:0
-      The simulated BitScope; port 0 takes a free port, which the first line printed tells
+      The simulated BitScope; port 0 takes a free port, which is printed first
   scopething serve --hmo 0.0.0.0:5025 --allow 192.168.1.0/24
       For other machines of that network as well";
 
@@ -69,7 +69,7 @@ impl Arguments {
         };
         if places.is_nowhere() {
             return Err(Failure::Usage(anyhow::anyhow!(
-                "there is nowhere to serve: give at least one of --bitscope-server, --tcp, --hmo, --rigol, \
+                "there is no address to serve on: give at least one of --bitscope-server, --tcp, --hmo, --rigol, \
                  --rigol-framed, --twinlan"
             )));
         }
@@ -85,7 +85,7 @@ impl Arguments {
         if let Some(unknown) = server.unknown_revision() {
             anstream::eprintln!("warning: {unknown}");
         }
-        tell(&server.addresses())?;
+        print_addresses(&server.addresses())?;
         let log = EventLog::start();
         tokio::select! {
             served = server.run(|event| log.take(&event)) => {
@@ -96,7 +96,7 @@ impl Arguments {
     }
 }
 
-/// What the user asked for is wrong, or the device or an address failed.
+/// Wrong usage, or a failure of the device or an address.
 fn refused(error: ServeError) -> Failure {
     match error {
         ServeError::Open { .. } => Failure::Usage(anyhow::anyhow!("{error} (--allow)")),
@@ -105,7 +105,7 @@ fn refused(error: ServeError) -> Failure {
     }
 }
 
-fn tell(addresses: &Addresses) -> io::Result<()> {
+fn print_addresses(addresses: &Addresses) -> io::Result<()> {
     let text = |address: Option<std::net::SocketAddr>| address.map(|address| address.to_string());
     let mut out = io::stdout();
     let line = json!({

@@ -70,7 +70,7 @@ impl Session {
         }
     }
 
-    /// The BitScope at a link, connected by now. One at another link is let go of first.
+    /// The BitScope at a link, connected by now. One at another link is closed first.
     pub(super) async fn connect(&mut self, target: &Target) -> Result<&mut HostScope, Failure> {
         let connection = match self.connection.take() {
             Some(connection) if connection.target.url == target.url => connection,
@@ -100,13 +100,13 @@ impl Session {
         }
     }
 
-    /// Ends a command: a command by itself stops the generators, and a link that was lost is let go of.
+    /// Ends a command: a command by itself stops the generators, and a link that was lost is closed.
     pub(super) async fn end_command(&mut self, result: Result<(), Failure>) -> Result<(), Failure> {
         let lost = result.as_ref().is_err_and(Failure::is_of_lost_link);
         if lost {
             self.connection = None;
             if self.stays {
-                anstream::eprintln!("note: the link is lost, the next command connects anew");
+                anstream::eprintln!("note: the link is lost, the next command reconnects");
             }
         }
         if self.stays {
@@ -116,7 +116,7 @@ impl Session {
         result.and(left)
     }
 
-    /// Stops the generators and lets go of the connection. Ctrl-C leaves them as they are.
+    /// Stops the generators and closes the connection. Ctrl-C leaves them as they are.
     pub(super) async fn leave(&mut self) -> Result<(), Failure> {
         let Some(Connection { mut scope, .. }) = self.connection.take() else { return Ok(()) };
         let interrupts = self.interrupts();

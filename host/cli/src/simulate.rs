@@ -19,7 +19,7 @@ Examples:
   scopething simulate --bitscope-server 127.0.0.1:16385 --pty
       For clients of a bitscope-server, and for those that want a serial port
   scopething simulate --tcp 127.0.0.1:0 --signal 'B=file:trace.sr#ana1' --noise 5mV
-      Play a recorded channel; port 0 takes a free port, which the first line printed tells
+      Play a recorded channel; port 0 takes a free port, which is printed first
   scopething simulate --tcp 127.0.0.1:5025 --set quirk=slow-reset,silent-eeprom
       A device that does some things otherwise than assumed
 
@@ -72,7 +72,7 @@ impl Arguments {
         };
         if options.tcp.is_none() && options.bitscope_server.is_none() && !options.pty {
             return Err(Failure::Usage(anyhow::anyhow!(
-                "there is nowhere to serve: give --tcp, --bitscope-server or --pty"
+                "there is no address to serve on: give --tcp, --bitscope-server or --pty"
             )));
         }
         let server = Server::bind(&self.config()?, &options).await.map_err(Failure::failed)?;

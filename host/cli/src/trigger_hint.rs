@@ -1,4 +1,4 @@
-//! What to do about a trigger that does not come, in words.
+//! Advice for a trigger that does not come.
 
 use scopething_core::plan::{CapturePlan, LogicLine, SampleRange, TriggerSource};
 use scopething_core::trace::{Finding, Run, Seen, TriggerReport};

@@ -79,12 +79,12 @@ impl Arguments {
             return answer_batch(session, GeneratorKind::Waveform);
         }
         let mode = if self.once { PlayMode::Once } else { PlayMode::Repeat };
-        let wanted =
+        let request =
             GeneratorRequest::wave(self.words().map_err(Failure::usage)?, mode).map_err(Failure::failed)?;
-        self.generate.run(session, &self.url, &wanted).await
+        self.generate.run(session, &self.url, &request).await
     }
 
-    /// What is said, options before words.
+    /// The specification; options take precedence over words.
     fn words(&self) -> Result<WaveSpec, WordsError> {
         let options = WaveSpec {
             shape: self.samples.clone().map(ShapeSpec::File).or_else(|| self.shape.clone()),

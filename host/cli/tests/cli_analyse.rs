@@ -20,7 +20,7 @@ fn assert_near(object: &Value, key: &str, expected: f64, tolerance: f64) {
 }
 
 #[tokio::test]
-async fn a_sine_and_a_square_are_what_they_are() {
+async fn sine_and_square_on_wire() {
     let arguments = ["A", "B", "--url", SINE_AND_SQUARE, "--period", "10ms", "--samples", "4000", "--json"];
     let analysis = analyse(&arguments).await.done().object();
     let (a, b) = (&analysis["channels"]["A"], &analysis["channels"]["B"]);
@@ -62,7 +62,7 @@ async fn logic_lines_have_duty_and_edges() {
 }
 
 #[tokio::test]
-async fn a_file_says_what_its_capture_said() {
+async fn file_analysis_equals_capture_analysis() {
     let directory = tempfile::tempdir().unwrap();
     let capture = ["capture", "A", "B", "L2", "--url", SINE_AND_SQUARE, "--period", "5ms", "--analyse"];
     let outputs = ["--json", "-o", "t.csv", "-o", "t.sr"];
@@ -141,13 +141,13 @@ async fn what_cannot_be_known_is_unknown() {
 }
 
 #[tokio::test]
-async fn wrong_use_and_bad_files_are_told() {
+async fn wrong_usage_and_bad_files_are_reported() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path();
     fs::write(place.join("text.csv"), "this is no trace\n").unwrap();
     fs::write(place.join("empty.csv"), "").unwrap();
     fs::write(place.join("broken.sr"), [0; 100]).unwrap();
-    for (arguments, code, told) in [
+    for (arguments, code, reported) in [
         (&["missing.csv"][..], 1, "missing.csv"),
         (&["trace.txt"], 2, "trace.txt"),
         (&["text.csv"], 1, "text.csv"),
@@ -163,6 +163,6 @@ async fn wrong_use_and_bad_files_are_told() {
     ] {
         let finished = scopething_in(place, &[&["analyse"], arguments].concat()).await;
         let message = finished.ended(code).stderr;
-        assert!(message.contains("error: ") && message.contains(told), "{arguments:?}: {message}");
+        assert!(message.contains("error: ") && message.contains(reported), "{arguments:?}: {message}");
     }
 }

@@ -1,4 +1,4 @@
-//! What answers over TCP is no BitScope, or stops being one: exit code 1, an error that says which, in
+//! What answers over TCP is no BitScope, or stops being one: exit code 1, an error that names which, in
 //! bounded time.
 
 mod cli_support;
@@ -39,7 +39,7 @@ fn assert_failed(finished: Finished, parts: &[&str]) {
     assert!(took < TIMEOUT, "{took:?}");
 }
 
-/// Reads what the client says and drops it.
+/// Reads what the client sends and drops it.
 async fn listen(stream: &mut TcpStream) {
     let mut bytes = [0; 64];
     while let Ok(1..) = stream.read(&mut bytes).await {}
@@ -126,19 +126,19 @@ async fn another_revision() {
     for command in ["capture", "info"] {
         let finished = scopething(&[command, "--url", &url]).await;
         assert_failed(finished, &["BS001003", "BS000501", "BS05"]);
-        simulator.running.until_told("has left").await;
+        simulator.running.until_printed("has disconnected").await;
     }
 }
 
-/// What a device says of the end of a trace: its time in ticks, and its address.
+/// What a device reports of the end of a trace: its time in ticks, and its address.
 type End = (u32, u32);
 
 /// Hands bytes on from a device to its client, but for the ends of traces, which it changes.
 struct Liar {
     lie: fn(End) -> End,
-    /// The last bytes that were handed on, no more than are said of the start of a trace.
+    /// The last bytes that were handed on, no more than report the start of a trace.
     last: Vec<u8>,
-    /// What is held back: a trace has started, and this is what is said of its end so far.
+    /// What is held back: a trace has started, and these are the bytes of its end so far.
     end: Option<Vec<u8>>,
 }
 
@@ -185,8 +185,8 @@ async fn lying_relay(server: &str, lie: fn(End) -> End) -> String {
                 let mut liar = Liar::new(lie);
                 let mut bytes = [0; 4096];
                 while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
-                    let told: Vec<u8> = bytes[..count].iter().flat_map(|&byte| liar.pass(byte)).collect();
-                    if to_client.write_all(&told).await.is_err() {
+                    let reported: Vec<u8> = bytes[..count].iter().flat_map(|&byte| liar.pass(byte)).collect();
+                    if to_client.write_all(&reported).await.is_err() {
                         return;
                     }
                 }
@@ -204,8 +204,9 @@ async fn lying_relay(server: &str, lie: fn(End) -> End) -> String {
 const SECOND: u32 = 40_000_000;
 
 #[tokio::test]
-async fn a_device_whose_traces_end_where_or_when_they_cannot() {
-    let lies: [(&str, fn(End) -> End, &str); 8] = [
+async fn impossible_trace_ends_are_rejected() {
+    type Lie = (&'static str, fn(End) -> End, &'static str);
+    let lies: [Lie; 8] = [
         ("ffffffff", |(ticks, _)| (ticks, u32::MAX), "at address 4294967295 of a buffer of 6144"),
         ("the width", |(ticks, _)| (ticks, 6144), "at address 6144 of a buffer of 6144"),
         ("a width too much", |(ticks, address)| (ticks, address + 6144), "of a buffer of 6144"),
@@ -231,17 +232,17 @@ async fn a_device_whose_traces_end_where_or_when_they_cannot() {
         scopething(&arguments.each_ref().map(String::as_str)).await
     };
     assert_eq!(capture(&honest).await.done().object()["mode"], "Macro");
-    simulator.running.until_told("has left").await;
+    simulator.running.until_printed("has disconnected").await;
     for (name, lie, message) in lies {
         let url = lying_relay(simulator.address("tcp"), lie).await;
         println!("{name}:");
         assert_failed(capture(&url).await, &["the trace is said to", message]);
-        simulator.running.until_told("has left").await;
+        simulator.running.until_printed("has disconnected").await;
     }
 }
 
 #[tokio::test]
-async fn a_recording_keeps_no_trace_whose_end_cannot_be() {
+async fn impossible_trace_end_is_dropped() {
     let simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let url = lying_relay(simulator.address("tcp"), |(ticks, _)| (ticks, u32::MAX)).await;
     let directory = tempfile::tempdir().unwrap();
@@ -252,9 +253,9 @@ async fn a_recording_keeps_no_trace_whose_end_cannot_be() {
     let job = job.to_str().unwrap();
     let mut recording = Running::start(&mut program(&["record", job]));
     // After three of them in a row it connects anew.
-    recording.until_told("recording from the scope").await;
-    recording.until_told("is said to end at address 4294967295").await;
-    recording.until_told("waiting for the scope").await;
+    recording.until_printed("recording from the scope").await;
+    recording.until_printed("reports the end of the trace at address 4294967295").await;
+    recording.until_printed("waiting for the scope").await;
     recording.interrupt();
     recording.finish().await.done();
     let status = scopething(&["record", "--status", "--json", job]).await.done().object();
@@ -267,7 +268,7 @@ async fn a_recording_keeps_no_trace_whose_end_cannot_be() {
 async fn a_device_in_other_hands() {
     let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let _owner = TcpStream::connect(simulator.address("tcp")).await.unwrap();
-    simulator.running.until_told("has the device").await;
+    simulator.running.until_printed("has the device").await;
     let url = format!("socket://{}", simulator.address("tcp"));
     assert_failed(
         scopething(&["capture", "--url", &url]).await,
@@ -291,23 +292,23 @@ async fn bytes_of_a_capture(simulator: &mut Listening) -> u64 {
     let (finished, bytes) = capture_through(simulator.address("tcp"), Limit::NONE).await;
     assert_eq!(finished.done().object()["mode"], "Macro");
     assert!(bytes > 2000);
-    simulator.running.until_told("has left").await;
+    simulator.running.until_printed("has disconnected").await;
     bytes
 }
 
 #[tokio::test]
-async fn a_device_that_falls_silent_in_the_middle_of_its_samples() {
+async fn device_silent_during_dump() {
     let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let bytes = bytes_of_a_capture(&mut simulator).await;
     let (finished, _) = capture_through(simulator.address("tcp"), Limit::silent_after(bytes - 1000)).await;
     assert_failed(finished, &["reading the samples of channel A", "no answer"]);
-    simulator.running.until_told("has left").await;
+    simulator.running.until_printed("has disconnected").await;
     let (finished, _) = capture_through(simulator.address("tcp"), Limit::NONE).await;
     finished.done();
 }
 
 #[tokio::test]
-async fn a_device_that_closes_in_the_middle_of_its_samples() {
+async fn device_closes_during_dump() {
     let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let bytes = bytes_of_a_capture(&mut simulator).await;
     let (finished, _) = capture_through(simulator.address("tcp"), Limit::closed_after(bytes - 1000)).await;
@@ -322,6 +323,6 @@ async fn a_link_that_closes_anywhere() {
     for cut in (1..bytes).step_by(139).chain([bytes - 1]) {
         let (finished, _) = capture_through(simulator.address("tcp"), Limit::closed_after(cut)).await;
         assert_failed(finished, &["closed"]);
-        simulator.running.until_told("has left").await;
+        simulator.running.until_printed("has disconnected").await;
     }
 }

@@ -25,7 +25,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// Asks for the status until it says so.
+/// Polls the status until it holds.
 async fn until(url: &str, what: impl Fn(&Value) -> bool) -> Value {
     loop {
         let status = json(&bridge(url, "status --json").await);
@@ -83,7 +83,7 @@ async fn a_job_is_configured_run_fetched_and_erased() {
 }
 
 #[tokio::test]
-async fn what_is_done_through_a_bridge_is_as_with_a_device() {
+async fn bridge_behaves_like_a_device() {
     let url = serve(SIGNALS);
     let finished = scopething(&["info", "--url", &url, "--json"]).await;
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
@@ -119,13 +119,13 @@ async fn it_captures_now_and_prints_its_log() {
 }
 
 #[tokio::test]
-async fn faults_of_the_uplink_are_mended_or_told() {
+async fn uplink_faults_are_recovered_or_reported() {
     let url = serve("A=sine,1kHz,0..3V&noise=20mV&seed=9");
     bridge(&url, "configure A --samples 6000 --period 20ms --repeat 2 --timeout 0 --arm").await;
     until(&url, |status| status["state"] == "finished").await;
     let expected = bridge(&url, "fetch --json").await;
     assert_eq!(expected.lines().count(), 2);
-    let (mut right, mut told) = (0, 0);
+    let (mut right, mut reported) = (0, 0);
     for seed in 0..4 {
         // A few of some 16000 bytes, and at times the end of the link.
         let close = if seed % 2 == 0 { ";close@9000" } else { "" };
@@ -139,17 +139,17 @@ async fn faults_of_the_uplink_are_mended_or_told() {
             Some(1) => {
                 assert!(finished.stderr.contains("error: "), "{}", finished.stderr);
                 assert!(finished.stdout.is_empty() || expected.starts_with(&finished.stdout));
-                told += 1;
+                reported += 1;
             }
             other => panic!("{other:?}: {}", finished.stderr),
         }
     }
-    println!("{right} right, {told} told");
-    assert!(right > 0 && told > 0);
+    println!("{right} right, {reported} reported");
+    assert!(right > 0 && reported > 0);
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told() {
+async fn errors_are_reported() {
     let url = serve("A=dc,1V");
     let cases: [(&[&str], i32, &str); 7] = [
         (&["bridge", "arm", "--url", &url], 1, "configure one first"),

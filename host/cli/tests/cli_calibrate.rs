@@ -62,7 +62,7 @@ impl Home {
 }
 
 #[tokio::test]
-async fn a_device_that_is_off_is_read_right_afterwards() {
+async fn calibration_corrects_readings() {
     let home = Home::new();
     let before = format!("{}[{OFF_NOMINAL}]\r\n{}", OTHERS[0], OTHERS[1]);
     home.write(&before);
@@ -73,13 +73,13 @@ async fn a_device_that_is_off_is_read_right_afterwards() {
     for part in ["512 of 1024 points measured, 512 left", "note: kept as x1 of sim:?"] {
         assert!(finished.stderr.contains(part), "{part} in {}", finished.stderr);
     }
-    let told = finished.object();
-    assert_eq!(number(&told["before"], "scale"), 18.333);
+    let reported = finished.object();
+    assert_eq!(number(&reported["before"], "scale"), 18.333);
     // Steps of 8 bits and 5 mV of noise, over ranges of a few volts.
-    let residual = ["residual_volts", "residual_of_range"].map(|key| number(&told, key));
-    assert!(residual[0] < 0.02 && residual[1] < 0.005, "{told}");
-    // Two levels of each channel in each of 1024 traces at the most, an eighth of them to start with.
-    assert!((1000.0..=4096.0).contains(&number(&told, "used")), "{told}");
+    let residual = ["residual_volts", "residual_of_range"].map(|key| number(&reported, key));
+    assert!(residual[0] < 0.02 && residual[1] < 0.005, "{reported}");
+    // Two levels of each channel in each of 1024 traces at most, an eighth of them to start with.
+    assert!((1000.0..=4096.0).contains(&number(&reported, "used")), "{reported}");
 
     let after = home.text();
     assert!(after.starts_with(OTHERS[0]) && after.contains(OTHERS[1]), "{after}");
@@ -91,11 +91,11 @@ async fn a_device_that_is_off_is_read_right_afterwards() {
 
     // Once more: what was is what became.
     let again = home.run(&["calibrate", "-n", "8", "--url", OFF_NOMINAL, "--json"]).await.done().object();
-    assert_eq!(again["before"], told["after"]);
+    assert_eq!(again["before"], reported["after"]);
 }
 
 #[tokio::test]
-async fn people_are_told_before_and_after_and_the_residual() {
+async fn calibration_prints_before_after_residual() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("new/probes.conf");
     let arguments = ["calibrate", "A", "-n", "16", "--probes", "x10", "--url", "sim:?clock=fast"];
@@ -116,7 +116,7 @@ async fn an_interrupt_leaves_the_old_parameters() {
     home.write(OTHERS[0]);
     // In real time a calibration takes seconds.
     let mut running = Running::start(program(&["calibrate", "--url", "sim:"]).env("HOME", home.path()));
-    running.until_told("128 of 1024 points measured").await;
+    running.until_printed("128 of 1024 points measured").await;
     running.interrupt();
     let finished = running.finish().await.ended(130);
     assert_eq!(finished.stdout, "");
@@ -125,7 +125,7 @@ async fn an_interrupt_leaves_the_old_parameters() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_calibrated_is_said_and_nothing_changes() {
+async fn failed_calibration_changes_nothing() {
     let home = Home::new();
     home.write(OTHERS[0]);
     let cases: [(&[&str], i32, &str); 8] = [
@@ -146,7 +146,7 @@ async fn what_cannot_be_calibrated_is_said_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_is_a_failure_that_shows_the_result() {
+async fn unwritable_file_still_shows_result() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();
@@ -166,8 +166,8 @@ async fn a_line_that_is_no_calibration_is_replaced() {
     home.write("[sim:?clock=fast]\nx1 = nothing\nx10 = 1 2\n");
     let finished = home.run(&["calibrate", "-n", "8", "--url", "sim:?clock=fast", "--json"]).await.done();
     assert!(finished.stderr.contains("warning: line 2"), "{}", finished.stderr);
-    let told: Value = finished.object();
-    assert_eq!(number(&told["before"], "scale"), 18.333);
+    let reported: Value = finished.object();
+    assert_eq!(number(&reported["before"], "scale"), 18.333);
     let text = home.text();
     assert!(text.starts_with("[sim:?clock=fast]\nx1 = 1.") && text.ends_with("\nx10 = 1 2\n"), "{text}");
 }

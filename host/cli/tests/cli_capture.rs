@@ -38,7 +38,7 @@ fn assert_even(times: &[f64], count: usize, start_s: f64, step_s: f64) {
 }
 
 #[tokio::test]
-async fn a_capture_has_the_keys_that_scripts_rely_on() {
+async fn json_capture_keys() {
     let capture = capture("A=sine,1kHz,0..3V", &[]).await;
     assert_eq!(capture["cause"], "trigger");
     // 1000 samples in 1 ms, 40 ticks of 25 ns each: the fastest that Macro does, which has the best
@@ -72,7 +72,7 @@ async fn a_steady_voltage_is_measured_within_a_step() {
 }
 
 #[tokio::test]
-async fn a_sine_is_captured_where_device_time_says() {
+async fn sine_at_device_time() {
     let capture = capture("A=sine,1kHz,0..3V", &["--period", "3ms", "--samples", "3000"]).await;
     let start_s = number(&capture, "capture_start");
     let (times, samples) = (series(&capture, "A", "timestamps"), series(&capture, "A", "samples"));
@@ -88,7 +88,7 @@ async fn a_sine_is_captured_where_device_time_says() {
 }
 
 #[tokio::test]
-async fn a_square_is_captured_with_its_edges_where_it_triggers() {
+async fn square_edges_at_trigger() {
     let arguments =
         ["--period", "1ms", "--level", "2V", "--type", "falling", "--position", "50%", "--trigger", "A"];
     let capture = capture("A=square,5kHz,1..3V", &arguments).await;
@@ -120,7 +120,7 @@ async fn two_channels_take_turns() {
 }
 
 #[tokio::test]
-async fn logic_lines_are_captured_beside_a_channel_and_alone() {
+async fn logic_lines_with_and_without_analog() {
     let signals = "A=dc,1V&L0=dc,0V&L1=dc,3.3V&L2=square,10kHz&L6=dc,3.3V";
     for channels in [&["A", "L0", "L1", "L2"][..], &["L0,L1", "L2"]] {
         let arguments = [channels, &["--trigger", "L2=1", "--period", "1ms"]].concat();
@@ -142,7 +142,7 @@ async fn logic_lines_are_captured_beside_a_channel_and_alone() {
 }
 
 #[tokio::test]
-async fn lines_that_share_a_comparator_are_left_out_with_a_warning() {
+async fn shared_comparator_lines_are_left_out() {
     let finished = scopething(&["capture", "A", "L", "--url", "sim:?clock=fast", "--timeout", "0", "--json"])
         .await
         .done();
@@ -188,7 +188,7 @@ async fn a_timeout_captures_what_is_there() {
 }
 
 #[tokio::test]
-async fn a_timeout_beyond_what_the_device_can_is_timed_by_the_host() {
+async fn long_timeout_is_timed_by_host() {
     // Register Timeout holds at most 65535 x 6.4 us = 419 ms (reference.md#3-registers).
     let arguments = ["capture", "--url", "sim:?A=dc,1V", "--level", "5V", "--timeout", "700ms", "--json"];
     let finished = scopething(&arguments).await.done();
@@ -201,7 +201,7 @@ async fn a_timeout_beyond_what_the_device_can_is_timed_by_the_host() {
 }
 
 #[tokio::test]
-async fn so_many_captures_come_as_were_asked_for() {
+async fn capture_count_is_respected() {
     let captures = captured("A=ramp,100Hz,0..3V", &["-n", "5", "--samples", "100"]).await;
     assert_eq!(captures.len(), 5);
     let starts: Vec<f64> = captures.iter().map(|capture| number(capture, "capture_start")).collect();
@@ -214,7 +214,7 @@ async fn so_many_captures_come_as_were_asked_for() {
 }
 
 #[tokio::test]
-async fn device_time_rolls_over_in_the_middle_of_a_wait() {
+async fn device_time_wraps_during_wait() {
     // 32 bits of 25 ns ticks (reference.md#4-a-trace), 20 ms before their end when the device starts.
     let roll_over_s = 4_294_967_296.0 * 25e-9;
     let tick = 4_294_967_296_u64 - 800_000;
@@ -224,7 +224,7 @@ async fn device_time_rolls_over_in_the_middle_of_a_wait() {
 }
 
 #[tokio::test]
-async fn without_options_a_summary_of_channel_a_is_printed() {
+async fn summary_of_channel_a_by_default() {
     let finished = scopething(&["capture", "--url", "sim:?A=square,1kHz,0..3V,25%&clock=fast"]).await.done();
     assert_eq!(finished.stderr, "");
     let lines: Vec<&str> = finished.stdout.lines().collect();

@@ -1,5 +1,5 @@
 //! How the program ends: 0 done, 1 device, link or file failed, 2 wrong usage, 130 cancelled with nothing to
-//! show; and what it says then.
+//! show; and what it prints then.
 
 mod cli_support;
 
@@ -10,7 +10,7 @@ use cli_support::{Running, assert_wrong_usage, bounded, program, scopething, sco
 
 const SINE: &str = "sim:?A=sine,1kHz,0..3V&clock=fast";
 
-/// Arguments that make no sense, and parts of what is said about them: what is wrong, and what would be
+/// Arguments that make no sense, and parts of the errors: what is wrong, and what would be
 /// right.
 const WRONG_USAGE: &[(&[&str], &[&str])] = &[
     (&["oscilloscope"], &["'oscilloscope'", "Usage"]),
@@ -42,12 +42,12 @@ const WRONG_USAGE: &[(&[&str], &[&str])] = &[
 ];
 
 #[tokio::test]
-async fn wrong_usage_is_refused_with_what_would_be_right() {
+async fn wrong_usage_is_rejected_with_advice() {
     assert_wrong_usage(WRONG_USAGE).await;
 }
 
 #[tokio::test]
-async fn a_capture_that_cannot_be_planned_is_wrong_usage() {
+async fn unplannable_capture_is_wrong_usage() {
     let refused: [(&[&str], &[&str]); 7] = [
         (&["--probes", "x7"], &["\"x7\"", "x1"]),
         (&["--period", "300s"], &["300 s", "too long", "at most"]),
@@ -92,7 +92,7 @@ async fn help_has_examples_and_is_a_result() {
 }
 
 #[tokio::test]
-async fn links_that_cannot_be_opened_are_failures_that_say_what_to_check() {
+async fn unopenable_links_give_hints() {
     // A port that was free a moment ago, and that nobody listens on.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let socket = format!("socket://127.0.0.1:{port}");
@@ -115,7 +115,7 @@ async fn links_that_cannot_be_opened_are_failures_that_say_what_to_check() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_cannot_be_served_on() {
+async fn taken_address_is_an_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let message = scopething(&["simulate", "--tcp", &address]).await.refused(1);

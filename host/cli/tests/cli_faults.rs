@@ -4,7 +4,7 @@ mod cli_support;
 
 use cli_support::{Finished, Listening, scopething, series};
 
-/// A voltage that no byte of all bits turned over reads as.
+/// A voltage that no byte of all bits inverted reads as.
 const VOLTS: f64 = 1.0;
 
 async fn capture(url: &str, more: &[&str]) -> Finished {
@@ -20,7 +20,7 @@ fn is_right(finished: &Finished) -> bool {
 }
 
 #[tokio::test]
-async fn verified_captures_are_right_or_refused_where_others_are_wrong() {
+async fn verified_captures_are_right_or_rejected() {
     let (mut wrong, mut right) = (0, 0);
     for seed in 0..16 {
         // Some 500 bytes come from the device.
@@ -40,7 +40,7 @@ async fn verified_captures_are_right_or_refused_where_others_are_wrong() {
 }
 
 #[tokio::test]
-async fn any_link_has_the_faults_that_its_url_asks_for() {
+async fn any_link_takes_faults_from_url() {
     let signal = format!("A=dc {VOLTS}V");
     let listening = ["--tcp", "127.0.0.1:0", "--bitscope-server", "127.0.0.1:0", "--signal", &signal];
     let simulator = Listening::simulate(&listening).await;

@@ -65,7 +65,7 @@ fn fields(row: &str) -> Vec<Option<f64>> {
 }
 
 #[tokio::test]
-async fn csv_has_a_row_a_sample_time_and_json_the_same_samples() {
+async fn csv_and_json_hold_same_samples() {
     let directory = directory();
     let outputs = ["-o", "t.csv", "-o", "t.json", "--json"];
     let finished = capture_in(directory.path(), &[&["A", "B", "L1"], &outputs[..]].concat()).await.done();
@@ -101,7 +101,7 @@ async fn csv_has_a_row_a_sample_time_and_json_the_same_samples() {
 }
 
 #[tokio::test]
-async fn several_captures_go_into_one_file_or_into_one_each() {
+async fn several_captures_per_file_or_numbered() {
     let directory = directory();
     let outputs = ["-n", "3", "-o", "t.csv", "-o", "t.json", "-o", "t.svg", "-o", "t.sr"];
     capture_in(directory.path(), &outputs).await.done();
@@ -133,7 +133,7 @@ async fn a_format_can_be_named_instead() {
 }
 
 #[tokio::test]
-async fn a_directory_that_is_not_there_is_known_before_capturing() {
+async fn missing_directory_fails_before_capture() {
     let directory = directory();
     // Nothing answers at this link: whoever asks it first fails otherwise.
     for name in ["missing/t.csv", "missing/t.png"] {
@@ -145,7 +145,7 @@ async fn a_directory_that_is_not_there_is_known_before_capturing() {
 }
 
 #[tokio::test]
-async fn an_old_file_is_replaced_whole_and_only_by_a_capture() {
+async fn old_file_is_replaced_atomically() {
     let directory = directory();
     let path = directory.path().join("t.csv");
     fs::write(&path, "old").unwrap();
@@ -162,7 +162,7 @@ async fn an_old_file_is_replaced_whole_and_only_by_a_capture() {
     assert_eq!(names(directory.path()), ["t.csv"]);
 }
 
-/// The capture that was rescued into a directory, and the file's path as standard error tells it.
+/// The capture that was rescued into a directory, and the file's path as printed on standard error.
 #[track_caller]
 fn rescued(directory: &Path, finished: &Finished) -> Value {
     let note = finished.stderr.lines().find_map(|line| line.strip_prefix("note: the capture was saved to "));
@@ -186,7 +186,7 @@ fn failing(directory: &Path, ending: &str) -> [String; 3] {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_picture_that_cannot_be_written_does_not_lose_the_capture() {
+async fn unwritable_picture_keeps_capture() {
     let directory = directory();
     for name in failing(directory.path(), "svg") {
         let finished = capture_in(directory.path(), &["-o", &name]).await.ended(1);
@@ -199,7 +199,7 @@ async fn a_picture_that_cannot_be_written_does_not_lose_the_capture() {
 /// A short capture is still in memory when its file is closed, a long one fails while it is written.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_table_that_cannot_be_written_does_not_lose_the_capture() {
+async fn unwritable_table_keeps_capture() {
     let directory = directory();
     let [full, ..] = failing(directory.path(), "csv");
     for (samples, count) in [("40", 40), ("1000", 1000)] {
@@ -216,7 +216,7 @@ async fn a_table_that_cannot_be_written_does_not_lose_the_capture() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn each_of_several_captures_that_no_file_takes_is_rescued() {
+async fn unwritable_captures_are_each_rescued() {
     let directory = directory();
     let [full, ..] = failing(directory.path(), "json");
     let arguments = ["-o", &full, "-n", "3", "--samples", "40", "--hair-trigger"];
@@ -275,12 +275,12 @@ async fn captures_before_one_that_fails_are_kept() {
 /// The file itself was fine, and could not take its place.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_file_whose_place_is_taken_meanwhile_does_not_lose_the_capture() {
+async fn capture_survives_taken_file_name() {
     let directory = directory();
     let path = directory.path().join("t.csv");
     let mut command = program(&["capture", "--url", "sim:?A=dc,1V", "-o", "t.csv"]);
     let mut running = Running::start(command.current_dir(directory.path()).env("TMPDIR", directory.path()));
-    running.until_told("waiting for A rising").await;
+    running.until_printed("waiting for A rising").await;
     fs::create_dir(&path).unwrap();
     running.interrupt();
     let finished = running.finish().await.ended(1);
@@ -293,7 +293,7 @@ async fn a_file_whose_place_is_taken_meanwhile_does_not_lose_the_capture() {
 }
 
 #[tokio::test]
-async fn a_reader_who_leaves_does_not_take_the_files_along() {
+async fn closed_stdout_keeps_files() {
     let directory = directory();
     let arguments = ["capture", "--url", SINE, "--json", "-o", "t.csv", "-o", "t.svg"];
     let finished = scopething_unread(directory.path(), &arguments).await.ended(1);

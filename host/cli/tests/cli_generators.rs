@@ -23,7 +23,7 @@ async fn solved(arguments: &[&str]) -> Value {
 }
 
 #[tokio::test]
-async fn a_solution_tells_what_its_registers_make() {
+async fn solution_matches_registers() {
     for frequency in [1000.0, 2063.0, 22_050.0, 0.7] {
         let text = format!("{frequency}Hz");
         let wave = solved(&["wave", "triangle", &text, "0.5..2.5V", "max-error=1%"]).await;
@@ -40,12 +40,12 @@ async fn a_solution_tells_what_its_registers_make() {
 }
 
 #[tokio::test]
-async fn words_and_options_say_the_same() {
+async fn words_equal_options() {
     let options = ["--shape=square", "--frequency", "2kHz", "--ratio", "30%", "--low=0.5", "--high", "2.5V"];
-    let said = solved(&["wave", "square", "2kHz", "500mV..2.5V", "0.3e2%"]).await;
-    assert_eq!(solved(&[&["wave"][..], &options].concat()).await, said);
+    let expected = solved(&["wave", "square", "2kHz", "500mV..2.5V", "0.3e2%"]).await;
+    assert_eq!(solved(&[&["wave"][..], &options].concat()).await, expected);
     // Options go before words.
-    assert_eq!(solved(&[&["wave", "sine 5Hz 0..3V 10%"][..], &options].concat()).await, said);
+    assert_eq!(solved(&[&["wave", "sine 5Hz 0..3V 10%"][..], &options].concat()).await, expected);
     let limits = solved(&["wave", "100kHz", "--min-samples", "10", "--max-error", "1%"]).await;
     assert_eq!(limits, solved(&["wave", "100kHz min-samples=10 max-error=1%"]).await);
     let clock = solved(&["clock", "1MHz", "L4", "30%", "phase", "90deg"]).await;
@@ -59,7 +59,7 @@ async fn words_and_options_say_the_same() {
 }
 
 #[tokio::test]
-async fn a_solution_is_told_to_people_as_well() {
+async fn solution_as_text() {
     let finished = scopething(&["wave", "--solve", "sine", "3kHz"]).await.done();
     for part in ["sine", "3.00000000 kHz, exact", "samples a period", "amplitude steps   255"] {
         assert!(finished.stdout.contains(part), "{part} in {}", finished.stdout);
@@ -115,7 +115,7 @@ async fn a_batch_is_never_further_off_than_recorded() {
 }
 
 #[tokio::test]
-async fn a_batch_answers_what_is_no_request_and_goes_on() {
+async fn batch_answers_invalid_lines() {
     let good = r#"{"args": {"frequency": 1000}}"#;
     let bad = ["sine 1kHz", "{}", r#"{"args": {}}"#, r#"{"kind": "noise", "args": {"frequency": 1}}"#];
     let lines: Vec<&str> = bad.iter().flat_map(|line| [*line, good]).collect();
@@ -214,7 +214,7 @@ async fn own_samples_come_out_in_their_order() {
 }
 
 #[tokio::test]
-async fn lines_that_are_driven_are_not_captured_and_it_is_said_why() {
+async fn driven_lines_are_left_out_with_warning() {
     let cases = [
         ("--wave", "sine 1kHz", &["L4"][..]),
         ("--clock", "10kHz 30%", &["L5"]),
@@ -232,13 +232,16 @@ async fn lines_that_are_driven_are_not_captured_and_it_is_said_why() {
         let wanted: Vec<String> = all.filter(|line| !driven.contains(&line.as_str())).collect();
         assert_eq!(captured, wanted.iter().collect::<Vec<_>>());
         let planned = scopething(&["plan", "L", "--json", option, value]).await.done().object();
-        assert!(planned["warnings"][0].as_str().is_some_and(|told| told.contains(&reason)), "{planned}");
+        assert!(
+            planned["warnings"][0].as_str().is_some_and(|reported| reported.contains(&reason)),
+            "{planned}"
+        );
         assert!(!planned["generator"]["actual"].is_null(), "{planned}");
     }
 }
 
 #[tokio::test]
-async fn the_trigger_is_on_a_line_that_is_not_held() {
+async fn trigger_uses_a_free_line() {
     let arguments = ["capture", "L", "--url", FAST, "--json", "--hold", "L0=0"];
     let capture = scopething(&arguments).await.done().object();
     assert_eq!((&capture["cause"], &capture["trigger"]["source"]), (&json!("trigger"), &json!("L1=1")));
@@ -304,9 +307,9 @@ async fn a_generator_runs_until_an_interrupt() {
     ];
     for arguments in cases {
         let mut running = Running::start(&mut program(&[arguments, &["--url", "sim:", "--json"]].concat()));
-        let told: Value = serde_json::from_str(&running.line().await).unwrap();
-        assert!(!told["actual"].is_null(), "{told}");
-        running.until_told("until Ctrl-C").await;
+        let reported: Value = serde_json::from_str(&running.line().await).unwrap();
+        assert!(!reported["actual"].is_null(), "{reported}");
+        running.until_printed("until Ctrl-C").await;
         running.interrupt();
         let Finished { stdout, stderr, .. } = running.finish().await.done();
         assert_eq!((stdout.as_str(), stderr.as_str()), ("", "generating until Ctrl-C\n"));
@@ -314,17 +317,17 @@ async fn a_generator_runs_until_an_interrupt() {
 }
 
 #[tokio::test]
-async fn a_device_that_goes_away_while_it_generates_is_missed() {
+async fn lost_device_while_generating_is_noticed() {
     let simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let url = format!("socket://{}", simulator.address("tcp"));
     let mut running = Running::start(&mut program(&["wave", "sine 1kHz", "--url", &url]));
-    running.until_told("until Ctrl-C").await;
+    running.until_printed("until Ctrl-C").await;
     drop(simulator);
     let finished = running.finish().await.ended(1);
     assert!(finished.stderr.contains("error: "), "{}", finished.stderr);
 }
 
-/// Arguments that make no sense, and parts of what is said about them: what is wrong, and what would be
+/// Arguments that make no sense, and parts of the errors: what is wrong, and what would be
 /// right.
 const WRONG_USAGE: &[(&[&str], &[&str])] = &[
     (&["wave"], &["no frequency", "sine 1kHz"]),
@@ -367,12 +370,12 @@ const WRONG_USAGE: &[(&[&str], &[&str])] = &[
 ];
 
 #[tokio::test]
-async fn wrong_usage_is_refused_with_what_would_be_right() {
+async fn wrong_usage_is_rejected_with_advice() {
     assert_wrong_usage(WRONG_USAGE).await;
 }
 
 #[tokio::test]
-async fn a_file_that_holds_no_samples_is_a_failure() {
+async fn file_without_samples_fails() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("many.txt"), "0 ".repeat(1025)).unwrap();
     std::fs::write(directory.path().join("nan.txt"), "0\nNaN\n").unwrap();
@@ -395,7 +398,7 @@ async fn a_file_that_holds_no_samples_is_a_failure() {
 }
 
 #[tokio::test]
-async fn help_has_examples_and_tells_the_words() {
+async fn help_has_examples_and_words() {
     for command in ["wave", "clock", "hold", "calibrate", "shell"] {
         let finished = scopething(&[command, "--help"]).await.done();
         assert!(

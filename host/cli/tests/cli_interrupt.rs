@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 /// A steady voltage never triggers.
 const STEADY: &str = "sim:?A=dc,1V";
-/// What is told on standard error while the trigger does not come.
+/// What is printed on standard error while the trigger does not come.
 const WAITING: &str = "waiting for A rising";
 
 #[tokio::test]
 async fn an_interrupt_captures_around_that_moment() {
     let mut running = Running::start(&mut program(&["capture", "--url", STEADY, "--json"]));
-    running.until_told(WAITING).await;
+    running.until_printed(WAITING).await;
     let interrupted = Instant::now();
     running.interrupt();
     let finished = running.finish().await.done();
@@ -38,10 +38,10 @@ async fn an_interrupt_captures_around_that_moment() {
 }
 
 #[tokio::test]
-async fn an_interrupt_early_in_a_long_capture_gives_what_there_is() {
+async fn early_interrupt_keeps_partial_capture() {
     let arguments = ["capture", "--url", STEADY, "--period", "100s", "--samples", "10k", "--json"];
     let mut running = Running::start(&mut program(&arguments));
-    running.until_told(WAITING).await;
+    running.until_printed(WAITING).await;
     running.interrupt();
     let finished = running.finish().await.done();
     let capture = finished.object();
@@ -60,21 +60,21 @@ async fn after_an_interrupt_the_device_captures_again() {
     let url = format!("socket://{}", simulator.address("tcp"));
     let arguments = ["capture", "--url", &url, "--json", "--level", "5V"];
     let mut running = Running::start(&mut program(&arguments));
-    running.until_told(WAITING).await;
+    running.until_printed(WAITING).await;
     running.interrupt();
     assert_eq!(running.finish().await.done().object()["cause"], "cancel");
-    simulator.running.until_told("has left").await;
+    simulator.running.until_printed("has disconnected").await;
     let capture = scopething(&["capture", "--url", &url, "--json", "--level", "1.5V"]).await.done().object();
     assert_eq!(capture["cause"], "trigger");
 }
 
 #[tokio::test]
-async fn a_second_interrupt_gives_up_and_the_device_captures_again() {
+async fn second_interrupt_gives_up() {
     let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0", "--signal", "A=dc 1V"]).await;
     let mut relay = Relay::start(simulator.address("tcp"), Limit::NONE).await;
     let arguments = ["capture", "--url", &relay.url, "--json", "--samples", "6000", "--period", "6ms"];
     let mut running = Running::start(&mut program(&arguments));
-    running.until_told(WAITING).await;
+    running.until_printed(WAITING).await;
     // The end of the trace gets through, and a part of its 12000 bytes of samples.
     relay.set_limit(Limit::silent_after(relay.passed().answered + 1000));
     running.interrupt();
@@ -84,7 +84,7 @@ async fn a_second_interrupt_gives_up_and_the_device_captures_again() {
     assert_eq!(finished.stdout, "");
     assert!(finished.stderr.ends_with("cancelled\n"), "{}", finished.stderr);
     relay.finish().await;
-    simulator.running.until_told("has left").await;
+    simulator.running.until_printed("has disconnected").await;
     let url = format!("socket://{}", simulator.address("tcp"));
     let again = scopething(&["capture", "--url", &url, "--json", "--timeout", "10ms"]).await.done();
     assert_eq!(again.object()["cause"], "timeout");
@@ -94,7 +94,7 @@ async fn a_second_interrupt_gives_up_and_the_device_captures_again() {
 async fn an_interrupt_while_connecting_leaves_nothing_to_show() {
     for command in ["capture", "info"] {
         let mut running = Running::start(&mut program(&[command, "--url", "sim:?latency=20s"]));
-        running.until_told("connecting").await;
+        running.until_printed("connecting").await;
         running.interrupt();
         let finished = running.finish().await.ended(130);
         assert_eq!(finished.stdout, "");
@@ -103,7 +103,7 @@ async fn an_interrupt_while_connecting_leaves_nothing_to_show() {
 }
 
 #[tokio::test]
-async fn captures_without_end_end_by_an_interrupt_and_are_kept() {
+async fn endless_captures_kept_on_interrupt() {
     let directory = tempfile::tempdir().unwrap();
     let arguments = ["capture", "--url", "sim:?A=sine,50Hz,0..3V", "-n", "0", "--json", "-o", "t.json"];
     let mut running = Running::start(program(&arguments).current_dir(directory.path()));
@@ -117,7 +117,7 @@ async fn captures_without_end_end_by_an_interrupt_and_are_kept() {
 
 /// The samples are read when the signal comes: there is no wait for a trigger that it could end.
 #[tokio::test]
-async fn an_interrupt_while_samples_are_read_ends_captures_without_end() {
+async fn interrupt_during_dump_ends_endless_captures() {
     let simulator = Listening::simulate(&["--tcp", "127.0.0.1:0", "--signal", "A=sine 1kHz 0..3V"]).await;
     let mut relay = Relay::start(simulator.address("tcp"), Limit::NONE).await;
     // Connecting takes less than 1000 bytes, and the first samples 12000.

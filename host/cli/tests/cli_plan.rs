@@ -18,7 +18,7 @@ async fn answers(lines: &[&str]) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_batch_meets_every_recorded_request_or_says_how_not() {
+async fn batch_answers_every_recorded_request() {
     let lines: Vec<&str> = VECTORS.lines().collect();
     let answers = answers(&lines).await;
     assert_eq!(answers.len(), 400);
@@ -42,7 +42,7 @@ async fn a_batch_meets_every_recorded_request_or_says_how_not() {
     assert_eq!((same, nearly + refused), (347, 53));
 }
 
-/// Lines that are no request, and a part of what is said about each.
+/// Lines that are no request, and a part of the error for each.
 const MALFORMED: [(&str, &str); 10] = [
     ("period 1ms", "expected value"),
     ("{", "EOF"),
@@ -57,7 +57,7 @@ const MALFORMED: [(&str, &str); 10] = [
 ];
 
 #[tokio::test]
-async fn a_batch_answers_what_is_no_request_and_goes_on() {
+async fn batch_answers_invalid_lines() {
     let good = "{\"args\": {}}";
     let lines: Vec<&str> = MALFORMED.iter().flat_map(|(line, _)| [*line, good]).collect();
     let answers = answers(&lines).await;
@@ -70,7 +70,7 @@ async fn a_batch_answers_what_is_no_request_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_text_or_has_no_end_is_one_malformed_line() {
+async fn invalid_or_endless_line_is_malformed() {
     let good = b"{\"args\": {}}\n".as_slice();
     let endless = [vec![b' '; 3 << 20], b"{\"args\": {}}\n".to_vec()].concat();
     let input = [good, b"{\"args\": \xff}\n", good, b"\n\r\n", &endless, good].concat();
@@ -80,7 +80,7 @@ async fn a_line_that_is_no_text_or_has_no_end_is_one_malformed_line() {
 }
 
 #[tokio::test]
-async fn requests_that_nothing_can_meet_are_refused_with_a_reason() {
+async fn unmeetable_requests_are_rejected() {
     let refused = [
         json!({"period": 0}),
         json!({"period": -1}),
@@ -104,7 +104,7 @@ async fn requests_that_nothing_can_meet_are_refused_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_batch_answers_each_line_before_the_next_is_asked() {
+async fn batch_answers_line_by_line() {
     let mut child = program(&["plan", "--batch"]).stdin(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -167,7 +167,7 @@ async fn one_plan_to_read() {
 }
 
 #[tokio::test]
-async fn a_plan_that_is_met_nearly_says_so() {
+async fn approximate_plan_warns() {
     let arguments = ["plan", "A", "--period", "1ms", "--samples", "100k", "--timeout", "2s"];
     let text = scopething(&arguments).await.done();
     assert_eq!(text.stderr.lines().filter(|line| line.starts_with("note: ")).count(), 2, "{}", text.stderr);
@@ -182,7 +182,7 @@ async fn a_plan_that_is_met_nearly_says_so() {
 }
 
 #[tokio::test]
-async fn a_plan_that_is_refused_says_what_would_fit() {
+async fn rejected_plan_suggests_alternative() {
     // Analog at its slowest takes 40 x 16383 ticks of 25 ns a sample, and holds 12288
     // (reference.md#5-trace-modes).
     let longest = 40.0 * 16383.0 * 25e-9 * 12288.0;
@@ -193,7 +193,7 @@ async fn a_plan_that_is_refused_says_what_would_fit() {
 }
 
 #[tokio::test]
-async fn a_calibrated_probe_is_found_by_url_and_name() {
+async fn calibrated_probe_by_url_and_name() {
     let home = tempfile::tempdir().unwrap();
     let directory = home.path().join(".config/scopething");
     std::fs::create_dir_all(&directory).unwrap();
@@ -212,6 +212,6 @@ async fn a_calibrated_probe_is_found_by_url_and_name() {
     }
     let elsewhere = plan("/dev/ttyUSB0", "x10").await;
     assert_eq!(elsewhere.status.code(), Some(2));
-    let told = String::from_utf8(elsewhere.stderr).unwrap();
-    assert!(told.contains("\"x10\"") && told.contains("analog.conf"), "{told}");
+    let reported = String::from_utf8(elsewhere.stderr).unwrap();
+    assert!(reported.contains("\"x10\"") && reported.contains("analog.conf"), "{reported}");
 }

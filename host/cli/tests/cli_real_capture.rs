@@ -60,7 +60,7 @@ async fn the_sawtooth_has_its_period() {
 }
 
 #[tokio::test]
-async fn both_channels_have_their_periods_and_the_trigger_is_where_the_trace_says() {
+async fn both_channels_and_trigger_position() {
     let arguments = ["A", "B", "--trigger", "A", "--level", "1.5V", "--period", "40ms", "--samples", "4000"];
     let capture = captured(&arguments).await;
     for (channel, expected_s) in [("A", 6.4e-3), ("B", 12.8e-3)] {

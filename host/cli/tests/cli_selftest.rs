@@ -19,13 +19,13 @@ async fn walk(url: &str, arguments: &[&str], input: &str) -> (Finished, TempDir)
     let mut command = program(&arguments);
     let mut running = Running::start(command.current_dir(directory.path()).stdin(Stdio::piped()));
     for line in input.lines() {
-        running.say(line).await;
+        running.send_line(line).await;
     }
-    running.say_no_more();
+    running.close_stdin();
     (running.finish().await, directory)
 }
 
-/// The mode_fits of a report by the numbers of their experiments, in the order in which they were done.
+/// The `mode_fits` of a report by the numbers of their experiments, in the order in which they were done.
 fn mode_fits(directory: &Path, name: &str) -> Vec<(u64, String)> {
     let text = std::fs::read_to_string(directory.join(name)).unwrap();
     let report: Value = serde_json::from_str(&text).unwrap();
@@ -53,13 +53,13 @@ async fn without_wires_those_that_need_none_are_done() {
 }
 
 #[tokio::test]
-async fn the_menu_takes_experiments_in_any_order_and_more_than_once() {
+async fn menu_repeats_and_reorders_experiments() {
     // The simulated wires are there: each request for one is answered by Enter.
     let (finished, directory) =
         walk(PLAIN, &["--report", "mine.txt"], "list\n4\n\n1\nnonsense\n10\n\n3.3V\n0V\n4\n\nquit\n").await;
     let finished = finished.done();
     assert_eq!(mode_fits(directory.path(), "mine.json"), as_assumed(&[4, 1, 10, 4]), "{}", finished.stderr);
-    assert!(finished.stderr.contains("\"nonsense\" is no experiment"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("\"nonsense\" is not an experiment"), "{}", finished.stderr);
     assert!(finished.stderr.contains("Join L4 to A"), "{}", finished.stderr);
     assert_eq!(finished.stdout.matches("as assumed").count(), 4, "{}", finished.stdout);
 }
@@ -74,7 +74,7 @@ async fn what_is_otherwise_is_named_and_fails() {
 }
 
 #[tokio::test]
-async fn what_is_skipped_is_no_failure_and_the_end_of_the_input_ends_the_walk() {
+async fn skipping_and_end_of_input() {
     let (finished, directory) = walk(PLAIN, &[], "7\ns\n").await;
     finished.done();
     assert_eq!(mode_fits(directory.path(), "scopething-selftest.json"), [(7, "skipped".to_owned())]);
@@ -86,7 +86,7 @@ async fn an_interrupt_keeps_what_was_done() {
     let directory = tempdir().unwrap();
     let mut command = program(&["selftest", "--url", PLAIN]);
     let mut running = Running::start(command.current_dir(directory.path()).stdin(Stdio::piped()));
-    running.say("1").await;
+    running.send_line("1").await;
     let line = running.line().await;
     assert!(line.contains("as assumed"), "{line}");
     running.interrupt();
@@ -95,7 +95,7 @@ async fn an_interrupt_keeps_what_was_done() {
 }
 
 #[tokio::test]
-async fn wrong_usage_is_refused_before_anything_is_done() {
+async fn wrong_usage_fails_first() {
     assert_wrong_usage(&[
         (&["selftest", "--url", PLAIN, "--only", "13"], &["13", "from 1 to 12"]),
         (&["selftest", "--url", PLAIN, "--only", "x"], &["x", "from 1 to 12"]),

@@ -24,7 +24,7 @@ fn extent(capture: &Value) -> (f64, f64) {
 }
 
 #[tokio::test]
-async fn a_generator_stays_on_from_one_command_to_the_next() {
+async fn generator_stays_on_between_commands() {
     let lines = [
         "# a sine, and what is left of it",
         "wave sine 1kHz 0.5..2.5V --json",
@@ -70,7 +70,7 @@ async fn a_waveform_is_stopped_after_a_time() {
 }
 
 #[tokio::test]
-async fn a_script_ends_at_the_first_failure_with_its_exit_code() {
+async fn script_ends_at_first_failure() {
     let cases = [
         ("stop", 1, "nothing is generated"),
         ("pause", 1, "nothing is generated"),
@@ -121,7 +121,7 @@ async fn help_and_the_end_are_no_failures() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_and_lines_without_end_are_refused() {
+async fn invalid_utf8_and_endless_lines_are_rejected() {
     let endless = vec![b' '; 1 << 17];
     for (input, part) in [(&b"plan\xff\n"[..], "utf-8"), (&endless[..], "longer than 65536 bytes")] {
         let finished = scopething_reading(input, &["shell", "--url", FAST]).await.ended(2);
@@ -144,15 +144,15 @@ async fn a_command_may_go_to_another_link() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn an_interrupt_ends_a_script_that_waits_for_its_next_line() {
+async fn interrupt_ends_waiting_script() {
     let mut command = program(&["shell", "--url", FAST]);
     command.stdin(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
     input.write_all(b"info\n").await.unwrap();
-    let told = bounded("an answer", output.next_line()).await.unwrap().unwrap();
-    assert!(told.contains("BitScope"), "{told}");
+    let reported = bounded("an answer", output.next_line()).await.unwrap().unwrap();
+    assert!(reported.contains("BitScope"), "{reported}");
     let id = i32::try_from(child.id().unwrap()).unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), rustix::process::Signal::INT)
         .unwrap();
@@ -274,7 +274,7 @@ mod at_a_terminal {
     }
 
     #[tokio::test]
-    async fn an_interrupt_ends_the_command_and_the_shell_goes_on() {
+    async fn interrupt_ends_command_not_shell() {
         let home = tempfile::tempdir().unwrap();
         let mut terminal = Terminal::start("sim:?A=dc,1V", home.path());
         terminal.until("scopething> ");
@@ -294,7 +294,7 @@ mod at_a_terminal {
     }
 
     #[tokio::test]
-    async fn a_device_that_was_lost_is_connected_to_anew() {
+    async fn lost_device_is_reconnected() {
         let home = tempfile::tempdir().unwrap();
         let simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
         let address = simulator.address("tcp").to_owned();

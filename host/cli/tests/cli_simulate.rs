@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const SIMULATED: &str = "sim:?serial=AB12CD34&clock=fast";
 
 #[tokio::test]
-async fn info_tells_model_revision_and_serial_number() {
+async fn info_prints_model_revision_serial() {
     let finished = scopething(&["info", "--url", SIMULATED]).await.done();
     assert_eq!(finished.stderr, "");
     for (key, value) in
@@ -68,7 +68,7 @@ async fn clients_come_over_tcp() {
     let url = format!("socket://{}", simulator.address("tcp"));
     for _ in 0..2 {
         capture_over(&url).await;
-        simulator.running.until_told("has left").await;
+        simulator.running.until_printed("has disconnected").await;
     }
 }
 
@@ -97,7 +97,7 @@ async fn one_device_is_served_everywhere_at_once() {
     let mut simulator = Listening::simulate(&arguments).await;
     let tcp = format!("socket://{}", simulator.address("tcp"));
     let info = scopething(&["info", "--json", "--url", &tcp]).await.done().object();
-    simulator.running.until_told("has left").await;
+    simulator.running.until_printed("has disconnected").await;
     let server = format!("bitscope-server://{}", simulator.address("bitscope_server"));
     let same = scopething(&["info", "--json", "--url", &server]).await.done().object();
     assert_eq!((&info["serial"], &same["serial"]), (&json!("XY98ZW76"), &json!("XY98ZW76")));

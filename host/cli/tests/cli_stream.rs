@@ -19,7 +19,7 @@ fn columns(path: &Path) -> Vec<Vec<String>> {
 }
 
 #[tokio::test]
-async fn a_stream_goes_to_every_format_and_a_summary() {
+async fn stream_to_every_format() {
     let directory = tempfile::tempdir().unwrap();
     let outputs = ["s.csv", "s.npz", "s.parquet", "s.sr", "s.wav"];
     let mut arguments = vec!["stream", "A", "L3", "--url", FAST, "--for", "2s", "--json"];
@@ -50,7 +50,7 @@ async fn a_stream_goes_to_every_format_and_a_summary() {
 }
 
 #[tokio::test]
-async fn an_envelope_holds_what_a_mean_does_not_show() {
+async fn envelope_keeps_extremes() {
     // A pulse of 1 ms each 100 ms, at ten samples a second.
     let url = "sim:?A=square,10Hz,0..3V,1%&clock=fast";
     let directory = tempfile::tempdir().unwrap();
@@ -62,14 +62,14 @@ async fn an_envelope_holds_what_a_mean_does_not_show() {
         ["time", "A_min", "A_max", "lost"]
     );
     assert_eq!(table[0].len(), 21);
-    for row in 1..=20 {
-        let volts = |column: usize| table[column][row].parse::<f64>().unwrap();
-        assert!(volts(1).abs() < 0.06 && (volts(2) - 3.0).abs() < 0.06, "row {row}");
+    for (low, high) in table[1].iter().zip(&table[2]).skip(1) {
+        let [low, high] = [low, high].map(|field| field.parse::<f64>().unwrap());
+        assert!(low.abs() < 0.06 && (high - 3.0).abs() < 0.06, "{low} to {high}");
     }
 }
 
 #[tokio::test]
-async fn gaps_are_told_and_times_stay_right() {
+async fn gaps_are_reported_and_times_exact() {
     // 10 kHz x 4 bytes x 10 bits are 400 kbit/s: the link carries half.
     let url = "sim:?A=triangle,1Hz,0..3V&clock=fast&rate=200kbps";
     let directory = tempfile::tempdir().unwrap();
@@ -114,12 +114,12 @@ async fn a_plan_needs_no_device() {
 }
 
 #[tokio::test]
-async fn wrong_usage_is_told_before_anything_is_connected() {
+async fn wrong_usage_fails_before_connecting() {
     for (arguments, part) in [
         (&["-o", "x.json"][..], "choose csv, npz, parquet, sr or wav"),
         (&["--rate", "1MHz"], "a stream cannot have a rate of 1000000 Hz"),
-        (&["A", "B", "--unframed"], "several channels are told apart by frames"),
-        (&["--for", "0s"], "more than none"),
+        (&["A", "B", "--unframed"], "several channels need frames to be distinguished"),
+        (&["--for", "0s"], "more than zero"),
         (&["--for", "soon"], "not a number"),
         (&["--url", "bridge:///dev/ttyUSB0"], "through a bridge"),
     ] {
@@ -132,14 +132,14 @@ async fn wrong_usage_is_told_before_anything_is_connected() {
 }
 
 #[tokio::test]
-async fn a_picture_of_the_latest_samples_is_drawn_where_no_terminal_can_move_it() {
+async fn live_plot_without_terminal() {
     let finished = scopething(&["stream", "--url", FAST, "--for", "3s", "--plot"]).await.done();
-    assert!(finished.stdout.contains("A") && finished.stdout.contains("3000 samples"), "{}", finished.stdout);
+    assert!(finished.stdout.contains('A') && finished.stdout.contains("3000 samples"), "{}", finished.stdout);
     assert!(!finished.stdout.contains('\x1b'), "{}", finished.stdout);
 }
 
 #[tokio::test]
-async fn a_link_that_is_lost_leaves_files_with_what_came() {
+async fn lost_link_keeps_streamed_rows() {
     let directory = tempfile::tempdir().unwrap();
     let url = "sim:?A=dc,1V&clock=fast&faults=close@100000";
     let arguments = ["stream", "--url", url, "-o", "u.csv", "--json"];
@@ -169,14 +169,14 @@ async fn grown(directory: &Path) {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn interrupts_close_the_files_and_the_device_captures_again() {
+async fn interrupts_close_files_and_free_device() {
     for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
         let directory = tempfile::tempdir().unwrap();
         let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0", "--signal", "A=dc 1V"]).await;
         let url = format!("socket://{}", simulator.address("tcp"));
         let arguments = ["stream", "--url", &url, "-o", "i.csv", "-o", "i.npz", "--json"];
         let mut running = Running::start(program(&arguments).current_dir(directory.path()));
-        running.until_told("streaming A").await;
+        running.until_printed("streaming A").await;
         bounded("the first rows in a file", grown(directory.path())).await;
         running.signal(signal);
         let finished = running.finish().await.done();
@@ -186,7 +186,7 @@ async fn interrupts_close_the_files_and_the_device_captures_again() {
         assert_eq!(table[0].len() as u64 - 1, summary["samples"].as_u64().unwrap());
         assert!(table[0].len() > 1, "{signal:?}");
         assert!(directory.path().join("i.npz").exists());
-        simulator.running.until_told("has left").await;
+        simulator.running.until_printed("has disconnected").await;
         let again = scopething(&["capture", "--url", &url, "--json", "--timeout", "10ms"]).await.done();
         assert_eq!(again.object()["cause"], "timeout");
     }

@@ -1,4 +1,4 @@
-//! Files of several traces: `scopething analyse` and `plot` tell and draw them by their numbers.
+//! Files of several traces: `scopething analyse` and `plot` select them by their numbers.
 
 mod cli_support;
 
@@ -43,7 +43,7 @@ fn clocks(directory: &Path, name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn each_trace_of_a_recording_is_told_under_its_number_and_clock() {
+async fn each_trace_reported_by_number_and_clock() {
     for format in ["csv", "json"] {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path();
@@ -75,7 +75,7 @@ async fn each_trace_of_a_recording_is_told_under_its_number_and_clock() {
 }
 
 #[tokio::test]
-async fn a_recording_that_was_cut_tells_its_whole_traces_first() {
+async fn cut_recording_reports_whole_traces() {
     for format in ["csv", "json"] {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path();
@@ -85,11 +85,11 @@ async fn a_recording_that_was_cut_tells_its_whole_traces_first() {
         fs::write(place.join(&name), &text[..text.len() - 20]).unwrap();
         let finished = analyse(place, &[&name, "--json"]).await.ended(1);
         assert!(finished.stderr.contains("cut off"), "{}", finished.stderr);
-        let told = finished.objects().iter().map(|object| object["trace"].clone()).collect::<Vec<_>>();
-        assert_eq!(told, [1, 2]);
+        let reported = finished.objects().iter().map(|object| object["trace"].clone()).collect::<Vec<_>>();
+        assert_eq!(reported, [1, 2]);
         analyse(place, &[&name, "--trace", "2"]).await.done();
         let first = scopething_in(place, &["plot", &name]).await.ended(1).stderr;
-        assert!(first.contains("and 1 more are there, 2") && first.contains("cut off"), "{first}");
+        assert!(first.contains("and 1 more exist, 2") && first.contains("cut off"), "{first}");
         let drawn = scopething_in(place, &["plot", &name, "--all", "-o", "cut.svg"]).await.ended(1);
         assert!(drawn.stderr.contains("cut off"), "{}", drawn.stderr);
         assert!(place.join("cut-2.svg").exists() && !place.join("cut-3.svg").exists());
@@ -97,7 +97,7 @@ async fn a_recording_that_was_cut_tells_its_whole_traces_first() {
 }
 
 #[tokio::test]
-async fn what_holds_no_samples_is_named_with_the_way_to_keep_them() {
+async fn missing_samples_are_explained() {
     for format in ["csv", "json"] {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path();
@@ -138,13 +138,13 @@ async fn captures_in_a_file_are_counted_from_1() {
 }
 
 #[tokio::test]
-async fn plot_draws_the_first_and_tells_of_the_others() {
+async fn plot_draws_first_and_lists_others() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path();
     let name = recorded(place, "json", "all").await;
     let picture = |file: &str| fs::read_to_string(place.join(file)).unwrap();
     let first = scopething_in(place, &["plot", &name, "-o", "first.svg"]).await.done();
-    assert!(first.stderr.contains("trace 1 is drawn, and 2 more are there, 2 to 3"), "{}", first.stderr);
+    assert!(first.stderr.contains("trace 1 is drawn, and 2 more exist, 2 to 3"), "{}", first.stderr);
     let third = scopething_in(place, &["plot", &name, "--trace", "3", "-o", "third.svg"]).await.done();
     assert_eq!(third.stderr, "");
     scopething_in(place, &["plot", &name, "--all", "-o", "all.svg"]).await.done();
@@ -159,7 +159,7 @@ async fn plot_draws_the_first_and_tells_of_the_others() {
 }
 
 #[tokio::test]
-async fn options_of_a_capture_beside_a_file_are_named() {
+async fn capture_options_with_file_are_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path();
     fs::write(place.join("t.csv"), "time,A\n0,0\n0.001,1\n").unwrap();

@@ -14,14 +14,14 @@ async fn decoded(query: &str, capture: &[&str], decoder: &str, annotations: &str
     let url = format!("sim:?clock=fast&{query}");
     scopething(&[&["capture", "--url", &url, "-o", output], capture].concat()).await.done();
     let decoding = sigrok(&["-i", output, "-P", decoder, "-A", annotations]).await.done();
-    let told =
+    let reported =
         decoding.stdout.lines().map(|line| line.split_once(": ").expect("a decoder's name").1.to_owned());
-    told.collect()
+    reported.collect()
 }
 
-/// Whether what was put in is told, in a piece and in this order.
-fn has(told: &[String], put_in: &[&str]) -> bool {
-    told.windows(put_in.len()).any(|window| window == put_in)
+/// Whether what was put in is reported, in one piece and in this order.
+fn has(reported: &[String], put_in: &[&str]) -> bool {
+    reported.windows(put_in.len()).any(|window| window == put_in)
 }
 
 #[tokio::test]
@@ -39,14 +39,14 @@ async fn i2c_gives_address_and_bytes() {
     // Four bytes at 100 kHz take 0.4 ms, with a pause of 1 ms: 3 ms hold a whole message.
     let query = "L0=i2c,scl,100kHz,address=0x3c,data=a50f42&L1=i2c,sda,100kHz,address=0x3c,data=a50f42";
     let capture = ["L0", "L1", "--trigger", "L1=0", "--period", "3ms", "--samples", "12000"];
-    let told = decoded(query, &capture, "i2c:scl=D0:sda=D1", "i2c=address-write:data-write").await;
+    let reported = decoded(query, &capture, "i2c:scl=D0:sda=D1", "i2c=address-write:data-write").await;
     let put_in = ["Write", "Address write: 3C", "Data write: A5", "Data write: 0F", "Data write: 42"];
-    assert!(has(&told, &put_in), "{told:?}");
+    assert!(has(&reported, &put_in), "{reported:?}");
 }
 
 #[tokio::test]
 async fn spi_gives_the_bytes_of_both_ways() {
-    // Three bytes at 200 kHz take 0.12 ms, with a pause of 1 ms. MISO shows the bytes turned over.
+    // Three bytes at 200 kHz take 0.12 ms, with a pause of 1 ms. MISO shows the bytes inverted.
     let query = "L0=spi,clk,200kHz,data=c0ffee&L1=spi,mosi,200kHz,data=c0ffee\
          &L2=spi,miso,200kHz,data=c0ffee&L3=spi,cs,200kHz,data=c0ffee";
     let capture = ["L0", "L1", "L2", "L3", "--trigger", "L3=0", "--period", "2.4ms", "--samples", "12000"];

@@ -37,7 +37,7 @@ impl Bench {
         Self { directory: tempfile::tempdir().unwrap(), format, samples }
     }
 
-    /// A job. What was written survives the process, so that nothing need be brought to the disk, and most of the time goes
+    /// A job. What was written survives the process, so that nothing need be synced to disk, and most of the time goes
     /// into writing.
     fn job(&self, more: &str) -> String {
         let path = self.directory.path().join("job.toml");
@@ -79,7 +79,7 @@ impl Bench {
     /// Starts a recording and kills it some time after it has found its scope.
     async fn kill_after(&self, job: &str, moment: Duration) {
         let mut running = Running::start(&mut program(&["record", job]));
-        running.until_told("recording from the scope").await;
+        running.until_printed("recording from the scope").await;
         // The moment is what is tested, and not that something has happened by then.
         tokio::time::sleep(moment).await;
         running.signal(Signal::KILL);
@@ -87,7 +87,7 @@ impl Bench {
     }
 
     /// Lets one more trace be recorded, and has all files opened by their tools: their traces are numbered from 1 on and
-    /// whole. Gives how many there are.
+    /// whole. Returns how many there are.
     async fn goes_on(&self, more: &str) -> u64 {
         let once = self.job(&format!("{more}\nwhen.count = 1"));
         scopething(&["record", &once]).await.done();
@@ -201,17 +201,17 @@ async fn a_killed_recording_of_json_goes_on() {
 }
 
 #[tokio::test]
-async fn a_recording_of_csv_goes_on_whatever_byte_was_its_last() {
+async fn csv_recording_resumes_after_any_cut() {
     ended_at_bytes(Format::Csv).await;
 }
 
 #[tokio::test]
-async fn a_recording_of_json_goes_on_whatever_byte_was_its_last() {
+async fn json_recording_resumes_after_any_cut() {
     ended_at_bytes(Format::Json).await;
 }
 
 #[tokio::test]
-async fn a_killed_recording_of_a_file_a_trace_goes_on() {
+async fn killed_recording_of_trace_files_resumes() {
     for format in [Format::Npz, Format::Parquet, Format::Sr, Format::Vcd, Format::Wav] {
         a_file_a_trace_killed(format).await;
     }

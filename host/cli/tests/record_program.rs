@@ -33,11 +33,11 @@ fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn sigterm_finishes_the_file_and_the_status_says_so() {
+async fn sigterm_finishes_file_and_status() {
     let directory = tempfile::tempdir().unwrap();
     let job = job_file(directory.path(), &format!("url = '{SCOPE}'"));
     let mut running = Running::start(&mut program(&["record", &job]));
-    running.until_told("recording from the scope").await;
+    running.until_printed("recording from the scope").await;
     running.signal(Signal::TERM);
     let finished = running.finish().await.done();
     assert!(finished.stderr.contains("recording has ended"), "{}", finished.stderr);
@@ -49,25 +49,25 @@ async fn sigterm_finishes_the_file_and_the_status_says_so() {
 }
 
 #[tokio::test]
-async fn a_scope_that_is_unplugged_is_told_once_and_comes_back() {
+async fn unplugging_is_logged_once() {
     let directory = tempfile::tempdir().unwrap();
     let signal = ["--signal", "A=sine 1kHz 0..3V"];
     let simulator = Listening::simulate(&[&["--tcp", "127.0.0.1:0"], &signal[..]].concat()).await;
     let address = simulator.address("tcp").to_owned();
     let job = job_file(directory.path(), &format!("url = 'socket://{address}'\nkeep.what = 'summary'"));
     let mut running = Running::start(&mut program(&["record", &job]));
-    running.until_told("recording from the scope").await;
+    running.until_printed("recording from the scope").await;
     drop(simulator);
-    running.until_told("waiting for the scope").await;
+    running.until_printed("waiting for the scope").await;
     let _again = Listening::simulate(&[&["--tcp", address.as_str()], &signal[..]].concat()).await;
-    running.until_told("is there again").await;
+    running.until_printed("is there again").await;
     running.interrupt();
     let finished = running.finish().await.done();
     assert_eq!(finished.stderr.matches("waiting for the scope").count(), 1, "{}", finished.stderr);
 }
 
 #[tokio::test]
-async fn a_job_is_checked_and_a_wrong_one_is_named_by_its_line() {
+async fn job_check_names_wrong_line() {
     let directory = tempfile::tempdir().unwrap();
     let job = job_file(directory.path(), "when.every = '1min'\nkeep.what = 'summary'");
     let checked = scopething(&["record", "--check", &job]).await.done();
@@ -88,7 +88,7 @@ async fn prometheus_reads_the_page() {
     let text = text.replace("&clock=fast", "");
     let mut running = Running::start(&mut program(&["record", &job_file(directory.path(), &text)]));
     let line: serde_json::Value = serde_json::from_str(&running.line().await).unwrap();
-    running.until_told("recording from the scope").await;
+    running.until_printed("recording from the scope").await;
     let address = line["prometheus"].as_str().unwrap();
     // The page is as old as a second.
     let page = async {

@@ -1,5 +1,5 @@
 //! `scopething serve` as clients of the device itself see it: they have it one after the other, in turns with
-//! viewers.
+//! clients of emulated oscilloscopes.
 
 mod cli_support;
 mod serve_support;
@@ -58,7 +58,7 @@ async fn the_device_is_reset_between_owners() {
     let served = serve("", &["--tcp", "--bitscope-server"]).await;
     for _ in 0..3 {
         let mut client = Client::connect(served.address("tcp")).await;
-        // Nothing is left of the stream of the owner before: a raw one, of 2441 bytes a second.
+        // Nothing is left of the stream of the previous session: a raw one, of 2441 bytes a second.
         ask(&mut client, "?", "?\rBS000501\r").await;
         let script = "[21]@[02]s[2e]@[00]z[40]sT";
         ask(&mut client, script, script).await;
@@ -87,7 +87,7 @@ async fn repeated_datagrams_are_answered_and_not_executed_again() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_trace_comes_under_the_number_that_started_it() {
+async fn trace_end_carries_its_request_number() {
     let served = serve("", &["--bitscope-server"]).await;
     let udp = Udp::connect(&served).await;
     // A trace that never triggers (no line is as the pattern).
@@ -101,10 +101,10 @@ async fn the_end_of_a_trace_comes_under_the_number_that_started_it() {
 }
 
 #[tokio::test]
-async fn raw_clients_wait_for_their_turn_or_are_told_busy() {
+async fn raw_clients_wait_or_are_rejected() {
     let served = serve("", &["--tcp", "--bitscope-server"]).await;
-    let mut owner = Client::connect(served.address("tcp")).await;
-    ask(&mut owner, "?", "?\rBS000501\r").await;
+    let mut holder = Client::connect(served.address("tcp")).await;
+    ask(&mut holder, "?", "?\rBS000501\r").await;
     // They ask at once, and are answered when their turn comes.
     let mut waiting = Vec::new();
     for _ in 0..7 {
@@ -114,16 +114,16 @@ async fn raw_clients_wait_for_their_turn_or_are_told_busy() {
     }
     let udp = Udp::connect(&served).await;
     // The server must have seen the connections first.
-    ask(&mut owner, "?", "?\rBS000501\r").await;
+    ask(&mut holder, "?", "?\rBS000501\r").await;
     udp.send(5, b"?").await;
-    ask(&mut owner, "?", "?\rBS000501\r").await;
+    ask(&mut holder, "?", "?\rBS000501\r").await;
     let mut ninth = Client::connect(served.address("tcp")).await;
     let reason = ninth.line().await.expect("a reason");
     assert!(
         reason.starts_with("refused: tcp 127.0.0.1:") && reason.ends_with(" has the device\r"),
         "{reason}"
     );
-    drop(owner);
+    drop(holder);
     for mut client in waiting {
         assert_eq!(client.bytes(11).await, b"?\rBS000501\r");
     }
@@ -131,17 +131,17 @@ async fn raw_clients_wait_for_their_turn_or_are_told_busy() {
 }
 
 #[tokio::test]
-async fn a_silent_owner_gives_way_to_a_viewer() {
+async fn silent_session_gives_way_to_instrument() {
     let served = serve("A=sine,1kHz,-2..2V", &["--bitscope-server", "--hmo"]).await;
     let udp = Udp::connect(&served).await;
     udp.send(1, b"[2e]@[2a]sp").await;
     assert!(udp.answer(1, 15).await.ends_with(b"\r2a\r"));
     let asked = Instant::now();
-    let mut viewer = Client::connect(served.address("hmo")).await;
-    let block = viewer.block(":FORM REAL,32;:CHAN1:DATA?").await;
+    let mut scope_client = Client::connect(served.address("hmo")).await;
+    let block = scope_client.block(":FORM REAL,32;:CHAN1:DATA?").await;
     // After two seconds without a word.
     assert!(block.len() > 4000 && asked.elapsed() > Duration::from_millis(1500), "{:?}", asked.elapsed());
-    // It gets the device again, with the low byte of the sample clock that the viewer's capture has written since.
+    // It gets the device again, with the low byte of the sample clock that the other client's capture has written since.
     udp.send(2, b"[2e]@p").await;
     let answer = udp.answer(2, 10).await;
     assert!(answer.starts_with(b"[2e]@p\r") && !answer.ends_with(b"\r2a\r"), "{answer:?}");
@@ -158,7 +158,7 @@ fn length() -> Duration {
 }
 
 /// Takes turns at the raw device until the time is over: connects, captures, checks each sample, leaves.
-/// Gives how often.
+/// Returns how often.
 async fn capture_raw(url: String, until: Instant) -> u32 {
     let url: LinkUrl = url.parse().expect("a URL");
     let mut turns = 0;
@@ -194,7 +194,7 @@ async fn capture_raw(url: String, until: Instant) -> u32 {
     turns
 }
 
-/// Captures as a viewer until the time is over, and checks each sample. Gives how often.
+/// Captures as a client of an emulated oscilloscope until the time is over, and checks each sample. Returns how often.
 async fn capture_viewed(address: String, until: Instant) -> u32 {
     let mut client = Client::connect(&address).await;
     client.send(":TIM:SCAL 2E-4;:POD1:STAT 0\n").await;
@@ -228,7 +228,7 @@ fn run<T>(client: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
-async fn raw_clients_and_a_viewer_take_turns_and_get_no_wrong_byte() {
+async fn raw_and_instrument_clients_take_turns() {
     let served = serve(Signals::QUERY, &["--tcp", "--bitscope-server", "--hmo"]).await;
     let until = Instant::now() + length();
     let tcp = format!("socket://{}", served.address("tcp"));

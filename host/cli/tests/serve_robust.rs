@@ -41,7 +41,7 @@ async fn connect(address: &str) -> TcpStream {
 
 /// Writes as much as the server takes within a time.
 async fn flood(stream: &mut TcpStream, bytes: &[u8], limit: Duration) {
-    // It may hang up, or not read any further: either is its right.
+    // It may disconnect, or not read any further: either is its right.
     let _ = tokio::time::timeout(limit, stream.write_all(bytes)).await;
 }
 
@@ -58,7 +58,7 @@ fn ports(served: &Listening) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn two_hundred_connections_with_half_a_line_keep_nobody_out() {
+async fn idle_connections_make_room() {
     let served = serve("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
     let mut connections = Vec::new();
     for port in ports(&served).into_iter().filter(|port| port != served.address("tcp")) {
@@ -91,7 +91,7 @@ async fn lines_of_a_megabyte_are_dropped() {
 }
 
 #[tokio::test]
-async fn clients_that_do_not_read_hold_up_nobody() {
+async fn slow_clients_block_no_others() {
     let served = serve("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
     assert_serves(&served).await;
     let before = resident_kib(&served);
@@ -179,20 +179,20 @@ async fn whatever_is_sent_the_server_goes_on() {
 }
 
 #[tokio::test]
-async fn viewers_share_what_is_set_and_what_is_captured() {
+async fn clients_share_settings_and_captures() {
     // The noise makes each capture another.
     let served = serve("A=dc,1V&noise=50mV&seed=3", &["--hmo", "--rigol"]).await;
-    let mut viewers =
+    let mut scope_clients =
         [Client::connect(served.address("hmo")).await, Client::connect(served.address("hmo")).await];
-    viewers[0].send(":CHAN2:STAT 0;:POD1:STAT 0;:TIM:SCAL 1E-4;:TRIG:A:LEV1 3\n").await;
-    assert_eq!(viewers[0].ask("*OPC?").await, "1");
-    assert_eq!(viewers[1].ask(":TIM:SCAL?").await, "1.000E-04");
+    scope_clients[0].send(":CHAN2:STAT 0;:POD1:STAT 0;:TIM:SCAL 1E-4;:TRIG:A:LEV1 3\n").await;
+    assert_eq!(scope_clients[0].ask("*OPC?").await, "1");
+    assert_eq!(scope_clients[1].ask(":TIM:SCAL?").await, "1.000E-04");
     let mut rigol = Client::connect(served.address("rigol")).await;
     assert_eq!(rigol.ask(":TIM:SCAL?").await, "1.000000E-04");
     assert_eq!(rigol.ask(":CHAN2:DISP?").await, "0");
     assert_eq!(rigol.ask(":TRIG:EDGE:LEV?").await, "3.000000E+00");
     // Both wait for a trigger that does not come, and get what was captured meanwhile: the same.
-    let [one, other] = &mut viewers;
+    let [one, other] = &mut scope_clients;
     let (a, b) = tokio::join!(one.block(":CHAN1:DATA?"), other.block(":CHAN1:DATA?"));
     assert!(a == b, "not the same capture");
     let (again, _) = tokio::join!(one.block(":CHAN1:DATA?"), other.block(":CHAN1:DATA?"));
@@ -221,9 +221,9 @@ async fn a_waiting_capture_follows_whatever_is_set() {
 async fn the_server_ends_with_its_device() {
     // The link closes while the samples of the first capture are read.
     let served = serve("faults=close@3000", &["--hmo"]).await;
-    let mut viewer = Client::connect(served.address("hmo")).await;
-    viewer.send(":CHAN1:DATA?\n").await;
-    assert_eq!(viewer.line().await, None);
+    let mut scope_client = Client::connect(served.address("hmo")).await;
+    scope_client.send(":CHAN1:DATA?\n").await;
+    assert_eq!(scope_client.line().await, None);
     let message = served.running.finish().await.refused(1);
     assert!(message.contains("the link was closed"), "{message}");
 }
@@ -232,14 +232,14 @@ async fn the_server_ends_with_its_device() {
 async fn a_passing_failure_of_the_device_is_survived() {
     // Bytes are lost here and there, over and over.
     let served = serve("A=sine,1kHz,-2..2V&faults=drop@0.005%&seed=4", &["--hmo"]).await;
-    let mut viewer = Client::connect(served.address("hmo")).await;
+    let mut scope_client = Client::connect(served.address("hmo")).await;
     for _ in 0..20 {
-        assert_eq!(viewer.block(":CHAN1:DATA?").await.len(), 4 * 6000);
+        assert_eq!(scope_client.block(":CHAN1:DATA?").await.len(), 4 * 6000);
     }
 }
 
 #[tokio::test]
-async fn other_machines_are_served_only_if_their_network_is_allowed() {
+async fn remote_networks_need_allow() {
     let refused = scopething(&["serve", "--url", "sim:", "--hmo", "0.0.0.0:0"]).await.refused(2);
     assert!(refused.contains("--allow"), "{refused}");
     let refused = scopething(&["serve", "--url", "sim:", "--bitscope-server", "[::]:0"]).await.refused(2);

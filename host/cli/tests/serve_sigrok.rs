@@ -61,14 +61,14 @@ fn step_v(range_v: f64) -> f64 {
 }
 
 #[tokio::test]
-async fn hameg_hmo_is_found_and_captures_what_there_is() {
+async fn hameg_hmo_captures() {
     let served = serve(Signals::QUERY, &["--hmo"]).await;
     let connection = connection(&served, "hameg-hmo", "tcp-raw", "hmo");
     let found = sigrok(&["-d", &connection, "--scan"]).await.done();
     let expected = "HAMEG HMO1002 05.886 [S/N: DB98TI79] with 10 channels: CH1 D0 CH2 D1 D2 D3 D4 D5 D6 D7";
     assert!(found.stdout.contains(expected), "{}", found.stdout);
     let session = session(&connection, &["--frames", "1"]).await;
-    // 500 us a division, 12 divisions, 6144 samples at the most: 40 ticks of 25 ns.
+    // 500 us a division, 12 divisions, 6144 samples at most: 40 ticks of 25 ns.
     assert_eq!((session.rate_hz, session.analog["CH1"][0].len()), (1e6, 6000));
     // L6 and L7 are the comparators of B and A.
     assert_eq!(session.lines, ["D0", "D1", "D2", "D3", "D4", "D5"]);
@@ -118,7 +118,7 @@ async fn hameg_hmo_captures_logic_alone() {
     let session = session(&connection, &settings).await;
     assert_eq!(session.lines, ["D6", "D7"]);
     assert!(session.analog.is_empty());
-    // 6 ms of 12288 samples at the most: 20 ticks.
+    // 6 ms of 12288 samples at most: 20 ticks.
     assert_eq!((session.rate_hz, session.logic[0].len()), (2e6, 12_000));
     let level = |hertz: f64, time_s: f64| (time_s * hertz).rem_euclid(1.0) < 0.5;
     let fits = |first_s: f64| {
@@ -145,7 +145,7 @@ async fn hameg_hmo_does_not_wait_for_ever() {
 }
 
 #[tokio::test]
-async fn rigol_is_found_and_captures_what_there_is() {
+async fn rigol_ds_captures() {
     let served = serve(Signals::QUERY, &["--rigol"]).await;
     let connection = connection(&served, "rigol-ds", "tcp-raw", "rigol");
     let found = sigrok(&["-d", &connection, "--scan"]).await.done();
@@ -157,7 +157,7 @@ async fn rigol_is_found_and_captures_what_there_is() {
     assert_eq!(session.analog["CH1"][0].len(), 1400);
     assert_eq!(session.logic[0].len(), 1400);
     assert_eq!(session.lines, ["D0", "D1", "D2", "D3", "D4", "D5"]);
-    // 7 ms of 6144 samples at the most are 46 ticks of 25 ns; a channel of the pair takes every second.
+    // 7 ms of 6144 samples at most are 46 ticks of 25 ns; a channel of the pair takes every second.
     let first_s =
         resampled_fits(&session, 0, step_v(8.0), 2.0 * 46.0 * 25e-9).expect("the signals that were given");
     // After a quarter of 7 ms B falls through 1.5 V: 1 ms up to 3 V, then 1.5 V down of 4 V a millisecond.
@@ -191,7 +191,7 @@ async fn rigol_reads_its_memory() {
     let session = session(&connection, &settings).await;
     let volts = session.analog["CH1"].concat();
     assert_eq!(volts.len(), 14_000);
-    // 7 ms of 12288 samples at the most: 23 ticks, 12174 samples, then the last again.
+    // 7 ms of 12288 samples at most: 23 ticks, 12174 samples, then the last again.
     let captured = 12_174;
     assert!(
         volts[captured..].iter().all(|padding| *padding == volts[captured - 1]),

@@ -129,7 +129,7 @@ async fn a_hundred_waveforms_show_what_was_given() {
 }
 
 #[tokio::test]
-async fn one_waveform_is_pushed_when_one_is_asked_for() {
+async fn single_waveform_is_pushed() {
     let served = serve("A=dc,1V", &["--twinlan"]).await;
     let mut client = Twinlan::connect(&served).await;
     client.send(&[":B:OFF", "RATE 50000000", "DEPTH 10000", "SINGLE"]).await;

@@ -20,7 +20,7 @@ use tokio::process::{Child, Command};
 
 /// No capture takes longer, however it ends: each datagram of commands is answered, or given up, within 1.6 s; a
 /// capture is some ten of them, and the driver tries a reset three times.
-const LONGEST: Duration = Duration::from_secs(40);
+const MAX_DURATION: Duration = Duration::from_secs(40);
 
 /// The simulated device, and the server in front of it.
 struct Independent {
@@ -36,7 +36,7 @@ impl Independent {
             arguments.extend(["--signal", signal]);
         }
         let device = Listening::simulate(&arguments).await;
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/clients/bitscope_server.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients/bitscope_server.py");
         let mut server = Command::new("python3")
             .arg("-B")
             .arg(script)
@@ -124,7 +124,7 @@ async fn outcomes(options: &str, captures: u32) -> Outcomes {
         outcomes.errors
     );
     assert_eq!(outcomes.wrong_samples, 0, "{options}");
-    assert!(outcomes.longest < LONGEST, "{options}: {:?}", outcomes.longest);
+    assert!(outcomes.longest < MAX_DURATION, "{options}: {:?}", outcomes.longest);
     outcomes
 }
 
@@ -134,7 +134,7 @@ fn captures() -> u32 {
 }
 
 #[tokio::test]
-async fn answers_may_be_cut_and_counted_in_any_way() {
+async fn answers_in_any_chunks_and_counts() {
     for count in ["on", "0", "1"] {
         for chunk in ["7", "95", "1472"] {
             let options = format!("--chunk {chunk} --count {count}");
@@ -156,7 +156,7 @@ async fn answers_that_are_repeated_and_reordered_are_right() {
 }
 
 #[tokio::test]
-async fn what_is_lost_is_an_error_and_never_a_wrong_sample() {
+async fn loss_is_an_error_never_a_wrong_sample() {
     for count in ["on", "0", "1"] {
         for lose in ["0.01", "0.05"] {
             let options = format!("--chunk 1472 --count {count} --lose {lose} --repeat 0.02 --swap 0.02");
@@ -167,12 +167,12 @@ async fn what_is_lost_is_an_error_and_never_a_wrong_sample() {
 }
 
 #[tokio::test]
-async fn the_second_client_is_told_who_has_the_device() {
+async fn second_client_is_rejected_with_holder() {
     let device = Listening::simulate(&["--tcp", "127.0.0.1:0", "--bitscope-server", "127.0.0.1:0"]).await;
     let served = serve_support::serve("", &["--tcp", "--bitscope-server"]).await;
     for listening in [&device, &served] {
-        let owner = tokio::net::TcpStream::connect(listening.address("tcp")).await.expect("a connection");
-        let name = format!("tcp {}", owner.local_addr().expect("an address"));
+        let holder = tokio::net::TcpStream::connect(listening.address("tcp")).await.expect("a connection");
+        let name = format!("tcp {}", holder.local_addr().expect("an address"));
         let tcp = format!("socket://{}", listening.address("tcp"));
         let udp = format!("bitscope-server://{}", listening.address("bitscope_server"));
         for url in [tcp, udp] {

@@ -1,9 +1,9 @@
 //! Reads what the CSV writer writes, what a job records, and what is written like it.
 //!
-//! The header names the columns: `time` first, then channels `A`, `B`, `L0` to `L7`; in the tables of a job, what it
-//! tells of each trace stands [before](job_table). The column `lost` at the end of a stream's is passed over: a stream that
-//! lost rows is not evenly spaced, and refused for that. Times are seconds and must be evenly spaced on each channel. What the
-//! file does not tell, the sample rate, is taken from them.
+//! The header names the columns: `time` first, then channels `A`, `B`, `L0` to `L7`; in the tables of a job, the
+//! columns of each trace stand [before](job_table). The column `lost` at the end of a stream's is passed over: a stream
+//! that lost rows is not evenly spaced, and refused for that. Times are seconds and must be evenly spaced on each
+//! channel. What the file does not state, the sample rate, is taken from them.
 
 mod capture;
 mod job_table;
@@ -27,9 +27,9 @@ use scopething_waveform::recording::{Channel, Details, Waveform};
 /// use scopething_waveform::recording::Channel;
 ///
 /// let mut reader = CsvReader::new("time,A,L0\n0,1.5,0\n0.001,1.75,1\n".as_bytes());
-/// let recording = reader.read()?.ok_or("a capture is there")?;
-/// assert_eq!(recording.sample_rate_hz(), 1000.0);
-/// assert!(recording.channel(Channel::L[0]).is_some());
+/// let waveform = reader.read()?.ok_or("a capture is there")?;
+/// assert_eq!(waveform.sample_rate_hz(), 1000.0);
+/// assert!(waveform.channel(Channel::L[0]).is_some());
 /// assert!(reader.read()?.is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -39,7 +39,7 @@ pub struct CsvReader<R> {
     header: Option<Header>,
 }
 
-/// A line that tells what the columns below it are.
+/// A line that names the columns below it.
 enum Header {
     /// Of a single capture.
     Capture(Columns),

@@ -2,8 +2,8 @@
 //!
 //! Times are seconds from the start of the capture. A field is empty where its channel has no sample at that
 //! time: the two channels of a chopped pair take turns. Numbers are the shortest that read back as the same.
-//! A further capture follows after an empty line, with a header of its own; the format says nothing of
-//! triggers, rates or causes.
+//! A further capture follows after an empty line, with a header of its own; the format has no place
+//! for triggers, rates or end reasons.
 
 use std::io::Write;
 

@@ -43,9 +43,9 @@ pub enum FormatError {
         /// What was given.
         name: String,
     },
-    /// A file name whose ending tells no format.
+    /// A file name whose extension names no format.
     #[error(
-        "the ending of {path:?} tells no file format; let it end in one of {}, or name the format",
+        "the extension of {path:?} is no known file format; use one of {}, or name the format",
         endings()
     )]
     Ending {
@@ -84,7 +84,7 @@ impl Format {
         }
     }
 
-    /// The format that a file name's ending tells, in capitals or not.
+    /// The format that a file name's extension names, in capitals or not.
     ///
     /// # Errors
     /// If the name has no ending, or none that belongs to a format.

@@ -1,4 +1,4 @@
-//! The channels of a recording at the same moments, for formats that know a single sample rate.
+//! The channels of a waveform at the same moments, for formats that know a single sample rate.
 //!
 //! The fastest channel sets the pace. A channel of the same pace keeps its samples, one for one: that the B
 //! channel of a chopped pair lies half a period later is lost. A slower channel holds each sample until its
@@ -15,7 +15,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The moments of some channels of a recording; none without a channel.
+    /// The moments of some channels of a waveform; none without a channel.
     pub fn of<'r>(channels: impl Iterator<Item = &'r Series> + Clone) -> Self {
         let period_s = channels.clone().map(|series| series.period_s).fold(f64::INFINITY, f64::min);
         let start_s = channels.clone().map(|series| series.start_s).fold(f64::INFINITY, f64::min);
@@ -26,6 +26,7 @@ impl Grid {
     }
 
     /// Moments a second, in hertz.
+    #[must_use]
     pub fn rate_hz(&self) -> f64 {
         let rate_hz = self.period_s.recip();
         let whole = rate_hz.round();
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_beside_logic_is_held_until_its_next_samples() {
+    fn chopped_pair_is_held_beside_logic() {
         let logic = Series::new(Channel::L[0], 0.0, 425e-9, Samples::Levels(vec![0; 8]));
         let channels = vec![analog(Channel::A, 0.0, 850e-9, 4), analog(Channel::B, 425e-9, 850e-9, 4), logic];
         let expected = [[0, 0, 1, 1, 2, 2, 3, 3], [0, 0, 0, 1, 1, 2, 2, 3], [0, 1, 2, 3, 4, 5, 6, 7]];
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn every_moment_of_a_full_buffer_is_its_own_sample() {
+    fn full_buffer_moments_are_distinct() {
         for ticks in [1_u32, 3, 7, 17, 40, 16384] {
             let period_s = f64::from(ticks) * 25e-9;
             let drawn = indices(vec![analog(Channel::A, 0.0, period_s, 12288)]);
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_whole_where_the_clock_makes_them_so() {
+    fn rates_are_whole_where_possible() {
         let rate = |period_s| Grid::of([analog(Channel::A, 0.0, period_s, 2)].iter()).rate_hz();
         assert_eq!(rate(25e-9), 40e6);
         assert_eq!(rate(1e-6), 1e6);

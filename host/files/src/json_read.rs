@@ -1,6 +1,6 @@
 //! Reads what the JSON writer writes: objects of a capture each, one after the other, on lines of their own or not.
 //!
-//! All that such an object tells is read, but for measurements. Times must be evenly spaced on each channel. A sample
+//! All contents of such an object are read, but for measurements. Times must be evenly spaced on each channel. A sample
 //! that is null is no number.
 
 mod object;
@@ -28,8 +28,8 @@ const MAX_OBJECT_BYTES: u64 = 48 * MAX_SAMPLES as u64;
 ///
 /// let text = r#"{"sample_rate":2e3,"channels":{"A":{"samples":[1.5,null],"timestamps":[0,0.0005]}}}"#;
 /// let mut reader = JsonReader::new(text.as_bytes());
-/// let recording = reader.read()?.ok_or("a capture is there")?;
-/// assert_eq!(recording.channel(Channel::A).map(|series| series.period_s), Some(0.0005));
+/// let waveform = reader.read()?.ok_or("a capture is there")?;
+/// assert_eq!(waveform.channel(Channel::A).map(|series| series.period_s), Some(0.0005));
 /// assert!(reader.read()?.is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -97,7 +97,7 @@ impl<R: BufRead + Send> TraceReader for JsonReader<R> {
     }
 }
 
-/// What is wrong with an object. The place that the error tells is counted from where the object begins.
+/// What is wrong with an object. The place in the error is counted from where the object begins.
 fn fault(line: u64, error: &serde_json::Error) -> ReadError {
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! JSON, as the command line's `--json` prints it: an object a capture, each on a line of its own.
 //!
 //! `cause`, `sample_rate`, `capture_start`, `trigger_time`, `mode`, `channels` and `warnings` are what
-//! scripts rely on; `trigger`, `range` and a channel's `unit` say the rest; `analysis` has the measurements
+//! scripts rely on; `trigger`, `range` and a channel's `unit` have the rest; `analysis` has the measurements
 //! where they were asked for. What is not known is null, and so is a sample that is no number. A trace of a job has
 //! `trace` (its number), `clock` and `gap` before these.
 

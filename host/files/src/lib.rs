@@ -18,19 +18,19 @@
 //! [at once](atomic) or not at all. Nothing here captures, measures, or prints.
 //!
 //! ```
-//! use scopething_files::{self, Format, TraceFile};
+//! use scopething_files::{Format, TraceFile, open};
 //! use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
 //!
 //! let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(vec![0.0, 1.5, 3.3]));
-//! let recording = Waveform::new(1e6, vec![series], Details::default())?;
+//! let waveform = Waveform::new(1e6, vec![series], Details::default())?;
 //!
 //! let directory = tempfile::tempdir()?;
 //! let path = directory.path().join("trace.csv");
 //! let mut file = TraceFile::create(&path, Format::of_path(&path)?)?;
-//! file.write(&recording)?;
+//! file.write(&waveform)?;
 //! file.commit()?;
 //! assert_eq!(std::fs::read_to_string(&path)?, "time,A\n0,0\n0.000001,1.5\n0.000002,3.3\n");
-//! assert_eq!(files::open(&path, Format::Csv)?.read()?, Some(recording));
+//! assert_eq!(open(&path, Format::Csv)?.read()?, Some(waveform));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -116,7 +116,7 @@ pub enum WriteError {
         /// A format that holds the others.
         instead: Format,
     },
-    /// The format cannot say this sample rate, in hertz.
+    /// The format cannot hold this sample rate, in hertz.
     #[error("a {format} file cannot hold {rate_hz} samples a second; choose another format, such as csv")]
     Rate {
         /// The format.

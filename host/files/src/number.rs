@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_special_is_printed_as_by_the_standard_library() {
+    fn special_values_print_as_in_std() {
         for number in
             [0.0, -0.0, 1.0, -1.0, 1e-6, 123e20, f64::MIN_POSITIVE, f64::MAX, f64::INFINITY, -f64::NAN]
         {
@@ -47,7 +47,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_read_back_as_the_same_and_take_no_more_digits_than_they_need(
+        fn numbers_round_trip_with_few_digits(
             bits: u64,
             volts in -20.0..20.0_f32,
             time_s in 0.0..1e3_f64,

@@ -1,10 +1,10 @@
-//! A recording as rows of one sample time each, for formats that are tables.
+//! A waveform as rows of one sample time each, for formats that are tables.
 //!
 //! A channel that has no sample at a time has none in its row: the two channels of a chopped pair take turns.
 
 use scopething_waveform::recording::{Series, Waveform};
 
-/// The most channels that a recording has: A, B, L0 to L7, each once.
+/// The most channels that a waveform has: A, B, L0 to L7, each once.
 const MAX_CHANNELS: usize = 10;
 
 /// One sample time.
@@ -19,13 +19,13 @@ impl Row {
         self.time_s
     }
 
-    /// Which sample each channel has here, in the order of the recording's channels.
+    /// Which sample each channel has here, in the order of the waveform's channels.
     pub fn indices(&self) -> impl Iterator<Item = Option<usize>> + '_ {
         self.indices.iter().copied()
     }
 }
 
-/// The rows of a recording, the earliest first.
+/// The rows of a waveform, the earliest first.
 pub struct Rows<'r> {
     channels: &'r [Series],
     /// Of each channel, which sample comes next and when; never, after the last one.
@@ -33,7 +33,7 @@ pub struct Rows<'r> {
 }
 
 impl<'r> Rows<'r> {
-    /// All rows of a recording.
+    /// All rows of a waveform.
     #[must_use]
     pub fn of(recording: &'r Waveform) -> Self {
         let channels = recording.channels();

@@ -1,4 +1,4 @@
-//! Times that a file tells one by one, as the evenly spaced ones that a series has.
+//! Times that a file lists one by one, as the evenly spaced ones that a series has.
 
 use thiserror::Error;
 

@@ -2,7 +2,7 @@
 //!
 //! Up to two analog channels become A and B: those that have such a name, the others in their order. Up to
 //! eight logic probes become L0 to L7 by their bits. Each keeps the name it has in the file as its label.
-//! sigrok's sessions tell a sample rate, and nothing of triggers.
+//! sigrok's sessions have a sample rate, and no triggers.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -51,7 +51,7 @@ impl<R: Read + Seek> SrReader<R> {
             Err(ZipError::FileNotFound) => return Ok(None),
             Err(error) => return Err(fault(error.to_string())),
         };
-        // The size that the archive tells may be a lie.
+        // The size stated in the archive may be wrong.
         let mut bytes = Vec::new();
         entry
             .take(most + 1)
@@ -148,7 +148,7 @@ fn floats(bytes: &[u8]) -> Option<Vec<f32>> {
     samples.collect()
 }
 
-/// What the key file tells of the first device.
+/// What the key file has of the first device.
 struct Metadata {
     rate_hz: f64,
     /// Names by number, from 1.

@@ -2,7 +2,7 @@
 //!
 //! A zip file of `version`, `metadata` (a key file) and the samples: `logic-1-1`, one byte a sample, bit 0
 //! the first probe, and `analog-1-N-1`, little-endian floats. All channels share one rate in whole hertz: see
-//! [`grid`](super::grid) for channels at two, while a broken rate is rounded. Trigger, start and cause have
+//! [`grid`](super::grid) for channels at two, while a broken rate is rounded. Trigger, start and end reason have
 //! no place.
 
 use std::fmt::Write as _;

@@ -88,7 +88,7 @@ impl TraceFile {
     /// Puts the file in its place.
     ///
     /// # Errors
-    /// If the disk fails; the error says whether the target is the old file or the new one.
+    /// If the disk fails; the error states whether the target is the old file or the new one.
     pub fn commit(self) -> Result<(), SaveError> {
         Ok(self.file.commit()?)
     }

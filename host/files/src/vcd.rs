@@ -2,7 +2,7 @@
 //! reals.
 //!
 //! Times are in picoseconds from the first sample, so that those of both channels of a pair are exact. A
-//! comment tells the rate, and the trigger if there was one.
+//! comment has the rate, and the trigger if there was one.
 
 use std::io::Write;
 

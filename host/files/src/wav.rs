@@ -1,7 +1,7 @@
 //! Audio: the analog channels as 32-bit floating point samples in volts, at the rate of the capture.
 //!
 //! Volts are not scaled, so that a program that measures reads them as they are; one that plays them clips
-//! beyond 1 V. Rates are whole hertz. Logic lines, trigger, start and cause have no place.
+//! beyond 1 V. Rates are whole hertz. Logic lines, trigger, start and end reason have no place.
 
 use std::io::{Cursor, Write};
 
@@ -23,7 +23,7 @@ pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), Wri
         bits_per_sample: 32,
         sample_format: SampleFormat::Float,
     };
-    // The header tells the length, and `out` cannot go back to it.
+    // The header has the length, and `out` cannot go back to it.
     let mut bytes = Cursor::new(Vec::new());
     let mut wav = WavWriter::new(&mut bytes, spec).map_err(refused)?;
     let indices: Vec<Vec<usize>> = channels.iter().map(|series| grid.indices(series).collect()).collect();

@@ -82,7 +82,7 @@ fn json_says_null_for_what_is_not_known() {
 }
 
 #[test]
-fn npz_is_a_zip_of_arrays_as_numpy_documents_them() {
+fn npz_is_a_zip_of_npy_arrays() {
     let mut zip = zip::ZipArchive::new(io::Cursor::new(encoded(Format::Npz, &recording()))).unwrap();
     let mut array = |name: &str| {
         let mut bytes = Vec::new();
@@ -153,7 +153,7 @@ fn wav_holds_volts_of_the_analog_channels() {
 }
 
 #[test]
-fn a_broken_sink_is_an_error_of_every_format_wherever_it_breaks() {
+fn broken_sink_is_an_error_everywhere() {
     struct Breaks(usize);
     impl Write for Breaks {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -182,7 +182,7 @@ fn a_broken_sink_is_an_error_of_every_format_wherever_it_breaks() {
 }
 
 #[test]
-fn several_captures_go_into_the_formats_that_hold_them() {
+fn several_captures_in_one_file() {
     let directory = tempfile::tempdir().unwrap();
     for format in Format::ALL {
         let path = directory.path().join(format!("several.{format}"));

@@ -69,7 +69,7 @@ fn volts(samples: &Samples) -> &[f32] {
 }
 
 #[test]
-fn a_real_capture_is_read_as_sigrok_reads_it() {
+fn real_capture_reads_as_in_sigrok() {
     let path = real_capture();
     let recording = read(&path);
     let names: Vec<_> = recording.channels().iter().map(|series| (series.channel, series.title())).collect();
@@ -131,7 +131,7 @@ fn logic_alone_is_read_by_sigrok() {
 }
 
 #[test]
-fn a_chopped_pair_beside_logic_is_held_at_the_rate_of_the_logic() {
+fn chopped_pair_is_held_at_the_logic_rate() {
     let pair = |start_s, first: f32| {
         Series::new(
             Channel::A,

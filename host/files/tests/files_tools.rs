@@ -50,7 +50,7 @@ fn recording() -> Waveform {
     Waveform::new(1.0 / TICK_S, channels, details).unwrap()
 }
 
-/// What the tools see of the recording, each under its name.
+/// What the tools see of the waveform, each under its name.
 fn seen() -> Value {
     let directory = tempfile::tempdir().unwrap();
     for format in [Format::Csv, Format::Json, Format::Npz, Format::Parquet, Format::Vcd, Format::Wav] {

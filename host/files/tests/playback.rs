@@ -20,7 +20,7 @@ fn recorded(channel: &str) -> String {
 }
 
 #[test]
-fn a_recording_is_played_at_its_rate_and_triggers() {
+fn playback_keeps_the_rate_and_triggers() {
     let query = format!("A={}&B={}", recorded("ana0"), recorded("ana1"));
     let mut host = Host::with(&SimConfig::from_query_reading(&query, playback::read).unwrap());
     // Mode Analog at 10 us a sample, rising through 1.5 V.
@@ -29,7 +29,7 @@ fn a_recording_is_played_at_its_rate_and_triggers() {
     host.start();
     let end = host.wait().unwrap().address;
     let samples = host.dump(0, end - 3116, 3116);
-    // The sawtooth rises through the level once a period of 640 samples; the edges tell the period.
+    // The sawtooth rises through the level once a period of 640 samples; the edges show the period.
     let level = sim_host::byte_of(1.5) as u8;
     let rises: Vec<usize> = (8..samples.len() - 8)
         .filter(|&n| {
@@ -45,7 +45,7 @@ fn a_recording_is_played_at_its_rate_and_triggers() {
 }
 
 #[test]
-fn crossings_of_a_recording_are_where_its_samples_are() {
+fn playback_crossings_match_the_samples() {
     let signal = Signal::parse(&recorded("ana1").replace("%23", "#"), playback::read).unwrap();
     let mut at = SimTime::ZERO;
     let mut crossings = Vec::new();

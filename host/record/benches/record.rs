@@ -2,8 +2,8 @@
 //!
 //! The device is simulated and waits for nothing, so that all the time is the computer's. `cargo bench --bench record`
 //! prints a line a kind of recording, each of so many rounds in which the driver and the recording take turns: the median
-//! of their ratios, and the least and the greatest. A number behind `--` is another count of captures. The files are where
-//! `TMPDIR` says: to see what the program takes and not the disk, let that be `/dev/shm`.
+//! of their ratios, and the minimum and maximum. A number behind `--` is another count of captures. The files are where
+//! `TMPDIR` points: to see what the program takes and not the disk, let that be `/dev/shm`.
 
 use std::path::Path;
 use std::time::Instant;
@@ -105,7 +105,7 @@ async fn recorded(job: Job, count: u64) -> Outcome<f64> {
     Ok(count as f64 / started.elapsed().as_secs_f64())
 }
 
-/// What the system says of this process, where it does.
+/// What the system reports about this process, if it does.
 fn most_resident() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

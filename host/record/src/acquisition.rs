@@ -13,26 +13,26 @@ use scopething_core::trace::TraceBuffer;
 use super::blocks::{Blocks, Cut};
 use super::connect::{ConnectError, Connected, Opener, Place, Planned, connect};
 use super::job::Job;
-use super::journal::TELL_EACH;
+use super::journal::REPORT_INTERVAL;
 use super::schedule::Spacing;
 use super::time::Timekeeper;
-use super::writer_thread::{Batch, Event, KeeperGone, MAX_AT_ONCE, WriterThread};
+use super::writer_thread::{Batch, Event, MAX_AT_ONCE, WriterGone, WriterThread};
 use crate::stream::{self, Thinner, Thinning};
 use scopething::link::LinkError;
 use scopething_waveform::recording::{InvalidWaveform, Waveform};
 
 /// How long to wait before a scope that is away is looked for again.
 const LOOK_AGAIN: Micros = Micros::from_millis(1000);
-/// After so many bad traces in a row the scope is connected to anew.
+/// After this many bad traces in a row the scope is reconnected.
 const MAX_BAD_TRACES: u32 = 3;
-/// A trace is handed on after this, if no other comes meanwhile.
+/// A trace is sent to the writer after this, if no other arrives before.
 const COALESCE_DELAY: Duration = Duration::from_millis(1);
-/// A clock that moves by more than this was set: times of day are reckoned anew.
+/// A clock that moves by more than this was set: times of day are computed again.
 const CLOCK_STEP_US: u64 = 500_000;
 /// Frames of a stream that are received at once, at most.
 const CHUNK_FRAMES: usize = 256;
 
-/// Captures as a job says.
+/// Captures as a job specifies.
 #[derive(Debug)]
 pub(super) struct Acquisition<'a, O, T> {
     job: Arc<Job>,
@@ -72,7 +72,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
                 writer_thread,
                 ends,
                 tick_at: started,
-                untold: Batch::new(),
+                unsent: Batch::new(),
                 lingers,
                 is_gone: false,
             },
@@ -105,15 +105,15 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         Ok(())
     }
 
-    /// Hands on what was captured last.
-    pub(super) async fn hand_on(&mut self) {
-        if let Some(Ok(Some(recording))) = self.blocks.as_mut().map(Blocks::end) {
-            self.watch.tell(Event::Trace(recording)).await;
+    /// Sends the last trace to the writer.
+    pub(super) async fn flush(&mut self) {
+        if let Some(Ok(Some(waveform))) = self.blocks.as_mut().map(Blocks::end) {
+            self.watch.report(Event::Trace(waveform)).await;
         }
-        self.watch.hand_on().await;
-        // The device is not left streaming to nobody.
+        self.watch.flush().await;
+        // The device must not go on streaming.
         if let (Some(Connected { scope, .. }), Some(_)) = (&mut self.connected, self.blocks.take()) {
-            // Where it does not answer, there is nobody to tell.
+            // If it does not answer, there is nobody to report that to.
             let _ = scope.reset().await;
         }
     }
@@ -178,7 +178,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
             }
         }
         let url = place.url.clone();
-        self.watch.tell(Event::Connected { serial: connected.serial.clone(), url }).await;
+        self.watch.report(Event::Connected { serial: connected.serial.clone(), url }).await;
         self.serial.clone_from(&connected.serial);
         self.probe = Some(probe);
         self.connected = Some(connected);
@@ -190,7 +190,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         let offset = |time: &T| time.wall().0.saturating_sub_unsigned(time.now().0);
         let time = self.watch.time;
         let before = offset(time);
-        self.watch.over(time.until(due.min(time.now() + TELL_EACH))).await;
+        self.watch.over(time.until(due.min(time.now() + REPORT_INTERVAL))).await;
         let is_set = offset(time).abs_diff(before) > CLOCK_STEP_US;
         match self.job.spacing {
             Spacing::TimesOfDay(_) if is_set => self.next_due(),
@@ -219,10 +219,10 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         };
         match self.watch.over(capturing).await {
             None => {}
-            Some(Ok(recording)) => {
+            Some(Ok(waveform)) => {
                 self.bad_in_a_row = 0;
                 self.captures += 1;
-                self.watch.tell(Event::Trace(recording)).await;
+                self.watch.report(Event::Trace(waveform)).await;
             }
             Some(Err(NoTrace::Waveform(error))) => self.bad_trace(error.to_string()).await,
             Some(Err(NoTrace::Scope(error))) => self.failed(&error).await,
@@ -239,13 +239,13 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
         }
     }
 
-    /// Streams until the job is done or something fails. The time of a stream starts anew with it, as that of a scope that
+    /// Streams until the job is done or something fails. The time of a stream restarts with it, as that of a scope that
     /// is connected to.
     async fn stream(&mut self, plan: &StreamPlan) {
         let Err(error) = self.stream_on(plan).await else { return };
-        if let Some(Ok(Some(recording))) = self.blocks.take().map(|mut blocks| blocks.end()) {
+        if let Some(Ok(Some(waveform))) = self.blocks.take().map(|mut blocks| blocks.end()) {
             self.captures += 1;
-            self.watch.tell(Event::Trace(recording)).await;
+            self.watch.report(Event::Trace(waveform)).await;
         }
         self.failed(&error).await;
         self.connected = None;
@@ -271,21 +271,21 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
             });
             for cut in cuts.drain(..) {
                 match cut {
-                    Cut::Lost(frames) => self.watch.tell(Event::Lost { frames }).await,
-                    Cut::Trace(recording) if !is_counted(self.captures) => {
+                    Cut::Lost(frames) => self.watch.report(Event::Lost { frames }).await,
+                    Cut::Trace(waveform) if !is_counted(self.captures) => {
                         self.bad_in_a_row = 0;
                         self.captures += 1;
-                        self.watch.tell(Event::Trace(recording)).await;
+                        self.watch.report(Event::Trace(waveform)).await;
                     }
                     Cut::Trace(_) => {}
                 }
             }
             if let Err(error) = bad {
-                self.watch.tell(Event::BadTrace { reason: error.to_string() }).await;
+                self.watch.report(Event::BadTrace { reason: error.to_string() }).await;
             }
         }
         if is_counted(self.captures) {
-            // What is left of the stream is more than was asked for.
+            // The rest of the stream is beyond the job.
             self.blocks = None;
         }
         stream.finish().await.map(drop)
@@ -293,11 +293,11 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
 
     async fn away(&mut self, is_other: bool, reason: String) {
         self.connected = None;
-        self.watch.tell(Event::Away { is_other, reason }).await;
+        self.watch.report(Event::Away { is_other, reason }).await;
     }
 
     async fn bad_trace(&mut self, reason: String) {
-        self.watch.tell(Event::BadTrace { reason: reason.clone() }).await;
+        self.watch.report(Event::BadTrace { reason: reason.clone() }).await;
         self.bad_in_a_row += 1;
         if self.bad_in_a_row >= MAX_BAD_TRACES {
             self.bad_in_a_row = 0;
@@ -306,16 +306,16 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
     }
 }
 
-/// Waiting, while the writer_thread is told that time passes and the time of the job may be over.
+/// Waits for the scope, while it keeps the writer's clock going and watches the end of the job.
 #[derive(Debug)]
 struct Watch<'a, T> {
     time: &'a T,
     writer_thread: &'a WriterThread,
     ends: Option<Instant>,
     tick_at: Instant,
-    /// What the writer_thread is not told yet.
-    untold: Batch,
-    /// Whether the next trace may come so soon that the writer_thread is better told of both at once.
+    /// Events that were not sent to the writer yet.
+    unsent: Batch,
+    /// Whether the next trace may come so soon that both are better sent at once.
     lingers: bool,
     is_gone: bool,
 }
@@ -325,20 +325,20 @@ impl<T: Timekeeper> Watch<'_, T> {
         self.is_gone || self.ends.is_some_and(|end| self.time.now() >= end)
     }
 
-    /// Tells the writer_thread something, a trace perhaps not at once.
-    async fn tell(&mut self, event: Event) {
+    /// Sends an event to the writer; a trace perhaps not at once.
+    async fn report(&mut self, event: Event) {
         let may_linger = matches!(event, Event::Trace(_));
-        self.untold.push((event, self.time.read()));
-        if !may_linger || self.untold.len() >= MAX_AT_ONCE {
-            self.hand_on().await;
+        self.unsent.push((event, self.time.read()));
+        if !may_linger || self.unsent.len() >= MAX_AT_ONCE {
+            self.flush().await;
         }
     }
 
-    /// Tells the writer_thread what it is not told yet, as soon as it has time.
-    async fn hand_on(&mut self) {
+    /// Sends the events that were not sent yet, as soon as the writer has time.
+    async fn flush(&mut self) {
         match self.writer_thread.has_time().await {
-            Ok(permit) => permit.send(std::mem::take(&mut self.untold)),
-            Err(KeeperGone) => self.is_gone = true,
+            Ok(permit) => permit.send(std::mem::take(&mut self.unsent)),
+            Err(WriterGone) => self.is_gone = true,
         }
     }
 
@@ -346,10 +346,10 @@ impl<T: Timekeeper> Watch<'_, T> {
     async fn over<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         let mut coalesce = pin!(tokio::time::sleep(COALESCE_DELAY));
-        let mut may_linger = self.lingers && !self.untold.is_empty();
+        let mut may_linger = self.lingers && !self.unsent.is_empty();
         loop {
             let is_due = self.time.now() >= self.tick_at;
-            let has_to_tell = is_due || !(may_linger || self.untold.is_empty());
+            let has_to_send = is_due || !(may_linger || self.unsent.is_empty());
             let alarm = match (self.ends, is_due) {
                 (ends, true) => ends,
                 (ends, false) => Some(ends.map_or(self.tick_at, |end| end.min(self.tick_at))),
@@ -364,16 +364,16 @@ impl<T: Timekeeper> Watch<'_, T> {
                 biased;
                 output = &mut future => return Some(output),
                 // Where it has no time for that, its disk is slow: nothing else waits for it here.
-                permit = self.writer_thread.has_time(), if has_to_tell => match permit {
+                permit = self.writer_thread.has_time(), if has_to_send => match permit {
                     Ok(permit) => {
                         if is_due {
-                            self.untold.push((Event::Tick, self.time.read()));
-                            self.tick_at = self.time.now() + TELL_EACH;
+                            self.unsent.push((Event::Tick, self.time.read()));
+                            self.tick_at = self.time.now() + REPORT_INTERVAL;
                         }
-                        permit.send(std::mem::take(&mut self.untold));
+                        permit.send(std::mem::take(&mut self.unsent));
                         may_linger = false;
                     }
-                    Err(KeeperGone) => self.is_gone = true,
+                    Err(WriterGone) => self.is_gone = true,
                 },
                 () = &mut coalesce, if may_linger => may_linger = false,
                 () = ringing => {}

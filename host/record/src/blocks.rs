@@ -1,6 +1,6 @@
 //! Cuts a stream into traces that follow on one another.
 //!
-//! Each is as long as the job says, and begins at a whole multiple of that since the start of the stream. Where frames were
+//! Each is as long as the job specifies, and begins at a whole multiple of that since the start of the stream. Where frames were
 //! lost a trace ends early and the next one begins, so that the samples of a trace are evenly spaced.
 
 use scopething_files::stream::{Row, StreamHeader};
@@ -23,17 +23,17 @@ pub(super) struct Blocks {
 pub(super) enum Cut {
     /// A trace.
     Trace(Waveform),
-    /// So many frames are missing before the next trace.
+    /// This many frames are missing before the next trace.
     Lost(u64),
 }
 
 impl Blocks {
-    /// For a stream at its beginning, in traces of so many rows, at least one.
+    /// For a stream at its beginning, in traces of `length` rows, at least one.
     pub(super) fn new(header: StreamHeader, length: u64) -> Self {
         Self { header, length: length.max(1), rows: Vec::new() }
     }
 
-    /// Takes a row, and hands over what it completes.
+    /// Takes a row, and returns what it completes.
     pub(super) fn push(&mut self, row: &Row, cuts: &mut Vec<Cut>) -> Result<(), InvalidWaveform> {
         if row.lost > 0 {
             cuts.extend(self.end()?.map(Cut::Trace));
@@ -80,7 +80,7 @@ mod tests {
     use scopething_waveform::recording::Channel;
 
     #[test]
-    fn traces_begin_at_multiples_of_their_length_and_after_losses() {
+    fn traces_start_on_grid_and_after_losses() {
         let header = StreamHeader {
             columns: vec![Column { channel: Channel::A, part: Part::Sample }],
             row_ticks: 40_000,
@@ -100,17 +100,17 @@ mod tests {
             blocks.push(&Row { index, lost, values }, &mut cuts).unwrap();
         }
         cuts.extend(blocks.end().unwrap().map(Cut::Trace));
-        let told: Vec<(f64, usize)> = cuts
+        let reported: Vec<(f64, usize)> = cuts
             .iter()
             .map(|cut| match cut {
-                Cut::Trace(recording) => {
-                    let start_s = recording.details().capture_start_s.unwrap();
-                    assert_eq!(recording.channels()[0].samples.get(0), Some((start_s * 1e3) as f32));
-                    (start_s, recording.sample_count())
+                Cut::Trace(waveform) => {
+                    let start_s = waveform.details().capture_start_s.unwrap();
+                    assert_eq!(waveform.channels()[0].samples.get(0), Some((start_s * 1e3) as f32));
+                    (start_s, waveform.sample_count())
                 }
                 Cut::Lost(frames) => (-1.0, *frames as usize),
             })
             .collect();
-        assert_eq!(told, [(0.0, 10), (0.01, 10), (0.02, 5), (-1.0, 12), (0.028, 2), (0.03, 3)]);
+        assert_eq!(reported, [(0.0, 10), (0.01, 10), (0.02, 5), (-1.0, 12), (0.028, 2), (0.03, 3)]);
     }
 }

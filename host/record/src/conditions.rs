@@ -1,27 +1,27 @@
-//! What goes wrong for a while: logged when it begins and when it is over, and told in the status meanwhile.
+//! Fault conditions: logged when they begin and end, and reported in the status meanwhile.
 //!
-//! A condition that comes and goes (a plug with a bad contact, a disk on which something else makes room now and then) is
-//! logged when it comes for the second time within [`QUIET`], and not again before it has lasted or been away for that long.
+//! An intermittent condition (a plug with a bad contact, a disk on which another program makes room now and then) is
+//! logged when it begins for the second time within [`QUIET`], and not again before it has been stable for that long.
 
 use scopething_core::time::{Instant, Micros};
 use serde::{Deserialize, Serialize};
 
 use super::time::Reading;
 
-/// How long a condition must be away to be over, where it comes and goes.
+/// How long an intermittent condition must be absent to be over.
 pub const QUIET: Micros = Micros::from_millis(60_000);
 
 /// A kind of condition. Of each kind there is one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum TroubleKind {
-    /// The scope is not there.
+pub enum ConditionKind {
+    /// The scope is not connected.
     Away,
-    /// Another scope than the job's is there.
+    /// Another scope than the job's is connected.
     OtherScope,
-    /// Traces make no sense.
+    /// Traces are inconsistent.
     BadTraces,
-    /// The disk takes nothing.
+    /// The disk refuses writes.
     DiskRefuses,
     /// The memory for traces that the disk does not take is full as well.
     MemoryFull,
@@ -29,7 +29,7 @@ pub enum TroubleKind {
     LostFrames,
 }
 
-impl TroubleKind {
+impl ConditionKind {
     const ALL: [Self; 6] = [
         Self::Away,
         Self::OtherScope,
@@ -39,7 +39,7 @@ impl TroubleKind {
         Self::LostFrames,
     ];
 
-    /// What comes and goes, in the words of the log.
+    /// Its name in the log.
     fn name(self) -> &'static str {
         match self {
             Self::Away => "the loss of the scope",
@@ -52,39 +52,39 @@ impl TroubleKind {
     }
 }
 
-/// A condition that lasts.
+/// A present condition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     /// What kind it is.
-    pub kind: TroubleKind,
+    pub kind: ConditionKind,
     /// Since when, as text.
     pub since: String,
     /// What is known of it.
     pub text: String,
 }
 
-/// The conditions that last, and those that were there lately.
+/// The present conditions, and those that ended recently.
 #[derive(Debug, Default)]
 pub struct Conditions {
     lasting: Vec<Condition>,
-    histories: [History; TroubleKind::ALL.len()],
+    histories: [History; ConditionKind::ALL.len()],
 }
 
-/// What is known of the last times of a kind of condition.
+/// The recent history of a kind of condition.
 #[derive(Debug, Default, Clone, Copy)]
 struct History {
-    /// When it last came or went, if that is not long ago or not logged.
+    /// When it last began or ended, if that is recent or not logged.
     changed: Option<Instant>,
     /// How often it has come back within the time after which it would have been over.
     returns: u64,
 }
 
 impl Conditions {
-    /// A condition is met. True if it is logged: it was not there, and does not come and go. Another text is another
-    /// condition where it tells of another scope; otherwise it is what is known of the condition by now.
-    pub fn meet(&mut self, kind: TroubleKind, text: &str, at: Reading) -> bool {
+    /// A condition is met. True if it is logged: it is new, and not intermittent. Another text is another
+    /// condition if it names another scope; otherwise it updates the text of the condition.
+    pub fn meet(&mut self, kind: ConditionKind, text: &str, at: Reading) -> bool {
         let same = |condition: &&mut Condition| {
-            condition.kind == kind && (kind != TroubleKind::OtherScope || condition.text == text)
+            condition.kind == kind && (kind != ConditionKind::OtherScope || condition.text == text)
         };
         if let Some(condition) = self.lasting.iter_mut().find(same) {
             text.clone_into(&mut condition.text);
@@ -101,14 +101,16 @@ impl Conditions {
         history.changed = Some(at.now);
         match history.returns {
             0 => tracing::warn!("{text}"),
-            1 => tracing::warn!("{text}; it comes and goes, which is told no more until it lasts or is over"),
+            1 => {
+                tracing::warn!("{text}; it comes and goes, and is not logged again until it lasts or is over")
+            }
             _ => {}
         }
         history.returns <= 1
     }
 
-    /// A condition is not there any more. True if that is logged: it was there, and does not come and go.
-    pub fn end(&mut self, kind: TroubleKind, text: &str, at: Reading) -> bool {
+    /// A condition has ended. True if that is logged: it was met, and is not intermittent.
+    pub fn end(&mut self, kind: ConditionKind, text: &str, at: Reading) -> bool {
         let before = self.lasting.len();
         self.lasting.retain(|condition| condition.kind != kind);
         if self.lasting.len() == before {
@@ -122,14 +124,14 @@ impl Conditions {
         history.returns == 0
     }
 
-    /// A condition is not told any more, since another one that is met tells more.
-    pub fn replace(&mut self, kind: TroubleKind) {
+    /// Drops a condition that another one, which is more specific, replaces.
+    pub fn replace(&mut self, kind: ConditionKind) {
         self.lasting.retain(|condition| condition.kind != kind);
     }
 
-    /// Logs what has lasted or been away for long enough after it came and went.
-    pub fn settle(&mut self, at: Reading) {
-        for kind in TroubleKind::ALL {
+    /// Logs intermittent conditions that have been stable for long enough.
+    pub fn update(&mut self, at: Reading) {
+        for kind in ConditionKind::ALL {
             let lasting =
                 self.lasting.iter().find(|condition| condition.kind == kind).map(|condition| &condition.text);
             let text = lasting.cloned();
@@ -148,11 +150,11 @@ impl Conditions {
         }
     }
 
-    fn history(&mut self, kind: TroubleKind) -> &mut History {
+    fn history(&mut self, kind: ConditionKind) -> &mut History {
         &mut self.histories[kind as usize]
     }
 
-    /// Those that last.
+    /// The present conditions.
     #[must_use]
     pub fn lasting(&self) -> &[Condition] {
         &self.lasting
@@ -169,56 +171,56 @@ mod tests {
     }
 
     #[test]
-    fn a_trouble_is_told_when_it_begins_and_when_it_ends() {
+    fn condition_is_logged_at_begin_and_end() {
         let mut conditions = Conditions::default();
         for day in [0, 86_400] {
-            assert!(conditions.meet(TroubleKind::Away, "away", at(day)));
+            assert!(conditions.meet(ConditionKind::Away, "away", at(day)));
             for second in day + 1..day + 100 {
-                assert!(!conditions.meet(TroubleKind::Away, "away for another reason", at(second)));
-                conditions.settle(at(second));
+                assert!(!conditions.meet(ConditionKind::Away, "away for another reason", at(second)));
+                conditions.update(at(second));
             }
             let texts: Vec<_> =
                 conditions.lasting().iter().map(|condition| condition.text.as_str()).collect();
             assert_eq!(texts, ["away for another reason"]);
-            assert!(conditions.end(TroubleKind::Away, "back", at(day + 100)));
-            assert!(!conditions.end(TroubleKind::Away, "back", at(day + 100)));
-            conditions.settle(at(day + 161));
+            assert!(conditions.end(ConditionKind::Away, "back", at(day + 100)));
+            assert!(!conditions.end(ConditionKind::Away, "back", at(day + 100)));
+            conditions.update(at(day + 161));
         }
         assert_eq!(conditions.lasting(), []);
     }
 
     #[test]
-    fn what_comes_and_goes_is_told_three_times_however_often() {
+    fn flapping_condition_is_logged_three_times() {
         let mut conditions = Conditions::default();
-        let mut told = 0;
+        let mut reported = 0;
         for second in (0..36_000).step_by(2) {
-            told += u32::from(conditions.meet(TroubleKind::BadTraces, "bad", at(second)));
-            told += u32::from(conditions.end(TroubleKind::BadTraces, "good", at(second + 1)));
-            conditions.settle(at(second + 1));
+            reported += u32::from(conditions.meet(ConditionKind::BadTraces, "bad", at(second)));
+            reported += u32::from(conditions.end(ConditionKind::BadTraces, "good", at(second + 1)));
+            conditions.update(at(second + 1));
         }
-        assert_eq!(told, 3, "came, went, and comes and goes");
-        conditions.settle(at(36_100));
-        assert!(conditions.meet(TroubleKind::BadTraces, "bad", at(36_200)), "the one after is a new one");
+        assert_eq!(reported, 3, "came, went, and comes and goes");
+        conditions.update(at(36_100));
+        assert!(conditions.meet(ConditionKind::BadTraces, "bad", at(36_200)), "the one after is a new one");
     }
 
     #[test]
-    fn what_lasts_in_the_end_is_told_again_when_it_is_over() {
+    fn lasting_condition_is_logged_at_its_end() {
         let mut conditions = Conditions::default();
         for second in 0..10 {
-            conditions.meet(TroubleKind::Away, "away", at(2 * second));
-            conditions.end(TroubleKind::Away, "back", at(2 * second + 1));
+            conditions.meet(ConditionKind::Away, "away", at(2 * second));
+            conditions.end(ConditionKind::Away, "back", at(2 * second + 1));
         }
-        assert!(!conditions.meet(TroubleKind::Away, "away", at(20)));
-        conditions.settle(at(80));
-        assert!(conditions.end(TroubleKind::Away, "back", at(1000)));
+        assert!(!conditions.meet(ConditionKind::Away, "away", at(20)));
+        conditions.update(at(80));
+        assert!(conditions.end(ConditionKind::Away, "back", at(1000)));
     }
 
     #[test]
     fn yet_another_scope_is_another_trouble() {
         let mut conditions = Conditions::default();
-        assert!(conditions.meet(TroubleKind::OtherScope, "it is X", at(0)));
-        assert!(!conditions.meet(TroubleKind::OtherScope, "it is X", at(1)));
-        assert!(conditions.meet(TroubleKind::OtherScope, "it is Y", at(2)));
+        assert!(conditions.meet(ConditionKind::OtherScope, "it is X", at(0)));
+        assert!(!conditions.meet(ConditionKind::OtherScope, "it is X", at(1)));
+        assert!(conditions.meet(ConditionKind::OtherScope, "it is Y", at(2)));
         assert_eq!(conditions.lasting().len(), 1);
     }
 }

@@ -80,7 +80,7 @@ impl Links {
         Self { read, others: Vec::new(), adapters: Vec::new() }
     }
 
-    /// The ports that are there now. What is not is forgotten: another scope may be plugged in there next.
+    /// The ports present now. The others are forgotten: another scope may be plugged in there next.
     fn found(&mut self, ports: Vec<Port>, wanted: Option<&str>) -> Vec<Place> {
         self.adapters = ports.into_iter().map(Adapter::of).collect();
         let adapters = &self.adapters;
@@ -149,8 +149,8 @@ pub enum ConnectError {
         /// The serial number of the job's.
         wanted: String,
     },
-    /// At none of several places there is the job's scope.
-    #[error("{}", told(places))]
+    /// The job's scope is at none of several places.
+    #[error("{}", attempts(places))]
     Nowhere {
         /// Where it was looked for, and what is there.
         places: Vec<(LinkUrl, ConnectError)>,
@@ -177,7 +177,7 @@ pub enum ConnectError {
     Generate(#[from] GenerateError<LinkError>),
 }
 
-fn told(places: &[(LinkUrl, ConnectError)]) -> String {
+fn attempts(places: &[(LinkUrl, ConnectError)]) -> String {
     let places = places.iter().map(|(url, error)| format!("at {url}: {error}"));
     places.collect::<Vec<_>>().join("; ")
 }
@@ -210,7 +210,7 @@ impl ConnectError {
         }
     }
 
-    /// Whether it is there, and not the one that is wanted.
+    /// Whether another scope than the job's is connected.
     #[must_use]
     pub fn is_other_scope(&self) -> bool {
         match self {
@@ -222,7 +222,7 @@ impl ConnectError {
     }
 }
 
-/// What a job asks of the scope.
+/// What a job requires of the scope.
 #[derive(Debug)]
 pub(super) enum Planned {
     /// Traces one by one.
@@ -232,7 +232,7 @@ pub(super) enum Planned {
 }
 
 impl Planned {
-    /// What is done otherwise than asked.
+    /// Deviations from the request.
     pub(super) fn notices(&self) -> &[Notice] {
         match self {
             Self::Traces(plan) => &plan.notices,
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn an_adapter_with_the_serial_number_of_the_scope_is_the_only_one_tried() {
+    fn only_matching_adapter_is_tried() {
         let mut links = Links::new(scopething_sim::no_files);
         let ports = [("/dev/ttyUSB0", Some("FT000001")), ("/dev/ttyUSB1", Some("DB98TI79"))];
         assert_eq!(places(&mut links, &ports, "DB98TI79"), [("/dev/ttyUSB1".to_owned(), None)]);
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn another_scope_is_known_for_as_long_as_it_stays_plugged_in() {
+    fn other_scope_is_remembered_while_plugged_in() {
         let mut links = Links::new(scopething_sim::no_files);
         let (one, two) = (("/dev/ttyUSB0", None), ("/dev/ttyUSB1", None));
         places(&mut links, &[one, two], "DB98TI79");

@@ -1,6 +1,6 @@
 //! A job in plain words, with the disk that it will need.
 //!
-//! How long a trace is on the disk is not guessed: one is captured from the simulated scope and written as the job says.
+//! How long a trace is on the disk is not guessed: one is captured from the simulated scope and written as the job specifies.
 
 use std::fmt;
 
@@ -143,7 +143,7 @@ async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
     let link = SimLink::new(&SimConfig::from_query(SIGNALS)?);
     let (clock, profile) = (link.clock(), link.profile());
     let mut scope = Scope::connect(link, clock, profile).await?;
-    let recording = match &job.stream {
+    let waveform = match &job.stream {
         None => {
             let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };
             let plan = plan_capture(&BS05, &BS05.analog, &request, job.driven)?;
@@ -153,7 +153,7 @@ async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
         Some(stream) => trace_of_stream(job, stream, &mut scope).await?,
     };
     let stamp = Stamp { number: 1_000_000, clock: UnixMicros::now(), gap: None };
-    Ok(match content_of(&recording.stamped(stamp), job, &mut TextMaker::default())? {
+    Ok(match content_of(&waveform.stamped(stamp), job, &mut TextMaker::default())? {
         Content::Text(text) => text.body.len() as u64,
         Content::File(bytes) => bytes.len() as u64,
     })
@@ -179,8 +179,8 @@ async fn trace_of_stream(
             return Err(error.into());
         }
         for cut in cuts.drain(..) {
-            if let Cut::Trace(recording) = cut {
-                return Ok(recording);
+            if let Cut::Trace(waveform) = cut {
+                return Ok(waveform);
             }
         }
     }
@@ -197,7 +197,7 @@ fn scope_line(job: &Job) -> String {
 
 fn when_line(job: &Job) -> String {
     let spacing = match &job.spacing {
-        Spacing::Continuous => "takes traces as fast as it goes".to_owned(),
+        Spacing::Continuous => "takes traces continuously".to_owned(),
         Spacing::Every(seconds) => format!("takes a trace every {}", span(*seconds)),
         Spacing::TimesOfDay(times) => {
             let times =
@@ -219,7 +219,7 @@ fn keep_line(keep: &Keep) -> String {
         Keep::All => "keeps every trace".to_owned(),
         Keep::Summary => "keeps a row of measurements of every trace".to_owned(),
         Keep::Envelope { parts } => {
-            format!("keeps least and greatest sample of {parts} parts of every trace")
+            format!("keeps minimum and maximum of {parts} parts of every trace")
         }
         Keep::Outside(bands) => {
             let band = |band: &super::keep::Band| {
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_disk_of_a_day_is_the_traces_of_a_day() {
+    async fn disk_estimate_per_day() {
         let every = explained("files.directory = 'd'\nwhen.every = '10s'").await;
         assert!((every.traces_a_day - 8640.0).abs() < 1e-9);
         // 1000 rows of a number, a time and a level take 13 to 40 bytes each.
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_disk_in_all_is_what_the_job_leaves() {
+    async fn disk_estimate_in_all() {
         for (more, count) in [
             ("when.count = 30", 30.0),
             ("when.for = '5min'", 30.0),
@@ -332,15 +332,15 @@ mod tests {
         ] {
             let explained = explained(&format!("files.directory = 'd'\nwhen.every = '10s'\n{more}")).await;
             let expected = bytes(count * explained.trace_bytes as f64);
-            let told = format!("in all about {expected}");
-            assert!(explained.to_string().contains(&told), "{told} in {explained}");
+            let expected_text = format!("in all about {expected}");
+            assert!(explained.to_string().contains(&expected_text), "{expected_text} in {explained}");
         }
         let most = explained("files.directory = 'd'\nwhen.for = '90d'\nfiles.keep-bytes = '2MB'").await;
         assert!(most.to_string().contains("never more than 2.00 MB in all"), "{most}");
     }
 
     #[tokio::test]
-    async fn it_tells_what_the_job_says() {
+    async fn explanation_names_the_job() {
         let text = explained(
             "files.directory = '/x'\nserial = 'DB98TI79'\ncapture.channels = ['A', 'L3']\ncapture.timeout = '2s'\n\
              when.every = '90s'\nfiles.keep-bytes = '2GB'\nfiles.new-after = '1h'\nwhen.for = '7d'\n\
@@ -348,7 +348,7 @@ mod tests {
         )
         .await
         .to_string();
-        for told in [
+        for expected_text in [
             "DB98TI79",
             "A",
             "after 2.000 s",
@@ -359,7 +359,7 @@ mod tests {
             "2.00 GB",
             "L5=1",
         ] {
-            assert!(text.contains(told), "{told} in {text}");
+            assert!(text.contains(expected_text), "{expected_text} in {text}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Files that grow by a trace at a time, and what is found in one after a loss of power.
+//! Files that grow by a trace at a time, and their recovery after a loss of power.
 //!
-//! A trace is appended in one piece and brought to the disk. Whatever ends the program in between leaves a file whose
+//! A trace is appended in one piece and synced to disk. Whatever ends the program in between leaves a file whose
 //! beginning is sound and whose last trace may be cut: [`survey`] finds where the sound part ends. Text after a fault that
 //! holds further traces is no cut, but damage that nothing here explains; such a file is left alone.
 
@@ -204,7 +204,7 @@ impl GrowingFile {
         self.is_empty() || self.header == text.header
     }
 
-    /// Appends the text of a trace, and brings it to the disk if `sync`.
+    /// Appends the text of a trace, and syncs it to disk if `sync`.
     ///
     /// # Errors
     /// If the disk fails. The file then holds what it held before.
@@ -234,7 +234,7 @@ impl GrowingFile {
         if sync { self.file.sync_data() } else { Ok(()) }
     }
 
-    /// Brings all of it to the disk.
+    /// Syncs the whole file to disk.
     ///
     /// # Errors
     /// If the disk fails.
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_anywhere_loses_the_trace_that_was_cut_and_no_other() {
+    fn cut_file_loses_only_cut_trace() {
         for format in [Format::Csv, Format::Json] {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("whole");
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_where_a_trace_should_be_are_cut_off() {
+    fn zeros_after_last_trace_are_cut() {
         for format in [Format::Csv, Format::Json] {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("x");

@@ -1,9 +1,9 @@
-//! A job: what `scopething record` is asked for, in a TOML file.
+//! A job of `scopething record`, in a TOML file.
 //!
 //! ```toml
 //! url = "sim:?A=sine,1kHz,0..3V"      # as --url
 //! serial = "DB98TI79"                 # takes this scope only, on whatever port it is plugged in if there is no url
-//! probes = "x10"                      # x1, if nothing is said
+//! probes = "x10"                      # default: x1
 //! verify = true                       # reads all samples twice and compares, as --verify
 //!
 //! [capture]                           # as the options of `capture`, all optional
@@ -16,24 +16,24 @@
 //! [capture]
 //! what = "stream"
 //! channels = ["A"]
-//! rate = "1kHz"                       # frame-rate = "4kHz", the fewest that make up the rate if nothing is said
+//! rate = "1kHz"                       # frame-rate = "4kHz", default: the fewest that make up the rate
 //! low = "0V"                          # high, raw: as for traces
 //! each = "10s"                        # the length of a trace
 //!
 //! [generate]                          # at most one of them
 //! wave = "sine 1kHz 0..3.3V"          # clock = "1MHz 50%", or hold = "L3=1,L5=0"
 //!
-//! [when]                              # as fast as it goes, if nothing is said
+//! [when]                              # default: continuously
 //! every = "10s"                       # or at = ["06:00", "18:30"], in UTC
 //! count = 1000                        # for = "7d"
 //!
 //! [keep]
-//! what = "outside"                    # all (if nothing is said), outside, summary, envelope
+//! what = "outside"                    # all (the default), outside, summary, envelope
 //! bands = [{ channel = "A", measure = "rms", low = "1V", high = "2V" }]
 //!
 //! [files]
 //! directory = "/var/lib/scopething"
-//! name = "bench"                      # trace, if nothing is said
+//! name = "bench"                      # default: trace
 //! format = "csv"                      # csv and json grow; in any other each trace is a file
 //! new-after = "1h"                    # a new file at each full hour; new-at = "10MB" before it is longer
 //! keep-for = "30d"                    # keep-bytes = "2GB", keep-free = "500MB"
@@ -54,7 +54,7 @@
 //! ```
 
 mod lines;
-mod words;
+mod spec;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -66,7 +66,7 @@ use scopething_core::plan::{
 };
 
 use self::lines::Lines;
-use self::words::StreamWords;
+use self::spec::StreamSpec;
 use super::keep::Keep;
 use super::listing::Naming;
 use super::schedule::{Extent, Spacing};
@@ -94,9 +94,9 @@ pub struct Job {
     pub request: CaptureRequest,
     /// What to stream instead.
     pub stream: Option<StreamJob>,
-    /// What the generators do meanwhile, if anything.
+    /// The request to the generators, if any.
     pub generate: Option<GeneratorRequest>,
-    /// What captures are planned around because of that.
+    /// The outputs that they keep busy, which captures are planned around.
     pub driven: BusyOutputs,
     /// When traces are taken.
     pub spacing: Spacing,
@@ -108,7 +108,7 @@ pub struct Job {
     pub naming: Naming,
     /// When files are changed and removed.
     pub limits: Limits,
-    /// How many traces are written before they are brought to the disk.
+    /// How many traces are written before they are synced to disk.
     pub sync_every: u32,
     /// How many bytes are held in memory while the disk takes nothing.
     pub hold_bytes: u64,
@@ -145,7 +145,7 @@ impl StreamJob {
     }
 }
 
-/// A text is no job.
+/// A text that is not a valid job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobError {
     /// The line that has to be changed, from 1; none if something is missing.
@@ -172,10 +172,10 @@ impl Job {
     /// For a key, unit or value that no job has, or that does not go with the others. The error names the line.
     pub fn parse(text: &str) -> Result<Self, JobError> {
         let lines = Lines::of(text);
-        let job = if words::is_stream(text) {
-            words::read::<StreamWords>(text)?.job(&lines)?
+        let job = if spec::is_stream(text) {
+            spec::read::<StreamSpec>(text)?.job(&lines)?
         } else {
-            words::read::<CaptureSpec>(text)?.job(&lines)?
+            spec::read::<CaptureSpec>(text)?.job(&lines)?
         };
         job.check_capture(&lines)?;
         Ok(job)

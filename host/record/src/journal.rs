@@ -1,11 +1,11 @@
-//! What a recording keeps account of: the traces on their way to the disk, what is wrong, and the status that tells of both.
+//! The journal of a recording: the traces on their way to the disk, the conditions met, and the status that reports both.
 
 use std::sync::Arc;
 
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::EndReason;
 
-use super::conditions::{Conditions, TroubleKind};
+use super::conditions::{ConditionKind, Conditions};
 use super::job::Job;
 use super::retry_queue::{Put, RetryQueue};
 use super::status::Status;
@@ -18,19 +18,19 @@ use scopething_files::WriteError;
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::recording::{Gap, Stamp, Waveform};
 
-/// How often a watcher learns the status, at least.
-pub(super) const TELL_EACH: Micros = Micros::from_millis(1000);
-/// The rate of captures is told of one to two of these.
-const RATE_SPAN: Micros = Micros::from_millis(60_000);
+/// How often a observer learns the status, at least.
+pub(super) const REPORT_INTERVAL: Micros = Micros::from_millis(1000);
+/// Window over which the rate of captures is averaged: one to two of these.
+const RATE_WINDOW: Micros = Micros::from_millis(60_000);
 
-/// Learns how a recording goes: each second, and when a condition begins or ends. A recording whose captures or whose disk
-/// hang tells nothing.
+/// Receives the status of a recording: each second, and when a condition begins or ends. One whose captures or whose disk
+/// hang reports nothing.
 pub trait StatusObserver: Send {
-    /// How it goes now.
+    /// The status now.
     fn watch(&mut self, status: &Status);
 }
 
-/// Nobody looks.
+/// Ignores the status.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unwatched;
 
@@ -46,18 +46,18 @@ pub(super) struct Journal<D, W> {
     timestamps: Timestamps,
     conditions: Conditions,
     status: Status,
-    watcher: W,
+    observer: W,
     /// Why traces may be missing before the next one that is kept.
     gap: Option<Gap>,
     next_number: u64,
-    tell_at: Instant,
-    /// Moments, and how many captures there were by then: the rate is told since the first of them.
+    report_at: Instant,
+    /// Moments, and how many captures there were by then: the rate is averaged since the first of them.
     rate_since: [(Instant, u64); 2],
 }
 
 impl<D: Disk, W: StatusObserver> Journal<D, W> {
-    /// Opens the files of a job, repairs what a loss of power has left, and says so.
-    pub(super) fn open(job: Arc<Job>, disk: D, watcher: W, at: Reading) -> Result<Self, StoreError> {
+    /// Opens the files of a job, repairs what a loss of power has left, and logs that.
+    pub(super) fn open(job: Arc<Job>, disk: D, observer: W, at: Reading) -> Result<Self, StoreError> {
         let (store, repair) = Store::open(job.naming.clone(), job.limits, job.sync_every, disk)?;
         let newest = repair.newest.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
         if repair.survey.damaged {
@@ -80,15 +80,15 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
             timestamps: Timestamps::default(),
             conditions: Conditions::default(),
             status,
-            watcher,
+            observer,
             gap: Some(Gap::Start),
             next_number,
-            tell_at: at.now,
+            report_at: at.now,
             rate_since: [(at.now, 0); 2],
         })
     }
 
-    /// The scope is there, at this link, and its time starts anew.
+    /// The scope is connected, at this link, and its device time restarts.
     pub(super) fn connected(&mut self, serial: Option<String>, url: &LinkUrl, at: Reading) {
         self.status.connected = true;
         self.status.connections += 1;
@@ -102,16 +102,16 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
             format!("the scope {scope} is there again, at {url}")
         };
         self.status.serial = serial;
-        let away = self.conditions.end(TroubleKind::Away, &back, at);
-        let is_told = self.conditions.end(TroubleKind::OtherScope, &back, at) || away;
-        if is_told {
-            self.tell(at);
+        let away = self.conditions.end(ConditionKind::Away, &back, at);
+        let is_reported = self.conditions.end(ConditionKind::OtherScope, &back, at) || away;
+        if is_reported {
+            self.report(at);
         } else if is_first {
             tracing::info!("{back}");
         }
     }
 
-    /// The scope is not there, or another one is.
+    /// The scope is disconnected, or another one is connected.
     pub(super) fn away(&mut self, is_other: bool, reason: &str, at: Reading) {
         self.status.connected = false;
         self.status.link_errors += u64::from(!is_other);
@@ -120,23 +120,23 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         }
         let text = format!("waiting for the scope: {reason}");
         let (kind, instead_of) = if is_other {
-            (TroubleKind::OtherScope, TroubleKind::Away)
+            (ConditionKind::OtherScope, ConditionKind::Away)
         } else {
-            (TroubleKind::Away, TroubleKind::OtherScope)
+            (ConditionKind::Away, ConditionKind::OtherScope)
         };
         self.conditions.replace(instead_of);
         if self.conditions.meet(kind, &text, at) {
-            self.tell(at);
+            self.report(at);
         }
     }
 
-    /// A trace that makes no sense.
+    /// A trace that is inconsistent.
     pub(super) fn bad_trace(&mut self, reason: &str, at: Reading) {
         self.status.bad_traces += 1;
         self.gap = self.gap.or(Some(Gap::BadTraces));
-        let text = format!("traces are bad and are left out: {reason}");
-        if self.conditions.meet(TroubleKind::BadTraces, &text, at) {
-            self.tell(at);
+        let text = format!("bad traces are dropped: {reason}");
+        if self.conditions.meet(ConditionKind::BadTraces, &text, at) {
+            self.report(at);
         }
     }
 
@@ -146,22 +146,22 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         self.gap = self.gap.or(Some(Gap::LostFrames));
         let lost = self.status.lost_frames;
         let text = format!("the link does not carry all frames: {lost} are lost since the start");
-        if self.conditions.meet(TroubleKind::LostFrames, &text, at) {
-            self.tell(at);
+        if self.conditions.meet(ConditionKind::LostFrames, &text, at) {
+            self.report(at);
         }
     }
 
     /// A trace that has arrived: it is stamped, and [written](Self::write) if it is to be kept.
-    pub(super) fn take(&mut self, recording: Waveform, at: Reading) {
+    pub(super) fn take(&mut self, waveform: Waveform, at: Reading) {
         self.status.captures += 1;
         let follows_loss = self.gap == Some(Gap::LostFrames);
-        let clock = self.stamp(&recording, at);
-        if recording.details().cause == Some(EndReason::Trigger) {
+        let clock = self.stamp(&waveform, at);
+        if waveform.details().cause == Some(EndReason::Trigger) {
             self.status.last_trigger = Some(clock.to_string());
         }
-        if self.job.keep.wants(&recording) {
+        if self.job.keep.wants(&waveform) {
             let stamp = Stamp { number: self.next_number, clock, gap: self.gap };
-            match content_of(&recording.stamped(stamp), &self.job, &mut self.texts) {
+            match content_of(&waveform.stamped(stamp), &self.job, &mut self.texts) {
                 Ok(content) => self.put(Entry { number: stamp.number, clock, content }),
                 Err(error) => {
                     let reason = format!("it cannot be written as {}: {error}", self.job.naming.format);
@@ -171,25 +171,25 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         } else {
             self.status.inside += 1;
         }
-        // The first trace after a loss says so; one that follows on the one before it says that it is over.
+        // The first trace after a loss is marked; one that follows on the one before it ends the condition.
         if !follows_loss {
             let over =
-                format!("no frames are lost any more, {} were since the start", self.status.lost_frames);
-            if self.conditions.end(TroubleKind::LostFrames, &over, at) {
-                self.tell(at);
+                format!("frames are no longer lost; {} were lost since the start", self.status.lost_frames);
+            if self.conditions.end(ConditionKind::LostFrames, &over, at) {
+                self.report(at);
             }
         }
         let bad = self.status.bad_traces;
-        let over = format!("traces make sense again, {bad} did not since the start");
-        if self.conditions.end(TroubleKind::BadTraces, &over, at) {
-            self.tell(at);
+        let over = format!("traces are valid again; {bad} were bad since the start");
+        if self.conditions.end(ConditionKind::BadTraces, &over, at) {
+            self.report(at);
         }
     }
 
     /// When a capture began, by the computer's clock.
-    fn stamp(&mut self, recording: &Waveform, at: Reading) -> UnixMicros {
-        let start_s = recording.details().capture_start_s.unwrap_or_default();
-        let ends_s = recording.channels().iter().map(|series| series.end_s() + series.period_s);
+    fn stamp(&mut self, waveform: &Waveform, at: Reading) -> UnixMicros {
+        let start_s = waveform.details().capture_start_s.unwrap_or_default();
+        let ends_s = waveform.channels().iter().map(|series| series.end_s() + series.period_s);
         let end_s = start_s + ends_s.fold(0.0, f64::max);
         let stamped = self.timestamps.stamp(start_s, end_s, at.now, at.wall);
         if let Some(by_s) = stamped.set_by_s {
@@ -219,32 +219,32 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         self.status.dropped += dropped;
         if let Some(refused) = refused {
             let text = format!("nothing is written, the newest traces are held in memory: {refused}");
-            self.conditions.meet(TroubleKind::DiskRefuses, &text, at);
+            self.conditions.meet(ConditionKind::DiskRefuses, &text, at);
         } else if written > 0 {
-            self.conditions.end(TroubleKind::DiskRefuses, "the disk takes traces again", at);
+            self.conditions.end(ConditionKind::DiskRefuses, "the disk takes traces again", at);
         }
         if dropped > 0 {
             let text =
-                "memory is full as well, the oldest traces in it are given up: their numbers are missing";
-            self.conditions.meet(TroubleKind::MemoryFull, text, at);
+                "memory is full as well, the oldest traces in it are dropped: their numbers are missing";
+            self.conditions.meet(ConditionKind::MemoryFull, text, at);
         } else if self.retry_queue.held() == 0 {
-            let over = format!("{} traces were given up since the start", self.status.dropped);
-            self.conditions.end(TroubleKind::MemoryFull, &over, at);
+            let over = format!("{} traces were dropped since the start", self.status.dropped);
+            self.conditions.end(ConditionKind::MemoryFull, &over, at);
         }
     }
 
-    /// Tells the status, if it is time.
-    pub(super) fn mind(&mut self, at: Reading) {
-        if at.now < self.tell_at {
+    /// Reports the status, if it is due.
+    pub(super) fn report_if_due(&mut self, at: Reading) {
+        if at.now < self.report_at {
             return;
         }
-        self.conditions.settle(at);
-        self.tell(at);
+        self.conditions.update(at);
+        self.report(at);
     }
 
-    fn tell(&mut self, at: Reading) {
-        self.tell_at = at.now + TELL_EACH;
-        self.tell_rate(at.now);
+    fn report(&mut self, at: Reading) {
+        self.report_at = at.now + REPORT_INTERVAL;
+        self.update_rate(at.now);
         let store = self.retry_queue.store();
         self.status.updated = at.wall.to_string();
         self.status.held = self.retry_queue.held();
@@ -255,15 +255,15 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         self.status.removed_files = store.removed_files();
         self.status.free_bytes = store.free_bytes();
         self.status.conditions = self.conditions.lasting().to_vec();
-        self.watcher.watch(&self.status);
+        self.observer.watch(&self.status);
     }
 
-    fn tell_rate(&mut self, now: Instant) {
+    fn update_rate(&mut self, now: Instant) {
         let [(since, captures), later] = self.rate_since;
         if now > since {
             self.status.rate_hz = (self.status.captures - captures) as f64 / (now - since).seconds();
         }
-        if now - later.0 >= RATE_SPAN {
+        if now - later.0 >= RATE_WINDOW {
             self.rate_since = [later, (now, self.status.captures)];
         }
     }
@@ -277,7 +277,7 @@ impl<D: Disk, W: StatusObserver> Journal<D, W> {
         self.status.dropped += lost;
         self.status.ended = true;
         self.status.connected = false;
-        self.tell(at);
+        self.report(at);
         Closed { status: self.status, lost: closed.err() }
     }
 }
@@ -292,15 +292,15 @@ pub(super) struct Closed {
 
 /// What is written of a trace.
 pub(super) fn content_of(
-    recording: &Waveform,
+    waveform: &Waveform,
     job: &Job,
     texts: &mut TextMaker,
 ) -> Result<Content, WriteError> {
     let format = job.naming.format;
     if format.holds_several() {
-        return texts.text_of(recording, &job.keep, format).map(Content::Text);
+        return texts.text_of(waveform, &job.keep, format).map(Content::Text);
     }
     let mut bytes = Vec::new();
-    format.writer().write(recording, &mut bytes)?;
+    format.writer().write(waveform, &mut bytes)?;
     Ok(Content::File(bytes))
 }

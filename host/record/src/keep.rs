@@ -1,4 +1,4 @@
-//! What of a trace is kept, and what of it is written.
+//! Which traces are kept, and which part of them is written.
 
 use crate::measure::{Measure, Measured};
 use scopething_waveform::recording::{Channel, Series, Waveform};
@@ -12,7 +12,7 @@ pub enum Keep {
     Outside(Vec<Band>),
     /// Measured values of every trace.
     Summary,
-    /// The least and the greatest sample of each of so many parts of every trace.
+    /// The minimum and maximum sample of each of this many parts of every trace.
     Envelope {
         /// How many parts, at least 1.
         parts: usize,
@@ -33,8 +33,8 @@ pub struct Band {
 }
 
 impl Band {
-    fn holds(&self, recording: &Waveform) -> bool {
-        let series = recording.channel(self.channel);
+    fn holds(&self, waveform: &Waveform) -> bool {
+        let series = waveform.channel(self.channel);
         let value = series.and_then(|series| Measured::of(series).get(self.measure));
         value.is_some_and(|value| (self.low..=self.high).contains(&value))
     }
@@ -43,26 +43,26 @@ impl Band {
 impl Keep {
     /// Whether anything of this trace is kept.
     #[must_use]
-    pub fn wants(&self, recording: &Waveform) -> bool {
+    pub fn wants(&self, waveform: &Waveform) -> bool {
         match self {
-            Self::Outside(bands) => bands.iter().any(|band| !band.holds(recording)),
+            Self::Outside(bands) => bands.iter().any(|band| !band.holds(waveform)),
             Self::All | Self::Summary | Self::Envelope { .. } => true,
         }
     }
 }
 
-/// The least and the greatest sample of a part of a trace.
+/// The minimum and maximum sample of a part of a trace.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Extent {
     /// When the part begins, in seconds from the start of the capture.
     pub time_s: f64,
-    /// The least sample.
+    /// The minimum sample.
     pub min: f32,
-    /// The greatest sample.
+    /// The maximum sample.
     pub max: f32,
 }
 
-/// The extents of a channel in `parts` parts as long as one another, give or take a sample. Parts without a sample that
+/// The extents of a channel in `parts` parts of equal length, within a sample. Parts without a sample that
 /// is a number are left out.
 pub fn envelope(series: &Series, parts: usize) -> impl Iterator<Item = Extent> + '_ {
     let count = series.samples.len();
@@ -84,15 +84,15 @@ mod tests {
     use super::*;
     use scopething_waveform::recording::{Details, Samples};
 
-    fn recording(samples: &[f32]) -> Waveform {
+    fn waveform(samples: &[f32]) -> Waveform {
         let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(samples.to_vec()));
         Waveform::new(1e3, vec![series], Details::default()).unwrap()
     }
 
     #[test]
-    fn a_value_at_the_edge_of_its_band_is_inside() {
+    fn band_edges_are_inside() {
         let band = |measure, low, high| Band { channel: Channel::A, measure, low, high };
-        let flat = recording(&[1.0; 20]);
+        let flat = waveform(&[1.0; 20]);
         for (band, wanted) in [
             (band(Measure::Mean, 1.0, 2.0), false),
             (band(Measure::Mean, 0.0, 1.0), false),
@@ -112,8 +112,8 @@ mod tests {
     fn parts_cover_each_sample_once() {
         let samples: Vec<f32> =
             (0..11_u8).map(|index| f32::from(index) * if index % 2 == 0 { 1.0 } else { -1.0 }).collect();
-        let recording = recording(&samples);
-        let series = recording.channel(Channel::A).unwrap();
+        let waveform = waveform(&samples);
+        let series = waveform.channel(Channel::A).unwrap();
         let extents: Vec<Extent> = envelope(series, 3).collect();
         let expected = [(0.0, -1.0, 2.0), (3e-3, -5.0, 6.0), (7e-3, -9.0, 10.0)];
         let expected = expected.map(|(time_s, min, max)| Extent { time_s, min, max });

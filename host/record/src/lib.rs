@@ -1,9 +1,9 @@
-//! Waveform for weeks on a board in a cupboard: captures are taken as a [`Job`](job::Job) says, and what is kept of them
+//! Recordings of weeks on an unattended board: captures are taken as a [`Job`](job::Job) specifies, and what is kept of them
 //! outlives a scope that is unplugged, a full disk, a clock that is set and a loss of power.
 //!
 //! A [`Recorder`] knows time, disk and link by what it is given, so that a day passes in moments where they are
 //! simulated. It captures in the task that runs it; a thread beside it measures traces and writes them. It prints nothing:
-//! conditions are logged by `tracing`, and a [`StatusObserver`] learns the [`Status`].
+//! conditions are logged by `tracing`, and a [`StatusObserver`] receives the [`Status`].
 //!
 //! What it is not: a trigger without gaps. The scope captures nothing while a trace is read out of it. Where nothing may be
 //! missed, a job [streams](job::StreamJob): its traces follow on one another.
@@ -19,7 +19,7 @@
 //! );
 //! let time = LinkTime::new(LinkClock::Host(HostClock::new()), true);
 //! let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-//! let recorder = Recorder::start(Job::parse(&job)?, Links::default(), time, SystemDisk, Unwatched)?;
+//! let recorder = Recorder::start(Job::parse(&job)?, Links::new(scopething_files::playback::read), time, SystemDisk, Unwatched)?;
 //! let status = runtime.block_on(recorder.run(std::future::pending()))?;
 //! assert_eq!(status.written, 3);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

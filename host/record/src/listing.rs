@@ -42,7 +42,7 @@ impl Naming {
         self.directory.join(format!("{}-{number:09}-{}.{}", self.name, made.compact(), self.format))
     }
 
-    /// What a file name tells, if it is one of this job's.
+    /// A parsed file name, if it is one of this job's.
     #[must_use]
     pub fn parse(&self, file_name: &str) -> Option<(u64, UnixMicros)> {
         let rest = file_name.strip_prefix(&self.name)?.strip_prefix('-')?;
@@ -154,7 +154,7 @@ impl Listing {
     /// Removes the oldest file.
     ///
     /// # Errors
-    /// If it cannot be removed. A file that is gone already is no error.
+    /// If it cannot be removed. A file that does not exist any more is no error.
     pub fn remove_oldest(&mut self, naming: &Naming) -> io::Result<()> {
         let Some(&oldest) = self.oldest.front() else { return Ok(()) };
         let path: &Path = &naming.path(oldest.number, oldest.made);

@@ -113,7 +113,7 @@ mod tests {
     use scopething_waveform::recording::Channel;
 
     #[test]
-    fn a_square_is_measured_on_both_kinds_of_channel() {
+    fn square_on_analog_and_logic() {
         // 1 kHz, high for 3 of 10 samples.
         let high = |index: u32| index % 10 < 3;
         let volts = (0..100).map(|index| if high(index) { 3.0 } else { -1.0 }).collect();

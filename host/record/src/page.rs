@@ -36,7 +36,7 @@ impl Page {
     /// Where it listens.
     ///
     /// # Errors
-    /// If the system does not tell.
+    /// If the system does not report it.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
@@ -44,7 +44,7 @@ impl Page {
     /// Serves until it is dropped.
     pub async fn serve(self) {
         loop {
-            // A reader who left again before it was accepted is none.
+            // A client that disconnected before it was accepted is ignored.
             if let Ok((reader, _)) = self.listener.accept().await {
                 let page = self.status.borrow().prometheus();
                 // So is one that does not read its answer.

@@ -13,7 +13,7 @@ use super::store::{Disk, StoreError};
 use super::time::Timekeeper;
 use super::writer_thread::WriterThread;
 
-/// Records as a job says, until it is done or stopped.
+/// Records as a job specifies, until it is done or stopped.
 #[derive(Debug)]
 pub struct Recorder<O, T, D, W> {
     job: Arc<Job>,
@@ -28,7 +28,7 @@ pub enum RecordError {
     /// Its files cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The scope can never do what the job says.
+    /// The scope can never do what the job asks for.
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// It has ended, and traces in memory are lost.
@@ -46,9 +46,9 @@ impl<O: Opener, T: Timekeeper, D: Disk + 'static, W: StatusObserver + 'static> R
     ///
     /// # Errors
     /// If they cannot be opened, or another recording writes to them.
-    pub fn start(job: Job, opener: O, time: T, disk: D, watcher: W) -> Result<Self, RecordError> {
+    pub fn start(job: Job, opener: O, time: T, disk: D, observer: W) -> Result<Self, RecordError> {
         let job = Arc::new(job);
-        let journal = Journal::open(Arc::clone(&job), disk, watcher, time.read())?;
+        let journal = Journal::open(Arc::clone(&job), disk, observer, time.read())?;
         Ok(Self { job, opener, time, journal })
     }
 
@@ -57,7 +57,7 @@ impl<O: Opener, T: Timekeeper, D: Disk + 'static, W: StatusObserver + 'static> R
     /// Needs a tokio runtime. Traces are measured and written by a thread of their own.
     ///
     /// # Errors
-    /// If the scope cannot do what the job says, or the disk does not take the last traces. A scope that is away, a disk
+    /// If the scope cannot do what the job asks for, or the disk does not take the last traces. A scope that is disconnected, a disk
     /// that is full and traces that are bad are no errors: they are waited for.
     ///
     /// # Cancellation
@@ -71,7 +71,7 @@ impl<O: Opener, T: Timekeeper, D: Disk + 'static, W: StatusObserver + 'static> R
             () = stop => Ok(()),
             recorded = acquisition.run() => recorded,
         };
-        acquisition.hand_on().await;
+        acquisition.flush().await;
         let Closed { status, lost } = writer_thread.finish(time.read()).await;
         recorded?;
         match lost {

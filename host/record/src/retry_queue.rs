@@ -17,26 +17,26 @@ pub struct RetryQueue<D> {
     store: Store<D>,
     held: VecDeque<Entry>,
     held_bytes: u64,
-    most_bytes: u64,
+    max_bytes: u64,
     retry_at: Option<Instant>,
 }
 
-/// What became of traces.
+/// The outcome of a flush.
 #[derive(Debug, Default)]
 pub struct Put {
     /// How many are on the disk now that were not before.
     pub written: u64,
-    /// How many had to be given up: the oldest in memory.
+    /// How many were dropped: the oldest in memory.
     pub dropped: u64,
     /// Why the disk took nothing.
     pub refused: Option<StoreError>,
 }
 
 impl<D: Disk> RetryQueue<D> {
-    /// Holds at most so many bytes in memory; a single trace may be longer.
+    /// Holds at most `max_bytes` bytes in memory; a single trace may be longer.
     #[must_use]
-    pub fn new(store: Store<D>, most_bytes: u64) -> Self {
-        Self { store, held: VecDeque::new(), held_bytes: 0, most_bytes, retry_at: None }
+    pub fn new(store: Store<D>, max_bytes: u64) -> Self {
+        Self { store, held: VecDeque::new(), held_bytes: 0, max_bytes, retry_at: None }
     }
 
     /// The store.
@@ -57,10 +57,10 @@ impl<D: Disk> RetryQueue<D> {
         self.held.push_back(entry);
     }
 
-    /// Writes what it has, if it is time to try. Of what the disk does not take it holds no more than it may.
+    /// Writes the traces held, if a retry is due. Traces that the disk does not take are held up to the bound.
     pub fn flush(&mut self, now: Instant, clock: UnixMicros) -> Put {
         let mut put = self.write(now, clock);
-        while self.held_bytes > self.most_bytes && self.held.len() > 1 {
+        while self.held_bytes > self.max_bytes && self.held.len() > 1 {
             self.pop();
             self.mark_oldest();
             put.dropped += 1;
@@ -68,7 +68,7 @@ impl<D: Disk> RetryQueue<D> {
         put
     }
 
-    /// Traces before the oldest one that is held were given up. A whole file tells that by its number alone.
+    /// Traces before the oldest one that is held were dropped. A whole file shows that by its number alone.
     fn mark_oldest(&mut self) {
         let Some(oldest) = self.held.front_mut() else { return };
         let before = oldest.bytes();
@@ -106,7 +106,7 @@ impl<D: Disk> RetryQueue<D> {
         }
     }
 
-    /// Writes what is held, if the disk takes it, and brings all to the disk. Gives how many traces are lost.
+    /// Writes what is held, if the disk takes it, and syncs all to disk. Returns how many traces are lost.
     ///
     /// # Errors
     /// Why the disk took nothing.

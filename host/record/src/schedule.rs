@@ -9,10 +9,10 @@ const DAY_US: i64 = 86_400_000_000;
 /// How traces are spaced.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Spacing {
-    /// As fast as it goes.
+    /// Continuously.
     #[default]
     Continuous,
-    /// One each so many seconds, counted from the start. Those that are missed are not made up for.
+    /// At this interval in seconds, counted from the start. Missed ones are skipped.
     Every(f64),
     /// One at each of these times of day, in seconds since midnight UTC, in order.
     TimesOfDay(Vec<u32>),
@@ -59,7 +59,7 @@ mod tests {
     const MIDNIGHT: UnixMicros = UnixMicros(1_795_392_000_000_000);
 
     #[test]
-    fn spaced_traces_do_not_drift_and_missed_ones_are_skipped() {
+    fn spaced_traces_do_not_drift() {
         let every = Spacing::Every(10.0);
         let next = |now_s: f64| {
             every.next(Instant(500), Instant(500) + Micros::from_seconds(now_s), MIDNIGHT) - Instant(500)

@@ -1,4 +1,4 @@
-//! How a recording goes: what `record --status` shows, and the text that Prometheus reads.
+//! The status of a recording: what `record --status` shows, and the text that Prometheus reads.
 
 use std::fmt::{self, Write as _};
 use std::fs;
@@ -12,7 +12,7 @@ use super::conditions::Condition;
 /// A status takes a multiple of this on the disk, which is that of most disks.
 const PLACE_BYTES: usize = 4096;
 
-/// How a recording goes. Counts are since it was started.
+/// The status of a recording. Counts are since it was started.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Status {
     /// When it was started.
@@ -25,7 +25,7 @@ pub struct Status {
     pub url: String,
     /// The serial number of the scope, once there was one that has it.
     pub serial: Option<String>,
-    /// Whether the scope is there.
+    /// Whether the scope is connected.
     pub connected: bool,
     /// How often the scope was connected to.
     pub connections: u64,
@@ -39,9 +39,9 @@ pub struct Status {
     pub held: u64,
     /// Traces of which nothing is kept, since all that was measured lay in its band.
     pub inside: u64,
-    /// Traces that were given up, since neither disk nor memory had room for them.
+    /// Traces that were dropped, since neither disk nor memory had room for them.
     pub dropped: u64,
-    /// Traces that made no sense.
+    /// Traces that were inconsistent.
     pub bad_traces: u64,
     /// Frames of a stream that the link did not carry, as far as is known.
     #[serde(default)]
@@ -66,12 +66,12 @@ pub struct Status {
     pub removed_files: u64,
     /// What is left on the disk.
     pub free_bytes: Option<u64>,
-    /// What goes wrong at present.
+    /// The present conditions.
     pub conditions: Vec<Condition>,
 }
 
 impl Status {
-    /// Writes it to a file, in one piece: whoever reads it meanwhile gets the one before. On a full disk it takes the place
+    /// Writes it to a file, atomically: a reader gets the previous one until it is complete. On a full disk it takes the place
     /// of the one before.
     ///
     /// # Errors
@@ -84,10 +84,10 @@ impl Status {
         text.push(b'\n');
         let mut beside = path.as_os_str().to_owned();
         beside.push(".part");
-        // Not brought to the disk: after a loss of power it tells nothing any more.
+        // Not synced to disk: after a loss of power it is of no use.
         let written = fs::write(&beside, &text).and_then(|()| fs::rename(&beside, path));
         written.or_else(|refused| {
-            // What there is of it takes room, and says nothing.
+            // A part of it takes room, and is of no use.
             let _ = fs::remove_file(&beside);
             let mut file = fs::OpenOptions::new().write(true).open(path).map_err(|_| refused)?;
             file.write_all(&text)?;
@@ -128,14 +128,14 @@ impl Status {
             metric(&mut text, name, help, "counter", value as f64);
         }
         let gauges = [
-            ("connected", "Whether the scope is there", Some(flag(self.connected))),
+            ("connected", "Whether the scope is connected", Some(flag(self.connected))),
             ("held_traces", "Traces that wait in memory for the disk", Some(self.held as f64)),
             ("captures_per_second", "Captures a second, over the last minute or two", Some(self.rate_hz)),
             ("clock_drift_ppm", "How fast the scope's clock runs against the computer's", self.drift_ppm),
             ("files", "Files of the job", Some(self.files as f64)),
             ("file_bytes", "Bytes of the files of the job", Some(self.file_bytes as f64)),
             ("free_bytes", "Bytes left on the disk", self.free_bytes.map(|bytes| bytes as f64)),
-            ("conditions", "What goes wrong at present", Some(self.conditions.len() as f64)),
+            ("conditions", "Number of present fault conditions", Some(self.conditions.len() as f64)),
         ];
         for (name, help, value) in gauges {
             if let Some(value) = value {
@@ -158,7 +158,7 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = |name: &str, value: String| writeln!(f, "{name:<14} {value}");
         let state = if self.ended { "ended" } else { "recording" };
-        line("state", format!("{state} since {}, told {}", self.started, self.updated))?;
+        line("state", format!("{state} since {}, updated {}", self.started, self.updated))?;
         let serial = self.serial.as_deref().unwrap_or("no scope yet");
         let there = match (self.ended, self.connected) {
             (true, _) => "let go of",
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_new_file_can_be_made_it_takes_the_place_of_the_one_before() {
+    fn status_overwrites_on_full_disk() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("status.json");
         let status = |captures| Status { captures, ..Status::default() };

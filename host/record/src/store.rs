@@ -1,8 +1,8 @@
 //! The files of a job: appended to, changed by size and time, and removed by age, size and free space.
 //!
 //! In CSV and JSON a file grows by a trace at a time; in the other formats each trace is a file of its own, which
-//! appears complete or not at all. Opening a store repairs what a loss of power has left behind, and goes on with the
-//! numbers. The newest file is never removed, so that the numbers go on after it.
+//! appears complete or not at all. Opening a store repairs what a loss of power has left behind, and continues with the
+//! numbers. The newest file is never removed, so that the numbers continue after it.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -19,7 +19,7 @@ use scopething_waveform::moment::UnixMicros;
 /// Room that is left on the disk for what a file needs beside its bytes.
 const MARGIN_BYTES: u64 = 64 << 10;
 
-/// Of traces that are written at once so much is put together in memory.
+/// Batched traces are assembled in memory up to this size, in bytes.
 const MAX_RUN_BYTES: u64 = 1 << 20;
 
 /// When a growing file is full, and how much is kept of the finished ones.
@@ -42,7 +42,7 @@ pub trait Disk: Send {
     /// How many bytes an unprivileged program may still write below a directory.
     ///
     /// # Errors
-    /// If the system does not tell.
+    /// If the system does not report it.
     fn free_bytes(&self, directory: &Path) -> io::Result<u64>;
 }
 
@@ -95,7 +95,7 @@ pub enum StoreError {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// Another recording writes to the same files.
@@ -126,7 +126,7 @@ pub struct Repair {
 pub struct Store<D> {
     naming: Naming,
     limits: Limits,
-    /// How many traces are written before they are brought to the disk.
+    /// How many traces are written before they are synced to disk.
     sync_every: u32,
     unsynced: u32,
     disk: D,
@@ -181,7 +181,7 @@ impl<D: Disk> Store<D> {
         Ok((store, repair))
     }
 
-    /// Goes on with the newest file, or after it if it is damaged.
+    /// Continues with the newest file, or after it if it is damaged.
     fn go_on_with(&mut self, newest: Listed, path: &Path, survey: &Survey) -> Result<(), StoreError> {
         if survey.damaged {
             // Numbers after the damage are not known: there is at most one a byte.
@@ -219,14 +219,14 @@ impl<D: Disk> Store<D> {
         self.removed_files
     }
 
-    /// What is free on the disk; `None` if the system does not tell.
+    /// What is free on the disk; `None` if the system does not report it.
     #[must_use]
     pub fn free_bytes(&self) -> Option<u64> {
         self.disk.free_bytes(&self.naming.directory).ok()
     }
 
     /// Writes the first of some traces, and with it those that follow it into the same file: the disk is waited for once.
-    /// Gives how many were written, which is 0 only if there are none. `now` decides what is old.
+    /// Returns how many were written, which is 0 only if there are none. `now` decides what is old.
     ///
     /// # Errors
     /// If there is no room, or the disk fails. What was written before stays as it was.
@@ -320,7 +320,7 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// Removes what is too old or too much, until there is room for so many bytes more.
+    /// Removes files that are too old or too many, until there is room for `needed` more bytes.
     fn make_room(&mut self, needed: u64, now: UnixMicros) -> Result<(), StoreError> {
         let directory = self.naming.directory.clone();
         let open_since = self.growing.as_ref().map(|(listed, _)| listed.made);
@@ -344,7 +344,7 @@ impl<D: Disk> Store<D> {
         }
     }
 
-    /// Files are only removed for the sake of free space if the job says how much.
+    /// Files are only removed for the sake of free space if the job specifies how much.
     fn lacks_reserve(&self, free: u64, wanted: u64) -> bool {
         self.limits.free_bytes.is_some() && free < wanted
     }
@@ -352,7 +352,7 @@ impl<D: Disk> Store<D> {
     /// Finishes the file that grows, if there is one: the next trace begins a new file.
     ///
     /// # Errors
-    /// If it cannot be brought to the disk; the file then stays the one that grows.
+    /// If it cannot be synced to disk; the file then stays the one that grows.
     pub fn finish(&mut self) -> Result<(), StoreError> {
         let Some((listed, file)) = &self.growing else { return Ok(()) };
         let listed = Listed { bytes: file.len(), ..*listed };
@@ -365,7 +365,7 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// Brings what was written to the disk.
+    /// Syncs what was written to disk.
     ///
     /// # Errors
     /// If the disk fails.
@@ -395,7 +395,7 @@ fn failed_at(path: &Path) -> impl Fn(io::Error) -> StoreError + use<> {
     move |source| StoreError::Io { path: path.clone(), source }
 }
 
-/// Keeps other recordings from the same files; the system lets go of it whatever ends the program.
+/// Keeps other recordings from the same files; the system releases it whatever ends the program.
 fn lock(naming: &Naming) -> Result<fs::File, StoreError> {
     let path = naming.directory.join(format!(".{}.lock", naming.name));
     let opened = fs::OpenOptions::new().create(true).append(true).open(&path);
@@ -407,7 +407,7 @@ fn lock(naming: &Naming) -> Result<fs::File, StoreError> {
     }
 }
 
-/// What a file name can tell of a moment.
+/// A moment as a file name shows it.
 fn whole_second(moment: UnixMicros) -> UnixMicros {
     UnixMicros(moment.0.div_euclid(1_000_000) * 1_000_000)
 }

@@ -1,7 +1,7 @@
 //! What a growing file gets of a trace: rows of CSV, or a line of JSON.
 //!
 //! In CSV the first five columns are those of every kind of content: `trace` (the number), `clock`, `device` (seconds of
-//! device time), `gap`, and `rows`, which tells how many rows the trace has and so when it is complete. They are in
+//! device time), `gap`, and `rows`, the number of rows of the trace, which shows when it is complete. They are in
 //! the first row of a trace only. What follows depends on what is kept:
 //!
 //! | kept | columns |
@@ -61,20 +61,20 @@ impl TextMaker {
     ///
     /// # Errors
     /// If the trace has no stamp, or no text can be made of it.
-    pub fn text_of(&mut self, recording: &Waveform, keep: &Keep, format: Format) -> Result<Text, WriteError> {
-        let stamp = recording.details().stamp;
+    pub fn text_of(&mut self, waveform: &Waveform, keep: &Keep, format: Format) -> Result<Text, WriteError> {
+        let stamp = waveform.details().stamp;
         let stamp =
             stamp.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the trace has no number"))?;
         if format == Format::Csv {
-            return Ok(csv(recording, stamp, keep, &mut self.times));
+            return Ok(csv(waveform, stamp, keep, &mut self.times));
         }
-        let body = json_line(recording, stamp, keep)?;
+        let body = json_line(waveform, stamp, keep)?;
         let no_gap = no_gap_in_json(&body);
         Ok(Text { header: None, body, no_gap })
     }
 }
 
-/// The times of the rows of a trace as text, which are the same for the next trace of the job: to print them anew takes
+/// The times of the rows of a trace as text, which are the same for the next trace of the job: to format them again takes
 /// longer than all else.
 #[derive(Debug, Default)]
 struct RowTimes {
@@ -87,15 +87,15 @@ struct RowTimes {
 
 impl RowTimes {
     /// Goes on to the times of another trace.
-    fn follow(&mut self, recording: &Waveform) {
+    fn follow(&mut self, waveform: &Waveform) {
         let grid = |series: &Series| (series.start_s, series.period_s, series.samples.len());
-        if recording.channels().iter().map(grid).eq(self.grids.iter().copied()) {
+        if waveform.channels().iter().map(grid).eq(self.grids.iter().copied()) {
             return;
         }
-        self.grids = recording.channels().iter().map(grid).collect();
+        self.grids = waveform.channels().iter().map(grid).collect();
         self.text.clear();
         self.ends.clear();
-        for row in Rows::of(recording) {
+        for row in Rows::of(waveform) {
             push_number(row.time_s(), &mut self.text);
             self.ends.push(self.text.len());
         }
@@ -107,15 +107,15 @@ impl RowTimes {
     }
 }
 
-fn csv(recording: &Waveform, stamp: Stamp, keep: &Keep, times: &mut RowTimes) -> Text {
+fn csv(waveform: &Waveform, stamp: Stamp, keep: &Keep, times: &mut RowTimes) -> Text {
     let mut table = Table::of(stamp.number);
     match keep {
-        Keep::All | Keep::Outside(_) => samples(recording, times, &mut table),
-        Keep::Summary => summary(recording, &mut table),
-        Keep::Envelope { parts } => extents(recording, *parts, &mut table),
+        Keep::All | Keep::Outside(_) => samples(waveform, times, &mut table),
+        Keep::Summary => summary(waveform, &mut table),
+        Keep::Envelope { parts } => extents(waveform, *parts, &mut table),
     }
     let device =
-        recording.details().capture_start_s.map(|start_s| format!("{start_s:.9}")).unwrap_or_default();
+        waveform.details().capture_start_s.map(|start_s| format!("{start_s:.9}")).unwrap_or_default();
     let gap = stamp.gap.map(Gap::name).unwrap_or_default();
     let mut body = format!("{},{},{device},", stamp.number, stamp.clock).into_bytes();
     let no_gap = stamp.gap.is_none().then_some(body.len()..body.len());
@@ -161,14 +161,14 @@ impl Table {
     }
 }
 
-fn samples(recording: &Waveform, times: &mut RowTimes, table: &mut Table) {
-    let channels = recording.channels();
+fn samples(waveform: &Waveform, times: &mut RowTimes, table: &mut Table) {
+    let channels = waveform.channels();
     let names = channels.iter().map(|series| format!(",{}", series.channel));
     table.columns = format!("time{}", names.collect::<String>());
     let longest = channels.iter().map(|series| series.samples.len()).max().unwrap_or_default();
     table.rows.reserve(longest * USUAL_ROW_BYTES);
-    times.follow(recording);
-    for (row, time) in Rows::of(recording).zip(times.texts()) {
+    times.follow(waveform);
+    for (row, time) in Rows::of(waveform).zip(times.texts()) {
         let out = table.begin_row();
         out.push(b',');
         out.extend_from_slice(time);
@@ -179,15 +179,15 @@ fn samples(recording: &Waveform, times: &mut RowTimes, table: &mut Table) {
     }
 }
 
-fn summary(recording: &Waveform, table: &mut Table) {
-    let details = recording.details();
+fn summary(waveform: &Waveform, table: &mut Table) {
+    let details = waveform.details();
     table.columns.push_str("cause,trigger_time");
     let cause = details.cause.map(|cause| cause.to_string()).unwrap_or_default();
     let out = table.begin_row();
     out.push(b',');
     out.extend_from_slice(cause.as_bytes());
     push_value(details.trigger.as_ref().map(|trigger| trigger.time_s), out);
-    for series in recording.channels() {
+    for series in waveform.channels() {
         let measured = Measured::of(series);
         for measure in Measure::ALL {
             table.columns.extend([",", &series.channel.to_string(), "_", measure.name()]);
@@ -205,8 +205,8 @@ fn push_value(value: Option<f64>, out: &mut Vec<u8>) {
     }
 }
 
-fn extents(recording: &Waveform, parts: usize, table: &mut Table) {
-    let channels = recording.channels();
+fn extents(waveform: &Waveform, parts: usize, table: &mut Table) {
+    let channels = waveform.channels();
     let names = channels.iter().map(|series| format!(",{0}_min,{0}_max", series.channel));
     table.columns = format!("time{}", names.collect::<String>());
     let extents: Vec<Vec<_>> = channels.iter().map(|series| envelope(series, parts).collect()).collect();
@@ -228,18 +228,18 @@ fn extents(recording: &Waveform, parts: usize, table: &mut Table) {
     }
 }
 
-fn json_line(recording: &Waveform, stamp: Stamp, keep: &Keep) -> Result<Vec<u8>, WriteError> {
+fn json_line(waveform: &Waveform, stamp: Stamp, keep: &Keep) -> Result<Vec<u8>, WriteError> {
     let mut line = Vec::new();
     match keep {
-        Keep::All | Keep::Outside(_) => Format::Json.writer().write(recording, &mut line)?,
+        Keep::All | Keep::Outside(_) => Format::Json.writer().write(waveform, &mut line)?,
         Keep::Summary | Keep::Envelope { .. } => {
             let mut object = json!(StampObject::from(stamp));
-            let details = recording.details();
+            let details = waveform.details();
             object["device"] = json!(details.capture_start_s);
             object["cause"] = json!(details.cause.map(|cause| cause.to_string()));
             object["trigger_time"] = json!(details.trigger.as_ref().map(|trigger| trigger.time_s));
-            object["sample_rate"] = json!(recording.sample_rate_hz());
-            object["channels"] = channels_object(recording, keep);
+            object["sample_rate"] = json!(waveform.sample_rate_hz());
+            object["channels"] = channels_object(waveform, keep);
             serde_json::to_writer(&mut line, &object).map_err(io::Error::from)?;
             line.push(b'\n');
         }
@@ -247,8 +247,8 @@ fn json_line(recording: &Waveform, stamp: Stamp, keep: &Keep) -> Result<Vec<u8>,
     Ok(line)
 }
 
-fn channels_object(recording: &Waveform, keep: &Keep) -> Value {
-    let channels = recording.channels().iter().map(|series| {
+fn channels_object(waveform: &Waveform, keep: &Keep) -> Value {
+    let channels = waveform.channels().iter().map(|series| {
         let values = if let Keep::Envelope { parts } = keep {
             let extents: Vec<_> = envelope(series, *parts).collect();
             json!({
@@ -271,7 +271,7 @@ mod tests {
     use scopething_waveform::moment::UnixMicros;
     use scopething_waveform::recording::{Channel, Details, EndReason, Samples, Series};
 
-    fn recording() -> Waveform {
+    fn waveform() -> Waveform {
         let levels = Samples::Levels(vec![0, 1, 1, 1]);
         let channels = vec![
             Series::new(Channel::A, 0.0, 2e-3, Samples::Volts(vec![0.5, -1.25])),
@@ -284,12 +284,12 @@ mod tests {
     }
 
     fn csv_of(keep: &Keep) -> (String, String) {
-        let text = TextMaker::default().text_of(&recording(), keep, Format::Csv).unwrap();
+        let text = TextMaker::default().text_of(&waveform(), keep, Format::Csv).unwrap();
         (text.header.unwrap(), String::from_utf8(text.body).unwrap())
     }
 
     #[test]
-    fn a_trace_is_a_row_a_sample_and_tells_its_rows_in_the_first() {
+    fn csv_trace_layout() {
         let (header, body) = csv_of(&Keep::All);
         assert_eq!(header, "trace,clock,device,gap,rows,time,A,L2");
         let expected = "7,1970-01-01T00:00:01.500000Z,2.500000000,link,4,0,0.5,0\n\
@@ -302,9 +302,9 @@ mod tests {
         let mut maker = TextMaker::default();
         for (period_s, expected) in [(1e-3, "0.001"), (1e-3, "0.001"), (2e-3, "0.002"), (1e-3, "0.001")] {
             let series = Series::new(Channel::A, 0.0, period_s, Samples::Volts(vec![1.0, 2.0]));
-            let recording = Waveform::new(1.0 / period_s, vec![series], Details::default()).unwrap();
+            let waveform = Waveform::new(1.0 / period_s, vec![series], Details::default()).unwrap();
             let stamp = Stamp { number: 7, clock: UnixMicros(0), gap: None };
-            let text = maker.text_of(&recording.stamped(stamp), &Keep::All, Format::Csv).unwrap();
+            let text = maker.text_of(&waveform.stamped(stamp), &Keep::All, Format::Csv).unwrap();
             assert!(String::from_utf8(text.body).unwrap().ends_with(&format!("7,,,,,{expected},2\n")));
         }
     }
@@ -330,10 +330,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_before_a_trace_is_marked_later_as_at_once() {
+    fn gap_marked_late_equals_gap_marked_at_once() {
         let text = |gap, keep: &Keep, format| {
-            let stamp = Stamp { gap, ..recording().details().stamp.unwrap() };
-            TextMaker::default().text_of(&recording().stamped(stamp), keep, format).unwrap()
+            let stamp = Stamp { gap, ..waveform().details().stamp.unwrap() };
+            TextMaker::default().text_of(&waveform().stamped(stamp), keep, format).unwrap()
         };
         for format in [Format::Csv, Format::Json] {
             for keep in [Keep::All, Keep::Summary, Keep::Envelope { parts: 2 }] {
@@ -347,9 +347,9 @@ mod tests {
     }
 
     #[test]
-    fn json_tells_the_stamp_of_each_kind() {
+    fn json_timestamp_of_each_kind() {
         for keep in [Keep::All, Keep::Summary, Keep::Envelope { parts: 2 }] {
-            let text = TextMaker::default().text_of(&recording(), &keep, Format::Json).unwrap();
+            let text = TextMaker::default().text_of(&waveform(), &keep, Format::Json).unwrap();
             let line = String::from_utf8(text.body).unwrap();
             assert!(line.ends_with("}\n") && line.lines().count() == 1, "{line}");
             let object: Value = serde_json::from_str(&line).unwrap();
@@ -358,7 +358,7 @@ mod tests {
             assert_eq!(object["gap"], "link");
             assert!(object["channels"]["L2"].is_object());
         }
-        let text = TextMaker::default().text_of(&recording(), &Keep::Summary, Format::Json).unwrap();
+        let text = TextMaker::default().text_of(&waveform(), &Keep::Summary, Format::Json).unwrap();
         let object: Value = serde_json::from_slice(&text.body).unwrap();
         assert_eq!(object["channels"]["A"]["mean"], -0.375);
     }

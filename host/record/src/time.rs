@@ -1,4 +1,4 @@
-//! The clocks of a recording, as a seam: one that waits are timed by and that never steps, and the world's.
+//! The clocks of a recording, replaceable in tests: a monotonic one for waits, and the computer's time of day.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,24 +8,24 @@ use scopething_core::time::{Clock, Instant, Micros};
 use scopething::link::LinkClock;
 use scopething_waveform::moment::UnixMicros;
 
-/// What both clocks said at one moment.
+/// Both clocks read at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
-    /// By a clock that never steps.
+    /// By a monotonic clock.
     pub now: Instant,
     /// By the computer's clock, which may be set.
     pub wall: UnixMicros,
 }
 
-/// Tells the time, and waits.
+/// Reads the clocks, and waits.
 pub trait Timekeeper {
-    /// The present moment, by a clock that never steps.
+    /// The present moment, by a monotonic clock.
     fn now(&self) -> Instant;
 
-    /// What the computer's clock says, which may be set.
+    /// The computer's clock, which may be set.
     fn wall(&self) -> UnixMicros;
 
-    /// What both clocks say now.
+    /// Both clocks now.
     fn read(&self) -> Reading {
         Reading { now: self.now(), wall: self.wall() }
     }
@@ -51,7 +51,7 @@ pub struct LinkTime {
 #[derive(Debug)]
 struct Shared {
     clock: LinkClock,
-    /// What the clock said when it was taken, and what time it was then.
+    /// The clock's reading when it was taken over, and the time then.
     clock_began: Instant,
     began: Instant,
     /// When simulated time began, where time is simulated.

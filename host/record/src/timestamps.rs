@@ -1,6 +1,6 @@
 //! When traces were captured: the device's ticks against the computer's clock.
 //!
-//! The device counts ticks of its crystal, evenly; what it tells arrives later, by a delay that varies. So the moment
+//! The device counts ticks of its crystal, evenly; its answers arrive later, by a delay that varies. So the moment
 //! of a trace is that of its ticks, on a line through the earliest arrivals: its slope is the drift between the clocks.
 
 use scopething_core::time::{Instant, Micros};
@@ -9,7 +9,7 @@ use scopething_waveform::moment::UnixMicros;
 
 /// The most points that a line is laid through; when there are more, pairs become one.
 const MAX_POINTS: usize = 32;
-/// Drift is told when the points span this much.
+/// Drift is reported once the points span this much.
 const MIN_SPAN_S: f64 = 10.0;
 /// A clock that moves by more than this between traces was set. Adjustments by a time server are far slower.
 const STEP_S: f64 = 0.5;
@@ -44,7 +44,7 @@ pub struct Stamped {
 }
 
 impl Timestamps {
-    /// The device's time starts anew: it was connected again.
+    /// The device's time restarts: it was connected again.
     pub fn restart(&mut self) {
         self.first = None;
         self.points.clear();
@@ -153,22 +153,22 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_is_told_once() {
+    fn clock_step_is_reported_once() {
         let mut timestamps = Timestamps::default();
         let set = |second: f64| if second < 5.0 { 0.0 } else { -3600.0 };
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for second in 0..10 {
             let second = f64::from(second);
             let (now, wall) = at(second);
             let stamped = timestamps.stamp(second, second, now, wall.plus_seconds(set(second)));
             assert_eq!(stamped.clock, wall.plus_seconds(set(second)));
-            told.extend(stamped.set_by_s.map(|by_s| (second, by_s)));
+            reported.extend(stamped.set_by_s.map(|by_s| (second, by_s)));
         }
-        assert_eq!(told, [(5.0, -3600.0)]);
+        assert_eq!(reported, [(5.0, -3600.0)]);
     }
 
     #[test]
-    fn device_time_that_starts_anew_is_no_drift() {
+    fn device_time_restart_is_no_drift() {
         let mut timestamps = Timestamps::default();
         let (now, wall) = at(1000.0);
         timestamps.stamp(50.0, 50.0, now, wall);

@@ -1,8 +1,8 @@
 //! The thread that measures traces and writes them, while the next ones are captured.
 //!
-//! Capturing tells it what happens, each time with what the clocks said: what it makes of that does not depend on how far
-//! it lags behind. To wake a thread, or to wait for a disk, takes longer than a trace where traces come fast: so several are
-//! told of and written at once. At most one such batch waits for it, then capturing waits.
+//! It receives events from the acquisition, each with the readings of the clocks: what it makes of them does not depend on how far
+//! it lags behind. To wake a thread, or to wait for a disk, takes longer than a trace where traces come fast: so several are sent
+//! and written at once. At most one such batch waits for it, then capturing waits.
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -13,34 +13,34 @@ use super::time::Reading;
 use scopething::link::LinkUrl;
 use scopething_waveform::recording::Waveform;
 
-/// So many traces are told of at once at the most.
+/// Traces sent at once, at most.
 pub(super) const MAX_AT_ONCE: usize = 4;
 
-/// Things that have happened, in their order, each with what the clocks said.
+/// Events in their order, each with the readings of the clocks.
 pub(super) type Batch = Vec<(Event, Reading)>;
 
-/// What happens to a recording.
+/// An event of a recording.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The scope is there, at this link, and its time starts anew.
+    /// The scope is connected, at this link, and its device time restarts.
     Connected { serial: Option<String>, url: LinkUrl },
-    /// The scope is not there, or another one is.
+    /// The scope is disconnected, or another one is connected.
     Away { is_other: bool, reason: String },
-    /// A trace that makes no sense.
+    /// A trace that is inconsistent.
     BadTrace { reason: String },
     /// A trace.
     Trace(Waveform),
-    /// So many frames of a stream are missing before the next trace.
+    /// This many frames of a stream are missing before the next trace.
     Lost { frames: u64 },
-    /// Time passes.
+    /// Time has passed without another event.
     Tick,
-    /// It has ended.
+    /// The recording has ended.
     End,
 }
 
 /// The thread has ended, which it does by itself only when it fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct KeeperGone;
+pub(super) struct WriterGone;
 
 /// A journal on a thread of its own.
 #[derive(Debug)]
@@ -59,17 +59,17 @@ impl WriterThread {
         Self { batches: sender, thread: tokio::task::spawn_blocking(move || keep(journal, receiver, at)) }
     }
 
-    /// Completes when it has time for a batch, which can then be handed over at once.
-    pub(super) async fn has_time(&self) -> Result<mpsc::Permit<'_, Batch>, KeeperGone> {
-        self.batches.reserve().await.map_err(|_| KeeperGone)
+    /// Completes when it has time for a batch, which can then be sent without waiting.
+    pub(super) async fn has_time(&self) -> Result<mpsc::Permit<'_, Batch>, WriterGone> {
+        self.batches.reserve().await.map_err(|_| WriterGone)
     }
 
-    /// Ends it when all that it was told is done.
+    /// Ends it when all events that were sent are processed.
     ///
     /// # Panics
     /// If it has.
     pub(super) async fn finish(self, at: Reading) -> Closed {
-        // Should it be gone, why is told next.
+        // If it is gone, joining it shows why.
         if let Ok(permit) = self.has_time().await {
             permit.send(vec![(Event::End, at)]);
         }
@@ -80,7 +80,7 @@ impl WriterThread {
     }
 }
 
-/// Where nobody says that it has ended, because capturing was dropped, the files are finished as well.
+/// If the acquisition was dropped and sent no [`Event::End`], the files are finished as well.
 fn keep<D: Disk, W: StatusObserver>(
     mut journal: Journal<D, W>,
     mut batches: mpsc::Receiver<Batch>,
@@ -96,14 +96,14 @@ fn keep<D: Disk, W: StatusObserver>(
                 Event::Connected { serial, url } => journal.connected(serial, &url, at),
                 Event::Away { is_other, reason } => journal.away(is_other, &reason, at),
                 Event::BadTrace { reason } => journal.bad_trace(&reason, at),
-                Event::Trace(recording) => journal.take(recording, at),
+                Event::Trace(waveform) => journal.take(waveform, at),
                 Event::Lost { frames } => journal.lost(frames, at),
                 Event::Tick => {}
                 Event::End => has_ended = true,
             }
         }
         journal.write(latest);
-        journal.mind(latest);
+        journal.report_if_due(latest);
     }
     journal.close(latest)
 }
@@ -125,10 +125,10 @@ mod tests {
 
     const AT: Reading = Reading { now: Instant(0), wall: UnixMicros(0) };
 
-    /// Does something each time that the status is told, as at the first event.
-    struct Doing<F>(F);
+    /// Runs a closure each time that the status is reported, as at the first event.
+    struct OnStatus<F>(F);
 
-    impl<F: FnMut() + Send> StatusObserver for Doing<F> {
+    impl<F: FnMut() + Send> StatusObserver for OnStatus<F> {
         fn watch(&mut self, _: &Status) {
             (self.0)();
         }
@@ -136,10 +136,10 @@ mod tests {
 
     fn writer_thread(directory: &std::path::Path, act: impl FnMut() + Send + 'static) -> WriterThread {
         let job = Job::parse(&format!("files.directory = '{}'", directory.display())).unwrap();
-        WriterThread::start(Journal::open(Arc::new(job), SystemDisk, Doing(act), AT).unwrap(), AT)
+        WriterThread::start(Journal::open(Arc::new(job), SystemDisk, OnStatus(act), AT).unwrap(), AT)
     }
 
-    /// Whether it takes something right now.
+    /// Whether it accepts a batch right now.
     fn takes(writer_thread: &WriterThread) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         match pin!(writer_thread.has_time()).poll(&mut context) {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn capturing_waits_for_a_disk_that_hangs_with_few_traces_in_memory() {
+    async fn capture_waits_for_hanging_disk() {
         let directory = tempfile::tempdir().unwrap();
         let (hanging, hangs) = threads::channel();
         let (released, release) = threads::channel::<()>();

@@ -12,14 +12,14 @@ mod captures;
 use captures::{assert_same_samples, captures};
 
 #[test]
-fn what_a_job_kept_instead_of_samples_is_named() {
+fn kept_measurements_are_named() {
     let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(vec![1.0, 2.0]));
-    let recording = Waveform::new(1e3, vec![series], Details::default()).unwrap();
-    let recording = recording.stamped(Stamp { number: 1, clock: UnixMicros(0), gap: Some(Gap::Start) });
+    let waveform = Waveform::new(1e3, vec![series], Details::default()).unwrap();
+    let waveform = waveform.stamped(Stamp { number: 1, clock: UnixMicros(0), gap: Some(Gap::Start) });
     for (keep, held) in [(Keep::Summary, "summaries"), (Keep::Envelope { parts: 1 }, "envelopes")] {
-        let text = TextMaker::default().text_of(&recording, &keep, Format::Csv).unwrap();
+        let text = TextMaker::default().text_of(&waveform, &keep, Format::Csv).unwrap();
         let csv = [text.header.unwrap().as_bytes(), b"\n", &text.body].concat();
-        let json = TextMaker::default().text_of(&recording, &keep, Format::Json).unwrap().body;
+        let json = TextMaker::default().text_of(&waveform, &keep, Format::Json).unwrap().body;
         for refused in [CsvReader::new(csv.as_slice()).read(), JsonReader::new(json.as_slice()).read()] {
             let refused = refused.unwrap_err().to_string();
             assert!(refused.contains(held) && refused.contains("what = \"all\""), "{refused}");

@@ -1,4 +1,4 @@
-//! Recordings on simulated time, disk and links: what is told of each condition, and what is in the files after it.
+//! Recordings on simulated time, disk and links: what is reported of each condition, and what is in the files after it.
 
 use std::fs;
 use std::io;
@@ -102,7 +102,7 @@ impl Disk for Room {
     }
 }
 
-/// Keeps what conditions were told, and does something at each status.
+/// Keeps the conditions reported, and runs a closure at each status.
 struct Looker<F> {
     conditions: Arc<Mutex<Vec<String>>>,
     act: F,
@@ -110,14 +110,14 @@ struct Looker<F> {
 
 impl<F: FnMut(&Status) + Send> StatusObserver for Looker<F> {
     fn watch(&mut self, status: &Status) {
-        let mut told = self.conditions.lock().unwrap();
+        let mut reported = self.conditions.lock().unwrap();
         for condition in &status.conditions {
             let text = format!("{} {:?}", condition.since, condition.kind);
-            if told.last() != Some(&text) && !told.contains(&text) {
-                told.push(text);
+            if reported.last() != Some(&text) && !reported.contains(&text) {
+                reported.push(text);
             }
         }
-        drop(told);
+        drop(reported);
         (self.act)(status);
     }
 }
@@ -184,7 +184,7 @@ fn files(directory: &Path) -> Vec<(u64, std::path::PathBuf)> {
 }
 
 #[tokio::test]
-async fn an_unplugged_scope_is_waited_for_and_no_other_is_taken() {
+async fn unplugged_scope_is_awaited() {
     const OTHER: &str = "sim:?A=sine,1kHz,0..3V&clock=fast&serial=XX000001";
     let directory = tempfile::tempdir().unwrap();
     // It closes after some traces; a minute later another scope is there, and five seconds later the first one too.
@@ -213,8 +213,8 @@ async fn an_unplugged_scope_is_waited_for_and_no_other_is_taken() {
 }
 
 #[tokio::test]
-async fn the_scope_is_found_behind_what_does_not_answer() {
-    // An adapter that is no scope: of what is said to it, nothing arrives.
+async fn scope_is_found_behind_silent_ports() {
+    // An adapter that is no scope: of what is sent to it, nothing arrives.
     const SILENT: &str = "sim:?clock=fast&faults=stall@0";
     let directory = tempfile::tempdir().unwrap();
     let looks = vec![vec![SILENT, SCOPE]];
@@ -225,7 +225,7 @@ async fn the_scope_is_found_behind_what_does_not_answer() {
 }
 
 #[tokio::test]
-async fn bad_traces_are_left_out_and_told_once() {
+async fn bad_traces_are_dropped_and_logged_once() {
     let directory = tempfile::tempdir().unwrap();
     let job = "when.every = '1s'\nwhen.count = 40\nkeep.what = 'summary'";
     let scope = "sim:?A=sine,1kHz,0..3V&clock=fast&faults=reboot@15000";
@@ -238,7 +238,7 @@ async fn bad_traces_are_left_out_and_told_once() {
 }
 
 #[tokio::test]
-async fn what_a_link_changes_is_not_recorded_where_the_job_verifies() {
+async fn verifying_job_drops_corrupted_traces() {
     let scope = "sim:?A=dc,1V&clock=fast&faults=corrupt@0.01%&seed=3";
     let wrong_traces = async |verify: bool| {
         let directory = tempfile::tempdir().unwrap();
@@ -262,7 +262,7 @@ async fn what_a_link_changes_is_not_recorded_where_the_job_verifies() {
 }
 
 #[tokio::test]
-async fn a_full_disk_loses_the_oldest_that_memory_does_not_hold_and_no_other() {
+async fn full_disk_drops_oldest_traces() {
     // Room for some rows, beside what has to stay free.
     const ROOM_BYTES: u64 = 3000;
     let directory = tempfile::tempdir().unwrap();
@@ -305,7 +305,7 @@ async fn a_full_disk_loses_the_oldest_that_memory_does_not_hold_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_clock_set_back_is_marked_and_loses_nothing() {
+async fn clock_set_back_is_marked() {
     let directory = tempfile::tempdir().unwrap();
     // Half a minute before the 31st trace.
     let time = SetTime::set(Instant(1_770_000_000), -3_600_000_000);
@@ -328,7 +328,7 @@ async fn a_clock_set_back_is_marked_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_day_leaves_the_files_that_the_job_says() {
+async fn files_after_a_simulated_day() {
     let directory = tempfile::tempdir().unwrap();
     let job = "when.every = '1min'\nwhen.for = '1d'\nkeep.what = 'summary'\nfiles.new-after = '1h'\n\
                files.keep-for = '6h'\nfiles.sync-every = 100";
@@ -358,7 +358,7 @@ async fn only_traces_outside_their_band_are_kept() {
 }
 
 #[tokio::test]
-async fn each_trace_is_a_file_where_the_format_holds_one() {
+async fn one_file_per_trace() {
     for format in ["npz", "parquet", "sr", "vcd", "wav", "png"] {
         let directory = tempfile::tempdir().unwrap();
         let job = format!("when.count = 3\nfiles.format = '{format}'\ncapture.channels = ['A', 'L1']");
@@ -371,7 +371,7 @@ async fn each_trace_is_a_file_where_the_format_holds_one() {
 }
 
 #[tokio::test]
-async fn a_stream_is_recorded_in_traces_that_follow_on_one_another_through_an_unplugging() {
+async fn stream_recording_survives_unplugging() {
     let directory = tempfile::tempdir().unwrap();
     // It closes within the seventh second: 16 kB come in a second.
     let looks =
@@ -384,7 +384,7 @@ async fn a_stream_is_recorded_in_traces_that_follow_on_one_another_through_an_un
     assert_eq!((status.lost_frames, &recorded.conditions[..]), (0, &["Away".to_owned()][..]));
     let traces = traces(directory.path());
     let gaps: Vec<&str> = traces.iter().map(|(_, _, gap)| gap.as_str()).collect();
-    // Six whole seconds and a part of the next, then a stream that starts anew.
+    // Six whole seconds and a part of the next, then a stream that restarts.
     assert_eq!(gaps, ["start", "", "", "", "", "", "", "link", "", "", "", ""]);
     assert!(files(directory.path()).len() > 1, "a new file each ten seconds");
     for (at, pair) in traces.windows(2).enumerate() {
@@ -396,7 +396,7 @@ async fn a_stream_is_recorded_in_traces_that_follow_on_one_another_through_an_un
 }
 
 #[tokio::test]
-async fn what_a_link_does_not_carry_of_a_stream_is_marked_and_told() {
+async fn lost_stream_frames_are_marked() {
     let directory = tempfile::tempdir().unwrap();
     // The stream needs 160 kbit/s.
     let scope = "sim:?A=dc,1V&clock=fast&rate=140kbps";

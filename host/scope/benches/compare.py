@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints how the working tree's speed compares with an earlier commit's: new time / old, below 1 is faster.
 
-    host/benches/compare.py [COMMIT]        HEAD~1 if none is given
+    host/scope/benches/compare.py [COMMIT]        HEAD~1 if none is given
 
 Builds the benchmarks of the commit in a git worktree of its own and those of the working tree, and runs both
 in turn, some three minutes in all once they are built. Compared are the median and the fastest sample of

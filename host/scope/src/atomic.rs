@@ -9,7 +9,7 @@
 //! ```
 //! use std::io::Write;
 //!
-//! use scopething_files::atomic::AtomicFile;
+//! use scopething::atomic::AtomicFile;
 //!
 //! let directory = tempfile::tempdir()?;
 //! let target = directory.path().join("trace.csv");
@@ -51,7 +51,7 @@ pub enum AtomicError {
     Create {
         /// The directory of the target.
         directory: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// What was written could not be brought to the disk.
@@ -62,7 +62,7 @@ pub enum AtomicError {
     Write {
         /// The target.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The written file could not take the target's name.
@@ -70,7 +70,7 @@ pub enum AtomicError {
     Replace {
         /// The target.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The new file is in place, but might not outlive a loss of power.
@@ -81,7 +81,7 @@ pub enum AtomicError {
     DirectorySync {
         /// The target.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -145,7 +145,7 @@ impl AtomicFile {
     /// How many bytes have been handed to the system; `None` if they are in a pipe or a device for good.
     ///
     /// # Errors
-    /// If what was written cannot be handed over, or the system fails to tell.
+    /// If what was written cannot be handed over, or the system does not report it.
     pub fn handed_over(&mut self) -> io::Result<Option<u64>> {
         self.flush()?;
         match &self.destination {
@@ -172,7 +172,7 @@ impl AtomicFile {
     /// Brings what was written to the disk and puts it in the target's place.
     ///
     /// # Errors
-    /// If that fails; the error says whether the target is the old file or the new one.
+    /// If that fails; the error states whether the target is the old file or the new one.
     pub fn commit(self) -> Result<(), AtomicError> {
         self.settle().map_err(|(error, _)| error)
     }
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_file_replaces_the_old_one_and_leaves_nothing_beside() {
+    fn commit_replaces_the_old_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.csv");
         for text in ["one", "two"] {
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_committed_leaves_the_old_file_and_nothing_beside() {
+    fn drop_leaves_the_old_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.csv");
         write(&path, "old").unwrap();
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_became_a_directory_is_not_replaced() {
+    fn directory_target_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.csv");
         let file = AtomicFile::create(&path).unwrap();
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_back_is_not_in_the_file() {
+    fn retracted_bytes_are_not_written() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.csv");
         let mut file = AtomicFile::create(&path).unwrap();
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_take_its_place_can_stay_beside_it() {
+    fn failed_replacement_can_be_kept() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.csv");
         let mut file = AtomicFile::create(&path).unwrap();
@@ -402,7 +402,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn permissions_are_those_of_the_old_file_or_of_any_new_one() {
+    fn permissions_are_preserved() {
         use std::os::unix::fs::PermissionsExt;
 
         let directory = tempfile::tempdir().unwrap();

@@ -45,7 +45,7 @@ pub enum CalibrationFileError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The line of a probe is not eleven numbers.
@@ -76,7 +76,7 @@ pub enum CalibrationFileError {
     Directory {
         /// The directory.
         directory: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The file was not written.
@@ -107,8 +107,8 @@ impl CalibrationFile {
         Some(Self::new(home.join(".config/scopething/analog.conf")))
     }
 
-    /// The parameters of a probe on a connection, from the user's file; of an x1 probe that is not in it the nominal ones
-    /// of the BS05. None of any other probe that is not in it.
+    /// The parameters of a probe on a connection, from the user's file; of an x1 probe that is not in it the nominal
+    /// ones of the BS05. None of any other probe that is not in it.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_known_by_each_of_its_names() {
+    fn link_is_found_under_each_name() {
         let text = "[file:///dev/ttyUSB0]\nx1 = 1\n[SOCKET://h:1]\nx1 = 2\n";
         for (section, value) in [
             ("/dev/ttyUSB0", Some("1")),
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_probe_comes_behind_the_last_line_of_its_section() {
+    fn new_probe_goes_to_the_end_of_its_section() {
         let text = "[a]\nx1 = 1\n# note\n\n\n[b]\nx1 = 2\n";
         let expected = format!("[a]\nx1 = 1\n# note\nx10 = {LINE}\n\n\n[b]\nx1 = 2\n");
         assert_eq!(written(text, "a", "x10"), expected);
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_on_in_further_lines_is_one_value() {
+    fn continuation_lines_are_one_value() {
         let text = "[a]\nx1 = 1 2\n  3 4\n\t5\nx10 = 6\n";
         assert_eq!(value_of(text, "a", "x1").unwrap(), "1 2 3 4 5");
         assert_eq!(value_of(text, "a", "x10").unwrap(), "6");
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_section_and_line_of_a_name_count() {
+    fn first_duplicate_counts() {
         let text = "[a]\nx1 = 1\nx1 = 2\n[a]\nx10 = 3\n";
         assert_eq!(value_of(text, "a", "x1").unwrap(), "1");
         assert_eq!(value_of(text, "a", "x10"), None);
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_line_is_named_and_can_be_replaced() {
+    fn broken_line_is_named_and_replaceable() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("analog.conf");
         std::fs::write(&path, "# mine\n[a]\n\nx1 = 1 2\n").unwrap();
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn files_and_names_that_will_not_do_are_refused_and_the_file_stays() {
+    fn invalid_files_and_names_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("analog.conf");
         std::fs::write(&path, b"[a]\nx1 = \xff\n").unwrap();

@@ -1,4 +1,4 @@
-//! Capture requests as words: in the JSON of `plan --batch`, in job files, and wherever else serde reads them.
+//! Capture requests as text: in the JSON of `plan --batch`, in job files, and wherever else serde reads them.
 //!
 //! Numbers may be texts with SI suffixes, [as everywhere](scopething_waveform::quantity).
 //!
@@ -39,12 +39,9 @@ pub struct JsonRequest {
 /// ```
 /// use scopething::request::CaptureSpec;
 ///
-/// let words: CaptureSpec = toml::from_str(r#"
-///     channels = ["A", "L3"]
-///     period = "2ms"
-///     position = "50%"
-/// "#)?;
-/// assert_eq!(words.request()?.period_s, 0.002);
+/// let spec: CaptureSpec =
+///     serde_json::from_str(r#"{"channels": ["A", "L3"], "period": "2ms", "position": "50%"}"#)?;
+/// assert_eq!(spec.request()?.period_s, 0.002);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -241,7 +238,7 @@ impl JsonRequest {
     /// Reads one JSON object: `args`, and optionally `awg` and `clock`; other keys beside them are ignored.
     ///
     /// # Errors
-    /// [`JsonRequestError::Form`] says where the text is not what it should be.
+    /// [`JsonRequestError::Form`] reports where the text is wrong.
     pub fn parse(text: &str) -> Result<Self, JsonRequestError> {
         Ok(serde_json::from_str(text)?)
     }

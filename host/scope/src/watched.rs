@@ -1,9 +1,9 @@
-//! Captures that say why their trigger does not come.
+//! Captures that report why their trigger does not come.
 //!
-//! A capture that has waited for [`LOOK_AFTER`] is cancelled, and what was captured by then is held against the trigger.
-//! Then it waits again. Where the trace does not show what the trigger watches, another one that does is taken in between.
-//! A trigger in that time is missed, once and for about as long as a trace takes; therefore nothing is cancelled that takes
-//! longer than [`MAX_LOOK_S`].
+//! A capture that has waited for [`LOOK_AFTER`] is cancelled, and what was captured by then is held against the
+//! trigger. Then it waits again. Where the trace does not show what the trigger watches, another one that does is taken
+//! in between. A trigger in that time is missed, once and for about as long as a trace takes; therefore nothing is
+//! cancelled that takes longer than [`MAX_LOOK_S`].
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use scopething_core::scope::{CaptureOptions, Scope, ScopeError};
 use scopething_core::time::Clock;
 use scopething_core::trace::{EndReason, Finding, Trace, TraceBuffer, TriggerReport};
 
-/// How long a capture waits for its trigger before somebody should know why.
+/// How long a capture waits for its trigger before the reason is looked for.
 pub const LOOK_AFTER: Duration = Duration::from_secs(3);
 /// The longest trace that a wait is interrupted for, in seconds: a tenth of the wait before it.
 pub const MAX_LOOK_S: f64 = 0.3;
@@ -73,11 +73,12 @@ impl WatchedCapture {
         Self { look: look.filter(|_| is_short), plan, verify: false }
     }
 
-    /// Captures; when `cancel` completes the trace around that moment is given. If it waits for its trigger so long that
-    /// somebody should know why, `report` is given what the trigger source does, or nothing if that is not known. The
+    /// Captures; when `cancel` completes, the trace around that moment is returned. If it waits for its trigger longer
+    /// than [`LOOK_AFTER`], `report` receives what the trigger source does, or nothing if that is not known. The
     /// source is looked at once, however many captures follow.
     ///
-    /// A trace that was cancelled although the trigger had come is given as it is, its cause [`EndReason::Cancel`].
+    /// A trace that was cancelled although the trigger had come is returned as it is, its end reason
+    /// [`EndReason::Cancel`].
     ///
     /// # Errors
     /// As [`Scope::capture`].

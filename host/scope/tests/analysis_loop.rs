@@ -49,7 +49,7 @@ fn wave(recording: &Waveform) -> Wave {
 }
 
 #[test]
-fn shape_frequency_and_levels_of_what_is_generated_come_back() {
+fn generated_shape_frequency_and_levels_are_measured() {
     run(async {
         let mut scope = connect().await;
         for frequency_hz in FREQUENCIES_HZ {
@@ -71,7 +71,7 @@ fn shape_frequency_and_levels_of_what_is_generated_come_back() {
 }
 
 #[test]
-fn the_duty_of_a_square_is_the_symmetry_that_was_asked_for() {
+fn square_duty_is_the_requested_symmetry() {
     run(async {
         let mut scope = connect().await;
         for frequency_hz in FREQUENCIES_HZ {
@@ -99,11 +99,12 @@ fn assert_generated(wave: &Wave, planned_hz: f64) {
     let off = (wave.frequency_hz / planned_hz - 1.0).abs();
     assert!(off < 1e-3, "{planned_hz} Hz is {off} off: {wave:?}");
     assert!((wave.amplitude - 1.0).abs() < 0.06 && (wave.offset - 1.5).abs() < 0.06, "{wave:?}");
-    assert!((9..=10).contains(&wave.count), "{wave:?}");
+    // Where the trace begins on an edge, the period at either end is not whole.
+    assert!((8..=10).contains(&wave.count), "{wave:?}");
 }
 
 #[test]
-fn a_generated_sine_is_distorted_by_its_steps_only() {
+fn sine_distortion_is_that_of_its_steps() {
     run(async {
         let mut scope = connect().await;
         let (planned_hz, recording) = captured(&mut scope, &WaveformRequest::new(1e3, WaveShape::Sine)).await;

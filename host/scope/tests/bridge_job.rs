@@ -49,7 +49,7 @@ fn misfit(recording: &Waveform) -> f64 {
 }
 
 #[test]
-fn five_triggered_traces_are_stored_and_fetched_as_they_were() {
+fn five_triggered_traces_are_fetched_unchanged() {
     // A computer configures the bridge, then power goes.
     let flash = run(SINE, async |running| {
         let mut client = running.client();
@@ -84,7 +84,7 @@ fn five_triggered_traces_are_stored_and_fetched_as_they_were() {
 }
 
 #[test]
-fn a_fetched_trace_is_the_same_as_one_captured_directly() {
+fn fetched_trace_equals_a_direct_capture() {
     let request = CaptureRequest { timeout_s: Some(0.0), ..triggered() };
     let direct = {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -162,7 +162,7 @@ fn the_button_captures_now_and_disarms() {
 }
 
 #[test]
-fn capture_now_is_done_once_for_each_time_it_is_asked() {
+fn capture_now_runs_once_a_request() {
     run("A=dc,1V", async |running| {
         let mut client = running.client();
         for count in 1..=3 {
@@ -175,7 +175,7 @@ fn capture_now_is_done_once_for_each_time_it_is_asked() {
 }
 
 #[test]
-fn a_full_store_stops_the_job_until_traces_are_erased() {
+fn full_store_stops_the_job() {
     run(SINE, async |running| {
         let mut client = running.client();
         let few = Job { keep: Some(3), when_full: WhenFull::Stop, ..job(triggered(), Repeat::Forever) };

@@ -1,4 +1,4 @@
-//! A bridge at the far end of a bad wire: what is fetched is right, or the client says what failed.
+//! A bridge at the far end of a bad wire: what is fetched is right, or the client reports what failed.
 
 mod bridge_support;
 
@@ -70,7 +70,7 @@ async fn fetch_through(running: &Running<'_>, expected: &[Waveform]) -> (u64, u3
 }
 
 #[test]
-fn what_is_fetched_over_a_bad_wire_is_right() {
+fn fetch_over_a_bad_wire_is_right() {
     let (flash, expected) = filled();
     for seed in 0..4 {
         for one_in in [10_000, 1000, 250] {
@@ -90,7 +90,7 @@ fn what_is_fetched_over_a_bad_wire_is_right() {
 }
 
 #[test]
-fn a_wire_that_carries_nothing_is_told_in_bounded_time() {
+fn a_dead_wire_is_reported_in_bounded_time() {
     let noise = Noise::Gaps { one_in: 1, left: 0, seed: fastrand::Rng::with_seed(1) };
     run_on(FakeFlash::new(SECTORS), SIGNALS, &noise, async |running| {
         let mut client = running.client();
@@ -124,7 +124,7 @@ fn orders_over_a_bad_wire_are_done_once() {
 }
 
 #[test]
-fn bytes_pass_through_until_a_frame_opens_and_after_it_closes() {
+fn bytes_pass_through_outside_frames() {
     run(SIGNALS, async |running| {
         // As a terminal would.
         let mut raw = running.host.clone();
@@ -146,7 +146,7 @@ fn bytes_pass_through_until_a_frame_opens_and_after_it_closes() {
 }
 
 #[test]
-fn a_driver_captures_through_the_bridge_a_hundred_times() {
+fn driver_captures_through_the_bridge() {
     run("A=dc,2V&noise=0", async |running| {
         let mut client = running.client();
         client.pass_through(true).await.unwrap();
@@ -172,7 +172,7 @@ fn a_driver_captures_through_the_bridge_a_hundred_times() {
 }
 
 #[test]
-fn an_armed_job_keeps_off_while_somebody_else_speaks_to_the_bitscope() {
+fn armed_job_yields_to_pass_through() {
     run(SIGNALS, async |running| {
         let mut client = running.client();
         client.configure(&job(traces(), Repeat::Forever)).await.unwrap();

@@ -18,10 +18,10 @@ const STUCK: Duration = Duration::from_millis(500);
 /// The device's side, and the name of the port. The second handle keeps the port there while nobody has it
 /// open.
 fn pseudo_terminal() -> (TTYPort, TTYPort, String) {
-    let (mut device, keeper) = TTYPort::pair().unwrap();
+    let (mut device, holder) = TTYPort::pair().unwrap();
     device.set_timeout(HANG).unwrap();
-    let name = keeper.name().unwrap();
-    (device, keeper, name)
+    let name = holder.name().unwrap();
+    (device, holder, name)
 }
 
 /// Bytes of every value, in an order that shows if any are lost or swapped.
@@ -34,8 +34,8 @@ async fn hang<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
-async fn bytes_of_every_value_arrive_however_they_are_cut() {
-    let (mut device, _keeper, name) = pseudo_terminal();
+async fn all_byte_values_arrive() {
+    let (mut device, _holder, name) = pseudo_terminal();
     let mut link = SerialLink::open(&name).unwrap();
     let sent = pattern(20_000);
     let to_send = sent.clone();
@@ -60,7 +60,7 @@ async fn bytes_of_every_value_arrive_however_they_are_cut() {
 
 #[tokio::test]
 async fn what_is_written_arrives() {
-    let (mut device, _keeper, name) = pseudo_terminal();
+    let (mut device, _holder, name) = pseudo_terminal();
     let mut link = SerialLink::open(&name).unwrap();
     let sent = pattern(20_000);
     let length = sent.len();
@@ -79,7 +79,7 @@ async fn what_is_written_arrives() {
 
 #[tokio::test]
 async fn a_read_that_is_dropped_loses_nothing() {
-    let (mut device, _keeper, name) = pseudo_terminal();
+    let (mut device, _holder, name) = pseudo_terminal();
     let mut link = SerialLink::open(&name).unwrap();
     let sent = pattern(2000);
     let mut received = Vec::new();
@@ -102,8 +102,8 @@ async fn a_read_that_is_dropped_loses_nothing() {
 
 #[tokio::test]
 async fn unplugging_ends_a_pending_read_with_an_error() {
-    let (device, keeper, name) = pseudo_terminal();
-    drop(keeper);
+    let (device, holder, name) = pseudo_terminal();
+    drop(holder);
     let mut link = SerialLink::open(&name).unwrap();
     let mut buf = [0; 8];
     let (outcome, ()) = hang(async { tokio::join!(link.read(&mut buf), async { drop(device) }) }).await;
@@ -129,8 +129,8 @@ async fn fill(link: &mut SerialLink) -> usize {
 }
 
 #[tokio::test]
-async fn flush_waits_for_a_device_that_is_slow_to_take_bytes() {
-    let (mut device, _keeper, name) = pseudo_terminal();
+async fn flush_waits_for_a_slow_device() {
+    let (mut device, _holder, name) = pseudo_terminal();
     let mut link = SerialLink::open(&name).unwrap();
     let accepted = fill(&mut link).await;
     let flushed = tokio::time::timeout(STUCK, link.flush()).await;
@@ -144,8 +144,8 @@ async fn flush_waits_for_a_device_that_is_slow_to_take_bytes() {
 }
 
 #[tokio::test]
-async fn a_link_is_dropped_though_its_device_takes_nothing() {
-    let (device, _keeper, name) = pseudo_terminal();
+async fn drop_does_not_wait_for_the_device() {
+    let (device, _holder, name) = pseudo_terminal();
     let mut link = SerialLink::open(&name).unwrap();
     fill(&mut link).await;
     let dropped = std::time::Instant::now();
@@ -155,8 +155,8 @@ async fn a_link_is_dropped_though_its_device_takes_nothing() {
 }
 
 #[tokio::test]
-async fn a_port_is_opened_by_one_at_a_time_and_released_when_dropped() {
-    let (mut device, _keeper, name) = pseudo_terminal();
+async fn port_is_exclusive_until_dropped() {
+    let (mut device, _holder, name) = pseudo_terminal();
     let link = SerialLink::open(&name).unwrap();
     let refused = SerialLink::open(&name).unwrap_err();
     assert!(matches!(&refused, OpenError::PortInUse { port } if *port == name), "{refused}");
@@ -169,8 +169,8 @@ async fn a_port_is_opened_by_one_at_a_time_and_released_when_dropped() {
 }
 
 #[tokio::test]
-async fn a_url_opens_a_port_without_modem_lines_or_low_latency() {
-    let (mut device, _keeper, name) = pseudo_terminal();
+async fn port_without_modem_lines_opens() {
+    let (mut device, _holder, name) = pseudo_terminal();
     let url: LinkUrl = format!("file://{name}").parse().unwrap();
     let mut link = open(&url).await.unwrap();
     assert!(matches!(link.stream, Link::Serial(_)));
@@ -182,7 +182,7 @@ async fn a_url_opens_a_port_without_modem_lines_or_low_latency() {
 }
 
 #[tokio::test]
-async fn what_is_no_port_is_refused_with_a_reason() {
+async fn invalid_port_is_refused() {
     let missing = open(&"/dev/no-such-port".parse().unwrap()).await.unwrap_err();
     assert!(matches!(missing, OpenError::NoPort { .. }), "{missing}");
     let file = open(&"/etc/passwd".parse().unwrap()).await.unwrap_err();

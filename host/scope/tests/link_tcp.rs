@@ -56,7 +56,7 @@ async fn a_read_that_is_dropped_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_that_closes_is_an_error_after_its_last_byte() {
+async fn closed_server_is_an_error_after_its_last_byte() {
     let (mut link, mut server) = connected().await;
     server.write_all(b"last").await.unwrap();
     drop(server);
@@ -68,7 +68,7 @@ async fn a_server_that_closes_is_an_error_after_its_last_byte() {
 }
 
 #[tokio::test]
-async fn a_server_that_closes_its_half_is_an_error_to_a_reader_and_still_hears() {
+async fn half_closed_server_still_receives() {
     let (mut link, mut server) = connected().await;
     server.shutdown().await.unwrap();
     let error = hang(link.read(&mut [0; 4])).await.unwrap_err();
@@ -107,7 +107,7 @@ async fn a_name_without_an_address_is_not_known() {
 /// Linux leaves connections unanswered that a listener has no room for.
 #[cfg(target_os = "linux")]
 #[tokio::test(start_paused = true)]
-async fn a_host_that_does_not_answer_is_given_up() {
+async fn unreachable_host_times_out() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();

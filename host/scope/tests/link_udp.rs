@@ -112,7 +112,7 @@ async fn a_lost_command_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_lost_part_of_a_dump_is_an_error_and_a_reset_goes_on() {
+async fn lost_dump_part_is_an_error_until_reset() {
     let (mut server, mut link) = Server::start().await;
     let device = async {
         let dump = server.expect(b"A").await;
@@ -132,12 +132,12 @@ async fn a_lost_part_of_a_dump_is_an_error_and_a_reset_goes_on() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_not_heard() {
+async fn a_foreign_datagram_is_ignored() {
     let (mut server, mut link) = Server::start().await;
-    let stranger = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let foreign = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let device = async {
         let id = server.expect(b"?").await;
-        send(&stranger, server.client.unwrap(), 0, id, b"?\rFORGED00\r").await;
+        send(&foreign, server.client.unwrap(), 0, id, b"?\rFORGED00\r").await;
         server.answer(0, id, b"?\rBS000501\r").await;
     };
     let client = async {
@@ -148,7 +148,7 @@ async fn a_stranger_is_not_heard() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_server_is_an_error_in_bounded_time() {
+async fn silent_server_is_an_error_in_bounded_time() {
     let (server, mut link) = Server::start().await;
     let start = tokio::time::Instant::now();
     link.write_all(b"[11@").await.unwrap();
@@ -163,7 +163,7 @@ async fn a_silent_server_is_an_error_in_bounded_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_waited_for_its_reader_is_no_late_one() {
+async fn unread_answer_is_not_late() {
     let (mut server, mut link) = Server::start().await;
     link.write_all(b"U").await.unwrap();
     server.echo(b"U").await;
@@ -173,7 +173,7 @@ async fn an_answer_that_waited_for_its_reader_is_no_late_one() {
 }
 
 #[tokio::test]
-async fn what_is_dropped_while_it_waits_loses_and_sends_nothing() {
+async fn dropped_futures_lose_nothing() {
     let (mut server, mut link) = Server::start().await;
     link.write_all(b"U").await.unwrap();
     let id = server.expect(b"U").await;
@@ -190,7 +190,7 @@ async fn what_is_dropped_while_it_waits_loses_and_sends_nothing() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_port_where_nothing_listens_is_an_error_at_once() {
+async fn closed_port_fails_at_once() {
     let port = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let url: LinkUrl = format!("bitscope-server://127.0.0.1:{port}").parse().unwrap();
     let mut link = open(&url).await.unwrap();

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_jumps_and_frequency_are_those_of_the_samples() {
+    fn edges_jumps_and_frequency() {
         let square: Vec<f64> = (0..40).map(|n| f64::from(u8::from(n % 10 >= 5))).collect();
         assert_eq!(rises(&square, 0.5), [5, 15, 25, 35]);
         assert_eq!(jumps(&square, 0.5), [5, 10, 15, 20, 25, 30, 35]);

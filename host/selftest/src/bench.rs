@@ -69,7 +69,7 @@ impl Bench {
         }
     }
 
-    /// Stops whatever an experiment has left running, and lets go of all lines.
+    /// Stops whatever an experiment has left running, and releases all lines.
     pub(super) async fn rest(&mut self) -> Result<(), Stop> {
         let mut raw = self.raw();
         raw.reset().await?;
@@ -118,7 +118,7 @@ pub(super) enum Trigger {
     Never,
     /// A rises through a level, in volts.
     Rising(f64),
-    /// The logic lines are as the pattern says.
+    /// The logic lines match the pattern.
     Pattern {
         /// Registers `TriggerLogic` and `TriggerMask`.
         logic: u8,
@@ -301,7 +301,7 @@ impl Wave {
     pub(super) const SQUARE_1KHZ: Self =
         Self { shape: Shape::Square, symmetry: 0.5, ticks: 40, low: 0.0, high: FULL_SCALE_V };
 
-    /// The same voltage for ever.
+    /// The same voltage forever.
     pub(super) const fn steady(volts: f64) -> Self {
         Self { low: volts, high: volts, ..Self::SQUARE_1KHZ }
     }

@@ -1,19 +1,19 @@
 //! Experiments that show whether a BitScope does what ScopeThing assumes of it.
 //!
 //! ScopeThing was written from documents and from programs that work, without a device at hand. Each [`Experiment`]
-//! settles one assumption by measurement: [`Bench::run`] carries it out and gives an [`Outcome`], a [`Report`] holds
-//! all of them with every byte exchanged, and nothing that says whose device it is.
+//! checks one assumption by measurement: [`Bench::run`] carries it out and gives an [`Outcome`], a [`Report`] holds
+//! all of them with every byte exchanged, and nothing that identifies the owner of the device.
 //!
 //! What has to be wired is asked for through an [`Operator`]. Nothing here prints.
 //!
 //! ```
 //! use scopething::link;
-//! use scopething_selftest::{Bench, Experiment, Nobody, ModeFit};
+//! use scopething_selftest::{Bench, Experiment, NoOperator, Verdict};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 //! let mut bench = Bench::new(link::open(&"sim:?clock=fast".parse()?).await?);
-//! let outcome = bench.run(Experiment::Identity, &mut Nobody).await;
-//! assert_eq!(outcome.verdict, ModeFit::AsAssumed);
+//! let outcome = bench.run(Experiment::Identity, &mut NoOperator).await;
+//! assert_eq!(outcome.verdict, Verdict::AsAssumed);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! # Ok::<(), std::io::Error>(())
@@ -31,7 +31,7 @@ mod stop;
 
 pub use bench::Bench;
 pub use finding::Finding;
-pub use operator::{Nobody, Operator, Reply};
+pub use operator::{NoOperator, Operator, Reply};
 pub use recording::{Exchange, Exchanges};
 pub use report::{LinkKind, Report};
 
@@ -159,9 +159,9 @@ impl Experiment {
     }
 }
 
-/// What an experiment says about its assumption.
+/// What an experiment concludes about its assumption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ModeFit {
+pub enum Verdict {
     /// It holds.
     AsAssumed,
     /// It does not: the findings name what is otherwise.
@@ -174,7 +174,7 @@ pub enum ModeFit {
     Skipped,
 }
 
-impl ModeFit {
+impl Verdict {
     /// The word for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -193,8 +193,8 @@ impl ModeFit {
 pub struct Outcome {
     /// Which experiment.
     pub experiment: Experiment,
-    /// What it says.
-    pub verdict: ModeFit,
+    /// What it concludes.
+    pub verdict: Verdict,
     /// What is otherwise.
     pub findings: Vec<Finding>,
     /// Why there is no verdict, and what else there is to say.
@@ -219,15 +219,15 @@ impl Outcome {
         let Notes { findings, measured } = notes;
         let link_lost = matches!(ended, Err(Stop::LinkLost(_)));
         let (verdict, reason) = match ended {
-            Err(Stop::Failed(reason) | Stop::LinkLost(reason)) => (ModeFit::Failed, Some(reason)),
+            Err(Stop::Failed(reason) | Stop::LinkLost(reason)) => (Verdict::Failed, Some(reason)),
             // What was found before counts, whatever came after.
             Err(Stop::Inconclusive(reason) | Stop::Skipped(reason)) if !findings.is_empty() => {
-                (ModeFit::Otherwise, Some(reason))
+                (Verdict::Otherwise, Some(reason))
             }
-            Err(Stop::Inconclusive(reason)) => (ModeFit::Inconclusive, Some(reason)),
-            Err(Stop::Skipped(reason)) => (ModeFit::Skipped, Some(reason)),
-            Ok(()) if findings.is_empty() => (ModeFit::AsAssumed, None),
-            Ok(()) => (ModeFit::Otherwise, None),
+            Err(Stop::Inconclusive(reason)) => (Verdict::Inconclusive, Some(reason)),
+            Err(Stop::Skipped(reason)) => (Verdict::Skipped, Some(reason)),
+            Ok(()) if findings.is_empty() => (Verdict::AsAssumed, None),
+            Ok(()) => (Verdict::Otherwise, None),
         };
         Self { experiment, verdict, findings, reason, measured, exchanges, link_lost }
     }

@@ -1,6 +1,6 @@
-//! Who wires what an experiment needs.
+//! The operator, who wires what an experiment needs.
 
-/// What an operator says to a request.
+/// An operator's answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
     /// It is done.
@@ -9,7 +9,7 @@ pub enum Reply {
     Skip,
 }
 
-/// Somebody who wires and reads meters.
+/// An operator, who wires and reads meters.
 pub trait Operator {
     /// Has something wired.
     fn wire(&mut self, instruction: &str) -> impl Future<Output = Reply>;
@@ -20,9 +20,9 @@ pub trait Operator {
 
 /// There is no operator: nothing is wired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Nobody;
+pub struct NoOperator;
 
-impl Operator for Nobody {
+impl Operator for NoOperator {
     async fn wire(&mut self, _: &str) -> Reply {
         Reply::Skip
     }

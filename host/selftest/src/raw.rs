@@ -14,7 +14,7 @@ use super::recording::Recorder;
 use super::stop::Stop;
 use scopething::link::LinkClock;
 
-/// How long `!` may take. Known clients wait from 0.2 s to for ever; no reset is known to take longer than 0.8 s.
+/// How long `!` may take. Known clients wait from 0.2 s to forever; no reset is known to take longer than 0.8 s.
 const RESET_TIMEOUT: Micros = Micros::from_millis(3000);
 /// The longest script in one write: a datagram to a bitscope-server holds 64 bytes of commands.
 const MAX_SCRIPT_BYTES: usize = 60;
@@ -168,7 +168,7 @@ impl RawDevice<'_> {
         printed(&answer).ok_or_else(|| Stop::failed("p was not answered by a number".to_owned()))
     }
 
-    /// Reads a byte of the EEPROM; none if the device says nothing, or nothing that is a number. The digits do not
+    /// Reads a byte of the EEPROM; none if the device does not answer, or not with a number. The digits do not
     /// enter the recording.
     pub(super) async fn eeprom(&mut self, address: u8) -> Result<Option<u8>, Stop> {
         self.store(&[(Register::EepromAddress, address.into())]).await?;

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_from_the_device_are_concealed_and_nothing_else() {
+    fn only_serial_digits_are_concealed() {
         let recorder = Recorder::default();
         recorder.take_chunk(chunk(1, Direction::Read, b"\r44\r"));
         recorder.conceal(true);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_never_stops_sending_fills_no_memory() {
+    fn endless_sender_fills_no_memory() {
         let recorder = Recorder::default();
         let bytes = vec![0; MAX_BYTES - 1];
         for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! What is sent to the developers: the outcomes with all bytes, and nothing that says whose device it is.
+//! What is sent to the developers: the outcomes with all bytes, and nothing that identifies the owner of the device.
 
 use std::fmt::{self, Write as _};
 
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_does_not_say_where_the_device_is() {
+    fn report_conceals_device_location() {
         for (url, kind) in [
             ("/dev/serial/by-id/usb-FTDI_DB98TI79", "serial port"),
             ("socket://alice.example:5025", "TCP"),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_shown_as_text_and_samples_in_hex() {
+    fn text_as_text_samples_as_hex() {
         assert_eq!(shown(b"?\rBS000501\r"), "?\\rBS000501\\r");
         assert_eq!(shown(&[0x41, 0x80]), "hex 41 80");
     }

@@ -1,7 +1,7 @@
 //! The self-test against the simulated device: as it is assumed to be, and with each assumption turned false.
 
 use scopething::link;
-use scopething_selftest::{Bench, Experiment, Finding, LinkKind, ModeFit, Operator, Outcome, Reply, Report};
+use scopething_selftest::{Bench, Experiment, Finding, LinkKind, Operator, Outcome, Reply, Report, Verdict};
 use scopething_sim::Quirk;
 
 /// Somebody who wires everything, has no cell, and reads a meter on L3 as the simulated outputs are: 3.3 V or nothing.
@@ -31,19 +31,19 @@ async fn outcomes(query: &str, experiments: &[Experiment]) -> Vec<Outcome> {
     outcomes
 }
 
-/// What an outcome says, a line or a few each, without its bytes.
+/// The text of an outcome, a line or a few each, without its bytes.
 fn summary(outcomes: &[Outcome]) -> String {
     let lines = outcomes.iter().map(|outcome| format!("{outcome}\n      {:?}", outcome.measured));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The experiments that find something, with the names of it; those that say nothing are told of as they are.
-fn said(outcomes: &[Outcome]) -> Vec<(u8, Vec<&'static str>)> {
-    let other = outcomes.iter().filter(|outcome| outcome.verdict != ModeFit::AsAssumed);
+/// The experiments that do not confirm their assumption, with their findings, or the verdict without any.
+fn findings(outcomes: &[Outcome]) -> Vec<(u8, Vec<&'static str>)> {
+    let other = outcomes.iter().filter(|outcome| outcome.verdict != Verdict::AsAssumed);
     other
         .map(|outcome| {
             let findings = outcome.findings.iter().map(Finding::name);
-            let verdict = (outcome.verdict != ModeFit::Otherwise).then(|| outcome.verdict.name());
+            let verdict = (outcome.verdict != Verdict::Otherwise).then(|| outcome.verdict.name());
             (outcome.experiment.number(), findings.chain(verdict).collect())
         })
         .collect()
@@ -53,12 +53,12 @@ fn said(outcomes: &[Outcome]) -> Vec<(u8, Vec<&'static str>)> {
 async fn everything_is_as_assumed_on_the_plain_simulator() {
     for query in ["", "rate=1Mbps&latency=1ms&ftdi=1ms", "noise=5mV&seed=3", "L3=dc,3.3V&L5=dc,0V"] {
         let outcomes = outcomes(query, &Experiment::ALL).await;
-        assert_eq!(said(&outcomes), [], "{query}: {}", summary(&outcomes));
+        assert_eq!(findings(&outcomes), [], "{query}: {}", summary(&outcomes));
     }
 }
 
 #[tokio::test]
-async fn each_quirk_is_found_by_its_experiments_and_nothing_else_is_named() {
+async fn each_quirk_found_by_its_experiments() {
     let inconclusive = || vec!["inconclusive"];
     for (quirk, name, _) in Quirk::ALL {
         let expected = match quirk {
@@ -74,23 +74,23 @@ async fn each_quirk_is_found_by_its_experiments_and_nothing_else_is_named() {
             Quirk::SlowReset | Quirk::ResetClearsRegisters | Quirk::SilentEeprom => vec![(1, vec![name])],
         };
         let outcomes = outcomes(&format!("quirk={name}"), &Experiment::ALL).await;
-        assert_eq!(said(&outcomes), expected, "{name}: {}", summary(&outcomes));
+        assert_eq!(findings(&outcomes), expected, "{name}: {}", summary(&outcomes));
     }
 }
 
 #[tokio::test]
-async fn another_rate_of_the_link_is_found_and_measured() {
+async fn other_link_rate_is_measured() {
     for (rate, bits_per_second) in [("3Mbps", 3e6), ("115200bps", 115_200.0), ("500kbps", 500e3)] {
         let query = format!("rate={rate}&latency=1ms&ftdi=16ms");
         let outcomes = outcomes(&query, &[Experiment::LinkRate]).await;
-        assert_eq!(said(&outcomes), [(12, vec!["link-rate"])], "{rate}");
+        assert_eq!(findings(&outcomes), [(12, vec!["link-rate"])], "{rate}");
         let measured = outcomes[0].measured["rate of the link (Mbit/s)"].as_f64().unwrap() * 1e6;
         assert!((measured / bits_per_second - 1.0).abs() < 0.02, "{rate}: {measured}");
     }
 }
 
 #[tokio::test]
-async fn a_slow_link_loses_frames_of_fast_streams_alone() {
+async fn slow_link_loses_fast_frames_only() {
     let outcome = &outcomes("rate=1Mbps", &[Experiment::Streaming]).await[0];
     let lost = |rate: &str| {
         let name = format!("{rate} kHz: frames, gaps, frames lost, bytes of none");
@@ -102,7 +102,7 @@ async fn a_slow_link_loses_frames_of_fast_streams_alone() {
 }
 
 #[tokio::test]
-async fn what_is_not_wired_is_inconclusive_and_not_otherwise() {
+async fn missing_wires_are_inconclusive() {
     // A sees something else than L4 and L5.
     let wired = [
         Experiment::Voltages,
@@ -112,23 +112,23 @@ async fn what_is_not_wired_is_inconclusive_and_not_otherwise() {
         Experiment::Clock,
     ];
     let outcomes = outcomes("A=dc,0V", &wired).await;
-    let mode_fits: Vec<ModeFit> = outcomes.iter().map(|outcome| outcome.verdict).collect();
-    assert_eq!(mode_fits, [ModeFit::Inconclusive; 5], "{}", summary(&outcomes));
+    let verdicts: Vec<Verdict> = outcomes.iter().map(|outcome| outcome.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Inconclusive; 5], "{}", summary(&outcomes));
 }
 
 #[tokio::test]
-async fn a_device_that_is_off_in_its_voltages_is_found() {
+async fn wrong_voltages_are_found() {
     let outcomes = outcomes("scale=20V&offset=-8V", &[Experiment::Voltages]).await;
-    assert_eq!(said(&outcomes), [(3, vec!["voltage-scale"])], "{}", summary(&outcomes));
+    assert_eq!(findings(&outcomes), [(3, vec!["voltage-scale"])], "{}", summary(&outcomes));
 }
 
 #[tokio::test]
-async fn a_device_that_stops_answering_fails_in_bounded_time() {
+async fn silent_device_fails_in_time() {
     for fault in ["stall@2000", "close@2000"] {
         let query = format!("faults={fault}");
         let outcomes = outcomes(&query, &[Experiment::Identity, Experiment::Captures]).await;
         assert!(
-            outcomes.iter().any(|outcome| outcome.verdict == ModeFit::Failed),
+            outcomes.iter().any(|outcome| outcome.verdict == Verdict::Failed),
             "{fault}: {}",
             summary(&outcomes)
         );

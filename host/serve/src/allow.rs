@@ -26,7 +26,7 @@ impl Allow {
         Self { networks }
     }
 
-    /// Whether nobody but this machine is allowed.
+    /// Whether only this machine is allowed.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.networks.is_empty()

@@ -1,4 +1,4 @@
-//! Connections of connections: accepted up to a number, each served by its own task, a slow one without the
+//! Connections of clients: accepted up to a number, each served by its own task, a slow one without the
 //! others.
 
 use std::io;
@@ -46,7 +46,7 @@ impl Reply {
 
 /// How an emulated instrument answers one client.
 pub(super) trait Dialect: Send {
-    /// Does what a message asks for.
+    /// Executes a message.
     fn answer(&mut self, message: &Message<'_>) -> impl Future<Output = Reply> + Send;
 
     /// Puts an answer into what the transport wants around it.
@@ -55,7 +55,7 @@ pub(super) trait Dialect: Send {
     }
 }
 
-/// When a client was last heard, in milliseconds from the start of its listener.
+/// When a client last sent or read something, in milliseconds from the start of its listener.
 #[derive(Debug, Clone)]
 pub(super) struct LastSeen {
     start: Instant,
@@ -63,7 +63,7 @@ pub(super) struct LastSeen {
 }
 
 impl LastSeen {
-    /// It was heard now.
+    /// It was seen now.
     pub(super) fn now(&self) {
         let passed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.at_ms.store(passed, Ordering::Relaxed);
@@ -87,7 +87,7 @@ impl Connections {
         while self.sessions.try_join_next().is_some() {}
         self.present.retain(|(session, _)| !session.is_finished());
         if self.present.len() >= MAX_CONNECTIONS {
-            let silent = |(_, heard): &&(AbortHandle, LastSeen)| heard.at_ms.load(Ordering::Relaxed);
+            let silent = |(_, last_seen): &&(AbortHandle, LastSeen)| last_seen.at_ms.load(Ordering::Relaxed);
             if let Some((session, _)) = self.present.iter().min_by_key(silent) {
                 session.abort();
             }
@@ -95,12 +95,12 @@ impl Connections {
     }
 
     /// Starts to serve a connection.
-    pub(super) fn welcome(&mut self, session: impl FnOnce(LastSeen) -> BoxedSession) {
+    pub(super) fn spawn(&mut self, session: impl FnOnce(LastSeen) -> BoxedSession) {
         self.make_room();
-        let heard = LastSeen { start: self.start, at_ms: Arc::default() };
-        heard.now();
-        let handle = self.sessions.spawn(session(heard.clone()));
-        self.present.push((handle, heard));
+        let last_seen = LastSeen { start: self.start, at_ms: Arc::default() };
+        last_seen.now();
+        let handle = self.sessions.spawn(session(last_seen.clone()));
+        self.present.push((handle, last_seen));
     }
 }
 
@@ -118,12 +118,12 @@ pub(super) async fn accepted(
     loop {
         match listener.accept().await {
             Ok((stream, peer)) if allow.admits(peer.ip()) => {
-                // Answers are short and wanted at once; serving goes on if the system will not.
+                // Nagle's algorithm would delay the short answers; a failure to disable it is no reason not to serve.
                 let _ = stream.set_nodelay(true);
-                handle.tell(Event::Connected { client: format!("{name} {peer}") });
+                handle.report(Event::Connected { client: format!("{name} {peer}") });
                 return Ok((stream, peer));
             }
-            Ok((_, peer)) => handle.tell(Event::Refused {
+            Ok((_, peer)) => handle.report(Event::Refused {
                 client: format!("{name} {peer}"),
                 reason: "its network is not allowed (--allow)".to_owned(),
             }),
@@ -148,7 +148,7 @@ pub(super) async fn receive(
     let mut connections = Connections::new();
     loop {
         match accepted(name, &listener, allow, handle, &mut connections).await {
-            Ok((stream, peer)) => connections.welcome(|heard| session(stream, peer, heard)),
+            Ok((stream, peer)) => connections.spawn(|last_seen| session(stream, peer, last_seen)),
             Err(error) => return error,
         }
     }
@@ -171,18 +171,18 @@ pub(super) async fn converse(
     name: &'static str,
     mut stream: TcpStream,
     peer: SocketAddr,
-    heard: LastSeen,
+    last_seen: LastSeen,
     handle: &Handle,
     mut dialect: impl Dialect,
 ) {
     let (reader, mut writer) = stream.split();
     let mut lines = Lines::new(reader);
     'connection: while let Ok(Some(line)) = lines.next().await {
-        heard.now();
+        last_seen.now();
         let line = match line {
             Line::Whole(line) => line,
             Line::TooLong(bytes) => {
-                handle.tell(Event::Malformed { client: format!("{name} {peer}"), bytes });
+                handle.report(Event::Malformed { client: format!("{name} {peer}"), bytes });
                 continue;
             }
         };
@@ -195,13 +195,13 @@ pub(super) async fn converse(
             if !write(&mut writer, &answer).await {
                 break 'connection;
             }
-            heard.now();
+            last_seen.now();
         }
     }
-    handle.tell(Event::Disconnected { client: format!("{name} {peer}") });
+    handle.report(Event::Disconnected { client: format!("{name} {peer}") });
 }
 
-/// Writes an answer; false if the client does not read it in time, or has gone.
+/// Writes an answer; false if the client does not read it in time, or has disconnected.
 pub(super) async fn write(writer: &mut (impl AsyncWrite + Unpin), answer: &[u8]) -> bool {
     matches!(tokio::time::timeout(WRITE_TIMEOUT, writer.write_all(answer)).await, Ok(Ok(())))
 }

@@ -1,4 +1,4 @@
-//! What the front panels of the emulated instruments have in common.
+//! Settings that the emulated instruments have in common.
 
 use scopething_core::plan::{AnalogChannel, CapturePlan, LogicLine, LogicPattern, TriggerSource};
 

@@ -1,64 +1,64 @@
-//! What happens while serving, for a log.
+//! Events while serving, for a log.
 
 use std::fmt;
 use std::net::SocketAddr;
 
 use scopething_sim::Note;
 
-/// What happens while serving.
+/// An event while serving.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A client has come.
+    /// A client has connected.
     Connected {
-        /// Where it comes from, and which way.
+        /// Its address and transport.
         client: String,
     },
-    /// A raw client has the device now.
-    Session {
-        /// Where it comes from, and which way.
+    /// A raw client has acquired the device.
+    Acquired {
+        /// Its address and transport.
         client: String,
     },
-    /// A client has gone, or was sent away.
+    /// A client has disconnected, or was disconnected.
     Disconnected {
-        /// Where it came from.
+        /// Its address and transport.
         client: String,
     },
-    /// A client was turned away.
+    /// A client was rejected.
     Refused {
-        /// Where it comes from.
+        /// Its address and transport.
         client: String,
         /// Why.
         reason: String,
     },
     /// What a client sent is no command of its protocol, and was dropped.
     Malformed {
-        /// Where it comes from.
+        /// Its address and transport.
         client: String,
         /// How long it is, in bytes.
         bytes: usize,
     },
-    /// A viewer has changed what is set, for all.
+    /// A client has changed the shared settings.
     Set {
         /// Who.
         by: SocketAddr,
         /// What is set now.
         settings: String,
     },
-    /// What was asked for is not, or not quite, what is done.
+    /// A request was not met, or only approximately.
     Notice(String),
-    /// The simulated device has something to say about what its client did.
+    /// A note of the simulated device about what its client did.
     Device(Note),
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connected { client } => write!(f, "{client} has come"),
-            Self::Session { client } => write!(f, "{client} has the device"),
-            Self::Disconnected { client } => write!(f, "{client} has left"),
+            Self::Connected { client } => write!(f, "{client} has connected"),
+            Self::Acquired { client } => write!(f, "{client} has the device"),
+            Self::Disconnected { client } => write!(f, "{client} has disconnected"),
             Self::Refused { client, reason } => write!(f, "{client} was refused: {reason}"),
             Self::Malformed { client, bytes } => {
-                write!(f, "{client} sent {bytes} bytes that are no command: dropped")
+                write!(f, "{client} sent {bytes} bytes that are not a command: dropped")
             }
             Self::Set { by, settings } => write!(f, "{by} has set {settings}"),
             Self::Notice(text) => f.write_str(text),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::capture::Capture;
-use super::handle::{Handle, NoCapture, Patience, Pending};
+use super::handle::{Handle, NoCapture, Pending, TriggerTimeout};
 use super::settings::Settings;
 
 /// What a block of data is of.
@@ -37,7 +37,7 @@ impl Source {
     }
 }
 
-/// How often a capture is tried while others hide what it is for.
+/// How often a capture is retried while other clients hide the channel that it is for.
 const MAX_ATTEMPTS: u8 = 10;
 
 /// A capture that serves each channel once.
@@ -49,20 +49,20 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// What comes next is of a new capture.
+    /// The next data is of a new capture.
     pub(super) fn restart(&mut self) {
         *self = Self::default();
     }
 
-    /// Asks for a capture, if none is there or under way.
-    pub(super) async fn begin(&mut self, handle: &Handle, patience: Patience) -> Result<(), NoCapture> {
+    /// Requests a capture, if there is none and none is under way.
+    pub(super) async fn begin(&mut self, handle: &Handle, timeout: TriggerTimeout) -> Result<(), NoCapture> {
         if self.capture.is_none() && self.pending.is_none() {
-            self.pending = Some(handle.capture(patience).await?);
+            self.pending = Some(handle.capture(timeout).await?);
         }
         Ok(())
     }
 
-    /// The capture, waited for that long at the most.
+    /// The capture, waited for `limit` at most.
     pub(super) async fn wait(&mut self, limit: Duration) -> Result<Option<Arc<Capture>>, NoCapture> {
         if let Some(pending) = &mut self.pending
             && let Ok(ready) = tokio::time::timeout(limit, pending.ready()).await
@@ -80,20 +80,20 @@ impl Frame {
         }
     }
 
-    /// The capture that gives the client a channel, waited for `limit` at the most. `show` makes sure that
+    /// The capture that gives the client a channel, waited for `limit` at most. `show` makes sure that
     /// the channel is captured; should another client hide it meanwhile, it is shown and captured again.
     pub(super) async fn capture_of(
         &mut self,
         source: Source,
         handle: &Handle,
-        patience: Duration,
+        timeout: Duration,
         limit: Duration,
         show: impl Fn(),
     ) -> Option<Arc<Capture>> {
         self.turn_to(source);
         for _ in 0..MAX_ATTEMPTS {
             show();
-            self.begin(handle, Patience::AtMost(patience)).await.ok()?;
+            self.begin(handle, TriggerTimeout::AtMost(timeout)).await.ok()?;
             match self.wait(limit).await {
                 Ok(Some(capture)) if source.is_in(&capture) => {
                     self.served.push(source);

@@ -1,4 +1,4 @@
-//! Starts and stops the waveform generator as connections ask.
+//! Starts and stops the waveform generator for clients.
 
 use scopething_core::device::BS05;
 use scopething_core::plan::{PlayMode, WaveformError, WaveformPlan, WaveformRequest, plan_waveform};
@@ -21,7 +21,7 @@ fn plan(waveform: GeneratorWaveform) -> Result<WaveformPlan<'static>, WaveformEr
     plan_waveform(&BS05, &request).or_else(|_| plan_waveform(&BS05, &coarse))
 }
 
-/// Plays a waveform; tells what about it is not as asked. One that cannot be played leaves all as it is.
+/// Plays a waveform; returns how it deviates from the request. One that cannot be played leaves all as it is.
 pub(super) async fn start(
     scope: &mut HostScope,
     waveform: GeneratorWaveform,

@@ -1,5 +1,5 @@
-//! Where connections stand: each holds a [`Handle`], by which it sees and changes what is set, asks for captures
-//! and for the generator. What it asks of the device goes to the instrument, which takes one thing at a time.
+//! A client's handle to the instrument: reads and changes the shared settings, requests captures and the
+//! generator. Requests for the device go to the instrument, which serves one at a time.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,18 +16,18 @@ use super::event::Event;
 use super::loan::Loan;
 use super::settings::Settings;
 
-/// What is set and what goes on, for all to see.
+/// The state that all clients share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SharedState {
-    /// What connections have set.
+    /// What clients have set.
     pub settings: Settings,
-    /// How often it was changed.
+    /// How often the settings were changed.
     pub changes: u64,
-    /// What the generator does, which captures are planned around.
+    /// The outputs that the generator keeps busy, which captures are planned around.
     pub driven: BusyOutputs,
 }
 
-/// What the waveform generator is asked for.
+/// A waveform for the generator.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GeneratorWaveform {
     /// In hertz.
@@ -42,7 +42,7 @@ pub struct GeneratorWaveform {
     pub high_v: f64,
 }
 
-/// One thing that the instrument is asked for.
+/// A request to the instrument.
 #[derive(Debug)]
 pub(super) enum Request {
     /// The next capture.
@@ -53,48 +53,48 @@ pub(super) enum Request {
     Generate(GeneratorChange),
 }
 
-/// What the generator is to do.
+/// A change of the generator.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum GeneratorChange {
     Play(GeneratorWaveform),
     Stop,
 }
 
-/// How long a viewer waits for the trigger of a capture.
+/// How long a client waits for the trigger of a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum TriggerTimeout {
     /// As long as it takes, in any trigger mode.
-    Endless,
-    /// As the trigger mode says.
+    Never,
+    /// As long as the trigger mode waits.
     OfMode,
     /// No longer than this, also in a trigger mode that would wait longer.
     AtMost(Duration),
 }
 
-/// A viewer that waits for a capture. It has left when its receiver is gone.
+/// A client that waits for a capture. It has left when its receiver is gone.
 #[derive(Debug)]
 pub(super) struct WaitingClient {
     asked: Instant,
-    patience: Patience,
+    timeout: TriggerTimeout,
     pub(super) reply: oneshot::Sender<Arc<Capture>>,
 }
 
 impl WaitingClient {
-    /// When it has no more patience; none, if never.
+    /// When its timeout passes; none: never.
     pub(super) fn until(&self) -> Option<Instant> {
-        match self.patience {
-            Patience::AtMost(patience) => self.asked.checked_add(patience),
-            Patience::Endless | Patience::OfMode => None,
+        match self.timeout {
+            TriggerTimeout::AtMost(timeout) => self.asked.checked_add(timeout),
+            TriggerTimeout::Never | TriggerTimeout::OfMode => None,
         }
     }
 
     /// Whether the trigger mode may give it a capture without a trigger.
     pub(super) fn follows_mode(&self) -> bool {
-        self.patience != Patience::Endless
+        self.timeout != TriggerTimeout::Never
     }
 }
 
-/// Why there is no capture for a viewer.
+/// Why there is no capture for a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoCapture;
 
@@ -106,7 +106,7 @@ impl fmt::Display for NoCapture {
 
 impl std::error::Error for NoCapture {}
 
-/// A capture that is under way for a viewer. Dropping it takes the wish back.
+/// A capture that is under way for a client. Dropping it withdraws the request.
 #[derive(Debug)]
 pub struct Pending(oneshot::Receiver<Arc<Capture>>);
 
@@ -123,10 +123,10 @@ impl Pending {
     }
 }
 
-/// A viewer's place at the instrument.
+/// A client's handle to the instrument.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    pub(super) panel: Arc<watch::Sender<SharedState>>,
+    pub(super) state: Arc<watch::Sender<SharedState>>,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) probe: AnalogParameters,
@@ -135,10 +135,10 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// What is set, and what goes on.
+    /// The shared state.
     #[must_use]
-    pub fn panel(&self) -> SharedState {
-        self.panel.borrow().clone()
+    pub fn state(&self) -> SharedState {
+        self.state.borrow().clone()
     }
 
     /// What a capture would be now.
@@ -146,36 +146,36 @@ impl Handle {
     /// # Errors
     /// [`PlanError`] if nothing can be captured.
     pub fn plan(&self) -> Result<CapturePlan, PlanError> {
-        let panel = self.panel.borrow();
-        panel.settings.plan(&self.probe, panel.driven)
+        let state = self.state.borrow();
+        state.settings.plan(&self.probe, state.driven)
     }
 
-    /// Changes what is set. Captures that are under way start again, and all connections see the new settings
+    /// Changes the settings. Captures that are under way start again, and all clients see the new settings
     /// from now on.
     pub fn set(&self, by: SocketAddr, change: impl FnOnce(&mut Settings)) {
         let mut changed = None;
-        self.panel.send_if_modified(|panel| {
-            let before = panel.settings.clone();
-            change(&mut panel.settings);
-            if panel.settings == before {
+        self.state.send_if_modified(|state| {
+            let before = state.settings.clone();
+            change(&mut state.settings);
+            if state.settings == before {
                 return false;
             }
-            panel.changes += 1;
-            changed = Some(panel.settings.to_string());
+            state.changes += 1;
+            changed = Some(state.settings.to_string());
             true
         });
         if let Some(settings) = changed {
-            self.tell(Event::Set { by, settings });
+            self.report(Event::Set { by, settings });
         }
     }
 
-    /// Asks for the next capture that begins from now on. Without a trigger it is given when `patience` has run out.
+    /// Requests the next capture that begins from now on. Without a trigger it is delivered when `timeout` has passed.
     ///
     /// # Errors
     /// [`NoCapture`] when the instrument is closing.
-    pub async fn capture(&self, patience: Patience) -> Result<Pending, NoCapture> {
+    pub async fn capture(&self, timeout: TriggerTimeout) -> Result<Pending, NoCapture> {
         let (reply, receiver) = oneshot::channel();
-        let request = Request::Capture(WaitingClient { asked: Instant::now(), patience, reply });
+        let request = Request::Capture(WaitingClient { asked: Instant::now(), timeout, reply });
         self.requests.send(request).await.map_err(|_| NoCapture)?;
         Ok(Pending(receiver))
     }
@@ -189,15 +189,15 @@ impl Handle {
             .await;
     }
 
-    /// Asks for the device itself; it comes when what is under way has ended.
+    /// Requests the device itself; it is lent when the present capture has ended.
     pub(super) async fn borrow_device(&self) -> Option<oneshot::Receiver<Loan>> {
         let (reply, receiver) = oneshot::channel();
         self.requests.send(Request::Borrow(reply)).await.ok()?;
         Some(receiver)
     }
 
-    /// Says what happens; when nobody takes it down as fast as that, some of it is not said.
-    pub(super) fn tell(&self, event: Event) {
+    /// Reports an event; it is dropped if the queue of events is full.
+    pub(super) fn report(&self, event: Event) {
         let _ = self.events.try_send(event);
     }
 }

@@ -6,7 +6,7 @@
 //! meanwhile.
 //!
 //! There is no AC coupling, and thresholds of the logic lines are fixed: settings of either are taken and not
-//! followed, and queries tell so.
+//! followed, and queries report that.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn division_s(span_s: f64) -> f64 {
     nearest_step(span_s / DIVISIONS, SECONDS.0, SECONDS.1)
 }
 
-/// Does what a command sets; what is none of this instrument's settings changes nothing.
+/// Executes a setting; commands that this instrument does not have change nothing.
 pub fn set(settings: &mut Settings, message: &Message<'_>) {
     let Message { name, numbers: [first, _], argument, query } = message;
     if *query {
@@ -134,11 +134,11 @@ fn pattern_text(source: TriggerSource) -> String {
     format!("\"XX{}\"", LogicLine::all().map(level).collect::<String>())
 }
 
-/// The answer to a query about settings: what is real with the plan that they lead to. None for what the
+/// The answer to a query about settings: the actual value under the resulting plan. None for what the
 /// instrument does not know.
 #[must_use]
-pub fn query(panel: &SharedState, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
-    let Settings { span_s, analog, trigger, trigger_type, trigger_mode, resolution, .. } = &panel.settings;
+pub fn query(state: &SharedState, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
+    let Settings { span_s, analog, trigger, trigger_type, trigger_mode, resolution, .. } = &state.settings;
     let first = message.numbers.first().copied().flatten();
     let channel = || first.and_then(|number| analog.get(usize::from(number).checked_sub(1)?));
     let line = || first.and_then(LogicLine::new);
@@ -154,12 +154,12 @@ pub fn query(panel: &SharedState, plan: Option<&CapturePlan>, message: &Message<
         "CHAN#:COUP" => "DCL".to_owned(),
         "PROB#:SET:ATT:UNIT" => "V".to_owned(),
         "LOG#:STAT" => flag(captured(line()?)),
-        "POD#:STAT" => flag(panel.settings.lines != 0),
+        "POD#:STAT" => flag(state.settings.lines != 0),
         "POD#:THR" => "USER1".to_owned(),
         "POD#:THR:UDL#" => exponential(THRESHOLD_V, 3),
         "TIM:SCAL" => exponential(real_division_s(), 3),
         "TIM:DIV" => "12".to_owned(),
-        "TIM:POS" => exponential(offset_s(&panel.settings, plan, real_division_s() * DIVISIONS), 6),
+        "TIM:POS" => exponential(offset_s(&state.settings, plan, real_division_s() * DIVISIONS), 6),
         "TRIG:A:SOUR" => trigger_source_name(*trigger, CHANNEL, "PATT"),
         "TRIG:A:EDGE:SLOP" => if trigger_type.is_inverted() { "NEG" } else { "POS" }.to_owned(),
         "TRIG:A:PATT:SOUR" => pattern_text(*trigger),
@@ -180,7 +180,7 @@ pub fn query(panel: &SharedState, plan: Option<&CapturePlan>, message: &Message<
     })
 }
 
-/// What a query for data asks for.
+/// The data that a query requests.
 fn source(message: &Message<'_>) -> Option<Source> {
     match (message.name.as_str(), message.numbers) {
         ("CHAN#:DATA", [Some(number @ 1..=2), _]) => Some(Source::Analog(usize::from(number) - 1)),
@@ -224,9 +224,9 @@ impl Dialect for Hmo {
             if message.name == "FORM:BORD" {
                 self.big_endian = message.argument.eq_ignore_ascii_case("MSBF");
             }
-            let changes = self.handle.panel().changes;
+            let changes = self.handle.state().changes;
             self.handle.set(self.peer, |settings| set(settings, message));
-            if self.handle.panel().changes != changes {
+            if self.handle.state().changes != changes {
                 self.frame.restart();
             }
             return Reply::None;
@@ -242,7 +242,7 @@ impl Dialect for Hmo {
             _ => {
                 let plan = self.handle.plan().ok();
                 // A query without an answer would be waited for.
-                query(&self.handle.panel(), plan.as_ref(), message).unwrap_or_default()
+                query(&self.handle.state(), plan.as_ref(), message).unwrap_or_default()
             }
         })
     }
@@ -255,7 +255,7 @@ mod tests {
     use scopething_core::device::BS05;
     use scopething_core::plan::BusyOutputs;
 
-    fn panel(lines: &[&str]) -> SharedState {
+    fn state(lines: &[&str]) -> SharedState {
         let mut settings = Settings::default();
         for message in lines.iter().flat_map(|line| scpi::messages(line.as_bytes())) {
             set(&mut settings, &message);
@@ -263,15 +263,15 @@ mod tests {
         SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING }
     }
 
-    fn told(panel: &SharedState, question: &str) -> String {
-        let plan = panel.settings.plan(&BS05.analog, panel.driven).ok();
+    fn answer_to(state: &SharedState, question: &str) -> String {
+        let plan = state.settings.plan(&BS05.analog, state.driven).ok();
         let message = scpi::messages(question.as_bytes()).next().unwrap();
-        query(panel, plan.as_ref(), &message).unwrap_or_else(|| panic!("{question}"))
+        query(state, plan.as_ref(), &message).unwrap_or_else(|| panic!("{question}"))
     }
 
     #[test]
     fn a_quiet_scope_answers_as_the_driver_expects() {
-        let quiet = panel(&[]);
+        let quiet = state(&[]);
         for (question, answer) in [
             (":CHAN1:STAT?", "1"),
             (":CHAN2:SCAL?", "1.000E+00"),
@@ -293,71 +293,74 @@ mod tests {
             (":ACQ:PEAK?", "OFF"),
             (":ACQ:SRAT?", "1.000000000E+06"),
         ] {
-            assert_eq!(told(&quiet, question), answer, "{question}");
+            assert_eq!(answer_to(&quiet, question), answer, "{question}");
         }
     }
 
     #[test]
-    fn what_is_told_is_what_is_real() {
+    fn queries_report_actual_values() {
         // The comparators of A and B are those of L7 and L6: these lines are not captured beside them.
-        assert_eq!(told(&panel(&[]), ":LOG7:STAT?"), "0");
-        assert_eq!(told(&panel(&[":CHAN1:STAT 0;:CHAN2:STAT 0"]), ":LOG7:STAT?"), "1");
+        assert_eq!(answer_to(&state(&[]), ":LOG7:STAT?"), "0");
+        assert_eq!(answer_to(&state(&[":CHAN1:STAT 0;:CHAN2:STAT 0"]), ":LOG7:STAT?"), "1");
         // 12 ns are less than the 16 samples at 10 MS/s that a pair takes at the least: 1.6 us are 133 ns a
         // division.
-        assert_eq!(told(&panel(&[":TIM:SCAL 1E-9"]), ":TIM:SCAL?"), "1.000E-07");
-        assert_eq!(told(&panel(&[":CHAN1:COUP ACL"]), ":CHAN1:COUP?"), "DCL");
-        assert_eq!(told(&panel(&[":CHAN1:SCAL 1.000000E+01"]), ":CHAN1:SCAL?"), "5.000E+00");
+        assert_eq!(answer_to(&state(&[":TIM:SCAL 1E-9"]), ":TIM:SCAL?"), "1.000E-07");
+        assert_eq!(answer_to(&state(&[":CHAN1:COUP ACL"]), ":CHAN1:COUP?"), "DCL");
+        assert_eq!(answer_to(&state(&[":CHAN1:SCAL 1.000000E+01"]), ":CHAN1:SCAL?"), "5.000E+00");
         // Nothing is kept from before the trigger above 5 MS/s: it is at the left edge, 6 divisions of 1 us.
-        let fast = panel(&[":CHAN2:STAT 0;:POD1:STAT 0;:TIM:SCAL 1E-6"]);
-        assert_eq!(told(&fast, ":TIM:POS?"), "6.000000E-06");
+        let fast = state(&[":CHAN2:STAT 0;:POD1:STAT 0;:TIM:SCAL 1E-6"]);
+        assert_eq!(answer_to(&fast, ":TIM:POS?"), "6.000000E-06");
     }
 
     #[test]
     fn a_position_is_read_back() {
         // -(p - 0.5) x scale x 12 for p = 0.25 and 1 ms.
-        let set = panel(&[":TIM:SCAL 1.000000E-03", ":TIM:POS 3.000000E-03"]);
+        let set = state(&[":TIM:SCAL 1.000000E-03", ":TIM:POS 3.000000E-03"]);
         assert_eq!(set.settings.position, 0.25);
-        assert_eq!(told(&set, ":TIM:POS?"), "3.000000E-03");
+        assert_eq!(answer_to(&set, ":TIM:POS?"), "3.000000E-03");
     }
 
     #[test]
     fn triggers_are_read_back() {
         for source in ["CH1", "CH2", "D0", "D7"] {
-            assert_eq!(told(&panel(&[&format!(":TRIG:A:SOUR {source}")]), ":TRIG:A:SOUR?"), source);
+            assert_eq!(answer_to(&state(&[&format!(":TRIG:A:SOUR {source}")]), ":TRIG:A:SOUR?"), source);
         }
-        let ignored = panel(&[":TRIG:A:SOUR LINE", ":TRIG:A:SOUR D8", ":TRIG:A:SOUR D-1"]);
-        assert_eq!(ignored, panel(&[]));
-        let falling = panel(&[":TRIG:A:TYPE EDGE;:TRIG:A:EDGE:SLOP NEG"]);
+        let ignored = state(&[":TRIG:A:SOUR LINE", ":TRIG:A:SOUR D8", ":TRIG:A:SOUR D-1"]);
+        assert_eq!(ignored, state(&[]));
+        let falling = state(&[":TRIG:A:TYPE EDGE;:TRIG:A:EDGE:SLOP NEG"]);
         assert_eq!(falling.settings.trigger_type, TriggerType::Falling);
-        let pattern = panel(&[":TRIG:A:TYPE LOGIC;:TRIG:A:PATT:SOUR \"XX1X0XXXXX\""]);
+        let pattern = state(&[":TRIG:A:TYPE LOGIC;:TRIG:A:PATT:SOUR \"XX1X0XXXXX\""]);
         assert_eq!(pattern.settings.trigger, TriggerSource::Logic(LogicPattern { care: 0b101, high: 0b001 }));
-        assert_eq!(told(&pattern, ":TRIG:A:PATT:SOUR?"), "\"XX1X0XXXXX\"");
-        assert_eq!(told(&pattern, ":TRIG:A:SOUR?"), "PATT");
+        assert_eq!(answer_to(&pattern, ":TRIG:A:PATT:SOUR?"), "\"XX1X0XXXXX\"");
+        assert_eq!(answer_to(&pattern, ":TRIG:A:SOUR?"), "PATT");
     }
 
     #[test]
     fn trigger_mode_and_resolution_are_read_back() {
-        let set = panel(&[":TRIG:A:MODE AUTO;:ACQ:HRES OFF"]);
+        let set = state(&[":TRIG:A:MODE AUTO;:ACQ:HRES OFF"]);
         assert_eq!(
             (set.settings.trigger_mode, set.settings.resolution),
             (TriggerMode::Auto, Resolution::Bits8)
         );
-        assert_eq!([":TRIG:A:MODE?", ":ACQ:HRES?"].map(|question| told(&set, question)), ["AUTO", "OFF"]);
-        let back = panel(&[":TRIG:A:MODE AUTO;:ACQ:HRES OFF", ":TRIG:A:MODE NORM;:ACQ:HRES AUTO"]);
-        assert_eq!(back, panel(&[]));
+        assert_eq!(
+            [":TRIG:A:MODE?", ":ACQ:HRES?"].map(|question| answer_to(&set, question)),
+            ["AUTO", "OFF"]
+        );
+        let back = state(&[":TRIG:A:MODE AUTO;:ACQ:HRES OFF", ":TRIG:A:MODE NORM;:ACQ:HRES AUTO"]);
+        assert_eq!(back, state(&[]));
     }
 
     proptest! {
         #![proptest_config(crate::fixed_seed(512))]
 
         #[test]
-        fn any_line_leaves_settings_that_can_be_told(
+        fn any_line_leaves_queryable_settings(
             word in "(CHAN|LOG|POD)[0-9]{1,3}:(STAT|SCAL|THR)|TIM:(SCAL|POS)|TRIG:A:(SOUR|LEV1|PATT:SOUR)",
             value in "[-+.0-9eEDXCH\"]{0,12}",
         ) {
-            let panel = panel(&[&format!(":{word} {value}")]);
+            let state = state(&[&format!(":{word} {value}")]);
             for question in [":TIM:SCAL?", ":TIM:POS?", ":ACQ:SRAT?", ":CHAN1:SCAL?", ":TRIG:A:PATT:SOUR?"] {
-                told(&panel, question);
+                answer_to(&state, question);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The instrument: it has the device, and does one thing at a time with it. Viewers that wait at the same
+//! The instrument: it has the device, and serves one request at a time. Clients that wait at the same
 //! moment get the same capture; raw clients borrow the device, in turns with captures.
 
 use std::collections::VecDeque;
@@ -31,12 +31,12 @@ const PREEMPT_AFTER: Duration = Duration::from_millis(500);
 /// How long it may take to start a capture.
 const PROGRAMMING: Duration = Duration::from_millis(50);
 /// How often in a row a capture starts again because settings were changed under it. The one after has a turn
-/// to end by itself, so that a client that sets without end keeps nobody from their captures.
+/// to end by itself, so that a client that keeps changing settings does not starve the others.
 const MAX_RESTARTS: u8 = 4;
 /// How often in a row the device may fail before that is final.
 const MAX_FAILURES: u8 = 3;
 
-/// The device and who waits for it.
+/// The device and the clients that wait for it.
 pub(super) struct Instrument {
     scope: Option<HostScope>,
     clock: LinkClock,
@@ -51,10 +51,10 @@ pub(super) struct Instrument {
     failures: u8,
 }
 
-/// What was asked for and is not done yet.
+/// Pending requests.
 struct Queue {
     requests: mpsc::Receiver<Request>,
-    connections: Vec<WaitingClient>,
+    clients: Vec<WaitingClient>,
     borrowers: VecDeque<oneshot::Sender<Loan>>,
     /// The generator is to be changed to this.
     generate: Option<GeneratorChange>,
@@ -79,54 +79,54 @@ impl Queue {
 
     fn take(&mut self, request: Request) {
         match request {
-            Request::Capture(waiting) => self.connections.push(waiting),
+            Request::Capture(waiting) => self.clients.push(waiting),
             Request::Borrow(borrower) => self.borrowers.push_back(borrower),
-            Request::Generate(generation) => self.generate = Some(generation),
+            Request::Generate(change) => self.generate = Some(change),
         }
     }
 
-    /// Waits until somebody asks for something, or somebody who waits has left.
+    /// Waits for a request, or for a waiting client to leave.
     async fn changed(&mut self) {
         poll_fn(|context| {
             if let Poll::Ready(Some(request)) = self.requests.poll_recv(context) {
                 self.take(request);
                 return Poll::Ready(());
             }
-            let waiting = self.connections.len() + self.borrowers.len();
-            self.connections.retain_mut(|viewer| viewer.reply.poll_closed(context).is_pending());
+            let waiting = self.clients.len() + self.borrowers.len();
+            self.clients.retain_mut(|client| client.reply.poll_closed(context).is_pending());
             self.borrowers.retain_mut(|borrower| borrower.poll_closed(context).is_pending());
-            let left = self.connections.len() + self.borrowers.len() < waiting;
+            let left = self.clients.len() + self.borrowers.len() < waiting;
             if left { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
 
-    /// Whether anybody waits; those who have left do not.
+    /// Whether a client that has not left waits.
     fn is_awaited(&mut self) -> bool {
-        self.connections.retain(|viewer| !viewer.reply.is_closed());
+        self.clients.retain(|client| !client.reply.is_closed());
         self.borrowers.retain(|borrower| !borrower.is_closed());
-        !self.connections.is_empty() || !self.borrowers.is_empty() || self.generate.is_some()
+        !self.clients.is_empty() || !self.borrowers.is_empty() || self.generate.is_some()
     }
 
-    /// When somebody who waits would rather have the present capture ended.
-    fn impatient(&self) -> Option<Instant> {
+    /// The earliest deadline of any waiting client for the present capture.
+    fn preempt_at(&self) -> Option<Instant> {
         let others = !self.borrowers.is_empty() || self.generate.is_some();
         let turn = others.then(|| Instant::now() + PREEMPT_AFTER);
-        self.connections.iter().filter_map(WaitingClient::until).chain(turn).min()
+        self.clients.iter().filter_map(WaitingClient::until).chain(turn).min()
     }
 
     async fn next_turn(&mut self) -> Turn {
         loop {
             self.is_awaited();
-            if let Some(generation) = self.generate.take() {
-                return Turn::Generate(generation);
+            if let Some(change) = self.generate.take() {
+                return Turn::Generate(change);
             }
-            let capture_first = self.lent && !self.connections.is_empty();
+            let capture_first = self.lent && !self.clients.is_empty();
             if !capture_first && let Some(borrower) = self.borrowers.pop_front() {
                 self.lent = true;
                 return Turn::Lend(borrower);
             }
-            if !self.connections.is_empty() {
+            if !self.clients.is_empty() {
                 self.lent = false;
                 return Turn::Capture;
             }
@@ -135,10 +135,10 @@ impl Queue {
     }
 }
 
-/// Forgets connections that have left, and is ready when none is left.
-fn poll_left(connections: &mut Vec<WaitingClient>, context: &mut Context<'_>) -> Poll<()> {
-    connections.retain_mut(|viewer| viewer.reply.poll_closed(context).is_pending());
-    if connections.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+/// Drops clients that have left, and is ready when none remains.
+fn poll_left(clients: &mut Vec<WaitingClient>, context: &mut Context<'_>) -> Poll<()> {
+    clients.retain_mut(|client| client.reply.poll_closed(context).is_pending());
+    if clients.is_empty() { Poll::Ready(()) } else { Poll::Pending }
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -148,9 +148,9 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-/// A capture that has ended, and whom it was for.
+/// A capture that has ended, and the clients it was for.
 struct Ended {
-    connections: Vec<WaitingClient>,
+    clients: Vec<WaitingClient>,
     /// Settings were changed meanwhile.
     superseded: bool,
     result: Result<Option<Arc<Capture>>, DeviceError>,
@@ -164,13 +164,8 @@ impl Instrument {
         handle: Handle,
         requests: mpsc::Receiver<Request>,
     ) -> Self {
-        let queue = Queue {
-            requests,
-            connections: Vec::new(),
-            borrowers: VecDeque::new(),
-            generate: None,
-            lent: false,
-        };
+        let queue =
+            Queue { requests, clients: Vec::new(), borrowers: VecDeque::new(), generate: None, lent: false };
         let buffer = Box::new(TraceBuffer::new());
         Self {
             scope: Some(scope),
@@ -186,49 +181,50 @@ impl Instrument {
         }
     }
 
-    /// Does what it is asked for, one after the other, until the device fails for good.
+    /// Serves requests one after the other, until the device fails for good.
     pub(super) async fn run(mut self) -> Result<Infallible, DeviceError> {
         loop {
             match self.queue.next_turn().await {
                 Turn::Capture => self.capture().await?,
                 Turn::Lend(borrower) => self.lend(borrower).await?,
-                Turn::Generate(generation) => self.generate(generation).await?,
+                Turn::Generate(change) => self.generate(change).await?,
             }
         }
     }
 
-    /// Runs a capture for those who wait, and gives it to them.
+    /// Runs a capture for the waiting clients, and gives it to them.
     async fn capture(&mut self) -> Result<(), DeviceError> {
         let Some(scope) = &mut self.scope else { return Ok(()) };
         self.clean = false;
-        let panel = self.handle.panel();
-        let timed_for = self.queue.connections.iter().filter_map(WaitingClient::until).min();
-        let patience_s = timed_for.map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64());
-        let mode_s = panel.settings.trigger_mode.wait_s(panel.settings.span_s);
-        let mode_s = mode_s.filter(|_| self.queue.connections.iter().any(WaitingClient::follows_mode));
-        let timeout_s = [patience_s, mode_s].into_iter().flatten().reduce(f64::min);
+        let state = self.handle.state();
+        let timed_for = self.queue.clients.iter().filter_map(WaitingClient::until).min();
+        let client_timeout_s =
+            timed_for.map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64());
+        let mode_s = state.settings.trigger_mode.wait_s(state.settings.span_s);
+        let mode_s = mode_s.filter(|_| self.queue.clients.iter().any(WaitingClient::follows_mode));
+        let timeout_s = [client_timeout_s, mode_s].into_iter().flatten().reduce(f64::min);
         let by_mode = mode_s.is_some() && timeout_s == mode_s;
-        let plan = match panel.settings.plan_within(&self.handle.probe, scope.driven(), timeout_s) {
+        let plan = match state.settings.plan_within(&self.handle.probe, scope.driven(), timeout_s) {
             Ok(plan) => plan,
             Err(error) => {
-                self.handle.tell(Event::Notice(error.to_string()));
-                self.queue.connections.clear();
+                self.handle.report(Event::Notice(error.to_string()));
+                self.queue.clients.clear();
                 return Ok(());
             }
         };
         let restart = self.restarts < MAX_RESTARTS;
         let ended =
-            run_capture(scope, &plan, &mut self.buffer, &mut self.queue, &self.handle, &panel, restart).await;
-        let Ended { connections, superseded, result } = ended;
+            run_capture(scope, &plan, &mut self.buffer, &mut self.queue, &self.handle, &state, restart).await;
+        let Ended { clients, superseded, result } = ended;
         self.restarts = if superseded { self.restarts.saturating_add(1) } else { 0 };
         match result {
             Ok(Some(capture)) if !superseded => {
                 self.failures = 0;
-                self.hand_out(connections, &capture, timed_for, by_mode);
+                self.deliver(clients, &capture, timed_for, by_mode);
             }
-            Ok(_) => self.queue.connections.splice(0..0, connections).for_each(drop),
+            Ok(_) => self.queue.clients.splice(0..0, clients).for_each(drop),
             Err(error) => {
-                self.queue.connections.splice(0..0, connections).for_each(drop);
+                self.queue.clients.splice(0..0, clients).for_each(drop);
                 self.survive(error)?;
                 self.restart_generator();
             }
@@ -236,34 +232,34 @@ impl Instrument {
         Ok(())
     }
 
-    /// Gives a capture to those it was for; one without a trigger only to those who will do with that by now,
-    /// also if they came while it was under way, and if it ended as the trigger mode says (`by_mode`) to those
-    /// who follow that. The device may have waited until `timed_for` by a clock that runs faster.
-    fn hand_out(
+    /// Gives a capture to the clients it was for; one without a trigger only to those whose timeout has passed,
+    /// also if they came while it was under way, and if it ended by the trigger mode (`by_mode`) to those
+    /// that follow it. The device may have waited until `timed_for` by a clock that runs faster.
+    fn deliver(
         &mut self,
-        connections: Vec<WaitingClient>,
+        clients: Vec<WaitingClient>,
         capture: &Arc<Capture>,
         timed_for: Option<Instant>,
         by_mode: bool,
     ) {
-        let mut waiting = std::mem::take(&mut self.queue.connections);
+        let mut waiting = std::mem::take(&mut self.queue.clients);
         let mut left = Vec::new();
         let triggered = capture.cause == EndReason::Trigger;
         let by_mode = by_mode && capture.cause == EndReason::Timeout;
         let timed_for = timed_for.filter(|_| capture.cause == EndReason::Timeout && !by_mode);
         let now = Instant::now().max(timed_for.unwrap_or_else(Instant::now));
-        let patient = |viewer: &WaitingClient| viewer.until().is_none_or(|until| until > now);
-        let late = waiting.drain(..).map(|viewer| (viewer, true));
-        for (viewer, late) in connections.into_iter().map(|viewer| (viewer, false)).chain(late) {
-            let is_for = !late && (triggered || by_mode && viewer.follows_mode());
-            if !is_for && (triggered || patient(&viewer)) {
-                left.push(viewer);
+        let still_waits = |client: &WaitingClient| client.until().is_none_or(|until| until > now);
+        let late = waiting.drain(..).map(|client| (client, true));
+        for (client, late) in clients.into_iter().map(|client| (client, false)).chain(late) {
+            let is_for = !late && (triggered || by_mode && client.follows_mode());
+            if !is_for && (triggered || still_waits(&client)) {
+                left.push(client);
             } else {
                 // It may have left this moment.
-                let _ = viewer.reply.send(Arc::clone(capture));
+                let _ = client.reply.send(Arc::clone(capture));
             }
         }
-        self.queue.connections = left;
+        self.queue.clients = left;
     }
 
     /// Lends the device until it is given back, each time as a reset leaves it.
@@ -311,31 +307,31 @@ impl Instrument {
         }
     }
 
-    async fn generate(&mut self, generation: GeneratorChange) -> Result<(), DeviceError> {
+    async fn generate(&mut self, change: GeneratorChange) -> Result<(), DeviceError> {
         let Some(scope) = &mut self.scope else { return Ok(()) };
         self.clean = false;
-        let (waveform, done) = match generation {
+        let (waveform, done) = match change {
             GeneratorChange::Play(waveform) => (Some(waveform), generator::start(scope, waveform).await),
             GeneratorChange::Stop => (None, generator::stop(scope).await),
         };
         let driven = scope.driven();
-        self.handle.panel.send_modify(|panel| panel.driven = driven);
+        self.handle.state.send_modify(|state| state.driven = driven);
         self.waveform = waveform.filter(|_| driven.waveform);
         match done {
-            Ok(Some(notice)) => self.handle.tell(Event::Notice(notice)),
+            Ok(Some(notice)) => self.handle.report(Event::Notice(notice)),
             Ok(None) => {}
             Err(error) => self.survive(error)?,
         }
         Ok(())
     }
 
-    /// Says what failed; gives it back if that is final.
+    /// Reports a failure; returns it if it is final.
     fn survive(&mut self, error: DeviceError) -> Result<(), DeviceError> {
         self.failures += 1;
         if is_final(&error) || self.failures >= MAX_FAILURES {
             return Err(error);
         }
-        self.handle.tell(Event::Notice(error.to_string()));
+        self.handle.report(Event::Notice(error.to_string()));
         Ok(())
     }
 }
@@ -345,7 +341,7 @@ fn is_final(error: &DeviceError) -> bool {
     !matches!(error, ScopeError::NoAnswer { .. }) && error.recovery() != Recovery::Retry
 }
 
-/// Runs one capture for all who wait now. It is cancelled when settings change, when patience ends, or when
+/// Runs one capture for all clients that wait now. It is cancelled when settings change, when a deadline passes, or when
 /// all have left.
 async fn run_capture(
     scope: &mut HostScope,
@@ -353,14 +349,14 @@ async fn run_capture(
     buffer: &mut TraceBuffer,
     queue: &mut Queue,
     handle: &Handle,
-    panel: &SharedState,
+    state: &SharedState,
     restart: bool,
 ) -> Ended {
-    let mut connections = std::mem::take(&mut queue.connections);
-    let mut settings = handle.panel.subscribe();
+    let mut clients = std::mem::take(&mut queue.clients);
+    let mut settings = handle.state.subscribe();
     // A cancelled capture is to be whole: it must have run for as long as it is.
     let whole = Instant::now() + Duration::from_secs_f64(plan.duration_s()) + PROGRAMMING;
-    let mut deadline = queue.impatient().map(|at| at.max(whole));
+    let mut deadline = queue.preempt_at().map(|at| at.max(whole));
     let (mut cancelled, mut superseded, mut outdated) = (false, false, false);
     let cancel = Notify::new();
     let result = {
@@ -371,7 +367,7 @@ async fn run_capture(
                 biased;
                 captured = &mut capture => break captured.map(|trace| of_trace(&trace)),
                 () = queue.take_request() => {
-                    let later = queue.impatient().map(|at| at.max(whole));
+                    let later = queue.preempt_at().map(|at| at.max(whole));
                     deadline = [deadline, later].into_iter().flatten().min();
                     if queue.generate.is_none() || cancelled || !restart {
                         continue;
@@ -379,7 +375,7 @@ async fn run_capture(
                     // The trigger may wait for just that.
                     superseded = true;
                 }
-                _ = settings.wait_for(|now| now.changes != panel.changes), if !cancelled && !outdated => {
+                _ = settings.wait_for(|now| now.changes != state.changes), if !cancelled && !outdated => {
                     outdated = true;
                     if !restart {
                         let turn = (Instant::now() + PREEMPT_AFTER).max(whole);
@@ -389,10 +385,10 @@ async fn run_capture(
                     superseded = true;
                 }
                 () = until(deadline), if !cancelled => {}
-                () = poll_fn(|context| poll_left(&mut connections, context)),
-                    if !cancelled && !connections.is_empty() =>
+                () = poll_fn(|context| poll_left(&mut clients, context)),
+                    if !cancelled && !clients.is_empty() =>
                 {
-                    // Those who came meanwhile want one that begins later.
+                    // Clients that asked meanwhile are due a capture that begins later.
                     superseded = true;
                 }
             }
@@ -400,7 +396,7 @@ async fn run_capture(
             cancel.notify_one();
         }
     };
-    Ended { connections, superseded, result }
+    Ended { clients, superseded, result }
 }
 
 fn of_trace(trace: &Trace<'_>) -> Option<Arc<Capture>> {

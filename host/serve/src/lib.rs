@@ -1,12 +1,12 @@
 //! What the network sees of a BitScope: emulated oscilloscopes that other programs know, and the device
 //! itself.
 //!
-//! One device is behind all of them. Viewers (clients of emulated oscilloscopes) share what is set and what
+//! One device is behind all of them. Clients of emulated oscilloscopes share what is set and what
 //! is captured: those that wait at the same moment get the same capture, and what one sets holds for all. Raw
 //! clients borrow the device, one at a time, in turns with captures, and find it reset.
 //!
 //! Nothing a client sends is trusted: lines, datagrams, connections and waits are bounded, and a client that
-//! does not read is let go.
+//! does not read is disconnected.
 //!
 //! - [`hmo`], [`rigol`], [`twinlan`]: the emulated oscilloscopes; [`scpi`]: the language of the first two.
 //! - [`bitscope_server`]: the datagrams of raw clients.

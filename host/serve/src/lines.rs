@@ -5,7 +5,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// The longest line that is kept, in bytes: some twenty times the longest that any known client sends.
-const LONGEST: usize = 4096;
+const MAX_LINE_BYTES: usize = 4096;
 /// Bytes read at a time.
 const CHUNK: usize = 1024;
 
@@ -13,7 +13,7 @@ const CHUNK: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Line {
     Whole(Vec<u8>),
-    /// It was longer than any command, so many bytes, and was dropped.
+    /// It was longer than any command and was dropped; its length in bytes.
     TooLong(usize),
 }
 
@@ -31,7 +31,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Self { reader, buffer: Vec::new(), dropped: 0 }
     }
 
-    /// The next line; none when the client has gone. What it sent of a line before that is no command.
+    /// The next line; none when the client has disconnected. A partial line before that is dropped.
     ///
     /// # Cancellation
     ///
@@ -52,7 +52,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
     fn take_line(&mut self) -> Option<Line> {
         let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') else {
-            if self.buffer.len() > LONGEST || self.dropped > 0 {
+            if self.buffer.len() > MAX_LINE_BYTES || self.dropped > 0 {
                 self.dropped += self.buffer.len();
                 self.buffer.clear();
             }
@@ -61,7 +61,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         let mut line: Vec<u8> = self.buffer.drain(..=end).collect();
         line.pop();
         match std::mem::take(&mut self.dropped) + line.len() {
-            length if length > LONGEST => Some(Line::TooLong(length)),
+            length if length > MAX_LINE_BYTES => Some(Line::TooLong(length)),
             _ => Some(Line::Whole(line)),
         }
     }
@@ -92,20 +92,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_line_is_dropped_and_the_next_is_read() {
+    async fn long_line_is_dropped() {
         let mut stream = vec![b'x'; 1 << 20];
         stream.extend(b"\n*IDN?\n");
         assert_eq!(all(&stream).await, [Line::TooLong(1 << 20), Line::Whole(b"*IDN?".to_vec())]);
         let mut lines = Lines::new(stream.as_slice());
         let _ = lines.next().await;
-        assert!(lines.buffer.capacity() <= 4 * LONGEST, "{}", lines.buffer.capacity());
+        assert!(lines.buffer.capacity() <= 4 * MAX_LINE_BYTES, "{}", lines.buffer.capacity());
     }
 
     proptest! {
         #![proptest_config(crate::fixed_seed(64))]
 
         #[test]
-        fn however_a_stream_is_cut_its_lines_are_the_same(
+        fn lines_do_not_depend_on_chunks(
             pieces in vec(vec(prop_oneof![3 => Just(b'a'), 1 => Just(b'\n')], 1..3000), 0..8),
         ) {
             let whole = pieces.concat();

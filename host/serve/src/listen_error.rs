@@ -4,15 +4,15 @@ use std::io;
 
 use thiserror::Error;
 
-/// Why clients cannot come.
+/// Why clients cannot connect.
 #[derive(Debug, Error)]
 pub enum ListenError {
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {cause}; give an address such as 127.0.0.1:0")]
     Bind {
-        /// What was asked for.
+        /// The address requested.
         address: String,
-        /// What the system says.
+        /// The system's error.
         #[source]
         cause: io::Error,
     },

@@ -1,4 +1,4 @@
-//! The device on its way to a raw client and back.
+//! The loan of the device to raw clients.
 
 use tokio::sync::{oneshot, watch};
 
@@ -13,7 +13,7 @@ pub(super) struct Loan {
 }
 
 impl Loan {
-    /// `back` gets the stream when it is given back, `wanted` tells whether others wait for the device.
+    /// `back` gets the stream when it is given back, `wanted` is true while others wait for the device.
     pub(super) fn new(link: Link, back: oneshot::Sender<Link>, wanted: watch::Receiver<bool>) -> Self {
         Self { link: Some(link), back: Some(back), wanted }
     }
@@ -32,7 +32,7 @@ impl Loan {
 impl Drop for Loan {
     fn drop(&mut self) {
         if let (Some(link), Some(back)) = (self.link.take(), self.back.take()) {
-            // Nobody is there to take it when everything is closing.
+            // The instrument may be closing.
             let _ = back.send(link);
         }
     }

@@ -28,7 +28,7 @@ use scopething::link::{LinkError, OpenLink};
 
 /// Events that wait to be reported; more are dropped.
 const MAX_EVENTS: usize = 256;
-/// Requests that wait for the instrument to look at them; who has more waits.
+/// Requests that wait for the instrument; senders of further ones wait.
 const MAX_REQUESTS: usize = 64;
 
 /// The serial number that `*IDN?` answers for a device that has none (IEEE 488.2, section 10.14).
@@ -36,16 +36,16 @@ const NO_SERIAL: &str = "0";
 
 /// How many pairs of ports are tried where any will do.
 const MAX_PAIRS: u8 = 100;
-/// How raw clients share the device, between them and with connections: who is silent gives way when another
-/// waits. Who waits hears that the device is in use before it gives up: this program's driver does after three round
+/// How raw clients share the device, among themselves and with emulated oscilloscopes: a silent one gives way when another
+/// waits. A waiting client is rejected before it gives up by itself: this program's driver does so after three round
 /// trips of a [network](scopething_core::scope::LinkProfile::NETWORK), of 1 s each, over UDP after
 /// [1.6 s](scopething::link::UdpLink::PROFILE). Over TCP it waits for longer than a client of UDP may be silent.
 const RULES: Rules = Rules {
     silence: Duration::from_secs(2),
     tcp_silence: Some(Duration::from_secs(10)),
-    most_waiting: 8,
-    patience: Duration::from_millis(2500),
-    udp_patience: Duration::from_secs(1),
+    max_waiting: 8,
+    queue_timeout: Duration::from_millis(2500),
+    udp_queue_timeout: Duration::from_secs(1),
 };
 
 /// Where the device is to be reached: address and port of each, where port 0 takes a free one.
@@ -101,11 +101,11 @@ pub enum ServeError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// There is nothing to serve on.
-    #[error("there is nowhere to serve: give at least one address")]
+    #[error("there is no address to serve on: give at least one address")]
     Nowhere,
     /// The address is reached from other machines, and none is allowed.
     #[error(
-        "{address} is reached from other machines: say which networks may use the device, such as \
+        "{address} is reached from other machines: name the networks that may use the device, such as \
          192.168.1.0/24, or listen on 127.0.0.1"
     )]
     Open {
@@ -184,13 +184,13 @@ async fn sockets(places: &Listen) -> Result<Sockets, ServeError> {
         }
         None => None,
     };
-    Ok(Sockets { tcp, udp, stranger: None, pty: None, allow: Some(places.allow.clone()) })
+    Ok(Sockets { tcp, udp, foreign_udp: None, pty: None, allow: Some(places.allow.clone()) })
 }
 
 /// Serves all raw clients, for as long as their sockets work.
 async fn raw_clients(sockets: &Sockets, handle: &Handle) -> io::Error {
     let mut device = LentDevice::new(handle.clone());
-    let mut report = |event| handle.tell(event);
+    let mut report = |event| handle.report(event);
     match raw::serve(&mut device, sockets, RULES, &mut LossyNetwork::sound(), &mut report).await {
         Ok(never) => match never {},
         Err(cause) => cause,
@@ -206,17 +206,17 @@ async fn instruments<D: Dialect + 'static>(
     dialect: impl Fn(Handle, SocketAddr) -> D,
 ) -> io::Error {
     let Some(listener) = listener else { return pending().await };
-    receive(name, listener, allow, handle, |stream, peer, heard| {
+    receive(name, listener, allow, handle, |stream, peer, last_seen| {
         let (handle, dialect) = (handle.clone(), dialect(handle.clone(), peer));
-        Box::pin(async move { converse(name, stream, peer, heard, &handle, dialect).await })
+        Box::pin(async move { converse(name, stream, peer, last_seen, &handle, dialect).await })
     })
     .await
 }
 
 impl Server {
-    /// Connects to the device behind a link, and listens wherever is asked for.
+    /// Connects to the device behind a link, and listens at the requested addresses.
     ///
-    /// `probe` says how volts and DACs hang together.
+    /// `probe` maps volts to DAC codes (front-end calibration).
     ///
     /// # Errors
     ///
@@ -234,11 +234,11 @@ impl Server {
         let mut scope = link.connect().await.map_err(ServeError::Device)?;
         let unknown_revision = scope.unknown_revision();
         let serial = scope.read_serial().await.map_err(ServeError::Device)?;
-        let panel = SharedState { settings: Settings::default(), changes: 0, driven: scope.driven() };
+        let state = SharedState { settings: Settings::default(), changes: 0, driven: scope.driven() };
         let (requests, requested) = mpsc::channel(MAX_REQUESTS);
         let (events, happened) = mpsc::channel(MAX_EVENTS);
         let handle = Handle {
-            panel: Arc::new(watch::Sender::new(panel)),
+            state: Arc::new(watch::Sender::new(state)),
             requests,
             events,
             probe,
@@ -280,7 +280,7 @@ impl Server {
         }
     }
 
-    /// Serves until the future is dropped; what happens is told to `report`.
+    /// Serves until the future is dropped; events are passed to `report`.
     ///
     /// # Errors
     ///

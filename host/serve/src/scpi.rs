@@ -2,7 +2,7 @@
 //! several commands with `;` between them. Knows no instrument's commands.
 //!
 //! Long forms are taken for their short ones (`:TIMebase:SCALe` is `TIM:SCAL`), and the number behind a word
-//! is told apart from it.
+//! is distinguished from it.
 //!
 //! ```
 //! use scopething_serve::scpi::messages;
@@ -19,7 +19,7 @@ pub struct Message<'a> {
     pub name: String,
     /// The numbers that stood for the first two `#`.
     pub numbers: [Option<u8>; 2],
-    /// Whether it asks for an answer.
+    /// Whether it is a query.
     pub query: bool,
     /// What follows the words, without spaces around it.
     pub argument: &'a str,
@@ -83,7 +83,7 @@ pub fn switch(text: &str) -> Option<bool> {
     }
 }
 
-/// A number with so many decimals and an exponent of at least two digits: `5.000E-04`.
+/// A number with `decimals` decimals and an exponent of at least two digits: `5.000E-04`.
 #[must_use]
 pub fn exponential(value: f64, decimals: usize) -> String {
     // Instruments know no negative zero.
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_tells_its_length() {
+    fn block_carries_its_length() {
         assert_eq!(block(&[7; 12])[..4], *b"#212");
         assert_eq!(block(&[]), b"#10");
     }

@@ -1,5 +1,5 @@
-//! What is set on the instrument, whoever set it: one set of settings for all connections, as on a scope that
-//! several people stand around.
+//! The settings of the instrument: one set for all clients, as on a scope that
+//! several people share.
 
 use std::fmt;
 
@@ -36,8 +36,8 @@ impl Vertical {
     }
 }
 
-/// Everything that connections can set. Some of it may be beyond the device: [`Settings::plan`] tells what is
-/// real.
+/// Everything that clients can set. Some of it may be beyond the device: [`Settings::plan`] returns the actual
+/// values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Channels A and B.
@@ -56,7 +56,7 @@ pub struct Settings {
     pub trigger_type: TriggerType,
     /// The trigger level, in volts. None: the middle of the screen of its channel.
     pub level_v: Option<f64>,
-    /// What becomes of a capture whose trigger does not come. Clients that wait no longer than so long, and those that
+    /// What happens to a capture whose trigger does not come. Clients that wait no longer than so long, and those that
     /// ask for a single trigger, have their way.
     pub trigger_mode: TriggerMode,
     /// How finely analog samples are resolved.
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quiet_scope_captures_six_milliseconds_at_one_megahertz() {
+    fn default_capture_is_6ms_at_1mhz() {
         // Both channels and logic: 6144 samples at most, 40 ticks of 25 ns.
         let plan = plan(&Settings::default());
         assert_eq!((plan.mode.name, plan.sample_rate_hz(), plan.timebase.samples), ("MixedChop", 1e6, 6000));

@@ -1,13 +1,13 @@
 //! One simulated device for the outside world: over TCP, as a bitscope-server over UDP, and over a
 //! pseudo-terminal.
 //!
-//! One client owns the device at a time; others are refused with a reason: a TCP connection by a line of text
-//! before it is closed, a UDP client by the same text as data. A TCP client owns the device until it
-//! disconnects. UDP and a pseudo-terminal do not tell when a client goes, so that their clients give way to a
-//! newcomer once they have been silent for two seconds; a UDP client on the same machine at once when its
+//! One client has the device at a time; others are rejected with a reason: a TCP connection by a line of text
+//! before it is closed, a UDP client by the same text as data. A TCP client has the device until it
+//! disconnects. UDP and a pseudo-terminal do not show when a client goes, so that their clients give way to a
+//! new client once they have been silent for two seconds; a UDP client on the same machine at once when its
 //! port is closed.
 //!
-//! The device itself is as it was left when the next client comes, as a real one is: clients reset it with
+//! The next client finds the device as the last one left it, like a real one: clients reset it with
 //! `!`.
 //!
 //! ```
@@ -68,18 +68,18 @@ pub enum ServeError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// There is nothing to serve on.
-    #[error("there is nowhere to serve: ask for TCP, a bitscope-server or a pseudo-terminal")]
+    #[error("there is no address to serve on: ask for TCP, a bitscope-server or a pseudo-terminal")]
     Nowhere,
 }
 
-/// How the simulated device is shared out: at once or not at all. UDP and pseudo-terminals do not tell when a
+/// How the simulated device is shared: at once or not at all. UDP and pseudo-terminals do not show when a
 /// client goes.
 const RULES: Rules = Rules {
     silence: Duration::from_secs(2),
     tcp_silence: None,
-    most_waiting: 0,
-    patience: Duration::ZERO,
-    udp_patience: Duration::ZERO,
+    max_waiting: 0,
+    queue_timeout: Duration::ZERO,
+    udp_queue_timeout: Duration::ZERO,
 };
 
 /// A simulated device that is served.
@@ -91,12 +91,12 @@ pub struct Server {
 }
 
 impl Device for SimLink {
-    async fn relay(&mut self, commands: &[u8], most: usize, answers: &mut Vec<(Origin, u8)>) -> Relayed {
+    async fn relay(&mut self, commands: &[u8], max: usize, answers: &mut Vec<(Origin, u8)>) -> Relayed {
         let closed_or = |count, relayed| if count == 0 { Relayed::Closed } else { relayed };
         tokio::select! {
             biased;
             count = self.send(commands), if !commands.is_empty() => closed_or(count, Relayed::Sent(count)),
-            count = self.receive(most, |origin, byte| answers.push((origin, byte))), if most > 0 => {
+            count = self.receive(max, |origin, byte| answers.push((origin, byte))), if max > 0 => {
                 closed_or(count, Relayed::Answered)
             }
             else => std::future::pending().await,
@@ -109,7 +109,7 @@ impl Device for SimLink {
 
     fn give_back(&mut self) {}
 
-    fn mend(&mut self) {
+    fn reopen(&mut self) {
         SimLink::mend(self);
     }
 
@@ -143,7 +143,7 @@ impl Server {
             return Err(ServeError::Nowhere);
         }
         let strange = config.faults.faults.iter().any(|fault| fault.kind == FaultKind::ForeignDatagram);
-        let stranger = match &udp {
+        let foreign_udp = match &udp {
             Some(socket) if strange => {
                 let address = socket.local_addr().map(|address| SocketAddr::new(address.ip(), 0));
                 let address = address.map_err(ListenError::at("a second port"))?;
@@ -154,7 +154,7 @@ impl Server {
         let network = LossyNetwork::new(&config.faults, config.seed);
         Ok(Self {
             link: SimLink::by_config(config, TokioTimer::start),
-            sockets: Sockets { tcp, udp, stranger, pty, allow: None },
+            sockets: Sockets { tcp, udp, foreign_udp, pty, allow: None },
             network,
         })
     }
@@ -169,7 +169,7 @@ impl Server {
         }
     }
 
-    /// Serves until the future is dropped; what happens is told to `report`.
+    /// Serves until the future is dropped; events are passed to `report`.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 //! EEPROM a byte at a time when it opens the device, writes each register once and then what has changed, waits for
 //! the echo of each command, and resets the device between the dumps of one capture.
 //!
-//! The samples expected are computed from the signals and the tick at which the device says that it started.
+//! The samples expected are computed from the signals and the tick at which the device reports that it started.
 
 #[path = "../../sim/tests/sim_host/mod.rs"]
 mod sim_host;
@@ -48,7 +48,7 @@ struct Library {
     known: BTreeMap<u8, u8>,
 }
 
-/// What a trace is said to be.
+/// How a trace is described.
 struct Captured {
     start_tick: u32,
     end: u32,
@@ -239,7 +239,7 @@ fn opening_reads_the_eeprom_and_writes_sixteen_bytes() {
 }
 
 #[test]
-fn one_channel_is_captured_at_each_kind_of_rate() {
+fn one_channel_at_each_rate() {
     with_library(SIGNALS, |mut library| async move {
         library.open().await;
         // Analog, AnalogFast, AnalogShot.
@@ -255,7 +255,7 @@ fn one_channel_is_captured_at_each_kind_of_rate() {
 }
 
 #[test]
-fn two_channels_are_dumped_with_a_reset_in_between() {
+fn two_channels_with_reset_between_dumps() {
     with_library(SIGNALS, |mut library| async move {
         library.open().await;
         for [mode, ticks] in [[2, 40], [6, 10]] {
@@ -272,7 +272,7 @@ fn two_channels_are_dumped_with_a_reset_in_between() {
 }
 
 #[test]
-fn analog_and_logic_are_dumped_with_a_reset_in_between() {
+fn mixed_capture_with_reset_between_dumps() {
     with_library(SIGNALS, |mut library| async move {
         library.open().await;
         for [mode, ticks] in [[1, 40], [5, 8], [12, 4]] {
@@ -302,7 +302,7 @@ fn logic_is_captured_at_all_rates() {
 }
 
 #[test]
-fn a_trace_that_takes_too_long_is_cancelled_and_dumped() {
+fn overlong_trace_is_cancelled() {
     with_library(SIGNALS, |mut library| async move {
         library.open().await;
         library.set_up([0, 0, 40, 4000], 1).await;

@@ -40,22 +40,22 @@ async fn ask(stream: &mut TcpStream, command: &[u8], answer: &[u8]) {
 }
 
 #[test]
-fn one_tcp_client_has_the_device_and_others_are_told_so() {
+fn further_tcp_clients_are_rejected() {
     with_server("", |addresses, mut events| async move {
         let address = addresses.tcp.unwrap();
-        let mut owner = TcpStream::connect(address).await.unwrap();
-        ask(&mut owner, b"!?", b"!?\rBS000501\r").await;
+        let mut holder = TcpStream::connect(address).await.unwrap();
+        ask(&mut holder, b"!?", b"!?\rBS000501\r").await;
         let mut other = TcpStream::connect(address).await.unwrap();
         let mut reason = String::new();
         other.read_to_string(&mut reason).await.unwrap();
-        let owner_name = format!("tcp {}", owner.local_addr().unwrap());
-        assert_eq!(reason, format!("refused: {owner_name} has the device\r\n"));
-        ask(&mut owner, b"?", b"?\rBS000501\r").await;
+        let holder_name = format!("tcp {}", holder.local_addr().unwrap());
+        assert_eq!(reason, format!("refused: {holder_name} has the device\r\n"));
+        ask(&mut holder, b"?", b"?\rBS000501\r").await;
         let expected = [
-            Event::Session { client: owner_name.clone() },
+            Event::Acquired { client: holder_name.clone() },
             Event::Refused {
                 client: format!("tcp {}", other.local_addr().unwrap()),
-                reason: format!("{owner_name} has the device"),
+                reason: format!("{holder_name} has the device"),
             },
         ];
         for event in expected {
@@ -75,7 +75,7 @@ fn a_thousand_clients_come_and_go() {
 }
 
 #[test]
-fn what_was_asked_before_hanging_up_is_answered() {
+fn queries_before_disconnect_are_answered() {
     with_server("", |addresses, _| async move {
         let mut client = TcpStream::connect(addresses.tcp.unwrap()).await.unwrap();
         client.write_all(b"?").await.unwrap();
@@ -87,7 +87,7 @@ fn what_was_asked_before_hanging_up_is_answered() {
 }
 
 #[test]
-fn a_client_that_does_not_read_does_not_stop_the_server() {
+fn slow_reader_does_not_stop_server() {
     with_server("", |addresses, _| async move {
         let mut deaf = TcpStream::connect(addresses.tcp.unwrap()).await.unwrap();
         // DumpCount and DumpRepeat at their most: four gigabytes.
@@ -100,7 +100,7 @@ fn a_client_that_does_not_read_does_not_stop_the_server() {
 }
 
 #[test]
-fn a_closing_fault_hangs_up_and_the_next_client_is_served() {
+fn closing_fault_serves_next_client() {
     with_server("faults=close@5", |addresses, _| async move {
         let mut first = TcpStream::connect(addresses.tcp.unwrap()).await.unwrap();
         first.write_all(b"?").await.unwrap();
@@ -170,7 +170,7 @@ fn datagrams_are_answered_under_their_identifier() {
 }
 
 #[test]
-fn a_repeated_datagram_is_answered_again_and_not_executed_again() {
+fn repeated_datagram_is_not_executed_again() {
     with_server("", |addresses, mut events| async move {
         let mut client = UdpClient::connect(&addresses).await;
         // Each execution would move R1 on by one.
@@ -184,17 +184,17 @@ fn a_repeated_datagram_is_answered_again_and_not_executed_again() {
         client.send(4, b"?").await;
         assert_eq!(client.answer(4, 11).await, b"?\rBS000501\r");
         let name = format!("udp {}", client.socket.local_addr().unwrap());
-        assert_eq!(events.recv().await, Some(Event::Session { client: name.clone() }));
+        assert_eq!(events.recv().await, Some(Event::Acquired { client: name.clone() }));
         assert_eq!(events.recv().await, Some(Event::Malformed { client: name, bytes: 66 }));
     });
 }
 
 #[test]
-fn what_the_network_loses_is_had_by_asking_again() {
+fn lost_datagrams_are_retried() {
     with_server("faults=lose@0;lose@w1;stranger@1", |addresses, _| async move {
         let mut client = UdpClient::connect(&addresses).await;
         client.send(1, b"?").await;
-        // The first answer is lost, the second question as well; the third gets the answer. What a stranger
+        // The first answer is lost, the second question as well; the third gets the answer. What a foreign peer
         // sends does not get through to a connected socket.
         client.send(1, b"?").await;
         client.send(1, b"?").await;
@@ -205,14 +205,14 @@ fn what_the_network_loses_is_had_by_asking_again() {
 }
 
 #[test]
-fn another_udp_client_is_told_who_has_the_device() {
+fn further_udp_clients_are_rejected_with_holder() {
     with_server("", |addresses, _| async move {
-        let mut owner = TcpStream::connect(addresses.tcp.unwrap()).await.unwrap();
-        ask(&mut owner, b"!", b"!").await;
+        let mut holder = TcpStream::connect(addresses.tcp.unwrap()).await.unwrap();
+        ask(&mut holder, b"!", b"!").await;
         let mut other = UdpClient::connect(&addresses).await;
         other.send(3, b"?").await;
         let (id, sequence, reason) = other.receive().await;
-        let expected = format!("refused: tcp {} has the device", owner.local_addr().unwrap());
+        let expected = format!("refused: tcp {} has the device", holder.local_addr().unwrap());
         assert_eq!((id, sequence, reason), (3, 1, expected.into_bytes()));
     });
 }
@@ -220,12 +220,12 @@ fn another_udp_client_is_told_who_has_the_device() {
 #[test]
 fn udp_clients_come_and_go() {
     with_server("", |addresses, _| async move {
-        let owner = UdpClient::connect(&addresses).await;
-        owner.send(1, b"!").await;
+        let holder = UdpClient::connect(&addresses).await;
+        holder.send(1, b"!").await;
         let mut other = UdpClient::connect(&addresses).await;
         other.send(1, b"?").await;
         assert!(other.receive().await.2.starts_with(b"refused: udp"));
-        drop(owner);
+        drop(holder);
         for _ in 0..1000 {
             other.send(2, b"?").await;
             assert_eq!(other.receive().await.2, b"?\rBS000501\r");

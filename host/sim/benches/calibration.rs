@@ -1,8 +1,8 @@
 //! Calibrates simulated devices that are off nominal, and prints how far known voltages are read off
 //! afterwards:
-//! `cargo wiring -p scopething --wiring calibration -- 100`.
+//! `cargo bench -p scopething-sim --bench calibration -- 100`.
 //!
-//! The devices are those of `host/tests/calibrate.rs`, seeds counted from 0; without a number there are ten.
+//! The devices are those of `host/sim/tests/calibrate.rs`, seeds counted from 0; without a number there are ten.
 //! Every parameter is off by up to 10 %, with 5 mV of noise.
 
 #[path = "../tests/off_nominal/mod.rs"]

@@ -1,7 +1,8 @@
-//! Prints how runs with faults end, by kind of fault and stage: `cargo wiring -p scopething --wiring faults -- 1000000`.
+//! Prints how runs with faults end, by kind of fault and stage:
+//! `cargo bench -p scopething-sim --bench faults -- 1000000`.
 //!
-//! The runs are those of `host/tests/faults.rs`, seeds counted from 0; without a number there are as many as there. With the
-//! word `around` the faults are those of a middleware around the link, and not the simulator's own.
+//! The runs are those of `host/sim/tests/faults.rs`, seeds counted from 0; without a number there are as many as there.
+//! With the word `around` the faults are those of a middleware around the link, and not the simulator's own.
 
 #[path = "../tests/fault_runs/mod.rs"]
 mod fault_runs;

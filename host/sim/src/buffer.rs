@@ -1,4 +1,5 @@
-//! The capture buffer: 12288 bytes, laid out by the buffer mode ([section 5 of the reference](scopething_core::vm#5-trace-modes)).
+//! The capture buffer: 12288 bytes, laid out by the buffer mode
+//! ([section 5 of the reference](scopething_core::vm#5-trace-modes)).
 
 use std::sync::Arc;
 
@@ -148,7 +149,7 @@ mod tests {
         [Layout::Single, Layout::Chop, Layout::Dual, Layout::ChopDual, Layout::Macro, Layout::MacroChop];
 
     #[test]
-    fn every_sample_of_a_layout_has_a_place_of_its_own() {
+    fn layout_samples_have_distinct_places() {
         for layout in LAYOUTS {
             let mut owners = vec![0_u8; BUFFER_BYTES as usize];
             for address in 0..layout.width() {

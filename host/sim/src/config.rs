@@ -1,4 +1,4 @@
-//! What is simulated: signals, front end, noise, identity, link and clock, with the text that says so in a
+//! What is simulated: signals, front end, noise, identity, link and clock, with the text for it in a
 //! URL.
 //!
 //! ```text
@@ -100,7 +100,7 @@ pub struct SimConfig {
     pub revision: Identity,
     /// Whether the first sample of a dump is the last one converted before it.
     pub stale_first_sample: bool,
-    /// What the device does otherwise than the reference says.
+    /// Where the device deviates from the reference.
     pub quirks: Quirks,
     /// Device time at the start, in ticks.
     pub first_tick: u32,
@@ -257,11 +257,12 @@ impl SimConfig {
         Ok(config)
     }
 
-    /// Sets one key of the table above to a decoded value; `read` is asked for the samples of a signal that plays a file.
+    /// Sets one key of the table above to a decoded value; `read` is asked for the samples of a signal that plays a
+    /// file.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] says what is wrong with key or value; the configuration is then as before.
+    /// [`ConfigError`] reports what is wrong with key or value; the configuration is then as before.
     pub fn set(&mut self, key: &str, value: &str, read: ReadPlayback) -> Result<(), ConfigError> {
         match key {
             "noise" => self.noise_v = not_negative(key, value, Unit::Volts)?,

@@ -1,4 +1,5 @@
-//! The virtual machine: bytes in at a time, bytes out at a time (sections [1](scopething_core::vm#1-the-link) and [2](scopething_core::vm#2-commands) of the reference).
+//! The virtual machine: bytes in at a time, bytes out at a time (sections [1](scopething_core::vm#1-the-link) and
+//! [2](scopething_core::vm#2-commands) of the reference).
 
 mod capture;
 
@@ -27,7 +28,7 @@ const SERIAL_ADDRESS: usize = 0x30;
 /// The simulated BitScope Micro, as a state machine with explicit time.
 ///
 /// It reads no clock and does no input or output: [`receive`](Self::receive) takes a byte at a moment,
-/// [`next_event`](Self::next_event) tells when it will have something to say, [`advance`](Self::advance) lets
+/// [`next_event`](Self::next_event) returns when it will have something to send, [`advance`](Self::advance) lets
 /// time pass and [`transmit`](Self::transmit) gives the bytes that are due.
 ///
 /// ```
@@ -68,7 +69,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// A device as after power-up, wired as the configuration says.
+    /// A device as after power-up, wired according to the configuration.
     #[must_use]
     pub fn new(config: &SimConfig) -> Self {
         let mut eeprom = [0xff; 256];
@@ -167,7 +168,7 @@ impl Device {
         Some((self.trace_origin, byte))
     }
 
-    /// What there is to say about what the client did since the last call.
+    /// Notes on what the client did since the last call.
     pub fn take_notes(&mut self) -> impl Iterator<Item = Note> + '_ {
         self.notes.drain(..)
     }
@@ -197,8 +198,8 @@ impl Device {
     fn echo(&mut self, byte: u8) {
         let is_slow = byte == Command::Reset.byte() && self.quirks.has(Quirk::SlowReset);
         let due = if is_slow { self.now + SLOW_RESET } else { self.now };
-        let said = self.output.push(due, self.origin, &[byte]);
-        self.note_loss(said);
+        let queued = self.output.push(due, self.origin, &[byte]);
+        self.note_loss(queued);
     }
 
     fn execute(&mut self, command: Command) {
@@ -212,23 +213,23 @@ impl Device {
                 self.r1 = self.r1.wrapping_add(1);
             }
             Command::Next => self.r1 = self.r1.wrapping_add(1),
-            Command::Print => self.say_hex(self.registers.byte(self.r1)),
+            Command::Print => self.send_hex(self.registers.byte(self.r1)),
             Command::Identify => {
                 let revision = self.revision;
-                self.say(b"\r");
-                self.say(&revision);
-                self.say(b"\r");
+                self.send(b"\r");
+                self.send(&revision);
+                self.send(b"\r");
             }
             Command::ReadEeprom if self.quirks.has(Quirk::SilentEeprom) => {}
             Command::ReadEeprom => {
                 let address = self.registers.get8(Register::EepromAddress);
-                self.say_hex(self.eeprom[usize::from(address)]);
+                self.send_hex(self.eeprom[usize::from(address)]);
             }
             Command::WriteEeprom => {
                 let address = self.registers.get8(Register::EepromAddress);
                 let data = self.registers.get8(Register::EepromData);
                 self.eeprom[usize::from(address)] = data;
-                self.say_hex(data);
+                self.send_hex(data);
             }
             Command::ReadSampleCounter => self.registers.set(Register::SampleCounter, self.sample_address),
             Command::ProgramSpock => {
@@ -243,7 +244,7 @@ impl Device {
             Command::WriteWaveform => self.wiring.generator.write(&mut self.registers, self.r0),
             Command::ReadWaveform => {
                 let bytes = self.wiring.generator.read(&mut self.registers);
-                self.say(&bytes);
+                self.send(&bytes);
             }
             Command::Synthesize => {
                 let result = self.wiring.generator.synthesize(&self.registers);
@@ -319,13 +320,13 @@ impl Device {
         self.first_tick.wrapping_add(at.ticks() as u32)
     }
 
-    fn say(&mut self, bytes: &[u8]) {
-        let said = self.output.push(self.now, self.origin, bytes);
-        self.note_loss(said);
+    fn send(&mut self, bytes: &[u8]) {
+        let queued = self.output.push(self.now, self.origin, bytes);
+        self.note_loss(queued);
     }
 
-    fn say_hex(&mut self, value: u8) {
-        self.say(format!("\r{value:02x}\r").as_bytes());
+    fn send_hex(&mut self, value: u8) {
+        self.send(format!("\r{value:02x}\r").as_bytes());
     }
 
     fn not_simulated(&mut self, command: u8, why: &'static str) {
@@ -338,8 +339,8 @@ impl Device {
         }
     }
 
-    fn note_loss(&mut self, said: bool) {
-        if !said {
+    fn note_loss(&mut self, queued: bool) {
+        if !queued {
             self.note(Note::Overrun);
         }
     }

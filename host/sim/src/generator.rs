@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn crossings_of_a_played_waveform_are_those_of_its_samples() {
+    fn played_waveform_crossings_match_its_samples() {
         let played = steps(None);
         assert_eq!(played.next_crossing(1.0, SimTime(500)), Some(SimTime(2000)));
         assert_eq!(played.next_crossing(1.0, SimTime(2000)), Some(SimTime(4000)));
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_have_their_edges_where_the_registers_say() {
+    fn clock_edges_follow_the_registers() {
         let mut generator = Generator::new();
         let registers = with(&[
             (Register::Cmd, 3),
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_waveform_holds_and_goes_on_where_it_was() {
+    fn paused_waveform_resumes_in_place() {
         let mut played = steps(None);
         played.pause(SimTime(2500));
         played.pause(SimTime(9000));

@@ -1,6 +1,6 @@
 //! A simulated BitScope Micro: any client written for the device can work on it.
 //!
-//! [`Device`] is the virtual machine as a state machine with explicit time; [`SimConfig`] says what is
+//! [`Device`] is the virtual machine as a state machine with explicit time; [`SimConfig`] defines what is
 //! connected to it. It knows the device from its reference alone and shares nothing with the driver but names
 //! of registers and commands, so that a fault in one is not hidden by the same fault in the other.
 //!
@@ -47,9 +47,9 @@ mod link;
 mod mode;
 mod note;
 mod output;
-pub mod query;
+mod query;
 mod quirk;
-pub mod random;
+mod random;
 mod registers;
 mod signal;
 mod stream;

@@ -249,7 +249,8 @@ impl SimLink {
         Self::in_time(config, Time::Real(timer))
     }
 
-    /// A new device with its link, by the clock that the configuration names. `timer` is asked for one if that is the real one.
+    /// A new device with its link, by the clock that the configuration names. `timer` is asked for one if that is the
+    /// real one.
     #[must_use]
     pub fn by_config(config: &SimConfig, timer: impl FnOnce() -> Arc<dyn Timer>) -> Self {
         match config.clock {
@@ -297,7 +298,7 @@ impl SimLink {
     }
 
     /// Waits until bytes have arrived and hands over up to `most` of them, each with the number of the byte
-    /// sent that it answers; tells how many, 0 if the link is closed. Dropping the future loses none.
+    /// sent that it answers; returns how many, 0 if the link is closed. Dropping the future loses none.
     pub async fn receive(&self, most: usize, mut each: impl FnMut(Origin, u8)) -> usize {
         if most == 0 {
             return 0;
@@ -315,7 +316,7 @@ impl SimLink {
         self.moved(Awaited::Bytes, take).await
     }
 
-    /// Puts bytes on the link and tells how many: at least one, once there is room; 0 if the link is closed.
+    /// Puts bytes on the link and returns how many: at least one, once there is room; 0 if the link is closed.
     pub async fn send(&self, bytes: &[u8]) -> usize {
         if bytes.is_empty() {
             return 0;
@@ -324,7 +325,8 @@ impl SimLink {
         self.moved(Awaited::Room, write).await
     }
 
-    /// Moves bytes over the wire and tells how many: at least one, once there is what is awaited; 0 if the link is closed.
+    /// Moves bytes over the wire and returns how many: at least one, once there is what is awaited; 0 if the link is
+    /// closed.
     async fn moved(&self, awaited: Awaited, mut attempt: impl FnMut(&mut Wire, SimTime) -> usize) -> usize {
         let mut wait = Wait::new(&self.shared, awaited);
         poll_fn(|context| {
@@ -342,7 +344,7 @@ impl SimLink {
         .await
     }
 
-    /// What the device had to say about its client since the last call.
+    /// The device's notes on its client since the last call.
     #[must_use]
     pub fn take_notes(&self) -> Vec<Note> {
         lock(&self.shared).wire.device_mut().take_notes().collect()

@@ -1,8 +1,8 @@
-//! What the device has to say about what a client does: a log, no part of the byte stream.
+//! Notes of the device on what a client does: a log, no part of the byte stream.
 
 use std::fmt;
 
-/// Something that a client of a real device would want to know and that the device cannot tell it.
+/// Something that a client of a real device would want to know and that the device cannot report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
     /// A byte that no command is known for: echoed, without effect.

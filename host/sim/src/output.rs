@@ -1,4 +1,4 @@
-//! What the device has to say to its host: bytes with the moments they are due, dumps made as they are
+//! What the device sends to its host: bytes with the moments they are due, dumps made as they are
 //! fetched.
 
 use std::collections::VecDeque;
@@ -96,7 +96,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Adds bytes; tells whether there was room for them.
+    /// Adds bytes; returns whether there was room for them.
     pub(super) fn push(&mut self, due: SimTime, origin: Origin, bytes: &[u8]) -> bool {
         let room = MAX_WAITING.saturating_sub(self.pieces.len());
         self.pieces.extend(bytes.iter().take(room).map(|byte| Piece::Byte(due, origin, *byte)));
@@ -146,7 +146,7 @@ impl Output {
         self.dumps -= 1;
     }
 
-    /// Stops the dumps that are being sent; what was said besides stays.
+    /// Stops the dumps that are being sent; what was sent besides stays.
     pub(super) fn stop_dumps(&mut self) {
         self.pieces.retain(|piece| matches!(piece, Piece::Byte(..)));
         self.dumps = 0;

@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 const RESERVED: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'%').add(b'&').add(b'"').add(b'<').add(b'>');
 
 /// The keys with their decoded values; what has no value is given as the error. Empty parts count for nothing.
-pub fn parts(query: &str) -> impl Iterator<Item = Result<(&str, Cow<'_, str>), &str>> {
+pub(crate) fn parts(query: &str) -> impl Iterator<Item = Result<(&str, Cow<'_, str>), &str>> {
     query.split('&').filter(|part| !part.is_empty()).map(|part| {
         let (key, value) = part.split_once('=').ok_or(part)?;
         Ok((key, percent_decode_str(value).decode_utf8_lossy()))
@@ -17,7 +17,7 @@ pub fn parts(query: &str) -> impl Iterator<Item = Result<(&str, Cow<'_, str>), &
 }
 
 /// A value as it is written in a query.
-pub fn encoded(value: &str) -> impl fmt::Display {
+pub(crate) fn encoded(value: &str) -> impl fmt::Display {
     utf8_percent_encode(value, RESERVED)
 }
 

@@ -1,4 +1,4 @@
-//! What a device may do otherwise than the reference says or leaves open: each can be turned on, to see what notices it.
+//! What a device may do otherwise than documented or leaves open: each can be turned on, to see what notices it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_quirk_is_one_of_its_own_and_reads_back() {
+    fn quirks_are_distinct_and_round_trip() {
         let mut all = Quirks::default();
         for (quirk, name, _) in Quirk::ALL {
             assert!(!all.has(quirk), "{name}");
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_quirk_is_named_with_those_there_are() {
+    fn unknown_quirk_lists_the_known() {
         let message = "slow-reset,quick".parse::<Quirks>().unwrap_err().to_string();
         assert!(message.starts_with("there is no quirk \"quick\": use half-trigger-level, early-window"));
     }

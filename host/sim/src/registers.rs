@@ -96,7 +96,7 @@ impl Applied {
         self.logic_control & 0x80 != 0
     }
 
-    /// What drives the lines is as the registers say, whatever the last `U` was.
+    /// What drives the lines is as in the registers, whatever the last `U` was.
     pub(super) fn map_lines(&mut self, registers: &Registers) {
         self.map = Self::from_registers(registers).map;
     }
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn registers_are_little_endian_and_cut_to_their_width() {
+    fn registers_are_little_endian_and_truncated() {
         let mut registers = Registers::after_power_up();
         registers.set(Register::SampleAddress, 0x1234_5678);
         assert_eq!(registers.byte(0x08), 0x78);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_drives_a_line_is_as_of_the_last_update() {
+    fn line_drivers_latch_on_update() {
         let mut registers = Registers::after_power_up();
         registers.set(Register::Map0, 0x14);
         registers.set(Register::Map7, 0x12);

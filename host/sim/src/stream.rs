@@ -11,7 +11,7 @@
 //! - The logic byte is in a frame unless `DigitalEnable` is 0.
 //! - A raw stream is of A if A is on, otherwise of B if B is on, otherwise of the logic lines.
 //! - `ClockTicks` has the limits of the slowest capture modes, and `ClockScale` divides nothing.
-//! - What the registers say is read at `T`.
+//! - The registers are read at `T`.
 //! - What is in the buffer when the stream ends is still sent, so that the last frame is whole.
 
 use std::collections::VecDeque;

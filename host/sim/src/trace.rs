@@ -1,4 +1,5 @@
-//! The trace engine: what `D` starts (sections [4](scopething_core::vm#4-a-trace) and [5](scopething_core::vm#5-trace-modes) of the reference).
+//! The trace engine: what `D` starts (sections [4](scopething_core::vm#4-a-trace) and
+//! [5](scopething_core::vm#5-trace-modes) of the reference).
 //!
 //! Choices where the reference is silent:
 //!
@@ -128,7 +129,7 @@ impl Trace {
         (timeout > 0).then(|| self.time_of(self.armed) + SimTime(timeout * TIMEOUT_UNIT_NS))
     }
 
-    /// When the trace ends by itself, as far as a bounded search can tell.
+    /// When the trace ends by itself, as far as a bounded search can find.
     pub(super) fn foresee(&mut self, wiring: &Wiring) -> EndPrediction {
         if self.held {
             return EndPrediction::Held;

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_happen_is_told_from_what_has_not_yet_happened() {
+    fn impossible_differs_from_pending() {
         let wiring = wiring(&[(0, "dc 0V"), (1, "square 1MHz")]);
         let never = search(spock(1, 0xfe, 1), (8, 8), 25, 0).advance(&wiring, 100, u64::MAX);
         assert_eq!(never, Found::Never);

@@ -100,7 +100,7 @@ impl Wire {
         MAX_TO_DEVICE.saturating_sub(self.to_device.len())
     }
 
-    /// Takes bytes from the host, as many as there is room for, and tells how many that were.
+    /// Takes bytes from the host, as many as there is room for, and returns how many that were.
     pub(super) fn write(&mut self, bytes: &[u8], now: SimTime) -> usize {
         let accepted = bytes.len().min(self.room());
         for byte in bytes.iter().take(accepted) {

@@ -1,4 +1,4 @@
-//! The wiring: what is wired to the device, what the device itself puts on its pins, and its comparators.
+//! What is wired to the device, what the device itself puts on its pins, and its comparators.
 //!
 //! Inputs that are not given see the device's own generator: A the waveform, B its inverse, both the clock
 //! while it runs. Logic lines that are not given show a counter. L7 and A are one pin on a BS05, and so are
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_seven_and_six_show_the_comparators_that_are_on() {
+    fn lines_seven_and_six_show_the_comparators() {
         let inputs = [Some(signal("dc 1V")), Some(signal("dc 2V"))];
         let mut wiring = Wiring::new(inputs, [const { None }; 8], 0.0, 1);
         wiring.level_v = 1.5;
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_on_line_seven_is_on_input_a_as_well() {
+    fn line_seven_is_also_input_a() {
         let mut logic = [const { None }; 8];
         logic[7] = Some(signal("dc 2.5V"));
         let wiring = Wiring::new([None, None], logic, 0.0, 1);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_searched_only_where_it_reaches_the_level() {
+    fn noise_is_searched_near_the_level() {
         let wiring = Wiring::new([Some(signal("ramp 1kHz 0..1V")), None], [const { None }; 8], 0.01, 1);
         // The ramp comes within 34.6 mV of 0.5 V at 465.4 us.
         let near = wiring.volts_crossing(0, 0.5, SimTime(10)).unwrap();

@@ -17,7 +17,7 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn a_calibrated_device_reads_known_voltages_over_its_safe_range() {
+fn calibrated_device_reads_known_voltages() {
     run(async {
         for seed in 0..4 {
             let device = Device::new(seed);
@@ -51,7 +51,7 @@ fn cancelling_stops_the_clock() {
 }
 
 #[test]
-fn a_probe_that_does_not_see_the_clock_is_named() {
+fn probe_without_the_clock_is_named() {
     run(async {
         for (query, channel) in [("A=dc,1V", AnalogChannel::A), ("B=dc,1V", AnalogChannel::B)] {
             let mut scope = connect(FrontEnd::default(), &format!("{query}&clock=fast&noise=5mV")).await;

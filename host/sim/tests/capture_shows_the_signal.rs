@@ -1,5 +1,5 @@
-//! From the request to the trace: for random requests in every trace mode the trace shows the signals that were put in, within
-//! the resolution in voltage and time, and the trigger is where the trace says.
+//! From the request to the trace: for random requests in every trace mode the trace shows the signals that were put in,
+//! within the resolution in voltage and time, and the trigger is where the trace reports it.
 
 use std::collections::BTreeSet;
 use std::f64::consts::TAU;
@@ -66,7 +66,7 @@ impl Signals {
         }
     }
 
-    /// Whether the source is beyond its level, or as the pattern says, at any time within `slack_s` of a time.
+    /// Whether the source is beyond its level, or matches the pattern, at any time within `slack_s` of a time.
     fn holds_near(&self, source: TriggerSource, level: f64, wanted: bool, time_s: f64, slack_s: f64) -> bool {
         match source {
             TriggerSource::Analog(channel) => {
@@ -193,7 +193,7 @@ fn check_trigger(trace: &Trace, plan: &CapturePlan, signals: &Signals) -> Result
 }
 
 #[test]
-fn a_trace_shows_the_signal_that_was_put_in() {
+fn trace_shows_the_input_signal() {
     let seen = Mutex::new((BTreeSet::new(), BTreeSet::new()));
     let config = ProptestConfig {
         cases: 1500,

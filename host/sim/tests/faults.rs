@@ -1,5 +1,5 @@
-//! Every kind of fault at every stage, ten thousand times on simulated time: right samples or a typed error in bounded time,
-//! and the next capture works.
+//! Every kind of fault at every stage, ten thousand times on simulated time: right samples or a typed error in bounded
+//! time, and the next capture works.
 
 mod fault_runs;
 
@@ -15,7 +15,7 @@ const FOUND: [u64; 3] = [
 ];
 
 #[test]
-fn every_fault_ends_in_right_samples_or_a_typed_error() {
+fn faults_end_in_right_samples_or_typed_errors() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut seen = std::collections::BTreeSet::new();
     let mut bad = Vec::new();
@@ -40,7 +40,7 @@ fn every_fault_ends_in_right_samples_or_a_typed_error() {
 }
 
 #[test]
-fn faults_around_a_stream_end_as_those_of_the_simulator() {
+fn stream_faults_match_the_simulators() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let conversations = runtime.block_on(Conversations::record());
     let (mut seen, mut bad, mut right) = (std::collections::BTreeSet::new(), Vec::new(), 0);

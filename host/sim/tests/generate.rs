@@ -55,7 +55,7 @@ fn frequency(volts: &[f32], sample_s: f64, level: f32) -> f64 {
 }
 
 #[test]
-fn shapes_come_out_at_their_frequency_between_their_levels() {
+fn shapes_have_their_frequency_and_levels() {
     run(async {
         let mut scope = connect().await;
         for (shape, _) in WaveShape::BUILT_IN {
@@ -105,7 +105,7 @@ fn own_samples_come_out_in_their_order() {
 }
 
 #[test]
-fn a_pause_holds_the_waveform_and_a_one_shot_ends_in_rest() {
+fn pause_holds_and_one_shot_rests() {
     run(async {
         let mut scope = connect().await;
         let planned = plan_waveform(&BS05, &WaveformRequest::new(1e3, WaveShape::Triangle)).unwrap();

@@ -64,7 +64,7 @@ fn a_delay_holds_up_what_follows() {
 }
 
 #[test]
-fn a_short_answer_ends_and_the_next_is_whole() {
+fn short_answer_does_not_damage_the_next() {
     run(async {
         let mut link = link("short@5");
         assert_eq!(exchange(&mut link, b"?").await, b"?\rBS0");
@@ -73,7 +73,7 @@ fn a_short_answer_ends_and_the_next_is_whole() {
 }
 
 #[test]
-fn a_stalled_link_says_nothing_and_a_closed_one_says_so() {
+fn stalled_link_is_silent_and_closed_one_ends() {
     run(async {
         let mut stalled = link("stall@5");
         assert_eq!(exchange(&mut stalled, b"?").await, b"?\rBS0");
@@ -86,7 +86,7 @@ fn a_stalled_link_says_nothing_and_a_closed_one_says_so() {
 }
 
 #[test]
-fn a_reboot_loses_registers_and_what_was_on_its_way() {
+fn reboot_loses_registers_and_bytes_in_flight() {
     run(async {
         let mut link = link("reboot@w14");
         assert_eq!(exchange(&mut link, b"[20]@[77]s").await, b"[20]@[77]s");

@@ -5,20 +5,20 @@ mod sim_host;
 use scopething_core::vm::Register;
 use sim_host::{Host, close};
 
-/// A waveform as reference.md#9-generators says, then a trace of both inputs.
+/// A waveform as in reference.md#9-generators, then a trace of both inputs.
 #[test]
-fn the_waveform_is_seen_by_a_and_its_inverse_by_b() {
+fn a_sees_the_waveform_and_b_its_inverse() {
     let mut host = Host::new("");
     host.prepare(2, 1, 40, 0, 4000);
     host.set(&[(Register::TriggerMask, 0xff), (Register::TriggerIntro, 0), (Register::TriggerOutro, 0)]);
     // A triangle of 1 V to 3 V, 1000 samples of 40 ticks: 1 kHz.
     host.set(&[(Register::Cmd, 0), (Register::Mode, 1), (Register::Ratio, 0x8000)]);
-    assert_eq!(host.say("Y"), "Y");
+    assert_eq!(host.exchange("Y"), "Y");
     let level = (2.0_f64 / 3.3 * 65536.0).round() as u32;
     let offset = ((2.0_f64 - 1.65) / 3.3 * 65536.0).round() as u32;
     host.set(&[(Register::Mode, 0), (Register::Level, level), (Register::Offset, offset)]);
     host.set(&[(Register::Ratio, (1024.0 / 1000.0 * 65536.0) as u32), (Register::Size, 1000)]);
-    assert_eq!(host.say("X"), "X");
+    assert_eq!(host.exchange("X"), "X");
     host.set(&[
         (Register::Cmd, 2),
         (Register::Clock, 40),
@@ -26,7 +26,7 @@ fn the_waveform_is_seen_by_a_and_its_inverse_by_b() {
         (Register::Rest, 0x7f00),
     ]);
     host.set(&[(Register::KitchenSinkB, 0x40)]);
-    assert_eq!(host.say("Z"), "Z");
+    assert_eq!(host.exchange("Z"), "Z");
     host.start();
     host.wait().unwrap();
     // Samples of A lie at 0, 2, 4 .. us, of B at 1, 3, 5 .. us.
@@ -39,7 +39,7 @@ fn the_waveform_is_seen_by_a_and_its_inverse_by_b() {
     // Stopped, the output rests at 7f00 / 65536 of 3.3 V; switched off, at 0 V.
     for (script, kitchen_sink, volts) in [("Z", 0x40, 3.3 * 127.0 / 256.0), ("U", 0x00, 0.0)] {
         host.set(&[(Register::Cmd, 1), (Register::KitchenSinkB, kitchen_sink), (Register::SampleAddress, 0)]);
-        assert_eq!(host.say(script), script);
+        assert_eq!(host.exchange(script), script);
         host.start();
         host.wait().unwrap();
         assert!(close(&host.dump(0, 0, 10), std::iter::repeat(volts)), "{script}");
@@ -47,7 +47,7 @@ fn the_waveform_is_seen_by_a_and_its_inverse_by_b() {
 }
 
 #[test]
-fn the_clock_is_seen_by_both_inputs_and_its_line() {
+fn both_inputs_see_the_clock() {
     let mut host = Host::new("L5=dc,0V");
     host.prepare(3, 3, 40, 0, 400);
     host.set(&[(Register::TriggerMask, 0xff), (Register::TriggerIntro, 0), (Register::TriggerOutro, 0)]);
@@ -59,7 +59,7 @@ fn the_clock_is_seen_by_both_inputs_and_its_line() {
         (Register::Control, 0x80),
     ]);
     host.set(&[(Register::Cmd, 3), (Register::Mode, 0)]);
-    assert_eq!(host.say("Z"), "Z");
+    assert_eq!(host.exchange("Z"), "Z");
     // The line is driven from U on, which comes with the trace.
     host.start_with(">D");
     host.wait().unwrap();

@@ -18,8 +18,8 @@ fn started(query: &str, mode: u32, ticks: u32, analog: u32, digital: u32) -> Hos
         (Register::DigitalEnable, digital),
         (Register::KitchenSinkA, 0),
     ]);
-    assert_eq!(host.say("U"), "U");
-    assert_eq!(host.say("T"), "T");
+    assert_eq!(host.exchange("U"), "U");
+    assert_eq!(host.exchange("T"), "T");
     host
 }
 
@@ -35,7 +35,7 @@ fn sent_until(host: &mut Host, until: SimTime) -> Vec<u8> {
 }
 
 #[test]
-fn frames_hold_what_is_on_at_the_pace_of_the_clock() {
+fn frames_follow_the_clock() {
     // 320 ticks are 8 us: A rises by 8 mV a frame, the counter on the lines moves on every 10 us.
     let query = "A=ramp,100Hz,0..1V&B=dc,2V";
     let mut host = started(query, 1, 320, 3, 1);
@@ -82,7 +82,7 @@ fn a_raw_stream_is_a_byte_a_sample() {
 }
 
 #[test]
-fn a_stream_ends_with_a_whole_frame_and_the_echo() {
+fn stream_ends_with_a_whole_frame() {
     for end in ["!", "K"] {
         let mut host = started("A=dc,1V", 1, 320, 1, 1);
         sent_until(&mut host, SimTime::from_micros(8 * 9));
@@ -94,7 +94,7 @@ fn a_stream_ends_with_a_whole_frame_and_the_echo() {
         assert_eq!(rest.len(), 3);
         assert!(close(&rest[..1], [1.0]) && rest[2] == end.as_bytes()[0], "{rest:?}");
         assert!(sent_until(&mut host, SimTime::from_micros(10_000)).is_empty());
-        assert_eq!(host.say("?"), "?\rBS000501\r");
+        assert_eq!(host.exchange("?"), "?\rBS000501\r");
         // A capture works as ever.
         host.prepare(0, 0, 40, 0, 10);
         host.set(&[(Register::TriggerIntro, 0)]);
@@ -115,13 +115,13 @@ fn other_bytes_are_answered_between_frames() {
     assert_eq!(host.send(b"[")[..], [0, 0xa5, 1, b'[']);
     assert_eq!(host.notes(), [Note::StreamDisturbed { byte: b'[' }]);
     assert_eq!(sent_until(&mut host, SimTime::from_micros(8 * 3)), [0xa5, 2]);
-    // T starts anew with what the registers say then.
-    assert_eq!(host.say("T"), "T");
+    // T starts anew with the registers as they are then.
+    assert_eq!(host.exchange("T"), "T");
     assert_eq!(sent_until(&mut host, SimTime::from_micros(8 * 4)), [0xa5, 0]);
 }
 
 #[test]
-fn modes_and_clocks_that_cannot_be_streamed_are_noted() {
+fn unstreamable_modes_are_noted() {
     for mode in [0, 3, 4, 18] {
         let mut host = started("", mode, 320, 1, 1);
         assert!(sent_until(&mut host, SimTime::from_micros(10_000)).is_empty());
@@ -135,7 +135,7 @@ fn modes_and_clocks_that_cannot_be_streamed_are_noted() {
 }
 
 #[test]
-fn a_host_that_does_not_read_costs_frames_and_no_memory() {
+fn slow_host_loses_frames() {
     let mut host = started("", 1, 40, 0, 1);
     host.now = SimTime::from_seconds(3600.0);
     host.device.advance(host.now);
@@ -208,7 +208,7 @@ fn streamed(query: &str, latency_us: u64, ticks: u32, seconds: f64) -> (u64, Vec
 }
 
 fn host_register(host: &mut Host, address: u8) -> u32 {
-    let answer = host.say(&format!("[{address:02x}]@p"));
+    let answer = host.exchange(&format!("[{address:02x}]@p"));
     u32::from_str_radix(&answer[7..9], 16).unwrap()
 }
 
@@ -226,9 +226,9 @@ fn numbers(frames: &[Frame]) -> Vec<u64> {
         .collect()
 }
 
-/// The value of each frame tells when it was sampled: the ramp has 256 steps in a second.
+/// The value of each frame shows when it was sampled: the ramp has 256 steps in a second.
 #[test]
-fn a_fast_link_loses_nothing_and_a_slow_one_what_it_cannot_carry() {
+fn link_rate_limits_the_frames() {
     // 125 kHz x 4 bytes are 5 Mbit/s with start and stop bits.
     for (link, latency_us, share) in
         [("", 0, 1.0), ("rate=6Mbps&ftdi=1ms", 1000, 1.0), ("rate=2.5Mbps", 1000, 0.5)]

@@ -13,7 +13,7 @@ fn micros(micros: u64) -> SimTime {
 }
 
 #[test]
-fn a_rising_edge_is_where_the_filters_put_it() {
+fn rising_edge_is_at_the_filter_position() {
     // -2 V..2 V in 1 ms, at 0 V when the trace starts, so the edge through 0 V comes a period later: at 1000
     // us.
     let mut host = Host::new(RAMP);
@@ -56,7 +56,7 @@ fn level_triggers_need_no_edge() {
 }
 
 #[test]
-fn the_timeout_counts_from_when_the_trigger_is_looked_for() {
+fn timeout_starts_with_the_trigger_search() {
     let mut host = Host::new("A=dc,1V");
     host.prepare(0, 0, 40, 100, 50);
     // 10 x 256 ticks are 64 samples.
@@ -85,11 +85,11 @@ fn a_cancelled_trace_ends_where_it_is() {
     // The buffer holds the last 12288 samples: the ramp stands at 999 us in the last.
     let samples = host.dump(0, status.address + 12288 - 3, 3);
     assert!(close(&samples, [0.997, 0.998, 0.999]), "{samples:?}");
-    assert_eq!(host.say("K"), "K", "nothing runs any more");
+    assert_eq!(host.exchange("K"), "K", "nothing runs any more");
 }
 
 #[test]
-fn a_cancel_after_the_trigger_keeps_what_came_after_it() {
+fn cancel_after_the_trigger_keeps_samples() {
     let mut host = Host::new(RAMP);
     host.prepare(0, 0, 40, 92, 5000);
     host.start();
@@ -99,12 +99,12 @@ fn a_cancel_after_the_trigger_keeps_what_came_after_it() {
 }
 
 #[test]
-fn what_is_written_during_a_trace_keeps_it_from_starting() {
+fn writes_during_a_trace_prevent_its_start() {
     let mut host = Host::new(RAMP);
     host.prepare(0, 0, 40, 92, 192);
     host.start();
     host.now = micros(10);
-    assert_eq!(host.say("["), "[");
+    assert_eq!(host.exchange("["), "[");
     assert_eq!(host.notes(), [Note::TraceHeld { byte: b'[' }]);
     assert_eq!(host.wait(), None);
     host.now = micros(5000);
@@ -114,12 +114,12 @@ fn what_is_written_during_a_trace_keeps_it_from_starting() {
     host.start();
     assert!(host.wait().is_some());
     host.start();
-    assert_eq!(host.say("!"), "!");
+    assert_eq!(host.exchange("!"), "!");
     assert_eq!(host.wait(), None);
 }
 
 #[test]
-fn a_trace_that_never_triggers_has_no_event_once_its_record_is_full() {
+fn endless_wait_has_no_event() {
     let mut host = Host::new("A=dc,1V");
     host.prepare(0, 0, 40, 100, 50);
     host.start();
@@ -128,7 +128,7 @@ fn a_trace_that_never_triggers_has_no_event_once_its_record_is_full() {
 }
 
 #[test]
-fn a_long_wait_at_a_high_rate_is_searched_by_its_edges() {
+fn long_fast_wait_is_searched_by_edges() {
     // One pulse in half a second, at 40 MS/s: twenty million samples.
     let mut host = Host::new("L0=pulse,2Hz,1us,phase=1%25");
     host.prepare(13, 0, 1, 0, 1000);
@@ -248,7 +248,7 @@ fn fast_traces_have_no_pre_trigger_data() {
 }
 
 #[test]
-fn a_delay_lies_between_the_trigger_and_the_rest() {
+fn delay_follows_the_trigger() {
     let mut host = Host::new(RAMP);
     host.prepare(0, 0, 40, 92, 100);
     host.set(&[(Register::TraceDelay, 100)]);
@@ -302,7 +302,7 @@ fn the_end_address_holds_the_next_sample() {
 }
 
 #[test]
-fn the_first_sample_of_a_full_buffer_is_overwritten() {
+fn full_buffer_overwrites_its_first_sample() {
     let ramp = |micros: u32| f64::from(micros) * 50e-6;
     let mut full = capture_at_once("A=ramp,50Hz,0..1V", 0, 0, 12288);
     assert!(close(&full.dump(0, 0, 3), [12288, 1, 2].map(ramp)));
@@ -316,7 +316,7 @@ fn the_first_sample_of_a_full_buffer_is_overwritten() {
 }
 
 #[test]
-fn the_mode_without_a_name_takes_logic_at_its_four_rates() {
+fn unnamed_mode_has_four_logic_rates() {
     for ticks in 1..=4 {
         let mut host = Host::new("L2=square,1MHz&L5=square,400kHz,25%25");
         host.prepare(20, 0, ticks, 0, 4000);
@@ -336,7 +336,7 @@ fn the_mode_without_a_name_takes_logic_at_its_four_rates() {
 }
 
 #[test]
-fn the_first_sample_of_a_dump_is_stale_when_asked_for() {
+fn stale_first_dump_sample_is_optional() {
     let mut host = Host::new("A=dc,1V&B=dc,2V&stale=yes");
     host.prepare(2, 1, 40, 0, 20);
     host.set(&[(Register::TriggerMask, 0xff), (Register::TriggerIntro, 0), (Register::TriggerOutro, 0)]);
@@ -364,7 +364,7 @@ fn channels_that_are_off_read_nothing() {
 }
 
 #[test]
-fn noise_is_of_the_size_asked_for_and_repeats_with_its_seed() {
+fn noise_has_its_size_and_seed() {
     let capture = |query: &str| {
         let mut host = Host::new(query);
         host.prepare(18, 4, 40, 0, 4000);

@@ -65,7 +65,7 @@ pub enum QuantityError {
     NoNumber {
         /// What was given.
         text: String,
-        /// What was wanted.
+        /// The expected unit.
         unit: Unit,
     },
     /// What follows the number is neither an SI prefix nor the unit.
@@ -74,7 +74,7 @@ pub enum QuantityError {
         text: String,
         /// The part that is not understood.
         suffix: String,
-        /// What was wanted.
+        /// The expected unit.
         unit: Unit,
     },
     /// The number is too large to be represented.
@@ -121,7 +121,7 @@ const PREFIXES: [(&str, i32); 11] = [
 ///
 /// # Errors
 ///
-/// [`QuantityError`] says which part is not understood.
+/// [`QuantityError`] names the part that is not understood.
 pub fn parse(text: &str, unit: Unit) -> Result<f64, QuantityError> {
     let trimmed = text.trim();
     let (mantissa, exponent, suffix) =

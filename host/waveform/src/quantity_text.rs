@@ -26,6 +26,7 @@ impl Prefix {
     pub const NONE: Self = Self { symbol: "", factor: 1.0 };
 
     /// The prefix with which `magnitude` is 1 to 999 of the unit, as far as there is one; none for zero.
+    #[must_use]
     pub fn of(magnitude: f64) -> Self {
         let magnitude = magnitude.abs();
         if magnitude == 0.0 || !magnitude.is_finite() {
@@ -47,6 +48,7 @@ pub fn quantity(value: f64, unit: &str, digits: usize) -> String {
 }
 
 /// Two values with one prefix, and as many digits as the greater one has: `0.00 … 3.30 V`.
+#[must_use]
 pub fn span(low: f64, high: f64, unit: &str, digits: usize) -> String {
     let magnitude = low.abs().max(high.abs());
     let prefix = Prefix::of(magnitude);

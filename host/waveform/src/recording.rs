@@ -1,7 +1,7 @@
 //! What a file, a picture or an analysis needs to know of one captured trace.
 //!
 //! A [`Waveform`] is the same whether its samples came from a device, from the simulator or from a file made
-//! by another program: what such a file does not tell is simply absent. It owns its samples and is checked
+//! by another program: what such a file does not state is simply absent. It owns its samples and is checked
 //! once, when it is made, so that whoever takes one need not check again. It is not a view of the trace
 //! buffer and knows nothing of trace modes or registers.
 //!
@@ -9,8 +9,8 @@
 //! use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
 //!
 //! let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(vec![0.0, 1.5, 3.0]));
-//! let recording = Waveform::new(1e6, vec![series], Details::default())?;
-//! let a = recording.channel(Channel::A).ok_or("A was captured")?;
+//! let waveform = Waveform::new(1e6, vec![series], Details::default())?;
+//! let a = waveform.channel(Channel::A).ok_or("A was captured")?;
 //! assert_eq!(a.timestamps().collect::<Vec<_>>(), [0.0, 0.000_001, 0.000_002]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -110,7 +110,7 @@ impl Series {
     /// When the sample at `index` was taken, in seconds from the start of the capture: start + index x
     /// period.
     ///
-    /// The result is the nearest whole picosecond where the arithmetic cannot tell the two apart, so that a
+    /// The result is the nearest whole picosecond where the arithmetic cannot distinguish the two, so that a
     /// time has one value however it was reached: 9 us stays 0.000009 and equals the same moment of another
     /// channel.
     #[must_use]
@@ -169,7 +169,7 @@ pub struct Range {
 /// Why traces may be missing between a trace and the one recorded before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
-    /// Waveform started here.
+    /// The recording started here.
     Start,
     /// The link to the device was lost.
     Link,
@@ -226,7 +226,7 @@ pub struct Details {
     pub capture_start_s: Option<f64>,
     /// Why it ended.
     pub cause: Option<EndReason>,
-    /// Where it triggered; `None` also when it ended for another cause.
+    /// Where it triggered; `None` also when it ended for another reason.
     pub trigger: Option<Trigger>,
     /// What the analog channels were set to show.
     pub range: Option<Range>,
@@ -421,7 +421,7 @@ impl Waveform {
         &self.details
     }
 
-    /// The same recording, with its place among the traces of a job.
+    /// The same waveform, with its place among the traces of a job.
     #[must_use]
     pub fn stamped(mut self, stamp: Stamp) -> Self {
         self.details.stamp = Some(stamp);
@@ -529,7 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_of_a_pair_lies_on_the_ticks_between_those_of_the_first() {
+    fn second_channel_of_a_pair_is_offset() {
         // 17 ticks of 25 ns a sample, 34 a pair.
         let b = Series::new(Channel::B, 425e-9, 850e-9, Samples::Volts(vec![0.0; 6144]));
         let logic = Series::new(Channel::L[0], 0.0, 425e-9, Samples::Levels(vec![0; 12288]));

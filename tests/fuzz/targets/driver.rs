@@ -1,7 +1,7 @@
 //! The driver with a device whose answers are changed and cut anywhere: a trace or a typed error, in bounded time.
 //!
-//! The first byte chooses what is captured. The rest are edits of four bytes: how many bytes from the device pass before
-//! (two bytes, low first), what is done, and a byte to do it with.
+//! The first byte chooses what is captured. The rest are edits of four bytes: how many bytes from the device pass
+//! before (two bytes, low first), what is done, and a byte to do it with.
 
 #![no_main]
 
@@ -11,11 +11,11 @@ use std::future::pending;
 use embassy_futures::block_on;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use libfuzzer_sys::fuzz_target;
-use scopething_sim::{SimConfig, SimLink};
 use scopething_core::plan::{AnalogChannel, CaptureRequest, ChannelSet};
 use scopething_core::scope::{CaptureOptions, LinkProfile, Scope};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::TraceBuffer;
+use scopething_sim::{SimConfig, SimLink};
 
 /// What the link of these runs is taken for.
 const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(20), ..LinkProfile::SERIAL };
@@ -28,7 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
         SimLink::new(&SimConfig::from_query("clock=fast&A=sine,10kHz,0..3V").expect("a configuration"));
     let clock = link.clock();
     let edits = bytes.as_chunks::<4>().0.iter().copied().collect();
-    let editor = Editor { link, edits, passed: 0, said: VecDeque::new(), piece: 64, silent: false };
+    let editor = Editor { link, edits, passed: 0, inserted: VecDeque::new(), piece: 64, silent: false };
     let mut scope = Scope::new(editor, clock.clone(), PROFILE);
     let channels: ChannelSet = ["A", "A,B", "L", "A,L0"][usize::from(setting & 3)].parse().expect("channels");
     let request = CaptureRequest {
@@ -69,17 +69,17 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(clock.now() <= Instant(LIMIT.0), "it took {:?}", clock.now());
 });
 
-/// Changes what the device says.
+/// Changes what the device sends.
 struct Editor {
     link: SimLink,
     edits: VecDeque<[u8; 4]>,
     /// Bytes from the device since the last edit.
     passed: usize,
-    /// What is said in its stead.
-    said: VecDeque<u8>,
+    /// What is sent in its stead.
+    inserted: VecDeque<u8>,
     /// The most bytes that a read gives.
     piece: usize,
-    /// Nothing is said before the driver writes.
+    /// Nothing is sent before the driver writes.
     silent: bool,
 }
 
@@ -98,10 +98,10 @@ impl Editor {
             0 => self.skip().await?,
             1 => {
                 self.skip().await?;
-                self.said.push_back(byte);
+                self.inserted.push_back(byte);
             }
-            2 => self.said.push_back(byte),
-            3 => self.said.extend(vec![what; byte.into()]),
+            2 => self.inserted.push_back(byte),
+            3 => self.inserted.extend(vec![what; byte.into()]),
             4 => self.piece = usize::from(byte).max(1),
             _ => self.silent = true,
         }
@@ -124,9 +124,9 @@ impl Read for Editor {
                 pending::<()>().await;
             }
             let most = buffer.len().min(self.piece);
-            let count = most.min(self.said.len());
+            let count = most.min(self.inserted.len());
             if count > 0 || most == 0 {
-                for (slot, byte) in buffer.iter_mut().zip(self.said.drain(..count)) {
+                for (slot, byte) in buffer.iter_mut().zip(self.inserted.drain(..count)) {
                     *slot = byte;
                 }
                 return Ok(count);

@@ -9,13 +9,13 @@
 use embassy_futures::block_on;
 use embedded_io_async::{Read, Write};
 use libfuzzer_sys::fuzz_target;
-use scopething_sim::faults::{FaultPlan, FaultyStream, StreamFaults, When};
 use scopething::link::LinkUrl;
-use scopething_sim::{SimConfig, SimLink};
-use scopething_core::plan::{ChannelSet, AnalogChannel, CaptureRequest};
+use scopething_core::plan::{AnalogChannel, CaptureRequest, ChannelSet};
 use scopething_core::scope::{CaptureOptions, LinkProfile, Scope};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::TraceBuffer;
+use scopething_sim::faults::{FaultPlan, FaultyStream, StreamFaults, When};
+use scopething_sim::{SimConfig, SimLink};
 
 /// What the link of these runs is taken for: far quicker than it is, so that few runs wait for long.
 const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(20), ..LinkProfile::SERIAL };

@@ -1,13 +1,13 @@
-//! Lines sent to the emulated oscilloscopes: whatever is set can be captured and told, or is refused with a
+//! Lines sent to the emulated oscilloscopes: whatever is set can be captured and reported, or is refused with a
 //! reason.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething_serve::scpi::messages;
-use scopething_serve::{Settings, SharedState, hmo, rigol};
 use scopething_core::device::BS05;
 use scopething_core::plan::BusyOutputs;
+use scopething_serve::scpi::messages;
+use scopething_serve::{Settings, SharedState, hmo, rigol};
 
 const QUESTIONS: [&[u8]; 2] = [
     b":CHAN1:SCAL?;:CHAN2:STAT?;:LOG7:STAT?;:TIM:SCAL?;:TIM:POS?;:TRIG:A:SOUR?;:TRIG:A:PATT:SOUR?;:ACQ:SRAT?",
@@ -20,8 +20,8 @@ fuzz_target!(|bytes: &[u8]| {
         for message in messages(line) {
             hmo::set(&mut settings, &message);
             rigol::set(&mut settings, &message);
-            let panel = SharedState { settings: settings.clone(), changes: 0, driven: BusyOutputs::NOTHING };
-            for answer in [hmo::query(&panel, None, &message), rigol::query(&panel, None, &message)] {
+            let state = SharedState { settings: settings.clone(), changes: 0, driven: BusyOutputs::NOTHING };
+            for answer in [hmo::query(&state, None, &message), rigol::query(&state, None, &message)] {
                 assert!(answer.is_none_or(|answer| !answer.is_empty() && !answer.contains('\n')));
             }
         }
@@ -31,12 +31,12 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(plan) => assert!(plan.timebase.samples >= 14, "{plan:?}"),
         Err(error) => assert!(settings.channels().is_empty() || !error.to_string().is_empty()),
     }
-    let panel = SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING };
+    let state = SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING };
     let plan = plan.ok();
     for message in messages(QUESTIONS[0]) {
-        assert!(hmo::query(&panel, plan.as_ref(), &message).is_some(), "{message:?}");
+        assert!(hmo::query(&state, plan.as_ref(), &message).is_some(), "{message:?}");
     }
     for message in messages(QUESTIONS[1]) {
-        assert!(rigol::query(&panel, plan.as_ref(), &message).is_some(), "{message:?}");
+        assert!(rigol::query(&state, plan.as_ref(), &message).is_some(), "{message:?}");
     }
 });

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use scopething_files::{Format, JsonReader, TraceReader};
-use scopething_waveform::recording::{Waveform, Series};
+use scopething_waveform::recording::{Series, Waveform};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut reader = JsonReader::new(bytes);
@@ -29,8 +29,8 @@ fn check(recording: &Waveform) {
     Format::Json.writer().write(recording, &mut text).expect("memory");
     let again = JsonReader::new(text.as_slice()).read();
     // Times that are far from 0 have too few digits to be evenly spaced once more.
-    let is_told = |series: &Series| series.start_s.abs() < 1e6 * series.period_s;
-    if recording.channels().iter().all(is_told) {
+    let is_exact = |series: &Series| series.start_s.abs() < 1e6 * series.period_s;
+    if recording.channels().iter().all(is_exact) {
         let again = again.expect("what was written").expect("a capture");
         assert_eq!(again.sample_rate_hz(), recording.sample_rate_hz());
         assert_eq!(again.details(), recording.details());

@@ -1,4 +1,5 @@
-//! The parsers of what the device answers, against what reference.md#2-commands and reference.md#4-a-trace say of its form.
+//! The parsers of what the device answers, against the form documented in reference.md#2-commands and
+//! reference.md#4-a-trace.
 
 #![no_main]
 

@@ -6,8 +6,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopething_sim::{Device, SimConfig, SimTime};
 use scopething_core::vm::{Register, Script, Shadow};
+use scopething_sim::{Device, SimConfig, SimTime};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut device = Device::new(&SimConfig::default());
@@ -34,13 +34,13 @@ fuzz_target!(|bytes: &[u8]| {
         }
         // Somebody else's digits must not change what the next script means.
         if then & 8 != 0 {
-            say(&mut device, &[b"0123456789abcdef"[usize::from(then >> 4)], b'n']);
+            exchange(&mut device, &[b"0123456789abcdef"[usize::from(then >> 4)], b'n']);
         }
     }
     send(&mut shadow, &mut device);
     for (address, byte) in wanted.iter().enumerate() {
         let Some(byte) = byte else { continue };
-        let answer = say(&mut device, format!("[{address:02x}]@p").as_bytes());
+        let answer = exchange(&mut device, format!("[{address:02x}]@p").as_bytes());
         assert_eq!(answer, format!("[{address:02x}]@p\r{byte:02x}\r").as_bytes());
     }
 });
@@ -50,10 +50,10 @@ fn send(shadow: &mut Shadow, device: &mut Device) {
     let mut script = Script::new(&mut buffer);
     script.stores(shadow).expect("all registers fit");
     let script = script.finish();
-    assert_eq!(say(device, script), script, "the echo of simple commands is all there is");
+    assert_eq!(exchange(device, script), script, "the echo of simple commands is all there is");
 }
 
-fn say(device: &mut Device, bytes: &[u8]) -> Vec<u8> {
+fn exchange(device: &mut Device, bytes: &[u8]) -> Vec<u8> {
     for byte in bytes {
         device.receive(*byte, SimTime::ZERO);
     }

@@ -56,7 +56,7 @@ class ChipClock {
   }
 }
 
-/** The pins of the flash, of which the chip select tells whether BOOTSEL is pressed. */
+/** The pins of the flash, of which the chip select shows whether BOOTSEL is pressed. */
 class QspiPins extends BasePeripheral {
   constructor(chip, board) {
     super(chip, 'IO_QSPI');

@@ -21,7 +21,7 @@ Options:
   -h, --help              Print help
 
 On standard input: 'b' presses BOOTSEL, 'B' holds it for a second and a half, 'u' unplugs the BitScope or plugs it in again,
-'p' turns power off and on. The first line on standard output tells the URLs; the firmware's log goes to standard error.
+'p' turns power off and on. The first line on standard output has the URLs; the firmware's log goes to standard error.
 
 Example:
   tests/rp2040/emulate --uart 5030 --signal 'A=sine 1kHz 0..3V'

@@ -100,7 +100,7 @@ export class Bench {
     assert.equal(code, 0, err);
   }
 
-  /** The traces that are stored, as `bridge list` tells them. */
+  /** The traces that are stored, as `bridge list` prints them. */
   async list() {
     return this.#objects(['bridge', 'list', '--url', this.bridge, '--json']);
   }

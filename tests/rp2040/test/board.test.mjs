@@ -48,7 +48,7 @@ test('GP0 and GP1 are the UART at 1 Mbaud', async (t) => {
   assert.ok(Math.abs(board.uart.baud / 1e6 - 1) < 0.001, `${board.uart.baud}`);
 });
 
-test('BOOTSEL captures without a computer, and the LED tells', async (t) => {
+test('BOOTSEL captures without a computer, and the LED shows it', async (t) => {
   const bench = await Bench.open(t);
   const { board } = bench;
   assert.equal(await flashes(board, 3), 1, 'it passes bytes through');
@@ -78,7 +78,7 @@ test('a task that gets nowhere has the watchdog restart the chip', async (t) => 
   await board.run(() => bench.device.vendorRequests.length === 8, 1, 'the BitScope, anew');
 });
 
-test('a panic tells its place after the restart', async (t) => {
+test('a panic is reported after the restart', async (t) => {
   const bench = await Bench.open(t);
   const { board } = bench;
   await board.run(() => logged(board, 'the bridge starts: PowerUp'), 1);

@@ -1,4 +1,4 @@
-// An uplink that damages what it carries: files are right, or the tool says what failed.
+// An uplink that damages what it carries: files are right, or the tool reports what failed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Bench, QUANTISING_STEP, SQUARE, random, unlikeness } from './bench.mjs';

@@ -31,11 +31,11 @@ test('the FT232 is readied as libftdi does, within 100 ms of power-up', async (t
   assert.equal(bench.device.latencyMs, 1);
 });
 
-test('a stranger is named and left alone', async (t) => {
+test('an unsupported device is named and left alone', async (t) => {
   const bench = await Bench.open(t);
   await bench.plug({ vendor: 0x1209 });
   await pass(bench.board, 2.5);
-  assert.ok(bench.board.log.some(({ text }) => text === 'a stranger is plugged in: 1209:6001'));
+  assert.ok(bench.board.log.some(({ text }) => text === 'an unsupported device is plugged in: 1209:6001'));
   assert.deepEqual(bench.device.vendorRequests, []);
   bench.unplug();
   await pass(bench.board, 0.1);
@@ -58,7 +58,7 @@ test('a device that does not answer is tried again until it does', async (t) => 
 
 const FAULTS = {
   'a packet out of turn': (device) => { device.toggles.in ^= 1; return () => {}; },
-  'a device that only says NAK': (device) => { device.in = () => ({ nak: true }); return () => { delete device.in; }; },
+  'a device that only answers NAK': (device) => { device.in = () => ({ nak: true }); return () => { delete device.in; }; },
   'an endpoint that halts': (device) => { device.in = () => ({ stall: true }); return () => { delete device.in; }; },
   'a packet that is too long': (device) => {
     device.in = () => ({ data: new Uint8Array(65), toggle: device.toggles.in });

@@ -11,15 +11,15 @@ use core::fmt;
 use postcard::ser_flavors::{Cobs, Slice, crc::CrcModifier};
 use serde::{Deserialize, Serialize};
 
-/// The version of frames and messages. A bridge of another version is told to be updated.
+/// The version of frames and messages. A bridge with another version is rejected with a request to update.
 pub const VERSION: u8 = 2;
 
 /// The most payload bytes of a stored trace in one answer.
 pub const DATA_BYTES: usize = 1024;
 /// Room for any frame with a request, zero bytes included.
-pub const LONGEST_REQUEST: usize = 320;
+pub const MAX_REQUEST: usize = 320;
 /// Room for any frame with an answer, zero bytes included: [`DATA_BYTES`] with what goes around them.
-pub const LONGEST_RESPONSE: usize = DATA_BYTES + 64;
+pub const MAX_RESPONSE: usize = DATA_BYTES + 64;
 
 /// The checksum of frames and of stored traces: the CRC-32 of Ethernet and zip.
 pub static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_told_before_anything_else_is_read() {
+    fn another_version_is_rejected_first() {
         let mut other = framed(&[VERSION + 1, 0xff, 0xff, 0xff]);
         assert_eq!(decode::<Request>(&mut other), Err(FrameError::Version { found: VERSION + 1 }));
         let mut unknown = framed(&[VERSION, 1, 0xfe, 0x01]);
@@ -153,7 +153,7 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_and_numbers_come_back(number in any::<u32>(), data in prop::collection::vec(any::<u8>(), 0..DATA_BYTES)) {
-            let mut buffer = [0; LONGEST_RESPONSE];
+            let mut buffer = [0; MAX_RESPONSE];
             let sent = encode(&mut buffer, number, &data.as_slice()).unwrap();
             let mut inner = between_zeros(sent);
             prop_assert_eq!(decode::<&[u8]>(&mut inner), Ok((number, data.as_slice())));
@@ -164,7 +164,7 @@ mod tests {
             number in any::<u32>(), data in prop::collection::vec(any::<u8>(), 0..300),
             at in any::<prop::sample::Index>(), change in 1u8..,
         ) {
-            let mut buffer = [0; LONGEST_RESPONSE];
+            let mut buffer = [0; MAX_RESPONSE];
             let mut inner = between_zeros(encode(&mut buffer, number, &data.as_slice()).unwrap());
             let at = at.index(inner.len());
             inner[at] ^= change;
@@ -178,7 +178,7 @@ mod tests {
         }
 
         #[test]
-        fn any_body_with_a_good_checksum_is_a_message_or_refused(
+        fn any_valid_body_is_decoded_or_refused(
             body in prop::collection::vec(any::<u8>(), 0..300),
         ) {
             let whole = [&[VERSION, 1], body.as_slice()].concat();
@@ -187,16 +187,16 @@ mod tests {
         }
 
         #[test]
-        fn a_stream_of_frames_and_garbage_yields_every_whole_frame(
+        fn frames_are_found_among_garbage(
             garbage in prop::collection::vec(prop::collection::vec(1u8.., 0..600), 1..8),
         ) {
             let mut stream = Vec::new();
             for (number, noise) in (0..).zip(&garbage) {
                 stream.extend(noise);
-                let mut buffer = [0; LONGEST_REQUEST];
+                let mut buffer = [0; MAX_REQUEST];
                 stream.extend(encode(&mut buffer, number, &Request::Arm).unwrap());
             }
-            let mut deframer = Deframer::<LONGEST_REQUEST>::new();
+            let mut deframer = Deframer::<MAX_REQUEST>::new();
             let mut found = Vec::new();
             for byte in stream {
                 if let Some(Ok((number, Request::Arm))) = deframer.push(byte).map(decode) {

@@ -48,15 +48,15 @@ pub enum Request {
         through: TraceId,
     },
     /// Calibrates the job's probe on both channels, whose probes must be on L5. The job waits meanwhile.
-    /// Answer: [`Response::Done`] at once; [`Status::state`] tells how far it has come.
+    /// Answer: [`Response::Done`] at once; [`Status::state`] reports the progress.
     Calibrate {
         /// DAC settings a side of the grid that is measured, 8 to 64; 32 is usual.
         grid: u8,
     },
     /// Passes bytes through again after the answer, [`Response::Done`], until a frame opens.
     PassThrough {
-        /// An armed job leaves the BitScope alone until nothing has been said for 10 minutes. Otherwise it
-        /// goes on until the first byte that is passed through, and again when nothing has been said for a
+        /// An armed job leaves the BitScope alone until nothing has been sent for 10 minutes. Otherwise it
+        /// goes on until the first byte that is passed through, and again when nothing has been sent for a
         /// minute.
         hold: bool,
     },
@@ -199,7 +199,7 @@ pub enum JobState {
     Armed,
     /// A trace was captured and is being stored.
     Triggered,
-    /// It has captured as often as the job says.
+    /// It has captured as often as the job specifies.
     Finished,
     /// No more traces can be kept.
     Full,
@@ -303,7 +303,7 @@ pub enum Refusal {
     Request,
     /// The flash fails.
     Storage,
-    /// The message does not say anything that this firmware knows.
+    /// The message is unknown to this firmware.
     Unknown,
 }
 
@@ -326,7 +326,7 @@ impl core::error::Error for Refusal {}
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::{self, DATA_BYTES, LONGEST_REQUEST, LONGEST_RESPONSE};
+    use super::super::frame::{self, DATA_BYTES, MAX_REQUEST, MAX_RESPONSE};
     use super::super::{Packing, RecordError};
     use super::*;
     use crate::plan::{
@@ -382,7 +382,7 @@ mod tests {
             keep: Some(u16::MAX),
             when_full: WhenFull::DropOldest,
         };
-        let mut buffer = [0; LONGEST_REQUEST];
+        let mut buffer = [0; MAX_REQUEST];
         let sent = frame::encode(&mut buffer, u32::MAX, &Request::Configure(job)).unwrap();
         let inner = 1..sent.len() - 1;
         let decoded = frame::decode(&mut buffer[inner]);
@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn the_longest_answers_fit_a_frame() {
-        let mut buffer = [0; LONGEST_RESPONSE];
+        let mut buffer = [0; MAX_RESPONSE];
         let data = Response::Data { offset: u16::MAX, bytes: &[0xff; DATA_BYTES] };
         let mut records = Records::new();
         while records.push(longest_record()).is_ok() {}
@@ -438,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_lies_about_its_size_is_refused() {
+    fn a_record_with_a_wrong_size_is_refused() {
         let record = StoredTrace { request: CaptureRequest::new(ChannelSet::ALL_LOGIC), ..longest_record() };
         assert_eq!(record.plan(), Err(RecordError::OtherPlan { id: record.id }));
     }

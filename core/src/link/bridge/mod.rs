@@ -1,10 +1,10 @@
-//! What a computer and an RP2040 bridge say to one another: frames and the messages in them.
+//! The protocol between a computer and an RP2040 bridge: frames and the messages in them.
 //!
 //! At power-up the bridge passes bytes through to its BitScope. A zero byte, which no command of the virtual
 //! machine is, opens a [`frame`]; a frame that holds a [`Request`] switches the bridge to messages, until
 //! [`Request::PassThrough`] switches it back. The computer asks, the bridge answers, one at a time. Each
 //! request has a number, which its answer repeats. A request without an answer is sent again under the same
-//! number: it does no harm to be served twice ([`Request::CaptureNow`] is told apart by its number).
+//! number: it does no harm to be served twice (a repeated [`Request::CaptureNow`] is recognised by its number).
 //!
 //! Nothing here reads or writes a stream, keeps time or stores anything: that is the firmware's and the
 //! host's.
@@ -12,10 +12,10 @@
 //! ```
 //! use scopething_core::link::bridge::{Deframer, Request, frame};
 //!
-//! let mut buffer = [0; frame::LONGEST_REQUEST];
+//! let mut buffer = [0; frame::MAX_REQUEST];
 //! let sent = frame::encode(&mut buffer, 7, &Request::Status)?;
 //!
-//! let mut deframer = Deframer::<{ frame::LONGEST_REQUEST }>::new();
+//! let mut deframer = Deframer::<{ frame::MAX_REQUEST }>::new();
 //! for &byte in sent {
 //!     if let Some(bytes) = deframer.push(byte) {
 //!         assert_eq!(frame::decode::<Request>(bytes)?, (7, Request::Status));

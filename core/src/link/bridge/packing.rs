@@ -2,7 +2,7 @@
 //!
 //! Each channel is packed by itself, from a sample of 0 on. A half byte of 0 to 10 is a small difference,
 //! folded so that 0, -1, 1, -2, .. count up (5 and -5 are 10 and 9). 11, 12 and 13 are followed by a folded
-//! difference of two, three and four half bytes, the highest first; 14 by two half bytes that say how often
+//! difference of two, three and four half bytes, the highest first; 14 by two half bytes that give how often
 //! the sample repeats, less 4. A channel that ends within a byte is filled up with 15. In each byte the high
 //! half comes first.
 //!

@@ -46,7 +46,7 @@ pub enum Packing {
 
 /// A stored trace without its samples: all that is needed to read them.
 ///
-/// The plan is not kept but made again from the request, by the same planner; `plan_digest` tells whether it
+/// The plan is not kept but made again from the request, by the same planner; `plan_digest` shows whether it
 /// is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -63,7 +63,7 @@ pub struct StoredTrace {
     pub samples: u16,
     /// Why the trace ended.
     pub cause: EndReason,
-    /// The device time of its end, in ticks of the device's clock, rolled out.
+    /// The device time of its end, in ticks of the device's clock, unwrapped to 64 bits.
     pub end_ticks: u64,
     /// When it ended by the bridge's clock, which starts at power-up.
     pub ended_at: Instant,

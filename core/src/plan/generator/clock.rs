@@ -144,7 +144,7 @@ impl ClockPlan {
     }
 }
 
-/// The register that says what drives a line.
+/// The register that selects what drives a line.
 pub(crate) fn map_register(line: LogicLine) -> Register {
     match line.number() {
         0 => Register::Map0,
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn three_outputs_share_the_period_and_have_edges_of_their_own() {
+    fn three_outputs_share_the_period() {
         let outputs = [
             ClockOutput::new(line(5)),
             ClockOutput { line: line(0), phase: 0.25, duty: 0.5 },
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn quadrature_works_up_to_a_quarter_of_the_primary_clock() {
+    fn quadrature_up_to_a_quarter_of_the_clock() {
         let outputs = [ClockOutput::new(line(4)), ClockOutput { phase: 0.25, ..ClockOutput::new(line(5)) }];
         let plan = plan(10e6, &outputs).unwrap();
         assert_eq!(edges(&plan), [(0, 2), (1, 3)]);
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_rounded_is_told() {
+    fn rounding_is_reported() {
         let odd = ClockOutput { line: line(5), phase: 0.6, duty: 0.01 };
         let plan = plan(8e6, &[odd]).unwrap();
         assert_eq!(edges(&plan), [(3, 4)]);
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_frequency_counts_and_not_the_nearest_period() {
+    fn nearest_frequency_wins_over_nearest_period() {
         // The middle of the periods of 4 and 5 ticks is nearer to 8 MHz than to 10 MHz.
         assert_eq!(nearest_ticks(&BS05, 40e6 / 4.49), 5);
         assert_eq!(nearest_ticks(&BS05, 9.01e6), 4);
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_met_is_refused_with_the_nearest() {
+    fn unreachable_frequency_reports_the_nearest() {
         let on = [ClockOutput::new(LogicLine::CLOCK)];
         match plan(14e6, &on) {
             Err(ClockError::Unreachable { nearest_hz, nearest_error, .. }) => {

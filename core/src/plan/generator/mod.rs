@@ -2,7 +2,7 @@
 //! register values ([section 9 of the reference](crate::vm#9-generators)).
 //!
 //! [`plan_waveform`] turns a [`WaveformRequest`] into a [`WaveformPlan`], [`plan_clocks`] a [`ClockRequest`]
-//! into a [`ClockPlan`]. Both tell what will really come out, and refuse with the nearest that can be met.
+//! into a [`ClockPlan`]. Both return the actual output values, and otherwise report the nearest that can be met.
 //! Starting and stopping is the driver's work: [`crate::scope::Scope::start_waveform`].
 //!
 //! ```
@@ -27,7 +27,8 @@ pub use waveform::{
     PlayMode, UnknownWaveShape, WaveShape, WaveformError, WaveformPlan, WaveformRequest, plan_waveform,
 };
 
-/// Bit of registers `Control`, `Control2` and `Control3`: the clock output is on ([section 3 of the reference](crate::vm#3-registers)).
+/// Bit of registers `Control`, `Control2` and `Control3`: the clock output is on
+/// ([section 3 of the reference](crate::vm#3-registers)).
 const CLOCK_OUTPUT_ON: u32 = 0x80;
 
 /// The register values of a step, each with its register.

@@ -23,7 +23,7 @@
 //! Either way there are at most half a table of choices, 512, of one continued fraction each. `T` is cut to
 //! 30 bits for them: two different fractions within the bounds are at least one part in 2^26 apart, so that
 //! the cut can move `T` past the one fraction that is nearest in any case, and that one stays an end of the
-//! interval. What the continued fraction leaves over tells which ends are too far off to be looked at; the
+//! interval. The remainder of the continued fraction shows which ends are too far off to be looked at; the
 //! others are compared by their frequencies.
 
 use crate::device::Model;
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_what_can_be_generated_are_met() {
+    fn frequency_limits_are_reached() {
         for min_samples in [2, 3, 10, 50, 100, 341, 512, 513, 1000, 1024] {
             let highest = BS05.clock_hz / (33.0 * f64::from(min_samples));
             let lowest = BS05.clock_hz / (65_535.0 * 1024.0);

@@ -35,7 +35,8 @@ impl WaveShape<'_> {
         (WaveShape::Square, "square"),
     ];
 
-    /// Register `Mode` of a synthesize ([section 9 of the reference](crate::vm#9-generators)). None for the caller's own samples.
+    /// Register `Mode` of a synthesize ([section 9 of the reference](crate::vm#9-generators)). None for the caller's
+    /// own samples.
     const fn synthesize_mode(&self) -> Option<u32> {
         match self {
             Self::Sine => Some(0),
@@ -110,7 +111,8 @@ impl<'t> WaveformRequest<'t> {
     }
 }
 
-/// How often a waveform is played: the values of register `Mode` ([section 9 of the reference](crate::vm#9-generators)).
+/// How often a waveform is played: the values of register `Mode`
+/// ([section 9 of the reference](crate::vm#9-generators)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
@@ -393,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_fractions_of_the_output_about_its_middle() {
+    fn levels_are_fractions_of_the_output() {
         let plan = plan_waveform(&BS05, &WaveformRequest { low: 0.825, high: 1.65, ..sine() }).unwrap();
         let translate = plan.translate();
         // A quarter of 3.3 V about 1.2375 V, an eighth of 3.3 V below the middle.

@@ -1,4 +1,4 @@
-//! `scopething bridge`: speaks to an RP2040 bridge about its job and what it has stored.
+//! `scopething bridge`: manages the job and the stored traces of an RP2040 bridge.
 
 mod report;
 mod traces;
@@ -13,7 +13,7 @@ use scopething_core::time::Micros;
 use super::capture_arguments::{CaptureArguments, UrlArgument, seconds};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
-use super::live::tell_notices;
+use super::live::print_notices;
 use super::output_arguments::ResultArguments;
 use super::progress::with_progress;
 use scopething::bridge::{BridgeError, Client};
@@ -32,7 +32,7 @@ Examples:
 The URL is bridge://DEVICE or bridge://HOST:PORT; SCOPETHING_URL spares naming it again. Captures by this \
 computer go through the bridge with the same URL: `scopething capture --url bridge:///dev/ttyUSB0`.";
 
-/// Speak to an RP2040 bridge: its job, and the traces it has stored
+/// Manage an RP2040 bridge: its job, and the traces it has stored
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Tell what the bridge does and what it has stored
+    /// Print what the bridge does and what it has stored
     Status {
         #[command(flatten)]
         bridge: BridgeArgument,
@@ -122,7 +122,7 @@ struct BridgeArgument {
     url: UrlArgument,
 }
 
-/// A job in the words of a capture.
+/// A job, as the arguments of a capture.
 #[derive(Debug, Args)]
 struct ConfigureArguments {
     #[command(flatten)]
@@ -135,7 +135,7 @@ struct ConfigureArguments {
     /// Least time from the start of one capture to the start of the next
     #[arg(long, value_name = "T", default_value = "0s", value_parser = seconds)]
     spacing: f64,
-    /// Keep so many traces at the most [default: as many as there is room for]
+    /// Keep at most this many traces [default: as many as there is room for]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     keep: Option<u16>,
     /// What happens when no more can be kept
@@ -157,7 +157,9 @@ fn repeat(text: &str) -> Result<Repeat, String> {
         return Ok(Repeat::Forever);
     }
     let times = text.parse().ok().filter(|&times| times > 0).map(Repeat::Times);
-    times.ok_or_else(|| format!("{text} is no number of captures: give a whole number from 1 on, or forever"))
+    times.ok_or_else(|| {
+        format!("{text} is not a number of captures: give a whole number from 1 on, or forever")
+    })
 }
 
 /// A link to a bridge.
@@ -253,7 +255,7 @@ impl Arguments {
         let working = async {
             let mut client = self.action.bridge().open().await?;
             let done = self.action.run(&mut client, &interrupts).await;
-            // Other programs find the BitScope behind it again. If the link is lost, that is told already.
+            // Other programs find the BitScope behind it again. A lost link was already reported.
             let left = client.pass_through(false).await.map_err(Failure::from);
             done.and(left)
         };
@@ -289,7 +291,7 @@ impl ConfigureArguments {
     async fn run(&self, client: &mut HostClient) -> Result<(), Failure> {
         let job = self.job()?;
         let model = &scopething_core::device::BS05;
-        tell_notices(&plan_capture(model, &job.probe, &job.request, BusyOutputs::NOTHING)?);
+        print_notices(&plan_capture(model, &job.probe, &job.request, BusyOutputs::NOTHING)?);
         client.configure(&job).await?;
         if self.arm {
             client.arm().await?;

@@ -1,4 +1,4 @@
-//! What a bridge tells, in words and as JSON.
+//! Reports of a bridge, as text and as JSON.
 
 use scopething_core::link::bridge::{Job, Repeat, StoredTrace, WhenFull};
 use scopething_core::plan::CaptureRequest;
@@ -11,7 +11,7 @@ fn seconds(time_s: f64) -> String {
     quantity::format(time_s, Unit::Seconds)
 }
 
-/// What a capture asks for, in a few words.
+/// A capture request, in a few words.
 fn request_text(request: &CaptureRequest) -> String {
     let CaptureRequest { channels, period_s, samples, trigger_type, .. } = request;
     let period = seconds(*period_s);
@@ -53,7 +53,7 @@ fn job_json(job: &Job) -> Value {
     })
 }
 
-/// How a bridge stands, with a line feed at the end.
+/// The status of a bridge, with a line feed at the end.
 pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) -> String {
     let (major, minor, patch) = status.firmware;
     let firmware = format!("{major}.{minor}.{patch}");

@@ -11,17 +11,17 @@ use crate::interrupt::Interrupts;
 use crate::results::Results;
 use scopething::bridge::recording;
 
-/// How often the bridge is asked how far it has come.
+/// How often the progress of the bridge is polled.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long a capture without a trigger may take: the longest is 110 s, at the slowest sample clock.
 const CAPTURE_LIMIT: Duration = Duration::from_secs(150);
 
-/// Waits until the bridge may be asked again.
+/// Waits until the next poll.
 pub(super) async fn pause() {
     tokio::time::sleep(PAUSE).await;
 }
 
-/// Has the bridge capture now. Gives the number of the trace.
+/// Has the bridge capture now. Returns the number of the trace.
 pub(super) async fn capture_now(client: &mut HostClient) -> Result<TraceId, Failure> {
     let before = client.status().await?.store.newest;
     client.capture_now().await?;
@@ -80,7 +80,7 @@ async fn fetch_all(
     records.retain(|record| wanted.is_empty() || wanted.contains(&record.id));
     if let Some(missing) = wanted.iter().find(|&&id| records.iter().all(|record| record.id != id)) {
         return Err(Failure::Failed(anyhow::anyhow!(
-            "the bridge has no trace {missing}: `scopething bridge list` tells those it has"
+            "the bridge has no trace {missing}: `scopething bridge list` lists those it has"
         )));
     }
     if records.is_empty() {
@@ -95,8 +95,8 @@ async fn fetch_all(
             fetched = fetching => fetched?,
             () = interrupts.reached(1) => return Err(Failure::Cancelled),
         }
-        let recording = recording(record, &stored).map_err(Failure::failed)?;
-        bar.suspend(|| results.take(recording))?;
+        let waveform = recording(record, &stored).map_err(Failure::failed)?;
+        bar.suspend(|| results.take(waveform))?;
     }
     bar.finish_and_clear();
     if client.repeats() > 0 {

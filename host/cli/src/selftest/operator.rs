@@ -1,4 +1,4 @@
-//! Somebody at a terminal, or a script on standard input, who wires and reads meters.
+//! An operator at a terminal, or a script on standard input, who wires and reads meters.
 
 use std::io::{self, BufRead, Write as _};
 
@@ -22,7 +22,7 @@ impl Terminal {
         Self { interrupts, failure: None }
     }
 
-    /// Whether somebody could be asked all along.
+    /// Whether an operator answered all along.
     pub(super) fn failure(self) -> Result<(), Failure> {
         self.failure.map_or(Ok(()), Err)
     }

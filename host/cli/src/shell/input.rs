@@ -13,7 +13,7 @@ use super::super::interrupt::Interrupts;
 use super::completion::Completion;
 
 /// The longest line that is read, in bytes.
-const LONGEST_LINE: u64 = 1 << 16;
+const MAX_LINE_BYTES: u64 = 1 << 16;
 /// Lines that are remembered from one shell to the next.
 const HISTORY_LINES: usize = 1000;
 
@@ -27,8 +27,8 @@ pub(super) struct Input {
 
 type LineEditor = Editor<Completion, FileHistory>;
 
-/// What was said.
-pub(super) enum Said {
+/// What was entered.
+pub(super) enum Entered {
     Line(String),
     /// Ctrl-C at the prompt.
     Nothing,
@@ -53,7 +53,7 @@ impl Input {
     }
 
     /// The next line. Ctrl-C ends a script.
-    pub(super) async fn read(&mut self, prompt: &str, interrupts: &Interrupts) -> Result<Said, Failure> {
+    pub(super) async fn read(&mut self, prompt: &str, interrupts: &Interrupts) -> Result<Entered, Failure> {
         self.lines += 1;
         let Some(editor) = self.editor.take() else {
             // Reading blocks, and Ctrl-C is to be seen meanwhile.
@@ -64,10 +64,10 @@ impl Input {
             };
         };
         let prompt = prompt.to_owned();
-        let (editor, said) =
+        let (editor, entered) =
             tokio::task::spawn_blocking(move || edit(editor, &prompt)).await.map_err(io::Error::other)?;
         self.editor = Some(editor);
-        said
+        entered
     }
 
     /// Keeps the history. That it cannot be kept is no failure of what was done.
@@ -94,27 +94,27 @@ fn editor(commands: &clap::Command) -> Result<LineEditor, Failure> {
     Ok(editor)
 }
 
-fn edit(mut editor: Box<LineEditor>, prompt: &str) -> (Box<LineEditor>, Result<Said, Failure>) {
-    let said = match editor.readline(prompt) {
-        Ok(line) => Ok(Said::Line(line)),
-        Err(ReadlineError::Interrupted) => Ok(Said::Nothing),
-        Err(ReadlineError::Eof) => Ok(Said::End),
+fn edit(mut editor: Box<LineEditor>, prompt: &str) -> (Box<LineEditor>, Result<Entered, Failure>) {
+    let entered = match editor.readline(prompt) {
+        Ok(line) => Ok(Entered::Line(line)),
+        Err(ReadlineError::Interrupted) => Ok(Entered::Nothing),
+        Err(ReadlineError::Eof) => Ok(Entered::End),
         Err(error) => Err(Failure::failed(error)),
     };
-    (editor, said)
+    (editor, entered)
 }
 
-fn read_script_line() -> Result<Said, Failure> {
+fn read_script_line() -> Result<Entered, Failure> {
     let mut line = Vec::new();
-    let read = io::Read::take(&mut io::stdin().lock(), LONGEST_LINE).read_until(b'\n', &mut line)?;
+    let read = io::Read::take(&mut io::stdin().lock(), MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
     if read == 0 {
-        return Ok(Said::End);
+        return Ok(Entered::End);
     }
-    if read as u64 == LONGEST_LINE && line.last() != Some(&b'\n') {
-        return Err(Failure::Usage(anyhow::anyhow!("a line is longer than {LONGEST_LINE} bytes")));
+    if read as u64 == MAX_LINE_BYTES && line.last() != Some(&b'\n') {
+        return Err(Failure::Usage(anyhow::anyhow!("a line is longer than {MAX_LINE_BYTES} bytes")));
     }
     let line = String::from_utf8(line).map_err(Failure::usage)?;
-    Ok(Said::Line(line))
+    Ok(Entered::Line(line))
 }
 
 /// Beside the file of calibrations.

@@ -6,7 +6,7 @@ mod input;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use scopething_core::scope::Generators;
 
-use self::input::{Input, Said};
+use self::input::{Entered, Input};
 use super::SessionCommand;
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
@@ -31,7 +31,7 @@ Ctrl-C ends a command as it does on the command line, and the shell goes on; at 
 line. A device that was lost is connected to anew by the next command. When the commands are not typed \
 at a terminal, the first that fails ends the shell with its exit code.";
 
-/// Say commands one after another, while generators stay on
+/// Run commands one after another, while generators stay on
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -39,7 +39,7 @@ pub(super) struct Arguments {
     url: UrlArgument,
 }
 
-/// A line that was said to the shell.
+/// A line that was entered in the shell.
 #[derive(Debug, Parser)]
 #[command(multicall = true, max_term_width = 100, about = None)]
 struct Line {
@@ -74,11 +74,11 @@ impl Arguments {
         let mut session = Session::of_shell(self.url.parse()?.unwrap_or_default());
         let mut input = Input::open(&line_command())?;
         if input.is_typed() {
-            anstream::eprintln!("`help` lists the commands, `help COMMAND` tells of one, Ctrl-D ends");
+            anstream::eprintln!("`help` lists the commands, `help COMMAND` describes one, Ctrl-D exits");
         }
         let ended = run_lines(&mut session, &mut input).await;
         input.close();
-        // A script that failed is told of, whatever stopping the generators comes to.
+        // The failure of a script is reported even if stopping the generators fails too.
         ended.and(session.leave().await)
     }
 }
@@ -86,9 +86,9 @@ impl Arguments {
 async fn run_lines(session: &mut Session, input: &mut Input) -> Result<(), Failure> {
     loop {
         let line = match input.read(&prompt(session.generators()), &session.interrupts()).await? {
-            Said::Line(line) => line,
-            Said::Nothing => continue,
-            Said::End => return Ok(()),
+            Entered::Line(line) => line,
+            Entered::Nothing => continue,
+            Entered::End => return Ok(()),
         };
         match run_line(session, &line).await {
             Ok(Next::Line) => {}
@@ -114,12 +114,12 @@ async fn run_line(session: &mut Session, line: &str) -> Result<Next, Failure> {
         line_command().try_get_matches_from(words).and_then(|matches| Line::from_arg_matches(&matches));
     let command = match parsed {
         Ok(line) => line.command,
-        Err(told) => {
-            told.print()?;
-            // Help is told in the same way, and is no failure.
-            return match told.exit_code() {
+        Err(message) => {
+            message.print()?;
+            // Help arrives the same way, and is not a failure.
+            return match message.exit_code() {
                 0 => Ok(Next::Line),
-                _ => Err(Failure::Told(2)),
+                _ => Err(Failure::Reported(2)),
             };
         }
     };

@@ -70,7 +70,7 @@ pub(super) struct Arguments {
     /// For how long, such as 90s, 15min, 12h or 7d [default: until Ctrl-C]
     #[arg(long = "for", value_name = "SPAN", value_parser = span)]
     span: Option<f64>,
-    /// Keep the least and the greatest of the frames of each sample, instead of their mean
+    /// Keep the minimum and maximum of the frames of each sample, instead of their mean
     #[arg(long)]
     envelope: bool,
     /// Frames a second that the device sends [default: the fewest that make up the rate]
@@ -107,16 +107,16 @@ struct ShowArguments {
     /// Print a JSON object: what was streamed, or with --plan what would be
     #[arg(long)]
     json: bool,
-    /// Only say what would be programmed, without a device
+    /// Only print what would be programmed, without a device
     #[arg(long, conflicts_with_all = ["output", "plot"])]
     plan: bool,
 }
 
-/// A time span of more than none.
+/// A time span of more than zero.
 fn span(text: &str) -> Result<f64, String> {
     match parse_span(text) {
         Ok(seconds) if seconds > 0.0 => Ok(seconds),
-        Ok(_) => Err("it must be more than none".to_owned()),
+        Ok(_) => Err("it must be more than zero".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -130,21 +130,22 @@ impl Arguments {
         writer::check(&files)?;
         let interrupts = session.interrupts();
         let url = session.url(&self.url)?;
-        let wanted = self.meanwhile.wanted()?;
-        let generation = wanted.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
+        let generator_request = self.meanwhile.request()?;
+        let generator =
+            generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
         let target = session.resolve(url).await?;
         if target.url.is_bridge() {
             return Err(Failure::usage(stream::BehindBridge));
         }
         let probe = self.probe.parameters(&target.url)?;
         let scope = session.connect(&target).await?;
-        if let Some(generation) = &generation {
-            generation.start(scope).await?;
-            anstream::eprintln!("note: {generation}");
+        if let Some(generator) = &generator {
+            generator.start(scope).await?;
+            anstream::eprintln!("note: {generator}");
         }
         scope.set_probe(probe);
         let plan = scope.plan_stream(&self.request())?;
-        tell_notices(&plan, scope.profile());
+        print_notices(&plan, scope.profile());
         let header = stream::header(&plan, self.thinning(), UnixMicros::now());
         let writer = Writer::create(&files, &header)?;
         let rolling = self.show.plot.then(|| Rolling::new(&header));
@@ -177,8 +178,8 @@ impl Arguments {
     }
 }
 
-/// Tells what a plan does otherwise than asked, and whether the link may be too slow for it.
-fn tell_notices(plan: &StreamPlan, profile: LinkProfile) {
+/// Prints where a plan deviates from the request, and whether the link may be too slow for it.
+fn print_notices(plan: &StreamPlan, profile: LinkProfile) {
     for notice in &plan.notices {
         let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
         anstream::eprintln!("{kind}: {notice}");
@@ -270,7 +271,7 @@ impl Streaming {
                 break Ok(Ended::Done);
             }
         };
-        // Where all files have failed, why is told by them.
+        // If all files have failed, their writers have reported why.
         let _ = self.writer.write(&mut batch).await;
         match result {
             Ok(ended) => (ended, stream.finish().await.err().map(Failure::from)),

@@ -23,9 +23,10 @@ pub(super) fn need(plan: &StreamPlan, profile: LinkProfile) -> String {
 impl Arguments {
     pub(super) fn show_plan(&self) -> Result<(), Failure> {
         let probe = self.probe.parameters(&self.url.parse()?.unwrap_or_default())?;
-        let wanted = self.meanwhile.wanted()?;
-        let generation = wanted.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
-        let driven = generation.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
+        let generator_request = self.meanwhile.request()?;
+        let generator =
+            generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
+        let driven = generator.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
         let plan = plan_stream(&BS05, &probe, &self.request(), driven)?;
         let mut out = io::stdout().lock();
         if self.show.json {

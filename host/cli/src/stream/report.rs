@@ -1,4 +1,4 @@
-//! What is told of a stream: progress and gaps on standard error, a summary at the end.
+//! Reports of a stream: progress and gaps on standard error, a summary at the end.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -16,12 +16,12 @@ use scopething_files::stream::{Row, StreamHeader};
 use scopething_waveform::quantity_text::quantity;
 
 /// How often progress is shown.
-const SHOW_EACH: Duration = Duration::from_millis(250);
-/// Gaps told one by one; the others are counted.
-const GAPS_TOLD: usize = 5;
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// Gaps reported one by one; the others are only counted.
+const MAX_GAPS_REPORTED: usize = 5;
 /// Gaps in the summary.
-const GAPS_KEPT: usize = 100;
-/// The sequence number of frames begins anew after so many.
+const MAX_GAPS_IN_SUMMARY: usize = 100;
+/// The modulus of a frame's sequence number.
 const SEQUENCE_FRAMES: f64 = 256.0;
 
 /// Why a stream ended.
@@ -35,7 +35,7 @@ pub(super) enum Ended {
     Failed,
 }
 
-/// Counts, and tells.
+/// Counts frames and gaps, and reports them.
 pub(super) struct Report {
     plan: StreamPlan,
     header: StreamHeader,
@@ -88,19 +88,20 @@ impl Report {
         if let Some(gap) = chunk.gap {
             self.gap(gap);
         }
-        if self.shown.elapsed() >= SHOW_EACH {
+        if self.shown.elapsed() >= PROGRESS_INTERVAL {
             self.shown = Instant::now();
             self.show();
         }
     }
 
     fn gap(&mut self, gap: StreamGap) {
-        if self.gaps.len() < GAPS_TOLD && !self.rolling.as_ref().is_some_and(Rolling::moves) {
+        if self.gaps.len() < MAX_GAPS_REPORTED && !self.rolling.as_ref().is_some_and(Rolling::moves) {
             let at = quantity(self.frame_time_s(gap.position), "s", 6);
-            let last = if self.gaps.len() + 1 == GAPS_TOLD { "; further gaps are counted only" } else { "" };
+            let last =
+                if self.gaps.len() + 1 == MAX_GAPS_REPORTED { "; further gaps are counted only" } else { "" };
             self.bar.suspend(|| anstream::eprintln!("gap at {at}: {} frames lost{last}", gap.lost));
         }
-        if self.gaps.len() < GAPS_KEPT {
+        if self.gaps.len() < MAX_GAPS_IN_SUMMARY {
             self.gaps.push(gap);
         }
     }
@@ -170,7 +171,7 @@ impl Report {
     pub(super) fn summarise(&self, ended: Ended, files: &[PathBuf], json: bool) -> Result<(), Failure> {
         if let Some(frames) = self.unaccounted() {
             anstream::eprintln!(
-                "warning: by the computer's clock some {frames} frames more are missing than the device tells, which counts \
+                "warning: by the computer's clock some {frames} frames more are missing than the device reports, which counts \
                  modulo 256: times after gaps may be too early"
             );
         }

@@ -45,16 +45,16 @@ impl Rolling {
 
     /// Draws the latest rows, and a line below them. A terminal that takes nothing is not waited for by anybody else.
     pub(super) fn draw(&mut self, line: &str) {
-        let Some(recording) = self.recording() else { return };
+        let Some(waveform) = self.waveform() else { return };
         let style = terminal::Style::detect(self.is_terminal, |name| std::env::var(name).ok());
-        let lanes = u16::try_from(recording.logic().count()).unwrap_or(0);
+        let lanes = u16::try_from(waveform.logic().count()).unwrap_or(0);
         let size = match terminal_size::terminal_size() {
             Some((columns, rows)) if self.is_terminal => {
                 terminal::Size { columns: columns.0, rows: rows.0.saturating_sub(2).max(12) }
             }
             _ => terminal::Size { columns: 100, rows: 24 + lanes },
         };
-        let picture = format!("{}{line}\n", terminal::draw(&recording, size, style));
+        let picture = format!("{}{line}\n", terminal::draw(&waveform, size, style));
         // Up to where the last one began, and nothing of it left.
         let back = if self.lines > 0 { format!("\x1b[{}A\x1b[J", self.lines) } else { String::new() };
         self.lines = picture.lines().count();
@@ -65,7 +65,7 @@ impl Rolling {
     }
 
     /// The rows as a trace: samples that are missing are no numbers, a level stays what it was. Of an envelope, the greatest.
-    fn recording(&self) -> Option<Waveform> {
+    fn waveform(&self) -> Option<Waveform> {
         let (first, last) = (self.rows.front()?, self.rows.back()?);
         let count = usize::try_from(last.index - first.index + 1).ok()?;
         // After a long gap there are few rows in a long time.

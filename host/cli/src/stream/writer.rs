@@ -107,7 +107,7 @@ impl Written {
         }
     }
 
-    /// Keeps a failure for the end; one that was kept before is told now.
+    /// Keeps a failure for the end; one that was kept before is reported now.
     fn fail(&mut self, error: StreamFileError) {
         if let Some(earlier) = self.failure.replace(Failure::failed(error)) {
             earlier.report();

@@ -1,4 +1,4 @@
-//! Runs the built program, waits for it no longer than [`HANG`], and keeps what it said.
+//! Runs the built program, waits for it no longer than [`HANG`], and keeps its output.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
@@ -76,7 +76,7 @@ pub(crate) struct Running {
     stdout: Lines<BufReader<ChildStdout>>,
     stderr: Lines<BufReader<ChildStderr>>,
     /// What was read of standard error so far.
-    told: String,
+    printed: String,
 }
 
 impl Running {
@@ -85,7 +85,7 @@ impl Running {
         let mut child = command.spawn().expect("the program starts");
         let stdout = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let stderr = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-        Self { child, started, stdout, stderr, told: String::new() }
+        Self { child, started, stdout, stderr, printed: String::new() }
     }
 
     /// The next line of standard output.
@@ -93,25 +93,25 @@ impl Running {
         let line = bounded("a line of standard output", self.stdout.next_line()).await.expect("text");
         match line {
             Some(line) => line,
-            None => panic!("standard output ended, standard error said {}", self.rest_of_stderr().await),
+            None => panic!("standard output ended, standard error was {}", self.rest_of_stderr().await),
         }
     }
 
     async fn rest_of_stderr(&mut self) -> String {
         while let Ok(Some(line)) = bounded("standard error", self.stderr.next_line()).await {
-            self.told += &line;
-            self.told.push('\n');
+            self.printed += &line;
+            self.printed.push('\n');
         }
-        std::mem::take(&mut self.told)
+        std::mem::take(&mut self.printed)
     }
 
     /// Reads standard error up to a line that has `text` in it.
-    pub(crate) async fn until_told(&mut self, text: &str) {
+    pub(crate) async fn until_printed(&mut self, text: &str) {
         loop {
             let line = bounded("a line of standard error", self.stderr.next_line()).await.expect("text");
-            let Some(line) = line else { panic!("never said {text:?}: {}", self.told) };
-            self.told += &line;
-            self.told.push('\n');
+            let Some(line) = line else { panic!("never printed {text:?}: {}", self.printed) };
+            self.printed += &line;
+            self.printed.push('\n');
             if line.contains(text) {
                 return;
             }
@@ -119,14 +119,14 @@ impl Running {
     }
 
     /// Writes a line to its standard input, which must be a pipe, and leaves it open.
-    pub(crate) async fn say(&mut self, line: &str) {
+    pub(crate) async fn send_line(&mut self, line: &str) {
         let stdin = self.child.stdin.as_mut().expect("a pipe");
         stdin.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
         stdin.flush().await.expect("it reads");
     }
 
     /// Ends its standard input.
-    pub(crate) fn say_no_more(&mut self) {
+    pub(crate) fn close_stdin(&mut self) {
         drop(self.child.stdin.take());
     }
 
@@ -150,7 +150,7 @@ impl Running {
 
     /// Waits for its end.
     pub(crate) async fn finish(self) -> Finished {
-        let Self { mut child, started, stdout, stderr, told } = self;
+        let Self { mut child, started, stdout, stderr, printed } = self;
         let (mut out, mut rest) = (String::new(), String::new());
         let (mut stdout, mut stderr) = (stdout.into_inner(), stderr.into_inner());
         let read = async {
@@ -159,11 +159,11 @@ impl Running {
             child.wait().await.expect("a status")
         };
         let status = bounded("the end of the program", read).await;
-        Finished { code: status.code(), stdout: out, stderr: told + &rest, took: started.elapsed() }
+        Finished { code: status.code(), stdout: out, stderr: printed + &rest, took: started.elapsed() }
     }
 }
 
-/// What a program said, and how it ended.
+/// What a program printed, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) code: Option<i32>,

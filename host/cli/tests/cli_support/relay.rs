@@ -1,4 +1,4 @@
-//! A relay between one client and a server. It counts what the server says, and holds it back or closes after
+//! A relay between one client and a server. It counts what the server sends, and holds it back or closes after
 //! so many bytes.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::bounded;
 
-/// How much of what the server says reaches the client, counted from the beginning.
+/// How much of what the server sends reaches the client, counted from the beginning.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limit {
     pub(crate) bytes: u64,
@@ -104,7 +104,7 @@ async fn pass_commands(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, counter:
     }
 }
 
-/// Gives the way to the client back when no more shall get through.
+/// Returns the way to the client back when no more shall get through.
 async fn pass_answers(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,

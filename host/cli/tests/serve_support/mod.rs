@@ -55,7 +55,7 @@ pub(crate) async fn sigrok(arguments: &[&str]) -> Finished {
 /// A session file of sigrok, taken apart without the program's own reader.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// NaN if it is not told.
+    /// NaN if it is not reported.
     pub(crate) rate_hz: f64,
     /// By name, a list for each frame.
     pub(crate) analog: HashMap<String, Vec<Vec<f32>>>,
@@ -188,7 +188,7 @@ impl Client {
         bounded("sending", self.stream.write_all(text.as_bytes())).await.expect("a connection");
     }
 
-    /// The next line of an answer, without its end; none when the server has hung up.
+    /// The next line of an answer, without its end; none when the server has disconnected.
     pub(crate) async fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let count = bounded("an answer", self.stream.read_line(&mut line)).await.expect("text");

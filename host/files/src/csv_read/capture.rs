@@ -52,7 +52,7 @@ impl Capture {
         }
     }
 
-    /// The recording of all rows; `end` is the number of the line where they end.
+    /// The waveform of all rows; `end` is the number of the line where they end.
     pub(super) fn recording(mut self, details: Details, end: u64) -> Result<Waveform, ReadError> {
         self.columns.retain(|column| !column.times_s.is_empty());
         let longest = self.columns.iter().max_by_key(|column| column.times_s.len());

@@ -1,6 +1,6 @@
 //! Tables that a job recorded: `trace,clock,device,gap,rows`, then `time` and the channels.
 //!
-//! The first row of a trace tells its number, when it was captured, what may be missing before it, and how many rows it
+//! The first row of a trace has its number, when it was captured, what may be missing before it, and how many rows it
 //! has. The other rows repeat the number alone. A table that does not hold all rows of its last trace was cut.
 
 use std::io::BufRead;
@@ -50,7 +50,7 @@ impl JobTable {
     }
 }
 
-/// What the first row of a trace tells of it.
+/// What the first row of a trace has of it.
 struct Begin {
     stamp: Stamp,
     capture_start_s: Option<f64>,

@@ -128,7 +128,7 @@ fn traces_that_are_passed_over_tell_their_numbers() {
 }
 
 #[test]
-fn a_table_cut_anywhere_gives_the_whole_traces_and_then_an_error() {
+fn truncated_table_yields_whole_traces() {
     let ends: Vec<usize> = JOB.match_indices('\n').map(|(index, _)| index + 1).collect();
     let (header, seventh, eighth) = (ends[0], ends[3], ends[5]);
     for length in JOB_COLUMNS.len()..JOB.len() {
@@ -155,7 +155,7 @@ fn a_table_cut_anywhere_gives_the_whole_traces_and_then_an_error() {
 }
 
 #[test]
-fn bad_tables_of_a_job_are_refused_with_line_and_reason() {
+fn bad_job_tables_are_refused() {
     let (header, rows) = JOB.split_once('\n').unwrap();
     for (replaced, by, line, part) in [
         (header, "trace,clock,device,gap,rows,A", 1, "time,A,B,L0"),
@@ -177,7 +177,7 @@ fn bad_tables_of_a_job_are_refused_with_line_and_reason() {
 }
 
 #[test]
-fn a_line_without_end_is_refused_before_it_fills_the_memory() {
+fn endless_line_is_refused() {
     let endless = std::io::BufReader::new(std::io::repeat(b'1'));
     let refused = CsvReader::new(endless).read().unwrap_err();
     assert!(matches!(refused, ReadError::Line { line: 1, .. }), "{refused}");

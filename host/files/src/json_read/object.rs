@@ -1,4 +1,4 @@
-//! The object of a capture, and the recording that it tells of.
+//! The object of a capture, and the waveform in it.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -48,7 +48,7 @@ struct ChannelObject {
 }
 
 impl RecordingObject {
-    /// The recording that it tells of; `line` is where it begins.
+    /// The waveform in it; `line` is where it begins.
     pub(super) fn recording(mut self, line: u64) -> Result<Waveform, ReadError> {
         let fault = |reason: String| ReadError::Line { line, reason };
         let details = self.details().map_err(fault)?;

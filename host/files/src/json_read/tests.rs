@@ -73,7 +73,7 @@ fn all_that_an_object_tells_is_read() {
 }
 
 #[test]
-fn objects_follow_one_another_on_lines_of_their_own_or_not() {
+fn objects_may_share_lines() {
     assert!(read(b" \n\r\n").unwrap().is_empty());
     let text = [TRACE, TRACE.trim(), TRACE.trim()].concat();
     assert_eq!(read(text.as_bytes()).unwrap().len(), 3);
@@ -83,7 +83,7 @@ fn objects_follow_one_another_on_lines_of_their_own_or_not() {
 }
 
 #[test]
-fn a_file_cut_anywhere_gives_the_whole_traces_and_then_an_error() {
+fn truncated_file_yields_whole_traces() {
     let text = [TRACE, TRACE.trim_end()].concat();
     let second = TRACE.len() + 1;
     for length in second + 1..text.len() {
@@ -119,7 +119,7 @@ fn bad_objects_are_refused_with_line_and_reason() {
         ("06:00:00.000250Z", "6", 2, "a moment is written like"),
         ("1e-3", "1e-3x", 9, "expected `,`"),
     ] {
-        // A channel without samples of a trace with a number is told otherwise.
+        // A channel without samples of a trace with a number is reported differently.
         let text =
             TRACE.replace("\"trace\": 7,", if replaced.contains("samples") { "" } else { "\"trace\": 7," });
         let (at, reason) = refused(&text.replacen(replaced, by, 1));
@@ -130,7 +130,7 @@ fn bad_objects_are_refused_with_line_and_reason() {
 }
 
 #[test]
-fn what_never_ends_is_refused_before_it_fills_the_memory() {
+fn endless_input_is_refused() {
     let begin = "{\"sample_rate\":1,\"channels\":{\"A\":{\"samples\":[0";
     let endless = io::Cursor::new(begin).chain(Repeated { text: b",0", next: 0 });
     let refused = JsonReader::new(io::BufReader::new(endless)).read();

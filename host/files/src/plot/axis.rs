@@ -141,7 +141,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_span_gets_few_ticks_that_lie_within_it(
+        fn every_span_has_few_inner_ticks(
             low in -1e38_f64..1e38, span in 0.0_f64..1e38, exponent in -50_i32..0, most in 2_usize..20
         ) {
             let scale = 10_f64.powi(exponent);

@@ -1,11 +1,11 @@
-//! What a picture of a recording shows, whoever draws it.
+//! What a picture of a waveform shows, whoever draws it.
 
 use super::axis::Axis;
 use super::path::{self, Point};
 use scopething_waveform::quantity_text::{quantity, span};
 use scopething_waveform::recording::{EndReason, Samples, Series, Trigger, Waveform};
 
-/// Where a recording triggered.
+/// Where a waveform triggered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
     /// Where on the time axis: 0 at the left, 1 at the right.
@@ -14,15 +14,15 @@ pub struct Mark {
     pub y: Option<f64>,
 }
 
-/// A recording laid out to be drawn: `'r` is the recording's life.
+/// A waveform laid out to be drawn: `'r` is the waveform's life.
 ///
 /// ```
 /// use scopething_files::plot::Chart;
 /// use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
 ///
 /// let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(vec![0.0, 3.0, 0.5]));
-/// let recording = Waveform::new(1e3, vec![series], Details::default())?;
-/// let chart = Chart::new(&recording, 10, 8);
+/// let waveform = Waveform::new(1e3, vec![series], Details::default())?;
+/// let chart = Chart::new(&waveform, 10, 8);
 /// assert_eq!(chart.time.unit, "ms");
 /// assert_eq!(chart.analog.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -44,7 +44,7 @@ pub struct Chart<'r> {
 }
 
 impl<'r> Chart<'r> {
-    /// Lays out a recording with at most so many ticks on each axis, at least two.
+    /// Lays out a waveform with at most so many ticks on each axis, at least two.
     #[must_use]
     pub fn new(recording: &'r Waveform, most_time_ticks: usize, most_level_ticks: usize) -> Self {
         let (start_s, end_s) = (recording.start_s(), recording.end_s());
@@ -82,7 +82,7 @@ impl<'r> Chart<'r> {
         }
     }
 
-    /// Where each sample of an analog channel lies, if there is room to tell them apart in `columns` columns;
+    /// Where each sample of an analog channel lies, if there is room to distinguish them in `columns` columns;
     /// none otherwise.
     #[must_use]
     pub fn dots(&self, series: &Series, columns: usize) -> Vec<Point> {
@@ -152,7 +152,7 @@ fn trigger_text(trigger: &Trigger, raw: bool) -> String {
     format!("trigger {} {}{level}", trigger.source, trigger.kind)
 }
 
-/// What the legend says of an analog channel: its name, and the levels between which its samples lie.
+/// The legend of an analog channel: its name, and the levels between which its samples lie.
 pub(super) fn legend(series: &Series, raw: bool) -> String {
     let extent = match series.samples.extent() {
         Some((low, high)) if raw => format!("{low:.3} … {high:.3}"),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_sample_and_no_number_at_all_have_axes() {
+    fn degenerate_data_has_axes() {
         for samples in [vec![1.0], vec![f32::NAN], vec![f32::NAN, f32::INFINITY], vec![f32::MAX, f32::MIN]] {
             let recording = recording(Samples::Volts(samples.clone()), Details::default());
             let chart = Chart::new(&recording, 10, 8);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logic_pulse_of_one_sample_among_many_shows() {
+    fn single_sample_pulse_is_drawn() {
         let levels = (0..12288).map(|index| u8::from(index == 5000)).collect();
         let recording = recording(Samples::Levels(levels), Details::default());
         let chart = Chart::new(&recording, 10, 8);

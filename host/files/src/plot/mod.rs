@@ -12,11 +12,11 @@
 //!
 //! let ramp = (0..100_u8).map(|step| f32::from(step) / 30.0).collect();
 //! let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(ramp));
-//! let recording = Waveform::new(1e6, vec![series], Details::default())?;
+//! let waveform = Waveform::new(1e6, vec![series], Details::default())?;
 //!
 //! let size = terminal::Size { columns: 80, rows: 20 };
-//! print!("{}", terminal::draw(&recording, size, terminal::Style::PLAIN));
-//! assert!(svg::draw(&recording, PictureSize::default()).starts_with("<svg"));
+//! print!("{}", terminal::draw(&waveform, size, terminal::Style::PLAIN));
+//! assert!(svg::draw(&waveform, PictureSize::default()).starts_with("<svg"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -1,4 +1,4 @@
-//! A picture of a recording as PNG: the [SVG](super::svg) of it, rendered.
+//! A picture of a waveform as PNG: the [SVG](super::svg) of it, rendered.
 //!
 //! The font is built in, so that a picture is the same on a machine without any, such as a small board. See
 //! [`draw`] for an example.
@@ -30,7 +30,7 @@ pub enum PngError {
     Encode(String),
 }
 
-/// Draws a recording and returns the bytes of a PNG file.
+/// Draws a waveform and returns the bytes of a PNG file.
 ///
 /// # Errors
 /// If there is no memory for the pixels, or rendering fails.
@@ -40,8 +40,8 @@ pub enum PngError {
 /// use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
 ///
 /// let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(vec![0.0, 3.0, 0.5]));
-/// let recording = Waveform::new(1e3, vec![series], Details::default())?;
-/// let bytes = png::draw(&recording, PictureSize::default())?;
+/// let waveform = Waveform::new(1e3, vec![series], Details::default())?;
+/// let bytes = png::draw(&waveform, PictureSize::default())?;
 /// assert!(bytes.starts_with(b"\x89PNG"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

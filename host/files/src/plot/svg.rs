@@ -1,4 +1,4 @@
-//! A picture of a recording as SVG: one self-contained text, valid XML, on a light background.
+//! A picture of a waveform as SVG: one self-contained text, valid XML, on a light background.
 //!
 //! Text is set in whatever monospaced font the viewer has; all of them are near 0.6 of their size wide, which
 //! is all the layout relies on. No script, no style sheet, no other file is referred to. See the [module
@@ -12,7 +12,7 @@ use super::size::PictureSize;
 use scopething_waveform::recording::{Channel, Series, Waveform};
 
 // Blue, vermillion, bluish green and reddish purple of the palette of Okabe and Ito (2008), which the
-// colour-blind can tell apart, the last two darkened for thin lines on white.
+// colour-blind can distinguish, the last two darkened for thin lines on white.
 const COLOUR_A: &str = "#0072b2";
 const COLOUR_B: &str = "#d55e00";
 const COLOUR_LOGIC: &str = "#00795a";
@@ -62,7 +62,7 @@ impl Area {
     }
 }
 
-/// Draws a recording as an SVG document, which ends in a line feed.
+/// Draws a waveform as an SVG document, which ends in a line feed.
 #[must_use]
 pub fn draw(recording: &Waveform, size: PictureSize) -> String {
     let (width, height) = (f64::from(size.width()), f64::from(size.height()));
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_valid_xml_whatever_a_file_calls_its_channels() {
+    fn any_channel_name_is_valid_xml() {
         let hostile = "<script>&\"'\u{1b}\u{0}\u{ffff}]]>";
         let label = Some(hostile.to_owned());
         let trigger =
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ramp_goes_from_the_lower_left_to_the_upper_right() {
+    fn ramp_rises_from_lower_left() {
         let ramp = recording(vec![volts((0..1000_u16).map(f32::from).collect())], Details::default());
         let drawing = draw(&ramp, PictureSize::default());
         let document = Document::parse(&drawing).unwrap();
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn many_samples_make_no_larger_a_picture_than_its_columns_need() {
+    fn svg_size_is_bounded_by_columns() {
         let noise = |index: u32| (index.wrapping_mul(2_654_435_761) >> 8) as f32;
         let drawing = |count: u32| {
             let samples = (0..count).map(noise).collect();

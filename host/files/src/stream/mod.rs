@@ -8,10 +8,11 @@
 //! | `wav` | samples | the length in the header |
 //! | `npz` | a temporary file for each column | the archive, put together from them |
 //!
-//! Rows lie on a grid of evenly spaced times. Where frames were lost, rows are missing, and times jump: no row is made up.
-//! `lost` tells with each row how many frames of the device are missing since the row before it, so that a row that was made
-//! of fewer frames shows as well. Formats that know evenly spaced samples only, `sr` and `wav`, have samples that are no
-//! numbers (NaN) in the place of missing ones, and the last level of a logic line; they have no place for `lost`.
+//! Rows lie on a grid of evenly spaced times. Where frames were lost, rows are missing, and times jump: no row is made
+//! up. `lost` has with each row how many frames of the device are missing since the row before it, so that a row that
+//! was made of fewer frames shows as well. Formats that know evenly spaced samples only, `sr` and `wav`, have samples
+//! that are no numbers (NaN) in the place of missing ones, and the last level of a logic line; they have no place for
+//! `lost`.
 
 mod csv;
 mod npz;
@@ -108,7 +109,7 @@ impl StreamHeader {
         analog.then_some(if self.raw { "range" } else { "V" })
     }
 
-    /// What the tables tell beside their columns, all texts.
+    /// What the tables hold beside their columns, all texts.
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = vec![
             ("sample_rate", self.rate_hz().to_string()),
@@ -273,7 +274,8 @@ impl Filler {
         Self { next: 0, columns, last: None }
     }
 
-    /// The rows to write for one that came: those missing before it, and itself. Before the first row nothing is filled in.
+    /// The rows to write for one that came: those missing before it, and itself. Before the first row nothing is filled
+    /// in.
     fn rows(&mut self, row: &Row, analog: &[bool]) -> impl Iterator<Item = Row> + use<> {
         let missing = self.last.map_or(0, |_| row.index - self.next);
         let mut filling = self.last.unwrap_or(*row);

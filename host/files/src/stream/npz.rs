@@ -1,10 +1,10 @@
 //! Arrays for numpy: `time`, one for each column, and `lost`, all of the same length.
 //!
-//! Beside them, as arrays without dimensions, what [`StreamHeader`] tells: `sample_rate`, `range_low`, `range_high`
-//! (float64, not a number where not known), `thinning` (uint64), `start`, `unit` (text), and `warnings`.
+//! Beside them, as arrays without dimensions, the contents of [`StreamHeader`]: `sample_rate`, `range_low`,
+//! `range_high` (float64, not a number where not known), `thinning` (uint64), `start`, `unit` (text), and `warnings`.
 //!
-//! An array begins with its length, which only the end of the stream tells: until then each column has a temporary file
-//! beside the target. Times and losses are kept as what changes in them.
+//! An array begins with its length, which is known only at the end of the stream: until then each column has a
+//! temporary file beside the target. Times and losses are kept as what changes in them.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek as _, Write};

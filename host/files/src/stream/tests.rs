@@ -22,7 +22,7 @@ fn header(columns: &[(Channel, Part)]) -> StreamHeader {
 
 const A_AND_L3: [(Channel, Part); 2] = [(Channel::A, Part::Sample), (Channel::L[3], Part::Sample)];
 
-/// Rows whose values tell their index. After 299 999 come 300 003: three rows are missing, and 13 frames.
+/// Rows whose values encode their index. After 299 999 come 300 003: three rows are missing, and 13 frames.
 fn rows() -> impl Iterator<Item = Row> {
     (0..300_000).chain(300_003..300_010).map(|index| {
         let mut values = [0.0; MAX_COLUMNS];
@@ -66,7 +66,7 @@ fn array(archive: &mut ZipArchive<File>, name: &str) -> (String, Vec<u8>) {
 }
 
 #[test]
-fn csv_has_a_row_a_time_and_times_jump_over_what_is_missing() {
+fn csv_times_skip_missing_rows() {
     let (_directory, path) = written(Format::Csv, &header(&A_AND_L3), rows());
     let text = std::fs::read_to_string(path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -76,7 +76,7 @@ fn csv_has_a_row_a_time_and_times_jump_over_what_is_missing() {
 }
 
 #[test]
-fn a_stream_without_gaps_is_read_as_a_capture_and_one_with_gaps_is_not() {
+fn only_gapless_streams_read_back() {
     for format in [Format::Csv, Format::Sr] {
         let (_directory, path) = written(format, &header(&A_AND_L3), rows().take(5000));
         let recording = open(&path, format).unwrap().read().unwrap().unwrap();
@@ -92,7 +92,7 @@ fn a_stream_without_gaps_is_read_as_a_capture_and_one_with_gaps_is_not() {
 }
 
 #[test]
-fn evenly_spaced_formats_have_no_numbers_where_rows_are_missing() {
+fn evenly_spaced_formats_fill_gaps_with_nan() {
     let (_directory, path) = written(Format::Sr, &header(&A_AND_L3), rows());
     let mut archive = ZipArchive::new(File::open(&path).unwrap()).unwrap();
     // Of 300 010 rows in chunks of 2^18.
@@ -163,7 +163,7 @@ fn an_envelope_has_a_column_for_each_bound() {
 }
 
 #[test]
-fn what_a_format_cannot_hold_is_refused_before_the_first_row() {
+fn unsupported_stream_is_refused_at_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let create = |format: Format, header: &StreamHeader| {
         StreamFile::create(&directory.path().join("x"), format, header).err().map(|error| error.to_string())

@@ -8,7 +8,7 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 use super::{AtomicFile, Filler, Row, RowWriter, StreamHeader, WriteError, Writer};
 use crate::Format;
 
-/// The header tells the length in 32 bits, its own part with it.
+/// The header has the length in 32 bits, its own part included.
 const MAX_BYTES: u64 = u32::MAX as u64 - 1024;
 
 struct WavRows {

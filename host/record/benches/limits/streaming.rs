@@ -1,7 +1,7 @@
 //! A stream of simulated time, thinned out to 1 kHz and written to every format, against the signal that was put in.
 //!
 //! What frames are missing is found out twice: by the driver, from sequence numbers, and here, from the samples. The
-//! counter on the logic lines steps each 10 us, 25 times a frame: 25 is odd, so that its value tells the frame modulo 256.
+//! counter on the logic lines steps each 10 us, 25 times a frame: 25 is odd, so that its value gives the frame modulo 256.
 //! The triangle on A has a period of 80 frames, so that 256 frames more or less show as well.
 
 use std::fmt;
@@ -53,7 +53,7 @@ pub(crate) struct Streamed {
     wrong_rows: u64,
     /// How far a row is from the signal at most, in volts.
     worst_v: f64,
-    /// Memory in the first tenth and at the end, in KiB, where the system tells.
+    /// Memory in the first tenth and at the end, in KiB, where the system reports it.
     resident_kib: [Option<u64>; 2],
     file_bytes: u64,
 }
@@ -117,7 +117,7 @@ async fn stream(link: &str, seconds: u64) -> Outcome<Streamed> {
         file.commit()?;
     }
     streamed.file_bytes = bytes_in(directory.path())?;
-    // The device does as it is told after a stream.
+    // The device still executes commands after a stream.
     scope.read_eeprom(0x30).await?;
     Ok(streamed)
 }
@@ -202,7 +202,7 @@ impl Streamed {
     }
 
     /// By how much memory has grown, in KiB.
-    #[allow(dead_code, reason = "a short stream does not say")]
+    #[allow(dead_code, reason = "a short stream does not show it")]
     pub(crate) fn growth_kib(&self) -> Option<u64> {
         Some(self.resident_kib[1]?.saturating_sub(self.resident_kib[0]?))
     }
@@ -233,7 +233,7 @@ impl fmt::Display for Streamed {
     }
 }
 
-/// What the system says of this process, where it does.
+/// What the system reports about this process, if it does.
 fn resident_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

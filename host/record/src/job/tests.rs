@@ -97,8 +97,8 @@ fn what_is_not_said_has_its_default() {
 
 /// Each line of the whole job, made wrong in turn, is the one that is named.
 #[test]
-fn a_wrong_key_unit_or_value_names_its_line() {
-    for (right, wrong, told) in [
+fn errors_name_their_line() {
+    for (right, wrong, reported) in [
         ("url = \"sim:?A=sine,1kHz,0..3V\"", "url = \"gopher://x\"", "gopher"),
         ("serial = \"DB98TI79\"", "serial = \"DB98\"", "eight characters"),
         ("probes = ", "probe = ", "probe"),
@@ -137,13 +137,13 @@ fn a_wrong_key_unit_or_value_names_its_line() {
         let line = WHOLE.lines().position(|line| line.contains(right)).unwrap() + 1;
         let refused = Job::parse(&WHOLE.replace(right, wrong)).unwrap_err();
         assert_eq!(refused.line, Some(line), "{wrong}: {refused}");
-        assert!(refused.to_string().contains(told), "{wrong}: {refused}");
+        assert!(refused.to_string().contains(reported), "{wrong}: {refused}");
     }
 }
 
 #[test]
 fn what_does_not_go_together_is_refused() {
-    for (job, line, told) in [
+    for (job, line, reported) in [
         ("url = 'sim:'", None, "files"),
         ("files.directory = 'd'\nkeep.what = 'outside'", Some(2), "bands"),
         ("files.directory = 'd'\nkeep.parts = 3", Some(2), "envelope"),
@@ -155,7 +155,7 @@ fn what_does_not_go_together_is_refused() {
         ("files.directory = 'd", Some(1), ""),
     ] {
         let refused = Job::parse(job).unwrap_err();
-        assert!(refused.to_string().contains(told), "{job}: {refused}");
+        assert!(refused.to_string().contains(reported), "{job}: {refused}");
         if line.is_some() {
             assert_eq!(refused.line, line, "{job}: {refused}");
         }

@@ -65,7 +65,7 @@ fn files(directory: &Path) -> Vec<(u64, u64)> {
 }
 
 #[test]
-fn a_new_file_begins_before_one_is_too_long() {
+fn new_file_before_size_limit() {
     let directory = tempfile::tempdir().unwrap();
     let limits = Limits { file_bytes: Some(1000), ..Limits::default() };
     let mut store = opened(directory.path(), limits, huge());
@@ -82,7 +82,7 @@ fn a_new_file_begins_before_one_is_too_long() {
 }
 
 #[test]
-fn a_new_file_begins_at_each_whole_hour_also_when_the_clock_is_set_back() {
+fn new_file_at_each_hour() {
     let directory = tempfile::tempdir().unwrap();
     let limits = Limits { file_seconds: Some(HOUR_S), ..Limits::default() };
     let mut store = opened(directory.path(), limits, huge());
@@ -95,7 +95,7 @@ fn a_new_file_begins_at_each_whole_hour_also_when_the_clock_is_set_back() {
 }
 
 #[test]
-fn files_are_removed_when_all_in_them_is_too_old() {
+fn expired_files_are_removed() {
     let directory = tempfile::tempdir().unwrap();
     let limits = Limits { file_seconds: Some(HOUR_S), age_seconds: Some(2.0 * HOUR_S), ..Limits::default() };
     let mut store = opened(directory.path(), limits, huge());
@@ -124,7 +124,7 @@ fn the_oldest_files_make_room_for_the_newest() {
 }
 
 #[test]
-fn free_space_is_kept_as_the_job_says() {
+fn free_space_limit_is_kept() {
     let directory = tempfile::tempdir().unwrap();
     let reserve = 10_000;
     let limits = Limits { file_bytes: Some(1000), free_bytes: Some(reserve), ..Limits::default() };
@@ -138,7 +138,7 @@ fn free_space_is_kept_as_the_job_says() {
 }
 
 #[test]
-fn a_full_disk_takes_nothing_until_there_is_room() {
+fn full_disk_writes_resume_with_room() {
     let directory = tempfile::tempdir().unwrap();
     let disk = SmallDisk::new(MARGIN_BYTES + 1000);
     let mut store = opened(directory.path(), Limits::default(), disk.clone());
@@ -153,7 +153,7 @@ fn a_full_disk_takes_nothing_until_there_is_room() {
 }
 
 #[test]
-fn an_opened_store_goes_on_where_the_last_one_was_cut() {
+fn reopened_store_continues_after_cut() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = opened(directory.path(), Limits::default(), huge());
     for number in 1..=3 {
@@ -175,7 +175,7 @@ fn an_opened_store_goes_on_where_the_last_one_was_cut() {
 }
 
 #[test]
-fn a_trace_a_file_is_complete_or_not_there_and_numbers_go_on() {
+fn trace_files_are_atomic_and_numbered() {
     let directory = tempfile::tempdir().unwrap();
     let naming = naming(directory.path(), Format::Npz);
     let limits = Limits { total_bytes: Some(250), ..Limits::default() };
@@ -195,7 +195,7 @@ fn a_trace_a_file_is_complete_or_not_there_and_numbers_go_on() {
 }
 
 #[test]
-fn a_damaged_file_is_left_alone_and_numbers_are_not_used_again() {
+fn damaged_file_is_kept_and_numbers_not_reused() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = opened(directory.path(), Limits::default(), huge());
     for number in 1..=5 {
@@ -216,7 +216,7 @@ fn a_damaged_file_is_left_alone_and_numbers_are_not_used_again() {
 }
 
 #[test]
-fn two_recordings_do_not_write_to_the_same_files() {
+fn two_recordings_cannot_share_files() {
     let directory = tempfile::tempdir().unwrap();
     let store = opened(directory.path(), Limits::default(), huge());
     let second = Store::open(naming(directory.path(), Format::Json), Limits::default(), 1, huge());
@@ -227,7 +227,7 @@ fn two_recordings_do_not_write_to_the_same_files() {
 
 /// Several traces at once lie in the files as they do one at a time.
 #[test]
-fn traces_written_at_once_go_into_the_same_files() {
+fn batched_traces_share_files() {
     let limits = Limits { file_bytes: Some(1000), file_seconds: Some(HOUR_S), ..Limits::default() };
     let mut random = fastrand::Rng::with_seed(1);
     let mut minute = 0;
@@ -269,7 +269,7 @@ fn traces_written_at_once_go_into_the_same_files() {
 }
 
 #[test]
-fn of_traces_that_have_no_room_at_once_the_first_ones_are_written() {
+fn first_traces_written_when_space_is_short() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = opened(directory.path(), Limits::default(), SmallDisk::new(MARGIN_BYTES + 1000));
     let entries: Vec<Entry> = (1..=3).map(|number| entry(number, START, 450)).collect();

@@ -1,7 +1,7 @@
 //! Streams on the host: frames of the device become rows at the rate that was asked for.
 //!
 //! Nothing here does input or output: [`Thinner`] takes what the driver's
-//! [`Stream`](scopething_core::scope::Stream) gives and hands rows to whoever writes, draws or records them. Memory is
+//! [`Stream`](scopething_core::scope::Stream) gives and returns rows to be written, drawn or recorded. Memory is
 //! that of one row.
 
 mod thinner;
@@ -17,7 +17,7 @@ pub use self::thinner::{Thinner, Thinning};
 
 /// The scope is behind an RP2040 bridge.
 ///
-/// The bridge lends it while somebody speaks to it. Whoever receives a stream says nothing, and a job that is armed would
+/// The bridge lends it while its client sends. A client that receives a stream sends nothing, and a job that is armed would
 /// take the scope back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(

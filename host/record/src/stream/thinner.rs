@@ -1,4 +1,4 @@
-//! Thinning out: of so many frames, one row.
+//! Thinning: one row of a fixed number of frames.
 
 use scopething_core::plan::{AnalogChannel, Channel, LogicLine, StreamPlan};
 use scopething_core::scope::{StreamChunk, StreamFrame};
@@ -6,12 +6,12 @@ use scopething_core::trace::StepScale;
 
 use scopething_files::stream::{Column, MAX_COLUMNS, Part, Row};
 
-/// What becomes of the frames of a row.
+/// How the frames of a row are reduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thinning {
     /// Their mean; of a logic line the level that it had most of the time, high where it had both as long.
     Mean,
-    /// The least and the greatest of them.
+    /// The minimum and maximum of them.
     Envelope,
 }
 
@@ -27,7 +27,7 @@ pub(super) fn columns(plan: &StreamPlan, thinning: Thinning) -> Vec<Column> {
 
 /// Makes rows of frames.
 ///
-/// Frame numbers tell which row a frame belongs to: rows lie on the same grid whatever is missing. A row some of whose frames
+/// Frame numbers determine which row a frame belongs to: rows lie on the same grid whatever is missing. A row some of whose frames
 /// are missing is made of the others, one all of whose frames are missing is left out.
 ///
 /// ```
@@ -101,7 +101,7 @@ impl Thinner {
         }
     }
 
-    /// Takes frames, and hands over the rows that are complete. The frames of a row that is not are kept for the next call.
+    /// Takes frames, and returns the rows that are complete. The frames of a row that is not are kept for the next call.
     pub fn push(&mut self, chunk: &StreamChunk<'_>, mut take: impl FnMut(&Row)) {
         if let Some(gap) = chunk.gap {
             if chunk.first / self.factor != self.index {
@@ -137,7 +137,7 @@ impl Thinner {
         }
     }
 
-    /// Hands over the row that frames are collected for, if there are any.
+    /// Returns the row that frames are collected for, if there are any.
     fn end_row(&mut self, take: &mut impl FnMut(&Row)) {
         if self.frames == 0 {
             return;
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn each_row_is_the_mean_of_its_frames_however_they_are_cut() {
+    fn row_means_do_not_depend_on_chunks() {
         let plan = plan("A,B,L0,L1", 1e3);
         for cut in [1, 3, 4, 40] {
             let rows = rows(&plan, Thinning::Mean, &[], cut);
@@ -231,7 +231,7 @@ mod tests {
                 assert_eq!((row.index, row.lost), (index, 0));
                 assert!((row.values[0] - (first + 1.5) * 0.01).abs() < 1e-6, "{row:?}");
                 assert!((row.values[1] - (3.0 * first + 4.5) * 0.01).abs() < 1e-6, "{row:?}");
-                // Half of them 2n, half of them 2n + 1: L0 is high half the time, and L1 as n says.
+                // Half of them 2n, half of them 2n + 1: L0 is high half the time, and L1 as n has it.
                 assert_eq!(row.values[2..4], [1.0, f32::from((index % 2) as u8)]);
             }
         }
@@ -248,15 +248,15 @@ mod tests {
     }
 
     #[test]
-    fn rows_keep_their_times_over_gaps_and_tell_what_is_missing() {
+    fn rows_keep_times_over_gaps() {
         let plan = plan("A", 1e3);
         // Within a row, at the end of one and the beginning of the next, and over whole rows.
         let missing = [1..3, 7..9, 18..30];
         for cut in [1, 5, 40] {
             let rows = rows(&plan, Thinning::Mean, &missing, cut);
-            let told: Vec<(u64, u64)> = rows.iter().map(|row| (row.index, row.lost)).collect();
+            let reported: Vec<(u64, u64)> = rows.iter().map(|row| (row.index, row.lost)).collect();
             let expected = [(0, 2), (1, 0), (2, 2), (3, 0), (4, 0), (7, 12), (8, 0), (9, 0)];
-            assert_eq!(told, expected);
+            assert_eq!(reported, expected);
             // Of frames 0 and 3, 4 to 6, 9 to 11, and 30 and 31.
             let means = [(0, 1.5), (1, 5.0), (2, 10.0), (5, 30.5)];
             for (row, mean) in means {

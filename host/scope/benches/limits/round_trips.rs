@@ -37,7 +37,7 @@ const CASES: [Case; 5] = [
 ];
 
 impl Case {
-    /// What is captured when nothing else is said: 1000 samples in 1 ms.
+    /// What is captured by default: 1000 samples in 1 ms.
     const fn of(channels: &'static str) -> Self {
         Self { channels, samples: 1000, period_s: 1e-3, bytes_written: [None; 2] }
     }
@@ -97,7 +97,7 @@ impl fmt::Display for Row {
         let limit = |limit: Option<u64>| limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
         let Counts { bytes_written, bytes_read, round_trips: trips } = self.counts;
         let (most, most_trips) = (limit(self.bytes_written), limit(self.round_trips));
-        let verdict = match (self.bytes_written, self.round_trips) {
+        let outcome = match (self.bytes_written, self.round_trips) {
             (None, None) => "",
             _ if self.holds() => "holds",
             _ => "BROKEN",
@@ -105,7 +105,7 @@ impl fmt::Display for Row {
         let name = &self.name;
         write!(
             f,
-            "{name:34} {bytes_written:>7} {most:>5} {bytes_read:>6} {trips:>6} {most_trips:>5} {verdict}"
+            "{name:34} {bytes_written:>7} {most:>5} {bytes_read:>6} {trips:>6} {most_trips:>5} {outcome}"
         )
     }
 }
@@ -154,8 +154,8 @@ async fn first_and_repeated(
     ])
 }
 
-/// Of the requests for one analog channel in `tests/data/plan.jsonl`, those that write most: ranges, levels and timeouts of
-/// many digits.
+/// Of the requests for one analog channel in `tests/data/plan.jsonl`, those that write most: ranges, levels and
+/// timeouts of many digits.
 async fn costliest_requests() -> Result<Vec<Row>, Failure> {
     let (mut firsts, mut repetitions) = (Vec::new(), Vec::new());
     for line in REQUESTS.lines() {

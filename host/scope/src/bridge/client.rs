@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
-use scopething_core::link::bridge::frame::{self, DATA_BYTES, FrameError, LONGEST_REQUEST, LONGEST_RESPONSE};
+use scopething_core::link::bridge::frame::{self, DATA_BYTES, FrameError, MAX_REQUEST, MAX_RESPONSE};
 use scopething_core::link::bridge::{
     Deframer, Fault, Job, JobState, Request, Response, StoreStatus, StoredTrace, TraceId,
 };
@@ -45,7 +45,7 @@ pub struct BridgeStatus {
     pub captures: u32,
     /// The last thing that went wrong since its power-up.
     pub fault: Option<Fault>,
-    /// Why its firmware started, in words.
+    /// Why its firmware started, as text.
     pub restart: String,
     /// What its flash holds.
     pub store: StoreStatus,
@@ -67,7 +67,7 @@ pub struct Client<S, C> {
     clock: C,
     /// The number of the last request.
     number: u32,
-    deframer: Box<Deframer<LONGEST_RESPONSE>>,
+    deframer: Box<Deframer<MAX_RESPONSE>>,
     /// What was read from the link and not looked at.
     received: Vec<u8>,
     /// How often requests had to be repeated.
@@ -77,7 +77,7 @@ pub struct Client<S, C> {
 }
 
 impl<S: Read + Write, C: Clock> Client<S, C> {
-    /// A client that has not said anything yet.
+    /// A client that has not sent anything yet.
     pub fn new(stream: S, clock: C) -> Self {
         // Another number each time: the bridge may remember the last request of a client before.
         let number = RandomState::new().build_hasher().finish() as u32;
@@ -101,7 +101,7 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
     /// Sends a request until there is an answer. Gives what lay in its frame.
     async fn ask(&mut self, request: &Request) -> Result<Vec<u8>, BridgeError<S::Error>> {
         self.number = self.number.wrapping_add(1);
-        let mut buffer = [0; LONGEST_REQUEST];
+        let mut buffer = [0; MAX_REQUEST];
         let frame = frame::encode(&mut buffer, self.number, request)?;
         let started = self.clock.now();
         for attempt in 0..ATTEMPTS {
@@ -109,12 +109,12 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
             self.stream.write_all(&OPENING).await.map_err(BridgeError::Link)?;
             self.stream.write_all(frame).await.map_err(BridgeError::Link)?;
             self.stream.flush().await.map_err(BridgeError::Link)?;
-            let patience = if changes_something(request) {
+            let timeout = if changes_something(request) {
                 REPLY_TIMEOUT
             } else {
                 REPLY_TIMEOUT.min(Micros(SHORT_REPLY_TIMEOUT.0 << attempt))
             };
-            if let Some(answer) = self.answer(patience).await? {
+            if let Some(answer) = self.answer(timeout).await? {
                 return Ok(answer);
             }
         }
@@ -123,8 +123,8 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
     }
 
     /// Waits for the answer to the last request. None if it is to be sent again.
-    async fn answer(&mut self, patience: Micros) -> Result<Option<Vec<u8>>, BridgeError<S::Error>> {
-        let deadline = self.clock.now() + patience;
+    async fn answer(&mut self, timeout: Micros) -> Result<Option<Vec<u8>>, BridgeError<S::Error>> {
+        let deadline = self.clock.now() + timeout;
         loop {
             let mut received = std::mem::take(&mut self.received).into_iter();
             while let Some(byte) = received.next() {
@@ -257,7 +257,7 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
         let before = self.repeats;
         self.order(&Request::PassThrough { hold }).await?;
         if self.repeats > before {
-            // The answers to the repetitions must not reach whoever speaks to the BitScope.
+            // The answers to the repetitions must not reach a client of the BitScope.
             self.drain().await?;
         }
         Ok(())
@@ -308,7 +308,7 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
         }
     }
 
-    /// Fetches the stored bytes of a trace that are not in `stored` yet. `progress` is told how many there
+    /// Fetches the stored bytes of a trace that are not in `stored` yet. `progress` receives how many there
     /// are. After an error the same call goes on from where it ended.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ pub enum BridgeError<E> {
         id: TraceId,
         /// Bytes that came.
         received: usize,
-        /// Bytes that its record says it has.
+        /// Its size according to its record.
         expected: usize,
     },
     /// The list of traces goes round.

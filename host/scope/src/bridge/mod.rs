@@ -15,8 +15,8 @@
 //! for record in client.records(TraceId::FIRST).await? {
 //!     let mut stored = Vec::new();
 //!     client.fetch(&record, &mut stored, |_| {}).await?;
-//!     let recording = scopething::bridge::recording(&record, &stored)?;
-//!     println!("trace {}: {} samples", record.id, recording.sample_count());
+//!     let waveform = scopething::bridge::recording(&record, &stored)?;
+//!     println!("trace {}: {} samples", record.id, waveform.sample_count());
 //! }
 //! # Ok(())
 //! # }
@@ -32,7 +32,7 @@ pub use self::client::{BridgeStatus, Client, LogPart};
 pub use self::error::BridgeError;
 use scopething_waveform::recording::{InvalidWaveform, Waveform};
 
-/// Why a fetched trace is no recording.
+/// Why a fetched trace is no waveform.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RestoreError {
     /// It is not what was stored.
@@ -43,7 +43,7 @@ pub enum RestoreError {
     Waveform(#[from] InvalidWaveform),
 }
 
-/// The recording of a stored trace, from its record and all its stored bytes.
+/// The waveform of a stored trace, from its record and all its stored bytes.
 ///
 /// # Errors
 /// [`RestoreError`] if the bytes are not those that were stored, or there is no sample among them.

@@ -1,4 +1,4 @@
-//! Clocks in words: `1MHz 50%`, and `1MHz L4, L5 phase 90deg` for quadrature.
+//! Clock specifications as text: `1MHz 50%`, and `1MHz L4, L5 phase 90deg` for quadrature.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use scopething_waveform::quantity::{self, Unit};
 const EXAMPLE: &str = "\"1MHz 50%\"";
 const WORDS: &str = "a frequency, a line such as L4, a duty such as 30%, phase 90deg or max-error=E";
 
-/// What was said of clocks; what was not has its default, but for the frequency.
+/// A specification of clocks; what is not given has its default, but for the frequency.
 ///
 /// Its text has the clocks with commas between, up to three, and of each these words in any order:
 ///
@@ -20,7 +20,7 @@ const WORDS: &str = "a frequency, a line such as L4, a duty such as 30%, phase 9
 /// | `30%` | duty: the part of the period in which it is high | 50 % |
 /// | `phase 90deg`, `phase 25%`, `phase 0.25` | how much later than the period it rises | 0 |
 ///
-/// and of all together, said of any of them, `1MHz`, the frequency, and `max-error=1%`, how far it may be off
+/// and of all together, given with any of them, `1MHz`, the frequency, and `max-error=1%`, how far it may be off
 /// (0.01 %).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ClockSpec {
@@ -32,7 +32,7 @@ pub struct ClockSpec {
     pub outputs: Vec<OutputSpec>,
 }
 
-/// What was said of one clock.
+/// A specification of one clock.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct OutputSpec {
     /// The line that it drives.

@@ -15,16 +15,16 @@ use thiserror::Error;
 use super::{WaveSpec, WaveTable, WaveTableError, WordsError};
 use scopething_waveform::quantity_text::quantity;
 
-/// What a user wants of the generators, with all that has to be read for it.
+/// A request to the generators, with all that has to be read for it.
 ///
 /// ```
 /// use scopething::generate::GeneratorRequest;
 /// use scopething_core::plan::PlayMode;
 ///
-/// let wanted = GeneratorRequest::wave("square 2kHz 0..3.3V 30%".parse()?, PlayMode::Repeat)?;
-/// let generation = wanted.plan()?;
-/// assert!(generation.to_string().contains("2.00000000 kHz"));
-/// assert!(generation.driven().waveform);
+/// let request = GeneratorRequest::wave("square 2kHz 0..3.3V 30%".parse()?, PlayMode::Repeat)?;
+/// let plan = request.plan()?;
+/// assert!(plan.to_string().contains("2.00000000 kHz"));
+/// assert!(plan.driven().waveform);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -55,10 +55,10 @@ pub enum GeneratorPlan<'w> {
     Levels(LogicPattern, ClockPlan),
 }
 
-/// Why the device cannot generate what is wanted.
+/// Why the device cannot generate what is requested.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum GeneratorRequestError {
-    /// The words mean nothing.
+    /// The specification is not understood.
     #[error(transparent)]
     Words(#[from] WordsError),
     /// There is no such waveform.
@@ -121,7 +121,7 @@ impl GeneratorPlan<'_> {
     }
 }
 
-/// One line for people.
+/// One human-readable line.
 impl fmt::Display for GeneratorPlan<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

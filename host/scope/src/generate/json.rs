@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{ClockSpec, OutputSpec, ShapeSpec, WaveSpec, WordsError};
 
-/// Which generator a request is for, if it does not say so itself.
+/// Which generator a request is for, if it does not name one itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GeneratorKind {
@@ -30,8 +30,8 @@ pub enum GeneratorKind {
 ///
 /// let line = r#"{"kind": "waveform", "args": {"frequency": 1000, "waveform": "square", "ratio": 0.3}}"#;
 /// let request = JsonGeneratorRequest::parse(line, GeneratorKind::Clock)?;
-/// let JsonGeneratorRequest::Waveform(words) = request else { panic!("a waveform") };
-/// assert_eq!(words.request(&[])?.symmetry, 0.3);
+/// let JsonGeneratorRequest::Waveform(spec) = request else { panic!("a waveform") };
+/// assert_eq!(spec.request(&[])?.symmetry, 0.3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +52,7 @@ pub enum JsonGeneratorError {
     #[error(transparent)]
     Words(#[from] WordsError),
     /// A clock's line and phase beside the list of clocks.
-    #[error("outputs say ratio, line and phase of each clock: give either outputs or those")]
+    #[error("outputs specify ratio, line and phase of each clock: give either outputs or those")]
     OutputTwice,
 }
 
@@ -97,7 +97,7 @@ impl JsonGeneratorRequest {
     /// Reads one JSON object; `kind` counts if it does not name its own.
     ///
     /// # Errors
-    /// [`JsonGeneratorError`] says what is not as it should be.
+    /// [`JsonGeneratorError`] reports what is wrong.
     pub fn parse(text: &str, kind: GeneratorKind) -> Result<Self, JsonGeneratorError> {
         let request: Request = serde_json::from_str(text)?;
         Ok(match request.kind.unwrap_or(kind) {

@@ -1,8 +1,8 @@
-//! What the generators are asked for, as people and programs write it: texts such as `sine 1kHz 0..3.3V` and
+//! What the generators are asked for, as users and programs write it: texts such as `sine 1kHz 0..3.3V` and
 //! `1MHz L4, L5 phase 90deg`, files of own samples, and JSON.
 //!
-//! Here is how a request is written, and how what is [`GeneratorRequest`] becomes what a scope [generates](GeneratorPlan). What the
-//! device can do of it is decided by the planners of the core,
+//! Here is how a request is written, and how a [`GeneratorRequest`] becomes what a scope
+//! [generates](GeneratorPlan). What the device can do of it is decided by the planners of the core,
 //! [`plan_waveform`](scopething_core::plan::plan_waveform) and [`plan_clocks`](scopething_core::plan::plan_clocks).
 //!
 //! ```
@@ -33,7 +33,7 @@ pub use wave::{ShapeSpec, WaveSpec, min_samples};
 
 use scopething_waveform::quantity::QuantityError;
 
-/// Why words are no request to a generator.
+/// Why a text is no request to a generator.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WordsError {
     /// Neither a shape nor anything else that a waveform has.
@@ -50,7 +50,7 @@ pub enum WordsError {
         /// What may be written.
         expected: &'static str,
     },
-    /// Something was said twice.
+    /// Something was given twice.
     Twice {
         /// What it was.
         what: &'static str,
@@ -122,7 +122,7 @@ mod tests {
     use scopething_core::device::BS05;
     use scopething_core::plan::{plan_clocks, plan_waveform};
 
-    /// Words that mean something, and some that do not.
+    /// Valid words, and some invalid ones.
     fn words() -> impl Strategy<Value = String> {
         let known = prop::sample::select(vec![
             "sine",

@@ -1,4 +1,4 @@
-//! What the generators will do, as text for people and as JSON for programs.
+//! What the generators will do, as human-readable text and as JSON.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl GeneratorPlan<'_> {
         }
     }
 
-    /// Lines of a name and a value for people.
+    /// Human-readable lines of a name and a value.
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut lines = Vec::new();

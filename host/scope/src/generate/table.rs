@@ -21,7 +21,7 @@ pub enum WaveTableError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// It is neither text nor audio, or far longer than a table.
@@ -63,7 +63,7 @@ pub enum WaveTableError {
 }
 
 /// Far more than a table takes in the longest digits and with comments, in bytes.
-const LONGEST_FILE: u64 = 1 << 20;
+const MAX_FILE_BYTES: u64 = 1 << 20;
 /// How many samples the device's table has.
 const TABLE_SAMPLES: usize = BS05.generator.table_samples as usize;
 
@@ -78,13 +78,13 @@ impl WaveTable {
     pub fn read(path: &Path) -> Result<Self, WaveTableError> {
         let mut bytes = Vec::new();
         let opened = File::open(path);
-        let read = opened.and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut bytes));
+        let read = opened.and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
         let length = read.map_err(|source| WaveTableError::Read { path: path.to_owned(), source })?;
         if bytes.starts_with(b"RIFF") {
             return Self::of_samples(path, &wav_samples(path, &bytes)?);
         }
         match str::from_utf8(&bytes) {
-            Ok(text) if length as u64 <= LONGEST_FILE => Self::of_samples(path, &samples(path, text)?),
+            Ok(text) if length as u64 <= MAX_FILE_BYTES => Self::of_samples(path, &samples(path, text)?),
             _ => Err(WaveTableError::NotText { path: path.to_owned(), most: TABLE_SAMPLES }),
         }
     }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_numbers_as_the_table_has_are_the_table() {
+    fn full_length_file_is_the_table() {
         let numbers: Vec<f32> = (0..1024_u16).map(|index| f32::from(index) / 1024.0).collect();
         let text: Vec<String> = numbers.iter().map(ToString::to_string).collect();
         assert_eq!(read(text.join("\n").as_bytes()).unwrap().samples(), numbers);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn audio_from_its_lowest_to_its_highest_is_0_to_1() {
+    fn audio_is_scaled_to_0_to_1() {
         let quarters = |table: &WaveTable| [0, 256, 512, 768].map(|index| table.samples()[index]);
         let words = [-32768_i16, -16384, 0, 16384].map(i16::to_le_bytes).concat();
         assert_eq!(quarters(&read(&wav(1, 1, 16, &words)).unwrap()), [0.0, 0.25, 0.5, 0.75]);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_table_is_refused_with_a_reason() {
+    fn invalid_table_is_refused() {
         let too_many = "0 ".repeat(1025);
         let too_long = " ".repeat((1 << 20) + 1);
         let cases: [(&[u8], &str); 9] = [

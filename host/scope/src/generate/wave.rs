@@ -1,4 +1,4 @@
-//! Waveforms in words: `sine 1kHz 0..3.3V`.
+//! Waveform specifications as text: `sine 1kHz 0..3.3V`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use scopething_waveform::quantity::{self, Unit};
 const EXAMPLE: &str = "\"sine 1kHz 0..3.3V\"";
 const WORDS: &str = "a shape, a frequency, LOW..HIGH, a symmetry such as 30%, min-samples=N or max-error=E";
 
-/// The shape of a waveform in words.
+/// The shape of a waveform in a specification.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ShapeSpec {
     /// One that the device makes by itself.
@@ -42,7 +42,7 @@ impl fmt::Display for ShapeSpec {
     }
 }
 
-/// What was said of a waveform; what was not has its default, but for the frequency.
+/// A specification of a waveform; what is not given has its default, but for the frequency.
 ///
 /// Its text has these words in any order, with blanks or commas between:
 ///
@@ -73,7 +73,7 @@ pub struct WaveSpec {
 }
 
 impl WaveSpec {
-    /// What is said here, and what is not as in `other`.
+    /// This specification, completed by `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -142,8 +142,8 @@ impl WaveSpec {
     }
 }
 
-/// Reads a least number of samples in a period: a whole number that a register could hold. Which of them can
-/// be is the planner's to say.
+/// Reads a least number of samples in a period: a whole number that a register could hold. The planner
+/// checks the value.
 ///
 /// # Errors
 /// [`WordsError::Samples`] and [`WordsError::Quantity`].
@@ -188,11 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_has_its_default() {
+    fn what_is_not_given_has_its_default() {
         assert_eq!(request("50"), WaveformRequest::new(50.0, WaveShape::Sine));
-        let said: WaveSpec = "triangle 1kHz".parse().unwrap();
+        let given: WaveSpec = "triangle 1kHz".parse().unwrap();
         let first = WaveSpec { frequency_hz: Some(5.0), ..WaveSpec::default() };
-        assert_eq!(first.or(said).request(&[]), Ok(WaveformRequest::new(5.0, WaveShape::Triangle)));
+        assert_eq!(first.or(given).request(&[]), Ok(WaveformRequest::new(5.0, WaveShape::Triangle)));
     }
 
     #[test]

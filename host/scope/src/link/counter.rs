@@ -29,7 +29,7 @@ pub struct Counter<S> {
     turn: bool,
 }
 
-/// What went over a stream. The difference of two says what happened between them.
+/// What went over a stream. The difference of two is what happened between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Counts {
     /// Bytes to the device.
@@ -52,7 +52,7 @@ impl std::ops::Sub for Counts {
     }
 }
 
-/// Reads the counts of a [`Counter`] that somebody else owns by now.
+/// Reads the counts of a [`Counter`] that has been moved elsewhere.
 #[derive(Debug, Clone, Default)]
 pub struct CountReader {
     cells: Arc<Cells>,
@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes anything, and says one byte at a time.
+    /// Takes anything, and sends one byte at a time.
     struct Chatter;
 
     impl ErrorType for Chatter {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_round_trip_is_a_write_that_follows_a_read() {
+    async fn round_trip_is_a_write_after_a_read() {
         let mut stream = Counter::new(Chatter);
         let counts = stream.counts();
         stream.write_all(b"[21@").await.unwrap();

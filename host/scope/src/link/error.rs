@@ -23,7 +23,7 @@ pub enum OpenError {
          COM3, socket://host:port, bitscope-server://host:port, or sim: for the simulated BitScope"
     )]
     NoBitScope,
-    /// The operating system does not tell its serial ports.
+    /// The operating system does not list its serial ports.
     #[error("the serial ports cannot be listed: name one, such as /dev/ttyUSB0 or COM3")]
     NoPortList(#[source] io::Error),
     /// There is no such serial port.
@@ -54,7 +54,7 @@ pub enum OpenError {
     Port {
         /// The port's name.
         port: String,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
     /// The host's name has no address.
@@ -62,7 +62,7 @@ pub enum OpenError {
     UnknownHost {
         /// The host's name.
         host: String,
-        /// What the resolver said.
+        /// The resolver's error.
         source: io::Error,
     },
     /// Nothing listens there.
@@ -71,7 +71,7 @@ pub enum OpenError {
         /// Host and port.
         at: HostPort,
     },
-    /// The host said nothing in time.
+    /// The host did not answer in time.
     #[error("{at} did not answer in {:.0} s: check the address, network and firewall", limit.seconds())]
     NoAnswer {
         /// Host and port.
@@ -84,7 +84,7 @@ pub enum OpenError {
     Unreachable {
         /// Host and port.
         at: HostPort,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
     /// A bridge was to be spoken to, and the link is another one.
@@ -114,7 +114,7 @@ pub enum LinkError {
     /// The other end serves another client, and closed the stream.
     #[error("the BitScope is in use: {owner} has it: close that program, or try again when it is done")]
     InUse {
-        /// The other client, in the server's words: by which way it came and from where.
+        /// The other client, as the server names it: its transport and address.
         owner: Arc<str>,
     },
     /// The serial port is gone.
@@ -122,7 +122,7 @@ pub enum LinkError {
     Port {
         /// The port's name.
         port: Arc<str>,
-        /// What the operating system said.
+        /// The operating system's error.
         source: Arc<io::Error>,
     },
     /// The network failed.
@@ -137,8 +137,8 @@ pub enum LinkError {
 }
 
 impl LinkError {
-    /// A failure of an open socket. Whether the other end closes before or after it was last written to, the user is told
-    /// the same.
+    /// A failure of an open socket. The user gets the same message whether the other end closes before or after it was
+    /// last written to.
     pub(super) fn network(error: io::Error) -> Self {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
         match error.kind() {
@@ -187,7 +187,7 @@ pub enum DatagramError {
     /// The server serves another client.
     #[error("the BitScope is in use: {owner} has it: close that program, or try again when it is done")]
     Refused {
-        /// The other client, in the server's words: by which way it came and from where.
+        /// The other client, as the server names it: its transport and address.
         owner: String,
     },
     /// Nothing, or too little, came back for commands.

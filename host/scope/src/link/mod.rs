@@ -193,7 +193,7 @@ pub async fn resolve(url: &LinkUrl) -> Result<LinkUrl, OpenError> {
 ///
 /// # Errors
 ///
-/// [`OpenError::NoBitScope`] if there is none, [`OpenError::NoPortList`] if the operating system does not tell.
+/// [`OpenError::NoBitScope`] if there is none, [`OpenError::NoPortList`] if the operating system does not list them.
 pub async fn bitscope_ports() -> Result<Vec<Port>, OpenError> {
     let finding = tokio::task::spawn_blocking(ports::bitscopes);
     finding.await.unwrap_or_else(|error| Err(OpenError::NoPortList(io::Error::other(error))))

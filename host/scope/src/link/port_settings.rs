@@ -1,6 +1,6 @@
 //! What the `serialport` crate does not set on a port: that a write does not block, and low latency.
 //!
-//! An FTDI keeps short answers back for its latency timer, 16 ms unless told otherwise. On Linux the flag
+//! An FTDI keeps short answers back for its latency timer, 16 ms by default. On Linux the flag
 //! `ASYNC_LOW_LATENCY` has its driver set the timer to 1 ms, without special rights. Elsewhere the timer is a
 //! setting of the installed driver, and stays as it is.
 
@@ -77,8 +77,8 @@ mod linux {
     // 72 bytes where pointers have 8.
     const _: () = assert!(size_of::<SerialStruct>() >= 72);
 
-    /// Whether the port now is in low latency mode. Ports that have none, pseudo-terminals among them, say
-    /// no.
+    /// Whether the port now is in low latency mode. Ports that have none, pseudo-terminals among them,
+    /// return false.
     pub(in super::super) fn request_low_latency(port: &impl AsRawFd) -> bool {
         let fd = port.as_raw_fd();
         let Some(mut settings) = get(fd) else { return false };

@@ -20,8 +20,8 @@ use serialport::{SerialPortInfo, SerialPortType};
 use super::error::OpenError;
 use super::serial::SerialLink;
 
-/// The USB vendor and product id of the FTDI bridge in a BitScope ([section 1 of the reference](scopething_core::vm#1-the-link)). Other devices
-/// with the same bridge carry them too.
+/// The USB vendor and product id of the FTDI bridge in a BitScope
+/// ([section 1 of the reference](scopething_core::vm#1-the-link)). Other devices with the same bridge carry them too.
 const BITSCOPE_USB_ID: (u16, u16) = (0x0403, 0x6001);
 
 /// A serial port that is there, not opened.
@@ -29,7 +29,7 @@ const BITSCOPE_USB_ID: (u16, u16) = (0x0403, 0x6001);
 pub struct Port {
     /// What [`LinkUrl::Serial`](super::LinkUrl::Serial) calls it.
     pub name: String,
-    /// What the device behind it says of itself, if it is on USB.
+    /// What the device behind it reports of itself, if it is on USB.
     pub usb: Option<UsbDevice>,
     /// Why a BitScope cannot be used. Other ports are not tried.
     pub obstacle: Option<OpenError>,
@@ -71,7 +71,7 @@ impl Port {
 ///
 /// # Errors
 ///
-/// [`OpenError::NoPortList`] if the operating system does not tell.
+/// [`OpenError::NoPortList`] if the operating system does not list them.
 pub fn list_ports() -> Result<Vec<Port>, OpenError> {
     let mut ports = found_ports()?;
     for port in &mut ports {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_sorted_and_bitscopes_known_by_their_usb_id() {
+    fn bitscopes_are_recognised_by_usb_id() {
         let unknown =
             SerialPortInfo { port_name: "/dev/ttyS0".to_owned(), port_type: SerialPortType::Unknown };
         let infos = vec![

@@ -1,4 +1,4 @@
-//! How a server says that another client has its device: one line, which those see who read what they are sent.
+//! How a server reports that another client has its device: one line, seen by clients that read what they are sent.
 //!
 //! Over TCP it is sent before the connection is closed, over UDP as the data of an answer. Drivers that know
 //! nothing of it take it for an answer of no BitScope.
@@ -24,7 +24,7 @@ pub fn reason(owner: &str) -> String {
     format!("{owner}{SUFFIX}")
 }
 
-/// Who has the device, if that is what the bytes say.
+/// Who has the device, if the bytes are such a refusal.
 #[must_use]
 pub fn owner(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?.trim_end_matches(['\r', '\n']);

@@ -2,11 +2,11 @@
 //!
 //! The `serialport` crate blocks, on every platform alike. So one thread reads and one writes; each hands
 //! bytes over a bounded channel and looks up at least every [`READ_TIMEOUT`] to see whether the link was dropped.
-//! The device sets the baud rate of its USB bridge by itself: 115200 8N1 is what the port is told, because it
-//! has to be told something.
+//! The device sets the baud rate of its USB bridge by itself: the port is set to 115200 8N1, because
+//! some setting is required.
 //!
-//! The port is opened exclusively, and RTS and DTR are raised where it has them. Where the platform allows it, it is set to low latency, and
-//! [`SerialLink::profile`] promises shorter round trips then.
+//! The port is opened exclusively, and RTS and DTR are raised where it has them. Where the platform allows it, it is
+//! set to low latency, and [`SerialLink::profile`] promises shorter round trips then.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ const CHUNK: usize = 4096;
 /// bytes).
 const CHUNKS_AHEAD: usize = 256;
 
-/// What the port of a BitScope is told; the device overrules it.
+/// The baud rate that the port is set to; the device overrides it.
 const BAUD_RATE: u32 = 115_200;
 
 /// A local line in low latency mode: the FTDI waits 1 ms instead of the 16 ms that [`LinkProfile::SERIAL`]
@@ -79,7 +79,7 @@ impl SerialLink {
     ///
     /// # Errors
     ///
-    /// The variants of [`OpenError`] that speak of ports.
+    /// The variants of [`OpenError`] that concern ports.
     pub fn open(name: &str) -> Result<Self, OpenError> {
         Self::open_at(name, BAUD_RATE)
     }
@@ -207,8 +207,8 @@ impl Write for SerialLink {
     }
 }
 
-/// Raises RTS and DTR, as all programs do that are known to work with a BitScope. On Windows the `serialport` crate leaves
-/// them low. A port that has no such lines, a pseudo-terminal for one, works without.
+/// Raises RTS and DTR, as all programs do that are known to work with a BitScope. On Windows the `serialport` crate
+/// leaves them low. A port that has no such lines, a pseudo-terminal for one, works without.
 fn raise_control_lines(port: &mut impl SerialPort) {
     let _ = port.write_request_to_send(true);
     let _ = port.write_data_terminal_ready(true);
@@ -231,7 +231,7 @@ impl Held {
     }
 }
 
-/// Hands on what the port receives, until it fails or nobody wants it.
+/// Hands on what the port receives, until it fails or the receiver is dropped.
 fn read_port(mut port: Held, chunks: &mpsc::Sender<Result<Vec<u8>, LinkError>>) {
     let mut buffer = [0; CHUNK];
     while !port.stopped() {
@@ -276,7 +276,7 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-/// Sorts the ways in which a port refuses to open. `serialport` says `NoDevice` of a port that is locked, and
+/// Sorts the ways in which a port refuses to open. `serialport` returns `NoDevice` for a port that is locked, and
 /// on Windows of one that is not there.
 fn refusal(name: &str, error: serialport::Error) -> OpenError {
     let port = name.to_owned();

@@ -36,7 +36,7 @@ impl TcpLink {
     ///
     /// # Errors
     ///
-    /// The variants of [`OpenError`] that speak of hosts; [`OpenError::NoAnswer`] after 5 s.
+    /// The variants of [`OpenError`] that concern hosts; [`OpenError::NoAnswer`] after 5 s.
     pub async fn connect(at: &HostPort) -> Result<Self, OpenError> {
         let addresses = || tokio::net::lookup_host((at.host.as_str(), at.port));
         let connect = async {

@@ -53,7 +53,7 @@ impl<S, C: Clock, F: FnMut(Chunk<'_>)> Tracer<S, C, F> {
         Self { stream, clock, show }
     }
 
-    fn tell(&mut self, direction: Direction, bytes: Option<&[u8]>) {
+    fn report(&mut self, direction: Direction, bytes: Option<&[u8]>) {
         if let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) {
             (self.show)(Chunk { at: self.clock.now(), direction, bytes });
         }
@@ -73,7 +73,7 @@ impl<S: ErrorType, C, F> ErrorType for Tracer<S, C, F> {
 impl<S: Read, C: Clock, F: FnMut(Chunk<'_>)> Read for Tracer<S, C, F> {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, S::Error> {
         let count = self.stream.read(buf).await?;
-        self.tell(Direction::Read, buf.get(..count));
+        self.report(Direction::Read, buf.get(..count));
         Ok(count)
     }
 }
@@ -81,7 +81,7 @@ impl<S: Read, C: Clock, F: FnMut(Chunk<'_>)> Read for Tracer<S, C, F> {
 impl<S: Write, C: Clock, F: FnMut(Chunk<'_>)> Write for Tracer<S, C, F> {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, S::Error> {
         let count = self.stream.write(buf).await?;
-        self.tell(Direction::Written, buf.get(..count));
+        self.report(Direction::Written, buf.get(..count));
         Ok(count)
     }
 
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn chunks_are_shown_with_their_times_and_bytes_pass_unchanged() {
+    async fn tracing_passes_bytes_unchanged() {
         let clock = HostClock::new();
         let mut seen = Vec::new();
         let mut written = [0; 8];

@@ -203,7 +203,7 @@ impl LinkUrl {
     ///
     /// # Errors
     ///
-    /// [`UrlError`] says what is wrong and what would be right.
+    /// [`UrlError`] reports what is wrong and what would be right.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         match split_pacing(text) {
             None => Self::parse_paced_whole(text),
@@ -367,7 +367,7 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// The setting of a link's query that says how scripts are handed to the device.
+/// The setting of a link's query that selects how scripts are handed to the device.
 const PACING: &str = "pacing=";
 
 /// A link without its pacing, and the pacing, if it has one.
@@ -391,8 +391,8 @@ fn parse_pacing(text: &str) -> Result<Pacing, UrlError> {
     }
 }
 
-/// A link and what stands behind its question mark: the first that faults follow, so that no fault is taken for part of a
-/// path, or the first of all.
+/// A link and what stands behind its question mark: the first that faults follow, so that no fault is taken for part of
+/// a path, or the first of all.
 #[cfg(feature = "sim")]
 fn split_query(text: &str) -> Option<(&str, &str)> {
     let splits = text.match_indices('?').map(|(at, _)| (&text[..at], &text[at + 1..]));
@@ -543,7 +543,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn errors_name_the_fault() {
         let owned = str::to_owned;
         let wrong = [
             ("ttyUSB0", UrlError::NotALink { text: owned("ttyUSB0") }),
@@ -592,7 +592,7 @@ mod tests {
     }
 
     #[test]
-    fn any_link_but_the_simulated_one_takes_faults_behind_it() {
+    fn real_links_accept_stream_faults() {
         for text in
             ["", "/dev/ttyUSB0", "/dev/a?b", "COM3", "socket://lab:80", "bitscope-server://[::1]:15500"]
         {
@@ -657,7 +657,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_a_link_that_is_read_back_or_refused(
+        fn any_text_round_trips_or_is_refused(
             text in "(file|socket|bitscope-server|bridge|sim|COM|[a-z]*)?:?/{0,3}\\[?\\PC{0,20}\\]?(:[0-9]{0,6})?\
                 |.{0,30}"
         ) {

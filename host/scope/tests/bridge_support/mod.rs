@@ -13,6 +13,7 @@ use embassy_sync::pipe::Pipe;
 use embassy_sync::signal::Signal;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use scopething::bridge::Client;
+use scopething::link::TokioTimer;
 use scopething_bridge::control::Bridge;
 use scopething_bridge::fake::FakeFlash;
 use scopething_bridge::job::{Runner, ScopeStream};
@@ -240,7 +241,7 @@ impl Running<'_> {
         self.clock.until(self.clock.now() + span).await;
     }
 
-    /// Waits until the bridge has said so; 1000 s at the most.
+    /// Waits until the bridge has reported it; 1000 s at the most.
     pub(crate) async fn until(&self, what: impl Fn(&Bridge<FakeFlash>) -> bool) {
         let deadline = self.clock.now() + Micros::from_millis(1_000_000);
         while !what(self.bridge) {
@@ -326,7 +327,7 @@ pub(crate) fn serve(query: &str) -> String {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            let link = SimLink::new(&config);
+            let link = SimLink::by_config(&config, TokioTimer::start);
             let (clock, profile) = (link.clock(), link.profile());
             let store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
             let bridge = Bridge::new(store, None);

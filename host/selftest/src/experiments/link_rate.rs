@@ -1,4 +1,4 @@
-//! Experiment 12: how long a full dump takes tells the rate of the link.
+//! Experiment 12: how long a full dump takes gives the rate of the link.
 
 use scopething_core::time::Clock as _;
 

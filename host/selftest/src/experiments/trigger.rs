@@ -39,7 +39,7 @@ pub(super) async fn level(
     }
     let Some(line) = Line::through(&points) else {
         return Err(Stop::inconclusive(
-            "the trigger came for fewer than two levels that A crosses: experiment 8 says whether it watches A",
+            "the trigger came for fewer than two levels that A crosses: experiment 8 shows whether it watches A",
         ));
     };
     notes.measured_numbers("volts at the trigger: gain, offset (V)", &[line.gain, line.offset]);
@@ -50,8 +50,7 @@ fn judge_level(line: Line, all_came: bool, notes: &mut Notes) -> Result<(), Stop
     let Line { gain, offset, residual } = line;
     if residual > MAX_RESIDUAL_V {
         return Err(Stop::inconclusive(format!(
-            "the trigger fires up to {residual:.2} V from any straight line: it does not follow A, experiment 8 says \
-             more"
+            "the trigger fires up to {residual:.2} V from any straight line: it does not follow A, see experiment 8"
         )));
     }
     let is_near = |wanted: f64| (gain / wanted - 1.0).abs() <= MAX_GAIN_ERROR && offset.abs() <= MAX_OFFSET_V;

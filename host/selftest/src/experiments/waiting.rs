@@ -13,7 +13,7 @@ use super::super::{Finding, Notes};
 
 /// Above what an open input reaches, within the range.
 const LEVEL_V: f64 = 7.9;
-/// Ended by the device itself, which counts to 0.42 s at the most.
+/// Ended by the device itself, which counts to 0.42 s at most.
 const DEVICE_TIMEOUT_S: f64 = 0.2;
 /// Ended by the host, by `K`.
 const HOST_TIMEOUT_S: f64 = 1.0;
@@ -48,7 +48,7 @@ pub(super) async fn run(bench: &mut Bench, notes: &mut Notes) -> Result<(), Stop
         notes.measured_number(format!("{name}: after (s)"), took_s);
         if ended == EndReason::Trigger {
             return Err(Stop::inconclusive(format!(
-                "a trigger came at {LEVEL_V} V: A is not open, or the trigger does not watch it (experiment 8 says)"
+                "a trigger came at {LEVEL_V} V: A is not open, or the trigger does not watch it (see experiment 8)"
             )));
         }
         // The trace itself and its dump come on top, and are short of that.

@@ -37,7 +37,7 @@ pub(super) async fn edge(
     };
     if last - first > 1 {
         return Err(Stop::inconclusive(format!(
-            "the edge moves between samples {} and {}: the trigger does not follow A, experiment 8 says more",
+            "the edge moves between samples {} and {}: the trigger does not follow A, see experiment 8",
             first + i64::from(BEFORE),
             last + i64::from(BEFORE)
         )));
@@ -70,7 +70,7 @@ async fn edges_of(raw: &mut RawDevice<'_>, mode: Mode) -> Result<Vec<i64>, Stop>
         let (end, volts) = capture.volts(raw).await?;
         if end.token != 0 {
             return Err(Stop::inconclusive(format!(
-                "A crosses {EDGE_LEVEL_V} V, but the trigger did not come: experiments 5 and 8 say more"
+                "A crosses {EDGE_LEVEL_V} V, but the trigger did not come: see experiments 5 and 8"
             )));
         }
         let rises = rises(&volts, EDGE_LEVEL_V);
@@ -78,7 +78,7 @@ async fn edges_of(raw: &mut RawDevice<'_>, mode: Mode) -> Result<Vec<i64>, Stop>
         let [edge] = rises[..] else {
             return Err(Stop::inconclusive(format!(
                 "a capture has {} edges of A where it must have one: the trigger does not follow A, \
-                 experiment 8 says more",
+                 see experiment 8",
                 rises.len()
             )));
         };
@@ -89,7 +89,7 @@ async fn edges_of(raw: &mut RawDevice<'_>, mode: Mode) -> Result<Vec<i64>, Stop>
 
 /// Captures of the saw that are tried until one does not hold its fall.
 const MAX_SAWS: usize = 12;
-/// A saw of 20 Hz: over a full buffer it rises by a quarter of its range at the most.
+/// A saw of 20 Hz: over a full buffer it rises by a quarter of its range at most.
 const SAW: Wave = Wave { shape: Shape::Triangle, symmetry: 1.0, ticks: 2000, low: 0.0, high: 3.3 };
 
 /// A full buffer of a slow saw, and which samples a short capture leaves as they were.

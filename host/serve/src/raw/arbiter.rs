@@ -1,4 +1,4 @@
-//! Who has the device, who waits for it, who is turned away, and how bytes get to the owner.
+//! Arbitrates the device: which client has it, which wait for it, which are rejected; and buffers the session's output.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,33 +19,33 @@ use scopething::link::refusal;
 use scopething_sim::Origin;
 use scopething_sim::faults::Direction;
 
-/// Datagrams that wait to be sent; what is repeated beyond that is as good as lost.
+/// Datagrams that wait to be sent; repetitions beyond that are dropped.
 const MAX_OUTPUT: usize = 256;
 
-/// How often it is looked whether a UDP client on this machine has closed its port, while others wait for it.
-const COALESCE_DELAY: Duration = Duration::from_millis(50);
+/// How often the port of a local UDP client is probed for having been closed, while others wait for the device.
+const PORT_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long a client that was refused has time to read why, and to hang up.
+/// How long a rejected client has to read why and to disconnect.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Clients that were refused and have not hung up; more are hung up on.
+/// Rejected clients that have not disconnected; further ones are disconnected at once.
 const MAX_LEAVING: usize = 64;
 
 /// How the device is shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// After how long without a word a client that does not tell when it goes gives way to another.
+    /// How long a client without a connection (UDP, pseudo-terminal) may be silent before it gives way to another.
     pub(crate) silence: Duration,
-    /// The same for a client that came by TCP, which does tell; none: it stays.
+    /// The same for a TCP client; none: it stays until it disconnects.
     pub(crate) tcp_silence: Option<Duration>,
-    /// How many may wait for the device; more are told that it is busy.
-    pub(crate) most_waiting: usize,
-    /// How long one may wait before it is told that the device is busy.
-    pub(crate) patience: Duration,
-    /// The same for a client that came by UDP, which sends its datagram again and gives up sooner.
-    pub(crate) udp_patience: Duration,
+    /// How many clients may wait for the device; further ones are rejected.
+    pub(crate) max_waiting: usize,
+    /// How long a client may wait before it is rejected.
+    pub(crate) queue_timeout: Duration,
+    /// The same for a UDP client, which repeats its datagram and gives up sooner.
+    pub(crate) udp_queue_timeout: Duration,
 }
 
-/// A client, by the way it came.
+/// A client, by its transport.
 #[derive(Debug)]
 pub(crate) enum Client {
     Tcp { stream: TcpStream, peer: SocketAddr },
@@ -77,7 +77,7 @@ impl Session {
         !self.output.is_empty()
     }
 
-    /// When it is to give way to others; none, if never.
+    /// When it gives way to others; none: never.
     fn stays_until(&self, rules: &Rules) -> Option<Instant> {
         let silence = match &self.client {
             Client::Tcp { .. } => rules.tcp_silence?,
@@ -86,7 +86,7 @@ impl Session {
         self.last_heard.checked_add(silence)
     }
 
-    /// Whether it can be seen to have gone though it says nothing.
+    /// Whether its disappearance can be detected though it sends nothing.
     fn is_local_udp(&self) -> bool {
         matches!(&self.client, Client::Udp { peer, .. } if peer.ip().to_canonical().is_loopback())
     }
@@ -111,14 +111,14 @@ struct QueuedClient {
     datagram: Vec<u8>,
 }
 
-/// The device's arbiter: one owner at a time.
+/// The device's arbiter: one session at a time.
 pub(crate) struct Arbiter<'a> {
     rules: Rules,
-    owner: Option<Session>,
+    session: Option<Session>,
     waiting: VecDeque<QueuedClient>,
-    new_owner: bool,
+    new_session: bool,
     numbers: Numbers,
-    /// TCP clients that were refused.
+    /// TCP clients that were rejected.
     leaving: JoinSet<()>,
     network: &'a mut LossyNetwork,
     report: &'a mut dyn FnMut(Event),
@@ -128,9 +128,9 @@ impl<'a> Arbiter<'a> {
     pub(crate) fn new(rules: Rules, report: &'a mut dyn FnMut(Event), network: &'a mut LossyNetwork) -> Self {
         Self {
             rules,
-            owner: None,
+            session: None,
             waiting: VecDeque::new(),
-            new_owner: false,
+            new_session: false,
             numbers: Numbers::default(),
             leaving: JoinSet::new(),
             network,
@@ -138,23 +138,23 @@ impl<'a> Arbiter<'a> {
         }
     }
 
-    pub(crate) fn owner(&self) -> Option<&Session> {
-        self.owner.as_ref()
+    pub(crate) fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
     }
 
-    /// Whether another client has the device than when this was asked before.
-    pub(crate) fn has_new_owner(&mut self) -> bool {
-        std::mem::take(&mut self.new_owner)
+    /// Whether the session has changed since the last call.
+    pub(crate) fn has_new_session(&mut self) -> bool {
+        std::mem::take(&mut self.new_session)
     }
 
     pub(crate) fn report(&mut self, event: Event) {
         (self.report)(event);
     }
 
-    /// The owner, where it stands in the way of another client.
+    /// The session's client, if it does not give way to another.
     fn in_the_way(&self) -> Option<String> {
-        let stays = |owner: &&Session| !owner.gives_way(&self.rules);
-        self.owner.as_ref().filter(stays).map(|owner| owner.client.to_string())
+        let stays = |session: &&Session| !session.gives_way(&self.rules);
+        self.session.as_ref().filter(stays).map(|session| session.client.to_string())
     }
 
     fn acquire(&mut self, mut client: Client) {
@@ -162,112 +162,117 @@ impl<'a> Arbiter<'a> {
         if let Client::Udp { peer, exchange } = &mut client {
             *exchange = Exchange::new(self.numbers.start(*peer));
         }
-        self.report(Event::Session { client: client.to_string() });
-        self.new_owner = true;
-        self.owner = Some(Session { client, last_heard: Instant::now(), output: VecDeque::new() });
+        self.report(Event::Acquired { client: client.to_string() });
+        self.new_session = true;
+        self.session = Some(Session { client, last_heard: Instant::now(), output: VecDeque::new() });
     }
 
-    /// The owner has gone.
+    /// Ends the session.
     pub(crate) fn leave(&mut self) {
-        if let Some(owner) = self.owner.take() {
-            if let Client::Udp { peer, exchange } = &owner.client {
+        if let Some(session) = self.session.take() {
+            if let Client::Udp { peer, exchange } = &session.client {
                 self.numbers.end(*peer, exchange.next_seq());
             }
-            self.report(Event::Disconnected { client: owner.client.to_string() });
+            self.report(Event::Disconnected { client: session.client.to_string() });
         }
     }
 
-    /// The owner was heard.
-    pub(crate) fn hear_owner(&mut self) {
-        if let Some(owner) = &mut self.owner {
-            owner.last_heard = Instant::now();
+    /// The session's client has sent something.
+    pub(crate) fn touch_session(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.last_heard = Instant::now();
         }
     }
 
-    /// When something is to be done though nothing happens; `wanted` says that others than the clients here
+    /// When to poll next though nothing happens; `wanted`: others than the clients here
     /// wait for the device.
     pub(crate) fn deadline(&self, wanted: bool) -> Option<Instant> {
         let contested = wanted || !self.waiting.is_empty();
-        let owner = self.owner.as_ref().filter(|_| contested);
-        let glance = owner.filter(|owner| owner.is_local_udp()).map(|_| Instant::now() + COALESCE_DELAY);
-        let owner = owner.and_then(|owner| owner.stays_until(&self.rules));
-        owner.into_iter().chain(glance).chain(self.waiting.iter().filter_map(|waiting| waiting.until)).min()
+        let session = self.session.as_ref().filter(|_| contested);
+        let poll_at =
+            session.filter(|session| session.is_local_udp()).map(|_| Instant::now() + PORT_POLL_INTERVAL);
+        let session = session.and_then(|session| session.stays_until(&self.rules));
+        session
+            .into_iter()
+            .chain(poll_at)
+            .chain(self.waiting.iter().filter_map(|waiting| waiting.until))
+            .min()
     }
 
-    /// Sends away an owner that has been silent while others wait, and those who have waited for too long;
-    /// lets the next one in. None if the owner is the same; otherwise the commands that the new one has
+    /// Ends a session that has been silent while others wait, rejects clients that have waited for too long, and
+    /// starts the next session. None if the session is the same; otherwise the commands that the new one has
     /// brought along.
     pub(crate) fn poll(&mut self, wanted: bool, sent: Origin, sockets: &Sockets) -> Option<Vec<u8>> {
         let contested = wanted || !self.waiting.is_empty();
-        if contested && self.owner.as_ref().is_some_and(|owner| owner.gives_way(&self.rules)) {
+        if contested && self.session.as_ref().is_some_and(|session| session.gives_way(&self.rules)) {
             self.leave();
         }
-        if self.owner.is_none()
+        if self.session.is_none()
             && let Some(QueuedClient { client, datagram, .. }) = self.waiting.pop_front()
         {
             self.acquire(client);
             return Some(if datagram.is_empty() { Vec::new() } else { self.exchange(&datagram, sent) });
         }
         let now = Instant::now();
-        let (waiting, tired) = std::mem::take(&mut self.waiting)
+        let (waiting, expired) = std::mem::take(&mut self.waiting)
             .into_iter()
             .partition(|waiting| waiting.until.is_none_or(|until| until > now));
         self.waiting = waiting;
-        for QueuedClient { client, datagram, .. } in tired {
+        for QueuedClient { client, datagram, .. } in expired {
             self.reject(client, &datagram, sockets);
         }
-        self.owner.is_none().then(Vec::new)
+        self.session.is_none().then(Vec::new)
     }
 
-    /// Tells a client that others have the device, before it is dropped.
+    /// Sends a client the reason for its rejection, and drops it.
     fn reject(&mut self, client: Client, datagram: &[u8], sockets: &Sockets) {
         let name = client.to_string();
-        let owner =
-            self.owner.as_ref().map_or_else(|| "another".to_owned(), |owner| owner.client.to_string());
+        let holder =
+            self.session.as_ref().map_or_else(|| "another".to_owned(), |session| session.client.to_string());
         match client {
             Client::Tcp { stream, .. } => {
-                // A new connection has room for a line; if not, closing it says enough.
-                let _ = stream.try_write(format!("{}\r\n", refusal::line(&owner)).as_bytes());
+                // A new connection has room for a line; if not, closing it must do.
+                let _ = stream.try_write(format!("{}\r\n", refusal::line(&holder)).as_bytes());
                 while self.leaving.try_join_next().is_some() {}
                 if self.leaving.len() < MAX_LEAVING {
-                    self.leaving.spawn(see_out(stream));
+                    self.leaving.spawn(drain(stream));
                 }
             }
             Client::Udp { peer, .. } => {
                 let data_seq = self.numbers.refusal(peer);
-                sockets.reject(&Exchange::refusal(datagram, data_seq, &refusal::line(&owner)), peer);
+                sockets.reject(&Exchange::refusal(datagram, data_seq, &refusal::line(&holder)), peer);
             }
             Client::Pty => {}
         }
-        self.report(Event::Refused { client: name, reason: refusal::reason(&owner) });
+        self.report(Event::Refused { client: name, reason: refusal::reason(&holder) });
     }
 
-    /// Lets a client wait, or tells it that others have the device.
+    /// Queues a client, or rejects it if the queue is full.
     fn queue(&mut self, client: Client, datagram: &[u8], sockets: &Sockets) {
         if let Some(waiting) = self.waiting.iter_mut().find(|waiting| same(&waiting.client, &client)) {
             datagram.clone_into(&mut waiting.datagram);
             return;
         }
-        if self.waiting.len() >= self.rules.most_waiting {
+        if self.waiting.len() >= self.rules.max_waiting {
             return self.reject(client, datagram, sockets);
         }
-        let patience = match client {
-            Client::Udp { .. } => self.rules.udp_patience,
-            Client::Tcp { .. } | Client::Pty => self.rules.patience,
+        let queue_timeout = match client {
+            Client::Udp { .. } => self.rules.udp_queue_timeout,
+            Client::Tcp { .. } | Client::Pty => self.rules.queue_timeout,
         };
-        let until = Instant::now().checked_add(patience);
+        let until = Instant::now().checked_add(queue_timeout);
         self.waiting.push_back(QueuedClient { client, until, datagram: datagram.to_vec() });
     }
 
-    /// Whether a client that comes now gets the device.
+    /// Whether a client that connects now acquires the device.
     fn is_free(&self) -> bool {
         self.waiting.is_empty() && self.in_the_way().is_none()
     }
 
-    /// A TCP client has connected: it gets the device, and then this is true, waits for it, or is told who
+    /// A TCP client has connected: it acquires the device, and then this is true, is queued, or is rejected.
     /// has it.
-    pub(crate) fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, sockets: &Sockets) -> bool {
-        // Without this the short answers wait for each other; serving goes on if the system will not.
+    pub(crate) fn accept_tcp(&mut self, stream: TcpStream, peer: SocketAddr, sockets: &Sockets) -> bool {
+        // Nagle's algorithm would delay the short answers; a failure to disable it is no reason not to serve.
         let _ = stream.set_nodelay(true);
         let client = Client::Tcp { stream, peer };
         let free = self.is_free();
@@ -279,14 +284,14 @@ impl<'a> Arbiter<'a> {
         free
     }
 
-    /// Whether what came from the pseudo-terminal is to be heard: it has the device, or gets it now.
+    /// Whether input from the pseudo-terminal is executed: its session has the device, or acquires it now.
     pub(crate) fn admit_pty(&mut self, sockets: &Sockets) -> bool {
         self.admit(Client::Pty, &[], sockets)
     }
 
     fn admit(&mut self, client: Client, datagram: &[u8], sockets: &Sockets) -> bool {
-        if self.owner.as_ref().is_some_and(|owner| same(&owner.client, &client)) {
-            self.hear_owner();
+        if self.session.as_ref().is_some_and(|session| same(&session.client, &client)) {
+            self.touch_session();
             return true;
         }
         if !self.is_free() {
@@ -315,10 +320,10 @@ impl<'a> Arbiter<'a> {
         commands
     }
 
-    /// The commands in a datagram of the owner.
+    /// The commands in a datagram of the session's client.
     fn exchange(&mut self, datagram: &[u8], sent: Origin) -> Vec<u8> {
-        let Self { owner, network, .. } = self;
-        let Some(Session { client: Client::Udp { exchange, peer }, output, .. }) = owner else {
+        let Self { session, network, .. } = self;
+        let Some(Session { client: Client::Udp { exchange, peer }, output, .. }) = session else {
             return Vec::new();
         };
         match exchange.take(datagram, sent) {
@@ -341,48 +346,48 @@ impl<'a> Arbiter<'a> {
 
     /// Bytes of the front of the output have been written.
     pub(crate) fn written(&mut self, count: usize) {
-        let Some(owner) = &mut self.owner else { return };
-        // A UDP client that has gone still has its datagrams sent.
-        if matches!(owner.client, Client::Tcp { .. }) {
-            owner.last_heard = Instant::now();
+        let Some(session) = &mut self.session else { return };
+        // Datagrams are also sent to a UDP client that has disappeared.
+        if matches!(session.client, Client::Tcp { .. }) {
+            session.last_heard = Instant::now();
         }
-        let whole = owner.output.front().is_some_and(|front| count >= front.bytes.len());
-        if whole || matches!(owner.client, Client::Udp { .. }) {
-            owner.output.pop_front();
-        } else if let Some(front) = owner.output.front_mut() {
+        let whole = session.output.front().is_some_and(|front| count >= front.bytes.len());
+        if whole || matches!(session.client, Client::Udp { .. }) {
+            session.output.pop_front();
+        } else if let Some(front) = session.output.front_mut() {
             front.bytes.drain(..count);
         }
     }
 
-    /// The device has answered: to the owner, or to nobody.
+    /// The device has answered; without a session the answer is dropped.
     pub(crate) fn answer(&mut self, answers: Vec<(Origin, u8)>) {
-        let Some(owner) = &mut self.owner else { return };
-        match &mut owner.client {
+        let Some(session) = &mut self.session else { return };
+        match &mut session.client {
             Client::Udp { exchange, .. } => {
                 for datagram in exchange.pack(&answers) {
-                    owner.output.extend(self.network.pass(Direction::FromDevice, datagram));
+                    session.output.extend(self.network.pass(Direction::FromDevice, datagram));
                 }
             }
             Client::Tcp { .. } | Client::Pty => {
                 let bytes = answers.into_iter().map(|(_, byte)| byte).collect();
-                owner.output.push_back(Delivered { bytes, from_stranger: false });
+                session.output.push_back(Delivered { bytes, is_foreign: false });
             }
         }
     }
 }
 
-/// Waits until a client that was refused has hung up: to close a connection before all that came over it was read
-/// makes it fail at the other end, and what was said last may not be read there.
-async fn see_out(mut stream: TcpStream) {
+/// Waits until a rejected client has disconnected: to close a connection before all that came over it was read
+/// makes it fail at the other end, and the last bytes sent may not be read there.
+async fn drain(mut stream: TcpStream) {
     let mut rest = [0; 256];
     let _ = stream.shutdown().await;
     let until_closed = async { while matches!(stream.read(&mut rest).await, Ok(1..)) {} };
-    // Who does not hang up in time is hung up on.
+    // A client that does not disconnect in time is disconnected.
     let _ = tokio::time::timeout(LEAVE_TIMEOUT, until_closed).await;
 }
 
-fn same(owner: &Client, client: &Client) -> bool {
-    match (owner, client) {
+fn same(one: &Client, other: &Client) -> bool {
+    match (one, other) {
         (Client::Udp { peer, .. }, Client::Udp { peer: other, .. }) => peer == other,
         (Client::Pty, Client::Pty) => true,
         _ => false,

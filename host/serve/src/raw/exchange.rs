@@ -15,7 +15,7 @@
 //! A datagram that repeats the last one, identifier and commands, is taken for that: it is not executed
 //! again, and what has been answered so far is sent once more. Who sends it need not be who gets the answer:
 //! the address a datagram comes from can be forged. So an answer is repeated [three times](MAX_REPEATS) at most,
-//! and only if its data would fit [one datagram](MAX_ANSWERS); nobody is sent a dump again for a request of two bytes.
+//! and only if its data would fit [one datagram](MAX_ANSWERS); a request of two bytes never repeats a dump.
 
 use std::collections::VecDeque;
 
@@ -32,7 +32,7 @@ pub const MAX_REPEATS: u8 = 3;
 const MAX_KEPT: usize = 16;
 /// Who answers.
 const ADAPTOR_ID: [u8; 2] = [0x00, 0x01];
-/// Commands whose answers may still come.
+/// Commands whose answers may still arrive.
 const MAX_OPEN: usize = 256;
 
 /// A command datagram that was executed.
@@ -122,7 +122,7 @@ impl Exchange {
         datagrams
     }
 
-    /// A datagram that tells a client why it is not served.
+    /// A datagram with the reason why a client is not served.
     #[must_use]
     pub fn refusal(datagram: &[u8], data_seq: u8, reason: &str) -> Vec<u8> {
         answer(datagram.first().copied().unwrap_or(0), data_seq, reason.as_bytes())
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn repetitions_bring_an_address_no_more_than_a_few_datagrams() {
+    fn repetitions_do_not_amplify() {
         let mut exchange = Exchange::new(0);
         let repeated = |exchange: &mut Exchange, datagram: &[u8]| {
             let mut bytes = 0;
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_command_datagram_is_told_apart() {
+    fn non_command_datagrams_are_recognised() {
         let mut exchange = Exchange::new(0);
         for datagram in [&b""[..], b"\x01", &[0; 66]] {
             assert_eq!(exchange.take(datagram, 0), Received::Malformed);

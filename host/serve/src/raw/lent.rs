@@ -1,4 +1,4 @@
-//! The device as the instrument lends it: asked for when a client comes, given back when it goes.
+//! The device as the instrument lends it: requested when a session starts, returned when it ends.
 
 use std::future::pending;
 
@@ -19,9 +19,9 @@ const CHUNK: usize = 1024;
 enum LeaseState {
     /// With the instrument.
     Away,
-    /// It is to be asked for.
-    GeneratorRequest,
-    /// It was asked for.
+    /// It is to be requested.
+    Wanted,
+    /// It was requested.
     Asked(oneshot::Receiver<Loan>),
     Here(Loan),
 }
@@ -30,27 +30,27 @@ enum LeaseState {
 #[derive(Debug)]
 pub(crate) struct LentDevice {
     handle: Handle,
-    whereabouts: LeaseState,
+    lease: LeaseState,
     attribution: Attribution,
-    /// It was said that others wait.
-    told: bool,
+    /// That others wait was reported.
+    notified: bool,
 }
 
 impl LentDevice {
     pub(crate) fn new(handle: Handle) -> Self {
-        Self { handle, whereabouts: LeaseState::Away, attribution: Attribution::default(), told: false }
+        Self { handle, lease: LeaseState::Away, attribution: Attribution::default(), notified: false }
     }
 
     /// Waits until it is here, if a client wants it.
     async fn arrive(&mut self) -> Option<&mut Loan> {
-        if let LeaseState::GeneratorRequest = self.whereabouts {
-            self.whereabouts = LeaseState::Asked(self.handle.borrow_device().await?);
+        if let LeaseState::Wanted = self.lease {
+            self.lease = LeaseState::Asked(self.handle.borrow_device().await?);
         }
-        if let LeaseState::Asked(lent) = &mut self.whereabouts {
+        if let LeaseState::Asked(lent) = &mut self.lease {
             let loan = lent.await.ok()?;
-            self.whereabouts = LeaseState::Here(loan);
+            self.lease = LeaseState::Here(loan);
         }
-        match &mut self.whereabouts {
+        match &mut self.lease {
             LeaseState::Here(loan) => Some(loan),
             _ => pending().await,
         }
@@ -58,17 +58,17 @@ impl LentDevice {
 }
 
 impl Device for LentDevice {
-    async fn relay(&mut self, commands: &[u8], most: usize, answers: &mut Vec<(Origin, u8)>) -> Relayed {
+    async fn relay(&mut self, commands: &[u8], max: usize, answers: &mut Vec<(Origin, u8)>) -> Relayed {
         if self.arrive().await.is_none() {
             // The instrument is closing.
             return pending().await;
         }
-        let LeaseState::Here(loan) = &mut self.whereabouts else { return pending().await };
-        self.told &= loan.is_wanted();
-        let told = self.told;
+        let LeaseState::Here(loan) = &mut self.lease else { return pending().await };
+        self.notified &= loan.is_wanted();
+        let notified = self.notified;
         let (Some(link), wanted) = loan.parts() else { return Relayed::Closed };
         let mut bytes = [0; CHUNK];
-        let room = bytes.get_mut(..most.min(CHUNK)).unwrap_or_default();
+        let room = bytes.get_mut(..max.min(CHUNK)).unwrap_or_default();
         let attribution = &mut self.attribution;
         let work = async {
             if commands.is_empty() && room.is_empty() {
@@ -87,27 +87,27 @@ impl Device for LentDevice {
         tokio::select! {
             biased;
             relayed = work => relayed,
-            Ok(_) = wanted.wait_for(|wanted| *wanted), if !told => {
-                self.told = true;
-                Relayed::GeneratorRequest
+            Ok(_) = wanted.wait_for(|wanted| *wanted), if !notified => {
+                self.notified = true;
+                Relayed::Wanted
             }
         }
     }
 
     fn take_over(&mut self) {
-        self.whereabouts = LeaseState::GeneratorRequest;
+        self.lease = LeaseState::Wanted;
         self.attribution.restart();
-        self.told = false;
+        self.notified = false;
     }
 
     fn give_back(&mut self) {
-        self.whereabouts = LeaseState::Away;
+        self.lease = LeaseState::Away;
     }
 
-    fn mend(&mut self) {}
+    fn reopen(&mut self) {}
 
     fn is_wanted(&self) -> bool {
-        matches!(&self.whereabouts, LeaseState::Here(loan) if loan.is_wanted())
+        matches!(&self.lease, LeaseState::Here(loan) if loan.is_wanted())
     }
 
     fn notes(&mut self) -> Vec<Note> {

@@ -1,14 +1,13 @@
-//! What a network does to datagrams, when it is asked to: loses, doubles, swaps, and mixes in those of
-//! strangers.
+//! A lossy network, on request: loses, duplicates and reorders datagrams, and injects foreign ones.
 
 use scopething_sim::faults::{Direction, FaultKind, FaultPlan, Injector};
 
-/// A datagram that has come through.
+/// A datagram that was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delivered {
     pub(crate) bytes: Vec<u8>,
     /// It is to be sent from another socket.
-    pub(crate) from_stranger: bool,
+    pub(crate) is_foreign: bool,
 }
 
 /// The network between server and client.
@@ -34,7 +33,7 @@ impl LossyNetwork {
         let fault = self.injector.next(direction);
         let held = &mut self.held[usize::from(direction == Direction::ToDevice)];
         let overtaken = held.take();
-        let own = |bytes| Delivered { bytes, from_stranger: false };
+        let own = |bytes| Delivered { bytes, is_foreign: false };
         let mut passed = match fault {
             Some(FaultKind::Lose) => Vec::new(),
             Some(FaultKind::Resend) => vec![own(datagram.clone()), own(datagram)],
@@ -44,7 +43,7 @@ impl LossyNetwork {
             }
             Some(FaultKind::ForeignDatagram) => {
                 let strange = datagram.iter().map(|byte| self.injector.corrupted(*byte)).collect();
-                vec![own(datagram), Delivered { bytes: strange, from_stranger: true }]
+                vec![own(datagram), Delivered { bytes: strange, is_foreign: true }]
             }
             _ => vec![own(datagram)],
         };
@@ -60,7 +59,7 @@ mod tests {
     fn through(plan: &str, count: u8) -> Vec<(u8, bool)> {
         let mut network = LossyNetwork::new(&plan.parse().unwrap(), 1);
         let datagrams = (0..count).flat_map(|n| network.pass(Direction::FromDevice, vec![n]));
-        datagrams.map(|passed| (passed.bytes[0], passed.from_stranger)).collect()
+        datagrams.map(|passed| (passed.bytes[0], passed.is_foreign)).collect()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The device itself over the network: over TCP, as a bitscope-server over UDP, and over a pseudo-terminal.
 //!
-//! One client has the device at a time. What becomes of the others is a matter of [`Rules`]. What the device
+//! One client has the device at a time; [`Rules`] decide about the others. What the device
 //! is, a simulated one or one that is lent by the instrument, is the business of a [`Device`].
 
 mod arbiter;
@@ -38,17 +38,17 @@ const CHUNK: usize = 4096;
 /// What was done with the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Relayed {
-    /// It has taken so many commands.
+    /// It has taken this many command bytes.
     Sent(usize),
     /// It has answered.
     Answered,
-    /// Others than raw clients wait for it, who did not before.
-    GeneratorRequest,
+    /// Others than raw clients wait for it, and did not before.
+    Wanted,
     /// Its link is closed.
     Closed,
 }
 
-/// A device as a stream of bytes that can tell which byte answers which.
+/// A device as a stream of bytes that attributes each byte of an answer to the byte sent.
 pub(super) trait Device {
     /// Hands commands over or fetches up to `most` answers, whichever can be done; each answer with the
     /// number of the byte sent that it answers.
@@ -56,33 +56,33 @@ pub(super) trait Device {
     /// # Cancellation
     ///
     /// Dropping the future loses nothing.
-    async fn relay(&mut self, commands: &[u8], most: usize, answers: &mut Vec<(Origin, u8)>) -> Relayed;
+    async fn relay(&mut self, commands: &[u8], max: usize, answers: &mut Vec<(Origin, u8)>) -> Relayed;
 
     /// Another client has the device.
     fn take_over(&mut self);
 
-    /// Nobody has the device.
+    /// No client has the device.
     fn give_back(&mut self);
 
-    /// Its link, which was closed, is used on.
-    fn mend(&mut self);
+    /// Reopens its link, which was closed.
+    fn reopen(&mut self);
 
     /// Whether others than raw clients wait for it.
     fn is_wanted(&self) -> bool;
 
-    /// What it has to say about what its client did.
+    /// Its notes about what its client did.
     fn notes(&mut self) -> Vec<Note>;
 }
 
-/// What is waited for.
-enum Happening {
+/// An event that is waited for.
+enum Wake {
     Accepted(io::Result<(TcpStream, SocketAddr)>),
     Datagram(io::Result<(usize, SocketAddr)>),
     FromPty(io::Result<usize>),
-    FromOwner(io::Result<usize>),
-    ToOwner(io::Result<usize>),
+    FromSession(io::Result<usize>),
+    ToSession(io::Result<usize>),
     Relayed(Relayed),
-    /// Somebody has waited, or was silent, for long enough.
+    /// A client has waited, or was silent, for long enough.
     Time,
 }
 
@@ -98,7 +98,7 @@ struct Buffers {
     stream: Vec<u8>,
 }
 
-/// Lets clients use a device until the future is dropped; what happens is told to `report`.
+/// Lets clients use a device until the future is dropped; events are passed to `report`.
 pub(super) async fn serve(
     device: &mut impl Device,
     sockets: &Sockets,
@@ -116,16 +116,16 @@ pub(super) async fn serve(
         stream: vec![0; CHUNK],
     };
     loop {
-        let happening = next(device, sockets, &arbiter, &mut buffers).await;
-        handle(device, sockets, happening, &mut arbiter, &mut buffers)?;
+        let wake = next(device, sockets, &arbiter, &mut buffers).await;
+        handle(device, sockets, wake, &mut arbiter, &mut buffers)?;
         if let Some(brought) = arbiter.poll(device.is_wanted(), buffers.sent, sockets) {
             buffers.commands = brought;
         }
-        let new_owner = arbiter.has_new_owner();
-        if new_owner || arbiter.owner().is_none() {
+        let new_session = arbiter.has_new_session();
+        if new_session || arbiter.session().is_none() {
             device.give_back();
         }
-        if new_owner {
+        if new_session {
             device.take_over();
         }
         for note in device.notes() {
@@ -139,25 +139,25 @@ async fn next(
     sockets: &Sockets,
     arbiter: &Arbiter<'_>,
     buffers: &mut Buffers,
-) -> Happening {
-    let owner = arbiter.owner();
-    // The next commands are taken when the device has the last ones, answers when the owner has the last
+) -> Wake {
+    let session = arbiter.session();
+    // The next commands are taken when the device has the last ones, answers when the session has the last
     // ones.
     let idle = buffers.commands.is_empty();
-    let full = owner.is_some_and(Session::has_output);
-    let most = if full { 0 } else { CHUNK };
+    let full = session.is_some_and(Session::has_output);
+    let max = if full { 0 } else { CHUNK };
     let deadline = arbiter.deadline(device.is_wanted());
     let Buffers { commands, answers, datagram, typed, stream, .. } = buffers;
     tokio::select! {
         biased;
-        count = sockets.write_to(owner), if full => Happening::ToOwner(count),
-        relayed = device.relay(commands, most, answers) => Happening::Relayed(relayed),
-        received = sockets.receive_datagram(datagram), if idle => Happening::Datagram(received),
-        count = sockets.read_pty(typed), if idle => Happening::FromPty(count),
-        count = sockets.read_stream(owner, stream), if idle => Happening::FromOwner(count),
-        () = until(deadline) => Happening::Time,
-        // Last: who hangs up and connects again must be seen to hang up first.
-        accepted = sockets.accept() => Happening::Accepted(accepted),
+        count = sockets.write_to(session), if full => Wake::ToSession(count),
+        relayed = device.relay(commands, max, answers) => Wake::Relayed(relayed),
+        received = sockets.receive_datagram(datagram), if idle => Wake::Datagram(received),
+        count = sockets.read_pty(typed), if idle => Wake::FromPty(count),
+        count = sockets.read_stream(session, stream), if idle => Wake::FromSession(count),
+        () = until(deadline) => Wake::Time,
+        // Last: a client that reconnects must be seen to disconnect first.
+        accepted = sockets.accept() => Wake::Accepted(accepted),
     }
 }
 
@@ -171,45 +171,45 @@ async fn until(deadline: Option<Instant>) {
 fn handle(
     device: &mut impl Device,
     sockets: &Sockets,
-    happening: Happening,
+    wake: Wake,
     arbiter: &mut Arbiter<'_>,
     buffers: &mut Buffers,
 ) -> io::Result<()> {
     let taken = |buffer: &[u8], count: usize| buffer.get(..count).unwrap_or_default().to_vec();
-    match happening {
-        Happening::Accepted(Ok((stream, peer))) => {
-            if arbiter.welcome(stream, peer, sockets) {
+    match wake {
+        Wake::Accepted(Ok((stream, peer))) => {
+            if arbiter.accept_tcp(stream, peer, sockets) {
                 buffers.commands.clear();
             }
         }
-        Happening::Accepted(Err(cause)) | Happening::Datagram(Err(cause)) if is_passing(&cause) => {}
-        Happening::Accepted(Err(cause))
-        | Happening::Datagram(Err(cause))
-        | Happening::FromPty(Err(cause)) => return Err(cause),
-        Happening::Datagram(Ok((count, peer))) => {
+        Wake::Accepted(Err(cause)) | Wake::Datagram(Err(cause)) if is_passing(&cause) => {}
+        Wake::Accepted(Err(cause)) | Wake::Datagram(Err(cause)) | Wake::FromPty(Err(cause)) => {
+            return Err(cause);
+        }
+        Wake::Datagram(Ok((count, peer))) => {
             let bytes = taken(&buffers.datagram, count);
             buffers.commands.extend(arbiter.take_datagram(&bytes, peer, buffers.sent, sockets));
         }
-        Happening::FromPty(Ok(count)) if arbiter.admit_pty(sockets) => {
+        Wake::FromPty(Ok(count)) if arbiter.admit_pty(sockets) => {
             buffers.commands.extend(taken(&buffers.typed, count));
         }
-        Happening::FromPty(Ok(_)) | Happening::Time | Happening::Relayed(Relayed::GeneratorRequest) => {}
-        Happening::FromOwner(Ok(count)) if count > 0 => {
-            arbiter.hear_owner();
+        Wake::FromPty(Ok(_)) | Wake::Time | Wake::Relayed(Relayed::Wanted) => {}
+        Wake::FromSession(Ok(count)) if count > 0 => {
+            arbiter.touch_session();
             buffers.commands.extend(taken(&buffers.stream, count));
         }
-        Happening::FromOwner(_) | Happening::ToOwner(Err(_)) => arbiter.leave(),
-        Happening::ToOwner(Ok(count)) => arbiter.written(count),
-        Happening::Relayed(Relayed::Closed) => {
+        Wake::FromSession(_) | Wake::ToSession(Err(_)) => arbiter.leave(),
+        Wake::ToSession(Ok(count)) => arbiter.written(count),
+        Wake::Relayed(Relayed::Closed) => {
             buffers.commands.clear();
-            device.mend();
+            device.reopen();
             arbiter.leave();
         }
-        Happening::Relayed(Relayed::Sent(count)) => {
+        Wake::Relayed(Relayed::Sent(count)) => {
             buffers.commands.drain(..count.min(buffers.commands.len()));
             buffers.sent += count as Origin;
         }
-        Happening::Relayed(Relayed::Answered) => arbiter.answer(std::mem::take(&mut buffers.answers)),
+        Wake::Relayed(Relayed::Answered) => arbiter.answer(std::mem::take(&mut buffers.answers)),
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Where the numbers of a bitscope-server stand: `Data_Seq` runs on from one client to the next, and nobody is sent
+//! Where the numbers of a bitscope-server stand: `Data_Seq` runs on from one client to the next, and no client is sent
 //! two datagrams in a row with the same one (the vendor's library takes the second for a repetition).
 
 use std::collections::VecDeque;
@@ -21,13 +21,13 @@ impl Numbers {
         if self.last_of(peer) == Some(self.next) { self.next.wrapping_add(1) } else { self.next }
     }
 
-    /// A client has gone; `next` would have been its next number.
+    /// A client has left; `next` would have been its next number.
     pub(super) fn end(&mut self, peer: SocketAddr, next: u8) {
         self.next = next;
         self.note(peer, next.wrapping_sub(1));
     }
 
-    /// The number for a client that is refused. It is none of those of the client that has the device, which
+    /// The number for a client that is rejected. It is none of those of the client that has the device, which
     /// would miss it.
     pub(super) fn refusal(&mut self, peer: SocketAddr) -> u8 {
         let number = self.last_of(peer).unwrap_or(self.next).wrapping_add(1);

@@ -1,4 +1,4 @@
-//! Which command an answer of a real device belongs to, told by the echoes ([section 1 of the reference](scopething_core::vm#1-the-link)).
+//! Which command an answer of a real device belongs to, determined from the echoes ([section 1 of the reference](scopething_core::vm#1-the-link)).
 //!
 //! Each byte sent is echoed, and what follows the echo of a command belongs to it, until the next command is
 //! echoed. `K` is written while a trace runs, and what follows its echo still belongs to the `D` (or `T`)
@@ -10,7 +10,7 @@ use scopething_core::vm::Command;
 
 use scopething_sim::Origin;
 
-/// Echoes that are waited for; older ones are given up.
+/// Echoes that are waited for; older ones are dropped.
 const MAX_DUE: usize = 1 << 16;
 
 /// Tells apart what answers which byte.
@@ -50,7 +50,7 @@ impl Attribution {
         origin
     }
 
-    /// A new client: what is due does not come any more.
+    /// A new client: pending echoes will not arrive any more.
     pub(super) fn restart(&mut self) {
         self.due.clear();
         self.answered = self.sent;
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_cancel_belongs_to_the_trace() {
+    fn answer_after_cancel_belongs_to_trace() {
         let mut attribution = Attribution::default();
         attribution.sent(b">D");
         assert_eq!(origins(&mut attribution, b">D02\r"), [0, 1, 1, 1, 1]);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_to_one_client_is_not_the_next_ones() {
+    fn answers_never_reach_the_next_client() {
         let mut attribution = Attribution::default();
         attribution.sent(b"????");
         attribution.restart();

@@ -16,7 +16,7 @@ pub(crate) struct Pty {
     /// The two directions of the master. It is no pipe, but is polled, read and written as one.
     from_client: Receiver,
     to_client: Sender,
-    /// Kept open: otherwise the master would be hung up whenever no client has the other side.
+    /// Kept open: otherwise the master would be disconnected whenever no client has the other side.
     _slave: OwnedFd,
     path: PathBuf,
 }

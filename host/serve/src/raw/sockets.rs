@@ -1,4 +1,4 @@
-//! The ways in to the device itself.
+//! The sockets of raw clients.
 
 use std::future::pending;
 use std::io;
@@ -11,15 +11,15 @@ use super::lossy_network::Delivered;
 use super::pty::Pty;
 use crate::allow::Allow;
 
-/// The ways in.
+/// The sockets, and the networks that may use them.
 #[derive(Debug)]
 pub(crate) struct Sockets {
     pub(crate) tcp: Option<TcpListener>,
     pub(crate) udp: Option<UdpSocket>,
-    /// Another socket, for datagrams that seem to come from elsewhere.
-    pub(crate) stranger: Option<UdpSocket>,
+    /// Another socket, for simulated datagrams of a foreign peer.
+    pub(crate) foreign_udp: Option<UdpSocket>,
     pub(crate) pty: Option<Pty>,
-    /// Who may come in; none: everybody.
+    /// Networks that may connect; none: all.
     pub(crate) allow: Option<Allow>,
 }
 
@@ -55,9 +55,13 @@ impl Sockets {
         }
     }
 
-    /// Reads from an owner that came by TCP.
-    pub(super) async fn read_stream(&self, owner: Option<&Session>, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(Client::Tcp { stream, .. }) = owner.map(|owner| &owner.client) else {
+    /// Reads from the session, if it is a TCP one.
+    pub(super) async fn read_stream(
+        &self,
+        session: Option<&Session>,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        let Some(Client::Tcp { stream, .. }) = session.map(|session| &session.client) else {
             return pending().await;
         };
         loop {
@@ -69,10 +73,10 @@ impl Sockets {
         }
     }
 
-    /// Writes from the front of the owner's output and tells how many bytes.
-    pub(super) async fn write_to(&self, owner: Option<&Session>) -> io::Result<usize> {
-        let Some((client, Delivered { bytes, from_stranger })) =
-            owner.and_then(|owner| Some((&owner.client, owner.output.front()?)))
+    /// Writes from the front of the session's output and returns how many bytes.
+    pub(super) async fn write_to(&self, session: Option<&Session>) -> io::Result<usize> {
+        let Some((client, Delivered { bytes, is_foreign })) =
+            session.and_then(|session| Some((&session.client, session.output.front()?)))
         else {
             return pending().await;
         };
@@ -84,7 +88,7 @@ impl Sockets {
                     result => return result,
                 }
             },
-            Client::Udp { peer, .. } => match if *from_stranger { &self.stranger } else { &self.udp } {
+            Client::Udp { peer, .. } => match if *is_foreign { &self.foreign_udp } else { &self.udp } {
                 Some(socket) => socket.send_to(bytes, peer).await,
                 None => pending().await,
             },
@@ -95,7 +99,7 @@ impl Sockets {
         }
     }
 
-    /// Tells a UDP client why it is not served; if that does not go out at once, it is as good as lost.
+    /// Sends a UDP client why it is not served; if that cannot be sent at once, it is dropped.
     pub(super) fn reject(&self, datagram: &[u8], peer: SocketAddr) {
         if let Some(socket) = &self.udp {
             let _ = socket.try_send_to(datagram, peer);

@@ -1,12 +1,12 @@
 //! An emulated Rigol MSO2072A, as sigrok's driver `rigol-ds` wants it: two analog channels of 8 bits, eight
 //! of its sixteen logic lines.
 //!
-//! While it waits for a trigger the client is told to ask again, so that it can be stopped at any time. The
-//! driver reckons with 100 samples a division whatever the instrument does: what was captured is given at
+//! While it waits for a trigger the client is asked to retry, so that it can be stopped at any time. The
+//! driver assumes 100 samples a division whatever the instrument does: captures are resampled to
 //! that rate, each moment showing the sample before it. In memory mode samples come as they were captured.
 //!
 //! There is no AC coupling and no attenuation of probes: settings of either are not followed, and queries
-//! tell so.
+//! report that.
 
 mod panel;
 mod screen;
@@ -20,7 +20,7 @@ use self::screen::{ByteScale, SAMPLES_PER_DIVISION, screen};
 use super::capture::planned_rate_hz;
 use super::connections::{Dialect, Reply};
 use super::frame::{Frame, Source};
-use super::handle::{Handle, Patience};
+use super::handle::{Handle, TriggerTimeout};
 use super::scpi::{Message, exponential, number};
 
 /// Bytes of a live block.
@@ -31,9 +31,9 @@ const MEMORY_SAMPLES: usize = 14_000;
 const SLOW_S: f64 = 0.0499;
 /// How long an answer about the state of a capture is held back for a capture that is about to end.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// The same in memory mode, where the driver asks without a pause.
+/// The same in memory mode, where the driver polls without a pause.
 const POLL: Duration = Duration::from_millis(20);
-/// How long a client waits that asks for data without having asked whether there is any.
+/// How long a client waits that requests data without having polled the trigger status.
 const BLOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client waits while others have the device.
 const BUSY: Duration = Duration::from_secs(10);
@@ -81,7 +81,7 @@ fn show(handle: &Handle, peer: SocketAddr, source: Source) {
 impl Rigol {
     /// `framed` puts the length of each answer before it.
     pub(super) fn new(handle: Handle, peer: SocketAddr, framed: bool) -> Self {
-        let division_s = division_s(handle.panel().settings.span_s);
+        let division_s = division_s(handle.state().settings.span_s);
         Self {
             handle,
             peer,
@@ -104,7 +104,7 @@ impl Rigol {
 
     /// Samples of a block of the present source.
     fn samples(&self) -> usize {
-        let settings = self.handle.panel().settings;
+        let settings = self.handle.state().settings;
         match (self.readout, self.source) {
             (Readout::Live, Source::Analog(_)) => LIVE_BYTES,
             (Readout::Live, Source::Logic) => self.live_lines(),
@@ -140,7 +140,7 @@ impl Rigol {
             ("WAV:SOUR", "CHAN2") => self.source = Source::Analog(1),
             ("WAV:SOUR", "LA") => self.source = Source::Logic,
             _ => {
-                let changes = self.handle.panel().changes;
+                let changes = self.handle.state().changes;
                 self.handle.set(self.peer, |settings| set(settings, message));
                 if message.name == "TRIG:SWE" {
                     self.sweep = Sweep::Continuous;
@@ -150,7 +150,7 @@ impl Rigol {
                     let given = number(message.argument).filter(|division_s| *division_s > 0.0);
                     self.division_s = given.unwrap_or(self.division_s);
                 }
-                if self.handle.panel().changes != changes {
+                if self.handle.state().changes != changes {
                     self.frame.restart();
                 }
             }
@@ -163,10 +163,10 @@ impl Rigol {
         self.sweep = Sweep::Single;
         show(&self.handle, self.peer, self.source);
         self.frame.restart();
-        self.frame.begin(&self.handle, Patience::Endless).await.ok()
+        self.frame.begin(&self.handle, TriggerTimeout::Never).await.ok()
     }
 
-    /// The scale that the client was told, or is told now.
+    /// The scale that was reported to the client, or is reported now.
     fn scale(&mut self, renew: bool) -> Option<ByteScale> {
         let Source::Analog(index) = self.source else { return None };
         let plan = self.handle.plan().ok()?;
@@ -181,8 +181,9 @@ impl Rigol {
         let source = self.source;
         show(&self.handle, self.peer, self.source);
         self.frame.turn_to(source);
-        let patience = if self.sweep == Sweep::Single { Patience::Endless } else { Patience::OfMode };
-        self.frame.begin(&self.handle, patience).await.ok()?;
+        let timeout =
+            if self.sweep == Sweep::Single { TriggerTimeout::Never } else { TriggerTimeout::OfMode };
+        self.frame.begin(&self.handle, timeout).await.ok()?;
         let ready = self.frame.wait(POLL_INTERVAL).await.ok()?.is_some();
         Some(if ready { format!("IDLE,{}", self.block_bytes()) } else { "READ,wait".to_owned() })
     }
@@ -243,7 +244,7 @@ impl Rigol {
             "ACQ:MDEP" => Some(MEMORY_SAMPLES.to_string()),
             name => {
                 let plan = self.handle.plan().ok();
-                let answer = query(&self.handle.panel(), plan.as_ref(), message).unwrap_or_default();
+                let answer = query(&self.handle.state(), plan.as_ref(), message).unwrap_or_default();
                 if name == "TIM:SCAL" {
                     self.division_s = number(&answer).unwrap_or(self.division_s);
                 }

@@ -30,7 +30,7 @@ pub(super) fn fill_screen(settings: &mut Settings) {
     }
 }
 
-/// Does what a command sets; what is none of this instrument's settings changes nothing.
+/// Executes a setting; commands that this instrument does not have change nothing.
 pub fn set(settings: &mut Settings, message: &Message<'_>) {
     let Message { name, numbers: [first, _], argument, query } = message;
     if *query {
@@ -91,11 +91,11 @@ pub fn set(settings: &mut Settings, message: &Message<'_>) {
     }
 }
 
-/// The answer to a query about settings: what is real with the plan that they lead to. None for what the
+/// The answer to a query about settings: the actual value under the resulting plan. None for what the
 /// instrument does not know.
 #[must_use]
-pub fn query(panel: &SharedState, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
-    let Settings { span_s, analog, trigger, trigger_type, trigger_mode, resolution, .. } = &panel.settings;
+pub fn query(state: &SharedState, plan: Option<&CapturePlan>, message: &Message<'_>) -> Option<String> {
+    let Settings { span_s, analog, trigger, trigger_type, trigger_mode, resolution, .. } = &state.settings;
     let first = message.numbers.first().copied().flatten();
     let channel = || first.and_then(|number| analog.get(usize::from(number).checked_sub(1)?));
     let captured = |line: LogicLine| plan.is_some_and(|plan| plan.channels.contains(Channel::Logic(line)));
@@ -109,10 +109,10 @@ pub fn query(panel: &SharedState, plan: Option<&CapturePlan>, message: &Message<
         }
         "CHAN#:OFFS" => exponential(-channel()?.middle_v, 6),
         "CHAN#:COUP" => "DC".to_owned(),
-        "LA:STAT" => flag(panel.settings.lines != 0),
+        "LA:STAT" => flag(state.settings.lines != 0),
         "LA:DIG#:DISP" => flag(first.and_then(LogicLine::new).is_some_and(captured)),
         "TIM:SCAL" => exponential(real_division_s(), 6),
-        "TIM:OFFS" => exponential(offset_s(&panel.settings, plan, real_division_s() * OFFSET_DIVISIONS), 6),
+        "TIM:OFFS" => exponential(offset_s(&state.settings, plan, real_division_s() * OFFSET_DIVISIONS), 6),
         // An edge trigger has no word for a pattern, which a client of another kind can set.
         "TRIG:EDGE:SOUR" => trigger_source_name(*trigger, CHANNEL, "EXT"),
         "TRIG:EDGE:SLOP" => if trigger_type.is_inverted() { "NEG" } else { "POS" }.to_owned(),
@@ -141,7 +141,7 @@ mod tests {
     use scopething_core::device::BS05;
     use scopething_core::plan::BusyOutputs;
 
-    fn panel(lines: &[&str]) -> SharedState {
+    fn state(lines: &[&str]) -> SharedState {
         let mut settings = Settings::default();
         for message in lines.iter().flat_map(|line| messages(line.as_bytes())) {
             set(&mut settings, &message);
@@ -149,15 +149,15 @@ mod tests {
         SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING }
     }
 
-    fn told(panel: &SharedState, question: &str) -> String {
-        let plan = panel.settings.plan(&BS05.analog, panel.driven).ok();
+    fn answer_to(state: &SharedState, question: &str) -> String {
+        let plan = state.settings.plan(&BS05.analog, state.driven).ok();
         let message = messages(question.as_bytes()).next().unwrap();
-        query(panel, plan.as_ref(), &message).unwrap_or_else(|| panic!("{question}"))
+        query(state, plan.as_ref(), &message).unwrap_or_else(|| panic!("{question}"))
     }
 
     #[test]
     fn a_quiet_scope_answers_as_the_driver_expects() {
-        let quiet = panel(&[]);
+        let quiet = state(&[]);
         for (question, answer) in [
             (":CHAN1:DISP?", "1"),
             (":LA:STAT?", "1"),
@@ -174,13 +174,13 @@ mod tests {
             (":TRIG:SWE?", "NORM"),
             (":ACQ:TYPE?", "HRES"),
         ] {
-            assert_eq!(told(&quiet, question), answer, "{question}");
+            assert_eq!(answer_to(&quiet, question), answer, "{question}");
         }
     }
 
     #[test]
     fn settings_are_read_back() {
-        let set = panel(&[
+        let set = state(&[
             ":TIM:SCAL 0.001000000",
             // -(0.25 - 0.5) x 1 ms x 34
             ":TIM:OFFS 0.008500",
@@ -194,8 +194,8 @@ mod tests {
             ":ACQ:TYPE NORM",
         ]);
         assert_eq!(set.settings.position, 0.25);
-        // As near as a whole number of samples comes to it: 34 divisions stand for 6144 samples at the most.
-        let offset_s: f64 = told(&set, ":TIM:OFFS?").parse().unwrap();
+        // As near as a whole number of samples comes to it: 34 divisions stand for 6144 samples at most.
+        let offset_s: f64 = answer_to(&set, ":TIM:OFFS?").parse().unwrap();
         assert!((offset_s - 8.5e-3).abs() <= 34e-3 / 6000.0, "{offset_s}");
         for (question, answer) in [
             (":TIM:SCAL?", "1.000000E-03"),
@@ -208,7 +208,7 @@ mod tests {
             (":TRIG:SWE?", "AUTO"),
             (":ACQ:TYPE?", "NORM"),
         ] {
-            assert_eq!(told(&set, question), answer, "{question}");
+            assert_eq!(answer_to(&set, question), answer, "{question}");
         }
     }
 
@@ -216,15 +216,15 @@ mod tests {
         #![proptest_config(crate::fixed_seed(512))]
 
         #[test]
-        fn any_line_leaves_settings_that_can_be_told(
+        fn any_line_leaves_queryable_settings(
             word in "(CHAN|LA:DIG)[0-9]{1,3}:(DISP|SCAL|OFFS)|TIM:(SCAL|OFFS)|TRIG:EDGE:(SOUR|LEV|SLOP)",
             value in "[-+.0-9eEDOF]{0,12}",
         ) {
-            let panel = panel(&[&format!(":{word} {value}")]);
+            let state = state(&[&format!(":{word} {value}")]);
             let questions =
                 [":TIM:SCAL?", ":TIM:OFFS?", ":TRIG:EDGE:LEV?", ":CHAN1:SCAL?", ":TRIG:EDGE:SOUR?"];
             for question in questions {
-                told(&panel, question);
+                answer_to(&state, question);
             }
         }
     }

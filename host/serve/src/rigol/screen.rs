@@ -8,7 +8,7 @@ use crate::capture::Capture;
 pub(super) const DIVISIONS: f64 = 14.0;
 pub(super) const SAMPLES_PER_DIVISION: f64 = 100.0;
 
-/// How bytes of an analog block stand for volts.
+/// The scale from bytes of an analog block to volts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ByteScale {
     pub(super) bottom_v: f64,

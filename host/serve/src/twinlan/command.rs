@@ -17,10 +17,10 @@ use crate::scpi::number;
 /// Femtoseconds in a second.
 const FEMTOSECONDS: f64 = 1e15;
 
-/// What is asked.
+/// A query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Query {
-    /// Who this is.
+    /// The identification.
     Identity,
     /// How many analog channels there are.
     Channels,
@@ -90,7 +90,7 @@ pub enum Command {
     Level(f64),
     /// Which way the signal passes the level.
     Edge(TriggerType),
-    /// What becomes of a capture whose trigger does not come.
+    /// What happens to a capture whose trigger does not come.
     Mode(TriggerMode),
     /// How finely samples are resolved.
     Resolution(Resolution),

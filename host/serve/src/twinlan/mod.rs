@@ -2,9 +2,9 @@
 //! on one connection, waveforms pushed on another, whose port is the next.
 //!
 //! A waveform is pushed when the client has acknowledged all but one of those before it. Rates and depths
-//! beyond the device become the nearest, and a waveform's header tells them. Couplings, thresholds and edges
+//! beyond the device become the nearest, and a waveform's header reports them. Couplings, thresholds and edges
 //! of either kind, which the device does not have, are not followed. The protocol has no trigger modes:
-//! `TRIG:MODE AUTO` and `TRIG:MODE NORMAL` are an addition, for clients of one's own. Of the resolutions 8
+//! `TRIG:MODE AUTO` and `TRIG:MODE NORMAL` are an addition, for other clients. Of the resolutions 8
 //! bits are followed, and any other gives as many as there are.
 
 mod command;
@@ -26,7 +26,7 @@ use super::allow::Allow;
 use super::capture::Capture;
 use super::connections::{Connections, LastSeen, accepted, write};
 use super::event::Event;
-use super::handle::{GeneratorWaveform, Handle, NoCapture, Patience, Pending};
+use super::handle::{GeneratorWaveform, Handle, NoCapture, Pending, TriggerTimeout};
 use super::lines::{Line, Lines};
 use super::settings::Settings;
 
@@ -68,7 +68,7 @@ pub(super) async fn receive(
         };
         if let Some(((control, peer), data)) = pair {
             let handle = handle.clone();
-            connections.welcome(|heard| Box::pin(serve(control, data, peer, heard, handle)));
+            connections.spawn(|last_seen| Box::pin(serve(control, data, peer, last_seen, handle)));
         }
     }
 }
@@ -149,11 +149,17 @@ impl GeneratorSettings {
     }
 }
 
-async fn serve(control: TcpStream, mut data: TcpStream, peer: SocketAddr, heard: LastSeen, handle: Handle) {
+async fn serve(
+    control: TcpStream,
+    mut data: TcpStream,
+    peer: SocketAddr,
+    last_seen: LastSeen,
+    handle: Handle,
+) {
     let _ = data.set_nodelay(true);
     let mut session = Session::new(handle.clone(), peer);
-    session.converse(control, &mut data, &heard).await;
-    handle.tell(Event::Disconnected { client: format!("twinlan {peer}") });
+    session.converse(control, &mut data, &last_seen).await;
+    handle.report(Event::Disconnected { client: format!("twinlan {peer}") });
 }
 
 impl Session {
@@ -182,7 +188,7 @@ impl Session {
     }
 
     /// Answers and pushes until one of the connections ends.
-    async fn converse(&mut self, mut control: TcpStream, data: &mut TcpStream, heard: &LastSeen) {
+    async fn converse(&mut self, mut control: TcpStream, data: &mut TcpStream, last_seen: &LastSeen) {
         let (reader, mut writer) = control.split();
         let mut lines = Lines::new(reader);
         let (mut acknowledgements, mut waveforms) = data.split();
@@ -195,7 +201,7 @@ impl Session {
             tokio::select! {
                 line = lines.next() => match line {
                     Ok(Some(Line::Whole(line))) => {
-                        heard.now();
+                        last_seen.now();
                         if let Some(answer) = self.take(&line).await
                             && !write(&mut writer, format!("{answer}\n").as_bytes()).await
                         {
@@ -204,7 +210,7 @@ impl Session {
                     }
                     Ok(Some(Line::TooLong(bytes))) => {
                         let client = format!("twinlan {}", self.peer);
-                        self.handle.tell(Event::Malformed { client, bytes });
+                        self.handle.report(Event::Malformed { client, bytes });
                     }
                     Ok(None) | Err(_) => return,
                 },
@@ -225,7 +231,7 @@ impl Session {
                 count = acknowledgements.read(acknowledgement.room()) => match count {
                     Ok(0) | Err(_) => return,
                     Ok(count) => {
-                        heard.now();
+                        last_seen.now();
                         self.acknowledged = acknowledgement.taken(count).unwrap_or(self.acknowledged);
                     }
                 },
@@ -235,14 +241,14 @@ impl Session {
 
     /// Asks for a capture if one is to be pushed and none is under way.
     async fn begin(&mut self) -> Result<(), NoCapture> {
-        let patience = match self.armed {
+        let timeout = match self.armed {
             Armed::No => return Ok(()),
-            Armed::Once { forced: true } => Patience::AtMost(Duration::ZERO),
-            Armed::Once { forced: false } => Patience::Endless,
-            Armed::Always => Patience::OfMode,
+            Armed::Once { forced: true } => TriggerTimeout::AtMost(Duration::ZERO),
+            Armed::Once { forced: false } => TriggerTimeout::Never,
+            Armed::Always => TriggerTimeout::OfMode,
         };
         if self.pending.is_none() {
-            self.pending = Some(self.handle.capture(patience).await?);
+            self.pending = Some(self.handle.capture(timeout).await?);
         }
         Ok(())
     }
@@ -265,7 +271,7 @@ impl Session {
         });
     }
 
-    /// Does what a line asks for; gives the answer to a query.
+    /// Executes a line; returns the answer to a query.
     async fn take(&mut self, line: &[u8]) -> Option<String> {
         match Command::parse(line)? {
             Command::Query(query) => return Some(self.answer(query)),

@@ -52,7 +52,7 @@ mod tests {
     use scopething_core::trace::EndReason;
 
     #[test]
-    fn a_waveform_is_laid_out_as_the_client_reads_it() {
+    fn waveform_packet_layout() {
         // Two steps of a 12-bit range and its ends.
         let samples = AnalogSamples {
             volts: vec![-4.0, 0.0, 4.0 - 8.0 / 65536.0],

@@ -1,4 +1,4 @@
-//! Finds the two connections of a client together: control and data come to two ports, in either order.
+//! Pairs the two connections of a client: control and data connect to two ports, in either order.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 /// How long a connection waits for its other half.
 const PAIRING_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections that wait at a time; the oldest is given up for a further one.
-const MOST: usize = 32;
+/// Connections that wait at a time; the oldest is dropped for a further one.
+const MAX_WAITING: usize = 32;
 
-/// Connections that wait for their other half, by where they come from.
+/// Connections that wait for their other half, by peer address.
 #[derive(Debug)]
 pub(super) struct Pairing<C, D> {
     controls: VecDeque<(Instant, IpAddr, C)>,
@@ -25,7 +25,7 @@ impl<C, D> Default for Pairing<C, D> {
 }
 
 fn wait_in<T>(queue: &mut VecDeque<(Instant, IpAddr, T)>, from: IpAddr, connection: T) {
-    if queue.len() == MOST {
+    if queue.len() == MAX_WAITING {
         queue.pop_front();
     }
     queue.push_back((Instant::now(), from, connection));
@@ -38,7 +38,7 @@ fn take<T>(queue: &mut VecDeque<(Instant, IpAddr, T)>, from: IpAddr) -> Option<T
 }
 
 impl<C, D> Pairing<C, D> {
-    /// A control connection has come; gives the data connection that goes with it, if that is there.
+    /// Adds a control connection; returns the data connection that belongs to it, if it is present.
     pub(super) fn control(&mut self, from: IpAddr, control: C) -> Option<(C, D)> {
         if let Some(data) = take(&mut self.data, from) {
             return Some((control, data));
@@ -47,7 +47,7 @@ impl<C, D> Pairing<C, D> {
         None
     }
 
-    /// A data connection has come.
+    /// Adds a data connection.
     pub(super) fn data(&mut self, from: IpAddr, data: D) -> Option<(C, D)> {
         if let Some(control) = take(&mut self.controls, from) {
             return Some((control, data));

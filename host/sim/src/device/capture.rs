@@ -27,7 +27,7 @@ impl Device {
         self.trace = Some(Trace::new(settings, self.now));
         self.trace_origin = self.origin;
         let started = format!("02\r{:08x}\r", self.tick(self.now));
-        self.say(started.as_bytes());
+        self.send(started.as_bytes());
         self.foresee();
     }
 
@@ -89,11 +89,11 @@ impl Device {
             EndReason::Stop => 3,
         };
         let status = format!("{token:02x}\r{:08x}\r{:08x}\r", self.tick(ending.at), self.sample_address);
-        let said = self.output.push(due, self.trace_origin, status.as_bytes());
-        self.note_loss(said);
+        let queued = self.output.push(due, self.trace_origin, status.as_bytes());
+        self.note_loss(queued);
     }
 
-    /// The address that a trace is said to end at.
+    /// The address that is reported as the end of a trace.
     fn end_address(&self, end: u32, layout: Layout) -> u32 {
         let width = layout.width();
         match self.quirks {
@@ -129,8 +129,8 @@ impl Device {
     pub(super) fn interrupt_stream(&mut self, byte: u8, command: Command) {
         let Some(stream) = &mut self.stream else { return };
         let waiting = stream.drain(self.now, &self.wiring, &self.front);
-        let said = self.output.push(self.now, self.trace_origin, &waiting);
-        self.note_loss(said);
+        let queued = self.output.push(self.now, self.trace_origin, &waiting);
+        self.note_loss(queued);
         match command {
             Command::Reset | Command::CancelTrace | Command::StreamTrace | Command::Trace => {
                 self.stream = None;
@@ -175,8 +175,8 @@ impl Device {
         let passed = if pairs { 2 * count } else { count };
         self.sample_address = self.sample_address.wrapping_add(passed) % layout.width();
         if total > 0 {
-            let said = self.output.push_dump(self.now, self.origin, dump);
-            self.note_loss(said);
+            let queued = self.output.push_dump(self.now, self.origin, dump);
+            self.note_loss(queued);
         }
     }
 }

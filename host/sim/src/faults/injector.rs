@@ -13,6 +13,7 @@ pub struct Injector {
 
 impl Injector {
     /// An injector of the plan's faults of bytes, or of datagrams.
+    #[must_use]
     pub fn new(plan: &FaultPlan, seed: u64, of_datagrams: bool) -> Self {
         let mut faults = plan.faults.clone();
         faults.retain(|fault| fault.kind.of_datagrams() == of_datagrams);
@@ -27,6 +28,7 @@ impl Injector {
     }
 
     /// What will befall the byte or datagram that follows so many others in a direction.
+    #[must_use]
     pub fn ahead(&self, direction: Direction, others: u64) -> Option<FaultKind> {
         let [read, written] = self.passed;
         let to_device = direction == Direction::ToDevice;
@@ -57,7 +59,8 @@ impl Injector {
         (0..u64::from(count.unwrap_or(0))).map(|place| random::mix(self.seed ^ 0xb0, place) as u8)
     }
 
-    /// The byte with some of its bits turned over.
+    /// The byte with some of its bits inverted.
+    #[must_use]
     pub fn corrupted(&self, byte: u8) -> u8 {
         let [read, written] = self.passed;
         byte ^ (random::mix(self.seed, read << 32 ^ written) as u8).max(1)

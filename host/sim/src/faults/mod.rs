@@ -1,7 +1,7 @@
 //! Faults of a link and a device, by number or by chance, repeatable by seed.
 //!
-//! The simulated device has them all. [`FaultyStream`] puts those of a byte stream on any other link; what happens inside a
-//! device (`short`, `reboot`) or to datagrams is refused there.
+//! The simulated device has them all. [`FaultyStream`] puts those of a byte stream on any other link; what happens
+//! inside a device (`short`, `reboot`) or to datagrams is refused there.
 //!
 //! A plan is a text of faults with `;` between, each `KIND[:VALUE][@WHEN]`. `WHEN` is the number of a byte
 //! (counted from 0) or a chance a byte such as `0.1%`; bytes come from the device, or go to it where a `w`
@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | `drop@37` | the byte is lost |
 //! | `repeat@37` | it comes twice |
-//! | `corrupt@37` | some of its bits are turned over |
+//! | `corrupt@37` | some of its bits are inverted |
 //! | `delay:50ms@37` | it and all that follows comes later |
 //! | `short@37` | it and all that follows is lost, until the host writes again |
 //! | `stall@37` | from there on nothing passes, either way |

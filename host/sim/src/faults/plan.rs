@@ -16,7 +16,7 @@ pub enum FaultKind {
     Drop,
     /// A byte comes twice.
     Repeat,
-    /// Bits of a byte are turned over.
+    /// Bits of a byte are inverted.
     Corrupt,
     /// A byte, and all that follows, comes later.
     Delay(Duration),
@@ -118,7 +118,7 @@ pub enum FaultError {
         /// What was given.
         text: String,
     },
-    /// It is not said when.
+    /// The time is missing.
     When {
         /// What was given.
         text: String,
@@ -161,7 +161,7 @@ impl fmt::Display for FaultError {
                  reboot, burst, lose, \
                  resend, swap or stranger"
             ),
-            Self::When { text } => write!(f, "\"{text}\" does not say when: add @NUMBER or @PERCENT%"),
+            Self::When { text } => write!(f, "\"{text}\" has no time: add @NUMBER or @PERCENT%"),
             Self::Value { text } => {
                 write!(f, "\"{text}\" has a wrong value: write it like delay:50ms@3, burst:40 or drop@3")
             }
@@ -293,8 +293,8 @@ mod tests {
         assert_eq!(all.parse::<FaultPlan>().unwrap().to_string(), all);
         assert_eq!("".parse::<FaultPlan>(), Ok(FaultPlan::default()));
         for (text, message) in [
-            ("drop", "\"drop\" does not say when: add @NUMBER or @PERCENT%"),
-            ("drop@x", "\"x\" does not say when: add @NUMBER or @PERCENT%"),
+            ("drop", "\"drop\" has no time: add @NUMBER or @PERCENT%"),
+            ("drop@x", "\"x\" has no time: add @NUMBER or @PERCENT%"),
             (
                 "stranger@w1",
                 "\"stranger@w1\" has a wrong value: write it like delay:50ms@3, burst:40 or drop@3",

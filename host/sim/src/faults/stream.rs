@@ -19,11 +19,12 @@ const CHUNK: usize = 512;
 /// ```
 /// use embedded_io_async::Read as _;
 /// use scopething_sim::faults::{FaultyStream, StreamFaults};
-/// use scopething::link::HostClock;
+/// use scopething_sim::{SimConfig, SimLink};
 ///
-/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let clock = SimLink::new(&SimConfig::default()).clock();
 /// let faults = StreamFaults::from_query("faults=drop@2;repeat@5").unwrap();
-/// let mut stream = FaultyStream::new(&b"\rBS000501\r"[..], HostClock::new(), &faults);
+/// let mut stream = FaultyStream::new(&b"\rBS000501\r"[..], clock, &faults);
 /// let mut answer = [0; 10];
 /// stream.read_exact(&mut answer).await.unwrap();
 /// assert_eq!(&answer, b"\rB0000501\r");
@@ -162,7 +163,7 @@ impl<S: Write, C: Clock> FaultyStream<S, C> {
         Ok(())
     }
 
-    /// Writes the first byte, which a fault befalls, and tells how many bytes of the caller's that was.
+    /// Writes the first byte, which a fault befalls, and returns how many bytes of the caller's that was.
     async fn write_befallen(&mut self, byte: u8, fault: FaultKind) -> Result<usize, FaultyError<S::Error>> {
         match fault {
             FaultKind::Repeat => {

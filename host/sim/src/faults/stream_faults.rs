@@ -50,7 +50,7 @@ impl StreamFaults {
     ///
     /// # Errors
     ///
-    /// [`FaultError`] says which part is not understood, or not for a stream.
+    /// [`FaultError`] names the part that is not understood, or not for a stream.
     pub fn from_query(query: &str) -> Result<Self, FaultError> {
         let (mut plan, mut seed) = (FaultPlan::default(), 0);
         for part in query::parts(query) {

@@ -38,7 +38,7 @@ fn simulated_time_jumps_to_the_answer() {
 }
 
 #[test]
-fn a_deadline_comes_before_an_answer_that_takes_longer() {
+fn deadline_precedes_a_late_answer() {
     run(async {
         let mut link = link("clock=fast&latency=5ms");
         let clock = link.clock();
@@ -87,7 +87,7 @@ fn nobody_reading_a_pause_ends_all_the_same() {
 }
 
 #[test]
-fn a_pause_ends_though_nobody_reads_what_has_arrived() {
+fn pause_ends_with_unread_bytes() {
     run(async {
         let mut link = link("clock=fast&latency=1ms");
         let clock = link.clock();
@@ -117,7 +117,7 @@ fn waiting_for_nothing_does_not_spin() {
 }
 
 #[test]
-fn an_ftdi_holds_back_what_does_not_fill_a_packet() {
+fn ftdi_holds_partial_packets() {
     run(async {
         let mut link = link("clock=fast&ftdi=16ms");
         let clock = link.clock();

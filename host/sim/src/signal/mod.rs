@@ -62,7 +62,7 @@ pub enum Signal {
         /// Chooses the voltages.
         seed: u64,
     },
-    /// A recording, played over and over.
+    /// A recorded waveform, played over and over.
     Playback(Playback),
     /// A line of a bus.
     Traffic(Traffic),

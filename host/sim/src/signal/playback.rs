@@ -37,7 +37,7 @@ pub fn no_files(spec: &str) -> Result<Playback, PlaybackError> {
     Err(PlaybackError { spec: spec.to_owned(), reason: "this program reads no files of signals".to_owned() })
 }
 
-/// A recording, played over and over.
+/// A recorded waveform, played over and over.
 #[derive(Debug, Clone)]
 pub struct Playback {
     spec: String,

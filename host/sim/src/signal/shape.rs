@@ -156,7 +156,7 @@ impl Periodic {
         let mut wait = f64::INFINITY;
         self.shape.each_crossing(level, |crossing| {
             let ahead = (crossing - phase).rem_euclid(1.0);
-            // Just passed or just to come: rounding cannot tell, so the next nanosecond is looked at.
+            // Just passed or just to come: rounding hides which, so the next nanosecond is looked at.
             let ahead = if ahead < near || ahead > 1.0 - near { 0.0 } else { ahead };
             wait = wait.min(ahead);
         });

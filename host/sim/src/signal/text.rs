@@ -191,7 +191,7 @@ impl Signal {
     ///
     /// # Errors
     ///
-    /// [`SignalError`] says what is not understood, or why the file cannot be played.
+    /// [`SignalError`] reports what is not understood, or why the file cannot be played.
     pub fn parse(text: &str, read: ReadPlayback) -> Result<Self, SignalError> {
         let text = text.trim();
         if let Some(spec) = text.strip_prefix("file:") {

@@ -8,7 +8,7 @@
 //! spi clk 1MHz data=0102 [gap=1ms]                   and mosi, miso, cs: mode 0, highest bit first
 //! ```
 //!
-//! `text=` and `data=` (hex digits) may be used in each; MISO shows the bytes turned over.
+//! `text=` and `data=` (hex digits) may be used in each; MISO shows the bytes inverted.
 
 use std::fmt;
 use std::sync::Arc;
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn an_spi_slave_reads_on_rising_edges_while_selected() {
+    fn spi_samples_on_rising_edges_while_selected() {
         let text = |line: &str| format!("spi {line} 1MHz data=a5 gap=20us");
         let [clock, mosi, miso, select] = ["clk", "mosi", "miso", "cs"].map(|name| line(&text(name)));
         let (mut out, mut back) = (0_u8, 0_u8);

@@ -73,7 +73,7 @@ pub(crate) struct Run {
 impl Run {
     /// Whether it ended otherwise than it must: in right samples or a typed error, and with a next capture that works.
     ///
-    /// Without verification nothing in the protocol tells that a byte of a sample, or a digit of a status, was changed:
+    /// Without verification nothing in the protocol shows that a byte of a sample, or a digit of a status, was changed:
     /// such a run may show other samples.
     pub(crate) fn is_failure(&self) -> bool {
         let undetectable =
@@ -227,8 +227,8 @@ async fn capture<L: Read + Write>(
     Ok(shows_the_signals(&trace))
 }
 
-/// The signals all begin at the same moment: the phase that fits A best must fit every sample of every channel to within
-/// the resolution, and put the crossing of the level where the trigger is said to be.
+/// The signals all begin at the same moment: the phase that fits A best must fit every sample of every channel to
+/// within the resolution, and put the crossing of the level where the trigger is reported.
 fn shows_the_signals(trace: &Trace) -> bool {
     let (Some(trigger), Some(a)) = (trace.trigger(), trace.analog(AnalogChannel::A)) else { return false };
     if trace.cause() != EndReason::Trigger || trace.samples() != trace.plan().timebase.samples {

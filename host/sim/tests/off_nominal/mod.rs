@@ -1,6 +1,6 @@
 //! Simulated devices whose front end is off nominal, and how far they are read off.
 
-#![allow(dead_code, reason = "the tests and the wiring each use their own part")]
+#![allow(dead_code, reason = "the tests and the bench each use their own part")]
 
 use std::ops::ControlFlow;
 

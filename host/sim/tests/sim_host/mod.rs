@@ -14,7 +14,7 @@ pub(crate) struct Host {
     pub(crate) turns: u32,
 }
 
-/// What a status packet says.
+/// The contents of a status packet.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub(crate) struct Status {
     pub(crate) token: u8,
@@ -41,7 +41,8 @@ impl Host {
         std::iter::from_fn(|| self.device.transmit(self.now)).collect()
     }
 
-    pub(crate) fn say(&mut self, text: &str) -> String {
+    /// As [`send`](Self::send), for text.
+    pub(crate) fn exchange(&mut self, text: &str) -> String {
         String::from_utf8(self.send(text.as_bytes())).expect("text")
     }
 
@@ -52,7 +53,7 @@ impl Host {
                 (register.address()..).zip(value.to_le_bytes()).take(register.width().into())
             {
                 let script = format!("[{address:02x}]@[{byte:02x}]s");
-                assert_eq!(self.say(&script), script);
+                assert_eq!(self.exchange(&script), script);
             }
         }
     }
@@ -60,7 +61,7 @@ impl Host {
     pub(crate) fn get(&mut self, register: Register) -> u32 {
         let bytes = (0..register.width()).map(|index| {
             let script = format!("[{:02x}]@p", register.address() + index);
-            let answer = self.say(&script);
+            let answer = self.exchange(&script);
             let digits = answer.strip_prefix(&format!("{script}\r")).and_then(|rest| rest.strip_suffix('\r'));
             u32::from_str_radix(digits.expect("two digits"), 16).expect("hex")
         });
@@ -73,12 +74,12 @@ impl Host {
     }
 
     pub(crate) fn start_with(&mut self, script: &str) -> u32 {
-        let answer = self.say(script);
+        let answer = self.exchange(script);
         let rest = answer.strip_prefix(&format!("{script}02\r")).expect("a wait packet");
         u32::from_str_radix(rest.strip_suffix('\r').expect("a line"), 16).expect("hex")
     }
 
-    /// Lets time pass until the device says something or never will.
+    /// Lets time pass until the device sends something or never will.
     pub(crate) fn wait(&mut self) -> Option<Status> {
         let bytes = self.wait_for_bytes()?;
         Some(self.status(&bytes))

@@ -1,7 +1,7 @@
-//! What a recording shows: levels, edges, periodic waves and shapes of its channels, delays between them, spectra.
+//! What a waveform shows: levels, edges, periodic waves and shapes of its channels, delays between them, spectra.
 //!
 //! [`WaveformAnalysis`] measures every channel with [`scopething_core::analysis`], which defines each value;
-//! [`Spectrum`] tells the frequencies in an analog channel, its distortion and noise. What a channel does not support
+//! [`Spectrum`] reports the frequencies in an analog channel, its distortion and noise. What a channel does not support
 //! is `None`. Nothing here prints: that is the command line's, and [`WaveformAnalysis`] can be serialised.
 //!
 //! ```
@@ -102,10 +102,10 @@ pub struct PairDelay {
     pub delay: Option<ChannelDelay>,
 }
 
-/// What a recording shows.
+/// What a waveform shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WaveformAnalysis {
-    /// The channels, in the order of the recording.
+    /// The channels, in the order of the waveform.
     pub channels: Vec<ChannelAnalysis>,
     /// Every other channel against the first one that has a frequency, or against the first of all if none has one.
     pub delays: Vec<PairDelay>,
@@ -131,7 +131,7 @@ impl WaveformAnalysis {
         Self { channels, delays }
     }
 
-    /// Adds the spectra of the analog channels of the recording that was measured.
+    /// Adds the spectra of the analog channels of the waveform that was measured.
     #[must_use]
     pub fn with_spectra(mut self, recording: &Waveform, window: Window) -> Self {
         for (channel, series) in self.channels.iter_mut().zip(recording.channels()) {
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_of_a_pair_starts_later_and_its_delay_says_so() {
+    fn delay_includes_the_channel_offset() {
         // B shows the same samples, taken half a sample period later.
         let a = Series::new(Channel::A, 0.0, 2e-6, Samples::Volts(sine(0.1)));
         let b = Series::new(Channel::B, 1e-6, 2e-6, Samples::Volts(sine(0.1)));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_channel_with_a_frequency_is_the_reference() {
+    fn first_periodic_channel_is_the_reference() {
         let a = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(vec![1.0; 1000]));
         let line = |number: usize, late: usize| {
             let levels = (0..1000).map(|i| u8::from((i + 200 - late) % 200 < 50)).collect();

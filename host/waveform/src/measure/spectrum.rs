@@ -1,10 +1,10 @@
 //! Which frequencies are in a series, and how distorted and noisy its strongest one is.
 //!
-//! The mean is taken off, the series multiplied with a [`Window`] and transformed whole. With `X` the transform, `w` the
-//! window and `N` the number of samples, the power of bin `k` is `2 |X_k|^2 / (N sum w^2)` (half of that at 0 Hz and
-//! at half the sample rate), so that all bins together are the mean square of the series, as far as the window lets see
-//! it. A sine spreads over the bins of the window's main lobe; its power `P` is their sum, its amplitude `sqrt(2 P)`, and
-//! its frequency their centre of gravity, which is right to a few hundredths of a bin.
+//! The mean is taken off, the series multiplied with a [`Window`] and transformed whole. With `X` the transform, `w`
+//! the window and `N` the number of samples, the power of bin `k` is `2 |X_k|^2 / (N sum w^2)` (half of that at 0 Hz
+//! and at half the sample rate), so that all bins together are the mean square of the series, as far as the window lets
+//! see it. A sine spreads over the bins of the window's main lobe; its power `P` is their sum, its amplitude
+//! `sqrt(2 P)`, and its frequency their centre of gravity, which is right to a few hundredths of a bin.
 
 use realfft::RealFftPlanner;
 use thiserror::Error;
@@ -15,9 +15,9 @@ use super::Window;
 pub const MAX_HARMONICS: u32 = 10;
 
 /// The fewest samples with a spectrum.
-const FEWEST_SAMPLES: usize = 32;
+const MIN_SAMPLES: usize = 32;
 
-/// The most peaks that are told.
+/// The most peaks that are reported.
 const MAX_PEAKS: usize = 16;
 
 /// A peak's highest bin has so many times the power of the median bin. Among thousands of bins of noise the highest has
@@ -69,7 +69,7 @@ pub struct Spectrum {
     /// The distance between two bins in hertz: one over the length of the series.
     pub resolution_hz: f64,
     /// The sines that stand out of the noise, at most 16, the strongest first: that is the fundamental. Below the main
-    /// lobe of 0 Hz there are none, as they cannot be told from a drift.
+    /// lobe of 0 Hz there are none, as they cannot be distinguished from a drift.
     pub peaks: Vec<Peak>,
     /// Total harmonic distortion: the RMS of harmonics 2 to 10, as far as they lie below half of the sample rate, over
     /// the RMS of the fundamental. `None` without a fundamental, if its second harmonic is too high to be seen, or if
@@ -78,8 +78,8 @@ pub struct Spectrum {
     /// The fundamental's power over that of all but the fundamental, harmonics 2 to 10, and 0 Hz, in decibels. `None`
     /// where the distortion is, or if nothing is left.
     pub snr_db: Option<f64>,
-    /// The fundamental's power over that of all but the fundamental and 0 Hz, in decibels. `None` without a fundamental,
-    /// or if nothing is left.
+    /// The fundamental's power over that of all but the fundamental and 0 Hz, in decibels. `None` without a
+    /// fundamental, or if nothing is left.
     pub sinad_db: Option<f64>,
 }
 
@@ -142,8 +142,8 @@ struct Bins {
 impl Bins {
     fn of(samples: &[f32], window: Window) -> Result<Self, SpectrumError> {
         let count = samples.len();
-        if count < FEWEST_SAMPLES {
-            return Err(SpectrumError::TooShort { samples: count, needed: FEWEST_SAMPLES });
+        if count < MIN_SAMPLES {
+            return Err(SpectrumError::TooShort { samples: count, needed: MIN_SAMPLES });
         }
         let mean = samples.iter().map(|&sample| f64::from(sample)).sum::<f64>() / count as f64;
         if !mean.is_finite() {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn distortion_is_that_of_the_harmonics_that_were_added() {
+    fn distortion_matches_the_added_harmonics() {
         // 3 % and 4 % are 5 % together.
         for (window, name) in Window::ALL {
             let periods = if window == Window::Rectangular { 51.0 } else { 51.3 };

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 use std::fmt;
 use std::str::FromStr;
 
-/// A window, a sum of cosines. It trades how well neighbouring frequencies are told apart (a narrow main lobe) for how
+/// A window, a sum of cosines. It trades how well neighbouring frequencies are resolved (a narrow main lobe) for how
 /// little a strong one covers weak ones far away (low side lobes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Window {
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn side_lobes_are_as_high_as_the_transform_says() {
+    fn side_lobes_match_the_transform() {
         for (window, name) in Window::ALL {
             // From half way between two bins on, where a side lobe is near its height.
             for bins in [6.5, 20.5, 100.5] {
@@ -124,17 +124,17 @@ mod tests {
                     sum += factor;
                 }
                 let height = real.hypot(imaginary) / sum;
-                let told = window.side_lobe(bins);
+                let calculated = window.side_lobe(bins);
                 assert!(
-                    (told - height).abs() < 0.02 * height + 1e-7,
-                    "{name} at {bins}: {told}, not {height}"
+                    (calculated - height).abs() < 0.02 * height + 1e-7,
+                    "{name} at {bins}: {calculated}, not {height}"
                 );
             }
         }
     }
 
     #[test]
-    fn each_window_is_highest_in_the_middle_and_nothing_at_the_ends() {
+    fn windows_peak_in_the_middle() {
         for (window, name) in Window::ALL {
             assert_eq!((window.to_string().as_str(), name.parse()), (name, Ok(window)));
             let factors: Vec<f64> = window.factors(64).collect();

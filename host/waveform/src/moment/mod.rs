@@ -1,4 +1,4 @@
-//! Moments of the world's clock, which files and logs tell: `2026-11-23T03:21:00.000250Z`.
+//! Moments of the world's clock, as files and logs have them: `2026-11-23T03:21:00.000250Z`.
 //!
 //! This is not the clock that waits are timed by ([`Clock`](scopething_core::time::Clock)): it may be set back.
 //!
@@ -28,7 +28,7 @@ pub use text::MomentError;
 pub struct UnixMicros(pub i64);
 
 impl UnixMicros {
-    /// What the computer's clock says.
+    /// The time of the computer's clock.
     #[must_use]
     pub fn now() -> Self {
         let micros = |span: std::time::Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);

@@ -56,7 +56,7 @@ pub extern "C" fn solve_waveform(frequency_hz: f64, min_samples: u16) -> f64 {
 }
 
 /// The span that a calibration of both channels over the whole grid finds, in volts, where each trace shows what the
-/// parameters say; 0 if it fails.
+/// parameters specify; 0 if it fails.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn fit_calibration(device: &AnalogParameters) -> f64 {

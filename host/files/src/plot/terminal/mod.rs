@@ -1,8 +1,8 @@
-//! A picture of a recording as text, for a terminal or a log.
+//! A plot of a waveform as text, for a terminal or a log.
 //!
 //! Analog channels are drawn in braille cells of 2 x 4 dots, or in plain ASCII where the terminal cannot show
 //! those; logic lines get a row or more each. It does not know whether anything is a terminal: the caller
-//! says so to [`Style::detect`]. See the [module above](super) for an example.
+//! passes that to [`Style::detect`]. See the [module above](super) for an example.
 
 mod canvas;
 mod screen;
@@ -43,7 +43,7 @@ const MIN_ANALOG_ROWS: usize = 6;
 const ROWS_AROUND: usize = 4;
 const CHARACTERS_A_TIME_TICK: usize = 10;
 
-/// Draws a recording as lines of text, each ending in a line feed.
+/// Draws a waveform as lines of text, each ending in a line feed.
 #[must_use]
 pub fn draw(recording: &Waveform, size: Size, style: Style) -> String {
     let width = usize::from(size.columns.clamp(40, 1000));

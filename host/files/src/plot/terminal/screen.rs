@@ -77,8 +77,8 @@ impl Screen {
     }
 }
 
-/// The control sequence for a colour (ECMA-48, select graphic rendition). The 256 colours chosen can be told
-/// apart on light and dark backgrounds, and by the colour-blind: blue, orange, green and purple of different
+/// The control sequence for a colour (ECMA-48, select graphic rendition). The 256 colours chosen can be
+/// distinguished on light and dark backgrounds, and by the colour-blind: blue, orange, green and purple of different
 /// lightness.
 fn escape(ink: Ink, colour: Colour) -> &'static str {
     match (colour, ink) {

@@ -35,10 +35,9 @@ impl Style {
 
     /// What can be shown on an output, judged by the environment, which `variable` reads.
     ///
-    /// Colour needs a terminal, a `TERM` that is neither absent nor `dumb`, and no `NO_COLOR`
-    /// (<https://no-color.org>). Braille needs a locale in UTF-8 (`LC_ALL`, else `LC_CTYPE`, else `LANG`) and
-    /// fonts, which the Linux console lacks. On Windows the locale is not said, and the Windows Terminal can
-    /// do all.
+    /// Colour needs a terminal, a `TERM` that is neither absent nor `dumb`, and no `NO_COLOR` (<https://no-color.org>).
+    /// Braille needs a locale in UTF-8 (`LC_ALL`, else `LC_CTYPE`, else `LANG`) and fonts, which the Linux console
+    /// lacks. On Windows the locale is not in the environment, and the Windows Terminal can do all.
     ///
     /// ```
     /// use scopething_files::plot::terminal::{Colour, Glyphs, Style};
@@ -84,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_is_for_terminals_that_have_it_and_users_who_want_it() {
+    fn colour_depends_on_terminal_and_user() {
         let utf8 = ("LANG", "C.UTF-8");
         let xterm = ("TERM", "xterm-256color");
         assert_eq!(detect(true, &[utf8, xterm]), (Glyphs::Braille, Colour::Indexed));

@@ -45,7 +45,7 @@ fn the_picture_fits_the_room_it_was_given() {
 }
 
 #[test]
-fn too_little_and_too_much_room_still_give_a_picture() {
+fn extreme_sizes_are_drawn() {
     for (columns, height) in [(0, 0), (1, 1), (u16::MAX, u16::MAX)] {
         let drawn = rows(&everything(), columns, height, Style::PLAIN);
         for name in ["L0", "L7"] {
@@ -55,7 +55,7 @@ fn too_little_and_too_much_room_still_give_a_picture() {
 }
 
 #[test]
-fn a_step_is_low_at_the_left_and_high_at_the_right() {
+fn step_is_drawn_low_then_high() {
     let step = recording(vec![analog(Channel::A, [vec![0.0; 500], vec![1.0; 500]].concat())], None);
     for (style, drawn_by_signal) in
         [(Style::PLAIN, is_braille as fn(char) -> bool), (ASCII, |character| "'|".contains(character))]
@@ -94,7 +94,7 @@ fn the_trigger_is_marked_in_time_and_level() {
 }
 
 #[test]
-fn ascii_is_ascii_and_no_colour_is_no_control_sequence() {
+fn plain_style_is_ascii_without_escapes() {
     assert!(rows(&everything(), 80, 24, ASCII).concat().is_ascii());
     assert!(!draw(&everything(), Size { columns: 80, rows: 24 }, Style::PLAIN).contains('\x1b'));
 }
@@ -114,7 +114,7 @@ fn every_coloured_line_ends_without_colour() {
 }
 
 #[test]
-fn control_characters_of_a_label_do_not_reach_the_terminal() {
+fn label_control_characters_are_removed() {
     let label = Some("\x1b[2Jana\n0".to_owned());
     let series = Series { label, ..analog(Channel::A, vec![0.0, 1.0]) };
     let drawn = draw(&recording(vec![series], None), Size { columns: 80, rows: 24 }, Style::PLAIN);

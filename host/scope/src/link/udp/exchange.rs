@@ -17,8 +17,8 @@ use super::pending::{Beginning, Pending, Progress};
 /// holds.
 const READY_LIMIT: usize = 256 * 1024;
 
-/// One datagram of commands at a time, and what has come of their answers: the protocol of a client without a socket and
-/// without a clock. Datagrams and the time go in; datagrams to send and bytes to read come out.
+/// One datagram of commands at a time, and what has come of their answers: the protocol of a client without a socket
+/// and without a clock. Datagrams and the time go in; datagrams to send and bytes to read come out.
 ///
 /// ```
 /// use scopething::link::udp::Exchange;
@@ -40,7 +40,7 @@ const READY_LIMIT: usize = 256 * 1024;
 #[derive(Debug, Default)]
 pub struct Exchange {
     next_id: u8,
-    /// The adaptor that answered first; others are strangers.
+    /// The adaptor that answered first; others are ignored.
     adaptor_id: Option<[u8; 2]>,
     counting: Counting,
     /// Where the server stands in its numbers, once it is known; where it counts anew for each command, in
@@ -55,7 +55,8 @@ pub struct Exchange {
     ready: VecDeque<u8>,
 }
 
-/// How a server counts its datagrams ([section 11 of the reference](scopething_core::vm#11-the-bitscope-server-protocol)).
+/// How a server counts its datagrams
+/// ([section 11 of the reference](scopething_core::vm#11-the-bitscope-server-protocol)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Counting {
     /// Not known yet, or not any more: the server has started anew.
@@ -269,7 +270,7 @@ impl Exchange {
         self.order = Some(order);
     }
 
-    /// When [`due`](Self::due) has something to say if nothing comes before.
+    /// When [`due`](Self::due) has something to send if nothing comes before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let answer =
@@ -324,7 +325,7 @@ impl Exchange {
         id
     }
 
-    /// A plain relay of the device's bytes cannot tell whose the echo of `K` is, and may send it as part of
+    /// A plain relay of the device's bytes cannot attribute the echo of `K`, and may send it as part of
     /// the trace.
     fn look_for_echo_in_trace(&mut self) {
         let (Some(pending), Some(trace)) = (&mut self.current, &self.cancelled) else { return };

@@ -31,7 +31,7 @@ fn read(exchange: &mut Exchange) -> String {
 }
 
 #[test]
-fn the_next_datagram_waits_for_the_echoes_of_the_last() {
+fn next_datagram_waits_for_echoes() {
     let mut exchange = Exchange::default();
     assert_eq!(send(&mut exchange, b"[21@", 0), b"\x00[21@");
     receive(&mut exchange, MS, 0, 0, b"[21");
@@ -44,7 +44,7 @@ fn the_next_datagram_waits_for_the_echoes_of_the_last() {
 }
 
 #[test]
-fn safe_commands_are_sent_three_times_under_numbers_of_their_own() {
+fn safe_commands_are_sent_three_times() {
     let mut exchange = Exchange::default();
     send(&mut exchange, b"?", 0);
     receive(&mut exchange, MS, 0, 0, b"?\rBS0");
@@ -94,7 +94,7 @@ fn what_may_not_execute_twice_is_sent_once() {
 }
 
 #[test]
-fn a_datagram_lost_from_a_dump_is_an_error_and_what_follows_it_is_not_read() {
+fn lost_dump_datagram_is_an_error() {
     let mut exchange = Exchange::default();
     send(&mut exchange, b"A", 0);
     receive(&mut exchange, MS, 0, 0, b"Aone");
@@ -107,7 +107,7 @@ fn a_datagram_lost_from_a_dump_is_an_error_and_what_follows_it_is_not_read() {
 }
 
 #[test]
-fn a_dump_that_loses_its_end_is_an_error() {
+fn dump_without_its_end_is_an_error() {
     let mut exchange = Exchange::default();
     send(&mut exchange, b"A", 0);
     receive(&mut exchange, 10 * MS, 0, 0, b"Aone");
@@ -138,7 +138,7 @@ fn a_cancelled_trace_goes_on_behind_the_echo() {
 }
 
 #[test]
-fn a_lost_echo_of_cancel_is_asked_for_again_and_the_trace_kept() {
+fn lost_cancel_echo_is_requested_again() {
     let mut exchange = Exchange::default();
     send(&mut exchange, b"D", 0);
     receive(&mut exchange, MS, 0, 0, b"D02\r00000000\r");
@@ -176,7 +176,7 @@ fn a_reset_waits_for_nothing_and_forgets_all() {
 }
 
 #[test]
-fn another_adaptor_is_a_stranger() {
+fn another_adaptor_is_ignored() {
     let mut exchange = Exchange::default();
     send(&mut exchange, b"U", 0);
     receive(&mut exchange, MS, 0, 0, b"U");
@@ -196,7 +196,7 @@ fn a_flood_is_an_error() {
     assert_eq!(read(&mut exchange), "");
 }
 
-/// A client that has heard two short answers of a server that counts in this way.
+/// A client that has received two short answers of a server that counts in this way.
 fn acquainted(starts: [u8; 2]) -> Exchange {
     let mut exchange = Exchange::default();
     for (cmd_id, (commands, start)) in (0..).zip([(b"!", starts[0]), (b"U", starts[1])]) {
@@ -208,7 +208,7 @@ fn acquainted(starts: [u8; 2]) -> Exchange {
 }
 
 #[test]
-fn a_gap_between_two_commands_is_seen_at_once() {
+fn gap_between_commands_is_detected() {
     let mut exchange = acquainted([254, 255]);
     send(&mut exchange, b"A", MS);
     // 0 is missing, and 1 begins as an answer does.
@@ -219,10 +219,10 @@ fn a_gap_between_two_commands_is_seen_at_once() {
 }
 
 #[test]
-fn what_is_missing_is_not_waited_for_where_the_answer_is_whole_without_it() {
+fn complete_answer_is_not_waited_for() {
     let mut exchange = acquainted([3, 4]);
     send(&mut exchange, b"?", MS);
-    // 5 was the answer to an earlier sending, say.
+    // 5 may have been the answer to an earlier sending.
     receive(&mut exchange, 2 * MS, 7, 2, b"00501\r");
     receive(&mut exchange, 2 * MS, 6, 2, b"?\rBS0");
     assert_eq!(read(&mut exchange), "?\rBS000501\r");
@@ -270,7 +270,7 @@ fn a_server_may_start_anew() {
 }
 
 #[test]
-fn a_trace_in_single_bytes_is_read_and_its_loss_seen() {
+fn single_byte_trace_loss_is_detected() {
     let ends = b"00\r00000001\r00000002\r";
     for lost in [None, Some(7)] {
         let mut exchange = acquainted([7, 8]);

@@ -30,7 +30,7 @@ impl Device {
 
     fn execute(&mut self, byte: u8) -> Vec<u8> {
         let register = &mut self.registers[usize::from(self.r1)];
-        let mut said = vec![byte];
+        let mut answer = vec![byte];
         match byte {
             b'[' => self.r0 = 0,
             b'@' => self.r1 = self.r0,
@@ -40,12 +40,12 @@ impl Device {
                 self.r1 = self.r1.wrapping_add(1);
             }
             b'n' => self.r1 = self.r1.wrapping_add(1),
-            b'p' => said.extend(format!("\r{register:02x}\r").bytes()),
-            b'?' => said.extend(b"\rBS000501\r"),
+            b'p' => answer.extend(format!("\r{register:02x}\r").bytes()),
+            b'?' => answer.extend(b"\rBS000501\r"),
             b'A' => {
                 // A dump moves its address on: a second one reads differently.
                 self.dumped = self.dumped.wrapping_add(1);
-                said.extend((0..=255).map(|at: u8| self.registers[usize::from(at)] ^ at ^ self.dumped));
+                answer.extend((0..=255).map(|at: u8| self.registers[usize::from(at)] ^ at ^ self.dumped));
             }
             b'0'..=b'9' | b'a'..=b'f' => {
                 let digit = char::from(byte).to_digit(16).unwrap();
@@ -53,7 +53,7 @@ impl Device {
             }
             _ => {}
         }
-        said
+        answer
     }
 }
 
@@ -110,7 +110,7 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// A client that has heard two answers of the server already, over a network that was sound then.
+    /// A client that has received two answers of the server already, over a network that was sound then.
     fn new(numbers: &'a [u8], counting: Counting, lost: u8, repeated: u8, longest_delay_ms: u64) -> Self {
         let fates = Fates {
             numbers: numbers.iter().cycle(),
@@ -273,7 +273,7 @@ proptest! {
 
     /// Twenty datagrams hold less than the reader is owed at most, so nothing here is an error.
     #[test]
-    fn any_bytes_from_the_network_are_taken_or_ignored(
+    fn any_datagram_is_taken_or_ignored(
         mut datagrams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..12), 0..20),
     ) {
         let mut exchange = Exchange::default();
@@ -292,7 +292,7 @@ proptest! {
     #![proptest_config(fixed_seed(300))]
 
     #[test]
-    fn what_is_only_late_repeated_and_reordered_is_never_an_error(
+    fn delays_and_repetitions_are_no_error(
         script in any_script(),
         counting in any_counting(),
         numbers in prop::collection::vec(any::<u8>(), 97..=101),

@@ -1,9 +1,10 @@
-//! A bitscope-server over UDP ([section 11 of the reference](scopething_core::vm#11-the-bitscope-server-protocol)) as a byte stream.
+//! A bitscope-server over UDP ([section 11 of the reference](scopething_core::vm#11-the-bitscope-server-protocol)) as a
+//! byte stream.
 //!
 //! A write is cut into datagrams: at most 64 commands, only the last of which may take its time. One datagram
 //! is outstanding at a time: each command is echoed, so a write waits until the datagram ahead of it was
 //! answered by as many bytes as it has commands (and by the value, after `?`, `p` and `r`). How much follows
-//! the echo of a dump or a trace is not known here; the next write says that it was enough. `K` is written
+//! the echo of a dump or a trace is not known here; the next write shows that it was enough. `K` is written
 //! while a trace runs: the trace then goes on under the number that started it, and its bytes follow the echo
 //! of `K`.
 //!
@@ -17,18 +18,18 @@
 //! - A datagram that is missing ahead of an answer or in the middle of it is [`DatagramError::Lost`] after a
 //!   quarter of a second, unless all that the answer can have is there without it; a dump that goes silent while it is read is [`DatagramError::Ended`] after 1.6 s. Bytes that
 //!   follow a gap are never handed out. A trace may be silent for as long as it likes.
-//! - A server that serves another client says so ([`DatagramError::Refused`]).
+//! - A server that serves another client reports it ([`DatagramError::Refused`]).
 //! - No answer at all: the commands are sent again, or it is [`DatagramError::NoAnswer`] after 1.6 s.
 //!
 //! # What is sent again, and why not everything
 //!
-//! Nobody can tell a lost command from a lost answer: what is sent again may execute twice. A server that
+//! A lost command cannot be distinguished from a lost answer: what is sent again may execute twice. A server that
 //! knows a `Cmd_ID` again could repeat its answer instead, but the protocol does not ask that of it, and an
 //! adaptor that only passes bytes on will not. So only those datagrams are repeated that do no harm when they
 //! execute twice: scripts that set R0 and R1 before they use them, and `>`, `U`, `?`, `p`, `r`, `!` and `K`.
 //! A script that goes on from where the last one left R0 and R1, as the second half of a long one does, is
-//! sent once, and so is what starts a trace, a dump or a generator. When their answer is lost, the error says
-//! so, and a reset is the way on, as it is for the vendor's library.
+//! sent once, and so is what starts a trace, a dump or a generator. When their answer is lost, the error reports
+//! it, and a reset is the way on, as it is for the vendor's library.
 //!
 //! A repetition carries a `Cmd_ID` of its own, so that its answer cannot be mixed up with a late piece of an
 //! earlier one, which may be cut elsewhere; only the answer to the last one counts. This relies on the
@@ -62,13 +63,13 @@ use super::url::HostPort;
 use super::error::DatagramError;
 
 /// The longest datagram that UDP can carry, so that none is cut short.
-const LONGEST_DATAGRAM: usize = 65_535;
+const MAX_DATAGRAM: usize = 65_535;
 
 /// A deadline that has passed is still waited for so long: what has arrived meanwhile must have been looked
 /// at.
 const GRACE: Micros = Micros::from_millis(1);
 
-/// A socket that talks to one bitscope-server.
+/// A socket connected to one bitscope-server.
 ///
 /// # Cancellation
 ///
@@ -106,7 +107,7 @@ impl UdpLink {
             socket,
             clock: HostClock::new(),
             exchange: Exchange::default(),
-            datagram: vec![0; LONGEST_DATAGRAM].into(),
+            datagram: vec![0; MAX_DATAGRAM].into(),
         })
     }
 

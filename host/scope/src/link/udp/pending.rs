@@ -16,20 +16,22 @@ const WAITS: [Micros; 3] = [Micros::from_millis(200), Micros::from_millis(400), 
 /// silent.
 pub(super) const ANSWER_LIMIT: Micros = Micros(WAITS[0].0 + WAITS[1].0 + WAITS[2].0);
 
-/// Bytes of the status packets of a trace, the first and the last ([section 4 of the reference](scopething_core::vm#4-a-trace)).
+/// Bytes of the status packets of a trace, the first and the last
+/// ([section 4 of the reference](scopething_core::vm#4-a-trace)).
 const STATUS_BYTES: usize = "02\r00000000\r".len() + "00\r00000000\r00000000\r".len();
 
 /// The most datagrams kept of an answer whose beginning is not whole: more than 64 echoes and a value are bytes.
 const MAX_PIECES: usize = 96;
 
-/// How much follows the echo of a datagram's last command ([section 2 of the reference](scopething_core::vm#2-commands)).
+/// How much follows the echo of a datagram's last command
+/// ([section 2 of the reference](scopething_core::vm#2-commands)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tail {
     /// So many bytes.
     Exactly(usize),
     /// The two status packets of a trace.
     Trace,
-    /// Samples: as many as registers say that are not known here.
+    /// Samples: as many as set in registers that are not known here.
     Samples,
     /// Nothing, as a rule: `!` lets out what was in flight, `K` may bring the end of a trace along.
     Loose,
@@ -175,13 +177,13 @@ impl Pending {
     }
 
     /// The beginning of the answer, once it is whole: datagrams that follow one another, with the least that the
-    /// answer has. `in_turn` is the number that was due, if one was, and `may_start` says whether an answer
+    /// answer has. `in_turn` is the number that was due, if one was, and `may_start` is whether an answer
     /// may begin with another one; then at least the echo must be right.
     pub(super) fn beginning(&self, in_turn: Option<u8>, may_start: impl Fn(u8) -> bool) -> Option<Beginning> {
         let runs = || self.pieces.iter().filter_map(|piece| self.run(piece.data_seq));
         let anywhere = matches!(self.progress.tail, Tail::Exactly(_) | Tail::Loose);
         let echoes = |run: &Beginning| run.bytes.starts_with(&self.commands);
-        // As long as no number is known, what has a length of its own is told by that.
+        // As long as no number is known, what has a length of its own is recognised by that.
         let due = |run: &Beginning| in_turn.map_or(anywhere, |due| due == run.start);
         runs()
             .find(|run| echoes(run) && (anywhere || due(run) || may_start(run.start)))

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_builds_on_the_past_or_starts_something_is_not() {
+    fn stateful_scripts_are_not_repeatable() {
         for commands in
             ["n", "z", "7s", "[12z", "@[12s", "s[12", "D", "[21@[12sD", "A", "S", "T", "Z", "X", "[00W", "w"]
         {

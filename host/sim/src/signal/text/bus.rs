@@ -6,7 +6,7 @@ use super::super::{BusLine, Signal, Traffic};
 use super::{Parts, SignalError, positive};
 use scopething_waveform::quantity::{self, Unit};
 
-/// Pause after a message that does not say.
+/// Pause after a message that does not specify one.
 const GAP_S: f64 = 1e-3;
 
 pub(super) fn traffic(parts: &mut Parts<'_>) -> Result<Signal, SignalError> {

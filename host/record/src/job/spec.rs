@@ -1,4 +1,4 @@
-//! The keys of a job, and what becomes of them.
+//! The keys of a job file, and their translation into a job.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,9 +22,9 @@ use scopething_files::Format;
 use scopething_waveform::quantity::{self, Unit};
 use scopething_waveform::recording::Channel;
 
-/// Memory for traces that a full disk does not take, if nothing is said.
+/// Memory for traces that a full disk does not take, by default.
 const HOLD_BYTES: u64 = 8_000_000;
-/// Parts of an envelope, if nothing is said.
+/// Parts of an envelope, by default.
 const PARTS: usize = 100;
 
 /// Whether a job streams; other faults of the text are found later.
@@ -42,20 +42,20 @@ pub(super) fn is_stream(text: &str) -> bool {
 }
 
 /// The keys of a text, those of `[capture]` as `C` has them.
-pub(super) fn read<C: CaptureWords>(text: &str) -> Result<JobSpec<C>, JobError> {
+pub(super) fn read<C: CaptureSection>(text: &str) -> Result<JobSpec<C>, JobError> {
     toml::from_str(text).map_err(|error| JobError {
         line: error.span().map(|span| line_at(text, span.start)),
         reason: error.message().to_owned(),
     })
 }
 
-/// What is captured.
-pub(super) trait CaptureWords: Default + DeserializeOwned {
+/// The `[capture]` section, for captures or for a stream.
+pub(super) trait CaptureSection: Default + DeserializeOwned {
     /// The capture, or what is streamed instead.
     fn requests(&self, lines: &Lines) -> Result<(CaptureRequest, Option<StreamJob>), JobError>;
 }
 
-impl CaptureWords for CaptureSpec {
+impl CaptureSection for CaptureSpec {
     fn requests(&self, lines: &Lines) -> Result<(CaptureRequest, Option<StreamJob>), JobError> {
         let request = self.request();
         let failed = |error| lines.error(&["capture", key_of_request(&error)], error.to_string());
@@ -63,9 +63,9 @@ impl CaptureWords for CaptureSpec {
     }
 }
 
-/// Length of a trace, if nothing is said.
-const EACH_S: f64 = 10.0;
-/// Samples a second, if nothing is said.
+/// Length of a trace, by default.
+const DEFAULT_TRACE_S: f64 = 10.0;
+/// Samples a second, by default.
 const RATE_HZ: f64 = 1000.0;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -78,7 +78,7 @@ enum Captured {
 /// What is streamed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct StreamWords {
+pub(super) struct StreamSpec {
     #[serde(rename = "what")]
     _what: Captured,
     channels: Option<Vec<String>>,
@@ -99,7 +99,7 @@ fn hertz<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
     number::quantity(from, Unit::Hertz)
 }
 
-impl CaptureWords for StreamWords {
+impl CaptureSection for StreamSpec {
     fn requests(&self, lines: &Lines) -> Result<(CaptureRequest, Option<StreamJob>), JobError> {
         let mut channels = ChannelSet::EMPTY;
         for name in self.channels.iter().flatten() {
@@ -118,13 +118,13 @@ impl CaptureWords for StreamWords {
             raw: self.raw,
             ..StreamRequest::new(channels, self.rate.unwrap_or(RATE_HZ))
         };
-        let each_s = self.each.map_or(EACH_S, |span| span.0);
+        let each_s = self.each.map_or(DEFAULT_TRACE_S, |span| span.0);
         Ok((CaptureRequest::new(channels), Some(StreamJob { request, each_s })))
     }
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, bound = "C: CaptureWords")]
+#[serde(deny_unknown_fields, bound = "C: CaptureSection")]
 pub(super) struct JobSpec<C> {
     #[serde(default)]
     url: String,
@@ -220,7 +220,7 @@ struct StatusSpec {
     prometheus: Option<SocketAddr>,
 }
 
-/// Seconds, more than none: `90s`, `15min`, `12h`, `7d`.
+/// Seconds, more than zero: `90s`, `15min`, `12h`, `7d`.
 #[derive(Debug, Clone, Copy)]
 struct Span(f64);
 
@@ -246,7 +246,7 @@ impl<'de> Deserialize<'de> for Bytes {
         let count = text.trim();
         match quantity::parse(count.strip_suffix('B').unwrap_or(count), Unit::Count) {
             Ok(bytes) if bytes >= 1.0 => Ok(Self(bytes as u64)),
-            _ => Err(D::Error::custom(format!("{text:?} is no size: write it like 500kB, 10MB or 2GB"))),
+            _ => Err(D::Error::custom(format!("{text:?} is not a size: write it like 500kB, 10MB or 2GB"))),
         }
     }
 }
@@ -260,8 +260,8 @@ impl<'de> Deserialize<'de> for TimeOfDay {
         let text = String::deserialize(from)?;
         let parse = |form| chrono::NaiveTime::parse_from_str(&text, form);
         let time = parse("%H:%M").or_else(|_| parse("%H:%M:%S"));
-        let time =
-            time.map_err(|_| D::Error::custom(format!("{text:?} is no time of day: write it like 06:30")))?;
+        let time = time
+            .map_err(|_| D::Error::custom(format!("{text:?} is not a time of day: write it like 06:30")))?;
         Ok(Self(chrono::Timelike::num_seconds_from_midnight(&time)))
     }
 }
@@ -275,12 +275,12 @@ impl<'de> Deserialize<'de> for FormatName {
     }
 }
 
-impl<C: CaptureWords> JobSpec<C> {
+impl<C: CaptureSection> JobSpec<C> {
     pub(super) fn job(self, lines: &Lines) -> Result<Job, JobError> {
         let url: LinkUrl = self.url.parse().map_err(|error| lines.error(&["url"], format!("{error}")))?;
         if let Some(serial) = self.serial.as_ref().filter(|serial| serial.len() != 8) {
             let reason =
-                format!("{serial:?} is no serial number: it has eight characters, see `scopething info`");
+                format!("{serial:?} is not a serial number: it has eight characters, see `scopething info`");
             return Err(lines.error(&["serial"], reason));
         }
         let (request, stream) = self.capture.requests(lines)?;
@@ -295,7 +295,7 @@ impl<C: CaptureWords> JobSpec<C> {
         }
         if stream.is_some() && spacing != Spacing::Continuous {
             let key = if self.when.every.is_some() { "every" } else { "at" };
-            let reason = format!("a stream goes on all the time: leave {key} out");
+            let reason = format!("a stream runs all the time: leave {key} out");
             return Err(lines.error(&["when", key], reason));
         }
         let naming = self.files.naming(lines)?;
@@ -304,7 +304,7 @@ impl<C: CaptureWords> JobSpec<C> {
             let reason = "summaries and envelopes are recorded as csv or json".to_owned();
             return Err(lines.error(&["files", "format"], reason));
         }
-        let (generate, driven) = self.generate.wanted(lines)?;
+        let (generate, driven) = self.generate.planned(lines)?;
         let status_file = naming.directory.join(format!(".{}-status.json", naming.name));
         Ok(Job {
             url,
@@ -340,8 +340,8 @@ fn loopback(address: Option<SocketAddr>, lines: &Lines) -> Result<Option<SocketA
 }
 
 impl GenerateSpec {
-    /// What is wanted of the generators, and what captures are planned around then.
-    fn wanted(self, lines: &Lines) -> Result<(Option<GeneratorRequest>, BusyOutputs), JobError> {
+    /// The request to the generators, and the outputs that they then keep busy.
+    fn planned(self, lines: &Lines) -> Result<(Option<GeneratorRequest>, BusyOutputs), JobError> {
         let given = [("wave", &self.wave), ("clock", &self.clock), ("hold", &self.hold)];
         let mut given = given.into_iter().filter_map(|(key, text)| Some((key, text.as_deref()?)));
         let Some((key, text)) = given.next() else { return Ok((None, BusyOutputs::NOTHING)) };
@@ -349,17 +349,17 @@ impl GenerateSpec {
             let reason = format!("{key} and {second} share one generator: give one");
             return Err(lines.error(&["generate", second], reason));
         }
-        let wanted = wanted(key, text);
-        let planned = wanted.and_then(|wanted| {
-            let driven = wanted.plan().map(|generation| generation.driven());
-            Ok((driven.map_err(|error| error.to_string())?, wanted))
+        let request = generator_request(key, text);
+        let planned = request.and_then(|request| {
+            let driven = request.plan().map(|plan| plan.driven());
+            Ok((driven.map_err(|error| error.to_string())?, request))
         });
-        let (driven, wanted) = planned.map_err(|reason| lines.error(&["generate", key], reason))?;
-        Ok((Some(wanted), driven))
+        let (driven, request) = planned.map_err(|reason| lines.error(&["generate", key], reason))?;
+        Ok((Some(request), driven))
     }
 }
 
-fn wanted(key: &str, text: &str) -> Result<GeneratorRequest, String> {
+fn generator_request(key: &str, text: &str) -> Result<GeneratorRequest, String> {
     match key {
         "wave" => {
             let words = text.parse().map_err(|error: WordsError| error.to_string())?;
