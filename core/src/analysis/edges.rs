@@ -77,6 +77,7 @@ where
 /// Timing of a channel's edges.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct EdgeMeasurements {
     /// How many edges go up.
     pub rising: usize,
@@ -157,6 +158,7 @@ impl Run {
 /// How much later one channel is than another of the same frequency.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct ChannelDelay {
     /// The mean time from a rising edge of the first channel to the nearest one of the second, in seconds; positive if
     /// the second is later, at most half a period.

@@ -49,6 +49,7 @@ use crate::trace::SampleTimes;
 /// What one series of samples shows.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Analysis {
     /// Mean, RMS, extremes, top and base. `None` if the series is empty or holds a sample that is not a finite number;
     /// all else is then unknown too.

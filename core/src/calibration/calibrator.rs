@@ -53,6 +53,7 @@ impl GridPoint {
 /// What a calibration found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Calibration {
     /// The new parameters.
     pub parameters: AnalogParameters,

@@ -88,6 +88,7 @@ use crate::plan::AnalogChannel;
 /// A calibration that gives no parameters; the old ones stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum CalibrationError {
     /// So many settings a side are too few to fit, or more than needed.
     Grid(u16),

@@ -64,6 +64,7 @@ mod answer {
 /// Why bytes are no packet, or a packet does not become bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum PacketError {
     /// The datagram ends before its header does, or carries no command.
     Truncated {

@@ -8,6 +8,7 @@ use super::ChannelSet;
 /// single precision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Notice {
     /// So many samples do not fit the time span with these channels.
     FewerSamples {

@@ -48,6 +48,7 @@ impl TriggerSource {
 /// A text that describes no trigger source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum TriggerSourceError {
     /// It names neither A, B nor levels of logic lines.
     Form,

@@ -24,6 +24,7 @@ const NARROW_TRACE: (f64, u32) = (1e-3, 1100);
 /// How far a calibration has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct CalibrationProgress {
     /// Points that were measured.
     pub done: u16,
@@ -34,6 +35,7 @@ pub struct CalibrationProgress {
 /// A calibration that gives no parameters; the old ones stay. `E` is the error of the stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum CalibrateError<E> {
     /// It was cancelled.
     Cancelled,

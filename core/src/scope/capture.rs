@@ -201,6 +201,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let stopped_as = loop {
             let mut bytes = [0; StatusParser::LONGEST];
             let part = bytes.get_mut(..answer.due()).unwrap_or_default();
+            debug_assert!(!part.is_empty(), "reading nothing would look as if the stream was closed");
             let clock = &self.line.clock;
             let overdue = async {
                 match deadline {
@@ -236,6 +237,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         loop {
             let mut bytes = [0; StatusParser::LONGEST + 1];
             let part = bytes.get_mut(..answer.due()).unwrap_or_default();
+            debug_assert!(!part.is_empty(), "reading nothing would look as if the stream was closed");
             match select(self.line.stream.read(part), self.line.clock.until(deadline)).await {
                 Either::First(read) => {
                     let received = taken(stage, read, &bytes)?;
@@ -277,6 +279,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 return Err(ScopeError::UnknownStatus { token: status.token.into() });
             }
         };
+        debug_assert!(status.address.is_some(), "only the packet of a start has none");
         let address = status.address.unwrap_or(0);
         if address >= plan.width.into() {
             return Err(ScopeError::Contradiction(Contradiction::Address { address, width: plan.width }));
@@ -363,12 +366,16 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let length = lead_bytes + samples.len();
         let deadline = self.line.answer_deadline(length);
         let mut lead = [0; 2];
+        debug_assert!(lead_bytes <= lead.len(), "{lead_bytes} bytes before the first sample");
         self.line.receive(stage, lead.get_mut(..lead_bytes).unwrap_or_default(), deadline).await?;
         let mut same = true;
         if COMPARE {
             let mut again = [0; 32];
             for before in samples.chunks_mut(again.len()) {
-                let Some(again) = again.get_mut(..before.len()) else { continue };
+                let Some(again) = again.get_mut(..before.len()) else {
+                    debug_assert!(false, "a chunk is longer than it was cut to");
+                    continue;
+                };
                 self.line.receive(stage, again, deadline).await?;
                 same &= before == again;
                 before.copy_from_slice(again);
@@ -385,6 +392,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
 
 fn taken<E>(stage: Stage, read: Result<usize, E>, bytes: &[u8]) -> Result<&[u8], ScopeError<E>> {
     let count = read_count(stage, read)?;
+    debug_assert!(count <= bytes.len(), "the stream has read {count} bytes into {}", bytes.len());
     Ok(bytes.get(..count).unwrap_or_default())
 }
 

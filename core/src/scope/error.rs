@@ -11,6 +11,7 @@ use crate::vm::{Command, Expected, Malformed, Revision, ScriptTooLong};
 /// What the driver was doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Stage {
     /// Resetting the device and finding the beginning of its answers.
     Reset,
@@ -58,6 +59,7 @@ impl fmt::Display for Stage {
 /// What in the device's answers does not agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Contradiction {
     /// The trace ended for a reason that nothing gave rise to: a timeout without one being set, or a cancel that nobody sent.
     End {
@@ -168,6 +170,7 @@ pub enum Recovery {
 /// [`Self::recovery`] says what can be done about it, [`Self::stage`] when it happened. After any of these the driver resets the device by itself before its next operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum ScopeError<E> {
     /// The stream failed.
     Link {

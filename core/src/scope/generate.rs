@@ -64,6 +64,7 @@ impl fmt::Display for Generators {
 /// A generator that was not started or stopped. `E` is the error of the stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum GenerateError<E> {
     /// Another generator runs.
     Busy(Generators),

@@ -117,7 +117,10 @@ impl<S: Read + Write, C: Clock> Line<S, C> {
         let deadline = self.answer_deadline(script.len());
         let mut chunk = [0; 32];
         for part in script.chunks(chunk.len()) {
-            let Some(echo) = chunk.get_mut(..part.len()) else { continue };
+            let Some(echo) = chunk.get_mut(..part.len()) else {
+                debug_assert!(false, "a part is longer than the chunk it was cut to");
+                continue;
+            };
             self.receive(stage, echo, deadline).await?;
             check_echo(part, echo).map_err(|malformed| ScopeError::Garbled { stage, malformed })?;
         }

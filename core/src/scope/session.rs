@@ -50,6 +50,7 @@ impl fmt::Debug for SerialNumber {
 /// Why a device has no serial number: its EEPROM does not hold one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum NoSerialNumber {
     /// The EEPROM does not answer; the device does.
     Silent,

@@ -56,6 +56,7 @@ pub struct StreamChunk<'b> {
 /// What a stream has amounted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct StreamTotals {
     /// Frames received.
     pub frames: u64,
@@ -180,6 +181,7 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
         loop {
             let (gap, first, count) = self.take(frames);
             if count > 0 || gap.is_some() || frames.is_empty() {
+                debug_assert!(count <= frames.len(), "no more frames are taken than there is room for");
                 let frames = frames.get(..count).unwrap_or_default();
                 return Ok(StreamChunk { gap, first, frames });
             }

@@ -34,6 +34,7 @@ use crate::plan::{AnalogChannel, CapturePlan, TriggerSource, TriggerType};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum EndReason {
     /// The trigger came, and the trace is complete.
     Trigger,

@@ -61,6 +61,7 @@ pub enum Finding {
 /// What the trigger source did during a trace.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct TriggerReport {
     /// What the trigger watches.
     pub source: TriggerSource,

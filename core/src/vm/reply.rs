@@ -8,6 +8,7 @@ use core::fmt;
 /// What a parser expected when something else came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Expected {
     /// The echo of this byte.
     Echo(u8),

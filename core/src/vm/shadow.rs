@@ -101,7 +101,10 @@ impl Shadow {
     /// the register's width are left out.
     pub fn stage(&mut self, register: Register, value: u32) {
         for (slot, byte) in register_slots(register, value) {
-            let Some(held) = self.values.get_mut(slot) else { continue };
+            let Some(held) = self.values.get_mut(slot) else {
+                debug_assert!(false, "slot {slot} of a register lies outside");
+                continue;
+            };
             if self.known.contains(slot) && *held == byte {
                 continue;
             }

@@ -136,7 +136,7 @@ impl From<GenerateError<LinkError>> for Failure {
         match error {
             GenerateError::Scope(error) => error.into(),
             GenerateError::Levels(error) => Self::usage(error),
-            GenerateError::Busy(_) | GenerateError::NotRunning(_) => Self::failed(error),
+            error => Self::failed(error),
         }
     }
 }

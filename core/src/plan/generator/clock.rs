@@ -161,6 +161,7 @@ pub(crate) fn map_register(line: LogicLine) -> Register {
 /// Clocks that cannot be generated.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum ClockError {
     /// The frequency is not a positive number of hertz.
     Frequency(f64),

@@ -31,6 +31,7 @@ use crate::device::Model;
 /// A waveform's place in the play buffer, and its sample clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct WaveTiming {
     /// Samples of the play buffer that are played.
     pub size: u16,

@@ -215,6 +215,7 @@ impl WaveformPlan<'_> {
 /// A waveform that cannot be generated.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum WaveformError {
     /// The frequency is not a positive number of hertz.
     Frequency(f64),

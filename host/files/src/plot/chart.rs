@@ -138,7 +138,7 @@ fn title(recording: &Waveform) -> String {
         (Some(trigger), _) => parts.push(trigger_text(trigger, recording.is_raw())),
         (None, Some(EndReason::Timeout)) => parts.push("no trigger before the timeout".to_owned()),
         (None, Some(EndReason::Cancel)) => parts.push("cancelled".to_owned()),
-        (None, Some(EndReason::Trigger) | None) => {}
+        (None, _) => {}
     }
     parts.join(" · ")
 }

@@ -291,6 +291,7 @@ fn error_name<E>(error: &ScopeError<E>) -> &'static str {
         ScopeError::WrongRevision { .. } => "wrong revision",
         ScopeError::GeneratorsStopped => "generators stopped",
         ScopeError::Script(_) => "SCRIPT TOO LONG",
+        _ => "OF A NEW KIND",
     }
 }
 
