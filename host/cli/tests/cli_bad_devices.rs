@@ -236,7 +236,7 @@ async fn impossible_trace_ends_are_rejected() {
     for (name, lie, message) in lies {
         let url = lying_relay(simulator.address("tcp"), lie).await;
         println!("{name}:");
-        assert_failed(capture(&url).await, &["the trace is said to", message]);
+        assert_failed(capture(&url).await, &["the device reports", message]);
         simulator.running.until_printed("has disconnected").await;
     }
 }

@@ -361,7 +361,7 @@ const WRONG_USAGE: &[(&[&str], &[&str])] = &[
     (&["clock", "1MHz", "phase", "2"], &["2 on L5", "0 to below 1"]),
     (&["clock", "1MHz L4, L4"], &["two clock outputs on L4"]),
     (&["clock", "1MHz L0, L1, L2, L3"], &["4 clock outputs", "3 at most"]),
-    (&["clock", "1MHz L4, L5", "--duty", "0.5"], &["of one clock"]),
+    (&["clock", "1MHz L4, L5", "--duty", "0.5"], &["a single clock"]),
     (&["hold", "L0=1,L1=1,L2=1,L3=1"], &["4 clock outputs", "3 at most"]),
     (&["hold", "A"], &["L3=1,L5=0"]),
     (&["hold"], &["<LEVELS>"]),

@@ -302,7 +302,9 @@ mod at_a_terminal {
         terminal.until("scopething> ");
         terminal.press("wave sine 1kHz\r");
         terminal.until("(wave)> ");
-        drop(simulator);
+        // Only when its process has ended does nothing listen there.
+        simulator.running.interrupt();
+        simulator.running.finish().await;
         terminal.press("capture --timeout 0\r");
         terminal.until("the link is lost");
         terminal.until("scopething> ");
