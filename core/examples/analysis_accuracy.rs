@@ -16,7 +16,7 @@ const NOISE: [f64; 4] = [0.0, 0.01, 0.02, 0.05];
 /// Series drawn for each cell of the table.
 const SERIES_PER_CELL: u64 = 200;
 
-/// Series drawn at random, as the issue asks.
+/// Series drawn at random.
 const RANDOM_SERIES: u64 = 10_000;
 
 fn print_table(samples: usize) {

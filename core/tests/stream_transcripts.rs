@@ -79,7 +79,7 @@ fn frame_samples_follow_its_channels<W: Way>() {
     assert_eq!(plan.scale(AnalogChannel::B).value(20.0), -5.5 + 20.0 * 13.5 / 256.0);
 }
 
-fn gaps_are_told_with_their_place_and_length<W: Way>() {
+fn gaps_have_place_and_length<W: Way>() {
     // 5 to 9 are missing, then 12.
     let sent = frames((0..5).chain([10, 11]).chain(13..20));
     for room in [1, 2, 100] {
@@ -218,7 +218,7 @@ fn without_frames_each_byte_is_a_sample<W: Way>() {
 both_ways! {
     stream_is_one_script_and_frames
     frame_samples_follow_its_channels
-    gaps_are_told_with_their_place_and_length
+    gaps_have_place_and_length
     garbage_between_frames_is_skipped
     non_stream_is_an_error
     a_read_that_is_dropped_loses_nothing

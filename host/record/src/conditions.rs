@@ -102,7 +102,9 @@ impl Conditions {
         match history.returns {
             0 => tracing::warn!("{text}"),
             1 => {
-                tracing::warn!("{text}; it comes and goes, and is not logged again until it lasts or is over");
+                tracing::warn!(
+                    "{text}; it comes and goes, and is not logged again until it lasts or is over"
+                );
             }
             _ => {}
         }

@@ -121,7 +121,8 @@ fn main() -> ! {
     static mut BUFFER: TraceBuffer = TraceBuffer::new();
     // SAFETY: this is the only owner of the peripherals, and it is entered once.
     let peripherals = unsafe { Peripherals::steal() };
-    let (port, clock) = (BlockingStream(Port(peripherals.UART0)), PolledClock(Microseconds(peripherals.TIMER)));
+    let (port, clock) =
+        (BlockingStream(Port(peripherals.UART0)), PolledClock(Microseconds(peripherals.TIMER)));
     let mut scope = Scope::new(port, clock, LinkProfile::SERIAL);
     if open(&mut scope)
         && let Some(plan) = &plan(&scope)
