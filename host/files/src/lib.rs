@@ -15,7 +15,7 @@
 //! [Streams](stream) are written as they come, in some of these formats.
 //!
 //! CSV, JSON and `.sr` can be read too, one capture after the other. What is written replaces its target
-//! [at once](atomic) or not at all. Nothing here captures, measures, or prints.
+//! [at once](scopething::atomic) or not at all. Nothing here captures, measures, or prints.
 //!
 //! ```
 //! use scopething_files::{Format, TraceFile, open};

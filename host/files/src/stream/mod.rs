@@ -145,7 +145,7 @@ trait RowWriter: Send {
     fn finish(self: Box<Self>) -> Result<AtomicFile, WriteError>;
 }
 
-/// A file of a stream, [complete or not there](super::atomic).
+/// A file of a stream, [complete or not there](scopething::atomic).
 ///
 /// ```
 /// use scopething_files::Format;
