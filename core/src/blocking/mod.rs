@@ -2,8 +2,8 @@
 //! the driver's futures to completion. There is no second driver.
 //!
 //! [`BlockingStream`] takes any stream of `embedded-io`, [`PolledClock`] any clock that can be read. With the feature
-//! `std`, [`StdStream`] takes whatever reads and writes as `std::io` does (a `TcpStream`, a serial port), and
-//! [`StdClock`] is the clock of the operating system.
+//! `std`, `StdStream` takes whatever reads and writes as `std::io` does (a `TcpStream`, a serial port), and
+//! `StdClock` is the clock of the operating system.
 //!
 //! A blocking stream must not block for ever: its reads end with a time-out when nothing has come for a short while,
 //! such as 5 ms. Between such reads the driver looks at its deadlines and at whether the caller has cancelled. How long
