@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use scopething_files::{CsvReader, Format, JsonReader, TraceReader};
-use scopething_record::keep::Keep;
-use scopething_record::text::TextMaker;
+use scopething_record::job::keep::Keep;
+use scopething_record::writer::text::TextMaker;
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::recording::{Channel, Details, Gap, Samples, Series, Stamp, Waveform};
 

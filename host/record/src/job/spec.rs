@@ -7,14 +7,14 @@ use scopething_core::plan::{BusyOutputs, CaptureRequest, ChannelSet, PlayMode, S
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
+use super::keep::{Band, Keep};
 use super::lines::{Lines, line_at};
+use super::measure::Measure;
+use super::schedule::{Extent, Spacing};
 use super::{Job, JobError, StreamJob, key_of_request};
-use crate::keep::{Band, Keep};
-use crate::listing::Naming;
-use crate::measure::Measure;
-use crate::schedule::{Extent, Spacing};
-use crate::store::Limits;
 use crate::stream::BehindBridge;
+use crate::writer::listing::Naming;
+use crate::writer::store::Limits;
 use scopething::generate::{ClockSpec, GeneratorRequest, WordsError, parse_levels};
 use scopething::link::LinkUrl;
 use scopething::request::{CaptureSpec, number};

@@ -1,8 +1,8 @@
 use scopething_core::plan::{Resolution, TriggerMode};
 
 use super::*;
-use crate::keep::Band;
-use crate::measure::Measure;
+use crate::job::keep::Band;
+use crate::job::measure::Measure;
 use scopething_files::Format;
 use scopething_waveform::recording::Channel;
 

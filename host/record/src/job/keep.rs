@@ -1,6 +1,6 @@
 //! Which traces are kept, and which part of them is written.
 
-use crate::measure::{Measure, Measured};
+use super::measure::{Measure, Measured};
 use scopething_waveform::recording::{Channel, Series, Waveform};
 
 /// What is kept of the traces of a job.

@@ -18,8 +18,8 @@ use std::ops::Range;
 
 use serde_json::{Map, Value, json};
 
-use super::keep::{Extent, Keep, envelope};
-use super::measure::{Measure, Measured};
+use crate::job::keep::{Extent, Keep, envelope};
+use crate::job::measure::{Measure, Measured};
 use scopething_files::{Format, JOB_COLUMNS, Rows, StampObject, WriteError, push_field, push_number};
 use scopething_waveform::recording::{Gap, Series, Stamp, Waveform};
 
