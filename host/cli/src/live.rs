@@ -9,9 +9,10 @@ use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::meanwhile::MeanwhileArguments;
 use super::progress::Progress;
-use super::session::{HostScope, Session};
+use super::session::Session;
 use super::trigger_hint::{awaited, hint};
 use scopething::generate::GeneratorRequest;
+use scopething::link::HostScope;
 use scopething::watched::WatchedCapture;
 use scopething_waveform::recording::Waveform;
 

@@ -7,12 +7,10 @@ use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::Micros;
 use scopething_core::vm::Register;
 
-use super::raw::{NATIVE, RAW, RawDevice, TraceEnd};
+use super::raw::{NATIVE, RAW, RawDevice, TraceEnd, TracedLink};
 use super::recording::{Exchanges, Recorder};
 use super::stop::Stop;
-use scopething::link::{Chunk, Link, LinkClock, OpenLink, Tracer};
-
-pub(super) type TracedLink = Tracer<Link, LinkClock, Box<dyn FnMut(Chunk<'_>)>>;
+use scopething::link::{Chunk, LinkClock, OpenLink, Tracer};
 
 /// Ticks of the device's clock in a second.
 pub(super) const CLOCK_HZ: f64 = 40e6;

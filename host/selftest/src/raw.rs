@@ -9,10 +9,12 @@ use scopething_core::scope::LinkProfile;
 use scopething_core::time::{Clock as _, Instant, Micros};
 use scopething_core::vm::{PrintedByte, Register, Revision, Status, StatusParser};
 
-use super::bench::TracedLink;
 use super::recording::Recorder;
 use super::stop::Stop;
-use scopething::link::LinkClock;
+use scopething::link::{Chunk, Link, LinkClock, Tracer};
+
+/// A link whose bytes are recorded.
+pub(super) type TracedLink = Tracer<Link, LinkClock, Box<dyn FnMut(Chunk<'_>)>>;
 
 /// How long `!` may take. Known clients wait from 0.2 s to forever; no reset is known to take longer than 0.8 s.
 const RESET_TIMEOUT: Micros = Micros::from_millis(3000);

@@ -2,14 +2,14 @@
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{CapturePlan, Notice, PlanError, StreamPlan};
-use scopething_core::scope::{GenerateError, NoSerialNumber, Recovery, Scope, ScopeError};
+use scopething_core::scope::{GenerateError, NoSerialNumber, Recovery, ScopeError};
 use scopething_sim::ReadPlayback;
 use thiserror::Error;
 
 use crate::job::Job;
 use scopething::calibration_file::{CalibrationFile, CalibrationFileError};
 use scopething::generate::GeneratorRequestError;
-use scopething::link::{self, Link, LinkClock, LinkError, LinkUrl, OpenError, OpenLink, Port};
+use scopething::link::{self, HostScope, LinkError, LinkUrl, OpenError, OpenLink, Port};
 
 /// A link that is open, and the calibration of the probes on it.
 #[derive(Debug)]
@@ -244,7 +244,7 @@ impl Planned {
 /// A scope that captures what a job asks for.
 #[derive(Debug)]
 pub(crate) struct Connected {
-    pub(crate) scope: Scope<Link, LinkClock>,
+    pub(crate) scope: HostScope,
     pub(crate) plan: Planned,
     /// None if it has none.
     pub(crate) serial: Option<String>,

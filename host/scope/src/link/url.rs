@@ -495,8 +495,8 @@ fn parse_port(text: &str) -> Result<u16, UrlError> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::fixed_seed;
     use super::*;
+    use crate::fixed_seed::fixed_seed;
 
     fn serial(port: &str) -> LinkUrl {
         LinkUrl::Serial { port: port.to_owned() }

@@ -4,10 +4,9 @@
 //! is, a simulated one or one that is lent by the instrument, is the business of a [`Device`].
 
 mod arbiter;
-pub mod exchange;
+mod client;
+pub mod datagrams;
 mod lent;
-mod lossy_network;
-mod numbers;
 mod origin;
 #[cfg(unix)]
 mod pty;
@@ -21,15 +20,16 @@ use std::io;
 use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
-pub(super) use self::arbiter::{Arbiter, Rules, Session};
+pub(super) use self::arbiter::{Arbiter, Rules};
+use self::client::Session;
+pub(super) use self::datagrams::lossy_network::LossyNetwork;
 pub(super) use self::lent::LentDevice;
-pub(super) use self::lossy_network::LossyNetwork;
 pub(super) use self::pty::Pty;
 pub(super) use self::sockets::Sockets;
-use super::connections::is_passing;
-use super::event::Event;
+use crate::connections::is_passing;
+use crate::event::Event;
+use crate::until;
 use scopething_sim::{Note, Origin};
 
 /// Bytes handed from one side to the other at a time.
@@ -158,13 +158,6 @@ async fn next(
         () = until(deadline) => Wake::Time,
         // Last: a client that reconnects must be seen to disconnect first.
         accepted = sockets.accept() => Wake::Accepted(accepted),
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
 

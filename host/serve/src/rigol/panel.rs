@@ -213,7 +213,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::fixed_seed(512))]
+        #![proptest_config(crate::fixed_seed::fixed_seed(512))]
 
         #[test]
         fn any_line_leaves_queryable_settings(
