@@ -14,7 +14,7 @@ use super::trigger_hint::{awaited, hint};
 use scopething::generate::GeneratorRequest;
 use scopething::link::HostScope;
 use scopething::watched::WatchedCapture;
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 /// What is captured, from which device.
 #[derive(Debug, Args)]

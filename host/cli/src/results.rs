@@ -13,7 +13,7 @@ use scopething_files::plot::terminal;
 use scopething_files::{self as files, Format, TraceFile, TraceWriter, WriteError};
 use scopething_waveform::measure::WaveformAnalysis;
 use scopething_waveform::quantity_text::quantity;
-use scopething_waveform::recording::{Samples, Series, Waveform};
+use scopething_waveform::waveform::{Samples, Series, Waveform};
 
 /// Files to save captures in, and what is printed of each.
 #[derive(Debug, Args)]

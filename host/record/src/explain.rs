@@ -23,7 +23,7 @@ use scopething_files::WriteError;
 use scopething_sim::{ConfigError, SimClock, SimConfig, SimLink};
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::quantity_text::quantity;
-use scopething_waveform::recording::{InvalidWaveform, Stamp, Waveform};
+use scopething_waveform::waveform::{InvalidWaveform, Stamp, Waveform};
 
 const DAY_S: f64 = 86_400.0;
 /// Noise makes numbers as long as they are with a real scope.

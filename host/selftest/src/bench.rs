@@ -7,8 +7,8 @@ use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::Micros;
 use scopething_core::vm::Register;
 
+use super::exchanges::{ExchangeLog, Exchanges};
 use super::raw::{NATIVE, RAW, RawDevice, TraceEnd, TracedLink};
-use super::recording::{Exchanges, Recorder};
 use super::stop::Stop;
 use scopething::link::{Chunk, LinkClock, OpenLink, Tracer};
 
@@ -34,7 +34,7 @@ pub struct Bench {
     pub(super) scope: Scope<TracedLink, LinkClock>,
     pub(super) clock: LinkClock,
     pub(super) profile: LinkProfile,
-    pub(super) recorder: Recorder,
+    pub(super) exchange_log: ExchangeLog,
 }
 
 impl fmt::Debug for Bench {
@@ -48,13 +48,13 @@ impl Bench {
     #[must_use]
     pub fn new(link: OpenLink) -> Self {
         let OpenLink { stream, clock, profile, pacing } = link;
-        let recorder = Recorder::default();
-        let watcher = recorder.clone();
+        let exchange_log = ExchangeLog::default();
+        let watcher = exchange_log.clone();
         let show: Box<dyn FnMut(Chunk<'_>)> = Box::new(move |chunk| watcher.take_chunk(chunk));
         let traced = Tracer::new(stream, clock.clone(), show);
         let mut scope = Scope::new(traced, clock.clone(), profile);
         scope.set_pacing(pacing);
-        Self { scope, clock, profile, recorder }
+        Self { scope, clock, profile, exchange_log }
     }
 
     /// The device without the driver. The driver resets it before it is used again.
@@ -63,7 +63,7 @@ impl Bench {
             stream: self.scope.lend_stream(),
             clock: self.clock.clone(),
             profile: self.profile,
-            recorder: self.recorder.clone(),
+            exchange_log: self.exchange_log.clone(),
         }
     }
 
@@ -89,7 +89,7 @@ impl Bench {
     }
 
     pub(super) fn take_exchanges(&self) -> Exchanges {
-        self.recorder.finish()
+        self.exchange_log.finish()
     }
 }
 

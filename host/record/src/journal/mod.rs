@@ -18,7 +18,7 @@ use self::timestamps::Timestamps;
 use crate::time::Reading;
 use scopething::link::LinkUrl;
 use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::recording::{Gap, Stamp, Waveform};
+use scopething_waveform::waveform::{Gap, Stamp, Waveform};
 
 /// How often an observer receives the status, at least.
 pub(crate) const REPORT_INTERVAL: Micros = Micros::from_millis(1000);

@@ -4,7 +4,7 @@
 //! lost a trace ends early and the next one begins, so that the samples of a trace are evenly spaced.
 
 use scopething_files::stream::{Row, StreamHeader};
-use scopething_waveform::recording::{Details, InvalidWaveform, Samples, Series, Waveform};
+use scopething_waveform::waveform::{Details, InvalidWaveform, Samples, Series, Waveform};
 
 /// The mode of a trace that was cut from a stream.
 pub(crate) const MODE: &str = "Stream";
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
     use scopething_files::stream::{Column, MAX_COLUMNS, Part};
     use scopething_waveform::moment::UnixMicros;
-    use scopething_waveform::recording::Channel;
+    use scopething_waveform::waveform::Channel;
 
     #[test]
     fn traces_start_on_grid_and_after_losses() {

@@ -22,7 +22,7 @@ use crate::stream::{self, Thinner, Thinning};
 use crate::time::Timekeeper;
 use crate::writer::{Batch, Event, MAX_AT_ONCE, WriterGone, WriterThread};
 use scopething::link::LinkError;
-use scopething_waveform::recording::{InvalidWaveform, Waveform};
+use scopething_waveform::waveform::{InvalidWaveform, Waveform};
 
 /// How long to wait before a scope that is away is looked for again.
 const LOOK_AGAIN: Micros = Micros::from_millis(1000);

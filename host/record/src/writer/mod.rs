@@ -20,7 +20,7 @@ use crate::journal::{Journal, StatusObserver};
 use crate::time::Reading;
 use scopething::link::LinkUrl;
 use scopething_files::WriteError;
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 /// An event of a recording.
 #[derive(Debug)]

@@ -43,7 +43,7 @@ pub(super) enum Relayed {
     /// It has answered.
     Answered,
     /// Others than raw clients wait for it, and did not before.
-    Wanted,
+    Requested,
     /// Its link is closed.
     Closed,
 }
@@ -186,7 +186,7 @@ fn handle(
         Wake::FromPty(Ok(count)) if arbiter.admit_pty(sockets) => {
             buffers.commands.extend(taken(&buffers.typed, count));
         }
-        Wake::FromPty(Ok(_)) | Wake::Time | Wake::Relayed(Relayed::Wanted) => {}
+        Wake::FromPty(Ok(_)) | Wake::Time | Wake::Relayed(Relayed::Requested) => {}
         Wake::FromSession(Ok(count)) if count > 0 => {
             arbiter.touch_session();
             buffers.commands.extend(taken(&buffers.stream, count));
