@@ -164,6 +164,8 @@ pub enum PlanError {
     Position(f64),
     /// The timeout is not a number of seconds, or below 0.
     Timeout(f64),
+    /// The delay is not one that the device can time.
+    Delay(f64),
     /// A trigger pattern that names no line.
     EmptyPattern,
     /// The period is longer than any trace mode for these channels.
@@ -217,6 +219,9 @@ impl fmt::Display for PlanError {
             }
             Self::Timeout(timeout) => {
                 write!(f, "the timeout {timeout} s is not a time: give 0 s or more, or none to wait for ever")
+            }
+            Self::Delay(delay) => {
+                write!(f, "a delay of {delay} s is not possible: give 0, or 1 us to 4294 s in whole microseconds")
             }
             Self::EmptyPattern => {
                 f.write_str("the trigger pattern names no line: give levels such as L3=1,L5=0")

@@ -343,7 +343,7 @@ impl Clock for Line {
     }
 }
 
-pub(crate) const PROFILE: LinkProfile = LinkProfile { round_trip: Micros(20_000), bytes_per_second: 100_000 };
+pub(crate) const PROFILE: LinkProfile = LinkProfile { round_trip: Micros(20_000), bytes_per_second: 100_000, is_lossy: false };
 
 pub(crate) fn line(turns: impl IntoIterator<Item = Turn>, cut: usize) -> Line {
     let device = Device {

@@ -85,7 +85,7 @@ pub struct UdpLink {
 impl UdpLink {
     /// What to count with: an answer comes, or an error, within all repetitions of its datagram.
     pub const PROFILE: LinkProfile =
-        LinkProfile { round_trip: Micros(ANSWER_LIMIT.0 + GRACE.0), ..LinkProfile::NETWORK };
+        LinkProfile { round_trip: Micros(ANSWER_LIMIT.0 + GRACE.0), is_lossy: true, ..LinkProfile::NETWORK };
 
     /// Makes a socket for the server. Sends nothing: whether one is there shows when it is first written to.
     ///
