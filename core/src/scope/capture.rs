@@ -28,6 +28,14 @@ const CLOCK_DRIFT: u64 = 100;
 /// How far off the moments are at which the device's firmware reads its clock, at the start and the end of a trace.
 const STAMP_ERROR: Micros = Micros::from_millis(1);
 
+/// A trace that waits for its end.
+struct Wait {
+    /// When its script was handed to the link: it cannot have started before.
+    written_at: Instant,
+    /// When the driver ends it, if its plan has a time for that.
+    deadline: Option<Instant>,
+}
+
 /// A trace that has ended, still in the device.
 pub(super) struct EndedTrace {
     pub(super) cause: EndReason,
@@ -76,18 +84,22 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         buffer: &'a mut TraceBuffer,
         options: CaptureOptions<F, VERIFIED>,
     ) -> Result<Trace<'a>, ScopeError<S::Error>> {
-        let mut cancel = pin!(options.cancel);
-        let mut deadline = None;
-        let ended = loop {
-            // Until there are samples the buffer is room for the script.
-            let scratch = buffer.region_mut(0..TRACE_SCRIPT_BYTES);
-            let written_at = self.start_trace(plan, scratch).await?;
-            // A trace that is started again after a check waits no longer than one that was not checked.
-            let deadline = *deadline.get_or_insert_with(|| self.trace_deadline(plan));
-            if let Some(ended) = self.wait_for_end(plan, written_at, deadline, cancel.as_mut()).await? {
-                break ended;
+        let ended = {
+            let mut cancel = pin!(options.cancel);
+            let mut wait = None;
+            loop {
+                // Until there are samples the buffer is room for the script.
+                let scratch = buffer.region_mut(0..TRACE_SCRIPT_BYTES);
+                let written_at = self.start_trace(plan, scratch).await?;
+                // A trace that is started again after a check waits no longer than one that was not checked.
+                let wait =
+                    wait.get_or_insert_with(|| Wait { written_at, deadline: self.trace_deadline(plan) });
+                wait.written_at = written_at;
+                if let Some(ended) = self.wait_for_end(plan, wait, cancel.as_mut()).await? {
+                    break ended;
+                }
+                self.in_flight = false;
             }
-            self.in_flight = false;
         };
         if VERIFIED {
             self.verify_end(plan, &ended).await?;
@@ -217,13 +229,11 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     async fn wait_for_end(
         &mut self,
         plan: &CapturePlan,
-        written_at: Instant,
-        deadline: Option<Instant>,
+        wait: &Wait,
         mut cancel: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Option<EndedTrace>, ScopeError<S::Error>> {
         let mut answer = EndAnswer::default();
-        let check_at = self.check_time(plan);
-        let until = deadline.into_iter().chain(check_at).min();
+        let until = wait.deadline.into_iter().chain(self.check_time(plan)).min();
         let stopped_as = loop {
             let mut bytes = [0; StatusParser::LONGEST];
             let part = bytes.get_mut(..answer.due()).unwrap_or_default();
@@ -239,11 +249,11 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Either3::First(read) => {
                     let received = taken(Stage::Trace, read, &bytes)?;
                     if let Some(status) = answer.push(Stage::Trace, received)? {
-                        return self.ended(plan, status, written_at, None).map(Some);
+                        return self.ended(plan, status, wait.written_at, None).map(Some);
                     }
                 }
                 Either3::Second(()) => break Some(EndReason::Cancel),
-                Either3::Third(()) if until == deadline => break Some(EndReason::Timeout),
+                Either3::Third(()) if until == wait.deadline => break Some(EndReason::Timeout),
                 Either3::Third(()) => break None,
             }
         };
@@ -254,7 +264,10 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         match stopped_as {
             // Whoever waits for a trigger is not shown a trace without one.
             None if status.token == StatusToken::Stop => Ok(None),
-            _ => self.ended(plan, status, written_at, stopped_as.map(|cause| (cause, waited))).map(Some),
+            _ => {
+                let stopped = stopped_as.map(|cause| (cause, waited));
+                self.ended(plan, status, wait.written_at, stopped).map(Some)
+            }
         }
     }
 
