@@ -160,7 +160,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.line.run(stage, script.finish()).await?;
         self.mapped &= self.driven().lines;
         let mut parser = StatusParser::new();
-        let mut packet = [0; StatusParser::LONGEST];
+        let mut packet = [0; StatusParser::MAX_LENGTH];
         let deadline = self.line.answer_deadline(packet.len());
         while let Some(part) = packet.get_mut(..parser.due()) {
             self.line.receive(stage, part, deadline).await?;
@@ -185,7 +185,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let longest = plan.longest_trace()?;
         Some(match plan.end {
             TraceEnd::HostTimeout(_) => self.line.clock.now() + longest,
-            _ => self.line.answer_deadline(StatusParser::LONGEST) + longest,
+            _ => self.line.answer_deadline(StatusParser::MAX_LENGTH) + longest,
         })
     }
 
@@ -199,7 +199,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let mut answer = EndAnswer::default();
         let deadline = self.trace_deadline(plan);
         let stopped_as = loop {
-            let mut bytes = [0; StatusParser::LONGEST];
+            let mut bytes = [0; StatusParser::MAX_LENGTH];
             let part = bytes.get_mut(..answer.due()).unwrap_or_default();
             debug_assert!(!part.is_empty(), "reading nothing would look as if the stream was closed");
             let clock = &self.line.clock;
@@ -233,9 +233,9 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.line.send(stage, &[Command::CancelTrace.byte()]).await?;
         answer.echo_due = true;
         let started = self.line.clock.now();
-        let deadline = self.line.answer_deadline(StatusParser::LONGEST + 1);
+        let deadline = self.line.answer_deadline(StatusParser::MAX_LENGTH + 1);
         loop {
-            let mut bytes = [0; StatusParser::LONGEST + 1];
+            let mut bytes = [0; StatusParser::MAX_LENGTH + 1];
             let part = bytes.get_mut(..answer.due()).unwrap_or_default();
             debug_assert!(!part.is_empty(), "reading nothing would look as if the stream was closed");
             match select(self.line.stream.read(part), self.line.clock.until(deadline)).await {

@@ -120,7 +120,7 @@ impl<'a> Trace<'a> {
 
     /// Why the trace ended.
     #[must_use]
-    pub fn cause(&self) -> EndReason {
+    pub fn end_reason(&self) -> EndReason {
         self.cause
     }
 
