@@ -16,7 +16,7 @@ use self::rolling::Rolling;
 use self::writer::Writer;
 use super::capture_arguments::{ProbeArgument, RangeArguments, UrlArgument, channels, hertz};
 use super::failure::Failure;
-use super::interrupt::{Interrupts, stopped};
+use super::interrupt::Interrupts;
 use super::meanwhile::MeanwhileArguments;
 use super::output_arguments::OutputArguments;
 use super::progress::with_progress;
@@ -219,7 +219,7 @@ impl Streaming {
     /// Streams until there is enough, it is stopped, or something fails.
     async fn receive(&mut self, scope: &mut HostScope) -> (Ended, Option<Failure>) {
         let interrupts = self.interrupts.clone();
-        let mut stop = std::pin::pin!(stopped(&interrupts));
+        let mut stop = std::pin::pin!(interrupts.reached(1));
         let started = tokio::select! {
             started = with_progress(scope.start_stream(&self.plan), "starting the stream") => started,
             () = &mut stop => return (Ended::Stopped, None),
