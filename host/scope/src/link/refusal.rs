@@ -18,6 +18,12 @@ pub fn line(owner: &str) -> String {
     format!("{PREFIX}{owner}{SUFFIX}")
 }
 
+/// Another refusal than that another client has the device, without an end of line.
+#[must_use]
+pub fn other(reason: &str) -> String {
+    format!("{PREFIX}{reason}")
+}
+
 /// Why a client is refused, for a log.
 #[must_use]
 pub fn reason(owner: &str) -> String {
