@@ -67,7 +67,7 @@ impl Arguments {
         let before = match file.read(&section, &self.probes) {
             Ok(known) => known.unwrap_or(BS05.analog),
             Err(unreadable @ CalibrationFileError::Numbers { .. }) => {
-                anstream::eprintln!("warning: {unreadable}: its line will be replaced");
+                crate::terminal::eprintln!("warning: {unreadable}: its line will be replaced");
                 BS05.analog
             }
             Err(error) => return Err(Failure::failed(error)),
@@ -79,7 +79,7 @@ impl Arguments {
         };
         let scope = session.connect(&target).await?;
         let calibration = Box::pin(calibrate(scope, &request, &interrupts)).await?;
-        let mut out = io::stdout();
+        let mut out = crate::terminal::stdout();
         if self.json {
             let mut result = to_json(&before, &calibration);
             result["url"] = section.clone().into();
@@ -91,7 +91,7 @@ impl Arguments {
         }
         // If the result cannot be saved, it was at least printed.
         file.write(&section, &self.probes, &calibration.parameters).map_err(Failure::failed)?;
-        anstream::eprintln!("note: kept as {} of {section} in {}", self.probes, file.path().display());
+        crate::terminal::eprintln!("note: kept as {} of {section} in {}", self.probes, file.path().display());
         Ok(())
     }
 
@@ -155,7 +155,7 @@ async fn calibrate(
     };
     progress.bar.finish_and_clear();
     if matches!(calibrated, Err(Failure::Cancelled)) {
-        anstream::eprintln!("note: the parameters stay as they were");
+        crate::terminal::eprintln!("note: the parameters stay as they were");
     }
     calibrated
 }
@@ -181,7 +181,7 @@ impl Progress {
         let points = at.done + at.left;
         if self.bar.is_hidden() {
             if at.done.is_multiple_of((points / PROGRESS_LINES).max(1)) {
-                anstream::eprintln!("calibrating: {} of {points} points measured, {} left", at.done, at.left);
+                crate::terminal::eprintln!("calibrating: {} of {points} points measured, {} left", at.done, at.left);
             }
             return;
         }

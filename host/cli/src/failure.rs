@@ -45,22 +45,22 @@ impl Failure {
             Self::Usage(error) => (error, 2),
             Self::Failed(error) => (error, 1),
             Self::Cancelled => {
-                anstream::eprintln!("cancelled");
+                crate::terminal::eprintln!("cancelled");
                 return ExitCode::from(130);
             }
             Self::OutputClosed => return ExitCode::from(1),
             Self::Reported(code) => return ExitCode::from(code),
         };
-        anstream::eprintln!("error: {error}");
+        crate::terminal::eprintln!("error: {error}");
         let mut message = error.to_string();
         for cause in causes(&error) {
             if !message.contains(&cause) {
-                anstream::eprintln!("  because: {cause}");
+                crate::terminal::eprintln!("  because: {cause}");
                 message = cause;
             }
         }
         if let Some(hint) = hint(&error) {
-            anstream::eprintln!("  hint: {hint}");
+            crate::terminal::eprintln!("  hint: {hint}");
         }
         ExitCode::from(code)
     }

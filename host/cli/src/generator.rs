@@ -26,7 +26,7 @@ pub(super) fn solve(request: &GeneratorRequest, json: bool) -> Result<(), Failur
 }
 
 fn print(plan: &GeneratorPlan<'_>, json: bool) -> Result<(), Failure> {
-    let mut out = io::stdout();
+    let mut out = crate::terminal::stdout();
     if json {
         writeln!(out, "{}", plan.to_json())?;
     } else {
@@ -58,7 +58,7 @@ pub(super) async fn generate(
     // A time beyond the clock's range means forever.
     let end = lasts.and_then(|lasts| tokio::time::Instant::now().checked_add(lasts));
     if end.is_none() {
-        anstream::eprintln!("generating until Ctrl-C");
+        crate::terminal::eprintln!("generating until Ctrl-C");
     }
     loop {
         let left = end.map(|end| end.saturating_duration_since(tokio::time::Instant::now()));

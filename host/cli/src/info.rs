@@ -34,13 +34,13 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
-        let mut out = io::stdout();
+        let mut out = crate::terminal::stdout();
         if self.ports {
             let ports = link::list_ports().map_err(Failure::from)?;
             if self.json {
                 writeln!(out, "{}", ports.iter().map(port_json).collect::<Value>())?;
             } else if ports.is_empty() {
-                anstream::eprintln!("no serial ports");
+                crate::terminal::eprintln!("no serial ports");
             }
             for port in ports.iter().filter(|_| !self.json) {
                 writeln!(out, "{}", port_text(port))?;

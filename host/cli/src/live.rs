@@ -57,7 +57,7 @@ impl LiveArguments {
         let scope = session.connect(&target).await?;
         if let Some(generator) = &generator {
             generator.start(scope).await?;
-            anstream::eprintln!("note: {generator}");
+            crate::terminal::eprintln!("note: {generator}");
         }
         scope.set_probe(probe);
         let plan = scope.plan(request)?;
@@ -101,6 +101,6 @@ impl Live<'_> {
 pub(super) fn print_notices(plan: &CapturePlan) {
     for notice in plan.notices.iter().filter(|notice| notice.matters_to_user()) {
         let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
-        anstream::eprintln!("{kind}: {notice}");
+        crate::terminal::eprintln!("{kind}: {notice}");
     }
 }

@@ -59,7 +59,7 @@ impl Arguments {
         let probe = self.capture.probe(&self.url.parse()?.unwrap_or_default())?;
         let plan = plan_capture(&BS05, &probe, &request, driven)?;
         let refused = refusals(&plan, &request, driven)?;
-        let mut out = io::stdout().lock();
+        let mut out = crate::terminal::stdout();
         if self.json {
             let mut object = to_json(&plan, &refused);
             if let (Some(generator), Value::Object(object)) = (&generator, &mut object) {

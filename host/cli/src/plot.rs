@@ -57,7 +57,7 @@ impl Arguments {
         let (more, ended) = traces.rest();
         if more.count > 0 {
             let first = first.number;
-            anstream::eprintln!(
+            crate::terminal::eprintln!(
                 "note: trace {first} is drawn, and {} more exist, {more}: --trace N draws one, --all draws all",
                 more.count
             );

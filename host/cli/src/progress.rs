@@ -43,7 +43,7 @@ impl<'a> Progress<'a> {
             spinner.set_style(style);
         }
         if spinner.is_hidden() {
-            anstream::eprintln!("{}", self.what);
+            crate::terminal::eprintln!("{}", self.what);
         }
         spinner.enable_steady_tick(SHOW_DELAY / 4);
         spinner
@@ -51,7 +51,7 @@ impl<'a> Progress<'a> {
 
     /// Says something meanwhile, above what is going on.
     pub(super) fn note(&self, note: &str) {
-        let print = || anstream::eprintln!("note: {note}");
+        let print = || crate::terminal::eprintln!("note: {note}");
         match self.spinner.get() {
             Some(spinner) => spinner.suspend(print),
             None => print(),

@@ -103,7 +103,7 @@ impl Session {
         if lost {
             self.connection = None;
             if self.stays {
-                anstream::eprintln!("note: the link is lost, the next command reconnects");
+                crate::terminal::eprintln!("note: the link is lost, the next command reconnects");
             }
         }
         if self.stays {
@@ -145,7 +145,7 @@ async fn connect(url: &LinkUrl, interrupts: &Interrupts) -> Result<HostScope, Fa
         () = interrupts.reached(1) => Err(Failure::Cancelled),
     }?;
     if let Some(unknown) = scope.unknown_revision() {
-        anstream::eprintln!("warning: {unknown}");
+        crate::terminal::eprintln!("warning: {unknown}");
     }
     Ok(scope)
 }

@@ -84,7 +84,7 @@ async fn fetch_all(
         )));
     }
     if records.is_empty() {
-        anstream::eprintln!("note: the bridge has no traces");
+        crate::terminal::eprintln!("note: the bridge has no traces");
     }
     let bar = progress(&records);
     for record in &records {
@@ -100,7 +100,7 @@ async fn fetch_all(
     }
     bar.finish_and_clear();
     if client.repeats() > 0 {
-        anstream::eprintln!("note: {} requests had to be repeated, check the wires", client.repeats());
+        crate::terminal::eprintln!("note: {} requests had to be repeated, check the wires", client.repeats());
     }
     Ok(())
 }

@@ -73,7 +73,7 @@ impl Arguments {
         if !walk.report.outcomes.is_empty() {
             write_file(&self.report, &walk.report.to_string())?;
             write_file(&json, &format!("{:#}\n", walk.report.json()))?;
-            anstream::eprintln!("wrote {} and {}", self.report.display(), json.display());
+            crate::terminal::eprintln!("wrote {} and {}", self.report.display(), json.display());
         }
         walked?;
         exit(&walk.report)
@@ -158,26 +158,26 @@ impl Walk {
                 }
                 other => match experiment(other) {
                     Ok(experiment) => self.carry_out(experiment).await?,
-                    Err(why) => anstream::eprintln!("{why}, `all`, `list` or `quit`"),
+                    Err(why) => crate::terminal::eprintln!("{why}, `all`, `list` or `quit`"),
                 },
             }
         }
     }
 
     fn show_menu(&self) {
-        anstream::eprintln!("\nWhat each experiment checks, and what it needs:");
+        crate::terminal::eprintln!("\nWhat each experiment checks, and what it needs:");
         for experiment in Experiment::ALL {
             let done = self.report.outcome(experiment).map_or("", |outcome| outcome.verdict.name());
-            anstream::eprintln!("{:>3}  {:<44} {done}", experiment.number(), experiment.title());
-            anstream::eprintln!("     {}", experiment.wiring().unwrap_or("no wires"));
+            crate::terminal::eprintln!("{:>3}  {:<44} {done}", experiment.number(), experiment.title());
+            crate::terminal::eprintln!("     {}", experiment.wiring().unwrap_or("no wires"));
         }
-        anstream::eprintln!();
+        crate::terminal::eprintln!();
     }
 
     /// With an operator who wires.
     async fn carry_out(&mut self, experiment: Experiment) -> Result<(), Failure> {
-        anstream::eprintln!("\n{}. {}", experiment.number(), experiment.title());
-        anstream::eprintln!("   settles: {}", experiment.settles());
+        crate::terminal::eprintln!("\n{}. {}", experiment.number(), experiment.title());
+        crate::terminal::eprintln!("   settles: {}", experiment.settles());
         let interrupts = self.interrupts.clone();
         let mut terminal = Terminal::new(interrupts.clone());
         let bench = self.bench().await?;
@@ -212,7 +212,7 @@ impl Walk {
     }
 
     fn take(&mut self, outcome: Outcome) -> Result<(), Failure> {
-        writeln!(io::stdout(), "{outcome}")?;
+        writeln!(crate::terminal::stdout(), "{outcome}")?;
         if outcome.link_lost {
             self.bench = None;
         }
@@ -229,7 +229,7 @@ impl Walk {
             () = interrupts.reached(1) => Err("given up".to_owned()),
         };
         if let Err(why) = stopped {
-            anstream::eprintln!("warning: the device may still generate: {why}");
+            crate::terminal::eprintln!("warning: the device may still generate: {why}");
         }
     }
 }

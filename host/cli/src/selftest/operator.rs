@@ -29,7 +29,7 @@ impl Terminal {
 
     /// The next line, without blanks at its ends; none at the end of the input.
     pub(super) async fn ask(&self, prompt: &str) -> Result<Option<String>, Failure> {
-        anstream::eprint!("{prompt}");
+        crate::terminal::eprint!("{prompt}");
         io::stderr().flush()?;
         // Reading blocks, and Ctrl-C is to be seen meanwhile.
         let reading = tokio::task::spawn_blocking(read_line);
@@ -77,7 +77,7 @@ impl Operator for Terminal {
             }
             match quantity::parse(&answer, Unit::Volts) {
                 Ok(volts) => return Some(volts),
-                Err(error) => anstream::eprintln!("   {error}"),
+                Err(error) => crate::terminal::eprintln!("   {error}"),
             }
         }
     }

@@ -134,7 +134,7 @@ impl Arguments {
         let scope = session.connect(&target).await?;
         if let Some(generator) = &generator {
             generator.start(scope).await?;
-            anstream::eprintln!("note: {generator}");
+            crate::terminal::eprintln!("note: {generator}");
         }
         scope.set_probe(probe);
         let plan = scope.plan_stream(&self.request())?;
@@ -175,10 +175,10 @@ impl Arguments {
 fn print_notices(plan: &StreamPlan, profile: LinkProfile) {
     for notice in &plan.notices {
         let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
-        anstream::eprintln!("{kind}: {notice}");
+        crate::terminal::eprintln!("{kind}: {notice}");
     }
     if plan.bytes_per_second() > f64::from(profile.bytes_per_second) {
-        anstream::eprintln!("note: {}", plan::need(plan, profile));
+        crate::terminal::eprintln!("note: {}", plan::need(plan, profile));
     }
 }
 
@@ -229,7 +229,7 @@ impl Streaming {
             Err(error) => return (Ended::Failed, Some(error.into())),
         };
         let rate = quantity(self.plan.rate_hz(), "S/s", 6);
-        anstream::eprintln!("streaming {} at {rate} (Ctrl-C ends)", self.plan.channels);
+        crate::terminal::eprintln!("streaming {} at {rate} (Ctrl-C ends)", self.plan.channels);
         let mut frames = [StreamFrame::default(); CHUNK_FRAMES];
         let mut batch = Vec::with_capacity(BATCH_ROWS);
         let mut handed_over = Instant::now();

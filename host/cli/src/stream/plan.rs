@@ -28,14 +28,14 @@ impl Arguments {
             generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
         let driven = generator.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
         let plan = plan_stream(&BS05, &probe, &self.request(), driven)?;
-        let mut out = io::stdout().lock();
+        let mut out = crate::terminal::stdout();
         if self.show.json {
             writeln!(out, "{}", to_json(&plan))?;
         } else {
             write!(out, "{}", to_text(&plan))?;
             for notice in &plan.notices {
                 let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
-                anstream::eprintln!("{kind}: {notice}");
+                crate::terminal::eprintln!("{kind}: {notice}");
             }
         }
         Ok(())

@@ -99,7 +99,7 @@ impl Report {
             let at = quantity(self.frame_time_s(gap.position), "s", 6);
             let last =
                 if self.gaps.len() + 1 == MAX_GAPS_REPORTED { "; further gaps are counted only" } else { "" };
-            self.bar.suspend(|| anstream::eprintln!("gap at {at}: {} frames lost{last}", gap.lost));
+            self.bar.suspend(|| crate::terminal::eprintln!("gap at {at}: {} frames lost{last}", gap.lost));
         }
         if self.gaps.len() < MAX_GAPS_IN_SUMMARY {
             self.gaps.push(gap);
@@ -170,17 +170,17 @@ impl Report {
 
     pub(super) fn summarise(&self, ended: Ended, files: &[PathBuf], json: bool) -> Result<(), Failure> {
         if let Some(frames) = self.unaccounted() {
-            anstream::eprintln!(
+            crate::terminal::eprintln!(
                 "warning: by the computer's clock some {frames} frames more are missing than the device reports, which counts \
                  modulo 256: times after gaps may be too early"
             );
         }
         if json {
-            writeln!(io::stdout(), "{}", self.to_json(ended, files))?;
+            writeln!(crate::terminal::stdout(), "{}", self.to_json(ended, files))?;
         } else if files.is_empty() {
-            write!(io::stdout(), "{}", self.to_text(files))?;
+            write!(crate::terminal::stdout(), "{}", self.to_text(files))?;
         } else {
-            anstream::eprint!("{}", self.to_text(files));
+            crate::terminal::eprint!("{}", self.to_text(files));
         }
         Ok(())
     }

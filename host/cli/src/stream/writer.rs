@@ -96,7 +96,7 @@ impl Written {
             Ok(()) => self.files.push(path),
             Err((error, beside)) => {
                 if let Some(beside) = beside {
-                    anstream::eprintln!(
+                    crate::terminal::eprintln!(
                         "note: what {} should hold was left in {}",
                         path.display(),
                         beside.display()

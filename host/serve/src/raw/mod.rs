@@ -206,7 +206,11 @@ fn handle(
         Wake::FromPty(Ok(count)) if arbiter.admit_pty(sockets) => {
             buffers.commands.extend(arbiter.permitted(taken(&buffers.typed, count), sockets));
         }
-        Wake::FromPty(Ok(_)) | Wake::Time | Wake::Relayed(Relayed::Requested) => {}
+        Wake::FromPty(Ok(_))
+        | Wake::Time
+        | Wake::Relayed(Relayed::Requested)
+        | Wake::Arrived(Arrival::Gone)
+        | Wake::Accepted(..) => {}
         Wake::FromSession(Ok(count)) if count > 0 => {
             arbiter.touch_session();
             buffers.commands.extend(arbiter.permitted(taken(&buffers.stream, count), sockets));
