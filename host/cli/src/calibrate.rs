@@ -1,6 +1,6 @@
 //! `scopething calibrate`: finds the parameters of a probe, and keeps them.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -181,7 +181,11 @@ impl Progress {
         let points = at.done + at.left;
         if self.bar.is_hidden() {
             if at.done.is_multiple_of((points / PROGRESS_LINES).max(1)) {
-                crate::terminal::eprintln!("calibrating: {} of {points} points measured, {} left", at.done, at.left);
+                crate::terminal::eprintln!(
+                    "calibrating: {} of {points} points measured, {} left",
+                    at.done,
+                    at.left
+                );
             }
             return;
         }

@@ -1,6 +1,6 @@
 //! `scopething plan`: what a capture would program. Needs no device.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::Args;
 use scopething_core::device::{BS05, TraceMode};

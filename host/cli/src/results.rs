@@ -157,7 +157,10 @@ impl Results {
                 Err((error, beside)) => {
                     fail(&mut failed, error.into());
                     if let Some(path) = beside {
-                        crate::terminal::eprintln!("note: what it should hold was left in {}", path.display());
+                        crate::terminal::eprintln!(
+                            "note: what it should hold was left in {}",
+                            path.display()
+                        );
                     }
                 }
             }

@@ -80,7 +80,9 @@ impl<W: Write> Gate<W> {
                     out.extend(escaped(character.into()));
                     self.pending.clear();
                 }
-                None if self.pending.len() < MAX_PENDING && self.pending.first().is_some_and(|first| *first >= 0xc0) => {
+                None if self.pending.len() < MAX_PENDING
+                    && self.pending.first().is_some_and(|first| *first >= 0xc0) =>
+                {
                     // The rest of it comes.
                 }
                 _ => out.append(&mut self.pending),
@@ -127,7 +129,10 @@ mod tests {
     #[test]
     fn what_a_terminal_acts_on_is_shown() {
         for (text, shown) in [
-            ("plain \u{b5}s, \u{3a9}, \u{65e5}\u{672c}, \u{1f600}\n\ttab", "plain \u{b5}s, \u{3a9}, \u{65e5}\u{672c}, \u{1f600}\n\ttab"),
+            (
+                "plain \u{b5}s, \u{3a9}, \u{65e5}\u{672c}, \u{1f600}\n\ttab",
+                "plain \u{b5}s, \u{3a9}, \u{65e5}\u{672c}, \u{1f600}\n\ttab",
+            ),
             ("\x1b[2J\x1b]0;owned\x07", "\\u001b[2J\\u001b]0;owned\\u0007"),
             ("back\r\x08\x7f", "back\\u000d\\u0008\\u007f"),
             ("\u{9b}2J \u{202e}gnp.exe", "\\u009b2J \\u202egnp.exe"),

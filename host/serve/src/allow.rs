@@ -19,7 +19,9 @@ pub struct Network(IpNet);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NetworkError {
     /// It is neither a network nor an address.
-    #[error("{0:?} is no network: write it like 192.168.1.0/24, fd00::/8, or a single address such as 192.168.1.7")]
+    #[error(
+        "{0:?} is no network: write it like 192.168.1.0/24, fd00::/8, or a single address such as 192.168.1.7"
+    )]
     Text(String),
     /// Part of it are IPv4 addresses mapped into IPv6.
     #[error("{0} is in part IPv4 and in part IPv6: name each network by itself, IPv4 such as 10.0.0.0/8")]
@@ -31,7 +33,8 @@ impl FromStr for Network {
 
     fn from_str(text: &str) -> Result<Self, NetworkError> {
         let single = || text.parse().map(|address: IpAddr| IpNet::from(address));
-        let network: IpNet = text.parse().or_else(|_| single()).map_err(|_| NetworkError::Text(text.to_owned()))?;
+        let network: IpNet =
+            text.parse().or_else(|_| single()).map_err(|_| NetworkError::Text(text.to_owned()))?;
         let IpNet::V6(wide) = network else { return Ok(Self(network)) };
         let mapped = wide.network().to_ipv4_mapped();
         match (mapped, wide.prefix_len().checked_sub(MAPPED_BITS)) {
@@ -39,7 +42,10 @@ impl FromStr for Network {
                 .map(|narrow| Self(narrow.into()))
                 .map_err(|_| NetworkError::Text(text.to_owned())),
             // What holds all of the mapped range beside others of its neighbourhood can only be a mistake.
-            (_, None) if wide.prefix_len() > 0 && wide.contains(&std::net::Ipv4Addr::UNSPECIFIED.to_ipv6_mapped()) => {
+            (_, None)
+                if wide.prefix_len() > 0
+                    && wide.contains(&std::net::Ipv4Addr::UNSPECIFIED.to_ipv6_mapped()) =>
+            {
                 Err(NetworkError::Mixed(network))
             }
             _ => Ok(Self(network)),

@@ -67,7 +67,8 @@ impl EventLimit {
         let mut lines = Vec::new();
         if is_counted {
             kind.counted = now;
-            lines.push(format!("{} more like this were left out: {event}", std::mem::take(&mut kind.dropped)));
+            lines
+                .push(format!("{} more like this were left out: {event}", std::mem::take(&mut kind.dropped)));
         } else {
             lines.push(event.to_string());
         }

@@ -88,7 +88,9 @@ mod tests {
 
     #[test]
     fn commands_are_native() {
-        for bytes in [&b"!"[..], b"?", b"[21]@", b"T[", b"GE[", b"*IDN?\n", b"RATE 1000\n", b"\x16[", b":GET ;"] {
+        for bytes in
+            [&b"!"[..], b"?", b"[21]@", b"T[", b"GE[", b"*IDN?\n", b"RATE 1000\n", b"\x16[", b":GET ;"]
+        {
             assert_eq!(Opening::of(bytes), Opening::Native, "{bytes:?}");
         }
         assert_eq!(Opening::of(b"T"), Opening::Undecided);

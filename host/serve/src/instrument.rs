@@ -163,8 +163,14 @@ impl Instrument {
         handle: Handle,
         requests: mpsc::Receiver<Request>,
     ) -> Self {
-        let queue =
-            Queue { requests, clients: Vec::new(), borrowers: VecDeque::new(), generate: None, close: None, lent: false };
+        let queue = Queue {
+            requests,
+            clients: Vec::new(),
+            borrowers: VecDeque::new(),
+            generate: None,
+            close: None,
+            lent: false,
+        };
         let buffer = Box::new(TraceBuffer::new());
         Self {
             scope: Some(scope),

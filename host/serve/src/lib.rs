@@ -36,10 +36,10 @@ mod connections;
 mod controls;
 mod event;
 mod event_limit;
-mod foreign;
 #[cfg(test)]
 #[path = "../../scope/tests/fixed_seed/mod.rs"]
 mod fixed_seed;
+mod foreign;
 mod frame;
 mod generator;
 mod handle;

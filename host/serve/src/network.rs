@@ -442,8 +442,7 @@ impl Server {
             let mut device = LentDevice::new(handle.clone());
             let mut network = LossyNetwork::sound();
             let mut report_raw = |event| handle.report(event);
-            let raw =
-                raw::serve(&mut device, &sockets, &mut arriving, rules, &mut network, &mut report_raw);
+            let raw = raw::serve(&mut device, &sockets, &mut arriving, rules, &mut network, &mut report_raw);
             let mut clients = Clients::new(allow, handle.clone(), arrived);
             let reported = async {
                 while let Some(event) = events.recv().await {

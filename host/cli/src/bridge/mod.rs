@@ -3,7 +3,7 @@
 mod report;
 mod traces;
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::{Args, Subcommand, ValueEnum};
 use scopething_core::link::bridge::{Job, JobState, Repeat, TraceId, WhenFull};

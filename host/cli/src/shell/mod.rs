@@ -74,7 +74,9 @@ impl Arguments {
         let mut session = Session::of_shell(self.url.parse()?.unwrap_or_default());
         let mut input = Input::open(&line_command())?;
         if input.is_typed() {
-            crate::terminal::eprintln!("`help` lists the commands, `help COMMAND` describes one, Ctrl-D exits");
+            crate::terminal::eprintln!(
+                "`help` lists the commands, `help COMMAND` describes one, Ctrl-D exits"
+            );
         }
         let ended = run_lines(&mut session, &mut input).await;
         input.close();
@@ -98,7 +100,10 @@ async fn run_lines(session: &mut Session, input: &mut Input) -> Result<(), Failu
             Err(failure @ Failure::OutputClosed) => return Err(failure),
             Err(failure) if input.is_typed() => drop(failure.report()),
             Err(failure) => {
-                crate::terminal::eprintln!("note: line {} failed, those after it are left out", input.lines());
+                crate::terminal::eprintln!(
+                    "note: line {} failed, those after it are left out",
+                    input.lines()
+                );
                 return Err(failure);
             }
         }

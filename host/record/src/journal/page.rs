@@ -145,7 +145,8 @@ fn is_this_computer(host: &[u8]) -> bool {
         _ => host,
     };
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    bare.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 async fn answer(mut reader: TcpStream, status: &watch::Receiver<Status>) -> io::Result<()> {
@@ -180,7 +181,9 @@ mod tests {
     #[test]
     fn hosts_are_this_computer_or_refused() {
         let verdict = |head: &str| Verdict::of(format!("GET / HTTP/1.1\r\n{head}\r\n").as_bytes());
-        for host in ["localhost", "LOCALHOST:9100", "127.0.0.1:9100", "127.0.0.1", "[::1]:9100", "[::1]", "::1"] {
+        for host in
+            ["localhost", "LOCALHOST:9100", "127.0.0.1:9100", "127.0.0.1", "[::1]:9100", "[::1]", "::1"]
+        {
             assert_eq!(verdict(&format!("Host: {host}\r\n")), Verdict::Page, "{host}");
         }
         for host in ["example.org", "127.0.0.1.example.org", "10.0.0.1:9100", "", "localhost:x", "[::2]:1"] {

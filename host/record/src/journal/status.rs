@@ -93,7 +93,8 @@ impl Status {
         // What stands there was left by a crash, or is a link that another user has put there: nothing is written through it.
         let _ = fs::remove_file(&beside);
         let created = fs::OpenOptions::new().write(true).create_new(true).open(&beside);
-        let written = created.and_then(|mut file| file.write_all(&text)).and_then(|()| fs::rename(&beside, path));
+        let written =
+            created.and_then(|mut file| file.write_all(&text)).and_then(|()| fs::rename(&beside, path));
         written.or_else(|refused| {
             // A part of it takes room, and is of no use.
             let _ = fs::remove_file(&beside);

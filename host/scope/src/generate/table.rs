@@ -81,12 +81,20 @@ impl WaveTable {
         let mut bytes = Vec::new();
         let opened = regular::open(OpenOptions::new().read(true), path);
         let read = opened.and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
-        let length = read.map_err(|source| WaveTableError::Read { path: path.to_owned(), source })?;
+        read.map_err(|source| WaveTableError::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &bytes)
+    }
+
+    /// As [`read`](Self::read), of the bytes of a file; the path is for errors.
+    ///
+    /// # Errors
+    /// [`WaveTableError`].
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, WaveTableError> {
         if bytes.starts_with(b"RIFF") {
-            return Self::of_samples(path, &wav_samples(path, &bytes)?);
+            return Self::of_samples(path, &wav_samples(path, bytes)?);
         }
-        match str::from_utf8(&bytes) {
-            Ok(text) if length as u64 <= MAX_FILE_BYTES => Self::of_samples(path, &samples(path, text)?),
+        match str::from_utf8(bytes) {
+            Ok(text) if bytes.len() as u64 <= MAX_FILE_BYTES => Self::of_samples(path, &samples(path, text)?),
             _ => Err(WaveTableError::NotText { path: path.to_owned(), most: TABLE_SAMPLES }),
         }
     }

@@ -310,9 +310,8 @@ impl<'a> Arbiter<'a> {
     /// The place in a full queue that a newcomer takes: the last of the address that has most of them, if it has many more
     /// than the newcomer's.
     fn displaced_by(&self, newcomer: &Client) -> Option<usize> {
-        let count = |of: Option<IpAddr>| {
-            self.waiting.iter().filter(|waiting| waiting.client.address() == of).count()
-        };
+        let count =
+            |of: Option<IpAddr>| self.waiting.iter().filter(|waiting| waiting.client.address() == of).count();
         let fair = count(newcomer.address()) + FAIR_SURPLUS;
         let addresses = self.waiting.iter().enumerate().map(|(at, waiting)| (waiting.client.address(), at));
         let counts = addresses.map(|(address, at)| (count(address), at));

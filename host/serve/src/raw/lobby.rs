@@ -21,8 +21,15 @@ const DECISION_TIMEOUT: Duration = Duration::from_millis(300);
 /// A connection whose first bytes have come.
 #[derive(Debug)]
 pub(super) enum Arrival {
-    Client { stream: TcpStream, peer: SocketAddr, commands: Vec<u8> },
-    Foreign { peer: SocketAddr, foreign: Foreign },
+    Client {
+        stream: TcpStream,
+        peer: SocketAddr,
+        commands: Vec<u8>,
+    },
+    Foreign {
+        peer: SocketAddr,
+        foreign: Foreign,
+    },
     /// It was closed before it sent anything.
     Gone,
 }

@@ -27,11 +27,11 @@ pub(super) use self::arbiter::{Arbiter, Rules};
 use self::client::Session;
 pub(super) use self::datagrams::lossy_network::LossyNetwork;
 pub(super) use self::lent::LentDevice;
+use self::lobby::{Arrival, Lobby};
 pub(super) use self::pty::Pty;
 pub(super) use self::sockets::Sockets;
-use self::lobby::{Arrival, Lobby};
-use crate::listeners::is_passing;
 use crate::event::Event;
+use crate::listeners::is_passing;
 use crate::until;
 use scopething_sim::{Note, Origin};
 

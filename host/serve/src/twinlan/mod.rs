@@ -100,9 +100,8 @@ impl Clients {
                     return self.refuse(peer, ALL_IN_USE);
                 }
                 let handle = self.handle.clone();
-                self.connections.spawn(peer.ip(), |last_seen| {
-                    Box::pin(serve(control, data, peer, last_seen, handle))
-                });
+                self.connections
+                    .spawn(peer.ip(), |last_seen| Box::pin(serve(control, data, peer, last_seen, handle)));
             }
         }
     }

@@ -33,7 +33,10 @@ pub(super) trait Half {
 pub(super) enum Outcome<C, D> {
     Pair(C, D),
     /// They were hung up at.
-    Refused { from: IpAddr, reason: &'static str },
+    Refused {
+        from: IpAddr,
+        reason: &'static str,
+    },
 }
 
 /// The connections of one address.
@@ -78,7 +81,9 @@ impl<C: Half, D: Half> Pairing<C, D> {
 
     /// Adds a data connection. False if no control connection waits for one: it is hung up at.
     pub(super) fn data(&mut self, from: IpAddr, data: D) -> bool {
-        let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.from == from) else { return false };
+        let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.from == from) else {
+            return false;
+        };
         if waiting.data.is_empty() {
             waiting.decide_at = Instant::now() + SETTLE_TIME;
         }
@@ -195,6 +200,8 @@ mod tests {
             }
         }
         assert_eq!(pairing.waiting.len(), MAX_WAITING);
-        assert!(pairing.waiting.iter().all(|waiting| waiting.controls.len() + waiting.data.len() <= 2 * MAX_EACH));
+        assert!(
+            pairing.waiting.iter().all(|waiting| waiting.controls.len() + waiting.data.len() <= 2 * MAX_EACH)
+        );
     }
 }
