@@ -17,15 +17,25 @@ const EDGE_LEVEL_V: f64 = 1.6;
 /// What can be an error of counting; an edge further off has another cause.
 const MAX_SHIFT: i64 = 2;
 
+/// The device, with a square of 1 kHz that A sees.
+async fn square_seen<'b>(
+    bench: &'b mut Bench,
+    operator: &mut impl Operator,
+    notes: &mut Notes,
+) -> Result<RawDevice<'b>, Stop> {
+    wire(operator, WIRING).await?;
+    let mut raw = bench.raw();
+    start_seen(&mut raw, Wave::SQUARE_1KHZ, notes).await?;
+    Ok(raw)
+}
+
 /// A square of 1 kHz, 200 samples over 200 us: the edge must be sample 50.
 pub(super) async fn edge(
     bench: &mut Bench,
     operator: &mut impl Operator,
     notes: &mut Notes,
 ) -> Result<(), Stop> {
-    wire(operator, WIRING).await?;
-    let mut raw = bench.raw();
-    start_seen(&mut raw, Wave::SQUARE_1KHZ, notes).await?;
+    let mut raw = square_seen(bench, operator, notes).await?;
     let mut shifts = Vec::new();
     for mode in [MACRO, ANALOG] {
         let edges = edges_of(&mut raw, mode).await?;
@@ -104,9 +114,7 @@ pub(super) async fn full_buffer(
     operator: &mut impl Operator,
     notes: &mut Notes,
 ) -> Result<(), Stop> {
-    wire(operator, WIRING).await?;
-    let mut raw = bench.raw();
-    start_seen(&mut raw, Wave::SQUARE_1KHZ, notes).await?;
+    let mut raw = square_seen(bench, operator, notes).await?;
     let mut written = Vec::new();
     for mode in [ANALOG, MACRO] {
         let samples = samples_written(&mut raw, mode).await?;
