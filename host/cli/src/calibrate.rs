@@ -204,7 +204,7 @@ impl From<CalibrateError<LinkError>> for Failure {
 
 /// The parameters in the order of the file of calibrations, with their names and units.
 fn named(parameters: &AnalogParameters) -> [(&'static str, f64, &'static str); 11] {
-    let AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset } =
+    let AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset, .. } =
         *parameters;
     [
         ("la", la, ""),

@@ -59,7 +59,8 @@ impl Session {
 
     /// The link that a command is for: the one it names, or the one of the session.
     pub(super) fn url(&self, argument: &UrlArgument) -> Result<LinkUrl, Failure> {
-        Ok(argument.parse()?.unwrap_or_else(|| self.url.clone()))
+        let named = if self.stays { argument.given()? } else { argument.parse()? };
+        Ok(named.unwrap_or_else(|| self.url.clone()))
     }
 
     /// Finds out which link is meant.

@@ -210,7 +210,7 @@ fn key_of(error: &PlanError) -> &'static str {
         PlanError::NoChannel | PlanError::NoChannelLeft | PlanError::NoMode => "channels",
         PlanError::Period(_) | PlanError::PeriodTooLong { .. } | PlanError::PeriodTooShort { .. } => "period",
         PlanError::NoSamples => "samples",
-        PlanError::Range { .. } => "low",
+        PlanError::Range { .. } | PlanError::Attenuation(_) => "low",
         PlanError::Level(_) => "level",
         PlanError::Position(_) => "position",
         PlanError::Timeout(_) => "timeout",

@@ -279,7 +279,7 @@ impl ConfigureArguments {
             Full::DropOldest => WhenFull::DropOldest,
         };
         Ok(Job {
-            request: self.capture.request(),
+            request: self.capture.request()?,
             probe: self.capture.probe(&url)?,
             repeat: self.repeat,
             spacing: Micros::from_seconds(self.spacing),

@@ -14,7 +14,7 @@ use scopething_core::scope::{LinkProfile, ScopeError, StreamFrame};
 use self::report::{Ended, Report};
 use self::rolling::Rolling;
 use self::writer::Writer;
-use super::capture_arguments::{ProbeArgument, UrlArgument, channels, hertz, volts};
+use super::capture_arguments::{ProbeArgument, UrlArgument, channels, hertz, seconds, volts};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::meanwhile::MeanwhileArguments;
@@ -25,7 +25,6 @@ use scopething::generate::GeneratorRequest;
 use scopething::link::LinkError;
 use scopething_record::stream::{self, Thinner, Thinning};
 use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::quantity::parse_span;
 use scopething_waveform::quantity_text::quantity;
 
 const EXAMPLES: &str = "\
@@ -114,7 +113,7 @@ struct ShowArguments {
 
 /// A time span of more than zero.
 fn span(text: &str) -> Result<f64, String> {
-    match parse_span(text) {
+    match seconds(text) {
         Ok(seconds) if seconds > 0.0 => Ok(seconds),
         Ok(_) => Err("it must be more than zero".to_owned()),
         Err(error) => Err(error.to_string()),

@@ -19,7 +19,7 @@ use scopething::generate::{ClockSpec, GeneratorRequest, WordsError, parse_levels
 use scopething::link::LinkUrl;
 use scopething::request::{CaptureSpec, number};
 use scopething_files::Format;
-use scopething_waveform::quantity::{self, Unit};
+use scopething_waveform::quantity::{self, QuantityError, Unit};
 use scopething_waveform::recording::Channel;
 
 /// Memory for traces that a full disk does not take, by default.
@@ -227,8 +227,9 @@ struct Span(f64);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        match quantity::parse_span(&text) {
+        match quantity::parse(&text, Unit::Seconds) {
             Ok(seconds) if seconds > 0.0 => Ok(Self(seconds)),
+            Err(ambiguous @ QuantityError::Ambiguous { .. }) => Err(D::Error::custom(ambiguous)),
             _ => Err(D::Error::custom(format!(
                 "{text:?} is not a time span: write it like 90s, 15min, 12h or 7d"
             ))),
