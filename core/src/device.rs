@@ -165,7 +165,8 @@ impl FromStr for Attenuation {
 
     /// Reads `10`, which is of both channels, or `A=10,B=1`; a channel that is not named has the factor 1.
     fn from_str(text: &str) -> Result<Self, UnknownAttenuation> {
-        let number = |text: &str| text.trim().trim_start_matches(['x', 'X']).parse().map_err(|_| UnknownAttenuation);
+        let number =
+            |text: &str| text.trim().trim_start_matches(['x', 'X']).parse().map_err(|_| UnknownAttenuation);
         if !text.contains('=') {
             let both = Self::both(number(text)?);
             return if both.is_possible() { Ok(both) } else { Err(UnknownAttenuation) };

@@ -130,7 +130,7 @@ fn capture_is_script_status_and_dump<W: Way>() {
     let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
-    assert_eq!((trace.cause(), trace.samples()), (EndReason::Trigger, 4));
+    assert_eq!((trace.end_reason(), trace.samples()), (EndReason::Trigger, 4));
     assert_eq!(steps(&trace), [0, 64, 128, 192]);
     // 8 ticks a sample: the first was taken 32 ticks before the end.
     assert_eq!(trace.capture_start_s(), f64::from(0x2000 - 32) / 40e6);
@@ -254,7 +254,7 @@ fn cancelled<W: Way>(answer_to_cancel: Turn) -> Result<(EndReason, Vec<u16>), Sc
     let mut buffer = TraceBuffer::new();
     let trace =
         block_on(scope.capture_with(&plan, &mut buffer, CaptureOptions::new().cancelled_by(async {})))?;
-    Ok((trace.cause(), steps(&trace)))
+    Ok((trace.end_reason(), steps(&trace)))
 }
 
 fn cancel_accepts_echo_or_status_first<W: Way>() {
@@ -290,7 +290,7 @@ fn host_ends_a_long_timeout<W: Way>() {
     let started = line.now();
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
-    assert_eq!((trace.cause(), trace.samples()), (EndReason::Timeout, 4));
+    assert_eq!((trace.end_reason(), trace.samples()), (EndReason::Timeout, 4));
     let waited = line.now() - started;
     assert!((Micros(3_000_000)..Micros(3_200_000)).contains(&waited), "{waited:?}");
 }
@@ -307,7 +307,7 @@ fn overdue_device_is_stopped<W: Way>() {
     let plan = plan::<W>(&scope, CaptureRequest { timeout_s: Some(1e-3), ..four_samples() });
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
-    assert_eq!(trace.cause(), EndReason::Timeout);
+    assert_eq!(trace.end_reason(), EndReason::Timeout);
 }
 
 /// Captures with a device that reports this end of its trace, after `waited`.

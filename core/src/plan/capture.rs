@@ -1,6 +1,6 @@
 //! The planner of captures.
 
-use libm::ceil;
+use libm::{ceil, round};
 
 use super::notice::Notices;
 use super::range::{RangePlan, plan_range};
@@ -70,6 +70,8 @@ pub struct CapturePlan {
     pub level: f64,
     /// Samples before the trigger.
     pub pre_trigger: u16,
+    /// The time from the trigger to the first sample, in microseconds. With one there are no samples before the trigger.
+    pub delay_us: u32,
     /// What ends the trace if the trigger does not come.
     pub end: TraceEnd,
     /// What is done otherwise than asked, and what the user should know.
@@ -122,6 +124,8 @@ impl CapturePlan {
         let values = &self.registers;
         let filters = (values.trigger_intro, values.trigger_outro);
         let post_trigger = self.timebase.samples.saturating_sub(self.pre_trigger);
+        // The samples that end the trigger's filter come before a delay: the trace is made of those after it.
+        let shown = if self.delay_us == 0 { filters.1 } else { 0 };
         [
             (Register::TriggerLogic, logic.into()),
             (Register::TriggerMask, mask.into()),
@@ -129,9 +133,9 @@ impl CapturePlan {
             (Register::SampleAddress, 0),
             (Register::ClockScale, self.timebase.scale.into()),
             (Register::TraceMode, self.mode.number.into()),
-            (Register::TraceDelay, 0),
+            (Register::TraceDelay, self.delay_us),
             (Register::TraceIntro, self.pre_trigger.saturating_sub(filters.0).into()),
-            (Register::TraceOutro, post_trigger.saturating_sub(filters.1).into()),
+            (Register::TraceOutro, post_trigger.saturating_sub(shown).into()),
             (Register::Timeout, timeout.into()),
             (Register::ClockTicks, self.timebase.ticks.into()),
             (Register::BufferMode, self.mode.buffer as u32),
@@ -183,6 +187,19 @@ impl CapturePlan {
         self.pre_trigger.min(self.timebase.samples.saturating_sub(self.registers.trigger_outro))
     }
 
+    /// The time from the first sample of the capture to where the trigger source crosses its level, in seconds; below 0
+    /// with a delay.
+    #[must_use]
+    pub fn trigger_time_s(&self) -> f64 {
+        let before_s = match self.delay_us {
+            0 => 0.0,
+            delay_us => {
+                f64::from(delay_us) * 1e-6 + f64::from(self.registers.trigger_outro) * self.tick_period_s()
+            }
+        };
+        f64::from(self.trigger_sample()) * self.tick_period_s() - before_s
+    }
+
     /// How many samples the trigger filter asks for without the trigger's condition, then with it.
     #[must_use]
     pub const fn trigger_filters(&self) -> (u16, u16) {
@@ -230,7 +247,7 @@ impl CapturePlan {
     /// The longest that the device can take from the start of the trace to its end. None when only a trigger ends it.
     #[must_use]
     pub fn longest_trace(&self) -> Option<Micros> {
-        let capture = Micros::from_seconds(self.duration_s());
+        let capture = Micros::from_seconds(self.duration_s()) + Micros(self.delay_us.into());
         match self.end {
             TraceEnd::Trigger => None,
             TraceEnd::DeviceTimeout(units) => {
@@ -314,6 +331,10 @@ pub fn plan_capture(
     }
     let sample_rate_hz = model.clock_hz / f64::from(timebase.ticks_per_sample());
     let mut position = request.position;
+    let delay_us = delay_us(request)?;
+    if delay_us > 0 {
+        position = 0.0;
+    }
     if sample_rate_hz > model.pre_trigger_limit_hz && position > 0.0 {
         position = 0.0;
         notice(Notice::NoPreTrigger { sample_rate_hz: sample_rate_hz as f32 });
@@ -330,6 +351,7 @@ pub fn plan_capture(
         trigger_type: request.trigger_type,
         level: range.level,
         pre_trigger: (f64::from(timebase.samples) * position) as u16,
+        delay_us,
         end: TraceEnd::Trigger,
         notices: Notices::new(),
         registers: trigger_registers(&range, request.trigger_type, filter, span.channels, driven),
@@ -380,6 +402,17 @@ fn default_trigger(asked: ChannelSet, captured: ChannelSet, driven: BusyOutputs)
     let is_driven = |channel| matches!(channel, Channel::Logic(line) if driven.lines & line.bit() != 0);
     let first = asked.first().filter(|&channel| !is_driven(channel));
     first.or_else(|| captured.iter().next()).map(TriggerSource::of_channel)
+}
+
+/// The delay in the device's microseconds.
+fn delay_us(request: &CaptureRequest) -> Result<u32, PlanError> {
+    let delay_us = round(request.delay_s * 1e6);
+    let is_possible = if request.delay_s > 0.0 { delay_us >= 1.0 } else { request.delay_s == 0.0 };
+    if is_possible && delay_us <= f64::from(u32::MAX) {
+        Ok(delay_us as u32)
+    } else {
+        Err(PlanError::Delay(request.delay_s))
+    }
 }
 
 fn check(request: &CaptureRequest) -> Result<(), PlanError> {
@@ -439,7 +472,8 @@ fn plan_timeout(plan: &CapturePlan, wait_s: f64) -> TraceEnd {
     if units <= f64::from(u16::MAX) {
         return TraceEnd::DeviceTimeout(units as u16);
     }
-    TraceEnd::HostTimeout(Micros::from_seconds((plan.duration_s() + wait_s) * (1.0 + MAX_CLOCK_SKEW)))
+    let longest_s = plan.duration_s() + wait_s + f64::from(plan.delay_us) * 1e-6;
+    TraceEnd::HostTimeout(Micros::from_seconds(longest_s * (1.0 + MAX_CLOCK_SKEW)))
 }
 
 #[cfg(test)]
@@ -600,6 +634,42 @@ mod tests {
     }
 
     #[test]
+    fn a_delayed_trace_begins_after_its_delay() {
+        let request = CaptureRequest { delay_s: 1e-3, ..of("A") };
+        let planned = plan(&request).unwrap();
+        assert_eq!((planned.delay_us, planned.pre_trigger, planned.trigger_sample()), (1000, 0, 0));
+        // 1000 samples of 1 us, and the 8 of the trigger's filter before the delay.
+        assert!((planned.trigger_time_s() + 1.008e-3).abs() < 1e-12, "{}", planned.trigger_time_s());
+        let registers = planned.registers();
+        for wanted in [(Register::TraceDelay, 1000), (Register::TraceIntro, 0), (Register::TraceOutro, 1000)]
+        {
+            assert!(registers.contains(&wanted), "{wanted:?} in {registers:?}");
+        }
+        let whole = plan(&CaptureRequest { delay_s: 4294.967_295, ..request }).unwrap();
+        assert_eq!(whole.delay_us, u32::MAX);
+        let undelayed = plan(&of("A")).unwrap();
+        assert!((undelayed.trigger_time_s() - 0.25e-3).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_wait_of_the_host_allows_for_the_delay() {
+        let request = CaptureRequest { delay_s: 3.0, timeout_s: Some(2.0), ..of("A") };
+        let TraceEnd::HostTimeout(wait) = plan(&request).unwrap().end else {
+            panic!("the device cannot wait 2 s")
+        };
+        assert!(wait >= Micros::from_seconds(5.0), "{wait:?}");
+        // The device's timeout is one for the trigger: the delay comes after it.
+        let planned = plan(&CaptureRequest { timeout_s: Some(0.1), ..request }).unwrap();
+        assert_eq!(
+            planned.end,
+            plan(&CaptureRequest { delay_s: 0.0, position: 0.0, timeout_s: Some(0.1), ..request })
+                .unwrap()
+                .end
+        );
+        assert!(planned.longest_trace().unwrap() >= Micros::from_seconds(3.1));
+    }
+
+    #[test]
     fn busy_and_shared_lines_are_left_out() {
         let driven = BusyOutputs { waveform: true, lines: 0x11 };
         let planned = plan_capture(&BS05, &BS05.analog, &of("A,L"), driven).unwrap();
@@ -621,6 +691,10 @@ mod tests {
             (CaptureRequest { level: Some(nan), ..of("A") }, "Level"),
             (CaptureRequest { position: -0.1, ..of("A") }, "Position"),
             (CaptureRequest { timeout_s: Some(-1.0), ..of("A") }, "Timeout"),
+            (CaptureRequest { delay_s: -1e-3, ..of("A") }, "Delay"),
+            (CaptureRequest { delay_s: nan, ..of("A") }, "Delay"),
+            (CaptureRequest { delay_s: 4e-7, ..of("A") }, "Delay"),
+            (CaptureRequest { delay_s: 4295.0, ..of("A") }, "Delay"),
             (CaptureRequest::new(ChannelSet::EMPTY), "NoChannel"),
         ] {
             let refused = std::format!("{:?}", plan(&request).unwrap_err());
@@ -634,6 +708,7 @@ mod tests {
             period_s in prop_oneof![1e-8..1e-3, 1e-3..300.0, any::<f64>()], samples in any::<u16>(),
             low in prop::option::of(-8.0..11.0), high in prop::option::of(-8.0..11.0),
             position in 0.0..=1.0, timeout_s in prop::option::of(0.0..10.0), hair_trigger in any::<bool>(),
+            delay_s in prop_oneof![Just(0.0), 0.0..5000.0],
             kind in 0usize..4, raw in any::<bool>(), auto in any::<bool>(), eight in any::<bool>(),
         ) -> CaptureRequest {
             let mut channels = ChannelSet::EMPTY;
@@ -648,7 +723,7 @@ mod tests {
             }
             let trigger_type = TriggerType::ALL[kind].0;
             CaptureRequest {
-                period_s, samples: samples.into(), low, high, position, timeout_s, hair_trigger, raw, trigger_type,
+                period_s, samples: samples.into(), low, high, position, delay_s, timeout_s, hair_trigger, raw, trigger_type,
                 trigger_mode: if auto { TriggerMode::Auto } else { TriggerMode::Normal },
                 resolution: if eight { Resolution::Bits8 } else { Resolution::Best },
                 ..CaptureRequest::new(channels)

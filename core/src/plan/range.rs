@@ -154,14 +154,21 @@ pub(super) fn plan_range(
         samples: if request.raw {
             SampleRange::Fractions
         } else {
-            SampleRange::Volts { low: set.0, high: set.1, ab_offset: probe.ab_offset, attenuation: probe.attenuation }
+            SampleRange::Volts {
+                low: set.0,
+                high: set.1,
+                ab_offset: probe.ab_offset,
+                attenuation: probe.attenuation,
+            }
         },
         unsafe_range: (analog_volts && leaves_safe).then_some(Notice::UnsafeRange {
             safe_low: (probe.safe_low * range_factor) as f32,
             safe_high: (probe.safe_high * range_factor) as f32,
         }),
-        range_limited: (analog_volts && cut)
-            .then_some(Notice::RangeLimited { low: (set.0 * range_factor) as f32, high: (set.1 * range_factor) as f32 }),
+        range_limited: (analog_volts && cut).then_some(Notice::RangeLimited {
+            low: (set.0 * range_factor) as f32,
+            high: (set.1 * range_factor) as f32,
+        }),
         level_limited: is_cut(level_fraction)
             .then_some(Notice::LevelLimited { level: (level * level_factor) as f32 }),
     })
@@ -222,7 +229,8 @@ mod tests {
     #[test]
     fn messages_give_volts_at_the_tip() {
         let probe = BS05.analog.attenuated(Attenuation::both(10.0));
-        let request = CaptureRequest { low: Some(-75.0), high: Some(108.0), ..CaptureRequest::new(Channel::A) };
+        let request =
+            CaptureRequest { low: Some(-75.0), high: Some(108.0), ..CaptureRequest::new(Channel::A) };
         let plan = plan_capture(&BS05, &probe, &request, BusyOutputs::NOTHING).unwrap();
         assert!(plan.notices.contains(&Notice::UnsafeRange { safe_low: -55.0, safe_high: 80.0 }));
         let range = CaptureRequest { low: Some(30.0), high: Some(20.0), ..request };

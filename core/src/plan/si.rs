@@ -5,11 +5,11 @@ use core::fmt::{self, Write as _};
 /// A number with its unit: five significant digits and an SI prefix, as in `24.242 kS/s`.
 pub(super) struct Si(pub(super) f64, pub(super) &'static str);
 
-/// As [`Si`], with nine significant digits.
+/// As [`Si`], with seven significant digits.
 pub(super) struct Exact(f64, &'static str);
 
 impl Si {
-    /// The number with nine digits, for those that differ by parts in a million.
+    /// The number with seven digits, for those that differ by some parts in a million.
     pub(super) const fn exact(value: f64, unit: &'static str) -> Exact {
         Exact(value, unit)
     }
@@ -27,7 +27,7 @@ impl fmt::Display for Si {
 
 impl fmt::Display for Exact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, self.0, self.1, 9)
+        write(f, self.0, self.1, 7)
     }
 }
 
@@ -48,7 +48,7 @@ fn write(f: &mut fmt::Formatter<'_>, value: f64, unit: &str, digits: usize) -> f
         _ => 1,
     };
     let decimals = digits.saturating_sub(before_point);
-    // A sign, at most four digits ahead of the point, and at most eight behind it.
+    // A sign, at most four digits ahead of the point, and at most six behind it.
     let mut text = heapless::String::<16>::new();
     write!(text, "{scaled:.decimals$}")?;
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
@@ -77,7 +77,7 @@ mod tests {
         ] {
             assert_eq!(Si(value, unit).to_string(), text);
         }
-        assert_eq!(Si::exact(1_000_001.5, "S/s").to_string(), "1.0000015 MS/s");
+        assert_eq!(Si::exact(1_000_001.3, "S/s").to_string(), "1.000001 MS/s");
         assert_eq!(Si(f64::NAN, "V").to_string(), "NaN V");
     }
 }

@@ -219,6 +219,10 @@ pub enum ScopeError<E> {
         /// The token of the status packet.
         token: u8,
     },
+    /// A trace has ended and the link has lost the report of it: where its samples are is not known.
+    EndLost,
+    /// A trace with a delay was stopped before it was complete: which of its samples were taken after the delay is not known.
+    DelayCutShort,
     /// The device's answers do not agree with one another.
     Contradiction(Contradiction),
     /// Another model or revision answered.
@@ -265,7 +269,9 @@ impl<E> ScopeError<E> {
             | Self::Garbled { stage, .. }
             | Self::Contradiction(Contradiction::Samples { stage }) => *stage,
             Self::Contradiction(Contradiction::NoFrames { .. }) => Stage::Stream,
-            Self::UnknownStatus { .. } | Self::Contradiction(_) => Stage::Trace,
+            Self::UnknownStatus { .. } | Self::EndLost | Self::DelayCutShort | Self::Contradiction(_) => {
+                Stage::Trace
+            }
             Self::WrongRevision { .. } => Stage::Identify,
             Self::GeneratorsStopped | Self::Script(_) => return None,
         })
@@ -292,6 +298,8 @@ impl<E: Error> ScopeError<E> {
             | Self::Surplus { .. }
             | Self::Garbled { .. }
             | Self::UnknownStatus { .. }
+            | Self::EndLost
+            | Self::DelayCutShort
             | Self::Contradiction(_)
             | Self::GeneratorsStopped => Recovery::Retry,
             Self::WrongRevision { .. } | Self::Script(_) => Recovery::Fatal,
@@ -325,6 +333,14 @@ impl<E: fmt::Display> fmt::Display for ScopeError<E> {
             Self::UnknownStatus { token } => {
                 write!(f, "the trace ended with the unknown status {token:02x}: capture again")
             }
+            Self::EndLost => f.write_str(
+                "the trace has ended, but the link has lost the report of it: capture again, and check the network or the cable \
+                 if it happens often",
+            ),
+            Self::DelayCutShort => f.write_str(
+                "no trigger came before the capture was ended, and with a delay only a triggered trace has times that are known: \
+                 capture without the delay to see the signal",
+            ),
             Self::Contradiction(contradiction) => contradiction.fmt(f),
             Self::WrongRevision { found } => {
                 let Model { name, revision, .. } = BS05;

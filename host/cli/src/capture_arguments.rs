@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::message::print_detail;
 use scopething::calibration_file::CalibrationFile;
 use scopething::link::LinkUrl;
+use scopething::request::{SampleCountError, sample_count};
 use scopething_waveform::quantity::{self, QuantityError, Unit};
 
 pub(super) fn seconds(text: &str) -> Result<f64, QuantityError> {
@@ -30,13 +31,8 @@ pub(super) fn fraction(text: &str) -> Result<f64, QuantityError> {
 }
 
 /// A number of samples such as `12288` or `12k`.
-fn samples(text: &str) -> Result<u32, String> {
-    let count = quantity::parse(text, Unit::Count).map_err(|error| error.to_string())?;
-    if count.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&count) {
-        Ok(count as u32)
-    } else {
-        Err(format!("{text} is not a number of samples: give a whole number from 1 on"))
-    }
+fn samples(text: &str) -> Result<u32, SampleCountError> {
+    sample_count(text, u32::MAX)
 }
 
 /// A timeout in seconds, or none.
@@ -87,12 +83,8 @@ pub(super) struct CaptureArguments {
     /// Roughly how many samples
     #[arg(long, value_name = "N", default_value = "1000", value_parser = samples)]
     samples: u32,
-    /// Bottom of the range [default: what the probe measures safely; 0V for logic alone]
-    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
-    low: Option<f64>,
-    /// Top of the range [default: what the probe measures safely; 3.3V for logic alone]
-    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
-    high: Option<f64>,
+    #[command(flatten)]
+    range: RangeArguments,
     /// What to trigger on: A, B, or levels of logic lines such as L3=1,L5=0 [default: the first channel that
     /// is not driven by a generator]
     #[arg(long, value_name = "SOURCE")]
@@ -121,9 +113,30 @@ pub(super) struct CaptureArguments {
     bits: Resolution,
     #[command(flatten)]
     probe: ProbeArgument,
+}
+
+/// What the samples of the analog channels span.
+#[derive(Debug, Args)]
+pub(super) struct RangeArguments {
+    /// Bottom of the range [default: what the probe measures safely; 0V for logic alone]
+    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
+    pub(super) low: Option<f64>,
+    /// Top of the range [default: what the probe measures safely; 3.3V for logic alone]
+    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
+    pub(super) high: Option<f64>,
     /// Take the range as DAC fractions and give samples as fractions of it
     #[arg(long)]
-    raw: bool,
+    pub(super) raw: bool,
+}
+
+impl RangeArguments {
+    /// Bottom and top; those of the user's file of settings for analog channels of which none is given.
+    pub(super) fn ends(&self, channels: ChannelSet) -> Result<(Option<f64>, Option<f64>), Failure> {
+        match (self.low, self.high, self.raw) {
+            (None, None, false) if channels.analog() != 0 => Ok(ConfigFile::of_user()?.range.unzip()),
+            (low, high, _) => Ok((low, high)),
+        }
+    }
 }
 
 /// Which probe the scope is used with.
@@ -157,7 +170,8 @@ impl ProbeArgument {
                 offer(probes)
             ))
         };
-        let parameters = CalibrationFile::probe_attenuated(url, probes, self.attenuation).map_err(Failure::failed)?;
+        let parameters =
+            CalibrationFile::probe_attenuated(url, probes, self.attenuation).map_err(Failure::failed)?;
         let parameters = parameters.ok_or_else(missing)?;
         print_detail!("probe {probes}, attenuation {}, {parameters:?}", parameters.attenuation);
         Ok(parameters)
@@ -169,7 +183,9 @@ fn offer(probes: &str) -> String {
     let number = probes.trim_start_matches(['x', 'X']).trim_end_matches(['x', 'X']);
     match number.parse::<f64>() {
         Ok(factor) if Attenuation::both(factor).is_possible() => {
-            format!("`--attenuation {factor}` does without one, to the few percent of an uncalibrated probe; ")
+            format!(
+                "`--attenuation {factor}` does without one, to the few percent of an uncalibrated probe; "
+            )
         }
         _ => String::new(),
     }
@@ -193,22 +209,19 @@ impl CaptureArguments {
     pub(super) fn request(&self) -> Result<CaptureRequest, Failure> {
         let channels = self.named_channels().unwrap_or(ChannelSet::EMPTY.with(Channel::A));
         check_level(self.level, self.trigger, channels)?;
-        let range = match (self.low, self.high, self.raw) {
-            (None, None, false) if channels.analog() != 0 => ConfigFile::of_user()?.range.unzip(),
-            (low, high, _) => (low, high),
-        };
+        let (low, high) = self.range.ends(channels)?;
         Ok(CaptureRequest {
             period_s: self.period,
             samples: self.samples,
-            low: range.0,
-            high: range.1,
+            low,
+            high,
             trigger: self.trigger,
             level: self.level,
             trigger_type: self.trigger_type,
             hair_trigger: self.hair_trigger,
             position: self.position,
             timeout_s: self.timeout.0,
-            raw: self.raw,
+            raw: self.range.raw,
             trigger_mode: self.trigger_mode,
             resolution: self.bits,
             ..CaptureRequest::new(channels)
@@ -217,7 +230,11 @@ impl CaptureArguments {
 }
 
 /// Refuses a trigger level beside a trigger on logic levels, which has none.
-fn check_level(level: Option<f64>, trigger: Option<TriggerSource>, channels: ChannelSet) -> Result<(), Failure> {
+fn check_level(
+    level: Option<f64>,
+    trigger: Option<TriggerSource>,
+    channels: ChannelSet,
+) -> Result<(), Failure> {
     let trigger = trigger.or_else(|| channels.first().map(TriggerSource::of_channel));
     match (level, trigger) {
         (Some(_), Some(source @ TriggerSource::Logic(_))) => Err(Failure::Usage(anyhow::anyhow!(

@@ -36,7 +36,8 @@ impl ConfigFile {
     /// Wrong usage, if it is there and not understood.
     pub(super) fn of_user() -> Result<&'static Self, Failure> {
         static READ: OnceLock<Result<ConfigFile, String>> = OnceLock::new();
-        let read = READ.get_or_init(|| Self::path().map_or_else(|| Ok(Self::default()), |path| Self::read(&path)));
+        let read =
+            READ.get_or_init(|| Self::path().map_or_else(|| Ok(Self::default()), |path| Self::read(&path)));
         read.as_ref().map_err(|reason| Failure::Usage(anyhow::anyhow!("{reason}")))
     }
 
@@ -48,7 +49,8 @@ impl ConfigFile {
             Err(error) => return Err(format!("{} cannot be read: {error}", path.display())),
         };
         toml::from_str(&text).map_err(|error| {
-            let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
+            let line =
+                error.span().map(|span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
             let line = line.map(|line| format!("line {line} of ")).unwrap_or_default();
             format!("{line}{}: {}", path.display(), error.message())
         })

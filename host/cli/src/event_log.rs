@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 
+use super::message::print_status;
 use scopething_serve::Event;
 
 /// Lines that wait to be printed; when standard error is not read, further lines are dropped.
@@ -17,7 +18,7 @@ impl EventLog {
         let (lines, waiting) = sync_channel::<String>(MAX_WAITING);
         std::thread::spawn(move || {
             for line in waiting {
-                anstream::eprintln!("{line}");
+                print_status!("{line}");
             }
         });
         Self { lines }

@@ -112,7 +112,13 @@ impl Arguments {
         }
         let width = places.iter().map(|place| place.url.to_string().len()).max().unwrap_or(0);
         for place in &places {
-            writeln!(out, "{:<width$}  {:<11}  {}", place.url.to_string(), place.kind.name(), place.to_text())?;
+            writeln!(
+                out,
+                "{:<width$}  {:<11}  {}",
+                place.url.to_string(),
+                place.kind.name(),
+                place.to_text()
+            )?;
         }
         out.flush()?;
         if !places.iter().any(|place| matches!(place.kind, Kind::BitScope | Kind::Bridge | Kind::Named)) {
@@ -139,7 +145,13 @@ async fn places(named: Option<LinkUrl>) -> Result<Vec<Place>, Failure> {
     }
     let simulated = LinkUrl::Sim { query: String::new() };
     places.retain(|place| place.url != simulated);
-    places.push(Place { url: simulated, kind: Kind::Simulated, port: None, state: State::Free, identity: None });
+    places.push(Place {
+        url: simulated,
+        kind: Kind::Simulated,
+        port: None,
+        state: State::Free,
+        identity: None,
+    });
     Ok(places)
 }
 
@@ -154,7 +166,13 @@ impl Place {
             None if kind == Kind::BitScope => State::Free,
             None => State::Unknown,
         };
-        Self { url: LinkUrl::Serial { port: port.name.clone() }, kind, port: Some(port), state, identity: None }
+        Self {
+            url: LinkUrl::Serial { port: port.name.clone() },
+            kind,
+            port: Some(port),
+            state,
+            identity: None,
+        }
     }
 
     /// Asks what is there; a place that somebody uses is left alone.
@@ -205,7 +223,9 @@ impl Place {
                 format!("in use by {}", users.join(", "))
             }
             State::Unusable(obstacle) => obstacle.to_string(),
-            State::Unknown if self.kind == Kind::Serial => format!("not a BitScope; a bridge there is bridge://{}", self.url),
+            State::Unknown if self.kind == Kind::Serial => {
+                format!("not a BitScope; a bridge there is bridge://{}", self.url)
+            }
             State::Unknown => "not tried".to_owned(),
         });
         match &self.identity {
@@ -252,7 +272,8 @@ impl Place {
 
 /// Connects, and asks for what a device says of itself.
 async fn identity(url: &LinkUrl) -> Result<Identity, String> {
-    let link = link::open_reading(url, scopething_files::playback::read).await.map_err(|error| error.to_string())?;
+    let link =
+        link::open_reading(url, scopething_files::playback::read).await.map_err(|error| error.to_string())?;
     let mut scope = link.connect().await.map_err(|error| error.to_string())?;
     let serial = scope.read_serial().await.map_err(|error| error.to_string())?;
     Ok(Identity {

@@ -20,7 +20,7 @@ mod event_log;
 mod failure;
 mod file_traces;
 mod generate_arguments;
-mod generation;
+mod generator;
 mod given_options;
 mod hold;
 mod info;
@@ -34,6 +34,7 @@ mod measurements;
 mod message;
 mod open;
 mod output_arguments;
+mod picture_size;
 mod plan;
 mod plot;
 mod port_users;
@@ -83,9 +84,9 @@ impl MessageArguments {
     /// The level that `SCOPETHING_LOG` names, raised by each -v and lowered by each -q.
     fn level(&self) -> Result<Level, Failure> {
         let base = match std::env::var("SCOPETHING_LOG") {
-            Ok(name) if !name.is_empty() => {
-                name.parse().map_err(|error: String| Failure::Usage(anyhow::anyhow!("SCOPETHING_LOG: {error}")))?
-            }
+            Ok(name) if !name.is_empty() => name
+                .parse()
+                .map_err(|error: String| Failure::Usage(anyhow::anyhow!("SCOPETHING_LOG: {error}")))?,
             _ => Level::Note,
         };
         Ok(base.raised(i16::from(self.verbose) - i16::from(self.quiet)))

@@ -109,7 +109,14 @@ macro_rules! print_detail {
     };
 }
 
-pub(super) use {print_detail, print_error, print_note, print_status, print_warning};
+/// What is printed whatever is shown: the text of a dialogue, and what belongs to an error.
+macro_rules! print_always {
+    ($($message:tt)*) => {
+        $crate::message::line($crate::message::Level::Error, format_args!($($message)*))
+    };
+}
+
+pub(super) use {print_always, print_detail, print_error, print_note, print_status, print_warning};
 
 #[cfg(test)]
 mod tests {

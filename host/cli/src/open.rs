@@ -72,7 +72,11 @@ impl Arguments {
             None => traces.first()?,
         };
         let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
-        let path = std::env::temp_dir().join(format!("scopething-{}-{stem}-{}.sr", std::process::id(), trace.number));
+        let path = std::env::temp_dir().join(format!(
+            "scopething-{}-{stem}-{}.sr",
+            std::process::id(),
+            trace.number
+        ));
         let write = || -> anyhow::Result<()> {
             let mut file = TraceFile::create(&path, Format::Sr)?;
             file.write(&trace.waveform)?;

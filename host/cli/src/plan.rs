@@ -69,7 +69,7 @@ impl Arguments {
         } else {
             let generator = generator.as_ref().map(GeneratorPlan::to_text).unwrap_or_default();
             write!(out, "{generator}{}", to_text(&plan, &refused))?;
-            print_notices(&plan);
+            print_notices(&plan, ChannelSet::EMPTY);
         }
         Ok(())
     }
@@ -114,8 +114,8 @@ fn refusals(
     driven: BusyOutputs,
 ) -> Result<Vec<Refusal>, PlanError> {
     let mut refused = Vec::new();
-    for (mode, verdict) in mode_fits(&BS05, request, driven)? {
-        match why_not(&verdict) {
+    for (mode, fit) in mode_fits(&BS05, request, driven)? {
+        match why_not(&fit) {
             Some(why) => refused.push((mode, why)),
             None if mode == plan.mode => break,
             None => {}
@@ -124,8 +124,8 @@ fn refusals(
     Ok(refused)
 }
 
-fn why_not(verdict: &ModeFit) -> Option<String> {
-    Some(match verdict {
+fn why_not(fit: &ModeFit) -> Option<String> {
+    Some(match fit {
         ModeFit::Fits(_) => return None,
         ModeFit::OtherChannels => "captures other channels".to_owned(),
         ModeFit::TooFine => "takes 16 bits a sample".to_owned(),

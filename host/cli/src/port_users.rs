@@ -68,7 +68,9 @@ mod tests {
         std::fs::write(&device, "").unwrap();
         let link = directory.path().join("by-id");
         std::os::unix::fs::symlink(&device, &link).unwrap();
-        for (pid, name, file) in [("70", "minicom\n", device.as_path()), ("8", "cat\n", Path::new("/dev/null"))] {
+        for (pid, name, file) in
+            [("70", "minicom\n", device.as_path()), ("8", "cat\n", Path::new("/dev/null"))]
+        {
             let fds = directory.path().join(pid).join("fd");
             std::fs::create_dir_all(&fds).unwrap();
             std::os::unix::fs::symlink(file, fds.join("3")).unwrap();

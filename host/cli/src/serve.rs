@@ -10,6 +10,7 @@ use super::capture_arguments::{ProbeArgument, UrlArgument};
 use super::event_log::EventLog;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
+use super::message::print_warning;
 use scopething::link::{self, LinkUrl};
 use scopething_files::playback;
 use scopething_serve::{Addresses, Allow, Listen, ServeError, Server};
@@ -83,7 +84,7 @@ impl Arguments {
             () = interrupts.reached(1) => return Err(Failure::Cancelled),
         };
         if let Some(unknown) = server.unknown_revision() {
-            anstream::eprintln!("warning: {unknown}");
+            print_warning!("{unknown}");
         }
         print_addresses(&server.addresses())?;
         let log = EventLog::start();

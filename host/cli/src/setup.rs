@@ -68,12 +68,15 @@ pub(super) fn rule(group: &str) -> String {
 impl Arguments {
     pub(super) fn run(&self) -> Result<(), Failure> {
         if !cfg!(target_os = "linux") && self.root.is_none() {
-            print_status!("nothing is needed on this system: plug the BitScope in, and see `scopething list`");
+            print_status!(
+                "nothing is needed on this system: plug the BitScope in, and see `scopething list`"
+            );
             return Ok(());
         }
         let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
         let group = self.group.as_deref().or_else(|| serial_group(&groups)).unwrap_or(GROUPS[0]);
-        if !group.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char)) || group.is_empty() {
+        if !group.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char)) || group.is_empty()
+        {
             return Err(Failure::Usage(anyhow::anyhow!("{group:?} cannot be the name of a group")));
         }
         let rule = rule(group);
@@ -102,7 +105,8 @@ fn write(path: &Path, rule: &str) -> Result<(), Failure> {
             std::fs::create_dir_all(directory)?;
         }
         let mut file = AtomicFile::create(path)?;
-        file.write_all(rule.as_bytes()).map_err(|source| AtomicError::Write { path: path.to_owned(), source })?;
+        file.write_all(rule.as_bytes())
+            .map_err(|source| AtomicError::Write { path: path.to_owned(), source })?;
         file.commit()?;
         // Rules are read by whoever asks why a port is as it is.
         #[cfg(unix)]
@@ -110,7 +114,9 @@ fn write(path: &Path, rule: &str) -> Result<(), Failure> {
         Ok(())
     };
     written().map_err(|error| {
-        Failure::Failed(error.context(format!("{} cannot be written: run it as the superuser", path.display())))
+        Failure::Failed(
+            error.context(format!("{} cannot be written: run it as the superuser", path.display())),
+        )
     })?;
     print_status!("wrote {}", path.display());
     Ok(())
@@ -126,7 +132,9 @@ fn apply(group: &str) -> Result<(), Failure> {
         return Ok(());
     };
     run("usermod", &["-aG", group, &user])?;
-    print_status!("{user} is in the group {group} after the next login; whoever sits at the computer may open the port now");
+    print_status!(
+        "{user} is in the group {group} after the next login; whoever sits at the computer may open the port now"
+    );
     Ok(())
 }
 
@@ -138,7 +146,9 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), Failure> {
             print_status!("ran {line}");
             Ok(())
         }
-        Ok(status) => Err(Failure::Failed(anyhow::anyhow!("`{line}` failed ({status}): see its message above"))),
+        Ok(status) => {
+            Err(Failure::Failed(anyhow::anyhow!("`{line}` failed ({status}): see its message above")))
+        }
         Err(error) => Err(Failure::Failed(anyhow::anyhow!("`{line}` cannot be run: {error}"))),
     }
 }

@@ -129,6 +129,24 @@ impl AtomicFile {
         Ok(Self { destination: Destination::Beside(BufWriter::new(file), name), path })
     }
 
+    /// Writes to the standard output of the process, whatever it is.
+    ///
+    /// # Errors
+    /// If the process has none.
+    pub fn standard_output() -> Result<Self, AtomicError> {
+        let path = PathBuf::from("standard output");
+        #[cfg(unix)]
+        let stdout = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned();
+        #[cfg(windows)]
+        let stdout = std::os::windows::io::AsHandle::as_handle(&io::stdout()).try_clone_to_owned();
+        match stdout {
+            Ok(stdout) => {
+                Ok(Self { path, destination: Destination::Through(BufWriter::new(File::from(stdout))) })
+            }
+            Err(source) => Err(AtomicError::Write { path, source }),
+        }
+    }
+
     fn through(path: PathBuf) -> Result<Self, AtomicError> {
         match OpenOptions::new().write(true).open(&path) {
             Ok(file) => Ok(Self { path, destination: Destination::Through(BufWriter::new(file)) }),
@@ -174,7 +192,7 @@ impl AtomicFile {
     /// # Errors
     /// If that fails; the error states whether the target is the old file or the new one.
     pub fn commit(self) -> Result<(), AtomicError> {
-        self.settle().map_err(|(error, _)| error)
+        self.put_in_place().map_err(|(error, _)| error)
     }
 
     /// As [`commit`](Self::commit), but what cannot take the target's place stays beside it.
@@ -182,10 +200,10 @@ impl AtomicFile {
     /// # Errors
     /// As [`commit`](Self::commit), and where what was written is now, if it is not lost.
     pub fn commit_or_keep(self) -> Result<(), (AtomicError, Option<PathBuf>)> {
-        self.settle().map_err(|(error, beside)| (error, beside.and_then(|name| name.keep().ok())))
+        self.put_in_place().map_err(|(error, beside)| (error, beside.and_then(|name| name.keep().ok())))
     }
 
-    fn settle(self) -> Result<(), (AtomicError, Option<TempPath>)> {
+    fn put_in_place(self) -> Result<(), (AtomicError, Option<TempPath>)> {
         let Self { path, destination } = self;
         let (file, name) = match destination {
             Destination::Through(mut stream) => {

@@ -147,7 +147,9 @@ impl CalibrationFile {
     ) -> Result<Option<AnalogParameters>, CalibrationFileError> {
         let (url, is_x1) = (url.sound().to_string(), probe == "x1");
         let (calibrated, usual) = match Self::of_user() {
-            Some(file) if is_x1 && attenuation.is_none() => (file.read(&url, probe)?, file.attenuation(&url)?),
+            Some(file) if is_x1 && attenuation.is_none() => {
+                (file.read(&url, probe)?, file.attenuation(&url)?)
+            }
             Some(file) => (file.read(&url, probe)?, None),
             None => (None, None),
         };
@@ -301,7 +303,20 @@ fn parse(value: &str) -> Option<AnalogParameters> {
     let [la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset] =
         <[f64; NUMBERS]>::try_from(numbers).ok().filter(|numbers| numbers.iter().all(|n| n.is_finite()))?;
     let attenuation = Attenuation::NONE;
-    Some(AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset, attenuation })
+    Some(AnalogParameters {
+        la,
+        lb,
+        lc,
+        ha,
+        hb,
+        hc,
+        scale,
+        offset,
+        safe_low,
+        safe_high,
+        ab_offset,
+        attenuation,
+    })
 }
 
 /// The text with a probe's line replaced, or added to its section, or added with its section.

@@ -20,10 +20,9 @@ use super::event::Event;
 use super::generator;
 use super::handle::{GeneratorChange, GeneratorWaveform, Handle, Request, SharedState, WaitingClient};
 use super::loan::Loan;
-use scopething::link::{Link, LinkClock, LinkError};
+use super::until;
+use scopething::link::{HostScope, LinkClock, LinkError};
 
-/// A connected device, whatever the link.
-pub(super) type HostScope = Scope<Link, LinkClock>;
 type DeviceError = ScopeError<LinkError>;
 
 /// How long a capture may go on waiting for its trigger when the device is wanted for something else.
@@ -139,13 +138,6 @@ impl Queue {
 fn poll_left(clients: &mut Vec<WaitingClient>, context: &mut Context<'_>) -> Poll<()> {
     clients.retain_mut(|client| client.reply.poll_closed(context).is_pending());
     if clients.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => pending().await,
-    }
 }
 
 /// A capture that has ended, and the clients it was for.

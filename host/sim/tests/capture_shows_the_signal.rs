@@ -211,13 +211,13 @@ fn trace_shows_the_input_signal() {
             let mut buffer = TraceBuffer::new();
             let trace = scope.capture(&plan, &mut buffer).await.unwrap();
             seen.lock().unwrap().0.insert(plan.mode.name);
-            if trace.cause() == EndReason::Trigger {
+            if trace.end_reason() == EndReason::Trigger {
                 seen.lock()
                     .unwrap()
                     .1
                     .insert((request.trigger.unwrap().to_string(), plan.trigger_type.to_string()));
             }
-            prop_assert_ne!(trace.cause(), EndReason::Cancel);
+            prop_assert_ne!(trace.end_reason(), EndReason::Cancel);
             check_analog(&trace, &signals)?;
             check_logic(&trace, &signals)?;
             check_trigger(&trace, &plan, &signals)

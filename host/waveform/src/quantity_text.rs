@@ -58,12 +58,7 @@ pub fn time_span(seconds: f64) -> String {
         return format!("{number} {unit}");
     }
     let whole = seconds.round() as u64;
-    let parts = [
-        (whole / 86400, "d"),
-        (whole / 3600 % 24, "h"),
-        (whole / 60 % 60, "min"),
-        (whole % 60, "s"),
-    ];
+    let parts = [(whole / 86400, "d"), (whole / 3600 % 24, "h"), (whole / 60 % 60, "min"), (whole % 60, "s")];
     let parts: Vec<String> = parts
         .into_iter()
         .filter(|(count, _)| *count > 0)

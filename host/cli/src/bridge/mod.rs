@@ -14,8 +14,8 @@ use super::capture_arguments::{CaptureArguments, UrlArgument, seconds};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::live::print_notices;
-use super::output_arguments::ResultArguments;
 use super::progress::with_progress;
+use super::results::ResultArguments;
 use scopething::bridge::{BridgeError, Client};
 use scopething::link::{Link, LinkClock, LinkError, open_bridge};
 
@@ -291,7 +291,8 @@ impl ConfigureArguments {
     async fn run(&self, client: &mut HostClient) -> Result<(), Failure> {
         let job = self.job()?;
         let model = &scopething_core::device::BS05;
-        print_notices(&plan_capture(model, &job.probe, &job.request, BusyOutputs::NOTHING)?);
+        let plan = plan_capture(model, &job.probe, &job.request, BusyOutputs::NOTHING)?;
+        print_notices(&plan, job.request.channels);
         client.configure(&job).await?;
         if self.arm {
             client.arm().await?;

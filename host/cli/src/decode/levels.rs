@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write as _};
 use tempfile::NamedTempFile;
 
 use super::sigrok;
-use scopething_waveform::recording::{Samples, Series, Waveform};
+use scopething_waveform::waveform::{Samples, Series, Waveform};
 
 /// The channels of a waveform, as logic levels at the rate of the fastest.
 pub(super) struct Levels<'a> {
@@ -74,7 +74,8 @@ impl<'a> Levels<'a> {
 
     /// The names of all channels.
     pub(super) fn names(&self) -> String {
-        let names: Vec<String> = self.waveform.channels().iter().map(|series| series.channel.to_string()).collect();
+        let names: Vec<String> =
+            self.waveform.channels().iter().map(|series| series.channel.to_string()).collect();
         names.join(" ")
     }
 
@@ -120,7 +121,7 @@ impl Written {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scopething_waveform::recording::{Channel, Details};
+    use scopething_waveform::waveform::{Channel, Details};
 
     #[test]
     fn channels_of_different_rates_share_one_time_base() {

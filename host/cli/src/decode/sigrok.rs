@@ -34,7 +34,9 @@ pub(super) enum SigrokError {
         message: String,
     },
     /// It printed something else than expected.
-    #[error("sigrok-cli printed {line:?}, which is not understood: report this with the output of `sigrok-cli --version`")]
+    #[error(
+        "sigrok-cli printed {line:?}, which is not understood: report this with the output of `sigrok-cli --version`"
+    )]
     Form {
         /// What it printed.
         line: String,
@@ -178,31 +180,40 @@ impl Annotation {
 
 /// Runs decoders over samples. `stack` is as sigrok-cli has it, with channels by their numbers; `shown` chooses
 /// annotations as its `-A` does.
-pub(super) fn decode(samples: &Samples<'_>, stack: &str, shown: Option<&str>) -> Result<Vec<Annotation>, SigrokError> {
+pub(super) fn decode(
+    samples: &Samples<'_>,
+    stack: &str,
+    shown: Option<&str>,
+) -> Result<Vec<Annotation>, SigrokError> {
     let format = format!("binary:numchannels={}:samplerate={}", samples.lines, samples.rate_hz);
     let file = samples.file.to_string_lossy();
     // From this level on it prints the class of each annotation, and all of its texts.
-    let mut arguments = vec!["-l", "4", "-I", &format, "-i", &file, "-P", stack, "--protocol-decoder-samplenum"];
+    let mut arguments =
+        vec!["-l", "4", "-I", &format, "-i", &file, "-P", stack, "--protocol-decoder-samplenum"];
     arguments.extend(shown.into_iter().flat_map(|shown| ["-A", shown]));
     let output = run(&arguments)?;
     let log = String::from_utf8_lossy(&output.stderr);
     let complaint = log.lines().find(|line| line.contains("No channel with name"));
     if !output.status.success() || complaint.is_some() {
         // The last line is the one that ended it; those before are of how it came there.
-        let message = complaint.or_else(|| log.lines().rfind(|line| !line.trim().is_empty())).unwrap_or_default();
+        let message =
+            complaint.or_else(|| log.lines().rfind(|line| !line.trim().is_empty())).unwrap_or_default();
         return Err(SigrokError::Failed { status: output.status, message: message.to_owned() });
     }
     let printed = String::from_utf8_lossy(&output.stdout);
-    let annotations = printed.lines().filter(|line| !line.is_empty()).map(|line| {
-        Annotation::parse(line).ok_or_else(|| SigrokError::Form { line: line.to_owned() })
-    });
+    let annotations = printed
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| Annotation::parse(line).ok_or_else(|| SigrokError::Form { line: line.to_owned() }));
     annotations.collect()
 }
 
 fn run(arguments: &[&str]) -> Result<Output, SigrokError> {
     let program = std::env::var_os("SCOPETHING_SIGROK_CLI").unwrap_or_else(|| "sigrok-cli".into());
     let output = Command::new(program).args(arguments).env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).output();
-    output.map_err(|error| if error.kind() == io::ErrorKind::NotFound { SigrokError::Missing } else { error.into() })
+    output.map_err(
+        |error| if error.kind() == io::ErrorKind::NotFound { SigrokError::Missing } else { error.into() },
+    )
 }
 
 #[cfg(test)]
@@ -212,8 +223,14 @@ mod tests {
     #[test]
     fn annotations_are_read_with_all_their_texts() {
         let start = Annotation::parse("931-948 uart-1: rx-start: \"Start bit\" \"Start\" \"S\"").unwrap();
-        assert_eq!((start.samples, start.decoder.as_str(), start.decoder_id()), ((931, 948), "uart-1", "uart"));
-        assert_eq!((start.class.as_str(), start.texts), ("rx-start", ["Start bit", "Start", "S"].map(str::to_owned).to_vec()));
+        assert_eq!(
+            (start.samples, start.decoder.as_str(), start.decoder_id()),
+            ((931, 948), "uart-1", "uart")
+        );
+        assert_eq!(
+            (start.class.as_str(), start.texts),
+            ("rx-start", ["Start bit", "Start", "S"].map(str::to_owned).to_vec())
+        );
         let quote = Annotation::parse("0-1 sle44xx-2: data: \"\"\"").unwrap();
         assert_eq!((quote.decoder_id(), quote.texts), ("sle44xx", vec!["\"".to_owned()]));
         let colons = Annotation::parse("0-1 a-1: x: \"Address: 0x50: \" \"A: 50\"").unwrap();
@@ -232,7 +249,10 @@ mod tests {
             Options:\n- address_format: Displayed slave address format ('shifted', default 'shifted')\nDocumentation:\n- not this\n";
         let decoder = Decoder::parse(text);
         assert!(decoder.takes_logic() && decoder.has_channel("sda") && !decoder.has_channel("rx"));
-        assert_eq!((decoder.outputs.join(" "), decoder.options.join(" ")), ("i2c".to_owned(), "address_format".to_owned()));
+        assert_eq!(
+            (decoder.outputs.join(" "), decoder.options.join(" ")),
+            ("i2c".to_owned(), "address_format".to_owned())
+        );
         assert_eq!((decoder.row_of("ack"), decoder.row_of("other")), ("Address/data", "other"));
         assert!(decoder.is_of_bits("bit") && !decoder.is_of_bits("ack"));
         assert!(decoder.optional_channels.is_empty());

@@ -30,13 +30,20 @@ impl FromStr for Stack {
                 (None, _) if is_name(first) => {
                     stack.push(DecoderSpec { id: first.to_owned(), settings: Vec::new() });
                 }
-                _ => return Err(format!("{first:?} is not a decoder: write it like uart:rx=L0,baudrate=115200")),
+                _ => {
+                    return Err(format!(
+                        "{first:?} is not a decoder: write it like uart:rx=L0,baudrate=115200"
+                    ));
+                }
             }
             let Some(decoder) = stack.last_mut() else { continue };
             for setting in settings {
                 let setting = setting.split_once('=').filter(|(name, _)| is_name(name.trim()));
                 let setting = setting.ok_or_else(|| {
-                    format!("{part:?} sets nothing of {}: write it like {}:NAME=VALUE", decoder.id, decoder.id)
+                    format!(
+                        "{part:?} sets nothing of {}: write it like {}:NAME=VALUE",
+                        decoder.id, decoder.id
+                    )
                 })?;
                 decoder.settings.push(owned(setting));
             }
@@ -59,7 +66,8 @@ mod tests {
 
     fn stack(decoders: &[(&str, &[(&str, &str)])]) -> Stack {
         let settings = |settings: &[(&str, &str)]| settings.iter().map(|&setting| owned(setting)).collect();
-        let decoder = |&(id, given): &(&str, &[_])| DecoderSpec { id: id.to_owned(), settings: settings(given) };
+        let decoder =
+            |&(id, given): &(&str, &[_])| DecoderSpec { id: id.to_owned(), settings: settings(given) };
         Stack(decoders.iter().map(decoder).collect())
     }
 
@@ -74,14 +82,16 @@ mod tests {
 
     #[test]
     fn decoders_are_stacked_by_commas() {
-        let eeprom = stack(&[("i2c", &[("scl", "L0"), ("sda", "L1")]), ("eeprom24xx", &[("addr_counter", "3")])]);
+        let eeprom =
+            stack(&[("i2c", &[("scl", "L0"), ("sda", "L1")]), ("eeprom24xx", &[("addr_counter", "3")])]);
         assert_eq!("i2c:scl=L0:sda=L1,eeprom24xx:addr_counter=3".parse(), Ok(eeprom.clone()));
         assert_eq!("i2c:scl=L0,sda=L1,eeprom24xx,addr_counter=3".parse(), Ok(eeprom));
     }
 
     #[test]
     fn what_is_no_decoder_is_refused() {
-        for text in ["", "rx=L0", ",uart", "uart:", "uart:rx", "uart:=L0", "u/art", "uart,,can", "uart;rx=L0"] {
+        for text in ["", "rx=L0", ",uart", "uart:", "uart:rx", "uart:=L0", "u/art", "uart,,can", "uart;rx=L0"]
+        {
             assert!(text.parse::<Stack>().is_err(), "{text}");
         }
     }

@@ -61,13 +61,15 @@ impl System {
 
     /// USB devices that have the BitScope's id, by their names in sysfs.
     fn usb_devices(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.root.join("sys/bus/usb/devices")).into_iter().flatten().flatten();
+        let entries =
+            std::fs::read_dir(self.root.join("sys/bus/usb/devices")).into_iter().flatten().flatten();
         let is_bitscope = |device: &Path| {
             let id = |file: &str| std::fs::read_to_string(device.join(file)).unwrap_or_default();
             id("idVendor").trim() == VENDOR && id("idProduct").trim() == PRODUCT
         };
         let found = entries.filter(|entry| is_bitscope(&entry.path()));
-        let mut names: Vec<String> = found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> =
+            found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
     }
@@ -85,7 +87,10 @@ impl System {
         };
         Some(Finding::problem(
             "driver",
-            &format!("USB device {} is there, and no driver has made a serial port of it", devices.join(", ")),
+            &format!(
+                "USB device {} is there, and no driver has made a serial port of it",
+                devices.join(", ")
+            ),
             remedy,
         ))
     }
@@ -99,7 +104,9 @@ impl System {
             Some(Ok(ms)) if ms <= LATENCY_TIMER_MS => Finding::fine("latency timer", &format!("{ms} ms")),
             Some(Ok(ms)) => Finding::advice(
                 "latency timer",
-                &format!("{ms} ms: each answer of the BitScope waits so long, unless the program may change it"),
+                &format!(
+                    "{ms} ms: each answer of the BitScope waits so long, unless the program may change it"
+                ),
                 "`sudo scopething setup --install` sets it to 1 ms whenever it is plugged in",
             ),
             _ => Finding::fine("latency timer", "this port has none"),
@@ -109,12 +116,20 @@ impl System {
     fn rule(&self) -> Finding {
         let path = format!("/{}", setup::RULE_FILE);
         let Some(rule) = self.read(&path) else {
-            return Finding::advice("udev rule", &format!("there is no {path}"), "`sudo scopething setup --install` writes it");
+            return Finding::advice(
+                "udev rule",
+                &format!("there is no {path}"),
+                "`sudo scopething setup --install` writes it",
+            );
         };
         if rule.contains(VENDOR) && rule.contains(PRODUCT) {
             Finding::fine("udev rule", &format!("{path} is there"))
         } else {
-            Finding::advice("udev rule", &format!("{path} is another one"), "`sudo scopething setup --install` writes it anew")
+            Finding::advice(
+                "udev rule",
+                &format!("{path} is another one"),
+                "`sudo scopething setup --install` writes it anew",
+            )
         }
     }
 
@@ -137,26 +152,42 @@ impl System {
     /// Resets, disconnections and failures of USB that the kernel has printed since the system was started.
     fn resets(&self) -> Option<Finding> {
         let is_reset = |line: &&String| {
-            ["USB disconnect", "reset full-speed USB", "over-current", "device descriptor read", "device not accepting", "disabled by hub"]
-                .iter()
-                .any(|sign| line.contains(sign))
+            [
+                "USB disconnect",
+                "reset full-speed USB",
+                "over-current",
+                "device descriptor read",
+                "device not accepting",
+                "disabled by hub",
+            ]
+            .iter()
+            .any(|sign| line.contains(sign))
         };
         let resets: Vec<&String> = self.kernel.iter().filter(is_reset).collect();
         let last = resets.last()?;
-        let found = format!("the kernel reports {} resets or disconnections of USB, the last: {last}", resets.len());
+        let found =
+            format!("the kernel reports {} resets or disconnections of USB, the last: {last}", resets.len());
         Some(if resets.len() < MANY_RESETS {
             Finding::fine("USB", &found)
         } else {
-            Finding::advice("USB", &found, "use another cable and another socket, or a hub with a power supply of its own")
+            Finding::advice(
+                "USB",
+                &found,
+                "use another cable and another socket, or a hub with a power supply of its own",
+            )
         })
     }
 }
 
 /// The kernel's lines of USB and serial ports, from whichever log this user may read; none if that is none.
 fn kernel_messages() -> Vec<String> {
-    let logs: [(&str, &[&str]); 2] = [("dmesg", &["--color=never"]), ("journalctl", &["-k", "-b", "-q", "--no-pager", "-o", "short-monotonic"])];
+    let logs: [(&str, &[&str]); 2] = [
+        ("dmesg", &["--color=never"]),
+        ("journalctl", &["-k", "-b", "-q", "--no-pager", "-o", "short-monotonic"]),
+    ];
     let read = |(program, arguments): (&str, &[&str])| {
-        let output = Command::new(program).args(arguments).stdin(std::process::Stdio::null()).output().ok()?;
+        let output =
+            Command::new(program).args(arguments).stdin(std::process::Stdio::null()).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let text = logs.into_iter().find_map(read).unwrap_or_default();
@@ -164,7 +195,9 @@ fn kernel_messages() -> Vec<String> {
 }
 
 fn latest_of_usb(text: &str) -> Vec<String> {
-    let concerns = |line: &&str| ["usb ", "ftdi_sio", "ttyUSB", "cdc_acm", "hub "].iter().any(|sign| line.contains(sign));
+    let concerns = |line: &&str| {
+        ["usb ", "ftdi_sio", "ttyUSB", "cdc_acm", "hub "].iter().any(|sign| line.contains(sign))
+    };
     let mut lines: Vec<String> = text.lines().filter(concerns).map(str::to_owned).collect();
     lines.drain(..lines.len().saturating_sub(MAX_KERNEL_LINES));
     lines
@@ -175,7 +208,11 @@ mod tests {
     use super::super::report::Verdict;
     use super::*;
 
-    fn system(files: &[(&str, &str)], running: fn(&str) -> bool, kernel: &str) -> (tempfile::TempDir, System) {
+    fn system(
+        files: &[(&str, &str)],
+        running: fn(&str) -> bool,
+        kernel: &str,
+    ) -> (tempfile::TempDir, System) {
         let directory = tempfile::tempdir().unwrap();
         for (path, text) in files {
             let path = directory.path().join(path);
@@ -187,7 +224,10 @@ mod tests {
     }
 
     fn found<'a>(findings: &'a [Finding], what: &str) -> &'a Finding {
-        findings.iter().find(|finding| finding.what == what).unwrap_or_else(|| panic!("no {what} in {findings:?}"))
+        findings
+            .iter()
+            .find(|finding| finding.what == what)
+            .unwrap_or_else(|| panic!("no {what} in {findings:?}"))
     }
 
     const USB: [(&str, &str); 3] = [
@@ -202,7 +242,9 @@ mod tests {
         let findings = bare.examine(None);
         let driver = found(&findings, "driver");
         assert_eq!(driver.verdict, Verdict::Problem);
-        assert!(driver.found.contains("1-1") && driver.remedy.as_ref().unwrap().contains("modprobe ftdi_sio"));
+        assert!(
+            driver.found.contains("1-1") && driver.remedy.as_ref().unwrap().contains("modprobe ftdi_sio")
+        );
         assert!(found(&findings, "system").found.starts_with("Debian 13"));
         let (_directory, taken) = system(&USB, |name| name == "brltty", "");
         assert!(found(&taken.examine(None), "driver").remedy.as_ref().unwrap().contains("brltty"));
@@ -227,7 +269,9 @@ mod tests {
     #[test]
     fn modem_manager_matters_without_the_rule() {
         let rule = setup::rule("dialout");
-        for (files, verdict) in [(vec![], Verdict::Advice), (vec![(setup::RULE_FILE, rule.as_str())], Verdict::Fine)] {
+        for (files, verdict) in
+            [(vec![], Verdict::Advice), (vec![(setup::RULE_FILE, rule.as_str())], Verdict::Fine)]
+        {
             let (_directory, system) = system(&files, |name| name == "ModemManager", "");
             let findings = system.examine(None);
             assert_eq!(found(&findings, "ModemManager").verdict, verdict);
@@ -240,7 +284,9 @@ mod tests {
         let once = "[1.0] usb 1-1: USB disconnect, device number 4\n[1.5] ext4: mounted\n";
         let often = once.to_owned()
             + "[2.0] usb 1-1: reset full-speed USB device number 5 using xhci_hcd\n[3.0] usb 1-1: device descriptor read/64, error -71\n";
-        for (kernel, verdict, count) in [(once, Verdict::Fine, "1 resets"), (&often, Verdict::Advice, "3 resets")] {
+        for (kernel, verdict, count) in
+            [(once, Verdict::Fine, "1 resets"), (&often, Verdict::Advice, "3 resets")]
+        {
             let (_directory, system) = system(&[], |_| false, kernel);
             let findings = system.examine(None);
             let usb = found(&findings, "USB");

@@ -231,7 +231,7 @@ async fn capture<L: Read + Write>(
 /// within the resolution, and put the crossing of the level where the trigger is reported.
 fn shows_the_signals(trace: &Trace) -> bool {
     let (Some(trigger), Some(a)) = (trace.trigger(), trace.analog(AnalogChannel::A)) else { return false };
-    if trace.cause() != EndReason::Trigger || trace.samples() != trace.plan().timebase.samples {
+    if trace.end_reason() != EndReason::Trigger || trace.samples() != trace.plan().timebase.samples {
         return false;
     }
     let phase = fitted_phase(&a);
