@@ -5,7 +5,8 @@
 
 use libm::{ceil, fabs, rint};
 
-use super::capture::{ANALOG_FILTER, left_out};
+use super::capture::left_out;
+use super::capture_plan::ANALOG_FILTER;
 use super::notice::Notices;
 use super::range::plan_range;
 use super::{

@@ -101,6 +101,9 @@ pub(super) struct CaptureArguments {
     /// Part of the span before the trigger: 0 to 1, or 0% to 100%
     #[arg(long, value_name = "F", default_value = "0.25", value_parser = fraction, allow_hyphen_values = true)]
     position: f64,
+    /// Time from the trigger to the first sample, in whole microseconds; nothing is kept from before the trigger
+    #[arg(long, value_name = "T", default_value = "0s", value_parser = seconds, allow_hyphen_values = true, conflicts_with = "position")]
+    delay: f64,
     /// How long to wait for the trigger; 0 captures at once
     #[arg(long, value_name = "T|none", default_value = "none", value_parser = timeout, allow_hyphen_values = true)]
     timeout: Timeout,
@@ -220,6 +223,7 @@ impl CaptureArguments {
             trigger_type: self.trigger_type,
             hair_trigger: self.hair_trigger,
             position: self.position,
+            delay_s: self.delay,
             timeout_s: self.timeout.0,
             raw: self.range.raw,
             trigger_mode: self.trigger_mode,

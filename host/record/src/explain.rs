@@ -113,6 +113,10 @@ fn capture_lines(job: &Job) -> Result<Vec<String>, ExplainError> {
         Some(0.0) => "does not wait for the trigger".to_owned(),
         Some(timeout_s) => format!("without a trigger takes a trace after {}", quantity(timeout_s, "s", 4)),
     });
+    if plan.delay_us > 0 {
+        let delay = quantity(f64::from(plan.delay_us) * 1e-6, "s", 10);
+        lines.push(format!("the samples begin {delay} after the trigger"));
+    }
     let notices = plan.notices.iter().filter(|notice| notice.matters_to_user());
     lines.extend(notices.map(|notice| format!("note: {notice}")));
     Ok(lines)

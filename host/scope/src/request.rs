@@ -68,6 +68,8 @@ pub struct CaptureSpec {
     hair_trigger: Option<bool>,
     #[serde(default, alias = "position", deserialize_with = "number::fraction")]
     trigger_position: Option<f64>,
+    #[serde(default, deserialize_with = "number::seconds")]
+    delay: Option<f64>,
     #[serde(default, deserialize_with = "number::timeout")]
     timeout: Option<f64>,
     raw: Option<bool>,
@@ -319,6 +321,7 @@ impl CaptureSpec {
             },
             hair_trigger: self.hair_trigger.unwrap_or(defaults.hair_trigger),
             position: self.trigger_position.unwrap_or(defaults.position),
+            delay_s: self.delay.unwrap_or(defaults.delay_s),
             timeout_s: self.timeout,
             raw: self.raw.unwrap_or(defaults.raw),
             trigger_mode: match &self.trigger_mode {
@@ -417,6 +420,14 @@ mod tests {
         ] {
             let (request, _) = resolved(&format!(r#"{{"args": {{{args}}}}}"#)).unwrap();
             assert_eq!((request.trigger_mode, request.resolution), (mode, bits), "{args}");
+        }
+    }
+
+    #[test]
+    fn a_delay_is_read_in_seconds_or_as_text() {
+        for delay in ["0.001", r#""1ms""#] {
+            let (request, _) = resolved(&format!(r#"{{"args": {{"delay": {delay}}}}}"#)).unwrap();
+            assert_eq!(request.delay_s, 1e-3, "{delay}");
         }
     }
 

@@ -10,7 +10,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use scopething_core::plan::CapturePlan;
-use scopething_core::scope::{CaptureOptions, LinkProfile, Recovery, Scope, ScopeError};
+use scopething_core::scope::{
+    CaptureOptions, LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind, Stage,
+};
 use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -273,7 +275,7 @@ impl Instrument {
         };
         // It is dropped with its link only after that was taken out of it.
         let Ok(link) = link else {
-            return Err(ScopeError::Closed { stage: scopething_core::scope::Stage::Reset });
+            return Err(ScopeErrorKind::Closed.at(Stage::Reset));
         };
         self.scope = Some(Scope::new(link, self.clock.clone(), self.profile));
         self.reset().await?;
@@ -330,7 +332,7 @@ impl Instrument {
 
 /// Whether trying again over the same link is of no use. A device may be silent for a while.
 fn is_final(error: &DeviceError) -> bool {
-    !matches!(error, ScopeError::NoAnswer { .. }) && error.recovery() != Recovery::Retry
+    !matches!(error.kind, ScopeErrorKind::NoAnswer { .. }) && error.recovery() != Recovery::Retry
 }
 
 /// Runs one capture for all clients that wait now. It is cancelled when settings change, when a deadline passes, or when

@@ -217,6 +217,7 @@ fn key_of(error: &PlanError) -> &'static str {
         PlanError::Level(_) => "level",
         PlanError::Position(_) => "position",
         PlanError::Timeout(_) => "timeout",
+        PlanError::Delay(_) => "delay",
         PlanError::EmptyPattern => "trigger",
         PlanError::StreamRate { .. } => "rate",
         PlanError::UnframedChannels => "unframed",

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::StreamPlan;
-use scopething_core::scope::{CaptureOptions, Recovery, ScopeError, StreamFrame};
+use scopething_core::scope::{CaptureOptions, Recovery, ScopeError, ScopeErrorKind, StreamFrame};
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::TraceBuffer;
 
@@ -235,7 +235,7 @@ impl<'a, O: Opener, T: Timekeeper> Reader<'a, O, T> {
     async fn failed(&mut self, error: &ScopeError<LinkError>) {
         match error.recovery() {
             // They are started when it is connected to.
-            _ if matches!(error, ScopeError::GeneratorsStopped) => self.connected = None,
+            _ if matches!(error.kind, ScopeErrorKind::GeneratorsStopped) => self.connected = None,
             Recovery::Retry => self.bad_trace(error.to_string()).await,
             Recovery::Reconnect => self.away(false, error.to_string()).await,
             Recovery::Fatal => self.away(true, error.to_string()).await,
