@@ -1,7 +1,8 @@
 //! Captures from a connected device, to be shown, saved or measured.
 
 use clap::Args;
-use scopething_core::plan::{CapturePlan, CaptureRequest, ChannelSet, Notice};
+use scopething_core::plan::{CapturePlan, CaptureRequest, ChannelSet, Notice, TraceEnd, TriggerSource};
+use scopething_core::scope::Generators;
 use scopething_core::trace::{TraceBuffer, TriggerReport};
 
 use super::capture_arguments::{CaptureArguments, UrlArgument};
@@ -14,6 +15,7 @@ use super::session::Session;
 use super::trigger_hint::{awaited, hint};
 use scopething::generate::GeneratorRequest;
 use scopething::link::HostScope;
+use scopething::link::LinkUrl;
 use scopething::watched::WatchedCapture;
 use scopething_waveform::waveform::Waveform;
 
@@ -63,6 +65,14 @@ impl LiveArguments {
         scope.set_probe(probe);
         let plan = scope.plan(request)?;
         print_notices(&plan, request.channels);
+        if scope.generators() == Generators::Off && waits_for_nothing(&target.url, &plan) {
+            print_note!(
+                "{} of the simulated BitScope sees no signal: give it one as in --url 'sim:?{}=sine,1kHz,0..3V', or capture \
+                 without a trigger by --trigger-mode auto",
+                plan.trigger,
+                plan.trigger
+            );
+        }
         let mut capture = WatchedCapture::new(scope, request, plan);
         capture.verify = self.verify;
         Ok(Live { scope, capture, buffer: Box::new(TraceBuffer::new()), interrupts })
@@ -96,6 +106,15 @@ impl Live<'_> {
     pub(super) fn is_interrupted(&self) -> bool {
         self.interrupts.count() > 0
     }
+}
+
+/// Whether a capture waits for ever for an input of the simulated device to which no signal is connected.
+fn waits_for_nothing(url: &LinkUrl, plan: &CapturePlan) -> bool {
+    let (LinkUrl::Sim { query }, TriggerSource::Analog(channel)) = (url.sound(), plan.trigger) else {
+        return false;
+    };
+    let is_connected = query.split('&').any(|setting| setting.starts_with(&format!("{channel}=")));
+    plan.end == TraceEnd::Trigger && plan.trigger_type.is_edge() && !is_connected
 }
 
 /// Prints where a plan deviates from the request.

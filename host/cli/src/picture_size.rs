@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use scopething_files::plot::AnnotationLane;
 use scopething_files::plot::terminal::{self, Size};
 use scopething_waveform::waveform::Waveform;
 
@@ -20,7 +21,20 @@ const ROWS: u16 = 24;
 impl PictureArguments {
     /// A picture for a terminal as large as the one there is, but for a row in which the prompt follows.
     pub(super) fn draw(self, waveform: &Waveform, is_terminal: bool) -> String {
-        terminal::draw(waveform, self.size(waveform, is_terminal, (1, 16)), style(is_terminal))
+        self.draw_annotated(waveform, &[], is_terminal)
+    }
+
+    /// As [`draw`](Self::draw), with lanes of annotations below the waveform.
+    pub(super) fn draw_annotated(
+        self,
+        waveform: &Waveform,
+        lanes: &[AnnotationLane],
+        is_terminal: bool,
+    ) -> String {
+        let size = self.size(waveform, is_terminal, (1, 16));
+        let more = if is_terminal { 0 } else { u16::try_from(lanes.len()).unwrap_or(0) };
+        let size = Size { rows: size.rows.saturating_add(more), ..size };
+        terminal::draw_annotated(waveform, lanes, size, style(is_terminal))
     }
 
     /// The size of a picture that leaves so many rows of a terminal free, and has at least so many itself.

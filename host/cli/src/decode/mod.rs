@@ -5,7 +5,7 @@ mod sigrok;
 mod spec;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -21,9 +21,14 @@ use super::file_traces::{FileTraces, TraceArgument};
 use super::given_options::GivenOptions;
 use super::live::LiveArguments;
 use super::message::print_note;
+use super::output_arguments::{Output, OutputArguments, Target};
+use super::picture_size::PictureArguments;
 use super::progress::with_progress;
 use super::session::Session;
+use scopething::atomic::{AtomicError, AtomicFile};
 use scopething_core::plan::ChannelSet;
+use scopething_files::Format;
+use scopething_files::plot::{Annotation as PlotAnnotation, AnnotationLane, PictureSize, png, svg};
 use scopething_waveform::quantity_text::quantity;
 use scopething_waveform::waveform::Waveform;
 
@@ -35,6 +40,8 @@ Examples:
       A capture of the logic lines
   scopething decode A --period 10ms --samples 6000 -P uart:rx=A,baudrate=9600 --threshold 1.5V
       An analog channel, as logic levels
+  scopething decode trace.sr -P uart:rx=L0,baudrate=115200 -o decoded.svg
+      A picture of the waveform with what was found in lanes below it
   scopething decode trace.csv -P i2c:scl=L0,sda=L1,eeprom24xx --json
       Decoders that build on one another, for programs
   scopething decode trace.sr -P spi:clk=L0,mosi=L1,cs=L2 -A spi=mosi-data
@@ -68,6 +75,13 @@ pub(super) struct Arguments {
     /// Print a JSON object
     #[arg(long)]
     json: bool,
+    /// Draw the waveform in the terminal, with what was found as lanes below it
+    #[arg(long, conflicts_with = "json")]
+    plot: bool,
+    #[command(flatten)]
+    picture: PictureArguments,
+    #[command(flatten)]
+    output: OutputArguments,
 }
 
 /// A decoder of which all that is asked is known to exist.
@@ -89,6 +103,7 @@ struct Found {
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         // Before anything is captured.
+        let outputs = self.outputs()?;
         let mut described = BTreeMap::new();
         for decoder in self.decoders.iter().flat_map(|Stack(stack)| stack) {
             if !described.contains_key(&decoder.id) {
@@ -115,7 +130,38 @@ impl Arguments {
         if found.is_empty() {
             print_note!("nothing was decoded: check the channels, the options and the thresholds");
         }
-        self.print(&found, &levels)
+        let lanes = lanes(&found);
+        for output in &outputs {
+            write_picture(output, &waveform, &lanes)?;
+        }
+        if self.plot {
+            let is_terminal = io::stdout().is_terminal();
+            io::stdout().write_all(self.picture.draw_annotated(&waveform, &lanes, is_terminal).as_bytes())?;
+            return Ok(());
+        }
+        if outputs.is_empty() || self.json { self.print(&found, &levels) } else { Ok(()) }
+    }
+
+    /// The pictures to save.
+    fn outputs(&self) -> Result<Vec<Output<'_>>, Failure> {
+        let outputs = self.output.files()?;
+        if self.output.takes_standard_output() && (self.json || self.plot) {
+            return Err(Failure::Usage(anyhow::anyhow!(
+                "-o - has standard output for itself: leave out --json and --plot, or save to a file"
+            )));
+        }
+        for output in &outputs {
+            if !matches!(output.format, Format::Svg | Format::Png) {
+                return Err(Failure::Usage(anyhow::anyhow!(
+                    "what was decoded is saved as a picture, and not as {}: choose svg or png, or --json for programs",
+                    output.format
+                )));
+            }
+            if let Target::File(path) = output.target {
+                output.refuse_existing(path)?;
+            }
+        }
+        Ok(outputs)
     }
 
     async fn waveform(&self, session: &mut Session) -> Result<Waveform, Failure> {
@@ -174,6 +220,42 @@ impl Arguments {
         }
         Ok(out.flush()?)
     }
+}
+
+/// What was found, a lane for each row of each decoder, in the order in which they first appear.
+fn lanes(found: &[Found]) -> Vec<AnnotationLane> {
+    let mut lanes: Vec<(&str, AnnotationLane)> = Vec::new();
+    for Found { annotation, row, start_s, end_s } in found {
+        let place =
+            lanes.iter().position(|(decoder, lane)| *decoder == annotation.decoder && lane.title == *row);
+        let place = place.unwrap_or_else(|| {
+            lanes.push((&annotation.decoder, AnnotationLane { title: row.clone(), annotations: Vec::new() }));
+            lanes.len() - 1
+        });
+        if let Some((_, lane)) = lanes.get_mut(place) {
+            lane.annotations.push(PlotAnnotation {
+                start_s: *start_s,
+                end_s: *end_s,
+                texts: annotation.texts.clone(),
+            });
+        }
+    }
+    lanes.into_iter().map(|(_, lane)| lane).collect()
+}
+
+fn write_picture(output: &Output<'_>, waveform: &Waveform, lanes: &[AnnotationLane]) -> Result<(), Failure> {
+    let size = PictureSize::default();
+    let bytes = match output.format {
+        Format::Png => png::draw_annotated(waveform, lanes, size).map_err(Failure::failed)?,
+        _ => svg::draw_annotated(waveform, lanes, size).into_bytes(),
+    };
+    let Target::File(path) = output.target else { return Ok(io::stdout().write_all(&bytes)?) };
+    let write = || -> Result<(), AtomicError> {
+        let mut file = AtomicFile::create(path)?;
+        file.write_all(&bytes).map_err(|source| AtomicError::Write { path: path.to_owned(), source })?;
+        file.commit()
+    };
+    write().map_err(Failure::failed)
 }
 
 impl Found {

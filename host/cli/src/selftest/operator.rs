@@ -1,6 +1,6 @@
 //! An operator at a terminal, or a script on standard input, who wires and reads meters.
 
-use std::io::{self, BufRead, Write as _};
+use std::io::{self, BufRead};
 
 use super::super::failure::Failure;
 use super::super::interrupt::Interrupts;

@@ -8,7 +8,7 @@ mod writer;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use scopething_core::plan::{Channel, ChannelSet, Notice, StreamPlan, StreamRequest};
+use scopething_core::plan::{Channel, ChannelSet, StreamPlan, StreamRequest};
 use scopething_core::scope::{LinkProfile, ScopeError, StreamFrame};
 
 use self::report::{Ended, Report};
@@ -17,6 +17,7 @@ use self::writer::Writer;
 use super::capture_arguments::{ProbeArgument, RangeArguments, UrlArgument, channels, hertz, seconds};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
+use super::live::print_notice_list;
 use super::meanwhile::MeanwhileArguments;
 use super::message::{print_note, print_status};
 use super::output_arguments::OutputArguments;
@@ -237,7 +238,8 @@ impl Streaming {
             Err(error) => return (Ended::Failed, Some(error.into())),
         };
         let rate = quantity(self.plan.rate_hz(), "S/s", 6);
-        let span = self.span.map(|span_s| format!(" for {}", time_span(span_s))).unwrap_or_default();
+        let span_s = self.rows_wanted.map(|rows| rows as f64 / self.plan.rate_hz());
+        let span = span_s.map(|span_s| format!(" for {}", time_span(span_s))).unwrap_or_default();
         print_status!("streaming {} at {rate}{span} (Ctrl-C ends)", self.plan.channels);
         let mut frames = [StreamFrame::default(); CHUNK_FRAMES];
         let mut batch = Vec::with_capacity(BATCH_ROWS);
