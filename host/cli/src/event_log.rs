@@ -3,6 +3,7 @@
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 
+use super::message::print_status;
 use scopething_serve::{Event, EventLimit};
 
 /// Lines that wait to be printed; when standard error is not read, further lines are dropped.
@@ -19,7 +20,7 @@ impl EventLog {
         let (lines, waiting) = sync_channel::<String>(MAX_WAITING);
         std::thread::spawn(move || {
             for line in waiting {
-                crate::terminal::eprintln!("{line}");
+                print_status!("{line}");
             }
         });
         Self { lines, limit: EventLimit::default() }

@@ -1,12 +1,13 @@
 //! `scopething info`: which BitScope is connected.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
+use super::message::print_status;
 use super::session::Session;
 use scopething::link::{self, Port};
 
@@ -40,7 +41,7 @@ impl Arguments {
             if self.json {
                 writeln!(out, "{}", ports.iter().map(port_json).collect::<Value>())?;
             } else if ports.is_empty() {
-                crate::terminal::eprintln!("no serial ports");
+                print_status!("no serial ports");
             }
             for port in ports.iter().filter(|_| !self.json) {
                 writeln!(out, "{}", port_text(port))?;

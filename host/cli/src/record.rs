@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Args;
 use tokio::sync::watch;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::failure::Failure;
 use super::interrupt::Interrupts;
+use super::message::{self, Level};
 use super::terminal;
 use scopething::link::{HostClock, LinkClock, LinkUrl};
 use scopething::regular;
@@ -66,8 +68,7 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let path = self.job.display();
-        let text = regular::read_to_string(&self.job, MAX_JOB_BYTES)
-            .with_context(|| format!("{path} cannot be read"));
+        let text = regular::read_to_string(&self.job, MAX_JOB_BYTES).with_context(|| format!("{path} cannot be read"));
         let job = Job::parse(&text.map_err(Failure::Failed)?);
         let job = job.map_err(|error| Failure::Usage(anyhow::anyhow!("{path}: {error}")))?;
         if self.check {
@@ -148,12 +149,27 @@ fn log() {
         && let Ok(journal) = tracing_journald::layer()
     {
         // There is one logger in a process, and this is where it is set.
-        let _ = registry.with(journal).try_init();
+        let _ = registry.with(shown_levels()).with(journal).try_init();
         return;
     }
     let stderr =
         tracing_subscriber::fmt::layer().with_writer(terminal::stderr).with_target(false).with_ansi(false);
-    let _ = registry.with(stderr).try_init();
+    // What cannot be written on standard error must not end the recording by a message of that.
+    let stderr = stderr.log_internal_errors(false);
+    let _ = registry.with(shown_levels()).with(stderr).try_init();
+}
+
+/// The levels that are logged, as for all other messages.
+fn shown_levels() -> LevelFilter {
+    [
+        (Level::Trace, LevelFilter::TRACE),
+        (Level::Detail, LevelFilter::DEBUG),
+        (Level::Note, LevelFilter::INFO),
+        (Level::Warning, LevelFilter::WARN),
+    ]
+    .into_iter()
+    .find_map(|(level, filter)| message::shows(level).then_some(filter))
+    .unwrap_or(LevelFilter::ERROR)
 }
 
 /// Notifies systemd, if it started the program and expects notifications.

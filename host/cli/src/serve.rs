@@ -9,6 +9,7 @@ use super::capture_arguments::{ProbeArgument, UrlArgument};
 use super::event_log::EventLog;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
+use super::message::print_warning;
 use scopething::link::{self, LinkUrl};
 use scopething_files::playback;
 use scopething_serve::{Addresses, Allow, Listen, Network, ServeError, Server};
@@ -86,7 +87,7 @@ impl Arguments {
             () = interrupts.reached(1) => return Err(Failure::Cancelled),
         };
         if let Some(unknown) = server.unknown_revision() {
-            crate::terminal::eprintln!("warning: {unknown}");
+            print_warning!("{unknown}");
         }
         print_addresses(&server.addresses())?;
         let mut log = EventLog::start();

@@ -4,7 +4,6 @@
 //! A tab and the end of a line are text. All other control characters are not, nor those that turn the direction of
 //! writing: they make a text look like another one. In JSON the replacement means the same character.
 
-use std::fmt;
 use std::io::{self, Write};
 
 /// The bytes of the longest character that is looked at.
@@ -27,30 +26,6 @@ pub(super) fn stdout() -> Gate<io::Stdout> {
 pub(super) fn stderr() -> Gate<io::Stderr> {
     Gate::new(io::stderr())
 }
-
-/// Prints on standard error. There is nobody to report a failure to.
-pub(super) fn print_error(text: fmt::Arguments<'_>) {
-    let _ = stderr().write_fmt(text);
-}
-
-/// Prints a line on standard error.
-macro_rules! eprintln {
-    () => {
-        $crate::terminal::print_error(format_args!("\n"))
-    };
-    ($($argument:tt)*) => {
-        $crate::terminal::print_error(format_args!("{}\n", format_args!($($argument)*)))
-    };
-}
-
-/// Prints on standard error.
-macro_rules! eprint {
-    ($($argument:tt)*) => {
-        $crate::terminal::print_error(format_args!($($argument)*))
-    };
-}
-
-pub(super) use {eprint, eprintln};
 
 impl<W: Write> Gate<W> {
     pub(super) fn new(inner: W) -> Self {

@@ -139,6 +139,24 @@ impl AtomicFile {
         Ok(Self { destination: Destination::Beside(BufWriter::new(file), name), path })
     }
 
+    /// Writes to the standard output of the process, whatever it is.
+    ///
+    /// # Errors
+    /// If the process has none.
+    pub fn standard_output() -> Result<Self, AtomicError> {
+        let path = PathBuf::from("standard output");
+        #[cfg(unix)]
+        let stdout = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned();
+        #[cfg(windows)]
+        let stdout = std::os::windows::io::AsHandle::as_handle(&io::stdout()).try_clone_to_owned();
+        match stdout {
+            Ok(stdout) => {
+                Ok(Self { path, destination: Destination::Through(BufWriter::new(File::from(stdout))) })
+            }
+            Err(source) => Err(AtomicError::Write { path, source }),
+        }
+    }
+
     fn through(path: PathBuf) -> Result<Self, AtomicError> {
         match open_stream(&path) {
             Ok(Some(file)) => Ok(Self { path, destination: Destination::Through(BufWriter::new(file)) }),
