@@ -1,6 +1,6 @@
 //! `scopething calibrate`: finds the parameters of a probe, and keeps them.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 

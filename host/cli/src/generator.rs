@@ -1,6 +1,6 @@
 //! Runs the generators: prints what they do, starts them, and stops them again.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use super::capture_arguments::UrlArgument;

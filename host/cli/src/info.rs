@@ -1,6 +1,6 @@
 //! `scopething info`: which BitScope is connected.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::Args;
 use serde_json::{Value, json};

@@ -68,7 +68,8 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let path = self.job.display();
-        let text = regular::read_to_string(&self.job, MAX_JOB_BYTES).with_context(|| format!("{path} cannot be read"));
+        let text = regular::read_to_string(&self.job, MAX_JOB_BYTES)
+            .with_context(|| format!("{path} cannot be read"));
         let job = Job::parse(&text.map_err(Failure::Failed)?);
         let job = job.map_err(|error| Failure::Usage(anyhow::anyhow!("{path}: {error}")))?;
         if self.check {

@@ -175,7 +175,10 @@ fn rescued(directory: &Path, finished: &Finished) -> Value {
     let path = path.unwrap_or_else(|| panic!("no note of a rescue: {}", finished.stderr));
     assert_eq!(Path::new(path).parent(), Some(rescue_directory(directory).as_path()));
     #[cfg(unix)]
-    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777, 0o600);
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777,
+        0o600
+    );
     let text = fs::read_to_string(path).unwrap();
     assert!(text.ends_with('\n'));
     serde_json::from_str(&text).unwrap()
@@ -286,7 +289,8 @@ async fn capture_survives_taken_file_name() {
     let directory = directory();
     let path = directory.path().join("t.csv");
     let mut command = program(&["capture", "--url", "sim:?A=dc,1V", "-o", "t.csv"]);
-    let mut running = Running::start(command.current_dir(directory.path()).env("XDG_STATE_HOME", directory.path()));
+    let mut running =
+        Running::start(command.current_dir(directory.path()).env("XDG_STATE_HOME", directory.path()));
     running.until_printed("waiting for A rising").await;
     fs::create_dir(&path).unwrap();
     running.interrupt();

@@ -2,7 +2,7 @@
 
 mod operator;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;

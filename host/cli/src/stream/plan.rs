@@ -1,6 +1,6 @@
 //! `scopething stream --plan`: what a stream would program.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use scopething_core::device::BS05;
 use scopething_core::plan::{BusyOutputs, ChannelSet, StreamPlan, plan_stream};

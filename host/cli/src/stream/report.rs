@@ -1,7 +1,7 @@
 //! Reports of a stream: progress and gaps on standard error, a summary at the end.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
