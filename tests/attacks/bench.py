@@ -36,6 +36,9 @@ class Program:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
         return kept | {"HOME": self.home, "TMPDIR": self.tmp, "TERM": "xterm"}
 
+    def knows(self, command, option):
+        return option in self.run(command, "--help").stdout.decode()
+
     def run(self, *arguments, directory=None, limit=LIMIT, preexec=None):
         """Runs it to its end; a run that does not end is a failure."""
         return subprocess.run(
@@ -104,10 +107,8 @@ class Server:
 
     def logged(self):
         """The lines on standard error so far."""
-        end = self.log.tell()
         size = os.fstat(self.log.fileno()).st_size
         text = os.pread(self.log.fileno(), size, 0).decode(errors="replace")
-        del end
         return text.splitlines()
 
     def descriptors(self):

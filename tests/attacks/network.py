@@ -100,27 +100,60 @@ def web_page(commands, host):
     )
 
 
+# Reads, and writes, a byte of the EEPROM.
+READ_EEPROM = b"![11]@[30]sr"
+WRITE_EEPROM = b"![10]@[5a]s[11]@[30]sw"
+
+
+def read_eeprom(server):
+    return ask_device(server["tcp"], READ_EEPROM, len(READ_EEPROM) + len(b"\rxx\r"))
+
+
 def web_page_writes_the_eeprom(program, seconds):
-    """A web page posts commands of the virtual machine to the raw door, also in pieces."""
+    """A web page posts commands of the virtual machine to the raw door, also in pieces, where writing is allowed."""
     del seconds
-    script, ask = b"![16]@[%02x]s[17]@[%02x]sw", b"![16]@[%02x]sr"
     changed = 0
+    more = ["--allow-eeprom-writes"] if program.knows("serve", "--allow-eeprom-writes") else []
     for pieces in (1, 5):
-        with serve(program, doors=["tcp"]) as server:
-            answer = ask_device(server["tcp"], ask % 0x30, len(ask % 0x30) + 4)
-            commands = web_page(script % (0x30, 0x5A), "127.0.0.1")
+        with serve(program, *more, doors=["tcp"]) as server:
+            before = read_eeprom(server)
+            page = web_page(WRITE_EEPROM, "127.0.0.1")
             with connect(server["tcp"]) as stream:
-                step = -(-len(commands) // pieces)
+                step = -(-len(page) // pieces)
                 try:
-                    for start in range(0, len(commands), step):
-                        stream.sendall(commands[start:start + step])
+                    for start in range(0, len(page), step):
+                        stream.sendall(page[start:start + step])
                         time.sleep(0.01)
                 except OSError:
                     pass  # hung up at
                 read_until_closed(stream, 1)
-            changed += ask_device(server["tcp"], ask % 0x30, len(answer)) != answer
+            changed += read_eeprom(server) != before
     assert not changed, f"the EEPROM was written by {changed} of 2 pages"
     return "2 pages, no byte written"
+
+
+def raw_client_writes_the_eeprom(program, seconds):
+    """A client of the device itself writes the serial number, over TCP and over UDP."""
+    del seconds
+    with serve(program, doors=["tcp", "bitscope-server"]) as server:
+        before = read_eeprom(server)
+        with connect(server["tcp"]) as stream:
+            stream.sendall(WRITE_EEPROM)
+            reason = read_until_closed(stream, 1)
+        over_tcp = read_eeprom(server)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stream:
+            stream.settimeout(1)
+            stream.connect(server["bitscope_server"])
+            stream.send(b"\x05" + WRITE_EEPROM)
+            stream.recv(2000)
+        over_udp = read_eeprom(server)
+    assert over_tcp == before and over_udp == before, "the EEPROM was written"
+    assert reason and b"--allow-eeprom-writes" in reason, reason
+    if program.knows("serve", "--allow-eeprom-writes"):
+        with serve(program, "--allow-eeprom-writes", doors=["tcp"]) as server:
+            ask_device(server["tcp"], WRITE_EEPROM, len(WRITE_EEPROM))
+            assert read_eeprom(server).endswith(b"\r5a\r"), "it is not written where it is allowed"
+    return "refused at both doors, and done where it is allowed"
 
 
 def web_page_changes_settings(program, seconds):
@@ -356,7 +389,7 @@ def noise_at_every_door(program, seconds):
 
 
 ATTACKS = [
-    web_page_writes_the_eeprom, web_page_changes_settings, web_page_probes_by_udp, descriptors_run_out,
+    web_page_writes_the_eeprom, raw_client_writes_the_eeprom, web_page_changes_settings, web_page_probes_by_udp, descriptors_run_out,
     exhaustion_is_waited_out, limit_holds_in_a_burst, raw_client_starves_others, silent_connections_fill_the_queue,
     page_readers_say_nothing, page_is_read_by_a_web_page, stranger_gets_waveforms, logs_are_flooded, refusals_amplify,
     noise_at_every_door,

@@ -476,3 +476,111 @@ async fn drain(mut stream: TcpStream) {
     // A client that does not disconnect in time is disconnected.
     let _ = tokio::time::timeout(LEAVE_TIMEOUT, until_closed).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::allow::Allow;
+
+    const SOCKETS: Sockets = Sockets { udp: None, foreign_udp: None, pty: None, allow: Allow::nobody() };
+    const RULES: Rules = Rules {
+        silence: Duration::from_secs(2),
+        max_loan: Some(Duration::from_secs(5)),
+        max_waiting: 3,
+        queue_timeout: Duration::from_secs(100),
+        udp_queue_timeout: Duration::from_secs(100),
+        eeprom_writes: false,
+    };
+
+    /// Runs a test with an arbiter; returns the events.
+    fn with_arbiter(rules: Rules, test: impl FnOnce(&mut Arbiter<'_>)) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut report = |event| events.push(event);
+        let mut network = LossyNetwork::sound();
+        test(&mut Arbiter::new(rules, &mut report, &mut network));
+        events
+    }
+
+    fn peer(host: u8, port: u16) -> SocketAddr {
+        ([10, 0, 0, host], port).into()
+    }
+
+    /// A client sends a datagram of its own.
+    fn send(arbiter: &mut Arbiter<'_>, from: SocketAddr, id: u8, commands: &[u8]) -> Vec<u8> {
+        arbiter.take_datagram(&[&[id], commands].concat(), from, 0, &SOCKETS)
+    }
+
+    fn holder(arbiter: &Arbiter<'_>) -> Option<String> {
+        arbiter.session().map(|session| session.client.to_string())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn addresses_take_turns_however_many_clients_they_have() {
+        with_arbiter(RULES, |arbiter| {
+            assert_eq!(send(arbiter, peer(1, 1), 0, b"?"), b"?");
+            for port in 2..=4 {
+                assert_eq!(send(arbiter, peer(1, port), 0, b"?"), b"");
+            }
+            // The queue is full, of clients of one address.
+            assert_eq!(send(arbiter, peer(2, 1), 0, b"?"), b"");
+            assert_eq!(send(arbiter, peer(1, 5), 0, b"?"), b"");
+            let mut turns = Vec::new();
+            while arbiter.session().is_some() {
+                arbiter.leave();
+                arbiter.poll(false, 0, &SOCKETS);
+                turns.extend(holder(arbiter));
+            }
+            assert_eq!(turns, ["udp 10.0.0.2:1", "udp 10.0.0.1:2", "udp 10.0.0.1:3"]);
+        });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_goes_on_sending_gives_way_while_others_wait() {
+        let mut arbiter_events = Vec::new();
+        let mut report = |event| arbiter_events.push(event);
+        let mut network = LossyNetwork::sound();
+        let mut arbiter = Arbiter::new(RULES, &mut report, &mut network);
+        let mut id = 0;
+        let mut seconds_of = |arbiter: &mut Arbiter<'_>| {
+            id += 1;
+            send(arbiter, peer(1, 1), id, b"?");
+            arbiter.poll(false, 0, &SOCKETS);
+            holder(arbiter)
+        };
+        for _ in 0..20 {
+            assert_eq!(seconds_of(&mut arbiter).as_deref(), Some("udp 10.0.0.1:1"));
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        // From now on it has had the device for longer than any loan.
+        send(&mut arbiter, peer(2, 1), 0, b"?");
+        arbiter.poll(false, 0, &SOCKETS);
+        assert_eq!(holder(&arbiter).as_deref(), Some("udp 10.0.0.2:1"));
+        for second in 0..5 {
+            send(&mut arbiter, peer(2, 1), second, b"!");
+            assert_eq!(seconds_of(&mut arbiter).as_deref(), Some("udp 10.0.0.2:1"), "after {second} s");
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(seconds_of(&mut arbiter).as_deref(), Some("udp 10.0.0.1:1"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_to_the_eeprom_ends_the_loan_unless_it_is_allowed() {
+        for (allowed, executed) in [(true, &b"[5a]sw"[..]), (false, b"")] {
+            let events = with_arbiter(Rules { eeprom_writes: allowed, ..RULES }, |arbiter| {
+                assert_eq!(send(arbiter, peer(1, 1), 0, b"[5a]sw"), executed);
+                assert_eq!(arbiter.session().is_some(), allowed);
+            });
+            let dismissed = events.iter().any(|event| matches!(event, Event::Dismissed { .. }));
+            assert_eq!(dismissed, !allowed, "{events:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_browser_sends_to_a_stun_server_is_not_executed() {
+        let events = with_arbiter(RULES, |arbiter| {
+            let request = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, b'!', b'w', b'?'];
+            assert_eq!(arbiter.take_datagram(&request, peer(1, 1), 0, &SOCKETS), b"");
+        });
+        assert!(matches!(events.as_slice(), [Event::Malformed { .. }]), "{events:?}");
+    }
+}
