@@ -75,12 +75,6 @@ impl Allow {
         Self { networks }
     }
 
-    /// None beside this machine.
-    #[must_use]
-    pub const fn nobody() -> Self {
-        Self { networks: Vec::new() }
-    }
-
     /// Whether only this machine is allowed.
     #[must_use]
     pub fn is_local(&self) -> bool {

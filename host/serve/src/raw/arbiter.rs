@@ -482,7 +482,10 @@ mod tests {
     use super::*;
     use crate::allow::Allow;
 
-    const SOCKETS: Sockets = Sockets { udp: None, foreign_udp: None, pty: None, allow: Allow::nobody() };
+    fn sockets() -> Sockets {
+        Sockets { udp: None, foreign_udp: None, pty: None, allow: Allow::default() }
+    }
+
     const RULES: Rules = Rules {
         silence: Duration::from_secs(2),
         max_loan: Some(Duration::from_secs(5)),
@@ -507,7 +510,7 @@ mod tests {
 
     /// A client sends a datagram of its own.
     fn send(arbiter: &mut Arbiter<'_>, from: SocketAddr, id: u8, commands: &[u8]) -> Vec<u8> {
-        arbiter.take_datagram(&[&[id], commands].concat(), from, 0, &SOCKETS)
+        arbiter.take_datagram(&[&[id], commands].concat(), from, 0, &sockets())
     }
 
     fn holder(arbiter: &Arbiter<'_>) -> Option<String> {
@@ -527,7 +530,7 @@ mod tests {
             let mut turns = Vec::new();
             while arbiter.session().is_some() {
                 arbiter.leave();
-                arbiter.poll(false, 0, &SOCKETS);
+                arbiter.poll(false, 0, &sockets());
                 turns.extend(holder(arbiter));
             }
             assert_eq!(turns, ["udp 10.0.0.2:1", "udp 10.0.0.1:2", "udp 10.0.0.1:3"]);
@@ -544,7 +547,7 @@ mod tests {
         let mut seconds_of = |arbiter: &mut Arbiter<'_>| {
             id += 1;
             send(arbiter, peer(1, 1), id, b"?");
-            arbiter.poll(false, 0, &SOCKETS);
+            arbiter.poll(false, 0, &sockets());
             holder(arbiter)
         };
         for _ in 0..20 {
@@ -553,7 +556,7 @@ mod tests {
         }
         // From now on it has had the device for longer than any loan.
         send(&mut arbiter, peer(2, 1), 0, b"?");
-        arbiter.poll(false, 0, &SOCKETS);
+        arbiter.poll(false, 0, &sockets());
         assert_eq!(holder(&arbiter).as_deref(), Some("udp 10.0.0.2:1"));
         for second in 0..5 {
             send(&mut arbiter, peer(2, 1), second, b"!");
@@ -579,7 +582,7 @@ mod tests {
     async fn what_a_browser_sends_to_a_stun_server_is_not_executed() {
         let events = with_arbiter(RULES, |arbiter| {
             let request = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, b'!', b'w', b'?'];
-            assert_eq!(arbiter.take_datagram(&request, peer(1, 1), 0, &SOCKETS), b"");
+            assert_eq!(arbiter.take_datagram(&request, peer(1, 1), 0, &sockets()), b"");
         });
         assert!(matches!(events.as_slice(), [Event::Malformed { .. }]), "{events:?}");
     }

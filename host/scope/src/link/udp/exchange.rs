@@ -121,8 +121,8 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// [`DatagramError::Refused`]: another client has the device; [`DatagramError::Dismissed`]: it was given to one. [`DatagramError::Flooded`]: far more came than a
-    /// capture has. Nothing is awaited then, and nothing can be read.
+    /// [`DatagramError::Refused`]: another client has the device; [`DatagramError::Dismissed`]: it was given to one.
+    /// [`DatagramError::Flooded`]: far more came than a capture has. Nothing is awaited then, and nothing can be read.
     pub fn receive(&mut self, datagram: &[u8], now: Instant) -> Result<(), DatagramError> {
         let Ok(packet) = AnswerPacket::new_checked(datagram) else { return Ok(()) };
         let packet = AnswerRepr::parse(&packet);
