@@ -1,6 +1,6 @@
 //! `scopething plan`: what a capture would program. Needs no device.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::Args;
 use scopething_core::device::{BS05, TraceMode};
@@ -55,11 +55,11 @@ impl Arguments {
         let generator =
             generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
         let driven = generator.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
-        let request = self.capture.request();
+        let request = self.capture.request()?;
         let probe = self.capture.probe(&self.url.parse()?.unwrap_or_default())?;
         let plan = plan_capture(&BS05, &probe, &request, driven)?;
         let refused = refusals(&plan, &request, driven)?;
-        let mut out = io::stdout().lock();
+        let mut out = crate::terminal::stdout();
         if self.json {
             let mut object = to_json(&plan, &refused);
             if let (Some(generator), Value::Object(object)) = (&generator, &mut object) {
@@ -69,7 +69,7 @@ impl Arguments {
         } else {
             let generator = generator.as_ref().map(GeneratorPlan::to_text).unwrap_or_default();
             write!(out, "{generator}{}", to_text(&plan, &refused))?;
-            print_notices(&plan);
+            print_notices(&plan, request.channels);
         }
         Ok(())
     }
@@ -198,8 +198,10 @@ fn to_text(plan: &CapturePlan, refused: &[Refusal]) -> String {
         format!("trigger      {} {}, {}", plan.trigger, plan.trigger_type, position_text(plan)),
         format!("timeout      {}", timeout_text(plan)),
         format!("to read      {} bytes", plan.dump_bytes()),
-        "registers".to_owned(),
     ];
+    let left_out = plan.notices.iter().filter(|notice| matches!(notice, Notice::LinesLeftOut { .. }));
+    lines.extend(left_out.map(|notice| format!("channels     {notice}")));
+    lines.push("registers".to_owned());
     for (register, value) in plan.registers() {
         let digits = usize::from(register.width()) * 2;
         lines.push(format!("  {:02x} {:<14} {value:0digits$x}", register.address(), register.name()));

@@ -28,10 +28,7 @@ pub struct BehindBridge;
 /// What files of a stream are made for. `start` is when it began, by the computer's clock.
 #[must_use]
 pub fn header(plan: &StreamPlan, thinning: Thinning, start: UnixMicros) -> StreamHeader {
-    let range = match plan.range {
-        SampleRange::Volts { low, high, .. } if plan.channels.analog() != 0 => Some(Range { low, high }),
-        _ => None,
-    };
+    let range = plan.range.of_channels(plan.channels).map(|(low, high)| Range { low, high });
     StreamHeader {
         columns: thinner::columns(plan, thinning),
         row_ticks: u64::from(plan.ticks) * u64::from(plan.thinning),
