@@ -96,12 +96,10 @@ def main():
     }
     _, first, _ = tools["pandas csv"]
     grid_s = numpy.arange(len(first)) / RATE_HZ
-    # Half a step of the converter lies between a sample and the voltage that it stands for.
-    half_v = 0.0
     starts_s = numpy.arange(0, 1, 0.25e-3)
-    start_s = min(starts_s, key=lambda start_s: numpy.abs(triangle(grid_s + start_s) - half_v - first).mean())
+    start_s = min(starts_s, key=lambda start_s: numpy.abs(triangle(grid_s + start_s) - first).mean())
 
-    expected = triangle(grid_s + start_s) - half_v
+    expected = triangle(grid_s + start_s)
     truth = levels(grid_s + start_s)
     clear = truth != 0.5
     seen = {}

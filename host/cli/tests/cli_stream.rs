@@ -71,7 +71,7 @@ async fn tools_see_every_sample_of_the_signals() {
     assert_eq!(tools, [&expected[..], &["sigrok-cli sr", "sox wav"]].concat());
     for (tool, seen) in &seen {
         assert_eq!(seen["samples"], 5000, "{tool}");
-        // A step of the converter over 4 V, of which half is expected, and what the signal moves in 0.25 ms.
+        // Half a step of the converter over 4 V, and what the signal moves in 0.25 ms.
         assert!(seen["off_v"].as_f64().unwrap() < 0.5 * 4.0 / 256.0 + 6.0 * 0.25e-3, "{tool}: {seen}");
         if tool.ends_with("wav") {
             continue;
