@@ -222,7 +222,7 @@ def raw_client_starves_others(program, seconds):
                     assert ask_device(server["tcp"], b"?", len(IDENTITY), "127.0.0.2") == IDENTITY
                     waited.append(time.monotonic() - started)
                 except (ConnectionError, AssertionError):
-                    pass  # told who has it: it asks again
+                    pass  # The refusal names who has it: it asks again.
             assert waited, "the device was never given to another"
             taken = time.monotonic() - until + max(seconds, LOAN_LIMIT)
         with connect(server["tcp"]) as holder:

@@ -181,7 +181,7 @@ impl ProbeArgument {
     }
 }
 
-/// What does without a calibration, if the name of a probe tells its factor: `x10`, `10x`.
+/// What does without a calibration, if the name of a probe gives its factor: `x10`, `10x`.
 fn offer(probes: &str) -> String {
     let number = probes.trim_start_matches(['x', 'X']).trim_end_matches(['x', 'X']);
     match number.parse::<f64>() {

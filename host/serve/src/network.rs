@@ -40,7 +40,7 @@ const MAX_PAIRS: u8 = 100;
 /// that is silent gives way, and any client after its longest loan: sooner than a client of an emulated oscilloscope gives
 /// up ([12 s](super::hmo)). A waiting client is rejected before it gives up by itself: this program's driver does so after
 /// three round trips of a [network](scopething_core::scope::LinkProfile::NETWORK), of 1 s each, over UDP after
-/// [1.6 s](scopething::link::UdpLink::PROFILE); it is told who has the device and for how long, and asks again.
+/// [1.6 s](scopething::link::UdpLink::PROFILE); the refusal names who has the device and for how long, and it asks again.
 const RULES: Rules = Rules {
     silence: Duration::from_secs(2),
     max_loan: Some(Duration::from_secs(5)),

@@ -139,7 +139,7 @@ impl System {
         }
         let rule = self.read(setup::RULE_FILE).unwrap_or_default();
         Some(if rule.contains("ID_MM_DEVICE_IGNORE") {
-            Finding::fine("ModemManager", "it runs, and is told by the udev rule to leave BitScopes alone")
+            Finding::fine("ModemManager", "it runs, and the udev rule makes it leave BitScopes alone")
         } else {
             Finding::advice(
                 "ModemManager",

@@ -256,7 +256,7 @@ impl Drawing {
         self.lines(&chart.lines(series, lane.width as usize), inner, colour(series.channel));
     }
 
-    /// Boxes with their texts. Of those that are too narrow to be told apart, one is drawn.
+    /// Boxes with their texts. Of those that are too narrow to be distinguished, one is drawn.
     fn annotations(&mut self, chart: &Chart<'_>, annotated: &AnnotationLane, lane: Area) {
         let room = (MARGIN_LEFT / CHARACTER_WIDTH) as usize - 1;
         let middle = lane.top + lane.height / 2.0;

@@ -16,7 +16,7 @@ use scopething::link::{self, HostScope, LinkError, LinkUrl, OpenError, OpenLink,
 pub struct Opened {
     /// The link.
     pub link: OpenLink,
-    /// How volts and DACs hang together.
+    /// Maps volts to DAC codes.
     pub probe: AnalogParameters,
 }
 

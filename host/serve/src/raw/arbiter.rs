@@ -65,7 +65,7 @@ impl Rules {
         silent_until.into_iter().chain(loan_until).min()
     }
 
-    /// Who has the device, and for how long, as others are told.
+    /// Who has the device, and for how long, as refusals report it.
     fn holder(&self, session: &Session) -> String {
         let Session { client, since, .. } = session;
         let Some(longest) = self.max_loan else { return client.to_string() };
