@@ -14,8 +14,8 @@ use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{DumpChannel, EndReason, Trace, TraceBuffer};
 use scopething_core::vm::Register;
 use transcript::{
-    Asynchronous, Blocking, Line, PROFILE, ReadTimedOut, Turn, WAIT, Way, both_ways, connected, connected_over,
-    ends, four_samples, instead, on,
+    Asynchronous, Blocking, Line, PROFILE, ReadTimedOut, Turn, WAIT, Way, both_ways, connected,
+    connected_over, ends, four_samples, instead, on,
 };
 
 /// Its traces are checked after six round trips of 20 ms.
@@ -33,7 +33,8 @@ fn capture<W: Way>(
     let plan = scope.plan(&request).unwrap();
     let mut buffer = TraceBuffer::new();
     let captured = block_on(scope.capture(&plan, &mut buffer));
-    let samples = |trace: Trace<'_>| (trace.cause(), trace.raw(DumpChannel::Analog(AnalogChannel::A)).to_vec());
+    let samples =
+        |trace: Trace<'_>| (trace.cause(), trace.raw(DumpChannel::Analog(AnalogChannel::A)).to_vec());
     (captured.map(samples), line)
 }
 
@@ -147,7 +148,8 @@ fn delay_lies_between_trigger_and_samples<W: Way>() {
 fn delay_that_was_not_taken_is_a_contradiction<W: Way>() {
     let turns = [on('D', ends("00", 0x1020, 4)), on('A', [9, 1, 2, 3, 4])];
     let (captured, _) = capture::<W>(PROFILE, delayed(), turns);
-    let early = matches!(captured, Err(ScopeError::Contradiction(Contradiction::EndsEarly { min_us: 4_000, .. })));
+    let early =
+        matches!(captured, Err(ScopeError::Contradiction(Contradiction::EndsEarly { min_us: 4_000, .. })));
     assert!(early, "{captured:?}");
 }
 

@@ -408,7 +408,11 @@ fn default_trigger(asked: ChannelSet, captured: ChannelSet, driven: BusyOutputs)
 fn delay_us(request: &CaptureRequest) -> Result<u32, PlanError> {
     let delay_us = round(request.delay_s * 1e6);
     let is_possible = if request.delay_s > 0.0 { delay_us >= 1.0 } else { request.delay_s == 0.0 };
-    if is_possible && delay_us <= f64::from(u32::MAX) { Ok(delay_us as u32) } else { Err(PlanError::Delay(request.delay_s)) }
+    if is_possible && delay_us <= f64::from(u32::MAX) {
+        Ok(delay_us as u32)
+    } else {
+        Err(PlanError::Delay(request.delay_s))
+    }
 }
 
 fn check(request: &CaptureRequest) -> Result<(), PlanError> {
@@ -637,7 +641,8 @@ mod tests {
         // 1000 samples of 1 us, and the 8 of the trigger's filter before the delay.
         assert!((planned.trigger_time_s() + 1.008e-3).abs() < 1e-12, "{}", planned.trigger_time_s());
         let registers = planned.registers();
-        for wanted in [(Register::TraceDelay, 1000), (Register::TraceIntro, 0), (Register::TraceOutro, 1000)] {
+        for wanted in [(Register::TraceDelay, 1000), (Register::TraceIntro, 0), (Register::TraceOutro, 1000)]
+        {
             assert!(registers.contains(&wanted), "{wanted:?} in {registers:?}");
         }
         let whole = plan(&CaptureRequest { delay_s: 4294.967_295, ..request }).unwrap();
@@ -649,11 +654,18 @@ mod tests {
     #[test]
     fn a_wait_of_the_host_allows_for_the_delay() {
         let request = CaptureRequest { delay_s: 3.0, timeout_s: Some(2.0), ..of("A") };
-        let TraceEnd::HostTimeout(wait) = plan(&request).unwrap().end else { panic!("the device cannot wait 2 s") };
+        let TraceEnd::HostTimeout(wait) = plan(&request).unwrap().end else {
+            panic!("the device cannot wait 2 s")
+        };
         assert!(wait >= Micros::from_seconds(5.0), "{wait:?}");
         // The device's timeout is one for the trigger: the delay comes after it.
         let planned = plan(&CaptureRequest { timeout_s: Some(0.1), ..request }).unwrap();
-        assert_eq!(planned.end, plan(&CaptureRequest { delay_s: 0.0, position: 0.0, timeout_s: Some(0.1), ..request }).unwrap().end);
+        assert_eq!(
+            planned.end,
+            plan(&CaptureRequest { delay_s: 0.0, position: 0.0, timeout_s: Some(0.1), ..request })
+                .unwrap()
+                .end
+        );
         assert!(planned.longest_trace().unwrap() >= Micros::from_seconds(3.1));
     }
 

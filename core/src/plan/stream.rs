@@ -235,7 +235,8 @@ pub fn plan_stream(
     };
     let (asked_hz, given_hz) = (request.rate_hz, plan.rate_hz());
     // Half a part in a million is what a crystal does at its best.
-    let rate = (fabs(given_hz / asked_hz - 1.0) > 0.5e-6).then_some(Notice::OtherRate { asked_hz: asked_hz as f32, given_hz: given_hz as f32 });
+    let rate = (fabs(given_hz / asked_hz - 1.0) > 0.5e-6)
+        .then_some(Notice::OtherRate { asked_hz: asked_hz as f32, given_hz: given_hz as f32 });
     let lines = (by_generator | by_comparator != 0)
         .then_some(Notice::LinesLeftOut { driven: by_generator, shared: by_comparator });
     let unframed = request.unframed.then_some(Notice::Unframed);

@@ -269,10 +269,9 @@ impl<E> ScopeError<E> {
             | Self::Garbled { stage, .. }
             | Self::Contradiction(Contradiction::Samples { stage }) => *stage,
             Self::Contradiction(Contradiction::NoFrames { .. }) => Stage::Stream,
-            Self::UnknownStatus { .. }
-            | Self::EndLost
-            | Self::DelayCutShort
-            | Self::Contradiction(_) => Stage::Trace,
+            Self::UnknownStatus { .. } | Self::EndLost | Self::DelayCutShort | Self::Contradiction(_) => {
+                Stage::Trace
+            }
             Self::WrongRevision { .. } => Stage::Identify,
             Self::GeneratorsStopped | Self::Script(_) => return None,
         })

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use scopething_core::device::BS05;
 use scopething_core::plan::{
-    AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet, LogicLine, LogicPattern, TraceEnd, TriggerSource,
-    TriggerType,
+    AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet, LogicLine, LogicPattern, TraceEnd,
+    TriggerSource, TriggerType,
 };
 use scopething_core::scope::{Scope, ScopeError};
 use scopething_core::trace::{EndReason, Trace, TraceBuffer};
@@ -220,7 +220,10 @@ fn trace_shows_the_input_signal() {
             let trace = match scope.capture(&plan, &mut buffer).await {
                 // The host has ended the wait for a trigger: there is nothing to show.
                 Err(ScopeError::DelayCutShort) => {
-                    prop_assert!(plan.delay_us > 0 && matches!(plan.end, TraceEnd::HostTimeout(_)), "{plan:?}");
+                    prop_assert!(
+                        plan.delay_us > 0 && matches!(plan.end, TraceEnd::HostTimeout(_)),
+                        "{plan:?}"
+                    );
                     return Ok(());
                 }
                 trace => trace.unwrap(),

@@ -228,7 +228,12 @@ type Captured = Result<(EndReason, Vec<f32>), ScopeError<LinkError>>;
 fn capture(signal: &str, weather: Weather, seed: u64, stop: Option<Instant>) -> (Captured, Micros) {
     let end = End(Rc::new(RefCell::new(Network::new(signal, seed))));
     let mut scope = block_on(Scope::connect(end.clone(), end.clone(), UdpLink::PROFILE)).unwrap();
-    let request = CaptureRequest { low: Some(-1.0), high: Some(4.0), level: Some(1.5), ..CaptureRequest::new(Channel::A) };
+    let request = CaptureRequest {
+        low: Some(-1.0),
+        high: Some(4.0),
+        level: Some(1.5),
+        ..CaptureRequest::new(Channel::A)
+    };
     let plan = scope.plan(&request).unwrap();
     let mut buffer = TraceBuffer::new();
     end.0.borrow_mut().weather = weather;
