@@ -287,6 +287,8 @@ fn error_name<E>(error: &ScopeError<E>) -> &'static str {
         ScopeError::Surplus { .. } => "surplus",
         ScopeError::Garbled { .. } => "garbled",
         ScopeError::UnknownStatus { .. } => "unknown status",
+        ScopeError::EndLost => "end lost",
+        ScopeError::DelayCutShort => "delay cut short",
         ScopeError::Contradiction(_) => "contradiction",
         ScopeError::WrongRevision { .. } => "wrong revision",
         ScopeError::GeneratorsStopped => "generators stopped",
