@@ -9,13 +9,15 @@ use std::task::Poll;
 use embassy_futures::block_on;
 use embassy_futures::select::{Either, select};
 use scopething_core::plan::{AnalogChannel, CaptureRequest};
-use scopething_core::scope::{CaptureOptions, Contradiction, LinkProfile, Recovery, ScopeError};
+use scopething_core::scope::{
+    CaptureOptions, Contradiction, LinkProfile, Recovery, ScopeError, ScopeErrorKind, Stage,
+};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{DumpChannel, EndReason, Trace, TraceBuffer};
 use scopething_core::vm::Register;
 use transcript::{
-    Asynchronous, Blocking, Line, PROFILE, ReadTimedOut, Turn, WAIT, Way, both_ways, connected,
-    connected_over, ends, four_samples, instead, on,
+    Line, PROFILE, ReadTimedOut, Turn, WAIT, Way, both_ways, connected, connected_over, ends, four_samples,
+    instead, on,
 };
 
 /// Its traces are checked after six round trips of 20 ms.
@@ -34,14 +36,14 @@ fn capture<W: Way>(
     let mut buffer = TraceBuffer::new();
     let captured = block_on(scope.capture(&plan, &mut buffer));
     let samples =
-        |trace: Trace<'_>| (trace.cause(), trace.raw(DumpChannel::Analog(AnalogChannel::A)).to_vec());
+        |trace: Trace<'_>| (trace.end_reason(), trace.raw(DumpChannel::Analog(AnalogChannel::A)).to_vec());
     (captured.map(samples), line)
 }
 
 fn lost_end_is_an_error_soon<W: Way>() {
     // The device has ended its trace and the report was lost: there is none to cancel.
     let (captured, line) = capture::<W>(LOSSY, four_samples(), [on('D', WAIT), on('K', "")]);
-    assert_eq!(captured, Err(ScopeError::EndLost));
+    assert_eq!(captured, Err(ScopeErrorKind::EndLost.at(Stage::Cancel)));
     assert_eq!(captured.unwrap_err().recovery(), Recovery::Retry);
     assert!(line.now() < Instant(200_000), "{:?}", line.now());
 }
@@ -95,7 +97,7 @@ fn trace_that_was_started_again_can_be_cancelled<W: Way>() {
     });
     let options = CaptureOptions::new().cancelled_by(second_start);
     let trace = block_on(scope.capture_with(&plan, &mut buffer, options)).unwrap();
-    assert_eq!((trace.cause(), trace.samples()), (EndReason::Cancel, 4));
+    assert_eq!((trace.end_reason(), trace.samples()), (EndReason::Cancel, 4));
     assert!(line.device.lock().unwrap().turns.is_empty());
 }
 
@@ -138,7 +140,7 @@ fn delay_lies_between_trigger_and_samples<W: Way>() {
         unreachable!("a wait without end has ended")
     };
     let trace = trace.unwrap();
-    assert_eq!((trace.cause(), trace.samples()), (EndReason::Trigger, 4));
+    assert_eq!((trace.end_reason(), trace.samples()), (EndReason::Trigger, 4));
     assert_eq!(trace.capture_start_s(), f64::from(DELAYED_END - 32) / 40e6);
     // The 8 samples of the trigger's filter, of 0.2 us, come before the delay.
     let trigger_s = trace.trigger().unwrap().time_s;
@@ -148,8 +150,13 @@ fn delay_lies_between_trigger_and_samples<W: Way>() {
 fn delay_that_was_not_taken_is_a_contradiction<W: Way>() {
     let turns = [on('D', ends("00", 0x1020, 4)), on('A', [9, 1, 2, 3, 4])];
     let (captured, _) = capture::<W>(PROFILE, delayed(), turns);
-    let early =
-        matches!(captured, Err(ScopeError::Contradiction(Contradiction::EndsEarly { min_us: 4_000, .. })));
+    let early = matches!(
+        captured,
+        Err(ScopeError {
+            kind: ScopeErrorKind::Contradiction(Contradiction::EndsEarly { min_us: 4_000, .. }),
+            ..
+        })
+    );
     assert!(early, "{captured:?}");
 }
 
@@ -166,7 +173,7 @@ fn delay_that_is_cut_short_is_an_error_and_no_reset<W: Way>() {
     let mut buffer = TraceBuffer::new();
     let options = CaptureOptions::new().cancelled_by(async {});
     let cut = block_on(scope.capture_with(&plan, &mut buffer, options)).map(|trace| trace.samples());
-    assert_eq!(cut, Err(ScopeError::DelayCutShort));
+    assert_eq!(cut, Err(ScopeErrorKind::DelayCutShort.at(Stage::Trace)));
     line.device.lock().unwrap().turns = [on('D', ends("00", 0x1020, 4)), on('A', [9, 1, 2, 3, 4])].into();
     let plan = scope.plan(&four_samples()).unwrap();
     assert_eq!(block_on(scope.capture(&plan, &mut buffer)).unwrap().samples(), 4);

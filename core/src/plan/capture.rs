@@ -2,262 +2,21 @@
 
 use libm::{ceil, round};
 
+use super::capture_plan::{ANALOG_FILTER, TIMEOUT_TICKS, TriggerRegisters};
 use super::notice::Notices;
 use super::range::{RangePlan, plan_range};
 use super::timebase::Span;
 use super::{
-    AnalogChannel, CaptureRequest, Channel, ChannelSet, LogicLine, LogicPattern, ModeFit, Notice, PlanError,
-    SampleRange, Timebase, TriggerSource, TriggerType,
+    AnalogChannel, BusyOutputs, CapturePlan, CaptureRequest, Channel, ChannelSet, LogicPattern, ModeFit,
+    Notice, PlanError, Timebase, TraceEnd, TriggerSource, TriggerType, WAVEFORM_OUTPUT,
 };
 use crate::device::{AnalogParameters, Model, TraceMode};
 use crate::time::Micros;
-use crate::vm::Register;
 
-/// What the generators drive while a capture runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct BusyOutputs {
-    /// The waveform generator plays: its output stays on during the capture.
-    pub waveform: bool,
-    /// Logic lines that a generator drives or that are outputs, a bit each.
-    pub lines: u8,
-}
-
-impl BusyOutputs {
-    /// No generator runs.
-    pub const NOTHING: Self = Self { waveform: false, lines: 0 };
-    /// The waveform generator plays, and shows on L4.
-    pub const WAVEFORM: Self = Self { waveform: true, lines: LogicLine::WAVEFORM.bit() };
-    /// The clock runs on L5.
-    pub const CLOCK: Self = Self { waveform: false, lines: LogicLine::CLOCK.bit() };
-}
-
-/// What ends a trace that does not trigger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum TraceEnd {
-    /// Nothing: it waits for its trigger for ever.
-    Trigger,
-    /// The device, by register `Timeout`: so many units of 256 clock ticks.
-    DeviceTimeout(u16),
-    /// The host, by `K`, this long after the start.
-    HostTimeout(Micros),
-}
-
-/// A capture as it will be programmed.
-///
-/// Made by [`plan_capture`]; the fields belong together and are for reading.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct CapturePlan {
-    /// The trace mode.
-    pub mode: &'static TraceMode,
-    /// How many samples the buffer holds in this mode.
-    pub width: u16,
-    /// The primary clock, in hertz.
-    pub clock_hz: f64,
-    /// Sample clock and number of samples.
-    pub timebase: Timebase,
-    /// What is captured.
-    pub channels: ChannelSet,
-    /// What the samples span.
-    pub range: SampleRange,
-    /// What the trigger watches.
-    pub trigger: TriggerSource,
-    /// How the trigger source must behave.
-    pub trigger_type: TriggerType,
-    /// The trigger level: volts, or a fraction of the input span in a raw capture.
-    pub level: f64,
-    /// Samples before the trigger.
-    pub pre_trigger: u16,
-    /// The time from the trigger to the first sample, in microseconds. With one there are no samples before the trigger.
-    pub delay_us: u32,
-    /// What ends the trace if the trigger does not come.
-    pub end: TraceEnd,
-    /// What is done otherwise than asked, and what the user should know.
-    pub notices: Notices,
-    registers: TriggerRegisters,
-}
-
-/// Register values that no other field of the plan holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-struct TriggerRegisters {
-    converter_low: u16,
-    converter_high: u16,
-    trigger_level: u16,
-    trigger_intro: u16,
-    trigger_outro: u16,
-    kitchen_sink_b: u8,
-}
-
-/// Register `KitchenSinkB`: analog filter on ([section 3 of the reference](crate::vm#3-registers)).
-pub(super) const ANALOG_FILTER: u8 = 0x80;
-/// Bit of register `KitchenSinkB`: waveform output on ([section 3 of the reference](crate::vm#3-registers)).
-pub const WAVEFORM_OUTPUT: u8 = 0x40;
-/// Register `SpockOption`: comparator trigger ([section 3 of the reference](crate::vm#3-registers)).
-const COMPARATOR_TRIGGER: u8 = 0x01;
-/// Register `SpockOption`: the trigger source is B.
-const TRIGGER_SOURCE_B: u8 = 0x04;
-/// Register `SpockOption`: true and false change places.
-const TRIGGER_INVERT: u8 = 0x40;
-/// Ticks of the primary clock in a unit of register `Timeout` ([section 3 of the reference](crate::vm#3-registers)).
-const TIMEOUT_TICKS: f64 = 256.0;
 /// Samples by which a timeout outlasts what it must, as the open driver has it.
 const TIMEOUT_SPARE: u32 = 2;
 /// How much faster than the device's clock the host's may run: two crystals, each off by up to 100 ppm.
 const MAX_CLOCK_SKEW: f64 = 200e-6;
-
-impl CapturePlan {
-    /// The number of registers a capture writes.
-    pub const REGISTERS: usize = 22;
-
-    /// Every register of the capture with its value, in order of address. `SampleAddress` must be written before
-    /// each trace, since the device moves it.
-    #[must_use]
-    pub fn registers(&self) -> [(Register, u32); Self::REGISTERS] {
-        let timeout = match self.end {
-            TraceEnd::DeviceTimeout(units) => units,
-            TraceEnd::Trigger | TraceEnd::HostTimeout(_) => 0,
-        };
-        let (logic, mask, spock_option) = self.trigger_registers();
-        let values = &self.registers;
-        let filters = (values.trigger_intro, values.trigger_outro);
-        let post_trigger = self.timebase.samples.saturating_sub(self.pre_trigger);
-        // The samples that end the trigger's filter come before a delay: the trace is made of those after it.
-        let shown = if self.delay_us == 0 { filters.1 } else { 0 };
-        [
-            (Register::TriggerLogic, logic.into()),
-            (Register::TriggerMask, mask.into()),
-            (Register::SpockOption, spock_option.into()),
-            (Register::SampleAddress, 0),
-            (Register::ClockScale, self.timebase.scale.into()),
-            (Register::TraceMode, self.mode.number.into()),
-            (Register::TraceDelay, self.delay_us),
-            (Register::TraceIntro, self.pre_trigger.saturating_sub(filters.0).into()),
-            (Register::TraceOutro, post_trigger.saturating_sub(shown).into()),
-            (Register::Timeout, timeout.into()),
-            (Register::ClockTicks, self.timebase.ticks.into()),
-            (Register::BufferMode, self.mode.buffer as u32),
-            (Register::TriggerIntro, (filters.0 / 2).into()),
-            (Register::TriggerOutro, (filters.1 / 2).into()),
-            (Register::AnalogEnable, self.channels.analog().into()),
-            (Register::DigitalEnable, self.channels.logic().into()),
-            (Register::Prelude, 0),
-            (Register::ConverterLo, values.converter_low.into()),
-            (Register::ConverterHi, values.converter_high.into()),
-            (Register::TriggerLevel, values.trigger_level.into()),
-            (Register::KitchenSinkA, self.comparators().into()),
-            (Register::KitchenSinkB, values.kitchen_sink_b.into()),
-        ]
-    }
-
-    /// `TriggerLogic`, `TriggerMask` and `SpockOption`.
-    fn trigger_registers(&self) -> (u8, u8, u8) {
-        let mut option = COMPARATOR_TRIGGER;
-        if self.trigger_type.is_inverted() {
-            option |= TRIGGER_INVERT;
-        }
-        match self.trigger {
-            TriggerSource::Analog(channel) => {
-                if channel == AnalogChannel::B {
-                    option |= TRIGGER_SOURCE_B;
-                }
-                let line = channel.comparator_line().bit();
-                (line, !line, option)
-            }
-            TriggerSource::Logic(LogicPattern { care, high }) => (high & care, !care, option),
-        }
-    }
-
-    fn comparators(&self) -> u8 {
-        let on = |channel: AnalogChannel| {
-            self.trigger == TriggerSource::Analog(channel)
-                || self.channels.logic() & channel.comparator_line().bit() != 0
-        };
-        let used = AnalogChannel::ALL.into_iter().filter(|&channel| on(channel));
-        used.fold(0, |bits, channel| bits | channel.comparator_bit())
-    }
-
-    /// The sample at which the trigger source crosses its level, counted from the first sample of the capture.
-    ///
-    /// This is the number of samples before the trigger, unless too few are left after it for the trigger filter.
-    #[must_use]
-    pub fn trigger_sample(&self) -> u16 {
-        self.pre_trigger.min(self.timebase.samples.saturating_sub(self.registers.trigger_outro))
-    }
-
-    /// The time from the first sample of the capture to where the trigger source crosses its level, in seconds; below 0
-    /// with a delay.
-    #[must_use]
-    pub fn trigger_time_s(&self) -> f64 {
-        let before_s = match self.delay_us {
-            0 => 0.0,
-            delay_us => {
-                f64::from(delay_us) * 1e-6 + f64::from(self.registers.trigger_outro) * self.tick_period_s()
-            }
-        };
-        f64::from(self.trigger_sample()) * self.tick_period_s() - before_s
-    }
-
-    /// How many samples the trigger filter asks for without the trigger's condition, then with it.
-    #[must_use]
-    pub const fn trigger_filters(&self) -> (u16, u16) {
-        (self.registers.trigger_intro, self.registers.trigger_outro)
-    }
-
-    /// How many of this many samples there are to read, counted over the interleaved analog channels.
-    ///
-    /// What fills the buffer to its last sample has been written over at the address where it ends, which is that of
-    /// its first sample: there one sample less of each channel is left.
-    #[must_use]
-    pub fn readable(&self, samples: u16) -> u16 {
-        let lost = if samples >= self.width { u16::from(self.mode.analog_channels.max(1)) } else { 0 };
-        samples.saturating_sub(lost)
-    }
-
-    /// The time from one sample to the next of all channels together, in seconds.
-    #[must_use]
-    pub fn tick_period_s(&self) -> f64 {
-        f64::from(self.timebase.ticks_per_sample()) / self.clock_hz
-    }
-
-    /// Samples a second over the interleaved analog channels, in hertz.
-    #[must_use]
-    pub fn sample_rate_hz(&self) -> f64 {
-        self.clock_hz / f64::from(self.timebase.ticks_per_sample())
-    }
-
-    /// The time span of the capture, in seconds.
-    #[must_use]
-    pub fn duration_s(&self) -> f64 {
-        f64::from(self.timebase.samples) * self.tick_period_s()
-    }
-
-    /// The bytes that the dumps of all channels send.
-    #[must_use]
-    pub fn dump_bytes(&self) -> usize {
-        let samples = usize::from(self.readable(self.timebase.samples));
-        let analog =
-            if self.channels.analog() == 0 { 0 } else { samples * usize::from(self.mode.sample_bytes) };
-        let logic = if self.channels.logic() == 0 { 0 } else { samples };
-        analog + logic
-    }
-
-    /// The longest that the device can take from the start of the trace to its end. None when only a trigger ends it.
-    #[must_use]
-    pub fn longest_trace(&self) -> Option<Micros> {
-        let capture = Micros::from_seconds(self.duration_s()) + Micros(self.delay_us.into());
-        match self.end {
-            TraceEnd::Trigger => None,
-            TraceEnd::DeviceTimeout(units) => {
-                let wait_s = f64::from(units) * TIMEOUT_TICKS / self.clock_hz;
-                Some(capture + Micros::from_seconds(wait_s) + capture)
-            }
-            TraceEnd::HostTimeout(wait) => Some(wait),
-        }
-    }
-}
 
 /// Whether each trace mode fits a request, in the model's order of preference: the first that fits is taken.
 ///
@@ -318,7 +77,8 @@ pub fn plan_capture(
 ) -> Result<CapturePlan, PlanError> {
     check(request)?;
     let span = span_of(request, driven)?;
-    let range = plan_range(model, probe, request)?;
+    let trigger = request.trigger.or_else(|| default_trigger(request.channels, span.channels, driven));
+    let range = plan_range(model, probe, request, trigger)?;
     let mut notices = Notices::new();
     let mut notice = |notice: Notice| {
         // The list has room for one of each kind, and no kind comes twice.
@@ -338,7 +98,6 @@ pub fn plan_capture(
         position = 0.0;
         notice(Notice::NoPreTrigger { sample_rate_hz: sample_rate_hz as f32 });
     }
-    let trigger = request.trigger.or_else(|| default_trigger(request.channels, span.channels, driven));
     let filter = if request.hair_trigger { 4 } else { 8 };
     let mut plan = CapturePlan {
         mode,
@@ -419,10 +178,11 @@ fn check(request: &CaptureRequest) -> Result<(), PlanError> {
     if !(0.0..=1.0).contains(&request.position) {
         return Err(PlanError::Position(request.position));
     }
-    if let Some(timeout_s) = request.timeout_s
-        && !(timeout_s >= 0.0 && timeout_s.is_finite())
-    {
-        return Err(PlanError::Timeout(timeout_s));
+    match request.timeout_s {
+        Some(timeout_s) if !(timeout_s >= 0.0 && timeout_s.is_finite()) => {
+            return Err(PlanError::Timeout(timeout_s));
+        }
+        _ => {}
     }
     match request.trigger {
         Some(TriggerSource::Logic(LogicPattern { care: 0, .. })) => Err(PlanError::EmptyPattern),
@@ -478,9 +238,10 @@ fn plan_timeout(plan: &CapturePlan, wait_s: f64) -> TraceEnd {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Resolution, TriggerMode};
+    use super::super::{Resolution, SampleRange, TriggerMode};
     use super::*;
     use crate::device::BS05;
+    use crate::vm::Register;
     use proptest::prelude::*;
 
     fn plan(request: &CaptureRequest) -> Result<CapturePlan, PlanError> {
@@ -495,6 +256,18 @@ mod tests {
     fn registers_are_in_order_of_address() {
         let registers = plan(&of("A,B,L")).unwrap().registers();
         assert!(registers.is_sorted_by_key(|(register, _)| register.address()));
+    }
+
+    #[test]
+    fn interleaved_channels_share_the_sample_rate() {
+        let rates = |channels: &str| {
+            let planned = plan(&CaptureRequest { period_s: 1e-3, samples: 1000, ..of(channels) }).unwrap();
+            let channels = planned.channels.iter();
+            channels.map(|channel| planned.channel_sample_rate_hz(channel)).collect::<std::vec::Vec<_>>()
+        };
+        assert_eq!(rates("A"), [1e6]);
+        assert_eq!(rates("A,B"), [500e3, 500e3]);
+        assert_eq!(rates("A,B,L0"), [500e3, 500e3, 1e6]);
     }
 
     #[test]

@@ -15,19 +15,22 @@
 //! ```
 
 mod capture;
+mod capture_plan;
 mod channel;
 mod generator;
 mod notice;
 mod range;
 mod request;
 mod resolution;
+mod si;
 mod stream;
 mod timebase;
 mod trigger_mode;
 #[cfg(feature = "serde")]
 mod wire;
 
-pub use capture::{BusyOutputs, CapturePlan, TraceEnd, WAVEFORM_OUTPUT, mode_fits, plan_capture};
+pub use capture::{mode_fits, plan_capture};
+pub use capture_plan::{BusyOutputs, CapturePlan, TraceEnd, WAVEFORM_OUTPUT};
 pub use channel::{AnalogChannel, Channel, ChannelSet, LogicLine, UnknownChannel};
 pub(crate) use generator::map_register;
 pub use generator::{

@@ -7,7 +7,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_async::{Read, Write};
 
 use super::line::read_count;
-use super::{CaptureOptions, Contradiction, Scope, ScopeError, Stage};
+use super::{CaptureOptions, Contradiction, Scope, ScopeError, ScopeErrorKind, Stage};
 use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, WAVEFORM_OUTPUT, plan_capture};
 use crate::time::{Clock, Instant, Micros};
 use crate::trace::{BufferLayout, DumpChannel, EndReason, Trace, TraceBuffer};
@@ -74,7 +74,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// As [`Self::capture`], run as the options say: verified, ended by a future, or both.
     ///
     /// # Errors
-    /// As [`Self::capture`], and of a verified capture [`ScopeError::Contradiction`] when the device's answers do not agree.
+    /// As [`Self::capture`], and of a verified capture [`ScopeErrorKind::Contradiction`] when the device's answers do not agree.
     ///
     /// # Cancellation
     /// As [`Self::capture`].
@@ -182,24 +182,26 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.line.run(stage, script.finish()).await?;
         self.mapped &= self.driven().lines;
         let mut parser = StatusParser::new();
-        let mut packet = [0; StatusParser::LONGEST];
+        let mut packet = [0; StatusParser::MAX_LENGTH];
         let deadline = self.line.answer_deadline(packet.len());
         while let Some(part) = packet.get_mut(..parser.due()) {
             self.line.receive(stage, part, deadline).await?;
             for &byte in &*part {
                 let status =
-                    parser.push(byte).map_err(|malformed| ScopeError::Garbled { stage, malformed })?;
+                    parser.push(byte).map_err(|malformed| ScopeErrorKind::Garbled(malformed).at(stage))?;
                 match status {
                     Some(Status { token: StatusToken::Wait, ticks, .. }) => {
                         self.device_time.extend(ticks, self.line.clock.now());
                         return Ok(written_at);
                     }
-                    Some(status) => return Err(ScopeError::UnknownStatus { token: status.token.into() }),
+                    Some(status) => {
+                        return Err(ScopeErrorKind::UnknownStatus { token: status.token.into() }.at(stage));
+                    }
                     None => {}
                 }
             }
         }
-        Err(ScopeError::Incomplete { stage, received: packet.len(), expected: packet.len() + 1 })
+        Err(ScopeErrorKind::Incomplete { received: packet.len(), expected: packet.len() + 1 }.at(stage))
     }
 
     /// When the driver ends the trace, if its plan has a time for that.
@@ -207,7 +209,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let longest = plan.longest_trace()?;
         Some(match plan.end {
             TraceEnd::HostTimeout(_) => self.line.clock.now() + longest,
-            _ => self.line.answer_deadline(StatusParser::LONGEST) + longest,
+            _ => self.line.answer_deadline(StatusParser::MAX_LENGTH) + longest,
         })
     }
 
@@ -235,7 +237,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let mut answer = EndAnswer::default();
         let until = wait.deadline.into_iter().chain(self.check_time(plan)).min();
         let stopped_as = loop {
-            let mut bytes = [0; StatusParser::LONGEST];
+            let mut bytes = [0; StatusParser::MAX_LENGTH];
             let part = bytes.get_mut(..answer.due()).unwrap_or_default();
             debug_assert!(!part.is_empty(), "reading nothing would look as if the stream was closed");
             let clock = &self.line.clock;
@@ -277,9 +279,9 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.line.send(stage, &[Command::CancelTrace.byte()]).await?;
         answer.echo_due = true;
         let started = self.line.clock.now();
-        let deadline = self.line.answer_deadline(StatusParser::LONGEST + 1);
+        let deadline = self.line.answer_deadline(StatusParser::MAX_LENGTH + 1);
         loop {
-            let mut bytes = [0; StatusParser::LONGEST + 1];
+            let mut bytes = [0; StatusParser::MAX_LENGTH + 1];
             let part = bytes.get_mut(..answer.due()).unwrap_or_default();
             debug_assert!(!part.is_empty(), "reading nothing would look as if the stream was closed");
             match select(self.line.stream.read(part), self.line.clock.until(deadline)).await {
@@ -290,12 +292,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                     }
                 }
                 // The device works, and has no trace to end: it has reported the end before.
-                Either::Second(()) if !answer.echo_due => return Err(ScopeError::EndLost),
+                Either::Second(()) if !answer.echo_due => return Err(ScopeErrorKind::EndLost.at(stage)),
                 Either::Second(()) => {
-                    return Err(ScopeError::NoAnswer {
-                        stage,
+                    return Err(ScopeErrorKind::NoAnswer {
                         waited_ms: (self.line.clock.now() - started).millis(),
-                    });
+                    }
+                    .at(stage));
                 }
             }
         }
@@ -309,6 +311,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         written_at: Instant,
         stopped: Option<(EndReason, Micros)>,
     ) -> Result<EndedTrace, ScopeError<S::Error>> {
+        let stage = Stage::Trace;
         let (cause, least) = match (status.token, stopped) {
             (StatusToken::Done, _) => (EndReason::Trigger, self.least_ticks(plan, plan.delay_us)),
             // Without a trigger there was no delay.
@@ -317,26 +320,28 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             }
             (StatusToken::Stop, Some(_)) if plan.delay_us > 0 => {
                 self.in_flight = false;
-                return Err(ScopeError::DelayCutShort);
+                return Err(ScopeErrorKind::DelayCutShort.at(stage));
             }
             (StatusToken::Stop, Some((cause, waited))) => {
                 let waited = self.device_time.ticks_of(waited);
                 (cause, waited.saturating_sub(waited / CLOCK_DRIFT))
             }
             (StatusToken::Auto | StatusToken::Stop, _) => {
-                return Err(ScopeError::Contradiction(Contradiction::End { token: status.token.into() }));
+                return Err(Contradiction::End { token: status.token.into() }.at(stage));
             }
             (StatusToken::Wait | StatusToken::Unknown(_), _) => {
-                return Err(ScopeError::UnknownStatus { token: status.token.into() });
+                return Err(ScopeErrorKind::UnknownStatus { token: status.token.into() }.at(stage));
             }
         };
         debug_assert!(status.address.is_some(), "only the packet of a start has none");
         let address = status.address.unwrap_or(0);
         if address >= plan.width.into() {
-            return Err(ScopeError::Contradiction(Contradiction::Address { address, width: plan.width }));
+            return Err(Contradiction::Address { address, width: plan.width }.at(stage));
         }
         let (start_ticks, _) = self.device_time.last();
-        let end_ticks = self.end_time(status.ticks, written_at, least).map_err(ScopeError::Contradiction)?;
+        let end_ticks = self
+            .end_time(status.ticks, written_at, least)
+            .map_err(|contradiction| contradiction.at(stage))?;
         let samples = match status.token {
             StatusToken::Stop => samples_within(plan, end_ticks.saturating_sub(start_ticks)),
             _ => plan.timebase.samples,
@@ -435,7 +440,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             self.line.receive(stage, samples, deadline).await?;
         }
         if self.line.has_stray_byte(stage).await? {
-            return Err(ScopeError::Surplus { stage, expected: length });
+            return Err(ScopeErrorKind::Surplus { expected: length }.at(stage));
         }
         Ok(same)
     }
@@ -476,7 +481,7 @@ impl EndAnswer {
                 continue;
             }
             let status = self.parser.push(byte);
-            match status.map_err(|malformed| ScopeError::Garbled { stage, malformed })? {
+            match status.map_err(|malformed| ScopeErrorKind::Garbled(malformed).at(stage))? {
                 Some(Status { token: StatusToken::Wait, .. }) => self.parser = StatusParser::new(),
                 Some(status) => self.status = Some(status),
                 None => {}

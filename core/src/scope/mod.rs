@@ -39,7 +39,7 @@ use line::Line;
 
 pub use calibrate::{CalibrateError, CalibrationProgress};
 pub use capture_options::CaptureOptions;
-pub use error::{Contradiction, Recovery, ScopeError, Stage};
+pub use error::{Contradiction, Recovery, ScopeError, ScopeErrorKind, Stage};
 pub use generate::{GenerateError, Generators};
 pub use line::Pacing;
 pub use profile::LinkProfile;

@@ -1,14 +1,17 @@
 //! Arguments that `capture` and `plan` share.
 
 use clap::Args;
-use scopething_core::device::AnalogParameters;
+use scopething_core::device::{AnalogParameters, Attenuation};
 use scopething_core::plan::{
     CaptureRequest, Channel, ChannelSet, Resolution, TriggerMode, TriggerSource, TriggerType, UnknownChannel,
 };
 
+use super::config_file::ConfigFile;
 use super::failure::Failure;
+use super::message::print_detail;
 use scopething::calibration_file::CalibrationFile;
-use scopething::link::{LinkUrl, UrlError};
+use scopething::link::LinkUrl;
+use scopething::request::{SampleCountError, sample_count};
 use scopething_waveform::quantity::{self, QuantityError, Unit};
 
 pub(super) fn seconds(text: &str) -> Result<f64, QuantityError> {
@@ -28,13 +31,8 @@ pub(super) fn fraction(text: &str) -> Result<f64, QuantityError> {
 }
 
 /// A number of samples such as `12288` or `12k`.
-fn samples(text: &str) -> Result<u32, String> {
-    let count = quantity::parse(text, Unit::Count).map_err(|error| error.to_string())?;
-    if count.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&count) {
-        Ok(count as u32)
-    } else {
-        Err(format!("{text} is not a number of samples: give a whole number from 1 on"))
-    }
+fn samples(text: &str) -> Result<u32, SampleCountError> {
+    sample_count(text, u32::MAX)
 }
 
 /// A timeout in seconds, or none.
@@ -53,15 +51,23 @@ pub(super) fn channels(text: &str) -> Result<ChannelSet, UnknownChannel> {
 #[derive(Debug, Args)]
 pub(super) struct UrlArgument {
     /// The BitScope: /dev/ttyUSB0, COM3, socket://host:port, bitscope-server://host:port or sim:
-    /// [default: the first serial port with USB id 0403:6001]
+    /// [default: that of ~/.config/scopething/config.toml, or the first serial port with USB id 0403:6001]
     #[arg(long, value_name = "URL", env = "SCOPETHING_URL", hide_env_values = true)]
     url: Option<String>,
 }
 
 impl UrlArgument {
-    /// The link, if it is named.
-    pub(super) fn parse(&self) -> Result<Option<LinkUrl>, UrlError> {
-        self.url.as_deref().map(str::parse).transpose()
+    /// The link, if it is named: on the command line, in the environment, or in the user's file of settings.
+    pub(super) fn parse(&self) -> Result<Option<LinkUrl>, Failure> {
+        match &self.url {
+            Some(url) => Ok(Some(url.parse()?)),
+            None => Ok(ConfigFile::of_user()?.url.clone()),
+        }
+    }
+
+    /// The link, if the command itself names it.
+    pub(super) fn given(&self) -> Result<Option<LinkUrl>, Failure> {
+        Ok(self.url.as_deref().map(str::parse).transpose()?)
     }
 }
 
@@ -77,12 +83,8 @@ pub(super) struct CaptureArguments {
     /// Roughly how many samples
     #[arg(long, value_name = "N", default_value = "1000", value_parser = samples)]
     samples: u32,
-    /// Bottom of the range [default: what the probe measures safely; 0V for logic alone]
-    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
-    low: Option<f64>,
-    /// Top of the range [default: what the probe measures safely; 3.3V for logic alone]
-    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
-    high: Option<f64>,
+    #[command(flatten)]
+    range: RangeArguments,
     /// What to trigger on: A, B, or levels of logic lines such as L3=1,L5=0 [default: the first channel that
     /// is not driven by a generator]
     #[arg(long, value_name = "SOURCE")]
@@ -114,33 +116,81 @@ pub(super) struct CaptureArguments {
     bits: Resolution,
     #[command(flatten)]
     probe: ProbeArgument,
+}
+
+/// What the samples of the analog channels span.
+#[derive(Debug, Args)]
+pub(super) struct RangeArguments {
+    /// Bottom of the range [default: what the probe measures safely; 0V for logic alone]
+    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
+    pub(super) low: Option<f64>,
+    /// Top of the range [default: what the probe measures safely; 3.3V for logic alone]
+    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
+    pub(super) high: Option<f64>,
     /// Take the range as DAC fractions and give samples as fractions of it
     #[arg(long)]
-    raw: bool,
+    pub(super) raw: bool,
+}
+
+impl RangeArguments {
+    /// Bottom and top; those of the user's file of settings for analog channels of which none is given.
+    pub(super) fn ends(&self, channels: ChannelSet) -> Result<(Option<f64>, Option<f64>), Failure> {
+        match (self.low, self.high, self.raw) {
+            (None, None, false) if channels.analog() != 0 => Ok(ConfigFile::of_user()?.range.unzip()),
+            (low, high, _) => Ok((low, high)),
+        }
+    }
 }
 
 /// Which probe the scope is used with.
 #[derive(Debug, Args)]
 pub(super) struct ProbeArgument {
-    /// Which probe's calibration, of those in ~/.config/scopething/analog.conf for this URL
-    #[arg(long, value_name = "NAME", default_value = "x1")]
-    probes: String,
+    /// Which probe's calibration, of those in ~/.config/scopething/analog.conf for this URL [default: x1, or that of
+    /// config.toml]
+    #[arg(long, value_name = "NAME")]
+    probes: Option<String>,
+    /// By what the probes divide beyond their calibration: 10, or A=10,B=1; ranges, samples and levels are those at their
+    /// tips [default: 1, or that of analog.conf]
+    #[arg(long, value_name = "FACTOR")]
+    attenuation: Option<Attenuation>,
 }
 
 impl ProbeArgument {
     /// The parameters of the probe that is named, on a connection: those of the user's calibration, or the nominal ones
     /// of a x1 probe.
     pub(super) fn parameters(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
+        let probes = match &self.probes {
+            Some(probes) => probes.as_str(),
+            None => ConfigFile::of_user()?.probes.as_deref().unwrap_or("x1"),
+        };
         let missing = || {
             let path = CalibrationFile::of_user().map(|file| file.path().display().to_string());
+            let url = url.sound().to_string();
+            let at = if url.is_empty() { String::new() } else { format!(" at {url}") };
             Failure::Usage(anyhow::anyhow!(
-                "there is no calibration for probe {:?} at {} in {}: use x1, or add one",
-                self.probes,
-                url.sound(),
-                path.unwrap_or_default()
+                "there is no calibration for probe {probes:?}{at} in {}: {}`scopething calibrate --probes {probes}` makes one",
+                path.unwrap_or_default(),
+                offer(probes)
             ))
         };
-        CalibrationFile::probe_of_user(url, &self.probes).map_err(Failure::failed)?.ok_or_else(missing)
+        let parameters =
+            CalibrationFile::probe_attenuated(url, probes, self.attenuation).map_err(Failure::failed)?;
+        let parameters = parameters.ok_or_else(missing)?;
+        print_detail!("probe {probes}, attenuation {}, {parameters:?}", parameters.attenuation);
+        Ok(parameters)
+    }
+}
+
+/// What does without a calibration, if the name of a probe tells its factor: `x10`, `10x`.
+fn offer(probes: &str) -> String {
+    let number = probes.trim_start_matches(['x', 'X']).trim_end_matches(['x', 'X']);
+    match number.parse::<f64>() {
+        Ok(factor) if Attenuation::both(factor).is_possible() => {
+            format!(
+                "`--attenuation {factor}` does without one, to the few percent of an uncalibrated probe; "
+            )
+        }
+        _ => String::new(),
     }
 }
 
@@ -155,12 +205,19 @@ impl CaptureArguments {
         self.channels.iter().copied().reduce(ChannelSet::union)
     }
 
-    pub(super) fn request(&self) -> CaptureRequest {
-        CaptureRequest {
+    /// The request.
+    ///
+    /// # Errors
+    /// Wrong usage, for a level that nothing is compared with.
+    pub(super) fn request(&self) -> Result<CaptureRequest, Failure> {
+        let channels = self.named_channels().unwrap_or(ChannelSet::EMPTY.with(Channel::A));
+        check_level(self.level, self.trigger, channels)?;
+        let (low, high) = self.range.ends(channels)?;
+        Ok(CaptureRequest {
             period_s: self.period,
             samples: self.samples,
-            low: self.low,
-            high: self.high,
+            low,
+            high,
             trigger: self.trigger,
             level: self.level,
             trigger_type: self.trigger_type,
@@ -168,10 +225,25 @@ impl CaptureArguments {
             position: self.position,
             delay_s: self.delay,
             timeout_s: self.timeout.0,
-            raw: self.raw,
+            raw: self.range.raw,
             trigger_mode: self.trigger_mode,
             resolution: self.bits,
-            ..CaptureRequest::new(self.named_channels().unwrap_or(ChannelSet::EMPTY.with(Channel::A)))
-        }
+            ..CaptureRequest::new(channels)
+        })
+    }
+}
+
+/// Refuses a trigger level beside a trigger on logic levels, which has none.
+fn check_level(
+    level: Option<f64>,
+    trigger: Option<TriggerSource>,
+    channels: ChannelSet,
+) -> Result<(), Failure> {
+    let trigger = trigger.or_else(|| channels.first().map(TriggerSource::of_channel));
+    match (level, trigger) {
+        (Some(_), Some(source @ TriggerSource::Logic(_))) => Err(Failure::Usage(anyhow::anyhow!(
+            "--level is of an analog trigger, and this one waits for {source}: leave it out, or give --trigger A or B"
+        ))),
+        _ => Ok(()),
     }
 }

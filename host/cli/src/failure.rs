@@ -4,8 +4,9 @@ use std::io;
 use std::process::ExitCode;
 
 use scopething_core::plan::PlanError;
-use scopething_core::scope::{GenerateError, Recovery, ScopeError, Stage};
+use scopething_core::scope::{GenerateError, Recovery, ScopeError, ScopeErrorKind, Stage};
 
+use super::message::{print_always, print_error};
 use scopething::link::{LinkError, OpenError, UrlError};
 
 /// Why a subcommand failed.
@@ -45,22 +46,23 @@ impl Failure {
             Self::Usage(error) => (error, 2),
             Self::Failed(error) => (error, 1),
             Self::Cancelled => {
-                anstream::eprintln!("cancelled");
+                print_always!("cancelled");
                 return ExitCode::from(130);
             }
-            Self::OutputClosed => return ExitCode::from(1),
+            // Whoever reads the output has seen enough, as with `head -1`.
+            Self::OutputClosed => return ExitCode::SUCCESS,
             Self::Reported(code) => return ExitCode::from(code),
         };
-        anstream::eprintln!("error: {error}");
+        print_error!("{error}");
         let mut message = error.to_string();
         for cause in causes(&error) {
             if !message.contains(&cause) {
-                anstream::eprintln!("  because: {cause}");
+                print_always!("  because: {cause}");
                 message = cause;
             }
         }
         if let Some(hint) = hint(&error) {
-            anstream::eprintln!("  hint: {hint}");
+            print_always!("  hint: {hint}");
         }
         ExitCode::from(code)
     }
@@ -70,7 +72,7 @@ impl Failure {
 fn causes(error: &anyhow::Error) -> Vec<String> {
     let chain = match error.downcast_ref() {
         // The driver knows no more of a link's error than its text.
-        Some(ScopeError::<LinkError>::Link { error, .. }) => anyhow::Chain::new(error),
+        Some(ScopeError::<LinkError> { kind: ScopeErrorKind::Link(error), .. }) => anyhow::Chain::new(error),
         _ => error.chain(),
     };
     chain.skip(1).map(ToString::to_string).collect()
@@ -89,11 +91,13 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
             _ => None,
         };
     }
-    match error.downcast_ref::<ScopeError<LinkError>>()? {
-        ScopeError::NoAnswer { stage: Stage::Reset | Stage::Identify, .. } | ScopeError::Garbled { .. } => {
+    let ScopeError { stage, kind, .. } = error.downcast_ref::<ScopeError<LinkError>>()?;
+    match (stage, kind) {
+        (Stage::Reset | Stage::Identify, ScopeErrorKind::NoAnswer { .. })
+        | (_, ScopeErrorKind::Garbled(_)) => {
             Some("`scopething info --ports` lists the serial ports; another one may be the BitScope")
         }
-        ScopeError::WrongRevision { .. } => Some("only the BitScope Micro (BS05) is supported"),
+        (_, ScopeErrorKind::WrongRevision { .. }) => Some("only the BitScope Micro (BS05) is supported"),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! `scopething plan`: what a capture would program. Needs no device.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::Args;
 use scopething_core::device::{BS05, TraceMode};
@@ -55,11 +55,11 @@ impl Arguments {
         let generator =
             generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
         let driven = generator.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
-        let request = self.capture.request();
+        let request = self.capture.request()?;
         let probe = self.capture.probe(&self.url.parse()?.unwrap_or_default())?;
         let plan = plan_capture(&BS05, &probe, &request, driven)?;
         let refused = refusals(&plan, &request, driven)?;
-        let mut out = io::stdout().lock();
+        let mut out = crate::terminal::stdout();
         if self.json {
             let mut object = to_json(&plan, &refused);
             if let (Some(generator), Value::Object(object)) = (&generator, &mut object) {
@@ -69,7 +69,7 @@ impl Arguments {
         } else {
             let generator = generator.as_ref().map(GeneratorPlan::to_text).unwrap_or_default();
             write!(out, "{generator}{}", to_text(&plan, &refused))?;
-            print_notices(&plan);
+            print_notices(&plan, request.channels);
         }
         Ok(())
     }
@@ -114,8 +114,8 @@ fn refusals(
     driven: BusyOutputs,
 ) -> Result<Vec<Refusal>, PlanError> {
     let mut refused = Vec::new();
-    for (mode, verdict) in mode_fits(&BS05, request, driven)? {
-        match why_not(&verdict) {
+    for (mode, fit) in mode_fits(&BS05, request, driven)? {
+        match why_not(&fit) {
             Some(why) => refused.push((mode, why)),
             None if mode == plan.mode => break,
             None => {}
@@ -124,8 +124,8 @@ fn refusals(
     Ok(refused)
 }
 
-fn why_not(verdict: &ModeFit) -> Option<String> {
-    Some(match verdict {
+fn why_not(fit: &ModeFit) -> Option<String> {
+    Some(match fit {
         ModeFit::Fits(_) => return None,
         ModeFit::OtherChannels => "captures other channels".to_owned(),
         ModeFit::TooFine => "takes 16 bits a sample".to_owned(),
@@ -153,12 +153,30 @@ fn position_text(plan: &CapturePlan) -> String {
     }
 }
 
+fn channel_sample_rates(plan: &CapturePlan) -> Value {
+    let rates = plan
+        .channels
+        .iter()
+        .map(|channel| (channel.to_string(), json!(plan.channel_sample_rate_hz(channel))));
+    Value::Object(rates.collect())
+}
+
+fn sample_rate_text(plan: &CapturePlan) -> String {
+    let rate = quantity(plan.sample_rate_hz(), "S/s", 7);
+    if plan.mode.analog_channels < 2 {
+        return rate;
+    }
+    format!("{rate} of A and B in turn, {} each", quantity(0.5 * plan.sample_rate_hz(), "S/s", 7))
+}
+
 fn to_json(plan: &CapturePlan, refused: &[Refusal]) -> Value {
     let refused: Vec<Value> =
         refused.iter().map(|(mode, why)| json!({"mode": mode.name, "why": why})).collect();
     json!({
         "mode": plan.mode.name,
         "sample_rate": plan.sample_rate_hz(),
+        "interleaved_sample_rate": plan.sample_rate_hz(),
+        "channel_sample_rates": channel_sample_rates(plan),
         "samples": plan.timebase.samples,
         "period": plan.duration_s(),
         "pre_trigger_samples": plan.pre_trigger,
@@ -175,13 +193,15 @@ fn to_text(plan: &CapturePlan, refused: &[Refusal]) -> String {
     let mut lines = vec![
         format!("mode         {}", plan.mode.name),
         format!("channels     {}", plan.channels),
-        format!("sample rate  {}", quantity(plan.sample_rate_hz(), "S/s", 7)),
+        format!("sample rate  {}", sample_rate_text(plan)),
         format!("samples      {} over {}", plan.timebase.samples, quantity(plan.duration_s(), "s", 7)),
         format!("trigger      {} {}, {}", plan.trigger, plan.trigger_type, position_text(plan)),
         format!("timeout      {}", timeout_text(plan)),
         format!("to read      {} bytes", plan.dump_bytes()),
-        "registers".to_owned(),
     ];
+    let left_out = plan.notices.iter().filter(|notice| matches!(notice, Notice::LinesLeftOut { .. }));
+    lines.extend(left_out.map(|notice| format!("channels     {notice}")));
+    lines.push("registers".to_owned());
     for (register, value) in plan.registers() {
         let digits = usize::from(register.width()) * 2;
         lines.push(format!("  {:02x} {:<14} {value:0digits$x}", register.address(), register.name()));

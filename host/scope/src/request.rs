@@ -12,11 +12,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::fmt;
+
 use scopething_core::plan::{
     BusyOutputs, CaptureRequest, ChannelSet, LogicPattern, Resolution, TriggerMode, TriggerSource,
     TriggerSourceError, TriggerType, UnknownChannel, UnknownResolution, UnknownTriggerMode,
     UnknownTriggerType,
 };
+use scopething_waveform::quantity::{self, QuantityError, Unit};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -81,6 +84,48 @@ pub struct CaptureSpec {
 enum Bits {
     Number(u64),
     Text(String),
+}
+
+/// A text that is not a number of samples.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SampleCountError {
+    /// It is no number.
+    Quantity(QuantityError),
+    /// It is no whole number, or more than there can be.
+    Count {
+        /// The text.
+        text: String,
+        /// The greatest number.
+        max: u32,
+    },
+}
+
+impl fmt::Display for SampleCountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Quantity(error) => error.fmt(f),
+            Self::Count { text, max } => {
+                write!(f, "{text:?} is not a number of samples: give a whole number up to {max}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SampleCountError {}
+
+/// A number of samples such as `12288` or `12k`, up to `max`. The planners refuse one that makes no sense, 0 among them.
+///
+/// # Errors
+/// [`SampleCountError`] for what is no such number.
+pub fn sample_count<N: TryFrom<u32> + Into<u32>>(text: &str, max: N) -> Result<N, SampleCountError> {
+    let max = max.into();
+    let count = quantity::parse(text, Unit::Count).map_err(SampleCountError::Quantity)?;
+    let whole = whole_count(count, max).and_then(|count| N::try_from(count).ok());
+    whole.ok_or_else(|| SampleCountError::Count { text: text.to_owned(), max })
+}
+
+fn whole_count(count: f64, max: u32) -> Option<u32> {
+    (count.fract() == 0.0 && (0.0..=f64::from(max)).contains(&count)).then_some(count as u32)
 }
 
 /// Numbers, or texts of them; null is none.
@@ -180,11 +225,8 @@ pub mod number {
     /// What is not understood.
     pub fn samples<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
         let Some(count) = quantity(from, Unit::Count)? else { return Ok(None) };
-        if count.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&count) {
-            Ok(Some(count as u32))
-        } else {
-            Err(D::Error::invalid_value(Unexpected::Float(count), &"a whole number of samples"))
-        }
+        let refused = || D::Error::invalid_value(Unexpected::Float(count), &"a whole number of samples");
+        super::whole_count(count, u32::MAX).map(Some).ok_or_else(refused)
     }
 }
 

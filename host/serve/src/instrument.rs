@@ -10,7 +10,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use scopething_core::plan::CapturePlan;
-use scopething_core::scope::{CaptureOptions, LinkProfile, Recovery, Scope, ScopeError};
+use scopething_core::scope::{
+    CaptureOptions, LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind, Stage,
+};
 use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -20,10 +22,9 @@ use super::event::Event;
 use super::generator;
 use super::handle::{GeneratorChange, GeneratorWaveform, Handle, Request, SharedState, WaitingClient};
 use super::loan::Loan;
-use scopething::link::{Link, LinkClock, LinkError};
+use super::until;
+use scopething::link::{HostScope, LinkClock, LinkError};
 
-/// A connected device, whatever the link.
-pub(super) type HostScope = Scope<Link, LinkClock>;
 type DeviceError = ScopeError<LinkError>;
 
 /// How long a capture may go on waiting for its trigger when the device is wanted for something else.
@@ -58,12 +59,15 @@ struct Queue {
     borrowers: VecDeque<oneshot::Sender<Loan>>,
     /// The generator is to be changed to this.
     generate: Option<GeneratorChange>,
+    /// The device is to be left as a reset does.
+    close: Option<oneshot::Sender<()>>,
     /// Whether the last turn was a loan.
     lent: bool,
 }
 
 /// What the device is to do next.
 enum Turn {
+    Close(oneshot::Sender<()>),
     Generate(GeneratorChange),
     Lend(oneshot::Sender<Loan>),
     Capture,
@@ -82,6 +86,7 @@ impl Queue {
             Request::Capture(waiting) => self.clients.push(waiting),
             Request::Borrow(borrower) => self.borrowers.push_back(borrower),
             Request::Generate(change) => self.generate = Some(change),
+            Request::Close(reply) => self.close = Some(reply),
         }
     }
 
@@ -118,6 +123,9 @@ impl Queue {
     async fn next_turn(&mut self) -> Turn {
         loop {
             self.is_awaited();
+            if let Some(reply) = self.close.take() {
+                return Turn::Close(reply);
+            }
             if let Some(change) = self.generate.take() {
                 return Turn::Generate(change);
             }
@@ -141,13 +149,6 @@ fn poll_left(clients: &mut Vec<WaitingClient>, context: &mut Context<'_>) -> Pol
     if clients.is_empty() { Poll::Ready(()) } else { Poll::Pending }
 }
 
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => pending().await,
-    }
-}
-
 /// A capture that has ended, and the clients it was for.
 struct Ended {
     clients: Vec<WaitingClient>,
@@ -164,8 +165,14 @@ impl Instrument {
         handle: Handle,
         requests: mpsc::Receiver<Request>,
     ) -> Self {
-        let queue =
-            Queue { requests, clients: Vec::new(), borrowers: VecDeque::new(), generate: None, lent: false };
+        let queue = Queue {
+            requests,
+            clients: Vec::new(),
+            borrowers: VecDeque::new(),
+            generate: None,
+            close: None,
+            lent: false,
+        };
         let buffer = Box::new(TraceBuffer::new());
         Self {
             scope: Some(scope),
@@ -188,6 +195,14 @@ impl Instrument {
                 Turn::Capture => self.capture().await?,
                 Turn::Lend(borrower) => self.lend(borrower).await?,
                 Turn::Generate(change) => self.generate(change).await?,
+                Turn::Close(reply) => {
+                    self.waveform = None;
+                    self.reset().await?;
+                    // Whoever asked may have given up.
+                    let _ = reply.send(());
+                    // Nothing is started any more.
+                    return pending().await;
+                }
             }
         }
     }
@@ -281,7 +296,7 @@ impl Instrument {
         };
         // It is dropped with its link only after that was taken out of it.
         let Ok(link) = link else {
-            return Err(ScopeError::Closed { stage: scopething_core::scope::Stage::Reset });
+            return Err(ScopeErrorKind::Closed.at(Stage::Reset));
         };
         self.scope = Some(Scope::new(link, self.clock.clone(), self.profile));
         self.reset().await?;
@@ -338,7 +353,7 @@ impl Instrument {
 
 /// Whether trying again over the same link is of no use. A device may be silent for a while.
 fn is_final(error: &DeviceError) -> bool {
-    !matches!(error, ScopeError::NoAnswer { .. }) && error.recovery() != Recovery::Retry
+    !matches!(error.kind, ScopeErrorKind::NoAnswer { .. }) && error.recovery() != Recovery::Retry
 }
 
 /// Runs one capture for all clients that wait now. It is cancelled when settings change, when a deadline passes, or when

@@ -13,7 +13,7 @@ use scopething_core::plan::{
     AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet, LogicLine, LogicPattern, TraceEnd,
     TriggerSource, TriggerType,
 };
-use scopething_core::scope::{Scope, ScopeError};
+use scopething_core::scope::{Scope, ScopeError, ScopeErrorKind};
 use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 use scopething_sim::{SimConfig, SimLink};
 
@@ -219,7 +219,7 @@ fn trace_shows_the_input_signal() {
             let mut buffer = TraceBuffer::new();
             let trace = match scope.capture(&plan, &mut buffer).await {
                 // The host has ended the wait for a trigger: there is nothing to show.
-                Err(ScopeError::DelayCutShort) => {
+                Err(ScopeError { kind: ScopeErrorKind::DelayCutShort, .. }) => {
                     prop_assert!(
                         plan.delay_us > 0 && matches!(plan.end, TraceEnd::HostTimeout(_)),
                         "{plan:?}"
@@ -228,17 +228,17 @@ fn trace_shows_the_input_signal() {
                 }
                 trace => trace.unwrap(),
             };
-            if plan.delay_us > 0 && trace.cause() == EndReason::Trigger {
+            if plan.delay_us > 0 && trace.end_reason() == EndReason::Trigger {
                 delayed.fetch_add(1, Ordering::Relaxed);
             }
             seen.lock().unwrap().0.insert(plan.mode.name);
-            if trace.cause() == EndReason::Trigger {
+            if trace.end_reason() == EndReason::Trigger {
                 seen.lock()
                     .unwrap()
                     .1
                     .insert((request.trigger.unwrap().to_string(), plan.trigger_type.to_string()));
             }
-            prop_assert_ne!(trace.cause(), EndReason::Cancel);
+            prop_assert_ne!(trace.end_reason(), EndReason::Cancel);
             check_analog(&trace, &signals)?;
             check_logic(&trace, &signals)?;
             check_trigger(&trace, &plan, &signals)

@@ -10,6 +10,7 @@ use rustyline::{CompletionType, Config, Editor};
 
 use super::super::failure::Failure;
 use super::super::interrupt::Interrupts;
+use super::super::message::print_warning;
 use super::completion::Completion;
 
 /// The longest line that is read, in bytes.
@@ -23,6 +24,8 @@ pub(super) struct Input {
     editor: Option<Box<LineEditor>>,
     typed: bool,
     lines: usize,
+    /// How the terminal is set while no line is edited.
+    terminal: Terminal,
 }
 
 type LineEditor = Editor<Completion, FileHistory>;
@@ -39,7 +42,7 @@ impl Input {
     pub(super) fn open(commands: &clap::Command) -> Result<Self, Failure> {
         let typed = io::stdin().is_terminal();
         let editor = if typed { Some(Box::new(editor(commands)?)) } else { None };
-        Ok(Self { editor, typed, lines: 0 })
+        Ok(Self { editor, typed, lines: 0, terminal: Terminal::of_stdin() })
     }
 
     /// Whether a person types the lines.
@@ -52,7 +55,7 @@ impl Input {
         self.lines
     }
 
-    /// The next line. Ctrl-C ends a script.
+    /// The next line. Ctrl-C ends a script, and a signal that ends the process also what is typed.
     pub(super) async fn read(&mut self, prompt: &str, interrupts: &Interrupts) -> Result<Entered, Failure> {
         self.lines += 1;
         let Some(editor) = self.editor.take() else {
@@ -64,10 +67,19 @@ impl Input {
             };
         };
         let prompt = prompt.to_owned();
-        let (editor, entered) =
-            tokio::task::spawn_blocking(move || edit(editor, &prompt)).await.map_err(io::Error::other)?;
-        self.editor = Some(editor);
-        entered
+        let editing = tokio::task::spawn_blocking(move || edit(editor, &prompt));
+        tokio::select! {
+            edited = editing => {
+                let (editor, entered) = edited.map_err(io::Error::other)?;
+                self.editor = Some(editor);
+                entered
+            }
+            () = interrupts.terminated() => {
+                // The editor, which waits for a key in its thread, cannot put the terminal back.
+                self.terminal.restore();
+                Ok(Entered::End)
+            }
+        }
     }
 
     /// Keeps the history. That it cannot be kept is no failure of what was done.
@@ -75,9 +87,39 @@ impl Input {
         let (Some(editor), Some(path)) = (&mut self.editor, history_path()) else { return };
         let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(ReadlineError::from);
         if let Err(error) = kept.and_then(|()| editor.save_history(&path)) {
-            anstream::eprintln!("warning: the history was not kept in {}: {error}", path.display());
+            print_warning!("the history was not kept in {}: {error}", path.display());
         }
     }
+}
+
+/// The settings of the terminal on standard input, if it is one.
+struct Terminal {
+    #[cfg(unix)]
+    settings: Option<rustix::termios::Termios>,
+}
+
+#[cfg(unix)]
+impl Terminal {
+    fn of_stdin() -> Self {
+        Self { settings: rustix::termios::tcgetattr(io::stdin()).ok() }
+    }
+
+    fn restore(&self) {
+        if let Some(settings) = &self.settings {
+            // A terminal that is gone needs no settings.
+            let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, settings);
+        }
+    }
+}
+
+/// A console belongs to the process that reads from it.
+#[cfg(not(unix))]
+impl Terminal {
+    fn of_stdin() -> Self {
+        Self {}
+    }
+
+    fn restore(&self) {}
 }
 
 fn editor(commands: &clap::Command) -> Result<LineEditor, Failure> {
@@ -89,7 +131,7 @@ fn editor(commands: &clap::Command) -> Result<LineEditor, Failure> {
     if let Some(path) = history_path().filter(|path| path.exists())
         && let Err(error) = editor.load_history(&path)
     {
-        anstream::eprintln!("warning: the history in {} was not read: {error}", path.display());
+        print_warning!("the history in {} was not read: {error}", path.display());
     }
     Ok(editor)
 }

@@ -3,12 +3,12 @@
 //!
 //! [`Chart`] decides what is shown: axes, ticks, legend, and the path of each channel, which keeps the least
 //! and the greatest sample of each column, so that no glitch is lost however many samples there are.
-//! [`terminal`], [`svg`] and [`png`](mod@png) draw it. Nothing here measures a signal, opens a window or
+//! [`terminal`], [`svg`] and [`png`](mod@png) draw it, with [annotations](AnnotationLane) below it if there are any. Nothing here measures a signal, opens a window or
 //! writes a file.
 //!
 //! ```
 //! use scopething_files::plot::{PictureSize, svg, terminal};
-//! use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
+//! use scopething_waveform::waveform::{Channel, Details, Waveform, Samples, Series};
 //!
 //! let ramp = (0..100_u8).map(|step| f32::from(step) / 30.0).collect();
 //! let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(ramp));
@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod annotation;
 mod axis;
 mod chart;
 mod path;
@@ -28,6 +29,7 @@ mod size;
 pub mod svg;
 pub mod terminal;
 
+pub use annotation::{Annotation, AnnotationLane};
 pub use axis::{Axis, Tick};
 pub use chart::{Chart, Mark};
 pub use path::Point;

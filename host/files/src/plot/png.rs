@@ -7,9 +7,10 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg;
 use thiserror::Error;
 
+use super::annotation::AnnotationLane;
 use super::size::PictureSize;
 use super::svg;
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 /// Why a picture could not be made.
 #[derive(Debug, Error)]
@@ -37,7 +38,7 @@ pub enum PngError {
 ///
 /// ```
 /// use scopething_files::plot::{PictureSize, png};
-/// use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
+/// use scopething_waveform::waveform::{Channel, Details, Waveform, Samples, Series};
 ///
 /// let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(vec![0.0, 3.0, 0.5]));
 /// let waveform = Waveform::new(1e3, vec![series], Details::default())?;
@@ -46,11 +47,23 @@ pub enum PngError {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn draw(recording: &Waveform, size: PictureSize) -> Result<Vec<u8>, PngError> {
+    draw_annotated(recording, &[], size)
+}
+
+/// As [`draw`], with lanes of annotations below the waveform.
+///
+/// # Errors
+/// As [`draw`].
+pub fn draw_annotated(
+    recording: &Waveform,
+    annotated: &[AnnotationLane],
+    size: PictureSize,
+) -> Result<Vec<u8>, PngError> {
     let mut options = usvg::Options::default();
     let fonts = options.fontdb_mut();
     fonts.load_font_data(epaint_default_fonts::HACK_REGULAR.to_vec());
     fonts.set_monospace_family("Hack");
-    let drawing = svg::draw(recording, size);
+    let drawing = svg::draw_annotated(recording, annotated, size);
     let tree =
         usvg::Tree::from_str(&drawing, &options).map_err(|error| PngError::Render(error.to_string()))?;
     let (width, height) = (size.width(), size.height());
@@ -62,7 +75,7 @@ pub fn draw(recording: &Waveform, size: PictureSize) -> Result<Vec<u8>, PngError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scopething_waveform::recording::{Channel, Details, Samples, Series};
+    use scopething_waveform::waveform::{Channel, Details, Samples, Series};
 
     #[test]
     fn signals_and_text_are_in_the_pixels() {

@@ -9,7 +9,7 @@ use zip::{CompressionMethod, ZipWriter};
 use super::{AtomicFile, Filler, MAX_BUFFERED_ROWS, Part, Row, RowWriter, StreamHeader, WriteError, Writer};
 use crate::Format;
 use crate::sr_write::{LOGIC, LOGIC_PROBES};
-use scopething_waveform::recording::Channel;
+use scopething_waveform::waveform::Channel;
 
 struct SrRows {
     zip: ZipWriter<AtomicFile>,

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use scopething_files::stream::StreamHeader;
 use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::recording::Range;
+use scopething_waveform::waveform::Range;
 
 pub use self::thinner::{Thinner, Thinning};
 
@@ -30,10 +30,7 @@ pub struct BehindBridge;
 /// What files of a stream are made for. `start` is when it began, by the computer's clock.
 #[must_use]
 pub fn header(plan: &StreamPlan, thinning: Thinning, start: UnixMicros) -> StreamHeader {
-    let range = match plan.range {
-        SampleRange::Volts { low, high, .. } if plan.channels.analog() != 0 => Some(Range { low, high }),
-        _ => None,
-    };
+    let range = plan.range.of_channels(plan.channels).map(|(low, high)| Range { low, high });
     StreamHeader {
         columns: thinner::columns(plan, thinning),
         row_ticks: u64::from(plan.ticks) * u64::from(plan.thinning),

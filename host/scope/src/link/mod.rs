@@ -76,12 +76,19 @@ pub struct OpenLink {
 }
 
 impl OpenLink {
+    /// The same link, of which each chunk of bytes is shown.
+    #[must_use]
+    pub fn traced(self, show: fn(Chunk<'_>)) -> Self {
+        let stream = Link::Traced(Box::new(Tracer::new(self.stream, self.clock.clone(), show)));
+        Self { stream, ..self }
+    }
+
     /// Connects to the BitScope behind the link.
     ///
     /// # Errors
     ///
     /// As [`Scope::connect`].
-    pub async fn connect(self) -> Result<Scope<Link, LinkClock>, ScopeError<LinkError>> {
+    pub async fn connect(self) -> Result<HostScope, ScopeError<LinkError>> {
         let mut scope = Scope::new(self.stream, self.clock, self.profile);
         scope.set_pacing(self.pacing);
         scope.open().await?;
@@ -104,6 +111,8 @@ pub enum Link {
     /// Any of the others, with faults.
     #[cfg(feature = "sim")]
     Faulty(Box<FaultyStream<Link, LinkClock>>),
+    /// Any of the others, watched.
+    Traced(Box<Tracer<Link, LinkClock, fn(Chunk<'_>)>>),
 }
 
 /// The clock by which a link's device runs.
@@ -115,6 +124,9 @@ pub enum LinkClock {
     #[cfg(feature = "sim")]
     Sim(SimClock),
 }
+
+/// A connected BitScope, whatever the link.
+pub type HostScope = Scope<Link, LinkClock>;
 
 /// Opens the link that `url` names.
 ///
@@ -239,6 +251,7 @@ impl Read for Link {
             // In a box, because it reads from a link in turn.
             #[cfg(feature = "sim")]
             Self::Faulty(link) => Ok(Box::pin(link.read(buf)).await?),
+            Self::Traced(link) => Box::pin(link.read(buf)).await,
         }
     }
 }
@@ -253,6 +266,7 @@ impl Write for Link {
             Self::Sim(link) => link.write(buf).await.map_err(LinkError::Simulated),
             #[cfg(feature = "sim")]
             Self::Faulty(link) => Ok(Box::pin(link.write(buf)).await?),
+            Self::Traced(link) => Box::pin(link.write(buf)).await,
         }
     }
 
@@ -265,6 +279,7 @@ impl Write for Link {
             Self::Sim(link) => link.flush().await.map_err(LinkError::Simulated),
             #[cfg(feature = "sim")]
             Self::Faulty(link) => Ok(Box::pin(link.flush()).await?),
+            Self::Traced(link) => Box::pin(link.flush()).await,
         }
     }
 }
@@ -285,11 +300,4 @@ impl Clock for LinkClock {
             Self::Sim(clock) => clock.until(deadline).await,
         }
     }
-}
-
-/// Property tests see the same cases in each run.
-#[cfg(test)]
-fn fixed_seed(cases: u32) -> proptest::test_runner::Config {
-    let rng_seed = proptest::test_runner::RngSeed::Fixed(0x05c0_9e01);
-    proptest::test_runner::Config { cases, rng_seed, failure_persistence: None, ..Default::default() }
 }

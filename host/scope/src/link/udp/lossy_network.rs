@@ -7,9 +7,9 @@ use scopething_core::time::{Instant, Micros};
 use scopething_core::vm::{Command, Pace, Register, Script, Shadow};
 
 use super::super::error::DatagramError;
-use super::super::fixed_seed;
 use super::exchange::Exchange;
 use super::pending::ANSWER_LIMIT;
+use crate::fixed_seed::fixed_seed;
 
 /// The echoing part of [section 2 of the reference](scopething_core::vm#2-commands), and a dump of the registers.
 struct Device {
