@@ -96,8 +96,12 @@ def main():
     }
     _, first, _ = tools["pandas csv"]
     grid_s = numpy.arange(len(first)) / RATE_HZ
-    starts_s = numpy.arange(0, 1, 0.25e-3)
-    start_s = min(starts_s, key=lambda start_s: numpy.abs(triangle(grid_s + start_s) - first).mean())
+    start_s, reach_s = 0.5, 0.5
+    # The further off a start is, the worse it fits.
+    for step_s in [1e-2, 0.25e-3]:
+        starts_s = numpy.arange(start_s - reach_s, start_s + reach_s, step_s)
+        start_s = min(starts_s, key=lambda start_s: numpy.abs(triangle(grid_s + start_s) - first).mean())
+        reach_s = step_s
 
     expected = triangle(grid_s + start_s)
     truth = levels(grid_s + start_s)
