@@ -178,10 +178,11 @@ fn check(request: &CaptureRequest) -> Result<(), PlanError> {
     if !(0.0..=1.0).contains(&request.position) {
         return Err(PlanError::Position(request.position));
     }
-    if let Some(timeout_s) = request.timeout_s
-        && !(timeout_s >= 0.0 && timeout_s.is_finite())
-    {
-        return Err(PlanError::Timeout(timeout_s));
+    match request.timeout_s {
+        Some(timeout_s) if !(timeout_s >= 0.0 && timeout_s.is_finite()) => {
+            return Err(PlanError::Timeout(timeout_s));
+        }
+        _ => {}
     }
     match request.trigger {
         Some(TriggerSource::Logic(LogicPattern { care: 0, .. })) => Err(PlanError::EmptyPattern),
