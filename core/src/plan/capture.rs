@@ -259,6 +259,18 @@ mod tests {
     }
 
     #[test]
+    fn interleaved_channels_share_the_sample_rate() {
+        let rates = |channels: &str| {
+            let planned = plan(&CaptureRequest { period_s: 1e-3, samples: 1000, ..of(channels) }).unwrap();
+            let channels = planned.channels.iter();
+            channels.map(|channel| planned.channel_sample_rate_hz(channel)).collect::<std::vec::Vec<_>>()
+        };
+        assert_eq!(rates("A"), [1e6]);
+        assert_eq!(rates("A,B"), [500e3, 500e3]);
+        assert_eq!(rates("A,B,L0"), [500e3, 500e3, 1e6]);
+    }
+
+    #[test]
     fn too_many_samples_are_met_nearly_and_reported() {
         let request = CaptureRequest { period_s: 1.207e-6, samples: 5883, ..of("A") };
         let planned = plan(&request).unwrap();

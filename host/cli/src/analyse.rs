@@ -133,7 +133,7 @@ impl Arguments {
         self.print_of_file(&first, several)?;
         while let Some(trace) = following? {
             if !self.json {
-                io::stdout().write_all(b"\n")?;
+                crate::terminal::stdout().write_all(b"\n")?;
             }
             self.print_of_file(&trace, several)?;
             following = traces.next();
@@ -162,7 +162,7 @@ impl Arguments {
         if !self.json && (several || stamp.is_some()) {
             let clock = stamp.map(|stamp| format!(", {}", stamp.clock)).unwrap_or_default();
             let gap = stamp.and_then(|stamp| stamp.gap).map(|gap| format!(", gap: {}", gap.name()));
-            writeln!(io::stdout(), "trace {number}{clock}{}", gap.unwrap_or_default())?;
+            writeln!(crate::terminal::stdout(), "trace {number}{clock}{}", gap.unwrap_or_default())?;
         }
         let counted = Place::Counted { trace: *number };
         self.print(waveform, Some(stamp.map_or(counted, |stamp| Place::Stamped(stamp.into()))))
@@ -178,6 +178,6 @@ impl Arguments {
         } else {
             measurements::tables(&analysis)
         };
-        Ok(io::stdout().write_all(text.as_bytes())?)
+        Ok(crate::terminal::stdout().write_all(text.as_bytes())?)
     }
 }

@@ -1,6 +1,6 @@
 //! `scopething calibrate`: finds the parameters of a probe, and keeps them.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -80,7 +80,7 @@ impl Arguments {
         };
         let scope = session.connect(&target).await?;
         let calibration = Box::pin(calibrate(scope, &request, &interrupts)).await?;
-        let mut out = io::stdout();
+        let mut out = crate::terminal::stdout();
         if self.json {
             let mut result = to_json(&before, &calibration);
             result["url"] = section.clone().into();

@@ -1,6 +1,6 @@
 //! Runs the generators: prints what they do, starts them, and stops them again.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use super::capture_arguments::UrlArgument;
@@ -28,7 +28,7 @@ pub(super) fn solve(request: &GeneratorRequest, json: bool) -> Result<(), Failur
 }
 
 fn print(plan: &GeneratorPlan<'_>, json: bool) -> Result<(), Failure> {
-    let mut out = io::stdout();
+    let mut out = crate::terminal::stdout();
     if json {
         writeln!(out, "{}", plan.to_json())?;
     } else {

@@ -1,6 +1,6 @@
 //! `scopething info`: which BitScope is connected.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
-        let mut out = io::stdout();
+        let mut out = crate::terminal::stdout();
         if self.ports {
             let ports = link::list_ports().map_err(Failure::from)?;
             if self.json {

@@ -105,7 +105,7 @@ impl Arguments {
                 place.identify().await;
             }
         }
-        let mut out = io::stdout();
+        let mut out = crate::terminal::stdout();
         if self.json {
             writeln!(out, "{}", places.iter().map(Place::to_json).collect::<Value>())?;
             return Ok(());

@@ -48,9 +48,11 @@ mod setup;
 mod shell;
 mod simulate;
 mod stream;
+mod terminal;
 mod trigger_hint;
 mod wave;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -148,9 +150,37 @@ impl SessionCommand {
     }
 }
 
+/// Prints the help, or what is wrong with the arguments. The names of files among them may hold anything.
+fn refused(error: &clap::Error) -> ExitCode {
+    let is_plain = |argument: std::ffi::OsString| !argument.to_string_lossy().chars().any(char::is_control);
+    let printed = if std::env::args_os().all(is_plain) {
+        error.print()
+    } else {
+        terminal::stderr().write_all(error.render().to_string().as_bytes())
+    };
+    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    ExitCode::from(if printed.is_ok() { code } else { 1 })
+}
+
+/// Has a limit of the size of files reported as a full disk is, where it would end the process. Must be called within the
+/// runtime.
+#[cfg(unix)]
+fn survive_file_limits() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    // The handler stays when what it returns is dropped. A signal that cannot be had ends the process as ever.
+    let _ = signal(SignalKind::from_raw(libc::SIGXFSZ));
+}
+
+#[cfg(not(unix))]
+fn survive_file_limits() {}
+
 /// Runs the program with the arguments of the process.
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error),
+    };
     match arguments.messages.level() {
         Ok(level) => message::show(level),
         Err(failure) => return failure.report(),
@@ -160,6 +190,7 @@ fn main() -> ExitCode {
         Err(error) => return Failure::from(error).report(),
     };
     let result = runtime.block_on(async {
+        survive_file_limits();
         match arguments.command {
             Command::Session(command) => command.run(&mut Session::of_command()).await,
             Command::Record(arguments) => arguments.run().await,

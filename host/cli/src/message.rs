@@ -8,6 +8,8 @@ use std::io::Write as _;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use super::terminal;
+
 /// How much a message matters, the most first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -68,13 +70,13 @@ pub(super) fn shows(level: Level) -> bool {
 /// Prints a line on standard error, if its level is shown and it can be written.
 pub(super) fn line(level: Level, message: fmt::Arguments<'_>) {
     if shows(level) {
-        let _ = writeln!(anstream::stderr().lock(), "{message}");
+        let _ = terminal::stderr().write_all(format!("{message}\n").as_bytes());
     }
 }
 
 /// Prints a question, whatever is shown, and leaves the cursor behind it.
 pub(super) fn question(text: &str) {
-    let mut stderr = anstream::stderr().lock();
+    let mut stderr = terminal::stderr();
     let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
 }
 

@@ -1,6 +1,6 @@
 //! `scopething plan`: what a capture would program. Needs no device.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::Args;
 use scopething_core::device::{BS05, TraceMode};
@@ -59,7 +59,7 @@ impl Arguments {
         let probe = self.capture.probe(&self.url.parse()?.unwrap_or_default())?;
         let plan = plan_capture(&BS05, &probe, &request, driven)?;
         let refused = refusals(&plan, &request, driven)?;
-        let mut out = io::stdout().lock();
+        let mut out = crate::terminal::stdout();
         if self.json {
             let mut object = to_json(&plan, &refused);
             if let (Some(generator), Value::Object(object)) = (&generator, &mut object) {
@@ -153,12 +153,30 @@ fn position_text(plan: &CapturePlan) -> String {
     }
 }
 
+fn channel_sample_rates(plan: &CapturePlan) -> Value {
+    let rates = plan
+        .channels
+        .iter()
+        .map(|channel| (channel.to_string(), json!(plan.channel_sample_rate_hz(channel))));
+    Value::Object(rates.collect())
+}
+
+fn sample_rate_text(plan: &CapturePlan) -> String {
+    let rate = quantity(plan.sample_rate_hz(), "S/s", 7);
+    if plan.mode.analog_channels < 2 {
+        return rate;
+    }
+    format!("{rate} of A and B in turn, {} each", quantity(0.5 * plan.sample_rate_hz(), "S/s", 7))
+}
+
 fn to_json(plan: &CapturePlan, refused: &[Refusal]) -> Value {
     let refused: Vec<Value> =
         refused.iter().map(|(mode, why)| json!({"mode": mode.name, "why": why})).collect();
     json!({
         "mode": plan.mode.name,
         "sample_rate": plan.sample_rate_hz(),
+        "interleaved_sample_rate": plan.sample_rate_hz(),
+        "channel_sample_rates": channel_sample_rates(plan),
         "samples": plan.timebase.samples,
         "period": plan.duration_s(),
         "pre_trigger_samples": plan.pre_trigger,
@@ -175,7 +193,7 @@ fn to_text(plan: &CapturePlan, refused: &[Refusal]) -> String {
     let mut lines = vec![
         format!("mode         {}", plan.mode.name),
         format!("channels     {}", plan.channels),
-        format!("sample rate  {}", quantity(plan.sample_rate_hz(), "S/s", 7)),
+        format!("sample rate  {}", sample_rate_text(plan)),
         format!("samples      {} over {}", plan.timebase.samples, quantity(plan.duration_s(), "s", 7)),
         format!("trigger      {} {}, {}", plan.trigger, plan.trigger_type, position_text(plan)),
         format!("timeout      {}", timeout_text(plan)),

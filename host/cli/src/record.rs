@@ -1,7 +1,6 @@
 //! `scopething record`: records unattended, for as long as the job file specifies.
 
-use std::fs;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -15,12 +14,17 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::message::{self, Level};
+use super::terminal;
 use scopething::link::{HostClock, LinkClock, LinkUrl};
+use scopething::regular;
 use scopething_files::playback;
 use scopething_record::explain::Explanation;
 use scopething_record::job::Job;
 use scopething_record::{LinkTime, Links, Page, RecordError, Recorder, Status, StatusObserver, SystemDisk};
 use scopething_sim::{ClockKind, SimConfig};
+
+/// The longest job that is read.
+const MAX_JOB_BYTES: u64 = 1 << 20;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,12 +68,13 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let path = self.job.display();
-        let text = fs::read_to_string(&self.job).with_context(|| format!("{path} cannot be read"));
+        let text = regular::read_to_string(&self.job, MAX_JOB_BYTES)
+            .with_context(|| format!("{path} cannot be read"));
         let job = Job::parse(&text.map_err(Failure::Failed)?);
         let job = job.map_err(|error| Failure::Usage(anyhow::anyhow!("{path}: {error}")))?;
         if self.check {
             let explanation = Explanation::of(&job).await.map_err(Failure::usage)?;
-            return Ok(write!(io::stdout(), "{explanation}")?);
+            return Ok(write!(terminal::stdout(), "{explanation}")?);
         }
         if self.status {
             return self.show_status(&job);
@@ -83,9 +88,9 @@ impl Arguments {
         let status = status.with_context(|| format!("there is no status in {path}: is the job recorded?"));
         let status = status.map_err(Failure::Failed)?;
         if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string(&status).map_err(Failure::failed)?)?;
+            writeln!(terminal::stdout(), "{}", serde_json::to_string(&status).map_err(Failure::failed)?)?;
         } else {
-            write!(io::stdout(), "{status}")?;
+            write!(terminal::stdout(), "{status}")?;
         }
         Ok(())
     }
@@ -94,6 +99,10 @@ impl Arguments {
 async fn record(job: Job) -> Result<(), Failure> {
     log();
     let interrupts = Interrupts::watch();
+    let status_file = regular::check(&job.status_file);
+    status_file
+        .with_context(|| format!("the status cannot be written to {}", job.status_file.display()))
+        .map_err(Failure::Failed)?;
     let time = LinkTime::new(LinkClock::Host(HostClock::new()), is_simulated(&job.url));
     let (sender, receiver) = watch::channel(Status::default());
     let observer = StatusPublisher { path: job.status_file.clone(), written: None, failed: false, sender };
@@ -104,7 +113,7 @@ async fn record(job: Job) -> Result<(), Failure> {
         let page = Page::bind(address, receiver).await;
         let page = page.with_context(|| format!("the status cannot be served at {address}"));
         let page = page.map_err(Failure::Failed)?;
-        writeln!(io::stdout(), "{}", serde_json::json!({"prometheus": page.address()?.to_string()}))?;
+        writeln!(terminal::stdout(), "{}", serde_json::json!({"prometheus": page.address()?.to_string()}))?;
         tokio::spawn(page.serve());
     }
     notify(&["READY=1"]);
@@ -145,7 +154,7 @@ fn log() {
         return;
     }
     let stderr =
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(false);
+        tracing_subscriber::fmt::layer().with_writer(terminal::stderr).with_target(false).with_ansi(false);
     // What cannot be written on standard error must not end the recording by a message of that.
     let stderr = stderr.log_internal_errors(false);
     let _ = registry.with(shown_levels()).with(stderr).try_init();

@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
 
 use super::failure::Failure;
@@ -11,6 +10,7 @@ use super::measurements;
 use super::message::{self, Level, print_error, print_note};
 use super::output_arguments::{OutputArguments, Target, refuse_existing};
 use super::picture_size::PictureArguments;
+use super::terminal;
 use scopething_files::{self as files, Format, TraceFile, TraceWriter, WriteError};
 use scopething_waveform::measure::WaveformAnalysis;
 use scopething_waveform::quantity_text::quantity;
@@ -144,7 +144,7 @@ impl Results {
 
     fn print(&mut self, waveform: &Waveform) -> Result<(), Failure> {
         if self.show.json {
-            self.json.write(waveform, &mut io::stdout().lock()).map_err(|error| match error {
+            self.json.write(waveform, &mut terminal::stdout()).map_err(|error| match error {
                 WriteError::Io(error) => Failure::from(error),
                 error => Failure::failed(error),
             })?;
@@ -160,11 +160,11 @@ impl Results {
             }
         }
         if !self.show.json && !self.show.plot && self.files.is_empty() {
-            io::stdout().write_all(summary(waveform, self.show.analyse).as_bytes())?;
+            terminal::stdout().write_all(summary(waveform, self.show.analyse).as_bytes())?;
         }
         if self.show.analyse && !self.show.json {
             let tables = measurements::tables(&WaveformAnalysis::of(waveform));
-            io::stdout().write_all(tables.as_bytes())?;
+            terminal::stdout().write_all(tables.as_bytes())?;
         }
         Ok(())
     }
@@ -257,23 +257,52 @@ fn numbered_path(path: &Path, number: u32) -> PathBuf {
 
 /// Saves a capture that could not be written to any file, and prints where.
 fn rescue(waveform: &Waveform, number: u32) {
-    let name = format!("scopething-rescued-{}-{number}.json", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    let saved = TraceFile::create(&path, Format::Json).and_then(|mut file| {
-        file.write(waveform)?;
-        file.commit()
-    });
-    match saved.with_context(|| format!("the capture could not be kept in {} either", path.display())) {
-        Ok(()) => print_note!("the capture was saved to {} instead", path.display()),
+    match rescue_file(waveform, number) {
+        Ok(path) => print_note!("the capture was saved to {} instead", path.display()),
         Err(error) => print_error!("{error:#}"),
     }
+}
+
+fn rescue_file(waveform: &Waveform, number: u32) -> anyhow::Result<PathBuf> {
+    let directories = [rescue_directory(), Some(std::env::temp_dir())];
+    let mut refused = anyhow::anyhow!("there is no directory for it");
+    for directory in directories.into_iter().flatten() {
+        match write_rescue(waveform, number, &directory) {
+            Ok(path) => return Ok(path),
+            Err(error) => refused = error.context(format!("nor in {}", directory.display())),
+        }
+    }
+    Err(refused.context("the capture could not be kept anywhere else"))
+}
+
+/// A directory of the user's own: in one that others may write to, they could have put a link in the way.
+fn rescue_directory() -> Option<PathBuf> {
+    let given = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = given("XDG_STATE_HOME").or_else(|| given("LOCALAPPDATA"));
+    let home = || std::env::home_dir().filter(|home| home.is_absolute());
+    let state = state.or_else(|| Some(home()?.join(".local/state")))?;
+    Some(state.join("scopething/rescued"))
+}
+
+/// Writes to a new file, for this user alone, with a name that nobody can have foreseen.
+fn write_rescue(waveform: &Waveform, number: u32, directory: &Path) -> anyhow::Result<PathBuf> {
+    std::fs::create_dir_all(directory)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(&format!("scopething-rescued-{number}-"))
+        .suffix(".json")
+        .rand_bytes(16)
+        .tempfile_in(directory)?;
+    Format::Json.writer().write(waveform, &mut file)?;
+    file.as_file().sync_all()?;
+    let (_, path) = file.keep()?;
+    Ok(path)
 }
 
 /// A few lines about a capture.
 fn summary(waveform: &Waveform, is_measured: bool) -> String {
     let details = waveform.details();
     let mode = details.mode.as_deref().unwrap_or("a capture");
-    let rate = quantity(waveform.sample_rate_hz(), "S/s", 4);
+    let rate = waveform.sample_rates_text();
     let ended = match (&details.trigger, details.cause) {
         (Some(trigger), _) => {
             let at = quantity(trigger.time_s, "s", 4);

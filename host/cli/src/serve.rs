@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use ipnet::IpNet;
 use serde_json::json;
 
 use super::capture_arguments::{ProbeArgument, UrlArgument};
@@ -13,7 +12,7 @@ use super::interrupt::Interrupts;
 use super::message::print_warning;
 use scopething::link::{self, LinkUrl};
 use scopething_files::playback;
-use scopething_serve::{Addresses, Allow, Listen, ServeError, Server};
+use scopething_serve::{Addresses, Allow, Listen, Network, ServeError, Server};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,9 +49,12 @@ pub(super) struct Arguments {
     /// Listen here, and at the next port, for ngscopeclient (driver pico, transport twinlan)
     #[arg(long, value_name = "ADDR")]
     twinlan: Option<String>,
-    /// Serve clients of this network too, such as 192.168.1.0/24 (may be given several times)
+    /// Serve clients of this network too, such as 192.168.1.0/24 or 192.168.1.7 (may be given several times)
     #[arg(long, value_name = "NETWORK")]
-    allow: Vec<IpNet>,
+    allow: Vec<Network>,
+    /// Let clients of --tcp and --bitscope-server write the EEPROM, which holds the serial number
+    #[arg(long)]
+    allow_eeprom_writes: bool,
 }
 
 impl Arguments {
@@ -67,6 +69,7 @@ impl Arguments {
             rigol_framed: self.rigol_framed.clone(),
             twinlan: self.twinlan.clone(),
             allow: Allow::new(self.allow.clone()),
+            eeprom_writes: self.allow_eeprom_writes,
         };
         if places.is_nowhere() {
             return Err(Failure::Usage(anyhow::anyhow!(
@@ -87,12 +90,11 @@ impl Arguments {
             print_warning!("{unknown}");
         }
         print_addresses(&server.addresses())?;
-        let log = EventLog::start();
+        let mut log = EventLog::start();
+        // A second one gives up waiting for the device to come to rest.
         tokio::select! {
-            served = server.run(|event| log.take(&event)) => {
-                served.map(drop).map_err(refused)
-            }
-            () = interrupts.reached(1) => Ok(()),
+            served = server.run_until(interrupts.reached(1), |event| log.take(&event)) => served.map_err(refused),
+            () = interrupts.reached(2) => Err(Failure::Cancelled),
         }
     }
 }
@@ -100,7 +102,7 @@ impl Arguments {
 /// Wrong usage, or a failure of the device or an address.
 fn refused(error: ServeError) -> Failure {
     match error {
-        ServeError::Open { .. } => Failure::Usage(anyhow::anyhow!("{error} (--allow)")),
+        ServeError::Open(_) => Failure::Usage(anyhow::anyhow!("{error} (--allow)")),
         ServeError::Device(error) => Failure::from(error),
         error => Failure::failed(error),
     }

@@ -39,6 +39,7 @@ use thiserror::Error;
 
 use crate::atomic::{AtomicError, AtomicFile};
 use crate::link::LinkUrl;
+use crate::regular;
 
 /// Why a calibration was not read or written.
 #[derive(Debug, Error)]
@@ -103,6 +104,9 @@ pub enum CalibrationFileError {
 pub struct CalibrationFile {
     path: PathBuf,
 }
+
+/// The longest file that is read: some ten thousand probes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The key of the attenuation of a connection, which is no probe's name.
 const ATTENUATION: &str = "attenuation";
@@ -229,7 +233,7 @@ impl CalibrationFile {
 
     /// The whole file; empty if there is none.
     fn text(&self) -> Result<String, CalibrationFileError> {
-        match std::fs::read_to_string(&self.path) {
+        match regular::read_to_string(&self.path, MAX_FILE_BYTES) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
             result => result.map_err(|source| CalibrationFileError::Read { path: self.path.clone(), source }),
         }

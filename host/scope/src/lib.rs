@@ -39,5 +39,6 @@ pub mod calibration_file;
 mod fixed_seed;
 pub mod generate;
 pub mod link;
+pub mod regular;
 pub mod request;
 pub mod watched;

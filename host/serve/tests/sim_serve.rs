@@ -19,7 +19,12 @@ fn with_server<F: Future<Output = ()>>(
     client: impl FnOnce(Addresses, UnboundedReceiver<Event>) -> F,
 ) {
     let local = "127.0.0.1:0".to_owned();
-    let options = ServeOptions { tcp: Some(local.clone()), bitscope_server: Some(local), pty: cfg!(unix) };
+    let options = ServeOptions {
+        tcp: Some(local.clone()),
+        bitscope_server: Some(local),
+        pty: cfg!(unix),
+        ..ServeOptions::default()
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let server = Server::bind(&SimConfig::from_query(query).unwrap(), &options).await.unwrap();

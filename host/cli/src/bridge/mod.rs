@@ -3,7 +3,7 @@
 mod report;
 mod traces;
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::{Args, Subcommand, ValueEnum};
 use scopething_core::link::bridge::{Job, JobState, Repeat, TraceId, WhenFull};
@@ -195,7 +195,7 @@ impl Action {
 
     /// Does it.
     async fn run(&self, client: &mut HostClient, interrupts: &Interrupts) -> Result<(), Failure> {
-        let mut out = io::stdout();
+        let mut out = crate::terminal::stdout();
         match self {
             Self::Status { json, .. } => {
                 let (status, job) = (client.status().await?, client.job().await?);

@@ -199,7 +199,7 @@ impl Arguments {
     }
 
     fn print(&self, found: &[Found], levels: &Levels) -> Result<(), Failure> {
-        let mut out = io::stdout().lock();
+        let mut out = crate::terminal::stdout();
         if self.json {
             let annotations: Vec<Value> = found.iter().map(Found::to_json).collect();
             writeln!(out, "{}", json!({ "sample_rate": levels.rate_hz(), "annotations": annotations }))?;

@@ -91,7 +91,7 @@ impl Arguments {
         } else {
             report.to_string()
         };
-        let mut out = io::stdout();
+        let mut out = crate::terminal::stdout();
         out.write_all(text.as_bytes())?;
         Ok(out.flush()?)
     }

@@ -2,7 +2,7 @@
 
 mod operator;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -213,7 +213,7 @@ impl Walk {
     }
 
     fn take(&mut self, outcome: Outcome) -> Result<(), Failure> {
-        writeln!(io::stdout(), "{outcome}")?;
+        writeln!(crate::terminal::stdout(), "{outcome}")?;
         if outcome.link_lost {
             self.bench = None;
         }

@@ -1,6 +1,6 @@
 //! `scopething stream --plan`: what a stream would program.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use scopething_core::device::BS05;
 use scopething_core::plan::{BusyOutputs, ChannelSet, StreamPlan, plan_stream};
@@ -30,7 +30,7 @@ impl Arguments {
         let driven = generator.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
         let request = self.request()?;
         let plan = plan_stream(&BS05, &probe, &request, driven)?;
-        let mut out = io::stdout().lock();
+        let mut out = crate::terminal::stdout();
         if self.show.json {
             writeln!(out, "{}", to_json(&plan))?;
         } else {

@@ -1,7 +1,7 @@
 //! Reports of a stream: progress and gaps on standard error, a summary at the end.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -177,9 +177,9 @@ impl Report {
             );
         }
         if json {
-            writeln!(io::stdout(), "{}", self.to_json(ended, files))?;
+            writeln!(crate::terminal::stdout(), "{}", self.to_json(ended, files))?;
         } else if files.is_empty() {
-            write!(io::stdout(), "{}", self.to_text(files))?;
+            write!(crate::terminal::stdout(), "{}", self.to_text(files))?;
         } else {
             print_status!("{}", self.to_text(files).trim_end());
         }
