@@ -12,7 +12,8 @@ use cli_support::{Finished, Running, assert_wrong_usage, program, scopething_in}
 use serde_json::Value;
 
 const UART: &str = "sim:?L2=uart,115200,text=Hello&clock=fast";
-const I2C: &str = "sim:?L0=i2c,scl,100kHz,address=50,data=1234&L1=i2c,sda,100kHz,address=50,data=1234&clock=fast";
+const I2C: &str =
+    "sim:?L0=i2c,scl,100kHz,address=50,data=1234&L1=i2c,sda,100kHz,address=50,data=1234&clock=fast";
 
 /// Captures a line at rest first: the decoder sees the first start bit.
 async fn captured(directory: &Path, names: &[&str]) {

@@ -212,7 +212,7 @@ async fn messages_are_as_many_as_wanted() {
     assert!(detail.contains("debug: BitScope Micro of revision BS000501 answers"), "{detail}");
     assert!(!detail.contains("trace: "));
     for traced in [run(&["-vv"], "").await, run(&[], "trace").await] {
-        assert!(traced.contains(" > ?") && traced.contains(" < "), "{traced}");
+        assert!(traced.contains(" > !") && traced.contains(" < "), "{traced}");
     }
     let mut command = program(&["plan"]);
     let refused = Running::start(command.env("SCOPETHING_LOG", "loud")).finish().await.refused(2);
@@ -261,7 +261,7 @@ async fn attenuation_scales_what_a_channel_reads() {
     .concat();
     let triggered = scopething(&arguments).await.done().object();
     assert_eq!(triggered["cause"], "trigger");
-    assert_eq!(number(&triggered, "trigger_level"), 20.0);
+    assert_eq!(number(&triggered["trigger"], "level"), 20.0);
     let samples = series(&triggered, "A", "samples");
     let at = (number(&triggered, "trigger_time") * number(&triggered, "sample_rate")) as usize;
     assert!((samples[at] - 20.0).abs() < 0.5, "{} at the trigger", samples[at]);
