@@ -247,7 +247,7 @@ impl fmt::Display for PlanError {
                 f,
                 "a period of {} is too long for these channels: at most {} (and at most {})",
                 Si(*period_s, "s"),
-                Si(*longest_s, "s"),
+                Si::limit(*longest_s, "s"),
                 Si(*fastest_hz, "S/s")
             ),
             Self::PeriodTooShort { period_s, longest_s, fastest_hz } => write!(
@@ -255,7 +255,7 @@ impl fmt::Display for PlanError {
                 "a period of {} is shorter than a sample: these channels reach {} (and at most {})",
                 Si(*period_s, "s"),
                 Si(*fastest_hz, "S/s"),
-                Si(*longest_s, "s")
+                Si::limit(*longest_s, "s")
             ),
             Self::StreamRate { rate_hz, slowest_frames_hz, fastest_hz } => write!(
                 f,

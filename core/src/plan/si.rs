@@ -5,13 +5,18 @@ use core::fmt::{self, Write as _};
 /// A number with its unit: five significant digits and an SI prefix, as in `24.242 kS/s`.
 pub(super) struct Si(pub(super) f64, pub(super) &'static str);
 
-/// As [`Si`], with seven significant digits.
-pub(super) struct Exact(f64, &'static str);
+/// As [`Si`], with so many significant digits.
+pub(super) struct Exact(f64, &'static str, usize);
 
 impl Si {
     /// The number with seven digits, for those that differ by some parts in a million.
     pub(super) const fn exact(value: f64, unit: &'static str) -> Exact {
-        Exact(value, unit)
+        Exact(value, unit, 7)
+    }
+
+    /// The number with nine digits, for a limit that is typed in as it is printed.
+    pub(super) const fn limit(value: f64, unit: &'static str) -> Exact {
+        Exact(value, unit, 9)
     }
 }
 
@@ -27,7 +32,7 @@ impl fmt::Display for Si {
 
 impl fmt::Display for Exact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, self.0, self.1, 7)
+        write(f, self.0, self.1, self.2)
     }
 }
 
@@ -48,7 +53,7 @@ fn write(f: &mut fmt::Formatter<'_>, value: f64, unit: &str, digits: usize) -> f
         _ => 1,
     };
     let decimals = digits.saturating_sub(before_point);
-    // A sign, at most four digits ahead of the point, and at most six behind it.
+    // A sign, at most four digits ahead of the point, and at most eight behind it.
     let mut text = heapless::String::<16>::new();
     write!(text, "{scaled:.decimals$}")?;
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };

@@ -146,11 +146,7 @@ impl Arguments {
         session: &mut Session,
         channels: Option<ChannelSet>,
     ) -> Result<Waveform, Failure> {
-        let mut request = self.live.capture.request()?;
-        let named = [channels, self.live.capture.named_channels()].into_iter().flatten();
-        if let Some(channels) = named.reduce(ChannelSet::union) {
-            request.channels = channels;
-        }
+        let request = self.live.capture.request_after(channels)?;
         let mut live = self.live.prepare(session, &request).await?;
         live.next().await?.ok_or(Failure::Cancelled)
     }

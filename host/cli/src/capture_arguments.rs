@@ -210,7 +210,16 @@ impl CaptureArguments {
     /// # Errors
     /// Wrong usage, for a level that nothing is compared with.
     pub(super) fn request(&self) -> Result<CaptureRequest, Failure> {
-        let channels = self.named_channels().unwrap_or(ChannelSet::EMPTY.with(Channel::A));
+        self.request_after(None)
+    }
+
+    /// The request, with channels that were named ahead of these.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub(super) fn request_after(&self, ahead: Option<ChannelSet>) -> Result<CaptureRequest, Failure> {
+        let named = [ahead, self.named_channels()].into_iter().flatten();
+        let channels = named.reduce(ChannelSet::union).unwrap_or(ChannelSet::EMPTY.with(Channel::A));
         check_level(self.level, self.trigger, channels)?;
         let (low, high) = self.range.ends(channels)?;
         Ok(CaptureRequest {

@@ -307,7 +307,7 @@ async fn capture_survives_taken_file_name() {
 async fn closed_stdout_keeps_files() {
     let directory = directory();
     let arguments = ["capture", "--url", SINE, "--json", "-o", "t.csv", "-o", "t.svg"];
-    let finished = scopething_unread(directory.path(), &arguments).await.ended(1);
+    let finished = scopething_unread(directory.path(), &arguments).await.ended(0);
     assert_eq!(finished.stderr, "");
     assert_eq!(names(directory.path()), ["t.csv", "t.svg"]);
 }

@@ -26,7 +26,6 @@ use super::picture_size::PictureArguments;
 use super::progress::with_progress;
 use super::session::Session;
 use scopething::atomic::{AtomicError, AtomicFile};
-use scopething_core::plan::ChannelSet;
 use scopething_files::Format;
 use scopething_files::plot::{Annotation as PlotAnnotation, AnnotationLane, PictureSize, png, svg};
 use scopething_waveform::quantity_text::quantity;
@@ -176,9 +175,7 @@ impl Arguments {
                 Ok(trace.waveform)
             }
             Source::Capture(channels) => {
-                let mut request = self.live.capture.request()?;
-                let named = [channels, self.live.capture.named_channels()].into_iter().flatten();
-                request.channels = named.reduce(ChannelSet::union).unwrap_or(request.channels);
+                let request = self.live.capture.request_after(channels)?;
                 let mut live = self.live.prepare(session, &request).await?;
                 live.next().await?.ok_or(Failure::Cancelled)
             }

@@ -107,7 +107,7 @@ fn errors_name_their_line() {
         ("period = \"2ms\"", "perod = \"2ms\"", "perod"),
         ("period = \"2ms\"", "period = \"2 parsecs\"", "parsecs"),
         ("period = \"2ms\"", "period = \"-2ms\"", "-0.002"),
-        ("period = \"2ms\"", "period = true", "1ms or 2.5us"),
+        ("period = \"2ms\"", "period = true", "1ms, 2.5us"),
         ("samples = \"4k\"", "samples = \"0\"", "0 samples"),
         ("samples = \"4k\"", "samples = 1.5", "whole number"),
         ("low = \"-1V\"", "low = \"9V\"", "9 to 3.5"),
