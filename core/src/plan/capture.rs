@@ -178,10 +178,11 @@ fn check(request: &CaptureRequest) -> Result<(), PlanError> {
     if !(0.0..=1.0).contains(&request.position) {
         return Err(PlanError::Position(request.position));
     }
-    if let Some(timeout_s) = request.timeout_s
-        && !(timeout_s >= 0.0 && timeout_s.is_finite())
-    {
-        return Err(PlanError::Timeout(timeout_s));
+    match request.timeout_s {
+        Some(timeout_s) if !(timeout_s >= 0.0 && timeout_s.is_finite()) => {
+            return Err(PlanError::Timeout(timeout_s));
+        }
+        _ => {}
     }
     match request.trigger {
         Some(TriggerSource::Logic(LogicPattern { care: 0, .. })) => Err(PlanError::EmptyPattern),
@@ -255,6 +256,18 @@ mod tests {
     fn registers_are_in_order_of_address() {
         let registers = plan(&of("A,B,L")).unwrap().registers();
         assert!(registers.is_sorted_by_key(|(register, _)| register.address()));
+    }
+
+    #[test]
+    fn interleaved_channels_share_the_sample_rate() {
+        let rates = |channels: &str| {
+            let planned = plan(&CaptureRequest { period_s: 1e-3, samples: 1000, ..of(channels) }).unwrap();
+            let channels = planned.channels.iter();
+            channels.map(|channel| planned.channel_sample_rate_hz(channel)).collect::<std::vec::Vec<_>>()
+        };
+        assert_eq!(rates("A"), [1e6]);
+        assert_eq!(rates("A,B"), [500e3, 500e3]);
+        assert_eq!(rates("A,B,L0"), [500e3, 500e3, 1e6]);
     }
 
     #[test]

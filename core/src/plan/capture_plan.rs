@@ -2,7 +2,8 @@
 
 use super::notice::Notices;
 use super::{
-    AnalogChannel, ChannelSet, LogicLine, LogicPattern, SampleRange, Timebase, TriggerSource, TriggerType,
+    AnalogChannel, Channel, ChannelSet, LogicLine, LogicPattern, SampleRange, Timebase, TriggerSource,
+    TriggerType,
 };
 use crate::device::TraceMode;
 use crate::time::Micros;
@@ -213,10 +214,19 @@ impl CapturePlan {
         f64::from(self.timebase.ticks_per_sample()) / self.clock_hz
     }
 
-    /// Samples a second over the interleaved analog channels, in hertz.
+    /// Samples a second over the interleaved analog channels, in hertz: see
+    /// [`channel_sample_rate_hz`](Self::channel_sample_rate_hz).
     #[must_use]
     pub fn sample_rate_hz(&self) -> f64 {
         self.clock_hz / f64::from(self.timebase.ticks_per_sample())
+    }
+
+    /// Samples of one channel a second, in hertz: half of [`sample_rate_hz`](Self::sample_rate_hz) for each channel of an
+    /// interleaved pair.
+    #[must_use]
+    pub fn channel_sample_rate_hz(&self, channel: Channel) -> f64 {
+        let interleaved = channel.is_analog() && self.mode.analog_channels == 2;
+        if interleaved { 0.5 * self.sample_rate_hz() } else { self.sample_rate_hz() }
     }
 
     /// The time span of the capture, in seconds.
