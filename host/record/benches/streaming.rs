@@ -1,7 +1,7 @@
 //! Streams an hour of simulated time, thinned out to 1 kHz, to every format: on a link that carries all frames, and on one
 //! that carries half.
 //!
-//! `cargo bench -p scopething --bench streaming`; a number behind `--` is another count of seconds. Fails if a sample is
+//! `cargo bench -p scopething-record --bench streaming`; a number behind `--` is another count of seconds. Fails if a sample is
 //! lost or doubled, a gap is missed or made up, or memory grows with the stream.
 
 #[path = "../../scope/benches/limits/report.rs"]

@@ -27,6 +27,10 @@ use scopething::atomic::{AtomicError, AtomicFile};
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::waveform::{Channel, Range};
 
+/// The most rows that are kept in memory, which `parquet` writes as a group and `sr` as a chunk: a minute at a few kilohertz,
+/// some megabytes, and an index of few groups.
+pub const MAX_BUFFERED_ROWS: usize = 1 << 18;
+
 /// The last column: frames of the device that are missing since the row before.
 pub(super) const LOST: &str = "lost";
 /// The most columns: two bounds of ten channels.
