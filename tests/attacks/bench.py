@@ -122,6 +122,43 @@ class Server:
         assert self.child.poll() is None, f"it has ended with {self.child.returncode}: {self.logged()[-3:]}"
 
 
+class Wire:
+    """A link to a device, of which all that is sent to the device is kept."""
+
+    def __init__(self, device):
+        self.sent = bytearray()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = self.listener.getsockname()
+        self.device = device
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:  # closed
+                return
+            device = connect(self.device)
+            threading.Thread(target=self.relay, args=(client, device, self.sent), daemon=True).start()
+            threading.Thread(target=self.relay, args=(device, client, bytearray()), daemon=True).start()
+
+    @staticmethod
+    def relay(source, target, kept):
+        try:
+            while piece := source.recv(65536):
+                kept += piece
+                target.sendall(piece)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the other end has gone
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
 def split_address(text):
     host, _, port = text.rpartition(":")
     return host.strip("[]"), int(port)

@@ -7,8 +7,8 @@ import signal
 import subprocess
 import time
 
-from bench import LIMIT, Server, connect, ask_device, use_once
-from network import IDENTITY, SIGNAL
+from bench import LIMIT, Server, Wire, ask_device, connect, use_once
+from network import IDENTITY, SIGNAL, data_door
 
 # Clears the screen, sets the title, and asks for what the terminal answers with: all a terminal would act on.
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b2J\u202e"
@@ -165,20 +165,30 @@ def file_size_limit_kills(program, seconds):
 
 
 def signals_end_in_order(program, seconds):
-    """SIGTERM and SIGHUP end what serves and what records, in order."""
+    """SIGTERM, SIGHUP and SIGINT end what serves: the generator that a client has started is stopped."""
     del seconds
-    ended = []
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        with Server(program, "serve", "--url", SIGNAL, "--hmo", "127.0.0.1:0", "--tcp", "127.0.0.1:0") as server:
-            use_once(server["hmo"])
-            with connect(server["tcp"]) as holder:
-                holder.sendall(b"?")
-                holder.recv(100)
-                server.child.send_signal(number)
-                code = server.child.wait(LIMIT)
-            assert code == 0, f"serve ended by {signal.Signals(number).name} with {code}"
-            ended.append(code)
-    return f"{len(ended)} ends with exit code 0"
+        name = signal.Signals(number).name
+        with Server(program, "simulate", "--tcp", "127.0.0.1:0") as device, Wire(device["tcp"]) as wire:
+            url = "socket://127.0.0.1:%d" % wire.address[1]
+            doors = ("--rigol", "127.0.0.1:0", "--twinlan", "127.0.0.1:0", "--tcp", "127.0.0.1:0")
+            with Server(program, "serve", "--url", url, *doors) as server:
+                with connect(server["twinlan"]) as control, connect(data_door(server)):
+                    control.sendall(b"AWG:START\n*IDN?\n")
+                    control.recv(100)
+                    until = time.monotonic() + LIMIT
+                    while b"Z" not in wire.sent:
+                        assert time.monotonic() < until, f"the generator was never started: {bytes(wire.sent)!r}"
+                        time.sleep(0.01)
+                    with connect(server["tcp"]) as holder:
+                        holder.sendall(b"?")
+                        holder.recv(100)
+                        before = len(wire.sent)
+                        server.child.send_signal(number)
+                        code = server.child.wait(LIMIT)
+                assert code == 0, f"serve ended by {name} with {code}"
+                assert b"!" in wire.sent[before:], f"the device was not reset after {name}"
+    return "3 ends with exit code 0, the device reset"
 
 
 def allow_is_understood(program, seconds):

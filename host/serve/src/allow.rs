@@ -126,7 +126,7 @@ mod tests {
     fn a_network_is_understood_or_refused() {
         for (text, inside, outside) in [
             ("10.1.2.3", "10.1.2.3", "10.1.2.4"),
-            ("fd00::1", "fd00::1", "fd00::2"),
+            ("2001:db8::1", "2001:db8::1", "2001:db8::2"),
             ("::ffff:10.0.0.0/104", "10.1.2.3", "11.1.2.3"),
             ("::ffff:10.1.2.3", "10.1.2.3", "10.1.2.4"),
             ("::/0", "fd00::1", "10.1.2.3"),
@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn own_addresses_are_this_machine() {
-        assert!(is_own([127, 0, 0, 2].into()));
-        // Kept for documentation (RFC 5737): nobody has it.
-        assert!(!is_own([192, 0, 2, 1].into()));
+        assert!(is_own([127, 0, 0, 1].into()));
+        // Kept for benchmarks (RFC 2544): nobody has it.
+        assert!(!is_own([198, 18, 0, 1].into()));
     }
 }

@@ -240,7 +240,7 @@ mod tests {
         assert!(!add(&mut connections, OFTEN, true).await);
         // Another address has a right to some of the places.
         assert!(add(&mut connections, RARE, true).await);
-        tokio::time::advance(IDLE_TIMEOUT).await;
+        tokio::time::advance(2 * IDLE_TIMEOUT).await;
         assert!(add(&mut connections, OFTEN, true).await);
         assert_eq!(connections.sessions.len(), MAX_CONNECTIONS);
     }

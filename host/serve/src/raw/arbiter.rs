@@ -144,8 +144,8 @@ impl<'a> Arbiter<'a> {
         self.session.as_ref().filter(stays).map(|session| session.client.to_string())
     }
 
-    fn acquire(&mut self, mut client: Client) {
-        self.leave();
+    fn acquire(&mut self, mut client: Client, sockets: &Sockets) {
+        self.preempt(sockets);
         if let Client::Udp { peer, exchange } = &mut client {
             *exchange = Exchange::new(self.numbers.start(*peer));
         }
@@ -206,7 +206,7 @@ impl<'a> Arbiter<'a> {
             && let Some(QueuedClient { client, sent: brought, .. }) = self.next_waiting()
         {
             let is_udp = matches!(client, Client::Udp { .. });
-            self.acquire(client);
+            self.acquire(client, sockets);
             let commands = if is_udp { self.exchange(&brought, sent, sockets) } else { brought };
             return Some(if is_udp { commands } else { self.permitted(commands, sockets) });
         }
@@ -231,9 +231,13 @@ impl<'a> Arbiter<'a> {
         next.map(|(at, _)| at).and_then(|at| self.waiting.remove(at))
     }
 
-    /// Ends the session, since others wait, and gives its client the reason.
+    /// Ends the session, if there is one, since others wait, and gives its client the reason where loans have an end.
     fn preempt(&mut self, sockets: &Sockets) {
         let Some(session) = &self.session else { return };
+        let is_gone = matches!(&session.client, Client::Udp { peer, .. } if has_closed(*peer));
+        if is_gone || self.rules.max_loan.is_none() {
+            return self.leave();
+        }
         let held_s = session.since.elapsed().as_secs();
         let reason = format!("the device was given to others after {held_s} s");
         self.dismiss(&refusal::other(&reason), sockets);
@@ -366,7 +370,7 @@ impl<'a> Arbiter<'a> {
             self.queue(client, &commands, sockets);
             return None;
         }
-        self.acquire(client);
+        self.acquire(client, sockets);
         Some(self.permitted(commands, sockets))
     }
 
@@ -384,7 +388,7 @@ impl<'a> Arbiter<'a> {
             self.queue(client, sent, sockets);
             return false;
         }
-        self.acquire(client);
+        self.acquire(client, sockets);
         true
     }
 

@@ -151,8 +151,8 @@ mod tests {
         pairing.control(ONE, connection(1));
         pairing.control(OTHER, connection(2));
         assert!(pairing.data(OTHER, connection(20)) && pairing.data(ONE, connection(10)));
-        assert_eq!(pairing.decided().await, Outcome::Pair(connection(2), connection(20)));
         assert_eq!(pairing.decided().await, Outcome::Pair(connection(1), connection(10)));
+        assert_eq!(pairing.decided().await, Outcome::Pair(connection(2), connection(20)));
     }
 
     #[tokio::test(start_paused = true)]
