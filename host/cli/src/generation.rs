@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
-use super::session::{Session, stop};
-use scopething::generate::{GeneratorPlan, GeneratorRequest};
+use super::session::Session;
+use scopething::generate::{GeneratorPlan, GeneratorRequest, stop};
 
 /// What is printed and how long it lasts.
 #[derive(Debug, Clone, Copy)]

@@ -3,11 +3,9 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use scopething_core::device::{BS05, TraceMode};
-use scopething_core::plan::{
-    BusyOutputs, CapturePlan, CaptureRequest, ModeFit, Notice, PlanError, TraceEnd, mode_fits, plan_capture,
-};
-use serde_json::{Map, Value, json};
+use scopething_core::device::BS05;
+use scopething_core::plan::{BusyOutputs, CapturePlan, Notice, TraceEnd, plan_capture};
+use serde_json::{Map, Value};
 
 use super::batch::{answer_lines, malformed, refused};
 use super::capture_arguments::{CaptureArguments, UrlArgument};
@@ -16,6 +14,7 @@ use super::live::print_notices;
 use super::meanwhile::MeanwhileArguments;
 use super::session::Session;
 use scopething::generate::{GeneratorPlan, GeneratorRequest};
+use scopething::plan_report::{Refusal, refusals, registers, texts, to_json};
 use scopething::request::JsonRequest;
 use scopething_waveform::quantity_text::quantity;
 
@@ -96,70 +95,12 @@ fn answer(line: &str) -> Value {
     }
 }
 
-fn registers(plan: &CapturePlan) -> Value {
-    plan.registers().iter().map(|(register, value)| (register.name(), Value::from(*value))).collect()
-}
-
-fn texts(plan: &CapturePlan, wanted: impl Fn(&Notice) -> bool) -> Vec<String> {
-    plan.notices.iter().filter(|notice| wanted(notice)).map(ToString::to_string).collect()
-}
-
-/// A mode, and why it is not taken.
-type Refusal = (&'static TraceMode, String);
-
-/// The modes that were refused before one fitted, or all if the request is met only nearly.
-fn refusals(
-    plan: &CapturePlan,
-    request: &CaptureRequest,
-    driven: BusyOutputs,
-) -> Result<Vec<Refusal>, PlanError> {
-    let mut refused = Vec::new();
-    for (mode, verdict) in mode_fits(&BS05, request, driven)? {
-        match why_not(&verdict) {
-            Some(why) => refused.push((mode, why)),
-            None if mode == plan.mode => break,
-            None => {}
-        }
-    }
-    Ok(refused)
-}
-
-fn why_not(verdict: &ModeFit) -> Option<String> {
-    Some(match verdict {
-        ModeFit::Fits(_) => return None,
-        ModeFit::OtherChannels => "captures other channels".to_owned(),
-        ModeFit::TooFine => "takes 16 bits a sample".to_owned(),
-        ModeFit::TooSlow { fastest_hz } => format!("reaches {} at most", quantity(*fastest_hz, "S/s", 4)),
-        ModeFit::TooManySamples { samples, width } => {
-            format!("would take {samples} samples, the buffer holds {width}")
-        }
-        ModeFit::NoSample => "the period is shorter than a sample".to_owned(),
-    })
-}
-
 fn timeout_text(plan: &CapturePlan) -> String {
     match plan.end {
         TraceEnd::Trigger => "none: waits for the trigger".to_owned(),
         TraceEnd::DeviceTimeout(units) => format!("{units} x 6.4 us, timed by the device"),
         TraceEnd::HostTimeout(wait) => format!("{} s, timed by the host", wait.seconds()),
     }
-}
-
-fn to_json(plan: &CapturePlan, refused: &[Refusal]) -> Value {
-    let refused: Vec<Value> =
-        refused.iter().map(|(mode, why)| json!({"mode": mode.name, "why": why})).collect();
-    json!({
-        "mode": plan.mode.name,
-        "sample_rate": plan.sample_rate_hz(),
-        "samples": plan.timebase.samples,
-        "period": plan.duration_s(),
-        "pre_trigger_samples": plan.pre_trigger,
-        "dump_bytes": plan.dump_bytes(),
-        "registers": registers(plan),
-        "adjusted": texts(plan, Notice::is_adjustment),
-        "warnings": texts(plan, |notice| !notice.is_adjustment()),
-        "refused": refused,
-    })
 }
 
 fn to_text(plan: &CapturePlan, refused: &[Refusal]) -> String {

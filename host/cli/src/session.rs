@@ -8,6 +8,7 @@ use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::progress::with_progress;
+use scopething::generate::stop;
 use scopething::link::{self, Link, LinkClock, LinkError, LinkUrl};
 use scopething_files::playback;
 
@@ -124,16 +125,6 @@ impl Session {
             stopped = stop(&mut scope) => Ok(stopped?),
             () = interrupts.reached(1) => Err(Failure::Cancelled),
         }
-    }
-}
-
-/// Stops what the generators do, if they do anything.
-pub(super) async fn stop(scope: &mut HostScope) -> Result<(), GenerateError<LinkError>> {
-    match scope.generators() {
-        Generators::Off => Ok(()),
-        Generators::Waveform { .. } => scope.stop_waveform().await,
-        Generators::Clocks { .. } => scope.stop_clocks().await,
-        Generators::Levels { .. } => scope.release_logic_outputs().await,
     }
 }
 

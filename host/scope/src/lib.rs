@@ -6,5 +6,6 @@ pub mod bridge;
 pub mod calibration_file;
 pub mod generate;
 pub mod link;
+pub mod plan_report;
 pub mod request;
 pub mod watched;

@@ -25,7 +25,7 @@ mod wave;
 use std::fmt;
 
 pub use clock::{ClockSpec, OutputSpec, phase};
-pub use generation::{GeneratorPlan, GeneratorRequest, GeneratorRequestError, parse_levels};
+pub use generation::{GeneratorPlan, GeneratorRequest, GeneratorRequestError, parse_levels, stop};
 pub use json::{GeneratorKind, JsonGeneratorError, JsonGeneratorRequest};
 use scopething_core::plan::{ClockError, UnknownWaveShape};
 pub use table::{WaveTable, WaveTableError};
