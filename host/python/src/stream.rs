@@ -254,6 +254,11 @@ impl Reader {
         }
     }
 
+    /// Ends the stream soon, without a wait.
+    fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
     /// Ends the stream, and waits until the scope can be used again.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.stop.send_replace(true);
