@@ -349,6 +349,14 @@ impl Connection {
         crate::recording::plan_object(py, &plan, &request, driven)
     }
 
+    /// Takes other parameters for a probe, the eleven numbers of the file of calibrations, for captures of this connection.
+    fn set_probe(&self, py: Python<'_>, name: &str, numbers: [f64; 11]) -> PyResult<()> {
+        self.with(py, |device| {
+            device.probes.insert(name.to_owned(), parameters_of(numbers));
+            Ok(())
+        })
+    }
+
     /// Plays a waveform: a shape by name, or the samples of a period from 0 to 1. Returns the real frequency.
     #[pyo3(signature = (frequency, shape, table, symmetry, low, high, min_samples, max_error, once))]
     fn start_waveform(
@@ -610,6 +618,12 @@ fn parameters<'py>(py: Python<'py>, parameters: &AnalogParameters) -> PyResult<B
     Ok(object)
 }
 
+/// The parameters by their numbers, in the order of the file of calibrations.
+fn parameters_of(numbers: [f64; 11]) -> AnalogParameters {
+    let [la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset] = numbers;
+    AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset }
+}
+
 fn calibration_object<'py>(
     py: Python<'py>,
     before: &AnalogParameters,
@@ -631,6 +645,17 @@ pub(crate) fn probe<'py>(py: Python<'py>, url: &str, name: &str) -> PyResult<Bou
     let url: LinkUrl = url.parse().map_err(|error| Failure::from(error).raise(py))?;
     let probe = probe_of_user(&url, name).map_err(|failure| failure.raise(py))?;
     parameters(py, &probe)
+}
+
+/// Keeps the parameters of a probe in the user's file of calibrations.
+#[pyfunction]
+pub(crate) fn save_probe(py: Python<'_>, url: &str, name: &str, numbers: [f64; 11]) -> PyResult<()> {
+    let url: LinkUrl = url.parse().map_err(|error| Failure::from(error).raise(py))?;
+    let file = CalibrationFile::of_user().ok_or_else(|| {
+        Failure::usage("there is no home directory to keep calibrations in").raise(py)
+    })?;
+    let written = file.write(&CalibrationFile::section_of(url.sound()), name, &parameters_of(numbers));
+    written.map_err(|error| Failure::from(error).raise(py))
 }
 
 /// The serial ports: name, USB id, whether it is a BitScope's, and why it cannot be used.

@@ -75,6 +75,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<simulate::Served>()?;
     module.add_function(wrap_pyfunction!(connection::ports, module)?)?;
     module.add_function(wrap_pyfunction!(connection::probe, module)?)?;
+    module.add_function(wrap_pyfunction!(connection::save_probe, module)?)?;
     module.add_function(wrap_pyfunction!(gate::shut, module)?)?;
     module.add_function(wrap_pyfunction!(gate::forget_threads, module)?)?;
     module.add_function(wrap_pyfunction!(recording::read, module)?)?;

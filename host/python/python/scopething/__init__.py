@@ -3,7 +3,7 @@
 >>> import scopething
 >>> with scopething.connect("sim:?A=sine,1kHz,0..3V") as scope:
 ...     traces = scope.capture("A", period="5ms", nsamples=2000, low=0, high=3.3, trigger_level=1.5)
->>> traces.A.samples.max()
+>>> round(float(traces.A.samples.max()), 2)
 3.0
 """
 

@@ -295,7 +295,7 @@ class Scope:
         >>> import scopething
         >>> with scopething.connect("sim:") as scope:
         ...     scope.start_clock("3kHz", 0.3)
-        Clock(frequency=3000.0750018750468, ratio=0.30000750018750467)
+        Clock(frequency=3000.075001875047, ratio=0.30000750018750466)
         """
         given = {line: (ratio, 0.0)} if outputs is None else outputs
         rows: List[Tuple[int, float, float]] = []
@@ -647,7 +647,7 @@ def plan(
 
     >>> import scopething
     >>> scopething.plan("AB", period="20ms", nsamples=6000)
-    <Plan: 6000 samples over 20 ms at 300.8 kS/s, mode MacroChop>
+    <Plan: 6014 samples over 20.00 ms at 300.8 kS/s, mode MacroChop>
     """
     arguments = capture_arguments(
         channels, trigger, trigger_level, trigger_type, hair_trigger, trigger_position, trigger_mode,

@@ -100,7 +100,7 @@ def simulate(
     ...     return 3 * (1000 * t % 1)
     >>> with scopething.simulate(A=ramp, L0=[0, 1, 1, 0], sample_rate="10kHz", noise="1mV") as scope:
     ...     traces = scope.capture(["A", "L0"], period="2ms", nsamples=200, low=0, high=3.3, trigger="A")
-    >>> bool(abs(traces.A.samples.max() - 3) < 0.05), traces.L0.samples.mean()
+    >>> bool(abs(traces.A.samples.max() - 3) < 0.05), float(traces.L0.samples.mean())
     (True, 0.5)
     """
     rate = number(sample_rate, "Hz", "sample_rate")

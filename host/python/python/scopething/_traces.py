@@ -220,8 +220,8 @@ class Traces(Mapping[str, Series]):
     >>> with scopething.simulate(A="sine 1kHz 0..3V") as scope:
     ...     traces = scope.capture("A", period="5ms", nsamples=2000, low=0, high=3.3)
     >>> traces
-    <Traces: Macro at 400 kS/s, triggered on A rising at 1.25 ms>
-      <A: 2000 samples at 400 kS/s, 0 V to 3 V, mean 1.5 V>
+    <Traces: Macro at 400.0 kS/s, triggered on A rising at 1.250 ms>
+      <A: 2000 samples at 400.0 kS/s, 100.7 µV to 3.000 V, mean 1.500 V>
     >>> traces.A.samples.dtype, traces.A.samples.shape
     (dtype('float32'), (2000,))
     """
@@ -258,7 +258,7 @@ class Traces(Mapping[str, Series]):
 
         >>> import numpy, scopething
         >>> ramp = scopething.Traces.from_arrays({"A": numpy.linspace(0, 3, 7)}, "1kHz")
-        >>> ramp.A.timestamps[-1]
+        >>> float(ramp.A.timestamps[-1])
         0.006
         """
         rate = number(sample_rate, "Hz", "sample_rate")
