@@ -128,9 +128,9 @@ def _signal(name: str, signal: Any, rate: float) -> Any:
     if callable(signal):
         return getattr(signal, "__name__", "signal"), _vectorised(name, signal)
     if isinstance(signal, tuple):
-        if len(cast("Tuple[Any, ...]", signal)) != 2:
+        if len(signal) != 2:
             raise Usage(f"{name}: give an array, or a pair of an array and its sample rate")
-        signal, own = cast("Tuple[Any, Quantity]", signal)
+        signal, own = signal
         rate = number(own, "Hz", f"the sample rate of {name}")
     try:
         array = np.asarray(signal)

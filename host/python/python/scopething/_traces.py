@@ -159,7 +159,7 @@ class Series:
         """Plots this channel alone, as `Traces.plot`."""
         return Traces._of([self]).plot(ax, **kwargs)
 
-    def to_pandas(self) -> pandas.Series[Any]:
+    def to_pandas(self) -> pandas.Series:
         """The samples by their timestamps in seconds, as a `pandas.Series`."""
         import pandas
 
@@ -217,11 +217,11 @@ class Traces(Mapping[str, Series]):
     In a notebook it shows its picture.
 
     >>> import scopething
-    >>> with scopething.simulate(A="sine 1kHz 0..3V") as scope:
+    >>> with scopething.simulate(A="square 1kHz 0..3V") as scope:
     ...     traces = scope.capture("A", period="5ms", nsamples=2000, low=0, high=3.3)
     >>> traces
     <Traces: Macro at 400.0 kS/s, triggered on A rising at 1.250 ms>
-      <A: 2000 samples at 400.0 kS/s, 100.7 µV to 3.000 V, mean 1.500 V>
+      <A: 2000 samples at 400.0 kS/s, 50.35 µV to 3.000 V, mean 1.500 V>
     >>> traces.A.samples.dtype, traces.A.samples.shape
     (dtype('float32'), (2000,))
     """
@@ -270,7 +270,7 @@ class Traces(Mapping[str, Series]):
             if array.ndim != 1:
                 raise Usage(f"the samples of {name} have {array.ndim} dimensions: give one")
             is_logic = name.upper().startswith("L")
-            typed: Samples = np.ascontiguousarray(array, dtype=np.uint8 if is_logic else np.float32)
+            typed: Any = np.ascontiguousarray(array, dtype=np.uint8 if is_logic else np.float32)
             rows.append((name.upper(), (starts or {}).get(name, 0.0), 1.0 / rate, typed, raw))
         return cls(_core.Recording.of_arrays(rate, rows, range, None))
 
@@ -507,10 +507,9 @@ class Table(Dict[str, Any]):
 def table_of(value: Any) -> Any:
     """The same, with a `Table` for each dictionary in it."""
     if isinstance(value, dict):
-        items = cast("Dict[str, Any]", value)
-        return Table({key: table_of(one) for key, one in items.items()})
+        return Table({key: table_of(one) for key, one in value.items()})
     if isinstance(value, list):
-        return [table_of(one) for one in cast("List[Any]", value)]
+        return [table_of(one) for one in value]
     return value
 
 
@@ -521,6 +520,6 @@ def _cell(value: Any) -> str:
         return "unknown"
     if isinstance(value, float):
         return f"{value:.6g}"
-    if isinstance(value, list) and len(cast("List[Any]", value)) > 8:
-        return f"{len(cast('List[Any]', value))} values"
+    if isinstance(value, list) and len(value) > 8:
+        return f"{len(value)} values"
     return html.escape(str(value))

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from typing import Any, AsyncIterator, Callable, Optional, Tuple, TypeVar, Union, cast
+from typing import Any, AsyncIterator, Callable, Optional, Tuple, TypeVar, Union
 
 from . import _scope, _simulate
 from ._scope import Block, Clock, Path
@@ -201,7 +201,7 @@ class Scope:
             if progress is not None:
                 progress(done, points)
 
-        future = self._worker.do(lambda: self._scope.calibrate(*arguments, progress=report, **named))
+        future = self._worker.do(lambda: self._scope.calibrate(*arguments, **{**named, "progress": report}))
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -306,7 +306,7 @@ async def simulate(**signals: Any) -> Scope:
     worker = _Worker()
     try:
         made = await worker.do(lambda: _simulate.simulate(tcp=False, **signals))
-        return Scope(cast("_scope.Scope", made), worker)
+        return Scope(made, worker)
     except BaseException:
         worker.end()
         raise
