@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
 import sys
 import textwrap
 import threading
-import time
 
 import pytest
 
@@ -82,22 +80,30 @@ class Proxy:
         self.clients = 0
         self._changed = threading.Condition()
         self._server = socket.create_server(("127.0.0.1", 0))
+        self._sockets = [self._server]
         self._target = (host, port)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads = []
+        self._start(self._accept)
 
     @property
     def url(self):
         return f"socket://127.0.0.1:{self._server.getsockname()[1]}"
 
+    def _start(self, target, *arguments):
+        self._threads.append(threading.Thread(target=target, args=arguments, daemon=True))
+        self._threads[-1].start()
+
     def _accept(self):
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._server.accept()
+                self._sockets.append(client)
                 device = socket.create_connection(self._target)
+                self._sockets.append(device)
                 with self._changed:
                     self.clients += 1
-                threading.Thread(target=self._pass, args=(client, device, True), daemon=True).start()
-                threading.Thread(target=self._pass, args=(device, client, False), daemon=True).start()
+                self._start(self._pass, client, device, True)
+                self._start(self._pass, device, client, False)
 
     def _pass(self, source, sink, keeps):
         with contextlib.suppress(OSError):
@@ -120,7 +126,14 @@ class Proxy:
             assert self._changed.wait_for(lambda: condition(self), timeout=TIMEOUT_S), bytes(self.sent)
 
     def close(self):
-        self._server.close()
+        for one in self._sockets:
+            # Which wakes the thread that waits for it.
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(TIMEOUT_S)
+        for one in self._sockets:
+            one.close()
 
 
 @pytest.fixture
@@ -136,6 +149,3 @@ def recorded(simulated_scope):
     yield make
     for proxy in proxies:
         proxy.close()
-
-
-__all__ = ["Proxy", "finish", "interrupt", "os", "time", "wait_for"]

@@ -14,15 +14,18 @@ from scopething.analysis import annotate_series
 
 @pytest.fixture
 def connected(simulated_scope, monkeypatch):
+    made = []
+
     def connect(**signals):
         simulator = simulated_scope(tcp=True, **signals)
         monkeypatch.setattr(sys, "argv", ["script", simulator.url])
         driver.await_(driver.main())
+        made.append(driver.s)
         return driver.s
 
     yield connect
-    if hasattr(driver, "s"):
-        driver.s.close()
+    for scope in made:
+        scope.close()
 
 
 def test_module_functions(connected):

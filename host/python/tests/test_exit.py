@@ -7,7 +7,7 @@ import signal
 import pytest
 from conftest import finish, wait_for
 
-RUNS = int(os.environ.get("SCOPETHING_EXIT_RUNS", "2"))
+RUNS = int(os.environ.get("SCOPETHING_EXIT_RUNS", "1"))
 """How often each of these is done; more by hand."""
 
 MIDDLES = {

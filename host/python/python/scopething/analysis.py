@@ -5,6 +5,7 @@ What is measured is measured by `scopething.analyse`, which finds periods of a f
 
 from __future__ import annotations
 
+import math
 from typing import Any, Dict
 
 import numpy as np
@@ -65,7 +66,8 @@ def annotate_series(series: Any) -> bool:
     averaged = (np.asarray(wave["averaged"], dtype=float) - wave["offset"]) / wave["amplitude"]
     points = np.arange(count) * len(averaged) / count
     samples = np.interp(points, np.arange(len(averaged) + 1), np.append(averaged, averaged[0]))
-    beginning = round((wave["start"] - measured.timestamps[0]) / sample_period)
+    # The first sample of the wave, as those that are averaged are counted.
+    beginning = math.ceil((wave["start"] - measured.timestamps[0]) / sample_period - 1e-9)
     capture_start = getattr(series, "capture_start", None)
     waveform = Waveform(
         period=wave["period"],
