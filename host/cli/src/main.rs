@@ -14,7 +14,7 @@ mod event_log;
 mod failure;
 mod file_traces;
 mod generate_arguments;
-mod generation;
+mod generator;
 mod given_options;
 mod hold;
 mod info;

@@ -103,16 +103,21 @@ fn timeout_text(plan: &CapturePlan) -> String {
     }
 }
 
+/// Where the samples lie about the trigger.
+fn position_text(plan: &CapturePlan) -> String {
+    match plan.delay_us {
+        0 => format!("{} samples before it", plan.pre_trigger),
+        delay_us => format!("samples from {} after it", quantity(f64::from(delay_us) * 1e-6, "s", 10)),
+    }
+}
+
 fn to_text(plan: &CapturePlan, refused: &[Refusal]) -> String {
     let mut lines = vec![
         format!("mode         {}", plan.mode.name),
         format!("channels     {}", plan.channels),
         format!("sample rate  {}", quantity(plan.sample_rate_hz(), "S/s", 7)),
         format!("samples      {} over {}", plan.timebase.samples, quantity(plan.duration_s(), "s", 7)),
-        format!(
-            "trigger      {} {}, {} samples before it",
-            plan.trigger, plan.trigger_type, plan.pre_trigger
-        ),
+        format!("trigger      {} {}, {}", plan.trigger, plan.trigger_type, position_text(plan)),
         format!("timeout      {}", timeout_text(plan)),
         format!("to read      {} bytes", plan.dump_bytes()),
         "registers".to_owned(),

@@ -14,11 +14,9 @@ use super::failure::Failure;
 use super::interrupt::Interrupts;
 use scopething::link::{HostClock, LinkClock, LinkUrl};
 use scopething_files::playback;
-use scopething_record::disk::SystemDisk;
 use scopething_record::explain::Explanation;
 use scopething_record::job::Job;
-use scopething_record::page::Page;
-use scopething_record::{LinkTime, Links, RecordError, Recorder, Status, StatusObserver};
+use scopething_record::{LinkTime, Links, Page, RecordError, Recorder, Status, StatusObserver, SystemDisk};
 use scopething_sim::{ClockKind, SimConfig};
 
 const EXAMPLES: &str = "\

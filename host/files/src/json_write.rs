@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 
 use super::{TraceWriter, WriteError};
 use scopething_waveform::measure::WaveformAnalysis;
-use scopething_waveform::recording::{Gap, Samples, Series, Stamp, Waveform};
+use scopething_waveform::waveform::{Gap, Samples, Series, Stamp, Waveform};
 
 /// Writes one object a line.
 #[derive(Default)]

@@ -11,7 +11,7 @@ use std::io::Write;
 
 use super::WriteError;
 use super::archive::Archive;
-use scopething_waveform::recording::{Gap, Samples, Series, Waveform};
+use scopething_waveform::waveform::{Gap, Samples, Series, Waveform};
 
 pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
     let mut arrays = Arrays { archive: Archive::new() };

@@ -22,7 +22,7 @@ use parquet::schema::types::{Type, TypePtr};
 use super::WriteError;
 use super::csv_write::TIME;
 use super::rows::{Row, Rows};
-use scopething_waveform::recording::{Samples, Series, Waveform};
+use scopething_waveform::waveform::{Samples, Series, Waveform};
 
 /// The file ends with an index of all that is in it, so it is made in memory: it is no larger than the capture.
 pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {

@@ -9,7 +9,7 @@ use std::io::Write;
 use vcd::{TimescaleUnit, Value, VarType};
 
 use super::{Format, WriteError};
-use scopething_waveform::recording::{Samples, Series, Waveform};
+use scopething_waveform::waveform::{Samples, Series, Waveform};
 
 const PICOSECONDS: f64 = 1e12;
 

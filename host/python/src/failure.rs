@@ -8,7 +8,7 @@ use scopething::generate::GeneratorRequestError;
 use scopething::link::{DatagramError, LinkError, OpenError, UrlError};
 use scopething::request::JsonRequestError;
 use scopething_core::plan::PlanError;
-use scopething_core::scope::{CalibrateError, GenerateError, Recovery, ScopeError};
+use scopething_core::scope::{CalibrateError, GenerateError, Recovery, ScopeError, ScopeErrorKind};
 
 /// The class of the exception, by its name in `scopething`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,21 +115,21 @@ impl From<OpenError> for Failure {
 
 impl From<ScopeError<LinkError>> for Failure {
     fn from(error: ScopeError<LinkError>) -> Self {
-        let kind = match &error {
-            ScopeError::Link {
-                error: LinkError::InUse { .. } | LinkError::Datagram(DatagramError::Refused { .. }),
-                ..
-            } => Kind::Busy,
-            ScopeError::WrongRevision { .. } => Kind::WrongDevice,
+        let kind = match &error.kind {
+            ScopeErrorKind::Link(LinkError::InUse { .. } | LinkError::Datagram(DatagramError::Refused { .. })) => {
+                Kind::Busy
+            }
+            ScopeErrorKind::WrongRevision { .. } => Kind::WrongDevice,
+            ScopeErrorKind::DelayCutShort => Kind::Cancelled,
             _ => match error.recovery() {
                 Recovery::Retry => Kind::BadAnswer,
                 Recovery::Reconnect => Kind::LinkLost,
                 Recovery::Fatal => Kind::WrongDevice,
             },
         };
-        match &error {
+        match &error.kind {
             // The driver knows no more of a link's error than its text.
-            ScopeError::Link { error: of_link, .. } => {
+            ScopeErrorKind::Link(of_link) => {
                 let Self { message: causes, .. } = Self::of(kind, of_link);
                 let message = error.to_string().replace(&of_link.to_string(), &causes);
                 Self::new(kind, message)
@@ -142,8 +142,8 @@ impl From<ScopeError<LinkError>> for Failure {
 impl Failure {
     /// As when connecting: what answers then and makes no sense is another device.
     pub(crate) fn connecting(error: ScopeError<LinkError>) -> Self {
-        let is_other = matches!(error, ScopeError::Garbled { .. });
-        let is_silent = matches!(error, ScopeError::NoAnswer { .. });
+        let is_other = matches!(error.kind, ScopeErrorKind::Garbled(_));
+        let is_silent = matches!(error.kind, ScopeErrorKind::NoAnswer { .. });
         let failure = Self::from(error);
         match (is_other, is_silent) {
             (true, _) => Self { kind: Kind::WrongDevice, ..failure },
@@ -193,7 +193,7 @@ impl From<PlanError> for Failure {
 impl From<GeneratorRequestError> for Failure {
     fn from(error: GeneratorRequestError) -> Self {
         let kind = match error {
-            GeneratorRequestError::Words(_) => Kind::Usage,
+            GeneratorRequestError::Spec(_) => Kind::Usage,
             GeneratorRequestError::Waveform(_) | GeneratorRequestError::Clocks(_) => Kind::PlanError,
         };
         Self::of(kind, &error)

@@ -13,7 +13,7 @@ use scopething_core::trace::{DumpChannel, Trace};
 use scopething_files::plot::{PictureSize, svg};
 use scopething_files::{Format, SaveError, TraceFile};
 use scopething_waveform::measure::{WaveformAnalysis, Window};
-use scopething_waveform::recording::{
+use scopething_waveform::waveform::{
     Channel, Details, Gap, Range, Samples, Series, Stamp, Trigger, Waveform,
 };
 

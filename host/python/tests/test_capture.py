@@ -84,6 +84,15 @@ def test_numbers_and_texts_are_the_same():
     assert numbers["registers"] == texts["registers"] == others["registers"]
 
 
+def test_a_delay_is_between_trigger_and_samples(simulated_scope):
+    scope = simulated_scope(A=lambda t: 3.0 if (t % 10e-3) < 5e-3 else 0.0)
+    # The square rises at the trigger and falls 5 ms later, which is in the middle of what is captured after 4.5 ms.
+    a = scope.capture("A", period="1ms", nsamples=1000, low=0, high=3.3, trigger_level=1.5, delay="4.5ms").A
+    assert a.cause == "trigger" and a.trigger_timestamp == pytest.approx(-4.5e-3, abs=10e-6)
+    falls = int(np.argmax(a.samples < 1.5))
+    assert a.timestamps[falls] - a.trigger_timestamp == pytest.approx(5e-3, abs=10e-6)
+
+
 def test_samples_are_views_that_nobody_can_write_to():
     with scopething.connect("sim:") as scope:
         traces = scope.capture("A,L0", timeout=0)
@@ -188,6 +197,7 @@ def test_a_plan_is_what_is_captured():
         ({"trigger_mode": "maybe"}, scopething.Usage, "maybe"),
         ({"trigger_position": 2}, scopething.PlanError, "0 to 1"),
         ({"timeout": -1}, scopething.PlanError, "timeout"),
+        ({"delay": -1}, scopething.PlanError, "delay of -1"),
         ({"bits": 12}, scopething.Usage, "12"),
         ({"probes": "x7"}, scopething.Usage, "no calibration for probe \"x7\""),
     ],

@@ -66,6 +66,7 @@ pub fn to_json(plan: &CapturePlan, refused: &[Refusal]) -> Value {
         "samples": plan.timebase.samples,
         "period": plan.duration_s(),
         "pre_trigger_samples": plan.pre_trigger,
+        "delay": f64::from(plan.delay_us) * 1e-6,
         "dump_bytes": plan.dump_bytes(),
         "registers": registers(plan),
         "adjusted": texts(plan, Notice::is_adjustment),

@@ -4,7 +4,7 @@ use scopething_core::plan::{AnalogChannel, CapturePlan};
 use scopething_core::trace::{EndReason, Trace};
 
 use scopething_files::grid::Grid;
-use scopething_waveform::recording::{Channel, InvalidWaveform, Samples, Series, Waveform};
+use scopething_waveform::waveform::{Channel, InvalidWaveform, Samples, Series, Waveform};
 
 /// The samples of an analog channel, in volts, and the steps that they come in.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +58,7 @@ impl Capture {
             analog: AnalogChannel::ALL.map(|channel| analog(trace, channel, &recording, &grid)),
             logic: logic(&recording, &grid),
             trigger_s: trace.trigger().map_or(planned_s, |trigger| trigger.time_s),
-            cause: trace.cause(),
+            cause: trace.end_reason(),
         })
     }
 }

@@ -5,8 +5,7 @@ use scopething_core::plan::{PlayMode, WaveformError, WaveformPlan, WaveformReque
 use scopething_core::scope::{GenerateError, ScopeError};
 
 use super::handle::GeneratorWaveform;
-use super::instrument::HostScope;
-use scopething::link::LinkError;
+use scopething::link::{HostScope, LinkError};
 
 /// The fewest samples a period, where the frequency cannot be met with more.
 const MIN_SAMPLES: u16 = 10;

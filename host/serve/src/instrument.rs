@@ -10,7 +10,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use scopething_core::plan::CapturePlan;
-use scopething_core::scope::{CaptureOptions, LinkProfile, Recovery, Scope, ScopeError};
+use scopething_core::scope::{
+    CaptureOptions, LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind, Stage,
+};
 use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -20,10 +22,9 @@ use super::event::Event;
 use super::generator;
 use super::handle::{GeneratorChange, GeneratorWaveform, Handle, Request, SharedState, WaitingClient};
 use super::loan::Loan;
-use scopething::link::{Link, LinkClock, LinkError};
+use super::until;
+use scopething::link::{HostScope, LinkClock, LinkError};
 
-/// A connected device, whatever the link.
-pub(super) type HostScope = Scope<Link, LinkClock>;
 type DeviceError = ScopeError<LinkError>;
 
 /// How long a capture may go on waiting for its trigger when the device is wanted for something else.
@@ -139,13 +140,6 @@ impl Queue {
 fn poll_left(clients: &mut Vec<WaitingClient>, context: &mut Context<'_>) -> Poll<()> {
     clients.retain_mut(|client| client.reply.poll_closed(context).is_pending());
     if clients.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => pending().await,
-    }
 }
 
 /// A capture that has ended, and the clients it was for.
@@ -281,7 +275,7 @@ impl Instrument {
         };
         // It is dropped with its link only after that was taken out of it.
         let Ok(link) = link else {
-            return Err(ScopeError::Closed { stage: scopething_core::scope::Stage::Reset });
+            return Err(ScopeErrorKind::Closed.at(Stage::Reset));
         };
         self.scope = Some(Scope::new(link, self.clock.clone(), self.profile));
         self.reset().await?;
@@ -338,7 +332,7 @@ impl Instrument {
 
 /// Whether trying again over the same link is of no use. A device may be silent for a while.
 fn is_final(error: &DeviceError) -> bool {
-    !matches!(error, ScopeError::NoAnswer { .. }) && error.recovery() != Recovery::Retry
+    !matches!(error.kind, ScopeErrorKind::NoAnswer { .. }) && error.recovery() != Recovery::Retry
 }
 
 /// Runs one capture for all clients that wait now. It is cancelled when settings change, when a deadline passes, or when

@@ -99,8 +99,6 @@ def capture_arguments(
     bits: Optional[Union[int, str]],
 ) -> Dict[str, Any]:
     """A request in the program's own form."""
-    if number(delay, "s", "delay") != 0.0:
-        raise Usage("a delay between the trigger and the samples cannot be asked for yet: leave it out, or choose trigger_position=0")
     arguments: Dict[str, Any] = {
         "channels": channel_names(channels),
         "period": number(period, "s", "period"),
@@ -110,6 +108,7 @@ def capture_arguments(
         "trigger_position": number(trigger_position, "part", "trigger_position"),
         "trigger_mode": trigger_mode.lower(),
         "raw": bool(raw),
+        "delay": number(delay, "s", "delay"),
     }
     if arguments["nsamples"] < 0:
         raise Usage(f"nsamples is {arguments['nsamples']}: give at least 1")

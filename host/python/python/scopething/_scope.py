@@ -131,7 +131,8 @@ class Scope:
             period: time span in seconds.
             nsamples: roughly how many samples over the period; at most 12288.
             timeout: seconds to wait for the trigger; None waits for ever, 0 captures at once.
-            delay: seconds between the trigger and the samples after it.
+            delay: seconds from the trigger to the first sample, whole microseconds up to 4294 s; nothing is kept from before the
+                trigger then.
             low: bottom of the range in volts; what the probe measures safely if it is not given, 0 for logic lines alone.
             high: top of the range in volts; likewise, 3.3 for logic lines alone.
             raw: take the range as fractions of the converters, and give samples as fractions of the range.

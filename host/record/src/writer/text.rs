@@ -18,10 +18,10 @@ use std::ops::Range;
 
 use serde_json::{Map, Value, json};
 
-use super::keep::{Extent, Keep, envelope};
-use super::measure::{Measure, Measured};
+use crate::job::keep::{Extent, Keep, envelope};
+use crate::job::measure::{Measure, Measured};
 use scopething_files::{Format, JOB_COLUMNS, Rows, StampObject, WriteError, push_field, push_number};
-use scopething_waveform::recording::{Gap, Series, Stamp, Waveform};
+use scopething_waveform::waveform::{Gap, Series, Stamp, Waveform};
 
 /// More than the number and the moment of a trace take in JSON.
 const MAX_STAMP_BYTES: usize = 128;
@@ -269,7 +269,7 @@ fn channels_object(waveform: &Waveform, keep: &Keep) -> Value {
 mod tests {
     use super::*;
     use scopething_waveform::moment::UnixMicros;
-    use scopething_waveform::recording::{Channel, Details, EndReason, Samples, Series};
+    use scopething_waveform::waveform::{Channel, Details, EndReason, Samples, Series};
 
     fn waveform() -> Waveform {
         let levels = Samples::Levels(vec![0, 1, 1, 1]);

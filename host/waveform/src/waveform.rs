@@ -6,7 +6,7 @@
 //! buffer and knows nothing of trace modes or registers.
 //!
 //! ```
-//! use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
+//! use scopething_waveform::waveform::{Channel, Details, Waveform, Samples, Series};
 //!
 //! let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(vec![0.0, 1.5, 3.0]));
 //! let waveform = Waveform::new(1e6, vec![series], Details::default())?;
@@ -366,7 +366,7 @@ impl Waveform {
         });
         let details = Details {
             capture_start_s: Some(trace.capture_start_s()),
-            cause: Some(trace.cause()),
+            cause: Some(trace.end_reason()),
             trigger: trace.trigger().map(Trigger::from),
             range: match plan.range {
                 SampleRange::Volts { low, high, .. } if plan.channels.analog() != 0 => {
