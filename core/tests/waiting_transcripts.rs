@@ -9,7 +9,9 @@ use std::task::Poll;
 use embassy_futures::block_on;
 use embassy_futures::select::{Either, select};
 use scopething_core::plan::{AnalogChannel, CaptureRequest};
-use scopething_core::scope::{CaptureOptions, Contradiction, LinkProfile, Recovery, ScopeError, ScopeErrorKind, Stage};
+use scopething_core::scope::{
+    CaptureOptions, Contradiction, LinkProfile, Recovery, ScopeError, ScopeErrorKind, Stage,
+};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{DumpChannel, EndReason, Trace, TraceBuffer};
 use scopething_core::vm::Register;

@@ -121,7 +121,10 @@ async fn delayed_samples_come_so_long_after_the_trigger() {
         let slope_v = 1.5 * TAU * 1e3 * 1e-6;
         for (time, sample) in times.iter().zip(series(&capture, "A", "samples")) {
             let volts = 1.5 + 1.5 * (TAU * 1e3 * (time - trigger_s)).sin();
-            assert!((sample - volts).abs() <= slope_v + FINE_V, "{delay}: {sample} V at {time} s, not {volts} V");
+            assert!(
+                (sample - volts).abs() <= slope_v + FINE_V,
+                "{delay}: {sample} V at {time} s, not {volts} V"
+            );
         }
     }
 }

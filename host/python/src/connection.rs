@@ -203,7 +203,9 @@ impl Connection {
     fn start(&self, py: Python<'_>, plan: &GeneratorPlan<'_>) -> PyResult<()> {
         self.with(py, |device| {
             let Device { runtime, scope, .. } = device;
-            run(runtime, &self.shared, async { Ok(plan.start(scope).await.map_err(Failure::from)?) }, || false)
+            run(runtime, &self.shared, async { Ok(plan.start(scope).await.map_err(Failure::from)?) }, || {
+                false
+            })
         })
     }
 }
@@ -277,10 +279,7 @@ impl Connection {
             let read = async { Ok(scope.read_serial().await.map_err(Failure::from)?) };
             run(runtime, &self.shared, read, || false)
         })?;
-        Ok((
-            serial.as_ref().ok().map(ToString::to_string),
-            serial.as_ref().err().map(ToString::to_string),
-        ))
+        Ok((serial.as_ref().ok().map(ToString::to_string), serial.as_ref().err().map(ToString::to_string)))
     }
 
     /// Captures a trace. None if it was cancelled before the first sample.
@@ -319,8 +318,7 @@ impl Connection {
                 }
                 Recording::of_trace(&trace, request, driven).map(Some)
             };
-            let captured = run(runtime, &self.shared, capturing, || self.keep_interrupt(by_signal));
-            captured
+            run(runtime, &self.shared, capturing, || self.keep_interrupt(by_signal))
         })?;
         if recording.is_none() && is_by_signal {
             return Err(PyKeyboardInterrupt::new_err(()));
@@ -358,7 +356,7 @@ impl Connection {
     }
 
     /// Plays a waveform: a shape by name, or the samples of a period from 0 to 1. Returns the real frequency.
-    #[pyo3(signature = (frequency, shape, table, symmetry, low, high, min_samples, max_error, once))]
+    #[expect(clippy::too_many_arguments, reason = "those of the Python method")]
     fn start_waveform(
         &self,
         py: Python<'_>,
@@ -381,7 +379,9 @@ impl Connection {
         };
         let shape = match &table {
             Some(table) => WaveShape::Own(table.samples()),
-            None => shape.parse().map_err(|error| Failure::usage(format!("{shape:?} is {error}")).raise(py))?,
+            None => {
+                shape.parse().map_err(|error| Failure::usage(format!("{shape:?} is {error}")).raise(py))?
+            }
         };
         let request = WaveformRequest {
             symmetry,
@@ -391,7 +391,8 @@ impl Connection {
             max_error,
             ..WaveformRequest::new(frequency, shape)
         };
-        let plan = plan_waveform(&BS05, &request).map_err(|error| Failure::of(Kind::PlanError, &error).raise(py))?;
+        let plan =
+            plan_waveform(&BS05, &request).map_err(|error| Failure::of(Kind::PlanError, &error).raise(py))?;
         let frequency = plan.frequency_hz;
         let mode = if once { PlayMode::Once } else { PlayMode::Repeat };
         self.start(py, &GeneratorPlan::Wave(plan, mode))?;
@@ -411,7 +412,8 @@ impl Connection {
             Some(ClockOutput { duty, phase, ..ClockOutput::new(line) })
         };
         let outputs: Option<Vec<ClockOutput>> = outputs.iter().map(output).collect();
-        let outputs = outputs.ok_or_else(|| Failure::usage("a clock needs a line: give L0 to L7").raise(py))?;
+        let outputs =
+            outputs.ok_or_else(|| Failure::usage("a clock needs a line: give L0 to L7").raise(py))?;
         let refused = |error| Failure::of(Kind::PlanError, &error).raise(py);
         let mut request = ClockRequest::new(frequency, &outputs).map_err(refused)?;
         request.max_error = max_error;
@@ -449,6 +451,7 @@ impl Connection {
     }
 
     /// Calibrates a probe. `progress` is called with the points measured and those in all.
+    #[expect(clippy::too_many_arguments, reason = "those of the Python method")]
     fn calibrate<'py>(
         &self,
         py: Python<'py>,
@@ -476,13 +479,11 @@ impl Connection {
             let mut raised = None;
             let calibrating = async {
                 scope
-                    .calibrate(&request, buffer, |at| {
-                        match report(progress.as_ref(), at.done, at.left) {
-                            Ok(()) => ControlFlow::Continue(()),
-                            Err(error) => {
-                                raised = Some(error);
-                                ControlFlow::Break(())
-                            }
+                    .calibrate(&request, buffer, |at| match report(progress.as_ref(), at.done, at.left) {
+                        Ok(()) => ControlFlow::Continue(()),
+                        Err(error) => {
+                            raised = Some(error);
+                            ControlFlow::Break(())
                         }
                     })
                     .await
@@ -515,12 +516,7 @@ impl Connection {
     }
 
     /// Starts a stream, which has the scope until it is closed.
-    fn stream(
-        &self,
-        py: Python<'_>,
-        arguments: crate::stream::Arguments,
-        probe: &str,
-    ) -> PyResult<Reader> {
+    fn stream(&self, py: Python<'_>, arguments: crate::stream::Arguments, probe: &str) -> PyResult<Reader> {
         self.check_process().map_err(|stop| stop.raise(py))?;
         let request = arguments.request(py)?;
         if self.url.is_bridge() {
@@ -534,7 +530,13 @@ impl Connection {
                 device.scope.plan_stream(&request).map_err(Failure::from)
             });
             match planned {
-                Ok(plan) => Ok(Reader::start(device, Arc::clone(&self.turns), Arc::clone(&self.shared), plan, &arguments)),
+                Ok(plan) => Ok(Reader::start(
+                    device,
+                    Arc::clone(&self.turns),
+                    Arc::clone(&self.shared),
+                    plan,
+                    &arguments,
+                )),
                 Err(failure) => {
                     self.turns.give_back(device);
                     Err(failure.into())
@@ -608,7 +610,8 @@ fn report(progress: Option<&Py<PyAny>>, done: u16, left: u16) -> PyResult<()> {
 }
 
 fn parameters<'py>(py: Python<'py>, parameters: &AnalogParameters) -> PyResult<Bound<'py, PyDict>> {
-    let AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset } = *parameters;
+    let AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset } =
+        *parameters;
     let names = ["la", "lb", "lc", "ha", "hb", "hc", "scale", "offset", "safe_low", "safe_high", "ab_offset"];
     let values = [la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset];
     let object = PyDict::new(py);
@@ -651,9 +654,8 @@ pub(crate) fn probe<'py>(py: Python<'py>, url: &str, name: &str) -> PyResult<Bou
 #[pyfunction]
 pub(crate) fn save_probe(py: Python<'_>, url: &str, name: &str, numbers: [f64; 11]) -> PyResult<()> {
     let url: LinkUrl = url.parse().map_err(|error| Failure::from(error).raise(py))?;
-    let file = CalibrationFile::of_user().ok_or_else(|| {
-        Failure::usage("there is no home directory to keep calibrations in").raise(py)
-    })?;
+    let file = CalibrationFile::of_user()
+        .ok_or_else(|| Failure::usage("there is no home directory to keep calibrations in").raise(py))?;
     let written = file.write(&CalibrationFile::section_of(url.sound()), name, &parameters_of(numbers));
     written.map_err(|error| Failure::from(error).raise(py))
 }
@@ -661,9 +663,7 @@ pub(crate) fn save_probe(py: Python<'_>, url: &str, name: &str, numbers: [f64; 1
 /// The serial ports: name, USB id, whether it is a BitScope's, and why it cannot be used.
 #[pyfunction]
 #[allow(clippy::type_complexity, reason = "a row of a table, which Python names")]
-pub(crate) fn ports(
-    py: Python<'_>,
-) -> PyResult<Vec<(String, Option<String>, bool, Option<String>)>> {
+pub(crate) fn ports(py: Python<'_>) -> PyResult<Vec<(String, Option<String>, bool, Option<String>)>> {
     let ports = gate::outside(py, || Ok(link::list_ports().map_err(Failure::from)?))?;
     let row = |port: link::Port| {
         let is_bitscope = port.is_bitscope();
@@ -672,4 +672,3 @@ pub(crate) fn ports(
     };
     Ok(ports.into_iter().map(row).collect())
 }
-

@@ -116,9 +116,9 @@ impl From<OpenError> for Failure {
 impl From<ScopeError<LinkError>> for Failure {
     fn from(error: ScopeError<LinkError>) -> Self {
         let kind = match &error.kind {
-            ScopeErrorKind::Link(LinkError::InUse { .. } | LinkError::Datagram(DatagramError::Refused { .. })) => {
-                Kind::Busy
-            }
+            ScopeErrorKind::Link(
+                LinkError::InUse { .. } | LinkError::Datagram(DatagramError::Refused { .. }),
+            ) => Kind::Busy,
             ScopeErrorKind::WrongRevision { .. } => Kind::WrongDevice,
             ScopeErrorKind::DelayCutShort => Kind::Cancelled,
             _ => match error.recovery() {

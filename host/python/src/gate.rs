@@ -27,10 +27,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Runs something without the interpreter's lock. Refused once the interpreter is about to exit.
-pub(crate) fn outside<T: Send>(
-    py: Python<'_>,
-    work: impl FnOnce() -> Result<T, Stop> + Send,
-) -> PyResult<T> {
+pub(crate) fn outside<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Stop> + Send) -> PyResult<T> {
     if is_shut() {
         return Err(Failure::closed().raise(py));
     }

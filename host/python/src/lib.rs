@@ -61,7 +61,8 @@ fn plan<'py>(
         (false, true) => BusyOutputs::CLOCK,
         (false, false) => BusyOutputs::NOTHING,
     };
-    let plan = plan_capture(&BS05, &probe, &request, driven).map_err(|error| Failure::from(error).raise(py))?;
+    let plan =
+        plan_capture(&BS05, &probe, &request, driven).map_err(|error| Failure::from(error).raise(py))?;
     recording::plan_object(py, &plan, &request, driven)
 }
 

@@ -39,7 +39,11 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    pub(crate) fn of_trace(trace: &Trace<'_>, request: CaptureRequest, driven: BusyOutputs) -> Result<Self, Stop> {
+    pub(crate) fn of_trace(
+        trace: &Trace<'_>,
+        request: CaptureRequest,
+        driven: BusyOutputs,
+    ) -> Result<Self, Stop> {
         let waveform = Waveform::of_trace(trace).map_err(|error| Failure::of(Kind::BadAnswer, &error))?;
         let clipped = waveform.channels().iter().map(|series| is_clipped(trace, series.channel)).collect();
         let planned = Some(Planned { plan: trace.plan().clone(), request, driven });
@@ -67,6 +71,8 @@ fn is_clipped(trace: &Trace<'_>, channel: Channel) -> bool {
     }
 }
 
+/// Of a channel: name, label, start, period, unit, and whether it is clipped.
+type ChannelRow = (String, Option<String>, f64, f64, &'static str, Option<bool>);
 
 fn usage(py: Python<'_>, message: String) -> PyErr {
     Failure::usage(message).raise(py)
@@ -106,8 +112,8 @@ impl Recording {
         Ok(Self::of_file(waveform))
     }
 
-    /// The channels in their order: name, label, start, period, whether logic, and whether clipped.
-    fn channels(&self) -> Vec<(String, Option<String>, f64, f64, &'static str, Option<bool>)> {
+    /// The channels in their order.
+    fn channels(&self) -> Vec<ChannelRow> {
         let channels = self.waveform.channels().iter().enumerate();
         channels
             .map(|(index, series)| {
@@ -153,7 +159,8 @@ impl Recording {
 
     /// What is known of the capture besides its samples, by name.
     fn details<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let Details { capture_start_s, cause, trigger, range, mode, warnings, stamp } = self.waveform.details();
+        let Details { capture_start_s, cause, trigger, range, mode, warnings, stamp } =
+            self.waveform.details();
         let details = PyDict::new(py);
         details.set_item("sample_rate", self.waveform.sample_rate_hz())?;
         details.set_item("capture_start", capture_start_s)?;
@@ -230,7 +237,8 @@ pub(crate) fn plan_object<'py>(
     request: &CaptureRequest,
     driven: BusyOutputs,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let refused = plan_report::refusals(plan, request, driven).map_err(|error| Failure::from(error).raise(py))?;
+    let refused =
+        plan_report::refusals(plan, request, driven).map_err(|error| Failure::from(error).raise(py))?;
     Ok(pythonize::pythonize(py, &plan_report::to_json(plan, &refused))?)
 }
 
@@ -242,9 +250,10 @@ pub(crate) fn read(py: Python<'_>, path: std::path::PathBuf) -> PyResult<Vec<Rec
         let failed = |error: &(dyn std::error::Error + 'static)| Failure::of(Kind::FileError, error);
         let mut reader = scopething_files::open(&path, format).map_err(|error| failed(&error))?;
         let mut traces = Vec::new();
-        while let Some(waveform) = reader.read().map_err(|error| {
-            Failure::new(Kind::FileError, format!("{}: {error}", path.display()))
-        })? {
+        while let Some(waveform) = reader
+            .read()
+            .map_err(|error| Failure::new(Kind::FileError, format!("{}: {error}", path.display())))?
+        {
             traces.push(Recording::of_file(waveform));
         }
         Ok(traces)

@@ -66,7 +66,7 @@ fn function(name: &str, function: Py<PyAny>, raised: Arc<Mutex<Option<PyErr>>>) 
         let times = (0..BLOCK as u64).map(|index| (at.0 + index * step_ns) as f64 * 1e-9).collect();
         let called = Python::attach(|py| {
             let volts = function.call1(py, (PyArray1::<f64>::from_vec(py, times),))?;
-            let volts = volts.extract::<PyReadonlyArray1<'_, f64>>(py).map_err(PyErr::from)?;
+            let volts = volts.extract::<PyReadonlyArray1<'_, f64>>(py)?;
             Ok::<_, PyErr>(volts.as_array().to_vec())
         });
         match called {
@@ -107,7 +107,10 @@ fn config(
         let input = match key.as_str() {
             "A" => config.analog.first_mut(),
             "B" => config.analog.last_mut(),
-            line => line.get(1..).and_then(|line| line.parse().ok()).and_then(|line: usize| config.logic.get_mut(line)),
+            line => line
+                .get(1..)
+                .and_then(|line| line.parse().ok())
+                .and_then(|line: usize| config.logic.get_mut(line)),
         };
         if let Some(input) = input {
             *input = Some(signal);

@@ -227,16 +227,18 @@ impl Reader {
     /// The next block: the number of its first row, the frames missing before it, and a column for each channel (two with an
     /// envelope). None after the last one.
     fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<PyBlock<'py>>> {
-        let message = gate::outside(py, || loop {
-            match lock(&self.queue).recv_timeout(gate::POLL) {
-                Ok(message) => return Ok(Some(message)),
-                // The end was told before.
-                Err(RecvTimeoutError::Disconnected) => return Ok(None),
-                Err(RecvTimeoutError::Timeout) => {
-                    if gate::is_shut() {
-                        return Ok(None);
+        let message = gate::outside(py, || {
+            loop {
+                match lock(&self.queue).recv_timeout(gate::POLL) {
+                    Ok(message) => return Ok(Some(message)),
+                    // The end was told before.
+                    Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                    Err(RecvTimeoutError::Timeout) => {
+                        if gate::is_shut() {
+                            return Ok(None);
+                        }
+                        gate::raised_by_signal().map_err(Stop::Raised)?;
                     }
-                    gate::raised_by_signal().map_err(Stop::Raised)?;
                 }
             }
         })?;
@@ -278,7 +280,8 @@ impl Reader {
     /// The channel of each column, and what it holds of it.
     #[getter]
     fn columns(&self) -> Vec<(String, String)> {
-        let name = |column: &Column| (column.channel.to_string(), format!("{:?}", column.part).to_lowercase());
+        let name =
+            |column: &Column| (column.channel.to_string(), format!("{:?}", column.part).to_lowercase());
         self.header.columns.iter().map(name).collect()
     }
 
