@@ -64,7 +64,7 @@ impl Arguments {
         self.check()?;
         let file = self.file()?;
         let target = session.resolve(url).await?;
-        let section = section_name(&target.url);
+        let section = CalibrationFile::section_of(&target.url);
         let before = match file.read(&section, &self.probes) {
             Ok(known) => known.unwrap_or(BS05.analog),
             Err(unreadable @ CalibrationFileError::Numbers { .. }) => {
@@ -126,15 +126,6 @@ impl Arguments {
                 ))
             }),
         }
-    }
-}
-
-/// The section of a link in a file of calibrations: as other programs name it, which write serial ports as
-/// URLs.
-fn section_name(url: &LinkUrl) -> String {
-    match url {
-        LinkUrl::Serial { port } if port.starts_with('/') => format!("file://{port}"),
-        url => url.to_string(),
     }
 }
 
@@ -250,21 +241,4 @@ fn to_json(before: &AnalogParameters, calibration: &Calibration) -> Value {
         "used": calibration.used,
         "rejected": calibration.rejected,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::section_name;
-
-    #[test]
-    fn serial_ports_have_the_sections_of_other_programs() {
-        for (url, section) in [
-            ("/dev/ttyUSB0", "file:///dev/ttyUSB0"),
-            ("COM3", "COM3"),
-            ("socket://localhost:5025", "socket://localhost:5025"),
-            ("sim:", "sim:"),
-        ] {
-            assert_eq!(section_name(&url.parse().unwrap()), section);
-        }
-    }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
 use super::message::print_status;
-use super::session::{Session, stop};
-use scopething::generate::{GeneratorPlan, GeneratorRequest};
+use super::session::Session;
+use scopething::generate::{GeneratorPlan, GeneratorRequest, stop};
 use scopething_waveform::quantity_text::time_span;
 
 /// What is printed and how long it lasts.

@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::message::{self, Level, print_detail, print_note, print_warning};
 use super::progress::with_progress;
+use scopething::generate::stop;
 use scopething::link::{self, Chunk, Direction, HostScope, LinkError, LinkUrl};
 use scopething_files::playback;
 
@@ -123,16 +124,6 @@ impl Session {
             stopped = stop(&mut scope) => Ok(stopped?),
             () = interrupts.reached(1) => Err(Failure::Cancelled),
         }
-    }
-}
-
-/// Stops what the generators do, if they do anything.
-pub(super) async fn stop(scope: &mut HostScope) -> Result<(), GenerateError<LinkError>> {
-    match scope.generators() {
-        Generators::Off => Ok(()),
-        Generators::Waveform { .. } => scope.stop_waveform().await,
-        Generators::Clocks { .. } => scope.stop_clocks().await,
-        Generators::Levels { .. } => scope.release_logic_outputs().await,
     }
 }
 

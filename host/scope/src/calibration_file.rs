@@ -162,6 +162,28 @@ impl CalibrationFile {
         Ok(parameters.map(|parameters| parameters.attenuated(attenuation)))
     }
 
+    /// The section of a link: as other programs name it, which write serial ports as URLs.
+    ///
+    /// ```
+    /// use scopething::calibration_file::CalibrationFile;
+    ///
+    /// for (url, section) in [
+    ///     ("/dev/ttyUSB0", "file:///dev/ttyUSB0"),
+    ///     ("COM3", "COM3"),
+    ///     ("socket://localhost:5025", "socket://localhost:5025"),
+    /// ] {
+    ///     assert_eq!(CalibrationFile::section_of(&url.parse()?), section);
+    /// }
+    /// # Ok::<(), scopething::link::UrlError>(())
+    /// ```
+    #[must_use]
+    pub fn section_of(url: &LinkUrl) -> String {
+        match url {
+            LinkUrl::Serial { port } if port.starts_with('/') => format!("file://{port}"),
+            url => url.to_string(),
+        }
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -39,6 +39,7 @@ pub mod calibration_file;
 mod fixed_seed;
 pub mod generate;
 pub mod link;
+pub mod plan_report;
 pub mod regular;
 pub mod request;
 pub mod watched;

@@ -101,11 +101,17 @@ impl WaveTable {
 
     fn of_samples(path: &Path, samples: &[f32]) -> Result<Self, WaveTableError> {
         let given = samples.len();
-        if !(2..=TABLE_SAMPLES).contains(&given) {
-            return Err(WaveTableError::Count { path: path.to_owned(), given, most: TABLE_SAMPLES });
-        }
+        let count = || WaveTableError::Count { path: path.to_owned(), given, most: TABLE_SAMPLES };
+        Self::stairs(samples).ok_or_else(count)
+    }
+
+    /// 2 to 1024 samples from 0 to 1 in a table, each held for its part of the period. None of fewer or more.
+    #[must_use]
+    pub fn stairs(samples: &[f32]) -> Option<Self> {
+        let given = samples.len();
         let held = |index: usize| samples.get(index * given / TABLE_SAMPLES).copied();
-        Ok(Self((0..TABLE_SAMPLES).filter_map(held).collect()))
+        let is_some = (2..=TABLE_SAMPLES).contains(&given);
+        is_some.then(|| Self((0..TABLE_SAMPLES).filter_map(held).collect()))
     }
 
     /// The samples, as many as the device's table has.
