@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::interrupt::Interrupts;
 use scopething::link::{self, LinkUrl};
 use scopething_files::playback;
-use scopething_serve::{Addresses, Allow, Listen, ServeError, Server};
+use scopething_serve::{Addresses, Allow, Listen, ServeError, Server, WebLinks};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,6 +20,8 @@ Examples:
       For PulseView and sigrok-cli: hameg-hmo:conn=tcp-raw/127.0.0.1/5025
   scopething serve --url 'sim:?A=sine,1kHz,-2..2V' --hmo 127.0.0.1:0
       The simulated BitScope; port 0 takes a free port, which is printed first
+  scopething serve --web 127.0.0.1:8080
+      In a browser: open the link that is printed
   scopething serve --hmo 0.0.0.0:5025 --allow 192.168.1.0/24
       For other machines of that network as well";
 
@@ -49,6 +51,9 @@ pub(super) struct Arguments {
     /// Listen here, and at the next port, for ngscopeclient (driver pico, transport twinlan)
     #[arg(long, value_name = "ADDR")]
     twinlan: Option<String>,
+    /// Show the oscilloscope to browsers here
+    #[arg(long, value_name = "ADDR")]
+    web: Option<String>,
     /// Serve clients of this network too, such as 192.168.1.0/24 (may be given several times)
     #[arg(long, value_name = "NETWORK")]
     allow: Vec<IpNet>,
@@ -65,12 +70,13 @@ impl Arguments {
             rigol: self.rigol.clone(),
             rigol_framed: self.rigol_framed.clone(),
             twinlan: self.twinlan.clone(),
+            web: self.web.clone(),
             allow: Allow::new(self.allow.clone()),
         };
         if places.is_nowhere() {
             return Err(Failure::Usage(anyhow::anyhow!(
                 "there is no address to serve on: give at least one of --bitscope-server, --tcp, --hmo, --rigol, \
-                 --rigol-framed, --twinlan"
+                 --rigol-framed, --twinlan, --web"
             )));
         }
         let probe = self.probe.parameters(&url)?;
@@ -85,7 +91,7 @@ impl Arguments {
         if let Some(unknown) = server.unknown_revision() {
             anstream::eprintln!("warning: {unknown}");
         }
-        print_addresses(&server.addresses())?;
+        print_addresses(&server.addresses(), server.web_links().as_ref())?;
         let log = EventLog::start();
         tokio::select! {
             served = server.run(|event| log.take(&event)) => {
@@ -105,7 +111,7 @@ fn refused(error: ServeError) -> Failure {
     }
 }
 
-fn print_addresses(addresses: &Addresses) -> io::Result<()> {
+fn print_addresses(addresses: &Addresses, links: Option<&WebLinks>) -> io::Result<()> {
     let text = |address: Option<std::net::SocketAddr>| address.map(|address| address.to_string());
     let mut out = io::stdout();
     let line = json!({
@@ -115,6 +121,9 @@ fn print_addresses(addresses: &Addresses) -> io::Result<()> {
         "rigol": text(addresses.rigol),
         "rigol_framed": text(addresses.rigol_framed),
         "twinlan": text(addresses.twinlan),
+        "web": text(addresses.web),
+        "web_link": links.map(|links| &links.control),
+        "web_view_link": links.map(|links| &links.view),
     });
     writeln!(out, "{line}")?;
     out.flush()

@@ -288,7 +288,7 @@ mod tests {
             (":TRIG:A:SOUR?", "CH1"),
             (":TRIG:A:EDGE:SLOP?", "POS"),
             (":TRIG:A:PATT:SOUR?", "\"XXXXXXXXXX\""),
-            (":TRIG:A:MODE?", "NORM"),
+            (":TRIG:A:MODE?", "AUTO"),
             (":ACQ:HRES?", "AUTO"),
             (":ACQ:PEAK?", "OFF"),
             (":ACQ:SRAT?", "1.000000000E+06"),

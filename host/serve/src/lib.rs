@@ -9,6 +9,7 @@
 //! does not read is disconnected.
 //!
 //! - [`hmo`], [`rigol`], [`twinlan`]: the emulated oscilloscopes; [`scpi`]: the language of the first two.
+//! - The page of [`Listen::web`]: an oscilloscope in a browser, by an interface that other programs may use.
 //! - [`bitscope_server`]: the datagrams of raw clients.
 //! - [`simulator`]: the simulated device for raw clients, without a driver in between.
 //!
@@ -50,6 +51,7 @@ pub mod scpi;
 mod settings;
 pub mod simulator;
 pub mod twinlan;
+mod web;
 
 pub use allow::Allow;
 pub use capture::{AnalogSamples, Capture, planned_rate_hz};
@@ -59,6 +61,7 @@ pub use listen_error::ListenError;
 pub use network::{Addresses, Listen, ServeError, Server};
 pub use raw::exchange as bitscope_server;
 pub use settings::{Settings, VERTICAL_DIVISIONS, Vertical};
+pub use web::WebLinks;
 
 /// Property tests see the same cases in each run.
 #[cfg(test)]

@@ -24,6 +24,7 @@ use super::raw::{self, LentDevice, LossyNetwork, Rules, Sockets};
 use super::rigol::Rigol;
 use super::settings::Settings;
 use super::twinlan;
+use super::web::{self, Browsers, Web, WebLinks};
 use scopething::link::{LinkError, OpenLink};
 
 /// Events that wait to be reported; more are dropped.
@@ -63,6 +64,8 @@ pub struct Listen {
     pub rigol_framed: Option<String>,
     /// The two-socket protocol: control at this port, data at the next.
     pub twinlan: Option<String>,
+    /// A page for browsers.
+    pub web: Option<String>,
     /// Who may connect from other machines.
     pub allow: Allow,
 }
@@ -72,7 +75,7 @@ impl Listen {
     #[must_use]
     pub fn is_nowhere(&self) -> bool {
         let raw = [&self.bitscope_server, &self.tcp];
-        let viewed = [&self.hmo, &self.rigol, &self.rigol_framed, &self.twinlan];
+        let viewed = [&self.hmo, &self.rigol, &self.rigol_framed, &self.twinlan, &self.web];
         raw.into_iter().chain(viewed).all(Option::is_none)
     }
 }
@@ -92,6 +95,8 @@ pub struct Addresses {
     pub rigol_framed: Option<SocketAddr>,
     /// The two-socket protocol: the control port; data is at the next.
     pub twinlan: Option<SocketAddr>,
+    /// The page for browsers.
+    pub web: Option<SocketAddr>,
 }
 
 /// Why the device is not, or no longer, served.
@@ -125,6 +130,7 @@ pub struct Server {
     rigol_framed: Option<TcpListener>,
     /// Control and data.
     twinlan: Option<(TcpListener, TcpListener)>,
+    web: Option<Web>,
     allow: Allow,
     handle: Handle,
     events: mpsc::Receiver<Event>,
@@ -230,6 +236,8 @@ impl Server {
         let rigol = listen(places.rigol.as_ref(), &places.allow).await?;
         let rigol_framed = listen(places.rigol_framed.as_ref(), &places.allow).await?;
         let twinlan = listen_twice(places.twinlan.as_ref(), &places.allow).await?;
+        let web = listen(places.web.as_ref(), &places.allow).await?.map(Web::new).transpose();
+        let web = web.map_err(ListenError::at(places.web.as_deref().unwrap_or_default()))?;
         let (clock, profile) = (link.clock.clone(), link.profile);
         let mut scope = link.connect().await.map_err(ServeError::Device)?;
         let unknown_revision = scope.unknown_revision();
@@ -252,6 +260,7 @@ impl Server {
             rigol,
             rigol_framed,
             twinlan,
+            web,
             allow,
             handle,
             events: happened,
@@ -277,7 +286,14 @@ impl Server {
             rigol: address(&self.rigol),
             rigol_framed: address(&self.rigol_framed),
             twinlan: self.twinlan.as_ref().and_then(|(control, _)| control.local_addr().ok()),
+            web: self.web.as_ref().map(Web::address),
         }
+    }
+
+    /// The links to the page for browsers, if it is served.
+    #[must_use]
+    pub fn web_links(&self) -> Option<WebLinks> {
+        self.web.as_ref().map(Web::links)
     }
 
     /// Serves until the future is dropped; events are passed to `report`.
@@ -287,7 +303,7 @@ impl Server {
     /// [`ListenError::Broken`] if a listener breaks, [`ServeError::Device`] if the device does.
     pub async fn run(self, mut report: impl FnMut(Event)) -> Result<Infallible, ServeError> {
         let Self {
-            sockets, hmo, rigol, rigol_framed, twinlan, allow, handle, mut events, instrument, ..
+            sockets, hmo, rigol, rigol_framed, twinlan, web, allow, handle, mut events, instrument, ..
         } = self;
         let raw = raw_clients(&sockets, &handle);
         let hmo = instruments("hmo", hmo, &allow, &handle, Hmo::new);
@@ -301,6 +317,8 @@ impl Server {
                 None => pending().await,
             }
         };
+        let browsers = Browsers::new(web.as_ref(), &handle);
+        let web = web::serve(web, &browsers, &allow, &handle);
         let reported = async {
             while let Some(event) = events.recv().await {
                 report(event);
@@ -313,12 +331,16 @@ impl Server {
             never = reported => never,
             failed = instrument => match failed {
                 Ok(never) => match never {},
-                Err(error) => Err(ServeError::Device(error)),
+                Err(error) => {
+                    browsers.close(error.to_string()).await;
+                    Err(ServeError::Device(error))
+                }
             },
             cause = raw => Err(ListenError::Broken(cause).into()),
             cause = hmo => Err(ListenError::Broken(cause).into()),
             cause = rigol => Err(ListenError::Broken(cause).into()),
             cause = twinlan => Err(ListenError::Broken(cause).into()),
+            cause = web => Err(ListenError::Broken(cause).into()),
             cause = rigol_framed => Err(ListenError::Broken(cause).into()),
         }
     }

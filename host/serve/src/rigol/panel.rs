@@ -171,7 +171,7 @@ mod tests {
             (":TIM:OFFS?", "0.000000E+00"),
             (":TRIG:EDGE:SLOP?", "POS"),
             (":TRIG:EDGE:LEV?", "0.000000E+00"),
-            (":TRIG:SWE?", "NORM"),
+            (":TRIG:SWE?", "AUTO"),
             (":ACQ:TYPE?", "HRES"),
         ] {
             assert_eq!(answer_to(&quiet, question), answer, "{question}");
