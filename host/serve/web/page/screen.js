@@ -127,7 +127,7 @@ export class Screen {
     this.drawViolations(c, scene);
     drawHover(c, scene);
     c.restore();
-    drawTrigger(c, g, ink, trace);
+    drawTrigger(c, g, ink);
     if (view.spectrum !== "off") drawSpectrum(c, scene);
   }
 
@@ -178,7 +178,7 @@ export class Screen {
     for (const time of violations) c.fillRect(g.x(time) - 1, g.bottom - 6, 2, 6);
   }
 
-  drawXY(c, { geometry: g, trace, colours: ink, view }) {
+  drawXY(c, { geometry: g, trace, colours: ink }) {
     const size = Math.min(g.width, g.height);
     const [left, top] = [(g.width - size) / 2, (g.height - size) / 2];
     c.strokeStyle = ink.grid;
@@ -214,7 +214,6 @@ export class Screen {
       else c.lineTo(x, y);
     }
     c.stroke();
-    void view;
   }
 }
 
@@ -354,35 +353,32 @@ function drawLogic(c, g, trace, ink, plain) {
     c.fillStyle = ink.L;
     c.lineWidth = plain ? 1 : 1.5;
     c.beginPath();
-    let before = -1;
-    let level = 0;
+    let before = levelOf(channel, line, 0);
+    // After a column with edges in it the next one shows where the line is.
+    let y = before === 0 ? low : high;
+    c.moveTo(x0, y);
     for (let i = 0; i < count; i += 1) {
       const now = levelOf(channel, line, i);
       if (now === before && now !== 2) continue;
       const x = x0 + i * dx;
-      if (now === 2) {
-        // Edges closer than a pixel.
-        c.moveTo(x, high);
-        c.lineTo(x, low);
-      } else {
-        const y = now ? high : low;
-        if (before === -1) c.moveTo(x, y);
-        else {
-          c.lineTo(x, level);
-          c.lineTo(x, y);
-        }
-        level = y;
-      }
-      if (now === 2 || before === 2) c.moveTo(x, now === 2 ? high : level);
-      if (now === 2) level = high;
       before = now;
+      if (now === 2) {
+        c.lineTo(x, y);
+        c.lineTo(x, high + low - y);
+        c.lineTo(x, y);
+        continue;
+      }
+      const next = now === 0 ? low : high;
+      c.lineTo(x, y);
+      c.lineTo(x, next);
+      y = next;
     }
-    c.lineTo(x0 + count * dx, level);
+    c.lineTo(x0 + count * dx, y);
     c.stroke();
   }
 }
 
-function drawTrigger(c, g, ink, trace) {
+function drawTrigger(c, g, ink) {
   const source = g.settings.trigger.source;
   const x = g.x(0);
   c.strokeStyle = ink.trigger;
@@ -400,7 +396,6 @@ function drawTrigger(c, g, ink, trace) {
   }
   c.stroke();
   c.setLineDash([]);
-  void trace;
 }
 
 function drawHover(c, { geometry: g, hover, colours: ink }) {
@@ -475,10 +470,9 @@ function drawSpectrum(c, { geometry: g, trace, view, colours: ink }) {
   for (let i = 0; i < columns; i += 1) if (!Number.isNaN(high[i])) all.push(i, y(high[i]));
   stroke(c, all);
   c.fillStyle = ink.text;
-  peaks(found, 4).forEach((peak, index) => {
+  for (const peak of peaks(found, 4)) {
     const x = (peak.hz / found.maxHz) * g.width;
     c.fillText(`${format(peak.hz, "Hz", 4)}  ${format(peak.db, "dBV", 3)}`, Math.min(x + 4, g.width - 130), Math.max(top + 26, y(peak.db) + 4));
     c.fillRect(x - 2, y(peak.db) - 2, 4, 4);
-    void index;
-  });
+  }
 }
