@@ -48,6 +48,7 @@ mod network;
 mod raw;
 pub mod rigol;
 pub mod scpi;
+mod scpi_status;
 mod settings;
 pub mod simulator;
 pub mod twinlan;

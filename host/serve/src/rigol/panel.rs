@@ -128,7 +128,6 @@ pub fn query(state: &SharedState, plan: Option<&CapturePlan>, message: &Message<
             Resolution::Bits8 => "NORM",
         }
         .to_owned(),
-        "*ESR" => "0".to_owned(),
         _ => return None,
     })
 }

@@ -44,6 +44,8 @@ pub(super) struct Controls {
     pub(super) attenuation: [f64; 2],
     /// The least time from the end of a capture to the start of the next, in seconds.
     pub(super) hold_off_s: f64,
+    /// How many samples over the screen were asked for; none: as many as fit.
+    pub(super) samples: Option<u32>,
     /// How often the present capture was to end at once.
     pub(super) forced: u64,
     /// Counts what was set here.
@@ -52,7 +54,7 @@ pub(super) struct Controls {
 
 impl Default for Controls {
     fn default() -> Self {
-        Self { run: Run::Run, attenuation: [1.0; 2], hold_off_s: 0.0, forced: 0, changes: 0 }
+        Self { run: Run::Run, attenuation: [1.0; 2], hold_off_s: 0.0, samples: None, forced: 0, changes: 0 }
     }
 }
 
@@ -74,7 +76,7 @@ pub(super) struct About {
     pub(super) ended: Ended,
     /// When it arrived, in milliseconds since 1970.
     pub(super) unix_ms: u64,
-    /// How often settings had been changed.
+    /// The count of changes that the state had.
     pub(super) changes: u64,
     /// Samples a second of the sample clock, in hertz.
     pub(super) rate: f64,
@@ -190,9 +192,9 @@ impl Shared {
         self.controls.send_if_modified(|controls| {
             let before = controls.clone();
             change(controls);
-            let changed = *controls != before;
-            controls.changes += u64::from(changed);
-            changed
+            let run = Controls { run: before.run, forced: before.forced, ..controls.clone() };
+            controls.changes += u64::from(run != before);
+            *controls != before
         });
     }
 
@@ -369,7 +371,7 @@ fn described(
         seq,
         ended,
         unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
-        changes: state.changes,
+        changes: state.changes + shared.controls.borrow().changes,
         rate: capture.rate_hz,
         duration,
         trigger: capture.trigger_s,

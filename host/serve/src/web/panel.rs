@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::acquire::Controls;
-use crate::settings::{Settings, VERTICAL_DIVISIONS};
+use crate::settings::{MAX_SAMPLES, Settings, VERTICAL_DIVISIONS};
 
 /// Divisions of the screen from left to right.
-pub(super) const HORIZONTAL_DIVISIONS: f64 = 10.0;
+pub(super) const HORIZONTAL_DIVISIONS: f64 = 12.0;
 /// What can be set, in volts and seconds a division at the input.
 const MIN_VOLTS: f64 = 1e-3;
 const MAX_VOLTS: f64 = 5.0;
@@ -108,9 +108,20 @@ impl Patch {
         self.apply_time(&mut new)?;
         self.apply_trigger(&mut new, &mut new_controls)?;
         if let Some(bits) = &self.bits {
-            let text = bits.as_str().map_or_else(|| bits.to_string(), str::to_owned);
-            new.resolution = parsed("bits", &text)?;
+            new.resolution = match bits.as_str().map_or_else(|| bits.to_string(), str::to_owned).as_str() {
+                "16" => Resolution::Best,
+                "8" => Resolution::Bits8,
+                other => return Err(format!("bits of {other} are not possible: give 8 or 16")),
+            };
         }
+        if let Some(samples) = self.samples {
+            let most = f64::from(MAX_SAMPLES);
+            new_controls.samples = match samples {
+                0 => None,
+                samples => Some(within("a number of samples", f64::from(samples), 16.0, most, "")? as u32),
+            };
+        }
+        new.samples = new_controls.samples.unwrap_or_else(|| automatic_samples(&new));
         (*settings, *controls) = (new, new_controls);
         Ok(())
     }
@@ -161,10 +172,6 @@ impl Patch {
         if let Some(position) = self.position {
             settings.position = within("the position of the trigger", position, 0.0, 1.0, "of the screen")?;
         }
-        if let Some(samples) = self.samples {
-            let most = f64::from(crate::settings::MAX_SAMPLES);
-            settings.samples = within("a number of samples", f64::from(samples), 16.0, most, "")? as u32;
-        }
         Ok(())
     }
 
@@ -198,6 +205,21 @@ impl Patch {
         }
         Ok(())
     }
+}
+
+/// As many samples as the buffer holds: of two bytes each where they can be had, which is without logic lines.
+fn automatic_samples(settings: &Settings) -> u32 {
+    let analog = settings.channels().analog_count();
+    if settings.resolution == Resolution::Best && settings.lines == 0 && analog > 0 {
+        MAX_SAMPLES / 2 / u32::from(analog)
+    } else {
+        MAX_SAMPLES
+    }
+}
+
+/// To 12 digits, so that a division that was set reads back as it was written.
+fn neat(value: f64) -> f64 {
+    format!("{value:.11e}").parse().unwrap_or(value)
 }
 
 /// The factor of the probe that the trigger watches; 1 for logic.
@@ -245,8 +267,8 @@ pub(super) fn settings_json(settings: &Settings, controls: &Controls) -> Value {
         let (vertical, factor) = (&settings.analog[index.min(1)], controls.attenuation[index.min(1)]);
         json!({
             "on": vertical.shown,
-            "volts_per_div": vertical.span_v / VERTICAL_DIVISIONS * factor,
-            "middle": vertical.middle_v * factor,
+            "volts_per_div": neat(vertical.span_v / VERTICAL_DIVISIONS * factor),
+            "middle": neat(vertical.middle_v * factor),
             "probe": factor,
         })
     };
@@ -259,18 +281,18 @@ pub(super) fn settings_json(settings: &Settings, controls: &Controls) -> Value {
     json!({
         "channels": {"A": channel(0), "B": channel(1)},
         "lines": lines,
-        "time_per_div": settings.span_s / HORIZONTAL_DIVISIONS,
+        "time_per_div": neat(settings.span_s / HORIZONTAL_DIVISIONS),
         "position": settings.position,
-        "samples": settings.samples,
+        "samples": controls.samples.unwrap_or(0),
         "trigger": {
             "source": settings.trigger.to_string(),
             "type": name_of(settings.trigger_type),
-            "level": level,
+            "level": level.map(neat),
             "hair": settings.hair_trigger,
             "mode": settings.trigger_mode.to_string(),
             "hold_off": controls.hold_off_s,
         },
-        "bits": settings.resolution.to_string(),
+        "bits": if settings.resolution == Resolution::Best { "16" } else { "8" },
     })
 }
 
@@ -289,11 +311,14 @@ pub(super) fn plan_json(plan: &CapturePlan, settings: &Settings, controls: &Cont
         // As many samples as fit are asked for: that it is fewer is as it should be.
         notice.matters_to_user()
             && !matches!(notice, Notice::HostTimeout { .. } | Notice::FullBuffer { .. })
-            && !(matches!(notice, Notice::FewerSamples { .. }) && settings.samples == crate::settings::MAX_SAMPLES)
+            && !(matches!(notice, Notice::FewerSamples { .. }) && controls.samples.is_none())
     };
+    let bits = plan.mode.sample_bytes * 8;
+    let coarse = settings.resolution == Resolution::Best && bits == 8 && plan.channels.analog_count() > 0;
+    let coarse = coarse.then(|| "8 bits: 16 can be had without logic lines, up to 1 MS/s".to_owned());
     json!({
         "mode": plan.mode.name,
-        "bits": plan.mode.sample_bytes * 8,
+        "bits": bits,
         "sample_rate": plan.sample_rate_hz(),
         "samples": plan.timebase.samples,
         "duration": plan.duration_s(),
@@ -301,7 +326,7 @@ pub(super) fn plan_json(plan: &CapturePlan, settings: &Settings, controls: &Cont
         "input_range": range,
         "level": level,
         "channels": plan.channels.iter().map(|channel| channel.to_string()).collect::<Vec<_>>(),
-        "notices": plan.notices.iter().filter(matters).map(ToString::to_string).collect::<Vec<_>>(),
+        "notices": plan.notices.iter().filter(matters).map(ToString::to_string).chain(coarse).collect::<Vec<_>>(),
     })
 }
 
@@ -312,12 +337,12 @@ pub(super) fn limits_json() -> Value {
         "time_per_div": [MIN_SECONDS, MAX_SECONDS],
         "vertical_divisions": VERTICAL_DIVISIONS,
         "horizontal_divisions": HORIZONTAL_DIVISIONS,
-        "samples": [16, crate::settings::MAX_SAMPLES],
+        "samples": [16, MAX_SAMPLES],
         "hold_off": [0.0, MAX_HOLD_OFF_S],
         "probe": [ATTENUATIONS.start(), ATTENUATIONS.end()],
         "trigger_types": TriggerType::ALL.map(|(_, name)| name),
         "trigger_modes": TriggerMode::ALL.map(|(_, name)| name),
-        "bits": [Resolution::Best.to_string(), Resolution::Bits8.to_string()],
+        "bits": ["8", "16"],
         "safe_input": [BS05.analog.safe_low, BS05.analog.safe_high],
     })
 }
@@ -352,7 +377,7 @@ mod tests {
         let trigger = json!({"source": "L3=1,L5=0", "type": "falling", "level": null, "hair": true, "mode": "normal",
             "hold_off": 0.01});
         assert_eq!(read["trigger"], trigger);
-        assert_eq!(read["bits"], "8");
+        assert_eq!((&read["bits"], &read["samples"]), (&"8".into(), &0.into()));
         // What is read can be set.
         let again: Patch = serde_json::from_value(read).unwrap();
         let (mut same, mut same_controls) = (settings.clone(), controls.clone());
@@ -367,6 +392,19 @@ mod tests {
         assert_eq!((settings.analog[0].span_v, settings.analog[0].middle_v), (4.0, 2.0));
         assert_eq!(settings.level_v, Some(1.5));
         assert_eq!(settings_json(&settings, &controls)["trigger"]["level"], 15.0);
+    }
+
+    #[test]
+    fn fine_samples_are_as_many_as_fit() {
+        for (json, samples) in [
+            (r#"{"lines": [], "channels": {"B": {"on": false}}}"#, 6144),
+            (r#"{"lines": []}"#, 3072),
+            (r#"{"lines": [], "bits": 8}"#, 12_288),
+            (r#"{"lines": ["L0"]}"#, 12_288),
+            (r#"{"lines": [], "samples": 500}"#, 500),
+        ] {
+            assert_eq!(set(json).unwrap().0.samples, samples, "{json}");
+        }
     }
 
     #[test]

@@ -31,7 +31,10 @@ const MEASURE_INTERVAL: Duration = Duration::from_millis(100);
 enum Wish {
     View(ViewWish),
     /// A frame was drawn.
-    Drawn { seq: u64 },
+    Drawn {
+        #[serde(rename = "seq")]
+        _seq: u64,
+    },
 }
 
 /// What a client wants to see.
@@ -205,7 +208,7 @@ impl Client {
                     self.change_view(&wish);
                     Ok(())
                 }
-                Ok(Wish::Drawn { seq: _ }) => {
+                Ok(Wish::Drawn { .. }) => {
                     self.drawn = (self.drawn + 1).min(self.sent);
                     Ok(())
                 }

@@ -1,14 +1,14 @@
 // The page: what is set and what is seen, brought together.
 
 import { analysePanel, el, generatorPanel, measurePanel, Panel, scopePanel } from "./controls.js";
-import { Average, spectrumOf } from "./dsp.js";
+import { Average } from "./dsp.js";
 import { copy, download, picture } from "./exporting.js";
 import { decode, elements, indexAt, levelOf, linesOf, voltAt, voltsOf } from "./frame.js";
 import { historyPanel } from "./history.js";
 import { actionFor, fillHelp } from "./keys.js";
 import * as masks from "./masks.js";
 import { around, crossings, kindsFor, Statistics, valueOf } from "./measure.js";
-import { colours, Geometry, Screen } from "./screen.js";
+import { colours, Geometry, Screen, spectrumHz, spectrumOf } from "./screen.js";
 import * as store from "./store.js";
 import { Transport } from "./transport.js";
 import { format, short, step125 } from "./units.js";
@@ -17,6 +17,7 @@ const $ = (id) => document.getElementById(id);
 /** How long a wait must last to be shown as one, so that the line does not flicker with each trace. */
 const WAIT_SHOWN_MS = 350;
 const MAX_REFERENCES = 4;
+const HANDLE_HEIGHT = 21;
 const TOAST_MS = 6000;
 const PANELS = [
   ["scope", "Scope", scopePanel], ["measure", "Measure", measurePanel], ["analyse", "Analyse", analysePanel],
@@ -582,6 +583,14 @@ class App {
         step: (direction) => this.set({ position: clamp(round(s.position + direction * 0.01), 0, 1) }),
       });
     }
+    // Two that lie over one another are both to be gripped.
+    const [a, b] = [wanted.get("zero-A"), wanted.get("zero-B")];
+    if (a && b && Math.abs(a.y - b.y) < HANDLE_HEIGHT) {
+      const first = a.y <= b.y ? a : b;
+      const second = first === a ? b : a;
+      const middle = (a.y + b.y) / 2;
+      [first.y, second.y] = [middle - HANDLE_HEIGHT / 2, middle + HANDLE_HEIGHT / 2];
+    }
     this.wantCursors(wanted, g);
     this.keepHandles(wanted, g);
     this.placeLabels(g, ink);
@@ -737,7 +746,7 @@ class App {
   hoverSpectrum(g, trace, x, y) {
     const found = spectrumOf(trace, this.view);
     if (!found) return this.leave();
-    const hz = (x / g.width) * found.maxHz;
+    const hz = spectrumHz(found, x, g.width);
     const db = found.db[Math.min(found.db.length - 1, Math.round(hz / found.binHz))];
     this.hover = null;
     this.showTip(x, y, [format(hz, "Hz", 4), format(db, "dBV", 3)]);

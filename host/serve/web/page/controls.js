@@ -33,7 +33,7 @@ export class Panel {
   knob({ label, unit, get, set, step, name }) {
     ids += 1;
     const id = `knob-${ids}`;
-    const input = el("input", { id, type: "text", autocomplete: "off", spellcheck: false, "data-knob": name ?? label });
+    const input = el("input", { id, type: "text", "aria-label": label, autocomplete: "off", spellcheck: false, "data-knob": name ?? label });
     const turn = (direction) => {
       const value = get();
       if (value !== null && value !== undefined) set(step(value, direction));
@@ -253,7 +253,7 @@ export function scopePanel(panel) {
         panel.button("All", () => set({ lines: ["L"] })), panel.button("None", () => set({ lines: [] })))),
     card("Acquisition", "",
       rows(
-        panel.choice({ label: "Bits", options: [["best", "Best"], ["8", "8, faster"]], get: () => s().bits, set: (bits) => set({ bits }) }),
+        panel.choice({ label: "Bits", options: [["16", "16"], ["8", "8, faster"]], get: () => s().bits, set: (bits) => set({ bits }) }),
         panel.choice({
           label: "Average", options: [[1, "Off"], [4, "4"], [16, "16"], [64, "64"]], get: () => app.view.averages, set: (averages) => app.look({ averages }),
         }),
@@ -335,9 +335,9 @@ export function measurePanel(panel) {
       el("p", { className: "hint" }, `${ANALOG.length} of analog channels, ${LOGIC.length} of lines, ${PAIR.length} between two channels; as “scopething analyse” defines them.`)),
     card("Cursors", "",
       el("div", { className: "buttons" },
-        panel.toggle({ label: "Time cursors", text: "Time", get: () => cursors().time, set: (time) => look({ time }) }),
-        panel.toggle({ label: "Voltage cursors", text: "Volts", get: () => cursors().volts, set: (volts) => look({ volts }) }),
-        panel.toggle({ label: "Hover measures", text: "Hover", get: () => app.view.hover, set: (hover) => app.look({ hover }) })),
+        panel.toggle({ label: "Time cursors", get: () => cursors().time, set: (time) => look({ time }) }),
+        panel.toggle({ label: "Voltage cursors", get: () => cursors().volts, set: (volts) => look({ volts }) }),
+        panel.toggle({ label: "Hover measures", get: () => app.view.hover, set: (hover) => app.look({ hover }) })),
       el("div", { className: "rows hint" }, ...panel.choice({
         label: "Volts of", options: [["A", "A"], ["B", "B"]], get: () => cursors().channel, set: (channel) => look({ channel }),
       })),
@@ -365,7 +365,7 @@ export function analysePanel(panel) {
       panel.select({ label: "Math", options: [["off", "Off"], ...Object.keys(OPERATIONS).map((one) => [one, one])], get: () => app.view.math, set: (math) => app.look({ math }) })),
     el("div", { className: "buttons hint" }, panel.toggle({ label: "X-Y", get: () => app.view.xy, set: (xy) => app.look({ xy }) }))),
     card("Spectrum", "", rows(
-      panel.choice({ label: "Of", options: [["off", "Off"], ["A", "A"], ["B", "B"], ["M", "Math"]], get: () => app.view.spectrum, set: (spectrum) => app.look({ spectrum }) }),
+      panel.choice({ label: "Of", options: [["off", "Off"], ["A", "A"], ["B", "B"], ["M", "Math", "Math trace"]], get: () => app.view.spectrum, set: (spectrum) => app.look({ spectrum }) }),
       panel.select({ label: "Window", options: Object.keys(WINDOWS).map((one) => [one, one]), get: () => app.view.window, set: (window) => app.look({ window }) }))),
     card("Zoom", "", el("div", { className: "buttons" },
       panel.button("In", () => app.do("zoomIn")), panel.button("Out", () => app.do("zoomOut")), panel.button("Whole screen", () => app.do("zoomReset")))),

@@ -70,10 +70,11 @@ export function spectrum(samples, period, window = "hann") {
     const amplitude = (2 * Math.hypot(re[k], im[k])) / gain;
     db[k] = 20 * Math.log10(Math.max(amplitude / Math.SQRT2, 1e-9));
   }
-  return { db, binHz: 1 / (size * period), maxHz: 1 / (2 * period) };
+  // A window spreads a sine over so many bins to either side.
+  return { db, binHz: 1 / (size * period), maxHz: 1 / (2 * period), lobe: Math.ceil((5 * size) / count) };
 }
 
-/** The highest places of a spectrum that stand out by 20 dB of the median, the strongest first. */
+/** The highest places of a spectrum that stand out by 20 dB of the median, the strongest first; none in the lobe of a stronger. */
 export function peaks(found, most = 5) {
   const { db, binHz } = found;
   const sorted = Float64Array.from(db).sort();
@@ -88,7 +89,14 @@ export function peaks(found, most = 5) {
       all.push({ hz: (k + off) * binHz, db: b - 0.25 * (a - c) * off });
     }
   }
-  return all.sort((one, other) => other.db - one.db).slice(0, most);
+  const kept = [];
+  for (const peak of all.sort((one, other) => other.db - one.db)) {
+    const apart = kept.every((one) => Math.abs(one.hz - peak.hz) > found.lobe * binHz);
+    // Side lobes reach farther, and lie lower.
+    if (apart && (kept.length === 0 || peak.db > kept[0].db - 90)) kept.push(peak);
+    if (kept.length === most) break;
+  }
+  return kept;
 }
 
 export const OPERATIONS = {

@@ -418,6 +418,16 @@ function drawHover(c, { geometry: g, hover, colours: ink }) {
   c.stroke();
 }
 
+/** Where a frequency of a spectrum is, on a scale of decades from its second bin to half the rate. */
+export function spectrumX(found, hz, width) {
+  return (Math.log(hz / (2 * found.binHz)) / Math.log(found.maxHz / (2 * found.binHz))) * width;
+}
+
+/** The frequency at a place. */
+export function spectrumHz(found, x, width) {
+  return 2 * found.binHz * (found.maxHz / (2 * found.binHz)) ** (x / width);
+}
+
 /** The spectrum that the view asks for. */
 export function spectrumOf(trace, view) {
   if (!trace) return null;
@@ -448,31 +458,53 @@ function drawSpectrum(c, { geometry: g, trace, view, colours: ink }) {
   }
   const highest = 20;
   const y = (db) => top + ((highest - db) / SPECTRUM_DB) * height;
+  const x = (hz) => spectrumX(found, hz, g.width);
   c.strokeStyle = ink.grid;
   c.beginPath();
+  c.textAlign = "right";
   for (let db = 0; db > highest - SPECTRUM_DB; db -= 20) {
     c.moveTo(0, Math.round(y(db)) + 0.5);
     c.lineTo(g.width, Math.round(y(db)) + 0.5);
-    c.fillText(`${db} dBV`, 4, y(db) - 3);
+    c.fillText(`${db} dBV`, g.width - 5, y(db) - 3);
   }
-  for (let i = 1; i < 10; i += 1) {
-    const x = Math.round((i * g.width) / 10) + 0.5;
-    c.moveTo(x, top);
-    c.lineTo(x, g.height);
-    c.fillText(short((found.maxHz * i) / 10, "Hz"), x + 3, g.height - 5);
+  c.textAlign = "left";
+  for (let decade = 1e-3; decade < found.maxHz; decade *= 10) {
+    for (let digit = 1; digit < 10; digit += 1) {
+      const at = Math.round(x(decade * digit)) + 0.5;
+      if (at <= 0 || at >= g.width) continue;
+      c.moveTo(at, digit === 1 ? top : g.height - 5);
+      c.lineTo(at, g.height);
+      if (digit === 1) c.fillText(short(decade, "Hz"), at + 3, g.height - 7);
+    }
   }
   c.stroke();
   const columns = Math.ceil(g.width);
-  const { high } = reduce(found.db, 0, g.width / (found.db.length - 1), columns);
+  const heights = new Float32Array(columns).fill(NaN);
+  const all = [];
+  let last = -1;
+  for (let k = 1; k < found.db.length; k += 1) {
+    const column = Math.min(columns - 1, Math.round(x(k * found.binHz)));
+    if (column < 0) continue;
+    if (!(heights[column] >= found.db[k])) heights[column] = found.db[k];
+    if (column !== last && last >= 0) all.push(last, y(heights[last]));
+    last = column;
+  }
+  c.save();
+  c.beginPath();
+  c.rect(0, top, g.width, height);
+  c.clip();
   c.strokeStyle = ink[view.spectrum];
   c.lineWidth = 1.3;
-  const all = [];
-  for (let i = 0; i < columns; i += 1) if (!Number.isNaN(high[i])) all.push(i, y(high[i]));
   stroke(c, all);
+  c.restore();
   c.fillStyle = ink.text;
-  for (const peak of peaks(found, 4)) {
-    const x = (peak.hz / found.maxHz) * g.width;
-    c.fillText(`${format(peak.hz, "Hz", 4)}  ${format(peak.db, "dBV", 3)}`, Math.min(x + 4, g.width - 130), Math.max(top + 26, y(peak.db) + 4));
-    c.fillRect(x - 2, y(peak.db) - 2, 4, 4);
+  const placed = [];
+  for (const peak of peaks(found, 5)) {
+    const [px, py] = [x(peak.hz), y(peak.db)];
+    c.fillRect(px - 2, py - 2, 4, 4);
+    const label = [Math.min(px + 6, g.width - 190), Math.max(top + 14, py + 4)];
+    if (placed.some(([ox, oy]) => Math.abs(ox - label[0]) < 130 && Math.abs(oy - label[1]) < 13)) continue;
+    placed.push(label);
+    c.fillText(`${format(peak.hz, "Hz", 4)}  ${format(peak.db, "dBV", 3)}`, ...label);
   }
 }

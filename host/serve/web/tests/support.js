@@ -128,7 +128,7 @@ export async function bench(signals, ...more) {
 export async function launch() {
   const executablePath = browsers.find((one) => existsSync(one));
   if (!executablePath) throw new Error("there is no Chromium: install Debian's package chromium, or name one by CHROMIUM");
-  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"] });
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb", ...(process.env.CHROMIUM_ARGS ?? "").split(" ").filter(Boolean)] });
 }
 
 /** Waits until a condition holds; fails with what it was last. */
