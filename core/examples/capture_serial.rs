@@ -26,6 +26,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let trace = block_on(scope.capture(&plan, &mut buffer))?;
     let a = trace.analog(AnalogChannel::A).ok_or("channel A was asked for")?;
     let (low, high) = a.values().fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(v), high.max(v)));
-    println!("{} samples from {low:.3} to {high:.3} V, ended by {}", a.len(), trace.cause());
+    println!("{} samples from {low:.3} to {high:.3} V, ended by {}", a.len(), trace.end_reason());
     Ok(())
 }

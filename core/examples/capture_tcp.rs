@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer))?;
     let a = trace.analog(AnalogChannel::A).ok_or("channel A was asked for")?;
-    println!("{} samples, ended by {}", a.len(), trace.cause());
+    println!("{} samples, ended by {}", a.len(), trace.end_reason());
     for (index, volts) in a.values().enumerate().take(10) {
         println!("{:.6} s  {volts:.3} V", a.times.time_s(index));
     }

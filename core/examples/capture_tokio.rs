@@ -41,6 +41,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let enough = tokio::time::sleep(Duration::from_millis(500));
     let trace = scope.capture_with(&plan, &mut buffer, CaptureOptions::new().cancelled_by(enough)).await?;
     let a = trace.analog(AnalogChannel::A).ok_or("channel A was asked for")?;
-    println!("{} samples, ended by {}", a.len(), trace.cause());
+    println!("{} samples, ended by {}", a.len(), trace.end_reason());
     Ok(())
 }

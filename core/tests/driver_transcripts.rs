@@ -10,7 +10,8 @@ use embassy_futures::select::{Either, select};
 use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, ChannelSet, LogicLine, Notice};
 use scopething_core::scope::{
-    CaptureOptions, Contradiction, NoSerialNumber, Pacing, ScopeError, SerialNumber, Stage, UnknownRevision,
+    CaptureOptions, Contradiction, NoSerialNumber, Pacing, ScopeError, ScopeErrorKind, SerialNumber, Stage,
+    UnknownRevision,
 };
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{DumpChannel, EndReason, TraceBuffer};
@@ -76,9 +77,18 @@ fn vanished_device_is_an_error<W: Way>() {
     let (mut scope, line) = connected::<W>([], 100);
     line.device.lock().unwrap().dead = true;
     let gone = block_on(scope.read_serial());
-    assert!(matches!(gone, Err(ScopeError::NoAnswer { stage: Stage::ReadEeprom, .. })), "{gone:?}");
+    assert!(
+        matches!(
+            gone,
+            Err(ScopeError { stage: Stage::ReadEeprom, kind: ScopeErrorKind::NoAnswer { .. }, .. })
+        ),
+        "{gone:?}"
+    );
     let gone = block_on(scope.check_presence());
-    assert!(matches!(gone, Err(ScopeError::NoAnswer { stage: Stage::Reset, .. })), "{gone:?}");
+    assert!(
+        matches!(gone, Err(ScopeError { stage: Stage::Reset, kind: ScopeErrorKind::NoAnswer { .. }, .. })),
+        "{gone:?}"
+    );
 }
 
 fn presence_is_one_short_script_that_changes_nothing<W: Way>() {
@@ -130,7 +140,7 @@ fn capture_is_script_status_and_dump<W: Way>() {
     let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
-    assert_eq!((trace.cause(), trace.samples()), (EndReason::Trigger, 4));
+    assert_eq!((trace.end_reason(), trace.samples()), (EndReason::Trigger, 4));
     assert_eq!(steps(&trace), [0, 64, 128, 192]);
     // 8 ticks a sample: the first was taken 32 ticks before the end.
     assert_eq!(trace.capture_start_s(), f64::from(0x2000 - 32) / 40e6);
@@ -254,7 +264,7 @@ fn cancelled<W: Way>(answer_to_cancel: Turn) -> Result<(EndReason, Vec<u16>), Sc
     let mut buffer = TraceBuffer::new();
     let trace =
         block_on(scope.capture_with(&plan, &mut buffer, CaptureOptions::new().cancelled_by(async {})))?;
-    Ok((trace.cause(), steps(&trace)))
+    Ok((trace.end_reason(), steps(&trace)))
 }
 
 fn cancel_accepts_echo_or_status_first<W: Way>() {
@@ -290,7 +300,7 @@ fn host_ends_a_long_timeout<W: Way>() {
     let started = line.now();
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
-    assert_eq!((trace.cause(), trace.samples()), (EndReason::Timeout, 4));
+    assert_eq!((trace.end_reason(), trace.samples()), (EndReason::Timeout, 4));
     let waited = line.now() - started;
     assert!((Micros(3_000_000)..Micros(3_200_000)).contains(&waited), "{waited:?}");
 }
@@ -307,7 +317,7 @@ fn overdue_device_is_stopped<W: Way>() {
     let plan = plan::<W>(&scope, CaptureRequest { timeout_s: Some(1e-3), ..four_samples() });
     let mut buffer = TraceBuffer::new();
     let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
-    assert_eq!(trace.cause(), EndReason::Timeout);
+    assert_eq!(trace.end_reason(), EndReason::Timeout);
 }
 
 /// Captures with a device that reports this end of its trace, after `waited`.
@@ -337,9 +347,12 @@ fn capture_ending<W: Way>(
 
 fn an_end_that_cannot_be_is_no_trace<W: Way>() {
     let second = Micros(1_000_000);
-    let address = |address| Err(ScopeError::Contradiction(Contradiction::Address { address, width: 12_288 }));
+    let address = |address| {
+        Err(ScopeErrorKind::Contradiction(Contradiction::Address { address, width: 12_288 }).at(Stage::Trace))
+    };
     let late = |reported_us| {
-        Err(ScopeError::Contradiction(Contradiction::EndsLate { reported_us, max_us: 1_011_000 }))
+        Err(ScopeErrorKind::Contradiction(Contradiction::EndsLate { reported_us, max_us: 1_011_000 })
+            .at(Stage::Trace))
     };
     // The start was at 0x1000, a second is 0x2625a00 ticks, and 1 % and 1 ms are allowed for.
     for (end, expected) in [
@@ -371,7 +384,7 @@ fn too_short_trace_is_refused<W: Way>() {
     assert_eq!(capture_ending::<W>(slow, &end(44 * 40_000), minute), Ok(200));
     let refused = capture_ending::<W>(slow, &end(44 * 40_000 - 1), minute);
     let contradiction = Contradiction::EndsEarly { reported_us: 43_999, min_us: 44_000 };
-    assert_eq!(refused, Err(ScopeError::Contradiction(contradiction)));
+    assert_eq!(refused, Err(ScopeErrorKind::Contradiction(contradiction).at(Stage::Trace)));
 }
 
 fn wait_may_cross_a_roll_over<W: Way>() {
@@ -382,7 +395,13 @@ fn wait_may_cross_a_roll_over<W: Way>() {
     // 42.6 s, and not that and a roll-over: it was a while on its way.
     assert_eq!(capture_ending::<W>(four_samples(), &end, Micros(140_000_000)), Ok(4));
     let refused = capture_ending::<W>(four_samples(), &end, Micros(40_000_000));
-    assert!(matches!(refused, Err(ScopeError::Contradiction(Contradiction::EndsLate { .. }))), "{refused:?}");
+    assert!(
+        matches!(
+            refused,
+            Err(ScopeError { kind: ScopeErrorKind::Contradiction(Contradiction::EndsLate { .. }), .. })
+        ),
+        "{refused:?}"
+    );
 }
 
 fn a_trace_that_was_stopped_ended_after_that<W: Way>() {
@@ -399,12 +418,18 @@ fn a_trace_that_was_stopped_ended_after_that<W: Way>() {
     for early in ["03\r025b1000\r00000004\r", "03\r00001000\r00000004\r"] {
         let refused = stopped(early);
         assert!(
-            matches!(refused, Err(ScopeError::Contradiction(Contradiction::EndsEarly { .. }))),
+            matches!(
+                refused,
+                Err(ScopeError { kind: ScopeErrorKind::Contradiction(Contradiction::EndsEarly { .. }), .. })
+            ),
             "{refused:?}"
         );
     }
     let address = Contradiction::Address { address: 12_288, width: 12_288 };
-    assert_eq!(stopped("03\r02626a00\r00003000\r"), Err(ScopeError::Contradiction(address)));
+    assert_eq!(
+        stopped("03\r02626a00\r00003000\r"),
+        Err(ScopeErrorKind::Contradiction(address).at(Stage::Trace))
+    );
 }
 
 fn short_dump_is_retried_once<W: Way>() {
@@ -419,7 +444,7 @@ fn short_dump_is_retried_once<W: Way>() {
     let (mut scope, line) = connected::<W>(twice, 100);
     let failed = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
     let stage = Stage::Dump(DumpChannel::Analog(AnalogChannel::A));
-    assert_eq!(failed, Err(ScopeError::Incomplete { stage, received: 2, expected: 4 }));
+    assert_eq!(failed, Err(ScopeErrorKind::Incomplete { received: 2, expected: 4 }.at(stage)));
 
     // The next capture cancels, resets and works, sending everything again.
     let mut device = line.device.lock().unwrap();
@@ -441,7 +466,7 @@ fn power_loss_before_the_dump_is_detected<W: Way>() {
     let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     let failed = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
-    assert_eq!(failed, Err(ScopeError::Contradiction(Contradiction::Forgotten)));
+    assert_eq!(failed, Err(ScopeErrorKind::Contradiction(Contradiction::Forgotten).at(stage)));
 }
 
 /// A blocking stream is not asked for what nobody waits for: [`blocking_reports_a_long_dump_at_the_next_script`].
@@ -458,7 +483,7 @@ fn long_dump_is_retried_once() {
     let (mut scope, _) = connected::<Asynchronous>(twice, 100);
     let failed = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
     let stage = Stage::Dump(DumpChannel::Analog(AnalogChannel::A));
-    assert_eq!(failed, Err(ScopeError::Surplus { stage, expected: 5 }));
+    assert_eq!(failed, Err(ScopeErrorKind::Surplus { expected: 5 }.at(stage)));
 }
 
 /// Where the driver differs over a blocking stream, as [`scopething_core::blocking`] says.
@@ -492,7 +517,7 @@ fn overwritten_trace_is_not_read<W: Way>() {
     let failed = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
     let stage = Stage::Dump(DumpChannel::Analog(AnalogChannel::A));
     let malformed = Malformed { byte: b'D', expected: Expected::Echo(b'A') };
-    assert_eq!(failed, Err(ScopeError::Garbled { stage, malformed }));
+    assert_eq!(failed, Err(ScopeErrorKind::Garbled(malformed).at(stage)));
 }
 
 fn garbled_start_is_retried_after_a_reset<W: Way>() {
@@ -533,9 +558,9 @@ fn non_device_is_reported_in_bounded_time<W: Way>() {
     let stage = Stage::Reset;
     let echo = Expected::Echo(b'!');
     for (turns, error) in [
-        (five(""), ScopeError::NoAnswer { stage, waited_ms: 20 }),
-        (five("login: "), ScopeError::Garbled { stage, malformed: Malformed { byte: b' ', expected: echo } }),
-        (vec![other], ScopeError::WrongRevision { found: Revision(*b"BS001003") }),
+        (five(""), ScopeErrorKind::NoAnswer { waited_ms: 20 }.at(stage)),
+        (five("login: "), ScopeErrorKind::Garbled(Malformed { byte: b' ', expected: echo }).at(stage)),
+        (vec![other], ScopeErrorKind::WrongRevision { found: Revision(*b"BS001003") }.at(Stage::Identify)),
     ] {
         let line = line(turns, 3);
         let failed = connect::<W>(&line).map(|_| ());
@@ -548,7 +573,7 @@ fn a_line_that_closes_is_named<W: Way>() {
     let line = line([], 100);
     line.device.lock().unwrap().closed_when_idle = true;
     line.device.lock().unwrap().turns.push_back(instead('!', ""));
-    assert_eq!(connect::<W>(&line).map(|_| ()), Err(ScopeError::Closed { stage: Stage::Reset }));
+    assert_eq!(connect::<W>(&line).map(|_| ()), Err(ScopeErrorKind::Closed.at(Stage::Reset)));
 }
 
 both_ways! {

@@ -246,7 +246,7 @@ fn a_reset_that_stopped_a_generator_is_reported<W: Way>() {
     let dropped = select(scope.capture(&plan, &mut buffer), line.after('D'));
     assert!(matches!(block_on(dropped), Either::Second(())));
     let captured = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
-    assert_eq!(captured, Err(ScopeError::GeneratorsStopped));
+    assert_eq!(captured, Err(ScopeErrorKind::GeneratorsStopped.at(Stage::Reset)));
     assert_eq!(scope.generators(), Generators::Off);
     line.device.lock().unwrap().turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 2, 3, 4])].into();
     assert_eq!(block_on(scope.capture(&plan, &mut buffer)).unwrap().samples(), 4);
@@ -272,7 +272,10 @@ fn unanswered_stop_is_an_error<W: Way>() {
     let (mut scope, line) = connected::<W>([on('Z', ""), instead('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let failed = block_on(scope.stop_clocks());
-    assert!(matches!(failed, Err(GenerateError::Scope(ScopeError::NoAnswer { .. }))), "{failed:?}");
+    assert!(
+        matches!(failed, Err(GenerateError::Scope(ScopeError { kind: ScopeErrorKind::NoAnswer { .. }, .. }))),
+        "{failed:?}"
+    );
     assert_eq!(block_on(scope.stop_clocks()), not_running(Generators::Off));
     assert!(take_written(&line).contains("K!"));
 }

@@ -6,7 +6,7 @@ use embassy_futures::select::{Either, select};
 use embassy_futures::{block_on, yield_now};
 use scopething_core::plan::{AnalogChannel, Channel, StreamPlan, StreamRequest};
 use scopething_core::scope::{
-    Contradiction, Pacing, ScopeError, Stage, Stream, StreamFrame, StreamGap, StreamTotals,
+    Contradiction, Pacing, ScopeError, ScopeErrorKind, Stage, Stream, StreamFrame, StreamGap, StreamTotals,
 };
 use scopething_core::trace::TraceBuffer;
 use scopething_core::vm::Register;
@@ -61,7 +61,13 @@ fn stream_is_one_script_and_frames<W: Way>() {
         let (samples, gaps, end) = all::<W>(&mut stream, room);
         assert!(samples.iter().copied().eq((0..299).map(|number| (number, (number * 3) as u8))));
         assert_eq!(gaps, []);
-        assert!(matches!(end, ScopeError::NoAnswer { stage: Stage::Stream, waited_ms: 20.. }), "{end:?}");
+        assert!(
+            matches!(
+                end,
+                ScopeError { stage: Stage::Stream, kind: ScopeErrorKind::NoAnswer { waited_ms: 20.. }, .. }
+            ),
+            "{end:?}"
+        );
     }
 }
 
@@ -118,7 +124,13 @@ fn non_stream_is_an_error<W: Way>() {
     let plan = plan::<W>(&scope, "A");
     let mut stream = block_on(scope.start_stream(&plan)).unwrap();
     let end = all::<W>(&mut stream, 10).2;
-    assert!(matches!(end, ScopeError::Contradiction(Contradiction::NoFrames { bytes: 2048.. })), "{end:?}");
+    assert!(
+        matches!(
+            end,
+            ScopeError { kind: ScopeErrorKind::Contradiction(Contradiction::NoFrames { bytes: 2048.. }), .. }
+        ),
+        "{end:?}"
+    );
 }
 
 fn a_read_that_is_dropped_loses_nothing<W: Way>() {

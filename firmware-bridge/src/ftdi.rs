@@ -202,7 +202,7 @@ mod tests {
         let packet = |length: usize| Out(vec![b'z'; length]);
         let idle = || status_and(&[]);
         let exchanges = [
-            (167, vec![packet(64), packet(64), packet(39), idle(), idle()]),
+            (183, vec![packet(64), packet(64), packet(55), idle(), idle()]),
             (OUTGOING_BYTES, vec![packet(64), packet(64), packet(64), packet(64), idle(), idle()]),
         ];
         for (length, exchange) in exchanges {

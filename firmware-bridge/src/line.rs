@@ -15,7 +15,7 @@ use crate::job::ScopeStream;
 
 /// Room for what the BitScope sends: several packets, so that the bus goes on while the reader is busy.
 pub const INCOMING_BYTES: usize = 2048;
-/// Room for what goes to it: more than the longest script of the driver, 167 bytes.
+/// Room for what goes to it: more than the longest script of the driver, 183 bytes.
 pub const OUTGOING_BYTES: usize = 256;
 /// Ports that may exist at a time.
 const MAX_PORTS: usize = 2;

@@ -28,13 +28,16 @@
 
 use core::fmt;
 
-use crate::vm::{Command, Pace};
+use crate::vm::{Command, MAX_RUN, Pace};
 
 /// The usual UDP port of a server ([section 11 of the reference](crate::vm#11-the-bitscope-server-protocol): 4001 hex).
 pub const DEFAULT_PORT: u16 = 16385;
 
 /// The most command bytes in one datagram ([section 11 of the reference](crate::vm#11-the-bitscope-server-protocol)).
 pub const MAX_COMMANDS: usize = 64;
+
+// The scripts of the driver can be cut so that each datagram begins where R0 and R1 are set.
+const _: () = assert!(MAX_RUN <= MAX_COMMANDS);
 
 /// Bytes ahead of the commands in a datagram to the server.
 pub const COMMAND_HEADER: usize = command::COMMANDS.start;
@@ -311,11 +314,34 @@ fn write_packet(buffer: &mut [u8], header: &[u8], payload: &[u8]) -> Result<usiz
 
 /// How many of `commands` go into the next datagram: at most [`MAX_COMMANDS`], all but the last of them
 /// simple ([section 11 of the reference](crate::vm#11-the-bitscope-server-protocol)). 0 only for no commands.
+///
+/// What does not fit is cut, if it can be, where R1 is set anew and R0 before it. Networks repeat datagrams, and a server may
+/// execute a repetition: one that goes on from where another has left R1 would write to registers that nobody meant.
 #[must_use]
 pub fn datagram_len(commands: &[u8]) -> usize {
     let most = commands.len().min(MAX_COMMANDS);
     let waits = |byte: &u8| Command::from_byte(*byte).pace() != Pace::Simple;
-    commands.iter().take(most).position(waits).map_or(most, |last| last + 1)
+    if let Some(last) = commands.iter().take(most).position(waits) {
+        return last + 1;
+    }
+    match commands.get(most) {
+        // What waits uses neither R0 nor R1 of the commands before it, or is the only one that does.
+        None => most,
+        Some(next) if waits(next) => most,
+        Some(_) => (1..=most).rev().find(|&at| sets_address(commands, at)).unwrap_or(most),
+    }
+}
+
+/// Whether a number is entered from there on that leaves nothing of R0, and R1 set to it.
+fn sets_address(commands: &[u8], at: usize) -> bool {
+    let is_entry = |byte: &u8| matches!(Command::from_byte(*byte), Command::Clear | Command::Digit(_));
+    let Some((before, from)) = commands.split_at_checked(at) else { return false };
+    if before.last().is_some_and(is_entry) {
+        return false;
+    }
+    let entries = from.iter().take_while(|byte| is_entry(byte)).count();
+    let is_whole = entries >= 2 || from.first().map(|byte| Command::from_byte(*byte)) == Some(Command::Clear);
+    is_whole && from.get(entries).map(|byte| Command::from_byte(*byte)) == Some(Command::SetAddress)
 }
 
 /// Cuts a script into the commands of successive datagrams, by the rule of [`datagram_len`].
@@ -363,6 +389,18 @@ mod tests {
     fn a_long_script_is_cut_at_64_commands() {
         let lengths: Vec<usize> = Datagrams::new(&[b'n'; 130]).map(<[u8]>::len).collect();
         assert_eq!(lengths, [64, 64, 2]);
+    }
+
+    #[test]
+    fn a_long_script_is_cut_where_the_address_is_set() {
+        let cut = |script: &[u8]| Datagrams::new(script).map(<[u8]>::len).collect::<Vec<_>>();
+        let run = |length| vec![b'z'; length];
+        // At the last place that fits; a digit alone leaves half of R0, and `7@` in the middle of a number is none.
+        assert_eq!(cut(&[&b"21@"[..], &run(20), b"2e@", &run(20), b"30@", &run(30)].concat()), [46, 33]);
+        assert_eq!(cut(&[&b"21@"[..], &run(20), b"[@", &run(30), b"7@", &run(30)].concat()), [23, 64]);
+        assert_eq!(cut(&[&b"21@"[..], &run(20), b"[127@", &run(60)].concat()), [23, 64, 1]);
+        // What waits stands alone where it does not fit.
+        assert_eq!(cut(&[&b"21@"[..], &run(20), b"2e@", &run(38), b">UD"].concat()), [64, 1, 1, 1]);
     }
 
     #[test]

@@ -1,246 +1,22 @@
 //! The planner of captures.
 
-use libm::ceil;
+use libm::{ceil, round};
 
+use super::capture_plan::{ANALOG_FILTER, TIMEOUT_TICKS, TriggerRegisters};
 use super::notice::Notices;
 use super::range::{RangePlan, plan_range};
 use super::timebase::Span;
 use super::{
-    AnalogChannel, CaptureRequest, Channel, ChannelSet, LogicLine, LogicPattern, ModeFit, Notice, PlanError,
-    SampleRange, Timebase, TriggerSource, TriggerType,
+    AnalogChannel, BusyOutputs, CapturePlan, CaptureRequest, Channel, ChannelSet, LogicPattern, ModeFit,
+    Notice, PlanError, Timebase, TraceEnd, TriggerSource, TriggerType, WAVEFORM_OUTPUT,
 };
 use crate::device::{AnalogParameters, Model, TraceMode};
 use crate::time::Micros;
-use crate::vm::Register;
 
-/// What the generators drive while a capture runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct BusyOutputs {
-    /// The waveform generator plays: its output stays on during the capture.
-    pub waveform: bool,
-    /// Logic lines that a generator drives or that are outputs, a bit each.
-    pub lines: u8,
-}
-
-impl BusyOutputs {
-    /// No generator runs.
-    pub const NOTHING: Self = Self { waveform: false, lines: 0 };
-    /// The waveform generator plays, and shows on L4.
-    pub const WAVEFORM: Self = Self { waveform: true, lines: LogicLine::WAVEFORM.bit() };
-    /// The clock runs on L5.
-    pub const CLOCK: Self = Self { waveform: false, lines: LogicLine::CLOCK.bit() };
-}
-
-/// What ends a trace that does not trigger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum TraceEnd {
-    /// Nothing: it waits for its trigger for ever.
-    Trigger,
-    /// The device, by register `Timeout`: so many units of 256 clock ticks.
-    DeviceTimeout(u16),
-    /// The host, by `K`, this long after the start.
-    HostTimeout(Micros),
-}
-
-/// A capture as it will be programmed.
-///
-/// Made by [`plan_capture`]; the fields belong together and are for reading.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct CapturePlan {
-    /// The trace mode.
-    pub mode: &'static TraceMode,
-    /// How many samples the buffer holds in this mode.
-    pub width: u16,
-    /// The primary clock, in hertz.
-    pub clock_hz: f64,
-    /// Sample clock and number of samples.
-    pub timebase: Timebase,
-    /// What is captured.
-    pub channels: ChannelSet,
-    /// What the samples span.
-    pub range: SampleRange,
-    /// What the trigger watches.
-    pub trigger: TriggerSource,
-    /// How the trigger source must behave.
-    pub trigger_type: TriggerType,
-    /// The trigger level: volts, or a fraction of the input span in a raw capture.
-    pub level: f64,
-    /// Samples before the trigger.
-    pub pre_trigger: u16,
-    /// What ends the trace if the trigger does not come.
-    pub end: TraceEnd,
-    /// What is done otherwise than asked, and what the user should know.
-    pub notices: Notices,
-    registers: TriggerRegisters,
-}
-
-/// Register values that no other field of the plan holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-struct TriggerRegisters {
-    converter_low: u16,
-    converter_high: u16,
-    trigger_level: u16,
-    trigger_intro: u16,
-    trigger_outro: u16,
-    kitchen_sink_b: u8,
-}
-
-/// Register `KitchenSinkB`: analog filter on ([section 3 of the reference](crate::vm#3-registers)).
-pub(super) const ANALOG_FILTER: u8 = 0x80;
-/// Bit of register `KitchenSinkB`: waveform output on ([section 3 of the reference](crate::vm#3-registers)).
-pub const WAVEFORM_OUTPUT: u8 = 0x40;
-/// Register `SpockOption`: comparator trigger ([section 3 of the reference](crate::vm#3-registers)).
-const COMPARATOR_TRIGGER: u8 = 0x01;
-/// Register `SpockOption`: the trigger source is B.
-const TRIGGER_SOURCE_B: u8 = 0x04;
-/// Register `SpockOption`: true and false change places.
-const TRIGGER_INVERT: u8 = 0x40;
-/// Ticks of the primary clock in a unit of register `Timeout` ([section 3 of the reference](crate::vm#3-registers)).
-const TIMEOUT_TICKS: f64 = 256.0;
 /// Samples by which a timeout outlasts what it must, as the open driver has it.
 const TIMEOUT_SPARE: u32 = 2;
 /// How much faster than the device's clock the host's may run: two crystals, each off by up to 100 ppm.
 const MAX_CLOCK_SKEW: f64 = 200e-6;
-
-impl CapturePlan {
-    /// The number of registers a capture writes.
-    pub const REGISTERS: usize = 22;
-
-    /// Every register of the capture with its value, in order of address. `SampleAddress` must be written before
-    /// each trace, since the device moves it.
-    #[must_use]
-    pub fn registers(&self) -> [(Register, u32); Self::REGISTERS] {
-        let timeout = match self.end {
-            TraceEnd::DeviceTimeout(units) => units,
-            TraceEnd::Trigger | TraceEnd::HostTimeout(_) => 0,
-        };
-        let (logic, mask, spock_option) = self.trigger_registers();
-        let values = &self.registers;
-        let filters = (values.trigger_intro, values.trigger_outro);
-        let post_trigger = self.timebase.samples.saturating_sub(self.pre_trigger);
-        [
-            (Register::TriggerLogic, logic.into()),
-            (Register::TriggerMask, mask.into()),
-            (Register::SpockOption, spock_option.into()),
-            (Register::SampleAddress, 0),
-            (Register::ClockScale, self.timebase.scale.into()),
-            (Register::TraceMode, self.mode.number.into()),
-            (Register::TraceDelay, 0),
-            (Register::TraceIntro, self.pre_trigger.saturating_sub(filters.0).into()),
-            (Register::TraceOutro, post_trigger.saturating_sub(filters.1).into()),
-            (Register::Timeout, timeout.into()),
-            (Register::ClockTicks, self.timebase.ticks.into()),
-            (Register::BufferMode, self.mode.buffer as u32),
-            (Register::TriggerIntro, (filters.0 / 2).into()),
-            (Register::TriggerOutro, (filters.1 / 2).into()),
-            (Register::AnalogEnable, self.channels.analog().into()),
-            (Register::DigitalEnable, self.channels.logic().into()),
-            (Register::Prelude, 0),
-            (Register::ConverterLo, values.converter_low.into()),
-            (Register::ConverterHi, values.converter_high.into()),
-            (Register::TriggerLevel, values.trigger_level.into()),
-            (Register::KitchenSinkA, self.comparators().into()),
-            (Register::KitchenSinkB, values.kitchen_sink_b.into()),
-        ]
-    }
-
-    /// `TriggerLogic`, `TriggerMask` and `SpockOption`.
-    fn trigger_registers(&self) -> (u8, u8, u8) {
-        let mut option = COMPARATOR_TRIGGER;
-        if self.trigger_type.is_inverted() {
-            option |= TRIGGER_INVERT;
-        }
-        match self.trigger {
-            TriggerSource::Analog(channel) => {
-                if channel == AnalogChannel::B {
-                    option |= TRIGGER_SOURCE_B;
-                }
-                let line = channel.comparator_line().bit();
-                (line, !line, option)
-            }
-            TriggerSource::Logic(LogicPattern { care, high }) => (high & care, !care, option),
-        }
-    }
-
-    fn comparators(&self) -> u8 {
-        let on = |channel: AnalogChannel| {
-            self.trigger == TriggerSource::Analog(channel)
-                || self.channels.logic() & channel.comparator_line().bit() != 0
-        };
-        let used = AnalogChannel::ALL.into_iter().filter(|&channel| on(channel));
-        used.fold(0, |bits, channel| bits | channel.comparator_bit())
-    }
-
-    /// The sample at which the trigger source crosses its level, counted from the first sample of the capture.
-    ///
-    /// This is the number of samples before the trigger, unless too few are left after it for the trigger filter.
-    #[must_use]
-    pub fn trigger_sample(&self) -> u16 {
-        self.pre_trigger.min(self.timebase.samples.saturating_sub(self.registers.trigger_outro))
-    }
-
-    /// How many samples the trigger filter asks for without the trigger's condition, then with it.
-    #[must_use]
-    pub const fn trigger_filters(&self) -> (u16, u16) {
-        (self.registers.trigger_intro, self.registers.trigger_outro)
-    }
-
-    /// How many of this many samples there are to read, counted over the interleaved analog channels.
-    ///
-    /// What fills the buffer to its last sample has been written over at the address where it ends, which is that of
-    /// its first sample: there one sample less of each channel is left.
-    #[must_use]
-    pub fn readable(&self, samples: u16) -> u16 {
-        let lost = if samples >= self.width { u16::from(self.mode.analog_channels.max(1)) } else { 0 };
-        samples.saturating_sub(lost)
-    }
-
-    /// The time from one sample to the next of all channels together, in seconds.
-    #[must_use]
-    pub fn tick_period_s(&self) -> f64 {
-        f64::from(self.timebase.ticks_per_sample()) / self.clock_hz
-    }
-
-    /// Samples a second over the interleaved analog channels, in hertz.
-    #[must_use]
-    pub fn sample_rate_hz(&self) -> f64 {
-        self.clock_hz / f64::from(self.timebase.ticks_per_sample())
-    }
-
-    /// The time span of the capture, in seconds.
-    #[must_use]
-    pub fn duration_s(&self) -> f64 {
-        f64::from(self.timebase.samples) * self.tick_period_s()
-    }
-
-    /// The bytes that the dumps of all channels send.
-    #[must_use]
-    pub fn dump_bytes(&self) -> usize {
-        let samples = usize::from(self.readable(self.timebase.samples));
-        let analog =
-            if self.channels.analog() == 0 { 0 } else { samples * usize::from(self.mode.sample_bytes) };
-        let logic = if self.channels.logic() == 0 { 0 } else { samples };
-        analog + logic
-    }
-
-    /// The longest that the device can take from the start of the trace to its end. None when only a trigger ends it.
-    #[must_use]
-    pub fn longest_trace(&self) -> Option<Micros> {
-        let capture = Micros::from_seconds(self.duration_s());
-        match self.end {
-            TraceEnd::Trigger => None,
-            TraceEnd::DeviceTimeout(units) => {
-                let wait_s = f64::from(units) * TIMEOUT_TICKS / self.clock_hz;
-                Some(capture + Micros::from_seconds(wait_s) + capture)
-            }
-            TraceEnd::HostTimeout(wait) => Some(wait),
-        }
-    }
-}
 
 /// Whether each trace mode fits a request, in the model's order of preference: the first that fits is taken.
 ///
@@ -313,6 +89,10 @@ pub fn plan_capture(
     }
     let sample_rate_hz = model.clock_hz / f64::from(timebase.ticks_per_sample());
     let mut position = request.position;
+    let delay_us = delay_us(request)?;
+    if delay_us > 0 {
+        position = 0.0;
+    }
     if sample_rate_hz > model.pre_trigger_limit_hz && position > 0.0 {
         position = 0.0;
         notice(Notice::NoPreTrigger { sample_rate_hz: sample_rate_hz as f32 });
@@ -330,6 +110,7 @@ pub fn plan_capture(
         trigger_type: request.trigger_type,
         level: range.level,
         pre_trigger: (f64::from(timebase.samples) * position) as u16,
+        delay_us,
         end: TraceEnd::Trigger,
         notices: Notices::new(),
         registers: trigger_registers(&range, request.trigger_type, filter, span.channels, driven),
@@ -380,6 +161,17 @@ fn default_trigger(asked: ChannelSet, captured: ChannelSet, driven: BusyOutputs)
     let is_driven = |channel| matches!(channel, Channel::Logic(line) if driven.lines & line.bit() != 0);
     let first = asked.first().filter(|&channel| !is_driven(channel));
     first.or_else(|| captured.iter().next()).map(TriggerSource::of_channel)
+}
+
+/// The delay in the device's microseconds.
+fn delay_us(request: &CaptureRequest) -> Result<u32, PlanError> {
+    let delay_us = round(request.delay_s * 1e6);
+    let is_possible = if request.delay_s > 0.0 { delay_us >= 1.0 } else { request.delay_s == 0.0 };
+    if is_possible && delay_us <= f64::from(u32::MAX) {
+        Ok(delay_us as u32)
+    } else {
+        Err(PlanError::Delay(request.delay_s))
+    }
 }
 
 fn check(request: &CaptureRequest) -> Result<(), PlanError> {
@@ -439,14 +231,16 @@ fn plan_timeout(plan: &CapturePlan, wait_s: f64) -> TraceEnd {
     if units <= f64::from(u16::MAX) {
         return TraceEnd::DeviceTimeout(units as u16);
     }
-    TraceEnd::HostTimeout(Micros::from_seconds((plan.duration_s() + wait_s) * (1.0 + MAX_CLOCK_SKEW)))
+    let longest_s = plan.duration_s() + wait_s + f64::from(plan.delay_us) * 1e-6;
+    TraceEnd::HostTimeout(Micros::from_seconds(longest_s * (1.0 + MAX_CLOCK_SKEW)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Resolution, TriggerMode};
+    use super::super::{Resolution, SampleRange, TriggerMode};
     use super::*;
     use crate::device::BS05;
+    use crate::vm::Register;
     use proptest::prelude::*;
 
     fn plan(request: &CaptureRequest) -> Result<CapturePlan, PlanError> {
@@ -461,6 +255,18 @@ mod tests {
     fn registers_are_in_order_of_address() {
         let registers = plan(&of("A,B,L")).unwrap().registers();
         assert!(registers.is_sorted_by_key(|(register, _)| register.address()));
+    }
+
+    #[test]
+    fn interleaved_channels_share_the_sample_rate() {
+        let rates = |channels: &str| {
+            let planned = plan(&CaptureRequest { period_s: 1e-3, samples: 1000, ..of(channels) }).unwrap();
+            let channels = planned.channels.iter();
+            channels.map(|channel| planned.channel_sample_rate_hz(channel)).collect::<std::vec::Vec<_>>()
+        };
+        assert_eq!(rates("A"), [1e6]);
+        assert_eq!(rates("A,B"), [500e3, 500e3]);
+        assert_eq!(rates("A,B,L0"), [500e3, 500e3, 1e6]);
     }
 
     #[test]
@@ -600,6 +406,42 @@ mod tests {
     }
 
     #[test]
+    fn a_delayed_trace_begins_after_its_delay() {
+        let request = CaptureRequest { delay_s: 1e-3, ..of("A") };
+        let planned = plan(&request).unwrap();
+        assert_eq!((planned.delay_us, planned.pre_trigger, planned.trigger_sample()), (1000, 0, 0));
+        // 1000 samples of 1 us, and the 8 of the trigger's filter before the delay.
+        assert!((planned.trigger_time_s() + 1.008e-3).abs() < 1e-12, "{}", planned.trigger_time_s());
+        let registers = planned.registers();
+        for wanted in [(Register::TraceDelay, 1000), (Register::TraceIntro, 0), (Register::TraceOutro, 1000)]
+        {
+            assert!(registers.contains(&wanted), "{wanted:?} in {registers:?}");
+        }
+        let whole = plan(&CaptureRequest { delay_s: 4294.967_295, ..request }).unwrap();
+        assert_eq!(whole.delay_us, u32::MAX);
+        let undelayed = plan(&of("A")).unwrap();
+        assert!((undelayed.trigger_time_s() - 0.25e-3).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_wait_of_the_host_allows_for_the_delay() {
+        let request = CaptureRequest { delay_s: 3.0, timeout_s: Some(2.0), ..of("A") };
+        let TraceEnd::HostTimeout(wait) = plan(&request).unwrap().end else {
+            panic!("the device cannot wait 2 s")
+        };
+        assert!(wait >= Micros::from_seconds(5.0), "{wait:?}");
+        // The device's timeout is one for the trigger: the delay comes after it.
+        let planned = plan(&CaptureRequest { timeout_s: Some(0.1), ..request }).unwrap();
+        assert_eq!(
+            planned.end,
+            plan(&CaptureRequest { delay_s: 0.0, position: 0.0, timeout_s: Some(0.1), ..request })
+                .unwrap()
+                .end
+        );
+        assert!(planned.longest_trace().unwrap() >= Micros::from_seconds(3.1));
+    }
+
+    #[test]
     fn busy_and_shared_lines_are_left_out() {
         let driven = BusyOutputs { waveform: true, lines: 0x11 };
         let planned = plan_capture(&BS05, &BS05.analog, &of("A,L"), driven).unwrap();
@@ -621,6 +463,10 @@ mod tests {
             (CaptureRequest { level: Some(nan), ..of("A") }, "Level"),
             (CaptureRequest { position: -0.1, ..of("A") }, "Position"),
             (CaptureRequest { timeout_s: Some(-1.0), ..of("A") }, "Timeout"),
+            (CaptureRequest { delay_s: -1e-3, ..of("A") }, "Delay"),
+            (CaptureRequest { delay_s: nan, ..of("A") }, "Delay"),
+            (CaptureRequest { delay_s: 4e-7, ..of("A") }, "Delay"),
+            (CaptureRequest { delay_s: 4295.0, ..of("A") }, "Delay"),
             (CaptureRequest::new(ChannelSet::EMPTY), "NoChannel"),
         ] {
             let refused = std::format!("{:?}", plan(&request).unwrap_err());
@@ -634,6 +480,7 @@ mod tests {
             period_s in prop_oneof![1e-8..1e-3, 1e-3..300.0, any::<f64>()], samples in any::<u16>(),
             low in prop::option::of(-8.0..11.0), high in prop::option::of(-8.0..11.0),
             position in 0.0..=1.0, timeout_s in prop::option::of(0.0..10.0), hair_trigger in any::<bool>(),
+            delay_s in prop_oneof![Just(0.0), 0.0..5000.0],
             kind in 0usize..4, raw in any::<bool>(), auto in any::<bool>(), eight in any::<bool>(),
         ) -> CaptureRequest {
             let mut channels = ChannelSet::EMPTY;
@@ -648,7 +495,7 @@ mod tests {
             }
             let trigger_type = TriggerType::ALL[kind].0;
             CaptureRequest {
-                period_s, samples: samples.into(), low, high, position, timeout_s, hair_trigger, raw, trigger_type,
+                period_s, samples: samples.into(), low, high, position, delay_s, timeout_s, hair_trigger, raw, trigger_type,
                 trigger_mode: if auto { TriggerMode::Auto } else { TriggerMode::Normal },
                 resolution: if eight { Resolution::Bits8 } else { Resolution::Best },
                 ..CaptureRequest::new(channels)

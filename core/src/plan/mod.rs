@@ -15,6 +15,7 @@
 //! ```
 
 mod capture;
+mod capture_plan;
 mod channel;
 mod generator;
 mod notice;
@@ -27,7 +28,8 @@ mod trigger_mode;
 #[cfg(feature = "serde")]
 mod wire;
 
-pub use capture::{BusyOutputs, CapturePlan, TraceEnd, WAVEFORM_OUTPUT, mode_fits, plan_capture};
+pub use capture::{mode_fits, plan_capture};
+pub use capture_plan::{BusyOutputs, CapturePlan, TraceEnd, WAVEFORM_OUTPUT};
 pub use channel::{AnalogChannel, Channel, ChannelSet, LogicLine, UnknownChannel};
 pub(crate) use generator::map_register;
 pub use generator::{

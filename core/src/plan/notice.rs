@@ -61,9 +61,9 @@ pub enum Notice {
     /// The samples of a stream come at a rate near the one that was asked for.
     OtherRate {
         /// What was asked for, in hertz.
-        asked_hz: f64,
+        asked_hz: f32,
         /// What it will be, in hertz.
-        given_hz: f64,
+        given_hz: f32,
     },
     /// The samples of a stream come without frames.
     Unframed,
@@ -127,7 +127,7 @@ impl fmt::Display for Notice {
             }
             Self::OtherRate { asked_hz, given_hz } => write!(
                 f,
-                "{given_hz:.6} samples a second instead of {asked_hz}: the device divides its clock by whole numbers"
+                "{given_hz} samples a second instead of {asked_hz}: the device divides its clock by whole numbers"
             ),
             Self::Unframed => f.write_str(
                 "samples come without frames: nothing shows when some are lost on the way, and times are then wrong",
@@ -135,6 +135,9 @@ impl fmt::Display for Notice {
         }
     }
 }
+
+// Every plan has room for eight of them.
+const _: () = assert!(size_of::<Notice>() <= 12);
 
 /// The notices of one plan: room for one of each kind that a capture can have; a stream has fewer.
 pub type Notices = heapless::Vec<Notice, 8>;
@@ -164,6 +167,8 @@ pub enum PlanError {
     Position(f64),
     /// The timeout is not a number of seconds, or below 0.
     Timeout(f64),
+    /// The delay is not one that the device can time.
+    Delay(f64),
     /// A trigger pattern that names no line.
     EmptyPattern,
     /// The period is longer than any trace mode for these channels.
@@ -217,6 +222,9 @@ impl fmt::Display for PlanError {
             }
             Self::Timeout(timeout) => {
                 write!(f, "the timeout {timeout} s is not a time: give 0 s or more, or none to wait for ever")
+            }
+            Self::Delay(delay) => {
+                write!(f, "a delay of {delay} s is not possible: give 0, or 1 us to 4294 s in whole microseconds")
             }
             Self::EmptyPattern => {
                 f.write_str("the trigger pattern names no line: give levels such as L3=1,L5=0")

@@ -216,6 +216,9 @@ pub struct CaptureRequest {
     pub hair_trigger: bool,
     /// The part of the time span that lies before the trigger, 0 to 1.
     pub position: f64,
+    /// The time from the trigger to the first sample, in seconds, 0 to 4294; the device takes whole microseconds. With one
+    /// there are no samples before the trigger, whatever `position` is.
+    pub delay_s: f64,
     /// How long to wait for a trigger, in seconds. None waits as long as `trigger_mode` specifies, 0 captures at once.
     pub timeout_s: Option<f64>,
     /// The range is given in DAC fractions, and samples are wanted as fractions of the range.
@@ -228,7 +231,7 @@ pub struct CaptureRequest {
 
 impl CaptureRequest {
     /// A capture of these channels with every default: 1 ms, 1000 samples, the safe range, a rising edge of the first
-    /// channel through the middle of the range, a quarter of the span before the trigger, no timeout, trigger mode
+    /// channel through the middle of the range, a quarter of the span before the trigger, no delay, no timeout, trigger mode
     /// normal, the best resolution.
     #[must_use]
     pub fn new(channels: impl Into<ChannelSet>) -> Self {
@@ -243,6 +246,7 @@ impl CaptureRequest {
             trigger_type: TriggerType::Rising,
             hair_trigger: false,
             position: 0.25,
+            delay_s: 0.0,
             timeout_s: None,
             raw: false,
             trigger_mode: TriggerMode::Normal,

@@ -5,7 +5,8 @@
 
 use libm::{ceil, fabs, rint};
 
-use super::capture::{ANALOG_FILTER, left_out};
+use super::capture::left_out;
+use super::capture_plan::ANALOG_FILTER;
 use super::notice::Notices;
 use super::range::plan_range;
 use super::{
@@ -235,7 +236,8 @@ pub fn plan_stream(
     };
     let (asked_hz, given_hz) = (request.rate_hz, plan.rate_hz());
     // Half a part in a million is what a crystal does at its best.
-    let rate = (fabs(given_hz / asked_hz - 1.0) > 0.5e-6).then_some(Notice::OtherRate { asked_hz, given_hz });
+    let rate = (fabs(given_hz / asked_hz - 1.0) > 0.5e-6)
+        .then_some(Notice::OtherRate { asked_hz: asked_hz as f32, given_hz: given_hz as f32 });
     let lines = (by_generator | by_comparator != 0)
         .then_some(Notice::LinesLeftOut { driven: by_generator, shared: by_comparator });
     let unframed = request.unframed.then_some(Notice::Unframed);
@@ -348,7 +350,7 @@ mod tests {
         let plan = planned(&request("A", 3e3)).unwrap();
         assert_eq!(plan.ticks, 13_333);
         let given_hz = 40e6 / 13_333.0;
-        assert_eq!(plan.notices[..], [Notice::OtherRate { asked_hz: 3e3, given_hz }]);
+        assert_eq!(plan.notices[..], [Notice::OtherRate { asked_hz: 3e3, given_hz: given_hz as f32 }]);
         assert!(plan.notices[0].is_adjustment() && plan.notices[0].to_string().contains("3000"));
     }
 

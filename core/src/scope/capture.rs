@@ -7,7 +7,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_async::{Read, Write};
 
 use super::line::read_count;
-use super::{CaptureOptions, Contradiction, Scope, ScopeError, Stage};
+use super::{CaptureOptions, Contradiction, Scope, ScopeError, ScopeErrorKind, Stage};
 use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, WAVEFORM_OUTPUT, plan_capture};
 use crate::time::{Clock, Instant, Micros};
 use crate::trace::{BufferLayout, DumpChannel, EndReason, Trace, TraceBuffer};
@@ -15,8 +15,9 @@ use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
 
 /// Room for the script that writes the registers of a capture and of its first dump to a device of which
 /// nothing is known: 57 bytes of at most two digits and a `z`, in nine runs of neighbours with an address
-/// of three characters each, and `>UD`. Of the 57, 20 are always 0 and take 34 digits less.
-const TRACE_SCRIPT_BYTES: usize = 57 * 3 + 9 * 3 + 3 - 34;
+/// of three characters each, three of which are set anew in a run that is too long for a datagram, and `>UD`. Of the 57, 16
+/// are always 0 and take 27 digits less.
+const TRACE_SCRIPT_BYTES: usize = 57 * 3 + (9 + 3) * 3 + 3 - 27;
 /// Room for the script of a dump: 15 register bytes in four runs, and `>A`. Two of the 15 are always 0.
 const DUMP_SCRIPT_BYTES: usize = 15 * 3 + 4 * 3 + 2 - 3;
 /// How often a trace is programmed, and a channel dumped, before the failure is the caller's.
@@ -26,6 +27,14 @@ const ATTEMPTS: u8 = 2;
 const CLOCK_DRIFT: u64 = 100;
 /// How far off the moments are at which the device's firmware reads its clock, at the start and the end of a trace.
 const STAMP_ERROR: Micros = Micros::from_millis(1);
+
+/// A trace that waits for its end.
+struct Wait {
+    /// When its script was handed to the link: it cannot have started before.
+    written_at: Instant,
+    /// When the driver ends it, if its plan has a time for that.
+    deadline: Option<Instant>,
+}
 
 /// A trace that has ended, still in the device.
 pub(super) struct EndedTrace {
@@ -65,7 +74,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// As [`Self::capture`], run as the options say: verified, ended by a future, or both.
     ///
     /// # Errors
-    /// As [`Self::capture`], and of a verified capture [`ScopeError::Contradiction`] when the device's answers do not agree.
+    /// As [`Self::capture`], and of a verified capture [`ScopeErrorKind::Contradiction`] when the device's answers do not agree.
     ///
     /// # Cancellation
     /// As [`Self::capture`].
@@ -75,10 +84,23 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         buffer: &'a mut TraceBuffer,
         options: CaptureOptions<F, VERIFIED>,
     ) -> Result<Trace<'a>, ScopeError<S::Error>> {
-        // Until there are samples the buffer is room for the script.
-        let scratch = buffer.region_mut(0..TRACE_SCRIPT_BYTES);
-        let written_at = self.start_trace(plan, scratch).await?;
-        let ended = self.wait_for_end(plan, written_at, pin!(options.cancel)).await?;
+        let ended = {
+            let mut cancel = pin!(options.cancel);
+            let mut wait = None;
+            loop {
+                // Until there are samples the buffer is room for the script.
+                let scratch = buffer.region_mut(0..TRACE_SCRIPT_BYTES);
+                let written_at = self.start_trace(plan, scratch).await?;
+                // A trace that is started again after a check waits no longer than one that was not checked.
+                let wait =
+                    wait.get_or_insert_with(|| Wait { written_at, deadline: self.trace_deadline(plan) });
+                wait.written_at = written_at;
+                if let Some(ended) = self.wait_for_end(plan, wait, cancel.as_mut()).await? {
+                    break ended;
+                }
+                self.in_flight = false;
+            }
+        };
         if VERIFIED {
             self.verify_end(plan, &ended).await?;
         }
@@ -160,24 +182,26 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.line.run(stage, script.finish()).await?;
         self.mapped &= self.driven().lines;
         let mut parser = StatusParser::new();
-        let mut packet = [0; StatusParser::LONGEST];
+        let mut packet = [0; StatusParser::MAX_LENGTH];
         let deadline = self.line.answer_deadline(packet.len());
         while let Some(part) = packet.get_mut(..parser.due()) {
             self.line.receive(stage, part, deadline).await?;
             for &byte in &*part {
                 let status =
-                    parser.push(byte).map_err(|malformed| ScopeError::Garbled { stage, malformed })?;
+                    parser.push(byte).map_err(|malformed| ScopeErrorKind::Garbled(malformed).at(stage))?;
                 match status {
                     Some(Status { token: StatusToken::Wait, ticks, .. }) => {
                         self.device_time.extend(ticks, self.line.clock.now());
                         return Ok(written_at);
                     }
-                    Some(status) => return Err(ScopeError::UnknownStatus { token: status.token.into() }),
+                    Some(status) => {
+                        return Err(ScopeErrorKind::UnknownStatus { token: status.token.into() }.at(stage));
+                    }
                     None => {}
                 }
             }
         }
-        Err(ScopeError::Incomplete { stage, received: packet.len(), expected: packet.len() + 1 })
+        Err(ScopeErrorKind::Incomplete { received: packet.len(), expected: packet.len() + 1 }.at(stage))
     }
 
     /// When the driver ends the trace, if its plan has a time for that.
@@ -185,27 +209,41 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let longest = plan.longest_trace()?;
         Some(match plan.end {
             TraceEnd::HostTimeout(_) => self.line.clock.now() + longest,
-            _ => self.line.answer_deadline(StatusParser::LONGEST) + longest,
+            _ => self.line.answer_deadline(StatusParser::MAX_LENGTH) + longest,
         })
     }
 
-    /// Waits for the end of the trace, or brings it about.
+    /// The fewest ticks that a trace takes which was not stopped: those of its samples after the trigger, and of the delay
+    /// before them.
+    fn least_ticks(&self, plan: &CapturePlan, delay_us: u32) -> u64 {
+        let after_trigger = plan.timebase.samples.saturating_sub(plan.trigger_sample());
+        let delay = self.device_time.ticks_of(Micros(delay_us.into()));
+        u64::from(after_trigger) * u64::from(plan.timebase.ticks_per_sample()) + delay
+    }
+
+    /// When a trace that has just started is checked, on a link that may lose the report of its end.
+    fn check_time(&self, plan: &CapturePlan) -> Option<Instant> {
+        let trace = self.device_time.span_of(self.least_ticks(plan, plan.delay_us));
+        Some(self.line.clock.now() + self.line.profile.check_interval(trace)?)
+    }
+
+    /// Waits for the end of the trace, or brings it about. None if it was stopped for a check, and had not ended.
     async fn wait_for_end(
         &mut self,
         plan: &CapturePlan,
-        written_at: Instant,
+        wait: &Wait,
         mut cancel: Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<EndedTrace, ScopeError<S::Error>> {
+    ) -> Result<Option<EndedTrace>, ScopeError<S::Error>> {
         let mut answer = EndAnswer::default();
-        let deadline = self.trace_deadline(plan);
+        let until = wait.deadline.into_iter().chain(self.check_time(plan)).min();
         let stopped_as = loop {
-            let mut bytes = [0; StatusParser::LONGEST];
+            let mut bytes = [0; StatusParser::MAX_LENGTH];
             let part = bytes.get_mut(..answer.due()).unwrap_or_default();
             debug_assert!(!part.is_empty(), "reading nothing would look as if the stream was closed");
             let clock = &self.line.clock;
             let overdue = async {
-                match deadline {
-                    Some(deadline) => clock.until(deadline).await,
+                match until {
+                    Some(until) => clock.until(until).await,
                     None => pending().await,
                 }
             };
@@ -213,18 +251,26 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Either3::First(read) => {
                     let received = taken(Stage::Trace, read, &bytes)?;
                     if let Some(status) = answer.push(Stage::Trace, received)? {
-                        return self.ended(plan, status, written_at, None);
+                        return self.ended(plan, status, wait.written_at, None).map(Some);
                     }
                 }
-                Either3::Second(()) => break EndReason::Cancel,
-                Either3::Third(()) => break EndReason::Timeout,
+                Either3::Second(()) => break Some(EndReason::Cancel),
+                Either3::Third(()) if until == wait.deadline => break Some(EndReason::Timeout),
+                Either3::Third(()) => break None,
             }
         };
         // It is not sure to have started before its start was reported.
         let (_, started_by) = self.device_time.last();
         let waited = self.line.clock.now() - started_by;
         let status = self.stop_trace(answer).await?;
-        self.ended(plan, status, written_at, Some((stopped_as, waited)))
+        match stopped_as {
+            // Whoever waits for a trigger is not shown a trace without one.
+            None if status.token == StatusToken::Stop => Ok(None),
+            _ => {
+                let stopped = stopped_as.map(|cause| (cause, waited));
+                self.ended(plan, status, wait.written_at, stopped).map(Some)
+            }
+        }
     }
 
     /// Sends `K` and reads on until its echo and the status packet have come, in either order.
@@ -233,9 +279,9 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.line.send(stage, &[Command::CancelTrace.byte()]).await?;
         answer.echo_due = true;
         let started = self.line.clock.now();
-        let deadline = self.line.answer_deadline(StatusParser::LONGEST + 1);
+        let deadline = self.line.answer_deadline(StatusParser::MAX_LENGTH + 1);
         loop {
-            let mut bytes = [0; StatusParser::LONGEST + 1];
+            let mut bytes = [0; StatusParser::MAX_LENGTH + 1];
             let part = bytes.get_mut(..answer.due()).unwrap_or_default();
             debug_assert!(!part.is_empty(), "reading nothing would look as if the stream was closed");
             match select(self.line.stream.read(part), self.line.clock.until(deadline)).await {
@@ -245,11 +291,13 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                         return Ok(status);
                     }
                 }
+                // The device works, and has no trace to end: it has reported the end before.
+                Either::Second(()) if !answer.echo_due => return Err(ScopeErrorKind::EndLost.at(stage)),
                 Either::Second(()) => {
-                    return Err(ScopeError::NoAnswer {
-                        stage,
+                    return Err(ScopeErrorKind::NoAnswer {
                         waited_ms: (self.line.clock.now() - started).millis(),
-                    });
+                    }
+                    .at(stage));
                 }
             }
         }
@@ -263,29 +311,37 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         written_at: Instant,
         stopped: Option<(EndReason, Micros)>,
     ) -> Result<EndedTrace, ScopeError<S::Error>> {
+        let stage = Stage::Trace;
         let (cause, least) = match (status.token, stopped) {
-            (StatusToken::Done, _) => (EndReason::Trigger, least_ticks(plan)),
+            (StatusToken::Done, _) => (EndReason::Trigger, self.least_ticks(plan, plan.delay_us)),
+            // Without a trigger there was no delay.
             (StatusToken::Auto, _) if matches!(plan.end, TraceEnd::DeviceTimeout(_)) => {
-                (EndReason::Timeout, least_ticks(plan))
+                (EndReason::Timeout, self.least_ticks(plan, 0))
+            }
+            (StatusToken::Stop, Some(_)) if plan.delay_us > 0 => {
+                self.in_flight = false;
+                return Err(ScopeErrorKind::DelayCutShort.at(stage));
             }
             (StatusToken::Stop, Some((cause, waited))) => {
                 let waited = self.device_time.ticks_of(waited);
                 (cause, waited.saturating_sub(waited / CLOCK_DRIFT))
             }
             (StatusToken::Auto | StatusToken::Stop, _) => {
-                return Err(ScopeError::Contradiction(Contradiction::End { token: status.token.into() }));
+                return Err(Contradiction::End { token: status.token.into() }.at(stage));
             }
             (StatusToken::Wait | StatusToken::Unknown(_), _) => {
-                return Err(ScopeError::UnknownStatus { token: status.token.into() });
+                return Err(ScopeErrorKind::UnknownStatus { token: status.token.into() }.at(stage));
             }
         };
         debug_assert!(status.address.is_some(), "only the packet of a start has none");
         let address = status.address.unwrap_or(0);
         if address >= plan.width.into() {
-            return Err(ScopeError::Contradiction(Contradiction::Address { address, width: plan.width }));
+            return Err(Contradiction::Address { address, width: plan.width }.at(stage));
         }
         let (start_ticks, _) = self.device_time.last();
-        let end_ticks = self.end_time(status.ticks, written_at, least).map_err(ScopeError::Contradiction)?;
+        let end_ticks = self
+            .end_time(status.ticks, written_at, least)
+            .map_err(|contradiction| contradiction.at(stage))?;
         let samples = match status.token {
             StatusToken::Stop => samples_within(plan, end_ticks.saturating_sub(start_ticks)),
             _ => plan.timebase.samples,
@@ -384,7 +440,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             self.line.receive(stage, samples, deadline).await?;
         }
         if self.line.has_stray_byte(stage).await? {
-            return Err(ScopeError::Surplus { stage, expected: length });
+            return Err(ScopeErrorKind::Surplus { expected: length }.at(stage));
         }
         Ok(same)
     }
@@ -394,12 +450,6 @@ fn taken<E>(stage: Stage, read: Result<usize, E>, bytes: &[u8]) -> Result<&[u8],
     let count = read_count(stage, read)?;
     debug_assert!(count <= bytes.len(), "the stream has read {count} bytes into {}", bytes.len());
     Ok(bytes.get(..count).unwrap_or_default())
-}
-
-/// The fewest ticks that a trace takes which was not stopped: those of its samples after the trigger.
-fn least_ticks(plan: &CapturePlan) -> u64 {
-    let after_trigger = plan.timebase.samples.saturating_sub(plan.trigger_sample());
-    u64::from(after_trigger) * u64::from(plan.timebase.ticks_per_sample())
 }
 
 /// How many of the planned samples were taken within so many ticks of the primary clock.
@@ -431,7 +481,7 @@ impl EndAnswer {
                 continue;
             }
             let status = self.parser.push(byte);
-            match status.map_err(|malformed| ScopeError::Garbled { stage, malformed })? {
+            match status.map_err(|malformed| ScopeErrorKind::Garbled(malformed).at(stage))? {
                 Some(Status { token: StatusToken::Wait, .. }) => self.parser = StatusParser::new(),
                 Some(status) => self.status = Some(status),
                 None => {}
@@ -511,10 +561,10 @@ mod tests {
     /// The script that stores such registers and ends in so many commands, when each byte that is not always 0 takes two
     /// digits after any other and after any address.
     fn longest(registers: impl IntoIterator<Item = Register>, commands: usize) -> usize {
-        use Register::{DumpSkip, Prelude, SampleAddress, TraceDelay, TraceOption};
+        use Register::{DumpSkip, Prelude, SampleAddress, TraceOption};
         let maps = LogicLine::all().map(map_register);
         let always_zero: Vec<_> =
-            [DumpSkip, Prelude, SampleAddress, TraceDelay, TraceOption].into_iter().chain(maps).collect();
+            [DumpSkip, Prelude, SampleAddress, TraceOption].into_iter().chain(maps).collect();
         let mut shadow = Shadow::new();
         for (turn, register) in registers.into_iter().enumerate() {
             let value = match register {

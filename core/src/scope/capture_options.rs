@@ -32,7 +32,7 @@ impl Default for CaptureOptions {
 impl<F, const VERIFIED: bool> CaptureOptions<F, VERIFIED> {
     /// For a link that may change bytes: each channel is read until two readings in a row agree, and the end of the trace is
     /// compared with the device's sample counter. It takes twice as long and three more round trips, and fails with
-    /// [`ScopeError::Contradiction`](super::ScopeError::Contradiction) when the device's answers do not agree.
+    /// [`ScopeErrorKind::Contradiction`](super::ScopeErrorKind::Contradiction) when the device's answers do not agree.
     pub fn verified(self) -> CaptureOptions<F, true> {
         CaptureOptions { cancel: self.cancel }
     }

@@ -102,10 +102,7 @@ pub enum Contradiction {
         bytes: u32,
     },
     /// No two readings of a channel in a row were the same.
-    Samples {
-        /// Which channel.
-        stage: Stage,
-    },
+    Samples,
 }
 
 impl fmt::Display for Contradiction {
@@ -142,9 +139,7 @@ impl fmt::Display for Contradiction {
                 f,
                 "{bytes} bytes came of the stream and no frames were among them: check the cable, then try again"
             ),
-            Self::Samples { stage } => {
-                write!(f, "no two readings agree while {stage}: the link changes bytes, check the cable")
-            }
+            Self::Samples => f.write_str("no two readings agree: the link changes bytes, check the cable"),
         }
     }
 }
@@ -165,36 +160,45 @@ pub enum Recovery {
     Fatal,
 }
 
-/// A failure of the link or of the device. `E` is the error of the stream.
+/// A failure of the link or of the device: what the driver was doing, and what happened. `E` is the error of the stream.
 ///
-/// [`Self::recovery`] says what can be done about it, [`Self::stage`] when it happened. After any of these the driver resets the device by itself before its next operation.
+/// [`Self::recovery`] says what can be done about it. After any of these the driver resets the device by itself before its
+/// next operation.
+///
+/// ```
+/// use embedded_io::ErrorKind;
+/// use scopething_core::scope::{Recovery, ScopeError, ScopeErrorKind, Stage};
+///
+/// let error: ScopeError<ErrorKind> = ScopeErrorKind::Incomplete { received: 2, expected: 12 }.at(Stage::Trace);
+/// assert_eq!(error.recovery(), Recovery::Retry);
+/// assert!(matches!(error.kind, ScopeErrorKind::Incomplete { expected: 12, .. }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum ScopeError<E> {
+pub struct ScopeError<E> {
+    /// What the driver was doing.
+    pub stage: Stage,
+    /// What happened.
+    pub kind: ScopeErrorKind<E>,
+}
+
+/// What happened in a [`ScopeError`]. `E` is the error of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ScopeErrorKind<E> {
     /// The stream failed.
-    Link {
-        /// What the driver was doing.
-        stage: Stage,
-        /// The error of the stream.
-        error: E,
-    },
+    Link(E),
     /// The stream was closed from the other end.
-    Closed {
-        /// What the driver was doing.
-        stage: Stage,
-    },
+    Closed,
     /// Nothing came.
     NoAnswer {
-        /// What the driver was doing.
-        stage: Stage,
         /// How long it waited, in milliseconds.
         waited_ms: u32,
     },
     /// An answer began and did not go on.
     Incomplete {
-        /// What the driver was doing.
-        stage: Stage,
         /// The bytes that came.
         received: usize,
         /// The bytes that were due.
@@ -202,23 +206,20 @@ pub enum ScopeError<E> {
     },
     /// More came than was due.
     Surplus {
-        /// What the driver was doing.
-        stage: Stage,
         /// The bytes that were due.
         expected: usize,
     },
-    /// What came is not an answer of a BitScope.
-    Garbled {
-        /// What the driver was doing.
-        stage: Stage,
-        /// The first byte that did not fit.
-        malformed: Malformed,
-    },
+    /// What came is not an answer of a BitScope: the first byte that did not fit.
+    Garbled(Malformed),
     /// A trace ended for a reason that is not known.
     UnknownStatus {
         /// The token of the status packet.
         token: u8,
     },
+    /// A trace has ended and the link has lost the report of it: where its samples are is not known.
+    EndLost,
+    /// A trace with a delay was stopped before it was complete: which of its samples were taken after the delay is not known.
+    DelayCutShort,
     /// The device's answers do not agree with one another.
     Contradiction(Contradiction),
     /// Another model or revision answered.
@@ -232,43 +233,41 @@ pub enum ScopeError<E> {
     Script(ScriptTooLong),
 }
 
+impl<E> ScopeErrorKind<E> {
+    /// The error, with what the driver was doing.
+    #[must_use]
+    pub fn at(self, stage: Stage) -> ScopeError<E> {
+        ScopeError { stage, kind: self }
+    }
+}
+
+impl Contradiction {
+    /// The error, with what the driver was doing.
+    pub(super) const fn at<E>(self, stage: Stage) -> ScopeError<E> {
+        ScopeError { stage, kind: ScopeErrorKind::Contradiction(self) }
+    }
+}
+
 impl<E> ScopeError<E> {
     /// Whether trying again may help: the stream still works.
     pub(super) fn is_passing(&self) -> bool {
         matches!(
-            self,
-            Self::NoAnswer { .. } | Self::Incomplete { .. } | Self::Surplus { .. } | Self::Garbled { .. }
+            self.kind,
+            ScopeErrorKind::NoAnswer { .. }
+                | ScopeErrorKind::Incomplete { .. }
+                | ScopeErrorKind::Surplus { .. }
+                | ScopeErrorKind::Garbled(_)
         )
     }
 
     /// Whether a dump may be asked for again: the stream still works, and no echo shows that the link has turned a byte
     /// into a command that starts another trace over the one in the device.
     pub(super) fn leaves_trace(&self) -> bool {
-        let executed = match self {
-            Self::Garbled { malformed: Malformed { byte, expected: Expected::Echo(_) }, .. } => *byte,
+        let executed = match self.kind {
+            ScopeErrorKind::Garbled(Malformed { byte, expected: Expected::Echo(_) }) => byte,
             _ => return self.is_passing(),
         };
         !matches!(Command::from_byte(executed), Command::Trace | Command::StreamTrace)
-    }
-}
-
-impl<E> ScopeError<E> {
-    /// What the driver was doing. None for [`Self::GeneratorsStopped`] and [`Self::Script`], which can come of any operation.
-    #[must_use]
-    pub const fn stage(&self) -> Option<Stage> {
-        Some(match self {
-            Self::Link { stage, .. }
-            | Self::Closed { stage }
-            | Self::NoAnswer { stage, .. }
-            | Self::Incomplete { stage, .. }
-            | Self::Surplus { stage, .. }
-            | Self::Garbled { stage, .. }
-            | Self::Contradiction(Contradiction::Samples { stage }) => *stage,
-            Self::Contradiction(Contradiction::NoFrames { .. }) => Stage::Stream,
-            Self::UnknownStatus { .. } | Self::Contradiction(_) => Stage::Trace,
-            Self::WrongRevision { .. } => Stage::Identify,
-            Self::GeneratorsStopped | Self::Script(_) => return None,
-        })
     }
 }
 
@@ -279,61 +278,75 @@ impl<E: Error> ScopeError<E> {
     /// `Interrupted` something was lost and the stream goes on, after any other it is gone.
     #[must_use]
     pub fn recovery(&self) -> Recovery {
-        match self {
-            Self::Link { error, .. } => match error.kind() {
+        match &self.kind {
+            ScopeErrorKind::Link(error) => match error.kind() {
                 ErrorKind::InvalidData
                 | ErrorKind::OutOfMemory
                 | ErrorKind::TimedOut
                 | ErrorKind::Interrupted => Recovery::Retry,
                 _ => Recovery::Reconnect,
             },
-            Self::Closed { .. } | Self::NoAnswer { .. } => Recovery::Reconnect,
-            Self::Incomplete { .. }
-            | Self::Surplus { .. }
-            | Self::Garbled { .. }
-            | Self::UnknownStatus { .. }
-            | Self::Contradiction(_)
-            | Self::GeneratorsStopped => Recovery::Retry,
-            Self::WrongRevision { .. } | Self::Script(_) => Recovery::Fatal,
+            ScopeErrorKind::Closed | ScopeErrorKind::NoAnswer { .. } => Recovery::Reconnect,
+            ScopeErrorKind::Incomplete { .. }
+            | ScopeErrorKind::Surplus { .. }
+            | ScopeErrorKind::Garbled(_)
+            | ScopeErrorKind::UnknownStatus { .. }
+            | ScopeErrorKind::EndLost
+            | ScopeErrorKind::DelayCutShort
+            | ScopeErrorKind::Contradiction(_)
+            | ScopeErrorKind::GeneratorsStopped => Recovery::Retry,
+            ScopeErrorKind::WrongRevision { .. } | ScopeErrorKind::Script(_) => Recovery::Fatal,
         }
     }
 }
 
 impl<E: fmt::Display> fmt::Display for ScopeError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Link { stage, error } => write!(f, "the link failed while {stage}: {error}"),
-            Self::Closed { stage } => {
+        let stage = self.stage;
+        match &self.kind {
+            ScopeErrorKind::Link(error) => write!(f, "the link failed while {stage}: {error}"),
+            ScopeErrorKind::Closed => {
                 write!(f, "the link was closed while {stage}: check the cable or the server, then try again")
             }
-            Self::NoAnswer { stage, waited_ms } => write!(
+            ScopeErrorKind::NoAnswer { waited_ms } => write!(
                 f,
                 "no answer within {waited_ms} ms while {stage}: check that the device is powered and that this is its port"
             ),
-            Self::Incomplete { stage, received, expected } => write!(
+            ScopeErrorKind::Incomplete { received, expected } => write!(
                 f,
                 "the answer stopped after {received} of {expected} bytes while {stage}: check the cable, then try again"
             ),
-            Self::Surplus { stage, expected } => write!(
+            ScopeErrorKind::Surplus { expected } => write!(
                 f,
                 "more than {expected} bytes came while {stage}: check that nothing else uses the device"
             ),
-            Self::Garbled { stage, malformed } => write!(
+            ScopeErrorKind::Garbled(malformed) => write!(
                 f,
                 "not the answer of a BitScope while {stage} ({malformed}): check that nothing else uses the port"
             ),
-            Self::UnknownStatus { token } => {
+            ScopeErrorKind::UnknownStatus { token } => {
                 write!(f, "the trace ended with the unknown status {token:02x}: capture again")
             }
-            Self::Contradiction(contradiction) => contradiction.fmt(f),
-            Self::WrongRevision { found } => {
+            ScopeErrorKind::EndLost => f.write_str(
+                "the trace has ended, but the link has lost the report of it: capture again, and check the network or the cable \
+                 if it happens often",
+            ),
+            ScopeErrorKind::DelayCutShort => f.write_str(
+                "no trigger came before the capture was ended, and with a delay only a triggered trace has times that are known: \
+                 capture without the delay to see the signal",
+            ),
+            ScopeErrorKind::Contradiction(Contradiction::Samples) => {
+                write!(f, "no two readings agree while {stage}: the link changes bytes, check the cable")
+            }
+            ScopeErrorKind::Contradiction(contradiction) => contradiction.fmt(f),
+            ScopeErrorKind::WrongRevision { found } => {
                 let Model { name, revision, .. } = BS05;
                 write!(f, "the device calls itself {found}, this program is for the {name}, {revision}")
             }
-            Self::GeneratorsStopped => f.write_str(
+            ScopeErrorKind::GeneratorsStopped => f.write_str(
                 "the device had to be reset, which stopped its generators: start them again, then repeat this",
             ),
-            Self::Script(error) => error.fmt(f),
+            ScopeErrorKind::Script(error) => error.fmt(f),
         }
     }
 }
@@ -342,40 +355,41 @@ impl<E: fmt::Debug + fmt::Display> core::error::Error for ScopeError<E> {}
 
 impl<E> From<ScriptTooLong> for ScopeError<E> {
     fn from(error: ScriptTooLong) -> Self {
-        Self::Script(error)
+        // Scripts are made to program something.
+        Self { stage: Stage::Program, kind: ScopeErrorKind::Script(error) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::AnalogChannel;
 
     #[test]
     fn a_lost_piece_is_read_again_and_a_lost_stream_opened_again() {
-        let stage = Stage::Trace;
-        let link = |error| ScopeError::Link { stage, error }.recovery();
-        assert_eq!(link(ErrorKind::InvalidData), Recovery::Retry);
-        assert_eq!(link(ErrorKind::TimedOut), Recovery::Retry);
+        let of = |kind: ScopeErrorKind<ErrorKind>| kind.at(Stage::Trace).recovery();
+        assert_eq!(of(ScopeErrorKind::Link(ErrorKind::InvalidData)), Recovery::Retry);
+        assert_eq!(of(ScopeErrorKind::Link(ErrorKind::TimedOut)), Recovery::Retry);
         for gone in [ErrorKind::BrokenPipe, ErrorKind::NotConnected, ErrorKind::Other] {
-            assert_eq!(link(gone), Recovery::Reconnect, "{gone:?}");
+            assert_eq!(of(ScopeErrorKind::Link(gone)), Recovery::Reconnect, "{gone:?}");
         }
-        let of = |error: ScopeError<ErrorKind>| error.recovery();
-        assert_eq!(of(ScopeError::Closed { stage }), Recovery::Reconnect);
-        assert_eq!(of(ScopeError::NoAnswer { stage, waited_ms: 20 }), Recovery::Reconnect);
-        assert_eq!(of(ScopeError::Incomplete { stage, received: 1, expected: 2 }), Recovery::Retry);
-        assert_eq!(of(ScopeError::GeneratorsStopped), Recovery::Retry);
-        assert_eq!(of(ScopeError::WrongRevision { found: Revision(*b"BS001003") }), Recovery::Fatal);
+        assert_eq!(of(ScopeErrorKind::Closed), Recovery::Reconnect);
+        assert_eq!(of(ScopeErrorKind::NoAnswer { waited_ms: 20 }), Recovery::Reconnect);
+        assert_eq!(of(ScopeErrorKind::Incomplete { received: 1, expected: 2 }), Recovery::Retry);
+        assert_eq!(of(ScopeErrorKind::GeneratorsStopped), Recovery::Retry);
+        assert_eq!(of(ScopeErrorKind::WrongRevision { found: Revision(*b"BS001003") }), Recovery::Fatal);
     }
 
     #[test]
-    fn an_error_knows_its_stage() {
-        let dump = Stage::Dump(DumpChannel::Analog(AnalogChannel::B));
-        let samples: ScopeError<ErrorKind> =
-            ScopeError::Contradiction(Contradiction::Samples { stage: dump });
-        assert_eq!(samples.stage(), Some(dump));
-        let frames: ScopeError<ErrorKind> = ScopeError::Contradiction(Contradiction::NoFrames { bytes: 1 });
-        assert_eq!(frames.stage(), Some(Stage::Stream));
-        assert_eq!(ScopeError::<ErrorKind>::GeneratorsStopped.stage(), None);
+    fn an_error_names_its_stage() {
+        let dump = Stage::Dump(DumpChannel::Analog(crate::plan::AnalogChannel::B));
+        for kind in [
+            ScopeErrorKind::Contradiction(Contradiction::Samples),
+            ScopeErrorKind::Closed,
+            ScopeErrorKind::NoAnswer { waited_ms: 20 },
+            ScopeErrorKind::Link(embedded_io::SliceWriteError::Full),
+        ] {
+            let text = std::format!("{}", kind.at(dump));
+            assert!(text.contains("while reading the samples of channel B"), "{text}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 
-use super::{LinkProfile, ScopeError, Stage};
+use super::{LinkProfile, ScopeError, ScopeErrorKind, Stage};
 use crate::time::{Clock, Instant, Micros};
 use crate::vm::{check_echo, pieces};
 
@@ -46,17 +46,17 @@ impl<S: Read + Write, C: Clock> Line<S, C> {
             let mut rest = bytes;
             while !rest.is_empty() {
                 match stream.write(rest).await {
-                    Ok(0) => return Err(ScopeError::Closed { stage }),
+                    Ok(0) => return Err(ScopeErrorKind::Closed.at(stage)),
                     Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-                    Err(error) => return Err(ScopeError::Link { stage, error }),
+                    Err(error) => return Err(ScopeErrorKind::Link(error).at(stage)),
                 }
             }
-            stream.flush().await.map_err(|error| ScopeError::Link { stage, error })
+            stream.flush().await.map_err(|error| ScopeErrorKind::Link(error).at(stage))
         };
         match select(write, clock.until(deadline)).await {
             Either::First(written) => written,
             Either::Second(()) => {
-                Err(ScopeError::NoAnswer { stage, waited_ms: (clock.now() - started).millis() })
+                Err(ScopeErrorKind::NoAnswer { waited_ms: (clock.now() - started).millis() }.at(stage))
             }
         }
     }
@@ -88,12 +88,12 @@ impl<S: Read + Write, C: Clock> Line<S, C> {
             match self.receive_some(stage, rest, deadline).await? {
                 Some(count) => received += count,
                 None if received == 0 => {
-                    return Err(ScopeError::NoAnswer {
-                        stage,
+                    return Err(ScopeErrorKind::NoAnswer {
                         waited_ms: (self.clock.now() - started).millis(),
-                    });
+                    }
+                    .at(stage));
                 }
-                None => return Err(ScopeError::Incomplete { stage, received, expected }),
+                None => return Err(ScopeErrorKind::Incomplete { received, expected }.at(stage)),
             }
         }
         Ok(())
@@ -122,7 +122,7 @@ impl<S: Read + Write, C: Clock> Line<S, C> {
                 continue;
             };
             self.receive(stage, echo, deadline).await?;
-            check_echo(part, echo).map_err(|malformed| ScopeError::Garbled { stage, malformed })?;
+            check_echo(part, echo).map_err(|malformed| ScopeErrorKind::Garbled(malformed).at(stage))?;
         }
         Ok(())
     }
@@ -182,9 +182,9 @@ impl<S: Read + Write, C: Clock> Line<S, C> {
 
 pub(super) fn read_count<E>(stage: Stage, read: Result<usize, E>) -> Result<usize, ScopeError<E>> {
     match read {
-        Ok(0) => Err(ScopeError::Closed { stage }),
+        Ok(0) => Err(ScopeErrorKind::Closed.at(stage)),
         Ok(count) => Ok(count),
-        Err(error) => Err(ScopeError::Link { stage, error }),
+        Err(error) => Err(ScopeErrorKind::Link(error).at(stage)),
     }
 }
 

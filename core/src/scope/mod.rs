@@ -2,7 +2,7 @@
 //! the device is kept here.
 //!
 //! The stream is any `embedded-io-async` stream, the clock any [`Clock`](crate::time::Clock). Reads of the stream must be cancel safe:
-//! dropping a read that is pending must lose no byte. While a script of up to 167 bytes is written the stream must
+//! dropping a read that is pending must lose no byte. While a script of up to 183 bytes is written the stream must
 //! take in as many bytes of echo.
 //!
 //! Whatever fails, or is dropped in the middle, leaves the driver usable: its next operation cancels and resets the
@@ -39,7 +39,7 @@ use line::Line;
 
 pub use calibrate::{CalibrateError, CalibrationProgress};
 pub use capture_options::CaptureOptions;
-pub use error::{Contradiction, Recovery, ScopeError, Stage};
+pub use error::{Contradiction, Recovery, ScopeError, ScopeErrorKind, Stage};
 pub use generate::{GenerateError, Generators};
 pub use line::Pacing;
 pub use profile::LinkProfile;

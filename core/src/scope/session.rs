@@ -5,7 +5,7 @@ use core::fmt;
 use embedded_io_async::{Read, Write};
 
 use super::line::{Discarded, Line};
-use super::{Generators, LinkProfile, Pacing, Scope, ScopeError, Stage};
+use super::{Generators, LinkProfile, Pacing, Scope, ScopeError, ScopeErrorKind, Stage};
 use crate::device::{AnalogParameters, BS05, Model};
 use crate::time::{Clock, Micros};
 use crate::trace::DeviceTime;
@@ -110,7 +110,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// `profile` is the worst that the link does when it works; time-outs are derived from it.
     ///
     /// # Errors
-    /// [`ScopeError::WrongRevision`] when something else than a BS05 answers; the other variants when nothing does, or
+    /// [`ScopeErrorKind::WrongRevision`] when something else than a BS05 answers; the other variants when nothing does, or
     /// nothing that makes sense. A silent device fails after a second and twice the round trip of `profile`.
     pub async fn connect(stream: S, clock: C, profile: LinkProfile) -> Result<Self, ScopeError<S::Error>> {
         let mut scope = Self::new(stream, clock, profile);
@@ -202,7 +202,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                         // Without a reset, which would stop the generators. If this fails, more than the EEPROM is silent.
                         self.resynchronise(Stage::ReadEeprom).await?;
                         if attempt >= EEPROM_ATTEMPTS {
-                            let silent = matches!(error, ScopeError::NoAnswer { .. });
+                            let silent = matches!(error.kind, ScopeErrorKind::NoAnswer { .. });
                             return if silent { Ok(Err(NoSerialNumber::Silent)) } else { Err(error) };
                         }
                     }
@@ -215,7 +215,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// Asks whether the device is still there, in one round trip. It goes on with whatever it does.
     ///
     /// # Errors
-    /// Any failure of the link or the device; [`ScopeError::GeneratorsStopped`] if it had to be reset.
+    /// Any failure of the link or the device; [`ScopeErrorKind::GeneratorsStopped`] if it had to be reset.
     pub async fn check_presence(&mut self) -> Result<(), ScopeError<S::Error>> {
         self.ready().await?;
         self.in_flight = true;
@@ -285,7 +285,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                     self.revision = found;
                     break;
                 }
-                Ok(found) => return Err(ScopeError::WrongRevision { found }),
+                Ok(found) => return Err(ScopeErrorKind::WrongRevision { found }.at(Stage::Identify)),
             }
         }
         self.in_flight = false;
@@ -302,13 +302,17 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         // The trace that may still run takes nothing but this; its echo is dropped with the rest.
         self.line.send(Stage::Reset, &[Command::CancelTrace.byte()]).await?;
         self.reset().await?;
-        if before == Generators::Off { Ok(()) } else { Err(ScopeError::GeneratorsStopped) }
+        if before == Generators::Off {
+            Ok(())
+        } else {
+            Err(ScopeErrorKind::GeneratorsStopped.at(Stage::Reset))
+        }
     }
 
     /// As [`Self::ready`], for operations that look at the generators themselves.
     pub(super) async fn recover(&mut self) -> Result<(), ScopeError<S::Error>> {
         match self.ready().await {
-            Err(ScopeError::GeneratorsStopped) => Ok(()),
+            Err(ScopeError { kind: ScopeErrorKind::GeneratorsStopped, .. }) => Ok(()),
             result => result,
         }
     }
@@ -329,7 +333,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let mut answer = [0; Revision::ANSWER_LENGTH];
         let deadline = self.line.answer_deadline(answer.len());
         self.line.receive(stage, &mut answer, deadline).await?;
-        Revision::parse(&answer).map_err(|malformed| ScopeError::Garbled { stage, malformed })
+        Revision::parse(&answer).map_err(|malformed| ScopeErrorKind::Garbled(malformed).at(stage))
     }
 
     /// Drops what is still on its way without resetting, so that nothing the device holds is lost.
@@ -366,12 +370,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         match found {
             Discarded { seen: true, .. } => Ok(()),
             Discarded { last: None, .. } => {
-                Err(ScopeError::NoAnswer { stage, waited_ms: self.line.answer_timeout().millis() })
+                Err(ScopeErrorKind::NoAnswer { waited_ms: self.line.answer_timeout().millis() }.at(stage))
             }
-            Discarded { last: Some(byte), .. } => Err(ScopeError::Garbled {
-                stage,
-                malformed: Malformed { byte: *byte, expected: Expected::Echo(echo) },
-            }),
+            Discarded { last: Some(byte), .. } => {
+                Err(ScopeErrorKind::Garbled(Malformed { byte: *byte, expected: Expected::Echo(echo) })
+                    .at(stage))
+            }
         }
     }
 
@@ -414,11 +418,12 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.line.receive(stage, &mut answer, deadline).await?;
         let mut printed = PrintedByte::new();
         for byte in answer {
-            let value = printed.push(byte).map_err(|malformed| ScopeError::Garbled { stage, malformed })?;
+            let value =
+                printed.push(byte).map_err(|malformed| ScopeErrorKind::Garbled(malformed).at(stage))?;
             if let Some(value) = value {
                 return Ok(value);
             }
         }
-        Err(ScopeError::Incomplete { stage, received: answer.len(), expected: answer.len() + 1 })
+        Err(ScopeErrorKind::Incomplete { received: answer.len(), expected: answer.len() + 1 }.at(stage))
     }
 }

@@ -5,7 +5,7 @@
 
 use embedded_io_async::{Read, Write};
 
-use super::{Contradiction, Generators, Scope, ScopeError, Stage};
+use super::{Contradiction, Generators, Scope, ScopeError, ScopeErrorKind, Stage};
 use crate::plan::{PlanError, StreamPlan, StreamRequest, WAVEFORM_OUTPUT, plan_stream};
 use crate::time::{Clock, Instant, Micros};
 use crate::vm::{Command, FrameEvent, FrameParser, MAX_FRAME_SAMPLES, Register, Script};
@@ -198,7 +198,7 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
     /// Ends the stream. Frames that are on their way are dropped. Should the device stream on, it is reset.
     ///
     /// # Errors
-    /// Any failure of the link or the device, and [`ScopeError::GeneratorsStopped`] if the reset stopped a generator.
+    /// Any failure of the link or the device, and [`ScopeErrorKind::GeneratorsStopped`] if the reset stopped a generator.
     ///
     /// # Cancellation
     /// As dropping the stream.
@@ -210,7 +210,7 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
                 let before = scope.generators;
                 scope.reset().await?;
                 if before != Generators::Off {
-                    return Err(ScopeError::GeneratorsStopped);
+                    return Err(ScopeErrorKind::GeneratorsStopped.at(Stage::Reset));
                 }
             }
             Err(error) => return Err(error),
@@ -269,7 +269,7 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
         if let Some(bytes) =
             self.parser.as_ref().map(FrameParser::skipped).filter(|&bytes| bytes > MAX_SKIPPED)
         {
-            return Err(ScopeError::Contradiction(Contradiction::NoFrames { bytes }));
+            return Err(Contradiction::NoFrames { bytes }.at(stage));
         }
         let line = &mut self.scope.line;
         let waits_since = line.clock.now();
@@ -281,10 +281,10 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
                 self.totals.elapsed = self.scope.line.clock.now() - self.started;
                 Ok(())
             }
-            None => Err(ScopeError::NoAnswer {
-                stage,
+            None => Err(ScopeErrorKind::NoAnswer {
                 waited_ms: (self.scope.line.clock.now() - waits_since).millis(),
-            }),
+            }
+            .at(stage)),
         }
     }
 }

@@ -29,10 +29,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         if status == counter {
             return Ok(());
         }
-        Err(ScopeError::Contradiction(Contradiction::TraceEnd {
-            status: status.unwrap_or(0),
-            counter: counter.unwrap_or(0),
-        }))
+        let ends = Contradiction::TraceEnd { status: status.unwrap_or(0), counter: counter.unwrap_or(0) };
+        Err(ends.at(Stage::Trace))
     }
 
     /// Finds the beginning of the device's answers again after a dump that failed, for the next try.
@@ -52,7 +50,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 held = held << 8 | u32::from(self.read_register_byte(register, index).await?);
             }
             if Some(held) != planned(plan, register) {
-                return Err(ScopeError::Contradiction(Contradiction::Forgotten));
+                return Err(Contradiction::Forgotten.at(stage));
             }
         }
         // What went wrong may have changed how the device reads its buffer.
@@ -94,7 +92,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Err(error) => return Err(error),
             }
         }
-        Err(ScopeError::Contradiction(Contradiction::Samples { stage: dump.stage() }))
+        Err(Contradiction::Samples.at(dump.stage()))
     }
 }
 

@@ -75,7 +75,7 @@ impl fmt::Display for EndReason {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TriggerPoint {
-    /// The time from the first sample of the trace, in seconds.
+    /// The time from the first sample of the trace, in seconds; below 0 if it lies ahead of it.
     pub time_s: f64,
     /// The level, in volts, or as a fraction of the input span in a raw capture.
     pub level: f64,
@@ -120,7 +120,7 @@ impl<'a> Trace<'a> {
 
     /// Why the trace ended.
     #[must_use]
-    pub fn cause(&self) -> EndReason {
+    pub fn end_reason(&self) -> EndReason {
         self.cause
     }
 
@@ -150,13 +150,14 @@ impl<'a> Trace<'a> {
         self.end_ticks.saturating_sub(length) as f64 / self.plan.clock_hz
     }
 
-    /// Where the trace triggered, if that ended it. That may be a sample ahead of the first, if it fills the buffer.
+    /// Where the trace triggered, if that ended it. That may be ahead of the first sample: by a sample if it fills the
+    /// buffer, by more with a delay.
     #[must_use]
     pub fn trigger(&self) -> Option<TriggerPoint> {
         let left_out = self.plan.timebase.samples.saturating_sub(self.samples);
-        let samples = f64::from(self.plan.trigger_sample()) - f64::from(left_out);
+        let left_out_s = f64::from(left_out) * self.plan.tick_period_s();
         (self.cause == EndReason::Trigger).then(|| TriggerPoint {
-            time_s: samples * self.plan.tick_period_s(),
+            time_s: self.plan.trigger_time_s() - left_out_s,
             level: self.plan.level,
             source: self.plan.trigger,
             trigger_type: self.plan.trigger_type,

@@ -34,6 +34,6 @@ pub use command::{Command, Pace};
 pub use register::{Register, RegisterByte, RegisterKind, Takes};
 pub(crate) use reply::fmt_characters;
 pub use reply::{Expected, Malformed, PrintedByte, Revision, Status, StatusParser, StatusToken, check_echo};
-pub use script::{Script, ScriptTooLong, pieces};
+pub use script::{MAX_RUN, Script, ScriptTooLong, pieces};
 pub use shadow::Shadow;
 pub use stream_frame::{FrameEvent, FrameParser, MAX_FRAME_SAMPLES, STREAM_IDENT};

@@ -257,7 +257,7 @@ pub struct StatusParser {
 
 impl StatusParser {
     /// The longest packet, in bytes.
-    pub const LONGEST: usize = 21;
+    pub const MAX_LENGTH: usize = 21;
 
     /// A parser at the start of a packet.
     #[must_use]
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn a_packet_that_is_cut_short_gives_nothing() {
         let packet = b"03\r00000001\r00000002\r";
-        assert_eq!(packet.len(), StatusParser::LONGEST);
+        assert_eq!(packet.len(), StatusParser::MAX_LENGTH);
         for length in 0..packet.len() {
             assert_eq!(parse_status(&packet[..length]), Ok(None));
         }
@@ -404,7 +404,7 @@ mod tests {
             for &byte in &bytes {
                 let _ = printed.push(byte);
                 let _ = status.push(byte);
-                prop_assert!(status.due() <= StatusParser::LONGEST);
+                prop_assert!(status.due() <= StatusParser::MAX_LENGTH);
             }
         }
 

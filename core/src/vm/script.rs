@@ -4,6 +4,14 @@ use core::fmt;
 
 use super::{Command, Pace, Shadow};
 
+/// R1 is set anew, by two digits or a clear, no more than so many bytes after the last time in the stores of a
+/// [`Script`]: a link that cuts it into datagrams of this size can begin each with that
+/// ([section 11 of the reference](crate::vm#11-the-bitscope-server-protocol)).
+pub const MAX_RUN: usize = 64;
+/// The most bytes that a store takes: an address of two digits, a value of two, and the two commands; or as many steps as
+/// are no longer than that.
+const MAX_STORE: usize = 6;
+
 /// The buffer of a script is full. What was staged for it counts as lost: call [`Shadow::forget`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -24,20 +32,23 @@ impl core::error::Error for ScriptTooLong {}
 ///
 /// R0 and R1 are taken as unknown where a script begins: a script means the same whatever came before it. Within the
 /// script a number that R0 holds already is not entered again, a digit that makes it by shifting R0 is entered alone,
-/// and R1 is stepped with `z` and `n` where that is shorter than setting it.
+/// and R1 is stepped with `z` and `n` where that is shorter than setting it. After [`MAX_RUN`] bytes both are set anew, so
+/// that a long script can be cut where what follows means the same whatever came before it.
 #[derive(Debug)]
 pub struct Script<'b> {
     buffer: &'b mut [u8],
     length: usize,
     r0: Option<u8>,
     r1: Option<u8>,
+    /// Bytes since R0 and R1 were set anew.
+    run: u8,
 }
 
 impl<'b> Script<'b> {
     /// An empty script in `buffer`.
     #[must_use]
     pub fn new(buffer: &'b mut [u8]) -> Self {
-        Self { buffer, length: 0, r0: None, r1: None }
+        Self { buffer, length: 0, r0: None, r1: None, run: 0 }
     }
 
     /// What was written so far.
@@ -62,6 +73,7 @@ impl<'b> Script<'b> {
         let place = self.buffer.get_mut(self.length).ok_or(ScriptTooLong { capacity })?;
         *place = command.byte();
         self.length += 1;
+        self.run = self.run.saturating_add(1);
         match command {
             Command::Clear => self.r0 = Some(0),
             Command::Digit(digit) => self.r0 = self.r0.map(|r0| r0 << 4 | (digit & 0x0f)),
@@ -104,11 +116,17 @@ impl<'b> Script<'b> {
     }
 
     fn store(&mut self, address: u8, value: u8) -> Result<(), ScriptTooLong> {
+        if usize::from(self.run) + MAX_STORE > MAX_RUN {
+            (self.r0, self.r1) = (None, None);
+        }
         if let Some(steps) = self.steps_to(address, value) {
             for _ in 0..steps {
                 self.command(Command::Next)?;
             }
         } else {
+            if let NumberForm::Zero | NumberForm::TwoDigits = number_form(self.r0, address) {
+                self.run = 0;
+            }
             self.number(address)?;
             self.command(Command::SetAddress)?;
         }
@@ -293,7 +311,10 @@ mod tests {
             for &(address, value) in &stores {
                 script.store(address, value).unwrap();
             }
-            prop_assert_eq!(script.bytes().len(), shortest(&stores, None, None));
+            let (length, shortest) = (script.bytes().len(), shortest(&stores, None, None));
+            // Where R0 and R1 are set anew, an address and a value are entered whole.
+            let set_anew = length / (MAX_RUN - MAX_STORE);
+            prop_assert!((shortest..=shortest + set_anew * (MAX_STORE - 1)).contains(&length), "{} {}", length, shortest);
         }
     }
 }

@@ -343,7 +343,8 @@ impl Clock for Line {
     }
 }
 
-pub(crate) const PROFILE: LinkProfile = LinkProfile { round_trip: Micros(20_000), bytes_per_second: 100_000 };
+pub(crate) const PROFILE: LinkProfile =
+    LinkProfile { round_trip: Micros(20_000), bytes_per_second: 100_000, is_lossy: false };
 
 pub(crate) fn line(turns: impl IntoIterator<Item = Turn>, cut: usize) -> Line {
     let device = Device {
@@ -369,8 +370,16 @@ pub(crate) fn connect<W: Way>(line: &Line) -> Result<ScopeBy<W>, ScopeError<Read
 }
 
 pub(crate) fn connected<W: Way>(turns: impl IntoIterator<Item = Turn>, cut: usize) -> (ScopeBy<W>, Line) {
+    connected_over::<W>(PROFILE, turns, cut)
+}
+
+pub(crate) fn connected_over<W: Way>(
+    profile: LinkProfile,
+    turns: impl IntoIterator<Item = Turn>,
+    cut: usize,
+) -> (ScopeBy<W>, Line) {
     let line = line(turns, cut);
-    let scope = connect::<W>(&line).unwrap();
+    let scope = block_on(Scope::connect(W::stream(&line), W::clock(&line), profile)).unwrap();
     line.device.lock().unwrap().written.clear();
     (scope, line)
 }

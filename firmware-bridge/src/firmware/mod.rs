@@ -37,7 +37,7 @@ const BAUD: u32 = match option_env!("SCOPETHING_BAUD") {
     },
 };
 /// The latency timer adds 1 ms to each answer and a write may wait for one; the bus carries at least 300 kB/s.
-const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(100), bytes_per_second: 40_000 };
+const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(100), ..LinkProfile::SERIAL };
 
 bind_interrupts!(struct Interrupts {
     UART0_IRQ => uart::BufferedInterruptHandler<UART0>;

@@ -18,7 +18,9 @@ use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::calibration::CalibrationRequest;
 use scopething_core::link::bridge::{Fault, Job, JobState, Repeat};
 use scopething_core::plan::{CapturePlan, CaptureRequest, Channel, ChannelSet};
-use scopething_core::scope::{CalibrateError, CaptureOptions, LinkProfile, Recovery, Scope, ScopeError};
+use scopething_core::scope::{
+    CalibrateError, CaptureOptions, LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind,
+};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{Trace, TraceBuffer};
 
@@ -151,7 +153,7 @@ where
         let bridge = self.bridge;
         match error.recovery() {
             // It is plugged in and does not work.
-            _ if matches!(error, ScopeError::NoAnswer { .. }) => bridge.set_fault(Fault::Scope),
+            _ if matches!(error.kind, ScopeErrorKind::NoAnswer { .. }) => bridge.set_fault(Fault::Scope),
             Recovery::Retry => bridge.set_fault(Fault::Scope),
             Recovery::Reconnect => {
                 bridge.note_fault(Fault::Unplugged);

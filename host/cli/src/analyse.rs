@@ -15,7 +15,7 @@ use super::measurements;
 use super::session::Session;
 use scopething_files::StampObject;
 use scopething_waveform::measure::{WaveformAnalysis, Window};
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use super::capture_arguments::{UrlArgument, channels};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
-use super::session::{HostScope, Session};
+use super::session::Session;
 use scopething::calibration_file::{CalibrationFile, CalibrationFileError};
-use scopething::link::{LinkError, LinkUrl};
+use scopething::link::{HostScope, LinkError, LinkUrl};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -4,8 +4,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::live::{Live, LiveArguments};
-use super::output_arguments::ResultArguments;
-use super::results::Results;
+use super::results::{ResultArguments, Results};
 use super::session::Session;
 
 const EXAMPLES: &str = "\

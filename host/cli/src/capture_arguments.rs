@@ -9,6 +9,7 @@ use scopething_core::plan::{
 use super::failure::Failure;
 use scopething::calibration_file::CalibrationFile;
 use scopething::link::{LinkUrl, UrlError};
+use scopething::request::{SampleCountError, sample_count};
 use scopething_waveform::quantity::{self, QuantityError, Unit};
 
 pub(super) fn seconds(text: &str) -> Result<f64, QuantityError> {
@@ -28,13 +29,8 @@ pub(super) fn fraction(text: &str) -> Result<f64, QuantityError> {
 }
 
 /// A number of samples such as `12288` or `12k`.
-fn samples(text: &str) -> Result<u32, String> {
-    let count = quantity::parse(text, Unit::Count).map_err(|error| error.to_string())?;
-    if count.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&count) {
-        Ok(count as u32)
-    } else {
-        Err(format!("{text} is not a number of samples: give a whole number from 1 on"))
-    }
+fn samples(text: &str) -> Result<u32, SampleCountError> {
+    sample_count(text, u32::MAX)
 }
 
 /// A timeout in seconds, or none.
@@ -77,12 +73,8 @@ pub(super) struct CaptureArguments {
     /// Roughly how many samples
     #[arg(long, value_name = "N", default_value = "1000", value_parser = samples)]
     samples: u32,
-    /// Bottom of the range [default: what the probe measures safely; 0V for logic alone]
-    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
-    low: Option<f64>,
-    /// Top of the range [default: what the probe measures safely; 3.3V for logic alone]
-    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
-    high: Option<f64>,
+    #[command(flatten)]
+    range: RangeArguments,
     /// What to trigger on: A, B, or levels of logic lines such as L3=1,L5=0 [default: the first channel that
     /// is not driven by a generator]
     #[arg(long, value_name = "SOURCE")]
@@ -99,6 +91,9 @@ pub(super) struct CaptureArguments {
     /// Part of the span before the trigger: 0 to 1, or 0% to 100%
     #[arg(long, value_name = "F", default_value = "0.25", value_parser = fraction, allow_hyphen_values = true)]
     position: f64,
+    /// Time from the trigger to the first sample, in whole microseconds; nothing is kept from before the trigger
+    #[arg(long, value_name = "T", default_value = "0s", value_parser = seconds, allow_hyphen_values = true, conflicts_with = "position")]
+    delay: f64,
     /// How long to wait for the trigger; 0 captures at once
     #[arg(long, value_name = "T|none", default_value = "none", value_parser = timeout, allow_hyphen_values = true)]
     timeout: Timeout,
@@ -111,9 +106,20 @@ pub(super) struct CaptureArguments {
     bits: Resolution,
     #[command(flatten)]
     probe: ProbeArgument,
+}
+
+/// What the samples of the analog channels span.
+#[derive(Debug, Args)]
+pub(super) struct RangeArguments {
+    /// Bottom of the range [default: what the probe measures safely; 0V for logic alone]
+    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
+    pub(super) low: Option<f64>,
+    /// Top of the range [default: what the probe measures safely; 3.3V for logic alone]
+    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
+    pub(super) high: Option<f64>,
     /// Take the range as DAC fractions and give samples as fractions of it
     #[arg(long)]
-    raw: bool,
+    pub(super) raw: bool,
 }
 
 /// Which probe the scope is used with.
@@ -156,15 +162,16 @@ impl CaptureArguments {
         CaptureRequest {
             period_s: self.period,
             samples: self.samples,
-            low: self.low,
-            high: self.high,
+            low: self.range.low,
+            high: self.range.high,
             trigger: self.trigger,
             level: self.level,
             trigger_type: self.trigger_type,
             hair_trigger: self.hair_trigger,
             position: self.position,
+            delay_s: self.delay,
             timeout_s: self.timeout.0,
-            raw: self.raw,
+            raw: self.range.raw,
             trigger_mode: self.trigger_mode,
             resolution: self.bits,
             ..CaptureRequest::new(self.named_channels().unwrap_or(ChannelSet::EMPTY.with(Channel::A)))

@@ -61,20 +61,20 @@ impl Arguments {
         if self.generate.batch {
             return answer_batch(session, GeneratorKind::Clock);
         }
-        let request = GeneratorRequest::Clocks(self.words()?.request().map_err(Failure::usage)?);
+        let request = GeneratorRequest::Clocks(self.spec()?.request().map_err(Failure::usage)?);
         self.generate.run(session, &self.url, &request).await
     }
 
     /// The specification; options take precedence over words.
-    fn words(&self) -> Result<ClockSpec, Failure> {
-        let mut words: ClockSpec = self.words.join(" ").parse().map_err(Failure::usage)?;
-        words.frequency_hz = self.frequency.or(words.frequency_hz);
-        words.max_error = self.max_error.or(words.max_error);
+    fn spec(&self) -> Result<ClockSpec, Failure> {
+        let mut spec: ClockSpec = self.words.join(" ").parse().map_err(Failure::usage)?;
+        spec.frequency_hz = self.frequency.or(spec.frequency_hz);
+        spec.max_error = self.max_error.or(spec.max_error);
         let options = OutputSpec { line: self.line, duty: self.ratio, phase: self.phase };
         if options == OutputSpec::default() {
-            return Ok(words);
+            return Ok(spec);
         }
-        let [only] = words.outputs.as_mut_slice() else {
+        let [only] = spec.outputs.as_mut_slice() else {
             return Err(Failure::Usage(anyhow::anyhow!(
                 "--line, --ratio and --phase apply to a single clock: give them in words after each output"
             )));
@@ -84,7 +84,7 @@ impl Arguments {
             duty: options.duty.or(only.duty),
             phase: options.phase.or(only.phase),
         };
-        Ok(words)
+        Ok(spec)
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use scopething_core::plan::PlanError;
-use scopething_core::scope::{GenerateError, Recovery, ScopeError, Stage};
+use scopething_core::scope::{GenerateError, Recovery, ScopeError, ScopeErrorKind, Stage};
 
 use scopething::link::{LinkError, OpenError, UrlError};
 
@@ -70,7 +70,7 @@ impl Failure {
 fn causes(error: &anyhow::Error) -> Vec<String> {
     let chain = match error.downcast_ref() {
         // The driver knows no more of a link's error than its text.
-        Some(ScopeError::<LinkError>::Link { error, .. }) => anyhow::Chain::new(error),
+        Some(ScopeError::<LinkError> { kind: ScopeErrorKind::Link(error), .. }) => anyhow::Chain::new(error),
         _ => error.chain(),
     };
     chain.skip(1).map(ToString::to_string).collect()
@@ -89,11 +89,13 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
             _ => None,
         };
     }
-    match error.downcast_ref::<ScopeError<LinkError>>()? {
-        ScopeError::NoAnswer { stage: Stage::Reset | Stage::Identify, .. } | ScopeError::Garbled { .. } => {
+    let ScopeError { stage, kind, .. } = error.downcast_ref::<ScopeError<LinkError>>()?;
+    match (stage, kind) {
+        (Stage::Reset | Stage::Identify, ScopeErrorKind::NoAnswer { .. })
+        | (_, ScopeErrorKind::Garbled(_)) => {
             Some("`scopething info --ports` lists the serial ports; another one may be the BitScope")
         }
-        ScopeError::WrongRevision { .. } => Some("only the BitScope Micro (BS05) is supported"),
+        (_, ScopeErrorKind::WrongRevision { .. }) => Some("only the BitScope Micro (BS05) is supported"),
         _ => None,
     }
 }

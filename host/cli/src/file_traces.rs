@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use scopething_files::{self as files, Format, ReadError, TraceReader};
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 /// Which traces of a file.
 #[derive(Debug, Args)]

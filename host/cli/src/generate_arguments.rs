@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::batch::{answer_lines, malformed, refused};
 use super::capture_arguments::{UrlArgument, seconds};
 use super::failure::Failure;
-use super::generation::{Lasting, generate, solve};
+use super::generator::{Lasting, generate, solve};
 use super::session::Session;
 use scopething::generate::{GeneratorKind, JsonGeneratorRequest};
 use scopething::generate::{GeneratorPlan, GeneratorRequest};
@@ -55,13 +55,13 @@ pub(super) fn answer_batch(session: &Session, kind: GeneratorKind) -> Result<(),
 /// The answer to one line of a batch, or to one that cannot be met.
 fn answer(line: &str, kind: GeneratorKind) -> Result<Value, Value> {
     let generator = match JsonGeneratorRequest::parse(line, kind).map_err(|error| malformed(&error))? {
-        JsonGeneratorRequest::Waveform(words) => {
-            let request = words.request(&[]).map_err(|error| malformed(&error))?;
+        JsonGeneratorRequest::Waveform(spec) => {
+            let request = spec.request(&[]).map_err(|error| malformed(&error))?;
             let plan = plan_waveform(&BS05, &request).map_err(|error| refused(&error))?;
             GeneratorPlan::Wave(plan, PlayMode::Repeat)
         }
-        JsonGeneratorRequest::Clock(words) => {
-            let request = words.request().map_err(|error| malformed(&error))?;
+        JsonGeneratorRequest::Clock(spec) => {
+            let request = spec.request().map_err(|error| malformed(&error))?;
             GeneratorPlan::Clocks(plan_clocks(&BS05, &request).map_err(|error| refused(&error))?)
         }
     };

@@ -8,7 +8,7 @@ use scopething_core::plan::LogicPattern;
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
 use super::generate_arguments::lasting;
-use super::generation::{Lasting, generate};
+use super::generator::{Lasting, generate};
 use super::session::Session;
 use scopething::generate::{GeneratorRequest, parse_levels};
 

@@ -9,11 +9,12 @@ use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::meanwhile::MeanwhileArguments;
 use super::progress::Progress;
-use super::session::{HostScope, Session};
+use super::session::Session;
 use super::trigger_hint::{awaited, hint};
 use scopething::generate::GeneratorRequest;
+use scopething::link::HostScope;
 use scopething::watched::WatchedCapture;
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 /// What is captured, from which device.
 #[derive(Debug, Args)]

@@ -3,6 +3,8 @@
 //! Results go to standard output, progress and hints to standard error. The exit code is 0 when done, 1 when the device, the
 //! link or a file failed, 2 for wrong usage, 130 when cancelled with nothing to show.
 
+#![deny(unsafe_code)]
+
 mod analyse;
 mod batch;
 mod bridge;
@@ -14,7 +16,7 @@ mod event_log;
 mod failure;
 mod file_traces;
 mod generate_arguments;
-mod generation;
+mod generator;
 mod given_options;
 mod hold;
 mod info;

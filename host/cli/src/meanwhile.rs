@@ -25,11 +25,11 @@ impl MeanwhileArguments {
     pub(super) fn request(&self) -> Result<Option<GeneratorRequest>, Failure> {
         match (&self.wave, &self.clock, self.hold) {
             (None, None, None) => Ok(None),
-            (Some(words), None, None) => {
-                GeneratorRequest::wave(words.clone(), PlayMode::Repeat).map(Some).map_err(Failure::failed)
+            (Some(spec), None, None) => {
+                GeneratorRequest::wave(spec.clone(), PlayMode::Repeat).map(Some).map_err(Failure::failed)
             }
-            (None, Some(words), None) => {
-                Ok(Some(GeneratorRequest::Clocks(words.request().map_err(Failure::usage)?)))
+            (None, Some(spec), None) => {
+                Ok(Some(GeneratorRequest::Clocks(spec.request().map_err(Failure::usage)?)))
             }
             (None, None, Some(levels)) => Ok(Some(GeneratorRequest::Levels(levels))),
             _ => Err(Failure::Usage(anyhow::anyhow!(

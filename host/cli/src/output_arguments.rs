@@ -1,11 +1,10 @@
-//! Output arguments of every command that shows or saves captures.
+//! The files that a command writes to.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::failure::Failure;
-use super::results::{Results, Show};
 use scopething_files::Format;
 
 /// Files to save captures in.
@@ -31,29 +30,5 @@ impl OutputArguments {
             Ok((path, format.map_err(Failure::usage)?))
         });
         chosen.collect()
-    }
-}
-
-/// Files to save captures in, and what is printed of each.
-#[derive(Debug, Args)]
-pub(super) struct ResultArguments {
-    #[command(flatten)]
-    output: OutputArguments,
-    /// Print each capture as a JSON object on a line
-    #[arg(long)]
-    json: bool,
-    /// Draw each capture in the terminal
-    #[arg(long)]
-    plot: bool,
-    /// Measure each capture, as `analyse` does
-    #[arg(long)]
-    analyse: bool,
-}
-
-impl ResultArguments {
-    /// What takes the captures: `several` go into files of their own where the format holds a single one.
-    pub(super) fn results(&self, several: bool) -> Result<Results, Failure> {
-        let show = Show { json: self.json, plot: self.plot, analyse: self.analyse };
-        Results::create(&self.output, show, several)
     }
 }

@@ -114,8 +114,8 @@ fn refusals(
     driven: BusyOutputs,
 ) -> Result<Vec<Refusal>, PlanError> {
     let mut refused = Vec::new();
-    for (mode, verdict) in mode_fits(&BS05, request, driven)? {
-        match why_not(&verdict) {
+    for (mode, fit) in mode_fits(&BS05, request, driven)? {
+        match why_not(&fit) {
             Some(why) => refused.push((mode, why)),
             None if mode == plan.mode => break,
             None => {}
@@ -124,8 +124,8 @@ fn refusals(
     Ok(refused)
 }
 
-fn why_not(verdict: &ModeFit) -> Option<String> {
-    Some(match verdict {
+fn why_not(fit: &ModeFit) -> Option<String> {
+    Some(match fit {
         ModeFit::Fits(_) => return None,
         ModeFit::OtherChannels => "captures other channels".to_owned(),
         ModeFit::TooFine => "takes 16 bits a sample".to_owned(),
@@ -145,15 +145,42 @@ fn timeout_text(plan: &CapturePlan) -> String {
     }
 }
 
+/// Where the samples lie about the trigger.
+fn position_text(plan: &CapturePlan) -> String {
+    match plan.delay_us {
+        0 => format!("{} samples before it", plan.pre_trigger),
+        delay_us => format!("samples from {} after it", quantity(f64::from(delay_us) * 1e-6, "s", 10)),
+    }
+}
+
+fn channel_sample_rates(plan: &CapturePlan) -> Value {
+    let rates = plan
+        .channels
+        .iter()
+        .map(|channel| (channel.to_string(), json!(plan.channel_sample_rate_hz(channel))));
+    Value::Object(rates.collect())
+}
+
+fn sample_rate_text(plan: &CapturePlan) -> String {
+    let rate = quantity(plan.sample_rate_hz(), "S/s", 7);
+    if plan.mode.analog_channels < 2 {
+        return rate;
+    }
+    format!("{rate} of A and B in turn, {} each", quantity(0.5 * plan.sample_rate_hz(), "S/s", 7))
+}
+
 fn to_json(plan: &CapturePlan, refused: &[Refusal]) -> Value {
     let refused: Vec<Value> =
         refused.iter().map(|(mode, why)| json!({"mode": mode.name, "why": why})).collect();
     json!({
         "mode": plan.mode.name,
         "sample_rate": plan.sample_rate_hz(),
+        "interleaved_sample_rate": plan.sample_rate_hz(),
+        "channel_sample_rates": channel_sample_rates(plan),
         "samples": plan.timebase.samples,
         "period": plan.duration_s(),
         "pre_trigger_samples": plan.pre_trigger,
+        "delay": f64::from(plan.delay_us) * 1e-6,
         "dump_bytes": plan.dump_bytes(),
         "registers": registers(plan),
         "adjusted": texts(plan, Notice::is_adjustment),
@@ -166,12 +193,9 @@ fn to_text(plan: &CapturePlan, refused: &[Refusal]) -> String {
     let mut lines = vec![
         format!("mode         {}", plan.mode.name),
         format!("channels     {}", plan.channels),
-        format!("sample rate  {}", quantity(plan.sample_rate_hz(), "S/s", 7)),
+        format!("sample rate  {}", sample_rate_text(plan)),
         format!("samples      {} over {}", plan.timebase.samples, quantity(plan.duration_s(), "s", 7)),
-        format!(
-            "trigger      {} {}, {} samples before it",
-            plan.trigger, plan.trigger_type, plan.pre_trigger
-        ),
+        format!("trigger      {} {}, {}", plan.trigger, plan.trigger_type, position_text(plan)),
         format!("timeout      {}", timeout_text(plan)),
         format!("to read      {} bytes", plan.dump_bytes()),
         "registers".to_owned(),

@@ -14,11 +14,9 @@ use super::failure::Failure;
 use super::interrupt::Interrupts;
 use scopething::link::{HostClock, LinkClock, LinkUrl};
 use scopething_files::playback;
-use scopething_record::disk::SystemDisk;
 use scopething_record::explain::Explanation;
 use scopething_record::job::Job;
-use scopething_record::page::Page;
-use scopething_record::{LinkTime, Links, RecordError, Recorder, Status, StatusObserver};
+use scopething_record::{LinkTime, Links, Page, RecordError, Recorder, Status, StatusObserver, SystemDisk};
 use scopething_sim::{ClockKind, SimConfig};
 
 const EXAMPLES: &str = "\
@@ -93,7 +91,7 @@ impl Arguments {
 
 async fn record(job: Job) -> Result<(), Failure> {
     log();
-    let stop = stop().map_err(Failure::from)?;
+    let interrupts = Interrupts::watch();
     let time = LinkTime::new(LinkClock::Host(HostClock::new()), is_simulated(&job.url));
     let (sender, receiver) = watch::channel(Status::default());
     let observer = StatusPublisher { path: job.status_file.clone(), written: None, failed: false, sender };
@@ -108,7 +106,7 @@ async fn record(job: Job) -> Result<(), Failure> {
         tokio::spawn(page.serve());
     }
     notify(&["READY=1"]);
-    let recorded = recorder.run(stop).await;
+    let recorded = recorder.run(interrupts.reached(1)).await;
     notify(&["STOPPING=1"]);
     let status = recorded.map_err(failure)?;
     tracing::info!(
@@ -147,26 +145,6 @@ fn log() {
     let stderr =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(false);
     let _ = registry.with(stderr).try_init();
-}
-
-/// Completes at Ctrl-C, or when the system wants the program to end.
-#[cfg(unix)]
-fn stop() -> std::io::Result<impl Future<Output = ()>> {
-    let interrupts = Interrupts::watch();
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            () = interrupts.reached(1) => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "signals can fail elsewhere")]
-fn stop() -> std::io::Result<impl Future<Output = ()>> {
-    let interrupts = Interrupts::watch();
-    Ok(async move { interrupts.reached(1).await })
 }
 
 /// Notifies systemd, if it started the program and expects notifications.

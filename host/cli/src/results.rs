@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::Args;
 
 use super::failure::Failure;
 use super::measurements;
@@ -12,7 +13,31 @@ use scopething_files::plot::terminal;
 use scopething_files::{self as files, Format, TraceFile, TraceWriter, WriteError};
 use scopething_waveform::measure::WaveformAnalysis;
 use scopething_waveform::quantity_text::quantity;
-use scopething_waveform::recording::{Samples, Series, Waveform};
+use scopething_waveform::waveform::{Samples, Series, Waveform};
+
+/// Files to save captures in, and what is printed of each.
+#[derive(Debug, Args)]
+pub(super) struct ResultArguments {
+    #[command(flatten)]
+    output: OutputArguments,
+    /// Print each capture as a JSON object on a line
+    #[arg(long)]
+    json: bool,
+    /// Draw each capture in the terminal
+    #[arg(long)]
+    plot: bool,
+    /// Measure each capture, as `analyse` does
+    #[arg(long)]
+    analyse: bool,
+}
+
+impl ResultArguments {
+    /// What takes the captures: `several` go into files of their own where the format holds a single one.
+    pub(super) fn results(&self, several: bool) -> Result<Results, Failure> {
+        let show = Show { json: self.json, plot: self.plot, analyse: self.analyse };
+        Results::create(&self.output, show, several)
+    }
+}
 
 /// What is printed of each capture.
 #[derive(Debug, Clone, Copy, Default)]
@@ -224,7 +249,7 @@ fn picture(waveform: &Waveform, is_terminal: bool) -> String {
 fn summary(waveform: &Waveform, is_measured: bool) -> String {
     let details = waveform.details();
     let mode = details.mode.as_deref().unwrap_or("a capture");
-    let rate = quantity(waveform.sample_rate_hz(), "S/s", 4);
+    let rate = waveform.sample_rates_text();
     let ended = match (&details.trigger, details.cause) {
         (Some(trigger), _) => {
             let at = quantity(trigger.time_s, "s", 4);

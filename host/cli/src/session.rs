@@ -2,17 +2,14 @@
 
 use std::cell::OnceCell;
 
-use scopething_core::scope::{GenerateError, Generators, Scope};
+use scopething_core::scope::{GenerateError, Generators};
 
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::progress::with_progress;
-use scopething::link::{self, Link, LinkClock, LinkError, LinkUrl};
+use scopething::link::{self, HostScope, LinkError, LinkUrl};
 use scopething_files::playback;
-
-/// A connected BitScope, whatever the link.
-pub(super) type HostScope = Scope<Link, LinkClock>;
 
 /// What commands share: the connection, once one of them needs it, and Ctrl-C.
 pub(super) struct Session {

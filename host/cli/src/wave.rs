@@ -9,7 +9,7 @@ use super::capture_arguments::{UrlArgument, fraction, hertz, volts};
 use super::failure::Failure;
 use super::generate_arguments::{GenerateArguments, answer_batch};
 use super::session::Session;
-use scopething::generate::{GeneratorKind, GeneratorRequest, ShapeSpec, WaveSpec, WordsError, min_samples};
+use scopething::generate::{GeneratorKind, GeneratorRequest, ShapeSpec, SpecError, WaveSpec, min_samples};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -80,12 +80,12 @@ impl Arguments {
         }
         let mode = if self.once { PlayMode::Once } else { PlayMode::Repeat };
         let request =
-            GeneratorRequest::wave(self.words().map_err(Failure::usage)?, mode).map_err(Failure::failed)?;
+            GeneratorRequest::wave(self.spec().map_err(Failure::usage)?, mode).map_err(Failure::failed)?;
         self.generate.run(session, &self.url, &request).await
     }
 
     /// The specification; options take precedence over words.
-    fn words(&self) -> Result<WaveSpec, WordsError> {
+    fn spec(&self) -> Result<WaveSpec, SpecError> {
         let options = WaveSpec {
             shape: self.samples.clone().map(ShapeSpec::File).or_else(|| self.shape.clone()),
             frequency_hz: self.frequency,

@@ -108,6 +108,52 @@ async fn square_edges_at_trigger() {
 }
 
 #[tokio::test]
+async fn delayed_samples_come_so_long_after_the_trigger() {
+    for (delay, delay_s) in [("1us", 1e-6), ("333us", 333e-6), ("1ms", 1e-3), ("2.25s", 2.25)] {
+        let arguments = ["--level", "1.5V", "--period", "2ms", "--samples", "2000", "--delay", delay];
+        let capture = capture("A=sine,1kHz,0..3V", &arguments).await;
+        let times = series(&capture, "A", "timestamps");
+        assert_even(&times, 2000, 0.0, 1e-6);
+        // The 8 samples of the trigger's filter come before the delay.
+        let trigger_s = number(&capture, "trigger_time");
+        assert!((trigger_s + delay_s + 8e-6).abs() < 1e-9, "{delay}: {trigger_s}");
+        // The sine rises through its middle at the trigger, within a sample of it.
+        let slope_v = 1.5 * TAU * 1e3 * 1e-6;
+        for (time, sample) in times.iter().zip(series(&capture, "A", "samples")) {
+            let volts = 1.5 + 1.5 * (TAU * 1e3 * (time - trigger_s)).sin();
+            assert!(
+                (sample - volts).abs() <= slope_v + FINE_V,
+                "{delay}: {sample} V at {time} s, not {volts} V"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_trigger_there_is_no_delay() {
+    let capture = capture("A=dc,1V", &["--timeout", "10ms", "--level", "2V", "--delay", "1s"]).await;
+    assert_eq!((&capture["cause"], &capture["trigger_time"]), (&json!("timeout"), &Value::Null));
+    assert_even(&series(&capture, "A", "timestamps"), 1000, 0.0, 1e-6);
+    let url = ["capture", "--url", "sim:?clock=fast&A=dc,1V", "--level", "2V"];
+    let long = scopething(&[&url[..], &["--timeout", "1s", "--delay", "1ms"]].concat()).await.refused(1);
+    assert!(long.contains("capture without the delay"), "{long}");
+}
+
+#[tokio::test]
+async fn impossible_delays_are_wrong_usage() {
+    let plan: &[&str] = &["plan", "A"];
+    for (arguments, part) in [
+        (&["--delay", "-1ms"][..], "delay"),
+        (&["--delay", "100ns"], "whole microseconds"),
+        (&["--delay", "2h"], "4294 s"),
+        (&["--delay", "1ms", "--position", "50%"], "--position"),
+    ] {
+        let message = scopething(&[plan, arguments].concat()).await.refused(2);
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn two_channels_take_turns() {
     let capture = capture("A=dc,1V&B=dc,-2V", &["B", "A", "--timeout", "0"]).await;
     assert_eq!(capture["mode"], "MacroChop");

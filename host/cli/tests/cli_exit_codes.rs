@@ -19,7 +19,7 @@ const WRONG_USAGE: &[(&[&str], &[&str])] = &[
     (&["capture", "--period", "5q"], &["\"q\"", "1ms or 2.5us"]),
     (&["capture", "--period", "1V"], &["\"V\"", "1ms or 2.5us"]),
     (&["capture", "--low", "low"], &["\"low\"", "3.3V or 500mV"]),
-    (&["capture", "--samples", "0"], &["0", "from 1 on"]),
+    (&["capture", "--samples", "0"], &["0 samples", "at least one"]),
     (&["capture", "--samples", "1.5"], &["1.5", "whole number"]),
     (&["capture", "--samples", "5G"], &["5G", "whole number"]),
     (&["capture", "--timeout", "soon"], &["soon", "1ms or 2.5us"]),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use cli_support::relay::{Limit, Relay};
 use cli_support::{Listening, Running, number, program, scopething, series};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 /// A steady voltage never triggers.
@@ -113,6 +114,55 @@ async fn endless_captures_kept_on_interrupt() {
     printed.extend(finished.stdout.lines().map(str::to_owned));
     let kept = std::fs::read_to_string(directory.path().join("t.json")).unwrap();
     assert_eq!(kept.lines().collect::<Vec<_>>(), printed);
+}
+
+/// A service manager ends a command with SIGTERM, and a terminal that is closed with SIGHUP.
+#[tokio::test]
+async fn files_are_finished_when_the_process_shall_end() {
+    for signal in [Signal::TERM, Signal::HUP] {
+        let directory = tempfile::tempdir().unwrap();
+        let arguments = ["capture", "--url", "sim:?A=sine,50Hz,0..3V", "-n", "0", "--json", "-o", "t.json"];
+        let mut running = Running::start(program(&arguments).current_dir(directory.path()));
+        let mut printed = vec![running.line().await];
+        running.signal(signal);
+        let finished = running.finish().await.done();
+        printed.extend(finished.stdout.lines().map(str::to_owned));
+        let kept = std::fs::read_to_string(directory.path().join("t.json")).unwrap();
+        assert_eq!(kept.lines().collect::<Vec<_>>(), printed, "{signal:?}");
+    }
+}
+
+#[tokio::test]
+async fn generators_stop_when_the_process_shall_end() {
+    for signal in [Signal::TERM, Signal::HUP] {
+        let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
+        let url = format!("socket://{}", simulator.address("tcp"));
+        let mut running = Running::start(&mut program(&["wave", "sine", "1kHz", "--url", &url]));
+        running.until_printed("until Ctrl-C").await;
+        running.signal(signal);
+        running.finish().await.done();
+        simulator.running.until_printed("has disconnected").await;
+    }
+}
+
+#[tokio::test]
+async fn a_command_under_nohup_outlives_its_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments =
+        [env!("CARGO_BIN_EXE_scopething"), "stream", "--url", "sim:?A=dc,1V", "-o", "s.csv", "--for", "1s"];
+    let mut command = program(&[]);
+    let mut nohup = tokio::process::Command::new("nohup");
+    nohup.args(arguments).current_dir(directory.path()).kill_on_drop(true);
+    for (name, value) in command.as_std_mut().get_envs() {
+        if let Some(value) = value { nohup.env(name, value) } else { nohup.env_remove(name) };
+    }
+    nohup.stdin(std::process::Stdio::null());
+    nohup.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut running = Running::start(&mut nohup);
+    running.until_printed("streaming A").await;
+    running.signal(Signal::HUP);
+    let finished = running.finish().await.done();
+    assert!(finished.stderr.contains("1000 samples over 1.00000 s"), "{}", finished.stderr);
 }
 
 /// The samples are read when the signal comes: there is no wait for a trigger that it could end.

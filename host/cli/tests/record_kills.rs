@@ -14,7 +14,7 @@ use std::time::Duration;
 use cli_support::{Running, bounded, program, scopething};
 use rustix::process::Signal;
 use scopething_files::Format;
-use scopething_record::growing::{Survey, survey};
+use scopething_record::writer::growing::{Survey, survey};
 use tokio::process::Command;
 
 const SEED: u64 = 2026;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use cli_support::{Listening, Running, bounded, program, scopething};
 use rustix::process::Signal;
 use scopething_files::Format;
-use scopething_record::growing::survey;
+use scopething_record::writer::growing::survey;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const SCOPE: &str = "sim:?A=sine,1kHz,0..3V&clock=fast";

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use cli_support::{Listening, bounded};
 use scopething::link::{self, DatagramError, LinkError, LinkUrl};
 use scopething_core::plan::{CaptureRequest, ChannelSet};
-use scopething_core::scope::{Scope, ScopeError};
+use scopething_core::scope::{Scope, ScopeError, ScopeErrorKind};
 use scopething_core::trace::TraceBuffer;
 use serve_support::{Client, Signals, first_time, serve};
 use tokio::net::UdpSocket;
@@ -169,10 +169,12 @@ async fn capture_raw(url: String, until: Instant) -> u32 {
         let mut scope = match connected {
             Ok(scope) => scope,
             // It waits a while for its turn, then starts again.
-            Err(ScopeError::Link {
-                error:
-                    LinkError::InUse { .. }
-                    | LinkError::Datagram(DatagramError::NoAnswer { .. } | DatagramError::Refused { .. }),
+            Err(ScopeError {
+                kind:
+                    ScopeErrorKind::Link(
+                        LinkError::InUse { .. }
+                        | LinkError::Datagram(DatagramError::NoAnswer { .. } | DatagramError::Refused { .. }),
+                    ),
                 ..
             }) => {
                 continue;

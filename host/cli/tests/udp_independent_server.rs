@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use cli_support::{Listening, bounded, scopething};
 use scopething::link::{self, DatagramError, LinkError, LinkUrl};
 use scopething_core::plan::{CaptureRequest, ChannelSet};
-use scopething_core::scope::{Scope, ScopeError};
+use scopething_core::scope::{Scope, ScopeError, ScopeErrorKind};
 use scopething_core::trace::TraceBuffer;
 use serve_support::Signals;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -65,14 +65,14 @@ struct Outcomes {
 }
 
 fn kind(error: &ScopeError<LinkError>) -> &'static str {
-    match error {
-        ScopeError::Link { error: LinkError::Datagram(DatagramError::Lost { .. }), .. } => "lost",
-        ScopeError::Link { error: LinkError::Datagram(DatagramError::Ended { .. }), .. } => "ended",
-        ScopeError::Link { error: LinkError::Datagram(DatagramError::NoAnswer { .. }), .. } => "no answer",
-        ScopeError::NoAnswer { .. } | ScopeError::Incomplete { .. } => "silence",
-        ScopeError::Garbled { .. } | ScopeError::Surplus { .. } => "garbled",
-        ScopeError::Contradiction(_) => "contradiction",
-        error => panic!("{error}"),
+    match &error.kind {
+        ScopeErrorKind::Link(LinkError::Datagram(DatagramError::Lost { .. })) => "lost",
+        ScopeErrorKind::Link(LinkError::Datagram(DatagramError::Ended { .. })) => "ended",
+        ScopeErrorKind::Link(LinkError::Datagram(DatagramError::NoAnswer { .. })) => "no answer",
+        ScopeErrorKind::NoAnswer { .. } | ScopeErrorKind::Incomplete { .. } => "silence",
+        ScopeErrorKind::Garbled(_) | ScopeErrorKind::Surplus { .. } => "garbled",
+        ScopeErrorKind::Contradiction(_) => "contradiction",
+        _ => panic!("{error}"),
     }
 }
 

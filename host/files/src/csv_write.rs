@@ -10,7 +10,7 @@ use std::io::Write;
 use super::number::push_number;
 use super::rows::Rows;
 use super::{TraceWriter, WriteError};
-use scopething_waveform::recording::{Samples, Waveform};
+use scopething_waveform::waveform::{Samples, Waveform};
 
 /// The first field of every header.
 pub(super) const TIME: &str = "time";

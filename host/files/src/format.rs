@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::csv_write::CsvWriter;
 use super::json_write::JsonWriter;
 use super::{TraceWriter, WriteError, npz, parquet, picture, sr_write, vcd, wav};
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 /// A file format of traces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

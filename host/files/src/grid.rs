@@ -4,7 +4,7 @@
 //! channel of a chopped pair lies half a period later is lost. A slower channel holds each sample until its
 //! next.
 
-use scopething_waveform::recording::{Series, Waveform};
+use scopething_waveform::waveform::{Series, Waveform};
 
 /// Evenly spaced moments.
 pub struct Grid {
@@ -55,7 +55,7 @@ impl From<&Waveform> for Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scopething_waveform::recording::{Channel, Details, Samples};
+    use scopething_waveform::waveform::{Channel, Details, Samples};
 
     fn analog(channel: Channel, start_s: f64, period_s: f64, count: usize) -> Series {
         Series::new(channel, start_s, period_s, Samples::Volts(vec![0.0; count]))

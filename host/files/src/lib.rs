@@ -19,7 +19,7 @@
 //!
 //! ```
 //! use scopething_files::{Format, TraceFile, open};
-//! use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
+//! use scopething_waveform::waveform::{Channel, Details, Waveform, Samples, Series};
 //!
 //! let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(vec![0.0, 1.5, 3.3]));
 //! let waveform = Waveform::new(1e6, vec![series], Details::default())?;
@@ -75,7 +75,7 @@ pub use sr_read::SrReader;
 pub use trace_file::{SaveError, TraceFile};
 
 use crate::plot::png::PngError;
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 /// Writes captures in one format.
 ///

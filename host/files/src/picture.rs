@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::WriteError;
 use crate::plot::{PictureSize, png, svg};
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 pub(super) fn write_svg(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
     Ok(out.write_all(svg::draw(recording, PictureSize::default()).as_bytes())?)

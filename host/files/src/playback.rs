@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use scopething_sim::{Playback, PlaybackError};
-use scopething_waveform::recording::{Samples, Series, Waveform};
+use scopething_waveform::waveform::{Samples, Series, Waveform};
 
 use crate::{Format, open};
 

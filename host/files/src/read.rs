@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::{CsvReader, Format, JsonReader, SrReader};
-use scopething_waveform::recording::{InvalidWaveform, Waveform};
+use scopething_waveform::waveform::{InvalidWaveform, Waveform};
 
 /// The most samples of all channels together that are read from a file. A device takes 12288 at a time; this
 /// is room for long recordings of other programs, and bounds the memory that a file can ask for.

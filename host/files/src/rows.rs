@@ -2,7 +2,7 @@
 //!
 //! A channel that has no sample at a time has none in its row: the two channels of a chopped pair take turns.
 
-use scopething_waveform::recording::{Series, Waveform};
+use scopething_waveform::waveform::{Series, Waveform};
 
 /// The most channels that a waveform has: A, B, L0 to L7, each once.
 const MAX_CHANNELS: usize = 10;

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use scopething_waveform::recording::{Channel, Samples, Series};
+use scopething_waveform::waveform::{Channel, Samples, Series};
 
 /// How far a sample may lie from where it should, as a part of the sample period.
 pub(super) const JITTER: f64 = 0.02;

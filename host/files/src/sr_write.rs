@@ -11,7 +11,7 @@ use std::io::Write;
 use super::archive::Archive;
 use super::grid::Grid;
 use super::{Format, WriteError};
-use scopething_waveform::recording::{Channel, Series, Waveform};
+use scopething_waveform::waveform::{Channel, Series, Waveform};
 
 /// The entry with the logic samples, without the number of the chunk.
 pub(super) const LOGIC: &str = "logic-1";

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{Format, TraceWriter, WriteError};
 use scopething::atomic::{AtomicError, AtomicFile};
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 /// Why a file of captures was not written.
 #[derive(Debug, Error)]

@@ -9,7 +9,7 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 
 use super::grid::Grid;
 use super::{Format, WriteError};
-use scopething_waveform::recording::{Series, Waveform};
+use scopething_waveform::waveform::{Series, Waveform};
 
 pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
     let channels: Vec<&Series> = recording.analog().collect();

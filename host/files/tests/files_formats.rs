@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use scopething_files::{self as files, Format, OpenError, SaveError, TraceFile, WriteError};
-use scopething_waveform::recording::{
+use scopething_waveform::waveform::{
     Channel, Details, EndReason, Range, Samples, Series, Trigger, TriggerType, Waveform,
 };
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use scopething_files::{self as files, Format, TraceFile};
-use scopething_waveform::recording::{Channel, Details, Samples, Series, Waveform};
+use scopething_waveform::waveform::{Channel, Details, Samples, Series, Waveform};
 
 fn real_capture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/micro-saw-triangle.sr")

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use scopething_files::{Format, TraceFile};
-use scopething_waveform::recording::{
+use scopething_waveform::waveform::{
     Channel, Details, EndReason, Range, Samples, Series, Trigger, TriggerType, Waveform,
 };
 use serde_json::{Value, json};

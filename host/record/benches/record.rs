@@ -11,7 +11,7 @@ use std::time::Instant;
 use scopething::link::{self, HostClock, LinkClock, LinkUrl};
 use scopething_core::scope::Scope;
 use scopething_core::trace::TraceBuffer;
-use scopething_record::disk::SystemDisk;
+use scopething_record::SystemDisk;
 use scopething_record::job::Job;
 use scopething_record::{LinkTime, Links, Recorder, Unwatched};
 use tokio::runtime::Runtime;

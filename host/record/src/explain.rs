@@ -10,20 +10,20 @@ use scopething_core::scope::{Scope, ScopeError, StreamFrame};
 use scopething_core::trace::TraceBuffer;
 use thiserror::Error;
 
-use super::blocks::{Blocks, Cut};
-use super::job::{Job, StreamJob};
-use super::journal::content_of;
-use super::keep::Keep;
-use super::schedule::Spacing;
-use super::store::Content;
-use super::text::TextMaker;
+use crate::job::keep::{Band, Keep};
+use crate::job::schedule::Spacing;
+use crate::job::{Job, StreamJob};
+use crate::reader::blocks::{Blocks, Cut};
 use crate::stream::{self, Thinner, Thinning};
+use crate::writer::content_of;
+use crate::writer::store::Content;
+use crate::writer::text::TextMaker;
 use scopething::generate::GeneratorRequestError;
 use scopething_files::WriteError;
 use scopething_sim::{ConfigError, SimClock, SimConfig, SimLink};
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::quantity_text::quantity;
-use scopething_waveform::recording::{InvalidWaveform, Stamp, Waveform};
+use scopething_waveform::waveform::{InvalidWaveform, Stamp, Waveform};
 
 const DAY_S: f64 = 86_400.0;
 /// Noise makes numbers as long as they are with a real scope.
@@ -113,6 +113,10 @@ fn capture_lines(job: &Job) -> Result<Vec<String>, ExplainError> {
         Some(0.0) => "does not wait for the trigger".to_owned(),
         Some(timeout_s) => format!("without a trigger takes a trace after {}", quantity(timeout_s, "s", 4)),
     });
+    if plan.delay_us > 0 {
+        let delay = quantity(f64::from(plan.delay_us) * 1e-6, "s", 10);
+        lines.push(format!("the samples begin {delay} after the trigger"));
+    }
     let notices = plan.notices.iter().filter(|notice| notice.matters_to_user());
     lines.extend(notices.map(|notice| format!("note: {notice}")));
     Ok(lines)
@@ -222,7 +226,7 @@ fn keep_line(keep: &Keep) -> String {
             format!("keeps minimum and maximum of {parts} parts of every trace")
         }
         Keep::Outside(bands) => {
-            let band = |band: &super::keep::Band| {
+            let band = |band: &Band| {
                 format!("{} of {} is not within {} to {}", band.measure, band.channel, band.low, band.high)
             };
             let bands = bands.iter().map(band).collect::<Vec<_>>().join(", or ");

@@ -5,12 +5,16 @@
 //! simulated. It captures in the task that runs it; a thread beside it measures traces and writes them. It prints nothing:
 //! conditions are logged by `tracing`, and a [`StatusObserver`] receives the [`Status`].
 //!
+//! A trace passes two rooms. The reader finds the scope, captures, and cuts streams into traces. The [writer] stamps each trace,
+//! makes text or a file of it, holds it while the disk takes none, and puts it on the disk. The journal keeps the account of
+//! both: moments, gaps, conditions, status.
+//!
 //! What it is not: a trigger without gaps. The scope captures nothing while a trace is read out of it. Where nothing may be
 //! missed, a job [streams](job::StreamJob): its traces follow on one another.
 //!
 //! ```
 //! use scopething::link::{HostClock, LinkClock};
-//! use scopething_record::{Links, LinkTime, Recorder, Unwatched, job::Job, disk::SystemDisk};
+//! use scopething_record::{Links, LinkTime, Recorder, SystemDisk, Unwatched, job::Job};
 //!
 //! # let directory = tempfile::tempdir()?;
 //! let job = format!(
@@ -25,32 +29,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod acquisition;
-mod blocks;
-pub mod conditions;
-mod connect;
-pub mod disk;
 pub mod explain;
-pub mod growing;
 pub mod job;
 mod journal;
-pub mod keep;
-pub mod listing;
-pub mod measure;
-pub mod page;
+mod reader;
 mod recorder;
-pub mod retry_queue;
-pub mod schedule;
-pub mod status;
-pub mod store;
 pub mod stream;
-pub mod text;
-pub mod time;
-pub mod timestamps;
-mod writer_thread;
+mod time;
+pub mod writer;
 
-pub use self::connect::{ConnectError, Links, Opened, Opener, Place};
+pub use self::journal::conditions::{Condition, ConditionKind};
+pub use self::journal::page::Page;
+pub use self::journal::status::Status;
 pub use self::journal::{StatusObserver, Unwatched};
+pub use self::reader::connect::{ConnectError, Links, Opened, Opener, Place};
 pub use self::recorder::{RecordError, Recorder};
-pub use self::status::Status;
 pub use self::time::{LinkTime, Reading, Timekeeper};
+pub use self::writer::store::{Disk, SystemDisk};

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::acquisition::Acquisition;
-use super::connect::{ConnectError, Opener};
-use super::job::Job;
-use super::journal::{Closed, Journal, StatusObserver};
-use super::status::Status;
-use super::store::{Disk, StoreError};
-use super::time::Timekeeper;
-use super::writer_thread::WriterThread;
+use crate::job::Job;
+use crate::journal::StatusObserver;
+use crate::journal::status::Status;
+use crate::reader::Reader;
+use crate::reader::connect::{ConnectError, Opener};
+use crate::time::Timekeeper;
+use crate::writer::store::{Disk, StoreError};
+use crate::writer::{Closed, Writer, WriterThread};
 
 /// Records as a job specifies, until it is done or stopped.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Recorder<O, T, D, W> {
     job: Arc<Job>,
     opener: O,
     time: T,
-    journal: Journal<D, W>,
+    writer: Writer<D, W>,
 }
 
 /// Why a recording ended before it was done.
@@ -48,8 +48,8 @@ impl<O: Opener, T: Timekeeper, D: Disk + 'static, W: StatusObserver + 'static> R
     /// If they cannot be opened, or another recording writes to them.
     pub fn start(job: Job, opener: O, time: T, disk: D, observer: W) -> Result<Self, RecordError> {
         let job = Arc::new(job);
-        let journal = Journal::open(Arc::clone(&job), disk, observer, time.read())?;
-        Ok(Self { job, opener, time, journal })
+        let writer = Writer::open(Arc::clone(&job), disk, observer, time.read())?;
+        Ok(Self { job, opener, time, writer })
     }
 
     /// Records until the job is done, or `stop` completes: then the files are finished.
@@ -63,15 +63,15 @@ impl<O: Opener, T: Timekeeper, D: Disk + 'static, W: StatusObserver + 'static> R
     /// # Cancellation
     /// Dropping the future loses the traces under way; what was captured before is written.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Status, RecordError> {
-        let Self { job, opener, time, journal } = self;
-        let writer_thread = WriterThread::start(journal, time.read());
-        let mut acquisition = Acquisition::new(job, opener, &time, &writer_thread);
+        let Self { job, opener, time, writer } = self;
+        let writer_thread = WriterThread::start(writer, time.read());
+        let mut reader = Reader::new(job, opener, &time, &writer_thread);
         let recorded = tokio::select! {
             biased;
             () = stop => Ok(()),
-            recorded = acquisition.run() => recorded,
+            recorded = reader.run() => recorded,
         };
-        acquisition.flush().await;
+        reader.flush().await;
         let Closed { status, lost } = writer_thread.finish(time.read()).await;
         recorded?;
         match lost {

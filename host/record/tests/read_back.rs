@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 use scopething_files::{CsvReader, Format, JsonReader, TraceReader};
-use scopething_record::keep::Keep;
-use scopething_record::text::TextMaker;
+use scopething_record::job::keep::Keep;
+use scopething_record::writer::text::TextMaker;
 use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::recording::{Channel, Details, Gap, Samples, Series, Stamp, Waveform};
+use scopething_waveform::waveform::{Channel, Details, Gap, Samples, Series, Stamp, Waveform};
 
 #[path = "../../files/tests/captures/mod.rs"]
 mod captures;

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use scopething::link::{self, LinkClock, LinkUrl};
 use scopething_core::device::BS05;
 use scopething_core::time::Instant;
+use scopething_record::Disk;
 use scopething_record::job::Job;
-use scopething_record::store::Disk;
 use scopething_record::{
     ConnectError, LinkTime, Opened, Opener, Place, Recorder, Status, StatusObserver, Timekeeper,
 };

@@ -173,7 +173,7 @@ where
     C: Clock,
 {
     let mut buffer = TraceBuffer::new();
-    let cause = scope.capture(plan, &mut buffer).await.expect("a capture").cause();
+    let cause = scope.capture(plan, &mut buffer).await.expect("a capture").end_reason();
     black_box(&buffer);
     cause
 }

@@ -174,7 +174,7 @@ impl AtomicFile {
     /// # Errors
     /// If that fails; the error states whether the target is the old file or the new one.
     pub fn commit(self) -> Result<(), AtomicError> {
-        self.settle().map_err(|(error, _)| error)
+        self.put_in_place().map_err(|(error, _)| error)
     }
 
     /// As [`commit`](Self::commit), but what cannot take the target's place stays beside it.
@@ -182,10 +182,10 @@ impl AtomicFile {
     /// # Errors
     /// As [`commit`](Self::commit), and where what was written is now, if it is not lost.
     pub fn commit_or_keep(self) -> Result<(), (AtomicError, Option<PathBuf>)> {
-        self.settle().map_err(|(error, beside)| (error, beside.and_then(|name| name.keep().ok())))
+        self.put_in_place().map_err(|(error, beside)| (error, beside.and_then(|name| name.keep().ok())))
     }
 
-    fn settle(self) -> Result<(), (AtomicError, Option<TempPath>)> {
+    fn put_in_place(self) -> Result<(), (AtomicError, Option<TempPath>)> {
         let Self { path, destination } = self;
         let (file, name) = match destination {
             Destination::Through(mut stream) => {

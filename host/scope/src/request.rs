@@ -12,11 +12,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::fmt;
+
 use scopething_core::plan::{
     BusyOutputs, CaptureRequest, ChannelSet, LogicPattern, Resolution, TriggerMode, TriggerSource,
     TriggerSourceError, TriggerType, UnknownChannel, UnknownResolution, UnknownTriggerMode,
     UnknownTriggerType,
 };
+use scopething_waveform::quantity::{self, QuantityError, Unit};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -65,6 +68,8 @@ pub struct CaptureSpec {
     hair_trigger: Option<bool>,
     #[serde(default, alias = "position", deserialize_with = "number::fraction")]
     trigger_position: Option<f64>,
+    #[serde(default, deserialize_with = "number::seconds")]
+    delay: Option<f64>,
     #[serde(default, deserialize_with = "number::timeout")]
     timeout: Option<f64>,
     raw: Option<bool>,
@@ -79,6 +84,48 @@ pub struct CaptureSpec {
 enum Bits {
     Number(u64),
     Text(String),
+}
+
+/// A text that is not a number of samples.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SampleCountError {
+    /// It is no number.
+    Quantity(QuantityError),
+    /// It is no whole number, or more than there can be.
+    Count {
+        /// The text.
+        text: String,
+        /// The greatest number.
+        max: u32,
+    },
+}
+
+impl fmt::Display for SampleCountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Quantity(error) => error.fmt(f),
+            Self::Count { text, max } => {
+                write!(f, "{text:?} is not a number of samples: give a whole number up to {max}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SampleCountError {}
+
+/// A number of samples such as `12288` or `12k`, up to `max`. The planners refuse one that makes no sense, 0 among them.
+///
+/// # Errors
+/// [`SampleCountError`] for what is no such number.
+pub fn sample_count<N: TryFrom<u32> + Into<u32>>(text: &str, max: N) -> Result<N, SampleCountError> {
+    let max = max.into();
+    let count = quantity::parse(text, Unit::Count).map_err(SampleCountError::Quantity)?;
+    let whole = whole_count(count, max).and_then(|count| N::try_from(count).ok());
+    whole.ok_or_else(|| SampleCountError::Count { text: text.to_owned(), max })
+}
+
+fn whole_count(count: f64, max: u32) -> Option<u32> {
+    (count.fract() == 0.0 && (0.0..=f64::from(max)).contains(&count)).then_some(count as u32)
 }
 
 /// Numbers, or texts of them; null is none.
@@ -178,11 +225,8 @@ pub mod number {
     /// What is not understood.
     pub fn samples<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
         let Some(count) = quantity(from, Unit::Count)? else { return Ok(None) };
-        if count.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&count) {
-            Ok(Some(count as u32))
-        } else {
-            Err(D::Error::invalid_value(Unexpected::Float(count), &"a whole number of samples"))
-        }
+        let refused = || D::Error::invalid_value(Unexpected::Float(count), &"a whole number of samples");
+        super::whole_count(count, u32::MAX).map(Some).ok_or_else(refused)
     }
 }
 
@@ -277,6 +321,7 @@ impl CaptureSpec {
             },
             hair_trigger: self.hair_trigger.unwrap_or(defaults.hair_trigger),
             position: self.trigger_position.unwrap_or(defaults.position),
+            delay_s: self.delay.unwrap_or(defaults.delay_s),
             timeout_s: self.timeout,
             raw: self.raw.unwrap_or(defaults.raw),
             trigger_mode: match &self.trigger_mode {
@@ -375,6 +420,14 @@ mod tests {
         ] {
             let (request, _) = resolved(&format!(r#"{{"args": {{{args}}}}}"#)).unwrap();
             assert_eq!((request.trigger_mode, request.resolution), (mode, bits), "{args}");
+        }
+    }
+
+    #[test]
+    fn a_delay_is_read_in_seconds_or_as_text() {
+        for delay in ["0.001", r#""1ms""#] {
+            let (request, _) = resolved(&format!(r#"{{"args": {{"delay": {delay}}}}}"#)).unwrap();
+            assert_eq!(request.delay_s, 1e-3, "{delay}");
         }
     }
 

@@ -112,7 +112,7 @@ impl WatchedCapture {
             }
         };
         let trace = run(scope, plan, buffer, *verify, until_look).await?;
-        let (samples, cause, end_ticks) = (trace.samples(), trace.cause(), trace.end_ticks());
+        let (samples, cause, end_ticks) = (trace.samples(), trace.end_reason(), trace.end_ticks());
         let seen = TriggerReport::of_trace(&trace);
         if !is_due || cause != EndReason::Cancel || seen.is_some_and(|seen| had_come(plan, samples, &seen)) {
             return Ok(Trace::new(plan, buffer, samples, cause, end_ticks));

@@ -10,7 +10,7 @@ use scopething_core::scope::Scope;
 use scopething_core::trace::TraceBuffer;
 use scopething_sim::{SimClock, SimConfig, SimLink};
 use scopething_waveform::measure::{Measurements, WaveformAnalysis, Window};
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 type SimScope = Scope<SimLink, SimClock>;
 

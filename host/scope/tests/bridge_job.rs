@@ -12,7 +12,7 @@ use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::Scope;
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{EndReason, TraceBuffer};
-use scopething_waveform::recording::{Samples, Waveform};
+use scopething_waveform::waveform::{Samples, Waveform};
 
 const SINE: &str = "A=sine,1kHz,0..3V";
 

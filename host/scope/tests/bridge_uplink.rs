@@ -12,7 +12,7 @@ use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::{Clock, Micros};
 use scopething_core::trace::TraceBuffer;
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 const SIGNALS: &str = "A=sine,1kHz,0..3V&B=triangle,700Hz,0..3V&noise=5mV";
 

@@ -7,12 +7,10 @@ use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::Micros;
 use scopething_core::vm::Register;
 
-use super::raw::{NATIVE, RAW, RawDevice, TraceEnd};
-use super::recording::{Exchanges, Recorder};
+use super::exchanges::{ExchangeLog, Exchanges};
+use super::raw::{NATIVE, RAW, RawDevice, TraceEnd, TracedLink};
 use super::stop::Stop;
-use scopething::link::{Chunk, Link, LinkClock, OpenLink, Tracer};
-
-pub(super) type TracedLink = Tracer<Link, LinkClock, Box<dyn FnMut(Chunk<'_>)>>;
+use scopething::link::{Chunk, LinkClock, OpenLink, Tracer};
 
 /// Ticks of the device's clock in a second.
 pub(super) const CLOCK_HZ: f64 = 40e6;
@@ -36,7 +34,7 @@ pub struct Bench {
     pub(super) scope: Scope<TracedLink, LinkClock>,
     pub(super) clock: LinkClock,
     pub(super) profile: LinkProfile,
-    pub(super) recorder: Recorder,
+    pub(super) exchange_log: ExchangeLog,
 }
 
 impl fmt::Debug for Bench {
@@ -50,13 +48,13 @@ impl Bench {
     #[must_use]
     pub fn new(link: OpenLink) -> Self {
         let OpenLink { stream, clock, profile, pacing } = link;
-        let recorder = Recorder::default();
-        let watcher = recorder.clone();
+        let exchange_log = ExchangeLog::default();
+        let watcher = exchange_log.clone();
         let show: Box<dyn FnMut(Chunk<'_>)> = Box::new(move |chunk| watcher.take_chunk(chunk));
         let traced = Tracer::new(stream, clock.clone(), show);
         let mut scope = Scope::new(traced, clock.clone(), profile);
         scope.set_pacing(pacing);
-        Self { scope, clock, profile, recorder }
+        Self { scope, clock, profile, exchange_log }
     }
 
     /// The device without the driver. The driver resets it before it is used again.
@@ -65,7 +63,7 @@ impl Bench {
             stream: self.scope.lend_stream(),
             clock: self.clock.clone(),
             profile: self.profile,
-            recorder: self.recorder.clone(),
+            exchange_log: self.exchange_log.clone(),
         }
     }
 
@@ -91,7 +89,7 @@ impl Bench {
     }
 
     pub(super) fn take_exchanges(&self) -> Exchanges {
-        self.recorder.finish()
+        self.exchange_log.finish()
     }
 }
 

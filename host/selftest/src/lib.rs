@@ -21,18 +21,18 @@
 
 mod analysis;
 mod bench;
+mod exchanges;
 mod experiments;
 mod finding;
 mod operator;
 mod raw;
-mod recording;
 mod report;
 mod stop;
 
 pub use bench::Bench;
+pub use exchanges::{Exchange, Exchanges};
 pub use finding::Finding;
 pub use operator::{NoOperator, Operator, Reply};
-pub use recording::{Exchange, Exchanges};
 pub use report::{LinkKind, Report};
 
 use serde_json::{Map, Value};

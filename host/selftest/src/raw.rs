@@ -9,10 +9,12 @@ use scopething_core::scope::LinkProfile;
 use scopething_core::time::{Clock as _, Instant, Micros};
 use scopething_core::vm::{PrintedByte, Register, Revision, Status, StatusParser};
 
-use super::bench::TracedLink;
-use super::recording::Recorder;
+use super::exchanges::ExchangeLog;
 use super::stop::Stop;
-use scopething::link::LinkClock;
+use scopething::link::{Chunk, Link, LinkClock, Tracer};
+
+/// A link whose bytes are recorded.
+pub(super) type TracedLink = Tracer<Link, LinkClock, Box<dyn FnMut(Chunk<'_>)>>;
 
 /// How long `!` may take. Known clients wait from 0.2 s to forever; no reset is known to take longer than 0.8 s.
 const RESET_TIMEOUT: Micros = Micros::from_millis(3000);
@@ -37,7 +39,7 @@ pub(super) struct RawDevice<'a> {
     pub(super) stream: &'a mut TracedLink,
     pub(super) clock: LinkClock,
     pub(super) profile: LinkProfile,
-    pub(super) recorder: Recorder,
+    pub(super) exchange_log: ExchangeLog,
 }
 
 impl RawDevice<'_> {
@@ -124,7 +126,7 @@ impl RawDevice<'_> {
         self.write(number).await?;
         let deadline = self.clock.now() + self.profile.answer_time(number.len());
         self.discard_until(number, deadline, "a number after the reset").await?;
-        self.recorder.conceal(false);
+        self.exchange_log.conceal(false);
         Ok(took)
     }
 
@@ -172,13 +174,13 @@ impl RawDevice<'_> {
     /// enter the recording.
     pub(super) async fn eeprom(&mut self, address: u8) -> Result<Option<u8>, Stop> {
         self.store(&[(Register::EepromAddress, address.into())]).await?;
-        self.recorder.conceal(true);
+        self.exchange_log.conceal(true);
         self.run(b"r").await?;
         let deadline = self.clock.now() + self.profile.answer_time(PrintedByte::LENGTH);
         let answer = self.read_until(PrintedByte::LENGTH, deadline).await?;
         let byte = printed(&answer);
         if byte.is_some() {
-            self.recorder.conceal(false);
+            self.exchange_log.conceal(false);
         }
         Ok(byte)
     }
@@ -193,10 +195,10 @@ impl RawDevice<'_> {
             return Err(Stop::failed(format!("D was answered by {}", started.escape_ascii())));
         };
         let deadline = self.clock.now() + within + TRACE_MARGIN + self.profile.answer_time(0);
-        let mut ended = self.read_until(StatusParser::LONGEST, deadline).await?;
-        if ended.len() < StatusParser::LONGEST {
+        let mut ended = self.read_until(StatusParser::MAX_LENGTH, deadline).await?;
+        if ended.len() < StatusParser::MAX_LENGTH {
             self.write(b"K").await?;
-            let rest = StatusParser::LONGEST + 1 - ended.len();
+            let rest = StatusParser::MAX_LENGTH + 1 - ended.len();
             ended.extend(self.answer(rest, "K").await?);
             // The echo may stand before or behind the packet.
             ended.retain(|byte| *byte != b'K');

@@ -1,6 +1,6 @@
 //! Why an experiment ended before it had a verdict.
 
-use scopething_core::scope::{GenerateError, ScopeError};
+use scopething_core::scope::{GenerateError, ScopeError, ScopeErrorKind};
 
 use scopething::link::LinkError;
 
@@ -29,10 +29,10 @@ impl Stop {
 
 impl From<ScopeError<LinkError>> for Stop {
     fn from(error: ScopeError<LinkError>) -> Self {
-        match error {
+        match error.kind {
             // The text of the link's own error names hosts and ports.
-            ScopeError::Link { stage, .. } => Self::LinkLost(format!("the link failed while {stage}")),
-            ScopeError::Closed { .. } => Self::LinkLost(error.to_string()),
+            ScopeErrorKind::Link(_) => Self::LinkLost(format!("the link failed while {}", error.stage)),
+            ScopeErrorKind::Closed => Self::LinkLost(error.to_string()),
             _ => Self::Failed(error.to_string()),
         }
     }

@@ -4,7 +4,7 @@ use scopething_core::plan::{AnalogChannel, CapturePlan};
 use scopething_core::trace::{EndReason, Trace};
 
 use scopething_files::grid::Grid;
-use scopething_waveform::recording::{Channel, InvalidWaveform, Samples, Series, Waveform};
+use scopething_waveform::waveform::{Channel, InvalidWaveform, Samples, Series, Waveform};
 
 /// The samples of an analog channel, in volts, and the steps that they come in.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,7 +60,7 @@ impl Capture {
             analog: AnalogChannel::ALL.map(|channel| analog(trace, channel, &recording, &grid)),
             logic: logic(&recording, &grid),
             trigger_s: trace.trigger().map_or(planned_s, |trigger| trigger.time_s),
-            cause: trace.cause(),
+            cause: trace.end_reason(),
             waveform: recording,
         })
     }
@@ -103,5 +103,5 @@ fn logic(recording: &Waveform, grid: &Grid) -> Option<Vec<u8>> {
 #[cfg(test)]
 pub(super) fn any_waveform() -> Waveform {
     let series = Series::new(Channel::A, 0.0, 1.0, Samples::Volts(vec![0.0]));
-    Waveform::new(1.0, vec![series], scopething_waveform::recording::Details::default()).expect("a waveform")
+    Waveform::new(1.0, vec![series], scopething_waveform::waveform::Details::default()).expect("a waveform")
 }

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use scopething_core::plan::CapturePlan;
-use scopething_core::scope::{CaptureOptions, LinkProfile, Recovery, Scope, ScopeError};
+use scopething_core::plan::{BusyOutputs, CapturePlan};
+use scopething_core::scope::{
+    CaptureOptions, LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind, Stage,
+};
 use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -18,12 +20,11 @@ use tokio::time::Instant;
 use super::capture::Capture;
 use super::event::Event;
 use super::generator;
-use super::handle::{GeneratorChange, GeneratorWaveform, Handle, Request, SharedState, WaitingClient};
+use super::handle::{GeneratorChange, Handle, Request, SharedState, WaitingClient};
 use super::loan::Loan;
-use scopething::link::{Link, LinkClock, LinkError};
+use super::until;
+use scopething::link::{HostScope, LinkClock, LinkError};
 
-/// A connected device, whatever the link.
-pub(super) type HostScope = Scope<Link, LinkClock>;
 type DeviceError = ScopeError<LinkError>;
 
 /// How long a capture may go on waiting for its trigger when the device is wanted for something else.
@@ -44,7 +45,8 @@ pub(super) struct Instrument {
     handle: Handle,
     queue: Queue,
     buffer: Box<TraceBuffer>,
-    waveform: Option<GeneratorWaveform>,
+    /// What the generator does, to be done again after a reset.
+    generator: Option<GeneratorChange>,
     /// The device is as a reset leaves it.
     clean: bool,
     restarts: u8,
@@ -141,13 +143,6 @@ fn poll_left(clients: &mut Vec<WaitingClient>, context: &mut Context<'_>) -> Pol
     if clients.is_empty() { Poll::Ready(()) } else { Poll::Pending }
 }
 
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => pending().await,
-    }
-}
-
 /// A capture that has ended, and the clients it was for.
 struct Ended {
     clients: Vec<WaitingClient>,
@@ -174,7 +169,7 @@ impl Instrument {
             handle,
             queue,
             buffer,
-            waveform: None,
+            generator: None,
             clean: false,
             restarts: 0,
             failures: 0,
@@ -281,7 +276,7 @@ impl Instrument {
         };
         // It is dropped with its link only after that was taken out of it.
         let Ok(link) = link else {
-            return Err(ScopeError::Closed { stage: scopething_core::scope::Stage::Reset });
+            return Err(ScopeErrorKind::Closed.at(Stage::Reset));
         };
         self.scope = Some(Scope::new(link, self.clock.clone(), self.profile));
         self.reset().await?;
@@ -300,29 +295,37 @@ impl Instrument {
         Ok(())
     }
 
-    /// A reset has stopped the generator: it is to play again what it played.
+    /// A reset has stopped the generator: it is to do again what it did.
     fn restart_generator(&mut self) {
         if self.queue.generate.is_none() {
-            self.queue.generate = self.waveform.map(GeneratorChange::Play);
+            self.queue.generate = self.generator.clone();
         }
     }
 
     async fn generate(&mut self, change: GeneratorChange) -> Result<(), DeviceError> {
         let Some(scope) = &mut self.scope else { return Ok(()) };
         self.clean = false;
-        let (waveform, done) = match change {
-            GeneratorChange::Play(waveform) => (Some(waveform), generator::start(scope, waveform).await),
-            GeneratorChange::Stop => (None, generator::stop(scope).await),
-        };
+        let changed = generator::change(scope, &change).await;
         let driven = scope.driven();
-        self.handle.state.send_modify(|state| state.driven = driven);
-        self.waveform = waveform.filter(|_| driven.waveform);
-        match done {
-            Ok(Some(notice)) => self.handle.report(Event::Notice(notice)),
-            Ok(None) => {}
-            Err(error) => self.survive(error)?,
+        let running = driven != BusyOutputs::NOTHING;
+        self.handle.state.send_modify(|state| {
+            state.driven = driven;
+            match &changed {
+                Ok(changed) if changed.is_done => state.generator.clone_from(&changed.text),
+                _ if !running => state.generator = None,
+                _ => {}
+            }
+        });
+        match changed {
+            Ok(changed) => {
+                if changed.is_done {
+                    self.generator = Some(change).filter(|change| running && *change != GeneratorChange::Stop);
+                }
+                changed.notice.into_iter().for_each(|notice| self.handle.report(Event::Notice(notice)));
+                Ok(())
+            }
+            Err(error) => self.survive(error),
         }
-        Ok(())
     }
 
     /// Reports a failure; returns it if it is final.
@@ -338,7 +341,7 @@ impl Instrument {
 
 /// Whether trying again over the same link is of no use. A device may be silent for a while.
 fn is_final(error: &DeviceError) -> bool {
-    !matches!(error, ScopeError::NoAnswer { .. }) && error.recovery() != Recovery::Retry
+    !matches!(error.kind, ScopeErrorKind::NoAnswer { .. }) && error.recovery() != Recovery::Retry
 }
 
 /// Runs one capture for all clients that wait now. It is cancelled when settings change, when a deadline passes, or when

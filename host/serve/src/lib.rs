@@ -36,6 +36,9 @@ mod capture;
 mod connections;
 mod controls;
 mod event;
+#[cfg(test)]
+#[path = "../../scope/tests/fixed_seed/mod.rs"]
+mod fixed_seed;
 mod frame;
 mod generator;
 mod handle;
@@ -60,13 +63,14 @@ pub use event::Event;
 pub use handle::{GeneratorWaveform, Handle, NoCapture, Pending, SharedState};
 pub use listen_error::ListenError;
 pub use network::{Addresses, Listen, ServeError, Server};
-pub use raw::exchange as bitscope_server;
+pub use raw::datagrams as bitscope_server;
 pub use settings::{Settings, VERTICAL_DIVISIONS, Vertical};
 pub use web::WebLinks;
 
-/// Property tests see the same cases in each run.
-#[cfg(test)]
-fn fixed_seed(cases: u32) -> proptest::test_runner::Config {
-    let rng_seed = proptest::test_runner::RngSeed::Fixed(0x05c0_9e01);
-    proptest::test_runner::Config { cases, rng_seed, failure_persistence: None, ..Default::default() }
+/// Completes at a deadline; never without one.
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
 }

@@ -102,7 +102,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::fixed_seed(64))]
+        #![proptest_config(crate::fixed_seed::fixed_seed(64))]
 
         #[test]
         fn lines_do_not_depend_on_chunks(

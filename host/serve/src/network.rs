@@ -242,7 +242,7 @@ impl Server {
         let mut scope = link.connect().await.map_err(ServeError::Device)?;
         let unknown_revision = scope.unknown_revision();
         let serial = scope.read_serial().await.map_err(ServeError::Device)?;
-        let state = SharedState { settings: Settings::default(), changes: 0, driven: scope.driven() };
+        let state = SharedState { settings: Settings::default(), changes: 0, driven: scope.driven(), generator: None };
         let (requests, requested) = mpsc::channel(MAX_REQUESTS);
         let (events, happened) = mpsc::channel(MAX_EVENTS);
         let handle = Handle {

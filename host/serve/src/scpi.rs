@@ -208,7 +208,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::fixed_seed(512))]
+        #![proptest_config(crate::fixed_seed::fixed_seed(512))]
 
         #[test]
         fn any_line_is_read(line in proptest::collection::vec(any::<u8>(), 0..200)) {

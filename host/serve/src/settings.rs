@@ -254,7 +254,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::fixed_seed(256))]
+        #![proptest_config(crate::fixed_seed::fixed_seed(256))]
 
         #[test]
         fn whatever_is_set_can_be_captured(

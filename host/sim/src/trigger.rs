@@ -114,7 +114,7 @@ impl TriggerSearch {
             return outcome;
         }
         if self.false_samples == 0 && self.true_samples == 0 {
-            return self.settle(Found::After(self.next));
+            return self.conclude(Found::After(self.next));
         }
         for _ in 0..looks {
             if self.next >= limit {
@@ -124,15 +124,15 @@ impl TriggerSearch {
             let holds = self.condition.holds(wiring, at);
             let end = self.condition.next_change(wiring, at).map(|change| self.first_sample_from(change));
             if let Some(fires) = self.take(holds, end) {
-                return self.settle(Found::After(fires));
+                return self.conclude(Found::After(fires));
             }
-            let Some(end) = end else { return self.settle(Found::Never) };
+            let Some(end) = end else { return self.conclude(Found::Never) };
             self.next = end;
         }
         Found::NotBefore(self.next)
     }
 
-    fn settle(&mut self, outcome: Found) -> Found {
+    fn conclude(&mut self, outcome: Found) -> Found {
         self.outcome = Some(outcome);
         outcome
     }

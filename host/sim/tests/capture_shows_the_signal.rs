@@ -85,11 +85,16 @@ impl Signals {
     }
 }
 
+/// No delay, or one in the microseconds that the device counts.
+fn any_delay() -> impl Strategy<Value = f64> {
+    prop_oneof![2 => Just(0.0), 1 => (1_u32..20_000).prop_map(|micros| f64::from(micros) * 1e-6)]
+}
+
 /// A request that some mode is made for, and signals that it can see and trigger on.
 fn any_capture() -> impl Strategy<Value = (CaptureRequest, Signals)> {
     let timing = (0..BS05.modes.len(), 0.0..1.0_f64, 0.0..1.0_f64, 0.02..1.0_f64);
     let levels = (-3.0..0.0_f64, 1.0..6.0_f64, 0.2..0.8_f64);
-    let trigger = (0usize..4, 0u8..10, any::<bool>(), 0.0..=1.0_f64);
+    let trigger = (0usize..4, 0u8..10, any::<bool>(), 0.0..=1.0_f64, any_delay());
     (timing, levels, trigger, 1.0..6.0_f64, any::<u8>()).prop_map(
         |((mode, ticks, scale, fill), (low, high, level), trigger, waves, lines)| {
             let mode = &BS05.modes[mode];
@@ -115,7 +120,7 @@ fn any_capture() -> impl Strategy<Value = (CaptureRequest, Signals)> {
                 b: Sine { hertz: hertz * 0.7, low: low * 0.5, high: high * 0.8 },
                 line_hertz: hertz * 3.0,
             };
-            let (kind, source, hair_trigger, position) = trigger;
+            let (kind, source, hair_trigger, position, delay_s) = trigger;
             let trigger = match source {
                 0..=3 => TriggerSource::Analog(AnalogChannel::A),
                 4..=6 => TriggerSource::Analog(AnalogChannel::B),
@@ -138,6 +143,7 @@ fn any_capture() -> impl Strategy<Value = (CaptureRequest, Signals)> {
                 trigger_type: TriggerType::ALL[kind].0,
                 hair_trigger,
                 position,
+                delay_s,
                 timeout_s: Some(0.1),
                 ..CaptureRequest::new(channels)
             };
@@ -211,13 +217,13 @@ fn trace_shows_the_input_signal() {
             let mut buffer = TraceBuffer::new();
             let trace = scope.capture(&plan, &mut buffer).await.unwrap();
             seen.lock().unwrap().0.insert(plan.mode.name);
-            if trace.cause() == EndReason::Trigger {
+            if trace.end_reason() == EndReason::Trigger {
                 seen.lock()
                     .unwrap()
                     .1
                     .insert((request.trigger.unwrap().to_string(), plan.trigger_type.to_string()));
             }
-            prop_assert_ne!(trace.cause(), EndReason::Cancel);
+            prop_assert_ne!(trace.end_reason(), EndReason::Cancel);
             check_analog(&trace, &signals)?;
             check_logic(&trace, &signals)?;
             check_trigger(&trace, &plan, &signals)

@@ -5,4 +5,4 @@ pub mod measure;
 pub mod moment;
 pub mod quantity;
 pub mod quantity_text;
-pub mod recording;
+pub mod waveform;

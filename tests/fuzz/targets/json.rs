@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use scopething_files::{Format, JsonReader, TraceReader};
-use scopething_waveform::recording::{Series, Waveform};
+use scopething_waveform::waveform::{Series, Waveform};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut reader = JsonReader::new(bytes);

@@ -54,7 +54,7 @@ fn status(bytes: &[u8]) {
     let mut rest = bytes;
     let mut parsed = None;
     while parser.due() > 0 && parsed.is_none() {
-        assert!(parser.due() <= StatusParser::LONGEST);
+        assert!(parser.due() <= StatusParser::MAX_LENGTH);
         let Some((due, behind)) = rest.split_at_checked(parser.due()) else { break };
         rest = behind;
         parsed = due.iter().find_map(|&byte| parser.push(byte).transpose());

@@ -348,6 +348,7 @@ mod tests {
             trigger_type: TriggerType::Below,
             hair_trigger: true,
             position: 0.1,
+            delay_s: 1e300,
             timeout_s: Some(1e300),
             raw: true,
             trigger_mode: TriggerMode::Auto,

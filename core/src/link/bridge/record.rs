@@ -146,7 +146,7 @@ impl StoredTrace {
             probe: *probe,
             plan_digest: Self::digest_of(trace.plan()),
             samples: trace.samples(),
-            cause: trace.cause(),
+            cause: trace.end_reason(),
             end_ticks: trace.end_ticks(),
             ended_at,
             scope,

@@ -14,8 +14,8 @@ use super::capture_arguments::{CaptureArguments, UrlArgument, seconds};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::live::print_notices;
-use super::output_arguments::ResultArguments;
 use super::progress::with_progress;
+use super::results::ResultArguments;
 use scopething::bridge::{BridgeError, Client};
 use scopething::link::{Link, LinkClock, LinkError, open_bridge};
 

@@ -23,7 +23,11 @@ fn request_text(request: &CaptureRequest) -> String {
     };
     let level = request.level.map(|level| format!(" through {level} V")).unwrap_or_default();
     let wait = request.trigger_wait_s().map(|wait_s| format!(" for {}", seconds(wait_s))).unwrap_or_default();
-    format!("{channels}, {period} of {samples} samples, {trigger_type} on {trigger}{level}{wait}")
+    let delay = match request.delay_s {
+        0.0 => String::new(),
+        delay_s => format!(", delayed by {}", seconds(delay_s)),
+    };
+    format!("{channels}, {period} of {samples} samples, {trigger_type} on {trigger}{level}{wait}{delay}")
 }
 
 fn job_text(job: &Job) -> String {

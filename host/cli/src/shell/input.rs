@@ -23,6 +23,8 @@ pub(super) struct Input {
     editor: Option<Box<LineEditor>>,
     typed: bool,
     lines: usize,
+    /// How the terminal is set while no line is edited.
+    terminal: Terminal,
 }
 
 type LineEditor = Editor<Completion, FileHistory>;
@@ -39,7 +41,7 @@ impl Input {
     pub(super) fn open(commands: &clap::Command) -> Result<Self, Failure> {
         let typed = io::stdin().is_terminal();
         let editor = if typed { Some(Box::new(editor(commands)?)) } else { None };
-        Ok(Self { editor, typed, lines: 0 })
+        Ok(Self { editor, typed, lines: 0, terminal: Terminal::of_stdin() })
     }
 
     /// Whether a person types the lines.
@@ -52,7 +54,7 @@ impl Input {
         self.lines
     }
 
-    /// The next line. Ctrl-C ends a script.
+    /// The next line. Ctrl-C ends a script, and a signal that ends the process also what is typed.
     pub(super) async fn read(&mut self, prompt: &str, interrupts: &Interrupts) -> Result<Entered, Failure> {
         self.lines += 1;
         let Some(editor) = self.editor.take() else {
@@ -64,10 +66,19 @@ impl Input {
             };
         };
         let prompt = prompt.to_owned();
-        let (editor, entered) =
-            tokio::task::spawn_blocking(move || edit(editor, &prompt)).await.map_err(io::Error::other)?;
-        self.editor = Some(editor);
-        entered
+        let editing = tokio::task::spawn_blocking(move || edit(editor, &prompt));
+        tokio::select! {
+            edited = editing => {
+                let (editor, entered) = edited.map_err(io::Error::other)?;
+                self.editor = Some(editor);
+                entered
+            }
+            () = interrupts.terminated() => {
+                // The editor, which waits for a key in its thread, cannot put the terminal back.
+                self.terminal.restore();
+                Ok(Entered::End)
+            }
+        }
     }
 
     /// Keeps the history. That it cannot be kept is no failure of what was done.
@@ -78,6 +89,36 @@ impl Input {
             anstream::eprintln!("warning: the history was not kept in {}: {error}", path.display());
         }
     }
+}
+
+/// The settings of the terminal on standard input, if it is one.
+struct Terminal {
+    #[cfg(unix)]
+    settings: Option<rustix::termios::Termios>,
+}
+
+#[cfg(unix)]
+impl Terminal {
+    fn of_stdin() -> Self {
+        Self { settings: rustix::termios::tcgetattr(io::stdin()).ok() }
+    }
+
+    fn restore(&self) {
+        if let Some(settings) = &self.settings {
+            // A terminal that is gone needs no settings.
+            let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, settings);
+        }
+    }
+}
+
+/// A console belongs to the process that reads from it.
+#[cfg(not(unix))]
+impl Terminal {
+    fn of_stdin() -> Self {
+        Self {}
+    }
+
+    fn restore(&self) {}
 }
 
 fn editor(commands: &clap::Command) -> Result<LineEditor, Failure> {

@@ -90,7 +90,9 @@ async fn run_lines(session: &mut Session, input: &mut Input) -> Result<(), Failu
             Entered::Nothing => continue,
             Entered::End => return Ok(()),
         };
-        match run_line(session, &line).await {
+        let ran = run_line(session, &line).await;
+        match ran {
+            Ok(_) if session.interrupts().is_terminated() => return Ok(()),
             Ok(Next::Line) => {}
             Ok(Next::End) => return Ok(()),
             Err(failure @ Failure::OutputClosed) => return Err(failure),

@@ -14,15 +14,15 @@ use scopething_core::scope::{LinkProfile, ScopeError, StreamFrame};
 use self::report::{Ended, Report};
 use self::rolling::Rolling;
 use self::writer::Writer;
-use super::capture_arguments::{ProbeArgument, UrlArgument, channels, hertz, volts};
+use super::capture_arguments::{ProbeArgument, RangeArguments, UrlArgument, channels, hertz};
 use super::failure::Failure;
-use super::interrupt::{Interrupts, stopped};
+use super::interrupt::Interrupts;
 use super::meanwhile::MeanwhileArguments;
 use super::output_arguments::OutputArguments;
 use super::progress::with_progress;
-use super::session::{HostScope, Session};
+use super::session::Session;
 use scopething::generate::GeneratorRequest;
-use scopething::link::LinkError;
+use scopething::link::{HostScope, LinkError};
 use scopething_record::stream::{self, Thinner, Thinning};
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::quantity::parse_span;
@@ -79,17 +79,10 @@ pub(super) struct Arguments {
     /// One analog channel, or logic lines alone, without frames: up to four times the rate, but lost samples go unnoticed
     #[arg(long)]
     unframed: bool,
-    /// Bottom of the range [default: what the probe measures safely]
-    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
-    low: Option<f64>,
-    /// Top of the range [default: what the probe measures safely]
-    #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
-    high: Option<f64>,
+    #[command(flatten)]
+    range: RangeArguments,
     #[command(flatten)]
     probe: ProbeArgument,
-    /// Take the range as DAC fractions and give samples as fractions of it
-    #[arg(long)]
-    raw: bool,
     #[command(flatten)]
     meanwhile: MeanwhileArguments,
     #[command(flatten)]
@@ -169,9 +162,9 @@ impl Arguments {
         let channels = self.channels.iter().copied().reduce(ChannelSet::union);
         StreamRequest {
             frame_rate_hz: self.frame_rate,
-            low: self.low,
-            high: self.high,
-            raw: self.raw,
+            low: self.range.low,
+            high: self.range.high,
+            raw: self.range.raw,
             unframed: self.unframed,
             ..StreamRequest::new(channels.unwrap_or(ChannelSet::EMPTY.with(Channel::A)), self.rate)
         }
@@ -226,7 +219,7 @@ impl Streaming {
     /// Streams until there is enough, it is stopped, or something fails.
     async fn receive(&mut self, scope: &mut HostScope) -> (Ended, Option<Failure>) {
         let interrupts = self.interrupts.clone();
-        let mut stop = std::pin::pin!(stopped(&interrupts));
+        let mut stop = std::pin::pin!(interrupts.reached(1));
         let started = tokio::select! {
             started = with_progress(scope.start_stream(&self.plan), "starting the stream") => started,
             () = &mut stop => return (Ended::Stopped, None),

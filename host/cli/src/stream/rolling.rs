@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use scopething_files::plot::terminal;
 use scopething_files::stream::{Row, StreamHeader};
-use scopething_waveform::recording::{Channel, Details, Samples, Series, Waveform};
+use scopething_waveform::waveform::{Channel, Details, Samples, Series, Waveform};
 
 /// The time that the picture spans.
 const SPAN_S: f64 = 10.0;

@@ -3,7 +3,7 @@
 use super::lines::Line;
 use crate::spacing::{self, JITTER};
 use crate::{MAX_SAMPLES, ReadError};
-use scopething_waveform::recording::{Channel, Details, Samples, Series, Waveform};
+use scopething_waveform::waveform::{Channel, Details, Samples, Series, Waveform};
 
 /// What was read of a capture.
 pub(super) struct Capture {

@@ -9,7 +9,7 @@ use super::capture::Capture;
 use super::lines::{Line, Lines};
 use super::{TIME, channels};
 use crate::ReadError;
-use scopething_waveform::recording::{Channel, Details, Gap, Stamp, Waveform};
+use scopething_waveform::waveform::{Channel, Details, Gap, Stamp, Waveform};
 
 /// What every header begins with.
 pub const JOB_COLUMNS: &str = "trace,clock,device,gap,rows";

@@ -7,7 +7,7 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::{MAX_SAMPLES, ReadError, spacing};
-use scopething_waveform::recording::{
+use scopething_waveform::waveform::{
     Channel, Details, EndReason, Gap, InvalidWaveform, Range, Samples, Stamp, Trigger, Waveform,
 };
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::Format;
 use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::recording::{
+use scopething_waveform::waveform::{
     Channel, Details, EndReason, Gap, Range, Samples, Series, Stamp, Trigger, TriggerType,
 };
 

@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::path::{self, Point};
 use scopething_waveform::quantity_text::{quantity, span};
-use scopething_waveform::recording::{EndReason, Samples, Series, Trigger, Waveform};
+use scopething_waveform::waveform::{EndReason, Samples, Series, Trigger, Waveform};
 
 /// Where a waveform triggered.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Mark {
 ///
 /// ```
 /// use scopething_files::plot::Chart;
-/// use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
+/// use scopething_waveform::waveform::{Channel, Details, Waveform, Samples, Series};
 ///
 /// let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(vec![0.0, 3.0, 0.5]));
 /// let waveform = Waveform::new(1e3, vec![series], Details::default())?;
@@ -132,7 +132,7 @@ fn title(recording: &Waveform) -> String {
     let count = recording.sample_count();
     let mut parts = Vec::new();
     parts.extend(details.mode.clone());
-    parts.push(quantity(recording.sample_rate_hz(), "S/s", 4));
+    parts.push(recording.sample_rates_text());
     parts.push(format!("{count} sample{}", if count == 1 { "" } else { "s" }));
     match (&details.trigger, details.cause) {
         (Some(trigger), _) => parts.push(trigger_text(trigger, recording.is_raw())),
@@ -165,7 +165,7 @@ pub(super) fn legend(series: &Series, raw: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scopething_waveform::recording::{Channel, Details, TriggerType};
+    use scopething_waveform::waveform::{Channel, Details, TriggerType};
 
     fn recording(samples: Samples, details: Details) -> Waveform {
         let channel = if matches!(samples, Samples::Levels(_)) { Channel::L[2] } else { Channel::A };

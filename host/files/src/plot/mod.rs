@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use scopething_files::plot::{PictureSize, svg, terminal};
-//! use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
+//! use scopething_waveform::waveform::{Channel, Details, Waveform, Samples, Series};
 //!
 //! let ramp = (0..100_u8).map(|step| f32::from(step) / 30.0).collect();
 //! let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(ramp));

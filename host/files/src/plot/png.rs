@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::size::PictureSize;
 use super::svg;
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 /// Why a picture could not be made.
 #[derive(Debug, Error)]
@@ -37,7 +37,7 @@ pub enum PngError {
 ///
 /// ```
 /// use scopething_files::plot::{PictureSize, png};
-/// use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
+/// use scopething_waveform::waveform::{Channel, Details, Waveform, Samples, Series};
 ///
 /// let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(vec![0.0, 3.0, 0.5]));
 /// let waveform = Waveform::new(1e3, vec![series], Details::default())?;
@@ -62,7 +62,7 @@ pub fn draw(recording: &Waveform, size: PictureSize) -> Result<Vec<u8>, PngError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scopething_waveform::recording::{Channel, Details, Samples, Series};
+    use scopething_waveform::waveform::{Channel, Details, Samples, Series};
 
     #[test]
     fn signals_and_text_are_in_the_pixels() {

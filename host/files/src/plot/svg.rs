@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::chart::{Chart, legend};
 use super::path::Point;
 use super::size::PictureSize;
-use scopething_waveform::recording::{Channel, Series, Waveform};
+use scopething_waveform::waveform::{Channel, Series, Waveform};
 
 // Blue, vermillion, bluish green and reddish purple of the palette of Okabe and Ito (2008), which the
 // colour-blind can distinguish, the last two darkened for thin lines on white.
@@ -313,7 +313,7 @@ mod tests {
     use resvg::usvg::roxmltree::{Document, Node};
 
     use super::*;
-    use scopething_waveform::recording::{Details, Samples, Trigger, TriggerType};
+    use scopething_waveform::waveform::{Details, Samples, Trigger, TriggerType};
 
     fn recording(channels: Vec<Series>, details: Details) -> Waveform {
         Waveform::new(1e6, channels, details).unwrap()

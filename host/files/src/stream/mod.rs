@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use super::{Format, WriteError};
 use scopething::atomic::{AtomicError, AtomicFile};
 use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::recording::{Channel, Range};
+use scopething_waveform::waveform::{Channel, Range};
 
 /// The last column: frames of the device that are missing since the row before.
 pub(super) const LOST: &str = "lost";
@@ -151,7 +151,7 @@ trait RowWriter: Send {
 /// use scopething_files::Format;
 /// use scopething_files::stream::{Column, MAX_COLUMNS, Part, Row, StreamFile, StreamHeader};
 /// use scopething_waveform::moment::UnixMicros;
-/// use scopething_waveform::recording::Channel;
+/// use scopething_waveform::waveform::Channel;
 ///
 /// let header = StreamHeader {
 ///     columns: vec![Column { channel: Channel::A, part: Part::Sample }],

@@ -9,7 +9,7 @@ use zip::{CompressionMethod, ZipWriter};
 use super::{AtomicFile, Filler, Part, Row, RowWriter, StreamHeader, WriteError, Writer};
 use crate::Format;
 use crate::sr_write::{LOGIC, LOGIC_PROBES};
-use scopething_waveform::recording::Channel;
+use scopething_waveform::waveform::Channel;
 
 /// Rows of a chunk: a megabyte of each analog column.
 const CHUNK_ROWS: usize = 1 << 18;

@@ -5,7 +5,7 @@ use zip::ZipArchive;
 
 use super::*;
 use crate::{ReadError, open};
-use scopething_waveform::recording::Samples;
+use scopething_waveform::waveform::Samples;
 
 fn header(columns: &[(Channel, Part)]) -> StreamHeader {
     StreamHeader {

@@ -1,7 +1,7 @@
 //! Random captures, for tests that write and read them back.
 
 use proptest::prelude::*;
-use scopething_waveform::recording::{Channel, Details, Samples, Series, Waveform};
+use scopething_waveform::waveform::{Channel, Details, Samples, Series, Waveform};
 
 /// Captures as the device makes them: at least two samples a channel, a pair chopped, logic at the rate of
 /// the clock.

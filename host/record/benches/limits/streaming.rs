@@ -74,7 +74,12 @@ async fn stream(link: &str, seconds: u64) -> Outcome<Streamed> {
     let header = stream::header(&plan, Thinning::Mean, UnixMicros(0));
     let create =
         |format| StreamFile::create(&directory.path().join(format!("stream.{format}")), format, &header);
-    let mut files = STREAM_FORMATS.into_iter().map(create).collect::<Result<Vec<_>, _>>()?;
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let mut files = STREAM_FORMATS
+        .into_iter()
+        .filter(|f| only.is_empty() || only.contains(&f.to_string()))
+        .map(create)
+        .collect::<Result<Vec<_>, _>>()?;
     let logic = plan.place(Channel::L[0]).ok_or("L0 is streamed")?;
 
     let mut streamed =
@@ -104,6 +109,9 @@ async fn stream(link: &str, seconds: u64) -> Outcome<Streamed> {
         });
         if let Some(error) = failed {
             return Err(error.into());
+        }
+        if position * 20 / wanted != (position - chunk.frames.len() as u64) * 20 / wanted {
+            eprintln!("{} {:?}", position * 20 / wanted, resident_kib());
         }
         if position > wanted / 10 && streamed.resident_kib[0].is_none() {
             streamed.resident_kib[0] = resident_kib();

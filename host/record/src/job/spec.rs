@@ -7,20 +7,20 @@ use scopething_core::plan::{BusyOutputs, CaptureRequest, ChannelSet, PlayMode, S
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
+use super::keep::{Band, Keep};
 use super::lines::{Lines, line_at};
+use super::measure::Measure;
+use super::schedule::{Extent, Spacing};
 use super::{Job, JobError, StreamJob, key_of_request};
-use crate::keep::{Band, Keep};
-use crate::listing::Naming;
-use crate::measure::Measure;
-use crate::schedule::{Extent, Spacing};
-use crate::store::Limits;
 use crate::stream::BehindBridge;
-use scopething::generate::{ClockSpec, GeneratorRequest, WordsError, parse_levels};
+use crate::writer::listing::Naming;
+use crate::writer::store::Limits;
+use scopething::generate::{ClockSpec, GeneratorRequest, SpecError, parse_levels};
 use scopething::link::LinkUrl;
 use scopething::request::{CaptureSpec, number};
 use scopething_files::Format;
 use scopething_waveform::quantity::{self, Unit};
-use scopething_waveform::recording::Channel;
+use scopething_waveform::waveform::Channel;
 
 /// Memory for traces that a full disk does not take, by default.
 const HOLD_BYTES: u64 = 8_000_000;
@@ -362,11 +362,11 @@ impl GenerateSpec {
 fn generator_request(key: &str, text: &str) -> Result<GeneratorRequest, String> {
     match key {
         "wave" => {
-            let words = text.parse().map_err(|error: WordsError| error.to_string())?;
-            GeneratorRequest::wave(words, PlayMode::Repeat).map_err(|error| error.to_string())
+            let spec = text.parse().map_err(|error: SpecError| error.to_string())?;
+            GeneratorRequest::wave(spec, PlayMode::Repeat).map_err(|error| error.to_string())
         }
         "clock" => {
-            let request = text.parse().and_then(|words: ClockSpec| words.request());
+            let request = text.parse().and_then(|spec: ClockSpec| spec.request());
             request.map(GeneratorRequest::Clocks).map_err(|error| error.to_string())
         }
         _ => parse_levels(text).map(GeneratorRequest::Levels).map_err(|error| format!("{text:?} is {error}")),

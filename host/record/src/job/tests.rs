@@ -1,10 +1,10 @@
 use scopething_core::plan::{Resolution, TriggerMode};
 
 use super::*;
-use crate::keep::Band;
-use crate::measure::Measure;
+use crate::job::keep::Band;
+use crate::job::measure::Measure;
 use scopething_files::Format;
-use scopething_waveform::recording::Channel;
+use scopething_waveform::waveform::Channel;
 
 const WHOLE: &str = r#"
 url = "sim:?A=sine,1kHz,0..3V"

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use scopething_files::stream::StreamHeader;
 use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::recording::Range;
+use scopething_waveform::waveform::Range;
 
 pub use self::thinner::{Thinner, Thinning};
 

@@ -66,7 +66,7 @@ impl MeteredScope {
     pub(crate) async fn capture(&mut self, plan: &CapturePlan) -> Result<(EndReason, Cost), Failure> {
         let mut buffer = TraceBuffer::new();
         let before = self.meter.read();
-        let cause = self.scope.capture(plan, &mut buffer).await?.cause();
+        let cause = self.scope.capture(plan, &mut buffer).await?.end_reason();
         Ok((cause, self.meter.since(before)))
     }
 }

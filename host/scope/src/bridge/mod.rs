@@ -30,7 +30,7 @@ use scopething_core::trace::TraceBuffer;
 
 pub use self::client::{BridgeStatus, Client, LogPart};
 pub use self::error::BridgeError;
-use scopething_waveform::recording::{InvalidWaveform, Waveform};
+use scopething_waveform::waveform::{InvalidWaveform, Waveform};
 
 /// Why a fetched trace is no waveform.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

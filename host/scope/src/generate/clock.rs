@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use scopething_core::plan::{Channel, ClockError, ClockOutput, ClockRequest, LogicLine};
 
-use super::{WordsError, once};
+use super::{SpecError, once};
 use scopething_waveform::quantity::{self, Unit};
 
 const EXAMPLE: &str = "\"1MHz 50%\"";
@@ -62,26 +62,26 @@ impl ClockSpec {
     /// The request.
     ///
     /// # Errors
-    /// [`WordsError::NoFrequency`], [`WordsError::NoLine`] and [`WordsError::Clock`] for too many clocks.
-    pub fn request(&self) -> Result<ClockRequest, WordsError> {
-        let frequency_hz = self.frequency_hz.ok_or(WordsError::NoFrequency { example: EXAMPLE })?;
+    /// [`SpecError::NoFrequency`], [`SpecError::NoLine`] and [`SpecError::Clock`] for too many clocks.
+    pub fn request(&self) -> Result<ClockRequest, SpecError> {
+        let frequency_hz = self.frequency_hz.ok_or(SpecError::NoFrequency { example: EXAMPLE })?;
         let outputs = match self.outputs.as_slice() {
             [] => vec![ClockOutput::new(LogicLine::CLOCK)],
             [only] => vec![only.output(only.line.unwrap_or(LogicLine::CLOCK))],
             several => {
-                let output = |(index, words): (usize, &OutputSpec)| {
-                    let line = words.line.ok_or(WordsError::NoLine { which: index + 1 })?;
-                    Ok(words.output(line))
+                let output = |(index, output): (usize, &OutputSpec)| {
+                    let line = output.line.ok_or(SpecError::NoLine { which: index + 1 })?;
+                    Ok(output.output(line))
                 };
-                several.iter().enumerate().map(output).collect::<Result<_, WordsError>>()?
+                several.iter().enumerate().map(output).collect::<Result<_, SpecError>>()?
             }
         };
-        let mut request = ClockRequest::new(frequency_hz, &outputs).map_err(WordsError::Clock)?;
+        let mut request = ClockRequest::new(frequency_hz, &outputs).map_err(SpecError::Clock)?;
         request.max_error = self.max_error.unwrap_or(request.max_error);
         Ok(request)
     }
 
-    fn take(&mut self, output: &mut OutputSpec, word: &str, next: Option<&str>) -> Result<bool, WordsError> {
+    fn take(&mut self, output: &mut OutputSpec, word: &str, next: Option<&str>) -> Result<bool, SpecError> {
         if let Some(value) = word.strip_prefix("phase=") {
             once(&mut output.phase, phase(value)?, "the phase")?;
         } else if word == "phase" {
@@ -96,17 +96,17 @@ impl ClockSpec {
         } else if word.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first)) {
             once(&mut self.frequency_hz, quantity::parse(word, Unit::Hertz)?, "the frequency")?;
         } else {
-            return Err(WordsError::Unexpected { word: word.to_owned(), expected: WORDS });
+            return Err(SpecError::Unexpected { word: word.to_owned(), expected: WORDS });
         }
         Ok(false)
     }
 }
 
 /// Reads a logic line's name.
-fn line(word: &str) -> Result<LogicLine, WordsError> {
+fn line(word: &str) -> Result<LogicLine, SpecError> {
     match word.parse() {
         Ok(Channel::Logic(line)) => Ok(line),
-        _ => Err(WordsError::Line { word: word.to_owned() }),
+        _ => Err(SpecError::Line { word: word.to_owned() }),
     }
 }
 
@@ -114,8 +114,8 @@ fn line(word: &str) -> Result<LogicLine, WordsError> {
 /// `0.25`). Gives a part of the period, for degrees from 0 to below 1.
 ///
 /// # Errors
-/// [`WordsError::Quantity`] if it is none of those.
-pub fn phase(text: &str) -> Result<f64, WordsError> {
+/// [`SpecError::Quantity`] if it is none of those.
+pub fn phase(text: &str) -> Result<f64, SpecError> {
     let text = text.trim();
     match text.strip_suffix("deg").or_else(|| text.strip_suffix('°')) {
         // rem_euclid rounds to 1 what lies just below a whole number of periods.
@@ -125,9 +125,9 @@ pub fn phase(text: &str) -> Result<f64, WordsError> {
 }
 
 impl FromStr for ClockSpec {
-    type Err = WordsError;
+    type Err = SpecError;
 
-    fn from_str(text: &str) -> Result<Self, WordsError> {
+    fn from_str(text: &str) -> Result<Self, SpecError> {
         let mut clocks = Self::default();
         for part in text.split(',') {
             let mut output = OutputSpec::default();
@@ -144,7 +144,7 @@ impl FromStr for ClockSpec {
             clocks.outputs.retain(|output| !output.is_empty());
         }
         if clocks.outputs.len() > ClockRequest::MAX_OUTPUTS {
-            return Err(WordsError::Clock(ClockError::TooManyOutputs { asked: clocks.outputs.len() }));
+            return Err(SpecError::Clock(ClockError::TooManyOutputs { asked: clocks.outputs.len() }));
         }
         Ok(clocks)
     }
@@ -154,7 +154,7 @@ impl FromStr for ClockSpec {
 mod tests {
     use super::*;
 
-    fn request(text: &str) -> Result<ClockRequest, WordsError> {
+    fn request(text: &str) -> Result<ClockRequest, SpecError> {
         text.parse::<ClockSpec>()?.request()
     }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{ClockSpec, OutputSpec, ShapeSpec, WaveSpec, WordsError};
+use super::{ClockSpec, OutputSpec, ShapeSpec, SpecError, WaveSpec};
 
 /// Which generator a request is for, if it does not name one itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -50,7 +50,7 @@ pub enum JsonGeneratorError {
     Form(#[from] serde_json::Error),
     /// A shape or a line that does not exist.
     #[error(transparent)]
-    Words(#[from] WordsError),
+    Words(#[from] SpecError),
     /// A clock's line and phase beside the list of clocks.
     #[error("outputs specify ratio, line and phase of each clock: give either outputs or those")]
     OutputTwice,
@@ -102,21 +102,21 @@ impl JsonGeneratorRequest {
         let request: Request = serde_json::from_str(text)?;
         Ok(match request.kind.unwrap_or(kind) {
             GeneratorKind::Waveform => {
-                Self::Waveform(serde_json::from_value::<WaveformArguments>(request.args)?.words()?)
+                Self::Waveform(serde_json::from_value::<WaveformArguments>(request.args)?.spec()?)
             }
             GeneratorKind::Clock => {
-                Self::Clock(serde_json::from_value::<ClockArguments>(request.args)?.words()?)
+                Self::Clock(serde_json::from_value::<ClockArguments>(request.args)?.spec()?)
             }
         })
     }
 }
 
 impl WaveformArguments {
-    fn words(self) -> Result<WaveSpec, WordsError> {
+    fn spec(self) -> Result<WaveSpec, SpecError> {
         // Requests come from anywhere, and are not to have files read.
         let shape = self.waveform.map(|name| match name.parse() {
             Ok(shape) => Ok(ShapeSpec::BuiltIn(shape)),
-            Err(source) => Err(WordsError::Shape { word: name, source }),
+            Err(source) => Err(SpecError::Shape { word: name, source }),
         });
         Ok(WaveSpec {
             shape: shape.transpose()?,
@@ -131,23 +131,23 @@ impl WaveformArguments {
 }
 
 impl ClockArguments {
-    fn words(self) -> Result<ClockSpec, JsonGeneratorError> {
+    fn spec(self) -> Result<ClockSpec, JsonGeneratorError> {
         let one = OutputArguments { ratio: self.ratio, line: self.line, phase: self.phase };
         let outputs = match self.outputs {
             None => vec![one],
             Some(outputs) if one.ratio.is_none() && one.line.is_none() && one.phase.is_none() => outputs,
             Some(_) => return Err(JsonGeneratorError::OutputTwice),
         };
-        let outputs: Result<_, WordsError> = outputs.into_iter().map(OutputArguments::words).collect();
+        let outputs: Result<_, SpecError> = outputs.into_iter().map(OutputArguments::spec).collect();
         Ok(ClockSpec { frequency_hz: self.frequency, max_error: self.max_error, outputs: outputs? })
     }
 }
 
 impl OutputArguments {
-    fn words(self) -> Result<OutputSpec, WordsError> {
+    fn spec(self) -> Result<OutputSpec, SpecError> {
         let line = self.line.map(|name| match name.parse() {
             Ok(Channel::Logic(line)) => Ok(line),
-            _ => Err(WordsError::Line { word: name }),
+            _ => Err(SpecError::Line { word: name }),
         });
         Ok(OutputSpec { line: line.transpose()?, duty: self.ratio, phase: self.phase })
     }
@@ -161,7 +161,7 @@ mod tests {
     fn clocks(args: &str) -> ClockRequest {
         let text = format!(r#"{{"args": {args}}}"#);
         match JsonGeneratorRequest::parse(&text, GeneratorKind::Clock).unwrap() {
-            JsonGeneratorRequest::Clock(words) => words.request().unwrap(),
+            JsonGeneratorRequest::Clock(spec) => spec.request().unwrap(),
             other @ JsonGeneratorRequest::Waveform(_) => panic!("{other:?}"),
         }
     }

@@ -12,30 +12,31 @@
 //! assert_eq!(wave.request(&[])?.symmetry, 0.3);
 //! let clocks = "1MHz L4, L5 phase 90deg".parse::<ClockSpec>()?.request()?;
 //! assert_eq!(clocks.outputs[1].phase, 0.25);
-//! # Ok::<(), scopething::generate::WordsError>(())
+//! # Ok::<(), scopething::generate::SpecError>(())
 //! ```
 
 mod clock;
-mod generation;
 mod json;
 mod report;
+mod request;
 mod table;
 mod wave;
 
 use std::fmt;
 
 pub use clock::{ClockSpec, OutputSpec, phase};
-pub use generation::{GeneratorPlan, GeneratorRequest, GeneratorRequestError, parse_levels};
 pub use json::{GeneratorKind, JsonGeneratorError, JsonGeneratorRequest};
+pub use request::{GeneratorPlan, GeneratorRequest, GeneratorRequestError, parse_levels};
 use scopething_core::plan::{ClockError, UnknownWaveShape};
 pub use table::{WaveTable, WaveTableError};
 pub use wave::{ShapeSpec, WaveSpec, min_samples};
 
+use crate::request::SampleCountError;
 use scopething_waveform::quantity::QuantityError;
 
 /// Why a text is no request to a generator.
 #[derive(Debug, Clone, PartialEq)]
-pub enum WordsError {
+pub enum SpecError {
     /// Neither a shape nor anything else that a waveform has.
     Shape {
         /// What was written.
@@ -71,17 +72,14 @@ pub enum WordsError {
         word: String,
     },
     /// A number of samples that is none.
-    Samples {
-        /// What was written.
-        word: String,
-    },
+    Samples(SampleCountError),
     /// A number that is not understood.
     Quantity(QuantityError),
     /// Clocks that no device has.
     Clock(ClockError),
 }
 
-impl fmt::Display for WordsError {
+impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shape { word, source } => write!(f, "{word:?} is {source}, or file:PATH"),
@@ -92,26 +90,30 @@ impl fmt::Display for WordsError {
                 write!(f, "clock {which} has no line to drive: name one for each, as in \"1MHz L4, L5\"")
             }
             Self::Line { word } => write!(f, "{word:?} is no logic line: give L0 to L7"),
-            Self::Samples { word } => {
-                write!(f, "{word:?} is not a number of samples: give a whole number from 2 to 1024")
-            }
+            Self::Samples(error) => error.fmt(f),
             Self::Quantity(error) => error.fmt(f),
             Self::Clock(error) => error.fmt(f),
         }
     }
 }
 
-impl std::error::Error for WordsError {}
+impl std::error::Error for SpecError {}
 
-impl From<QuantityError> for WordsError {
+impl From<QuantityError> for SpecError {
     fn from(error: QuantityError) -> Self {
         Self::Quantity(error)
     }
 }
 
+impl From<SampleCountError> for SpecError {
+    fn from(error: SampleCountError) -> Self {
+        Self::Samples(error)
+    }
+}
+
 /// Puts a value where there is none yet.
-fn once<T>(place: &mut Option<T>, value: T, what: &'static str) -> Result<(), WordsError> {
-    if place.replace(value).is_some() { Err(WordsError::Twice { what }) } else { Ok(()) }
+fn once<T>(place: &mut Option<T>, value: T, what: &'static str) -> Result<(), SpecError> {
+    if place.replace(value).is_some() { Err(SpecError::Twice { what }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -158,12 +160,12 @@ mod tests {
 
         #[test]
         fn any_words_are_planned_or_refused(text in words()) {
-            if let Ok(request) = text.parse::<WaveSpec>().and_then(|words| words.request(&[]))
+            if let Ok(request) = text.parse::<WaveSpec>().and_then(|spec| spec.request(&[]))
                 && let Ok(plan) = plan_waveform(&BS05, &request)
             {
                 prop_assert!(plan.error.abs() <= request.max_error);
             }
-            if let Ok(request) = text.parse::<ClockSpec>().and_then(|words| words.request())
+            if let Ok(request) = text.parse::<ClockSpec>().and_then(|spec| spec.request())
                 && let Ok(plan) = plan_clocks(&BS05, &request)
             {
                 prop_assert!(plan.error.abs() <= request.max_error);

@@ -8,7 +8,7 @@ use scopething_core::vm::Register;
 use serde_json::{Map, Value, json};
 
 use super::GeneratorPlan;
-use super::generation::frequency;
+use super::request::frequency;
 
 impl GeneratorPlan<'_> {
     /// How long it takes, if it ends by itself.

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use scopething_core::plan::{WaveShape, WaveformRequest};
 
-use super::{WordsError, once};
+use super::{SpecError, once};
+use crate::request::{SampleCountError, sample_count};
 use scopething_waveform::quantity::{self, Unit};
 
 const EXAMPLE: &str = "\"sine 1kHz 0..3.3V\"";
@@ -22,14 +23,14 @@ pub enum ShapeSpec {
 }
 
 impl FromStr for ShapeSpec {
-    type Err = WordsError;
+    type Err = SpecError;
 
-    fn from_str(word: &str) -> Result<Self, WordsError> {
+    fn from_str(word: &str) -> Result<Self, SpecError> {
         if let Some(path) = word.strip_prefix("file:").filter(|path| !path.is_empty()) {
             return Ok(Self::File(path.into()));
         }
         let shape = word.to_ascii_lowercase().parse();
-        shape.map(Self::BuiltIn).map_err(|source| WordsError::Shape { word: word.to_owned(), source })
+        shape.map(Self::BuiltIn).map_err(|source| SpecError::Shape { word: word.to_owned(), source })
     }
 }
 
@@ -96,9 +97,9 @@ impl WaveSpec {
     /// The request, with `table` as the samples of one period if they are [in a file](Self::file).
     ///
     /// # Errors
-    /// [`WordsError::NoFrequency`].
-    pub fn request<'t>(&self, table: &'t [f32]) -> Result<WaveformRequest<'t>, WordsError> {
-        let frequency_hz = self.frequency_hz.ok_or(WordsError::NoFrequency { example: EXAMPLE })?;
+    /// [`SpecError::NoFrequency`].
+    pub fn request<'t>(&self, table: &'t [f32]) -> Result<WaveformRequest<'t>, SpecError> {
+        let frequency_hz = self.frequency_hz.ok_or(SpecError::NoFrequency { example: EXAMPLE })?;
         let shape = match &self.shape {
             None => WaveShape::Sine,
             Some(ShapeSpec::BuiltIn(shape)) => *shape,
@@ -115,14 +116,14 @@ impl WaveSpec {
         })
     }
 
-    fn take(&mut self, word: &str) -> Result<(), WordsError> {
+    fn take(&mut self, word: &str) -> Result<(), SpecError> {
         if let Some((key, value)) = word.split_once('=') {
             return match key {
                 "min-samples" => once(&mut self.min_samples, min_samples(value)?, "min-samples"),
                 "max-error" => {
                     once(&mut self.max_error, quantity::parse(value, Unit::Fraction)?, "max-error")
                 }
-                _ => Err(WordsError::Unexpected { word: word.to_owned(), expected: WORDS }),
+                _ => Err(SpecError::Unexpected { word: word.to_owned(), expected: WORDS }),
             };
         }
         if word.starts_with("file:") {
@@ -146,22 +147,20 @@ impl WaveSpec {
 /// checks the value.
 ///
 /// # Errors
-/// [`WordsError::Samples`] and [`WordsError::Quantity`].
-pub fn min_samples(text: &str) -> Result<u16, WordsError> {
-    let count = quantity::parse(text, Unit::Count)?;
-    let is_whole = count.fract() == 0.0 && (0.0..=f64::from(u16::MAX)).contains(&count);
-    if is_whole { Ok(count as u16) } else { Err(WordsError::Samples { word: text.to_owned() }) }
+/// [`SampleCountError`].
+pub fn min_samples(text: &str) -> Result<u16, SampleCountError> {
+    sample_count(text, u16::MAX)
 }
 
 impl FromStr for WaveSpec {
-    type Err = WordsError;
+    type Err = SpecError;
 
-    fn from_str(text: &str) -> Result<Self, WordsError> {
-        let mut words = Self::default();
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let mut spec = Self::default();
         for word in text.split([',', ' ', '\t']).filter(|word| !word.is_empty()) {
-            words.take(word)?;
+            spec.take(word)?;
         }
-        Ok(words)
+        Ok(spec)
     }
 }
 
@@ -197,9 +196,9 @@ mod tests {
 
     #[test]
     fn own_samples_are_those_that_are_given() {
-        let words: WaveSpec = "file:a/b.csv 100Hz".parse().unwrap();
-        assert_eq!(words.file(), Some(&PathBuf::from("a/b.csv")));
-        assert_eq!(words.request(&[0.5]).unwrap().shape, WaveShape::Own(&[0.5]));
+        let spec: WaveSpec = "file:a/b.csv 100Hz".parse().unwrap();
+        assert_eq!(spec.file(), Some(&PathBuf::from("a/b.csv")));
+        assert_eq!(spec.request(&[0.5]).unwrap().shape, WaveShape::Own(&[0.5]));
     }
 
     #[test]
@@ -219,8 +218,8 @@ mod tests {
             ("sine", "there is no frequency"),
             ("", "there is no frequency"),
         ] {
-            let words = text.parse::<WaveSpec>();
-            let refused = words.and_then(|words| words.request(&[]).map(drop)).unwrap_err().to_string();
+            let spec = text.parse::<WaveSpec>();
+            let refused = spec.and_then(|spec| spec.request(&[]).map(drop)).unwrap_err().to_string();
             assert!(refused.contains(part), "{text}: {refused}");
         }
     }

@@ -46,7 +46,7 @@ async fn open_port(port: &BridgePort) -> Result<OpenLink, OpenError> {
             // Ten bits a byte, and a fifth for whatever the bridge does meanwhile.
             let bytes_per_second = (baud_rate / 10 / 5 * 4).min(PROFILE.bytes_per_second);
             let round_trip = link.profile.round_trip.max(PROFILE.round_trip);
-            OpenLink { profile: LinkProfile { round_trip, bytes_per_second }, ..link }
+            OpenLink { profile: LinkProfile { round_trip, bytes_per_second, ..PROFILE }, ..link }
         }
         BridgePort::Socket(at) => OpenLink {
             stream: Link::Tcp(TcpLink::connect(at).await?),

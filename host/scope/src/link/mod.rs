@@ -81,7 +81,7 @@ impl OpenLink {
     /// # Errors
     ///
     /// As [`Scope::connect`].
-    pub async fn connect(self) -> Result<Scope<Link, LinkClock>, ScopeError<LinkError>> {
+    pub async fn connect(self) -> Result<HostScope, ScopeError<LinkError>> {
         let mut scope = Scope::new(self.stream, self.clock, self.profile);
         scope.set_pacing(self.pacing);
         scope.open().await?;
@@ -115,6 +115,9 @@ pub enum LinkClock {
     #[cfg(feature = "sim")]
     Sim(SimClock),
 }
+
+/// A connected BitScope, whatever the link.
+pub type HostScope = Scope<Link, LinkClock>;
 
 /// Opens the link that `url` names.
 ///
@@ -285,11 +288,4 @@ impl Clock for LinkClock {
             Self::Sim(clock) => clock.until(deadline).await,
         }
     }
-}
-
-/// Property tests see the same cases in each run.
-#[cfg(test)]
-fn fixed_seed(cases: u32) -> proptest::test_runner::Config {
-    let rng_seed = proptest::test_runner::RngSeed::Fixed(0x05c0_9e01);
-    proptest::test_runner::Config { cases, rng_seed, failure_persistence: None, ..Default::default() }
 }

@@ -81,5 +81,5 @@ async fn capture(
     let mut buffer = Box::new(TraceBuffer::new());
     let trace =
         bench.scope.capture_with(plan, &mut buffer, CaptureOptions::new().cancelled_by(cancel)).await?;
-    Ok((trace.cause(), trace.samples()))
+    Ok((trace.end_reason(), trace.samples()))
 }

@@ -17,15 +17,25 @@ const EDGE_LEVEL_V: f64 = 1.6;
 /// What can be an error of counting; an edge further off has another cause.
 const MAX_SHIFT: i64 = 2;
 
+/// The device, with a square of 1 kHz that A sees.
+async fn square_seen<'b>(
+    bench: &'b mut Bench,
+    operator: &mut impl Operator,
+    notes: &mut Notes,
+) -> Result<RawDevice<'b>, Stop> {
+    wire(operator, WIRING).await?;
+    let mut raw = bench.raw();
+    start_seen(&mut raw, Wave::SQUARE_1KHZ, notes).await?;
+    Ok(raw)
+}
+
 /// A square of 1 kHz, 200 samples over 200 us: the edge must be sample 50.
 pub(super) async fn edge(
     bench: &mut Bench,
     operator: &mut impl Operator,
     notes: &mut Notes,
 ) -> Result<(), Stop> {
-    wire(operator, WIRING).await?;
-    let mut raw = bench.raw();
-    start_seen(&mut raw, Wave::SQUARE_1KHZ, notes).await?;
+    let mut raw = square_seen(bench, operator, notes).await?;
     let mut shifts = Vec::new();
     for mode in [MACRO, ANALOG] {
         let edges = edges_of(&mut raw, mode).await?;
@@ -44,15 +54,21 @@ pub(super) async fn edge(
     }
     // Where it lies most of the time.
     shifts.sort_unstable();
-    match shifts.get(shifts.len() / 2).copied().unwrap_or(0) {
-        0 => {}
-        samples @ 1..=MAX_SHIFT => notes.found(Finding::EarlyWindow { samples }),
-        samples if (-MAX_SHIFT..0).contains(&samples) => {
-            notes.found(Finding::LateWindow { samples: -samples });
-        }
-        samples => notes.found(Finding::TriggerElsewhere { samples }),
+    let samples = shifts.get(shifts.len() / 2).copied().unwrap_or(0);
+    if samples != 0 {
+        notes.found(shifted_window(samples).unwrap_or(Finding::TriggerElsewhere { samples }));
     }
     Ok(())
+}
+
+/// A window that begins so many samples before where it should, or behind it where that is negative; none if that is no
+/// error of counting.
+fn shifted_window(early: i64) -> Option<Finding> {
+    match early {
+        samples @ 1..=MAX_SHIFT => Some(Finding::EarlyWindow { samples }),
+        early if (-MAX_SHIFT..0).contains(&early) => Some(Finding::LateWindow { samples: -early }),
+        _ => None,
+    }
 }
 
 async fn edges_of(raw: &mut RawDevice<'_>, mode: Mode) -> Result<Vec<i64>, Stop> {
@@ -98,9 +114,7 @@ pub(super) async fn full_buffer(
     operator: &mut impl Operator,
     notes: &mut Notes,
 ) -> Result<(), Stop> {
-    wire(operator, WIRING).await?;
-    let mut raw = bench.raw();
-    start_seen(&mut raw, Wave::SQUARE_1KHZ, notes).await?;
+    let mut raw = square_seen(bench, operator, notes).await?;
     let mut written = Vec::new();
     for mode in [ANALOG, MACRO] {
         let samples = samples_written(&mut raw, mode).await?;
@@ -125,28 +139,21 @@ fn judge_window(
     let Some(samples) = written.first().filter(|first| written.iter().all(|other| other == *first)) else {
         return Err(Stop::inconclusive("8 and 16 bit write a different number of samples"));
     };
-    match samples {
-        SamplesWritten { beyond: 0, behind_end: 1 } if (full, less) == (&[0], &[]) => {}
-        SamplesWritten { beyond: 0, behind_end: 0 } if (full, less) == (&[], &[]) => {
-            notes.found(Finding::CleanEndAddress);
-        }
+    let SamplesWritten { beyond, behind_end } = *samples;
+    match (beyond, behind_end) {
+        (0, 1) if (full, less) == (&[0], &[]) => {}
+        (0, 0) if (full, less) == (&[], &[]) => notes.found(Finding::CleanEndAddress),
         // One sample more than counted is written, and the end address is counted otherwise.
-        SamplesWritten { beyond, behind_end }
-            if beyond + behind_end == 1 && (-MAX_SHIFT..0).contains(beyond) =>
-        {
-            notes.found(Finding::EarlyWindow { samples: -beyond });
-        }
-        SamplesWritten { beyond, behind_end }
-            if beyond + behind_end == 1 && (1..=MAX_SHIFT).contains(beyond) =>
-        {
-            notes.found(Finding::LateWindow { samples: *beyond });
-        }
-        SamplesWritten { beyond, behind_end } => {
-            return Err(Stop::inconclusive(format!(
-                "the end address lies {beyond:+} samples from where it should, {behind_end} samples are written \
-                 from it on, and a full buffer is out of line after {full:?}: that has no simple explanation"
-            )));
-        }
+        _ => match shifted_window(-beyond).filter(|_| beyond + behind_end == 1) {
+            Some(finding) => notes.found(finding),
+            None => {
+                return Err(Stop::inconclusive(format!(
+                    "the end address lies {beyond:+} samples from where it should, {behind_end} samples are \
+                     written from it on, and a full buffer is out of line after {full:?}: that has no simple \
+                     explanation"
+                )));
+            }
+        },
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! Arbitrates the device: which client has it, which wait for it, which are rejected; and buffers the session's output.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,9 +9,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::exchange::{Exchange, Received};
-use super::lossy_network::{Delivered, LossyNetwork};
-use super::numbers::Numbers;
+use super::client::{Client, Session};
+use super::datagrams::lossy_network::{Delivered, LossyNetwork};
+use super::datagrams::numbers::Numbers;
+use super::datagrams::{Exchange, Received};
 use super::sockets::Sockets;
 use crate::event::Event;
 use scopething::link::refusal;
@@ -45,55 +45,19 @@ pub(crate) struct Rules {
     pub(crate) udp_queue_timeout: Duration,
 }
 
-/// A client, by its transport.
-#[derive(Debug)]
-pub(crate) enum Client {
-    Tcp { stream: TcpStream, peer: SocketAddr },
-    Udp { peer: SocketAddr, exchange: Exchange },
-    Pty,
-}
-
-impl fmt::Display for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { peer, .. } => write!(f, "tcp {peer}"),
-            Self::Udp { peer, .. } => write!(f, "udp {peer}"),
-            Self::Pty => write!(f, "the pseudo-terminal"),
-        }
-    }
-}
-
-/// The client that has the device.
-#[derive(Debug)]
-pub(crate) struct Session {
-    pub(super) client: Client,
-    last_heard: Instant,
-    /// Bytes, or whole datagrams, that are still to be written.
-    pub(super) output: VecDeque<Delivered>,
-}
-
-impl Session {
-    pub(crate) fn has_output(&self) -> bool {
-        !self.output.is_empty()
-    }
-
-    /// When it gives way to others; none: never.
-    fn stays_until(&self, rules: &Rules) -> Option<Instant> {
-        let silence = match &self.client {
-            Client::Tcp { .. } => rules.tcp_silence?,
-            Client::Udp { .. } | Client::Pty => rules.silence,
+impl Rules {
+    /// When a session gives way to others; none: never.
+    fn stays_until(&self, session: &Session) -> Option<Instant> {
+        let silence = match &session.client {
+            Client::Tcp { .. } => self.tcp_silence?,
+            Client::Udp { .. } | Client::Pty => self.silence,
         };
-        self.last_heard.checked_add(silence)
+        session.last_heard.checked_add(silence)
     }
 
-    /// Whether its disappearance can be detected though it sends nothing.
-    fn is_local_udp(&self) -> bool {
-        matches!(&self.client, Client::Udp { peer, .. } if peer.ip().to_canonical().is_loopback())
-    }
-
-    fn gives_way(&self, rules: &Rules) -> bool {
-        let closed = matches!(&self.client, Client::Udp { peer, .. } if has_closed(*peer));
-        closed || self.stays_until(rules).is_some_and(|until| until <= Instant::now())
+    fn let_go(&self, session: &Session) -> bool {
+        let closed = matches!(&session.client, Client::Udp { peer, .. } if has_closed(*peer));
+        closed || self.stays_until(session).is_some_and(|until| until <= Instant::now())
     }
 }
 
@@ -153,7 +117,7 @@ impl<'a> Arbiter<'a> {
 
     /// The session's client, if it does not give way to another.
     fn in_the_way(&self) -> Option<String> {
-        let stays = |session: &&Session| !session.gives_way(&self.rules);
+        let stays = |session: &&Session| !self.rules.let_go(session);
         self.session.as_ref().filter(stays).map(|session| session.client.to_string())
     }
 
@@ -191,7 +155,7 @@ impl<'a> Arbiter<'a> {
         let session = self.session.as_ref().filter(|_| contested);
         let poll_at =
             session.filter(|session| session.is_local_udp()).map(|_| Instant::now() + PORT_POLL_INTERVAL);
-        let session = session.and_then(|session| session.stays_until(&self.rules));
+        let session = session.and_then(|session| self.rules.stays_until(session));
         session
             .into_iter()
             .chain(poll_at)
@@ -204,7 +168,7 @@ impl<'a> Arbiter<'a> {
     /// brought along.
     pub(crate) fn poll(&mut self, wanted: bool, sent: Origin, sockets: &Sockets) -> Option<Vec<u8>> {
         let contested = wanted || !self.waiting.is_empty();
-        if contested && self.session.as_ref().is_some_and(|session| session.gives_way(&self.rules)) {
+        if contested && self.session.as_ref().is_some_and(|session| self.rules.let_go(session)) {
             self.leave();
         }
         if self.session.is_none()
@@ -249,7 +213,7 @@ impl<'a> Arbiter<'a> {
 
     /// Queues a client, or rejects it if the queue is full.
     fn queue(&mut self, client: Client, datagram: &[u8], sockets: &Sockets) {
-        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| same(&waiting.client, &client)) {
+        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.client.is(&client)) {
             datagram.clone_into(&mut waiting.datagram);
             return;
         }
@@ -290,7 +254,7 @@ impl<'a> Arbiter<'a> {
     }
 
     fn admit(&mut self, client: Client, datagram: &[u8], sockets: &Sockets) -> bool {
-        if self.session.as_ref().is_some_and(|session| same(&session.client, &client)) {
+        if self.session.as_ref().is_some_and(|session| session.client.is(&client)) {
             self.touch_session();
             return true;
         }
@@ -384,12 +348,4 @@ async fn drain(mut stream: TcpStream) {
     let until_closed = async { while matches!(stream.read(&mut rest).await, Ok(1..)) {} };
     // A client that does not disconnect in time is disconnected.
     let _ = tokio::time::timeout(LEAVE_TIMEOUT, until_closed).await;
-}
-
-fn same(one: &Client, other: &Client) -> bool {
-    match (one, other) {
-        (Client::Udp { peer, .. }, Client::Udp { peer: other, .. }) => peer == other,
-        (Client::Pty, Client::Pty) => true,
-        _ => false,
-    }
 }

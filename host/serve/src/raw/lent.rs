@@ -20,7 +20,7 @@ enum LeaseState {
     /// With the instrument.
     Away,
     /// It is to be requested.
-    Wanted,
+    Requested,
     /// It was requested.
     Asked(oneshot::Receiver<Loan>),
     Here(Loan),
@@ -43,7 +43,7 @@ impl LentDevice {
 
     /// Waits until it is here, if a client wants it.
     async fn arrive(&mut self) -> Option<&mut Loan> {
-        if let LeaseState::Wanted = self.lease {
+        if let LeaseState::Requested = self.lease {
             self.lease = LeaseState::Asked(self.handle.borrow_device().await?);
         }
         if let LeaseState::Asked(lent) = &mut self.lease {
@@ -89,13 +89,13 @@ impl Device for LentDevice {
             relayed = work => relayed,
             Ok(_) = wanted.wait_for(|wanted| *wanted), if !notified => {
                 self.notified = true;
-                Relayed::Wanted
+                Relayed::Requested
             }
         }
     }
 
     fn take_over(&mut self) {
-        self.lease = LeaseState::Wanted;
+        self.lease = LeaseState::Requested;
         self.attribution.restart();
         self.notified = false;
     }

@@ -4,10 +4,9 @@
 //! is, a simulated one or one that is lent by the instrument, is the business of a [`Device`].
 
 mod arbiter;
-pub mod exchange;
+mod client;
+pub mod datagrams;
 mod lent;
-mod lossy_network;
-mod numbers;
 mod origin;
 #[cfg(unix)]
 mod pty;
@@ -21,15 +20,16 @@ use std::io;
 use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
-pub(super) use self::arbiter::{Arbiter, Rules, Session};
+pub(super) use self::arbiter::{Arbiter, Rules};
+use self::client::Session;
+pub(super) use self::datagrams::lossy_network::LossyNetwork;
 pub(super) use self::lent::LentDevice;
-pub(super) use self::lossy_network::LossyNetwork;
 pub(super) use self::pty::Pty;
 pub(super) use self::sockets::Sockets;
-use super::connections::is_passing;
-use super::event::Event;
+use crate::connections::is_passing;
+use crate::event::Event;
+use crate::until;
 use scopething_sim::{Note, Origin};
 
 /// Bytes handed from one side to the other at a time.
@@ -43,7 +43,7 @@ pub(super) enum Relayed {
     /// It has answered.
     Answered,
     /// Others than raw clients wait for it, and did not before.
-    Wanted,
+    Requested,
     /// Its link is closed.
     Closed,
 }
@@ -161,13 +161,6 @@ async fn next(
     }
 }
 
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
 fn handle(
     device: &mut impl Device,
     sockets: &Sockets,
@@ -193,7 +186,7 @@ fn handle(
         Wake::FromPty(Ok(count)) if arbiter.admit_pty(sockets) => {
             buffers.commands.extend(taken(&buffers.typed, count));
         }
-        Wake::FromPty(Ok(_)) | Wake::Time | Wake::Relayed(Relayed::Wanted) => {}
+        Wake::FromPty(Ok(_)) | Wake::Time | Wake::Relayed(Relayed::Requested) => {}
         Wake::FromSession(Ok(count)) if count > 0 => {
             arbiter.touch_session();
             buffers.commands.extend(taken(&buffers.stream, count));

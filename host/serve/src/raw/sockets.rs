@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
-use super::arbiter::{Client, Session};
-use super::lossy_network::Delivered;
+use super::client::{Client, Session};
+use super::datagrams::lossy_network::Delivered;
 use super::pty::Pty;
 use crate::allow::Allow;
 

@@ -1,8 +1,11 @@
 //! What the instrument's settings are, in its own words.
 
-use scopething_core::plan::{CapturePlan, Channel, LogicLine, Resolution, TriggerMode, TriggerType};
+use scopething_core::plan::{CapturePlan, Channel, LogicLine, Resolution};
 
-use crate::controls::{offset_s, set_offset, show_lines, trigger_source, trigger_source_name};
+use crate::controls::{
+    Names, TRIGGER_MODES, offset_s, set_offset, set_scale, set_slope, set_trigger_source, show_channel,
+    show_line, show_lines, slope, trigger_source_name,
+};
 use crate::handle::SharedState;
 use crate::scpi::{Message, exponential, nearest_step, number, step_at_least, switch};
 use crate::settings::{Settings, VERTICAL_DIVISIONS};
@@ -16,6 +19,8 @@ const CHANNEL: &str = "CHAN";
 /// What the driver takes for seconds a division, and for volts.
 const SECONDS: (f64, f64) = (5e-9, 1e3);
 const VOLTS: (f64, f64) = (5e-4, 5.0);
+/// Samples of 16 and of 8 bits: high resolution is what the device does by itself.
+const RESOLUTIONS: Names<Resolution> = Names(&[("HRES", Resolution::Best), ("NORM", Resolution::Bits8)]);
 
 /// Seconds a division of a screen that wide.
 pub(super) fn division_s(span_s: f64) -> f64 {
@@ -38,54 +43,25 @@ pub fn set(settings: &mut Settings, message: &Message<'_>) {
     }
     let (value, on) = (number(argument), switch(argument));
     match name.as_str() {
-        "CHAN#:DISP" => {
-            if let (Some(vertical), Some(on)) = (settings.analog_mut(*first), on) {
-                vertical.shown = on;
-            }
-        }
-        "CHAN#:SCAL" => {
-            if let (Some(vertical), Some(scale_v)) = (settings.analog_mut(*first), value) {
-                vertical.set_span(scale_v * VERTICAL_DIVISIONS);
-            }
-        }
+        "CHAN#:DISP" => show_channel(settings, *first, on),
+        "CHAN#:SCAL" => set_scale(settings, *first, value),
         "CHAN#:OFFS" => {
             if let (Some(vertical), Some(offset_v)) = (settings.analog_mut(*first), value) {
                 vertical.middle_v = -offset_v;
             }
         }
         "LA:STAT" => show_lines(settings, on),
-        "LA:DIG#:DISP" => {
-            if let Some(on) = on {
-                settings.show_line(*first, on);
-            }
-        }
+        "LA:DIG#:DISP" => show_line(settings, *first, on),
         "TIM:SCAL" => settings.set_span(value.unwrap_or(0.0) * DIVISIONS),
         "TIM:OFFS" => {
             if let Some(offset_s) = value {
                 set_offset(settings, offset_s, OFFSET_DIVISIONS * division_s(settings.span_s));
             }
         }
-        "TRIG:EDGE:SOUR" => {
-            if let Some(source) = trigger_source(argument, CHANNEL) {
-                settings.trigger = source;
-            }
-        }
-        "TRIG:EDGE:SLOP" => match argument.get(..3) {
-            Some("POS") => settings.trigger_type = TriggerType::Rising,
-            Some("NEG") => settings.trigger_type = TriggerType::Falling,
-            _ => {}
-        },
-        "TRIG:SWE" => match argument.get(..4) {
-            Some("AUTO") => settings.trigger_mode = TriggerMode::Auto,
-            Some("NORM") => settings.trigger_mode = TriggerMode::Normal,
-            _ => {}
-        },
-        // High resolution is what the device does by itself.
-        "ACQ:TYPE" => match argument.get(..4) {
-            Some("HRES") => settings.resolution = Resolution::Best,
-            Some("NORM") => settings.resolution = Resolution::Bits8,
-            _ => {}
-        },
+        "TRIG:EDGE:SOUR" => set_trigger_source(settings, argument, CHANNEL),
+        "TRIG:EDGE:SLOP" => set_slope(settings, argument),
+        "TRIG:SWE" => TRIGGER_MODES.set(&mut settings.trigger_mode, argument),
+        "ACQ:TYPE" => RESOLUTIONS.set(&mut settings.resolution, argument),
         "TRIG:EDGE:LEV" => settings.level_v = value.or(settings.level_v),
         _ => {}
     }
@@ -115,19 +91,11 @@ pub fn query(state: &SharedState, plan: Option<&CapturePlan>, message: &Message<
         "TIM:OFFS" => exponential(offset_s(&state.settings, plan, real_division_s() * OFFSET_DIVISIONS), 6),
         // An edge trigger has no word for a pattern, which a client of another kind can set.
         "TRIG:EDGE:SOUR" => trigger_source_name(*trigger, CHANNEL, "EXT"),
-        "TRIG:EDGE:SLOP" => if trigger_type.is_inverted() { "NEG" } else { "POS" }.to_owned(),
+        "TRIG:EDGE:SLOP" => slope(*trigger_type),
         "TRIG:EDGE:LEV" => exponential(plan.map_or(0.0, |plan| plan.level), 6),
         "TRIG:MODE" => "EDGE".to_owned(),
-        "TRIG:SWE" => match trigger_mode {
-            TriggerMode::Auto => "AUTO",
-            TriggerMode::Normal => "NORM",
-        }
-        .to_owned(),
-        "ACQ:TYPE" => match resolution {
-            Resolution::Best => "HRES",
-            Resolution::Bits8 => "NORM",
-        }
-        .to_owned(),
+        "TRIG:SWE" => TRIGGER_MODES.of(*trigger_mode),
+        "ACQ:TYPE" => RESOLUTIONS.of(*resolution),
         _ => return None,
     })
 }
@@ -145,7 +113,7 @@ mod tests {
         for message in lines.iter().flat_map(|line| messages(line.as_bytes())) {
             set(&mut settings, &message);
         }
-        SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING }
+        SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING, generator: None }
     }
 
     fn answer_to(state: &SharedState, question: &str) -> String {
@@ -212,7 +180,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::fixed_seed(512))]
+        #![proptest_config(crate::fixed_seed::fixed_seed(512))]
 
         #[test]
         fn any_line_leaves_queryable_settings(

@@ -287,7 +287,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::fixed_seed(512))]
+        #![proptest_config(crate::fixed_seed::fixed_seed(512))]
 
         #[test]
         fn any_line_is_read(

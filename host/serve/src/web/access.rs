@@ -129,7 +129,7 @@ fn is_same_origin(origin: &HeaderValue, host: &str) -> bool {
 fn host_name(host: &str) -> Option<String> {
     let uri: Uri = format!("http://{host}/").parse().ok()?;
     let authority = uri.authority()?;
-    if authority.as_str() != host {
+    if authority.as_str() != host || host.contains('@') {
         return None;
     }
     let name = authority.host().trim_start_matches('[').trim_end_matches(']');

@@ -7,7 +7,7 @@ use std::time::Duration;
 use scopething_core::device::BS05;
 use scopething_core::plan::{AnalogChannel, Channel, LogicLine, LogicPattern, TriggerMode, TriggerSource, TriggerType};
 use scopething_waveform::measure::{Measurements, WaveformAnalysis};
-use scopething_waveform::recording::{Samples, Waveform};
+use scopething_waveform::waveform::{Samples, Waveform};
 
 use super::acquire::{Run, Shared};
 use super::panel::HORIZONTAL_DIVISIONS;

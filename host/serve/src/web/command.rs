@@ -3,14 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use scopething::generate::WaveSpec;
+use scopething::generate::{ClockSpec, GeneratorRequest, SpecError, WaveSpec, parse_levels};
+use scopething_core::plan::PlayMode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::acquire::{MAX_PINNED, Run, Shared};
 use super::autoset;
 use super::panel::{self, Patch};
-use crate::handle::GeneratorWaveform;
+use crate::handle::GeneratorChange;
 
 /// A command.
 #[derive(Debug, Deserialize)]
@@ -26,8 +27,13 @@ pub(super) enum Command {
     Autoset {},
     /// Put the trigger level halfway between the lowest and the highest voltage of the last trace.
     Level {},
-    /// Play a waveform, such as `sine 1kHz 0..3.3V`; null stops it.
-    Wave { wave: Option<String> },
+    /// Play a waveform such as `sine 1kHz 0..3.3V`, run clocks such as `1MHz L5`, or hold lines such as `L3=1`; without any of
+    /// these: stop.
+    Generate {
+        wave: Option<String>,
+        clock: Option<String>,
+        hold: Option<String>,
+    },
     /// Keep a trace of the history by a name; null gives it up.
     Pin { seq: u64, name: Option<String> },
     /// Drop a trace of the history.
@@ -68,8 +74,10 @@ impl Command {
             }),
             Self::Autoset {} => autoset::autoset(shared, by).await?,
             Self::Level {} => autoset::level(shared, by)?,
-            Self::Wave { wave: None } => shared.handle.generate(None).await,
-            Self::Wave { wave: Some(text) } => shared.handle.generate(Some(waveform(&text)?)).await,
+            Self::Generate { wave, clock, hold } => {
+                let change = generation(wave.as_deref(), clock.as_deref(), hold.as_deref())?;
+                shared.handle.change_generator(change).await;
+            }
             Self::Pin { seq, name } => pin(shared, seq, name)?,
             Self::Drop { seq } => drop_trace(shared, seq)?,
         }
@@ -85,19 +93,26 @@ fn set(shared: &Shared, by: SocketAddr, patch: &Patch) -> Result<(), String> {
     result
 }
 
-fn waveform(text: &str) -> Result<GeneratorWaveform, String> {
-    let words: WaveSpec = text.parse().map_err(|error: scopething::generate::WordsError| error.to_string())?;
-    if words.file().is_some() {
-        return Err("files are not read for others: give a shape".to_owned());
-    }
-    let request = words.request(&[]).map_err(|error| error.to_string())?;
-    Ok(GeneratorWaveform {
-        frequency_hz: request.frequency_hz,
-        shape: request.shape,
-        symmetry: request.symmetry,
-        low_v: request.low,
-        high_v: request.high,
-    })
+/// What the generator is to do. What cannot be planned is refused before the device is asked.
+fn generation(wave: Option<&str>, clock: Option<&str>, hold: Option<&str>) -> Result<GeneratorChange, String> {
+    let request = match (wave, clock, hold) {
+        (None, None, None) => return Ok(GeneratorChange::Stop),
+        (Some(text), None, None) => {
+            let spec: WaveSpec = text.parse().map_err(|error: SpecError| error.to_string())?;
+            if spec.file().is_some() {
+                return Err("files are not read for others: give a shape".to_owned());
+            }
+            GeneratorRequest::wave(spec, PlayMode::Repeat).map_err(|error| error.to_string())?
+        }
+        (None, Some(text), None) => {
+            let clocks = text.parse::<ClockSpec>().and_then(|spec| spec.request());
+            GeneratorRequest::Clocks(clocks.map_err(|error| error.to_string())?)
+        }
+        (None, None, Some(text)) => GeneratorRequest::Levels(parse_levels(text)?),
+        _ => return Err("the generator does one thing at a time: give wave, clock or hold".to_owned()),
+    };
+    request.plan().map_err(|error| error.to_string())?;
+    Ok(GeneratorChange::Start(Arc::new(request)))
 }
 
 fn unknown_trace(seq: u64) -> String {
@@ -156,7 +171,7 @@ pub(super) fn state_json(shared: &Shared) -> Value {
         "settings": panel::settings_json(&state.settings, &controls),
         "actual": actual,
         "limits": panel::limits_json(),
-        "generator": {"waveform": state.driven.waveform, "lines": state.driven.lines},
+        "generator": {"waveform": state.driven.waveform, "lines": state.driven.lines, "text": state.generator},
         "device": {"serial": shared.handle.serial, "program": env!("CARGO_PKG_VERSION")},
         "viewers": *shared.viewers.borrow(),
     })

@@ -124,7 +124,7 @@ fn analog<'a>(
     view: &View,
     data: &mut Vec<u8>,
 ) -> Option<Block<'a>> {
-    let channel = if index == 0 { scopething_waveform::recording::Channel::A } else { scopething_waveform::recording::Channel::B };
+    let channel = if index == 0 { scopething_waveform::waveform::Channel::A } else { scopething_waveform::waveform::Channel::B };
     let series = capture.waveform.channel(channel)?;
     let steps: Vec<u16> = series
         .samples
@@ -168,8 +168,8 @@ fn analog<'a>(
 fn logic<'a>(capture: &Capture, view: &View, data: &mut Vec<u8>) -> Option<Block<'a>> {
     let bytes = capture.logic.as_ref()?;
     let lines = capture.waveform.channels().iter().fold(0, |lines, series| match series.channel {
-        scopething_waveform::recording::Channel::Logic(line) => lines | line.bit(),
-        scopething_waveform::recording::Channel::Analog(_) => lines,
+        scopething_waveform::waveform::Channel::Logic(line) => lines | line.bit(),
+        scopething_waveform::waveform::Channel::Analog(_) => lines,
     });
     let offset = aligned(data);
     let (layout, first, stride) = match view.elements(bytes.len()) {
@@ -222,7 +222,7 @@ mod tests {
     use crate::web::acquire::About;
     use proptest::prelude::*;
     use scopething_core::trace::EndReason;
-    use scopething_waveform::recording::{Channel, Details, Samples, Series, Waveform};
+    use scopething_waveform::waveform::{Channel, Details, Samples, Series, Waveform};
     use serde_json::Value;
 
     /// A: a ramp of steps of 10 mV from -1 V on; L0 toggles with every sample.
@@ -283,7 +283,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::fixed_seed(128))]
+        #![proptest_config(crate::fixed_seed::fixed_seed(128))]
 
         #[test]
         fn any_view_is_within_its_bounds(

@@ -210,12 +210,17 @@ impl Patch {
 /// As many samples as the buffer holds: of two bytes each where they can be had, which is without logic lines.
 fn automatic_samples(settings: &Settings) -> u32 {
     let analog = settings.channels().analog_count();
-    if settings.resolution == Resolution::Best && settings.lines == 0 && analog > 0 {
-        MAX_SAMPLES / 2 / u32::from(analog)
-    } else {
-        MAX_SAMPLES
+    if settings.resolution != Resolution::Best || settings.lines != 0 || analog == 0 {
+        return MAX_SAMPLES;
     }
+    // Whole ticks that make no more samples than two bytes each leave room for.
+    let span_ticks = settings.span_s * BS05.clock_hz;
+    let ticks = (span_ticks / f64::from(MAX_SAMPLES / 2)).ceil();
+    if ticks < MIN_FINE_TICKS { MAX_SAMPLES } else { (span_ticks / ticks) as u32 / u32::from(analog) }
 }
+
+/// Ticks of the fastest sample clock with two bytes a sample, 1 MS/s.
+const MIN_FINE_TICKS: f64 = 40.0;
 
 /// To 12 digits, so that a division that was set reads back as it was written.
 fn neat(value: f64) -> f64 {
@@ -397,8 +402,9 @@ mod tests {
     #[test]
     fn fine_samples_are_as_many_as_fit() {
         for (json, samples) in [
-            (r#"{"lines": [], "channels": {"B": {"on": false}}}"#, 6144),
-            (r#"{"lines": []}"#, 3072),
+            (r#"{"lines": [], "time_per_div": "2ms", "channels": {"B": {"on": false}}}"#, 6114),
+            (r#"{"lines": [], "time_per_div": "2ms"}"#, 3057),
+            (r#"{"lines": [], "time_per_div": "200us"}"#, 12_288),
             (r#"{"lines": [], "bits": 8}"#, 12_288),
             (r#"{"lines": ["L0"]}"#, 12_288),
             (r#"{"lines": [], "samples": 500}"#, 500),

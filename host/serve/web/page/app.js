@@ -220,11 +220,20 @@ class App {
   startGenerator() {
     const { shape, frequency, low, high, symmetry } = this.view.generator;
     const bare = (text) => text.replaceAll(" ", "");
-    return this.command({ type: "wave", wave: `${shape} ${bare(frequency)} ${bare(low)}..${bare(high)} ${bare(symmetry)}` });
+    return this.command({ type: "generate", wave: `${shape} ${bare(frequency)} ${bare(low)}..${bare(high)} ${bare(symmetry)}` });
+  }
+
+  startClock() {
+    const { clock, duty, line } = this.view.generator;
+    return this.command({ type: "generate", clock: `${clock.replaceAll(" ", "")} ${line} ${duty.replaceAll(" ", "")}` });
+  }
+
+  hold() {
+    return this.command({ type: "generate", hold: this.view.generator.hold });
   }
 
   stopGenerator() {
-    return this.command({ type: "wave", wave: null });
+    return this.command({ type: "generate" });
   }
 
   addMeasurement(wanted) {
@@ -345,7 +354,7 @@ class App {
       nextMode: () => this.set({ trigger: { mode: next(limits.trigger_modes, s.trigger.mode) } }),
       toggleHair: () => this.set({ trigger: { hair: !s.trigger.hair } }),
       toggleBits: () => this.set({ bits: next(limits.bits, s.bits) }),
-      toggleGenerator: () => (this.state.generator.waveform ? this.stopGenerator() : this.startGenerator()),
+      toggleGenerator: () => (this.state.generator.text ? this.stopGenerator() : this.startGenerator()),
       cursorsTime: () => this.look({ cursors: { ...this.view.cursors, time: !this.view.cursors.time } }),
       cursorsVolts: () => this.look({ cursors: { ...this.view.cursors, volts: !this.view.cursors.volts } }),
       nextAverages: () => this.look({ averages: next([1, 4, 16, 64], this.view.averages) }),

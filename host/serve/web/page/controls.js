@@ -277,24 +277,38 @@ export function generatorPanel(panel) {
     panel.updates.push(() => { if (document.activeElement !== input) input.value = app.view.generator[key]; });
     return [el("label", { for: id }, label), input];
   };
-  const on = () => app.state.generator.waveform;
-  const lamp = el("p", { className: "hint" });
-  panel.updates.push(() => { lamp.textContent = app.state.generator.text ?? (on() ? "The generator plays on the waveform output and L4." : "The generator is off."); });
+  const lamp = el("p", { className: "hint", id: "generator-text" });
+  panel.updates.push(() => { lamp.textContent = app.state.generator.text ?? "Nothing is generated."; });
+  const stop = () => panel.button("Stop", () => app.stopGenerator());
+  const generator = () => app.view.generator;
   return [
-    card("Waveform generator", "",
+    card("What is generated", "", lamp, el("div", { className: "buttons hint" }, stop())),
+    card("Waveform", "",
       rows(
         panel.select({
-          label: "Shape", options: SHAPES.map((shape) => [shape, shape]), get: () => app.view.generator.shape,
-          set: (shape) => app.look({ generator: { ...app.view.generator, shape } }),
+          label: "Shape", options: SHAPES.map((shape) => [shape, shape]), get: () => generator().shape,
+          set: (shape) => app.look({ generator: { ...generator(), shape } }),
         }),
         field("Frequency", "frequency", "1kHz"),
         field("Low", "low", "0V"),
         field("High", "high", "3.3V"),
         field("Symmetry", "symmetry", "50%"),
       ),
-      el("div", { className: "buttons hint" },
-        panel.button("Start", () => app.startGenerator()), panel.button("Stop", () => app.stopGenerator())),
-      lamp),
+      el("div", { className: "buttons hint" }, panel.button("Play", () => app.startGenerator()))),
+    card("Clock", "",
+      rows(
+        field("Clock frequency", "clock", "1kHz"),
+        field("Duty", "duty", "50%"),
+        panel.select({
+          label: "Line", options: [0, 1, 2, 3, 4, 5].map((line) => [`L${line}`, `L${line}`]), get: () => generator().line,
+          set: (line) => app.look({ generator: { ...generator(), line } }),
+        }),
+      ),
+      el("div", { className: "buttons hint" }, panel.button("Run the clock", () => app.startClock()))),
+    card("Hold lines", "",
+      rows(field("Levels", "hold", "L3=1,L5=0")),
+      el("div", { className: "buttons hint" }, panel.button("Hold", () => app.hold())),
+      el("p", { className: "hint" }, "Experimental: it has not been tried on a device.")),
   ];
 }
 

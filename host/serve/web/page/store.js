@@ -19,7 +19,7 @@ export const DEFAULTS = {
     { channel: "A", name: "peak_to_peak" },
   ],
   mask: { channel: "A", dx: 0.1, dy: 0.3, stop: false },
-  generator: { shape: "sine", frequency: "1kHz", low: "0V", high: "3.3V", symmetry: "50%" },
+  generator: { shape: "sine", frequency: "1kHz", low: "0V", high: "3.3V", symmetry: "50%", clock: "1kHz", duty: "50%", line: "L5", hold: "L3=1" },
 };
 
 /** Values of `stored` in the places of `defaults`, as far as they are of the same kind. */

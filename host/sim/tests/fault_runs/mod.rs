@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet};
-use scopething_core::scope::{CaptureOptions, LinkProfile, Scope, ScopeError};
+use scopething_core::scope::{CaptureOptions, LinkProfile, Scope, ScopeError, ScopeErrorKind};
 use scopething_core::time::{Clock, Micros};
 use scopething_core::trace::{AnalogView, EndReason, Trace, TraceBuffer};
 use scopething_sim::faults::{FaultyStream, StreamFaults};
@@ -231,7 +231,7 @@ async fn capture<L: Read + Write>(
 /// within the resolution, and put the crossing of the level where the trigger is reported.
 fn shows_the_signals(trace: &Trace) -> bool {
     let (Some(trigger), Some(a)) = (trace.trigger(), trace.analog(AnalogChannel::A)) else { return false };
-    if trace.cause() != EndReason::Trigger || trace.samples() != trace.plan().timebase.samples {
+    if trace.end_reason() != EndReason::Trigger || trace.samples() != trace.plan().timebase.samples {
         return false;
     }
     let phase = fitted_phase(&a);
@@ -279,18 +279,18 @@ fn fitted_phase(view: &AnalogView) -> f64 {
 }
 
 fn error_name<E>(error: &ScopeError<E>) -> &'static str {
-    match error {
-        ScopeError::Link { .. } => "link failed",
-        ScopeError::Closed { .. } => "link closed",
-        ScopeError::NoAnswer { .. } => "no answer",
-        ScopeError::Incomplete { .. } => "incomplete",
-        ScopeError::Surplus { .. } => "surplus",
-        ScopeError::Garbled { .. } => "garbled",
-        ScopeError::UnknownStatus { .. } => "unknown status",
-        ScopeError::Contradiction(_) => "contradiction",
-        ScopeError::WrongRevision { .. } => "wrong revision",
-        ScopeError::GeneratorsStopped => "generators stopped",
-        ScopeError::Script(_) => "SCRIPT TOO LONG",
+    match error.kind {
+        ScopeErrorKind::Link(_) => "link failed",
+        ScopeErrorKind::Closed => "link closed",
+        ScopeErrorKind::NoAnswer { .. } => "no answer",
+        ScopeErrorKind::Incomplete { .. } => "incomplete",
+        ScopeErrorKind::Surplus { .. } => "surplus",
+        ScopeErrorKind::Garbled(_) => "garbled",
+        ScopeErrorKind::UnknownStatus { .. } => "unknown status",
+        ScopeErrorKind::Contradiction(_) => "contradiction",
+        ScopeErrorKind::WrongRevision { .. } => "wrong revision",
+        ScopeErrorKind::GeneratorsStopped => "generators stopped",
+        ScopeErrorKind::Script(_) => "SCRIPT TOO LONG",
         _ => "OF A NEW KIND",
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use scopething_waveform::measure::WaveformAnalysis;
-//! use scopething_waveform::recording::{Channel, Details, Waveform, Samples, Series};
+//! use scopething_waveform::waveform::{Channel, Details, Waveform, Samples, Series};
 //!
 //! // Ten periods of 1 kHz, and the same a quarter of a period later.
 //! let line = |late: u32| Samples::Levels((0..1000).map(|i| u8::from((i + 100 - late) % 100 < 50)).collect());
@@ -32,7 +32,7 @@ use scopething_core::trace::SampleTimes;
 pub use spectrum::{MAX_HARMONICS, Peak, Spectrum, SpectrumError};
 pub use window::{UnknownWindow, Window};
 
-use crate::recording::{Channel, Samples, Series, Waveform};
+use crate::waveform::{Channel, Samples, Series, Waveform};
 
 /// Points of the averaged wave: one for each hundredth of the period.
 const WAVE_POINTS: usize = 100;
@@ -192,7 +192,7 @@ fn timed(channel: &ChannelAnalysis, series: &Series) -> TimedEdges<std::vec::Int
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::Details;
+    use crate::waveform::Details;
     use scopething_core::analysis::Shape;
 
     fn recording(series: Vec<Series>) -> Waveform {

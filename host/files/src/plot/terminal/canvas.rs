@@ -1,6 +1,6 @@
 //! Dots within characters.
 
-use super::screen::{Ink, Screen};
+use super::screen::{BRAILLE, Ink, Screen};
 use super::style::Glyphs;
 use crate::plot::Point;
 
@@ -87,9 +87,6 @@ fn dots_a_character(glyphs: Glyphs) -> (usize, usize) {
         Glyphs::Ascii => (1, 2),
     }
 }
-
-/// The first braille pattern, the one without dots; each of the next eight bits adds a dot.
-pub(super) const BRAILLE: u32 = 0x2800;
 
 /// `bits` are row by row, two a row; Unicode numbers the upper three rows by columns, the last row after.
 fn braille(bits: u8) -> char {

@@ -14,7 +14,7 @@ use screen::{Ink, Screen};
 pub use style::{Colour, Glyphs, Style};
 
 use super::chart::{Chart, legend};
-use scopething_waveform::recording::{Channel, Series, Waveform};
+use scopething_waveform::waveform::{Channel, Series, Waveform};
 
 /// How much room there is, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 //! A field of coloured characters.
 
-use super::canvas::BRAILLE;
 use super::style::{Colour, Glyphs, Style};
+
+/// The first braille pattern, the one without dots; each of the next eight bits adds a dot.
+pub(super) const BRAILLE: u32 = 0x2800;
 
 /// What a character belongs to, which decides its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

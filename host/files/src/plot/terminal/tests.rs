@@ -1,5 +1,5 @@
 use super::*;
-use scopething_waveform::recording::{Details, Samples, Trigger, TriggerType};
+use scopething_waveform::waveform::{Details, Samples, Trigger, TriggerType};
 
 const ASCII: Style = Style { glyphs: Glyphs::Ascii, colour: Colour::None };
 

@@ -297,6 +297,9 @@ impl Exchange {
         }
         let error = if pending.complete {
             DatagramError::Ended { bytes: pending.bytes() }
+        } else if let Some(data_seq) = self.cancelled.as_ref().and_then(|_| pending.hole(self.in_turn())) {
+            // The server answers each `K`: what is missing is older, and of the trace.
+            DatagramError::Lost { data_seq }
         } else {
             DatagramError::NoAnswer { command: pending.last.byte(), sent: pending.sent }
         };

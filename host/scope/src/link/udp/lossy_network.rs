@@ -4,12 +4,12 @@
 use proptest::prelude::*;
 use scopething_core::link::bitscope_server::{AnswerRepr, CommandPacket, Datagrams};
 use scopething_core::time::{Instant, Micros};
-use scopething_core::vm::{Command, Pace};
+use scopething_core::vm::{Command, Pace, Register, Script, Shadow};
 
 use super::super::error::DatagramError;
-use super::super::fixed_seed;
 use super::exchange::Exchange;
 use super::pending::ANSWER_LIMIT;
+use crate::fixed_seed::fixed_seed;
 
 /// The echoing part of [section 2 of the reference](scopething_core::vm#2-commands), and a dump of the registers.
 struct Device {
@@ -62,8 +62,10 @@ struct Fates<'a> {
     numbers: std::iter::Cycle<std::slice::Iter<'a, u8>>,
     /// Of 256 datagrams, how many are lost.
     lost: u8,
-    /// Of 256 datagrams, how many come twice.
+    /// Of 256 answers, how many come twice.
     repeated: u8,
+    /// Of 256 datagrams to the server, how many come twice, and are executed twice.
+    repeated_commands: u8,
     longest_delay_ms: u64,
     /// Bytes of an answer that a datagram carries at the least.
     smallest_piece: usize,
@@ -116,6 +118,7 @@ impl<'a> Scene<'a> {
             numbers: numbers.iter().cycle(),
             lost: 0,
             repeated: 0,
+            repeated_commands: 0,
             longest_delay_ms: 0,
             smallest_piece: 1,
         };
@@ -129,9 +132,15 @@ impl<'a> Scene<'a> {
     }
 
     fn carry_to_server(&mut self, datagram: &[u8]) {
-        if self.fates.next() < self.fates.lost {
-            return;
+        if self.fates.repeated_commands > 0 && self.fates.next() < self.fates.repeated_commands {
+            self.execute(datagram);
         }
+        if self.fates.next() >= self.fates.lost {
+            self.execute(datagram);
+        }
+    }
+
+    fn execute(&mut self, datagram: &[u8]) {
         let packet = CommandPacket::new_checked(datagram).unwrap();
         let answer = self.device.answer(packet.commands());
         let mut rest = answer.as_slice();
@@ -305,5 +314,50 @@ proptest! {
         scene.fates.smallest_piece = 10;
         prop_assert_eq!(scene.converse(script.as_bytes()), Ok(()));
         prop_assert_eq!(scene.read, ideal);
+    }
+}
+
+/// The scripts that the driver's encoder makes of register values, each ended by `U`.
+fn scripts(writes: &[Vec<(usize, u32)>]) -> (Vec<Vec<u8>>, [u8; 256]) {
+    let (mut shadow, mut registers) = (Shadow::new(), Device::new().registers);
+    let script = |stores: &Vec<(usize, u32)>| {
+        for &(index, value) in stores {
+            let register = Register::ALL[index % Register::ALL.len()];
+            shadow.stage(register, value);
+            for (at, byte) in (0..register.width()).zip(value.to_le_bytes()) {
+                registers[usize::from(register.address() + at)] = byte;
+            }
+        }
+        let mut buffer = [0; 1024];
+        let mut script = Script::new(&mut buffer);
+        script.stores(&mut shadow).unwrap();
+        script.command(Command::Update).unwrap();
+        script.finish().to_vec()
+    };
+    (writes.iter().map(script).collect(), registers)
+}
+
+proptest! {
+    #![proptest_config(fixed_seed(500))]
+
+    /// A datagram that goes on from where another left R1 would write somewhere else when it is executed again.
+    #[test]
+    fn repetitions_that_are_executed_write_no_other_registers(
+        writes in prop::collection::vec(prop::collection::vec((0_usize..200, any::<u32>()), 1..60), 1..4),
+        counting in any_counting(),
+        numbers in prop::collection::vec(any::<u8>(), 97..=101),
+    ) {
+        let (scripts, registers) = scripts(&writes);
+        let mut scene = Scene::new(&numbers, counting, 0, 0, 20);
+        scene.fates.repeated_commands = 120;
+        scene.fates.smallest_piece = 70;
+        for script in scripts {
+            let datagrams: Vec<_> = Datagrams::new(&script).collect();
+            prop_assert!(datagrams.iter().all(|commands| super::repeat::is_repeatable(commands)), "{:?}", script);
+            prop_assert_eq!(scene.converse(&script), Ok(()));
+            prop_assert_eq!(&scene.read, &script);
+            scene.read.clear();
+        }
+        prop_assert_eq!(scene.device.registers, registers);
     }
 }

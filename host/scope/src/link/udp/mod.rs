@@ -17,7 +17,9 @@
 //! - Datagrams from other addresses are not received, those of another adaptor are ignored.
 //! - A datagram that is missing ahead of an answer or in the middle of it is [`DatagramError::Lost`] after a
 //!   quarter of a second, unless all that the answer can have is there without it; a dump that goes silent while it is read is [`DatagramError::Ended`] after 1.6 s. Bytes that
-//!   follow a gap are never handed out. A trace may be silent for as long as it likes.
+//!   follow a gap are never handed out. A trace may be silent for as long as it likes; since the report of its end may
+//!   be what was lost, the driver ends such a trace with `K` now and then and starts it again
+//!   ([`LinkProfile::check_interval`]).
 //! - A server that serves another client reports it ([`DatagramError::Refused`]).
 //! - No answer at all: the commands are sent again, or it is [`DatagramError::NoAnswer`] after 1.6 s.
 //!
@@ -27,9 +29,11 @@
 //! knows a `Cmd_ID` again could repeat its answer instead, but the protocol does not ask that of it, and an
 //! adaptor that only passes bytes on will not. So only those datagrams are repeated that do no harm when they
 //! execute twice: scripts that set R0 and R1 before they use them, and `>`, `U`, `?`, `p`, `r`, `!` and `K`.
-//! A script that goes on from where the last one left R0 and R1, as the second half of a long one does, is
-//! sent once, and so is what starts a trace, a dump or a generator. When their answer is lost, the error reports
-//! it, and a reset is the way on, as it is for the vendor's library.
+//! A script that goes on from where the last one left R0 and R1 is sent once, and so is what starts a trace, a dump or a
+//! generator. When their answer is lost, the error reports it, and a reset is the way on, as it is for the vendor's library.
+//! The driver's own scripts set R1 anew so often that each datagram can
+//! [begin with that](scopething_core::link::bitscope_server::datagram_len): networks repeat datagrams as well, and a server
+//! that executes the repetition writes to no other registers than before.
 //!
 //! A repetition carries a `Cmd_ID` of its own, so that its answer cannot be mixed up with a late piece of an
 //! earlier one, which may be cut elsewhere; only the answer to the last one counts. This relies on the
@@ -39,6 +43,8 @@
 mod exchange;
 #[cfg(test)]
 mod exchange_tests;
+#[cfg(test)]
+mod lossy_driver;
 #[cfg(test)]
 mod lossy_network;
 mod order;
@@ -85,7 +91,7 @@ pub struct UdpLink {
 impl UdpLink {
     /// What to count with: an answer comes, or an error, within all repetitions of its datagram.
     pub const PROFILE: LinkProfile =
-        LinkProfile { round_trip: Micros(ANSWER_LIMIT.0 + GRACE.0), ..LinkProfile::NETWORK };
+        LinkProfile { round_trip: Micros(ANSWER_LIMIT.0 + GRACE.0), is_lossy: true, ..LinkProfile::NETWORK };
 
     /// Makes a socket for the server. Sends nothing: whether one is there shows when it is first written to.
     ///

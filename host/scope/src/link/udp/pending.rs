@@ -224,7 +224,7 @@ impl Pending {
     }
 
     /// The first number from the one that is due on that is missing ahead of a piece.
-    fn hole(&self, in_turn: Option<u8>) -> Option<u8> {
+    pub(super) fn hole(&self, in_turn: Option<u8>) -> Option<u8> {
         let due = in_turn?;
         let furthest = self.pieces.iter().map(|piece| piece.data_seq.wrapping_sub(due)).max()?;
         let missing = |ahead: &u8| self.pieces.iter().all(|piece| piece.data_seq.wrapping_sub(due) != *ahead);

@@ -89,8 +89,8 @@ impl Run {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::super::fixed_seed;
     use super::*;
+    use crate::fixed_seed::fixed_seed;
 
     #[test]
     fn what_stands_on_its_own_is_repeatable() {

@@ -17,12 +17,13 @@
 //! the address a datagram comes from can be forged. So an answer is repeated [three times](MAX_REPEATS) at most,
 //! and only if its data would fit [one datagram](MAX_ANSWERS); a request of two bytes never repeats a dump.
 
+pub(super) mod lossy_network;
+pub(super) mod numbers;
+
 use std::collections::VecDeque;
 
 use scopething_core::link::bitscope_server::{AnswerRepr, CommandPacket};
-
-/// The number of a byte among all that were sent to the device.
-pub type Origin = u64;
+pub use scopething_sim::Origin;
 
 /// Answer bytes in a datagram: a server may fill a network packet.
 pub const MAX_ANSWERS: usize = 1400;

@@ -6,10 +6,10 @@
 use scopething_core::time::{Instant, Micros};
 use serde::{Deserialize, Serialize};
 
-use super::time::Reading;
+use crate::time::Reading;
 
 /// How long an intermittent condition must be absent to be over.
-pub const QUIET: Micros = Micros::from_millis(60_000);
+pub(crate) const QUIET: Micros = Micros::from_millis(60_000);
 
 /// A kind of condition. Of each kind there is one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +65,7 @@ pub struct Condition {
 
 /// The present conditions, and those that ended recently.
 #[derive(Debug, Default)]
-pub struct Conditions {
+pub(crate) struct Conditions {
     lasting: Vec<Condition>,
     histories: [History; ConditionKind::ALL.len()],
 }
@@ -82,7 +82,7 @@ struct History {
 impl Conditions {
     /// A condition is met. True if it is logged: it is new, and not intermittent. Another text is another
     /// condition if it names another scope; otherwise it updates the text of the condition.
-    pub fn meet(&mut self, kind: ConditionKind, text: &str, at: Reading) -> bool {
+    pub(crate) fn meet(&mut self, kind: ConditionKind, text: &str, at: Reading) -> bool {
         let same = |condition: &&mut Condition| {
             condition.kind == kind && (kind != ConditionKind::OtherScope || condition.text == text)
         };
@@ -112,7 +112,7 @@ impl Conditions {
     }
 
     /// A condition has ended. True if that is logged: it was met, and is not intermittent.
-    pub fn end(&mut self, kind: ConditionKind, text: &str, at: Reading) -> bool {
+    pub(crate) fn end(&mut self, kind: ConditionKind, text: &str, at: Reading) -> bool {
         let before = self.lasting.len();
         self.lasting.retain(|condition| condition.kind != kind);
         if self.lasting.len() == before {
@@ -127,12 +127,12 @@ impl Conditions {
     }
 
     /// Drops a condition that another one, which is more specific, replaces.
-    pub fn replace(&mut self, kind: ConditionKind) {
+    pub(crate) fn replace(&mut self, kind: ConditionKind) {
         self.lasting.retain(|condition| condition.kind != kind);
     }
 
     /// Logs intermittent conditions that have been stable for long enough.
-    pub fn update(&mut self, at: Reading) {
+    pub(crate) fn update(&mut self, at: Reading) {
         for kind in ConditionKind::ALL {
             let lasting =
                 self.lasting.iter().find(|condition| condition.kind == kind).map(|condition| &condition.text);
@@ -158,7 +158,7 @@ impl Conditions {
 
     /// The present conditions.
     #[must_use]
-    pub fn lasting(&self) -> &[Condition] {
+    pub(crate) fn lasting(&self) -> &[Condition] {
         &self.lasting
     }
 }

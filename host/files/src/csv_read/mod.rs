@@ -18,13 +18,13 @@ use self::lines::{Line, Lines};
 use super::csv_write::TIME;
 use super::stream::LOST;
 use super::{ReadError, Skipped, TraceReader};
-use scopething_waveform::recording::{Channel, Details, Waveform};
+use scopething_waveform::waveform::{Channel, Details, Waveform};
 
 /// Reads captures from comma-separated values.
 ///
 /// ```
 /// use scopething_files::{CsvReader, TraceReader};
-/// use scopething_waveform::recording::Channel;
+/// use scopething_waveform::waveform::Channel;
 ///
 /// let mut reader = CsvReader::new("time,A,L0\n0,1.5,0\n0.001,1.75,1\n".as_bytes());
 /// let waveform = reader.read()?.ok_or("a capture is there")?;

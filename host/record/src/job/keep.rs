@@ -1,7 +1,7 @@
 //! Which traces are kept, and which part of them is written.
 
-use crate::measure::{Measure, Measured};
-use scopething_waveform::recording::{Channel, Series, Waveform};
+use super::measure::{Measure, Measured};
+use scopething_waveform::waveform::{Channel, Series, Waveform};
 
 /// What is kept of the traces of a job.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +82,7 @@ pub fn envelope(series: &Series, parts: usize) -> impl Iterator<Item = Extent> +
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scopething_waveform::recording::{Details, Samples};
+    use scopething_waveform::waveform::{Details, Samples};
 
     fn waveform(samples: &[f32]) -> Waveform {
         let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(samples.to_vec()));

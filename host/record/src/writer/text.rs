@@ -18,10 +18,10 @@ use std::ops::Range;
 
 use serde_json::{Map, Value, json};
 
-use super::keep::{Extent, Keep, envelope};
-use super::measure::{Measure, Measured};
+use crate::job::keep::{Extent, Keep, envelope};
+use crate::job::measure::{Measure, Measured};
 use scopething_files::{Format, JOB_COLUMNS, Rows, StampObject, WriteError, push_field, push_number};
-use scopething_waveform::recording::{Gap, Series, Stamp, Waveform};
+use scopething_waveform::waveform::{Gap, Series, Stamp, Waveform};
 
 /// More than the number and the moment of a trace take in JSON.
 const MAX_STAMP_BYTES: usize = 128;
@@ -239,6 +239,7 @@ fn json_line(waveform: &Waveform, stamp: Stamp, keep: &Keep) -> Result<Vec<u8>, 
             object["cause"] = json!(details.cause.map(|cause| cause.to_string()));
             object["trigger_time"] = json!(details.trigger.as_ref().map(|trigger| trigger.time_s));
             object["sample_rate"] = json!(waveform.sample_rate_hz());
+            object["interleaved_sample_rate"] = json!(waveform.sample_rate_hz());
             object["channels"] = channels_object(waveform, keep);
             serde_json::to_writer(&mut line, &object).map_err(io::Error::from)?;
             line.push(b'\n');
@@ -249,7 +250,7 @@ fn json_line(waveform: &Waveform, stamp: Stamp, keep: &Keep) -> Result<Vec<u8>, 
 
 fn channels_object(waveform: &Waveform, keep: &Keep) -> Value {
     let channels = waveform.channels().iter().map(|series| {
-        let values = if let Keep::Envelope { parts } = keep {
+        let mut values = if let Keep::Envelope { parts } = keep {
             let extents: Vec<_> = envelope(series, *parts).collect();
             json!({
                 "timestamps": extents.iter().map(|extent| extent.time_s).collect::<Vec<_>>(),
@@ -258,8 +259,12 @@ fn channels_object(waveform: &Waveform, keep: &Keep) -> Value {
             })
         } else {
             let measured = Measured::of(series);
-            Measure::ALL.iter().map(|&measure| (measure.name(), json!(measured.get(measure)))).collect()
+            Measure::ALL
+                .iter()
+                .map(|&measure| (measure.name(), json!(measured.get(measure))))
+                .collect::<Value>()
         };
+        values["sample_rate"] = json!(series.sample_rate_hz());
         (series.channel.to_string(), values)
     });
     Value::Object(channels.collect::<Map<_, _>>())
@@ -269,7 +274,7 @@ fn channels_object(waveform: &Waveform, keep: &Keep) -> Value {
 mod tests {
     use super::*;
     use scopething_waveform::moment::UnixMicros;
-    use scopething_waveform::recording::{Channel, Details, EndReason, Samples, Series};
+    use scopething_waveform::waveform::{Channel, Details, EndReason, Samples, Series};
 
     fn waveform() -> Waveform {
         let levels = Samples::Levels(vec![0, 1, 1, 1]);

@@ -1,25 +1,28 @@
 //! The loop: look for the scope, wait until a trace is due, capture it, hand it on.
 
+pub(crate) mod blocks;
+pub(crate) mod connect;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::StreamPlan;
-use scopething_core::scope::{CaptureOptions, Recovery, ScopeError, StreamFrame};
+use scopething_core::scope::{CaptureOptions, Recovery, ScopeError, ScopeErrorKind, StreamFrame};
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::TraceBuffer;
 
-use super::blocks::{Blocks, Cut};
-use super::connect::{ConnectError, Connected, Opener, Place, Planned, connect};
-use super::job::Job;
-use super::journal::REPORT_INTERVAL;
-use super::schedule::Spacing;
-use super::time::Timekeeper;
-use super::writer_thread::{Batch, Event, MAX_AT_ONCE, WriterGone, WriterThread};
+use self::blocks::{Blocks, Cut};
+use self::connect::{ConnectError, Connected, Opener, Place, Planned, connect};
+use crate::job::Job;
+use crate::job::schedule::Spacing;
+use crate::journal::REPORT_INTERVAL;
 use crate::stream::{self, Thinner, Thinning};
+use crate::time::Timekeeper;
+use crate::writer::{Batch, Event, MAX_AT_ONCE, WriterGone, WriterThread};
 use scopething::link::LinkError;
-use scopething_waveform::recording::{InvalidWaveform, Waveform};
+use scopething_waveform::waveform::{InvalidWaveform, Waveform};
 
 /// How long to wait before a scope that is away is looked for again.
 const LOOK_AGAIN: Micros = Micros::from_millis(1000);
@@ -34,7 +37,7 @@ const CHUNK_FRAMES: usize = 256;
 
 /// Captures as a job specifies.
 #[derive(Debug)]
-pub(super) struct Acquisition<'a, O, T> {
+pub(crate) struct Reader<'a, O, T> {
     job: Arc<Job>,
     opener: O,
     watch: Watch<'a, T>,
@@ -58,8 +61,8 @@ enum NoTrace {
     Waveform(InvalidWaveform),
 }
 
-impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
-    pub(super) fn new(job: Arc<Job>, opener: O, time: &'a T, writer_thread: &'a WriterThread) -> Self {
+impl<'a, O: Opener, T: Timekeeper> Reader<'a, O, T> {
+    pub(crate) fn new(job: Arc<Job>, opener: O, time: &'a T, writer_thread: &'a WriterThread) -> Self {
         let started = time.now();
         let ends = job.extent.seconds.map(|seconds| started + Micros::from_seconds(seconds));
         let lingers = job.spacing == Spacing::Continuous;
@@ -87,7 +90,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
     }
 
     /// Captures until the job is done.
-    pub(super) async fn run(&mut self) -> Result<(), ConnectError> {
+    pub(crate) async fn run(&mut self) -> Result<(), ConnectError> {
         let mut due = match &self.job.spacing {
             Spacing::Continuous | Spacing::Every(_) => self.started,
             Spacing::TimesOfDay(_) => self.next_due(),
@@ -106,7 +109,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
     }
 
     /// Sends the last trace to the writer.
-    pub(super) async fn flush(&mut self) {
+    pub(crate) async fn flush(&mut self) {
         if let Some(Ok(Some(waveform))) = self.blocks.as_mut().map(Blocks::end) {
             self.watch.report(Event::Trace(waveform)).await;
         }
@@ -232,7 +235,7 @@ impl<'a, O: Opener, T: Timekeeper> Acquisition<'a, O, T> {
     async fn failed(&mut self, error: &ScopeError<LinkError>) {
         match error.recovery() {
             // They are started when it is connected to.
-            _ if matches!(error, ScopeError::GeneratorsStopped) => self.connected = None,
+            _ if matches!(error.kind, ScopeErrorKind::GeneratorsStopped) => self.connected = None,
             Recovery::Retry => self.bad_trace(error.to_string()).await,
             Recovery::Reconnect => self.away(false, error.to_string()).await,
             Recovery::Fatal => self.away(true, error.to_string()).await,

@@ -6,7 +6,7 @@ use scopething_core::time::{Instant, Micros};
 
 use super::store::{Content, Disk, Entry, Store, StoreError};
 use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::recording::Gap;
+use scopething_waveform::waveform::Gap;
 
 /// How often a disk that took nothing is tried again.
 const RETRY: Micros = Micros::from_millis(1000);

@@ -53,7 +53,10 @@
 //! # Ok::<(), scopething_record::job::JobError>(())
 //! ```
 
+pub mod keep;
 mod lines;
+pub mod measure;
+pub mod schedule;
 mod spec;
 
 use std::fmt;
@@ -65,12 +68,12 @@ use scopething_core::plan::{
     BusyOutputs, CapturePlan, CaptureRequest, PlanError, StreamPlan, StreamRequest, plan_capture, plan_stream,
 };
 
+use self::keep::Keep;
 use self::lines::Lines;
+use self::schedule::{Extent, Spacing};
 use self::spec::StreamSpec;
-use super::keep::Keep;
-use super::listing::Naming;
-use super::schedule::{Extent, Spacing};
-use super::store::Limits;
+use crate::writer::listing::Naming;
+use crate::writer::store::Limits;
 use scopething::generate::GeneratorRequest;
 use scopething::link::LinkUrl;
 use scopething::request::{CaptureSpec, JsonRequestError};
@@ -214,6 +217,7 @@ fn key_of(error: &PlanError) -> &'static str {
         PlanError::Level(_) => "level",
         PlanError::Position(_) => "position",
         PlanError::Timeout(_) => "timeout",
+        PlanError::Delay(_) => "delay",
         PlanError::EmptyPattern => "trigger",
         PlanError::StreamRate { .. } => "rate",
         PlanError::UnframedChannels => "unframed",

@@ -2,14 +2,14 @@
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{CapturePlan, Notice, PlanError, StreamPlan};
-use scopething_core::scope::{GenerateError, NoSerialNumber, Recovery, Scope, ScopeError};
+use scopething_core::scope::{GenerateError, NoSerialNumber, Recovery, ScopeError};
 use scopething_sim::ReadPlayback;
 use thiserror::Error;
 
-use super::job::Job;
+use crate::job::Job;
 use scopething::calibration_file::{CalibrationFile, CalibrationFileError};
 use scopething::generate::GeneratorRequestError;
-use scopething::link::{self, Link, LinkClock, LinkError, LinkUrl, OpenError, OpenLink, Port};
+use scopething::link::{self, HostScope, LinkError, LinkUrl, OpenError, OpenLink, Port};
 
 /// A link that is open, and the calibration of the probes on it.
 #[derive(Debug)]
@@ -184,7 +184,7 @@ fn attempts(places: &[(LinkUrl, ConnectError)]) -> String {
 
 impl ConnectError {
     /// The failures at several places as one.
-    pub(super) fn of_places(mut failures: Vec<(LinkUrl, Self)>) -> Self {
+    pub(crate) fn of_places(mut failures: Vec<(LinkUrl, Self)>) -> Self {
         match failures.pop() {
             None => OpenError::NoBitScope.into(),
             Some((_, only)) if failures.is_empty() => only,
@@ -224,7 +224,7 @@ impl ConnectError {
 
 /// What a job requires of the scope.
 #[derive(Debug)]
-pub(super) enum Planned {
+pub(crate) enum Planned {
     /// Traces one by one.
     Traces(Box<CapturePlan>),
     /// A stream, cut into traces.
@@ -233,7 +233,7 @@ pub(super) enum Planned {
 
 impl Planned {
     /// Deviations from the request.
-    pub(super) fn notices(&self) -> &[Notice] {
+    pub(crate) fn notices(&self) -> &[Notice] {
         match self {
             Self::Traces(plan) => &plan.notices,
             Self::Stream(plan) => &plan.notices,
@@ -243,15 +243,15 @@ impl Planned {
 
 /// A scope that captures what a job asks for.
 #[derive(Debug)]
-pub(super) struct Connected {
-    pub(super) scope: Scope<Link, LinkClock>,
-    pub(super) plan: Planned,
+pub(crate) struct Connected {
+    pub(crate) scope: HostScope,
+    pub(crate) plan: Planned,
     /// None if it has none.
-    pub(super) serial: Option<String>,
+    pub(crate) serial: Option<String>,
 }
 
 /// Connects to the scope behind a link, if it is the one with this serial number, and starts what it generates.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     job: &Job,
     link: OpenLink,
     probe: AnalogParameters,

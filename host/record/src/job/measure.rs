@@ -7,7 +7,7 @@ use scopething_core::analysis::{EdgeMeasurements, Levels, analog_edges, logic_ed
 use serde::Deserialize;
 
 use scopething_waveform::quantity::Unit;
-use scopething_waveform::recording::{Samples, Series};
+use scopething_waveform::waveform::{Samples, Series};
 
 /// What can be measured of a channel. Levels are volts, of raw traces fractions of the range, of logic lines 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -110,7 +110,7 @@ impl Measured {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scopething_waveform::recording::Channel;
+    use scopething_waveform::waveform::Channel;
 
     #[test]
     fn square_on_analog_and_logic() {

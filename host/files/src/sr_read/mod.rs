@@ -13,7 +13,7 @@ use zip::result::ZipError;
 
 use super::sr_write::LOGIC;
 use super::{MAX_SAMPLES, ReadError, TraceReader};
-use scopething_waveform::recording::{Channel, Details, Samples, Series, Waveform};
+use scopething_waveform::waveform::{Channel, Details, Samples, Series, Waveform};
 
 /// A session of a long recording in many chunks has fewer.
 const MAX_ENTRIES: usize = 100_000;

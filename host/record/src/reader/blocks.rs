@@ -4,14 +4,14 @@
 //! lost a trace ends early and the next one begins, so that the samples of a trace are evenly spaced.
 
 use scopething_files::stream::{Row, StreamHeader};
-use scopething_waveform::recording::{Details, InvalidWaveform, Samples, Series, Waveform};
+use scopething_waveform::waveform::{Details, InvalidWaveform, Samples, Series, Waveform};
 
 /// The mode of a trace that was cut from a stream.
-pub(super) const MODE: &str = "Stream";
+pub(crate) const MODE: &str = "Stream";
 
 /// Rows on their way into a trace.
 #[derive(Debug)]
-pub(super) struct Blocks {
+pub(crate) struct Blocks {
     header: StreamHeader,
     /// Rows of a trace.
     length: u64,
@@ -20,7 +20,7 @@ pub(super) struct Blocks {
 
 /// What a row completes.
 #[derive(Debug)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// A trace.
     Trace(Waveform),
     /// This many frames are missing before the next trace.
@@ -29,12 +29,12 @@ pub(super) enum Cut {
 
 impl Blocks {
     /// For a stream at its beginning, in traces of `length` rows, at least one.
-    pub(super) fn new(header: StreamHeader, length: u64) -> Self {
+    pub(crate) fn new(header: StreamHeader, length: u64) -> Self {
         Self { header, length: length.max(1), rows: Vec::new() }
     }
 
     /// Takes a row, and returns what it completes.
-    pub(super) fn push(&mut self, row: &Row, cuts: &mut Vec<Cut>) -> Result<(), InvalidWaveform> {
+    pub(crate) fn push(&mut self, row: &Row, cuts: &mut Vec<Cut>) -> Result<(), InvalidWaveform> {
         if row.lost > 0 {
             cuts.extend(self.end()?.map(Cut::Trace));
             cuts.push(Cut::Lost(row.lost));
@@ -47,7 +47,7 @@ impl Blocks {
     }
 
     /// The trace of the rows there are.
-    pub(super) fn end(&mut self) -> Result<Option<Waveform>, InvalidWaveform> {
+    pub(crate) fn end(&mut self) -> Result<Option<Waveform>, InvalidWaveform> {
         let rows = std::mem::take(&mut self.rows);
         let Some(first) = rows.first() else { return Ok(None) };
         let columns = self.header.columns.iter().enumerate().map(|(place, column)| {
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
     use scopething_files::stream::{Column, MAX_COLUMNS, Part};
     use scopething_waveform::moment::UnixMicros;
-    use scopething_waveform::recording::Channel;
+    use scopething_waveform::waveform::Channel;
 
     #[test]
     fn traces_start_on_grid_and_after_losses() {

@@ -360,7 +360,7 @@ fn profile(config: &SimConfig, time: &Time) -> LinkProfile {
     };
     let round_trip = Micros(wait.0.div_ceil(1000)) + margin;
     let bytes_per_second = config.rate_bps.map_or(u32::MAX, |rate| (rate / 10.0) as u32).max(1);
-    LinkProfile { round_trip, bytes_per_second }
+    LinkProfile { round_trip, bytes_per_second, is_lossy: false }
 }
 
 impl ErrorType for SimLink {

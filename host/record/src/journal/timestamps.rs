@@ -25,7 +25,7 @@ struct Point {
 
 /// The relation of the clocks while a device is connected.
 #[derive(Debug, Default)]
-pub struct Timestamps {
+pub(crate) struct Timestamps {
     first: Option<(f64, Instant)>,
     points: Vec<Point>,
     /// How much device time a point stands for.
@@ -36,23 +36,23 @@ pub struct Timestamps {
 
 /// When a trace was captured.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stamped {
+pub(crate) struct Stamped {
     /// By the computer's clock.
-    pub clock: UnixMicros,
+    pub(crate) clock: UnixMicros,
     /// By how many seconds the computer's clock was set since the trace before, if it was.
-    pub set_by_s: Option<f64>,
+    pub(crate) set_by_s: Option<f64>,
 }
 
 impl Timestamps {
     /// The device's time restarts: it was connected again.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.first = None;
         self.points.clear();
     }
 
     /// The moment of a trace that started and ended at these seconds of device time, and has just arrived: `now` and
     /// `wall` are of the same moment.
-    pub fn stamp(&mut self, start_s: f64, end_s: f64, now: Instant, wall: UnixMicros) -> Stamped {
+    pub(crate) fn stamp(&mut self, start_s: f64, end_s: f64, now: Instant, wall: UnixMicros) -> Stamped {
         let (first_s, first_now) = *self.first.get_or_insert((end_s, now));
         let device_s = end_s - first_s;
         self.add(Point { device_s, ahead_s: (now - first_now).seconds() - device_s });
@@ -69,7 +69,7 @@ impl Timestamps {
 
     /// How fast the device's clock runs against the computer's, in parts per million; `None` before it is known.
     #[must_use]
-    pub fn drift_ppm(&self) -> Option<f64> {
+    pub(crate) fn drift_ppm(&self) -> Option<f64> {
         Some(-self.slope()? * 1e6)
     }
 

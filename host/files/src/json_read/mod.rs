@@ -13,7 +13,7 @@ use serde_json::error::Category;
 
 use self::object::RecordingObject;
 use super::{MAX_SAMPLES, ReadError, Skipped, TraceReader};
-use scopething_waveform::recording::Waveform;
+use scopething_waveform::waveform::Waveform;
 
 /// What should be there instead of a fault.
 const WANTED: &str = "a trace is an object as `scopething capture --json` prints it";
@@ -24,7 +24,7 @@ const MAX_OBJECT_BYTES: u64 = 48 * MAX_SAMPLES as u64;
 ///
 /// ```
 /// use scopething_files::{JsonReader, TraceReader};
-/// use scopething_waveform::recording::Channel;
+/// use scopething_waveform::waveform::Channel;
 ///
 /// let text = r#"{"sample_rate":2e3,"channels":{"A":{"samples":[1.5,null],"timestamps":[0,0.0005]}}}"#;
 /// let mut reader = JsonReader::new(text.as_bytes());

@@ -12,7 +12,7 @@ use scopething_core::scope::{GenerateError, Generators, Scope};
 use scopething_core::time::Clock;
 use thiserror::Error;
 
-use super::{WaveSpec, WaveTable, WaveTableError, WordsError};
+use super::{SpecError, WaveSpec, WaveTable, WaveTableError};
 use scopething_waveform::quantity_text::quantity;
 
 /// A request to the generators, with all that has to be read for it.
@@ -32,7 +32,7 @@ pub enum GeneratorRequest {
     /// A waveform.
     Wave {
         /// What was asked for.
-        words: WaveSpec,
+        spec: WaveSpec,
         /// The samples of a period, if they are in a file.
         table: Option<WaveTable>,
         /// How often it is played.
@@ -60,7 +60,7 @@ pub enum GeneratorPlan<'w> {
 pub enum GeneratorRequestError {
     /// The specification is not understood.
     #[error(transparent)]
-    Words(#[from] WordsError),
+    Spec(#[from] SpecError),
     /// There is no such waveform.
     #[error(transparent)]
     Waveform(#[from] WaveformError),
@@ -74,9 +74,9 @@ impl GeneratorRequest {
     ///
     /// # Errors
     /// If the file is no such.
-    pub fn wave(words: WaveSpec, mode: PlayMode) -> Result<Self, WaveTableError> {
-        let table = words.file().map(|path| WaveTable::read(path)).transpose()?;
-        Ok(Self::Wave { words, table, mode })
+    pub fn wave(spec: WaveSpec, mode: PlayMode) -> Result<Self, WaveTableError> {
+        let table = spec.file().map(|path| WaveTable::read(path)).transpose()?;
+        Ok(Self::Wave { spec, table, mode })
     }
 
     /// What the device will generate.
@@ -85,9 +85,9 @@ impl GeneratorRequest {
     /// If it cannot.
     pub fn plan(&self) -> Result<GeneratorPlan<'_>, GeneratorRequestError> {
         Ok(match self {
-            Self::Wave { words, table, mode } => {
+            Self::Wave { spec, table, mode } => {
                 let samples = table.as_ref().map_or(&[][..], WaveTable::samples);
-                GeneratorPlan::Wave(plan_waveform(&BS05, &words.request(samples)?)?, *mode)
+                GeneratorPlan::Wave(plan_waveform(&BS05, &spec.request(samples)?)?, *mode)
             }
             Self::Clocks(request) => GeneratorPlan::Clocks(plan_clocks(&BS05, request)?),
             Self::Levels(levels) => GeneratorPlan::Levels(*levels, plan_levels(&BS05, *levels)?),

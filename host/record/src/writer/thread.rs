@@ -1,66 +1,45 @@
 //! The thread that measures traces and writes them, while the next ones are captured.
 //!
-//! It receives events from the acquisition, each with the readings of the clocks: what it makes of them does not depend on how far
+//! It receives events from the reader, each with the readings of the clocks: what it makes of them does not depend on how far
 //! it lags behind. To wake a thread, or to wait for a disk, takes longer than a trace where traces come fast: so several are sent
 //! and written at once. At most one such batch waits for it, then capturing waits.
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::journal::{Closed, Journal, StatusObserver};
 use super::store::Disk;
-use super::time::Reading;
-use scopething::link::LinkUrl;
-use scopething_waveform::recording::Waveform;
-
+use super::{Closed, Event, Writer};
+use crate::journal::StatusObserver;
+use crate::time::Reading;
 /// Traces sent at once, at most.
-pub(super) const MAX_AT_ONCE: usize = 4;
+pub(crate) const MAX_AT_ONCE: usize = 4;
 
 /// Events in their order, each with the readings of the clocks.
-pub(super) type Batch = Vec<(Event, Reading)>;
-
-/// An event of a recording.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// The scope is connected, at this link, and its device time restarts.
-    Connected { serial: Option<String>, url: LinkUrl },
-    /// The scope is disconnected, or another one is connected.
-    Away { is_other: bool, reason: String },
-    /// A trace that is inconsistent.
-    BadTrace { reason: String },
-    /// A trace.
-    Trace(Waveform),
-    /// This many frames of a stream are missing before the next trace.
-    Lost { frames: u64 },
-    /// Time has passed without another event.
-    Tick,
-    /// The recording has ended.
-    End,
-}
+pub(crate) type Batch = Vec<(Event, Reading)>;
 
 /// The thread has ended, which it does by itself only when it fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct WriterGone;
+pub(crate) struct WriterGone;
 
-/// A journal on a thread of its own.
+/// A [`Writer`] on a thread of its own.
 #[derive(Debug)]
-pub(super) struct WriterThread {
+pub(crate) struct WriterThread {
     batches: mpsc::Sender<Batch>,
     thread: JoinHandle<Closed>,
 }
 
 impl WriterThread {
     /// Starts the thread, in a tokio runtime.
-    pub(super) fn start<D: Disk + 'static, W: StatusObserver + 'static>(
-        journal: Journal<D, W>,
+    pub(crate) fn start<D: Disk + 'static, W: StatusObserver + 'static>(
+        writer: Writer<D, W>,
         at: Reading,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(1);
-        Self { batches: sender, thread: tokio::task::spawn_blocking(move || keep(journal, receiver, at)) }
+        Self { batches: sender, thread: tokio::task::spawn_blocking(move || process(writer, receiver, at)) }
     }
 
     /// Completes when it has time for a batch, which can then be sent without waiting.
-    pub(super) async fn has_time(&self) -> Result<mpsc::Permit<'_, Batch>, WriterGone> {
+    pub(crate) async fn has_time(&self) -> Result<mpsc::Permit<'_, Batch>, WriterGone> {
         self.batches.reserve().await.map_err(|_| WriterGone)
     }
 
@@ -68,7 +47,7 @@ impl WriterThread {
     ///
     /// # Panics
     /// If it has.
-    pub(super) async fn finish(self, at: Reading) -> Closed {
+    pub(crate) async fn finish(self, at: Reading) -> Closed {
         // If it is gone, joining it shows why.
         if let Ok(permit) = self.has_time().await {
             permit.send(vec![(Event::End, at)]);
@@ -80,9 +59,9 @@ impl WriterThread {
     }
 }
 
-/// If the acquisition was dropped and sent no [`Event::End`], the files are finished as well.
-fn keep<D: Disk, W: StatusObserver>(
-    mut journal: Journal<D, W>,
+/// If the reader was dropped and sent no [`Event::End`], the files are finished as well.
+fn process<D: Disk, W: StatusObserver>(
+    mut writer: Writer<D, W>,
     mut batches: mpsc::Receiver<Batch>,
     started: Reading,
 ) -> Closed {
@@ -92,20 +71,12 @@ fn keep<D: Disk, W: StatusObserver>(
         let Some(batch) = batches.blocking_recv() else { break };
         for (event, at) in batch {
             latest = at;
-            match event {
-                Event::Connected { serial, url } => journal.connected(serial, &url, at),
-                Event::Away { is_other, reason } => journal.away(is_other, &reason, at),
-                Event::BadTrace { reason } => journal.bad_trace(&reason, at),
-                Event::Trace(waveform) => journal.take(waveform, at),
-                Event::Lost { frames } => journal.lost(frames, at),
-                Event::Tick => {}
-                Event::End => has_ended = true,
-            }
+            has_ended |= matches!(event, Event::End);
+            writer.take(event, at);
         }
-        journal.write(latest);
-        journal.report_if_due(latest);
+        writer.write(latest);
     }
-    journal.close(latest)
+    writer.close(latest)
 }
 
 #[cfg(test)]
@@ -119,8 +90,8 @@ mod tests {
 
     use super::*;
     use crate::Status;
-    use crate::disk::SystemDisk;
     use crate::job::Job;
+    use crate::writer::store::SystemDisk;
     use scopething_waveform::moment::UnixMicros;
 
     const AT: Reading = Reading { now: Instant(0), wall: UnixMicros(0) };
@@ -136,7 +107,7 @@ mod tests {
 
     fn writer_thread(directory: &std::path::Path, act: impl FnMut() + Send + 'static) -> WriterThread {
         let job = Job::parse(&format!("files.directory = '{}'", directory.display())).unwrap();
-        WriterThread::start(Journal::open(Arc::new(job), SystemDisk, OnStatus(act), AT).unwrap(), AT)
+        WriterThread::start(Writer::open(Arc::new(job), SystemDisk, OnStatus(act), AT).unwrap(), AT)
     }
 
     /// Whether it accepts a batch right now.

@@ -9,7 +9,7 @@ const MAX_CLIENTS: usize = 64;
 
 /// The numbers of a server.
 #[derive(Debug, Default)]
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     next: u8,
     /// The last number that each client was sent, the latest client last.
     last: VecDeque<(SocketAddr, u8)>,
@@ -17,19 +17,19 @@ pub(super) struct Numbers {
 
 impl Numbers {
     /// The first number for a client that gets the device.
-    pub(super) fn start(&self, peer: SocketAddr) -> u8 {
+    pub(crate) fn start(&self, peer: SocketAddr) -> u8 {
         if self.last_of(peer) == Some(self.next) { self.next.wrapping_add(1) } else { self.next }
     }
 
     /// A client has left; `next` would have been its next number.
-    pub(super) fn end(&mut self, peer: SocketAddr, next: u8) {
+    pub(crate) fn end(&mut self, peer: SocketAddr, next: u8) {
         self.next = next;
         self.note(peer, next.wrapping_sub(1));
     }
 
     /// The number for a client that is rejected. It is none of those of the client that has the device, which
     /// would miss it.
-    pub(super) fn refusal(&mut self, peer: SocketAddr) -> u8 {
+    pub(crate) fn refusal(&mut self, peer: SocketAddr) -> u8 {
         let number = self.last_of(peer).unwrap_or(self.next).wrapping_add(1);
         self.note(peer, number);
         number

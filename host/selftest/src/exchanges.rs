@@ -59,9 +59,9 @@ struct State {
 
 /// Collects what the tracer of the link shows.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Recorder(Rc<RefCell<State>>);
+pub(super) struct ExchangeLog(Rc<RefCell<State>>);
 
-impl Recorder {
+impl ExchangeLog {
     pub(super) fn take_chunk(&self, chunk: Chunk<'_>) {
         let mut state = self.0.borrow_mut();
         let room = MAX_BYTES - state.kept;
@@ -107,27 +107,27 @@ mod tests {
 
     #[test]
     fn only_serial_digits_are_concealed() {
-        let recorder = Recorder::default();
-        recorder.take_chunk(chunk(1, Direction::Read, b"\r44\r"));
-        recorder.conceal(true);
-        recorder.take_chunk(chunk(1, Direction::Written, b"[30]r"));
-        recorder.take_chunk(chunk(2, Direction::Read, b"r\r4"));
-        recorder.take_chunk(chunk(2, Direction::Read, b"4\r"));
-        recorder.conceal(false);
-        recorder.take_chunk(chunk(3, Direction::Read, b"\r44\r"));
-        let bytes: Vec<Vec<u8>> = recorder.finish().chunks.into_iter().map(|chunk| chunk.bytes).collect();
+        let exchange_log = ExchangeLog::default();
+        exchange_log.take_chunk(chunk(1, Direction::Read, b"\r44\r"));
+        exchange_log.conceal(true);
+        exchange_log.take_chunk(chunk(1, Direction::Written, b"[30]r"));
+        exchange_log.take_chunk(chunk(2, Direction::Read, b"r\r4"));
+        exchange_log.take_chunk(chunk(2, Direction::Read, b"4\r"));
+        exchange_log.conceal(false);
+        exchange_log.take_chunk(chunk(3, Direction::Read, b"\r44\r"));
+        let bytes: Vec<Vec<u8>> = exchange_log.finish().chunks.into_iter().map(|chunk| chunk.bytes).collect();
         assert_eq!(bytes, [&b"\r44\r"[..], b"[30]r", b"r\rxx\r", b"\r44\r"]);
-        assert_eq!(recorder.finish(), Exchanges::default());
+        assert_eq!(exchange_log.finish(), Exchanges::default());
     }
 
     #[test]
     fn endless_sender_fills_no_memory() {
-        let recorder = Recorder::default();
+        let exchange_log = ExchangeLog::default();
         let bytes = vec![0; MAX_BYTES - 1];
         for _ in 0..3 {
-            recorder.take_chunk(chunk(1, Direction::Read, &bytes));
+            exchange_log.take_chunk(chunk(1, Direction::Read, &bytes));
         }
-        let recorded = recorder.finish();
+        let recorded = exchange_log.finish();
         let kept: usize = recorded.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
         assert_eq!((kept, recorded.dropped), (MAX_BYTES, 2 * MAX_BYTES - 3));
     }

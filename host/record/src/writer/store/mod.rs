@@ -46,6 +46,16 @@ pub trait Disk: Send {
     fn free_bytes(&self, directory: &Path) -> io::Result<u64>;
 }
 
+/// The file system that a directory is on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemDisk;
+
+impl Disk for SystemDisk {
+    fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
+        fs4::available_space(directory)
+    }
+}
+
 /// What a trace is on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
