@@ -23,6 +23,7 @@ mod info;
 mod interrupt;
 mod licences;
 mod live;
+mod live_browser;
 mod meanwhile;
 mod measurements;
 mod output_arguments;
@@ -66,6 +67,7 @@ enum Command {
     Selftest(selftest::Arguments),
     Bridge(bridge::Arguments),
     Serve(serve::Arguments),
+    Live(live_browser::Arguments),
 }
 
 /// Commands that a shell accepts as well.
@@ -119,6 +121,7 @@ fn main() -> ExitCode {
             Command::Selftest(arguments) => arguments.run().await,
             Command::Bridge(arguments) => arguments.run().await,
             Command::Serve(arguments) => arguments.run().await,
+            Command::Live(arguments) => arguments.run().await,
         }
     });
     // A name look-up or a port that does not answer must not hold up the exit.

@@ -61,8 +61,6 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
-        let interrupts = Interrupts::watch();
-        let url = self.url.parse()?.unwrap_or(LinkUrl::FirstSerial);
         let places = Listen {
             bitscope_server: self.bitscope_server.clone(),
             tcp: self.tcp.clone(),
@@ -79,26 +77,40 @@ impl Arguments {
                  --rigol-framed, --twinlan, --web"
             )));
         }
-        let probe = self.probe.parameters(&url)?;
-        let opening = async {
-            let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
-            Server::open(link, probe, &places).await.map_err(refused)
-        };
-        let server = tokio::select! {
-            server = opening => server?,
-            () = interrupts.reached(1) => return Err(Failure::Cancelled),
-        };
-        if let Some(unknown) = server.unknown_revision() {
-            anstream::eprintln!("warning: {unknown}");
+        serve(&self.url, &self.probe, &places, |_| {}).await
+    }
+}
+
+/// Serves at these places until Ctrl-C; `opened` is called with the links to the page, if there is one, when they work.
+pub(super) async fn serve(
+    url: &UrlArgument,
+    probe: &ProbeArgument,
+    places: &Listen,
+    opened: impl FnOnce(&WebLinks),
+) -> Result<(), Failure> {
+    let interrupts = Interrupts::watch();
+    let url = url.parse()?.unwrap_or(LinkUrl::FirstSerial);
+    let probe = probe.parameters(&url)?;
+    let opening = async {
+        let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
+        Server::open(link, probe, places).await.map_err(refused)
+    };
+    let server = tokio::select! {
+        server = opening => server?,
+        () = interrupts.reached(1) => return Err(Failure::Cancelled),
+    };
+    if let Some(unknown) = server.unknown_revision() {
+        anstream::eprintln!("warning: {unknown}");
+    }
+    let links = server.web_links();
+    print_addresses(&server.addresses(), links.as_ref())?;
+    links.as_ref().into_iter().for_each(opened);
+    let log = EventLog::start();
+    tokio::select! {
+        served = server.run(|event| log.take(&event)) => {
+            served.map(drop).map_err(refused)
         }
-        print_addresses(&server.addresses(), server.web_links().as_ref())?;
-        let log = EventLog::start();
-        tokio::select! {
-            served = server.run(|event| log.take(&event)) => {
-                served.map(drop).map_err(refused)
-            }
-            () = interrupts.reached(1) => Ok(()),
-        }
+        () = interrupts.reached(1) => Ok(()),
     }
 }
 
