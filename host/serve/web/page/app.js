@@ -45,7 +45,8 @@ class App {
     this.fresh = false;
     this.dirty = true;
     this.link = "connecting";
-    this.pending = null;
+    /** The numbers of frames that arrived and are not on the screen yet. */
+    this.undrawn = [];
     this.frames = 0;
     this.screen = new Screen($("screen"));
     this.panel = new Panel(this);
@@ -124,7 +125,7 @@ class App {
     this.kept = null;
     this.fresh = !again;
     this.dirty = true;
-    this.pending = trace.seq;
+    this.undrawn.push(trace.seq);
     this.showStatus();
   }
 
@@ -433,10 +434,8 @@ class App {
       this.fresh = false;
       this.placeHandles();
     }
-    if (this.pending !== null) {
-      this.transport.drawn(this.pending);
-      this.pending = null;
-    }
+    for (const seq of this.undrawn) this.transport.drawn(seq);
+    this.undrawn = [];
   }
 
   figures() {
