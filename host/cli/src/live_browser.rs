@@ -32,12 +32,12 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let places = Listen { web: Some("127.0.0.1:0".to_owned()), ..Listen::default() };
-        serve(&self.url, &self.probe, &places, open).await
+        serve(&self.url, &self.probe, &places, show).await
     }
 }
 
 /// Opens the page; where there is no browser, its link can still be opened by hand.
-fn open(links: &WebLinks) {
+fn show(links: &WebLinks) {
     if let Err(error) = open::that_detached(&links.control) {
         anstream::eprintln!("note: no browser could be opened ({error}): open {}", links.control);
     }

@@ -104,7 +104,9 @@ pub(super) async fn serve(
     }
     let links = server.web_links();
     print_addresses(&server.addresses(), links.as_ref())?;
-    links.as_ref().into_iter().for_each(opened);
+    if let Some(links) = &links {
+        opened(links);
+    }
     let log = EventLog::start();
     tokio::select! {
         served = server.run(|event| log.take(&event)) => {
