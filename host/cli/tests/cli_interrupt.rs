@@ -154,7 +154,11 @@ async fn a_command_under_nohup_outlives_its_terminal() {
     let mut nohup = tokio::process::Command::new("nohup");
     nohup.args(arguments).current_dir(directory.path()).kill_on_drop(true);
     for (name, value) in command.as_std_mut().get_envs() {
-        if let Some(value) = value { nohup.env(name, value) } else { nohup.env_remove(name) };
+        if let Some(value) = value {
+            nohup.env(name, value)
+        } else {
+            nohup.env_remove(name)
+        };
     }
     nohup.stdin(std::process::Stdio::null());
     nohup.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());

@@ -40,7 +40,10 @@ async fn errors_and_joined_queries_are_answered_as_scpi_has_it() {
         client.send(&format!("{setting}\n")).await;
         assert_eq!(client.ask("SYST:ERR?").await, "0,\"No error\"", "{kind}");
         client.send(":NO:SUCH:THING 1\n").await;
-        assert_eq!(client.ask(":SYSTem:ERRor:NEXT?;:SYST:ERR?").await, "-113,\"Undefined header\";0,\"No error\"");
+        assert_eq!(
+            client.ask(":SYSTem:ERRor:NEXT?;:SYST:ERR?").await,
+            "-113,\"Undefined header\";0,\"No error\""
+        );
         assert_eq!(client.ask(":WHAT:IS:THIS?").await, "");
         assert_eq!(client.ask("*ESR?;:SYST:ERR:COUN?").await, "160;1");
         client.send(&format!("*CLS;{sweep} NORM;*RST\n")).await;

@@ -65,7 +65,9 @@ pub(super) async fn change(
         return Ok(Changed::refused(reason));
     }
     let notice = match &plan {
-        GeneratorPlan::Wave(plan, _) if plan.error != 0.0 => Some(format!("the generator plays {} Hz", plan.frequency_hz)),
+        GeneratorPlan::Wave(plan, _) if plan.error != 0.0 => {
+            Some(format!("the generator plays {} Hz", plan.frequency_hz))
+        }
         _ => None,
     };
     match plan.start(scope).await {

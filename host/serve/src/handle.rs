@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use scopething::generate::GeneratorRequest;
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{BusyOutputs, CapturePlan, PlanError, WaveShape};
-use scopething::generate::GeneratorRequest;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 

@@ -319,7 +319,8 @@ impl Instrument {
         match changed {
             Ok(changed) => {
                 if changed.is_done {
-                    self.generator = Some(change).filter(|change| running && *change != GeneratorChange::Stop);
+                    self.generator =
+                        Some(change).filter(|change| running && *change != GeneratorChange::Stop);
                 }
                 changed.notice.into_iter().for_each(|notice| self.handle.report(Event::Notice(notice)));
                 Ok(())

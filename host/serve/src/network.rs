@@ -242,7 +242,12 @@ impl Server {
         let mut scope = link.connect().await.map_err(ServeError::Device)?;
         let unknown_revision = scope.unknown_revision();
         let serial = scope.read_serial().await.map_err(ServeError::Device)?;
-        let state = SharedState { settings: Settings::default(), changes: 0, driven: scope.driven(), generator: None };
+        let state = SharedState {
+            settings: Settings::default(),
+            changes: 0,
+            driven: scope.driven(),
+            generator: None,
+        };
         let (requests, requested) = mpsc::channel(MAX_REQUESTS);
         let (events, happened) = mpsc::channel(MAX_EVENTS);
         let handle = Handle {
@@ -303,7 +308,17 @@ impl Server {
     /// [`ListenError::Broken`] if a listener breaks, [`ServeError::Device`] if the device does.
     pub async fn run(self, mut report: impl FnMut(Event)) -> Result<Infallible, ServeError> {
         let Self {
-            sockets, hmo, rigol, rigol_framed, twinlan, web, allow, handle, mut events, instrument, ..
+            sockets,
+            hmo,
+            rigol,
+            rigol_framed,
+            twinlan,
+            web,
+            allow,
+            handle,
+            mut events,
+            instrument,
+            ..
         } = self;
         let raw = raw_clients(&sockets, &handle);
         let hmo = instruments("hmo", hmo, &allow, &handle, Hmo::new);

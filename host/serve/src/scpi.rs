@@ -169,9 +169,24 @@ mod tests {
             messages(b":FORM:BORD LSBF;:FORM REAL,32;:CHAN1:DATA?\r").map(|m| m.name).collect();
         assert_eq!(names, ["FORM:BORD", "FORM", "CHAN#:DATA"]);
         assert_eq!(messages(b" ; ;;\r").count(), 0);
-        let joined: Vec<_> = messages(b":CHANnel2:SCALe 1;OFFSet 0;*OPC?;DISP?;:RUN;STOP;TRIG:SWE?;EDGE:SOUR?;SLOP?").collect();
+        let joined: Vec<_> =
+            messages(b":CHANnel2:SCALe 1;OFFSet 0;*OPC?;DISP?;:RUN;STOP;TRIG:SWE?;EDGE:SOUR?;SLOP?")
+                .collect();
         let names: Vec<_> = joined.iter().map(|message| message.name.as_str()).collect();
-        assert_eq!(names, ["CHAN#:SCAL", "CHAN#:OFFS", "*OPC", "CHAN#:DISP", "RUN", "STOP", "TRIG:SWE", "TRIG:EDGE:SOUR", "TRIG:EDGE:SLOP"]);
+        assert_eq!(
+            names,
+            [
+                "CHAN#:SCAL",
+                "CHAN#:OFFS",
+                "*OPC",
+                "CHAN#:DISP",
+                "RUN",
+                "STOP",
+                "TRIG:SWE",
+                "TRIG:EDGE:SOUR",
+                "TRIG:EDGE:SLOP"
+            ]
+        );
         assert_eq!(joined[3].numbers, [Some(2), None]);
         assert_eq!(messages(&[0xff, b'?']).count(), 0);
     }

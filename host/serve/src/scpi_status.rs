@@ -159,7 +159,10 @@ mod tests {
         let mut status = Status::default();
         (0..50).for_each(|_| status.push(ScpiError::UndefinedHeader));
         let all: Vec<String> = (0..MAX_ERRORS).map(|_| ask(&mut status, "SYST:ERR?")).collect();
-        assert_eq!((all[18].as_str(), all[19].as_str()), ("-113,\"Undefined header\"", "-350,\"Queue overflow\""));
+        assert_eq!(
+            (all[18].as_str(), all[19].as_str()),
+            ("-113,\"Undefined header\"", "-350,\"Queue overflow\"")
+        );
         assert_eq!(ask(&mut status, "SYST:ERR?"), "0,\"No error\"");
     }
 
@@ -169,7 +172,10 @@ mod tests {
         assert_eq!(ask(&mut status, "*ESR?"), "128");
         send(&mut status, "*OPC;*ESE 33");
         status.push(ScpiError::UndefinedHeader);
-        assert_eq!((ask(&mut status, "*ESE?"), ask(&mut status, "*STB?")), ("33".to_owned(), "36".to_owned()));
+        assert_eq!(
+            (ask(&mut status, "*ESE?"), ask(&mut status, "*STB?")),
+            ("33".to_owned(), "36".to_owned())
+        );
         assert_eq!((ask(&mut status, "*ESR?"), ask(&mut status, "*ESR?")), ("33".to_owned(), "0".to_owned()));
         send(&mut status, "*CLS");
         assert_eq!(ask(&mut status, "*STB?"), "0");

@@ -9,13 +9,13 @@ use scopething_core::device::BS05;
 use scopething_serve::{Allow, Listen, Server, WebLinks};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where the page is, for a client on this computer.
 #[derive(Clone)]
@@ -67,7 +67,14 @@ async fn status(site: &Site, head: &str, body: &str) -> u16 {
 type Socket = WebSocketStream<TcpStream>;
 
 async fn look(site: &Site, query: &str) -> Result<Socket, Box<tokio_tungstenite::tungstenite::Error>> {
-    let stream = TcpStream::connect(&site.host).await.unwrap();
+    upgrade(site, query, TcpStream::connect(&site.host).await.unwrap()).await
+}
+
+async fn upgrade(
+    site: &Site,
+    query: &str,
+    stream: TcpStream,
+) -> Result<Socket, Box<tokio_tungstenite::tungstenite::Error>> {
     let request = format!("ws://{}/api/v1/live{query}", site.host).into_client_request().unwrap();
     Ok(tokio_tungstenite::client_async(request, stream).await.map_err(Box::new)?.0)
 }
@@ -176,12 +183,16 @@ fn settings_are_set_by_either_way_and_seen_by_all() {
         let mut one = look(&site, "").await.unwrap();
         let mut other = look(&site, "").await.unwrap();
         let first = message(&mut one, "state").await;
-        assert_eq!((&first["version"], &first["role"], &first["run"]), (&1.into(), &"control".into(), &"run".into()));
+        assert_eq!(
+            (&first["version"], &first["role"], &first["run"]),
+            (&1.into(), &"control".into(), &"run".into())
+        );
         send(&mut one, r#"{"type": "set", "settings": {"time_per_div": "1ms"}, "id": "x"}"#).await;
         assert_eq!(message(&mut one, "done").await["id"], "x");
         while message(&mut other, "state").await["settings"]["time_per_div"] != 1e-3 {}
         let post = "POST /api/v1/command HTTP/1.1";
-        let (status, _, body) = request(&site, post, r#"{"type": "set", "settings": {"position": "25%"}}"#).await;
+        let (status, _, body) =
+            request(&site, post, r#"{"type": "set", "settings": {"position": "25%"}}"#).await;
         let state: Value = serde_json::from_str(&body).unwrap();
         assert_eq!((status, &state["settings"]["position"]), (200, &0.25.into()));
         for (wrong, expected) in [
@@ -204,7 +215,11 @@ fn settings_are_set_by_either_way_and_seen_by_all() {
 fn traces_show_the_signal_as_finely_as_is_asked_for() {
     with_site("127.0.0.1:0", Allow::default(), async |site| {
         let mut socket = look(&site, "").await.unwrap();
-        send(&mut socket, r#"{"type": "set", "settings": {"lines": [], "channels": {"B": {"on": false}}, "bits": 8}}"#).await;
+        send(
+            &mut socket,
+            r#"{"type": "set", "settings": {"lines": [], "channels": {"B": {"on": false}}, "bits": 8}}"#,
+        )
+        .await;
         message(&mut socket, "done").await;
         send(&mut socket, r#"{"type": "view", "columns": 200}"#).await;
         let extremes = loop {
@@ -253,7 +268,8 @@ fn files_of_traces_are_served() {
         let (status, _, _) = request(&site, &format!("GET /api/v1/traces/{seq}.npz HTTP/1.1"), "").await;
         assert_eq!(status, 200);
         for missing in ["999999.csv", "latest.xlsx", "latest", "..%2f..%2fetc%2fpasswd.csv"] {
-            let (status, _, body) = request(&site, &format!("GET /api/v1/traces/{missing} HTTP/1.1"), "").await;
+            let (status, _, body) =
+                request(&site, &format!("GET /api/v1/traces/{missing} HTTP/1.1"), "").await;
             assert_eq!(status, 404, "{missing}: {body}");
         }
     });
@@ -290,17 +306,22 @@ fn who_does_not_read_holds_up_nobody() {
     with_site("127.0.0.1:0", Allow::default(), async |site| {
         let mut silent = Vec::new();
         for _ in 0..5 {
-            let mut socket = look(&site, "").await.unwrap();
+            // The system takes little on behalf of a client that does not read.
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.set_recv_buffer_size(4096).unwrap();
+            let stream = socket.connect(site.host.parse().unwrap()).await.unwrap();
+            let mut socket = upgrade(&site, "", stream).await.unwrap();
+            // Some 18 kB a trace.
             send(&mut socket, r#"{"type": "view", "rate": 120}"#).await;
             silent.push(socket);
         }
         let mut reader = look(&site, "").await.unwrap();
         let (first, _) = frame(&mut reader).await;
         let mut last = first.clone();
-        for _ in 0..100 {
+        for _ in 0..30 {
             last = frame(&mut reader).await.0;
         }
-        assert!(last["seq"].as_u64() >= first["seq"].as_u64().map(|seq| seq + 100), "{first} {last}");
+        assert!(last["seq"].as_u64() >= first["seq"].as_u64().map(|seq| seq + 30), "{first} {last}");
         drop(silent);
     });
 }

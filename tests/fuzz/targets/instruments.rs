@@ -20,7 +20,12 @@ fuzz_target!(|bytes: &[u8]| {
         for message in messages(line) {
             hmo::set(&mut settings, &message);
             rigol::set(&mut settings, &message);
-            let state = SharedState { settings: settings.clone(), changes: 0, driven: BusyOutputs::NOTHING, generator: None };
+            let state = SharedState {
+                settings: settings.clone(),
+                changes: 0,
+                driven: BusyOutputs::NOTHING,
+                generator: None,
+            };
             for answer in [hmo::query(&state, None, &message), rigol::query(&state, None, &message)] {
                 assert!(answer.is_none_or(|answer| !answer.is_empty() && !answer.contains('\n')));
             }

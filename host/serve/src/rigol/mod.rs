@@ -226,8 +226,8 @@ impl Rigol {
     /// Whether the instrument has a command: one that is executed here, or a setting that can be read.
     fn knows(&self, message: &Message<'_>) -> bool {
         const COMMANDS: [&str; 15] = [
-            "RUN", "STOP", "SING", "TFOR", "CLE", "WAV:MODE", "WAV:SOUR", "WAV:FORM", "WAV:STAR", "WAV:STOP", "WAV:RES",
-            "WAV:BEG", "WAV:END", "WAV:POIN", "ACQ:MDEP",
+            "RUN", "STOP", "SING", "TFOR", "CLE", "WAV:MODE", "WAV:SOUR", "WAV:FORM", "WAV:STAR", "WAV:STOP",
+            "WAV:RES", "WAV:BEG", "WAV:END", "WAV:POIN", "ACQ:MDEP",
         ];
         let name = message.name.as_str();
         let is_setting = || query(&self.handle.state(), None, message).is_some();
@@ -272,7 +272,13 @@ impl Dialect for Rigol {
         if !message.query {
             let known = self.knows(message);
             let done = self.command(message).await;
-            return if done.is_none() { Reply::HangUp } else if known { Reply::None } else { Reply::Undefined };
+            return if done.is_none() {
+                Reply::HangUp
+            } else if known {
+                Reply::None
+            } else {
+                Reply::Undefined
+            };
         }
         if message.name == "WAV:DATA" {
             return self.data().await.map_or(Reply::HangUp, Reply::Bytes);

@@ -240,7 +240,8 @@ mod tests {
         for host in ["127.0.0.1:80", "localhost:8080", "LOCALHOST", "[::1]:80", "192.0.2.7"] {
             assert_eq!(access.check(&headers(&[(header::HOST, host)])), Ok(()), "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example:80", "", "a b", "user@localhost", "localhost/x"] {
+        for host in ["evil.example", "localhost.evil.example:80", "", "a b", "user@localhost", "localhost/x"]
+        {
             assert_eq!(access.check(&headers(&[(header::HOST, host)])), Err(Stranger::Host), "{host}");
         }
         assert_eq!(access.check(&headers(&[])), Err(Stranger::Host));
@@ -249,9 +250,12 @@ mod tests {
     #[test]
     fn pages_of_other_sites_are_refused() {
         let access = access("127.0.0.1:80");
-        let from = |origin| access.check(&headers(&[(header::HOST, "localhost:80"), (header::ORIGIN, origin)]));
+        let from =
+            |origin| access.check(&headers(&[(header::HOST, "localhost:80"), (header::ORIGIN, origin)]));
         assert_eq!(from("http://localhost:80"), Ok(()));
-        for origin in ["http://evil.example", "null", "https://localhost:80", "http://localhost:81", "http://localhost"] {
+        for origin in
+            ["http://evil.example", "null", "https://localhost:80", "http://localhost:81", "http://localhost"]
+        {
             assert_eq!(from(origin), Err(Stranger::Origin), "{origin}");
         }
     }

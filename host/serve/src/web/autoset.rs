@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scopething_core::device::BS05;
-use scopething_core::plan::{AnalogChannel, Channel, LogicLine, LogicPattern, TriggerMode, TriggerSource, TriggerType};
+use scopething_core::plan::{
+    AnalogChannel, Channel, LogicLine, LogicPattern, TriggerMode, TriggerSource, TriggerType,
+};
 use scopething_waveform::measure::{Measurements, WaveformAnalysis};
 use scopething_waveform::waveform::{Samples, Waveform};
 
@@ -140,7 +142,8 @@ impl Found {
         for (vertical, extent) in settings.analog.iter_mut().zip(self.extents) {
             vertical.shown = extent.is_some();
             if let Some((low, high)) = extent {
-                let scale_v = crate::scpi::step_at_least((high - low) / (VERTICAL_DIVISIONS * FILL), 1e-3, 5.0);
+                let scale_v =
+                    crate::scpi::step_at_least((high - low) / (VERTICAL_DIVISIONS * FILL), 1e-3, 5.0);
                 vertical.set_span(scale_v * VERTICAL_DIVISIONS);
                 // To a tenth of a division, so that the number is one that can be read.
                 let step_v = scale_v / 10.0;

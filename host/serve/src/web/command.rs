@@ -29,11 +29,7 @@ pub(super) enum Command {
     Level {},
     /// Play a waveform such as `sine 1kHz 0..3.3V`, run clocks such as `1MHz L5`, or hold lines such as `L3=1`; without any of
     /// these: stop.
-    Generate {
-        wave: Option<String>,
-        clock: Option<String>,
-        hold: Option<String>,
-    },
+    Generate { wave: Option<String>, clock: Option<String>, hold: Option<String> },
     /// Keep a trace of the history by a name; null gives it up.
     Pin { seq: u64, name: Option<String> },
     /// Drop a trace of the history.
@@ -94,7 +90,11 @@ fn set(shared: &Shared, by: SocketAddr, patch: &Patch) -> Result<(), String> {
 }
 
 /// What the generator is to do. What cannot be planned is refused before the device is asked.
-fn generation(wave: Option<&str>, clock: Option<&str>, hold: Option<&str>) -> Result<GeneratorChange, String> {
+fn generation(
+    wave: Option<&str>,
+    clock: Option<&str>,
+    hold: Option<&str>,
+) -> Result<GeneratorChange, String> {
     let request = match (wave, clock, hold) {
         (None, None, None) => return Ok(GeneratorChange::Stop),
         (Some(text), None, None) => {

@@ -124,12 +124,18 @@ fn analog<'a>(
     view: &View,
     data: &mut Vec<u8>,
 ) -> Option<Block<'a>> {
-    let channel = if index == 0 { scopething_waveform::waveform::Channel::A } else { scopething_waveform::waveform::Channel::B };
+    let channel = if index == 0 {
+        scopething_waveform::waveform::Channel::A
+    } else {
+        scopething_waveform::waveform::Channel::B
+    };
     let series = capture.waveform.channel(channel)?;
     let steps: Vec<u16> = series
         .samples
         .iter()
-        .map(|volts| ((f64::from(volts) - samples.bottom_v) / samples.step_v).round().clamp(0.0, 65535.0) as u16)
+        .map(|volts| {
+            ((f64::from(volts) - samples.bottom_v) / samples.step_v).round().clamp(0.0, 65535.0) as u16
+        })
         .collect();
     let offset = aligned(data);
     let elements = view.elements(steps.len());
@@ -263,7 +269,10 @@ mod tests {
         let (header, data) = decoded(&encode(&acquired(400), &View::default()));
         assert_eq!(header["seq"], 7);
         let a = &header["channels"][0];
-        assert_eq!((&a["layout"], &a["bottom"], &a["step"]), (&"samples".into(), &(-10.0).into(), &0.1.into()));
+        assert_eq!(
+            (&a["layout"], &a["bottom"], &a["step"]),
+            (&"samples".into(), &(-10.0).into(), &0.1.into())
+        );
         assert_eq!(u16s(&data[..800]), (0..400).collect::<Vec<u16>>());
         let logic = &header["channels"][1];
         assert_eq!((&logic["lines"], &logic["offset"]), (&1.into(), &800.into()));

@@ -21,7 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Extension, FromRequestParts, Path, Query, Request, State, WebSocketUpgrade};
+use axum::extract::{
+    DefaultBodyLimit, Extension, FromRequestParts, Path, Query, Request, State, WebSocketUpgrade,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -109,7 +111,12 @@ impl Browsers {
 }
 
 /// Serves browsers, for as long as the listener works.
-pub(super) async fn serve(web: Option<Web>, browsers: &Browsers, allow: &Allow, handle: &Handle) -> io::Error {
+pub(super) async fn serve(
+    web: Option<Web>,
+    browsers: &Browsers,
+    allow: &Allow,
+    handle: &Handle,
+) -> io::Error {
     let (Some(web), Some(shared)) = (web, &browsers.0) else { return std::future::pending().await };
     let site = Site {
         access: web.access,
@@ -156,7 +163,12 @@ fn router(site: Site) -> Router {
 }
 
 /// Refuses strangers, and adds what every answer has.
-async fn guard(State(site): State<Site>, Extension(peer): Extension<Peer>, request: Request, next: Next) -> Response {
+async fn guard(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
     peer.last_seen.now();
     let mut response = match site.access.check(request.headers()) {
         Ok(()) => next.run(request).await,
@@ -198,7 +210,10 @@ impl FromRequestParts<Site> for Role {
         let bearer = bearer(&parts.headers);
         let query = Query::<TokenQuery>::try_from_uri(&parts.uri).ok().and_then(|query| query.0.token);
         site.access.role(bearer.or(query).as_deref()).ok_or_else(|| {
-            refusal(StatusCode::UNAUTHORIZED, "the link has no token, or an old one: open the one that is printed")
+            refusal(
+                StatusCode::UNAUTHORIZED,
+                "the link has no token, or an old one: open the one that is printed",
+            )
         })
     }
 }
@@ -213,7 +228,12 @@ async fn state(role: Role, State(site): State<Site>) -> Response {
     Json(state).into_response()
 }
 
-async fn command(role: Role, State(site): State<Site>, Extension(peer): Extension<Peer>, body: Bytes) -> Response {
+async fn command(
+    role: Role,
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    body: Bytes,
+) -> Response {
     if role == Role::View {
         return refusal(StatusCode::FORBIDDEN, "this link is to look only: ask for one with the knobs");
     }
@@ -240,13 +260,12 @@ async fn live(
             &format!("{MAX_VIEWERS} browsers look already: close one of them"),
         );
     };
-    upgrade
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
-        .on_upgrade(async move |socket| {
+    upgrade.max_message_size(MAX_MESSAGE_BYTES).max_frame_size(MAX_MESSAGE_BYTES).on_upgrade(
+        async move |socket| {
             socket::serve(socket, site.shared, role, peer.address, peer.last_seen).await;
             drop(place);
-        })
+        },
+    )
 }
 
 async fn traces(_: Role, State(site): State<Site>) -> Response {
@@ -269,11 +288,15 @@ async fn trace(
         number => number.parse().ok().and_then(|seq| site.shared.kept(seq)).map(|kept| kept.acquired),
     };
     let Some(acquired) = acquired else {
-        return refusal(StatusCode::NOT_FOUND, "there is no such trace: see /api/v1/traces, or ask for next.csv");
+        return refusal(
+            StatusCode::NOT_FOUND,
+            "there is no such trace: see /api/v1/traces, or ask for next.csv",
+        );
     };
     if kind == "bin" {
         let view = View { columns: view.columns, from: view.from.unwrap_or(0.0), to: view.to.unwrap_or(1.0) };
-        return ([(header::CONTENT_TYPE, "application/octet-stream")], encode(&acquired, &view)).into_response();
+        return ([(header::CONTENT_TYPE, "application/octet-stream")], encode(&acquired, &view))
+            .into_response();
     }
     match kind.parse::<Format>() {
         Ok(format) => exported(acquired, format).await,

@@ -3,10 +3,11 @@
 //! Volts are those at the tips of the probes. See `host/pages/web-interface.md`.
 
 use scopething::request::number;
-use scopething_core::plan::{
-    AnalogChannel, CapturePlan, ChannelSet, Notice, Resolution, SampleRange, TriggerMode, TriggerSource, TriggerType,
-};
 use scopething_core::device::BS05;
+use scopething_core::plan::{
+    AnalogChannel, CapturePlan, ChannelSet, Notice, Resolution, SampleRange, TriggerMode, TriggerSource,
+    TriggerType,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -148,7 +149,8 @@ impl Patch {
             }
             if let Some(middle) = patch.middle {
                 let most = MAX_OFFSET_V * factor;
-                vertical.middle_v = within(&format!("the middle of {name}"), middle, -most, most, "V")? / factor;
+                vertical.middle_v =
+                    within(&format!("the middle of {name}"), middle, -most, most, "V")? / factor;
             }
         }
         if let Some(lines) = &self.lines {
@@ -185,7 +187,8 @@ impl Patch {
         }
         let factor = attenuation_of(settings.trigger, controls);
         let most = MAX_OFFSET_V * factor;
-        let level_v = |volts| within("the trigger level", volts, -most, most, "V").map(|volts| Some(volts / factor));
+        let level_v =
+            |volts| within("the trigger level", volts, -most, most, "V").map(|volts| Some(volts / factor));
         match level {
             None => {}
             Some(Level::Volts(volts)) => settings.level_v = level_v(*volts)?,
@@ -277,10 +280,13 @@ pub(super) fn settings_json(settings: &Settings, controls: &Controls) -> Value {
             "probe": factor,
         })
     };
-    let lines: Vec<String> = ChannelSet::of_lines(settings.lines).iter().map(|line| line.to_string()).collect();
+    let lines: Vec<String> =
+        ChannelSet::of_lines(settings.lines).iter().map(|line| line.to_string()).collect();
     let factor = attenuation_of(settings.trigger, controls);
     let level = match settings.trigger {
-        TriggerSource::Analog(channel) => Some(settings.level_v.unwrap_or_else(|| middle_v(settings, channel)) * factor),
+        TriggerSource::Analog(channel) => {
+            Some(settings.level_v.unwrap_or_else(|| middle_v(settings, channel)) * factor)
+        }
         TriggerSource::Logic(_) => None,
     };
     json!({

@@ -78,7 +78,13 @@ struct Client {
 struct Gone;
 
 /// Serves a client to its end.
-pub(super) async fn serve(socket: WebSocket, shared: Arc<Shared>, role: Role, peer: SocketAddr, last_seen: LastSeen) {
+pub(super) async fn serve(
+    socket: WebSocket,
+    shared: Arc<Shared>,
+    role: Role,
+    peer: SocketAddr,
+    last_seen: LastSeen,
+) {
     let _viewer = Viewer::new(&shared);
     let now = Instant::now();
     let client = Client {
@@ -252,7 +258,8 @@ impl Client {
 async fn measurements(acquired: &Arc<Acquired>) -> Value {
     let acquired = Arc::clone(acquired);
     let measured = tokio::task::spawn_blocking(move || {
-        let mut value = serde_json::to_value(WaveformAnalysis::of(&acquired.capture.waveform)).unwrap_or_default();
+        let mut value =
+            serde_json::to_value(WaveformAnalysis::of(&acquired.capture.waveform)).unwrap_or_default();
         for (name, factor) in ["A", "B"].into_iter().zip(acquired.attenuation) {
             scale(&mut value["channels"][name], factor);
         }
