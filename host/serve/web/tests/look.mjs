@@ -7,7 +7,7 @@ const browser = await launch();
 const shots = (process.argv[3] ?? "wide,light,narrow").split(",");
 for (const shot of shots) {
   const narrow = shot === "narrow";
-  const page = await browser.newPage({ viewport: narrow ? { width: 390, height: 844 } : { width: 1360, height: 820 }, colorScheme: shot === "light" ? "light" : "dark" });
+  const page = await browser.newPage({ viewport: narrow ? { width: 390, height: 844 } : { width: 1280, height: 760 }, colorScheme: shot === "light" ? "light" : "dark" });
   page.on("console", (m) => console.log(shot, m.type(), m.text()));
   page.on("pageerror", (e) => console.log(shot, "error", e.message));
   // The files as they are in the folder, and not in the program.
@@ -21,6 +21,8 @@ for (const shot of shots) {
   if (tab) await page.getByRole("tab", { name: tab }).click();
   if (shot === "spectrum") { await page.keyboard.press("d"); await page.waitForTimeout(700); await page.keyboard.press("x"); await page.keyboard.press("y"); }
   if (shot === "hover") await page.mouse.move(500, 200);
+  if (shot === "waiting") await page.evaluate(() => window.scopething.set({ trigger: { level: 3.5, mode: "normal" } }));
+  if (shot === "unplugged") b.unplug();
   if (shot === "xy") await page.keyboard.press("o");
   await page.waitForTimeout(900);
   await page.screenshot({ path: `${folder}/${shot}.png`, fullPage: narrow });
