@@ -29,6 +29,7 @@ mod licences;
 mod list;
 mod live;
 mod man;
+mod live_browser;
 mod meanwhile;
 mod measurements;
 mod message;
@@ -112,6 +113,7 @@ enum Command {
     Open(open::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
+    Live(live_browser::Arguments),
 }
 
 /// Commands that a shell accepts as well.
@@ -206,6 +208,7 @@ fn main() -> ExitCode {
             Command::Open(arguments) => arguments.run().await,
             Command::Completions(arguments) => arguments.run(),
             Command::Man(arguments) => arguments.run(),
+            Command::Live(arguments) => arguments.run().await,
         }
     });
     // A name look-up or a port that does not answer must not hold up the exit.

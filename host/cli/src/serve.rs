@@ -12,7 +12,7 @@ use super::interrupt::Interrupts;
 use super::message::print_warning;
 use scopething::link::{self, LinkUrl};
 use scopething_files::playback;
-use scopething_serve::{Addresses, Allow, Listen, Network, ServeError, Server};
+use scopething_serve::{Addresses, Allow, Listen, Network, ServeError, Server, WebLinks};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,6 +20,8 @@ Examples:
       For PulseView and sigrok-cli: hameg-hmo:conn=tcp-raw/127.0.0.1/5025
   scopething serve --url 'sim:?A=sine,1kHz,-2..2V' --hmo 127.0.0.1:0
       The simulated BitScope; port 0 takes a free port, which is printed first
+  scopething serve --web 127.0.0.1:8080
+      In a browser: open the link that is printed
   scopething serve --hmo 0.0.0.0:5025 --allow 192.168.1.0/24
       For other machines of that network as well";
 
@@ -50,6 +52,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "ADDR")]
     twinlan: Option<String>,
     /// Serve clients of this network too, such as 192.168.1.0/24 or 192.168.1.7 (may be given several times)
+    /// Show the oscilloscope to browsers here
+    #[arg(long, value_name = "ADDR")]
+    web: Option<String>,
     #[arg(long, value_name = "NETWORK")]
     allow: Vec<Network>,
     /// Let clients of --tcp and --bitscope-server write the EEPROM, which holds the serial number
@@ -59,8 +64,6 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
-        let interrupts = Interrupts::watch();
-        let url = self.url.parse()?.unwrap_or(LinkUrl::FirstSerial);
         let places = Listen {
             bitscope_server: self.bitscope_server.clone(),
             tcp: self.tcp.clone(),
@@ -68,34 +71,51 @@ impl Arguments {
             rigol: self.rigol.clone(),
             rigol_framed: self.rigol_framed.clone(),
             twinlan: self.twinlan.clone(),
+            web: self.web.clone(),
             allow: Allow::new(self.allow.clone()),
             eeprom_writes: self.allow_eeprom_writes,
         };
         if places.is_nowhere() {
             return Err(Failure::Usage(anyhow::anyhow!(
                 "there is no address to serve on: give at least one of --bitscope-server, --tcp, --hmo, --rigol, \
-                 --rigol-framed, --twinlan"
+                 --rigol-framed, --twinlan, --web"
             )));
         }
-        let probe = self.probe.parameters(&url)?;
-        let opening = async {
-            let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
-            Server::open(link, probe, &places).await.map_err(refused)
-        };
-        let server = tokio::select! {
-            server = opening => server?,
-            () = interrupts.reached(1) => return Err(Failure::Cancelled),
-        };
-        if let Some(unknown) = server.unknown_revision() {
-            print_warning!("{unknown}");
-        }
-        print_addresses(&server.addresses())?;
-        let mut log = EventLog::start();
-        // A second one gives up waiting for the device to come to rest.
-        tokio::select! {
-            served = server.run_until(interrupts.reached(1), |event| log.take(&event)) => served.map_err(refused),
-            () = interrupts.reached(2) => Err(Failure::Cancelled),
-        }
+        serve(&self.url, &self.probe, &places, |_| {}).await
+    }
+}
+
+/// Serves at these places until Ctrl-C; `opened` is called with the links to the page, if there is one, when they work.
+pub(super) async fn serve(
+    url: &UrlArgument,
+    probe: &ProbeArgument,
+    places: &Listen,
+    opened: impl FnOnce(&WebLinks),
+) -> Result<(), Failure> {
+    let interrupts = Interrupts::watch();
+    let url = url.parse()?.unwrap_or(LinkUrl::FirstSerial);
+    let probe = probe.parameters(&url)?;
+    let opening = async {
+        let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
+        Server::open(link, probe, places).await.map_err(refused)
+    };
+    let server = tokio::select! {
+        server = opening => server?,
+        () = interrupts.reached(1) => return Err(Failure::Cancelled),
+    };
+    if let Some(unknown) = server.unknown_revision() {
+        print_warning!("{unknown}");
+    }
+    let links = server.web_links();
+    print_addresses(&server.addresses(), links.as_ref())?;
+    if let Some(links) = &links {
+        opened(links);
+    }
+    let mut log = EventLog::start();
+    // A second one gives up waiting for the device to come to rest.
+    tokio::select! {
+        served = server.run_until(interrupts.reached(1), |event| log.take(&event)) => served.map_err(refused),
+        () = interrupts.reached(2) => Err(Failure::Cancelled),
     }
 }
 
@@ -108,7 +128,7 @@ fn refused(error: ServeError) -> Failure {
     }
 }
 
-fn print_addresses(addresses: &Addresses) -> io::Result<()> {
+fn print_addresses(addresses: &Addresses, links: Option<&WebLinks>) -> io::Result<()> {
     let text = |address: Option<std::net::SocketAddr>| address.map(|address| address.to_string());
     let mut out = io::stdout();
     let line = json!({
@@ -118,6 +138,9 @@ fn print_addresses(addresses: &Addresses) -> io::Result<()> {
         "rigol": text(addresses.rigol),
         "rigol_framed": text(addresses.rigol_framed),
         "twinlan": text(addresses.twinlan),
+        "web": text(addresses.web),
+        "web_link": links.map(|links| &links.control),
+        "web_view_link": links.map(|links| &links.view),
     });
     writeln!(out, "{line}")?;
     out.flush()

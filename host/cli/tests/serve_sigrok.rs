@@ -211,7 +211,9 @@ async fn rigol_reads_its_memory() {
 async fn rigol_stops_at_once_while_it_waits() {
     let served = serve("A=dc,1V", &["--rigol", "--hmo"]).await;
     let mut client = Client::connect(served.address("rigol")).await;
-    client.send(":CHAN2:DISP OFF\n:LA:STAT OFF\n:RUN\n:WAV:MODE NORM\n:WAV:SOUR CHAN1\n").await;
+    client
+        .send(":TRIG:SWE NORM\n:CHAN2:DISP OFF\n:LA:STAT OFF\n:RUN\n:WAV:MODE NORM\n:WAV:SOUR CHAN1\n")
+        .await;
     for _ in 0..3 {
         let asked = Instant::now();
         assert_eq!(client.ask(":WAV:STAT?").await, "READ,wait");

@@ -33,6 +33,8 @@ pub struct Capture {
     pub trigger_s: f64,
     /// Why it ended.
     pub cause: EndReason,
+    /// The same as it was captured, each channel at its own times, for files and measurements.
+    pub waveform: Waveform,
 }
 
 /// How many moments a second a plan's capture will have, in hertz.
@@ -59,6 +61,7 @@ impl Capture {
             logic: logic(&recording, &grid),
             trigger_s: trace.trigger().map_or(planned_s, |trigger| trigger.time_s),
             cause: trace.end_reason(),
+            waveform: recording,
         })
     }
 }
@@ -94,4 +97,11 @@ fn logic(recording: &Waveform, grid: &Grid) -> Option<Vec<u8>> {
         }
     }
     bytes
+}
+
+/// A waveform for captures that are made by tests, which look at the samples themselves.
+#[cfg(test)]
+pub(super) fn any_waveform() -> Waveform {
+    let series = Series::new(Channel::A, 0.0, 1.0, Samples::Volts(vec![0.0]));
+    Waveform::new(1.0, vec![series], scopething_waveform::waveform::Details::default()).expect("a waveform")
 }

@@ -2,13 +2,17 @@
 //! others.
 
 use std::cmp::Reverse;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::ReadHalf;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
@@ -16,6 +20,8 @@ use super::event::Event;
 use super::handle::Handle;
 use super::lines::{Line, Lines};
 use super::scpi::{Message, messages};
+use super::scpi_status::{Common, ScpiError, Status};
+use super::settings::Settings;
 
 /// Connections at a time to one door: at their limits all doors together take fewer than 256 descriptors.
 const MAX_CONNECTIONS: usize = 32;
@@ -33,17 +39,14 @@ pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) enum Reply {
     /// Nothing.
     None,
+    /// Send this text, and those of other queries of the same line with `;` between.
+    Text(String),
     /// Send this, at once.
     Bytes(Vec<u8>),
+    /// There is no such command or query.
+    Undefined,
     /// There is no honest answer, and the client would wait for one: end the connection.
     HangUp,
-}
-
-impl Reply {
-    /// A line of text.
-    pub(super) fn line(text: &str) -> Self {
-        Self::Bytes(format!("{text}\n").into_bytes())
-    }
 }
 
 /// How an emulated instrument answers one client.
@@ -165,11 +168,13 @@ pub(super) async fn converse(
     mut dialect: impl Dialect,
 ) {
     let (reader, mut writer) = stream.split();
-    let mut lines = Lines::new(reader);
-    'connection: while let Ok(Some(line)) = lines.next().await {
+    let mut lines = Lines::new(Prompt(reader));
+    let mut status = Status::default();
+    while let Ok(Some(line)) = lines.next().await {
         let line = match line {
             Line::Whole(line) => line,
             Line::TooLong(bytes) => {
+                status.push(ScpiError::InputBufferOverrun);
                 handle.report(Event::Malformed { client: format!("{name} {peer}"), bytes });
                 continue;
             }
@@ -179,19 +184,80 @@ pub(super) async fn converse(
             }
         };
         last_seen.now();
-        for message in messages(&line) {
-            let answer = match dialect.answer(&message).await {
-                Reply::None => continue,
-                Reply::Bytes(answer) => dialect.framed(answer),
-                Reply::HangUp => break 'connection,
-            };
-            if !write(&mut writer, &answer).await {
-                break 'connection;
-            }
-            last_seen.now();
+        let Some(answer) = answer(&line, peer, handle, &mut dialect, &mut status).await else { break };
+        if !answer.is_empty() && !write(&mut writer, &dialect.framed(answer)).await {
+            break;
         }
+        last_seen.now();
     }
     handle.report(Event::Disconnected { client: format!("{name} {peer}") });
+}
+
+/// The answers to all queries of a line; none if the connection is to end.
+async fn answer(
+    line: &[u8],
+    peer: SocketAddr,
+    handle: &Handle,
+    dialect: &mut impl Dialect,
+    status: &mut Status,
+) -> Option<Vec<u8>> {
+    let mut answers: Vec<Vec<u8>> = Vec::new();
+    let mut text = false;
+    for message in messages(line) {
+        let reply = match status.execute(&message) {
+            Some(Common::Answer(answer)) => Reply::Text(answer),
+            Some(Common::Done) => Reply::None,
+            Some(Common::Reset) => {
+                handle.set(peer, |settings| *settings = Settings::default());
+                Reply::None
+            }
+            None => dialect.answer(&message).await,
+        };
+        let answer = match reply {
+            Reply::None => continue,
+            Reply::Text(answer) => answer.into_bytes(),
+            Reply::Bytes(answer) => {
+                answers.push(answer);
+                text = false;
+                continue;
+            }
+            Reply::Undefined => {
+                status.push(ScpiError::UndefinedHeader);
+                if !message.query {
+                    continue;
+                }
+                // A query without an answer would be waited for.
+                Vec::new()
+            }
+            Reply::HangUp => return None,
+        };
+        answers.push(answer);
+        text = true;
+    }
+    let mut bytes = answers.join(&b';');
+    // Data brings its own end.
+    bytes.extend(text.then_some(b'\n'));
+    Some(bytes)
+}
+
+/// A connection whose reads are acknowledged at once: clients that send several short commands wait for that before they send
+/// the next (Nagle's algorithm), some 40 ms each otherwise.
+struct Prompt<'s>(ReadHalf<'s>);
+
+impl AsyncRead for Prompt<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.0).poll_read(context, buffer);
+        // The system forgets it by itself. Without it answers are as right, and slower.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if read.is_ready() {
+            let _ = rustix::net::sockopt::set_tcp_quickack(self.0.as_ref(), true);
+        }
+        read
+    }
 }
 
 /// Writes an answer; false if the client does not read it in time, or has disconnected.

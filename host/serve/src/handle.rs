@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use scopething::generate::GeneratorRequest;
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{BusyOutputs, CapturePlan, PlanError, WaveShape};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,6 +26,8 @@ pub struct SharedState {
     pub changes: u64,
     /// The outputs that the generator keeps busy, which captures are planned around.
     pub driven: BusyOutputs,
+    /// What the generator does, in one line; none: nothing.
+    pub generator: Option<String>,
 }
 
 /// A waveform for the generator.
@@ -56,9 +59,11 @@ pub(super) enum Request {
 }
 
 /// A change of the generator.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum GeneratorChange {
     Play(GeneratorWaveform),
+    /// A waveform, clocks, or lines that are held.
+    Start(Arc<GeneratorRequest>),
     Stop,
 }
 
@@ -184,11 +189,12 @@ impl Handle {
 
     /// Plays a waveform from now on, or none.
     pub async fn generate(&self, waveform: Option<GeneratorWaveform>) {
+        self.change_generator(waveform.map_or(GeneratorChange::Stop, GeneratorChange::Play)).await;
+    }
+
+    pub(super) async fn change_generator(&self, change: GeneratorChange) {
         // The only failure is that everything is closing.
-        let _ = self
-            .requests
-            .send(Request::Generate(waveform.map_or(GeneratorChange::Stop, GeneratorChange::Play)))
-            .await;
+        let _ = self.requests.send(Request::Generate(change)).await;
     }
 
     /// Requests the device itself; it is lent when the present capture has ended.

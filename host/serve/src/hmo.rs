@@ -170,6 +170,13 @@ impl Hmo {
         Self { handle, peer, big_endian: false, frame: Frame::default() }
     }
 
+    /// Whether the instrument has a command: one that changes nothing here, or a setting that can be read.
+    fn knows(&self, message: &Message<'_>) -> bool {
+        const COMMANDS: [&str; 9] =
+            ["RUN", "RUNC", "STOP", "SING", "RUNS", "FORM", "FORM:BORD", "TRIG:A:TYPE", "CHAN#:DATA:POIN"];
+        COMMANDS.contains(&message.name.as_str()) || query(&self.handle.state(), None, message).is_some()
+    }
+
     async fn data(&mut self, source: Source) -> Option<Vec<u8>> {
         let Self { handle, peer, frame, .. } = self;
         let show = || handle.set(*peer, |settings| source.show(settings));
@@ -197,22 +204,18 @@ impl Dialect for Hmo {
             if self.handle.state().changes != changes {
                 self.frame.restart();
             }
-            return Reply::None;
+            return if self.knows(message) { Reply::None } else { Reply::Undefined };
         }
         if let Some(source) = source(message) {
             let data = self.data(source).await;
             // An empty block is more than the driver can take.
             return data.map_or(Reply::HangUp, |data| Reply::Bytes(scpi::block(&data)));
         }
-        Reply::line(&match message.name.as_str() {
-            "*IDN" => format!("HAMEG,HMO1002,{},05.886", self.handle.serial),
-            "*OPC" => "1".to_owned(),
-            _ => {
-                let plan = self.handle.plan().ok();
-                // A query without an answer would be waited for.
-                query(&self.handle.state(), plan.as_ref(), message).unwrap_or_default()
-            }
-        })
+        if message.name == "*IDN" {
+            return Reply::Text(format!("HAMEG,HMO1002,{},05.886", self.handle.serial));
+        }
+        let plan = self.handle.plan().ok();
+        query(&self.handle.state(), plan.as_ref(), message).map_or(Reply::Undefined, Reply::Text)
     }
 }
 
@@ -228,7 +231,7 @@ mod tests {
         for message in lines.iter().flat_map(|line| scpi::messages(line.as_bytes())) {
             set(&mut settings, &message);
         }
-        SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING }
+        SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING, generator: None }
     }
 
     fn answer_to(state: &SharedState, question: &str) -> String {
@@ -256,7 +259,7 @@ mod tests {
             (":TRIG:A:SOUR?", "CH1"),
             (":TRIG:A:EDGE:SLOP?", "POS"),
             (":TRIG:A:PATT:SOUR?", "\"XXXXXXXXXX\""),
-            (":TRIG:A:MODE?", "NORM"),
+            (":TRIG:A:MODE?", "AUTO"),
             (":ACQ:HRES?", "AUTO"),
             (":ACQ:PEAK?", "OFF"),
             (":ACQ:SRAT?", "1.000000000E+06"),
@@ -315,7 +318,10 @@ mod tests {
             ["AUTO", "OFF"]
         );
         let back = state(&[":TRIG:A:MODE AUTO;:ACQ:HRES OFF", ":TRIG:A:MODE NORM;:ACQ:HRES AUTO"]);
-        assert_eq!(back, state(&[]));
+        assert_eq!(
+            (back.settings.trigger_mode, back.settings.resolution),
+            (TriggerMode::Normal, Resolution::Best)
+        );
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use scopething_core::plan::CapturePlan;
+use scopething_core::plan::{BusyOutputs, CapturePlan};
 use scopething_core::scope::{
     CaptureOptions, LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind, Stage,
 };
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::capture::Capture;
 use super::event::Event;
 use super::generator;
-use super::handle::{GeneratorChange, GeneratorWaveform, Handle, Request, SharedState, WaitingClient};
+use super::handle::{GeneratorChange, Handle, Request, SharedState, WaitingClient};
 use super::loan::Loan;
 use super::until;
 use scopething::link::{HostScope, LinkClock, LinkError};
@@ -45,7 +45,8 @@ pub(super) struct Instrument {
     handle: Handle,
     queue: Queue,
     buffer: Box<TraceBuffer>,
-    waveform: Option<GeneratorWaveform>,
+    /// What the generator does, to be done again after a reset.
+    generator: Option<GeneratorChange>,
     /// The device is as a reset leaves it.
     clean: bool,
     restarts: u8,
@@ -181,7 +182,7 @@ impl Instrument {
             handle,
             queue,
             buffer,
-            waveform: None,
+            generator: None,
             clean: false,
             restarts: 0,
             failures: 0,
@@ -315,29 +316,38 @@ impl Instrument {
         Ok(())
     }
 
-    /// A reset has stopped the generator: it is to play again what it played.
+    /// A reset has stopped the generator: it is to do again what it did.
     fn restart_generator(&mut self) {
         if self.queue.generate.is_none() {
-            self.queue.generate = self.waveform.map(GeneratorChange::Play);
+            self.queue.generate = self.generator.clone();
         }
     }
 
     async fn generate(&mut self, change: GeneratorChange) -> Result<(), DeviceError> {
         let Some(scope) = &mut self.scope else { return Ok(()) };
         self.clean = false;
-        let (waveform, done) = match change {
-            GeneratorChange::Play(waveform) => (Some(waveform), generator::start(scope, waveform).await),
-            GeneratorChange::Stop => (None, generator::stop(scope).await),
-        };
+        let changed = generator::change(scope, &change).await;
         let driven = scope.driven();
-        self.handle.state.send_modify(|state| state.driven = driven);
-        self.waveform = waveform.filter(|_| driven.waveform);
-        match done {
-            Ok(Some(notice)) => self.handle.report(Event::Notice(notice)),
-            Ok(None) => {}
-            Err(error) => self.survive(error)?,
+        let running = driven != BusyOutputs::NOTHING;
+        self.handle.state.send_modify(|state| {
+            state.driven = driven;
+            match &changed {
+                Ok(changed) if changed.is_done => state.generator.clone_from(&changed.text),
+                _ if !running => state.generator = None,
+                _ => {}
+            }
+        });
+        match changed {
+            Ok(changed) => {
+                if changed.is_done {
+                    self.generator =
+                        Some(change).filter(|change| running && *change != GeneratorChange::Stop);
+                }
+                changed.notice.into_iter().for_each(|notice| self.handle.report(Event::Notice(notice)));
+                Ok(())
+            }
+            Err(error) => self.survive(error),
         }
-        Ok(())
     }
 
     /// Reports a failure; returns it if it is final.

@@ -9,6 +9,7 @@
 //! does not read is disconnected.
 //!
 //! - [`hmo`], [`rigol`], [`twinlan`]: the emulated oscilloscopes; [`scpi`]: the language of the first two.
+//! - The page of [`Listen::web`]: an oscilloscope in a browser, by an interface that other programs may use.
 //! - [`bitscope_server`]: the datagrams of raw clients.
 //! - [`simulator`]: the simulated device for raw clients, without a driver in between.
 //!
@@ -53,9 +54,11 @@ mod network;
 mod raw;
 pub mod rigol;
 pub mod scpi;
+mod scpi_status;
 mod settings;
 pub mod simulator;
 pub mod twinlan;
+mod web;
 
 pub use allow::{Allow, Network, NetworkError};
 pub use capture::{AnalogSamples, Capture, planned_rate_hz};
@@ -66,6 +69,7 @@ pub use listen_error::ListenError;
 pub use network::{Addresses, Listen, OpenToOthers, ServeError, Server};
 pub use raw::datagrams as bitscope_server;
 pub use settings::{Settings, VERTICAL_DIVISIONS, Vertical};
+pub use web::WebLinks;
 
 /// Completes at a deadline; never without one.
 async fn until(deadline: Option<tokio::time::Instant>) {

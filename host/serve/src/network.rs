@@ -24,6 +24,7 @@ use super::raw::{self, LentDevice, LossyNetwork, Rules, Sockets};
 use super::rigol::Rigol;
 use super::settings::Settings;
 use super::twinlan;
+use super::web::{Browsers, Web, WebLinks};
 use scopething::link::{LinkError, OpenLink};
 
 /// Events that wait to be reported; more are dropped.
@@ -69,6 +70,8 @@ pub struct Listen {
     pub rigol_framed: Option<String>,
     /// The two-socket protocol: control at this port, data at the next.
     pub twinlan: Option<String>,
+    /// A page for browsers.
+    pub web: Option<String>,
     /// Who may connect from other machines.
     pub allow: Allow,
     /// Whether raw clients may write the EEPROM, which holds the serial number.
@@ -80,7 +83,7 @@ impl Listen {
     #[must_use]
     pub fn is_nowhere(&self) -> bool {
         let raw = [&self.bitscope_server, &self.tcp];
-        let viewed = [&self.hmo, &self.rigol, &self.rigol_framed, &self.twinlan];
+        let viewed = [&self.hmo, &self.rigol, &self.rigol_framed, &self.twinlan, &self.web];
         raw.into_iter().chain(viewed).all(Option::is_none)
     }
 }
@@ -100,6 +103,8 @@ pub struct Addresses {
     pub rigol_framed: Option<SocketAddr>,
     /// The two-socket protocol: the control port; data is at the next.
     pub twinlan: Option<SocketAddr>,
+    /// The page for browsers.
+    pub web: Option<SocketAddr>,
 }
 
 /// An address is reached from other machines, and none is allowed.
@@ -145,6 +150,8 @@ pub struct Server {
     listeners: Listeners<Door>,
     addresses: Addresses,
     rules: Rules,
+    browsers: Browsers,
+    web_links: Option<WebLinks>,
     allow: Allow,
     handle: Handle,
     events: mpsc::Receiver<Event>,
@@ -210,6 +217,7 @@ enum Door {
     Instrument(Personality),
     TwinlanControl,
     TwinlanData,
+    Web,
 }
 
 /// An emulated oscilloscope with lines of SCPI.
@@ -238,6 +246,7 @@ impl Door {
             Self::Raw => "tcp",
             Self::Instrument(personality) => personality.name(),
             Self::TwinlanControl | Self::TwinlanData => "twinlan",
+            Self::Web => "web",
         }
     }
 }
@@ -249,12 +258,20 @@ struct Clients {
     raw: mpsc::Sender<(TcpStream, SocketAddr)>,
     instruments: [(Personality, Connections); Personality::ALL.len()],
     twinlan: twinlan::Clients,
+    browsers: Browsers,
+    web: Connections,
 }
 
 impl Clients {
-    fn new(allow: Allow, handle: Handle, raw: mpsc::Sender<(TcpStream, SocketAddr)>) -> Self {
+    fn new(
+        allow: Allow,
+        handle: Handle,
+        raw: mpsc::Sender<(TcpStream, SocketAddr)>,
+        browsers: Browsers,
+    ) -> Self {
         let instruments = Personality::ALL.map(|personality| (personality, Connections::new()));
-        Self { allow, twinlan: twinlan::Clients::new(handle.clone()), handle, raw, instruments }
+        let twinlan = twinlan::Clients::new(handle.clone());
+        Self { allow, twinlan, handle, raw, instruments, browsers, web: Connections::new() }
     }
 
     /// Serves all that connect, for as long as the listeners work.
@@ -270,6 +287,7 @@ impl Clients {
                     for (_, connections) in &mut self.instruments {
                         connections.shed().await;
                     }
+                    self.web.shed().await;
                     self.twinlan.shed().await;
                 }
                 Err(cause) => return cause,
@@ -307,6 +325,14 @@ impl Clients {
                 self.twinlan.control(stream, peer);
             }
             Door::TwinlanData => self.twinlan.data(stream, peer),
+            Door::Web => {
+                if !self.web.make_room(peer.ip()).await {
+                    return self.refuse(door, peer, ALL_IN_USE);
+                }
+                self.handle.report(Event::Connected { client: format!("{} {peer}", door.name()) });
+                let browsers = &self.browsers;
+                self.web.spawn(peer.ip(), |last_seen| browsers.serve(stream, peer, last_seen));
+            }
         }
     }
 
@@ -354,11 +380,19 @@ impl Server {
         let rigol = listen(places.rigol.as_ref(), &places.allow).await?;
         let rigol_framed = listen(places.rigol_framed.as_ref(), &places.allow).await?;
         let twinlan = listen_twice(places.twinlan.as_ref(), &places.allow).await?;
+        let web = listen(places.web.as_ref(), &places.allow).await?;
+        let page = web.as_ref().map(Web::new).transpose();
+        let page = page.map_err(ListenError::at(places.web.as_deref().unwrap_or_default()))?;
         let (clock, profile) = (link.clock.clone(), link.profile);
         let mut scope = link.connect().await.map_err(ServeError::Device)?;
         let unknown_revision = scope.unknown_revision();
         let serial = scope.read_serial().await.map_err(ServeError::Device)?;
-        let state = SharedState { settings: Settings::default(), changes: 0, driven: scope.driven() };
+        let state = SharedState {
+            settings: Settings::default(),
+            changes: 0,
+            driven: scope.driven(),
+            generator: None,
+        };
         let (requests, requested) = mpsc::channel(MAX_REQUESTS);
         let (events, happened) = mpsc::channel(MAX_EVENTS);
         let handle = Handle {
@@ -377,7 +411,10 @@ impl Server {
             rigol: address(&rigol),
             rigol_framed: address(&rigol_framed),
             twinlan: twinlan.as_ref().and_then(|(control, _)| control.local_addr().ok()),
+            web: address(&web),
         };
+        let web_links = page.as_ref().map(Web::links);
+        let browsers = Browsers::new(page, &handle);
         let (control, data) = twinlan.unzip();
         let listeners = Listeners::new([
             (Door::Raw, raw),
@@ -386,6 +423,7 @@ impl Server {
             (Door::Instrument(Personality::RigolFramed), rigol_framed),
             (Door::TwinlanControl, control),
             (Door::TwinlanData, data),
+            (Door::Web, web),
         ]);
         let rules = Rules { eeprom_writes: places.eeprom_writes, ..RULES };
         let allow = places.allow.clone();
@@ -394,6 +432,8 @@ impl Server {
             listeners,
             addresses,
             rules,
+            browsers,
+            web_links,
             allow,
             handle,
             events: happened,
@@ -412,6 +452,12 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// The links to the page for browsers, if it is served.
+    #[must_use]
+    pub fn web_links(&self) -> Option<WebLinks> {
+        self.web_links.clone()
     }
 
     /// Serves until the future is dropped; events are passed to `report`. Dropped, it leaves the device as it is.
@@ -434,7 +480,7 @@ impl Server {
         stop: impl Future<Output = ()>,
         mut report: impl FnMut(Event),
     ) -> Result<(), ServeError> {
-        let Self { sockets, mut listeners, rules, allow, handle, mut events, instrument, .. } = self;
+        let Self { sockets, mut listeners, rules, browsers, allow, handle, mut events, instrument, .. } = self;
         // The trace buffer makes this future large.
         let mut instrument = Box::pin(instrument.run());
         {
@@ -443,7 +489,7 @@ impl Server {
             let mut network = LossyNetwork::sound();
             let mut report_raw = |event| handle.report(event);
             let raw = raw::serve(&mut device, &sockets, &mut arriving, rules, &mut network, &mut report_raw);
-            let mut clients = Clients::new(allow, handle.clone(), arrived);
+            let mut clients = Clients::new(allow, handle.clone(), arrived, browsers.clone());
             let reported = async {
                 while let Some(event) = events.recv().await {
                     report(event);
@@ -455,8 +501,12 @@ impl Server {
                 () = stop => {}
                 failed = &mut instrument => match failed {
                     Ok(never) => match never {},
-                    Err(error) => return Err(ServeError::Device(error)),
+                    Err(error) => {
+                        browsers.close(error.to_string()).await;
+                        return Err(ServeError::Device(error));
+                    }
                 },
+                never = browsers.acquire() => match never {},
                 served = raw => match served {
                     Ok(never) => match never {},
                     Err(cause) => return Err(ListenError::Broken(cause).into()),

@@ -26,13 +26,25 @@ pub struct Message<'a> {
 }
 
 /// The commands of a line, in their order. What is not text counts as nothing.
+///
+/// A command behind `;` that begins neither with `:` nor with `*` goes on where the last words of the one before it stood
+/// (SCPI-99, section 6.2.4): `:TIM:SCAL 1;OFFS 0` also sets `TIM:OFFS`.
 pub fn messages(line: &[u8]) -> impl Iterator<Item = Message<'_>> {
     let text = std::str::from_utf8(line).unwrap_or_default();
-    text.split(';').filter_map(message)
+    let mut path = String::new();
+    text.split(';').filter_map(move |text| {
+        let text = text.trim();
+        let found = message(if text.starts_with([':', '*']) { "" } else { &path }, text)?;
+        if !text.starts_with('*') {
+            let header = text.split(char::is_whitespace).next().unwrap_or_default();
+            let whole = if header.starts_with(':') { header.to_owned() } else { format!("{path}:{header}") };
+            path = whole.rsplit_once(':').map_or_else(String::new, |(before, _)| before.to_owned());
+        }
+        Some(found)
+    })
 }
 
-fn message(text: &str) -> Option<Message<'_>> {
-    let text = text.trim();
+fn message<'a>(path: &str, text: &'a str) -> Option<Message<'a>> {
     let (header, argument) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let (header, query) = header.strip_suffix('?').map_or((header, false), |header| (header, true));
     let header = header.strip_prefix(':').unwrap_or(header);
@@ -41,7 +53,9 @@ fn message(text: &str) -> Option<Message<'_>> {
     }
     let mut name = String::new();
     let mut found = Vec::new();
-    for word in header.split(':') {
+    let path = path.trim_start_matches(':');
+    let path = path.split(':').filter(|word| !word.is_empty());
+    for word in path.chain(header.split(':')) {
         if !name.is_empty() {
             name.push(':');
         }
@@ -155,6 +169,25 @@ mod tests {
             messages(b":FORM:BORD LSBF;:FORM REAL,32;:CHAN1:DATA?\r").map(|m| m.name).collect();
         assert_eq!(names, ["FORM:BORD", "FORM", "CHAN#:DATA"]);
         assert_eq!(messages(b" ; ;;\r").count(), 0);
+        let joined: Vec<_> =
+            messages(b":CHANnel2:SCALe 1;OFFSet 0;*OPC?;DISP?;:RUN;STOP;TRIG:SWE?;EDGE:SOUR?;SLOP?")
+                .collect();
+        let names: Vec<_> = joined.iter().map(|message| message.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "CHAN#:SCAL",
+                "CHAN#:OFFS",
+                "*OPC",
+                "CHAN#:DISP",
+                "RUN",
+                "STOP",
+                "TRIG:SWE",
+                "TRIG:EDGE:SOUR",
+                "TRIG:EDGE:SLOP"
+            ]
+        );
+        assert_eq!(joined[3].numbers, [Some(2), None]);
         assert_eq!(messages(&[0xff, b'?']).count(), 0);
     }
 

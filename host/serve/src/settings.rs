@@ -12,7 +12,7 @@ use scopething_core::plan::{
 /// Divisions of the screen from bottom to top, of every instrument that is emulated.
 pub const VERTICAL_DIVISIONS: f64 = 8.0;
 /// As many samples as the device's buffer holds.
-const AS_MANY_AS_FIT: u32 = 12_288;
+pub(crate) const MAX_SAMPLES: u32 = 12_288;
 /// The fewest samples that a very short span is stretched to.
 const MIN_SAMPLES: f64 = 16.0;
 
@@ -54,6 +54,8 @@ pub struct Settings {
     pub trigger: TriggerSource,
     /// How it must behave.
     pub trigger_type: TriggerType,
+    /// Whether 4 samples are enough for the trigger, where it wants 8 otherwise.
+    pub hair_trigger: bool,
     /// The trigger level, in volts. None: the middle of the screen of its channel.
     pub level_v: Option<f64>,
     /// What happens to a capture whose trigger does not come. Clients that wait no longer than so long, and those that
@@ -64,19 +66,21 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// All channels at 1 V a division around 0 V, 6 ms, a rising edge of A in the middle of the screen.
+    /// All channels at 1 V a division around 0 V, 6 ms, a rising edge of A in the middle of the screen, and a
+    /// capture without one where it does not come: so a new oscilloscope shows what is there.
     fn default() -> Self {
         let vertical = Vertical { shown: true, span_v: VERTICAL_DIVISIONS, middle_v: 0.0 };
         Self {
             analog: [vertical; 2],
             lines: 0xff,
             span_s: 6e-3,
-            samples: AS_MANY_AS_FIT,
+            samples: MAX_SAMPLES,
             position: 0.5,
             trigger: TriggerSource::Analog(AnalogChannel::A),
             trigger_type: TriggerType::Rising,
+            hair_trigger: false,
             level_v: None,
-            trigger_mode: TriggerMode::Normal,
+            trigger_mode: TriggerMode::Auto,
             resolution: Resolution::Best,
         }
     }
@@ -92,13 +96,13 @@ impl Settings {
     pub fn set_span(&mut self, span_s: f64) {
         if span_s > 0.0 && span_s.is_finite() {
             self.span_s = span_s;
-            self.samples = AS_MANY_AS_FIT;
+            self.samples = MAX_SAMPLES;
         }
     }
 
     /// Sets samples a second, in hertz, and how many.
     pub fn set_rate(&mut self, rate_hz: f64, samples: u32) {
-        let samples = samples.clamp(2, AS_MANY_AS_FIT);
+        let samples = samples.clamp(2, MAX_SAMPLES);
         let span_s = f64::from(samples) / rate_hz;
         if span_s > 0.0 && span_s.is_finite() {
             (self.samples, self.span_s) = (samples, span_s);
@@ -140,6 +144,7 @@ impl Settings {
             trigger: Some(self.trigger),
             level: self.level_v.or(middle_v.map(|vertical| vertical.middle_v)),
             trigger_type: self.trigger_type,
+            hair_trigger: self.hair_trigger,
             position: self.position.clamp(0.0, 1.0),
             resolution: self.resolution,
             ..CaptureRequest::new(channels)
@@ -189,7 +194,7 @@ impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { span_s, position, trigger, trigger_type, trigger_mode, resolution, .. } = self;
         write!(f, "{} over {span_s} s, trigger {trigger} {trigger_type} at {position}", self.channels())?;
-        if *trigger_mode != TriggerMode::default() {
+        if *trigger_mode != Self::default().trigger_mode {
             write!(f, ", {trigger_mode}")?;
         }
         if *resolution != Resolution::default() {

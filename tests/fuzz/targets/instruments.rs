@@ -20,7 +20,12 @@ fuzz_target!(|bytes: &[u8]| {
         for message in messages(line) {
             hmo::set(&mut settings, &message);
             rigol::set(&mut settings, &message);
-            let state = SharedState { settings: settings.clone(), changes: 0, driven: BusyOutputs::NOTHING };
+            let state = SharedState {
+                settings: settings.clone(),
+                changes: 0,
+                driven: BusyOutputs::NOTHING,
+                generator: None,
+            };
             for answer in [hmo::query(&state, None, &message), rigol::query(&state, None, &message)] {
                 assert!(answer.is_none_or(|answer| !answer.is_empty() && !answer.contains('\n')));
             }
@@ -31,7 +36,7 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(plan) => assert!(plan.timebase.samples >= 14, "{plan:?}"),
         Err(error) => assert!(settings.channels().is_empty() || !error.to_string().is_empty()),
     }
-    let state = SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING };
+    let state = SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING, generator: None };
     let plan = plan.ok();
     for message in messages(QUESTIONS[0]) {
         assert!(hmo::query(&state, plan.as_ref(), &message).is_some(), "{message:?}");

@@ -223,10 +223,20 @@ impl Rigol {
         Some([format!("#8{:08}", block.len()).as_bytes(), &block, b"\n"].concat())
     }
 
-    async fn ask(&mut self, message: &Message<'_>) -> Option<String> {
-        match message.name.as_str() {
+    /// Whether the instrument has a command: one that is executed here, or a setting that can be read.
+    fn knows(&self, message: &Message<'_>) -> bool {
+        const COMMANDS: [&str; 15] = [
+            "RUN", "STOP", "SING", "TFOR", "CLE", "WAV:MODE", "WAV:SOUR", "WAV:FORM", "WAV:STAR", "WAV:STOP",
+            "WAV:RES", "WAV:BEG", "WAV:END", "WAV:POIN", "ACQ:MDEP",
+        ];
+        let name = message.name.as_str();
+        let is_setting = || query(&self.handle.state(), None, message).is_some();
+        COMMANDS.contains(&name) || is_setting()
+    }
+
+    async fn ask(&mut self, message: &Message<'_>) -> Option<Reply> {
+        let answer = match message.name.as_str() {
             "*IDN" => Some(format!("RIGOL TECHNOLOGIES,MSO2072A,{},00.03.00", self.handle.serial)),
-            "*OPC" => Some("1".to_owned()),
             "WAV:STAT" => self.capture_state().await,
             "TRIG:STAT" => self.trigger_state().await.map(str::to_owned),
             "WAV:YINC" => Some(exponential(self.scale(true)?.step_v, 9)),
@@ -244,26 +254,36 @@ impl Rigol {
             "ACQ:MDEP" => Some(MEMORY_SAMPLES.to_string()),
             name => {
                 let plan = self.handle.plan().ok();
-                let answer = query(&self.handle.state(), plan.as_ref(), message).unwrap_or_default();
+                let Some(answer) = query(&self.handle.state(), plan.as_ref(), message) else {
+                    return Some(Reply::Undefined);
+                };
                 if name == "TIM:SCAL" {
                     self.division_s = number(&answer).unwrap_or(self.division_s);
                 }
-                // A query without an answer would be waited for.
                 Some(answer)
             }
-        }
+        };
+        answer.map(Reply::Text)
     }
 }
 
 impl Dialect for Rigol {
     async fn answer(&mut self, message: &Message<'_>) -> Reply {
         if !message.query {
-            return self.command(message).await.map_or(Reply::HangUp, |()| Reply::None);
+            let known = self.knows(message);
+            let done = self.command(message).await;
+            return if done.is_none() {
+                Reply::HangUp
+            } else if known {
+                Reply::None
+            } else {
+                Reply::Undefined
+            };
         }
         if message.name == "WAV:DATA" {
             return self.data().await.map_or(Reply::HangUp, Reply::Bytes);
         }
-        self.ask(message).await.map_or(Reply::HangUp, |answer| Reply::line(&answer))
+        self.ask(message).await.unwrap_or(Reply::HangUp)
     }
 
     fn framed(&self, answer: Vec<u8>) -> Vec<u8> {

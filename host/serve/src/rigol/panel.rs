@@ -96,7 +96,6 @@ pub fn query(state: &SharedState, plan: Option<&CapturePlan>, message: &Message<
         "TRIG:MODE" => "EDGE".to_owned(),
         "TRIG:SWE" => TRIGGER_MODES.of(*trigger_mode),
         "ACQ:TYPE" => RESOLUTIONS.of(*resolution),
-        "*ESR" => "0".to_owned(),
         _ => return None,
     })
 }
@@ -114,7 +113,7 @@ mod tests {
         for message in lines.iter().flat_map(|line| messages(line.as_bytes())) {
             set(&mut settings, &message);
         }
-        SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING }
+        SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING, generator: None }
     }
 
     fn answer_to(state: &SharedState, question: &str) -> String {
@@ -139,7 +138,7 @@ mod tests {
             (":TIM:OFFS?", "0.000000E+00"),
             (":TRIG:EDGE:SLOP?", "POS"),
             (":TRIG:EDGE:LEV?", "0.000000E+00"),
-            (":TRIG:SWE?", "NORM"),
+            (":TRIG:SWE?", "AUTO"),
             (":ACQ:TYPE?", "HRES"),
         ] {
             assert_eq!(answer_to(&quiet, question), answer, "{question}");

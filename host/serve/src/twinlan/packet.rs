@@ -66,6 +66,7 @@ mod tests {
             logic: Some(vec![0, 0xff, 0x81]),
             trigger_s: 0.0,
             cause: EndReason::Trigger,
+            waveform: crate::capture::any_waveform(),
         };
         let bytes = waveform(7, &capture);
         assert_eq!(bytes[..4], 7_u32.to_le_bytes());

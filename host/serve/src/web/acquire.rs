@@ -1,0 +1,385 @@
+//! One capture after the other while somebody looks, and the last of them.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use scopething_core::plan::{TriggerMode, TriggerSource};
+use scopething_core::trace::EndReason;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::panel;
+use crate::capture::Capture;
+use crate::handle::{Handle, NoCapture, TriggerTimeout};
+use crate::settings::Settings;
+
+/// The least time from the start of a capture to that of the next, so that a device that takes no time leaves some to
+/// those that look.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
+/// How long nothing is tried after a capture that the device refused, unless settings change.
+const REFUSED_BACKOFF: Duration = Duration::from_secs(1);
+/// Traces that are kept, beside those that were pinned.
+const MAX_HISTORY: usize = 32;
+/// Traces that can be pinned.
+pub(super) const MAX_PINNED: usize = 16;
+
+/// Whether captures follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Run {
+    Run,
+    Stop,
+    /// One more, when the trigger comes.
+    Single,
+}
+
+/// What browsers set beside the [`Settings`] that other clients know as well.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Controls {
+    pub(super) run: Run,
+    /// The factor of each probe: volts at its tip are so many times those at the input.
+    pub(super) attenuation: [f64; 2],
+    /// The least time from the end of a capture to the start of the next, in seconds.
+    pub(super) hold_off_s: f64,
+    /// How many samples over the screen were asked for; none: as many as fit.
+    pub(super) samples: Option<u32>,
+    /// How often the present capture was to end at once.
+    pub(super) forced: u64,
+    /// Counts what was set here.
+    pub(super) changes: u64,
+}
+
+impl Default for Controls {
+    fn default() -> Self {
+        Self { run: Run::Run, attenuation: [1.0; 2], hold_off_s: 0.0, samples: None, forced: 0, changes: 0 }
+    }
+}
+
+/// What ended a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Ended {
+    Trigger,
+    /// The trigger did not come in the time of mode auto.
+    Auto,
+    /// Somebody wanted it at once.
+    Forced,
+}
+
+/// What is known of a trace beside its samples.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct About {
+    pub(super) seq: u64,
+    pub(super) ended: Ended,
+    /// When it arrived, in milliseconds since 1970.
+    pub(super) unix_ms: u64,
+    /// The count of changes that the state had.
+    pub(super) changes: u64,
+    /// Samples a second of the sample clock, in hertz.
+    pub(super) rate: f64,
+    /// From the first sample to the end of the last, in seconds.
+    pub(super) duration: f64,
+    /// From the first sample to the trigger, or where it would be.
+    pub(super) trigger: f64,
+    /// Between the end of the trace before and the start of this one, by the device's clock, in seconds; none if something
+    /// else was done in between.
+    pub(super) dead: Option<f64>,
+    /// The part of the time from the start of the trace before to the start of this one that was captured.
+    pub(super) seen: Option<f64>,
+    pub(super) mode: Option<String>,
+    pub(super) warnings: Vec<String>,
+    /// The settings, in one line.
+    pub(super) settings: String,
+}
+
+#[cfg(test)]
+impl About {
+    pub(super) fn for_tests(seq: u64) -> Self {
+        Self {
+            seq,
+            ended: Ended::Trigger,
+            unix_ms: 0,
+            changes: 0,
+            rate: 1e6,
+            duration: 1e-3,
+            trigger: 0.0,
+            dead: None,
+            seen: None,
+            mode: None,
+            warnings: Vec::new(),
+            settings: String::new(),
+        }
+    }
+}
+
+/// A trace, and what is known of it.
+#[derive(Debug, Clone)]
+pub(super) struct Acquired {
+    pub(super) about: About,
+    pub(super) attenuation: [f64; 2],
+    pub(super) capture: Arc<Capture>,
+}
+
+/// What is being waited for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub(super) enum Status {
+    /// Nothing runs.
+    Stopped,
+    /// For a trigger, or the end of the trace.
+    Waiting {
+        /// What ends it.
+        until: String,
+    },
+    /// The device was asked for what it cannot do.
+    Refused { reason: String },
+    /// There will be no more traces.
+    Closed { reason: String },
+}
+
+/// A trace that is kept.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) acquired: Arc<Acquired>,
+    /// The name that it was pinned by.
+    pub(super) name: Option<String>,
+}
+
+/// What all browsers share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) handle: Handle,
+    pub(super) controls: watch::Sender<Controls>,
+    pub(super) latest: watch::Sender<Option<Arc<Acquired>>>,
+    pub(super) status: watch::Sender<Status>,
+    /// How many look.
+    pub(super) viewers: watch::Sender<usize>,
+    history: Mutex<VecDeque<Kept>>,
+}
+
+/// Somebody who looks, until it is dropped.
+pub(super) struct Viewer(Arc<Shared>);
+
+impl Viewer {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        shared.viewers.send_modify(|viewers| *viewers += 1);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.0.viewers.send_modify(|viewers| *viewers = viewers.saturating_sub(1));
+    }
+}
+
+impl Shared {
+    pub(super) fn new(handle: Handle) -> Arc<Self> {
+        Arc::new(Self {
+            handle,
+            controls: watch::Sender::new(Controls::default()),
+            latest: watch::Sender::new(None),
+            status: watch::Sender::new(Status::Stopped),
+            viewers: watch::Sender::new(0),
+            history: Mutex::default(),
+        })
+    }
+
+    pub(super) fn set_controls(&self, change: impl FnOnce(&mut Controls)) {
+        self.controls.send_if_modified(|controls| {
+            let before = controls.clone();
+            change(controls);
+            let run = Controls { run: before.run, forced: before.forced, ..controls.clone() };
+            controls.changes += u64::from(run != before);
+            *controls != before
+        });
+    }
+
+    pub(super) fn history(&self) -> MutexGuard<'_, VecDeque<Kept>> {
+        // What panics leaves the list as it is.
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn kept(&self, seq: u64) -> Option<Kept> {
+        self.history().iter().find(|kept| kept.acquired.about.seq == seq).cloned()
+    }
+
+    fn keep(&self, acquired: Arc<Acquired>) {
+        let mut history = self.history();
+        history.push_back(Kept { acquired, name: None });
+        while history.iter().filter(|kept| kept.name.is_none()).count() > MAX_HISTORY {
+            let oldest = history.iter().position(|kept| kept.name.is_none());
+            oldest.and_then(|oldest| history.remove(oldest));
+        }
+    }
+}
+
+/// When the trace before began and ended by the device's clock, in seconds.
+#[derive(Clone, Copy)]
+struct Before {
+    start_s: f64,
+    end_s: f64,
+}
+
+/// Captures while somebody looks, for as long as the device works.
+pub(super) async fn acquire(shared: Arc<Shared>) -> Infallible {
+    let mut controls = shared.controls.subscribe();
+    let mut viewers = shared.viewers.subscribe();
+    let mut before = None;
+    let mut seq = 0;
+    loop {
+        if controls.borrow().run == Run::Stop {
+            shared.status.send_if_modified(|status| {
+                let stopped = !matches!(status, Status::Stopped | Status::Closed { .. });
+                if stopped {
+                    *status = Status::Stopped;
+                }
+                stopped
+            });
+        }
+        // The senders are in `shared`, so that neither of these fails.
+        let _ = viewers.wait_for(|viewers| *viewers > 0).await;
+        let _ = controls.wait_for(|controls| controls.run != Run::Stop).await;
+        let started = Instant::now();
+        match next(&shared, &mut before, seq + 1).await {
+            Next::Acquired(acquired) => {
+                seq += 1;
+                publish(&shared, acquired);
+            }
+            // Somebody has stopped, or nobody looks any longer.
+            Next::Withdrawn => continue,
+            Next::Refused(reason) => {
+                before = None;
+                shared.status.send_replace(Status::Refused { reason });
+                let mut state = shared.handle.state.subscribe();
+                let _ = tokio::time::timeout(REFUSED_BACKOFF, state.changed()).await;
+            }
+        }
+        let hold_off = Duration::from_secs_f64(controls.borrow().hold_off_s);
+        let until = (started + MIN_INTERVAL).max(Instant::now() + hold_off);
+        let stopped = controls.wait_for(|controls| controls.run == Run::Stop);
+        let _ = tokio::time::timeout_at(until, stopped).await;
+    }
+}
+
+fn publish(shared: &Shared, acquired: Acquired) {
+    let acquired = Arc::new(acquired);
+    shared.keep(Arc::clone(&acquired));
+    shared.latest.send_replace(Some(acquired));
+    shared.set_controls(|controls| {
+        if controls.run == Run::Single {
+            controls.run = Run::Stop;
+        }
+    });
+}
+
+enum Next {
+    Acquired(Acquired),
+    Withdrawn,
+    Refused(String),
+}
+
+async fn next(shared: &Shared, before: &mut Option<Before>, seq: u64) -> Next {
+    let mut controls = shared.controls.subscribe();
+    let mut viewers = shared.viewers.subscribe();
+    let asked = controls.borrow_and_update().clone();
+    let timeout = if asked.run == Run::Single { TriggerTimeout::Never } else { TriggerTimeout::OfMode };
+    let Ok(mut pending) = shared.handle.capture(timeout).await else {
+        return Next::Refused(NoCapture.to_string());
+    };
+    let mut state = shared.handle.state.subscribe();
+    let ready = loop {
+        let settings = state.borrow_and_update().settings.clone();
+        shared.status.send_replace(Status::Waiting { until: awaited(&settings, asked.run) });
+        let stopped = async {
+            let changed = |now: &Controls| now.run != asked.run || now.forced != asked.forced;
+            controls.wait_for(changed).await.is_ok_and(|now| now.run != asked.run)
+        };
+        let left = async { drop(viewers.wait_for(|viewers| *viewers == 0).await) };
+        let stopped = tokio::select! {
+            ready = pending.ready() => break ready.map(|capture| (capture, false)),
+            stopped = stopped => stopped,
+            () = left => true,
+            // What is waited for is another thing.
+            _ = state.changed() => continue,
+        };
+        drop(pending);
+        if stopped {
+            return Next::Withdrawn;
+        }
+        break force(shared).await.map(|capture| (capture, true));
+    };
+    match ready {
+        Ok((capture, forced)) => Next::Acquired(described(shared, capture, forced, before, seq)),
+        Err(NoCapture) => Next::Refused(refusal(shared)),
+    }
+}
+
+async fn force(shared: &Shared) -> Result<Arc<Capture>, NoCapture> {
+    shared.handle.capture(TriggerTimeout::AtMost(Duration::ZERO)).await?.ready().await
+}
+
+/// Why the device did not capture.
+fn refusal(shared: &Shared) -> String {
+    match shared.handle.plan() {
+        Err(error) => error.to_string(),
+        Ok(_) => NoCapture.to_string(),
+    }
+}
+
+/// What ends a capture, in words.
+pub(super) fn awaited(settings: &Settings, run: Run) -> String {
+    let source = settings.trigger;
+    let what = match source {
+        TriggerSource::Analog(channel) => {
+            let level_v = settings.level_v.unwrap_or_else(|| panel::middle_v(settings, channel));
+            format!("{channel} {} {level_v:.3} V", panel::behaviour(settings.trigger_type))
+        }
+        TriggerSource::Logic(_) => format!("{source} {}", panel::pattern_behaviour(settings.trigger_type)),
+    };
+    match (run, settings.trigger_mode.wait_s(settings.span_s)) {
+        (Run::Run, Some(wait_s)) if settings.trigger_mode == TriggerMode::Auto => {
+            format!("{what}, or {wait_s:.3} s")
+        }
+        _ => what,
+    }
+}
+
+fn described(
+    shared: &Shared,
+    capture: Arc<Capture>,
+    forced: bool,
+    before: &mut Option<Before>,
+    seq: u64,
+) -> Acquired {
+    let state = shared.handle.state();
+    let details = capture.waveform.details();
+    let duration = capture.count as f64 / capture.rate_hz;
+    let start_s = details.capture_start_s.unwrap_or(0.0);
+    let last = before.replace(Before { start_s, end_s: start_s + duration });
+    let last = last.filter(|last| last.end_s <= start_s + 1e-9);
+    let ended = match capture.cause {
+        EndReason::Trigger => Ended::Trigger,
+        _ if forced => Ended::Forced,
+        _ => Ended::Auto,
+    };
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let about = About {
+        seq,
+        ended,
+        unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
+        changes: state.changes + shared.controls.borrow().changes,
+        rate: capture.rate_hz,
+        duration,
+        trigger: capture.trigger_s,
+        dead: last.map(|last| (start_s - last.end_s).max(0.0)),
+        seen: last.map(|last| ((last.end_s - last.start_s) / (start_s - last.start_s)).min(1.0)),
+        mode: details.mode.clone(),
+        warnings: details.warnings.clone(),
+        settings: state.settings.to_string(),
+    };
+    Acquired { about, attenuation: shared.controls.borrow().attenuation, capture }
+}

@@ -1,0 +1,178 @@
+//! What browsers and programs can have done, as JSON: over the WebSocket, and posted.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use scopething::generate::{ClockSpec, GeneratorRequest, SpecError, WaveSpec, parse_levels};
+use scopething_core::plan::PlayMode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::acquire::{MAX_PINNED, Run, Shared};
+use super::autoset;
+use super::panel::{self, Patch};
+use crate::handle::GeneratorChange;
+
+/// A command.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+pub(super) enum Command {
+    /// Turn knobs.
+    Set { settings: Box<Patch> },
+    /// Start, stop, or capture once.
+    Run { run: RunWord },
+    /// End the present capture now, without its trigger.
+    Force {},
+    /// Find settings that show the signals.
+    Autoset {},
+    /// Put the trigger level halfway between the lowest and the highest voltage of the last trace.
+    Level {},
+    /// Play a waveform such as `sine 1kHz 0..3.3V`, run clocks such as `1MHz L5`, or hold lines such as `L3=1`; without any of
+    /// these: stop.
+    Generate { wave: Option<String>, clock: Option<String>, hold: Option<String> },
+    /// Keep a trace of the history by a name; null gives it up.
+    Pin { seq: u64, name: Option<String> },
+    /// Drop a trace of the history.
+    Drop { seq: u64 },
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RunWord {
+    Run,
+    Stop,
+    Single,
+}
+
+/// The longest name of a trace, in bytes.
+const MAX_NAME_BYTES: usize = 80;
+
+impl Command {
+    /// Executes it.
+    ///
+    /// # Errors
+    /// Why it cannot be done, and what could be.
+    pub(super) async fn execute(self, shared: &Arc<Shared>, by: SocketAddr) -> Result<Value, String> {
+        match self {
+            Self::Set { settings } => set(shared, by, &settings)?,
+            Self::Run { run } => shared.set_controls(|controls| {
+                controls.run = match run {
+                    RunWord::Run => Run::Run,
+                    RunWord::Stop => Run::Stop,
+                    RunWord::Single => Run::Single,
+                };
+            }),
+            Self::Force {} => shared.set_controls(|controls| {
+                controls.forced += 1;
+                if controls.run == Run::Stop {
+                    controls.run = Run::Single;
+                }
+            }),
+            Self::Autoset {} => autoset::autoset(shared, by).await?,
+            Self::Level {} => autoset::level(shared, by)?,
+            Self::Generate { wave, clock, hold } => {
+                let change = generation(wave.as_deref(), clock.as_deref(), hold.as_deref())?;
+                shared.handle.change_generator(change).await;
+            }
+            Self::Pin { seq, name } => pin(shared, seq, name)?,
+            Self::Drop { seq } => drop_trace(shared, seq)?,
+        }
+        Ok(json!({"done": true}))
+    }
+}
+
+fn set(shared: &Shared, by: SocketAddr, patch: &Patch) -> Result<(), String> {
+    let mut result = Ok(());
+    shared.set_controls(|controls| {
+        shared.handle.set(by, |settings| result = patch.apply(settings, controls));
+    });
+    result
+}
+
+/// What the generator is to do. What cannot be planned is refused before the device is asked.
+fn generation(
+    wave: Option<&str>,
+    clock: Option<&str>,
+    hold: Option<&str>,
+) -> Result<GeneratorChange, String> {
+    let request = match (wave, clock, hold) {
+        (None, None, None) => return Ok(GeneratorChange::Stop),
+        (Some(text), None, None) => {
+            let spec: WaveSpec = text.parse().map_err(|error: SpecError| error.to_string())?;
+            if spec.file().is_some() {
+                return Err("files are not read for others: give a shape".to_owned());
+            }
+            GeneratorRequest::wave(spec, PlayMode::Repeat).map_err(|error| error.to_string())?
+        }
+        (None, Some(text), None) => {
+            let clocks = text.parse::<ClockSpec>().and_then(|spec| spec.request());
+            GeneratorRequest::Clocks(clocks.map_err(|error| error.to_string())?)
+        }
+        (None, None, Some(text)) => GeneratorRequest::Levels(parse_levels(text)?),
+        _ => return Err("the generator does one thing at a time: give wave, clock or hold".to_owned()),
+    };
+    request.plan().map_err(|error| error.to_string())?;
+    Ok(GeneratorChange::Start(Arc::new(request)))
+}
+
+fn unknown_trace(seq: u64) -> String {
+    format!("trace {seq} is no longer kept: see /api/v1/traces for those that are")
+}
+
+fn pin(shared: &Shared, seq: u64, name: Option<String>) -> Result<(), String> {
+    if name.as_ref().is_some_and(|name| name.len() > MAX_NAME_BYTES) {
+        return Err(format!("a name has at most {MAX_NAME_BYTES} bytes"));
+    }
+    let mut history = shared.history();
+    let pinned = history.iter().filter(|kept| kept.name.is_some() && kept.acquired.about.seq != seq).count();
+    if name.is_some() && pinned >= MAX_PINNED {
+        return Err(format!("{MAX_PINNED} traces are pinned already: give up one of them"));
+    }
+    let kept = history.iter_mut().find(|kept| kept.acquired.about.seq == seq);
+    kept.ok_or_else(|| unknown_trace(seq))?.name = name;
+    drop(history);
+    shared.viewers.send_modify(|_| {});
+    Ok(())
+}
+
+fn drop_trace(shared: &Shared, seq: u64) -> Result<(), String> {
+    let mut history = shared.history();
+    let place = history.iter().position(|kept| kept.acquired.about.seq == seq);
+    history.remove(place.ok_or_else(|| unknown_trace(seq))?);
+    Ok(())
+}
+
+/// The traces that are kept, the last one first.
+pub(super) fn traces_json(shared: &Shared) -> Value {
+    let history = shared.history();
+    let traces = history.iter().rev().map(|kept| {
+        let mut trace = serde_json::to_value(&kept.acquired.about).unwrap_or_default();
+        if let Some(object) = trace.as_object_mut() {
+            object.insert("name".to_owned(), kept.name.clone().into());
+        }
+        trace
+    });
+    Value::Array(traces.collect())
+}
+
+/// Everything that the knobs and lamps show.
+pub(super) fn state_json(shared: &Shared) -> Value {
+    let state = shared.handle.state();
+    let controls = shared.controls.borrow().clone();
+    let actual = match shared.handle.plan() {
+        Ok(plan) => panel::plan_json(&plan, &state.settings, &controls),
+        Err(error) => json!({"error": error.to_string()}),
+    };
+    json!({
+        "type": "state",
+        "version": super::VERSION,
+        "changes": state.changes + controls.changes,
+        "run": controls.run,
+        "settings": panel::settings_json(&state.settings, &controls),
+        "actual": actual,
+        "limits": panel::limits_json(),
+        "generator": {"waveform": state.driven.waveform, "lines": state.driven.lines, "text": state.generator},
+        "device": {"serial": shared.handle.serial, "program": env!("CARGO_PKG_VERSION")},
+        "viewers": *shared.viewers.borrow(),
+    })
+}

@@ -1,0 +1,341 @@
+//! The oscilloscope in a browser: a page, its settings as JSON, its traces as bytes.
+//!
+//! The page is part of the program. What it sends and gets is an interface of its own, documented in
+//! `host/pages/web-interface.md`, which other programs may use. Browsers share the settings with all other clients.
+//!
+//! Requests are checked before anything is done for them ([`access`]); what a client sends is bounded, and one that
+//! reads slowly skips traces.
+
+mod access;
+mod acquire;
+mod assets;
+mod autoset;
+mod command;
+mod frame;
+mod panel;
+mod socket;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{
+    DefaultBodyLimit, Extension, FromRequestParts, Path, Query, Request, State, WebSocketUpgrade,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use scopething_files::Format;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+pub use self::access::WebLinks;
+use self::access::{Access, HEADERS, Role};
+use self::acquire::{Acquired, Run, Shared, Status, Viewer};
+use self::command::{Command, state_json, traces_json};
+use self::frame::{View, encode};
+use self::socket::MAX_MESSAGE_BYTES;
+use crate::connections::{BoxedSession, LastSeen};
+use crate::event::Event;
+use crate::handle::Handle;
+
+/// The version of the interface, in its addresses as well.
+const VERSION: u32 = 1;
+/// Browsers and programs that look at the same time.
+const MAX_VIEWERS: usize = 32;
+/// How long a client may take to send the head of a request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many bytes the head of a request may have.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// How long a request for a trace waits for one.
+const TRACE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long browsers are given to learn why there is nothing more.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// The page, and who may do what with it.
+pub(super) struct Web {
+    bound: SocketAddr,
+    access: Arc<Access>,
+}
+
+impl Web {
+    pub(super) fn new(listener: &TcpListener) -> io::Result<Self> {
+        let bound = listener.local_addr()?;
+        let access = Access::new(bound).map_err(io::Error::other)?;
+        Ok(Self { bound, access: Arc::new(access) })
+    }
+
+    pub(super) fn links(&self) -> WebLinks {
+        self.access.links(self.bound)
+    }
+}
+
+/// What all requests need.
+#[derive(Clone)]
+struct Site {
+    access: Arc<Access>,
+    shared: Arc<Shared>,
+    viewers: Arc<Semaphore>,
+}
+
+/// The browsers that look; none where there is no page.
+#[derive(Clone)]
+pub(super) struct Browsers(Option<Page>);
+
+/// The page as it is served.
+#[derive(Clone)]
+struct Page {
+    shared: Arc<Shared>,
+    router: Router,
+}
+
+impl Browsers {
+    pub(super) fn new(web: Option<Web>, handle: &Handle) -> Self {
+        Self(web.map(|web| {
+            let shared = Shared::new(handle.clone());
+            let viewers = Arc::new(Semaphore::new(MAX_VIEWERS));
+            let site = Site { access: web.access, shared: Arc::clone(&shared), viewers };
+            Page { shared, router: router(site) }
+        }))
+    }
+
+    /// Serves a browser, or a program in its place, until it disconnects.
+    pub(super) fn serve(&self, stream: TcpStream, peer: SocketAddr, last_seen: LastSeen) -> BoxedSession {
+        let page = self.0.clone();
+        Box::pin(async move {
+            let Some(Page { shared, router }) = page else { return };
+            let mut http = hyper::server::conn::http1::Builder::new();
+            http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEADER_BYTES);
+            let router = router.layer(Extension(Peer { address: peer, last_seen }));
+            let service = TowerToHyperService::new(router);
+            // A client that breaks off is no failure.
+            let _ = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+            shared.handle.report(Event::Disconnected { client: format!("web {peer}") });
+        })
+    }
+
+    /// Captures for those who look, for ever.
+    pub(super) async fn acquire(&self) -> Infallible {
+        match &self.0 {
+            Some(page) => acquire::acquire(Arc::clone(&page.shared)).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Lets them know why there is nothing more to see.
+    pub(super) async fn close(&self, reason: String) {
+        let Some(Page { shared, .. }) = &self.0 else { return };
+        shared.status.send_replace(Status::Closed { reason });
+        let mut viewers = shared.viewers.subscribe();
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, viewers.wait_for(|viewers| *viewers == 0)).await;
+    }
+}
+
+/// Where a request comes from.
+#[derive(Clone)]
+struct Peer {
+    address: SocketAddr,
+    last_seen: LastSeen,
+}
+
+fn router(site: Site) -> Router {
+    Router::new()
+        .route("/api/v1/state", get(state))
+        .route("/api/v1/command", post(command))
+        .route("/api/v1/live", get(live))
+        .route("/api/v1/traces", get(traces))
+        .route("/api/v1/traces/{file}", get(trace))
+        .fallback(asset)
+        .layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES))
+        .layer(middleware::from_fn_with_state(site.clone(), guard))
+        .with_state(site)
+}
+
+/// Refuses strangers, and adds what every answer has.
+async fn guard(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    peer.last_seen.now();
+    let mut response = match site.access.check(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(stranger) => {
+            let client = format!("web {}", peer.address);
+            site.shared.handle.report(Event::Refused { client, reason: stranger.reason().to_owned() });
+            refusal(StatusCode::FORBIDDEN, stranger.reason())
+        }
+    };
+    response.headers_mut().extend(HEADERS.map(|(name, value)| (Some(name), value)));
+    response
+}
+
+fn refusal(status: StatusCode, reason: &str) -> Response {
+    (status, Json(json!({"error": reason}))).into_response()
+}
+
+async fn asset(request: Request) -> Response {
+    let found = assets::find(request.uri().path());
+    match found {
+        Some(asset) if request.method() == axum::http::Method::GET => {
+            ([(header::CONTENT_TYPE, asset.kind)], asset.content).into_response()
+        }
+        Some(_) => refusal(StatusCode::METHOD_NOT_ALLOWED, "this is only to be read"),
+        None => refusal(StatusCode::NOT_FOUND, "there is nothing at this address"),
+    }
+}
+
+#[derive(Deserialize)]
+struct TokenQuery {
+    token: Option<String>,
+}
+
+/// What the client may do: by `Authorization: Bearer TOKEN`, or `?token=TOKEN` where a browser cannot send that.
+impl FromRequestParts<Site> for Role {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Response> {
+        let bearer = bearer(&parts.headers);
+        let query = Query::<TokenQuery>::try_from_uri(&parts.uri).ok().and_then(|query| query.0.token);
+        site.access.role(bearer.or(query).as_deref()).ok_or_else(|| {
+            refusal(
+                StatusCode::UNAUTHORIZED,
+                "the link has no token, or an old one: open the one that is printed",
+            )
+        })
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(str::to_owned)
+}
+
+async fn state(role: Role, State(site): State<Site>) -> Response {
+    let mut state = state_json(&site.shared);
+    state["role"] = role.name().into();
+    Json(state).into_response()
+}
+
+async fn command(
+    role: Role,
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    body: Bytes,
+) -> Response {
+    if role == Role::View {
+        return refusal(StatusCode::FORBIDDEN, "this link is to look only: ask for one with the knobs");
+    }
+    // Whatever type a form of another site could give the body: this is not one that needs no permission.
+    let command = match serde_json::from_slice::<Command>(&body) {
+        Ok(command) => command,
+        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    match command.execute(&site.shared, peer.address).await {
+        Ok(_) => state(role, State(site)).await,
+        Err(reason) => refusal(StatusCode::UNPROCESSABLE_ENTITY, &reason),
+    }
+}
+
+async fn live(
+    role: Role,
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let Ok(place) = Arc::clone(&site.viewers).try_acquire_owned() else {
+        return refusal(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &format!("{MAX_VIEWERS} browsers look already: close one of them"),
+        );
+    };
+    upgrade.max_message_size(MAX_MESSAGE_BYTES).max_frame_size(MAX_MESSAGE_BYTES).on_upgrade(
+        async move |socket| {
+            socket::serve(socket, site.shared, role, peer.address, peer.last_seen).await;
+            drop(place);
+        },
+    )
+}
+
+async fn traces(_: Role, State(site): State<Site>) -> Response {
+    Json(traces_json(&site.shared)).into_response()
+}
+
+/// `latest.csv`, `next.npz`, `12.bin`: the last trace, the next that arrives, or one that is kept.
+async fn trace(
+    role: Role,
+    State(site): State<Site>,
+    Path(file): Path<String>,
+    Query(view): Query<TraceQuery>,
+) -> Response {
+    let Some((name, kind)) = file.rsplit_once('.') else {
+        return refusal(StatusCode::NOT_FOUND, "give a trace and a format, such as latest.csv");
+    };
+    let acquired = match name {
+        "latest" => site.shared.latest.borrow().clone(),
+        "next" => next_trace(&site.shared, role).await,
+        number => number.parse().ok().and_then(|seq| site.shared.kept(seq)).map(|kept| kept.acquired),
+    };
+    let Some(acquired) = acquired else {
+        return refusal(
+            StatusCode::NOT_FOUND,
+            "there is no such trace: see /api/v1/traces, or ask for next.csv",
+        );
+    };
+    if kind == "bin" {
+        let view = View { columns: view.columns, from: view.from.unwrap_or(0.0), to: view.to.unwrap_or(1.0) };
+        return ([(header::CONTENT_TYPE, "application/octet-stream")], encode(&acquired, &view))
+            .into_response();
+    }
+    match kind.parse::<Format>() {
+        Ok(format) => exported(acquired, format).await,
+        Err(error) => refusal(StatusCode::NOT_FOUND, &format!("{error}, bin")),
+    }
+}
+
+#[derive(Deserialize)]
+struct TraceQuery {
+    columns: Option<u32>,
+    from: Option<f64>,
+    to: Option<f64>,
+}
+
+/// The next trace, captured for this client if nobody looks.
+async fn next_trace(shared: &Arc<Shared>, role: Role) -> Option<Arc<Acquired>> {
+    let _viewer = Viewer::new(shared);
+    shared.set_controls(|controls| {
+        if controls.run == Run::Stop && role == Role::Control {
+            controls.run = Run::Single;
+        }
+    });
+    let mut latest = shared.latest.subscribe();
+    tokio::time::timeout(TRACE_TIMEOUT, latest.changed()).await.ok()?.ok()?;
+    latest.borrow().clone()
+}
+
+/// A file of a trace.
+async fn exported(acquired: Arc<Acquired>, format: Format) -> Response {
+    let name = format!("attachment; filename=\"scopething-{}.{format}\"", acquired.about.seq);
+    let written = tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        format.writer().write(&acquired.capture.waveform, &mut bytes).map(|()| bytes)
+    });
+    match written.await {
+        Ok(Ok(bytes)) => {
+            let kind = (header::CONTENT_TYPE, assets::kind_of(format.name()));
+            ([kind], [(header::CONTENT_DISPOSITION, name)], bytes).into_response()
+        }
+        Ok(Err(error)) => refusal(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
+        Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "the file could not be made"),
+    }
+}

@@ -1,0 +1,327 @@
+//! The page and its interface as browsers, other programs and strangers see them.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use scopething::link::open;
+use scopething_core::device::BS05;
+use scopething_serve::{Allow, Listen, Server, WebLinks};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Where the page is, for a client on this computer.
+#[derive(Clone)]
+struct Site {
+    host: String,
+    links: WebLinks,
+}
+
+impl Site {
+    fn token(link: &str) -> &str {
+        link.split_once("#token=").map_or("", |(_, token)| token)
+    }
+}
+
+/// Runs clients beside a server at an address, to their end.
+fn with_site<F: Future<Output = ()>>(address: &str, allow: Allow, client: impl FnOnce(Site) -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let url = "sim:?A=sine,1kHz,-2..2V&B=triangle,500Hz,-1..3V&clock=fast".parse().unwrap();
+        let places = Listen { web: Some(address.to_owned()), allow, ..Listen::default() };
+        let server = Server::open(open(&url).await.unwrap(), BS05.analog, &places).await.unwrap();
+        let port = server.addresses().web.unwrap().port();
+        let site = Site { host: format!("127.0.0.1:{port}"), links: server.web_links().unwrap() };
+        tokio::select! {
+            ended = server.run(drop) => panic!("{:?}", ended.err()),
+            done = timeout(TIMEOUT, client(site)) => done.expect("a client hangs"),
+        }
+    });
+}
+
+/// The status, head and body of the answer to a request.
+async fn request(site: &Site, head: &str, body: &str) -> (u16, String, String) {
+    let mut stream = TcpStream::connect(&site.host).await.unwrap();
+    let host = if head.contains("Host:") { String::new() } else { format!("Host: {}\r\n", site.host) };
+    let text = format!("{head}\r\n{host}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head.to_ascii_lowercase(), body.to_owned())
+}
+
+async fn status(site: &Site, head: &str, body: &str) -> u16 {
+    request(site, head, body).await.0
+}
+
+type Socket = WebSocketStream<TcpStream>;
+
+async fn look(site: &Site, query: &str) -> Result<Socket, Box<tokio_tungstenite::tungstenite::Error>> {
+    upgrade(site, query, TcpStream::connect(&site.host).await.unwrap()).await
+}
+
+async fn upgrade(
+    site: &Site,
+    query: &str,
+    stream: TcpStream,
+) -> Result<Socket, Box<tokio_tungstenite::tungstenite::Error>> {
+    let request = format!("ws://{}/api/v1/live{query}", site.host).into_client_request().unwrap();
+    Ok(tokio_tungstenite::client_async(request, stream).await.map_err(Box::new)?.0)
+}
+
+/// The next message of JSON of a type.
+async fn message(socket: &mut Socket, kind: &str) -> Value {
+    while let Some(Ok(message)) = socket.next().await {
+        if let Message::Text(text) = message {
+            let value: Value = serde_json::from_str(text.as_str()).unwrap();
+            if value["type"] == kind {
+                return value;
+            }
+        }
+    }
+    panic!("no {kind}");
+}
+
+/// The header and data of the next trace.
+async fn frame(socket: &mut Socket) -> (Value, Vec<u8>) {
+    while let Some(Ok(message)) = socket.next().await {
+        if let Message::Binary(bytes) = message {
+            assert_eq!(bytes[..4], *b"STW1");
+            let length = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
+            return (serde_json::from_slice(&bytes[8..8 + length]).unwrap(), bytes[8 + length..].to_vec());
+        }
+    }
+    panic!("no trace");
+}
+
+async fn send(socket: &mut Socket, text: &str) {
+    socket.send(Message::text(text)).await.unwrap();
+}
+
+#[test]
+fn page_keeps_browsers_to_itself() {
+    with_site("127.0.0.1:0", Allow::default(), async |site| {
+        let (status, head, body) = request(&site, "GET / HTTP/1.1", "").await;
+        assert_eq!(status, 200);
+        assert!(body.contains("<title>ScopeThing</title>"), "{body}");
+        for expected in [
+            "content-security-policy: default-src 'none'",
+            "frame-ancestors 'none'",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+        ] {
+            assert!(head.contains(expected), "{expected}: {head}");
+        }
+        assert!(!head.contains("unsafe") && !head.contains("access-control"), "{head}");
+    });
+}
+
+#[test]
+fn strangers_are_refused() {
+    with_site("127.0.0.1:0", Allow::default(), async |site| {
+        let state = "GET /api/v1/state HTTP/1.1";
+        assert_eq!(status(&site, state, "").await, 200);
+        assert_eq!(status(&site, &format!("{state}\r\nHost: evil.example"), "").await, 403);
+        assert_eq!(status(&site, &format!("{state}\r\nOrigin: http://evil.example"), "").await, 403);
+        let live = "GET /api/v1/live HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                    Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nOrigin: http://evil.example";
+        assert_eq!(status(&site, live, "").await, 403);
+        let command = "POST /api/v1/command HTTP/1.1\r\nOrigin: null";
+        assert_eq!(status(&site, command, r#"{"type": "force"}"#).await, 403);
+        assert_eq!(status(&site, &format!("{state}\r\nAuthorization: Bearer x"), "").await, 401);
+    });
+}
+
+#[test]
+fn view_only_links_turn_no_knob() {
+    with_site("127.0.0.1:0", Allow::default(), async |site| {
+        let token = Site::token(&site.links.view);
+        assert!(token.len() >= 32 && Site::token(&site.links.control).is_empty(), "{:?}", site.links);
+        let post = format!("POST /api/v1/command?token={token} HTTP/1.1");
+        assert_eq!(status(&site, &post, r#"{"type": "run", "run": "stop"}"#).await, 403);
+        let mut socket = look(&site, &format!("?token={token}")).await.unwrap();
+        assert_eq!(message(&mut socket, "state").await["role"], "view");
+        send(&mut socket, r#"{"type": "run", "run": "stop", "id": 7}"#).await;
+        let refused = message(&mut socket, "error").await;
+        assert_eq!(refused["id"], 7);
+        assert!(refused["message"].as_str().unwrap().contains("look only"), "{refused}");
+        frame(&mut socket).await;
+    });
+}
+
+#[test]
+fn other_computers_need_a_network_and_a_token() {
+    let allow = Allow::new(vec!["127.0.0.0/8".parse().unwrap()]);
+    with_site("0.0.0.0:0", allow, async |site| {
+        let state = "GET /api/v1/state HTTP/1.1";
+        assert_eq!(status(&site, state, "").await, 401);
+        // The page itself has no secrets: it has yet to read its token.
+        assert_eq!(status(&site, "GET /app.js HTTP/1.1", "").await, 200);
+        for (link, role) in [(&site.links.control, "control"), (&site.links.view, "view")] {
+            let head = format!("{state}\r\nAuthorization: Bearer {}", Site::token(link));
+            let (status, _, body) = request(&site, &head, "").await;
+            let state: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!((status, &state["role"]), (200, &role.into()));
+        }
+        assert!(look(&site, "").await.is_err());
+    });
+}
+
+#[test]
+fn settings_are_set_by_either_way_and_seen_by_all() {
+    with_site("127.0.0.1:0", Allow::default(), async |site| {
+        let mut one = look(&site, "").await.unwrap();
+        let mut other = look(&site, "").await.unwrap();
+        let first = message(&mut one, "state").await;
+        assert_eq!(
+            (&first["version"], &first["role"], &first["run"]),
+            (&1.into(), &"control".into(), &"run".into())
+        );
+        send(&mut one, r#"{"type": "set", "settings": {"time_per_div": "1ms"}, "id": "x"}"#).await;
+        assert_eq!(message(&mut one, "done").await["id"], "x");
+        while message(&mut other, "state").await["settings"]["time_per_div"] != 1e-3 {}
+        let post = "POST /api/v1/command HTTP/1.1";
+        let (status, _, body) =
+            request(&site, post, r#"{"type": "set", "settings": {"position": "25%"}}"#).await;
+        let state: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &state["settings"]["position"]), (200, &0.25.into()));
+        for (wrong, expected) in [
+            ("", 400),
+            ("[]", 400),
+            (r#"{"type": "explode"}"#, 400),
+            (r#"{"type": "set", "settings": {"knob": 1}}"#, 400),
+            (r#"{"type": "set", "settings": {"position": 2}}"#, 422),
+            (r#"{"type": "generate", "wave": "file:/etc/passwd 1kHz"}"#, 422),
+            (r#"{"type": "generate", "wave": "sine 1GHz"}"#, 422),
+        ] {
+            let (status, _, body) = request(&site, post, wrong).await;
+            assert_eq!(status, expected, "{wrong}: {body}");
+            assert!(body.contains("\"error\":\""), "{body}");
+        }
+    });
+}
+
+#[test]
+fn traces_show_the_signal_as_finely_as_is_asked_for() {
+    with_site("127.0.0.1:0", Allow::default(), async |site| {
+        let mut socket = look(&site, "").await.unwrap();
+        send(
+            &mut socket,
+            r#"{"type": "set", "settings": {"lines": [], "channels": {"B": {"on": false}}, "bits": 8}}"#,
+        )
+        .await;
+        message(&mut socket, "done").await;
+        send(&mut socket, r#"{"type": "view", "columns": 200}"#).await;
+        let extremes = loop {
+            let (header, data) = frame(&mut socket).await;
+            if header["channels"].as_array().unwrap().len() == 1 && data.len() == 800 {
+                break header["channels"][0].clone();
+            }
+        };
+        assert_eq!(extremes["layout"], "extremes");
+        send(&mut socket, r#"{"type": "view"}"#).await;
+        let (header, data) = loop {
+            let (header, data) = frame(&mut socket).await;
+            if header["channels"][0]["layout"] == "samples" {
+                break (header, data);
+            }
+        };
+        let a = &header["channels"][0];
+        let (bottom, step) = (a["bottom"].as_f64().unwrap(), a["step"].as_f64().unwrap());
+        let volts: Vec<f64> = data
+            .chunks_exact(2)
+            .map(|pair| bottom + step * f64::from(u16::from_le_bytes([pair[0], pair[1]])))
+            .collect();
+        assert!(volts.len() > 11_000, "{}", volts.len());
+        // A sine of 1 kHz, which rises through 0 V at the trigger.
+        let (period, trigger) = (a["period"].as_f64().unwrap(), header["trigger"].as_f64().unwrap());
+        for (index, volts) in volts.iter().enumerate() {
+            let time = a["start"].as_f64().unwrap() + index as f64 * period - trigger;
+            let truth = 2.0 * (std::f64::consts::TAU * 1e3 * time).sin();
+            // A step, and what the sine does in a microsecond.
+            assert!((volts - truth).abs() < step + 0.02, "{index}: {volts} {truth}");
+        }
+        assert_eq!(header["ended"], "trigger");
+        assert!(header["dead"].as_f64().is_none_or(|dead| dead >= 0.0), "{header}");
+    });
+}
+
+#[test]
+fn files_of_traces_are_served() {
+    with_site("127.0.0.1:0", Allow::default(), async |site| {
+        let (status, head, body) = request(&site, "GET /api/v1/traces/next.csv HTTP/1.1", "").await;
+        assert_eq!(status, 200, "{body}");
+        assert!(head.contains("text/csv") && body.starts_with("time,A,B,L0"), "{head}");
+        let (_, _, list) = request(&site, "GET /api/v1/traces HTTP/1.1", "").await;
+        let list: Value = serde_json::from_str(&list).unwrap();
+        let seq = list[0]["seq"].as_u64().unwrap();
+        let (status, _, _) = request(&site, &format!("GET /api/v1/traces/{seq}.npz HTTP/1.1"), "").await;
+        assert_eq!(status, 200);
+        for missing in ["999999.csv", "latest.xlsx", "latest", "..%2f..%2fetc%2fpasswd.csv"] {
+            let (status, _, body) =
+                request(&site, &format!("GET /api/v1/traces/{missing} HTTP/1.1"), "").await;
+            assert_eq!(status, 404, "{missing}: {body}");
+        }
+    });
+}
+
+#[test]
+fn what_is_sent_is_bounded() {
+    with_site("127.0.0.1:0", Allow::default(), async |site| {
+        let long = "x".repeat(20_000);
+        assert_eq!(status(&site, "POST /api/v1/command HTTP/1.1", &long).await, 413);
+        let mut socket = look(&site, "").await.unwrap();
+        message(&mut socket, "state").await;
+        send(&mut socket, &long).await;
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_close() {
+                break;
+            }
+        }
+        // The 33rd does not get in, and gets in when another leaves.
+        let mut all = Vec::new();
+        while all.len() < 32 {
+            all.push(look(&site, "").await.unwrap());
+        }
+        assert!(look(&site, "").await.is_err());
+        drop(all);
+        while look(&site, "").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+#[test]
+fn who_does_not_read_holds_up_nobody() {
+    with_site("127.0.0.1:0", Allow::default(), async |site| {
+        let mut silent = Vec::new();
+        for _ in 0..5 {
+            // The system takes little on behalf of a client that does not read.
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.set_recv_buffer_size(4096).unwrap();
+            let stream = socket.connect(site.host.parse().unwrap()).await.unwrap();
+            let mut socket = upgrade(&site, "", stream).await.unwrap();
+            // Some 18 kB a trace.
+            send(&mut socket, r#"{"type": "view", "rate": 120}"#).await;
+            silent.push(socket);
+        }
+        let mut reader = look(&site, "").await.unwrap();
+        let (first, _) = frame(&mut reader).await;
+        let mut last = first.clone();
+        for _ in 0..30 {
+            last = frame(&mut reader).await.0;
+        }
+        assert!(last["seq"].as_u64() >= first["seq"].as_u64().map(|seq| seq + 30), "{first} {last}");
+        drop(silent);
+    });
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { decode, elements, indexAt, levelOf, linesOf, reduce, timeOf, voltAt, volts, voltsOf } from "../page/frame.js";
+import { analog, frame } from "./traces.js";
+
+test("a frame is its header and arrays", () => {
+  const trace = decode(frame({ seq: 7 }, [
+    analog("A", 3, (index) => index),
+    { name: "L", kind: "logic", lines: 0b101, data: Uint8Array.of(0, 1, 5, 4) },
+  ]));
+  assert.equal(trace.seq, 7);
+  assert.deepEqual([...volts(trace.channels.A)].map((one) => Number(one.toFixed(6))), [0, 1, 2]);
+  assert.deepEqual(linesOf(trace.channels.L), [0, 2]);
+  assert.deepEqual([0, 1, 2, 3].map((index) => levelOf(trace.channels.L, 2, index)), [0, 0, 1, 1]);
+});
+
+test("columns have extremes", () => {
+  const data = Uint16Array.of(5000, 6000, 4000, 4500);
+  const { A } = decode(frame({}, [{ name: "A", kind: "volts", layout: "extremes", bottom: -5, step: 1e-3, first: 100, stride: 10, data }])).channels;
+  assert.equal(elements(A), 2);
+  assert.deepEqual(voltsOf(A, 0).map((one) => Number(one.toFixed(6))), [0, 1]);
+  assert.ok(Math.abs(timeOf(A, 1) - 110e-6) < 1e-12);
+  assert.equal(indexAt(A, 109e-6), 0);
+  assert.equal(indexAt(A, 111e-6), 1);
+  assert.ok(Math.abs(voltAt(A, 115e-6) + 0.75) < 1e-9);
+  const { L } = decode(frame({}, [{ name: "L", kind: "logic", layout: "extremes", lines: 3, data: Uint8Array.of(1, 3, 0, 0) }])).channels;
+  assert.deepEqual([levelOf(L, 0, 0), levelOf(L, 1, 0), levelOf(L, 0, 1)], [1, 2, 0]);
+});
+
+test("what is no frame is refused", () => {
+  const good = frame({}, [analog("A", 100, () => 0)]);
+  for (const length of [0, 4, 7, 20, good.byteLength - 4]) assert.throws(() => decode(good.slice(0, length)), Error, String(length));
+  const other = good.slice(0);
+  new Uint8Array(other)[3] = 0x32;
+  assert.throws(() => decode(other), /version/);
+});
+
+test("reducing keeps every extreme", () => {
+  const values = Float64Array.from({ length: 1000 }, (_, index) => (index === 537 ? 9 : index === 12 ? -9 : 0));
+  const { low, high } = reduce(values, 0, 0.1, 100);
+  assert.equal(high[53], 9);
+  assert.equal(low[1], -9);
+  assert.equal([...high].filter((one) => one === 9).length, 1);
+  // What lies outside is left out, and what has no sample is none.
+  const shifted = reduce(values, 50, 0.01, 100);
+  assert.ok(Number.isNaN(shifted.low[49]) && shifted.low[50] === -9 && Number.isNaN(shifted.low[60]));
+});
