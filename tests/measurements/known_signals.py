@@ -240,7 +240,7 @@ def judge(signal, found, errors):
     errors.add("RMS (of peak to peak)", a["rms"], math.sqrt(np.mean(samples**2)), peak_to_peak)
     errors.add("extremes (of peak to peak)", a["peak_to_peak"], samples.max() - samples.min(), peak_to_peak)
     if signal.clip_range:
-        clipping = a.get("clipping") or {}
+        clipping = a.get("clipped") or {}
         errors.add("clipped samples (of all)", clipping.get("high"), signal.clipped, signal.count)
         return
     if signal.shape == "dc":
@@ -291,7 +291,8 @@ def judge(signal, found, errors):
         if fit["snr"] is not None and fit["snr"] < 100 and fit["freedom"] > 30:
             errors.add("SNR (dB)", spectrum.get("snr_db"), fit["snr"])
         if fit["freedom"] > 30 and not signal.outliers:
-            errors.add("THD (of the fundamental)", spectrum.get("thd"), fit["thd"])
+            expected = math.sqrt(sum(share**2 for share in signal.harmonics.values()))
+            errors.add("THD (of the fundamental)", spectrum.get("thd"), expected)
 
 
 # The greatest that a quantile may be: value, which quantile (0.5, 0.9, 0.99, 1), bound.

@@ -137,6 +137,7 @@ impl ProbeArgument {
                 path.unwrap_or_default()
             ))
         };
+        warn_of_ignored_lines();
         CalibrationFile::probe_of_user(url, &self.probes).map_err(Failure::failed)?.ok_or_else(missing)
     }
 }
@@ -169,5 +170,14 @@ impl CaptureArguments {
             resolution: self.bits,
             ..CaptureRequest::new(self.named_channels().unwrap_or(ChannelSet::EMPTY.with(Channel::A)))
         }
+    }
+}
+
+/// Whoever wrote a line that is not understood expects a calibration that is not used.
+fn warn_of_ignored_lines() {
+    // A file that cannot be read is reported where the probe is read.
+    let lines = CalibrationFile::of_user().and_then(|file| file.ignored_lines().ok()).unwrap_or_default();
+    for line in lines {
+        anstream::eprintln!("warning: {line}");
     }
 }

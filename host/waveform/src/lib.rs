@@ -1,5 +1,6 @@
 //! Numbers with SI units, moments, captured waveforms on a computer, and measurements of them.
 
+pub mod clipping;
 #[cfg(feature = "measure")]
 pub mod measure;
 pub mod moment;
