@@ -142,7 +142,7 @@ def draw(rng):
             samples = ends[0] + step * np.clip(np.round((samples - ends[0]) / step), 0, steps)
         samples = np.clip(samples, *ends) if signal.clip_range and name == "A" else samples
         if name == "A" and signal.clip_range:
-            signal.clipped = int(np.sum(samples >= ends[1]))
+            signal.clipped = int(np.sum(samples >= ends[1] - 1e-9 * (ends[1] - ends[0])))
         elif name == "A" and shape != "dc" and rng.random() < 0.2:
             signal.outliers = int(rng.integers(1, 1 + max(1, count // 300)))
             wild = signal.low + signal.peak_to_peak * rng.choice([-1, 1], signal.outliers) * rng.uniform(2, 4)
@@ -193,7 +193,7 @@ def sine_fit(samples, frequency):
         options={"xatol": 1e-9 * frequency},
     )
     frequency = found.x
-    harmonics = max(1, math.ceil(0.5 / frequency) - 1)
+    harmonics = max(1, math.floor((0.5 - 0.5 / len(samples)) / frequency))
     left, factors = rest(frequency)
     power = 0.5 * float(factors[1] ** 2 + factors[2] ** 2)
     # What scatters about the fit has that many degrees of freedom less than there are samples.
@@ -279,7 +279,10 @@ def judge(signal, found, errors):
         group = "noise to 1 %" if signal.noise <= 0.01 else "noise above 1 %"
         errors.add(f"rise time, {group} (of it)", a["rise_time"], rise / frequency, rise / frequency)
     if signal.delay_periods is not None:
-        delay = (found["delays"] or [{}])[0].get("delay")
+        pair = (found["delays"] or [{}])[0]
+        delay = pair.get("delay")
+        if delay is not None and pair["from"] == "B":
+            delay = -delay
         turn = None if delay is None else wrapped(delay * frequency - signal.delay_periods)
         kind = "sine" if signal.shape in ("sine", "distorted") else "other"
         errors.add(f"delay, {kind} (samples)", None if turn is None else turn * signal.samples_a_period, 0.0)

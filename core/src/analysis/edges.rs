@@ -23,8 +23,8 @@ pub struct Edge {
 /// The level becomes high when a sample lies above the middle between base and top by more than a fifth of their
 /// distance (more where the [noise](Levels::noise) is above 7 % of it), and low when one lies as far below: noise
 /// smaller than that makes no edges. The edge is where the straight line between two samples crosses the middle; if
-/// noise makes it cross several times on the way, it is half way between the first and the last crossing. A series of
-/// one level has none, constant or with noise.
+/// noise makes it cross several times on the way, it is half way between the first and the last crossing. Wild samples are
+/// passed over. A series of one level has none, constant or with noise.
 pub fn analog_edges<'a>(samples: &'a [f32], levels: &Levels) -> impl Iterator<Item = Edge> + Clone + use<'a> {
     let middle = levels.at(0.5);
     let hysteresis = (3.0 * levels.relative_noise()).max(MIN_HYSTERESIS);
@@ -33,7 +33,9 @@ pub fn analog_edges<'a>(samples: &'a [f32], levels: &Levels) -> impl Iterator<It
     let (low, high) = (levels.at(0.5 - hysteresis), levels.at(0.5 + hysteresis));
     let mut state = AnalogLevel { middle, low, high, is_high: None, previous: None, crossings: None };
     let samples = if levels.are_two() { samples } else { &[] };
-    samples.iter().enumerate().filter_map(move |(index, &sample)| state.next(index as f64, f64::from(sample)))
+    let levels = *levels;
+    let sound = samples.iter().enumerate().filter(move |&(_, &sample)| !levels.is_wild(sample));
+    sound.filter_map(move |(index, &sample)| state.next(index as f64, f64::from(sample)))
 }
 
 #[derive(Clone)]
@@ -42,16 +44,17 @@ struct AnalogLevel {
     low: f64,
     high: f64,
     is_high: Option<bool>,
-    previous: Option<f64>,
+    /// Index and value of the sample before.
+    previous: Option<(f64, f64)>,
     /// The first and the last crossing of the middle since the series was last beyond the hysteresis.
     crossings: Option<(f64, f64)>,
 }
 
 impl AnalogLevel {
     fn next(&mut self, index: f64, sample: f64) -> Option<Edge> {
-        let previous = self.previous.replace(sample).unwrap_or(sample);
+        let (before, previous) = self.previous.replace((index, sample)).unwrap_or((index, sample));
         if (previous < self.middle) != (sample < self.middle) {
-            let crossing = index - (sample - self.middle) / (sample - previous);
+            let crossing = index - (index - before) * (sample - self.middle) / (sample - previous);
             self.crossings = Some((self.crossings.map_or(crossing, |(first, _)| first), crossing));
         }
         let now_high = if sample > self.high {

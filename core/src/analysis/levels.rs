@@ -35,6 +35,15 @@ const NOISE_PEAK_TO_PEAK: f64 = 10.0;
 /// ramp a half, of a sine a third.
 const NOISE_IN_MIDDLE: f64 = 0.7;
 
+/// The fewest pulses that are distinguished from noise by how they come.
+const MIN_FLICKERS: usize = 3;
+
+/// How many standard deviations apart two steps of a converter are at most between which noise goes to and fro.
+const NOISE_BETWEEN_STEPS: f64 = 4.0;
+
+/// How long noise keeps the rarer of two steps, in samples: 1 / (1 - p) if p is its share.
+const FLICKER_SAMPLES: f64 = 1.5;
+
 /// The levels of a series, in the unit of its samples: volts, or fractions of the range in a raw capture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -133,6 +142,30 @@ impl Levels {
             (levels.overshoot, levels.undershoot) = (share(max - levels.top), share(levels.base - min));
         }
         Some(levels)
+    }
+
+    /// Whether what looks like two levels is noise between two steps of a converter, with edges that come irregularly: the
+    /// levels are not farther apart than noise reaches, or the rarer one is hardly ever kept for two samples.
+    pub(super) fn flicker(&self, samples: &[f32], rising_edges: usize) -> bool {
+        if !self.are_two() || rising_edges < MIN_FLICKERS {
+            return false;
+        }
+        let middle = self.at(0.5);
+        let above = samples.iter().filter(|&&sample| f64::from(sample) > middle).count();
+        let rarer = above.min(samples.len() - above) as f64;
+        self.top - self.base < NOISE_BETWEEN_STEPS * self.noise
+            || rarer < FLICKER_SAMPLES * rising_edges as f64
+    }
+
+    /// The same about one level.
+    pub(super) fn as_one(self) -> Self {
+        Self { top: self.mean, base: self.mean, dwells: false, overshoot: None, undershoot: None, ..self }
+    }
+
+    /// Whether a sample was set aside as wild.
+    #[must_use]
+    pub fn is_wild(&self, sample: f32) -> bool {
+        self.outliers > 0 && !(self.low..=self.high).contains(&f64::from(sample))
     }
 
     /// Whether there are two levels, and not noise about one, or a constant.

@@ -105,7 +105,11 @@ pub fn analyse(
         return Err(ScratchTooShort { given: scratch.len(), needed });
     }
     let Some(mut levels) = Levels::of(samples) else { return Ok(Analysis::default()) };
-    let edges = EdgeMeasurements::of(analog_edges(samples, &levels), times.period_s);
+    let mut edges = EdgeMeasurements::of(analog_edges(samples, &levels), times.period_s);
+    if edges.frequency_hz.is_none() && levels.flicker(samples, edges.rising) {
+        levels = levels.as_one();
+        edges = EdgeMeasurements::default();
+    }
     let wave = if levels.are_two() { Wave::of(samples, times, &levels, &edges, scratch) } else { None };
     if let Some(wave) = &wave {
         levels.refine(wave);

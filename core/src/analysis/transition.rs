@@ -46,22 +46,23 @@ impl TransitionTimes {
             let fitted = is_noisy.then(|| Stack { samples, levels, rising }.transition(crude)).flatten();
             fitted.unwrap_or(crude)
         };
-        let rise = mean_rise(samples.iter().map(|&sample| f64::from(sample)), low, high);
-        let fall = mean_rise(samples.iter().map(|&sample| -f64::from(sample)), -high, -low);
+        let sound = || samples.iter().copied().enumerate().filter(|&(_, sample)| !levels.is_wild(sample));
+        let rise = mean_rise(sound().map(|(index, sample)| (index as f64, f64::from(sample))), low, high);
+        let fall = mean_rise(sound().map(|(index, sample)| (index as f64, -f64::from(sample))), -high, -low);
         let (rise, fall) = (rise.map(|crude| refined(true, crude)), fall.map(|crude| refined(false, crude)));
         let seconds = |samples: f64| Some(samples * sample_period_s).filter(|time_s| time_s.is_finite());
         Self { rise_s: rise.and_then(seconds), fall_s: fall.and_then(seconds) }
     }
 }
 
-/// The mean time from `low` to `high`, in samples.
-fn mean_rise(samples: impl Iterator<Item = f64>, low: f64, high: f64) -> Option<f64> {
+/// The mean time from `low` to `high`, in samples; of samples with their places.
+fn mean_rise(samples: impl Iterator<Item = (f64, f64)>, low: f64, high: f64) -> Option<f64> {
     let (mut total, mut count) = (0.0, 0_u32);
     let mut left_low: Option<f64> = None;
-    let mut previous: Option<f64> = None;
-    for (index, sample) in samples.enumerate() {
-        let crossing = |from: f64, level: f64| index as f64 - (sample - level) / (sample - from);
-        let from = previous.replace(sample).unwrap_or(sample);
+    let mut previous: Option<(f64, f64)> = None;
+    for (index, sample) in samples {
+        let (before, from) = previous.replace((index, sample)).unwrap_or((index, sample));
+        let crossing = |from: f64, level: f64| index - (index - before) * (sample - level) / (sample - from);
         if from <= low && sample > low {
             left_low = Some(crossing(from, low));
         }
@@ -112,6 +113,9 @@ impl Stack<'_> {
             }
             let inside = self.samples.get(from as usize..).unwrap_or_default();
             for (place, &sample) in inside.iter().take((to - from) as usize + 1).enumerate() {
+                if self.levels.is_wild(sample) {
+                    continue;
+                }
                 let (time, above) = (from + place as f64 - middle, f64::from(sample) - level);
                 n += 1.0;
                 t += time;

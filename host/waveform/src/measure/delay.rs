@@ -1,5 +1,6 @@
 //! How much later one analog channel is than another of the same frequency, by all samples of both.
 
+use std::borrow::Cow;
 use std::f64::consts::{PI, TAU};
 
 use scopething_core::analysis::{ChannelDelay, Shape, Wave};
@@ -19,9 +20,9 @@ const SAME_DUTY: f64 = 0.02;
 const MAX_OFF: f64 = 1.0;
 
 /// A channel, and the wave in it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct WaveOf<'a> {
-    pub(super) samples: &'a [f32],
+    pub(super) samples: Cow<'a, [f32]>,
     pub(super) start_s: f64,
     pub(super) period_s: f64,
     pub(super) wave: &'a Wave,
@@ -31,13 +32,13 @@ impl WaveOf<'_> {
     fn harmonics(&self, frequency_hz: f64) -> Harmonics {
         let frequency = frequency_hz * self.period_s;
         let count = count_below_nyquist(frequency, self.samples.len()).clamp(1, MAX_HARMONICS);
-        Harmonics::of(self.samples, frequency, count)
+        Harmonics::of(&self.samples, frequency, count)
     }
 }
 
 /// The delay that lays two waves of one shape best over each other: each harmonic's difference of phase counts as much as
 /// noise leaves of it. `None` if their shapes or frequencies differ.
-pub(super) fn between(first: WaveOf<'_>, second: WaveOf<'_>) -> Option<ChannelDelay> {
+pub(super) fn between(first: &WaveOf<'_>, second: &WaveOf<'_>) -> Option<ChannelDelay> {
     let frequencies = [first.wave.frequency_hz, second.wave.frequency_hz];
     let frequency_hz = f64::midpoint(frequencies[0], frequencies[1]);
     let is_common = (frequencies[0] - frequencies[1]).abs() <= SAME_FREQUENCY * frequency_hz;

@@ -146,7 +146,7 @@ impl WaveformAnalysis {
         if let Some(&first) = compared.get(reference) {
             for &other in compared.iter().filter(|(_, other)| other.channel != first.1.channel) {
                 let by_samples =
-                    wave_of(first).zip(wave_of(other)).and_then(|(one, two)| delay::between(one, two));
+                    wave_of(first).zip(wave_of(other)).and_then(|(one, two)| delay::between(&one, &two));
                 let by_edges = || ChannelDelay::between(&timed(first.0, first.1), &timed(other.0, other.1));
                 let delay = by_samples.or_else(by_edges);
                 delays.push(PairDelay { from: first.1.channel, to: other.1.channel, delay });
@@ -198,6 +198,8 @@ fn times(series: &Series) -> SampleTimes {
 fn wave_of<'a>((channel, series): (&'a ChannelAnalysis, &'a Series)) -> Option<delay::WaveOf<'a>> {
     let (Samples::Volts(samples) | Samples::Fractions(samples)) = &series.samples else { return None };
     let wave = channel.measurements.wave().filter(|_| channel.not_numbers == 0)?;
+    let Measurements::Analog(analog) = &channel.measurements else { return None };
+    let samples = without_wild(samples, &analog.analysis);
     Some(delay::WaveOf { samples, start_s: series.start_s, period_s: series.period_s, wave })
 }
 
@@ -213,10 +215,23 @@ fn analog(samples: &[f32], times: SampleTimes) -> Box<AnalogMeasurements> {
         }
     }
     let mut averaged_wave = vec![0.0; WAVE_POINTS];
-    if !analysis.wave.is_some_and(|wave| wave.average(&bridged, times, &mut averaged_wave)) {
+    let sound = without_wild(&bridged, &analysis);
+    if !analysis.wave.is_some_and(|wave| wave.average(&sound, times, &mut averaged_wave)) {
         averaged_wave.clear();
     }
     Box::new(AnalogMeasurements { analysis, averaged_wave })
+}
+
+/// A series whose wild samples lie on straight lines between their neighbours.
+fn without_wild<'a>(samples: &'a [f32], analysis: &Analysis) -> Cow<'a, [f32]> {
+    match analysis.levels {
+        Some(levels) if levels.outliers > 0 => {
+            let sound = |&sample: &f32| if levels.is_wild(sample) { f32::NAN } else { sample };
+            let sound: Vec<f32> = samples.iter().map(sound).collect();
+            Cow::Owned(bridged(&sound).into_owned())
+        }
+        _ => Cow::Borrowed(samples),
+    }
 }
 
 /// A series whose samples that are no numbers lie on straight lines between their neighbours; as it is if more than
