@@ -299,7 +299,33 @@ def judge(signal, found, errors):
 
 
 # The greatest that a quantile may be: value, which quantile (0.5, 0.9, 0.99, 1), bound.
-BOUNDS = []
+BOUNDS = [
+    ("mean (of peak to peak)", 1.0, 1e-6),
+    ("RMS (of peak to peak)", 1.0, 1e-6),
+    ("extremes (of peak to peak)", 1.0, 1e-6),
+    ("DC has no edges", 0.9, 0.0),
+    ("DC has no wave", 1.0, 0.0),
+    ("clipped samples (of all)", 1.0, 0.0),
+    ("edges wrong by two or more", 0.99, 0.0),
+    ("shape wrong, clean", 0.9, 0.0),
+    ("shape wrong, noisy", 0.9, 0.0),
+    ("shape wrong, with wild samples", 0.9, 0.0),
+    ("top, square, clean (of peak to peak)", 0.9, 0.005),
+    ("top, square, noisy (of peak to peak)", 0.9, 0.01),
+    ("top, square, with wild samples (of peak to peak)", 0.9, 0.01),
+    ("base, square, with wild samples (of peak to peak)", 0.9, 0.01),
+    ("top, other, with wild samples (of peak to peak)", 0.9, 0.03),
+    ("frequency, square (of it)", 0.9, 0.003),
+    ("frequency, sine (of it)", 0.9, 0.001),
+    ("edge frequency (of it)", 0.9, 0.003),
+    ("rise time, noise to 1 % (of it)", 0.9, 0.02),
+    ("rise time, noise above 1 % (of it)", 0.9, 0.05),
+    ("delay, sine (samples)", 0.9, 0.1),
+    ("delay, other (samples)", 0.9, 0.3),
+    ("SINAD (dB)", 0.9, 0.01),
+    ("SNR (dB)", 0.9, 0.1),
+    ("THD (of the fundamental)", 0.9, 0.01),
+]
 
 
 def measured(program, signals):
@@ -345,9 +371,9 @@ def main():
     if arguments.no_bounds:
         return
     beyond = [
-        f"{name}: {rows[name][which]:.3g} at {which}, and {bound} is the bound"
+        f"{name}: {rows.get(name, {}).get(which)} at {which}, and {bound} is the bound"
         for name, which, bound in BOUNDS
-        if not rows[name][which] <= bound
+        if name not in rows or not rows[name][which] <= bound
     ]
     if beyond:
         sys.exit("beyond its bound:\n" + "\n".join(beyond))
