@@ -114,7 +114,8 @@ fn any_samples() -> impl Strategy<Value = Vec<f32>> {
 fn numbers_of(analysis: &Analysis) -> Vec<f64> {
     let mut numbers = Vec::new();
     if let Some(levels) = analysis.levels {
-        let Levels { mean, rms, ac_rms, min, max, peak_to_peak, top, base, overshoot, undershoot } = levels;
+        let Levels { mean, rms, ac_rms, min, max, peak_to_peak, top, base, overshoot, undershoot, .. } =
+            levels;
         numbers.extend([mean, rms, ac_rms, min, max, peak_to_peak, top, base]);
         numbers.extend(overshoot.into_iter().chain(undershoot));
     }
