@@ -169,7 +169,10 @@ impl Wave {
             }
         }
         let slopes = MAX_SAMPLES_ON_EDGE * (edges.rising + edges.falling);
-        let few = levels.outliers + (MAX_OFF_LEVELS * samples.len() as f64) as usize;
+        // Of a narrow pulse, few samples are nearly all.
+        let above = samples.iter().filter(|&&sample| f64::from(sample) > levels.at(0.5)).count();
+        let rarer = above.min(samples.len() - above);
+        let few = levels.outliers + ((MAX_OFF_LEVELS * samples.len() as f64) as usize).min(rarer / 8);
         if between > slopes + few || beyond > few {
             return None;
         }
