@@ -3,8 +3,10 @@
 use super::Levels;
 use crate::trace::SampleTimes;
 
-/// How far beyond the middle, as a fraction of `top - base`, a sample must lie for the level to have changed.
-const HYSTERESIS: f64 = 0.2;
+/// How far beyond the middle, as a fraction of `top - base`, a sample must lie for the level to have changed: as far as
+/// noise of three standard deviations, within these bounds.
+const MIN_HYSTERESIS: f64 = 0.2;
+const MAX_HYSTERESIS: f64 = 0.36;
 
 /// Where a channel went from one level to the other.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,14 +21,21 @@ pub struct Edge {
 /// The edges of an analog channel, in their order.
 ///
 /// The level becomes high when a sample lies above the middle between base and top by more than a fifth of their
-/// distance, and low when one lies as far below: noise smaller than that makes no edges. The edge is where the
-/// straight line between two samples crosses the middle; if noise makes it cross several times on the way, it is half
-/// way between the first and the last crossing. A constant series has none.
+/// distance (more where the [noise](Levels::noise) is above 7 % of it), and low when one lies as far below: noise
+/// smaller than that makes no edges. The edge is where the straight line between two samples crosses the middle; if
+/// noise makes it cross several times on the way, it is half way between the first and the last crossing. Wild samples are
+/// passed over. A series of one level has none, constant or with noise.
 pub fn analog_edges<'a>(samples: &'a [f32], levels: &Levels) -> impl Iterator<Item = Edge> + Clone + use<'a> {
     let middle = levels.at(0.5);
-    let (low, high) = (levels.at(0.5 - HYSTERESIS), levels.at(0.5 + HYSTERESIS));
+    let hysteresis = (3.0 * levels.relative_noise()).max(MIN_HYSTERESIS);
+    // Noise beyond that is the signal itself, sampled a few times a period.
+    let hysteresis = if hysteresis <= MAX_HYSTERESIS { hysteresis } else { MIN_HYSTERESIS };
+    let (low, high) = (levels.at(0.5 - hysteresis), levels.at(0.5 + hysteresis));
     let mut state = AnalogLevel { middle, low, high, is_high: None, previous: None, crossings: None };
-    samples.iter().enumerate().filter_map(move |(index, &sample)| state.next(index as f64, f64::from(sample)))
+    let samples = if levels.are_two() { samples } else { &[] };
+    let levels = *levels;
+    let sound = samples.iter().enumerate().filter(move |&(_, &sample)| !levels.is_wild(sample));
+    sound.filter_map(move |(index, &sample)| state.next(index as f64, f64::from(sample)))
 }
 
 #[derive(Clone)]
@@ -35,16 +44,17 @@ struct AnalogLevel {
     low: f64,
     high: f64,
     is_high: Option<bool>,
-    previous: Option<f64>,
+    /// Index and value of the sample before.
+    previous: Option<(f64, f64)>,
     /// The first and the last crossing of the middle since the series was last beyond the hysteresis.
     crossings: Option<(f64, f64)>,
 }
 
 impl AnalogLevel {
     fn next(&mut self, index: f64, sample: f64) -> Option<Edge> {
-        let previous = self.previous.replace(sample).unwrap_or(sample);
+        let (before, previous) = self.previous.replace((index, sample)).unwrap_or((index, sample));
         if (previous < self.middle) != (sample < self.middle) {
-            let crossing = index - (sample - self.middle) / (sample - previous);
+            let crossing = index - (index - before) * (sample - self.middle) / (sample - previous);
             self.crossings = Some((self.crossings.map_or(crossing, |(first, _)| first), crossing));
         }
         let now_high = if sample > self.high {
@@ -83,11 +93,12 @@ pub struct EdgeMeasurements {
     pub rising: usize,
     /// How many edges go down.
     pub falling: usize,
-    /// Whole periods between the first and the last edge of one direction, over the time between them, in hertz; of
-    /// the direction with more edges, rising if there are as many. `None` with fewer than two edges of a direction, or
-    /// if they do not come regularly: the longest period may be a quarter and one sample longer than the shortest.
+    /// The frequency that fits the times of all edges best (least squares, rising and falling ones at a distance of
+    /// their own), in hertz. `None` with fewer than two edges of a direction, or if they do not come regularly: the
+    /// longest period may be a quarter and one sample longer than the shortest.
     pub frequency_hz: Option<f64>,
-    /// The part of the time between the same two edges that the level is high, 0 to 1. `None` where the frequency is.
+    /// The part of the time that the level is high, 0 to 1, between the first and the last edge of the direction with
+    /// more edges, rising if there are as many. `None` where the frequency is.
     pub duty: Option<f64>,
 }
 
@@ -107,8 +118,9 @@ impl EdgeMeasurements {
                 falling.add(position, high_samples);
             }
         }
-        let run = if falling.edges > rising.edges { &falling } else { &rising };
-        let period = run.period();
+        let (run, other) =
+            if falling.edges > rising.edges { (&falling, &rising) } else { (&rising, &falling) };
+        let period = run.is_regular().then(|| Run::common_period(run, other)).flatten();
         Self {
             rising: rising.edges,
             falling: falling.edges,
@@ -129,6 +141,9 @@ struct Run {
     last: (f64, f64),
     shortest: f64,
     longest: f64,
+    /// Sums of the positions from the first edge, and of their products with the number of the edge, from 0 on.
+    positions: f64,
+    products: f64,
 }
 
 impl Run {
@@ -139,14 +154,33 @@ impl Run {
             1 => (self.shortest, self.longest) = (period, period),
             _ => (self.shortest, self.longest) = (self.shortest.min(period), self.longest.max(period)),
         }
+        let since_first = position - self.first.0;
+        self.positions += since_first;
+        self.products += since_first * self.edges as f64;
         self.last = (position, high_before);
         self.edges += 1;
     }
 
-    /// The mean period in samples, if the edges come regularly.
-    fn period(&self) -> Option<f64> {
-        let regular = self.edges >= 2 && self.longest <= 1.25 * self.shortest + 1.0;
-        regular.then(|| (self.last.0 - self.first.0) / (self.edges - 1) as f64).filter(|period| *period > 0.0)
+    fn is_regular(&self) -> bool {
+        self.edges >= 2 && self.longest <= 1.25 * self.shortest + 1.0
+    }
+
+    /// The slope of the line through positions over numbers, as a fraction: its numerator and denominator.
+    fn slope(&self) -> (f64, f64) {
+        let edges = self.edges as f64;
+        let covariance = self.products - self.positions * 0.5 * (edges - 1.0);
+        (covariance, edges * (edges * edges - 1.0) / 12.0)
+    }
+
+    /// The period in samples with which both directions repeat.
+    fn common_period(one: &Self, other: &Self) -> Option<f64> {
+        let (mut covariance, mut variance) = one.slope();
+        if other.is_regular() {
+            let (more_covariance, more_variance) = other.slope();
+            covariance += more_covariance;
+            variance += more_variance;
+        }
+        Some(covariance / variance).filter(|period| *period > 0.0 && period.is_finite())
     }
 
     fn duty(&self) -> Option<f64> {
@@ -189,6 +223,13 @@ impl<I: Iterator<Item = Edge> + Clone> TimedEdges<I> {
 }
 
 impl ChannelDelay {
+    /// A delay in seconds between channels of a frequency, brought to at most half a period.
+    #[must_use]
+    pub fn of(delay_s: f64, frequency_hz: f64) -> Self {
+        let delay_s = wrapped(delay_s, 1.0 / frequency_hz);
+        Self { delay_s, phase_degrees: 360.0 * delay_s * frequency_hz }
+    }
+
     /// Compares two channels. `None` if either has no frequency by its edges ([`EdgeMeasurements::frequency_hz`]), the
     /// two frequencies differ by more than 2 %, or the delay wanders by more than a quarter of a period.
     pub fn between<I, J>(first: &TimedEdges<I>, second: &TimedEdges<J>) -> Option<Self>
@@ -225,8 +266,7 @@ impl ChannelDelay {
             excess_s += wander_s;
             count += 1;
         }
-        let delay_s = wrapped(reference_s? + excess_s / f64::from(count), period_s);
-        Some(Self { delay_s, phase_degrees: 360.0 * delay_s * frequency_hz })
+        Some(Self::of(reference_s? + excess_s / f64::from(count), frequency_hz))
     }
 }
 

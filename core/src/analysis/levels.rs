@@ -2,15 +2,52 @@
 
 use libm::sqrt;
 
+use super::{Shape, Wave};
+
 /// Intervals of the histogram that top and base are read from, over the peak to peak.
 const INTERVALS: usize = 64;
 
 /// How many neighbouring intervals count as one level: a plateau with noise of 3 % RMS lies within them whole.
 const PLATEAU_INTERVALS: usize = 7;
 
+/// Of so many samples one may be wild: a stale sample at the beginning, a bit that was changed on the way.
+const SAMPLES_PER_OUTLIER: usize = 128;
+
+/// No more samples than this are set aside.
+const MAX_OUTLIERS: usize = 16;
+
+/// In a shorter series every sample counts.
+const MIN_SAMPLES_WITH_OUTLIERS: usize = 20;
+
+/// How far beyond all others a sample is wild, as a fraction of their peak to peak.
+const OUTLIER_DISTANCE: f64 = 0.25;
+
+/// The part of the whole peak to peak below which the other samples count as one level, so that the few may be a pulse.
+const ONE_LEVEL: f64 = 0.1;
+
+/// A pulse has more samples than this; so few away from a constant are wild.
+const MAX_WILD_BESIDE_CONSTANT: usize = 2;
+
+/// The peak to peak of noise alone, in standard deviations: among 100,000 normal samples none is 5 away.
+const NOISE_PEAK_TO_PEAK: f64 = 10.0;
+
+/// The part of the samples of noise that lies in the middle half of its peak to peak: of normal noise nine tenths, of a
+/// ramp a half, of a sine a third.
+const NOISE_IN_MIDDLE: f64 = 0.7;
+
+/// The fewest pulses that are distinguished from noise by how they come.
+const MIN_FLICKERS: usize = 3;
+
+/// How many standard deviations apart two steps of a converter are at most between which noise goes to and fro.
+const NOISE_BETWEEN_STEPS: f64 = 4.0;
+
+/// How long noise keeps the rarer of two steps, in samples: 1 / (1 - p) if p is its share.
+const FLICKER_SAMPLES: f64 = 1.5;
+
 /// The levels of a series, in the unit of its samples: volts, or fractions of the range in a raw capture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Levels {
     /// The sum of the samples over their number.
     pub mean: f64,
@@ -24,23 +61,43 @@ pub struct Levels {
     pub max: f64,
     /// `max` less `min`.
     pub peak_to_peak: f64,
-    /// The upper level, by the histogram method: see [`Levels::of`].
+    /// The upper level, by the histogram method: see [`Levels::of`]. Equal to `base` if the series is noise about one
+    /// level.
     pub top: f64,
     /// The lower level, by the histogram method: see [`Levels::of`].
     pub base: f64,
-    /// How far `max` exceeds `top`, as a fraction of `top - base`. `None` unless the series dwells at both levels.
+    /// How far `max` exceeds `top`, as a fraction of `top - base`. `None` unless the series dwells at both levels, and
+    /// where wild samples were set aside.
     pub overshoot: Option<f64>,
-    /// How far `min` falls below `base`, as a fraction of `top - base`. `None` unless the series dwells at both levels.
+    /// How far `min` falls below `base`, as a fraction of `top - base`. `None` where `overshoot` is.
     pub undershoot: Option<f64>,
+    /// The standard deviation of the noise, by the median of the second differences: what changes from sample to
+    /// sample. With fewer than some ten samples a period the signal itself does, and it is too high.
+    pub noise: f64,
+    /// How many wild samples were set aside for top, base and all that rests on them. Mean, RMS and extremes are those
+    /// of all samples.
+    pub outliers: usize,
+    /// The lowest sample that is not wild.
+    pub(super) low: f64,
+    /// The highest sample that is not wild.
+    pub(super) high: f64,
+    /// Whether the series dwells at both levels.
+    pub(super) dwells: bool,
 }
 
 impl Levels {
     /// The levels of a series; `None` if it is empty or holds a sample that is not a finite number.
     ///
-    /// Top and base are read from a histogram of 64 intervals between `min` and `max`. On each side of the middle the
-    /// seven neighbouring intervals that hold most samples are looked for. If they hold more than half of that side's
-    /// samples, the series dwells there, and the level is the median of the samples in them (to a 600th of the peak to
-    /// peak), which a short overshoot hardly moves. Otherwise (a sine, a ramp) the level is the extreme itself.
+    /// Up to one in 128 samples, at most 16, are set aside as wild if they lie farther from all others than a quarter
+    /// of the others' peak to peak; where the others are constant or noise, only the first samples of the series, or up
+    /// to two, as more are a pulse.
+    ///
+    /// Top and base are modes of a histogram, as in IEEE 181: the range is divided in its middle, and on each side the
+    /// seven of 64 neighbouring intervals that hold most samples are looked for. If they hold more than half of that
+    /// side's samples, the series dwells there, and the level is the mean of the samples about the shortest interval
+    /// that holds half of them, which neither a short overshoot nor the slope towards the level moves. Otherwise (a
+    /// sine, a ramp) the level is the extreme itself; [`analyse`](super::analyse) takes that of the sine, triangle or
+    /// sawtooth which it finds, as noise moves extremes. Of a series that is noise about one level both are its mean.
     #[must_use]
     pub fn of(samples: &[f32]) -> Option<Self> {
         let (min, max) = extremes(samples)?;
@@ -48,28 +105,90 @@ impl Levels {
         let mean = samples.iter().map(|&sample| f64::from(sample)).sum::<f64>() / count;
         let squares: f64 = samples.iter().map(|&sample| f64::from(sample) - mean).map(|off| off * off).sum();
         let variance = squares / count;
-        let histogram = Histogram::new(samples, min, max);
-        let (base, base_dwells) =
-            histogram.level(samples, Side::Lower).map_or((min, false), |base| (base, true));
-        let (top, top_dwells) = histogram.level(samples, Side::Upper).map_or((max, false), |top| (top, true));
-        let share = |excess: f64| (base_dwells && top_dwells && top > base).then(|| excess / (top - base));
-        Some(Self {
+        let Extent { low, high, outliers } = Extent::of(samples, min, max);
+        let noise = noise(samples, high - low);
+        let histogram = Histogram::new(samples, low, high);
+        let mut levels = Self {
             mean,
             rms: sqrt(variance + mean * mean),
             ac_rms: sqrt(variance),
             min,
             max,
             peak_to_peak: max - min,
-            top,
-            base,
-            overshoot: share(max - top),
-            undershoot: share(base - min),
-        })
+            top: high,
+            base: low,
+            overshoot: None,
+            undershoot: None,
+            noise,
+            outliers,
+            low,
+            high,
+            dwells: false,
+        };
+        if high - low < NOISE_PEAK_TO_PEAK * noise && histogram.middle_share() > NOISE_IN_MIDDLE {
+            let inside = samples
+                .iter()
+                .map(|&sample| f64::from(sample))
+                .filter(|sample| (low..=high).contains(sample));
+            levels.top = inside.sum::<f64>() / (samples.len() - outliers).max(1) as f64;
+            levels.base = levels.top;
+            return Some(levels);
+        }
+        let [base, top] = [Side::Lower, Side::Upper].map(|side| histogram.level(samples, side));
+        (levels.base, levels.top) = (base.unwrap_or(low), top.unwrap_or(high));
+        levels.dwells = base.is_some() && top.is_some() && levels.top > levels.base;
+        if levels.dwells && outliers == 0 {
+            let share = |excess: f64| Some(excess / (levels.top - levels.base));
+            (levels.overshoot, levels.undershoot) = (share(max - levels.top), share(levels.base - min));
+        }
+        Some(levels)
+    }
+
+    /// Whether what looks like two levels is noise between two steps of a converter, with edges that come irregularly: the
+    /// levels are not farther apart than noise reaches, or the rarer one is hardly ever kept for two samples.
+    pub(super) fn flicker(&self, samples: &[f32], rising_edges: usize) -> bool {
+        if !self.are_two() || rising_edges < MIN_FLICKERS {
+            return false;
+        }
+        let middle = self.at(0.5);
+        let above = samples.iter().filter(|&&sample| f64::from(sample) > middle).count();
+        let rarer = above.min(samples.len() - above) as f64;
+        self.top - self.base < NOISE_BETWEEN_STEPS * self.noise
+            || rarer < FLICKER_SAMPLES * rising_edges as f64
+    }
+
+    /// The same about one level.
+    pub(super) fn as_one(self) -> Self {
+        Self { top: self.mean, base: self.mean, dwells: false, overshoot: None, undershoot: None, ..self }
+    }
+
+    /// Whether a sample was set aside as wild.
+    #[must_use]
+    pub fn is_wild(&self, sample: f32) -> bool {
+        self.outliers > 0 && !(self.low..=self.high).contains(&f64::from(sample))
+    }
+
+    /// Whether there are two levels, and not noise about one, or a constant.
+    #[must_use]
+    pub fn are_two(&self) -> bool {
+        self.top > self.base
+    }
+
+    /// Takes the ends of a wave for the levels of a series that does not dwell at them: noise moves its extremes.
+    pub(super) fn refine(&mut self, wave: &Wave) {
+        if !self.dwells && matches!(wave.shape, Shape::Sine | Shape::Triangle | Shape::Sawtooth { .. }) {
+            (self.base, self.top) = (wave.offset - wave.amplitude, wave.offset + wave.amplitude);
+        }
     }
 
     /// The level at a fraction of the way from base to top.
     pub(super) fn at(&self, fraction: f64) -> f64 {
         self.base + fraction * (self.top - self.base)
+    }
+
+    /// The noise as a fraction of `top - base`.
+    pub(super) fn relative_noise(&self) -> f64 {
+        if self.are_two() { self.noise / (self.top - self.base) } else { 0.0 }
     }
 }
 
@@ -83,6 +202,106 @@ pub(super) fn extremes(samples: &[f32]) -> Option<(f64, f64)> {
         bounds = Some(bounds.map_or((sample, sample), |(min, max)| (min.min(sample), max.max(sample))));
     }
     bounds.map(|(min, max)| (f64::from(min), f64::from(max)))
+}
+
+/// The few greatest of a number of values, the greatest first.
+#[derive(Default)]
+struct Greatest {
+    values: heapless::Vec<f64, { MAX_OUTLIERS + 1 }>,
+}
+
+impl Greatest {
+    fn take(&mut self, value: f64, most: usize) {
+        if self.values.len() >= most {
+            if self.values.last().is_some_and(|least| value <= *least) {
+                return;
+            }
+            self.values.pop();
+        }
+        let place = self.values.iter().position(|other| value > *other).unwrap_or(self.values.len());
+        // There is room: `most` is no more than the capacity.
+        let _ = self.values.insert(place, value);
+    }
+}
+
+/// The range of the samples that are not wild.
+struct Extent {
+    low: f64,
+    high: f64,
+    outliers: usize,
+}
+
+impl Extent {
+    fn of(samples: &[f32], min: f64, max: f64) -> Self {
+        let whole = Self { low: min, high: max, outliers: 0 };
+        if samples.len() < MIN_SAMPLES_WITH_OUTLIERS {
+            return whole;
+        }
+        let allowed = (samples.len() / SAMPLES_PER_OUTLIER).clamp(1, MAX_OUTLIERS);
+        let (mut lowest, mut highest) = (Greatest::default(), Greatest::default());
+        for &sample in samples {
+            lowest.take(-f64::from(sample), allowed + 1);
+            highest.take(f64::from(sample), allowed + 1);
+        }
+        let (Some(low), Some(high)) = (lowest.values.last().map(|low| -low), highest.values.last().copied())
+        else {
+            return whole;
+        };
+        let reach = OUTLIER_DISTANCE * (high - low);
+        let is_wild = |sample: f64| sample > high + reach || sample < low - reach;
+        let mut others = Self { low: high, high: low, outliers: 0 };
+        // Behind the last wild sample of those with which the series begins.
+        let mut first = None;
+        for (index, sample) in samples.iter().map(|&sample| f64::from(sample)).enumerate() {
+            if is_wild(sample) {
+                others.outliers += 1;
+            } else {
+                first = first.or(Some(index));
+                (others.low, others.high) = (others.low.min(sample), others.high.max(sample));
+            }
+        }
+        let is_constant = others.high - others.low <= ONE_LEVEL * (max - min);
+        let is_pulse = is_constant
+            && others.outliers > MAX_WILD_BESIDE_CONSTANT
+            && first.is_none_or(|first| first < others.outliers);
+        if others.outliers > allowed || is_pulse { whole } else { others }
+    }
+}
+
+/// The standard deviation of what changes from sample to sample: the median size of the second differences, by which a
+/// slope and the few samples at edges do not count. Known to some 5 %.
+fn noise(samples: &[f32], peak_to_peak: f64) -> f64 {
+    /// Of normal noise of standard deviation 1: the second difference has sqrt(6), its median size is 0.6745 of that.
+    const MEDIAN: f64 = 0.6745 * 2.449_489_742_783_178;
+    /// Four intervals an octave, from 2^-14 to 4 times the peak to peak.
+    const SHIFT: u32 = 21;
+    const FIRST: u32 = (127 - 14) << 2;
+    let mut counts = [0_u32; 66];
+    if samples.len() < 3 || peak_to_peak <= 0.0 {
+        return 0.0;
+    }
+    for around in samples.windows(3) {
+        let [before, here, after] = *around else { continue };
+        let bend = f64::from(before) + f64::from(after) - 2.0 * f64::from(here);
+        let bits = ((bend / peak_to_peak) as f32).abs().to_bits() >> SHIFT;
+        let interval = (bits.saturating_sub(FIRST - 1) as usize).min(counts.len() - 1);
+        if let Some(count) = counts.get_mut(interval) {
+            *count += 1;
+        }
+    }
+    let half = 0.5 * f64::from(samples.len() as u32 - 2);
+    let mut below = 0.0;
+    for (interval, &count) in counts.iter().enumerate() {
+        let count = f64::from(count);
+        if below + count > half {
+            let Some(interval) = interval.checked_sub(1) else { return 0.0 };
+            let bound = |interval: u32| f64::from(f32::from_bits((FIRST + interval) << SHIFT));
+            let (from, to) = (bound(interval as u32), bound(interval as u32 + 1));
+            return (from + (to - from) * (half - below) / count) * peak_to_peak / MEDIAN;
+        }
+        below += count;
+    }
+    0.0
 }
 
 #[derive(Clone, Copy)]
@@ -121,6 +340,12 @@ impl Histogram {
         self.low + interval as f64 * width
     }
 
+    /// The part of the samples that lies in the middle half.
+    fn middle_share(&self) -> f64 {
+        let middle = self.counts.iter().skip(INTERVALS / 4).take(INTERVALS / 2);
+        f64::from(middle.sum::<u32>()) / f64::from(self.counts.iter().sum::<u32>().max(1))
+    }
+
     /// The level at which the series dwells on one side of the middle, if it does.
     fn level(&self, samples: &[f32], side: Side) -> Option<f64> {
         let (lower, upper) = self.counts.split_at(INTERVALS / 2);
@@ -134,24 +359,43 @@ impl Histogram {
             return None;
         }
         let plateau = start + index;
-        Self::new(samples, self.begin(plateau), self.begin(plateau + PLATEAU_INTERVALS)).median(samples)
+        Self::new(samples, self.begin(plateau), self.begin(plateau + PLATEAU_INTERVALS)).mode(samples)
     }
 
-    /// The mean of the samples in the interval in which the middle one lies.
-    fn median(&self, samples: &[f32]) -> Option<f64> {
-        let half = self.counts.iter().sum::<u32>().div_ceil(2);
-        let below = self.counts.iter().scan(0, |sum, count| {
-            *sum += count;
-            Some(*sum)
-        });
-        let middle = below.take_while(|&below| below < half).count();
-        let range = self.begin(0)..=self.begin(INTERVALS);
-        let inside = samples
-            .iter()
-            .filter(|&&sample| range.contains(&f64::from(sample)) && self.interval(sample) == middle);
-        let (sum, count) =
-            inside.fold((0.0, 0_u32), |(sum, count), &sample| (sum + f64::from(sample), count + 1));
+    /// The mean of the samples about the shortest run of intervals that holds half of them, to half of its length beyond
+    /// it on both sides: of normal noise, those within two standard deviations.
+    fn mode(&self, samples: &[f32]) -> Option<f64> {
+        let (from, to) = self.shortest_half()?;
+        let beyond = 0.5 * (self.begin(to) - self.begin(from));
+        let range = self.begin(from) - beyond..=self.begin(to) + beyond;
+        let inside = samples.iter().map(|&sample| f64::from(sample)).filter(|sample| range.contains(sample));
+        let (sum, count) = inside.fold((0.0, 0_u32), |(sum, count), sample| (sum + sample, count + 1));
         (count > 0).then(|| sum / f64::from(count))
+    }
+
+    /// The shortest run of intervals that holds half of the samples, as its first interval and the one behind its last;
+    /// of several the one that holds most.
+    fn shortest_half(&self) -> Option<(usize, usize)> {
+        let half = self.counts.iter().sum::<u32>().div_ceil(2);
+        let (mut first, mut held) = (0, 0);
+        let mut best: Option<(usize, usize, u32)> = None;
+        for (last, count) in self.counts.iter().enumerate() {
+            held += count;
+            while let Some(&leaving) = self.counts.get(first)
+                && held - leaving >= half
+                && first < last
+            {
+                held -= leaving;
+                first += 1;
+            }
+            let length = last + 1 - first;
+            let is_better = best
+                .is_none_or(|(from, to, most)| length < to - from || (length == to - from && held > most));
+            if held >= half && is_better {
+                best = Some((first, last + 1, held));
+            }
+        }
+        best.map(|(from, to, _)| (from, to))
     }
 }
 

@@ -33,6 +33,7 @@ mod period;
 mod pyramid;
 mod self_match;
 mod shape;
+mod sine_fit;
 mod transition;
 mod wave;
 
@@ -41,6 +42,7 @@ use core::fmt;
 pub use edges::{ChannelDelay, Edge, EdgeMeasurements, TimedEdges, analog_edges, logic_edges};
 pub use levels::Levels;
 pub use shape::Shape;
+pub use sine_fit::SineFit;
 pub use transition::TransitionTimes;
 pub use wave::Wave;
 
@@ -102,11 +104,16 @@ pub fn analyse(
     if scratch.len() < needed {
         return Err(ScratchTooShort { given: scratch.len(), needed });
     }
-    let Some(levels) = Levels::of(samples) else { return Ok(Analysis::default()) };
-    Ok(Analysis {
-        levels: Some(levels),
-        edges: EdgeMeasurements::of(analog_edges(samples, &levels), times.period_s),
-        transitions: TransitionTimes::of(samples, &levels, times.period_s),
-        wave: Wave::of(samples, times, scratch),
-    })
+    let Some(mut levels) = Levels::of(samples) else { return Ok(Analysis::default()) };
+    let mut edges = EdgeMeasurements::of(analog_edges(samples, &levels), times.period_s);
+    if edges.frequency_hz.is_none() && levels.flicker(samples, edges.rising) {
+        levels = levels.as_one();
+        edges = EdgeMeasurements::default();
+    }
+    let wave = if levels.are_two() { Wave::of(samples, times, &levels, &edges, scratch) } else { None };
+    if let Some(wave) = &wave {
+        levels.refine(wave);
+    }
+    let transitions = TransitionTimes::of(samples, &levels, times.period_s);
+    Ok(Analysis { levels: Some(levels), edges, transitions, wave })
 }

@@ -5,8 +5,8 @@ use super::fold::{Fold, MAX_BINS, PhaseClock};
 use super::pyramid::Pyramid;
 use super::self_match::{first_match, fitted_over_multiples};
 
-/// The series must be so much longer than the period.
-const MIN_PERIODS: f64 = 2.0;
+/// The series must be so much longer than the period: of two periods, what noise may take away.
+const MIN_PERIODS: f64 = 1.9;
 
 /// A shorter period cannot be distinguished from its alias above half the sample rate.
 const MIN_SAMPLES: f64 = 2.0;
@@ -20,13 +20,17 @@ const FINE_ENOUGH: f64 = 1e-5;
 /// The share of the variance that folding must explain.
 const MIN_EXPLAINED: f64 = 0.7;
 
-/// The period in samples. `None` if the series does not repeat at least twice.
+/// The period in samples. `None` if the series does not repeat.
 pub(super) fn period_samples(pyramid: &Pyramid<'_>) -> Option<f64> {
-    let steps = pyramid.level(0);
     let shift = first_match(pyramid)?;
-    let period = shortest(steps, fitted_over_multiples(pyramid, shift));
-    let period = fitted(steps, period, None);
-    let fits = period >= MIN_SAMPLES && period * MIN_PERIODS <= steps.len() as f64 * 1.001;
+    checked(pyramid, shortest(pyramid.level(0), fitted_over_multiples(pyramid, shift)))
+}
+
+/// A first estimate of the period fitted to all samples, if these then repeat.
+pub(super) fn checked(pyramid: &Pyramid<'_>, coarse: f64) -> Option<f64> {
+    let steps = pyramid.level(0);
+    let period = fitted(steps, coarse, None);
+    let fits = period >= MIN_SAMPLES && period * MIN_PERIODS <= steps.len() as f64;
     (fits && explained(steps, period)? >= MIN_EXPLAINED).then_some(period)
 }
 
@@ -104,14 +108,14 @@ fn fitted(steps: &[i16], coarse: f64, jump: Option<f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pyramid;
+    use super::super::{Levels, pyramid};
     use super::*;
     use std::vec;
     use std::vec::Vec;
 
     fn found(samples: &[f32]) -> Option<f64> {
         let mut scratch = vec![0; pyramid::length(samples.len())];
-        period_samples(&Pyramid::new(samples, &mut scratch)?)
+        period_samples(&Pyramid::new(samples, &Levels::of(samples)?, &mut scratch)?)
     }
 
     fn wave(shape: impl Fn(f64) -> f64, period: f64, samples: usize) -> Vec<f32> {

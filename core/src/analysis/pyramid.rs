@@ -5,7 +5,7 @@
 
 use libm::floor;
 
-use super::levels::extremes;
+use super::Levels;
 
 /// Steps from the middle of a series to its extremes. The difference of two samples squares to less than 2^28.
 const HALF_RANGE: f64 = 8191.0;
@@ -27,18 +27,18 @@ pub(super) struct Pyramid<'a> {
 }
 
 impl<'a> Pyramid<'a> {
-    /// `None` if the series is empty, constant, holds a sample that is not a finite number, or `scratch` is shorter
+    /// Wild samples are brought to the extremes of the others. `None` if the series is constant, or `scratch` is shorter
     /// than [`length`].
-    pub(super) fn new(samples: &[f32], scratch: &'a mut [i16]) -> Option<Self> {
-        let (min, max) = extremes(samples)?;
+    pub(super) fn new(samples: &[f32], levels: &Levels, scratch: &'a mut [i16]) -> Option<Self> {
+        let (min, max) = (levels.low, levels.high);
         let (middle, step) = (f64::midpoint(min, max), (max - min) / (2.0 * HALF_RANGE));
         let scratch = scratch.get_mut(..length(samples.len()))?;
-        if step <= 0.0 {
+        if step <= 0.0 || !min.is_finite() || !max.is_finite() {
             return None;
         }
         let steps_per_unit = 1.0 / step;
         for (place, &sample) in scratch.iter_mut().zip(samples) {
-            *place = floor((f64::from(sample) - middle) * steps_per_unit + 0.5) as i16;
+            *place = floor((f64::from(sample).clamp(min, max) - middle) * steps_per_unit + 0.5) as i16;
         }
         let (mut fine, mut rest) = scratch.split_at_mut(samples.len());
         while fine.len() > 1 {
@@ -62,6 +62,11 @@ impl<'a> Pyramid<'a> {
         self.steps.get(start..start + length).unwrap_or_default()
     }
 
+    /// How many averages have 2^k samples each such that a period has no fewer than 16 of them.
+    pub(super) fn level_of_period(&self, period_samples: f64) -> u32 {
+        (0..16).take_while(|level| period_samples >= 32.0 * libm::exp2(f64::from(*level))).count() as u32
+    }
+
     /// The value of a number of steps, in the unit of the samples.
     pub(super) fn value(&self, steps: f64) -> f64 {
         self.middle + steps * self.step
@@ -77,10 +82,14 @@ impl<'a> Pyramid<'a> {
 mod tests {
     use super::*;
 
+    fn pyramid<'a>(samples: &[f32], scratch: &'a mut [i16]) -> Option<Pyramid<'a>> {
+        Pyramid::new(samples, &Levels::of(samples)?, scratch)
+    }
+
     #[test]
     fn levels_are_averages_of_pairs() {
         let mut scratch = [0; length(6)];
-        let pyramid = Pyramid::new(&[-1.0, 1.0, 0.0, 1.0, -1.0, -1.0], &mut scratch).unwrap();
+        let pyramid = pyramid(&[-1.0, 1.0, 0.0, 1.0, -1.0, -1.0], &mut scratch).unwrap();
         assert_eq!(pyramid.level(0), [-8191, 8191, 0, 8191, -8191, -8191]);
         assert_eq!(pyramid.level(1), [0, 4095, -8191]);
         assert_eq!(pyramid.level(2), [2047]);
@@ -92,12 +101,12 @@ mod tests {
     #[test]
     fn what_cannot_be_counted_in_steps_is_refused() {
         let mut scratch = [0; 8];
-        assert!(Pyramid::new(&[], &mut scratch).is_none());
-        assert!(Pyramid::new(&[2.0, 2.0], &mut scratch).is_none());
-        assert!(Pyramid::new(&[1.0, f32::NAN], &mut scratch).is_none());
-        assert!(Pyramid::new(&[0.0, 1.0, 2.0, 3.0, 4.0], &mut scratch).is_none());
-        assert!(Pyramid::new(&[0.0, 1.0, 2.0, 3.0], &mut scratch).is_some());
-        let extreme = Pyramid::new(&[f32::MIN, f32::MAX], &mut scratch).unwrap();
+        assert!(pyramid(&[], &mut scratch).is_none());
+        assert!(pyramid(&[2.0, 2.0], &mut scratch).is_none());
+        assert!(pyramid(&[1.0, f32::NAN], &mut scratch).is_none());
+        assert!(pyramid(&[0.0, 1.0, 2.0, 3.0, 4.0], &mut scratch).is_none());
+        assert!(pyramid(&[0.0, 1.0, 2.0, 3.0], &mut scratch).is_some());
+        let extreme = pyramid(&[f32::MIN, f32::MAX], &mut scratch).unwrap();
         assert_eq!(extreme.level(0), [-8191, 8191]);
     }
 }

@@ -190,14 +190,14 @@ pub(super) fn fitted_over_multiples(pyramid: &Pyramid<'_>, shift: Shift) -> f64 
 
 #[cfg(test)]
 mod tests {
-    use super::super::pyramid;
+    use super::super::{Levels, pyramid};
     use super::*;
     use std::vec;
     use std::vec::Vec;
 
     fn found(samples: &[f32]) -> Option<f64> {
         let mut scratch = vec![0; pyramid::length(samples.len())];
-        let pyramid = Pyramid::new(samples, &mut scratch)?;
+        let pyramid = Pyramid::new(samples, &Levels::of(samples)?, &mut scratch)?;
         first_match(&pyramid).map(|shift| fitted_over_multiples(&pyramid, shift))
     }
 

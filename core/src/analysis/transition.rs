@@ -1,9 +1,21 @@
 //! Rise and fall times.
 
-use super::Levels;
+use super::{Levels, analog_edges};
 
 /// The fewest sample periods that a transition must take to be distinguished from a step between two samples.
 const MIN_SAMPLES: f64 = 2.0;
+
+/// Noise below this part of `top - base` does not move a crossing by itself.
+const LITTLE_NOISE: f64 = 0.001;
+
+/// The samples about a crossing to which a line is fitted: this part of the transition on each side.
+const FITTED_PART: f64 = 0.1;
+
+/// The fewest samples of a fit.
+const MIN_FITTED: f64 = 4.0;
+
+/// Rounds in which the place of a crossing settles.
+const ROUNDS: usize = 5;
 
 /// How long a channel takes from one level to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -19,26 +31,38 @@ impl TransitionTimes {
     /// The mean over all complete transitions of a series whose samples are `sample_period_s` seconds apart.
     ///
     /// A rise starts where the series last leaves the lowest 10 % and ends where it then first enters the highest
-    /// 10 %, both interpolated between two samples. `None` without a complete transition, and where the mean is
-    /// shorter than two sample periods: it is then the sample rate that is seen, not the channel.
+    /// 10 %, both interpolated between two samples. Noise would bring the two together: where there is more than 0.1 %,
+    /// all rises are laid over one another by their edges, and straight lines are fitted to what lies about 10 % and
+    /// about 90 %. `None` without a complete transition, and where the mean is shorter than two sample periods: it is
+    /// then the sample rate that is seen, not the channel.
     #[must_use]
     pub fn of(samples: &[f32], levels: &Levels, sample_period_s: f64) -> Self {
+        if !levels.are_two() {
+            return Self::default();
+        }
         let (low, high) = (levels.at(0.1), levels.at(0.9));
-        let rise = mean_rise(samples.iter().map(|&sample| f64::from(sample)), low, high);
-        let fall = mean_rise(samples.iter().map(|&sample| -f64::from(sample)), -high, -low);
+        let is_noisy = levels.relative_noise() > LITTLE_NOISE;
+        let refined = |rising: bool, crude: f64| {
+            let fitted = is_noisy.then(|| Stack { samples, levels, rising }.transition(crude)).flatten();
+            fitted.unwrap_or(crude)
+        };
+        let sound = || samples.iter().copied().enumerate().filter(|&(_, sample)| !levels.is_wild(sample));
+        let rise = mean_rise(sound().map(|(index, sample)| (index as f64, f64::from(sample))), low, high);
+        let fall = mean_rise(sound().map(|(index, sample)| (index as f64, -f64::from(sample))), -high, -low);
+        let (rise, fall) = (rise.map(|crude| refined(true, crude)), fall.map(|crude| refined(false, crude)));
         let seconds = |samples: f64| Some(samples * sample_period_s).filter(|time_s| time_s.is_finite());
         Self { rise_s: rise.and_then(seconds), fall_s: fall.and_then(seconds) }
     }
 }
 
-/// The mean time from `low` to `high`, in samples.
-fn mean_rise(samples: impl Iterator<Item = f64>, low: f64, high: f64) -> Option<f64> {
+/// The mean time from `low` to `high`, in samples; of samples with their places.
+fn mean_rise(samples: impl Iterator<Item = (f64, f64)>, low: f64, high: f64) -> Option<f64> {
     let (mut total, mut count) = (0.0, 0_u32);
     let mut left_low: Option<f64> = None;
-    let mut previous: Option<f64> = None;
-    for (index, sample) in samples.enumerate() {
-        let crossing = |from: f64, level: f64| index as f64 - (sample - level) / (sample - from);
-        let from = previous.replace(sample).unwrap_or(sample);
+    let mut previous: Option<(f64, f64)> = None;
+    for (index, sample) in samples {
+        let (before, from) = previous.replace((index, sample)).unwrap_or((index, sample));
+        let crossing = |from: f64, level: f64| index - (index - before) * (sample - level) / (sample - from);
         if from <= low && sample > low {
             left_low = Some(crossing(from, low));
         }
@@ -51,6 +75,63 @@ fn mean_rise(samples: impl Iterator<Item = f64>, low: f64, high: f64) -> Option<
     }
     let mean = total / f64::from(count);
     (count > 0 && mean >= MIN_SAMPLES).then_some(mean)
+}
+
+/// The transitions of one direction, laid over one another.
+struct Stack<'a> {
+    samples: &'a [f32],
+    levels: &'a Levels,
+    rising: bool,
+}
+
+impl Stack<'_> {
+    /// The time from 10 % to 90 % of the way, in samples, from a first estimate of it; `None` if too few samples lie
+    /// about these levels.
+    fn transition(&self, crude: f64) -> Option<f64> {
+        let half_width = (FITTED_PART * crude).max(0.6);
+        let settled = |part: f64, mut place: f64| {
+            for _ in 0..ROUNDS {
+                place = self.crossing(part, place, half_width)?;
+            }
+            Some(place)
+        };
+        let time = settled(0.9, 0.5 * crude)? - settled(0.1, -0.5 * crude)?;
+        (time > 0.5 * crude && time < 2.0 * crude).then_some(time)
+    }
+
+    /// Where the transitions cross a part of their way, in samples from their edge: by the line through the samples
+    /// about a first estimate.
+    fn crossing(&self, part: f64, about: f64, half_width: f64) -> Option<f64> {
+        let level = self.levels.at(if self.rising { part } else { 1.0 - part });
+        let [mut n, mut t, mut x, mut tt, mut tx] = [0.0; 5];
+        for edge in analog_edges(self.samples, self.levels).filter(|edge| edge.rising == self.rising) {
+            let middle = edge.position + about;
+            let (from, to) = (libm::ceil(middle - half_width).max(0.0), libm::floor(middle + half_width));
+            if to < from {
+                continue;
+            }
+            let inside = self.samples.get(from as usize..).unwrap_or_default();
+            for (place, &sample) in inside.iter().take((to - from) as usize + 1).enumerate() {
+                if self.levels.is_wild(sample) {
+                    continue;
+                }
+                let (time, above) = (from + place as f64 - middle, f64::from(sample) - level);
+                n += 1.0;
+                t += time;
+                x += above;
+                tt += time * time;
+                tx += time * above;
+            }
+        }
+        if n < MIN_FITTED {
+            return None;
+        }
+        let (mean_time, mean_above) = (t / n, x / n);
+        let slope = (tx - t * mean_above) / (tt - t * mean_time);
+        let off = mean_time - mean_above / slope;
+        let is_upward = if self.rising { slope > 0.0 } else { slope < 0.0 };
+        is_upward.then(|| about + off.clamp(-half_width, half_width))
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The periodic wave in a series: period, single wave, shape.
 
 use super::fold::{Fold, MAX_BINS, PhaseClock};
-use super::period::{period_samples, sawtooth_period_samples};
+use super::period::{checked, period_samples, sawtooth_period_samples};
 use super::pyramid::Pyramid;
 use super::shape::{self, Shape};
+use super::sine_fit::SineFit;
+use super::{EdgeMeasurements, Levels, analog_edges};
 use crate::trace::SampleTimes;
 
 /// The periodic wave in a series. Levels are in the unit of the samples, times in seconds.
@@ -33,19 +35,94 @@ pub struct Wave {
     pub shape_error: Option<f64>,
 }
 
+/// The series must be so many times as long as the period of a square that is known by its edges.
+const MIN_PERIODS_OF_SQUARE: f64 = 1.5;
+
+/// Samples on the slope of an edge, for each edge of a square.
+const MAX_SAMPLES_ON_EDGE: usize = 1;
+
+/// The part of the samples of a square that may lie off both levels, besides those on the slopes of its edges.
+const MAX_OFF_LEVELS: f64 = 0.02;
+
+/// How far from a level, as a fraction of their distance, a sample lies on it: so far, or as far as noise of four
+/// standard deviations.
+const ON_LEVEL: f64 = 0.06;
+
+/// Noise as large as that hides whether there are two levels.
+const MAX_ON_LEVEL: f64 = 0.3;
+
+/// Two frequencies so close are the same, seen in two ways.
+const SAME_FREQUENCY: f64 = 0.02;
+
+/// The fewest periods of edges that refute a wave of another frequency.
+const MIN_WITNESSES: usize = 3;
+
 impl Wave {
-    /// Looks for a period. `None` if there is none that repeats at least twice.
-    pub(super) fn of(samples: &[f32], times: SampleTimes, scratch: &mut [i16]) -> Option<Self> {
-        let pyramid = Pyramid::new(samples, scratch)?;
+    /// Looks for a period. `None` if there is none that repeats nearly twice.
+    pub(super) fn of(
+        samples: &[f32],
+        times: SampleTimes,
+        levels: &Levels,
+        edges: &EdgeMeasurements,
+        scratch: &mut [i16],
+    ) -> Option<Self> {
+        let by_edges = edges.frequency_hz.map(|frequency_hz| 1.0 / (frequency_hz * times.period_s));
+        if let Some(period) = by_edges
+            && let Some(square) = Self::square(samples, times, levels, edges, period)
+        {
+            return Some(square);
+        }
+        let pyramid = Pyramid::new(samples, levels, scratch)?;
+        let found = period_samples(&pyramid);
+        // Edges that come regularly have the period of the wave, unless it has several of them.
+        let refuted = |period: f64| {
+            edges.rising.max(edges.falling) > MIN_WITNESSES
+                && by_edges.is_some_and(|by_edges| (by_edges / period - 1.0).abs() > SAME_FREQUENCY)
+        };
+        let by_edges = || by_edges.and_then(|period| checked(&pyramid, period));
+        let period = match found {
+            Some(period) if !refuted(period) => period,
+            Some(period) => by_edges().unwrap_or(period),
+            None => by_edges()?,
+        };
+        Self::folded(&pyramid, times, edges, period)
+    }
+
+    /// The wave of a period: its shape, and the period anew by what that shape shows best.
+    fn folded(
+        pyramid: &Pyramid<'_>,
+        times: SampleTimes,
+        edges: &EdgeMeasurements,
+        mut period: f64,
+    ) -> Option<Self> {
         let steps = pyramid.level(0);
         let folded =
             |period: f64| shape::matched(&Fold::new(steps, PhaseClock::new(period), parts(steps.len())));
-        let mut period = period_samples(&pyramid)?;
         let mut matched = folded(period)?;
-        if let Shape::Sawtooth { rising } = matched.shape {
-            let jump = if rising { matched.rise + 0.5 } else { matched.rise };
-            period = sawtooth_period_samples(steps, period, jump);
-            matched = folded(period)?;
+        match matched.shape {
+            Shape::Sawtooth { rising } => {
+                let jump = if rising { matched.rise + 0.5 } else { matched.rise };
+                period = sawtooth_period_samples(steps, period, jump);
+                matched = folded(period)?;
+            }
+            Shape::Sine => {
+                if let Some(fit) = fitted_sine(pyramid, period) {
+                    period = 1.0 / fit.frequency;
+                    matched.rise = 1.0 - fit.phase;
+                    matched.rise -= libm::floor(matched.rise);
+                    (matched.amplitude, matched.offset) = (fit.amplitude, fit.offset);
+                }
+            }
+            Shape::Square { .. } => {
+                let by_edges = edges.frequency_hz.map(|frequency_hz| 1.0 / (frequency_hz * times.period_s));
+                if let Some(by_edges) = by_edges
+                    && (by_edges / period - 1.0).abs() < SAME_FREQUENCY
+                {
+                    period = by_edges;
+                    matched = folded(period)?;
+                }
+            }
+            _ => {}
         }
         let period_s = period * times.period_s;
         let start = matched.rise * period;
@@ -61,6 +138,58 @@ impl Wave {
             shape_error: matched.error,
         };
         (period_s > 0.0 && wave.frequency_hz.is_finite() && wave.start_s.is_finite()).then_some(wave)
+    }
+
+    /// The square of a period that is known by its edges, if nearly all samples lie on two levels.
+    fn square(
+        samples: &[f32],
+        times: SampleTimes,
+        levels: &Levels,
+        edges: &EdgeMeasurements,
+        period: f64,
+    ) -> Option<Self> {
+        let duty = edges.duty?;
+        let reach = (4.0 * levels.relative_noise()).max(ON_LEVEL);
+        if !levels.dwells || samples.len() as f64 <= MIN_PERIODS_OF_SQUARE * period {
+            return None;
+        }
+        let height = levels.top - levels.base;
+        let reach = height * if reach < MAX_ON_LEVEL { reach } else { ON_LEVEL };
+        let (mut between, mut beyond) = (0_usize, 0_usize);
+        let (mut squares, mut on) = (0.0, 0_usize);
+        for sample in samples.iter().map(|&sample| f64::from(sample)) {
+            let distance = (sample - levels.base).abs().min((sample - levels.top).abs());
+            if distance <= reach {
+                squares += distance * distance;
+                on += 1;
+            } else if (levels.base..levels.top).contains(&sample) {
+                between += 1;
+            } else {
+                beyond += 1;
+            }
+        }
+        let slopes = MAX_SAMPLES_ON_EDGE * (edges.rising + edges.falling);
+        // Of a narrow pulse, few samples are nearly all.
+        let above = samples.iter().filter(|&&sample| f64::from(sample) > levels.at(0.5)).count();
+        let rarer = above.min(samples.len() - above);
+        let few = levels.outliers + ((MAX_OFF_LEVELS * samples.len() as f64) as usize).min(rarer / 8);
+        if between > slopes + few || beyond > few {
+            return None;
+        }
+        let rise = analog_edges(samples, levels).find(|edge| edge.rising)?.position;
+        // The first rise may lie before the first edge that is seen whole.
+        let start = rise - period * libm::floor(rise / period);
+        let period_s = period * times.period_s;
+        Some(Self {
+            period_s,
+            frequency_hz: 1.0 / period_s,
+            amplitude: 0.5 * height,
+            offset: f64::midpoint(levels.base, levels.top),
+            start_s: times.time_s(0) + start * times.period_s,
+            count: ((samples.len() as f64 - start) / period) as usize,
+            shape: Shape::Square { duty },
+            shape_error: (on > 0).then(|| libm::sqrt(squares / on as f64) / height),
+        })
     }
 
     /// Fills `wave` with the averaged wave from `start_s` on: point k is the mean of all samples whose phase lies
@@ -91,6 +220,26 @@ impl Wave {
         }
         bridge_gaps(wave)
     }
+}
+
+/// The sine that fits a series best, of which a period is known nearly; amplitude and offset in steps.
+fn fitted_sine(pyramid: &Pyramid<'_>, period: f64) -> Option<SineFit> {
+    let level = pyramid.level_of_period(period);
+    let samples = libm::exp2(f64::from(level));
+    let averages = pyramid.level(level).iter().map(|&steps| f64::from(steps));
+    let fit = SineFit::of(averages, samples / period)?;
+    let frequency = fit.frequency / samples;
+    // An average over part of a period is lower, and stands for the middle of its samples. Halving rounds down.
+    let turn = core::f64::consts::PI * frequency;
+    let lowered = libm::sin(turn * samples) / (samples * libm::sin(turn));
+    let phase = fit.phase - 0.5 * (samples - 1.0) * frequency;
+    Some(SineFit {
+        frequency,
+        amplitude: fit.amplitude / lowered,
+        offset: fit.offset + 0.25 * f64::from(level),
+        phase: phase - libm::floor(phase),
+        ..fit
+    })
 }
 
 /// Parts of the period for a series of so many samples: some eight samples a part.
@@ -129,7 +278,9 @@ mod tests {
     const TIMES: SampleTimes = SampleTimes { start_s: 1e-6, period_s: 2e-6 };
 
     fn wave(samples: &[f32]) -> Option<Wave> {
-        Wave::of(samples, TIMES, &mut vec![0; scratch_length(samples.len())])
+        let levels = Levels::of(samples)?;
+        let edges = EdgeMeasurements::of(analog_edges(samples, &levels), TIMES.period_s);
+        Wave::of(samples, TIMES, &levels, &edges, &mut vec![0; scratch_length(samples.len())])
     }
 
     #[test]

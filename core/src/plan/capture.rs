@@ -259,6 +259,16 @@ mod tests {
     }
 
     #[test]
+    fn raw_range_beyond_the_converters_is_reported() {
+        let raw = |low, high| {
+            let request = CaptureRequest { raw: true, low: Some(low), high: Some(high), ..of("A") };
+            plan(&request).unwrap().notices
+        };
+        assert!(raw(-0.5, 2.0).contains(&Notice::RawRangeLimited { low: 0.0, high: 1.0 }));
+        assert!(!raw(0.25, 0.75).iter().any(|notice| matches!(notice, Notice::RawRangeLimited { .. })));
+    }
+
+    #[test]
     fn interleaved_channels_share_the_sample_rate() {
         let rates = |channels: &str| {
             let planned = plan(&CaptureRequest { period_s: 1e-3, samples: 1000, ..of(channels) }).unwrap();

@@ -43,6 +43,13 @@ pub enum Notice {
         /// The top, in volts.
         high: f32,
     },
+    /// The converters cannot set the raw range that was asked for: it is this one.
+    RawRangeLimited {
+        /// The setting of the lower converter, 0 to 1.
+        low: f32,
+        /// The setting of the upper converter, 0 to 1.
+        high: f32,
+    },
     /// The trigger level is outside the input span: the nearest is taken.
     LevelLimited {
         /// The level, in volts or as a fraction.
@@ -113,6 +120,9 @@ impl fmt::Display for Notice {
                 let (low, high) = (Si((*low).into(), "V"), Si((*high).into(), "V"));
                 write!(f, "the converters limit the range to {low} to {high}")
             }
+            Self::RawRangeLimited { low, high } => {
+                write!(f, "a raw range is two fractions from 0 to 1: it is set to {low:.3} to {high:.3}")
+            }
             Self::LevelLimited { level } => {
                 write!(f, "the trigger level {level} lies outside the input span: the nearest is taken")
             }
@@ -147,7 +157,8 @@ impl fmt::Display for Notice {
 // Every plan has room for eight of them.
 const _: () = assert!(size_of::<Notice>() <= 12);
 
-/// The notices of one plan: room for one of each kind that a capture can have; a stream has fewer.
+/// The notices of one plan: room for one of each kind that a capture can have, whose range is limited in volts or raw; a
+/// stream has fewer.
 pub type Notices = heapless::Vec<Notice, 8>;
 
 /// A request that cannot be planned, not even nearly.

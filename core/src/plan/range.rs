@@ -165,10 +165,17 @@ pub(super) fn plan_range(
             safe_low: (probe.safe_low * range_factor) as f32,
             safe_high: (probe.safe_high * range_factor) as f32,
         }),
-        range_limited: (analog_volts && cut).then_some(Notice::RangeLimited {
-            low: (set.0 * range_factor) as f32,
-            high: (set.1 * range_factor) as f32,
-        }),
+        range_limited: if analog_volts && cut {
+            Some(Notice::RangeLimited {
+                low: (set.0 * range_factor) as f32,
+                high: (set.1 * range_factor) as f32,
+            })
+        } else if request.raw && cut && request.channels.analog() != 0 {
+            let [low, high] = [low, high].map(|fraction| fraction.clamp(0.0, 1.0) as f32);
+            Some(Notice::RawRangeLimited { low, high })
+        } else {
+            None
+        },
         level_limited: is_cut(level_fraction)
             .then_some(Notice::LevelLimited { level: (level * level_factor) as f32 }),
     })

@@ -8,7 +8,7 @@ use scopething_core::plan::{
 
 use super::config_file::ConfigFile;
 use super::failure::Failure;
-use super::message::print_detail;
+use super::message::{print_detail, print_warning};
 use scopething::calibration_file::CalibrationFile;
 use scopething::link::LinkUrl;
 use scopething::request::{SampleCountError, sample_count};
@@ -173,6 +173,7 @@ impl ProbeArgument {
                 offer(probes)
             ))
         };
+        warn_of_ignored_lines();
         let parameters =
             CalibrationFile::probe_attenuated(url, probes, self.attenuation).map_err(Failure::failed)?;
         let parameters = parameters.ok_or_else(missing)?;
@@ -254,5 +255,14 @@ fn check_level(
             "--level is of an analog trigger, and this one waits for {source}: leave it out, or give --trigger A or B"
         ))),
         _ => Ok(()),
+    }
+}
+
+/// Whoever wrote a line that is not understood expects a calibration that is not used.
+fn warn_of_ignored_lines() {
+    // A file that cannot be read is reported where the probe is read.
+    let lines = CalibrationFile::of_user().and_then(|file| file.ignored_lines().ok()).unwrap_or_default();
+    for line in lines {
+        print_warning!("{line}");
     }
 }

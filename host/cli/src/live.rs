@@ -99,7 +99,11 @@ impl Live<'_> {
         if trace.samples() == 0 {
             return Ok(None);
         }
-        Waveform::of_trace(&trace).map(Some).map_err(Failure::failed)
+        let waveform = Waveform::of_trace(&trace).map_err(Failure::failed)?;
+        for warning in waveform.clipping_warnings() {
+            anstream::eprintln!("warning: {warning}");
+        }
+        Ok(Some(waveform))
     }
 
     /// Whether Ctrl-C has come.

@@ -50,7 +50,7 @@ pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
 }
 
 /// The rows of an analog channel, in the order of [`analog_column`].
-const ANALOG_TITLES: [&str; 21] = [
+const ANALOG_TITLES: [&str; 24] = [
     "",
     "shape",
     "match error",
@@ -72,6 +72,9 @@ const ANALOG_TITLES: [&str; 21] = [
     "fall time",
     "edges",
     "by its edges",
+    "noise",
+    "clipped",
+    "left out",
 ];
 
 fn analog_column(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> Vec<String> {
@@ -104,7 +107,21 @@ fn analog_column(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> Vec<
             (None, None) => known(None),
             (frequency_hz, duty) => format!("{}, {}", hertz(frequency_hz), percent(duty)),
         },
+        level(levels.map(|levels| levels.noise)),
+        known(channel.clipping.map(|clipping| clipping.to_string())),
+        left_out(channel, analog),
     ]
+}
+
+/// What the measurements do not rest on.
+fn left_out(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> String {
+    let wild = analog.analysis.levels.map_or(0, |levels| levels.outliers);
+    match (wild, channel.not_numbers) {
+        (0, 0) => "no sample".to_owned(),
+        (wild, 0) => format!("{wild} wild"),
+        (0, not_numbers) => format!("{not_numbers} not numbers"),
+        (wild, not_numbers) => format!("{wild} wild, {not_numbers} not numbers"),
+    }
 }
 
 fn shape(shape: Shape) -> Option<String> {
@@ -179,12 +196,18 @@ fn spectrum(channel: &ChannelAnalysis) -> String {
     let Spectrum { window, resolution_hz, .. } = spectrum;
     let decibels = |value: Option<f64>| known(value.map(|value| format!("{value:.1} dB")));
     format!(
-        "spectrum of {name}, {window} window, a bin each {}\n{}THD {}, SNR {}, SINAD {}\n",
+        "spectrum of {name}, {window} window, a bin each {}\n{}THD {}{}, SNR {}, SINAD {}\n{}",
         quantity(*resolution_hz, "Hz", 4),
         peaks(spectrum, channel.unit),
         percent(spectrum.thd),
+        match spectrum.harmonics {
+            0 => String::new(),
+            1 => " (harmonic 2)".to_owned(),
+            count => format!(" (harmonics 2 to {})", count + 1),
+        },
         decibels(spectrum.snr_db),
         decibels(spectrum.sinad_db),
+        spectrum.unknown.map(|unknown| format!("unknown, as {unknown}\n")).unwrap_or_default(),
     )
 }
 

@@ -12,6 +12,7 @@ use std::io::Write;
 use serde::{Serialize, Serializer};
 
 use super::{TraceWriter, WriteError};
+use scopething_waveform::clipping::Clipping;
 use scopething_waveform::measure::WaveformAnalysis;
 use scopething_waveform::waveform::{Gap, Samples, Series, Stamp, Waveform};
 
@@ -76,6 +77,8 @@ struct TriggerObject<'r> {
 struct ChannelObject<'r> {
     unit: &'static str,
     sample_rate: f64,
+    /// How many samples lie at the ends of the range, where it is known.
+    clipped: Option<ClippedObject>,
     #[serde(serialize_with = "samples")]
     samples: &'r Samples,
     #[serde(serialize_with = "timestamps")]
@@ -103,7 +106,9 @@ impl<'r> RecordingObject<'r> {
             channels: recording
                 .channels()
                 .iter()
-                .map(|series| (series.channel.to_string(), ChannelObject::of(series)))
+                .map(|series| {
+                    (series.channel.to_string(), ChannelObject::of(series, recording.clipping(series)))
+                })
                 .collect(),
             warnings: &details.warnings,
             analysis: None,
@@ -111,14 +116,27 @@ impl<'r> RecordingObject<'r> {
     }
 }
 
+#[derive(Serialize)]
+struct ClippedObject {
+    low: usize,
+    high: usize,
+}
+
 impl<'r> ChannelObject<'r> {
-    fn of(series: &'r Series) -> Self {
+    fn of(series: &'r Series, clipping: Option<Clipping>) -> Self {
         let unit = match series.samples {
             Samples::Volts(_) => "V",
             Samples::Fractions(_) => "range",
             Samples::Levels(_) => "level",
         };
-        Self { unit, sample_rate: series.sample_rate_hz(), samples: &series.samples, timestamps: series }
+        let clipped = clipping.map(|Clipping { low, high }| ClippedObject { low, high });
+        Self {
+            unit,
+            sample_rate: series.sample_rate_hz(),
+            clipped,
+            samples: &series.samples,
+            timestamps: series,
+        }
     }
 }
 

@@ -29,6 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::fmt;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -220,6 +221,16 @@ impl CalibrationFile {
         Ok(Some(attenuation))
     }
 
+    /// The lines that are passed over, since they cannot be understood: whoever wrote them expects a calibration that
+    /// is not used.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn ignored_lines(&self) -> Result<Vec<IgnoredLine>, CalibrationFileError> {
+        let lines = ignored(&self.text()?).into_iter();
+        Ok(lines.map(|(line, fault)| IgnoredLine { path: self.path.clone(), line, fault }).collect())
+    }
+
     /// Writes the parameters of a probe on a connection, in the place of those that are there.
     ///
     /// # Errors
@@ -259,6 +270,66 @@ impl CalibrationFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
             result => result.map_err(|source| CalibrationFileError::Read { path: self.path.clone(), source }),
         }
+    }
+}
+
+/// A line of the file that is passed over, since it cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IgnoredLine {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1 on.
+    pub line: usize,
+    /// What is wrong with it.
+    pub fault: LineFault,
+}
+
+/// Why a line is passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineFault {
+    /// A section's name without its end.
+    UnendedSection,
+    /// A value before any section.
+    OutsideSection,
+    /// Neither a section, a value nor a comment.
+    NoValue,
+}
+
+impl fmt::Display for IgnoredLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {} of {} is left out: ", self.line, self.path.display())?;
+        f.write_str(match self.fault {
+            LineFault::UnendedSection => "its section has no ]; what follows belongs to the section before",
+            LineFault::OutsideSection => "it stands before any section; put [URL] above it",
+            LineFault::NoValue => "it is no section, no comment and no PROBE = NUMBERS",
+        })
+    }
+}
+
+/// The lines of a text that are passed over.
+fn ignored(text: &str) -> Vec<(usize, LineFault)> {
+    let mut parser = Parser::new(text);
+    let mut ignored = Vec::new();
+    let (mut has_section, mut follows_value) = (false, false);
+    loop {
+        let start = text.len() - parser.remainder().len();
+        let Some(item) = parser.next() else { return ignored };
+        let fault = match item {
+            Item::Section { .. } => {
+                has_section = true;
+                None
+            }
+            Item::Property { raw, .. } if raw.starts_with([' ', '\t']) && follows_value => continue,
+            Item::Property { .. } if !has_section => Some(LineFault::OutsideSection),
+            Item::Property { key, val: None, .. } if !key.contains(':') => Some(LineFault::NoValue),
+            Item::Property { .. } => None,
+            Item::Error(line) if line.trim_start().starts_with('[') => Some(LineFault::UnendedSection),
+            Item::Error(_) => Some(LineFault::NoValue),
+            Item::Comment { .. } | Item::Blank { .. } | Item::SectionEnd => continue,
+        };
+        follows_value = fault.is_none();
+        let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+        ignored.extend(fault.map(|fault| (line, fault)));
     }
 }
 
@@ -475,6 +546,22 @@ mod tests {
         assert_eq!(value_of(text, "a", "x1").unwrap(), "1");
         assert_eq!(value_of(text, "a", "x10"), None);
         assert_eq!(value_of("x1 = 1\n[b\n", "b", "x1"), None);
+    }
+
+    #[test]
+    fn lines_that_are_not_understood_are_named() {
+        let text = "# mine\nx1 = 1\n[a]\nx1 = 1 2\n  3\n\n[b\nx10 : 2\nwhat\n; end\n";
+        assert_eq!(
+            ignored(text),
+            [(2, LineFault::OutsideSection), (7, LineFault::UnendedSection), (9, LineFault::NoValue)]
+        );
+        assert_eq!(ignored("[a]\r\nx1 = 1\r\n\r\n[b]\r\nx1=2"), []);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("analog.conf");
+        assert_eq!(CalibrationFile::new(path.clone()).ignored_lines().unwrap(), []);
+        std::fs::write(&path, text).unwrap();
+        let lines = CalibrationFile::new(path).ignored_lines().unwrap();
+        assert!(lines[1].to_string().starts_with("line 7 of "), "{}", lines[1]);
     }
 
     #[test]

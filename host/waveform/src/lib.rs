@@ -15,6 +15,7 @@
 //! - [`waveform`]: channels of samples with their times, and how they were captured; [`moment`]: the world's clock.
 //! - `measure` (with the feature of that name): levels, edges, shapes, delays, spectra.
 
+pub mod clipping;
 #[cfg(feature = "measure")]
 pub mod measure;
 pub mod moment;

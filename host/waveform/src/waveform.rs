@@ -386,7 +386,10 @@ impl Waveform {
             warnings: plan.notices.iter().map(ToString::to_string).collect(),
             stamp: None,
         };
-        Self::new(plan.sample_rate_hz(), analog.chain(logic).collect(), details)
+        let mut waveform = Self::new(plan.sample_rate_hz(), analog.chain(logic).collect(), details)?;
+        let clipped: Vec<String> = waveform.clipping_warnings().collect();
+        waveform.details.warnings.extend(clipped);
+        Ok(waveform)
     }
 
     /// Samples a second of the sample clock, in hertz: those of interleaved channels together. What one channel has is

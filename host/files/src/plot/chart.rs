@@ -140,6 +140,10 @@ fn title(recording: &Waveform) -> String {
         (None, Some(EndReason::Cancel)) => parts.push("cancelled".to_owned()),
         (None, _) => {}
     }
+    for series in recording.analog() {
+        let clipping = recording.clipping(series).filter(|clipping| clipping.is_any());
+        parts.extend(clipping.map(|_| format!("{} clipped", series.channel)));
+    }
     parts.join(" · ")
 }
 
@@ -189,6 +193,14 @@ mod tests {
         assert!((mark.x - 1.0 / 999.0).abs() < 1e-12);
         let level = chart.level.unwrap();
         assert!((level.low + mark.y.unwrap() * (level.high - level.low) - 1.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn clipping_is_in_the_title() {
+        let details = Details { range: Some(Range { low: 0.0, high: 1.0 }), ..Details::default() };
+        let title = |samples| title(&recording(Samples::Volts(samples), details.clone()));
+        assert_eq!(title(vec![0.5, 1.0, 1.0, 0.25]), "1.000 MS/s · 4 samples · A clipped");
+        assert_eq!(title(vec![0.5, 0.75, 0.25]), "1.000 MS/s · 3 samples");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use scopething_core::analysis::Shape;
 use serde::{Serialize, Serializer};
 
+use crate::clipping::Clipping;
+
 use super::{
     AnalogMeasurements, ChannelAnalysis, LogicMeasurements, Measurements, PairDelay, Spectrum,
     WaveformAnalysis,
@@ -50,6 +52,11 @@ impl DelayObject {
 #[derive(Serialize)]
 struct ChannelObject<'a> {
     samples: usize,
+    sample_rate: f64,
+    /// Samples that are no numbers.
+    not_numbers: usize,
+    /// Samples at the ends of the range.
+    clipped: Option<ClippedObject>,
     #[serde(flatten)]
     measured: MeasuredObject<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,8 +75,21 @@ impl<'a> ChannelObject<'a> {
             Ok(spectrum) => SpectrumObject::Known(KnownSpectrum::of(spectrum)),
             Err(error) => SpectrumObject::Refused { error: error.to_string() },
         });
-        Self { samples: channel.samples, measured, spectrum }
+        Self {
+            samples: channel.samples,
+            sample_rate: channel.sample_rate_hz,
+            not_numbers: channel.not_numbers,
+            clipped: channel.clipping.map(|Clipping { low, high }| ClippedObject { low, high }),
+            measured,
+            spectrum,
+        }
     }
+}
+
+#[derive(Serialize)]
+struct ClippedObject {
+    low: usize,
+    high: usize,
 }
 
 #[derive(Serialize)]
@@ -113,6 +133,9 @@ struct AnalogObject<'a> {
     base: Option<f64>,
     overshoot: Option<f64>,
     undershoot: Option<f64>,
+    /// Samples that top, base and what rests on them leave out.
+    wild_samples: Option<usize>,
+    noise: Option<f64>,
     rise_time: Option<f64>,
     fall_time: Option<f64>,
     rising_edges: Option<usize>,
@@ -156,6 +179,8 @@ impl<'a> AnalogObject<'a> {
             base: levels.map(|levels| levels.base),
             overshoot: levels.and_then(|levels| levels.overshoot),
             undershoot: levels.and_then(|levels| levels.undershoot),
+            wild_samples: levels.map(|levels| levels.outliers),
+            noise: levels.map(|levels| levels.noise),
             rise_time: analysis.transitions.rise_s,
             fall_time: analysis.transitions.fall_s,
             rising_edges: levels.map(|_| edges.rising),
@@ -190,9 +215,13 @@ enum SpectrumObject {
 struct KnownSpectrum {
     window: String,
     resolution: f64,
+    /// How many count in `thd`.
+    harmonics: usize,
     thd: Option<f64>,
     snr_db: Option<f64>,
     sinad_db: Option<f64>,
+    /// Why one of these is null.
+    unknown: Option<String>,
     peaks: Vec<PeakObject>,
 }
 
@@ -213,9 +242,11 @@ impl KnownSpectrum {
         Self {
             window: spectrum.window.to_string(),
             resolution: spectrum.resolution_hz,
+            harmonics: spectrum.harmonics,
             thd: spectrum.thd,
             snr_db: spectrum.snr_db,
             sinad_db: spectrum.sinad_db,
+            unknown: spectrum.unknown.map(|unknown| unknown.to_string()),
             peaks: peaks.collect(),
         }
     }

@@ -5,14 +5,26 @@
 //! and at half the sample rate), so that all bins together are the mean square of the series, as far as the window lets
 //! see it. A sine spreads over the bins of the window's main lobe; its power `P` is their sum, its amplitude
 //! `sqrt(2 P)`, and its frequency their centre of gravity, which is right to a few hundredths of a bin.
+//!
+//! Distortion and noise do not rest on bins, over which a window spreads the fundamental: a sine is fitted to the
+//! samples (IEEE 1057), then it and all its harmonics below half of the sample rate. What the sine leaves is noise and
+//! distortion, what all leave is noise.
 
 use realfft::RealFftPlanner;
 use thiserror::Error;
 
 use super::Window;
+use super::harmonics::{Harmonics, count_below_nyquist};
+use scopething_core::analysis::SineFit;
 
-/// The highest harmonic that counts as distortion; higher ones count as noise.
-pub const MAX_HARMONICS: u32 = 10;
+/// The fewest periods over which a sine is distinguished from what else is in the series.
+const MIN_PERIODS_OF_SINE: f64 = 1.9;
+
+/// The fewest periods over which its harmonics are distinguished from noise.
+const MIN_PERIODS_OF_HARMONICS: f64 = 4.0;
+
+/// The fewest samples beyond the parameters of a fit, by which noise is known.
+const MIN_FREEDOM: usize = 16;
 
 /// The fewest samples with a spectrum.
 const MIN_SAMPLES: usize = 32;
@@ -50,6 +62,33 @@ pub enum SpectrumError {
     Transform(String),
 }
 
+/// Why distortion or noise are unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+pub enum DistortionUnknown {
+    /// No sine stands out of the noise.
+    #[error("no frequency stands out of the noise")]
+    NoFundamental,
+    /// The record has too few periods.
+    #[error("the record has {periods:.1} periods: capture {needed} or more")]
+    FewPeriods {
+        /// How many there are.
+        periods: f64,
+        /// How many are needed.
+        needed: f64,
+    },
+    /// No harmonic can be seen.
+    #[error("the second harmonic lies above half of the sample rate: sample at least 4 times a period")]
+    NoHarmonics,
+    /// There are hardly more samples than harmonics.
+    #[error("{samples} samples do not distinguish {harmonics} harmonics from noise: capture more periods")]
+    FewSamples {
+        /// How many samples there are.
+        samples: usize,
+        /// How many harmonics lie below half of the sample rate, the fundamental counted.
+        harmonics: usize,
+    },
+}
+
 /// A sine in the series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Peak {
@@ -71,32 +110,40 @@ pub struct Spectrum {
     /// The sines that stand out of the noise, at most 16, the strongest first: that is the fundamental. Below the main
     /// lobe of 0 Hz there are none, as they cannot be distinguished from a drift.
     pub peaks: Vec<Peak>,
-    /// Total harmonic distortion: the RMS of harmonics 2 to 10, as far as they lie below half of the sample rate, over
-    /// the RMS of the fundamental. `None` without a fundamental, if its second harmonic is too high to be seen, or if
-    /// the main lobes of two harmonics touch.
+    /// How many harmonics count as distortion, from the second on: all below half of the sample rate, of very many the
+    /// first few hundred. 0 where the distortion is unknown.
+    pub harmonics: usize,
+    /// Total harmonic distortion: the RMS of the harmonics over that of the fundamental, less what noise adds to it.
     pub thd: Option<f64>,
-    /// The fundamental's power over that of all but the fundamental, harmonics 2 to 10, and 0 Hz, in decibels. `None`
-    /// where the distortion is, or if nothing is left.
+    /// The fundamental's power over that of the noise, which is all but the fundamental, its harmonics and the mean, in
+    /// decibels. `None` where the distortion is, or if nothing is left.
     pub snr_db: Option<f64>,
-    /// The fundamental's power over that of all but the fundamental and 0 Hz, in decibels. `None` without a
-    /// fundamental, or if nothing is left.
+    /// The fundamental's power over that of all but the fundamental and the mean, in decibels.
     pub sinad_db: Option<f64>,
+    /// Why `thd` and `snr_db` are unknown, and `sinad_db` if it is; `None` if they are known.
+    pub unknown: Option<DistortionUnknown>,
 }
 
 impl Spectrum {
-    /// The spectrum of evenly spaced samples, `period_s` seconds apart.
+    /// The spectrum of evenly spaced samples, `period_s` seconds apart. `about_hz` is the frequency of the wave in them,
+    /// if one is known: below the third bin or so there is no peak.
     ///
     /// # Errors
     ///
     /// [`SpectrumError`] if there are fewer than 32 samples, or one is not a finite number.
-    pub fn of(samples: &[f32], period_s: f64, window: Window) -> Result<Self, SpectrumError> {
+    pub fn of(
+        samples: &[f32],
+        period_s: f64,
+        window: Window,
+        about_hz: Option<f64>,
+    ) -> Result<Self, SpectrumError> {
         let bins = Bins::of(samples, window)?;
         let resolution_hz = 1.0 / (period_s * samples.len() as f64);
         let lobes = bins.peaks();
-        let fundamental = lobes.first().copied();
+        let fundamental = lobes.first().map(|lobe| lobe.place);
         let harmonic = |place: f64| {
-            let number = (place / fundamental?.place).round();
-            let off = (place - number * fundamental?.place).abs();
+            let number = (place / fundamental?).round();
+            let off = (place - number * fundamental?).abs();
             (number >= 1.0 && off <= 1.0_f64.max(0.05 * number)).then_some(number as u32)
         };
         let peaks = lobes.iter().map(|lobe| Peak {
@@ -105,20 +152,79 @@ impl Spectrum {
             harmonic: harmonic(lobe.place),
         });
         let peaks = peaks.collect();
-        let distortion =
-            fundamental.and_then(|fundamental| Some((fundamental, bins.distortion(fundamental)?)));
-        let decibels = |power: f64, rest: f64| (rest > 0.0).then(|| 10.0 * (power / rest).log10());
+        let about = fundamental.or(about_hz.map(|about_hz| about_hz / resolution_hz));
+        let distortion = Distortion::of(samples, about);
         Ok(Self {
             window,
             resolution_hz,
             peaks,
-            thd: distortion.map(|(fundamental, power)| (power / fundamental.power).sqrt()),
-            snr_db: distortion.and_then(|(fundamental, power)| {
-                decibels(fundamental.power, bins.total() - fundamental.power - power)
-            }),
-            sinad_db: fundamental
-                .and_then(|fundamental| decibels(fundamental.power, bins.total() - fundamental.power)),
+            harmonics: distortion.harmonics,
+            thd: distortion.thd,
+            snr_db: distortion.snr_db,
+            sinad_db: distortion.sinad_db,
+            unknown: distortion.unknown,
         })
+    }
+}
+
+/// How far a series is from a sine.
+#[derive(Default)]
+struct Distortion {
+    harmonics: usize,
+    thd: Option<f64>,
+    snr_db: Option<f64>,
+    sinad_db: Option<f64>,
+    unknown: Option<DistortionUnknown>,
+}
+
+/// The ratio of two powers in decibels, if both are more than nothing.
+fn decibels(power: f64, rest: f64) -> Option<f64> {
+    (power > 0.0 && rest > 0.0).then(|| 10.0 * (power / rest).log10())
+}
+
+impl Distortion {
+    /// With a fundamental of so many periods over the series.
+    fn of(samples: &[f32], periods: Option<f64>) -> Self {
+        let unknown = |unknown| Self { unknown: Some(unknown), ..Self::default() };
+        let count = samples.len();
+        let length = count as f64;
+        let Some(periods) = periods else { return unknown(DistortionUnknown::NoFundamental) };
+        let too_few = |needed| DistortionUnknown::FewPeriods { periods, needed };
+        if periods < MIN_PERIODS_OF_SINE {
+            return unknown(too_few(MIN_PERIODS_OF_HARMONICS));
+        }
+        let values = samples.iter().map(|&sample| f64::from(sample));
+        let Some(sine) = SineFit::of(values, periods / length) else {
+            return unknown(DistortionUnknown::NoFundamental);
+        };
+        // Per degree of freedom: four parameters are fitted.
+        let rest = sine.residual_power * length / (length - 4.0);
+        let sinad_db = decibels(0.5 * sine.amplitude * sine.amplitude, rest);
+        let but_sinad = |unknown| Self { sinad_db, unknown: Some(unknown), ..Self::default() };
+        if periods < MIN_PERIODS_OF_HARMONICS {
+            return but_sinad(too_few(MIN_PERIODS_OF_HARMONICS));
+        }
+        let harmonics = count_below_nyquist(sine.frequency, count);
+        if harmonics < 2 {
+            return but_sinad(DistortionUnknown::NoHarmonics);
+        }
+        let Some(freedom) = count.checked_sub(2 + 2 * harmonics).filter(|freedom| *freedom >= MIN_FREEDOM)
+        else {
+            return but_sinad(DistortionUnknown::FewSamples { samples: count, harmonics });
+        };
+        let fitted = Harmonics::of(samples, sine.frequency, harmonics);
+        let fundamental = fitted.harmonics.first().map_or(0.0, |fundamental| fundamental.power());
+        let noise = fitted.residual_squares / freedom as f64;
+        let others: f64 = fitted.harmonics.iter().skip(1).map(|harmonic| harmonic.power()).sum();
+        // Each of the two factors of a harmonic has the variance 2 noise / N.
+        let of_noise = 2.0 * noise / length * (harmonics - 1) as f64;
+        Self {
+            harmonics: harmonics - 1,
+            thd: (fundamental > 0.0).then(|| ((others - of_noise).max(0.0) / fundamental).sqrt()),
+            snr_db: decibels(fundamental, noise),
+            sinad_db,
+            unknown: None,
+        }
     }
 }
 
@@ -178,11 +284,6 @@ impl Bins {
         self.window.lobe_bins() + 1
     }
 
-    /// All power but that at 0 Hz.
-    fn total(&self) -> f64 {
-        self.powers.iter().skip(self.first()).sum()
-    }
-
     /// The sine whose highest bin is at `middle`.
     fn lobe(&self, middle: usize) -> Lobe {
         let from = middle.saturating_sub(self.window.lobe_bins()).max(1);
@@ -227,17 +328,6 @@ impl Bins {
         let height = self.window.side_lobe(bin as f64 - sine.place);
         sine.power / self.noise_bandwidth * height * height
     }
-
-    /// The power of the harmonics; `None` if the second is too high to be seen, or main lobes touch.
-    fn distortion(&self, fundamental: Lobe) -> Option<f64> {
-        let lobe_bins = self.window.lobe_bins();
-        let last = self.powers.len().saturating_sub(1 + lobe_bins);
-        let middles =
-            (2..=MAX_HARMONICS).map(|number| (f64::from(number) * fundamental.place).round() as usize);
-        let seen: Vec<usize> = middles.take_while(|&middle| middle <= last).collect();
-        let are_apart = fundamental.place > (2 * lobe_bins) as f64;
-        (are_apart && !seen.is_empty()).then(|| seen.into_iter().map(|middle| self.lobe(middle).power).sum())
-    }
 }
 
 #[cfg(test)]
@@ -266,7 +356,7 @@ mod tests {
         for (window, name) in Window::ALL {
             let periods = if window == Window::Rectangular { 51.0 } else { 51.3 };
             let sines = [(periods, 1.5), (2.0 * periods, 0.045), (3.0 * periods, 0.06)];
-            let spectrum = Spectrum::of(&series(4096, &sines), 1e-6, window).unwrap();
+            let spectrum = Spectrum::of(&series(4096, &sines), 1e-6, window, None).unwrap();
             assert_near(spectrum.thd.unwrap(), 0.05, 2e-4);
             assert_eq!(spectrum.peaks.len(), 3, "{name}: {spectrum:?}");
             for (peak, (number, (periods, amplitude))) in
@@ -284,14 +374,17 @@ mod tests {
         // 64 samples a period: by the sum of a geometric series, odd harmonic h is sin(pi / 64) / sin(pi h / 64)
         // of the first.
         let square: Vec<f32> = (0..6400).map(|i| if i % 64 < 32 { 3.0 } else { 0.0 }).collect();
-        let spectrum = Spectrum::of(&square, 1e-5, Window::BlackmanHarris).unwrap();
+        let spectrum = Spectrum::of(&square, 1e-5, Window::BlackmanHarris, None).unwrap();
         let share = |harmonic: f64| {
             let angle = std::f64::consts::PI / 64.0;
             angle.sin() / (angle * harmonic).sin()
         };
-        let expected =
-            [3.0, 5.0, 7.0, 9.0].map(|harmonic| share(harmonic).powi(2)).iter().sum::<f64>().sqrt();
-        assert_near(spectrum.thd.unwrap(), expected, 1e-4);
+        // All odd ones below half of the sample rate, 32 times the fundamental.
+        let odd = (1..16).map(|half| share(2.0 * f64::from(half) + 1.0).powi(2));
+        let expected = odd.sum::<f64>().sqrt();
+        assert_eq!(spectrum.harmonics, 30);
+        // The other harmonics pull the fitted frequency of the fundamental a little, so that the highest are seen weaker.
+        assert_near(spectrum.thd.unwrap(), expected, 3e-4);
         let numbers: Vec<_> = spectrum.peaks.iter().take(4).map(|peak| peak.harmonic).collect();
         assert_eq!(numbers, [Some(1), Some(3), Some(5), Some(7)]);
     }
@@ -303,9 +396,20 @@ mod tests {
         let steps: Vec<f32> = exact.iter().map(|sample| sample.round()).collect();
         let expected_db = 10.0 * (127.5_f64.powi(2) / 2.0 * 12.0).log10();
         for window in [Window::BlackmanHarris, Window::FlatTop] {
-            let spectrum = Spectrum::of(&steps, 1e-6, window).unwrap();
+            let spectrum = Spectrum::of(&steps, 1e-6, window, None).unwrap();
             assert_near(spectrum.sinad_db.unwrap(), expected_db, 0.4);
             assert_near(spectrum.snr_db.unwrap(), expected_db, 0.4);
+        }
+    }
+
+    #[test]
+    fn a_clean_sine_has_no_noise_wherever_its_frequency_lies() {
+        // What rounding to 32-bit floats leaves: an offset of 1.7 is rounded to 2^-24, of standard deviation 3.4e-8.
+        for periods in [10.0, 10.25, 10.5, 4.3] {
+            let spectrum = Spectrum::of(&series(1000, &[(periods, 1.0)]), 1e-5, Window::Hann, None).unwrap();
+            let [snr_db, sinad_db] = [spectrum.snr_db, spectrum.sinad_db].map(Option::unwrap);
+            assert!(snr_db > 135.0 && sinad_db > 135.0, "{periods}: {spectrum:?}");
+            assert!(spectrum.thd.unwrap() < 1e-6, "{spectrum:?}");
         }
     }
 
@@ -313,7 +417,7 @@ mod tests {
     fn a_sine_between_two_bins_is_one_peak() {
         for (window, name) in Window::ALL {
             for periods in [20.0, 20.25, 20.5, 333.4] {
-                let spectrum = Spectrum::of(&series(2000, &[(periods, 0.5)]), 1e-3, window).unwrap();
+                let spectrum = Spectrum::of(&series(2000, &[(periods, 0.5)]), 1e-3, window, None).unwrap();
                 assert_eq!(spectrum.peaks.len(), 1, "{name}, {periods}: {spectrum:?}");
                 assert!(
                     spectrum.thd.unwrap() < 0.02 || window == Window::Rectangular,
@@ -325,21 +429,23 @@ mod tests {
 
     #[test]
     fn what_is_not_supported_is_unknown_or_refused() {
-        let constant = Spectrum::of(&[2.5; 100], 1e-6, Window::Hann).unwrap();
+        let constant = Spectrum::of(&[2.5; 100], 1e-6, Window::Hann, None).unwrap();
         assert_eq!(
             (constant.peaks.len(), constant.thd, constant.snr_db, constant.sinad_db),
             (0, None, None, None)
         );
-        // The second harmonic of 0.3 times the sample rate cannot be seen; with three periods lobes touch.
+        assert_eq!(constant.unknown, Some(DistortionUnknown::NoFundamental));
+        // The second harmonic of 0.3 times the sample rate cannot be seen; three periods do not show harmonics.
         for periods in [300.0, 3.2] {
-            let spectrum = Spectrum::of(&series(1000, &[(periods, 1.0)]), 1e-6, Window::Hann).unwrap();
+            let spectrum = Spectrum::of(&series(1000, &[(periods, 1.0)]), 1e-6, Window::Hann, None).unwrap();
             assert_eq!((spectrum.peaks.len(), spectrum.thd, spectrum.snr_db), (1, None, None), "{periods}");
+            assert!(spectrum.sinad_db.unwrap() > 120.0 && spectrum.unknown.is_some(), "{spectrum:?}");
         }
-        let short = Spectrum::of(&[1.0; 31], 1e-6, Window::Hann);
+        let short = Spectrum::of(&[1.0; 31], 1e-6, Window::Hann, None);
         assert_eq!(short, Err(SpectrumError::TooShort { samples: 31, needed: 32 }));
         for bad in [f32::NAN, f32::INFINITY] {
             let samples: Vec<f32> = (0..40_u8).map(|i| if i == 7 { bad } else { f32::from(i) }).collect();
-            assert_eq!(Spectrum::of(&samples, 1e-6, Window::Hann), Err(SpectrumError::NotFinite));
+            assert_eq!(Spectrum::of(&samples, 1e-6, Window::Hann, None), Err(SpectrumError::NotFinite));
         }
     }
 
@@ -352,7 +458,7 @@ mod tests {
                 (state >> 8) as f32 / 16_777_216.0
             })
             .collect();
-        let spectrum = Spectrum::of(&noise, 1e-6, Window::Hann).unwrap();
+        let spectrum = Spectrum::of(&noise, 1e-6, Window::Hann, None).unwrap();
         assert!(spectrum.peaks.is_empty(), "{spectrum:?}");
     }
 }

@@ -1,0 +1,126 @@
+//! Samples at the ends of a range: the signal went beyond, nobody knows how far.
+
+use std::fmt;
+
+use crate::waveform::{Range, Samples, Series, Waveform};
+
+/// The fewest steps that a converter has over the range.
+const MIN_STEPS: f32 = 256.0;
+
+/// How many samples of a channel lie at the ends of what the channel was set to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clipping {
+    /// Samples at the bottom of the range.
+    pub low: usize,
+    /// Samples at the top of the range.
+    pub high: usize,
+}
+
+impl Clipping {
+    /// Counts the samples of a channel that lie at the ends of a range, which a signal that just reaches them does too.
+    ///
+    /// The highest value of a converter lies a step below the top of its range, and an offset between two channels
+    /// moves both a little: the step is that from the extreme sample to the next value, at most a 256th of the range.
+    /// What lies within one and a half steps of the top, or half a step of the bottom, is at the end.
+    #[must_use]
+    pub fn of(samples: &[f32], range: Range) -> Self {
+        let (low, high) = (range.low.min(range.high) as f32, range.low.max(range.high) as f32);
+        let finite = || samples.iter().copied().filter(|sample| sample.is_finite());
+        let (min, max) = finite().fold((f32::INFINITY, f32::NEG_INFINITY), |(min, max), sample| {
+            (min.min(sample), max.max(sample))
+        });
+        let widest = (high - low) / MIN_STEPS;
+        let above_min = finite().filter(|&sample| sample > min).fold(min + widest, f32::min) - min;
+        let below_max = max - finite().filter(|&sample| sample < max).fold(max - widest, f32::max);
+        let count = |extreme: f32| finite().filter(|&sample| sample == extreme).count();
+        Self {
+            low: if min - 0.5 * above_min <= low { count(min) } else { 0 },
+            high: if max + 1.5 * below_max >= high { count(max) } else { 0 },
+        }
+    }
+
+    /// Whether any sample is at an end.
+    #[must_use]
+    pub fn is_any(self) -> bool {
+        self != Self::default()
+    }
+}
+
+impl fmt::Display for Clipping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self { low: 0, high: 0 } => f.write_str("no sample"),
+            Self { low: 0, high } => write!(f, "{high} at the top"),
+            Self { low, high: 0 } => write!(f, "{low} at the bottom"),
+            Self { low, high } => write!(f, "{high} at the top, {low} at the bottom"),
+        }
+    }
+}
+
+impl Waveform {
+    /// How many samples of a channel lie at the ends of the range; `None` for logic lines, and where the range is not
+    /// known.
+    #[must_use]
+    pub fn clipping(&self, series: &Series) -> Option<Clipping> {
+        match &series.samples {
+            Samples::Volts(samples) => Some(Clipping::of(samples, self.details().range?)),
+            Samples::Fractions(samples) => Some(Clipping::of(samples, Range { low: 0.0, high: 1.0 })),
+            Samples::Levels(_) => None,
+        }
+    }
+
+    /// A sentence for each channel with samples at the ends of the range.
+    pub fn clipping_warnings(&self) -> impl Iterator<Item = String> {
+        self.analog().filter_map(|series| {
+            let clipping = self.clipping(series).filter(|clipping| clipping.is_any())?;
+            let (channel, count) = (series.channel, series.samples.len());
+            Some(format!(
+                "{channel} is clipped: of {count} samples {clipping} of the range; a wider one shows how far it goes"
+            ))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RANGE: Range = Range { low: -1.0, high: 1.0 };
+
+    fn converted(bits: i32, amplitude: f32) -> Vec<f32> {
+        let steps = 2_f32.powi(bits);
+        let sample = |index: u16| amplitude * (f32::from(index) * 0.05).sin();
+        let code = |volts: f32| ((volts + 1.0) * 0.5 * steps).floor().clamp(0.0, steps - 1.0);
+        (0..1000).map(|index| -1.0 + 2.0 / steps * code(sample(index))).collect()
+    }
+
+    #[test]
+    fn samples_at_both_ends_are_counted() {
+        for bits in [8, 12] {
+            let samples = converted(bits, 1.3);
+            let ends = |end: f32| samples.iter().filter(|&&sample| sample == end).count();
+            let expected = Clipping { low: ends(-1.0), high: ends(1.0 - 2.0_f32.powi(1 - bits)) };
+            assert!(expected.low > 100 && expected.high > 100);
+            assert_eq!(Clipping::of(&samples, RANGE), expected, "{bits} bits");
+        }
+    }
+
+    #[test]
+    fn what_stays_inside_is_not_clipped() {
+        for (bits, amplitude) in [(8, 0.98), (12, 0.998)] {
+            assert!(!Clipping::of(&converted(bits, amplitude), RANGE).is_any(), "{bits} bits");
+        }
+        assert!(!Clipping::of(&[], RANGE).is_any());
+        assert!(!Clipping::of(&[f32::NAN, 0.0], RANGE).is_any());
+    }
+
+    #[test]
+    fn an_offset_between_the_channels_hides_nothing() {
+        for offset in [-0.002, 0.002] {
+            let samples: Vec<f32> = converted(8, 1.3).iter().map(|sample| sample + offset).collect();
+            let clipping = Clipping::of(&samples, RANGE);
+            assert!(clipping.low > 100 && clipping.high > 100, "{clipping:?}");
+        }
+        assert_eq!(Clipping::of(&[1.0; 50], RANGE), Clipping { low: 0, high: 50 });
+    }
+}
