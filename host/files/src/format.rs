@@ -124,7 +124,7 @@ impl Format {
     /// Whether [`open`](super::open) can read this format.
     #[must_use]
     pub fn is_readable(self) -> bool {
-        matches!(self, Self::Csv | Self::Json | Self::Sr)
+        !matches!(self, Self::Svg | Self::Png)
     }
 }
 

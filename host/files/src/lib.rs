@@ -35,6 +35,7 @@
 //! ```
 
 mod archive;
+mod assign;
 mod csv_read;
 mod csv_write;
 mod format;
@@ -42,8 +43,11 @@ pub mod grid;
 mod json_read;
 mod json_write;
 mod npz;
+mod npz_read;
 mod number;
+mod options;
 mod parquet;
+mod parquet_read;
 mod picture;
 #[cfg(feature = "playback")]
 pub mod playback;
@@ -56,7 +60,9 @@ mod sr_write;
 pub mod stream;
 mod trace_file;
 mod vcd;
+mod vcd_read;
 mod wav;
+mod wav_read;
 
 use std::io::Write;
 
@@ -69,7 +75,12 @@ pub use format::{Format, FormatError};
 pub use json_read::JsonReader;
 pub use json_write::StampObject;
 pub use number::push_number;
-pub use read::{MAX_SAMPLES, OpenError, ReadError, Skipped, TraceReader, open};
+pub use npz_read::NpzReader;
+pub use options::{ColumnChoice, InvalidColumns, ReadOptions};
+pub use parquet_read::ParquetReader;
+pub use read::{MAX_SAMPLES, OpenError, ReadError, Skipped, TraceReader, open, open_with};
+pub use vcd_read::VcdReader;
+pub use wav_read::WavReader;
 pub use rows::Rows;
 pub use sr_read::SrReader;
 pub use trace_file::{SaveError, TraceFile};
