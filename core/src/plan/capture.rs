@@ -205,10 +205,19 @@ impl CapturePlan {
         f64::from(self.timebase.ticks_per_sample()) / self.clock_hz
     }
 
-    /// Samples a second over the interleaved analog channels, in hertz.
+    /// Samples a second over the interleaved analog channels, in hertz: see
+    /// [`channel_sample_rate_hz`](Self::channel_sample_rate_hz).
     #[must_use]
     pub fn sample_rate_hz(&self) -> f64 {
         self.clock_hz / f64::from(self.timebase.ticks_per_sample())
+    }
+
+    /// Samples of one channel a second, in hertz: half of [`sample_rate_hz`](Self::sample_rate_hz) for each channel of an
+    /// interleaved pair.
+    #[must_use]
+    pub fn channel_sample_rate_hz(&self, channel: Channel) -> f64 {
+        let interleaved = channel.is_analog() && self.mode.analog_channels == 2;
+        if interleaved { 0.5 * self.sample_rate_hz() } else { self.sample_rate_hz() }
     }
 
     /// The time span of the capture, in seconds.
@@ -461,6 +470,18 @@ mod tests {
     fn registers_are_in_order_of_address() {
         let registers = plan(&of("A,B,L")).unwrap().registers();
         assert!(registers.is_sorted_by_key(|(register, _)| register.address()));
+    }
+
+    #[test]
+    fn interleaved_channels_share_the_sample_rate() {
+        let rates = |channels: &str| {
+            let planned = plan(&CaptureRequest { period_s: 1e-3, samples: 1000, ..of(channels) }).unwrap();
+            let channels = planned.channels.iter();
+            channels.map(|channel| planned.channel_sample_rate_hz(channel)).collect::<std::vec::Vec<_>>()
+        };
+        assert_eq!(rates("A"), [1e6]);
+        assert_eq!(rates("A,B"), [500e3, 500e3]);
+        assert_eq!(rates("A,B,L0"), [500e3, 500e3, 1e6]);
     }
 
     #[test]

@@ -145,12 +145,30 @@ fn timeout_text(plan: &CapturePlan) -> String {
     }
 }
 
+fn channel_sample_rates(plan: &CapturePlan) -> Value {
+    let rates = plan
+        .channels
+        .iter()
+        .map(|channel| (channel.to_string(), json!(plan.channel_sample_rate_hz(channel))));
+    Value::Object(rates.collect())
+}
+
+fn sample_rate_text(plan: &CapturePlan) -> String {
+    let rate = quantity(plan.sample_rate_hz(), "S/s", 7);
+    if plan.mode.analog_channels < 2 {
+        return rate;
+    }
+    format!("{rate} of A and B in turn, {} each", quantity(0.5 * plan.sample_rate_hz(), "S/s", 7))
+}
+
 fn to_json(plan: &CapturePlan, refused: &[Refusal]) -> Value {
     let refused: Vec<Value> =
         refused.iter().map(|(mode, why)| json!({"mode": mode.name, "why": why})).collect();
     json!({
         "mode": plan.mode.name,
         "sample_rate": plan.sample_rate_hz(),
+        "interleaved_sample_rate": plan.sample_rate_hz(),
+        "channel_sample_rates": channel_sample_rates(plan),
         "samples": plan.timebase.samples,
         "period": plan.duration_s(),
         "pre_trigger_samples": plan.pre_trigger,
@@ -166,7 +184,7 @@ fn to_text(plan: &CapturePlan, refused: &[Refusal]) -> String {
     let mut lines = vec![
         format!("mode         {}", plan.mode.name),
         format!("channels     {}", plan.channels),
-        format!("sample rate  {}", quantity(plan.sample_rate_hz(), "S/s", 7)),
+        format!("sample rate  {}", sample_rate_text(plan)),
         format!("samples      {} over {}", plan.timebase.samples, quantity(plan.duration_s(), "s", 7)),
         format!(
             "trigger      {} {}, {} samples before it",

@@ -224,7 +224,7 @@ fn picture(waveform: &Waveform, is_terminal: bool) -> String {
 fn summary(waveform: &Waveform, is_measured: bool) -> String {
     let details = waveform.details();
     let mode = details.mode.as_deref().unwrap_or("a capture");
-    let rate = quantity(waveform.sample_rate_hz(), "S/s", 4);
+    let rate = waveform.sample_rates_text();
     let ended = match (&details.trigger, details.cause) {
         (Some(trigger), _) => {
             let at = quantity(trigger.time_s, "s", 4);

@@ -1,7 +1,8 @@
 //! JSON, as the command line's `--json` prints it: an object a capture, each on a line of its own.
 //!
-//! `cause`, `sample_rate`, `capture_start`, `trigger_time`, `mode`, `channels` and `warnings` are what
-//! scripts rely on; `trigger`, `range` and a channel's `unit` have the rest; `analysis` has the measurements
+//! `cause`, `interleaved_sample_rate`, `capture_start`, `trigger_time`, `mode`, `channels` and `warnings` are what
+//! scripts rely on, and each channel's own `sample_rate`. The `sample_rate` beside `channels` is an older name of
+//! `interleaved_sample_rate`, that of the channels of a pair together. `trigger`, `range` and a channel's `unit` have the rest; `analysis` has the measurements
 //! where they were asked for. What is not known is null, and so is a sample that is no number. A trace of a job has
 //! `trace` (its number), `clock` and `gap` before these.
 
@@ -36,6 +37,7 @@ struct RecordingObject<'r> {
     stamp: Option<StampObject>,
     cause: Option<String>,
     sample_rate: f64,
+    interleaved_sample_rate: f64,
     capture_start: Option<f64>,
     trigger_time: Option<f64>,
     trigger: Option<TriggerObject<'r>>,
@@ -73,6 +75,7 @@ struct TriggerObject<'r> {
 #[derive(Serialize)]
 struct ChannelObject<'r> {
     unit: &'static str,
+    sample_rate: f64,
     #[serde(serialize_with = "samples")]
     samples: &'r Samples,
     #[serde(serialize_with = "timestamps")]
@@ -87,6 +90,7 @@ impl<'r> RecordingObject<'r> {
             stamp: details.stamp.map(StampObject::from),
             cause: details.cause.map(|cause| cause.to_string()),
             sample_rate: recording.sample_rate_hz(),
+            interleaved_sample_rate: recording.sample_rate_hz(),
             capture_start: details.capture_start_s,
             trigger_time: trigger.map(|trigger| trigger.time_s),
             trigger: trigger.map(|trigger| TriggerObject {
@@ -114,7 +118,7 @@ impl<'r> ChannelObject<'r> {
             Samples::Fractions(_) => "range",
             Samples::Levels(_) => "level",
         };
-        Self { unit, samples: &series.samples, timestamps: series }
+        Self { unit, sample_rate: series.sample_rate_hz(), samples: &series.samples, timestamps: series }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Arrays for numpy: `numpy.load("x.npz")["A"]`.
 //!
 //! A zip file of `.npy` entries (format version 1.0 of numpy's `lib/format`). For each channel its samples
-//! (`A`, `L3`: float32 volts or fractions, or uint8 levels) and its times (`A_timestamps`, float64 seconds);
-//! then, as arrays without dimensions, `sample_rate`, `capture_start`, `trigger_time`, `trigger_level`,
+//! (`A`, `L3`: float32 volts or fractions, or uint8 levels), its times (`A_timestamps`, float64 seconds) and its sample
+//! rate (`A_sample_rate`, hertz); then, as arrays without dimensions, `interleaved_sample_rate` (that of the channels of a
+//! pair together), `sample_rate` (an older name of it), `capture_start`, `trigger_time`, `trigger_level`,
 //! `range_low`, `range_high` (float64, not a number where not known) and `cause`, `mode`, `trigger_type`,
 //! `trigger_source` (text, empty where not known); and `warnings`. A trace of a job also has its number as `trace`
 //! (uint64) and the texts `clock` and `gap`.
@@ -19,6 +20,7 @@ pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), Wri
         arrays.series(series)?;
     }
     arrays.number("sample_rate", Some(recording.sample_rate_hz()))?;
+    arrays.number("interleaved_sample_rate", Some(recording.sample_rate_hz()))?;
     let details = recording.details();
     let trigger = details.trigger.as_ref();
     arrays.number("capture_start", details.capture_start_s)?;
@@ -54,7 +56,8 @@ impl Arrays {
             Samples::Levels(levels) => self.array(&name, "|u1", &shape, levels.iter().copied())?,
         }
         let times = series.timestamps().flat_map(f64::to_le_bytes);
-        self.array(&format!("{name}_timestamps"), "<f8", &shape, times)
+        self.array(&format!("{name}_timestamps"), "<f8", &shape, times)?;
+        self.number(&format!("{name}_sample_rate"), Some(series.sample_rate_hz()))
     }
 
     fn number(&mut self, name: &str, value: Option<f64>) -> Result<(), WriteError> {

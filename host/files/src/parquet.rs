@@ -106,6 +106,7 @@ fn metadata(recording: &Waveform) -> Vec<KeyValue> {
     let warnings = serde_json::Value::from(details.warnings.clone());
     let known = [
         ("sample_rate", Some(recording.sample_rate_hz().to_string())),
+        ("interleaved_sample_rate", Some(recording.sample_rate_hz().to_string())),
         ("capture_start", details.capture_start_s.map(|start_s| start_s.to_string())),
         ("cause", details.cause.map(|cause| cause.to_string())),
         ("mode", details.mode.clone()),
@@ -121,6 +122,9 @@ fn metadata(recording: &Waveform) -> Vec<KeyValue> {
         ("clock", details.stamp.map(|stamp| stamp.clock.to_string())),
         ("gap", details.stamp.and_then(|stamp| stamp.gap).map(|gap| gap.name().to_owned())),
     ];
-    let known = known.into_iter().filter_map(|(key, value)| Some((key, value?)));
-    known.map(|(key, value)| KeyValue::new(key.to_owned(), value)).collect()
+    let known = known.into_iter().filter_map(|(key, value)| Some(KeyValue::new(key.to_owned(), value?)));
+    let rates = recording.channels().iter().map(|series| {
+        KeyValue::new(format!("{}_sample_rate", series.channel), series.sample_rate_hz().to_string())
+    });
+    known.chain(rates).collect()
 }

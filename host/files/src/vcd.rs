@@ -2,7 +2,7 @@
 //! reals.
 //!
 //! Times are in picoseconds from the first sample, so that those of both channels of a pair are exact. A
-//! comment has the rate, and the trigger if there was one.
+//! comment has the rates, and the trigger if there was one.
 
 use std::io::Write;
 
@@ -84,7 +84,13 @@ fn collect_changes(series: &Series, start_s: f64, variable: vcd::IdCode, changes
 /// One line; the end of a comment, `$end`, cannot come from a user's text.
 fn description(recording: &Waveform) -> String {
     let details = recording.details();
-    let mut parts = vec![format!("sample_rate {} Hz", recording.sample_rate_hz())];
+    let mut parts = vec![format!("interleaved_sample_rate {} Hz", recording.sample_rate_hz())];
+    parts.extend(
+        recording
+            .channels()
+            .iter()
+            .map(|series| format!("{}_sample_rate {} Hz", series.channel, series.sample_rate_hz())),
+    );
     parts.extend(details.cause.map(|cause| format!("cause {cause}")));
     if let Some(trigger) = &details.trigger {
         parts.push(format!("trigger {} {} at {} s", trigger.source, trigger.kind, trigger.time_s));

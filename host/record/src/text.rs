@@ -239,6 +239,7 @@ fn json_line(waveform: &Waveform, stamp: Stamp, keep: &Keep) -> Result<Vec<u8>, 
             object["cause"] = json!(details.cause.map(|cause| cause.to_string()));
             object["trigger_time"] = json!(details.trigger.as_ref().map(|trigger| trigger.time_s));
             object["sample_rate"] = json!(waveform.sample_rate_hz());
+            object["interleaved_sample_rate"] = json!(waveform.sample_rate_hz());
             object["channels"] = channels_object(waveform, keep);
             serde_json::to_writer(&mut line, &object).map_err(io::Error::from)?;
             line.push(b'\n');
@@ -249,7 +250,7 @@ fn json_line(waveform: &Waveform, stamp: Stamp, keep: &Keep) -> Result<Vec<u8>, 
 
 fn channels_object(waveform: &Waveform, keep: &Keep) -> Value {
     let channels = waveform.channels().iter().map(|series| {
-        let values = if let Keep::Envelope { parts } = keep {
+        let mut values = if let Keep::Envelope { parts } = keep {
             let extents: Vec<_> = envelope(series, *parts).collect();
             json!({
                 "timestamps": extents.iter().map(|extent| extent.time_s).collect::<Vec<_>>(),
@@ -258,8 +259,12 @@ fn channels_object(waveform: &Waveform, keep: &Keep) -> Value {
             })
         } else {
             let measured = Measured::of(series);
-            Measure::ALL.iter().map(|&measure| (measure.name(), json!(measured.get(measure)))).collect()
+            Measure::ALL
+                .iter()
+                .map(|&measure| (measure.name(), json!(measured.get(measure))))
+                .collect::<Value>()
         };
+        values["sample_rate"] = json!(series.sample_rate_hz());
         (series.channel.to_string(), values)
     });
     Value::Object(channels.collect::<Map<_, _>>())

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::moment::UnixMicros;
+use crate::quantity_text::quantity;
 
 pub use scopething_core::plan::{Channel, TriggerType};
 pub use scopething_core::trace::EndReason;
@@ -135,6 +136,18 @@ impl Series {
     #[must_use]
     pub fn end_s(&self) -> f64 {
         self.timestamp(self.samples.len().saturating_sub(1))
+    }
+
+    /// Samples of this channel a second, in hertz. Each channel of an interleaved pair has half of the rate of
+    /// [the two together](Waveform::sample_rate_hz): a spectrum is taken by this one.
+    ///
+    /// The result is the nearest whole hertz where the arithmetic cannot distinguish the two.
+    #[must_use]
+    pub fn sample_rate_hz(&self) -> f64 {
+        let rate_hz = self.period_s.recip();
+        let whole = rate_hz.round();
+        // The period and its reciprocal are each rounded once.
+        if (whole - rate_hz).abs() <= 2.0 * f64::EPSILON * rate_hz { whole } else { rate_hz }
     }
 
     /// The channel's name, with the name it had in the file it came from: `A` or `A (ana0)`.
@@ -428,10 +441,32 @@ impl Waveform {
         Self::new(plan.sample_rate_hz(), analog.chain(logic).collect(), details)
     }
 
-    /// Samples a second of the sample clock, in hertz.
+    /// Samples a second of the sample clock, in hertz: those of interleaved channels together. What one channel has is
+    /// its own [`sample_rate_hz`](Series::sample_rate_hz). Files call this one `interleaved_sample_rate`.
     #[must_use]
     pub fn sample_rate_hz(&self) -> f64 {
         self.sample_rate_hz
+    }
+
+    /// The sample rates of the channels for people: `1.000 MS/s` if all have the same, otherwise each with its
+    /// channels, as in `A B 500.0 kS/s, L0 1.000 MS/s`.
+    #[must_use]
+    pub fn sample_rates_text(&self) -> String {
+        let mut rates: Vec<(f64, Vec<String>)> = Vec::new();
+        for series in &self.channels {
+            let (rate_hz, name) = (series.sample_rate_hz(), series.channel.to_string());
+            match rates.iter_mut().find(|(known_hz, _)| *known_hz == rate_hz) {
+                Some((_, names)) => names.push(name),
+                None => rates.push((rate_hz, vec![name])),
+            }
+        }
+        if let [(rate_hz, _)] = rates[..] {
+            return quantity(rate_hz, "S/s", 4);
+        }
+        let rates = rates
+            .iter()
+            .map(|(rate_hz, names)| format!("{} {}", names.join(" "), quantity(*rate_hz, "S/s", 4)));
+        rates.collect::<Vec<_>>().join(", ")
     }
 
     /// Seconds from one tick of the sample clock to the next.
@@ -590,6 +625,21 @@ mod tests {
         for index in 0..6144 {
             assert_eq!(b.timestamp(index), logic.timestamp(2 * index + 1), "sample {index}");
         }
+    }
+
+    #[test]
+    fn each_channel_of_a_pair_has_half_of_the_rate() {
+        // A pair of 10 us, beside a logic line at the full rate: 1 / 10e-6 is not 100 kHz in binary.
+        let pair = |channel, start_s| Series::new(channel, start_s, 10e-6, Samples::Volts(vec![0.0; 100]));
+        let line = Series::new(Channel::L[0], 0.0, 5e-6, Samples::Levels(vec![0; 200]));
+        let both = vec![pair(Channel::A, 0.0), pair(Channel::B, 5e-6)];
+        let alone = Waveform::new(200e3, both.clone(), Details::default()).unwrap();
+        assert_eq!(alone.channels().iter().map(Series::sample_rate_hz).collect::<Vec<_>>(), [100e3, 100e3]);
+        assert_eq!((alone.sample_rate_hz(), alone.sample_rates_text().as_str()), (200e3, "100.0 kS/s"));
+        let mixed = Waveform::new(200e3, [both, vec![line]].concat(), Details::default()).unwrap();
+        assert_eq!(mixed.sample_rates_text(), "A B 100.0 kS/s, L0 200.0 kS/s");
+        let thirds = Series::new(Channel::A, 0.0, 0.3, Samples::Volts(vec![0.0]));
+        assert_eq!(thirds.sample_rate_hz(), 1.0 / 0.3);
     }
 
     #[test]

@@ -132,7 +132,7 @@ fn title(recording: &Waveform) -> String {
     let count = recording.sample_count();
     let mut parts = Vec::new();
     parts.extend(details.mode.clone());
-    parts.push(quantity(recording.sample_rate_hz(), "S/s", 4));
+    parts.push(recording.sample_rates_text());
     parts.push(format!("{count} sample{}", if count == 1 { "" } else { "s" }));
     match (&details.trigger, details.cause) {
         (Some(trigger), _) => parts.push(trigger_text(trigger, recording.is_raw())),
