@@ -2,7 +2,8 @@
 //!
 //! | key | value |
 //! | --- | --- |
-//! | `sample_rate` | hertz of the sample clock |
+//! | `interleaved_sample_rate` | hertz of the sample clock, that of the channels of a pair together; `sample_rate` is an older name of it |
+//! | `A_sample_rate` | hertz of channel A, and so for each channel |
 //! | `capture_start` | seconds of device time |
 //! | `cause`, `mode` | why it ended, the trace mode |
 //! | `trigger_time`, `trigger_level`, `trigger_type`, `trigger_source` | seconds, volts, words |
@@ -35,7 +36,7 @@ pub(crate) struct ChannelFact {
 }
 
 /// The facts of a waveform, in the order of the table above.
-pub(crate) fn facts(recording: &Waveform) -> Vec<(&'static str, String)> {
+pub(crate) fn facts(recording: &Waveform) -> Vec<(String, String)> {
     let details = recording.details();
     let trigger = details.trigger.as_ref();
     let unit = if recording.is_raw() { "range" } else { "V" };
@@ -54,6 +55,7 @@ pub(crate) fn facts(recording: &Waveform) -> Vec<(&'static str, String)> {
         .collect();
     let known = [
         ("sample_rate", Some(recording.sample_rate_hz().to_string())),
+        ("interleaved_sample_rate", Some(recording.sample_rate_hz().to_string())),
         ("capture_start", details.capture_start_s.map(|start_s| start_s.to_string())),
         ("cause", details.cause.map(|cause| cause.to_string())),
         ("mode", details.mode.clone()),
@@ -71,7 +73,12 @@ pub(crate) fn facts(recording: &Waveform) -> Vec<(&'static str, String)> {
         ("channels", Some(serde_json::Value::Object(channels).to_string())),
         ("settings", details.settings.as_ref().and_then(|settings| serde_json::to_string(settings).ok())),
     ];
-    known.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    let known = known.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    let rates = recording
+        .channels()
+        .iter()
+        .map(|series| (format!("{}_sample_rate", series.channel), series.sample_rate_hz().to_string()));
+    known.chain(rates).collect()
 }
 
 /// What facts state.

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 
 use super::{TraceWriter, WriteError};
 use scopething_waveform::measure::WaveformAnalysis;
-use scopething_waveform::recording::{Gap, Samples, Series, Stamp, Waveform};
+use scopething_waveform::recording::{Gap, Samples, Series, Settings, Stamp, Waveform};
 
 /// Writes one object a line.
 #[derive(Default)]
@@ -47,6 +47,8 @@ struct RecordingObject<'r> {
     channels: BTreeMap<String, ChannelObject<'r>>,
     warnings: &'r [String],
     #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<&'r Settings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     analysis: Option<WaveformAnalysis>,
 }
 
@@ -75,7 +77,11 @@ struct TriggerObject<'r> {
 #[derive(Serialize)]
 struct ChannelObject<'r> {
     unit: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'r str>,
     sample_rate: f64,
+    start: f64,
+    period: f64,
     #[serde(serialize_with = "samples")]
     samples: &'r Samples,
     #[serde(serialize_with = "timestamps")]
@@ -106,6 +112,7 @@ impl<'r> RecordingObject<'r> {
                 .map(|series| (series.channel.to_string(), ChannelObject::of(series)))
                 .collect(),
             warnings: &details.warnings,
+            settings: details.settings.as_ref(),
             analysis: None,
         }
     }
@@ -118,7 +125,15 @@ impl<'r> ChannelObject<'r> {
             Samples::Fractions(_) => "range",
             Samples::Levels(_) => "level",
         };
-        Self { unit, sample_rate: series.sample_rate_hz(), samples: &series.samples, timestamps: series }
+        Self {
+            unit,
+            name: series.label.as_deref(),
+            sample_rate: series.sample_rate_hz(),
+            start: series.start_s,
+            period: series.period_s,
+            samples: &series.samples,
+            timestamps: series,
+        }
     }
 }
 

@@ -4,6 +4,11 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use scopething_waveform::recording::{Series, Waveform};
+
+use crate::ReadError;
+use crate::assign::{Candidate, assign};
+
 /// What to read of a file. The default reads all that a trace has room for, as the file states it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadOptions {
@@ -36,9 +41,14 @@ pub(crate) struct Window {
 }
 
 impl Window {
+    /// The part of a trace that begins at this time, in seconds: a part without a begin begins there.
+    pub(crate) fn beginning_at(self, start_s: f64) -> Self {
+        let from_s = self.from_s.or_else(|| self.for_s.map(|_| start_s));
+        Self { from_s, ..self }
+    }
+
     /// Whether a time in seconds lies in it.
     pub(crate) fn contains(self, time_s: f64) -> bool {
-        // A begin without an end, and an end without a begin, are as good as the other way round.
         let from_s = self.from_s.unwrap_or(f64::NEG_INFINITY);
         let end_s = match (self.from_s, self.for_s) {
             (Some(from_s), Some(for_s)) => from_s + for_s,
@@ -58,6 +68,35 @@ impl Window {
         });
         (first as u64, (end - first).max(0.0) as u64)
     }
+}
+
+/// What was asked for of a trace that was read as a whole.
+pub(crate) fn part_of(whole: Waveform, options: &ReadOptions) -> Result<Waveform, ReadError> {
+    if *options == (ReadOptions { skip_lines: options.skip_lines, ..ReadOptions::default() }) {
+        return Ok(whole);
+    }
+    let candidate = |series: &Series| {
+        let name = series.label.clone().unwrap_or_else(|| series.channel.to_string());
+        Candidate { prefers: Some(series.channel), ..Candidate::new(name, series.channel.is_analog()) }
+    };
+    let candidates: Vec<Candidate> = whole.channels().iter().map(candidate).collect();
+    let chosen = assign(&candidates, &options.channels, &mut Vec::new())?;
+    let mut channels = Vec::new();
+    for one in chosen {
+        let Some(series) = whole.channels().get(one.index) else { continue };
+        let scale = options.rate_hz.map_or(1.0, |rate_hz| (rate_hz * series.period_s).recip());
+        let (start_s, period_s) = (series.start_s * scale, series.period_s * scale);
+        let (first, count) = options.window().of(start_s, period_s);
+        let samples = series.samples.part(first, count);
+        channels.push(Series { start_s: start_s + first as f64 * period_s, period_s, samples, ..series.clone() });
+    }
+    channels.retain(|series| !series.samples.is_empty());
+    if channels.is_empty() {
+        let (start_s, end_s) = (whole.start_s(), whole.end_s());
+        return Err(ReadError::NothingThere { from_s: options.from_s.unwrap_or(start_s), start_s, end_s });
+    }
+    let rate_hz = options.rate_hz.unwrap_or(whole.sample_rate_hz());
+    Ok(Waveform::new(rate_hz, channels, whole.details().clone())?)
 }
 
 /// What a time that was computed in two ways may differ by.

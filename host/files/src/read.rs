@@ -195,7 +195,7 @@ pub fn open_with(
     let input = BufReader::with_capacity(BUFFER_BYTES, file);
     let options = options.clone();
     let reader: Result<Box<dyn TraceReader>, ReadError> = match format {
-        Format::Csv => Ok(Box::new(CsvReader::with_options(input, options))),
+        Format::Csv | Format::CsvSemicolons => Ok(Box::new(CsvReader::with_options(input, options))),
         Format::Json => Ok(Box::new(JsonReader::with_options(input, options))),
         Format::Npz => NpzReader::new(input, options).map(|reader| Box::new(reader) as _),
         Format::Parquet => ParquetReader::new(input.into_inner(), options).map(|reader| Box::new(reader) as _),

@@ -31,6 +31,9 @@ pub(super) struct Precision {
 }
 
 impl Precision {
+    /// That of binary numbers.
+    pub(super) const BINARY: Self = Self { decimals: 200, digits: 0 };
+
     /// Takes note of a printed number.
     pub(super) fn note(&mut self, cell: &str) {
         let (mantissa, has_exponent) = match cell.bytes().position(|byte| byte | 0x20 == b'e') {
@@ -90,24 +93,22 @@ pub(super) fn judge(
     let (start_s, end_s) = (time_s(0), time_s(count - 1));
     let steps = (count - 1) as f64;
     let period_s = (end_s - start_s) / steps;
-    let step_s = |time_s: f64| scale * precision.step(time_s / scale);
-    let is_near = |time_s: f64, expected_s: f64, period_s: f64| {
-        let off_s = (time_s - expected_s).abs();
-        // The start is rounded as well.
-        off_s <= JITTER * period_s || off_s <= JITTER * period_s + 1.01 * step_s(time_s)
+    let is_at = |index: usize, start_s: f64, period_s: f64, tolerance_s: f64| {
+        (time_s(index) - start_s - index as f64 * period_s).abs() <= JITTER * period_s + tolerance_s
     };
+    if period_s > 0.0 && (0..count).all(|index| is_at(index, start_s, period_s, 0.0)) {
+        return Ok(Even { start_s, period_s: whole_picoseconds(period_s), coarse_s: None });
+    }
+    let step_s = |time_s: f64| scale * precision.step(time_s / scale);
     let coarse_s = step_s(start_s.abs().max(end_s.abs()));
-    let is_coarse = coarse_s > JITTER * period_s;
-    let (start_s, fitted_s) = if is_coarse { fit(count, &time_s) } else { (start_s, period_s) };
-    let is_even = period_s > 0.0
-        && (0..count).all(|index| is_near(time_s(index), start_s + index as f64 * fitted_s, fitted_s));
-    if is_even {
-        let period_s = if is_coarse { round_rate(fitted_s, 2.0 * coarse_s / steps) } else { period_s };
-        return Ok(Even {
-            start_s: if is_coarse { time_s(0) } else { start_s },
-            period_s: whole_picoseconds(period_s),
-            coarse_s: (coarse_s > 0.5 * period_s).then_some(coarse_s),
-        });
+    if period_s > 0.0 && coarse_s > JITTER * period_s && is_rounded(count, &time_s, period_s, coarse_s) {
+        let (fitted_start_s, fitted_s) = fit(count, &time_s);
+        let rounding_s = |index: usize| 0.51 * step_s(time_s(index)) + 0.51 * step_s(start_s);
+        if (0..count).all(|index| is_at(index, fitted_start_s, fitted_s, rounding_s(index))) {
+            let period_s = whole_picoseconds(round_rate(fitted_s, 2.0 * coarse_s / steps));
+            let is_too_coarse = coarse_s > 0.5 * period_s;
+            return Ok(Even { start_s, period_s, coarse_s: is_too_coarse.then_some(coarse_s) });
+        }
     }
     let mut sorted: Vec<f64> = (1..count).map(|index| time_s(index) - time_s(index - 1)).collect();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -122,6 +123,18 @@ pub(super) fn judge(
             greatest_s: sorted.last().copied().unwrap_or(0.0),
         }),
     }
+}
+
+/// Whether uneven steps may come from rounding. Where times are printed as coarsely as samples are apart, one that is
+/// missing looks like a rounding: rounding makes many steps odd.
+fn is_rounded(count: usize, time_s: impl Fn(usize) -> f64, period_s: f64, coarse_s: f64) -> bool {
+    if coarse_s < 0.4 * period_s {
+        return true;
+    }
+    let usual_s = (period_s / coarse_s).round() * coarse_s;
+    let is_odd = |index: &usize| (time_s(*index) - time_s(index - 1) - usual_s).abs() > 0.5 * coarse_s;
+    let odd_ones = (1..count).filter(is_odd).count();
+    count >= 16 && odd_ones * 50 >= count
 }
 
 /// Start and period of the straight line through all times, by least squares.

@@ -90,7 +90,7 @@ impl<R: Read + Seek> SrReader<R> {
         let mut numbers: Vec<u64> = self
             .archive
             .file_names()
-            .filter_map(|entry| entry.strip_prefix(name)?.strip_prefix('-')?.parse().ok())
+            .filter_map(|entry| entry.ok()?.strip_prefix(name)?.strip_prefix('-')?.parse().ok())
             .collect();
         numbers.sort_unstable();
         let whole = (1..).zip(&numbers).take_while(|(expected, number)| expected == *number).count();

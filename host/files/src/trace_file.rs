@@ -51,8 +51,16 @@ impl TraceFile {
     /// # Errors
     /// If no file can be made there.
     pub fn create(path: &Path, format: Format) -> Result<Self, SaveError> {
+        Self::create_for(path, format, false)
+    }
+
+    /// As [`create`](Self::create), for [`several`](Format::writer_of) captures or for one.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_for(path: &Path, format: Format, several: bool) -> Result<Self, SaveError> {
         let file = AtomicFile::create(path)?;
-        Ok(Self { file, writer: format.writer(), captures: 0, complete_bytes: 0 })
+        Ok(Self { file, writer: format.writer_of(several), captures: 0, complete_bytes: 0 })
     }
 
     /// How many captures it holds.

@@ -69,6 +69,21 @@ impl Samples {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 
+    /// Those from `first` on, `count` at most.
+    #[must_use]
+    pub fn part(&self, first: u64, count: u64) -> Self {
+        fn part<T: Copy>(all: &[T], first: u64, count: u64) -> Vec<T> {
+            let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).min(all.len());
+            let (begin, end) = (place(first), place(first.saturating_add(count)));
+            all.get(begin..end).unwrap_or_default().to_vec()
+        }
+        match self {
+            Self::Volts(samples) => Self::Volts(part(samples, first, count)),
+            Self::Fractions(samples) => Self::Fractions(part(samples, first, count)),
+            Self::Levels(levels) => Self::Levels(part(levels, first, count)),
+        }
+    }
+
     /// The least and the greatest finite sample, in that order; `None` if no sample is finite.
     #[must_use]
     pub fn extent(&self) -> Option<(f32, f32)> {

@@ -7,9 +7,9 @@
 mod cells;
 mod head;
 
-use self::cells::Separator;
 pub(super) use self::cells::Cells;
-pub(super) use self::head::MetaPairs;
+pub(crate) use self::cells::Separator;
+pub(crate) use self::head::MetaPairs;
 use crate::assign::{Assigned, Candidate, assign, listed};
 use crate::options::{ColumnChoice, ReadOptions};
 use crate::stream::LOST;
@@ -17,11 +17,11 @@ use crate::{ReadError, csv_write};
 use scopething_waveform::recording::Channel;
 
 /// Lines that are looked at.
-pub(super) const PREVIEW_LINES: usize = 200;
+pub(crate) const PREVIEW_LINES: usize = 200;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Analog,
     Logic,
     /// Logic if all its samples are 0 or 1.
@@ -30,18 +30,18 @@ pub(super) enum Kind {
 
 /// A column that is read.
 #[derive(Clone, Debug)]
-pub(super) struct ColumnLayout {
+pub(crate) struct ColumnLayout {
     /// Its place in a row, from 0.
-    pub(super) place: usize,
-    pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(crate) place: usize,
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
     /// What samples are multiplied with to be volts.
-    pub(super) scale: f64,
+    pub(crate) scale: f64,
 }
 
 /// Where the times of rows come from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Clock {
+pub(crate) enum Clock {
     /// From a column, in units of so many seconds.
     Column { place: usize, scale: f64 },
     /// Every row is a sample later than the one before.
@@ -50,27 +50,27 @@ pub(super) enum Clock {
 
 /// How the rows below a head are read.
 #[derive(Clone, Debug)]
-pub(super) struct Layout {
-    pub(super) separator: Separator,
+pub(crate) struct Layout {
+    pub(crate) separator: Separator,
     /// Lines before the first row.
-    pub(super) head_lines: usize,
-    pub(super) clock: Clock,
-    pub(super) columns: Vec<ColumnLayout>,
+    pub(crate) head_lines: usize,
+    pub(crate) clock: Clock,
+    pub(crate) columns: Vec<ColumnLayout>,
     /// The place of a column that numbers traces.
-    pub(super) trace: Option<usize>,
+    pub(crate) trace: Option<usize>,
     /// The places that a row may have something in without being understood.
-    pub(super) passed_over: Vec<usize>,
+    pub(crate) passed_over: Vec<usize>,
     /// How many columns the header names.
-    pub(super) width: usize,
+    pub(crate) width: usize,
     /// Whether the rows are counted, and not timed.
     is_counted: bool,
     /// What the head states, such as our own facts.
-    pub(super) pairs: MetaPairs,
+    pub(crate) pairs: MetaPairs,
 }
 
 impl Layout {
     /// Recognises the head of a table; `lines` begins with it, and the number of its first line is `first`.
-    pub(super) fn recognise(lines: &[String], first: u64, options: &ReadOptions) -> Result<Self, ReadError> {
+    pub(crate) fn recognise(lines: &[String], first: u64, options: &ReadOptions) -> Result<Self, ReadError> {
         if let Some(layout) = head::beside_rows(lines) {
             return Ok(layout);
         }
@@ -111,6 +111,57 @@ impl Layout {
             return Err(fault(at, "no column of samples was found; --columns names them, as in time=1,A=2".to_owned()));
         }
         Ok(layout)
+    }
+
+    /// That of rows with a time and a sample of each of these channels.
+    pub(crate) fn of_channels(channels: &[Channel]) -> Self {
+        let column = |(index, channel): (usize, &Channel)| ColumnLayout {
+            place: index + 1,
+            name: channel.to_string(),
+            kind: if channel.is_analog() { Kind::Analog } else { Kind::Logic },
+            scale: 1.0,
+        };
+        Self {
+            separator: Separator::COMMA,
+            head_lines: 0,
+            clock: Clock::Column { place: 0, scale: 1.0 },
+            columns: channels.iter().enumerate().map(column).collect(),
+            trace: None,
+            passed_over: Vec::new(),
+            width: channels.len() + 1,
+            is_counted: false,
+            pairs: MetaPairs::default(),
+        }
+    }
+
+    /// That of a table whose columns have names and numbers, as binary formats have it. Returns it with the place of the
+    /// times; `None` if no column has times.
+    pub(crate) fn of_names(names: &[String], options: &ReadOptions) -> Result<(Self, Option<usize>), String> {
+        let mut layout = Self::of_channels(&[]);
+        layout.width = names.len();
+        let rows = cells::Rows::unseen(names.len());
+        let names: Vec<head::Name> = names.iter().map(|name| head::Name::of(name, None)).collect();
+        let time = match &options.columns {
+            Some(choice) => layout.choose(choice, &names, &rows)?,
+            None => layout.understand(&names, &rows),
+        };
+        if let Some(name) = time.and_then(|place| names.get(place)) {
+            layout.clock = Clock::Column { place: time.unwrap_or(0), scale: name.time_scale };
+        }
+        Ok((layout, time))
+    }
+
+    /// What a file states beside its table.
+    pub(crate) fn set_known(&mut self, facts: &[(String, String)]) {
+        self.pairs = MetaPairs::of_facts(facts);
+    }
+
+    /// Seconds that a 1 in the column of times stands for.
+    pub(crate) fn time_scale(&self) -> f64 {
+        match self.clock {
+            Clock::Column { scale, .. } => scale,
+            Clock::Even { .. } => 1.0,
+        }
     }
 
     /// The columns by their names. Returns the place of the times.
@@ -201,7 +252,7 @@ impl Layout {
     }
 
     /// Which of the columns become which channels; `kinds` has what the columns turned out to be.
-    pub(super) fn assign(
+    pub(crate) fn assign(
         &self,
         kinds: &[Kind],
         options: &ReadOptions,
@@ -221,7 +272,7 @@ impl Layout {
     }
 
     /// Seconds that are added to the time of every row: a head may state where counted rows begin.
-    pub(super) fn offset_s(&self) -> f64 {
+    pub(crate) fn offset_s(&self) -> f64 {
         if self.is_counted { self.pairs.start_s().unwrap_or(0.0) } else { 0.0 }
     }
 }

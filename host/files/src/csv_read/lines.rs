@@ -70,6 +70,12 @@ impl<R: BufRead> Lines<R> {
         Ok(self.ahead.iter().take(count).map(text).collect())
     }
 
+    /// Puts the line that was read last back.
+    pub(super) fn unread(&mut self, line: String) {
+        self.number -= 1;
+        self.ahead.push_front((line + "\n").into_bytes());
+    }
+
     /// Goes past lines without looking into them. False if the text ends before.
     pub(super) fn skip(&mut self, count: u64) -> Result<bool, ReadError> {
         for _ in 0..count {

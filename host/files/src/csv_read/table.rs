@@ -1,6 +1,6 @@
 //! The rows of a trace, column by column.
 
-use super::layout::{Clock, ColumnLayout, Kind, Layout};
+use super::layout::{Clock, ColumnLayout, Kind, Layout, Separator};
 use super::lines::Line;
 use crate::facts::{ChannelFact, Known};
 use crate::options::{ReadOptions, Window};
@@ -9,7 +9,7 @@ use crate::{MAX_SAMPLES, ReadError, resample};
 use scopething_waveform::recording::{Channel, Samples, Series, Waveform};
 
 /// What was read of a trace.
-pub(super) struct Table {
+pub(crate) struct Table {
     layout: Layout,
     /// What becomes of a cell, by its place.
     uses: Vec<Use>,
@@ -20,6 +20,8 @@ pub(super) struct Table {
     /// Rows that do not lie on the line after that of the row before, with their lines.
     lines: Vec<(usize, u64)>,
     last_line: u64,
+    /// The time of the first row, whether it is read or not.
+    first_s: Option<f64>,
     /// The time of the row before, whether it is read or not.
     latest_s: f64,
     /// Rows that were passed, whether they are read or not.
@@ -98,38 +100,52 @@ impl Column {
         }
     }
 
-    fn push(&mut self, cell: &str, row: usize, layout: &Layout) -> Result<(), String> {
+    /// Takes a cell that is not empty.
+    fn push(&mut self, cell: &str, row: usize, separator: Separator) -> Result<(), String> {
+        match (&mut self.values, cell) {
+            (Values::Levels(levels), "0" | "1") => {
+                levels.push(u8::from(cell == "1"));
+                self.presence.add(row);
+                return Ok(());
+            }
+            (Values::Volts(volts), _) if self.scale == 1.0 => {
+                // A number is rounded once.
+                if let Some(volt) = cell.parse::<f32>().ok().filter(|volt| volt.is_finite()) {
+                    volts.push(volt);
+                    self.presence.add(row);
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+        let number = separator.number(cell).ok_or_else(|| format!("{cell:?} is not a number"))?;
+        self.push_number(number, row)
+    }
+
+    fn push_number(&mut self, number: f64, row: usize) -> Result<(), String> {
         self.presence.add(row);
         if let Values::Levels(levels) = &mut self.values {
-            match cell {
-                "0" => return Ok(levels.push(0)),
-                "1" => return Ok(levels.push(1)),
-                _ => {}
+            if number == 0.0 || number == 1.0 {
+                levels.push(u8::from(number > 0.5));
+                return Ok(());
             }
-            let number = layout.separator.number(cell);
-            match number {
-                Some(number) if number == 0.0 || number == 1.0 => return Ok(levels.push(u8::from(number > 0.5))),
-                Some(number) if number.is_nan() => {
-                    self.missing += 1;
-                    return Ok(levels.push(NO_LEVEL));
-                }
-                _ if self.kind == Kind::Logic => return Err(format!("{cell:?} is not a level; use 0 or 1")),
-                _ => {}
+            if !number.is_finite() {
+                self.missing += 1;
+                levels.push(NO_LEVEL);
+                return Ok(());
             }
-            let level = |&level: &u8| if level == NO_LEVEL { f32::NAN } else { f32::from(level) * self.scale as f32 };
-            self.values = Values::Volts(levels.iter().map(level).collect());
+            if self.kind == Kind::Logic {
+                return Err(format!("{number} is not a level; use 0 or 1"));
+            }
+            let scale = self.scale as f32;
+            let volt = |&level: &u8| if level == NO_LEVEL { f32::NAN } else { f32::from(level) * scale };
+            self.values = Values::Volts(levels.iter().map(volt).collect());
             self.kind = Kind::Analog;
         }
-        let Values::Volts(volts) = &mut self.values else { return Ok(()) };
-        let volt = match cell.parse::<f32>() {
-            Ok(volt) if volt.is_finite() && self.scale == 1.0 => volt,
-            _ => {
-                let number = layout.separator.number(cell).ok_or_else(|| format!("{cell:?} is not a number"))?;
-                (number * self.scale) as f32
-            }
-        };
-        self.missing += usize::from(!volt.is_finite());
-        volts.push(if volt.is_finite() { volt } else { f32::NAN });
+        if let Values::Volts(volts) = &mut self.values {
+            self.missing += usize::from(!number.is_finite());
+            volts.push(if number.is_finite() { (number * self.scale) as f32 } else { f32::NAN });
+        }
         Ok(())
     }
 
@@ -173,7 +189,7 @@ impl Column {
 
 impl Table {
     /// One without rows.
-    pub(super) fn new(layout: Layout) -> Self {
+    pub(crate) fn new(layout: Layout) -> Self {
         let width = layout.columns.iter().map(|column| column.place + 1).max().unwrap_or(0).max(layout.width);
         let mut uses = vec![Use::PassedOver; width];
         let mut put = |place: usize, what: Use| {
@@ -199,6 +215,7 @@ impl Table {
             columns,
             lines: Vec::new(),
             last_line: 0,
+            first_s: None,
             latest_s: f64::NEG_INFINITY,
             passed: 0,
             samples: 0,
@@ -206,12 +223,12 @@ impl Table {
     }
 
     /// The layout of its rows.
-    pub(super) fn layout(&self) -> &Layout {
+    pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }
 
     /// Takes the cells of a row, if it lies in the part that is read.
-    pub(super) fn push<'c>(
+    pub(crate) fn push<'c>(
         &mut self,
         line: Line<'_>,
         cells: impl Iterator<Item = &'c str> + Clone,
@@ -235,7 +252,7 @@ impl Table {
                     if cell.is_empty() {
                         column.push_blank();
                     } else {
-                        column.push(cell, row, &self.layout).map_err(|reason| {
+                        column.push(cell, row, self.layout.separator).map_err(|reason| {
                             let name = self.layout.columns.get(*index).map_or("", |column| column.name.as_str());
                             line.fault(format!("{reason}, in column {name}"))
                         })?;
@@ -249,6 +266,41 @@ impl Table {
         }
         if seen < self.columns.len() {
             return Err(line.fault("there are fewer fields than in the header"));
+        }
+        if self.samples > MAX_SAMPLES { Err(ReadError::TooLong) } else { Ok(()) }
+    }
+
+    /// Takes a row of numbers, if it lies in the part that is read: its time in seconds, and what the columns have.
+    pub(crate) fn push_numbers(
+        &mut self,
+        time_s: f64,
+        values: impl Iterator<Item = Option<f64>>,
+        window: Window,
+    ) -> Result<(), ReadError> {
+        self.passed += 1;
+        let line = Line { number: self.passed, text: "", is_ended: true };
+        if !time_s.is_finite() || time_s < self.latest_s {
+            return Err(line.fault(format!("time {time_s} is not after the one before; sort the rows by time")));
+        }
+        self.latest_s = time_s;
+        self.precision = Precision::BINARY;
+        if !window.beginning_at(*self.first_s.get_or_insert(time_s)).contains(time_s) {
+            return Ok(());
+        }
+        if self.last_line + 1 != line.number {
+            self.lines.push((self.times_s.len(), line.number));
+        }
+        self.last_line = line.number;
+        let row = self.times_s.len();
+        self.times_s.push(time_s);
+        for (column, value) in self.columns.iter_mut().zip(values) {
+            match value {
+                None => column.push_blank(),
+                Some(value) => {
+                    column.push_number(value, row).map_err(|reason| line.fault(reason))?;
+                    self.samples += 1;
+                }
+            }
         }
         if self.samples > MAX_SAMPLES { Err(ReadError::TooLong) } else { Ok(()) }
     }
@@ -279,7 +331,7 @@ impl Table {
                 self.latest_s = time_s;
             }
         }
-        Ok(window.contains(self.latest_s))
+        Ok(window.beginning_at(*self.first_s.get_or_insert(self.latest_s)).contains(self.latest_s))
     }
 
     /// The line of a row.
@@ -290,7 +342,7 @@ impl Table {
     }
 
     /// The waveform of all rows; `end` is the number of the line where they end.
-    pub(super) fn waveform(
+    pub(crate) fn waveform(
         mut self,
         known: Known,
         options: &ReadOptions,
@@ -299,7 +351,8 @@ impl Table {
     ) -> Result<Waveform, ReadError> {
         if self.times_s.is_empty() && self.passed > 0 {
             let from_s = options.from_s.unwrap_or(self.latest_s);
-            return Err(ReadError::NothingThere { from_s, start_s: f64::NAN, end_s: self.latest_s });
+            let start_s = self.first_s.unwrap_or(0.0);
+            return Err(ReadError::NothingThere { from_s, start_s, end_s: self.latest_s });
         }
         let present: Vec<bool> = self.columns.iter().map(|column| column.presence.count > 0).collect();
         let mut keep = present.iter().copied();

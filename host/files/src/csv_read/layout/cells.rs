@@ -2,7 +2,7 @@
 
 /// What stands between the cells of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::csv_read) struct Separator {
+pub(crate) struct Separator {
     /// A byte; any run of spaces and tabs if it is a space.
     byte: u8,
     /// Whether numbers have a comma before their decimals.
@@ -11,7 +11,7 @@ pub(in crate::csv_read) struct Separator {
 
 impl Separator {
     /// The separator of our own tables.
-    pub(in crate::csv_read) const COMMA: Self = Self { byte: b',', decimal_comma: false };
+    pub(crate) const COMMA: Self = Self { byte: b',', decimal_comma: false };
 
     const ALL: [Self; 6] = [
         Self::COMMA,
@@ -23,18 +23,18 @@ impl Separator {
     ];
 
     /// The cells of a line, without white space and quotes around.
-    pub(in crate::csv_read) fn cells<'l>(self, line: &'l str) -> Cells<'l> {
+    pub(crate) fn cells<'l>(self, line: &'l str) -> Cells<'l> {
         Cells { rest: Some(line), separator: self.byte }
     }
 
     /// The number in a cell; `None` if it is none.
-    pub(in crate::csv_read) fn number(self, cell: &str) -> Option<f64> {
+    pub(crate) fn number(self, cell: &str) -> Option<f64> {
         if self.decimal_comma && cell.contains(',') { number(&cell.replace(',', ".")) } else { number(cell) }
     }
 }
 
 /// The number in a cell. What programs write for a sample that they do not have is not a number (NaN).
-pub(in crate::csv_read) fn number(cell: &str) -> Option<f64> {
+pub(crate) fn number(cell: &str) -> Option<f64> {
     match cell.parse::<f64>() {
         Ok(number) if number.is_finite() => Some(number),
         Ok(_) => Some(f64::NAN),
@@ -47,7 +47,7 @@ pub(in crate::csv_read) fn number(cell: &str) -> Option<f64> {
 
 /// The cells of a line.
 #[derive(Clone)]
-pub(in crate::csv_read) struct Cells<'l> {
+pub(crate) struct Cells<'l> {
     rest: Option<&'l str>,
     separator: u8,
 }
@@ -73,7 +73,7 @@ impl<'l> Iterator for Cells<'l> {
 
 impl<'l> Cells<'l> {
     /// The cells between commas.
-    pub(in crate::csv_read) fn by_comma(line: &'l str) -> Self {
+    pub(crate) fn by_comma(line: &'l str) -> Self {
         Separator::COMMA.cells(line)
     }
 
@@ -103,6 +103,11 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// Rows that were not looked at.
+    pub(super) fn unseen(width: usize) -> Self {
+        Self { separator: Separator::COMMA, first: 0, width, numbers: Vec::new() }
+    }
+
     fn column(&self, place: usize) -> Vec<f64> {
         self.numbers.iter().filter_map(|row| row.get(place).copied().flatten()).collect()
     }

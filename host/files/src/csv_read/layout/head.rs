@@ -32,7 +32,7 @@ impl Default for Name {
 
 impl Name {
     /// Reads `Time (ms)`, `Time [s]`, `C1 in V`, `(V)` or a bare name, with the unit that stands below it, if any.
-    fn of(cell: &str, below: Option<&str>) -> Self {
+    pub(super) fn of(cell: &str, below: Option<&str>) -> Self {
         let cell = cell.trim_matches(|letter: char| letter == '"' || letter == '#' || letter.is_whitespace());
         let bracketed = cell.strip_suffix([')', ']']).and_then(|text| text.rsplit_once(['(', '[']));
         let worded = || cell.strip_prefix("in ").map(|unit| ("", unit)).or_else(|| cell.rsplit_once(" in "));
@@ -220,7 +220,7 @@ fn is_units(cells: &[String]) -> bool {
 
 /// Pairs of a key and a value before the rows.
 #[derive(Clone, Debug, Default)]
-pub(in crate::csv_read) struct MetaPairs {
+pub(crate) struct MetaPairs {
     /// Keys in small letters.
     pairs: Vec<(String, String)>,
     /// Those of our own notes.
@@ -228,6 +228,11 @@ pub(in crate::csv_read) struct MetaPairs {
 }
 
 impl MetaPairs {
+    /// What our own writers state.
+    pub(super) fn of_facts(facts: &[(String, String)]) -> Self {
+        Self { pairs: Vec::new(), facts: facts.to_vec() }
+    }
+
     fn take(&mut self, line: &str, separator: Separator) {
         let is_note = cells::is_note(line);
         let text = line.trim_start_matches(['#', '%', ';', '/', ' ', '"']).trim();
@@ -252,7 +257,7 @@ impl MetaPairs {
     }
 
     /// Seconds from one row to the next.
-    pub(super) fn period_s(&self) -> Option<f64> {
+    pub(crate) fn period_s(&self) -> Option<f64> {
         let interval = |key: &str| {
             let key = key.replace([' ', '_', '-'], "");
             ["sampleinterval", "samplinginterval", "sampleperiod", "samplingperiod", "increment", "tinc", "xincr", "timeinterval"]
@@ -282,7 +287,7 @@ impl MetaPairs {
     }
 
     /// What our own notes state.
-    pub(in crate::csv_read) fn known(&self) -> Known {
+    pub(crate) fn known(&self) -> Known {
         Known::of(&self.facts)
     }
 
