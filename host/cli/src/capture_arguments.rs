@@ -49,6 +49,23 @@ pub(super) fn channels(text: &str) -> Result<ChannelSet, UnknownChannel> {
     text.parse()
 }
 
+/// A name of channels on the command line.
+#[derive(Debug, Clone)]
+pub(super) struct ChannelName {
+    pub(super) text: String,
+    /// The channels of the device that it names; none for one that only a file may have.
+    set: Option<ChannelSet>,
+}
+
+fn channel_name(text: &str) -> Result<ChannelName, UnknownChannel> {
+    Ok(ChannelName { text: text.to_owned(), set: Some(text.parse()?) })
+}
+
+/// Takes any name: a file may have a channel that is called so.
+pub(super) fn any_channel_name(text: &str) -> Result<ChannelName, std::convert::Infallible> {
+    Ok(ChannelName { text: text.to_owned(), set: text.parse().ok() })
+}
+
 /// Where the BitScope is.
 #[derive(Debug, Args)]
 pub(super) struct UrlArgument {
@@ -69,8 +86,8 @@ impl UrlArgument {
 #[derive(Debug, Args)]
 pub(super) struct CaptureArguments {
     /// Channels: A, B, L (all eight logic lines), L0 to L7 [default: A]
-    #[arg(value_name = "CHANNEL", value_parser = channels)]
-    channels: Vec<ChannelSet>,
+    #[arg(value_name = "CHANNEL", value_parser = channel_name)]
+    pub(super) channels: Vec<ChannelName>,
     /// Time span
     #[arg(long, value_name = "T", default_value = "1ms", value_parser = seconds, allow_hyphen_values = true)]
     period: f64,
@@ -147,9 +164,14 @@ impl CaptureArguments {
         self.probe.parameters(url)
     }
 
+    /// The first name that is none of the device.
+    pub(super) fn unknown_channel(&self) -> Option<&str> {
+        self.channels.iter().find(|name| name.set.is_none()).map(|name| name.text.as_str())
+    }
+
     /// The channels that are named; none if the first one is left to the default.
     pub(super) fn named_channels(&self) -> Option<ChannelSet> {
-        self.channels.iter().copied().reduce(ChannelSet::union)
+        self.channels.iter().filter_map(|name| name.set).reduce(ChannelSet::union)
     }
 
     pub(super) fn request(&self) -> CaptureRequest {

@@ -10,8 +10,10 @@ mod calibrate;
 mod capture;
 mod capture_arguments;
 mod clock;
+mod convert;
 mod event_log;
 mod failure;
+mod file_arguments;
 mod file_traces;
 mod generate_arguments;
 mod generation;
@@ -73,6 +75,7 @@ enum SessionCommand {
     Plan(plan::Arguments),
     Stream(stream::Arguments),
     Plot(plot::Arguments),
+    Convert(convert::Arguments),
     Analyse(analyse::Arguments),
     Info(info::Arguments),
     Wave(wave::Arguments),
@@ -89,6 +92,7 @@ impl SessionCommand {
             Self::Plan(arguments) => arguments.run(session),
             Self::Stream(arguments) => arguments.run(session).await,
             Self::Plot(arguments) => arguments.run(),
+            Self::Convert(arguments) => arguments.run(),
             Self::Analyse(arguments) => arguments.run(session).await,
             Self::Info(arguments) => arguments.run(session).await,
             Self::Wave(arguments) => arguments.run(session).await,

@@ -58,7 +58,7 @@ impl Results {
         for (path, format) in output.files()? {
             files.push(if format.holds_several() {
                 OutputFile::One {
-                    file: TraceFile::create(path, format).map_err(Failure::failed)?,
+                    file: TraceFile::create_for(path, format, several).map_err(Failure::failed)?,
                     broken: false,
                 }
             } else {
@@ -240,7 +240,7 @@ fn summary(waveform: &Waveform, is_measured: bool) -> String {
 }
 
 fn series_summary(series: &Series) -> String {
-    let Series { channel, samples, .. } = series;
+    let (channel, samples) = (series.title(), &series.samples);
     let count = samples.len();
     let mean = samples.iter().map(f64::from).sum::<f64>() / count as f64;
     if let Samples::Levels(levels) = samples {

@@ -22,9 +22,9 @@ pub(super) struct Lines<R> {
 
 /// A line without its end.
 #[derive(Clone, Copy)]
-pub(super) struct Line<'l> {
+pub(crate) struct Line<'l> {
     /// Which line of the text, from 1.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// What stands in it, without white space around.
     pub(super) text: &'l str,
     /// Whether it has an end: the last line of a text that was cut has none.

@@ -4,7 +4,7 @@ use super::job_table::JOB_COLUMNS;
 use super::*;
 use crate::Format;
 use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::recording::{Gap, Samples, Series, Stamp};
+use scopething_waveform::recording::{Channel, Details, Gap, Samples, Series, Stamp};
 
 #[path = "../../tests/captures/mod.rs"]
 mod captures;

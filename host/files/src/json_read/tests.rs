@@ -63,6 +63,7 @@ fn all_that_an_object_tells_is_read() {
                 clock: UnixMicros(1_795_586_400_000_250),
                 gap: Some(Gap::BadTraces)
             }),
+            settings: None,
         }
     );
     assert_eq!(recording.sample_rate_hz(), 2000.0);
@@ -184,6 +185,7 @@ fn details() -> impl Strategy<Value = Details> {
             mode,
             warnings,
             stamp: stamp.map(|(number, clock, gap)| Stamp { number, clock: UnixMicros(clock), gap }),
+            settings: None,
         })
 }
 

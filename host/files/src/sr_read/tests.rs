@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use super::metadata::parse_rate;
 use super::*;
+use scopething_waveform::recording::Channel;
 use crate::archive::Archive;
 
 const ANALOG: &str =

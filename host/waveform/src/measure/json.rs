@@ -49,7 +49,13 @@ impl DelayObject {
 
 #[derive(Serialize)]
 struct ChannelObject<'a> {
+    /// What it was called in the file it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     samples: usize,
+    /// Samples that are not numbers, which the measurements are made without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_samples: Option<usize>,
     #[serde(flatten)]
     measured: MeasuredObject<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,7 +74,8 @@ impl<'a> ChannelObject<'a> {
             Ok(spectrum) => SpectrumObject::Known(KnownSpectrum::of(spectrum)),
             Err(error) => SpectrumObject::Refused { error: error.to_string() },
         });
-        Self { samples: channel.samples, measured, spectrum }
+        let missing_samples = Some(channel.missing).filter(|missing| *missing > 0);
+        Self { name: channel.label.as_deref(), samples: channel.samples, missing_samples, measured, spectrum }
     }
 }
 

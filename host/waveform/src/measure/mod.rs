@@ -23,6 +23,8 @@ mod json;
 mod spectrum;
 mod window;
 
+use std::borrow::Cow;
+
 use scopething_core::analysis::{
     Analysis, ChannelDelay, Edge, EdgeMeasurements, Levels, TimedEdges, analog_edges, analyse, logic_edges,
     scratch_length,
@@ -65,6 +67,17 @@ pub enum Measurements {
     Logic(LogicMeasurements),
 }
 
+impl ChannelAnalysis {
+    /// The channel's name, with the name it had in the file it came from: `A` or `A (ana0)`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match &self.label {
+            Some(label) => format!("{} ({label})", self.channel),
+            None => self.channel.to_string(),
+        }
+    }
+}
+
 impl Measurements {
     /// Counts of edges, frequency and duty by them: known of either kind of channel.
     #[must_use]
@@ -81,6 +94,11 @@ impl Measurements {
 pub struct ChannelAnalysis {
     /// The channel.
     pub channel: Channel,
+    /// What the channel was called in the file it came from, where that differs.
+    pub label: Option<String>,
+    /// How many of the samples are not numbers. Measurements are made without them: the straight line between the samples
+    /// beside takes their place.
+    pub missing: usize,
     /// `V`, or empty for fractions of the range and logic levels.
     pub unit: &'static str,
     /// How many samples it has.
@@ -136,7 +154,7 @@ impl WaveformAnalysis {
     pub fn with_spectra(mut self, recording: &Waveform, window: Window) -> Self {
         for (channel, series) in self.channels.iter_mut().zip(recording.channels()) {
             if let Samples::Volts(samples) | Samples::Fractions(samples) = &series.samples {
-                channel.spectrum = Some(Spectrum::of(samples, series.period_s, window));
+                channel.spectrum = Some(Spectrum::of(&filled(samples), series.period_s, window));
             }
         }
         self
@@ -146,13 +164,39 @@ impl WaveformAnalysis {
 impl ChannelAnalysis {
     fn of(series: &Series) -> Self {
         let (unit, measurements) = match &series.samples {
-            Samples::Volts(samples) => ("V", Measurements::Analog(analog(samples, times(series)))),
-            Samples::Fractions(samples) => ("", Measurements::Analog(analog(samples, times(series)))),
+            Samples::Volts(samples) => ("V", Measurements::Analog(analog(&filled(samples), times(series)))),
+            Samples::Fractions(samples) => ("", Measurements::Analog(analog(&filled(samples), times(series)))),
             Samples::Levels(levels) => ("", Measurements::Logic(logic(levels, series.period_s))),
         };
         let samples = series.samples.len();
-        Self { channel: series.channel, unit, samples, measurements, spectrum: None }
+        let missing = series.samples.iter().filter(|sample| !sample.is_finite()).count();
+        let label = series.label.clone();
+        Self { channel: series.channel, label, missing, unit, samples, measurements, spectrum: None }
     }
+}
+
+/// The samples, with the straight line between the numbers beside in the place of what is no number. All of them are as
+/// they were if none is a number.
+fn filled(samples: &[f32]) -> Cow<'_, [f32]> {
+    if samples.iter().all(|sample| sample.is_finite()) || !samples.iter().any(|sample| sample.is_finite()) {
+        return Cow::Borrowed(samples);
+    }
+    let mut filled = samples.to_vec();
+    let mut last: Option<(usize, f32)> = None;
+    for (index, &sample) in samples.iter().enumerate().filter(|(_, sample)| sample.is_finite()) {
+        let begin = last.map_or(0, |(before, _)| before + 1);
+        let (from, from_sample) = last.unwrap_or((index, sample));
+        for (offset, missing) in filled.iter_mut().take(index).skip(begin).enumerate() {
+            let span = index.saturating_sub(from).max(1) as f32;
+            let part = (begin + offset).saturating_sub(from) as f32 / span;
+            *missing = from_sample + part * (sample - from_sample);
+        }
+        last = Some((index, sample));
+    }
+    if let Some((index, sample)) = last {
+        filled.iter_mut().skip(index + 1).for_each(|missing| *missing = sample);
+    }
+    Cow::Owned(filled)
 }
 
 fn times(series: &Series) -> SampleTimes {
@@ -181,7 +225,8 @@ fn timed(channel: &ChannelAnalysis, series: &Series) -> TimedEdges<std::vec::Int
     let edges: Vec<Edge> = match (&series.samples, &channel.measurements) {
         (Samples::Levels(levels), _) => logic_edges(levels.iter().map(|&level| level != 0)).collect(),
         (Samples::Volts(samples) | Samples::Fractions(samples), Measurements::Analog(analog)) => {
-            let edges = |levels: &Levels| analog_edges(samples, levels).collect();
+            let samples = filled(samples);
+            let edges = |levels: &Levels| analog_edges(&samples, levels).collect();
             analog.analysis.levels.as_ref().map(edges).unwrap_or_default()
         }
         _ => Vec::new(),
@@ -246,10 +291,28 @@ mod tests {
     }
 
     #[test]
-    fn samples_that_are_no_numbers_leave_all_unknown() {
+    fn samples_that_are_no_numbers_are_left_out() {
         let mut samples = sine(0.0);
-        samples[10] = f32::NAN;
+        let whole = recording(vec![Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(samples.clone()))]);
+        [0, 10, 500, 501, 999].into_iter().for_each(|index| samples[index] = f32::NAN);
+        samples[600] = f32::INFINITY;
         let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(samples));
+        let recording = recording(vec![series]);
+        let analysis = WaveformAnalysis::of(&recording).with_spectra(&recording, Window::Hann);
+        assert_eq!(analysis.channels[0].missing, 6);
+        let levels = |analysis: &WaveformAnalysis| {
+            let Measurements::Analog(analog) = &analysis.channels[0].measurements else { panic!("analog") };
+            (analog.analysis.levels.unwrap(), analog.analysis.wave.unwrap())
+        };
+        let (seen, expected) = (levels(&analysis), levels(&WaveformAnalysis::of(&whole)));
+        assert!((seen.0.rms - expected.0.rms).abs() < 1e-3 && (seen.0.mean - expected.0.mean).abs() < 1e-3);
+        assert!((seen.1.frequency_hz / expected.1.frequency_hz - 1.0).abs() < 1e-4);
+        assert!(matches!(analysis.channels[0].spectrum, Some(Ok(_))));
+    }
+
+    #[test]
+    fn no_number_at_all_leaves_all_unknown() {
+        let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(vec![f32::NAN; 100]));
         let recording = recording(vec![series]);
         let analysis = WaveformAnalysis::of(&recording).with_spectra(&recording, Window::Hann);
         let Measurements::Analog(analog) = &analysis.channels[0].measurements else { panic!("analog") };
