@@ -7,6 +7,7 @@ use scopething_core::plan::{
 };
 
 use super::failure::Failure;
+use super::given_options::GivenOptions;
 use scopething::calibration_file::CalibrationFile;
 use scopething::link::{LinkUrl, UrlError};
 use scopething_waveform::quantity::{self, QuantityError, Unit};
@@ -172,6 +173,34 @@ impl CaptureArguments {
     /// The channels that are named; none if the first one is left to the default.
     pub(super) fn named_channels(&self) -> Option<ChannelSet> {
         self.channels.iter().filter_map(|name| name.set).reduce(ChannelSet::union)
+    }
+
+    /// A request, changed by the options that are given.
+    pub(super) fn changed(&self, request: CaptureRequest, given: &GivenOptions<Self>) -> CaptureRequest {
+        let own = self.request();
+        let mut changed = request;
+        if let Some(channels) = self.named_channels() {
+            changed.channels = channels;
+        }
+        let mut take = |name: &str, take: &dyn Fn(&mut CaptureRequest)| {
+            if given.has(name) {
+                take(&mut changed);
+            }
+        };
+        take("--period", &|request| request.period_s = own.period_s);
+        take("--samples", &|request| request.samples = own.samples);
+        take("--low", &|request| request.low = own.low);
+        take("--high", &|request| request.high = own.high);
+        take("--trigger", &|request| request.trigger = own.trigger);
+        take("--level", &|request| request.level = own.level);
+        take("--type", &|request| request.trigger_type = own.trigger_type);
+        take("--hair-trigger", &|request| request.hair_trigger = own.hair_trigger);
+        take("--position", &|request| request.position = own.position);
+        take("--timeout", &|request| request.timeout_s = own.timeout_s);
+        take("--raw", &|request| request.raw = own.raw);
+        take("--trigger-mode", &|request| request.trigger_mode = own.trigger_mode);
+        take("--bits", &|request| request.resolution = own.resolution);
+        changed
     }
 
     pub(super) fn request(&self) -> CaptureRequest {

@@ -140,7 +140,8 @@ impl<R: BufRead> CsvReader<R> {
         let mut trace: Option<String> = None;
         let mut is_after_blank = false;
         while let Some(row) = self.lines.next()? {
-            if row.text.is_empty() {
+            // A row of nothing but separators ends some tables.
+            if row.text.bytes().all(|byte| byte == b',' || byte == b';') {
                 is_after_blank = true;
                 continue;
             }

@@ -3,7 +3,9 @@
 //! `cause`, `interleaved_sample_rate`, `capture_start`, `trigger_time`, `mode`, `channels` and `warnings` are what
 //! scripts rely on, and each channel's own `sample_rate`. The `sample_rate` beside `channels` is an older name of
 //! `interleaved_sample_rate`, that of the channels of a pair together. `trigger`, `range` and a channel's `unit` have the rest; `analysis` has the measurements
-//! where they were asked for. What is not known is null, and so is a sample that is no number. A trace of a job has
+//! where they were asked for, `settings` what the capture was made with. A channel that was sampled at the times of an earlier
+//! one has `timestamps_of`, the name of that channel, in the place of `timestamps`; each has `start` and `period` in seconds,
+//! and `name`, what it was called in the file it came from. What is not known is null, and so is a sample that is no number. A trace of a job has
 //! `trace` (its number), `clock` and `gap` before these.
 
 use std::collections::BTreeMap;
@@ -84,8 +86,11 @@ struct ChannelObject<'r> {
     period: f64,
     #[serde(serialize_with = "samples")]
     samples: &'r Samples,
-    #[serde(serialize_with = "timestamps")]
-    timestamps: &'r Series,
+    #[serde(serialize_with = "timestamps", skip_serializing_if = "Option::is_none")]
+    timestamps: Option<&'r Series>,
+    /// The channel that was sampled at the same times, and has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamps_of: Option<String>,
 }
 
 impl<'r> RecordingObject<'r> {
@@ -109,7 +114,7 @@ impl<'r> RecordingObject<'r> {
             channels: recording
                 .channels()
                 .iter()
-                .map(|series| (series.channel.to_string(), ChannelObject::of(series)))
+                .map(|series| (series.channel.to_string(), ChannelObject::of(series, recording)))
                 .collect(),
             warnings: &details.warnings,
             settings: details.settings.as_ref(),
@@ -119,7 +124,12 @@ impl<'r> RecordingObject<'r> {
 }
 
 impl<'r> ChannelObject<'r> {
-    fn of(series: &'r Series) -> Self {
+    fn of(series: &'r Series, recording: &Waveform) -> Self {
+        let same_times = |other: &&Series| {
+            (other.start_s, other.period_s, other.samples.len()) == (series.start_s, series.period_s, series.samples.len())
+        };
+        let first = recording.channels().iter().find(same_times).map_or(series.channel, |first| first.channel);
+        let is_first = first == series.channel;
         let unit = match series.samples {
             Samples::Volts(_) => "V",
             Samples::Fractions(_) => "range",
@@ -132,7 +142,8 @@ impl<'r> ChannelObject<'r> {
             start: series.start_s,
             period: series.period_s,
             samples: &series.samples,
-            timestamps: series,
+            timestamps: is_first.then_some(series),
+            timestamps_of: (!is_first).then(|| first.to_string()),
         }
     }
 }
@@ -144,6 +155,6 @@ fn samples<S: Serializer>(samples: &Samples, serializer: S) -> Result<S::Ok, S::
     }
 }
 
-fn timestamps<S: Serializer>(series: &Series, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(series.timestamps())
+fn timestamps<S: Serializer>(series: &Option<&Series>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(series.iter().flat_map(|series| series.timestamps()))
 }

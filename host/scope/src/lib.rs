@@ -7,4 +7,5 @@ pub mod calibration_file;
 pub mod generate;
 pub mod link;
 pub mod request;
+pub mod settings;
 pub mod watched;

@@ -222,11 +222,6 @@ impl Table {
         }
     }
 
-    /// The layout of its rows.
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
     /// Takes the cells of a row, if it lies in the part that is read.
     pub(crate) fn push<'c>(
         &mut self,

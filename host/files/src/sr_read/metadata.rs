@@ -17,6 +17,8 @@ pub(super) struct Probe {
     pub(super) number: usize,
     name: String,
     pub(super) is_analog: bool,
+    /// The line of its bit, where all probes have one.
+    line: Option<LogicLine>,
 }
 
 impl Probe {
@@ -26,9 +28,7 @@ impl Probe {
     }
 
     pub(super) fn candidate(&self) -> Candidate {
-        let line = || u8::try_from(self.bit()).ok().and_then(LogicLine::new);
-        let prefers = if self.is_analog { None } else { line().map(Into::into) };
-        Candidate { prefers, ..Candidate::new(self.name.clone(), self.is_analog) }
+        Candidate { prefers: self.line.map(Into::into), ..Candidate::new(self.name.clone(), self.is_analog) }
     }
 }
 
@@ -52,13 +52,18 @@ impl Metadata {
                 .iter()
                 .filter_map(|(key, name)| {
                     let number = key.strip_prefix(prefix)?.parse().ok().filter(|&number| number > 0)?;
-                    Some(Probe { number, name: (*name).to_owned(), is_analog })
+                    Some(Probe { number, name: (*name).to_owned(), is_analog, line: None })
                 })
                 .collect();
             probes.sort_by_key(|probe| probe.number);
             probes
         };
-        let logic = numbered("probe", false);
+        let mut logic = numbered("probe", false);
+        if logic.iter().all(|probe| probe.bit() < 8) {
+            for probe in &mut logic {
+                probe.line = u8::try_from(probe.bit()).ok().and_then(LogicLine::new);
+            }
+        }
         let highest = logic.last().map_or(1, |probe| probe.number);
         let unit_bytes = match value("unitsize") {
             Some(text) => text

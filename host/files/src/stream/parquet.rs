@@ -6,11 +6,10 @@
 
 use std::sync::Arc;
 
-use parquet::basic::{Compression, GzipLevel, LogicalType, Repetition, Type as PhysicalType};
+use parquet::basic::{LogicalType, Repetition, Type as PhysicalType};
 use parquet::data_type::{DoubleType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{PrimitiveTypeBuilder, Type, TypePtr};
 
@@ -48,8 +47,8 @@ impl Values {
 
 pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
     let facts = header.facts().into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value));
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::GZIP(GzipLevel::default()))
+    let names: Vec<String> = header.columns.iter().filter(|column| column.is_analog()).map(Column::name).collect();
+    let properties = crate::parquet::properties(names.iter().map(String::as_str))
         .set_key_value_metadata(Some(facts.collect()))
         .build();
     let file =
