@@ -103,7 +103,7 @@ mod tests {
             },
         ];
         for request in requests {
-            let plan = CapturePlan::new(&Model::BS05, &AnalogParameters::default(), &request, BusyOutputs::NOTHING);
+            let plan = plan_capture(&BS05, &AnalogParameters::NOMINAL_X1, &request, BusyOutputs::NOTHING);
             let settings = of_capture(&request, &plan.unwrap());
             let text = serde_json::to_string(&settings).unwrap();
             let read: Settings = serde_json::from_str(&text).unwrap();
