@@ -113,10 +113,15 @@ impl<R: BufRead> CsvReader<R> {
                 self.header = Some(Header::Recorder);
                 continue;
             }
-            if let Some(Header::Table(layout)) = self.header.take()
-                && !begins_table(line)
-            {
-                return Ok(Some(Begin::Table(layout)));
+            if let Some(Header::Table(mut layout)) = self.header.take() {
+                // Notes of the next trace may stand between its rows and those before.
+                let ahead = self.lines.peek(PREVIEW_LINES)?;
+                let notes = ahead.iter().take_while(|line| line.trim_start().starts_with('#')).count();
+                if ahead.get(notes).is_some_and(|line| !line.trim().is_empty() && !begins_table(line.trim())) {
+                    layout.set_notes(ahead.get(..notes).unwrap_or_default());
+                    self.lines.skip(notes as u64)?;
+                    return Ok(Some(Begin::Table(layout)));
+                }
             }
             return self.recognise().map(|layout| Some(Begin::Table(Box::new(layout))));
         }
@@ -151,6 +156,9 @@ impl<R: BufRead> CsvReader<R> {
             if ends || (is_after_blank && !is_number) {
                 let line = row.text.to_owned();
                 self.lines.unread(line);
+                if layout.trace.is_some() && !is_after_blank {
+                    self.header = Some(Header::Table(Box::new(layout.clone())));
+                }
                 return Ok(());
             }
             is_after_blank = false;

@@ -208,6 +208,6 @@ mod tests {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
         let refused = "xlsx".parse::<Format>().unwrap_err().to_string();
-        assert!(refused.contains("\"xlsx\"") && refused.contains("csv, json"), "{refused}");
+        assert!(refused.contains("\"xlsx\"") && refused.contains("csv, csv;, json"), "{refused}");
     }
 }

@@ -13,13 +13,13 @@ use serde_json::error::Category;
 
 use self::object::RecordingObject;
 use super::options::{ReadOptions, part_of};
-use super::{MAX_SAMPLES, ReadError, Skipped, TraceReader};
+use super::{ReadError, Skipped, TraceReader};
 use scopething_waveform::recording::Waveform;
 
 /// What should be there instead of a fault.
 const WANTED: &str = "a trace is an object as `scopething capture --json` prints it";
-/// More than the text of as many samples takes, and of their times.
-const MAX_OBJECT_BYTES: u64 = 48 * MAX_SAMPLES as u64;
+/// The longest text of a capture: a GiB, as much as the samples of the longest trace take in memory.
+const MAX_OBJECT_BYTES: u64 = 1 << 30;
 
 /// Reads captures from JSON.
 ///
@@ -50,7 +50,7 @@ impl<R: BufRead> JsonReader<R> {
 
     /// As [`new`](Self::new), for a part of each capture.
     pub fn with_options(input: R, options: ReadOptions) -> Self {
-        Self { options, warnings: Vec::new(), text: Text { input, ahead: Vec::new(), line: 1, bytes_left: 0 }, failed: false }
+        Self { options, warnings: Vec::new(), text: Text { input, ahead: Vec::new(), line: 1, bytes_left: 0, max_bytes: MAX_OBJECT_BYTES }, failed: false }
     }
 
     /// Goes to the next object: to the line that it begins in.
@@ -81,7 +81,7 @@ impl<R: BufRead> JsonReader<R> {
         }
         let is_whole = ahead.ends_with(b"\n") && first.is_some_and(|object| object.is_err_and(|error| !error.is_eof()));
         self.text.put_back(ahead, 0);
-        self.text.bytes_left = if is_whole { self.text.ahead.len() as u64 } else { MAX_OBJECT_BYTES };
+        self.text.bytes_left = if is_whole { self.text.ahead.len() as u64 } else { self.text.max_bytes };
         let object = T::deserialize(&mut Deserializer::from_reader(&mut self.text));
         object.map(|object| Some((object, line))).map_err(|error| match error.classify() {
             _ if self.text.bytes_left == 0 && !is_whole => ReadError::TooLong,
@@ -167,6 +167,7 @@ struct Text<R> {
     /// The line where it was read to, from 1.
     line: u64,
     bytes_left: u64,
+    max_bytes: u64,
 }
 
 impl<R: BufRead> Text<R> {
@@ -193,7 +194,7 @@ impl<R: BufRead> Text<R> {
     /// Takes the rest of the line from the input, or as much of it as an object may have.
     fn read_line(&mut self) -> io::Result<()> {
         if !self.ahead.contains(&b'\n') {
-            (&mut self.input).take(MAX_OBJECT_BYTES).read_until(b'\n', &mut self.ahead)?;
+            (&mut self.input).take(self.max_bytes).read_until(b'\n', &mut self.ahead)?;
         }
         Ok(())
     }

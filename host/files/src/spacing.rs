@@ -54,7 +54,10 @@ impl Precision {
         if self.digits == 0 {
             return fixed;
         }
-        let leading = if number == 0.0 { 0.0 } else { number.abs().log10().floor() };
+        if number == 0.0 {
+            return 0.0;
+        }
+        let leading = number.abs().log10().floor();
         let floating = 10_f64.powf(leading - f64::from(self.digits - 1));
         if self.decimals == 0 { floating } else { floating.min(fixed) }
     }

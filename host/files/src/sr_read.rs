@@ -208,6 +208,7 @@ impl<R: Read + Seek> SrReader<R> {
             return Err(ReadError::Entry { entry: "version".to_owned(), reason });
         }
         let metadata = Metadata::parse(&self.text("metadata")?)?;
+        self.warnings.extend(metadata.warning.clone());
         let candidates: Vec<Candidate> = metadata.probes.iter().map(Probe::candidate).collect();
         let wanted = self.options.channels.clone();
         let assigned = assign(&candidates, &wanted, &mut self.warnings)?;

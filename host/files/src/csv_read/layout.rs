@@ -156,6 +156,11 @@ impl Layout {
         self.pairs = MetaPairs::of_facts(facts);
     }
 
+    /// What the notes before some of its rows state.
+    pub(crate) fn set_notes(&mut self, notes: &[String]) {
+        self.pairs = MetaPairs::of_notes(notes, self.separator);
+    }
+
     /// Seconds that a 1 in the column of times stands for.
     pub(crate) fn time_scale(&self) -> f64 {
         match self.clock {

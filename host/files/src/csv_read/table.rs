@@ -469,6 +469,11 @@ impl Table {
                 Err(ReadError::Line { line: self.line(row(index)), reason })
             }
             Err(irregular) => {
+                let repeated = (1..count).find(|&index| time_s(index) <= time_s(index - 1));
+                if let Some(index) = repeated {
+                    let reason = format!("time {} s is not after the one before; sort the rows by time", time_s(index));
+                    return Err(ReadError::Line { line: self.line(row(index)), reason });
+                }
                 let times_s: Vec<f64> = (0..count).map(time_s).collect();
                 let period_s = options.rate_hz.map(f64::recip).or_else(|| self.stated_period_s());
                 let samples = column.take((0..count).map(row));

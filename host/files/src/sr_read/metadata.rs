@@ -39,6 +39,8 @@ pub(super) struct Metadata {
     pub(super) probes: Vec<Probe>,
     pub(super) unit_bytes: usize,
     capture_file: String,
+    /// What the user should know of it.
+    pub(super) warning: Option<String>,
     /// What [our writer](crate::sr_write) adds.
     pub(super) facts: Vec<(String, String)>,
 }
@@ -59,11 +61,6 @@ impl Metadata {
             probes
         };
         let mut logic = numbered("probe", false);
-        if logic.iter().all(|probe| probe.bit() < 8) {
-            for probe in &mut logic {
-                probe.line = u8::try_from(probe.bit()).ok().and_then(LogicLine::new);
-            }
-        }
         let highest = logic.last().map_or(1, |probe| probe.number);
         let unit_bytes = match value("unitsize") {
             Some(text) => text
@@ -73,9 +70,22 @@ impl Metadata {
                 .ok_or_else(|| fault(format!("{text:?} is not a unitsize; 1 to {MAX_UNIT_BYTES} are")))?,
             None => highest.div_ceil(8).min(MAX_UNIT_BYTES),
         };
-        if highest > 8 * unit_bytes {
-            return Err(fault(format!("probe{highest} has no bit in samples of {unit_bytes} bytes")));
+        // sigrok names the channels of a device also where it saved the samples of fewer.
+        let mut without_bits = Vec::new();
+        logic.retain(|probe| {
+            let has_bit = probe.bit() < 8 * unit_bytes;
+            if !has_bit {
+                without_bits.push(probe.name.clone());
+            }
+            has_bit
+        });
+        if logic.iter().all(|probe| probe.bit() < 8) {
+            for probe in &mut logic {
+                probe.line = u8::try_from(probe.bit()).ok().and_then(LogicLine::new);
+            }
         }
+        let names = crate::assign::listed(without_bits.iter().map(String::as_str));
+        let warning = format!("{names} left out: samples of {unit_bytes} bytes have no bits of them");
         let rate_hz = match value("samplerate") {
             Some("0" | "0 Hz") | None => None,
             Some(text) => {
@@ -93,6 +103,7 @@ impl Metadata {
             probes,
             unit_bytes,
             capture_file: value("capturefile").unwrap_or(LOGIC).to_owned(),
+            warning: (!without_bits.is_empty()).then_some(warning),
             facts: own.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         })
     }

@@ -6,7 +6,6 @@ use zip::write::SimpleFileOptions;
 
 use super::metadata::parse_rate;
 use super::*;
-use scopething_waveform::recording::Channel;
 use crate::archive::Archive;
 
 const ANALOG: &str =
@@ -91,7 +90,7 @@ fn bad_sessions_are_refused_with_entry_and_reason() {
         (ANALOG, &[], "analog-1-1: it is not there"),
         (ANALOG, &[("analog-1-1-1", &[0, 0, 0])], "analog-1-1: it is not there, or empty"),
         ("[device 1]\nsamplerate=1\nunitsize=0\nprobe1=a\n", good, "metadata: \"0\" is not a unitsize"),
-        ("[device 1]\nsamplerate=1\nunitsize=1\nprobe9=a\n", &[("logic-1-1", &[0])], "no bit in samples of 1 bytes"),
+        ("[device 1]\nsamplerate=1\nunitsize=1\nprobe9=a\n", &[("logic-1-1", &[0])], "names no channel"),
         ("[device 1]\nsamplerate=1\nprobe1=a\ncapturefile=metadata\n", good, "not a capturefile"),
     ] {
         let refused = refused(session(metadata, entries));
@@ -156,6 +155,10 @@ fn broken_parts_leave_the_others() {
     let (recording, warnings) = read(logic, &[("logic-1-1", &[0, 1, 0]), ("logic-1-3", &[1, 1])]);
     assert_eq!(recording.channels()[0].samples, Samples::Levels(vec![0, 1, 0]));
     assert!(warnings.len() == 1 && warnings[0].contains("logic-1-2 is missing"), "{warnings:?}");
+    let narrow = "[device 1]\nsamplerate=1 kHz\ncapturefile=logic-1\nprobe1=DATA\nprobe16=ATN\nunitsize=1\n";
+    let (recording, warnings) = read(narrow, &[("logic-1-1", &[0, 1, 0])]);
+    assert_eq!(recording.channels().len(), 1);
+    assert!(warnings.len() == 1 && warnings[0].contains("ATN left out"), "{warnings:?}");
     let wide = "[device 1]\nsamplerate=1 kHz\ncapturefile=logic-1\nprobe8=CLK\nprobe9=MISO\nprobe16=CS\nunitsize=2\n";
     let (recording, _) = read(wide, &[("logic-1-1", &[0x80, 0, 0, 1, 0, 0x80])]);
     let lines: Vec<_> = recording.channels().iter().map(|series| (series.title(), series.samples.clone())).collect();

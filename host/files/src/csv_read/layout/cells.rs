@@ -162,11 +162,9 @@ fn rows_by(lines: &[String], separator: Separator) -> Option<Rows> {
     // A row may be the only one; a pair of numbers in a head is none if what follows it is none.
     let numbers: Vec<Option<Vec<Option<f64>>>> = lines.iter().map(row).collect();
     let is_blank = |index: usize| lines.get(index).is_none_or(|line| line.trim().is_empty());
-    let first = (0..lines.len()).find(|&index| {
-        let next = index + 1;
-        let is_row = |index: usize| numbers.get(index).is_some_and(Option::is_some);
-        is_row(index) && (next == lines.len() || is_row(next) || is_blank(next))
-    })?;
+    let is_row = |index: usize| numbers.get(index).is_some_and(Option::is_some);
+    let begins = |&index: &usize| is_row(index) && (index + 1 == lines.len() || is_row(index + 1) || is_blank(index + 1));
+    let first = (0..lines.len()).find(begins).or_else(|| (0..lines.len()).find(|&index| is_row(index)))?;
     let rows: Vec<_> = numbers.into_iter().skip(first).take_while(Option::is_some).flatten().collect();
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
     Some(Rows { separator, first, width, numbers: rows })

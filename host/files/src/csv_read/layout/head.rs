@@ -233,6 +233,13 @@ impl MetaPairs {
         Self { pairs: Vec::new(), facts: facts.to_vec() }
     }
 
+    /// What notes state.
+    pub(super) fn of_notes(notes: &[String], separator: Separator) -> Self {
+        let mut pairs = Self::default();
+        notes.iter().for_each(|line| pairs.take(line, separator));
+        pairs
+    }
+
     fn take(&mut self, line: &str, separator: Separator) {
         let is_note = cells::is_note(line);
         let text = line.trim_start_matches(['#', '%', ';', '/', ' ', '"']).trim();
