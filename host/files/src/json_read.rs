@@ -83,7 +83,10 @@ impl<R: BufRead> JsonReader<R> {
         self.text.put_back(ahead, 0);
         self.text.bytes_left = if is_whole { self.text.ahead.len() as u64 } else { self.text.max_bytes };
         let object = T::deserialize(&mut Deserializer::from_reader(&mut self.text));
+        // A number that is cut in the middle is wrong, and not only short.
+        let is_at_end = object.is_err() && self.text.peek()?.is_empty();
         object.map(|object| Some((object, line))).map_err(|error| match error.classify() {
+            Category::Syntax if is_at_end => ReadError::CutOff { line },
             _ if self.text.bytes_left == 0 && !is_whole => ReadError::TooLong,
             Category::Io => ReadError::Io(error.into()),
             Category::Eof => ReadError::CutOff { line },

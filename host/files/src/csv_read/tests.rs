@@ -68,7 +68,7 @@ fn bad_files_are_refused_with_line_and_reason() {
         ("time,A\n0,1\nx,1\n", 3, "\"x\" is not a time"),
         ("time,A\n0,1\n1,1\ninf,1\n", 4, "not a time"),
         ("time,A\n0,1\n1,1.5V\n", 3, "\"1.5V\" is not a number"),
-        ("time,L0\n0,1\n1,2\n", 3, "\"2\" is not a level of L0"),
+        ("time,L0\n0,1\n1,2\n", 3, "2 is not a level; use 0 or 1, in column L0"),
         ("time,A\n0,1\n1\n", 3, "fewer fields"),
         ("time,A\n0,1\n1,1,1\n", 3, "more fields"),
         ("time,A\n0,1\n0,1\n", 3, "not after"),
