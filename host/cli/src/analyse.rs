@@ -101,7 +101,9 @@ impl Arguments {
                     return Err(Failure::Usage(error));
                 }
                 if let Some(name) = self.live.capture.unknown_channel() {
-                    let error = anyhow::anyhow!("{name:?} is no channel: give A, B, L or L0 to L7, or name a file first");
+                    let error = anyhow::anyhow!(
+                        "{name:?} is no channel: give A, B, L or L0 to L7, or name a file first"
+                    );
                     return Err(Failure::Usage(error));
                 }
                 let waveform = self.captured(session, channels).await?;

@@ -77,7 +77,8 @@ impl Arguments {
         let Some(path) = &self.like else { return Ok(self.live.capture.request()) };
         let mut traces = FileTraces::open(path, None, ReadOptions::default())?;
         let settings = traces.first()?.waveform.details().settings.clone().unwrap_or_default();
-        let unknown = || anyhow::anyhow!("{} does not state how it was captured: give the options", path.display());
+        let unknown =
+            || anyhow::anyhow!("{} does not state how it was captured: give the options", path.display());
         let request = settings::request_of(&settings).map_err(Failure::failed)?;
         let request = request.ok_or_else(unknown).map_err(Failure::Failed)?;
         Ok(self.live.capture.changed(request, &self.given))

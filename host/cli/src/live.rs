@@ -103,7 +103,8 @@ impl Live<'_> {
         if !std::mem::replace(is_device_known, true) {
             settings.device = Some(format!("{} {}", scope.model().name, scope.revision()));
             // A device without a number is no reason to lose what it captured.
-            settings.serial_number = scope.read_serial().await.ok().and_then(Result::ok).map(|serial| serial.to_string());
+            settings.serial_number =
+                scope.read_serial().await.ok().and_then(Result::ok).map(|serial| serial.to_string());
         }
         Ok(Some(waveform.with_settings(settings.clone())))
     }

@@ -19,13 +19,7 @@ pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
             Measurements::Logic(logic) => {
                 let edges = &logic.edges;
                 let [frequency, duty] = [hertz(edges.frequency_hz), percent(edges.duty)];
-                lines.push(vec![
-                    channel.title(),
-                    percent(Some(logic.high)),
-                    frequency,
-                    duty,
-                    counts(edges),
-                ]);
+                lines.push(vec![channel.title(), percent(Some(logic.high)), frequency, duty, counts(edges)]);
             }
         }
     }

@@ -325,7 +325,8 @@ async fn a_saved_capture_is_drawn_again() {
 async fn a_capture_is_repeated_like_a_file() {
     let directory = directory();
     let options = ["A", "L0", "--period", "2ms", "--samples", "500", "--trigger", "A", "--level", "1.25V"];
-    let options = [&options[..], &["--type", "falling", "--position", "0.5"], &["-o", "t.csv", "-o", "t.sr"]].concat();
+    let options =
+        [&options[..], &["--type", "falling", "--position", "0.5"], &["-o", "t.csv", "-o", "t.sr"]].concat();
     capture_in(directory.path(), &options).await.done();
     for name in ["t.csv", "t.sr"] {
         let again = capture_in(directory.path(), &["--like", name, "--json"]).await.done().object();
@@ -334,7 +335,10 @@ async fn a_capture_is_repeated_like_a_file() {
         assert_eq!((&request["period"], &request["nsamples"]), (&0.002.into(), &500.0.into()));
         assert_eq!((&request["trigger_level"], &request["trigger_position"]), (&1.25.into(), &0.5.into()));
         assert_eq!(again["trigger"], serde_json::json!({"source": "A", "type": "falling", "level": 1.25}));
-        let other = capture_in(directory.path(), &["--like", name, "--json", "--period", "1ms"]).await.done().object();
+        let other = capture_in(directory.path(), &["--like", name, "--json", "--period", "1ms"])
+            .await
+            .done()
+            .object();
         assert_eq!(other["settings"]["request"]["period"], 0.001);
         assert!(again["settings"]["device"].as_str().is_some_and(|device| device.starts_with("BS0005")));
     }
@@ -351,14 +355,26 @@ async fn files_of_others_are_read_by_the_options() {
     fs::write(place.join("bus.csv"), format!("sample,SCL,SDA\n{rows}")).unwrap();
     let refused = scopething_in(place, &["analyse", "bus.csv"]).await.refused(1);
     assert!(refused.contains("--rate"), "{refused}");
-    let measured = scopething_in(place, &["analyse", "bus.csv", "SDA", "--rate", "1MHz", "--json"]).await.done().object();
-    assert_eq!((&measured["channels"]["L0"]["name"], &measured["channels"]["L1"]), (&"SDA".into(), &Value::Null));
+    let measured = scopething_in(place, &["analyse", "bus.csv", "SDA", "--rate", "1MHz", "--json"])
+        .await
+        .done()
+        .object();
+    assert_eq!(
+        (&measured["channels"]["L0"]["name"], &measured["channels"]["L1"]),
+        (&"SDA".into(), &Value::Null)
+    );
     assert_eq!(measured["channels"]["L0"]["edge_frequency"], 50e3);
-    let convert = ["convert", "bus.csv", "--rate", "1MHz", "--from", "20us", "--for", "100us", "-o", "bus.sr", "-o", "bus.vcd"];
+    let convert = [
+        "convert", "bus.csv", "--rate", "1MHz", "--from", "20us", "--for", "100us", "-o", "bus.sr", "-o",
+        "bus.vcd",
+    ];
     scopething_in(place, &convert).await.done();
     for name in ["bus.sr", "bus.vcd"] {
         let tables = scopething_in(place, &["analyse", name]).await.done().stdout;
-        assert!(tables.contains("L0 (SCL)") && tables.contains("L1 (SDA)") && tables.contains("100.00 kHz"), "{tables}");
+        assert!(
+            tables.contains("L0 (SCL)") && tables.contains("L1 (SDA)") && tables.contains("100.00 kHz"),
+            "{tables}"
+        );
     }
     let refused = scopething_in(place, &["analyse", "bus.sr", "MISO"]).await.refused(1);
     assert!(refused.contains("MISO") && refused.contains("SCL, SDA"), "{refused}");

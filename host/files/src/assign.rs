@@ -91,7 +91,12 @@ fn chosen(candidates: &[Candidate], wanted: &[String]) -> Result<Vec<usize>, Rea
         }
     }
     let mut seen = Vec::new();
-    chosen.retain(|index| !seen.contains(index) && { seen.push(*index); true });
+    chosen.retain(|index| {
+        !seen.contains(index) && {
+            seen.push(*index);
+            true
+        }
+    });
     Ok(chosen)
 }
 
@@ -132,7 +137,8 @@ fn placed(candidates: &[Candidate], chosen: &[usize]) -> Vec<Assigned> {
         let candidate = candidates.get(index)?;
         let free = if candidate.is_analog { &mut free_analog } else { &mut free_logic };
         let channel = place.or_else(|| free.pop())?;
-        let label = Some(candidate.name.trim()).filter(|name| !name.is_empty() && *name != channel.to_string());
+        let label =
+            Some(candidate.name.trim()).filter(|name| !name.is_empty() && *name != channel.to_string());
         Some(Assigned { index, channel, label: label.map(str::to_owned) })
     };
     places.into_iter().filter_map(place).collect()
@@ -154,7 +160,8 @@ mod tests {
     fn names_and_bits_keep_their_places() {
         let mut bit = Candidate::new("CLK", false);
         bit.prefers = Some(Channel::L[3]);
-        let all = [Candidate::new("CH1", true), Candidate::new("A", true), bit, Candidate::new("DATA", false)];
+        let all =
+            [Candidate::new("CH1", true), Candidate::new("A", true), bit, Candidate::new("DATA", false)];
         let assigned = assign(&all, &[], &mut Vec::new()).unwrap();
         let expected = [(0, "B"), (1, "A"), (2, "L3"), (3, "L0")];
         assert_eq!(names(&assigned), expected.map(|(index, name)| (index, name.to_owned())));

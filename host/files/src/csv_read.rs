@@ -117,7 +117,8 @@ impl<R: BufRead> CsvReader<R> {
                 // Notes of the next trace may stand between its rows and those before.
                 let ahead = self.lines.peek(PREVIEW_LINES)?;
                 let notes = ahead.iter().take_while(|line| line.trim_start().starts_with('#')).count();
-                if ahead.get(notes).is_some_and(|line| !line.trim().is_empty() && !begins_table(line.trim())) {
+                if ahead.get(notes).is_some_and(|line| !line.trim().is_empty() && !begins_table(line.trim()))
+                {
                     layout.set_notes(ahead.get(..notes).unwrap_or_default());
                     self.lines.skip(notes as u64)?;
                     return Ok(Some(Begin::Table(layout)));
@@ -204,7 +205,9 @@ impl<R: BufRead + Send> TraceReader for CsvReader<R> {
     fn read(&mut self) -> Result<Option<Waveform>, ReadError> {
         match self.next_begin()? {
             None => Ok(None),
-            Some(Begin::Job(trace)) => trace.finish(&mut self.lines, &self.options, &mut self.warnings).map(Some),
+            Some(Begin::Job(trace)) => {
+                trace.finish(&mut self.lines, &self.options, &mut self.warnings).map(Some)
+            }
             Some(Begin::Recorder) => recorder::read(&mut self.lines, &self.options, &mut self.warnings),
             Some(Begin::Table(layout)) => self.table(*layout).map(Some),
         }

@@ -51,7 +51,10 @@ impl CsvWriter {
     fn header(&self, recording: &Waveform) -> String {
         let comma = if self.style.semicolons { ';' } else { ',' };
         let trace = if self.style.numbered { format!("{TRACE}{comma}") } else { String::new() };
-        let names = recording.channels().iter().map(|series| format!("{comma}{}", quoted(&name_of(recording, series))));
+        let names = recording
+            .channels()
+            .iter()
+            .map(|series| format!("{comma}{}", quoted(&name_of(recording, series))));
         format!("{trace}{TIME}{}\n", names.collect::<String>())
     }
 }
@@ -61,14 +64,20 @@ pub(super) fn name_of(recording: &Waveform, series: &Series) -> String {
     let channel = series.channel.to_string();
     let Some(label) = &series.label else { return channel };
     let is_taken = recording.channels().iter().any(|other| {
-        other.channel != series.channel && (other.label.as_ref() == Some(label) || other.channel.to_string() == *label)
+        other.channel != series.channel
+            && (other.label.as_ref() == Some(label) || other.channel.to_string() == *label)
     });
-    let is_name = !label.trim().is_empty() && !label.contains(char::is_control) && label != TIME && label != TRACE;
+    let is_name =
+        !label.trim().is_empty() && !label.contains(char::is_control) && label != TIME && label != TRACE;
     if is_taken || !is_name { channel } else { label.clone() }
 }
 
 fn quoted(name: &str) -> String {
-    if name.contains([',', ';', '"', '#']) { format!("\"{}\"", name.replace('"', "'")) } else { name.to_owned() }
+    if name.contains([',', ';', '"', '#']) {
+        format!("\"{}\"", name.replace('"', "'"))
+    } else {
+        name.to_owned()
+    }
 }
 
 impl TraceWriter for CsvWriter {

@@ -22,7 +22,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use scopething_waveform::recording::{
-    Channel, Details, EndReason, Gap, InvalidWaveform, Range, Samples, Series, Settings, Stamp, Trigger, Waveform,
+    Channel, Details, EndReason, Gap, InvalidWaveform, Range, Samples, Series, Settings, Stamp, Trigger,
+    Waveform,
 };
 
 /// Where the samples of a channel lie in time, in a file whose rows or samples do not state it.
@@ -93,11 +94,17 @@ pub(crate) struct Known {
 impl Known {
     /// Reads keys and their texts.
     pub(crate) fn of<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)]) -> Self {
-        let text = |key: &str| pairs.iter().find(|(name, _)| name.as_ref() == key).map(|(_, value)| value.as_ref());
+        let text =
+            |key: &str| pairs.iter().find(|(name, _)| name.as_ref() == key).map(|(_, value)| value.as_ref());
         let number = |key: &str| text(key)?.parse::<f64>().ok().filter(|value| value.is_finite());
         let trigger = number("trigger_time").and_then(|time_s| {
             let kind = text("trigger_type")?.parse().ok()?;
-            Some(Trigger { time_s, level: number("trigger_level"), kind, source: text("trigger_source")?.to_owned() })
+            Some(Trigger {
+                time_s,
+                level: number("trigger_level"),
+                kind,
+                source: text("trigger_source")?.to_owned(),
+            })
         });
         let stamp = text("trace").and_then(|trace| {
             let gap = text("gap").and_then(Gap::named);
@@ -106,7 +113,8 @@ impl Known {
         let range = number("range_low").zip(number("range_high"));
         let channels: BTreeMap<String, ChannelFact> =
             text("channels").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        let usable = |fact: &ChannelFact| fact.start.is_finite() && fact.period > 0.0 && fact.period.is_finite();
+        let usable =
+            |fact: &ChannelFact| fact.start.is_finite() && fact.period > 0.0 && fact.period.is_finite();
         Self {
             sample_rate_hz: number("sample_rate").filter(|&rate_hz| rate_hz > 0.0),
             is_raw: text("unit") == Some("range"),
@@ -120,7 +128,9 @@ impl Known {
                 trigger,
                 range: range.map(|(low, high)| Range { low, high }),
                 mode: text("mode").filter(|mode| !mode.is_empty()).map(str::to_owned),
-                warnings: text("warnings").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
+                warnings: text("warnings")
+                    .and_then(|text| serde_json::from_str(text).ok())
+                    .unwrap_or_default(),
                 stamp,
                 settings: text("settings").and_then(|text| serde_json::from_str::<Settings>(text).ok()),
             },
@@ -135,7 +145,9 @@ impl Known {
     /// The waveform of these channels.
     pub(crate) fn waveform(self, rate_hz: f64, channels: Vec<Series>) -> Result<Waveform, InvalidWaveform> {
         let raw = |series: Series| match series.samples {
-            Samples::Volts(samples) if self.is_raw => Series { samples: Samples::Fractions(samples), ..series },
+            Samples::Volts(samples) if self.is_raw => {
+                Series { samples: Samples::Fractions(samples), ..series }
+            }
             _ => series,
         };
         Waveform::new(rate_hz, channels.into_iter().map(raw).collect(), self.details)
@@ -184,7 +196,9 @@ fn off_grid(series: Series, fact: &ChannelFact, grid_start_s: f64) -> Series {
     }
     let samples = match &series.samples {
         Samples::Volts(all) => Samples::Volts(indices.filter_map(|at| all.get(at).copied()).collect()),
-        Samples::Fractions(all) => Samples::Fractions(indices.filter_map(|at| all.get(at).copied()).collect()),
+        Samples::Fractions(all) => {
+            Samples::Fractions(indices.filter_map(|at| all.get(at).copied()).collect())
+        }
         Samples::Levels(all) => Samples::Levels(indices.filter_map(|at| all.get(at).copied()).collect()),
     };
     Series { start_s: fact.start, period_s: fact.period, samples, ..series }

@@ -113,7 +113,9 @@ impl Format {
     pub fn writer_of(self, several: bool) -> Box<dyn TraceWriter> {
         let encode = match self {
             Self::Csv => return Box::new(CsvWriter::new(Style { semicolons: false, numbered: several })),
-            Self::CsvSemicolons => return Box::new(CsvWriter::new(Style { semicolons: true, numbered: several })),
+            Self::CsvSemicolons => {
+                return Box::new(CsvWriter::new(Style { semicolons: true, numbered: several }));
+            }
             Self::Json => return Box::new(JsonWriter::default()),
             Self::Npz => npz::write,
             Self::Parquet => parquet::write,

@@ -50,7 +50,12 @@ impl<R: BufRead> JsonReader<R> {
 
     /// As [`new`](Self::new), for a part of each capture.
     pub fn with_options(input: R, options: ReadOptions) -> Self {
-        Self { options, warnings: Vec::new(), text: Text { input, ahead: Vec::new(), line: 1, bytes_left: 0, max_bytes: MAX_OBJECT_BYTES }, failed: false }
+        Self {
+            options,
+            warnings: Vec::new(),
+            text: Text { input, ahead: Vec::new(), line: 1, bytes_left: 0, max_bytes: MAX_OBJECT_BYTES },
+            failed: false,
+        }
     }
 
     /// Goes to the next object: to the line that it begins in.
@@ -79,7 +84,8 @@ impl<R: BufRead> JsonReader<R> {
             self.text.put_back(ahead, end);
             return Ok(Some((object, line)));
         }
-        let is_whole = ahead.ends_with(b"\n") && first.is_some_and(|object| object.is_err_and(|error| !error.is_eof()));
+        let is_whole =
+            ahead.ends_with(b"\n") && first.is_some_and(|object| object.is_err_and(|error| !error.is_eof()));
         self.text.put_back(ahead, 0);
         self.text.bytes_left = if is_whole { self.text.ahead.len() as u64 } else { self.text.max_bytes };
         let object = T::deserialize(&mut Deserializer::from_reader(&mut self.text));

@@ -126,9 +126,11 @@ impl<'r> RecordingObject<'r> {
 impl<'r> ChannelObject<'r> {
     fn of(series: &'r Series, recording: &Waveform) -> Self {
         let same_times = |other: &&Series| {
-            (other.start_s, other.period_s, other.samples.len()) == (series.start_s, series.period_s, series.samples.len())
+            (other.start_s, other.period_s, other.samples.len())
+                == (series.start_s, series.period_s, series.samples.len())
         };
-        let first = recording.channels().iter().find(same_times).map_or(series.channel, |first| first.channel);
+        let first =
+            recording.channels().iter().find(same_times).map_or(series.channel, |first| first.channel);
         let is_first = first == series.channel;
         let unit = match series.samples {
             Samples::Volts(_) => "V",

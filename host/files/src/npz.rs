@@ -10,8 +10,8 @@
 
 use std::io::Write;
 
-use super::{WriteError, facts};
 use super::archive::Archive;
+use super::{WriteError, facts};
 use scopething_waveform::recording::{Gap, Samples, Series, Waveform};
 
 pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {

@@ -55,7 +55,8 @@ impl<R: Read + Seek> NpzReader<R> {
     }
 
     fn arrays(&mut self) -> Result<BTreeMap<String, Array>, ReadError> {
-        let names: Vec<String> = self.archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
+        let names: Vec<String> =
+            self.archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
         let mut arrays = BTreeMap::new();
         let mut room = MAX_SAMPLES as u64 * 8;
         for entry in names {
@@ -63,7 +64,9 @@ impl<R: Read + Seek> NpzReader<R> {
             let wrong = |error: String| ReadError::Entry { entry: entry.clone(), reason: error };
             let file = self.archive.by_name(&entry).map_err(|error| wrong(error.to_string()))?;
             let mut bytes = Vec::new();
-            file.take(room + 1).read_to_end(&mut bytes).map_err(|error| wrong(format!("it is damaged ({error})")))?;
+            file.take(room + 1)
+                .read_to_end(&mut bytes)
+                .map_err(|error| wrong(format!("it is damaged ({error})")))?;
             room = room.checked_sub(bytes.len() as u64).ok_or(ReadError::TooLong)?;
             if let Some(array) = array(&bytes).map_err(|reason| wrong(reason.to_owned()))? {
                 arrays.insert(name.to_owned(), array);
@@ -85,10 +88,13 @@ impl<R: Read + Seek> NpzReader<R> {
             let is_other = ["time", "t", "lost", "warnings"].contains(&name) || name.ends_with(TIMES);
             if has_own_times { beside } else { !is_other }
         };
-        let names: Vec<&String> = arrays.keys().filter(|name| numbers(name).is_some() && is_channel(name)).collect();
+        let names: Vec<&String> =
+            arrays.keys().filter(|name| numbers(name).is_some() && is_channel(name)).collect();
         let is_analog = |name: &str| {
             let named = name.parse::<scopething_waveform::recording::Channel>();
-            let levels = || numbers(name).is_some_and(|numbers| numbers.iter().all(|&level| level == 0.0 || level == 1.0));
+            let levels = || {
+                numbers(name).is_some_and(|numbers| numbers.iter().all(|&level| level == 0.0 || level == 1.0))
+            };
             named.map_or_else(|_| !levels(), |channel| channel.is_analog())
         };
         let candidates: Vec<Candidate> =
@@ -101,13 +107,23 @@ impl<R: Read + Seek> NpzReader<R> {
         for one in assign(&candidates, &self.options.channels, &mut self.warnings)? {
             let Some(name) = names.get(one.index) else { continue };
             let Some(samples) = numbers(name) else { continue };
-            let times = numbers(&format!("{name}{TIMES}")).or_else(|| numbers("time")).or_else(|| numbers("t"));
+            let times =
+                numbers(&format!("{name}{TIMES}")).or_else(|| numbers("time")).or_else(|| numbers("t"));
             let (start_s, period_s) = match times {
                 Some(times) if times.len() != samples.len() => {
-                    return Err(fault(format!("{name} has {} samples at {} times", samples.len(), times.len())));
+                    return Err(fault(format!(
+                        "{name} has {} samples at {} times",
+                        samples.len(),
+                        times.len()
+                    )));
                 }
                 Some(times) => {
-                    let even = spacing::judge(times.len(), |at| times.get(at).copied().unwrap_or(f64::NAN), Precision::BINARY, 1.0);
+                    let even = spacing::judge(
+                        times.len(),
+                        |at| times.get(at).copied().unwrap_or(f64::NAN),
+                        Precision::BINARY,
+                        1.0,
+                    );
                     match (even, rate_hz) {
                         (Ok(even), _) => (even.start_s, even.period_s),
                         (Err(spacing::Irregular::TooFew), Some(rate_hz)) => {
@@ -178,7 +194,8 @@ fn array(bytes: &[u8]) -> Result<Option<Array>, &'static str> {
     let dimensions = shape.split(',').filter(|size| !size.trim().is_empty()).count();
     if let Some(length) = kind.strip_prefix("<U").and_then(|length| length.parse::<usize>().ok()) {
         let text = |letters: &[u8]| -> String {
-            let codes = letters.chunks_exact(4).filter_map(|code| Some(u32::from_le_bytes(code.try_into().ok()?)));
+            let codes =
+                letters.chunks_exact(4).filter_map(|code| Some(u32::from_le_bytes(code.try_into().ok()?)));
             codes.take_while(|&code| code != 0).filter_map(char::from_u32).collect()
         };
         return Ok(match dimensions {

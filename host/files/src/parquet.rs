@@ -53,7 +53,8 @@ impl Write for Handover {
 
 /// How tables are encoded: `time` and the columns of floats cut into their bytes.
 pub(super) fn properties<'n>(floats: impl Iterator<Item = &'n str>) -> WriterPropertiesBuilder {
-    let builder = WriterProperties::builder().set_compression(Compression::GZIP(parquet::basic::GzipLevel::default()));
+    let builder =
+        WriterProperties::builder().set_compression(Compression::GZIP(parquet::basic::GzipLevel::default()));
     let time = ColumnPath::from(TIME);
     let builder = builder
         .set_column_dictionary_enabled(time.clone(), false)
@@ -68,12 +69,14 @@ pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), Wri
     let failed = |error: ParquetError| WriteError::Io(std::io::Error::other(error));
     let names: Vec<String> = recording.channels().iter().map(|series| name_of(recording, series)).collect();
     let analog = recording.channels().iter().zip(&names).filter(|(series, _)| series.channel.is_analog());
-    let metadata = facts::facts(recording).into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
+    let metadata =
+        facts::facts(recording).into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
     let properties =
         properties(analog.map(|(_, name)| name.as_str())).set_key_value_metadata(Some(metadata)).build();
     let handover = Handover::default();
     let schema = schema(recording, &names).map_err(failed)?;
-    let mut file = SerializedFileWriter::new(handover.clone(), schema, Arc::new(properties)).map_err(failed)?;
+    let mut file =
+        SerializedFileWriter::new(handover.clone(), schema, Arc::new(properties)).map_err(failed)?;
     let mut group = GroupOf::new(recording);
     let mut latest = vec![None; recording.channels().len()];
     for row in Rows::of(recording) {
@@ -104,7 +107,8 @@ fn schema(recording: &Waveform, names: &[String]) -> Result<TypePtr, ParquetErro
                 Type::primitive_type_builder(name, PhysicalType::FLOAT)
             }
         };
-        let repetition = if begins_first(recording, series) { Repetition::REQUIRED } else { Repetition::OPTIONAL };
+        let repetition =
+            if begins_first(recording, series) { Repetition::REQUIRED } else { Repetition::OPTIONAL };
         fields.push(field.with_repetition(repetition).build()?);
     }
     let fields = fields.into_iter().map(Arc::new).collect();
@@ -176,7 +180,8 @@ fn write_channel(
             column.typed::<FloatType>().write_batch(&samples, present, None)?;
         }
         Samples::Levels(levels) => {
-            let levels: Vec<i32> = indices.filter_map(|index| levels.get(index).copied().map(i32::from)).collect();
+            let levels: Vec<i32> =
+                indices.filter_map(|index| levels.get(index).copied().map(i32::from)).collect();
             column.typed::<Int32Type>().write_batch(&levels, present, None)?;
         }
     }

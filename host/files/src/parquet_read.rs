@@ -3,9 +3,9 @@
 
 use std::fs::File;
 
-use parquet::data_type::{BoolType, DataType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::basic::{LogicalType, Type as PhysicalType};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{BoolType, DataType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 
@@ -49,7 +49,10 @@ impl ParquetReader {
         let columns = metadata.schema_descr().columns();
         // What is no number is no channel.
         let is_number = |kind: PhysicalType| {
-            !matches!(kind, PhysicalType::BYTE_ARRAY | PhysicalType::FIXED_LEN_BYTE_ARRAY | PhysicalType::INT96)
+            !matches!(
+                kind,
+                PhysicalType::BYTE_ARRAY | PhysicalType::FIXED_LEN_BYTE_ARRAY | PhysicalType::INT96
+            )
         };
         let numeric: Vec<usize> = (0..columns.len())
             .filter(|&at| {
@@ -59,8 +62,10 @@ impl ParquetReader {
                 })
             })
             .collect();
-        let names: Vec<String> =
-            numeric.iter().filter_map(|&at| Some(columns.get(at)?.path().string().replace('"', ""))).collect();
+        let names: Vec<String> = numeric
+            .iter()
+            .filter_map(|&at| Some(columns.get(at)?.path().string().replace('"', "")))
+            .collect();
         let (mut layout, time) = Layout::of_names(&names, &self.options).map_err(fault)?;
         layout.set_known(&pairs);
         let rate_hz = self.options.rate_hz.or(known.sample_rate_hz);
@@ -70,7 +75,8 @@ impl ParquetReader {
             (None, None) => return Err(ReadError::NoRate),
         };
         layout.clock = Clock::Column { place: 0, scale };
-        let places: Vec<usize> = layout.columns.iter().filter_map(|column| numeric.get(column.place).copied()).collect();
+        let places: Vec<usize> =
+            layout.columns.iter().filter_map(|column| numeric.get(column.place).copied()).collect();
         let time = time.and_then(|place| numeric.get(place).copied());
         let mut table = Table::new(layout);
         let window = self.options.window();
@@ -82,7 +88,8 @@ impl ParquetReader {
                 return Err(ReadError::TooLong);
             }
             let times = time.map(|place| column(group.as_ref(), place, rows)).transpose().map_err(fault)?;
-            let values: Result<Vec<_>, _> = places.iter().map(|&place| column(group.as_ref(), place, rows)).collect();
+            let values: Result<Vec<_>, _> =
+                places.iter().map(|&place| column(group.as_ref(), place, rows)).collect();
             let values = values.map_err(fault)?;
             for row in 0..rows {
                 let at = |column: &Vec<Option<f64>>| column.get(row).copied().flatten();
@@ -101,7 +108,9 @@ impl ParquetReader {
 /// The numbers of a column in a row group; none where there is none.
 fn column(group: &dyn RowGroupReader, place: usize, rows: usize) -> Result<Vec<Option<f64>>, ParquetError> {
     match group.get_column_reader(place)? {
-        ColumnReader::BoolColumnReader(reader) => values::<BoolType>(reader, rows, |value| f64::from(u8::from(value))),
+        ColumnReader::BoolColumnReader(reader) => {
+            values::<BoolType>(reader, rows, |value| f64::from(u8::from(value)))
+        }
         ColumnReader::Int32ColumnReader(reader) => values::<Int32Type>(reader, rows, f64::from),
         ColumnReader::Int64ColumnReader(reader) => values::<Int64Type>(reader, rows, |value| value as f64),
         ColumnReader::FloatColumnReader(reader) => values::<FloatType>(reader, rows, f64::from),

@@ -22,7 +22,8 @@ pub fn read(spec: &str) -> Result<Playback, PlaybackError> {
     let path = Path::new(path);
     let format = Format::of_path(path).map_err(|error| refused(error.to_string()))?;
     // A file may have more channels than a trace has room for.
-    let options = ReadOptions { channels: channel.map(str::to_owned).into_iter().collect(), ..ReadOptions::default() };
+    let options =
+        ReadOptions { channels: channel.map(str::to_owned).into_iter().collect(), ..ReadOptions::default() };
     let mut reader = open_with(path, format, &options).map_err(|error| refused(error.to_string()))?;
     let recording = reader.read().map_err(|error| refused(error.to_string()))?;
     let recording = recording.ok_or_else(|| refused("there is nothing in it".to_owned()))?;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{CsvReader, Format, JsonReader, NpzReader, ParquetReader, ReadOptions, SrReader, VcdReader, WavReader};
+use super::{
+    CsvReader, Format, JsonReader, NpzReader, ParquetReader, ReadOptions, SrReader, VcdReader, WavReader,
+};
 use scopething_waveform::recording::{InvalidWaveform, Waveform};
 
 /// The most samples of all channels together that a trace is read into memory with: 1 GiB of analog ones, a quarter of
@@ -198,7 +200,9 @@ pub fn open_with(
         Format::Csv | Format::CsvSemicolons => Ok(Box::new(CsvReader::with_options(input, options))),
         Format::Json => Ok(Box::new(JsonReader::with_options(input, options))),
         Format::Npz => NpzReader::new(input, options).map(|reader| Box::new(reader) as _),
-        Format::Parquet => ParquetReader::new(input.into_inner(), options).map(|reader| Box::new(reader) as _),
+        Format::Parquet => {
+            ParquetReader::new(input.into_inner(), options).map(|reader| Box::new(reader) as _)
+        }
         Format::Vcd => Ok(Box::new(VcdReader::new(input, options))),
         Format::Wav => WavReader::new(input, options).map(|reader| Box::new(reader) as _),
         _ => SrReader::with_options(input, options).map(|reader| Box::new(reader) as _),

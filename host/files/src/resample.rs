@@ -44,7 +44,9 @@ pub(crate) fn spread(times_s: &[f64], samples: &Samples, period_s: Option<f64>) 
         Some((f64::from(here) + part.clamp(0.0, 1.0) * f64::from(next - here)) as f32)
     };
     let samples = match samples {
-        Samples::Volts(all) => Samples::Volts(places.filter_map(|(at, moment_s)| between(all, at, moment_s)).collect()),
+        Samples::Volts(all) => {
+            Samples::Volts(places.filter_map(|(at, moment_s)| between(all, at, moment_s)).collect())
+        }
         Samples::Fractions(all) => {
             Samples::Fractions(places.filter_map(|(at, moment_s)| between(all, at, moment_s)).collect())
         }
@@ -56,8 +58,11 @@ pub(crate) fn spread(times_s: &[f64], samples: &Samples, period_s: Option<f64>) 
 /// A period by which little is lost: of changes, one that all steps are multiples of; of a simulation, a short one of
 /// its steps.
 fn suitable_s(times_s: &[f64], is_logic: bool) -> Option<f64> {
-    let mut steps: Vec<f64> =
-        times_s.windows(2).filter_map(|pair| Some(pair.get(1)? - pair.first()?)).filter(|step| *step > 0.0).collect();
+    let mut steps: Vec<f64> = times_s
+        .windows(2)
+        .filter_map(|pair| Some(pair.get(1)? - pair.first()?))
+        .filter(|step| *step > 0.0)
+        .collect();
     steps.sort_unstable_by(f64::total_cmp);
     let (least_s, last) = (*steps.first()?, steps.len() - 1);
     let period_s = if is_logic {
@@ -111,6 +116,9 @@ mod tests {
         let ramp = Samples::Volts(times_s.iter().map(|time_s| 2.0 * *time_s as f32).collect());
         let (_, samples) = spread(&times_s, &ramp, Some(0.25)).unwrap();
         let Samples::Volts(volts) = samples else { panic!("volts") };
-        assert!(volts.len() == 17 && (0_u8..).zip(&volts).all(|(index, volt)| (volt - f32::from(index) * 0.5).abs() < 1e-6));
+        assert!(
+            volts.len() == 17
+                && (0_u8..).zip(&volts).all(|(index, volt)| (volt - f32::from(index) * 0.5).abs() < 1e-6)
+        );
     }
 }

@@ -230,7 +230,8 @@ mod tests {
         let even = judged(&fixed).unwrap();
         assert!((even.period_s * 12e6 - 1.0).abs() < 1e-9 && even.coarse_s.is_some(), "{even:?}");
         // Five digits before the exponent, at an offset a thousand times the step.
-        let floating = (0..500).map(|index| format!("{:.4e}", 0.4 + f64::from(index) * 1e-5)).collect::<Vec<_>>();
+        let floating =
+            (0..500).map(|index| format!("{:.4e}", 0.4 + f64::from(index) * 1e-5)).collect::<Vec<_>>();
         let even = judged(&floating).unwrap();
         assert!((even.period_s / 1e-5 - 1.0).abs() < 1e-6, "{even:?}");
     }

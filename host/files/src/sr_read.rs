@@ -75,7 +75,9 @@ impl<R: Read + Seek> SrReader<R> {
             .read_to_end(&mut bytes)
             .map_err(|error| fault(format!("it is damaged ({error})")))?;
         if bytes.len() as u64 > MAX_METADATA_BYTES {
-            return Err(fault(format!("it is longer than {MAX_METADATA_BYTES} bytes; this is no sigrok session")));
+            return Err(fault(format!(
+                "it is longer than {MAX_METADATA_BYTES} bytes; this is no sigrok session"
+            )));
         }
         // Names of channels in another encoding are names still.
         Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -96,7 +98,9 @@ impl<R: Read + Seek> SrReader<R> {
         let whole = (1..).zip(&numbers).take_while(|(expected, number)| expected == *number).count();
         let gap = numbers.get(whole).map(|next| {
             let missing = whole + 1;
-            format!("{name}-{missing} is missing, and {name}-{next} is there: samples after the gap are left out")
+            format!(
+                "{name}-{missing} is missing, and {name}-{next} is there: samples after the gap are left out"
+            )
         });
         let chunks = numbers.iter().take(whole).map(|number| format!("{name}-{number}"));
         (chunks.collect(), gap)
@@ -253,7 +257,11 @@ impl<R: Read + Seek> SrReader<R> {
         self.warnings.extend(broken.iter().map(|error| format!("{error}: its channels are left out")));
         if !channels.is_empty() && channels.iter().all(|series| series.samples.is_empty()) {
             let from_s = self.options.from_s.unwrap_or(0.0);
-            return Err(ReadError::NothingThere { from_s, start_s: 0.0, end_s: part.first as f64 * period_s });
+            return Err(ReadError::NothingThere {
+                from_s,
+                start_s: 0.0,
+                end_s: part.first as f64 * period_s,
+            });
         }
         channels.retain(|series| !series.samples.is_empty());
         Ok(facts::with_facts(rate_hz, channels, &metadata.facts)?)

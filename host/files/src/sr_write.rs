@@ -72,7 +72,12 @@ fn metadata(recording: &Waveform, rate_hz: u64) -> String {
     }
     for series in recording.logic() {
         if let Channel::Logic(line) = series.channel {
-            let _ = writeln!(text, "probe{}={}", line.number() + 1, name_of(series, &format!("D{}", line.number())));
+            let _ = writeln!(
+                text,
+                "probe{}={}",
+                line.number() + 1,
+                name_of(series, &format!("D{}", line.number()))
+            );
         }
     }
     for (number, series) in numbered(recording) {
@@ -90,7 +95,8 @@ fn metadata(recording: &Waveform, rate_hz: u64) -> String {
 
 /// The name that a channel had, if a key file can hold it.
 fn name_of(series: &Series, otherwise: &str) -> String {
-    let name = series.label.as_deref().filter(|name| !name.contains(char::is_control) && !name.trim().is_empty());
+    let name =
+        series.label.as_deref().filter(|name| !name.contains(char::is_control) && !name.trim().is_empty());
     name.unwrap_or(otherwise).to_owned()
 }
 

@@ -70,7 +70,8 @@ pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), Wri
 /// The name of a channel as a dump can hold it: without white space.
 fn reference(series: &Series) -> String {
     let name = series.label.as_deref().unwrap_or_default();
-    let name = name.replace(|letter: char| letter.is_whitespace() || letter.is_control() || letter == '$', "_");
+    let name =
+        name.replace(|letter: char| letter.is_whitespace() || letter.is_control() || letter == '$', "_");
     if name.is_empty() { series.channel.to_string() } else { name }
 }
 

@@ -54,7 +54,8 @@ impl<R: BufRead> VcdReader<R> {
         let candidates: Vec<Candidate> = variables
             .iter()
             .map(|variable| {
-                let prefers = known.channels.iter().find(|(_, fact)| fact.name.as_ref() == Some(&variable.name));
+                let prefers =
+                    known.channels.iter().find(|(_, fact)| fact.name.as_ref() == Some(&variable.name));
                 let candidate = Candidate::new(variable.name.clone(), variable.is_analog);
                 Candidate { prefers: prefers.map(|(channel, _)| *channel), ..candidate }
             })
@@ -95,7 +96,8 @@ impl<R: BufRead> VcdReader<R> {
             return Err(ReadError::NothingThere { from_s, start_s: 0.0, end_s: now as f64 * unit_s });
         }
         let rate_hz = known.sample_rate_hz.unwrap_or_else(|| super::spacing::clock_hz(&channels));
-        Ok(known.waveform(rate_hz, channels.into_iter().filter(|series| !series.samples.is_empty()).collect())?)
+        Ok(known
+            .waveform(rate_hz, channels.into_iter().filter(|series| !series.samples.is_empty()).collect())?)
     }
 
     /// The samples at the times that the writer took them.
@@ -111,13 +113,21 @@ impl<R: BufRead> VcdReader<R> {
                 (time_s / unit_s).round() as u64
             });
             let start_s = start + first as f64 * period;
-            Some(Series { label: one.label.clone(), ..Series::new(one.channel, start_s, period, held(variable, units)) })
+            Some(Series {
+                label: one.label.clone(),
+                ..Series::new(one.channel, start_s, period, held(variable, units))
+            })
         });
         series.collect()
     }
 
     /// Samples as often as all changes are multiples of.
-    fn by_changes(&self, used: &[(&Assigned, &Variable)], end: u64, unit_s: f64) -> Result<Vec<Series>, ReadError> {
+    fn by_changes(
+        &self,
+        used: &[(&Assigned, &Variable)],
+        end: u64,
+        unit_s: f64,
+    ) -> Result<Vec<Series>, ReadError> {
         let times = used.iter().flat_map(|(_, variable)| variable.changes.iter().map(|(time, _)| *time));
         let common = times.chain([end]).fold(0, greatest_common_divisor);
         let step = match self.options.rate_hz {
@@ -135,7 +145,10 @@ impl<R: BufRead> VcdReader<R> {
         let series = used.iter().map(|(one, variable)| {
             let units = (first..last).map(|sample| (sample as f64 * step).round() as u64);
             let start_s = first as f64 * period_s;
-            Series { label: one.label.clone(), ..Series::new(one.channel, start_s, period_s, held(variable, units)) }
+            Series {
+                label: one.label.clone(),
+                ..Series::new(one.channel, start_s, period_s, held(variable, units))
+            }
         });
         Ok(series.collect())
     }

@@ -53,7 +53,9 @@ fn full_scale(channels: &[&Series]) -> f64 {
 
 fn comment(recording: &Waveform, full_scale: f64) -> Vec<u8> {
     let mut text = COMMENT.to_vec();
-    for (key, value) in facts::facts(recording).into_iter().chain([(FULL_SCALE.to_owned(), full_scale.to_string())]) {
+    for (key, value) in
+        facts::facts(recording).into_iter().chain([(FULL_SCALE.to_owned(), full_scale.to_string())])
+    {
         let value = value.replace(char::is_control, " ");
         text.extend(format!("{key}: {value}\n").bytes());
     }

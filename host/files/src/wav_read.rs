@@ -45,11 +45,16 @@ impl<R: Read + Seek> WavReader<R> {
         } else {
             (1..=spec.channels).map(|number| format!("channel {number}")).collect()
         };
-        let candidates: Vec<Candidate> = names.iter().map(|name| Candidate::new(name.as_str(), true)).collect();
+        let candidates: Vec<Candidate> =
+            names.iter().map(|name| Candidate::new(name.as_str(), true)).collect();
         let assigned = assign(&candidates, &self.options.channels, &mut self.warnings)?;
         let rate_hz = self.options.rate_hz.unwrap_or(f64::from(spec.sample_rate));
         let (first, count) = self.options.window().of(0.0, rate_hz.recip());
-        let full_scale = self.facts.iter().find(|(key, _)| key == FULL_SCALE).and_then(|(_, volts)| volts.parse::<f64>().ok());
+        let full_scale = self
+            .facts
+            .iter()
+            .find(|(key, _)| key == FULL_SCALE)
+            .and_then(|(_, volts)| volts.parse::<f64>().ok());
         if full_scale.is_none() && spec.sample_format == SampleFormat::Int {
             self.warnings.push("the file has no unit: full scale is taken as 1 V".to_owned());
         }
@@ -82,10 +87,14 @@ impl<R: Read + Seek> WavReader<R> {
             }
         }
         let period_s = rate_hz.recip();
-        let channels = assigned.into_iter().zip(volts).filter(|(_, volts)| !volts.is_empty()).map(|(one, volts)| {
-            let start_s = first as f64 * period_s;
-            Series { label: one.label, ..Series::new(one.channel, start_s, period_s, Samples::Volts(volts)) }
-        });
+        let channels =
+            assigned.into_iter().zip(volts).filter(|(_, volts)| !volts.is_empty()).map(|(one, volts)| {
+                let start_s = first as f64 * period_s;
+                Series {
+                    label: one.label,
+                    ..Series::new(one.channel, start_s, period_s, Samples::Volts(volts))
+                }
+            });
         let channels: Vec<Series> = channels.collect();
         if channels.is_empty() && first > 0 {
             let from_s = self.options.from_s.unwrap_or(0.0);

@@ -94,7 +94,11 @@ fn every_readable_format_reads_what_is_written() {
     };
     let channels = recording().channels().to_vec();
     let [a, b, line] = <[Series; 3]>::try_from(channels).unwrap();
-    let settings = Settings { program: Some("test 1".to_owned()), device: Some("BS000501".to_owned()), ..Settings::default() };
+    let settings = Settings {
+        program: Some("test 1".to_owned()),
+        device: Some("BS000501".to_owned()),
+        ..Settings::default()
+    };
     let details = Details { settings: Some(settings), ..recording().details().clone() };
     let channels = vec![named(a, "out"), b, named(line, "SCL")];
     let written = Waveform::new(1.0 / TICK_S, channels, details).unwrap();

@@ -138,6 +138,7 @@ fn continued(row: Line<'_>, number: u64) -> Result<impl Iterator<Item = &str> + 
 
 /// The channels that a header names.
 fn channels<'n>(line: Line<'_>, names: impl Iterator<Item = &'n str>) -> Result<Vec<Channel>, ReadError> {
-    let channel = |name: &str| name.trim().parse().map_err(|error| line.fault(format!("{name:?} is {error}")));
+    let channel =
+        |name: &str| name.trim().parse().map_err(|error| line.fault(format!("{name:?} is {error}")));
     names.map(channel).collect()
 }

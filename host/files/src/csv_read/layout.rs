@@ -108,7 +108,10 @@ impl Layout {
         };
         layout.clock = layout.clock_of(time, &names, options, at)?;
         if layout.columns.is_empty() {
-            return Err(fault(at, "no column of samples was found; --columns names them, as in time=1,A=2".to_owned()));
+            return Err(fault(
+                at,
+                "no column of samples was found; --columns names them, as in time=1,A=2".to_owned(),
+            ));
         }
         Ok(layout)
     }
@@ -246,12 +249,15 @@ impl Layout {
                 self.is_counted = true;
                 Ok(Clock::Column { place, scale: period_s })
             }
-            (None, Some(period_s)) => Ok(Clock::Even { start_s: self.pairs.start_s().unwrap_or(0.0), period_s }),
+            (None, Some(period_s)) => {
+                Ok(Clock::Even { start_s: self.pairs.start_s().unwrap_or(0.0), period_s })
+            }
             (_, None) => Err(ReadError::Line {
                 line,
-                reason: "there is neither a column of times, nor a sample rate or interval before the rows; give \
+                reason:
+                    "there is neither a column of times, nor a sample rate or interval before the rows; give \
                          --columns time=N or --rate"
-                    .to_owned(),
+                        .to_owned(),
             }),
         }
     }

@@ -96,7 +96,8 @@ pub(super) fn read<R: BufRead>(
             Samples::Levels(samples.iter().map(|&sample| u8::from(sample > 0.5)).collect())
         };
         let period_s = options.rate_hz.unwrap_or(row.rate_hz).recip();
-        channels.push(Series { label: one.label, ..Series::new(one.channel, row.delay_s, period_s, samples) });
+        channels
+            .push(Series { label: one.label, ..Series::new(one.channel, row.delay_s, period_s, samples) });
     }
     let rate_hz = spacing::clock_hz(&channels);
     Ok(Some(Waveform::new(rate_hz, channels, Details::default())?))

@@ -89,7 +89,8 @@ struct RowsOf {
 
 impl Column {
     fn new(layout: &ColumnLayout) -> Self {
-        let values = if layout.kind == Kind::Analog { Values::Volts(Vec::new()) } else { Values::Levels(Vec::new()) };
+        let values =
+            if layout.kind == Kind::Analog { Values::Volts(Vec::new()) } else { Values::Levels(Vec::new()) };
         Self { kind: layout.kind, values, scale: layout.scale, presence: Presence::default(), missing: 0 }
     }
 
@@ -248,7 +249,8 @@ impl Table {
                         column.push_blank();
                     } else {
                         column.push(cell, row, self.layout.separator).map_err(|reason| {
-                            let name = self.layout.columns.get(*index).map_or("", |column| column.name.as_str());
+                            let name =
+                                self.layout.columns.get(*index).map_or("", |column| column.name.as_str());
                             line.fault(format!("{reason}, in column {name}"))
                         })?;
                         self.samples += 1;
@@ -275,7 +277,9 @@ impl Table {
         self.passed += 1;
         let line = Line { number: self.passed, text: "", is_ended: true };
         if !time_s.is_finite() || time_s < self.latest_s {
-            return Err(line.fault(format!("time {time_s} is not after the one before; sort the rows by time")));
+            return Err(
+                line.fault(format!("time {time_s} is not after the one before; sort the rows by time"))
+            );
         }
         self.latest_s = time_s;
         self.precision = Precision::BINARY;
@@ -318,9 +322,9 @@ impl Table {
                 let time_s = time.ok_or_else(|| line.fault(format!("{cell:?} is not a time in seconds")))?;
                 let time_s = time_s * scale + self.layout.offset_s();
                 if time_s < self.latest_s {
-                    return Err(line.fault(format!(
-                        "time {cell} is not after the one before; sort the rows by time"
-                    )));
+                    return Err(
+                        line.fault(format!("time {cell} is not after the one before; sort the rows by time"))
+                    );
                 }
                 self.precision.note(cell);
                 self.latest_s = time_s;
@@ -361,7 +365,8 @@ impl Table {
             .collect();
         let assigned = self.layout.assign(&kinds, options, warnings)?;
         if self.times_s.len() < 2 {
-            let reason = "the capture ends before a second sample, so that there is no sample rate".to_owned();
+            let reason =
+                "the capture ends before a second sample, so that there is no sample rate".to_owned();
             return Err(ReadError::Line { line: end, reason });
         }
         let mut channels = Vec::new();
@@ -438,7 +443,10 @@ impl Table {
         match judged {
             Ok(even) => {
                 let period_s = options.rate_hz.map_or(even.period_s, f64::recip);
-                if is_new && options.rate_hz.is_none() && let Some(coarse_s) = even.coarse_s {
+                if is_new
+                    && options.rate_hz.is_none()
+                    && let Some(coarse_s) = even.coarse_s
+                {
                     warnings.push(format!(
                         "times are printed in steps of {}, coarser than the samples: the sample rate, {}, is what \
                          all of them together support; --rate gives another",
@@ -452,10 +460,14 @@ impl Table {
             Err(Irregular::TooFew) => {
                 let all = |index: usize| self.times_s.get(index).copied().unwrap_or(f64::NAN);
                 let even = spacing::judge(self.times_s.len(), all, self.precision, scale);
-                let period_s = even.map_or(self.times_s.get(1).unwrap_or(&1.0) - all(0), |even| even.period_s);
+                let period_s =
+                    even.map_or(self.times_s.get(1).unwrap_or(&1.0) - all(0), |even| even.period_s);
                 Ok(Series::new(channel, time_s(0), period_s, column.take((0..count).map(row))))
             }
-            Err(Irregular::Gap { index, usual_s }) if matches!(column.values, Values::Volts(_)) || options.rate_hz.is_none() && self.stated_period_s().is_none() => {
+            Err(Irregular::Gap { index, usual_s })
+                if matches!(column.values, Values::Volts(_))
+                    || options.rate_hz.is_none() && self.stated_period_s().is_none() =>
+            {
                 let (before_s, after_s) = (time_s(index - 1), time_s(index));
                 let reason = if after_s == before_s {
                     format!("time {after_s} s is not after the one before; sort the rows by time")
@@ -471,7 +483,10 @@ impl Table {
             Err(irregular) => {
                 let repeated = (1..count).find(|&index| time_s(index) <= time_s(index - 1));
                 if let Some(index) = repeated {
-                    let reason = format!("time {} s is not after the one before; sort the rows by time", time_s(index));
+                    let reason = format!(
+                        "time {} s is not after the one before; sort the rows by time",
+                        time_s(index)
+                    );
                     return Err(ReadError::Line { line: self.line(row(index)), reason });
                 }
                 let times_s: Vec<f64> = (0..count).map(time_s).collect();
@@ -480,7 +495,9 @@ impl Table {
                 let spread = resample::spread(&times_s, &samples, period_s);
                 let (period_s, samples) = spread.ok_or_else(|| ReadError::Line {
                     line: self.line(row(0)),
-                    reason: "times are not evenly spaced, and no sample rate suits them; give one with --rate".to_owned(),
+                    reason:
+                        "times are not evenly spaced, and no sample rate suits them; give one with --rate"
+                            .to_owned(),
                 })?;
                 if is_new {
                     warnings.push(resample::warning(irregular, &samples, period_s));

@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 
 use crate::{MAX_SAMPLES, ReadError, spacing};
 use scopething_waveform::recording::{
-    Channel, Details, EndReason, Gap, InvalidWaveform, Range, Samples, Series, Settings, Stamp, Trigger, Waveform,
+    Channel, Details, EndReason, Gap, InvalidWaveform, Range, Samples, Series, Settings, Stamp, Trigger,
+    Waveform,
 };
 
 /// As it stands in the text. Keys that are not here are passed over.
@@ -96,7 +97,8 @@ impl RecordingObject {
             let series = match (start.zip(stated_s), times) {
                 (Some((start_s, period_s)), _) => Series::new(channel, start_s, period_s, samples),
                 (None, Some(times)) => {
-                    let times_s = times.read().map_err(|error| fault(format!("the times of {channel}: {error}")))?;
+                    let times_s =
+                        times.read().map_err(|error| fault(format!("the times of {channel}: {error}")))?;
                     let series = spacing::series(channel, &times_s, samples, self.sample_rate.recip());
                     series.map_err(|uneven| fault(uneven.to_string()))?
                 }

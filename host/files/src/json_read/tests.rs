@@ -92,7 +92,10 @@ fn truncated_file_yields_whole_traces() {
         assert!(reader.read().unwrap().is_some());
         let line = TRACE.lines().count() as u64 + 2;
         let read = reader.read();
-        assert!(matches!(read, Err(ReadError::CutOff { line: at }) if at == line), "{length} bytes: {read:?}");
+        assert!(
+            matches!(read, Err(ReadError::CutOff { line: at }) if at == line),
+            "{length} bytes: {read:?}"
+        );
         assert!(reader.read().unwrap().is_none(), "nothing after a fault");
     }
     let zeros = [TRACE, "\0\0\0"].concat();

@@ -119,7 +119,8 @@ impl Metadata {
 
 /// The pairs of the first section of such a name.
 fn section(text: &str, is_named: impl Fn(&str) -> bool) -> BTreeMap<&str, &str> {
-    let heading = |line: &str| line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(&is_named);
+    let heading =
+        |line: &str| line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(&is_named);
     let lines = text.lines().map(str::trim).skip_while(|line| !heading(line)).skip(1);
     let pairs = lines.take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once('='));
     pairs.map(|(key, value)| (key.trim(), value.trim())).collect()

@@ -107,7 +107,8 @@ fn bad_sessions_are_refused_with_entry_and_reason() {
 fn long_sessions_are_read_in_parts() {
     // A second of 12 MHz.
     let levels: Vec<u8> = (0..12_000_000_u32).map(|index| (index / 6) as u8).collect();
-    let metadata = "[device 1]\ncapturefile=logic-1\nsamplerate=12 MHz\nunitsize=1\nprobe1=SCL\nprobe2=SDA\nprobe5=CS\n";
+    let metadata =
+        "[device 1]\ncapturefile=logic-1\nsamplerate=12 MHz\nunitsize=1\nprobe1=SCL\nprobe2=SDA\nprobe5=CS\n";
     let chunks = levels.chunks(4 << 20).zip(1..).map(|(chunk, number)| (format!("logic-1-{number}"), chunk));
     let chunks: Vec<(String, &[u8])> = chunks.collect();
     let mut entries = vec![("version", &b"2"[..]), ("metadata", metadata.as_bytes())];
@@ -141,7 +142,8 @@ fn archive_bomb_is_refused() {
 #[test]
 fn broken_parts_leave_the_others() {
     let read = |metadata: &str, entries: &[(&str, &[u8])]| {
-        let bytes = archive(&[&[("version", &b"2"[..]), ("metadata", metadata.as_bytes())], entries].concat());
+        let bytes =
+            archive(&[&[("version", &b"2"[..]), ("metadata", metadata.as_bytes())], entries].concat());
         let mut reader = SrReader::new(Cursor::new(bytes)).unwrap();
         let recording = reader.read().unwrap().unwrap();
         (recording, reader.warnings())
@@ -161,7 +163,8 @@ fn broken_parts_leave_the_others() {
     assert!(warnings.len() == 1 && warnings[0].contains("ATN left out"), "{warnings:?}");
     let wide = "[device 1]\nsamplerate=1 kHz\ncapturefile=logic-1\nprobe8=CLK\nprobe9=MISO\nprobe16=CS\nunitsize=2\n";
     let (recording, _) = read(wide, &[("logic-1-1", &[0x80, 0, 0, 1, 0, 0x80])]);
-    let lines: Vec<_> = recording.channels().iter().map(|series| (series.title(), series.samples.clone())).collect();
+    let lines: Vec<_> =
+        recording.channels().iter().map(|series| (series.title(), series.samples.clone())).collect();
     let expected = [("L0 (CLK)", vec![1, 0, 0]), ("L1 (MISO)", vec![0, 1, 0]), ("L2 (CS)", vec![0, 0, 1])];
     assert_eq!(lines, expected.map(|(title, levels)| (title.to_owned(), Samples::Levels(levels))));
 }

@@ -47,7 +47,8 @@ impl Values {
 
 pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
     let facts = header.facts().into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value));
-    let names: Vec<String> = header.columns.iter().filter(|column| column.is_analog()).map(Column::name).collect();
+    let names: Vec<String> =
+        header.columns.iter().filter(|column| column.is_analog()).map(Column::name).collect();
     let properties = crate::parquet::properties(names.iter().map(String::as_str))
         .set_key_value_metadata(Some(facts.collect()))
         .build();

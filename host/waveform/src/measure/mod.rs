@@ -165,7 +165,9 @@ impl ChannelAnalysis {
     fn of(series: &Series) -> Self {
         let (unit, measurements) = match &series.samples {
             Samples::Volts(samples) => ("V", Measurements::Analog(analog(&filled(samples), times(series)))),
-            Samples::Fractions(samples) => ("", Measurements::Analog(analog(&filled(samples), times(series)))),
+            Samples::Fractions(samples) => {
+                ("", Measurements::Analog(analog(&filled(samples), times(series))))
+            }
             Samples::Levels(levels) => ("", Measurements::Logic(logic(levels, series.period_s))),
         };
         let samples = series.samples.len();

@@ -39,7 +39,8 @@ pub(crate) fn number(cell: &str) -> Option<f64> {
         Ok(number) if number.is_finite() => Some(number),
         Ok(_) => Some(f64::NAN),
         Err(_) => {
-            let missing = matches!(cell, "∞" | "-∞" | "+∞" | "---" | "****" | "#N/A" | "NA" | "N/A" | "null" | "None");
+            let missing =
+                matches!(cell, "∞" | "-∞" | "+∞" | "---" | "****" | "#N/A" | "NA" | "N/A" | "null" | "None");
             missing.then_some(f64::NAN)
         }
     }
@@ -84,7 +85,9 @@ impl<'l> Cells<'l> {
             byte => memchr::memchr(byte, line.as_bytes()),
         };
         match found.and_then(|at| line.split_at_checked(at)) {
-            Some((cell, rest)) => (cell, rest.get(1..).filter(|rest| self.separator != b' ' || !rest.trim().is_empty())),
+            Some((cell, rest)) => {
+                (cell, rest.get(1..).filter(|rest| self.separator != b' ' || !rest.trim().is_empty()))
+            }
             None => (line, None),
         }
     }
@@ -119,7 +122,10 @@ impl Rows {
     /// Whether a column rises from row to row.
     pub(super) fn rises(&self, place: usize) -> bool {
         let column = self.column(place);
-        column.len() > 1 && column.len() == self.numbers.len() && column.is_sorted() && column.first() < column.last()
+        column.len() > 1
+            && column.len() == self.numbers.len()
+            && column.is_sorted()
+            && column.first() < column.last()
     }
 
     /// Whether a column is 0, 1, 2.. or 1, 2, 3..
@@ -163,7 +169,9 @@ fn rows_by(lines: &[String], separator: Separator) -> Option<Rows> {
     let numbers: Vec<Option<Vec<Option<f64>>>> = lines.iter().map(row).collect();
     let is_blank = |index: usize| lines.get(index).is_none_or(|line| line.trim().is_empty());
     let is_row = |index: usize| numbers.get(index).is_some_and(Option::is_some);
-    let begins = |&index: &usize| is_row(index) && (index + 1 == lines.len() || is_row(index + 1) || is_blank(index + 1));
+    let begins = |&index: &usize| {
+        is_row(index) && (index + 1 == lines.len() || is_row(index + 1) || is_blank(index + 1))
+    };
     let first = (0..lines.len()).find(begins).or_else(|| (0..lines.len()).find(|&index| is_row(index)))?;
     let rows: Vec<_> = numbers.into_iter().skip(first).take_while(Option::is_some).flatten().collect();
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -37,7 +37,8 @@ impl Name {
         let bracketed = cell.strip_suffix([')', ']']).and_then(|text| text.rsplit_once(['(', '[']));
         let worded = || cell.strip_prefix("in ").map(|unit| ("", unit)).or_else(|| cell.rsplit_once(" in "));
         let split = bracketed.or_else(worded).filter(|(_, unit)| is_unit(unit));
-        let (text, unit) = split.unwrap_or_else(|| if is_unit_of_time_word(cell) { ("", cell) } else { (cell, "") });
+        let (text, unit) =
+            split.unwrap_or_else(|| if is_unit_of_time_word(cell) { ("", cell) } else { (cell, "") });
         let unit = below.map_or(unit, |below| below.trim_matches(['(', ')', '[', ']', ' ', '"']));
         let lower = unit.to_lowercase();
         let (text, is_parameter) = match text.split_once('=') {
@@ -56,14 +57,20 @@ impl Name {
     pub(super) fn is_time(&self) -> bool {
         let name = self.text.to_lowercase();
         let is_named = name.starts_with("time")
-            || matches!(name.as_str(), "t" | "x" | "x-axis" | "sec" | "second" | "seconds" | "zeit" | "temps" | "tiempo");
+            || matches!(
+                name.as_str(),
+                "t" | "x" | "x-axis" | "sec" | "second" | "seconds" | "zeit" | "temps" | "tiempo"
+            );
         is_named || self.counts_samples || time_scale(&self.unit).is_some()
     }
 
     /// Whether it may be the number of a row.
     pub(super) fn may_be_index(&self) -> bool {
         let name = self.text.to_lowercase();
-        matches!(name.as_str(), "" | "index" | "sample" | "samples" | "n" | "no" | "no." | "nr" | "point" | "points" | "row")
+        matches!(
+            name.as_str(),
+            "" | "index" | "sample" | "samples" | "n" | "no" | "no." | "nr" | "point" | "points" | "row"
+        )
     }
 
     pub(super) fn column(&self, place: usize) -> ColumnLayout {
@@ -123,8 +130,9 @@ fn volt_scale(unit: &str) -> f64 {
 fn is_unit(text: &str) -> bool {
     let lower = text.trim().to_lowercase();
     let words = [
-        "v", "volt", "volts", "mv", "uv", "µv", "μv", "nv", "kv", "a", "ma", "ua", "µa", "amp", "amps", "ampere", "w", "watt",
-        "hz", "logic", "analog", "sequence", "db", "dbv", "dbm", "°", "deg", "unknown", "raw", "adc",
+        "v", "volt", "volts", "mv", "uv", "µv", "μv", "nv", "kv", "a", "ma", "ua", "µa", "amp", "amps",
+        "ampere", "w", "watt", "hz", "logic", "analog", "sequence", "db", "dbv", "dbm", "°", "deg",
+        "unknown", "raw", "adc",
     ];
     time_scale(&lower).is_some() || words.contains(&lower.as_str())
 }
@@ -158,7 +166,9 @@ impl Head {
             let cells = split(last);
             name_line = *at;
             if is_units(&cells) {
-                if let Some((at, before)) = headers.next().filter(|(_, line)| split(line).len() + 1 >= rows.width) {
+                if let Some((at, before)) =
+                    headers.next().filter(|(_, line)| split(line).len() + 1 >= rows.width)
+                {
                     (names, name_line) = (split(before), *at);
                 }
                 units = Some(cells);
@@ -191,7 +201,8 @@ impl Head {
             let unit = self.units.as_ref().and_then(|units| units.get(place)).map(String::as_str);
             unit.filter(|unit| unit.parse::<f64>().is_err() && !unit.is_empty())
         };
-        let count = width.max(self.names.len());
+        // Beyond the columns that a header names, a row has none.
+        let count = if self.names.is_empty() { width } else { self.names.len() };
         let name = |place: usize| Name::of(self.names.get(place).map_or("", String::as_str), below(place));
         let mut names: Vec<Name> = (0..count).map(name).collect();
         // sigrok lists the names of channels before the table, and has their kinds above the columns.
@@ -267,13 +278,24 @@ impl MetaPairs {
     pub(crate) fn period_s(&self) -> Option<f64> {
         let interval = |key: &str| {
             let key = key.replace([' ', '_', '-'], "");
-            ["sampleinterval", "samplinginterval", "sampleperiod", "samplingperiod", "increment", "tinc", "xincr", "timeinterval"]
-                .iter()
-                .any(|known| key.contains(known))
+            [
+                "sampleinterval",
+                "samplinginterval",
+                "sampleperiod",
+                "samplingperiod",
+                "increment",
+                "tinc",
+                "xincr",
+                "timeinterval",
+            ]
+            .iter()
+            .any(|known| key.contains(known))
         };
         let rate = |key: &str| {
             let key = key.replace([' ', '_', '-'], "");
-            ["samplerate", "samplingrate", "samplingfrequency", "samplefrequency"].iter().any(|known| key.contains(known))
+            ["samplerate", "samplingrate", "samplingfrequency", "samplefrequency"]
+                .iter()
+                .any(|known| key.contains(known))
         };
         let period_s = self.find(interval).or_else(|| self.find(rate).map(f64::recip));
         period_s.filter(|period_s| period_s.is_finite() && *period_s > 0.0)
@@ -290,7 +312,8 @@ impl MetaPairs {
 
     fn channel_names(&self) -> Vec<String> {
         let list = self.pairs.iter().find(|(key, _)| key.starts_with("channels"));
-        list.map(|(_, names)| names.split(',').map(|name| name.trim().to_owned()).collect()).unwrap_or_default()
+        list.map(|(_, names)| names.split(',').map(|name| name.trim().to_owned()).collect())
+            .unwrap_or_default()
     }
 
     /// What our own notes state.
@@ -340,7 +363,8 @@ pub(super) fn beside_rows(lines: &[String]) -> Option<Layout> {
     }
     let mut pairs = MetaPairs::default();
     lines.iter().for_each(|line| pairs.take(line, separator));
-    let source = pairs.pairs.iter().find(|(key, _)| key == "source").map_or("CH1", |(_, source)| source).to_owned();
+    let source =
+        pairs.pairs.iter().find(|(key, _)| key == "source").map_or("CH1", |(_, source)| source).to_owned();
     let column = ColumnLayout { place: 4, name: source, kind: Kind::Analog, scale: 1.0 };
     Some(Layout {
         separator,
