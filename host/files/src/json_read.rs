@@ -53,7 +53,14 @@ impl<R: BufRead> JsonReader<R> {
         Self {
             options,
             warnings: Vec::new(),
-            text: Text { input, ahead: Vec::new(), line: 1, bytes_left: 0, max_bytes: MAX_OBJECT_BYTES },
+            text: Text {
+                input,
+                ahead: Vec::new(),
+                read: 0,
+                line: 1,
+                bytes_left: 0,
+                max_bytes: MAX_OBJECT_BYTES,
+            },
             failed: false,
         }
     }
@@ -76,7 +83,7 @@ impl<R: BufRead> JsonReader<R> {
     fn next<T: for<'t> Deserialize<'t>>(&mut self) -> Result<Option<(T, u64)>, ReadError> {
         let Some(line) = self.next_begin()? else { return Ok(None) };
         self.text.read_line()?;
-        let ahead = std::mem::take(&mut self.text.ahead);
+        let ahead = self.text.take_ahead();
         let mut objects = Deserializer::from_slice(&ahead).into_iter::<T>();
         let (first, end) = (objects.next(), objects.byte_offset());
         if let Some(Ok(object)) = first {
@@ -87,7 +94,7 @@ impl<R: BufRead> JsonReader<R> {
         let is_whole =
             ahead.ends_with(b"\n") && first.is_some_and(|object| object.is_err_and(|error| !error.is_eof()));
         self.text.put_back(ahead, 0);
-        self.text.bytes_left = if is_whole { self.text.ahead.len() as u64 } else { self.text.max_bytes };
+        self.text.bytes_left = if is_whole { self.text.ahead().len() as u64 } else { self.text.max_bytes };
         let object = T::deserialize(&mut Deserializer::from_reader(&mut self.text));
         // A number that is cut in the middle is wrong, and not only short.
         let is_at_end = object.is_err() && self.text.peek()?.is_empty();
@@ -171,26 +178,51 @@ fn fault(line: u64, error: &serde_json::Error) -> ReadError {
 /// A text whose lines are counted, and of which an object gets so much and no more.
 struct Text<R> {
     input: R,
-    /// What was taken from the input and is still to be read.
+    /// What was taken from the input, and how much of it was read.
     ahead: Vec<u8>,
+    read: usize,
     /// The line where it was read to, from 1.
     line: u64,
     bytes_left: u64,
     max_bytes: u64,
 }
 
+impl<R> Text<R> {
+    /// What was taken from the input and is still to be read.
+    fn ahead(&self) -> &[u8] {
+        self.ahead.get(self.read..).unwrap_or_default()
+    }
+
+    /// Goes past so much of it.
+    fn consume_ahead(&mut self, count: usize) {
+        self.read += count;
+        if self.read >= self.ahead.len() {
+            self.ahead.clear();
+            self.read = 0;
+        }
+    }
+
+    /// Takes all of it.
+    fn take_ahead(&mut self) -> Vec<u8> {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        ahead.drain(..std::mem::take(&mut self.read).min(ahead.len()));
+        ahead
+    }
+}
+
 impl<R: BufRead> Text<R> {
     /// Goes to what follows white space; gives its first byte and its line.
     fn next_begin(&mut self) -> io::Result<Option<(u8, u64)>> {
         loop {
-            let is_ahead = !self.ahead.is_empty();
-            let bytes = if is_ahead { &self.ahead } else { self.input.fill_buf()? };
+            let is_ahead = !self.ahead().is_empty();
+            let ahead = self.ahead.get(self.read..).unwrap_or_default();
+            let bytes = if is_ahead { ahead } else { self.input.fill_buf()? };
             let white = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             let (passed, rest) = bytes.split_at(white);
             self.line += line_feeds(passed);
             let (first, is_end) = (rest.first().copied(), bytes.is_empty());
             if is_ahead {
-                self.ahead.drain(..white);
+                self.consume_ahead(white);
             } else {
                 self.input.consume(white);
             }
@@ -202,32 +234,33 @@ impl<R: BufRead> Text<R> {
 
     /// Takes the rest of the line from the input, or as much of it as an object may have.
     fn read_line(&mut self) -> io::Result<()> {
-        if !self.ahead.contains(&b'\n') {
+        if memchr::memchr(b'\n', self.ahead()).is_none() {
             (&mut self.input).take(self.max_bytes).read_until(b'\n', &mut self.ahead)?;
         }
         Ok(())
     }
 
     /// Puts back what follows on the first `passed` bytes.
-    fn put_back(&mut self, mut bytes: Vec<u8>, passed: usize) {
-        bytes.drain(..passed);
+    fn put_back(&mut self, bytes: Vec<u8>, passed: usize) {
         self.ahead = bytes;
+        self.consume_ahead(passed);
     }
 
     /// The bytes that follow, as many as are in memory.
     fn peek(&mut self) -> io::Result<&[u8]> {
-        if self.ahead.is_empty() { self.input.fill_buf() } else { Ok(&self.ahead) }
+        let ahead = self.ahead.get(self.read..).unwrap_or_default();
+        if ahead.is_empty() { self.input.fill_buf() } else { Ok(ahead) }
     }
 
     /// Goes past the line; whether it is whole, and ends as an object does.
     fn skip_object_line(&mut self) -> io::Result<bool> {
-        if let Some(end) = memchr::memchr(b'\n', &self.ahead) {
-            let is_object = self.ahead.get(..end).is_some_and(ends_object);
-            self.ahead.drain(..=end);
+        if let Some(end) = memchr::memchr(b'\n', self.ahead()) {
+            let is_object = self.ahead().get(..end).is_some_and(ends_object);
+            self.consume_ahead(end + 1);
             self.line += 1;
             return Ok(is_object);
         }
-        let mut last = std::mem::take(&mut self.ahead);
+        let mut last = self.take_ahead();
         loop {
             let bytes = self.input.fill_buf()?;
             if bytes.is_empty() {
@@ -257,11 +290,12 @@ impl<R: BufRead> Read for Text<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(usize::try_from(self.bytes_left).unwrap_or(usize::MAX));
         let buffer = buffer.get_mut(..most).unwrap_or_default();
-        let count = if self.ahead.is_empty() {
+        let count = if self.ahead().is_empty() {
             self.input.read(buffer)?
         } else {
-            let count = self.ahead.len().min(buffer.len());
-            buffer.iter_mut().zip(self.ahead.drain(..count)).for_each(|(to, from)| *to = from);
+            let count = self.ahead().len().min(buffer.len());
+            buffer.iter_mut().zip(self.ahead()).for_each(|(to, from)| *to = *from);
+            self.consume_ahead(count);
             count
         };
         self.bytes_left -= count as u64;

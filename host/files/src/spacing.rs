@@ -116,7 +116,9 @@ pub(super) fn judge(
     let mut sorted: Vec<f64> = (1..count).map(|index| time_s(index) - time_s(index - 1)).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let usual_s = sorted.get(sorted.len() / 2).copied().unwrap_or(period_s);
-    let is_usual = |step: f64, time_s: f64| (step - usual_s).abs() <= JITTER * usual_s + 2.0 * step_s(time_s);
+    let is_usual = |step: f64, time_s: f64| {
+        (step - usual_s).abs() <= JITTER * usual_s + step_s(time_s).min(0.5 * usual_s)
+    };
     let odd = |index: &usize| !is_usual(time_s(*index) - time_s(index - 1), time_s(*index));
     let odd_ones = (1..count).filter(odd).count();
     match (1..count).find(odd) {
