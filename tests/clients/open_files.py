@@ -128,7 +128,6 @@ def main():
         "pandas csv": columns(pandas.read_csv(path("csv"), float_precision="round_trip", comment="#")),
         "pandas json": json_lines(path("json")),
         "pandas pyarrow parquet": {**arrow, "about": about_parquet(path("parquet"))},
-        "pandas fastparquet parquet": columns(pandas.read_parquet(path("parquet"), engine="fastparquet")),
         "polars csv": polars_columns(polars.read_csv(path("csv"), comment_prefix="#")),
         "polars parquet": polars_columns(polars.read_parquet(path("parquet"))),
         "vcdvcd vcd": vcd_changes(path("vcd")),
