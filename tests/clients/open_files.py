@@ -72,8 +72,9 @@ def vcd_changes(path):
 
 def full_scale(path):
     """The volts of full scale, of the comment in an audio file."""
-    comment = subprocess.run(["soxi", "-a", path], check=True, capture_output=True, text=True).stdout
-    return float(next(line for line in comment.splitlines() if line.startswith("full_scale: ")).split()[1])
+    with open(path, "rb") as file:
+        comment = file.read().split(b"full_scale: ", 1)[1]
+    return float(comment.split(b"\n", 1)[0])
 
 
 def wave_samples(path):

@@ -53,9 +53,9 @@ fn full_scale(channels: &[&Series]) -> f64 {
 
 fn comment(recording: &Waveform, full_scale: f64) -> Vec<u8> {
     let mut text = COMMENT.to_vec();
-    for (key, value) in
-        facts::facts(recording).into_iter().chain([(FULL_SCALE.to_owned(), full_scale.to_string())])
-    {
+    let full_scale = (FULL_SCALE.to_owned(), full_scale.to_string());
+    // First, since some readers cut long comments.
+    for (key, value) in std::iter::once(full_scale).chain(facts::facts(recording)) {
         let value = value.replace(char::is_control, " ");
         text.extend(format!("{key}: {value}\n").bytes());
     }
