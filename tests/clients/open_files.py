@@ -2,14 +2,16 @@
 
     open_files.py DIRECTORY
 
-The directory holds capture.csv, .json, .npz, .parquet, .vcd and .wav of one capture. Prints a JSON object: for each tool
+The directory holds capture.csv, .json, .npz, .parquet, .vcd and .wav of one capture, and several.csv of three. Prints a JSON object: for each tool
 a channel's samples and times, and what else it finds of the capture under "about".
 """
 
 import json
 import os
+import struct
 import subprocess
 import sys
+import wave
 
 import numpy
 import pandas
@@ -21,7 +23,7 @@ def columns(frame):
     """The channels of a table, each with the rows that have a sample of it."""
     channels = {}
     for name in frame.columns:
-        if name != "time":
+        if name not in ("time", "trace"):
             rows = frame[frame[name].notna()]
             channels[name] = {"samples": rows[name].tolist(), "times": rows["time"].tolist()}
     return channels
@@ -68,11 +70,42 @@ def vcd_changes(path):
     return channels
 
 
+def full_scale(path):
+    """The volts of full scale, of the comment in an audio file."""
+    with open(path, "rb") as file:
+        comment = file.read().split(b"full_scale: ", 1)[1]
+    return float(comment.split(b"\n", 1)[0])
+
+
+def wave_samples(path):
+    with wave.open(path) as audio:
+        frames = audio.readframes(audio.getnframes())
+        samples = struct.unpack("<%di" % (len(frames) // 4), frames)
+        count, rate = audio.getnchannels(), audio.getframerate()
+    unit = full_scale(path) / 2**31
+    return {
+        name: {
+            "samples": [sample * unit for sample in samples[first::count]],
+            "times": [index / rate for index in range(len(samples) // count)],
+        }
+        for first, name in enumerate("AB")
+    }
+
+
+def traces(path):
+    """A table of several captures: the kinds of its columns, and how many rows each capture has."""
+    frame = pandas.read_csv(path, comment="#")
+    return {
+        "kinds": {name: str(kind) for name, kind in frame.dtypes.items()},
+        "rows": frame.groupby("trace").size().tolist(),
+    }
+
+
 def sox_samples(path):
     raw = subprocess.run(["sox", path, "-t", "f32", "-"], check=True, capture_output=True).stdout
     rate = float(subprocess.run(["soxi", "-r", path], check=True, capture_output=True).stdout)
     count = int(subprocess.run(["soxi", "-c", path], check=True, capture_output=True).stdout)
-    samples = numpy.frombuffer(raw, "<f4").reshape(-1, count).T
+    samples = numpy.frombuffer(raw, "<f4").reshape(-1, count).T * full_scale(path)
     return {
         name: {"samples": channel.tolist(), "times": [index / rate for index in range(len(channel))]}
         for name, channel in zip("AB", samples)
@@ -93,14 +126,15 @@ def main():
     arrow = columns(pandas.read_parquet(path("parquet"), engine="pyarrow"))
     seen = {
         "numpy npz": numpy_arrays(path("npz")),
-        "pandas csv": columns(pandas.read_csv(path("csv"), float_precision="round_trip")),
+        "pandas csv": columns(pandas.read_csv(path("csv"), float_precision="round_trip", comment="#")),
         "pandas json": json_lines(path("json")),
         "pandas pyarrow parquet": {**arrow, "about": about_parquet(path("parquet"))},
-        "pandas fastparquet parquet": columns(pandas.read_parquet(path("parquet"), engine="fastparquet")),
-        "polars csv": polars_columns(polars.read_csv(path("csv"))),
+        "polars csv": polars_columns(polars.read_csv(path("csv"), comment_prefix="#")),
         "polars parquet": polars_columns(polars.read_parquet(path("parquet"))),
         "vcdvcd vcd": vcd_changes(path("vcd")),
         "sox wav": sox_samples(path("wav")),
+        "wave wav": wave_samples(path("wav")),
+        "pandas traces": traces(os.path.join(sys.argv[1], "several.csv")),
     }
     json.dump(seen, sys.stdout)
 

@@ -7,7 +7,9 @@ use clap::Args;
 use scopething_core::plan::ChannelSet;
 use serde::Serialize;
 
+use super::capture_arguments::any_channel_name;
 use super::failure::Failure;
+use super::file_arguments::FileArguments;
 use super::file_traces::{FileTrace, FileTraces, TraceArgument};
 use super::given_options::GivenOptions;
 use super::live::LiveArguments;
@@ -25,7 +27,9 @@ Examples:
       A capture of channel A
   scopething analyse A B --period 20ms --samples 6000 --spectrum --window blackman-harris
       Both channels, with peaks, distortion and noise
-  scopething analyse trace.csv --json
+  scopething analyse i2c.sr SCL SDA --from 1ms --for 2ms
+      Two channels of a part of a file
+  scopething analyse scope.csv --columns time=1,A=3 --json
   scopething analyse trace-000000001-20261125T060000Z.csv --trace 17
       A trace that `record` counted as the 17th; without it, all of them, each under its number and clock
 
@@ -34,12 +38,19 @@ What the samples do not support is unknown, or null in JSON. A file whose name i
 /// Measure the traces of a file, or of a capture
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("channels", |channels| channels
+    .help("Channels of the file, by their names in it; or of a capture: A, B, L (all eight logic lines), L0 to L7 [default: A]")
+    .value_parser(any_channel_name)))]
 pub(super) struct Arguments {
-    /// A file (csv, json or sr); or the first channel of a capture, which is then made as `capture` does [default: A]
+    /// A file (csv, json, npz, parquet, sr, vcd, wav); or the first channel of a capture, which is then made as `capture` does [default: A]
     #[arg(value_name = "FILE|CHANNEL")]
     source: Option<PathBuf>,
     #[command(flatten)]
     file: TraceArgument,
+    #[command(flatten)]
+    given_of_file: GivenOptions<FileArguments>,
+    #[command(flatten)]
+    reading: FileArguments,
     #[command(flatten)]
     given: GivenOptions<LiveArguments>,
     #[command(flatten)]
@@ -91,13 +102,9 @@ pub(super) fn source_of(source: Option<&Path>) -> Source<'_> {
 /// Refuses what makes no sense beside a file.
 pub(super) fn refuse_capture_options(
     path: &Path,
-    live: &LiveArguments,
     given: &GivenOptions<LiveArguments>,
 ) -> Result<(), Failure> {
     let path = path.display();
-    if live.capture.named_channels().is_some() {
-        return Err(Failure::Usage(anyhow::anyhow!("{path} has its own channels: give no others")));
-    }
     match given.first() {
         None => Ok(()),
         Some(option) => Err(Failure::Usage(anyhow::anyhow!(
@@ -114,6 +121,16 @@ impl Arguments {
                 "--trace chooses a trace of a file: name the file as well"
             ))),
             Source::Capture(channels) => {
+                if let Some(option) = self.given_of_file.first() {
+                    let error = anyhow::anyhow!("{option} is of a file: name the file as well");
+                    return Err(Failure::Usage(error));
+                }
+                if let Some(name) = self.live.capture.unknown_channel() {
+                    let error = anyhow::anyhow!(
+                        "{name:?} is no channel: give A, B, L or L0 to L7, or name a file first"
+                    );
+                    return Err(Failure::Usage(error));
+                }
                 let waveform = self.captured(session, channels).await?;
                 self.print(&waveform, None)
             }
@@ -121,8 +138,9 @@ impl Arguments {
     }
 
     fn analyse_file(&self, path: &Path) -> Result<(), Failure> {
-        refuse_capture_options(path, &self.live, &self.given)?;
-        let mut traces = FileTraces::open(path, None)?;
+        refuse_capture_options(path, &self.given)?;
+        let named = self.live.capture.channels.iter().map(|name| name.text.clone());
+        let mut traces = FileTraces::open(path, self.reading.input_format, self.reading.options(named))?;
         if let Some(number) = self.file.trace {
             return self.print_of_file(&traces.numbered(number)?, false);
         }

@@ -1,11 +1,19 @@
 //! `scopething capture`: captures traces, shows and saves them.
 
-use clap::Args;
+use std::path::PathBuf;
 
+use clap::Args;
+use scopething_core::plan::CaptureRequest;
+
+use super::capture_arguments::CaptureArguments;
 use super::failure::Failure;
+use super::file_traces::FileTraces;
+use super::given_options::GivenOptions;
 use super::live::{Live, LiveArguments};
 use super::results::{ResultArguments, Results};
 use super::session::Session;
+use scopething::settings;
+use scopething_files::ReadOptions;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,6 +27,8 @@ Examples:
       Ten captures of the logic lines
   scopething capture --url socket://lab.example:5025 --verify
       Over a link that may change bytes: all is read twice and compared
+  scopething capture --like trace.csv --period 1ms
+      As the capture in the file was made, but for its time span
   scopething capture A --wave 'triangle 1kHz 0..3V' --period 5ms -o triangle.png
       What comes in while the waveform generator plays
 
@@ -29,7 +39,12 @@ Ctrl-C while it waits for the trigger captures around that moment; Ctrl-C again 
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
+    given: GivenOptions<CaptureArguments>,
+    #[command(flatten)]
     live: LiveArguments,
+    /// Capture as the trace in a file was captured; other options of the capture change what they name
+    #[arg(long, value_name = "FILE")]
+    like: Option<PathBuf>,
     /// How many captures; 0 captures until Ctrl-C
     #[arg(short = 'n', value_name = "COUNT", default_value_t = 1)]
     count: u32,
@@ -40,7 +55,7 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         let mut results = self.results.results(self.count != 1)?;
-        let mut live = self.live.prepare(session, &self.live.capture.request()?).await?;
+        let mut live = self.live.prepare(session, &self.request()?).await?;
         let captured = self.capture_all(&mut live, &mut results).await;
         // What was captured is kept, however it ended.
         let kept = results.commit();
@@ -54,6 +69,18 @@ impl Arguments {
                 Err(failure)
             }
         }
+    }
+
+    /// What is to be captured: what the options say, or a file and the options that are given beside it.
+    fn request(&self) -> Result<CaptureRequest, Failure> {
+        let Some(path) = &self.like else { return self.live.capture.request() };
+        let mut traces = FileTraces::open(path, None, ReadOptions::default())?;
+        let settings = traces.first()?.waveform.details().settings.clone().unwrap_or_default();
+        let unknown =
+            || anyhow::anyhow!("{} does not state how it was captured: give the options", path.display());
+        let request = settings::request_of(&settings).map_err(Failure::failed)?;
+        let request = request.ok_or_else(unknown).map_err(Failure::Failed)?;
+        self.live.capture.changed(request, &self.given)
     }
 
     /// Captures as often as was asked for, or until Ctrl-C. Returns how often there was something to show.

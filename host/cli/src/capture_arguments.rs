@@ -8,6 +8,7 @@ use scopething_core::plan::{
 
 use super::config_file::ConfigFile;
 use super::failure::Failure;
+use super::given_options::GivenOptions;
 use super::message::{print_detail, print_warning};
 use scopething::calibration_file::CalibrationFile;
 use scopething::link::LinkUrl;
@@ -47,6 +48,23 @@ pub(super) fn channels(text: &str) -> Result<ChannelSet, UnknownChannel> {
     text.parse()
 }
 
+/// A name of channels on the command line.
+#[derive(Debug, Clone)]
+pub(super) struct ChannelName {
+    pub(super) text: String,
+    /// The channels of the device that it names; none for one that only a file may have.
+    set: Option<ChannelSet>,
+}
+
+fn channel_name(text: &str) -> Result<ChannelName, UnknownChannel> {
+    Ok(ChannelName { text: text.to_owned(), set: Some(text.parse()?) })
+}
+
+/// Takes any name: a file may have a channel that is called so.
+pub(super) fn any_channel_name(text: &str) -> Result<ChannelName, std::convert::Infallible> {
+    Ok(ChannelName { text: text.to_owned(), set: text.parse().ok() })
+}
+
 /// Where the BitScope is.
 #[derive(Debug, Args)]
 pub(super) struct UrlArgument {
@@ -75,8 +93,8 @@ impl UrlArgument {
 #[derive(Debug, Args)]
 pub(super) struct CaptureArguments {
     /// Channels: A, B, L (all eight logic lines), L0 to L7 [default: A]
-    #[arg(value_name = "CHANNEL", value_parser = channels)]
-    channels: Vec<ChannelSet>,
+    #[arg(value_name = "CHANNEL", value_parser = channel_name)]
+    pub(super) channels: Vec<ChannelName>,
     /// Time span
     #[arg(long, value_name = "T", default_value = "1ms", value_parser = seconds, allow_hyphen_values = true)]
     period: f64,
@@ -201,9 +219,50 @@ impl CaptureArguments {
         self.probe.parameters(url)
     }
 
+    /// The first name that is none of the device.
+    pub(super) fn unknown_channel(&self) -> Option<&str> {
+        self.channels.iter().find(|name| name.set.is_none()).map(|name| name.text.as_str())
+    }
+
     /// The channels that are named; none if the first one is left to the default.
     pub(super) fn named_channels(&self) -> Option<ChannelSet> {
-        self.channels.iter().copied().reduce(ChannelSet::union)
+        self.channels.iter().filter_map(|name| name.set).reduce(ChannelSet::union)
+    }
+
+    /// A request, changed by the options that are given.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub(super) fn changed(
+        &self,
+        request: CaptureRequest,
+        given: &GivenOptions<Self>,
+    ) -> Result<CaptureRequest, Failure> {
+        let own = self.request_after(Some(request.channels))?;
+        let mut changed = request;
+        if let Some(channels) = self.named_channels() {
+            changed.channels = channels;
+        }
+        let mut take = |name: &str, take: &dyn Fn(&mut CaptureRequest)| {
+            if given.has(name) {
+                take(&mut changed);
+            }
+        };
+        take("--period", &|request| request.period_s = own.period_s);
+        take("--samples", &|request| request.samples = own.samples);
+        take("--low", &|request| request.low = own.low);
+        take("--high", &|request| request.high = own.high);
+        take("--trigger", &|request| request.trigger = own.trigger);
+        take("--level", &|request| request.level = own.level);
+        take("--type", &|request| request.trigger_type = own.trigger_type);
+        take("--hair-trigger", &|request| request.hair_trigger = own.hair_trigger);
+        take("--position", &|request| request.position = own.position);
+        take("--timeout", &|request| request.timeout_s = own.timeout_s);
+        take("--raw", &|request| request.raw = own.raw);
+        take("--trigger-mode", &|request| request.trigger_mode = own.trigger_mode);
+        take("--bits", &|request| request.resolution = own.resolution);
+        take("--delay", &|request| request.delay_s = own.delay_s);
+        Ok(changed)
     }
 
     /// The request.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::failure::Failure;
-use scopething_files::{self as files, Format, ReadError, TraceReader};
+use super::results::Results;
+use scopething_files::{self as files, Format, ReadError, ReadOptions, TraceReader};
 use scopething_waveform::waveform::Waveform;
 
 /// Which traces of a file.
@@ -21,6 +22,7 @@ pub(super) struct TraceArgument {
 pub(super) struct FileTraces {
     path: PathBuf,
     format: Format,
+    options: ReadOptions,
     reader: Box<dyn TraceReader>,
     /// How many traces were read or passed over.
     passed: u64,
@@ -35,10 +37,10 @@ pub(super) struct FileTrace {
 
 impl FileTraces {
     /// Opens a file of this format, or of the one that its extension names.
-    pub(super) fn open(path: &Path, format: Option<Format>) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path, format: Option<Format>, options: ReadOptions) -> Result<Self, Failure> {
         let format = format.map_or_else(|| Format::of_path(path), Ok).map_err(Failure::usage)?;
-        let reader = files::open(path, format).map_err(Failure::failed)?;
-        Ok(Self { path: path.to_owned(), format, reader, passed: 0 })
+        let reader = files::open_with(path, format, &options).map_err(Failure::failed)?;
+        Ok(Self { path: path.to_owned(), format, options, reader, passed: 0 })
     }
 
     /// The first trace.
@@ -49,11 +51,37 @@ impl FileTraces {
 
     /// The next trace; none after the last.
     pub(super) fn next(&mut self) -> Result<Option<FileTrace>, Failure> {
-        let waveform = self.reader.read().map_err(|error| self.unread(error))?;
+        let read = self.reader.read();
+        for warning in self.reader.warnings() {
+            anstream::eprintln!("warning: {}: {warning}", self.path.display());
+        }
+        let waveform = read.map_err(|error| self.unread(error))?;
         Ok(waveform.map(|waveform| {
             let stamp = waveform.details().stamp;
             FileTrace { number: self.count(stamp.map(|stamp| stamp.number)), waveform }
         }))
+    }
+
+    /// Hands every trace of the file to results that are made for several or one, and keeps what was taken before a fault.
+    pub(super) fn take_all(
+        &mut self,
+        results: impl FnOnce(bool) -> Result<Results, Failure>,
+    ) -> Result<(), Failure> {
+        let first = self.first()?;
+        // What is wrong with the second is no reason not to take the first.
+        let mut following = self.next();
+        let mut results = results(!matches!(following, Ok(None)))?;
+        results.take(first.waveform)?;
+        let failed = loop {
+            match following {
+                Ok(Some(trace)) => results.take(trace.waveform)?,
+                Ok(None) => break None,
+                Err(failure) => break Some(failure),
+            }
+            following = self.next();
+        };
+        let kept = results.commit();
+        failed.map_or(kept, Err)
     }
 
     /// The trace of this number, in a file of which nothing was read yet.
@@ -62,7 +90,7 @@ impl FileTraces {
         while let Some(number) = self.skip()? {
             if number == wanted {
                 // What was passed over is not read by this reader any more.
-                let mut again = Self::open(&self.path, Some(self.format))?;
+                let mut again = Self::open(&self.path, Some(self.format), self.options.clone())?;
                 while again.passed + 1 < self.passed {
                     again.skip()?;
                 }

@@ -21,6 +21,13 @@ impl<T> GivenOptions<T> {
     }
 }
 
+impl<T> GivenOptions<T> {
+    /// Whether an option is among them, named as in `--period`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|given| given == name)
+    }
+}
+
 impl<T: Args> Args for GivenOptions<T> {
     /// It has no options of its own.
     fn augment_args(command: Command) -> Command {

@@ -14,10 +14,11 @@ use super::progress::Progress;
 use super::session::Session;
 use super::trigger_hint::{awaited, hint};
 use scopething::generate::GeneratorRequest;
-use scopething::link::HostScope;
-use scopething::link::LinkUrl;
+use scopething::link::{HostScope, LinkUrl};
+use scopething::settings;
 use scopething::watched::WatchedCapture;
-use scopething_waveform::waveform::Waveform;
+use scopething_waveform::moment::UnixMicros;
+use scopething_waveform::waveform::{Settings, Waveform};
 
 /// What is captured, from which device.
 #[derive(Debug, Args)]
@@ -40,6 +41,9 @@ pub(super) struct Live<'a> {
     /// On the heap, so that futures stay small.
     buffer: Box<TraceBuffer>,
     interrupts: Interrupts,
+    settings: Settings,
+    /// Whether the settings name the device by now.
+    is_device_known: bool,
 }
 
 impl LiveArguments {
@@ -73,16 +77,21 @@ impl LiveArguments {
                 plan.trigger
             );
         }
+        let settings = Settings {
+            program: Some(concat!("scopething ", env!("CARGO_PKG_VERSION")).to_owned()),
+            ..settings::of_capture(request, &plan)
+        };
         let mut capture = WatchedCapture::new(scope, request, plan);
         capture.verify = self.verify;
-        Ok(Live { scope, capture, buffer: Box::new(TraceBuffer::new()), interrupts })
+        let buffer = Box::new(TraceBuffer::new());
+        Ok(Live { scope, capture, buffer, interrupts, settings, is_device_known: false })
     }
 }
 
 impl Live<'_> {
     /// Runs one capture. None if it was cancelled before the first sample.
     pub(super) async fn next(&mut self) -> Result<Option<Waveform>, Failure> {
-        let Self { scope, capture, buffer, interrupts } = self;
+        let Self { scope, capture, buffer, interrupts, settings, is_device_known } = self;
         let waiting = format!("waiting for {} (Ctrl-C captures now)", awaited(&capture.plan));
         let progress = Progress::new(&waiting);
         let plan = capture.plan.clone();
@@ -101,9 +110,17 @@ impl Live<'_> {
         }
         let waveform = Waveform::of_trace(&trace).map_err(Failure::failed)?;
         for warning in waveform.clipping_warnings() {
-            anstream::eprintln!("warning: {warning}");
+            print_warning!("{warning}");
         }
-        Ok(Some(waveform))
+        settings.wall_time = Some(UnixMicros::now().to_string());
+        settings.wall_clock = Some(settings::wall_clock());
+        if !std::mem::replace(is_device_known, true) {
+            settings.device = Some(format!("{} {}", scope.model().name, scope.revision()));
+            // A device without a number is no reason to lose what it captured.
+            settings.serial_number =
+                scope.read_serial().await.ok().and_then(Result::ok).map(|serial| serial.to_string());
+        }
+        Ok(Some(waveform.with_settings(settings.clone())))
     }
 
     /// Whether Ctrl-C has come.

@@ -14,10 +14,12 @@ mod capture_arguments;
 mod clock;
 mod completions;
 mod config_file;
+mod convert;
 mod decode;
 mod doctor;
 mod event_log;
 mod failure;
+mod file_arguments;
 mod file_traces;
 mod generate_arguments;
 mod generator;
@@ -123,6 +125,7 @@ enum SessionCommand {
     Plan(plan::Arguments),
     Stream(stream::Arguments),
     Plot(plot::Arguments),
+    Convert(convert::Arguments),
     Analyse(analyse::Arguments),
     Decode(decode::Arguments),
     Info(info::Arguments),
@@ -140,6 +143,7 @@ impl SessionCommand {
             Self::Plan(arguments) => arguments.run(session),
             Self::Stream(arguments) => arguments.run(session).await,
             Self::Plot(arguments) => arguments.run(),
+            Self::Convert(arguments) => arguments.run(),
             Self::Analyse(arguments) => arguments.run(session).await,
             Self::Decode(arguments) => arguments.run(session).await,
             Self::Info(arguments) => arguments.run(session).await,

@@ -19,13 +19,7 @@ pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
             Measurements::Logic(logic) => {
                 let edges = &logic.edges;
                 let [frequency, duty] = [hertz(edges.frequency_hz), percent(edges.duty)];
-                lines.push(vec![
-                    channel.channel.to_string(),
-                    percent(Some(logic.high)),
-                    frequency,
-                    duty,
-                    counts(edges),
-                ]);
+                lines.push(vec![channel.title(), percent(Some(logic.high)), frequency, duty, counts(edges)]);
             }
         }
     }
@@ -83,7 +77,7 @@ fn analog_column(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> Vec<
     let level = |value: Option<f64>| known(value.map(|value| quantity(value, channel.unit, 4)));
     let seconds = |value: Option<f64>| known(value.map(|value| quantity(value, "s", 4)));
     vec![
-        channel.channel.to_string(),
+        channel.title(),
         known(wave.and_then(|wave| shape(wave.shape))),
         percent(wave.and_then(|wave| wave.shape_error)),
         known(wave.map(|wave| quantity(wave.frequency_hz, "Hz", 5))),

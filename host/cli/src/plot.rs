@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::Failure;
+use super::file_arguments::FileArguments;
 use super::file_traces::{FileTraces, TraceArgument};
 use super::message::print_note;
 use super::output_arguments::OutputArguments;
 use super::picture_size::PictureArguments;
 use super::results::{Results, Show};
-use scopething_files::Format;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,6 +20,8 @@ Examples:
       Save the picture to a file instead
   scopething plot trace-000000001-20261125T060000Z.json --trace 17
       A trace that `record` counted as the 17th
+  scopething plot session.sr --channels SCL,SDA --from 1ms --for 2ms
+      Two channels of a part of a long file
   scopething plot trace.csv --all -o trace.svg
       Every trace of the file, in trace-1.svg and so on";
 
@@ -27,11 +29,10 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The file: csv, json or sr
+    /// The file: csv, json, npz, parquet, sr, vcd or wav
     file: PathBuf,
-    /// The format of the file, whatever its ending
-    #[arg(long, value_name = "NAME")]
-    input_format: Option<Format>,
+    #[command(flatten)]
+    reading: FileArguments,
     #[command(flatten)]
     choice: TraceArgument,
     /// Every trace of the file [default: the first]
@@ -45,9 +46,10 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let mut traces = FileTraces::open(&self.file, self.input_format)?;
+        let options = self.reading.options(std::iter::empty());
+        let mut traces = FileTraces::open(&self.file, self.reading.input_format, options)?;
         if self.all {
-            return self.draw_all(&mut traces);
+            return traces.take_all(|several| self.results(several));
         }
         if let Some(number) = self.choice.trace {
             let mut results = self.results(false)?;
@@ -67,24 +69,6 @@ impl Arguments {
             );
         }
         ended
-    }
-
-    fn draw_all(&self, traces: &mut FileTraces) -> Result<(), Failure> {
-        let first = traces.first()?;
-        // What is wrong with the second is no reason not to draw the first.
-        let mut following = traces.next();
-        let mut results = self.results(!matches!(following, Ok(None)))?;
-        results.take(first.waveform)?;
-        let failed = loop {
-            match following {
-                Ok(Some(trace)) => results.take(trace.waveform)?,
-                Ok(None) => break None,
-                Err(failure) => break Some(failure),
-            }
-            following = traces.next();
-        };
-        let kept = results.commit();
-        failed.map_or(kept, Err)
     }
 
     fn results(&self, several: bool) -> Result<Results, Failure> {

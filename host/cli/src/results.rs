@@ -100,11 +100,11 @@ impl Results {
                     )));
                 }
                 Target::StandardOutput => {
-                    OutputFile::Standard { file: TraceFile::standard_output(format).map_err(Failure::failed)? }
+                    OutputFile::Standard { file: TraceFile::standard_output(format, several).map_err(Failure::failed)? }
                 }
                 Target::File(path) if format.holds_several() => {
                     output.refuse_existing(path)?;
-                    OutputFile::One { file: TraceFile::create(path, format).map_err(Failure::failed)?, broken: false }
+                    OutputFile::One { file: TraceFile::create_for(path, format, several).map_err(Failure::failed)?, broken: false }
                 }
                 Target::File(path) => {
                     check_directory(path)?;
@@ -318,7 +318,7 @@ fn summary(waveform: &Waveform, is_measured: bool) -> String {
 }
 
 fn series_summary(series: &Series) -> String {
-    let Series { channel, samples, .. } = series;
+    let (channel, samples) = (series.title(), &series.samples);
     let count = samples.len();
     let mean = samples.iter().map(f64::from).sum::<f64>() / count as f64;
     if let Samples::Levels(levels) = samples {

@@ -48,7 +48,7 @@ async fn each_file_has_the_format_of_its_ending() {
         File::open(directory.path().join(name)).unwrap().read_exact(&mut begin).unwrap();
         begin
     };
-    assert_eq!(begin("t.csv", 10), b"time,A,L0\n");
+    assert_eq!(begin("t.csv", 2), b"# ");
     assert_eq!(begin("t.json", 1), b"{");
     assert_eq!(begin("t.npz", 4), b"PK\x03\x04");
     assert_eq!(begin("t.parquet", 4), b"PAR1");
@@ -78,7 +78,7 @@ async fn csv_and_json_hold_same_samples() {
     let capture = finished.object();
     let csv = fs::read_to_string(directory.path().join("t.csv")).unwrap();
     assert!(csv.ends_with('\n'));
-    let mut rows = csv.lines();
+    let mut rows = csv.lines().filter(|line| !line.starts_with('#'));
     assert_eq!(rows.next(), Some("time,A,B,L1"));
     let rows: Vec<Vec<Option<f64>>> = rows.map(fields).collect();
     assert_eq!(rows.len(), 1000);
@@ -86,17 +86,14 @@ async fn csv_and_json_hold_same_samples() {
     for (index, row) in rows.iter().enumerate() {
         assert_eq!(row.len(), 4);
         assert!(row[0].is_some_and(|time| (time - index as f64 * 1e-6).abs() < 1e-12), "{row:?}");
-        // The channels take turns, the logic lines are read each time.
-        assert_eq!(
-            (row[1].is_some(), row[2].is_some(), row[3].is_some()),
-            (index % 2 == 0, index % 2 == 1, true)
-        );
+        // Each row has the latest sample of every channel: B has none before the second row.
+        assert_eq!((row[1].is_some(), row[2].is_some(), row[3].is_some()), (true, index > 0, true));
     }
-    for (column, channel) in [(1, "A"), (2, "B"), (3, "L1")] {
-        let column =
-            || rows.iter().filter(move |row| row[column].is_some()).map(move |row| (row[0], row[column]));
+    // The channels take turns, the logic lines are read each time.
+    for (column, channel, first, step) in [(1, "A", 0, 2), (2, "B", 1, 2), (3, "L1", 0, 1)] {
+        let column = rows.iter().skip(first).step_by(step).map(|row| (row[0], row[column]));
         let (times, samples): (Vec<_>, Vec<_>) =
-            column().map(|(time, sample)| (time.unwrap(), sample.unwrap())).unzip();
+            column.map(|(time, sample)| (time.unwrap(), sample.unwrap())).unzip();
         assert_eq!(times, series(&capture, channel, "timestamps"));
         // Both print the shortest text of a 32-bit float, of which there may be two.
         let single =
@@ -113,9 +110,10 @@ async fn several_captures_per_file_or_numbered() {
     let files = ["t-1.sr", "t-1.svg", "t-2.sr", "t-2.svg", "t-3.sr", "t-3.svg", "t.csv", "t.json"];
     assert_eq!(names(directory.path()), files);
     let csv = fs::read_to_string(directory.path().join("t.csv")).unwrap();
-    let captures: Vec<&str> = csv.split("\n\n").collect();
-    assert_eq!(captures.len(), 3);
-    assert!(captures.iter().all(|capture| capture.starts_with("time,A\n")), "{csv}");
+    let rows: Vec<&str> = csv.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!((rows[0], rows.len()), ("trace,time,A", 3001));
+    let numbers = |number: &str| rows.iter().filter(|row| row.starts_with(number)).count();
+    assert_eq!((numbers("1,"), numbers("2,"), numbers("3,")), (1000, 1000, 1000));
     let json = fs::read_to_string(directory.path().join("t.json")).unwrap();
     let captures: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(captures.len(), 3);
@@ -126,7 +124,7 @@ async fn a_format_can_be_named_instead() {
     let directory = directory();
     capture_in(directory.path(), &["-o", "data.txt", "-o", "other", "--format", "csv"]).await.done();
     let text = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
-    assert!(text("data.txt").starts_with("time,A\n"));
+    assert!(text("data.txt").contains("\ntime,A\n"));
     assert_eq!(text("data.txt"), text("other"));
     let plot = ["plot", "other", "--input-format", "csv", "-o", "drawn", "--format", "svg"];
     scopething_in(directory.path(), &plot).await.done();
@@ -159,7 +157,8 @@ async fn old_file_is_replaced_atomically() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");
     let before = File::open(&path).unwrap();
     capture_in(directory.path(), &["-o", "t.csv"]).await.done();
-    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1001);
+    let rows = fs::read_to_string(&path).unwrap();
+    assert_eq!(rows.lines().filter(|line| !line.starts_with('#')).count(), 1001);
     // Whoever had it open still reads the old one: it was replaced, and not written over.
     let mut old = String::new();
     (&before).read_to_string(&mut old).unwrap();
@@ -275,11 +274,12 @@ async fn captures_before_one_that_fails_are_kept() {
     let whole = json.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok()).count();
     assert!(json.ends_with('\n') && (1..5).contains(&whole), "{whole} captures");
     let csv = fs::read_to_string(directory.path().join("t.csv")).unwrap();
-    let captures: Vec<&str> = csv.split("\n\n").collect();
-    assert!(captures.len() < 5 && captures.iter().all(|capture| capture.lines().count() == 1001), "{csv}");
+    let rows = csv.lines().filter(|line| !line.starts_with('#')).count();
+    let captures = (rows - 1) / 1000;
+    assert!((1..5).contains(&captures) && rows == 1 + 1000 * captures, "{csv}");
     // What no file holds was rescued.
     let rescued = fs::read_dir(rescue_directory(directory.path())).map_or(0, Iterator::count);
-    assert_eq!(captures.len().max(whole) + rescued, 5, "{}", finished.stderr);
+    assert_eq!(captures.max(whole) + rescued, 5, "{}", finished.stderr);
 }
 
 /// The file itself was fine, and could not take its place.
@@ -299,7 +299,7 @@ async fn capture_survives_taken_file_name() {
     assert!(path.is_dir());
     let left =
         finished.stderr.lines().find_map(|line| line.strip_prefix("note: what it should hold was left in "));
-    assert!(fs::read_to_string(left.unwrap()).unwrap().starts_with("time,A\n"));
+    assert!(fs::read_to_string(left.unwrap()).unwrap().contains("\ntime,A\n"));
     assert_eq!(rescued(directory.path(), &finished)["cause"], "cancel");
 }
 
@@ -315,8 +315,9 @@ async fn closed_stdout_keeps_files() {
 #[tokio::test]
 async fn a_saved_capture_is_drawn_again() {
     let directory = directory();
-    capture_in(directory.path(), &["A", "L0", "-o", "t.csv", "-o", "t.sr"]).await.done();
-    for name in ["t.csv", "t.sr"] {
+    let outputs = ["A", "L0", "-o", "t.csv", "-o", "t.sr", "-o", "t.npz", "-o", "t.parquet", "-o", "t.vcd"];
+    capture_in(directory.path(), &outputs).await.done();
+    for name in ["t.csv", "t.sr", "t.npz", "t.parquet", "t.vcd"] {
         let path = directory.path().join(name);
         let path = path.to_str().unwrap();
         let drawn = scopething(&["plot", path]).await.done();
@@ -328,4 +329,66 @@ async fn a_saved_capture_is_drawn_again() {
     let missing = directory.path().join("missing.csv");
     let message = scopething(&["plot", missing.to_str().unwrap()]).await.refused(1);
     assert!(message.contains("missing.csv"), "{message}");
+}
+
+/// The capture of a file is made again, but for what is given beside it.
+#[tokio::test]
+async fn a_capture_is_repeated_like_a_file() {
+    let directory = directory();
+    let options = ["A", "L0", "--period", "2ms", "--samples", "500", "--trigger", "A", "--level", "1.25V"];
+    let options =
+        [&options[..], &["--type", "falling", "--position", "0.5"], &["-o", "t.csv", "-o", "t.sr"]].concat();
+    capture_in(directory.path(), &options).await.done();
+    for name in ["t.csv", "t.sr"] {
+        let again = capture_in(directory.path(), &["--like", name, "--json"]).await.done().object();
+        let request = &again["settings"]["request"];
+        assert_eq!(request["channels"], serde_json::json!(["A", "L0"]));
+        assert_eq!((&request["period"], &request["nsamples"]), (&0.002.into(), &500.0.into()));
+        assert_eq!((&request["trigger_level"], &request["trigger_position"]), (&1.25.into(), &0.5.into()));
+        assert_eq!(again["trigger"], serde_json::json!({"source": "A", "type": "falling", "level": 1.25}));
+        let other = capture_in(directory.path(), &["--like", name, "--json", "--period", "1ms"])
+            .await
+            .done()
+            .object();
+        assert_eq!(other["settings"]["request"]["period"], 0.001);
+        assert!(again["settings"]["device"].as_str().is_some_and(|device| device.starts_with("BS0005")));
+    }
+    fs::write(directory.path().join("plain.csv"), "time,A\n0,1\n1,2\n").unwrap();
+    let refused = capture_in(directory.path(), &["--like", "plain.csv"]).await.refused(1);
+    assert!(refused.contains("does not state how it was captured"), "{refused}");
+}
+
+#[tokio::test]
+async fn files_of_others_are_read_by_the_options() {
+    let directory = directory();
+    let place = directory.path();
+    let rows: String = (0..200).map(|row| format!("{row},{},{}\n", row % 10 / 5, row % 20 / 10)).collect();
+    fs::write(place.join("bus.csv"), format!("sample,SCL,SDA\n{rows}")).unwrap();
+    let refused = scopething_in(place, &["analyse", "bus.csv"]).await.refused(1);
+    assert!(refused.contains("--rate"), "{refused}");
+    let measured = scopething_in(place, &["analyse", "bus.csv", "SDA", "--rate", "1MHz", "--json"])
+        .await
+        .done()
+        .object();
+    assert_eq!(
+        (&measured["channels"]["L0"]["name"], &measured["channels"]["L1"]),
+        (&"SDA".into(), &Value::Null)
+    );
+    assert_eq!(measured["channels"]["L0"]["edge_frequency"], 50e3);
+    let convert = [
+        "convert", "bus.csv", "--rate", "1MHz", "--from", "20us", "--for", "100us", "-o", "bus.sr", "-o",
+        "bus.vcd",
+    ];
+    scopething_in(place, &convert).await.done();
+    for name in ["bus.sr", "bus.vcd"] {
+        let tables = scopething_in(place, &["analyse", name]).await.done().stdout;
+        assert!(
+            tables.contains("L0 (SCL)") && tables.contains("L1 (SDA)") && tables.contains("100.00 kHz"),
+            "{tables}"
+        );
+    }
+    let refused = scopething_in(place, &["analyse", "bus.sr", "MISO"]).await.refused(1);
+    assert!(refused.contains("MISO") && refused.contains("SCL, SDA"), "{refused}");
+    let refused = scopething_in(place, &["analyse", "A", "MISO", "--url", "sim:"]).await.refused(2);
+    assert!(refused.contains("MISO"), "{refused}");
 }

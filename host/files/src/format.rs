@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::csv_write::CsvWriter;
+use super::csv_write::{CsvWriter, Style};
 use super::json_write::JsonWriter;
 use super::{TraceWriter, WriteError, npz, parquet, picture, sr_write, vcd, wav};
 use scopething_waveform::waveform::Waveform;
@@ -16,6 +16,8 @@ use scopething_waveform::waveform::Waveform;
 pub enum Format {
     /// Text with a row a sample time: `time,A,B,L0`.
     Csv,
+    /// The same for spreadsheets of countries that write 1,5: `time;A;B;L0`.
+    CsvSemicolons,
     /// A JSON object a line and capture.
     Json,
     /// Arrays for numpy.
@@ -56,8 +58,9 @@ pub enum FormatError {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Csv,
+        Self::CsvSemicolons,
         Self::Json,
         Self::Npz,
         Self::Parquet,
@@ -73,6 +76,7 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Self::Csv => "csv",
+            Self::CsvSemicolons => "csv;",
             Self::Json => "json",
             Self::Npz => "npz",
             Self::Parquet => "parquet",
@@ -101,8 +105,17 @@ impl Format {
     /// A writer of this format.
     #[must_use]
     pub fn writer(self) -> Box<dyn TraceWriter> {
+        self.writer_of(false)
+    }
+
+    /// A writer of this format, for `several` captures or for one: a table of several has a column that numbers them.
+    #[must_use]
+    pub fn writer_of(self, several: bool) -> Box<dyn TraceWriter> {
         let encode = match self {
-            Self::Csv => return Box::new(CsvWriter::default()),
+            Self::Csv => return Box::new(CsvWriter::new(Style { semicolons: false, numbered: several })),
+            Self::CsvSemicolons => {
+                return Box::new(CsvWriter::new(Style { semicolons: true, numbered: several }));
+            }
             Self::Json => return Box::new(JsonWriter::default()),
             Self::Npz => npz::write,
             Self::Parquet => parquet::write,
@@ -118,13 +131,13 @@ impl Format {
     /// Whether a file of this format holds any number of captures, and not just one.
     #[must_use]
     pub fn holds_several(self) -> bool {
-        matches!(self, Self::Csv | Self::Json)
+        matches!(self, Self::Csv | Self::CsvSemicolons | Self::Json)
     }
 
     /// Whether [`open`](super::open) can read this format.
     #[must_use]
     pub fn is_readable(self) -> bool {
-        matches!(self, Self::Csv | Self::Json | Self::Sr)
+        !matches!(self, Self::Svg | Self::Png)
     }
 }
 
@@ -149,7 +162,8 @@ fn names() -> String {
 }
 
 fn endings() -> String {
-    Format::ALL.map(|format| format!(".{format}")).join(", ")
+    let usual = Format::ALL.into_iter().filter(|format| *format != Format::CsvSemicolons);
+    usual.map(|format| format!(".{format}")).collect::<Vec<_>>().join(", ")
 }
 
 type Encode = fn(&Waveform, &mut dyn std::io::Write) -> Result<(), WriteError>;
@@ -196,6 +210,6 @@ mod tests {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
         let refused = "xlsx".parse::<Format>().unwrap_err().to_string();
-        assert!(refused.contains("\"xlsx\"") && refused.contains("csv, json"), "{refused}");
+        assert!(refused.contains("\"xlsx\"") && refused.contains("csv, csv;, json"), "{refused}");
     }
 }

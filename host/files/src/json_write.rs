@@ -3,7 +3,9 @@
 //! `cause`, `interleaved_sample_rate`, `capture_start`, `trigger_time`, `mode`, `channels` and `warnings` are what
 //! scripts rely on, and each channel's own `sample_rate`. The `sample_rate` beside `channels` is an older name of
 //! `interleaved_sample_rate`, that of the channels of a pair together. `trigger`, `range` and a channel's `unit` have the rest; `analysis` has the measurements
-//! where they were asked for. What is not known is null, and so is a sample that is no number. A trace of a job has
+//! where they were asked for, `settings` what the capture was made with. A channel that was sampled at the times of an earlier
+//! one has `timestamps_of`, the name of that channel, in the place of `timestamps`; each has `start` and `period` in seconds,
+//! and `name`, what it was called in the file it came from. What is not known is null, and so is a sample that is no number. A trace of a job has
 //! `trace` (its number), `clock` and `gap` before these.
 
 use std::collections::BTreeMap;
@@ -14,7 +16,7 @@ use serde::{Serialize, Serializer};
 use super::{TraceWriter, WriteError};
 use scopething_waveform::clipping::Clipping;
 use scopething_waveform::measure::WaveformAnalysis;
-use scopething_waveform::waveform::{Gap, Samples, Series, Stamp, Waveform};
+use scopething_waveform::waveform::{Gap, Samples, Series, Settings, Stamp, Waveform};
 
 /// Writes one object a line.
 #[derive(Default)]
@@ -48,6 +50,8 @@ struct RecordingObject<'r> {
     channels: BTreeMap<String, ChannelObject<'r>>,
     warnings: &'r [String],
     #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<&'r Settings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     analysis: Option<WaveformAnalysis>,
 }
 
@@ -76,13 +80,20 @@ struct TriggerObject<'r> {
 #[derive(Serialize)]
 struct ChannelObject<'r> {
     unit: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'r str>,
     sample_rate: f64,
+    start: f64,
+    period: f64,
     /// How many samples lie at the ends of the range, where it is known.
     clipped: Option<ClippedObject>,
     #[serde(serialize_with = "samples")]
     samples: &'r Samples,
-    #[serde(serialize_with = "timestamps")]
-    timestamps: &'r Series,
+    #[serde(serialize_with = "timestamps", skip_serializing_if = "Option::is_none")]
+    timestamps: Option<&'r Series>,
+    /// The channel that was sampled at the same times, and has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamps_of: Option<String>,
 }
 
 impl<'r> RecordingObject<'r> {
@@ -106,11 +117,10 @@ impl<'r> RecordingObject<'r> {
             channels: recording
                 .channels()
                 .iter()
-                .map(|series| {
-                    (series.channel.to_string(), ChannelObject::of(series, recording.clipping(series)))
-                })
+                .map(|series| (series.channel.to_string(), ChannelObject::of(series, recording)))
                 .collect(),
             warnings: &details.warnings,
+            settings: details.settings.as_ref(),
             analysis: None,
         }
     }
@@ -123,19 +133,30 @@ struct ClippedObject {
 }
 
 impl<'r> ChannelObject<'r> {
-    fn of(series: &'r Series, clipping: Option<Clipping>) -> Self {
+    fn of(series: &'r Series, recording: &Waveform) -> Self {
+        let same_times = |other: &&Series| {
+            (other.start_s, other.period_s, other.samples.len())
+                == (series.start_s, series.period_s, series.samples.len())
+        };
+        let first =
+            recording.channels().iter().find(same_times).map_or(series.channel, |first| first.channel);
+        let is_first = first == series.channel;
         let unit = match series.samples {
             Samples::Volts(_) => "V",
             Samples::Fractions(_) => "range",
             Samples::Levels(_) => "level",
         };
-        let clipped = clipping.map(|Clipping { low, high }| ClippedObject { low, high });
+        let clipped = recording.clipping(series).map(|Clipping { low, high }| ClippedObject { low, high });
         Self {
             unit,
+            name: series.label.as_deref(),
             sample_rate: series.sample_rate_hz(),
+            start: series.start_s,
+            period: series.period_s,
             clipped,
             samples: &series.samples,
-            timestamps: series,
+            timestamps: is_first.then_some(series),
+            timestamps_of: (!is_first).then(|| first.to_string()),
         }
     }
 }
@@ -147,6 +168,6 @@ fn samples<S: Serializer>(samples: &Samples, serializer: S) -> Result<S::Ok, S::
     }
 }
 
-fn timestamps<S: Serializer>(series: &Series, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(series.timestamps())
+fn timestamps<S: Serializer>(series: &Option<&Series>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(series.iter().flat_map(|series| series.timestamps()))
 }

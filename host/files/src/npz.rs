@@ -6,12 +6,12 @@
 //! pair together), `sample_rate` (an older name of it), `capture_start`, `trigger_time`, `trigger_level`,
 //! `range_low`, `range_high` (float64, not a number where not known) and `cause`, `mode`, `trigger_type`,
 //! `trigger_source` (text, empty where not known); and `warnings`. A trace of a job also has its number as `trace`
-//! (uint64) and the texts `clock` and `gap`.
+//! (uint64) and the texts `clock` and `gap`. The texts `unit`, `channels` and `settings` have [what else is known](super::facts).
 
 use std::io::Write;
 
-use super::WriteError;
 use super::archive::Archive;
+use super::{WriteError, facts};
 use scopething_waveform::waveform::{Gap, Samples, Series, Waveform};
 
 pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
@@ -38,6 +38,11 @@ pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), Wri
         arrays.text("gap", stamp.gap.map_or("", Gap::name))?;
     }
     arrays.texts("warnings", &details.warnings)?;
+    for (key, text) in facts::facts(recording) {
+        if ["unit", "channels", "settings"].contains(&key.as_str()) {
+            arrays.text(&key, &text)?;
+        }
+    }
     arrays.archive.write_to(out)
 }
 

@@ -1,130 +1,189 @@
-//! Apache Parquet, for pandas, polars and other tables: `pandas.read_parquet("x.parquet")`.
+//! Tables in Parquet, for pandas and polars.
 //!
 //! A row a sample time, as in CSV: `time` (seconds, 64-bit float), then the channels in their order, `A` and
-//! `B` as 32-bit floats (volts, or fractions of the range), `L0` to `L7` as unsigned 8-bit integers; null where
-//! a channel has no sample at that time. What else is known of the capture is in the file's key-value metadata,
-//! under the names that the [NPZ](super::npz) writer gives its arrays, with `unit` (`V` or `range`) where
-//! there are analog channels; `warnings` is a JSON list. What is not known is left out.
+//! `B` as 32-bit floats (volts, or fractions of the range), `L0` to `L7` as unsigned 8-bit integers: in each row the latest
+//! sample, null only before the first one. [What else is known](super::facts) of the capture is in the file's
+//! key-value metadata, when each channel was sampled among it. A channel has the name that it had in the file it came from.
 //!
-//! One row group, compressed with gzip, which every reader knows.
+//! Row groups of [`GROUP_ROWS`] are written one after the other, so that memory does not grow with the capture. They
+//! are compressed with gzip, which every reader knows. Times are cut into their bytes before, as are volts: what
+//! evenly spaced times have in common stands together then.
 
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
+use parquet::basic::{Compression, Encoding, LogicalType, Repetition, Type as PhysicalType};
 use parquet::data_type::{DoubleType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::types::{Type, TypePtr};
+use parquet::schema::types::{ColumnPath, Type, TypePtr};
 
-use super::WriteError;
-use super::csv_write::TIME;
-use super::rows::{Row, Rows};
+use super::csv_write::{TIME, name_of};
+use super::rows::Rows;
+use super::{WriteError, facts};
 use scopething_waveform::waveform::{Samples, Series, Waveform};
 
-/// The file ends with an index of all that is in it, so it is made in memory: it is no larger than the capture.
-pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
-    Ok(out.write_all(&encode(recording).map_err(std::io::Error::other)?)?)
-}
+/// Rows of a group: a few megabytes of memory.
+pub(super) const GROUP_ROWS: usize = 1 << 18;
 
-fn encode(recording: &Waveform) -> Result<Vec<u8>, ParquetError> {
-    let rows: Vec<Row> = Rows::of(recording).collect();
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::GZIP(parquet::basic::GzipLevel::default()))
-        .set_key_value_metadata(Some(metadata(recording)))
-        .build();
-    let schema = schema(recording, rows.len())?;
-    let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties))?;
-    let mut group = file.next_row_group()?;
-    write_times(&mut group, &rows)?;
-    for (channel, series) in recording.channels().iter().enumerate() {
-        write_channel(&mut group, series, rows.iter().map(|row| row.indices().nth(channel).flatten()))?;
+/// Takes the bytes of the encoder, which does not give back what it writes to.
+#[derive(Clone, Default)]
+struct Handover(Arc<Mutex<Vec<u8>>>);
+
+impl Handover {
+    fn pass_on(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        out.write_all(&bytes)?;
+        bytes.clear();
+        Ok(())
     }
-    group.close()?;
-    file.into_inner()
 }
 
-fn schema(recording: &Waveform, rows: usize) -> Result<TypePtr, ParquetError> {
+impl Write for Handover {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How tables are encoded: `time` and the columns of floats cut into their bytes.
+pub(super) fn properties<'n>(floats: impl Iterator<Item = &'n str>) -> WriterPropertiesBuilder {
+    let builder =
+        WriterProperties::builder().set_compression(Compression::GZIP(parquet::basic::GzipLevel::default()));
+    let time = ColumnPath::from(TIME);
+    let builder = builder
+        .set_column_dictionary_enabled(time.clone(), false)
+        .set_column_encoding(time, Encoding::BYTE_STREAM_SPLIT);
+    // Samples of a converter are few different numbers: a dictionary, and this where it grows too large.
+    floats.fold(builder, |builder, name| {
+        builder.set_column_encoding(ColumnPath::from(name), Encoding::BYTE_STREAM_SPLIT)
+    })
+}
+
+pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
+    let failed = |error: ParquetError| WriteError::Io(std::io::Error::other(error));
+    let names: Vec<String> = recording.channels().iter().map(|series| name_of(recording, series)).collect();
+    let analog = recording.channels().iter().zip(&names).filter(|(series, _)| series.channel.is_analog());
+    let metadata =
+        facts::facts(recording).into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
+    let properties =
+        properties(analog.map(|(_, name)| name.as_str())).set_key_value_metadata(Some(metadata)).build();
+    let handover = Handover::default();
+    let schema = schema(recording, &names).map_err(failed)?;
+    let mut file =
+        SerializedFileWriter::new(handover.clone(), schema, Arc::new(properties)).map_err(failed)?;
+    let mut group = GroupOf::new(recording);
+    let mut latest = vec![None; recording.channels().len()];
+    for row in Rows::of(recording) {
+        for (latest, index) in latest.iter_mut().zip(row.indices()) {
+            *latest = index.or(*latest);
+        }
+        group.push(row.time_s(), &latest);
+        if group.times_s.len() == GROUP_ROWS {
+            group.write(&mut file).map_err(failed)?;
+            handover.pass_on(out)?;
+        }
+    }
+    if !group.times_s.is_empty() {
+        group.write(&mut file).map_err(failed)?;
+    }
+    file.close().map_err(failed)?;
+    Ok(handover.pass_on(out)?)
+}
+
+fn schema(recording: &Waveform, names: &[String]) -> Result<TypePtr, ParquetError> {
     let time = Type::primitive_type_builder(TIME, PhysicalType::DOUBLE);
     let mut fields = vec![time.with_repetition(Repetition::REQUIRED).build()?];
-    for series in recording.channels() {
-        let name = series.channel.to_string();
+    for (series, name) in recording.channels().iter().zip(names) {
         let field = match series.samples {
-            Samples::Levels(_) => Type::primitive_type_builder(&name, PhysicalType::INT32)
+            Samples::Levels(_) => Type::primitive_type_builder(name, PhysicalType::INT32)
                 .with_logical_type(Some(LogicalType::integer(8, false))),
             Samples::Volts(_) | Samples::Fractions(_) => {
-                Type::primitive_type_builder(&name, PhysicalType::FLOAT)
+                Type::primitive_type_builder(name, PhysicalType::FLOAT)
             }
         };
-        let complete = series.samples.len() == rows;
-        let repetition = if complete { Repetition::REQUIRED } else { Repetition::OPTIONAL };
+        let repetition =
+            if begins_first(recording, series) { Repetition::REQUIRED } else { Repetition::OPTIONAL };
         fields.push(field.with_repetition(repetition).build()?);
     }
     let fields = fields.into_iter().map(Arc::new).collect();
     Ok(Arc::new(Type::group_type_builder("capture").with_fields(fields).build()?))
 }
 
-type Group<'f> = SerializedRowGroupWriter<'f, Vec<u8>>;
+/// Whether a channel has a sample in the first row.
+fn begins_first(recording: &Waveform, series: &Series) -> bool {
+    series.timestamp(0) <= recording.start_s() + series.period_s * 1e-6
+}
 
-fn write_times(group: &mut Group<'_>, rows: &[Row]) -> Result<(), ParquetError> {
-    let times_s: Vec<f64> = rows.iter().map(Row::time_s).collect();
-    if let Some(mut column) = group.next_column()? {
-        column.typed::<DoubleType>().write_batch(&times_s, None, None)?;
-        column.close()?;
+/// Rows that are still to be written.
+struct GroupOf<'r> {
+    channels: &'r [Series],
+    required: Vec<bool>,
+    times_s: Vec<f64>,
+    /// Which sample of each channel stands in each row.
+    indices: Vec<Vec<Option<usize>>>,
+}
+
+impl<'r> GroupOf<'r> {
+    fn new(recording: &'r Waveform) -> Self {
+        let channels = recording.channels();
+        Self {
+            channels,
+            required: channels.iter().map(|series| begins_first(recording, series)).collect(),
+            times_s: Vec::new(),
+            indices: vec![Vec::new(); channels.len()],
+        }
     }
-    Ok(())
+
+    fn push(&mut self, time_s: f64, latest: &[Option<usize>]) {
+        self.times_s.push(time_s);
+        self.indices.iter_mut().zip(latest).for_each(|(indices, index)| indices.push(*index));
+    }
+
+    fn write(&mut self, file: &mut SerializedFileWriter<Handover>) -> Result<(), ParquetError> {
+        let mut group = file.next_row_group()?;
+        if let Some(mut column) = group.next_column()? {
+            column.typed::<DoubleType>().write_batch(&self.times_s, None, None)?;
+            column.close()?;
+        }
+        for ((series, indices), required) in self.channels.iter().zip(&self.indices).zip(&self.required) {
+            let present: Vec<i16> = match required {
+                true => Vec::new(),
+                false => indices.iter().map(|index| i16::from(index.is_some())).collect(),
+            };
+            write_channel(&mut group, series, indices, (!required).then_some(present.as_slice()))?;
+        }
+        group.close()?;
+        self.times_s.clear();
+        self.indices.iter_mut().for_each(Vec::clear);
+        Ok(())
+    }
 }
 
 /// Writes the samples of one channel, with which rows have one if not all have.
 fn write_channel(
-    group: &mut Group<'_>,
+    group: &mut SerializedRowGroupWriter<'_, Handover>,
     series: &Series,
-    indices: impl ExactSizeIterator<Item = Option<usize>>,
+    indices: &[Option<usize>],
+    present: Option<&[i16]>,
 ) -> Result<(), ParquetError> {
-    let complete = series.samples.len() == indices.len();
-    let present: Vec<i16> = indices.map(|index| i16::from(index.is_some())).collect();
-    let present = (!complete).then_some(present.as_slice());
     let Some(mut column) = group.next_column()? else { return Ok(()) };
+    let indices = indices.iter().copied().flatten();
     match &series.samples {
         Samples::Volts(samples) | Samples::Fractions(samples) => {
-            column.typed::<FloatType>().write_batch(samples, present, None)?;
+            let samples: Vec<f32> = indices.filter_map(|index| samples.get(index).copied()).collect();
+            column.typed::<FloatType>().write_batch(&samples, present, None)?;
         }
         Samples::Levels(levels) => {
-            let levels: Vec<i32> = levels.iter().copied().map(i32::from).collect();
+            let levels: Vec<i32> =
+                indices.filter_map(|index| levels.get(index).copied().map(i32::from)).collect();
             column.typed::<Int32Type>().write_batch(&levels, present, None)?;
         }
     }
     column.close()
-}
-
-fn metadata(recording: &Waveform) -> Vec<KeyValue> {
-    let details = recording.details();
-    let trigger = details.trigger.as_ref();
-    let unit = if recording.is_raw() { "range" } else { "V" };
-    let warnings = serde_json::Value::from(details.warnings.clone());
-    let known = [
-        ("sample_rate", Some(recording.sample_rate_hz().to_string())),
-        ("interleaved_sample_rate", Some(recording.sample_rate_hz().to_string())),
-        ("capture_start", details.capture_start_s.map(|start_s| start_s.to_string())),
-        ("cause", details.cause.map(|cause| cause.to_string())),
-        ("mode", details.mode.clone()),
-        ("trigger_time", trigger.map(|trigger| trigger.time_s.to_string())),
-        ("trigger_level", trigger.and_then(|trigger| trigger.level).map(|level| level.to_string())),
-        ("trigger_type", trigger.map(|trigger| trigger.kind.to_string())),
-        ("trigger_source", trigger.map(|trigger| trigger.source.clone())),
-        ("range_low", details.range.map(|range| range.low.to_string())),
-        ("range_high", details.range.map(|range| range.high.to_string())),
-        ("unit", recording.analog().next().map(|_| unit.to_owned())),
-        ("warnings", Some(warnings.to_string())),
-        ("trace", details.stamp.map(|stamp| stamp.number.to_string())),
-        ("clock", details.stamp.map(|stamp| stamp.clock.to_string())),
-        ("gap", details.stamp.and_then(|stamp| stamp.gap).map(|gap| gap.name().to_owned())),
-    ];
-    let known = known.into_iter().filter_map(|(key, value)| Some(KeyValue::new(key.to_owned(), value?)));
-    let rates = recording.channels().iter().map(|series| {
-        KeyValue::new(format!("{}_sample_rate", series.channel), series.sample_rate_hz().to_string())
-    });
-    known.chain(rates).collect()
 }

@@ -1,15 +1,26 @@
-//! Pictures as files.
+//! Pictures as files, with what is known of the capture: as metadata in SVG, as the comment of a PNG.
 
 use std::io::Write;
 
-use super::WriteError;
+use super::{WriteError, facts};
 use crate::plot::{PictureSize, png, svg};
 use scopething_waveform::waveform::Waveform;
 
 pub(super) fn write_svg(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
-    Ok(out.write_all(svg::draw(recording, PictureSize::default()).as_bytes())?)
+    let drawing = svg::draw(recording, PictureSize::default());
+    let end = drawing.rfind("</svg>").unwrap_or(drawing.len());
+    let (drawing, end) = drawing.split_at(end);
+    let comment = comment(recording).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    Ok(write!(out, "{drawing}<metadata>\n{comment}</metadata>\n{end}")?)
 }
 
 pub(super) fn write_png(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
-    Ok(out.write_all(&png::draw(recording, PictureSize::default())?)?)
+    let picture = png::draw(recording, PictureSize::default())?;
+    Ok(out.write_all(&png::with_comment(picture, &comment(recording)))?)
+}
+
+/// [What is known](facts) of the capture, a line each.
+fn comment(recording: &Waveform) -> String {
+    let known = facts::facts(recording).into_iter();
+    known.map(|(key, value)| format!("{key}: {}\n", value.replace(char::is_control, " "))).collect()
 }

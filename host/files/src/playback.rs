@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use scopething_sim::{Playback, PlaybackError};
-use scopething_waveform::waveform::{Samples, Series, Waveform};
+use scopething_waveform::waveform::Samples;
 
-use crate::{Format, open};
+use crate::{Format, ReadOptions, open_with};
 
 /// The voltage of a high level.
 const LOGIC_HIGH_V: f32 = 3.3;
@@ -21,12 +21,16 @@ pub fn read(spec: &str) -> Result<Playback, PlaybackError> {
     let (path, channel) = spec.rsplit_once('#').map_or((spec, None), |(path, name)| (path, Some(name)));
     let path = Path::new(path);
     let format = Format::of_path(path).map_err(|error| refused(error.to_string()))?;
-    let mut reader = open(path, format).map_err(|error| refused(error.to_string()))?;
+    // A file may have more channels than a trace has room for.
+    let options =
+        ReadOptions { channels: channel.map(str::to_owned).into_iter().collect(), ..ReadOptions::default() };
+    let mut reader = open_with(path, format, &options).map_err(|error| refused(error.to_string()))?;
     let recording = reader.read().map_err(|error| refused(error.to_string()))?;
     let recording = recording.ok_or_else(|| refused("there is nothing in it".to_owned()))?;
-    let series = channel_of(&recording, channel).map_err(refused)?;
+    let series = recording.channels().first().ok_or_else(|| refused("there is nothing in it".to_owned()))?;
     let (volts, steps) = match &series.samples {
-        Samples::Volts(volts) => (volts.clone(), false),
+        // What is no number is played as the sample before it.
+        Samples::Volts(volts) => (held(volts), false),
         Samples::Levels(levels) => {
             (levels.iter().map(|level| f32::from(*level) * LOGIC_HIGH_V).collect(), true)
         }
@@ -37,17 +41,13 @@ pub fn read(spec: &str) -> Result<Playback, PlaybackError> {
     Playback::new(spec, series.period_s, volts, steps)
 }
 
-/// A channel, by the name it has in the file or the channel it stands for.
-fn channel_of<'r>(recording: &'r Waveform, name: Option<&str>) -> Result<&'r Series, String> {
-    let channels = recording.channels();
-    let named = |series: &&Series| match name {
-        Some(name) => series.label.as_deref() == Some(name) || series.channel.to_string() == name,
-        None => true,
+fn held(volts: &[f32]) -> Vec<f32> {
+    let mut last = volts.iter().copied().find(|volt| volt.is_finite()).unwrap_or(0.0);
+    let hold = |&volt: &f32| {
+        last = if volt.is_finite() { volt } else { last };
+        last
     };
-    channels.iter().find(named).ok_or_else(|| {
-        let found: Vec<_> = channels.iter().map(Series::title).collect();
-        format!("it has no channel \"{}\": it has {}", name.unwrap_or_default(), found.join(", "))
-    })
+    volts.iter().map(hold).collect()
 }
 
 #[cfg(test)]

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{CsvReader, Format, JsonReader, SrReader};
+use super::{
+    CsvReader, Format, JsonReader, NpzReader, ParquetReader, ReadOptions, SrReader, VcdReader, WavReader,
+};
 use scopething_waveform::waveform::{InvalidWaveform, Waveform};
 
-/// The most samples of all channels together that are read from a file. A device takes 12288 at a time; this
-/// is room for long recordings of other programs, and bounds the memory that a file can ask for.
-pub const MAX_SAMPLES: usize = 1 << 23;
+/// The most samples of all channels together that a trace is read into memory with: 1 GiB of analog ones, a quarter of
+/// that of logic levels. A device takes 12288 at a time; this bounds the memory that a file can ask for. A longer file
+/// is read in [parts](ReadOptions::from_s).
+pub const MAX_SAMPLES: usize = 1 << 28;
 
 /// Reads captures of one format.
 pub trait TraceReader: Send {
@@ -30,6 +33,11 @@ pub trait TraceReader: Send {
     fn skip(&mut self) -> Result<Option<Skipped>, ReadError> {
         let stamp = |recording: Waveform| recording.details().stamp;
         Ok(self.read()?.map(|recording| Skipped { number: stamp(recording).map(|stamp| stamp.number) }))
+    }
+
+    /// What the user should know of how the last capture was read, one sentence each; they are given once.
+    fn warnings(&mut self) -> Vec<String> {
+        Vec::new()
     }
 }
 
@@ -82,8 +90,42 @@ pub enum ReadError {
         held: &'static str,
     },
     /// There are more samples than [`MAX_SAMPLES`].
-    #[error("there are more than {MAX_SAMPLES} samples in it; cut it into shorter parts")]
+    #[error(
+        "there are more than {MAX_SAMPLES} samples in it; read a part with --from and --for, or fewer --channels"
+    )]
     TooLong,
+    /// No channel has a name that was asked for.
+    #[error("it has no channel {wanted:?}; choose of {found}")]
+    NoChannel {
+        /// What was asked for.
+        wanted: String,
+        /// The channels it has.
+        found: String,
+    },
+    /// More channels were asked for than a trace has room for.
+    #[error("these are more channels than a trace has room for; choose at most 2 analog and 8 logic ones")]
+    TooManyChannels,
+    /// The file does not state how often was sampled.
+    #[error("there is no sample rate in it; give it, as in --rate 1MHz")]
+    NoRate,
+    /// No sample lies in the part that was asked for.
+    #[error("no sample lies in the part from {from_s} s on; its samples are from {start_s} s to {end_s} s")]
+    NothingThere {
+        /// Where the part begins, in seconds.
+        from_s: f64,
+        /// When the first sample of the file was taken, in seconds.
+        start_s: f64,
+        /// When the last one was taken, in seconds.
+        end_s: f64,
+    },
+    /// The file is not of the format.
+    #[error("this is no {format} file of a trace: {reason}")]
+    NotOfFormat {
+        /// The format.
+        format: Format,
+        /// What is wrong.
+        reason: String,
+    },
     /// The channels do not fit together.
     #[error(transparent)]
     Waveform(#[from] InvalidWaveform),
@@ -107,7 +149,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The format can only be written.
-    #[error("{} cannot be read, because a {format} file can only be written; read csv, json or sr", path.display())]
+    #[error("{} cannot be read, because a {format} file can only be written; read csv, json, npz, parquet, sr, vcd or wav", path.display())]
     WriteOnly {
         /// The file.
         path: PathBuf,
@@ -124,11 +166,23 @@ pub enum OpenError {
     },
 }
 
-/// Opens a file to read captures from.
+/// Opens a file to read captures from, as it states them.
 ///
 /// # Errors
 /// If there is no such file, it is no regular one, or its format cannot be read.
 pub fn open(path: &Path, format: Format) -> Result<Box<dyn TraceReader>, OpenError> {
+    open_with(path, format, &ReadOptions::default())
+}
+
+/// Opens a file to read captures, or parts of them, from.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(
+    path: &Path,
+    format: Format,
+    options: &ReadOptions,
+) -> Result<Box<dyn TraceReader>, OpenError> {
     let path = path.to_owned();
     match fs::metadata(&path) {
         Ok(metadata) if !metadata.is_file() => return Err(OpenError::NotAFile { path }),
@@ -137,15 +191,24 @@ pub fn open(path: &Path, format: Format) -> Result<Box<dyn TraceReader>, OpenErr
         Err(source) => return Err(OpenError::Io { path, source }),
     }
     let file = match File::open(&path) {
-        Ok(file) => BufReader::new(file),
+        Ok(file) => file,
         Err(source) => return Err(OpenError::Io { path, source }),
     };
-    match format {
-        Format::Csv => Ok(Box::new(CsvReader::new(file))),
-        Format::Json => Ok(Box::new(JsonReader::new(file))),
-        _ => match SrReader::new(file) {
-            Ok(reader) => Ok(Box::new(reader)),
-            Err(source) => Err(OpenError::Read { path, source }),
-        },
-    }
+    let input = BufReader::with_capacity(BUFFER_BYTES, file);
+    let options = options.clone();
+    let reader: Result<Box<dyn TraceReader>, ReadError> = match format {
+        Format::Csv | Format::CsvSemicolons => Ok(Box::new(CsvReader::with_options(input, options))),
+        Format::Json => Ok(Box::new(JsonReader::with_options(input, options))),
+        Format::Npz => NpzReader::new(input, options).map(|reader| Box::new(reader) as _),
+        Format::Parquet => {
+            ParquetReader::new(input.into_inner(), options).map(|reader| Box::new(reader) as _)
+        }
+        Format::Vcd => Ok(Box::new(VcdReader::new(input, options))),
+        Format::Wav => WavReader::new(input, options).map(|reader| Box::new(reader) as _),
+        _ => SrReader::with_options(input, options).map(|reader| Box::new(reader) as _),
+    };
+    reader.map_err(|source| OpenError::Read { path, source })
 }
+
+/// Bytes that are read at once.
+const BUFFER_BYTES: usize = 1 << 17;

@@ -2,19 +2,23 @@
 //!
 //! A zip file of `version`, `metadata` (a key file) and the samples: `logic-1-1`, one byte a sample, bit 0
 //! the first probe, and `analog-1-N-1`, little-endian floats. All channels share one rate in whole hertz: see
-//! [`grid`](super::grid) for channels at two, while a broken rate is rounded. Trigger, start and end reason have
-//! no place.
+//! [`grid`](super::grid) for channels at two, while a broken rate is rounded. Channels have the names that they had in
+//! the file they came from. A section of its own, [`FACTS`], which sigrok passes over, has [what else is
+//! known](super::facts).
 
 use std::fmt::Write as _;
 use std::io::Write;
 
 use super::archive::Archive;
 use super::grid::Grid;
-use super::{Format, WriteError};
+use super::{Format, WriteError, facts};
 use scopething_waveform::waveform::{Channel, Series, Waveform};
 
 /// The entry with the logic samples, without the number of the chunk.
 pub(super) const LOGIC: &str = "logic-1";
+
+/// The section of the metadata that is ours.
+pub(super) const FACTS: &str = "scopething";
 
 pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
     let grid = Grid::from(recording);
@@ -68,16 +72,32 @@ fn metadata(recording: &Waveform, rate_hz: u64) -> String {
     }
     for series in recording.logic() {
         if let Channel::Logic(line) = series.channel {
-            let _ = writeln!(text, "probe{}=D{}", line.number() + 1, line.number());
+            let _ = writeln!(
+                text,
+                "probe{}={}",
+                line.number() + 1,
+                name_of(series, &format!("D{}", line.number()))
+            );
         }
     }
     for (number, series) in numbered(recording) {
-        let _ = writeln!(text, "analog{number}={}", series.channel);
+        let _ = writeln!(text, "analog{number}={}", name_of(series, &series.channel.to_string()));
     }
     if probes > 0 {
         text.push_str("unitsize=1\n");
     }
+    let _ = write!(text, "\n[{FACTS}]\n");
+    for (key, value) in facts::facts(recording) {
+        let _ = writeln!(text, "{key}={}", value.replace(char::is_control, " "));
+    }
     text
+}
+
+/// The name that a channel had, if a key file can hold it.
+fn name_of(series: &Series, otherwise: &str) -> String {
+    let name =
+        series.label.as_deref().filter(|name| !name.contains(char::is_control) && !name.trim().is_empty());
+    name.unwrap_or(otherwise).to_owned()
 }
 
 fn logic_bytes(logic: &[&Series], grid: &Grid) -> Vec<u8> {

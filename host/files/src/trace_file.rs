@@ -51,19 +51,28 @@ impl TraceFile {
     /// # Errors
     /// If no file can be made there.
     pub fn create(path: &Path, format: Format) -> Result<Self, SaveError> {
-        Ok(Self::on(AtomicFile::create(path)?, format))
+        Self::create_for(path, format, false)
     }
 
-    /// Writes to standard output; a format that holds a single capture only takes the first.
+    /// As [`create`](Self::create), for [`several`](Format::writer_of) captures or for one.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_for(path: &Path, format: Format, several: bool) -> Result<Self, SaveError> {
+        Ok(Self::on(AtomicFile::create(path)?, format, several))
+    }
+
+    /// Writes to standard output, for several captures or for one; a format that holds a single capture only takes the
+    /// first.
     ///
     /// # Errors
     /// If the process has no standard output.
-    pub fn standard_output(format: Format) -> Result<Self, SaveError> {
-        Ok(Self::on(AtomicFile::standard_output()?, format))
+    pub fn standard_output(format: Format, several: bool) -> Result<Self, SaveError> {
+        Ok(Self::on(AtomicFile::standard_output()?, format, several))
     }
 
-    fn on(file: AtomicFile, format: Format) -> Self {
-        Self { file, writer: format.writer(), captures: 0, complete_bytes: 0 }
+    fn on(file: AtomicFile, format: Format, several: bool) -> Self {
+        Self { file, writer: format.writer_of(several), captures: 0, complete_bytes: 0 }
     }
 
     /// How many captures it holds.

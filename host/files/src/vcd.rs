@@ -2,15 +2,17 @@
 //! reals.
 //!
 //! Times are in picoseconds from the first sample, so that those of both channels of a pair are exact. A
-//! comment has the rates, and the trigger if there was one.
+//! comment has the rates, and the trigger if there was one; another one has all [that is known](super::facts).
 
 use std::io::Write;
 
 use vcd::{TimescaleUnit, Value, VarType};
 
-use super::{Format, WriteError};
+use super::{Format, WriteError, facts};
 use scopething_waveform::waveform::{Samples, Series, Waveform};
 
+/// What the comment with [what is known](facts) begins with.
+pub(super) const FACTS: &str = "scopething ";
 const PICOSECONDS: f64 = 1e12;
 
 /// A change of one channel.
@@ -32,12 +34,15 @@ pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), Wri
     }
     let mut dump = vcd::Writer::new(out);
     dump.comment(&description(recording))?;
+    let facts: std::collections::BTreeMap<String, String> = facts::facts(recording).into_iter().collect();
+    let facts = serde_json::to_string(&facts).map_err(std::io::Error::from)?;
+    dump.comment(&format!("{FACTS}{}", facts.replace('$', "")))?;
     dump.timescale(1, TimescaleUnit::PS)?;
     dump.add_module("scopething")?;
     let mut changes = Vec::new();
     for series in recording.channels() {
         let (kind, width) = if series.channel.is_analog() { (VarType::Real, 64) } else { (VarType::Wire, 1) };
-        let variable = dump.add_var(kind, width, &series.channel.to_string(), None)?;
+        let variable = dump.add_var(kind, width, &reference(series), None)?;
         collect_changes(series, start_s, variable, &mut changes);
     }
     dump.upscope()?;
@@ -60,6 +65,14 @@ pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), Wri
         dump.timestamp(end_ps)?;
     }
     Ok(dump.flush()?)
+}
+
+/// The name of a channel as a dump can hold it: without white space.
+fn reference(series: &Series) -> String {
+    let name = series.label.as_deref().unwrap_or_default();
+    let name =
+        name.replace(|letter: char| letter.is_whitespace() || letter.is_control() || letter == '$', "_");
+    if name.is_empty() { series.channel.to_string() } else { name }
 }
 
 fn picoseconds(seconds: f64) -> u64 {

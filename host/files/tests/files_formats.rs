@@ -5,7 +5,7 @@ use std::path::Path;
 
 use scopething_files::{self as files, Format, OpenError, SaveError, TraceFile, WriteError};
 use scopething_waveform::waveform::{
-    Channel, Details, EndReason, Range, Samples, Series, Trigger, TriggerType, Waveform,
+    Channel, Details, EndReason, Range, Samples, Series, Settings, Trigger, TriggerType, Waveform,
 };
 
 const TICK_S: f64 = 1e-6;
@@ -33,6 +33,7 @@ fn recording() -> Waveform {
         mode: Some("MixedChop".to_owned()),
         warnings: vec!["a \"quoted\" µ warning".to_owned()],
         stamp: None,
+        settings: None,
     };
     Waveform::new(1.0 / TICK_S, channels, details).unwrap()
 }
@@ -67,6 +68,64 @@ fn json_is_the_contract_of_the_command_line() {
     assert_eq!(channels["A"]["samples"].as_array().unwrap().len(), 50);
     // -0.1 as a 32-bit float, in the shortest text that reads back as it.
     assert!(text.contains("\"samples\":[-0.1,0.4,0.9,"), "{text}");
+}
+
+/// Three lines at the same times have them once.
+#[test]
+fn json_has_the_times_of_several_channels_once() {
+    let line = |number: usize| Series::new(Channel::L[number], 0.0, TICK_S, Samples::Levels(vec![0, 1, 1]));
+    let written = Waveform::new(1e6, vec![line(0), line(3), line(5)], Details::default()).unwrap();
+    let object: serde_json::Value = serde_json::from_slice(&encoded(Format::Json, &written)).unwrap();
+    assert_eq!(object["channels"]["L0"]["timestamps"], serde_json::json!([0.0, 1e-6, 2e-6]));
+    for name in ["L3", "L5"] {
+        let channel = &object["channels"][name];
+        assert_eq!((channel.get("timestamps"), &channel["timestamps_of"]), (None, &"L0".into()));
+        assert_eq!((&channel["start"], &channel["period"]), (&0.0.into(), &1e-6.into()));
+    }
+}
+
+/// Names, times and all that is known live through every format that can be read.
+#[test]
+fn every_readable_format_reads_what_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let named = |mut series: Series, name: &str| {
+        series.label = Some(name.to_owned());
+        series
+    };
+    let channels = recording().channels().to_vec();
+    let [a, b, line] = <[Series; 3]>::try_from(channels).unwrap();
+    let settings = Settings {
+        program: Some("test 1".to_owned()),
+        device: Some("BS000501".to_owned()),
+        ..Settings::default()
+    };
+    let details = Details { settings: Some(settings), ..recording().details().clone() };
+    let channels = vec![named(a, "out"), b, named(line, "SCL")];
+    let written = Waveform::new(1.0 / TICK_S, channels, details).unwrap();
+    for format in Format::ALL.into_iter().filter(|format| format.is_readable()) {
+        let path = directory.path().join(format!("x.{}", format.name().trim_end_matches(';')));
+        let mut file = TraceFile::create(&path, format).unwrap();
+        file.write(&written).unwrap();
+        file.commit().unwrap();
+        let mut reader = files::open(&path, format).unwrap();
+        let read = reader.read().unwrap().unwrap();
+        assert_eq!(reader.warnings(), Vec::<String>::new(), "{format}");
+        assert_eq!(reader.read().unwrap(), None, "{format}");
+        assert_eq!(read.details(), written.details(), "{format}");
+        for (read, written) in read.channels().iter().zip(written.channels()) {
+            // Audio has integers of a 2^31st of full scale.
+            let off = read.samples.iter().zip(written.samples.iter()).map(|(one, other)| (one - other).abs());
+            assert!(off.fold(0.0, f32::max) < 2e-6, "{format} {}", read.title());
+            assert_eq!(read.samples.len(), written.samples.len(), "{format} {}", read.title());
+            assert!(read.timestamps().eq(written.timestamps()), "{format} {}: {read:?}", read.title());
+            // A waveform in volts has no name in audio; sigrok calls the lines of a device D0 to D7.
+            if !matches!(format, Format::Wav | Format::Sr) {
+                assert_eq!(read.label, written.label, "{format}");
+            }
+        }
+        let expected = if format == Format::Wav { 2 } else { 3 };
+        assert_eq!(read.channels().len(), expected, "{format}");
+    }
 }
 
 #[test]
@@ -143,8 +202,12 @@ fn vcd_tells_each_change_at_its_time() {
 fn wav_holds_volts_of_the_analog_channels() {
     let mut reader = hound::WavReader::new(io::Cursor::new(encoded(Format::Wav, &recording()))).unwrap();
     assert_eq!((reader.spec().channels, reader.spec().sample_rate), (2, 500_000));
-    let samples: Vec<f32> = reader.samples().map(Result::unwrap).collect();
-    assert_eq!(samples[..4], [0.0, -0.1, 0.5, 0.4]);
+    // Up to 24.5 V: full scale is 32 V.
+    let samples: Vec<i32> = reader.samples().map(Result::unwrap).collect();
+    let volts: Vec<f64> = samples.iter().map(|&sample| f64::from(sample) * 32.0 / 2_f64.powi(31)).collect();
+    for (volts, expected) in volts[..4].iter().zip([0.0, -0.1, 0.5, 0.4]) {
+        assert!((volts - expected).abs() < 3e-8, "{volts} for {expected}");
+    }
     assert_eq!(samples.len(), 100);
     let logic = Series::new(Channel::L[0], 0.0, 1.0, Samples::Levels(vec![1]));
     let logic = Waveform::new(1.0, vec![logic], Details::default()).unwrap();
@@ -191,7 +254,7 @@ fn several_captures_in_one_file() {
         file.write(&recording()).unwrap();
         match file.write(&recording()) {
             Ok(()) => {
-                assert!(matches!(format, Format::Csv | Format::Json));
+                assert!(matches!(format, Format::Csv | Format::CsvSemicolons | Format::Json));
                 file.commit().unwrap();
             }
             Err(SaveError::Capture { source: WriteError::OneCapture(named), .. }) => {

@@ -46,6 +46,7 @@ fn recording() -> Waveform {
         mode: Some("MixedChop".to_owned()),
         warnings: vec!["a \"quoted\" µ warning".to_owned()],
         stamp: None,
+        settings: None,
     };
     Waveform::new(1.0 / TICK_S, channels, details).unwrap()
 }
@@ -59,6 +60,9 @@ fn seen() -> Value {
         file.write(&recording()).unwrap();
         file.commit().unwrap();
     }
+    let mut file = TraceFile::create_for(&directory.path().join("several.csv"), Format::Csv, true).unwrap();
+    (0..3).for_each(|_| file.write(&recording()).unwrap());
+    file.commit().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let python = root.join("target/python/bin/python");
     let script: PathBuf = root.join("tests/clients/open_files.py");
@@ -101,8 +105,22 @@ fn every_tool_sees_the_samples_that_were_written() {
     let (a, b) = (analog(Channel::A, 0.0), analog(Channel::B, 1.0));
     let samples = (0..2 * PAIRS).map(|sample| (f64::from(sample) * TICK_S, f64::from(level(sample))));
     let line: Vec<(f64, f64)> = samples.collect();
-    let tables = ["pandas csv", "pandas pyarrow parquet", "pandas fastparquet parquet", "polars csv"];
-    for tool in tables.into_iter().chain(["polars parquet", "numpy npz", "pandas json"]) {
+    // In a table, each row has the latest sample of every channel.
+    let held = |samples: &[(f64, f64)]| -> Vec<(f64, f64)> {
+        let latest = |&(time_s, _): &(f64, f64)| {
+            let before = samples.iter().rev().find(|sample| sample.0 < time_s + 1e-12)?;
+            Some((time_s, before.1))
+        };
+        line.iter().filter_map(latest).collect()
+    };
+    let (held_a, held_b) = (held(&a), held(&b));
+    let tables = ["pandas csv", "pandas pyarrow parquet", "polars csv"];
+    for tool in tables.into_iter().chain(["polars parquet"]) {
+        for (name, expected) in [("A", &held_a), ("B", &held_b), ("L3", &line)] {
+            assert_same(tool, name, &channel(&seen, tool, name), expected);
+        }
+    }
+    for tool in ["numpy npz", "pandas json"] {
         for (name, expected) in [("A", &a), ("B", &b), ("L3", &line)] {
             assert_same(tool, name, &channel(&seen, tool, name), expected);
         }
@@ -118,7 +136,12 @@ fn every_tool_sees_the_samples_that_were_written() {
     let b_with_a: Vec<_> = b.iter().map(|&(time_s, volts)| (time_s - TICK_S, volts)).collect();
     for (name, expected) in [("A", &a), ("B", &b_with_a)] {
         assert_same("sox wav", name, &channel(&seen, "sox wav", name), expected);
+        assert_same("wave wav", name, &channel(&seen, "wave wav", name), expected);
     }
+    let several = &seen["pandas traces"];
+    assert_eq!(several["rows"], json!([2 * PAIRS, 2 * PAIRS, 2 * PAIRS]));
+    let kinds = json!({"trace": "int64", "time": "float64", "A": "float64", "B": "float64", "L3": "int64"});
+    assert_eq!(several["kinds"], kinds);
     about_the_capture_is_known(&seen);
 }
 

@@ -42,4 +42,5 @@ pub mod link;
 pub mod plan_report;
 pub mod regular;
 pub mod request;
+pub mod settings;
 pub mod watched;

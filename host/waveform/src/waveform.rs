@@ -16,7 +16,10 @@
 //! ```
 
 use scopething_core::plan::{AnalogChannel, LogicLine, SampleRange, TriggerSource};
+use std::collections::BTreeMap;
+
 use scopething_core::trace::{Trace, TriggerPoint};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::moment::UnixMicros;
@@ -64,6 +67,21 @@ impl Samples {
     /// All samples, each as [`get`](Self::get) gives it.
     pub fn iter(&self) -> impl Iterator<Item = f32> + '_ {
         (0..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// Those from `first` on, `count` at most.
+    #[must_use]
+    pub fn part(&self, first: u64, count: u64) -> Self {
+        fn part<T: Copy>(all: &[T], first: u64, count: u64) -> Vec<T> {
+            let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).min(all.len());
+            let (begin, end) = (place(first), place(first.saturating_add(count)));
+            all.get(begin..end).unwrap_or_default().to_vec()
+        }
+        match self {
+            Self::Volts(samples) => Self::Volts(part(samples, first, count)),
+            Self::Fractions(samples) => Self::Fractions(part(samples, first, count)),
+            Self::Levels(levels) => Self::Levels(part(levels, first, count)),
+        }
     }
 
     /// The least and the greatest finite sample, in that order; `None` if no sample is finite.
@@ -249,6 +267,49 @@ pub struct Details {
     pub warnings: Vec<String>,
     /// Its place among the traces of a job, if it was recorded by one.
     pub stamp: Option<Stamp>,
+    /// What it was made with, enough to repeat it.
+    pub settings: Option<Settings>,
+}
+
+/// What a capture was made with. As JSON it goes into every file that can hold it; what is not known is left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The request, as JSON in the words of a job file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<BTreeMap<String, SettingValue>>,
+    /// What became of the request: mode, ticks of the device's clock a sample, samples, deviations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<BTreeMap<String, SettingValue>>,
+    /// The device, such as `BS000501`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// The serial number of the device or of its adapter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial_number: Option<String>,
+    /// The program and its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// When the capture was read, in UTC by the computer's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_time: Option<String>,
+    /// Whether that clock was synchronised: `synchronised`, `not synchronised` or `unknown`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_clock: Option<String>,
+}
+
+/// A value among settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// Yes or no.
+    Flag(bool),
+    /// A number in the unit that its key has.
+    Number(f64),
+    /// A word.
+    Text(String),
+    /// Several words.
+    Texts(Vec<String>),
 }
 
 impl From<TriggerPoint> for Trigger {
@@ -385,6 +446,7 @@ impl Waveform {
             mode: Some(plan.mode.name.to_owned()),
             warnings: plan.notices.iter().map(ToString::to_string).collect(),
             stamp: None,
+            settings: None,
         };
         let mut waveform = Self::new(plan.sample_rate_hz(), analog.chain(logic).collect(), details)?;
         let clipped: Vec<String> = waveform.clipping_warnings().collect();
@@ -458,6 +520,13 @@ impl Waveform {
     #[must_use]
     pub fn stamped(mut self, stamp: Stamp) -> Self {
         self.details.stamp = Some(stamp);
+        self
+    }
+
+    /// The same waveform, with what it was made with.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.details.settings = Some(settings);
         self
     }
 

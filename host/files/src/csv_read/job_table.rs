@@ -5,10 +5,13 @@
 
 use std::io::BufRead;
 
-use super::capture::Capture;
+use super::TIME;
+use super::layout::Layout;
 use super::lines::{Line, Lines};
-use super::{TIME, channels};
+use super::table::Table;
 use crate::ReadError;
+use crate::facts::Known;
+use crate::options::ReadOptions;
 use scopething_waveform::waveform::{Channel, Details, Gap, Stamp, Waveform};
 
 /// What every header begins with.
@@ -42,10 +45,10 @@ impl JobTable {
         if !row.is_ended {
             return Err(ReadError::CutOff { line: row.number });
         }
-        let mut fields = row.text.split(',').map(str::trim);
+        let mut fields = row.text.split(',').map(str::trim as fn(&str) -> &str);
         let begin = Begin::of(row, &mut fields)?;
-        let mut capture = Capture::new(&self.channels);
-        capture.push(row, fields)?;
+        let mut capture = Table::new(Layout::of_channels(&self.channels));
+        capture.push(row, fields, ReadOptions::default().window())?;
         Ok(JobTrace { begin, line: row.number, capture })
     }
 }
@@ -86,20 +89,26 @@ pub(super) struct JobTrace {
     begin: Begin,
     /// The number of its first line.
     line: u64,
-    capture: Capture,
+    capture: Table,
 }
 
 impl JobTrace {
     /// Reads the other rows.
-    pub(super) fn finish<R: BufRead>(self, lines: &mut Lines<R>) -> Result<Waveform, ReadError> {
+    pub(super) fn finish<R: BufRead>(
+        self,
+        lines: &mut Lines<R>,
+        options: &ReadOptions,
+        warnings: &mut Vec<String>,
+    ) -> Result<Waveform, ReadError> {
         let Self { begin, line, mut capture } = self;
         for _ in 1..begin.rows {
             let row = lines.next()?.filter(|row| row.is_ended).ok_or(ReadError::CutOff { line })?;
-            capture.push(row, continued(row, begin.stamp.number)?)?;
+            capture.push(row, continued(row, begin.stamp.number)?, options.window())?;
         }
         let Begin { stamp, capture_start_s, .. } = begin;
         let details = Details { capture_start_s, stamp: Some(stamp), ..Details::default() };
-        capture.recording(details, lines.number())
+        let known = Known { details, ..Known::default() };
+        capture.waveform(known, options, lines.number(), warnings)
     }
 
     /// Goes past the other rows, and gives the number of the trace.
@@ -116,8 +125,8 @@ impl JobTrace {
 }
 
 /// The fields from the time on, of a row that continues a trace.
-fn continued(row: Line<'_>, number: u64) -> Result<impl Iterator<Item = &str>, ReadError> {
-    let mut fields = row.text.split(',').map(str::trim);
+fn continued(row: Line<'_>, number: u64) -> Result<impl Iterator<Item = &str> + Clone, ReadError> {
+    let mut fields = row.text.split(',').map(str::trim as fn(&str) -> &str);
     let begins = fields.next().and_then(|field| field.parse().ok()) == Some(number)
         && fields.by_ref().take(4).all(str::is_empty);
     if begins {
@@ -125,4 +134,11 @@ fn continued(row: Line<'_>, number: u64) -> Result<impl Iterator<Item = &str>, R
     } else {
         Err(row.fault(format!("this is not a row of trace {number}, which has more rows than were read")))
     }
+}
+
+/// The channels that a header names.
+fn channels<'n>(line: Line<'_>, names: impl Iterator<Item = &'n str>) -> Result<Vec<Channel>, ReadError> {
+    let channel =
+        |name: &str| name.trim().parse().map_err(|error| line.fault(format!("{name:?} is {error}")));
+    names.map(channel).collect()
 }

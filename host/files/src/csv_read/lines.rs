@@ -1,25 +1,30 @@
 //! Lines of a text, with their numbers.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, Read as _};
 
 use crate::ReadError;
 
-/// Longer than any row of all channels.
-pub(super) const MAX_LINE_BYTES: u64 = 4096;
+/// Longer than any row of all channels, and than a whole trace on one line.
+pub(super) const MAX_LINE_BYTES: u64 = 1 << 24;
 
 /// Reads a text line by line.
 pub(super) struct Lines<R> {
     input: R,
     buffer: Vec<u8>,
+    /// The line in the buffer, if it is not UTF-8.
+    decoded: String,
     /// The number of the line that was read last, from 1.
     number: u64,
+    /// Lines that were looked at and are still to be read.
+    ahead: VecDeque<Vec<u8>>,
 }
 
 /// A line without its end.
 #[derive(Clone, Copy)]
-pub(super) struct Line<'l> {
+pub(crate) struct Line<'l> {
     /// Which line of the text, from 1.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// What stands in it, without white space around.
     pub(super) text: &'l str,
     /// Whether it has an end: the last line of a text that was cut has none.
@@ -34,7 +39,7 @@ impl Line<'_> {
 
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, buffer: Vec::new(), number: 0 }
+        Self { input, buffer: Vec::new(), decoded: String::new(), number: 0, ahead: VecDeque::new() }
     }
 
     /// The number of the line that was read last, from 1; at the end of the text, of the one after it.
@@ -47,23 +52,35 @@ impl<R: BufRead> Lines<R> {
         if self.fill()? { self.line().map(Some) } else { Ok(None) }
     }
 
-    /// The next line that is not empty.
-    pub(super) fn next_filled(&mut self) -> Result<Option<Line<'_>>, ReadError> {
-        loop {
-            if !self.fill()? {
-                return Ok(None);
+    /// The lines that follow, as far as `count`, without going on to them.
+    pub(super) fn peek(&mut self, count: usize) -> Result<Vec<String>, ReadError> {
+        let mut bytes = self.ahead.iter().map(Vec::len).sum::<usize>() as u64;
+        while self.ahead.len() < count && bytes < MAX_LINE_BYTES {
+            let mut line = Vec::new();
+            if read_line(&mut self.input, &mut line)? == 0 {
+                break;
             }
-            if !self.line()?.text.is_empty() {
-                return self.line().map(Some);
-            }
+            bytes += line.len() as u64;
+            self.ahead.push_back(line);
         }
+        let text = |line: &Vec<u8>| {
+            let text = std::str::from_utf8(line).map_or_else(|_| latin(line), str::to_owned);
+            text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']).to_owned()
+        };
+        Ok(self.ahead.iter().take(count).map(text).collect())
+    }
+
+    /// Puts the line that was read last back.
+    pub(super) fn unread(&mut self, line: String) {
+        self.number -= 1;
+        self.ahead.push_front((line + "\n").into_bytes());
     }
 
     /// Goes past lines without looking into them. False if the text ends before.
     pub(super) fn skip(&mut self, count: u64) -> Result<bool, ReadError> {
         for _ in 0..count {
             self.number += 1;
-            if self.input.skip_until(b'\n')? == 0 {
+            if self.ahead.pop_front().is_none() && self.input.skip_until(b'\n')? == 0 {
                 return Ok(false);
             }
         }
@@ -72,12 +89,16 @@ impl<R: BufRead> Lines<R> {
 
     /// Reads a line, or as much of one as is read into memory. False at the end of the text.
     fn fill(&mut self) -> Result<bool, ReadError> {
-        self.buffer.clear();
         self.number += 1;
-        Ok((&mut self.input).take(MAX_LINE_BYTES).read_until(b'\n', &mut self.buffer)? > 0)
+        if let Some(line) = self.ahead.pop_front() {
+            self.buffer = line;
+            return Ok(true);
+        }
+        self.buffer.clear();
+        Ok(read_line(&mut self.input, &mut self.buffer)? > 0)
     }
 
-    fn line(&self) -> Result<Line<'_>, ReadError> {
+    fn line(&mut self) -> Result<Line<'_>, ReadError> {
         let fault = |reason: String| ReadError::Line { line: self.number, reason };
         if self.buffer.len() as u64 == MAX_LINE_BYTES {
             // A file system that lost power may leave zeros where text should be.
@@ -87,9 +108,23 @@ impl<R: BufRead> Lines<R> {
                 fault(format!("longer than {MAX_LINE_BYTES} bytes; this is no CSV file of a trace"))
             });
         }
-        let text = std::str::from_utf8(&self.buffer);
-        let text = text.map_err(|_| fault("not UTF-8 text; save it as CSV".to_owned()))?;
-        let is_ended = text.ends_with('\n');
+        let is_ended = self.buffer.ends_with(b"\n");
+        let text = match std::str::from_utf8(&self.buffer) {
+            Ok(text) => text,
+            // Oscilloscopes write a micro sign or degrees in the encoding of old Windows.
+            Err(_) => {
+                self.decoded = latin(&self.buffer);
+                &self.decoded
+            }
+        };
         Ok(Line { number: self.number, text: text.trim_start_matches('\u{feff}').trim(), is_ended })
     }
+}
+
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
+    input.take(MAX_LINE_BYTES).read_until(b'\n', line)
+}
+
+fn latin(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
 }

@@ -12,13 +12,14 @@ use serde_json::Deserializer;
 use serde_json::error::Category;
 
 use self::object::RecordingObject;
-use super::{MAX_SAMPLES, ReadError, Skipped, TraceReader};
+use super::options::{ReadOptions, part_of};
+use super::{ReadError, Skipped, TraceReader};
 use scopething_waveform::waveform::Waveform;
 
 /// What should be there instead of a fault.
 const WANTED: &str = "a trace is an object as `scopething capture --json` prints it";
-/// More than the text of as many samples takes, and of their times.
-const MAX_OBJECT_BYTES: u64 = 48 * MAX_SAMPLES as u64;
+/// The longest text of a capture: a GiB, as much as the samples of the longest trace take in memory.
+const MAX_OBJECT_BYTES: u64 = 1 << 30;
 
 /// Reads captures from JSON.
 ///
@@ -34,6 +35,8 @@ const MAX_OBJECT_BYTES: u64 = 48 * MAX_SAMPLES as u64;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct JsonReader<R> {
+    options: ReadOptions,
+    warnings: Vec<String>,
     text: Text<R>,
     /// What follows a fault is not read: it may be any part of an object.
     failed: bool,
@@ -42,26 +45,84 @@ pub struct JsonReader<R> {
 impl<R: BufRead> JsonReader<R> {
     /// Reads from text in UTF-8.
     pub fn new(input: R) -> Self {
-        Self { text: Text { input, line: 1, bytes_left: 0 }, failed: false }
+        Self::with_options(input, ReadOptions::default())
+    }
+
+    /// As [`new`](Self::new), for a part of each capture.
+    pub fn with_options(input: R, options: ReadOptions) -> Self {
+        Self {
+            options,
+            warnings: Vec::new(),
+            text: Text {
+                input,
+                ahead: Vec::new(),
+                read: 0,
+                line: 1,
+                bytes_left: 0,
+                max_bytes: MAX_OBJECT_BYTES,
+            },
+            failed: false,
+        }
+    }
+
+    /// Goes to the next object: to the line that it begins in.
+    fn next_begin(&mut self) -> Result<Option<u64>, ReadError> {
+        match self.text.next_begin()? {
+            None => Ok(None),
+            // A file system that lost power may leave zeros where text should be.
+            Some((0, line)) => Err(ReadError::CutOff { line }),
+            Some((b'{', line)) => Ok(Some(line)),
+            Some((_, line)) => Err(ReadError::Line { line, reason: WANTED.to_owned() }),
+        }
     }
 
     /// The next object and the line that it begins in.
+    ///
+    /// As a rule an object is a line, and is read from memory, which is much faster than from a stream. What follows on
+    /// it in the line, and an object of several lines, come from a stream.
     fn next<T: for<'t> Deserialize<'t>>(&mut self) -> Result<Option<(T, u64)>, ReadError> {
-        let line = match self.text.next_begin()? {
-            None => return Ok(None),
-            // A file system that lost power may leave zeros where text should be.
-            Some((0, line)) => return Err(ReadError::CutOff { line }),
-            Some((b'{', line)) => line,
-            Some((_, line)) => return Err(ReadError::Line { line, reason: WANTED.to_owned() }),
-        };
-        self.text.bytes_left = MAX_OBJECT_BYTES;
+        let Some(line) = self.next_begin()? else { return Ok(None) };
+        self.text.read_line()?;
+        let ahead = self.text.take_ahead();
+        let mut objects = Deserializer::from_slice(&ahead).into_iter::<T>();
+        let (first, end) = (objects.next(), objects.byte_offset());
+        if let Some(Ok(object)) = first {
+            self.text.line += line_feeds(ahead.get(..end).unwrap_or_default());
+            self.text.put_back(ahead, end);
+            return Ok(Some((object, line)));
+        }
+        let is_whole =
+            ahead.ends_with(b"\n") && first.is_some_and(|object| object.is_err_and(|error| !error.is_eof()));
+        self.text.put_back(ahead, 0);
+        self.text.bytes_left = if is_whole { self.text.ahead().len() as u64 } else { self.text.max_bytes };
         let object = T::deserialize(&mut Deserializer::from_reader(&mut self.text));
+        // A number that is cut in the middle is wrong, and not only short.
+        let is_at_end = object.is_err() && self.text.peek()?.is_empty();
         object.map(|object| Some((object, line))).map_err(|error| match error.classify() {
-            _ if self.text.bytes_left == 0 => ReadError::TooLong,
+            Category::Syntax if is_at_end => ReadError::CutOff { line },
+            _ if self.text.bytes_left == 0 && !is_whole => ReadError::TooLong,
             Category::Io => ReadError::Io(error.into()),
             Category::Eof => ReadError::CutOff { line },
             Category::Syntax | Category::Data => fault(self.text.line, &error),
         })
+    }
+
+    /// The number of the next trace, where its object begins with that and is a line: the line is passed over without a
+    /// look into it. `None` if it may be otherwise.
+    fn skip_numbered(&mut self) -> Result<Option<u64>, ReadError> {
+        const BEGIN: &[u8] = b"{\"trace\":";
+        if self.next_begin()?.is_none() {
+            return Ok(None);
+        }
+        let ahead = self.text.peek()?;
+        let number = ahead.strip_prefix(BEGIN).and_then(|rest| {
+            let digits = rest.split(|byte| !byte.is_ascii_digit()).next()?;
+            std::str::from_utf8(digits).ok()?.parse().ok()
+        });
+        if number.is_some() && !self.text.skip_object_line()? {
+            return Err(ReadError::CutOff { line: self.text.line });
+        }
+        Ok(number)
     }
 
     /// Does nothing more after a fault.
@@ -81,9 +142,13 @@ impl<R: BufRead> JsonReader<R> {
 impl<R: BufRead + Send> TraceReader for JsonReader<R> {
     fn read(&mut self) -> Result<Option<Waveform>, ReadError> {
         self.unless_failed(|reader| match reader.next::<RecordingObject>()? {
-            Some((object, line)) => object.recording(line).map(Some),
+            Some((object, line)) => part_of(object.recording(line)?, &reader.options).map(Some),
             None => Ok(None),
         })
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     fn skip(&mut self) -> Result<Option<Skipped>, ReadError> {
@@ -92,6 +157,9 @@ impl<R: BufRead + Send> TraceReader for JsonReader<R> {
             trace: Option<u64>,
         }
         self.unless_failed(|reader| {
+            if let Some(number) = reader.skip_numbered()? {
+                return Ok(Some(Skipped { number: Some(number) }));
+            }
             Ok(reader.next()?.map(|(Numbered { trace }, _)| Skipped { number: trace }))
         })
     }
@@ -110,31 +178,126 @@ fn fault(line: u64, error: &serde_json::Error) -> ReadError {
 /// A text whose lines are counted, and of which an object gets so much and no more.
 struct Text<R> {
     input: R,
+    /// What was taken from the input, and how much of it was read.
+    ahead: Vec<u8>,
+    read: usize,
     /// The line where it was read to, from 1.
     line: u64,
     bytes_left: u64,
+    max_bytes: u64,
+}
+
+impl<R> Text<R> {
+    /// What was taken from the input and is still to be read.
+    fn ahead(&self) -> &[u8] {
+        self.ahead.get(self.read..).unwrap_or_default()
+    }
+
+    /// Goes past so much of it.
+    fn consume_ahead(&mut self, count: usize) {
+        self.read += count;
+        if self.read >= self.ahead.len() {
+            self.ahead.clear();
+            self.read = 0;
+        }
+    }
+
+    /// Takes all of it.
+    fn take_ahead(&mut self) -> Vec<u8> {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        ahead.drain(..std::mem::take(&mut self.read).min(ahead.len()));
+        ahead
+    }
 }
 
 impl<R: BufRead> Text<R> {
     /// Goes to what follows white space; gives its first byte and its line.
     fn next_begin(&mut self) -> io::Result<Option<(u8, u64)>> {
         loop {
-            let bytes = self.input.fill_buf()?;
+            let is_ahead = !self.ahead().is_empty();
+            let ahead = self.ahead.get(self.read..).unwrap_or_default();
+            let bytes = if is_ahead { ahead } else { self.input.fill_buf()? };
             let white = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             let (passed, rest) = bytes.split_at(white);
             self.line += line_feeds(passed);
             let (first, is_end) = (rest.first().copied(), bytes.is_empty());
-            self.input.consume(white);
+            if is_ahead {
+                self.consume_ahead(white);
+            } else {
+                self.input.consume(white);
+            }
             if first.is_some() || is_end {
                 return Ok(first.map(|first| (first, self.line)));
             }
         }
     }
+
+    /// Takes the rest of the line from the input, or as much of it as an object may have.
+    fn read_line(&mut self) -> io::Result<()> {
+        if memchr::memchr(b'\n', self.ahead()).is_none() {
+            (&mut self.input).take(self.max_bytes).read_until(b'\n', &mut self.ahead)?;
+        }
+        Ok(())
+    }
+
+    /// Puts back what follows on the first `passed` bytes.
+    fn put_back(&mut self, bytes: Vec<u8>, passed: usize) {
+        self.ahead = bytes;
+        self.consume_ahead(passed);
+    }
+
+    /// The bytes that follow, as many as are in memory.
+    fn peek(&mut self) -> io::Result<&[u8]> {
+        let ahead = self.ahead.get(self.read..).unwrap_or_default();
+        if ahead.is_empty() { self.input.fill_buf() } else { Ok(ahead) }
+    }
+
+    /// Goes past the line; whether it is whole, and ends as an object does.
+    fn skip_object_line(&mut self) -> io::Result<bool> {
+        if let Some(end) = memchr::memchr(b'\n', self.ahead()) {
+            let is_object = self.ahead().get(..end).is_some_and(ends_object);
+            self.consume_ahead(end + 1);
+            self.line += 1;
+            return Ok(is_object);
+        }
+        let mut last = self.take_ahead();
+        loop {
+            let bytes = self.input.fill_buf()?;
+            if bytes.is_empty() {
+                return Ok(ends_object(&last));
+            }
+            let end = memchr::memchr(b'\n', bytes);
+            let taken = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
+            // The end of the line may lie in two buffers.
+            let tail = taken.get(taken.len().saturating_sub(16)..).unwrap_or_default();
+            last.extend(tail);
+            last.drain(..last.len().saturating_sub(16));
+            let consumed = taken.len() + usize::from(end.is_some());
+            self.input.consume(consumed);
+            if end.is_some() {
+                self.line += 1;
+                return Ok(ends_object(&last));
+            }
+        }
+    }
+}
+
+fn ends_object(line: &[u8]) -> bool {
+    line.trim_ascii_end().ends_with(b"}")
 }
 
 impl<R: BufRead> Read for Text<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = (&mut self.input).take(self.bytes_left).read(buffer)?;
+        let most = buffer.len().min(usize::try_from(self.bytes_left).unwrap_or(usize::MAX));
+        let buffer = buffer.get_mut(..most).unwrap_or_default();
+        let count = if self.ahead().is_empty() {
+            self.input.read(buffer)?
+        } else {
+            let count = self.ahead().len().min(buffer.len());
+            buffer.iter_mut().zip(self.ahead()).for_each(|(to, from)| *to = *from);
+            self.consume_ahead(count);
+            count
+        };
         self.bytes_left -= count as u64;
         self.line += line_feeds(buffer.get(..count).unwrap_or_default());
         Ok(count)
@@ -142,7 +305,7 @@ impl<R: BufRead> Read for Text<R> {
 }
 
 fn line_feeds(bytes: &[u8]) -> u64 {
-    bytes.split(|&byte| byte == b'\n').skip(1).count() as u64
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 #[cfg(test)]

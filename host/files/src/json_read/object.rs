@@ -5,10 +5,12 @@ use std::marker::PhantomData;
 
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::{MAX_SAMPLES, ReadError, spacing};
 use scopething_waveform::waveform::{
-    Channel, Details, EndReason, Gap, InvalidWaveform, Range, Samples, Stamp, Trigger, Waveform,
+    Channel, Details, EndReason, Gap, InvalidWaveform, Range, Samples, Series, Settings, Stamp, Trigger,
+    Waveform,
 };
 
 /// As it stands in the text. Keys that are not here are passed over.
@@ -28,6 +30,7 @@ pub(super) struct RecordingObject {
     channels: Channels,
     #[serde(default)]
     warnings: Bounded<String>,
+    settings: Option<Settings>,
 }
 
 #[derive(Deserialize)]
@@ -43,8 +46,30 @@ struct TriggerObject {
 #[serde(expecting = "an object of a channel")]
 struct ChannelObject {
     unit: Option<String>,
+    name: Option<String>,
+    /// With the rate, all that the times state: they need not be read then.
+    start: Option<f64>,
+    sample_rate: Option<f64>,
+    period: Option<f64>,
     samples: Option<Bounded<Sample>>,
-    timestamps: Option<Bounded<f64>>,
+    timestamps: Option<Times>,
+}
+
+/// Times, as they stand in the text: read only where nothing else states them.
+#[derive(Deserialize)]
+struct Times(Box<RawValue>);
+
+impl Times {
+    fn read(&self) -> Result<Vec<f64>, serde_json::Error> {
+        serde_json::from_str::<Bounded<f64>>(self.0.get()).map(|times| times.0)
+    }
+
+    /// How many there are, in an array of numbers.
+    fn count(&self) -> usize {
+        let text = self.0.get();
+        let is_empty = text.trim_matches(['[', ']', ' ', '\n', '\r', '\t']).is_empty();
+        if is_empty { 0 } else { memchr::memchr_iter(b',', text.as_bytes()).count() + 1 }
+    }
 }
 
 impl RecordingObject {
@@ -54,20 +79,32 @@ impl RecordingObject {
         let details = self.details().map_err(fault)?;
         let is_of_job = self.trace.is_some();
         let mut channels = Vec::new();
-        for (channel, ChannelObject { unit, samples, timestamps }) in self.channels.0 {
-            let (samples, times_s) = match (samples, timestamps) {
-                (Some(samples), Some(times_s)) => (samples.0, times_s.0),
+        for (channel, object) in self.channels.0 {
+            let ChannelObject { unit, name, start, sample_rate, period, samples, timestamps } = object;
+            let (samples, times) = match (samples, timestamps) {
+                (Some(samples), Some(times)) => (samples.0, Some(times)),
+                (Some(samples), None) if start.is_some() => (samples.0, None),
                 (None, Some(_)) if is_of_job => return Err(ReadError::NoSamples { held: "envelopes" }),
                 (None, None) if is_of_job => return Err(ReadError::NoSamples { held: "summaries" }),
                 _ => return Err(fault(format!("channel {channel} needs samples and timestamps"))),
             };
-            if samples.len() != times_s.len() {
-                let counts = format!("{} samples at {} times", samples.len(), times_s.len());
+            if let Some(count) = times.as_ref().map(Times::count).filter(|count| *count != samples.len()) {
+                let counts = format!("{} samples at {count} times", samples.len());
                 return Err(fault(format!("channel {channel} has {counts}; give each its own")));
             }
             let samples = samples_of(channel, unit.as_deref(), samples).map_err(fault)?;
-            let series = spacing::series(channel, &times_s, samples, self.sample_rate.recip());
-            channels.push(series.map_err(|uneven| fault(uneven.to_string()))?);
+            let stated_s = period.or(sample_rate.map(f64::recip));
+            let series = match (start.zip(stated_s), times) {
+                (Some((start_s, period_s)), _) => Series::new(channel, start_s, period_s, samples),
+                (None, Some(times)) => {
+                    let times_s =
+                        times.read().map_err(|error| fault(format!("the times of {channel}: {error}")))?;
+                    let series = spacing::series(channel, &times_s, samples, self.sample_rate.recip());
+                    series.map_err(|uneven| fault(uneven.to_string()))?
+                }
+                (None, None) => return Err(fault(format!("channel {channel} needs samples and timestamps"))),
+            };
+            channels.push(Series { label: name, ..series });
         }
         Ok(Waveform::new(self.sample_rate, channels, details)?)
     }
@@ -86,6 +123,7 @@ impl RecordingObject {
             mode: self.mode.take(),
             warnings: std::mem::take(&mut self.warnings.0),
             stamp: self.stamp()?,
+            settings: self.settings.take(),
         })
     }
 

@@ -72,6 +72,20 @@ pub fn draw_annotated(
     pixels.encode_png().map_err(|error| PngError::Encode(error.to_string()))
 }
 
+/// The bytes of a PNG file with a comment in UTF-8 (`iTXt`, PNG 1.2, 4.2.3.3) before its end.
+pub(crate) fn with_comment(mut picture: Vec<u8>, comment: &str) -> Vec<u8> {
+    // Length, name and checksum of the chunk that ends a file.
+    const END_BYTES: usize = 12;
+    let end = picture.split_off(picture.len().saturating_sub(END_BYTES));
+    // Keyword; not compressed; neither language nor a translated keyword.
+    let content = [b"iTXtComment\0\0\0\0\0", comment.as_bytes()].concat();
+    picture.extend((content.len() as u32 - 4).to_be_bytes());
+    picture.extend(&content);
+    picture.extend(crc32fast::hash(&content).to_be_bytes());
+    picture.extend(end);
+    picture
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,30 +1,38 @@
 //! Reads sessions of sigrok (`.sr`), of any device.
 //!
-//! Up to two analog channels become A and B: those that have such a name, the others in their order. Up to
-//! eight logic probes become L0 to L7 by their bits. Each keeps the name it has in the file as its label.
-//! sigrok's sessions have a sample rate, and no triggers.
+//! Analog channels become A and B, logic probes L0 to L7: as many as a trace has [room](super::assign) for, of any
+//! number. A probe of the first eight bits takes the line of its bit where that is free. Each keeps the name it has in
+//! the file as its label. sigrok's sessions have no triggers; those that are written here keep them in the metadata.
+//!
+//! Samples are taken out of the archive piece by piece: what is read into memory is what was asked for, and no more.
+//! An entry that is missing or damaged is a warning where other channels are whole; samples that follow a gap are
+//! not taken, since nobody knows when they were.
 
-use std::collections::BTreeMap;
+mod metadata;
+
 use std::io::{Read, Seek};
 
-use scopething_core::plan::LogicLine;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::sr_write::LOGIC;
-use super::{MAX_SAMPLES, ReadError, TraceReader};
-use scopething_waveform::waveform::{Channel, Details, Samples, Series, Waveform};
+use self::metadata::{Metadata, Probe};
+use super::assign::{Assigned, Candidate, assign};
+use super::options::ReadOptions;
+use super::{MAX_SAMPLES, ReadError, TraceReader, facts};
+use scopething_waveform::waveform::{Samples, Series, Waveform};
 
 /// A session of a long recording in many chunks has fewer.
-const MAX_ENTRIES: usize = 100_000;
-const MAX_METADATA_BYTES: u64 = 64 * 1024;
-/// 64 probes.
-const MAX_UNIT_BYTES: usize = 8;
+const MAX_ENTRIES: usize = 1_000_000;
+const MAX_METADATA_BYTES: u64 = 1 << 20;
+/// Bytes that are taken out of an entry at once.
+const PIECE_BYTES: usize = 1 << 16;
 
 /// Reads the capture in a sigrok session.
 pub struct SrReader<R> {
     archive: ZipArchive<R>,
+    options: ReadOptions,
     read: bool,
+    warnings: Vec<String>,
 }
 
 impl<R: Read + Seek> SrReader<R> {
@@ -33,6 +41,14 @@ impl<R: Read + Seek> SrReader<R> {
     /// # Errors
     /// If it is no zip archive, or its directory is unreasonably large.
     pub fn new(input: R) -> Result<Self, ReadError> {
+        Self::with_options(input, ReadOptions::default())
+    }
+
+    /// As [`new`](Self::new), for a part of the session.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_options(input: R, options: ReadOptions) -> Result<Self, ReadError> {
         let archive = ZipArchive::new(input).map_err(|error| match error {
             ZipError::Io(error) => ReadError::Io(error),
             other => ReadError::Archive(other.to_string()),
@@ -40,58 +56,153 @@ impl<R: Read + Seek> SrReader<R> {
         if archive.len() > MAX_ENTRIES {
             return Err(ReadError::Archive(format!("of {} entries", archive.len())));
         }
-        Ok(Self { archive, read: false })
+        Ok(Self { archive, options, read: false, warnings: Vec::new() })
     }
 
-    /// The bytes of an entry, at most so many; `None` if it is not there.
-    fn entry(&mut self, name: &str, most: u64) -> Result<Option<Vec<u8>>, ReadError> {
+    /// The text of a short entry.
+    fn text(&mut self, name: &str) -> Result<String, ReadError> {
         let fault = |reason: String| ReadError::Entry { entry: name.to_owned(), reason };
         let entry = match self.archive.by_name(name) {
             Ok(entry) => entry,
-            Err(ZipError::FileNotFound) => return Ok(None),
+            Err(ZipError::FileNotFound) => {
+                return Err(fault("it is not there; this is no sigrok session".to_owned()));
+            }
             Err(error) => return Err(fault(error.to_string())),
         };
-        // The size stated in the archive may be wrong.
         let mut bytes = Vec::new();
         entry
-            .take(most + 1)
+            .take(MAX_METADATA_BYTES + 1)
             .read_to_end(&mut bytes)
             .map_err(|error| fault(format!("it is damaged ({error})")))?;
-        if bytes.len() as u64 > most {
-            return Err(if most == MAX_METADATA_BYTES {
-                fault(format!("it is longer than {most} bytes; this is no sigrok session"))
-            } else {
-                ReadError::TooLong
+        if bytes.len() as u64 > MAX_METADATA_BYTES {
+            return Err(fault(format!(
+                "it is longer than {MAX_METADATA_BYTES} bytes; this is no sigrok session"
+            )));
+        }
+        // Names of channels in another encoding are names still.
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The entries of a channel in their order, `NAME` or `NAME-1`, `NAME-2`.., up to the first gap; and what is
+    /// missing there, if chunks follow on it.
+    fn chunks(&self, name: &str) -> (Vec<String>, Option<String>) {
+        if self.archive.index_for_name(name).is_some() {
+            return (vec![name.to_owned()], None);
+        }
+        let mut numbers: Vec<u64> = self
+            .archive
+            .file_names()
+            .filter_map(|entry| entry.ok()?.strip_prefix(name)?.strip_prefix('-')?.parse().ok())
+            .collect();
+        numbers.sort_unstable();
+        let whole = (1..).zip(&numbers).take_while(|(expected, number)| expected == *number).count();
+        let gap = numbers.get(whole).map(|next| {
+            let missing = whole + 1;
+            format!(
+                "{name}-{missing} is missing, and {name}-{next} is there: samples after the gap are left out"
+            )
+        });
+        let chunks = numbers.iter().take(whole).map(|number| format!("{name}-{number}"));
+        (chunks.collect(), gap)
+    }
+
+    /// Hands the bytes of a channel to `take`, in pieces of whole units, until it returns false. Returns how many bytes
+    /// are good: those of a damaged chunk are not, nor is what follows on it. That is an error if nothing is good, and a
+    /// warning otherwise.
+    fn for_each_piece(
+        &mut self,
+        name: &str,
+        unit: usize,
+        mut take: impl FnMut(&[u8]) -> Result<bool, ReadError>,
+    ) -> Result<u64, ReadError> {
+        let (chunks, gap) = self.chunks(name);
+        let fault = |entry: &str, reason: String| ReadError::Entry { entry: entry.to_owned(), reason };
+        let mut piece = vec![0; PIECE_BYTES.next_multiple_of(unit)];
+        let (mut held, mut passed, mut good) = (0, 0_u64, 0_u64);
+        let mut trouble = None;
+        for chunk in &chunks {
+            let read = self.archive.by_name(chunk).map_err(|error| fault(chunk, error.to_string()));
+            let ended = read.and_then(|mut entry| {
+                loop {
+                    match entry.read(piece.get_mut(held..).unwrap_or_default()) {
+                        Ok(0) => return Ok(false),
+                        Ok(count) => held += count,
+                        Err(error) => return Err(fault(chunk, format!("it is damaged ({error})"))),
+                    }
+                    let whole = held - held % unit;
+                    if !take(piece.get(..whole).unwrap_or_default())? {
+                        return Ok(true);
+                    }
+                    passed += whole as u64;
+                    piece.copy_within(whole..held, 0);
+                    held -= whole;
+                }
             });
-        }
-        Ok(Some(bytes))
-    }
-
-    fn text(&mut self, name: &str) -> Result<String, ReadError> {
-        let fault = |reason: &str| ReadError::Entry { entry: name.to_owned(), reason: reason.to_owned() };
-        let bytes = self
-            .entry(name, MAX_METADATA_BYTES)?
-            .ok_or_else(|| fault("it is not there; this is no sigrok session"))?;
-        String::from_utf8(bytes).map_err(|_| fault("it is not UTF-8 text"))
-    }
-
-    /// All chunks of a channel, one after the other: `NAME-1`, `NAME-2`.., or a single `NAME`.
-    fn chunks(&mut self, name: &str, most: u64) -> Result<Vec<u8>, ReadError> {
-        if let Some(bytes) = self.entry(name, most)? {
-            return Ok(bytes);
-        }
-        let mut bytes = Vec::new();
-        for number in 1..=MAX_ENTRIES {
-            match self.entry(&format!("{name}-{number}"), most.saturating_sub(bytes.len() as u64))? {
-                Some(chunk) => bytes.extend(chunk),
-                None => break,
+            match ended {
+                Ok(true) => return Ok(u64::MAX),
+                Ok(false) => good = passed,
+                Err(ReadError::TooLong) => return Err(ReadError::TooLong),
+                Err(error) => {
+                    trouble = Some(error);
+                    break;
+                }
             }
         }
-        if bytes.is_empty() {
+        if good == 0 {
             let reason = "it is not there, or empty; save the session again".to_owned();
-            return Err(ReadError::Entry { entry: name.to_owned(), reason });
+            return Err(trouble.unwrap_or_else(|| fault(name, gap.unwrap_or(reason))));
         }
-        Ok(bytes)
+        if held > 0 && trouble.is_none() {
+            self.warnings.push(format!("{name:?} in the archive ends within a sample of {unit} bytes"));
+        }
+        self.warnings.extend(trouble.map(|error| format!("{error}: only what is before it was read")));
+        self.warnings.extend(gap);
+        Ok(good)
+    }
+
+    fn analog(&mut self, entry: &str, part: Part, room: &mut usize) -> Result<Vec<f32>, ReadError> {
+        let mut samples = Vec::new();
+        let mut passed = 0_u64;
+        let good = self.for_each_piece(entry, 4, |bytes| {
+            let count = (bytes.len() / 4) as u64;
+            let (skip, take) = part.within(passed, count);
+            let wanted = bytes.chunks_exact(4).skip(skip).take(take);
+            samples.extend(wanted.filter_map(|sample| Some(f32::from_le_bytes(sample.try_into().ok()?))));
+            passed += count;
+            if samples.len() > *room { Err(ReadError::TooLong) } else { Ok(!part.is_over(passed)) }
+        })?;
+        samples.truncate(part.kept(good / 4));
+        *room -= samples.len();
+        Ok(samples)
+    }
+
+    /// The levels of each of some probes.
+    fn logic(
+        &mut self,
+        metadata: &Metadata,
+        bits: &[usize],
+        part: Part,
+        room: &mut usize,
+    ) -> Result<Vec<Vec<u8>>, ReadError> {
+        let unit = metadata.unit_bytes;
+        let mut lines = vec![Vec::new(); bits.len()];
+        let mut passed = 0_u64;
+        let good = self.for_each_piece(metadata.logic_entry()?, unit, |bytes| {
+            let count = (bytes.len() / unit) as u64;
+            let (skip, take) = part.within(passed, count);
+            for (levels, bit) in lines.iter_mut().zip(bits) {
+                let bytes_of_bit = bytes.iter().skip(bit / 8).step_by(unit).skip(skip).take(take);
+                levels.extend(bytes_of_bit.map(|byte| byte >> (bit % 8) & 1));
+            }
+            passed += count;
+            let held = lines.iter().map(Vec::len).sum::<usize>();
+            if held > *room { Err(ReadError::TooLong) } else { Ok(!part.is_over(passed)) }
+        })?;
+        for levels in &mut lines {
+            levels.truncate(part.kept(good / unit as u64));
+            *room -= levels.len();
+        }
+        Ok(lines)
     }
 
     fn session(&mut self) -> Result<Waveform, ReadError> {
@@ -101,30 +212,89 @@ impl<R: Read + Seek> SrReader<R> {
             return Err(ReadError::Entry { entry: "version".to_owned(), reason });
         }
         let metadata = Metadata::parse(&self.text("metadata")?)?;
-        let period_s = metadata.rate_hz.recip();
-        let mut channels = Vec::new();
+        self.warnings.extend(metadata.warning.clone());
+        let candidates: Vec<Candidate> = metadata.probes.iter().map(Probe::candidate).collect();
+        let wanted = self.options.channels.clone();
+        let assigned = assign(&candidates, &wanted, &mut self.warnings)?;
+        let rate_hz = self.options.rate_hz.or(metadata.rate_hz).ok_or(ReadError::NoRate)?;
+        let period_s = rate_hz.recip();
+        let part = Part::of(&self.options, period_s);
+        let series = |one: &Assigned, samples| Series {
+            label: one.label.clone(),
+            ..Series::new(one.channel, part.first as f64 * period_s, period_s, samples)
+        };
         let mut room = MAX_SAMPLES;
-        for (number, channel, name) in metadata.analog_channels()? {
-            let entry = format!("analog-1-{number}");
-            let bytes = self.chunks(&entry, room as u64 * 4)?;
-            let samples = floats(&bytes).ok_or_else(|| ReadError::Entry {
-                entry,
-                reason: "it does not hold whole samples of four bytes".to_owned(),
-            })?;
-            room = room.saturating_sub(samples.len());
-            channels.push(labelled(channel, name, period_s, Samples::Volts(samples)));
-        }
-        if !metadata.probes.is_empty() {
-            let unit = metadata.unit_bytes;
-            let bytes = self.chunks(metadata.logic_entry()?, (room / metadata.probes.len() * unit) as u64)?;
-            for (line, name) in metadata.logic_channels()? {
-                let levels = bytes
-                    .chunks_exact(unit)
-                    .map(|sample| sample.first().map_or(0, |low| u8::from(low & line.bit() != 0)));
-                channels.push(labelled(line.into(), name, period_s, Samples::Levels(levels.collect())));
+        let (mut channels, mut broken) = (Vec::new(), Vec::new());
+        let mut lines = Vec::new();
+        for one in &assigned {
+            match metadata.probes.get(one.index) {
+                Some(probe) if probe.is_analog => {
+                    match self.analog(&format!("analog-1-{}", probe.number), part, &mut room) {
+                        Ok(samples) => channels.push(series(one, Samples::Volts(samples))),
+                        Err(ReadError::TooLong) => return Err(ReadError::TooLong),
+                        Err(error) => broken.push(error),
+                    }
+                }
+                Some(probe) => lines.push((one, probe.bit())),
+                None => {}
             }
         }
-        Ok(Waveform::new(metadata.rate_hz, channels, Details::default())?)
+        if !lines.is_empty() {
+            let bits: Vec<usize> = lines.iter().map(|(_, bit)| *bit).collect();
+            match self.logic(&metadata, &bits, part, &mut room) {
+                Ok(levels) => channels.extend(
+                    lines.iter().zip(levels).map(|((one, _), levels)| series(one, Samples::Levels(levels))),
+                ),
+                Err(ReadError::TooLong) => return Err(ReadError::TooLong),
+                Err(error) => broken.push(error),
+            }
+        }
+        if channels.is_empty()
+            && let Some(error) = broken.pop()
+        {
+            return Err(error);
+        }
+        self.warnings.extend(broken.iter().map(|error| format!("{error}: its channels are left out")));
+        if !channels.is_empty() && channels.iter().all(|series| series.samples.is_empty()) {
+            let from_s = self.options.from_s.unwrap_or(0.0);
+            return Err(ReadError::NothingThere {
+                from_s,
+                start_s: 0.0,
+                end_s: part.first as f64 * period_s,
+            });
+        }
+        channels.retain(|series| !series.samples.is_empty());
+        Ok(facts::with_facts(rate_hz, channels, &metadata.facts)?)
+    }
+}
+
+/// Which samples are read, counted from the first of the session.
+#[derive(Clone, Copy)]
+struct Part {
+    first: u64,
+    count: u64,
+}
+
+impl Part {
+    fn of(options: &ReadOptions, period_s: f64) -> Self {
+        let (first, count) = options.window().of(0.0, period_s);
+        Self { first, count }
+    }
+
+    /// Which of `count` samples that follow on `passed` are in it: how many before, and how many.
+    fn within(self, passed: u64, count: u64) -> (usize, usize) {
+        let skip = self.first.saturating_sub(passed).min(count);
+        let end = self.first.saturating_add(self.count).saturating_sub(passed).min(count);
+        (skip as usize, end.saturating_sub(skip) as usize)
+    }
+
+    fn is_over(self, passed: u64) -> bool {
+        passed >= self.first.saturating_add(self.count)
+    }
+
+    /// How many of the samples in it are good, where so many of the session are.
+    fn kept(self, good: u64) -> usize {
+        usize::try_from(good.saturating_sub(self.first)).unwrap_or(usize::MAX)
     }
 }
 
@@ -135,119 +305,10 @@ impl<R: Read + Seek + Send> TraceReader for SrReader<R> {
         }
         self.session().map(Some)
     }
-}
 
-fn labelled(channel: Channel, name: String, period_s: f64, samples: Samples) -> Series {
-    let label = Some(name).filter(|name| *name != channel.to_string());
-    Series { label, ..Series::new(channel, 0.0, period_s, samples) }
-}
-
-/// Little-endian floats; `None` if the last one is cut.
-fn floats(bytes: &[u8]) -> Option<Vec<f32>> {
-    let samples = bytes.chunks(4).map(|sample| Some(f32::from_le_bytes(sample.try_into().ok()?)));
-    samples.collect()
-}
-
-/// What the key file has of the first device.
-struct Metadata {
-    rate_hz: f64,
-    /// Names by number, from 1.
-    probes: BTreeMap<usize, String>,
-    analog: BTreeMap<usize, String>,
-    unit_bytes: usize,
-    capture_file: String,
-}
-
-impl Metadata {
-    fn parse(text: &str) -> Result<Self, ReadError> {
-        let device = text
-            .lines()
-            .map(str::trim)
-            .skip_while(|line| *line != "[device 1]")
-            .skip(1)
-            .take_while(|line| !line.starts_with('['));
-        let pairs: BTreeMap<&str, &str> = device
-            .filter_map(|line| line.split_once('='))
-            .map(|(key, value)| (key.trim(), value.trim()))
-            .collect();
-        let value = |key: &str| pairs.get(key).copied();
-        let rate =
-            value("samplerate").ok_or_else(|| fault("there is no samplerate under [device 1]".to_owned()))?;
-        let unit = value("unitsize").unwrap_or("1");
-        let numbered = |prefix: &str| {
-            let named = pairs.iter().filter_map(|(key, name)| {
-                let number = key.strip_prefix(prefix)?.parse::<usize>().ok().filter(|&number| number > 0)?;
-                Some((number, (*name).to_owned()))
-            });
-            named.collect()
-        };
-        Ok(Self {
-            rate_hz: parse_rate(rate).ok_or_else(|| fault(format!("{rate:?} is not a sample rate")))?,
-            probes: numbered("probe"),
-            analog: numbered("analog"),
-            unit_bytes: unit
-                .parse()
-                .ok()
-                .filter(|bytes| (1..=MAX_UNIT_BYTES).contains(bytes))
-                .ok_or_else(|| fault(format!("{unit:?} is not a unitsize; 1 to {MAX_UNIT_BYTES} are")))?,
-            capture_file: value("capturefile").unwrap_or(LOGIC).to_owned(),
-        })
+    fn warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
-
-    fn logic_entry(&self) -> Result<&str, ReadError> {
-        if self.capture_file.starts_with("logic") {
-            Ok(&self.capture_file)
-        } else {
-            Err(fault(format!("{:?} is not a capturefile", self.capture_file)))
-        }
-    }
-
-    /// Numbers, channels and names.
-    fn analog_channels(&self) -> Result<Vec<(usize, Channel, String)>, ReadError> {
-        if self.analog.len() > 2 {
-            return Err(too_many(&self.analog, "two analog channels"));
-        }
-        let named = |name: &str| matches!(name, "A" | "B");
-        let mut free = [Channel::A, Channel::B]
-            .into_iter()
-            .filter(|channel| !self.analog.values().any(|name| *name == channel.to_string()));
-        let channels = self.analog.iter().filter_map(|(&number, name)| {
-            let channel = if named(name) { name.parse().ok() } else { free.next() };
-            Some((number, channel?, name.clone()))
-        });
-        Ok(channels.collect())
-    }
-
-    /// Lines and names.
-    fn logic_channels(&self) -> Result<Vec<(LogicLine, String)>, ReadError> {
-        let bits = self.probes.iter().map(|(&number, name)| {
-            let line = u8::try_from(number - 1).ok().and_then(LogicLine::new);
-            Some((line?, name.clone()))
-        });
-        bits.collect::<Option<_>>().ok_or_else(|| too_many(&self.probes, "the first eight logic probes"))
-    }
-}
-
-fn fault(reason: String) -> ReadError {
-    ReadError::Entry { entry: "metadata".to_owned(), reason }
-}
-
-fn too_many(channels: &BTreeMap<usize, String>, room: &str) -> ReadError {
-    let names: Vec<&str> = channels.values().take(20).map(String::as_str).collect();
-    fault(format!("there is room for {room} only; save fewer of {}", names.join(", ")))
-}
-
-/// `100 kHz`, `1000000 Hz`, `2.5 MHz` or `1000000`, in hertz.
-fn parse_rate(text: &str) -> Option<f64> {
-    let text = text.trim_end_matches("Hz").trim_end();
-    let (number, factor) = match text.char_indices().next_back()? {
-        (at, 'k' | 'K') => (text.get(..at)?, 1e3),
-        (at, 'M') => (text.get(..at)?, 1e6),
-        (at, 'G') => (text.get(..at)?, 1e9),
-        _ => (text, 1.0),
-    };
-    let rate_hz = number.trim_end().parse::<f64>().ok()? * factor;
-    (rate_hz.is_finite() && rate_hz > 0.0).then_some(rate_hz)
 }
 
 #[cfg(test)]

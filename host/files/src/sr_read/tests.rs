@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use super::metadata::parse_rate;
 use super::*;
 use crate::archive::Archive;
 
@@ -65,10 +66,12 @@ fn rates_are_read_as_sigrok_writes_them() {
         ("2.5 MHz", 2.5e6),
         ("1 GHz", 1e9),
         ("40MHz", 40e6),
+        ("2 mHz", 2e6),
+        ("1 THz", 1e12),
     ] {
         assert_eq!(parse_rate(text), Some(rate_hz), "{text}");
     }
-    for text in ["", "Hz", "k", "0 Hz", "-1 kHz", "nan", "inf", "1 THz", "µHz"] {
+    for text in ["", "Hz", "k", "0 Hz", "-1 kHz", "nan", "inf", "µHz"] {
         assert_eq!(parse_rate(text), None, "{text}");
     }
 }
@@ -82,17 +85,12 @@ fn bad_sessions_are_refused_with_entry_and_reason() {
     let samples = le(&[1.0]);
     let good: &[(&str, &[u8])] = &[("analog-1-1-1", &samples)];
     for (metadata, entries, part) in [
-        ("", good, "metadata: there is no samplerate"),
+        ("", good, "metadata: it names no channel"),
         ("[device 1]\nsamplerate=fast\n", good, "metadata: \"fast\""),
         (ANALOG, &[], "analog-1-1: it is not there"),
-        (ANALOG, &[("analog-1-1-1", &[0, 0, 0])], "analog-1-1: it does not hold whole samples"),
+        (ANALOG, &[("analog-1-1-1", &[0, 0, 0])], "analog-1-1: it is not there, or empty"),
         ("[device 1]\nsamplerate=1\nunitsize=0\nprobe1=a\n", good, "metadata: \"0\" is not a unitsize"),
-        ("[device 1]\nsamplerate=1\nprobe9=a\n", &[("logic-1-1", &[0])], "first eight logic probes"),
-        (
-            "[device 1]\nsamplerate=1\nanalog1=a\nanalog2=b\nanalog3=c\n",
-            good,
-            "two analog channels only; save fewer of a, b, c",
-        ),
+        ("[device 1]\nsamplerate=1\nunitsize=1\nprobe9=a\n", &[("logic-1-1", &[0])], "names no channel"),
         ("[device 1]\nsamplerate=1\nprobe1=a\ncapturefile=metadata\n", good, "not a capturefile"),
     ] {
         let refused = refused(session(metadata, entries));
@@ -100,21 +98,75 @@ fn bad_sessions_are_refused_with_entry_and_reason() {
     }
     assert!(refused(read(&archive(&[("metadata", b"")]))).starts_with("version: it is not there"));
     assert!(refused(read(&archive(&[("version", b"3"), ("metadata", b"")]))).contains("\"3\" is not known"));
-    assert!(matches!(session("[device 1]\nsamplerate=1\n", &[]), Err(ReadError::Waveform(_))));
+    let no_rate = session("[device 1]\nprobe1=a\n", &[("logic-1-1", &[0])]);
+    assert!(matches!(no_rate, Err(ReadError::NoRate)), "{no_rate:?}");
     assert!(matches!(read(b"time,A\n0,1\n"), Err(ReadError::Archive(_))));
+}
+
+#[test]
+fn long_sessions_are_read_in_parts() {
+    // A second of 12 MHz.
+    let levels: Vec<u8> = (0..12_000_000_u32).map(|index| (index / 6) as u8).collect();
+    let metadata =
+        "[device 1]\ncapturefile=logic-1\nsamplerate=12 MHz\nunitsize=1\nprobe1=SCL\nprobe2=SDA\nprobe5=CS\n";
+    let chunks = levels.chunks(4 << 20).zip(1..).map(|(chunk, number)| (format!("logic-1-{number}"), chunk));
+    let chunks: Vec<(String, &[u8])> = chunks.collect();
+    let mut entries = vec![("version", &b"2"[..]), ("metadata", metadata.as_bytes())];
+    entries.extend(chunks.iter().map(|(name, bytes)| (name.as_str(), *bytes)));
+    let bytes = archive(&entries);
+    let read = |options: ReadOptions| {
+        SrReader::with_options(Cursor::new(bytes.as_slice()), options)?.read().map(Option::unwrap)
+    };
+    let whole = read(ReadOptions::default()).unwrap();
+    assert_eq!(whole.channels().iter().map(|series| series.samples.len()).sum::<usize>(), 36_000_000);
+    let channels = vec!["SDA".to_owned()];
+    let options = ReadOptions { from_s: Some(0.5), for_s: Some(1e-6), channels, ..ReadOptions::default() };
+    let part = read(options).unwrap();
+    let [series] = part.channels() else { panic!("{part:?}") };
+    assert_eq!((series.title().as_str(), series.start_s), ("L1 (SDA)", 0.5));
+    let expected = (6_000_000..6_000_012_u32).map(|index| (index / 6 >> 1 & 1) as u8).collect();
+    assert_eq!(series.samples, Samples::Levels(expected));
+    let beyond = read(ReadOptions { from_s: Some(2.0), ..ReadOptions::default() });
+    assert!(matches!(beyond, Err(ReadError::NothingThere { .. })), "{beyond:?}");
 }
 
 #[test]
 fn archive_bomb_is_refused() {
     let zeros = vec![0; 40 << 20];
-    let bomb = archive(&[("version", b"2"), ("metadata", ANALOG.as_bytes()), ("analog-1-1-1", &zeros)]);
-    assert!(bomb.len() < 100_000);
-    assert!(matches!(read(&bomb), Err(ReadError::TooLong)));
-    let halves: [(&str, &[u8]); 2] =
-        [("analog-1-1-1", &zeros[..20 << 20]), ("analog-1-1-2", &zeros[..20 << 20])];
-    assert!(matches!(session(ANALOG, &halves), Err(ReadError::TooLong)));
     let metadata = archive(&[("version", b"2"), ("metadata", &zeros)]);
+    assert!(metadata.len() < 100_000);
     assert!(matches!(read(&metadata), Err(ReadError::Entry { entry, .. }) if entry == "metadata"));
+}
+
+/// What is good of a session is read, and the rest is a warning.
+#[test]
+fn broken_parts_leave_the_others() {
+    let read = |metadata: &str, entries: &[(&str, &[u8])]| {
+        let bytes =
+            archive(&[&[("version", &b"2"[..]), ("metadata", metadata.as_bytes())], entries].concat());
+        let mut reader = SrReader::new(Cursor::new(bytes)).unwrap();
+        let recording = reader.read().unwrap().unwrap();
+        (recording, reader.warnings())
+    };
+    let both = "[device 1]\nsamplerate=1 kHz\ncapturefile=logic-1\nprobe1=D0\nanalog9=CH1\nunitsize=1\n";
+    let samples = le(&[1.0, 2.0]);
+    let (recording, warnings) = read(both, &[("analog-1-9-1", &samples)]);
+    assert_eq!(recording.channels().len(), 1);
+    assert!(warnings.len() == 1 && warnings[0].contains("logic-1"), "{warnings:?}");
+    let logic = "[device 1]\nsamplerate=1 kHz\ncapturefile=logic-1\nprobe1=D0\nunitsize=1\n";
+    let (recording, warnings) = read(logic, &[("logic-1-1", &[0, 1, 0]), ("logic-1-3", &[1, 1])]);
+    assert_eq!(recording.channels()[0].samples, Samples::Levels(vec![0, 1, 0]));
+    assert!(warnings.len() == 1 && warnings[0].contains("logic-1-2 is missing"), "{warnings:?}");
+    let narrow = "[device 1]\nsamplerate=1 kHz\ncapturefile=logic-1\nprobe1=DATA\nprobe16=ATN\nunitsize=1\n";
+    let (recording, warnings) = read(narrow, &[("logic-1-1", &[0, 1, 0])]);
+    assert_eq!(recording.channels().len(), 1);
+    assert!(warnings.len() == 1 && warnings[0].contains("ATN left out"), "{warnings:?}");
+    let wide = "[device 1]\nsamplerate=1 kHz\ncapturefile=logic-1\nprobe8=CLK\nprobe9=MISO\nprobe16=CS\nunitsize=2\n";
+    let (recording, _) = read(wide, &[("logic-1-1", &[0x80, 0, 0, 1, 0, 0x80])]);
+    let lines: Vec<_> =
+        recording.channels().iter().map(|series| (series.title(), series.samples.clone())).collect();
+    let expected = [("L0 (CLK)", vec![1, 0, 0]), ("L1 (MISO)", vec![0, 1, 0]), ("L2 (CS)", vec![0, 0, 1])];
+    assert_eq!(lines, expected.map(|(title, levels)| (title.to_owned(), Samples::Levels(levels))));
 }
 
 #[test]

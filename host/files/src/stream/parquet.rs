@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use parquet::basic::{Compression, GzipLevel, LogicalType, Repetition, Type as PhysicalType};
+use parquet::basic::{LogicalType, Repetition, Type as PhysicalType};
 use parquet::data_type::{DoubleType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, PrimitiveTypeBuilder, Type, TypePtr};
 
@@ -53,20 +53,21 @@ impl Values {
 
 pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
     let facts = header.facts().into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value));
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::GZIP(GzipLevel::default()))
+    let names: Vec<String> =
+        header.columns.iter().filter(|column| column.is_analog()).map(Column::name).collect();
+    let properties = names.iter().fold(
+        crate::parquet::properties(names.iter().map(String::as_str)),
+        // Means of many samples hardly repeat.
+        |properties, name| properties.set_column_dictionary_enabled(ColumnPath::from(name.as_str()), false),
+    );
+    let properties = properties
         .set_data_page_size_limit(PAGE_BYTES)
         .set_dictionary_page_size_limit(PAGE_BYTES)
         // What is known of each page is kept until the end of the stream.
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
-        .set_key_value_metadata(Some(facts.collect()));
-    // Times and volts hardly repeat.
-    let analog = header.columns.iter().filter(|column| column.is_analog());
-    for name in analog.map(Column::name).chain([TIME.to_owned()]) {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
-    }
-    let properties = properties.build();
+        .set_key_value_metadata(Some(facts.collect()))
+        .build();
     let file =
         schema(header).and_then(|schema| SerializedFileWriter::new(file, schema, Arc::new(properties)));
     Ok(Box::new(ParquetRows {

@@ -51,6 +51,9 @@ impl DelayObject {
 
 #[derive(Serialize)]
 struct ChannelObject<'a> {
+    /// What it was called in the file it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     samples: usize,
     sample_rate: f64,
     /// Samples that are no numbers.
@@ -76,6 +79,7 @@ impl<'a> ChannelObject<'a> {
             Err(error) => SpectrumObject::Refused { error: error.to_string() },
         });
         Self {
+            name: channel.label.as_deref(),
             samples: channel.samples,
             sample_rate: channel.sample_rate_hz,
             not_numbers: channel.not_numbers,

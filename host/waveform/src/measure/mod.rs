@@ -70,6 +70,17 @@ pub enum Measurements {
     Logic(LogicMeasurements),
 }
 
+impl ChannelAnalysis {
+    /// The channel's name, with the name it had in the file it came from: `A` or `A (ana0)`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match &self.label {
+            Some(label) => format!("{} ({label})", self.channel),
+            None => self.channel.to_string(),
+        }
+    }
+}
+
 impl Measurements {
     /// The periodic wave of an analog channel, if there is one.
     #[must_use]
@@ -95,6 +106,11 @@ impl Measurements {
 pub struct ChannelAnalysis {
     /// The channel.
     pub channel: Channel,
+    /// What the channel was called in the file it came from, where that differs.
+    pub label: Option<String>,
+    /// How many of the samples are not numbers. Measurements are made without them: the straight line between the samples
+    /// beside takes their place.
+    pub missing: usize,
     /// `V`, or empty for fractions of the range and logic levels.
     pub unit: &'static str,
     /// How many samples it has.
@@ -161,7 +177,7 @@ impl WaveformAnalysis {
         for (channel, series) in self.channels.iter_mut().zip(recording.channels()) {
             if let Samples::Volts(samples) | Samples::Fractions(samples) = &series.samples {
                 let about_hz = channel.measurements.wave().map(|wave| wave.frequency_hz);
-                channel.spectrum = Some(Spectrum::of(samples, series.period_s, window, about_hz));
+                channel.spectrum = Some(Spectrum::of(&bridged(samples), series.period_s, window, about_hz));
             }
         }
         self
@@ -172,13 +188,16 @@ impl ChannelAnalysis {
     fn of(waveform: &Waveform, series: &Series) -> Self {
         let (unit, measurements) = match &series.samples {
             Samples::Volts(samples) => ("V", Measurements::Analog(analog(samples, times(series)))),
-            Samples::Fractions(samples) => ("", Measurements::Analog(analog(samples, times(series)))),
+            Samples::Fractions(samples) => {
+                ("", Measurements::Analog(analog(samples, times(series))))
+            }
             Samples::Levels(levels) => ("", Measurements::Logic(logic(levels, series.period_s))),
         };
         let samples = series.samples.len();
         let not_numbers = series.samples.iter().filter(|sample| !sample.is_finite()).count();
         Self {
             channel: series.channel,
+            label: series.label.clone(),
             unit,
             samples,
             sample_rate_hz: series.sample_rate_hz(),
@@ -246,8 +265,8 @@ fn bridged(samples: &[f32]) -> Cow<'_, [f32]> {
     for (index, &sample) in samples.iter().enumerate().filter(|(_, sample)| sample.is_finite()) {
         let (from, first) = before.map_or((0, sample), |(from, first)| (from + 1, first));
         let steps = (index + 1 - from) as f32;
-        for (place, step) in bridged.iter_mut().take(index).skip(from).zip(1_u16..) {
-            *place = first + (sample - first) * f32::from(step) / steps;
+        for (place, step) in bridged.iter_mut().take(index).skip(from).zip(1_usize..) {
+            *place = first + (sample - first) * step as f32 / steps;
         }
         before = Some((index, sample));
     }
@@ -268,7 +287,8 @@ fn timed(channel: &ChannelAnalysis, series: &Series) -> TimedEdges<std::vec::Int
     let edges: Vec<Edge> = match (&series.samples, &channel.measurements) {
         (Samples::Levels(levels), _) => logic_edges(levels.iter().map(|&level| level != 0)).collect(),
         (Samples::Volts(samples) | Samples::Fractions(samples), Measurements::Analog(analog)) => {
-            let edges = |levels: &Levels| analog_edges(samples, levels).collect();
+            let samples = bridged(samples);
+            let edges = |levels: &Levels| analog_edges(&samples, levels).collect();
             analog.analysis.levels.as_ref().map(edges).unwrap_or_default()
         }
         _ => Vec::new(),

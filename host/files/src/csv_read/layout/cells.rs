@@ -1,0 +1,194 @@
+//! Lines as cells, and which of them are rows of numbers.
+
+/// What stands between the cells of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Separator {
+    /// A byte; any run of spaces and tabs if it is a space.
+    byte: u8,
+    /// Whether numbers have a comma before their decimals.
+    decimal_comma: bool,
+}
+
+impl Separator {
+    /// The separator of our own tables.
+    pub(crate) const COMMA: Self = Self { byte: b',', decimal_comma: false };
+
+    const ALL: [Self; 6] = [
+        Self::COMMA,
+        Self { byte: b'\t', decimal_comma: false },
+        Self { byte: b'\t', decimal_comma: true },
+        Self { byte: b';', decimal_comma: false },
+        Self { byte: b';', decimal_comma: true },
+        Self { byte: b' ', decimal_comma: false },
+    ];
+
+    /// The cells of a line, without white space and quotes around.
+    pub(crate) fn cells<'l>(self, line: &'l str) -> Cells<'l> {
+        Cells { rest: Some(line), separator: self.byte }
+    }
+
+    /// The number in a cell; `None` if it is none.
+    pub(crate) fn number(self, cell: &str) -> Option<f64> {
+        if self.decimal_comma && cell.contains(',') { number(&cell.replace(',', ".")) } else { number(cell) }
+    }
+}
+
+/// The number in a cell. What programs write for a sample that they do not have is not a number (NaN).
+pub(crate) fn number(cell: &str) -> Option<f64> {
+    match cell.parse::<f64>() {
+        Ok(number) if number.is_finite() => Some(number),
+        Ok(_) => Some(f64::NAN),
+        Err(_) => {
+            let missing =
+                matches!(cell, "∞" | "-∞" | "+∞" | "---" | "****" | "#N/A" | "NA" | "N/A" | "null" | "None");
+            missing.then_some(f64::NAN)
+        }
+    }
+}
+
+/// The cells of a line.
+#[derive(Clone)]
+pub(crate) struct Cells<'l> {
+    rest: Option<&'l str>,
+    separator: u8,
+}
+
+impl<'l> Iterator for Cells<'l> {
+    type Item = &'l str;
+
+    fn next(&mut self) -> Option<&'l str> {
+        let line = self.rest?;
+        let line = if self.separator == b' ' { line.trim_start() } else { line };
+        if let Some(quoted) = line.trim_start().strip_prefix('"')
+            && let Some(end) = quoted.find('"')
+        {
+            let after = quoted.get(end + 1..).unwrap_or_default();
+            self.rest = self.split(after).1;
+            return quoted.get(..end).map(str::trim);
+        }
+        let (cell, rest) = self.split(line);
+        self.rest = rest;
+        Some(cell.trim())
+    }
+}
+
+impl<'l> Cells<'l> {
+    /// The cells between commas.
+    pub(crate) fn by_comma(line: &'l str) -> Self {
+        Separator::COMMA.cells(line)
+    }
+
+    /// What stands before the next separator, and what after it.
+    fn split(&self, line: &'l str) -> (&'l str, Option<&'l str>) {
+        let found = match self.separator {
+            b' ' => line.bytes().position(|byte| byte == b' ' || byte == b'\t'),
+            byte => memchr::memchr(byte, line.as_bytes()),
+        };
+        match found.and_then(|at| line.split_at_checked(at)) {
+            Some((cell, rest)) => {
+                (cell, rest.get(1..).filter(|rest| self.separator != b' ' || !rest.trim().is_empty()))
+            }
+            None => (line, None),
+        }
+    }
+}
+
+/// Rows of numbers among the first lines of a text.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    pub(super) separator: Separator,
+    /// The line of the first one, from 0.
+    pub(super) first: usize,
+    /// How many cells the widest has, without empty ones at its end.
+    pub(super) width: usize,
+    /// The numbers of the first rows; none where a cell is empty.
+    numbers: Vec<Vec<Option<f64>>>,
+}
+
+impl Rows {
+    /// Rows that were not looked at.
+    pub(super) fn unseen(width: usize) -> Self {
+        Self { separator: Separator::COMMA, first: 0, width, numbers: Vec::new() }
+    }
+
+    fn column(&self, place: usize) -> Vec<f64> {
+        self.numbers.iter().filter_map(|row| row.get(place).copied().flatten()).collect()
+    }
+
+    pub(super) fn has_numbers(&self, place: usize) -> bool {
+        !self.column(place).is_empty()
+    }
+
+    /// Whether a column rises from row to row.
+    pub(super) fn rises(&self, place: usize) -> bool {
+        let column = self.column(place);
+        column.len() > 1
+            && column.len() == self.numbers.len()
+            && column.is_sorted()
+            && column.first() < column.last()
+    }
+
+    /// Whether a column is 0, 1, 2.. or 1, 2, 3..
+    pub(super) fn counts_up(&self, place: usize) -> bool {
+        let column = self.column(place);
+        let first = column.first().copied().unwrap_or(f64::NAN);
+        let counts = column.iter().enumerate().all(|(index, &number)| number == first + index as f64);
+        counts && column.len() > 1 && first.fract() == 0.0
+    }
+}
+
+/// The first lines of a text.
+pub(super) struct Preview {
+    pub(super) rows: Option<Rows>,
+}
+
+impl Preview {
+    pub(super) fn of(lines: &[String]) -> Self {
+        let by = Separator::ALL.map(|separator| rows_by(lines, separator));
+        let mut best: Option<Rows> = None;
+        for rows in by.into_iter().flatten() {
+            // More rows that are understood; of as many, the one that cuts them into more cells.
+            let is_better = |best: &Rows| (rows.numbers.len(), rows.width) > (best.numbers.len(), best.width);
+            if best.as_ref().is_none_or(is_better) {
+                best = Some(rows);
+            }
+        }
+        Self { rows: best }
+    }
+}
+
+/// Whether a line is no row and no header, but says something about the file.
+pub(super) fn is_note(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with('#') || line.starts_with('%') || line.starts_with("//") || line.starts_with("; ")
+}
+
+fn rows_by(lines: &[String], separator: Separator) -> Option<Rows> {
+    let row = |line: &String| numbers_of(line, separator);
+    // A row may be the only one; a pair of numbers in a head is none if what follows it is none.
+    let numbers: Vec<Option<Vec<Option<f64>>>> = lines.iter().map(row).collect();
+    let is_blank = |index: usize| lines.get(index).is_none_or(|line| line.trim().is_empty());
+    let is_row = |index: usize| numbers.get(index).is_some_and(Option::is_some);
+    let begins = |&index: &usize| {
+        is_row(index) && (index + 1 == lines.len() || is_row(index + 1) || is_blank(index + 1))
+    };
+    let first = (0..lines.len()).find(begins).or_else(|| (0..lines.len()).find(|&index| is_row(index)))?;
+    let rows: Vec<_> = numbers.into_iter().skip(first).take_while(Option::is_some).flatten().collect();
+    let width = rows.iter().map(Vec::len).max().unwrap_or(0);
+    Some(Rows { separator, first, width, numbers: rows })
+}
+
+/// The numbers of a row; `None` if any cell is none.
+fn numbers_of(line: &str, separator: Separator) -> Option<Vec<Option<f64>>> {
+    if is_note(line) || (separator.decimal_comma && line.contains('.')) {
+        return None;
+    }
+    let mut numbers = Vec::new();
+    for cell in separator.cells(line) {
+        numbers.push(if cell.is_empty() { None } else { Some(separator.number(cell)?) });
+    }
+    while numbers.last() == Some(&None) {
+        numbers.pop();
+    }
+    (!numbers.is_empty()).then_some(numbers)
+}

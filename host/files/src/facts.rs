@@ -1,0 +1,205 @@
+//! What is known of a capture besides its samples, as keys and texts: the same in every format that can hold them.
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `interleaved_sample_rate` | hertz of the sample clock, that of the channels of a pair together; `sample_rate` is an older name of it |
+//! | `A_sample_rate` | hertz of channel A, and so for each channel |
+//! | `capture_start` | seconds of device time |
+//! | `cause`, `mode` | why it ended, the trace mode |
+//! | `trigger_time`, `trigger_level`, `trigger_type`, `trigger_source` | seconds, volts, words |
+//! | `range_low`, `range_high` | what the analog channels were set to show |
+//! | `unit` | of the analog channels: `V`, or `range` for fractions of it |
+//! | `warnings` | a JSON list |
+//! | `trace`, `clock`, `gap` | the place in a job |
+//! | `channels` | a JSON object: of each channel `start`, `period` (seconds), `samples` (a count), `name` |
+//! | `settings` | a JSON object: [`Settings`] |
+//!
+//! What is not known is left out. Keys that are not here are passed over on reading, and so are values that are not
+//! understood: they may be another program's.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use scopething_waveform::waveform::{
+    Channel, Details, EndReason, Gap, InvalidWaveform, Range, Samples, Series, Settings, Stamp, Trigger,
+    Waveform,
+};
+
+/// Where the samples of a channel lie in time, in a file whose rows or samples do not state it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ChannelFact {
+    pub(crate) start: f64,
+    pub(crate) period: f64,
+    pub(crate) samples: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+}
+
+/// The facts of a waveform, in the order of the table above.
+pub(crate) fn facts(recording: &Waveform) -> Vec<(String, String)> {
+    let details = recording.details();
+    let trigger = details.trigger.as_ref();
+    let unit = if recording.is_raw() { "range" } else { "V" };
+    let channels: serde_json::Map<String, serde_json::Value> = recording
+        .channels()
+        .iter()
+        .map(|series| {
+            let fact = ChannelFact {
+                start: series.start_s,
+                period: series.period_s,
+                samples: series.samples.len(),
+                name: series.label.clone(),
+            };
+            (series.channel.to_string(), serde_json::to_value(fact).unwrap_or_default())
+        })
+        .collect();
+    let known = [
+        ("sample_rate", Some(recording.sample_rate_hz().to_string())),
+        ("interleaved_sample_rate", Some(recording.sample_rate_hz().to_string())),
+        ("capture_start", details.capture_start_s.map(|start_s| start_s.to_string())),
+        ("cause", details.cause.map(|cause| cause.to_string())),
+        ("mode", details.mode.clone()),
+        ("trigger_time", trigger.map(|trigger| trigger.time_s.to_string())),
+        ("trigger_level", trigger.and_then(|trigger| trigger.level).map(|level| level.to_string())),
+        ("trigger_type", trigger.map(|trigger| trigger.kind.to_string())),
+        ("trigger_source", trigger.map(|trigger| trigger.source.clone())),
+        ("range_low", details.range.map(|range| range.low.to_string())),
+        ("range_high", details.range.map(|range| range.high.to_string())),
+        ("unit", recording.analog().next().map(|_| unit.to_owned())),
+        ("warnings", Some(serde_json::Value::from(details.warnings.clone()).to_string())),
+        ("trace", details.stamp.map(|stamp| stamp.number.to_string())),
+        ("clock", details.stamp.map(|stamp| stamp.clock.to_string())),
+        ("gap", details.stamp.and_then(|stamp| stamp.gap).map(|gap| gap.name().to_owned())),
+        ("channels", Some(serde_json::Value::Object(channels).to_string())),
+        ("settings", details.settings.as_ref().and_then(|settings| serde_json::to_string(settings).ok())),
+    ];
+    let known = known.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    let rates = recording
+        .channels()
+        .iter()
+        .map(|series| (format!("{}_sample_rate", series.channel), series.sample_rate_hz().to_string()));
+    known.chain(rates).collect()
+}
+
+/// What facts state.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) sample_rate_hz: Option<f64>,
+    pub(crate) is_raw: bool,
+    pub(crate) channels: Vec<(Channel, ChannelFact)>,
+    pub(crate) details: Details,
+}
+
+impl Known {
+    /// Reads keys and their texts.
+    pub(crate) fn of<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)]) -> Self {
+        let text =
+            |key: &str| pairs.iter().find(|(name, _)| name.as_ref() == key).map(|(_, value)| value.as_ref());
+        let number = |key: &str| text(key)?.parse::<f64>().ok().filter(|value| value.is_finite());
+        let trigger = number("trigger_time").and_then(|time_s| {
+            let kind = text("trigger_type")?.parse().ok()?;
+            Some(Trigger {
+                time_s,
+                level: number("trigger_level"),
+                kind,
+                source: text("trigger_source")?.to_owned(),
+            })
+        });
+        let stamp = text("trace").and_then(|trace| {
+            let gap = text("gap").and_then(Gap::named);
+            Some(Stamp { number: trace.parse().ok()?, clock: text("clock")?.parse().ok()?, gap })
+        });
+        let range = number("range_low").zip(number("range_high"));
+        let channels: BTreeMap<String, ChannelFact> =
+            text("channels").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let usable =
+            |fact: &ChannelFact| fact.start.is_finite() && fact.period > 0.0 && fact.period.is_finite();
+        Self {
+            sample_rate_hz: number("sample_rate").filter(|&rate_hz| rate_hz > 0.0),
+            is_raw: text("unit") == Some("range"),
+            channels: channels
+                .into_iter()
+                .filter_map(|(name, fact)| Some((name.parse().ok()?, Some(fact).filter(usable)?)))
+                .collect(),
+            details: Details {
+                capture_start_s: number("capture_start"),
+                cause: text("cause").and_then(EndReason::named),
+                trigger,
+                range: range.map(|(low, high)| Range { low, high }),
+                mode: text("mode").filter(|mode| !mode.is_empty()).map(str::to_owned),
+                warnings: text("warnings")
+                    .and_then(|text| serde_json::from_str(text).ok())
+                    .unwrap_or_default(),
+                stamp,
+                settings: text("settings").and_then(|text| serde_json::from_str::<Settings>(text).ok()),
+            },
+        }
+    }
+
+    /// Where the samples of a channel lie in time.
+    pub(crate) fn channel(&self, channel: Channel) -> Option<&ChannelFact> {
+        self.channels.iter().find(|(known, _)| *known == channel).map(|(_, fact)| fact)
+    }
+
+    /// The waveform of these channels.
+    pub(crate) fn waveform(self, rate_hz: f64, channels: Vec<Series>) -> Result<Waveform, InvalidWaveform> {
+        let raw = |series: Series| match series.samples {
+            Samples::Volts(samples) if self.is_raw => {
+                Series { samples: Samples::Fractions(samples), ..series }
+            }
+            _ => series,
+        };
+        Waveform::new(rate_hz, channels.into_iter().map(raw).collect(), self.details)
+    }
+}
+
+/// The waveform of channels that were put on a [common grid](crate::grid), each with the samples and times that facts
+/// state: those of the grid where they do not.
+pub(crate) fn with_facts<K: AsRef<str>, V: AsRef<str>>(
+    rate_hz: f64,
+    channels: Vec<Series>,
+    pairs: &[(K, V)],
+) -> Result<Waveform, InvalidWaveform> {
+    let known = Known::of(pairs);
+    // The grid begins with the earliest channel.
+    let offset_s = known.channels.iter().map(|(_, fact)| fact.start).fold(f64::INFINITY, f64::min);
+    let offset_s = if offset_s.is_finite() { offset_s } else { 0.0 };
+    let moved = channels.into_iter().map(|series| match known.channel(series.channel) {
+        Some(fact) => off_grid(Series { start_s: series.start_s + offset_s, ..series }, fact, offset_s),
+        None => Series { start_s: series.start_s + offset_s, ..series },
+    });
+    let moved = moved.collect();
+    let rate_hz = known.sample_rate_hz.filter(|known_hz| *known_hz >= rate_hz * 0.99).unwrap_or(rate_hz);
+    known.waveform(rate_hz, moved)
+}
+
+/// The samples of a channel out of those of the grid, if all of it was read.
+fn off_grid(series: Series, fact: &ChannelFact, grid_start_s: f64) -> Series {
+    let steps = fact.period / series.period_s;
+    let whole_s = (series.start_s - grid_start_s).abs();
+    if whole_s > 1e-12 || fact.samples < 2 {
+        return series;
+    }
+    // The inverse of the grid's choice of samples: the first moment at which each one stands.
+    let same_pace = steps < 1.5;
+    let indices = (0..fact.samples).map(|sample| {
+        if same_pace {
+            return sample;
+        }
+        let moment = (fact.start - grid_start_s + sample as f64 * fact.period) / series.period_s;
+        (moment - 1e-6).ceil().max(0.0) as usize
+    });
+    let picked = |at: usize| at < series.samples.len();
+    if !indices.clone().all(picked) {
+        return series;
+    }
+    let samples = match &series.samples {
+        Samples::Volts(all) => Samples::Volts(indices.filter_map(|at| all.get(at).copied()).collect()),
+        Samples::Fractions(all) => {
+            Samples::Fractions(indices.filter_map(|at| all.get(at).copied()).collect())
+        }
+        Samples::Levels(all) => Samples::Levels(indices.filter_map(|at| all.get(at).copied()).collect()),
+    };
+    Series { start_s: fact.start, period_s: fact.period, samples, ..series }
+}

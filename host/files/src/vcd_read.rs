@@ -1,0 +1,215 @@
+//! Reads value change dumps: wires and registers of one bit as logic lines, reals as analog channels.
+//!
+//! A dump has changes, and no sample rate. Of what the [writer](super::vcd) writes, the comment has when was sampled; otherwise
+//! samples are taken as often as all changes are multiples of.
+
+use std::io::BufRead;
+
+use vcd::{Command, ScopeItem, Value, VarType};
+
+use super::assign::{Assigned, Candidate, assign};
+use super::facts::{ChannelFact, Known};
+use super::options::ReadOptions;
+use super::vcd::FACTS;
+use super::{Format, MAX_SAMPLES, ReadError, TraceReader};
+use scopething_waveform::waveform::{Samples, Series, Waveform};
+
+/// Reads the capture in a value change dump.
+pub struct VcdReader<R> {
+    input: Option<R>,
+    options: ReadOptions,
+    warnings: Vec<String>,
+}
+
+/// A variable and its changes.
+struct Variable {
+    code: vcd::IdCode,
+    name: String,
+    is_analog: bool,
+    /// Times in units of the dump, and values.
+    changes: Vec<(u64, f32)>,
+}
+
+impl<R: BufRead> VcdReader<R> {
+    /// Reads from text.
+    pub fn new(input: R, options: ReadOptions) -> Self {
+        Self { input: Some(input), options, warnings: Vec::new() }
+    }
+
+    fn capture(&mut self, input: R) -> Result<Waveform, ReadError> {
+        let fault = |reason: String| ReadError::NotOfFormat { format: Format::Vcd, reason };
+        let mut parser = vcd::Parser::new(input);
+        let header = parser.parse_header().map_err(|error| fault(error.to_string()))?;
+        let (count, unit) = header.timescale.unwrap_or((1, vcd::TimescaleUnit::NS));
+        let unit_s = f64::from(count) / unit.divisor() as f64;
+        let facts = facts_in(&header.items);
+        let known = Known::of(&facts);
+        let mut variables = Vec::new();
+        let mut left_out = Vec::new();
+        variables_in(&header.items, &mut variables, &mut left_out);
+        if !left_out.is_empty() {
+            let names = super::assign::listed(left_out.iter().map(String::as_str));
+            self.warnings.push(format!("buses have no place in a trace: {names} left out"));
+        }
+        let candidates: Vec<Candidate> = variables
+            .iter()
+            .map(|variable| {
+                let prefers =
+                    known.channels.iter().find(|(_, fact)| fact.name.as_ref() == Some(&variable.name));
+                let candidate = Candidate::new(variable.name.clone(), variable.is_analog);
+                Candidate { prefers: prefers.map(|(channel, _)| *channel), ..candidate }
+            })
+            .collect();
+        let assigned = assign(&candidates, &self.options.channels, &mut self.warnings)?;
+        let mut now = 0_u64;
+        let mut total = 0;
+        for command in parser {
+            let change = match command.map_err(|error| fault(error.to_string()))? {
+                Command::Timestamp(time) if time < now => {
+                    return Err(fault(format!("time {time} comes after {now}")));
+                }
+                Command::Timestamp(time) => {
+                    now = time;
+                    continue;
+                }
+                Command::ChangeScalar(code, value) => (code, f32::from(u8::from(value == Value::V1))),
+                Command::ChangeReal(code, value) => (code, value as f32),
+                _ => continue,
+            };
+            total += 1;
+            if total > MAX_SAMPLES {
+                return Err(ReadError::TooLong);
+            }
+            for variable in variables.iter_mut().filter(|variable| variable.code == change.0) {
+                variable.changes.push((now, change.1));
+            }
+        }
+        let used: Vec<(&Assigned, &Variable)> =
+            assigned.iter().filter_map(|one| Some((one, variables.get(one.index)?))).collect();
+        let channels = if known.channels.is_empty() {
+            self.by_changes(&used, now, unit_s)?
+        } else {
+            self.by_facts(&used, &known, unit_s)
+        };
+        if channels.iter().all(|series| series.samples.is_empty()) {
+            let from_s = self.options.from_s.unwrap_or(0.0);
+            return Err(ReadError::NothingThere { from_s, start_s: 0.0, end_s: now as f64 * unit_s });
+        }
+        let rate_hz = known.sample_rate_hz.unwrap_or_else(|| super::spacing::clock_hz(&channels));
+        Ok(known
+            .waveform(rate_hz, channels.into_iter().filter(|series| !series.samples.is_empty()).collect())?)
+    }
+
+    /// The samples at the times that the writer took them.
+    fn by_facts(&self, used: &[(&Assigned, &Variable)], known: &Known, unit_s: f64) -> Vec<Series> {
+        let begin_s = known.channels.iter().map(|(_, fact)| fact.start).fold(f64::INFINITY, f64::min);
+        let series = used.iter().filter_map(|(one, variable)| {
+            let fact = known.channel(one.channel)?;
+            let ChannelFact { start, period, samples, .. } = *fact;
+            let (first, count) = self.options.window().of(start, period);
+            let last = (samples as u64).min(MAX_SAMPLES as u64).min(first.saturating_add(count));
+            let units = (first..last).map(|sample| {
+                let time_s = start - begin_s + sample as f64 * period;
+                (time_s / unit_s).round() as u64
+            });
+            let start_s = start + first as f64 * period;
+            Some(Series {
+                label: one.label.clone(),
+                ..Series::new(one.channel, start_s, period, held(variable, units))
+            })
+        });
+        series.collect()
+    }
+
+    /// Samples as often as all changes are multiples of.
+    fn by_changes(
+        &self,
+        used: &[(&Assigned, &Variable)],
+        end: u64,
+        unit_s: f64,
+    ) -> Result<Vec<Series>, ReadError> {
+        let times = used.iter().flat_map(|(_, variable)| variable.changes.iter().map(|(time, _)| *time));
+        let common = times.chain([end]).fold(0, greatest_common_divisor);
+        let step = match self.options.rate_hz {
+            Some(rate_hz) => (rate_hz.recip() / unit_s).max(f64::MIN_POSITIVE),
+            None if common == 0 => return Err(ReadError::NoRate),
+            None => common as f64,
+        };
+        let period_s = step * unit_s;
+        let (first, count) = self.options.window().of(0.0, period_s);
+        let all = (end as f64 / step).floor() as u64 + 1;
+        let last = all.min(first.saturating_add(count));
+        if last.saturating_sub(first).saturating_mul(used.len() as u64) > MAX_SAMPLES as u64 {
+            return Err(ReadError::TooLong);
+        }
+        let series = used.iter().map(|(one, variable)| {
+            let units = (first..last).map(|sample| (sample as f64 * step).round() as u64);
+            let start_s = first as f64 * period_s;
+            Series {
+                label: one.label.clone(),
+                ..Series::new(one.channel, start_s, period_s, held(variable, units))
+            }
+        });
+        Ok(series.collect())
+    }
+}
+
+fn greatest_common_divisor(one: u64, other: u64) -> u64 {
+    if other == 0 { one } else { greatest_common_divisor(other, one % other) }
+}
+
+/// The value of a variable at each of these times.
+fn held(variable: &Variable, times: impl Iterator<Item = u64>) -> Samples {
+    let mut changes = variable.changes.iter().peekable();
+    let mut value = if variable.is_analog { f32::NAN } else { 0.0 };
+    let values = times.map(|time| {
+        while let Some((_, next)) = changes.next_if(|(at, _)| *at <= time) {
+            value = *next;
+        }
+        value
+    });
+    if variable.is_analog {
+        Samples::Volts(values.collect())
+    } else {
+        Samples::Levels(values.map(|level| u8::from(level > 0.5)).collect())
+    }
+}
+
+fn variables_in(items: &[ScopeItem], variables: &mut Vec<Variable>, left_out: &mut Vec<String>) {
+    for item in items {
+        match item {
+            ScopeItem::Scope(scope) => variables_in(&scope.items, variables, left_out),
+            ScopeItem::Var(var) => {
+                let name = var.reference.clone();
+                let is_analog = var.var_type == VarType::Real;
+                if is_analog || var.size == 1 {
+                    variables.push(Variable { code: var.code, name, is_analog, changes: Vec::new() });
+                } else {
+                    left_out.push(name);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the writer's comment states.
+fn facts_in(items: &[ScopeItem]) -> Vec<(String, String)> {
+    let text = items.iter().find_map(|item| match item {
+        ScopeItem::Comment(text) => text.trim().strip_prefix(FACTS),
+        _ => None,
+    });
+    let object: Option<std::collections::BTreeMap<String, String>> =
+        text.and_then(|text| serde_json::from_str(text).ok());
+    object.unwrap_or_default().into_iter().collect()
+}
+
+impl<R: BufRead + Send> TraceReader for VcdReader<R> {
+    fn read(&mut self) -> Result<Option<Waveform>, ReadError> {
+        self.input.take().map(|input| self.capture(input)).transpose()
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+}
