@@ -495,7 +495,7 @@ impl Server {
                 while let Some(event) = events.recv().await {
                     report(event);
                 }
-                pending().await
+                pending::<()>().await;
             };
             tokio::select! {
                 never = reported => never,

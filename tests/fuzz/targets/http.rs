@@ -8,7 +8,8 @@ use scopething_record::Verdict;
 fuzz_target!(|head: &[u8]| {
     if Verdict::of(head) == Verdict::Page {
         let text = String::from_utf8_lossy(head).to_ascii_lowercase();
-        let fields: Vec<&str> = text.split('\n').skip(1).map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let fields: Vec<&str> =
+            text.split('\n').skip(1).map(str::trim).take_while(|line| !line.is_empty()).collect();
         assert!(fields.iter().filter(|line| line.starts_with("host")).count() >= 1);
         assert!(!fields.iter().any(|line| line.starts_with("origin:")));
         assert!(text.contains("localhost") || text.contains("127.") || text.contains(":"));
