@@ -186,7 +186,7 @@ impl ProbeArgument {
             let url = url.sound().to_string();
             let at = if url.is_empty() { String::new() } else { format!(" at {url}") };
             Failure::Usage(anyhow::anyhow!(
-                "there is no calibration for probe {probes:?}{at} in {}: {}`scopething calibrate --probes {probes}` makes one",
+                "there is no calibration for probe {probes:?}{at} in {}: use x1{}, or make one by `scopething calibrate --probes {probes}`",
                 path.unwrap_or_default(),
                 offer(probes)
             ))
@@ -205,9 +205,7 @@ fn offer(probes: &str) -> String {
     let number = probes.trim_start_matches(['x', 'X']).trim_end_matches(['x', 'X']);
     match number.parse::<f64>() {
         Ok(factor) if Attenuation::both(factor).is_possible() => {
-            format!(
-                "`--attenuation {factor}` does without one, to the few percent of an uncalibrated probe; "
-            )
+            format!(" with `--attenuation {factor}`, right to the few percent of an uncalibrated probe")
         }
         _ => String::new(),
     }

@@ -50,7 +50,7 @@ impl ConfigFile {
         };
         toml::from_str(&text).map_err(|error| {
             let line =
-                error.span().map(|span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
+                error.span().map(|span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
             let line = line.map(|line| format!("line {line} of ")).unwrap_or_default();
             format!("{line}{}: {}", path.display(), error.message())
         })

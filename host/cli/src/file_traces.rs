@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::failure::Failure;
+use super::message::print_warning;
 use super::results::Results;
 use scopething_files::{self as files, Format, ReadError, ReadOptions, TraceReader};
 use scopething_waveform::waveform::Waveform;
@@ -53,7 +54,7 @@ impl FileTraces {
     pub(super) fn next(&mut self) -> Result<Option<FileTrace>, Failure> {
         let read = self.reader.read();
         for warning in self.reader.warnings() {
-            anstream::eprintln!("warning: {}: {warning}", self.path.display());
+            print_warning!("{}: {warning}", self.path.display());
         }
         let waveform = read.map_err(|error| self.unread(error))?;
         Ok(waveform.map(|waveform| {

@@ -1,7 +1,11 @@
 //! Captures from a connected device, to be shown, saved or measured.
 
 use clap::Args;
-use scopething_core::plan::{CapturePlan, CaptureRequest, ChannelSet, Notice, TraceEnd, TriggerSource};
+use scopething_core::device::BS05;
+use scopething_core::plan::{
+    BusyOutputs, CapturePlan, CaptureRequest, ChannelSet, Notice, PlanError, TraceEnd, TriggerSource,
+    plan_capture,
+};
 use scopething_core::scope::Generators;
 use scopething_core::trace::{TraceBuffer, TriggerReport};
 
@@ -13,7 +17,7 @@ use super::message::{print_detail, print_note, print_warning};
 use super::progress::Progress;
 use super::session::Session;
 use super::trigger_hint::{awaited, hint};
-use scopething::generate::GeneratorRequest;
+use scopething::generate::{GeneratorPlan, GeneratorRequest};
 use scopething::link::{HostScope, LinkUrl};
 use scopething::settings;
 use scopething::watched::WatchedCapture;
@@ -59,6 +63,7 @@ impl LiveArguments {
         let generator_request = self.meanwhile.request()?;
         let generator =
             generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
+        check(request, generator.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven))?;
         let target = session.resolve(url).await?;
         let probe = self.capture.probe(&target.url)?;
         let scope = session.connect(&target).await?;
@@ -127,6 +132,17 @@ impl Live<'_> {
     pub(super) fn is_interrupted(&self) -> bool {
         self.interrupts.count() > 0
     }
+}
+
+/// Refuses what no device captures, before one is looked for. What the range may be depends on its probes.
+fn check(request: &CaptureRequest, driven: BusyOutputs) -> Result<(), Failure> {
+    if let (Some(low), Some(high), false) = (request.low, request.high, request.raw)
+        && low >= high
+    {
+        return Err(PlanError::Range { low, high }.into());
+    }
+    let any_range = CaptureRequest { low: None, high: None, level: None, ..*request };
+    Ok(plan_capture(&BS05, &BS05.analog, &any_range, driven).map(drop)?)
 }
 
 /// Whether a capture waits for ever for an input of the simulated device to which no signal is connected.

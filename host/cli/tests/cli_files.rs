@@ -152,11 +152,11 @@ async fn old_file_is_replaced_atomically() {
     let directory = directory();
     let path = directory.path().join("t.csv");
     fs::write(&path, "old").unwrap();
-    let refused = ["capture", "--url", "/dev/no-such-port", "-o", "t.csv"];
+    let refused = ["capture", "--url", "/dev/no-such-port", "-o", "t.csv", "--force"];
     scopething_in(directory.path(), &refused).await.refused(1);
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");
     let before = File::open(&path).unwrap();
-    capture_in(directory.path(), &["-o", "t.csv"]).await.done();
+    capture_in(directory.path(), &["-o", "t.csv", "--force"]).await.done();
     let rows = fs::read_to_string(&path).unwrap();
     assert_eq!(rows.lines().filter(|line| !line.starts_with('#')).count(), 1001);
     // Whoever had it open still reads the old one: it was replaced, and not written over.

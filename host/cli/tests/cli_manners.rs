@@ -180,13 +180,12 @@ async fn settings_of_the_user_are_defaults() {
     let home = home_with("config.toml", &format!("url = '{DC}'\nrange = '0V..4V'\n"));
     let capture = ["capture", "--timeout", "0", "--json"];
     let own = at_home(home.path(), &capture).await.done().object();
-    let range =
-        |capture: &serde_json::Value| (number(&capture["range"], "low"), number(&capture["range"], "high"));
-    assert_eq!(range(&own), (0.0, 4.0));
+    let range = |capture: &serde_json::Value| capture["range"].clone();
+    assert_eq!(range(&own), serde_json::json!([0.0, 4.0]));
     assert!(series(&own, "A", "samples").iter().all(|volts| (volts - 1.0).abs() < 0.01));
     let given = ["--low", "-1V", "--high", "2V", "--url", "sim:?A=dc,0.5V&clock=fast"];
     let other = at_home(home.path(), &[&capture[..], &given].concat()).await.done().object();
-    assert_eq!(range(&other), (-1.0, 2.0));
+    assert_eq!(range(&other), serde_json::json!([-1.0, 2.0]));
     assert!(series(&other, "A", "samples").iter().all(|volts| (volts - 0.5).abs() < 0.01));
     let home = home_with("config.toml", "url = 'sim:'\nprobes = 'x7'");
     let message = at_home(home.path(), &capture).await.refused(2);

@@ -154,7 +154,7 @@ async fn a_plan_needs_no_device() {
 async fn wrong_usage_fails_before_connecting() {
     for (arguments, part) in [
         (&["-o", "x.json"][..], "choose csv, npz, parquet, sr or wav"),
-        (&["--rate", "1MHz"], "a stream cannot have a rate of 1000000 Hz"),
+        (&["--rate", "1MHz"], "a stream cannot have a rate of 1 MHz"),
         (&["A", "B", "--unframed"], "several channels need frames to be distinguished"),
         (&["--for", "0s"], "more than zero"),
         (&["--for", "soon"], "not a number"),

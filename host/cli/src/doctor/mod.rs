@@ -194,7 +194,8 @@ async fn answer(url: &LinkUrl) -> Finding {
         );
         Ok::<_, String>(format!("{}, revision {}, {serial}", scope.model().name, scope.revision()))
     };
-    let name = if *url == LinkUrl::FirstSerial { "the first BitScope".to_owned() } else { url.to_string() };
+    let name =
+        if *url == LinkUrl::FirstSerial { "the first BitScope".to_owned() } else { format!("at {url}") };
     match tokio::time::timeout(ANSWER_TIMEOUT, with_progress(Box::pin(asking), "connecting")).await {
         Ok(Ok(found)) => Finding::fine("answer", &format!("{name}: {found}")),
         Ok(Err(why)) => Finding::problem(
