@@ -7,6 +7,9 @@
 //! assert_eq!(BS05.modes[0].name, "Macro");
 //! ```
 
+use core::fmt;
+use core::str::FromStr;
+
 use crate::vm::Revision;
 
 /// How captured samples lie in the device's buffer ([section 5 of the reference](crate::vm#5-trace-modes)).
@@ -83,6 +86,106 @@ pub struct AnalogParameters {
     pub safe_high: f64,
     /// What channel A reads above channel B, in volts.
     pub ab_offset: f64,
+    /// What these volts are multiplied by, for probes that were not calibrated.
+    pub attenuation: Attenuation,
+}
+
+/// How many volts there are at the tip of each channel's probe for a volt that [`AnalogParameters`] count without it.
+///
+/// A divider of ten to one in front of a channel has the factor 10. The range that a capture asks for, its samples and its
+/// trigger level are then volts at the tip.
+///
+/// ```
+/// use scopething_core::device::Attenuation;
+///
+/// assert_eq!("10".parse(), Ok(Attenuation::both(10.0)));
+/// assert_eq!("A=10,B=1".parse(), Ok(Attenuation { a: 10.0, b: 1.0 }));
+/// assert_eq!("B=0.5".parse(), Ok(Attenuation { a: 1.0, b: 0.5 }));
+/// assert!("A=0".parse::<Attenuation>().is_err());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Attenuation {
+    /// The factor of channel A.
+    pub a: f64,
+    /// The factor of channel B.
+    pub b: f64,
+}
+
+impl Attenuation {
+    /// Probes that divide by nothing but what they are calibrated for.
+    pub const NONE: Self = Self::both(1.0);
+    /// The least and the greatest factor.
+    pub const FACTORS: (f64, f64) = (1e-6, 1e6);
+
+    /// The same factor for both channels.
+    #[must_use]
+    pub const fn both(factor: f64) -> Self {
+        Self { a: factor, b: factor }
+    }
+
+    /// Whether both factors are within [`FACTORS`](Self::FACTORS).
+    #[must_use]
+    pub fn is_possible(self) -> bool {
+        let (least, greatest) = Self::FACTORS;
+        [self.a, self.b].into_iter().all(|factor| (least..=greatest).contains(&factor))
+    }
+}
+
+impl Default for Attenuation {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl fmt::Display for Attenuation {
+    /// As it is read: `10`, or `A=10,B=1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { a, b } = self;
+        if a == b { write!(f, "{a}") } else { write!(f, "A={a},B={b}") }
+    }
+}
+
+/// A text that is no attenuation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct UnknownAttenuation;
+
+impl fmt::Display for UnknownAttenuation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an attenuation: give a factor from 0.000001 to 1000000 such as 10, or A=10,B=1")
+    }
+}
+
+impl core::error::Error for UnknownAttenuation {}
+
+impl FromStr for Attenuation {
+    type Err = UnknownAttenuation;
+
+    /// Reads `10`, which is of both channels, or `A=10,B=1`; a channel that is not named has the factor 1.
+    fn from_str(text: &str) -> Result<Self, UnknownAttenuation> {
+        let number =
+            |text: &str| text.trim().trim_start_matches(['x', 'X']).parse().map_err(|_| UnknownAttenuation);
+        if !text.contains('=') {
+            let both = Self::both(number(text)?);
+            return if both.is_possible() { Ok(both) } else { Err(UnknownAttenuation) };
+        }
+        let (mut a, mut b) = (None, None);
+        for term in text.split(',') {
+            let (channel, factor) = term.split_once('=').ok_or(UnknownAttenuation)?;
+            let place = match channel.trim() {
+                "A" | "a" => &mut a,
+                "B" | "b" => &mut b,
+                _ => return Err(UnknownAttenuation),
+            };
+            if place.replace(number(factor)?).is_some() {
+                return Err(UnknownAttenuation);
+            }
+        }
+        let read = Self { a: a.unwrap_or(1.0), b: b.unwrap_or(1.0) };
+        if read.is_possible() { Ok(read) } else { Err(UnknownAttenuation) }
+    }
 }
 
 impl AnalogParameters {
@@ -99,7 +202,15 @@ impl AnalogParameters {
         safe_low: -5.5,
         safe_high: 8.0,
         ab_offset: 0.0,
+        attenuation: Attenuation::NONE,
     };
+
+    /// The same front end behind probes that divide by these factors more.
+    #[must_use]
+    pub fn attenuated(self, by: Attenuation) -> Self {
+        let Attenuation { a, b } = self.attenuation;
+        Self { attenuation: Attenuation { a: a * by.a, b: b * by.b }, ..self }
+    }
 
     /// The fraction of the input span that a voltage lies at.
     #[must_use]

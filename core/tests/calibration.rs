@@ -166,7 +166,7 @@ fn worst_reading(front: &mut FrontEnd, found: &AnalogParameters, channel: Analog
             f64::from(found.unwrap().1) / 65536.0
         };
         let dacs = (register(Register::ConverterLo), register(Register::ConverterHi));
-        let SampleRange::Volts { low: bottom, high: top, ab_offset } = plan.range else {
+        let SampleRange::Volts { low: bottom, high: top, ab_offset, .. } = plan.range else {
             panic!("{:?}", plan.range)
         };
         // A range ends where it ends: what noise and half of the A-B offset carry beyond cannot be read.

@@ -466,7 +466,11 @@ fn power_loss_before_the_dump_is_detected<W: Way>() {
     let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
     let failed = block_on(scope.capture(&plan, &mut buffer)).map(|trace| trace.samples());
-    assert_eq!(failed, Err(ScopeErrorKind::Contradiction(Contradiction::Forgotten).at(stage)));
+    assert_eq!(
+        failed,
+        Err(ScopeErrorKind::Contradiction(Contradiction::Forgotten)
+            .at(Stage::Dump(DumpChannel::Analog(AnalogChannel::A))))
+    );
 }
 
 /// A blocking stream is not asked for what nobody waits for: [`blocking_reports_a_long_dump_at_the_next_script`].

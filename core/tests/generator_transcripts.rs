@@ -9,7 +9,7 @@ use scopething_core::plan::{
     CaptureRequest, ChannelSet, ClockError, ClockOutput, ClockPlan, ClockRequest, LogicLine, LogicPattern,
     Notice, PlanError, PlayMode, WaveShape, WaveformPlan, WaveformRequest, plan_clocks, plan_waveform,
 };
-use scopething_core::scope::{GenerateError, Generators, ScopeError};
+use scopething_core::scope::{GenerateError, Generators, ScopeError, ScopeErrorKind, Stage};
 use scopething_core::trace::TraceBuffer;
 use scopething_core::vm::Register;
 use transcript::{

@@ -16,8 +16,8 @@ use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{DumpChannel, EndReason, Trace, TraceBuffer};
 use scopething_core::vm::Register;
 use transcript::{
-    Asynchronous, Blocking, Line, PROFILE, ReadTimedOut, Turn, WAIT, Way, both_ways, connected,
-    connected_over, ends, four_samples, instead, on,
+    Line, PROFILE, ReadTimedOut, Turn, WAIT, Way, both_ways, connected, connected_over, ends, four_samples,
+    instead, on,
 };
 
 /// Its traces are checked after six round trips of 20 ms.

@@ -117,11 +117,10 @@ impl Search {
         if here < DIP {
             self.close_hill();
             self.dipped = true;
-        } else if self.dipped
-            && self.hill.is_none_or(|(_, best)| here > best)
-            && let Some(offset) = peak_offset(before, here, after)
-        {
-            self.hill = Some((Shift { level, samples: shift as f64 + offset }, here));
+        } else if self.dipped && self.hill.is_none_or(|(_, best)| here > best) {
+            if let Some(offset) = peak_offset(before, here, after) {
+                self.hill = Some((Shift { level, samples: shift as f64 + offset }, here));
+            }
         }
     }
 

@@ -42,12 +42,11 @@ fn mean_rise(samples: impl Iterator<Item = f64>, low: f64, high: f64) -> Option<
         if from <= low && sample > low {
             left_low = Some(crossing(from, low));
         }
-        if from < high
-            && sample >= high
-            && let Some(start) = left_low.take()
-        {
-            total += crossing(from, high) - start;
-            count += 1;
+        if from < high && sample >= high {
+            if let Some(start) = left_low.take() {
+                total += crossing(from, high) - start;
+                count += 1;
+            }
         }
     }
     let mean = total / f64::from(count);

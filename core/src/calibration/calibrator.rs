@@ -4,7 +4,7 @@ use libm::{fabs, rint, sqrt};
 
 use super::fit::{Equation, NEUTRAL, Planes, Sums};
 use super::{CalibrationError, Levels};
-use crate::device::{AnalogParameters, Model};
+use crate::device::{AnalogParameters, Attenuation, Model};
 use crate::plan::{AnalogChannel, Channel, ChannelSet};
 
 /// What to calibrate, and how finely.
@@ -28,6 +28,8 @@ impl CalibrationRequest {
     /// Both channels on a grid of 32 x 32.
     #[must_use]
     pub fn new(before: AnalogParameters) -> Self {
+        // What is found is the probe's own attenuation.
+        let before = AnalogParameters { attenuation: Attenuation::NONE, ..before };
         Self { channels: ChannelSet::EMPTY.with(Channel::A).with(Channel::B), grid: 32, before }
     }
 }

@@ -1,6 +1,6 @@
 //! Least squares of the two planes and the A-B offset, from sums.
 
-use crate::device::AnalogParameters;
+use crate::device::{AnalogParameters, Attenuation};
 
 /// The unknowns: three of the bottom's plane, three of the top's, and the A-B offset.
 const UNKNOWNS: usize = 7;
@@ -149,6 +149,7 @@ impl Planes {
             safe_low: 0.0,
             safe_high: 0.0,
             ab_offset,
+            attenuation: Attenuation::NONE,
         };
         let (lo, hi) = parameters.range_of_converters(linear.0, linear.1);
         (parameters.safe_low, parameters.safe_high) = (parameters.span_volts(lo), parameters.span_volts(hi));
@@ -174,6 +175,7 @@ mod tests {
         safe_low: 0.0,
         safe_high: 0.0,
         ab_offset: 0.05,
+        attenuation: Attenuation::NONE,
     };
 
     fn equations() -> impl Iterator<Item = Equation> {

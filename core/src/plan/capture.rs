@@ -77,7 +77,8 @@ pub fn plan_capture(
 ) -> Result<CapturePlan, PlanError> {
     check(request)?;
     let span = span_of(request, driven)?;
-    let range = plan_range(model, probe, request)?;
+    let trigger = request.trigger.or_else(|| default_trigger(request.channels, span.channels, driven));
+    let range = plan_range(model, probe, request, trigger)?;
     let mut notices = Notices::new();
     let mut notice = |notice: Notice| {
         // The list has room for one of each kind, and no kind comes twice.
@@ -97,7 +98,6 @@ pub fn plan_capture(
         position = 0.0;
         notice(Notice::NoPreTrigger { sample_rate_hz: sample_rate_hz as f32 });
     }
-    let trigger = request.trigger.or_else(|| default_trigger(request.channels, span.channels, driven));
     let filter = if request.hair_trigger { 4 } else { 8 };
     let mut plan = CapturePlan {
         mode,
@@ -178,10 +178,11 @@ fn check(request: &CaptureRequest) -> Result<(), PlanError> {
     if !(0.0..=1.0).contains(&request.position) {
         return Err(PlanError::Position(request.position));
     }
-    if let Some(timeout_s) = request.timeout_s
-        && !(timeout_s >= 0.0 && timeout_s.is_finite())
-    {
-        return Err(PlanError::Timeout(timeout_s));
+    match request.timeout_s {
+        Some(timeout_s) if !(timeout_s >= 0.0 && timeout_s.is_finite()) => {
+            return Err(PlanError::Timeout(timeout_s));
+        }
+        _ => {}
     }
     match request.trigger {
         Some(TriggerSource::Logic(LogicPattern { care: 0, .. })) => Err(PlanError::EmptyPattern),

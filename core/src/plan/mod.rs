@@ -22,6 +22,7 @@ mod notice;
 mod range;
 mod request;
 mod resolution;
+mod si;
 mod stream;
 mod timebase;
 mod trigger_mode;

@@ -3,6 +3,8 @@
 use core::fmt;
 
 use super::ChannelSet;
+use super::si::Si;
+use crate::device::Attenuation;
 
 /// Something that a plan does otherwise than asked, or that the user should know. Its numbers are for reading, in
 /// single precision.
@@ -93,19 +95,23 @@ impl fmt::Display for Notice {
             ),
             Self::HostTimeout { timeout_s } => write!(
                 f,
-                "the timeout of {timeout_s} s is timed by the host: the device cannot wait so long by itself"
+                "the timeout of {} is timed by the host: the device cannot wait so long by itself",
+                Si((*timeout_s).into(), "s")
             ),
             Self::NoPreTrigger { sample_rate_hz } => write!(
                 f,
-                "nothing is kept from before the trigger at {} MS/s: ask for fewer samples or a longer period",
-                sample_rate_hz * 1e-6
+                "nothing is kept from before the trigger at {}: ask for fewer samples or a longer period",
+                Si((*sample_rate_hz).into(), "S/s")
             ),
             Self::UnsafeRange { safe_low, safe_high } => write!(
                 f,
-                "the range leaves {safe_low} V to {safe_high} V, what this probe measures well: readings there may be off"
+                "the range leaves {} to {}, what this probe measures well: readings there may be off",
+                Si((*safe_low).into(), "V"),
+                Si((*safe_high).into(), "V")
             ),
             Self::RangeLimited { low, high } => {
-                write!(f, "the converters limit the range to {low:.3} V to {high:.3} V")
+                let (low, high) = (Si((*low).into(), "V"), Si((*high).into(), "V"));
+                write!(f, "the converters limit the range to {low} to {high}")
             }
             Self::LevelLimited { level } => {
                 write!(f, "the trigger level {level} lies outside the input span: the nearest is taken")
@@ -127,7 +133,9 @@ impl fmt::Display for Notice {
             }
             Self::OtherRate { asked_hz, given_hz } => write!(
                 f,
-                "{given_hz} samples a second instead of {asked_hz}: the device divides its clock by whole numbers"
+                "{} instead of {}: the device divides its clock by whole numbers",
+                Si::exact((*given_hz).into(), "S/s"),
+                Si::exact((*asked_hz).into(), "S/s")
             ),
             Self::Unframed => f.write_str(
                 "samples come without frames: nothing shows when some are lost on the way, and times are then wrong",
@@ -163,6 +171,8 @@ pub enum PlanError {
     },
     /// The trigger level is not a number.
     Level(f64),
+    /// No probe has this attenuation.
+    Attenuation(Attenuation),
     /// The trigger position is not between 0 and 1.
     Position(f64),
     /// The timeout is not a number of seconds, or below 0.
@@ -217,6 +227,10 @@ impl fmt::Display for PlanError {
                 write!(f, "{low} to {high} is not a range: give a low below the high")
             }
             Self::Level(level) => write!(f, "the trigger level {level} is not a number of volts"),
+            Self::Attenuation(attenuation) => write!(
+                f,
+                "an attenuation of {attenuation} is not possible: give factors from 0.000001 to 1000000"
+            ),
             Self::Position(position) => {
                 write!(f, "the trigger position {position} is not a part of the period: give 0 to 1")
             }
@@ -231,18 +245,25 @@ impl fmt::Display for PlanError {
             }
             Self::PeriodTooLong { period_s, longest_s, fastest_hz } => write!(
                 f,
-                "a period of {period_s} s is too long for these channels: at most {longest_s:.6} s (and at most {} MS/s)",
-                fastest_hz * 1e-6
+                "a period of {} is too long for these channels: at most {} (and at most {})",
+                Si(*period_s, "s"),
+                Si::limit(*longest_s, "s"),
+                Si(*fastest_hz, "S/s")
             ),
             Self::PeriodTooShort { period_s, longest_s, fastest_hz } => write!(
                 f,
-                "a period of {period_s} s is shorter than a sample: these channels reach {} MS/s (and at most {longest_s:.6} s)",
-                fastest_hz * 1e-6
+                "a period of {} is shorter than a sample: these channels reach {} (and at most {})",
+                Si(*period_s, "s"),
+                Si(*fastest_hz, "S/s"),
+                Si::limit(*longest_s, "s")
             ),
             Self::StreamRate { rate_hz, slowest_frames_hz, fastest_hz } => write!(
                 f,
-                "a stream cannot have a rate of {rate_hz} Hz: the device sends {slowest_frames_hz:.2} to {fastest_hz} frames a \
-                 second, and a rate below that is thinned out of them"
+                "a stream cannot have a rate of {}: the device sends frames at {} to {}, and a rate below that is thinned out \
+                 of them",
+                Si(*rate_hz, "Hz"),
+                Si(*slowest_frames_hz, "Hz"),
+                Si(*fastest_hz, "Hz")
             ),
             Self::UnframedChannels => f.write_str(
                 "several channels need frames to be distinguished: stream one analog channel or logic lines alone, or with frames",

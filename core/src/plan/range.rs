@@ -2,14 +2,14 @@
 
 use libm::rint;
 
-use super::{CaptureRequest, Notice, PlanError};
-use crate::device::{AnalogParameters, Model};
+use super::{AnalogChannel, CaptureRequest, Channel, ChannelSet, Notice, PlanError, TriggerSource};
+use crate::device::{AnalogParameters, Attenuation, Model};
 
 /// What the samples of a capture span.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SampleRange {
-    /// Samples are volts from `low` to `high`.
+    /// Samples are volts from `low` to `high`, times the attenuation of their channel: see [`of_channel`](Self::of_channel).
     Volts {
         /// The voltage of the lowest sample.
         low: f64,
@@ -17,9 +17,41 @@ pub enum SampleRange {
         high: f64,
         /// What channel A reads above channel B; half of it is taken from A and added to B.
         ab_offset: f64,
+        /// What the volts of each channel are multiplied by.
+        attenuation: Attenuation,
     },
     /// Samples are fractions of whatever range the DACs were set to.
     Fractions,
+}
+
+impl SampleRange {
+    /// The range of a channel at the tip of its probe, bottom and top, in volts. None of fractions.
+    #[must_use]
+    pub fn of_channel(self, channel: AnalogChannel) -> Option<(f64, f64)> {
+        let Self::Volts { low, high, attenuation, .. } = self else { return None };
+        let factor = attenuation.of(channel);
+        Some((low * factor, high * factor))
+    }
+
+    /// The range that spans those of all analog channels among these, in volts. None of fractions, and of logic lines
+    /// alone.
+    #[must_use]
+    pub fn of_channels(self, channels: ChannelSet) -> Option<(f64, f64)> {
+        let captured = AnalogChannel::ALL.into_iter().filter(|&channel| channels.contains(channel.into()));
+        let ranges = captured.filter_map(|channel| self.of_channel(channel));
+        ranges.reduce(|(low, high), (other_low, other_high)| (low.min(other_low), high.max(other_high)))
+    }
+}
+
+impl Attenuation {
+    /// The factor of a channel.
+    #[must_use]
+    pub const fn of(self, channel: AnalogChannel) -> f64 {
+        match channel {
+            AnalogChannel::A => self.a,
+            AnalogChannel::B => self.b,
+        }
+    }
 }
 
 /// The converter and trigger level settings of a capture.
@@ -45,7 +77,15 @@ fn is_cut(fraction: f64) -> bool {
     !(0.0..=65535.0).contains(&steps)
 }
 
-/// The range that a request asks for or leaves to the default, bottom and top.
+/// The analog channel whose volts a request counts its range in: the first that is asked for.
+fn range_channel(channels: ChannelSet) -> Option<AnalogChannel> {
+    match channels.first() {
+        Some(Channel::Analog(first)) => Some(first),
+        _ => AnalogChannel::ALL.into_iter().find(|&channel| channels.contains(channel.into())),
+    }
+}
+
+/// The range that a request asks for or leaves to the default, bottom and top, without attenuation.
 fn asked_range(model: &Model, probe: &AnalogParameters, request: &CaptureRequest) -> (f64, f64) {
     let (low, high) = if request.channels.analog() == 0 {
         model.logic_levels_volts
@@ -57,23 +97,39 @@ fn asked_range(model: &Model, probe: &AnalogParameters, request: &CaptureRequest
     } else {
         (low, high)
     };
-    (request.low.unwrap_or(low), request.high.unwrap_or(high))
+    let factor = factor(probe, request, range_channel(request.channels));
+    (request.low.map_or(low, |low| low / factor), request.high.map_or(high, |high| high / factor))
 }
 
+/// What volts that a request gives of a channel are divided by; numbers of raw captures are no volts.
+fn factor(probe: &AnalogParameters, request: &CaptureRequest, channel: Option<AnalogChannel>) -> f64 {
+    channel.filter(|_| !request.raw).map_or(1.0, |channel| probe.attenuation.of(channel))
+}
+
+/// `trigger` is what the capture triggers on, if it does.
 pub(super) fn plan_range(
     model: &Model,
     probe: &AnalogParameters,
     request: &CaptureRequest,
+    trigger: Option<TriggerSource>,
 ) -> Result<RangePlan, PlanError> {
+    if !probe.attenuation.is_possible() {
+        return Err(PlanError::Attenuation(probe.attenuation));
+    }
+    let range_factor = factor(probe, request, range_channel(request.channels));
+    let level_factor = match trigger {
+        Some(TriggerSource::Analog(channel)) => factor(probe, request, Some(channel)),
+        Some(TriggerSource::Logic(_)) | None => 1.0,
+    };
     let (low, high) = asked_range(model, probe, request);
     let finite = low.is_finite() && high.is_finite();
     // A raw range is two DAC settings: close to one another the low DAC stands above the high one.
     if !finite || (low >= high && !request.raw) || (low == high) {
-        return Err(PlanError::Range { low, high });
+        return Err(PlanError::Range { low: low * range_factor, high: high * range_factor });
     }
-    let level = request.level.unwrap_or(f64::midpoint(low, high));
+    let level = request.level.map_or(f64::midpoint(low, high), |level| level / level_factor);
     if !level.is_finite() {
-        return Err(PlanError::Level(level));
+        return Err(PlanError::Level(level * level_factor));
     }
     let (lo, hi) = (probe.span_fraction(low), probe.span_fraction(high));
     let (low_dac, high_dac) = if request.raw { (low, high) } else { probe.converters(lo, hi) };
@@ -86,7 +142,7 @@ pub(super) fn plan_range(
         (low, high)
     };
     if cut && !request.raw && (set.0 >= set.1 || !set.0.is_finite() || !set.1.is_finite()) {
-        return Err(PlanError::Range { low, high });
+        return Err(PlanError::Range { low: low * range_factor, high: high * range_factor });
     }
     let analog_volts = request.channels.analog() != 0 && !request.raw;
     let leaves_safe = low < probe.safe_low || high > probe.safe_high;
@@ -94,18 +150,98 @@ pub(super) fn plan_range(
         converter_low: unsigned_fraction(low_dac),
         converter_high: unsigned_fraction(high_dac),
         trigger_level: unsigned_fraction(level_fraction),
-        level,
+        level: level * level_factor,
         samples: if request.raw {
             SampleRange::Fractions
         } else {
-            SampleRange::Volts { low: set.0, high: set.1, ab_offset: probe.ab_offset }
+            SampleRange::Volts {
+                low: set.0,
+                high: set.1,
+                ab_offset: probe.ab_offset,
+                attenuation: probe.attenuation,
+            }
         },
         unsafe_range: (analog_volts && leaves_safe).then_some(Notice::UnsafeRange {
-            safe_low: probe.safe_low as f32,
-            safe_high: probe.safe_high as f32,
+            safe_low: (probe.safe_low * range_factor) as f32,
+            safe_high: (probe.safe_high * range_factor) as f32,
         }),
-        range_limited: (analog_volts && cut)
-            .then_some(Notice::RangeLimited { low: set.0 as f32, high: set.1 as f32 }),
-        level_limited: is_cut(level_fraction).then_some(Notice::LevelLimited { level: level as f32 }),
+        range_limited: (analog_volts && cut).then_some(Notice::RangeLimited {
+            low: (set.0 * range_factor) as f32,
+            high: (set.1 * range_factor) as f32,
+        }),
+        level_limited: is_cut(level_fraction)
+            .then_some(Notice::LevelLimited { level: (level * level_factor) as f32 }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::BS05;
+    use crate::plan::{BusyOutputs, plan_capture};
+    use crate::trace::StepScale;
+
+    /// One more than the last byte stands for, at the tip of a channel's probe.
+    fn top(range: SampleRange, channel: AnalogChannel) -> f64 {
+        StepScale::of_bytes(range, channel).value(256.0).into()
+    }
+
+    /// What the converters and the comparator are set to does not depend on where volts are counted.
+    #[test]
+    fn volts_at_the_tip_are_those_of_the_input_times_the_attenuation() {
+        let probe = BS05.analog.attenuated("A=10,B=2".parse().unwrap());
+        let range = |channels: &str, low, high, level| CaptureRequest {
+            low: Some(low),
+            high: Some(high),
+            level: Some(level),
+            ..CaptureRequest::new(channels.parse::<ChannelSet>().unwrap())
+        };
+        let plan = |probe, request| plan_capture(&BS05, probe, &request, BusyOutputs::NOTHING).unwrap();
+        for (channels, factor) in [("A,B", 10.0), ("B,A", 2.0), ("L0,B", 2.0), ("A", 10.0)] {
+            let mut at_tip = range(channels, -2.0 * factor, 4.0 * factor, 1.0);
+            let mut at_input = range(channels, -2.0, 4.0, 1.0);
+            for (source, level_factor) in [("A", 10.0), ("B", 2.0)] {
+                (at_tip.trigger, at_input.trigger) = (source.parse().ok(), source.parse().ok());
+                at_tip.level = Some(level_factor);
+                let (tip, input) = (plan(&probe, at_tip), plan(&BS05.analog, at_input));
+                assert_eq!(tip.registers(), input.registers(), "{channels} {source}");
+                assert_eq!((tip.level, input.level), (level_factor, 1.0));
+                assert!((top(tip.range, AnalogChannel::A) - 40.0).abs() < 1e-5);
+                assert!((top(tip.range, AnalogChannel::B) - 8.0).abs() < 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_range_and_level_are_scaled() {
+        let request = CaptureRequest::new(Channel::B);
+        let probe = BS05.analog.attenuated(Attenuation { a: 1.0, b: 100.0 });
+        let plan = plan_capture(&BS05, &probe, &request, BusyOutputs::NOTHING).unwrap();
+        assert_eq!(plan.range.of_channels(plan.channels), Some((-550.0, 800.0)));
+        assert_eq!((plan.level, plan.notices.len()), (125.0, 0));
+        // Fractions of the converters are no volts.
+        let raw = CaptureRequest { raw: true, low: Some(0.1), high: Some(0.9), ..request };
+        let scaled = plan_capture(&BS05, &probe, &raw, BusyOutputs::NOTHING).unwrap();
+        let plain = plan_capture(&BS05, &BS05.analog, &raw, BusyOutputs::NOTHING).unwrap();
+        assert_eq!(scaled, plain);
+    }
+
+    #[test]
+    fn messages_give_volts_at_the_tip() {
+        let probe = BS05.analog.attenuated(Attenuation::both(10.0));
+        let request =
+            CaptureRequest { low: Some(-75.0), high: Some(108.0), ..CaptureRequest::new(Channel::A) };
+        let plan = plan_capture(&BS05, &probe, &request, BusyOutputs::NOTHING).unwrap();
+        assert!(plan.notices.contains(&Notice::UnsafeRange { safe_low: -55.0, safe_high: 80.0 }));
+        let range = CaptureRequest { low: Some(30.0), high: Some(20.0), ..request };
+        assert_eq!(
+            plan_capture(&BS05, &probe, &range, BusyOutputs::NOTHING),
+            Err(PlanError::Range { low: 30.0, high: 20.0 })
+        );
+        for factor in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let probe = BS05.analog.attenuated(Attenuation { a: 1.0, b: factor });
+            let refused = plan_capture(&BS05, &probe, &CaptureRequest::new(Channel::A), BusyOutputs::NOTHING);
+            assert!(matches!(refused, Err(PlanError::Attenuation(_))), "{factor} {refused:?}");
+        }
+    }
 }

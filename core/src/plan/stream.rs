@@ -219,7 +219,7 @@ pub fn plan_stream(
         raw: request.raw,
         ..CaptureRequest::new(request.channels)
     };
-    let range = plan_range(model, probe, &as_capture)?;
+    let range = plan_range(model, probe, &as_capture, None)?;
     let filter = if channels.analog() == 0 { 0 } else { ANALOG_FILTER };
     let waveform = if driven.waveform { WAVEFORM_OUTPUT } else { 0 };
     let mut plan = StreamPlan {
@@ -351,7 +351,7 @@ mod tests {
         assert_eq!(plan.ticks, 13_333);
         let given_hz = 40e6 / 13_333.0;
         assert_eq!(plan.notices[..], [Notice::OtherRate { asked_hz: 3e3, given_hz: given_hz as f32 }]);
-        assert!(plan.notices[0].is_adjustment() && plan.notices[0].to_string().contains("3000"));
+        assert!(plan.notices[0].is_adjustment() && plan.notices[0].to_string().contains("3 kS/s"));
     }
 
     #[test]

@@ -224,8 +224,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         Ok(())
     }
 
-    /// What captures and streams are planned with from now on: how volts and DACs hang together at the tips of the probes that
-    /// are connected, which a calibration finds out. Plans that were made before keep theirs.
+    /// What captures and streams are planned with from now on: how volts at the tips of the connected probes map to DAC codes,
+    /// which a calibration finds out. Plans that were made before keep theirs.
     ///
     /// It is the model's until it is set, and stays as set when the device is reset or opened again.
     pub fn set_probe(&mut self, probe: AnalogParameters) {

@@ -196,7 +196,7 @@ impl<'a> Trace<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::BS05;
+    use crate::device::{Attenuation, BS05};
     use crate::plan::{BusyOutputs, CaptureRequest, ChannelSet, LogicLine, SampleRange, plan_capture};
     use std::vec::Vec;
 
@@ -245,7 +245,8 @@ mod tests {
     #[test]
     fn chopped_pairs_are_interleaved() {
         let mut plan = plan("A,B,L1", 8e-6, 8);
-        plan.range = SampleRange::Volts { low: 0.0, high: 256.0, ab_offset: 2.0 };
+        plan.range =
+            SampleRange::Volts { low: 0.0, high: 256.0, ab_offset: 2.0, attenuation: Attenuation::NONE };
         assert_eq!((plan.mode.analog_channels, plan.timebase.samples), (2, 8));
         let buffer = filled(&[10, 11, 12, 13, 20, 21, 22, 23, 0, 2, 0xff, 0xfd, 0, 0, 0, 2]);
         let trace = Trace::new(&plan, &buffer, 8, EndReason::Timeout, 0);

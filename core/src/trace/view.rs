@@ -48,7 +48,10 @@ impl StepScale {
             AnalogChannel::B => 0.5,
         };
         let (low, span) = match range {
-            SampleRange::Volts { low, high, ab_offset } => (low + offset_share * ab_offset, high - low),
+            SampleRange::Volts { low, high, ab_offset, attenuation } => {
+                let factor = attenuation.of(channel);
+                ((low + offset_share * ab_offset) * factor, (high - low) * factor)
+            }
             SampleRange::Fractions => (0.0, 1.0),
         };
         // A byte counts 256 steps over the range, a 16-bit sample 65536 (reference.md#6-dumps).

@@ -55,8 +55,8 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// What is to be measured.
-enum Source<'a> {
+/// What is looked at.
+pub(super) enum Source<'a> {
     File(&'a Path),
     Capture(Option<ChannelSet>),
 }
@@ -77,9 +77,38 @@ struct AnalysisObject {
     analysis: WaveformAnalysis,
 }
 
+/// Whether a word names channels to capture or a file.
+pub(super) fn source_of(source: Option<&Path>) -> Source<'_> {
+    match source {
+        None => Source::Capture(None),
+        Some(path) => match path.to_str().and_then(|text| text.parse().ok()) {
+            Some(channels) => Source::Capture(Some(channels)),
+            None => Source::File(path),
+        },
+    }
+}
+
+/// Refuses what makes no sense beside a file.
+pub(super) fn refuse_capture_options(
+    path: &Path,
+    live: &LiveArguments,
+    given: &GivenOptions<LiveArguments>,
+) -> Result<(), Failure> {
+    let path = path.display();
+    if live.capture.named_channels().is_some() {
+        return Err(Failure::Usage(anyhow::anyhow!("{path} has its own channels: give no others")));
+    }
+    match given.first() {
+        None => Ok(()),
+        Some(option) => Err(Failure::Usage(anyhow::anyhow!(
+            "{option} is of a capture, and {path} holds one already: leave it out"
+        ))),
+    }
+}
+
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
-        match self.source() {
+        match source_of(self.source.as_deref()) {
             Source::File(path) => self.analyse_file(path),
             Source::Capture(_) if self.file.trace.is_some() => Err(Failure::Usage(anyhow::anyhow!(
                 "--trace chooses a trace of a file: name the file as well"
@@ -91,27 +120,8 @@ impl Arguments {
         }
     }
 
-    fn source(&self) -> Source<'_> {
-        match &self.source {
-            None => Source::Capture(None),
-            Some(path) => match path.to_str().and_then(|text| text.parse().ok()) {
-                Some(channels) => Source::Capture(Some(channels)),
-                None => Source::File(path),
-            },
-        }
-    }
-
     fn analyse_file(&self, path: &Path) -> Result<(), Failure> {
-        if self.live.capture.named_channels().is_some() {
-            let error = anyhow::anyhow!("{} has its own channels: give no others", path.display());
-            return Err(Failure::Usage(error));
-        }
-        if let Some(option) = self.given.first() {
-            let path = path.display();
-            let error =
-                anyhow::anyhow!("{option} is of a capture, and {path} holds one already: leave it out");
-            return Err(Failure::Usage(error));
-        }
+        refuse_capture_options(path, &self.live, &self.given)?;
         let mut traces = FileTraces::open(path, None)?;
         if let Some(number) = self.file.trace {
             return self.print_of_file(&traces.numbered(number)?, false);
@@ -123,7 +133,7 @@ impl Arguments {
         self.print_of_file(&first, several)?;
         while let Some(trace) = following? {
             if !self.json {
-                io::stdout().write_all(b"\n")?;
+                crate::terminal::stdout().write_all(b"\n")?;
             }
             self.print_of_file(&trace, several)?;
             following = traces.next();
@@ -136,11 +146,7 @@ impl Arguments {
         session: &mut Session,
         channels: Option<ChannelSet>,
     ) -> Result<Waveform, Failure> {
-        let mut request = self.live.capture.request();
-        let named = [channels, self.live.capture.named_channels()].into_iter().flatten();
-        if let Some(channels) = named.reduce(ChannelSet::union) {
-            request.channels = channels;
-        }
+        let request = self.live.capture.request_after(channels)?;
         let mut live = self.live.prepare(session, &request).await?;
         live.next().await?.ok_or(Failure::Cancelled)
     }
@@ -152,7 +158,7 @@ impl Arguments {
         if !self.json && (several || stamp.is_some()) {
             let clock = stamp.map(|stamp| format!(", {}", stamp.clock)).unwrap_or_default();
             let gap = stamp.and_then(|stamp| stamp.gap).map(|gap| format!(", gap: {}", gap.name()));
-            writeln!(io::stdout(), "trace {number}{clock}{}", gap.unwrap_or_default())?;
+            writeln!(crate::terminal::stdout(), "trace {number}{clock}{}", gap.unwrap_or_default())?;
         }
         let counted = Place::Counted { trace: *number };
         self.print(waveform, Some(stamp.map_or(counted, |stamp| Place::Stamped(stamp.into()))))
@@ -168,6 +174,6 @@ impl Arguments {
         } else {
             measurements::tables(&analysis)
         };
-        Ok(io::stdout().write_all(text.as_bytes())?)
+        Ok(crate::terminal::stdout().write_all(text.as_bytes())?)
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn answer_lines(session: &Session, answer: impl Fn(&str) -> Value) ->
             "--batch reads standard input, where a shell's commands come from: run it by itself"
         )));
     }
-    let (input, out) = (&mut io::stdin().lock(), &mut io::stdout().lock());
+    let (input, out) = (&mut io::stdin().lock(), &mut crate::terminal::stdout());
     let mut line = Vec::new();
     loop {
         line.clear();

@@ -1,6 +1,6 @@
 //! `scopething calibrate`: finds the parameters of a probe, and keeps them.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::capture_arguments::{UrlArgument, channels};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
+use super::message::{print_note, print_status, print_warning};
 use super::session::Session;
 use scopething::calibration_file::{CalibrationFile, CalibrationFileError};
 use scopething::link::{HostScope, LinkError, LinkUrl};
@@ -63,11 +64,11 @@ impl Arguments {
         self.check()?;
         let file = self.file()?;
         let target = session.resolve(url).await?;
-        let section = section_name(&target.url);
+        let section = CalibrationFile::section_of(&target.url);
         let before = match file.read(&section, &self.probes) {
             Ok(known) => known.unwrap_or(BS05.analog),
             Err(unreadable @ CalibrationFileError::Numbers { .. }) => {
-                anstream::eprintln!("warning: {unreadable}: its line will be replaced");
+                print_warning!("{unreadable}: its line will be replaced");
                 BS05.analog
             }
             Err(error) => return Err(Failure::failed(error)),
@@ -79,7 +80,7 @@ impl Arguments {
         };
         let scope = session.connect(&target).await?;
         let calibration = Box::pin(calibrate(scope, &request, &interrupts)).await?;
-        let mut out = io::stdout();
+        let mut out = crate::terminal::stdout();
         if self.json {
             let mut result = to_json(&before, &calibration);
             result["url"] = section.clone().into();
@@ -91,7 +92,7 @@ impl Arguments {
         }
         // If the result cannot be saved, it was at least printed.
         file.write(&section, &self.probes, &calibration.parameters).map_err(Failure::failed)?;
-        anstream::eprintln!("note: kept as {} of {section} in {}", self.probes, file.path().display());
+        print_note!("kept as {} of {section} in {}", self.probes, file.path().display());
         Ok(())
     }
 
@@ -128,15 +129,6 @@ impl Arguments {
     }
 }
 
-/// The section of a link in a file of calibrations: as other programs name it, which write serial ports as
-/// URLs.
-fn section_name(url: &LinkUrl) -> String {
-    match url {
-        LinkUrl::Serial { port } if port.starts_with('/') => format!("file://{port}"),
-        url => url.to_string(),
-    }
-}
-
 /// Calibrates, and shows how far it has come. The first Ctrl-C ends it in order, the second at once.
 async fn calibrate(
     scope: &mut HostScope,
@@ -155,7 +147,7 @@ async fn calibrate(
     };
     progress.bar.finish_and_clear();
     if matches!(calibrated, Err(Failure::Cancelled)) {
-        anstream::eprintln!("note: the parameters stay as they were");
+        print_note!("the parameters stay as they were");
     }
     calibrated
 }
@@ -181,7 +173,7 @@ impl Progress {
         let points = at.done + at.left;
         if self.bar.is_hidden() {
             if at.done.is_multiple_of((points / PROGRESS_LINES).max(1)) {
-                anstream::eprintln!("calibrating: {} of {points} points measured, {} left", at.done, at.left);
+                print_status!("calibrating: {} of {points} points measured, {} left", at.done, at.left);
             }
             return;
         }
@@ -204,7 +196,7 @@ impl From<CalibrateError<LinkError>> for Failure {
 
 /// The parameters in the order of the file of calibrations, with their names and units.
 fn named(parameters: &AnalogParameters) -> [(&'static str, f64, &'static str); 11] {
-    let AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset } =
+    let AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset, .. } =
         *parameters;
     [
         ("la", la, ""),
@@ -249,21 +241,4 @@ fn to_json(before: &AnalogParameters, calibration: &Calibration) -> Value {
         "used": calibration.used,
         "rejected": calibration.rejected,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::section_name;
-
-    #[test]
-    fn serial_ports_have_the_sections_of_other_programs() {
-        for (url, section) in [
-            ("/dev/ttyUSB0", "file:///dev/ttyUSB0"),
-            ("COM3", "COM3"),
-            ("socket://localhost:5025", "socket://localhost:5025"),
-            ("sim:", "sim:"),
-        ] {
-            assert_eq!(section_name(&url.parse().unwrap()), section);
-        }
-    }
 }

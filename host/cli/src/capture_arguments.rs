@@ -1,14 +1,16 @@
 //! Arguments that `capture` and `plan` share.
 
 use clap::Args;
-use scopething_core::device::AnalogParameters;
+use scopething_core::device::{AnalogParameters, Attenuation};
 use scopething_core::plan::{
     CaptureRequest, Channel, ChannelSet, Resolution, TriggerMode, TriggerSource, TriggerType, UnknownChannel,
 };
 
+use super::config_file::ConfigFile;
 use super::failure::Failure;
+use super::message::print_detail;
 use scopething::calibration_file::CalibrationFile;
-use scopething::link::{LinkUrl, UrlError};
+use scopething::link::LinkUrl;
 use scopething::request::{SampleCountError, sample_count};
 use scopething_waveform::quantity::{self, QuantityError, Unit};
 
@@ -49,15 +51,23 @@ pub(super) fn channels(text: &str) -> Result<ChannelSet, UnknownChannel> {
 #[derive(Debug, Args)]
 pub(super) struct UrlArgument {
     /// The BitScope: /dev/ttyUSB0, COM3, socket://host:port, bitscope-server://host:port or sim:
-    /// [default: the first serial port with USB id 0403:6001]
+    /// [default: that of ~/.config/scopething/config.toml, or the first serial port with USB id 0403:6001]
     #[arg(long, value_name = "URL", env = "SCOPETHING_URL", hide_env_values = true)]
     url: Option<String>,
 }
 
 impl UrlArgument {
-    /// The link, if it is named.
-    pub(super) fn parse(&self) -> Result<Option<LinkUrl>, UrlError> {
-        self.url.as_deref().map(str::parse).transpose()
+    /// The link, if it is named: on the command line, in the environment, or in the user's file of settings.
+    pub(super) fn parse(&self) -> Result<Option<LinkUrl>, Failure> {
+        match &self.url {
+            Some(url) => Ok(Some(url.parse()?)),
+            None => Ok(ConfigFile::of_user()?.url.clone()),
+        }
+    }
+
+    /// The link, if the command itself names it.
+    pub(super) fn given(&self) -> Result<Option<LinkUrl>, Failure> {
+        Ok(self.url.as_deref().map(str::parse).transpose()?)
     }
 }
 
@@ -122,28 +132,65 @@ pub(super) struct RangeArguments {
     pub(super) raw: bool,
 }
 
+impl RangeArguments {
+    /// Bottom and top; those of the user's file of settings for analog channels of which none is given.
+    pub(super) fn ends(&self, channels: ChannelSet) -> Result<(Option<f64>, Option<f64>), Failure> {
+        match (self.low, self.high, self.raw) {
+            (None, None, false) if channels.analog() != 0 => Ok(ConfigFile::of_user()?.range.unzip()),
+            (low, high, _) => Ok((low, high)),
+        }
+    }
+}
+
 /// Which probe the scope is used with.
 #[derive(Debug, Args)]
 pub(super) struct ProbeArgument {
-    /// Which probe's calibration, of those in ~/.config/scopething/analog.conf for this URL
-    #[arg(long, value_name = "NAME", default_value = "x1")]
-    probes: String,
+    /// Which probe's calibration, of those in ~/.config/scopething/analog.conf for this URL [default: x1, or that of
+    /// config.toml]
+    #[arg(long, value_name = "NAME")]
+    probes: Option<String>,
+    /// By what the probes divide beyond their calibration: 10, or A=10,B=1; ranges, samples and levels are those at their
+    /// tips [default: 1, or that of analog.conf]
+    #[arg(long, value_name = "FACTOR")]
+    attenuation: Option<Attenuation>,
 }
 
 impl ProbeArgument {
     /// The parameters of the probe that is named, on a connection: those of the user's calibration, or the nominal ones
     /// of a x1 probe.
     pub(super) fn parameters(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
+        let probes = match &self.probes {
+            Some(probes) => probes.as_str(),
+            None => ConfigFile::of_user()?.probes.as_deref().unwrap_or("x1"),
+        };
         let missing = || {
             let path = CalibrationFile::of_user().map(|file| file.path().display().to_string());
+            let url = url.sound().to_string();
+            let at = if url.is_empty() { String::new() } else { format!(" at {url}") };
             Failure::Usage(anyhow::anyhow!(
-                "there is no calibration for probe {:?} at {} in {}: use x1, or add one",
-                self.probes,
-                url.sound(),
-                path.unwrap_or_default()
+                "there is no calibration for probe {probes:?}{at} in {}: {}`scopething calibrate --probes {probes}` makes one",
+                path.unwrap_or_default(),
+                offer(probes)
             ))
         };
-        CalibrationFile::probe_of_user(url, &self.probes).map_err(Failure::failed)?.ok_or_else(missing)
+        let parameters =
+            CalibrationFile::probe_attenuated(url, probes, self.attenuation).map_err(Failure::failed)?;
+        let parameters = parameters.ok_or_else(missing)?;
+        print_detail!("probe {probes}, attenuation {}, {parameters:?}", parameters.attenuation);
+        Ok(parameters)
+    }
+}
+
+/// What does without a calibration, if the name of a probe gives its factor: `x10`, `10x`.
+fn offer(probes: &str) -> String {
+    let number = probes.trim_start_matches(['x', 'X']).trim_end_matches(['x', 'X']);
+    match number.parse::<f64>() {
+        Ok(factor) if Attenuation::both(factor).is_possible() => {
+            format!(
+                "`--attenuation {factor}` does without one, to the few percent of an uncalibrated probe; "
+            )
+        }
+        _ => String::new(),
     }
 }
 
@@ -158,12 +205,28 @@ impl CaptureArguments {
         self.channels.iter().copied().reduce(ChannelSet::union)
     }
 
-    pub(super) fn request(&self) -> CaptureRequest {
-        CaptureRequest {
+    /// The request.
+    ///
+    /// # Errors
+    /// Wrong usage, for a level that nothing is compared with.
+    pub(super) fn request(&self) -> Result<CaptureRequest, Failure> {
+        self.request_after(None)
+    }
+
+    /// The request, with channels that were named ahead of these.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub(super) fn request_after(&self, ahead: Option<ChannelSet>) -> Result<CaptureRequest, Failure> {
+        let named = [ahead, self.named_channels()].into_iter().flatten();
+        let channels = named.reduce(ChannelSet::union).unwrap_or(ChannelSet::EMPTY.with(Channel::A));
+        check_level(self.level, self.trigger, channels)?;
+        let (low, high) = self.range.ends(channels)?;
+        Ok(CaptureRequest {
             period_s: self.period,
             samples: self.samples,
-            low: self.range.low,
-            high: self.range.high,
+            low,
+            high,
             trigger: self.trigger,
             level: self.level,
             trigger_type: self.trigger_type,
@@ -174,7 +237,22 @@ impl CaptureArguments {
             raw: self.range.raw,
             trigger_mode: self.trigger_mode,
             resolution: self.bits,
-            ..CaptureRequest::new(self.named_channels().unwrap_or(ChannelSet::EMPTY.with(Channel::A)))
-        }
+            ..CaptureRequest::new(channels)
+        })
+    }
+}
+
+/// Refuses a trigger level beside a trigger on logic levels, which has none.
+fn check_level(
+    level: Option<f64>,
+    trigger: Option<TriggerSource>,
+    channels: ChannelSet,
+) -> Result<(), Failure> {
+    let trigger = trigger.or_else(|| channels.first().map(TriggerSource::of_channel));
+    match (level, trigger) {
+        (Some(_), Some(source @ TriggerSource::Logic(_))) => Err(Failure::Usage(anyhow::anyhow!(
+            "--level is of an analog trigger, and this one waits for {source}: leave it out, or give --trigger A or B"
+        ))),
+        _ => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ Examples:
       On L5, high for 30 % of the period, until Ctrl-C
   scopething clock '10kHz L4, L5 phase 90deg' --for 10s
       Quadrature on L4 and L5, for ten seconds
-  scopething clock --solve --json 12.288MHz max-error=2%
+  scopething clock --solve --json 32.768kHz max-error=0.1%
       What would be generated, without a device
   scopething clock --batch < requests.jsonl
       The same for each line, such as {\"args\": {\"frequency\": 1000000, \"ratio\": 0.3}}

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use scopething_core::plan::PlanError;
 use scopething_core::scope::{GenerateError, Recovery, ScopeError, ScopeErrorKind, Stage};
 
+use super::message::{print_always, print_error};
 use scopething::link::{LinkError, OpenError, UrlError};
 
 /// Why a subcommand failed.
@@ -45,22 +46,23 @@ impl Failure {
             Self::Usage(error) => (error, 2),
             Self::Failed(error) => (error, 1),
             Self::Cancelled => {
-                anstream::eprintln!("cancelled");
+                print_always!("cancelled");
                 return ExitCode::from(130);
             }
-            Self::OutputClosed => return ExitCode::from(1),
+            // Whoever reads the output has seen enough, as with `head -1`.
+            Self::OutputClosed => return ExitCode::SUCCESS,
             Self::Reported(code) => return ExitCode::from(code),
         };
-        anstream::eprintln!("error: {error}");
+        print_error!("{error}");
         let mut message = error.to_string();
         for cause in causes(&error) {
             if !message.contains(&cause) {
-                anstream::eprintln!("  because: {cause}");
+                print_always!("  because: {cause}");
                 message = cause;
             }
         }
         if let Some(hint) = hint(&error) {
-            anstream::eprintln!("  hint: {hint}");
+            print_always!("  hint: {hint}");
         }
         ExitCode::from(code)
     }

@@ -1,12 +1,14 @@
 //! Runs the generators: prints what they do, starts them, and stops them again.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
-use super::session::{Session, stop};
-use scopething::generate::{GeneratorPlan, GeneratorRequest};
+use super::message::print_status;
+use super::session::Session;
+use scopething::generate::{GeneratorPlan, GeneratorRequest, stop};
+use scopething_waveform::quantity_text::time_span;
 
 /// What is printed and how long it lasts.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +28,7 @@ pub(super) fn solve(request: &GeneratorRequest, json: bool) -> Result<(), Failur
 }
 
 fn print(plan: &GeneratorPlan<'_>, json: bool) -> Result<(), Failure> {
-    let mut out = io::stdout();
+    let mut out = crate::terminal::stdout();
     if json {
         writeln!(out, "{}", plan.to_json())?;
     } else {
@@ -57,8 +59,9 @@ pub(super) async fn generate(
     };
     // A time beyond the clock's range means forever.
     let end = lasts.and_then(|lasts| tokio::time::Instant::now().checked_add(lasts));
-    if end.is_none() {
-        anstream::eprintln!("generating until Ctrl-C");
+    match lasts.filter(|_| end.is_some()) {
+        Some(lasts) => print_status!("generating for {} (Ctrl-C ends it)", time_span(lasts.as_secs_f64())),
+        None => print_status!("generating until Ctrl-C"),
     }
     loop {
         let left = end.map(|end| end.saturating_duration_since(tokio::time::Instant::now()));

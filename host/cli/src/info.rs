@@ -1,12 +1,13 @@
 //! `scopething info`: which BitScope is connected.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
+use super::message::print_status;
 use super::session::Session;
 use scopething::link::{self, Port};
 
@@ -34,13 +35,13 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
-        let mut out = io::stdout();
+        let mut out = crate::terminal::stdout();
         if self.ports {
             let ports = link::list_ports().map_err(Failure::from)?;
             if self.json {
                 writeln!(out, "{}", ports.iter().map(port_json).collect::<Value>())?;
             } else if ports.is_empty() {
-                anstream::eprintln!("no serial ports");
+                print_status!("no serial ports");
             }
             for port in ports.iter().filter(|_| !self.json) {
                 writeln!(out, "{}", port_text(port))?;

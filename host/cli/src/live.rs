@@ -1,18 +1,21 @@
 //! Captures from a connected device, to be shown, saved or measured.
 
 use clap::Args;
-use scopething_core::plan::{CapturePlan, CaptureRequest, Notice};
+use scopething_core::plan::{CapturePlan, CaptureRequest, ChannelSet, Notice, TraceEnd, TriggerSource};
+use scopething_core::scope::Generators;
 use scopething_core::trace::{TraceBuffer, TriggerReport};
 
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::meanwhile::MeanwhileArguments;
+use super::message::{print_detail, print_note, print_warning};
 use super::progress::Progress;
 use super::session::Session;
 use super::trigger_hint::{awaited, hint};
 use scopething::generate::GeneratorRequest;
 use scopething::link::HostScope;
+use scopething::link::LinkUrl;
 use scopething::watched::WatchedCapture;
 use scopething_waveform::waveform::Waveform;
 
@@ -57,11 +60,19 @@ impl LiveArguments {
         let scope = session.connect(&target).await?;
         if let Some(generator) = &generator {
             generator.start(scope).await?;
-            anstream::eprintln!("note: {generator}");
+            print_note!("{generator}");
         }
         scope.set_probe(probe);
         let plan = scope.plan(request)?;
-        print_notices(&plan);
+        print_notices(&plan, request.channels);
+        if scope.generators() == Generators::Off && waits_for_nothing(&target.url, &plan) {
+            print_note!(
+                "{} of the simulated BitScope sees no signal: give it one as in --url 'sim:?{}=sine,1kHz,0..3V', or capture \
+                 without a trigger by --trigger-mode auto",
+                plan.trigger,
+                plan.trigger
+            );
+        }
         let mut capture = WatchedCapture::new(scope, request, plan);
         capture.verify = self.verify;
         Ok(Live { scope, capture, buffer: Box::new(TraceBuffer::new()), interrupts })
@@ -97,10 +108,31 @@ impl Live<'_> {
     }
 }
 
+/// Whether a capture waits for ever for an input of the simulated device to which no signal is connected.
+fn waits_for_nothing(url: &LinkUrl, plan: &CapturePlan) -> bool {
+    let (LinkUrl::Sim { query }, TriggerSource::Analog(channel)) = (url.sound(), plan.trigger) else {
+        return false;
+    };
+    let is_connected = query.split('&').any(|setting| setting.starts_with(&format!("{channel}=")));
+    plan.end == TraceEnd::Trigger && plan.trigger_type.is_edge() && !is_connected
+}
+
 /// Prints where a plan deviates from the request.
-pub(super) fn print_notices(plan: &CapturePlan) {
-    for notice in plan.notices.iter().filter(|notice| notice.matters_to_user()) {
-        let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
-        anstream::eprintln!("{kind}: {notice}");
+pub(super) fn print_notices(plan: &CapturePlan, asked: ChannelSet) {
+    print_notice_list(&plan.notices, asked);
+}
+
+/// Prints what the user should know of a plan for the channels that were asked for. That two comparators are not there twice
+/// goes without saying where lines were not named one by one.
+pub(super) fn print_notice_list(notices: &[Notice], asked: ChannelSet) {
+    let is_usual = |notice: &&Notice| {
+        asked.logic() == u8::MAX && matches!(notice, Notice::LinesLeftOut { driven: 0, .. })
+    };
+    for notice in notices.iter().filter(|notice| notice.matters_to_user()) {
+        match notice {
+            usual if is_usual(&usual) => print_detail!("{usual}"),
+            adjustment if adjustment.is_adjustment() => print_note!("{adjustment}"),
+            warning => print_warning!("{warning}"),
+        }
     }
 }

@@ -5,6 +5,7 @@ use scopething_serve::{Listen, WebLinks};
 
 use super::capture_arguments::{ProbeArgument, UrlArgument};
 use super::failure::Failure;
+use super::message::print_note;
 use super::serve::serve;
 
 const EXAMPLES: &str = "\
@@ -39,6 +40,6 @@ impl Arguments {
 /// Opens the page; where there is no browser, its link can still be opened by hand.
 fn show(links: &WebLinks) {
     if let Err(error) = open::that_detached(&links.control) {
-        anstream::eprintln!("note: no browser could be opened ({error}): open {}", links.control);
+        print_note!("no browser could be opened ({error}): open {}", links.control);
     }
 }

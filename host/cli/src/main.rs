@@ -12,6 +12,10 @@ mod calibrate;
 mod capture;
 mod capture_arguments;
 mod clock;
+mod completions;
+mod config_file;
+mod decode;
+mod doctor;
 mod event_log;
 mod failure;
 mod file_traces;
@@ -22,38 +26,74 @@ mod hold;
 mod info;
 mod interrupt;
 mod licences;
+mod list;
 mod live;
+mod man;
 mod live_browser;
 mod meanwhile;
 mod measurements;
+mod message;
+mod open;
 mod output_arguments;
+mod picture_size;
 mod plan;
 mod plot;
+mod port_users;
 mod progress;
 mod record;
 mod results;
 mod selftest;
 mod serve;
 mod session;
+mod setup;
 mod shell;
 mod simulate;
 mod stream;
+mod terminal;
 mod trigger_hint;
 mod wave;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 use self::failure::Failure;
+use self::message::Level;
 use self::session::Session;
 
 /// Captures, generates and measures with a BitScope Micro.
 #[derive(Debug, Parser)]
 #[command(name = "scopething", version, arg_required_else_help = true, max_term_width = 100)]
 struct Arguments {
+    #[command(flatten)]
+    messages: MessageArguments,
     #[command(subcommand)]
     command: Command,
+}
+
+/// How much is printed beside results.
+#[derive(Debug, Args)]
+struct MessageArguments {
+    /// Print more of what is done on standard error; twice for all that goes over the link
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    verbose: u8,
+    /// Print only warnings and errors; twice for errors alone
+    #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "verbose")]
+    quiet: u8,
+}
+
+impl MessageArguments {
+    /// The level that `SCOPETHING_LOG` names, raised by each -v and lowered by each -q.
+    fn level(&self) -> Result<Level, Failure> {
+        let base = match std::env::var("SCOPETHING_LOG") {
+            Ok(name) if !name.is_empty() => name
+                .parse()
+                .map_err(|error: String| Failure::Usage(anyhow::anyhow!("SCOPETHING_LOG: {error}")))?,
+            _ => Level::Note,
+        };
+        Ok(base.raised(i16::from(self.verbose) - i16::from(self.quiet)))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +107,12 @@ enum Command {
     Selftest(selftest::Arguments),
     Bridge(bridge::Arguments),
     Serve(serve::Arguments),
+    List(list::Arguments),
+    Setup(setup::Arguments),
+    Doctor(doctor::Arguments),
+    Open(open::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     Live(live_browser::Arguments),
 }
 
@@ -78,6 +124,7 @@ enum SessionCommand {
     Stream(stream::Arguments),
     Plot(plot::Arguments),
     Analyse(analyse::Arguments),
+    Decode(decode::Arguments),
     Info(info::Arguments),
     Wave(wave::Arguments),
     Clock(clock::Arguments),
@@ -94,6 +141,7 @@ impl SessionCommand {
             Self::Stream(arguments) => arguments.run(session).await,
             Self::Plot(arguments) => arguments.run(),
             Self::Analyse(arguments) => arguments.run(session).await,
+            Self::Decode(arguments) => arguments.run(session).await,
             Self::Info(arguments) => arguments.run(session).await,
             Self::Wave(arguments) => arguments.run(session).await,
             Self::Clock(arguments) => arguments.run(session).await,
@@ -104,14 +152,47 @@ impl SessionCommand {
     }
 }
 
+/// Prints the help, or what is wrong with the arguments. The names of files among them may hold anything.
+fn refused(error: &clap::Error) -> ExitCode {
+    let is_plain = |argument: std::ffi::OsString| !argument.to_string_lossy().chars().any(char::is_control);
+    let printed = if std::env::args_os().all(is_plain) {
+        error.print()
+    } else {
+        terminal::stderr().write_all(error.render().to_string().as_bytes())
+    };
+    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    ExitCode::from(if printed.is_ok() { code } else { 1 })
+}
+
+/// Has a limit of the size of files reported as a full disk is, where it would end the process. Must be called within the
+/// runtime.
+#[cfg(unix)]
+fn survive_file_limits() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    // The handler stays when what it returns is dropped. A signal that cannot be had ends the process as ever.
+    let _ = signal(SignalKind::from_raw(libc::SIGXFSZ));
+}
+
+#[cfg(not(unix))]
+fn survive_file_limits() {}
+
 /// Runs the program with the arguments of the process.
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error),
+    };
+    match arguments.messages.level() {
+        Ok(level) => message::show(level),
+        Err(failure) => return failure.report(),
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::from(error).report(),
     };
     let result = runtime.block_on(async {
+        survive_file_limits();
         match arguments.command {
             Command::Session(command) => command.run(&mut Session::of_command()).await,
             Command::Record(arguments) => arguments.run().await,
@@ -121,6 +202,12 @@ fn main() -> ExitCode {
             Command::Selftest(arguments) => arguments.run().await,
             Command::Bridge(arguments) => arguments.run().await,
             Command::Serve(arguments) => arguments.run().await,
+            Command::List(arguments) => arguments.run().await,
+            Command::Setup(arguments) => arguments.run(),
+            Command::Doctor(arguments) => arguments.run().await,
+            Command::Open(arguments) => arguments.run().await,
+            Command::Completions(arguments) => arguments.run(),
+            Command::Man(arguments) => arguments.run(),
             Command::Live(arguments) => arguments.run().await,
         }
     });

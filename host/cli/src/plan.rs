@@ -1,13 +1,11 @@
 //! `scopething plan`: what a capture would program. Needs no device.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::Args;
-use scopething_core::device::{BS05, TraceMode};
-use scopething_core::plan::{
-    BusyOutputs, CapturePlan, CaptureRequest, ModeFit, Notice, PlanError, TraceEnd, mode_fits, plan_capture,
-};
-use serde_json::{Map, Value, json};
+use scopething_core::device::BS05;
+use scopething_core::plan::{BusyOutputs, CapturePlan, Notice, TraceEnd, plan_capture};
+use serde_json::{Map, Value};
 
 use super::batch::{answer_lines, malformed, refused};
 use super::capture_arguments::{CaptureArguments, UrlArgument};
@@ -16,6 +14,7 @@ use super::live::print_notices;
 use super::meanwhile::MeanwhileArguments;
 use super::session::Session;
 use scopething::generate::{GeneratorPlan, GeneratorRequest};
+use scopething::plan_report::{Refusal, refusals, registers, texts, to_json};
 use scopething::request::JsonRequest;
 use scopething_waveform::quantity_text::quantity;
 
@@ -55,11 +54,11 @@ impl Arguments {
         let generator =
             generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
         let driven = generator.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
-        let request = self.capture.request();
+        let request = self.capture.request()?;
         let probe = self.capture.probe(&self.url.parse()?.unwrap_or_default())?;
         let plan = plan_capture(&BS05, &probe, &request, driven)?;
         let refused = refusals(&plan, &request, driven)?;
-        let mut out = io::stdout().lock();
+        let mut out = crate::terminal::stdout();
         if self.json {
             let mut object = to_json(&plan, &refused);
             if let (Some(generator), Value::Object(object)) = (&generator, &mut object) {
@@ -69,7 +68,7 @@ impl Arguments {
         } else {
             let generator = generator.as_ref().map(GeneratorPlan::to_text).unwrap_or_default();
             write!(out, "{generator}{}", to_text(&plan, &refused))?;
-            print_notices(&plan);
+            print_notices(&plan, request.channels);
         }
         Ok(())
     }
@@ -96,47 +95,6 @@ fn answer(line: &str) -> Value {
     }
 }
 
-fn registers(plan: &CapturePlan) -> Value {
-    plan.registers().iter().map(|(register, value)| (register.name(), Value::from(*value))).collect()
-}
-
-fn texts(plan: &CapturePlan, wanted: impl Fn(&Notice) -> bool) -> Vec<String> {
-    plan.notices.iter().filter(|notice| wanted(notice)).map(ToString::to_string).collect()
-}
-
-/// A mode, and why it is not taken.
-type Refusal = (&'static TraceMode, String);
-
-/// The modes that were refused before one fitted, or all if the request is met only nearly.
-fn refusals(
-    plan: &CapturePlan,
-    request: &CaptureRequest,
-    driven: BusyOutputs,
-) -> Result<Vec<Refusal>, PlanError> {
-    let mut refused = Vec::new();
-    for (mode, fit) in mode_fits(&BS05, request, driven)? {
-        match why_not(&fit) {
-            Some(why) => refused.push((mode, why)),
-            None if mode == plan.mode => break,
-            None => {}
-        }
-    }
-    Ok(refused)
-}
-
-fn why_not(fit: &ModeFit) -> Option<String> {
-    Some(match fit {
-        ModeFit::Fits(_) => return None,
-        ModeFit::OtherChannels => "captures other channels".to_owned(),
-        ModeFit::TooFine => "takes 16 bits a sample".to_owned(),
-        ModeFit::TooSlow { fastest_hz } => format!("reaches {} at most", quantity(*fastest_hz, "S/s", 4)),
-        ModeFit::TooManySamples { samples, width } => {
-            format!("would take {samples} samples, the buffer holds {width}")
-        }
-        ModeFit::NoSample => "the period is shorter than a sample".to_owned(),
-    })
-}
-
 fn timeout_text(plan: &CapturePlan) -> String {
     match plan.end {
         TraceEnd::Trigger => "none: waits for the trigger".to_owned(),
@@ -153,40 +111,12 @@ fn position_text(plan: &CapturePlan) -> String {
     }
 }
 
-fn channel_sample_rates(plan: &CapturePlan) -> Value {
-    let rates = plan
-        .channels
-        .iter()
-        .map(|channel| (channel.to_string(), json!(plan.channel_sample_rate_hz(channel))));
-    Value::Object(rates.collect())
-}
-
 fn sample_rate_text(plan: &CapturePlan) -> String {
     let rate = quantity(plan.sample_rate_hz(), "S/s", 7);
     if plan.mode.analog_channels < 2 {
         return rate;
     }
     format!("{rate} of A and B in turn, {} each", quantity(0.5 * plan.sample_rate_hz(), "S/s", 7))
-}
-
-fn to_json(plan: &CapturePlan, refused: &[Refusal]) -> Value {
-    let refused: Vec<Value> =
-        refused.iter().map(|(mode, why)| json!({"mode": mode.name, "why": why})).collect();
-    json!({
-        "mode": plan.mode.name,
-        "sample_rate": plan.sample_rate_hz(),
-        "interleaved_sample_rate": plan.sample_rate_hz(),
-        "channel_sample_rates": channel_sample_rates(plan),
-        "samples": plan.timebase.samples,
-        "period": plan.duration_s(),
-        "pre_trigger_samples": plan.pre_trigger,
-        "delay": f64::from(plan.delay_us) * 1e-6,
-        "dump_bytes": plan.dump_bytes(),
-        "registers": registers(plan),
-        "adjusted": texts(plan, Notice::is_adjustment),
-        "warnings": texts(plan, |notice| !notice.is_adjustment()),
-        "refused": refused,
-    })
 }
 
 fn to_text(plan: &CapturePlan, refused: &[Refusal]) -> String {
@@ -198,8 +128,10 @@ fn to_text(plan: &CapturePlan, refused: &[Refusal]) -> String {
         format!("trigger      {} {}, {}", plan.trigger, plan.trigger_type, position_text(plan)),
         format!("timeout      {}", timeout_text(plan)),
         format!("to read      {} bytes", plan.dump_bytes()),
-        "registers".to_owned(),
     ];
+    let left_out = plan.notices.iter().filter(|notice| matches!(notice, Notice::LinesLeftOut { .. }));
+    lines.extend(left_out.map(|notice| format!("channels     {notice}")));
+    lines.push("registers".to_owned());
     for (register, value) in plan.registers() {
         let digits = usize::from(register.width()) * 2;
         lines.push(format!("  {:02x} {:<14} {value:0digits$x}", register.address(), register.name()));

@@ -6,7 +6,9 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::file_traces::{FileTraces, TraceArgument};
+use super::message::print_note;
 use super::output_arguments::OutputArguments;
+use super::picture_size::PictureArguments;
 use super::results::{Results, Show};
 use scopething_files::Format;
 
@@ -37,6 +39,8 @@ pub(super) struct Arguments {
     all: bool,
     #[command(flatten)]
     output: OutputArguments,
+    #[command(flatten)]
+    picture: PictureArguments,
 }
 
 impl Arguments {
@@ -57,8 +61,8 @@ impl Arguments {
         let (more, ended) = traces.rest();
         if more.count > 0 {
             let first = first.number;
-            anstream::eprintln!(
-                "note: trace {first} is drawn, and {} more exist, {more}: --trace N draws one, --all draws all",
+            print_note!(
+                "trace {first} is drawn, and {} more exist, {more}: --trace N draws one, --all draws all",
                 more.count
             );
         }
@@ -84,7 +88,7 @@ impl Arguments {
     }
 
     fn results(&self, several: bool) -> Result<Results, Failure> {
-        let show = Show { plot: self.output.is_empty(), ..Show::default() };
+        let show = Show { plot: self.output.is_empty(), picture: self.picture, ..Show::default() };
         Results::create(&self.output, show, several)
     }
 }

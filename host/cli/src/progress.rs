@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::time::Duration;
 
+use super::message::{self, Level, print_note, print_status};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// How long an operation runs before its progress is shown.
@@ -26,6 +27,9 @@ impl<'a> Progress<'a> {
 
     /// Says what is going on, if the work goes on for long.
     pub(super) async fn of<T>(&self, work: impl Future<Output = T>) -> T {
+        if !message::shows(Level::Note) {
+            return work.await;
+        }
         let mut work = std::pin::pin!(work);
         tokio::select! {
             done = &mut work => return done,
@@ -43,7 +47,7 @@ impl<'a> Progress<'a> {
             spinner.set_style(style);
         }
         if spinner.is_hidden() {
-            anstream::eprintln!("{}", self.what);
+            print_status!("{}", self.what);
         }
         spinner.enable_steady_tick(SHOW_DELAY / 4);
         spinner
@@ -51,7 +55,7 @@ impl<'a> Progress<'a> {
 
     /// Says something meanwhile, above what is going on.
     pub(super) fn note(&self, note: &str) {
-        let print = || anstream::eprintln!("note: {note}");
+        let print = || print_note!("{note}");
         match self.spinner.get() {
             Some(spinner) => spinner.suspend(print),
             None => print(),

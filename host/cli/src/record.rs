@@ -1,23 +1,30 @@
 //! `scopething record`: records unattended, for as long as the job file specifies.
 
-use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
 use tokio::sync::watch;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::failure::Failure;
 use super::interrupt::Interrupts;
+use super::message::{self, Level};
+use super::terminal;
 use scopething::link::{HostClock, LinkClock, LinkUrl};
+use scopething::regular;
 use scopething_files::playback;
 use scopething_record::explain::Explanation;
 use scopething_record::job::Job;
 use scopething_record::{LinkTime, Links, Page, RecordError, Recorder, Status, StatusObserver, SystemDisk};
 use scopething_sim::{ClockKind, SimConfig};
+
+/// The longest job that is read.
+const MAX_JOB_BYTES: u64 = 1 << 20;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,13 +68,13 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let path = self.job.display();
-        let text = fs::read_to_string(&self.job).with_context(|| format!("{path} cannot be read"));
+        let text = regular::read_to_string(&self.job, MAX_JOB_BYTES)
+            .with_context(|| format!("{path} cannot be read"));
         let job = Job::parse(&text.map_err(Failure::Failed)?);
         let job = job.map_err(|error| Failure::Usage(anyhow::anyhow!("{path}: {error}")))?;
         if self.check {
             let explanation = Explanation::of(&job).await.map_err(Failure::usage)?;
-            anstream::print!("{explanation}");
-            return Ok(());
+            return Ok(write!(terminal::stdout(), "{explanation}")?);
         }
         if self.status {
             return self.show_status(&job);
@@ -81,9 +88,9 @@ impl Arguments {
         let status = status.with_context(|| format!("there is no status in {path}: is the job recorded?"));
         let status = status.map_err(Failure::Failed)?;
         if self.json {
-            anstream::println!("{}", serde_json::to_string(&status).map_err(Failure::failed)?);
+            writeln!(terminal::stdout(), "{}", serde_json::to_string(&status).map_err(Failure::failed)?)?;
         } else {
-            anstream::print!("{status}");
+            write!(terminal::stdout(), "{status}")?;
         }
         Ok(())
     }
@@ -92,6 +99,10 @@ impl Arguments {
 async fn record(job: Job) -> Result<(), Failure> {
     log();
     let interrupts = Interrupts::watch();
+    let status_file = regular::check(&job.status_file);
+    status_file
+        .with_context(|| format!("the status cannot be written to {}", job.status_file.display()))
+        .map_err(Failure::Failed)?;
     let time = LinkTime::new(LinkClock::Host(HostClock::new()), is_simulated(&job.url));
     let (sender, receiver) = watch::channel(Status::default());
     let observer = StatusPublisher { path: job.status_file.clone(), written: None, failed: false, sender };
@@ -102,7 +113,7 @@ async fn record(job: Job) -> Result<(), Failure> {
         let page = Page::bind(address, receiver).await;
         let page = page.with_context(|| format!("the status cannot be served at {address}"));
         let page = page.map_err(Failure::Failed)?;
-        anstream::println!("{}", serde_json::json!({"prometheus": page.address()?.to_string()}));
+        writeln!(terminal::stdout(), "{}", serde_json::json!({"prometheus": page.address()?.to_string()}))?;
         tokio::spawn(page.serve());
     }
     notify(&["READY=1"]);
@@ -139,12 +150,27 @@ fn log() {
         && let Ok(journal) = tracing_journald::layer()
     {
         // There is one logger in a process, and this is where it is set.
-        let _ = registry.with(journal).try_init();
+        let _ = registry.with(shown_levels()).with(journal).try_init();
         return;
     }
     let stderr =
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(false);
-    let _ = registry.with(stderr).try_init();
+        tracing_subscriber::fmt::layer().with_writer(terminal::stderr).with_target(false).with_ansi(false);
+    // What cannot be written on standard error must not end the recording by a message of that.
+    let stderr = stderr.log_internal_errors(false);
+    let _ = registry.with(shown_levels()).with(stderr).try_init();
+}
+
+/// The levels that are logged, as for all other messages.
+fn shown_levels() -> LevelFilter {
+    [
+        (Level::Trace, LevelFilter::TRACE),
+        (Level::Detail, LevelFilter::DEBUG),
+        (Level::Note, LevelFilter::INFO),
+        (Level::Warning, LevelFilter::WARN),
+    ]
+    .into_iter()
+    .find_map(|(level, filter)| message::shows(level).then_some(filter))
+    .unwrap_or(LevelFilter::ERROR)
 }
 
 /// Notifies systemd, if it started the program and expects notifications.

@@ -3,13 +3,14 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
 
 use super::failure::Failure;
 use super::measurements;
-use super::output_arguments::OutputArguments;
-use scopething_files::plot::terminal;
+use super::message::{self, Level, print_error, print_note};
+use super::output_arguments::{OutputArguments, Target, refuse_existing};
+use super::picture_size::PictureArguments;
+use super::terminal;
 use scopething_files::{self as files, Format, TraceFile, TraceWriter, WriteError};
 use scopething_waveform::measure::WaveformAnalysis;
 use scopething_waveform::quantity_text::quantity;
@@ -29,12 +30,14 @@ pub(super) struct ResultArguments {
     /// Measure each capture, as `analyse` does
     #[arg(long)]
     analyse: bool,
+    #[command(flatten)]
+    picture: PictureArguments,
 }
 
 impl ResultArguments {
     /// What takes the captures: `several` go into files of their own where the format holds a single one.
     pub(super) fn results(&self, several: bool) -> Result<Results, Failure> {
-        let show = Show { json: self.json, plot: self.plot, analyse: self.analyse };
+        let show = Show { json: self.json, plot: self.plot, analyse: self.analyse, picture: self.picture };
         Results::create(&self.output, show, several)
     }
 }
@@ -45,6 +48,7 @@ pub(super) struct Show {
     pub(super) json: bool,
     pub(super) plot: bool,
     pub(super) analyse: bool,
+    pub(super) picture: PictureArguments,
 }
 
 /// Takes captures and shows and saves them.
@@ -71,24 +75,43 @@ enum Kept {
 enum OutputFile {
     /// All captures go into one file.
     One { file: TraceFile, broken: bool },
+    /// All captures go to standard output.
+    Standard { file: TraceFile },
     /// The format holds one capture: each goes into a file of its own, numbered if there are several.
-    Each { path: PathBuf, format: Format, numbered: bool },
+    Each { path: PathBuf, format: Format, numbered: bool, force: bool },
 }
 
 impl Results {
     /// Makes the files that can be made before there is a capture, so that what cannot be written is known
     /// early. `several` captures go into files of their own where the format holds a single one.
     pub(super) fn create(output: &OutputArguments, show: Show, several: bool) -> Result<Self, Failure> {
+        if output.takes_standard_output() && (show.json || show.plot || show.analyse) {
+            return Err(Failure::Usage(anyhow::anyhow!(
+                "-o - has standard output for itself: leave out --json, --plot and --analyse, or save to a file"
+            )));
+        }
         let mut files = Vec::new();
-        for (path, format) in output.files()? {
-            files.push(if format.holds_several() {
-                OutputFile::One {
-                    file: TraceFile::create(path, format).map_err(Failure::failed)?,
-                    broken: false,
+        for output in output.files()? {
+            let format = output.format;
+            files.push(match output.target {
+                Target::StandardOutput if several && !format.holds_several() => {
+                    return Err(Failure::Usage(anyhow::anyhow!(
+                        "{format} holds one capture, and there are several: save them to files, or as csv or json"
+                    )));
                 }
-            } else {
-                check_directory(path)?;
-                OutputFile::Each { path: path.clone(), format, numbered: several }
+                Target::StandardOutput => {
+                    OutputFile::Standard { file: TraceFile::standard_output(format).map_err(Failure::failed)? }
+                }
+                Target::File(path) if format.holds_several() => {
+                    output.refuse_existing(path)?;
+                    OutputFile::One { file: TraceFile::create(path, format).map_err(Failure::failed)?, broken: false }
+                }
+                Target::File(path) => {
+                    check_directory(path)?;
+                    let first = if several { numbered_path(path, 1) } else { path.to_owned() };
+                    output.refuse_existing(&first)?;
+                    OutputFile::Each { path: path.to_owned(), format, numbered: several, force: output.force }
+                }
             });
         }
         let json = if show.analyse { files::analysed_json_writer() } else { Format::Json.writer() };
@@ -98,10 +121,11 @@ impl Results {
     /// Shows and saves one capture. A file that fails does not keep the others from being written.
     pub(super) fn take(&mut self, waveform: Waveform) -> Result<(), Failure> {
         self.taken += 1;
-        let mut kept = Kept::Nowhere;
+        let (mut kept, mut closed) = (Kept::Nowhere, false);
         for file in &mut self.files {
             match file.write(&waveform, self.taken) {
                 Ok(place) => kept = kept.max(place),
+                Err(error) if is_of_closed_pipe(&error) => closed = true,
                 Err(error) => fail(&mut self.failed, error),
             }
         }
@@ -115,12 +139,12 @@ impl Results {
             Kept::Pending => self.pending = Some((self.taken, waveform)),
             Kept::Nowhere | Kept::Safe => self.pending = None,
         }
-        printed
+        if closed { Err(Failure::OutputClosed) } else { printed }
     }
 
     fn print(&mut self, waveform: &Waveform) -> Result<(), Failure> {
         if self.show.json {
-            self.json.write(waveform, &mut io::stdout().lock()).map_err(|error| match error {
+            self.json.write(waveform, &mut terminal::stdout()).map_err(|error| match error {
                 WriteError::Io(error) => Failure::from(error),
                 error => Failure::failed(error),
             })?;
@@ -128,17 +152,19 @@ impl Results {
         if self.show.plot {
             // Whoever reads the JSON does not want the picture in between.
             if self.show.json {
-                io::stderr().write_all(picture(waveform, io::stderr().is_terminal()).as_bytes())?;
+                let picture = self.show.picture.draw(waveform, io::stderr().is_terminal());
+                message::line(Level::Error, format_args!("{}", picture.trim_end_matches('\n')));
             } else {
-                io::stdout().write_all(picture(waveform, io::stdout().is_terminal()).as_bytes())?;
+                let picture = self.show.picture.draw(waveform, io::stdout().is_terminal());
+                io::stdout().write_all(picture.as_bytes())?;
             }
         }
         if !self.show.json && !self.show.plot && self.files.is_empty() {
-            io::stdout().write_all(summary(waveform, self.show.analyse).as_bytes())?;
+            terminal::stdout().write_all(summary(waveform, self.show.analyse).as_bytes())?;
         }
         if self.show.analyse && !self.show.json {
             let tables = measurements::tables(&WaveformAnalysis::of(waveform));
-            io::stdout().write_all(tables.as_bytes())?;
+            terminal::stdout().write_all(tables.as_bytes())?;
         }
         Ok(())
     }
@@ -158,7 +184,7 @@ impl Results {
                 Err((error, beside)) => {
                     fail(&mut failed, error.into());
                     if let Some(path) = beside {
-                        anstream::eprintln!("note: what it should hold was left in {}", path.display());
+                        print_note!("what it should hold was left in {}", path.display());
                     }
                 }
             }
@@ -175,6 +201,12 @@ fn fail(failed: &mut Option<Failure>, error: anyhow::Error) {
     if let Some(earlier) = failed.replace(Failure::Failed(error)) {
         earlier.report();
     }
+}
+
+/// Whether whoever reads a pipe has closed it.
+fn is_of_closed_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// A directory that is not there is known before the capture.
@@ -200,8 +232,13 @@ impl OutputFile {
                 *broken = written.is_err();
                 Ok(written.map(|()| Kept::Pending)?)
             }
-            Self::Each { path, format, numbered } => {
+            Self::Standard { file } => {
+                file.write(waveform)?;
+                Ok(Kept::Safe)
+            }
+            Self::Each { path, format, numbered, force } => {
                 let path = if *numbered { numbered_path(path, number) } else { path.clone() };
+                refuse_existing(&path, *force)?;
                 let mut file = TraceFile::create(&path, *format)?;
                 file.write(waveform)?;
                 file.commit()?;
@@ -220,29 +257,45 @@ fn numbered_path(path: &Path, number: u32) -> PathBuf {
 
 /// Saves a capture that could not be written to any file, and prints where.
 fn rescue(waveform: &Waveform, number: u32) {
-    let name = format!("scopething-rescued-{}-{number}.json", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    let saved = TraceFile::create(&path, Format::Json).and_then(|mut file| {
-        file.write(waveform)?;
-        file.commit()
-    });
-    match saved.with_context(|| format!("the capture could not be kept in {} either", path.display())) {
-        Ok(()) => anstream::eprintln!("note: the capture was saved to {} instead", path.display()),
-        Err(error) => anstream::eprintln!("error: {error:#}"),
+    match rescue_file(waveform, number) {
+        Ok(path) => print_note!("the capture was saved to {} instead", path.display()),
+        Err(error) => print_error!("{error:#}"),
     }
 }
 
-/// A picture for a terminal as wide as the one there is.
-fn picture(waveform: &Waveform, is_terminal: bool) -> String {
-    let style = terminal::Style::detect(is_terminal, |name| std::env::var(name).ok());
-    let lanes = u16::try_from(waveform.logic().count()).unwrap_or(0);
-    let size = match terminal_size::terminal_size() {
-        Some((columns, rows)) if is_terminal => {
-            terminal::Size { columns: columns.0, rows: rows.0.saturating_sub(1).max(16) }
+fn rescue_file(waveform: &Waveform, number: u32) -> anyhow::Result<PathBuf> {
+    let directories = [rescue_directory(), Some(std::env::temp_dir())];
+    let mut refused = anyhow::anyhow!("there is no directory for it");
+    for directory in directories.into_iter().flatten() {
+        match write_rescue(waveform, number, &directory) {
+            Ok(path) => return Ok(path),
+            Err(error) => refused = error.context(format!("nor in {}", directory.display())),
         }
-        _ => terminal::Size { columns: 100, rows: 24 + lanes },
-    };
-    terminal::draw(waveform, size, style)
+    }
+    Err(refused.context("the capture could not be kept anywhere else"))
+}
+
+/// A directory of the user's own: in one that others may write to, they could have put a link in the way.
+fn rescue_directory() -> Option<PathBuf> {
+    let given = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = given("XDG_STATE_HOME").or_else(|| given("LOCALAPPDATA"));
+    let home = || std::env::home_dir().filter(|home| home.is_absolute());
+    let state = state.or_else(|| Some(home()?.join(".local/state")))?;
+    Some(state.join("scopething/rescued"))
+}
+
+/// Writes to a new file, for this user alone, with a name that nobody can have foreseen.
+fn write_rescue(waveform: &Waveform, number: u32, directory: &Path) -> anyhow::Result<PathBuf> {
+    std::fs::create_dir_all(directory)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(&format!("scopething-rescued-{number}-"))
+        .suffix(".json")
+        .rand_bytes(16)
+        .tempfile_in(directory)?;
+    Format::Json.writer().write(waveform, &mut file)?;
+    file.as_file().sync_all()?;
+    let (_, path) = file.keep()?;
+    Ok(path)
 }
 
 /// A few lines about a capture.

@@ -3,16 +3,16 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use ipnet::IpNet;
 use serde_json::json;
 
 use super::capture_arguments::{ProbeArgument, UrlArgument};
 use super::event_log::EventLog;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
+use super::message::print_warning;
 use scopething::link::{self, LinkUrl};
 use scopething_files::playback;
-use scopething_serve::{Addresses, Allow, Listen, ServeError, Server, WebLinks};
+use scopething_serve::{Addresses, Allow, Listen, Network, ServeError, Server, WebLinks};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,12 +51,15 @@ pub(super) struct Arguments {
     /// Listen here, and at the next port, for ngscopeclient (driver pico, transport twinlan)
     #[arg(long, value_name = "ADDR")]
     twinlan: Option<String>,
+    /// Serve clients of this network too, such as 192.168.1.0/24 or 192.168.1.7 (may be given several times)
     /// Show the oscilloscope to browsers here
     #[arg(long, value_name = "ADDR")]
     web: Option<String>,
-    /// Serve clients of this network too, such as 192.168.1.0/24 (may be given several times)
     #[arg(long, value_name = "NETWORK")]
-    allow: Vec<IpNet>,
+    allow: Vec<Network>,
+    /// Let clients of --tcp and --bitscope-server write the EEPROM, which holds the serial number
+    #[arg(long)]
+    allow_eeprom_writes: bool,
 }
 
 impl Arguments {
@@ -70,6 +73,7 @@ impl Arguments {
             twinlan: self.twinlan.clone(),
             web: self.web.clone(),
             allow: Allow::new(self.allow.clone()),
+            eeprom_writes: self.allow_eeprom_writes,
         };
         if places.is_nowhere() {
             return Err(Failure::Usage(anyhow::anyhow!(
@@ -100,26 +104,25 @@ pub(super) async fn serve(
         () = interrupts.reached(1) => return Err(Failure::Cancelled),
     };
     if let Some(unknown) = server.unknown_revision() {
-        anstream::eprintln!("warning: {unknown}");
+        print_warning!("{unknown}");
     }
     let links = server.web_links();
     print_addresses(&server.addresses(), links.as_ref())?;
     if let Some(links) = &links {
         opened(links);
     }
-    let log = EventLog::start();
+    let mut log = EventLog::start();
+    // A second one gives up waiting for the device to come to rest.
     tokio::select! {
-        served = server.run(|event| log.take(&event)) => {
-            served.map(drop).map_err(refused)
-        }
-        () = interrupts.reached(1) => Ok(()),
+        served = server.run_until(interrupts.reached(1), |event| log.take(&event)) => served.map_err(refused),
+        () = interrupts.reached(2) => Err(Failure::Cancelled),
     }
 }
 
 /// Wrong usage, or a failure of the device or an address.
 fn refused(error: ServeError) -> Failure {
     match error {
-        ServeError::Open { .. } => Failure::Usage(anyhow::anyhow!("{error} (--allow)")),
+        ServeError::Open(_) => Failure::Usage(anyhow::anyhow!("{error} (--allow)")),
         ServeError::Device(error) => Failure::from(error),
         error => Failure::failed(error),
     }

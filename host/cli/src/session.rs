@@ -7,8 +7,10 @@ use scopething_core::scope::{GenerateError, Generators};
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
+use super::message::{self, Level, print_detail, print_note, print_warning};
 use super::progress::with_progress;
-use scopething::link::{self, HostScope, LinkError, LinkUrl};
+use scopething::generate::stop;
+use scopething::link::{self, Chunk, Direction, HostScope, LinkError, LinkUrl};
 use scopething_files::playback;
 
 /// What commands share: the connection, once one of them needs it, and Ctrl-C.
@@ -56,7 +58,8 @@ impl Session {
 
     /// The link that a command is for: the one it names, or the one of the session.
     pub(super) fn url(&self, argument: &UrlArgument) -> Result<LinkUrl, Failure> {
-        Ok(argument.parse()?.unwrap_or_else(|| self.url.clone()))
+        let named = if self.stays { argument.given()? } else { argument.parse()? };
+        Ok(named.unwrap_or_else(|| self.url.clone()))
     }
 
     /// Finds out which link is meant.
@@ -103,7 +106,7 @@ impl Session {
         if lost {
             self.connection = None;
             if self.stays {
-                anstream::eprintln!("note: the link is lost, the next command reconnects");
+                print_note!("the link is lost, the next command reconnects");
             }
         }
         if self.stays {
@@ -124,28 +127,35 @@ impl Session {
     }
 }
 
-/// Stops what the generators do, if they do anything.
-pub(super) async fn stop(scope: &mut HostScope) -> Result<(), GenerateError<LinkError>> {
-    match scope.generators() {
-        Generators::Off => Ok(()),
-        Generators::Waveform { .. } => scope.stop_waveform().await,
-        Generators::Clocks { .. } => scope.stop_clocks().await,
-        Generators::Levels { .. } => scope.release_logic_outputs().await,
-    }
+/// Prints bytes that go over a link, with their time in seconds: those that are no text by their numbers.
+fn show_chunk(chunk: Chunk<'_>) {
+    let way = match chunk.direction {
+        Direction::Written => ">",
+        Direction::Read => "<",
+    };
+    let at_s = chunk.at.0 as f64 * 1e-6;
+    message::line(Level::Trace, format_args!("trace: {at_s:.6} {way} {}", chunk.bytes.escape_ascii()));
 }
 
 /// Opens a link and connects to the BitScope behind it.
 async fn connect(url: &LinkUrl, interrupts: &Interrupts) -> Result<HostScope, Failure> {
     let connecting = async {
+        print_detail!(
+            "opening {}",
+            if *url == LinkUrl::FirstSerial { "the first BitScope".to_owned() } else { url.to_string() }
+        );
         let link = link::open_reading(url, playback::read).await?;
-        Ok::<_, Failure>(link.connect().await?)
+        let link = if message::shows(Level::Trace) { link.traced(show_chunk) } else { link };
+        let scope = link.connect().await?;
+        print_detail!("{} of revision {} answers", scope.model().name, scope.revision());
+        Ok::<_, Failure>(scope)
     };
     let scope = tokio::select! {
         connected = with_progress(connecting, "connecting") => connected,
         () = interrupts.reached(1) => Err(Failure::Cancelled),
     }?;
     if let Some(unknown) = scope.unknown_revision() {
-        anstream::eprintln!("warning: {unknown}");
+        print_warning!("{unknown}");
     }
     Ok(scope)
 }

@@ -9,7 +9,8 @@ use super::event_log::EventLog;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use scopething_files::playback;
-use scopething_serve::simulator::{ServeOptions, Server};
+use scopething_serve::simulator::{ServeError, ServeOptions, Server};
+use scopething_serve::{Allow, Network};
 use scopething_sim::SimConfig;
 
 const EXAMPLES: &str = "\
@@ -48,6 +49,9 @@ pub(super) struct Arguments {
     /// Open a pseudo-terminal
     #[arg(long)]
     pty: bool,
+    /// Serve clients of this network too, such as 192.168.1.0/24 or 192.168.1.7 (may be given several times)
+    #[arg(long, value_name = "NETWORK")]
+    allow: Vec<Network>,
     /// What an input sees, such as 'A=sine 1kHz 0..3V' or 'L3=square 10kHz' (may be given several times)
     #[arg(long, value_name = "INPUT=SIGNAL")]
     signal: Vec<String>,
@@ -69,13 +73,14 @@ impl Arguments {
             tcp: self.tcp.clone(),
             bitscope_server: self.bitscope_server.clone(),
             pty: self.pty,
+            allow: Allow::new(self.allow.clone()),
         };
         if options.tcp.is_none() && options.bitscope_server.is_none() && !options.pty {
             return Err(Failure::Usage(anyhow::anyhow!(
                 "there is no address to serve on: give --tcp, --bitscope-server or --pty"
             )));
         }
-        let server = Server::bind(&self.config()?, &options).await.map_err(Failure::failed)?;
+        let server = Server::bind(&self.config()?, &options).await.map_err(refused)?;
         let addresses = server.addresses();
         let mut out = io::stdout();
         writeln!(
@@ -88,7 +93,7 @@ impl Arguments {
             })
         )?;
         out.flush()?;
-        let log = EventLog::start();
+        let mut log = EventLog::start();
         let serving = server.run(|event| log.take(&event));
         tokio::select! {
             served = serving => served.map(drop).map_err(Failure::failed),
@@ -111,5 +116,13 @@ impl Arguments {
             config.set(key.trim(), value.trim(), playback::read).map_err(Failure::usage)?;
         }
         Ok(config)
+    }
+}
+
+/// Wrong usage, or a failure of an address.
+fn refused(error: ServeError) -> Failure {
+    match error {
+        ServeError::Open(_) => Failure::Usage(anyhow::anyhow!("{error} (--allow)")),
+        error => Failure::failed(error),
     }
 }

@@ -40,8 +40,8 @@ pub(super) fn hint(plan: &CapturePlan, report: &TriggerReport) -> String {
     let advice = match (report.finding, report.seen) {
         (Finding::TooShort, _) if has_short_filter(plan) => "ask for more --samples",
         (Finding::TooShort, _) => "use --hair-trigger or more --samples",
-        (_, Seen::Analog { .. }) => "set another --level",
-        (_, Seen::Logic { .. }) => "set another --trigger",
+        (_, Seen::Analog { .. }) => "set another --level, or --trigger-mode auto",
+        (_, Seen::Logic { .. }) => "set another --trigger, or --trigger-mode auto",
     };
     format!("{what}: {advice}, or press Ctrl-C to see it now")
 }

@@ -87,6 +87,24 @@ async fn sine_at_device_time() {
     assert!(samples[at - 2] < 1.25 && samples[at + 2] > 1.25, "{:?}", &samples[at - 3..at + 4]);
 }
 
+/// The echo of each command that may take its time is waited for: more round trips over the link, and the same samples.
+#[tokio::test]
+async fn careful_pacing_captures_the_same() {
+    let signals = "A=dc,0.333V&B=dc,2V&L3=dc,3.3V&latency=2ms";
+    let arguments = ["A", "B", "L3", "--timeout", "0"];
+    let captures = [
+        capture(signals, &arguments).await,
+        capture(&format!("{signals}&pacing=stepwise"), &arguments).await,
+    ];
+    for channel in ["A", "B", "L3"] {
+        let [whole, stepwise] = [0, 1].map(|index| series(&captures[index], channel, "samples"));
+        assert!(!whole.is_empty() && whole == stepwise, "{channel}: {whole:?} {stepwise:?}");
+    }
+    // Connecting takes as long in both: what is left are the trace's two waits, `>` and `U`, of 4 ms each.
+    let [whole_s, stepwise_s] = [0, 1].map(|index| number(&captures[index], "capture_start"));
+    assert!((stepwise_s - whole_s - 8e-3).abs() < 1e-3, "{whole_s} s and {stepwise_s} s");
+}
+
 #[tokio::test]
 async fn square_edges_at_trigger() {
     let arguments =
@@ -145,7 +163,7 @@ async fn impossible_delays_are_wrong_usage() {
     for (arguments, part) in [
         (&["--delay", "-1ms"][..], "delay"),
         (&["--delay", "100ns"], "whole microseconds"),
-        (&["--delay", "2h"], "4294 s"),
+        (&["--delay", "5000s"], "4294 s"),
         (&["--delay", "1ms", "--position", "50%"], "--position"),
     ] {
         let message = scopething(&[plan, arguments].concat()).await.refused(2);

@@ -16,13 +16,13 @@ const WRONG_USAGE: &[(&[&str], &[&str])] = &[
     (&["oscilloscope"], &["'oscilloscope'", "Usage"]),
     (&["capture", "--perod", "1ms"], &["--perod", "--period"]),
     (&["capture", "--period"], &["--period", "value"]),
-    (&["capture", "--period", "5q"], &["\"q\"", "1ms or 2.5us"]),
-    (&["capture", "--period", "1V"], &["\"V\"", "1ms or 2.5us"]),
+    (&["capture", "--period", "5q"], &["\"q\"", "1ms, 2.5us"]),
+    (&["capture", "--period", "1V"], &["\"V\"", "1ms, 2.5us"]),
     (&["capture", "--low", "low"], &["\"low\"", "3.3V or 500mV"]),
     (&["capture", "--samples", "0"], &["0 samples", "at least one"]),
     (&["capture", "--samples", "1.5"], &["1.5", "whole number"]),
     (&["capture", "--samples", "5G"], &["5G", "whole number"]),
-    (&["capture", "--timeout", "soon"], &["soon", "1ms or 2.5us"]),
+    (&["capture", "--timeout", "soon"], &["soon", "1ms, 2.5us"]),
     (&["capture", "-n", "many"], &["many"]),
     (&["capture", "C"], &["'C'", "A, B and L0 to L7"]),
     (&["capture", "L8"], &["'L8'", "A, B and L0 to L7"]),
@@ -142,7 +142,7 @@ async fn a_reader_who_leaves_is_no_panic() {
         &["simulate", "--tcp", "127.0.0.1:0"],
     ];
     for arguments in commands {
-        let finished = scopething_unread(Path::new("."), arguments).await.ended(1);
+        let finished = scopething_unread(Path::new("."), arguments).await.ended(0);
         assert_eq!(finished.stderr, "", "{arguments:?}");
     }
 }

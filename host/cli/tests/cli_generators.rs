@@ -351,7 +351,7 @@ const WRONG_USAGE: &[(&[&str], &[&str])] = &[
     (&["wave", "1kHz", "--min-samples", "100k"], &["100k", "whole number"]),
     (&["wave", "1kHz", "--max-error", "-1%"], &["-0.01", "0 or more"]),
     (&["wave", "1kHz", "--for", "-1s"], &["-1s", "0 s or more"]),
-    (&["wave", "1kHz", "--for", "soon"], &["soon", "1ms or 2.5us"]),
+    (&["wave", "1kHz", "--for", "soon"], &["soon", "1ms, 2.5us"]),
     (&["clock"], &["no frequency", "1MHz 50%"]),
     (&["clock", "NaN"], &["\"NaN\""]),
     (&["clock", "--frequency", "-1MHz"], &["-1000000 Hz", "more than 0"]),

@@ -293,6 +293,25 @@ mod at_a_terminal {
         assert_eq!(terminal.end().await, 0);
     }
 
+    /// A terminal that is closed, and a service manager, end the shell and with it the generators.
+    #[tokio::test]
+    async fn signals_end_the_shell_at_its_prompt() {
+        for signal in [Signal::TERM, Signal::HUP] {
+            let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
+            let url = format!("socket://{}", simulator.address("tcp"));
+            let home = tempfile::tempdir().unwrap();
+            let mut terminal = Terminal::start(&url, home.path());
+            terminal.until("scopething> ");
+            terminal.press("wave sine 1kHz\r");
+            terminal.until("scopething (wave)> ");
+            let id = i32::try_from(terminal.shell.id().unwrap()).unwrap();
+            kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+            let ended = bounded("the end of the shell", terminal.shell.wait()).await.unwrap();
+            assert_eq!(ended.code(), Some(0), "{signal:?}");
+            simulator.running.until_printed("has disconnected").await;
+        }
+    }
+
     #[tokio::test]
     async fn lost_device_is_reconnected() {
         let home = tempfile::tempdir().unwrap();

@@ -30,6 +30,16 @@ async fn info_for_programs() {
 }
 
 #[tokio::test]
+async fn info_of_a_silent_eeprom_reports_why_there_is_no_serial_number() {
+    let url = "sim:?clock=fast&quirk=silent-eeprom";
+    let text = scopething(&["info", "--url", url]).await.done().stdout;
+    assert!(text.contains("BS000501") && text.contains("none: the EEPROM does not answer"), "{text}");
+    let info = scopething(&["info", "--url", url, "--json"]).await.done().object();
+    let expected = (&Value::Null, &json!("the EEPROM does not answer"), &json!("BS000501"));
+    assert_eq!((&info["serial"], &info["no_serial"], &info["revision"]), expected);
+}
+
+#[tokio::test]
 async fn serial_ports_are_listed_in_both_forms() {
     let text = scopething(&["info", "--ports"]).await.done();
     let list = scopething(&["info", "--ports", "--json"]).await.done();

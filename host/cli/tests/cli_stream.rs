@@ -49,6 +49,43 @@ async fn stream_to_every_format() {
     assert!(table[3][1..].iter().all(|lost| lost == "0"));
 }
 
+/// The tools that files are written for must be there (`.ci/install`).
+#[tokio::test]
+async fn tools_see_every_sample_of_the_signals() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = "sim:?A=triangle,1Hz,0..3V&L3=square,50Hz,0..3V&clock=fast";
+    let mut arguments = vec!["stream", "A", "L3", "--url", url, "--low=-0.5", "--high", "3.5", "--for", "5s"];
+    let outputs = ["stream.csv", "stream.npz", "stream.parquet", "stream.sr", "stream.wav"];
+    arguments.extend(outputs.iter().flat_map(|output| ["-o", output]));
+    scopething_in(directory.path(), &arguments).await.done();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let python = root.join("target/python/bin/python");
+    let mut open = tokio::process::Command::new(&python);
+    open.arg(root.join("tests/clients/open_streams.py")).arg(directory.path());
+    let run = bounded("reading streams", open.output()).await;
+    let run = run.unwrap_or_else(|error| panic!("{}: {error}; run .ci/install", python.display()));
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let seen: serde_json::Map<String, Value> = serde_json::from_slice(&run.stdout).unwrap();
+    let tools: Vec<&String> = seen.keys().collect();
+    let expected =
+        ["numpy npz", "numpy wav", "pandas csv", "pandas fastparquet parquet", "pandas pyarrow parquet"];
+    assert_eq!(tools, [&expected[..], &["sigrok-cli sr", "sox wav"]].concat());
+    for (tool, seen) in &seen {
+        assert_eq!(seen["samples"], 5000, "{tool}");
+        // Half a step of the converter over 4 V, and what the signal moves in 0.25 ms.
+        assert!(seen["off_v"].as_f64().unwrap() < 0.5 * 4.0 / 256.0 + 6.0 * 0.25e-3, "{tool}: {seen}");
+        if tool.ends_with("wav") {
+            continue;
+        }
+        assert_eq!((&seen["levels"], &seen["wrong_levels"]), (&json!(5000), &json!(0)), "{tool}");
+        // Of ten rows one has an edge.
+        assert!(seen["unclear_levels"].as_u64().unwrap() <= 500, "{tool}: {seen}");
+        if !tool.starts_with("sigrok") {
+            assert!(seen["off_s"].as_f64().unwrap() < 1e-12, "{tool}: {seen}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn envelope_keeps_extremes() {
     // A pulse of 1 ms each 100 ms, at ten samples a second.

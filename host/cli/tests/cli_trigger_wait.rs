@@ -38,6 +38,25 @@ async fn waiting_capture_explains_trigger() {
 }
 
 #[tokio::test]
+async fn long_trace_is_looked_at_after_ten_times_its_length() {
+    let started = Instant::now();
+    let arguments = ["A", "--url", LOW, "--period", "500ms"];
+    hint(&arguments, "A stays between 0.00 and 1.00 V, the trigger is at 1.25 V").await;
+    assert!(started.elapsed() >= Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+/// The wait is reported; a look would end a trace whose trigger may have come.
+#[tokio::test]
+async fn delayed_capture_is_not_looked_at() {
+    // It comes after 4 s, past the moment of the look.
+    let url = "sim:?A=pulse,0.2Hz,1s,0..3V,phase=20%";
+    let arguments = ["capture", "A", "--url", url, "--json", "--period", "5ms", "--delay", "10ms"];
+    let finished = scopething(&arguments).await.done();
+    assert_eq!(finished.object()["cause"], "trigger", "{}", finished.stderr);
+    assert!(finished.stderr.contains("waiting for A rising"), "{}", finished.stderr);
+}
+
+#[tokio::test]
 async fn a_trigger_after_the_look_is_the_users() {
     // It comes after 4 s.
     let url = "sim:?A=pulse,0.2Hz,1s,0..3V,phase=20%";

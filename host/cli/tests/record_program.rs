@@ -94,7 +94,7 @@ async fn prometheus_reads_the_page() {
     let page = async {
         loop {
             let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
             let mut page = String::new();
             stream.read_to_string(&mut page).await.unwrap();
             if page.contains("scopething_written_total 1\n") {

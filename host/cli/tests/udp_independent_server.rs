@@ -136,7 +136,7 @@ fn captures() -> u32 {
 #[tokio::test]
 async fn answers_in_any_chunks_and_counts() {
     for count in ["on", "0", "1"] {
-        for chunk in ["7", "95", "1472"] {
+        for chunk in ["1", "7", "95", "1472"] {
             let options = format!("--chunk {chunk} --count {count}");
             let outcomes = outcomes(&options, captures()).await;
             assert_eq!(outcomes.right, outcomes.captures, "{outcomes:?}");

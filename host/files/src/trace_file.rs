@@ -51,8 +51,19 @@ impl TraceFile {
     /// # Errors
     /// If no file can be made there.
     pub fn create(path: &Path, format: Format) -> Result<Self, SaveError> {
-        let file = AtomicFile::create(path)?;
-        Ok(Self { file, writer: format.writer(), captures: 0, complete_bytes: 0 })
+        Ok(Self::on(AtomicFile::create(path)?, format))
+    }
+
+    /// Writes to standard output; a format that holds a single capture only takes the first.
+    ///
+    /// # Errors
+    /// If the process has no standard output.
+    pub fn standard_output(format: Format) -> Result<Self, SaveError> {
+        Ok(Self::on(AtomicFile::standard_output()?, format))
+    }
+
+    fn on(file: AtomicFile, format: Format) -> Self {
+        Self { file, writer: format.writer(), captures: 0, complete_bytes: 0 }
     }
 
     /// How many captures it holds.

@@ -22,7 +22,7 @@ use scopething::generate::GeneratorRequestError;
 use scopething_files::WriteError;
 use scopething_sim::{ConfigError, SimClock, SimConfig, SimLink};
 use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::quantity_text::quantity;
+use scopething_waveform::quantity_text::{quantity, time_span};
 use scopething_waveform::waveform::{InvalidWaveform, Stamp, Waveform};
 
 const DAY_S: f64 = 86_400.0;
@@ -123,12 +123,12 @@ fn capture_lines(job: &Job) -> Result<Vec<String>, ExplainError> {
 }
 
 fn stream_lines(job: &Job, stream: &StreamJob) -> Result<Vec<String>, ExplainError> {
-    let plan = stream.plan(job.driven)?;
+    let plan = stream.plan(&job.nominal_probe(), job.driven)?;
     let mut lines = vec![format!(
         "streams {} at {} without a gap, in traces of {}; the link must carry {}",
         plan.channels,
         quantity(plan.rate_hz(), "S/s", 4),
-        span(stream.each_s),
+        time_span(stream.each_s),
         quantity(plan.bytes_per_second(), "B/s", 4)
     )];
     lines.extend(plan.notices.iter().map(|notice| format!("note: {notice}")));
@@ -150,7 +150,7 @@ async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
     let waveform = match &job.stream {
         None => {
             let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };
-            let plan = plan_capture(&BS05, &BS05.analog, &request, job.driven)?;
+            let plan = plan_capture(&BS05, &job.nominal_probe(), &request, job.driven)?;
             let mut buffer = Box::new(TraceBuffer::new());
             Waveform::of_trace(&scope.capture(&plan, &mut buffer).await?)?
         }
@@ -169,7 +169,7 @@ async fn trace_of_stream(
     stream: &StreamJob,
     scope: &mut Scope<SimLink, SimClock>,
 ) -> Result<Waveform, ExplainError> {
-    let plan = stream.plan(job.driven)?;
+    let plan = stream.plan(&job.nominal_probe(), job.driven)?;
     let mut blocks =
         Blocks::new(stream::header(&plan, Thinning::Mean, UnixMicros(0)), stream.samples_of_trace(&plan));
     let mut thinner = Thinner::new(&plan, Thinning::Mean);
@@ -193,16 +193,18 @@ async fn trace_of_stream(
 fn scope_line(job: &Job) -> String {
     let link = job.url.to_string();
     let place = if link.is_empty() { "whatever serial port it is plugged in".to_owned() } else { link };
+    let attenuation = job.attenuation.map(|attenuation| format!(", attenuation {attenuation}"));
+    let probes = format!("{}{}", job.probes, attenuation.unwrap_or_default());
     match &job.serial {
-        Some(serial) => format!("records from the scope {serial} at {place}, probes {}", job.probes),
-        None => format!("records from the first scope that is found, at {place}, probes {}", job.probes),
+        Some(serial) => format!("records from the scope {serial} at {place}, probes {probes}"),
+        None => format!("records from the first scope that is found, at {place}, probes {probes}"),
     }
 }
 
 fn when_line(job: &Job) -> String {
     let spacing = match &job.spacing {
         Spacing::Continuous => "takes traces continuously".to_owned(),
-        Spacing::Every(seconds) => format!("takes a trace every {}", span(*seconds)),
+        Spacing::Every(seconds) => format!("takes a trace every {}", time_span(*seconds)),
         Spacing::TimesOfDay(times) => {
             let times =
                 times.iter().map(|time| format!("{:02}:{:02}:{:02}", time / 3600, time / 60 % 60, time % 60));
@@ -210,7 +212,7 @@ fn when_line(job: &Job) -> String {
         }
     };
     let count = job.extent.count.map(|count| format!(" after {count} traces"));
-    let seconds = job.extent.seconds.map(|seconds| format!(" after {}", span(seconds)));
+    let seconds = job.extent.seconds.map(|seconds| format!(" after {}", time_span(seconds)));
     match (count, seconds) {
         (None, None) => format!("{spacing}, until it is stopped"),
         (Some(one), None) | (None, Some(one)) => format!("{spacing}, and ends{one}"),
@@ -241,7 +243,7 @@ fn file_lines(job: &Job) -> Vec<String> {
     let begins = naming.directory.join(&naming.name);
     let mut file = format!("writes {} files {}-*.{}", naming.format, begins.display(), naming.format);
     if naming.format.holds_several() {
-        let after = limits.file_seconds.map(|seconds| format!("each full {}", span(seconds)));
+        let after = limits.file_seconds.map(|seconds| format!("each full {}", time_span(seconds)));
         let at = limits.file_bytes.map(|most| format!("before one is longer than {}", bytes(most as f64)));
         let changes: Vec<String> = after.into_iter().chain(at).collect();
         if changes.is_empty() {
@@ -254,7 +256,7 @@ fn file_lines(job: &Job) -> Vec<String> {
         file.push_str(", one a trace");
     }
     let mut lines = vec![file];
-    lines.extend(limits.age_seconds.map(|age_s| format!("removes files older than {}", span(age_s))));
+    lines.extend(limits.age_seconds.map(|age_s| format!("removes files older than {}", time_span(age_s))));
     lines.extend(
         limits
             .total_bytes
@@ -294,15 +296,6 @@ fn disk_line(job: &Job, trace_bytes: u64, traces_a_day: f64) -> String {
 
 fn bytes(count: f64) -> String {
     quantity(count, "B", 3)
-}
-
-fn span(seconds: f64) -> String {
-    for (unit_s, unit) in [(DAY_S, "d"), (3600.0, "h"), (60.0, "min")] {
-        if seconds >= unit_s {
-            return format!("{} {unit}", (seconds / unit_s * 1e3).round() / 1e3);
-        }
-    }
-    quantity(seconds, "s", 4)
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ mod time;
 pub mod writer;
 
 pub use self::journal::conditions::{Condition, ConditionKind};
-pub use self::journal::page::Page;
+pub use self::journal::page::{Page, Verdict};
 pub use self::journal::status::Status;
 pub use self::journal::{StatusObserver, Unwatched};
 pub use self::reader::connect::{ConnectError, Links, Opened, Opener, Place};

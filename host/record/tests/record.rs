@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use scopething::link::{self, LinkClock, LinkUrl};
-use scopething_core::device::BS05;
+use scopething_core::device::{Attenuation, BS05};
 use scopething_core::time::Instant;
 use scopething_record::Disk;
 use scopething_record::job::Job;
@@ -75,9 +75,17 @@ impl Opener for Plugs {
         Ok(look.into_iter().map(|url| Place { url: url.parse().unwrap(), other: other(url) }).collect())
     }
 
-    async fn open(&mut self, url: &LinkUrl, _: &str) -> Result<Opened, ConnectError> {
+    async fn open(
+        &mut self,
+        url: &LinkUrl,
+        _: &str,
+        attenuation: Option<Attenuation>,
+    ) -> Result<Opened, ConnectError> {
         self.opened.lock().unwrap().push(url.to_string());
-        Ok(Opened { link: link::open(url).await?, probe: BS05.analog })
+        Ok(Opened {
+            link: link::open(url).await?,
+            probe: BS05.analog.attenuated(attenuation.unwrap_or_default()),
+        })
     }
 
     fn leave_alone(&mut self, url: &LinkUrl, serial: &str) {

@@ -4,7 +4,8 @@
 //! over the target. Whatever goes wrong before that, a full disk, a lost directory, a crash, the target is
 //! what it was: the old file or none. It is no lock: of two writers of one target the later one wins.
 //!
-//! A target that is no regular file, such as a pipe or a terminal, is written to as it is.
+//! A target that is no regular file, such as a terminal or a pipe that is read, is written to as it is. A pipe that nobody
+//! reads is refused at once, and so are disks.
 //!
 //! ```
 //! use std::io::Write;
@@ -34,6 +35,15 @@ pub enum AtomicError {
     /// The target is a directory.
     #[error("{} is a directory; name a file in it", path.display())]
     Directory {
+        /// The target.
+        path: PathBuf,
+    },
+    /// The target is a device, or a pipe that nobody reads.
+    #[error(
+        "{} is a pipe that nobody reads, or a device that holds no files; name a file, or start the reader first",
+        path.display()
+    )]
+    NotAFile {
         /// The target.
         path: PathBuf,
     },
@@ -129,9 +139,28 @@ impl AtomicFile {
         Ok(Self { destination: Destination::Beside(BufWriter::new(file), name), path })
     }
 
+    /// Writes to the standard output of the process, whatever it is.
+    ///
+    /// # Errors
+    /// If the process has none.
+    pub fn standard_output() -> Result<Self, AtomicError> {
+        let path = PathBuf::from("standard output");
+        #[cfg(unix)]
+        let stdout = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned();
+        #[cfg(windows)]
+        let stdout = std::os::windows::io::AsHandle::as_handle(&io::stdout()).try_clone_to_owned();
+        match stdout {
+            Ok(stdout) => {
+                Ok(Self { path, destination: Destination::Through(BufWriter::new(File::from(stdout))) })
+            }
+            Err(source) => Err(AtomicError::Write { path, source }),
+        }
+    }
+
     fn through(path: PathBuf) -> Result<Self, AtomicError> {
-        match OpenOptions::new().write(true).open(&path) {
-            Ok(file) => Ok(Self { path, destination: Destination::Through(BufWriter::new(file)) }),
+        match open_stream(&path) {
+            Ok(Some(file)) => Ok(Self { path, destination: Destination::Through(BufWriter::new(file)) }),
+            Ok(None) => Err(AtomicError::NotAFile { path }),
             Err(source) => Err(AtomicError::Replace { path, source }),
         }
     }
@@ -238,6 +267,32 @@ impl Seek for AtomicFile {
 #[must_use]
 pub fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Opens a pipe, a terminal or a device of characters to write to it; none if it is a disk, or a pipe that nobody reads.
+#[cfg(unix)]
+fn open_stream(path: &Path) -> io::Result<Option<File>> {
+    use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+
+    use rustix::fs::OFlags;
+
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = match OpenOptions::new().write(true).custom_flags(flags).open(path) {
+        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => return Ok(None),
+        opened => opened?,
+    };
+    if file.metadata()?.file_type().is_block_device() {
+        return Ok(None);
+    }
+    // Only opening was not to wait: a reader that is slow is waited for.
+    let flags = rustix::fs::fcntl_getfl(&file)?;
+    rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
+    Ok(Some(file))
+}
+
+#[cfg(not(unix))]
+fn open_stream(path: &Path) -> io::Result<Option<File>> {
+    OpenOptions::new().write(true).open(path).map(Some)
 }
 
 fn temporary_file(path: &Path, directory: &Path, old: Option<Permissions>) -> io::Result<NamedTempFile> {

@@ -11,6 +11,9 @@
 //! comments, blank lines and line ends stay as they are, and the file is replaced as a whole or not at all.
 //! It is no lock: of two programs that write at the same time one may lose its line.
 //!
+//! A line `attenuation = 10`, or `attenuation = A=10,B=1`, is what the volts of `x1` probes on that connection are multiplied
+//! by if nothing else is said: see [`Attenuation`].
+//!
 //! Names of probes are read in either case, `:` counts as `=`, and lines that begin with a blank go on with
 //! the one before, as in the files of Python's `configparser`.
 //!
@@ -31,11 +34,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use ini_roundtrip::{Item, Parser};
-use scopething_core::device::{AnalogParameters, BS05};
+use scopething_core::device::{AnalogParameters, Attenuation, BS05};
 use thiserror::Error;
 
 use crate::atomic::{AtomicError, AtomicFile};
 use crate::link::LinkUrl;
+use crate::regular;
 
 /// Why a calibration was not read or written.
 #[derive(Debug, Error)]
@@ -61,6 +65,17 @@ pub enum CalibrationFileError {
         line: usize,
         /// The probe.
         probe: String,
+    },
+    /// The attenuation of a connection is none.
+    #[error(
+        "line {line} of {} is not an attenuation; give a factor such as 10, or A=10,B=1",
+        path.display()
+    )]
+    Attenuation {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1 on.
+        line: usize,
     },
     /// A URL or a probe with characters that the file cannot hold.
     #[error(
@@ -90,6 +105,11 @@ pub struct CalibrationFile {
     path: PathBuf,
 }
 
+/// The longest file that is read: some ten thousand probes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The key of the attenuation of a connection, which is no probe's name.
+const ATTENUATION: &str = "attenuation";
 /// How a file names its eleven numbers, in their order.
 const NUMBERS: usize = 11;
 
@@ -108,7 +128,8 @@ impl CalibrationFile {
     }
 
     /// The parameters of a probe on a connection, from the user's file; of an x1 probe that is not in it the nominal
-    /// ones of the BS05. None of any other probe that is not in it.
+    /// ones of the BS05. None of any other probe that is not in it. An x1 probe has the [attenuation](Self::attenuation)
+    /// that the file gives for the connection.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -116,11 +137,51 @@ impl CalibrationFile {
         url: &LinkUrl,
         probe: &str,
     ) -> Result<Option<AnalogParameters>, CalibrationFileError> {
-        let calibrated = match Self::of_user() {
-            Some(file) => file.read(&url.sound().to_string(), probe)?,
-            None => None,
+        Self::probe_attenuated(url, probe, None)
+    }
+
+    /// As [`probe_of_user`](Self::probe_of_user), with this attenuation instead of the one that the file gives.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and as [`attenuation`](Self::attenuation).
+    pub fn probe_attenuated(
+        url: &LinkUrl,
+        probe: &str,
+        attenuation: Option<Attenuation>,
+    ) -> Result<Option<AnalogParameters>, CalibrationFileError> {
+        let (url, is_x1) = (url.sound().to_string(), probe == "x1");
+        let (calibrated, usual) = match Self::of_user() {
+            Some(file) if is_x1 && attenuation.is_none() => {
+                (file.read(&url, probe)?, file.attenuation(&url)?)
+            }
+            Some(file) => (file.read(&url, probe)?, None),
+            None => (None, None),
         };
-        Ok(calibrated.or((probe == "x1").then_some(BS05.analog)))
+        let parameters = calibrated.or(is_x1.then_some(BS05.analog));
+        let attenuation = attenuation.or(usual).unwrap_or_default();
+        Ok(parameters.map(|parameters| parameters.attenuated(attenuation)))
+    }
+
+    /// The section of a link: as other programs name it, which write serial ports as URLs.
+    ///
+    /// ```
+    /// use scopething::calibration_file::CalibrationFile;
+    ///
+    /// for (url, section) in [
+    ///     ("/dev/ttyUSB0", "file:///dev/ttyUSB0"),
+    ///     ("COM3", "COM3"),
+    ///     ("socket://localhost:5025", "socket://localhost:5025"),
+    /// ] {
+    ///     assert_eq!(CalibrationFile::section_of(&url.parse()?), section);
+    /// }
+    /// # Ok::<(), scopething::link::UrlError>(())
+    /// ```
+    #[must_use]
+    pub fn section_of(url: &LinkUrl) -> String {
+        match url {
+            LinkUrl::Serial { port } if port.starts_with('/') => format!("file://{port}"),
+            url => url.to_string(),
+        }
     }
 
     /// Where it is.
@@ -138,10 +199,25 @@ impl CalibrationFile {
         let Some(entry) = find(&text, url, probe).entry else { return Ok(None) };
         let parameters = parse(&entry.value).ok_or_else(|| CalibrationFileError::Numbers {
             path: self.path.clone(),
-            line: text.get(..entry.range.start).unwrap_or_default().lines().count() + 1,
+            line: line_of(&text, &entry),
             probe: probe.to_owned(),
         })?;
         Ok(Some(parameters))
+    }
+
+    /// What the volts of x1 probes on a connection are multiplied by. None if the file, or the file's section, has no
+    /// such line.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or the line is no attenuation.
+    pub fn attenuation(&self, url: &str) -> Result<Option<Attenuation>, CalibrationFileError> {
+        let text = self.text()?;
+        let Some(entry) = find(&text, url, ATTENUATION).entry else { return Ok(None) };
+        let attenuation = entry.value.parse().map_err(|_| CalibrationFileError::Attenuation {
+            path: self.path.clone(),
+            line: line_of(&text, &entry),
+        })?;
+        Ok(Some(attenuation))
     }
 
     /// Writes the parameters of a probe on a connection, in the place of those that are there.
@@ -155,8 +231,9 @@ impl CalibrationFile {
         parameters: &AnalogParameters,
     ) -> Result<(), CalibrationFileError> {
         let is_url = !url.trim().is_empty() && url.trim() == url && !url.contains(['\r', '\n']);
-        let is_probe =
-            !probe.is_empty() && probe.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        let is_probe = !probe.is_empty()
+            && !probe.eq_ignore_ascii_case(ATTENUATION)
+            && probe.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
         for (name, is_one) in [(url, is_url), (probe, is_probe)] {
             if !is_one {
                 return Err(CalibrationFileError::Name { name: name.to_owned() });
@@ -178,7 +255,7 @@ impl CalibrationFile {
 
     /// The whole file; empty if there is none.
     fn text(&self) -> Result<String, CalibrationFileError> {
-        match std::fs::read_to_string(&self.path) {
+        match regular::read_to_string(&self.path, MAX_FILE_BYTES) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
             result => result.map_err(|source| CalibrationFileError::Read { path: self.path.clone(), source }),
         }
@@ -198,6 +275,11 @@ struct Found {
     entry: Option<Entry>,
     /// Behind the section's last line that is not blank.
     section_end: Option<usize>,
+}
+
+/// The number of an entry's line, from 1 on.
+fn line_of(text: &str, entry: &Entry) -> usize {
+    text.get(..entry.range.start).unwrap_or_default().lines().count() + 1
 }
 
 /// Whether two names of sections stand for one link: a serial port has several.
@@ -246,12 +328,26 @@ fn parse(value: &str) -> Option<AnalogParameters> {
     let numbers: Vec<f64> = value.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
     let [la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset] =
         <[f64; NUMBERS]>::try_from(numbers).ok().filter(|numbers| numbers.iter().all(|n| n.is_finite()))?;
-    Some(AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset })
+    let attenuation = Attenuation::NONE;
+    Some(AnalogParameters {
+        la,
+        lb,
+        lc,
+        ha,
+        hb,
+        hc,
+        scale,
+        offset,
+        safe_low,
+        safe_high,
+        ab_offset,
+        attenuation,
+    })
 }
 
 /// The text with a probe's line replaced, or added to its section, or added with its section.
 fn with_entry(text: &str, section: &str, probe: &str, parameters: &AnalogParameters) -> String {
-    let AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset } =
+    let AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset, .. } =
         parameters;
     let line = format!(
         "{probe} = {la} {lb} {lc} {ha} {hb} {hc} {scale} {offset} {safe_low} {safe_high} {ab_offset}"
@@ -288,6 +384,7 @@ mod tests {
         safe_low: -5.0,
         safe_high: 8.25,
         ab_offset: 0.1,
+        attenuation: Attenuation::NONE,
     };
     const LINE: &str = "1.5 -0.25 0 2.5 -0.125 0.00001 18 -7.5 -5 8.25 0.1";
 
@@ -317,6 +414,22 @@ mod tests {
             assert_eq!(value_of(text, section, "x1").as_deref(), value, "{section}");
         }
         assert_eq!(written(text, "/dev/ttyUSB0", "x1"), text.replace("x1 = 1", &format!("x1 = {LINE}")));
+    }
+
+    #[test]
+    fn attenuation_is_that_of_the_connection() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("analog.conf");
+        let text = "[sim:]\nattenuation = A=10, B=1\n[/dev/ttyUSB0]\nattenuation: 2\n[a]\nx1 = 1\nattenuation = ten\n";
+        std::fs::write(&path, text).unwrap();
+        let file = CalibrationFile::new(path);
+        assert_eq!(file.attenuation("sim:").unwrap(), Some(Attenuation { a: 10.0, b: 1.0 }));
+        assert_eq!(file.attenuation("file:///dev/ttyUSB0").unwrap(), Some(Attenuation::both(2.0)));
+        assert_eq!(file.attenuation("socket://h:1").unwrap(), None);
+        let refused = file.attenuation("a").unwrap_err().to_string();
+        assert!(refused.contains("line 7 of "), "{refused}");
+        // A calibration does not take its place.
+        assert!(matches!(file.write("sim:", "Attenuation", &PROBE), Err(CalibrationFileError::Name { .. })));
     }
 
     #[test]

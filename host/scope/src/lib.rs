@@ -1,4 +1,34 @@
-//! A BitScope Micro on a computer.
+//! A BitScope Micro on a computer: links behind URLs, calibrations, requests and generators as text.
+//!
+//! The driver itself is [`scopething_core`]; this crate opens what it speaks over. With the feature `sim` the URL `sim:` is a
+//! simulated BitScope, and any other link can be given faults; with `bridge` there are RP2040 bridges.
+//!
+//! ```
+//! # #[cfg(feature = "sim")]
+//! # {
+//! use scopething::link::{LinkUrl, open};
+//! use scopething_core::plan::{AnalogChannel, CaptureRequest, Channel};
+//! use scopething_core::trace::TraceBuffer;
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+//! # runtime.block_on(async {
+//! // A serial port is `/dev/ttyUSB0` or `COM3`, and the first BitScope that is plugged in an empty text.
+//! let url: LinkUrl = "sim:?A=sine,1kHz,0..3V&clock=fast".parse()?;
+//! let mut scope = open(&url).await?.connect().await?;
+//! let plan = scope.plan(&CaptureRequest::new(Channel::A))?;
+//! let mut buffer = TraceBuffer::new();
+//! let trace = scope.capture(&plan, &mut buffer).await?;
+//! assert_eq!(trace.analog(AnalogChannel::A).map(|a| a.len()), Some(1000));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! # }
+//! ```
+//!
+//! - [`link`]: serial ports, TCP, UDP, bridges and the simulator, by their URLs.
+//! - [`calibration_file`]: the calibrations of probes, in the file that other BitScope programs use.
+//! - [`request`], [`generate`]: captures and generators as users and programs write them.
+//! - [`watched`]: a capture whose wait for a trigger is shown.
+//! - [`atomic`]: files that appear complete or not at all.
 
 pub mod atomic;
 #[cfg(feature = "bridge")]
@@ -9,5 +39,7 @@ pub mod calibration_file;
 mod fixed_seed;
 pub mod generate;
 pub mod link;
+pub mod plan_report;
+pub mod regular;
 pub mod request;
 pub mod watched;

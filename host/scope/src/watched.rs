@@ -1,9 +1,10 @@
 //! Captures that report why their trigger does not come.
 //!
-//! A capture that has waited for [`LOOK_AFTER`] is cancelled, and what was captured by then is held against the
-//! trigger. Then it waits again. Where the trace does not show what the trigger watches, another one that does is taken
-//! in between. A trigger in that time is missed, once and for about as long as a trace takes; therefore nothing is
-//! cancelled that takes longer than [`MAX_LOOK_S`].
+//! A capture that has waited for [`LOOK_AFTER`], and for [`LOOK_TRACES`] times what its trace takes, is cancelled, and what
+//! was captured by then is held against the trigger. Then it waits again. Where the trace does not show what the trigger
+//! watches, another one that does is taken in between. A trigger in that time is missed, once and for about as long as a
+//! trace takes: a tenth of the wait before it. A trace with a delay is not cancelled, since the device does not report
+//! whether its trigger has come.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,10 +15,10 @@ use scopething_core::scope::{CaptureOptions, Scope, ScopeError};
 use scopething_core::time::Clock;
 use scopething_core::trace::{EndReason, Finding, Trace, TraceBuffer, TriggerReport};
 
-/// How long a capture waits for its trigger before the reason is looked for.
+/// How long a capture waits for its trigger before that is reported, and before the reason is looked for at the earliest.
 pub const LOOK_AFTER: Duration = Duration::from_secs(3);
-/// The longest trace that a wait is interrupted for, in seconds: a tenth of the wait before it.
-pub const MAX_LOOK_S: f64 = 0.3;
+/// How many times what its trace takes a capture waits before the reason is looked for.
+pub const LOOK_TRACES: u32 = 10;
 
 /// A planned capture, and how to look at its trigger source.
 #[derive(Debug, Clone)]
@@ -69,13 +70,13 @@ impl WatchedCapture {
         } else {
             other()
         };
-        let is_short = plan.end == TraceEnd::Trigger && plan.duration_s() <= MAX_LOOK_S;
-        Self { look: look.filter(|_| is_short), plan, verify: false }
+        let can_be_cancelled = plan.end == TraceEnd::Trigger && plan.delay_us == 0;
+        Self { look: look.filter(|_| can_be_cancelled), plan, verify: false }
     }
 
     /// Captures; when `cancel` completes, the trace around that moment is returned. If it waits for its trigger longer
-    /// than [`LOOK_AFTER`], `report` receives what the trigger source does, or nothing if that is not known. The
-    /// source is looked at once, however many captures follow.
+    /// than [`LOOK_AFTER`], `report` receives what the trigger source does, or nothing if that is not known: of a long trace
+    /// nothing first, and what is known when it was looked at. The source is looked at once, however many captures follow.
     ///
     /// A trace that was cancelled although the trigger had come is returned as it is, its end reason
     /// [`EndReason::Cancel`].
@@ -90,7 +91,7 @@ impl WatchedCapture {
         scope: &mut Scope<S, C>,
         buffer: &'a mut TraceBuffer,
         cancel: impl Future<Output = ()>,
-        report: impl FnOnce(Option<&TriggerReport>),
+        mut report: impl FnMut(Option<&TriggerReport>),
     ) -> Result<Trace<'a>, ScopeError<S::Error>> {
         let look = self.look.take();
         let Self { plan, verify, .. } = &*self;
@@ -105,10 +106,19 @@ impl WatchedCapture {
             return capturing.await;
         };
         let mut is_due = false;
+        let rest =
+            Duration::from_secs_f64(plan.duration_s() * f64::from(LOOK_TRACES)).saturating_sub(LOOK_AFTER);
+        let look_time = async {
+            tokio::time::sleep(LOOK_AFTER).await;
+            if !rest.is_zero() {
+                report(None);
+                tokio::time::sleep(rest).await;
+            }
+        };
         let until_look = async {
             tokio::select! {
                 () = cancel.as_mut() => {}
-                () = tokio::time::sleep(LOOK_AFTER) => is_due = true,
+                () = look_time => is_due = true,
             }
         };
         let trace = run(scope, plan, buffer, *verify, until_look).await?;

@@ -1,8 +1,9 @@
 //! Connections of clients: accepted up to a number, each served by its own task, a slow one without the
 //! others.
 
+use std::cmp::Reverse;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,12 +11,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::net::tcp::ReadHalf;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::allow::Allow;
 use super::event::Event;
 use super::handle::Handle;
 use super::lines::{Line, Lines};
@@ -23,13 +23,16 @@ use super::scpi::{Message, messages};
 use super::scpi_status::{Common, ScpiError, Status};
 use super::settings::Settings;
 
-/// Connections at a time to one listener. A further one takes the place of the one that was silent for
-/// longest.
-const MAX_CONNECTIONS: usize = 64;
+/// Connections at a time to one door: at their limits all doors together take fewer than 256 descriptors.
+const MAX_CONNECTIONS: usize = 32;
+/// How long a client that has sent a command may be silent before it makes room for another.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+/// By how many connections an address may exceed that of a newcomer, which takes the place of one of them.
+const FAIR_SURPLUS: usize = 2;
+/// Why a client is refused then.
+pub(super) const ALL_IN_USE: &str = "all connections to this door are in use";
 /// How long a client may take to read an answer.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the listener rests when the system has no more sockets.
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 /// What is to be done after a command.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +60,7 @@ pub(super) trait Dialect: Send {
     }
 }
 
-/// When a client last sent or read something, in milliseconds from the start of its listener.
+/// When a client last sent a command or read an answer, in milliseconds from the start of its door; 0 if it never did.
 #[derive(Debug, Clone)]
 pub(super) struct LastSeen {
     start: Instant,
@@ -68,15 +71,30 @@ impl LastSeen {
     /// It was seen now.
     pub(super) fn now(&self) {
         let passed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.at_ms.store(passed, Ordering::Relaxed);
+        self.at_ms.store(passed.max(1), Ordering::Relaxed);
+    }
+
+    fn at(&self) -> Option<Instant> {
+        let at_ms = self.at_ms.load(Ordering::Relaxed);
+        (at_ms > 0).then(|| self.start + Duration::from_millis(at_ms))
     }
 }
 
-/// The connections of one listener.
+/// A connection being served, as the others see it.
+#[derive(Debug)]
+struct Present {
+    task: AbortHandle,
+    peer: IpAddr,
+    since: Instant,
+    last_seen: LastSeen,
+}
+
+/// The connections of one door.
+#[derive(Debug)]
 pub(super) struct Connections {
     start: Instant,
     sessions: JoinSet<()>,
-    present: Vec<(AbortHandle, LastSeen)>,
+    present: Vec<Present>,
 }
 
 impl Connections {
@@ -84,89 +102,61 @@ impl Connections {
         Self { start: Instant::now(), sessions: JoinSet::new(), present: Vec::new() }
     }
 
-    /// Makes room for one more.
-    fn make_room(&mut self) {
+    /// Makes room for a connection from an address, if need be by ending another and waiting for its end. False if all
+    /// others are in use.
+    pub(super) async fn make_room(&mut self, newcomer: IpAddr) -> bool {
         while self.sessions.try_join_next().is_some() {}
-        self.present.retain(|(session, _)| !session.is_finished());
-        if self.present.len() >= MAX_CONNECTIONS {
-            let silent = |(_, last_seen): &&(AbortHandle, LastSeen)| last_seen.at_ms.load(Ordering::Relaxed);
-            if let Some((session, _)) = self.present.iter().min_by_key(silent) {
-                session.abort();
-            }
+        self.present.retain(|present| !present.task.is_finished());
+        if self.present.len() < MAX_CONNECTIONS {
+            return true;
+        }
+        let Some(at) = self.least_worthy(Some(newcomer)) else { return false };
+        self.end(at).await;
+        true
+    }
+
+    /// Ends a connection over which nothing was ever asked, if there is one: the system has no more descriptors.
+    pub(super) async fn shed(&mut self) {
+        self.present.retain(|present| !present.task.is_finished());
+        if let Some(at) = self.least_worthy(None) {
+            self.end(at).await;
         }
     }
 
-    /// Starts to serve a connection.
-    pub(super) fn spawn(&mut self, session: impl FnOnce(LastSeen) -> BoxedSession) {
-        self.make_room();
+    /// The connection that makes room first: one that never sent a command, then one of an address that has many more than
+    /// the newcomer's, then one that is idle; of several, one of the address that has most, and that is silent for longest.
+    fn least_worthy(&self, newcomer: Option<IpAddr>) -> Option<usize> {
+        let count = |of: IpAddr| self.present.iter().filter(|present| present.peer == of).count();
+        let fair = newcomer.map(|newcomer| count(newcomer) + FAIR_SURPLUS);
+        let rank = |present: &Present| match (present.last_seen.at(), fair) {
+            (None, _) => Some(0),
+            (Some(_), Some(fair)) if count(present.peer) >= fair => Some(1),
+            (Some(seen), Some(_)) if seen.elapsed() >= IDLE_TIMEOUT => Some(2),
+            _ => None,
+        };
+        let ranked = self.present.iter().enumerate().filter_map(|(at, present)| {
+            let silent_since = present.last_seen.at().unwrap_or(present.since);
+            Some(((rank(present)?, Reverse(count(present.peer)), silent_since), at))
+        });
+        ranked.min().map(|(_, at)| at)
+    }
+
+    async fn end(&mut self, at: usize) {
+        let Present { task, .. } = self.present.swap_remove(at);
+        task.abort();
+        while !task.is_finished() && self.sessions.join_next().await.is_some() {}
+    }
+
+    /// Starts to serve a connection, for which there is [room](Self::make_room).
+    pub(super) fn spawn(&mut self, peer: IpAddr, session: impl FnOnce(LastSeen) -> BoxedSession) {
         let last_seen = LastSeen { start: self.start, at_ms: Arc::default() };
-        last_seen.now();
-        let handle = self.sessions.spawn(session(last_seen.clone()));
-        self.present.push((handle, last_seen));
+        let task = self.sessions.spawn(session(last_seen.clone()));
+        self.present.push(Present { task, peer, since: Instant::now(), last_seen });
     }
 }
 
 /// One connection being served.
 pub(super) type BoxedSession = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// The next connection to a listener that is allowed.
-pub(super) async fn accepted(
-    name: &'static str,
-    listener: &TcpListener,
-    allow: &Allow,
-    handle: &Handle,
-    connections: &mut Connections,
-) -> io::Result<(TcpStream, SocketAddr)> {
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) if allow.admits(peer.ip()) => {
-                // Nagle's algorithm would delay the short answers; a failure to disable it is no reason not to serve.
-                let _ = stream.set_nodelay(true);
-                handle.report(Event::Connected { client: format!("{name} {peer}") });
-                return Ok((stream, peer));
-            }
-            Ok((_, peer)) => handle.report(Event::Refused {
-                client: format!("{name} {peer}"),
-                reason: "its network is not allowed (--allow)".to_owned(),
-            }),
-            Err(error) if is_passing(&error) => {}
-            Err(error) if is_exhausted(&error) => {
-                connections.make_room();
-                tokio::time::sleep(ACCEPT_BACKOFF).await;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Serves connections to a listener, each in its own way, for as long as the listener works.
-pub(super) async fn receive(
-    name: &'static str,
-    listener: TcpListener,
-    allow: &Allow,
-    handle: &Handle,
-    session: impl Fn(TcpStream, SocketAddr, LastSeen) -> BoxedSession,
-) -> io::Error {
-    let mut connections = Connections::new();
-    loop {
-        match accepted(name, &listener, allow, handle, &mut connections).await {
-            Ok((stream, peer)) => connections.spawn(|last_seen| session(stream, peer, last_seen)),
-            Err(error) => return error,
-        }
-    }
-}
-
-/// Whether an error concerns one client and not the listener.
-pub(super) fn is_passing(cause: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, WouldBlock};
-    matches!(cause.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted | WouldBlock)
-}
-
-/// Whether the process or the system has no more files to open.
-fn is_exhausted(error: &io::Error) -> bool {
-    // ENFILE and EMFILE, WSAEMFILE.
-    matches!(error.raw_os_error(), Some(23 | 24 | 10_024))
-}
 
 /// Serves a client that sends lines of SCPI, to its end.
 pub(super) async fn converse(
@@ -181,7 +171,6 @@ pub(super) async fn converse(
     let mut lines = Lines::new(Prompt(reader));
     let mut status = Status::default();
     while let Ok(Some(line)) = lines.next().await {
-        last_seen.now();
         let line = match line {
             Line::Whole(line) => line,
             Line::TooLong(bytes) => {
@@ -189,7 +178,12 @@ pub(super) async fn converse(
                 handle.report(Event::Malformed { client: format!("{name} {peer}"), bytes });
                 continue;
             }
+            Line::Foreign(foreign) => {
+                let client = format!("{name} {peer}");
+                return handle.report(Event::Refused { client, reason: foreign.to_string() });
+            }
         };
+        last_seen.now();
         let Some(answer) = answer(&line, peer, handle, &mut dialect, &mut status).await else { break };
         if !answer.is_empty() && !write(&mut writer, &dialect.framed(answer)).await {
             break;
@@ -269,4 +263,51 @@ impl AsyncRead for Prompt<'_> {
 /// Writes an answer; false if the client does not read it in time, or has disconnected.
 pub(super) async fn write(writer: &mut (impl AsyncWrite + Unpin), answer: &[u8]) -> bool {
     matches!(tokio::time::timeout(WRITE_TIMEOUT, writer.write_all(answer)).await, Ok(Ok(())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFTEN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+    const RARE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
+
+    /// Adds a connection that lasts; `speaks` if it has sent a command.
+    async fn add(connections: &mut Connections, peer: IpAddr, speaks: bool) -> bool {
+        let room = connections.make_room(peer).await;
+        if room {
+            connections.spawn(peer, |last_seen| {
+                if speaks {
+                    last_seen.now();
+                }
+                Box::pin(std::future::pending())
+            });
+        }
+        room
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silent_ones_make_room_and_the_limit_holds() {
+        let mut connections = Connections::new();
+        assert!(add(&mut connections, RARE, true).await);
+        for _ in 0..200 {
+            assert!(add(&mut connections, OFTEN, false).await);
+            assert!(connections.sessions.len() <= MAX_CONNECTIONS);
+        }
+        assert!(connections.present.iter().any(|present| present.peer == RARE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_in_use_stay_and_newcomers_are_refused() {
+        let mut connections = Connections::new();
+        for _ in 0..MAX_CONNECTIONS {
+            assert!(add(&mut connections, OFTEN, true).await);
+        }
+        assert!(!add(&mut connections, OFTEN, true).await);
+        // Another address has a right to some of the places.
+        assert!(add(&mut connections, RARE, true).await);
+        tokio::time::advance(2 * IDLE_TIMEOUT).await;
+        assert!(add(&mut connections, OFTEN, true).await);
+        assert_eq!(connections.sessions.len(), MAX_CONNECTIONS);
+    }
 }

@@ -23,6 +23,13 @@ pub enum Event {
         /// Its address and transport.
         client: String,
     },
+    /// A client has had the device taken away.
+    Dismissed {
+        /// Its address and transport.
+        client: String,
+        /// What it was sent.
+        reason: String,
+    },
     /// A client was rejected.
     Refused {
         /// Its address and transport.
@@ -56,6 +63,7 @@ impl fmt::Display for Event {
             Self::Connected { client } => write!(f, "{client} has connected"),
             Self::Acquired { client } => write!(f, "{client} has the device"),
             Self::Disconnected { client } => write!(f, "{client} has disconnected"),
+            Self::Dismissed { client, reason } => write!(f, "{client} has lost the device: {reason}"),
             Self::Refused { client, reason } => write!(f, "{client} was refused: {reason}"),
             Self::Malformed { client, bytes } => {
                 write!(f, "{client} sent {bytes} bytes that are not a command: dropped")

@@ -54,6 +54,8 @@ pub(super) enum Request {
     Borrow(oneshot::Sender<Loan>),
     /// Change what the generator does.
     Generate(GeneratorChange),
+    /// Leave the device as a reset does, and say when that is done.
+    Close(oneshot::Sender<()>),
 }
 
 /// A change of the generator.
@@ -200,6 +202,14 @@ impl Handle {
         let (reply, receiver) = oneshot::channel();
         self.requests.send(Request::Borrow(reply)).await.ok()?;
         Some(receiver)
+    }
+
+    /// Has the device left as a reset does; completes when that is done.
+    pub(super) async fn close(&self) {
+        let (reply, done) = oneshot::channel();
+        if self.requests.send(Request::Close(reply)).await.is_ok() {
+            let _ = done.await;
+        }
     }
 
     /// Reports an event; it is dropped if the queue of events is full.

@@ -60,12 +60,15 @@ struct Queue {
     borrowers: VecDeque<oneshot::Sender<Loan>>,
     /// The generator is to be changed to this.
     generate: Option<GeneratorChange>,
+    /// The device is to be left as a reset does.
+    close: Option<oneshot::Sender<()>>,
     /// Whether the last turn was a loan.
     lent: bool,
 }
 
 /// What the device is to do next.
 enum Turn {
+    Close(oneshot::Sender<()>),
     Generate(GeneratorChange),
     Lend(oneshot::Sender<Loan>),
     Capture,
@@ -84,6 +87,7 @@ impl Queue {
             Request::Capture(waiting) => self.clients.push(waiting),
             Request::Borrow(borrower) => self.borrowers.push_back(borrower),
             Request::Generate(change) => self.generate = Some(change),
+            Request::Close(reply) => self.close = Some(reply),
         }
     }
 
@@ -120,6 +124,9 @@ impl Queue {
     async fn next_turn(&mut self) -> Turn {
         loop {
             self.is_awaited();
+            if let Some(reply) = self.close.take() {
+                return Turn::Close(reply);
+            }
             if let Some(change) = self.generate.take() {
                 return Turn::Generate(change);
             }
@@ -159,8 +166,14 @@ impl Instrument {
         handle: Handle,
         requests: mpsc::Receiver<Request>,
     ) -> Self {
-        let queue =
-            Queue { requests, clients: Vec::new(), borrowers: VecDeque::new(), generate: None, lent: false };
+        let queue = Queue {
+            requests,
+            clients: Vec::new(),
+            borrowers: VecDeque::new(),
+            generate: None,
+            close: None,
+            lent: false,
+        };
         let buffer = Box::new(TraceBuffer::new());
         Self {
             scope: Some(scope),
@@ -183,6 +196,14 @@ impl Instrument {
                 Turn::Capture => self.capture().await?,
                 Turn::Lend(borrower) => self.lend(borrower).await?,
                 Turn::Generate(change) => self.generate(change).await?,
+                Turn::Close(reply) => {
+                    self.waveform = None;
+                    self.reset().await?;
+                    // Whoever asked may have given up.
+                    let _ = reply.send(());
+                    // Nothing is started any more.
+                    return pending().await;
+                }
             }
         }
     }

@@ -36,9 +36,11 @@ mod capture;
 mod connections;
 mod controls;
 mod event;
+mod event_limit;
 #[cfg(test)]
 #[path = "../../scope/tests/fixed_seed/mod.rs"]
 mod fixed_seed;
+mod foreign;
 mod frame;
 mod generator;
 mod handle;
@@ -46,6 +48,7 @@ pub mod hmo;
 mod instrument;
 mod lines;
 mod listen_error;
+mod listeners;
 mod loan;
 mod network;
 mod raw;
@@ -57,12 +60,13 @@ pub mod simulator;
 pub mod twinlan;
 mod web;
 
-pub use allow::Allow;
+pub use allow::{Allow, Network, NetworkError};
 pub use capture::{AnalogSamples, Capture, planned_rate_hz};
 pub use event::Event;
+pub use event_limit::EventLimit;
 pub use handle::{GeneratorWaveform, Handle, NoCapture, Pending, SharedState};
 pub use listen_error::ListenError;
-pub use network::{Addresses, Listen, ServeError, Server};
+pub use network::{Addresses, Listen, OpenToOthers, ServeError, Server};
 pub use raw::datagrams as bitscope_server;
 pub use settings::{Settings, VERTICAL_DIVISIONS, Vertical};
 pub use web::WebLinks;

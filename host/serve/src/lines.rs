@@ -4,6 +4,8 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use super::foreign::{Foreign, Opening};
+
 /// The longest line that is kept, in bytes: some twenty times the longest that any known client sends.
 const MAX_LINE_BYTES: usize = 4096;
 /// Bytes read at a time.
@@ -15,6 +17,8 @@ pub(super) enum Line {
     Whole(Vec<u8>),
     /// It was longer than any command and was dropped; its length in bytes.
     TooLong(usize),
+    /// The client does not speak in commands: hang up.
+    Foreign(Foreign),
 }
 
 /// The lines of a stream.
@@ -24,11 +28,13 @@ pub(super) struct Lines<R> {
     buffer: Vec<u8>,
     /// Bytes of the present line that were dropped.
     dropped: usize,
+    /// The first bytes were found to be no other protocol.
+    is_native: bool,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), dropped: 0 }
+        Self { reader, buffer: Vec::new(), dropped: 0, is_native: false }
     }
 
     /// The next line; none when the client has disconnected. A partial line before that is dropped.
@@ -51,6 +57,13 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     fn take_line(&mut self) -> Option<Line> {
+        if !self.is_native {
+            match Opening::of(&self.buffer) {
+                Opening::Foreign(foreign) => return Some(Line::Foreign(foreign)),
+                Opening::Undecided => return None,
+                Opening::Native => self.is_native = true,
+            }
+        }
         let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') else {
             if self.buffer.len() > MAX_LINE_BYTES || self.dropped > 0 {
                 self.dropped += self.buffer.len();

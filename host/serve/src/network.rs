@@ -1,6 +1,5 @@
 //! The server: its listeners, and the instrument behind them.
 
-use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
@@ -10,21 +9,22 @@ use std::time::Duration;
 use scopething_core::device::AnalogParameters;
 use scopething_core::scope::{ScopeError, UnknownRevision};
 use thiserror::Error;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, watch};
 
 use super::allow::Allow;
-use super::connections::{Dialect, converse, receive};
+use super::connections::{ALL_IN_USE, Connections, LastSeen, converse};
 use super::event::Event;
 use super::handle::{Handle, SharedState};
 use super::hmo::Hmo;
 use super::instrument::Instrument;
 use super::listen_error::ListenError;
+use super::listeners::{Accepted, Listeners};
 use super::raw::{self, LentDevice, LossyNetwork, Rules, Sockets};
 use super::rigol::Rigol;
 use super::settings::Settings;
 use super::twinlan;
-use super::web::{self, Browsers, Web, WebLinks};
+use super::web::{Browsers, Web, WebLinks};
 use scopething::link::{LinkError, OpenLink};
 
 /// Events that wait to be reported; more are dropped.
@@ -37,17 +37,23 @@ const NO_SERIAL: &str = "0";
 
 /// How many pairs of ports are tried where any will do.
 const MAX_PAIRS: u8 = 100;
-/// How raw clients share the device, among themselves and with emulated oscilloscopes: a silent one gives way when another
-/// waits. A waiting client is rejected before it gives up by itself: this program's driver does so after three round
-/// trips of a [network](scopething_core::scope::LinkProfile::NETWORK), of 1 s each, over UDP after
-/// [1.6 s](scopething::link::UdpLink::PROFILE). Over TCP it waits for longer than a client of UDP may be silent.
+/// How raw clients share the device, among themselves and with emulated oscilloscopes. While others wait, a client over UDP
+/// that is silent gives way, and any client after its longest loan: sooner than a client of an emulated oscilloscope gives
+/// up ([12 s](super::hmo)). A waiting client is rejected before it gives up by itself: this program's driver does so after
+/// three round trips of a [network](scopething_core::scope::LinkProfile::NETWORK), of 1 s each, over UDP after
+/// [1.6 s](scopething::link::UdpLink::PROFILE); the refusal names who has the device and for how long, and it asks again.
 const RULES: Rules = Rules {
     silence: Duration::from_secs(2),
-    tcp_silence: Some(Duration::from_secs(10)),
+    max_loan: Some(Duration::from_secs(5)),
     max_waiting: 8,
     queue_timeout: Duration::from_millis(2500),
     udp_queue_timeout: Duration::from_secs(1),
+    eeprom_writes: false,
 };
+/// Connections to the raw door that wait to be looked at; further ones are dropped.
+const MAX_ARRIVED: usize = 16;
+/// How long the device may take to come to rest at the end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the device is to be reached: address and port of each, where port 0 takes a free one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,6 +74,8 @@ pub struct Listen {
     pub web: Option<String>,
     /// Who may connect from other machines.
     pub allow: Allow,
+    /// Whether raw clients may write the EEPROM, which holds the serial number.
+    pub eeprom_writes: bool,
 }
 
 impl Listen {
@@ -99,6 +107,17 @@ pub struct Addresses {
     pub web: Option<SocketAddr>,
 }
 
+/// An address is reached from other machines, and none is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "{address} is reached from other machines: name the networks that may use the device, such as \
+     192.168.1.0/24, or listen on 127.0.0.1"
+)]
+pub struct OpenToOthers {
+    /// The address.
+    pub address: SocketAddr,
+}
+
 /// Why the device is not, or no longer, served.
 #[derive(Debug, Error)]
 pub enum ServeError {
@@ -109,14 +128,17 @@ pub enum ServeError {
     #[error("there is no address to serve on: give at least one address")]
     Nowhere,
     /// The address is reached from other machines, and none is allowed.
-    #[error(
-        "{address} is reached from other machines: name the networks that may use the device, such as \
-         192.168.1.0/24, or listen on 127.0.0.1"
-    )]
-    Open {
+    #[error(transparent)]
+    Open(#[from] OpenToOthers),
+    /// A protocol of two ports has no second one.
+    #[error("{address} has no port after it, where data goes: give a port of at most 65534")]
+    NoNextPort {
         /// The address.
         address: SocketAddr,
     },
+    /// The device did not come to rest at the end.
+    #[error("the device did not answer at the end: its generators may still run; unplug it to stop them")]
+    NotAtRest,
     /// The device failed.
     #[error("{0}")]
     Device(#[source] ScopeError<LinkError>),
@@ -125,12 +147,11 @@ pub enum ServeError {
 /// A device that is served.
 pub struct Server {
     sockets: Sockets,
-    hmo: Option<TcpListener>,
-    rigol: Option<TcpListener>,
-    rigol_framed: Option<TcpListener>,
-    /// Control and data.
-    twinlan: Option<(TcpListener, TcpListener)>,
-    web: Option<Web>,
+    listeners: Listeners<Door>,
+    addresses: Addresses,
+    rules: Rules,
+    browsers: Browsers,
+    web_links: Option<WebLinks>,
     allow: Allow,
     handle: Handle,
     events: mpsc::Receiver<Event>,
@@ -160,7 +181,13 @@ async fn listen_twice(
         let next_port = format!("the port after {asked}");
         let failed = ListenError::at(&next_port);
         let bound = control.local_addr().map_err(&failed)?;
-        let next = SocketAddr::new(bound.ip(), bound.port().checked_add(1).unwrap_or(bound.port()));
+        let Some(next) = bound.port().checked_add(1) else {
+            if attempt < MAX_PAIRS && asked.ends_with(":0") {
+                continue;
+            }
+            return Err(ServeError::NoNextPort { address: bound });
+        };
+        let next = SocketAddr::new(bound.ip(), next);
         match TcpListener::bind(next).await {
             Ok(data) => return Ok(Some((control, data))),
             Err(_) if attempt < MAX_PAIRS && asked.ends_with(":0") => {}
@@ -170,53 +197,168 @@ async fn listen_twice(
 }
 
 /// Refuses to be reached from other machines where none is allowed.
-fn check_open(bound: SocketAddr, allow: &Allow) -> Result<(), ServeError> {
-    if bound.ip().is_loopback() || !allow.is_local() {
-        Ok(())
-    } else {
-        Err(ServeError::Open { address: bound })
-    }
+pub(super) fn check_open(bound: SocketAddr, allow: &Allow) -> Result<(), OpenToOthers> {
+    if bound.ip().is_loopback() || !allow.is_local() { Ok(()) } else { Err(OpenToOthers { address: bound }) }
 }
 
-/// Listens for raw clients.
-async fn sockets(places: &Listen) -> Result<Sockets, ServeError> {
-    let tcp = listen(places.tcp.as_ref(), &places.allow).await?;
-    let udp = match &places.bitscope_server {
-        Some(address) => {
-            let failed = ListenError::at(address);
-            let socket = UdpSocket::bind(address).await.map_err(&failed)?;
-            check_open(socket.local_addr().map_err(&failed)?, &places.allow)?;
-            Some(socket)
+/// Listens for raw clients over UDP.
+async fn listen_udp(address: Option<&String>, allow: &Allow) -> Result<Option<UdpSocket>, ServeError> {
+    let Some(address) = address else { return Ok(None) };
+    let failed = ListenError::at(address);
+    let socket = UdpSocket::bind(address).await.map_err(&failed)?;
+    check_open(socket.local_addr().map_err(&failed)?, allow)?;
+    Ok(Some(socket))
+}
+
+/// Which clients a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Raw,
+    Instrument(Personality),
+    TwinlanControl,
+    TwinlanData,
+    Web,
+}
+
+/// An emulated oscilloscope with lines of SCPI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Personality {
+    Hmo,
+    Rigol,
+    RigolFramed,
+}
+
+impl Personality {
+    const ALL: [Self; 3] = [Self::Hmo, Self::Rigol, Self::RigolFramed];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Hmo => "hmo",
+            Self::Rigol => "rigol",
+            Self::RigolFramed => "rigol (framed)",
         }
-        None => None,
-    };
-    Ok(Sockets { tcp, udp, foreign_udp: None, pty: None, allow: Some(places.allow.clone()) })
-}
-
-/// Serves all raw clients, for as long as their sockets work.
-async fn raw_clients(sockets: &Sockets, handle: &Handle) -> io::Error {
-    let mut device = LentDevice::new(handle.clone());
-    let mut report = |event| handle.report(event);
-    match raw::serve(&mut device, sockets, RULES, &mut LossyNetwork::sound(), &mut report).await {
-        Ok(never) => match never {},
-        Err(cause) => cause,
     }
 }
 
-/// Serves all clients of one emulated instrument, for as long as its listener works.
-async fn instruments<D: Dialect + 'static>(
-    name: &'static str,
-    listener: Option<TcpListener>,
-    allow: &Allow,
-    handle: &Handle,
-    dialect: impl Fn(Handle, SocketAddr) -> D,
-) -> io::Error {
-    let Some(listener) = listener else { return pending().await };
-    receive(name, listener, allow, handle, |stream, peer, last_seen| {
-        let (handle, dialect) = (handle.clone(), dialect(handle.clone(), peer));
-        Box::pin(async move { converse(name, stream, peer, last_seen, &handle, dialect).await })
-    })
-    .await
+impl Door {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "tcp",
+            Self::Instrument(personality) => personality.name(),
+            Self::TwinlanControl | Self::TwinlanData => "twinlan",
+            Self::Web => "web",
+        }
+    }
+}
+
+/// The clients of all TCP doors but the raw one's, which are handed on.
+struct Clients {
+    allow: Allow,
+    handle: Handle,
+    raw: mpsc::Sender<(TcpStream, SocketAddr)>,
+    instruments: [(Personality, Connections); Personality::ALL.len()],
+    twinlan: twinlan::Clients,
+    browsers: Browsers,
+    web: Connections,
+}
+
+impl Clients {
+    fn new(
+        allow: Allow,
+        handle: Handle,
+        raw: mpsc::Sender<(TcpStream, SocketAddr)>,
+        browsers: Browsers,
+    ) -> Self {
+        let instruments = Personality::ALL.map(|personality| (personality, Connections::new()));
+        let twinlan = twinlan::Clients::new(handle.clone());
+        Self { allow, twinlan, handle, raw, instruments, browsers, web: Connections::new() }
+    }
+
+    /// Serves all that connect, for as long as the listeners work.
+    async fn receive(&mut self, listeners: &mut Listeners<Door>) -> io::Error {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listeners.accept() => accepted,
+                () = self.twinlan.pair() => continue,
+            };
+            match accepted {
+                Ok(Accepted::Connection(door, stream, peer)) => self.take(door, stream, peer).await,
+                Ok(Accepted::Exhausted) => {
+                    for (_, connections) in &mut self.instruments {
+                        connections.shed().await;
+                    }
+                    self.web.shed().await;
+                    self.twinlan.shed().await;
+                }
+                Err(cause) => return cause,
+            }
+        }
+    }
+
+    async fn take(&mut self, door: Door, stream: TcpStream, peer: SocketAddr) {
+        if !self.allow.admits(peer.ip()) {
+            return self.refuse(door, peer, "its network is not allowed (--allow)");
+        }
+        match door {
+            Door::Raw => {
+                if self.raw.try_send((stream, peer)).is_err() {
+                    self.refuse(door, peer, ALL_IN_USE);
+                }
+            }
+            Door::Instrument(personality) => {
+                let connections =
+                    self.instruments.iter_mut().find(|(of, _)| *of == personality).map(|(_, of)| of);
+                let Some(connections) = connections else { return };
+                if !connections.make_room(peer.ip()).await {
+                    // A new connection has room for a line.
+                    let _ = stream.try_write(format!("refused: {ALL_IN_USE}\n").as_bytes());
+                    return self.refuse(door, peer, ALL_IN_USE);
+                }
+                self.handle.report(Event::Connected { client: format!("{} {peer}", door.name()) });
+                let handle = self.handle.clone();
+                connections.spawn(peer.ip(), |last_seen| {
+                    Box::pin(serve_instrument(personality, stream, peer, last_seen, handle))
+                });
+            }
+            Door::TwinlanControl => {
+                self.handle.report(Event::Connected { client: format!("{} {peer}", door.name()) });
+                self.twinlan.control(stream, peer);
+            }
+            Door::TwinlanData => self.twinlan.data(stream, peer),
+            Door::Web => {
+                if !self.web.make_room(peer.ip()).await {
+                    return self.refuse(door, peer, ALL_IN_USE);
+                }
+                self.handle.report(Event::Connected { client: format!("{} {peer}", door.name()) });
+                let browsers = &self.browsers;
+                self.web.spawn(peer.ip(), |last_seen| browsers.serve(stream, peer, last_seen));
+            }
+        }
+    }
+
+    fn refuse(&self, door: Door, peer: SocketAddr, reason: &str) {
+        let client = format!("{} {peer}", door.name());
+        self.handle.report(Event::Refused { client, reason: reason.to_owned() });
+    }
+}
+
+async fn serve_instrument(
+    personality: Personality,
+    stream: TcpStream,
+    peer: SocketAddr,
+    last_seen: LastSeen,
+    handle: Handle,
+) {
+    let (name, clients_handle) = (personality.name(), handle.clone());
+    match personality {
+        Personality::Hmo => {
+            converse(name, stream, peer, last_seen, &handle, Hmo::new(clients_handle, peer)).await;
+        }
+        Personality::Rigol | Personality::RigolFramed => {
+            let framed = personality == Personality::RigolFramed;
+            converse(name, stream, peer, last_seen, &handle, Rigol::new(clients_handle, peer, framed)).await;
+        }
+    }
 }
 
 impl Server {
@@ -231,13 +373,16 @@ impl Server {
         if places.is_nowhere() {
             return Err(ServeError::Nowhere);
         }
-        let sockets = sockets(places).await?;
+        let raw = listen(places.tcp.as_ref(), &places.allow).await?;
+        let udp = listen_udp(places.bitscope_server.as_ref(), &places.allow).await?;
+        let sockets = Sockets { udp, foreign_udp: None, pty: None, allow: places.allow.clone() };
         let hmo = listen(places.hmo.as_ref(), &places.allow).await?;
         let rigol = listen(places.rigol.as_ref(), &places.allow).await?;
         let rigol_framed = listen(places.rigol_framed.as_ref(), &places.allow).await?;
         let twinlan = listen_twice(places.twinlan.as_ref(), &places.allow).await?;
-        let web = listen(places.web.as_ref(), &places.allow).await?.map(Web::new).transpose();
-        let web = web.map_err(ListenError::at(places.web.as_deref().unwrap_or_default()))?;
+        let web = listen(places.web.as_ref(), &places.allow).await?;
+        let page = web.as_ref().map(Web::new).transpose();
+        let page = page.map_err(ListenError::at(places.web.as_deref().unwrap_or_default()))?;
         let (clock, profile) = (link.clock.clone(), link.profile);
         let mut scope = link.connect().await.map_err(ServeError::Device)?;
         let unknown_revision = scope.unknown_revision();
@@ -258,14 +403,37 @@ impl Server {
             serial: serial.map_or_else(|_| NO_SERIAL.to_owned(), |serial| serial.to_string()),
         };
         let instrument = Instrument::new(scope, clock, profile, handle.clone(), requested);
+        let address = |listener: &Option<TcpListener>| listener.as_ref()?.local_addr().ok();
+        let addresses = Addresses {
+            bitscope_server: sockets.udp.as_ref().and_then(|socket| socket.local_addr().ok()),
+            tcp: address(&raw),
+            hmo: address(&hmo),
+            rigol: address(&rigol),
+            rigol_framed: address(&rigol_framed),
+            twinlan: twinlan.as_ref().and_then(|(control, _)| control.local_addr().ok()),
+            web: address(&web),
+        };
+        let web_links = page.as_ref().map(Web::links);
+        let browsers = Browsers::new(page, &handle);
+        let (control, data) = twinlan.unzip();
+        let listeners = Listeners::new([
+            (Door::Raw, raw),
+            (Door::Instrument(Personality::Hmo), hmo),
+            (Door::Instrument(Personality::Rigol), rigol),
+            (Door::Instrument(Personality::RigolFramed), rigol_framed),
+            (Door::TwinlanControl, control),
+            (Door::TwinlanData, data),
+            (Door::Web, web),
+        ]);
+        let rules = Rules { eeprom_writes: places.eeprom_writes, ..RULES };
         let allow = places.allow.clone();
         Ok(Self {
             sockets,
-            hmo,
-            rigol,
-            rigol_framed,
-            twinlan,
-            web,
+            listeners,
+            addresses,
+            rules,
+            browsers,
+            web_links,
             allow,
             handle,
             events: happened,
@@ -283,80 +451,78 @@ impl Server {
     /// Where the device is reached.
     #[must_use]
     pub fn addresses(&self) -> Addresses {
-        let address = |listener: &Option<TcpListener>| listener.as_ref()?.local_addr().ok();
-        Addresses {
-            bitscope_server: self.sockets.udp.as_ref().and_then(|socket| socket.local_addr().ok()),
-            tcp: address(&self.sockets.tcp),
-            hmo: address(&self.hmo),
-            rigol: address(&self.rigol),
-            rigol_framed: address(&self.rigol_framed),
-            twinlan: self.twinlan.as_ref().and_then(|(control, _)| control.local_addr().ok()),
-            web: self.web.as_ref().map(Web::address),
-        }
+        self.addresses
     }
 
     /// The links to the page for browsers, if it is served.
     #[must_use]
     pub fn web_links(&self) -> Option<WebLinks> {
-        self.web.as_ref().map(Web::links)
+        self.web_links.clone()
     }
 
-    /// Serves until the future is dropped; events are passed to `report`.
+    /// Serves until the future is dropped; events are passed to `report`. Dropped, it leaves the device as it is.
     ///
     /// # Errors
     ///
     /// [`ListenError::Broken`] if a listener breaks, [`ServeError::Device`] if the device does.
-    pub async fn run(self, mut report: impl FnMut(Event)) -> Result<Infallible, ServeError> {
-        let Self {
-            sockets,
-            hmo,
-            rigol,
-            rigol_framed,
-            twinlan,
-            web,
-            allow,
-            handle,
-            mut events,
-            instrument,
-            ..
-        } = self;
-        let raw = raw_clients(&sockets, &handle);
-        let hmo = instruments("hmo", hmo, &allow, &handle, Hmo::new);
-        let rigol =
-            instruments("rigol", rigol, &allow, &handle, |handle, peer| Rigol::new(handle, peer, false));
-        let framed = |handle, peer| Rigol::new(handle, peer, true);
-        let rigol_framed = instruments("rigol (framed)", rigol_framed, &allow, &handle, framed);
-        let twinlan = async {
-            match &twinlan {
-                Some((control, data)) => twinlan::receive(control, data, &allow, &handle).await,
-                None => pending().await,
-            }
-        };
-        let browsers = Browsers::new(web.as_ref(), &handle);
-        let web = web::serve(web, &browsers, &allow, &handle);
-        let reported = async {
-            while let Some(event) = events.recv().await {
-                report(event);
-            }
-            pending().await
-        };
+    pub async fn run(self, report: impl FnMut(Event)) -> Result<(), ServeError> {
+        self.run_until(pending(), report).await
+    }
+
+    /// Serves until `stop` completes, then hangs up, stops generators and captures, and leaves the device as a reset does;
+    /// events are passed to `report`.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError::Broken`] if a listener breaks, [`ServeError::Device`] if the device does.
+    pub async fn run_until(
+        self,
+        stop: impl Future<Output = ()>,
+        mut report: impl FnMut(Event),
+    ) -> Result<(), ServeError> {
+        let Self { sockets, mut listeners, rules, browsers, allow, handle, mut events, instrument, .. } = self;
         // The trace buffer makes this future large.
-        let instrument = Box::pin(instrument.run());
+        let mut instrument = Box::pin(instrument.run());
+        {
+            let (arrived, mut arriving) = mpsc::channel(MAX_ARRIVED);
+            let mut device = LentDevice::new(handle.clone());
+            let mut network = LossyNetwork::sound();
+            let mut report_raw = |event| handle.report(event);
+            let raw = raw::serve(&mut device, &sockets, &mut arriving, rules, &mut network, &mut report_raw);
+            let mut clients = Clients::new(allow, handle.clone(), arrived, browsers.clone());
+            let reported = async {
+                while let Some(event) = events.recv().await {
+                    report(event);
+                }
+                pending().await
+            };
+            tokio::select! {
+                never = reported => never,
+                () = stop => {}
+                failed = &mut instrument => match failed {
+                    Ok(never) => match never {},
+                    Err(error) => {
+                        browsers.close(error.to_string()).await;
+                        return Err(ServeError::Device(error));
+                    }
+                },
+                never = browsers.acquire() => match never {},
+                served = raw => match served {
+                    Ok(never) => match never {},
+                    Err(cause) => return Err(ListenError::Broken(cause).into()),
+                },
+                cause = clients.receive(&mut listeners) => return Err(ListenError::Broken(cause).into()),
+            }
+        }
+        drop(listeners);
+        // All clients have been hung up at: a loan comes back, and a capture ends.
         tokio::select! {
-            never = reported => never,
+            () = handle.close() => Ok(()),
             failed = instrument => match failed {
                 Ok(never) => match never {},
-                Err(error) => {
-                    browsers.close(error.to_string()).await;
-                    Err(ServeError::Device(error))
-                }
+                Err(error) => Err(ServeError::Device(error)),
             },
-            cause = raw => Err(ListenError::Broken(cause).into()),
-            cause = hmo => Err(ListenError::Broken(cause).into()),
-            cause = rigol => Err(ListenError::Broken(cause).into()),
-            cause = twinlan => Err(ListenError::Broken(cause).into()),
-            cause = web => Err(ListenError::Broken(cause).into()),
-            cause = rigol_framed => Err(ListenError::Broken(cause).into()),
+            () = tokio::time::sleep(CLOSE_TIMEOUT) => Err(ServeError::NotAtRest),
         }
     }
 }

@@ -31,9 +31,13 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::mpsc;
 
+use super::allow::Allow;
 use super::event::Event;
 use super::listen_error::ListenError;
+use super::listeners::{Accepted, Listeners};
+use super::network::{OpenToOthers, check_open};
 use super::raw::{self, Device, LossyNetwork, Pty, Relayed, Rules, Sockets};
 use scopething::link::TokioTimer;
 use scopething_sim::faults::FaultKind;
@@ -48,6 +52,8 @@ pub struct ServeOptions {
     pub bitscope_server: Option<String>,
     /// Whether to open a pseudo-terminal.
     pub pty: bool,
+    /// Who may connect from other machines.
+    pub allow: Allow,
 }
 
 /// Where the device is reached.
@@ -67,6 +73,9 @@ pub enum ServeError {
     /// An address or a pseudo-terminal.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The address is reached from other machines, and none is allowed.
+    #[error(transparent)]
+    Open(#[from] OpenToOthers),
     /// There is nothing to serve on.
     #[error("there is no address to serve on: ask for TCP, a bitscope-server or a pseudo-terminal")]
     Nowhere,
@@ -76,16 +85,22 @@ pub enum ServeError {
 /// client goes.
 const RULES: Rules = Rules {
     silence: Duration::from_secs(2),
-    tcp_silence: None,
+    max_loan: None,
     max_waiting: 0,
     queue_timeout: Duration::ZERO,
     udp_queue_timeout: Duration::ZERO,
+    eeprom_writes: true,
 };
+
+/// Connections that wait to be looked at; further ones are dropped.
+const MAX_ARRIVED: usize = 16;
 
 /// A simulated device that is served.
 #[derive(Debug)]
 pub struct Server {
     link: SimLink,
+    addresses: Addresses,
+    listeners: Listeners<()>,
     sockets: Sockets,
     network: LossyNetwork,
 }
@@ -127,7 +142,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`ListenError::Bind`] names the address that cannot be listened on.
+    /// [`ListenError::Bind`] names the address that cannot be listened on, [`OpenToOthers`] one that other machines reach
+    /// though none is allowed.
     pub async fn bind(config: &SimConfig, options: &ServeOptions) -> Result<Self, ServeError> {
         let tcp = match &options.tcp {
             Some(address) => Some(TcpListener::bind(address).await.map_err(ListenError::at(address))?),
@@ -139,6 +155,10 @@ impl Server {
         };
         let pty =
             if options.pty { Some(Pty::open().map_err(ListenError::at("a pseudo-terminal"))?) } else { None };
+        let bound = tcp.iter().map(TcpListener::local_addr).chain(udp.iter().map(UdpSocket::local_addr));
+        for address in bound {
+            check_open(address.map_err(ListenError::at("a port"))?, &options.allow)?;
+        }
         if tcp.is_none() && udp.is_none() && pty.is_none() {
             return Err(ServeError::Nowhere);
         }
@@ -151,10 +171,17 @@ impl Server {
             }
             _ => None,
         };
+        let addresses = Addresses {
+            tcp: tcp.as_ref().and_then(|listener| listener.local_addr().ok()),
+            bitscope_server: udp.as_ref().and_then(|socket| socket.local_addr().ok()),
+            pty: pty.as_ref().map(|pty| pty.path().to_owned()),
+        };
         let network = LossyNetwork::new(&config.faults, config.seed);
         Ok(Self {
             link: SimLink::by_config(config, TokioTimer::start),
-            sockets: Sockets { tcp, udp, foreign_udp, pty, allow: None },
+            addresses,
+            listeners: Listeners::new([((), tcp)]),
+            sockets: Sockets { udp, foreign_udp, pty, allow: options.allow.clone() },
             network,
         })
     }
@@ -162,11 +189,7 @@ impl Server {
     /// Where the device is reached.
     #[must_use]
     pub fn addresses(&self) -> Addresses {
-        Addresses {
-            tcp: self.sockets.tcp.as_ref().and_then(|listener| listener.local_addr().ok()),
-            bitscope_server: self.sockets.udp.as_ref().and_then(|socket| socket.local_addr().ok()),
-            pty: self.sockets.pty.as_ref().map(|pty| pty.path().to_owned()),
-        }
+        self.addresses.clone()
     }
 
     /// Serves until the future is dropped; events are passed to `report`.
@@ -175,9 +198,25 @@ impl Server {
     ///
     /// [`ListenError::Broken`] if a listener breaks.
     pub async fn run(mut self, mut report: impl FnMut(Event)) -> Result<Infallible, ServeError> {
-        let Self { link, sockets, network } = &mut self;
-        raw::serve(link, sockets, RULES, network, &mut report)
-            .await
-            .map_err(|cause| ListenError::Broken(cause).into())
+        let Self { link, listeners, sockets, network, .. } = &mut self;
+        let (arrived, mut arriving) = mpsc::channel(MAX_ARRIVED);
+        let allow = sockets.allow.clone();
+        let accepted = async {
+            loop {
+                match listeners.accept().await {
+                    Ok(Accepted::Connection((), stream, peer)) if allow.admits(peer.ip()) => {
+                        // One too many is hung up at.
+                        let _ = arrived.try_send((stream, peer));
+                    }
+                    Ok(_) => {}
+                    Err(cause) => return cause,
+                }
+            }
+        };
+        let served = tokio::select! {
+            served = raw::serve(link, sockets, &mut arriving, RULES, network, &mut report) => served,
+            cause = accepted => Err(cause),
+        };
+        served.map_err(|cause| ListenError::Broken(cause).into())
     }
 }

@@ -19,7 +19,12 @@ fn with_server<F: Future<Output = ()>>(
     client: impl FnOnce(Addresses, UnboundedReceiver<Event>) -> F,
 ) {
     let local = "127.0.0.1:0".to_owned();
-    let options = ServeOptions { tcp: Some(local.clone()), bitscope_server: Some(local), pty: cfg!(unix) };
+    let options = ServeOptions {
+        tcp: Some(local.clone()),
+        bitscope_server: Some(local),
+        pty: cfg!(unix),
+        ..ServeOptions::default()
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let server = Server::bind(&SimConfig::from_query(query).unwrap(), &options).await.unwrap();
@@ -93,6 +98,8 @@ fn slow_reader_does_not_stop_server() {
         // DumpCount and DumpRepeat at their most: four gigabytes.
         deaf.write_all(b"[1c]@[ff]zs[16]@zsA").await.unwrap();
         let mut other = TcpStream::connect(addresses.tcp.unwrap()).await.unwrap();
+        // One that says nothing is neither served nor refused.
+        other.write_all(b"?").await.unwrap();
         let mut reason = String::new();
         other.read_to_string(&mut reason).await.unwrap();
         assert!(reason.starts_with("refused"));

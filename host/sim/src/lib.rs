@@ -67,6 +67,7 @@ pub use note::Note;
 pub use output::Origin;
 pub use quirk::{Quirk, Quirks, UnknownQuirk};
 pub use signal::{
-    BusLine, Periodic, Playback, PlaybackError, ReadPlayback, Shape, Signal, SignalError, Traffic, no_files,
+    BusLine, Function, Periodic, Playback, PlaybackError, ReadPlayback, Shape, Signal, SignalError, Traffic,
+    no_files,
 };
 pub use time::{SimTime, TICK_NS};

@@ -4,15 +4,16 @@
 use std::collections::BTreeSet;
 use std::f64::consts::TAU;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use scopething_core::device::BS05;
 use scopething_core::plan::{
-    AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet, LogicLine, LogicPattern, TriggerSource,
-    TriggerType,
+    AnalogChannel, CapturePlan, CaptureRequest, Channel, ChannelSet, LogicLine, LogicPattern, TraceEnd,
+    TriggerSource, TriggerType,
 };
-use scopething_core::scope::Scope;
+use scopething_core::scope::{Scope, ScopeError, ScopeErrorKind};
 use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 use scopething_sim::{SimConfig, SimLink};
 
@@ -200,6 +201,7 @@ fn check_trigger(trace: &Trace, plan: &CapturePlan, signals: &Signals) -> Result
 
 #[test]
 fn trace_shows_the_input_signal() {
+    let delayed = AtomicU32::new(0);
     let seen = Mutex::new((BTreeSet::new(), BTreeSet::new()));
     let config = ProptestConfig {
         cases: 1500,
@@ -215,7 +217,20 @@ fn trace_shows_the_input_signal() {
             let mut scope = Scope::connect(link, clock, profile).await.unwrap();
             let plan = scope.plan(&request).unwrap();
             let mut buffer = TraceBuffer::new();
-            let trace = scope.capture(&plan, &mut buffer).await.unwrap();
+            let trace = match scope.capture(&plan, &mut buffer).await {
+                // The host has ended the wait for a trigger: there is nothing to show.
+                Err(ScopeError { kind: ScopeErrorKind::DelayCutShort, .. }) => {
+                    prop_assert!(
+                        plan.delay_us > 0 && matches!(plan.end, TraceEnd::HostTimeout(_)),
+                        "{plan:?}"
+                    );
+                    return Ok(());
+                }
+                trace => trace.unwrap(),
+            };
+            if plan.delay_us > 0 && trace.end_reason() == EndReason::Trigger {
+                delayed.fetch_add(1, Ordering::Relaxed);
+            }
             seen.lock().unwrap().0.insert(plan.mode.name);
             if trace.end_reason() == EndReason::Trigger {
                 seen.lock()
@@ -232,6 +247,7 @@ fn trace_shows_the_input_signal() {
     if let Err(error) = tested {
         panic!("{error}");
     }
+    assert!(delayed.into_inner() > 100, "few triggers with a delay");
     let (modes, triggers) = seen.into_inner().unwrap();
     assert_eq!(modes.len(), BS05.modes.len(), "{modes:?}");
     assert!(triggers.len() >= 4 * 4, "every type fired on A, B and lines: {triggers:?}");

@@ -19,7 +19,7 @@ use std::fmt;
 pub enum Unit {
     /// A plain number: `100k`.
     Count,
-    /// Seconds: `1ms`.
+    /// Seconds: `1ms`, also `15min`, `12h` and `7d`.
     Seconds,
     /// Hertz: `20kHz`.
     Hertz,
@@ -49,7 +49,7 @@ impl Unit {
     pub const fn example(self) -> &'static str {
         match self {
             Self::Count => "1000 or 100k",
-            Self::Seconds => "1ms or 2.5us",
+            Self::Seconds => "1ms, 2.5us, 90s, 15min, 12h or 7d",
             Self::Hertz => "50Hz or 20kHz",
             Self::Volts => "3.3V or 500mV",
             Self::BitsPerSecond => "9600bps or 1Mbps",
@@ -77,6 +77,15 @@ pub enum QuantityError {
         /// The expected unit.
         unit: Unit,
     },
+    /// A time span in `m` or `M`, which people read in two ways.
+    Ambiguous {
+        /// What was given.
+        text: String,
+        /// The number ahead of the letter.
+        number: String,
+        /// The letter.
+        letter: char,
+    },
     /// The number is too large to be represented.
     TooLarge {
         /// What was given.
@@ -92,6 +101,13 @@ impl fmt::Display for QuantityError {
             }
             Self::Suffix { text, suffix, unit } => {
                 write!(f, "\"{suffix}\" in \"{text}\" is not understood: write it like {}", unit.example())
+            }
+            Self::Ambiguous { text, number, letter } => {
+                let other = if *letter == 'm' { "milliseconds" } else { "megaseconds" };
+                write!(
+                    f,
+                    "\"{text}\" can be read as {number}min (minutes) or {number}{letter}s ({other}): write one of them"
+                )
             }
             Self::TooLarge { text } => write!(f, "\"{text}\" is too large"),
         }
@@ -115,18 +131,44 @@ const PREFIXES: [(&str, i32); 11] = [
     ("G", 9),
 ];
 
+/// Time spans that no SI prefix makes of a second, with their seconds.
+const LONG_SPANS: [(&str, f64); 3] = [("min", 60.0), ("h", 3600.0), ("d", 86400.0)];
+
 /// Reads a number with an optional SI prefix and an optional unit, rounded once.
 ///
-/// Spaces around and between are ignored. `%` is a hundredth and is only understood for [`Unit::Fraction`].
+/// Spaces around and between are ignored. `%` is a hundredth and is only understood for [`Unit::Fraction`]. Time spans may
+/// be in minutes, hours and days, and `m` alone is refused, which may be meant for minutes.
 ///
 /// # Errors
 ///
 /// [`QuantityError`] names the part that is not understood.
+///
+/// ```
+/// use scopething_waveform::quantity::{Unit, parse};
+///
+/// assert_eq!(parse("1.5h", Unit::Seconds), Ok(5400.0));
+/// let refused = parse("5m", Unit::Seconds).unwrap_err().to_string();
+/// assert!(refused.contains("5min (minutes) or 5ms (milliseconds)"));
+/// ```
 pub fn parse(text: &str, unit: Unit) -> Result<f64, QuantityError> {
     let trimmed = text.trim();
     let (mantissa, exponent, suffix) =
         split_number(trimmed).ok_or_else(|| QuantityError::NoNumber { text: trimmed.to_owned(), unit })?;
     let suffix = suffix.trim();
+    if unit == Unit::Seconds {
+        if let Some(&(_, factor)) = LONG_SPANS.iter().find(|(name, _)| *name == suffix) {
+            let seconds = parse(&format!("{mantissa}e{exponent}"), Unit::Count)? * factor;
+            return if seconds.is_finite() {
+                Ok(seconds)
+            } else {
+                Err(QuantityError::TooLarge { text: trimmed.to_owned() })
+            };
+        }
+        if let Some(letter @ ('m' | 'M')) = suffix.chars().next().filter(|_| suffix.len() == 1) {
+            let number = trimmed.strip_suffix(letter).unwrap_or(trimmed).trim_end().to_owned();
+            return Err(QuantityError::Ambiguous { text: trimmed.to_owned(), number, letter });
+        }
+    }
     let power = suffix_power(suffix, unit).ok_or_else(|| QuantityError::Suffix {
         text: trimmed.to_owned(),
         suffix: suffix.to_owned(),
@@ -137,25 +179,6 @@ pub fn parse(text: &str, unit: Unit) -> Result<f64, QuantityError> {
         .parse()
         .map_err(|_| QuantityError::NoNumber { text: trimmed.to_owned(), unit })?;
     if value.is_finite() { Ok(value) } else { Err(QuantityError::TooLarge { text: trimmed.to_owned() }) }
-}
-
-/// Reads a time span in seconds: as [`parse`] does, and in minutes, hours and days: `90s`, `15min`, `12h`, `7d`.
-///
-/// # Errors
-///
-/// As [`parse`].
-///
-/// ```
-/// assert_eq!(scopething_waveform::quantity::parse_span("1.5h"), Ok(5400.0));
-/// assert_eq!(scopething_waveform::quantity::parse_span("2ms"), Ok(0.002));
-/// ```
-pub fn parse_span(text: &str) -> Result<f64, QuantityError> {
-    let units = [("min", 60.0), ("h", 3600.0), ("d", 86400.0)];
-    let long = units.iter().find_map(|(unit, seconds)| {
-        let count = text.trim().strip_suffix(unit)?;
-        Some(parse(count, Unit::Count).map(|count| count * seconds))
-    });
-    long.unwrap_or_else(|| parse(text, Unit::Seconds))
 }
 
 /// Prints a finite number so that [`parse`] gives it back exactly, with an SI prefix where that makes it
@@ -266,6 +289,34 @@ mod tests {
         assert_eq!(parse("50%", Unit::Fraction), Ok(0.5));
         assert_eq!(parse(".25", Unit::Fraction), Ok(0.25));
         assert_eq!(parse("1Mbps", Unit::BitsPerSecond), Ok(1e6));
+    }
+
+    #[test]
+    fn time_spans_are_read_in_the_units_of_people() {
+        for (text, seconds) in [
+            ("90s", 90.0),
+            ("15min", 900.0),
+            ("1.5 h", 5400.0),
+            ("7d", 604_800.0),
+            ("1e3h", 3.6e6),
+            ("2ms", 2e-3),
+            ("3u", 3e-6),
+            ("-1d", -86400.0),
+        ] {
+            assert_eq!(parse(text, Unit::Seconds), Ok(seconds), "{text}");
+        }
+        for (text, readings) in [
+            ("1m", ["1min (minutes)", "1ms (milliseconds)"]),
+            ("2.5 m", ["2.5min (minutes)", "2.5ms (milliseconds)"]),
+            ("5M", ["5min (minutes)", "5Ms (megaseconds)"]),
+        ] {
+            let refused = parse(text, Unit::Seconds).unwrap_err().to_string();
+            assert!(readings.iter().all(|reading| refused.contains(reading)), "{refused}");
+        }
+        // Of volts and hertz it is one thing only.
+        assert_eq!((parse("5m", Unit::Volts), parse("5M", Unit::Hertz)), (Ok(5e-3), Ok(5e6)));
+        assert!(matches!(parse("1e308d", Unit::Seconds), Err(QuantityError::TooLarge { .. })));
+        assert!(parse("1h", Unit::Hertz).is_err() && parse("1min", Unit::Count).is_err());
     }
 
     #[test]

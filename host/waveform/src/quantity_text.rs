@@ -47,6 +47,26 @@ pub fn quantity(value: f64, unit: &str, digits: usize) -> String {
     format!("{:.decimals$} {}{unit}", value / prefix.factor, prefix.symbol)
 }
 
+/// A time span as people say it: `1 h 30 min`, `7 d`, `2.5 ms`; above a minute to the second, below to four digits.
+#[must_use]
+pub fn time_span(seconds: f64) -> String {
+    if !(60.0..1e12).contains(&seconds) {
+        let text = quantity(seconds, "s", 4);
+        let (number, unit) = text.split_once(' ').unwrap_or((&text, "s"));
+        let number =
+            if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number };
+        return format!("{number} {unit}");
+    }
+    let whole = seconds.round() as u64;
+    let parts = [(whole / 86400, "d"), (whole / 3600 % 24, "h"), (whole / 60 % 60, "min"), (whole % 60, "s")];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count} {unit}"))
+        .collect();
+    parts.join(" ")
+}
+
 /// Two values with one prefix, and as many digits as the greater one has: `0.00 … 3.30 V`.
 #[must_use]
 pub fn span(low: f64, high: f64, unit: &str, digits: usize) -> String {
@@ -66,6 +86,24 @@ fn decimals(scaled: f64, digits: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn time_spans_read_as_people_say_them() {
+        for (seconds, text) in [
+            (5400.0, "1 h 30 min"),
+            (604_800.0, "7 d"),
+            (86_461.0, "1 d 1 min 1 s"),
+            (59.9, "59.9 s"),
+            (59.7, "59.7 s"),
+            (60.4, "1 min"),
+            (2.5e-3, "2.5 ms"),
+            (1.0, "1 s"),
+            (0.0, "0 s"),
+            (100e-3, "100 ms"),
+        ] {
+            assert_eq!(time_span(seconds), text);
+        }
+    }
 
     #[test]
     fn quantities_read_as_on_an_instrument() {

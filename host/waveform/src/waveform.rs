@@ -381,12 +381,7 @@ impl Waveform {
             capture_start_s: Some(trace.capture_start_s()),
             cause: Some(trace.end_reason()),
             trigger: trace.trigger().map(Trigger::from),
-            range: match plan.range {
-                SampleRange::Volts { low, high, .. } if plan.channels.analog() != 0 => {
-                    Some(Range { low, high })
-                }
-                _ => None,
-            },
+            range: plan.range.of_channels(plan.channels).map(|(low, high)| Range { low, high }),
             mode: Some(plan.mode.name.to_owned()),
             warnings: plan.notices.iter().map(ToString::to_string).collect(),
             stamp: None,

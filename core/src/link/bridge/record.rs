@@ -190,9 +190,9 @@ impl StoredTrace {
             digest.update(&value.to_le_bytes());
         }
         digest.update(&plan.timebase.samples.to_le_bytes());
-        if let SampleRange::Volts { low, high, ab_offset } = plan.range {
-            for volts in [low, high, ab_offset] {
-                digest.update(&volts.to_le_bytes());
+        if let SampleRange::Volts { low, high, ab_offset, attenuation } = plan.range {
+            for number in [low, high, ab_offset, attenuation.a, attenuation.b] {
+                digest.update(&number.to_le_bytes());
             }
         }
         digest.finalize()

@@ -3,7 +3,7 @@
 mod report;
 mod traces;
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::{Args, Subcommand, ValueEnum};
 use scopething_core::link::bridge::{Job, JobState, Repeat, TraceId, WhenFull};
@@ -195,7 +195,7 @@ impl Action {
 
     /// Does it.
     async fn run(&self, client: &mut HostClient, interrupts: &Interrupts) -> Result<(), Failure> {
-        let mut out = io::stdout();
+        let mut out = crate::terminal::stdout();
         match self {
             Self::Status { json, .. } => {
                 let (status, job) = (client.status().await?, client.job().await?);
@@ -279,7 +279,7 @@ impl ConfigureArguments {
             Full::DropOldest => WhenFull::DropOldest,
         };
         Ok(Job {
-            request: self.capture.request(),
+            request: self.capture.request()?,
             probe: self.capture.probe(&url)?,
             repeat: self.repeat,
             spacing: Micros::from_seconds(self.spacing),
@@ -291,7 +291,8 @@ impl ConfigureArguments {
     async fn run(&self, client: &mut HostClient) -> Result<(), Failure> {
         let job = self.job()?;
         let model = &scopething_core::device::BS05;
-        print_notices(&plan_capture(model, &job.probe, &job.request, BusyOutputs::NOTHING)?);
+        let plan = plan_capture(model, &job.probe, &job.request, BusyOutputs::NOTHING)?;
+        print_notices(&plan, job.request.channels);
         client.configure(&job).await?;
         if self.arm {
             client.arm().await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use scopething_core::link::bridge::{JobState, StoredTrace, TraceId};
 
+use super::super::message::print_note;
 use super::HostClient;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
@@ -84,7 +85,7 @@ async fn fetch_all(
         )));
     }
     if records.is_empty() {
-        anstream::eprintln!("note: the bridge has no traces");
+        print_note!("the bridge has no traces");
     }
     let bar = progress(&records);
     for record in &records {
@@ -100,7 +101,7 @@ async fn fetch_all(
     }
     bar.finish_and_clear();
     if client.repeats() > 0 {
-        anstream::eprintln!("note: {} requests had to be repeated, check the wires", client.repeats());
+        print_note!("{} requests had to be repeated, check the wires", client.repeats());
     }
     Ok(())
 }

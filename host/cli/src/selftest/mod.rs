@@ -2,7 +2,7 @@
 
 mod operator;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,6 +11,7 @@ use self::operator::Terminal;
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
+use super::message::{print_always, print_status, print_warning};
 use super::progress::with_progress;
 use scopething::atomic::{AtomicError, AtomicFile};
 use scopething::link::{self, LinkUrl};
@@ -73,7 +74,7 @@ impl Arguments {
         if !walk.report.outcomes.is_empty() {
             write_file(&self.report, &walk.report.to_string())?;
             write_file(&json, &format!("{:#}\n", walk.report.json()))?;
-            anstream::eprintln!("wrote {} and {}", self.report.display(), json.display());
+            print_status!("wrote {} and {}", self.report.display(), json.display());
         }
         walked?;
         exit(&walk.report)
@@ -158,26 +159,26 @@ impl Walk {
                 }
                 other => match experiment(other) {
                     Ok(experiment) => self.carry_out(experiment).await?,
-                    Err(why) => anstream::eprintln!("{why}, `all`, `list` or `quit`"),
+                    Err(why) => print_always!("{why}, `all`, `list` or `quit`"),
                 },
             }
         }
     }
 
     fn show_menu(&self) {
-        anstream::eprintln!("\nWhat each experiment checks, and what it needs:");
+        print_always!("\nWhat each experiment checks, and what it needs:");
         for experiment in Experiment::ALL {
             let done = self.report.outcome(experiment).map_or("", |outcome| outcome.verdict.name());
-            anstream::eprintln!("{:>3}  {:<44} {done}", experiment.number(), experiment.title());
-            anstream::eprintln!("     {}", experiment.wiring().unwrap_or("no wires"));
+            print_always!("{:>3}  {:<44} {done}", experiment.number(), experiment.title());
+            print_always!("     {}", experiment.wiring().unwrap_or("no wires"));
         }
-        anstream::eprintln!();
+        print_always!("");
     }
 
     /// With an operator who wires.
     async fn carry_out(&mut self, experiment: Experiment) -> Result<(), Failure> {
-        anstream::eprintln!("\n{}. {}", experiment.number(), experiment.title());
-        anstream::eprintln!("   settles: {}", experiment.settles());
+        print_always!("\n{}. {}", experiment.number(), experiment.title());
+        print_always!("   settles: {}", experiment.settles());
         let interrupts = self.interrupts.clone();
         let mut terminal = Terminal::new(interrupts.clone());
         let bench = self.bench().await?;
@@ -212,7 +213,7 @@ impl Walk {
     }
 
     fn take(&mut self, outcome: Outcome) -> Result<(), Failure> {
-        writeln!(io::stdout(), "{outcome}")?;
+        writeln!(crate::terminal::stdout(), "{outcome}")?;
         if outcome.link_lost {
             self.bench = None;
         }
@@ -229,7 +230,7 @@ impl Walk {
             () = interrupts.reached(1) => Err("given up".to_owned()),
         };
         if let Err(why) = stopped {
-            anstream::eprintln!("warning: the device may still generate: {why}");
+            print_warning!("the device may still generate: {why}");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! An operator at a terminal, or a script on standard input, who wires and reads meters.
 
-use std::io::{self, BufRead, Write as _};
+use std::io::{self, BufRead};
 
 use super::super::failure::Failure;
 use super::super::interrupt::Interrupts;
+use super::super::message::{print_always, question};
 use scopething_selftest::{Operator, Reply};
 use scopething_waveform::quantity::{self, Unit};
 
@@ -29,8 +30,7 @@ impl Terminal {
 
     /// The next line, without blanks at its ends; none at the end of the input.
     pub(super) async fn ask(&self, prompt: &str) -> Result<Option<String>, Failure> {
-        anstream::eprint!("{prompt}");
-        io::stderr().flush()?;
+        question(prompt);
         // Reading blocks, and Ctrl-C is to be seen meanwhile.
         let reading = tokio::task::spawn_blocking(read_line);
         tokio::select! {
@@ -77,7 +77,7 @@ impl Operator for Terminal {
             }
             match quantity::parse(&answer, Unit::Volts) {
                 Ok(volts) => return Some(volts),
-                Err(error) => anstream::eprintln!("   {error}"),
+                Err(error) => print_always!("   {error}"),
             }
         }
     }

@@ -10,6 +10,7 @@ use rustyline::{CompletionType, Config, Editor};
 
 use super::super::failure::Failure;
 use super::super::interrupt::Interrupts;
+use super::super::message::print_warning;
 use super::completion::Completion;
 
 /// The longest line that is read, in bytes.
@@ -86,7 +87,7 @@ impl Input {
         let (Some(editor), Some(path)) = (&mut self.editor, history_path()) else { return };
         let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(ReadlineError::from);
         if let Err(error) = kept.and_then(|()| editor.save_history(&path)) {
-            anstream::eprintln!("warning: the history was not kept in {}: {error}", path.display());
+            print_warning!("the history was not kept in {}: {error}", path.display());
         }
     }
 }
@@ -130,7 +131,7 @@ fn editor(commands: &clap::Command) -> Result<LineEditor, Failure> {
     if let Some(path) = history_path().filter(|path| path.exists())
         && let Err(error) = editor.load_history(&path)
     {
-        anstream::eprintln!("warning: the history in {} was not read: {error}", path.display());
+        print_warning!("the history in {} was not read: {error}", path.display());
     }
     Ok(editor)
 }

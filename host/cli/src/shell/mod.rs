@@ -10,6 +10,7 @@ use self::input::{Entered, Input};
 use super::SessionCommand;
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
+use super::message::{print_note, print_status};
 use super::session::{Session, stop};
 
 const EXAMPLES: &str = "\
@@ -74,7 +75,7 @@ impl Arguments {
         let mut session = Session::of_shell(self.url.parse()?.unwrap_or_default());
         let mut input = Input::open(&line_command())?;
         if input.is_typed() {
-            anstream::eprintln!("`help` lists the commands, `help COMMAND` describes one, Ctrl-D exits");
+            print_status!("`help` lists the commands, `help COMMAND` describes one, Ctrl-D exits");
         }
         let ended = run_lines(&mut session, &mut input).await;
         input.close();
@@ -98,7 +99,7 @@ async fn run_lines(session: &mut Session, input: &mut Input) -> Result<(), Failu
             Err(failure @ Failure::OutputClosed) => return Err(failure),
             Err(failure) if input.is_typed() => drop(failure.report()),
             Err(failure) => {
-                anstream::eprintln!("note: line {} failed, those after it are left out", input.lines());
+                print_note!("line {} failed, those after it are left out", input.lines());
                 return Err(failure);
             }
         }

@@ -8,25 +8,27 @@ mod writer;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use scopething_core::plan::{Channel, ChannelSet, Notice, StreamPlan, StreamRequest};
+use scopething_core::plan::{Channel, ChannelSet, StreamPlan, StreamRequest};
 use scopething_core::scope::{LinkProfile, ScopeError, StreamFrame};
 
 use self::report::{Ended, Report};
 use self::rolling::Rolling;
 use self::writer::Writer;
-use super::capture_arguments::{ProbeArgument, RangeArguments, UrlArgument, channels, hertz};
+use super::capture_arguments::{ProbeArgument, RangeArguments, UrlArgument, channels, hertz, seconds};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
+use super::live::print_notice_list;
 use super::meanwhile::MeanwhileArguments;
+use super::message::{print_note, print_status};
 use super::output_arguments::OutputArguments;
+use super::picture_size::PictureArguments;
 use super::progress::with_progress;
 use super::session::Session;
 use scopething::generate::GeneratorRequest;
 use scopething::link::{HostScope, LinkError};
 use scopething_record::stream::{self, Thinner, Thinning};
 use scopething_waveform::moment::UnixMicros;
-use scopething_waveform::quantity::parse_span;
-use scopething_waveform::quantity_text::quantity;
+use scopething_waveform::quantity_text::{quantity, time_span};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -100,6 +102,8 @@ struct ShowArguments {
     /// Print a JSON object: what was streamed, or with --plan what would be
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    picture: PictureArguments,
     /// Only print what would be programmed, without a device
     #[arg(long, conflicts_with_all = ["output", "plot"])]
     plan: bool,
@@ -107,7 +111,7 @@ struct ShowArguments {
 
 /// A time span of more than zero.
 fn span(text: &str) -> Result<f64, String> {
-    match parse_span(text) {
+    match seconds(text) {
         Ok(seconds) if seconds > 0.0 => Ok(seconds),
         Ok(_) => Err("it must be more than zero".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -121,6 +125,11 @@ impl Arguments {
         }
         let files = self.output.files()?;
         writer::check(&files)?;
+        if self.output.takes_standard_output() && (self.show.json || self.show.plot) {
+            return Err(Failure::Usage(anyhow::anyhow!(
+                "-o - has standard output for itself: leave out --json and --plot, or save to a file"
+            )));
+        }
         let interrupts = session.interrupts();
         let url = session.url(&self.url)?;
         let generator_request = self.meanwhile.request()?;
@@ -134,14 +143,15 @@ impl Arguments {
         let scope = session.connect(&target).await?;
         if let Some(generator) = &generator {
             generator.start(scope).await?;
-            anstream::eprintln!("note: {generator}");
+            print_note!("{generator}");
         }
         scope.set_probe(probe);
-        let plan = scope.plan_stream(&self.request())?;
-        print_notices(&plan, scope.profile());
+        let request = self.request()?;
+        let plan = scope.plan_stream(&request)?;
+        print_notices(&plan, request.channels, scope.profile());
         let header = stream::header(&plan, self.thinning(), UnixMicros::now());
         let writer = Writer::create(&files, &header)?;
-        let rolling = self.show.plot.then(|| Rolling::new(&header));
+        let rolling = self.show.plot.then(|| Rolling::new(&header, self.show.picture));
         let report = Report::new(&plan, &header, rolling);
         let streaming = Streaming {
             thinner: Thinner::new(&plan, self.thinning()),
@@ -158,27 +168,26 @@ impl Arguments {
         if self.envelope { Thinning::Envelope } else { Thinning::Mean }
     }
 
-    fn request(&self) -> StreamRequest {
+    fn request(&self) -> Result<StreamRequest, Failure> {
         let channels = self.channels.iter().copied().reduce(ChannelSet::union);
-        StreamRequest {
+        let channels = channels.unwrap_or(ChannelSet::EMPTY.with(Channel::A));
+        let (low, high) = self.range.ends(channels)?;
+        Ok(StreamRequest {
             frame_rate_hz: self.frame_rate,
-            low: self.range.low,
-            high: self.range.high,
+            low,
+            high,
             raw: self.range.raw,
             unframed: self.unframed,
-            ..StreamRequest::new(channels.unwrap_or(ChannelSet::EMPTY.with(Channel::A)), self.rate)
-        }
+            ..StreamRequest::new(channels, self.rate)
+        })
     }
 }
 
 /// Prints where a plan deviates from the request, and whether the link may be too slow for it.
-fn print_notices(plan: &StreamPlan, profile: LinkProfile) {
-    for notice in &plan.notices {
-        let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
-        anstream::eprintln!("{kind}: {notice}");
-    }
+fn print_notices(plan: &StreamPlan, asked: ChannelSet, profile: LinkProfile) {
+    print_notice_list(&plan.notices, asked);
     if plan.bytes_per_second() > f64::from(profile.bytes_per_second) {
-        anstream::eprintln!("note: {}", plan::need(plan, profile));
+        print_note!("{}", plan::need(plan, profile));
     }
 }
 
@@ -229,7 +238,9 @@ impl Streaming {
             Err(error) => return (Ended::Failed, Some(error.into())),
         };
         let rate = quantity(self.plan.rate_hz(), "S/s", 6);
-        anstream::eprintln!("streaming {} at {rate} (Ctrl-C ends)", self.plan.channels);
+        let span_s = self.rows_wanted.map(|rows| rows as f64 / self.plan.rate_hz());
+        let span = span_s.map(|span_s| format!(" for {}", time_span(span_s))).unwrap_or_default();
+        print_status!("streaming {} at {rate}{span} (Ctrl-C ends)", self.plan.channels);
         let mut frames = [StreamFrame::default(); CHUNK_FRAMES];
         let mut batch = Vec::with_capacity(BATCH_ROWS);
         let mut handed_over = Instant::now();

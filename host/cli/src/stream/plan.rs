@@ -1,12 +1,13 @@
 //! `scopething stream --plan`: what a stream would program.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use scopething_core::device::BS05;
-use scopething_core::plan::{BusyOutputs, Notice, StreamPlan, plan_stream};
+use scopething_core::plan::{BusyOutputs, ChannelSet, StreamPlan, plan_stream};
 use scopething_core::scope::LinkProfile;
 use serde_json::{Value, json};
 
+use super::super::live::print_notice_list;
 use super::{Arguments, Failure};
 use scopething::generate::{GeneratorPlan, GeneratorRequest};
 use scopething_waveform::quantity_text::quantity;
@@ -27,16 +28,14 @@ impl Arguments {
         let generator =
             generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
         let driven = generator.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
-        let plan = plan_stream(&BS05, &probe, &self.request(), driven)?;
-        let mut out = io::stdout().lock();
+        let request = self.request()?;
+        let plan = plan_stream(&BS05, &probe, &request, driven)?;
+        let mut out = crate::terminal::stdout();
         if self.show.json {
             writeln!(out, "{}", to_json(&plan))?;
         } else {
             write!(out, "{}", to_text(&plan))?;
-            for notice in &plan.notices {
-                let kind = if Notice::is_adjustment(notice) { "note" } else { "warning" };
-                anstream::eprintln!("{kind}: {notice}");
-            }
+            print_notice_list(&plan.notices, ChannelSet::EMPTY);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Reports of a stream: progress and gaps on standard error, a summary at the end.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use scopething_core::scope::{StreamChunk, StreamGap, StreamTotals};
 use serde_json::{Value, json};
 
 use super::super::failure::Failure;
+use super::super::message::{print_status, print_warning};
 use super::rolling::Rolling;
 use scopething_files::stream::{Row, StreamHeader};
 use scopething_waveform::quantity_text::quantity;
@@ -99,7 +100,7 @@ impl Report {
             let at = quantity(self.frame_time_s(gap.position), "s", 6);
             let last =
                 if self.gaps.len() + 1 == MAX_GAPS_REPORTED { "; further gaps are counted only" } else { "" };
-            self.bar.suspend(|| anstream::eprintln!("gap at {at}: {} frames lost{last}", gap.lost));
+            self.bar.suspend(|| print_status!("gap at {at}: {} frames lost{last}", gap.lost));
         }
         if self.gaps.len() < MAX_GAPS_IN_SUMMARY {
             self.gaps.push(gap);
@@ -170,17 +171,17 @@ impl Report {
 
     pub(super) fn summarise(&self, ended: Ended, files: &[PathBuf], json: bool) -> Result<(), Failure> {
         if let Some(frames) = self.unaccounted() {
-            anstream::eprintln!(
-                "warning: by the computer's clock some {frames} frames more are missing than the device reports, which counts \
+            print_warning!(
+                "by the computer's clock some {frames} frames more are missing than the device reports, which counts \
                  modulo 256: times after gaps may be too early"
             );
         }
         if json {
-            writeln!(io::stdout(), "{}", self.to_json(ended, files))?;
+            writeln!(crate::terminal::stdout(), "{}", self.to_json(ended, files))?;
         } else if files.is_empty() {
-            write!(io::stdout(), "{}", self.to_text(files))?;
+            write!(crate::terminal::stdout(), "{}", self.to_text(files))?;
         } else {
-            anstream::eprint!("{}", self.to_text(files));
+            print_status!("{}", self.to_text(files).trim_end());
         }
         Ok(())
     }

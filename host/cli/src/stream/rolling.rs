@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use super::super::picture_size::{self, PictureArguments};
 use scopething_files::plot::terminal;
 use scopething_files::stream::{Row, StreamHeader};
 use scopething_waveform::waveform::{Channel, Details, Samples, Series, Waveform};
@@ -20,15 +21,16 @@ pub(super) struct Rolling {
     rows: VecDeque<Row>,
     room: usize,
     is_terminal: bool,
+    arguments: PictureArguments,
     /// Lines of the picture that the next one replaces.
     lines: usize,
 }
 
 impl Rolling {
-    pub(super) fn new(header: &StreamHeader) -> Self {
+    pub(super) fn new(header: &StreamHeader, arguments: PictureArguments) -> Self {
         let room = ((SPAN_S * header.rate_hz()) as usize).clamp(MIN_ROWS * 50, MAX_ROWS);
         let is_terminal = io::stdout().is_terminal();
-        Self { header: header.clone(), rows: VecDeque::new(), room, is_terminal, lines: 0 }
+        Self { header: header.clone(), rows: VecDeque::new(), room, is_terminal, arguments, lines: 0 }
     }
 
     /// Whether it can be drawn again in the same place. Otherwise there is one picture, at the end.
@@ -46,14 +48,8 @@ impl Rolling {
     /// Draws the latest rows, and a line below them. A terminal that takes nothing is not waited for by anybody else.
     pub(super) fn draw(&mut self, line: &str) {
         let Some(waveform) = self.waveform() else { return };
-        let style = terminal::Style::detect(self.is_terminal, |name| std::env::var(name).ok());
-        let lanes = u16::try_from(waveform.logic().count()).unwrap_or(0);
-        let size = match terminal_size::terminal_size() {
-            Some((columns, rows)) if self.is_terminal => {
-                terminal::Size { columns: columns.0, rows: rows.0.saturating_sub(2).max(12) }
-            }
-            _ => terminal::Size { columns: 100, rows: 24 + lanes },
-        };
+        let size = self.arguments.size(&waveform, self.is_terminal, (2, 12));
+        let style = picture_size::style(self.is_terminal);
         let picture = format!("{}{line}\n", terminal::draw(&waveform, size, style));
         // Up to where the last one began, and nothing of it left.
         let back = if self.lines > 0 { format!("\x1b[{}A\x1b[J", self.lines) } else { String::new() };

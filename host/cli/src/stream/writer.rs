@@ -6,16 +6,23 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::super::failure::Failure;
-use scopething_files::Format;
+use super::super::message::print_note;
+use super::super::output_arguments::{Output, Target};
 use scopething_files::stream::{Row, STREAM_FORMATS, StreamFile, StreamFileError, StreamHeader};
 
 /// Batches that wait for the disk, at most: at a thousand rows each, some megabytes.
 const BATCHES_AHEAD: usize = 64;
 
 /// Refuses formats that no stream can be written in, before anything is connected.
-pub(super) fn check(files: &[(&PathBuf, Format)]) -> Result<(), Failure> {
-    let other = files.iter().map(|(_, format)| *format).find(|format| !STREAM_FORMATS.contains(format));
-    other.map_or(Ok(()), |format| Err(Failure::usage(StreamFileError::Format(format))))
+pub(super) fn check(files: &[Output<'_>]) -> Result<(), Failure> {
+    let other = files.iter().map(|output| output.format).find(|format| !STREAM_FORMATS.contains(format));
+    if let Some(format) = other {
+        return Err(Failure::usage(StreamFileError::Format(format)));
+    }
+    files.iter().try_for_each(|output| match output.target {
+        Target::File(path) => output.refuse_existing(path),
+        Target::StandardOutput => Ok(()),
+    })
 }
 
 /// The files of a stream.
@@ -34,8 +41,11 @@ pub(super) struct Written {
 
 impl Writer {
     /// Makes the files, so that what cannot be written is known before the stream starts.
-    pub(super) fn create(files: &[(&PathBuf, Format)], header: &StreamHeader) -> Result<Self, Failure> {
-        let files = files.iter().map(|(path, format)| StreamFile::create(path, *format, header));
+    pub(super) fn create(files: &[Output<'_>], header: &StreamHeader) -> Result<Self, Failure> {
+        let files = files.iter().map(|&Output { target, format, .. }| match target {
+            Target::File(path) => StreamFile::create(path, format, header),
+            Target::StandardOutput => StreamFile::standard_output(format, header),
+        });
         let files = files.collect::<Result<Vec<_>, _>>().map_err(Failure::failed)?;
         let (batches, receiver) = mpsc::channel(BATCHES_AHEAD);
         Ok(Self { batches, thread: tokio::task::spawn_blocking(move || write_all(files, receiver)) })
@@ -68,7 +78,7 @@ fn write_all(mut files: Vec<StreamFile>, mut batches: mpsc::Receiver<Vec<Row>>) 
     let has_files = !files.is_empty();
     while let Some(batch) = batches.blocking_recv() {
         let sound = files.into_iter().filter_map(|mut file| {
-            match batch.iter().try_for_each(|row| file.write(row)) {
+            match batch.iter().try_for_each(|row| file.write(row)).and_then(|()| file.flush()) {
                 Ok(()) => Some(file),
                 Err(error) => {
                     written.fail(error);
@@ -96,11 +106,7 @@ impl Written {
             Ok(()) => self.files.push(path),
             Err((error, beside)) => {
                 if let Some(beside) = beside {
-                    anstream::eprintln!(
-                        "note: what {} should hold was left in {}",
-                        path.display(),
-                        beside.display()
-                    );
+                    print_note!("what {} should hold was left in {}", path.display(), beside.display());
                 }
                 self.fail(error);
             }

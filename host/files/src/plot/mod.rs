@@ -3,7 +3,7 @@
 //!
 //! [`Chart`] decides what is shown: axes, ticks, legend, and the path of each channel, which keeps the least
 //! and the greatest sample of each column, so that no glitch is lost however many samples there are.
-//! [`terminal`], [`svg`] and [`png`](mod@png) draw it. Nothing here measures a signal, opens a window or
+//! [`terminal`], [`svg`] and [`png`](mod@png) draw it, with [annotations](AnnotationLane) below it if there are any. Nothing here measures a signal, opens a window or
 //! writes a file.
 //!
 //! ```
@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod annotation;
 mod axis;
 mod chart;
 mod path;
@@ -28,6 +29,7 @@ mod size;
 pub mod svg;
 pub mod terminal;
 
+pub use annotation::{Annotation, AnnotationLane};
 pub use axis::{Axis, Tick};
 pub use chart::{Chart, Mark};
 pub use path::Point;

@@ -7,6 +7,7 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg;
 use thiserror::Error;
 
+use super::annotation::AnnotationLane;
 use super::size::PictureSize;
 use super::svg;
 use scopething_waveform::waveform::Waveform;
@@ -46,11 +47,23 @@ pub enum PngError {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn draw(recording: &Waveform, size: PictureSize) -> Result<Vec<u8>, PngError> {
+    draw_annotated(recording, &[], size)
+}
+
+/// As [`draw`], with lanes of annotations below the waveform.
+///
+/// # Errors
+/// As [`draw`].
+pub fn draw_annotated(
+    recording: &Waveform,
+    annotated: &[AnnotationLane],
+    size: PictureSize,
+) -> Result<Vec<u8>, PngError> {
     let mut options = usvg::Options::default();
     let fonts = options.fontdb_mut();
     fonts.load_font_data(epaint_default_fonts::HACK_REGULAR.to_vec());
     fonts.set_monospace_family("Hack");
-    let drawing = svg::draw(recording, size);
+    let drawing = svg::draw_annotated(recording, annotated, size);
     let tree =
         usvg::Tree::from_str(&drawing, &options).map_err(|error| PngError::Render(error.to_string()))?;
     let (width, height) = (size.width(), size.height());

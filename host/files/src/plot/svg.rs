@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use super::annotation::AnnotationLane;
 use super::chart::{Chart, legend};
 use super::path::Point;
 use super::size::PictureSize;
@@ -34,6 +35,7 @@ const MARGIN_RIGHT: f64 = 28.0;
 const MARGIN_TOP: f64 = 66.0;
 const MARGIN_BOTTOM: f64 = 44.0;
 const GAP_ABOVE_LANES: f64 = 12.0;
+const MAX_BOX_HEIGHT: f64 = 26.0;
 
 /// A rectangle of the picture, in user units.
 #[derive(Clone, Copy)]
@@ -65,6 +67,12 @@ impl Area {
 /// Draws a waveform as an SVG document, which ends in a line feed.
 #[must_use]
 pub fn draw(recording: &Waveform, size: PictureSize) -> String {
+    draw_annotated(recording, &[], size)
+}
+
+/// As [`draw`], with lanes of annotations below the waveform.
+#[must_use]
+pub fn draw_annotated(recording: &Waveform, annotated: &[AnnotationLane], size: PictureSize) -> String {
     let (width, height) = (f64::from(size.width()), f64::from(size.height()));
     let screen = Area {
         left: MARGIN_LEFT,
@@ -72,7 +80,7 @@ pub fn draw(recording: &Waveform, size: PictureSize) -> String {
         width: width - MARGIN_LEFT - MARGIN_RIGHT,
         height: height - MARGIN_TOP - MARGIN_BOTTOM,
     };
-    let (analog, lanes) = divide(screen, recording);
+    let (analog, lanes) = divide(screen, recording, annotated.len());
     let chart = Chart::new(recording, (screen.width / 95.0) as usize, (analog.height / 44.0) as usize);
     let mut drawing = Drawing { text: String::new() };
     drawing.open(size, &chart.title);
@@ -82,6 +90,9 @@ pub fn draw(recording: &Waveform, size: PictureSize) -> String {
     for (series, lane) in chart.logic.iter().zip(&lanes) {
         drawing.lane(&chart, series, *lane);
     }
+    for (annotated, lane) in annotated.iter().zip(lanes.iter().skip(chart.logic.len())) {
+        drawing.annotations(&chart, annotated, *lane);
+    }
     for series in chart.analog.iter().rev() {
         drawing.analog(&chart, series, analog);
     }
@@ -89,10 +100,10 @@ pub fn draw(recording: &Waveform, size: PictureSize) -> String {
     drawing.text
 }
 
-/// The analog part above, and a lane for each logic line below; the analog part has no height without
+/// The analog part above, and a lane for each logic line and each row of annotations below; the analog part has no height without
 /// channels.
-fn divide(screen: Area, recording: &Waveform) -> (Area, Vec<Area>) {
-    let lane_count = recording.logic().count();
+fn divide(screen: Area, recording: &Waveform, annotated: usize) -> (Area, Vec<Area>) {
+    let lane_count = recording.logic().count() + annotated;
     let has_analog = recording.analog().next().is_some();
     let for_lanes = match (has_analog, lane_count) {
         (_, 0) => 0.0,
@@ -245,6 +256,33 @@ impl Drawing {
         self.lines(&chart.lines(series, lane.width as usize), inner, colour(series.channel));
     }
 
+    /// Boxes with their texts. Of those that are too narrow to be distinguished, one is drawn.
+    fn annotations(&mut self, chart: &Chart<'_>, annotated: &AnnotationLane, lane: Area) {
+        let room = (MARGIN_LEFT / CHARACTER_WIDTH) as usize - 1;
+        let middle = lane.top + lane.height / 2.0;
+        self.write(lane.left - 8.0, middle + 4.5, "end", COLOUR_QUIET_TEXT, &fitted(&annotated.title, room));
+        let height = (lane.height * 0.76).min(MAX_BOX_HEIGHT);
+        let mut drawn = f64::NEG_INFINITY;
+        for annotation in &annotated.annotations {
+            let x = |time_s: f64| lane.x(chart.time.fraction(time_s).clamp(0.0, 1.0));
+            let (left, right) = (x(annotation.start_s), x(annotation.end_s).max(x(annotation.start_s) + 1.0));
+            let is_outside = annotation.end_s < chart.time.low || annotation.start_s > chart.time.high;
+            if is_outside || right <= drawn + 1.0 {
+                continue;
+            }
+            drawn = right;
+            let width = right - left;
+            self.push(format_args!(
+                r#"<rect x="{left:.1}" y="{:.1}" width="{width:.1}" height="{height:.1}" rx="3" fill="{COLOUR_PAPER}" stroke="{COLOUR_FRAME}"/>"#,
+                middle - height / 2.0,
+            ));
+            let text = annotation.text(((width - 4.0) / CHARACTER_WIDTH).max(0.0) as usize);
+            if !text.is_empty() {
+                self.write(left + width / 2.0, middle + 4.5, "middle", COLOUR_TEXT, &text);
+            }
+        }
+    }
+
     fn lines(&mut self, lines: &[Vec<Point>], area: Area, colour: &str) {
         let mut path = String::new();
         for line in lines {
@@ -312,8 +350,43 @@ fn escaped(text: &str) -> String {
 mod tests {
     use resvg::usvg::roxmltree::{Document, Node};
 
+    use super::super::annotation::Annotation;
     use super::*;
     use scopething_waveform::waveform::{Details, Samples, Trigger, TriggerType};
+
+    #[test]
+    fn annotations_stand_below_what_they_are_of() {
+        let levels = Series::new(Channel::L[0], 0.0, 1e-6, Samples::Levels(vec![0, 1].repeat(50)));
+        let recording = recording(vec![levels], Details::default());
+        let annotation = |start_us: f64, end_us: f64, texts: &[&str]| Annotation {
+            start_s: start_us * 1e-6,
+            end_s: end_us * 1e-6,
+            texts: texts.iter().map(|&text| text.to_owned()).collect(),
+        };
+        let lane = AnnotationLane {
+            title: "RX <1>".to_owned(),
+            annotations: vec![
+                annotation(10.0, 30.0, &["Start bit", "S"]),
+                annotation(50.0, 53.0, &["Start bit", "S"]),
+                annotation(60.0, 60.01, &["thin"]),
+                annotation(500.0, 600.0, &["outside"]),
+            ],
+        };
+        let drawn = draw_annotated(&recording, &[lane], PictureSize::default());
+        let document = Document::parse(&drawn).unwrap();
+        let texts = texts(&document);
+        for text in ["RX <1>", "Start bit", "S"] {
+            assert_eq!(texts.iter().filter(|drawn| *drawn == text).count(), 1, "{text} in {texts:?}");
+        }
+        assert!(!texts.iter().any(|text| text == "thin" || text == "outside"));
+        let boxes = document.descendants().filter(|node| node.attribute("rx").is_some());
+        let number = |node: &Node<'_, '_>, name| node.attribute(name).unwrap().parse::<f64>().unwrap();
+        let boxes: Vec<(f64, f64)> = boxes.map(|node| (number(&node, "x"), number(&node, "width"))).collect();
+        assert_eq!(boxes.len(), 3);
+        // 20 of 99 us, and 3.
+        assert!((boxes[0].1 / boxes[1].1 - 20.0 / 3.0).abs() < 0.1, "{boxes:?}");
+        assert_eq!(boxes[2].1, 1.0);
+    }
 
     fn recording(channels: Vec<Series>, details: Details) -> Waveform {
         Waveform::new(1e6, channels, details).unwrap()

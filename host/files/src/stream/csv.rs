@@ -38,6 +38,10 @@ impl RowWriter for CsvRows {
         Ok(file.write_all(line)?)
     }
 
+    fn flush(&mut self) -> Result<(), WriteError> {
+        Ok(self.file.flush()?)
+    }
+
     fn finish(self: Box<Self>) -> Result<AtomicFile, WriteError> {
         Ok(self.file)
     }

@@ -27,6 +27,10 @@ use scopething::atomic::{AtomicError, AtomicFile};
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::waveform::{Channel, Range};
 
+/// The most rows that are kept in memory, which `parquet` writes as a group and `sr` as a chunk: a minute at a few kilohertz,
+/// some megabytes, and an index of few groups.
+pub const MAX_BUFFERED_ROWS: usize = 1 << 18;
+
 /// The last column: frames of the device that are missing since the row before.
 pub(super) const LOST: &str = "lost";
 /// The most columns: two bounds of ten channels.
@@ -141,6 +145,11 @@ trait RowWriter: Send {
     /// Writes one more row; its index is greater than that of the one before.
     fn write(&mut self, row: &Row) -> Result<(), WriteError>;
 
+    /// Hands over what was written to whoever reads it meanwhile, as far as the format is read before its end.
+    fn flush(&mut self) -> Result<(), WriteError> {
+        Ok(())
+    }
+
     /// Completes the file.
     fn finish(self: Box<Self>) -> Result<AtomicFile, WriteError>;
 }
@@ -211,10 +220,26 @@ impl StreamFile {
     /// # Errors
     /// If no file can be made there, or the format cannot hold such rows.
     pub fn create(path: &Path, format: Format, header: &StreamHeader) -> Result<Self, StreamFileError> {
+        Self::on(AtomicFile::create(path)?, path, format, header)
+    }
+
+    /// Writes to standard output.
+    ///
+    /// # Errors
+    /// If the process has none, or the format cannot hold such rows.
+    pub fn standard_output(format: Format, header: &StreamHeader) -> Result<Self, StreamFileError> {
+        Self::on(AtomicFile::standard_output()?, Path::new("standard output"), format, header)
+    }
+
+    fn on(
+        file: AtomicFile,
+        path: &Path,
+        format: Format,
+        header: &StreamHeader,
+    ) -> Result<Self, StreamFileError> {
         if !STREAM_FORMATS.contains(&format) {
             return Err(StreamFileError::Format(format));
         }
-        let file = AtomicFile::create(path)?;
         let refused = |source| StreamFileError::Write { path: path.to_owned(), source };
         let writer = match format {
             Format::Npz => npz::writer(file, header),
@@ -230,6 +255,15 @@ impl StreamFile {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Hands over what was written to whoever reads it meanwhile, as far as the format is read before its end.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn flush(&mut self) -> Result<(), StreamFileError> {
+        let flushed = self.writer.flush();
+        flushed.map_err(|source| StreamFileError::Write { path: self.path.clone(), source })
     }
 
     /// Writes one more row; its index is greater than that of the one before.

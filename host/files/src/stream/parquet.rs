@@ -1,4 +1,4 @@
-//! A table in Parquet: columns `time`, the channels, and `lost`, a row group each [`GROUP_ROWS`] rows.
+//! A table in Parquet: columns `time`, the channels, and `lost`, a row group each [`MAX_BUFFERED_ROWS`] rows.
 //!
 //! The columns have the types that [traces](crate) have in this format, `lost` is an unsigned 32-bit integer. The
 //! file's key-value metadata has `sample_rate`, `start` (UTC, by the computer's clock), `thinning`, `unit`, `range_low`,
@@ -10,15 +10,16 @@ use parquet::basic::{Compression, GzipLevel, LogicalType, Repetition, Type as Ph
 use parquet::data_type::{DoubleType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::types::{PrimitiveTypeBuilder, Type, TypePtr};
+use parquet::schema::types::{ColumnPath, PrimitiveTypeBuilder, Type, TypePtr};
 
-use super::{AtomicFile, Column, LOST, Row, RowWriter, StreamHeader, WriteError, Writer};
+use super::{AtomicFile, Column, LOST, MAX_BUFFERED_ROWS, Row, RowWriter, StreamHeader, WriteError, Writer};
 use crate::csv_write::TIME;
 
-/// Rows of a group: a minute at a few kilohertz, some megabytes of memory, and an index of few groups.
-const GROUP_ROWS: usize = 1 << 18;
+/// Bytes of a page. The encoder keeps a page, and of columns with a dictionary all pages of a group: large buffers that come
+/// and go leave holes in the heap, and a process that streams for a day grows by megabytes a group.
+const PAGE_BYTES: usize = 1 << 15;
 
 struct ParquetRows {
     file: SerializedFileWriter<AtomicFile>,
@@ -35,7 +36,11 @@ enum Values {
 
 impl Values {
     fn of(column: Column) -> Self {
-        if column.is_analog() { Self::Analog(Vec::new()) } else { Self::Levels(Vec::new()) }
+        if column.is_analog() {
+            Self::Analog(Vec::with_capacity(MAX_BUFFERED_ROWS))
+        } else {
+            Self::Levels(Vec::with_capacity(MAX_BUFFERED_ROWS))
+        }
     }
 
     fn push(&mut self, value: f32) {
@@ -48,18 +53,28 @@ impl Values {
 
 pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
     let facts = header.facts().into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value));
-    let properties = WriterProperties::builder()
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::GZIP(GzipLevel::default()))
-        .set_key_value_metadata(Some(facts.collect()))
-        .build();
+        .set_data_page_size_limit(PAGE_BYTES)
+        .set_dictionary_page_size_limit(PAGE_BYTES)
+        // What is known of each page is kept until the end of the stream.
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_offset_index_disabled(true)
+        .set_key_value_metadata(Some(facts.collect()));
+    // Times and volts hardly repeat.
+    let analog = header.columns.iter().filter(|column| column.is_analog());
+    for name in analog.map(Column::name).chain([TIME.to_owned()]) {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
+    }
+    let properties = properties.build();
     let file =
         schema(header).and_then(|schema| SerializedFileWriter::new(file, schema, Arc::new(properties)));
     Ok(Box::new(ParquetRows {
         file: file.map_err(failed)?,
         header: header.clone(),
-        times_s: Vec::new(),
+        times_s: Vec::with_capacity(MAX_BUFFERED_ROWS),
         columns: header.columns.iter().copied().map(Values::of).collect(),
-        lost: Vec::new(),
+        lost: Vec::with_capacity(MAX_BUFFERED_ROWS),
     }))
 }
 
@@ -129,7 +144,7 @@ impl RowWriter for ParquetRows {
         }
         // The bits of an unsigned number, as the format has it.
         self.lost.push(u32::try_from(row.lost).unwrap_or(u32::MAX).cast_signed());
-        if self.times_s.len() == GROUP_ROWS { self.write_group().map_err(failed) } else { Ok(()) }
+        if self.times_s.len() == MAX_BUFFERED_ROWS { self.write_group().map_err(failed) } else { Ok(()) }
     }
 
     fn finish(mut self: Box<Self>) -> Result<AtomicFile, WriteError> {

@@ -1,4 +1,4 @@
-//! A session of sigrok whose samples lie in chunks of [`CHUNK_ROWS`]. Rates are whole hertz.
+//! A session of sigrok whose samples lie in chunks of [`MAX_BUFFERED_ROWS`]. Rates are whole hertz.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -6,13 +6,10 @@ use std::io::Write as _;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::{AtomicFile, Filler, Part, Row, RowWriter, StreamHeader, WriteError, Writer};
+use super::{AtomicFile, Filler, MAX_BUFFERED_ROWS, Part, Row, RowWriter, StreamHeader, WriteError, Writer};
 use crate::Format;
 use crate::sr_write::{LOGIC, LOGIC_PROBES};
 use scopething_waveform::waveform::Channel;
-
-/// Rows of a chunk: a megabyte of each analog column.
-const CHUNK_ROWS: usize = 1 << 18;
 
 struct SrRows {
     zip: ZipWriter<AtomicFile>,
@@ -44,9 +41,13 @@ pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
         zip: ZipWriter::new(file),
         header: header.clone(),
         filler: Filler::new(analog.len()),
-        floats: vec![Vec::new(); analog.iter().filter(|analog| **analog).count()],
+        floats: analog
+            .iter()
+            .filter(|analog| **analog)
+            .map(|_| Vec::with_capacity(MAX_BUFFERED_ROWS * size_of::<f32>()))
+            .collect(),
+        logic: if analog.contains(&false) { Vec::with_capacity(MAX_BUFFERED_ROWS) } else { Vec::new() },
         analog,
-        logic: Vec::new(),
         rows: 0,
         chunk: 0,
     };
@@ -110,7 +111,7 @@ impl SrRows {
     fn write_chunk(&mut self) -> Result<(), WriteError> {
         self.chunk += 1;
         let chunk = self.chunk;
-        let logic = std::mem::take(&mut self.logic);
+        let mut logic = std::mem::take(&mut self.logic);
         let first = if logic.is_empty() { 1 } else { usize::from(LOGIC_PROBES) + 1 };
         if !logic.is_empty() {
             self.add(&format!("{LOGIC}-{chunk}"), &logic)?;
@@ -122,6 +123,8 @@ impl SrRows {
         // The memory is used again.
         self.floats = floats;
         self.floats.iter_mut().for_each(Vec::clear);
+        logic.clear();
+        self.logic = logic;
         self.rows = 0;
         Ok(())
     }
@@ -131,7 +134,7 @@ impl RowWriter for SrRows {
     fn write(&mut self, row: &Row) -> Result<(), WriteError> {
         for row in self.filler.rows(row, &self.analog) {
             self.push(&row);
-            if self.rows == CHUNK_ROWS {
+            if self.rows == MAX_BUFFERED_ROWS {
                 self.write_chunk()?;
             }
         }

@@ -10,7 +10,7 @@ use std::path::Path;
 use scopething_core::plan::{Channel, StreamRequest};
 use scopething_core::scope::{Scope, StreamFrame};
 use scopething_core::time::Clock as _;
-use scopething_files::stream::{STREAM_FORMATS, StreamFile};
+use scopething_files::stream::{MAX_BUFFERED_ROWS, STREAM_FORMATS, StreamFile};
 use scopething_record::stream::{self, Thinner, Thinning};
 use scopething_sim::{SimConfig, SimLink};
 use scopething_waveform::moment::UnixMicros;
@@ -31,6 +31,9 @@ const _: () = {
     assert!(COUNTS_A_FRAME as u64 * COUNTER_US == FRAME_US);
     assert!(COUNTS_A_FRAME.wrapping_mul(FRAMES_A_COUNT) == 1);
 };
+
+/// Until then memory may grow: every format has filled its buffers, and has written them once with a row to spare.
+const WARM_UP_FRAMES: u64 = (MAX_BUFFERED_ROWS as u64 + 1) * FRAMES_A_SAMPLE;
 
 /// Bits a second that the stream needs: 4 bytes of 10 bits a frame.
 const NEED_BPS: u64 = 4 * 10 * 1_000_000 / FRAME_US;
@@ -53,7 +56,7 @@ pub(crate) struct Streamed {
     wrong_rows: u64,
     /// How far a row is from the signal at most, in volts.
     worst_v: f64,
-    /// Memory in the first tenth and at the end, in KiB, where the system reports it.
+    /// Memory after [`WARM_UP_FRAMES`] and at the end, in KiB, where the system reports it.
     resident_kib: [Option<u64>; 2],
     file_bytes: u64,
 }
@@ -74,12 +77,7 @@ async fn stream(link: &str, seconds: u64) -> Outcome<Streamed> {
     let header = stream::header(&plan, Thinning::Mean, UnixMicros(0));
     let create =
         |format| StreamFile::create(&directory.path().join(format!("stream.{format}")), format, &header);
-    let only = std::env::var("ONLY").unwrap_or_default();
-    let mut files = STREAM_FORMATS
-        .into_iter()
-        .filter(|f| only.is_empty() || only.contains(&f.to_string()))
-        .map(create)
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut files = STREAM_FORMATS.into_iter().map(create).collect::<Result<Vec<_>, _>>()?;
     let logic = plan.place(Channel::L[0]).ok_or("L0 is streamed")?;
 
     let mut streamed =
@@ -110,10 +108,7 @@ async fn stream(link: &str, seconds: u64) -> Outcome<Streamed> {
         if let Some(error) = failed {
             return Err(error.into());
         }
-        if position * 20 / wanted != (position - chunk.frames.len() as u64) * 20 / wanted {
-            eprintln!("{} {:?}", position * 20 / wanted, resident_kib());
-        }
-        if position > wanted / 10 && streamed.resident_kib[0].is_none() {
+        if position > WARM_UP_FRAMES && streamed.resident_kib[0].is_none() {
             streamed.resident_kib[0] = resident_kib();
         }
     }

@@ -4,6 +4,7 @@
 //! url = "sim:?A=sine,1kHz,0..3V"      # as --url
 //! serial = "DB98TI79"                 # takes this scope only, on whatever port it is plugged in if there is no url
 //! probes = "x10"                      # default: x1
+//! attenuation = 10                    # or "A=10,B=1", as --attenuation; default: that of analog.conf
 //! verify = true                       # reads all samples twice and compares, as --verify
 //!
 //! [capture]                           # as the options of `capture`, all optional
@@ -63,9 +64,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use scopething_core::device::BS05;
+use scopething_core::device::{AnalogParameters, Attenuation, BS05};
 use scopething_core::plan::{
-    BusyOutputs, CapturePlan, CaptureRequest, PlanError, StreamPlan, StreamRequest, plan_capture, plan_stream,
+    BusyOutputs, CapturePlan, CaptureRequest, PlanError, StreamPlan, StreamRequest, TriggerSource,
+    plan_capture, plan_stream,
 };
 
 use self::keep::Keep;
@@ -91,6 +93,8 @@ pub struct Job {
     pub serial: Option<String>,
     /// Which probe's calibration.
     pub probes: String,
+    /// By what the probes divide beyond their calibration; none takes what the user's file of calibrations gives.
+    pub attenuation: Option<Attenuation>,
     /// Whether all samples are read twice and compared.
     pub verify: bool,
     /// What to capture, if it does not stream.
@@ -133,12 +137,12 @@ pub struct StreamJob {
 }
 
 impl StreamJob {
-    /// The stream as it will be programmed, by the nominal calibration.
+    /// The stream as it will be programmed, by the [nominal calibration](Job::nominal_probe) of its job.
     ///
     /// # Errors
     /// None, for a job that was [parsed](Job::parse).
-    pub fn plan(&self, driven: BusyOutputs) -> Result<StreamPlan, PlanError> {
-        plan_stream(&BS05, &BS05.analog, &self.request, driven)
+    pub fn plan(&self, probe: &AnalogParameters, driven: BusyOutputs) -> Result<StreamPlan, PlanError> {
+        plan_stream(&BS05, probe, &self.request, driven)
     }
 
     /// Samples of a trace.
@@ -184,18 +188,34 @@ impl Job {
         Ok(job)
     }
 
+    /// The nominal calibration, with the attenuation of the job.
+    #[must_use]
+    pub fn nominal_probe(&self) -> AnalogParameters {
+        BS05.analog.attenuated(self.attenuation.unwrap_or_default())
+    }
+
     /// The capture as it will be programmed, by the nominal calibration.
     ///
     /// # Errors
     /// None, for a job that was [parsed](Self::parse).
     pub fn plan(&self) -> Result<CapturePlan, PlanError> {
-        plan_capture(&BS05, &BS05.analog, &self.request, self.driven)
+        plan_capture(&BS05, &self.nominal_probe(), &self.request, self.driven)
     }
 
     fn check_capture(&self, lines: &Lines) -> Result<(), JobError> {
         let refused = |error: PlanError| lines.error(&["capture", key_of(&error)], error.to_string());
-        let Some(stream) = &self.stream else { return self.plan().map(drop).map_err(refused) };
-        let plan = stream.plan(self.driven).map_err(refused)?;
+        let Some(stream) = &self.stream else {
+            let plan = self.plan().map_err(refused)?;
+            if let (TriggerSource::Logic(_), Some(_)) = (plan.trigger, self.request.level) {
+                let reason = format!(
+                    "level is of an analog trigger, and this one waits for {}: leave it out",
+                    plan.trigger
+                );
+                return Err(lines.error(&["capture", "level"], reason));
+            }
+            return Ok(());
+        };
+        let plan = stream.plan(&self.nominal_probe(), self.driven).map_err(refused)?;
         let samples = stream.samples_of_trace(&plan);
         if samples <= MAX_STREAM_TRACE_SAMPLES {
             return Ok(());
@@ -213,7 +233,7 @@ fn key_of(error: &PlanError) -> &'static str {
         PlanError::NoChannel | PlanError::NoChannelLeft | PlanError::NoMode => "channels",
         PlanError::Period(_) | PlanError::PeriodTooLong { .. } | PlanError::PeriodTooShort { .. } => "period",
         PlanError::NoSamples => "samples",
-        PlanError::Range { .. } => "low",
+        PlanError::Range { .. } | PlanError::Attenuation(_) => "low",
         PlanError::Level(_) => "level",
         PlanError::Position(_) => "position",
         PlanError::Timeout(_) => "timeout",

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use scopething_core::device::Attenuation;
 use scopething_core::plan::{BusyOutputs, CaptureRequest, ChannelSet, PlayMode, StreamRequest};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
@@ -19,7 +20,7 @@ use scopething::generate::{ClockSpec, GeneratorRequest, SpecError, parse_levels}
 use scopething::link::LinkUrl;
 use scopething::request::{CaptureSpec, number};
 use scopething_files::Format;
-use scopething_waveform::quantity::{self, Unit};
+use scopething_waveform::quantity::{self, QuantityError, Unit};
 use scopething_waveform::waveform::Channel;
 
 /// Memory for traces that a full disk does not take, by default.
@@ -130,6 +131,7 @@ pub(super) struct JobSpec<C> {
     url: String,
     serial: Option<String>,
     probes: Option<String>,
+    attenuation: Option<Factor>,
     #[serde(default)]
     verify: bool,
     #[serde(default)]
@@ -190,7 +192,7 @@ struct BandSpec {
     high: Option<Bound>,
 }
 
-/// A bound of a band: a number or a text, whose unit the measure decides.
+/// A number or a text: a bound of a band, whose unit the measure decides, or an attenuation.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Bound {
@@ -227,12 +229,27 @@ struct Span(f64);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        match quantity::parse_span(&text) {
+        match quantity::parse(&text, Unit::Seconds) {
             Ok(seconds) if seconds > 0.0 => Ok(Self(seconds)),
+            Err(ambiguous @ QuantityError::Ambiguous { .. }) => Err(D::Error::custom(ambiguous)),
             _ => Err(D::Error::custom(format!(
                 "{text:?} is not a time span: write it like 90s, 15min, 12h or 7d"
             ))),
         }
+    }
+}
+
+/// An attenuation: a number, or a text such as `A=10,B=1`.
+#[derive(Debug, Clone, Copy)]
+struct Factor(Attenuation);
+
+impl<'de> Deserialize<'de> for Factor {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = match Bound::deserialize(from)? {
+            Bound::Number(factor) => factor.to_string(),
+            Bound::Text(text) => text,
+        };
+        text.parse().map(Self).map_err(|unknown| D::Error::custom(format!("{text:?} is {unknown}")))
     }
 }
 
@@ -310,6 +327,7 @@ impl<C: CaptureSection> JobSpec<C> {
             url,
             serial: self.serial,
             probes: self.probes.unwrap_or_else(|| "x1".to_owned()),
+            attenuation: self.attenuation.map(|factor| factor.0),
             verify: self.verify,
             request,
             stream,

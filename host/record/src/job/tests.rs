@@ -1,4 +1,4 @@
-use scopething_core::plan::{Resolution, TriggerMode};
+use scopething_core::plan::{AnalogChannel, Resolution, TriggerMode};
 
 use super::*;
 use crate::job::keep::Band;
@@ -107,7 +107,7 @@ fn errors_name_their_line() {
         ("period = \"2ms\"", "perod = \"2ms\"", "perod"),
         ("period = \"2ms\"", "period = \"2 parsecs\"", "parsecs"),
         ("period = \"2ms\"", "period = \"-2ms\"", "-0.002"),
-        ("period = \"2ms\"", "period = true", "1ms or 2.5us"),
+        ("period = \"2ms\"", "period = true", "1ms, 2.5us"),
         ("samples = \"4k\"", "samples = \"0\"", "0 samples"),
         ("samples = \"4k\"", "samples = 1.5", "whole number"),
         ("low = \"-1V\"", "low = \"9V\"", "9 to 3.5"),
@@ -152,6 +152,12 @@ fn what_does_not_go_together_is_refused() {
         ("files.directory = 'd'\n[when]\nevery = '1s'\nat = ['06:00']", Some(4), "exclude"),
         ("files.directory = 'd'\n[generate]\nwave = 'sine 1kHz'\nclock = '1kHz'", Some(4), "share"),
         ("files.directory = 'd'\n[generate]\nwave = 'sine'", Some(3), "frequency"),
+        ("files.directory = 'd'\n[when]\nevery = '5M'", Some(3), "5min (minutes) or 5Ms"),
+        ("files.directory = 'd'\n[when]\nfor = '5m'", Some(3), "5min (minutes) or 5ms"),
+        ("files.directory = 'd'\n[capture]\ntimeout = '5m'", Some(3), "5min (minutes) or 5ms"),
+        ("files.directory = 'd'\n[capture]\nchannels = ['L']\nlevel = '1V'", Some(4), "L0=1"),
+        ("attenuation = 0\nfiles.directory = 'd'", Some(1), "A=10,B=1"),
+        ("attenuation = 'C=1'\nfiles.directory = 'd'", Some(1), "A=10,B=1"),
         ("files.directory = 'd", Some(1), ""),
     ] {
         let refused = Job::parse(job).unwrap_err();
@@ -163,19 +169,37 @@ fn what_does_not_go_together_is_refused() {
 }
 
 #[test]
+fn attenuation_makes_the_range_that_of_the_tips() {
+    for (attenuation, ranges) in
+        [("10", [(0.0, 50.0), (0.0, 50.0)]), ("'A=10,B=1'", [(0.0, 50.0), (0.0, 5.0)])]
+    {
+        let job = format!(
+            "attenuation = {attenuation}\nfiles.directory = 'd'\n[capture]\nchannels = ['A', 'B']\nlow = '0V'\nhigh = '50V'"
+        );
+        let plan = Job::parse(&job).unwrap().plan().unwrap();
+        assert_eq!(plan.notices.len(), 0, "{:?}", plan.notices);
+        for (channel, (low, high)) in AnalogChannel::ALL.into_iter().zip(ranges) {
+            let (bottom, top) = plan.range.of_channel(channel).unwrap();
+            assert!((bottom - low).abs() < 1e-9 && (top - high).abs() < 1e-9, "{channel} {bottom} {top}");
+        }
+    }
+}
+
+#[test]
 fn a_stream_has_keys_of_its_own() {
     let job = "files.directory = 'x'\n[capture]\nwhat = 'stream'\nchannels = ['A', 'L3']\nrate = '100Hz'\n\
                low = '0V'\nhigh = 3.3\neach = '1min'";
-    let stream = Job::parse(job).unwrap().stream.unwrap();
+    let job = Job::parse(job).unwrap();
+    let stream = job.stream.as_ref().unwrap();
     assert_eq!((stream.request.rate_hz, stream.each_s), (100.0, 60.0));
     assert_eq!((stream.request.low, stream.request.high), (Some(0.0), Some(3.3)));
     assert_eq!(stream.request.channels, "A,L3".parse().unwrap());
-    let plan = stream.plan(scopething_core::plan::BusyOutputs::NOTHING).unwrap();
+    let plan = stream.plan(&job.nominal_probe(), scopething_core::plan::BusyOutputs::NOTHING).unwrap();
     assert_eq!(stream.samples_of_trace(&plan), 6000);
     for (words, line, part) in [
         ("what = 'streams'", 3, "stream"),
         ("what = 'stream'\nperiod = '1s'", 4, "period"),
-        ("what = 'stream'\nrate = '1MHz'", 4, "1000000 Hz"),
+        ("what = 'stream'\nrate = '1MHz'", 4, "1 MHz"),
         ("what = 'stream'\nrate = '100kHz'\neach = '1h'", 5, "360000000 samples"),
         ("what = 'stream'\nchannels = ['C']", 4, "\"C\""),
         ("what = 'stream'\n[when]\nevery = '1s'", 5, "all the time"),

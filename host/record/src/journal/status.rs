@@ -5,12 +5,16 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use scopething::regular;
 use serde::{Deserialize, Serialize};
 
 use super::conditions::Condition;
 
 /// A status takes a multiple of this on the disk, which is that of most disks.
 const PLACE_BYTES: usize = 4096;
+
+/// The longest status that is read.
+const MAX_STATUS_BYTES: u64 = 1 << 20;
 
 /// The status of a recording. Counts are since it was started.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -79,17 +83,22 @@ impl Status {
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let mut text = serde_json::to_vec(self)?;
         // As long as the next one, so that this one's place is enough for it.
+        regular::check(path)?;
         text.resize((text.len() + 1).next_multiple_of(PLACE_BYTES), b' ');
         text.pop();
         text.push(b'\n');
         let mut beside = path.as_os_str().to_owned();
         beside.push(".part");
         // Not synced to disk: after a loss of power it is of no use.
-        let written = fs::write(&beside, &text).and_then(|()| fs::rename(&beside, path));
+        // What stands there was left by a crash, or is a link that another user has put there: nothing is written through it.
+        let _ = fs::remove_file(&beside);
+        let created = fs::OpenOptions::new().write(true).create_new(true).open(&beside);
+        let written =
+            created.and_then(|mut file| file.write_all(&text)).and_then(|()| fs::rename(&beside, path));
         written.or_else(|refused| {
             // A part of it takes room, and is of no use.
             let _ = fs::remove_file(&beside);
-            let mut file = fs::OpenOptions::new().write(true).open(path).map_err(|_| refused)?;
+            let mut file = regular::open(fs::OpenOptions::new().write(true), path).map_err(|_| refused)?;
             file.write_all(&text)?;
             file.set_len(text.len() as u64)
         })
@@ -100,7 +109,15 @@ impl Status {
     /// # Errors
     /// If there is none, or something else.
     pub fn read(path: &Path) -> io::Result<Self> {
-        Ok(serde_json::from_slice(&fs::read(path)?)?)
+        Self::parse(&regular::read(path, MAX_STATUS_BYTES)?)
+    }
+
+    /// Reads the text of a status.
+    ///
+    /// # Errors
+    /// If it is something else.
+    pub fn parse(text: &[u8]) -> io::Result<Self> {
+        Ok(serde_json::from_slice(text)?)
     }
 
     /// The text format of Prometheus, version 0.0.4.

@@ -1,6 +1,6 @@
 //! From a job to a scope that is ready to capture.
 
-use scopething_core::device::AnalogParameters;
+use scopething_core::device::{AnalogParameters, Attenuation};
 use scopething_core::plan::{CapturePlan, Notice, PlanError, StreamPlan};
 use scopething_core::scope::{GenerateError, NoSerialNumber, Recovery, ScopeError};
 use scopething_sim::ReadPlayback;
@@ -16,7 +16,7 @@ use scopething::link::{self, HostScope, LinkError, LinkUrl, OpenError, OpenLink,
 pub struct Opened {
     /// The link.
     pub link: OpenLink,
-    /// How volts and DACs hang together.
+    /// Maps volts to DAC codes.
     pub probe: AnalogParameters,
 }
 
@@ -45,7 +45,12 @@ pub trait Opener {
     ///
     /// # Errors
     /// If there is no such link at present, or no such calibration.
-    fn open(&mut self, url: &LinkUrl, probes: &str) -> impl Future<Output = Result<Opened, ConnectError>>;
+    fn open(
+        &mut self,
+        url: &LinkUrl,
+        probes: &str,
+        attenuation: Option<Attenuation>,
+    ) -> impl Future<Output = Result<Opened, ConnectError>>;
 
     /// Another scope than the job's is at this place: it should not be disturbed each time that the job's is looked for.
     fn leave_alone(&mut self, url: &LinkUrl, serial: &str);
@@ -107,10 +112,15 @@ impl Opener for Links {
         Ok(self.found(ports, serial).into_iter().map(paced).collect())
     }
 
-    async fn open(&mut self, url: &LinkUrl, probes: &str) -> Result<Opened, ConnectError> {
+    async fn open(
+        &mut self,
+        url: &LinkUrl,
+        probes: &str,
+        attenuation: Option<Attenuation>,
+    ) -> Result<Opened, ConnectError> {
         let missing =
             || ConnectError::NoCalibration { probes: probes.to_owned(), url: url.sound().to_string() };
-        let probe = CalibrationFile::probe_of_user(url, probes)?.ok_or_else(missing)?;
+        let probe = CalibrationFile::probe_attenuated(url, probes, attenuation)?.ok_or_else(missing)?;
         Ok(Opened { link: link::open_reading(url, self.read).await?, probe })
     }
 
@@ -159,7 +169,9 @@ pub enum ConnectError {
     #[error(transparent)]
     Calibrations(#[from] CalibrationFileError),
     /// There is none for these probes.
-    #[error("there is no calibration for probes {probes:?} at {url}: use x1, or calibrate them")]
+    #[error(
+        "there is no calibration for probes {probes:?} at {url}: use x1 with an attenuation, or calibrate them"
+    )]
     NoCalibration {
         /// The name of the probes.
         probes: String,

@@ -164,7 +164,7 @@ impl<'a, O: Opener, T: Timekeeper> Reader<'a, O, T> {
         {
             return Err(ConnectError::OtherScope { found: found.clone(), wanted: wanted.clone() });
         }
-        let opening = self.opener.open(&place.url, &self.job.probes);
+        let opening = self.opener.open(&place.url, &self.job.probes, self.job.attenuation);
         let Some(opened) = self.watch.over(opening).await else { return Ok(()) };
         let opened = opened?;
         let probe = self.probe.unwrap_or(opened.probe);

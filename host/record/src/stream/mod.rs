@@ -17,21 +17,20 @@ pub use self::thinner::{Thinner, Thinning};
 
 /// The scope is behind an RP2040 bridge.
 ///
-/// The bridge lends it while its client sends. A client that receives a stream sends nothing, and a job that is armed would
-/// take the scope back.
+/// The bridge lends it until its client has sent nothing for 10 minutes, then an armed job takes it back. A client that
+/// receives a stream sends nothing: each byte is a command to the device, and an answer of the bridge to a request would stand
+/// among the frames, which have no place for it. A stream that is renewed before that time would have a gap each time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
-    "a stream cannot be taken through a bridge, whose own job would break into it: plug the BitScope into a computer"
+    "a stream cannot be taken through a bridge: it takes the BitScope back when its client has sent nothing for 10 minutes, and \
+     nothing may be sent during a stream; plug the BitScope into a computer"
 )]
 pub struct BehindBridge;
 
 /// What files of a stream are made for. `start` is when it began, by the computer's clock.
 #[must_use]
 pub fn header(plan: &StreamPlan, thinning: Thinning, start: UnixMicros) -> StreamHeader {
-    let range = match plan.range {
-        SampleRange::Volts { low, high, .. } if plan.channels.analog() != 0 => Some(Range { low, high }),
-        _ => None,
-    };
+    let range = plan.range.of_channels(plan.channels).map(|(low, high)| Range { low, high });
     StreamHeader {
         columns: thinner::columns(plan, thinning),
         row_ticks: u64::from(plan.ticks) * u64::from(plan.thinning),

@@ -50,7 +50,7 @@ pub enum JsonGeneratorError {
     Form(#[from] serde_json::Error),
     /// A shape or a line that does not exist.
     #[error(transparent)]
-    Words(#[from] SpecError),
+    Spec(#[from] SpecError),
     /// A clock's line and phase beside the list of clocks.
     #[error("outputs specify ratio, line and phase of each clock: give either outputs or those")]
     OutputTwice,

@@ -26,7 +26,7 @@ use std::fmt;
 
 pub use clock::{ClockSpec, OutputSpec, phase};
 pub use json::{GeneratorKind, JsonGeneratorError, JsonGeneratorRequest};
-pub use request::{GeneratorPlan, GeneratorRequest, GeneratorRequestError, parse_levels};
+pub use request::{GeneratorPlan, GeneratorRequest, GeneratorRequestError, parse_levels, stop};
 use scopething_core::plan::{ClockError, UnknownWaveShape};
 pub use table::{WaveTable, WaveTableError};
 pub use wave::{ShapeSpec, WaveSpec, min_samples};

@@ -142,6 +142,19 @@ impl fmt::Display for GeneratorPlan<'_> {
     }
 }
 
+/// Stops what the generators do, if they do anything.
+///
+/// # Errors
+/// If the link or the device fails.
+pub async fn stop<S: Read + Write, C: Clock>(scope: &mut Scope<S, C>) -> Result<(), GenerateError<S::Error>> {
+    match scope.generators() {
+        Generators::Off => Ok(()),
+        Generators::Waveform { .. } => scope.stop_waveform().await,
+        Generators::Clocks { .. } => scope.stop_clocks().await,
+        Generators::Levels { .. } => scope.release_logic_outputs().await,
+    }
+}
+
 /// A frequency, and how far it is off.
 pub(super) fn frequency(real_hz: f64, error: f64) -> String {
     let real = quantity(real_hz, "Hz", 9);

@@ -1,12 +1,14 @@
 //! Files of own samples for the waveform generator.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use hound::{SampleFormat, WavReader, WavSpec};
 use scopething_core::device::BS05;
 use thiserror::Error;
+
+use crate::regular;
 
 /// The samples of one period of a waveform: as many as the device's table has, 0 for the low to 1 for the
 /// high end.
@@ -77,25 +79,39 @@ impl WaveTable {
     /// [`WaveTableError`].
     pub fn read(path: &Path) -> Result<Self, WaveTableError> {
         let mut bytes = Vec::new();
-        let opened = File::open(path);
+        let opened = regular::open(OpenOptions::new().read(true), path);
         let read = opened.and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
-        let length = read.map_err(|source| WaveTableError::Read { path: path.to_owned(), source })?;
+        read.map_err(|source| WaveTableError::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &bytes)
+    }
+
+    /// As [`read`](Self::read), of the bytes of a file; the path is for errors.
+    ///
+    /// # Errors
+    /// [`WaveTableError`].
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, WaveTableError> {
         if bytes.starts_with(b"RIFF") {
-            return Self::of_samples(path, &wav_samples(path, &bytes)?);
+            return Self::of_samples(path, &wav_samples(path, bytes)?);
         }
-        match str::from_utf8(&bytes) {
-            Ok(text) if length as u64 <= MAX_FILE_BYTES => Self::of_samples(path, &samples(path, text)?),
+        match str::from_utf8(bytes) {
+            Ok(text) if bytes.len() as u64 <= MAX_FILE_BYTES => Self::of_samples(path, &samples(path, text)?),
             _ => Err(WaveTableError::NotText { path: path.to_owned(), most: TABLE_SAMPLES }),
         }
     }
 
     fn of_samples(path: &Path, samples: &[f32]) -> Result<Self, WaveTableError> {
         let given = samples.len();
-        if !(2..=TABLE_SAMPLES).contains(&given) {
-            return Err(WaveTableError::Count { path: path.to_owned(), given, most: TABLE_SAMPLES });
-        }
+        let count = || WaveTableError::Count { path: path.to_owned(), given, most: TABLE_SAMPLES };
+        Self::stairs(samples).ok_or_else(count)
+    }
+
+    /// 2 to 1024 samples from 0 to 1 in a table, each held for its part of the period. None of fewer or more.
+    #[must_use]
+    pub fn stairs(samples: &[f32]) -> Option<Self> {
+        let given = samples.len();
         let held = |index: usize| samples.get(index * given / TABLE_SAMPLES).copied();
-        Ok(Self((0..TABLE_SAMPLES).filter_map(held).collect()))
+        let is_some = (2..=TABLE_SAMPLES).contains(&given);
+        is_some.then(|| Self((0..TABLE_SAMPLES).filter_map(held).collect()))
     }
 
     /// The samples, as many as the device's table has.

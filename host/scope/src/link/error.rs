@@ -117,6 +117,12 @@ pub enum LinkError {
         /// The other client, as the server names it: its transport and address.
         owner: Arc<str>,
     },
+    /// The server has given the device to another client, or has refused a command.
+    #[error("the server took the BitScope away: {reason}")]
+    Dismissed {
+        /// Why, as the server puts it.
+        reason: Arc<str>,
+    },
     /// The serial port is gone.
     #[error("the serial port {port} failed: check that the BitScope is still plugged in, then connect again")]
     Port {
@@ -162,6 +168,9 @@ impl embedded_io::Error for LinkError {
     fn kind(&self) -> embedded_io::ErrorKind {
         match self {
             Self::Closed => embedded_io::ErrorKind::BrokenPipe,
+            Self::Dismissed { .. } | Self::Datagram(DatagramError::Dismissed { .. }) => {
+                embedded_io::ErrorKind::ConnectionAborted
+            }
             Self::InUse { .. } | Self::Datagram(DatagramError::Refused { .. }) => {
                 embedded_io::ErrorKind::ConnectionRefused
             }
@@ -189,6 +198,12 @@ pub enum DatagramError {
     Refused {
         /// The other client, as the server names it: its transport and address.
         owner: String,
+    },
+    /// The server has given the device to another client, or has refused a command.
+    #[error("the server took the BitScope away: {reason}")]
+    Dismissed {
+        /// Why, as the server puts it.
+        reason: String,
     },
     /// Nothing, or too little, came back for commands.
     #[error(

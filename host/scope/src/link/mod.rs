@@ -76,6 +76,13 @@ pub struct OpenLink {
 }
 
 impl OpenLink {
+    /// The same link, of which each chunk of bytes is shown.
+    #[must_use]
+    pub fn traced(self, show: fn(Chunk<'_>)) -> Self {
+        let stream = Link::Traced(Box::new(Tracer::new(self.stream, self.clock.clone(), show)));
+        Self { stream, ..self }
+    }
+
     /// Connects to the BitScope behind the link.
     ///
     /// # Errors
@@ -104,6 +111,8 @@ pub enum Link {
     /// Any of the others, with faults.
     #[cfg(feature = "sim")]
     Faulty(Box<FaultyStream<Link, LinkClock>>),
+    /// Any of the others, watched.
+    Traced(Box<Tracer<Link, LinkClock, fn(Chunk<'_>)>>),
 }
 
 /// The clock by which a link's device runs.
@@ -242,6 +251,7 @@ impl Read for Link {
             // In a box, because it reads from a link in turn.
             #[cfg(feature = "sim")]
             Self::Faulty(link) => Ok(Box::pin(link.read(buf)).await?),
+            Self::Traced(link) => Box::pin(link.read(buf)).await,
         }
     }
 }
@@ -256,6 +266,7 @@ impl Write for Link {
             Self::Sim(link) => link.write(buf).await.map_err(LinkError::Simulated),
             #[cfg(feature = "sim")]
             Self::Faulty(link) => Ok(Box::pin(link.write(buf)).await?),
+            Self::Traced(link) => Box::pin(link.write(buf)).await,
         }
     }
 
@@ -268,6 +279,7 @@ impl Write for Link {
             Self::Sim(link) => link.flush().await.map_err(LinkError::Simulated),
             #[cfg(feature = "sim")]
             Self::Faulty(link) => Ok(Box::pin(link.flush()).await?),
+            Self::Traced(link) => Box::pin(link.flush()).await,
         }
     }
 }

@@ -18,6 +18,12 @@ pub fn line(owner: &str) -> String {
     format!("{PREFIX}{owner}{SUFFIX}")
 }
 
+/// Another refusal than that another client has the device, without an end of line.
+#[must_use]
+pub fn other(reason: &str) -> String {
+    format!("{PREFIX}{reason}")
+}
+
 /// Why a client is refused, for a log.
 #[must_use]
 pub fn reason(owner: &str) -> String {
@@ -31,6 +37,15 @@ pub fn owner(bytes: &[u8]) -> Option<&str> {
     let owner = text.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
     let printable = owner.chars().all(|c| c == ' ' || c.is_ascii_graphic());
     (printable && !owner.is_empty() && owner.len() <= MAX_OWNER).then_some(owner)
+}
+
+/// Why the server has taken the device away, if that is what bytes end with: it may come after a part of an answer.
+#[must_use]
+pub fn dismissal(bytes: &[u8]) -> Option<&str> {
+    let at = bytes.windows(PREFIX.len()).rposition(|part| part == PREFIX.as_bytes())?;
+    let text = std::str::from_utf8(bytes.get(at + PREFIX.len()..)?).ok()?.trim_end_matches(['\r', '\n']);
+    let printable = text.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    (printable && !text.is_empty() && text.len() <= MAX_OWNER && !text.ends_with(SUFFIX)).then_some(text)
 }
 
 /// Whether bytes may be the beginning of a refusal.
@@ -51,6 +66,16 @@ mod tests {
         assert_eq!(owner(line.as_bytes()), Some("tcp [::1]:40000"));
         assert_eq!(owner(format!("{line}\r\n").as_bytes()), Some("tcp [::1]:40000"));
         assert!((0..line.len()).all(|length| may_begin(&line.as_bytes()[..length])));
+    }
+
+    #[test]
+    fn a_dismissal_is_read_behind_an_answer() {
+        let notice = other("the device was given to others after 5 s");
+        for bytes in [notice.clone(), format!(">UD02\r{notice}\r\n")] {
+            assert_eq!(dismissal(bytes.as_bytes()), Some("the device was given to others after 5 s"));
+        }
+        assert_eq!(dismissal(line("tcp [::1]:40000").as_bytes()), None);
+        assert_eq!(dismissal(b"?\rBS000501\r"), None);
     }
 
     #[test]

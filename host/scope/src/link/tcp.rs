@@ -97,7 +97,11 @@ impl Read for TcpLink {
         match self.stream.read(buf).await {
             Ok(0) => Err(self.ended(LinkError::Closed)),
             Ok(count) => {
-                self.heard(buf.get(..count).unwrap_or_default());
+                let bytes = buf.get(..count).unwrap_or_default();
+                if let Some(reason) = refusal::dismissal(bytes) {
+                    return Err(LinkError::Dismissed { reason: reason.into() });
+                }
+                self.heard(bytes);
                 Ok(count)
             }
             Err(error) => Err(self.ended(LinkError::network(error))),

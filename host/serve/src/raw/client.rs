@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -19,6 +19,14 @@ pub(crate) enum Client {
 }
 
 impl Client {
+    /// The address that it connects from; none for the pseudo-terminal.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp { peer, .. } | Self::Udp { peer, .. } => Some(peer.ip()),
+            Self::Pty => None,
+        }
+    }
+
     /// Whether both are the same client; a TCP client is another one at each connection.
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (self, other) {
@@ -43,6 +51,8 @@ impl fmt::Display for Client {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client: Client,
+    /// When it began.
+    pub(crate) since: Instant,
     pub(crate) last_heard: Instant,
     /// Bytes, or whole datagrams, that are still to be written.
     pub(crate) output: VecDeque<Delivered>,

@@ -7,6 +7,7 @@ mod arbiter;
 mod client;
 pub mod datagrams;
 mod lent;
+mod lobby;
 mod origin;
 #[cfg(unix)]
 mod pty;
@@ -20,15 +21,17 @@ use std::io;
 use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 
 pub(super) use self::arbiter::{Arbiter, Rules};
 use self::client::Session;
 pub(super) use self::datagrams::lossy_network::LossyNetwork;
 pub(super) use self::lent::LentDevice;
+use self::lobby::{Arrival, Lobby};
 pub(super) use self::pty::Pty;
 pub(super) use self::sockets::Sockets;
-use crate::connections::is_passing;
 use crate::event::Event;
+use crate::listeners::is_passing;
 use crate::until;
 use scopething_sim::{Note, Origin};
 
@@ -76,7 +79,9 @@ pub(super) trait Device {
 
 /// An event that is waited for.
 enum Wake {
-    Accepted(io::Result<(TcpStream, SocketAddr)>),
+    Accepted(TcpStream, SocketAddr),
+    /// The first bytes of a connection have come.
+    Arrived(Arrival),
     Datagram(io::Result<(usize, SocketAddr)>),
     FromPty(io::Result<usize>),
     FromSession(io::Result<usize>),
@@ -98,15 +103,18 @@ struct Buffers {
     stream: Vec<u8>,
 }
 
-/// Lets clients use a device until the future is dropped; events are passed to `report`.
+/// Lets clients use a device until the future is dropped; connections over TCP come through `arriving`, events are passed to
+/// `report`.
 pub(super) async fn serve(
     device: &mut impl Device,
     sockets: &Sockets,
+    arriving: &mut mpsc::Receiver<(TcpStream, SocketAddr)>,
     rules: Rules,
     network: &mut LossyNetwork,
     report: &mut dyn FnMut(Event),
 ) -> io::Result<Infallible> {
     let mut arbiter = Arbiter::new(rules, report, network);
+    let mut lobby = Lobby::default();
     let mut buffers = Buffers {
         commands: Vec::new(),
         sent: 0,
@@ -116,8 +124,15 @@ pub(super) async fn serve(
         stream: vec![0; CHUNK],
     };
     loop {
-        let wake = next(device, sockets, &arbiter, &mut buffers).await;
-        handle(device, sockets, wake, &mut arbiter, &mut buffers)?;
+        let wake = next(device, sockets, arriving, &mut lobby, &arbiter, &mut buffers).await;
+        match wake {
+            Wake::Accepted(stream, peer) => {
+                if let Some(stream) = arbiter.welcome(stream, peer, sockets) {
+                    lobby.enter(stream, peer);
+                }
+            }
+            wake => handle(device, sockets, wake, &mut arbiter, &mut buffers)?,
+        }
         if let Some(brought) = arbiter.poll(device.is_wanted(), buffers.sent, sockets) {
             buffers.commands = brought;
         }
@@ -137,6 +152,8 @@ pub(super) async fn serve(
 async fn next(
     device: &mut impl Device,
     sockets: &Sockets,
+    arriving: &mut mpsc::Receiver<(TcpStream, SocketAddr)>,
+    lobby: &mut Lobby,
     arbiter: &Arbiter<'_>,
     buffers: &mut Buffers,
 ) -> Wake {
@@ -157,7 +174,8 @@ async fn next(
         count = sockets.read_stream(session, stream), if idle => Wake::FromSession(count),
         () = until(deadline) => Wake::Time,
         // Last: a client that reconnects must be seen to disconnect first.
-        accepted = sockets.accept() => Wake::Accepted(accepted),
+        arrival = lobby.next() => Wake::Arrived(arrival),
+        Some((stream, peer)) = arriving.recv() => Wake::Accepted(stream, peer),
     }
 }
 
@@ -170,26 +188,32 @@ fn handle(
 ) -> io::Result<()> {
     let taken = |buffer: &[u8], count: usize| buffer.get(..count).unwrap_or_default().to_vec();
     match wake {
-        Wake::Accepted(Ok((stream, peer))) => {
-            if arbiter.accept_tcp(stream, peer, sockets) {
-                buffers.commands.clear();
+        Wake::Arrived(Arrival::Client { stream, peer, commands }) => {
+            if let Some(commands) = arbiter.arrive(stream, peer, commands, sockets) {
+                buffers.commands = commands;
             }
         }
-        Wake::Accepted(Err(cause)) | Wake::Datagram(Err(cause)) if is_passing(&cause) => {}
-        Wake::Accepted(Err(cause)) | Wake::Datagram(Err(cause)) | Wake::FromPty(Err(cause)) => {
-            return Err(cause);
+        Wake::Arrived(Arrival::Foreign { peer, foreign }) => {
+            let client = format!("tcp {peer}");
+            arbiter.report(Event::Refused { client, reason: foreign.to_string() });
         }
+        Wake::Datagram(Err(cause)) if is_passing(&cause) => {}
+        Wake::Datagram(Err(cause)) | Wake::FromPty(Err(cause)) => return Err(cause),
         Wake::Datagram(Ok((count, peer))) => {
             let bytes = taken(&buffers.datagram, count);
             buffers.commands.extend(arbiter.take_datagram(&bytes, peer, buffers.sent, sockets));
         }
         Wake::FromPty(Ok(count)) if arbiter.admit_pty(sockets) => {
-            buffers.commands.extend(taken(&buffers.typed, count));
+            buffers.commands.extend(arbiter.permitted(taken(&buffers.typed, count), sockets));
         }
-        Wake::FromPty(Ok(_)) | Wake::Time | Wake::Relayed(Relayed::Requested) => {}
+        Wake::FromPty(Ok(_))
+        | Wake::Time
+        | Wake::Relayed(Relayed::Requested)
+        | Wake::Arrived(Arrival::Gone)
+        | Wake::Accepted(..) => {}
         Wake::FromSession(Ok(count)) if count > 0 => {
             arbiter.touch_session();
-            buffers.commands.extend(taken(&buffers.stream, count));
+            buffers.commands.extend(arbiter.permitted(taken(&buffers.stream, count), sockets));
         }
         Wake::FromSession(_) | Wake::ToSession(Err(_)) => arbiter.leave(),
         Wake::ToSession(Ok(count)) => arbiter.written(count),

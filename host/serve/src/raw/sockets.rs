@@ -4,45 +4,30 @@ use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::UdpSocket;
 
 use super::client::{Client, Session};
 use super::datagrams::lossy_network::Delivered;
 use super::pty::Pty;
 use crate::allow::Allow;
 
-/// The sockets, and the networks that may use them.
+/// The sockets, and who may use them. Connections over TCP are accepted elsewhere.
 #[derive(Debug)]
 pub(crate) struct Sockets {
-    pub(crate) tcp: Option<TcpListener>,
     pub(crate) udp: Option<UdpSocket>,
     /// Another socket, for simulated datagrams of a foreign peer.
     pub(crate) foreign_udp: Option<UdpSocket>,
     pub(crate) pty: Option<Pty>,
-    /// Networks that may connect; none: all.
-    pub(crate) allow: Option<Allow>,
+    /// Who may send datagrams from other machines.
+    pub(crate) allow: Allow,
 }
 
 impl Sockets {
-    fn admit(&self, peer: SocketAddr) -> bool {
-        self.allow.as_ref().is_none_or(|allow| allow.admits(peer.ip()))
-    }
-
-    pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let Some(listener) = &self.tcp else { return pending().await };
-        loop {
-            let (stream, peer) = listener.accept().await?;
-            if self.admit(peer) {
-                return Ok((stream, peer));
-            }
-        }
-    }
-
     pub(super) async fn receive_datagram(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let Some(socket) = &self.udp else { return pending().await };
         loop {
             let (count, peer) = socket.recv_from(buffer).await?;
-            if self.admit(peer) {
+            if self.allow.admits(peer.ip()) {
                 return Ok((count, peer));
             }
         }

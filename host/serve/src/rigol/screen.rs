@@ -18,9 +18,9 @@ pub(super) struct ByteScale {
 impl ByteScale {
     /// The steps of an 8-bit capture with a plan.
     pub(super) fn of(plan: &CapturePlan, channel: usize) -> Option<Self> {
-        let SampleRange::Volts { low, high, ab_offset } = plan.range else { return None };
-        let share = if channel == 0 { -0.5 } else { 0.5 };
-        Some(Self { bottom_v: low + share * ab_offset, step_v: (high - low) / 256.0 })
+        let SampleRange::Volts { low, high, ab_offset, attenuation } = plan.range else { return None };
+        let (share, factor) = if channel == 0 { (-0.5, attenuation.a) } else { (0.5, attenuation.b) };
+        Some(Self { bottom_v: (low + share * ab_offset) * factor, step_v: (high - low) * factor / 256.0 })
     }
 
     /// The byte for a voltage, cut to the range.

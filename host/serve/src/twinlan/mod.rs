@@ -11,20 +11,21 @@ mod command;
 mod packet;
 mod pairing;
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use scopething_core::plan::WaveShape;
-use tokio::io::AsyncReadExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncReadExt as _, ReadBuf};
+use tokio::net::TcpStream;
 
 pub use self::command::{Command, Generator, Query};
-use self::pairing::Pairing;
-use super::allow::Allow;
+use self::pairing::{Half, Outcome, Pairing};
 use super::capture::Capture;
-use super::connections::{Connections, LastSeen, accepted, write};
+use super::connections::{ALL_IN_USE, Connections, LastSeen, write};
 use super::event::Event;
 use super::handle::{GeneratorWaveform, Handle, NoCapture, Pending, TriggerTimeout};
 use super::lines::{Line, Lines};
@@ -39,37 +40,79 @@ const MAX_AHEAD: u32 = 2;
 /// What the generator's output can do, in volts.
 const OUTPUT_V: f64 = 3.3;
 
-/// Accepts clients for as long as the listeners work.
-pub(super) async fn receive(
-    control: &TcpListener,
-    data: &TcpListener,
-    allow: &Allow,
-    handle: &Handle,
-) -> io::Error {
-    let mut connections = Connections::new();
-    let mut pairing = Pairing::default();
-    loop {
-        let (is_control, (stream, peer)) = tokio::select! {
-            control = accepted("twinlan", control, allow, handle, &mut connections) => match control {
-                Ok(connection) => (true, connection),
-                Err(cause) => return cause,
-            },
-            data = data.accept() => match data {
-                Ok((stream, peer)) if allow.admits(peer.ip()) => (false, (stream, peer)),
-                Ok(_) => continue,
-                Err(error) if super::connections::is_passing(&error) => continue,
-                Err(error) => return error,
-            },
-        };
-        let pair = if is_control {
-            pairing.control(peer.ip(), (stream, peer))
-        } else {
-            pairing.data(peer.ip(), stream)
-        };
-        if let Some(((control, peer), data)) = pair {
-            let handle = handle.clone();
-            connections.spawn(|last_seen| Box::pin(serve(control, data, peer, last_seen, handle)));
+/// A control connection, of this client.
+struct Control(TcpStream, SocketAddr);
+
+impl Half for Control {
+    fn is_alive(&self) -> bool {
+        // It may have sent its first commands.
+        !matches!(peeked(&self.0), Poll::Ready(Ok(0) | Err(_)))
+    }
+}
+
+impl Half for TcpStream {
+    fn is_alive(&self) -> bool {
+        // There is nothing to be acknowledged yet.
+        peeked(self).is_pending()
+    }
+}
+
+/// How many bytes have come at least, which stay where they are; 0 if the other end is gone.
+fn peeked(stream: &TcpStream) -> Poll<io::Result<usize>> {
+    let mut byte = [0];
+    stream.poll_peek(&mut Context::from_waker(Waker::noop()), &mut ReadBuf::new(&mut byte))
+}
+
+/// The clients of the two doors.
+pub(super) struct Clients {
+    handle: Handle,
+    pairing: Pairing<Control, TcpStream>,
+    connections: Connections,
+}
+
+impl Clients {
+    pub(super) fn new(handle: Handle) -> Self {
+        Self { handle, pairing: Pairing::default(), connections: Connections::new() }
+    }
+
+    /// A control connection has come.
+    pub(super) fn control(&mut self, stream: TcpStream, peer: SocketAddr) {
+        self.pairing.control(peer.ip(), Control(stream, peer));
+    }
+
+    /// A data connection has come.
+    pub(super) fn data(&mut self, stream: TcpStream, peer: SocketAddr) {
+        if !self.pairing.data(peer.ip(), stream) {
+            self.refuse(peer, "no control connection of its address waits for data");
         }
+    }
+
+    /// Pairs connections and starts to serve their clients, until the future is dropped.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future loses no connection but one whose place is being made.
+    pub(super) async fn pair(&mut self) {
+        match self.pairing.decided().await {
+            Outcome::Refused { from, reason } => self.refuse(from, reason),
+            Outcome::Pair(Control(control, peer), data) => {
+                if !self.connections.make_room(peer.ip()).await {
+                    return self.refuse(peer, ALL_IN_USE);
+                }
+                let handle = self.handle.clone();
+                self.connections
+                    .spawn(peer.ip(), |last_seen| Box::pin(serve(control, data, peer, last_seen, handle)));
+            }
+        }
+    }
+
+    /// Ends a connection over which nothing was asked, since the system has no more descriptors.
+    pub(super) async fn shed(&mut self) {
+        self.connections.shed().await;
+    }
+
+    fn refuse(&self, client: impl fmt::Display, reason: &str) {
+        self.handle.report(Event::Refused { client: format!("twinlan {client}"), reason: reason.to_owned() });
     }
 }
 
@@ -156,7 +199,6 @@ async fn serve(
     last_seen: LastSeen,
     handle: Handle,
 ) {
-    let _ = data.set_nodelay(true);
     let mut session = Session::new(handle.clone(), peer);
     session.converse(control, &mut data, &last_seen).await;
     handle.report(Event::Disconnected { client: format!("twinlan {peer}") });
@@ -211,6 +253,10 @@ impl Session {
                     Ok(Some(Line::TooLong(bytes))) => {
                         let client = format!("twinlan {}", self.peer);
                         self.handle.report(Event::Malformed { client, bytes });
+                    }
+                    Ok(Some(Line::Foreign(foreign))) => {
+                        let client = format!("twinlan {}", self.peer);
+                        return self.handle.report(Event::Refused { client, reason: foreign.to_string() });
                     }
                     Ok(None) | Err(_) => return,
                 },

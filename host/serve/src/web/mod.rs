@@ -15,6 +15,7 @@ mod frame;
 mod panel;
 mod socket;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ use hyper_util::service::TowerToHyperService;
 use scopething_files::Format;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 pub use self::access::WebLinks;
@@ -44,8 +45,7 @@ use self::acquire::{Acquired, Run, Shared, Status, Viewer};
 use self::command::{Command, state_json, traces_json};
 use self::frame::{View, encode};
 use self::socket::MAX_MESSAGE_BYTES;
-use crate::allow::Allow;
-use crate::connections::{LastSeen, receive};
+use crate::connections::{BoxedSession, LastSeen};
 use crate::event::Event;
 use crate::handle::Handle;
 
@@ -62,22 +62,17 @@ const TRACE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long browsers are given to learn why there is nothing more.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// The page, where it is listened for.
+/// The page, and who may do what with it.
 pub(super) struct Web {
-    listener: TcpListener,
     bound: SocketAddr,
     access: Arc<Access>,
 }
 
 impl Web {
-    pub(super) fn new(listener: TcpListener) -> io::Result<Self> {
+    pub(super) fn new(listener: &TcpListener) -> io::Result<Self> {
         let bound = listener.local_addr()?;
         let access = Access::new(bound).map_err(io::Error::other)?;
-        Ok(Self { listener, bound, access: Arc::new(access) })
-    }
-
-    pub(super) fn address(&self) -> SocketAddr {
-        self.bound
+        Ok(Self { bound, access: Arc::new(access) })
     }
 
     pub(super) fn links(&self) -> WebLinks {
@@ -93,52 +88,56 @@ struct Site {
     viewers: Arc<Semaphore>,
 }
 
-/// The browsers that look, for the time when there is nothing more to see.
-pub(super) struct Browsers(Option<Arc<Shared>>);
+/// The browsers that look; none where there is no page.
+#[derive(Clone)]
+pub(super) struct Browsers(Option<Page>);
 
-impl Browsers {
-    pub(super) fn new(web: Option<&Web>, handle: &Handle) -> Self {
-        Self(web.map(|_| Shared::new(handle.clone())))
-    }
-
-    /// Lets them know why.
-    pub(super) async fn close(&self, reason: String) {
-        let Some(shared) = &self.0 else { return };
-        shared.status.send_replace(Status::Closed { reason });
-        let mut viewers = shared.viewers.subscribe();
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, viewers.wait_for(|viewers| *viewers == 0)).await;
-    }
+/// The page as it is served.
+#[derive(Clone)]
+struct Page {
+    shared: Arc<Shared>,
+    router: Router,
 }
 
-/// Serves browsers, for as long as the listener works.
-pub(super) async fn serve(
-    web: Option<Web>,
-    browsers: &Browsers,
-    allow: &Allow,
-    handle: &Handle,
-) -> io::Error {
-    let (Some(web), Some(shared)) = (web, &browsers.0) else { return std::future::pending().await };
-    let site = Site {
-        access: web.access,
-        shared: Arc::clone(shared),
-        viewers: Arc::new(Semaphore::new(MAX_VIEWERS)),
-    };
-    let router = router(site);
-    let received = receive("web", web.listener, allow, handle, |stream, peer, last_seen| {
-        let router = router.clone().layer(Extension(Peer { address: peer, last_seen }));
-        let handle = handle.clone();
+impl Browsers {
+    pub(super) fn new(web: Option<Web>, handle: &Handle) -> Self {
+        Self(web.map(|web| {
+            let shared = Shared::new(handle.clone());
+            let viewers = Arc::new(Semaphore::new(MAX_VIEWERS));
+            let site = Site { access: web.access, shared: Arc::clone(&shared), viewers };
+            Page { shared, router: router(site) }
+        }))
+    }
+
+    /// Serves a browser, or a program in its place, until it disconnects.
+    pub(super) fn serve(&self, stream: TcpStream, peer: SocketAddr, last_seen: LastSeen) -> BoxedSession {
+        let page = self.0.clone();
         Box::pin(async move {
+            let Some(Page { shared, router }) = page else { return };
             let mut http = hyper::server::conn::http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEADER_BYTES);
+            let router = router.layer(Extension(Peer { address: peer, last_seen }));
             let service = TowerToHyperService::new(router);
             // A client that breaks off is no failure.
             let _ = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
-            handle.report(Event::Disconnected { client: format!("web {peer}") });
+            shared.handle.report(Event::Disconnected { client: format!("web {peer}") });
         })
-    });
-    tokio::select! {
-        error = received => error,
-        never = acquire::acquire(Arc::clone(shared)) => match never {},
+    }
+
+    /// Captures for those who look, for ever.
+    pub(super) async fn acquire(&self) -> Infallible {
+        match &self.0 {
+            Some(page) => acquire::acquire(Arc::clone(&page.shared)).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Lets them know why there is nothing more to see.
+    pub(super) async fn close(&self, reason: String) {
+        let Some(Page { shared, .. }) = &self.0 else { return };
+        shared.status.send_replace(Status::Closed { reason });
+        let mut viewers = shared.viewers.subscribe();
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, viewers.wait_for(|viewers| *viewers == 0)).await;
     }
 }
 

@@ -27,11 +27,13 @@
 //! # Ok::<(), scopething_sim::SignalError>(())
 //! ```
 
+mod function;
 mod playback;
 mod shape;
 mod text;
 mod traffic;
 
+pub use function::Function;
 pub use playback::{Playback, PlaybackError, ReadPlayback, no_files};
 pub use shape::{Periodic, Shape};
 pub use text::SignalError;
@@ -66,6 +68,8 @@ pub enum Signal {
     Playback(Playback),
     /// A line of a bus.
     Traffic(Traffic),
+    /// Whatever the program that runs the device computes.
+    Function(Function),
 }
 
 impl Signal {
@@ -78,6 +82,7 @@ impl Signal {
             Self::Noise { low, high, seed } => low + random::uniform(*seed, at.ticks()) * (high - low),
             Self::Playback(playback) => playback.volts(at),
             Self::Traffic(traffic) => traffic.volts(at),
+            Self::Function(function) => function.volts(at),
         }
     }
 
@@ -96,6 +101,8 @@ impl Signal {
             }
             Self::Playback(playback) => playback.next_crossing(level, after),
             Self::Traffic(traffic) => traffic.next_crossing(level, after),
+            // Nothing is known of it: it is looked at for each sample.
+            Self::Function(_) => Some(after + SimTime(1)),
         }
     }
 

@@ -287,6 +287,8 @@ fn error_name<E>(error: &ScopeError<E>) -> &'static str {
         ScopeErrorKind::Surplus { .. } => "surplus",
         ScopeErrorKind::Garbled(_) => "garbled",
         ScopeErrorKind::UnknownStatus { .. } => "unknown status",
+        ScopeErrorKind::EndLost => "end lost",
+        ScopeErrorKind::DelayCutShort => "delay cut short",
         ScopeErrorKind::Contradiction(_) => "contradiction",
         ScopeErrorKind::WrongRevision { .. } => "wrong revision",
         ScopeErrorKind::GeneratorsStopped => "generators stopped",

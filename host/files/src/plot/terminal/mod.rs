@@ -13,6 +13,7 @@ use screen::{Ink, Screen};
 
 pub use style::{Colour, Glyphs, Style};
 
+use super::annotation::AnnotationLane;
 use super::chart::{Chart, legend};
 use scopething_waveform::waveform::{Channel, Series, Waveform};
 
@@ -34,6 +35,8 @@ struct Layout {
     analog_rows: (usize, usize),
     /// First row of the lanes, and rows a lane.
     lane_rows: (usize, usize),
+    /// The first row of annotations.
+    annotation_row: usize,
     /// The row of the time axis.
     axis_row: usize,
 }
@@ -42,15 +45,29 @@ const MIN_ANALOG_ROWS: usize = 6;
 /// Title and legend above; time axis and its labels below.
 const ROWS_AROUND: usize = 4;
 const CHARACTERS_A_TIME_TICK: usize = 10;
+/// Characters of the title of a lane of annotations.
+const MAX_TITLE: usize = 12;
 
 /// Draws a waveform as lines of text, each ending in a line feed.
 #[must_use]
 pub fn draw(recording: &Waveform, size: Size, style: Style) -> String {
+    draw_annotated(recording, &[], size, style)
+}
+
+/// As [`draw`], with a row of annotations for each lane below the waveform.
+#[must_use]
+pub fn draw_annotated(
+    recording: &Waveform,
+    annotated: &[AnnotationLane],
+    size: Size,
+    style: Style,
+) -> String {
     let width = usize::from(size.columns.clamp(40, 1000));
     let rows = usize::from(size.rows.min(500));
-    let analog_rows = rows.saturating_sub(ROWS_AROUND + recording.logic().count()).max(MIN_ANALOG_ROWS);
+    let analog_rows =
+        rows.saturating_sub(ROWS_AROUND + recording.logic().count() + annotated.len()).max(MIN_ANALOG_ROWS);
     let chart = Chart::new(recording, width / CHARACTERS_A_TIME_TICK, (analog_rows / 2).clamp(3, 11));
-    let layout = Layout::new(&chart, width, rows, analog_rows);
+    let layout = Layout::new(&chart, annotated, width, rows, analog_rows);
     let mut screen = Screen::new(width, layout.axis_row + 2);
     screen.put(0, 0, &chart.title, Ink::Text);
     draw_legend(&mut screen, &chart, recording.is_raw());
@@ -58,18 +75,27 @@ pub fn draw(recording: &Waveform, size: Size, style: Style) -> String {
     draw_mark(&mut screen, &chart, &layout);
     draw_analog(&mut screen, &chart, &layout, style.glyphs);
     draw_lanes(&mut screen, &chart, &layout, style.glyphs);
+    draw_annotations(&mut screen, &chart, &layout, annotated);
     screen.text(style)
 }
 
 impl Layout {
-    fn new(chart: &Chart<'_>, width: usize, rows: usize, analog_rows: usize) -> Self {
+    fn new(
+        chart: &Chart<'_>,
+        annotated: &[AnnotationLane],
+        width: usize,
+        rows: usize,
+        analog_rows: usize,
+    ) -> Self {
         let lanes = chart.logic.len();
         let ticks = chart.level.iter().flat_map(|level| &level.ticks);
         let widest = ticks.map(|tick| tick.label.len()).max().unwrap_or(0);
         // Names of logic lines are two characters.
-        let margin = widest.max(2) + 1;
+        let titles =
+            annotated.iter().map(|lane| lane.title.chars().count().min(MAX_TITLE)).max().unwrap_or(0);
+        let margin = widest.max(2).max(titles) + 1;
         let (analog_rows, lane_height) = if chart.level.is_none() {
-            (0, (rows.saturating_sub(ROWS_AROUND) / lanes.max(1)).clamp(1, 3))
+            (0, (rows.saturating_sub(ROWS_AROUND + annotated.len()) / lanes.max(1)).clamp(1, 3))
         } else {
             (analog_rows, 1)
         };
@@ -79,7 +105,8 @@ impl Layout {
             margin,
             analog_rows: (2, analog_rows),
             lane_rows: (first_lane, lane_height),
-            axis_row: first_lane + lanes * lane_height,
+            annotation_row: first_lane + lanes * lane_height,
+            axis_row: first_lane + lanes * lane_height + annotated.len(),
         }
     }
 
@@ -203,6 +230,24 @@ fn draw_lanes(screen: &mut Screen, chart: &Chart<'_>, layout: &Layout, glyphs: G
             canvas.join(&line, |y| if y > 0.5 { 0.0 } else { low as f64 });
         }
         canvas.paint(screen, first, row, ink(series));
+    }
+}
+
+/// Each annotation between two bars, as far as there is room for a text.
+fn draw_annotations(screen: &mut Screen, chart: &Chart<'_>, layout: &Layout, annotated: &[AnnotationLane]) {
+    for (lane, row) in annotated.iter().zip(layout.annotation_row..) {
+        let title: String = lane.title.chars().take(MAX_TITLE).collect();
+        screen.put(layout.margin - 1 - title.chars().count(), row, &title, Ink::Text);
+        for annotation in &lane.annotations {
+            if annotation.end_s < chart.time.low || annotation.start_s > chart.time.high {
+                continue;
+            }
+            let column = |time_s: f64| layout.column(chart.time.fraction(time_s).clamp(0.0, 1.0));
+            let (begin, end) = (column(annotation.start_s), column(annotation.end_s));
+            screen.put(begin, row, "│", Ink::Frame);
+            screen.put(end, row, "│", Ink::Frame);
+            screen.put(begin + 1, row, &annotation.text(end.saturating_sub(begin + 1)), Ink::Text);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::growing::{GrowingFile, Survey, survey};
 use super::listing::{Listed, Listing, Naming};
 use super::text::Text;
 use scopething::atomic::{AtomicError, AtomicFile};
+use scopething::regular;
 use scopething_waveform::moment::UnixMicros;
 
 /// Room that is left on the disk for what a file needs beside its bytes.
@@ -408,7 +409,7 @@ fn failed_at(path: &Path) -> impl Fn(io::Error) -> StoreError + use<> {
 /// Keeps other recordings from the same files; the system releases it whatever ends the program.
 fn lock(naming: &Naming) -> Result<fs::File, StoreError> {
     let path = naming.directory.join(format!(".{}.lock", naming.name));
-    let opened = fs::OpenOptions::new().create(true).append(true).open(&path);
+    let opened = regular::open(fs::OpenOptions::new().create(true).append(true), &path);
     let file = opened.map_err(|source| StoreError::Io { path: path.clone(), source })?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -121,8 +121,8 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// [`DatagramError::Refused`]: another client has the device. [`DatagramError::Flooded`]: far more came than a
-    /// capture has. Nothing is awaited then, and nothing can be read.
+    /// [`DatagramError::Refused`]: another client has the device; [`DatagramError::Dismissed`]: it was given to one.
+    /// [`DatagramError::Flooded`]: far more came than a capture has. Nothing is awaited then, and nothing can be read.
     pub fn receive(&mut self, datagram: &[u8], now: Instant) -> Result<(), DatagramError> {
         let Ok(packet) = AnswerPacket::new_checked(datagram) else { return Ok(()) };
         let packet = AnswerRepr::parse(&packet);
@@ -153,6 +153,11 @@ impl Exchange {
                     let owner = owner.to_owned();
                     self.abandon();
                     return Err(DatagramError::Refused { owner });
+                }
+                if let Some(reason) = refusal::dismissal(packet.data) {
+                    let reason = reason.to_owned();
+                    self.abandon();
+                    return Err(DatagramError::Dismissed { reason });
                 }
                 pending.keep(packet);
                 pending.look_for_hole(in_turn, now);

@@ -10,7 +10,7 @@ use embassy_futures::block_on;
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::link::bitscope_server::{AnswerRepr, CommandPacket, datagram_len};
 use scopething_core::plan::{AnalogChannel, CaptureRequest, Channel};
-use scopething_core::scope::{CaptureOptions, Recovery, Scope, ScopeError};
+use scopething_core::scope::{CaptureOptions, Recovery, Scope, ScopeError, ScopeErrorKind};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{EndReason, TraceBuffer};
 use scopething_core::vm::Command;
@@ -248,7 +248,7 @@ fn capture(signal: &str, weather: Weather, seed: u64, stop: Option<Instant>) -> 
     let trace = block_on(scope.capture_with(&plan, &mut buffer, CaptureOptions::new().cancelled_by(cancel)));
     let captured = trace.map(|trace| {
         let volts = trace.analog(AnalogChannel::A).map(|view| view.values().collect());
-        (trace.cause(), volts.unwrap_or_default())
+        (trace.end_reason(), volts.unwrap_or_default())
     });
     let took = end.now() - started;
     if let Err(error) = &captured {
@@ -287,8 +287,8 @@ fn lost_end_of_a_trace_is_an_error_within_the_check_interval() {
     let (captured, took) = capture(STEP, Weather { loses_ends: true, ..Weather::default() }, 1, None);
     let error = captured.unwrap_err();
     let is_named = matches!(
-        error,
-        ScopeError::EndLost | ScopeError::Link { error: LinkError::Datagram(DatagramError::Lost { .. }), .. }
+        error.kind,
+        ScopeErrorKind::EndLost | ScopeErrorKind::Link(LinkError::Datagram(DatagramError::Lost { .. }))
     );
     assert!(is_named, "{error}");
     assert!(took < LONGEST, "{took:?}");

@@ -51,6 +51,8 @@ mod order;
 mod pending;
 mod repeat;
 
+use std::io::ErrorKind;
+
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::link::bitscope_server::datagram_len;
 use scopething_core::scope::LinkProfile;
@@ -70,6 +72,14 @@ use super::error::DatagramError;
 
 /// The longest datagram that UDP can carry, so that none is cut short.
 const MAX_DATAGRAM: usize = 65_535;
+
+/// The receive buffer that the system is asked for, in bytes; it gives as much as it allows. Linux counts some 800 bytes for a
+/// datagram of few, so that its usual 208 KiB hold no more than 270 of them, and a server that sends a byte in each loses the
+/// rest of a dump while the program does something else.
+const RECEIVE_BUFFER: usize = 4 << 20;
+
+/// The most datagrams that are taken at a time.
+const MAX_BURST: usize = 256;
 
 /// A deadline that has passed is still waited for so long: what has arrived meanwhile must have been looked
 /// at.
@@ -108,6 +118,8 @@ impl UdpLink {
         let address = address.ok_or_else(no_address)?;
         let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         let socket = UdpSocket::bind(any).await.map_err(|source| not_opened(at, source))?;
+        // With less the link works too.
+        let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
         socket.connect(address).await.map_err(|source| not_opened(at, source))?;
         Ok(Self {
             socket,
@@ -117,15 +129,27 @@ impl UdpLink {
         })
     }
 
-    /// Waits for one thing to happen: a datagram, or a deadline.
+    /// Takes the datagram that has been received.
+    fn take(&mut self, length: usize) -> Result<(), LinkError> {
+        let datagram = self.datagram.get(..length).unwrap_or_default();
+        Ok(self.exchange.receive(datagram, self.clock.now())?)
+    }
+
+    /// Waits for one thing to happen: datagrams, or a deadline.
     async fn step(&mut self) -> Result<(), LinkError> {
         let deadline = self.exchange.deadline().map(|deadline| deadline.max(self.clock.now() + GRACE));
         tokio::select! {
             biased;
             received = self.socket.recv(&mut self.datagram) => {
-                let length = received.map_err(LinkError::network)?;
-                let datagram = self.datagram.get(..length).unwrap_or_default();
-                Ok(self.exchange.receive(datagram, self.clock.now())?)
+                self.take(received.map_err(LinkError::network)?)?;
+                // What has come meanwhile is taken before the reader has its turn: the system keeps little of it.
+                for _ in 1..MAX_BURST {
+                    match self.socket.try_recv(&mut self.datagram) {
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                        received => self.take(received.map_err(LinkError::network)?)?,
+                    }
+                }
+                Ok(())
             }
             () = self.clock.until(deadline.unwrap_or(Instant(u64::MAX))) => {
                 if let Some(again) = self.exchange.due(self.clock.now())? {

@@ -19,6 +19,7 @@
 
 pub(super) mod lossy_network;
 pub(super) mod numbers;
+pub(super) mod refusals;
 
 use std::collections::VecDeque;
 
@@ -84,6 +85,12 @@ impl Exchange {
     #[must_use]
     pub fn next_seq(&self) -> u8 {
         self.next_seq
+    }
+
+    /// The identifier of the last command taken; 0 before the first.
+    #[must_use]
+    pub fn last_id(&self) -> u8 {
+        self.last.first().copied().unwrap_or(0)
     }
 
     /// Takes a datagram; `sent` bytes have gone to the device before.

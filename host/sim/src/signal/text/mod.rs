@@ -272,6 +272,7 @@ impl fmt::Display for Signal {
             Self::Noise { low, high, .. } => write!(f, "noise {}", range_text(*low, *high)),
             Self::Playback(playback) => write!(f, "file:{}", playback.spec()),
             Self::Traffic(traffic) => traffic.fmt(f),
+            Self::Function(function) => function.fmt(f),
         }
     }
 }

@@ -1,0 +1,284 @@
+//! `scopething list`: every scope that can be found.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::capture_arguments::UrlArgument;
+use super::failure::Failure;
+use super::message::print_note;
+use super::port_users::{self, PortUser};
+use super::progress::with_progress;
+use scopething::bridge::Client;
+use scopething::link::{self, LinkUrl, OpenError, Port};
+
+const EXAMPLES: &str = "\
+Examples:
+  scopething list
+      The serial ports, which of them are BitScopes, and which programs use them
+  scopething list --identify
+      Ask each that is free for its revision and serial number; other serial ports, whether a bridge answers
+  scopething list --json
+
+The serial number of a port is that of its USB adapter, which need not be that of the BitScope. --identify connects, which
+resets a BitScope, and sends other serial ports a request that a bridge answers.";
+
+/// How long a serial port has to answer as a bridge does.
+const BRIDGE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a device has to answer as a BitScope does, behind whatever link.
+const SCOPE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// List the scopes that can be found, and who uses them
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    url: UrlArgument,
+    /// Connect to what is free, and print what answers
+    #[arg(long)]
+    identify: bool,
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// A place where a scope is or may be.
+struct Place {
+    url: LinkUrl,
+    kind: Kind,
+    port: Option<Port>,
+    state: State,
+    identity: Option<Result<Identity, String>>,
+}
+
+/// What there is at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A serial port with the USB id of a BitScope.
+    BitScope,
+    /// A serial port where a bridge answers.
+    Bridge,
+    /// Another serial port.
+    Serial,
+    /// A link that the user has named.
+    Named,
+    /// The simulated BitScope.
+    Simulated,
+}
+
+/// Whether a place can be used.
+enum State {
+    Free,
+    InUse(Vec<PortUser>),
+    Unusable(OpenError),
+    /// It was not tried.
+    Unknown,
+}
+
+/// What answered.
+struct Identity {
+    model: String,
+    revision: String,
+    serial: Option<String>,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::BitScope => "BitScope",
+            Self::Bridge => "bridge",
+            Self::Serial => "serial port",
+            Self::Named => "named link",
+            Self::Simulated => "simulated",
+        }
+    }
+}
+
+impl Arguments {
+    pub(super) async fn run(&self) -> Result<(), Failure> {
+        let named = self.url.parse()?;
+        let mut places = places(named).await?;
+        if self.identify {
+            for place in &mut places {
+                place.identify().await;
+            }
+        }
+        let mut out = crate::terminal::stdout();
+        if self.json {
+            writeln!(out, "{}", places.iter().map(Place::to_json).collect::<Value>())?;
+            return Ok(());
+        }
+        let width = places.iter().map(|place| place.url.to_string().len()).max().unwrap_or(0);
+        for place in &places {
+            writeln!(
+                out,
+                "{:<width$}  {:<11}  {}",
+                place.url.to_string(),
+                place.kind.name(),
+                place.to_text()
+            )?;
+        }
+        out.flush()?;
+        if !places.iter().any(|place| matches!(place.kind, Kind::BitScope | Kind::Bridge | Kind::Named)) {
+            print_note!("no BitScope was found: `scopething doctor` looks for the reason");
+        }
+        Ok(())
+    }
+}
+
+async fn places(named: Option<LinkUrl>) -> Result<Vec<Place>, Failure> {
+    // Opening ports blocks.
+    let ports = tokio::task::spawn_blocking(link::list_ports).await.map_err(io::Error::other)?;
+    let ports = match ports {
+        Err(OpenError::NoPortList(error)) => {
+            print_note!("the serial ports cannot be listed: {error}");
+            Vec::new()
+        }
+        ports => ports?,
+    };
+    let mut places: Vec<Place> = ports.into_iter().map(Place::of_port).collect();
+    if let Some(named) = named.filter(|named| !places.iter().any(|place| place.url == *named.sound())) {
+        let kind = if named.is_bridge() { Kind::Bridge } else { Kind::Named };
+        places.push(Place { url: named, kind, port: None, state: State::Unknown, identity: None });
+    }
+    let simulated = LinkUrl::Sim { query: String::new() };
+    places.retain(|place| place.url != simulated);
+    places.push(Place {
+        url: simulated,
+        kind: Kind::Simulated,
+        port: None,
+        state: State::Free,
+        identity: None,
+    });
+    Ok(places)
+}
+
+impl Place {
+    fn of_port(mut port: Port) -> Self {
+        let kind = if port.is_bitscope() { Kind::BitScope } else { Kind::Serial };
+        let users = port_users::of_port(&port.name);
+        let state = match port.obstacle.take() {
+            _ if !users.is_empty() => State::InUse(users),
+            Some(OpenError::PortInUse { .. }) => State::InUse(users),
+            Some(obstacle) => State::Unusable(obstacle),
+            None if kind == Kind::BitScope => State::Free,
+            None => State::Unknown,
+        };
+        Self {
+            url: LinkUrl::Serial { port: port.name.clone() },
+            kind,
+            port: Some(port),
+            state,
+            identity: None,
+        }
+    }
+
+    /// Asks what is there; a place that somebody uses is left alone.
+    async fn identify(&mut self) {
+        match (&self.state, self.kind) {
+            (State::InUse(_) | State::Unusable(_), _) => {}
+            (_, Kind::Serial) => self.look_for_bridge().await,
+            _ => {
+                let asking = with_progress(identity(&self.url), "asking what is there");
+                let answer = tokio::time::timeout(SCOPE_TIMEOUT, asking).await;
+                self.identity = Some(answer.unwrap_or_else(|_| Err("no answer".to_owned())));
+                if self.identity.as_ref().is_some_and(Result::is_err) && self.port.is_some() {
+                    self.look_for_bridge().await;
+                }
+            }
+        }
+    }
+
+    /// Whether a bridge answers at a serial port.
+    async fn look_for_bridge(&mut self) {
+        let LinkUrl::Serial { port } = &self.url else { return };
+        let Ok(url) = format!("bridge://{port}").parse::<LinkUrl>() else { return };
+        let asking = async {
+            let link = link::open_bridge(&url).await.ok()?;
+            let mut client = Client::new(link.stream, link.clock);
+            client.status().await.ok()
+        };
+        let found = tokio::time::timeout(BRIDGE_TIMEOUT, Box::pin(asking)).await;
+        if let Ok(Some(_)) = found {
+            self.url = url;
+            self.kind = Kind::Bridge;
+            self.state = State::Free;
+            self.identity = None;
+        }
+    }
+
+    fn to_text(&self) -> String {
+        let mut parts = Vec::new();
+        if let Some(usb) = self.port.as_ref().and_then(|port| port.usb.as_ref()) {
+            parts.push(usb.to_string());
+        }
+        parts.push(match &self.state {
+            State::Free if self.kind == Kind::Simulated => "always there".to_owned(),
+            State::Free => "free".to_owned(),
+            State::InUse(users) if users.is_empty() => "in use by a program of another user".to_owned(),
+            State::InUse(users) => {
+                let users: Vec<String> = users.iter().map(ToString::to_string).collect();
+                format!("in use by {}", users.join(", "))
+            }
+            State::Unusable(obstacle) => obstacle.to_string(),
+            State::Unknown if self.kind == Kind::Serial => {
+                format!("not a BitScope; a bridge there is bridge://{}", self.url)
+            }
+            State::Unknown => "not tried".to_owned(),
+        });
+        match &self.identity {
+            Some(Ok(Identity { model, revision, serial })) => {
+                let serial = serial.as_ref().map(|serial| format!(", serial number {serial}"));
+                parts.push(format!("{model}, revision {revision}{}", serial.unwrap_or_default()));
+            }
+            Some(Err(why)) => parts.push(why.clone()),
+            None => {}
+        }
+        parts.join("; ")
+    }
+
+    fn to_json(&self) -> Value {
+        let usb = self.port.as_ref().and_then(|port| port.usb.as_ref());
+        let identity = self.identity.as_ref().and_then(|identity| identity.as_ref().ok());
+        json!({
+            "url": self.url.to_string(),
+            "kind": self.kind.name(),
+            "usb": usb.map(|usb| format!("{:04x}:{:04x}", usb.vendor, usb.product)),
+            "manufacturer": usb.and_then(|usb| usb.manufacturer.as_ref()),
+            "product": usb.and_then(|usb| usb.product_name.as_ref()),
+            "usb_serial": usb.and_then(|usb| usb.serial_number.as_ref()),
+            "state": match &self.state {
+                State::Free => "free",
+                State::InUse(_) => "in use",
+                State::Unusable(_) => "unusable",
+                State::Unknown => "unknown",
+            },
+            "users": match &self.state {
+                State::InUse(users) => json!(users),
+                _ => json!([]),
+            },
+            "obstacle": match &self.state {
+                State::Unusable(obstacle) => Some(obstacle.to_string()),
+                _ => None,
+            },
+            "model": identity.map(|identity| &identity.model),
+            "revision": identity.map(|identity| &identity.revision),
+            "serial": identity.and_then(|identity| identity.serial.as_ref()),
+        })
+    }
+}
+
+/// Connects, and asks for what a device says of itself.
+async fn identity(url: &LinkUrl) -> Result<Identity, String> {
+    let link =
+        link::open_reading(url, scopething_files::playback::read).await.map_err(|error| error.to_string())?;
+    let mut scope = link.connect().await.map_err(|error| error.to_string())?;
+    let serial = scope.read_serial().await.map_err(|error| error.to_string())?;
+    Ok(Identity {
+        model: scope.model().name.to_owned(),
+        revision: scope.revision().to_string(),
+        serial: serial.ok().map(|serial| serial.to_string()),
+    })
+}

@@ -1,0 +1,314 @@
+"""The same for asyncio: coroutines, and streams to iterate over with ``async for``.
+
+    import asyncio
+    from scopething import aio
+
+    async def main():
+        async with await aio.connect("sim:?A=sine,1kHz,0..3V") as scope:
+            traces = await scope.capture("A", period="5ms")
+
+    asyncio.run(main())
+
+Each scope has a thread, on which one operation after the other runs. A task that is cancelled while it waits for a capture
+gets CancelledError, and the trace is dropped; `Scope.cancel` ends the capture with the trace around that moment instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from typing import Any, AsyncIterator, Callable, Optional, Tuple, TypeVar, Union
+
+from . import _scope, _simulate
+from ._scope import Block, Clock, Path
+from ._traces import Plan, Table, Traces
+
+__all__ = ["Scope", "Stream", "connect", "simulate"]
+
+T = TypeVar("T")
+Job = Tuple["asyncio.AbstractEventLoop", "asyncio.Future[Any]", Callable[[], Any]]
+
+
+class _Worker:
+    """A thread that does one thing after the other, and hands futures back.
+
+    It is a daemon: what it waits for ends when the interpreter exits, and scopes are closed then.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Optional[Job]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="scopething", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is None:
+                return
+            loop, future, do = job
+            job = None
+            if future.cancelled():
+                continue
+            try:
+                result, error = do(), None
+            except BaseException as raised:  # It is the caller's, whatever it is.
+                result, error = None, raised
+            try:
+                loop.call_soon_threadsafe(_settle, future, result, error)
+            except RuntimeError:
+                pass  # The loop was closed: nobody waits any more.
+            del future, do, result, error
+
+    def do(self, what: Callable[[], T]) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put((loop, future, what))
+        return future
+
+    def end(self) -> None:
+        self._jobs.put(None)
+
+
+def _settle(future: asyncio.Future[Any], result: Any, error: Optional[BaseException]) -> None:
+    if future.cancelled():
+        return
+    if isinstance(error, StopIteration):
+        # A future cannot hold it.
+        error = RuntimeError("a stream ended early")
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
+
+
+class _Ended:
+    """What stands for the end of a stream."""
+
+
+class Scope:
+    """A connected BitScope Micro, for asyncio: the methods are those of `scopething.Scope`, as coroutines."""
+
+    def __init__(self, scope: _scope.Scope, worker: _Worker) -> None:
+        self._scope = scope
+        self._worker = worker
+
+    @property
+    def url(self) -> str:
+        """As `scopething.Scope.url`."""
+        return self._scope.url
+
+    @property
+    def model(self) -> str:
+        """As `scopething.Scope.model`."""
+        return self._scope.model
+
+    @property
+    def revision(self) -> str:
+        """As `scopething.Scope.revision`."""
+        return self._scope.revision
+
+    @property
+    def generators(self) -> str:
+        """As `scopething.Scope.generators`."""
+        return self._scope.generators
+
+    @property
+    def closed(self) -> bool:
+        """As `scopething.Scope.closed`."""
+        return self._scope.closed
+
+    async def serial_number(self) -> Optional[str]:
+        """As `scopething.Scope.serial_number`."""
+        return await self._worker.do(lambda: self._scope.serial_number)
+
+    async def capture(self, channels: Any = "A", **arguments: Any) -> Traces:
+        """As `scopething.Scope.capture`, with the same arguments.
+
+        Raises:
+            asyncio.CancelledError: the task was cancelled; the capture has ended by then.
+        """
+        running = threading.Event()
+
+        def capture() -> Traces:
+            running.set()
+            return self._scope.capture(channels, **arguments)
+
+        future = self._worker.do(capture)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if not future.cancelled():
+                await self._give_up(future, running)
+            raise
+
+    async def _give_up(self, future: asyncio.Future[Any], running: threading.Event) -> None:
+        """Ends a capture that nobody waits for, so that the scope is at rest when the task is."""
+        if not running.is_set():
+            future.cancel()
+            return
+        while not future.done():
+            # It may have been about to begin, and missed the call before.
+            self._scope.cancel()
+            await asyncio.wait([future], timeout=0.1)
+        if not future.cancelled():
+            future.exception()
+
+    def cancel(self) -> None:
+        """Ends the capture that a task waits for: it gives the trace around this moment."""
+        self._scope.cancel()
+
+    async def plan(self, channels: Any = "A", **arguments: Any) -> Plan:
+        """As `scopething.Scope.plan`."""
+        return await self._worker.do(lambda: self._scope.plan(channels, **arguments))
+
+    async def start_waveform(self, *arguments: Any, **named: Any) -> float:
+        """As `scopething.Scope.start_waveform`."""
+        return await self._worker.do(lambda: self._scope.start_waveform(*arguments, **named))
+
+    async def stop_waveform(self) -> None:
+        """As `scopething.Scope.stop_waveform`."""
+        await self._worker.do(self._scope.stop_waveform)
+
+    async def start_clock(self, *arguments: Any, **named: Any) -> Clock:
+        """As `scopething.Scope.start_clock`."""
+        return await self._worker.do(lambda: self._scope.start_clock(*arguments, **named))
+
+    async def stop_clock(self) -> None:
+        """As `scopething.Scope.stop_clock`."""
+        await self._worker.do(self._scope.stop_clock)
+
+    async def hold(self, levels: Any) -> None:
+        """As `scopething.Scope.hold`."""
+        await self._worker.do(lambda: self._scope.hold(levels))
+
+    async def release(self) -> None:
+        """As `scopething.Scope.release`."""
+        await self._worker.do(self._scope.release)
+
+    async def stop(self) -> None:
+        """As `scopething.Scope.stop`."""
+        await self._worker.do(self._scope.stop)
+
+    async def calibrate(self, *arguments: Any, **named: Any) -> Table:
+        """As `scopething.Scope.calibrate`; ``progress`` is called on the scope's thread. Cancelling ends it soon."""
+        cancelled = threading.Event()
+        progress: Optional[Callable[[int, int], object]] = named.pop("progress", None)
+
+        def report(done: int, points: int) -> None:
+            if cancelled.is_set():
+                raise asyncio.CancelledError
+            if progress is not None:
+                progress(done, points)
+
+        future = self._worker.do(lambda: self._scope.calibrate(*arguments, **{**named, "progress": report}))
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            cancelled.set()
+            await asyncio.wait([future])
+            raise
+
+    async def stream(self, channels: Any = "A", rate: Any = 1e3, **arguments: Any) -> Stream:
+        """As `scopething.Scope.stream`: ``async for block in await scope.stream("A", "1kHz")``."""
+        return Stream(await self._worker.do(lambda: self._scope.stream(channels, rate, **arguments)), self._worker)
+
+    async def close(self) -> None:
+        """As `scopething.Scope.close`."""
+        # On a thread of its own: that of the scope may wait for a trigger, which closing ends.
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+
+        def close() -> None:
+            error: Optional[BaseException] = None
+            try:
+                self._scope.close()
+            except BaseException as raised:  # It is the caller's, whatever it is.
+                error = raised
+            try:
+                loop.call_soon_threadsafe(_settle, future, None, error)
+            except RuntimeError:
+                pass  # The loop was closed.
+
+        threading.Thread(target=close, name="scopething-close", daemon=True).start()
+        await asyncio.shield(future)
+        self._worker.end()
+
+    async def __aenter__(self) -> Scope:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"{self._scope!r} for asyncio"
+
+
+class Stream(AsyncIterator[Block]):
+    """A stream that runs, for asyncio: iterate over it, and close it, or use it in an ``async with`` block."""
+
+    def __init__(self, stream: _scope.Stream, worker: _Worker) -> None:
+        self._stream = stream
+        self._worker = worker
+        # A wait for a block that was not taken yet.
+        self._next: Optional[asyncio.Future[Union[Block, _Ended]]] = None
+
+    @property
+    def sample_rate(self) -> float:
+        """As `scopething.Stream.sample_rate`."""
+        return self._stream.sample_rate
+
+    @property
+    def totals(self) -> Table:
+        """As `scopething.Stream.totals`."""
+        return self._stream.totals
+
+    def __aiter__(self) -> Stream:
+        return self
+
+    async def __anext__(self) -> Block:
+        if self._next is None:
+            self._next = self._worker.do(self._take)
+        # A task that is cancelled loses no block: the next one gets it.
+        block = await asyncio.shield(self._next)
+        self._next = None
+        if isinstance(block, _Ended):
+            raise StopAsyncIteration
+        return block
+
+    def _take(self) -> Union[Block, _Ended]:
+        return next(self._stream, _Ended())
+
+    async def close(self) -> None:
+        """Ends the stream: the scope can be used again."""
+        self._stream._reader.stop()
+        await self._worker.do(self._stream.close)
+
+    async def __aenter__(self) -> Stream:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+async def connect(url: Optional[Path] = None) -> Scope:
+    """As `scopething.connect`."""
+    worker = _Worker()
+    try:
+        return Scope(await worker.do(lambda: _scope.connect(url)), worker)
+    except BaseException:
+        worker.end()
+        raise
+
+
+async def simulate(**signals: Any) -> Scope:
+    """As `scopething.simulate` without ``tcp``."""
+    worker = _Worker()
+    try:
+        made = await worker.do(lambda: _simulate.simulate(tcp=False, **signals))
+        return Scope(made, worker)
+    except BaseException:
+        worker.end()
+        raise
+
+

@@ -1,0 +1,261 @@
+//! Captured waveforms as arrays: the samples stay where they are, and numpy looks at them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use numpy::ndarray::ArrayView1;
+use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use scopething::plan_report;
+use scopething_core::plan::{BusyOutputs, CapturePlan, CaptureRequest};
+use scopething_core::trace::{DumpChannel, Trace};
+use scopething_files::plot::{PictureSize, svg};
+use scopething_files::{Format, SaveError, TraceFile};
+use scopething_waveform::measure::{WaveformAnalysis, Window};
+use scopething_waveform::waveform::{
+    Channel, Details, Gap, Range, Samples, Series, Stamp, Trigger, Waveform,
+};
+
+use crate::failure::{Failure, Kind, Stop};
+use crate::gate;
+
+/// How a capture was planned.
+#[derive(Debug)]
+struct Planned {
+    plan: CapturePlan,
+    request: CaptureRequest,
+    driven: BusyOutputs,
+}
+
+/// One captured trace.
+#[pyclass(frozen, module = "scopething._core")]
+#[derive(Debug)]
+pub(crate) struct Recording {
+    waveform: Arc<Waveform>,
+    planned: Option<Planned>,
+    /// Of each channel whether a sample lies at an end of the range; empty if that is not known.
+    clipped: Vec<bool>,
+}
+
+impl Recording {
+    pub(crate) fn of_trace(
+        trace: &Trace<'_>,
+        request: CaptureRequest,
+        driven: BusyOutputs,
+    ) -> Result<Self, Stop> {
+        let waveform = Waveform::of_trace(trace).map_err(|error| Failure::of(Kind::BadAnswer, &error))?;
+        let clipped = waveform.channels().iter().map(|series| is_clipped(trace, series.channel)).collect();
+        let planned = Some(Planned { plan: trace.plan().clone(), request, driven });
+        Ok(Self { waveform: Arc::new(waveform), planned, clipped })
+    }
+
+    pub(crate) fn of_file(waveform: Waveform) -> Self {
+        Self { waveform: Arc::new(waveform), planned: None, clipped: Vec::new() }
+    }
+
+    fn series(&self, index: usize) -> PyResult<&Series> {
+        let series = self.waveform.channels().get(index);
+        series.ok_or_else(|| pyo3::exceptions::PyIndexError::new_err("no such channel"))
+    }
+}
+
+/// Whether a channel has a sample at the bottom or at the top of its range. A logic line has no range.
+fn is_clipped(trace: &Trace<'_>, channel: Channel) -> bool {
+    let Channel::Analog(channel) = channel else { return false };
+    let raw = trace.raw(DumpChannel::Analog(channel));
+    if trace.plan().mode.sample_bytes == 2 {
+        raw.chunks_exact(2).any(|sample| matches!(sample, [0x80, 0x00] | [0x7f, 0xff]))
+    } else {
+        raw.iter().any(|sample| matches!(sample, 0x00 | 0xff))
+    }
+}
+
+/// Of a channel: name, label, start, period, unit, and whether it is clipped.
+type ChannelRow = (String, Option<String>, f64, f64, &'static str, Option<bool>);
+
+fn usage(py: Python<'_>, message: String) -> PyErr {
+    Failure::usage(message).raise(py)
+}
+
+#[pymethods]
+impl Recording {
+    /// A waveform of arrays. Each channel is `(name, start, period, samples, is_raw)`.
+    #[staticmethod]
+    fn of_arrays(
+        py: Python<'_>,
+        sample_rate: f64,
+        channels: &Bound<'_, PyList>,
+        range: Option<(f64, f64)>,
+        capture_start: Option<f64>,
+    ) -> PyResult<Self> {
+        let mut series = Vec::new();
+        for channel in channels {
+            let (name, start_s, period_s, samples, is_raw): (String, f64, f64, Bound<'_, PyAny>, bool) =
+                channel.extract()?;
+            let channel: Channel = name.parse().map_err(|error| usage(py, format!("{name:?} is {error}")))?;
+            let samples = if channel.is_analog() {
+                let values = samples.extract::<PyReadonlyArray1<'_, f32>>()?.as_array().to_vec();
+                if is_raw { Samples::Fractions(values) } else { Samples::Volts(values) }
+            } else {
+                Samples::Levels(samples.extract::<PyReadonlyArray1<'_, u8>>()?.as_array().to_vec())
+            };
+            series.push(Series::new(channel, start_s, period_s, samples));
+        }
+        let details = Details {
+            range: range.map(|(low, high)| Range { low, high }),
+            capture_start_s: capture_start,
+            ..Details::default()
+        };
+        let waveform = Waveform::new(sample_rate, series, details);
+        let waveform = waveform.map_err(|error| Failure::of(Kind::Usage, &error).raise(py))?;
+        Ok(Self::of_file(waveform))
+    }
+
+    /// The channels in their order.
+    fn channels(&self) -> Vec<ChannelRow> {
+        let channels = self.waveform.channels().iter().enumerate();
+        channels
+            .map(|(index, series)| {
+                let unit = match series.samples {
+                    Samples::Volts(_) => "V",
+                    Samples::Fractions(_) => "range",
+                    Samples::Levels(_) => "",
+                };
+                let clipped = self.clipped.get(index).copied();
+                let name = series.channel.to_string();
+                (name, series.label.clone(), series.start_s, series.period_s, unit, clipped)
+            })
+            .collect()
+    }
+
+    /// The samples of a channel, which nobody can write to.
+    fn samples<'py>(this: &Bound<'py, Self>, index: usize) -> PyResult<Bound<'py, PyAny>> {
+        let owner = this.clone().into_any();
+        Ok(match &this.get().series(index)?.samples {
+            Samples::Volts(samples) | Samples::Fractions(samples) => {
+                // SAFETY: the samples live as long as `owner`, which the array keeps, and are never changed or moved.
+                let array =
+                    unsafe { PyArray1::borrow_from_array(&ArrayView1::from(samples.as_slice()), owner) };
+                array.readwrite().make_nonwriteable();
+                array.into_any()
+            }
+            Samples::Levels(levels) => {
+                // SAFETY: as above.
+                let array =
+                    unsafe { PyArray1::borrow_from_array(&ArrayView1::from(levels.as_slice()), owner) };
+                array.readwrite().make_nonwriteable();
+                array.into_any()
+            }
+        })
+    }
+
+    /// The times of a channel's samples, in seconds.
+    fn timestamps<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let array = PyArray1::from_vec(py, self.series(index)?.timestamps().collect());
+        array.readwrite().make_nonwriteable();
+        Ok(array)
+    }
+
+    /// What is known of the capture besides its samples, by name.
+    fn details<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let Details { capture_start_s, cause, trigger, range, mode, warnings, stamp } =
+            self.waveform.details();
+        let details = PyDict::new(py);
+        details.set_item("sample_rate", self.waveform.sample_rate_hz())?;
+        details.set_item("capture_start", capture_start_s)?;
+        details.set_item("cause", cause.map(|cause| cause.to_string()))?;
+        details.set_item("range", range.map(|range| (range.low, range.high)))?;
+        details.set_item("mode", mode)?;
+        details.set_item("warnings", warnings)?;
+        if let Some(Trigger { time_s, level, kind, source }) = trigger {
+            details.set_item("trigger", (time_s, level, kind.to_string(), source))?;
+        }
+        if let Some(Stamp { number, clock, gap }) = stamp {
+            details.set_item("stamp", (number, clock.to_string(), gap.map(Gap::name)))?;
+        }
+        Ok(details)
+    }
+
+    /// The plan of the capture, as the program's `plan --json` prints it; none of a file.
+    fn plan<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(Planned { plan, request, driven }) = &self.planned else { return Ok(None) };
+        plan_object(py, plan, request, *driven).map(Some)
+    }
+
+    /// Writes a file in the format of its ending, or in the one that is named.
+    fn save(&self, py: Python<'_>, path: std::path::PathBuf, format: Option<&str>) -> PyResult<()> {
+        let format = match format {
+            Some(name) => name.parse(),
+            None => Format::of_path(&path),
+        };
+        let format = format.map_err(|error| Failure::of(Kind::Usage, &error).raise(py))?;
+        let waveform = Arc::clone(&self.waveform);
+        gate::outside(py, move || {
+            write(&path, format, &waveform).map_err(|error| Failure::of(Kind::FileError, &error).into())
+        })
+    }
+
+    /// The picture of the trace.
+    fn svg(&self, py: Python<'_>, width: u32, height: u32) -> PyResult<String> {
+        let size = PictureSize::new(width, height);
+        let size = size.map_err(|error| Failure::of(Kind::Usage, &error).raise(py))?;
+        let waveform = Arc::clone(&self.waveform);
+        gate::outside(py, move || Ok(svg::draw(&waveform, size)))
+    }
+
+    /// Everything that is measured of it, as the program's `analyse --json` prints it.
+    fn analyse<'py>(&self, py: Python<'py>, window: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        let window = window.map(str::parse::<Window>).transpose();
+        let window = window.map_err(|error| usage(py, error.to_string()))?;
+        let waveform = Arc::clone(&self.waveform);
+        let analysis = gate::outside(py, move || {
+            let analysis = WaveformAnalysis::of(&waveform);
+            Ok(match window {
+                Some(window) => analysis.with_spectra(&waveform, window),
+                None => analysis,
+            })
+        })?;
+        Ok(pythonize::pythonize(py, &analysis)?)
+    }
+
+    fn __eq__(&self, other: &Self) -> bool {
+        self.waveform == other.waveform
+    }
+}
+
+fn write(path: &Path, format: Format, waveform: &Waveform) -> Result<(), SaveError> {
+    let mut file = TraceFile::create(path, format)?;
+    file.write(waveform)?;
+    file.commit()
+}
+
+/// A plan, as the program's `plan --json` prints it.
+pub(crate) fn plan_object<'py>(
+    py: Python<'py>,
+    plan: &CapturePlan,
+    request: &CaptureRequest,
+    driven: BusyOutputs,
+) -> PyResult<Bound<'py, PyAny>> {
+    let refused =
+        plan_report::refusals(plan, request, driven).map_err(|error| Failure::from(error).raise(py))?;
+    Ok(pythonize::pythonize(py, &plan_report::to_json(plan, &refused))?)
+}
+
+/// Reads every trace of a file.
+#[pyfunction]
+pub(crate) fn read(py: Python<'_>, path: std::path::PathBuf) -> PyResult<Vec<Recording>> {
+    let format = Format::of_path(&path).map_err(|error| Failure::of(Kind::Usage, &error).raise(py))?;
+    gate::outside(py, move || {
+        let failed = |error: &(dyn std::error::Error + 'static)| Failure::of(Kind::FileError, error);
+        let mut reader = scopething_files::open(&path, format).map_err(|error| failed(&error))?;
+        let mut traces = Vec::new();
+        while let Some(waveform) = reader
+            .read()
+            .map_err(|error| Failure::new(Kind::FileError, format!("{}: {error}", path.display())))?
+        {
+            traces.push(Recording::of_file(waveform));
+        }
+        Ok(traces)
+    })
+}

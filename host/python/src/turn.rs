@@ -1,0 +1,130 @@
+//! Whose turn it is: one operation at a time has the device, the others queue in the order in which they came.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread::{self, ThreadId};
+
+use crate::failure::{Failure, Stop};
+use crate::gate::{self, lock};
+
+/// What is handed from one to the next.
+#[derive(Debug)]
+pub(crate) struct Turns<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    thing: Option<T>,
+    holder: Holder,
+    waiting: VecDeque<u64>,
+    next: u64,
+}
+
+/// Who has the thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    Nobody,
+    Thread(ThreadId),
+    /// A stream has it, until it is closed.
+    Stream,
+    /// It was taken away for good.
+    Gone,
+}
+
+impl<T> Turns<T> {
+    pub(crate) fn new(thing: T) -> Self {
+        let state = State { thing: Some(thing), holder: Holder::Nobody, waiting: VecDeque::new(), next: 0 };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Waits for one's turn; signals and the end of the interpreter end the wait.
+    pub(crate) fn take(&self) -> Result<T, Stop> {
+        let mut state = lock(&self.state);
+        let me = state.next;
+        state.next += 1;
+        state.waiting.push_back(me);
+        let taken = loop {
+            match state.holder {
+                Holder::Gone => break Err(Failure::closed().into()),
+                Holder::Stream => {
+                    break Err(Failure::usage("a stream of this scope runs: close it first").into());
+                }
+                Holder::Thread(id) if id == thread::current().id() => {
+                    let what = "this scope is in the middle of another operation of the same thread";
+                    break Err(Failure::usage(format!("{what}: wait for its end")).into());
+                }
+                Holder::Nobody if state.waiting.front() == Some(&me) => {
+                    if let Some(thing) = state.thing.take() {
+                        state.holder = Holder::Thread(thread::current().id());
+                        break Ok(thing);
+                    }
+                }
+                Holder::Nobody | Holder::Thread(_) => {}
+            }
+            let waited = self.changed.wait_timeout(state, gate::POLL).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+            if waited.1.timed_out() {
+                drop(state);
+                let ended = if gate::is_shut() {
+                    Err(Failure::closed().into())
+                } else {
+                    gate::raised_by_signal().map_err(Stop::Raised)
+                };
+                state = lock(&self.state);
+                if let Err(stop) = ended {
+                    break Err(stop);
+                }
+            }
+        };
+        state.waiting.retain(|&waiting| waiting != me);
+        drop(state);
+        self.changed.notify_all();
+        taken
+    }
+
+    /// Gives it back, for the next in the queue.
+    pub(crate) fn give_back(&self, thing: T) {
+        self.set(Some(thing), Holder::Nobody);
+    }
+
+    /// A stream keeps it from now on.
+    pub(crate) fn leave_to_stream(&self) {
+        self.set(None, Holder::Stream);
+    }
+
+    /// Takes it away for good, as soon as whoever has it gives it back; none if that was done before.
+    pub(crate) fn take_to_close(&self) -> Option<T> {
+        let mut state = lock(&self.state);
+        let thing = loop {
+            if let Some(thing) = state.thing.take() {
+                break Some(thing);
+            }
+            if state.holder == Holder::Gone {
+                break None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        state.holder = Holder::Gone;
+        drop(state);
+        self.changed.notify_all();
+        thing
+    }
+
+    fn set(&self, thing: Option<T>, holder: Holder) {
+        let mut state = lock(&self.state);
+        state.thing = thing;
+        state.holder = holder;
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Waits until a stream has given it back.
+    pub(crate) fn wait_for_stream(&self) {
+        let mut state = lock(&self.state);
+        while state.holder == Holder::Stream {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+"""The same for asyncio."""
+
+import asyncio
+import time
+
+import pytest
+
+import scopething
+from scopething import aio
+
+NEVER = dict(low=0, high=3, trigger_level=2)
+
+
+def run(coroutine):
+    return asyncio.run(asyncio.wait_for(coroutine, 30))
+
+
+def test_captures():
+    async def main():
+        async with await aio.connect("sim:?A=sine,1kHz,0..3V") as scope:
+            assert (scope.url, scope.revision, await scope.serial_number()) == (
+                "sim:?A=sine,1kHz,0..3V", "BS000501", "DB98TI79",
+            )  # fmt: skip
+            traces = await scope.capture("A", period="5ms", low=0, high=3.3)
+            assert isinstance(traces, scopething.Traces) and len(traces.A) == 1000
+            assert (await scope.plan("A", period="5ms")).samples == 1000
+            with pytest.raises(scopething.Usage, match="parsec"):
+                await scope.capture("A", period="1 parsec")
+        assert scope.closed
+        with pytest.raises(scopething.Closed):
+            await aio.Scope(scope._scope, aio._Worker()).capture("A")
+
+    run(main())
+
+
+def test_a_cancelled_task_is_cancelled():
+    async def main():
+        async with await aio.simulate(A="dc 1V") as scope:
+            task = asyncio.create_task(scope.capture("A", **NEVER))
+            await asyncio.sleep(0.1)
+            begun = time.monotonic()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert time.monotonic() - begun < 2
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(scope.capture("A", **NEVER), 0.1)
+            # The scope is at rest, and can be used at once.
+            assert (await scope.capture("A", timeout=0)).cause == "timeout"
+
+    run(main())
+
+
+def test_one_that_waits_for_its_turn_can_be_cancelled():
+    async def main():
+        async with await aio.simulate(A="dc 1V") as scope:
+            first = asyncio.create_task(scope.capture("A", **NEVER))
+            second = asyncio.create_task(scope.capture("A", **NEVER))
+            await asyncio.sleep(0.1)
+            second.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            assert not first.done()
+            scope.cancel()
+            assert (await first).cause == "cancel"
+
+    run(main())
+
+
+def test_others_run_meanwhile():
+    async def main():
+        async with await aio.simulate(A="dc 1V") as scope:
+            task = asyncio.create_task(scope.capture("A", timeout=0.3, **NEVER))
+            turns = 0
+            while not task.done():
+                await asyncio.sleep(0.01)
+                turns += 1
+            assert (await task).cause == "timeout" and turns > 10
+
+    run(main())
+
+
+def test_two_scopes_at_once():
+    async def main():
+        one, two = await asyncio.gather(aio.simulate(A="dc 1V"), aio.simulate(A="dc 1V"))
+        begun = time.monotonic()
+        await asyncio.gather(one.capture("A", timeout=0.5, **NEVER), two.capture("A", timeout=0.5, **NEVER))
+        assert time.monotonic() - begun < 0.9
+        await asyncio.gather(one.close(), two.close())
+
+    run(main())
+
+
+def test_streams():
+    async def main():
+        async with await aio.simulate(A="dc 1V") as scope:
+            async with await scope.stream("A", "1kHz", block=20) as stream:
+                starts = []
+                async for block in stream:
+                    starts.append(round(block.start, 6))
+                    if len(starts) == 3:
+                        break
+                assert starts == [0, 0.02, 0.04]
+                # One that is cancelled loses no block.
+                with pytest.raises(asyncio.TimeoutError):
+                    await asyncio.wait_for(stream.__anext__(), 1e-6)
+                assert round((await stream.__anext__()).start, 6) == 0.06
+            assert (await scope.capture("A", timeout=0)).cause == "timeout"
+
+    run(main())
+
+
+def test_generators_and_calibration():
+    async def main():
+        async with await aio.connect("sim:?clock=fast") as scope:
+            assert await scope.start_waveform(1000) == 1000
+            await scope.stop_waveform()
+            assert (await scope.start_clock("10kHz")).ratio == 0.5
+            assert scope.generators == "clocks"
+            await scope.stop()
+            await scope.hold("L3=1")
+            await scope.release()
+            seen = []
+            result = await scope.calibrate(n=8, save=False, progress=lambda done, points: seen.append(done))
+            assert len(seen) == 64 and result.used > 100
+        async with await aio.connect("sim:") as scope:
+            task = asyncio.create_task(scope.calibrate(save=False))
+            await asyncio.sleep(0.1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert scope.generators == "off"
+
+    run(main())
+
+
+def test_closing_ends_what_waits():
+    async def main():
+        scope = await aio.simulate(A="dc 1V")
+        task = asyncio.create_task(scope.capture("A", **NEVER))
+        await asyncio.sleep(0.1)
+        await scope.close()
+        with pytest.raises(scopething.Closed):
+            await task
+
+    run(main())
+
+
+def test_what_cannot_be_connected_to():
+    with pytest.raises(scopething.NotFound):
+        run(aio.connect("socket://127.0.0.1:1"))

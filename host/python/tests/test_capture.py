@@ -1,0 +1,219 @@
+"""Captures: what comes out is what the simulated inputs see."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import scopething
+
+STEP_16 = 3.3 / 65536
+
+
+def test_samples_are_the_signal(simulated_scope):
+    scope = simulated_scope(A="triangle 1kHz 0..3V")
+    traces = scope.capture("A", period="4ms", nsamples=1000, low=0, high=3.3, trigger_level=1.5)
+    a = traces.A
+    assert a.samples.dtype == np.float32 and a.samples.shape == (1000,)
+    assert a.timestamps.dtype == np.float64 and a.timestamps.shape == (1000,)
+    np.testing.assert_allclose(np.diff(a.timestamps), 4e-6, rtol=1e-9)
+    # The trigger is where the signal rises through the level, and the slope is 6 V a millisecond.
+    after = a.timestamps - a.trigger_timestamp
+    phase = (after / 1e-3 + 0.25) % 1
+    expected = 3 * np.where(phase < 0.5, 2 * phase, 2 - 2 * phase)
+    # It is known to a sample, in which the signal moves by 24 mV.
+    np.testing.assert_allclose(a.samples, expected, atol=0.025 + STEP_16)
+    assert (a.trigger_timestamp, a.trigger_level, a.trigger_type, a.cause) == (1e-3, 1.5, "rising", "trigger")
+    assert (a.unit, a.clipped, a.channel, a.sample_rate) == ("V", False, "A", pytest.approx(250e3))
+
+
+def test_a_pair_is_sampled_in_turn(simulated_scope):
+    # The same ramp on both: B is sampled half a sample period later, and shows it.
+    scope = simulated_scope(A="ramp 100Hz 0..3V", B="ramp 100Hz 0..3V")
+    traces = scope.capture("AB", period="4ms", nsamples=2000, low=0, high=3.3, timeout=0)
+    a, b = traces.A, traces.B
+    assert len(a) == len(b) == 1000
+    np.testing.assert_allclose(b.timestamps - a.timestamps, a.sample_period / 2, rtol=1e-9)
+    assert a.sample_rate == pytest.approx(traces.sample_rate / 2)
+    rising = (a.samples[:-1] < a.samples[1:]) & (a.samples > 0.1)[:-1] & (a.samples < 2.9)[:-1]
+    later = (b.samples - a.samples)[:-1][rising]
+    assert later.mean() == pytest.approx(300 * a.sample_period / 2, rel=0.1)
+
+
+def test_logic_lines(simulated_scope):
+    scope = simulated_scope(L0="square 1kHz 0..3.3V 25%", L3="square 2kHz 0..3.3V")
+    traces = scope.capture(["L0", "L3"], period="10ms", nsamples=1000, trigger={"L3": 1})
+    assert list(traces) == ["L0", "L3"]
+    assert traces.L0.samples.dtype == np.uint8 and set(np.unique(traces.L0.samples)) == {0, 1}
+    assert traces.L0.samples.mean() == pytest.approx(0.25, abs=0.01)
+    line = traces.L3
+    # What the pure-Python driver forgets when a line is named by a text.
+    assert (line.trigger_timestamp, line.trigger_level, line.trigger_type) == (2.5e-3, 1.0, "rising")
+    assert traces.L0.trigger_timestamp is None
+    at = int(round(line.trigger_timestamp / line.sample_period))
+    assert line.samples[at - 3 : at].tolist() == [0, 0, 0] and line.samples[at : at + 3].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("trigger", [{"L3": 1}, {3: 1}, {"l3": True}, {np.int64(3): np.int64(1)}, "L3=1"])
+def test_triggers_on_a_line(simulated_scope, trigger):
+    scope = simulated_scope(L3="square 2kHz 0..3.3V")
+    assert scope.capture("L3", period="2ms", nsamples=200, trigger=trigger).L3.trigger_level == 1.0
+
+
+@pytest.mark.parametrize(
+    "channels, found",
+    [
+        ("A", ["A"]), ("AB", ["A", "B"]), ("a,l3", ["A", "L3"]), ("AL3", ["A", "L3"]), (["A", "L3"], ["A", "L3"]),
+        (("B",), ["B"]), ("A B", ["A", "B"]), ({"A"}, ["A"]), ("L", [f"L{line}" for line in range(8)]),
+    ],
+)  # fmt: skip
+def test_channels_in_several_ways(channels, found):
+    with scopething.connect("sim:") as scope:
+        assert list(scope.capture(channels, timeout=0)) == found
+
+
+def test_numbers_and_texts_are_the_same():
+    numbers = scopething.plan("A", period=5e-3, nsamples=12000, low=-0.5, high=3.3, trigger_position=0.5, timeout=0.02)
+    texts = scopething.plan(
+        "A", period="5ms", nsamples="12k", low="-500mV", high="3.3V", trigger_position="50%", timeout="20ms"
+    )
+    others = scopething.plan(
+        "A", period=np.float32(5e-3), nsamples=np.int32(12000), low=-0.5, high=np.float64(3.3), trigger_position=0.5,
+        timeout=0.02,
+    )  # fmt: skip
+    assert numbers["registers"] == texts["registers"] == others["registers"]
+
+
+def test_a_delay_is_between_trigger_and_samples(simulated_scope):
+    scope = simulated_scope(A=lambda t: 3.0 if (t % 10e-3) < 5e-3 else 0.0)
+    # The square rises at the trigger and falls 5 ms later, which is in the middle of what is captured after 4.5 ms.
+    a = scope.capture("A", period="1ms", nsamples=1000, low=0, high=3.3, trigger_level=1.5, delay="4.5ms").A
+    assert a.cause == "trigger" and a.trigger_timestamp == pytest.approx(-4.5e-3, abs=10e-6)
+    falls = int(np.argmax(a.samples < 1.5))
+    assert a.timestamps[falls] - a.trigger_timestamp == pytest.approx(5e-3, abs=10e-6)
+
+
+def test_samples_are_views_that_nobody_can_write_to():
+    with scopething.connect("sim:") as scope:
+        traces = scope.capture("A,L0", timeout=0)
+    for series in traces.values():
+        assert not series.samples.flags.owndata and not series.samples.flags.writeable
+        with pytest.raises(ValueError, match="read-only"):
+            series.samples[0] = 0
+        with pytest.raises(ValueError, match="read-only"):
+            series.timestamps[0] = 0
+    samples = traces.A.samples
+    kept = samples.copy()
+    del traces, series
+    np.testing.assert_array_equal(samples, kept)
+
+
+def test_range_and_clipping(simulated_scope):
+    scope = simulated_scope(A="sine 1kHz 0..3V")
+    assert scope.capture("A", low=0, high=3.3, timeout=0).A.clipped is False
+    clipped = scope.capture("A", low=1, high=2, timeout=0, period="2ms")
+    assert clipped.A.clipped is True and clipped.range == (1.0, 2.0)
+    assert clipped.A.samples.min() >= 1 and clipped.A.samples.max() < 2
+    fast = scope.capture("A", low=1, high=2, timeout=0, period="2ms", bits=8)
+    assert fast.A.clipped is True and fast.plan.mode != clipped.plan.mode
+
+
+def test_raw_samples_are_parts_of_the_range(simulated_scope):
+    scope = simulated_scope(A="dc 1V")
+    a = scope.capture("A", low=0.3, high=0.6, raw=True, timeout=0).A
+    assert a.unit == "range" and 0 <= a.samples.min() <= a.samples.max() < 1
+
+
+def test_auto_mode_does_not_wait(simulated_scope):
+    scope = simulated_scope(A="dc 1V")
+    assert scope.capture("A", low=0, high=3, trigger_level=2, trigger_mode="auto").cause == "timeout"
+
+
+def test_warnings_say_what_was_done_otherwise():
+    with scopething.connect("sim:") as scope:
+        traces = scope.capture("A", nsamples=50000, timeout=0)
+        assert any("instead of 50000" in warning for warning in traces.warnings)
+        assert any("instead of 50000" in line for line in repr(traces).splitlines())
+        assert scope.capture("A", timeout=0).warnings == []
+
+
+def test_verified_captures(simulated_scope):
+    scope = simulated_scope(A="sine 1kHz 0..3V")
+    assert len(scope.capture("A", verify=True, timeout=0).A) == 1000
+
+
+def test_traces_are_mappings_with_attributes():
+    with scopething.connect("sim:") as scope:
+        traces = scope.capture("AB", timeout=0)
+    assert set(traces) == {"A", "B"} and len(traces) == 2 and "A" in traces and "L0" not in traces
+    assert traces["B"] is traces.B and {"A", "B"} <= set(dir(traces))
+    with pytest.raises(KeyError, match="L0 was not captured: there are A, B"):
+        traces["L0"]
+    with pytest.raises(AttributeError, match="channels are A, B"):
+        traces.C
+    assert traces._repr_svg_().startswith("<svg") and traces._repr_html_() is None
+    assert np.array_equal(np.asarray(traces.A), traces.A.samples)
+
+
+def test_traces_can_be_pickled():
+    with scopething.connect("sim:?A=sine,1kHz,0..3V") as scope:
+        traces = scope.capture("AB", trigger_level=1.5, low=0, high=3.3)
+    again = pickle.loads(pickle.dumps(traces))
+    assert repr(again) == repr(traces) and again.plan == traces.plan
+    np.testing.assert_array_equal(again.B.timestamps, traces.B.timestamps)
+    series = pickle.loads(pickle.dumps(traces.A))
+    assert (series.trigger_timestamp, series.cause) == (traces.A.trigger_timestamp, "trigger")
+
+
+def test_a_plan_is_what_is_captured():
+    with scopething.connect("sim:") as scope:
+        plan = scope.plan("AB", period="20ms", nsamples=6000, timeout=0)
+        assert scope.capture("AB", period="20ms", nsamples=6000, timeout=0).plan == plan
+        assert plan == scopething.plan("AB", period="20ms", nsamples=6000, timeout=0)
+        assert plan.mode == "MacroChop" and plan.registers["ClockTicks"] == plan["registers"]["ClockTicks"]
+        scope.start_clock(1000)
+        assert "a generator drives L5" in " ".join(scope.plan("L").warnings)
+
+
+@pytest.mark.parametrize(
+    "arguments, kind, words",
+    [
+        ({"channels": "Q"}, scopething.Usage, "Q"),
+        ({"period": "5 parsec"}, scopething.Usage, "period: .*parsec.*1ms or 2.5us"),
+        ({"period": "5V"}, scopething.Usage, "period"),
+        ({"period": None}, scopething.Usage, "period is None"),
+        ({"period": float("nan")}, scopething.PlanError, "NaN"),
+        ({"period": -1}, scopething.PlanError, "give more than 0 s"),
+        ({"nsamples": 10.5}, scopething.Usage, "whole number"),
+        ({"nsamples": 0}, scopething.PlanError, "at least one"),
+        ({"nsamples": -5}, scopething.Usage, "nsamples is -5"),
+        ({"nsamples": 1 << 40}, scopething.Usage, "whole number of samples"),
+        ({"low": 3, "high": 1}, scopething.PlanError, "not a range"),
+        ({"trigger": "C"}, scopething.Usage, "C"),
+        ({"trigger": {}}, scopething.Usage, "names no line"),
+        ({"trigger": {"L9": 1}}, scopething.Usage, "L9"),
+        ({"trigger": 5}, scopething.Usage, "trigger is 5"),
+        ({"trigger_type": "sideways"}, scopething.Usage, "sideways"),
+        ({"trigger_mode": "maybe"}, scopething.Usage, "maybe"),
+        ({"trigger_position": 2}, scopething.PlanError, "0 to 1"),
+        ({"timeout": -1}, scopething.PlanError, "timeout"),
+        ({"delay": -1}, scopething.PlanError, "delay of -1"),
+        ({"bits": 12}, scopething.Usage, "12"),
+        ({"probes": "x7"}, scopething.Usage, "no calibration for probe \"x7\""),
+    ],
+)  # fmt: skip
+def test_bad_arguments(arguments, kind, words):
+    with scopething.connect("sim:") as scope:
+        with pytest.raises(kind, match=words) as raised:
+            scope.capture(**arguments)
+        assert isinstance(raised.value, ValueError) and isinstance(raised.value, scopething.Error)
+        # It can be used on.
+        assert len(scope.capture("A", timeout=0).A) == 1000
+
+
+def test_limits_of_what_can_be_planned():
+    with pytest.raises(scopething.PlanError, match="too long") as raised:
+        scopething.plan("A", period=1e6)
+    limits = raised.value.limits
+    assert scopething.plan("A", period=0.99 * limits["longest_period"])["samples"] > 0
+    assert limits["fastest_rate"] == 20e6

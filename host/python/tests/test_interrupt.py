@@ -1,0 +1,254 @@
+"""Ctrl-C during a wait, in all the places where people press it."""
+
+import os
+import sys
+import time
+
+import pytest
+from conftest import TIMEOUT_S, finish, interrupt, wait_for
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGINT to send here")
+
+WAITING = """
+    import scopething, sys, threading
+    with scopething.connect("sim:?A=dc,1V") as scope:
+        threading.Timer(0.2, lambda: print("waiting", flush=True)).start()
+        traces = scope.capture("A", period="20ms", low=0, high=3, trigger_level=2)
+        print(traces.cause, len(traces.A) > 0, round(float(traces.A.samples.mean()), 2), flush=True)
+"""
+
+
+def test_it_gives_the_trace_around_that_moment(program):
+    process = program(WAITING)
+    wait_for(process, "waiting")
+    interrupt(process)
+    assert finish(process) == ("cancel True 1.0\n", "")
+
+
+def test_a_second_press_gives_up(program):
+    # A link on which the trace takes seconds to read, so that there is something to give up.
+    process = program(
+        """
+        import scopething, threading
+        with scopething.connect("sim:?A=dc,1V&rate=20kbps") as scope:
+            threading.Timer(1, lambda: print("waiting", flush=True)).start()
+            try:
+                scope.capture("A", period="1s", nsamples=12000, low=0, high=3, trigger_level=2)
+            except KeyboardInterrupt:
+                print("given up", flush=True)
+            print(scope.capture("A", nsamples=10, timeout=0).cause)
+        """
+    )
+    wait_for(process, "waiting")
+    interrupt(process)
+    time.sleep(0.5)  # A person's second press.
+    interrupt(process)
+    assert finish(process)[0] == "given up\ntimeout\n"
+
+
+def test_a_loop_of_captures_ends_at_a_double_press(program):
+    process = program(
+        """
+        import scopething
+        with scopething.connect("sim:?A=dc,1V") as scope:
+            causes = []
+            try:
+                while True:
+                    print("waiting", flush=True)
+                    causes.append(scope.capture("A", low=0, high=3, trigger_level=2).cause)
+            except KeyboardInterrupt:
+                print(causes)
+        """
+    )
+    wait_for(process, "waiting")
+    time.sleep(0.2)
+    interrupt(process)
+    wait_for(process, "waiting")
+    time.sleep(0.2)
+    interrupt(process)
+    assert finish(process)[0] == "['cancel']\n"
+
+
+def test_another_handler_of_signals_has_its_way(program):
+    process = program(
+        """
+        import scopething, signal, time
+        class Late(Exception): pass
+        def late(*_): raise Late
+        signal.signal(signal.SIGALRM, late)
+        with scopething.connect("sim:?A=dc,1V") as scope:
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            begun = time.monotonic()
+            try:
+                scope.capture("A", low=0, high=3, trigger_level=2)
+            except Late:
+                print("late", time.monotonic() - begun < 2)
+            print(scope.capture("A", timeout=0).cause)
+        """
+    )
+    assert finish(process)[0] == "late True\ntimeout\n"
+
+
+def test_a_thread_goes_on_while_the_main_one_is_interrupted(program):
+    process = program(
+        """
+        import scopething, threading
+        causes = []
+        with scopething.connect("sim:?A=dc,1V") as scope:
+            thread = threading.Thread(
+                target=lambda: causes.append(scope.capture("A", low=0, high=3, trigger_level=2).cause))
+            thread.start()
+            try:
+                print("waiting", flush=True)
+                threading.Event().wait()
+            except KeyboardInterrupt:
+                print("interrupted", causes, thread.is_alive())
+            scope.cancel()
+            thread.join()
+            print(causes)
+        """
+    )
+    wait_for(process, "waiting")
+    time.sleep(0.3)
+    interrupt(process)
+    assert finish(process)[0] == "interrupted [] True\n['cancel']\n"
+
+
+def test_waiting_for_ones_turn_can_be_interrupted(program):
+    process = program(
+        """
+        import scopething, threading, time
+        with scopething.connect("sim:?A=dc,1V") as scope:
+            thread = threading.Thread(target=lambda: scope.capture("A", low=0, high=3, trigger_level=2))
+            thread.start()
+            time.sleep(0.2)
+            threading.Timer(0.3, lambda: print("waiting", flush=True)).start()
+            try:
+                scope.capture("A", timeout=0)
+            except KeyboardInterrupt:
+                print("interrupted", thread.is_alive())
+            scope.cancel()
+            thread.join()
+            print(scope.capture("A", timeout=0).cause)
+        """
+    )
+    wait_for(process, "waiting")
+    interrupt(process)
+    assert finish(process)[0] == "interrupted True\ntimeout\n"
+
+
+def test_a_stream_is_interrupted(program):
+    process = program(
+        """
+        import scopething
+        with scopething.connect("sim:") as scope:
+            try:
+                with scope.stream("A", "1kHz") as stream:
+                    next(stream)
+                    print("waiting", flush=True)
+                    for block in stream:
+                        pass
+            except KeyboardInterrupt:
+                print(scope.capture("A", timeout=0).cause)
+        """
+    )
+    wait_for(process, "waiting")
+    interrupt(process)
+    assert finish(process)[0] == "timeout\n"
+
+
+def in_terminal(arguments, lines, environment=None):
+    """Types lines at a program in a terminal of its own, \\x03 is Ctrl-C. Each waits for its word. Gives all that it wrote."""
+    import pty
+    import select
+
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ.update({"TERM": "dumb", **(environment or {})})
+        os.execv(sys.executable, [sys.executable, *arguments])
+    written = ""
+
+    def read_until(word, start):
+        nonlocal written
+        end = time.monotonic() + TIMEOUT_S
+        while word not in written[start:]:
+            ready, _, _ = select.select([terminal], [], [], max(0, end - time.monotonic()))
+            assert ready, f"{word!r} did not come: {written[start:]}"
+            try:
+                written += os.read(terminal, 65536).decode(errors="replace")
+            except OSError:
+                assert word == "", written
+                return
+
+    try:
+        for word, line in lines:
+            start = len(written)
+            read_until(word, max(0, start - len(word)))
+            if line == "\x03":
+                time.sleep(0.5)  # A person's time to see that it waits.
+            os.write(terminal, line.encode())
+        try:
+            while True:
+                written += os.read(terminal, 65536).decode(errors="replace")
+        except OSError:
+            pass
+    finally:
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if hasattr(os, "waitstatus_to_exitcode") else 0
+        os.close(terminal)
+    assert code == 0, written
+    return written
+
+
+URL = "sim:?A=dc,1V"
+CAPTURE = "print('wait' + 'ing'); t = capture('A', low=0, high=3, trigger_level=2); print('cause', 'is', t.cause)\r"
+
+
+def test_in_a_terminal():
+    written = in_terminal(
+        ["-m", "scopething", "--plain", URL],
+        [(">>> ", CAPTURE), ("\r\nwaiting", "\x03"), ("cause is cancel", "exit()\r")],
+    )
+    assert "Traceback" not in written and "KeyboardInterrupt" not in written
+
+
+def test_in_ipython(tmp_path):
+    pytest.importorskip("IPython")
+    written = in_terminal(
+        ["-m", "scopething", URL],
+        [("In [1]", CAPTURE), ("\nwaiting", "\x03"), ("cause is cancel", "exit()\r")],
+        {"IPYTHONDIR": str(tmp_path), "IPY_TEST_SIMPLE_PROMPT": "1"},
+    )
+    assert "Traceback" not in written
+
+
+def test_in_a_jupyter_kernel(tmp_path, monkeypatch):
+    jupyter_client = pytest.importorskip("jupyter_client")
+    pytest.importorskip("ipykernel")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    manager, client = jupyter_client.manager.start_new_kernel(kernel_name="python3")
+    try:
+        client.execute_interactive("import scopething; s = scopething.connect('sim:?A=dc,1V')", timeout=TIMEOUT_S)
+        outputs = []
+        told = []
+
+        def hook(message):
+            outputs.append(message)
+            if message["msg_type"] == "stream" and "waiting" in message["content"]["text"] and not told:
+                told.append(True)
+                time.sleep(0.5)
+                manager.interrupt_kernel()
+
+        source = "print('waiting', flush=True); t = s.capture('A', low=0, high=3, trigger_level=2); print(t.cause); t"
+        reply = client.execute_interactive(source, timeout=TIMEOUT_S, output_hook=hook)
+        assert reply["content"]["status"] == "ok", reply
+        text = "".join(m["content"]["text"] for m in outputs if m["msg_type"] == "stream")
+        assert text.split() == ["waiting", "cancel"]
+        shown = next(m["content"]["data"] for m in outputs if m["msg_type"] == "execute_result")
+        assert "image/svg+xml" in shown and "text/html" not in shown
+        client.execute_interactive("s.close()", timeout=TIMEOUT_S)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+
+

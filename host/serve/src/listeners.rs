@@ -1,0 +1,93 @@
+//! The listeners of all doors, behind one accept loop: a busy one does not keep the others waiting, and what the system
+//! refuses is waited out.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+
+/// How long accepting rests when the system has no more descriptors.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// What came of accepting.
+#[derive(Debug)]
+pub(super) enum Accepted<D> {
+    Connection(D, TcpStream, SocketAddr),
+    /// The process or the system has no more descriptors; it was waited for a moment.
+    Exhausted,
+}
+
+/// Listeners, each with the door that it is for.
+#[derive(Debug)]
+pub(super) struct Listeners<D> {
+    listeners: Vec<(D, TcpListener)>,
+    /// Which is asked first: the one after the last that had a connection.
+    next: usize,
+}
+
+impl<D: Copy> Listeners<D> {
+    pub(super) fn new(listeners: impl IntoIterator<Item = (D, Option<TcpListener>)>) -> Self {
+        let listeners =
+            listeners.into_iter().filter_map(|(door, listener)| Some((door, listener?))).collect();
+        Self { listeners, next: 0 }
+    }
+
+    /// The next connection to any of them; waits for ever if there are none.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if a listener breaks.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future loses no connection.
+    pub(super) async fn accept(&mut self) -> io::Result<Accepted<D>> {
+        loop {
+            match self.any().await {
+                Ok((door, stream, peer)) => {
+                    // Nagle's algorithm would delay the short answers; a failure to disable it is no reason not to serve.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(Accepted::Connection(door, stream, peer));
+                }
+                Err(error) if is_passing(&error) => {}
+                Err(error) if is_exhausted(&error) => {
+                    tokio::time::sleep(ACCEPT_BACKOFF).await;
+                    return Ok(Accepted::Exhausted);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn any(&mut self) -> io::Result<(D, TcpStream, SocketAddr)> {
+        let Self { listeners, next } = self;
+        poll_fn(|context| {
+            for step in 0..listeners.len() {
+                let at = (*next + step) % listeners.len();
+                if let Some((door, listener)) = listeners.get(at)
+                    && let Poll::Ready(accepted) = listener.poll_accept(context)
+                {
+                    *next = at + 1;
+                    return Poll::Ready(accepted.map(|(stream, peer)| (*door, stream, peer)));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+/// Whether an error concerns one client and not the listener.
+pub(super) fn is_passing(cause: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, WouldBlock};
+    matches!(cause.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted | WouldBlock)
+}
+
+/// Whether the process or the system has no more of what a connection takes.
+fn is_exhausted(error: &io::Error) -> bool {
+    // ENOMEM, ENFILE, EMFILE, ENOBUFS; WSAEMFILE, WSAENOBUFS.
+    matches!(error.raw_os_error(), Some(12 | 23 | 24 | 105 | 10_024 | 10_055))
+}

@@ -1,0 +1,396 @@
+"""What a hostile network does to `scopething serve`, `simulate` and the page of `record`."""
+
+import os
+import random
+import socket
+import time
+
+from bench import (
+    GoodClient, LIMIT, Scpi, Server, ask_device, connect, read_exactly, read_until_closed, reset_on_close, scrape,
+    use_once,
+)
+
+DOORS = ["bitscope-server", "tcp", "hmo", "rigol", "rigol-framed", "twinlan"]
+SIGNAL = "sim:?A=sine,1kHz,-2..2V"
+# Longer than any loan of the device while others wait, in seconds.
+LOAN_LIMIT = 8
+IDENTITY = b"?\rBS000501\r"
+
+
+def serve(program, *more, doors=DOORS, open_files=None):
+    listens = [word for door in doors for word in (f"--{door}", "127.0.0.1:0")]
+    return Server(program, "serve", "--url", SIGNAL, *listens, *more, open_files=open_files)
+
+
+def identify(address, source=None):
+    """What a good client of the device itself does."""
+    answer = ask_device(address, b"?", len(IDENTITY), source)
+    assert answer == IDENTITY, answer
+
+
+def data_door(server):
+    host, port = server["twinlan"]
+    return host, port + 1
+
+
+def descriptors_run_out(program, seconds):
+    """A client that opens connections as fast as it can, to every door, with few descriptors for the server."""
+    with serve(program, open_files=256) as server:
+        doors = [address for door, address in server.addresses.items() if door != "bitscope_server"]
+        good = GoodClient(use_once, server["hmo"], "127.0.0.2")
+        most = 0
+
+        def attack(over):
+            nonlocal most
+            held = []
+            while not over.is_set():
+                for address in [*doors, data_door(server)]:
+                    try:
+                        held.append(connect(address, limit=1))
+                        reset_on_close(held[-1])
+                    except OSError:
+                        pass  # the queue of the listener is full
+                most = max(most, server.descriptors()) if server.child.poll() is None else most
+                # Those that were hung up at are of no use any more.
+                while len(held) > 700:
+                    held.pop(0).close()
+            for stream in held:
+                stream.close()
+
+        latency = good.beside(attack, seconds)
+        server.assert_running()
+        assert most <= 256, most
+        return f"{most} descriptors at most; {latency.check()}"
+
+
+def exhaustion_is_waited_out(program, seconds):
+    """The server has fewer descriptors than it has clients. It goes on when they have left."""
+    del seconds
+    with serve(program, doors=["tcp", "hmo", "twinlan"], open_files=40) as server:
+        held = [connect(address) for _ in range(60) for address in [*server.addresses.values(), data_door(server)]]
+        time.sleep(0.5)  # so that it has tried to accept them
+        server.assert_running()
+        for stream in held:
+            reset_on_close(stream)
+            stream.close()
+        use_once(server["hmo"])
+        return f"{len(held)} connections for 40 descriptors; served again"
+
+
+def limit_holds_in_a_burst(program, seconds):
+    """Many connections at once to one door: the server never holds more of them than it has places."""
+    del seconds
+    with serve(program, doors=["hmo"]) as server:
+        before, most, held = server.descriptors(), 0, []
+        for _ in range(600):
+            held.append(connect(server["hmo"]))
+            held[-1].sendall(b"*IDN")
+            most = max(most, server.descriptors() - before)
+        for stream in held:
+            stream.close()
+        assert most <= 72, f"{most} descriptors for connections"
+        return f"600 connections, {most} descriptors for them at most"
+
+
+def web_page(commands, host):
+    """What a page makes a browser send: a form with the type text/plain."""
+    return (
+        b"POST / HTTP/1.1\r\nHost: %s\r\nOrigin: http://example.org\r\nContent-Type: text/plain\r\n"
+        b"Content-Length: %d\r\n\r\n%s" % (host.encode(), len(commands), commands)
+    )
+
+
+# Reads, and writes, a byte of the EEPROM.
+READ_EEPROM = b"![11]@[30]sr"
+WRITE_EEPROM = b"![10]@[5a]s[11]@[30]sw"
+
+
+def read_eeprom(server):
+    return ask_device(server["tcp"], READ_EEPROM, len(READ_EEPROM) + len(b"\rxx\r"))
+
+
+def web_page_writes_the_eeprom(program, seconds):
+    """A web page posts commands of the virtual machine to the raw door, also in pieces, where writing is allowed."""
+    del seconds
+    changed = 0
+    more = ["--allow-eeprom-writes"] if program.knows("serve", "--allow-eeprom-writes") else []
+    for pieces in (1, 5):
+        with serve(program, *more, doors=["tcp"]) as server:
+            before = read_eeprom(server)
+            page = web_page(WRITE_EEPROM, "127.0.0.1")
+            with connect(server["tcp"]) as stream:
+                step = -(-len(page) // pieces)
+                try:
+                    for start in range(0, len(page), step):
+                        stream.sendall(page[start:start + step])
+                        time.sleep(0.01)
+                except OSError:
+                    pass  # hung up at
+                read_until_closed(stream, 1)
+            changed += read_eeprom(server) != before
+    assert not changed, f"the EEPROM was written by {changed} of 2 pages"
+    return "2 pages, no byte written"
+
+
+def raw_client_writes_the_eeprom(program, seconds):
+    """A client of the device itself writes the serial number, over TCP and over UDP."""
+    del seconds
+    with serve(program, doors=["tcp", "bitscope-server"]) as server:
+        before = read_eeprom(server)
+        with connect(server["tcp"]) as stream:
+            stream.sendall(WRITE_EEPROM)
+            reason = read_until_closed(stream, 1)
+        over_tcp = read_eeprom(server)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stream:
+            stream.settimeout(1)
+            stream.connect(server["bitscope_server"])
+            stream.send(b"\x05" + WRITE_EEPROM)
+            stream.recv(2000)
+        over_udp = read_eeprom(server)
+    assert over_tcp == before and over_udp == before, "the EEPROM was written"
+    assert reason and b"--allow-eeprom-writes" in reason, reason
+    if program.knows("serve", "--allow-eeprom-writes"):
+        with serve(program, "--allow-eeprom-writes", doors=["tcp"]) as server:
+            ask_device(server["tcp"], WRITE_EEPROM, len(WRITE_EEPROM))
+            assert read_eeprom(server).endswith(b"\r5a\r"), "it is not written where it is allowed"
+    return "refused at both doors, and done where it is allowed"
+
+
+def web_page_changes_settings(program, seconds):
+    """A web page posts commands of the emulated oscilloscopes, behind lines of any length."""
+    del seconds
+    changed = []
+    posts = {
+        "hmo": (b":TIM:SCAL 1E-6\n", ":TIM:SCAL?"),
+        "rigol": (b":TIM:SCAL 1E-6\n", ":TIM:SCAL?"),
+        "rigol_framed": (b":TIM:SCAL 1E-6\n", None),
+        "twinlan": (b"RATE 10000000\n", None),
+    }
+    with serve(program) as server:
+        with Scpi(server["hmo"]) as good:
+            for door, (commands, _) in posts.items():
+                for page in (
+                    web_page(commands, "x"),
+                    web_page(commands, "x").replace(b"POST / ", b"POST /" + b"x" * 5000 + b" "),
+                    b"\x16\x03\x01\x00\xa5\x01\n" + commands,
+                ):
+                    good.send(":TIM:SCAL 1E-3")
+                    before = good.ask(":TIM:SCAL?")
+                    with connect(server[door]) as stream, connect(data_door(server)):
+                        try:
+                            stream.sendall(page)
+                        except OSError:
+                            pass  # hung up at
+                        read_until_closed(stream, 0.5)
+                    if good.ask(":TIM:SCAL?") != before:
+                        changed.append(door)
+    assert not changed, f"settings were changed through {changed}"
+    return f"{3 * len(posts)} pages, no setting changed"
+
+
+def web_page_probes_by_udp(program, seconds):
+    """A web page makes a browser look for a STUN server at the raw UDP door: a header, then bytes that the page chooses."""
+    del seconds
+    with serve(program, doors=["bitscope-server"]) as server:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stream:
+            stream.settimeout(1)
+            stream.connect(server["bitscope_server"])
+            stream.send(b"\x00\x01\x00\x00\x21\x12\xa4\x42" + b"[16]@[30]s[17")
+            try:
+                answer = stream.recv(2000)
+            except TimeoutError:
+                answer = b""
+    assert not answer, f"it was executed: {answer!r}"
+    return "not executed"
+
+
+def raw_client_starves_others(program, seconds):
+    """A raw client that sends a byte now and then keeps the device; others ask for it at every door."""
+    with serve(program, doors=["tcp", "bitscope-server", "hmo"]) as server:
+        with connect(server["tcp"]) as holder:
+            holder.sendall(b"?")
+            assert read_exactly(holder, len(IDENTITY)) == IDENTITY
+            waited = []
+            until = time.monotonic() + max(seconds, LOAN_LIMIT)
+            while time.monotonic() < until and not waited:
+                try:
+                    holder.sendall(b"?")
+                except OSError:
+                    pass  # it has lost the device
+                try:
+                    started = time.monotonic()
+                    assert ask_device(server["tcp"], b"?", len(IDENTITY), "127.0.0.2") == IDENTITY
+                    waited.append(time.monotonic() - started)
+                except (ConnectionError, AssertionError):
+                    pass  # The refusal names who has it: it asks again.
+            assert waited, "the device was never given to another"
+            taken = time.monotonic() - until + max(seconds, LOAN_LIMIT)
+        with connect(server["tcp"]) as holder:
+            holder.sendall(b"?")
+            read_exactly(holder, len(IDENTITY))
+            holder.sendall(b"[")
+            started = time.monotonic()
+            use_once(server["hmo"])
+            oscilloscope = time.monotonic() - started
+        assert taken < LOAN_LIMIT and oscilloscope < LOAN_LIMIT
+        return f"another raw client had it after {taken:.1f} s, an oscilloscope's after {oscilloscope:.1f} s"
+
+
+def silent_connections_fill_the_queue(program, seconds):
+    """Connections that say nothing, and the next client of the device."""
+    with serve(program, doors=["tcp"]) as server:
+        good = GoodClient(identify, server["tcp"], "127.0.0.2")
+
+        def attack(over):
+            silent = [connect(server["tcp"]) for _ in range(9)]
+            while not over.wait(0.1):
+                silent.append(connect(server["tcp"]))
+            for stream in silent:
+                stream.close()
+
+        return good.beside(attack, seconds).check()
+
+
+def page_readers_say_nothing(program, seconds):
+    """Readers of the status page that do not ask; the next scrape."""
+    job = os.path.join(program.scratch.name, "page.toml")
+    with open(job, "w") as file:
+        file.write(
+            f'url = "{SIGNAL}"\n[when]\nevery = "1s"\n[files]\n'
+            f'directory = "{program.scratch.name}/page"\n[status]\nprometheus = "127.0.0.1:0"\n'
+        )
+    with Server(program, "record", job) as server:
+        address = server["prometheus"]
+        good = GoodClient(scrape, address)
+
+        def attack(over):
+            silent = [connect(address) for _ in range(20)]
+            while not over.wait(0.1):
+                silent.append(connect(address))
+            for stream in silent:
+                stream.close()
+
+        latency = good.beside(attack, seconds).check()
+        return latency
+
+
+def page_is_read_by_a_web_page(program, seconds):
+    """A web page whose name leads to this computer, or that is of another origin, reads the status page."""
+    del seconds
+    job = os.path.join(program.scratch.name, "origin.toml")
+    with open(job, "w") as file:
+        file.write(
+            f'url = "{SIGNAL}"\n[when]\nevery = "1s"\n[files]\n'
+            f'directory = "{program.scratch.name}/origin"\n[status]\nprometheus = "127.0.0.1:0"\n'
+        )
+    with Server(program, "record", job) as server:
+        address = server["prometheus"]
+        answers = []
+        for head in ("Host: rebound.example.org", "Host: localhost\r\nOrigin: http://example.org", "X: no host"):
+            with connect(address) as stream:
+                stream.sendall(f"GET / HTTP/1.1\r\n{head}\r\n\r\n".encode())
+                answers.append(read_until_closed(stream))
+        assert not any(b"scopething_" in answer for answer in answers), f"read by {answers}"
+        scrape(address)
+        return f"{len(answers)} pages, none read it"
+
+
+def stranger_gets_waveforms(program, seconds):
+    """Somebody behind the same address waits at the data port before a client comes, or a dead connection does."""
+    del seconds
+    with serve(program, doors=["twinlan"]) as server:
+        with connect(data_door(server)) as stranger:
+            dead = connect(data_door(server))
+            dead.close()
+            time.sleep(0.1)  # so that they are there first
+            control = connect(server["twinlan"])
+            data = connect(data_door(server))
+            with control, data:
+                control.sendall(b"*IDN?\n:A:ON\nFORCE\n")
+                stranger.settimeout(1)
+                data.settimeout(5)
+                try:
+                    stolen = stranger.recv(100)
+                except (TimeoutError, ConnectionError):
+                    stolen = b""
+                assert not stolen, "the stranger got the waveform"
+                assert data.recv(100), "the client got none"
+        return "the client got its waveform, the stranger none"
+
+
+def logs_are_flooded(program, seconds):
+    """Clients that are refused, connect and disconnect, as fast as they can."""
+    with serve(program, doors=["tcp", "hmo"]) as server:
+        rounds, until = 0, time.monotonic() + max(seconds, 3)
+        while time.monotonic() < until:
+            for door in ("tcp", "hmo"):
+                with connect(server[door]) as stream:
+                    reset_on_close(stream)
+                    stream.sendall(b"x" * 5000 + b"\n")
+            rounds += 1
+        lines = len(server.logged())
+        use_once(server["hmo"])
+        assert lines < 300 and rounds > 200, f"{lines} lines for {rounds} rounds"
+        return f"{lines} lines for {rounds} rounds"
+
+
+def refusals_amplify(program, seconds):
+    """Datagrams of two bytes from one address, while another client has the device: what comes back."""
+    del seconds
+    with serve(program, doors=["bitscope-server", "tcp"]) as server:
+        with connect(server["tcp"]) as holder, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as victim:
+            holder.sendall(b"?")
+            read_exactly(holder, len(IDENTITY))
+            victim.connect(server["bitscope_server"])
+            queue = [connect(server["tcp"], f"127.0.0.{number}") for number in range(3, 12)]
+            for stream in queue:
+                stream.sendall(b"?")
+            time.sleep(0.1)  # so that the queue is full
+            sent = received = 0
+            victim.settimeout(0.01)
+            for number in range(200):
+                sent += victim.send(bytes([number]) + b"?")
+                try:
+                    received += len(victim.recv(2000))
+                except TimeoutError:
+                    pass
+            for stream in queue:
+                stream.close()
+        assert received <= sent, f"{received} bytes for {sent}"
+        return f"{received} bytes for {sent}"
+
+
+def noise_at_every_door(program, seconds):
+    """Bytes by chance at every door."""
+    chance = random.Random(18)
+    with serve(program) as server:
+        doors = [address for door, address in server.addresses.items() if door != "bitscope_server"]
+        good = GoodClient(use_once, server["hmo"], "127.0.0.2")
+        before = server.resident_kib()
+
+        def attack(over):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+                while not over.is_set():
+                    for address in [*doors, data_door(server)]:
+                        try:
+                            with connect(address, limit=1) as stream:
+                                stream.sendall(chance.randbytes(2000))
+                        except OSError:
+                            pass  # hung up at
+                    datagrams.sendto(chance.randbytes(chance.randrange(100)), server["bitscope_server"])
+                    time.sleep(0.02)  # it is to be among the clients, not to be the load of the machine
+
+        latency = good.beside(attack, seconds)
+        server.assert_running()
+        growth = server.resident_kib() - before
+        assert growth < 48 * 1024, f"{growth} KiB"
+        assert latency.worst < LOAN_LIMIT, f"{latency}"
+        return f"grew by {growth} KiB; {latency}"
+
+
+ATTACKS = [
+    web_page_writes_the_eeprom, raw_client_writes_the_eeprom, web_page_changes_settings, web_page_probes_by_udp, descriptors_run_out,
+    exhaustion_is_waited_out, limit_holds_in_a_burst, raw_client_starves_others, silent_connections_fill_the_queue,
+    page_readers_say_nothing, page_is_read_by_a_web_page, stranger_gets_waveforms, logs_are_flooded, refusals_amplify,
+    noise_at_every_door,
+]
