@@ -480,7 +480,8 @@ impl Server {
         stop: impl Future<Output = ()>,
         mut report: impl FnMut(Event),
     ) -> Result<(), ServeError> {
-        let Self { sockets, mut listeners, rules, browsers, allow, handle, mut events, instrument, .. } = self;
+        let Self { sockets, mut listeners, rules, browsers, allow, handle, mut events, instrument, .. } =
+            self;
         // The trace buffer makes this future large.
         let mut instrument = Box::pin(instrument.run());
         {
