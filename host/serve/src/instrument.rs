@@ -197,7 +197,7 @@ impl Instrument {
                 Turn::Lend(borrower) => self.lend(borrower).await?,
                 Turn::Generate(change) => self.generate(change).await?,
                 Turn::Close(reply) => {
-                    self.waveform = None;
+                    self.generator = None;
                     self.reset().await?;
                     // Whoever asked may have given up.
                     let _ = reply.send(());
