@@ -19,7 +19,7 @@ use super::interrupt::Interrupts;
 use super::message::{print_note, print_status, print_warning};
 use super::session::Session;
 use scopething::calibration_file::{CalibrationFile, CalibrationFileError};
-use scopething::link::{HostScope, LinkError, LinkUrl};
+use scopething::link::{HostScope, LinkError};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -39,7 +39,7 @@ impl Arguments {
 
 /// Opens the page; where there is no browser, its link can still be opened by hand.
 fn show(links: &WebLinks) {
-    if let Err(error) = open::that_detached(&links.control) {
+    if let Err(error) = ::open::that_detached(&links.control) {
         print_note!("no browser could be opened ({error}): open {}", links.control);
     }
 }

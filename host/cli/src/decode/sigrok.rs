@@ -232,7 +232,7 @@ mod tests {
             ("rx-start", ["Start bit", "Start", "S"].map(str::to_owned).to_vec())
         );
         let quote = Annotation::parse("0-1 sle44xx-2: data: \"\"\"").unwrap();
-        assert_eq!((quote.decoder_id(), quote.texts), ("sle44xx", vec!["\"".to_owned()]));
+        assert_eq!((quote.decoder_id(), quote.texts.as_slice()), ("sle44xx", ["\"".to_owned()].as_slice()));
         let colons = Annotation::parse("0-1 a-1: x: \"Address: 0x50: \" \"A: 50\"").unwrap();
         assert_eq!(colons.texts, ["Address: 0x50: ", "A: 50"].map(str::to_owned).to_vec());
         for line in ["", "uart-1: \"48\"", "0-1 uart-1: 48", "a-b uart-1: x: \"48\""] {

@@ -4,6 +4,7 @@ mod completion;
 mod input;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use scopething::generate::stop;
 use scopething_core::scope::Generators;
 
 use self::input::{Entered, Input};
@@ -11,7 +12,7 @@ use super::SessionCommand;
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
 use super::message::{print_note, print_status};
-use super::session::{Session, stop};
+use super::session::Session;
 
 const EXAMPLES: &str = "\
 Examples:
