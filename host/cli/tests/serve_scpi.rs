@@ -54,7 +54,7 @@ async fn errors_and_joined_queries_are_answered_as_scpi_has_it() {
 /// What it prints: identity, a setting that was read back, how many samples, the extremes of A, and the error of a command
 /// that there is not.
 const SCRIPT: &str = r#"
-import sys, pyvisa
+import struct, sys, pyvisa
 host, port = sys.argv[1].rsplit(":", 1)
 scope = pyvisa.ResourceManager("@py").open_resource(
     f"TCPIP::{host}::{port}::SOCKET", read_termination="\n", write_termination="\n", timeout=10000)
@@ -62,7 +62,10 @@ print(scope.query("*IDN?"))
 scope.write(":TIM:SCAL 1E-3;:CHAN1:SCAL 1;:TRIG:A:SOUR CH1")
 print(scope.query(":TIM:SCAL?;:CHAN1:SCAL?"))
 scope.write(":FORM:BORD LSBF;:FORM REAL,32")
-volts = scope.query_binary_values(":CHAN1:DATA?", datatype="f", expect_termination=False)
+scope.write(":CHAN1:DATA?")
+digits = int(scope.read_bytes(2)[1:])
+length = int(scope.read_bytes(digits))
+volts = struct.unpack(f"<{length // 4}f", scope.read_bytes(length))
 print(len(volts) > 5000, round(min(volts), 1), round(max(volts), 1))
 scope.write(":NO:SUCH 1")
 print(scope.query("SYST:ERR?"))

@@ -44,6 +44,7 @@ class App {
     this.hover = null;
     this.fresh = false;
     this.dirty = true;
+    this.moved = true;
     this.link = "connecting";
     /** The numbers of frames that arrived and are not on the screen yet. */
     this.undrawn = [];
@@ -96,6 +97,7 @@ class App {
     this.showActual();
     this.showStatus();
     this.askForView();
+    this.moved = true;
     this.dirty = true;
   }
 
@@ -115,6 +117,7 @@ class App {
       return;
     }
     const again = this.trace?.seq === trace.seq;
+    const means = this.trace?.averaged;
     this.statusSince = performance.now();
     this.frames += 1;
     if (!again) this.count(trace);
@@ -122,6 +125,7 @@ class App {
     else if (again && this.trace.averaged) trace = this.trace;
     if (!again) this.test(trace);
     this.trace = trace;
+    this.moved ||= trace.averaged !== means;
     this.kept = null;
     this.fresh = !again;
     this.dirty = true;
@@ -197,9 +201,9 @@ class App {
     if ("averages" in change) this.average = new Average(this.view.averages);
     store.save(this.view);
     this.panel.update();
-    this.placeHandles();
     this.showReadings();
     this.askForView();
+    this.moved = true;
     this.dirty = true;
   }
 
@@ -337,7 +341,6 @@ class App {
       selectNext: () => {
         this.selected = this.selected === "A" ? "B" : "A";
         this.toast(`Channel ${this.selected} is selected`, true);
-        this.placeHandles();
       },
       voltsUp: () => volts(1),
       voltsDown: () => volts(-1),
@@ -371,7 +374,7 @@ class App {
       zoomIn: () => this.zoom(0.5, 0.5),
       zoomOut: () => this.zoom(2, 0.5),
       zoomReset: () => this.look({ zoom: { from: 0, to: 1 } }),
-      savePng: async () => download(await picture(this.screen.canvas, this.captions(), colours(document.body)), `scopething-${this.trace?.seq ?? 0}.png`),
+      savePng: async () => download(await picture(this.screen.canvas, this.captions(), this.ink()), `scopething-${this.trace?.seq ?? 0}.png`),
       saveCsv: () => this.save("csv"),
       help: () => $("keys").showModal(),
     };
@@ -415,7 +418,7 @@ class App {
   render() {
     if (this.screen.resize()) {
       this.askForView();
-      this.placeHandles();
+      this.moved = true;
       this.dirty = true;
     }
     if (this.dirty && this.state) {
@@ -424,7 +427,7 @@ class App {
         geometry: this.geometry(),
         trace: this.kept ?? this.trace,
         view: this.view,
-        colours: colours(document.body),
+        colours: this.ink(),
         references: this.references,
         mask: this.mask,
         violations: this.violations,
@@ -432,6 +435,9 @@ class App {
         fresh: this.fresh,
       });
       this.fresh = false;
+    }
+    if (this.moved && this.state) {
+      this.moved = false;
       this.placeHandles();
     }
     for (const seq of this.undrawn) this.transport.drawn(seq);
@@ -508,12 +514,13 @@ class App {
       [lamp, text] = ["", this.trace ? "Stopped" : "Stopped: “Run” or “Single” captures"];
       if (!this.trace) notice = "Stopped. “Run” starts.";
     }
-    $("status").dataset.lamp = lamp;
+    if ($("status").dataset.lamp !== lamp) $("status").dataset.lamp = lamp;
     if ($("status-text").textContent !== text) $("status-text").textContent = text;
-    $("notice").hidden = notice === "";
+    if ($("notice").hidden !== (notice === "")) $("notice").hidden = notice === "";
     if (notice && $("notice-text").textContent !== notice) $("notice-text").textContent = notice;
     const trace = this.kept ?? this.trace;
-    $("fig-ended").textContent = trace ? trace.ended : "—";
+    const ended = trace ? trace.ended : "—";
+    if ($("fig-ended").textContent !== ended) $("fig-ended").textContent = ended;
   }
 
   showReadings() {
@@ -544,7 +551,20 @@ class App {
     const { theme } = this.view;
     if (theme === "system") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
+    this.recolour();
+  }
+
+  recolour() {
+    this.inks = null;
+    this.labelsKey = "";
+    this.moved = true;
     this.dirty = true;
+  }
+
+  /** The colours of the theme, which take time to find. */
+  ink() {
+    this.inks ??= colours(document.body);
+    return this.inks;
   }
 
   toast(text, good = false) {
@@ -561,7 +581,7 @@ class App {
     if (!this.state) return;
     const g = this.geometry();
     const s = this.state.settings;
-    const ink = colours(document.body);
+    const ink = this.ink();
     const wanted = new Map();
     for (const name of ["A", "B"]) {
       if (!s.channels[name].on || this.view.xy) continue;
@@ -811,7 +831,6 @@ class App {
       const dark = getComputedStyle(document.documentElement).colorScheme === "dark";
       this.view.theme = dark ? "light" : "dark";
       store.save(this.view);
-      this.labelsKey = "";
       this.theme();
     });
     $("share").addEventListener("click", async () => {
@@ -830,8 +849,7 @@ class App {
     });
     document.addEventListener("visibilitychange", () => this.askForView());
     matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => {
-      this.labelsKey = "";
-      this.dirty = true;
+      this.recolour();
     });
     this.buildPointer();
     this.buildOverview();
