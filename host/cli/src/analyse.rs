@@ -125,12 +125,6 @@ impl Arguments {
                     let error = anyhow::anyhow!("{option} is of a file: name the file as well");
                     return Err(Failure::Usage(error));
                 }
-                if let Some(name) = self.live.capture.unknown_channel() {
-                    let error = anyhow::anyhow!(
-                        "{name:?} is no channel: give A, B, L or L0 to L7, or name a file first"
-                    );
-                    return Err(Failure::Usage(error));
-                }
                 let waveform = self.captured(session, channels).await?;
                 self.print(&waveform, None)
             }

@@ -217,9 +217,15 @@ impl CaptureArguments {
         self.probe.parameters(url)
     }
 
-    /// The first name that is none of the device.
-    pub(super) fn unknown_channel(&self) -> Option<&str> {
-        self.channels.iter().find(|name| name.set.is_none()).map(|name| name.text.as_str())
+    /// Names of channels are those of a file, for commands that read one; a capture has those of the device.
+    fn refuse_unknown_channel(&self) -> Result<(), Failure> {
+        match self.channels.iter().find(|name| name.set.is_none()) {
+            None => Ok(()),
+            Some(name) => Err(Failure::Usage(anyhow::anyhow!(
+                "{:?} is no channel: give A, B, L or L0 to L7, or name a file first",
+                name.text
+            ))),
+        }
     }
 
     /// The channels that are named; none if the first one is left to the default.
@@ -266,7 +272,7 @@ impl CaptureArguments {
     /// The request.
     ///
     /// # Errors
-    /// Wrong usage, for a level that nothing is compared with.
+    /// Wrong usage, for a level that nothing is compared with and a name that is no channel's.
     pub(super) fn request(&self) -> Result<CaptureRequest, Failure> {
         self.request_after(None)
     }
@@ -276,6 +282,7 @@ impl CaptureArguments {
     /// # Errors
     /// As [`request`](Self::request).
     pub(super) fn request_after(&self, ahead: Option<ChannelSet>) -> Result<CaptureRequest, Failure> {
+        self.refuse_unknown_channel()?;
         let named = [ahead, self.named_channels()].into_iter().flatten();
         let channels = named.reduce(ChannelSet::union).unwrap_or(ChannelSet::EMPTY.with(Channel::A));
         check_level(self.level, self.trigger, channels)?;

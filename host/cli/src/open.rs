@@ -11,7 +11,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::file_traces::{FileTraces, TraceArgument};
 use super::message::print_status;
-use scopething_files::{Format, TraceFile};
+use scopething_files::{Format, ReadOptions, TraceFile};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,7 +66,7 @@ impl Arguments {
 
     /// A trace of the file as `.sr`.
     fn converted(&self) -> Result<PathBuf, Failure> {
-        let mut traces = FileTraces::open(&self.file, None)?;
+        let mut traces = FileTraces::open(&self.file, None, ReadOptions::default())?;
         let trace = match self.choice.trace {
             Some(number) => traces.numbered(number)?,
             None => traces.first()?,

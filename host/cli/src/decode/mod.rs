@@ -26,7 +26,7 @@ use super::picture_size::PictureArguments;
 use super::progress::with_progress;
 use super::session::Session;
 use scopething::atomic::{AtomicError, AtomicFile};
-use scopething_files::Format;
+use scopething_files::{Format, ReadOptions};
 use scopething_files::plot::{Annotation as PlotAnnotation, AnnotationLane, PictureSize, png, svg};
 use scopething_waveform::quantity_text::quantity;
 use scopething_waveform::waveform::Waveform;
@@ -166,8 +166,10 @@ impl Arguments {
     async fn waveform(&self, session: &mut Session) -> Result<Waveform, Failure> {
         match source_of(Some(&self.source)) {
             Source::File(path) => {
-                refuse_capture_options(path, &self.live, &self.given)?;
-                let mut traces = FileTraces::open(path, None)?;
+                refuse_capture_options(path, &self.given)?;
+                let channels = self.live.capture.channels.iter().map(|name| name.text.clone()).collect();
+                let options = ReadOptions { channels, ..ReadOptions::default() };
+                let mut traces = FileTraces::open(path, None, options)?;
                 let trace = match self.file.trace {
                     Some(number) => traces.numbered(number)?,
                     None => traces.first()?,

@@ -108,9 +108,6 @@ pub struct ChannelAnalysis {
     pub channel: Channel,
     /// What the channel was called in the file it came from, where that differs.
     pub label: Option<String>,
-    /// How many of the samples are not numbers. Measurements are made without them: the straight line between the samples
-    /// beside takes their place.
-    pub missing: usize,
     /// `V`, or empty for fractions of the range and logic levels.
     pub unit: &'static str,
     /// How many samples it has.
@@ -188,9 +185,7 @@ impl ChannelAnalysis {
     fn of(waveform: &Waveform, series: &Series) -> Self {
         let (unit, measurements) = match &series.samples {
             Samples::Volts(samples) => ("V", Measurements::Analog(analog(samples, times(series)))),
-            Samples::Fractions(samples) => {
-                ("", Measurements::Analog(analog(samples, times(series))))
-            }
+            Samples::Fractions(samples) => ("", Measurements::Analog(analog(samples, times(series)))),
             Samples::Levels(levels) => ("", Measurements::Logic(logic(levels, series.period_s))),
         };
         let samples = series.samples.len();
