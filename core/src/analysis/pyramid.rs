@@ -63,7 +63,7 @@ impl<'a> Pyramid<'a> {
     }
 
     /// How many averages have 2^k samples each such that a period has no fewer than 16 of them.
-    pub(super) fn level_of_period(&self, period_samples: f64) -> u32 {
+    pub(super) fn level_of_period(period_samples: f64) -> u32 {
         (0..16).take_while(|level| period_samples >= 32.0 * libm::exp2(f64::from(*level))).count() as u32
     }
 

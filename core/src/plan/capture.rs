@@ -428,7 +428,7 @@ mod tests {
         {
             assert!(registers.contains(&wanted), "{wanted:?} in {registers:?}");
         }
-        let whole = plan(&CaptureRequest { delay_s: 4294.967_295, ..request }).unwrap();
+        let whole = plan(&CaptureRequest { delay_s: 4_294.967_295, ..request }).unwrap();
         assert_eq!(whole.delay_us, u32::MAX);
         let undelayed = plan(&of("A")).unwrap();
         assert!((undelayed.trigger_time_s() - 0.25e-3).abs() < 1e-12);

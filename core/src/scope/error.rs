@@ -263,9 +263,9 @@ impl<E> ScopeError<E> {
     /// Whether a dump may be asked for again: the stream still works, and no echo shows that the link has turned a byte
     /// into a command that starts another trace over the one in the device.
     pub(super) fn leaves_trace(&self) -> bool {
-        let executed = match self.kind {
-            ScopeErrorKind::Garbled(Malformed { byte, expected: Expected::Echo(_) }) => byte,
-            _ => return self.is_passing(),
+        let ScopeErrorKind::Garbled(Malformed { byte: executed, expected: Expected::Echo(_) }) = self.kind
+        else {
+            return self.is_passing();
         };
         !matches!(Command::from_byte(executed), Command::Trace | Command::StreamTrace)
     }

@@ -11,6 +11,7 @@ use crate::scope::SerialNumber;
 use crate::time::Micros;
 
 /// What the computer asks of the bridge.
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put the job on")]
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Request {

@@ -26,8 +26,8 @@ use super::picture_size::PictureArguments;
 use super::progress::with_progress;
 use super::session::Session;
 use scopething::atomic::{AtomicError, AtomicFile};
-use scopething_files::{Format, ReadOptions};
 use scopething_files::plot::{Annotation as PlotAnnotation, AnnotationLane, PictureSize, png, svg};
+use scopething_files::{Format, ReadOptions};
 use scopething_waveform::quantity_text::quantity;
 use scopething_waveform::waveform::Waveform;
 
