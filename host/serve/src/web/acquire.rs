@@ -30,7 +30,9 @@ pub(super) const MAX_PINNED: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Run {
-    Run,
+    /// One after the other.
+    #[serde(rename = "run")]
+    Continuous,
     Stop,
     /// One more, when the trigger comes.
     Single,
@@ -54,7 +56,14 @@ pub(super) struct Controls {
 
 impl Default for Controls {
     fn default() -> Self {
-        Self { run: Run::Run, attenuation: [1.0; 2], hold_off_s: 0.0, samples: None, forced: 0, changes: 0 }
+        Self {
+            run: Run::Continuous,
+            attenuation: [1.0; 2],
+            hold_off_s: 0.0,
+            samples: None,
+            forced: 0,
+            changes: 0,
+        }
     }
 }
 
@@ -341,7 +350,7 @@ pub(super) fn awaited(settings: &Settings, run: Run) -> String {
         TriggerSource::Logic(_) => format!("{source} {}", panel::pattern_behaviour(settings.trigger_type)),
     };
     match (run, settings.trigger_mode.wait_s(settings.span_s)) {
-        (Run::Run, Some(wait_s)) if settings.trigger_mode == TriggerMode::Auto => {
+        (Run::Continuous, Some(wait_s)) if settings.trigger_mode == TriggerMode::Auto => {
             format!("{what}, or {wait_s:.3} s")
         }
         _ => what,

@@ -54,7 +54,7 @@ pub(super) async fn autoset(shared: &Arc<Shared>, by: SocketAddr) -> Result<(), 
         return Err("nothing moves on any channel: connect a signal, or turn the knobs by hand".to_owned());
     };
     shared.handle.set(by, |settings| found.apply(settings));
-    shared.set_controls(|controls| controls.run = Run::Run);
+    shared.set_controls(|controls| controls.run = Run::Continuous);
     Ok(())
 }
 

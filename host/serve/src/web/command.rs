@@ -57,7 +57,7 @@ impl Command {
             Self::Set { settings } => set(shared, by, &settings)?,
             Self::Run { run } => shared.set_controls(|controls| {
                 controls.run = match run {
-                    RunWord::Run => Run::Run,
+                    RunWord::Run => Run::Continuous,
                     RunWord::Stop => Run::Stop,
                     RunWord::Single => Run::Single,
                 };
