@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::session::Session;
 use scopething::calibration_file::{CalibrationFile, CalibrationFileError};
-use scopething::link::{HostScope, LinkError, LinkUrl};
+use scopething::link::{HostScope, LinkError};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -4,13 +4,14 @@ mod completion;
 mod input;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use scopething::generate::stop;
 use scopething_core::scope::Generators;
 
 use self::input::{Entered, Input};
 use super::SessionCommand;
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
-use super::session::{Session, stop};
+use super::session::Session;
 
 const EXAMPLES: &str = "\
 Examples:
