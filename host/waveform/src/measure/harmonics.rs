@@ -52,7 +52,9 @@ impl Harmonics {
         let mut residual_squares = f64::INFINITY;
         for _ in 0..MAX_PASSES {
             let mean = rest.iter().sum::<f64>() / rest.len() as f64;
-            rest.iter_mut().for_each(|rest| *rest -= mean);
+            for rest in &mut *rest {
+                *rest -= mean;
+            }
             for (harmonic, number) in harmonics.iter_mut().zip(1_u32..) {
                 let more = take(&mut rest, frequency * f64::from(number));
                 harmonic.cosine += more.cosine;
