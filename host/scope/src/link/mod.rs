@@ -112,8 +112,11 @@ pub enum Link {
     #[cfg(feature = "sim")]
     Faulty(Box<FaultyStream<Link, LinkClock>>),
     /// Any of the others, watched.
-    Traced(Box<Tracer<Link, LinkClock, fn(Chunk<'_>)>>),
+    Traced(Box<TracedLink>),
 }
+
+/// A link whose bytes are shown.
+type TracedLink = Tracer<Link, LinkClock, fn(Chunk<'_>)>;
 
 /// The clock by which a link's device runs.
 #[derive(Debug, Clone)]
