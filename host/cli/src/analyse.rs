@@ -40,7 +40,7 @@ What the samples do not support is unknown, or null in JSON. A file whose name i
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("channels", |channels| channels
     .help("Channels of the file, by their names in it; or of a capture: A, B, L (all eight logic lines), L0 to L7 [default: A]")
-    .value_parser(any_channel_name)))]
+    .value_parser(any_channel_name())))]
 pub(super) struct Arguments {
     /// A file (csv, json, npz, parquet, sr, vcd, wav); or the first channel of a capture, which is then made as `capture` does [default: A]
     #[arg(value_name = "FILE|CHANNEL")]

@@ -75,7 +75,8 @@ impl Arguments {
     fn request(&self) -> Result<CaptureRequest, Failure> {
         let Some(path) = &self.like else { return self.live.capture.request() };
         let mut traces = FileTraces::open(path, None, ReadOptions::default())?;
-        let settings = traces.first()?.waveform.details().settings.clone().unwrap_or_default();
+        let first = traces.first()?;
+        let settings = first.waveform.details().settings.as_deref().cloned().unwrap_or_default();
         let unknown =
             || anyhow::anyhow!("{} does not state how it was captured: give the options", path.display());
         let request = settings::request_of(&settings).map_err(Failure::failed)?;

@@ -1,6 +1,7 @@
 //! Arguments that `capture` and `plan` share.
 
 use clap::Args;
+use clap::builder::{StringValueParser, TypedValueParser};
 use scopething_core::device::{AnalogParameters, Attenuation};
 use scopething_core::plan::{
     CaptureRequest, Channel, ChannelSet, Resolution, TriggerMode, TriggerSource, TriggerType, UnknownChannel,
@@ -61,8 +62,8 @@ fn channel_name(text: &str) -> Result<ChannelName, UnknownChannel> {
 }
 
 /// Takes any name: a file may have a channel that is called so.
-pub(super) fn any_channel_name(text: &str) -> Result<ChannelName, std::convert::Infallible> {
-    Ok(ChannelName { text: text.to_owned(), set: text.parse().ok() })
+pub(super) fn any_channel_name() -> impl TypedValueParser<Value = ChannelName> {
+    StringValueParser::new().map(|text| ChannelName { set: text.parse().ok(), text })
 }
 
 /// Where the BitScope is.

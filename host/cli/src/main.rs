@@ -139,13 +139,13 @@ impl SessionCommand {
     /// Runs it to its end, over the connection of the session.
     async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         let result = match self {
-            Self::Capture(arguments) => arguments.run(session).await,
+            Self::Capture(arguments) => Box::pin(arguments.run(session)).await,
             Self::Plan(arguments) => arguments.run(session),
-            Self::Stream(arguments) => arguments.run(session).await,
+            Self::Stream(arguments) => Box::pin(arguments.run(session)).await,
             Self::Plot(arguments) => arguments.run(),
             Self::Convert(arguments) => arguments.run(),
-            Self::Analyse(arguments) => arguments.run(session).await,
-            Self::Decode(arguments) => arguments.run(session).await,
+            Self::Analyse(arguments) => Box::pin(arguments.run(session)).await,
+            Self::Decode(arguments) => Box::pin(arguments.run(session)).await,
             Self::Info(arguments) => arguments.run(session).await,
             Self::Wave(arguments) => arguments.run(session).await,
             Self::Clock(arguments) => arguments.run(session).await,

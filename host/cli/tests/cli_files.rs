@@ -362,7 +362,8 @@ async fn a_capture_is_repeated_like_a_file() {
 async fn files_of_others_are_read_by_the_options() {
     let directory = directory();
     let place = directory.path();
-    let rows: String = (0..200).map(|row| format!("{row},{},{}\n", row % 10 / 5, row % 20 / 10)).collect();
+    let row = |row: u32| format!("{row},{},{}\n", row % 10 / 5, row % 20 / 10);
+    let rows = (0..200).map(row).collect::<Vec<_>>().concat();
     fs::write(place.join("bus.csv"), format!("sample,SCL,SDA\n{rows}")).unwrap();
     let refused = scopething_in(place, &["analyse", "bus.csv"]).await.refused(1);
     assert!(refused.contains("--rate"), "{refused}");

@@ -1,4 +1,4 @@
-//! Emulated instruments as programs that control instruments see them: errors, joined queries, and PyVISA, which must be in
+//! Emulated instruments as programs that control instruments see them: errors, joined queries, and `PyVISA`, which must be in
 //! target/python (`.ci/install`).
 
 mod cli_support;
@@ -77,7 +77,8 @@ async fn pyvisa_sets_and_reads() {
     let served = serve(Signals::QUERY, &["--hmo"]).await;
     let mut command = Command::new(python);
     command.args(["-c", SCRIPT, served.address("hmo")]).stdin(Stdio::null()).kill_on_drop(true);
-    let output = bounded("PyVISA", command.output()).await.expect("Python in target/python, by .ci/install");
+    let output =
+        bounded("`PyVISA`", command.output()).await.expect("Python in target/python, by .ci/install");
     let printed = String::from_utf8_lossy(&output.stdout);
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(

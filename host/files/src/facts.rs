@@ -12,7 +12,7 @@
 //! | `warnings` | a JSON list |
 //! | `trace`, `clock`, `gap` | the place in a job |
 //! | `channels` | a JSON object: of each channel `start`, `period` (seconds), `samples` (a count), `name` |
-//! | `settings` | a JSON object: [`Settings`] |
+//! | `settings` | a JSON object: [`Settings`](scopething_waveform::waveform::Settings) |
 //!
 //! What is not known is left out. Keys that are not here are passed over on reading, and so are values that are not
 //! understood: they may be another program's.
@@ -22,8 +22,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use scopething_waveform::waveform::{
-    Channel, Details, EndReason, Gap, InvalidWaveform, Range, Samples, Series, Settings, Stamp, Trigger,
-    Waveform,
+    Channel, Details, EndReason, Gap, InvalidWaveform, Range, Samples, Series, Stamp, Trigger, Waveform,
 };
 
 /// Where the samples of a channel lie in time, in a file whose rows or samples do not state it.
@@ -132,7 +131,7 @@ impl Known {
                     .and_then(|text| serde_json::from_str(text).ok())
                     .unwrap_or_default(),
                 stamp,
-                settings: text("settings").and_then(|text| serde_json::from_str::<Settings>(text).ok()),
+                settings: text("settings").and_then(|text| serde_json::from_str(text).ok()),
             },
         }
     }

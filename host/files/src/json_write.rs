@@ -89,8 +89,8 @@ struct ChannelObject<'r> {
     clipped: Option<ClippedObject>,
     #[serde(serialize_with = "samples")]
     samples: &'r Samples,
-    #[serde(serialize_with = "timestamps", skip_serializing_if = "Option::is_none")]
-    timestamps: Option<&'r Series>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamps: Option<Timestamps<'r>>,
     /// The channel that was sampled at the same times, and has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     timestamps_of: Option<String>,
@@ -120,7 +120,7 @@ impl<'r> RecordingObject<'r> {
                 .map(|series| (series.channel.to_string(), ChannelObject::of(series, recording)))
                 .collect(),
             warnings: &details.warnings,
-            settings: details.settings.as_ref(),
+            settings: details.settings.as_deref(),
             analysis: None,
         }
     }
@@ -155,7 +155,7 @@ impl<'r> ChannelObject<'r> {
             period: series.period_s,
             clipped,
             samples: &series.samples,
-            timestamps: is_first.then_some(series),
+            timestamps: is_first.then_some(Timestamps(series)),
             timestamps_of: (!is_first).then(|| first.to_string()),
         }
     }
@@ -168,6 +168,11 @@ fn samples<S: Serializer>(samples: &Samples, serializer: S) -> Result<S::Ok, S::
     }
 }
 
-fn timestamps<S: Serializer>(series: &Option<&Series>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(series.iter().flat_map(|series| series.timestamps()))
+/// The times of a channel's samples.
+struct Timestamps<'r>(&'r Series);
+
+impl Serialize for Timestamps<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.timestamps())
+    }
 }

@@ -95,7 +95,7 @@ impl<R: Read + Seek> NpzReader<R> {
             let levels = || {
                 numbers(name).is_some_and(|numbers| numbers.iter().all(|&level| level == 0.0 || level == 1.0))
             };
-            named.map_or_else(|_| !levels(), |channel| channel.is_analog())
+            named.map_or_else(|_| !levels(), scopething_core::plan::Channel::is_analog)
         };
         let candidates: Vec<Candidate> =
             names.iter().map(|name| Candidate::new(name.as_str(), is_analog(name))).collect();

@@ -21,6 +21,9 @@ pub(super) fn write_png(recording: &Waveform, out: &mut dyn Write) -> Result<(),
 
 /// [What is known](facts) of the capture, a line each.
 fn comment(recording: &Waveform) -> String {
-    let known = facts::facts(recording).into_iter();
-    known.map(|(key, value)| format!("{key}: {}\n", value.replace(char::is_control, " "))).collect()
+    let mut comment = String::new();
+    for (key, value) in facts::facts(recording) {
+        comment.extend([&key, ": ", &value.replace(char::is_control, " "), "\n"]);
+    }
+    comment
 }

@@ -42,9 +42,9 @@ impl Precision {
         };
         if has_exponent {
             let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
-            self.digits = self.digits.max(digits as i32);
+            self.digits = self.digits.max(i32::try_from(digits).unwrap_or(i32::MAX));
         } else if let Some(point) = mantissa.bytes().position(|byte| byte == b'.' || byte == b',') {
-            self.decimals = self.decimals.max((mantissa.len() - point - 1) as i32);
+            self.decimals = self.decimals.max(i32::try_from(mantissa.len() - point - 1).unwrap_or(i32::MAX));
         }
     }
 
@@ -64,6 +64,7 @@ impl Precision {
 }
 
 /// Evenly spaced times.
+#[expect(clippy::struct_field_names, reason = "all are times, in seconds")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Even {
     pub(super) start_s: f64,
@@ -221,7 +222,9 @@ mod tests {
     /// Judges times as they are printed.
     fn judged(printed: &[String]) -> Result<Even, Irregular> {
         let mut precision = Precision::default();
-        printed.iter().for_each(|time| precision.note(time));
+        for time in printed {
+            precision.note(time);
+        }
         let times: Vec<f64> = printed.iter().map(|time| time.parse().unwrap()).collect();
         judge(times.len(), |index| times[index], precision, 1.0)
     }

@@ -99,7 +99,7 @@ fn every_readable_format_reads_what_is_written() {
         device: Some("BS000501".to_owned()),
         ..Settings::default()
     };
-    let details = Details { settings: Some(settings), ..recording().details().clone() };
+    let details = Details { settings: Some(Box::new(settings)), ..recording().details().clone() };
     let channels = vec![named(a, "out"), b, named(line, "SCL")];
     let written = Waveform::new(1.0 / TICK_S, channels, details).unwrap();
     for format in Format::ALL.into_iter().filter(|format| format.is_readable()) {

@@ -184,7 +184,7 @@ async fn trace_of_stream(
         }
         for cut in cuts.drain(..) {
             if let Cut::Trace(waveform) = cut {
-                return Ok(waveform);
+                return Ok(*waveform);
             }
         }
     }

@@ -136,7 +136,7 @@ fn analyse_series(criterion: &mut Criterion) -> Outcome {
     }
     let ramp: Vec<f32> = (0..SAMPLES).map(|index| (index % 97) as f32).collect();
     group.bench_function("spectrum", |bencher| {
-        bencher.iter(|| Spectrum::of(black_box(&ramp), times.period_s, Window::Hann));
+        bencher.iter(|| Spectrum::of(black_box(&ramp), times.period_s, Window::Hann, None));
     });
     group.finish();
     Ok(())

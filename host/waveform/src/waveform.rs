@@ -268,7 +268,7 @@ pub struct Details {
     /// Its place among the traces of a job, if it was recorded by one.
     pub stamp: Option<Stamp>,
     /// What it was made with, enough to repeat it.
-    pub settings: Option<Settings>,
+    pub settings: Option<Box<Settings>>,
 }
 
 /// What a capture was made with. As JSON it goes into every file that can hold it; what is not known is left out.
@@ -526,7 +526,7 @@ impl Waveform {
     /// The same waveform, with what it was made with.
     #[must_use]
     pub fn with_settings(mut self, settings: Settings) -> Self {
-        self.details.settings = Some(settings);
+        self.details.settings = Some(Box::new(settings));
         self
     }
 

@@ -15,7 +15,7 @@ use self::levels::Levels;
 use self::sigrok::{Annotation, Decoder, SigrokError};
 use self::spec::{DecoderSpec, Stack};
 use super::analyse::{Source, refuse_capture_options, source_of};
-use super::capture_arguments::volts;
+use super::capture_arguments::{any_channel_name, volts};
 use super::failure::Failure;
 use super::file_traces::{FileTraces, TraceArgument};
 use super::given_options::GivenOptions;
@@ -52,8 +52,11 @@ its channels and options. Bits are left out of the table unless -A asks for them
 /// Decode a bus in a file or a capture, by the decoders of sigrok
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("channels", |channels| channels
+    .help("Channels of the file, by their names in it; or of a capture: A, B, L (all eight logic lines), L0 to L7 [default: A]")
+    .value_parser(any_channel_name())))]
 pub(super) struct Arguments {
-    /// A file (csv, json or sr); or the first channel of a capture, which is then made as `capture` does
+    /// A file (csv, json, npz, parquet, sr, vcd, wav); or the first channel of a capture, which is then made as `capture` does
     #[arg(value_name = "FILE|CHANNEL")]
     source: PathBuf,
     /// A decoder with its channels and options, such as uart:rx=L0,baudrate=115200 (may be given several times)

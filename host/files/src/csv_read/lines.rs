@@ -109,13 +109,12 @@ impl<R: BufRead> Lines<R> {
             });
         }
         let is_ended = self.buffer.ends_with(b"\n");
-        let text = match std::str::from_utf8(&self.buffer) {
-            Ok(text) => text,
+        let text = if let Ok(text) = std::str::from_utf8(&self.buffer) {
+            text
+        } else {
             // Oscilloscopes write a micro sign or degrees in the encoding of old Windows.
-            Err(_) => {
-                self.decoded = latin(&self.buffer);
-                &self.decoded
-            }
+            self.decoded = latin(&self.buffer);
+            &self.decoded
         };
         Ok(Line { number: self.number, text: text.trim_start_matches('\u{feff}').trim(), is_ended })
     }

@@ -66,7 +66,7 @@ enum Begin {
     /// In the row that follows.
     Table(Box<Layout>),
     /// In a row of a job's table, which was read.
-    Job(JobTrace),
+    Job(Box<JobTrace>),
     /// In the row that follows, of the vendor's recorder.
     Recorder,
 }
@@ -103,7 +103,7 @@ impl<R: BufRead> CsvReader<R> {
             match &self.header {
                 Some(Header::Job(table)) if !begins_table(line) => {
                     let row = self.lines.next()?;
-                    return row.map(|row| table.begin(row).map(Begin::Job)).transpose();
+                    return row.map(|row| table.begin(row).map(Box::new).map(Begin::Job)).transpose();
                 }
                 Some(Header::Recorder) => return Ok(Some(Begin::Recorder)),
                 _ => {}
@@ -180,13 +180,13 @@ impl<R: BufRead> CsvReader<R> {
         Ok(())
     }
 
-    fn table(&mut self, layout: Layout) -> Result<Waveform, ReadError> {
+    fn table(&mut self, layout: &Layout) -> Result<Waveform, ReadError> {
         let options = self.options.clone();
         let window = options.window();
         let known = layout.pairs.known();
         let separator = layout.separator;
         let mut table = Table::new(layout.clone());
-        self.rows(&layout, |row| table.push(row, separator.cells(row.text), window))?;
+        self.rows(layout, |row| table.push(row, separator.cells(row.text), window))?;
         let end = self.lines.number();
         table.waveform(known, &options, end, &mut self.warnings)
     }
@@ -209,7 +209,7 @@ impl<R: BufRead + Send> TraceReader for CsvReader<R> {
                 trace.finish(&mut self.lines, &self.options, &mut self.warnings).map(Some)
             }
             Some(Begin::Recorder) => recorder::read(&mut self.lines, &self.options, &mut self.warnings),
-            Some(Begin::Table(layout)) => self.table(*layout).map(Some),
+            Some(Begin::Table(layout)) => self.table(&layout).map(Some),
         }
     }
 

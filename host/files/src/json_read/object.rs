@@ -123,7 +123,7 @@ impl RecordingObject {
             mode: self.mode.take(),
             warnings: std::mem::take(&mut self.warnings.0),
             stamp: self.stamp()?,
-            settings: self.settings.take(),
+            settings: self.settings.take().map(Box::new),
         })
     }
 

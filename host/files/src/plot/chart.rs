@@ -169,7 +169,7 @@ pub(super) fn legend(series: &Series, raw: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scopething_waveform::waveform::{Channel, Details, TriggerType};
+    use scopething_waveform::waveform::{Channel, Details, Range, TriggerType};
 
     fn recording(samples: Samples, details: Details) -> Waveform {
         let channel = if matches!(samples, Samples::Levels(_)) { Channel::L[2] } else { Channel::A };

@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn annotations_stand_below_what_they_are_of() {
-        let levels = Series::new(Channel::L[0], 0.0, 1e-6, Samples::Levels(vec![0, 1].repeat(50)));
+        let levels = Series::new(Channel::L[0], 0.0, 1e-6, Samples::Levels([0, 1].repeat(50)));
         let recording = recording(vec![levels], Details::default());
         let annotation = |start_us: f64, end_us: f64, texts: &[&str]| Annotation {
             start_s: start_us * 1e-6,

@@ -124,7 +124,7 @@ fn long_sessions_are_read_in_parts() {
     let part = read(options).unwrap();
     let [series] = part.channels() else { panic!("{part:?}") };
     assert_eq!((series.title().as_str(), series.start_s), ("L1 (SDA)", 0.5));
-    let expected = (6_000_000..6_000_012_u32).map(|index| (index / 6 >> 1 & 1) as u8).collect();
+    let expected = (6_000_000..6_000_012_u32).map(|index| ((index / 6) >> 1 & 1) as u8).collect();
     assert_eq!(series.samples, Samples::Levels(expected));
     let beyond = read(ReadOptions { from_s: Some(2.0), ..ReadOptions::default() });
     assert!(matches!(beyond, Err(ReadError::NothingThere { .. })), "{beyond:?}");

@@ -22,7 +22,7 @@ pub(crate) struct Blocks {
 #[derive(Debug)]
 pub(crate) enum Cut {
     /// A trace.
-    Trace(Waveform),
+    Trace(Box<Waveform>),
     /// This many frames are missing before the next trace.
     Lost(u64),
 }
@@ -36,12 +36,12 @@ impl Blocks {
     /// Takes a row, and returns what it completes.
     pub(crate) fn push(&mut self, row: &Row, cuts: &mut Vec<Cut>) -> Result<(), InvalidWaveform> {
         if row.lost > 0 {
-            cuts.extend(self.end()?.map(Cut::Trace));
+            cuts.extend(self.end()?.map(Box::new).map(Cut::Trace));
             cuts.push(Cut::Lost(row.lost));
         }
         self.rows.push(*row);
         if row.index % self.length == self.length - 1 {
-            cuts.extend(self.end()?.map(Cut::Trace));
+            cuts.extend(self.end()?.map(Box::new).map(Cut::Trace));
         }
         Ok(())
     }
@@ -99,7 +99,7 @@ mod tests {
             let lost = if index == 28 { 12 } else { 0 };
             blocks.push(&Row { index, lost, values }, &mut cuts).unwrap();
         }
-        cuts.extend(blocks.end().unwrap().map(Cut::Trace));
+        cuts.extend(blocks.end().unwrap().map(Box::new).map(Cut::Trace));
         let reported: Vec<(f64, usize)> = cuts
             .iter()
             .map(|cut| match cut {

@@ -278,7 +278,7 @@ impl<'a, O: Opener, T: Timekeeper> Reader<'a, O, T> {
                     Cut::Trace(waveform) if !is_counted(self.captures) => {
                         self.bad_in_a_row = 0;
                         self.captures += 1;
-                        self.watch.report(Event::Trace(waveform)).await;
+                        self.watch.report(Event::Trace(*waveform)).await;
                     }
                     Cut::Trace(_) => {}
                 }

@@ -23,7 +23,7 @@ impl Separator {
     ];
 
     /// The cells of a line, without white space and quotes around.
-    pub(crate) fn cells<'l>(self, line: &'l str) -> Cells<'l> {
+    pub(crate) fn cells(self, line: &str) -> Cells<'_> {
         Cells { rest: Some(line), separator: self.byte }
     }
 

@@ -150,7 +150,9 @@ impl Head {
     pub(super) fn of(lines: &[String], rows: &Rows) -> Self {
         let body = lines.get(..rows.first).unwrap_or_default();
         let mut pairs = MetaPairs::default();
-        body.iter().for_each(|line| pairs.take(line, rows.separator));
+        for line in body {
+            pairs.take(line, rows.separator);
+        }
         let is_header = |line: &&(usize, &String)| !line.1.trim().is_empty() && !cells::is_note(line.1);
         let numbered: Vec<(usize, &String)> = body.iter().enumerate().collect();
         let mut headers = numbered.iter().rev().filter(is_header);
@@ -247,7 +249,9 @@ impl MetaPairs {
     /// What notes state.
     pub(super) fn of_notes(notes: &[String], separator: Separator) -> Self {
         let mut pairs = Self::default();
-        notes.iter().for_each(|line| pairs.take(line, separator));
+        for line in notes {
+            pairs.take(line, separator);
+        }
         pairs
     }
 
@@ -362,7 +366,9 @@ pub(super) fn beside_rows(lines: &[String]) -> Option<Layout> {
         return None;
     }
     let mut pairs = MetaPairs::default();
-    lines.iter().for_each(|line| pairs.take(line, separator));
+    for line in lines {
+        pairs.take(line, separator);
+    }
     let source =
         pairs.pairs.iter().find(|(key, _)| key == "source").map_or("CH1", |(_, source)| source).to_owned();
     let column = ColumnLayout { place: 4, name: source, kind: Kind::Analog, scale: 1.0 };

@@ -94,14 +94,14 @@ impl Network {
         SimTime::from_micros(self.now.0)
     }
 
-    fn from_device(&mut self) -> Vec<u8> {
+    fn receive_of_device(&mut self) -> Vec<u8> {
         let at = self.device_time();
         std::iter::from_fn(|| self.device.transmit(at)).collect()
     }
 
     /// What the device sends by itself belongs to its trace.
     fn report_end(&mut self) {
-        let report = self.from_device();
+        let report = self.receive_of_device();
         if report.is_empty() || self.weather.loses_ends {
             self.data_seq = self.data_seq.wrapping_add(u8::from(!report.is_empty()));
         } else {
@@ -115,7 +115,7 @@ impl Network {
         let mut answer = Vec::new();
         for &byte in packet.commands() {
             self.device.receive(byte, self.device_time());
-            answer.extend(self.from_device());
+            answer.extend(self.receive_of_device());
         }
         let last = packet.commands().last().map(|byte| Command::from_byte(*byte));
         let of_command = if last == Some(Command::CancelTrace) { 1 } else { answer.len() };
