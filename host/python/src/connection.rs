@@ -16,7 +16,7 @@ use scopething::generate::{GeneratorPlan, WaveTable, parse_levels, stop};
 use scopething::link::{self, Link, LinkClock, LinkUrl, OpenLink};
 use scopething::request::CaptureSpec;
 use scopething_core::calibration::{Calibration, CalibrationRequest};
-use scopething_core::device::{AnalogParameters, BS05};
+use scopething_core::device::{AnalogParameters, Attenuation, BS05};
 use scopething_core::plan::{
     CaptureRequest, ChannelSet, ClockOutput, ClockRequest, LogicLine, LogicPattern, PlayMode, WaveShape,
     WaveformRequest, plan_clocks, plan_levels, plan_waveform,
@@ -610,8 +610,21 @@ fn report(progress: Option<&Py<PyAny>>, done: u16, left: u16) -> PyResult<()> {
 }
 
 fn parameters<'py>(py: Python<'py>, parameters: &AnalogParameters) -> PyResult<Bound<'py, PyDict>> {
-    let AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset } =
-        *parameters;
+    // The file of calibrations keeps the attenuation apart, for all x1 probes of a connection.
+    let AnalogParameters {
+        la,
+        lb,
+        lc,
+        ha,
+        hb,
+        hc,
+        scale,
+        offset,
+        safe_low,
+        safe_high,
+        ab_offset,
+        attenuation: _,
+    } = *parameters;
     let names = ["la", "lb", "lc", "ha", "hb", "hc", "scale", "offset", "safe_low", "safe_high", "ab_offset"];
     let values = [la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset];
     let object = PyDict::new(py);
@@ -624,7 +637,8 @@ fn parameters<'py>(py: Python<'py>, parameters: &AnalogParameters) -> PyResult<B
 /// The parameters by their numbers, in the order of the file of calibrations.
 fn parameters_of(numbers: [f64; 11]) -> AnalogParameters {
     let [la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset] = numbers;
-    AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset }
+    let attenuation = Attenuation::NONE;
+    AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset, attenuation }
 }
 
 fn calibration_object<'py>(
