@@ -90,7 +90,7 @@ class Server:
         line = self.child.stdout.readline()
         assert line, f"{arguments} did not start: {self.logged()}"
         self.addresses = {
-            door: split_address(address) for door, address in json.loads(line).items() if address and ":" in address
+            door: split_address(address) for door, address in json.loads(line).items() if is_address(address)
         }
 
     def __enter__(self):
@@ -157,6 +157,11 @@ class Wire:
 
     def __exit__(self, *_):
         self.listener.close()
+
+
+def is_address(text):
+    """Whether it is one, not the link to a page, the path of a terminal, or nothing."""
+    return bool(text) and ":" in text and "/" not in text
 
 
 def split_address(text):
@@ -244,6 +249,30 @@ def scrape(address, limit=LIMIT):
         stream.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" % address[1])
         page = read_until_closed(stream, limit)
         assert page and page.startswith(b"HTTP/1.1 200"), page
+
+
+def ask_page(address, request, body=b"", head=None, source=None):
+    """What the page for browsers answers: the status and the body."""
+    head = head or b"Host: localhost"
+    with connect(address, source) as stream:
+        stream.sendall(b"%s HTTP/1.1\r\n%s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (request, head, len(body), body))
+        answer = read_until_closed(stream)
+    assert answer, "no answer"
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+def look(address, source=None):
+    """A WebSocket, open or refused: its connection, from which nothing more is read."""
+    stream = connect(address, source)
+    stream.sendall(WEBSOCKET % b"Host: localhost")
+    return stream
+
+
+WEBSOCKET = (
+    b"GET /api/v1/live HTTP/1.1\r\n%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 
 
 class GoodClient:

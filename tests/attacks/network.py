@@ -1,16 +1,17 @@
 """What a hostile network does to `scopething serve`, `simulate` and the page of `record`."""
 
+import json
 import os
 import random
 import socket
 import time
 
 from bench import (
-    GoodClient, LIMIT, Scpi, Server, ask_device, connect, read_exactly, read_until_closed, reset_on_close, scrape,
-    use_once,
+    LIMIT, WEBSOCKET, GoodClient, Scpi, Server, ask_device, ask_page, connect, look, read_exactly, read_until_closed,
+    reset_on_close, scrape, use_once,
 )
 
-DOORS = ["bitscope-server", "tcp", "hmo", "rigol", "rigol-framed", "twinlan"]
+DOORS = ["bitscope-server", "tcp", "hmo", "rigol", "rigol-framed", "twinlan", "web"]
 SIGNAL = "sim:?A=sine,1kHz,-2..2V"
 # Longer than any loan of the device while others wait, in seconds.
 LOAN_LIMIT = 8
@@ -186,6 +187,75 @@ def web_page_changes_settings(program, seconds):
                         changed.append(door)
     assert not changed, f"settings were changed through {changed}"
     return f"{3 * len(posts)} pages, no setting changed"
+
+
+def web_page_turns_the_knobs_of_another(program, seconds):
+    """A web page of another site, or one whose name leads to this computer, asks the page for browsers."""
+    del seconds
+    command = b'{"type": "set", "settings": {"time_per_div": "1ms"}}'
+    strangers = (
+        b"Host: rebound.example.org", b"X: no host", b"Host: localhost\r\nOrigin: http://example.org", b"Host: localhost\r\nOrigin: null",
+    )
+    with serve(program, doors=["web"]) as server:
+        web, refused = server["web"], []
+        before = json.loads(ask_page(web, b"GET /api/v1/state")[1])["settings"]
+        for head in strangers:
+            # A form of another site needs no permission for this type.
+            head += b"\r\nContent-Type: text/plain"
+            refused.append(ask_page(web, b"POST /api/v1/command", command, head)[0])
+            refused.append(ask_page(web, b"GET /api/v1/traces/next.csv", head=head)[0])
+            refused.append(ask_page(web, b"GET /", head=head)[0])
+            with connect(web) as stream:
+                stream.sendall(WEBSOCKET % head)
+                refused.append(int(stream.recv(100).split()[1]))
+        after = json.loads(ask_page(web, b"GET /api/v1/state")[1])["settings"]
+        assert all(400 <= status < 500 for status in refused), refused
+        assert after == before, "a knob was turned"
+        status, answer = ask_page(web, b"POST /api/v1/command", command)
+        assert status == 200 and json.loads(answer)["settings"] != before, "the page itself turns none"
+    return f"{len(refused)} requests refused, no knob turned"
+
+
+def device_commands_at_the_web_door(program, seconds):
+    """Commands of the virtual machine where a browser is expected, and behind a request."""
+    del seconds
+    with serve(program, "--allow-eeprom-writes", doors=["tcp", "web"]) as server:
+        before = read_eeprom(server)
+        for page in (
+            WRITE_EEPROM, b"?\r\n" + WRITE_EEPROM, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + WRITE_EEPROM + b"\r\n\r\n",
+        ):
+            with connect(server["web"]) as stream:
+                stream.sendall(page)
+                stream.shutdown(socket.SHUT_WR)
+                answer = read_until_closed(stream)
+            assert answer is not None, "the connection is held"
+            assert b"BS000501" not in answer, answer
+        assert read_eeprom(server) == before, "the EEPROM was written"
+        assert ask_page(server["web"], b"GET /api/v1/state")[0] == 200
+    return "3 of 3 hung up at, none executed"
+
+
+def browsers_that_never_read(program, seconds):
+    """WebSockets of one address, more than there are places, from which nothing is read; a browser elsewhere."""
+    with serve(program, doors=["web"]) as server:
+        before, most = server.descriptors(), 0
+        good = GoodClient(ask_page, server["web"], b"GET /api/v1/state", b"", None, "127.0.0.2")
+
+        def attack(over):
+            nonlocal most
+            held = []
+            while not over.wait(0.01):
+                held.append(look(server["web"]))
+                most = max(most, server.descriptors() - before)
+                while len(held) > 100:
+                    held.pop(0).close()
+            for stream in held:
+                stream.close()
+
+        latency = good.beside(attack, seconds).check()
+        server.assert_running()
+        assert 16 <= most <= 26, f"{most} descriptors for connections"
+        return f"{most} descriptors at most; {latency}"
 
 
 def web_page_probes_by_udp(program, seconds):
@@ -389,7 +459,8 @@ def noise_at_every_door(program, seconds):
 
 
 ATTACKS = [
-    web_page_writes_the_eeprom, raw_client_writes_the_eeprom, web_page_changes_settings, web_page_probes_by_udp, descriptors_run_out,
+    web_page_writes_the_eeprom, raw_client_writes_the_eeprom, web_page_changes_settings, web_page_turns_the_knobs_of_another,
+    device_commands_at_the_web_door, browsers_that_never_read, web_page_probes_by_udp, descriptors_run_out,
     exhaustion_is_waited_out, limit_holds_in_a_burst, raw_client_starves_others, silent_connections_fill_the_queue,
     page_readers_say_nothing, page_is_read_by_a_web_page, stranger_gets_waveforms, logs_are_flooded, refusals_amplify,
     noise_at_every_door,

@@ -23,10 +23,13 @@ use super::scpi::{Message, messages};
 use super::scpi_status::{Common, ScpiError, Status};
 use super::settings::Settings;
 
-/// Connections at a time to one door: at their limits all doors together take fewer than 256 descriptors.
-const MAX_CONNECTIONS: usize = 32;
+/// Connections at a time to one door.
+pub(super) const MAX_CONNECTIONS: usize = 24;
 /// How long a client that has sent a command may be silent before it makes room for another.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client that has just connected is left alone by addresses that have more connections: its first command is
+/// under way.
+const FIRST_COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
 /// By how many connections an address may exceed that of a newcomer, which takes the place of one of them.
 const FAIR_SURPLUS: usize = 2;
 /// Why a client is refused then.
@@ -123,14 +126,17 @@ impl Connections {
         }
     }
 
-    /// The connection that makes room first: one that never sent a command, then one of an address that has many more than
-    /// the newcomer's, then one that is idle; of several, one of the address that has most, and that is silent for longest.
+    /// The connection that makes room first: one that never sent a command, though it had time to or is of an address that
+    /// has as many as the newcomer's; then one of an address that has many more; then one that is idle. Of several, one of
+    /// the address that has most, and that is silent for longest.
     fn least_worthy(&self, newcomer: Option<IpAddr>) -> Option<usize> {
         let count = |of: IpAddr| self.present.iter().filter(|present| present.peer == of).count();
-        let fair = newcomer.map(|newcomer| count(newcomer) + FAIR_SURPLUS);
-        let rank = |present: &Present| match (present.last_seen.at(), fair) {
-            (None, _) => Some(0),
-            (Some(_), Some(fair)) if count(present.peer) >= fair => Some(1),
+        let newcomers = newcomer.map(count);
+        let rank = |present: &Present| match (present.last_seen.at(), newcomers) {
+            (None, None) => Some(0),
+            (None, Some(newcomers)) if count(present.peer) >= newcomers => Some(0),
+            (None, Some(_)) if present.since.elapsed() >= FIRST_COMMAND_TIMEOUT => Some(0),
+            (Some(_), Some(newcomers)) if count(present.peer) >= newcomers + FAIR_SURPLUS => Some(1),
             (Some(seen), Some(_)) if seen.elapsed() >= IDLE_TIMEOUT => Some(2),
             _ => None,
         };
@@ -309,5 +315,19 @@ mod tests {
         tokio::time::advance(2 * IDLE_TIMEOUT).await;
         assert!(add(&mut connections, OFTEN, true).await);
         assert_eq!(connections.sessions.len(), MAX_CONNECTIONS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_has_just_connected_may_send_its_first_command() {
+        let mut connections = Connections::new();
+        assert!(add(&mut connections, RARE, false).await);
+        for _ in 1..MAX_CONNECTIONS {
+            assert!(add(&mut connections, OFTEN, true).await);
+        }
+        assert!(!add(&mut connections, OFTEN, true).await);
+        assert!(connections.present.iter().any(|present| present.peer == RARE));
+        tokio::time::advance(FIRST_COMMAND_TIMEOUT).await;
+        assert!(add(&mut connections, OFTEN, true).await);
+        assert!(!connections.present.iter().any(|present| present.peer == RARE));
     }
 }

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, watch};
 
 use super::allow::Allow;
-use super::connections::{ALL_IN_USE, Connections, LastSeen, converse};
+use super::connections::{ALL_IN_USE, Connections, LastSeen, MAX_CONNECTIONS, converse};
 use super::event::Event;
 use super::handle::{Handle, SharedState};
 use super::hmo::Hmo;
@@ -52,6 +52,16 @@ const RULES: Rules = Rules {
 };
 /// Connections to the raw door that wait to be looked at; further ones are dropped.
 const MAX_ARRIVED: usize = 16;
+/// Descriptors beside those of connections: standard streams, a socket for each door, the runtime, signals, the device.
+const OWN_DESCRIPTORS: usize = 20;
+// At their limits all doors together fit in the 256 descriptors that the least generous systems give a process; one more
+// connection is accepted before there is room for it.
+const _: () = {
+    let instruments = Personality::ALL.len() * MAX_CONNECTIONS;
+    let raw = MAX_ARRIVED + raw::max_connections(&RULES);
+    let web = MAX_CONNECTIONS;
+    assert!(instruments + twinlan::MAX_CONNECTIONS + raw + web + 1 + OWN_DESCRIPTORS <= 256);
+};
 /// How long the device may take to come to rest at the end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -288,9 +288,9 @@ fn what_is_sent_is_bounded() {
                 break;
             }
         }
-        // The 33rd does not get in, and gets in when another leaves.
+        // The 17th does not get in, and gets in when another leaves.
         let mut all = Vec::new();
-        while all.len() < 32 {
+        while all.len() < 16 {
             all.push(look(&site, "").await.unwrap());
         }
         assert!(look(&site, "").await.is_err());
@@ -298,6 +298,29 @@ fn what_is_sent_is_bounded() {
         while look(&site, "").await.is_err() {
             tokio::task::yield_now().await;
         }
+    });
+}
+
+#[test]
+fn browsers_are_hung_up_at_in_the_end() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let places = Listen { web: Some("127.0.0.1:0".to_owned()), ..Listen::default() };
+        let server =
+            Server::open(open(&"sim:".parse().unwrap()).await.unwrap(), BS05.analog, &places).await.unwrap();
+        let host = server.addresses().web.unwrap().to_string();
+        let site = Site { host, links: server.web_links().unwrap() };
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let stopped = async { stopped.await.unwrap() };
+        let client = async {
+            let mut socket = look(&site, "").await.unwrap();
+            message(&mut socket, "state").await;
+            stop.send(()).unwrap();
+            while let Some(Ok(_)) = socket.next().await {}
+        };
+        let (served, hung_up) = tokio::join!(server.run_until(stopped, drop), timeout(TIMEOUT, client));
+        served.unwrap();
+        hung_up.expect("the browser is kept");
     });
 }
 

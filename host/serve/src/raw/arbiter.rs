@@ -31,7 +31,7 @@ const PORT_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How long a rejected client has to read why and to disconnect.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Rejected clients that have not disconnected; further ones are disconnected at once.
-const MAX_LEAVING: usize = 16;
+pub(super) const MAX_LEAVING: usize = 16;
 /// Addresses that are remembered to have had the device.
 const MAX_SERVED: usize = 32;
 /// By how many waiting clients an address may exceed that of a newcomer, which takes the place of one of them.

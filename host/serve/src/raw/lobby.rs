@@ -12,7 +12,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::foreign::{Foreign, Opening};
 
 /// Connections here at a time; the one that was silent for longest makes room for a further one.
-const MAX_SILENT: usize = 16;
+pub(super) const MAX_SILENT: usize = 16;
 /// Bytes read of a client's first ones.
 const CHUNK: usize = 4096;
 /// How long the first bytes may be undecided: a client may begin with a command that is also a letter of HTTP.

@@ -23,11 +23,12 @@ use std::net::SocketAddr;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use self::arbiter::MAX_LEAVING;
 pub(super) use self::arbiter::{Arbiter, Rules};
 use self::client::Session;
 pub(super) use self::datagrams::lossy_network::LossyNetwork;
 pub(super) use self::lent::LentDevice;
-use self::lobby::{Arrival, Lobby};
+use self::lobby::{Arrival, Lobby, MAX_SILENT};
 pub(super) use self::pty::Pty;
 pub(super) use self::sockets::Sockets;
 use crate::event::Event;
@@ -101,6 +102,11 @@ struct Buffers {
     datagram: Vec<u8>,
     typed: Vec<u8>,
     stream: Vec<u8>,
+}
+
+/// Connections over TCP that are held at a time: silent, waiting, served, leaving.
+pub(super) const fn max_connections(rules: &Rules) -> usize {
+    MAX_SILENT + rules.max_waiting + 1 + MAX_LEAVING
 }
 
 /// Lets clients use a device until the future is dropped; connections over TCP come through `arriving`, events are passed to

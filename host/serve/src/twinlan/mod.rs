@@ -25,7 +25,7 @@ use tokio::net::TcpStream;
 pub use self::command::{Command, Generator, Query};
 use self::pairing::{Half, Outcome, Pairing};
 use super::capture::Capture;
-use super::connections::{ALL_IN_USE, Connections, LastSeen, write};
+use super::connections::{self, ALL_IN_USE, Connections, LastSeen, write};
 use super::event::Event;
 use super::handle::{GeneratorWaveform, Handle, NoCapture, Pending, TriggerTimeout};
 use super::lines::{Line, Lines};
@@ -37,6 +37,8 @@ const RATES_HZ: [f64; 12] = [20e6, 10e6, 5e6, 2e6, 1e6, 500e3, 200e3, 100e3, 50e
 const DEPTHS: &str = "1024,6144,12288,";
 /// Waveforms on their way that are not acknowledged yet.
 const MAX_AHEAD: u32 = 2;
+/// Connections to both doors at a time, paired or not.
+pub(super) const MAX_CONNECTIONS: usize = 2 * connections::MAX_CONNECTIONS + pairing::MAX_CONNECTIONS;
 /// What the generator's output can do, in volts.
 const OUTPUT_V: f64 = 3.3;
 

@@ -21,6 +21,8 @@ const SETTLE_TIME: Duration = Duration::from_millis(200);
 const MAX_WAITING: usize = 8;
 /// Connections of each kind from one address: more are never paired.
 const MAX_EACH: usize = 2;
+/// Connections that wait at a time.
+pub(super) const MAX_CONNECTIONS: usize = MAX_WAITING * 2 * MAX_EACH;
 
 /// A connection that waits.
 pub(super) trait Half {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::extract::ws::WebSocket;
 use axum::extract::{
     DefaultBodyLimit, Extension, FromRequestParts, Path, Query, Request, State, WebSocketUpgrade,
 };
@@ -37,7 +38,7 @@ use scopething_files::Format;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 pub use self::access::WebLinks;
 use self::access::{Access, HEADERS, Role};
@@ -51,8 +52,9 @@ use crate::handle::Handle;
 
 /// The version of the interface, in its addresses as well.
 const VERSION: u32 = 1;
-/// Browsers and programs that look at the same time.
-const MAX_VIEWERS: usize = 32;
+/// Browsers and programs that look at the same time: each holds a [connection](crate::connections) of the door, which has
+/// more for their requests.
+const MAX_VIEWERS: usize = 16;
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many bytes the head of a request may have.
@@ -116,10 +118,16 @@ impl Browsers {
             let Some(Page { shared, router }) = page else { return };
             let mut http = hyper::server::conn::http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEADER_BYTES);
-            let router = router.layer(Extension(Peer { address: peer, last_seen }));
+            let (looks, mut looking) = mpsc::channel(1);
+            let router = router.layer(Extension(Peer { address: peer, last_seen: last_seen.clone(), looks }));
             let service = TowerToHyperService::new(router);
             // A client that breaks off is no failure.
             let _ = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+            // Every sender has gone with the connection, but for that of a request to look.
+            if let Some(Look { socket, role, place }) = looking.recv().await {
+                socket::serve(socket, Arc::clone(&shared), role, peer, last_seen).await;
+                drop(place);
+            }
             shared.handle.report(Event::Disconnected { client: format!("web {peer}") });
         })
     }
@@ -146,6 +154,15 @@ impl Browsers {
 struct Peer {
     address: SocketAddr,
     last_seen: LastSeen,
+    /// Takes a WebSocket back to the task of its connection, so that it counts as one and ends with it.
+    looks: mpsc::Sender<Look>,
+}
+
+/// A client that looks.
+struct Look {
+    socket: WebSocket,
+    role: Role,
+    place: OwnedSemaphorePermit,
 }
 
 fn router(site: Site) -> Router {
@@ -261,8 +278,8 @@ async fn live(
     };
     upgrade.max_message_size(MAX_MESSAGE_BYTES).max_frame_size(MAX_MESSAGE_BYTES).on_upgrade(
         async move |socket| {
-            socket::serve(socket, site.shared, role, peer.address, peer.last_seen).await;
-            drop(place);
+            // If its connection was ended meanwhile, so is this.
+            let _ = peer.looks.send(Look { socket, role, place }).await;
         },
     )
 }

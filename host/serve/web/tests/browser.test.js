@@ -386,7 +386,7 @@ test("masks count, references stay, the history keeps", async () => {
 test("files hold the trace", async () => {
   await settle();
   await page.getByRole("tab", { name: "Traces" }).click();
-  const magic = { CSV: /^time,A,B,L0/, sigrok: /^PK/, NumPy: /^PK/, SVG: /<svg/, PNG: /^.PNG/ };
+  const magic = { CSV: /^(# .+: .*\n)+time,A,B,L0/, sigrok: /^PK/, NumPy: /^PK/, SVG: /<svg/, PNG: /^.PNG/ };
   for (const [name, begins] of Object.entries(magic)) {
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name, exact: true }).click()]);
     const text = (await readFile(await download.path())).subarray(0, 2000).toString("latin1");
