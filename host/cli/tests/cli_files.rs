@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use cli_support::{Finished, Running, program, scopething, scopething_in, scopething_unread, series};
+use cli_support::{Finished, Running, number, program, scopething, scopething_in, scopething_unread, series};
 use serde_json::Value;
 use tempfile::TempDir;
 
