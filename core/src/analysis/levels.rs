@@ -381,10 +381,10 @@ impl Histogram {
         let mut best: Option<(usize, usize, u32)> = None;
         for (last, count) in self.counts.iter().enumerate() {
             held += count;
-            while let Some(&leaving) = self.counts.get(first)
-                && held - leaving >= half
-                && first < last
-            {
+            for leaving in self.counts.get(first..last).unwrap_or_default() {
+                if held - leaving < half {
+                    break;
+                }
                 held -= leaving;
                 first += 1;
             }

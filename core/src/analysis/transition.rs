@@ -17,6 +17,9 @@ const MIN_FITTED: f64 = 4.0;
 /// Rounds in which the place of a crossing settles.
 const ROUNDS: usize = 5;
 
+/// It has settled when it moves by less than this, in samples. Each round is a pass over the series.
+const SETTLED: f64 = 1e-6;
+
 /// How long a channel takes from one level to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -91,7 +94,11 @@ impl Stack<'_> {
         let half_width = (FITTED_PART * crude).max(0.6);
         let settled = |part: f64, mut place: f64| {
             for _ in 0..ROUNDS {
+                let before = place;
                 place = self.crossing(part, place, half_width)?;
+                if (place - before).abs() < SETTLED {
+                    break;
+                }
             }
             Some(place)
         };

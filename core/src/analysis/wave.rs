@@ -67,10 +67,9 @@ impl Wave {
         scratch: &mut [i16],
     ) -> Option<Self> {
         let by_edges = edges.frequency_hz.map(|frequency_hz| 1.0 / (frequency_hz * times.period_s));
-        if let Some(period) = by_edges
-            && let Some(square) = Self::square(samples, times, levels, edges, period)
-        {
-            return Some(square);
+        let square = by_edges.and_then(|period| Self::square(samples, times, levels, edges, period));
+        if square.is_some() {
+            return square;
         }
         let pyramid = Pyramid::new(samples, levels, scratch)?;
         let found = period_samples(&pyramid);
@@ -115,9 +114,8 @@ impl Wave {
             }
             Shape::Square { .. } => {
                 let by_edges = edges.frequency_hz.map(|frequency_hz| 1.0 / (frequency_hz * times.period_s));
-                if let Some(by_edges) = by_edges
-                    && (by_edges / period - 1.0).abs() < SAME_FREQUENCY
-                {
+                let same = by_edges.filter(|by_edges| (by_edges / period - 1.0).abs() < SAME_FREQUENCY);
+                if let Some(by_edges) = same {
                     period = by_edges;
                     matched = folded(period)?;
                 }
