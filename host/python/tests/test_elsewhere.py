@@ -1,5 +1,6 @@
 """Traces in files, pictures, and in the packages that people use them with."""
 
+import json
 import pathlib
 import re
 import subprocess
@@ -32,6 +33,16 @@ def test_files_are_read_as_they_were_written(tmp_path, simulated_scope, ending):
     # A file of sigrok's has its rate in whole hertz.
     rounding = 0.5 / traces.sample_rate if ending == "sr" else 1e-15
     np.testing.assert_allclose(again.A.timestamps, traces.A.timestamps, rtol=rounding, atol=1e-15)
+
+
+def test_files_hold_what_repeats_the_capture(tmp_path, simulated_scope):
+    scope = simulated_scope(A="sine 1kHz 0..3V")
+    asked = dict(period=2e-3, nsamples=777, low=-0.3, high=3.3, trigger_level=1.25, trigger_type="falling", delay=1e-3)
+    traces = scope.capture("A", **asked)
+    traces.save(tmp_path / "trace.json")
+    settings = json.loads((tmp_path / "trace.json").read_text())["settings"]
+    assert settings["request"]["channels"] == ["A"] and {name: settings["request"][name] for name in asked} == asked
+    assert settings["plan"]["mode"] == traces.mode and settings["device"] == f"{scope.model} {scope.revision}"
 
 
 def test_files_for_others(tmp_path, traces):
