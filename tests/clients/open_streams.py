@@ -89,7 +89,6 @@ def main():
         "pandas csv": table(pandas.read_csv(path("csv"))),
         "numpy npz": arrays(path("npz")),
         "pandas pyarrow parquet": table(pandas.read_parquet(path("parquet"), engine="pyarrow")),
-        "pandas fastparquet parquet": table(pandas.read_parquet(path("parquet"), engine="fastparquet")),
         "numpy wav": chunks(path("wav")),
         "sox wav": sox(path("wav")),
         "sigrok-cli sr": sigrok_csv(path("sr")),

@@ -37,8 +37,9 @@ impl<'a> Pyramid<'a> {
             return None;
         }
         let steps_per_unit = 1.0 / step;
+        // `clamp` could panic if `min` was above `max`, for all that the compiler knows.
         for (place, &sample) in scratch.iter_mut().zip(samples) {
-            *place = floor((f64::from(sample).clamp(min, max) - middle) * steps_per_unit + 0.5) as i16;
+            *place = floor((f64::from(sample).max(min).min(max) - middle) * steps_per_unit + 0.5) as i16;
         }
         let (mut fine, mut rest) = scratch.split_at_mut(samples.len());
         while fine.len() > 1 {
@@ -64,7 +65,12 @@ impl<'a> Pyramid<'a> {
 
     /// How many averages have 2^k samples each such that a period has no fewer than 16 of them.
     pub(super) fn level_of_period(period_samples: f64) -> u32 {
-        (0..16).take_while(|level| period_samples >= 32.0 * libm::exp2(f64::from(*level))).count() as u32
+        (0..16).take_while(|&level| period_samples >= 32.0 * Self::samples_per_average(level)).count() as u32
+    }
+
+    /// How many samples an average of a level stands for: 2^`level`.
+    pub(super) fn samples_per_average(level: u32) -> f64 {
+        1_u64.checked_shl(level).map_or(f64::INFINITY, |samples| samples as f64)
     }
 
     /// The value of a number of steps, in the unit of the samples.

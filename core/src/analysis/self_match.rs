@@ -185,7 +185,7 @@ pub(super) fn fitted_over_multiples(pyramid: &Pyramid<'_>, shift: Shift) -> f64 
         let Some(best) = series.best_near(next * period) else { break };
         (period, multiple) = (best / next, next);
     }
-    period * libm::exp2(f64::from(shift.level))
+    period * Pyramid::samples_per_average(shift.level)
 }
 
 #[cfg(test)]

@@ -136,7 +136,8 @@ fn sine(phase: f64) -> f64 {
 }
 
 fn triangle(phase: f64) -> f64 {
-    1.0 - (2.0 - (4.0 * phase + 1.0) % 4.0).abs()
+    let since_low = phase + 0.25;
+    1.0 - (2.0 - 4.0 * (since_low - libm::floor(since_low))).abs()
 }
 
 fn ramp(phase: f64) -> f64 {

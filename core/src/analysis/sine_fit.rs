@@ -108,66 +108,63 @@ impl Iterator for Rotation {
     }
 }
 
-/// The normal equations of the linearised fit: the unknowns are the factors of cosine, sine and 1, and by how much the
-/// frequency is off.
-struct Normal {
-    matrix: [[f64; 4]; 4],
-    right: [f64; 4],
-}
+/// The unknowns: the factors of cosine, sine and 1, and by how much the frequency is off.
+const UNKNOWNS: usize = 4;
+
+/// The normal equations of the linearised fit, each with its right side behind the factors of the unknowns.
+struct Normal([[f64; UNKNOWNS + 1]; UNKNOWNS]);
 
 impl Normal {
     fn of(samples: impl Iterator<Item = f64>, frequency: f64, (a, b): (f64, f64)) -> Self {
-        let mut normal = Self { matrix: [[0.0; 4]; 4], right: [0.0; 4] };
+        let mut equations = [[0.0; UNKNOWNS + 1]; UNKNOWNS];
         for ((index, sample), (cosine, sine)) in samples.enumerate().zip(Rotation::new(frequency)) {
             let turn = TAU * index as f64;
-            let row = [cosine, sine, 1.0, turn * (b * cosine - a * sine)];
-            for (i, &left) in row.iter().enumerate() {
-                let Some(line) = normal.matrix.get_mut(i) else { continue };
-                for (place, &right) in line.iter_mut().zip(&row) {
+            let row = [cosine, sine, 1.0, turn * (b * cosine - a * sine), sample];
+            for (start, (equation, left)) in equations.iter_mut().zip(row).enumerate() {
+                for (place, right) in equation.iter_mut().zip(row).skip(start) {
                     *place += left * right;
                 }
-                if let Some(place) = normal.right.get_mut(i) {
-                    *place += left * sample;
+            }
+        }
+        // What lies below the diagonal is the same as above it.
+        for column in 0..UNKNOWNS {
+            let Some((done, below)) = equations.split_at_mut_checked(column + 1) else { break };
+            let Some(above) = done.last() else { break };
+            for (equation, &factor) in below.iter_mut().zip(above.iter().skip(column + 1)) {
+                if let Some(place) = equation.get_mut(column) {
+                    *place = factor;
                 }
             }
         }
-        normal
+        Self(equations)
     }
 
-    /// Gaussian elimination with the greatest pivot; without the frequency in the first round, when its influence is
-    /// not known yet.
-    fn solve(mut self, with_frequency: bool) -> Option<[f64; 4]> {
-        let unknowns = if with_frequency { 4 } else { 3 };
+    /// Gaussian elimination; without the frequency in the first round, when its influence is not known yet. The equations
+    /// are symmetric and positive definite, for which it is stable without a choice of pivots.
+    fn solve(mut self, with_frequency: bool) -> Option<[f64; UNKNOWNS]> {
+        let unknowns = if with_frequency { UNKNOWNS } else { UNKNOWNS - 1 };
+        let equations = self.0.get_mut(..unknowns)?;
         for column in 0..unknowns {
-            let pivot = (column..unknowns)
-                .max_by(|&one, &other| self.at(one, column).abs().total_cmp(&self.at(other, column).abs()))?;
-            self.matrix.swap(column, pivot);
-            self.right.swap(column, pivot);
-            let divisor = self.at(column, column);
-            if !(divisor.abs() > 0.0 && divisor.is_finite()) {
+            let (done, below) = equations.split_at_mut_checked(column + 1)?;
+            let above = done.last()?;
+            let pivot = *above.get(column)?;
+            if !(pivot > 0.0 && pivot.is_finite()) {
                 return None;
             }
-            for row in column + 1..unknowns {
-                let factor = self.at(row, column) / divisor;
-                for k in column..unknowns {
-                    let subtracted = factor * self.at(column, k);
-                    *self.matrix.get_mut(row)?.get_mut(k)? -= subtracted;
+            for equation in below {
+                let factor = *equation.get(column)? / pivot;
+                for (place, &subtracted) in equation.iter_mut().zip(above).skip(column) {
+                    *place -= factor * subtracted;
                 }
-                let subtracted = factor * self.right.get(column).copied()?;
-                *self.right.get_mut(row)? -= subtracted;
             }
         }
-        let mut solved = [0.0; 4];
-        for row in (0..unknowns).rev() {
+        let mut solved = [0.0; UNKNOWNS];
+        for (row, equation) in equations.iter().enumerate().rev() {
             let known: f64 =
-                (row + 1..unknowns).map(|k| self.at(row, k) * solved.get(k).copied().unwrap_or(0.0)).sum();
-            *solved.get_mut(row)? = (self.right.get(row).copied()? - known) / self.at(row, row);
+                equation.iter().zip(&solved).skip(row + 1).map(|(factor, unknown)| factor * unknown).sum();
+            *solved.get_mut(row)? = (equation.last()? - known) / equation.get(row)?;
         }
         Some(solved)
-    }
-
-    fn at(&self, row: usize, column: usize) -> f64 {
-        self.matrix.get(row).and_then(|line| line.get(column)).copied().unwrap_or(0.0)
     }
 }
 

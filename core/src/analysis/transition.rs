@@ -130,7 +130,8 @@ impl Stack<'_> {
         let slope = (tx - t * mean_above) / (tt - t * mean_time);
         let off = mean_time - mean_above / slope;
         let is_upward = if self.rising { slope > 0.0 } else { slope < 0.0 };
-        is_upward.then(|| about + off.clamp(-half_width, half_width))
+        // `clamp` could panic if `half_width` was negative, for all that the compiler knows.
+        is_upward.then(|| about + off.max(-half_width).min(half_width))
     }
 }
 

@@ -225,7 +225,7 @@ impl Wave {
 /// The sine that fits a series best, of which a period is known nearly; amplitude and offset in steps.
 fn fitted_sine(pyramid: &Pyramid<'_>, period: f64) -> Option<SineFit> {
     let level = Pyramid::level_of_period(period);
-    let samples = libm::exp2(f64::from(level));
+    let samples = Pyramid::samples_per_average(level);
     let averages = pyramid.level(level).iter().map(|&steps| f64::from(steps));
     let fit = SineFit::of(averages, samples / period)?;
     let frequency = fit.frequency / samples;

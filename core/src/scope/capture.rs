@@ -262,7 +262,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         // It is not sure to have started before its start was reported.
         let (_, started_by) = self.device_time.last();
         let waited = self.line.clock.now() - started_by;
-        let status = self.stop_trace(answer).await?;
+        let status = self.stop_trace(&mut answer).await?;
         match stopped_as {
             // Whoever waits for a trigger is not shown a trace without one.
             None if status.token == StatusToken::Stop => Ok(None),
@@ -274,7 +274,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     /// Sends `K` and reads on until its echo and the status packet have come, in either order.
-    async fn stop_trace(&mut self, mut answer: EndAnswer) -> Result<Status, ScopeError<S::Error>> {
+    async fn stop_trace(&mut self, answer: &mut EndAnswer) -> Result<Status, ScopeError<S::Error>> {
         let stage = Stage::Cancel;
         self.line.send(stage, &[Command::CancelTrace.byte()]).await?;
         answer.echo_due = true;

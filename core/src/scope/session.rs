@@ -10,7 +10,8 @@ use crate::device::{AnalogParameters, BS05, Model};
 use crate::time::{Clock, Micros};
 use crate::trace::DeviceTime;
 use crate::vm::{
-    Command, Expected, Malformed, PrintedByte, Register, Revision, Script, Shadow, fmt_characters,
+    Command, Expected, Malformed, PrintedByte, Register, Revision, Script, ScriptTooLong, Shadow,
+    fmt_characters,
 };
 
 /// The eight characters of a device's serial number, such as `DB98TI79`.
@@ -349,9 +350,23 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         stage: Stage,
         command: Option<Command>,
     ) -> Result<(), ScopeError<S::Error>> {
-        self.nonce = self.nonce.wrapping_mul(0x9e37).wrapping_add(self.line.clock.now().0 as u16 | 1);
         let mut buffer = [0; 8];
-        let mut script = Script::new(&mut buffer);
+        let script = self.new_number(&mut buffer, command)?;
+        self.line.send(stage, script).await?;
+        let found = self.line.discard_until(stage, script).await?;
+        self.expect_seen(stage, &found, Command::EndNumber.byte())
+    }
+
+    // Out of line: what it takes to write the script would lie on the stack while its echo is waited for, the deepest that
+    // a capture goes.
+    #[inline(never)]
+    fn new_number<'b>(
+        &mut self,
+        buffer: &'b mut [u8],
+        command: Option<Command>,
+    ) -> Result<&'b [u8], ScriptTooLong> {
+        self.nonce = self.nonce.wrapping_mul(0x9e37).wrapping_add(self.line.clock.now().0 as u16 | 1);
+        let mut script = Script::new(buffer);
         script.command(Command::Clear)?;
         for shift in [12, 8, 4, 0] {
             script.command(Command::Digit((self.nonce >> shift) as u8 & 0x0f))?;
@@ -360,10 +375,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         if let Some(command) = command {
             script.command(command)?;
         }
-        let script = script.finish();
-        self.line.send(stage, script).await?;
-        let found = self.line.discard_until(stage, script).await?;
-        self.expect_seen(stage, &found, Command::EndNumber.byte())
+        Ok(script.finish())
     }
 
     fn expect_seen(&self, stage: Stage, found: &Discarded, echo: u8) -> Result<(), ScopeError<S::Error>> {

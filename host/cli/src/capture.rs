@@ -56,6 +56,9 @@ impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         let mut results = self.results.results(self.count != 1)?;
         let mut live = self.live.prepare(session, &self.request()?).await?;
+        if results.are_saved() {
+            live.name_serial();
+        }
         let captured = self.capture_all(&mut live, &mut results).await;
         // What was captured is kept, however it ended.
         let kept = results.commit();

@@ -47,7 +47,7 @@ pub(super) struct Live<'a> {
     interrupts: Interrupts,
     settings: Settings,
     /// Whether the settings name the device by now.
-    is_device_known: bool,
+    names_serial: bool,
 }
 
 impl LiveArguments {
@@ -89,14 +89,14 @@ impl LiveArguments {
         let mut capture = WatchedCapture::new(scope, request, plan);
         capture.verify = self.verify;
         let buffer = Box::new(TraceBuffer::new());
-        Ok(Live { scope, capture, buffer, interrupts, settings, is_device_known: false })
+        Ok(Live { scope, capture, buffer, interrupts, settings, names_serial: false })
     }
 }
 
 impl Live<'_> {
     /// Runs one capture. None if it was cancelled before the first sample.
     pub(super) async fn next(&mut self) -> Result<Option<Waveform>, Failure> {
-        let Self { scope, capture, buffer, interrupts, settings, is_device_known } = self;
+        let Self { scope, capture, buffer, interrupts, settings, names_serial } = self;
         let waiting = format!("waiting for {} (Ctrl-C captures now)", awaited(&capture.plan));
         let progress = Progress::new(&waiting);
         let plan = capture.plan.clone();
@@ -119,13 +119,18 @@ impl Live<'_> {
         }
         settings.wall_time = Some(UnixMicros::now().to_string());
         settings.wall_clock = Some(settings::wall_clock());
-        if !std::mem::replace(is_device_known, true) {
-            settings.device = Some(format!("{} {}", scope.model().name, scope.revision()));
+        settings.device = Some(format!("{} {}", scope.model().name, scope.revision()));
+        if std::mem::take(names_serial) {
             // A device without a number is no reason to lose what it captured.
             settings.serial_number =
                 scope.read_serial().await.ok().and_then(Result::ok).map(|serial| serial.to_string());
         }
         Ok(Some(waveform.with_settings(settings.clone())))
+    }
+
+    /// Has captures name the device's serial number, which is read once, behind the first trace.
+    pub(super) fn name_serial(&mut self) {
+        self.names_serial = true;
     }
 
     /// Whether Ctrl-C has come.

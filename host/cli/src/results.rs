@@ -82,6 +82,11 @@ enum OutputFile {
 }
 
 impl Results {
+    /// Whether captures go into files, for which all that is known of them is worth an exchange with the device.
+    pub(super) fn are_saved(&self) -> bool {
+        !self.files.is_empty()
+    }
+
     /// Makes the files that can be made before there is a capture, so that what cannot be written is known
     /// early. `several` captures go into files of their own where the format holds a single one.
     pub(super) fn create(output: &OutputArguments, show: Show, several: bool) -> Result<Self, Failure> {

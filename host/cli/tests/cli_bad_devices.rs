@@ -267,7 +267,9 @@ async fn impossible_trace_end_is_dropped() {
 #[tokio::test]
 async fn a_device_in_other_hands() {
     let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
-    let _owner = TcpStream::connect(simulator.address("tcp")).await.unwrap();
+    let mut owner = TcpStream::connect(simulator.address("tcp")).await.unwrap();
+    // A connection that asks nothing does not keep others from the device.
+    owner.write_all(b"?").await.unwrap();
     simulator.running.until_printed("has the device").await;
     let url = format!("socket://{}", simulator.address("tcp"));
     assert_failed(

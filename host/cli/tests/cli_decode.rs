@@ -109,8 +109,9 @@ async fn analog_channel_is_decoded_by_its_levels() {
     captured(directory.path(), &["u.csv"]).await;
     // The same line, as an analog channel of 0 V to 3.3 V.
     let csv = fs::read_to_string(directory.path().join("u.csv")).unwrap();
-    let column = csv.lines().next().unwrap().split(',').position(|name| name == "L2").unwrap();
-    let rows = csv.lines().skip(1).map(|row| {
+    let mut rows = csv.lines().filter(|line| !line.starts_with('#'));
+    let column = rows.next().unwrap().split(',').position(|name| name == "L2").unwrap();
+    let rows = rows.map(|row| {
         let cells: Vec<&str> = row.split(',').collect();
         format!("{},{}\n", cells[0], if cells[column] == "1" { "3.3" } else { "0.1" })
     });

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use cli_support::{Finished, Running, program, scopething, scopething_in, scopething_unread, series};
+use cli_support::{Finished, Running, number, program, scopething, scopething_in, scopething_unread, series};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -351,7 +351,7 @@ async fn a_capture_is_repeated_like_a_file() {
             .done()
             .object();
         assert_eq!(other["settings"]["request"]["period"], 0.001);
-        assert!(again["settings"]["device"].as_str().is_some_and(|device| device.starts_with("BS0005")));
+        assert!(again["settings"]["device"].as_str().is_some_and(|device| device.ends_with(" BS000501")));
     }
     fs::write(directory.path().join("plain.csv"), "time,A\n0,1\n1,2\n").unwrap();
     let refused = capture_in(directory.path(), &["--like", "plain.csv"]).await.refused(1);
@@ -375,7 +375,8 @@ async fn files_of_others_are_read_by_the_options() {
         (&measured["channels"]["L0"]["name"], &measured["channels"]["L1"]),
         (&"SDA".into(), &Value::Null)
     );
-    assert_eq!(measured["channels"]["L0"]["edge_frequency"], 50e3);
+    let frequency_hz = number(&measured["channels"]["L0"], "edge_frequency");
+    assert!((frequency_hz / 50e3 - 1.0).abs() < 1e-12, "{frequency_hz}");
     let convert = [
         "convert", "bus.csv", "--rate", "1MHz", "--from", "20us", "--for", "100us", "-o", "bus.sr", "-o",
         "bus.vcd",

@@ -12,7 +12,7 @@ async fn decoded(query: &str, capture: &[&str], decoder: &str, annotations: &str
     let path = tempfile::Builder::new().suffix(".sr").tempfile().unwrap().into_temp_path();
     let output = path.to_str().expect("a path of text");
     let url = format!("sim:?clock=fast&{query}");
-    scopething(&[&["capture", "--url", &url, "-o", output], capture].concat()).await.done();
+    scopething(&[&["capture", "--url", &url, "-o", output, "--force"], capture].concat()).await.done();
     let decoding = sigrok(&["-i", output, "-P", decoder, "-A", annotations]).await.done();
     let reported =
         decoding.stdout.lines().map(|line| line.split_once(": ").expect("a decoder's name").1.to_owned());

@@ -16,7 +16,7 @@ use scopething::generate::{GeneratorPlan, WaveTable, parse_levels, stop};
 use scopething::link::{self, Link, LinkClock, LinkUrl, OpenLink};
 use scopething::request::CaptureSpec;
 use scopething_core::calibration::{Calibration, CalibrationRequest};
-use scopething_core::device::{AnalogParameters, BS05};
+use scopething_core::device::{AnalogParameters, Attenuation, BS05};
 use scopething_core::plan::{
     CaptureRequest, ChannelSet, ClockOutput, ClockRequest, LogicLine, LogicPattern, PlayMode, WaveShape,
     WaveformRequest, plan_clocks, plan_levels, plan_waveform,
@@ -45,7 +45,7 @@ pub(crate) struct Device {
     pub(crate) runtime: Runtime,
     pub(crate) scope: HostScope,
     buffer: Box<TraceBuffer>,
-    /// What was read from the file of calibrations.
+    /// What was read from the file of calibrations, or found since.
     probes: HashMap<String, AnalogParameters>,
     /// An operation was given up: what the device does is not known.
     pub(crate) is_disturbed: bool,
@@ -190,14 +190,29 @@ impl Connection {
         Err(Failure::usage("this scope was connected in another process: connect in this one").into())
     }
 
-    /// The parameters of a probe on this connection.
-    fn probe(&self, device: &mut Device, name: &str) -> Result<AnalogParameters, Failure> {
-        if let Some(known) = device.probes.get(name) {
-            return Ok(*known);
-        }
-        let probe = probe_of_user(&self.url, name)?;
-        device.probes.insert(name.to_owned(), probe);
-        Ok(probe)
+    /// The parameters of a probe on this connection, behind this attenuation instead of the usual one.
+    fn probe(
+        &self,
+        device: &mut Device,
+        name: &str,
+        attenuation: Option<Attenuation>,
+    ) -> Result<AnalogParameters, Failure> {
+        let known = match device.probes.get(name) {
+            Some(known) => *known,
+            None => {
+                let probe = probe_of_user(&self.url, name)?;
+                device.probes.insert(name.to_owned(), probe);
+                probe
+            }
+        };
+        Ok(behind(known, attenuation))
+    }
+
+    /// Takes other parameters for a probe, whose usual attenuation stays.
+    fn take_probe(&self, device: &mut Device, name: &str, parameters: AnalogParameters) {
+        // A probe that is new has none.
+        let usual = self.probe(device, name, None).map_or(Attenuation::NONE, |known| known.attenuation);
+        device.probes.insert(name.to_owned(), AnalogParameters { attenuation: usual, ..parameters });
     }
 
     fn start(&self, py: Python<'_>, plan: &GeneratorPlan<'_>) -> PyResult<()> {
@@ -220,6 +235,18 @@ pub(crate) fn probe_of_user(url: &LinkUrl, name: &str) -> Result<AnalogParameter
             path.unwrap_or_default()
         ))
     })
+}
+
+/// The same front end, behind this attenuation instead of its own.
+pub(crate) fn behind(probe: AnalogParameters, attenuation: Option<Attenuation>) -> AnalogParameters {
+    AnalogParameters { attenuation: attenuation.unwrap_or(probe.attenuation), ..probe }
+}
+
+pub(crate) fn attenuation_of(py: Python<'_>, text: Option<&str>) -> PyResult<Option<Attenuation>> {
+    let read = text.map(|text| {
+        text.parse().map_err(|error| Failure::usage(format!("attenuation: {text:?} is {error}")).raise(py))
+    });
+    read.transpose()
 }
 
 pub(crate) fn request_of(py: Python<'_>, arguments: &Bound<'_, PyDict>) -> PyResult<CaptureRequest> {
@@ -288,14 +315,17 @@ impl Connection {
         py: Python<'_>,
         arguments: &Bound<'_, PyDict>,
         probe: &str,
+        attenuation: Option<&str>,
         verify: bool,
     ) -> PyResult<Option<Recording>> {
         let request = request_of(py, arguments)?;
+        let attenuation = attenuation_of(py, attenuation)?;
         let mut is_by_signal = false;
         let recording = self.with(py, |device| {
-            let probe = self.probe(device, probe)?;
+            let probe = self.probe(device, probe, attenuation)?;
             let by_signal = &mut is_by_signal;
             let Device { runtime, scope, buffer, .. } = device;
+            let device = format!("{} {}", scope.model().name, self.revision);
             scope.set_probe(probe);
             let driven = scope.driven();
             let plan = scope.plan(&request).map_err(Failure::from)?;
@@ -316,7 +346,7 @@ impl Connection {
                 if trace.samples() == 0 {
                     return Ok(None);
                 }
-                Recording::of_trace(&trace, request, driven).map(Some)
+                Recording::of_trace(&trace, request, driven, device).map(Some)
             };
             run(runtime, &self.shared, capturing, || self.keep_interrupt(by_signal))
         })?;
@@ -337,10 +367,12 @@ impl Connection {
         py: Python<'py>,
         arguments: &Bound<'py, PyDict>,
         probe: &str,
+        attenuation: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let request = request_of(py, arguments)?;
+        let attenuation = attenuation_of(py, attenuation)?;
         let (plan, driven) = self.with(py, |device| {
-            let probe = self.probe(device, probe)?;
+            let probe = self.probe(device, probe, attenuation)?;
             device.scope.set_probe(probe);
             Ok((device.scope.plan(&request).map_err(Failure::from)?, device.scope.driven()))
         })?;
@@ -350,7 +382,7 @@ impl Connection {
     /// Takes other parameters for a probe, the eleven numbers of the file of calibrations, for captures of this connection.
     fn set_probe(&self, py: Python<'_>, name: &str, numbers: [f64; 11]) -> PyResult<()> {
         self.with(py, |device| {
-            device.probes.insert(name.to_owned(), parameters_of(numbers));
+            self.take_probe(device, name, parameters_of(numbers));
             Ok(())
         })
     }
@@ -475,7 +507,7 @@ impl Connection {
             };
             let before = known.unwrap_or(BS05.analog);
             let request = CalibrationRequest { channels, grid, ..CalibrationRequest::new(before) };
-            let Device { runtime, scope, buffer, probes, .. } = device;
+            let Device { runtime, scope, buffer, .. } = device;
             let mut raised = None;
             let calibrating = async {
                 scope
@@ -502,7 +534,7 @@ impl Connection {
                 return Err(Stop::Raised(error));
             }
             let calibration = calibrated?;
-            probes.insert(probe.to_owned(), calibration.parameters);
+            self.take_probe(device, probe, calibration.parameters);
             Ok((before, calibration))
         })?;
         if save {
@@ -516,8 +548,15 @@ impl Connection {
     }
 
     /// Starts a stream, which has the scope until it is closed.
-    fn stream(&self, py: Python<'_>, arguments: crate::stream::Arguments, probe: &str) -> PyResult<Reader> {
+    fn stream(
+        &self,
+        py: Python<'_>,
+        arguments: crate::stream::Arguments,
+        probe: &str,
+        attenuation: Option<&str>,
+    ) -> PyResult<Reader> {
         self.check_process().map_err(|stop| stop.raise(py))?;
+        let attenuation = attenuation_of(py, attenuation)?;
         let request = arguments.request(py)?;
         if self.url.is_bridge() {
             let why = "a stream cannot be taken through a bridge: plug the BitScope into a computer";
@@ -525,7 +564,7 @@ impl Connection {
         }
         gate::outside(py, || {
             let mut device = self.turns.take()?;
-            let planned = self.probe(&mut device, probe).and_then(|probe| {
+            let planned = self.probe(&mut device, probe, attenuation).and_then(|probe| {
                 device.scope.set_probe(probe);
                 device.scope.plan_stream(&request).map_err(Failure::from)
             });
@@ -610,8 +649,21 @@ fn report(progress: Option<&Py<PyAny>>, done: u16, left: u16) -> PyResult<()> {
 }
 
 fn parameters<'py>(py: Python<'py>, parameters: &AnalogParameters) -> PyResult<Bound<'py, PyDict>> {
-    let AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset } =
-        *parameters;
+    // The file of calibrations keeps the attenuation apart, for all x1 probes of a connection.
+    let AnalogParameters {
+        la,
+        lb,
+        lc,
+        ha,
+        hb,
+        hc,
+        scale,
+        offset,
+        safe_low,
+        safe_high,
+        ab_offset,
+        attenuation: _,
+    } = *parameters;
     let names = ["la", "lb", "lc", "ha", "hb", "hc", "scale", "offset", "safe_low", "safe_high", "ab_offset"];
     let values = [la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset];
     let object = PyDict::new(py);
@@ -624,7 +676,8 @@ fn parameters<'py>(py: Python<'py>, parameters: &AnalogParameters) -> PyResult<B
 /// The parameters by their numbers, in the order of the file of calibrations.
 fn parameters_of(numbers: [f64; 11]) -> AnalogParameters {
     let [la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset] = numbers;
-    AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset }
+    let attenuation = Attenuation::NONE;
+    AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset, attenuation }
 }
 
 fn calibration_object<'py>(

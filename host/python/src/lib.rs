@@ -50,12 +50,15 @@ fn plan<'py>(
     arguments: &Bound<'py, PyDict>,
     url: &str,
     probe: &str,
+    attenuation: Option<&str>,
     waveform: bool,
     clock: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let request = connection::request_of(py, arguments)?;
     let url: LinkUrl = url.parse().map_err(|error| Failure::from(error).raise(py))?;
+    let attenuation = connection::attenuation_of(py, attenuation)?;
     let probe = connection::probe_of_user(&url, probe).map_err(|failure| failure.raise(py))?;
+    let probe = connection::behind(probe, attenuation);
     let driven = match (waveform, clock) {
         (true, _) => BusyOutputs::WAVEFORM,
         (false, true) => BusyOutputs::CLOCK,

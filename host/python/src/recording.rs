@@ -7,14 +7,16 @@ use numpy::ndarray::ArrayView1;
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use scopething::plan_report;
+use scopething::{plan_report, settings};
 use scopething_core::plan::{BusyOutputs, CapturePlan, CaptureRequest};
-use scopething_core::trace::{DumpChannel, Trace};
+use scopething_core::trace::Trace;
 use scopething_files::plot::{PictureSize, svg};
 use scopething_files::{Format, SaveError, TraceFile};
+use scopething_waveform::clipping::Clipping;
 use scopething_waveform::measure::{WaveformAnalysis, Window};
+use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::waveform::{
-    Channel, Details, Gap, Range, Samples, Series, Stamp, Trigger, Waveform,
+    Channel, Details, Gap, Range, Samples, Series, Settings, Stamp, Trigger, Waveform,
 };
 
 use crate::failure::{Failure, Kind, Stop};
@@ -26,6 +28,9 @@ struct Planned {
     plan: CapturePlan,
     request: CaptureRequest,
     driven: BusyOutputs,
+    /// When it was read, by the computer's clock.
+    read_at: UnixMicros,
+    device: String,
 }
 
 /// One captured trace.
@@ -34,8 +39,6 @@ struct Planned {
 pub(crate) struct Recording {
     waveform: Arc<Waveform>,
     planned: Option<Planned>,
-    /// Of each channel whether a sample lies at an end of the range; empty if that is not known.
-    clipped: Vec<bool>,
 }
 
 impl Recording {
@@ -43,15 +46,30 @@ impl Recording {
         trace: &Trace<'_>,
         request: CaptureRequest,
         driven: BusyOutputs,
+        device: String,
     ) -> Result<Self, Stop> {
         let waveform = Waveform::of_trace(trace).map_err(|error| Failure::of(Kind::BadAnswer, &error))?;
-        let clipped = waveform.channels().iter().map(|series| is_clipped(trace, series.channel)).collect();
-        let planned = Some(Planned { plan: trace.plan().clone(), request, driven });
-        Ok(Self { waveform: Arc::new(waveform), planned, clipped })
+        let planned =
+            Some(Planned { plan: trace.plan().clone(), request, driven, read_at: UnixMicros::now(), device });
+        Ok(Self { waveform: Arc::new(waveform), planned })
     }
 
     pub(crate) fn of_file(waveform: Waveform) -> Self {
-        Self { waveform: Arc::new(waveform), planned: None, clipped: Vec::new() }
+        Self { waveform: Arc::new(waveform), planned: None }
+    }
+
+    /// The waveform as it goes into a file: with what is needed to repeat the capture.
+    fn for_file(&self) -> Arc<Waveform> {
+        let Some(Planned { plan, request, read_at, device, .. }) = &self.planned else {
+            return Arc::clone(&self.waveform);
+        };
+        let settings = Settings {
+            program: Some(concat!("scopething for Python ", env!("CARGO_PKG_VERSION")).to_owned()),
+            device: Some(device.clone()),
+            wall_time: Some(read_at.to_string()),
+            ..settings::of_capture(request, plan)
+        };
+        Arc::new(Waveform::clone(&self.waveform).with_settings(settings))
     }
 
     fn series(&self, index: usize) -> PyResult<&Series> {
@@ -60,19 +78,8 @@ impl Recording {
     }
 }
 
-/// Whether a channel has a sample at the bottom or at the top of its range. A logic line has no range.
-fn is_clipped(trace: &Trace<'_>, channel: Channel) -> bool {
-    let Channel::Analog(channel) = channel else { return false };
-    let raw = trace.raw(DumpChannel::Analog(channel));
-    if trace.plan().mode.sample_bytes == 2 {
-        raw.chunks_exact(2).any(|sample| matches!(sample, [0x80, 0x00] | [0x7f, 0xff]))
-    } else {
-        raw.iter().any(|sample| matches!(sample, 0x00 | 0xff))
-    }
-}
-
-/// Of a channel: name, label, start, period, unit, and whether it is clipped.
-type ChannelRow = (String, Option<String>, f64, f64, &'static str, Option<bool>);
+/// Of a channel: name, label, start, period, rate, and unit.
+type ChannelRow = (String, Option<String>, f64, f64, f64, &'static str);
 
 fn usage(py: Python<'_>, message: String) -> PyErr {
     Failure::usage(message).raise(py)
@@ -114,19 +121,32 @@ impl Recording {
 
     /// The channels in their order.
     fn channels(&self) -> Vec<ChannelRow> {
-        let channels = self.waveform.channels().iter().enumerate();
+        let channels = self.waveform.channels().iter();
         channels
-            .map(|(index, series)| {
+            .map(|series| {
                 let unit = match series.samples {
                     Samples::Volts(_) => "V",
                     Samples::Fractions(_) => "range",
                     Samples::Levels(_) => "",
                 };
-                let clipped = self.clipped.get(index).copied();
-                let name = series.channel.to_string();
-                (name, series.label.clone(), series.start_s, series.period_s, unit, clipped)
+                let (name, rate_hz) = (series.channel.to_string(), series.sample_rate_hz());
+                (name, series.label.clone(), series.start_s, series.period_s, rate_hz, unit)
             })
             .collect()
+    }
+
+    /// Whether samples of a channel lie at the ends of its range; none of logic lines, and where the range is not known.
+    fn clipped(&self, index: usize) -> PyResult<Option<bool>> {
+        let series = self.series(index)?;
+        // The waveform knows one range of all channels, which differs from each one's where the probes differ.
+        let own = match (&self.planned, series.channel, &series.samples) {
+            (Some(planned), Channel::Analog(channel), Samples::Volts(samples)) => {
+                let range = planned.plan.range.of_channel(channel);
+                range.map(|(low, high)| Clipping::of(samples, Range { low, high }))
+            }
+            _ => None,
+        };
+        Ok(own.or_else(|| self.waveform.clipping(series)).map(Clipping::is_any))
     }
 
     /// The samples of a channel, which nobody can write to.
@@ -159,7 +179,7 @@ impl Recording {
 
     /// What is known of the capture besides its samples, by name.
     fn details<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let Details { capture_start_s, cause, trigger, range, mode, warnings, stamp } =
+        let Details { capture_start_s, cause, trigger, range, mode, warnings, stamp, settings: _ } =
             self.waveform.details();
         let details = PyDict::new(py);
         details.set_item("sample_rate", self.waveform.sample_rate_hz())?;
@@ -179,7 +199,7 @@ impl Recording {
 
     /// The plan of the capture, as the program's `plan --json` prints it; none of a file.
     fn plan<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(Planned { plan, request, driven }) = &self.planned else { return Ok(None) };
+        let Some(Planned { plan, request, driven, .. }) = &self.planned else { return Ok(None) };
         plan_object(py, plan, request, *driven).map(Some)
     }
 
@@ -190,7 +210,7 @@ impl Recording {
             None => Format::of_path(&path),
         };
         let format = format.map_err(|error| Failure::of(Kind::Usage, &error).raise(py))?;
-        let waveform = Arc::clone(&self.waveform);
+        let waveform = self.for_file();
         gate::outside(py, move || {
             write(&path, format, &waveform).map_err(|error| Failure::of(Kind::FileError, &error).into())
         })

@@ -7,12 +7,12 @@ import pytest
 
 import scopething
 
-STEP_16 = 3.3 / 65536
+STEP_16 = 3.6 / 65536
 
 
 def test_samples_are_the_signal(simulated_scope):
     scope = simulated_scope(A="triangle 1kHz 0..3V")
-    traces = scope.capture("A", period="4ms", nsamples=1000, low=0, high=3.3, trigger_level=1.5)
+    traces = scope.capture("A", period="4ms", nsamples=1000, low=-0.3, high=3.3, trigger_level=1.5)
     a = traces.A
     assert a.samples.dtype == np.float32 and a.samples.shape == (1000,)
     assert a.timestamps.dtype == np.float64 and a.timestamps.shape == (1000,)
@@ -118,6 +118,57 @@ def test_range_and_clipping(simulated_scope):
     assert fast.A.clipped is True and fast.plan.mode != clipped.plan.mode
 
 
+def test_clipping_of_one_channel_of_two(simulated_scope):
+    scope = simulated_scope(A="sine 1kHz 0..3V", B="dc 0.5V", L0="square 2kHz 0..3.3V")
+    traces = scope.capture("A,B,L0", low=0, high=2, timeout=0, period="2ms")
+    assert (traces.A.clipped, traces.B.clipped, traces.L0.clipped) == (True, False, None)
+    assert [warning for warning in traces.warnings if "clipped" in warning] == [
+        warning for warning in traces.warnings if warning.startswith("A is clipped")
+    ] != []
+    again = pickle.loads(pickle.dumps(traces))
+    assert (again.A.clipped, again.B.clipped, again.L0.clipped) == (True, False, None)
+
+
+@pytest.mark.parametrize("attenuation", [10, "10", 10.0, np.float32(10), {"A": 10, "B": 10}, "A=10,B=10", {"A": "10", "B": 10}])
+def test_attenuation_of_both_probes(simulated_scope, attenuation):
+    # What the inputs see is a tenth of what is at the tips.
+    scope = simulated_scope(A="triangle 1kHz 0..3V", B="dc 1V")
+    traces = scope.capture("AB", period="4ms", low=0, high=33, trigger_level=15, attenuation=attenuation)
+    assert traces.range == (pytest.approx(0), pytest.approx(33)) and traces.cause == "trigger"
+    assert traces.A.trigger_level == pytest.approx(15)
+    # Samples of a pair are 8 us apart, in which the triangle moves by 0.48 V.
+    assert traces.A.samples.max() == pytest.approx(30, abs=0.25) and traces.A.samples.min() == pytest.approx(0, abs=0.25)
+    np.testing.assert_allclose(traces.B.samples, 10, atol=0.05)
+
+
+def test_each_probe_has_its_own_attenuation(simulated_scope):
+    scope = simulated_scope(A="dc 1V", B="sine 1kHz 0..4V")
+    # The range is that of A, of which B behind a probe that divides by nothing shows a tenth: 0 V to 3.3 V.
+    traces = scope.capture("AB", period="4ms", low=0, high=33, timeout=0, attenuation={"A": 10})
+    np.testing.assert_allclose(traces.A.samples, 10, atol=0.05)
+    assert traces.B.samples.max() == pytest.approx(3.3, abs=0.01)
+    assert (traces.A.clipped, traces.B.clipped) == (False, True)
+
+
+def test_plans_and_streams_take_an_attenuation(simulated_scope):
+    scope = simulated_scope(A="dc 1V")
+    plan = scope.plan("A", low=0, high=33, attenuation=10, timeout=0)
+    assert plan == scopething.plan("A", low=0, high=33, attenuation="10", timeout=0)
+    assert plan["registers"] == scopething.plan("A", low=0, high=3.3, timeout=0)["registers"]
+    with scope.stream("A", "1kHz", low=0, high=33, attenuation=10, block=50) as stream:
+        np.testing.assert_allclose(next(stream).A, 10, atol=0.1)
+    # Without one it is as before.
+    np.testing.assert_allclose(scope.capture("A", low=0, high=3.3, timeout=0).A.samples, 1, atol=0.01)
+
+
+def test_the_file_of_calibrations_gives_the_usual_attenuation(home):
+    (home / ".config" / "scopething").mkdir(parents=True)
+    with scopething.connect("sim:?A=dc,1V") as scope:
+        (home / ".config" / "scopething" / "analog.conf").write_text(f"[{scope.url}]\nattenuation = 10\n", encoding="utf-8")
+        np.testing.assert_allclose(scope.capture("A", low=0, high=33, timeout=0).A.samples, 10, atol=0.1)
+        np.testing.assert_allclose(scope.capture("A", low=0, high=3.3, attenuation=1, timeout=0).A.samples, 1, atol=0.01)
+
+
 def test_raw_samples_are_parts_of_the_range(simulated_scope):
     scope = simulated_scope(A="dc 1V")
     a = scope.capture("A", low=0.3, high=0.6, raw=True, timeout=0).A
@@ -179,7 +230,7 @@ def test_a_plan_is_what_is_captured():
     "arguments, kind, words",
     [
         ({"channels": "Q"}, scopething.Usage, "Q"),
-        ({"period": "5 parsec"}, scopething.Usage, "period: .*parsec.*1ms or 2.5us"),
+        ({"period": "5 parsec"}, scopething.Usage, "period: .*parsec.*1ms, 2.5us"),
         ({"period": "5V"}, scopething.Usage, "period"),
         ({"period": None}, scopething.Usage, "period is None"),
         ({"period": float("nan")}, scopething.PlanError, "NaN"),
@@ -199,6 +250,11 @@ def test_a_plan_is_what_is_captured():
         ({"timeout": -1}, scopething.PlanError, "timeout"),
         ({"delay": -1}, scopething.PlanError, "delay of -1"),
         ({"bits": 12}, scopething.Usage, "12"),
+        ({"attenuation": 0}, scopething.Usage, "attenuation: .*0.000001 to 1000000"),
+        ({"attenuation": "ten"}, scopething.Usage, "attenuation: .*ten"),
+        ({"attenuation": {"C": 10}}, scopething.Usage, "attenuation: .*C=10"),
+        ({"attenuation": {"A": None}}, scopething.Usage, "attenuation is None"),
+        ({"attenuation": float("nan")}, scopething.Usage, "attenuation: .*nan"),
         ({"probes": "x7"}, scopething.Usage, "no calibration for probe \"x7\""),
     ],
 )  # fmt: skip

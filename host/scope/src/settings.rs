@@ -38,6 +38,9 @@ pub fn of_capture(request: &CaptureRequest, plan: &CapturePlan) -> Settings {
             words.insert(name.to_owned(), SettingValue::Number(number));
         }
     }
+    if request.delay_s != 0.0 {
+        words.insert("delay".to_owned(), SettingValue::Number(request.delay_s));
+    }
     if let Some(trigger) = request.trigger {
         words.insert("trigger".to_owned(), text(trigger.to_string()));
     }
@@ -89,6 +92,7 @@ mod tests {
         let channels: scopething_core::plan::ChannelSet = "A".parse().unwrap();
         let requests = [
             CaptureRequest::new(channels),
+            CaptureRequest { delay_s: 0.004, ..CaptureRequest::new(channels) },
             CaptureRequest {
                 period_s: 0.0123,
                 samples: 777,

@@ -3,7 +3,7 @@
 mod report;
 mod traces;
 
-use std::io::Write;
+use std::io::{self, IsTerminal as _, Write};
 
 use clap::{Args, Subcommand, ValueEnum};
 use scopething_core::link::bridge::{Job, JobState, Repeat, TraceId, WhenFull};
@@ -233,6 +233,9 @@ impl Action {
                 with_progress(calibrated(client), "calibrating").await?;
             }
             Self::Logs { .. } => {
+                // What the decoder of the log reads is no text: only a terminal gets it as such.
+                let mut raw = io::stdout();
+                let log: &mut dyn Write = if raw.is_terminal() { &mut out } else { &mut raw };
                 let mut place = 0;
                 loop {
                     let part = client.log(place).await?;
@@ -240,7 +243,7 @@ impl Action {
                         break;
                     }
                     place = part.from.saturating_add(u32::try_from(part.bytes.len()).unwrap_or(0));
-                    out.write_all(&part.bytes)?;
+                    log.write_all(&part.bytes)?;
                 }
             }
         }

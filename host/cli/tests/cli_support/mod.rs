@@ -228,7 +228,9 @@ pub(crate) async fn assert_wrong_usage(cases: &[(&[&str], &[&str])]) {
 /// The numbers at `channels.NAME.KEY` of a capture.
 #[track_caller]
 pub(crate) fn series(capture: &Value, channel: &str, key: &str) -> Vec<f64> {
-    let list = capture["channels"][channel][key].as_array();
+    // Times that channels share stand once.
+    let shared = capture["channels"][channel][format!("{key}_of")].as_str();
+    let list = capture["channels"][shared.unwrap_or(channel)][key].as_array();
     let list = list.unwrap_or_else(|| panic!("no {key} of {channel} in {capture}"));
     list.iter().map(|value| value.as_f64().expect("a number")).collect()
 }

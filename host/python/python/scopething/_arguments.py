@@ -18,6 +18,9 @@ Channels = Union[str, Iterable[str]]
 Trigger = Union[str, Mapping[Any, Any]]
 """``"A"``, ``"B"``, ``"L3=1,L5=0"`` or ``{"L3": 1, "L5": 0}``."""
 
+Attenuation = Union[Quantity, Mapping[str, Quantity]]
+"""A factor such as ``10``, or one for each channel: ``{"A": 10, "B": 1}`` or ``"A=10,B=1"``."""
+
 _CHANNEL = re.compile(r"\s*,?\s*([AB]|L[0-7]?)", re.IGNORECASE)
 
 
@@ -79,6 +82,15 @@ def trigger_text(trigger: Trigger) -> str:
     if not levels:
         raise Usage("the trigger pattern names no line: give levels such as {'L3': 1}")
     return ",".join(levels)
+
+
+def attenuation_text(attenuation: Optional[Attenuation]) -> Optional[str]:
+    """An attenuation as the program writes it."""
+    if attenuation is None or isinstance(attenuation, str):
+        return attenuation
+    if isinstance(attenuation, Mapping):
+        return ",".join(f"{channel}={number(factor, 'count', 'attenuation')!r}" for channel, factor in attenuation.items())
+    return repr(number(attenuation, "count", "attenuation"))
 
 
 def capture_arguments(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._arguments import Channels, Quantity, Trigger, capture_arguments, channel_names, number, trigger_text, whole
+from ._arguments import Attenuation, Channels, Quantity, Trigger, attenuation_text, capture_arguments, channel_names, number, trigger_text, whole
 from ._errors import Cancelled, Usage
 from ._traces import Plan, Table, Traces, _quantity, table_of
 
@@ -113,6 +113,7 @@ class Scope:
         raw: bool = False,
         bits: Optional[Union[int, str]] = None,
         probes: str = "x1",
+        attenuation: Optional[Attenuation] = None,
         verify: bool = False,
     ) -> Traces:
         """Captures traces.
@@ -138,6 +139,9 @@ class Scope:
             raw: take the range as fractions of the converters, and give samples as fractions of the range.
             bits: 8 for twice the captures a second, ``"best"`` for 16 where the sample rate allows it.
             probes: the name of the probe's calibration.
+            attenuation: what the probes divide by beyond their calibration: ``10``, or ``{"A": 10, "B": 1}``. Range, trigger
+                level and samples are volts at their tips, and the range is that of the first channel. If it is not given, of
+                ``"x1"`` what the file of calibrations gives for the URL, otherwise 1.
             verify: read all samples twice and compare, for a link that may change bytes.
 
         Returns:
@@ -161,7 +165,7 @@ class Scope:
             channels, trigger, trigger_level, trigger_type, hair_trigger, trigger_position, trigger_mode,
             period, nsamples, timeout, delay, low, high, raw, bits,
         )  # fmt: skip
-        recording = self._connection.capture(arguments, probes, verify)
+        recording = self._connection.capture(arguments, probes, attenuation_text(attenuation), verify)
         if recording is None:
             raise Cancelled("the capture was cancelled before its first sample: capture again")
         return Traces(recording)
@@ -189,6 +193,7 @@ class Scope:
         raw: bool = False,
         bits: Optional[Union[int, str]] = None,
         probes: str = "x1",
+        attenuation: Optional[Attenuation] = None,
     ) -> Plan:
         """What `capture` would do with these arguments now, without doing it.
 
@@ -200,7 +205,7 @@ class Scope:
             channels, trigger, trigger_level, trigger_type, hair_trigger, trigger_position, trigger_mode,
             period, nsamples, timeout, delay, low, high, raw, bits,
         )  # fmt: skip
-        return Plan(self._connection.plan(arguments, probes))
+        return Plan(self._connection.plan(arguments, probes, attenuation_text(attenuation)))
 
     def start_waveform(
         self,
@@ -383,6 +388,7 @@ class Scope:
         high: Optional[Quantity] = None,
         raw: bool = False,
         probes: str = "x1",
+        attenuation: Optional[Attenuation] = None,
         envelope: bool = False,
         frame_rate: Optional[Quantity] = None,
         unframed: bool = False,
@@ -399,6 +405,7 @@ class Scope:
             high: top of the range in volts.
             raw: as of `capture`.
             probes: as of `capture`.
+            attenuation: as of `capture`.
             envelope: keep the least and the greatest of what makes up a sample, instead of the mean.
             frame_rate: frames a second that the device sends.
             unframed: without frames: up to four times the rate of one channel, but lost samples go unnoticed.
@@ -425,7 +432,7 @@ class Scope:
             "envelope": envelope,
             "block": max(1, round(hertz / 10) if hertz < 1e9 else 1) if block is None else max(1, whole(block, "block")),
         }
-        return Stream(self._connection.stream(arguments, probes))
+        return Stream(self._connection.stream(arguments, probes, attenuation_text(attenuation)))
 
     def close(self) -> None:
         """Stops what is generated, ends what other threads wait for, and closes the link. Twice does no harm."""
@@ -630,6 +637,7 @@ def plan(
     raw: bool = False,
     bits: Optional[Union[int, str]] = None,
     probes: str = "x1",
+    attenuation: Optional[Attenuation] = None,
     url: str = "",
     waveform: bool = False,
     clock: bool = False,
@@ -654,7 +662,7 @@ def plan(
         channels, trigger, trigger_level, trigger_type, hair_trigger, trigger_position, trigger_mode,
         period, nsamples, timeout, delay, low, high, raw, bits,
     )  # fmt: skip
-    return Plan(_core.plan(arguments, url, probes, waveform, clock))
+    return Plan(_core.plan(arguments, url, probes, attenuation_text(attenuation), waveform, clock))
 
 
 class Port(NamedTuple):

@@ -59,17 +59,19 @@ class Series:
             Nobody can write to it; ``samples.copy()`` gives an array of one's own.
         sample_period: seconds from one sample of this channel to its next.
         unit: ``"V"``, ``"range"`` for fractions of it, ``""`` for logic levels.
-        clipped: whether a sample lies at an end of the range, so that the signal may go beyond it; None if that is not
-            known, as in a file.
+        sample_rate: samples a second of this channel, in hertz.
     """
 
-    __slots__ = ("_details", "_extra", "_index", "_recording", "_timestamps", "channel", "clipped", "label", "sample_period", "samples", "unit")
+    __slots__ = (
+        "_clipped", "_details", "_extra", "_index", "_recording", "_timestamps",
+        "channel", "label", "sample_period", "sample_rate", "samples", "unit",
+    )  # fmt: skip
 
     def __init__(
         self,
         recording: _core.Recording,
         index: int,
-        row: Tuple[str, Optional[str], float, float, str, Optional[bool]],
+        row: Tuple[str, Optional[str], float, float, float, str],
         details: Dict[str, Any],
     ) -> None:
         self._recording = recording
@@ -77,7 +79,9 @@ class Series:
         self._details = details
         self._extra: Dict[str, Any] = {}
         self._timestamps: Optional[npt.NDArray[np.float64]] = None
-        self.channel, self.label, _, self.sample_period, self.unit, self.clipped = row
+        # A tuple of what is known of it, once it is.
+        self._clipped: Optional[Tuple[Optional[bool]]] = None
+        self.channel, self.label, _, self.sample_period, self.sample_rate, self.unit = row
         self.samples: Any = recording.samples(index)
 
     @property
@@ -91,9 +95,14 @@ class Series:
         return self._timestamps
 
     @property
-    def sample_rate(self) -> float:
-        """Samples a second of this channel, in hertz."""
-        return 1.0 / self.sample_period
+    def clipped(self) -> Optional[bool]:
+        """Whether a sample lies at an end of the range, so that the signal may go beyond it.
+
+        None of logic lines, and where the range is not known, as in files that do not state it.
+        """
+        if self._clipped is None:
+            self._clipped = (self._recording.clipped(self._index),)
+        return self._clipped[0]
 
     @property
     def capture_start(self) -> Optional[float]:
@@ -218,10 +227,10 @@ class Traces(Mapping[str, Series]):
 
     >>> import scopething
     >>> with scopething.simulate(A="square 1kHz 0..3V") as scope:
-    ...     traces = scope.capture("A", period="5ms", nsamples=2000, low=0, high=3.3)
+    ...     traces = scope.capture("A", period="5ms", nsamples=2000, low=-0.5, high=3.5)
     >>> traces
     <Traces: Macro at 400.0 kS/s, triggered on A rising at 1.250 ms>
-      <A: 2000 samples at 400.0 kS/s, 50.35 µV to 3.000 V, mean 1.500 V>
+      <A: 2000 samples at 400.0 kS/s, 61.04 µV to 3.000 V, mean 1.500 V>
     >>> traces.A.samples.dtype, traces.A.samples.shape
     (dtype('float32'), (2000,))
     """
@@ -285,7 +294,7 @@ class Traces(Mapping[str, Series]):
             if key in details:
                 traces._details[key] = details[key]
         for one in series:
-            traces._series[one.channel].clipped = one.clipped
+            traces._series[one.channel]._clipped = (one.clipped,)
         return traces
 
     def __getitem__(self, channel: str) -> Series:
@@ -472,7 +481,7 @@ class Traces(Mapping[str, Series]):
         self._details.update(details)
         self._plan = state["plan"]
         for name, clipped in state["clipped"].items():
-            self._series[name].clipped = clipped
+            self._series[name]._clipped = (clipped,)
 
     def __repr__(self) -> str:
         how = self.mode or "a capture"
