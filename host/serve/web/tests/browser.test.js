@@ -48,6 +48,8 @@ async function open(link, options = {}) {
 async function settle(settings = {}) {
   await page.evaluate((more) => {
     const { scopething } = window;
+    // The end of a drag of the test before.
+    scopething.flush();
     scopething.look({ zoom: { from: 0, to: 1 }, averages: 1, persistence: "off", math: "off", spectrum: "off", xy: false, cursors: { ...scopething.view.cursors, time: false, volts: false } });
     scopething.backToLive();
     return scopething.transport.command({
