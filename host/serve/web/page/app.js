@@ -179,6 +179,7 @@ class App {
   // What is asked for.
 
   command(message) {
+    this.flush();
     return this.transport.command(message).catch((error) => this.toast(error.message));
   }
 
@@ -189,11 +190,15 @@ class App {
   /** Settings that follow one another quickly: the last of them counts. */
   setSoon(settings) {
     this.soon = settings;
-    if (this.soonTimer) return;
-    this.soonTimer = setTimeout(() => {
-      this.soonTimer = null;
-      this.set(this.soon);
-    }, 30);
+    this.soonTimer ??= setTimeout(() => this.flush(), 30);
+  }
+
+  /** Sends the settings that were still to follow: nothing overtakes them. */
+  flush() {
+    if (!this.soonTimer) return;
+    clearTimeout(this.soonTimer);
+    this.soonTimer = null;
+    this.set(this.soon);
   }
 
   look(change) {
