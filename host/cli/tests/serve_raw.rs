@@ -118,6 +118,8 @@ async fn raw_clients_wait_or_are_rejected() {
     udp.send(5, b"?").await;
     ask(&mut holder, "?", "?\rBS000501\r").await;
     let mut ninth = Client::connect(served.address("tcp")).await;
+    // A silent connection takes no place in the queue, and is left alone.
+    ninth.send("?").await;
     let reason = ninth.line().await.expect("a reason");
     assert!(
         reason.starts_with("refused: tcp 127.0.0.1:") && reason.ends_with(" has the device\r"),

@@ -184,7 +184,9 @@ async fn clients_share_settings_and_captures() {
     let served = serve("A=dc,1V&noise=50mV&seed=3", &["--hmo", "--rigol"]).await;
     let mut scope_clients =
         [Client::connect(served.address("hmo")).await, Client::connect(served.address("hmo")).await];
-    scope_clients[0].send(":CHAN2:STAT 0;:POD1:STAT 0;:TIM:SCAL 1E-4;:TRIG:A:LEV1 3\n").await;
+    scope_clients[0]
+        .send(":CHAN2:STAT 0;:POD1:STAT 0;:TIM:SCAL 1E-4;:TRIG:A:MODE NORM;:TRIG:A:LEV1 3\n")
+        .await;
     assert_eq!(scope_clients[0].ask("*OPC?").await, "1");
     assert_eq!(scope_clients[1].ask(":TIM:SCAL?").await, "1.000E-04");
     let mut rigol = Client::connect(served.address("rigol")).await;
@@ -203,7 +205,9 @@ async fn clients_share_settings_and_captures() {
 async fn a_waiting_capture_follows_whatever_is_set() {
     let served = serve("A=sine,1kHz,-2..2V", &["--rigol"]).await;
     let mut client = Client::connect(served.address("rigol")).await;
-    client.send(":CHAN2:DISP OFF\n:LA:STAT OFF\n:TRIG:EDGE:LEV 3.9\n:RUN\n:WAV:SOUR CHAN1\n").await;
+    client
+        .send(":CHAN2:DISP OFF\n:LA:STAT OFF\n:TRIG:SWE NORM\n:TRIG:EDGE:LEV 3.9\n:RUN\n:WAV:SOUR CHAN1\n")
+        .await;
     assert_eq!(client.ask(":WAV:STAT?").await, "READ,wait");
     let mut other = Client::connect(served.address("rigol")).await;
     for level in ["3.8", "3.7", "3.6", "3.5", "3.4", "3.3", "3.2", "3.1", "0.5"] {

@@ -15,7 +15,7 @@ use scopething_core::plan::{CaptureRequest, ChannelSet};
 use scopething_core::scope::{Scope, ScopeError, ScopeErrorKind};
 use scopething_core::trace::TraceBuffer;
 use serve_support::Signals;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 /// No capture takes longer, however it ends: each datagram of commands is answered, or given up, within 1.6 s; a
@@ -72,6 +72,7 @@ fn kind(error: &ScopeError<LinkError>) -> &'static str {
         ScopeErrorKind::NoAnswer { .. } | ScopeErrorKind::Incomplete { .. } => "silence",
         ScopeErrorKind::Garbled(_) | ScopeErrorKind::Surplus { .. } => "garbled",
         ScopeErrorKind::Contradiction(_) => "contradiction",
+        ScopeErrorKind::EndLost => "lost end",
         _ => panic!("{error}"),
     }
 }
@@ -171,7 +172,12 @@ async fn second_client_is_rejected_with_holder() {
     let device = Listening::simulate(&["--tcp", "127.0.0.1:0", "--bitscope-server", "127.0.0.1:0"]).await;
     let served = serve_support::serve("", &["--tcp", "--bitscope-server"]).await;
     for listening in [&device, &served] {
-        let holder = tokio::net::TcpStream::connect(listening.address("tcp")).await.expect("a connection");
+        let mut holder =
+            tokio::net::TcpStream::connect(listening.address("tcp")).await.expect("a connection");
+        // A connection that asks nothing does not keep others from the device.
+        holder.write_all(b"?").await.expect("a connection");
+        let mut answer = [0; 11];
+        bounded("an answer", holder.read_exact(&mut answer)).await.expect("an answer");
         let name = format!("tcp {}", holder.local_addr().expect("an address"));
         let tcp = format!("socket://{}", listening.address("tcp"));
         let udp = format!("bitscope-server://{}", listening.address("bitscope_server"));

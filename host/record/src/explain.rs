@@ -349,7 +349,7 @@ mod tests {
             "DB98TI79",
             "A",
             "after 2.000 s",
-            "every 1.5 min",
+            "every 1 min 30 s",
             "after 7 d",
             "/x/trace-*.csv",
             "full 1 h",

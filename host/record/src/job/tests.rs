@@ -18,7 +18,7 @@ period = "2ms"
 samples = "4k"
 low = "-1V"
 high = 3.5
-trigger = { L3 = 1 }
+trigger = "A"
 level = "500mV"
 type = "falling"
 hair-trigger = true
@@ -65,7 +65,10 @@ fn every_key_is_understood() {
     assert_eq!((job.request.low, job.request.high, job.request.level), (Some(-1.0), Some(3.5), Some(0.5)));
     assert_eq!((job.request.timeout_s, job.request.hair_trigger), (None, true));
     assert_eq!((job.request.trigger_mode, job.request.resolution), (TriggerMode::Auto, Resolution::Bits8));
-    assert_eq!(job.request.trigger, "L3=1".parse().ok());
+    assert_eq!(job.request.trigger, "A".parse().ok());
+    // A pattern of levels has no level of its own.
+    let pattern = WHOLE.replace("trigger = \"A\"\nlevel = \"500mV\"\n", "trigger = { L3 = 1 }\n");
+    assert_eq!(Job::parse(&pattern).unwrap().request.trigger, "L3=1".parse().ok());
     assert!(matches!(&job.generate, Some(GeneratorRequest::Clocks(_))));
     assert_eq!(job.spacing, Spacing::Every(900.0));
     assert_eq!(job.extent, Extent { count: Some(1000), seconds: Some(7.0 * 86400.0) });
@@ -112,7 +115,7 @@ fn errors_name_their_line() {
         ("samples = \"4k\"", "samples = 1.5", "whole number"),
         ("low = \"-1V\"", "low = \"9V\"", "9 to 3.5"),
         ("high = 3.5", "high = \"3.5Hz\"", "Hz"),
-        ("trigger = { L3 = 1 }", "trigger = { L3 = 2 }", "L3=1,L5=0"),
+        ("trigger = \"A\"", "trigger = { L3 = 2 }", "L3=1,L5=0"),
         ("type = \"falling\"", "type = \"down\"", "\"down\""),
         ("position = \"50%\"", "position = \"150%\"", "1.5"),
         ("timeout = \"none\"", "timeout = \"never\"", "never"),
