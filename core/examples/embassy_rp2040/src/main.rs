@@ -12,6 +12,7 @@
 
 use core::convert::Infallible;
 
+use defmt::Debug2Format;
 use embassy_executor::Spawner;
 use embassy_rp::bind_interrupts;
 use embassy_rp::peripherals::UART0;
@@ -59,9 +60,9 @@ async fn main(_spawner: Spawner) {
         match failure {
             Failure::Plan => defmt::panic!("a BS05 can meet this request"),
             Failure::Scope(error) => match error.recovery() {
-                Recovery::Retry => defmt::warn!("{}: trying again", error),
-                Recovery::Reconnect => defmt::warn!("{}: is the BitScope powered?", error),
-                Recovery::Fatal => defmt::panic!("{}", error),
+                Recovery::Retry => defmt::warn!("{}: trying again", Debug2Format(&error)),
+                Recovery::Reconnect => defmt::warn!("{}: is the BitScope powered?", Debug2Format(&error)),
+                Recovery::Fatal => defmt::panic!("{}", Debug2Format(&error)),
             },
         }
         Timer::after_secs(1).await;
