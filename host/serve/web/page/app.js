@@ -126,7 +126,6 @@ class App {
     if (!again) this.test(trace);
     this.trace = trace;
     this.moved ||= trace.averaged !== means;
-    this.kept = null;
     this.fresh = !again;
     this.dirty = true;
     this.undrawn.push(trace.seq);
@@ -281,6 +280,12 @@ class App {
     }
   }
 
+  /** Whoever asks for a trace wants to see it, and not one of the history. */
+  acquire(message) {
+    this.backToLive();
+    return this.command(message);
+  }
+
   backToLive() {
     this.kept = null;
     this.dirty = true;
@@ -336,10 +341,10 @@ class App {
       if (s.trigger.level !== null) this.set({ trigger: { level: Number((s.trigger.level + direction * this.triggerScale() / 10).toPrecision(6)) } });
     };
     return {
-      toggleRun: () => this.command({ type: "run", run: this.state.run === "stop" ? "run" : "stop" }),
-      single: () => this.command({ type: "run", run: "single" }),
-      force: () => this.command({ type: "force" }),
-      autoset: () => this.command({ type: "autoset" }),
+      toggleRun: () => this.acquire({ type: "run", run: this.state.run === "stop" ? "run" : "stop" }),
+      single: () => this.acquire({ type: "run", run: "single" }),
+      force: () => this.acquire({ type: "force" }),
+      autoset: () => this.acquire({ type: "autoset" }),
       toggleA: () => toggle("A"),
       toggleB: () => toggle("B"),
       toggleLines: () => this.set({ lines: s.lines.length ? [] : ["L"] }),

@@ -380,6 +380,10 @@ test("masks count, references stay, the history keeps", async () => {
   await until("the reference", () => page.evaluate(() => window.scopething.references.length === 1 || window.scopething.references.length));
   await page.getByRole("button", { name: "Show before the change" }).click();
   await page.getByText(/^Shows trace \d+ of the history$/).waitFor();
+  // Live traces go on, and do not take its place.
+  const live = await page.evaluate(() => window.scopething.trace.seq);
+  await until("three more traces", () => page.evaluate((seq) => window.scopething.trace.seq >= seq + 3, live));
+  await page.getByText(/^Shows trace \d+ of the history$/).waitFor();
   await page.getByRole("button", { name: "Back to live" }).click();
   await page.getByRole("button", { name: "Delete before the change" }).click();
   await page.locator("#history").getByText("before the change").waitFor({ state: "detached" });
