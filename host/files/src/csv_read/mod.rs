@@ -100,6 +100,11 @@ impl<R: BufRead> CsvReader<R> {
                 }
                 continue;
             }
+            if recorder::is_header(line) {
+                self.lines.skip(1)?;
+                self.header = Some(Header::Recorder);
+                continue;
+            }
             match &self.header {
                 Some(Header::Job(table)) if !begins_table(line) => {
                     let row = self.lines.next()?;
@@ -107,11 +112,6 @@ impl<R: BufRead> CsvReader<R> {
                 }
                 Some(Header::Recorder) => return Ok(Some(Begin::Recorder)),
                 _ => {}
-            }
-            if recorder::is_header(line) {
-                self.lines.skip(1)?;
-                self.header = Some(Header::Recorder);
-                continue;
             }
             if let Some(Header::Table(mut layout)) = self.header.take() {
                 // Notes of the next trace may stand between its rows and those before.
@@ -137,7 +137,7 @@ impl<R: BufRead> CsvReader<R> {
     }
 
     /// Hands each row to `take`, up to the end of the capture: the next header, the first row of another trace, or the end
-    /// of the text. Returns what the notes among the rows state.
+    /// of the text.
     fn rows(
         &mut self,
         layout: &Layout,

@@ -389,9 +389,8 @@ impl Table {
             }
             channels.push(Series { label: one.label.clone(), ..series });
         }
-        let rate_hz = known.sample_rate_hz.filter(|_| options.rate_hz.is_none());
-        let rate_hz = rate_hz.unwrap_or_else(|| spacing::clock_hz(&channels));
-        Ok(known.waveform(rate_hz, channels)?)
+        let rate_hz = known.sample_rate_hz.unwrap_or_else(|| spacing::clock_hz(&channels));
+        options.at_rate(known.waveform(rate_hz, channels)?)
     }
 
     /// The samples of a channel that is known to have been sampled at other times than there are rows: rows between
@@ -442,7 +441,7 @@ impl Table {
         let judged = cache.as_ref().map_or(Err(Irregular::TooFew), |(_, judged)| *judged);
         match judged {
             Ok(even) => {
-                let period_s = options.rate_hz.map_or(even.period_s, f64::recip);
+                let Even { start_s, period_s, .. } = even;
                 if is_new
                     && options.rate_hz.is_none()
                     && let Some(coarse_s) = even.coarse_s
@@ -454,7 +453,7 @@ impl Table {
                         resample::rate(period_s),
                     ));
                 }
-                Ok(Series::new(channel, even.start_s, period_s, column.take((0..count).map(row))))
+                Ok(Series::new(channel, start_s, period_s, column.take((0..count).map(row))))
             }
             // A channel of a single sample takes the period of another.
             Err(Irregular::TooFew) => {

@@ -111,7 +111,7 @@ pub struct Spectrum {
     /// lobe of 0 Hz there are none, as they cannot be distinguished from a drift.
     pub peaks: Vec<Peak>,
     /// How many harmonics count as distortion, from the second on: all below half of the sample rate, of very many the
-    /// first few hundred. 0 where the distortion is unknown.
+    /// first few hundred, of a series of millions of samples the first nine. 0 where the distortion is unknown.
     pub harmonics: usize,
     /// Total harmonic distortion: the RMS of the harmonics over that of the fundamental, less what noise adds to it.
     pub thd: Option<f64>,
