@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use scopething_files::{self as files, Format, OpenError, SaveError, TraceFile, WriteError};
+use scopething_files::{self as files, Format, OpenError, ReadOptions, SaveError, TraceFile, WriteError};
 use scopething_waveform::waveform::{
     Channel, Details, EndReason, Range, Samples, Series, Settings, Trigger, TriggerType, Waveform,
 };
@@ -128,8 +128,31 @@ fn every_readable_format_reads_what_is_written() {
     }
 }
 
+/// Another rate stretches all channels alike, and the trigger with them.
 #[test]
-fn json_says_null_for_what_is_not_known() {
+fn every_readable_format_is_read_at_another_rate() {
+    let directory = tempfile::tempdir().unwrap();
+    let written = recording();
+    for format in Format::ALL.into_iter().filter(|format| format.is_readable()) {
+        let path = directory.path().join(format!("x.{}", format.name().trim_end_matches(';')));
+        std::fs::write(&path, encoded(format, &written)).unwrap();
+        // Audio has the pair alone, of which each channel has half of the rate.
+        let rate_hz = if format == Format::Wav { 0.25e6 } else { 0.5e6 };
+        let options = ReadOptions { rate_hz: Some(rate_hz), ..ReadOptions::default() };
+        let read = files::open_with(&path, format, &options).unwrap().read().unwrap().unwrap();
+        assert!((read.sample_rate_hz() / 0.5e6 - 1.0).abs() < 1e-12, "{format}");
+        assert_eq!(read.details().trigger.as_ref().unwrap().time_s, 50e-6, "{format}");
+        for series in read.channels() {
+            let expected = written.channel(series.channel).unwrap();
+            let (begin, period) = (2.0 * expected.start_s, 2.0 * expected.period_s);
+            assert_eq!((series.start_s, series.period_s), (begin, period), "{format} {}", series.channel);
+            assert_eq!(series.samples.len(), expected.samples.len(), "{format} {}", series.channel);
+        }
+    }
+}
+
+#[test]
+fn json_has_null_for_what_is_not_known() {
     let series = Series::new(Channel::A, 0.0, 1.0, Samples::Fractions(vec![f32::NAN, 0.5]));
     let imported = Waveform::new(1.0, vec![series], Details::default()).unwrap();
     let object: serde_json::Value = serde_json::from_slice(&encoded(Format::Json, &imported)).unwrap();
@@ -169,7 +192,7 @@ fn npz_is_a_zip_of_npy_arrays() {
 }
 
 #[test]
-fn vcd_tells_each_change_at_its_time() {
+fn vcd_has_each_change_at_its_time() {
     let bytes = encoded(Format::Vcd, &recording());
     let mut parser = vcd::Parser::new(bytes.as_slice());
     let header = parser.parse_header().unwrap();

@@ -371,12 +371,20 @@ impl Table {
         }
         let mut channels = Vec::new();
         let mut cache = None;
+        let mut is_resampled = false;
         for one in &assigned {
             let Some(mut column) = self.columns.get_mut(one.index).map(std::mem::take) else { continue };
             let fact = known.channel(one.channel);
             let series = match fact.and_then(|fact| self.by_fact(&mut column, one.channel, fact)) {
                 Some(series) => series,
-                None => self.series(&mut column, one.channel, options, &mut cache, warnings)?,
+                None => {
+                    let series = self.series(&mut column, one.channel, options, &mut cache, warnings)?;
+                    is_resampled |= matches!(
+                        cache,
+                        Some((_, Err(Irregular::Gap { .. } | Irregular::Uneven { .. })))
+                    );
+                    series
+                }
             };
             if column.missing > 0 {
                 let series = Series { label: one.label.clone(), ..series.clone() };
@@ -390,7 +398,9 @@ impl Table {
             channels.push(Series { label: one.label.clone(), ..series });
         }
         let rate_hz = known.sample_rate_hz.unwrap_or_else(|| spacing::clock_hz(&channels));
-        options.at_rate(known.waveform(rate_hz, channels)?)
+        let waveform = known.waveform(rate_hz, channels)?;
+        // Samples that were made even have the rate already, and the times of the file.
+        if is_resampled { Ok(waveform) } else { options.at_rate(waveform) }
     }
 
     /// The samples of a channel that is known to have been sampled at other times than there are rows: rows between
