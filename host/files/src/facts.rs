@@ -246,8 +246,11 @@ mod tests {
                 let rate_hz = grid.rate_hz().round();
                 for first in [0, 1, 6, 7] {
                     let read = written.channels().iter().map(|series| {
-                        let picked: Vec<f32> =
-                            grid.indices(series).filter_map(|at| series.samples.get(at)).skip(first).collect();
+                        let picked: Vec<f32> = grid
+                            .indices(series)
+                            .filter_map(|at| series.samples.get(at))
+                            .skip(first)
+                            .collect();
                         let samples = match series.samples {
                             Samples::Levels(_) => Samples::Levels(vec![1; picked.len()]),
                             _ => Samples::Volts(picked),

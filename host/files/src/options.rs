@@ -112,11 +112,7 @@ pub(crate) fn part_of(whole: Waveform, options: &ReadOptions) -> Result<Waveform
         let (start_s, period_s) = (series.start_s, series.period_s);
         let (first, count) = options.window().of(start_s, period_s);
         let samples = series.samples.part(first, count);
-        channels.push(Series {
-            start_s: start_s + first as f64 * period_s,
-            samples,
-            ..series.clone()
-        });
+        channels.push(Series { start_s: start_s + first as f64 * period_s, samples, ..series.clone() });
     }
     channels.retain(|series| !series.samples.is_empty());
     if channels.is_empty() {

@@ -1,11 +1,13 @@
 //! Every format, written to real files and read by something that is not ours.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
 use scopething_files::{self as files, Format, OpenError, ReadOptions, SaveError, TraceFile, WriteError};
 use scopething_waveform::waveform::{
-    Channel, Details, EndReason, Range, Samples, Series, Settings, Trigger, TriggerType, Waveform,
+    Channel, Details, EndReason, Range, Samples, Series, SettingValue, Settings, Trigger, TriggerType,
+    Waveform,
 };
 
 const TICK_S: f64 = 1e-6;
@@ -84,6 +86,22 @@ fn json_has_the_times_of_several_channels_once() {
     }
 }
 
+fn request() -> BTreeMap<String, SettingValue> {
+    [("nsamples", SettingValue::Number(1000.0)), ("period", SettingValue::Number(2.5e-3))]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}
+
+#[test]
+fn whole_numbers_among_settings_are_integers() {
+    let settings = Settings { request: Some(request()), ..Settings::default() };
+    for format in [Format::Csv, Format::Json, Format::Vcd] {
+        let text = String::from_utf8(encoded(format, &recording().with_settings(settings.clone()))).unwrap();
+        let text = text.replace('\\', "");
+        assert!(text.contains(r#""request":{"nsamples":1000,"period":0.0025}"#), "{format}: {text}");
+    }
+}
+
 /// Names, times and all that is known live through every format that can be read.
 #[test]
 fn every_readable_format_reads_what_is_written() {
@@ -97,6 +115,7 @@ fn every_readable_format_reads_what_is_written() {
     let settings = Settings {
         program: Some("test 1".to_owned()),
         device: Some("BS000501".to_owned()),
+        request: Some(request()),
         ..Settings::default()
     };
     let details = Details { settings: Some(Box::new(settings)), ..recording().details().clone() };

@@ -1,10 +1,10 @@
 //! Reads tables of traces: what the CSV writer writes, what a job records, and what other programs and oscilloscopes
 //! export.
 //!
-//! A table is [recognised](layout) by what its first lines say: its separator, its columns with their units, whether
+//! A table is [recognised](layout) by its first lines: its separator, its columns with their units, whether
 //! rows are timed or counted. Samples must be evenly spaced on each channel, as far as [printed times](crate::spacing)
-//! show; changes of logic levels and the steps of a simulation are [made even](crate::resample). What is said before the
-//! table by our own writer is read back. In the tables of a job, the columns of each trace stand [before](job_table).
+//! show; changes of logic levels and the steps of a simulation are [made even](crate::resample). What our own
+//! writer states before the table is read back. In the tables of a job, the columns of each trace stand [before](job_table).
 //! The column `lost` at the end of a stream's is passed over: a stream that lost rows is not evenly spaced, and refused
 //! for that.
 

@@ -379,10 +379,8 @@ impl Table {
                 Some(series) => series,
                 None => {
                     let series = self.series(&mut column, one.channel, options, &mut cache, warnings)?;
-                    is_resampled |= matches!(
-                        cache,
-                        Some((_, Err(Irregular::Gap { .. } | Irregular::Uneven { .. })))
-                    );
+                    is_resampled |=
+                        matches!(cache, Some((_, Err(Irregular::Gap { .. } | Irregular::Uneven { .. }))));
                     series
                 }
             };
