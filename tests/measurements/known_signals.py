@@ -321,8 +321,8 @@ BOUNDS = [
     ("rise time, noise above 1 % (of it)", 0.9, 0.05),
     ("delay, sine (samples)", 0.9, 0.1),
     ("delay, other (samples)", 0.9, 0.3),
-    ("SINAD (dB)", 0.9, 0.01),
-    ("SNR (dB)", 0.9, 0.1),
+    ("SINAD (dB)", 0.99, 0.01),
+    ("SNR (dB)", 0.99, 0.2),
     ("THD (of the fundamental)", 0.9, 0.01),
 ]
 
