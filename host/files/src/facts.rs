@@ -192,9 +192,11 @@ fn off_grid(series: Series, fact: &ChannelFact, grid: GridTimes) -> Series {
     let is_same_pace = moments_a_sample < 1.5;
     let late = (fact.start - grid.start_s) / grid.period_s;
     // The first moment at which a sample stands.
-    let moment = |sample: usize| match is_same_pace {
-        true => sample as f64,
-        false => (late + sample as f64 * moments_a_sample - 1e-6).ceil().max(0.0),
+    let moment = |sample: usize| {
+        if is_same_pace {
+            return sample as f64;
+        }
+        (late + sample as f64 * moments_a_sample - 1e-6).ceil().max(0.0)
     };
     let passed = if is_same_pace { first_moment } else { (first_moment - late) / moments_a_sample - 1.0 };
     let passed = passed.floor().max(0.0) as usize;

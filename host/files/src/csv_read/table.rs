@@ -375,14 +375,14 @@ impl Table {
         for one in &assigned {
             let Some(mut column) = self.columns.get_mut(one.index).map(std::mem::take) else { continue };
             let fact = known.channel(one.channel);
-            let series = match fact.and_then(|fact| self.by_fact(&mut column, one.channel, fact)) {
-                Some(series) => series,
-                None => {
-                    let series = self.series(&mut column, one.channel, options, &mut cache, warnings)?;
-                    is_resampled |=
-                        matches!(cache, Some((_, Err(Irregular::Gap { .. } | Irregular::Uneven { .. }))));
-                    series
-                }
+            let stated = fact.and_then(|fact| self.by_fact(&mut column, one.channel, fact));
+            let series = if let Some(series) = stated {
+                series
+            } else {
+                let series = self.series(&mut column, one.channel, options, &mut cache, warnings)?;
+                is_resampled |=
+                    matches!(cache, Some((_, Err(Irregular::Gap { .. } | Irregular::Uneven { .. }))));
+                series
             };
             if column.missing > 0 {
                 let series = Series { label: one.label.clone(), ..series.clone() };

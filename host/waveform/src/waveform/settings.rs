@@ -46,6 +46,7 @@ pub enum SettingValue {
     Texts(Vec<String>),
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     // From 2^53 on a 64-bit float does not have all whole numbers.
     const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
