@@ -343,7 +343,7 @@ async fn a_capture_is_repeated_like_a_file() {
         let again = capture_in(directory.path(), &["--like", name, "--json"]).await.done().object();
         let request = &again["settings"]["request"];
         assert_eq!(request["channels"], serde_json::json!(["A", "L0"]));
-        assert_eq!((&request["period"], &request["nsamples"]), (&0.002.into(), &500.0.into()));
+        assert_eq!((&request["period"], &request["nsamples"]), (&0.002.into(), &500.into()));
         assert_eq!((&request["trigger_level"], &request["trigger_position"]), (&1.25.into(), &0.5.into()));
         assert_eq!(again["trigger"], serde_json::json!({"source": "A", "type": "falling", "level": 1.25}));
         let other = capture_in(directory.path(), &["--like", name, "--json", "--period", "1ms"])

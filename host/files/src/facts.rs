@@ -115,7 +115,9 @@ impl Known {
         let usable =
             |fact: &ChannelFact| fact.start.is_finite() && fact.period > 0.0 && fact.period.is_finite();
         Self {
-            sample_rate_hz: number("sample_rate").filter(|&rate_hz| rate_hz > 0.0),
+            sample_rate_hz: number("interleaved_sample_rate")
+                .or_else(|| number("sample_rate"))
+                .filter(|&rate_hz| rate_hz > 0.0),
             is_raw: text("unit") == Some("range"),
             channels: channels
                 .into_iter()
@@ -164,41 +166,109 @@ pub(crate) fn with_facts<K: AsRef<str>, V: AsRef<str>>(
     // The grid begins with the earliest channel.
     let offset_s = known.channels.iter().map(|(_, fact)| fact.start).fold(f64::INFINITY, f64::min);
     let offset_s = if offset_s.is_finite() { offset_s } else { 0.0 };
-    let moved = channels.into_iter().map(|series| match known.channel(series.channel) {
-        Some(fact) => off_grid(Series { start_s: series.start_s + offset_s, ..series }, fact, offset_s),
-        None => Series { start_s: series.start_s + offset_s, ..series },
+    // The file's rate may be rounded: the pace of the grid is that of its fastest channel.
+    let pace_s = |period_s: f64| {
+        let periods = known.channels.iter().map(|(_, fact)| fact.period);
+        periods.into_iter().find(|known_s| (known_s / period_s - 1.0).abs() < 0.01).unwrap_or(period_s)
+    };
+    let moved = channels.into_iter().map(|series| {
+        let series = Series { start_s: series.start_s + offset_s, ..series };
+        let grid = GridTimes { start_s: offset_s, period_s: pace_s(series.period_s) };
+        match known.channel(series.channel) {
+            Some(fact) => off_grid(series, fact, grid),
+            None => series,
+        }
     });
     let moved = moved.collect();
     let rate_hz = known.sample_rate_hz.filter(|known_hz| *known_hz >= rate_hz * 0.99).unwrap_or(rate_hz);
     known.waveform(rate_hz, moved)
 }
 
-/// The samples of a channel out of those of the grid, if all of it was read.
-fn off_grid(series: Series, fact: &ChannelFact, grid_start_s: f64) -> Series {
-    let steps = fact.period / series.period_s;
-    let whole_s = (series.start_s - grid_start_s).abs();
-    if whole_s > 1e-12 || fact.samples < 2 {
-        return series;
-    }
-    // The inverse of the grid's choice of samples: the first moment at which each one stands.
-    let same_pace = steps < 1.5;
-    let indices = (0..fact.samples).map(|sample| {
-        if same_pace {
-            return sample;
+/// The samples of a channel out of those of the grid, as far as they were read, at the times that they were taken:
+/// the inverse of the grid's choice of samples.
+fn off_grid(series: Series, fact: &ChannelFact, grid: GridTimes) -> Series {
+    let first_moment = ((series.start_s - grid.start_s) / series.period_s).round();
+    let moments_a_sample = fact.period / grid.period_s;
+    let is_same_pace = moments_a_sample < 1.5;
+    let late = (fact.start - grid.start_s) / grid.period_s;
+    // The first moment at which a sample stands.
+    let moment = |sample: usize| {
+        if is_same_pace {
+            return sample as f64;
         }
-        let moment = (fact.start - grid_start_s + sample as f64 * fact.period) / series.period_s;
-        (moment - 1e-6).ceil().max(0.0) as usize
-    });
-    let picked = |at: usize| at < series.samples.len();
-    if !indices.clone().all(picked) {
+        (late + sample as f64 * moments_a_sample - 1e-6).ceil().max(0.0)
+    };
+    let passed = if is_same_pace { first_moment } else { (first_moment - late) / moments_a_sample - 1.0 };
+    let passed = passed.floor().max(0.0) as usize;
+    let Some(first) = (passed..fact.samples).find(|&sample| moment(sample) >= first_moment) else {
+        return series;
+    };
+    let place = |sample: usize| (moment(sample) - first_moment) as usize;
+    let count = series.samples.len();
+    let places = (first..fact.samples).map(place).take_while(|&at| at < count);
+    if places.clone().next().is_none() {
         return series;
     }
     let samples = match &series.samples {
-        Samples::Volts(all) => Samples::Volts(indices.filter_map(|at| all.get(at).copied()).collect()),
-        Samples::Fractions(all) => {
-            Samples::Fractions(indices.filter_map(|at| all.get(at).copied()).collect())
-        }
-        Samples::Levels(all) => Samples::Levels(indices.filter_map(|at| all.get(at).copied()).collect()),
+        Samples::Volts(all) => Samples::Volts(places.filter_map(|at| all.get(at).copied()).collect()),
+        Samples::Fractions(all) => Samples::Fractions(places.filter_map(|at| all.get(at).copied()).collect()),
+        Samples::Levels(all) => Samples::Levels(places.filter_map(|at| all.get(at).copied()).collect()),
     };
-    Series { start_s: fact.start, period_s: fact.period, samples, ..series }
+    let start_s = fact.start + first as f64 * fact.period;
+    Series { start_s, period_s: fact.period, samples, ..series }
+}
+
+/// When the moments of a grid are.
+#[derive(Clone, Copy)]
+struct GridTimes {
+    start_s: f64,
+    period_s: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::Grid;
+
+    /// Whatever part of a grid is read, each channel has its own samples at its own times.
+    #[test]
+    fn parts_of_a_grid_are_taken_back_to_their_times() {
+        let ramp = |count: u8| Samples::Volts((0..count).map(f32::from).collect());
+        // A file has whole hertz: 2441 for the slowest clock of a device, 40 MHz over 16384.
+        for period_s in [1e-6, 1.0 / 2441.40625] {
+            let pair = vec![
+                Series::new(Channel::A, 0.0, 2.0 * period_s, ramp(100)),
+                Series::new(Channel::B, period_s, 2.0 * period_s, ramp(100)),
+            ];
+            let line = Series::new(Channel::L[0], 0.0, period_s, Samples::Levels(vec![1; 200]));
+            for channels in [pair.clone(), [pair, vec![line]].concat()] {
+                let written = Waveform::new(1.0 / period_s, channels, Details::default()).unwrap();
+                let grid = Grid::from(&written);
+                let pairs = facts(&written);
+                let rate_hz = grid.rate_hz().round();
+                for first in [0, 1, 6, 7] {
+                    let read = written.channels().iter().map(|series| {
+                        let picked: Vec<f32> = grid
+                            .indices(series)
+                            .filter_map(|at| series.samples.get(at))
+                            .skip(first)
+                            .collect();
+                        let samples = match series.samples {
+                            Samples::Levels(_) => Samples::Levels(vec![1; picked.len()]),
+                            _ => Samples::Volts(picked),
+                        };
+                        Series::new(series.channel, first as f64 / rate_hz, rate_hz.recip(), samples)
+                    });
+                    let read = with_facts(rate_hz, read.collect(), &pairs).unwrap();
+                    for (read, written) in read.channels().iter().zip(written.channels()) {
+                        let at = (read.start_s - written.start_s) / written.period_s;
+                        assert!((at - at.round()).abs() < 1e-6, "{first}: {read:?}");
+                        let expected = written.samples.part(at.round() as u64, u64::MAX);
+                        assert_eq!(read.samples, expected, "{first}, {}", read.channel);
+                        assert!(at.round() <= first as f64, "{first}, {}: {at}", read.channel);
+                    }
+                }
+            }
+        }
+    }
 }

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endings_tell_the_format() {
+    fn endings_choose_the_format() {
         for (path, format) in [
             ("x.csv", Format::Csv),
             ("a/b.d/x.JSON", Format::Json),

@@ -2,11 +2,12 @@
 //!
 //! `cause`, `interleaved_sample_rate`, `capture_start`, `trigger_time`, `mode`, `channels` and `warnings` are what
 //! scripts rely on, and each channel's own `sample_rate`. The `sample_rate` beside `channels` is an older name of
-//! `interleaved_sample_rate`, that of the channels of a pair together. `trigger`, `range` and a channel's `unit` have the rest; `analysis` has the measurements
-//! where they were asked for, `settings` what the capture was made with. A channel that was sampled at the times of an earlier
-//! one has `timestamps_of`, the name of that channel, in the place of `timestamps`; each has `start` and `period` in seconds,
-//! and `name`, what it was called in the file it came from. What is not known is null, and so is a sample that is no number. A trace of a job has
-//! `trace` (its number), `clock` and `gap` before these.
+//! `interleaved_sample_rate`, that of the channels of a pair together. `trigger`, `range` and a channel's `unit` have the
+//! rest; `analysis` has the measurements where they were asked for, `settings` what the capture was made with. A channel
+//! that was sampled at the times of an earlier one has `timestamps_of`, the name of that channel, in the place of
+//! `timestamps`; each has `start` and `period` in seconds, and `name`, what it was called in the file it came from. What
+//! is not known is null, and so is a sample that is no number. A trace of a job has `trace` (its number), `clock` and
+//! `gap` before these.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -86,7 +87,7 @@ struct ChannelObject<'r> {
     start: f64,
     period: f64,
     /// How many samples lie at the ends of the range, where it is known.
-    clipped: Option<ClippedObject>,
+    clipped: Option<Clipping>,
     #[serde(serialize_with = "samples")]
     samples: &'r Samples,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,12 +127,6 @@ impl<'r> RecordingObject<'r> {
     }
 }
 
-#[derive(Serialize)]
-struct ClippedObject {
-    low: usize,
-    high: usize,
-}
-
 impl<'r> ChannelObject<'r> {
     fn of(series: &'r Series, recording: &Waveform) -> Self {
         let same_times = |other: &&Series| {
@@ -146,14 +141,13 @@ impl<'r> ChannelObject<'r> {
             Samples::Fractions(_) => "range",
             Samples::Levels(_) => "level",
         };
-        let clipped = recording.clipping(series).map(|Clipping { low, high }| ClippedObject { low, high });
         Self {
             unit,
             name: series.label.as_deref(),
             sample_rate: series.sample_rate_hz(),
             start: series.start_s,
             period: series.period_s,
-            clipped,
+            clipped: recording.clipping(series),
             samples: &series.samples,
             timestamps: is_first.then_some(Timestamps(series)),
             timestamps_of: (!is_first).then(|| first.to_string()),

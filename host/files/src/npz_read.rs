@@ -102,7 +102,7 @@ impl<R: Read + Seek> NpzReader<R> {
         if candidates.is_empty() {
             return Err(fault("it has no array of samples"));
         }
-        let rate_hz = self.options.rate_hz.or(known.sample_rate_hz);
+        let rate_hz = known.sample_rate_hz.or(self.options.rate_hz);
         let mut channels = Vec::new();
         for one in assign(&candidates, &self.options.channels, &mut self.warnings)? {
             let Some(name) = names.get(one.index) else { continue };
@@ -154,7 +154,7 @@ impl<R: Read + Seek> NpzReader<R> {
         }
         channels.retain(|series| !series.samples.is_empty());
         let clock_hz = known.sample_rate_hz.unwrap_or_else(|| spacing::clock_hz(&channels));
-        Ok(known.waveform(clock_hz, channels)?)
+        self.options.at_rate(known.waveform(clock_hz, channels)?)
     }
 }
 

@@ -8,6 +8,7 @@ use scopething_waveform::waveform::{Series, Waveform};
 
 use crate::ReadError;
 use crate::assign::{Candidate, assign};
+use crate::spacing::whole_picoseconds;
 
 /// What to read of a file. The default reads all that a trace has room for, as the file states it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,7 +17,8 @@ pub struct ReadOptions {
     pub channels: Vec<String>,
     /// What the columns of a table are; by their names if absent.
     pub columns: Option<ColumnChoice>,
-    /// Samples a second, in hertz, in place of what the file states.
+    /// Samples a second of the fastest channel, in hertz, in place of what the file states: times are stretched from
+    /// the first sample on.
     pub rate_hz: Option<f64>,
     /// Lines of a text that are passed over before it is looked at.
     pub skip_lines: u64,
@@ -27,6 +29,29 @@ pub struct ReadOptions {
 }
 
 impl ReadOptions {
+    /// A waveform that was read with the times of the file, at the rate that is to take the place of the file's.
+    pub(crate) fn at_rate(&self, waveform: Waveform) -> Result<Waveform, ReadError> {
+        let Some(rate_hz) = self.rate_hz else { return Ok(waveform) };
+        let shortest_s =
+            waveform.channels().iter().map(|series| series.period_s).fold(f64::INFINITY, f64::min);
+        let scale = (rate_hz * shortest_s).recip();
+        if (scale - 1.0).abs() < 1e-12 {
+            return Ok(waveform);
+        }
+        let begin_s = waveform.start_s();
+        let stretched = |time_s: f64| begin_s + (time_s - begin_s) * scale;
+        let mut details = waveform.details().clone();
+        if let Some(trigger) = &mut details.trigger {
+            trigger.time_s = stretched(trigger.time_s);
+        }
+        let channels = waveform.channels().iter().map(|series| Series {
+            start_s: stretched(series.start_s),
+            period_s: whole_picoseconds(series.period_s * scale),
+            ..series.clone()
+        });
+        Ok(Waveform::new(waveform.sample_rate_hz() / scale, channels.collect(), details)?)
+    }
+
     /// The part to read: its first time, and the time it ends before.
     pub(crate) fn window(&self) -> Window {
         Window { from_s: self.from_s, for_s: self.for_s }
@@ -84,24 +109,17 @@ pub(crate) fn part_of(whole: Waveform, options: &ReadOptions) -> Result<Waveform
     let mut channels = Vec::new();
     for one in chosen {
         let Some(series) = whole.channels().get(one.index) else { continue };
-        let scale = options.rate_hz.map_or(1.0, |rate_hz| (rate_hz * series.period_s).recip());
-        let (start_s, period_s) = (series.start_s * scale, series.period_s * scale);
+        let (start_s, period_s) = (series.start_s, series.period_s);
         let (first, count) = options.window().of(start_s, period_s);
         let samples = series.samples.part(first, count);
-        channels.push(Series {
-            start_s: start_s + first as f64 * period_s,
-            period_s,
-            samples,
-            ..series.clone()
-        });
+        channels.push(Series { start_s: start_s + first as f64 * period_s, samples, ..series.clone() });
     }
     channels.retain(|series| !series.samples.is_empty());
     if channels.is_empty() {
         let (start_s, end_s) = (whole.start_s(), whole.end_s());
         return Err(ReadError::NothingThere { from_s: options.from_s.unwrap_or(start_s), start_s, end_s });
     }
-    let rate_hz = options.rate_hz.unwrap_or(whole.sample_rate_hz());
-    Ok(Waveform::new(rate_hz, channels, whole.details().clone())?)
+    options.at_rate(Waveform::new(whole.sample_rate_hz(), channels, whole.details().clone())?)
 }
 
 /// What a time that was computed in two ways may differ by.

@@ -5,7 +5,7 @@
 //! sample, null only before the first one. [What else is known](super::facts) of the capture is in the file's
 //! key-value metadata, when each channel was sampled among it. A channel has the name that it had in the file it came from.
 //!
-//! Row groups of [`GROUP_ROWS`] are written one after the other, so that memory does not grow with the capture. They
+//! Row groups of [`MAX_BUFFERED_ROWS`] are written one after the other, so that memory does not grow with the capture. They
 //! are compressed with gzip, which every reader knows. Times are cut into their bytes before, as are volts: what
 //! evenly spaced times have in common stands together then.
 
@@ -22,11 +22,9 @@ use parquet::schema::types::{ColumnPath, Type, TypePtr};
 
 use super::csv_write::{TIME, name_of};
 use super::rows::Rows;
+use super::stream::MAX_BUFFERED_ROWS;
 use super::{WriteError, facts};
 use scopething_waveform::waveform::{Samples, Series, Waveform};
-
-/// Rows of a group: a few megabytes of memory.
-pub(super) const GROUP_ROWS: usize = 1 << 18;
 
 /// Takes the bytes of the encoder, which does not give back what it writes to.
 #[derive(Clone, Default)]
@@ -84,7 +82,7 @@ pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), Wri
             *latest = index.or(*latest);
         }
         group.push(row.time_s(), &latest);
-        if group.times_s.len() == GROUP_ROWS {
+        if group.times_s.len() == MAX_BUFFERED_ROWS {
             group.write(&mut file).map_err(failed)?;
             handover.pass_on(out)?;
         }

@@ -68,7 +68,7 @@ impl ParquetReader {
             .collect();
         let (mut layout, time) = Layout::of_names(&names, &self.options).map_err(fault)?;
         layout.set_known(&pairs);
-        let rate_hz = self.options.rate_hz.or(known.sample_rate_hz);
+        let rate_hz = known.sample_rate_hz.or(self.options.rate_hz);
         let scale = match (time, rate_hz) {
             (Some(_), _) => layout.time_scale(),
             (None, Some(rate_hz)) => rate_hz.recip(),

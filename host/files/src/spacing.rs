@@ -69,7 +69,7 @@ impl Precision {
 pub(super) struct Even {
     pub(super) start_s: f64,
     pub(super) period_s: f64,
-    /// Seconds from one printable time to the next, where that is too coarse to tell the period from two of them.
+    /// Seconds from one printable time to the next, where that is too coarse to see the period in two of them.
     pub(super) coarse_s: Option<f64>,
 }
 
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_and_uneven_times_are_told_apart() {
+    fn gaps_are_distinguished_from_uneven_times() {
         let printed = |times: &[f64]| times.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(
             judged(&printed(&[0.0, 0.001, 0.002, 0.010, 0.011])),

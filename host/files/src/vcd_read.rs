@@ -89,36 +89,46 @@ impl<R: BufRead> VcdReader<R> {
         let channels = if known.channels.is_empty() {
             self.by_changes(&used, now, unit_s)?
         } else {
-            self.by_facts(&used, &known, unit_s)
+            self.by_facts(&used, &known, now, unit_s)?
         };
         if channels.iter().all(|series| series.samples.is_empty()) {
             let from_s = self.options.from_s.unwrap_or(0.0);
             return Err(ReadError::NothingThere { from_s, start_s: 0.0, end_s: now as f64 * unit_s });
         }
         let rate_hz = known.sample_rate_hz.unwrap_or_else(|| super::spacing::clock_hz(&channels));
-        Ok(known
-            .waveform(rate_hz, channels.into_iter().filter(|series| !series.samples.is_empty()).collect())?)
+        let channels = channels.into_iter().filter(|series| !series.samples.is_empty()).collect();
+        self.options.at_rate(known.waveform(rate_hz, channels)?)
     }
 
-    /// The samples at the times that the writer took them.
-    fn by_facts(&self, used: &[(&Assigned, &Variable)], known: &Known, unit_s: f64) -> Vec<Series> {
+    /// The samples at the times that the writer took them, up to the end of the dump: one that was cut off has no more.
+    fn by_facts(
+        &self,
+        used: &[(&Assigned, &Variable)],
+        known: &Known,
+        end: u64,
+        unit_s: f64,
+    ) -> Result<Vec<Series>, ReadError> {
         let begin_s = known.channels.iter().map(|(_, fact)| fact.start).fold(f64::INFINITY, f64::min);
-        let series = used.iter().filter_map(|(one, variable)| {
-            let fact = known.channel(one.channel)?;
+        let mut room = MAX_SAMPLES as u64;
+        let mut channels = Vec::new();
+        for (one, variable) in used {
+            let Some(fact) = known.channel(one.channel) else { continue };
             let ChannelFact { start, period, samples, .. } = *fact;
             let (first, count) = self.options.window().of(start, period);
-            let last = (samples as u64).min(MAX_SAMPLES as u64).min(first.saturating_add(count));
-            let units = (first..last).map(|sample| {
-                let time_s = start - begin_s + sample as f64 * period;
-                (time_s / unit_s).round() as u64
-            });
+            let unit_of = |sample: u64| ((start - begin_s + sample as f64 * period) / unit_s).round();
+            // A time of the dump is rounded as that of the sample is.
+            let in_dump = ((end as f64 * unit_s - start + begin_s) / period + 0.5).floor().max(0.0) as u64;
+            let last = (samples as u64).min(first.saturating_add(count)).min(in_dump.saturating_add(1));
+            room = room.checked_sub(last.saturating_sub(first)).ok_or(ReadError::TooLong)?;
+            let units = (first..last).map(unit_of).take_while(|unit| *unit <= end as f64);
+            let samples = held(variable, units.map(|unit| unit as u64));
             let start_s = start + first as f64 * period;
-            Some(Series {
+            channels.push(Series {
                 label: one.label.clone(),
-                ..Series::new(one.channel, start_s, period, held(variable, units))
-            })
-        });
-        series.collect()
+                ..Series::new(one.channel, start_s, period, samples)
+            });
+        }
+        Ok(channels)
     }
 
     /// Samples as often as all changes are multiples of.
@@ -137,7 +147,7 @@ impl<R: BufRead> VcdReader<R> {
         };
         let period_s = step * unit_s;
         let (first, count) = self.options.window().of(0.0, period_s);
-        let all = (end as f64 / step).floor() as u64 + 1;
+        let all = ((end as f64 / step).floor() as u64).saturating_add(1);
         let last = all.min(first.saturating_add(count));
         if last.saturating_sub(first).saturating_mul(used.len() as u64) > MAX_SAMPLES as u64 {
             return Err(ReadError::TooLong);

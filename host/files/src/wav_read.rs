@@ -48,7 +48,7 @@ impl<R: Read + Seek> WavReader<R> {
         let candidates: Vec<Candidate> =
             names.iter().map(|name| Candidate::new(name.as_str(), true)).collect();
         let assigned = assign(&candidates, &self.options.channels, &mut self.warnings)?;
-        let rate_hz = self.options.rate_hz.unwrap_or(f64::from(spec.sample_rate));
+        let rate_hz = f64::from(spec.sample_rate);
         let (first, count) = self.options.window().of(0.0, rate_hz.recip());
         let full_scale = self
             .facts
@@ -100,7 +100,7 @@ impl<R: Read + Seek> WavReader<R> {
             let from_s = self.options.from_s.unwrap_or(0.0);
             return Err(ReadError::NothingThere { from_s, start_s: 0.0, end_s: from_s });
         }
-        Ok(facts::with_facts(rate_hz, channels, &self.facts)?)
+        self.options.at_rate(facts::with_facts(rate_hz, channels, &self.facts)?)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Every format, written to real files and read by something that is not ours.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-use scopething_files::{self as files, Format, OpenError, SaveError, TraceFile, WriteError};
+use scopething_files::{self as files, Format, OpenError, ReadOptions, SaveError, TraceFile, WriteError};
 use scopething_waveform::waveform::{
-    Channel, Details, EndReason, Range, Samples, Series, Settings, Trigger, TriggerType, Waveform,
+    Channel, Details, EndReason, Range, Samples, Series, SettingValue, Settings, Trigger, TriggerType,
+    Waveform,
 };
 
 const TICK_S: f64 = 1e-6;
@@ -84,6 +86,22 @@ fn json_has_the_times_of_several_channels_once() {
     }
 }
 
+fn request() -> BTreeMap<String, SettingValue> {
+    [("nsamples", SettingValue::Number(1000.0)), ("period", SettingValue::Number(2.5e-3))]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}
+
+#[test]
+fn whole_numbers_among_settings_are_integers() {
+    let settings = Settings { request: Some(request()), ..Settings::default() };
+    for format in [Format::Csv, Format::Json, Format::Vcd] {
+        let text = String::from_utf8(encoded(format, &recording().with_settings(settings.clone()))).unwrap();
+        let text = text.replace('\\', "");
+        assert!(text.contains(r#""request":{"nsamples":1000,"period":0.0025}"#), "{format}: {text}");
+    }
+}
+
 /// Names, times and all that is known live through every format that can be read.
 #[test]
 fn every_readable_format_reads_what_is_written() {
@@ -97,6 +115,7 @@ fn every_readable_format_reads_what_is_written() {
     let settings = Settings {
         program: Some("test 1".to_owned()),
         device: Some("BS000501".to_owned()),
+        request: Some(request()),
         ..Settings::default()
     };
     let details = Details { settings: Some(Box::new(settings)), ..recording().details().clone() };
@@ -128,8 +147,31 @@ fn every_readable_format_reads_what_is_written() {
     }
 }
 
+/// Another rate stretches all channels alike, and the trigger with them.
 #[test]
-fn json_says_null_for_what_is_not_known() {
+fn every_readable_format_is_read_at_another_rate() {
+    let directory = tempfile::tempdir().unwrap();
+    let written = recording();
+    for format in Format::ALL.into_iter().filter(|format| format.is_readable()) {
+        let path = directory.path().join(format!("x.{}", format.name().trim_end_matches(';')));
+        std::fs::write(&path, encoded(format, &written)).unwrap();
+        // Audio has the pair alone, of which each channel has half of the rate.
+        let rate_hz = if format == Format::Wav { 0.25e6 } else { 0.5e6 };
+        let options = ReadOptions { rate_hz: Some(rate_hz), ..ReadOptions::default() };
+        let read = files::open_with(&path, format, &options).unwrap().read().unwrap().unwrap();
+        assert!((read.sample_rate_hz() / 0.5e6 - 1.0).abs() < 1e-12, "{format}");
+        assert_eq!(read.details().trigger.as_ref().unwrap().time_s, 50e-6, "{format}");
+        for series in read.channels() {
+            let expected = written.channel(series.channel).unwrap();
+            let (begin, period) = (2.0 * expected.start_s, 2.0 * expected.period_s);
+            assert_eq!((series.start_s, series.period_s), (begin, period), "{format} {}", series.channel);
+            assert_eq!(series.samples.len(), expected.samples.len(), "{format} {}", series.channel);
+        }
+    }
+}
+
+#[test]
+fn json_has_null_for_what_is_not_known() {
     let series = Series::new(Channel::A, 0.0, 1.0, Samples::Fractions(vec![f32::NAN, 0.5]));
     let imported = Waveform::new(1.0, vec![series], Details::default()).unwrap();
     let object: serde_json::Value = serde_json::from_slice(&encoded(Format::Json, &imported)).unwrap();
@@ -169,7 +211,7 @@ fn npz_is_a_zip_of_npy_arrays() {
 }
 
 #[test]
-fn vcd_tells_each_change_at_its_time() {
+fn vcd_has_each_change_at_its_time() {
     let bytes = encoded(Format::Vcd, &recording());
     let mut parser = vcd::Parser::new(bytes.as_slice());
     let header = parser.parse_header().unwrap();

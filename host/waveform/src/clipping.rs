@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::waveform::{Range, Samples, Series, Waveform};
 
 /// The fewest steps that a converter has over the range.
 const MIN_STEPS: f32 = 256.0;
 
 /// How many samples of a channel lie at the ends of what the channel was set to show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Clipping {
     /// Samples at the bottom of the range.
     pub low: usize,

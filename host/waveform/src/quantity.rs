@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn time_spans_are_read_in_the_units_of_people() {
+    fn time_spans_are_read_in_everyday_units() {
         for (text, seconds) in [
             ("90s", 90.0),
             ("15min", 900.0),

@@ -47,7 +47,7 @@ pub fn quantity(value: f64, unit: &str, digits: usize) -> String {
     format!("{:.decimals$} {}{unit}", value / prefix.factor, prefix.symbol)
 }
 
-/// A time span as people say it: `1 h 30 min`, `7 d`, `2.5 ms`; above a minute to the second, below to four digits.
+/// A time span in everyday units: `1 h 30 min`, `7 d`, `2.5 ms`; above a minute to the second, below to four digits.
 #[must_use]
 pub fn time_span(seconds: f64) -> String {
     if !(60.0..1e12).contains(&seconds) {
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_spans_read_as_people_say_them() {
+    fn time_spans_read_in_everyday_units() {
         for (seconds, text) in [
             (5400.0, "1 h 30 min"),
             (604_800.0, "7 d"),

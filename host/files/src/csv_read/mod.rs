@@ -1,10 +1,10 @@
 //! Reads tables of traces: what the CSV writer writes, what a job records, and what other programs and oscilloscopes
 //! export.
 //!
-//! A table is [recognised](layout) by what its first lines say: its separator, its columns with their units, whether
+//! A table is [recognised](layout) by its first lines: its separator, its columns with their units, whether
 //! rows are timed or counted. Samples must be evenly spaced on each channel, as far as [printed times](crate::spacing)
-//! show; changes of logic levels and the steps of a simulation are [made even](crate::resample). What is said before the
-//! table by our own writer is read back. In the tables of a job, the columns of each trace stand [before](job_table).
+//! show; changes of logic levels and the steps of a simulation are [made even](crate::resample). What our own
+//! writer states before the table is read back. In the tables of a job, the columns of each trace stand [before](job_table).
 //! The column `lost` at the end of a stream's is passed over: a stream that lost rows is not evenly spaced, and refused
 //! for that.
 
@@ -100,6 +100,11 @@ impl<R: BufRead> CsvReader<R> {
                 }
                 continue;
             }
+            if recorder::is_header(line) {
+                self.lines.skip(1)?;
+                self.header = Some(Header::Recorder);
+                continue;
+            }
             match &self.header {
                 Some(Header::Job(table)) if !begins_table(line) => {
                     let row = self.lines.next()?;
@@ -107,11 +112,6 @@ impl<R: BufRead> CsvReader<R> {
                 }
                 Some(Header::Recorder) => return Ok(Some(Begin::Recorder)),
                 _ => {}
-            }
-            if recorder::is_header(line) {
-                self.lines.skip(1)?;
-                self.header = Some(Header::Recorder);
-                continue;
             }
             if let Some(Header::Table(mut layout)) = self.header.take() {
                 // Notes of the next trace may stand between its rows and those before.
@@ -137,7 +137,7 @@ impl<R: BufRead> CsvReader<R> {
     }
 
     /// Hands each row to `take`, up to the end of the capture: the next header, the first row of another trace, or the end
-    /// of the text. Returns what the notes among the rows state.
+    /// of the text.
     fn rows(
         &mut self,
         layout: &Layout,

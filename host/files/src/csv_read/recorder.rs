@@ -8,7 +8,7 @@ use std::io::BufRead;
 use super::layout::Cells;
 use super::lines::{Line, Lines};
 use crate::assign::{Candidate, assign};
-use crate::options::ReadOptions;
+use crate::options::{ReadOptions, part_of};
 use crate::{MAX_SAMPLES, ReadError, spacing};
 use scopething_waveform::waveform::{Details, Samples, Series, Waveform};
 
@@ -45,7 +45,7 @@ fn row(line: Line<'_>) -> Result<Row, ReadError> {
         samples.push(number(cell, "a sample")? as f32);
     }
     if samples.len() as f64 != count {
-        return Err(line.fault(format!("{} samples where the line says {count}", samples.len())));
+        return Err(line.fault(format!("{} samples where the line states {count}", samples.len())));
     }
     if rate_hz <= 0.0 {
         return Err(line.fault(format!("{rate:?} is not a sample rate")));
@@ -95,10 +95,11 @@ pub(super) fn read<R: BufRead>(
         } else {
             Samples::Levels(samples.iter().map(|&sample| u8::from(sample > 0.5)).collect())
         };
-        let period_s = options.rate_hz.unwrap_or(row.rate_hz).recip();
-        channels
-            .push(Series { label: one.label, ..Series::new(one.channel, row.delay_s, period_s, samples) });
+        let series = Series::new(one.channel, row.delay_s, row.rate_hz.recip(), samples);
+        channels.push(Series { label: one.label, ..series });
     }
     let rate_hz = spacing::clock_hz(&channels);
-    Ok(Some(Waveform::new(rate_hz, channels, Details::default())?))
+    let whole = Waveform::new(rate_hz, channels, Details::default())?;
+    // The channels are chosen already.
+    part_of(whole, &ReadOptions { channels: Vec::new(), ..options.clone() }).map(Some)
 }

@@ -371,12 +371,18 @@ impl Table {
         }
         let mut channels = Vec::new();
         let mut cache = None;
+        let mut is_resampled = false;
         for one in &assigned {
             let Some(mut column) = self.columns.get_mut(one.index).map(std::mem::take) else { continue };
             let fact = known.channel(one.channel);
-            let series = match fact.and_then(|fact| self.by_fact(&mut column, one.channel, fact)) {
-                Some(series) => series,
-                None => self.series(&mut column, one.channel, options, &mut cache, warnings)?,
+            let stated = fact.and_then(|fact| self.by_fact(&mut column, one.channel, fact));
+            let series = if let Some(series) = stated {
+                series
+            } else {
+                let series = self.series(&mut column, one.channel, options, &mut cache, warnings)?;
+                is_resampled |=
+                    matches!(cache, Some((_, Err(Irregular::Gap { .. } | Irregular::Uneven { .. }))));
+                series
             };
             if column.missing > 0 {
                 let series = Series { label: one.label.clone(), ..series.clone() };
@@ -389,9 +395,10 @@ impl Table {
             }
             channels.push(Series { label: one.label.clone(), ..series });
         }
-        let rate_hz = known.sample_rate_hz.filter(|_| options.rate_hz.is_none());
-        let rate_hz = rate_hz.unwrap_or_else(|| spacing::clock_hz(&channels));
-        Ok(known.waveform(rate_hz, channels)?)
+        let rate_hz = known.sample_rate_hz.unwrap_or_else(|| spacing::clock_hz(&channels));
+        let waveform = known.waveform(rate_hz, channels)?;
+        // Samples that were made even have the rate already, and the times of the file.
+        if is_resampled { Ok(waveform) } else { options.at_rate(waveform) }
     }
 
     /// The samples of a channel that is known to have been sampled at other times than there are rows: rows between
@@ -442,7 +449,7 @@ impl Table {
         let judged = cache.as_ref().map_or(Err(Irregular::TooFew), |(_, judged)| *judged);
         match judged {
             Ok(even) => {
-                let period_s = options.rate_hz.map_or(even.period_s, f64::recip);
+                let Even { start_s, period_s, .. } = even;
                 if is_new
                     && options.rate_hz.is_none()
                     && let Some(coarse_s) = even.coarse_s
@@ -454,7 +461,7 @@ impl Table {
                         resample::rate(period_s),
                     ));
                 }
-                Ok(Series::new(channel, even.start_s, period_s, column.take((0..count).map(row))))
+                Ok(Series::new(channel, start_s, period_s, column.take((0..count).map(row))))
             }
             // A channel of a single sample takes the period of another.
             Err(Irregular::TooFew) => {

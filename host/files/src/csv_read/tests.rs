@@ -340,6 +340,22 @@ const EXPORTS: &[Export] = &[
     ),
 ];
 
+/// Files of the recorder that were put together have its header again.
+#[test]
+fn parts_of_a_recorders_traces_are_chosen() {
+    let header = "trigger,stamp,channel,index,type,delay,factor,rate,count,data\n";
+    let trace = |stamp: &str| format!("0,{stamp},0,0,0,-0.002,1,1000,4,0.5,0.75,1,2\n");
+    let text = [header, &trace("13:14:15"), header, &trace("13:14:16")].concat();
+    let options = ReadOptions { from_s: Some(-1e-3), for_s: Some(2e-3), ..ReadOptions::default() };
+    let mut reader = CsvReader::with_options(text.as_bytes(), options);
+    for _ in 0..2 {
+        let part = reader.read().unwrap().unwrap();
+        let series = part.channel(Channel::A).unwrap();
+        assert_eq!((series.start_s, &series.samples), (-1e-3, &Samples::Volts(vec![0.75, 1.0])));
+    }
+    assert!(reader.read().unwrap().is_none());
+}
+
 #[test]
 fn exports_of_other_programs_are_understood() {
     for &(program, text, channel, label, rate_hz, start_s, samples) in EXPORTS {

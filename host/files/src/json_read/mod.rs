@@ -36,7 +36,6 @@ const MAX_OBJECT_BYTES: u64 = 1 << 30;
 /// ```
 pub struct JsonReader<R> {
     options: ReadOptions,
-    warnings: Vec<String>,
     text: Text<R>,
     /// What follows a fault is not read: it may be any part of an object.
     failed: bool,
@@ -52,7 +51,6 @@ impl<R: BufRead> JsonReader<R> {
     pub fn with_options(input: R, options: ReadOptions) -> Self {
         Self {
             options,
-            warnings: Vec::new(),
             text: Text {
                 input,
                 ahead: Vec::new(),
@@ -145,10 +143,6 @@ impl<R: BufRead + Send> TraceReader for JsonReader<R> {
             Some((object, line)) => part_of(object.recording(line)?, &reader.options).map(Some),
             None => Ok(None),
         })
-    }
-
-    fn warnings(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.warnings)
     }
 
     fn skip(&mut self) -> Result<Option<Skipped>, ReadError> {

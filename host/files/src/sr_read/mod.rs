@@ -216,7 +216,7 @@ impl<R: Read + Seek> SrReader<R> {
         let candidates: Vec<Candidate> = metadata.probes.iter().map(Probe::candidate).collect();
         let wanted = self.options.channels.clone();
         let assigned = assign(&candidates, &wanted, &mut self.warnings)?;
-        let rate_hz = self.options.rate_hz.or(metadata.rate_hz).ok_or(ReadError::NoRate)?;
+        let rate_hz = metadata.rate_hz.or(self.options.rate_hz).ok_or(ReadError::NoRate)?;
         let period_s = rate_hz.recip();
         let part = Part::of(&self.options, period_s);
         let series = |one: &Assigned, samples| Series {
@@ -264,7 +264,7 @@ impl<R: Read + Seek> SrReader<R> {
             });
         }
         channels.retain(|series| !series.samples.is_empty());
-        Ok(facts::with_facts(rate_hz, channels, &metadata.facts)?)
+        self.options.at_rate(facts::with_facts(rate_hz, channels, &metadata.facts)?)
     }
 }
 

@@ -6,8 +6,12 @@ use std::f64::consts::TAU;
 /// thousandth more is explained. Over many periods they hardly overlap, and two passes do.
 const MAX_PASSES: usize = 40;
 
-/// So many samples times harmonics are fitted at most; higher harmonics are not counted.
+/// So many samples times harmonics are fitted at most, or the first [`MIN_HARMONICS`] of a longer series; higher
+/// harmonics are not counted.
 const MAX_WORK: usize = 2_000_000;
+
+/// However long a series is, so many harmonics of it are fitted, the fundamental counted.
+const MIN_HARMONICS: usize = 10;
 
 /// A sine of a harmonic, as the factors of cosine and sine from the first sample on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,11 +41,11 @@ pub(super) struct Harmonics {
 }
 
 /// How many harmonics of a frequency, in periods a sample, lie below half of the sample rate, the fundamental counted;
-/// of very many the first.
+/// of very many the first few hundred, of a series of millions of samples the first ten.
 pub(super) fn count_below_nyquist(frequency: f64, samples: usize) -> usize {
     // Nearer than half a bin to half of the sample rate, only one of its two factors is seen.
     let below = ((0.5 - 0.5 / samples as f64) / frequency).max(0.0) as usize;
-    below.min(MAX_WORK / samples.max(1))
+    below.min((MAX_WORK / samples.max(1)).max(MIN_HARMONICS))
 }
 
 impl Harmonics {
@@ -99,4 +103,20 @@ fn take(rest: &mut [f64], frequency: f64) -> Harmonic {
         *rest -= found.cosine * cosine + found.sine * sine;
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_series_have_harmonics_too() {
+        assert_eq!(count_below_nyquist(0.24, 1000), 2);
+        assert_eq!(count_below_nyquist(0.26, 1000), 1);
+        assert_eq!(count_below_nyquist(1e-4, 12_288), 162);
+        for samples in [1_000_001, 5_000_000, 1 << 28] {
+            assert_eq!(count_below_nyquist(1e-3, samples), MIN_HARMONICS, "{samples}");
+            assert_eq!(count_below_nyquist(0.2, samples), 2, "{samples}");
+        }
+    }
 }

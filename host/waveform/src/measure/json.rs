@@ -59,7 +59,7 @@ struct ChannelObject<'a> {
     /// Samples that are no numbers.
     not_numbers: usize,
     /// Samples at the ends of the range.
-    clipped: Option<ClippedObject>,
+    clipped: Option<Clipping>,
     #[serde(flatten)]
     measured: MeasuredObject<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,17 +83,11 @@ impl<'a> ChannelObject<'a> {
             samples: channel.samples,
             sample_rate: channel.sample_rate_hz,
             not_numbers: channel.not_numbers,
-            clipped: channel.clipping.map(|Clipping { low, high }| ClippedObject { low, high }),
+            clipped: channel.clipping,
             measured,
             spectrum,
         }
     }
-}
-
-#[derive(Serialize)]
-struct ClippedObject {
-    low: usize,
-    high: usize,
 }
 
 #[derive(Serialize)]

@@ -37,7 +37,7 @@ pub use spectrum::{DistortionUnknown, Peak, Spectrum, SpectrumError};
 pub use window::{UnknownWindow, Window};
 
 use crate::clipping::Clipping;
-use crate::waveform::{Channel, Samples, Series, Waveform};
+use crate::waveform::{Channel, Samples, Series, Waveform, title};
 
 /// Points of the averaged wave: one for each hundredth of the period.
 const WAVE_POINTS: usize = 100;
@@ -68,17 +68,6 @@ pub enum Measurements {
     Analog(Box<AnalogMeasurements>),
     /// One of the lines L0 to L7.
     Logic(LogicMeasurements),
-}
-
-impl ChannelAnalysis {
-    /// The channel's name, with the name it had in the file it came from: `A` or `A (ana0)`.
-    #[must_use]
-    pub fn title(&self) -> String {
-        match &self.label {
-            Some(label) => format!("{} ({label})", self.channel),
-            None => self.channel.to_string(),
-        }
-    }
 }
 
 impl Measurements {
@@ -182,6 +171,12 @@ impl WaveformAnalysis {
 }
 
 impl ChannelAnalysis {
+    /// The channel's name, with the name it had in the file it came from: `A` or `A (ana0)`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        title(self.channel, self.label.as_deref())
+    }
+
     fn of(waveform: &Waveform, series: &Series) -> Self {
         let (unit, measurements) = match &series.samples {
             Samples::Volts(samples) => ("V", Measurements::Analog(analog(samples, times(series)))),
@@ -211,9 +206,9 @@ fn times(series: &Series) -> SampleTimes {
 /// The samples of an analog channel with its wave.
 fn wave_of<'a>((channel, series): (&'a ChannelAnalysis, &'a Series)) -> Option<delay::WaveOf<'a>> {
     let (Samples::Volts(samples) | Samples::Fractions(samples)) = &series.samples else { return None };
-    let wave = channel.measurements.wave().filter(|_| channel.not_numbers == 0)?;
+    let wave = channel.measurements.wave()?;
     let Measurements::Analog(analog) = &channel.measurements else { return None };
-    let samples = without_wild(samples, &analog.analysis);
+    let samples = sound(samples, &analog.analysis);
     Some(delay::WaveOf { samples, start_s: series.start_s, period_s: series.period_s, wave })
 }
 
@@ -229,22 +224,22 @@ fn analog(samples: &[f32], times: SampleTimes) -> Box<AnalogMeasurements> {
         }
     }
     let mut averaged_wave = vec![0.0; WAVE_POINTS];
-    let sound = without_wild(&bridged, &analysis);
-    if !analysis.wave.is_some_and(|wave| wave.average(&sound, times, &mut averaged_wave)) {
+    let is_averaged = |wave: Wave| wave.average(&sound(samples, &analysis), times, &mut averaged_wave);
+    if !analysis.wave.is_some_and(is_averaged) {
         averaged_wave.clear();
     }
     Box::new(AnalogMeasurements { analysis, averaged_wave })
 }
 
-/// A series whose wild samples lie on straight lines between their neighbours.
-fn without_wild<'a>(samples: &'a [f32], analysis: &Analysis) -> Cow<'a, [f32]> {
+/// A series whose samples that are wild or no numbers lie on straight lines between their neighbours.
+fn sound<'a>(samples: &'a [f32], analysis: &Analysis) -> Cow<'a, [f32]> {
     match analysis.levels {
         Some(levels) if levels.outliers > 0 => {
             let sound = |&sample: &f32| if levels.is_wild(sample) { f32::NAN } else { sample };
             let sound: Vec<f32> = samples.iter().map(sound).collect();
             Cow::Owned(bridged(&sound).into_owned())
         }
-        _ => Cow::Borrowed(samples),
+        _ => bridged(samples),
     }
 }
 
@@ -354,6 +349,7 @@ mod tests {
         (samples[0], samples[10], samples[11], samples[999]) = (f32::NAN, f32::NAN, f32::INFINITY, f32::NAN);
         let numbers: Vec<f64> =
             samples.iter().filter(|sample| sample.is_finite()).map(|&sample| f64::from(sample)).collect();
+        let with_gaps = samples.clone();
         let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(samples));
         let analysis = WaveformAnalysis::of(&recording(vec![series]));
         let channel = &analysis.channels[0];
@@ -363,6 +359,16 @@ mod tests {
         assert!((analog.analysis.levels.unwrap().mean - mean).abs() < 1e-12);
         let wave = analog.analysis.wave.unwrap();
         assert!(wave.shape == Shape::Sine && (wave.frequency_hz / 10e3 - 1.0).abs() < 1e-4, "{wave:?}");
+        // The same a quarter of a period later: the delay is that of all samples, as of a series without gaps.
+        let late = |samples| {
+            vec![
+                Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(samples)),
+                Series::new(Channel::B, 0.0, 1e-6, Samples::Volts(sine(0.25))),
+            ]
+        };
+        let analysis = WaveformAnalysis::of(&recording(late(with_gaps)));
+        let delay = analysis.delays[0].delay.unwrap();
+        assert!((delay.delay_s / 25e-6 - 1.0).abs() < 1e-4, "{delay:?}");
         let few = [f32::NAN, f32::NAN, 1.0];
         assert!(matches!(bridged(&few), Cow::Borrowed(_)));
         assert_eq!(*bridged(&[1.0, f32::NAN, f32::NAN, 4.0]), [1.0, 2.0, 3.0, 4.0]);

@@ -107,11 +107,12 @@ pub struct Spectrum {
     pub window: Window,
     /// The distance between two bins in hertz: one over the length of the series.
     pub resolution_hz: f64,
-    /// The sines that stand out of the noise, at most 16, the strongest first: that is the fundamental. Below the main
-    /// lobe of 0 Hz there are none, as they cannot be distinguished from a drift.
+    /// The sines that stand out of the noise, at most 16, the strongest first: that is the fundamental. In the main lobe
+    /// of 0 Hz there are none, as they cannot be distinguished from a drift, but for the known wave: if it lies there, and
+    /// is stronger than all peaks, it is the fundamental, though no peak.
     pub peaks: Vec<Peak>,
     /// How many harmonics count as distortion, from the second on: all below half of the sample rate, of very many the
-    /// first few hundred. 0 where the distortion is unknown.
+    /// first few hundred, of a series of millions of samples the first nine. 0 where the distortion is unknown.
     pub harmonics: usize,
     /// Total harmonic distortion: the RMS of the harmonics over that of the fundamental, less what noise adds to it.
     pub thd: Option<f64>,
@@ -140,7 +141,10 @@ impl Spectrum {
         let bins = Bins::of(samples, window)?;
         let resolution_hz = 1.0 / (period_s * samples.len() as f64);
         let lobes = bins.peaks();
-        let fundamental = lobes.first().map(|lobe| lobe.place);
+        let wave = about_hz.map(|about_hz| about_hz / resolution_hz);
+        let fundamental = wave
+            .filter(|&place| bins.hides(place) && is_stronger(samples, place, lobes.first()))
+            .or(lobes.first().map(|lobe| lobe.place));
         let harmonic = |place: f64| {
             let number = (place / fundamental?).round();
             let off = (place - number * fundamental?).abs();
@@ -152,8 +156,7 @@ impl Spectrum {
             harmonic: harmonic(lobe.place),
         });
         let peaks = peaks.collect();
-        let about = fundamental.or(about_hz.map(|about_hz| about_hz / resolution_hz));
-        let distortion = Distortion::of(samples, about);
+        let distortion = Distortion::of(samples, fundamental.or(wave));
         Ok(Self {
             window,
             resolution_hz,
@@ -175,6 +178,14 @@ struct Distortion {
     snr_db: Option<f64>,
     sinad_db: Option<f64>,
     unknown: Option<DistortionUnknown>,
+}
+
+/// Whether the sine of so many periods over the series is stronger than a peak.
+fn is_stronger(samples: &[f32], periods: f64, peak: Option<&Lobe>) -> bool {
+    let values = samples.iter().map(|&sample| f64::from(sample));
+    let sine = SineFit::of(values, periods / samples.len() as f64);
+    let power = sine.map_or(0.0, |sine| 0.5 * sine.amplitude * sine.amplitude);
+    peak.is_none_or(|peak| power > peak.power)
 }
 
 /// The ratio of two powers in decibels, if both are more than nothing.
@@ -284,6 +295,11 @@ impl Bins {
         self.window.lobe_bins() + 1
     }
 
+    /// Whether the main lobe of 0 Hz hides a sine at a place.
+    fn hides(&self, place: f64) -> bool {
+        place < self.first() as f64
+    }
+
     /// The sine whose highest bin is at `middle`.
     fn lobe(&self, middle: usize) -> Lobe {
         let from = middle.saturating_sub(self.window.lobe_bins()).max(1);
@@ -365,6 +381,29 @@ mod tests {
                 assert_eq!(peak.harmonic, Some(number), "{name}");
                 assert_near(peak.frequency_hz * 4096e-6, periods, 0.05);
                 assert_near(peak.amplitude, amplitude, 0.005 * amplitude);
+            }
+        }
+    }
+
+    /// The main lobe of 0 Hz is as wide as four bins: a wave of four periods is in it, and its harmonics are not.
+    #[test]
+    fn a_harmonic_is_not_taken_for_the_fundamental_of_few_periods() {
+        for (periods, knows_harmonics) in [(2.6, false), (3.4, false), (4.4, true), (4.9, true)] {
+            let sines = [(periods, 1.0), (2.0 * periods, 0.01)];
+            let about_hz = Some(periods * 1e3);
+            let spectrum =
+                Spectrum::of(&series(1000, &sines), 1e-6, Window::BlackmanHarris, about_hz).unwrap();
+            // A hundredth is 40 dB below; over broken numbers of periods the two overlap.
+            assert_near(spectrum.sinad_db.unwrap(), 40.0, 0.5);
+            assert_eq!(
+                (spectrum.thd.is_some(), spectrum.snr_db.is_some()),
+                (knows_harmonics, knows_harmonics)
+            );
+            assert!(spectrum.thd.is_none_or(|thd| (thd - 0.01).abs() < 5e-4), "{spectrum:?}");
+            // The harmonic pulls the frequency that is fitted a little.
+            assert!(spectrum.snr_db.is_none_or(|snr_db| snr_db > 50.0), "{spectrum:?}");
+            for peak in &spectrum.peaks {
+                assert_eq!(peak.harmonic, Some((peak.frequency_hz / (periods * 1e3)).round() as u32));
             }
         }
     }

@@ -157,7 +157,7 @@ impl Preview {
     }
 }
 
-/// Whether a line is no row and no header, but says something about the file.
+/// Whether a line is no row and no header, but a remark about the file.
 pub(super) fn is_note(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with('#') || line.starts_with('%') || line.starts_with("//") || line.starts_with("; ")

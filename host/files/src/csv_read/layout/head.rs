@@ -137,7 +137,7 @@ fn is_unit(text: &str) -> bool {
     time_scale(&lower).is_some() || words.contains(&lower.as_str())
 }
 
-/// What the lines before the rows say.
+/// What the lines before the rows state.
 pub(super) struct Head {
     names: Vec<String>,
     units: Option<Vec<String>>,

@@ -1,4 +1,4 @@
-//! What the lines of a table mean: recognised by what they say, as each oscilloscope writes another table.
+//! What the lines of a table mean: recognised by their contents, as each oscilloscope writes another table.
 //!
 //! The first lines of a text are split by each separator in turn; that by which most lines are rows of numbers, as many
 //! in each, is the one. What stands before the first row is its head: names of columns, units below them, and pairs
