@@ -29,7 +29,11 @@ class App {
     this.state = null;
     this.view = store.load();
     this.trace = null;
+    /** The last trace as it came: `trace` may be a mean. */
+    this.last = null;
     this.kept = null;
+    /** The trace of the history that was asked for. */
+    this.wantedKept = null;
     this.references = [];
     this.mask = null;
     this.violations = null;
@@ -70,10 +74,9 @@ class App {
   }
 
   takeLink() {
-    const text = new URLSearchParams(location.hash.slice(1)).get("s");
+    const text = store.takeParameter("s");
     if (!text) return null;
     const carried = store.fromLink(text);
-    history.replaceState(null, "", location.pathname);
     if (carried) this.view = carried.view;
     else this.toast("The settings in this link cannot be read: they are left as they are.");
     return carried?.settings ?? null;
@@ -121,8 +124,9 @@ class App {
     this.statusSince = performance.now();
     this.frames += 1;
     if (!again) this.count(trace);
+    this.last = trace;
     if (this.view.averages > 1 && !again) trace = this.average.add(trace);
-    else if (again && this.trace.averaged) trace = this.trace;
+    else if (again && this.view.averages > 1 && this.trace.averaged) trace = this.trace;
     if (!again) this.test(trace);
     this.trace = trace;
     this.moved ||= trace.averaged !== means;
@@ -133,6 +137,8 @@ class App {
   }
 
   takeMeasurements(measured) {
+    // What was captured before a change does not count for what is set now.
+    if (this.trace?.seq === measured.seq && this.trace.changes !== this.state?.changes) return;
     this.measured = measured;
     for (const wanted of this.view.measurements) {
       const key = `${wanted.channel}.${wanted.name}`;
@@ -175,6 +181,11 @@ class App {
     this.rates.seen = null;
   }
 
+  /** The trace on the screen: one of the history, or the last live one. */
+  get shown() {
+    return this.kept ?? this.trace;
+  }
+
   // What is asked for.
 
   command(message) {
@@ -202,7 +213,12 @@ class App {
 
   look(change) {
     this.view = { ...this.view, ...change };
-    if ("averages" in change) this.average = new Average(this.view.averages);
+    if ("averages" in change) {
+      this.average = new Average(this.view.averages);
+      // Also where no other trace follows.
+      this.trace = this.last;
+    }
+    if ("measurements" in change) this.forgetRemoved();
     store.save(this.view);
     this.panel.update();
     this.showReadings();
@@ -250,13 +266,19 @@ class App {
     if (!same) this.look({ measurements: [...this.view.measurements, wanted] });
   }
 
+  /** A measurement that is added again later begins anew. */
+  forgetRemoved() {
+    const wanted = new Set(this.view.measurements.map(({ channel, name }) => `${channel}.${name}`));
+    for (const key of this.statistics.keys()) if (!wanted.has(key)) this.statistics.delete(key);
+  }
+
   resetStatistics() {
     this.statistics.clear();
     this.showReadings();
   }
 
   removeReference(index) {
-    this.references.splice(index, 1);
+    this.references = this.references.filter((_, one) => one !== index);
     this.panel.update();
     this.dirty = true;
   }
@@ -270,8 +292,13 @@ class App {
   }
 
   async showKept(seq) {
+    this.wantedKept = seq;
     try {
-      this.kept = decode(await this.transport.trace(seq));
+      const trace = decode(await this.transport.trace(seq));
+      // Another one, or the live ones, may be wanted by now.
+      if (this.wantedKept !== seq) return;
+      this.kept = trace;
+      this.moved = true;
       this.dirty = true;
       this.showStatus();
       this.toast(`Trace ${seq} is shown; “Back to live” returns.`, true);
@@ -287,7 +314,9 @@ class App {
   }
 
   backToLive() {
+    this.wantedKept = null;
     this.kept = null;
+    this.moved = true;
     this.dirty = true;
     this.showStatus();
   }
@@ -307,7 +336,7 @@ class App {
   }
 
   async save(kind) {
-    const trace = this.kept ?? this.trace;
+    const trace = this.shown;
     if (!trace) {
       this.toast("There is no trace to save yet.");
       return;
@@ -377,25 +406,26 @@ class App {
       nextMath: () => this.look({ math: next(["off", "A+B", "A−B", "A×B"], this.view.math) }),
       toggleXY: () => this.look({ xy: !this.view.xy }),
       reference: () => {
-        const trace = this.kept ?? this.trace;
+        const trace = this.shown;
         if (trace) this.addReference(trace, `Trace ${trace.seq}`);
       },
       mask: () => this.makeMask(),
       zoomIn: () => this.zoom(0.5, 0.5),
       zoomOut: () => this.zoom(2, 0.5),
       zoomReset: () => this.look({ zoom: { from: 0, to: 1 } }),
-      savePng: async () => download(await picture(this.screen.canvas, this.captions(), this.ink()), `scopething-${this.trace?.seq ?? 0}.png`),
+      savePng: async () => download(await picture(this.screen.canvas, this.captions(), this.ink()), `scopething-${this.shown?.seq ?? 0}.png`),
       saveCsv: () => this.save("csv"),
       help: () => $("keys").showModal(),
     };
   }
 
   makeMask() {
-    if (!this.trace) return;
+    const trace = this.shown;
+    if (!trace) return;
     const { channel, dx, dy } = this.view.mask;
     const s = this.state.settings;
     this.removeMask();
-    this.mask = masks.make(this.trace, channel, dx * s.time_per_div, dy * s.channels[channel].volts_per_div);
+    this.mask = masks.make(trace, channel, dx * s.time_per_div, dy * s.channels[channel].volts_per_div);
     if (!this.mask) this.toast(`Channel ${channel} was not captured: choose the other one, or turn it on.`);
     this.panel.update();
     this.dirty = true;
@@ -404,7 +434,7 @@ class App {
   /** Zooms about a place of the present window. */
   zoom(factor, about) {
     const { from, to } = this.view.zoom;
-    const width = Math.min(1, Math.max(1e-4, (to - from) * factor));
+    const width = Math.min(1, Math.max(store.MIN_ZOOM, (to - from) * factor));
     const centre = from + about * (to - from);
     const start = Math.min(1 - width, Math.max(0, centre - about * width));
     this.look({ zoom: { from: start, to: start + width } });
@@ -435,14 +465,14 @@ class App {
       this.dirty = false;
       this.screen.draw({
         geometry: this.geometry(),
-        trace: this.kept ?? this.trace,
+        trace: this.shown,
         view: this.view,
         colours: this.ink(),
         references: this.references,
         mask: this.mask,
-        violations: this.violations,
+        violations: this.kept ? null : this.violations,
         hover: this.hover,
-        fresh: this.fresh,
+        fresh: this.fresh && !this.kept,
       });
       this.fresh = false;
     }
@@ -465,12 +495,12 @@ class App {
     $("fig-seen").textContent = this.rates.seen === null ? "unknown" : format(this.rates.seen, "%", 3);
     $("fig-dead").textContent = this.rates.dead === null ? "unknown" : format(this.rates.dead, "s", 3);
     this.showStatus();
-    const trace = this.kept ?? this.trace;
+    const trace = this.shown;
     $("screen").setAttribute("aria-label", trace ? this.captions().join(". ") : "No trace yet");
   }
 
   captions() {
-    const trace = this.kept ?? this.trace;
+    const trace = this.shown;
     const s = this.state.settings;
     const channels = ["A", "B"].filter((name) => s.channels[name].on);
     const scales = channels.map((name) => `${name} ${short(s.channels[name].volts_per_div, "V")}/div around ${short(s.channels[name].middle, "V")}`);
@@ -528,33 +558,42 @@ class App {
     if ($("status-text").textContent !== text) $("status-text").textContent = text;
     if ($("notice").hidden !== (notice === "")) $("notice").hidden = notice === "";
     if (notice && $("notice-text").textContent !== notice) $("notice-text").textContent = notice;
-    const trace = this.kept ?? this.trace;
+    const trace = this.shown;
     const ended = trace ? trace.ended : "—";
     if ($("fig-ended").textContent !== ended) $("fig-ended").textContent = ended;
   }
 
   showReadings() {
-    const place = $("readings");
     const { measurements } = this.view;
-    if (measurements.length === 0) {
-      place.replaceChildren();
-      return;
+    const key = JSON.stringify(measurements);
+    // Rows stay while their values change: what is being clicked is not replaced.
+    if (key !== this.readingsKey) {
+      this.readingsKey = key;
+      this.buildReadings(measurements);
     }
+    for (const { key: of, unit, cells } of this.readings) {
+      const s = this.statistics.get(of);
+      const texts = s
+        ? [s.last === null ? "unknown" : format(s.last, unit, 4), ...[s.mean, s.min, s.max, s.deviation].map((value) => format(value, unit, 4)), String(s.n)]
+        : ["—", "—", "—", "—", "—", "0"];
+      cells.forEach((cell, index) => { if (cell.textContent !== texts[index]) cell.textContent = texts[index]; });
+    }
+  }
+
+  buildReadings(measurements) {
     const head = ["Measurement", "Now", "Mean", "Min", "Max", "σ", "n", ""];
+    this.readings = [];
     const body = measurements.map((wanted, index) => {
       const [, words, unit] = kindsFor(wanted.channel).find(([name]) => name === wanted.name) ?? ["", wanted.name, ""];
-      const s = this.statistics.get(`${wanted.channel}.${wanted.name}`);
-      const cell = (value) => el("td", {}, s ? format(value, unit, 4) : "—");
-      return el("tr", { "data-measurement": `${wanted.channel}.${wanted.name}` },
-        el("th", { scope: "row" }, `${wanted.channel} ${words}`),
-        el("td", { className: "now" }, s ? (s.last === null ? "unknown" : format(s.last, unit, 4)) : "—"),
-        cell(s?.mean), cell(s?.min), cell(s?.max), cell(s?.deviation),
-        el("td", {}, s ? String(s.n) : "0"),
+      const key = `${wanted.channel}.${wanted.name}`;
+      const cells = [el("td", { className: "now" }), ...head.slice(2, -1).map(() => el("td", {}))];
+      this.readings.push({ key, unit, cells });
+      return el("tr", { "data-measurement": key }, el("th", { scope: "row" }, `${wanted.channel} ${words}`), ...cells,
         el("td", {}, el("button", { type: "button", "aria-label": `Remove ${wanted.channel} ${words}`, onclick: () => this.look({ measurements: measurements.filter((_, one) => one !== index) }) }, "×")));
     });
-    place.replaceChildren(el("table", {},
+    $("readings").replaceChildren(...(measurements.length === 0 ? [] : [el("table", {},
       el("thead", {}, el("tr", {}, ...head.map((name) => (name ? el("th", { scope: "col" }, name) : el("td", {}))))),
-      el("tbody", {}, ...body)));
+      el("tbody", {}, ...body))]));
   }
 
   theme() {
@@ -708,7 +747,7 @@ class App {
 
   placeLabels(g, ink) {
     const s = this.state.settings;
-    const key = JSON.stringify([s, g.lines, g.lanes, g.bottom, this.view.zoom, this.view.math, this.view.averages, document.documentElement.dataset.theme, this.trace?.averaged]);
+    const key = JSON.stringify([s, g.lines, g.lanes, g.bottom, this.view.zoom, this.view.math, this.view.averages, document.documentElement.dataset.theme, this.shown?.averaged]);
     if (key === this.labelsKey) return;
     this.labelsKey = key;
     const labels = [];
@@ -720,7 +759,7 @@ class App {
     for (const name of ["A", "B"]) if (s.channels[name].on) label(`${name}  ${short(s.channels[name].volts_per_div, "V")}/div`, ink[name]);
     label(`${short((g.to - g.from) / g.columns, "s")}/div`, ink.text);
     if (this.view.math !== "off") label(this.view.math, ink.M);
-    if (this.trace?.averaged) label(`mean of ${this.trace.averaged}`, ink.text);
+    if (this.shown?.averaged) label(`mean of ${this.shown.averaged}`, ink.text);
     $("scales").replaceChildren(...labels);
     for (const old of document.querySelectorAll(".lane-name")) old.remove();
     if (this.view.xy) return;
@@ -759,7 +798,7 @@ class App {
   }
 
   hoverAt(x, y) {
-    const trace = this.kept ?? this.trace;
+    const trace = this.shown;
     if (!this.view.hover || !trace || this.view.xy || !this.state) return this.leave();
     const g = this.geometry();
     if (y > g.spectrumTop) return this.hoverSpectrum(g, trace, x, y);
