@@ -6,6 +6,9 @@ import { parse, short, step125 } from "./units.js";
 
 let ids = 0;
 
+/** The element of the page with an id. */
+export const $ = (id) => document.getElementById(id);
+
 /** An element with properties, attributes (those with a dash, and `role`), and children. */
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
