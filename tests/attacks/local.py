@@ -162,7 +162,7 @@ def endless_answers_are_read(program, seconds):
 
 
 def file_size_limit_kills(program, seconds):
-    """A limit of the size of files (SIGXFSZ) is as a full disk: an error, and the capture is kept."""
+    """A limit of the size of files (SIGXFSZ) is as a full disk: an error, and no death by the signal."""
     del seconds
     done = subprocess.run(
         [program.path, "capture", "--url", SIGNAL, "-o", "limited.csv"], cwd=program.scratch.name,
