@@ -275,6 +275,35 @@ WEBSOCKET = (
 )
 
 
+def wait_until(condition, what, limit=LIMIT):
+    until = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < until, f"{what} within {limit} s"
+        time.sleep(0.01)
+
+
+class Over(threading.Event):
+    """What ends an attack, which asks for it before each round: so it is under way when it has asked twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = 0
+        self.under_way = threading.Event()
+
+    def ask(self):
+        self.asked += 1
+        if self.asked == 2:
+            self.under_way.set()
+
+    def is_set(self):
+        self.ask()
+        return super().is_set()
+
+    def wait(self, timeout=None):
+        self.ask()
+        return super().wait(timeout)
+
+
 class GoodClient:
     """Uses something again and again, first alone, then beside an attacker."""
 
@@ -289,19 +318,20 @@ class GoodClient:
 
     def beside(self, attack, seconds):
         """Runs the attack, a function of an event that ends it, for some time. Returns the figures of the good client."""
-        over, failures, taken = threading.Event(), [], []
+        over, failures, taken = Over(), [], []
 
         def attacker():
             try:
                 attack(over)
             except Exception as failure:  # It is shown at the end: a thread's exception is seen by nobody.
                 failures.append(failure)
+                over.under_way.set()
 
         thread = threading.Thread(target=attacker)
         thread.start()
         try:
+            assert over.under_way.wait(LIMIT), "the attack does not begin"
             until = time.monotonic() + seconds
-            time.sleep(0.2)  # so that the attack is under way when the first use begins
             while time.monotonic() < until or len(taken) < 3:
                 taken.append(self.timed())
         finally:

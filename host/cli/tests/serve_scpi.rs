@@ -51,6 +51,20 @@ async fn errors_and_joined_queries_are_answered_as_scpi_has_it() {
     }
 }
 
+#[tokio::test]
+async fn what_was_captured_before_a_reset_is_not_given_after_it() {
+    let served = serve("A=sine,1kHz,-2..2V&B=dc,0V", &["--hmo"]).await;
+    let mut hmo = Client::connect(served.address("hmo")).await;
+    // A is far beyond a screen of 0.8 V.
+    hmo.send(":FORM:BORD MSBF;:CHAN1:SCAL 1E-1;:CHAN2:SCAL 1E-1\n").await;
+    hmo.block(":FORM REAL,32;:CHAN2:DATA?").await;
+    hmo.send("*RST\n").await;
+    let block = hmo.block(":CHAN1:DATA?").await;
+    let volts = block.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes")));
+    let top = volts.fold(f32::MIN, f32::max);
+    assert!((top - 2.0).abs() < 0.05, "{top} V");
+}
+
 /// What it prints: identity, a setting that was read back, how many samples, the extremes of A, and the error of a command
 /// that there is not.
 const SCRIPT: &str = r#"

@@ -3,6 +3,8 @@
 use scopething_core::plan::{AnalogChannel, CapturePlan};
 use scopething_core::trace::{EndReason, Trace};
 
+use super::handle::SharedState;
+use super::settings::Settings;
 use scopething_files::grid::Grid;
 use scopething_waveform::waveform::{Channel, InvalidWaveform, Samples, Series, Waveform};
 
@@ -35,6 +37,10 @@ pub struct Capture {
     pub cause: EndReason,
     /// The same as it was captured, each channel at its own times, for files and measurements.
     pub waveform: Waveform,
+    /// What was set when it began, which may have changed since.
+    pub settings: Settings,
+    /// How often the settings had been changed until then.
+    pub changes: u64,
 }
 
 /// How many moments a second a plan's capture will have, in hertz.
@@ -45,11 +51,11 @@ pub fn planned_rate_hz(plan: &CapturePlan) -> f64 {
 }
 
 impl Capture {
-    /// Takes the samples out of a trace.
+    /// Takes the samples out of a trace, which was captured with these settings.
     ///
     /// # Errors
     /// [`InvalidWaveform::Empty`] if the trace was cancelled before anything was captured.
-    pub fn of_trace(trace: &Trace<'_>) -> Result<Self, InvalidWaveform> {
+    pub fn of_trace(trace: &Trace<'_>, state: &SharedState) -> Result<Self, InvalidWaveform> {
         let recording = Waveform::of_trace(trace)?;
         let grid = Grid::from(&recording);
         let plan = trace.plan();
@@ -62,6 +68,8 @@ impl Capture {
             trigger_s: trace.trigger().map_or(planned_s, |trigger| trigger.time_s),
             cause: trace.end_reason(),
             waveform: recording,
+            settings: state.settings.clone(),
+            changes: state.changes,
         })
     }
 }

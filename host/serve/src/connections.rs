@@ -57,6 +57,9 @@ pub(super) trait Dialect: Send {
     /// Executes a message.
     fn answer(&mut self, message: &Message<'_>) -> impl Future<Output = Reply> + Send;
 
+    /// All settings were reset: begins anew, without what was captured before.
+    fn restart(&mut self);
+
     /// Puts an answer into what the transport wants around it.
     fn framed(&self, answer: Vec<u8>) -> Vec<u8> {
         answer
@@ -215,6 +218,7 @@ async fn answer(
             Some(Common::Done) => Reply::None,
             Some(Common::Reset) => {
                 handle.set(peer, |settings| *settings = Settings::default());
+                dialect.restart();
                 Reply::None
             }
             None => dialect.answer(&message).await,

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn stun_is_told_from_commands() {
+    fn stun_is_distinguished_from_commands() {
         let request = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], b"[16]@[30]s[1"].concat();
         assert!(is_stun(&request) && !is_stun(&request[..7]) && !is_stun(b"\x05>UD[21]@"));
     }

@@ -194,6 +194,10 @@ impl Hmo {
 }
 
 impl Dialect for Hmo {
+    fn restart(&mut self) {
+        *self = Self::new(self.handle.clone(), self.peer);
+    }
+
     async fn answer(&mut self, message: &Message<'_>) -> Reply {
         if !message.query {
             if message.name == "FORM:BORD" {

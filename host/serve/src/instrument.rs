@@ -390,7 +390,7 @@ async fn run_capture(
         loop {
             tokio::select! {
                 biased;
-                captured = &mut capture => break captured.map(|trace| of_trace(&trace)),
+                captured = &mut capture => break captured.map(|trace| of_trace(&trace, state)),
                 () = queue.take_request() => {
                     let later = queue.preempt_at().map(|at| at.max(whole));
                     deadline = [deadline, later].into_iter().flatten().min();
@@ -424,6 +424,6 @@ async fn run_capture(
     Ended { clients, superseded, result }
 }
 
-fn of_trace(trace: &Trace<'_>) -> Option<Arc<Capture>> {
-    Capture::of_trace(trace).ok().map(Arc::new)
+fn of_trace(trace: &Trace<'_>, state: &SharedState) -> Option<Arc<Capture>> {
+    Capture::of_trace(trace, state).ok().map(Arc::new)
 }

@@ -289,7 +289,11 @@ impl Clients {
         loop {
             let accepted = tokio::select! {
                 accepted = listeners.accept() => accepted,
-                () = self.twinlan.pair() => continue,
+                decided = self.twinlan.decided() => {
+                    // Outside of the race: the pair would be lost while its place is made.
+                    self.twinlan.take(decided).await;
+                    continue;
+                }
             };
             match accepted {
                 Ok(Accepted::Connection(door, stream, peer)) => self.take(door, stream, peer).await,

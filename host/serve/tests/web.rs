@@ -32,9 +32,18 @@ impl Site {
 
 /// Runs clients beside a server at an address, to their end.
 fn with_site<F: Future<Output = ()>>(address: &str, allow: Allow, client: impl FnOnce(Site) -> F) {
+    with_signals("A=sine,1kHz,-2..2V&B=triangle,500Hz,-1..3V", address, allow, client);
+}
+
+fn with_signals<F: Future<Output = ()>>(
+    signals: &str,
+    address: &str,
+    allow: Allow,
+    client: impl FnOnce(Site) -> F,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let url = "sim:?A=sine,1kHz,-2..2V&B=triangle,500Hz,-1..3V&clock=fast".parse().unwrap();
+        let url = format!("sim:?{signals}&clock=fast").parse().unwrap();
         let places = Listen { web: Some(address.to_owned()), allow, ..Listen::default() };
         let server = Server::open(open(&url).await.unwrap(), BS05.analog, &places).await.unwrap();
         let port = server.addresses().web.unwrap().port();
@@ -253,6 +262,54 @@ fn traces_show_the_signal_as_finely_as_is_asked_for() {
         }
         assert_eq!(header["ended"], "trigger");
         assert!(header["dead"].as_f64().is_none_or(|dead| dead >= 0.0), "{header}");
+    });
+}
+
+#[test]
+fn force_captures_also_when_nothing_is_captured() {
+    with_site("127.0.0.1:0", Allow::default(), async |site| {
+        let mut socket = look(&site, "").await.unwrap();
+        frame(&mut socket).await;
+        send(&mut socket, r#"{"type": "run", "run": "stop"}"#).await;
+        while message(&mut socket, "status").await["state"] != "stopped" {}
+        // A level that is never reached.
+        let never = r#"{"type": "set", "settings": {"trigger": {"level": 3.5, "mode": "normal"}}}"#;
+        send(&mut socket, never).await;
+        message(&mut socket, "done").await;
+        send(&mut socket, r#"{"type": "force"}"#).await;
+        let forced = loop {
+            let (header, _) = frame(&mut socket).await;
+            if header["ended"] == "forced" {
+                break header;
+            }
+        };
+        // Nothing is dead time in which nothing was to be captured.
+        assert_eq!(forced["dead"], Value::Null);
+        // It is one trace.
+        let (_, _, body) = request(&site, "GET /api/v1/state HTTP/1.1", "").await;
+        assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["run"], "stop");
+        // During a hold-off as well.
+        let hold_off = r#"{"type": "set", "settings": {"trigger": {"hold_off": 60}}}"#;
+        send(&mut socket, hold_off).await;
+        message(&mut socket, "done").await;
+        send(&mut socket, r#"{"type": "run", "run": "run"}"#).await;
+        for _ in 0..2 {
+            send(&mut socket, r#"{"type": "force"}"#).await;
+            while frame(&mut socket).await.0["ended"] != "forced" {}
+        }
+    });
+}
+
+#[test]
+fn autoset_asks_for_as_many_samples_as_fit_in_16_bits() {
+    let still = "L0=dc,0V&L1=dc,0V&L2=dc,0V&L3=dc,0V&L4=dc,0V&L5=dc,0V";
+    with_signals(&format!("A=sine,50Hz,-2..2V&{still}"), "127.0.0.1:0", Allow::default(), async |site| {
+        let post = "POST /api/v1/command HTTP/1.1";
+        let (status, _, body) = request(&site, post, r#"{"type": "autoset"}"#).await;
+        let state: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &state["actual"]["bits"]), (200, &16.into()), "{body}");
+        assert_eq!(state["settings"]["lines"], serde_json::json!([]));
+        assert_eq!(state["actual"]["notices"], serde_json::json!([]));
     });
 }
 

@@ -146,7 +146,8 @@ pub(super) async fn serve(
         if new_session || arbiter.session().is_none() {
             device.give_back();
         }
-        if new_session {
+        // A session may have ended by what it began with.
+        if new_session && arbiter.session().is_some() {
             device.take_over();
         }
         for note in device.notes() {

@@ -268,6 +268,10 @@ impl Rigol {
 }
 
 impl Dialect for Rigol {
+    fn restart(&mut self) {
+        *self = Self::new(self.handle.clone(), self.peer, self.framed);
+    }
+
     async fn answer(&mut self, message: &Message<'_>) -> Reply {
         if !message.query {
             let known = self.knows(message);

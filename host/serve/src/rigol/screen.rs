@@ -64,6 +64,8 @@ mod tests {
             trigger_s,
             cause: EndReason::Trigger,
             waveform: crate::capture::any_waveform(),
+            settings: crate::settings::Settings::default(),
+            changes: 0,
         };
         // 1 ms a division is 100 kHz: every second of 200 kHz.
         let drawn: Vec<_> = screen(&capture(200e3, 2800, 7e-3), 1e-3, 1400).collect();

@@ -65,6 +65,9 @@ fn peeked(stream: &TcpStream) -> Poll<io::Result<usize>> {
     stream.poll_peek(&mut Context::from_waker(Waker::noop()), &mut ReadBuf::new(&mut byte))
 }
 
+/// What was decided about the connections of an address.
+pub(super) struct Decided(Outcome<Control, TcpStream>);
+
 /// The clients of the two doors.
 pub(super) struct Clients {
     handle: Handle,
@@ -89,13 +92,18 @@ impl Clients {
         }
     }
 
-    /// Pairs connections and starts to serve their clients, until the future is dropped.
+    /// Waits until it is decided which connections belong together.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future loses no connection but one whose place is being made.
-    pub(super) async fn pair(&mut self) {
-        match self.pairing.decided().await {
+    /// Dropping the future loses no connection.
+    pub(super) async fn decided(&mut self) -> Decided {
+        Decided(self.pairing.decided().await)
+    }
+
+    /// Starts to serve a client whose connections were paired, or refuses it.
+    pub(super) async fn take(&mut self, decided: Decided) {
+        match decided.0 {
             Outcome::Refused { from, reason } => self.refuse(from, reason),
             Outcome::Pair(Control(control, peer), data) => {
                 if !self.connections.make_room(peer.ip()).await {

@@ -67,6 +67,8 @@ mod tests {
             trigger_s: 0.0,
             cause: EndReason::Trigger,
             waveform: crate::capture::any_waveform(),
+            settings: crate::settings::Settings::default(),
+            changes: 0,
         };
         let bytes = waveform(7, &capture);
         assert_eq!(bytes[..4], 7_u32.to_le_bytes());

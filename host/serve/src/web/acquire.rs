@@ -85,7 +85,7 @@ pub(super) struct About {
     pub(super) ended: Ended,
     /// When it arrived, in milliseconds since 1970.
     pub(super) unix_ms: u64,
-    /// The count of changes that the state had.
+    /// The count of changes that the state had when the capture began.
     pub(super) changes: u64,
     /// Samples a second of the sample clock, in hertz.
     pub(super) rate: f64,
@@ -239,8 +239,12 @@ pub(super) async fn acquire(shared: Arc<Shared>) -> Infallible {
     let mut viewers = shared.viewers.subscribe();
     let mut before = None;
     let mut seq = 0;
+    let mut forced = controls.borrow().forced;
     loop {
-        if controls.borrow().run == Run::Stop {
+        let now = controls.borrow().clone();
+        if now.run == Run::Stop {
+            // What was forced before was withdrawn with its capture.
+            forced = now.forced;
             shared.status.send_if_modified(|status| {
                 let stopped = !matches!(status, Status::Stopped | Status::Closed { .. });
                 if stopped {
@@ -249,11 +253,15 @@ pub(super) async fn acquire(shared: Arc<Shared>) -> Infallible {
                 stopped
             });
         }
+        if now.run == Run::Stop || *viewers.borrow() == 0 {
+            // Time in which nothing was to be captured is not dead time.
+            before = None;
+        }
         // The senders are in `shared`, so that neither of these fails.
         let _ = viewers.wait_for(|viewers| *viewers > 0).await;
         let _ = controls.wait_for(|controls| controls.run != Run::Stop).await;
         let started = Instant::now();
-        match next(&shared, &mut before, seq + 1).await {
+        match next(&shared, &mut before, &mut forced, seq + 1).await {
             Next::Acquired(acquired) => {
                 seq += 1;
                 publish(&shared, acquired);
@@ -269,8 +277,8 @@ pub(super) async fn acquire(shared: Arc<Shared>) -> Infallible {
         }
         let hold_off = Duration::from_secs_f64(controls.borrow().hold_off_s);
         let until = (started + MIN_INTERVAL).max(Instant::now() + hold_off);
-        let stopped = controls.wait_for(|controls| controls.run == Run::Stop);
-        let _ = tokio::time::timeout_at(until, stopped).await;
+        let ended = controls.wait_for(|controls| controls.run == Run::Stop || controls.forced != forced);
+        let _ = tokio::time::timeout_at(until, ended).await;
     }
 }
 
@@ -291,21 +299,22 @@ enum Next {
     Refused(String),
 }
 
-async fn next(shared: &Shared, before: &mut Option<Before>, seq: u64) -> Next {
+/// `forced` counts what was forced so far: what is forced while nothing is captured counts for this capture.
+async fn next(shared: &Shared, before: &mut Option<Before>, forced: &mut u64, seq: u64) -> Next {
     let mut controls = shared.controls.subscribe();
     let mut viewers = shared.viewers.subscribe();
-    let asked = controls.borrow_and_update().clone();
-    let timeout = if asked.run == Run::Single { TriggerTimeout::Never } else { TriggerTimeout::OfMode };
+    let run = controls.borrow_and_update().run;
+    let timeout = if run == Run::Single { TriggerTimeout::Never } else { TriggerTimeout::OfMode };
     let Ok(mut pending) = shared.handle.capture(timeout).await else {
         return Next::Refused(NoCapture.to_string());
     };
     let mut state = shared.handle.state.subscribe();
     let ready = loop {
         let settings = state.borrow_and_update().settings.clone();
-        shared.status.send_replace(Status::Waiting { until: awaited(&settings, asked.run) });
+        shared.status.send_replace(Status::Waiting { until: awaited(&settings, run) });
         let stopped = async {
-            let changed = |now: &Controls| now.run != asked.run || now.forced != asked.forced;
-            controls.wait_for(changed).await.is_ok_and(|now| now.run != asked.run)
+            let changed = |now: &Controls| now.run != run || now.forced != *forced;
+            controls.wait_for(changed).await.is_ok_and(|now| now.run != run)
         };
         let left = async { drop(viewers.wait_for(|viewers| *viewers == 0).await) };
         let stopped = tokio::select! {
@@ -322,7 +331,10 @@ async fn next(shared: &Shared, before: &mut Option<Before>, seq: u64) -> Next {
         break force(shared).await.map(|capture| (capture, true));
     };
     match ready {
-        Ok((capture, forced)) => Next::Acquired(described(shared, capture, forced, before, seq)),
+        Ok((capture, is_forced)) => {
+            *forced = shared.controls.borrow().forced;
+            Next::Acquired(described(shared, capture, is_forced, before, seq))
+        }
         Err(NoCapture) => Next::Refused(refusal(shared)),
     }
 }
@@ -364,7 +376,6 @@ fn described(
     before: &mut Option<Before>,
     seq: u64,
 ) -> Acquired {
-    let state = shared.handle.state();
     let details = capture.waveform.details();
     let duration = capture.count as f64 / capture.rate_hz;
     let start_s = details.capture_start_s.unwrap_or(0.0);
@@ -380,7 +391,7 @@ fn described(
         seq,
         ended,
         unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
-        changes: state.changes + shared.controls.borrow().changes,
+        changes: capture.changes + shared.controls.borrow().changes,
         rate: capture.rate_hz,
         duration,
         trigger: capture.trigger_s,
@@ -388,7 +399,7 @@ fn described(
         seen: last.map(|last| ((last.end_s - last.start_s) / (start_s - last.start_s)).min(1.0)),
         mode: details.mode.clone(),
         warnings: details.warnings.clone(),
-        settings: state.settings.to_string(),
+        settings: capture.settings.to_string(),
     };
     Acquired { about, attenuation: shared.controls.borrow().attenuation, capture }
 }

@@ -12,7 +12,7 @@ use scopething_waveform::measure::{Measurements, WaveformAnalysis};
 use scopething_waveform::waveform::{Samples, Waveform};
 
 use super::acquire::{Run, Shared};
-use super::panel::HORIZONTAL_DIVISIONS;
+use super::panel::{self, HORIZONTAL_DIVISIONS};
 use crate::capture::Capture;
 use crate::handle::TriggerTimeout;
 use crate::settings::{Settings, VERTICAL_DIVISIONS};
@@ -41,7 +41,7 @@ pub(super) async fn autoset(shared: &Arc<Shared>, by: SocketAddr) -> Result<(), 
     for span_s in SPANS_S {
         let capture = look(shared, by, span_s).await.inspect_err(|_| restore(shared, by, &before))?;
         let found = Found::of(&capture.waveform);
-        let edges = found.fastest.map_or(0, |fastest| fastest.edges);
+        let edges = found.best.map_or(0, |best| best.edges);
         if edges >= MIN_EDGES || seen.is_none() {
             seen = Some(found);
         }
@@ -53,8 +53,13 @@ pub(super) async fn autoset(shared: &Arc<Shared>, by: SocketAddr) -> Result<(), 
         restore(shared, by, &before);
         return Err("nothing moves on any channel: connect a signal, or turn the knobs by hand".to_owned());
     };
-    shared.handle.set(by, |settings| found.apply(settings));
-    shared.set_controls(|controls| controls.run = Run::Continuous);
+    shared.set_controls(|controls| {
+        shared.handle.set(by, |settings| {
+            found.apply(settings);
+            panel::set_samples(settings, controls);
+        });
+        controls.run = Run::Continuous;
+    });
     Ok(())
 }
 
@@ -93,8 +98,7 @@ struct Found {
     extents: [Option<(f64, f64)>; 2],
     /// Lines that move, a bit each.
     lines: u8,
-    fastest: Option<Repeating>,
-    /// What to trigger on.
+    /// What to trigger on, and to show some periods of.
     best: Option<Repeating>,
 }
 
@@ -102,7 +106,7 @@ impl Found {
     fn of(waveform: &Waveform) -> Self {
         let analysis = WaveformAnalysis::of(waveform);
         let mut repeating = Vec::new();
-        let mut found = Self { extents: [None; 2], lines: 0, fastest: None, best: None };
+        let mut found = Self { extents: [None; 2], lines: 0, best: None };
         for (measured, series) in analysis.channels.iter().zip(waveform.channels()) {
             let edges = match &measured.measurements {
                 Measurements::Analog(analog) => &analog.analysis.edges,
@@ -129,7 +133,6 @@ impl Found {
         }
         // Analog channels come first, the first of them is what the user most likely looks at.
         found.best = repeating.first().copied();
-        found.fastest = found.best;
         found
     }
 

@@ -130,8 +130,6 @@ fn pin(shared: &Shared, seq: u64, name: Option<String>) -> Result<(), String> {
     }
     let kept = history.iter_mut().find(|kept| kept.acquired.about.seq == seq);
     kept.ok_or_else(|| unknown_trace(seq))?.name = name;
-    drop(history);
-    shared.viewers.send_modify(|_| {});
     Ok(())
 }
 

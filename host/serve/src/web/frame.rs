@@ -249,6 +249,8 @@ mod tests {
             trigger_s: 0.0,
             cause: EndReason::Trigger,
             waveform,
+            settings: crate::settings::Settings::default(),
+            changes: 0,
         };
         Acquired { about: About::for_tests(7), attenuation: [10.0, 1.0], capture: capture.into() }
     }

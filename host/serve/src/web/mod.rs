@@ -304,10 +304,14 @@ async fn trace(
         number => number.parse().ok().and_then(|seq| site.shared.kept(seq)).map(|kept| kept.acquired),
     };
     let Some(acquired) = acquired else {
-        return refusal(
-            StatusCode::NOT_FOUND,
-            "there is no such trace: see /api/v1/traces, or ask for next.csv",
-        );
+        let reason = match name {
+            "next" => format!(
+                "no trace came within {} s: see what the trigger waits for, or force one",
+                TRACE_TIMEOUT.as_secs()
+            ),
+            _ => "there is no such trace: see /api/v1/traces, or ask for next.csv".to_owned(),
+        };
+        return refusal(StatusCode::NOT_FOUND, &reason);
     };
     if kind == "bin" {
         let view = View { columns: view.columns, from: view.from.unwrap_or(0.0), to: view.to.unwrap_or(1.0) };
@@ -330,14 +334,24 @@ struct TraceQuery {
 /// The next trace, captured for this client if nobody looks.
 async fn next_trace(shared: &Arc<Shared>, role: Role) -> Option<Arc<Acquired>> {
     let _viewer = Viewer::new(shared);
+    let mut latest = shared.latest.subscribe();
+    let mut is_started = false;
     shared.set_controls(|controls| {
-        if controls.run == Run::Stop && role == Role::Control {
+        is_started = controls.run == Run::Stop && role == Role::Control;
+        if is_started {
             controls.run = Run::Single;
         }
     });
-    let mut latest = shared.latest.subscribe();
-    tokio::time::timeout(TRACE_TIMEOUT, latest.changed()).await.ok()?.ok()?;
-    latest.borrow().clone()
+    let arrived = tokio::time::timeout(TRACE_TIMEOUT, latest.changed()).await.is_ok();
+    if is_started && !arrived {
+        // As it was found: nobody else wants that trace.
+        shared.set_controls(|controls| {
+            if controls.run == Run::Single {
+                controls.run = Run::Stop;
+            }
+        });
+    }
+    if arrived { latest.borrow().clone() } else { None }
 }
 
 /// A file of a trace.

@@ -122,7 +122,7 @@ impl Patch {
                 samples => Some(within("a number of samples", f64::from(samples), 16.0, most, "")? as u32),
             };
         }
-        new.samples = new_controls.samples.unwrap_or_else(|| automatic_samples(&new));
+        set_samples(&mut new, &new_controls);
         (*settings, *controls) = (new, new_controls);
         Ok(())
     }
@@ -208,6 +208,11 @@ impl Patch {
         }
         Ok(())
     }
+}
+
+/// Asks for the samples that the user wants, or for as many as fit.
+pub(super) fn set_samples(settings: &mut Settings, controls: &Controls) {
+    settings.samples = controls.samples.unwrap_or_else(|| automatic_samples(settings));
 }
 
 /// As many samples as the buffer holds: of two bytes each where they can be had, which is without logic lines.

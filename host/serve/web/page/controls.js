@@ -6,6 +6,9 @@ import { parse, short, step125 } from "./units.js";
 
 let ids = 0;
 
+/** The element of the page with an id. */
+export const $ = (id) => document.getElementById(id);
+
 /** An element with properties, attributes (those with a dash, and `role`), and children. */
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -365,11 +368,15 @@ export function analysePanel(panel) {
   const mask = () => app.view.mask;
   const counts = el("p", { className: "hint", id: "mask-counts" });
   const references = el("ul", { className: "list", id: "references" });
+  let listed = null;
   panel.updates.push(() => {
     const { pass, fail, lost } = app.maskCounts;
     counts.textContent = app.mask
-      ? `${pass + fail} traces: ${pass} passed, ${fail} failed${lost ? `, ${lost} could not be told` : ""}`
+      ? `${pass + fail} traces: ${pass} passed, ${fail} failed${lost ? `, ${lost} without the channel` : ""}`
       : "No mask yet.";
+    // The list stays while traces are counted: what is being clicked is not replaced.
+    if (app.references === listed) return;
+    listed = app.references;
     references.replaceChildren(...app.references.map((reference, index) => el("li", {},
       el("strong", {}, reference.name), el("div", { className: "meta" }, reference.trace.settings),
       el("div", { className: "buttons" }, panel.button("Remove", () => app.removeReference(index))))));

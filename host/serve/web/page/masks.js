@@ -36,7 +36,7 @@ function each(trace, channel, visit) {
   }
 }
 
-/** Where a trace leaves the band: times from the trigger, none if it stays within; null if it cannot be told. */
+/** Where a trace leaves the band: times from the trigger, none if it stays within; null if its channel was not captured. */
 export function violations(mask, trace) {
   const channel = trace.channels[mask.name];
   if (!channel) return null;

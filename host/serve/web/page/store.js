@@ -1,6 +1,8 @@
 // What belongs to this browser alone: how traces are looked at. Kept for the next visit, and carried by links.
 
 const KEY = "scopething.view.1";
+/** The least part of a trace that is zoomed into. */
+export const MIN_ZOOM = 1e-4;
 
 export const DEFAULTS = {
   theme: "system",
@@ -33,11 +35,24 @@ export function merged(defaults, stored) {
   return typeof stored === typeof defaults ? stored : defaults;
 }
 
+/** A view with the values of `stored`; what cannot be shown is as at first. */
+export function viewOf(stored) {
+  const view = merged(DEFAULTS, stored);
+  const { zoom, cursors, mask } = view;
+  // Some digits are lost by zooming.
+  if (!(zoom.from > -1e-9 && zoom.to < 1 + 1e-9 && zoom.to - zoom.from > MIN_ZOOM / 2)) view.zoom = DEFAULTS.zoom;
+  for (const [part, defaults] of [[cursors, DEFAULTS.cursors], [mask, DEFAULTS.mask]]) {
+    if (part.channel !== "A" && part.channel !== "B") part.channel = defaults.channel;
+  }
+  view.measurements = view.measurements.filter((one) => typeof one?.channel === "string" && typeof one.name === "string");
+  return view;
+}
+
 export function load() {
   try {
-    return merged(DEFAULTS, JSON.parse(localStorage.getItem(KEY) ?? "{}"));
+    return viewOf(JSON.parse(localStorage.getItem(KEY) ?? "{}"));
   } catch {
-    return merged(DEFAULTS, {});
+    return viewOf({});
   }
 }
 
@@ -47,6 +62,18 @@ export function save(view) {
   } catch {
     // A browser that keeps nothing: the next visit begins anew.
   }
+}
+
+/** Takes a parameter out of the address of the page, behind its #; null if it has none. */
+export function takeParameter(name) {
+  const parameters = new URLSearchParams(location.hash.slice(1));
+  const value = parameters.get(name);
+  if (value !== null) {
+    parameters.delete(name);
+    const rest = parameters.toString();
+    history.replaceState(null, "", location.pathname + (rest ? `#${rest}` : ""));
+  }
+  return value;
 }
 
 /** Settings and view as text for a link. */
@@ -60,7 +87,7 @@ export function fromLink(text) {
   try {
     const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
     const { settings, view } = JSON.parse(new TextDecoder().decode(bytes));
-    return { settings: settings ?? null, view: merged(DEFAULTS, view ?? {}) };
+    return { settings: settings ?? null, view: viewOf(view) };
   } catch {
     return null;
   }

@@ -1,6 +1,8 @@
 // How the page reaches the instrument. Everything else is the same whatever this is: it gives settings as objects, traces as
 // frames (see frame.js), and takes commands.
 
+import { takeParameter } from "./store.js";
+
 const VERSION = 1;
 const MIN_RETRY_MS = 300;
 const MAX_RETRY_MS = 5000;
@@ -153,13 +155,7 @@ export class Transport {
 
 /** The token of the link, which is then kept out of sight, for this tab. */
 function takeToken() {
-  const parameters = new URLSearchParams(location.hash.slice(1));
-  const token = parameters.get("token");
-  if (token) {
-    sessionStorage.setItem("token", token);
-    parameters.delete("token");
-    const rest = parameters.toString();
-    history.replaceState(null, "", location.pathname + (rest ? `#${rest}` : ""));
-  }
+  const token = takeParameter("token");
+  if (token) sessionStorage.setItem("token", token);
   return token ?? sessionStorage.getItem("token");
 }

@@ -65,6 +65,10 @@ export function step125(value, direction, least, most) {
   return Math.min(most, Math.max(least, next ?? value));
 }
 
+export function clamp(value, least, most) {
+  return Math.min(most, Math.max(least, value));
+}
+
 /** A date as hours, minutes, seconds and tenths. */
 export function clock(unixMs) {
   const date = new Date(unixMs);

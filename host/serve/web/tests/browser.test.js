@@ -227,6 +227,7 @@ test("run, stop, single and force", async () => {
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await page.getByText("Stopped", { exact: true }).waitFor();
   const traces = b.registers.traces;
+  // Some ten traces would take that long: that there are none cannot be waited for.
   await page.waitForTimeout(300);
   assert.equal(b.registers.traces, traces, "the device captures though it is stopped");
   await page.getByRole("button", { name: "Single" }).click();
@@ -346,6 +347,18 @@ test("spectrum, math, X-Y, averages and persistence", async () => {
   await radio("Persist", "Off");
 });
 
+test("averages that are switched off leave the last trace, also of one that is stopped", async () => {
+  await settle();
+  await page.getByRole("tab", { name: "Scope" }).click();
+  await radio("Average", "16");
+  await page.getByText(/^mean of \d+$/).waitFor();
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await page.getByText("Stopped", { exact: true }).waitFor();
+  await radio("Average", "Off");
+  await page.getByText(/^mean of \d+$/).waitFor({ state: "detached" });
+  assert.equal(await trace("(trace) => trace.averaged ?? null"), null);
+});
+
 test("zoom shows a part with all its samples", async () => {
   await settle({ channels: { A: { on: true }, B: { on: false } }, lines: [] });
   const box = await page.locator("#screen").boundingBox();
@@ -367,6 +380,13 @@ test("masks count, references stay, the history keeps", async () => {
   assert.equal(await page.evaluate(() => window.scopething.maskCounts.fail), 0);
   await page.getByRole("button", { name: "Keep this trace" }).click();
   await page.locator("#references").getByText(/^Trace \d+$/).waitFor();
+  // What is counted while a button is held does not take it away.
+  const counted = await page.evaluate(() => {
+    window.held = [...document.querySelectorAll("#references button, #readings button")];
+    return [window.scopething.maskCounts.pass, window.scopething.statistics.get("A.frequency").n];
+  });
+  await until("traces and measurements that are counted", () => page.evaluate(([pass, n]) => window.scopething.maskCounts.pass > pass + 2 && window.scopething.statistics.get("A.frequency").n > n + 1, counted));
+  assert.deepEqual(await page.evaluate(() => window.held.filter((button) => button.isConnected).length), await page.locator("#references button, #readings button").count());
   await page.getByRole("button", { name: "Remove mask" }).click();
   await page.getByRole("button", { name: "Remove", exact: true }).click();
   await page.getByRole("tab", { name: "Traces" }).click();
@@ -384,6 +404,15 @@ test("masks count, references stay, the history keeps", async () => {
   const live = await page.evaluate(() => window.scopething.trace.seq);
   await until("three more traces", () => page.evaluate((seq) => window.scopething.trace.seq >= seq + 3, live));
   await page.getByText(/^Shows trace \d+ of the history$/).waitFor();
+  // It is what masks are made from and files hold, and not the live ones, which are twice as long now.
+  await page.evaluate(() => window.scopething.set({ time_per_div: 1e-3 }));
+  await fresh();
+  await page.keyboard.press("k");
+  const [span, seq] = await page.evaluate(() => [window.scopething.mask.width * window.scopething.mask.low.length, window.scopething.kept.seq]);
+  assert.ok(Math.abs(span - 6e-3) < 0.1e-3, `a mask of ${span} s`);
+  const [picture] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "PNG", exact: true }).click()]);
+  assert.equal(picture.suggestedFilename(), `scopething-${seq}.png`);
+  await page.evaluate(() => window.scopething.removeMask());
   await page.getByRole("button", { name: "Back to live" }).click();
   await page.getByRole("button", { name: "Delete before the change" }).click();
   await page.locator("#history").getByText("before the change").waitFor({ state: "detached" });
@@ -465,6 +494,12 @@ test("a link carries the settings", async () => {
   await other.waitForFunction(() => window.scopething?.state?.settings.time_per_div === 500e-6);
   assert.equal(await other.evaluate(() => window.scopething.view.averages), 4);
   await other.context().close();
+  // Beside a token, which is not lost by that.
+  const viewer = await open(`${b.viewLink}&${new URL(link).hash.slice(1)}`);
+  await viewer.waitForFunction(() => window.scopething?.state?.role === "view");
+  assert.equal(await viewer.evaluate(() => window.scopething.view.averages), 4);
+  assert.equal(new URL(viewer.url()).hash, "");
+  await viewer.context().close();
 });
 
 test("it can be used without a mouse and read without eyes", async () => {

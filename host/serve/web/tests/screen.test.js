@@ -4,7 +4,7 @@ import test from "node:test";
 import { decode } from "../page/frame.js";
 import { actionFor, KEYS } from "../page/keys.js";
 import { Geometry, points } from "../page/screen.js";
-import { DEFAULTS, fromLink, merged, toLink } from "../page/store.js";
+import { DEFAULTS, fromLink, merged, toLink, viewOf } from "../page/store.js";
 import { analog, frame } from "./traces.js";
 
 const SETTINGS = {
@@ -70,4 +70,15 @@ test("a link carries settings and view, and a broken one nothing", () => {
   assert.deepEqual(carried.view, view);
   for (const text of ["", "%%%", "e30", "bm90IGpzb24"]) assert.ok(fromLink(text) === null || fromLink(text).settings === null, text);
   assert.equal(merged(DEFAULTS, { averages: "many", theme: 7 }).averages, 1);
+});
+
+test("a view that cannot be shown becomes one that can", () => {
+  for (const zoom of [{ from: 0.5, to: 0.5 }, { from: 0.9, to: 0.1 }, { from: -1, to: 1 }, { from: 0, to: 2 }, { from: "a", to: null }]) {
+    assert.deepEqual(viewOf({ zoom }).zoom, DEFAULTS.zoom, JSON.stringify(zoom));
+  }
+  const view = viewOf({ cursors: { channel: "Z", t1: 0.1 }, mask: { channel: 7 }, measurements: [null, {}, { channel: "A", name: "mean" }, { channel: 1, name: 2 }] });
+  assert.deepEqual([view.cursors.channel, view.cursors.t1, view.mask.channel], ["A", 0.1, "A"]);
+  assert.deepEqual(view.measurements, [{ channel: "A", name: "mean" }]);
+  const zoom = { from: 0.3, to: 0.3 + 1e-4 };
+  assert.deepEqual(viewOf({ zoom, cursors: { channel: "B" } }), { ...DEFAULTS, zoom, cursors: { ...DEFAULTS.cursors, channel: "B" } });
 });
