@@ -20,6 +20,7 @@ mod doctor;
 mod event_log;
 mod failure;
 mod file_arguments;
+mod file_or_capture;
 mod file_traces;
 mod generate_arguments;
 mod generator;
