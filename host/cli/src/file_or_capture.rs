@@ -17,11 +17,13 @@ use scopething_waveform::waveform::Waveform;
 /// A file or a capture, with the options of both.
 #[derive(Debug, Args)]
 #[command(mut_arg("channels", |channels| channels
+    .index(2)
     .help("Channels of the file, by their names in it; or of a capture: A, B, L (all eight logic lines), L0 to L7 [default: A]")
     .value_parser(any_channel_name())))]
 pub(super) struct FileOrCapture {
     /// A file (csv, json, npz, parquet, sr, vcd, wav); or the first channel of a capture, which is then made as `capture` does
-    #[arg(value_name = "FILE|CHANNEL")]
+    // Commands that change it move it behind the channels, but for its index.
+    #[arg(value_name = "FILE|CHANNEL", index = 1)]
     source: Option<PathBuf>,
     #[command(flatten)]
     given_of_file: GivenOptions<FileArguments>,
