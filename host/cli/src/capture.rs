@@ -66,7 +66,7 @@ impl Arguments {
         results.commit_after(captured)
     }
 
-    /// What is to be captured: what the options say, or a file and the options that are given beside it.
+    /// What is to be captured: what the options ask for, or a file and the options that are given beside it.
     fn request(&self) -> Result<CaptureRequest, Failure> {
         let Some(path) = &self.like else { return self.live.capture.request() };
         let mut traces = FileTraces::open(path, None, ReadOptions::default())?;
