@@ -1,18 +1,14 @@
 //! `scopething analyse`: measures the traces of a file, or of a capture.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
-use scopething_core::plan::ChannelSet;
 use serde::Serialize;
 
-use super::capture_arguments::any_channel_name;
 use super::failure::Failure;
-use super::file_arguments::FileArguments;
-use super::file_traces::{FileTrace, FileTraces, TraceArgument};
-use super::given_options::GivenOptions;
-use super::live::LiveArguments;
+use super::file_or_capture::{FileOrCapture, Source};
+use super::file_traces::FileTrace;
 use super::measurements;
 use super::session::Session;
 use scopething_files::StampObject;
@@ -38,23 +34,9 @@ What the samples do not support is unknown, or null in JSON. A file whose name i
 /// Measure the traces of a file, or of a capture
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-#[command(mut_arg("channels", |channels| channels
-    .help("Channels of the file, by their names in it; or of a capture: A, B, L (all eight logic lines), L0 to L7 [default: A]")
-    .value_parser(any_channel_name())))]
 pub(super) struct Arguments {
-    /// A file (csv, json, npz, parquet, sr, vcd, wav); or the first channel of a capture, which is then made as `capture` does [default: A]
-    #[arg(value_name = "FILE|CHANNEL")]
-    source: Option<PathBuf>,
     #[command(flatten)]
-    file: TraceArgument,
-    #[command(flatten)]
-    given_of_file: GivenOptions<FileArguments>,
-    #[command(flatten)]
-    reading: FileArguments,
-    #[command(flatten)]
-    given: GivenOptions<LiveArguments>,
-    #[command(flatten)]
-    live: LiveArguments,
+    source: FileOrCapture,
     /// Report the frequencies in each analog channel, its distortion and noise
     #[arg(long)]
     spectrum: bool,
@@ -64,12 +46,6 @@ pub(super) struct Arguments {
     /// Print each trace's measurements as a JSON object on a line
     #[arg(long)]
     json: bool,
-}
-
-/// What is looked at.
-pub(super) enum Source<'a> {
-    File(&'a Path),
-    Capture(Option<ChannelSet>),
 }
 
 /// Where in a file a trace stands.
@@ -88,56 +64,19 @@ struct AnalysisObject {
     analysis: WaveformAnalysis,
 }
 
-/// Whether a word names channels to capture or a file.
-pub(super) fn source_of(source: Option<&Path>) -> Source<'_> {
-    match source {
-        None => Source::Capture(None),
-        Some(path) => match path.to_str().and_then(|text| text.parse().ok()) {
-            Some(channels) => Source::Capture(Some(channels)),
-            None => Source::File(path),
-        },
-    }
-}
-
-/// Refuses what makes no sense beside a file.
-pub(super) fn refuse_capture_options(
-    path: &Path,
-    given: &GivenOptions<LiveArguments>,
-) -> Result<(), Failure> {
-    let path = path.display();
-    match given.first() {
-        None => Ok(()),
-        Some(option) => Err(Failure::Usage(anyhow::anyhow!(
-            "{option} is of a capture, and {path} holds one already: leave it out"
-        ))),
-    }
-}
-
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
-        match source_of(self.source.as_deref()) {
+        match self.source.source()? {
             Source::File(path) => self.analyse_file(path),
-            Source::Capture(_) if self.file.trace.is_some() => Err(Failure::Usage(anyhow::anyhow!(
-                "--trace chooses a trace of a file: name the file as well"
-            ))),
-            Source::Capture(channels) => {
-                if let Some(option) = self.given_of_file.first() {
-                    let error = anyhow::anyhow!("{option} is of a file: name the file as well");
-                    return Err(Failure::Usage(error));
-                }
-                let waveform = self.captured(session, channels).await?;
-                self.print(&waveform, None)
-            }
+            Source::Capture(channels) => self.print(&self.source.capture(session, channels).await?, None),
         }
     }
 
     fn analyse_file(&self, path: &Path) -> Result<(), Failure> {
-        refuse_capture_options(path, &self.given)?;
-        let named = self.live.capture.channels.iter().map(|name| name.text.clone());
-        let mut traces = FileTraces::open(path, self.reading.input_format, self.reading.options(named))?;
-        if let Some(number) = self.file.trace {
-            return self.print_of_file(&traces.numbered(number)?, false);
+        if self.source.reading.trace.is_some() {
+            return self.print_of_file(&self.source.read(path)?, false);
         }
+        let mut traces = self.source.open(path)?;
         let first = traces.first()?;
         // A fault in the second trace must not keep the first from being reported.
         let mut following = traces.next();
@@ -151,16 +90,6 @@ impl Arguments {
             following = traces.next();
         }
         Ok(())
-    }
-
-    async fn captured(
-        &self,
-        session: &mut Session,
-        channels: Option<ChannelSet>,
-    ) -> Result<Waveform, Failure> {
-        let request = self.live.capture.request_after(channels)?;
-        let mut live = self.live.prepare(session, &request).await?;
-        live.next().await?.ok_or(Failure::Cancelled)
     }
 
     /// Prints what a trace of a file shows, under a heading if it is one of several or was recorded by a job.

@@ -59,22 +59,14 @@ impl Arguments {
         if results.are_saved() {
             live.name_serial();
         }
-        let captured = self.capture_all(&mut live, &mut results).await;
-        // What was captured is kept, however it ended.
-        let kept = results.commit();
-        match captured {
-            Ok(0) => kept.and(Err(Failure::Cancelled)),
-            Ok(_) => kept,
-            Err(failure) => {
-                if let Err(lost) = kept {
-                    lost.report();
-                }
-                Err(failure)
-            }
-        }
+        let captured = match self.capture_all(&mut live, &mut results).await {
+            Ok(0) => Err(Failure::Cancelled),
+            captured => captured.map(drop),
+        };
+        results.commit_after(captured)
     }
 
-    /// What is to be captured: what the options say, or a file and the options that are given beside it.
+    /// What is to be captured: what the options ask for, or a file and the options that are given beside it.
     fn request(&self) -> Result<CaptureRequest, Failure> {
         let Some(path) = &self.like else { return self.live.capture.request() };
         let mut traces = FileTraces::open(path, None, ReadOptions::default())?;

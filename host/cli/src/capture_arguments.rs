@@ -69,7 +69,7 @@ pub(super) fn any_channel_name() -> impl TypedValueParser<Value = ChannelName> {
 /// Where the BitScope is.
 #[derive(Debug, Args)]
 pub(super) struct UrlArgument {
-    /// The BitScope: /dev/ttyUSB0, COM3, socket://host:port, bitscope-server://host:port or sim:
+    /// The BitScope: /dev/ttyUSB0, COM3, socket://host:port, bitscope-server://host:port, bridge://host:port or sim:
     /// [default: that of ~/.config/scopething/config.toml, or the first serial port with USB id 0403:6001]
     #[arg(long, value_name = "URL", env = "SCOPETHING_URL", hide_env_values = true)]
     url: Option<String>,

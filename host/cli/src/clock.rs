@@ -22,7 +22,7 @@ Examples:
 
 Up to three clocks share one frequency, with commas between. Of each the words are, in any order: its \
 line (L5 if it is the only one), its duty such as 30%, and phase 90deg, phase 25% or phase 0.25: how \
-much later than the period it rises. Of all of them: a frequency, and max-error=E. The options say the \
+much later than the period it rises. Of all of them: a frequency, and max-error=E. The options mean the \
 same of one clock and go before the words.
 
 A device that is connected to is reset, which stops its generators: this command stays connected while \

@@ -1,12 +1,9 @@
 //! `scopething convert`: writes the traces of a file in other formats.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::failure::Failure;
-use super::file_arguments::FileArguments;
-use super::file_traces::{FileTraces, TraceArgument};
+use super::file_arguments::FileSource;
 use super::output_arguments::OutputArguments;
 use super::results::{Results, Show};
 
@@ -25,12 +22,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The file: csv, json, npz, parquet, sr, vcd or wav
-    file: PathBuf,
     #[command(flatten)]
-    reading: FileArguments,
-    #[command(flatten)]
-    choice: TraceArgument,
+    source: FileSource,
     #[command(flatten)]
     output: OutputArguments,
 }
@@ -40,13 +33,11 @@ impl Arguments {
         if self.output.is_empty() {
             return Err(Failure::Usage(anyhow::anyhow!("name a file to write: -o FILE")));
         }
-        let options = self.reading.options(std::iter::empty());
-        let mut traces = FileTraces::open(&self.file, self.reading.input_format, options)?;
-        if let Some(number) = self.choice.trace {
-            let mut results = Results::create(&self.output, Show::default(), false)?;
-            results.take(traces.numbered(number)?.waveform)?;
-            return results.commit();
+        let results = |several| Results::create(&self.output, Show::default(), several);
+        let traces = self.source.open()?;
+        match self.source.reading.trace {
+            Some(number) => traces.take_numbered(number, results),
+            None => traces.take_all(results),
         }
-        traces.take_all(|several| Results::create(&self.output, Show::default(), several))
     }
 }

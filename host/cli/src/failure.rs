@@ -86,7 +86,7 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
                 Some("try `--url 'sim:?A=sine,1kHz,0..3V'`, a simulated BitScope with a signal on channel A")
             }
             OpenError::NoPort { .. } | OpenError::Port { .. } => {
-                Some("`scopething info --ports` lists the serial ports")
+                Some("`scopething list` shows the serial ports")
             }
             _ => None,
         };
@@ -95,7 +95,7 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
     match (stage, kind) {
         (Stage::Reset | Stage::Identify, ScopeErrorKind::NoAnswer { .. })
         | (_, ScopeErrorKind::Garbled(_)) => {
-            Some("`scopething info --ports` lists the serial ports; another one may be the BitScope")
+            Some("`scopething list` shows the serial ports; another one may be the BitScope")
         }
         (_, ScopeErrorKind::WrongRevision { .. }) => Some("only the BitScope Micro (BS05) is supported"),
         _ => None,

@@ -1,47 +1,94 @@
 //! Arguments of every command that reads files of traces.
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 
 use super::capture_arguments::{hertz, seconds};
+use super::failure::Failure;
+use super::file_traces::{FileTrace, FileTraces};
 use scopething_files::{ColumnChoice, Format, ReadOptions};
+
+/// Set on each option: a heading of the whole group would hold what follows it as well.
+const HEADING: &str = "Options of a file";
+
+/// A file, and what to read of it.
+#[derive(Debug, Args)]
+pub(super) struct FileSource {
+    /// The file: csv, json, npz, parquet, sr, vcd or wav
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) reading: FileArguments,
+}
 
 /// What to read of a file, and what the file does not state itself.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Options of a file")]
 pub(super) struct FileArguments {
+    /// Only the trace of this number: the one that a job gave it, otherwise its place in the file, from 1
+    #[arg(long, help_heading = HEADING, value_name = "N")]
+    pub(super) trace: Option<u64>,
     /// The format of the file, whatever its ending
-    #[arg(long, value_name = "NAME")]
-    pub(super) input_format: Option<Format>,
+    #[arg(long, help_heading = HEADING, value_name = "NAME")]
+    input_format: Option<Format>,
     /// Only these channels, by the names in the file or those of a trace: SCL,SDA
-    #[arg(id = "file_channels", long = "channels", value_name = "NAME,..", value_delimiter = ',')]
+    #[arg(id = "file_channels", long = "channels", help_heading = HEADING, value_name = "NAME,..", value_delimiter = ',')]
     channels: Vec<String>,
     /// Which columns of a table are the time and the channels, by number from 1 or by name: time=2,A=CH1
-    #[arg(long, value_name = "NAME=COLUMN,..")]
+    #[arg(long, help_heading = HEADING, value_name = "NAME=COLUMN,..")]
     columns: Option<ColumnChoice>,
     /// The sample rate, where the file does not state it, or states a wrong one
-    #[arg(long, value_name = "F", value_parser = hertz)]
+    #[arg(long, help_heading = HEADING, value_name = "F", value_parser = hertz)]
     rate: Option<f64>,
     /// Pass over so many lines of a table first
-    #[arg(long, value_name = "LINES", default_value_t = 0)]
+    #[arg(long, help_heading = HEADING, value_name = "LINES", default_value_t = 0)]
     skip: u64,
     /// Only the part from this time on, on the time axis of the file
-    #[arg(long, value_name = "T", value_parser = seconds, allow_hyphen_values = true)]
+    #[arg(long, help_heading = HEADING, value_name = "T", value_parser = seconds, allow_hyphen_values = true)]
     from: Option<f64>,
     /// Only a part as long as this
-    #[arg(id = "part", long = "for", value_name = "T", value_parser = seconds)]
+    #[arg(id = "part", long = "for", help_heading = HEADING, value_name = "T", value_parser = seconds)]
     duration: Option<f64>,
 }
 
+impl FileSource {
+    pub(super) fn open(&self) -> Result<FileTraces, Failure> {
+        self.reading.open(&self.file, std::iter::empty())
+    }
+
+    /// The trace that is chosen, or the first.
+    pub(super) fn read(&self) -> Result<FileTrace, Failure> {
+        self.reading.read(&self.file, std::iter::empty())
+    }
+}
+
 impl FileArguments {
-    /// The options, with further names of channels.
-    pub(super) fn options(&self, named: impl Iterator<Item = String>) -> ReadOptions {
-        ReadOptions {
+    /// Opens a file to read it so, with further names of channels.
+    pub(super) fn open(
+        &self,
+        path: &Path,
+        named: impl Iterator<Item = String>,
+    ) -> Result<FileTraces, Failure> {
+        let options = ReadOptions {
             channels: self.channels.iter().cloned().chain(named).collect(),
             columns: self.columns.clone(),
             rate_hz: self.rate,
             skip_lines: self.skip,
             from_s: self.from,
             for_s: self.duration,
+        };
+        FileTraces::open(path, self.input_format, options)
+    }
+
+    /// The trace of a file that is chosen, or its first.
+    pub(super) fn read(
+        &self,
+        path: &Path,
+        named: impl Iterator<Item = String>,
+    ) -> Result<FileTrace, Failure> {
+        let mut traces = self.open(path, named)?;
+        match self.trace {
+            Some(number) => traces.numbered(number),
+            None => traces.first(),
         }
     }
 }

@@ -3,21 +3,11 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-
 use super::failure::Failure;
 use super::message::print_warning;
 use super::results::Results;
 use scopething_files::{self as files, Format, ReadError, ReadOptions, TraceReader};
 use scopething_waveform::waveform::Waveform;
-
-/// Which traces of a file.
-#[derive(Debug, Args)]
-pub(super) struct TraceArgument {
-    /// Only the trace of this number: the one that a job gave it, otherwise its place in the file, from 1
-    #[arg(long, value_name = "N")]
-    pub(super) trace: Option<u64>,
-}
 
 /// Reads a file trace by trace.
 pub(super) struct FileTraces {
@@ -65,24 +55,34 @@ impl FileTraces {
 
     /// Hands every trace of the file to results that are made for several or one, and keeps what was taken before a fault.
     pub(super) fn take_all(
-        &mut self,
+        mut self,
         results: impl FnOnce(bool) -> Result<Results, Failure>,
     ) -> Result<(), Failure> {
         let first = self.first()?;
         // What is wrong with the second is no reason not to take the first.
         let mut following = self.next();
         let mut results = results(!matches!(following, Ok(None)))?;
-        results.take(first.waveform)?;
-        let failed = loop {
-            match following {
-                Ok(Some(trace)) => results.take(trace.waveform)?,
-                Ok(None) => break None,
-                Err(failure) => break Some(failure),
-            }
-            following = self.next();
-        };
-        let kept = results.commit();
-        failed.map_or(kept, Err)
+        let mut taken = results.take(first.waveform);
+        while taken.is_ok() {
+            taken = match following {
+                Ok(Some(trace)) => results.take(trace.waveform),
+                Ok(None) => break,
+                Err(failure) => Err(failure),
+            };
+            following = if taken.is_ok() { self.next() } else { Ok(None) };
+        }
+        results.commit_after(taken)
+    }
+
+    /// Hands the trace of this number to results that are made for one, in a file of which nothing was read yet.
+    pub(super) fn take_numbered(
+        self,
+        wanted: u64,
+        results: impl FnOnce(bool) -> Result<Results, Failure>,
+    ) -> Result<(), Failure> {
+        let mut results = results(false)?;
+        let taken = results.take(self.numbered(wanted)?.waveform);
+        results.commit_after(taken)
     }
 
     /// The trace of this number, in a file of which nothing was read yet.

@@ -19,9 +19,7 @@ impl<T> GivenOptions<T> {
     pub(super) fn first(&self) -> Option<&str> {
         self.names.first().map(String::as_str)
     }
-}
 
-impl<T> GivenOptions<T> {
     /// Whether an option is among them, named as in `--period`.
     pub(super) fn has(&self, name: &str) -> bool {
         self.names.iter().any(|given| given == name)

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
+use super::identity::Identity;
 use super::message::print_note;
 use super::port_users::{self, PortUser};
-use super::progress::with_progress;
 use scopething::bridge::Client;
 use scopething::link::{self, LinkUrl, OpenError, Port};
 
@@ -27,8 +27,6 @@ resets a BitScope, and sends other serial ports a request that a bridge answers.
 
 /// How long a serial port has to answer as a bridge does.
 const BRIDGE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a device has to answer as a BitScope does, behind whatever link.
-const SCOPE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// List the scopes that can be found, and who uses them
 #[derive(Debug, Args)]
@@ -75,13 +73,6 @@ enum State {
     Unusable(OpenError),
     /// It was not tried.
     Unknown,
-}
-
-/// What answered.
-struct Identity {
-    model: String,
-    revision: String,
-    serial: Option<String>,
 }
 
 impl Kind {
@@ -181,9 +172,7 @@ impl Place {
             (State::InUse(_) | State::Unusable(_), _) => {}
             (_, Kind::Serial) => self.look_for_bridge().await,
             _ => {
-                let asking = with_progress(identity(&self.url), "asking what is there");
-                let answer = tokio::time::timeout(SCOPE_TIMEOUT, asking).await;
-                self.identity = Some(answer.unwrap_or_else(|_| Err("no answer".to_owned())));
+                self.identity = Some(Identity::at(&self.url).await);
                 if self.identity.as_ref().is_some_and(Result::is_err) && self.port.is_some() {
                     self.look_for_bridge().await;
                 }
@@ -229,10 +218,7 @@ impl Place {
             State::Unknown => "not tried".to_owned(),
         });
         match &self.identity {
-            Some(Ok(Identity { model, revision, serial })) => {
-                let serial = serial.as_ref().map(|serial| format!(", serial number {serial}"));
-                parts.push(format!("{model}, revision {revision}{}", serial.unwrap_or_default()));
-            }
+            Some(Ok(identity)) => parts.push(identity.to_string()),
             Some(Err(why)) => parts.push(why.clone()),
             None => {}
         }
@@ -265,20 +251,7 @@ impl Place {
             },
             "model": identity.map(|identity| &identity.model),
             "revision": identity.map(|identity| &identity.revision),
-            "serial": identity.and_then(|identity| identity.serial.as_ref()),
+            "serial": identity.and_then(|identity| identity.serial.as_ref().ok()),
         })
     }
-}
-
-/// Connects, and asks for what a device says of itself.
-async fn identity(url: &LinkUrl) -> Result<Identity, String> {
-    let link =
-        link::open_reading(url, scopething_files::playback::read).await.map_err(|error| error.to_string())?;
-    let mut scope = link.connect().await.map_err(|error| error.to_string())?;
-    let serial = scope.read_serial().await.map_err(|error| error.to_string())?;
-    Ok(Identity {
-        model: scope.model().name.to_owned(),
-        revision: scope.revision().to_string(),
-        serial: serial.ok().map(|serial| serial.to_string()),
-    })
 }

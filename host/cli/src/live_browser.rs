@@ -3,10 +3,9 @@
 use clap::Args;
 use scopething_serve::{Listen, WebLinks};
 
-use super::capture_arguments::{ProbeArgument, UrlArgument};
 use super::failure::Failure;
 use super::message::print_note;
-use super::serve::serve;
+use super::serve::{ServedDevice, serve};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,9 +21,7 @@ Other computers, and other programs at the same time: scopething serve --web.";
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    url: UrlArgument,
-    #[command(flatten)]
-    probe: ProbeArgument,
+    device: ServedDevice,
     /// Open the page of the oscilloscope in the browser
     #[arg(long, required = true)]
     browser: bool,
@@ -33,7 +30,7 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let places = Listen { web: Some("127.0.0.1:0".to_owned()), ..Listen::default() };
-        serve(&self.url, &self.probe, &places, show).await
+        serve(&self.device, &places, show).await
     }
 }
 

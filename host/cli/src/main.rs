@@ -20,11 +20,13 @@ mod doctor;
 mod event_log;
 mod failure;
 mod file_arguments;
+mod file_or_capture;
 mod file_traces;
 mod generate_arguments;
 mod generator;
 mod given_options;
 mod hold;
+mod identity;
 mod info;
 mod interrupt;
 mod licences;
@@ -220,5 +222,31 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// The options and commands without a line of help.
+    fn unexplained(command: &clap::Command) -> Vec<String> {
+        let name = command.get_name();
+        let arguments = command.get_arguments().filter(|argument| argument.get_help().is_none());
+        let mut found: Vec<String> =
+            arguments.map(|argument| format!("{name} {}", argument.get_id())).collect();
+        found.extend(command.get_about().is_none().then(|| name.to_owned()));
+        found.extend(command.get_subcommands().flat_map(unexplained));
+        found
+    }
+
+    #[test]
+    fn every_option_is_explained() {
+        let mut command = Arguments::command();
+        command.build();
+        assert!(command.get_subcommands().count() > 20);
+        assert_eq!(unexplained(&command), Vec::<String>::new());
     }
 }

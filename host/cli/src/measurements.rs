@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use scopething_core::analysis::{EdgeMeasurements, Shape};
+use scopething_core::analysis::{EdgeMeasurements, Levels, Shape};
 
 use scopething_waveform::measure::{
     AnalogMeasurements, ChannelAnalysis, Measurements, Spectrum, WaveformAnalysis,
@@ -75,6 +75,7 @@ fn analog_column(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> Vec<
     let analysis = &analog.analysis;
     let (levels, wave) = (analysis.levels.as_ref(), analysis.wave.as_ref());
     let level = |value: Option<f64>| known(value.map(|value| quantity(value, channel.unit, 4)));
+    let of_levels = |value: fn(&Levels) -> f64| level(levels.map(value));
     let seconds = |value: Option<f64>| known(value.map(|value| quantity(value, "s", 4)));
     vec![
         channel.title(),
@@ -84,14 +85,14 @@ fn analog_column(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> Vec<
         seconds(wave.map(|wave| wave.period_s)),
         level(wave.map(|wave| wave.amplitude)),
         level(wave.map(|wave| wave.offset)),
-        level(levels.map(|levels| levels.mean)),
-        level(levels.map(|levels| levels.rms)),
-        level(levels.map(|levels| levels.ac_rms)),
-        level(levels.map(|levels| levels.min)),
-        level(levels.map(|levels| levels.max)),
-        level(levels.map(|levels| levels.peak_to_peak)),
-        level(levels.map(|levels| levels.top)),
-        level(levels.map(|levels| levels.base)),
+        of_levels(|levels| levels.mean),
+        of_levels(|levels| levels.rms),
+        of_levels(|levels| levels.ac_rms),
+        of_levels(|levels| levels.min),
+        of_levels(|levels| levels.max),
+        of_levels(|levels| levels.peak_to_peak),
+        of_levels(|levels| levels.top),
+        of_levels(|levels| levels.base),
         percent(levels.and_then(|levels| levels.overshoot)),
         percent(levels.and_then(|levels| levels.undershoot)),
         seconds(analysis.transitions.rise_s),
@@ -101,7 +102,7 @@ fn analog_column(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> Vec<
             (None, None) => known(None),
             (frequency_hz, duty) => format!("{}, {}", hertz(frequency_hz), percent(duty)),
         },
-        level(levels.map(|levels| levels.noise)),
+        of_levels(|levels| levels.noise),
         known(channel.clipping.map(|clipping| clipping.to_string())),
         left_out(channel, analog),
     ]

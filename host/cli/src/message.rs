@@ -1,7 +1,7 @@
 //! Messages on standard error: errors, warnings, notes, and what is going on.
 //!
 //! A standard error that cannot be written, as that of a terminal that was closed, ends nothing: what is captured matters more
-//! than what is said of it.
+//! than the messages about it.
 
 use std::fmt;
 use std::io::Write as _;

@@ -9,9 +9,10 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::failure::Failure;
-use super::file_traces::{FileTraces, TraceArgument};
+use super::file_arguments::{FileArguments, FileSource};
+use super::given_options::GivenOptions;
 use super::message::print_status;
-use scopething_files::{Format, ReadOptions, TraceFile};
+use scopething_files::{Format, TraceFile};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,7 +20,7 @@ Examples:
   scopething open trace-000000001-20261125T060000Z.csv --trace 17
       A trace that `record` counted as the 17th, which is written beside the others of the temporary directory first
 
-Files other than .sr are converted to one in the temporary directory. SCOPETHING_PULSEVIEW names another program.";
+Files other than .sr, and parts of files, are written to one in the temporary directory. SCOPETHING_PULSEVIEW names another program.";
 
 /// Programs that cannot show anything end within this time.
 const START_TIMEOUT: Duration = Duration::from_secs(2);
@@ -30,16 +31,17 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The file: sr, csv or json
-    file: PathBuf,
     #[command(flatten)]
-    choice: TraceArgument,
+    given: GivenOptions<FileArguments>,
+    #[command(flatten)]
+    source: FileSource,
 }
 
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
-        let is_sr = Format::of_path(&self.file).is_ok_and(|format| format == Format::Sr);
-        let file = if is_sr && self.choice.trace.is_none() { self.existing()? } else { self.converted()? };
+        let is_sr = Format::of_path(&self.source.file).is_ok_and(|format| format == Format::Sr);
+        let is_whole = self.given.first().is_none();
+        let file = if is_sr && is_whole { self.existing()? } else { self.converted()? };
         let program = std::env::var_os("SCOPETHING_PULSEVIEW").unwrap_or_else(|| "pulseview".into());
         let mut command = Command::new(&program);
         // It goes on when this program and its terminal are gone.
@@ -59,19 +61,15 @@ impl Arguments {
     }
 
     fn existing(&self) -> Result<PathBuf, Failure> {
-        let file = std::fs::canonicalize(&self.file);
-        let file = file.with_context(|| format!("{} cannot be read", self.file.display()));
+        let file = std::fs::canonicalize(&self.source.file);
+        let file = file.with_context(|| format!("{} cannot be read", self.source.file.display()));
         file.map_err(Failure::Failed)
     }
 
     /// A trace of the file as `.sr`.
     fn converted(&self) -> Result<PathBuf, Failure> {
-        let mut traces = FileTraces::open(&self.file, None, ReadOptions::default())?;
-        let trace = match self.choice.trace {
-            Some(number) => traces.numbered(number)?,
-            None => traces.first()?,
-        };
-        let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
+        let trace = self.source.read()?;
+        let stem = self.source.file.file_stem().unwrap_or_default().to_string_lossy();
         let path = std::env::temp_dir().join(format!(
             "scopething-{}-{stem}-{}.sr",
             std::process::id(),

@@ -27,7 +27,7 @@ Examples:
   scopething plan --batch < requests.jsonl
       A plan for each line, such as {\"args\": {\"channels\": [\"A\"], \"period\": 0.001, \"nsamples\": 1000}}";
 
-/// Tell what a capture would program, without a device
+/// Print what a capture would program, without a device
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {

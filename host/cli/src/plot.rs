@@ -1,12 +1,9 @@
 //! `scopething plot`: draws traces of a file.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::failure::Failure;
-use super::file_arguments::FileArguments;
-use super::file_traces::{FileTraces, TraceArgument};
+use super::file_arguments::FileSource;
 use super::message::print_note;
 use super::output_arguments::OutputArguments;
 use super::picture_size::PictureArguments;
@@ -29,12 +26,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The file: csv, json, npz, parquet, sr, vcd or wav
-    file: PathBuf,
     #[command(flatten)]
-    reading: FileArguments,
-    #[command(flatten)]
-    choice: TraceArgument,
+    source: FileSource,
     /// Every trace of the file [default: the first]
     #[arg(long, conflicts_with = "trace")]
     all: bool,
@@ -46,20 +39,17 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let options = self.reading.options(std::iter::empty());
-        let mut traces = FileTraces::open(&self.file, self.reading.input_format, options)?;
+        let mut traces = self.source.open()?;
         if self.all {
             return traces.take_all(|several| self.results(several));
         }
-        if let Some(number) = self.choice.trace {
-            let mut results = self.results(false)?;
-            results.take(traces.numbered(number)?.waveform)?;
-            return results.commit();
+        if let Some(number) = self.source.reading.trace {
+            return traces.take_numbered(number, |several| self.results(several));
         }
         let first = traces.first()?;
         let mut results = self.results(false)?;
-        results.take(first.waveform)?;
-        results.commit()?;
+        let taken = results.take(first.waveform);
+        results.commit_after(taken)?;
         let (more, ended) = traces.rest();
         if more.count > 0 {
             let first = first.number;

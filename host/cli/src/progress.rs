@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// How long an operation runs before its progress is shown.
 const SHOW_DELAY: Duration = Duration::from_millis(500);
 
-/// Says on standard error what is going on, if it goes on for long.
+/// Shows on standard error what is going on, if it goes on for long.
 pub(super) async fn with_progress<T>(work: impl Future<Output = T>, what: &str) -> T {
     Progress::new(what).of(work).await
 }
@@ -25,7 +25,7 @@ impl<'a> Progress<'a> {
         Self { what, spinner: OnceCell::new() }
     }
 
-    /// Says what is going on, if the work goes on for long.
+    /// Shows what is going on, if the work goes on for long.
     pub(super) async fn of<T>(&self, work: impl Future<Output = T>) -> T {
         if !message::shows(Level::Note) {
             return work.await;
@@ -53,7 +53,7 @@ impl<'a> Progress<'a> {
         spinner
     }
 
-    /// Says something meanwhile, above what is going on.
+    /// Prints a line meanwhile, above what is going on.
     pub(super) fn note(&self, note: &str) {
         let print = || print_note!("{note}");
         match self.spinner.get() {

@@ -31,7 +31,7 @@ Examples:
   scopething record bench.toml
       Record as bench.toml specifies, until it is done, Ctrl-C or SIGTERM
   scopething record --check bench.toml
-      Say in plain words what it will do, and the disk that it needs a day
+      Print in plain words what it will do, and the disk space that it needs per day
   scopething record --status bench.toml
       How the recording of this job goes
 

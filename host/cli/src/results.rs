@@ -174,8 +174,18 @@ impl Results {
         Ok(())
     }
 
-    /// Puts the files in their places.
-    pub(super) fn commit(self) -> Result<(), Failure> {
+    /// Puts the files in their places, whatever ended the captures: what was taken is kept.
+    pub(super) fn commit_after(self, taken: Result<(), Failure>) -> Result<(), Failure> {
+        match (taken, self.commit()) {
+            (Err(failure), Err(lost)) => {
+                lost.report();
+                Err(failure)
+            }
+            (taken, kept) => taken.and(kept),
+        }
+    }
+
+    fn commit(self) -> Result<(), Failure> {
         let mut failed = self.failed;
         let mut pending = self.pending;
         for file in self.files {

@@ -25,14 +25,21 @@ Examples:
   scopething serve --hmo 0.0.0.0:5025 --allow 192.168.1.0/24
       For other machines of that network as well";
 
+/// Which BitScope is served, and with which probe.
+#[derive(Debug, Args)]
+pub(super) struct ServedDevice {
+    #[command(flatten)]
+    url: UrlArgument,
+    #[command(flatten)]
+    probe: ProbeArgument,
+}
+
 /// Let other programs use the BitScope over the network
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    url: UrlArgument,
-    #[command(flatten)]
-    probe: ProbeArgument,
+    device: ServedDevice,
     /// Give the device itself to clients of a bitscope-server (UDP) here, one at a time
     #[arg(long, value_name = "ADDR")]
     bitscope_server: Option<String>,
@@ -51,10 +58,10 @@ pub(super) struct Arguments {
     /// Listen here, and at the next port, for ngscopeclient (driver pico, transport twinlan)
     #[arg(long, value_name = "ADDR")]
     twinlan: Option<String>,
-    /// Serve clients of this network too, such as 192.168.1.0/24 or 192.168.1.7 (may be given several times)
     /// Show the oscilloscope to browsers here
     #[arg(long, value_name = "ADDR")]
     web: Option<String>,
+    /// Serve clients of this network too, such as 192.168.1.0/24 or 192.168.1.7 (may be given several times)
     #[arg(long, value_name = "NETWORK")]
     allow: Vec<Network>,
     /// Let clients of --tcp and --bitscope-server write the EEPROM, which holds the serial number
@@ -81,20 +88,19 @@ impl Arguments {
                  --rigol-framed, --twinlan, --web"
             )));
         }
-        serve(&self.url, &self.probe, &places, |_| {}).await
+        serve(&self.device, &places, |_| {}).await
     }
 }
 
 /// Serves at these places until Ctrl-C; `opened` is called with the links to the page, if there is one, when they work.
 pub(super) async fn serve(
-    url: &UrlArgument,
-    probe: &ProbeArgument,
+    device: &ServedDevice,
     places: &Listen,
     opened: impl FnOnce(&WebLinks),
 ) -> Result<(), Failure> {
     let interrupts = Interrupts::watch();
-    let url = url.parse()?.unwrap_or(LinkUrl::FirstSerial);
-    let probe = probe.parameters(&url)?;
+    let url = device.url.parse()?.unwrap_or(LinkUrl::FirstSerial);
+    let probe = device.probe.parameters(&url)?;
     let opening = async {
         let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
         Server::open(link, probe, places).await.map_err(refused)

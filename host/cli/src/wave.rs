@@ -27,7 +27,7 @@ Examples:
 
 The words, in any order: a shape (sine, triangle, exponential, square, file:PATH), a frequency, \
 LOW..HIGH in volts, a symmetry such as 30% (the part of the period spent rising, or high), \
-min-samples=N, max-error=E. The options say the same and go before the words. A file with fewer numbers than \
+min-samples=N, max-error=E. The options mean the same and go before the words. A file with fewer numbers than \
 1024 gives stairs.
 
 A device that is connected to is reset, which stops its generators: this command stays connected while \

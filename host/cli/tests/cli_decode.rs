@@ -63,6 +63,13 @@ async fn uart_is_decoded_from_every_file() {
             assert!((end - start - 8.0 / 115_200.0).abs() < 1.1e-6, "{file}: {start} to {end}");
         }
     }
+    // A part of a file whose name does not give its format.
+    fs::rename(directory.path().join("u.csv"), directory.path().join("u.txt")).unwrap();
+    let arguments = ["decode", "u.txt", "--input-format", "csv", "--from", "0s", "--for", "780us"];
+    let arguments = [&arguments[..], &["-P", "uart:rx=L2,baudrate=115200,format=ascii", "--json"]].concat();
+    let (text, _) = bytes(&annotations(&scopething_in(directory.path(), &arguments).await.done()));
+    // From half a millisecond on, bytes of ten bits: the last bit of the fourth is read at 0.8 ms.
+    assert_eq!(text, "Hel");
     // The table is of the same, without the bits.
     let arguments = ["decode", "u.sr", "-P", "uart:rx=L2:baudrate=115200:format=ascii"];
     let table = scopething_in(directory.path(), &arguments).await.done().stdout;

@@ -1,4 +1,4 @@
-//! What the program says of itself: completions, manual pages, and the examples of its help.
+//! How the program describes itself: completions, manual pages, and the examples of its help.
 
 mod cli_support;
 
@@ -67,7 +67,7 @@ fn examples(help: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Of what needs neither a device nor a file, every example does what it says.
+/// Of what needs neither a device nor a file, every example works.
 #[tokio::test]
 async fn examples_of_the_help_work() {
     let directory = tempfile::tempdir().unwrap();

@@ -99,7 +99,7 @@ async fn unopenable_links_give_hints() {
     let datagrams = format!("bitscope-server://127.0.0.1:{port}");
     let failures: [(&str, &[&str]); 5] = [
         (&datagrams, &["network link failed", "Connection refused"]),
-        ("/dev/no-such-port", &["/dev/no-such-port", "plugged in", "scopething info --ports"]),
+        ("/dev/no-such-port", &["/dev/no-such-port", "plugged in", "scopething list"]),
         (&socket, &["refuses the connection", "check the port"]),
         ("/dev/null", &["/dev/null"]),
         ("socket://no-such-host.invalid:1", &["no-such-host.invalid"]),

@@ -1,4 +1,4 @@
-//! Manners: what exists is kept, what is said is understood both ways, and nothing is lost because nobody reads.
+//! Manners: what exists is kept, what a user writes is understood in one way, and nothing is lost because nobody reads.
 
 #![cfg(unix)]
 
@@ -282,7 +282,7 @@ async fn attenuation_scales_what_a_channel_reads() {
     .await;
 }
 
-/// A simulated scope without a signal waits for ever, as a real one does, but says what to give it.
+/// A simulated scope without a signal waits for ever, as a real one does, but prints what to give it.
 #[tokio::test]
 async fn simulated_scope_without_a_signal_is_pointed_out() {
     let mut running = Running::start(&mut program(&["capture", "--url", "sim:"]));

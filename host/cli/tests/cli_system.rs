@@ -59,13 +59,26 @@ async fn doctor_finds_what_stands_in_the_way() {
     let answer = find(&healthy["findings"], "what", "answer");
     assert_eq!(answer["verdict"], "fine");
     assert!(answer["found"].as_str().unwrap().contains("BS000501"));
-    // A port that somebody else has open.
+    // A port that somebody else has open, by a link to it.
     let simulator = Listening::simulate(&["--pty"]).await;
     let pty = simulator.address("pty").to_owned();
-    let sick = scopething(&["doctor", "--url", &pty, "--json"]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let link = directory.path().join("ttyUSB0");
+    std::os::unix::fs::symlink(&pty, &link).unwrap();
+    let held = fs::OpenOptions::new().read(true).write(true).open(&pty).unwrap();
+    let held = std::process::Command::new("sleep").arg("60").stdin(held).spawn().unwrap();
+    let sick = scopething(&["doctor", "--url", link.to_str().unwrap(), "--json"]).await;
+    let (id, mut held) = (held.id(), held);
+    held.kill().unwrap();
+    held.wait().unwrap();
     assert_eq!(sick.code, Some(1), "{sick:?}");
-    let users = find(&sick.object()["findings"], "what", "port").clone();
-    assert_eq!(users["verdict"], "problem", "no pseudo-terminal is in the list of ports");
+    let findings = &sick.object()["findings"];
+    assert_eq!(find(findings, "what", "port")["verdict"], "fine");
+    let users = find(findings, "what", "in use");
+    assert_eq!(users["verdict"], "problem");
+    assert!(users["found"].as_str().unwrap().contains(&format!("(process {id})")), "{users}");
+    let gone = scopething(&["doctor", "--url", "/dev/no-such-port", "--json"]).await.ended(1);
+    assert_eq!(find(&gone.object()["findings"], "what", "port")["verdict"], "problem");
     // Nobody answers there.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let silent = scopething(&["doctor", "--url", &format!("socket://127.0.0.1:{port}"), "--report"]).await;

@@ -169,4 +169,12 @@ async fn capture_options_with_file_are_rejected() {
         assert!(refused.contains(&format!("{name} is of a capture")), "{refused}");
     }
     analyse(place, &["t.csv", "--spectrum", "--json"]).await.done();
+    // Nor options of a file with a capture.
+    for option in ["--trace=1", "--input-format=csv", "--from=1ms", "--skip=2"] {
+        let name = option.split('=').next().unwrap();
+        for arguments in [&["analyse", "A", option][..], &["decode", "L", "-P", "uart:rx=L0", option]] {
+            let refused = scopething_in(place, &[arguments, &["--url", "sim:"]].concat()).await.refused(2);
+            assert!(refused.contains(&format!("{name} is of a file")), "{refused}");
+        }
+    }
 }

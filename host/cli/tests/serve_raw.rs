@@ -143,7 +143,7 @@ async fn silent_session_gives_way_to_instrument() {
     let block = scope_client.block(":FORM REAL,32;:CHAN1:DATA?").await;
     // After two seconds without a word.
     assert!(block.len() > 4000 && asked.elapsed() > Duration::from_millis(1500), "{:?}", asked.elapsed());
-    // It was told so, under the number of its last command.
+    // It was sent a notice, under the number of its last command.
     let (id, _, notice) = udp.receive().await;
     assert_eq!(id, 1);
     assert!(notice.starts_with(b"refused: the device was given to others after "), "{notice:?}");

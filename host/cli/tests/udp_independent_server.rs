@@ -183,7 +183,7 @@ async fn second_client_is_rejected_with_holder() {
         let udp = format!("bitscope-server://{}", listening.address("bitscope_server"));
         for url in [tcp, udp] {
             let message = scopething(&["info", "--url", &url]).await.refused(1);
-            // Where clients take turns, it says for how long.
+            // Where clients take turns, it reports for how long.
             let expected = format!("the BitScope is in use: {name} ");
             let errors: Vec<&str> = message.lines().filter(|line| line.starts_with("error: ")).collect();
             assert!(

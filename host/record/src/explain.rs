@@ -5,7 +5,7 @@
 use std::fmt;
 
 use scopething_core::device::BS05;
-use scopething_core::plan::{CaptureRequest, PlanError, plan_capture};
+use scopething_core::plan::{CaptureRequest, Notice, PlanError, plan_capture};
 use scopething_core::scope::{Scope, ScopeError, StreamFrame};
 use scopething_core::trace::TraceBuffer;
 use thiserror::Error;
@@ -117,8 +117,7 @@ fn capture_lines(job: &Job) -> Result<Vec<String>, ExplainError> {
         let delay = quantity(f64::from(plan.delay_us) * 1e-6, "s", 10);
         lines.push(format!("the samples begin {delay} after the trigger"));
     }
-    let notices = plan.notices.iter().filter(|notice| notice.matters_to_user());
-    lines.extend(notices.map(|notice| format!("note: {notice}")));
+    lines.extend(notes(&plan.notices));
     Ok(lines)
 }
 
@@ -131,9 +130,13 @@ fn stream_lines(job: &Job, stream: &StreamJob) -> Result<Vec<String>, ExplainErr
         time_span(stream.each_s),
         quantity(plan.bytes_per_second(), "B/s", 4)
     )];
-    lines.extend(plan.notices.iter().map(|notice| format!("note: {notice}")));
+    lines.extend(notes(&plan.notices));
     lines.push("note: streaming has not been tried on a device yet".to_owned());
     Ok(lines)
+}
+
+fn notes(notices: &[Notice]) -> impl Iterator<Item = String> {
+    notices.iter().filter(|notice| notice.matters_to_user()).map(|notice| format!("note: {notice}"))
 }
 
 impl fmt::Display for Explanation {

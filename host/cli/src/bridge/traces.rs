@@ -58,16 +58,7 @@ pub(super) async fn fetch(
     interrupts: &Interrupts,
 ) -> Result<(), Failure> {
     let fetched = fetch_all(client, wanted, &mut results, interrupts).await;
-    let kept = results.commit();
-    match fetched {
-        Ok(()) => kept,
-        Err(failure) => {
-            if let Err(lost) = kept {
-                lost.report();
-            }
-            Err(failure)
-        }
-    }
+    results.commit_after(fetched)
 }
 
 async fn fetch_all(

@@ -1,4 +1,4 @@
-//! `scopething decode`: what a file or a capture says in the protocol of a bus.
+//! `scopething decode`: what was sent over a bus, found in a file or a capture.
 
 mod levels;
 mod sigrok;
@@ -6,7 +6,6 @@ mod spec;
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -14,20 +13,17 @@ use serde_json::{Value, json};
 use self::levels::Levels;
 use self::sigrok::{Annotation, Decoder, SigrokError};
 use self::spec::{DecoderSpec, Stack};
-use super::analyse::{Source, refuse_capture_options, source_of};
-use super::capture_arguments::{any_channel_name, volts};
+use super::capture_arguments::volts;
 use super::failure::Failure;
-use super::file_traces::{FileTraces, TraceArgument};
-use super::given_options::GivenOptions;
-use super::live::LiveArguments;
+use super::file_or_capture::{FileOrCapture, Source};
 use super::message::print_note;
 use super::output_arguments::{Output, OutputArguments, Target};
 use super::picture_size::PictureArguments;
 use super::progress::with_progress;
 use super::session::Session;
 use scopething::atomic::{AtomicError, AtomicFile};
+use scopething_files::Format;
 use scopething_files::plot::{Annotation as PlotAnnotation, AnnotationLane, PictureSize, png, svg};
-use scopething_files::{Format, ReadOptions};
 use scopething_waveform::quantity_text::quantity;
 use scopething_waveform::waveform::Waveform;
 
@@ -52,13 +48,10 @@ its channels and options. Bits are left out of the table unless -A asks for them
 /// Decode a bus in a file or a capture, by the decoders of sigrok
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-#[command(mut_arg("channels", |channels| channels
-    .help("Channels of the file, by their names in it; or of a capture: A, B, L (all eight logic lines), L0 to L7 [default: A]")
-    .value_parser(any_channel_name())))]
+#[command(mut_arg("source", |source| source.required(true)))]
 pub(super) struct Arguments {
-    /// A file (csv, json, npz, parquet, sr, vcd, wav); or the first channel of a capture, which is then made as `capture` does
-    #[arg(value_name = "FILE|CHANNEL")]
-    source: PathBuf,
+    #[command(flatten)]
+    source: FileOrCapture,
     /// A decoder with its channels and options, such as uart:rx=L0,baudrate=115200 (may be given several times)
     #[arg(short = 'P', long = "decoder", value_name = "DECODER", required = true)]
     decoders: Vec<Stack>,
@@ -68,12 +61,6 @@ pub(super) struct Arguments {
     /// Where an analog channel changes from low to high [default: the middle between its lowest and highest sample]
     #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
     threshold: Option<f64>,
-    #[command(flatten)]
-    file: TraceArgument,
-    #[command(flatten)]
-    given: GivenOptions<LiveArguments>,
-    #[command(flatten)]
-    live: LiveArguments,
     /// Print a JSON object
     #[arg(long)]
     json: bool,
@@ -112,7 +99,10 @@ impl Arguments {
                 described.insert(decoder.id.clone(), Decoder::named(&decoder.id)?);
             }
         }
-        let waveform = self.waveform(session).await?;
+        let waveform = match self.source.source()? {
+            Source::File(path) => self.source.read(path)?.waveform,
+            Source::Capture(channels) => self.source.capture(session, channels).await?,
+        };
         let levels = Levels::new(&waveform, self.threshold);
         let mut found = Vec::new();
         for Stack(stack) in &self.decoders {
@@ -164,27 +154,6 @@ impl Arguments {
             }
         }
         Ok(outputs)
-    }
-
-    async fn waveform(&self, session: &mut Session) -> Result<Waveform, Failure> {
-        match source_of(Some(&self.source)) {
-            Source::File(path) => {
-                refuse_capture_options(path, &self.given)?;
-                let channels = self.live.capture.channels.iter().map(|name| name.text.clone()).collect();
-                let options = ReadOptions { channels, ..ReadOptions::default() };
-                let mut traces = FileTraces::open(path, None, options)?;
-                let trace = match self.file.trace {
-                    Some(number) => traces.numbered(number)?,
-                    None => traces.first()?,
-                };
-                Ok(trace.waveform)
-            }
-            Source::Capture(channels) => {
-                let request = self.live.capture.request_after(channels)?;
-                let mut live = self.live.prepare(session, &request).await?;
-                live.next().await?.ok_or(Failure::Cancelled)
-            }
-        }
     }
 
     /// An annotation with its times; none of single bits, unless they are asked for.

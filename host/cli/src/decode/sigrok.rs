@@ -43,7 +43,7 @@ pub(super) enum SigrokError {
     },
 }
 
-/// What sigrok says of a decoder.
+/// How sigrok describes a decoder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Decoder {
     /// What it takes: `logic`, or what another decoder puts out.

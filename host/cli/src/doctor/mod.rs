@@ -4,7 +4,7 @@ mod linux;
 mod report;
 
 use std::io::{self, Write as _};
-use std::time::Duration;
+use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
@@ -13,11 +13,10 @@ use self::report::{Finding, Report};
 use super::capture_arguments::UrlArgument;
 use super::config_file::ConfigFile;
 use super::failure::Failure;
+use super::identity::Identity;
 use super::port_users;
-use super::progress::with_progress;
 use scopething::calibration_file::CalibrationFile;
 use scopething::link::{self, LinkUrl, OpenError};
-use scopething_files::playback;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,9 +28,6 @@ Examples:
       All that a bug report needs, as text to be pasted
 
 The exit code is 1 if something stands in the way. A BitScope that is free is connected to, which resets it.";
-
-/// How long a device has to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Look for what stands between you and a scope
 #[derive(Debug, Args)]
@@ -114,11 +110,14 @@ async fn port_of(url: &LinkUrl, report: &mut Report) -> Result<Option<String>, F
         }
     };
     let found = match &named {
-        Some(name) => ports.into_iter().find(|port| port.name == *name),
+        Some(name) => ports.into_iter().find(|port| is_same(&port.name, name)),
         None => ports.into_iter().find(link::Port::is_bitscope),
     };
     let Some(found) = found else {
         report.add([match &named {
+            Some(name) if Path::new(name).exists() => {
+                Finding::fine("port", &format!("{name}, which is not in the system's list of serial ports"))
+            }
             Some(name) => Finding::problem(
                 "port",
                 &format!("there is no serial port {name}"),
@@ -130,7 +129,7 @@ async fn port_of(url: &LinkUrl, report: &mut Report) -> Result<Option<String>, F
                 "plug it in, by another cable or into another socket; one that is far away is named by --url",
             ),
         }]);
-        return Ok(named.filter(|name| std::path::Path::new(name).exists()));
+        return Ok(named.filter(|name| Path::new(name).exists()));
     };
     let usb = found.usb.as_ref().map(|usb| format!(", {usb}")).unwrap_or_default();
     report.add([Finding::fine("port", &format!("{}{usb}", found.name))]);
@@ -144,6 +143,12 @@ async fn port_of(url: &LinkUrl, report: &mut Report) -> Result<Option<String>, F
         Some(obstacle) => Some(Finding::problem("open", &obstacle.to_string(), "see the message")),
     });
     Ok(Some(found.name))
+}
+
+/// Whether two names are of one port: those below `/dev/serial` are links.
+fn is_same(listed: &str, named: &str) -> bool {
+    let place = |name: &str| Path::new(name).canonicalize().ok();
+    listed == named || place(named).is_some_and(|named| place(listed) == Some(named))
 }
 
 fn users(port: &str) -> Finding {
@@ -184,28 +189,13 @@ fn settings() -> Vec<Finding> {
 
 /// Whether a BitScope answers.
 async fn answer(url: &LinkUrl) -> Finding {
-    let asking = async {
-        let link = link::open_reading(url, playback::read).await.map_err(|error| error.to_string())?;
-        let mut scope = link.connect().await.map_err(|error| error.to_string())?;
-        let serial = scope.read_serial().await.map_err(|error| error.to_string())?;
-        let serial = serial.map_or_else(
-            |reason| format!("no serial number: {reason}"),
-            |serial| format!("serial number {serial}"),
-        );
-        Ok::<_, String>(format!("{}, revision {}, {serial}", scope.model().name, scope.revision()))
-    };
     let name =
         if *url == LinkUrl::FirstSerial { "the first BitScope".to_owned() } else { format!("at {url}") };
-    match tokio::time::timeout(ANSWER_TIMEOUT, with_progress(Box::pin(asking), "connecting")).await {
-        Ok(Ok(found)) => Finding::fine("answer", &format!("{name}: {found}")),
-        Ok(Err(why)) => Finding::problem(
+    match Identity::at(url).await {
+        Ok(identity) => Finding::fine("answer", &format!("{name}: {identity}")),
+        Err(why) => Finding::problem(
             "answer",
             &format!("{name}: {why}"),
-            "unplug it, wait a moment and plug it in again",
-        ),
-        Err(_) => Finding::problem(
-            "answer",
-            &format!("{name} does not answer within {} s", ANSWER_TIMEOUT.as_secs()),
             "unplug it, wait a moment and plug it in again",
         ),
     }

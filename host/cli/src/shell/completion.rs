@@ -74,7 +74,7 @@ fn values(command: &Command, argument: &Arg) -> Expected {
         (_, "trigger") => inputs().chain(lines()).collect(),
         (_, "trigger_type") => TriggerType::ALL.into_iter().map(|(_, name)| name.to_owned()).collect(),
         (_, "line" | "levels" | "hold") => lines().collect(),
-        (_, "url") => ["sim:", "socket://", "bitscope-server://"].map(str::to_owned).into(),
+        (_, "url") => ["sim:", "socket://", "bitscope-server://", "bridge://"].map(str::to_owned).into(),
         _ => Vec::new(),
     };
     Expected::Names(names)

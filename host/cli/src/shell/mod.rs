@@ -25,7 +25,7 @@ Examples:
   scopething shell --url sim: < commands.txt
       Commands from a file, a line each; # begins a comment
 
-The commands are those of the command line, but for shell and simulate, and stop, pause, resume and \
+The commands are those of the command line that use one BitScope or read files, and stop, pause, resume and \
 exit; `help` lists them. Generators stay on from one command to the next, and stop when the shell ends. \
 The Tab key completes, the arrow keys fetch earlier lines, Ctrl-D ends.
 

@@ -25,7 +25,14 @@ pub(crate) async fn bounded<T>(what: &str, future: impl Future<Output = T>) -> T
 /// The program with arguments, nothing of the user's settings, and no input.
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scopething"));
-    command.args(arguments).env_remove("SCOPETHING_URL").env_remove("CLICOLOR_FORCE").kill_on_drop(true);
+    let own = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("SCOPETHING_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| own(name)) {
+        command.env_remove(name);
+    }
+    for name in ["CLICOLOR_FORCE", "COLUMNS", "XDG_STATE_HOME"] {
+        command.env_remove(name);
+    }
+    command.args(arguments).kill_on_drop(true);
     // There is no .config below it.
     command.env("HOME", env!("CARGO_TARGET_TMPDIR"));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

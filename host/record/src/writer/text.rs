@@ -40,7 +40,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// Says that traces are missing before this one, if it does not say so already.
+    /// Notes that traces are missing before this one, if that is not noted already.
     pub(super) fn mark(&mut self, gap: Gap) {
         let Some(place) = self.no_gap.take() else { return };
         // What stands there is nothing in CSV, and null in JSON.

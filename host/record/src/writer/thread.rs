@@ -11,6 +11,7 @@ use super::store::Disk;
 use super::{Closed, Event, Writer};
 use crate::journal::StatusObserver;
 use crate::time::Reading;
+
 /// Traces sent at once, at most.
 pub(crate) const MAX_AT_ONCE: usize = 4;
 
