@@ -181,7 +181,7 @@ impl Arguments {
             }
             Source::Capture(channels) => {
                 let request = self.live.capture.request_after(channels)?;
-                let mut live = self.live.prepare(session, &request).await?;
+                let mut live = self.live.prepare(session, &request, None).await?;
                 live.next().await?.ok_or(Failure::Cancelled)
             }
         }
