@@ -8,13 +8,13 @@ use std::future::pending;
 use embassy_futures::block_on;
 use embassy_futures::select::{Either, select};
 use scopething_core::device::{AnalogParameters, BS05};
-use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, ChannelSet, LogicLine, Notice};
+use scopething_core::plan::{CapturePlan, CaptureRequest};
 use scopething_core::scope::{
     CaptureOptions, Contradiction, NoSerialNumber, Pacing, ScopeError, ScopeErrorKind, SerialNumber, Stage,
     UnknownRevision,
 };
 use scopething_core::time::{Clock, Instant, Micros};
-use scopething_core::trace::{DumpChannel, EndReason, TraceBuffer};
+use scopething_core::trace::{EndReason, TraceBuffer};
 use scopething_core::vm::{Expected, Malformed, Register, RegisterByte, Revision};
 use transcript::{
     ReadTimedOut, ScopeBy, Turn, WAIT, Way, both_ways, connect, connected, ends, four_samples, instead, line,
