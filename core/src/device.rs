@@ -101,7 +101,9 @@ pub struct AnalogParameters {
 /// assert_eq!("10".parse(), Ok(Attenuation::both(10.0)));
 /// assert_eq!("A=10,B=1".parse(), Ok(Attenuation { a: 10.0, b: 1.0 }));
 /// assert_eq!("B=0.5".parse(), Ok(Attenuation { a: 1.0, b: 0.5 }));
+/// assert_eq!("x10".parse(), Ok(Attenuation::both(10.0)));
 /// assert!("A=0".parse::<Attenuation>().is_err());
+/// assert!("xx10".parse::<Attenuation>().is_err());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -163,10 +165,12 @@ impl core::error::Error for UnknownAttenuation {}
 impl FromStr for Attenuation {
     type Err = UnknownAttenuation;
 
-    /// Reads `10`, which is of both channels, or `A=10,B=1`; a channel that is not named has the factor 1.
+    /// Reads `10` or `x10`, which is of both channels, or `A=10,B=1`; a channel that is not named has the factor 1.
     fn from_str(text: &str) -> Result<Self, UnknownAttenuation> {
-        let number =
-            |text: &str| text.trim().trim_start_matches(['x', 'X']).parse().map_err(|_| UnknownAttenuation);
+        let number = |text: &str| {
+            let text = text.trim();
+            text.strip_prefix(['x', 'X']).unwrap_or(text).parse().map_err(|_| UnknownAttenuation)
+        };
         if !text.contains('=') {
             let both = Self::both(number(text)?);
             return if both.is_possible() { Ok(both) } else { Err(UnknownAttenuation) };

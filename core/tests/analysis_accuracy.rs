@@ -89,6 +89,20 @@ fn other_waves_have_an_unknown_shape() {
 }
 
 #[test]
+fn needle_is_a_square_of_its_duty() {
+    // From five samples to one; of narrower ones some would be missed.
+    for periods in [3.3, 14.7] {
+        let needle = |i: usize| if (i as f64 * periods / SAMPLES as f64).fract() < 0.015 { 1.0 } else { 0.0 };
+        let samples: Vec<f32> = (0..SAMPLES).map(needle).collect();
+        let wave = analysed(&samples, &mut Vec::new()).wave.unwrap();
+        let Shape::Square { duty } = wave.shape else { panic!("{periods}: {wave:?}") };
+        // To a sample of a period.
+        assert!((duty - 0.015).abs() < periods / SAMPLES as f64, "{periods}: {wave:?}");
+        assert!((wave.frequency_hz / periods - 1.0).abs() < 2e-3, "{periods}: {wave:?}");
+    }
+}
+
+#[test]
 fn noise_has_no_period_and_no_frequency() {
     let mut scratch = Vec::new();
     for seed in 0..100 {
@@ -113,9 +127,10 @@ fn any_samples() -> impl Strategy<Value = Vec<f32>> {
 fn numbers_of(analysis: &Analysis) -> Vec<f64> {
     let mut numbers = Vec::new();
     if let Some(levels) = analysis.levels {
-        let Levels { mean, rms, ac_rms, min, max, peak_to_peak, top, base, overshoot, undershoot, .. } =
-            levels;
-        numbers.extend([mean, rms, ac_rms, min, max, peak_to_peak, top, base]);
+        let Levels {
+            mean, rms, ac_rms, min, max, peak_to_peak, top, base, overshoot, undershoot, noise, ..
+        } = levels;
+        numbers.extend([mean, rms, ac_rms, min, max, peak_to_peak, top, base, noise]);
         numbers.extend(overshoot.into_iter().chain(undershoot));
     }
     let EdgeMeasurements { frequency_hz, duty, .. } = analysis.edges;

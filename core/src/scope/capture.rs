@@ -6,6 +6,7 @@ use core::pin::{Pin, pin};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_async::{Read, Write};
 
+use super::dump::{Dump, dump_address};
 use super::line::read_count;
 use super::{CaptureOptions, Contradiction, Scope, ScopeError, ScopeErrorKind, Stage};
 use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, WAVEFORM_OUTPUT, plan_capture};
@@ -18,10 +19,8 @@ use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
 /// of three characters each, three of which are set anew in a run that is too long for a datagram, and `>UD`. Of the 57, 16
 /// are always 0 and take 27 digits less.
 const TRACE_SCRIPT_BYTES: usize = 57 * 3 + (9 + 3) * 3 + 3 - 27;
-/// Room for the script of a dump: 15 register bytes in four runs, and `>A`. Two of the 15 are always 0.
-const DUMP_SCRIPT_BYTES: usize = 15 * 3 + 4 * 3 + 2 - 3;
 /// How often a trace is programmed, and a channel dumped, before the failure is the caller's.
-const ATTEMPTS: u8 = 2;
+pub(super) const ATTEMPTS: u8 = 2;
 
 /// How far the clocks of host and device may drift apart: one part in so many. Crystals keep to a hundredth of that.
 const CLOCK_DRIFT: u64 = 100;
@@ -40,7 +39,7 @@ struct Wait {
 pub(super) struct EndedTrace {
     pub(super) cause: EndReason,
     /// How many samples can be read, counted over the interleaved analog channels.
-    samples: u16,
+    pub(super) samples: u16,
     /// The address of the sample after the last, within the buffer.
     pub(super) address: u32,
     pub(super) end_ticks: u64,
@@ -374,76 +373,6 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             }
         })
     }
-
-    /// Reads the samples of one channel.
-    pub(super) async fn dump(
-        &mut self,
-        plan: &CapturePlan,
-        dump: &Dump,
-        samples: &mut [u8],
-    ) -> Result<(), ScopeError<S::Error>> {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            match self.try_dump::<false>(dump, samples).await {
-                Err(error) if error.leaves_trace() && attempt < ATTEMPTS => {
-                    self.resume_dumps(plan, dump.stage()).await?;
-                }
-                result => return result.map(drop),
-            }
-        }
-    }
-
-    #[inline(never)]
-    fn stage_dump(&mut self, dump: &Dump) {
-        self.shadow.stage_volatile(Register::SampleAddress, dump.address);
-        for (register, value) in dump.registers() {
-            self.shadow.stage(register, value);
-        }
-    }
-
-    /// Reads the samples of a channel once; returns whether `samples` held the same before, if that is asked.
-    ///
-    /// The first sample may be stale and is dropped.
-    pub(super) async fn try_dump<const COMPARE: bool>(
-        &mut self,
-        dump: &Dump,
-        samples: &mut [u8],
-    ) -> Result<bool, ScopeError<S::Error>> {
-        let stage = dump.stage();
-        self.stage_dump(dump);
-        let mut buffer = [0; DUMP_SCRIPT_BYTES];
-        let mut script = Script::new(&mut buffer);
-        script.stores(&mut self.shadow)?;
-        script.command(Command::ProgramSpock)?;
-        script.command(Command::DumpBinary)?;
-        self.line.run(stage, script.finish()).await?;
-        let lead_bytes = usize::from(dump.lead_bytes);
-        let length = lead_bytes + samples.len();
-        let deadline = self.line.answer_deadline(length);
-        let mut lead = [0; 2];
-        debug_assert!(lead_bytes <= lead.len(), "{lead_bytes} bytes before the first sample");
-        self.line.receive(stage, lead.get_mut(..lead_bytes).unwrap_or_default(), deadline).await?;
-        let mut same = true;
-        if COMPARE {
-            let mut again = [0; 32];
-            for before in samples.chunks_mut(again.len()) {
-                let Some(again) = again.get_mut(..before.len()) else {
-                    debug_assert!(false, "a chunk is longer than it was cut to");
-                    continue;
-                };
-                self.line.receive(stage, again, deadline).await?;
-                same &= before == again;
-                before.copy_from_slice(again);
-            }
-        } else {
-            self.line.receive(stage, samples, deadline).await?;
-        }
-        if self.line.has_stray_byte(stage).await? {
-            return Err(ScopeErrorKind::Surplus { expected: length }.at(stage));
-        }
-        Ok(same)
-    }
 }
 
 fn taken<E>(stage: Stage, read: Result<usize, E>, bytes: &[u8]) -> Result<&[u8], ScopeError<E>> {
@@ -491,68 +420,9 @@ impl EndAnswer {
     }
 }
 
-/// Where the dumps of an ended trace begin.
-///
-/// That is a sample of each channel before the first: on real hardware the first sample of a dump can be
-/// stale ([section 6 of the reference](crate::vm#6-dumps)), so that one is read and dropped.
-fn dump_address(plan: &CapturePlan, ended: &EndedTrace) -> u32 {
-    let interleaved = u32::from(plan.mode.analog_channels.max(1));
-    let width = u32::from(plan.width.max(1));
-    let end = if interleaved == 2 { ended.address & !1 } else { ended.address };
-    let back = (u32::from(ended.samples) + interleaved).checked_rem(width).unwrap_or(0);
-    (end + width - back).checked_rem(width).unwrap_or(0)
-}
-
-/// One dump: which samples of which channel, from where.
-pub(super) struct Dump {
-    channel: DumpChannel,
-    address: u32,
-    count: u16,
-    lead_bytes: u8,
-    wide: bool,
-}
-
-/// Register `DumpMode`: a byte a sample ([section 6 of the reference](crate::vm#6-dumps)).
-const DUMP_RAW: u32 = 0;
-/// Register `DumpMode`: 16 bits a sample ([section 6 of the reference](crate::vm#6-dumps)).
-const DUMP_NATIVE: u32 = 5;
-
-impl Dump {
-    /// A dump of a channel's share of a trace, and of the sample before it, which lies at [`dump_address`].
-    fn new(plan: &CapturePlan, layout: BufferLayout, channel: DumpChannel, address: u32) -> Self {
-        let lead = match channel {
-            DumpChannel::Analog(_) => 1,
-            DumpChannel::Logic => u16::from(plan.mode.analog_channels.max(1)),
-        };
-        Self {
-            channel,
-            address,
-            count: layout.samples(channel).saturating_add(lead),
-            lead_bytes: lead as u8 * layout.sample_bytes(channel),
-            wide: layout.sample_bytes(channel) == 2,
-        }
-    }
-
-    pub(super) fn stage(&self) -> Stage {
-        Stage::Dump(self.channel)
-    }
-
-    /// `DumpSend` and `DumpSkip` are those of a dump of every sample. Raw and native dumps ignore them, but known clients
-    /// write them.
-    fn registers(&self) -> [(Register, u32); 6] {
-        [
-            (Register::DumpRepeat, 1),
-            (Register::DumpSend, 1),
-            (Register::DumpSkip, 0),
-            (Register::DumpCount, self.count.into()),
-            (Register::DumpMode, if self.wide { DUMP_NATIVE } else { DUMP_RAW }),
-            (Register::DumpChan, self.channel.number().into()),
-        ]
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::dump::DUMP_SCRIPT_BYTES;
     use super::*;
     use crate::plan::{LogicLine, map_register};
     use crate::vm::Shadow;

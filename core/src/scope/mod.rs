@@ -27,6 +27,7 @@
 mod calibrate;
 mod capture;
 mod capture_options;
+mod dump;
 mod error;
 mod generate;
 mod line;

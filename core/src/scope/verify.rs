@@ -2,7 +2,8 @@
 
 use embedded_io_async::{Read, Write};
 
-use super::capture::{Dump, EndedTrace};
+use super::capture::EndedTrace;
+use super::dump::Dump;
 use super::{Contradiction, Scope, ScopeError, Stage};
 use crate::plan::CapturePlan;
 use crate::time::Clock;

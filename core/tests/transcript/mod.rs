@@ -12,9 +12,10 @@ use embassy_futures::{block_on, yield_now};
 use embedded_io::{ErrorKind, ErrorType};
 use embedded_io_async::{Read, Write};
 use scopething_core::blocking::{BlockingClock, BlockingStream, PolledClock};
-use scopething_core::plan::{CaptureRequest, ChannelSet};
+use scopething_core::plan::{AnalogChannel, CapturePlan, CaptureRequest, ChannelSet};
 use scopething_core::scope::{LinkProfile, Scope, ScopeError};
 use scopething_core::time::{Clock, Instant, Micros};
+use scopething_core::trace::Trace;
 use scopething_core::vm::{Register, Takes};
 
 /// What the device does at a command that ends a script.
@@ -395,4 +396,13 @@ pub(crate) const WAIT: &str = "02\r00001000\r";
 /// What a device sends for a trace from its start to its end.
 pub(crate) fn ends(token: &str, ticks: u32, address: u32) -> String {
     format!("{WAIT}{token}\r{ticks:08x}\r{address:08x}\r")
+}
+
+pub(crate) fn plan<W: Way>(scope: &ScopeBy<W>, request: CaptureRequest) -> CapturePlan {
+    scope.plan(&request).unwrap()
+}
+
+/// The steps of channel A.
+pub(crate) fn steps(trace: &Trace) -> Vec<u16> {
+    trace.analog(AnalogChannel::A).unwrap().steps().collect()
 }

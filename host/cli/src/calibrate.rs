@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::message::{print_note, print_status, print_warning};
 use super::session::Session;
-use scopething::calibration_file::{CalibrationFile, CalibrationFileError};
+use scopething::calibration_file::{self, CalibrationFile, CalibrationFileError};
 use scopething::link::{HostScope, LinkError};
 
 const EXAMPLES: &str = "\
@@ -194,30 +194,21 @@ impl From<CalibrateError<LinkError>> for Failure {
     }
 }
 
-/// The parameters in the order of the file of calibrations, with their names and units.
-fn named(parameters: &AnalogParameters) -> [(&'static str, f64, &'static str); 11] {
-    let AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset, .. } =
-        *parameters;
-    [
-        ("la", la, ""),
-        ("lb", lb, ""),
-        ("lc", lc, ""),
-        ("ha", ha, ""),
-        ("hb", hb, ""),
-        ("hc", hc, ""),
-        ("scale", scale, " V"),
-        ("offset", offset, " V"),
-        ("safe_low", safe_low, " V"),
-        ("safe_high", safe_high, " V"),
-        ("ab_offset", ab_offset, " V"),
-    ]
+/// The parameters in the order of the file of calibrations, with their names.
+fn named(parameters: &AnalogParameters) -> impl Iterator<Item = (&'static str, f64)> {
+    calibration_file::NUMBERS.into_iter().zip(calibration_file::to_numbers(parameters))
+}
+
+/// The first six parameters are factors, the others volts.
+fn unit_of(index: usize) -> &'static str {
+    if index < 6 { "" } else { " V" }
 }
 
 fn to_text(before: &AnalogParameters, calibration: &Calibration) -> String {
     let mut lines = vec![format!("{:<10} {:>12} {:>12}", "", "before", "after")];
-    for ((name, before, unit), (_, after, _)) in named(before).into_iter().zip(named(&calibration.parameters))
-    {
-        lines.push(format!("{name:<10} {before:>12.6} {after:>12.6}{unit}"));
+    let both = named(before).zip(named(&calibration.parameters));
+    for (index, ((name, before), (_, after))) in both.enumerate() {
+        lines.push(format!("{name:<10} {before:>12.6} {after:>12.6}{}", unit_of(index)));
     }
     let Calibration { residual_volts, residual_of_range, used, rejected, .. } = calibration;
     lines.push(format!(
@@ -231,7 +222,7 @@ fn to_text(before: &AnalogParameters, calibration: &Calibration) -> String {
 
 fn to_json(before: &AnalogParameters, calibration: &Calibration) -> Value {
     let object = |parameters: &AnalogParameters| -> Value {
-        named(parameters).into_iter().map(|(name, value, _)| (name, Value::from(value))).collect()
+        named(parameters).map(|(name, value)| (name, Value::from(value))).collect()
     };
     json!({
         "before": object(before),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use scopething_core::device::Attenuation;
 use scopething_core::plan::CaptureRequest;
 
 use super::capture_arguments::CaptureArguments;
@@ -55,7 +56,8 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         let mut results = self.results.results(self.count != 1)?;
-        let mut live = self.live.prepare(session, &self.request()?).await?;
+        let (request, attenuation) = self.request()?;
+        let mut live = self.live.prepare(session, &request, attenuation).await?;
         if results.are_saved() {
             live.name_serial();
         }
@@ -66,9 +68,10 @@ impl Arguments {
         results.commit_after(captured)
     }
 
-    /// What is to be captured: what the options ask for, or a file and the options that are given beside it.
-    fn request(&self) -> Result<CaptureRequest, Failure> {
-        let Some(path) = &self.like else { return self.live.capture.request() };
+    /// What is to be captured: what the options say, or a file and the options that are given beside it; and the attenuation
+    /// by which the file's volts are counted.
+    fn request(&self) -> Result<(CaptureRequest, Option<Attenuation>), Failure> {
+        let Some(path) = &self.like else { return Ok((self.live.capture.request()?, None)) };
         let mut traces = FileTraces::open(path, None, ReadOptions::default())?;
         let first = traces.first()?;
         let settings = first.waveform.details().settings.as_deref().cloned().unwrap_or_default();
@@ -76,7 +79,8 @@ impl Arguments {
             || anyhow::anyhow!("{} does not state how it was captured: give the options", path.display());
         let request = settings::request_of(&settings).map_err(Failure::failed)?;
         let request = request.ok_or_else(unknown).map_err(Failure::Failed)?;
-        self.live.capture.changed(request, &self.given)
+        let attenuation = settings::attenuation_of(&settings).map_err(Failure::failed)?;
+        Ok((self.live.capture.changed(request, &self.given)?, attenuation))
     }
 
     /// Captures as often as was asked for, or until Ctrl-C. Returns how often there was something to show.

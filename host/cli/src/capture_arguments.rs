@@ -176,8 +176,12 @@ pub(super) struct ProbeArgument {
 
 impl ProbeArgument {
     /// The parameters of the probe that is named, on a connection: those of the user's calibration, or the nominal ones
-    /// of a x1 probe.
-    pub(super) fn parameters(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
+    /// of a x1 probe. `attenuation` is that of a capture which is repeated, if no other is given.
+    pub(super) fn parameters(
+        &self,
+        url: &LinkUrl,
+        attenuation: Option<Attenuation>,
+    ) -> Result<AnalogParameters, Failure> {
         let probes = match &self.probes {
             Some(probes) => probes.as_str(),
             None => ConfigFile::of_user()?.probes.as_deref().unwrap_or("x1"),
@@ -193,8 +197,9 @@ impl ProbeArgument {
             ))
         };
         warn_of_ignored_lines();
+        let attenuation = self.attenuation.or(attenuation);
         let parameters =
-            CalibrationFile::probe_attenuated(url, probes, self.attenuation).map_err(Failure::failed)?;
+            CalibrationFile::probe_attenuated(url, probes, attenuation).map_err(Failure::failed)?;
         let parameters = parameters.ok_or_else(missing)?;
         print_detail!("probe {probes}, attenuation {}, {parameters:?}", parameters.attenuation);
         Ok(parameters)
@@ -213,9 +218,13 @@ fn offer(probes: &str) -> String {
 }
 
 impl CaptureArguments {
-    /// The parameters of the probe that is named, on a connection.
-    pub(super) fn probe(&self, url: &LinkUrl) -> Result<AnalogParameters, Failure> {
-        self.probe.parameters(url)
+    /// The parameters of the probe that is named, on a connection: see [`ProbeArgument::parameters`].
+    pub(super) fn probe(
+        &self,
+        url: &LinkUrl,
+        attenuation: Option<Attenuation>,
+    ) -> Result<AnalogParameters, Failure> {
+        self.probe.parameters(url, attenuation)
     }
 
     /// Names of channels are those of a file, for commands that read one; a capture has those of the device.

@@ -85,7 +85,7 @@ impl FileOrCapture {
         channels: Option<ChannelSet>,
     ) -> Result<Waveform, Failure> {
         let request = self.live.capture.request_after(channels)?;
-        let mut live = self.live.prepare(session, &request).await?;
+        let mut live = self.live.prepare(session, &request, None).await?;
         live.next().await?.ok_or(Failure::Cancelled)
     }
 

@@ -1,7 +1,7 @@
 //! Captures from a connected device, to be shown, saved or measured.
 
 use clap::Args;
-use scopething_core::device::BS05;
+use scopething_core::device::{Attenuation, BS05};
 use scopething_core::plan::{
     BusyOutputs, CapturePlan, CaptureRequest, ChannelSet, Notice, PlanError, TraceEnd, TriggerSource,
     plan_capture,
@@ -52,11 +52,12 @@ pub(super) struct Live<'a> {
 
 impl LiveArguments {
     /// Connects, starts what shall be generated meanwhile, and plans what `request` asks for, usually that of
-    /// [`capture`](Self::capture). Deviations of the plan are printed.
+    /// [`capture`](Self::capture). `attenuation` is that of a capture which is repeated. Deviations of the plan are printed.
     pub(super) async fn prepare<'a>(
         &self,
         session: &'a mut Session,
         request: &CaptureRequest,
+        attenuation: Option<Attenuation>,
     ) -> Result<Live<'a>, Failure> {
         let interrupts = session.interrupts();
         let url = session.url(&self.url)?;
@@ -65,7 +66,7 @@ impl LiveArguments {
             generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
         check(request, generator.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven))?;
         let target = session.resolve(url).await?;
-        let probe = self.capture.probe(&target.url)?;
+        let probe = self.capture.probe(&target.url, attenuation)?;
         let scope = session.connect(&target).await?;
         if let Some(generator) = &generator {
             generator.start(scope).await?;

@@ -55,7 +55,7 @@ impl Arguments {
             generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
         let driven = generator.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
         let request = self.capture.request()?;
-        let probe = self.capture.probe(&self.url.parse()?.unwrap_or_default())?;
+        let probe = self.capture.probe(&self.url.parse()?.unwrap_or_default(), None)?;
         let plan = plan_capture(&BS05, &probe, &request, driven)?;
         let refused = refusals(&plan, &request, driven)?;
         let mut out = crate::terminal::stdout();

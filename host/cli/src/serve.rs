@@ -100,7 +100,7 @@ pub(super) async fn serve(
 ) -> Result<(), Failure> {
     let interrupts = Interrupts::watch();
     let url = device.url.parse()?.unwrap_or(LinkUrl::FirstSerial);
-    let probe = device.probe.parameters(&url)?;
+    let probe = device.probe.parameters(&url, None)?;
     let opening = async {
         let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
         Server::open(link, probe, places).await.map_err(refused)

@@ -359,6 +359,19 @@ async fn a_capture_is_repeated_like_a_file() {
 }
 
 #[tokio::test]
+async fn repeated_capture_has_the_attenuation_of_the_file() {
+    let directory = directory();
+    let options = ["A", "--attenuation", "A=10,B=1", "--low", "-20V", "--high", "40V", "-o", "t.csv"];
+    capture_in(directory.path(), &options).await.done();
+    for (given, attenuation) in [(&[][..], "A=10,B=1"), (&["--attenuation", "20"][..], "20")] {
+        let options = [&["--like", "t.csv", "--json"][..], given].concat();
+        let again = capture_in(directory.path(), &options).await.done().object();
+        assert_eq!(again["settings"]["request"]["attenuation"], attenuation);
+        assert_eq!(again["settings"]["plan"]["notices"], serde_json::json!([]));
+    }
+}
+
+#[tokio::test]
 async fn files_of_others_are_read_by_the_options() {
     let directory = directory();
     let place = directory.path();

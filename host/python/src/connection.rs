@@ -11,7 +11,7 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pythonize::depythonize;
-use scopething::calibration_file::CalibrationFile;
+use scopething::calibration_file::{self, CalibrationFile};
 use scopething::generate::{GeneratorPlan, WaveTable, parse_levels, stop};
 use scopething::link::{self, Link, LinkClock, LinkUrl, OpenLink};
 use scopething::request::CaptureSpec;
@@ -382,7 +382,7 @@ impl Connection {
     /// Takes other parameters for a probe, the eleven numbers of the file of calibrations, for captures of this connection.
     fn set_probe(&self, py: Python<'_>, name: &str, numbers: [f64; 11]) -> PyResult<()> {
         self.with(py, |device| {
-            self.take_probe(device, name, parameters_of(numbers));
+            self.take_probe(device, name, calibration_file::of_numbers(numbers));
             Ok(())
         })
     }
@@ -649,35 +649,11 @@ fn report(progress: Option<&Py<PyAny>>, done: u16, left: u16) -> PyResult<()> {
 }
 
 fn parameters<'py>(py: Python<'py>, parameters: &AnalogParameters) -> PyResult<Bound<'py, PyDict>> {
-    // The file of calibrations keeps the attenuation apart, for all x1 probes of a connection.
-    let AnalogParameters {
-        la,
-        lb,
-        lc,
-        ha,
-        hb,
-        hc,
-        scale,
-        offset,
-        safe_low,
-        safe_high,
-        ab_offset,
-        attenuation: _,
-    } = *parameters;
-    let names = ["la", "lb", "lc", "ha", "hb", "hc", "scale", "offset", "safe_low", "safe_high", "ab_offset"];
-    let values = [la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset];
     let object = PyDict::new(py);
-    for (name, value) in names.into_iter().zip(values) {
+    for (name, value) in calibration_file::NUMBERS.into_iter().zip(calibration_file::to_numbers(parameters)) {
         object.set_item(name, value)?;
     }
     Ok(object)
-}
-
-/// The parameters by their numbers, in the order of the file of calibrations.
-fn parameters_of(numbers: [f64; 11]) -> AnalogParameters {
-    let [la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset] = numbers;
-    let attenuation = Attenuation::NONE;
-    AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset, attenuation }
 }
 
 fn calibration_object<'py>(
@@ -709,7 +685,8 @@ pub(crate) fn save_probe(py: Python<'_>, url: &str, name: &str, numbers: [f64; 1
     let url: LinkUrl = url.parse().map_err(|error| Failure::from(error).raise(py))?;
     let file = CalibrationFile::of_user()
         .ok_or_else(|| Failure::usage("there is no home directory to keep calibrations in").raise(py))?;
-    let written = file.write(&CalibrationFile::section_of(url.sound()), name, &parameters_of(numbers));
+    let written =
+        file.write(&CalibrationFile::section_of(url.sound()), name, &calibration_file::of_numbers(numbers));
     written.map_err(|error| Failure::from(error).raise(py))
 }
 

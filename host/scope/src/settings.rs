@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use scopething_core::plan::{CapturePlan, CaptureRequest};
+use scopething_core::device::{Attenuation, UnknownAttenuation};
+use scopething_core::plan::{CapturePlan, CaptureRequest, SampleRange};
 use scopething_waveform::waveform::{SettingValue, Settings};
 use serde_json::Value;
 
 use crate::request::{CaptureSpec, JsonRequestError};
+
+/// The name of the attenuation among the words of a request.
+const ATTENUATION: &str = "attenuation";
 
 /// The settings of a capture that was requested and planned so. What the request leaves to defaults is not among them.
 #[must_use]
@@ -41,6 +45,12 @@ pub fn of_capture(request: &CaptureRequest, plan: &CapturePlan) -> Settings {
     if request.delay_s != 0.0 {
         words.insert("delay".to_owned(), SettingValue::Number(request.delay_s));
     }
+    // What its volts are counted by belongs to the request: without it they would be others.
+    if let SampleRange::Volts { attenuation, .. } = plan.range
+        && attenuation != Attenuation::NONE
+    {
+        words.insert(ATTENUATION.to_owned(), text(attenuation.to_string()));
+    }
     if let Some(trigger) = request.trigger {
         words.insert("trigger".to_owned(), text(trigger.to_string()));
     }
@@ -60,9 +70,24 @@ pub fn of_capture(request: &CaptureRequest, plan: &CapturePlan) -> Settings {
 /// If it is none that this version understands.
 pub fn request_of(settings: &Settings) -> Result<Option<CaptureRequest>, JsonRequestError> {
     let Some(words) = &settings.request else { return Ok(None) };
+    // It is the probe's.
+    let words: BTreeMap<_, _> = words.iter().filter(|(name, _)| *name != ATTENUATION).collect();
     let value: Value = serde_json::to_value(words)?;
     let spec: CaptureSpec = serde_json::from_value(value)?;
     spec.request().map(Some)
+}
+
+/// The attenuation of the probes with which the volts of the request in settings are those at the tips; `None` if there is
+/// none in them.
+///
+/// # Errors
+/// If it is none.
+pub fn attenuation_of(settings: &Settings) -> Result<Option<Attenuation>, UnknownAttenuation> {
+    match settings.request.as_ref().and_then(|words| words.get(ATTENUATION)) {
+        None => Ok(None),
+        Some(SettingValue::Text(text)) => text.parse().map(Some),
+        Some(_) => Err(UnknownAttenuation),
+    }
 }
 
 /// Whether the computer's clock is kept by a time server, where the system states it.
@@ -112,6 +137,24 @@ mod tests {
             let text = serde_json::to_string(&settings).unwrap();
             let read: Settings = serde_json::from_str(&text).unwrap();
             assert_eq!(request_of(&read).unwrap(), Some(request));
+            assert_eq!(attenuation_of(&read), Ok(None));
         }
+    }
+
+    #[test]
+    fn attenuation_reads_back_beside_the_request() {
+        let attenuation = Attenuation { a: 10.0, b: 1.0 };
+        let probe = BS05.analog.attenuated(attenuation);
+        let request = CaptureRequest {
+            low: Some(-20.0),
+            high: Some(20.0),
+            ..CaptureRequest::new(scopething_core::plan::Channel::A)
+        };
+        let plan = plan_capture(&BS05, &probe, &request, BusyOutputs::NOTHING).unwrap();
+        let settings = of_capture(&request, &plan);
+        assert_eq!(attenuation_of(&settings), Ok(Some(attenuation)));
+        assert_eq!(request_of(&settings).unwrap(), Some(request));
+        let broken = BTreeMap::from([("attenuation".to_owned(), SettingValue::Number(0.0))]);
+        assert!(attenuation_of(&Settings { request: Some(broken), ..Settings::default() }).is_err());
     }
 }

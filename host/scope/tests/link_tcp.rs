@@ -89,6 +89,43 @@ async fn a_server_that_resets_is_an_error() {
     assert_eq!(embedded_io::Error::kind(&error), embedded_io::ErrorKind::BrokenPipe);
 }
 
+/// The driver reads a byte or a few at a time.
+#[tokio::test]
+async fn dismissal_is_reported_whole_to_a_reader_of_few_bytes() {
+    let (mut link, mut server) = connected().await;
+    server.write_all(b"?\r").await.unwrap();
+    hang(link.read_exact(&mut [0; 2])).await.unwrap();
+    server.write_all(b"0refused: the device was given to others after 5 s\r\n").await.unwrap();
+    let error = hang(link.read(&mut [0; 3])).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the server took the BitScope away: the device was given to others after 5 s"
+    );
+}
+
+#[tokio::test]
+async fn refusal_is_no_dismissal_however_it_is_cut() {
+    for cut in [1, 12, 30, 44] {
+        let (mut link, mut server) = connected().await;
+        let (first, second) = b"refused: tcp 127.0.0.1:40000 has the device\r\n".split_at(cut);
+        server.set_nodelay(true).unwrap();
+        server.write_all(first).await.unwrap();
+        let mut read = vec![0; cut];
+        hang(link.read_exact(&mut read)).await.unwrap();
+        server.write_all(second).await.unwrap();
+        server.shutdown().await.unwrap();
+        let error = loop {
+            if let Err(error) = hang(link.read(&mut [0; 20])).await {
+                break error;
+            }
+        };
+        assert!(
+            matches!(&error, LinkError::InUse { owner } if **owner == *"tcp 127.0.0.1:40000"),
+            "{cut}: {error}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_port_where_nothing_listens_refuses() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();

@@ -283,7 +283,7 @@ impl ConfigureArguments {
         };
         Ok(Job {
             request: self.capture.request()?,
-            probe: self.capture.probe(&url)?,
+            probe: self.capture.probe(&url, None)?,
             repeat: self.repeat,
             spacing: Micros::from_seconds(self.spacing),
             keep: self.keep,

@@ -139,7 +139,7 @@ impl Arguments {
         if target.url.is_bridge() {
             return Err(Failure::usage(stream::BehindBridge));
         }
-        let probe = self.probe.parameters(&target.url)?;
+        let probe = self.probe.parameters(&target.url, None)?;
         let scope = session.connect(&target).await?;
         if let Some(generator) = &generator {
             generator.start(scope).await?;

@@ -23,7 +23,7 @@ pub(super) fn need(plan: &StreamPlan, profile: LinkProfile) -> String {
 
 impl Arguments {
     pub(super) fn show_plan(&self) -> Result<(), Failure> {
-        let probe = self.probe.parameters(&self.url.parse()?.unwrap_or_default())?;
+        let probe = self.probe.parameters(&self.url.parse()?.unwrap_or_default(), None)?;
         let generator_request = self.meanwhile.request()?;
         let generator =
             generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;

@@ -3,6 +3,7 @@
 //! Small writes go out at once (`TCP_NODELAY`). A server that closes, or closes only its sending half, is an
 //! error when it is next read from.
 
+use std::collections::VecDeque;
 use std::io;
 
 use embedded_io_async::{ErrorType, Read, Write};
@@ -18,6 +19,9 @@ use super::url::HostPort;
 /// How long a host may take to answer, the look-up of its name included.
 pub(super) const CONNECT_LIMIT: Micros = Micros::from_millis(5000);
 
+/// The most bytes that are taken from the system at a time.
+const CHUNK: usize = 2048;
+
 /// An open TCP stream.
 ///
 /// # Cancellation
@@ -26,6 +30,9 @@ pub(super) const CONNECT_LIMIT: Micros = Micros::from_millis(5000);
 #[derive(Debug)]
 pub struct TcpLink {
     stream: TcpStream,
+    /// What has come and was not read yet. The driver reads a few bytes at a time: in them a dismissal could not be
+    /// recognised.
+    received: VecDeque<u8>,
     /// All that has come, as long as it may be the beginning of a [refusal]: the reader has it too, since a
     /// BitScope's answer may begin in the same way.
     opening: Option<Vec<u8>>,
@@ -44,27 +51,35 @@ impl TcpLink {
             let stream =
                 TcpStream::connect(addresses.as_slice()).await.map_err(|source| not_opened(at, source))?;
             stream.set_nodelay(true).map_err(|source| not_opened(at, source))?;
-            Ok(Self { stream, opening: Some(Vec::new()) })
+            Ok(Self { stream, received: VecDeque::new(), opening: Some(Vec::new()) })
         };
         let no_answer = |_| Err(OpenError::NoAnswer { at: at.clone(), limit: CONNECT_LIMIT });
         tokio::time::timeout(duration(CONNECT_LIMIT), connect).await.unwrap_or_else(no_answer)
     }
 
-    /// Notes what has come.
-    fn heard(&mut self, bytes: &[u8]) {
+    /// Takes what has come.
+    fn take(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
+        // What ends without the end of its line may be the beginning of a refusal.
+        if let Some(reason) = Some(bytes).filter(|bytes| bytes.ends_with(b"\n")).and_then(refusal::dismissal)
+        {
+            return Err(LinkError::Dismissed { reason: reason.into() });
+        }
         if let Some(opening) = &mut self.opening {
             opening.extend(bytes.iter().take(refusal::MAX_LENGTH + 1));
             self.opening.take_if(|opening| !refusal::may_begin(opening));
         }
+        self.received.extend(bytes);
+        Ok(())
     }
 
-    /// The error of a stream that has ended: whether a refusal was all that came. A write may find out first.
+    /// The error of a stream that has ended: a refusal if that was all that came, or why the server has ended it. A write
+    /// may find out first, and what came before the end is still there.
     fn ended(&mut self, error: LinkError) -> LinkError {
-        let mut rest = [0; refusal::MAX_LENGTH];
-        while self.opening.is_some()
-            && let Ok(count @ 1..) = self.stream.try_read(&mut rest)
-        {
-            self.heard(rest.get(..count).unwrap_or_default());
+        let mut rest = [0; CHUNK];
+        while let Ok(count @ 1..) = self.stream.try_read(&mut rest) {
+            if let Err(dismissed) = self.take(rest.get(..count).unwrap_or_default()) {
+                return dismissed;
+            }
         }
         let owner = self.opening.as_deref().and_then(refusal::owner);
         owner.map_or(error, |owner| LinkError::InUse { owner: owner.into() })
@@ -94,18 +109,15 @@ impl Read for TcpLink {
         if buf.is_empty() {
             return Ok(0);
         }
-        match self.stream.read(buf).await {
-            Ok(0) => Err(self.ended(LinkError::Closed)),
-            Ok(count) => {
-                let bytes = buf.get(..count).unwrap_or_default();
-                if let Some(reason) = refusal::dismissal(bytes) {
-                    return Err(LinkError::Dismissed { reason: reason.into() });
-                }
-                self.heard(bytes);
-                Ok(count)
+        if self.received.is_empty() {
+            let mut chunk = [0; CHUNK];
+            match self.stream.read(&mut chunk).await {
+                Ok(0) => return Err(self.ended(LinkError::Closed)),
+                Ok(count) => self.take(chunk.get(..count).unwrap_or_default())?,
+                Err(error) => return Err(self.ended(LinkError::network(error))),
             }
-            Err(error) => Err(self.ended(LinkError::network(error))),
         }
+        io::Read::read(&mut self.received, buf).map_err(LinkError::network)
     }
 }
 

@@ -26,6 +26,7 @@ use thiserror::Error;
 use crate::quantity_text::quantity;
 
 pub use self::details::{Details, Gap, Range, Stamp, Trigger};
+#[cfg(feature = "measure")]
 pub(crate) use self::series::title;
 pub use self::series::{Samples, Series};
 pub use self::settings::{SettingValue, Settings};

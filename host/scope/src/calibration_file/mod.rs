@@ -29,15 +29,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod text;
+
 use std::fmt;
 use std::io::{self, Write};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use ini_roundtrip::{Item, Parser};
 use scopething_core::device::{AnalogParameters, Attenuation, BS05};
 use thiserror::Error;
 
+pub use self::text::{LineFault, NUMBERS, of_numbers, to_numbers};
+use self::text::{find, ignored, line_of, parse, with_entry};
 use crate::atomic::{AtomicError, AtomicFile};
 use crate::link::LinkUrl;
 use crate::regular;
@@ -111,8 +113,6 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The key of the attenuation of a connection, which is no probe's name.
 const ATTENUATION: &str = "attenuation";
-/// How a file names its eleven numbers, in their order.
-const NUMBERS: usize = 11;
 
 impl CalibrationFile {
     /// The file at a path.
@@ -284,17 +284,6 @@ pub struct IgnoredLine {
     pub fault: LineFault,
 }
 
-/// Why a line is passed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineFault {
-    /// A section's name without its end.
-    UnendedSection,
-    /// A value before any section.
-    OutsideSection,
-    /// Neither a section, a value nor a comment.
-    NoValue,
-}
-
 impl fmt::Display for IgnoredLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {} of {} is left out: ", self.line, self.path.display())?;
@@ -306,186 +295,10 @@ impl fmt::Display for IgnoredLine {
     }
 }
 
-/// The lines of a text that are passed over.
-fn ignored(text: &str) -> Vec<(usize, LineFault)> {
-    let mut parser = Parser::new(text);
-    let mut ignored = Vec::new();
-    let (mut has_section, mut follows_value) = (false, false);
-    loop {
-        let start = text.len() - parser.remainder().len();
-        let Some(item) = parser.next() else { return ignored };
-        let fault = match item {
-            Item::Section { .. } => {
-                has_section = true;
-                None
-            }
-            Item::Property { raw, .. } if raw.starts_with([' ', '\t']) && follows_value => continue,
-            Item::Property { .. } if !has_section => Some(LineFault::OutsideSection),
-            Item::Property { key, val: None, .. } if !key.contains(':') => Some(LineFault::NoValue),
-            Item::Property { .. } => None,
-            Item::Error(line) if line.trim_start().starts_with('[') => Some(LineFault::UnendedSection),
-            Item::Error(_) => Some(LineFault::NoValue),
-            Item::Comment { .. } | Item::Blank { .. } | Item::SectionEnd => continue,
-        };
-        follows_value = fault.is_none();
-        let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
-        ignored.extend(fault.map(|fault| (line, fault)));
-    }
-}
-
-/// A probe's line, with those that go on with it.
-#[derive(Debug)]
-struct Entry {
-    range: Range<usize>,
-    value: String,
-}
-
-/// What a text has of a section and a probe in it, as places in the text.
-#[derive(Debug, Default)]
-struct Found {
-    entry: Option<Entry>,
-    /// Behind the section's last line that is not blank.
-    section_end: Option<usize>,
-}
-
-/// The number of an entry's line, from 1 on.
-fn line_of(text: &str, entry: &Entry) -> usize {
-    text.get(..entry.range.start).unwrap_or_default().lines().count() + 1
-}
-
-/// Whether two names of sections stand for one link: a serial port has several.
-fn is_same_link(one: &str, other: &str) -> bool {
-    let link = |name: &str| name.parse::<LinkUrl>().ok();
-    one == other || link(one).is_some_and(|one| link(other) == Some(one))
-}
-
-/// Looks for the first section of this name, and the first line of this probe in it.
-fn find(text: &str, section: &str, probe: &str) -> Found {
-    let mut found = Found::default();
-    let mut parser = Parser::new(text);
-    let (mut inside, mut goes_on) = (false, false);
-    loop {
-        let start = text.len() - parser.remainder().len();
-        let Some(item) = parser.next() else { return found };
-        let end = text.len() - parser.remainder().len();
-        match item {
-            Item::Section { .. } if found.section_end.is_some() => return found,
-            Item::Section { name, .. } => inside = is_same_link(name, section),
-            Item::Property { key, val, raw } if inside => {
-                let value = val.map(|value| (key, value)).or_else(|| key.split_once(':'));
-                let is_probe = |(key, _): &(&str, &str)| key.trim().eq_ignore_ascii_case(probe);
-                if raw.starts_with([' ', '\t']) && goes_on {
-                    if let Some(entry) = &mut found.entry {
-                        entry.range.end = end;
-                        entry.value = format!("{} {}", entry.value, raw.trim());
-                    }
-                } else if let (Some((_, value)), None) = (value.filter(is_probe), &found.entry) {
-                    found.entry = Some(Entry { range: start..end, value: value.trim().to_owned() });
-                    goes_on = true;
-                } else {
-                    goes_on = false;
-                }
-            }
-            Item::Comment { .. } | Item::Error(_) => goes_on = false,
-            Item::Property { .. } | Item::Blank { .. } | Item::SectionEnd => {}
-        }
-        if inside && !matches!(item, Item::Blank { .. } | Item::SectionEnd) {
-            found.section_end = Some(end);
-        }
-    }
-}
-
-fn parse(value: &str) -> Option<AnalogParameters> {
-    let numbers: Vec<f64> = value.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
-    let [la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset] =
-        <[f64; NUMBERS]>::try_from(numbers).ok().filter(|numbers| numbers.iter().all(|n| n.is_finite()))?;
-    let attenuation = Attenuation::NONE;
-    Some(AnalogParameters {
-        la,
-        lb,
-        lc,
-        ha,
-        hb,
-        hc,
-        scale,
-        offset,
-        safe_low,
-        safe_high,
-        ab_offset,
-        attenuation,
-    })
-}
-
-/// The text with a probe's line replaced, or added to its section, or added with its section.
-fn with_entry(text: &str, section: &str, probe: &str, parameters: &AnalogParameters) -> String {
-    let AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset, .. } =
-        parameters;
-    let line = format!(
-        "{probe} = {la} {lb} {lc} {ha} {hb} {hc} {scale} {offset} {safe_low} {safe_high} {ab_offset}"
-    );
-    let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let (range, new) = match find(text, section, probe) {
-        Found { entry: Some(Entry { range, .. }), .. } => (range, format!("{line}{line_end}")),
-        Found { section_end: Some(end), .. } => (end..end, format!("{line}{line_end}")),
-        Found { .. } => {
-            let blank = if text.is_empty() { "" } else { line_end };
-            (text.len()..text.len(), format!("{blank}[{section}]{line_end}{line}{line_end}"))
-        }
-    };
-    let (before, after) =
-        (text.get(..range.start).unwrap_or(text), text.get(range.end..).unwrap_or_default());
-    let unended = !before.is_empty() && !before.ends_with(['\r', '\n']);
-    format!("{before}{}{new}{after}", if unended { line_end } else { "" })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::text::PROBE;
     use super::*;
-    use proptest::prelude::*;
-
-    const PROBE: AnalogParameters = AnalogParameters {
-        la: 1.5,
-        lb: -0.25,
-        lc: 0.0,
-        ha: 2.5,
-        hb: -0.125,
-        hc: 1e-5,
-        scale: 18.0,
-        offset: -7.5,
-        safe_low: -5.0,
-        safe_high: 8.25,
-        ab_offset: 0.1,
-        attenuation: Attenuation::NONE,
-    };
-    const LINE: &str = "1.5 -0.25 0 2.5 -0.125 0.00001 18 -7.5 -5 8.25 0.1";
-
-    fn written(text: &str, section: &str, probe: &str) -> String {
-        with_entry(text, section, probe, &PROBE)
-    }
-
-    fn value_of(text: &str, section: &str, probe: &str) -> Option<String> {
-        find(text, section, probe).entry.map(|entry| entry.value)
-    }
-
-    #[test]
-    fn an_empty_file_gets_a_section() {
-        assert_eq!(written("", "sim:", "x1"), format!("[sim:]\nx1 = {LINE}\n"));
-    }
-
-    #[test]
-    fn link_is_found_under_each_name() {
-        let text = "[file:///dev/ttyUSB0]\nx1 = 1\n[SOCKET://h:1]\nx1 = 2\n";
-        for (section, value) in [
-            ("/dev/ttyUSB0", Some("1")),
-            ("socket:///dev/ttyUSB0", Some("1")),
-            ("socket://h:1", Some("2")),
-            ("/dev/ttyUSB1", None),
-            ("socket://h:2", None),
-        ] {
-            assert_eq!(value_of(text, section, "x1").as_deref(), value, "{section}");
-        }
-        assert_eq!(written(text, "/dev/ttyUSB0", "x1"), text.replace("x1 = 1", &format!("x1 = {LINE}")));
-    }
 
     #[test]
     fn attenuation_is_that_of_the_connection() {
@@ -504,51 +317,6 @@ mod tests {
     }
 
     #[test]
-    fn only_the_probes_own_line_changes() {
-        let text = "# mine\n\n[a]\nx1 = 1\n\n[socket://h:1]\n; probes\nx10=2\nX1 = 3 4\n\n[b]\nx1: 5\n";
-        let expected = text.replace("X1 = 3 4", &format!("x1 = {LINE}"));
-        assert_eq!(written(text, "socket://h:1", "x1"), expected);
-    }
-
-    #[test]
-    fn new_probe_goes_to_the_end_of_its_section() {
-        let text = "[a]\nx1 = 1\n# note\n\n\n[b]\nx1 = 2\n";
-        let expected = format!("[a]\nx1 = 1\n# note\nx10 = {LINE}\n\n\n[b]\nx1 = 2\n");
-        assert_eq!(written(text, "a", "x10"), expected);
-        assert_eq!(written("[a]\n[b]\n", "a", "x1"), format!("[a]\nx1 = {LINE}\n[b]\n"));
-    }
-
-    #[test]
-    fn a_new_section_comes_last() {
-        let expected = format!("[a]\nx1 = 1\n\n[b]\nx1 = {LINE}\n");
-        assert_eq!(written("[a]\nx1 = 1\n", "b", "x1"), expected);
-        assert_eq!(written("[a]\nx1 = 1", "b", "x1"), expected);
-    }
-
-    #[test]
-    fn line_ends_stay_what_they_are() {
-        let expected = format!("[a]\r\nx1 = {LINE}\r\n# end\r\n");
-        assert_eq!(written("[a]\r\nx1 = 1\r\n# end\r\n", "a", "x1"), expected);
-        assert_eq!(written("[a]\nx1 = 1", "a", "x10"), format!("[a]\nx1 = 1\nx10 = {LINE}\n"));
-    }
-
-    #[test]
-    fn continuation_lines_are_one_value() {
-        let text = "[a]\nx1 = 1 2\n  3 4\n\t5\nx10 = 6\n";
-        assert_eq!(value_of(text, "a", "x1").unwrap(), "1 2 3 4 5");
-        assert_eq!(value_of(text, "a", "x10").unwrap(), "6");
-        assert_eq!(written(text, "a", "x1"), format!("[a]\nx1 = {LINE}\nx10 = 6\n"));
-    }
-
-    #[test]
-    fn first_duplicate_counts() {
-        let text = "[a]\nx1 = 1\nx1 = 2\n[a]\nx10 = 3\n";
-        assert_eq!(value_of(text, "a", "x1").unwrap(), "1");
-        assert_eq!(value_of(text, "a", "x10"), None);
-        assert_eq!(value_of("x1 = 1\n[b\n", "b", "x1"), None);
-    }
-
-    #[test]
     fn lines_that_are_not_understood_are_named() {
         let text = "# mine\nx1 = 1\n[a]\nx1 = 1 2\n  3\n\n[b\nx10 : 2\nwhat\n; end\n";
         assert_eq!(
@@ -562,17 +330,6 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let lines = CalibrationFile::new(path).ignored_lines().unwrap();
         assert!(lines[1].to_string().starts_with("line 7 of "), "{}", lines[1]);
-    }
-
-    #[test]
-    fn eleven_finite_numbers_are_parameters() {
-        assert_eq!(parse(LINE), Some(PROBE));
-        assert_eq!(parse(&LINE.replace("0.00001", "1e-05")), Some(PROBE));
-        for broken in
-            ["", "1 2 3", &format!("{LINE} 1"), &LINE.replace("18", "nan"), &LINE.replace("18", "x")]
-        {
-            assert_eq!(parse(broken), None, "{broken}");
-        }
     }
 
     #[test]
@@ -619,39 +376,5 @@ mod tests {
             beneath.write("a", "x1", &PROBE),
             Err(CalibrationFileError::Read { .. } | CalibrationFileError::Directory { .. })
         ));
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn whatever_the_file_holds_all_other_lines_survive(
-            lines in prop::collection::vec(
-                prop_oneof![
-                    Just("[a]".to_owned()), Just("[b]".to_owned()), Just(String::new()),
-                    "(x1|x10|X1) ?[=:] ?[0-9 .]{0,8}", "[ \t]{0,2}[#;\\[]?[a-z =\\]\\[é]{0,6}",
-                ],
-                0..12,
-            ),
-            line_end in prop_oneof![Just("\n"), Just("\r\n")],
-            ended in any::<bool>(),
-        ) {
-            let mut text = lines.join(line_end);
-            if ended {
-                text.push_str(line_end);
-            }
-            let before = find(&text, "a", "x1");
-            let after = with_entry(&text, "a", "x1", &PROBE);
-            prop_assert_eq!(value_of(&after, "a", "x1"), Some(LINE.to_owned()));
-            prop_assert_eq!(value_of(&after, "b", "x1"), value_of(&text, "b", "x1"));
-            prop_assert_eq!(value_of(&after, "a", "x10"), value_of(&text, "a", "x10"));
-            // What was not the probe's own is still there, in its order.
-            let old = before.entry.map_or(text.len()..text.len(), |entry| entry.range);
-            let kept = format!("{}{}", &text[..old.start], &text[old.end..]);
-            let mut rest = after.lines();
-            for line in kept.lines() {
-                prop_assert!(rest.any(|other| other == line), "{line:?} of {text:?} is lost in {after:?}");
-            }
-        }
     }
 }

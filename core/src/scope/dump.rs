@@ -1,0 +1,145 @@
+//! Reading the samples of a trace that has ended.
+
+use embedded_io_async::{Read, Write};
+
+use super::capture::{ATTEMPTS, EndedTrace};
+use super::{Scope, ScopeError, ScopeErrorKind, Stage};
+use crate::plan::CapturePlan;
+use crate::time::Clock;
+use crate::trace::{BufferLayout, DumpChannel};
+use crate::vm::{Command, Register, Script};
+
+/// Room for the script of a dump: 15 register bytes in four runs, and `>A`. Two of the 15 are always 0.
+pub(super) const DUMP_SCRIPT_BYTES: usize = 15 * 3 + 4 * 3 + 2 - 3;
+
+impl<S: Read + Write, C: Clock> Scope<S, C> {
+    /// Reads the samples of one channel.
+    pub(super) async fn dump(
+        &mut self,
+        plan: &CapturePlan,
+        dump: &Dump,
+        samples: &mut [u8],
+    ) -> Result<(), ScopeError<S::Error>> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.try_dump::<false>(dump, samples).await {
+                Err(error) if error.leaves_trace() && attempt < ATTEMPTS => {
+                    self.resume_dumps(plan, dump.stage()).await?;
+                }
+                result => return result.map(drop),
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn stage_dump(&mut self, dump: &Dump) {
+        self.shadow.stage_volatile(Register::SampleAddress, dump.address);
+        for (register, value) in dump.registers() {
+            self.shadow.stage(register, value);
+        }
+    }
+
+    /// Reads the samples of a channel once; returns whether `samples` held the same before, if that is asked.
+    ///
+    /// The first sample may be stale and is dropped.
+    pub(super) async fn try_dump<const COMPARE: bool>(
+        &mut self,
+        dump: &Dump,
+        samples: &mut [u8],
+    ) -> Result<bool, ScopeError<S::Error>> {
+        let stage = dump.stage();
+        self.stage_dump(dump);
+        let mut buffer = [0; DUMP_SCRIPT_BYTES];
+        let mut script = Script::new(&mut buffer);
+        script.stores(&mut self.shadow)?;
+        script.command(Command::ProgramSpock)?;
+        script.command(Command::DumpBinary)?;
+        self.line.run(stage, script.finish()).await?;
+        let lead_bytes = usize::from(dump.lead_bytes);
+        let length = lead_bytes + samples.len();
+        let deadline = self.line.answer_deadline(length);
+        let mut lead = [0; 2];
+        debug_assert!(lead_bytes <= lead.len(), "{lead_bytes} bytes before the first sample");
+        self.line.receive(stage, lead.get_mut(..lead_bytes).unwrap_or_default(), deadline).await?;
+        let mut same = true;
+        if COMPARE {
+            let mut again = [0; 32];
+            for before in samples.chunks_mut(again.len()) {
+                let Some(again) = again.get_mut(..before.len()) else {
+                    debug_assert!(false, "a chunk is longer than it was cut to");
+                    continue;
+                };
+                self.line.receive(stage, again, deadline).await?;
+                same &= before == again;
+                before.copy_from_slice(again);
+            }
+        } else {
+            self.line.receive(stage, samples, deadline).await?;
+        }
+        if self.line.has_stray_byte(stage).await? {
+            return Err(ScopeErrorKind::Surplus { expected: length }.at(stage));
+        }
+        Ok(same)
+    }
+}
+
+/// Where the dumps of an ended trace begin.
+///
+/// That is a sample of each channel before the first: on real hardware the first sample of a dump can be
+/// stale ([section 6 of the reference](crate::vm#6-dumps)), so that one is read and dropped.
+pub(super) fn dump_address(plan: &CapturePlan, ended: &EndedTrace) -> u32 {
+    let interleaved = u32::from(plan.mode.analog_channels.max(1));
+    let width = u32::from(plan.width.max(1));
+    let end = if interleaved == 2 { ended.address & !1 } else { ended.address };
+    let back = (u32::from(ended.samples) + interleaved).checked_rem(width).unwrap_or(0);
+    (end + width - back).checked_rem(width).unwrap_or(0)
+}
+
+/// One dump: which samples of which channel, from where.
+pub(super) struct Dump {
+    channel: DumpChannel,
+    address: u32,
+    count: u16,
+    lead_bytes: u8,
+    wide: bool,
+}
+
+/// Register `DumpMode`: a byte a sample ([section 6 of the reference](crate::vm#6-dumps)).
+const DUMP_RAW: u32 = 0;
+/// Register `DumpMode`: 16 bits a sample ([section 6 of the reference](crate::vm#6-dumps)).
+const DUMP_NATIVE: u32 = 5;
+
+impl Dump {
+    /// A dump of a channel's share of a trace, and of the sample before it, which lies at [`dump_address`].
+    pub(super) fn new(plan: &CapturePlan, layout: BufferLayout, channel: DumpChannel, address: u32) -> Self {
+        let lead = match channel {
+            DumpChannel::Analog(_) => 1,
+            DumpChannel::Logic => u16::from(plan.mode.analog_channels.max(1)),
+        };
+        Self {
+            channel,
+            address,
+            count: layout.samples(channel).saturating_add(lead),
+            lead_bytes: lead as u8 * layout.sample_bytes(channel),
+            wide: layout.sample_bytes(channel) == 2,
+        }
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        Stage::Dump(self.channel)
+    }
+
+    /// `DumpSend` and `DumpSkip` are those of a dump of every sample. Raw and native dumps ignore them, but known clients
+    /// write them.
+    pub(super) fn registers(&self) -> [(Register, u32); 6] {
+        [
+            (Register::DumpRepeat, 1),
+            (Register::DumpSend, 1),
+            (Register::DumpSkip, 0),
+            (Register::DumpCount, self.count.into()),
+            (Register::DumpMode, if self.wide { DUMP_NATIVE } else { DUMP_RAW }),
+            (Register::DumpChan, self.channel.number().into()),
+        ]
+    }
+}
