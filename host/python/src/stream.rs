@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::connection::{Device, Shared};
 use crate::failure::{Failure, Stop};
-use crate::gate::{self, lock};
+use crate::gate::{self, Process, lock};
 use crate::turn::Turns;
 
 /// Frames received at once, at most.
@@ -128,6 +128,9 @@ pub(crate) struct Reader {
     queue: Mutex<Receiver<Message>>,
     stop: watch::Sender<bool>,
     turns: Arc<Turns<Box<Device>>>,
+    /// Its number among the streams of the scope.
+    number: u64,
+    process: Process,
     totals: Arc<Mutex<StreamTotals>>,
     header: StreamHeader,
 }
@@ -157,11 +160,12 @@ impl Reader {
         let stop = watch::Sender::new(false);
         let stopped = stop.subscribe();
         let totals = Arc::new(Mutex::new(StreamTotals::default()));
-        turns.leave_to_stream();
+        let number = turns.leave_to_stream();
+        let process = shared.process;
         let running = Running { shared, plan, thinning, stopped, blocks, totals: Arc::clone(&totals) };
         let back = Arc::clone(&turns);
         thread::spawn(move || running.run(device, &back));
-        Self { queue: Mutex::new(received), stop, turns, totals, header }
+        Self { queue: Mutex::new(received), stop, turns, number, process, totals, header }
     }
 }
 
@@ -182,8 +186,9 @@ impl Running {
         self.blocks.flush();
         let queue = self.blocks.queue.clone();
         drop(self);
-        turns.give_back(device);
-        // Waits for room; there is nobody to tell if nobody listens.
+        // No thread closes a scope that a stream has: it waits for this one.
+        let _ = turns.give_back(device);
+        // Waits for room, or until nobody can receive it any more.
         let _ = queue.send(Message::End(result));
     }
 
@@ -227,11 +232,14 @@ impl Reader {
     /// The next block: the number of its first row, the frames missing before it, and a column for each channel (two with an
     /// envelope). None after the last one.
     fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<PyBlock<'py>>> {
+        self.process.check().map_err(|failure| failure.raise(py))?;
         let message = gate::outside(py, || {
             loop {
-                match lock(&self.queue).recv_timeout(gate::POLL) {
+                // Not locked while a handler of signals runs.
+                let received = lock(&self.queue).recv_timeout(gate::POLL);
+                match received {
                     Ok(message) => return Ok(Some(message)),
-                    // The end was told before.
+                    // The end was returned before.
                     Err(RecvTimeoutError::Disconnected) => return Ok(None),
                     Err(RecvTimeoutError::Timeout) => {
                         if gate::is_shut() {
@@ -263,9 +271,12 @@ impl Reader {
 
     /// Ends the stream, and waits until the scope can be used again.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.process.is_left() {
+            return Ok(());
+        }
         self.stop.send_replace(true);
         gate::outside_to_the_last(py, || {
-            self.turns.wait_for_stream();
+            self.turns.wait_for_stream(self.number);
             Ok(())
         })
     }

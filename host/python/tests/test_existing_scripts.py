@@ -45,7 +45,6 @@ def test_module_functions(connected):
 
 
 def test_pandas(connected):
-    pytest.importorskip("pandas")
     connected()
     table = driver.capturep(["A"], period=1e-3, timeout=0)
     assert list(table.columns) == ["A"] and len(table) == 1000

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 
+import jupyter_client
 import pytest
 from conftest import TIMEOUT_S, finish, interrupt, wait_for
 
@@ -212,7 +213,6 @@ def test_in_a_terminal():
 
 
 def test_in_ipython(tmp_path):
-    pytest.importorskip("IPython")
     written = in_terminal(
         ["-m", "scopething", URL],
         [("In [1]", CAPTURE), ("\nwaiting", "\x03"), ("cause is cancel", "exit()\r")],
@@ -222,8 +222,6 @@ def test_in_ipython(tmp_path):
 
 
 def test_in_a_jupyter_kernel(tmp_path, monkeypatch):
-    jupyter_client = pytest.importorskip("jupyter_client")
-    pytest.importorskip("ipykernel")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     manager, client = jupyter_client.manager.start_new_kernel(kernel_name="python3")
     try:
