@@ -182,7 +182,7 @@ struct Running {
 impl Running {
     fn run(mut self, mut device: Box<Device>, turns: &Turns<Box<Device>>) {
         let result = self.receive(&mut device);
-        device.is_disturbed = result.is_err();
+        device.is_disturbed |= result.is_err();
         self.blocks.flush();
         let queue = self.blocks.queue.clone();
         drop(self);
@@ -194,7 +194,7 @@ impl Running {
 
     fn receive(&mut self, device: &mut Device) -> Result<(), Failure> {
         let Self { shared, plan, thinning, stopped, blocks, totals } = self;
-        let Device { runtime, scope, .. } = device;
+        let Device { runtime, scope, is_disturbed, .. } = device;
         runtime.block_on(async {
             let ended = async {
                 tokio::select! {
@@ -207,7 +207,10 @@ impl Running {
             let mut stream = tokio::select! {
                 biased;
                 started = scope.start_stream(plan) => started.map_err(Failure::from)?,
-                () = &mut ended => return Err(Failure::closed()),
+                () = &mut ended => {
+                    *is_disturbed = true;
+                    return Ok(());
+                }
             };
             let mut thinner = Thinner::new(plan, *thinning);
             let mut frames = [StreamFrame::default(); CHUNK_FRAMES];

@@ -148,7 +148,7 @@ def test_the_version_is_that_of_the_workspace():
 
 
 def test_everything_public_is_documented():
-        for name in scopething.__all__:
+    for name in scopething.__all__:
         thing = getattr(scopething, name)
         if inspect.isclass(thing) or inspect.isfunction(thing):
             assert thing.__doc__, name

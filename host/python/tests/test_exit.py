@@ -46,7 +46,7 @@ def start(what):
         except scopething.Error:
             pass
     threading.Thread(target=run, daemon=True).start()
-    time.sleep(0.05)
+    time.sleep(0.05)  # Into its middle; at any other moment the exit must be as clean.
 
 {middle}
 print("leaving", flush=True)
