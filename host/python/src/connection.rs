@@ -15,7 +15,7 @@ use scopething::calibration_file::{self, CalibrationFile};
 use scopething::generate::{GeneratorPlan, WaveTable, parse_levels, stop};
 use scopething::link::{self, Link, LinkClock, LinkUrl, OpenLink};
 use scopething::request::CaptureSpec;
-use scopething_core::calibration::{Calibration, CalibrationRequest};
+use scopething_core::calibration::CalibrationRequest;
 use scopething_core::device::{AnalogParameters, Attenuation, BS05};
 use scopething_core::plan::{
     CaptureRequest, ChannelSet, ClockOutput, ClockRequest, LogicLine, LogicPattern, PlayMode, WaveShape,
@@ -28,7 +28,8 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 
 use crate::failure::{Failure, Kind, Stop};
-use crate::gate::{self, lock, signals};
+use crate::gate::{self, Process, lock, signals};
+use crate::probes::{attenuation_of, behind, calibration_object, probe_of_user};
 use crate::recording::Recording;
 use crate::stream::Reader;
 use crate::turn::Turns;
@@ -62,7 +63,7 @@ pub(crate) struct Shared {
     generators: Mutex<Generators>,
     /// What functions that are simulated signals raised.
     pub(crate) raised: Arc<Mutex<Option<PyErr>>>,
-    process: u32,
+    pub(crate) process: Process,
 }
 
 impl Shared {
@@ -126,7 +127,7 @@ impl Connection {
             interrupted: Mutex::new(None),
             generators: Mutex::new(Generators::Off),
             raised,
-            process: std::process::id(),
+            process: Process::current(),
         };
         let runtime = runtime()?;
         let connecting = async {
@@ -170,7 +171,7 @@ impl Connection {
         py: Python<'_>,
         work: impl FnOnce(&mut Device) -> Result<T, Stop> + Send,
     ) -> PyResult<T> {
-        self.check_process().map_err(|stop| stop.raise(py))?;
+        self.shared.process.check().map_err(|failure| failure.raise(py))?;
         gate::outside(py, || {
             let mut device = self.turns.take()?;
             let result = work(&mut device);
@@ -178,16 +179,26 @@ impl Connection {
                 device.is_disturbed = true;
             }
             *lock(&self.shared.generators) = device.scope.generators();
-            self.turns.give_back(device);
+            if let Some(device) = self.turns.give_back(device) {
+                self.leave(device);
+            }
             result
         })
     }
 
-    fn check_process(&self) -> Result<(), Stop> {
-        if std::process::id() == self.shared.process {
-            return Ok(());
-        }
-        Err(Failure::usage("this scope was connected in another process: connect in this one").into())
+    /// Stops what a device that was closed generates, and closes the link.
+    fn leave(&self, mut device: Box<Device>) {
+        let Device { runtime, scope, is_disturbed, .. } = &mut *device;
+        let leaving = async {
+            if *is_disturbed {
+                // Which resets it.
+                scope.check_presence().await.ok();
+            }
+            stop(scope).await.ok();
+        };
+        // A device that does not answer any more cannot be helped.
+        let _ = runtime.block_on(async { tokio::time::timeout(CLOSE_TIMEOUT, leaving).await });
+        *lock(&self.shared.generators) = Generators::Off;
     }
 
     /// The parameters of a probe on this connection, behind this attenuation instead of the usual one.
@@ -223,30 +234,6 @@ impl Connection {
             })
         })
     }
-}
-
-/// The parameters of a probe, from the user's file of calibrations or nominal ones.
-pub(crate) fn probe_of_user(url: &LinkUrl, name: &str) -> Result<AnalogParameters, Failure> {
-    CalibrationFile::probe_of_user(url, name)?.ok_or_else(|| {
-        let path = CalibrationFile::of_user().map(|file| file.path().display().to_string());
-        Failure::usage(format!(
-            "there is no calibration for probe {name:?} at {} in {}: use x1, or calibrate it",
-            url.sound(),
-            path.unwrap_or_default()
-        ))
-    })
-}
-
-/// The same front end, behind this attenuation instead of its own.
-pub(crate) fn behind(probe: AnalogParameters, attenuation: Option<Attenuation>) -> AnalogParameters {
-    AnalogParameters { attenuation: attenuation.unwrap_or(probe.attenuation), ..probe }
-}
-
-pub(crate) fn attenuation_of(py: Python<'_>, text: Option<&str>) -> PyResult<Option<Attenuation>> {
-    let read = text.map(|text| {
-        text.parse().map_err(|error| Failure::usage(format!("attenuation: {text:?} is {error}")).raise(py))
-    });
-    read.transpose()
 }
 
 pub(crate) fn request_of(py: Python<'_>, arguments: &Bound<'_, PyDict>) -> PyResult<CaptureRequest> {
@@ -383,6 +370,14 @@ impl Connection {
     fn set_probe(&self, py: Python<'_>, name: &str, numbers: [f64; 11]) -> PyResult<()> {
         self.with(py, |device| {
             self.take_probe(device, name, calibration_file::of_numbers(numbers));
+            Ok(())
+        })
+    }
+
+    /// Takes the parameters of probes from the file of calibrations again.
+    fn forget_probes(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |device| {
+            device.probes.clear();
             Ok(())
         })
     }
@@ -555,7 +550,7 @@ impl Connection {
         probe: &str,
         attenuation: Option<&str>,
     ) -> PyResult<Reader> {
-        self.check_process().map_err(|stop| stop.raise(py))?;
+        self.shared.process.check().map_err(|failure| failure.raise(py))?;
         let attenuation = attenuation_of(py, attenuation)?;
         let request = arguments.request(py)?;
         if self.url.is_bridge() {
@@ -577,36 +572,25 @@ impl Connection {
                     &arguments,
                 )),
                 Err(failure) => {
-                    self.turns.give_back(device);
+                    if let Some(device) = self.turns.give_back(device) {
+                        self.leave(device);
+                    }
                     Err(failure.into())
                 }
             }
         })
     }
 
-    /// Stops what is generated and closes the link; what runs in other threads ends. Twice does no harm.
+    /// Stops what is generated and closes the link; what runs in other threads ends. Called in the middle of an operation of
+    /// the same thread, as by a handler of signals, it takes effect when that has ended. Twice does no harm.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        if std::process::id() != self.shared.process || self.shared.closed.send_replace(true) {
+        if self.shared.process.is_left() || self.shared.closed.send_replace(true) {
             return Ok(());
         }
         gate::outside_to_the_last(py, || {
-            self.turns.wait_for_stream();
-            let mut device = match self.turns.take_to_close() {
-                Some(device) => device,
-                None => return Ok(()),
-            };
-            let Device { runtime, scope, is_disturbed, .. } = &mut *device;
-            let leaving = async {
-                if *is_disturbed {
-                    // Which resets it.
-                    scope.check_presence().await.ok();
-                }
-                stop(scope).await.ok();
-            };
-            // A device that does not answer any more cannot be helped.
-            let _ = runtime.block_on(async { tokio::time::timeout(CLOSE_TIMEOUT, leaving).await });
-            *lock(&self.shared.generators) = Generators::Off;
-            drop(device);
+            if let Some(device) = self.turns.take_to_close() {
+                self.leave(device);
+            }
             Ok(())
         })
     }
@@ -631,7 +615,7 @@ impl Connection {
 /// A child process must not touch what it shares with its parent.
 impl Drop for Connection {
     fn drop(&mut self) {
-        if std::process::id() != self.shared.process {
+        if self.shared.process.is_left() {
             std::mem::forget(Arc::clone(&self.turns));
         }
     }
@@ -646,48 +630,6 @@ fn report(progress: Option<&Py<PyAny>>, done: u16, left: u16) -> PyResult<()> {
             None => Ok(()),
         }
     })
-}
-
-fn parameters<'py>(py: Python<'py>, parameters: &AnalogParameters) -> PyResult<Bound<'py, PyDict>> {
-    let object = PyDict::new(py);
-    for (name, value) in calibration_file::NUMBERS.into_iter().zip(calibration_file::to_numbers(parameters)) {
-        object.set_item(name, value)?;
-    }
-    Ok(object)
-}
-
-fn calibration_object<'py>(
-    py: Python<'py>,
-    before: &AnalogParameters,
-    calibration: &Calibration,
-) -> PyResult<Bound<'py, PyDict>> {
-    let object = PyDict::new(py);
-    object.set_item("before", parameters(py, before)?)?;
-    object.set_item("after", parameters(py, &calibration.parameters)?)?;
-    object.set_item("residual_volts", calibration.residual_volts)?;
-    object.set_item("residual_of_range", calibration.residual_of_range)?;
-    object.set_item("used", calibration.used)?;
-    object.set_item("rejected", calibration.rejected)?;
-    Ok(object)
-}
-
-/// The parameters of a probe by name, as a dictionary.
-#[pyfunction]
-pub(crate) fn probe<'py>(py: Python<'py>, url: &str, name: &str) -> PyResult<Bound<'py, PyDict>> {
-    let url: LinkUrl = url.parse().map_err(|error| Failure::from(error).raise(py))?;
-    let probe = probe_of_user(&url, name).map_err(|failure| failure.raise(py))?;
-    parameters(py, &probe)
-}
-
-/// Keeps the parameters of a probe in the user's file of calibrations.
-#[pyfunction]
-pub(crate) fn save_probe(py: Python<'_>, url: &str, name: &str, numbers: [f64; 11]) -> PyResult<()> {
-    let url: LinkUrl = url.parse().map_err(|error| Failure::from(error).raise(py))?;
-    let file = CalibrationFile::of_user()
-        .ok_or_else(|| Failure::usage("there is no home directory to keep calibrations in").raise(py))?;
-    let written =
-        file.write(&CalibrationFile::section_of(url.sound()), name, &calibration_file::of_numbers(numbers));
-    written.map_err(|error| Failure::from(error).raise(py))
 }
 
 /// The serial ports: name, USB id, whether it is a BitScope's, and why it cannot be used.

@@ -47,6 +47,29 @@ pub(crate) fn outside_to_the_last<T: Send>(
     result.map_err(|stop| stop.raise(py))
 }
 
+/// The process in which something was made: a child process has none of the threads that serve it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Process(u32);
+
+impl Process {
+    pub(crate) fn current() -> Self {
+        Self(std::process::id())
+    }
+
+    /// Whether this is another one.
+    pub(crate) fn is_left(self) -> bool {
+        self.0 != std::process::id()
+    }
+
+    /// Refuses to go on in another one.
+    pub(crate) fn check(self) -> Result<(), Failure> {
+        if self.is_left() {
+            return Err(Failure::usage("this scope was connected in another process: connect in this one"));
+        }
+        Ok(())
+    }
+}
+
 pub(crate) fn is_shut() -> bool {
     *SHUT.borrow()
 }

@@ -3,6 +3,7 @@
 mod connection;
 mod failure;
 mod gate;
+mod probes;
 mod recording;
 mod simulate;
 mod stream;
@@ -56,9 +57,9 @@ fn plan<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let request = connection::request_of(py, arguments)?;
     let url: LinkUrl = url.parse().map_err(|error| Failure::from(error).raise(py))?;
-    let attenuation = connection::attenuation_of(py, attenuation)?;
-    let probe = connection::probe_of_user(&url, probe).map_err(|failure| failure.raise(py))?;
-    let probe = connection::behind(probe, attenuation);
+    let attenuation = probes::attenuation_of(py, attenuation)?;
+    let probe = probes::probe_of_user(&url, probe).map_err(|failure| failure.raise(py))?;
+    let probe = probes::behind(probe, attenuation);
     let driven = match (waveform, clock) {
         (true, _) => BusyOutputs::WAVEFORM,
         (false, true) => BusyOutputs::CLOCK,
@@ -78,8 +79,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<stream::Reader>()?;
     module.add_class::<simulate::Served>()?;
     module.add_function(wrap_pyfunction!(connection::ports, module)?)?;
-    module.add_function(wrap_pyfunction!(connection::probe, module)?)?;
-    module.add_function(wrap_pyfunction!(connection::save_probe, module)?)?;
+    module.add_function(wrap_pyfunction!(probes::probe, module)?)?;
+    module.add_function(wrap_pyfunction!(probes::save_probe, module)?)?;
     module.add_function(wrap_pyfunction!(gate::shut, module)?)?;
     module.add_function(wrap_pyfunction!(gate::forget_threads, module)?)?;
     module.add_function(wrap_pyfunction!(recording::read, module)?)?;

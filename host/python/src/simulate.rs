@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::connection::{Connection, runtime};
 use crate::failure::{Failure, Kind};
-use crate::gate::{self, lock};
+use crate::gate::{self, Process, lock};
 
 /// Moments for which a function is asked at once.
 const BLOCK: usize = 512;
@@ -143,6 +143,7 @@ pub(crate) struct Served {
     port: u16,
     stop: watch::Sender<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    process: Process,
     raised: Arc<Mutex<Option<PyErr>>>,
 }
 
@@ -154,7 +155,7 @@ pub(crate) fn serve(py: Python<'_>, settings: Vec<(String, Given<'_>)>, address:
     gate::outside(py, || {
         let stop = watch::Sender::new(false);
         let mut stopped = stop.subscribe();
-        let (told, telling) = sync_channel(1);
+        let (bound, address_bound) = sync_channel(1);
         let runtime = runtime()?;
         let thread = thread::spawn(move || {
             runtime.block_on(async {
@@ -162,21 +163,22 @@ pub(crate) fn serve(py: Python<'_>, settings: Vec<(String, Given<'_>)>, address:
                 let server = match Server::bind(&config, &options).await {
                     Ok(server) => server,
                     Err(error) => {
-                        let _ = told.send(Err(Failure::of(Kind::Usage, &error)));
+                        let _ = bound.send(Err(Failure::of(Kind::Usage, &error)));
                         return;
                     }
                 };
-                let _ = told.send(Ok(server.addresses().tcp));
+                let _ = bound.send(Ok(server.addresses().tcp));
                 tokio::select! {
                     _ = server.run(|_| {}) => {}
                     _ = stopped.wait_for(|&stopped| stopped) => {}
                 }
             });
         });
-        let at = telling.recv().unwrap_or_else(|_| Err(Failure::closed()))?;
+        let at = address_bound.recv().unwrap_or_else(|_| Err(Failure::closed()))?;
         let at = at.ok_or_else(Failure::closed)?;
         let thread = Mutex::new(Some(thread));
-        Ok(Served { host: at.ip().to_string(), port: at.port(), stop, thread, raised })
+        let process = Process::current();
+        Ok(Served { host: at.ip().to_string(), port: at.port(), stop, thread, process, raised })
     })
 }
 
@@ -184,6 +186,9 @@ pub(crate) fn serve(py: Python<'_>, settings: Vec<(String, Given<'_>)>, address:
 impl Served {
     /// Ends it. Raises what a function that is a signal has raised.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.process.is_left() {
+            return Ok(());
+        }
         self.stop.send_replace(true);
         let thread = lock(&self.thread).take();
         gate::outside_to_the_last(py, || {

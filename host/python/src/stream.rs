@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::connection::{Device, Shared};
 use crate::failure::{Failure, Stop};
-use crate::gate::{self, lock};
+use crate::gate::{self, Process, lock};
 use crate::turn::Turns;
 
 /// Frames received at once, at most.
@@ -128,6 +128,9 @@ pub(crate) struct Reader {
     queue: Mutex<Receiver<Message>>,
     stop: watch::Sender<bool>,
     turns: Arc<Turns<Box<Device>>>,
+    /// Its number among the streams of the scope.
+    number: u64,
+    process: Process,
     totals: Arc<Mutex<StreamTotals>>,
     header: StreamHeader,
 }
@@ -157,11 +160,12 @@ impl Reader {
         let stop = watch::Sender::new(false);
         let stopped = stop.subscribe();
         let totals = Arc::new(Mutex::new(StreamTotals::default()));
-        turns.leave_to_stream();
+        let number = turns.leave_to_stream();
+        let process = shared.process;
         let running = Running { shared, plan, thinning, stopped, blocks, totals: Arc::clone(&totals) };
         let back = Arc::clone(&turns);
         thread::spawn(move || running.run(device, &back));
-        Self { queue: Mutex::new(received), stop, turns, totals, header }
+        Self { queue: Mutex::new(received), stop, turns, number, process, totals, header }
     }
 }
 
@@ -178,18 +182,19 @@ struct Running {
 impl Running {
     fn run(mut self, mut device: Box<Device>, turns: &Turns<Box<Device>>) {
         let result = self.receive(&mut device);
-        device.is_disturbed = result.is_err();
+        device.is_disturbed |= result.is_err();
         self.blocks.flush();
         let queue = self.blocks.queue.clone();
         drop(self);
-        turns.give_back(device);
-        // Waits for room; there is nobody to tell if nobody listens.
+        // No thread closes a scope that a stream has: it waits for this one.
+        let _ = turns.give_back(device);
+        // Waits for room, or until nobody can receive it any more.
         let _ = queue.send(Message::End(result));
     }
 
     fn receive(&mut self, device: &mut Device) -> Result<(), Failure> {
         let Self { shared, plan, thinning, stopped, blocks, totals } = self;
-        let Device { runtime, scope, .. } = device;
+        let Device { runtime, scope, is_disturbed, .. } = device;
         runtime.block_on(async {
             let ended = async {
                 tokio::select! {
@@ -202,7 +207,10 @@ impl Running {
             let mut stream = tokio::select! {
                 biased;
                 started = scope.start_stream(plan) => started.map_err(Failure::from)?,
-                () = &mut ended => return Err(Failure::closed()),
+                () = &mut ended => {
+                    *is_disturbed = true;
+                    return Ok(());
+                }
             };
             let mut thinner = Thinner::new(plan, *thinning);
             let mut frames = [StreamFrame::default(); CHUNK_FRAMES];
@@ -227,11 +235,14 @@ impl Reader {
     /// The next block: the number of its first row, the frames missing before it, and a column for each channel (two with an
     /// envelope). None after the last one.
     fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<PyBlock<'py>>> {
+        self.process.check().map_err(|failure| failure.raise(py))?;
         let message = gate::outside(py, || {
             loop {
-                match lock(&self.queue).recv_timeout(gate::POLL) {
+                // Not locked while a handler of signals runs.
+                let received = lock(&self.queue).recv_timeout(gate::POLL);
+                match received {
                     Ok(message) => return Ok(Some(message)),
-                    // The end was told before.
+                    // The end was returned before.
                     Err(RecvTimeoutError::Disconnected) => return Ok(None),
                     Err(RecvTimeoutError::Timeout) => {
                         if gate::is_shut() {
@@ -263,9 +274,12 @@ impl Reader {
 
     /// Ends the stream, and waits until the scope can be used again.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.process.is_left() {
+            return Ok(());
+        }
         self.stop.send_replace(true);
         gate::outside_to_the_last(py, || {
-            self.turns.wait_for_stream();
+            self.turns.wait_for_stream(self.number);
             Ok(())
         })
     }

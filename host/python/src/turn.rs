@@ -20,6 +20,9 @@ struct State<T> {
     holder: Holder,
     waiting: VecDeque<u64>,
     next: u64,
+    streams: u64,
+    /// The thread that has it has closed it: it does not go to the next.
+    is_closing: bool,
 }
 
 /// Who has the thing.
@@ -27,15 +30,22 @@ struct State<T> {
 enum Holder {
     Nobody,
     Thread(ThreadId),
-    /// A stream has it, until it is closed.
-    Stream,
+    /// The stream of this number has it, until it is closed.
+    Stream(u64),
     /// It was taken away for good.
     Gone,
 }
 
 impl<T> Turns<T> {
     pub(crate) fn new(thing: T) -> Self {
-        let state = State { thing: Some(thing), holder: Holder::Nobody, waiting: VecDeque::new(), next: 0 };
+        let state = State {
+            thing: Some(thing),
+            holder: Holder::Nobody,
+            waiting: VecDeque::new(),
+            next: 0,
+            streams: 0,
+            is_closing: false,
+        };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -48,7 +58,7 @@ impl<T> Turns<T> {
         let taken = loop {
             match state.holder {
                 Holder::Gone => break Err(Failure::closed().into()),
-                Holder::Stream => {
+                Holder::Stream(_) => {
                     break Err(Failure::usage("a stream of this scope runs: close it first").into());
                 }
                 Holder::Thread(id) if id == thread::current().id() => {
@@ -84,17 +94,32 @@ impl<T> Turns<T> {
         taken
     }
 
-    /// Gives it back, for the next in the queue.
-    pub(crate) fn give_back(&self, thing: T) {
-        self.set(Some(thing), Holder::Nobody);
+    /// Gives it back, for the next in the queue. Returns it where this thread has closed it meanwhile, and must now see to that.
+    pub(crate) fn give_back(&self, thing: T) -> Option<T> {
+        let mut state = lock(&self.state);
+        let kept = if state.is_closing {
+            state.holder = Holder::Gone;
+            Some(thing)
+        } else {
+            state.thing = Some(thing);
+            state.holder = Holder::Nobody;
+            None
+        };
+        drop(state);
+        self.changed.notify_all();
+        kept
     }
 
-    /// A stream keeps it from now on.
-    pub(crate) fn leave_to_stream(&self) {
-        self.set(None, Holder::Stream);
+    /// A stream keeps it from now on. Returns the number of the stream.
+    pub(crate) fn leave_to_stream(&self) -> u64 {
+        let mut state = lock(&self.state);
+        state.streams += 1;
+        state.holder = Holder::Stream(state.streams);
+        state.streams
     }
 
-    /// Takes it away for good, as soon as whoever has it gives it back; none if that was done before.
+    /// Takes it away for good, as soon as whoever has it gives it back. None if that was done before, or if this thread itself
+    /// has it, as in a handler of signals: then [`Self::give_back`] returns it.
     pub(crate) fn take_to_close(&self) -> Option<T> {
         let mut state = lock(&self.state);
         let thing = loop {
@@ -104,6 +129,10 @@ impl<T> Turns<T> {
             if state.holder == Holder::Gone {
                 break None;
             }
+            if state.holder == Holder::Thread(thread::current().id()) {
+                state.is_closing = true;
+                return None;
+            }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         };
         state.holder = Holder::Gone;
@@ -112,18 +141,10 @@ impl<T> Turns<T> {
         thing
     }
 
-    fn set(&self, thing: Option<T>, holder: Holder) {
+    /// Waits until the stream of this number has given it back.
+    pub(crate) fn wait_for_stream(&self, number: u64) {
         let mut state = lock(&self.state);
-        state.thing = thing;
-        state.holder = holder;
-        drop(state);
-        self.changed.notify_all();
-    }
-
-    /// Waits until a stream has given it back.
-    pub(crate) fn wait_for_stream(&self) {
-        let mut state = lock(&self.state);
-        while state.holder == Holder::Stream {
+        while state.holder == Holder::Stream(number) {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }

@@ -72,6 +72,17 @@ def interrupt(process):
     process.send_signal(signal.SIGINT)
 
 
+def watched():
+    """A signal of 1 V, and an event that is set once it is looked at: a capture runs then."""
+    looked_at = threading.Event()
+
+    def signal(_):
+        looked_at.set()
+        return 1.0
+
+    return signal, looked_at
+
+
 class Proxy:
     """Passes bytes on between a client and a TCP server, and keeps what the client sends."""
 
@@ -119,6 +130,10 @@ class Proxy:
             with self._changed:
                 self.clients -= 1
                 self._changed.notify_all()
+
+    def wait_for_capture(self, count=1):
+        """Waits until so many captures have begun: D is what begins one."""
+        self.wait(lambda proxy: proxy.sent.count(b"D") >= count)
 
     def wait(self, condition):
         """Waits until something holds of what was sent."""

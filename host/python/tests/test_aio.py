@@ -1,14 +1,20 @@
 """The same for asyncio."""
 
 import asyncio
+import threading
 import time
 
 import pytest
+from conftest import watched
 
 import scopething
 from scopething import aio
 
 NEVER = dict(low=0, high=3, trigger_level=2)
+
+
+async def happened(event):
+    assert await asyncio.to_thread(event.wait, 10)
 
 
 def run(coroutine):
@@ -28,16 +34,17 @@ def test_captures():
                 await scope.capture("A", period="1 parsec")
         assert scope.closed
         with pytest.raises(scopething.Closed):
-            await aio.Scope(scope._scope, aio._Worker()).capture("A")
+            await scope.capture("A")
 
     run(main())
 
 
 def test_a_cancelled_task_is_cancelled():
     async def main():
-        async with await aio.simulate(A="dc 1V") as scope:
+        signal, looked_at = watched()
+        async with await aio.simulate(A=signal) as scope:
             task = asyncio.create_task(scope.capture("A", **NEVER))
-            await asyncio.sleep(0.1)
+            await happened(looked_at)
             begun = time.monotonic()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -53,10 +60,11 @@ def test_a_cancelled_task_is_cancelled():
 
 def test_one_that_waits_for_its_turn_can_be_cancelled():
     async def main():
-        async with await aio.simulate(A="dc 1V") as scope:
+        signal, looked_at = watched()
+        async with await aio.simulate(A=signal) as scope:
             first = asyncio.create_task(scope.capture("A", **NEVER))
             second = asyncio.create_task(scope.capture("A", **NEVER))
-            await asyncio.sleep(0.1)
+            await happened(looked_at)
             second.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await second
@@ -124,8 +132,9 @@ def test_generators_and_calibration():
             result = await scope.calibrate(n=8, save=False, progress=lambda done, points: seen.append(done))
             assert len(seen) == 64 and result.used > 100
         async with await aio.connect("sim:") as scope:
-            task = asyncio.create_task(scope.calibrate(save=False))
-            await asyncio.sleep(0.1)
+            begun = threading.Event()
+            task = asyncio.create_task(scope.calibrate(save=False, progress=lambda *_: begun.set()))
+            await happened(begun)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -136,12 +145,22 @@ def test_generators_and_calibration():
 
 def test_closing_ends_what_waits():
     async def main():
-        scope = await aio.simulate(A="dc 1V")
+        signal, looked_at = watched()
+        scope = await aio.simulate(A=signal)
         task = asyncio.create_task(scope.capture("A", **NEVER))
-        await asyncio.sleep(0.1)
+        await happened(looked_at)
         await scope.close()
         with pytest.raises(scopething.Closed):
             await task
+
+    run(main())
+
+
+def test_a_stream_can_be_closed_after_its_scope():
+    async def main():
+        async with await aio.simulate(A="dc 1V") as scope:
+            stream = await scope.stream("A")
+        await stream.close()
 
     run(main())
 

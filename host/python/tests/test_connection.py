@@ -2,7 +2,9 @@
 
 import gc
 import os
+import signal
 import socket
+import threading
 import warnings
 
 import numpy as np
@@ -69,8 +71,6 @@ def test_a_device_that_another_has_is_busy(simulated_scope):
 
 def test_something_else_is_the_wrong_device():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        import threading
-
         def answer():
             client, _ = server.accept()
             with client:
@@ -98,9 +98,28 @@ def test_ports_are_listed():
     assert all(isinstance(port.name, str) for port in scopething.list())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no fork here")
+def test_a_child_process_leaves_threads_of_its_parent_alone(simulated_scope):
+    simulator = simulated_scope(A="dc 1V", tcp=True)
+    with simulator.connect() as scope, scope.stream("A", block=10) as stream:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            try:
+                next(stream)
+            except scopething.Usage:
+                stream.close()
+                simulator.close()
+                os._exit(0)
+            os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
+        assert len(next(stream)) == 10
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no fork here")
 def test_a_child_process_cannot_use_it_and_leaves_it_alone():
-    if not hasattr(os, "fork"):
-        pytest.skip("no fork here")
     with scopething.connect("sim:") as scope:
         scope.start_clock(1000)
         with warnings.catch_warnings():

@@ -1,5 +1,6 @@
 """Traces in files, pictures, and in the packages that people use them with."""
 
+import inspect
 import json
 import pathlib
 import re
@@ -7,7 +8,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas
 import pytest
+import scipy.signal
+import xarray
+from matplotlib import pyplot
 
 import scopething
 
@@ -86,7 +91,6 @@ def test_measurements(traces):
 
 
 def test_pandas(traces):
-    pandas = pytest.importorskip("pandas")
     table = traces.to_pandas()
     assert isinstance(table, pandas.DataFrame) and list(table.columns) == ["A", "B", "L0"]
     assert table.index.name == "time" and table.index.is_monotonic_increasing
@@ -96,7 +100,6 @@ def test_pandas(traces):
 
 
 def test_xarray(traces):
-    xarray = pytest.importorskip("xarray")
     data = traces.to_xarray()
     assert isinstance(data, xarray.Dataset) and set(data) == {"A", "B", "L0"}
     assert data.A.dims == ("time",) and data.B.dims == ("time_B",) and data.A.attrs["units"] == "V"
@@ -105,7 +108,6 @@ def test_xarray(traces):
 
 
 def test_matplotlib(traces):
-    pyplot = pytest.importorskip("matplotlib.pyplot")
     axes = traces.plot(linewidth=2)
     lines = {line.get_label(): line for line in axes.get_lines()}
     np.testing.assert_array_equal(lines["A"].get_ydata(), traces.A.samples)
@@ -118,13 +120,12 @@ def test_matplotlib(traces):
 
 
 def test_scipy(traces):
-    signal = pytest.importorskip("scipy.signal")
     a = traces.A
-    frequencies, density = signal.welch(a.samples, a.sample_rate, nperseg=len(a), detrend="constant")
+    frequencies, density = scipy.signal.welch(a.samples, a.sample_rate, nperseg=len(a), detrend="constant")
     assert frequencies[np.argmax(density)] == pytest.approx(1000, abs=frequencies[1])
-    filtered = signal.sosfiltfilt(signal.butter(4, 10e3, fs=a.sample_rate, output="sos"), a.samples)
+    filtered = scipy.signal.sosfiltfilt(scipy.signal.butter(4, 10e3, fs=a.sample_rate, output="sos"), a.samples)
     np.testing.assert_allclose(filtered[50:-50], a.samples[50:-50], atol=0.02)
-    peaks, _ = signal.find_peaks(a.samples, distance=int(0.8e-3 * a.sample_rate))
+    peaks, _ = scipy.signal.find_peaks(a.samples, distance=int(0.8e-3 * a.sample_rate))
     assert np.median(np.diff(a.timestamps[peaks])) == pytest.approx(1e-3, rel=0.03)
 
 
@@ -147,8 +148,6 @@ def test_the_version_is_that_of_the_workspace():
 
 
 def test_everything_public_is_documented():
-    import inspect
-
     for name in scopething.__all__:
         thing = getattr(scopething, name)
         if inspect.isclass(thing) or inspect.isfunction(thing):

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import finish, interrupt, wait_for
+from conftest import finish, interrupt, watched
 
 from scopething import scope as driver
 from scopething.analysis import annotate_series
@@ -45,7 +45,6 @@ def test_module_functions(connected):
 
 
 def test_pandas(connected):
-    pytest.importorskip("pandas")
     connected()
     table = driver.capturep(["A"], period=1e-3, timeout=0)
     assert list(table.columns) == ["A"] and len(table) == 1000
@@ -58,16 +57,22 @@ def test_a_logic_trigger_has_a_timestamp(connected):
 
 
 def test_coroutines_in_a_loop_of_ones_own(simulated_scope):
-    simulator = simulated_scope(tcp=True, A="dc 1V")
+    signal, looked_at = watched()
+    simulator = simulated_scope(tcp=True, A=signal)
 
     async def main():
         with await driver.Scope().connect(simulator.url) as scope:
             task = asyncio.ensure_future(scope.capture(["A"], low=0, high=3, trigger_level=2))
-            await asyncio.sleep(0.2)
+            await asyncio.to_thread(looked_at.wait, 10)
             task.cancel()
             # A capture that is cancelled gives the trace around that moment.
             traces = await task
             assert traces.A.cause == "cancel"
+            # One that is cancelled as soon as it is asked for waits for no trigger either.
+            task = asyncio.ensure_future(scope.capture(["A"], low=0, high=3, trigger_level=2))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
             return (await scope.capture(timeout=0)).A
 
     assert len(asyncio.run(main()).samples) == 1000
@@ -149,18 +154,28 @@ def test_series_of_other_kinds_are_annotated():
     assert annotate_series(Other) and Other.waveform.frequency == pytest.approx(20e3, rel=1e-3)
 
 
-def test_ctrl_c_gives_the_trace(program):
+def test_a_reset_forgets_parameters_that_were_not_saved(connected):
+    scope = connected(A="dc 1V")
+    for probes in ("x1", "x10"):
+        scope.analog_params[probes] = scope.analog_params["x1"]._replace(scale=183.33, offset=-75.17)
+        driver.capture(["A"], low=-50, high=50, timeout=0, probes=probes)
+    driver.await_(scope.reset())
+    assert driver.capture(["A"], low=-5, high=5, timeout=0).A.samples.mean() == pytest.approx(1, abs=0.02)
+    with pytest.raises(driver.UsageError, match="x10"):
+        driver.capture(["A"], timeout=0, probes="x10")
+
+
+def test_ctrl_c_gives_the_trace(program, recorded):
+    proxy = recorded(A="dc 1V")
     process = program(
         """
-        import sys, threading
         from scopething.scope import await_, capture, main
-        sys.argv = ["script", "sim:?A=dc,1V"]
         await_(main())
-        threading.Timer(0.3, lambda: print("waiting", flush=True)).start()
         print(capture(["A"], low=0, high=3, trigger_level=2).A.cause)
-        """
+        """,
+        proxy.url,
     )
-    wait_for(process, "waiting")
-    time.sleep(0.1)
+    proxy.wait_for_capture()
+    time.sleep(0.1)  # A person's time to see that it waits.
     interrupt(process)
     assert finish(process)[0] == "cancel\n"

@@ -46,7 +46,7 @@ def start(what):
         except scopething.Error:
             pass
     threading.Thread(target=run, daemon=True).start()
-    time.sleep(0.05)
+    time.sleep(0.05)  # Into its middle; at any other moment the exit must be as clean.
 
 {middle}
 print("leaving", flush=True)
@@ -80,11 +80,15 @@ def test_the_judge_knows_what_runs():
         assert_at_rest(resting)
 
 
-@pytest.mark.parametrize("middle", MIDDLES)
-@pytest.mark.parametrize("leave", LEAVES)
+# One way to leave is enough for most of them.
+CASES = [
+    (leave, middle) for leave in LEAVES for middle in MIDDLES
+    if leave == "the end" or middle in ("a capture in a daemon thread", "a waveform")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("leave, middle", CASES)
 def test_exit(program, recorded, middle, leave):
-    if leave != "the end" and middle not in ("a capture in a daemon thread", "a waveform"):
-        pytest.skip("one way to leave is enough for the rest")
     for _ in range(RUNS):
         proxy = recorded(A="dc 1V")
         process = program(PROGRAM.format(middle=MIDDLES[middle], leave=LEAVES[leave]), proxy.url, options=["-X", "dev"])

@@ -4,68 +4,72 @@ import os
 import sys
 import time
 
+import jupyter_client
 import pytest
 from conftest import TIMEOUT_S, finish, interrupt, wait_for
+from test_exit import assert_at_rest
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGINT to send here")
 
 WAITING = """
-    import scopething, sys, threading
-    with scopething.connect("sim:?A=dc,1V") as scope:
-        threading.Timer(0.2, lambda: print("waiting", flush=True)).start()
+    import scopething, sys
+    with scopething.connect(sys.argv[1]) as scope:
         traces = scope.capture("A", period="20ms", low=0, high=3, trigger_level=2)
         print(traces.cause, len(traces.A) > 0, round(float(traces.A.samples.mean()), 2), flush=True)
 """
 
 
-def test_it_gives_the_trace_around_that_moment(program):
-    process = program(WAITING)
-    wait_for(process, "waiting")
+def test_it_gives_the_trace_around_that_moment(program, recorded):
+    proxy = recorded(A="dc 1V")
+    process = program(WAITING, proxy.url)
+    proxy.wait_for_capture()
+    time.sleep(0.2)  # A person's time to see that it waits.
     interrupt(process)
     assert finish(process) == ("cancel True 1.0\n", "")
 
 
-def test_a_second_press_gives_up(program):
+def test_a_second_press_gives_up(program, recorded):
     # A link on which the trace takes seconds to read, so that there is something to give up.
+    proxy = recorded(A="dc 1V", rate="20kbps")
     process = program(
         """
-        import scopething, threading
-        with scopething.connect("sim:?A=dc,1V&rate=20kbps") as scope:
-            threading.Timer(1, lambda: print("waiting", flush=True)).start()
+        import scopething, sys
+        with scopething.connect(sys.argv[1]) as scope:
             try:
                 scope.capture("A", period="1s", nsamples=12000, low=0, high=3, trigger_level=2)
             except KeyboardInterrupt:
                 print("given up", flush=True)
             print(scope.capture("A", nsamples=10, timeout=0).cause)
-        """
+        """,
+        proxy.url,
     )
-    wait_for(process, "waiting")
+    proxy.wait_for_capture()
+    time.sleep(1)  # For a trace of a second.
     interrupt(process)
     time.sleep(0.5)  # A person's second press.
     interrupt(process)
     assert finish(process)[0] == "given up\ntimeout\n"
 
 
-def test_a_loop_of_captures_ends_at_a_double_press(program):
+def test_a_loop_of_captures_ends_at_a_double_press(program, recorded):
+    proxy = recorded(A="dc 1V")
     process = program(
         """
-        import scopething
-        with scopething.connect("sim:?A=dc,1V") as scope:
+        import scopething, sys
+        with scopething.connect(sys.argv[1]) as scope:
             causes = []
             try:
                 while True:
-                    print("waiting", flush=True)
                     causes.append(scope.capture("A", low=0, high=3, trigger_level=2).cause)
             except KeyboardInterrupt:
                 print(causes)
-        """
+        """,
+        proxy.url,
     )
-    wait_for(process, "waiting")
-    time.sleep(0.2)
-    interrupt(process)
-    wait_for(process, "waiting")
-    time.sleep(0.2)
-    interrupt(process)
+    for count in (1, 2):
+        proxy.wait_for_capture(count)
+        time.sleep(0.2)  # A person's time to see that it waits; both presses come within a second.
+        interrupt(process)
     assert finish(process)[0] == "['cancel']\n"
 
 
@@ -77,7 +81,7 @@ def test_another_handler_of_signals_has_its_way(program):
         def late(*_): raise Late
         signal.signal(signal.SIGALRM, late)
         with scopething.connect("sim:?A=dc,1V") as scope:
-            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            signal.setitimer(signal.ITIMER_REAL, 0.3)  # A time-out of the program's.
             begun = time.monotonic()
             try:
                 scope.capture("A", low=0, high=3, trigger_level=2)
@@ -89,12 +93,35 @@ def test_another_handler_of_signals_has_its_way(program):
     assert finish(process)[0] == "late True\ntimeout\n"
 
 
-def test_a_thread_goes_on_while_the_main_one_is_interrupted(program):
+def test_closing_by_a_handler_of_signals_ends_the_capture(program, recorded):
+    proxy = recorded(A="dc 1V")
     process = program(
         """
-        import scopething, threading
+        import scopething, signal, sys
+        scope = scopething.connect(sys.argv[1])
+        scope.start_clock("1kHz")
+        def leave(*_):
+            scope.close()
+            sys.exit(3)
+        signal.signal(signal.SIGTERM, leave)
+        scope.capture("A", low=0, high=3.9, trigger_level=3.8)
+        """,
+        proxy.url,
+    )
+    proxy.wait_for_capture()
+    process.terminate()
+    assert finish(process, 3) == ("", "")
+    proxy.wait(lambda proxy: proxy.clients == 0)
+    assert_at_rest(bytes(proxy.sent))
+
+
+def test_a_thread_goes_on_while_the_main_one_is_interrupted(program, recorded):
+    proxy = recorded(A="dc 1V")
+    process = program(
+        """
+        import scopething, sys, threading
         causes = []
-        with scopething.connect("sim:?A=dc,1V") as scope:
+        with scopething.connect(sys.argv[1]) as scope:
             thread = threading.Thread(
                 target=lambda: causes.append(scope.capture("A", low=0, high=3, trigger_level=2).cause))
             thread.start()
@@ -106,33 +133,40 @@ def test_a_thread_goes_on_while_the_main_one_is_interrupted(program):
             scope.cancel()
             thread.join()
             print(causes)
-        """
+        """,
+        proxy.url,
     )
     wait_for(process, "waiting")
-    time.sleep(0.3)
+    proxy.wait_for_capture()
     interrupt(process)
     assert finish(process)[0] == "interrupted [] True\n['cancel']\n"
 
 
-def test_waiting_for_ones_turn_can_be_interrupted(program):
+def test_waiting_for_ones_turn_can_be_interrupted(program, recorded):
+    proxy = recorded(A="dc 1V")
     process = program(
         """
-        import scopething, threading, time
-        with scopething.connect("sim:?A=dc,1V") as scope:
+        import scopething, sys, threading
+        with scopething.connect(sys.argv[1]) as scope:
             thread = threading.Thread(target=lambda: scope.capture("A", low=0, high=3, trigger_level=2))
             thread.start()
-            time.sleep(0.2)
-            threading.Timer(0.3, lambda: print("waiting", flush=True)).start()
+            sys.stdin.readline()
             try:
+                print("waiting", flush=True)
                 scope.capture("A", timeout=0)
             except KeyboardInterrupt:
                 print("interrupted", thread.is_alive())
             scope.cancel()
             thread.join()
             print(scope.capture("A", timeout=0).cause)
-        """
+        """,
+        proxy.url,
     )
+    proxy.wait_for_capture()
+    process.stdin.write("\n")
+    process.stdin.flush()
     wait_for(process, "waiting")
+    time.sleep(0.2)  # Nothing but time shows that it has queued.
     interrupt(process)
     assert finish(process)[0] == "interrupted True\ntimeout\n"
 
@@ -212,7 +246,6 @@ def test_in_a_terminal():
 
 
 def test_in_ipython(tmp_path):
-    pytest.importorskip("IPython")
     written = in_terminal(
         ["-m", "scopething", URL],
         [("In [1]", CAPTURE), ("\nwaiting", "\x03"), ("cause is cancel", "exit()\r")],
@@ -222,20 +255,18 @@ def test_in_ipython(tmp_path):
 
 
 def test_in_a_jupyter_kernel(tmp_path, monkeypatch):
-    jupyter_client = pytest.importorskip("jupyter_client")
-    pytest.importorskip("ipykernel")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     manager, client = jupyter_client.manager.start_new_kernel(kernel_name="python3")
     try:
         client.execute_interactive("import scopething; s = scopething.connect('sim:?A=dc,1V')", timeout=TIMEOUT_S)
         outputs = []
-        told = []
+        interrupted = []
 
         def hook(message):
             outputs.append(message)
-            if message["msg_type"] == "stream" and "waiting" in message["content"]["text"] and not told:
-                told.append(True)
-                time.sleep(0.5)
+            if message["msg_type"] == "stream" and "waiting" in message["content"]["text"] and not interrupted:
+                interrupted.append(True)
+                time.sleep(0.5)  # A person's time to see that it waits.
                 manager.interrupt_kernel()
 
         source = "print('waiting', flush=True); t = s.capture('A', low=0, high=3, trigger_level=2); print(t.cause); t"

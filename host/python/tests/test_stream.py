@@ -32,7 +32,7 @@ def test_an_envelope_has_least_and_greatest(simulated_scope):
     assert np.all(block.A < 0.1) and np.all(block.greatest["A"] > 2.9)
 
 
-def test_what_the_link_cannot_carry_is_told(simulated_scope):
+def test_what_the_link_cannot_carry_is_reported(simulated_scope):
     # Frames of four bytes, 20 000 a second, over a link for 10 000 bytes a second.
     scope = simulated_scope(A="dc 1V", rate="100kbps")
     with scope.stream("A", "20kHz", block=50) as stream:
@@ -48,14 +48,14 @@ def test_what_the_link_cannot_carry_is_told(simulated_scope):
     assert positions > 1000 / 20e3
 
 
-def test_a_program_that_does_not_keep_up_is_told(simulated_scope):
+def test_what_a_program_does_not_take_in_time_is_reported(simulated_scope):
     scope = simulated_scope(A="dc 1V")
     # The queue is a million samples: at this block size two blocks of half of it.
     with scope.stream("A", "500kHz", unframed=True, block=1 << 18) as stream:
         deadline = time.monotonic() + 60
         while stream.totals.frames < 7 << 18:
             assert time.monotonic() < deadline
-            time.sleep(0.1)
+            time.sleep(0.1)  # The program that is busy with something else.
         blocks = []
         for block in stream:
             blocks.append(block)
@@ -74,6 +74,9 @@ def test_streams_that_cannot_be(simulated_scope):
         scope.stream("AB", unframed=True)
     with pytest.raises(scopething.Usage):
         scope.stream("Q")
+    for block in (0, -1, 1 << 40):
+        with pytest.raises(scopething.Usage, match="give 1 to 524288"):
+            scope.stream("A", block=block)
     assert scope.capture("A", timeout=0)
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from conftest import watched
 
 import scopething
 
@@ -11,7 +12,7 @@ NEVER = dict(low=0, high=3, trigger_level=2)
 
 
 def waiting(scope, results):
-    """A thread that waits for a trigger that does not come."""
+    """A thread that captures, for a trigger that does not come."""
 
     def capture():
         try:
@@ -21,7 +22,6 @@ def waiting(scope, results):
 
     thread = threading.Thread(target=capture)
     thread.start()
-    time.sleep(0.1)
     return thread
 
 
@@ -52,7 +52,7 @@ def test_they_queue_in_order(simulated_scope):
     for number in range(5):
         threads.append(threading.Thread(target=capture, args=(number,)))
         threads[-1].start()
-        time.sleep(0.02)
+        time.sleep(0.02)  # Nothing but time shows that a thread has queued.
     for thread in threads:
         thread.join()
     assert order == [0, 1, 2, 3, 4]
@@ -77,9 +77,11 @@ def test_many_threads_get_whole_traces(simulated_scope):
 
 
 def test_cancel_gives_the_trace(simulated_scope):
-    scope = simulated_scope(A="dc 1V")
+    signal, looked_at = watched()
+    scope = simulated_scope(A=signal)
     results = []
     thread = waiting(scope, results)
+    assert looked_at.wait(10)
     scope.cancel()
     thread.join(10)
     assert results == ["cancel"]
@@ -89,9 +91,11 @@ def test_cancel_gives_the_trace(simulated_scope):
 
 
 def test_close_ends_what_waits(simulated_scope):
-    scope = simulated_scope(A="dc 1V")
+    signal, looked_at = watched()
+    scope = simulated_scope(A=signal)
     results = []
     one, two = waiting(scope, results), waiting(scope, results)
+    assert looked_at.wait(10)
     scope.close()
     one.join(10)
     two.join(10)
@@ -104,3 +108,19 @@ def test_a_stream_has_the_scope(simulated_scope):
         with pytest.raises(scopething.Usage, match="a stream of this scope runs: close it first"):
             scope.capture("A", timeout=0)
     assert scope.capture("A", timeout=0)
+
+
+def test_an_ended_stream_leaves_the_next_one_alone(simulated_scope):
+    scope = simulated_scope(A="dc 1V")
+    first = scope.stream("A")
+    first.close()
+    with scope.stream("A", block=10) as second:
+        first.close()
+        assert len(next(second)) == 10
+
+
+def test_closing_within_an_operation_ends_it():
+    with scopething.connect("sim:?clock=fast") as scope:
+        with pytest.raises(scopething.Closed):
+            scope.calibrate(n=8, save=False, progress=lambda *_: scope.close())
+        assert scope.closed and scope.generators == "off"

@@ -22,8 +22,9 @@ from ._errors import (
     Usage,
     WrongDevice,
 )
-from ._scope import Block, Clock, Port, Scope, Stream, connect, list_ports, plan, read, read_all
+from ._scope import Clock, Port, Scope, connect, list_ports, plan, read, read_all
 from ._simulate import Simulator, simulate
+from ._stream import Block, Stream
 from ._traces import Plan, Series, Table, Traces
 
 list = list_ports

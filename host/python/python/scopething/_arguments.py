@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from typing import Any, Dict, Iterable, List, Mapping, Optional, SupportsFloat, SupportsIndex, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, SupportsFloat, SupportsIndex, TypedDict, Union
 
 from . import _core
 from ._errors import Usage
@@ -93,22 +93,41 @@ def attenuation_text(attenuation: Optional[Attenuation]) -> Optional[str]:
     return repr(number(attenuation, "count", "attenuation"))
 
 
+class CaptureArguments(TypedDict, total=False):
+    """The arguments of `Scope.capture` that say what is captured, beside the channels."""
+
+    trigger: Optional[Trigger]
+    trigger_level: Optional[Quantity]
+    trigger_type: str
+    hair_trigger: bool
+    trigger_position: Quantity
+    trigger_mode: str
+    period: Quantity
+    nsamples: Union[int, str]
+    timeout: Optional[Quantity]
+    delay: Quantity
+    low: Optional[Quantity]
+    high: Optional[Quantity]
+    raw: bool
+    bits: Optional[Union[int, str]]
+
+
 def capture_arguments(
     channels: Channels,
-    trigger: Optional[Trigger],
-    trigger_level: Optional[Quantity],
-    trigger_type: str,
-    hair_trigger: bool,
-    trigger_position: Quantity,
-    trigger_mode: str,
-    period: Quantity,
-    nsamples: Union[int, str],
-    timeout: Optional[Quantity],
-    delay: Quantity,
-    low: Optional[Quantity],
-    high: Optional[Quantity],
-    raw: bool,
-    bits: Optional[Union[int, str]],
+    trigger: Optional[Trigger] = None,
+    trigger_level: Optional[Quantity] = None,
+    trigger_type: str = "rising",
+    hair_trigger: bool = False,
+    trigger_position: Quantity = 0.25,
+    trigger_mode: str = "normal",
+    period: Quantity = 1e-3,
+    nsamples: Union[int, str] = 1000,
+    timeout: Optional[Quantity] = None,
+    delay: Quantity = 0,
+    low: Optional[Quantity] = None,
+    high: Optional[Quantity] = None,
+    raw: bool = False,
+    bits: Optional[Union[int, str]] = None,
 ) -> Dict[str, Any]:
     """A request in the program's own form."""
     arguments: Dict[str, Any] = {

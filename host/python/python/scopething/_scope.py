@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import atexit
-import logging
 import os
 import warnings as _warnings
-import weakref
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._arguments import Attenuation, Channels, Quantity, Trigger, attenuation_text, capture_arguments, channel_names, number, trigger_text, whole
-from ._errors import Cancelled, Usage
-from ._traces import Plan, Table, Traces, _quantity, table_of
+from ._arguments import (
+    Attenuation,
+    CaptureArguments,
+    Channels,
+    Quantity,
+    Trigger,
+    attenuation_text,
+    capture_arguments,
+    channel_names,
+    number,
+    trigger_text,
+    whole,
+)
+from ._errors import Cancelled, FileError, Usage
+from ._open import opened
+from ._stream import Stream
+from ._traces import Plan, Table, Traces, table_of
 
-Log = logging.getLogger("scopething")
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Waveform = Union[str, npt.ArrayLike]
 """``"sine"``, ``"triangle"``, ``"exponential"``, ``"square"``, or the samples of a period from 0 to 1."""
 
 Path = Union[str, "os.PathLike[str]"]
 
-_open: weakref.WeakSet[Any] = weakref.WeakSet()
-"""What must be closed before the interpreter goes."""
-
-
-def _leave() -> None:
-    _core.shut()
-    for one in list(_open):
-        one.close()
-
-
-atexit.register(_leave)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_core.forget_threads)
+_MAX_BLOCK = 1 << 19
+"""Samples of a block of a stream: half of those that wait for the program at most."""
 
 
 class Clock(NamedTuple):
@@ -58,7 +59,7 @@ class Scope:
 
     def __init__(self, connection: _core.Connection) -> None:
         self._connection = connection
-        _open.add(self)
+        opened.add(self)
 
     @property
     def url(self) -> str:
@@ -178,34 +179,18 @@ class Scope:
         self,
         channels: Channels = "A",
         *,
-        trigger: Optional[Trigger] = None,
-        trigger_level: Optional[Quantity] = None,
-        trigger_type: str = "rising",
-        hair_trigger: bool = False,
-        trigger_position: Quantity = 0.25,
-        trigger_mode: str = "normal",
-        period: Quantity = 1e-3,
-        nsamples: Union[int, str] = 1000,
-        timeout: Optional[Quantity] = None,
-        delay: Quantity = 0,
-        low: Optional[Quantity] = None,
-        high: Optional[Quantity] = None,
-        raw: bool = False,
-        bits: Optional[Union[int, str]] = None,
         probes: str = "x1",
         attenuation: Optional[Attenuation] = None,
+        **arguments: Unpack[CaptureArguments],
     ) -> Plan:
-        """What `capture` would do with these arguments now, without doing it.
+        """What `capture` would do with these arguments, now, without doing it.
 
         Raises:
             Usage: an argument is not understood.
             PlanError: the device cannot do it.
         """
-        arguments = capture_arguments(
-            channels, trigger, trigger_level, trigger_type, hair_trigger, trigger_position, trigger_mode,
-            period, nsamples, timeout, delay, low, high, raw, bits,
-        )  # fmt: skip
-        return Plan(self._connection.plan(arguments, probes, attenuation_text(attenuation)))
+        request = capture_arguments(channels, **arguments)
+        return Plan(self._connection.plan(request, probes, attenuation_text(attenuation)))
 
     def start_waveform(
         self,
@@ -409,9 +394,10 @@ class Scope:
             envelope: keep the least and the greatest of what makes up a sample, instead of the mean.
             frame_rate: frames a second that the device sends.
             unframed: without frames: up to four times the rate of one channel, but lost samples go unnoticed.
-            block: samples of a block; a tenth of a second of them if it is not given.
+            block: samples of a block, 1 to 524288; a tenth of a second of them if it is not given.
 
         Raises:
+            Usage: an argument is not understood, or another stream of this scope runs.
             PlanError: no stream has this rate, or these channels.
 
         >>> import scopething
@@ -421,6 +407,9 @@ class Scope:
         ((50,), 0.0, 0)
         """
         hertz = number(rate, "Hz", "rate")
+        rows = (max(1, min(round(hertz / 10), _MAX_BLOCK)) if abs(hertz) < 1e9 else 1) if block is None else whole(block, "block")
+        if not 1 <= rows <= _MAX_BLOCK:
+            raise Usage(f"block is {rows}: give 1 to {_MAX_BLOCK} samples")
         arguments: Dict[str, Any] = {
             "channels": ",".join(channel_names(channels)),
             "rate": hertz,
@@ -430,14 +419,14 @@ class Scope:
             "raw": raw,
             "unframed": unframed,
             "envelope": envelope,
-            "block": max(1, round(hertz / 10) if hertz < 1e9 else 1) if block is None else max(1, whole(block, "block")),
+            "block": rows,
         }
         return Stream(self._connection.stream(arguments, probes, attenuation_text(attenuation)))
 
     def close(self) -> None:
         """Stops what is generated, ends what other threads wait for, and closes the link. Twice does no harm."""
         self._connection.close()
-        _open.discard(self)
+        opened.discard(self)
 
     def __enter__(self) -> Scope:
         return self
@@ -454,131 +443,6 @@ class Scope:
     def __repr__(self) -> str:
         state = " closed" if self.closed else ""
         return f"<Scope {self.url or 'BitScope'}{state}>"
-
-
-class Block:
-    """Samples of a stream that follow on one another.
-
-    Attributes:
-        start: seconds from the start of the stream to the first sample.
-        lost: frames of the device that are missing just before this block, because the link could not carry them or the
-            program did not keep up.
-        sample_period: seconds from one sample to the next.
-        samples: by channel, float32 of shape (n,), nobody can write to them; logic levels 0 or 1 as uint8. With an
-            envelope the least of each sample; ``greatest`` has the greatest.
-        greatest: by channel, with an envelope; empty otherwise.
-    """
-
-    __slots__ = ("greatest", "lost", "sample_period", "samples", "start")
-
-    def __init__(
-        self,
-        start: float,
-        lost: int,
-        sample_period: float,
-        samples: Dict[str, npt.NDArray[Any]],
-        greatest: Dict[str, npt.NDArray[Any]],
-    ) -> None:
-        self.start = start
-        self.lost = lost
-        self.sample_period = sample_period
-        self.samples = samples
-        self.greatest = greatest
-
-    @property
-    def timestamps(self) -> npt.NDArray[np.float64]:
-        """Seconds from the start of the stream to each sample, as float64 of shape (n,)."""
-        return self.start + np.arange(len(self), dtype=np.float64) * self.sample_period
-
-    def __getattr__(self, name: str) -> npt.NDArray[Any]:
-        if not name.startswith("_") and name in self.samples:
-            return self.samples[name]
-        raise AttributeError(f"a block has no {name!r}")
-
-    def __getitem__(self, channel: str) -> npt.NDArray[Any]:
-        return self.samples[channel]
-
-    def __len__(self) -> int:
-        return len(next(iter(self.samples.values())))
-
-    def __repr__(self) -> str:
-        lost = f", {self.lost} frames lost before" if self.lost else ""
-        return f"<Block of {', '.join(self.samples)}: {len(self)} samples from {_quantity(self.start, 's', 6)}{lost}>"
-
-
-class Stream(Iterator[Block]):
-    """A stream that runs: iterate over it, and close it.
-
-    What is received waits for the iteration, a million samples at most; what comes beyond is given up, and the next block
-    reports it as lost.
-    """
-
-    def __init__(self, reader: _core.Reader) -> None:
-        self._reader = reader
-        self._columns = reader.columns
-        self._is_closed = False
-        _open.add(self)
-
-    @property
-    def channels(self) -> List[str]:
-        """The channels, in the order A, B, L0 to L7."""
-        return list(dict.fromkeys(name for name, _ in self._columns))
-
-    @property
-    def sample_period(self) -> float:
-        """Seconds from one sample to the next."""
-        return self._reader.row_period
-
-    @property
-    def sample_rate(self) -> float:
-        """Samples a second: near the one that was asked for."""
-        return 1.0 / self._reader.row_period
-
-    @property
-    def warnings(self) -> List[str]:
-        """What is done otherwise than asked and what one should know of it, a sentence each."""
-        return self._reader.warnings
-
-    @property
-    def totals(self) -> Table:
-        """``frames`` received so far, ``lost`` ones that the device has numbered and that did not come, and ``gaps``."""
-        return Table(zip(("frames", "lost", "gaps"), self._reader.totals))
-
-    def __iter__(self) -> Stream:
-        return self
-
-    def __next__(self) -> Block:
-        if self._is_closed:
-            raise StopIteration
-        block = self._reader.next()
-        if block is None:
-            raise StopIteration
-        first, lost, columns = block
-        samples: Dict[str, npt.NDArray[Any]] = {}
-        greatest: Dict[str, npt.NDArray[Any]] = {}
-        for (name, part), column in zip(self._columns, columns):
-            array: npt.NDArray[Any] = column
-            if name.startswith("L"):
-                array = column.astype(np.uint8)
-                array.flags.writeable = False
-            (greatest if part == "greatest" else samples)[name] = array
-        period = self._reader.row_period
-        return Block(first * period, lost, period, samples, greatest)
-
-    def close(self) -> None:
-        """Ends the stream: the scope can be used again. Twice does no harm."""
-        self._is_closed = True
-        self._reader.close()
-        _open.discard(self)
-
-    def __enter__(self) -> Stream:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<Stream of {', '.join(self.channels)} at {_quantity(self.sample_rate, 'S/s')}>"
 
 
 def _word(value: int, name: str) -> int:
@@ -622,30 +486,17 @@ def connect(url: Optional[Path] = None) -> Scope:
 def plan(
     channels: Channels = "A",
     *,
-    trigger: Optional[Trigger] = None,
-    trigger_level: Optional[Quantity] = None,
-    trigger_type: str = "rising",
-    hair_trigger: bool = False,
-    trigger_position: Quantity = 0.25,
-    trigger_mode: str = "normal",
-    period: Quantity = 1e-3,
-    nsamples: Union[int, str] = 1000,
-    timeout: Optional[Quantity] = None,
-    delay: Quantity = 0,
-    low: Optional[Quantity] = None,
-    high: Optional[Quantity] = None,
-    raw: bool = False,
-    bits: Optional[Union[int, str]] = None,
     probes: str = "x1",
     attenuation: Optional[Attenuation] = None,
     url: str = "",
     waveform: bool = False,
     clock: bool = False,
+    **arguments: Unpack[CaptureArguments],
 ) -> Plan:
     """What a capture with these arguments would do, without a device.
 
     Args:
-        channels: and all the others as of `Scope.capture`.
+        channels: and all that are not listed here, as of `Scope.capture`.
         url: the connection whose calibration of ``probes`` counts.
         waveform: plan as if a waveform played.
         clock: plan as if a clock ran on L5.
@@ -658,11 +509,8 @@ def plan(
     >>> scopething.plan("AB", period="20ms", nsamples=6000)
     <Plan: 6014 samples over 20.00 ms at 300.8 kS/s, mode MacroChop>
     """
-    arguments = capture_arguments(
-        channels, trigger, trigger_level, trigger_type, hair_trigger, trigger_position, trigger_mode,
-        period, nsamples, timeout, delay, low, high, raw, bits,
-    )  # fmt: skip
-    return Plan(_core.plan(arguments, url, probes, attenuation_text(attenuation), waveform, clock))
+    request = capture_arguments(channels, **arguments)
+    return Plan(_core.plan(request, url, probes, attenuation_text(attenuation), waveform, clock))
 
 
 class Port(NamedTuple):
@@ -705,7 +553,5 @@ def read_all(file: Path) -> List[Traces]:
 def _traces_of(file: Path) -> Iterable[Traces]:
     recordings = _core.read(os.fspath(file))
     if not recordings:
-        from ._errors import FileError
-
         raise FileError(f"{os.fspath(file)} has no trace in it")
     return (Traces(recording) for recording in recordings)

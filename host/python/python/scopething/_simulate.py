@@ -10,7 +10,8 @@ import numpy.typing as npt
 from . import _core
 from ._arguments import Quantity, number
 from ._errors import Usage
-from ._scope import Scope, _open, connect
+from ._open import opened
+from ._scope import Scope, connect
 from ._traces import Series
 
 Signal = Union[str, npt.ArrayLike, Series, Callable[[Any], Any], Tuple[npt.ArrayLike, Quantity]]
@@ -29,7 +30,7 @@ class Simulator:
 
     def __init__(self, served: _core.Served) -> None:
         self._served = served
-        _open.add(self)
+        opened.add(self)
 
     @property
     def url(self) -> str:
@@ -57,7 +58,7 @@ class Simulator:
         Raises:
             Exception: what a function that is a signal has raised.
         """
-        _open.discard(self)
+        opened.discard(self)
         self._served.close()
 
     def __enter__(self) -> Simulator:

@@ -158,11 +158,8 @@ class Series:
             raise ValueError(f"{self.channel} holds {self.samples.dtype}: another type takes a copy")
         return self.samples.astype(dtype)
 
-    def __getstate__(self) -> Dict[str, Any]:
-        return {"traces": Traces._of([self]), "extra": self._extra}
-
     def __reduce__(self) -> Any:
-        return _only, (Traces._of([self]),)
+        return _only, (Traces._of([self]), self._extra)
 
     def plot(self, ax: Optional[matplotlib.axes.Axes] = None, **kwargs: Any) -> matplotlib.axes.Axes:
         """Plots this channel alone, as `Traces.plot`."""
@@ -216,8 +213,10 @@ class Series:
         return f"<{self.channel}: {count} samples at {rate}, {what}{clipped}>"
 
 
-def _only(traces: Traces) -> Series:
-    return next(iter(traces.values()))
+def _only(traces: Traces, extra: Dict[str, Any]) -> Series:
+    series = next(iter(traces.values()))
+    series._extra.update(extra)
+    return series
 
 
 class Traces(Mapping[str, Series]):
@@ -295,6 +294,7 @@ class Traces(Mapping[str, Series]):
                 traces._details[key] = details[key]
         for one in series:
             traces._series[one.channel]._clipped = (one.clipped,)
+            traces._series[one.channel].label = one.label
         return traces
 
     def __getitem__(self, channel: str) -> Series:
@@ -472,7 +472,8 @@ class Traces(Mapping[str, Series]):
             for one in self.values()
         ]
         clipped = {name: series.clipped for name, series in self.items()}
-        return {"rows": rows, "details": self._details, "clipped": clipped, "plan": self.plan}
+        labels = {name: series.label for name, series in self.items()}
+        return {"rows": rows, "details": self._details, "clipped": clipped, "labels": labels, "plan": self.plan}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         details = state["details"]
@@ -482,6 +483,7 @@ class Traces(Mapping[str, Series]):
         self._plan = state["plan"]
         for name, clipped in state["clipped"].items():
             self._series[name]._clipped = (clipped,)
+            self._series[name].label = state["labels"][name]
 
     def __repr__(self) -> str:
         how = self.mode or "a capture"

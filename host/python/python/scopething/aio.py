@@ -18,10 +18,12 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from typing import Any, AsyncIterator, Callable, Optional, Tuple, TypeVar, Union
+from typing import Any, AsyncIterator, Callable, Dict, List, Optional, Tuple, TypeVar, Union
 
-from . import _scope, _simulate
-from ._scope import Block, Clock, Path
+from . import _scope, _simulate, _stream
+from ._errors import Cancelled
+from ._scope import Clock, Path
+from ._stream import Block
 from ._traces import Plan, Table, Traces
 
 __all__ = ["Scope", "Stream", "connect", "simulate"]
@@ -38,6 +40,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Optional[Job]] = queue.SimpleQueue()
+        self._is_ended = False
         self._thread = threading.Thread(target=self._work, name="scopething", daemon=True)
         self._thread.start()
 
@@ -50,10 +53,7 @@ class _Worker:
             job = None
             if future.cancelled():
                 continue
-            try:
-                result, error = do(), None
-            except BaseException as raised:  # It is the caller's, whatever it is.
-                result, error = None, raised
+            result, error = _outcome(do)
             try:
                 loop.call_soon_threadsafe(_settle, future, result, error)
             except RuntimeError:
@@ -63,11 +63,23 @@ class _Worker:
     def do(self, what: Callable[[], T]) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put((loop, future, what))
+        if self._is_ended:
+            # The scope is closed, so that this does not wait for anything.
+            _settle(future, *_outcome(what))
+        else:
+            self._jobs.put((loop, future, what))
         return future
 
     def end(self) -> None:
+        self._is_ended = True
         self._jobs.put(None)
+
+
+def _outcome(do: Callable[[], Any]) -> Tuple[Any, Optional[BaseException]]:
+    try:
+        return do(), None
+    except BaseException as error:  # It is the caller's, whatever it is.
+        return None, error
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: Optional[BaseException]) -> None:
@@ -128,31 +140,38 @@ class Scope:
         Raises:
             asyncio.CancelledError: the task was cancelled; the capture has ended by then.
         """
-        running = threading.Event()
-
-        def capture() -> Traces:
-            running.set()
-            return self._scope.capture(channels, **arguments)
-
-        future = self._worker.do(capture)
+        future, begins = self._start_capture(channels, arguments)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            if not future.cancelled():
-                await self._give_up(future, running)
+            if not future.cancelled() and await self._end_capture(future, begins):
+                future.exception()
             raise
 
-    async def _give_up(self, future: asyncio.Future[Any], running: threading.Event) -> None:
-        """Ends a capture that nobody waits for, so that the scope is at rest when the task is."""
-        if not running.is_set():
+    def _start_capture(self, channels: Any, arguments: Dict[str, Any]) -> Tuple[asyncio.Future[Traces], threading.Lock]:
+        """Queues a capture. It begins if it is the first to take the lock; whoever else does has called it off."""
+        begins = threading.Lock()
+
+        def capture() -> Traces:
+            if not begins.acquire(blocking=False):
+                raise Cancelled("the capture was cancelled before it began: capture again")
+            return self._scope.capture(channels, **arguments)
+
+        return self._worker.do(capture), begins
+
+    async def _end_capture(self, future: asyncio.Future[Traces], begins: threading.Lock) -> bool:
+        """Ends a capture whose task was cancelled, so that the scope is at rest when the task is. False if it had not begun."""
+        if begins.acquire(blocking=False):
             future.cancel()
-            return
+            return False
         while not future.done():
             # It may have been about to begin, and missed the call before.
             self._scope.cancel()
-            await asyncio.wait([future], timeout=0.1)
-        if not future.cancelled():
-            future.exception()
+            try:
+                await asyncio.wait([future], timeout=0.1)
+            except asyncio.CancelledError:
+                pass  # The task is being cancelled already.
+        return not future.cancelled()
 
     def cancel(self) -> None:
         """Ends the capture that a task waits for: it gives the trace around this moment."""
@@ -207,6 +226,8 @@ class Scope:
         except asyncio.CancelledError:
             cancelled.set()
             await asyncio.wait([future])
+            if not future.cancelled():
+                future.exception()
             raise
 
     async def stream(self, channels: Any = "A", rate: Any = 1e3, **arguments: Any) -> Stream:
@@ -220,19 +241,15 @@ class Scope:
         future: asyncio.Future[None] = loop.create_future()
 
         def close() -> None:
-            error: Optional[BaseException] = None
+            result, error = _outcome(self._scope.close)
+            self._worker.end()
             try:
-                self._scope.close()
-            except BaseException as raised:  # It is the caller's, whatever it is.
-                error = raised
-            try:
-                loop.call_soon_threadsafe(_settle, future, None, error)
+                loop.call_soon_threadsafe(_settle, future, result, error)
             except RuntimeError:
                 pass  # The loop was closed.
 
         threading.Thread(target=close, name="scopething-close", daemon=True).start()
         await asyncio.shield(future)
-        self._worker.end()
 
     async def __aenter__(self) -> Scope:
         return self
@@ -247,7 +264,7 @@ class Scope:
 class Stream(AsyncIterator[Block]):
     """A stream that runs, for asyncio: iterate over it, and close it, or use it in an ``async with`` block."""
 
-    def __init__(self, stream: _scope.Stream, worker: _Worker) -> None:
+    def __init__(self, stream: _stream.Stream, worker: _Worker) -> None:
         self._stream = stream
         self._worker = worker
         # A wait for a block that was not taken yet.
@@ -293,22 +310,27 @@ class Stream(AsyncIterator[Block]):
 
 async def connect(url: Optional[Path] = None) -> Scope:
     """As `scopething.connect`."""
-    worker = _Worker()
-    try:
-        return Scope(await worker.do(lambda: _scope.connect(url)), worker)
-    except BaseException:
-        worker.end()
-        raise
+    return await _made(lambda: _scope.connect(url))
 
 
 async def simulate(**signals: Any) -> Scope:
     """As `scopething.simulate` without ``tcp``."""
+    return await _made(lambda: _simulate.simulate(tcp=False, **signals))
+
+
+async def _made(make: Callable[[], _scope.Scope]) -> Scope:
     worker = _Worker()
+    scopes: List[_scope.Scope] = []
+
+    def close() -> None:
+        # One that was connected after its task was cancelled.
+        for scope in scopes:
+            scope.close()
+
     try:
-        made = await worker.do(lambda: _simulate.simulate(tcp=False, **signals))
-        return Scope(made, worker)
+        await worker.do(lambda: scopes.append(make()))
+        return Scope(scopes[0], worker)
     except BaseException:
+        worker.do(close)
         worker.end()
         raise
-
-

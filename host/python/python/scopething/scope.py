@@ -119,7 +119,9 @@ class Scope:
 
     async def reset(self) -> None:
         """Stops what is generated and forgets parameters that were not saved."""
-        await self._connected().stop()
+        scope = self._connected()
+        await scope.stop()
+        await scope._worker.do(scope._scope._connection.forget_probes)
         self.load_analog_params()
 
     def load_analog_params(self) -> None:
@@ -168,31 +170,28 @@ class Scope:
             taken = list(parameters)
             await scope._worker.do(lambda: scope._scope._connection.set_probe(probes, taken))
             self._taken[probes] = AnalogParams(*taken)
-        future = scope._worker.do(
-            lambda: scope._scope.capture(
-                channels,
-                trigger=trigger,
-                trigger_level=trigger_level,
-                trigger_type=trigger_type,
-                hair_trigger=hair_trigger,
-                period=period,
-                nsamples=nsamples,
-                timeout=timeout,
-                low=low,
-                high=high,
-                raw=raw,
-                trigger_position=trigger_position,
-                probes=probes,
-                **more,
-            )
+        arguments = dict(
+            trigger=trigger,
+            trigger_level=trigger_level,
+            trigger_type=trigger_type,
+            hair_trigger=hair_trigger,
+            period=period,
+            nsamples=nsamples,
+            timeout=timeout,
+            low=low,
+            high=high,
+            raw=raw,
+            trigger_position=trigger_position,
+            probes=probes,
+            **more,
         )
+        future, begins = scope._start_capture(channels, arguments)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            if future.done():
+            if future.done() or not await scope._end_capture(future, begins):
                 raise
-            scope.cancel()
-            return await future
+            return future.result()
 
     async def start_waveform(
         self,

@@ -8,7 +8,7 @@ use std::io;
 
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::time::Micros;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::clock::duration;
@@ -55,6 +55,18 @@ impl TcpLink {
         };
         let no_answer = |_| Err(OpenError::NoAnswer { at: at.clone(), limit: CONNECT_LIMIT });
         tokio::time::timeout(duration(CONNECT_LIMIT), connect).await.unwrap_or_else(no_answer)
+    }
+
+    /// Takes what the system has, which is nothing if it was mistaken about that.
+    // Not read in the future that waits: every future that opens or uses a link would carry the chunk.
+    fn take_arrived(&mut self) -> Result<(), LinkError> {
+        let mut chunk = [0; CHUNK];
+        match self.stream.try_read(&mut chunk) {
+            Ok(0) => Err(self.ended(LinkError::Closed)),
+            Ok(count) => self.take(chunk.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(self.ended(LinkError::network(error))),
+        }
     }
 
     /// Takes what has come.
@@ -109,13 +121,9 @@ impl Read for TcpLink {
         if buf.is_empty() {
             return Ok(0);
         }
-        if self.received.is_empty() {
-            let mut chunk = [0; CHUNK];
-            match self.stream.read(&mut chunk).await {
-                Ok(0) => return Err(self.ended(LinkError::Closed)),
-                Ok(count) => self.take(chunk.get(..count).unwrap_or_default())?,
-                Err(error) => return Err(self.ended(LinkError::network(error))),
-            }
+        while self.received.is_empty() {
+            self.stream.readable().await.map_err(LinkError::network)?;
+            self.take_arrived()?;
         }
         io::Read::read(&mut self.received, buf).map_err(LinkError::network)
     }
