@@ -22,7 +22,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use scopething_waveform::waveform::{
-    Channel, Details, EndReason, Gap, InvalidWaveform, Range, Samples, Series, Stamp, Trigger, Waveform,
+    Channel, Details, EndReason, Gap, InvalidWaveform, Outline, Range, Samples, Series, Stamp, Trigger,
+    Waveform,
 };
 
 /// Where the samples of a channel lie in time, in a file whose rows or samples do not state it.
@@ -36,26 +37,26 @@ pub(crate) struct ChannelFact {
 }
 
 /// The facts of a waveform, in the order of the table above.
-pub(crate) fn facts(recording: &Waveform) -> Vec<(String, String)> {
-    let details = recording.details();
+pub(crate) fn facts(recording: &Outline) -> Vec<(String, String)> {
+    let details = &recording.details;
     let trigger = details.trigger.as_ref();
     let unit = if recording.is_raw() { "range" } else { "V" };
     let channels: serde_json::Map<String, serde_json::Value> = recording
-        .channels()
+        .channels
         .iter()
         .map(|series| {
             let fact = ChannelFact {
                 start: series.start_s,
                 period: series.period_s,
-                samples: series.samples.len(),
+                samples: series.count,
                 name: series.label.clone(),
             };
             (series.channel.to_string(), serde_json::to_value(fact).unwrap_or_default())
         })
         .collect();
     let known = [
-        ("sample_rate", Some(recording.sample_rate_hz().to_string())),
-        ("interleaved_sample_rate", Some(recording.sample_rate_hz().to_string())),
+        ("sample_rate", Some(recording.sample_rate_hz.to_string())),
+        ("interleaved_sample_rate", Some(recording.sample_rate_hz.to_string())),
         ("capture_start", details.capture_start_s.map(|start_s| start_s.to_string())),
         ("cause", details.cause.map(|cause| cause.to_string())),
         ("mode", details.mode.clone()),
@@ -75,7 +76,7 @@ pub(crate) fn facts(recording: &Waveform) -> Vec<(String, String)> {
     ];
     let known = known.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
     let rates = recording
-        .channels()
+        .channels
         .iter()
         .map(|series| (format!("{}_sample_rate", series.channel), series.sample_rate_hz().to_string()));
     known.chain(rates).collect()
@@ -244,7 +245,7 @@ mod tests {
             for channels in [pair.clone(), [pair, vec![line]].concat()] {
                 let written = Waveform::new(1.0 / period_s, channels, Details::default()).unwrap();
                 let grid = Grid::from(&written);
-                let pairs = facts(&written);
+                let pairs = facts(&Outline::from(&written));
                 let rate_hz = grid.rate_hz().round();
                 for first in [0, 1, 6, 7] {
                     let read = written.channels().iter().map(|series| {

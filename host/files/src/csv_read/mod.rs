@@ -11,6 +11,7 @@
 mod job_table;
 pub(crate) mod layout;
 mod lines;
+pub(crate) mod pieces;
 mod recorder;
 pub(crate) mod table;
 

@@ -16,6 +16,7 @@
 //! ```
 
 mod details;
+mod outline;
 mod series;
 mod settings;
 
@@ -26,6 +27,7 @@ use thiserror::Error;
 use crate::quantity_text::quantity;
 
 pub use self::details::{Details, Gap, Range, Stamp, Trigger};
+pub use self::outline::{Outline, SampleKind, SeriesOutline};
 #[cfg(feature = "measure")]
 pub(crate) use self::series::title;
 pub use self::series::{Samples, Series};
