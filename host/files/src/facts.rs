@@ -8,6 +8,7 @@
 //! | `cause`, `mode` | why it ended, the trace mode |
 //! | `trigger_time`, `trigger_level`, `trigger_type`, `trigger_source` | seconds, volts, words |
 //! | `range_low`, `range_high` | what the analog channels were set to show |
+//! | `ranges` | a JSON object: what each analog channel was set to show, where that differs |
 //! | `unit` | of the analog channels: `V`, or `range` for fractions of it |
 //! | `warnings` | a JSON list |
 //! | `trace`, `clock`, `gap` | the place in a job |
@@ -66,6 +67,7 @@ pub(crate) fn facts(recording: &Outline) -> Vec<(String, String)> {
         ("trigger_source", trigger.map(|trigger| trigger.source.clone())),
         ("range_low", details.range.map(|range| range.low.to_string())),
         ("range_high", details.range.map(|range| range.high.to_string())),
+        ("ranges", details.named_ranges().and_then(|ranges| serde_json::to_string(&ranges).ok())),
         ("unit", recording.analog().next().map(|_| unit.to_owned())),
         ("warnings", Some(serde_json::Value::from(details.warnings.clone()).to_string())),
         ("trace", details.stamp.map(|stamp| stamp.number.to_string())),
@@ -129,6 +131,10 @@ impl Known {
                 cause: text("cause").and_then(EndReason::named),
                 trigger,
                 range: range.map(|(low, high)| Range { low, high }),
+                ranges: text("ranges")
+                    .and_then(|text| serde_json::from_str(text).ok())
+                    .map(|named| Details::ranges_named(&named))
+                    .unwrap_or_default(),
                 mode: text("mode").filter(|mode| !mode.is_empty()).map(str::to_owned),
                 warnings: text("warnings")
                     .and_then(|text| serde_json::from_str(text).ok())

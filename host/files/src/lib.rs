@@ -75,7 +75,7 @@ use std::io::Write;
 use thiserror::Error;
 
 pub use csv_read::CsvReader;
-pub use csv_read::JOB_COLUMNS;
+pub use csv_read::{JOB_COLUMNS, SETTINGS_NOTE};
 pub use csv_write::push_field;
 pub use format::{Format, FormatError};
 pub use json_read::JsonReader;

@@ -6,7 +6,7 @@
 //! pair together), `sample_rate` (an older name of it), `capture_start`, `trigger_time`, `trigger_level`,
 //! `range_low`, `range_high` (float64, not a number where not known) and `cause`, `mode`, `trigger_type`,
 //! `trigger_source` (text, empty where not known); and `warnings`. A trace of a job also has its number as `trace`
-//! (uint64) and the texts `clock` and `gap`. The texts `unit`, `channels` and `settings` have [what else is known](super::facts).
+//! (uint64) and the texts `clock` and `gap`. The texts `unit`, `ranges`, `channels` and `settings` have [what else is known](super::facts).
 
 use std::io::{self, Read, Seek as _, Write};
 use std::path::Path;
@@ -109,7 +109,7 @@ impl Arrays<'_> {
         }
         self.texts("warnings", &details.warnings)?;
         for (key, text) in facts::facts(outline) {
-            if ["unit", "channels", "settings"].contains(&key.as_str()) {
+            if ["unit", "ranges", "channels", "settings"].contains(&key.as_str()) {
                 self.text(&key, &text)?;
             }
         }
