@@ -28,7 +28,7 @@ fn waveform() -> Waveform {
         trigger: Some(Trigger {
             time_s: 0.0,
             level: Some(0.5),
-            kind: TriggerType::Rise,
+            kind: TriggerType::Rising,
             source: "A".to_owned(),
         }),
         range: Some(Range { low: -1.0, high: 1.0 }),
