@@ -27,7 +27,7 @@ use scopething_files::playback;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 
-use crate::failure::{Failure, Kind, Stop};
+use crate::failure::{Failure, Kind, Raise as _, Stop};
 use crate::gate::{self, Process, lock, signals};
 use crate::probes::{attenuation_of, behind, calibration_object, probe_of_user};
 use crate::recording::Recording;
