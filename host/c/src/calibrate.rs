@@ -32,6 +32,7 @@ pub struct ScopethingCalibration {
 
 /// Calibrates a probe on channel A, B or both, whose tips are on the clock output (L5). `grid` points are measured each way, 32 is
 /// usual; `progress` may be NULL. With `save` it is kept in the user's file of calibrations; the scope uses it at once either way.
+#[expect(clippy::too_many_arguments, reason = "those of the C function")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn scopething_calibrate(
     scope: scopething_scope,
@@ -46,14 +47,16 @@ pub unsafe extern "C" fn scopething_calibrate(
 ) -> ScopethingStatus {
     call(error, || {
         // SAFETY: the contract of the interface.
-        let (probe, mut out) =
-            unsafe { (optional_text(probe, "probe")?.unwrap_or("x1"), Out::new(calibration, "calibration")?) };
+        let (probe, mut out) = unsafe {
+            (optional_text(probe, "probe")?.unwrap_or("x1"), Out::new(calibration, "calibration")?)
+        };
         let channels = request::channel_set(channels)?;
         let grid = u16::try_from(grid).map_err(|_| Stop::argument(format!("grid is {grid}: 32 is usual")))?;
         let scope = table::get::<Scope>(scope)?;
         let file = CalibrationFile::of_user();
         let file = if save {
-            let missing = || Stop::argument("there is no home directory to keep calibrations in: do not save");
+            let missing =
+                || Stop::argument("there is no home directory to keep calibrations in: do not save");
             Some(file.ok_or_else(missing)?)
         } else {
             file
@@ -67,13 +70,15 @@ pub unsafe extern "C" fn scopething_calibrate(
         let found = lease.run(async |scope| {
             let calibrating = scope.calibrate(&wanted, &mut buffer, |at| {
                 // SAFETY: the caller promises a function that may be called with `user`.
-                let answer = progress.map_or(0, |call| unsafe { call(user, at.done.into(), (at.done + at.left).into()) });
+                let answer = progress
+                    .map_or(0, |call| unsafe { call(user, at.done.into(), (at.done + at.left).into()) });
                 if answer == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
             calibrating.await.map_err(|error| Stop::from(Failure::from(error)))
         })?;
         let device = lease.parts().0;
-        let usual = device.calibrated.iter().find(|(name, _)| name == probe).map(|(_, known)| known.attenuation);
+        let usual =
+            device.calibrated.iter().find(|(name, _)| name == probe).map(|(_, known)| known.attenuation);
         let attenuation = usual.or(known.map(|known| known.attenuation)).unwrap_or(Attenuation::NONE);
         device.calibrated.retain(|(name, _)| name != probe);
         device.calibrated.push((probe.to_owned(), AnalogParameters { attenuation, ..found.parameters }));

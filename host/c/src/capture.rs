@@ -15,7 +15,7 @@ use crate::memory::{Out, room};
 use crate::plan::{ScopethingPlan, report};
 use crate::request::{self, ScopethingCaptureRequest};
 use crate::scope::{Lease, Scope, scopething_scope};
-use crate::status::{ScopethingError, ScopethingStatus, Stop, call};
+use crate::status::{self, ScopethingError, ScopethingStatus, Stop, call};
 use crate::table::{self, lock};
 
 /// A capture that was started.
@@ -61,7 +61,8 @@ impl Capture {
         let running = Arc::clone(&capture);
         let verify = request.verify;
         let spawned = thread::Builder::new().name("scopething-capture".to_owned()).spawn(move || {
-            let ended = running.run(&mut lease, cancelled, verify);
+            let ended =
+                status::thread(|| running.run(&mut lease, cancelled, verify)).unwrap_or_else(State::Failed);
             // Whoever learns of the end finds the scope at rest.
             drop(lease);
             *lock(&running.state) = ended;
@@ -359,7 +360,12 @@ pub unsafe extern "C" fn scopething_capture_series(
                     (view.len(), view.times, 1.0)
                 }
             };
-            series.set(ScopethingSeries { count, start_s: times.start_s, period_s: times.period_s, resolution_v });
+            series.set(ScopethingSeries {
+                count,
+                start_s: times.start_s,
+                period_s: times.period_s,
+                resolution_v,
+            });
             Ok(())
         })
     })

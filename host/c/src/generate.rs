@@ -55,6 +55,7 @@ pub unsafe extern "C" fn scopething_wave(
 }
 
 /// Plays a period of your own samples: 2 to 1024 of them from 0 to 1, between two voltages.
+#[expect(clippy::too_many_arguments, reason = "those of the C function")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn scopething_wave_samples(
     scope: scopething_scope,
@@ -73,7 +74,8 @@ pub unsafe extern "C" fn scopething_wave_samples(
         let refused = || Stop::argument(format!("{count} samples are no waveform: give 2 to 1024"));
         let table = WaveTable::stairs(samples).ok_or_else(refused)?;
         let shape = WaveShape::Own(table.samples());
-        let request = WaveformRequest { low: low_v, high: high_v, ..WaveformRequest::new(frequency_hz, shape) };
+        let request =
+            WaveformRequest { low: low_v, high: high_v, ..WaveformRequest::new(frequency_hz, shape) };
         let plan = plan_waveform(&BS05, &request).map_err(|error| Failure::of(Kind::PlanError, &error))?;
         report(real, start(scope, &GeneratorPlan::Wave(plan, play_mode(once)))?);
         Ok(())

@@ -75,7 +75,16 @@ mod tests {
         let config = cbindgen::Config::from_file(folder.join("cbindgen.toml")).unwrap();
         let mut builder = cbindgen::Builder::new().with_config(config);
         for name in [
-            "lib", "status", "scope", "list", "request", "plan", "capture", "generate", "calibrate", "stream",
+            "lib",
+            "status",
+            "scope",
+            "list",
+            "request",
+            "plan",
+            "capture",
+            "generate",
+            "calibrate",
+            "stream",
         ] {
             builder = builder.with_src(folder.join(format!("src/{name}.rs")));
         }

@@ -81,7 +81,11 @@ impl<T> Out<'_, T> {
 ///
 /// # Safety
 /// `pointer` is null, or points to `length` values that nobody else uses meanwhile.
-pub(crate) unsafe fn room<'a, T: Copy>(pointer: *mut T, length: usize, what: &str) -> Result<&'a mut [T], Stop> {
+pub(crate) unsafe fn room<'a, T: Copy>(
+    pointer: *mut T,
+    length: usize,
+    what: &str,
+) -> Result<&'a mut [T], Stop> {
     if length == 0 {
         return Ok(&mut []);
     }
@@ -97,7 +101,11 @@ pub(crate) unsafe fn room<'a, T: Copy>(pointer: *mut T, length: usize, what: &st
 ///
 /// # Safety
 /// `pointer` is null, or points to `length` values that stay as they are.
-pub(crate) unsafe fn values<'a, T: Copy>(pointer: *const T, length: usize, what: &str) -> Result<&'a [T], Stop> {
+pub(crate) unsafe fn values<'a, T: Copy>(
+    pointer: *const T,
+    length: usize,
+    what: &str,
+) -> Result<&'a [T], Stop> {
     // SAFETY: the same contract but for writing, which nobody does.
     unsafe { room(pointer.cast_mut(), length, what) }.map(|values| &*values)
 }
@@ -132,7 +140,7 @@ pub(crate) fn fill(room: &mut [c_char], text: &str) {
     let bytes = text.bytes().take(length);
     for (place, byte) in room.iter_mut().zip(bytes.chain(std::iter::once(0))) {
         // A zero byte within the text would end it for C: so it does here.
-        *place = byte as c_char;
+        *place = c_char::from_ne_bytes([byte]);
     }
 }
 
@@ -188,7 +196,7 @@ mod tests {
 
     #[test]
     fn texts_without_an_end_are_refused() {
-        let endless = [b'a' as c_char; MAX_TEXT];
+        let endless = [c_char::from_ne_bytes([b'a']); MAX_TEXT];
         // SAFETY: as long as a text may be looked at.
         let refused = unsafe { text(endless.as_ptr(), "url") };
         assert!(refused.is_err());

@@ -23,6 +23,10 @@ pub const SCOPETHING_TRIGGER_BELOW: u32 = 3;
 /// What is asked of a capture. Fill it with scopething_capture_request_init first, then change what is to be otherwise.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, as in the request of the driver"
+)]
 pub struct ScopethingCaptureRequest {
     /// The size of this structure, in bytes; set by scopething_capture_request_init.
     pub struct_size: usize,
@@ -67,7 +71,9 @@ pub struct ScopethingCaptureRequest {
 /// A set of channels by its bits.
 pub(crate) fn channel_set(bits: u32) -> Result<ChannelSet, Stop> {
     if bits == 0 || bits & !(SCOPETHING_CHANNEL_A | SCOPETHING_CHANNEL_B | SCOPETHING_CHANNEL_LOGIC) != 0 {
-        return Err(Stop::argument(format!("{bits:#x} is no set of channels: give SCOPETHING_CHANNEL_ bits")));
+        return Err(Stop::argument(format!(
+            "{bits:#x} is no set of channels: give SCOPETHING_CHANNEL_ bits"
+        )));
     }
     let analog = [(SCOPETHING_CHANNEL_A, Channel::A), (SCOPETHING_CHANNEL_B, Channel::B)];
     let analog = analog.into_iter().filter(|(bit, _)| bits & bit != 0);
@@ -115,7 +121,9 @@ pub(crate) unsafe fn read<'a>(request: *const ScopethingCaptureRequest) -> Resul
         SCOPETHING_TRIGGER_FALLING => TriggerType::Falling,
         SCOPETHING_TRIGGER_ABOVE => TriggerType::Above,
         SCOPETHING_TRIGGER_BELOW => TriggerType::Below,
-        other => return Err(Stop::argument(format!("{other} is no type of trigger: give a SCOPETHING_TRIGGER_"))),
+        other => {
+            return Err(Stop::argument(format!("{other} is no type of trigger: give a SCOPETHING_TRIGGER_")));
+        }
     };
     let capture = CaptureRequest {
         period_s: request.period_s,

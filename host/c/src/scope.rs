@@ -96,7 +96,11 @@ impl Lease {
     }
 
     /// What a probe's calibration is; null is x1.
-    pub(crate) fn use_probe(&mut self, name: Option<&str>, attenuation: Option<Attenuation>) -> Result<(), Stop> {
+    pub(crate) fn use_probe(
+        &mut self,
+        name: Option<&str>,
+        attenuation: Option<Attenuation>,
+    ) -> Result<(), Stop> {
         let (device, shared) = self.parts();
         let name = name.unwrap_or("x1");
         let known = device.calibrated.iter().find(|(known, _)| known == name).map(|(_, probe)| *probe);

@@ -103,6 +103,12 @@ impl<F: Into<Failure>> From<F> for Stop {
     }
 }
 
+/// Runs what a thread does to its end: a panic there is a failure, for which nobody waits in vain.
+pub(crate) fn thread<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|panic| Failure::new(Kind::BadAnswer, panicked(panic.as_ref())))
+}
+
 /// Runs a function of the interface. No panic goes through C.
 pub(crate) fn call(error: *mut ScopethingError, work: impl FnOnce() -> Result<(), Stop>) -> Status {
     let stop = match catch_unwind(AssertUnwindSafe(work)) {
@@ -162,7 +168,10 @@ mod tests {
 
     #[test]
     fn statuses_have_names() {
-        for (status, name) in [(Status::SCOPETHING_OK, "SCOPETHING_OK"), (Status::SCOPETHING_ERROR_INTERNAL, "SCOPETHING_ERROR_INTERNAL")] {
+        for (status, name) in [
+            (Status::SCOPETHING_OK, "SCOPETHING_OK"),
+            (Status::SCOPETHING_ERROR_INTERNAL, "SCOPETHING_ERROR_INTERNAL"),
+        ] {
             // SAFETY: the name is a constant.
             let text = unsafe { std::ffi::CStr::from_ptr(scopething_status_name(status as i32)) };
             assert_eq!((text.to_str(), format!("{status:?}").as_str()), (Ok(name), name));

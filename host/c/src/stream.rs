@@ -18,7 +18,7 @@ use crate::capture::deadline;
 use crate::memory::{Out, field, optional_text, room, value};
 use crate::request::{attenuation, channel_set};
 use crate::scope::{Device, Lease, Scope, scopething_scope};
-use crate::status::{ScopethingError, ScopethingStatus, Stop, call};
+use crate::status::{self, ScopethingError, ScopethingStatus, Stop, call};
 use crate::table::{self, lock};
 use crate::{SCOPETHING_CHANNEL_A, SCOPETHING_CHANNEL_B, SCOPETHING_CHANNEL_L0};
 
@@ -61,7 +61,8 @@ impl Stream {
         let running = Arc::clone(&stream);
         let spawned = thread::Builder::new().name("scopething-stream".to_owned()).spawn(move || {
             let mut lease = lease;
-            let ended = running.receive(&mut lease, &plan, stopped);
+            let ended =
+                status::thread(|| running.receive(&mut lease, &plan, stopped)).and_then(|ended| ended);
             lease.parts().0.is_disturbed |= ended.is_err();
             // Whoever learns of the end finds the scope at rest.
             drop(lease);
@@ -267,7 +268,8 @@ pub unsafe extern "C" fn scopething_stream_start(
         let (request, mut handle) = unsafe { (value(request, "request")?, Out::new(stream, "stream")?) };
         handle.set(0);
         if request.struct_size != size_of::<ScopethingStreamRequest>() {
-            let message = "request: call scopething_stream_request_init first, with the header of this library";
+            let message =
+                "request: call scopething_stream_request_init first, with the header of this library";
             return Err(Stop::argument(message));
         }
         // SAFETY: the contract of the interface.
