@@ -1,7 +1,7 @@
 //! From a job to a scope that is ready to capture.
 
 use scopething_core::device::{AnalogParameters, Attenuation};
-use scopething_core::plan::{CapturePlan, Notice, PlanError, StreamPlan};
+use scopething_core::plan::{Notice, PlanError, StreamPlan};
 use scopething_core::scope::{GenerateError, NoSerialNumber, Recovery, ScopeError};
 use scopething_sim::ReadPlayback;
 use thiserror::Error;
@@ -10,6 +10,7 @@ use crate::job::Job;
 use scopething::calibration_file::{CalibrationFile, CalibrationFileError};
 use scopething::generate::GeneratorRequestError;
 use scopething::link::{self, HostScope, LinkError, LinkUrl, OpenError, OpenLink, Port};
+use scopething::watched::WatchedCapture;
 
 /// A link that is open, and the calibration of the probes on it.
 #[derive(Debug)]
@@ -238,7 +239,7 @@ impl ConnectError {
 #[derive(Debug)]
 pub(crate) enum Planned {
     /// Traces one by one.
-    Traces(Box<CapturePlan>),
+    Traces(Box<WatchedCapture>),
     /// A stream, cut into traces.
     Stream(Box<StreamPlan>),
 }
@@ -247,7 +248,7 @@ impl Planned {
     /// Deviations from the request.
     pub(crate) fn notices(&self) -> &[Notice] {
         match self {
-            Self::Traces(plan) => &plan.notices,
+            Self::Traces(capture) => &capture.plan.notices,
             Self::Stream(plan) => &plan.notices,
         }
     }
@@ -286,7 +287,12 @@ pub(crate) async fn connect(
     }
     scope.set_probe(probe);
     let plan = match &job.stream {
-        None => Planned::Traces(Box::new(scope.plan(&job.request)?)),
+        None => {
+            let plan = scope.plan(&job.request)?;
+            let mut capture = WatchedCapture::new(&scope, &job.request, plan);
+            capture.verify = job.verify;
+            Planned::Traces(Box::new(capture))
+        }
         Some(stream) => Planned::Stream(Box::new(scope.plan_stream(&stream.request)?)),
     };
     Ok(Connected { scope, plan, serial: serial.ok() })
