@@ -13,8 +13,11 @@ use super::csv_read::layout::{Clock, Layout};
 use super::csv_read::table::Table;
 use super::facts::Known;
 use super::options::ReadOptions;
-use super::{Format, MAX_SAMPLES, ReadError, TraceReader};
+use super::{Format, ReadError, TraceReader};
 use scopething_waveform::waveform::Waveform;
+
+/// Rows that are decoded at a time: a page of a few bytes may hold one value as often as it likes.
+const BATCH_ROWS: usize = 1 << 16;
 
 /// Reads the capture in a table.
 pub struct ParquetReader {
@@ -33,7 +36,7 @@ impl ParquetReader {
     /// # Errors
     /// If it is no such file.
     pub fn new(file: File, options: ReadOptions) -> Result<Self, ReadError> {
-        let file = SerializedFileReader::new(file).map_err(fault)?;
+        let file = decoded(|| SerializedFileReader::new(file).map_err(fault))?;
         Ok(Self { file: Some(file), options, warnings: Vec::new() })
     }
 
@@ -83,65 +86,105 @@ impl ParquetReader {
         let mut passed = 0_u64;
         for number in 0..file.num_row_groups() {
             let group = file.get_row_group(number).map_err(fault)?;
-            let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(usize::MAX);
-            if rows > MAX_SAMPLES {
-                return Err(ReadError::TooLong);
-            }
-            let times = time.map(|place| column(group.as_ref(), place, rows)).transpose().map_err(fault)?;
-            let values: Result<Vec<_>, _> =
-                places.iter().map(|&place| column(group.as_ref(), place, rows)).collect();
-            let values = values.map_err(fault)?;
-            for row in 0..rows {
-                let at = |column: &Vec<Option<f64>>| column.get(row).copied().flatten();
-                let time_s = match &times {
-                    Some(times) => at(times).unwrap_or(f64::NAN) * scale,
-                    None => passed as f64 * scale,
-                };
-                table.push_numbers(time_s, values.iter().map(at), window)?;
-                passed += 1;
+            let mut rest = usize::try_from(group.metadata().num_rows()).unwrap_or(usize::MAX);
+            let column = |place: usize| Column::new(group.as_ref(), place);
+            let mut times = time.map(column).transpose().map_err(fault)?;
+            let values: Result<Vec<Column>, ParquetError> = places.iter().copied().map(column).collect();
+            let mut values = values.map_err(fault)?;
+            while rest > 0 {
+                let rows = rest.min(BATCH_ROWS);
+                rest -= rows;
+                let times = times.as_mut().map(|times| times.next(rows)).transpose()?;
+                let batch: Result<Vec<_>, ReadError> =
+                    values.iter_mut().map(|column| column.next(rows)).collect();
+                let batch = batch?;
+                for row in 0..rows {
+                    let at = |column: &Vec<Option<f64>>| column.get(row).copied().flatten();
+                    let time_s = match &times {
+                        Some(times) => at(times).unwrap_or(f64::NAN) * scale,
+                        None => passed as f64 * scale,
+                    };
+                    table.push_numbers(time_s, batch.iter().map(at), window)?;
+                    passed += 1;
+                }
             }
         }
         table.waveform(known, &self.options, passed, &mut self.warnings)
     }
 }
 
-/// The numbers of a column in a row group; none where there is none.
-fn column(group: &dyn RowGroupReader, place: usize, rows: usize) -> Result<Vec<Option<f64>>, ParquetError> {
-    match group.get_column_reader(place)? {
-        ColumnReader::BoolColumnReader(reader) => {
-            values::<BoolType>(reader, rows, |value| f64::from(u8::from(value)))
-        }
-        ColumnReader::Int32ColumnReader(reader) => values::<Int32Type>(reader, rows, f64::from),
-        ColumnReader::Int64ColumnReader(reader) => values::<Int64Type>(reader, rows, |value| value as f64),
-        ColumnReader::FloatColumnReader(reader) => values::<FloatType>(reader, rows, f64::from),
-        ColumnReader::DoubleColumnReader(reader) => values::<DoubleType>(reader, rows, |value| value),
-        _ => Ok(Vec::new()),
+/// A column of a row group, of which the next numbers are read.
+struct Column {
+    reader: ColumnReader,
+    /// The level at which there is a number; 0 if there is one in each row.
+    present: i16,
+}
+
+impl Column {
+    fn new(group: &dyn RowGroupReader, place: usize) -> Result<Self, ParquetError> {
+        let present = group.metadata().column(place).column_descr().max_def_level();
+        Ok(Self { reader: group.get_column_reader(place)?, present })
+    }
+
+    /// So many numbers, and nothing where there is none.
+    fn next(&mut self, rows: usize) -> Result<Vec<Option<f64>>, ReadError> {
+        let present = self.present;
+        let numbers = match &mut self.reader {
+            ColumnReader::BoolColumnReader(reader) => {
+                values::<BoolType>(reader, present, rows, |value| f64::from(u8::from(value)))
+            }
+            ColumnReader::Int32ColumnReader(reader) => {
+                values::<Int32Type>(reader, present, rows, f64::from)
+            }
+            ColumnReader::Int64ColumnReader(reader) => {
+                values::<Int64Type>(reader, present, rows, |value| value as f64)
+            }
+            ColumnReader::FloatColumnReader(reader) => {
+                values::<FloatType>(reader, present, rows, f64::from)
+            }
+            ColumnReader::DoubleColumnReader(reader) => {
+                values::<DoubleType>(reader, present, rows, |value| value)
+            }
+            _ => Ok(Vec::new()),
+        };
+        let numbers = numbers.map_err(fault)?;
+        // A file of a few bytes may state as many rows as it likes.
+        if numbers.len() == rows { Ok(numbers) } else { Err(fault("it has fewer rows than it states")) }
     }
 }
 
 fn values<T: DataType>(
-    mut reader: ColumnReaderImpl<T>,
+    reader: &mut ColumnReaderImpl<T>,
+    present: i16,
     rows: usize,
     number: impl Fn(T::T) -> f64,
 ) -> Result<Vec<Option<f64>>, ParquetError> {
     let (mut values, mut levels) = (Vec::new(), Vec::new());
-    while values.len() < rows {
-        let (read, ..) = reader.read_records(rows, Some(&mut levels), None, &mut values)?;
-        if read == 0 {
+    let mut read = 0;
+    while read < rows {
+        let (more, ..) = reader.read_records(rows - read, Some(&mut levels), None, &mut values)?;
+        if more == 0 {
             break;
         }
+        read += more;
     }
     let mut numbers = values.into_iter().map(number);
-    if levels.is_empty() {
+    if present == 0 {
         return Ok(numbers.map(Some).collect());
     }
-    let most = levels.iter().copied().max().unwrap_or(0).max(1);
-    Ok(levels.into_iter().map(|level| if level == most { numbers.next() } else { None }).collect())
+    Ok(levels.into_iter().map(|level| if level == present { numbers.next() } else { None }).collect())
+}
+
+/// What the decoder makes of a file, also where that is a panic: it has some for files that are damaged.
+fn decoded<T>(work: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    result.unwrap_or_else(|_| Err(fault("it is damaged")))
 }
 
 impl TraceReader for ParquetReader {
     fn read(&mut self) -> Result<Option<Waveform>, ReadError> {
-        self.file.take().map(|file| self.capture(&file)).transpose()
+        let Some(file) = self.file.take() else { return Ok(None) };
+        decoded(|| self.capture(&file)).map(Some)
     }
 
     fn warnings(&mut self) -> Vec<String> {
