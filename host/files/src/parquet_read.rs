@@ -2,12 +2,14 @@
 //! of times.
 
 use std::fs::File;
+use std::io::{self, BufReader, Read};
 
+use bytes::Bytes;
 use parquet::basic::{LogicalType, Type as PhysicalType};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{BoolType, DataType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::file::reader::{ChunkReader, FileReader, Length, RowGroupReader, SerializedFileReader};
 
 use super::csv_read::layout::{Clock, Layout};
 use super::csv_read::table::Table;
@@ -21,9 +23,47 @@ const BATCH_ROWS: usize = 1 << 16;
 
 /// Reads the capture in a table.
 pub struct ParquetReader {
-    file: Option<SerializedFileReader<File>>,
+    file: Option<SerializedFileReader<Strict>>,
     options: ReadOptions,
     warnings: Vec<String>,
+}
+
+/// A file beyond whose end nothing is read. The decoder takes memory for as much as a file states to hold, and goes over as
+/// many elements as it states to have, whether they are there or not.
+struct Strict(File);
+
+impl Length for Strict {
+    fn len(&self) -> u64 {
+        Length::len(&self.0)
+    }
+}
+
+impl ChunkReader for Strict {
+    type T = StrictRead;
+
+    fn get_read(&self, start: u64) -> Result<StrictRead, ParquetError> {
+        Ok(StrictRead(self.0.get_read(start)?))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let is_there = start.checked_add(length as u64).is_some_and(|end| end <= Length::len(self));
+        if is_there {
+            self.0.get_bytes(start, length)
+        } else {
+            Err(ParquetError::EOF("it is cut off".to_owned()))
+        }
+    }
+}
+
+struct StrictRead(BufReader<File>);
+
+impl Read for StrictRead {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(bytes) {
+            Ok(0) if !bytes.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => read,
+        }
+    }
 }
 
 fn fault(error: impl std::fmt::Display) -> ReadError {
@@ -36,11 +76,11 @@ impl ParquetReader {
     /// # Errors
     /// If it is no such file.
     pub fn new(file: File, options: ReadOptions) -> Result<Self, ReadError> {
-        let file = decoded(|| SerializedFileReader::new(file).map_err(fault))?;
+        let file = decoded(|| SerializedFileReader::new(Strict(file)).map_err(fault))?;
         Ok(Self { file: Some(file), options, warnings: Vec::new() })
     }
 
-    fn capture(&mut self, file: &SerializedFileReader<File>) -> Result<Waveform, ReadError> {
+    fn capture(&mut self, file: &SerializedFileReader<Strict>) -> Result<Waveform, ReadError> {
         let metadata = file.metadata().file_metadata();
         let pairs: Vec<(String, String)> = metadata
             .key_value_metadata()
@@ -133,15 +173,11 @@ impl Column {
             ColumnReader::BoolColumnReader(reader) => {
                 values::<BoolType>(reader, present, rows, |value| f64::from(u8::from(value)))
             }
-            ColumnReader::Int32ColumnReader(reader) => {
-                values::<Int32Type>(reader, present, rows, f64::from)
-            }
+            ColumnReader::Int32ColumnReader(reader) => values::<Int32Type>(reader, present, rows, f64::from),
             ColumnReader::Int64ColumnReader(reader) => {
                 values::<Int64Type>(reader, present, rows, |value| value as f64)
             }
-            ColumnReader::FloatColumnReader(reader) => {
-                values::<FloatType>(reader, present, rows, f64::from)
-            }
+            ColumnReader::FloatColumnReader(reader) => values::<FloatType>(reader, present, rows, f64::from),
             ColumnReader::DoubleColumnReader(reader) => {
                 values::<DoubleType>(reader, present, rows, |value| value)
             }
