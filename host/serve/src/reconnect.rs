@@ -32,15 +32,16 @@ pub(super) async fn reconnected(reopen: &mut Reopen, handle: &Handle) -> (HostSc
     }
 }
 
-async fn attempt(
-    reopen: &mut Reopen,
-    serial: &str,
-) -> Result<(HostScope, LinkClock, LinkProfile), String> {
+async fn attempt(reopen: &mut Reopen, serial: &str) -> Result<(HostScope, LinkClock, LinkProfile), String> {
     let link = reopen().await.map_err(|error| error.to_string())?;
     let (clock, profile) = (link.clock.clone(), link.profile);
     let mut scope = link.connect().await.map_err(|error| error.to_string())?;
     let found = scope.read_serial().await.map_err(|error| error.to_string())?;
     let found = found.map_or_else(|_| NO_SERIAL.to_owned(), |found| found.to_string());
     // Clients have been given its number, and its probes are calibrated.
-    if found == serial { Ok((scope, clock, profile)) } else { Err(format!("{found} is there, plug {serial} in")) }
+    if found == serial {
+        Ok((scope, clock, profile))
+    } else {
+        Err(format!("{found} is there, plug {serial} in"))
+    }
 }

@@ -223,7 +223,9 @@ impl Shared {
     pub(super) fn shown_status(&self) -> Status {
         let status = self.status.borrow().clone();
         match &*self.handle.lost.borrow() {
-            Some(reason) if !matches!(status, Status::Closed { .. }) => Status::Lost { reason: reason.clone() },
+            Some(reason) if !matches!(status, Status::Closed { .. }) => {
+                Status::Lost { reason: reason.clone() }
+            }
             _ => status,
         }
     }
