@@ -115,6 +115,7 @@ impl Client {
         let mut status = self.shared.status.subscribe();
         let mut latest = self.shared.latest.subscribe();
         let mut viewers = self.shared.viewers.subscribe();
+        let mut lost = self.shared.handle.lost.subscribe();
         self.send_state().await?;
         self.send_status().await?;
         latest.mark_changed();
@@ -144,6 +145,10 @@ impl Client {
                 _ = controls.changed() => self.send_state().await?,
                 _ = viewers.changed() => self.send_state().await?,
                 _ = status.changed() => self.send_status().await?,
+                _ = lost.changed() => {
+                    self.send_status().await?;
+                    self.send_state().await?;
+                }
                 () = fresh, if may_send => {
                     let acquired = latest.borrow_and_update().clone();
                     if let Some(acquired) = acquired {
@@ -176,7 +181,7 @@ impl Client {
     }
 
     async fn send_status(&mut self) -> Result<(), Gone> {
-        let status = self.shared.status.borrow().clone();
+        let status = self.shared.shown_status();
         let mut value = serde_json::to_value(&status).unwrap_or_default();
         value["type"] = "status".into();
         self.send_json(&value).await?;
