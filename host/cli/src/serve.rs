@@ -105,7 +105,7 @@ pub(super) async fn serve(
     let opening = async {
         let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
         let server = Server::open(link, probe, places).await.map_err(refused)?;
-        Ok(server.reconnecting(move || {
+        Ok::<_, Failure>(server.reconnecting(move || {
             let url = again.clone();
             async move { link::open_reading(&url, playback::read).await }
         }))

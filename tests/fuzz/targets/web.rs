@@ -19,13 +19,15 @@ use tokio::time::timeout;
 const LIMIT: Duration = Duration::from_secs(5);
 /// The most bytes of one text frame without a length in further bytes.
 const MAX_SHORT: usize = 125;
-const UPGRADE: &[u8] = b"GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+const UPGRADE: &[u8] =
+    b"GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
 
 fuzz_target!(|bytes: &[u8]| {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let link = open(&"sim:?A=sine,1kHz,-2..2V&clock=fast".parse().expect("a URL")).await.expect("a device");
+        let link =
+            open(&"sim:?A=sine,1kHz,-2..2V&clock=fast".parse().expect("a URL")).await.expect("a device");
         let places = Listen { web: Some("127.0.0.1:0".to_owned()), ..Listen::default() };
         let server = Server::open(link, BS05.analog, &places).await.expect("a port");
         let port = server.addresses().web.expect("a page").port();
