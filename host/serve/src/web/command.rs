@@ -171,6 +171,6 @@ pub(super) fn state_json(shared: &Shared) -> Value {
         "limits": panel::limits_json(),
         "generator": {"waveform": state.driven.waveform, "lines": state.driven.lines, "text": state.generator},
         "device": {"serial": shared.handle.serial, "program": env!("CARGO_PKG_VERSION")},
-        "viewers": *shared.viewers.borrow(),
+        "clients": *shared.clients.borrow(),
     })
 }
