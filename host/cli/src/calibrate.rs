@@ -206,15 +206,21 @@ fn unit_of(index: usize) -> &'static str {
 }
 
 fn to_text(before: &AnalogParameters, calibration: &Calibration) -> String {
-    let titles = ["", "before", "after"].map(str::to_owned).to_vec();
-    let both = named(before).zip(named(&calibration.parameters)).enumerate();
-    let row = |(index, ((name, before), (_, after))): (usize, ((&str, f64), (&str, f64)))| {
-        vec![name.to_owned(), format!("{before:.6}"), format!("{after:.6}"), unit_of(index).to_owned()]
-    };
+    let titles = ["", "before", "after", ""].map(str::to_owned);
+    let mut rows = vec![titles];
+    let both = named(before).zip(named(&calibration.parameters));
+    for (index, ((name, before), (_, after))) in both.enumerate() {
+        rows.push([
+            name.to_owned(),
+            format!("{before:.6}"),
+            format!("{after:.6}"),
+            unit_of(index).to_owned(),
+        ]);
+    }
     let Calibration { residual_volts, residual_of_range, used, rejected, .. } = calibration;
     format!(
         "{}residual: {:.3} mV rms, {:.4} % of the range, of {used} levels; {rejected} were too far off\n",
-        Table::new(std::iter::once(titles).chain(both.map(row))).right(&[1, 2]),
+        Table::new(rows).right(&[1, 2]),
         residual_volts * 1e3,
         residual_of_range * 100.0
     )

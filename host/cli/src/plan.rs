@@ -135,12 +135,12 @@ fn to_text(plan: &CapturePlan, refused: &[Refusal]) -> String {
     ];
     let left_out = plan.notices.iter().filter(|notice| matches!(notice, Notice::LinesLeftOut { .. }));
     rows.extend(left_out.map(|notice| ("channels", notice.to_string())));
-    let mut text = format!("{}registers\n{}", Table::named(rows), register_table(&plan.registers()));
-    if !refused.is_empty() {
-        let modes = refused.iter().map(|(mode, why)| (mode.name, why.to_string()));
-        text += &format!("modes refused\n{}", Table::named(modes).indent(2));
+    let text = format!("{}registers\n{}", Table::named(rows), register_table(&plan.registers()));
+    if refused.is_empty() {
+        return text;
     }
-    text
+    let modes = refused.iter().map(|(mode, why)| (mode.name, why.clone()));
+    format!("{text}modes refused\n{}", Table::named(modes).indent(2))
 }
 
 /// What registers are set to: address, name and value.

@@ -104,7 +104,10 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
 /// Stored traces, a line each.
 pub(super) fn records(records: &[StoredTrace], as_json: bool) -> String {
     if as_json {
-        return records.iter().map(|record| format!("{}\n", record_json(record))).collect();
+        return records
+            .iter()
+            .flat_map(|record| [record_json(record).to_string(), "\n".to_owned()])
+            .collect();
     }
     let row = |record: &StoredTrace| {
         let StoredTrace { id, cause, stored_bytes, request, .. } = record;
