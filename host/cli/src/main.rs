@@ -55,7 +55,6 @@ mod simulate;
 mod stream;
 mod table;
 mod terminal;
-mod trigger_hint;
 mod wave;
 
 use std::io::Write as _;
