@@ -441,6 +441,6 @@ async fn wait_for_the_trigger_is_explained() {
                trigger-mode = \"auto\"";
     assert_eq!(*waits.lock().unwrap(), [None, Some(why.to_owned()), None]);
     assert_eq!((recorded.status.captures, &recorded.status.waiting), (1, &None));
-    assert!(recorded.status.last_trigger.is_some(), "{}", recorded.status);
+    assert!(recorded.status.last_trigger.is_some(), "{:?}", recorded.status);
     assert!(recorded.conditions.is_empty(), "it is no fault: {:?}", recorded.conditions);
 }
