@@ -176,7 +176,7 @@ pub(super) struct Shared {
     pub(super) latest: watch::Sender<Option<Arc<Acquired>>>,
     pub(super) status: watch::Sender<Status>,
     /// How many look.
-    pub(super) viewers: watch::Sender<usize>,
+    pub(super) clients: watch::Sender<usize>,
     history: Mutex<VecDeque<Kept>>,
 }
 
@@ -185,14 +185,14 @@ pub(super) struct Viewer(Arc<Shared>);
 
 impl Viewer {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        shared.viewers.send_modify(|viewers| *viewers += 1);
+        shared.clients.send_modify(|clients| *clients += 1);
         Self(Arc::clone(shared))
     }
 }
 
 impl Drop for Viewer {
     fn drop(&mut self) {
-        self.0.viewers.send_modify(|viewers| *viewers = viewers.saturating_sub(1));
+        self.0.clients.send_modify(|clients| *clients = clients.saturating_sub(1));
     }
 }
 
@@ -203,7 +203,7 @@ impl Shared {
             controls: watch::Sender::new(Controls::default()),
             latest: watch::Sender::new(None),
             status: watch::Sender::new(Status::Stopped),
-            viewers: watch::Sender::new(0),
+            clients: watch::Sender::new(0),
             history: Mutex::default(),
         })
     }
@@ -267,7 +267,7 @@ struct Before {
 /// Captures while somebody looks, for as long as the device works.
 pub(super) async fn acquire(shared: Arc<Shared>) -> Infallible {
     let mut controls = shared.controls.subscribe();
-    let mut viewers = shared.viewers.subscribe();
+    let mut clients = shared.clients.subscribe();
     let mut lost = shared.handle.lost.subscribe();
     let mut before = None;
     let mut seq = 0;
@@ -285,12 +285,12 @@ pub(super) async fn acquire(shared: Arc<Shared>) -> Infallible {
                 stopped
             });
         }
-        if now.run == Run::Stop || *viewers.borrow() == 0 {
+        if now.run == Run::Stop || *clients.borrow() == 0 {
             // Time in which nothing was to be captured is not dead time.
             before = None;
         }
         // The senders are in `shared`, so that neither of these fails.
-        let _ = viewers.wait_for(|viewers| *viewers > 0).await;
+        let _ = clients.wait_for(|clients| *clients > 0).await;
         let _ = controls.wait_for(|controls| controls.run != Run::Stop).await;
         let _ = lost.wait_for(Option::is_none).await;
         let started = Instant::now();
@@ -336,7 +336,7 @@ enum Next {
 /// `forced` counts what was forced so far: what is forced while nothing is captured counts for this capture.
 async fn next(shared: &Shared, before: &mut Option<Before>, forced: &mut u64, seq: u64) -> Next {
     let mut controls = shared.controls.subscribe();
-    let mut viewers = shared.viewers.subscribe();
+    let mut clients = shared.clients.subscribe();
     let run = controls.borrow_and_update().run;
     let timeout = if run == Run::Single { TriggerTimeout::Never } else { TriggerTimeout::OfMode };
     let Ok(mut pending) = shared.handle.capture(timeout).await else {
@@ -353,7 +353,7 @@ async fn next(shared: &Shared, before: &mut Option<Before>, forced: &mut u64, se
             let changed = |now: &Controls| now.run != run || now.forced != *forced;
             controls.wait_for(changed).await.is_ok_and(|now| now.run != run)
         };
-        let left = async { drop(viewers.wait_for(|viewers| *viewers == 0).await) };
+        let left = async { drop(clients.wait_for(|clients| *clients == 0).await) };
         let stopped = tokio::select! {
             ready = pending.ready() => break ready.map(|capture| (capture, false)),
             stopped = stopped => stopped,

@@ -174,7 +174,7 @@ pub(super) fn state_json(shared: &Shared) -> Value {
             "serial": shared.handle.serial, "program": env!("CARGO_PKG_VERSION"),
             "lost": *shared.handle.lost.borrow(),
         },
-        "viewers": *shared.viewers.borrow(),
-        "max_viewers": super::MAX_VIEWERS,
+        "clients": *shared.clients.borrow(),
+        "max_clients": super::MAX_CLIENTS,
     })
 }
