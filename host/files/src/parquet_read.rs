@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::path::Path;
 
 use bytes::Bytes;
 use parquet::basic::{LogicalType, Type as PhysicalType};
@@ -15,11 +16,10 @@ use super::csv_read::layout::{Clock, Layout};
 use super::csv_read::table::Table;
 use super::facts::Known;
 use super::options::ReadOptions;
+use super::pieces::{Fed, PIECE_SAMPLES};
+use super::table_pieces::{RowPieces, TableScan};
 use super::{Format, ReadError, TraceReader};
 use scopething_waveform::waveform::Waveform;
-
-/// Rows that are decoded at a time: a page of a few bytes may hold one value as often as it likes.
-const BATCH_ROWS: usize = 1 << 16;
 
 /// Reads the capture in a table.
 pub struct ParquetReader {
@@ -81,6 +81,33 @@ impl ParquetReader {
     }
 
     fn capture(&mut self, file: &SerializedFileReader<Strict>) -> Result<Waveform, ReadError> {
+        let columns = Columns::of(file, &self.options)?;
+        let mut table = Table::new(columns.layout.clone());
+        let window = self.options.window();
+        let (mut passed, mut failed) = (0, None);
+        columns.for_each_row(file, &mut |time_s, values| {
+            passed += 1;
+            failed = table.push_numbers(time_s, values.iter().copied(), window).err();
+            failed.is_none()
+        })?;
+        failed.map_or(Ok(()), Err)?;
+        table.waveform(columns.known, &self.options, passed, &mut self.warnings)
+    }
+}
+
+/// Which columns of a table are what.
+struct Columns {
+    layout: Layout,
+    known: Known,
+    /// The place of the times, which are in units of `scale` seconds; rows are so far apart if there is none.
+    time: Option<usize>,
+    scale: f64,
+    /// Those of the channels, in the order of the layout's columns.
+    places: Vec<usize>,
+}
+
+impl Columns {
+    fn of(file: &SerializedFileReader<Strict>, options: &ReadOptions) -> Result<Self, ReadError> {
         let metadata = file.metadata().file_metadata();
         let pairs: Vec<(String, String)> = metadata
             .key_value_metadata()
@@ -109,9 +136,9 @@ impl ParquetReader {
             .iter()
             .filter_map(|&at| Some(columns.get(at)?.path().string().replace('"', "")))
             .collect();
-        let (mut layout, time) = Layout::of_names(&names, &self.options).map_err(fault)?;
+        let (mut layout, time) = Layout::of_names(&names, options).map_err(fault)?;
         layout.set_known(&pairs);
-        let rate_hz = known.sample_rate_hz.or(self.options.rate_hz);
+        let rate_hz = known.sample_rate_hz.or(options.rate_hz);
         let scale = match (time, rate_hz) {
             (Some(_), _) => layout.time_scale(),
             (None, Some(rate_hz)) => rate_hz.recip(),
@@ -121,94 +148,127 @@ impl ParquetReader {
         let places: Vec<usize> =
             layout.columns.iter().filter_map(|column| numeric.get(column.place).copied()).collect();
         let time = time.and_then(|place| numeric.get(place).copied());
-        let mut table = Table::new(layout);
-        let window = self.options.window();
-        let mut passed = 0_u64;
-        for number in 0..file.num_row_groups() {
-            let group = file.get_row_group(number).map_err(fault)?;
-            let mut rest = usize::try_from(group.metadata().num_rows()).unwrap_or(usize::MAX);
-            let column = |place: usize| Column::new(group.as_ref(), place);
-            let mut times = time.map(column).transpose().map_err(fault)?;
-            let values: Result<Vec<Column>, ParquetError> = places.iter().copied().map(column).collect();
-            let mut values = values.map_err(fault)?;
-            while rest > 0 {
-                let rows = rest.min(BATCH_ROWS);
-                rest -= rows;
-                let times = times.as_mut().map(|times| times.next(rows)).transpose()?;
-                let batch: Result<Vec<_>, ReadError> =
-                    values.iter_mut().map(|column| column.next(rows)).collect();
-                let batch = batch?;
-                for row in 0..rows {
-                    let at = |column: &Vec<Option<f64>>| column.get(row).copied().flatten();
-                    let time_s = match &times {
-                        Some(times) => at(times).unwrap_or(f64::NAN) * scale,
-                        None => passed as f64 * scale,
-                    };
-                    table.push_numbers(time_s, batch.iter().map(at), window)?;
-                    passed += 1;
-                }
-            }
+        Ok(Self { layout, known, time, scale, places })
+    }
+}
+
+/// A column of a row group that is read some rows at a time.
+enum Cells {
+    Bool(ColumnReaderImpl<BoolType>),
+    Int32(ColumnReaderImpl<Int32Type>),
+    Int64(ColumnReaderImpl<Int64Type>),
+    Float(ColumnReaderImpl<FloatType>),
+    Double(ColumnReaderImpl<DoubleType>),
+}
+
+impl Cells {
+    fn of(group: &dyn RowGroupReader, place: usize) -> Result<Option<Self>, ParquetError> {
+        Ok(match group.get_column_reader(place)? {
+            ColumnReader::BoolColumnReader(reader) => Some(Self::Bool(reader)),
+            ColumnReader::Int32ColumnReader(reader) => Some(Self::Int32(reader)),
+            ColumnReader::Int64ColumnReader(reader) => Some(Self::Int64(reader)),
+            ColumnReader::FloatColumnReader(reader) => Some(Self::Float(reader)),
+            ColumnReader::DoubleColumnReader(reader) => Some(Self::Double(reader)),
+            _ => None,
+        })
+    }
+
+    /// The numbers of the rows that follow; none where there is none.
+    fn next(&mut self, rows: usize) -> Result<Vec<Option<f64>>, ParquetError> {
+        match self {
+            Self::Bool(reader) => values(reader, rows, |value| f64::from(u8::from(value))),
+            Self::Int32(reader) => values(reader, rows, f64::from),
+            Self::Int64(reader) => values(reader, rows, |value| value as f64),
+            Self::Float(reader) => values(reader, rows, f64::from),
+            Self::Double(reader) => values(reader, rows, |value| value),
         }
-        table.waveform(known, &self.options, passed, &mut self.warnings)
-    }
-}
-
-/// A column of a row group, of which the next numbers are read.
-struct Column {
-    reader: ColumnReader,
-    /// The level at which there is a number; 0 if there is one in each row.
-    present: i16,
-}
-
-impl Column {
-    fn new(group: &dyn RowGroupReader, place: usize) -> Result<Self, ParquetError> {
-        let present = group.metadata().column(place).column_descr().max_def_level();
-        Ok(Self { reader: group.get_column_reader(place)?, present })
-    }
-
-    /// So many numbers, and nothing where there is none.
-    fn next(&mut self, rows: usize) -> Result<Vec<Option<f64>>, ReadError> {
-        let present = self.present;
-        let numbers = match &mut self.reader {
-            ColumnReader::BoolColumnReader(reader) => {
-                values::<BoolType>(reader, present, rows, |value| f64::from(u8::from(value)))
-            }
-            ColumnReader::Int32ColumnReader(reader) => values::<Int32Type>(reader, present, rows, f64::from),
-            ColumnReader::Int64ColumnReader(reader) => {
-                values::<Int64Type>(reader, present, rows, |value| value as f64)
-            }
-            ColumnReader::FloatColumnReader(reader) => values::<FloatType>(reader, present, rows, f64::from),
-            ColumnReader::DoubleColumnReader(reader) => {
-                values::<DoubleType>(reader, present, rows, |value| value)
-            }
-            _ => Ok(Vec::new()),
-        };
-        let numbers = numbers.map_err(fault)?;
-        // A file of a few bytes may state as many rows as it likes.
-        if numbers.len() == rows { Ok(numbers) } else { Err(fault("it has fewer rows than it states")) }
     }
 }
 
 fn values<T: DataType>(
     reader: &mut ColumnReaderImpl<T>,
-    present: i16,
     rows: usize,
     number: impl Fn(T::T) -> f64,
 ) -> Result<Vec<Option<f64>>, ParquetError> {
     let (mut values, mut levels) = (Vec::new(), Vec::new());
-    let mut read = 0;
-    while read < rows {
-        let (more, ..) = reader.read_records(rows - read, Some(&mut levels), None, &mut values)?;
-        if more == 0 {
-            break;
+    let mut passed = 0;
+    while passed < rows {
+        let (read, ..) = reader.read_records(rows - passed, Some(&mut levels), None, &mut values)?;
+        if read == 0 {
+            // A file of a few bytes may state as many rows as it likes.
+            return Err(ParquetError::EOF("it has fewer rows than it states".to_owned()));
         }
-        read += more;
+        passed += read;
     }
     let mut numbers = values.into_iter().map(number);
-    if present == 0 {
+    if levels.is_empty() {
         return Ok(numbers.map(Some).collect());
     }
-    Ok(levels.into_iter().map(|level| if level == present { numbers.next() } else { None }).collect())
+    let most = levels.iter().copied().max().unwrap_or(0).max(1);
+    Ok(levels.into_iter().map(|level| if level == most { numbers.next() } else { None }).collect())
+}
+
+/// Goes through a table once and begins to read it; `None` if it must be read as a whole.
+pub(crate) fn open_pieces(path: &Path, options: &ReadOptions) -> Option<Fed> {
+    let file = Strict(File::open(path).ok()?);
+    let file = decoded(|| SerializedFileReader::new(file).map_err(fault)).ok()?;
+    let columns = decoded(|| Columns::of(&file, options)).ok()?;
+    let mut scan = TableScan::of(&columns.layout, options);
+    let whole =
+        decoded(|| columns.for_each_row(&file, &mut |time_s, values| scan.push(time_s, values))).ok()?;
+    let (outline, order, warnings) =
+        if whole { scan.finish(&columns.layout, &columns.known, options)? } else { return None };
+    let mut rows = RowPieces::of(&outline, order, options);
+    Some(Fed::begin(outline, warnings, move |send| {
+        decoded(|| columns.for_each_row(&file, &mut |time_s, values| rows.push(time_s, values, send)))?;
+        rows.finish(send);
+        Ok(())
+    }))
+}
+
+impl Columns {
+    /// Hands over each row, its time in seconds and the numbers of its channels, until that returns false; whether all
+    /// were taken.
+    fn for_each_row(
+        &self,
+        file: &SerializedFileReader<Strict>,
+        take: &mut dyn FnMut(f64, &[Option<f64>]) -> bool,
+    ) -> Result<bool, ReadError> {
+        let mut passed = 0_u64;
+        let mut row = vec![None; self.places.len()];
+        for number in 0..file.num_row_groups() {
+            let group = file.get_row_group(number).map_err(fault)?;
+            let cells = |place: usize| {
+                Cells::of(group.as_ref(), place)
+                    .map_err(fault)?
+                    .ok_or_else(|| fault("a column holds no numbers"))
+            };
+            let mut times = self.time.map(cells).transpose()?;
+            let mut columns = self.places.iter().map(|&place| cells(place)).collect::<Result<Vec<_>, _>>()?;
+            let mut left = usize::try_from(group.metadata().num_rows()).unwrap_or(usize::MAX);
+            while left > 0 {
+                let count = left.min(PIECE_SAMPLES);
+                let of = |cells: &mut Cells| cells.next(count).map_err(fault);
+                let times = times.as_mut().map(of).transpose()?;
+                let values = columns.iter_mut().map(of).collect::<Result<Vec<_>, _>>()?;
+                for at in 0..count {
+                    for (cell, column) in row.iter_mut().zip(&values) {
+                        *cell = column.get(at).copied().flatten();
+                    }
+                    let time_s = match &times {
+                        Some(times) => times.get(at).copied().flatten().unwrap_or(f64::NAN) * self.scale,
+                        None => passed as f64 * self.scale,
+                    };
+                    passed += 1;
+                    if !take(time_s, &row) {
+                        return Ok(false);
+                    }
+                }
+                left -= count;
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// What the decoder makes of a file, also where that is a panic: it has some for files that are damaged.

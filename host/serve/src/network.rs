@@ -414,6 +414,7 @@ impl Server {
             requests,
             events,
             lost: Arc::new(watch::Sender::new(None)),
+            hint: Arc::new(watch::Sender::new(None)),
             probe,
             serial: serial.map_or_else(|_| NO_SERIAL.to_owned(), |serial| serial.to_string()),
         };
