@@ -48,7 +48,7 @@ async fn clients_stay_and_learn_that_the_device_is_gone_and_back() {
     let at = device.address("tcp").to_owned();
     let url = format!("socket://{at}");
     let doors = ["--hmo", "--web", "--tcp"].map(|door| [door, "127.0.0.1:0"]).concat();
-    let mut served = Listening::start(&[&["serve", "--url", &url], doors.as_slice()].concat()).await;
+    let served = Listening::start(&[&["serve", "--url", &url], doors.as_slice()].concat()).await;
     let mut hmo = Client::connect(served.address("hmo")).await;
     assert!(!hmo.block(":CHAN1:DATA?").await.is_empty());
     assert_eq!(lost(&served, false).await, Value::Null);

@@ -175,6 +175,6 @@ pub(super) fn state_json(shared: &Shared) -> Value {
             "lost": *shared.handle.lost.borrow(),
         },
         "clients": *shared.clients.borrow(),
-        "max_clients": super::MAX_CLIENTS,
+        "max_clients": super::MAX_VIEWERS,
     })
 }

@@ -90,9 +90,9 @@ export class Transport {
   async refusal() {
     try {
       const answer = await fetch(this.address("state"));
-      const { error, viewers, max_viewers: max } = await answer.json();
+      const { error, clients, max_clients: max } = await answer.json();
       if (answer.status === 401 || answer.status === 403) return { reason: error, isFinal: true };
-      return { reason: viewers >= max ? `${max} browsers look already: close one of them.` : "", isFinal: false };
+      return { reason: clients >= max ? `${max} browsers look already: close one of them.` : "", isFinal: false };
     } catch {
       return { reason: "", isFinal: false };
     }
