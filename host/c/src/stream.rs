@@ -59,6 +59,7 @@ impl Stream {
         let header = stream::header(&plan, Thinning::Mean, UnixMicros::now());
         let stream = Arc::new(Self { queue: Mutex::default(), changed: Condvar::new(), stop, header });
         let running = Arc::clone(&stream);
+        lease.leave_thread();
         let spawned = thread::Builder::new().name("scopething-stream".to_owned()).spawn(move || {
             let mut lease = lease;
             let ended =
