@@ -8,6 +8,10 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 // The contract of every pointer stands once, in the header's introduction.
 #![allow(clippy::missing_safety_doc, reason = "every function has the same contract, which is in the header")]
+#![allow(
+    clippy::doc_markdown,
+    reason = "these comments are those of the header, where backticks mean nothing"
+)]
 #![allow(unreachable_pub, reason = "what C sees is public by its symbol")]
 
 mod calibrate;

@@ -143,7 +143,7 @@ impl Queue {
             return;
         }
         let lost = row.lost + std::mem::take(&mut self.given_up);
-        self.rows.push_back(Row { lost, ..row.clone() });
+        self.rows.push_back(Row { lost, ..*row });
     }
 
     /// Takes rows that follow on one another: up to the next gap, or as many as there is room for.
