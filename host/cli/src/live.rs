@@ -118,7 +118,7 @@ impl Live<'_> {
             print_warning!("{warning}");
         }
         settings.wall_time = Some(UnixMicros::now().to_string());
-        settings.wall_clock = Some(settings::wall_clock());
+        settings.wall_clock.get_or_insert_with(settings::wall_clock);
         settings.device = Some(format!("{} {}", scope.model().name, scope.revision()));
         if std::mem::take(names_serial) {
             // A device without a number is no reason to lose what it captured.

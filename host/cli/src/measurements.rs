@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::table::Table;
 use scopething_core::analysis::{EdgeMeasurements, Levels, Shape};
 
 use scopething_waveform::measure::{
-    AnalogMeasurements, ChannelAnalysis, Measurements, Spectrum, WaveformAnalysis,
+    AnalogMeasurements, ChannelAnalysis, Measurements, Spectrum, WaveformAnalysis, WhyUnknown,
 };
 use scopething_waveform::quantity_text::quantity;
 
@@ -26,21 +27,40 @@ pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
     let mut text = String::new();
     if !columns.is_empty() {
         let titles = ANALOG_TITLES.iter().enumerate();
-        let row = |(index, title): (usize, &&str)| {
+        let row = |(index, title): (usize, &&str)| -> Vec<String> {
             let values = columns.iter().filter_map(|column| column.get(index).cloned());
             std::iter::once((*title).to_owned()).chain(values).collect()
         };
-        text += &aligned(&titles.map(row).collect::<Vec<Vec<String>>>());
+        text += &Table::new(titles.map(row)).to_string();
     }
     if !lines.is_empty() {
         lines.insert(0, ["", "high", "frequency", "duty", "edges"].map(str::to_owned).to_vec());
-        text += &aligned(&lines);
+        text += &Table::new(lines).to_string();
+    }
+    for channel in &analysis.channels {
+        text += &reasons(channel);
     }
     text += &delays(analysis);
     for channel in &analysis.channels {
         text += &spectrum(channel);
     }
     text
+}
+
+/// Why something of a channel is unknown, a line for each reason.
+fn reasons(channel: &ChannelAnalysis) -> String {
+    let mut reasons: Vec<(WhyUnknown, Vec<String>)> = Vec::new();
+    for (key, why) in channel.unknown() {
+        let key = key.replace('_', " ");
+        match reasons.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, keys)) => keys.push(key),
+            None => reasons.push((why, vec![key])),
+        }
+    }
+    let line = |(why, keys): &(WhyUnknown, Vec<String>)| {
+        format!("{} of {}: unknown, as {why}\n", keys.join(", "), channel.channel)
+    };
+    reasons.iter().map(line).collect()
 }
 
 /// The rows of an analog channel, in the order of [`analog_column`].
@@ -144,26 +164,6 @@ fn counts(edges: &EdgeMeasurements) -> String {
     format!("{} rising, {} falling", edges.rising, edges.falling)
 }
 
-/// Rows of which all but the last column are padded.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let padding = width(column) - cell.chars().count() + 2;
-            line += cell;
-            line.extend(std::iter::repeat_n(' ', padding));
-        }
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
-}
-
 /// What is known; of the two analog channels also that nothing is.
 fn delays(analysis: &WaveformAnalysis) -> String {
     let mut text = String::new();
@@ -221,5 +221,9 @@ fn peaks(spectrum: &Spectrum, unit: &str) -> String {
             },
         ]
     }));
-    if spectrum.peaks.is_empty() { "no peaks above the noise\n".to_owned() } else { aligned(&rows) }
+    if spectrum.peaks.is_empty() {
+        "no peaks above the noise\n".to_owned()
+    } else {
+        Table::new(rows).to_string()
+    }
 }

@@ -9,6 +9,7 @@
 //! not taken, since nobody knows when they were.
 
 mod metadata;
+pub(crate) mod pieces;
 
 use std::io::{Read, Seek};
 
@@ -17,6 +18,7 @@ use zip::result::ZipError;
 
 use self::metadata::{Metadata, Probe};
 use super::assign::{Assigned, Candidate, assign};
+use super::facts::Known;
 use super::options::ReadOptions;
 use super::{MAX_SAMPLES, ReadError, TraceReader, facts};
 use scopething_waveform::waveform::{Samples, Series, Waveform};
@@ -205,7 +207,8 @@ impl<R: Read + Seek> SrReader<R> {
         Ok(lines)
     }
 
-    fn session(&mut self) -> Result<Waveform, ReadError> {
+    /// What is read of the session.
+    fn selected(&mut self) -> Result<Selected, ReadError> {
         let version = self.text("version")?;
         if !matches!(version.trim(), "1" | "2") {
             let reason = format!("version {:?} is not known; only 1 and 2 are", version.trim());
@@ -217,8 +220,14 @@ impl<R: Read + Seek> SrReader<R> {
         let wanted = self.options.channels.clone();
         let assigned = assign(&candidates, &wanted, &mut self.warnings)?;
         let rate_hz = metadata.rate_hz.or(self.options.rate_hz).ok_or(ReadError::NoRate)?;
+        let start_s = Known::of(&metadata.facts).start_s();
+        let part = Part::of(&self.options, start_s, rate_hz.recip());
+        Ok(Selected { metadata, assigned, rate_hz, part })
+    }
+
+    fn session(&mut self) -> Result<Waveform, ReadError> {
+        let Selected { metadata, assigned, rate_hz, part } = self.selected()?;
         let period_s = rate_hz.recip();
-        let part = Part::of(&self.options, period_s);
         let series = |one: &Assigned, samples| Series {
             label: one.label.clone(),
             ..Series::new(one.channel, part.first as f64 * period_s, period_s, samples)
@@ -228,13 +237,11 @@ impl<R: Read + Seek> SrReader<R> {
         let mut lines = Vec::new();
         for one in &assigned {
             match metadata.probes.get(one.index) {
-                Some(probe) if probe.is_analog => {
-                    match self.analog(&format!("analog-1-{}", probe.number), part, &mut room) {
-                        Ok(samples) => channels.push(series(one, Samples::Volts(samples))),
-                        Err(ReadError::TooLong) => return Err(ReadError::TooLong),
-                        Err(error) => broken.push(error),
-                    }
-                }
+                Some(probe) if probe.is_analog => match self.analog(&probe.entry(), part, &mut room) {
+                    Ok(samples) => channels.push(series(one, Samples::Volts(samples))),
+                    Err(ReadError::TooLong) => return Err(ReadError::TooLong),
+                    Err(error) => broken.push(error),
+                },
                 Some(probe) => lines.push((one, probe.bit())),
                 None => {}
             }
@@ -268,6 +275,14 @@ impl<R: Read + Seek> SrReader<R> {
     }
 }
 
+/// What is read of a session.
+struct Selected {
+    metadata: Metadata,
+    assigned: Vec<Assigned>,
+    rate_hz: f64,
+    part: Part,
+}
+
 /// Which samples are read, counted from the first of the session.
 #[derive(Clone, Copy)]
 struct Part {
@@ -276,8 +291,9 @@ struct Part {
 }
 
 impl Part {
-    fn of(options: &ReadOptions, period_s: f64) -> Self {
-        let (first, count) = options.window().of(0.0, period_s);
+    /// Of a session that begins at `start_s`.
+    fn of(options: &ReadOptions, start_s: f64, period_s: f64) -> Self {
+        let (first, count) = options.window().of(start_s, period_s);
         Self { first, count }
     }
 

@@ -10,7 +10,9 @@ use crate::job::Job;
 use scopething::calibration_file::{CalibrationFile, CalibrationFileError};
 use scopething::generate::GeneratorRequestError;
 use scopething::link::{self, HostScope, LinkError, LinkUrl, OpenError, OpenLink, Port};
+use scopething::settings;
 use scopething::watched::WatchedCapture;
+use scopething_waveform::waveform::Settings;
 
 /// A link that is open, and the calibration of the probes on it.
 #[derive(Debug)]
@@ -261,6 +263,8 @@ pub(crate) struct Connected {
     pub(crate) plan: Planned,
     /// None if it has none.
     pub(crate) serial: Option<String>,
+    /// What its traces are made with.
+    pub(crate) settings: Settings,
 }
 
 /// Connects to the scope behind a link, if it is the one with this serial number, and starts what it generates.
@@ -286,16 +290,33 @@ pub(crate) async fn connect(
         wanted.plan()?.start(&mut scope).await?;
     }
     scope.set_probe(probe);
-    let plan = match &job.stream {
+    let (plan, settings) = match &job.stream {
         None => {
             let plan = scope.plan(&job.request)?;
+            let settings = settings::of_capture(&job.request, &plan);
             let mut capture = WatchedCapture::new(&scope, &job.request, plan);
             capture.verify = job.verify;
-            Planned::Traces(Box::new(capture))
+            (Planned::Traces(Box::new(capture)), settings)
         }
-        Some(stream) => Planned::Stream(Box::new(scope.plan_stream(&stream.request)?)),
+        Some(stream) => {
+            let plan = scope.plan_stream(&stream.request)?;
+            let settings = settings::of_stream(&stream.request, &plan);
+            (Planned::Stream(Box::new(plan)), settings)
+        }
     };
-    Ok(Connected { scope, plan, serial: serial.ok() })
+    let serial = serial.ok();
+    // When each trace was made is in its stamp; how long ago the clock was compared would differ with each connection.
+    let wall_clock = settings::wall_clock();
+    let settings = Settings {
+        device: Some(format!("{} {}", scope.model().name, scope.revision())),
+        serial_number: serial.clone(),
+        program: Some(concat!("scopething ", env!("CARGO_PKG_VERSION")).to_owned()),
+        wall_clock: Some(
+            wall_clock.split_once(" s ago").map_or(wall_clock.as_str(), |_| "synchronised").to_owned(),
+        ),
+        ..settings
+    };
+    Ok(Connected { scope, plan, serial, settings })
 }
 
 #[cfg(test)]

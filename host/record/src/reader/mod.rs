@@ -224,7 +224,7 @@ impl<'a, O: Opener, T: Timekeeper> Reader<'a, O, T> {
     }
 
     async fn capture(&mut self) {
-        let Some(Connected { scope, plan, .. }) = &mut self.connected else { return };
+        let Some(Connected { scope, plan, settings, .. }) = &mut self.connected else { return };
         let capture = match plan {
             Planned::Traces(capture) => capture,
             Planned::Stream(plan) => {
@@ -247,6 +247,7 @@ impl<'a, O: Opener, T: Timekeeper> Reader<'a, O, T> {
         match captured {
             None => {}
             Some(Ok(waveform)) => {
+                let waveform = waveform.with_settings(settings.clone());
                 self.bad_in_a_row = 0;
                 self.captures += 1;
                 self.watch.report(Event::Trace(waveform)).await;
@@ -279,11 +280,12 @@ impl<'a, O: Opener, T: Timekeeper> Reader<'a, O, T> {
     }
 
     async fn stream_on(&mut self, plan: &StreamPlan) -> Result<(), ScopeError<LinkError>> {
-        let (Some(Connected { scope, .. }), Some(job)) = (&mut self.connected, &self.job.stream) else {
+        let (Some(Connected { scope, settings, .. }), Some(job)) = (&mut self.connected, &self.job.stream)
+        else {
             return Ok(());
         };
         let header = stream::header(plan, Thinning::Mean, self.watch.time.wall());
-        let blocks = self.blocks.insert(Blocks::new(header, job.samples_of_trace(plan)));
+        let blocks = self.blocks.insert(Blocks::new(header, job.samples_of_trace(plan), settings.clone()));
         let mut thinner = Thinner::new(plan, Thinning::Mean);
         let Some(started) = self.watch.over(scope.start_stream(plan)).await else { return Ok(()) };
         let mut stream = started?;
