@@ -239,11 +239,10 @@ impl<'a, O: Opener, T: Timekeeper> Reader<'a, O, T> {
         let report = move |hint: Option<TriggerHint>| {
             let _ = found.try_send(hint);
         };
-        // On the heap, so that futures stay small.
-        let capturing = Box::pin(async {
+        let capturing = async {
             let trace = capture.capture(scope, buffer, std::future::pending(), report).await;
             Waveform::of_trace(&trace.map_err(NoTrace::Scope)?).map_err(NoTrace::Waveform)
-        });
+        };
         let captured = self.watch.over_capture(capturing, finds, &awaited).await;
         match captured {
             None => {}
