@@ -117,7 +117,7 @@ async fn record(job: Job) -> Result<(), Failure> {
         tokio::spawn(page.serve());
     }
     notify(&["READY=1"]);
-    let recorded = recorder.run(interrupts.reached(1)).await;
+    let recorded = Box::pin(recorder.run(interrupts.reached(1))).await;
     notify(&["STOPPING=1"]);
     let status = recorded.map_err(failure)?;
     tracing::info!(
