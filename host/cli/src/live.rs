@@ -105,7 +105,7 @@ impl Live<'_> {
                 progress.note(&advice(&hint));
             }
         };
-        let capturing = Box::pin(capture.capture(scope, buffer, interrupts.reached(1), report));
+        let capturing = capture.capture(scope, buffer, interrupts.reached(1), report);
         let trace = tokio::select! {
             trace = progress.of(capturing) => trace?,
             () = interrupts.reached(2) => return Err(Failure::Cancelled),

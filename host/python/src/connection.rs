@@ -20,7 +20,7 @@ use scopething_files::playback;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 
-use crate::failure::{Failure, Kind, Stop};
+use crate::failure::{Failure, Kind, Raise as _, Stop};
 use crate::gate::{self, Process, lock, signals};
 use crate::probes::{attenuation_of, behind, probe_of_user};
 use crate::turn::Turns;

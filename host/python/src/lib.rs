@@ -21,7 +21,7 @@ use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_waveform::quantity::{self, Unit};
 use scopething_waveform::quantity_text;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Raise as _};
 
 /// A number with an SI prefix and a unit, as the program reads them.
 #[pyfunction]

@@ -19,7 +19,7 @@ use scopething_waveform::waveform::{
     Channel, Details, Gap, Range, Samples, Series, Settings, Stamp, Trigger, Waveform,
 };
 
-use crate::failure::{Failure, Kind, Stop};
+use crate::failure::{Failure, Kind, Raise as _, Stop};
 use crate::gate;
 
 /// How a capture was planned.

@@ -14,7 +14,7 @@ use scopething_waveform::moment::UnixMicros;
 use tokio::sync::watch;
 
 use crate::connection::{Connection, Device, Shared};
-use crate::failure::{Failure, Stop};
+use crate::failure::{Failure, Raise as _, Stop};
 use crate::gate::{self, Process, lock};
 use crate::probes::attenuation_of;
 use crate::turn::Turns;

@@ -26,6 +26,7 @@
 //!
 //! - [`link`]: serial ports, TCP, UDP, bridges and the simulator, by their URLs.
 //! - [`calibration_file`]: the calibrations of probes, in the file that other BitScope programs use.
+//! - [`failure`]: errors as bindings report them to other languages.
 //! - [`request`], [`generate`]: captures and generators as users and programs write them.
 //! - [`watched`]: a capture whose wait for a trigger is shown; [`trigger_hint`]: why the trigger does not come.
 //! - [`atomic`]: files that appear complete or not at all.
@@ -34,6 +35,7 @@ pub mod atomic;
 #[cfg(feature = "bridge")]
 pub mod bridge;
 pub mod calibration_file;
+pub mod failure;
 #[cfg(test)]
 #[path = "../tests/fixed_seed/mod.rs"]
 mod fixed_seed;

@@ -205,9 +205,8 @@ impl Action {
             Self::Arm { .. } => client.arm().await?,
             Self::Disarm { .. } => client.disarm().await?,
             Self::List { json, .. } => {
-                for record in with_progress(client.records(TraceId::FIRST), "listing").await? {
-                    out.write_all(report::record(&record, *json).as_bytes())?;
-                }
+                let records = with_progress(client.records(TraceId::FIRST), "listing").await?;
+                out.write_all(report::records(&records, *json).as_bytes())?;
             }
             Self::Capture { output, .. } => {
                 let results = output.results(false)?;

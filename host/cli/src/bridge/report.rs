@@ -4,6 +4,7 @@ use scopething_core::link::bridge::{Job, Repeat, StoredTrace, WhenFull};
 use scopething_core::plan::CaptureRequest;
 use serde_json::{Value, json};
 
+use crate::table::Table;
 use scopething::bridge::BridgeStatus;
 use scopething_waveform::quantity::{self, Unit};
 
@@ -97,21 +98,35 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
     if let Some(fault) = fault {
         lines.push(("fault", fault));
     }
-    let lines: Vec<String> = lines.iter().map(|(name, value)| format!("{name:<9} {value}\n")).collect();
-    lines.concat()
+    Table::named(lines).to_string()
 }
 
-/// A stored trace, with a line feed at the end.
-pub(super) fn record(record: &StoredTrace, as_json: bool) -> String {
-    let StoredTrace { id, cause, samples, stored_bytes, request, .. } = record;
-    let ended_s = record.ended_at.0 as f64 * 1e-6;
+/// Stored traces, a line each.
+pub(super) fn records(records: &[StoredTrace], as_json: bool) -> String {
     if as_json {
-        let object = json!({
-            "trace": id.0, "cause": cause.to_string(), "channels": request.channels.to_string(),
-            "period": request.period_s, "samples": samples, "stored_bytes": stored_bytes, "uptime": ended_s,
-            "serial": record.scope.map(|serial| serial.to_string()),
-        });
-        return format!("{object}\n");
+        return records
+            .iter()
+            .flat_map(|record| [record_json(record).to_string(), "\n".to_owned()])
+            .collect();
     }
-    format!("{id:<6} {cause:<8} {}, {stored_bytes} bytes, at {}\n", request_text(request), seconds(ended_s))
+    let row = |record: &StoredTrace| {
+        let StoredTrace { id, cause, stored_bytes, request, .. } = record;
+        let request = request_text(request);
+        let what = format!("{request}, {stored_bytes} bytes, at {}", seconds(ended_s(record)));
+        [id.to_string(), cause.to_string(), what]
+    };
+    Table::new(records.iter().map(row)).to_string()
+}
+
+fn record_json(record: &StoredTrace) -> Value {
+    let StoredTrace { id, cause, samples, stored_bytes, request, .. } = record;
+    json!({
+        "trace": id.0, "cause": cause.to_string(), "channels": request.channels.to_string(),
+        "period": request.period_s, "samples": samples, "stored_bytes": stored_bytes, "uptime": ended_s(record),
+        "serial": record.scope.map(|serial| serial.to_string()),
+    })
+}
+
+fn ended_s(record: &StoredTrace) -> f64 {
+    record.ended_at.0 as f64 * 1e-6
 }

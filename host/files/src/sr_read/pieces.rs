@@ -50,11 +50,13 @@ pub(crate) fn open(path: &Path, options: &ReadOptions) -> Option<Fed> {
             Entry { name: metadata.logic_entry().ok()?.to_owned(), unit: metadata.unit_bytes }
         };
         let known = entries.iter().position(|known| known.name == entry.name);
-        let stream = known.unwrap_or(entries.len());
-        if known.is_none() {
+        let stream = if let Some(stream) = known {
+            stream
+        } else {
             counts.push(reader.count(&entry, part).ok()?);
             entries.push(entry);
-        }
+            entries.len() - 1
+        };
         let (source, kind) = if probe.is_analog {
             (Source::Analog(stream), SampleKind::Volts)
         } else {
