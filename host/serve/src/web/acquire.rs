@@ -1,6 +1,5 @@
 //! One capture after the other while somebody looks, and the last of them.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,6 +10,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::history::History;
 use super::panel;
 use crate::capture::Capture;
 use crate::handle::{Handle, NoCapture, TriggerTimeout};
@@ -22,13 +22,6 @@ use crate::settings::Settings;
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 /// How long nothing is tried after a capture that the device refused, unless settings change.
 const REFUSED_BACKOFF: Duration = Duration::from_secs(1);
-/// Traces that are kept, beside those that were pinned.
-const MAX_HISTORY: usize = 32;
-/// Of traces that follow one another faster than this only the last is kept, so that the history reaches back for so long
-/// times [`MAX_HISTORY`] and not for a third of a second.
-const HISTORY_INTERVAL: Duration = Duration::from_millis(500);
-/// Traces that can be pinned.
-pub(super) const MAX_PINNED: usize = 16;
 
 /// Whether captures follow one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -158,16 +151,6 @@ pub(super) enum Status {
     Closed { reason: String },
 }
 
-/// A trace that is kept.
-#[derive(Debug, Clone)]
-pub(super) struct Kept {
-    pub(super) acquired: Arc<Acquired>,
-    /// The name that it was pinned by.
-    pub(super) name: Option<String>,
-    /// When it came, or the one came whose place it has taken.
-    since: Instant,
-}
-
 /// What all browsers share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -177,7 +160,7 @@ pub(super) struct Shared {
     pub(super) status: watch::Sender<Status>,
     /// How many look.
     pub(super) clients: watch::Sender<usize>,
-    history: Mutex<VecDeque<Kept>>,
+    history: Mutex<History<Acquired>>,
 }
 
 /// Somebody who looks, until it is dropped.
@@ -218,7 +201,7 @@ impl Shared {
         });
     }
 
-    pub(super) fn history(&self) -> MutexGuard<'_, VecDeque<Kept>> {
+    pub(super) fn history(&self) -> MutexGuard<'_, History<Acquired>> {
         // What panics leaves the list as it is.
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -231,28 +214,6 @@ impl Shared {
                 Status::Lost { reason: reason.clone() }
             }
             _ => status,
-        }
-    }
-
-    pub(super) fn kept(&self, seq: u64) -> Option<Kept> {
-        self.history().iter().find(|kept| kept.acquired.about.seq == seq).cloned()
-    }
-
-    fn keep(&self, acquired: Arc<Acquired>, run: Run) {
-        let mut history = self.history();
-        let now = Instant::now();
-        let is_soon = |last: &&Kept| {
-            run == Run::Continuous && last.name.is_none() && now - last.since < HISTORY_INTERVAL
-        };
-        let replaced = history.back().filter(is_soon).map(|last| last.since);
-        if replaced.is_some() {
-            history.pop_back();
-        }
-        let since = replaced.unwrap_or(now);
-        history.push_back(Kept { acquired, name: None, since });
-        while history.iter().filter(|kept| kept.name.is_none()).count() > MAX_HISTORY {
-            let oldest = history.iter().position(|kept| kept.name.is_none());
-            oldest.and_then(|oldest| history.remove(oldest));
         }
     }
 }
@@ -318,7 +279,7 @@ pub(super) async fn acquire(shared: Arc<Shared>) -> Infallible {
 fn publish(shared: &Shared, acquired: Acquired) {
     let acquired = Arc::new(acquired);
     let run = shared.controls.borrow().run;
-    shared.keep(Arc::clone(&acquired), run);
+    shared.history().add(acquired.about.seq, Arc::clone(&acquired), run != Run::Continuous, Instant::now());
     shared.latest.send_replace(Some(acquired));
     shared.set_controls(|controls| {
         if controls.run == Run::Single {

@@ -8,8 +8,9 @@ use scopething_core::plan::PlayMode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::acquire::{MAX_PINNED, Run, Shared};
+use super::acquire::{Run, Shared};
 use super::autoset;
+use super::history::{MAX_PINNED, NotPinned};
 use super::panel::{self, Patch};
 use crate::handle::GeneratorChange;
 
@@ -123,30 +124,23 @@ fn pin(shared: &Shared, seq: u64, name: Option<String>) -> Result<(), String> {
     if name.as_ref().is_some_and(|name| name.len() > MAX_NAME_BYTES) {
         return Err(format!("a name has at most {MAX_NAME_BYTES} bytes"));
     }
-    let mut history = shared.history();
-    let pinned = history.iter().filter(|kept| kept.name.is_some() && kept.acquired.about.seq != seq).count();
-    if name.is_some() && pinned >= MAX_PINNED {
-        return Err(format!("{MAX_PINNED} traces are pinned already: give up one of them"));
-    }
-    let kept = history.iter_mut().find(|kept| kept.acquired.about.seq == seq);
-    kept.ok_or_else(|| unknown_trace(seq))?.name = name;
-    Ok(())
+    shared.history().pin(seq, name).map_err(|reason| match reason {
+        NotPinned::NoSuchTrace => unknown_trace(seq),
+        NotPinned::TooMany => format!("{MAX_PINNED} traces are pinned already: give up one of them"),
+    })
 }
 
 fn drop_trace(shared: &Shared, seq: u64) -> Result<(), String> {
-    let mut history = shared.history();
-    let place = history.iter().position(|kept| kept.acquired.about.seq == seq);
-    history.remove(place.ok_or_else(|| unknown_trace(seq))?);
-    Ok(())
+    if shared.history().remove(seq) { Ok(()) } else { Err(unknown_trace(seq)) }
 }
 
 /// The traces that are kept, the last one first.
 pub(super) fn traces_json(shared: &Shared) -> Value {
-    let history = shared.history();
-    let traces = history.iter().rev().map(|kept| {
-        let mut trace = serde_json::to_value(&kept.acquired.about).unwrap_or_default();
+    let mut history = shared.history();
+    let traces = history.list().map(|listed| {
+        let mut trace = serde_json::to_value(&listed.trace.about).unwrap_or_default();
         if let Some(object) = trace.as_object_mut() {
-            object.insert("name".to_owned(), kept.name.clone().into());
+            object.insert("name".to_owned(), listed.name.clone().into());
         }
         trace
     });

@@ -12,6 +12,7 @@ mod assets;
 mod autoset;
 mod command;
 mod frame;
+mod history;
 mod panel;
 mod socket;
 
@@ -301,7 +302,7 @@ async fn trace(
     let acquired = match name {
         "latest" => site.shared.latest.borrow().clone(),
         "next" => next_trace(&site.shared, role).await,
-        number => number.parse().ok().and_then(|seq| site.shared.kept(seq)).map(|kept| kept.acquired),
+        number => number.parse().ok().and_then(|seq| site.shared.history().find(seq)),
     };
     let Some(acquired) = acquired else {
         let reason = match name {

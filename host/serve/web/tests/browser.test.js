@@ -525,24 +525,41 @@ test("it can be used without a mouse and read without eyes", async () => {
 
 test("nothing was reported, and nothing asked for elsewhere", () => assert.deepEqual(problems, []));
 
-test("it reports a lost scope, and connects again", async () => {
-  const signals = ["A=sine,1kHz,-2..2V"];
-  const own = await bench(signals);
+test("it reports a lost scope, and shows one that is back", async () => {
+  const own = await bench(["A=sine,1kHz,-2..2V"]);
   const one = await (await browser.newContext()).newPage();
   try {
     await one.goto(own.link);
     await one.waitForFunction(() => window.scopething?.trace);
     own.unplug();
     await one.getByText(/The oscilloscope is gone/).first().waitFor();
-    const again = await start("serve", "--url", "sim:?A=sine,1kHz,-2..2V", "--web", new URL(own.link).host);
+    const { seq } = await one.evaluate(() => window.scopething.trace);
+    await own.replug();
+    await one.waitForFunction((last) => window.scopething.trace.seq > last, seq);
+    await one.getByText("Running").waitFor();
+  } finally {
+    await one.context().close();
+    await own.close();
+  }
+});
+
+test("it connects again to a server that was started anew", async () => {
+  const first = await start("serve", "--url", "sim:", "--web", "127.0.0.1:0");
+  const one = await (await browser.newContext()).newPage();
+  try {
+    await one.goto(first.addresses.web_link);
+    await one.waitForFunction(() => window.scopething?.trace);
+    await stop(first);
+    await one.waitForFunction(() => window.scopething.link !== "open");
+    const again = await start("serve", "--url", "sim:", "--web", new URL(first.addresses.web_link).host);
     try {
-      await one.waitForFunction(() => window.scopething.link === "open", null, { timeout: 10_000 });
+      await one.waitForFunction(() => window.scopething.link === "open");
       await one.getByText("Running").waitFor();
     } finally {
       await stop(again);
     }
   } finally {
     await one.context().close();
-    await own.close();
+    await stop(first);
   }
 });

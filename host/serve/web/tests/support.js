@@ -99,9 +99,15 @@ async function tap(address) {
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
+  const { port: own } = server.address();
   return {
-    url: `socket://127.0.0.1:${server.address().port}`,
+    url: `socket://127.0.0.1:${own}`,
     registers,
+    /** Lets the device be reached again. */
+    async open() {
+      server.listen(own, "127.0.0.1");
+      await once(server, "listening");
+    },
     close() {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -117,6 +123,7 @@ export async function bench(signals, ...more) {
   return {
     simulator, served, registers: way.registers, link: served.addresses.web_link, viewLink: served.addresses.web_view_link,
     unplug: () => way.close(),
+    replug: () => way.open(),
     async close() {
       await stop(served);
       way.close();
