@@ -8,9 +8,9 @@ use scopething_core::plan::PlayMode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::acquire::{MAX_PINNED, Run, Shared};
+use super::acquire::{MAX_PINNED, Shared};
 use super::autoset;
-use super::panel::{self, Patch};
+use super::panel::{self, Patch, Run};
 use crate::handle::GeneratorChange;
 
 /// A command.
