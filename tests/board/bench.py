@@ -102,7 +102,7 @@ class Bench:
     def rows(self, pattern="trace-0*.csv"):
         """The rows of all files, in order."""
         texts = self.run(f"for file in {DIRECTORY}/{pattern}; do cat $file; echo; done").split("\n\n")
-        return [row for text in texts if text.strip() for row in csv.DictReader(io.StringIO(text), strict=True)]
+        return [row for text in texts if text.strip() for row in csv.DictReader((line for line in io.StringIO(text) if not line.startswith("#")), strict=True)]
 
     def numbers(self):
         """The numbers of the traces, each of which must be whole."""

@@ -15,7 +15,7 @@ import sys
 
 def of_csv(path):
     with open(path, newline="") as file:
-        rows = list(csv.DictReader(file, strict=True))
+        rows = list(csv.DictReader((line for line in file if not line.startswith("#")), strict=True))
     assert all(None not in row and None not in row.values() for row in rows), f"{path} has a row that is cut"
     begin = 0
     while begin < len(rows):

@@ -32,7 +32,6 @@ pub struct ScopethingCalibration {
 
 /// Calibrates a probe on channel A, B or both, whose tips are on the clock output (L5). `grid` points are measured each way, 32 is
 /// usual; `progress` may be NULL. With `save` it is kept in the user's file of calibrations; the scope uses it at once either way.
-#[expect(clippy::too_many_arguments, reason = "those of the C function")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn scopething_calibrate(
     scope: scopething_scope,

@@ -59,6 +59,7 @@ impl Capture {
         let capture =
             Arc::new(Self { state: Mutex::new(State::Running), ended: Condvar::new(), cancel, plan });
         let running = Arc::clone(&capture);
+        lease.leave_thread();
         let verify = request.verify;
         let spawned = thread::Builder::new().name("scopething-capture".to_owned()).spawn(move || {
             let ended =

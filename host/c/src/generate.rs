@@ -55,7 +55,6 @@ pub unsafe extern "C" fn scopething_wave(
 }
 
 /// Plays a period of your own samples: 2 to 1024 of them from 0 to 1, between two voltages.
-#[expect(clippy::too_many_arguments, reason = "those of the C function")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn scopething_wave_samples(
     scope: scopething_scope,

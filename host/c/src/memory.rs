@@ -153,10 +153,10 @@ pub(crate) fn field<const N: usize>(text: &str) -> [c_char; N] {
 
 /// # Safety
 /// `error` is null, or points to room for one.
-pub(crate) unsafe fn write_error(error: *mut ScopethingError, report: ScopethingError) {
+pub(crate) unsafe fn write_error(error: *mut ScopethingError, report: &ScopethingError) {
     if !error.is_null() && error.is_aligned() {
         // SAFETY: promised by the caller.
-        unsafe { error.write(report) }
+        unsafe { error.write(*report) }
     }
 }
 

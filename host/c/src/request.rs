@@ -23,10 +23,6 @@ pub const SCOPETHING_TRIGGER_BELOW: u32 = 3;
 /// What is asked of a capture. Fill it with scopething_capture_request_init first, then change what is to be otherwise.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of its own, as in the request of the driver"
-)]
 pub struct ScopethingCaptureRequest {
     /// The size of this structure, in bytes; set by scopething_capture_request_init.
     pub struct_size: usize,

@@ -53,8 +53,8 @@ pub(crate) struct Scope {
 #[derive(Debug)]
 struct State {
     device: Option<Box<Device>>,
-    /// What has the device now.
-    user: Option<(&'static str, ThreadId)>,
+    /// What has the device now, and the thread that called for it, if it runs on that thread.
+    user: Option<(&'static str, Option<ThreadId>)>,
     generators: Generators,
 }
 
@@ -69,6 +69,13 @@ impl Lease {
     pub(crate) fn parts(&mut self) -> (&mut Device, &Arc<Scope>) {
         let device = self.device.as_mut().expect("a lease has its device until it is dropped");
         (device, &self.scope)
+    }
+
+    /// The operation goes on on a thread of the library, and not on the one that called for it.
+    pub(crate) fn leave_thread(&self) {
+        if let Some((_, thread)) = &mut lock(&self.scope.state).user {
+            *thread = None;
+        }
     }
 
     /// Runs a future to its end, unless the scope is closed first.
@@ -172,7 +179,7 @@ impl Scope {
             return Err(Stop::Other(ScopethingStatus::SCOPETHING_ERROR_BUSY, message));
         }
         let device = state.device.take().ok_or_else(Failure::closed)?;
-        state.user = Some((operation, thread::current().id()));
+        state.user = Some((operation, Some(thread::current().id())));
         Ok(Lease { scope: Arc::clone(self), device: Some(device) })
     }
 
@@ -186,7 +193,7 @@ impl Scope {
 
     /// Whether this thread is in the middle of an operation of it, as in a callback.
     fn is_held_here(&self) -> bool {
-        lock(&self.state).user.is_some_and(|(_, thread)| thread == thread::current().id())
+        lock(&self.state).user.is_some_and(|(_, thread)| thread == Some(thread::current().id()))
     }
 
     /// Ends what runs, stops what is generated and closes the link.

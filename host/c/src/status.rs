@@ -120,7 +120,7 @@ pub(crate) fn call(error: *mut ScopethingError, work: impl FnOnce() -> Result<()
     let mut report = ScopethingError { status, message: [0; SCOPETHING_MESSAGE_SIZE] };
     fill(&mut report.message, stop.as_ref().map_or("", Stop::message));
     // SAFETY: the caller promises that `error` is null or points to room for one.
-    unsafe { write_error(error, report) };
+    unsafe { write_error(error, &report) };
     status
 }
 

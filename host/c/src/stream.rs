@@ -59,6 +59,7 @@ impl Stream {
         let header = stream::header(&plan, Thinning::Mean, UnixMicros::now());
         let stream = Arc::new(Self { queue: Mutex::default(), changed: Condvar::new(), stop, header });
         let running = Arc::clone(&stream);
+        lease.leave_thread();
         let spawned = thread::Builder::new().name("scopething-stream".to_owned()).spawn(move || {
             let mut lease = lease;
             let ended =
@@ -142,7 +143,7 @@ impl Queue {
             return;
         }
         let lost = row.lost + std::mem::take(&mut self.given_up);
-        self.rows.push_back(Row { lost, ..row.clone() });
+        self.rows.push_back(Row { lost, ..*row });
     }
 
     /// Takes rows that follow on one another: up to the next gap, or as many as there is room for.

@@ -41,7 +41,7 @@ impl Archive {
             .compression_method(CompressionMethod::Deflated)
             .large_file(length >= LARGE_BYTES);
         self.zip.start_file(name, options)?;
-        let mut piece = [0; PIECE_BYTES];
+        let mut piece = vec![0; PIECE_BYTES];
         loop {
             let count = content.read(&mut piece)?;
             if count == 0 {

@@ -294,7 +294,9 @@ mod tests {
     fn times_are_judged_one_by_one_as_all_together() {
         let checked = |times: &[f64]| {
             let mut check = EvenCheck::new();
-            times.iter().for_each(|&time_s| check.push(time_s));
+            for &time_s in times {
+                check.push(time_s);
+            }
             check.even()
         };
         let even: Vec<f64> = (0..1000).map(|index| -0.25 + f64::from(index) * 1e-6).collect();

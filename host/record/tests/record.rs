@@ -166,11 +166,19 @@ async fn record_plugged_in(directory: &Path, job: &str, scope: &'static str) -> 
     record(directory, job, vec![vec![scope]], SetTime::new(), Room::plenty(), |_| {}).await
 }
 
+/// A CSV file without the note of settings before its columns.
+fn table(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let (note, table) = text.split_once('\n').unwrap();
+    assert!(note.starts_with("# settings: {"), "{note}");
+    table.to_owned()
+}
+
 /// Number, moment and gap of each trace in CSV files, in the order of the files.
 fn traces(directory: &Path) -> Vec<(u64, UnixMicros, String)> {
     let mut traces = Vec::new();
     for (_, path) in files(directory) {
-        let text = fs::read_to_string(path).unwrap();
+        let text = table(&path);
         for line in text.lines().skip(1) {
             let fields: Vec<_> = line.split(',').collect();
             if !fields[4].is_empty() {
@@ -255,7 +263,7 @@ async fn verifying_job_drops_corrupted_traces() {
         let recorded = record_plugged_in(directory.path(), &job, scope).await;
         assert_eq!(recorded.status.written, 60);
         let (_, path) = files(directory.path()).remove(0);
-        let text = fs::read_to_string(path).unwrap();
+        let text = table(&path);
         let column = |name: &str| text.lines().next().unwrap().split(',').position(|column| column == name);
         let (min, max) = (column("A_min").unwrap(), column("A_max").unwrap());
         let wrong = |line: &&str| {

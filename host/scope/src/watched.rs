@@ -103,7 +103,7 @@ impl WatchedCapture {
         let sleep = async |span: Duration| clock.until(clock.now() + Micros::from(span)).await;
         let mut cancel = pin!(cancel);
         let Some(look) = look else {
-            let mut capturing = pin!(run(scope, plan, buffer, *verify, cancel));
+            let mut capturing = Box::pin(run(scope, plan, buffer, *verify, cancel));
             tokio::select! {
                 trace = &mut capturing => return trace,
                 () = sleep(LOOK_AFTER) => {}
@@ -127,7 +127,8 @@ impl WatchedCapture {
                 () = look_time => is_due = true,
             }
         };
-        let trace = run(scope, plan, buffer, *verify, until_look).await?;
+        // On the heap, as the others: there are four captures in this future.
+        let trace = Box::pin(run(scope, plan, buffer, *verify, until_look)).await?;
         let (samples, cause, end_ticks) = (trace.samples(), trace.end_reason(), trace.end_ticks());
         let seen = TriggerReport::of_trace(&trace);
         if !is_due || cause != EndReason::Cancel || seen.is_some_and(|seen| had_come(plan, samples, &seen)) {
@@ -135,10 +136,10 @@ impl WatchedCapture {
         }
         let seen = match look {
             Look::Itself => seen,
-            Look::Other(other) => TriggerReport::of_trace(&scope.capture(&other, buffer).await?),
+            Look::Other(other) => TriggerReport::of_trace(&Box::pin(scope.capture(&other, buffer)).await?),
         };
         report(seen.map(|seen| TriggerHint::new(plan, seen)));
-        run(scope, plan, buffer, *verify, cancel).await
+        Box::pin(run(scope, plan, buffer, *verify, cancel)).await
     }
 }
 

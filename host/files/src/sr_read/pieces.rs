@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::{Part, Selected, SrReader};
@@ -50,13 +50,12 @@ pub(crate) fn open(path: &Path, options: &ReadOptions) -> Option<Fed> {
             Entry { name: metadata.logic_entry().ok()?.to_owned(), unit: metadata.unit_bytes }
         };
         let known = entries.iter().position(|known| known.name == entry.name);
-        let stream = match known {
-            Some(stream) => stream,
-            None => {
-                counts.push(reader.count(&entry, part).ok()?);
-                entries.push(entry);
-                entries.len() - 1
-            }
+        let stream = if let Some(stream) = known {
+            stream
+        } else {
+            counts.push(reader.count(&entry, part).ok()?);
+            entries.push(entry);
+            entries.len() - 1
         };
         let (source, kind) = if probe.is_analog {
             (Source::Analog(stream), SampleKind::Volts)
@@ -122,7 +121,7 @@ impl Stream {
         let unit = entry.unit;
         let path = path.to_owned();
         let pieces = feed(move |sender| {
-            if let Err(error) = send_entry(path, &entry, part, &sender) {
+            if let Err(error) = send_entry(&path, &entry, part, &sender) {
                 let _ = sender.send(Err(error));
             }
         });
@@ -144,13 +143,13 @@ impl Stream {
 }
 
 fn send_entry(
-    path: PathBuf,
+    path: &Path,
     entry: &Entry,
     part: Part,
     sender: &SyncSender<Result<Vec<u8>, ReadError>>,
 ) -> Result<(), ReadError> {
     let mut passed = 0;
-    reader(&path, &ReadOptions::default())?.for_each_piece(&entry.name, entry.unit, |bytes| {
+    reader(path, &ReadOptions::default())?.for_each_piece(&entry.name, entry.unit, |bytes| {
         let count = (bytes.len() / entry.unit) as u64;
         let (skip, take) = part.within(passed, count);
         passed += count;
