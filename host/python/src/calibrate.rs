@@ -11,7 +11,7 @@ use scopething_core::device::BS05;
 use scopething_core::plan::ChannelSet;
 
 use crate::connection::{Connection, Device};
-use crate::failure::{Failure, Stop};
+use crate::failure::{Failure, Raise, Stop};
 use crate::gate;
 use crate::probes::calibration_object;
 

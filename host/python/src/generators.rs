@@ -9,7 +9,7 @@ use scopething_core::plan::{
 };
 
 use crate::connection::{Connection, Device, run};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Raise};
 
 /// What is asked of the waveform generator, by name.
 #[derive(Debug, FromPyObject)]

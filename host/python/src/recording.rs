@@ -171,7 +171,7 @@ impl Recording {
 
     /// What is known of the capture besides its samples, by name.
     fn details<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let Details { capture_start_s, cause, trigger, range, mode, warnings, stamp, settings: _ } =
+        let Details { capture_start_s, cause, trigger, range, mode, warnings, stamp, ranges: _, settings: _ } =
             self.waveform.details();
         let details = PyDict::new(py);
         details.set_item("sample_rate", self.waveform.sample_rate_hz())?;

@@ -152,14 +152,17 @@ _UNITS = {
 }
 """The unit of each argument that is a number with one."""
 
+_OPTIONAL = {"trigger", "trigger_level", "timeout", "low", "high", "bits"}
+"""Those that may be None, for the program's default."""
+
 
 def capture_arguments(channels: Channels, arguments: CaptureArguments) -> Dict[str, Any]:
-    """A request in the program's own form; what is absent or None has the program's default."""
+    """A request in the program's own form; what is absent has the program's default."""
     request: Dict[str, Any] = {"channels": channel_names(channels)}
     for name, value in arguments.items():
         if name not in CaptureArguments.__annotations__:
             raise TypeError(f"a capture has no argument {name!r}")
-        if value is None or (name == "timeout" and value == "none"):
+        if (value is None and name in _OPTIONAL) or (name == "timeout" and value == "none"):
             continue
         if name in _UNITS:
             request[name] = number(cast("Quantity", value), _UNITS[name], name)
