@@ -341,6 +341,30 @@ fn wait_may_cross_a_roll_over<W: Way>() {
     );
 }
 
+fn stopped_trace_may_end_with_its_last_sample<W: Way>() {
+    let stopped = |end: &str| {
+        let (mut scope, line) = connected::<W>([on('D', WAIT), on('K', end), on('A', [9; 51])], 100);
+        // A sample each 10 ms.
+        let plan = plan::<W>(&scope, CaptureRequest { period_s: 100.0, samples: 10_000, ..four_samples() });
+        assert_eq!(plan.tick_period_s(), 10e-3);
+        let mut buffer = TraceBuffer::new();
+        let cancel = async { line.pass(Micros(507_000)) };
+        block_on(scope.capture_with(&plan, &mut buffer, CaptureOptions::new().cancelled_by(cancel)))
+            .map(|trace| trace.samples())
+    };
+    // 500 ms after the start at 0x1000; 1 % and 1 ms less than the wait would be 500.9 ms.
+    assert_eq!(stopped("03\r01313d00\r00000032\r"), Ok(50));
+    // 480 ms: two samples more were taken.
+    let refused = stopped("03\r01250800\r00000032\r");
+    assert!(
+        matches!(
+            refused,
+            Err(ScopeError { kind: ScopeErrorKind::Contradiction(Contradiction::EndsEarly { .. }), .. })
+        ),
+        "{refused:?}"
+    );
+}
+
 fn a_trace_that_was_stopped_ended_after_that<W: Way>() {
     let stopped = |end: &str| {
         let (mut scope, line) = connected::<W>([on('D', WAIT), on('K', end), on('A', [9, 1, 2, 3, 4])], 100);
@@ -444,6 +468,7 @@ both_ways! {
     too_short_trace_is_refused
     wait_may_cross_a_roll_over
     a_trace_that_was_stopped_ended_after_that
+    stopped_trace_may_end_with_its_last_sample
     garbled_start_is_retried_after_a_reset
     a_dropped_capture_is_recovered_by_the_next
     stepwise_pacing_is_equivalent

@@ -6,9 +6,9 @@ use core::pin::{Pin, pin};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_async::{Read, Write};
 
-use super::dump::{Dump, dump_address};
+use super::dump::{Dump, EndedTrace, dump_address};
 use super::line::read_count;
-use super::{CaptureOptions, Contradiction, Scope, ScopeError, ScopeErrorKind, Stage};
+use super::{ATTEMPTS, CaptureOptions, Contradiction, Scope, ScopeError, ScopeErrorKind, Stage};
 use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, WAVEFORM_OUTPUT, plan_capture};
 use crate::time::{Clock, Instant, Micros};
 use crate::trace::{BufferLayout, DumpChannel, EndReason, Trace, TraceBuffer};
@@ -19,8 +19,6 @@ use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
 /// of three characters each, three of which are set anew in a run that is too long for a datagram, and `>UD`. Of the 57, 16
 /// are always 0 and take 27 digits less.
 const TRACE_SCRIPT_BYTES: usize = 57 * 3 + (9 + 3) * 3 + 3 - 27;
-/// How often a trace is programmed, and a channel dumped, before the failure is the caller's.
-pub(super) const ATTEMPTS: u8 = 2;
 
 /// How far the clocks of host and device may drift apart: one part in so many. Crystals keep to a hundredth of that.
 const CLOCK_DRIFT: u64 = 100;
@@ -33,16 +31,6 @@ struct Wait {
     written_at: Instant,
     /// When the driver ends it, if its plan has a time for that.
     deadline: Option<Instant>,
-}
-
-/// A trace that has ended, still in the device.
-pub(super) struct EndedTrace {
-    pub(super) cause: EndReason,
-    /// How many samples can be read, counted over the interleaved analog channels.
-    pub(super) samples: u16,
-    /// The address of the sample after the last, within the buffer.
-    pub(super) address: u32,
-    pub(super) end_ticks: u64,
 }
 
 impl<S: Read + Write, C: Clock> Scope<S, C> {
@@ -323,7 +311,10 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             }
             (StatusToken::Stop, Some((cause, waited))) => {
                 let waited = self.device_time.ticks_of(waited);
-                (cause, waited.saturating_sub(waited / CLOCK_DRIFT))
+                // The end may be that of the last whole sample, or pair of them.
+                let at_once = u64::from(plan.mode.analog_channels.max(1));
+                let last = at_once * u64::from(plan.timebase.ticks_per_sample());
+                (cause, waited.saturating_sub(waited / CLOCK_DRIFT).saturating_sub(last))
             }
             (StatusToken::Auto | StatusToken::Stop, _) => {
                 return Err(Contradiction::End { token: status.token.into() }.at(stage));

@@ -2,15 +2,24 @@
 
 use embedded_io_async::{Read, Write};
 
-use super::capture::{ATTEMPTS, EndedTrace};
-use super::{Scope, ScopeError, ScopeErrorKind, Stage};
+use super::{ATTEMPTS, Scope, ScopeError, ScopeErrorKind, Stage};
 use crate::plan::CapturePlan;
 use crate::time::Clock;
-use crate::trace::{BufferLayout, DumpChannel};
+use crate::trace::{BufferLayout, DumpChannel, EndReason};
 use crate::vm::{Command, Register, Script};
 
 /// Room for the script of a dump: 15 register bytes in four runs, and `>A`. Two of the 15 are always 0.
 pub(super) const DUMP_SCRIPT_BYTES: usize = 15 * 3 + 4 * 3 + 2 - 3;
+
+/// A trace that has ended, still in the device.
+pub(super) struct EndedTrace {
+    pub(super) cause: EndReason,
+    /// How many samples can be read, counted over the interleaved analog channels.
+    pub(super) samples: u16,
+    /// The address of the sample after the last, within the buffer.
+    pub(super) address: u32,
+    pub(super) end_ticks: u64,
+}
 
 impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// Reads the samples of one channel.

@@ -5,7 +5,7 @@ use core::fmt;
 
 use embedded_io_async::{Read, Write};
 
-use super::{Scope, ScopeError, Stage};
+use super::{ATTEMPTS, Scope, ScopeError, Stage};
 use crate::plan::{
     BusyOutputs, ChannelSet, ClockError, ClockPlan, LogicLine, LogicPattern, PlayMode, WAVEFORM_OUTPUT,
     WaveformPlan, map_register, plan_levels,
@@ -101,8 +101,6 @@ impl<E> From<ScopeError<E>> for GenerateError<E> {
 const STEP_SCRIPT_BYTES: usize = 127;
 /// Bytes of the waveform table in one script, at two digits and a `W` each.
 const TABLE_BYTES: usize = STEP_SCRIPT_BYTES / 3;
-/// How often starting a generator is tried before the failure is the caller's.
-const ATTEMPTS: u8 = 2;
 
 impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// What the generators do at present.

@@ -51,6 +51,9 @@ use crate::device::{AnalogParameters, Model};
 use crate::trace::DeviceTime;
 use crate::vm::{Revision, Shadow};
 
+/// How often a trace, a dump of a channel, a stream or a generator is tried before the failure is the caller's.
+const ATTEMPTS: u8 = 2;
+
 /// A connected BitScope.
 #[derive(Debug)]
 pub struct Scope<S, C> {

@@ -5,15 +5,13 @@
 
 use embedded_io_async::{Read, Write};
 
-use super::{Contradiction, Generators, Scope, ScopeError, ScopeErrorKind, Stage};
+use super::{ATTEMPTS, Contradiction, Generators, Scope, ScopeError, ScopeErrorKind, Stage};
 use crate::plan::{PlanError, StreamPlan, StreamRequest, WAVEFORM_OUTPUT, plan_stream};
 use crate::time::{Clock, Instant, Micros};
 use crate::vm::{Command, FrameEvent, FrameParser, MAX_FRAME_SAMPLES, Register, Script};
 
 /// Room for the script that starts a stream: 14 register bytes of two digits and a `z` in nine runs, and `UT`.
 const STREAM_SCRIPT_BYTES: usize = 14 * 3 + 9 * 3 + 2;
-/// How often a stream is started before the failure is the caller's.
-const ATTEMPTS: u8 = 2;
 /// Bytes taken from the link at once.
 const CHUNK_BYTES: usize = 256;
 /// How many bytes are looked through for a frame: some hundred frames, of which three in a row would do.

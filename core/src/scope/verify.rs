@@ -2,8 +2,8 @@
 
 use embedded_io_async::{Read, Write};
 
-use super::capture::EndedTrace;
 use super::dump::Dump;
+use super::dump::EndedTrace;
 use super::{Contradiction, Scope, ScopeError, Stage};
 use crate::plan::CapturePlan;
 use crate::time::Clock;

@@ -3,7 +3,6 @@
 use scopething_core::plan::{AnalogChannel, CapturePlan};
 use scopething_core::trace::{EndReason, Trace};
 
-use super::handle::SharedState;
 use super::settings::Settings;
 use scopething_files::grid::Grid;
 use scopething_waveform::waveform::{Channel, InvalidWaveform, Samples, Series, Waveform};
@@ -51,11 +50,11 @@ pub fn planned_rate_hz(plan: &CapturePlan) -> f64 {
 }
 
 impl Capture {
-    /// Takes the samples out of a trace, which was captured with these settings.
+    /// Takes the samples out of a trace, which was captured with these settings, after so many changes of them.
     ///
     /// # Errors
     /// [`InvalidWaveform::Empty`] if the trace was cancelled before anything was captured.
-    pub fn of_trace(trace: &Trace<'_>, state: &SharedState) -> Result<Self, InvalidWaveform> {
+    pub fn of_trace(trace: &Trace<'_>, settings: &Settings, changes: u64) -> Result<Self, InvalidWaveform> {
         let recording = Waveform::of_trace(trace)?;
         let grid = Grid::from(&recording);
         let plan = trace.plan();
@@ -68,8 +67,8 @@ impl Capture {
             trigger_s: trace.trigger().map_or(planned_s, |trigger| trigger.time_s),
             cause: trace.end_reason(),
             waveform: recording,
-            settings: state.settings.clone(),
-            changes: state.changes,
+            settings: settings.clone(),
+            changes,
         })
     }
 }

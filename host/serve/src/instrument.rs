@@ -553,5 +553,5 @@ pub(super) fn advice(hint: &TriggerHint) -> String {
 }
 
 fn of_trace(trace: &Trace<'_>, state: &SharedState) -> Option<Arc<Capture>> {
-    Capture::of_trace(trace, state).ok().map(Arc::new)
+    Capture::of_trace(trace, &state.settings, state.changes).ok().map(Arc::new)
 }

@@ -29,9 +29,11 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| own(name)) {
         command.env_remove(name);
     }
-    for name in ["CLICOLOR_FORCE", "COLUMNS", "XDG_STATE_HOME"] {
+    for name in ["CLICOLOR_FORCE", "COLUMNS", "LC_ALL", "LC_CTYPE", "NO_COLOR", "XDG_STATE_HOME"] {
         command.env_remove(name);
     }
+    // In a terminal that shows UTF-8, whichever the tests are started in.
+    command.env("TERM", "xterm").env("LANG", "C.UTF-8");
     command.args(arguments).kill_on_drop(true);
     // There is no .config below it.
     command.env("HOME", env!("CARGO_TARGET_TMPDIR"));

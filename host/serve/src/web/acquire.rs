@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::history::History;
-use super::panel;
+use super::panel::{self, Controls, Run};
 use crate::capture::Capture;
 use crate::handle::{Handle, NoCapture, TriggerTimeout};
 use crate::instrument::advice;
@@ -22,47 +22,6 @@ use crate::settings::Settings;
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 /// How long nothing is tried after a capture that the device refused, unless settings change.
 const REFUSED_BACKOFF: Duration = Duration::from_secs(1);
-
-/// Whether captures follow one another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Run {
-    /// One after the other.
-    #[serde(rename = "run")]
-    Continuous,
-    Stop,
-    /// One more, when the trigger comes.
-    Single,
-}
-
-/// What browsers set beside the [`Settings`] that other clients know as well.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Controls {
-    pub(super) run: Run,
-    /// The factor of each probe: volts at its tip are so many times those at the input.
-    pub(super) attenuation: [f64; 2],
-    /// The least time from the end of a capture to the start of the next, in seconds.
-    pub(super) hold_off_s: f64,
-    /// How many samples over the screen were asked for; none: as many as fit.
-    pub(super) samples: Option<u32>,
-    /// How often the present capture was to end at once.
-    pub(super) forced: u64,
-    /// Counts what was set here.
-    pub(super) changes: u64,
-}
-
-impl Default for Controls {
-    fn default() -> Self {
-        Self {
-            run: Run::Continuous,
-            attenuation: [1.0; 2],
-            hold_off_s: 0.0,
-            samples: None,
-            forced: 0,
-            changes: 0,
-        }
-    }
-}
 
 /// What ended a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

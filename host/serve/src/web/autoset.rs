@@ -11,7 +11,8 @@ use scopething_core::plan::{
 use scopething_waveform::measure::{Measurements, WaveformAnalysis};
 use scopething_waveform::waveform::{Samples, Waveform};
 
-use super::acquire::{Run, Shared};
+use super::acquire::Shared;
+use super::panel::Run;
 use super::panel::{self, HORIZONTAL_DIVISIONS};
 use crate::capture::Capture;
 use crate::handle::TriggerTimeout;

@@ -8,10 +8,10 @@ use scopething_core::plan::PlayMode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::acquire::{Run, Shared};
+use super::acquire::Shared;
 use super::autoset;
 use super::history::{MAX_PINNED, NotPinned};
-use super::panel::{self, Patch};
+use super::panel::{self, Patch, Run};
 use crate::handle::GeneratorChange;
 
 /// A command.

@@ -43,9 +43,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 pub use self::access::WebLinks;
 use self::access::{Access, HEADERS, Role};
-use self::acquire::{Acquired, Run, Shared, Status, Viewer};
+use self::acquire::{Acquired, Shared, Status, Viewer};
 use self::command::{Command, state_json, traces_json};
 use self::frame::{View, encode};
+use self::panel::Run;
 use self::socket::MAX_MESSAGE_BYTES;
 use crate::connections::{BoxedSession, LastSeen};
 use crate::event::Event;

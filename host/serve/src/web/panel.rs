@@ -8,10 +8,9 @@ use scopething_core::plan::{
     AnalogChannel, CapturePlan, ChannelSet, Notice, Resolution, SampleRange, TriggerMode, TriggerSource,
     TriggerType,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::acquire::Controls;
 use crate::settings::{MAX_SAMPLES, Settings, VERTICAL_DIVISIONS};
 
 /// Divisions of the screen from left to right.
@@ -27,6 +26,47 @@ const ATTENUATIONS: std::ops::RangeInclusive<f64> = 1e-3..=1e4;
 const MAX_HOLD_OFF_S: f64 = 60.0;
 /// The farthest from 0 V at the input that the middle of a screen, or the level, can be.
 const MAX_OFFSET_V: f64 = 100.0;
+
+/// Whether captures follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Run {
+    /// One after the other.
+    #[serde(rename = "run")]
+    Continuous,
+    Stop,
+    /// One more, when the trigger comes.
+    Single,
+}
+
+/// What browsers set beside the [`Settings`] that other clients know as well.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Controls {
+    pub(super) run: Run,
+    /// The factor of each probe: volts at its tip are so many times those at the input.
+    pub(super) attenuation: [f64; 2],
+    /// The least time from the end of a capture to the start of the next, in seconds.
+    pub(super) hold_off_s: f64,
+    /// How many samples over the screen were asked for; none: as many as fit.
+    pub(super) samples: Option<u32>,
+    /// How often the present capture was to end at once.
+    pub(super) forced: u64,
+    /// Counts what was set here.
+    pub(super) changes: u64,
+}
+
+impl Default for Controls {
+    fn default() -> Self {
+        Self {
+            run: Run::Continuous,
+            attenuation: [1.0; 2],
+            hold_off_s: 0.0,
+            samples: None,
+            forced: 0,
+            changes: 0,
+        }
+    }
+}
 
 /// Changes of the knobs; what is absent stays.
 #[derive(Debug, Default, Deserialize)]
