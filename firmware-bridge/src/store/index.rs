@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use super::layout::{PAGE_BYTES, StoreLayout};
 
-/// The most traces that are known at a time: those of the least size that a flash of 2 MiB has room for, and some more.
-const MAX_TRACES: usize = 3400;
+/// The most traces that are kept, whatever room there is: a copy of the index is in memory. `bridge status` reports it.
+const MAX_TRACES: usize = 500;
 /// Pages of the shortest trace.
 const LEAST_PAGES: u16 = 2;
 
