@@ -77,12 +77,12 @@ async fn serve(uplink: &'static mut BoardUplink, uart: BufferedUart) {
     loop {
         // Each error is one of noise or of bytes lost: what was damaged by it is not passed on, and is sent again.
         let Err(error) = uplink.serve(&mut receiver, &mut sender).await else { continue };
-        let count = match error {
-            uart::Error::Overrun => &board::OVERRUNS,
-            _ => &board::FRAMING_ERRORS,
+        let (count, what) = match error {
+            uart::Error::Overrun => (&board::OVERRUNS, "bytes came too fast"),
+            _ => (&board::FRAMING_ERRORS, "a byte without a stop bit"),
         };
         if count.fetch_add(1, Ordering::Relaxed) == 0 {
-            defmt::warn!("the first error of this kind on the UART: {}", defmt::Debug2Format(&error));
+            defmt::warn!("the first error of this kind on the UART: {=str}", what);
         }
         uplink.line_failed();
     }
