@@ -242,20 +242,24 @@ impl<'a, P: Packets> Device<'a, P> {
         packet: &mut [u8; PACKET_BYTES],
     ) -> Result<usize, UsbError> {
         let mut tries = 0;
-        let mut repeated = false;
+        let mut repetitions = 0;
         loop {
             let error = match self.packets.receive(from, toggle, packet).await {
                 Ok(count) => return Ok(count),
                 Err(error) => error,
             };
-            self.try_again(error, &mut tries)?;
-            if error == PacketError::OutOfTurn {
-                if repeated {
-                    // The controller has not acknowledged the repetition (section 8.6.4 has it do so), and the device
-                    // does not go on: it is taken once more as what it is, and dropped.
-                    let _ = self.packets.receive(from, !toggle, packet).await;
-                }
-                repeated = !repeated;
+            // A repetition is no failure of the packet that is waited for; there is a limit to them all the same.
+            let repetition = error == PacketError::OutOfTurn && repetitions < 2 * TRIES;
+            if !repetition {
+                self.try_again(error, &mut tries)?;
+                continue;
+            }
+            repetitions += 1;
+            self.retries.set(self.retries.get().wrapping_add(1));
+            if repetitions > 1 {
+                // The controller has not acknowledged the repetition (section 8.6.4 has it do so), and the device
+                // does not go on: it is taken once more as what it is, and dropped.
+                let _ = self.packets.receive(from, !toggle, packet).await;
             }
         }
     }

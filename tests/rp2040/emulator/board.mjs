@@ -27,6 +27,7 @@ const RESET_UART0 = 1 << 22;
 const RESET_USB = 1 << 24;
 const RESET_DONE = 0x8;
 const RX_PIN = 1;
+const PULL_UP = 1 << 3;
 const LED_PIN = 25;
 const GPIO_STATUS_IN_FROM_PAD = 1 << 17;
 const QSPI_SS_STATUS = 0x08;
@@ -214,7 +215,7 @@ export class Board {
   }
 
   #fit(chip) {
-    this.uart = new Uart(chip, this.uartWire, () => chip.gpio[RX_PIN].pullUp);
+    this.uart = new Uart(chip, this.uartWire, () => (chip.gpio[RX_PIN].padValue & PULL_UP) !== 0);
     chip.usb = new UsbHost(chip, this.usbQuirks, () => this.disturbUsb());
     chip.usbCtrl = { DPRAMUpdated() {} };
     chip.peripherals[UART0] = this.uart;
