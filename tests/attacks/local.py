@@ -66,7 +66,7 @@ def escapes_reach_the_terminal(program, seconds):
         "connections": 1, "captures": 1, "kept": 1, "written": 1, "held": 0, "inside": 0, "dropped": 0, "bad_traces": 0,
         "link_errors": 0, "clock_steps": 0, "rate_hz": 1.0, "last_trigger": ESCAPES, "drift_ppm": None, "next_number": 1,
         "files": 1, "file_bytes": 1, "removed_files": 0, "free_bytes": None,
-        "conditions": [],
+        "conditions": [], "waiting": {"since": ESCAPES, "text": ESCAPES},
     }
     write("status.json", json.dumps(status))
     write_job(directory, "good.toml", f"{directory}/status.json")

@@ -6,7 +6,7 @@ import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TARGET = "thumbv6m-none-eabi"
-OUT = os.path.join(HERE, "target")
+OUT = os.path.join(HERE, "..", "..", "firmware-bridge", "target")
 
 
 def path(program):

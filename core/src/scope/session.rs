@@ -249,6 +249,11 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         self.line.profile
     }
 
+    /// The clock, as given to the driver.
+    pub fn clock(&self) -> &C {
+        &self.line.clock
+    }
+
     /// Gives the stream back.
     #[must_use]
     pub fn into_stream(self) -> S {

@@ -14,7 +14,7 @@ use super::live::{Live, LiveArguments};
 use super::results::{ResultArguments, Results};
 use super::session::Session;
 use scopething::settings;
-use scopething_files::ReadOptions;
+use scopething_files::{Format, ReadOptions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,7 +72,8 @@ impl Arguments {
     /// by which the file's volts are counted.
     fn request(&self) -> Result<(CaptureRequest, Option<Attenuation>), Failure> {
         let Some(path) = &self.like else { return Ok((self.live.capture.request()?, None)) };
-        let mut traces = FileTraces::open(path, None, ReadOptions::default())?;
+        let format = Format::of_path(path).map_err(Failure::usage)?;
+        let mut traces = FileTraces::open(path, format, ReadOptions::default())?;
         let first = traces.first()?;
         let settings = first.waveform.details().settings.as_deref().cloned().unwrap_or_default();
         let unknown =

@@ -2,10 +2,15 @@
 
 use clap::Args;
 
+use std::path::Path;
+
 use super::failure::Failure;
 use super::file_arguments::FileSource;
-use super::output_arguments::OutputArguments;
-use super::results::{Results, Show};
+use super::message::{print_note, print_warning};
+use super::output_arguments::{OutputArguments, Target};
+use super::results::{Results, Show, is_of_closed_pipe};
+use scopething_files::pieces::{Pieces, open_pieces};
+use scopething_files::{SaveError, TraceFile};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,6 +38,9 @@ impl Arguments {
         if self.output.is_empty() {
             return Err(Failure::Usage(anyhow::anyhow!("name a file to write: -o FILE")));
         }
+        if let Some(pieces) = self.pieces()? {
+            return self.convert_pieces(&self.source.file, pieces);
+        }
         let results = |several| Results::create(&self.output, Show::default(), several);
         let traces = self.source.open()?;
         match self.source.reading.trace {
@@ -40,4 +48,55 @@ impl Arguments {
             None => traces.take_all(results),
         }
     }
+
+    /// The file as pieces of its only trace, if all outputs are written piece by piece: whatever its length, that takes
+    /// no more memory.
+    fn pieces(&self) -> Result<Option<Box<dyn Pieces>>, Failure> {
+        let is_first = self.source.reading.trace.is_none_or(|number| number == 1);
+        let outputs = self.output.files()?;
+        if !is_first || outputs.iter().any(|output| output.format.writer().by_pieces().is_none()) {
+            return Ok(None);
+        }
+        let (format, options) = self.source.reading.of(&self.source.file, std::iter::empty())?;
+        Ok(open_pieces(&self.source.file, format, &options))
+    }
+
+    fn convert_pieces(&self, path: &Path, mut pieces: Box<dyn Pieces>) -> Result<(), Failure> {
+        let mut files = Vec::new();
+        for output in self.output.files()? {
+            files.push(match output.target {
+                Target::StandardOutput => TraceFile::standard_output(output.format, false),
+                Target::File(target) => {
+                    output.refuse_existing(target)?;
+                    TraceFile::create(target, output.format)
+                }
+            });
+        }
+        let mut files = files.into_iter().collect::<Result<Vec<_>, _>>().map_err(Failure::failed)?;
+        for warning in pieces.warnings() {
+            print_warning!("{}: {warning}", path.display());
+        }
+        files.iter_mut().try_for_each(|file| file.begin(pieces.outline())).map_err(not_written)?;
+        let unread = |error: anyhow::Error| {
+            Failure::Failed(error.context(format!("{} cannot be read", path.display())))
+        };
+        while let Some(piece) = pieces.next().map_err(|error| unread(error.into()))? {
+            files.iter_mut().try_for_each(|file| file.write_piece(&piece)).map_err(not_written)?;
+        }
+        files.iter_mut().try_for_each(TraceFile::end).map_err(not_written)?;
+        for file in files {
+            file.commit_or_keep().map_err(|(error, beside)| {
+                if let Some(beside) = beside {
+                    print_note!("what it should hold was left in {}", beside.display());
+                }
+                Failure::failed(error)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn not_written(error: SaveError) -> Failure {
+    let error = anyhow::Error::from(error);
+    if is_of_closed_pipe(&error) { Failure::OutputClosed } else { Failure::Failed(error) }
 }

@@ -68,6 +68,17 @@ impl FileArguments {
         path: &Path,
         named: impl Iterator<Item = String>,
     ) -> Result<FileTraces, Failure> {
+        let (format, options) = self.of(path, named)?;
+        FileTraces::open(path, format, options)
+    }
+
+    /// The format of a file, and what to read of it, with further names of channels.
+    pub(super) fn of(
+        &self,
+        path: &Path,
+        named: impl Iterator<Item = String>,
+    ) -> Result<(Format, ReadOptions), Failure> {
+        let format = self.input_format.map_or_else(|| Format::of_path(path), Ok).map_err(Failure::usage)?;
         let options = ReadOptions {
             channels: self.channels.iter().cloned().chain(named).collect(),
             columns: self.columns.clone(),
@@ -76,7 +87,7 @@ impl FileArguments {
             from_s: self.from,
             for_s: self.duration,
         };
-        FileTraces::open(path, self.input_format, options)
+        Ok((format, options))
     }
 
     /// The trace of a file that is chosen, or its first.

@@ -27,9 +27,8 @@ pub(super) struct FileTrace {
 }
 
 impl FileTraces {
-    /// Opens a file of this format, or of the one that its extension names.
-    pub(super) fn open(path: &Path, format: Option<Format>, options: ReadOptions) -> Result<Self, Failure> {
-        let format = format.map_or_else(|| Format::of_path(path), Ok).map_err(Failure::usage)?;
+    /// Opens a file of this format.
+    pub(super) fn open(path: &Path, format: Format, options: ReadOptions) -> Result<Self, Failure> {
         let reader = files::open_with(path, format, &options).map_err(Failure::failed)?;
         Ok(Self { path: path.to_owned(), format, options, reader, passed: 0 })
     }
@@ -91,7 +90,7 @@ impl FileTraces {
         while let Some(number) = self.skip()? {
             if number == wanted {
                 // What was passed over is not read by this reader any more.
-                let mut again = Self::open(&self.path, Some(self.format), self.options.clone())?;
+                let mut again = Self::open(&self.path, self.format, self.options.clone())?;
                 while again.passed + 1 < self.passed {
                     again.skip()?;
                 }

@@ -7,7 +7,7 @@ use scopething_core::plan::{
     plan_capture,
 };
 use scopething_core::scope::Generators;
-use scopething_core::trace::{TraceBuffer, TriggerReport};
+use scopething_core::trace::TraceBuffer;
 
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
@@ -16,10 +16,10 @@ use super::meanwhile::MeanwhileArguments;
 use super::message::{print_detail, print_note, print_warning};
 use super::progress::Progress;
 use super::session::Session;
-use super::trigger_hint::{awaited, hint};
 use scopething::generate::{GeneratorPlan, GeneratorRequest};
 use scopething::link::{HostScope, LinkUrl};
 use scopething::settings;
+use scopething::trigger_hint::{Remedy, TriggerHint, awaited};
 use scopething::watched::WatchedCapture;
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::waveform::{Settings, Waveform};
@@ -100,10 +100,9 @@ impl Live<'_> {
         let Self { scope, capture, buffer, interrupts, settings, names_serial } = self;
         let waiting = format!("waiting for {} (Ctrl-C captures now)", awaited(&capture.plan));
         let progress = Progress::new(&waiting);
-        let plan = capture.plan.clone();
-        let report = |report: Option<&TriggerReport>| {
-            if let Some(report) = report {
-                progress.note(&hint(&plan, report));
+        let report = |hint: Option<TriggerHint>| {
+            if let Some(hint) = hint {
+                progress.note(&advice(&hint));
             }
         };
         let capturing = capture.capture(scope, buffer, interrupts.reached(1), report);
@@ -119,7 +118,7 @@ impl Live<'_> {
             print_warning!("{warning}");
         }
         settings.wall_time = Some(UnixMicros::now().to_string());
-        settings.wall_clock = Some(settings::wall_clock());
+        settings.wall_clock.get_or_insert_with(settings::wall_clock);
         settings.device = Some(format!("{} {}", scope.model().name, scope.revision()));
         if std::mem::take(names_serial) {
             // A device without a number is no reason to lose what it captured.
@@ -138,6 +137,17 @@ impl Live<'_> {
     pub(super) fn is_interrupted(&self) -> bool {
         self.interrupts.count() > 0
     }
+}
+
+/// Why the trigger does not come, and what the user can do.
+fn advice(hint: &TriggerHint) -> String {
+    let options = match hint.remedy() {
+        Remedy::MoreSamples => "ask for more --samples",
+        Remedy::HairTrigger => "use --hair-trigger or more --samples",
+        Remedy::Level => "set another --level, or --trigger-mode auto",
+        Remedy::Pattern => "set another --trigger, or --trigger-mode auto",
+    };
+    format!("{hint}: {options}, or press Ctrl-C to see it now")
 }
 
 /// Refuses what no device captures, before one is looked for. What the range may be depends on its probes.

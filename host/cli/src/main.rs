@@ -54,7 +54,6 @@ mod shell;
 mod simulate;
 mod stream;
 mod terminal;
-mod trigger_hint;
 mod wave;
 
 use std::io::Write as _;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use scopething_core::analysis::{EdgeMeasurements, Levels, Shape};
 
 use scopething_waveform::measure::{
-    AnalogMeasurements, ChannelAnalysis, Measurements, Spectrum, WaveformAnalysis,
+    AnalogMeasurements, ChannelAnalysis, Measurements, Spectrum, WaveformAnalysis, WhyUnknown,
 };
 use scopething_waveform::quantity_text::quantity;
 
@@ -36,11 +36,30 @@ pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
         lines.insert(0, ["", "high", "frequency", "duty", "edges"].map(str::to_owned).to_vec());
         text += &aligned(&lines);
     }
+    for channel in &analysis.channels {
+        text += &reasons(channel);
+    }
     text += &delays(analysis);
     for channel in &analysis.channels {
         text += &spectrum(channel);
     }
     text
+}
+
+/// Why something of a channel is unknown, a line for each reason.
+fn reasons(channel: &ChannelAnalysis) -> String {
+    let mut reasons: Vec<(WhyUnknown, Vec<String>)> = Vec::new();
+    for (key, why) in channel.unknown() {
+        let key = key.replace('_', " ");
+        match reasons.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, keys)) => keys.push(key),
+            None => reasons.push((why, vec![key])),
+        }
+    }
+    let line = |(why, keys): &(WhyUnknown, Vec<String>)| {
+        format!("{} of {}: unknown, as {why}\n", keys.join(", "), channel.channel)
+    };
+    reasons.iter().map(line).collect()
 }
 
 /// The rows of an analog channel, in the order of [`analog_column`].

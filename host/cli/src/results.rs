@@ -219,7 +219,7 @@ fn fail(failed: &mut Option<Failure>, error: anyhow::Error) {
 }
 
 /// Whether whoever reads a pipe has closed it.
-fn is_of_closed_pipe(error: &anyhow::Error) -> bool {
+pub(super) fn is_of_closed_pipe(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
     causes.any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -126,10 +126,16 @@ async fn what_cannot_be_known_is_unknown() {
     for key in ["wave", "edge_frequency", "duty", "rise_time", "overshoot"] {
         assert_eq!(a[key], Value::Null, "{key}");
     }
+    for key in ["wave", "edge_frequency", "duty", "rise_time"] {
+        assert_eq!(a["unknown"][key], "it has no edge above the noise", "{key}");
+    }
     assert_near(a, "mean", 1.0, 0.06);
     assert_eq!((&a["spectrum"]["thd"], &a["spectrum"]["peaks"]), (&Value::Null, &json!([])));
     let table = analyse(&constant).await.done().stdout;
     assert!(table.lines().any(|line| line == "frequency     unknown"), "{table}");
+    let reason =
+        "wave, rise time, fall time, edge frequency, duty of A: unknown, as it has no edge above the noise";
+    assert!(table.lines().any(|line| line == reason), "{table}");
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("nan.csv"), "time,A\n0,1\n1e-6,NaN\n2e-6,2\n").unwrap();
     let no_number = scopething_in(directory.path(), &["analyse", "nan.csv", "--json"]).await.done().object();

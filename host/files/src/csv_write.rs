@@ -13,11 +13,13 @@
 //! semicolons.
 
 use std::io::Write;
+use std::path::Path;
 
 use super::number::push_number;
-use super::rows::Rows;
+use super::pieces::{Held, PieceWriter, write_whole};
+use super::rows::{MAX_CHANNELS, Rows};
 use super::{TraceWriter, WriteError, facts};
-use scopething_waveform::waveform::{Samples, Series, Waveform};
+use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline, Waveform};
 
 /// The field of the times in every header.
 pub(super) const TIME: &str = "time";
@@ -37,10 +39,21 @@ pub(super) struct Style {
 #[derive(Default)]
 pub(super) struct CsvWriter {
     style: Style,
-    /// How many were written.
+    /// How many were begun.
     written: u64,
     /// The header that the last rows stand below.
     header: String,
+    /// The capture that is written.
+    table: Option<Table>,
+}
+
+/// A capture that is written.
+struct Table {
+    number: u64,
+    rows: Rows,
+    kinds: Vec<SampleKind>,
+    /// The latest sample of each channel.
+    latest: [Option<f32>; MAX_CHANNELS],
 }
 
 impl CsvWriter {
@@ -48,22 +61,24 @@ impl CsvWriter {
         Self { style, ..Self::default() }
     }
 
-    fn header(&self, recording: &Waveform) -> String {
-        let comma = if self.style.semicolons { ';' } else { ',' };
+    fn comma(&self) -> u8 {
+        if self.style.semicolons { b';' } else { b',' }
+    }
+
+    fn header(&self, recording: &Outline) -> String {
+        let comma = char::from(self.comma());
         let trace = if self.style.numbered { format!("{TRACE}{comma}") } else { String::new() };
-        let names = recording
-            .channels()
-            .iter()
-            .map(|series| format!("{comma}{}", quoted(&name_of(recording, series))));
+        let names =
+            recording.channels.iter().map(|series| format!("{comma}{}", quoted(&name_of(recording, series))));
         format!("{trace}{TIME}{}\n", names.collect::<String>())
     }
 }
 
 /// The name of a channel: the one that it had, unless another channel has it.
-pub(super) fn name_of(recording: &Waveform, series: &Series) -> String {
+pub(super) fn name_of(recording: &Outline, series: &SeriesOutline) -> String {
     let channel = series.channel.to_string();
     let Some(label) = &series.label else { return channel };
-    let is_taken = recording.channels().iter().any(|other| {
+    let is_taken = recording.channels.iter().any(|other| {
         other.channel != series.channel
             && (other.label.as_ref() == Some(label) || other.channel.to_string() == *label)
     });
@@ -80,53 +95,82 @@ fn quoted(name: &str) -> String {
     }
 }
 
-impl TraceWriter for CsvWriter {
-    fn write(&mut self, recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
+impl PieceWriter for CsvWriter {
+    fn begin(&mut self, outline: &Outline, _spool: &Path, out: &mut dyn Write) -> Result<(), WriteError> {
         self.written += 1;
-        let header = self.header(recording);
+        let header = self.header(outline);
         let continues = self.style.numbered && header == self.header;
         if self.written > 1 && !continues {
             writeln!(out)?;
         }
-        for (key, value) in facts::facts(recording) {
+        for (key, value) in facts::facts(outline) {
             writeln!(out, "# {key}: {}", value.replace(char::is_control, " "))?;
         }
         if !continues {
             out.write_all(header.as_bytes())?;
             self.header = header;
         }
-        let number = recording.details().stamp.map_or(self.written, |stamp| stamp.number);
-        let comma = if self.style.semicolons { b';' } else { b',' };
-        let mut latest = [None; 10];
+        self.table = Some(Table {
+            number: outline.details.stamp.map_or(self.written, |stamp| stamp.number),
+            rows: Rows::of_outline(outline),
+            kinds: outline.channels.iter().map(|series| series.kind).collect(),
+            latest: [None; MAX_CHANNELS],
+        });
+        Ok(())
+    }
+
+    fn samples(&mut self, held: &mut Held, out: &mut dyn Write) -> Result<(), WriteError> {
+        let (comma, Style { semicolons, numbered }) = (self.comma(), self.style);
+        let Some(table) = &mut self.table else { return Ok(()) };
         let mut line = Vec::new();
-        for row in Rows::of(recording) {
+        while let Some(row) = table.rows.next_of(held) {
             line.clear();
-            if self.style.numbered {
-                push_number(number as f64, &mut line);
+            if numbered {
+                push_number(table.number as f64, &mut line);
                 line.push(comma);
             }
             push_number(row.time_s(), &mut line);
-            for ((series, index), latest) in recording.channels().iter().zip(row.indices()).zip(&mut latest) {
-                *latest = index.or(*latest);
-                push_sample(&series.samples, *latest, comma, &mut line);
+            let channels = table.kinds.iter().zip(&mut table.latest).zip(row.indices());
+            for (channel, ((kind, latest), index)) in channels.enumerate() {
+                *latest = index.and_then(|index| held.get(channel, index)).or(*latest);
+                line.push(comma);
+                match (latest, kind) {
+                    (None, _) => {}
+                    (Some(level), SampleKind::Levels) => line.push(b'0' + *level as u8),
+                    (Some(sample), SampleKind::Volts | SampleKind::Fractions) => {
+                        push_number(*sample, &mut line);
+                    }
+                }
             }
-            if self.style.semicolons {
+            if semicolons {
                 line.iter_mut().filter(|byte| **byte == b'.').for_each(|byte| *byte = b',');
             }
             line.push(b'\n');
             out.write_all(&line)?;
         }
+        table.rows.drop_passed(held);
         Ok(())
+    }
+
+    fn end(&mut self, _out: &mut dyn Write) -> Result<(), WriteError> {
+        self.table = None;
+        Ok(())
+    }
+}
+
+impl TraceWriter for CsvWriter {
+    fn write(&mut self, recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
+        write_whole(self, recording, out)
+    }
+
+    fn by_pieces(&mut self) -> Option<&mut dyn PieceWriter> {
+        Some(self)
     }
 }
 
 /// Appends a comma and the field of a channel, empty without a sample.
 pub fn push_field(samples: &Samples, index: Option<usize>, out: &mut Vec<u8>) {
-    push_sample(samples, index, b',', out);
-}
-
-fn push_sample(samples: &Samples, index: Option<usize>, comma: u8, out: &mut Vec<u8>) {
-    out.push(comma);
+    out.push(b',');
     let Some(index) = index else { return };
     match samples {
         Samples::Volts(samples) | Samples::Fractions(samples) => {

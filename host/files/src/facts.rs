@@ -8,6 +8,7 @@
 //! | `cause`, `mode` | why it ended, the trace mode |
 //! | `trigger_time`, `trigger_level`, `trigger_type`, `trigger_source` | seconds, volts, words |
 //! | `range_low`, `range_high` | what the analog channels were set to show |
+//! | `ranges` | a JSON object: what each analog channel was set to show, where that differs |
 //! | `unit` | of the analog channels: `V`, or `range` for fractions of it |
 //! | `warnings` | a JSON list |
 //! | `trace`, `clock`, `gap` | the place in a job |
@@ -22,7 +23,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use scopething_waveform::waveform::{
-    Channel, Details, EndReason, Gap, InvalidWaveform, Range, Samples, Series, Stamp, Trigger, Waveform,
+    Channel, Details, EndReason, Gap, InvalidWaveform, Outline, Range, Samples, Series, Stamp, Trigger,
+    Waveform,
 };
 
 /// Where the samples of a channel lie in time, in a file whose rows or samples do not state it.
@@ -36,26 +38,26 @@ pub(crate) struct ChannelFact {
 }
 
 /// The facts of a waveform, in the order of the table above.
-pub(crate) fn facts(recording: &Waveform) -> Vec<(String, String)> {
-    let details = recording.details();
+pub(crate) fn facts(recording: &Outline) -> Vec<(String, String)> {
+    let details = &recording.details;
     let trigger = details.trigger.as_ref();
     let unit = if recording.is_raw() { "range" } else { "V" };
     let channels: serde_json::Map<String, serde_json::Value> = recording
-        .channels()
+        .channels
         .iter()
         .map(|series| {
             let fact = ChannelFact {
                 start: series.start_s,
                 period: series.period_s,
-                samples: series.samples.len(),
+                samples: series.count,
                 name: series.label.clone(),
             };
             (series.channel.to_string(), serde_json::to_value(fact).unwrap_or_default())
         })
         .collect();
     let known = [
-        ("sample_rate", Some(recording.sample_rate_hz().to_string())),
-        ("interleaved_sample_rate", Some(recording.sample_rate_hz().to_string())),
+        ("sample_rate", Some(recording.sample_rate_hz.to_string())),
+        ("interleaved_sample_rate", Some(recording.sample_rate_hz.to_string())),
         ("capture_start", details.capture_start_s.map(|start_s| start_s.to_string())),
         ("cause", details.cause.map(|cause| cause.to_string())),
         ("mode", details.mode.clone()),
@@ -65,6 +67,7 @@ pub(crate) fn facts(recording: &Waveform) -> Vec<(String, String)> {
         ("trigger_source", trigger.map(|trigger| trigger.source.clone())),
         ("range_low", details.range.map(|range| range.low.to_string())),
         ("range_high", details.range.map(|range| range.high.to_string())),
+        ("ranges", details.named_ranges().and_then(|ranges| serde_json::to_string(&ranges).ok())),
         ("unit", recording.analog().next().map(|_| unit.to_owned())),
         ("warnings", Some(serde_json::Value::from(details.warnings.clone()).to_string())),
         ("trace", details.stamp.map(|stamp| stamp.number.to_string())),
@@ -75,7 +78,7 @@ pub(crate) fn facts(recording: &Waveform) -> Vec<(String, String)> {
     ];
     let known = known.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
     let rates = recording
-        .channels()
+        .channels
         .iter()
         .map(|series| (format!("{}_sample_rate", series.channel), series.sample_rate_hz().to_string()));
     known.chain(rates).collect()
@@ -128,6 +131,10 @@ impl Known {
                 cause: text("cause").and_then(EndReason::named),
                 trigger,
                 range: range.map(|(low, high)| Range { low, high }),
+                ranges: text("ranges")
+                    .and_then(|text| serde_json::from_str(text).ok())
+                    .map(|named| Details::ranges_named(&named))
+                    .unwrap_or_default(),
                 mode: text("mode").filter(|mode| !mode.is_empty()).map(str::to_owned),
                 warnings: text("warnings")
                     .and_then(|text| serde_json::from_str(text).ok())
@@ -244,7 +251,7 @@ mod tests {
             for channels in [pair.clone(), [pair, vec![line]].concat()] {
                 let written = Waveform::new(1.0 / period_s, channels, Details::default()).unwrap();
                 let grid = Grid::from(&written);
-                let pairs = facts(&written);
+                let pairs = facts(&Outline::from(&written));
                 let rate_hz = grid.rate_hz().round();
                 for first in [0, 1, 6, 7] {
                     let read = written.channels().iter().map(|series| {

@@ -4,9 +4,10 @@
 //! channel of a chopped pair lies half a period later is lost. A slower channel holds each sample until its
 //! next.
 
-use scopething_waveform::waveform::{Series, Waveform};
+use scopething_waveform::waveform::{Outline, Series, SeriesOutline, Waveform};
 
 /// Evenly spaced moments.
+#[derive(Clone, Copy, Debug)]
 pub struct Grid {
     start_s: f64,
     period_s: f64,
@@ -16,10 +17,10 @@ pub struct Grid {
 
 impl Grid {
     /// The moments of some channels of a waveform; none without a channel.
-    pub fn of<'r>(channels: impl Iterator<Item = &'r Series> + Clone) -> Self {
+    pub(crate) fn of<'r>(channels: impl Iterator<Item = &'r SeriesOutline> + Clone) -> Self {
         let period_s = channels.clone().map(|series| series.period_s).fold(f64::INFINITY, f64::min);
         let start_s = channels.clone().map(|series| series.start_s).fold(f64::INFINITY, f64::min);
-        let end_s = channels.map(Series::end_s).fold(f64::NEG_INFINITY, f64::max);
+        let end_s = channels.map(SeriesOutline::end_s).fold(f64::NEG_INFINITY, f64::max);
         // Half a period late, as B of a pair is, makes no further moment.
         let steps = ((end_s - start_s) / period_s + 0.5 - 1e-6).floor();
         Self { start_s, period_s, count: if steps >= 0.0 { steps as usize + 1 } else { 0 } }
@@ -35,20 +36,24 @@ impl Grid {
     }
 
     /// Which sample of a channel stands for each moment.
-    pub fn indices<'s>(&'s self, series: &'s Series) -> impl Iterator<Item = usize> + 's {
+    pub fn indices(&self, series: &Series) -> impl Iterator<Item = usize> + use<> {
+        let (grid, series) = (*self, SeriesOutline::from(series));
+        (0..self.count).map(move |moment| grid.index(&series, moment))
+    }
+
+    /// Which sample of a channel stands for a moment.
+    pub(crate) fn index(&self, series: &SeriesOutline, moment: usize) -> usize {
         let same_pace = series.period_s < self.period_s * 1.5;
         let rounding = if same_pace { 0.5 + 1e-6 } else { 1e-6 };
-        let last = series.samples.len().saturating_sub(1);
-        (0..self.count).map(move |moment| {
-            let elapsed_s = self.start_s - series.start_s + moment as f64 * self.period_s;
-            ((elapsed_s / series.period_s + rounding).floor().max(0.0) as usize).min(last)
-        })
+        let elapsed_s = self.start_s - series.start_s + moment as f64 * self.period_s;
+        let index = (elapsed_s / series.period_s + rounding).floor().max(0.0) as usize;
+        index.min(series.count.saturating_sub(1))
     }
 }
 
 impl From<&Waveform> for Grid {
     fn from(recording: &Waveform) -> Self {
-        Self::of(recording.channels().iter())
+        Self::of(Outline::from(recording).channels.iter())
     }
 }
 
@@ -92,7 +97,9 @@ mod tests {
 
     #[test]
     fn rates_are_whole_where_possible() {
-        let rate = |period_s| Grid::of([analog(Channel::A, 0.0, period_s, 2)].iter()).rate_hz();
+        let rate = |period_s| {
+            Grid::of([SeriesOutline::from(&analog(Channel::A, 0.0, period_s, 2))].iter()).rate_hz()
+        };
         assert_eq!(rate(25e-9), 40e6);
         assert_eq!(rate(1e-6), 1e6);
         assert!((rate(16384.0 * 25e-9) - 2_441.406_25).abs() < 1e-9);

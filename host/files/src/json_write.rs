@@ -46,6 +46,8 @@ struct RecordingObject<'r> {
     trigger_time: Option<f64>,
     trigger: Option<TriggerObject<'r>>,
     range: Option<[f64; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ranges: Option<BTreeMap<String, [f64; 2]>>,
     mode: Option<&'r str>,
     // In the order of the channels.
     channels: BTreeMap<String, ChannelObject<'r>>,
@@ -114,6 +116,7 @@ impl<'r> RecordingObject<'r> {
                 level: trigger.level,
             }),
             range: details.range.map(|range| [range.low, range.high]),
+            ranges: details.named_ranges(),
             mode: details.mode.as_deref(),
             channels: recording
                 .channels()

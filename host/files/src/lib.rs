@@ -42,6 +42,7 @@ mod csv_write;
 mod facts;
 mod format;
 pub mod grid;
+mod handover;
 mod json_read;
 mod json_write;
 mod npz;
@@ -51,6 +52,7 @@ mod options;
 mod parquet;
 mod parquet_read;
 mod picture;
+pub mod pieces;
 #[cfg(feature = "playback")]
 pub mod playback;
 pub mod plot;
@@ -61,6 +63,7 @@ mod spacing;
 mod sr_read;
 mod sr_write;
 pub mod stream;
+mod table_pieces;
 mod trace_file;
 mod vcd;
 mod vcd_read;
@@ -72,7 +75,7 @@ use std::io::Write;
 use thiserror::Error;
 
 pub use csv_read::CsvReader;
-pub use csv_read::JOB_COLUMNS;
+pub use csv_read::{JOB_COLUMNS, SETTINGS_NOTE};
 pub use csv_write::push_field;
 pub use format::{Format, FormatError};
 pub use json_read::JsonReader;
@@ -88,6 +91,7 @@ pub use trace_file::{SaveError, TraceFile};
 pub use vcd_read::VcdReader;
 pub use wav_read::WavReader;
 
+use crate::pieces::PieceWriter;
 use crate::plot::png::PngError;
 use scopething_waveform::waveform::Waveform;
 
@@ -101,6 +105,12 @@ pub trait TraceWriter: Send {
     /// # Errors
     /// If `out` fails, or the format cannot hold the capture. What was written then is not a complete file.
     fn write(&mut self, recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError>;
+
+    /// The writer of a capture that comes [piece by piece](pieces); `None` if the format needs it as a whole, or holds no
+    /// more.
+    fn by_pieces(&mut self) -> Option<&mut dyn PieceWriter> {
+        None
+    }
 }
 
 /// Writes JSON as [`Format::Json`] does, with the measurements of each capture under `analysis`.

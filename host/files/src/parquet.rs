@@ -10,7 +10,8 @@
 //! evenly spaced times have in common stands together then.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use parquet::basic::{Compression, Encoding, LogicalType, Repetition, Type as PhysicalType};
 use parquet::data_type::{DoubleType, FloatType, Int32Type};
@@ -21,33 +22,12 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type, TypePtr};
 
 use super::csv_write::{TIME, name_of};
-use super::rows::Rows;
+use super::handover::Handover;
+use super::pieces::{Held, PieceWriter};
+use super::rows::{Row, Rows};
 use super::stream::MAX_BUFFERED_ROWS;
 use super::{WriteError, facts};
-use scopething_waveform::waveform::{Samples, Series, Waveform};
-
-/// Takes the bytes of the encoder, which does not give back what it writes to.
-#[derive(Clone, Default)]
-struct Handover(Arc<Mutex<Vec<u8>>>);
-
-impl Handover {
-    fn pass_on(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        out.write_all(&bytes)?;
-        bytes.clear();
-        Ok(())
-    }
-}
-
-impl Write for Handover {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use scopething_waveform::waveform::{Outline, SampleKind, SeriesOutline};
 
 /// How tables are encoded: `time` and the columns of floats cut into their bytes.
 pub(super) fn properties<'n>(floats: impl Iterator<Item = &'n str>) -> WriterPropertiesBuilder {
@@ -63,45 +43,162 @@ pub(super) fn properties<'n>(floats: impl Iterator<Item = &'n str>) -> WriterPro
     })
 }
 
-pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
-    let failed = |error: ParquetError| WriteError::Io(std::io::Error::other(error));
-    let names: Vec<String> = recording.channels().iter().map(|series| name_of(recording, series)).collect();
-    let analog = recording.channels().iter().zip(&names).filter(|(series, _)| series.channel.is_analog());
-    let metadata =
-        facts::facts(recording).into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
-    let properties =
-        properties(analog.map(|(_, name)| name.as_str())).set_key_value_metadata(Some(metadata)).build();
-    let handover = Handover::default();
-    let schema = schema(recording, &names).map_err(failed)?;
-    let mut file =
-        SerializedFileWriter::new(handover.clone(), schema, Arc::new(properties)).map_err(failed)?;
-    let mut group = GroupOf::new(recording);
-    let mut latest = vec![None; recording.channels().len()];
-    for row in Rows::of(recording) {
-        for (latest, index) in latest.iter_mut().zip(row.indices()) {
-            *latest = index.or(*latest);
-        }
-        group.push(row.time_s(), &latest);
-        if group.times_s.len() == MAX_BUFFERED_ROWS {
-            group.write(&mut file).map_err(failed)?;
-            handover.pass_on(out)?;
-        }
-    }
-    if !group.times_s.is_empty() {
-        group.write(&mut file).map_err(failed)?;
-    }
-    file.close().map_err(failed)?;
-    Ok(handover.pass_on(out)?)
+/// Writes a capture by row groups.
+#[derive(Default)]
+pub(super) struct ParquetWriter {
+    table: Option<Table>,
 }
 
-fn schema(recording: &Waveform, names: &[String]) -> Result<TypePtr, ParquetError> {
+/// The capture that is written.
+struct Table {
+    file: SerializedFileWriter<Handover>,
+    bytes: Handover,
+    rows: Rows,
+    times_s: Vec<f64>,
+    columns: Vec<Column>,
+}
+
+/// The values of a channel that are still to be written.
+struct Column {
+    values: Values,
+    /// The latest sample.
+    latest: Option<f32>,
+    /// Which rows have a sample, if not all have.
+    present: Option<Vec<i16>>,
+}
+
+enum Values {
+    Floats(Vec<f32>),
+    Levels(Vec<i32>),
+}
+
+fn failed(error: ParquetError) -> WriteError {
+    WriteError::Io(std::io::Error::other(error))
+}
+
+impl Table {
+    fn of(outline: &Outline) -> Result<Self, ParquetError> {
+        let names: Vec<String> = outline.channels.iter().map(|series| name_of(outline, series)).collect();
+        let analog = outline.channels.iter().zip(&names).filter(|(series, _)| series.channel.is_analog());
+        let metadata =
+            facts::facts(outline).into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
+        let properties =
+            properties(analog.map(|(_, name)| name.as_str())).set_key_value_metadata(Some(metadata)).build();
+        let bytes = Handover::default();
+        let schema = schema(outline, &names)?;
+        Ok(Self {
+            file: SerializedFileWriter::new(bytes.clone(), schema, Arc::new(properties))?,
+            bytes,
+            rows: Rows::of_outline(outline),
+            times_s: Vec::new(),
+            columns: outline.channels.iter().map(|series| Column::of(outline, series)).collect(),
+        })
+    }
+
+    fn push(&mut self, row: &Row, held: &Held) {
+        self.times_s.push(row.time_s());
+        for ((channel, column), index) in self.columns.iter_mut().enumerate().zip(row.indices()) {
+            column.push(index.and_then(|index| held.get(channel, index)));
+        }
+    }
+
+    fn write_group(&mut self) -> Result<(), ParquetError> {
+        if self.times_s.is_empty() {
+            return Ok(());
+        }
+        let mut group = self.file.next_row_group()?;
+        if let Some(mut column) = group.next_column()? {
+            column.typed::<DoubleType>().write_batch(&self.times_s, None, None)?;
+            column.close()?;
+        }
+        self.times_s.clear();
+        for column in &mut self.columns {
+            column.write(&mut group)?;
+        }
+        group.close()?;
+        Ok(())
+    }
+}
+
+impl Column {
+    fn of(outline: &Outline, series: &SeriesOutline) -> Self {
+        let values = match series.kind {
+            SampleKind::Levels => Values::Levels(Vec::new()),
+            SampleKind::Volts | SampleKind::Fractions => Values::Floats(Vec::new()),
+        };
+        let present = (!begins_first(outline, series)).then(Vec::new);
+        Self { values, latest: None, present }
+    }
+
+    fn push(&mut self, sample: Option<f32>) {
+        self.latest = sample.or(self.latest);
+        if let Some(present) = &mut self.present {
+            present.push(i16::from(self.latest.is_some()));
+        }
+        match (&mut self.values, self.latest) {
+            (Values::Floats(floats), Some(sample)) => floats.push(sample),
+            (Values::Levels(levels), Some(level)) => levels.push(i32::from(level > 0.5)),
+            (_, None) => {}
+        }
+    }
+
+    fn write(&mut self, group: &mut SerializedRowGroupWriter<'_, Handover>) -> Result<(), ParquetError> {
+        let Some(mut column) = group.next_column()? else { return Ok(()) };
+        let present = self.present.as_deref();
+        match &mut self.values {
+            Values::Floats(floats) => {
+                column.typed::<FloatType>().write_batch(floats, present, None)?;
+                floats.clear();
+            }
+            Values::Levels(levels) => {
+                column.typed::<Int32Type>().write_batch(levels, present, None)?;
+                levels.clear();
+            }
+        }
+        if let Some(present) = &mut self.present {
+            present.clear();
+        }
+        column.close()
+    }
+}
+
+impl PieceWriter for ParquetWriter {
+    fn begin(&mut self, outline: &Outline, _spool: &Path, out: &mut dyn Write) -> Result<(), WriteError> {
+        let table = Table::of(outline).map_err(failed)?;
+        table.bytes.pass_on(out)?;
+        self.table = Some(table);
+        Ok(())
+    }
+
+    fn samples(&mut self, held: &mut Held, out: &mut dyn Write) -> Result<(), WriteError> {
+        let Some(table) = &mut self.table else { return Ok(()) };
+        while let Some(row) = table.rows.next_of(held) {
+            table.push(&row, held);
+            if table.times_s.len() == MAX_BUFFERED_ROWS {
+                table.write_group().map_err(failed)?;
+                table.bytes.pass_on(out)?;
+            }
+        }
+        table.rows.drop_passed(held);
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut dyn Write) -> Result<(), WriteError> {
+        let Some(mut table) = self.table.take() else { return Ok(()) };
+        table.write_group().map_err(failed)?;
+        table.file.close().map_err(failed)?;
+        Ok(table.bytes.pass_on(out)?)
+    }
+}
+
+fn schema(recording: &Outline, names: &[String]) -> Result<TypePtr, ParquetError> {
     let time = Type::primitive_type_builder(TIME, PhysicalType::DOUBLE);
     let mut fields = vec![time.with_repetition(Repetition::REQUIRED).build()?];
-    for (series, name) in recording.channels().iter().zip(names) {
-        let field = match series.samples {
-            Samples::Levels(_) => Type::primitive_type_builder(name, PhysicalType::INT32)
+    for (series, name) in recording.channels.iter().zip(names) {
+        let field = match series.kind {
+            SampleKind::Levels => Type::primitive_type_builder(name, PhysicalType::INT32)
                 .with_logical_type(Some(LogicalType::integer(8, false))),
-            Samples::Volts(_) | Samples::Fractions(_) => {
+            SampleKind::Volts | SampleKind::Fractions => {
                 Type::primitive_type_builder(name, PhysicalType::FLOAT)
             }
         };
@@ -114,74 +211,6 @@ fn schema(recording: &Waveform, names: &[String]) -> Result<TypePtr, ParquetErro
 }
 
 /// Whether a channel has a sample in the first row.
-fn begins_first(recording: &Waveform, series: &Series) -> bool {
+fn begins_first(recording: &Outline, series: &SeriesOutline) -> bool {
     series.timestamp(0) <= recording.start_s() + series.period_s * 1e-6
-}
-
-/// Rows that are still to be written.
-struct GroupOf<'r> {
-    channels: &'r [Series],
-    required: Vec<bool>,
-    times_s: Vec<f64>,
-    /// Which sample of each channel stands in each row.
-    indices: Vec<Vec<Option<usize>>>,
-}
-
-impl<'r> GroupOf<'r> {
-    fn new(recording: &'r Waveform) -> Self {
-        let channels = recording.channels();
-        Self {
-            channels,
-            required: channels.iter().map(|series| begins_first(recording, series)).collect(),
-            times_s: Vec::new(),
-            indices: vec![Vec::new(); channels.len()],
-        }
-    }
-
-    fn push(&mut self, time_s: f64, latest: &[Option<usize>]) {
-        self.times_s.push(time_s);
-        self.indices.iter_mut().zip(latest).for_each(|(indices, index)| indices.push(*index));
-    }
-
-    fn write(&mut self, file: &mut SerializedFileWriter<Handover>) -> Result<(), ParquetError> {
-        let mut group = file.next_row_group()?;
-        if let Some(mut column) = group.next_column()? {
-            column.typed::<DoubleType>().write_batch(&self.times_s, None, None)?;
-            column.close()?;
-        }
-        for ((series, indices), required) in self.channels.iter().zip(&self.indices).zip(&self.required) {
-            let present: Vec<i16> = match required {
-                true => Vec::new(),
-                false => indices.iter().map(|index| i16::from(index.is_some())).collect(),
-            };
-            write_channel(&mut group, series, indices, (!required).then_some(present.as_slice()))?;
-        }
-        group.close()?;
-        self.times_s.clear();
-        self.indices.iter_mut().for_each(Vec::clear);
-        Ok(())
-    }
-}
-
-/// Writes the samples of one channel, with which rows have one if not all have.
-fn write_channel(
-    group: &mut SerializedRowGroupWriter<'_, Handover>,
-    series: &Series,
-    indices: &[Option<usize>],
-    present: Option<&[i16]>,
-) -> Result<(), ParquetError> {
-    let Some(mut column) = group.next_column()? else { return Ok(()) };
-    let indices = indices.iter().copied().flatten();
-    match &series.samples {
-        Samples::Volts(samples) | Samples::Fractions(samples) => {
-            let samples: Vec<f32> = indices.filter_map(|index| samples.get(index).copied()).collect();
-            column.typed::<FloatType>().write_batch(&samples, present, None)?;
-        }
-        Samples::Levels(levels) => {
-            let levels: Vec<i32> =
-                indices.filter_map(|index| levels.get(index).copied().map(i32::from)).collect();
-            column.typed::<Int32Type>().write_batch(&levels, present, None)?;
-        }
-    }
-    column.close()
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::{WriteError, facts};
 use crate::plot::{PictureSize, png, svg};
-use scopething_waveform::waveform::Waveform;
+use scopething_waveform::waveform::{Outline, Waveform};
 
 pub(super) fn write_svg(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
     let drawing = svg::draw(recording, PictureSize::default());
@@ -22,7 +22,7 @@ pub(super) fn write_png(recording: &Waveform, out: &mut dyn Write) -> Result<(),
 /// [What is known](facts) of the capture, a line each.
 fn comment(recording: &Waveform) -> String {
     let mut comment = String::new();
-    for (key, value) in facts::facts(recording) {
+    for (key, value) in facts::facts(&Outline::from(recording)) {
         comment.extend([&key, ": ", &value.replace(char::is_control, " "), "\n"]);
     }
     comment

@@ -211,4 +211,4 @@ pub fn open_with(
 }
 
 /// Bytes that are read at once.
-const BUFFER_BYTES: usize = 1 << 17;
+pub(crate) const BUFFER_BYTES: usize = 1 << 17;

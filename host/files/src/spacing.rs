@@ -131,6 +131,51 @@ pub(super) fn judge(
     }
 }
 
+/// Judges times in seconds one after the other, without keeping them: whether each of them by itself shows the period
+/// that all have, as [`judge`] finds it first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EvenCheck {
+    start_s: f64,
+    end_s: f64,
+    count: usize,
+    /// The periods that all times so far allow.
+    least_s: f64,
+    greatest_s: f64,
+}
+
+impl EvenCheck {
+    pub(super) fn new() -> Self {
+        Self { start_s: f64::NAN, end_s: f64::NAN, count: 0, least_s: 0.0, greatest_s: f64::INFINITY }
+    }
+
+    pub(super) fn push(&mut self, time_s: f64) {
+        if self.count == 0 {
+            self.start_s = time_s;
+        } else {
+            let (index, elapsed_s) = (self.count as f64, time_s - self.start_s);
+            self.least_s = self.least_s.max(elapsed_s / (index + JITTER));
+            self.greatest_s = self.greatest_s.min(elapsed_s / (index - JITTER));
+        }
+        if time_s.is_nan() {
+            self.least_s = f64::INFINITY;
+        }
+        self.end_s = time_s;
+        self.count += 1;
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Start and period in seconds; `None` where the times do not show them.
+    pub(super) fn even(&self) -> Option<(f64, f64)> {
+        let steps = self.count.checked_sub(1).filter(|&steps| steps > 0)?;
+        let period_s = (self.end_s - self.start_s) / steps as f64;
+        let is_even = period_s > 0.0 && (self.least_s..=self.greatest_s).contains(&period_s);
+        is_even.then(|| (self.start_s, whole_picoseconds(period_s)))
+    }
+}
+
 /// Whether uneven steps may come from rounding. Where times are printed as coarsely as samples are apart, one that is
 /// missing looks like a rounding: rounding makes many steps odd.
 fn is_rounded(count: usize, time_s: impl Fn(usize) -> f64, period_s: f64, coarse_s: f64) -> bool {
@@ -204,7 +249,11 @@ pub(super) fn clock_hz(channels: &[Series]) -> f64 {
         (low.min(start_s), high.max(start_s))
     });
     let chopped = (last_s - first_s - period_s / 2.0).abs() < JITTER * period_s;
-    let rate_hz = if chopped { 2.0 / period_s } else { 1.0 / period_s };
+    whole_hertz(if chopped { 2.0 / period_s } else { 1.0 / period_s })
+}
+
+/// Takes away the rounding of a reciprocal.
+pub(super) fn whole_hertz(rate_hz: f64) -> f64 {
     let whole = rate_hz.round();
     if (rate_hz - whole).abs() <= rate_hz * 1e-12 { whole } else { rate_hz }
 }
@@ -239,6 +288,30 @@ mod tests {
             (0..500).map(|index| format!("{:.4e}", 0.4 + f64::from(index) * 1e-5)).collect::<Vec<_>>();
         let even = judged(&floating).unwrap();
         assert!((even.period_s / 1e-5 - 1.0).abs() < 1e-6, "{even:?}");
+    }
+
+    #[test]
+    fn times_are_judged_one_by_one_as_all_together() {
+        let checked = |times: &[f64]| {
+            let mut check = EvenCheck::new();
+            times.iter().for_each(|&time_s| check.push(time_s));
+            check.even()
+        };
+        let even: Vec<f64> = (0..1000).map(|index| -0.25 + f64::from(index) * 1e-6).collect();
+        for (moved, by_s) in
+            [(0, 0.0), (500, 0.019e-6), (500, 0.021e-6), (500, 1e-6), (999, 0.5e-6), (1, -0.5e-6)]
+        {
+            let mut times = even.clone();
+            times[moved] += by_s;
+            let judged = judge(times.len(), |index| times[index], Precision::BINARY, 1.0);
+            assert_eq!(
+                checked(&times),
+                judged.ok().map(|even| (even.start_s, even.period_s)),
+                "{moved} by {by_s}"
+            );
+        }
+        assert_eq!(checked(&[1.0]), None);
+        assert_eq!(checked(&[0.0, f64::NAN, 2.0]), None);
     }
 
     #[test]

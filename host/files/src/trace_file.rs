@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::pieces::Held;
 use super::{Format, TraceWriter, WriteError};
-use scopething::atomic::{AtomicError, AtomicFile};
-use scopething_waveform::waveform::Waveform;
+use scopething::atomic::{AtomicError, AtomicFile, directory_of};
+use scopething_waveform::waveform::{Outline, Samples, Waveform};
 
 /// Why a file of captures was not written.
 #[derive(Debug, Error)]
@@ -26,6 +27,10 @@ pub enum SaveError {
     },
 }
 
+fn not_by_pieces() -> WriteError {
+    WriteError::Io(std::io::Error::other("this format is written at once"))
+}
+
 fn after(captures: u32) -> String {
     match captures {
         0 => ", which was left as it was".to_owned(),
@@ -43,6 +48,8 @@ pub struct TraceFile {
     captures: u32,
     /// How long the file was after the last complete capture.
     complete_bytes: u64,
+    /// What of the capture that comes piece by piece is still to be written.
+    held: Option<Held>,
 }
 
 impl TraceFile {
@@ -72,7 +79,7 @@ impl TraceFile {
     }
 
     fn on(file: AtomicFile, format: Format, several: bool) -> Self {
-        Self { file, writer: format.writer_of(several), captures: 0, complete_bytes: 0 }
+        Self { file, writer: format.writer_of(several), captures: 0, complete_bytes: 0, held: None }
     }
 
     /// How many captures it holds.
@@ -89,6 +96,59 @@ impl TraceFile {
     /// more; [commit](Self::commit) it if there are any, or drop it, and the target stays as it was.
     pub fn write(&mut self, recording: &Waveform) -> Result<(), SaveError> {
         let written = self.writer.write(recording, &mut self.file);
+        self.complete(written)
+    }
+
+    /// Whether a capture can be written [piece by piece](super::pieces) now.
+    pub fn takes_pieces(&mut self) -> bool {
+        self.writer.by_pieces().is_some()
+    }
+
+    /// Begins a capture whose samples follow [piece by piece](Self::write_piece), up to its [end](Self::end).
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn begin(&mut self, outline: &Outline) -> Result<(), SaveError> {
+        // What is written to a pipe or a device has no directory to keep something in.
+        let is_file = self.file.handed_over().is_ok_and(|length| length.is_some());
+        let spool = if is_file { directory_of(self.file.path()).to_owned() } else { std::env::temp_dir() };
+        self.held = Some(Held::of(outline));
+        let begun = match self.writer.by_pieces() {
+            Some(writer) => writer.begin(outline, &spool, &mut self.file),
+            None => Err(not_by_pieces()),
+        };
+        begun.or_else(|error| self.complete(Err(error)))
+    }
+
+    /// Writes the samples of each channel that follow.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_piece(&mut self, piece: &[Samples]) -> Result<(), SaveError> {
+        let written = match (self.writer.by_pieces(), &mut self.held) {
+            (Some(writer), Some(held)) => {
+                held.push(piece);
+                writer.samples(held, &mut self.file)
+            }
+            _ => Err(not_by_pieces()),
+        };
+        written.or_else(|error| self.complete(Err(error)))
+    }
+
+    /// Ends a capture that came piece by piece.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn end(&mut self) -> Result<(), SaveError> {
+        self.held = None;
+        let written = match self.writer.by_pieces() {
+            Some(writer) => writer.end(&mut self.file),
+            None => Err(not_by_pieces()),
+        };
+        self.complete(written)
+    }
+
+    fn complete(&mut self, written: Result<(), WriteError>) -> Result<(), SaveError> {
         match written.and_then(|()| Ok(self.file.handed_over()?)) {
             Ok(length) => {
                 self.captures += 1;

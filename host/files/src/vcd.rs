@@ -5,70 +5,114 @@
 //! comment has the rates, and the trigger if there was one; another one has all [that is known](super::facts).
 
 use std::io::Write;
+use std::path::Path;
 
 use vcd::{TimescaleUnit, Value, VarType};
 
+use super::pieces::{Held, PieceWriter};
+use super::rows::Rows;
 use super::{Format, WriteError, facts};
-use scopething_waveform::waveform::{Samples, Series, Waveform};
+use scopething_waveform::waveform::{Outline, SampleKind, SeriesOutline};
 
 /// What the comment with [what is known](facts) begins with.
 pub(super) const FACTS: &str = "scopething ";
 const PICOSECONDS: f64 = 1e12;
 
-/// A change of one channel.
-struct Change {
-    time_ps: u64,
-    variable: vcd::IdCode,
-    to: Level,
+/// Writes the changes of a capture as they come.
+#[derive(Default)]
+pub(super) struct VcdWriter {
+    dump: Option<Dump>,
 }
 
-enum Level {
-    Logic(u8),
-    Analog(f32),
+/// The capture that is written.
+struct Dump {
+    rows: Rows,
+    start_s: f64,
+    end_ps: u64,
+    written_ps: Option<u64>,
+    variables: Vec<Variable>,
 }
 
-pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
-    let start_s = recording.start_s();
-    if (recording.end_s() - start_s) * PICOSECONDS >= u64::MAX as f64 {
-        return Err(WriteError::TooLong(Format::Vcd));
-    }
-    let mut dump = vcd::Writer::new(out);
-    dump.comment(&description(recording))?;
-    let facts: std::collections::BTreeMap<String, String> = facts::facts(recording).into_iter().collect();
-    let facts = serde_json::to_string(&facts).map_err(std::io::Error::from)?;
-    dump.comment(&format!("{FACTS}{}", facts.replace('$', "")))?;
-    dump.timescale(1, TimescaleUnit::PS)?;
-    dump.add_module("scopething")?;
-    let mut changes = Vec::new();
-    for series in recording.channels() {
-        let (kind, width) = if series.channel.is_analog() { (VarType::Real, 64) } else { (VarType::Wire, 1) };
-        let variable = dump.add_var(kind, width, &reference(series), None)?;
-        collect_changes(series, start_s, variable, &mut changes);
-    }
-    dump.upscope()?;
-    dump.enddefinitions()?;
-    changes.sort_by_key(|change| change.time_ps);
-    let mut written_ps = None;
-    for change in changes {
-        if written_ps != Some(change.time_ps) {
-            dump.timestamp(change.time_ps)?;
-            written_ps = Some(change.time_ps);
+struct Variable {
+    code: vcd::IdCode,
+    kind: SampleKind,
+    /// The sample before.
+    before: Option<f32>,
+}
+
+impl PieceWriter for VcdWriter {
+    fn begin(&mut self, outline: &Outline, _spool: &Path, out: &mut dyn Write) -> Result<(), WriteError> {
+        let start_s = outline.start_s();
+        if (outline.end_s() - start_s) * PICOSECONDS >= u64::MAX as f64 {
+            return Err(WriteError::TooLong(Format::Vcd));
         }
-        match change.to {
-            Level::Logic(level) => dump.change_scalar(change.variable, Value::from(level > 0))?,
-            Level::Analog(volts) => dump.change_real(change.variable, volts.into())?,
+        let mut dump = vcd::Writer::new(out);
+        dump.comment(&description(outline))?;
+        let facts: std::collections::BTreeMap<String, String> = facts::facts(outline).into_iter().collect();
+        let facts = serde_json::to_string(&facts).map_err(std::io::Error::from)?;
+        dump.comment(&format!("{FACTS}{}", facts.replace('$', "")))?;
+        dump.timescale(1, TimescaleUnit::PS)?;
+        dump.add_module("scopething")?;
+        let mut variables = Vec::new();
+        for series in &outline.channels {
+            let (kind, width) =
+                if series.channel.is_analog() { (VarType::Real, 64) } else { (VarType::Wire, 1) };
+            let code = dump.add_var(kind, width, &reference(series), None)?;
+            variables.push(Variable { code, kind: series.kind, before: None });
         }
+        dump.upscope()?;
+        dump.enddefinitions()?;
+        dump.flush()?;
+        self.dump = Some(Dump {
+            rows: Rows::of_outline(outline),
+            start_s,
+            end_ps: picoseconds(outline.end_s() - start_s),
+            written_ps: None,
+            variables,
+        });
+        Ok(())
     }
-    // The last time is when the last samples were taken, changed or not.
-    let end_ps = picoseconds(recording.end_s() - start_s);
-    if written_ps != Some(end_ps) {
-        dump.timestamp(end_ps)?;
+
+    fn samples(&mut self, held: &mut Held, out: &mut dyn Write) -> Result<(), WriteError> {
+        let Some(Dump { rows, start_s, written_ps, variables, .. }) = &mut self.dump else { return Ok(()) };
+        let mut dump = vcd::Writer::new(out);
+        while let Some(row) = rows.next_of(held) {
+            for ((channel, variable), index) in variables.iter_mut().enumerate().zip(row.indices()) {
+                let Some(sample) = index.and_then(|index| held.get(channel, index)) else { continue };
+                if variable.before.is_some_and(|before| before.to_bits() == sample.to_bits()) {
+                    continue;
+                }
+                variable.before = Some(sample);
+                let time_ps = picoseconds(row.time_s() - *start_s);
+                if *written_ps != Some(time_ps) {
+                    dump.timestamp(time_ps)?;
+                    *written_ps = Some(time_ps);
+                }
+                match variable.kind {
+                    SampleKind::Levels => dump.change_scalar(variable.code, Value::from(sample > 0.5))?,
+                    SampleKind::Volts | SampleKind::Fractions => {
+                        dump.change_real(variable.code, sample.into())?;
+                    }
+                }
+            }
+        }
+        rows.drop_passed(held);
+        Ok(dump.flush()?)
     }
-    Ok(dump.flush()?)
+
+    fn end(&mut self, out: &mut dyn Write) -> Result<(), WriteError> {
+        let Some(Dump { end_ps, written_ps, .. }) = self.dump.take() else { return Ok(()) };
+        let mut dump = vcd::Writer::new(out);
+        // The last time is when the last samples were taken, changed or not.
+        if written_ps != Some(end_ps) {
+            dump.timestamp(end_ps)?;
+        }
+        Ok(dump.flush()?)
+    }
 }
 
 /// The name of a channel as a dump can hold it: without white space.
-fn reference(series: &Series) -> String {
+fn reference(series: &SeriesOutline) -> String {
     let name = series.label.as_deref().unwrap_or_default();
     let name =
         name.replace(|letter: char| letter.is_whitespace() || letter.is_control() || letter == '$', "_");
@@ -79,28 +123,13 @@ fn picoseconds(seconds: f64) -> u64 {
     (seconds * PICOSECONDS).round() as u64
 }
 
-fn collect_changes(series: &Series, start_s: f64, variable: vcd::IdCode, changes: &mut Vec<Change>) {
-    let mut before = None;
-    for (index, sample) in series.samples.iter().enumerate() {
-        if before.is_some_and(|before: f32| before.to_bits() == sample.to_bits()) {
-            continue;
-        }
-        before = Some(sample);
-        let to = match &series.samples {
-            Samples::Levels(_) => Level::Logic(sample as u8),
-            Samples::Volts(_) | Samples::Fractions(_) => Level::Analog(sample),
-        };
-        changes.push(Change { time_ps: picoseconds(series.timestamp(index) - start_s), variable, to });
-    }
-}
-
 /// One line; the end of a comment, `$end`, cannot come from a user's text.
-fn description(recording: &Waveform) -> String {
-    let details = recording.details();
-    let mut parts = vec![format!("interleaved_sample_rate {} Hz", recording.sample_rate_hz())];
+fn description(recording: &Outline) -> String {
+    let details = &recording.details;
+    let mut parts = vec![format!("interleaved_sample_rate {} Hz", recording.sample_rate_hz)];
     parts.extend(
         recording
-            .channels()
+            .channels
             .iter()
             .map(|series| format!("{}_sample_rate {} Hz", series.channel, series.sample_rate_hz())),
     );

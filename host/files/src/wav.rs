@@ -5,53 +5,121 @@
 //! Python's `wave` too, which knows no floating point. A sample that is no number is 0. Rates are whole hertz. Logic lines have
 //! no place.
 
-use std::io::Write;
+use std::io::{BufReader, Read as _, Seek as _, Write};
+use std::path::Path;
+
+use tempfile::SpooledTempFile;
 
 use super::grid::Grid;
+use super::npz::SPOOLED_BYTES;
+use super::pieces::{Held, PieceWriter};
 use super::{Format, WriteError, facts};
-use scopething_waveform::waveform::{Series, Waveform};
+use scopething_waveform::waveform::{Outline, SeriesOutline};
 
 /// How the comment begins in a file's list of information, before the four bytes of its length.
 pub(super) const COMMENT: &[u8] = b"scopething\n";
 /// The fact that has the volts of full scale.
 pub(super) const FULL_SCALE: &str = "full_scale";
 
-pub(super) fn write(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
-    let channels: Vec<&Series> = recording.analog().collect();
-    if channels.is_empty() {
-        return Err(WriteError::NothingToHold { format: Format::Wav, holds: "analog", instead: Format::Vcd });
+/// Writes a capture at its end, when full scale is known.
+#[derive(Default)]
+pub(super) struct WavWriter {
+    sound: Option<Sound>,
+}
+
+/// The capture that is written.
+struct Sound {
+    outline: Outline,
+    grid: Grid,
+    /// The analog channels, and the places they have among all.
+    channels: Vec<(usize, SeriesOutline)>,
+    /// The moment that follows.
+    moment: usize,
+    /// The samples of each moment.
+    spool: SpooledTempFile,
+    /// The size of the greatest finite sample.
+    greatest: f32,
+}
+
+impl PieceWriter for WavWriter {
+    fn begin(&mut self, outline: &Outline, spool: &Path, _out: &mut dyn Write) -> Result<(), WriteError> {
+        let channels = outline.channels.iter().cloned().enumerate();
+        let channels: Vec<_> = channels.filter(|(_, series)| series.channel.is_analog()).collect();
+        if channels.is_empty() {
+            let (format, instead) = (Format::Wav, Format::Vcd);
+            return Err(WriteError::NothingToHold { format, holds: "analog", instead });
+        }
+        let grid = Grid::of(outline.analog());
+        // What cannot be written is known before the samples are read.
+        header(channels.len(), rate_hz(&grid)?, grid.count, &comment(outline, 1.0))
+            .ok_or(WriteError::TooLong(Format::Wav))?;
+        self.sound = Some(Sound {
+            outline: outline.clone(),
+            grid,
+            channels,
+            moment: 0,
+            spool: tempfile::spooled_tempfile_in(SPOOLED_BYTES, spool),
+            greatest: 0.0,
+        });
+        Ok(())
     }
-    let grid = Grid::of(channels.iter().copied());
-    let full_scale = full_scale(&channels);
-    let comment = comment(recording, full_scale);
-    let header = header(channels.len(), rate_hz(&grid)?, grid.count, &comment);
-    out.write_all(&header.ok_or(WriteError::TooLong(Format::Wav))?)?;
-    let unit = 2_f64.powi(31) / full_scale;
-    let mut indices: Vec<_> = channels.iter().map(|series| (*series, grid.indices(series))).collect();
-    let mut bytes = Vec::new();
-    for moment in 0..grid.count {
-        for (series, indices) in &mut indices {
-            let sample = indices.next().and_then(|index| series.samples.get(index)).unwrap_or(0.0);
+
+    fn samples(&mut self, held: &mut Held, _out: &mut dyn Write) -> Result<(), WriteError> {
+        let Some(sound) = &mut self.sound else { return Ok(()) };
+        let Sound { grid, channels, moment, greatest, .. } = sound;
+        let mut bytes = Vec::new();
+        while *moment < grid.count {
+            let place = |(at, series): &(usize, SeriesOutline)| held.get(*at, grid.index(series, *moment));
+            let samples: Option<Vec<f32>> = channels.iter().map(place).collect();
+            let Some(samples) = samples else { break };
+            for sample in samples {
+                *greatest = if sample.is_finite() { greatest.max(sample.abs()) } else { *greatest };
+                bytes.extend(sample.to_le_bytes());
+            }
+            *moment += 1;
+        }
+        for (at, series) in channels.iter() {
+            held.drop_before(*at, grid.index(series, *moment));
+        }
+        for at in sound.outline.channels.iter().enumerate().filter(|(_, one)| !one.channel.is_analog()) {
+            held.drop_before(at.0, usize::MAX);
+        }
+        Ok(sound.spool.write_all(&bytes)?)
+    }
+
+    fn end(&mut self, out: &mut dyn Write) -> Result<(), WriteError> {
+        let Some(Sound { outline, grid, channels, mut spool, greatest, .. }) = self.sound.take() else {
+            return Ok(());
+        };
+        let full_scale = full_scale(greatest);
+        let header = header(channels.len(), rate_hz(&grid)?, grid.count, &comment(&outline, full_scale));
+        out.write_all(&header.ok_or(WriteError::TooLong(Format::Wav))?)?;
+        let unit = 2_f64.powi(31) / full_scale;
+        spool.rewind()?;
+        let mut spool = BufReader::new(spool);
+        let mut bytes = Vec::new();
+        for _ in 0..grid.count * channels.len() {
+            let mut sample = [0; 4];
+            spool.read_exact(&mut sample)?;
+            let sample = f64::from(f32::from_le_bytes(sample));
             // A cast keeps to the limits of the integer, and makes 0 of what is no number.
-            bytes.extend(((f64::from(sample) * unit).round() as i32).to_le_bytes());
+            bytes.extend(((sample * unit).round() as i32).to_le_bytes());
+            if bytes.len() > 1 << 16 {
+                out.write_all(&bytes)?;
+                bytes.clear();
+            }
         }
-        if bytes.len() > 1 << 16 || moment + 1 == grid.count {
-            out.write_all(&bytes)?;
-            bytes.clear();
-        }
+        Ok(out.write_all(&bytes)?)
     }
-    Ok(())
 }
 
 /// The least power of two that is greater than all samples.
-fn full_scale(channels: &[&Series]) -> f64 {
-    let extents = channels.iter().filter_map(|series| series.samples.extent());
-    let greatest = extents.map(|(low, high)| low.abs().max(high.abs())).fold(0.0, f32::max);
+fn full_scale(greatest: f32) -> f64 {
     let above = f64::from(greatest).log2().floor() + 1.0;
     if above.is_finite() { 2_f64.powf(above) } else { 1.0 }
 }
 
-fn comment(recording: &Waveform, full_scale: f64) -> Vec<u8> {
+fn comment(recording: &Outline, full_scale: f64) -> Vec<u8> {
     let mut text = COMMENT.to_vec();
     let full_scale = (FULL_SCALE.to_owned(), full_scale.to_string());
     // First, since some readers cut long comments.

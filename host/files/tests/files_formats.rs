@@ -35,6 +35,7 @@ fn recording() -> Waveform {
         mode: Some("MixedChop".to_owned()),
         warnings: vec!["a \"quoted\" µ warning".to_owned()],
         stamp: None,
+        ranges: Vec::new(),
         settings: None,
     };
     Waveform::new(1.0 / TICK_S, channels, details).unwrap()

@@ -43,6 +43,7 @@ fn recording() -> Waveform {
         cause: Some(EndReason::Trigger),
         trigger: Some(trigger),
         range: Some(Range { low: -1.0, high: 1.5 }),
+        ranges: Vec::new(),
         mode: Some("MixedChop".to_owned()),
         warnings: vec!["a \"quoted\" µ warning".to_owned()],
         stamp: None,

@@ -2,40 +2,29 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pythonize::depythonize;
 use scopething::calibration_file::{self, CalibrationFile};
-use scopething::generate::{GeneratorPlan, WaveTable, parse_levels, stop};
+use scopething::generate::stop;
 use scopething::link::{self, Link, LinkClock, LinkUrl, OpenLink};
 use scopething::request::CaptureSpec;
-use scopething_core::calibration::CalibrationRequest;
 use scopething_core::device::{AnalogParameters, Attenuation, BS05};
-use scopething_core::plan::{
-    CaptureRequest, ChannelSet, ClockOutput, ClockRequest, LogicLine, LogicPattern, PlayMode, WaveShape,
-    WaveformRequest, plan_clocks, plan_levels, plan_waveform,
-};
-use scopething_core::scope::{CaptureOptions, Generators, Scope};
-use scopething_core::trace::{Trace, TraceBuffer};
+use scopething_core::plan::CaptureRequest;
+use scopething_core::scope::{Generators, Scope};
+use scopething_core::trace::TraceBuffer;
 use scopething_files::playback;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 
-use crate::failure::{Failure, Kind, Stop};
+use crate::failure::{Failure, Kind, Raise as _, Stop};
 use crate::gate::{self, Process, lock, signals};
-use crate::probes::{attenuation_of, behind, calibration_object, probe_of_user};
-use crate::recording::Recording;
-use crate::stream::Reader;
+use crate::probes::{attenuation_of, behind, probe_of_user};
 use crate::turn::Turns;
 
-/// A second press of Ctrl-C within this time is for the program, and not for the next capture.
-const DOUBLE_PRESS: Duration = Duration::from_secs(1);
 /// How long closing may take: a device that answers takes some milliseconds.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -45,7 +34,7 @@ pub(crate) type HostScope = Scope<Link, LinkClock>;
 pub(crate) struct Device {
     pub(crate) runtime: Runtime,
     pub(crate) scope: HostScope,
-    buffer: Box<TraceBuffer>,
+    pub(crate) buffer: Box<TraceBuffer>,
     /// What was read from the file of calibrations, or found since.
     probes: HashMap<String, AnalogParameters>,
     /// An operation was given up: what the device does is not known.
@@ -56,10 +45,10 @@ pub(crate) struct Device {
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// Counts the calls of `cancel`.
-    cancels: watch::Sender<u64>,
-    closed: watch::Sender<bool>,
+    pub(crate) cancels: watch::Sender<u64>,
+    pub(crate) closed: watch::Sender<bool>,
     /// When Ctrl-C last ended a capture.
-    interrupted: Mutex<Option<Instant>>,
+    pub(crate) interrupted: Mutex<Option<Instant>>,
     generators: Mutex<Generators>,
     /// What functions that are simulated signals raised.
     pub(crate) raised: Arc<Mutex<Option<PyErr>>>,
@@ -187,7 +176,7 @@ impl Connection {
     }
 
     /// Stops what a device that was closed generates, and closes the link.
-    fn leave(&self, mut device: Box<Device>) {
+    pub(crate) fn leave(&self, mut device: Box<Device>) {
         let Device { runtime, scope, is_disturbed, .. } = &mut *device;
         let leaving = async {
             if *is_disturbed {
@@ -201,8 +190,17 @@ impl Connection {
         *lock(&self.shared.generators) = Generators::Off;
     }
 
+    /// The link in the file of calibrations.
+    pub(crate) fn section(&self) -> &str {
+        &self.section
+    }
+
+    pub(crate) fn is_bridge(&self) -> bool {
+        self.url.is_bridge()
+    }
+
     /// The parameters of a probe on this connection, behind this attenuation instead of the usual one.
-    fn probe(
+    pub(crate) fn probe(
         &self,
         device: &mut Device,
         name: &str,
@@ -220,19 +218,10 @@ impl Connection {
     }
 
     /// Takes other parameters for a probe, whose usual attenuation stays.
-    fn take_probe(&self, device: &mut Device, name: &str, parameters: AnalogParameters) {
+    pub(crate) fn take_probe(&self, device: &mut Device, name: &str, parameters: AnalogParameters) {
         // A probe that is new has none.
         let usual = self.probe(device, name, None).map_or(Attenuation::NONE, |known| known.attenuation);
         device.probes.insert(name.to_owned(), AnalogParameters { attenuation: usual, ..parameters });
-    }
-
-    fn start(&self, py: Python<'_>, plan: &GeneratorPlan<'_>) -> PyResult<()> {
-        self.with(py, |device| {
-            let Device { runtime, scope, .. } = device;
-            run(runtime, &self.shared, async { Ok(plan.start(scope).await.map_err(Failure::from)?) }, || {
-                false
-            })
-        })
     }
 }
 
@@ -262,7 +251,7 @@ impl Connection {
     }
 
     #[getter]
-    fn revision(&self) -> &str {
+    pub(crate) fn revision(&self) -> &str {
         &self.revision
     }
 
@@ -274,6 +263,12 @@ impl Connection {
     #[getter]
     fn is_closed(&self) -> bool {
         *self.shared.closed.borrow()
+    }
+
+    /// How many operations wait for their turn.
+    #[getter]
+    fn waiting(&self) -> usize {
+        self.turns.waiting()
     }
 
     #[getter]
@@ -294,58 +289,6 @@ impl Connection {
             run(runtime, &self.shared, read, || false)
         })?;
         Ok((serial.as_ref().ok().map(ToString::to_string), serial.as_ref().err().map(ToString::to_string)))
-    }
-
-    /// Captures a trace. None if it was cancelled before the first sample.
-    fn capture(
-        &self,
-        py: Python<'_>,
-        arguments: &Bound<'_, PyDict>,
-        probe: &str,
-        attenuation: Option<&str>,
-        verify: bool,
-    ) -> PyResult<Option<Recording>> {
-        let request = request_of(py, arguments)?;
-        let attenuation = attenuation_of(py, attenuation)?;
-        let mut is_by_signal = false;
-        let recording = self.with(py, |device| {
-            let probe = self.probe(device, probe, attenuation)?;
-            let by_signal = &mut is_by_signal;
-            let Device { runtime, scope, buffer, .. } = device;
-            let device = format!("{} {}", scope.model().name, self.revision);
-            scope.set_probe(probe);
-            let driven = scope.driven();
-            let plan = scope.plan(&request).map_err(Failure::from)?;
-            let mut cancels = self.shared.cancels.subscribe();
-            cancels.mark_unchanged();
-            let cancelled = async move {
-                if cancels.changed().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            };
-            let capturing = async {
-                let options = CaptureOptions::new().cancelled_by(cancelled);
-                let trace: Trace<'_> = if verify {
-                    scope.capture_with(&plan, buffer, options.verified()).await.map_err(Failure::from)?
-                } else {
-                    scope.capture_with(&plan, buffer, options).await.map_err(Failure::from)?
-                };
-                if trace.samples() == 0 {
-                    return Ok(None);
-                }
-                Recording::of_trace(&trace, request, driven, device).map(Some)
-            };
-            run(runtime, &self.shared, capturing, || self.keep_interrupt(by_signal))
-        })?;
-        if recording.is_none() && is_by_signal {
-            return Err(PyKeyboardInterrupt::new_err(()));
-        }
-        Ok(recording)
-    }
-
-    /// Ends the capture that runs: it gives the trace around this moment.
-    fn cancel(&self) {
-        self.shared.cancels.send_modify(|cancels| *cancels += 1);
     }
 
     /// Plans a capture for this scope: with its generators as they are and a probe's calibration.
@@ -382,205 +325,6 @@ impl Connection {
         })
     }
 
-    /// Plays a waveform: a shape by name, or the samples of a period from 0 to 1. Returns the real frequency.
-    #[expect(clippy::too_many_arguments, reason = "those of the Python method")]
-    fn start_waveform(
-        &self,
-        py: Python<'_>,
-        frequency: f64,
-        shape: &str,
-        table: Option<Vec<f32>>,
-        symmetry: f64,
-        low: f64,
-        high: f64,
-        min_samples: u16,
-        max_error: f64,
-        once: bool,
-    ) -> PyResult<f64> {
-        let table = match table {
-            None => None,
-            Some(samples) => Some(WaveTable::stairs(&samples).ok_or_else(|| {
-                let count = samples.len();
-                Failure::usage(format!("{count} samples are no waveform: give 2 to 1024")).raise(py)
-            })?),
-        };
-        let shape = match &table {
-            Some(table) => WaveShape::Own(table.samples()),
-            None => {
-                shape.parse().map_err(|error| Failure::usage(format!("{shape:?} is {error}")).raise(py))?
-            }
-        };
-        let request = WaveformRequest {
-            symmetry,
-            low,
-            high,
-            min_samples,
-            max_error,
-            ..WaveformRequest::new(frequency, shape)
-        };
-        let plan =
-            plan_waveform(&BS05, &request).map_err(|error| Failure::of(Kind::PlanError, &error).raise(py))?;
-        let frequency = plan.frequency_hz;
-        let mode = if once { PlayMode::Once } else { PlayMode::Repeat };
-        self.start(py, &GeneratorPlan::Wave(plan, mode))?;
-        Ok(frequency)
-    }
-
-    /// Runs clocks on logic lines: line, duty and phase of each. Returns the real frequency and duties.
-    fn start_clocks(
-        &self,
-        py: Python<'_>,
-        frequency: f64,
-        outputs: Vec<(u8, f64, f64)>,
-        max_error: f64,
-    ) -> PyResult<(f64, Vec<f64>)> {
-        let output = |&(line, duty, phase): &(u8, f64, f64)| {
-            let line = LogicLine::new(line)?;
-            Some(ClockOutput { duty, phase, ..ClockOutput::new(line) })
-        };
-        let outputs: Option<Vec<ClockOutput>> = outputs.iter().map(output).collect();
-        let outputs =
-            outputs.ok_or_else(|| Failure::usage("a clock needs a line: give L0 to L7").raise(py))?;
-        let refused = |error| Failure::of(Kind::PlanError, &error).raise(py);
-        let mut request = ClockRequest::new(frequency, &outputs).map_err(refused)?;
-        request.max_error = max_error;
-        let plan = plan_clocks(&BS05, &request).map_err(refused)?;
-        let real = (plan.frequency_hz, plan.outputs.iter().map(|output| output.duty).collect());
-        self.start(py, &GeneratorPlan::Clocks(plan))?;
-        Ok(real)
-    }
-
-    /// Holds logic lines, such as `L3=1,L5=0`.
-    fn hold(&self, py: Python<'_>, levels: &str) -> PyResult<()> {
-        let levels: LogicPattern = parse_levels(levels).map_err(|error| Failure::usage(error).raise(py))?;
-        let plan = plan_levels(&BS05, levels);
-        let plan = plan.map_err(|error| Failure::of(Kind::PlanError, &error).raise(py))?;
-        self.start(py, &GeneratorPlan::Levels(levels, plan))
-    }
-
-    /// Stops the waveform, the clocks, the held lines, or whatever runs.
-    fn stop(&self, py: Python<'_>, what: &str) -> PyResult<()> {
-        let what = what.to_owned();
-        self.with(py, move |device| {
-            let Device { runtime, scope, .. } = device;
-            let stopping = async {
-                match what.as_str() {
-                    "waveform" => scope.stop_waveform().await,
-                    "clocks" => scope.stop_clocks().await,
-                    "levels" => scope.release_logic_outputs().await,
-                    _ => stop(scope).await,
-                }
-                .map_err(Failure::from)?;
-                Ok(())
-            };
-            run(runtime, &self.shared, stopping, || false)
-        })
-    }
-
-    /// Calibrates a probe. `progress` is called with the points measured and those in all.
-    #[expect(clippy::too_many_arguments, reason = "those of the Python method")]
-    fn calibrate<'py>(
-        &self,
-        py: Python<'py>,
-        probe: &str,
-        channels: &str,
-        grid: u16,
-        save: bool,
-        file: Option<PathBuf>,
-        progress: Option<Py<PyAny>>,
-    ) -> PyResult<Bound<'py, PyDict>> {
-        let channels: ChannelSet =
-            channels.parse().map_err(|error| Failure::usage(format!("{channels:?} is {error}")).raise(py))?;
-        let file = match file {
-            Some(path) => Some(CalibrationFile::new(path)),
-            None => CalibrationFile::of_user(),
-        };
-        let (before, calibration) = self.with(py, |device| {
-            let known = match &file {
-                Some(file) => file.read(&self.section, probe).ok().flatten(),
-                None => None,
-            };
-            let before = known.unwrap_or(BS05.analog);
-            let request = CalibrationRequest { channels, grid, ..CalibrationRequest::new(before) };
-            let Device { runtime, scope, buffer, .. } = device;
-            let mut raised = None;
-            let calibrating = async {
-                scope
-                    .calibrate(&request, buffer, |at| match report(progress.as_ref(), at.done, at.left) {
-                        Ok(()) => ControlFlow::Continue(()),
-                        Err(error) => {
-                            raised = Some(error);
-                            ControlFlow::Break(())
-                        }
-                    })
-                    .await
-                    .map_err(Failure::from)
-                    .map_err(Stop::from)
-            };
-            let calibrated = runtime.block_on(async {
-                tokio::select! {
-                    biased;
-                    calibrated = calibrating => calibrated,
-                    () = self.shared.is_closed() => Err(Failure::closed().into()),
-                    () = gate::shutting() => Err(Failure::closed().into()),
-                }
-            });
-            if let Some(error) = raised {
-                return Err(Stop::Raised(error));
-            }
-            let calibration = calibrated?;
-            self.take_probe(device, probe, calibration.parameters);
-            Ok((before, calibration))
-        })?;
-        if save {
-            let file = file.ok_or_else(|| {
-                Failure::usage("there is no home directory to keep calibrations in: name a file").raise(py)
-            })?;
-            let written = file.write(&self.section, probe, &calibration.parameters);
-            written.map_err(|error| Failure::from(error).raise(py))?;
-        }
-        calibration_object(py, &before, &calibration)
-    }
-
-    /// Starts a stream, which has the scope until it is closed.
-    fn stream(
-        &self,
-        py: Python<'_>,
-        arguments: crate::stream::Arguments,
-        probe: &str,
-        attenuation: Option<&str>,
-    ) -> PyResult<Reader> {
-        self.shared.process.check().map_err(|failure| failure.raise(py))?;
-        let attenuation = attenuation_of(py, attenuation)?;
-        let request = arguments.request(py)?;
-        if self.url.is_bridge() {
-            let why = "a stream cannot be taken through a bridge: plug the BitScope into a computer";
-            return Err(Failure::usage(why).raise(py));
-        }
-        gate::outside(py, || {
-            let mut device = self.turns.take()?;
-            let planned = self.probe(&mut device, probe, attenuation).and_then(|probe| {
-                device.scope.set_probe(probe);
-                device.scope.plan_stream(&request).map_err(Failure::from)
-            });
-            match planned {
-                Ok(plan) => Ok(Reader::start(
-                    device,
-                    Arc::clone(&self.turns),
-                    Arc::clone(&self.shared),
-                    plan,
-                    &arguments,
-                )),
-                Err(failure) => {
-                    if let Some(device) = self.turns.give_back(device) {
-                        self.leave(device);
-                    }
-                    Err(failure.into())
-                }
-            }
-        })
-    }
-
     /// Stops what is generated and closes the link; what runs in other threads ends. Called in the middle of an operation of
     /// the same thread, as by a handler of signals, it takes effect when that has ended. Twice does no harm.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
@@ -596,22 +340,6 @@ impl Connection {
     }
 }
 
-impl Connection {
-    /// Whether a press of Ctrl-C ends the capture instead of the program: the first one does.
-    fn keep_interrupt(&self, kept: &mut bool) -> bool {
-        let mut last = lock(&self.shared.interrupted);
-        let is_double = last.is_some_and(|last| last.elapsed() < DOUBLE_PRESS);
-        if *kept || is_double {
-            *last = None;
-            return false;
-        }
-        *last = Some(Instant::now());
-        *kept = true;
-        self.cancel();
-        true
-    }
-}
-
 /// A child process must not touch what it shares with its parent.
 impl Drop for Connection {
     fn drop(&mut self) {
@@ -619,28 +347,4 @@ impl Drop for Connection {
             std::mem::forget(Arc::clone(&self.turns));
         }
     }
-}
-
-/// Calls `progress`, and runs the handlers of signals.
-fn report(progress: Option<&Py<PyAny>>, done: u16, left: u16) -> PyResult<()> {
-    Python::attach(|py| {
-        py.check_signals()?;
-        match progress {
-            Some(progress) => progress.call1(py, (done, done + left)).map(drop),
-            None => Ok(()),
-        }
-    })
-}
-
-/// The serial ports: name, USB id, whether it is a BitScope's, and why it cannot be used.
-#[pyfunction]
-#[allow(clippy::type_complexity, reason = "a row of a table, which Python names")]
-pub(crate) fn ports(py: Python<'_>) -> PyResult<Vec<(String, Option<String>, bool, Option<String>)>> {
-    let ports = gate::outside(py, || Ok(link::list_ports().map_err(Failure::from)?))?;
-    let row = |port: link::Port| {
-        let is_bitscope = port.is_bitscope();
-        let usb = port.usb.as_ref().map(ToString::to_string);
-        (port.name, usb, is_bitscope, port.obstacle.as_ref().map(ToString::to_string))
-    };
-    Ok(ports.into_iter().map(row).collect())
 }

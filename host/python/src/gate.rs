@@ -10,7 +10,7 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use tokio::sync::watch;
 
-use crate::failure::{Failure, Stop};
+use crate::failure::{Failure, Raise as _, Stop};
 
 /// How often signals are looked at: a press of Ctrl-C is acted on within this time.
 pub(crate) const POLL: Duration = Duration::from_millis(50);

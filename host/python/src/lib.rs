@@ -1,8 +1,12 @@
 //! The compiled part of the Python package `scopething`. What users see is in `python/scopething`, which this serves.
 
+mod calibrate;
+mod capture;
 mod connection;
 mod failure;
 mod gate;
+mod generators;
+mod ports;
 mod probes;
 mod recording;
 mod simulate;
@@ -17,7 +21,7 @@ use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_waveform::quantity::{self, Unit};
 use scopething_waveform::quantity_text;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Raise as _};
 
 /// A number with an SI prefix and a unit, as the program reads them.
 #[pyfunction]
@@ -78,7 +82,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<recording::Recording>()?;
     module.add_class::<stream::Reader>()?;
     module.add_class::<simulate::Served>()?;
-    module.add_function(wrap_pyfunction!(connection::ports, module)?)?;
+    module.add_function(wrap_pyfunction!(ports::ports, module)?)?;
     module.add_function(wrap_pyfunction!(probes::probe, module)?)?;
     module.add_function(wrap_pyfunction!(probes::save_probe, module)?)?;
     module.add_function(wrap_pyfunction!(gate::shut, module)?)?;

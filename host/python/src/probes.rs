@@ -7,7 +7,7 @@ use scopething::link::LinkUrl;
 use scopething_core::calibration::Calibration;
 use scopething_core::device::{AnalogParameters, Attenuation};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Raise as _};
 
 /// The parameters of a probe, from the user's file of calibrations or nominal ones.
 pub(crate) fn probe_of_user(url: &LinkUrl, name: &str) -> Result<AnalogParameters, Failure> {

@@ -19,7 +19,7 @@ use scopething_waveform::waveform::{
     Channel, Details, Gap, Range, Samples, Series, Settings, Stamp, Trigger, Waveform,
 };
 
-use crate::failure::{Failure, Kind, Stop};
+use crate::failure::{Failure, Kind, Raise as _, Stop};
 use crate::gate;
 
 /// How a capture was planned.
@@ -138,15 +138,7 @@ impl Recording {
     /// Whether samples of a channel lie at the ends of its range; none of logic lines, and where the range is not known.
     fn clipped(&self, index: usize) -> PyResult<Option<bool>> {
         let series = self.series(index)?;
-        // The waveform knows one range of all channels, which differs from each one's where the probes differ.
-        let own = match (&self.planned, series.channel, &series.samples) {
-            (Some(planned), Channel::Analog(channel), Samples::Volts(samples)) => {
-                let range = planned.plan.range.of_channel(channel);
-                range.map(|(low, high)| Clipping::of(samples, Range { low, high }))
-            }
-            _ => None,
-        };
-        Ok(own.or_else(|| self.waveform.clipping(series)).map(Clipping::is_any))
+        Ok(self.waveform.clipping(series).map(Clipping::is_any))
     }
 
     /// The samples of a channel, which nobody can write to.

@@ -14,7 +14,7 @@ use scopething_sim::{Function, Playback, Signal, SimConfig, SimLink, SimTime, TI
 use tokio::sync::watch;
 
 use crate::connection::{Connection, runtime};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Raise as _};
 use crate::gate::{self, Process, lock};
 
 /// Moments for which a function is asked at once.

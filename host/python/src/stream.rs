@@ -13,9 +13,10 @@ use scopething_record::stream::{self, Thinner, Thinning};
 use scopething_waveform::moment::UnixMicros;
 use tokio::sync::watch;
 
-use crate::connection::{Device, Shared};
-use crate::failure::{Failure, Stop};
+use crate::connection::{Connection, Device, Shared};
+use crate::failure::{Failure, Raise as _, Stop};
 use crate::gate::{self, Process, lock};
+use crate::probes::attenuation_of;
 use crate::turn::Turns;
 
 /// Frames received at once, at most.
@@ -26,7 +27,7 @@ const QUEUE_ROWS: usize = 1 << 20;
 /// What is asked of a stream, by name.
 #[derive(Debug, FromPyObject)]
 #[pyo3(from_item_all)]
-pub(crate) struct Arguments {
+struct Arguments {
     channels: String,
     rate: f64,
     frame_rate: Option<f64>,
@@ -40,7 +41,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    pub(crate) fn request(&self, py: Python<'_>) -> PyResult<StreamRequest> {
+    fn request(&self, py: Python<'_>) -> PyResult<StreamRequest> {
         let channels = self.channels.parse().map_err(|error: scopething_core::plan::UnknownChannel| {
             Failure::usage(format!("{:?} is {error}", self.channels)).raise(py)
         })?;
@@ -137,7 +138,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Starts a stream on a thread of its own, which gives the device back at the end.
-    pub(crate) fn start(
+    fn start(
         device: Box<Device>,
         turns: Arc<Turns<Box<Device>>>,
         shared: Arc<Shared>,
@@ -166,6 +167,48 @@ impl Reader {
         let back = Arc::clone(&turns);
         thread::spawn(move || running.run(device, &back));
         Self { queue: Mutex::new(received), stop, turns, number, process, totals, header }
+    }
+}
+
+#[pymethods]
+impl Connection {
+    /// Starts a stream, which has the scope until it is closed.
+    fn stream(
+        &self,
+        py: Python<'_>,
+        arguments: Arguments,
+        probe: &str,
+        attenuation: Option<&str>,
+    ) -> PyResult<Reader> {
+        self.shared.process.check().map_err(|failure| failure.raise(py))?;
+        let attenuation = attenuation_of(py, attenuation)?;
+        let request = arguments.request(py)?;
+        if self.is_bridge() {
+            let why = "a stream cannot be taken through a bridge: plug the BitScope into a computer";
+            return Err(Failure::usage(why).raise(py));
+        }
+        gate::outside(py, || {
+            let mut device = self.turns.take()?;
+            let planned = self.probe(&mut device, probe, attenuation).and_then(|probe| {
+                device.scope.set_probe(probe);
+                device.scope.plan_stream(&request).map_err(Failure::from)
+            });
+            match planned {
+                Ok(plan) => Ok(Reader::start(
+                    device,
+                    Arc::clone(&self.turns),
+                    Arc::clone(&self.shared),
+                    plan,
+                    &arguments,
+                )),
+                Err(failure) => {
+                    if let Some(device) = self.turns.give_back(device) {
+                        self.leave(device);
+                    }
+                    Err(failure.into())
+                }
+            }
+        })
     }
 }
 

@@ -110,6 +110,11 @@ impl<T> Turns<T> {
         kept
     }
 
+    /// How many wait for their turn.
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.state).waiting.len()
+    }
+
     /// A stream keeps it from now on. Returns the number of the stream.
     pub(crate) fn leave_to_stream(&self) -> u64 {
         let mut state = lock(&self.state);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -13,6 +14,9 @@ import threading
 import pytest
 
 TIMEOUT_S = 60
+
+# Signals, terminals and forks, which Windows has not.
+collect_ignore = ["test_fork.py", "test_interrupt.py"] if os.name == "nt" else []
 
 
 @pytest.fixture(autouse=True)
@@ -72,15 +76,26 @@ def interrupt(process):
     process.send_signal(signal.SIGINT)
 
 
-def watched():
-    """A signal of 1 V, and an event that is set once it is looked at: a capture runs then."""
-    looked_at = threading.Event()
+class Watched:
+    """A signal of 1 V that knows how long it was looked at."""
 
-    def signal(_):
-        looked_at.set()
+    def __init__(self):
+        self._changed = threading.Condition()
+        self._first_s = self._last_s = None
+
+    def __call__(self, times):
+        with self._changed:
+            if self._first_s is None:
+                self._first_s = times[0]
+            self._last_s = times[-1]
+            self._changed.notify_all()
         return 1.0
 
-    return signal, looked_at
+    def wait(self, seconds=0):
+        """Waits until it was looked at for a while of the device's time: a capture runs then, and has samples."""
+        with self._changed:
+            seen = self._changed.wait_for(lambda: self._last_s is not None and self._last_s - self._first_s >= seconds, TIMEOUT_S)
+        assert seen, f"it was looked at from {self._first_s} to {self._last_s} s"
 
 
 class Proxy:

@@ -2,11 +2,10 @@
 
 import asyncio
 import sys
-import time
 
 import numpy as np
 import pytest
-from conftest import finish, interrupt, watched
+from conftest import Watched, finish, interrupt
 
 from scopething import scope as driver
 from scopething.analysis import annotate_series
@@ -57,13 +56,13 @@ def test_a_logic_trigger_has_a_timestamp(connected):
 
 
 def test_coroutines_in_a_loop_of_ones_own(simulated_scope):
-    signal, looked_at = watched()
+    signal = Watched()
     simulator = simulated_scope(tcp=True, A=signal)
 
     async def main():
         with await driver.Scope().connect(simulator.url) as scope:
             task = asyncio.ensure_future(scope.capture(["A"], low=0, high=3, trigger_level=2))
-            await asyncio.to_thread(looked_at.wait, 10)
+            await asyncio.to_thread(signal.wait)
             task.cancel()
             # A capture that is cancelled gives the trace around that moment.
             traces = await task
@@ -166,7 +165,8 @@ def test_a_reset_forgets_parameters_that_were_not_saved(connected):
 
 
 def test_ctrl_c_gives_the_trace(program, recorded):
-    proxy = recorded(A="dc 1V")
+    signal = Watched()
+    proxy = recorded(A=signal)
     process = program(
         """
         from scopething.scope import await_, capture, main
@@ -175,7 +175,6 @@ def test_ctrl_c_gives_the_trace(program, recorded):
         """,
         proxy.url,
     )
-    proxy.wait_for_capture()
-    time.sleep(0.1)  # A person's time to see that it waits.
+    signal.wait()
     interrupt(process)
     assert finish(process)[0] == "cancel\n"

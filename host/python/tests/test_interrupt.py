@@ -1,15 +1,13 @@
 """Ctrl-C during a wait, in all the places where people press it."""
 
 import os
+import signal
 import sys
 import time
 
 import jupyter_client
-import pytest
-from conftest import TIMEOUT_S, finish, interrupt, wait_for
-from test_exit import assert_at_rest
-
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGINT to send here")
+from conftest import TIMEOUT_S, Watched, finish, interrupt, wait_for
+from test_exit import assert_at_rest, begin
 
 WAITING = """
     import scopething, sys
@@ -20,17 +18,18 @@ WAITING = """
 
 
 def test_it_gives_the_trace_around_that_moment(program, recorded):
-    proxy = recorded(A="dc 1V")
+    seen = Watched()
+    proxy = recorded(A=seen)
     process = program(WAITING, proxy.url)
-    proxy.wait_for_capture()
-    time.sleep(0.2)  # A person's time to see that it waits.
+    seen.wait()
     interrupt(process)
     assert finish(process) == ("cancel True 1.0\n", "")
 
 
 def test_a_second_press_gives_up(program, recorded):
     # A link on which the trace takes seconds to read, so that there is something to give up.
-    proxy = recorded(A="dc 1V", rate="20kbps")
+    seen = Watched()
+    proxy = recorded(A=seen, rate="20kbps")
     process = program(
         """
         import scopething, sys
@@ -43,16 +42,17 @@ def test_a_second_press_gives_up(program, recorded):
         """,
         proxy.url,
     )
-    proxy.wait_for_capture()
-    time.sleep(1)  # For a trace of a second.
+    seen.wait(0.5)
     interrupt(process)
-    time.sleep(0.5)  # A person's second press.
+    # The first press has ended the trace, which is being read.
+    proxy.wait(lambda proxy: b"A" in proxy.sent.rpartition(b"K")[2])
     interrupt(process)
     assert finish(process)[0] == "given up\ntimeout\n"
 
 
 def test_a_loop_of_captures_ends_at_a_double_press(program, recorded):
-    proxy = recorded(A="dc 1V")
+    seen = Watched()
+    proxy = recorded(A=seen)
     process = program(
         """
         import scopething, sys
@@ -66,11 +66,14 @@ def test_a_loop_of_captures_ends_at_a_double_press(program, recorded):
         """,
         proxy.url,
     )
-    for count in (1, 2):
-        proxy.wait_for_capture(count)
-        time.sleep(0.2)  # A person's time to see that it waits; both presses come within a second.
+    seen.wait()
+    # Where a press comes more than a second after the one before it, it ends its capture too.
+    presses = 0
+    while process.poll() is None:
         interrupt(process)
-    assert finish(process)[0] == "['cancel']\n"
+        presses += 1
+        proxy.wait(lambda proxy: proxy.clients == 0 or proxy.sent.count(b"D") > presses)
+    assert finish(process)[0] == f"{['cancel'] * (presses - 1)}\n"
 
 
 def test_another_handler_of_signals_has_its_way(program):
@@ -146,13 +149,17 @@ def test_waiting_for_ones_turn_can_be_interrupted(program, recorded):
     proxy = recorded(A="dc 1V")
     process = program(
         """
-        import scopething, sys, threading
+        import scopething, sys, threading, time
         with scopething.connect(sys.argv[1]) as scope:
             thread = threading.Thread(target=lambda: scope.capture("A", low=0, high=3, trigger_level=2))
             thread.start()
             sys.stdin.readline()
-            try:
+            def show_that_it_waits():
+                while not scope._connection.waiting:
+                    time.sleep(1e-3)
                 print("waiting", flush=True)
+            threading.Thread(target=show_that_it_waits).start()
+            try:
                 scope.capture("A", timeout=0)
             except KeyboardInterrupt:
                 print("interrupted", thread.is_alive())
@@ -166,7 +173,6 @@ def test_waiting_for_ones_turn_can_be_interrupted(program, recorded):
     process.stdin.write("\n")
     process.stdin.flush()
     wait_for(process, "waiting")
-    time.sleep(0.2)  # Nothing but time shows that it has queued.
     interrupt(process)
     assert finish(process)[0] == "interrupted True\ntimeout\n"
 
@@ -191,8 +197,20 @@ def test_a_stream_is_interrupted(program):
     assert finish(process)[0] == "timeout\n"
 
 
-def in_terminal(arguments, lines, environment=None):
-    """Types lines at a program in a terminal of its own, \\x03 is Ctrl-C. Each waits for its word. Gives all that it wrote."""
+def test_a_press_outside_of_a_capture_ends_the_program(program, recorded):
+    proxy = recorded(A="dc 1V")
+    # The main thread reads its input meanwhile.
+    process = begin(program, proxy, "a capture in a daemon thread", "")
+    interrupt(process)
+    _, errors = finish(process, -signal.SIGINT)
+    assert "KeyboardInterrupt" in errors and "Fatal" not in errors
+    proxy.wait(lambda proxy: proxy.clients == 0)
+    assert_at_rest(bytes(proxy.sent))
+
+
+def in_terminal(arguments, lines, watched, environment=None):
+    """Types lines at a program in a terminal of its own, \\x03 is Ctrl-C. Each waits for its word, and Ctrl-C until
+    the signal was looked at. Gives all that it wrote."""
     import pty
     import select
 
@@ -219,7 +237,7 @@ def in_terminal(arguments, lines, environment=None):
             start = len(written)
             read_until(word, max(0, start - len(word)))
             if line == "\x03":
-                time.sleep(0.5)  # A person's time to see that it waits.
+                watched.wait()
             os.write(terminal, line.encode())
         try:
             while True:
@@ -233,32 +251,37 @@ def in_terminal(arguments, lines, environment=None):
     return written
 
 
-URL = "sim:?A=dc,1V"
 CAPTURE = "print('wait' + 'ing'); t = capture('A', low=0, high=3, trigger_level=2); print('cause', 'is', t.cause)\r"
 
 
-def test_in_a_terminal():
+def test_in_a_terminal(simulated_scope):
+    seen = Watched()
     written = in_terminal(
-        ["-m", "scopething", "--plain", URL],
+        ["-m", "scopething", "--plain", simulated_scope(A=seen, tcp=True).url],
         [(">>> ", CAPTURE), ("\r\nwaiting", "\x03"), ("cause is cancel", "exit()\r")],
+        seen,
     )
     assert "Traceback" not in written and "KeyboardInterrupt" not in written
 
 
-def test_in_ipython(tmp_path):
+def test_in_ipython(tmp_path, simulated_scope):
+    seen = Watched()
     written = in_terminal(
-        ["-m", "scopething", URL],
+        ["-m", "scopething", simulated_scope(A=seen, tcp=True).url],
         [("In [1]", CAPTURE), ("\nwaiting", "\x03"), ("cause is cancel", "exit()\r")],
+        seen,
         {"IPYTHONDIR": str(tmp_path), "IPY_TEST_SIMPLE_PROMPT": "1"},
     )
     assert "Traceback" not in written
 
 
-def test_in_a_jupyter_kernel(tmp_path, monkeypatch):
+def test_in_a_jupyter_kernel(tmp_path, monkeypatch, simulated_scope):
+    seen = Watched()
+    url = simulated_scope(A=seen, tcp=True).url
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     manager, client = jupyter_client.manager.start_new_kernel(kernel_name="python3")
     try:
-        client.execute_interactive("import scopething; s = scopething.connect('sim:?A=dc,1V')", timeout=TIMEOUT_S)
+        client.execute_interactive(f"import scopething; s = scopething.connect({url!r})", timeout=TIMEOUT_S)
         outputs = []
         interrupted = []
 
@@ -266,7 +289,7 @@ def test_in_a_jupyter_kernel(tmp_path, monkeypatch):
             outputs.append(message)
             if message["msg_type"] == "stream" and "waiting" in message["content"]["text"] and not interrupted:
                 interrupted.append(True)
-                time.sleep(0.5)  # A person's time to see that it waits.
+                seen.wait()
                 manager.interrupt_kernel()
 
         source = "print('waiting', flush=True); t = s.capture('A', low=0, high=3, trigger_level=2); print(t.cause); t"
@@ -281,5 +304,3 @@ def test_in_a_jupyter_kernel(tmp_path, monkeypatch):
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         manager.cleanup_resources()
-
-

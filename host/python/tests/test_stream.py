@@ -55,7 +55,7 @@ def test_what_a_program_does_not_take_in_time_is_reported(simulated_scope):
         deadline = time.monotonic() + 60
         while stream.totals.frames < 7 << 18:
             assert time.monotonic() < deadline
-            time.sleep(0.1)  # The program that is busy with something else.
+            time.sleep(0.01)  # The program is busy with something else.
         blocks = []
         for block in stream:
             blocks.append(block)

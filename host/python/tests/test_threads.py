@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from conftest import watched
+from conftest import TIMEOUT_S, Watched
 
 import scopething
 
@@ -25,36 +25,46 @@ def waiting(scope, results):
     return thread
 
 
+def wait_for_queue(scope, length):
+    """Waits until so many operations wait for their turn."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while scope._connection.waiting != length:
+        assert time.monotonic() < deadline
+        time.sleep(1e-3)
+
+
 def test_others_run_meanwhile(simulated_scope):
-    scope = simulated_scope(A="dc 1V")
-    begun = time.monotonic()
-    ended = []
-    thread = threading.Thread(target=lambda: ended.append(scope.capture("A", timeout=0.5, **NEVER).cause))
-    thread.start()
-    count = 0
-    while thread.is_alive():
-        count += 1
-    thread.join()
-    assert ended == ["timeout"] and time.monotonic() - begun >= 0.5
-    # With the interpreter's lock held this loop would stand still.
-    assert count > 10_000
+    signal = Watched()
+    scope = simulated_scope(A=signal)
+    results = []
+    thread = waiting(scope, results)
+    # With the interpreter's lock held this would stand still, since nothing but the next lines ends the capture.
+    signal.wait(0.1)
+    assert thread.is_alive() and results == []
+    scope.cancel()
+    thread.join(TIMEOUT_S)
+    assert results == ["cancel"]
 
 
 def test_they_queue_in_order(simulated_scope):
-    scope = simulated_scope(A="dc 1V")
+    signal = Watched()
+    scope = simulated_scope(A=signal)
+    first = waiting(scope, [])
+    signal.wait()
     order = []
     threads = []
 
     def capture(number):
-        scope.capture("A", timeout=0.1, **NEVER)
+        scope.capture("A", timeout=0)
         order.append(number)
 
     for number in range(5):
         threads.append(threading.Thread(target=capture, args=(number,)))
         threads[-1].start()
-        time.sleep(0.02)  # Nothing but time shows that a thread has queued.
-    for thread in threads:
-        thread.join()
+        wait_for_queue(scope, number + 1)
+    scope.cancel()
+    for thread in (first, *threads):
+        thread.join(TIMEOUT_S)
     assert order == [0, 1, 2, 3, 4]
 
 
@@ -77,13 +87,13 @@ def test_many_threads_get_whole_traces(simulated_scope):
 
 
 def test_cancel_gives_the_trace(simulated_scope):
-    signal, looked_at = watched()
+    signal = Watched()
     scope = simulated_scope(A=signal)
     results = []
     thread = waiting(scope, results)
-    assert looked_at.wait(10)
+    signal.wait()
     scope.cancel()
-    thread.join(10)
+    thread.join(TIMEOUT_S)
     assert results == ["cancel"]
     # What was cancelled then is not held against the next.
     scope.cancel()
@@ -91,14 +101,15 @@ def test_cancel_gives_the_trace(simulated_scope):
 
 
 def test_close_ends_what_waits(simulated_scope):
-    signal, looked_at = watched()
+    signal = Watched()
     scope = simulated_scope(A=signal)
     results = []
     one, two = waiting(scope, results), waiting(scope, results)
-    assert looked_at.wait(10)
+    signal.wait()
+    wait_for_queue(scope, 1)
     scope.close()
-    one.join(10)
-    two.join(10)
+    one.join(TIMEOUT_S)
+    two.join(TIMEOUT_S)
     assert results == [scopething.Closed, scopething.Closed]
 
 

@@ -19,6 +19,7 @@ use crate::writer::content_of;
 use crate::writer::store::Content;
 use crate::writer::text::TextMaker;
 use scopething::generate::GeneratorRequestError;
+use scopething::settings;
 use scopething_files::WriteError;
 use scopething_sim::{ConfigError, SimClock, SimConfig, SimLink};
 use scopething_waveform::moment::UnixMicros;
@@ -155,7 +156,8 @@ async fn trace_bytes(job: &Job) -> Result<u64, ExplainError> {
             let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };
             let plan = plan_capture(&BS05, &job.nominal_probe(), &request, job.driven)?;
             let mut buffer = Box::new(TraceBuffer::new());
-            Waveform::of_trace(&scope.capture(&plan, &mut buffer).await?)?
+            let waveform = Waveform::of_trace(&scope.capture(&plan, &mut buffer).await?)?;
+            waveform.with_settings(settings::of_capture(&request, &plan))
         }
         Some(stream) => trace_of_stream(job, stream, &mut scope).await?,
     };
@@ -173,8 +175,9 @@ async fn trace_of_stream(
     scope: &mut Scope<SimLink, SimClock>,
 ) -> Result<Waveform, ExplainError> {
     let plan = stream.plan(&job.nominal_probe(), job.driven)?;
-    let mut blocks =
-        Blocks::new(stream::header(&plan, Thinning::Mean, UnixMicros(0)), stream.samples_of_trace(&plan));
+    let header = stream::header(&plan, Thinning::Mean, UnixMicros(0));
+    let settings = settings::of_stream(&stream.request, &plan);
+    let mut blocks = Blocks::new(header, stream.samples_of_trace(&plan), settings);
     let mut thinner = Thinner::new(&plan, Thinning::Mean);
     let mut running = scope.start_stream(&plan).await?;
     let mut frames = [StreamFrame::default(); 64];

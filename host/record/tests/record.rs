@@ -418,3 +418,29 @@ async fn lost_stream_frames_are_marked() {
     assert!(traces.len() > 100 && traces[0].2 == "start");
     assert!(traces[1..].iter().all(|(_, _, gap)| gap == "lost frames"), "{:?}", &traces[..10]);
 }
+
+/// What is waited for is in the status, with what the signal does, and one trace later it is not.
+#[tokio::test]
+async fn wait_for_the_trigger_is_explained() {
+    let directory = tempfile::tempdir().unwrap();
+    // 0 V, but for a second from 20 s on.
+    let scope = "sim:?A=pulse,0.04Hz,1s,0..3V,phase=20%&clock=fast";
+    let waits = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&waits);
+    let watch = move |status: &Status| {
+        let text = status.waiting.as_ref().map(|waiting| waiting.text.clone());
+        let mut seen = seen.lock().unwrap();
+        if seen.last() != Some(&text) {
+            seen.push(text);
+        }
+    };
+    let job = "when.count = 1\ncapture.period = '5ms'";
+    let recorded =
+        record(directory.path(), job, vec![vec![scope]], SetTime::new(), Room::plenty(), watch).await;
+    let why = "waiting for A rising through 1.25 V: A stays at 0.00 V, the trigger is at 1.25 V: set another level, or \
+               trigger-mode = \"auto\"";
+    assert_eq!(*waits.lock().unwrap(), [None, Some(why.to_owned()), None]);
+    assert_eq!((recorded.status.captures, &recorded.status.waiting), (1, &None));
+    assert!(recorded.status.last_trigger.is_some(), "{}", recorded.status);
+    assert!(recorded.conditions.is_empty(), "it is no fault: {:?}", recorded.conditions);
+}

@@ -26,14 +26,16 @@
 //!
 //! - [`link`]: serial ports, TCP, UDP, bridges and the simulator, by their URLs.
 //! - [`calibration_file`]: the calibrations of probes, in the file that other BitScope programs use.
+//! - [`failure`]: errors as bindings report them to other languages.
 //! - [`request`], [`generate`]: captures and generators as users and programs write them.
-//! - [`watched`]: a capture whose wait for a trigger is shown.
+//! - [`watched`]: a capture whose wait for a trigger is shown; [`trigger_hint`]: why the trigger does not come.
 //! - [`atomic`]: files that appear complete or not at all.
 
 pub mod atomic;
 #[cfg(feature = "bridge")]
 pub mod bridge;
 pub mod calibration_file;
+pub mod failure;
 #[cfg(test)]
 #[path = "../tests/fixed_seed/mod.rs"]
 mod fixed_seed;
@@ -43,4 +45,5 @@ pub mod plan_report;
 pub mod regular;
 pub mod request;
 pub mod settings;
+pub mod trigger_hint;
 pub mod watched;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
 
 use scopething_core::device::{Attenuation, UnknownAttenuation};
-use scopething_core::plan::{CapturePlan, CaptureRequest, SampleRange};
+use scopething_core::plan::{CapturePlan, CaptureRequest, SampleRange, StreamPlan, StreamRequest};
 use scopething_waveform::waveform::{SettingValue, Settings};
 use serde_json::Value;
 
@@ -64,6 +66,26 @@ pub fn of_capture(request: &CaptureRequest, plan: &CapturePlan) -> Settings {
     Settings { request: Some(words), plan: Some(plan), ..Settings::default() }
 }
 
+/// The settings of a stream that was requested and planned so.
+#[must_use]
+pub fn of_stream(request: &StreamRequest, plan: &StreamPlan) -> Settings {
+    let text = |text: String| SettingValue::Text(text);
+    let channels = request.channels.iter().map(|channel| channel.to_string()).collect();
+    let mut words = BTreeMap::from([
+        ("channels".to_owned(), SettingValue::Texts(channels)),
+        ("rate".to_owned(), SettingValue::Number(request.rate_hz)),
+    ]);
+    for (name, number) in [("low", request.low), ("high", request.high)] {
+        words.extend(number.map(|number| (name.to_owned(), SettingValue::Number(number))));
+    }
+    let plan = BTreeMap::from([
+        ("mode".to_owned(), text("stream".to_owned())),
+        ("sample_rate".to_owned(), SettingValue::Number(plan.rate_hz())),
+        ("notices".to_owned(), SettingValue::Texts(plan.notices.iter().map(ToString::to_string).collect())),
+    ]);
+    Settings { request: Some(words), plan: Some(plan), ..Settings::default() }
+}
+
 /// The request in settings; `None` if there is none in them.
 ///
 /// # Errors
@@ -90,20 +112,56 @@ pub fn attenuation_of(settings: &Settings) -> Result<Option<Attenuation>, Unknow
     }
 }
 
-/// Whether the computer's clock is kept by a time server, where the system states it.
+/// Whether the computer's clock is kept by a time server, and since when, where the system states it: `synchronised 12 s
+/// ago`, `synchronised`, `not synchronised` or `unknown`.
+///
+/// Without systemd's own service this asks chrony, or for the kernel's flag, which every daemon keeps: that starts another
+/// program, so that it is asked once for a recording and not for each trace.
 #[must_use]
 pub fn wall_clock() -> String {
-    // systemd-timesyncd touches this file with each answer of a server.
-    let marker = Path::new("/run/systemd/timesync/synchronized");
-    let is_watched = Path::new("/run/systemd/timesync").is_dir();
-    match marker.metadata().and_then(|metadata| metadata.modified()) {
-        Ok(at) => match at.elapsed() {
-            Ok(since) => format!("synchronised {} s ago", since.as_secs()),
-            Err(_) => "synchronised".to_owned(),
-        },
-        Err(_) if is_watched => "not synchronised".to_owned(),
-        Err(_) => "unknown".to_owned(),
+    by_timesyncd().or_else(by_chrony).or_else(by_kernel).unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn by_timesyncd() -> Option<String> {
+    // It touches this file with each answer of a server. Where another daemon keeps the clock, there is none.
+    let marker = Path::new("/run/systemd/timesync/synchronized").metadata().ok()?;
+    let since = marker.modified().ok()?.elapsed().ok();
+    Some(since.map_or_else(|| "synchronised".to_owned(), |since| synchronised(since.as_secs())))
+}
+
+fn by_chrony() -> Option<String> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    tracking(&printed("chronyc", &["-c", "tracking"])?, now.as_secs())
+}
+
+/// What a line of chrony's tracking states: its fourth field is when the clock was compared last, in seconds since 1970, its
+/// last one the leap status.
+fn tracking(line: &str, now_s: u64) -> Option<String> {
+    let mut fields = line.trim().split(',');
+    let compared_s = fields.nth(3)?.parse::<f64>().ok()? as u64;
+    Some(match fields.next_back()? {
+        "Not synchronised" => "not synchronised".to_owned(),
+        _ => synchronised(now_s.saturating_sub(compared_s)),
+    })
+}
+
+fn by_kernel() -> Option<String> {
+    match printed("timedatectl", &["show", "--property=NTPSynchronized", "--value"])?.trim() {
+        "yes" => Some("synchronised".to_owned()),
+        "no" => Some("not synchronised".to_owned()),
+        _ => None,
     }
+}
+
+fn synchronised(since_s: u64) -> String {
+    format!("synchronised {since_s} s ago")
+}
+
+/// What a program printed; `None` if it is not there, or failed.
+fn printed(program: &str, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new(program);
+    let output = command.args(arguments).stdin(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[cfg(test)]
@@ -111,6 +169,20 @@ mod tests {
     use super::*;
     use scopething_core::device::{AnalogParameters, BS05};
     use scopething_core::plan::{BusyOutputs, TriggerSource, TriggerType, plan_capture};
+
+    #[test]
+    fn chrony_states_when_it_compared() {
+        // As chronyc of version 4 prints it: reference, name, stratum, time, offsets, rates, delay, interval, leap status.
+        let line = |time: &str, leap: &str| {
+            format!(
+                "A29FC801,162.159.200.1,4,{time},0.000018,-0.000003,0.00002,-9.1,0.01,0.1,0.01,0.0007,64.2,{leap}\n"
+            )
+        };
+        let known = |line: String| tracking(&line, 1_764_400_100);
+        assert_eq!(known(line("1764400040.123456789", "Normal")).as_deref(), Some("synchronised 60 s ago"));
+        assert_eq!(known(line("0.000000000", "Not synchronised")).as_deref(), Some("not synchronised"));
+        assert_eq!(known("506 Cannot talk to daemon\n".to_owned()), None);
+    }
 
     #[test]
     fn requests_read_back() {

@@ -5,6 +5,8 @@
 //! watches, another one that does is taken in between. A trigger in that time is missed, once and for about as long as a
 //! trace takes: a tenth of the wait before it. A trace with a delay is not cancelled, since the device does not report
 //! whether its trigger has come.
+//!
+//! Time is that of the scope's clock, which runs ahead where a simulated device has nothing to do.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -12,8 +14,10 @@ use std::time::Duration;
 use embedded_io_async::{Read, Write};
 use scopething_core::plan::{CapturePlan, CaptureRequest, ChannelSet, TraceEnd, TriggerMode, TriggerSource};
 use scopething_core::scope::{CaptureOptions, Scope, ScopeError};
-use scopething_core::time::Clock;
+use scopething_core::time::{Clock, Micros};
 use scopething_core::trace::{EndReason, Finding, Trace, TraceBuffer, TriggerReport};
+
+use super::trigger_hint::TriggerHint;
 
 /// How long a capture waits for its trigger before that is reported, and before the reason is looked for at the earliest.
 pub const LOOK_AFTER: Duration = Duration::from_secs(3);
@@ -23,7 +27,7 @@ pub const LOOK_TRACES: u32 = 10;
 /// A planned capture, and how to look at its trigger source.
 #[derive(Debug, Clone)]
 pub struct WatchedCapture {
-    /// The capture.
+    /// The capture. Another one with the same trigger and channels may take its place.
     pub plan: CapturePlan,
     /// All samples are read twice and compared.
     pub verify: bool,
@@ -70,12 +74,11 @@ impl WatchedCapture {
         } else {
             other()
         };
-        let can_be_cancelled = plan.end == TraceEnd::Trigger && plan.delay_us == 0;
-        Self { look: look.filter(|_| can_be_cancelled), plan, verify: false }
+        Self { look, plan, verify: false }
     }
 
     /// Captures; when `cancel` completes, the trace around that moment is returned. If it waits for its trigger longer
-    /// than [`LOOK_AFTER`], `report` receives what the trigger source does, or nothing if that is not known: of a long trace
+    /// than [`LOOK_AFTER`], `report` receives why the trigger does not come, or nothing if that is not known: of a long trace
     /// nothing first, and what is known when it was looked at. The source is looked at once, however many captures follow.
     ///
     /// A trace that was cancelled although the trigger had come is returned as it is, its end reason
@@ -86,21 +89,24 @@ impl WatchedCapture {
     ///
     /// # Cancellation
     /// As [`Scope::capture`].
-    pub async fn capture<'a, S: Read + Write, C: Clock>(
+    pub async fn capture<'a, S: Read + Write, C: Clock + Clone>(
         &'a mut self,
         scope: &mut Scope<S, C>,
         buffer: &'a mut TraceBuffer,
         cancel: impl Future<Output = ()>,
-        mut report: impl FnMut(Option<&TriggerReport>),
+        mut report: impl FnMut(Option<TriggerHint>),
     ) -> Result<Trace<'a>, ScopeError<S::Error>> {
-        let look = self.look.take();
+        let can_be_cancelled = self.plan.end == TraceEnd::Trigger && self.plan.delay_us == 0;
+        let look = self.look.take_if(|_| can_be_cancelled);
         let Self { plan, verify, .. } = &*self;
+        let clock = scope.clock().clone();
+        let sleep = async |span: Duration| clock.until(clock.now() + Micros::from(span)).await;
         let mut cancel = pin!(cancel);
         let Some(look) = look else {
             let mut capturing = pin!(run(scope, plan, buffer, *verify, cancel));
             tokio::select! {
                 trace = &mut capturing => return trace,
-                () = tokio::time::sleep(LOOK_AFTER) => {}
+                () = sleep(LOOK_AFTER) => {}
             }
             report(None);
             return capturing.await;
@@ -109,10 +115,10 @@ impl WatchedCapture {
         let rest =
             Duration::from_secs_f64(plan.duration_s() * f64::from(LOOK_TRACES)).saturating_sub(LOOK_AFTER);
         let look_time = async {
-            tokio::time::sleep(LOOK_AFTER).await;
+            sleep(LOOK_AFTER).await;
             if !rest.is_zero() {
                 report(None);
-                tokio::time::sleep(rest).await;
+                sleep(rest).await;
             }
         };
         let until_look = async {
@@ -131,7 +137,7 @@ impl WatchedCapture {
             Look::Itself => seen,
             Look::Other(other) => TriggerReport::of_trace(&scope.capture(&other, buffer).await?),
         };
-        report(seen.as_ref());
+        report(seen.map(|seen| TriggerHint::new(plan, seen)));
         run(scope, plan, buffer, *verify, cancel).await
     }
 }

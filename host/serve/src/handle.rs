@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scopething::generate::GeneratorRequest;
+use scopething::trigger_hint::TriggerHint;
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{BusyOutputs, CapturePlan, PlanError, WaveShape};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -136,6 +137,8 @@ pub struct Handle {
     pub(super) state: Arc<watch::Sender<SharedState>>,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) events: mpsc::Sender<Event>,
+    /// Why the trigger of the present capture does not come, once that was looked at.
+    pub(super) hint: Arc<watch::Sender<Option<TriggerHint>>>,
     pub(super) probe: AnalogParameters,
     /// The device's serial number.
     pub(super) serial: String,

@@ -1,6 +1,7 @@
 //! The instrument: it has the device, and serves one request at a time. Clients that wait at the same
 //! moment get the same capture; raw clients borrow the device, in turns with captures.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
@@ -9,10 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use scopething_core::plan::{BusyOutputs, CapturePlan};
-use scopething_core::scope::{
-    CaptureOptions, LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind, Stage,
-};
+use scopething_core::plan::BusyOutputs;
+use scopething_core::scope::{LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind, Stage};
 use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -24,6 +23,8 @@ use super::handle::{GeneratorChange, Handle, Request, SharedState, WaitingClient
 use super::loan::Loan;
 use super::until;
 use scopething::link::{HostScope, LinkClock, LinkError};
+use scopething::trigger_hint::{Remedy, TriggerHint, awaited};
+use scopething::watched::WatchedCapture;
 
 type DeviceError = ScopeError<LinkError>;
 
@@ -45,12 +46,21 @@ pub(super) struct Instrument {
     handle: Handle,
     queue: Queue,
     buffer: Box<TraceBuffer>,
+    /// The capture of the present settings, whose trigger is looked at once.
+    watched: Option<Watched>,
     /// What the generator does, to be done again after a reset.
     generator: Option<GeneratorChange>,
     /// The device is as a reset leaves it.
     clean: bool,
     restarts: u8,
     failures: u8,
+}
+
+/// A capture, and what it was planned for.
+struct Watched {
+    changes: u64,
+    driven: BusyOutputs,
+    capture: WatchedCapture,
 }
 
 /// Pending requests.
@@ -182,6 +192,7 @@ impl Instrument {
             handle,
             queue,
             buffer,
+            watched: None,
             generator: None,
             clean: false,
             restarts: 0,
@@ -228,9 +239,23 @@ impl Instrument {
                 return Ok(());
             }
         };
+        let (changes, driven) = (state.changes, scope.driven());
+        let watched = match self.watched.take() {
+            Some(mut same) if (same.changes, same.driven) == (changes, driven) => {
+                same.capture.plan = plan;
+                same
+            }
+            _ => {
+                self.handle.hint.send_replace(None);
+                let capture = WatchedCapture::new(scope, &state.settings.request(), plan);
+                Watched { changes, driven, capture }
+            }
+        };
+        let capture = &mut self.watched.insert(watched).capture;
         let restart = self.restarts < MAX_RESTARTS;
         let ended =
-            run_capture(scope, &plan, &mut self.buffer, &mut self.queue, &self.handle, &state, restart).await;
+            run_capture(scope, capture, &mut self.buffer, &mut self.queue, &self.handle, &state, restart)
+                .await;
         let Ended { clients, superseded, result } = ended;
         self.restarts = if superseded { self.restarts.saturating_add(1) } else { 0 };
         match result {
@@ -261,6 +286,9 @@ impl Instrument {
         let mut waiting = std::mem::take(&mut self.queue.clients);
         let mut left = Vec::new();
         let triggered = capture.cause == EndReason::Trigger;
+        if triggered {
+            self.handle.hint.send_if_modified(|hint| hint.take().is_some());
+        }
         let by_mode = by_mode && capture.cause == EndReason::Timeout;
         let timed_for = timed_for.filter(|_| capture.cause == EndReason::Timeout && !by_mode);
         let now = Instant::now().max(timed_for.unwrap_or_else(Instant::now));
@@ -370,7 +398,7 @@ fn is_final(error: &DeviceError) -> bool {
 /// all have left.
 async fn run_capture(
     scope: &mut HostScope,
-    plan: &CapturePlan,
+    watched: &mut WatchedCapture,
     buffer: &mut TraceBuffer,
     queue: &mut Queue,
     handle: &Handle,
@@ -379,21 +407,28 @@ async fn run_capture(
 ) -> Ended {
     let mut clients = std::mem::take(&mut queue.clients);
     let mut settings = handle.state.subscribe();
-    // A cancelled capture is to be whole: it must have run for as long as it is.
-    let whole = Instant::now() + Duration::from_secs_f64(plan.duration_s()) + PROGRAMMING;
-    let mut deadline = queue.preempt_at().map(|at| at.max(whole));
+    let length = Duration::from_secs_f64(watched.plan.duration_s()) + PROGRAMMING;
+    // A cancelled capture is to be whole: it must have run for as long as it is, since it was looked at too.
+    let whole = Cell::new(Instant::now() + length);
+    let awaited = awaited(&watched.plan);
+    let report_hint = |hint: Option<TriggerHint>| {
+        whole.set(Instant::now() + length);
+        if let Some(hint) = hint {
+            handle.report(Event::Notice(format!("waiting for {awaited}: {}", advice(&hint))));
+            handle.hint.send_replace(Some(hint));
+        }
+    };
+    let mut deadline = queue.preempt_at();
     let (mut cancelled, mut superseded, mut outdated) = (false, false, false);
     let cancel = Notify::new();
     let result = {
-        let mut capture =
-            pin!(scope.capture_with(plan, buffer, CaptureOptions::new().cancelled_by(cancel.notified())));
+        let mut capture = pin!(watched.capture(scope, buffer, cancel.notified(), report_hint));
         loop {
             tokio::select! {
                 biased;
                 captured = &mut capture => break captured.map(|trace| of_trace(&trace, state)),
                 () = queue.take_request() => {
-                    let later = queue.preempt_at().map(|at| at.max(whole));
-                    deadline = [deadline, later].into_iter().flatten().min();
+                    deadline = [deadline, queue.preempt_at()].into_iter().flatten().min();
                     if queue.generate.is_none() || cancelled || !restart {
                         continue;
                     }
@@ -403,13 +438,13 @@ async fn run_capture(
                 _ = settings.wait_for(|now| now.changes != state.changes), if !cancelled && !outdated => {
                     outdated = true;
                     if !restart {
-                        let turn = (Instant::now() + PREEMPT_AFTER).max(whole);
+                        let turn = Instant::now() + PREEMPT_AFTER;
                         deadline = Some(deadline.map_or(turn, |deadline| deadline.min(turn)));
                         continue;
                     }
                     superseded = true;
                 }
-                () = until(deadline), if !cancelled => {}
+                () = until_whole(deadline, &whole), if !cancelled => {}
                 () = poll_fn(|context| poll_left(&mut clients, context)),
                     if !cancelled && !clients.is_empty() =>
                 {
@@ -422,6 +457,25 @@ async fn run_capture(
         }
     };
     Ended { clients, superseded, result }
+}
+
+/// Completes at a deadline, but not before the capture is whole, which may become later meanwhile.
+async fn until_whole(deadline: Option<Instant>, whole: &Cell<Instant>) {
+    until(deadline).await;
+    while Instant::now() < whole.get() {
+        until(Some(whole.get())).await;
+    }
+}
+
+/// Why the trigger does not come, and what clients can set.
+pub(super) fn advice(hint: &TriggerHint) -> String {
+    let setting = match hint.remedy() {
+        Remedy::MoreSamples => "set a shorter time a division",
+        Remedy::HairTrigger => "set the hair trigger, or a shorter time a division",
+        Remedy::Level => "set another level, or trigger mode auto",
+        Remedy::Pattern => "set another pattern, or trigger mode auto",
+    };
+    format!("{hint}: {setting}")
 }
 
 fn of_trace(trace: &Trace<'_>, state: &SharedState) -> Option<Arc<Capture>> {

@@ -413,6 +413,7 @@ impl Server {
             state: Arc::new(watch::Sender::new(state)),
             requests,
             events,
+            hint: Arc::new(watch::Sender::new(None)),
             probe,
             serial: serial.map_or_else(|_| NO_SERIAL.to_owned(), |serial| serial.to_string()),
         };

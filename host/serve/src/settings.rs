@@ -124,7 +124,7 @@ impl Settings {
         analog.union(ChannelSet::of_lines(self.lines))
     }
 
-    fn request(&self) -> CaptureRequest {
+    pub(crate) fn request(&self) -> CaptureRequest {
         let shown = || self.analog.iter().filter(|vertical| vertical.shown);
         // Both channels share the converters: the range is what shows all of either.
         let low = shown().map(|vertical| vertical.middle_v - vertical.span_v / 2.0).reduce(f64::min);

@@ -406,3 +406,32 @@ fn who_does_not_read_holds_up_nobody() {
         drop(silent);
     });
 }
+
+#[test]
+fn waiting_explains_the_trigger_in_volts_at_the_tip() {
+    with_signals("A=sine,1kHz,-1..1V", "127.0.0.1:0", Allow::default(), async |site| {
+        let mut socket = look(&site, "").await.unwrap();
+        let never = r#"{"type": "set", "settings": {"channels": {"A": {"probe": 10}}, "trigger": {"level": 35, "mode": "normal"}}}"#;
+        send(&mut socket, never).await;
+        let status = loop {
+            let status = message(&mut socket, "status").await;
+            if !status["hint"].is_null() {
+                break status;
+            }
+        };
+        assert_eq!(status["until"], "A to rise through 35.000 V");
+        let hint = status["hint"].as_str().unwrap();
+        let (low, rest) = hint.strip_prefix("A stays between ").unwrap().split_once(" and ").unwrap();
+        let (high, rest) = rest.split_once(" V").unwrap();
+        assert_eq!(rest, ", the trigger is at 35.00 V: set another level, or trigger mode auto");
+        // A step of 8 bits over 8 V at the input is 0.3 V at the tip.
+        for (value, expected) in [(low, -10.0), (high, 10.0)] {
+            assert!((value.parse::<f64>().unwrap() - expected).abs() < 0.5, "{hint}");
+        }
+        // Another level is another question, and a trigger answers it.
+        send(&mut socket, r#"{"type": "set", "settings": {"trigger": {"level": 5}}}"#).await;
+        while frame(&mut socket).await.0["ended"] != "trigger" {}
+        let status = message(&mut socket, "status").await;
+        assert_eq!((&status["state"], &status["hint"]), (&"waiting".into(), &Value::Null));
+    });
+}

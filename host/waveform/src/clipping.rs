@@ -65,7 +65,7 @@ impl Waveform {
     #[must_use]
     pub fn clipping(&self, series: &Series) -> Option<Clipping> {
         match &series.samples {
-            Samples::Volts(samples) => Some(Clipping::of(samples, self.details().range?)),
+            Samples::Volts(samples) => Some(Clipping::of(samples, self.details().range_of(series.channel)?)),
             Samples::Fractions(samples) => Some(Clipping::of(samples, Range { low: 0.0, high: 1.0 })),
             Samples::Levels(_) => None,
         }
@@ -86,6 +86,7 @@ impl Waveform {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::waveform::{Channel, Details};
 
     const RANGE: Range = Range { low: -1.0, high: 1.0 };
 
@@ -114,6 +115,21 @@ mod tests {
         }
         assert!(!Clipping::of(&[], RANGE).is_any());
         assert!(!Clipping::of(&[f32::NAN, 0.0], RANGE).is_any());
+    }
+
+    /// Of two probes that divide by 10 and by 1, each has its own range.
+    #[test]
+    fn channels_are_clipped_at_their_own_ranges() {
+        let wide = Range { low: -10.0, high: 10.0 };
+        let series = |channel| Series::new(channel, 0.0, 1e-6, Samples::Volts(converted(8, 1.3)));
+        let clipped = |ranges| {
+            let channels = vec![series(Channel::A), series(Channel::B)];
+            let details = Details { range: Some(wide), ranges, ..Details::default() };
+            let waveform = Waveform::new(1e6, channels, details).unwrap();
+            waveform.clipping_warnings().map(|warning| warning[..1].to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(clipped(vec![(Channel::A, wide), (Channel::B, RANGE)]), ["B"]);
+        assert_eq!(clipped(Vec::new()), [""; 0]);
     }
 
     #[test]

@@ -12,19 +12,31 @@ use super::table::Table;
 use crate::ReadError;
 use crate::facts::Known;
 use crate::options::ReadOptions;
-use scopething_waveform::waveform::{Channel, Details, Gap, Stamp, Waveform};
+use scopething_waveform::waveform::{Channel, Details, Gap, Settings, Stamp, Waveform};
 
 /// What every header begins with.
 pub const JOB_COLUMNS: &str = "trace,clock,device,gap,rows";
 
+/// What the line before a header begins with that has the [`Settings`] of the traces below as JSON.
+pub const SETTINGS_NOTE: &str = "# settings: ";
+
 /// The table that a header begins.
 pub(super) struct JobTable {
+    settings: Option<Box<Settings>>,
     channels: Vec<Channel>,
 }
 
 impl JobTable {
-    /// The table that a line begins, if it is such a header.
-    pub(super) fn begins_in(line: Line<'_>) -> Result<Option<Self>, ReadError> {
+    /// The settings that a line states, if it stands before a header.
+    pub(super) fn settings_in(line: &str) -> Option<Box<Settings>> {
+        serde_json::from_str(line.strip_prefix(SETTINGS_NOTE)?).ok()
+    }
+
+    /// The table of traces made with these settings that a line begins, if it is such a header.
+    pub(super) fn begins_in(
+        line: Line<'_>,
+        settings: Option<Box<Settings>>,
+    ) -> Result<Option<Self>, ReadError> {
         let Some(names) = line.text.strip_prefix(JOB_COLUMNS) else { return Ok(None) };
         if !line.is_ended {
             return Err(ReadError::CutOff { line: line.number });
@@ -34,7 +46,7 @@ impl JobTable {
             Some(TIME) if names.clone().any(|name| name.ends_with("_min")) => {
                 Err(ReadError::NoSamples { held: "envelopes" })
             }
-            Some(TIME) => Ok(Some(Self { channels: channels(line, names)? })),
+            Some(TIME) => Ok(Some(Self { settings, channels: channels(line, names)? })),
             Some("cause") => Err(ReadError::NoSamples { held: "summaries" }),
             _ => Err(line.fault(format!("the header must be as in {JOB_COLUMNS},{TIME},A,B,L0"))),
         }
@@ -46,7 +58,7 @@ impl JobTable {
             return Err(ReadError::CutOff { line: row.number });
         }
         let mut fields = row.text.split(',').map(str::trim as fn(&str) -> &str);
-        let begin = Begin::of(row, &mut fields)?;
+        let begin = Begin { settings: self.settings.clone(), ..Begin::of(row, &mut fields)? };
         let mut capture = Table::new(Layout::of_channels(&self.channels));
         capture.push(row, fields, ReadOptions::default().window())?;
         Ok(JobTrace { begin, line: row.number, capture })
@@ -58,6 +70,7 @@ struct Begin {
     stamp: Stamp,
     capture_start_s: Option<f64>,
     rows: u64,
+    settings: Option<Box<Settings>>,
 }
 
 impl Begin {
@@ -80,7 +93,7 @@ impl Begin {
             rows.parse().ok().filter(|&rows| rows > 0).ok_or_else(|| wrong(rows, "a number of rows"))?;
         let number = number.parse().map_err(|_| wrong(number, "the number of a trace"))?;
         let clock = clock.parse().map_err(|error| row.fault(format!("{clock:?}: {error}")))?;
-        Ok(Self { stamp: Stamp { number, clock, gap }, capture_start_s, rows })
+        Ok(Self { stamp: Stamp { number, clock, gap }, capture_start_s, rows, settings: None })
     }
 }
 
@@ -105,8 +118,8 @@ impl JobTrace {
             let row = lines.next()?.filter(|row| row.is_ended).ok_or(ReadError::CutOff { line })?;
             capture.push(row, continued(row, begin.stamp.number)?, options.window())?;
         }
-        let Begin { stamp, capture_start_s, .. } = begin;
-        let details = Details { capture_start_s, stamp: Some(stamp), ..Details::default() };
+        let Begin { stamp, capture_start_s, settings, .. } = begin;
+        let details = Details { capture_start_s, stamp: Some(stamp), settings, ..Details::default() };
         let known = Known { details, ..Known::default() };
         capture.waveform(known, options, lines.number(), warnings)
     }

@@ -11,10 +11,11 @@
 mod job_table;
 pub(crate) mod layout;
 mod lines;
+pub(crate) mod pieces;
 mod recorder;
 pub(crate) mod table;
 
-pub use self::job_table::JOB_COLUMNS;
+pub use self::job_table::{JOB_COLUMNS, SETTINGS_NOTE};
 use std::io::BufRead;
 
 use self::job_table::{JobTable, JobTrace};
@@ -87,6 +88,7 @@ impl<R: BufRead> CsvReader<R> {
         if !std::mem::replace(&mut self.begun, true) {
             self.lines.skip(self.options.skip_lines)?;
         }
+        let mut settings = None;
         loop {
             let ahead = self.lines.peek(1)?;
             let Some(line) = ahead.first().map(|line| line.trim()) else { return Ok(None) };
@@ -96,9 +98,17 @@ impl<R: BufRead> CsvReader<R> {
             }
             if line.starts_with(JOB_COLUMNS) {
                 if let Some(line) = self.lines.next()? {
-                    self.header = JobTable::begins_in(line)?.map(Header::Job);
+                    self.header = JobTable::begins_in(line, settings.take())?.map(Header::Job);
                 }
                 continue;
+            }
+            if line.starts_with(SETTINGS_NOTE) {
+                let stated = JobTable::settings_in(line);
+                if self.lines.peek(2)?.get(1).is_some_and(|next| next.starts_with(JOB_COLUMNS)) {
+                    settings = stated;
+                    self.lines.skip(1)?;
+                    continue;
+                }
             }
             if recorder::is_header(line) {
                 self.lines.skip(1)?;

@@ -1,7 +1,7 @@
 //! Tables of the vendor's recorder: a line has all samples of a channel, behind what is known of them.
 //!
 //! `trigger,stamp,channel,index,type,delay,factor,rate,count,data..`: lines of the same trigger and stamp are a trace. Samples
-//! are taken as they are printed, `rate` is in hertz and `delay` in seconds.
+//! are what is printed times `factor`, `rate` is in hertz and `delay` in seconds.
 
 use std::io::BufRead;
 
@@ -31,7 +31,7 @@ struct Row {
 fn row(line: Line<'_>) -> Result<Row, ReadError> {
     let mut cells = Cells::by_comma(line.text);
     let mut next = || cells.next().unwrap_or_default();
-    let [trigger, stamp, channel, _index, _type, delay, _factor, rate, count] =
+    let [trigger, stamp, channel, _index, _type, delay, factor, rate, count] =
         [next(), next(), next(), next(), next(), next(), next(), next(), next()];
     let number = |cell: &str, what: &str| {
         let number = cell.parse::<f64>().ok().filter(|number| number.is_finite());
@@ -40,9 +40,10 @@ fn row(line: Line<'_>) -> Result<Row, ReadError> {
     let rate_hz = number(rate, "a sample rate")?;
     let count = number(count, "a number of samples")?;
     let delay_s = number(delay, "a delay in seconds")?;
+    let factor = if factor.is_empty() { 1.0 } else { number(factor, "a factor")? };
     let mut samples = Vec::new();
     for cell in cells.filter(|cell| !cell.is_empty()) {
-        samples.push(number(cell, "a sample")? as f32);
+        samples.push((number(cell, "a sample")? * factor) as f32);
     }
     if samples.len() as f64 != count {
         return Err(line.fault(format!("{} samples where the line states {count}", samples.len())));

@@ -308,28 +308,17 @@ impl Table {
     fn is_read<'c>(
         &mut self,
         line: Line<'_>,
-        mut cells: impl Iterator<Item = &'c str>,
+        cells: impl Iterator<Item = &'c str>,
         window: Window,
     ) -> Result<bool, ReadError> {
+        let time_s = self.layout.time_of(line, cells, self.passed, |cell| self.precision.note(cell))?;
         self.passed += 1;
-        match self.layout.clock {
-            Clock::Even { start_s, period_s } => {
-                self.latest_s = start_s + (self.passed - 1) as f64 * period_s;
-            }
-            Clock::Column { place, scale } => {
-                let cell = cells.nth(place).unwrap_or_default();
-                let time = self.layout.separator.number(cell).filter(|time| time.is_finite());
-                let time_s = time.ok_or_else(|| line.fault(format!("{cell:?} is not a time in seconds")))?;
-                let time_s = time_s * scale + self.layout.offset_s();
-                if time_s < self.latest_s {
-                    return Err(
-                        line.fault(format!("time {cell} is not after the one before; sort the rows by time"))
-                    );
-                }
-                self.precision.note(cell);
-                self.latest_s = time_s;
-            }
+        if time_s < self.latest_s {
+            return Err(
+                line.fault(format!("time {time_s} s is not after the one before; sort the rows by time"))
+            );
         }
+        self.latest_s = time_s;
         Ok(window.beginning_at(*self.first_s.get_or_insert(self.latest_s)).contains(self.latest_s))
     }
 
@@ -386,12 +375,7 @@ impl Table {
             };
             if column.missing > 0 {
                 let series = Series { label: one.label.clone(), ..series.clone() };
-                warnings.push(format!(
-                    "{} of {} samples of {} are not numbers: they are left out of measurements",
-                    column.missing,
-                    series.samples.len(),
-                    series.title()
-                ));
+                warnings.push(missing_warning(column.missing, series.samples.len(), &series.title()));
             }
             channels.push(Series { label: one.label.clone(), ..series });
         }
@@ -517,6 +501,11 @@ impl Table {
     fn stated_period_s(&self) -> Option<f64> {
         self.layout.pairs.period_s()
     }
+}
+
+/// The warning for samples of a channel that are no numbers.
+pub(crate) fn missing_warning(missing: usize, of: usize, title: &str) -> String {
+    format!("{missing} of {of} samples of {title} are not numbers: they are left out of measurements")
 }
 
 impl Default for Column {

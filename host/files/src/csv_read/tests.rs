@@ -340,6 +340,14 @@ const EXPORTS: &[Export] = &[
     ),
 ];
 
+/// A probe's attenuation, or codes in place of volts.
+#[test]
+fn samples_of_a_recorder_are_multiplied_by_its_factor() {
+    let text = "trigger,stamp,channel,index,type,delay,factor,rate,count,data\n0,13:14:15,0,0,0,0,10,1000,3,0.5,-0.75,1\n";
+    let waveform = CsvReader::new(text.as_bytes()).read().unwrap().unwrap();
+    assert_eq!(waveform.channels()[0].samples, Samples::Volts(vec![5.0, -7.5, 10.0]));
+}
+
 /// Files of the recorder that were put together have its header again.
 #[test]
 fn parts_of_a_recorders_traces_are_chosen() {

@@ -26,6 +26,8 @@ pub(super) struct RecordingObject {
     trigger_time: Option<f64>,
     trigger: Option<TriggerObject>,
     range: Option<[f64; 2]>,
+    #[serde(default)]
+    ranges: std::collections::BTreeMap<String, [f64; 2]>,
     mode: Option<String>,
     channels: Channels,
     #[serde(default)]
@@ -120,6 +122,7 @@ impl RecordingObject {
                 .transpose()?,
             trigger: trigger.transpose()?,
             range: self.range.map(|[low, high]| Range { low, high }),
+            ranges: Details::ranges_named(&self.ranges),
             mode: self.mode.take(),
             warnings: std::mem::take(&mut self.warnings.0),
             stamp: self.stamp()?,

@@ -55,6 +55,7 @@ fn all_that_an_object_tells_is_read() {
             cause: Some(EndReason::Trigger),
             trigger: Some(Trigger { time_s: 1e-3, level: None, kind, source: "L3=1".to_owned() }),
             range: Some(Range { low: -5.5, high: 8.0 }),
+            ranges: Vec::new(),
             mode: Some("MixedChop".to_owned()),
             warnings: vec!["µ \"quoted\"".to_owned()],
             // Seconds from 1970 to 2026-11-25 06:00:00 UTC, by date(1).
@@ -178,16 +179,17 @@ fn details() -> impl Strategy<Value = Details> {
         prop::option::of(number()),
         prop::option::of(prop::sample::select(EndReason::ALL.to_vec())),
         prop::option::of(trigger),
-        prop::option::of((number(), number())),
+        (prop::option::of((number(), number())), prop::option::of((number(), number()))),
         prop::option::of("(?s).{0,8}"),
         prop::collection::vec("(?s).{0,8}", 0..3),
         prop::option::of(stamp),
     )
-        .prop_map(|(capture_start_s, cause, trigger, range, mode, warnings, stamp)| Details {
+        .prop_map(|(capture_start_s, cause, trigger, (range, ranges), mode, warnings, stamp)| Details {
             capture_start_s,
             cause,
             trigger: trigger.map(|(time_s, level, kind, source)| Trigger { time_s, level, kind, source }),
             range: range.map(|(low, high)| Range { low, high }),
+            ranges: ranges.map(|(low, high)| (Channel::B, Range { low, high })).into_iter().collect(),
             mode,
             warnings,
             stamp: stamp.map(|(number, clock, gap)| Stamp { number, clock: UnixMicros(clock), gap }),

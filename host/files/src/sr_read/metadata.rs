@@ -27,6 +27,11 @@ impl Probe {
         self.number - 1
     }
 
+    /// The entry of an analog probe, without the number of the chunk.
+    pub(super) fn entry(&self) -> String {
+        format!("analog-1-{}", self.number)
+    }
+
     pub(super) fn candidate(&self) -> Candidate {
         Candidate { prefers: self.line.map(Into::into), ..Candidate::new(self.name.clone(), self.is_analog) }
     }

@@ -9,6 +9,7 @@
 //! not taken, since nobody knows when they were.
 
 mod metadata;
+pub(crate) mod pieces;
 
 use std::io::{Read, Seek};
 
@@ -205,7 +206,8 @@ impl<R: Read + Seek> SrReader<R> {
         Ok(lines)
     }
 
-    fn session(&mut self) -> Result<Waveform, ReadError> {
+    /// What is read of the session.
+    fn selected(&mut self) -> Result<Selected, ReadError> {
         let version = self.text("version")?;
         if !matches!(version.trim(), "1" | "2") {
             let reason = format!("version {:?} is not known; only 1 and 2 are", version.trim());
@@ -217,8 +219,13 @@ impl<R: Read + Seek> SrReader<R> {
         let wanted = self.options.channels.clone();
         let assigned = assign(&candidates, &wanted, &mut self.warnings)?;
         let rate_hz = metadata.rate_hz.or(self.options.rate_hz).ok_or(ReadError::NoRate)?;
+        let part = Part::of(&self.options, rate_hz.recip());
+        Ok(Selected { metadata, assigned, rate_hz, part })
+    }
+
+    fn session(&mut self) -> Result<Waveform, ReadError> {
+        let Selected { metadata, assigned, rate_hz, part } = self.selected()?;
         let period_s = rate_hz.recip();
-        let part = Part::of(&self.options, period_s);
         let series = |one: &Assigned, samples| Series {
             label: one.label.clone(),
             ..Series::new(one.channel, part.first as f64 * period_s, period_s, samples)
@@ -228,13 +235,11 @@ impl<R: Read + Seek> SrReader<R> {
         let mut lines = Vec::new();
         for one in &assigned {
             match metadata.probes.get(one.index) {
-                Some(probe) if probe.is_analog => {
-                    match self.analog(&format!("analog-1-{}", probe.number), part, &mut room) {
-                        Ok(samples) => channels.push(series(one, Samples::Volts(samples))),
-                        Err(ReadError::TooLong) => return Err(ReadError::TooLong),
-                        Err(error) => broken.push(error),
-                    }
-                }
+                Some(probe) if probe.is_analog => match self.analog(&probe.entry(), part, &mut room) {
+                    Ok(samples) => channels.push(series(one, Samples::Volts(samples))),
+                    Err(ReadError::TooLong) => return Err(ReadError::TooLong),
+                    Err(error) => broken.push(error),
+                },
                 Some(probe) => lines.push((one, probe.bit())),
                 None => {}
             }
@@ -266,6 +271,14 @@ impl<R: Read + Seek> SrReader<R> {
         channels.retain(|series| !series.samples.is_empty());
         self.options.at_rate(facts::with_facts(rate_hz, channels, &metadata.facts)?)
     }
+}
+
+/// What is read of a session.
+struct Selected {
+    metadata: Metadata,
+    assigned: Vec<Assigned>,
+    rate_hz: f64,
+    part: Part,
 }
 
 /// Which samples are read, counted from the first of the session.

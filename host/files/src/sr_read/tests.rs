@@ -12,12 +12,11 @@ const ANALOG: &str =
     "[global]\nsigrok version=0.5.2\n[device 1]\nsamplerate=1 kHz\ntotal analog=1\nanalog1=ana0\n";
 
 fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut archive = Archive::new();
-    for (name, bytes) in entries {
-        archive.add(name, bytes).unwrap();
+    let (mut archive, mut bytes) = (Archive::new(), Vec::new());
+    for (name, content) in entries {
+        archive.add(name, content, &mut bytes).unwrap();
     }
-    let mut bytes = Vec::new();
-    archive.write_to(&mut bytes).unwrap();
+    archive.finish(&mut bytes).unwrap();
     bytes
 }
 

@@ -22,10 +22,15 @@ from ._errors import (
     Usage,
     WrongDevice,
 )
-from ._scope import Clock, Port, Scope, connect, list_ports, plan, read, read_all
+from ._files import read, read_all
+from ._generators import Clock
+from ._plan import Plan, plan
+from ._ports import Port, list_ports
+from ._scope import Scope, connect
 from ._simulate import Simulator, simulate
 from ._stream import Block, Stream
-from ._traces import Plan, Series, Table, Traces
+from ._table import Table
+from ._traces import Series, Traces
 
 list = list_ports
 """As `list_ports`."""

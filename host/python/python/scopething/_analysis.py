@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Optional, Union
 
-from ._traces import Series, Table, Traces, table_of
+from ._table import Table, table_of
+from ._traces import Series, Traces
 
 
 def analyse(of: Union[Traces, Series], *, spectrum: Union[bool, str] = False) -> Table:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import operator
+import os
 import re
-from typing import Any, Dict, Iterable, List, Mapping, Optional, SupportsFloat, SupportsIndex, TypedDict, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, SupportsFloat, SupportsIndex, TypedDict, Union, cast
 
 from . import _core
 from ._errors import Usage
 
 Quantity = Union[float, str, SupportsFloat]
 """A number in the unit of the argument, or a text such as ``"5ms"``, ``"3.3V"``, ``"20kHz"`` or ``"50%"``."""
+
+Path = Union[str, "os.PathLike[str]"]
 
 Channels = Union[str, Iterable[str]]
 """``"A"``, ``"AB"``, ``"A,L3"``, ``["A", "L3"]``; ``"L"`` are all eight logic lines."""
@@ -22,6 +25,11 @@ Attenuation = Union[Quantity, Mapping[str, Quantity]]
 """A factor such as ``10``, or one for each channel: ``{"A": 10, "B": 1}`` or ``"A=10,B=1"``."""
 
 _CHANNEL = re.compile(r"\s*,?\s*([AB]|L[0-7]?)", re.IGNORECASE)
+
+
+def quantity_text(value: float, unit: str, digits: int = 4) -> str:
+    """A number with an SI prefix and a unit."""
+    return _core.format_quantity(value, unit, digits)
 
 
 def number(value: Quantity, unit: str, name: str) -> float:
@@ -51,6 +59,14 @@ def whole(value: Union[str, SupportsIndex, float], name: str) -> int:
         return operator.index(value)
     except TypeError:
         raise Usage(f"{name} is {value!r}: give a whole number") from None
+
+
+def word(value: int, name: str) -> int:
+    """A whole number of 16 bits."""
+    count = whole(value, name)
+    if not 0 <= count <= 0xFFFF:
+        raise Usage(f"{name} is {count}: give 0 to 65535")
+    return count
 
 
 def channel_names(channels: Channels) -> List[str]:
@@ -112,47 +128,49 @@ class CaptureArguments(TypedDict, total=False):
     bits: Optional[Union[int, str]]
 
 
-def capture_arguments(
-    channels: Channels,
-    trigger: Optional[Trigger] = None,
-    trigger_level: Optional[Quantity] = None,
-    trigger_type: str = "rising",
-    hair_trigger: bool = False,
-    trigger_position: Quantity = 0.25,
-    trigger_mode: str = "normal",
-    period: Quantity = 1e-3,
-    nsamples: Union[int, str] = 1000,
-    timeout: Optional[Quantity] = None,
-    delay: Quantity = 0,
-    low: Optional[Quantity] = None,
-    high: Optional[Quantity] = None,
-    raw: bool = False,
-    bits: Optional[Union[int, str]] = None,
-) -> Dict[str, Any]:
-    """A request in the program's own form."""
-    arguments: Dict[str, Any] = {
-        "channels": channel_names(channels),
-        "period": number(period, "s", "period"),
-        "nsamples": whole(nsamples, "nsamples"),
-        "trigger_type": trigger_type.lower(),
-        "hair_trigger": bool(hair_trigger),
-        "trigger_position": number(trigger_position, "part", "trigger_position"),
-        "trigger_mode": trigger_mode.lower(),
-        "raw": bool(raw),
-        "delay": number(delay, "s", "delay"),
-    }
-    if arguments["nsamples"] < 0:
-        raise Usage(f"nsamples is {arguments['nsamples']}: give at least 1")
-    if trigger is not None:
-        arguments["trigger"] = trigger_text(trigger)
-    if trigger_level is not None:
-        arguments["trigger_level"] = number(trigger_level, "V", "trigger_level")
-    if timeout is not None and timeout != "none":
-        arguments["timeout"] = number(timeout, "s", "timeout")
-    if low is not None:
-        arguments["low"] = number(low, "V", "low")
-    if high is not None:
-        arguments["high"] = number(high, "V", "high")
-    if bits is not None:
-        arguments["bits"] = str(bits)
-    return arguments
+class StreamArguments(TypedDict, total=False):
+    """The arguments of `Scope.stream` beside channels, rate and block."""
+
+    low: Optional[Quantity]
+    high: Optional[Quantity]
+    raw: bool
+    probes: str
+    attenuation: Optional[Attenuation]
+    envelope: bool
+    frame_rate: Optional[Quantity]
+    unframed: bool
+
+
+_UNITS = {
+    "trigger_level": "V",
+    "trigger_position": "part",
+    "period": "s",
+    "timeout": "s",
+    "delay": "s",
+    "low": "V",
+    "high": "V",
+}
+"""The unit of each argument that is a number with one."""
+
+
+def capture_arguments(channels: Channels, arguments: CaptureArguments) -> Dict[str, Any]:
+    """A request in the program's own form; what is absent or None has the program's default."""
+    request: Dict[str, Any] = {"channels": channel_names(channels)}
+    for name, value in arguments.items():
+        if name not in CaptureArguments.__annotations__:
+            raise TypeError(f"a capture has no argument {name!r}")
+        if value is None or (name == "timeout" and value == "none"):
+            continue
+        if name in _UNITS:
+            request[name] = number(cast("Quantity", value), _UNITS[name], name)
+        elif name == "nsamples":
+            request[name] = whole(cast("Union[int, str]", value), name)
+        elif name == "trigger":
+            request[name] = trigger_text(cast("Trigger", value))
+        elif name in ("raw", "hair_trigger"):
+            request[name] = bool(value)
+        else:
+            request[name] = str(value).lower()
+    if request.get("nsamples", 1) < 0:
+        raise Usage(f"nsamples is {request['nsamples']}: give at least 1")
+    return request

@@ -4,50 +4,39 @@ from __future__ import annotations
 
 import os
 import warnings as _warnings
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Union
 
 from . import _core
 from ._arguments import (
     Attenuation,
     CaptureArguments,
     Channels,
+    Path,
     Quantity,
     Trigger,
     attenuation_text,
     capture_arguments,
     channel_names,
     number,
-    trigger_text,
     whole,
+    word,
 )
-from ._errors import Cancelled, FileError, Usage
+from ._errors import Cancelled, Usage
+from ._generators import Generators
 from ._open import opened
+from ._plan import Plan
 from ._stream import Stream
-from ._traces import Plan, Table, Traces, table_of
+from ._table import Table, table_of
+from ._traces import Traces
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-Waveform = Union[str, npt.ArrayLike]
-"""``"sine"``, ``"triangle"``, ``"exponential"``, ``"square"``, or the samples of a period from 0 to 1."""
-
-Path = Union[str, "os.PathLike[str]"]
 
 _MAX_BLOCK = 1 << 19
 """Samples of a block of a stream: half of those that wait for the program at most."""
 
 
-class Clock(NamedTuple):
-    """The real frequency in hertz and the real duty of a clock that runs."""
-
-    frequency: float
-    ratio: float
-
-
-class Scope:
+class Scope(Generators):
     """A connected BitScope Micro. `scopething.connect` makes one.
 
     Use it in a ``with`` block, or `close` it: both stop what is generated. One operation runs at a time; those of other
@@ -162,11 +151,24 @@ class Scope:
         >>> len(a.samples), a.cause, a.trigger_timestamp
         (400, 'trigger', 0.001)
         """
-        arguments = capture_arguments(
-            channels, trigger, trigger_level, trigger_type, hair_trigger, trigger_position, trigger_mode,
-            period, nsamples, timeout, delay, low, high, raw, bits,
-        )  # fmt: skip
-        recording = self._connection.capture(arguments, probes, attenuation_text(attenuation), verify)
+        arguments: CaptureArguments = {
+            "trigger": trigger,
+            "trigger_level": trigger_level,
+            "trigger_type": trigger_type,
+            "hair_trigger": hair_trigger,
+            "trigger_position": trigger_position,
+            "trigger_mode": trigger_mode,
+            "period": period,
+            "nsamples": nsamples,
+            "timeout": timeout,
+            "delay": delay,
+            "low": low,
+            "high": high,
+            "raw": raw,
+            "bits": bits,
+        }
+        request = capture_arguments(channels, arguments)
+        recording = self._connection.capture(request, probes, attenuation_text(attenuation), verify)
         if recording is None:
             raise Cancelled("the capture was cancelled before its first sample: capture again")
         return Traces(recording)
@@ -189,145 +191,8 @@ class Scope:
             Usage: an argument is not understood.
             PlanError: the device cannot do it.
         """
-        request = capture_arguments(channels, **arguments)
+        request = capture_arguments(channels, arguments)
         return Plan(self._connection.plan(request, probes, attenuation_text(attenuation)))
-
-    def start_waveform(
-        self,
-        frequency: Quantity,
-        waveform: Waveform = "sine",
-        ratio: Quantity = 0.5,
-        low: Quantity = 0,
-        high: Optional[Quantity] = None,
-        min_samples: int = 50,
-        max_error: Quantity = 1e-4,
-        *,
-        once: bool = False,
-    ) -> float:
-        """Plays a waveform on the waveform output and L4, until `stop_waveform`. One that plays is replaced.
-
-        Args:
-            frequency: hertz.
-            waveform: ``"sine"``, ``"triangle"``, ``"exponential"`` or ``"square"``; or an array of 2 to 1024 samples of one
-                period from 0 for ``low`` to 1 for ``high``, of which fewer than 1024 give stairs.
-            ratio: the part of the period spent rising, or high.
-            low: the lowest output in volts.
-            high: the highest output in volts; 3.3 if it is not given.
-            min_samples: the fewest samples in a period, 2 to 1024.
-            max_error: how far the frequency may be off, as a part of it.
-            once: play it once instead of over and over.
-
-        Returns:
-            The real frequency in hertz.
-
-        Raises:
-            PlanError: there is no such waveform.
-            Usage: a clock runs, or lines are held.
-
-        >>> import scopething
-        >>> with scopething.connect("sim:") as scope:
-        ...     scope.start_waveform("1kHz", "triangle")
-        1000.0
-        """
-        shape, table = "own", None
-        if isinstance(waveform, str):
-            shape = waveform.lower()
-        else:
-            samples = np.asarray(waveform, dtype=np.float32)
-            if samples.ndim != 1 or not bool(np.all((samples >= 0) & (samples <= 1))):
-                raise Usage("a waveform of one's own is a one-dimensional array of samples from 0 to 1")
-            table = [float(sample) for sample in samples]
-        return self._connection.start_waveform(
-            number(frequency, "Hz", "frequency"),
-            shape,
-            table,
-            number(ratio, "part", "ratio"),
-            number(low, "V", "low"),
-            3.3 if high is None else number(high, "V", "high"),
-            _word(min_samples, "min_samples"),
-            number(max_error, "part", "max_error"),
-            once,
-        )
-
-    def stop_waveform(self) -> None:
-        """Stops the waveform.
-
-        Raises:
-            Usage: none plays.
-        """
-        self._connection.stop("waveform")
-
-    def start_clock(
-        self,
-        frequency: Quantity,
-        ratio: Quantity = 0.5,
-        max_error: Quantity = 1e-4,
-        *,
-        line: str = "L5",
-        outputs: Optional[Mapping[str, Tuple[Quantity, Quantity]]] = None,
-    ) -> Clock:
-        """Runs a clock on a logic line, or up to three of one frequency, until `stop_clock`.
-
-        Args:
-            frequency: hertz.
-            ratio: duty: the part of the period in which the line is high.
-            max_error: how far the frequency may be off, as a part of it.
-            line: the line that is driven.
-            outputs: instead of ``ratio`` and ``line``, several lines with duty and phase each, the phase as a part of the
-                period or as ``"90deg"``: ``{"L4": (0.5, 0), "L5": (0.5, "90deg")}``.
-
-        Returns:
-            The real frequency in hertz, and the real duty of the first line.
-
-        Raises:
-            PlanError: there is no such clock.
-            Usage: a waveform plays, or lines are held.
-
-        >>> import scopething
-        >>> with scopething.connect("sim:") as scope:
-        ...     scope.start_clock("3kHz", 0.3)
-        Clock(frequency=3000.075001875047, ratio=0.30000750018750466)
-        """
-        given = {line: (ratio, 0.0)} if outputs is None else outputs
-        rows: List[Tuple[int, float, float]] = []
-        for name, (duty, phase) in given.items():
-            part = _core.parse_phase(phase) if isinstance(phase, str) else number(phase, "part", "phase")
-            rows.append((_line(name), number(duty, "part", "ratio"), part))
-        real, duties = self._connection.start_clocks(
-            number(frequency, "Hz", "frequency"), rows, number(max_error, "part", "max_error")
-        )
-        return Clock(real, duties[0])
-
-    def stop_clock(self) -> None:
-        """Stops the clocks.
-
-        Raises:
-            Usage: none runs.
-        """
-        self._connection.stop("clocks")
-
-    def hold(self, levels: Trigger) -> None:
-        """Holds up to three logic lines high or low, until `release`: ``{"L3": 1, "L5": 0}`` or ``"L3=1,L5=0"``.
-
-        This is experimental: it has not been tried on a device.
-
-        Raises:
-            Usage: lines that are not understood, or a waveform plays or clocks run.
-            PlanError: lines that cannot be held.
-        """
-        self._connection.hold(trigger_text(levels))
-
-    def release(self) -> None:
-        """Lets go of the lines that `hold` holds.
-
-        Raises:
-            Usage: none is held.
-        """
-        self._connection.stop("levels")
-
-    def stop(self) -> None:
-        """Stops whatever is generated, if anything is."""
-        self._connection.stop("all")
 
     def calibrate(
         self,
@@ -359,10 +224,14 @@ class Scope:
             BadAnswer: what was measured gives no parameters.
             FileError: they were not saved.
         """
-        names = ",".join(channel_names(channels))
-        return Table(
-            table_of(self._connection.calibrate(probes, names, _word(n, "n"), save, None if file is None else os.fspath(file), progress))
-        )
+        arguments: Dict[str, Any] = {
+            "probe": probes,
+            "channels": ",".join(channel_names(channels)),
+            "grid": word(n, "n"),
+            "save": save,
+            "file": None if file is None else os.fspath(file),
+        }
+        return Table(table_of(self._connection.calibrate(arguments, progress)))
 
     def stream(
         self,
@@ -445,20 +314,6 @@ class Scope:
         return f"<Scope {self.url or 'BitScope'}{state}>"
 
 
-def _word(value: int, name: str) -> int:
-    count = whole(value, name)
-    if not 0 <= count <= 0xFFFF:
-        raise Usage(f"{name} is {count}: give 0 to 65535")
-    return count
-
-
-def _line(name: Union[str, int]) -> int:
-    text = str(name).upper()
-    if len(text) == 2 and text[0] == "L" and text[1] in "01234567":
-        return int(text[1])
-    raise Usage(f"{name!r} is no logic line: give L0 to L7")
-
-
 def connect(url: Optional[Path] = None) -> Scope:
     """Connects to a BitScope Micro.
 
@@ -481,77 +336,3 @@ def connect(url: Optional[Path] = None) -> Scope:
     """
     where = os.environ.get("SCOPETHING_URL", "") if url is None else os.fspath(url)
     return Scope(_core.Connection.connect(where))
-
-
-def plan(
-    channels: Channels = "A",
-    *,
-    probes: str = "x1",
-    attenuation: Optional[Attenuation] = None,
-    url: str = "",
-    waveform: bool = False,
-    clock: bool = False,
-    **arguments: Unpack[CaptureArguments],
-) -> Plan:
-    """What a capture with these arguments would do, without a device.
-
-    Args:
-        channels: and all that are not listed here, as of `Scope.capture`.
-        url: the connection whose calibration of ``probes`` counts.
-        waveform: plan as if a waveform played.
-        clock: plan as if a clock ran on L5.
-
-    Raises:
-        Usage: an argument is not understood.
-        PlanError: the device cannot do it; ``limits`` says what it can.
-
-    >>> import scopething
-    >>> scopething.plan("AB", period="20ms", nsamples=6000)
-    <Plan: 6014 samples over 20.00 ms at 300.8 kS/s, mode MacroChop>
-    """
-    request = capture_arguments(channels, **arguments)
-    return Plan(_core.plan(request, url, probes, attenuation_text(attenuation), waveform, clock))
-
-
-class Port(NamedTuple):
-    """A serial port."""
-
-    name: str
-    """The name that `connect` takes."""
-    usb: Optional[str]
-    """The USB device behind it, if it is one."""
-    is_bitscope: bool
-    """Whether it has a BitScope's USB id."""
-    obstacle: Optional[str]
-    """Why it cannot be used; None if it can."""
-
-
-def list_ports() -> List[Port]:
-    """The serial ports of this computer, and which of them are BitScopes. None of them is opened.
-
-    Raises:
-        NotFound: the operating system does not list them.
-    """
-    return [Port(*row) for row in _core.ports()]
-
-
-def read(file: Path) -> Traces:
-    """Reads the first trace of a file: csv, json or sr (sigrok).
-
-    Raises:
-        FileError: it cannot be read.
-        Usage: its ending names no format.
-    """
-    return next(iter(_traces_of(file)))
-
-
-def read_all(file: Path) -> List[Traces]:
-    """Reads all traces of a file, as `read`."""
-    return list(_traces_of(file))
-
-
-def _traces_of(file: Path) -> Iterable[Traces]:
-    recordings = _core.read(os.fspath(file))
-    if not recordings:
-        raise FileError(f"{os.fspath(file)} has no trace in it")
-    return (Traces(recording) for recording in recordings)

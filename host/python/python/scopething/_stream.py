@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from ._arguments import quantity_text
 from ._open import opened
-from ._traces import Table, _quantity
+from ._table import Table
 
 
 class Block:
@@ -59,7 +60,7 @@ class Block:
 
     def __repr__(self) -> str:
         lost = f", {self.lost} frames lost before" if self.lost else ""
-        return f"<Block of {', '.join(self.samples)}: {len(self)} samples from {_quantity(self.start, 's', 6)}{lost}>"
+        return f"<Block of {', '.join(self.samples)}: {len(self)} samples from {quantity_text(self.start, 's', 6)}{lost}>"
 
 
 class Stream(Iterator[Block]):
@@ -134,4 +135,4 @@ class Stream(Iterator[Block]):
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Stream of {', '.join(self.channels)} at {_quantity(self.sample_rate, 'S/s')}>"
+        return f"<Stream of {', '.join(self.channels)} at {quantity_text(self.sample_rate, 'S/s')}>"

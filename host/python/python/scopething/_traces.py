@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
@@ -10,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._arguments import Quantity, number
+from ._arguments import Path, Quantity, number, quantity_text
 from ._errors import Usage
+from ._plan import Plan
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -19,34 +19,6 @@ if TYPE_CHECKING:
     import xarray
 
 Samples = Union["npt.NDArray[np.float32]", "npt.NDArray[np.uint8]"]
-
-
-def _quantity(value: float, unit: str, digits: int = 4) -> str:
-    return _core.format_quantity(value, unit, digits)
-
-
-class Plan(Dict[str, Any]):
-    """How a capture is programmed: a dictionary, whose keys are attributes as well.
-
-    ``mode`` is the trace mode, ``sample_rate`` in hertz, ``samples`` over all analog channels, ``period`` in seconds,
-    ``pre_trigger_samples``, ``registers`` by name, ``adjusted`` and ``warnings`` what is done otherwise than asked, and
-    ``refused`` the modes that do not fit and why.
-    """
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"a plan has no {name!r}, but {', '.join(self)}") from None
-
-    def __dir__(self) -> List[str]:
-        return [*super().__dir__(), *self]
-
-    def __repr__(self) -> str:
-        rate = _quantity(self["sample_rate"], "S/s")
-        period = _quantity(self["period"], "s")
-        notes = "".join(f"\n  {note}" for note in [*self["adjusted"], *self["warnings"]])
-        return f"<Plan: {self['samples']} samples over {period} at {rate}, mode {self['mode']}>{notes}"
 
 
 class Series:
@@ -199,14 +171,14 @@ class Series:
 
     def __repr__(self) -> str:
         count = len(self.samples)
-        rate = _quantity(self.sample_rate, "S/s")
+        rate = quantity_text(self.sample_rate, "S/s")
         if self.is_logic:
             edges = int(np.count_nonzero(np.diff(self.samples)))
             what = f"high {self.samples.mean():.1%} of the time, {edges} edges"
         else:
             unit = self.unit if self.unit == "V" else ""
             low, high, mean = (
-                _quantity(float(value), unit) for value in (self.samples.min(), self.samples.max(), self.samples.mean(dtype=float))
+                quantity_text(float(value), unit) for value in (self.samples.min(), self.samples.max(), self.samples.mean(dtype=float))
             )
             what = f"{low} to {high}, mean {mean}"
         clipped = ", clipped" if self.clipped else ""
@@ -363,7 +335,7 @@ class Traces(Mapping[str, Series]):
             self._plan = None if plan is None else Plan(plan)
         return self._plan
 
-    def save(self, path: Union[str, os.PathLike[str]], format: Optional[str] = None) -> None:
+    def save(self, path: Path, format: Optional[str] = None) -> None:
         """Writes a file in the format of its ending: csv, json, npz, parquet, sr, vcd, wav, svg or png.
 
         A file that is there is replaced at once, or stays as it is if anything fails.
@@ -489,48 +461,10 @@ class Traces(Mapping[str, Series]):
         how = self.mode or "a capture"
         trigger = self._details.get("trigger")
         if trigger is not None:
-            ended = f", triggered on {trigger[3]} {trigger[2]} at {_quantity(trigger[0], 's')}"
+            ended = f", triggered on {trigger[3]} {trigger[2]} at {quantity_text(trigger[0], 's')}"
         else:
             ended = f", ended by {self.cause}" if self.cause else ""
-        lines = [f"<Traces: {how} at {_quantity(self.sample_rate, 'S/s')}{ended}>"]
+        lines = [f"<Traces: {how} at {quantity_text(self.sample_rate, 'S/s')}{ended}>"]
         lines += [f"  {series!r}" for series in self.values()]
         lines += [f"  {warning}" for warning in self.warnings]
         return "\n".join(lines)
-
-
-class Table(Dict[str, Any]):
-    """A dictionary whose keys are attributes too, and that a notebook shows as a table."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"there is no {name!r}, but {', '.join(map(str, self))}") from None
-
-    def __dir__(self) -> List[str]:
-        return [*super().__dir__(), *(key for key in self if isinstance(key, str))]
-
-    def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th>{html.escape(str(key))}</th><td>{_cell(value)}</td></tr>" for key, value in self.items())
-        return f"<table>{rows}</table>"
-
-
-def table_of(value: Any) -> Any:
-    """The same, with a `Table` for each dictionary in it."""
-    if isinstance(value, dict):
-        return Table({key: table_of(one) for key, one in value.items()})
-    if isinstance(value, list):
-        return [table_of(one) for one in value]
-    return value
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, Table):
-        return value._repr_html_()
-    if value is None:
-        return "unknown"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list) and len(value) > 8:
-        return f"{len(value)} values"
-    return html.escape(str(value))

@@ -18,13 +18,19 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from typing import Any, AsyncIterator, Callable, Dict, List, Optional, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, List, Mapping, Optional, Tuple, TypeVar, Union
 
 from . import _scope, _simulate, _stream
+from ._arguments import Attenuation, CaptureArguments, Channels, Path, Quantity, StreamArguments, Trigger
 from ._errors import Cancelled
-from ._scope import Clock, Path
+from ._generators import Clock, Waveform
+from ._plan import Plan
 from ._stream import Block
-from ._traces import Plan, Table, Traces
+from ._table import Table
+from ._traces import Traces
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Scope", "Stream", "connect", "simulate"]
 
@@ -134,13 +140,23 @@ class Scope:
         """As `scopething.Scope.serial_number`."""
         return await self._worker.do(lambda: self._scope.serial_number)
 
-    async def capture(self, channels: Any = "A", **arguments: Any) -> Traces:
+    async def capture(
+        self,
+        channels: Channels = "A",
+        *,
+        probes: str = "x1",
+        attenuation: Optional[Attenuation] = None,
+        verify: bool = False,
+        **arguments: Unpack[CaptureArguments],
+    ) -> Traces:
         """As `scopething.Scope.capture`, with the same arguments.
 
         Raises:
             asyncio.CancelledError: the task was cancelled; the capture has ended by then.
         """
-        future, begins = self._start_capture(channels, arguments)
+        future, begins = self._start_capture(
+            lambda: self._scope.capture(channels, probes=probes, attenuation=attenuation, verify=verify, **arguments)
+        )
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -148,14 +164,14 @@ class Scope:
                 future.exception()
             raise
 
-    def _start_capture(self, channels: Any, arguments: Dict[str, Any]) -> Tuple[asyncio.Future[Traces], threading.Lock]:
+    def _start_capture(self, do: Callable[[], Traces]) -> Tuple[asyncio.Future[Traces], threading.Lock]:
         """Queues a capture. It begins if it is the first to take the lock; whoever else does has called it off."""
         begins = threading.Lock()
 
         def capture() -> Traces:
             if not begins.acquire(blocking=False):
                 raise Cancelled("the capture was cancelled before it began: capture again")
-            return self._scope.capture(channels, **arguments)
+            return do()
 
         return self._worker.do(capture), begins
 
@@ -177,27 +193,55 @@ class Scope:
         """Ends the capture that a task waits for: it gives the trace around this moment."""
         self._scope.cancel()
 
-    async def plan(self, channels: Any = "A", **arguments: Any) -> Plan:
+    async def plan(
+        self,
+        channels: Channels = "A",
+        *,
+        probes: str = "x1",
+        attenuation: Optional[Attenuation] = None,
+        **arguments: Unpack[CaptureArguments],
+    ) -> Plan:
         """As `scopething.Scope.plan`."""
-        return await self._worker.do(lambda: self._scope.plan(channels, **arguments))
+        return await self._worker.do(lambda: self._scope.plan(channels, probes=probes, attenuation=attenuation, **arguments))
 
-    async def start_waveform(self, *arguments: Any, **named: Any) -> float:
+    async def start_waveform(
+        self,
+        frequency: Quantity,
+        waveform: Waveform = "sine",
+        ratio: Quantity = 0.5,
+        low: Quantity = 0,
+        high: Optional[Quantity] = None,
+        min_samples: int = 50,
+        max_error: Quantity = 1e-4,
+        *,
+        once: bool = False,
+    ) -> float:
         """As `scopething.Scope.start_waveform`."""
-        return await self._worker.do(lambda: self._scope.start_waveform(*arguments, **named))
+        return await self._worker.do(
+            lambda: self._scope.start_waveform(frequency, waveform, ratio, low, high, min_samples, max_error, once=once)
+        )
 
     async def stop_waveform(self) -> None:
         """As `scopething.Scope.stop_waveform`."""
         await self._worker.do(self._scope.stop_waveform)
 
-    async def start_clock(self, *arguments: Any, **named: Any) -> Clock:
+    async def start_clock(
+        self,
+        frequency: Quantity,
+        ratio: Quantity = 0.5,
+        max_error: Quantity = 1e-4,
+        *,
+        line: str = "L5",
+        outputs: Optional[Mapping[str, Tuple[Quantity, Quantity]]] = None,
+    ) -> Clock:
         """As `scopething.Scope.start_clock`."""
-        return await self._worker.do(lambda: self._scope.start_clock(*arguments, **named))
+        return await self._worker.do(lambda: self._scope.start_clock(frequency, ratio, max_error, line=line, outputs=outputs))
 
     async def stop_clock(self) -> None:
         """As `scopething.Scope.stop_clock`."""
         await self._worker.do(self._scope.stop_clock)
 
-    async def hold(self, levels: Any) -> None:
+    async def hold(self, levels: Trigger) -> None:
         """As `scopething.Scope.hold`."""
         await self._worker.do(lambda: self._scope.hold(levels))
 
@@ -209,10 +253,18 @@ class Scope:
         """As `scopething.Scope.stop`."""
         await self._worker.do(self._scope.stop)
 
-    async def calibrate(self, *arguments: Any, **named: Any) -> Table:
+    async def calibrate(
+        self,
+        probes: str = "x1",
+        n: int = 32,
+        save: bool = True,
+        progress: Optional[Callable[[int, int], object]] = None,
+        *,
+        channels: Channels = "AB",
+        file: Optional[Path] = None,
+    ) -> Table:
         """As `scopething.Scope.calibrate`; ``progress`` is called on the scope's thread. Cancelling ends it soon."""
         cancelled = threading.Event()
-        progress: Optional[Callable[[int, int], object]] = named.pop("progress", None)
 
         def report(done: int, points: int) -> None:
             if cancelled.is_set():
@@ -220,7 +272,7 @@ class Scope:
             if progress is not None:
                 progress(done, points)
 
-        future = self._worker.do(lambda: self._scope.calibrate(*arguments, **{**named, "progress": report}))
+        future = self._worker.do(lambda: self._scope.calibrate(probes, n, save, report, channels=channels, file=file))
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -230,9 +282,16 @@ class Scope:
                 future.exception()
             raise
 
-    async def stream(self, channels: Any = "A", rate: Any = 1e3, **arguments: Any) -> Stream:
+    async def stream(
+        self,
+        channels: Channels = "A",
+        rate: Quantity = 1e3,
+        *,
+        block: Optional[int] = None,
+        **arguments: Unpack[StreamArguments],
+    ) -> Stream:
         """As `scopething.Scope.stream`: ``async for block in await scope.stream("A", "1kHz")``."""
-        return Stream(await self._worker.do(lambda: self._scope.stream(channels, rate, **arguments)), self._worker)
+        return Stream(await self._worker.do(lambda: self._scope.stream(channels, rate, block=block, **arguments)), self._worker)
 
     async def close(self) -> None:
         """As `scopething.Scope.close`."""

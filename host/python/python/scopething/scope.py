@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Coroutine, Dict, List, NamedTuple, Option
 
 from . import _core, aio
 from ._errors import BadAnswer, PlanError, Usage
-from ._scope import Clock
+from ._generators import Clock
 from ._traces import Traces
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Scope:
             probes=probes,
             **more,
         )
-        future, begins = scope._start_capture(channels, arguments)
+        future, begins = scope._start_capture(lambda: scope._scope.capture(channels, **arguments))
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:

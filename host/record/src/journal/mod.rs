@@ -13,7 +13,7 @@ use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::EndReason;
 
 use self::conditions::{ConditionKind, Conditions};
-use self::status::Status;
+use self::status::{Status, Waiting};
 use self::timestamps::Timestamps;
 use crate::time::Reading;
 use scopething::link::LinkUrl;
@@ -49,8 +49,11 @@ pub(crate) struct Journal<W> {
     /// Why traces may be missing before the next one that is kept.
     gap: Option<Gap>,
     report_at: Instant,
-    /// Whether a condition has begun or ended since the last report.
+    /// Whether a condition, or a long wait for the trigger, has begun or ended since the last report.
     has_changed: bool,
+    /// Whether a wait for the trigger was logged, and why one did not come.
+    has_logged_wait: bool,
+    has_logged_hint: bool,
     /// Moments, and how many captures there were by then: the rate is averaged since the first of them.
     rate_since: [(Instant, u64); 2],
 }
@@ -68,6 +71,8 @@ impl<W: StatusObserver> Journal<W> {
             gap: Some(Gap::Start),
             report_at: at.now,
             has_changed: false,
+            has_logged_wait: false,
+            has_logged_hint: false,
             rate_since: [(at.now, 0); 2],
         }
     }
@@ -96,6 +101,7 @@ impl<W: StatusObserver> Journal<W> {
 
     /// The scope is disconnected, or another one is connected.
     pub(crate) fn away(&mut self, is_other: bool, reason: &str, at: Reading) {
+        self.ends_wait();
         self.status.connected = false;
         self.status.link_errors += u64::from(!is_other);
         if self.gap != Some(Gap::Start) {
@@ -119,6 +125,25 @@ impl<W: StatusObserver> Journal<W> {
         self.has_changed |= self.conditions.meet(ConditionKind::BadTraces, &text, at);
     }
 
+    /// The trigger of the present capture does not come; why not, where that is known. It is logged once, since there are
+    /// recordings of what comes rarely.
+    pub(crate) fn waiting(&mut self, awaited: &str, hint: Option<&str>, at: Reading) {
+        let since = match self.status.waiting.take() {
+            Some(waiting) => waiting.since,
+            None => at.wall.to_string(),
+        };
+        let text = match hint {
+            Some(hint) => format!("waiting for {awaited}: {hint}"),
+            None => format!("waiting for {awaited}"),
+        };
+        let is_new = if hint.is_some() { &mut self.has_logged_hint } else { &mut self.has_logged_wait };
+        if !std::mem::replace(is_new, true) {
+            tracing::info!("{text}");
+        }
+        self.status.waiting = Some(Waiting { since, text });
+        self.has_changed = true;
+    }
+
     /// Frames of a stream are missing before the next trace.
     pub(crate) fn lost(&mut self, frames: u64, at: Reading) {
         self.status.lost_frames += frames;
@@ -128,9 +153,14 @@ impl<W: StatusObserver> Journal<W> {
         self.has_changed |= self.conditions.meet(ConditionKind::LostFrames, &text, at);
     }
 
+    fn ends_wait(&mut self) {
+        self.has_changed |= self.status.waiting.take().is_some();
+    }
+
     /// A trace that has arrived, and the stamp that it is kept with.
     pub(crate) fn arrived(&mut self, waveform: &Waveform, at: Reading) -> Stamp {
         self.status.captures += 1;
+        self.ends_wait();
         let clock = self.moment_of(waveform, at);
         if waveform.details().cause == Some(EndReason::Trigger) {
             self.status.last_trigger = Some(clock.to_string());
@@ -208,6 +238,7 @@ impl<W: StatusObserver> Journal<W> {
         self.status.written += written;
         self.status.dropped += lost;
         self.status.ended = true;
+        self.status.waiting = None;
         self.status.connected = false;
     }
 

@@ -56,6 +56,9 @@ pub struct Status {
     pub clock_steps: u64,
     /// Captures a second, over the last minute or two.
     pub rate_hz: f64,
+    /// What the present capture waits for, if its trigger does not come for long.
+    #[serde(default)]
+    pub waiting: Option<Waiting>,
     /// When the last trace that triggered began.
     pub last_trigger: Option<String>,
     /// How fast the scope's clock runs against the computer's, in parts per million.
@@ -72,6 +75,15 @@ pub struct Status {
     pub free_bytes: Option<u64>,
     /// The present conditions.
     pub conditions: Vec<Condition>,
+}
+
+/// A wait for a trigger that does not come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Since when that is known, as text.
+    pub since: String,
+    /// What is waited for, and what its source does instead where that was looked at.
+    pub text: String,
 }
 
 impl Status {
@@ -147,6 +159,11 @@ impl Status {
         }
         let gauges = [
             ("connected", "Whether the scope is connected", Some(flag(self.connected))),
+            (
+                "waiting_for_trigger",
+                "Whether the present capture has waited for its trigger for long",
+                Some(flag(self.waiting.is_some())),
+            ),
             ("held_traces", "Traces that wait in memory for the disk", Some(self.held as f64)),
             ("captures_per_second", "Captures a second, over the last minute or two", Some(self.rate_hz)),
             ("clock_drift_ppm", "How fast the scope's clock runs against the computer's", self.drift_ppm),
@@ -192,6 +209,9 @@ impl fmt::Display for Status {
         line("not kept", format!("{} inside their bands, {} bad", self.inside, self.bad_traces))?;
         line("dropped", format!("{} for lack of room", self.dropped))?;
         line("last trigger", self.last_trigger.clone().unwrap_or_else(|| "none".to_owned()))?;
+        if let Some(Waiting { since, text }) = &self.waiting {
+            line("trigger", format!("since {since}: {text}"))?;
+        }
         line(
             "files",
             format!("{} of {} bytes, {} removed", self.files, self.file_bytes, self.removed_files),

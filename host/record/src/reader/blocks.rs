@@ -4,7 +4,7 @@
 //! lost a trace ends early and the next one begins, so that the samples of a trace are evenly spaced.
 
 use scopething_files::stream::{Row, StreamHeader};
-use scopething_waveform::waveform::{Details, InvalidWaveform, Samples, Series, Waveform};
+use scopething_waveform::waveform::{Details, InvalidWaveform, Samples, Series, Settings, Waveform};
 
 /// The mode of a trace that was cut from a stream.
 pub(crate) const MODE: &str = "Stream";
@@ -15,6 +15,8 @@ pub(crate) struct Blocks {
     header: StreamHeader,
     /// Rows of a trace.
     length: u64,
+    /// What the traces are made with.
+    settings: Settings,
     rows: Vec<Row>,
 }
 
@@ -29,8 +31,8 @@ pub(crate) enum Cut {
 
 impl Blocks {
     /// For a stream at its beginning, in traces of `length` rows, at least one.
-    pub(crate) fn new(header: StreamHeader, length: u64) -> Self {
-        Self { header, length: length.max(1), rows: Vec::new() }
+    pub(crate) fn new(header: StreamHeader, length: u64, settings: Settings) -> Self {
+        Self { header, length: length.max(1), settings, rows: Vec::new() }
     }
 
     /// Takes a row, and returns what it completes.
@@ -66,6 +68,7 @@ impl Blocks {
             range: self.header.range,
             mode: Some(MODE.to_owned()),
             warnings: self.header.warnings.clone(),
+            settings: Some(Box::new(self.settings.clone())),
             ..Details::default()
         };
         Waveform::new(self.header.rate_hz(), columns.collect(), details).map(Some)
@@ -91,7 +94,7 @@ mod tests {
             raw: false,
             warnings: Vec::new(),
         };
-        let mut blocks = Blocks::new(header, 10);
+        let mut blocks = Blocks::new(header, 10, Settings::default());
         let mut cuts = Vec::new();
         for index in (0..25).chain(28..33) {
             let mut values = [0.0; MAX_COLUMNS];

@@ -1,7 +1,7 @@
 //! From a job to a scope that is ready to capture.
 
 use scopething_core::device::{AnalogParameters, Attenuation};
-use scopething_core::plan::{CapturePlan, Notice, PlanError, StreamPlan};
+use scopething_core::plan::{Notice, PlanError, StreamPlan};
 use scopething_core::scope::{GenerateError, NoSerialNumber, Recovery, ScopeError};
 use scopething_sim::ReadPlayback;
 use thiserror::Error;
@@ -10,6 +10,9 @@ use crate::job::Job;
 use scopething::calibration_file::{CalibrationFile, CalibrationFileError};
 use scopething::generate::GeneratorRequestError;
 use scopething::link::{self, HostScope, LinkError, LinkUrl, OpenError, OpenLink, Port};
+use scopething::settings;
+use scopething::watched::WatchedCapture;
+use scopething_waveform::waveform::Settings;
 
 /// A link that is open, and the calibration of the probes on it.
 #[derive(Debug)]
@@ -238,7 +241,7 @@ impl ConnectError {
 #[derive(Debug)]
 pub(crate) enum Planned {
     /// Traces one by one.
-    Traces(Box<CapturePlan>),
+    Traces(Box<WatchedCapture>),
     /// A stream, cut into traces.
     Stream(Box<StreamPlan>),
 }
@@ -247,7 +250,7 @@ impl Planned {
     /// Deviations from the request.
     pub(crate) fn notices(&self) -> &[Notice] {
         match self {
-            Self::Traces(plan) => &plan.notices,
+            Self::Traces(capture) => &capture.plan.notices,
             Self::Stream(plan) => &plan.notices,
         }
     }
@@ -260,6 +263,8 @@ pub(crate) struct Connected {
     pub(crate) plan: Planned,
     /// None if it has none.
     pub(crate) serial: Option<String>,
+    /// What its traces are made with.
+    pub(crate) settings: Settings,
 }
 
 /// Connects to the scope behind a link, if it is the one with this serial number, and starts what it generates.
@@ -285,11 +290,33 @@ pub(crate) async fn connect(
         wanted.plan()?.start(&mut scope).await?;
     }
     scope.set_probe(probe);
-    let plan = match &job.stream {
-        None => Planned::Traces(Box::new(scope.plan(&job.request)?)),
-        Some(stream) => Planned::Stream(Box::new(scope.plan_stream(&stream.request)?)),
+    let (plan, settings) = match &job.stream {
+        None => {
+            let plan = scope.plan(&job.request)?;
+            let settings = settings::of_capture(&job.request, &plan);
+            let mut capture = WatchedCapture::new(&scope, &job.request, plan);
+            capture.verify = job.verify;
+            (Planned::Traces(Box::new(capture)), settings)
+        }
+        Some(stream) => {
+            let plan = scope.plan_stream(&stream.request)?;
+            let settings = settings::of_stream(&stream.request, &plan);
+            (Planned::Stream(Box::new(plan)), settings)
+        }
     };
-    Ok(Connected { scope, plan, serial: serial.ok() })
+    let serial = serial.ok();
+    // When each trace was made is in its stamp; how long ago the clock was compared would differ with each connection.
+    let wall_clock = settings::wall_clock();
+    let settings = Settings {
+        device: Some(format!("{} {}", scope.model().name, scope.revision())),
+        serial_number: serial.clone(),
+        program: Some(concat!("scopething ", env!("CARGO_PKG_VERSION")).to_owned()),
+        wall_clock: Some(
+            wall_clock.split_once(" s ago").map_or(wall_clock.as_str(), |_| "synchronised").to_owned(),
+        ),
+        ..settings
+    };
+    Ok(Connected { scope, plan, serial, settings })
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::StreamPlan;
-use scopething_core::scope::{CaptureOptions, Recovery, ScopeError, ScopeErrorKind, StreamFrame};
+use scopething_core::scope::{Recovery, ScopeError, ScopeErrorKind, StreamFrame};
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::TraceBuffer;
+use tokio::sync::mpsc;
 
 use self::blocks::{Blocks, Cut};
 use self::connect::{ConnectError, Connected, Opener, Place, Planned, connect};
@@ -22,6 +23,7 @@ use crate::stream::{self, Thinner, Thinning};
 use crate::time::Timekeeper;
 use crate::writer::{Batch, Event, MAX_AT_ONCE, WriterGone, WriterThread};
 use scopething::link::LinkError;
+use scopething::trigger_hint::{Remedy, TriggerHint, awaited};
 use scopething_waveform::waveform::{InvalidWaveform, Waveform};
 
 /// How long to wait before a scope that is away is looked for again.
@@ -32,6 +34,8 @@ const MAX_BAD_TRACES: u32 = 3;
 const COALESCE_DELAY: Duration = Duration::from_millis(1);
 /// A clock that moves by more than this was set: times of day are computed again.
 const CLOCK_STEP_US: u64 = 500_000;
+/// Reports of a capture about its trigger: that it does not come, and why not.
+const MAX_FINDS: usize = 2;
 /// Frames of a stream that are received at once, at most.
 const CHUNK_FRAMES: usize = 256;
 
@@ -53,6 +57,24 @@ pub(crate) struct Reader<'a, O, T> {
     bad_in_a_row: u32,
     /// The trace that is cut from a stream at present.
     blocks: Option<Blocks>,
+}
+
+/// What comes of a capture.
+enum Progress<T> {
+    /// Its trigger does not come; the reason, where it is known.
+    Waits(Option<TriggerHint>),
+    Ended(T),
+}
+
+/// Why the trigger does not come, and what to change in the job.
+fn advice(hint: &TriggerHint) -> String {
+    let keys = match hint.remedy() {
+        Remedy::MoreSamples => "set more samples",
+        Remedy::HairTrigger => "set hair-trigger = true, or more samples",
+        Remedy::Level => "set another level, or trigger-mode = \"auto\"",
+        Remedy::Pattern => "set another trigger, or trigger-mode = \"auto\"",
+    };
+    format!("{hint}: {keys}")
 }
 
 /// Why there is no trace.
@@ -202,27 +224,30 @@ impl<'a, O: Opener, T: Timekeeper> Reader<'a, O, T> {
     }
 
     async fn capture(&mut self) {
-        let Some(Connected { scope, plan, .. }) = &mut self.connected else { return };
-        let plan = match plan {
-            Planned::Traces(plan) => plan,
+        let Some(Connected { scope, plan, settings, .. }) = &mut self.connected else { return };
+        let capture = match plan {
+            Planned::Traces(capture) => capture,
             Planned::Stream(plan) => {
                 let plan = plan.clone();
                 return self.stream(&plan).await;
             }
         };
         let buffer = &mut *self.buffer;
-        let verify = self.job.verify;
+        let awaited = awaited(&capture.plan);
+        let (found, finds) = mpsc::channel(MAX_FINDS);
+        // The end of a capture drops the sender, and what there is no room for is no more than was reported already.
+        let report = move |hint: Option<TriggerHint>| {
+            let _ = found.try_send(hint);
+        };
         let capturing = async {
-            let trace = if verify {
-                scope.capture_with(plan, buffer, CaptureOptions::new().verified()).await
-            } else {
-                scope.capture(plan, buffer).await
-            };
+            let trace = capture.capture(scope, buffer, std::future::pending(), report).await;
             Waveform::of_trace(&trace.map_err(NoTrace::Scope)?).map_err(NoTrace::Waveform)
         };
-        match self.watch.over(capturing).await {
+        let captured = self.watch.over_capture(capturing, finds, &awaited).await;
+        match captured {
             None => {}
             Some(Ok(waveform)) => {
+                let waveform = waveform.with_settings(settings.clone());
                 self.bad_in_a_row = 0;
                 self.captures += 1;
                 self.watch.report(Event::Trace(waveform)).await;
@@ -255,11 +280,12 @@ impl<'a, O: Opener, T: Timekeeper> Reader<'a, O, T> {
     }
 
     async fn stream_on(&mut self, plan: &StreamPlan) -> Result<(), ScopeError<LinkError>> {
-        let (Some(Connected { scope, .. }), Some(job)) = (&mut self.connected, &self.job.stream) else {
+        let (Some(Connected { scope, settings, .. }), Some(job)) = (&mut self.connected, &self.job.stream)
+        else {
             return Ok(());
         };
         let header = stream::header(plan, Thinning::Mean, self.watch.time.wall());
-        let blocks = self.blocks.insert(Blocks::new(header, job.samples_of_trace(plan)));
+        let blocks = self.blocks.insert(Blocks::new(header, job.samples_of_trace(plan), settings.clone()));
         let mut thinner = Thinner::new(plan, Thinning::Mean);
         let Some(started) = self.watch.over(scope.start_stream(plan)).await else { return Ok(()) };
         let mut stream = started?;
@@ -328,10 +354,15 @@ impl<T: Timekeeper> Watch<'_, T> {
         self.is_gone || self.ends.is_some_and(|end| self.time.now() >= end)
     }
 
+    /// Takes an event that is sent to the writer while something else is waited for.
+    fn add(&mut self, event: Event) {
+        self.unsent.push((event, self.time.read()));
+    }
+
     /// Sends an event to the writer; a trace perhaps not at once.
     async fn report(&mut self, event: Event) {
         let may_linger = matches!(event, Event::Trace(_));
-        self.unsent.push((event, self.time.read()));
+        self.add(event);
         if !may_linger || self.unsent.len() >= MAX_AT_ONCE {
             self.flush().await;
         }
@@ -342,6 +373,33 @@ impl<T: Timekeeper> Watch<'_, T> {
         match self.writer_thread.has_time().await {
             Ok(permit) => permit.send(std::mem::take(&mut self.unsent)),
             Err(WriterGone) => self.is_gone = true,
+        }
+    }
+
+    /// Waits for a capture, and passes on what it finds out about its trigger, `awaited`. None if the time of the job is over
+    /// before.
+    async fn over_capture<F: Future>(
+        &mut self,
+        capturing: F,
+        mut finds: mpsc::Receiver<Option<TriggerHint>>,
+        awaited: &str,
+    ) -> Option<F::Output> {
+        let mut capturing = pin!(capturing);
+        loop {
+            let next = async {
+                tokio::select! {
+                    biased;
+                    Some(hint) = finds.recv() => Progress::Waits(hint),
+                    captured = &mut capturing => Progress::Ended(captured),
+                }
+            };
+            match self.over(next).await? {
+                Progress::Ended(captured) => return Some(captured),
+                Progress::Waits(hint) => {
+                    let hint = hint.as_ref().map(advice);
+                    self.add(Event::Waiting { awaited: awaited.to_owned(), hint });
+                }
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::text::Text;
 use scopething::atomic::{directory_of, sync_directory};
-use scopething_files::{Format, JOB_COLUMNS};
+use scopething_files::{Format, JOB_COLUMNS, SETTINGS_NOTE};
 
 /// More than the text of a trace of all channels takes. Longer lines are not read into memory.
 const MAX_LINE_BYTES: u64 = 1 << 26;
@@ -20,7 +20,7 @@ const MAX_LINE_BYTES: u64 = 1 << 26;
 /// What a growing file holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Survey {
-    /// The line that it begins with; none if it has none, as in JSON.
+    /// What it begins with, a line of columns and one of settings before it; none if it has none, as in JSON.
     pub header: Option<String>,
     /// How many bytes of it are sound, from the start.
     pub sound_bytes: u64,
@@ -45,15 +45,20 @@ pub fn survey(path: &Path, format: Format) -> io::Result<Survey> {
     let mut survey = Survey::default();
     let mut position = 0;
     let mut under_way: Option<UnderWay> = None;
+    let mut note = String::new();
     while lines.next()? {
         position += lines.line.len() as u64;
         let Some(line) = lines.complete() else { break };
         let found = match (format, &survey.header) {
             (Format::Csv, None) => {
+                if note.is_empty() && line.starts_with(SETTINGS_NOTE) {
+                    note = format!("{line}\n");
+                    continue;
+                }
                 if !line.starts_with(JOB_COLUMNS) {
                     return Err(foreign(path));
                 }
-                survey.header = Some(line.to_owned());
+                survey.header = Some(format!("{note}{line}"));
                 survey.sound_bytes = position;
                 continue;
             }
@@ -102,7 +107,8 @@ enum Line {
 /// What a row of CSV is; none if it is no row of this file.
 fn row(line: &str, header: &str) -> Option<Line> {
     let fields = || line.split(',');
-    if fields().count() != header.split(',').count() {
+    let columns = header.lines().next_back()?;
+    if fields().count() != columns.split(',').count() {
         return None;
     }
     let number = fields().next()?.parse().ok()?;

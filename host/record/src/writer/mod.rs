@@ -31,6 +31,8 @@ pub(crate) enum Event {
     Away { is_other: bool, reason: String },
     /// A trace that is inconsistent.
     BadTrace { reason: String },
+    /// The trigger does not come; why not, where that is known.
+    Waiting { awaited: String, hint: Option<String> },
     /// A trace.
     Trace(Waveform),
     /// This many frames of a stream are missing before the next trace.
@@ -69,6 +71,7 @@ impl<D: Disk, W: StatusObserver> Writer<D, W> {
             Event::Connected { serial, url } => self.journal.connected(serial, &url, at),
             Event::Away { is_other, reason } => self.journal.away(is_other, &reason, at),
             Event::BadTrace { reason } => self.journal.bad_trace(&reason, at),
+            Event::Waiting { awaited, hint } => self.journal.waiting(&awaited, hint.as_deref(), at),
             Event::Trace(waveform) => self.take_trace(waveform, at),
             Event::Lost { frames } => self.journal.lost(frames, at),
             Event::Tick | Event::End => {}

@@ -20,7 +20,9 @@ use serde_json::{Map, Value, json};
 
 use crate::job::keep::{Extent, Keep, envelope};
 use crate::job::measure::{Measure, Measured};
-use scopething_files::{Format, JOB_COLUMNS, Rows, StampObject, WriteError, push_field, push_number};
+use scopething_files::{
+    Format, JOB_COLUMNS, Rows, SETTINGS_NOTE, StampObject, WriteError, push_field, push_number,
+};
 use scopething_waveform::waveform::{Gap, Series, Stamp, Waveform};
 
 /// More than the number and the moment of a trace take in JSON.
@@ -121,7 +123,10 @@ fn csv(waveform: &Waveform, stamp: Stamp, keep: &Keep, times: &mut RowTimes) -> 
     let no_gap = stamp.gap.is_none().then_some(body.len()..body.len());
     body.extend_from_slice(format!("{gap},{}", table.count).as_bytes());
     body.append(&mut table.rows);
-    Text { header: Some(format!("{JOB_COLUMNS},{}", table.columns)), body, no_gap }
+    let settings = waveform.details().settings.as_ref();
+    let note = settings.and_then(|settings| serde_json::to_string(settings).ok());
+    let note = note.map(|note| format!("{SETTINGS_NOTE}{note}\n")).unwrap_or_default();
+    Text { header: Some(format!("{note}{JOB_COLUMNS},{}", table.columns)), body, no_gap }
 }
 
 /// Where the null of a gap stands: its key is among the first.

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::panel;
 use crate::capture::Capture;
 use crate::handle::{Handle, NoCapture, TriggerTimeout};
+use crate::instrument::advice;
 use crate::settings::Settings;
 
 /// The least time from the start of a capture to that of the next, so that a device that takes no time leaves some to
@@ -142,6 +143,9 @@ pub(super) enum Status {
     Waiting {
         /// What ends it.
         until: String,
+        /// Why it does not come, and what to set instead, once that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
     },
     /// The device was asked for what it cannot do.
     Refused { reason: String },
@@ -309,9 +313,12 @@ async fn next(shared: &Shared, before: &mut Option<Before>, forced: &mut u64, se
         return Next::Refused(NoCapture.to_string());
     };
     let mut state = shared.handle.state.subscribe();
+    let mut hints = shared.handle.hint.subscribe();
     let ready = loop {
         let settings = state.borrow_and_update().settings.clone();
-        shared.status.send_replace(Status::Waiting { until: awaited(&settings, run) });
+        let factor = panel::attenuation_of(settings.trigger, &controls.borrow());
+        let hint = hints.borrow_and_update().map(|hint| advice(&hint.at_tip(factor)));
+        shared.status.send_replace(Status::Waiting { until: awaited(&settings, factor, run), hint });
         let stopped = async {
             let changed = |now: &Controls| now.run != run || now.forced != *forced;
             controls.wait_for(changed).await.is_ok_and(|now| now.run != run)
@@ -323,6 +330,7 @@ async fn next(shared: &Shared, before: &mut Option<Before>, forced: &mut u64, se
             () = left => true,
             // What is waited for is another thing.
             _ = state.changed() => continue,
+            _ = hints.changed() => continue,
         };
         drop(pending);
         if stopped {
@@ -351,12 +359,12 @@ fn refusal(shared: &Shared) -> String {
     }
 }
 
-/// What ends a capture, in words.
-pub(super) fn awaited(settings: &Settings, run: Run) -> String {
+/// What ends a capture, in words, in volts at the tip of a probe that divides by `factor`.
+pub(super) fn awaited(settings: &Settings, factor: f64, run: Run) -> String {
     let source = settings.trigger;
     let what = match source {
         TriggerSource::Analog(channel) => {
-            let level_v = settings.level_v.unwrap_or_else(|| panel::middle_v(settings, channel));
+            let level_v = settings.level_v.unwrap_or_else(|| panel::middle_v(settings, channel)) * factor;
             format!("{channel} {} {level_v:.3} V", panel::behaviour(settings.trigger_type))
         }
         TriggerSource::Logic(_) => format!("{source} {}", panel::pattern_behaviour(settings.trigger_type)),

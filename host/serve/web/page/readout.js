@@ -80,7 +80,9 @@ export class Readout {
     } else if (what === "waiting" && this.app.state?.run !== "stop") {
       const long = waited > WAIT_SHOWN_MS;
       [lamp, text] = long || this.app.state?.run === "single" ? ["wait", `Waiting for ${this.app.status.until}`] : ["good", "Running"];
-      if (long && !this.app.trace) notice = `Waiting for ${this.app.status.until}. “Force” captures now.`;
+      const { hint } = this.app.status;
+      if (hint) [lamp, text] = ["wait", hint];
+      if (hint || (long && !this.app.trace)) notice = `Waiting for ${this.app.status.until}. ${hint ? `${hint}. ` : ""}“Force” captures now.`;
     } else if (this.app.state?.run === "stop") {
       [lamp, text] = ["", this.app.trace ? "Stopped" : "Stopped: “Run” or “Single” captures"];
       if (!this.app.trace) notice = "Stopped. “Run” starts.";

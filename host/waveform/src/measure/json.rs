@@ -62,6 +62,9 @@ struct ChannelObject<'a> {
     clipped: Option<Clipping>,
     #[serde(flatten)]
     measured: MeasuredObject<'a>,
+    /// Why keys are null.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    unknown: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     spectrum: Option<SpectrumObject>,
 }
@@ -85,6 +88,7 @@ impl<'a> ChannelObject<'a> {
             not_numbers: channel.not_numbers,
             clipped: channel.clipping,
             measured,
+            unknown: channel.unknown().into_iter().map(|(key, why)| (key, why.to_string())).collect(),
             spectrum,
         }
     }

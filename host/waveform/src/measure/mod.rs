@@ -23,6 +23,7 @@ mod delay;
 mod harmonics;
 mod json;
 mod spectrum;
+mod unknown;
 mod window;
 
 use std::borrow::Cow;
@@ -34,6 +35,7 @@ use scopething_core::analysis::{
 use scopething_core::trace::SampleTimes;
 
 pub use spectrum::{DistortionUnknown, Peak, Spectrum, SpectrumError};
+pub use unknown::WhyUnknown;
 pub use window::{UnknownWindow, Window};
 
 use crate::clipping::Clipping;

@@ -1,6 +1,8 @@
 //! What is known of a capture besides its samples.
 
-use scopething_core::plan::{TriggerSource, TriggerType};
+use std::collections::BTreeMap;
+
+use scopething_core::plan::{Channel, TriggerSource, TriggerType};
 use scopething_core::trace::{EndReason, TriggerPoint};
 
 use super::Settings;
@@ -90,8 +92,10 @@ pub struct Details {
     pub cause: Option<EndReason>,
     /// Where it triggered; `None` also when it ended for another reason.
     pub trigger: Option<Trigger>,
-    /// What the analog channels were set to show.
+    /// What the analog channels were set to show: the range that spans those of all of them.
     pub range: Option<Range>,
+    /// What each of them was set to show, where that differs, as with two probes that divide by different factors.
+    pub ranges: Vec<(Channel, Range)>,
     /// The name of the trace mode, such as `Macro`.
     pub mode: Option<String>,
     /// What the user should know of how the capture was made, one sentence each.
@@ -100,6 +104,32 @@ pub struct Details {
     pub stamp: Option<Stamp>,
     /// What it was made with, enough to repeat it.
     pub settings: Option<Box<Settings>>,
+}
+
+impl Details {
+    /// What an analog channel was set to show; `None` where that is not known.
+    #[must_use]
+    pub fn range_of(&self, channel: Channel) -> Option<Range> {
+        let own = self.ranges.iter().find(|(one, _)| *one == channel).map(|(_, range)| *range);
+        own.or(self.range)
+    }
+
+    /// The [`ranges`](Self::ranges) as files have them: bottom and top by the name of the channel. `None` if all are the
+    /// same.
+    #[must_use]
+    pub fn named_ranges(&self) -> Option<BTreeMap<String, [f64; 2]>> {
+        let named = self.ranges.iter().map(|(channel, range)| (channel.to_string(), [range.low, range.high]));
+        (!self.ranges.is_empty()).then(|| named.collect())
+    }
+
+    /// The ranges that a file has; those of no channel are left out.
+    #[must_use]
+    pub fn ranges_named(named: &BTreeMap<String, [f64; 2]>) -> Vec<(Channel, Range)> {
+        let range = |(name, [low, high]): (&String, &[f64; 2])| {
+            Some((name.parse().ok()?, Range { low: *low, high: *high }))
+        };
+        named.iter().filter_map(range).collect()
+    }
 }
 
 impl From<TriggerPoint> for Trigger {

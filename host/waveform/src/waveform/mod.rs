@@ -16,16 +16,18 @@
 //! ```
 
 mod details;
+mod outline;
 mod series;
 mod settings;
 
-use scopething_core::plan::{AnalogChannel, LogicLine, SampleRange};
+use scopething_core::plan::{AnalogChannel, CapturePlan, LogicLine, SampleRange};
 use scopething_core::trace::Trace;
 use thiserror::Error;
 
 use crate::quantity_text::quantity;
 
 pub use self::details::{Details, Gap, Range, Stamp, Trigger};
+pub use self::outline::{Outline, SampleKind, SeriesOutline};
 #[cfg(feature = "measure")]
 pub(crate) use self::series::title;
 pub use self::series::{Samples, Series};
@@ -152,6 +154,7 @@ impl Waveform {
             cause: Some(trace.end_reason()),
             trigger: trace.trigger().map(Trigger::from),
             range: plan.range.of_channels(plan.channels).map(|(low, high)| Range { low, high }),
+            ranges: ranges(plan),
             mode: Some(plan.mode.name.to_owned()),
             warnings: plan.notices.iter().map(ToString::to_string).collect(),
             stamp: None,
@@ -264,6 +267,18 @@ impl Waveform {
     }
 }
 
+/// What each analog channel of a plan shows, where that differs.
+fn ranges(plan: &CapturePlan) -> Vec<(Channel, Range)> {
+    let analog = AnalogChannel::ALL.into_iter().filter(|&channel| plan.channels.contains(channel.into()));
+    let ranges = analog.filter_map(|channel| {
+        let (low, high) = plan.range.of_channel(channel)?;
+        Some((channel.into(), Range { low, high }))
+    });
+    let ranges: Vec<(Channel, Range)> = ranges.collect();
+    let differ = ranges.windows(2).any(|pair| pair.first().map(|one| one.1) != pair.last().map(|one| one.1));
+    if differ { ranges } else { Vec::new() }
+}
+
 fn check_pair(one: &Series, next: &Series) -> Result<(), InvalidWaveform> {
     if one.channel == next.channel {
         return Err(InvalidWaveform::Repeated(one.channel));
@@ -308,6 +323,10 @@ fn check_details(details: &Details) -> Result<(), InvalidWaveform> {
     if let Some(range) = details.range {
         check_finite("bottom of the range", range.low)?;
         check_finite("top of the range", range.high)?;
+    }
+    for (_, range) in &details.ranges {
+        check_finite("bottom of the range of a channel", range.low)?;
+        check_finite("top of the range of a channel", range.high)?;
     }
     Ok(())
 }

@@ -58,6 +58,29 @@ impl Samples {
         }
     }
 
+    /// Appends samples of the same kind; those of another kind are left out.
+    pub fn append(&mut self, more: &Self) {
+        match (self, more) {
+            (Self::Volts(samples), Self::Volts(more)) | (Self::Fractions(samples), Self::Fractions(more)) => {
+                samples.extend_from_slice(more);
+            }
+            (Self::Levels(levels), Self::Levels(more)) => levels.extend_from_slice(more),
+            _ => {}
+        }
+    }
+
+    /// Takes away the first samples, so many or all.
+    pub fn drop_first(&mut self, count: usize) {
+        match self {
+            Self::Volts(samples) | Self::Fractions(samples) => {
+                samples.drain(..count.min(samples.len()));
+            }
+            Self::Levels(levels) => {
+                levels.drain(..count.min(levels.len()));
+            }
+        }
+    }
+
     /// The least and the greatest finite sample, in that order; `None` if no sample is finite.
     #[must_use]
     pub fn extent(&self) -> Option<(f32, f32)> {
@@ -108,12 +131,7 @@ impl Series {
     /// channel.
     #[must_use]
     pub fn timestamp(&self, index: usize) -> f64 {
-        const PICOSECONDS: f64 = 1e12;
-        let time = self.start_s + index as f64 * self.period_s;
-        let whole = (time * PICOSECONDS).round() / PICOSECONDS;
-        // A product of rounded factors and a sum are off by no more than this.
-        let rounding = 4.0 * f64::EPSILON * time.abs().max(self.start_s.abs());
-        if (whole - time).abs() <= rounding { whole } else { time }
+        timestamp(self.start_s, self.period_s, index)
     }
 
     /// The time of each sample, in seconds from the start of the capture.
@@ -133,10 +151,7 @@ impl Series {
     /// The result is the nearest whole hertz where the arithmetic cannot distinguish the two.
     #[must_use]
     pub fn sample_rate_hz(&self) -> f64 {
-        let rate_hz = self.period_s.recip();
-        let whole = rate_hz.round();
-        // The period and its reciprocal are each rounded once.
-        if (whole - rate_hz).abs() <= 2.0 * f64::EPSILON * rate_hz { whole } else { rate_hz }
+        rate_hz(self.period_s)
     }
 
     /// The channel's name, with the name it had in the file it came from: `A` or `A (ana0)`.
@@ -144,6 +159,24 @@ impl Series {
     pub fn title(&self) -> String {
         title(self.channel, self.label.as_deref())
     }
+}
+
+/// See [`Series::timestamp`].
+pub(super) fn timestamp(start_s: f64, period_s: f64, index: usize) -> f64 {
+    const PICOSECONDS: f64 = 1e12;
+    let time = start_s + index as f64 * period_s;
+    let whole = (time * PICOSECONDS).round() / PICOSECONDS;
+    // A product of rounded factors and a sum are off by no more than this.
+    let rounding = 4.0 * f64::EPSILON * time.abs().max(start_s.abs());
+    if (whole - time).abs() <= rounding { whole } else { time }
+}
+
+/// See [`Series::sample_rate_hz`].
+pub(super) fn rate_hz(period_s: f64) -> f64 {
+    let rate_hz = period_s.recip();
+    let whole = rate_hz.round();
+    // The period and its reciprocal are each rounded once.
+    if (whole - rate_hz).abs() <= 2.0 * f64::EPSILON * rate_hz { whole } else { rate_hz }
 }
 
 /// A channel's name, with the name it had in a file.

@@ -10,6 +10,7 @@ mod head;
 pub(super) use self::cells::Cells;
 pub(crate) use self::cells::Separator;
 pub(crate) use self::head::MetaPairs;
+use super::lines::Line;
 use crate::assign::{Assigned, Candidate, assign, listed};
 use crate::options::{ColumnChoice, ReadOptions};
 use crate::stream::LOST;
@@ -280,6 +281,26 @@ impl Layout {
             })
             .collect();
         assign(&candidates, &options.channels, warnings)
+    }
+
+    /// The time of a row in seconds, before which so many were passed; `note` sees it as it is printed.
+    pub(super) fn time_of<'c>(
+        &self,
+        line: Line<'_>,
+        mut cells: impl Iterator<Item = &'c str>,
+        passed: u64,
+        note: impl FnOnce(&str),
+    ) -> Result<f64, ReadError> {
+        match self.clock {
+            Clock::Even { start_s, period_s } => Ok(start_s + passed as f64 * period_s),
+            Clock::Column { place, scale } => {
+                let cell = cells.nth(place).unwrap_or_default();
+                let time = self.separator.number(cell).filter(|time| time.is_finite());
+                let time_s = time.ok_or_else(|| line.fault(format!("{cell:?} is not a time in seconds")))?;
+                note(cell);
+                Ok(time_s * scale + self.offset_s())
+            }
+        }
     }
 
     /// Seconds that are added to the time of every row: a head may state where counted rows begin.

@@ -1,0 +1,3 @@
+module example.org/capture
+
+go 1.19

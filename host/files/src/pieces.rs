@@ -1,0 +1,260 @@
+//! Captures that are read and written piece by piece, in memory that does not grow with them.
+//!
+//! What a file holds is known before its samples are: an [`Outline`]. The samples follow in [`Pieces`], those of all
+//! channels up to about the same time in each. A [writer](PieceWriter) keeps of them what it has not written yet.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use super::facts::Known;
+use super::{Format, ReadError, ReadOptions, WriteError, csv_read, parquet_read, sr_read, wav_read};
+use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline, Waveform};
+
+/// Samples of a channel that are handed over at once.
+pub(crate) const PIECE_SAMPLES: usize = 1 << 16;
+
+/// A capture that is read piece by piece.
+pub trait Pieces: Send {
+    /// What is known of it before its samples.
+    fn outline(&self) -> &Outline;
+
+    /// The samples of each channel of the outline that follow; `None` after the last ones.
+    ///
+    /// # Errors
+    /// As [`TraceReader::read`](super::TraceReader::read).
+    fn next(&mut self) -> Result<Option<Vec<Samples>>, ReadError>;
+
+    /// As [`TraceReader::warnings`](super::TraceReader::warnings).
+    fn warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Opens a file that holds one capture, to read it piece by piece. `None` if it must be read as a whole, or cannot be:
+/// [`open_with`](super::open_with) does that, or states why not.
+///
+/// The file is gone through once before, for what stands in no head: how many samples are good, whether times are evenly
+/// spaced.
+#[must_use]
+pub fn open_pieces(path: &Path, format: Format, options: &ReadOptions) -> Option<Box<dyn Pieces>> {
+    // Anything else might never end.
+    if !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return None;
+    }
+    let fed = match format {
+        Format::Csv | Format::CsvSemicolons => csv_read::pieces::open(path, options),
+        Format::Parquet => parquet_read::open_pieces(path, options),
+        Format::Sr => sr_read::pieces::open(path, options),
+        Format::Wav => wav_read::open_pieces(path, options),
+        _ => None,
+    }?;
+    Some(Box::new(fed))
+}
+
+/// Pieces that lie ready while one is written.
+const PIECES_AHEAD: usize = 2;
+
+/// Pieces that are read by a thread of their own.
+pub(crate) struct Fed {
+    outline: Outline,
+    warnings: Vec<String>,
+    pieces: Receiver<Result<Vec<Samples>, ReadError>>,
+}
+
+impl Fed {
+    /// Begins to read: `read` hands over pieces until that returns false, or there are no more.
+    pub(crate) fn begin(
+        outline: Outline,
+        warnings: Vec<String>,
+        read: impl FnOnce(&mut dyn FnMut(Vec<Samples>) -> bool) -> Result<(), ReadError> + Send + 'static,
+    ) -> Self {
+        let pieces = feed(move |sender: SyncSender<Result<_, _>>| {
+            if let Err(error) = read(&mut |piece| sender.send(Ok(piece)).is_ok()) {
+                // Nobody is interested in it if nobody takes it.
+                let _ = sender.send(Err(error));
+            }
+        });
+        Self { outline, warnings, pieces }
+    }
+}
+
+/// What a thread hands over, which waits while enough lies ready, and ends when nobody takes it.
+pub(crate) fn feed<T: Send + 'static>(read: impl FnOnce(SyncSender<T>) + Send + 'static) -> Receiver<T> {
+    let (sender, receiver) = sync_channel(PIECES_AHEAD);
+    thread::spawn(move || read(sender));
+    receiver
+}
+
+impl Pieces for Fed {
+    fn outline(&self) -> &Outline {
+        &self.outline
+    }
+
+    fn next(&mut self) -> Result<Option<Vec<Samples>>, ReadError> {
+        let Some(mut piece) = self.pieces.recv().ok().transpose()? else { return Ok(None) };
+        for (samples, series) in piece.iter_mut().zip(&self.outline.channels) {
+            if let (Samples::Volts(fractions), SampleKind::Fractions) = (&mut *samples, series.kind) {
+                *samples = Samples::Fractions(std::mem::take(fractions));
+            }
+        }
+        Ok(Some(piece))
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+}
+
+/// When the samples of a capture are taken whose channels are all in step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InStep {
+    pub(crate) start_s: f64,
+    pub(crate) period_s: f64,
+    /// Whether the file has them from the first on.
+    pub(crate) from_first: bool,
+}
+
+/// The outline of channels that are in step, as far as what is [known](Known) of them says that they were: `None`
+/// otherwise. Those of a [`ReadOptions::rate_hz`] other than the file's are not.
+pub(crate) fn outline_in_step(
+    mut channels: Vec<SeriesOutline>,
+    times: InStep,
+    rate_hz: f64,
+    known: &Known,
+) -> Option<Outline> {
+    let InStep { start_s, period_s, from_first } = times;
+    let longest = channels.iter().map(|series| series.count).max()? as f64;
+    for series in &mut channels {
+        (series.start_s, series.period_s) = (start_s, period_s);
+        if let Some(fact) = known.channel(series.channel) {
+            let first = (start_s - fact.start) / fact.period;
+            let is_same = (first - first.round()).abs() < 1e-3
+                && (fact.period - period_s).abs() * longest < 1e-3 * period_s
+                && first.round() + series.count as f64 <= fact.samples as f64;
+            if !is_same {
+                return None;
+            }
+            series.period_s = fact.period;
+            series.start_s = if from_first { fact.start } else { fact.start + first.round() * fact.period };
+        }
+        if known.is_raw && series.kind == SampleKind::Volts {
+            series.kind = SampleKind::Fractions;
+        }
+    }
+    channels.sort_by_key(|series| series.channel);
+    let first = channels.first()?;
+    let in_step = |series: &SeriesOutline| {
+        (series.start_s, series.period_s) == (first.start_s, first.period_s) && series.count > 0
+    };
+    if !channels.iter().all(in_step) {
+        return None;
+    }
+    let details = known.details.clone();
+    Some(Outline { sample_rate_hz: known.sample_rate_hz.unwrap_or(rate_hz), channels, details })
+}
+
+/// Writes a capture piece by piece: [`begin`](Self::begin), [`samples`](Self::samples) any number of times,
+/// [`end`](Self::end). What it wrote is a complete file after the end.
+pub trait PieceWriter: Send {
+    /// Begins a capture. What must be kept until its end, and is more than a piece, goes into files without a name in
+    /// the directory `spool`.
+    ///
+    /// # Errors
+    /// If `out` fails, or the format cannot hold the capture.
+    fn begin(&mut self, outline: &Outline, spool: &Path, out: &mut dyn Write) -> Result<(), WriteError>;
+
+    /// Writes what can be written of the samples that came, and drops it.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    fn samples(&mut self, held: &mut Held, out: &mut dyn Write) -> Result<(), WriteError>;
+
+    /// Ends the capture, all samples of which came.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    fn end(&mut self, out: &mut dyn Write) -> Result<(), WriteError>;
+}
+
+/// Samples that came, and are still to be written.
+#[derive(Debug)]
+pub struct Held {
+    channels: Vec<HeldChannel>,
+}
+
+#[derive(Debug)]
+struct HeldChannel {
+    /// Which sample of the channel the first of these is.
+    first: usize,
+    samples: Samples,
+}
+
+impl Held {
+    /// Nothing yet of a capture.
+    #[must_use]
+    pub fn of(outline: &Outline) -> Self {
+        let none = |kind: SampleKind| kind.none();
+        let channels = outline.channels.iter();
+        Self { channels: channels.map(|one| HeldChannel { first: 0, samples: none(one.kind) }).collect() }
+    }
+
+    /// Takes the samples of each channel that follow on those before.
+    pub fn push(&mut self, piece: &[Samples]) {
+        for (channel, more) in self.channels.iter_mut().zip(piece) {
+            channel.samples.append(more);
+        }
+    }
+
+    /// How many samples of a channel came, dropped ones too.
+    pub(crate) fn came(&self, channel: usize) -> usize {
+        self.channels.get(channel).map_or(0, |held| held.first + held.samples.len())
+    }
+
+    /// A sample, unless it was dropped or has not come.
+    pub(crate) fn get(&self, channel: usize, index: usize) -> Option<f32> {
+        let held = self.channels.get(channel)?;
+        held.samples.get(index.checked_sub(held.first)?)
+    }
+
+    /// The samples of a channel that came and were not dropped.
+    pub(crate) fn samples(&self, channel: usize) -> Option<&Samples> {
+        Some(&self.channels.get(channel)?.samples)
+    }
+
+    /// Drops the samples of a channel before one.
+    pub(crate) fn drop_before(&mut self, channel: usize, index: usize) {
+        if let Some(held) = self.channels.get_mut(channel) {
+            let count = index.saturating_sub(held.first).min(held.samples.len());
+            held.samples.drop_first(count);
+            held.first += count;
+        }
+    }
+
+    /// Drops all samples.
+    pub(crate) fn drop_all(&mut self) {
+        for channel in 0..self.channels.len() {
+            self.drop_before(channel, usize::MAX);
+        }
+    }
+}
+
+/// Writes a capture that is in memory.
+pub(crate) fn write_whole(
+    writer: &mut dyn PieceWriter,
+    waveform: &Waveform,
+    out: &mut dyn Write,
+) -> Result<(), WriteError> {
+    let outline = Outline::from(waveform);
+    let mut held = Held::of(&outline);
+    writer.begin(&outline, &std::env::temp_dir(), out)?;
+    for first in (0..waveform.sample_count()).step_by(PIECE_SAMPLES) {
+        let channels = waveform.channels().iter();
+        let piece: Vec<Samples> =
+            channels.map(|series| series.samples.part(first as u64, PIECE_SAMPLES as u64)).collect();
+        held.push(&piece);
+        writer.samples(&mut held, out)?;
+    }
+    writer.end(out)
+}

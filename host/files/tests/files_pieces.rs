@@ -1,0 +1,146 @@
+//! Captures that are read and written piece by piece are those that are read and written as a whole.
+
+use std::path::Path;
+
+use scopething_files::pieces::{Pieces, open_pieces};
+use scopething_files::{Format, ReadOptions, TraceFile, open_with};
+use scopething_waveform::waveform::{
+    Channel, Details, Range, Samples, Series, Trigger, TriggerType, Waveform,
+};
+
+/// More than two pieces of 65536 samples, and no whole number of them.
+const SAMPLES: usize = 150_001;
+const BY_PIECES: [Format; 4] = [Format::Csv, Format::Parquet, Format::Sr, Format::Wav];
+
+fn waveform() -> Waveform {
+    let volts = |step: usize| (0..SAMPLES).map(|index| (index * step % 2001) as f32 / 1000.0 - 1.0).collect();
+    let levels = |step: usize| (0..SAMPLES).map(|index| (index / step % 2) as u8).collect();
+    let channels = vec![
+        Series::new(Channel::A, -0.5, 1e-6, Samples::Volts(volts(7))),
+        Series::new(Channel::B, -0.5, 1e-6, Samples::Volts(volts(11))),
+        Series {
+            label: Some("SCL".to_owned()),
+            ..Series::new(Channel::L[0], -0.5, 1e-6, Samples::Levels(levels(3)))
+        },
+        Series::new(Channel::L[5], -0.5, 1e-6, Samples::Levels(levels(1000))),
+    ];
+    let details = Details {
+        trigger: Some(Trigger {
+            time_s: 0.0,
+            level: Some(0.5),
+            kind: TriggerType::Rising,
+            source: "A".to_owned(),
+        }),
+        range: Some(Range { low: -1.0, high: 1.0 }),
+        ..Details::default()
+    };
+    Waveform::new(1e6, channels, details).unwrap()
+}
+
+fn write(path: &Path, format: Format, waveform: &Waveform) {
+    let mut file = TraceFile::create(path, format).unwrap();
+    file.write(waveform).unwrap();
+    file.commit().unwrap();
+}
+
+fn read(path: &Path, format: Format, options: &ReadOptions) -> Waveform {
+    open_with(path, format, options).unwrap().read().unwrap().unwrap()
+}
+
+/// All pieces in one.
+fn gathered(pieces: &mut dyn Pieces) -> Waveform {
+    let outline = pieces.outline().clone();
+    let mut samples: Vec<Samples> = outline.channels.iter().map(|series| series.kind.none()).collect();
+    let mut count = 0;
+    while let Some(piece) = pieces.next().unwrap() {
+        count += 1;
+        assert!(piece.iter().all(|samples| samples.len() <= 1 << 16), "a piece is small");
+        samples.iter_mut().zip(&piece).for_each(|(samples, more)| samples.append(more));
+    }
+    assert!(count > 1, "there are several");
+    let channels = outline.channels.iter().zip(samples).map(|(series, samples)| {
+        assert_eq!(samples.len(), series.count, "as many as the outline states");
+        let (start_s, period_s) = (series.start_s, series.period_s);
+        Series { label: series.label.clone(), ..Series::new(series.channel, start_s, period_s, samples) }
+    });
+    Waveform::new(outline.sample_rate_hz, channels.collect(), outline.details).unwrap()
+}
+
+#[test]
+fn pieces_are_the_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let part = ReadOptions { from_s: Some(-0.49), for_s: Some(0.1), ..ReadOptions::default() };
+    let one = ReadOptions { channels: vec!["B".to_owned()], ..ReadOptions::default() };
+    for format in BY_PIECES {
+        let path = directory.path().join("trace");
+        write(&path, format, &waveform());
+        for options in [&ReadOptions::default(), &part, &one] {
+            let mut pieces = open_pieces(&path, format, options).unwrap_or_else(|| panic!("{format}"));
+            assert_eq!(gathered(pieces.as_mut()), read(&path, format, options), "{format}, {options:?}");
+        }
+    }
+}
+
+#[test]
+fn files_written_by_pieces_are_those_written_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    write(&path("from"), Format::Parquet, &waveform());
+    let whole = read(&path("from"), Format::Parquet, &ReadOptions::default());
+    let formats = [Format::CsvSemicolons, Format::Npz, Format::Vcd].into_iter().chain(BY_PIECES);
+    for format in formats {
+        write(&path("at once"), format, &whole);
+        let mut pieces = open_pieces(&path("from"), Format::Parquet, &ReadOptions::default()).unwrap();
+        let mut file = TraceFile::create(&path("by pieces"), format).unwrap();
+        file.begin(pieces.outline()).unwrap();
+        while let Some(piece) = pieces.next().unwrap() {
+            file.write_piece(&piece).unwrap();
+        }
+        file.end().unwrap();
+        file.commit().unwrap();
+        let options = ReadOptions::default();
+        assert_eq!(
+            read(&path("by pieces"), format, &options),
+            read(&path("at once"), format, &options),
+            "{format}"
+        );
+    }
+}
+
+/// A gap, or rows without a sample, are judged by all rows.
+#[test]
+fn what_is_not_even_by_itself_is_read_as_a_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("trace.csv");
+    let by_pieces = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        open_pieces(&path, Format::Csv, &ReadOptions::default()).is_some()
+    };
+    assert!(by_pieces("time,A\n0,1.5\n1,2\n2,3\n"));
+    for text in [
+        "time,A\n0,1.5\n1,2\n5,3\n",
+        "time,A\n0,1.5\n1,\n2,3\n",
+        "time,A\n0,1\n1,2\n\ntime,A\n0,1\n1,2\n",
+        "nothing",
+    ] {
+        assert!(!by_pieces(text), "{text}");
+    }
+}
+
+#[test]
+fn an_audio_file_that_was_cut_off_is_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("trace.wav");
+    write(&path, Format::Wav, &waveform());
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 8 * 1000]).unwrap();
+    assert!(open_pieces(&path, Format::Wav, &ReadOptions::default()).is_none());
+    let mut reader = open_with(&path, Format::Wav, &ReadOptions::default()).unwrap();
+    let read = reader.read().unwrap().unwrap();
+    assert_eq!(read.channel(Channel::A).unwrap().samples.len(), SAMPLES - 1000);
+    let warnings = reader.warnings();
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("150001") && warnings[0].contains("149001"),
+        "{warnings:?}"
+    );
+}

@@ -1,0 +1,142 @@
+//! Why something is not known of a channel.
+
+use std::fmt;
+
+use scopething_core::analysis::{Analysis, EdgeMeasurements, Shape};
+
+use super::{ChannelAnalysis, Measurements};
+
+/// Why something that is measured is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhyUnknown {
+    /// Too many samples are no numbers.
+    NotNumbers,
+    /// The level never goes through the middle between base and top.
+    NoEdge,
+    /// A period lies between two edges of a direction, and there are not as many.
+    FewEdges,
+    /// Edges do not come regularly.
+    Irregular,
+    /// What is seen does not repeat.
+    NoPeriod,
+    /// The wave resembles none of the shapes.
+    NoShape,
+    /// No transition is complete, or they are shorter than two samples.
+    NoTransition,
+    /// The level does not rest at base and top, or wild samples were set aside.
+    NoRest,
+    /// Nobody states what the channel was set to show.
+    NoRange,
+}
+
+impl fmt::Display for WhyUnknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotNumbers => "more than half of its samples are no numbers",
+            Self::NoEdge => "it has no edge above the noise",
+            Self::FewEdges => "there are fewer than two edges of a direction: capture longer",
+            Self::Irregular => "its edges do not come regularly",
+            Self::NoPeriod => "it does not repeat at least twice: capture longer",
+            Self::NoShape => "it resembles none of the shapes that are known",
+            Self::NoTransition => {
+                "no transition is complete and longer than two samples: capture longer, or at a higher rate"
+            }
+            Self::NoRest => "it does not rest at two levels, or wild samples were left out",
+            Self::NoRange => "nothing states what the channel was set to show",
+        })
+    }
+}
+
+impl ChannelAnalysis {
+    /// What is not known of the channel, by its key in JSON, and why.
+    #[must_use]
+    pub fn unknown(&self) -> Vec<(&'static str, WhyUnknown)> {
+        let mut unknown = match &self.measurements {
+            Measurements::Logic(logic) => of_edges(&logic.edges),
+            Measurements::Analog(analog) => of_analog(&analog.analysis),
+        };
+        if self.clipping.is_none() && self.channel.is_analog() {
+            unknown.push(("clipped", WhyUnknown::NoRange));
+        }
+        unknown
+    }
+}
+
+fn of_analog(analysis: &Analysis) -> Vec<(&'static str, WhyUnknown)> {
+    let Some(levels) = &analysis.levels else { return vec![("all", WhyUnknown::NotNumbers)] };
+    let edges = &analysis.edges;
+    let mut unknown = Vec::new();
+    match &analysis.wave {
+        None if edges.rising + edges.falling == 0 => unknown.push(("wave", WhyUnknown::NoEdge)),
+        None => unknown.push(("wave", WhyUnknown::NoPeriod)),
+        Some(wave) if wave.shape == Shape::Unknown => unknown.push(("shape", WhyUnknown::NoShape)),
+        Some(_) => {}
+    }
+    let at_rest = [("overshoot", levels.overshoot), ("undershoot", levels.undershoot)];
+    unknown.extend(at_rest.iter().filter(|one| one.1.is_none()).map(|one| (one.0, WhyUnknown::NoRest)));
+    let times = [
+        ("rise_time", analysis.transitions.rise_s, edges.rising),
+        ("fall_time", analysis.transitions.fall_s, edges.falling),
+    ];
+    for (name, time_s, count) in times {
+        if time_s.is_none() {
+            let why = if count == 0 { WhyUnknown::NoEdge } else { WhyUnknown::NoTransition };
+            unknown.push((name, why));
+        }
+    }
+    unknown.extend(of_edges(edges));
+    unknown
+}
+
+fn of_edges(edges: &EdgeMeasurements) -> Vec<(&'static str, WhyUnknown)> {
+    let why = match (edges.rising, edges.falling) {
+        (0, 0) => WhyUnknown::NoEdge,
+        (0 | 1, 0 | 1) => WhyUnknown::FewEdges,
+        _ => WhyUnknown::Irregular,
+    };
+    let by_edges = [("edge_frequency", edges.frequency_hz), ("duty", edges.duty)];
+    by_edges.iter().filter(|one| one.1.is_none()).map(|one| (one.0, why)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::WaveformAnalysis;
+    use crate::waveform::{Channel, Details, Samples, Series, Waveform};
+
+    fn unknown(channel: Channel, samples: Samples) -> Vec<(&'static str, WhyUnknown)> {
+        let series = Series::new(channel, 0.0, 1e-6, samples);
+        let waveform = Waveform::new(1e6, vec![series], Details::default()).unwrap();
+        WaveformAnalysis::of(&waveform).channels[0].unknown()
+    }
+
+    fn volts(sample: impl Fn(f64) -> f64) -> Vec<(&'static str, WhyUnknown)> {
+        let samples = (0..1000).map(|index| sample(f64::from(index)) as f32).collect();
+        let mut unknown = unknown(Channel::A, Samples::Volts(samples));
+        assert_eq!(unknown.pop(), Some(("clipped", WhyUnknown::NoRange)));
+        unknown
+    }
+
+    #[test]
+    fn each_unknown_value_has_its_reason() {
+        use WhyUnknown::{FewEdges, Irregular, NoEdge, NoPeriod, NoTransition};
+        let of = |name: &str, unknown: &[(&'static str, WhyUnknown)]| {
+            unknown.iter().find(|one| one.0 == name).map(|one| one.1)
+        };
+        let flat = volts(|_| 1.0);
+        for name in ["wave", "rise_time", "fall_time", "edge_frequency", "duty"] {
+            assert_eq!(of(name, &flat), Some(NoEdge), "{name}");
+        }
+        let step = volts(|index| if index < 500.0 { 0.0 } else { 1.0 });
+        assert_eq!((of("wave", &step), of("edge_frequency", &step)), (Some(NoPeriod), Some(FewEdges)));
+        assert_eq!((of("rise_time", &step), of("fall_time", &step)), (Some(NoTransition), Some(NoEdge)));
+        let sine = volts(|index| (index * std::f64::consts::TAU / 100.0).sin());
+        assert_eq!(of("wave", &sine).or(of("edge_frequency", &sine)).or(of("rise_time", &sine)), None);
+        let odd: Vec<u8> = (0..1000_u32).map(|index| u8::from(index.isqrt() % 2 == 0)).collect();
+        assert_eq!(unknown(Channel::L[0], Samples::Levels(odd))[0], ("edge_frequency", Irregular));
+        assert_eq!(
+            unknown(Channel::A, Samples::Volts(vec![f32::NAN; 9]))[0],
+            ("all", WhyUnknown::NotNumbers)
+        );
+    }
+}
