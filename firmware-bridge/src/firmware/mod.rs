@@ -138,8 +138,9 @@ async fn main(spawner: Spawner) {
     let restart = restart::cause();
     defmt::info!("the bridge starts: {}", restart);
     let board = embassy_rp::init(embassy_rp::config::Config::default());
-    let watchdog = watchdog::start(board.WATCHDOG);
     let (store, stored) = open_store(BoardFlash::new(board.FLASH)).await;
+    // Only now: a store that holds something else is erased, which may take longer than the watchdog waits.
+    let watchdog = watchdog::start(board.WATCHDOG);
     let bridge: &BoardBridge = BRIDGE.init(Bridge::new(store, stored));
     let about = About { firmware: version(), restart };
     let uplink = UPLINK_STATE.init(Uplink::new(bridge, BoardClock, board::Pico, about));

@@ -90,8 +90,13 @@ pub async fn serve(
         line.set_plugged(Plugged::Not(UsbState::Starting));
         let end = connected(line, counts, pulse, &mut connection).await;
         let Err(state) = end;
-        if line.set_plugged(Plugged::Not(state)) && state != UsbState::Empty {
-            defmt::warn!("USB: {}", state);
+        let is_new = line.set_plugged(Plugged::Not(state));
+        match state {
+            UsbState::Unsupported { vendor, product, .. } if is_new => {
+                defmt::warn!("an unsupported device is plugged in: {:04x}:{:04x}", vendor, product);
+            }
+            state if is_new && state.is_fault() => defmt::warn!("the USB device is of no use: {}", state),
+            _ => {}
         }
         if state != UsbState::Empty {
             counts.failed();

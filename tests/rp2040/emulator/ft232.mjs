@@ -45,6 +45,8 @@ export class Ft232 {
     this.descriptor = [...DEVICE];
     this.descriptor.splice(8, 2, vendor & 0xff, vendor >> 8);
     this.complaints = [];
+    /** How often it was readied: each client purges what it sends last of all. */
+    this.readied = 0;
     this.vendorRequests = [];
     this.leaving = clock.createAlarm(() => this.#leave());
     this.powerUp();
@@ -55,8 +57,6 @@ export class Ft232 {
     this.latencyMs = 16;
     /** What a client sets: nothing of it is known after power-up. */
     this.uart = { baud: null, format: null, flowControl: null, dtr: false, rts: false };
-    /** How often it was readied: each client purges what it sends last of all. */
-    this.readied = 0;
     /** Line status bits of the next packet. */
     this.lineStatus = 0;
     this.reset();

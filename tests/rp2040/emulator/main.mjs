@@ -71,6 +71,7 @@ createInterface({ input: process.stdin }).on('line', (text) => keys[text.trim()]
 let over = false;
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { over = true; });
 await togglePlug();
+await board.run(() => over || board.device.latencyMs === 1);
 console.log(JSON.stringify({ stream: `socket://${uart.address}`, bridge: `bridge://${uart.address}` }));
 await board.run(() => over);
 if (values.flash) writeFileSync(values.flash, flash.bytes);
