@@ -299,16 +299,14 @@ impl Controller {
         }
         start.set_start_trans(true);
         USB.sie_ctrl().write_value(start);
-        match with_timeout(limit, Self::until(outcome)).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                // It asks again and again; the bus is started anew afterwards.
-                let mut stop = Self::idle();
-                stop.set_stop_trans(true);
-                USB.sie_ctrl().write_value(stop);
-                Err(PacketError::Busy)
-            }
+        if let Ok(outcome) = with_timeout(limit, Self::until(outcome)).await {
+            return outcome;
         }
+        // It asks again and again; the bus is started anew afterwards.
+        let mut stop = Self::idle();
+        stop.set_stop_trans(true);
+        USB.sie_ctrl().write_value(stop);
+        Err(PacketError::Busy)
     }
 }
 
