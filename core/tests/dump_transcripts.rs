@@ -123,7 +123,7 @@ fn long_dump_is_retried_once() {
     assert_eq!(failed, Err(ScopeErrorKind::Surplus { expected: 5 }.at(stage)));
 }
 
-/// Where the driver differs over a blocking stream, as [`scopething_core::blocking`] says.
+/// Where the driver differs over a blocking stream, as [`scopething_core::blocking`] documents.
 #[test]
 fn blocking_reports_a_long_dump_at_the_next_script() {
     let turns = [

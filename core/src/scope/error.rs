@@ -162,7 +162,7 @@ pub enum Recovery {
 
 /// A failure of the link or of the device: what the driver was doing, and what happened. `E` is the error of the stream.
 ///
-/// [`Self::recovery`] says what can be done about it. After any of these the driver resets the device by itself before its
+/// [`Self::recovery`] reports what can be done about it. After any of these the driver resets the device by itself before its
 /// next operation.
 ///
 /// ```

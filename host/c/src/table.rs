@@ -13,7 +13,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What tells handles from other numbers: their upper bytes.
+/// What distinguishes handles from other numbers: their upper bytes.
 const MARK: u64 = 0x5c0e << 48;
 
 /// What a handle stands for.

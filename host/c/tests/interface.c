@@ -186,7 +186,7 @@ static void calibration(void) {
     scopething_scope scope = opened("sim:?clock=fast");
     ScopethingCalibration calibration;
     int calls = 0;
-    EXPECT(scopething_calibrate(scope, NULL, SCOPETHING_CHANNEL_A, 4, false, cancel_at_once, &calls, &calibration, &error) ==
+    EXPECT(scopething_calibrate(scope, NULL, SCOPETHING_CHANNEL_A, 8, false, cancel_at_once, &calls, &calibration, &error) ==
            SCOPETHING_ERROR_CANCELLED);
     EXPECT(calls == 1);
     EXPECT(scopething_calibrate(scope, NULL, SCOPETHING_CHANNEL_A, 8, false, NULL, NULL, &calibration, &error) == SCOPETHING_OK);
@@ -229,7 +229,7 @@ static int close_within(void *user, uint32_t done, uint32_t total) {
 static void callbacks_close_nothing(void) {
     scopething_scope scope = opened("sim:?clock=fast");
     ScopethingCalibration calibration;
-    EXPECT(scopething_calibrate(scope, NULL, SCOPETHING_CHANNEL_A, 4, false, close_within, &scope, &calibration, &error) ==
+    EXPECT(scopething_calibrate(scope, NULL, SCOPETHING_CHANNEL_A, 8, false, close_within, &scope, &calibration, &error) ==
            SCOPETHING_ERROR_CANCELLED);
     EXPECT(scopething_close(scope, &error) == SCOPETHING_OK);
 }

@@ -18,6 +18,7 @@ use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::message::{print_note, print_status, print_warning};
 use super::session::Session;
+use super::table::Table;
 use scopething::calibration_file::{self, CalibrationFile, CalibrationFileError};
 use scopething::link::{HostScope, LinkError};
 
@@ -201,23 +202,28 @@ fn named(parameters: &AnalogParameters) -> impl Iterator<Item = (&'static str, f
 
 /// The first six parameters are factors, the others volts.
 fn unit_of(index: usize) -> &'static str {
-    if index < 6 { "" } else { " V" }
+    if index < 6 { "" } else { "V" }
 }
 
 fn to_text(before: &AnalogParameters, calibration: &Calibration) -> String {
-    let mut lines = vec![format!("{:<10} {:>12} {:>12}", "", "before", "after")];
+    let titles = ["", "before", "after", ""].map(str::to_owned);
+    let mut rows = vec![titles];
     let both = named(before).zip(named(&calibration.parameters));
     for (index, ((name, before), (_, after))) in both.enumerate() {
-        lines.push(format!("{name:<10} {before:>12.6} {after:>12.6}{}", unit_of(index)));
+        rows.push([
+            name.to_owned(),
+            format!("{before:.6}"),
+            format!("{after:.6}"),
+            unit_of(index).to_owned(),
+        ]);
     }
     let Calibration { residual_volts, residual_of_range, used, rejected, .. } = calibration;
-    lines.push(format!(
-        "residual   {:.3} mV rms, {:.4} % of the range, of {used} levels; {rejected} were too far off",
+    format!(
+        "{}residual: {:.3} mV rms, {:.4} % of the range, of {used} levels; {rejected} were too far off\n",
+        Table::new(rows).right(&[1, 2]),
         residual_volts * 1e3,
         residual_of_range * 100.0
-    ));
-    lines.push(String::new());
-    lines.join("\n")
+    )
 }
 
 fn to_json(before: &AnalogParameters, calibration: &Calibration) -> Value {

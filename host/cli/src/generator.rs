@@ -7,6 +7,7 @@ use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
 use super::message::print_status;
 use super::session::Session;
+use super::table::Table;
 use scopething::generate::{GeneratorPlan, GeneratorRequest, stop};
 use scopething_waveform::quantity_text::time_span;
 
@@ -32,9 +33,14 @@ fn print(plan: &GeneratorPlan<'_>, json: bool) -> Result<(), Failure> {
     if json {
         writeln!(out, "{}", plan.to_json())?;
     } else {
-        out.write_all(plan.to_text().as_bytes())?;
+        out.write_all(to_text(plan).as_bytes())?;
     }
     Ok(out.flush()?)
+}
+
+/// What will be generated, a line a value.
+pub(super) fn to_text(plan: &GeneratorPlan<'_>) -> String {
+    Table::named(plan.rows()).to_string()
 }
 
 /// Starts a generator, prints what it does, and stops it again at Ctrl-C or after a time; in a session that

@@ -9,6 +9,7 @@ use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
 use super::message::print_status;
 use super::session::Session;
+use super::table::Table;
 use scopething::link::{self, Port};
 
 const EXAMPLES: &str = "\
@@ -63,13 +64,14 @@ impl Arguments {
             });
             writeln!(out, "{info}")?;
         } else {
-            writeln!(out, "model     {}", model.name)?;
-            writeln!(out, "revision  {revision}")?;
-            match serial {
-                Ok(serial) => writeln!(out, "serial    {serial}")?,
-                Err(reason) => writeln!(out, "serial    none: {reason}")?,
-            }
-            writeln!(out, "link      {url}")?;
+            let serial = match serial {
+                Ok(serial) => serial.to_string(),
+                Err(reason) => format!("none: {reason}"),
+            };
+            let model = model.name.to_owned();
+            let rows =
+                [("model", model), ("revision", revision), ("serial", serial), ("link", url.to_string())];
+            write!(out, "{}", Table::named(rows))?;
         }
         Ok(())
     }

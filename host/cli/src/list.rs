@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::identity::Identity;
 use super::message::print_note;
 use super::port_users::{self, PortUser};
+use super::table::Table;
 use scopething::bridge::Client;
 use scopething::link::{self, LinkUrl, OpenError, Port};
 
@@ -101,16 +102,8 @@ impl Arguments {
             writeln!(out, "{}", places.iter().map(Place::to_json).collect::<Value>())?;
             return Ok(());
         }
-        let width = places.iter().map(|place| place.url.to_string().len()).max().unwrap_or(0);
-        for place in &places {
-            writeln!(
-                out,
-                "{:<width$}  {:<11}  {}",
-                place.url.to_string(),
-                place.kind.name(),
-                place.to_text()
-            )?;
-        }
+        let row = |place: &Place| [place.url.to_string(), place.kind.name().to_owned(), place.to_text()];
+        write!(out, "{}", Table::new(places.iter().map(row)))?;
         out.flush()?;
         if !places.iter().any(|place| matches!(place.kind, Kind::BitScope | Kind::Bridge | Kind::Named)) {
             print_note!("no BitScope was found: `scopething doctor` looks for the reason");

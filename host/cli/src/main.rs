@@ -53,6 +53,7 @@ mod setup;
 mod shell;
 mod simulate;
 mod stream;
+mod table;
 mod terminal;
 mod wave;
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::table::Table;
 use scopething_core::analysis::{EdgeMeasurements, Levels, Shape};
 
 use scopething_waveform::measure::{
@@ -26,15 +27,15 @@ pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
     let mut text = String::new();
     if !columns.is_empty() {
         let titles = ANALOG_TITLES.iter().enumerate();
-        let row = |(index, title): (usize, &&str)| {
+        let row = |(index, title): (usize, &&str)| -> Vec<String> {
             let values = columns.iter().filter_map(|column| column.get(index).cloned());
             std::iter::once((*title).to_owned()).chain(values).collect()
         };
-        text += &aligned(&titles.map(row).collect::<Vec<Vec<String>>>());
+        text += &Table::new(titles.map(row)).to_string();
     }
     if !lines.is_empty() {
         lines.insert(0, ["", "high", "frequency", "duty", "edges"].map(str::to_owned).to_vec());
-        text += &aligned(&lines);
+        text += &Table::new(lines).to_string();
     }
     for channel in &analysis.channels {
         text += &reasons(channel);
@@ -163,26 +164,6 @@ fn counts(edges: &EdgeMeasurements) -> String {
     format!("{} rising, {} falling", edges.rising, edges.falling)
 }
 
-/// Rows of which all but the last column are padded.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let padding = width(column) - cell.chars().count() + 2;
-            line += cell;
-            line.extend(std::iter::repeat_n(' ', padding));
-        }
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
-}
-
 /// What is known; of the two analog channels also that nothing is.
 fn delays(analysis: &WaveformAnalysis) -> String {
     let mut text = String::new();
@@ -240,5 +221,9 @@ fn peaks(spectrum: &Spectrum, unit: &str) -> String {
             },
         ]
     }));
-    if spectrum.peaks.is_empty() { "no peaks above the noise\n".to_owned() } else { aligned(&rows) }
+    if spectrum.peaks.is_empty() {
+        "no peaks above the noise\n".to_owned()
+    } else {
+        Table::new(rows).to_string()
+    }
 }

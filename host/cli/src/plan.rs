@@ -5,14 +5,17 @@ use std::io::Write;
 use clap::Args;
 use scopething_core::device::BS05;
 use scopething_core::plan::{BusyOutputs, CapturePlan, Notice, TraceEnd, plan_capture};
+use scopething_core::vm::Register;
 use serde_json::{Map, Value};
 
 use super::batch::{answer_lines, malformed, refused};
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
+use super::generator;
 use super::live::print_notices;
 use super::meanwhile::MeanwhileArguments;
 use super::session::Session;
+use super::table::Table;
 use scopething::generate::{GeneratorPlan, GeneratorRequest};
 use scopething::plan_report::{Refusal, refusals, registers, texts, to_json};
 use scopething::request::JsonRequest;
@@ -66,7 +69,7 @@ impl Arguments {
             }
             writeln!(out, "{object}")?;
         } else {
-            let generator = generator.as_ref().map(GeneratorPlan::to_text).unwrap_or_default();
+            let generator = generator.as_ref().map(generator::to_text).unwrap_or_default();
             write!(out, "{generator}{}", to_text(&plan, &refused))?;
             print_notices(&plan, request.channels);
         }
@@ -120,26 +123,31 @@ fn sample_rate_text(plan: &CapturePlan) -> String {
 }
 
 fn to_text(plan: &CapturePlan, refused: &[Refusal]) -> String {
-    let mut lines = vec![
-        format!("mode         {}", plan.mode.name),
-        format!("channels     {}", plan.channels),
-        format!("sample rate  {}", sample_rate_text(plan)),
-        format!("samples      {} over {}", plan.timebase.samples, quantity(plan.duration_s(), "s", 7)),
-        format!("trigger      {} {}, {}", plan.trigger, plan.trigger_type, position_text(plan)),
-        format!("timeout      {}", timeout_text(plan)),
-        format!("to read      {} bytes", plan.dump_bytes()),
+    let span = quantity(plan.duration_s(), "s", 7);
+    let mut rows = vec![
+        ("mode", plan.mode.name.to_owned()),
+        ("channels", plan.channels.to_string()),
+        ("sample rate", sample_rate_text(plan)),
+        ("samples", format!("{} over {span}", plan.timebase.samples)),
+        ("trigger", format!("{} {}, {}", plan.trigger, plan.trigger_type, position_text(plan))),
+        ("timeout", timeout_text(plan)),
+        ("to read", format!("{} bytes", plan.dump_bytes())),
     ];
     let left_out = plan.notices.iter().filter(|notice| matches!(notice, Notice::LinesLeftOut { .. }));
-    lines.extend(left_out.map(|notice| format!("channels     {notice}")));
-    lines.push("registers".to_owned());
-    for (register, value) in plan.registers() {
+    rows.extend(left_out.map(|notice| ("channels", notice.to_string())));
+    let text = format!("{}registers\n{}", Table::named(rows), register_table(&plan.registers()));
+    if refused.is_empty() {
+        return text;
+    }
+    let modes = refused.iter().map(|(mode, why)| (mode.name, why.clone()));
+    format!("{text}modes refused\n{}", Table::named(modes).indent(2))
+}
+
+/// What registers are set to: address, name and value.
+pub(super) fn register_table(registers: &[(Register, u32)]) -> Table {
+    let row = |&(register, value): &(Register, u32)| {
         let digits = usize::from(register.width()) * 2;
-        lines.push(format!("  {:02x} {:<14} {value:0digits$x}", register.address(), register.name()));
-    }
-    if !refused.is_empty() {
-        lines.push("modes refused".to_owned());
-        lines.extend(refused.iter().map(|(mode, why)| format!("  {:<14} {why}", mode.name)));
-    }
-    lines.push(String::new());
-    lines.join("\n")
+        [format!("{:02x}", register.address()), register.name().to_owned(), format!("{value:0digits$x}")]
+    };
+    Table::new(registers.iter().map(row)).indent(2)
 }

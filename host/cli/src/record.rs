@@ -14,6 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::message::{self, Level};
+use super::table::Table;
 use super::terminal;
 use scopething::link::{HostClock, LinkClock, LinkUrl};
 use scopething::regular;
@@ -90,7 +91,7 @@ impl Arguments {
         if self.json {
             writeln!(terminal::stdout(), "{}", serde_json::to_string(&status).map_err(Failure::failed)?)?;
         } else {
-            write!(terminal::stdout(), "{status}")?;
+            write!(terminal::stdout(), "{}", Table::named(status.rows()))?;
         }
         Ok(())
     }

@@ -101,9 +101,14 @@ pub(super) async fn serve(
     let interrupts = Interrupts::watch();
     let url = device.url.parse()?.unwrap_or(LinkUrl::FirstSerial);
     let probe = device.probe.parameters(&url, None)?;
+    let again = url.clone();
     let opening = async {
         let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
-        Server::open(link, probe, places).await.map_err(refused)
+        let server = Server::open(link, probe, places).await.map_err(refused)?;
+        Ok::<_, Failure>(server.reconnecting(move || {
+            let url = again.clone();
+            async move { link::open_reading(&url, playback::read).await }
+        }))
     };
     let server = tokio::select! {
         server = opening => server?,

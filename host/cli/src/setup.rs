@@ -47,8 +47,8 @@ pub(super) fn serial_group(groups: &str) -> Option<&'static str> {
     GROUPS.into_iter().find(|name| exists(name))
 }
 
-/// The rule: the group and whoever sits at the computer may open the port, nobody takes the scope for a modem, and its
-/// bytes are not held back for 16 ms.
+/// The rule: the group and whoever sits at the computer may open the port, which has a name that says which scope it is, nobody
+/// takes the scope for a modem, and its bytes are not held back for 16 ms.
 pub(super) fn rule(group: &str) -> String {
     let mut text = String::from(
         "# BitScope Micro: a FT232R (0403:6001). Other adapters with this chip get the same.\n\
@@ -58,7 +58,7 @@ pub(super) fn rule(group: &str) -> String {
     let _ = write!(
         text,
         "SUBSYSTEM==\"tty\", ATTRS{{idVendor}}==\"0403\", ATTRS{{idProduct}}==\"6001\", GROUP=\"{group}\", MODE=\"0660\", \
-         TAG+=\"uaccess\", ENV{{ID_MM_DEVICE_IGNORE}}=\"1\", ENV{{ID_MM_PORT_IGNORE}}=\"1\"\n\
+         TAG+=\"uaccess\", SYMLINK+=\"bitscope-$attr{{serial}}\", ENV{{ID_MM_DEVICE_IGNORE}}=\"1\", ENV{{ID_MM_PORT_IGNORE}}=\"1\"\n\
          SUBSYSTEM==\"usb-serial\", DRIVER==\"ftdi_sio\", ATTRS{{idVendor}}==\"0403\", ATTRS{{idProduct}}==\"6001\", \
          ATTR{{latency_timer}}=\"1\"\n"
     );

@@ -284,7 +284,7 @@ async fn capture_through(server: &str, limit: Limit) -> (Finished, u64) {
     let arguments =
         ["capture", "--url", &relay.url, "--json", "--samples", "1000", "--period", "1ms", "--timeout", "0"];
     let finished = scopething(&arguments).await;
-    let answered = relay.passed().answered;
+    let answered = relay.forwarded().answered;
     relay.finish().await;
     (finished, answered)
 }

@@ -100,9 +100,7 @@ async fn calibration_prints_before_after_residual() {
     let file = directory.path().join("new/probes.conf");
     let arguments = ["calibrate", "A", "-n", "16", "--probes", "x10", "--url", "sim:?clock=fast"];
     let finished = scopething(&[&arguments[..], &["--file", file.to_str().unwrap()]].concat()).await.done();
-    for part in
-        ["before        after", "scale         18.333000", " V", "residual", "mV rms", "% of the range"]
-    {
+    for part in ["before      after", "scale      18.333000", " V", "residual", "mV rms", "% of the range"] {
         assert!(finished.stdout.contains(part), "{part} in {}", finished.stdout);
     }
     let kept = std::fs::read_to_string(file).unwrap();

@@ -73,7 +73,8 @@ async fn uart_is_decoded_from_every_file() {
     // The table is of the same, without the bits.
     let arguments = ["decode", "u.sr", "-P", "uart:rx=L2:baudrate=115200:format=ascii"];
     let table = scopething_in(directory.path(), &arguments).await.done().stdout;
-    assert!(table.starts_with("       start          end  decoder  row  what\n"), "{table}");
+    let titles: Vec<&str> = table.lines().next().unwrap_or_default().split_whitespace().collect();
+    assert_eq!(titles, ["start", "end", "decoder", "row", "what"], "{table}");
     assert!(
         table.contains("RX   H\n") && table.contains("Start bit") && !table.contains("RX bits"),
         "{table}"

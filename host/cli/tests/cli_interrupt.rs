@@ -77,9 +77,9 @@ async fn second_interrupt_gives_up() {
     let mut running = Running::start(&mut program(&arguments));
     running.until_printed(WAITING).await;
     // The end of the trace gets through, and a part of its 12000 bytes of samples.
-    relay.set_limit(Limit::silent_after(relay.passed().answered + 1000));
+    relay.set_limit(Limit::silent_after(relay.forwarded().answered + 1000));
     running.interrupt();
-    relay.until(|passed| passed.cancelled).await;
+    relay.until(|forwarded| forwarded.cancelled).await;
     running.interrupt();
     let finished = running.finish().await.ended(130);
     assert_eq!(finished.stdout, "");
@@ -179,7 +179,7 @@ async fn interrupt_during_dump_ends_endless_captures() {
     let arguments =
         ["capture", "--url", &relay.url, "-n", "0", "--json", "--samples", "6000", "--period", "6ms"];
     let running = Running::start(&mut program(&arguments));
-    relay.until(|passed| passed.answered == 8000).await;
+    relay.until(|forwarded| forwarded.answered == 8000).await;
     running.interrupt();
     relay.set_limit(Limit::NONE);
     let finished = running.finish().await.done();

@@ -145,6 +145,12 @@ impl Known {
         }
     }
 
+    /// When the earliest channel begins, in seconds; 0 where that is not known.
+    pub(crate) fn start_s(&self) -> f64 {
+        let start_s = self.channels.iter().map(|(_, fact)| fact.start).fold(f64::INFINITY, f64::min);
+        if start_s.is_finite() { start_s } else { 0.0 }
+    }
+
     /// Where the samples of a channel lie in time.
     pub(crate) fn channel(&self, channel: Channel) -> Option<&ChannelFact> {
         self.channels.iter().find(|(known, _)| *known == channel).map(|(_, fact)| fact)
@@ -171,8 +177,7 @@ pub(crate) fn with_facts<K: AsRef<str>, V: AsRef<str>>(
 ) -> Result<Waveform, InvalidWaveform> {
     let known = Known::of(pairs);
     // The grid begins with the earliest channel.
-    let offset_s = known.channels.iter().map(|(_, fact)| fact.start).fold(f64::INFINITY, f64::min);
-    let offset_s = if offset_s.is_finite() { offset_s } else { 0.0 };
+    let offset_s = known.start_s();
     // The file's rate may be rounded: the pace of the grid is that of its fastest channel.
     let pace_s = |period_s: f64| {
         let periods = known.channels.iter().map(|(_, fact)| fact.period);

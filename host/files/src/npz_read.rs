@@ -200,7 +200,10 @@ fn array(bytes: &[u8]) -> Result<Option<Array>, &'static str> {
         };
         return Ok(match dimensions {
             0 => Some(Array::Text(text(data))),
-            1 => Some(Array::Texts(data.chunks_exact(4 * length.max(1)).map(text).collect())),
+            1 => {
+                let bytes = length.max(1).checked_mul(4).ok_or(wrong)?;
+                Some(Array::Texts(data.chunks_exact(bytes).map(text).collect()))
+            }
             _ => None,
         });
     }

@@ -2,13 +2,15 @@
 //! of times.
 
 use std::fs::File;
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
+use bytes::Bytes;
 use parquet::basic::{LogicalType, Type as PhysicalType};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{BoolType, DataType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::file::reader::{ChunkReader, FileReader, Length, RowGroupReader, SerializedFileReader};
 
 use super::csv_read::layout::{Clock, Layout};
 use super::csv_read::table::Table;
@@ -16,14 +18,52 @@ use super::facts::Known;
 use super::options::ReadOptions;
 use super::pieces::{Fed, PIECE_SAMPLES};
 use super::table_pieces::{RowPieces, TableScan};
-use super::{Format, MAX_SAMPLES, ReadError, TraceReader};
+use super::{Format, ReadError, TraceReader};
 use scopething_waveform::waveform::Waveform;
 
 /// Reads the capture in a table.
 pub struct ParquetReader {
-    file: Option<SerializedFileReader<File>>,
+    file: Option<SerializedFileReader<Strict>>,
     options: ReadOptions,
     warnings: Vec<String>,
+}
+
+/// A file beyond whose end nothing is read. The decoder takes memory for as much as a file states to hold, and goes over as
+/// many elements as it states to have, whether they are there or not.
+struct Strict(File);
+
+impl Length for Strict {
+    fn len(&self) -> u64 {
+        Length::len(&self.0)
+    }
+}
+
+impl ChunkReader for Strict {
+    type T = StrictRead;
+
+    fn get_read(&self, start: u64) -> Result<StrictRead, ParquetError> {
+        Ok(StrictRead(self.0.get_read(start)?))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let is_there = start.checked_add(length as u64).is_some_and(|end| end <= Length::len(self));
+        if is_there {
+            self.0.get_bytes(start, length)
+        } else {
+            Err(ParquetError::EOF("it is cut off".to_owned()))
+        }
+    }
+}
+
+struct StrictRead(BufReader<File>);
+
+impl Read for StrictRead {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(bytes) {
+            Ok(0) if !bytes.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => read,
+        }
+    }
 }
 
 fn fault(error: impl std::fmt::Display) -> ReadError {
@@ -36,36 +76,24 @@ impl ParquetReader {
     /// # Errors
     /// If it is no such file.
     pub fn new(file: File, options: ReadOptions) -> Result<Self, ReadError> {
-        let file = SerializedFileReader::new(file).map_err(fault)?;
+        let file = decoded(|| SerializedFileReader::new(Strict(file)).map_err(fault))?;
         Ok(Self { file: Some(file), options, warnings: Vec::new() })
     }
 
-    fn capture(&mut self, file: &SerializedFileReader<File>) -> Result<Waveform, ReadError> {
-        let Columns { layout, known, time, scale, places } = Columns::of(file, &self.options)?;
-        let mut table = Table::new(layout);
+    fn capture(&mut self, file: &SerializedFileReader<Strict>) -> Result<Waveform, ReadError> {
+        let columns = Columns::of(file, &self.options)?;
+        let mut table = Table::new(columns.layout.clone());
         let window = self.options.window();
-        let mut passed = 0_u64;
-        for number in 0..file.num_row_groups() {
-            let group = file.get_row_group(number).map_err(fault)?;
-            let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(usize::MAX);
-            if rows > MAX_SAMPLES {
-                return Err(ReadError::TooLong);
-            }
-            let times = time.map(|place| column(group.as_ref(), place, rows)).transpose().map_err(fault)?;
-            let values: Result<Vec<_>, _> =
-                places.iter().map(|&place| column(group.as_ref(), place, rows)).collect();
-            let values = values.map_err(fault)?;
-            for row in 0..rows {
-                let at = |column: &Vec<Option<f64>>| column.get(row).copied().flatten();
-                let time_s = match &times {
-                    Some(times) => at(times).unwrap_or(f64::NAN) * scale,
-                    None => passed as f64 * scale,
-                };
-                table.push_numbers(time_s, values.iter().map(at), window)?;
-                passed += 1;
-            }
+        let (mut passed, mut refused) = (0_u64, None);
+        columns.for_each_row(file, &mut |time_s, values| {
+            passed += 1;
+            refused = table.push_numbers(time_s, values.iter().copied(), window).err();
+            refused.is_none()
+        })?;
+        if let Some(refused) = refused {
+            return Err(refused);
         }
-        table.waveform(known, &self.options, passed, &mut self.warnings)
+        table.waveform(columns.known, &self.options, passed, &mut self.warnings)
     }
 }
 
@@ -81,7 +109,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(file: &SerializedFileReader<File>, options: &ReadOptions) -> Result<Self, ReadError> {
+    fn of(file: &SerializedFileReader<Strict>, options: &ReadOptions) -> Result<Self, ReadError> {
         let metadata = file.metadata().file_metadata();
         let pairs: Vec<(String, String)> = metadata
             .key_value_metadata()
@@ -126,77 +154,83 @@ impl Columns {
     }
 }
 
-/// A column of a row group that is read some rows at a time.
-enum Cells {
-    Bool(ColumnReaderImpl<BoolType>),
-    Int32(ColumnReaderImpl<Int32Type>),
-    Int64(ColumnReaderImpl<Int64Type>),
-    Float(ColumnReaderImpl<FloatType>),
-    Double(ColumnReaderImpl<DoubleType>),
+/// A column of a row group, of which the next numbers are read.
+struct Column {
+    reader: ColumnReader,
+    /// The level at which there is a number; 0 if there is one in each row.
+    present: i16,
 }
 
-impl Cells {
-    fn of(group: &dyn RowGroupReader, place: usize) -> Result<Option<Self>, ParquetError> {
-        Ok(match group.get_column_reader(place)? {
-            ColumnReader::BoolColumnReader(reader) => Some(Self::Bool(reader)),
-            ColumnReader::Int32ColumnReader(reader) => Some(Self::Int32(reader)),
-            ColumnReader::Int64ColumnReader(reader) => Some(Self::Int64(reader)),
-            ColumnReader::FloatColumnReader(reader) => Some(Self::Float(reader)),
-            ColumnReader::DoubleColumnReader(reader) => Some(Self::Double(reader)),
-            _ => None,
-        })
+impl Column {
+    fn new(group: &dyn RowGroupReader, place: usize) -> Result<Self, ParquetError> {
+        let present = group.metadata().column(place).column_descr().max_def_level();
+        Ok(Self { reader: group.get_column_reader(place)?, present })
     }
 
-    /// The numbers of the rows that follow; none where there is none.
-    fn next(&mut self, rows: usize) -> Result<Vec<Option<f64>>, ParquetError> {
-        match self {
-            Self::Bool(reader) => values(reader, rows, |value| f64::from(u8::from(value))),
-            Self::Int32(reader) => values(reader, rows, f64::from),
-            Self::Int64(reader) => values(reader, rows, |value| value as f64),
-            Self::Float(reader) => values(reader, rows, f64::from),
-            Self::Double(reader) => values(reader, rows, |value| value),
-        }
+    /// So many numbers, and nothing where there is none.
+    fn next(&mut self, rows: usize) -> Result<Vec<Option<f64>>, ReadError> {
+        let present = self.present;
+        let numbers = match &mut self.reader {
+            ColumnReader::BoolColumnReader(reader) => {
+                values::<BoolType>(reader, present, rows, |value| f64::from(u8::from(value)))
+            }
+            ColumnReader::Int32ColumnReader(reader) => values::<Int32Type>(reader, present, rows, f64::from),
+            ColumnReader::Int64ColumnReader(reader) => {
+                values::<Int64Type>(reader, present, rows, |value| value as f64)
+            }
+            ColumnReader::FloatColumnReader(reader) => values::<FloatType>(reader, present, rows, f64::from),
+            ColumnReader::DoubleColumnReader(reader) => {
+                values::<DoubleType>(reader, present, rows, |value| value)
+            }
+            _ => return Err(fault("a column holds no numbers")),
+        };
+        let numbers = numbers.map_err(fault)?;
+        // A file of a few bytes may state as many rows as it likes.
+        if numbers.len() == rows { Ok(numbers) } else { Err(fault("it has fewer rows than it states")) }
     }
-}
-
-/// The numbers of a column in a row group; none where there is none.
-fn column(group: &dyn RowGroupReader, place: usize, rows: usize) -> Result<Vec<Option<f64>>, ParquetError> {
-    Cells::of(group, place)?.map_or(Ok(Vec::new()), |mut cells| cells.next(rows))
 }
 
 fn values<T: DataType>(
     reader: &mut ColumnReaderImpl<T>,
+    present: i16,
     rows: usize,
     number: impl Fn(T::T) -> f64,
 ) -> Result<Vec<Option<f64>>, ParquetError> {
     let (mut values, mut levels) = (Vec::new(), Vec::new());
-    let mut passed = 0;
-    while passed < rows {
-        let (read, ..) = reader.read_records(rows - passed, Some(&mut levels), None, &mut values)?;
-        if read == 0 {
+    let mut read = 0;
+    while read < rows {
+        let (more, ..) = reader.read_records(rows - read, Some(&mut levels), None, &mut values)?;
+        if more == 0 {
             break;
         }
-        passed += read;
+        read += more;
     }
     let mut numbers = values.into_iter().map(number);
-    if levels.is_empty() {
+    if present == 0 {
         return Ok(numbers.map(Some).collect());
     }
-    let most = levels.iter().copied().max().unwrap_or(0).max(1);
-    Ok(levels.into_iter().map(|level| if level == most { numbers.next() } else { None }).collect())
+    Ok(levels.into_iter().map(|level| if level == present { numbers.next() } else { None }).collect())
+}
+
+/// What the decoder makes of a file, also where that is a panic: it has some for files that are damaged.
+fn decoded<T>(work: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    result.unwrap_or_else(|_| Err(fault("it is damaged")))
 }
 
 /// Goes through a table once and begins to read it; `None` if it must be read as a whole.
 pub(crate) fn open_pieces(path: &Path, options: &ReadOptions) -> Option<Fed> {
-    let file = SerializedFileReader::new(File::open(path).ok()?).ok()?;
-    let columns = Columns::of(&file, options).ok()?;
+    let file = decoded(|| SerializedFileReader::new(Strict(File::open(path).map_err(fault)?)).map_err(fault))
+        .ok()?;
+    let columns = decoded(|| Columns::of(&file, options)).ok()?;
     let mut scan = TableScan::of(&columns.layout, options);
-    let whole = columns.for_each_row(&file, &mut |time_s, values| scan.push(time_s, values)).ok()?;
+    let whole =
+        decoded(|| columns.for_each_row(&file, &mut |time_s, values| scan.push(time_s, values))).ok()?;
     let (outline, order, warnings) =
         if whole { scan.finish(&columns.layout, &columns.known, options)? } else { return None };
     let mut rows = RowPieces::of(&outline, order, options);
     Some(Fed::begin(outline, warnings, move |send| {
-        columns.for_each_row(&file, &mut |time_s, values| rows.push(time_s, values, send))?;
+        decoded(|| columns.for_each_row(&file, &mut |time_s, values| rows.push(time_s, values, send)))?;
         rows.finish(send);
         Ok(())
     }))
@@ -207,24 +241,21 @@ impl Columns {
     /// were taken.
     fn for_each_row(
         &self,
-        file: &SerializedFileReader<File>,
+        file: &SerializedFileReader<Strict>,
         take: &mut dyn FnMut(f64, &[Option<f64>]) -> bool,
     ) -> Result<bool, ReadError> {
         let mut passed = 0_u64;
         let mut row = vec![None; self.places.len()];
         for number in 0..file.num_row_groups() {
             let group = file.get_row_group(number).map_err(fault)?;
-            let cells = |place: usize| {
-                Cells::of(group.as_ref(), place)
-                    .map_err(fault)?
-                    .ok_or_else(|| fault("a column holds no numbers"))
-            };
-            let mut times = self.time.map(cells).transpose()?;
-            let mut columns = self.places.iter().map(|&place| cells(place)).collect::<Result<Vec<_>, _>>()?;
+            let column = |place: usize| Column::new(group.as_ref(), place).map_err(fault);
+            let mut times = self.time.map(column).transpose()?;
+            let mut columns = self.places.iter().copied().map(column).collect::<Result<Vec<_>, _>>()?;
+            // A page of a few bytes may hold one value as often as it likes: decoded in pieces.
             let mut left = usize::try_from(group.metadata().num_rows()).unwrap_or(usize::MAX);
             while left > 0 {
                 let count = left.min(PIECE_SAMPLES);
-                let of = |cells: &mut Cells| cells.next(count).map_err(fault);
+                let of = |column: &mut Column| column.next(count);
                 let times = times.as_mut().map(of).transpose()?;
                 let values = columns.iter_mut().map(of).collect::<Result<Vec<_>, _>>()?;
                 for at in 0..count {
@@ -249,7 +280,8 @@ impl Columns {
 
 impl TraceReader for ParquetReader {
     fn read(&mut self) -> Result<Option<Waveform>, ReadError> {
-        self.file.take().map(|file| self.capture(&file)).transpose()
+        let Some(file) = self.file.take() else { return Ok(None) };
+        decoded(|| self.capture(&file)).map(Some)
     }
 
     fn warnings(&mut self) -> Vec<String> {

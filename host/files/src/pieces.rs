@@ -116,7 +116,7 @@ pub(crate) struct InStep {
     pub(crate) from_first: bool,
 }
 
-/// The outline of channels that are in step, as far as what is [known](Known) of them says that they were: `None`
+/// The outline of channels that are in step, as far as they were by what is [known](Known) of them: `None`
 /// otherwise. Those of a [`ReadOptions::rate_hz`] other than the file's are not.
 pub(crate) fn outline_in_step(
     mut channels: Vec<SeriesOutline>,

@@ -5,7 +5,7 @@
 
 use std::io::BufRead;
 
-use vcd::{Command, ScopeItem, Value, VarType};
+use vcd::{Command, Value, VarType};
 
 use super::assign::{Assigned, Candidate, assign};
 use super::facts::{ChannelFact, Known};
@@ -37,16 +37,9 @@ impl<R: BufRead> VcdReader<R> {
     }
 
     fn capture(&mut self, input: R) -> Result<Waveform, ReadError> {
-        let fault = |reason: String| ReadError::NotOfFormat { format: Format::Vcd, reason };
         let mut parser = vcd::Parser::new(input);
-        let header = parser.parse_header().map_err(|error| fault(error.to_string()))?;
-        let (count, unit) = header.timescale.unwrap_or((1, vcd::TimescaleUnit::NS));
-        let unit_s = f64::from(count) / unit.divisor() as f64;
-        let facts = facts_in(&header.items);
+        let Header { unit_s, facts, mut variables, left_out } = header(&mut parser)?;
         let known = Known::of(&facts);
-        let mut variables = Vec::new();
-        let mut left_out = Vec::new();
-        variables_in(&header.items, &mut variables, &mut left_out);
         if !left_out.is_empty() {
             let names = super::assign::listed(left_out.iter().map(String::as_str));
             self.warnings.push(format!("buses have no place in a trace: {names} left out"));
@@ -185,30 +178,54 @@ fn held(variable: &Variable, times: impl Iterator<Item = u64>) -> Samples {
     }
 }
 
-fn variables_in(items: &[ScopeItem], variables: &mut Vec<Variable>, left_out: &mut Vec<String>) {
-    for item in items {
-        match item {
-            ScopeItem::Scope(scope) => variables_in(&scope.items, variables, left_out),
-            ScopeItem::Var(var) => {
-                let name = var.reference.clone();
-                let is_analog = var.var_type == VarType::Real;
-                if is_analog || var.size == 1 {
-                    variables.push(Variable { code: var.code, name, is_analog, changes: Vec::new() });
+fn fault(reason: impl Into<String>) -> ReadError {
+    ReadError::NotOfFormat { format: Format::Vcd, reason: reason.into() }
+}
+
+/// What a dump states before its changes.
+struct Header {
+    unit_s: f64,
+    /// What the writer's comment states.
+    facts: Vec<(String, String)>,
+    variables: Vec<Variable>,
+    left_out: Vec<String>,
+}
+
+/// Command by command: the library's own way follows scopes within scopes by recursion, without an end.
+fn header<R: BufRead>(parser: &mut vcd::Parser<R>) -> Result<Header, ReadError> {
+    let unit = |count: u32, unit: vcd::TimescaleUnit| f64::from(count) / unit.divisor() as f64;
+    let mut header = Header {
+        unit_s: unit(1, vcd::TimescaleUnit::NS),
+        facts: Vec::new(),
+        variables: Vec::new(),
+        left_out: Vec::new(),
+    };
+    for command in parser {
+        match command.map_err(|error| fault(error.to_string()))? {
+            Command::Timescale(0, _) => return Err(fault("its unit of time is 0 s")),
+            Command::Timescale(count, of) => header.unit_s = unit(count, of),
+            Command::Comment(text) if header.facts.is_empty() => header.facts = facts_in(&text),
+            Command::VarDef(kind, size, code, name, _) => {
+                let is_analog = kind == VarType::Real;
+                if is_analog || size == 1 {
+                    header.variables.push(Variable { code, name, is_analog, changes: Vec::new() });
                 } else {
-                    left_out.push(name);
+                    header.left_out.push(name);
                 }
+            }
+            Command::Enddefinitions => return Ok(header),
+            Command::Timestamp(_) | Command::ChangeScalar(..) | Command::ChangeReal(..) => {
+                return Err(fault("values come before its definitions end"));
             }
             _ => {}
         }
     }
+    Err(fault("it ends within its definitions"))
 }
 
-/// What the writer's comment states.
-fn facts_in(items: &[ScopeItem]) -> Vec<(String, String)> {
-    let text = items.iter().find_map(|item| match item {
-        ScopeItem::Comment(text) => text.trim().strip_prefix(FACTS),
-        _ => None,
-    });
+/// What a comment states, if it is the writer's.
+fn facts_in(text: &str) -> Vec<(String, String)> {
+    let text = text.trim().strip_prefix(FACTS);
     let object: Option<std::collections::BTreeMap<String, String>> =
         text.and_then(|text| serde_json::from_str(text).ok());
     object.unwrap_or_default().into_iter().collect()

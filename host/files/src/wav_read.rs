@@ -54,7 +54,7 @@ impl<R: Read + Seek> WavReader<R> {
             names.iter().map(|name| Candidate::new(name.as_str(), true)).collect();
         let assigned = assign(&candidates, &self.options.channels, &mut self.warnings)?;
         let rate_hz = f64::from(spec.sample_rate);
-        let (first, count) = self.options.window().of(0.0, rate_hz.recip());
+        let (first, count) = self.options.window().of(known.start_s(), rate_hz.recip());
         let full_scale = self
             .facts
             .iter()

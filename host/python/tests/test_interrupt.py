@@ -18,10 +18,9 @@ WAITING = """
 
 
 def test_it_gives_the_trace_around_that_moment(program, recorded):
-    seen = Watched()
-    proxy = recorded(A=seen)
+    proxy = recorded(A="dc 1V")
     process = program(WAITING, proxy.url)
-    seen.wait()
+    proxy.wait_for_capture()
     interrupt(process)
     assert finish(process) == ("cancel True 1.0\n", "")
 
@@ -51,8 +50,7 @@ def test_a_second_press_gives_up(program, recorded):
 
 
 def test_a_loop_of_captures_ends_at_a_double_press(program, recorded):
-    seen = Watched()
-    proxy = recorded(A=seen)
+    proxy = recorded(A="dc 1V")
     process = program(
         """
         import scopething, sys
@@ -66,13 +64,13 @@ def test_a_loop_of_captures_ends_at_a_double_press(program, recorded):
         """,
         proxy.url,
     )
-    seen.wait()
+    proxy.wait_for_capture()
     # Where a press comes more than a second after the one before it, it ends its capture too.
     presses = 0
-    while process.poll() is None:
+    while proxy.clients:
         interrupt(process)
         presses += 1
-        proxy.wait(lambda proxy: proxy.clients == 0 or proxy.sent.count(b"D") > presses)
+        proxy.wait(lambda proxy: not proxy.clients or proxy.sent.count(b"D") > presses)
     assert finish(process)[0] == f"{['cancel'] * (presses - 1)}\n"
 
 
@@ -208,9 +206,9 @@ def test_a_press_outside_of_a_capture_ends_the_program(program, recorded):
     assert_at_rest(bytes(proxy.sent))
 
 
-def in_terminal(arguments, lines, watched, environment=None):
+def in_terminal(arguments, lines, proxy, environment=None):
     """Types lines at a program in a terminal of its own, \\x03 is Ctrl-C. Each waits for its word, and Ctrl-C until
-    the signal was looked at. Gives all that it wrote."""
+    a capture has begun. Gives all that it wrote."""
     import pty
     import select
 
@@ -237,13 +235,16 @@ def in_terminal(arguments, lines, watched, environment=None):
             start = len(written)
             read_until(word, max(0, start - len(word)))
             if line == "\x03":
-                watched.wait()
+                proxy.wait_for_capture()
             os.write(terminal, line.encode())
         try:
             while True:
                 written += os.read(terminal, 65536).decode(errors="replace")
         except OSError:
             pass
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        raise
     finally:
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if hasattr(os, "waitstatus_to_exitcode") else 0
         os.close(terminal)
@@ -254,30 +255,30 @@ def in_terminal(arguments, lines, watched, environment=None):
 CAPTURE = "print('wait' + 'ing'); t = capture('A', low=0, high=3, trigger_level=2); print('cause', 'is', t.cause)\r"
 
 
-def test_in_a_terminal(simulated_scope):
-    seen = Watched()
+def test_in_a_terminal(recorded):
+    proxy = recorded(A="dc 1V")
     written = in_terminal(
-        ["-m", "scopething", "--plain", simulated_scope(A=seen, tcp=True).url],
+        ["-m", "scopething", "--plain", proxy.url],
         [(">>> ", CAPTURE), ("\r\nwaiting", "\x03"), ("cause is cancel", "exit()\r")],
-        seen,
+        proxy,
     )
     assert "Traceback" not in written and "KeyboardInterrupt" not in written
 
 
-def test_in_ipython(tmp_path, simulated_scope):
-    seen = Watched()
+def test_in_ipython(tmp_path, recorded):
+    proxy = recorded(A="dc 1V")
     written = in_terminal(
-        ["-m", "scopething", simulated_scope(A=seen, tcp=True).url],
+        ["-m", "scopething", proxy.url],
         [("In [1]", CAPTURE), ("\nwaiting", "\x03"), ("cause is cancel", "exit()\r")],
-        seen,
+        proxy,
         {"IPYTHONDIR": str(tmp_path), "IPY_TEST_SIMPLE_PROMPT": "1"},
     )
     assert "Traceback" not in written
 
 
-def test_in_a_jupyter_kernel(tmp_path, monkeypatch, simulated_scope):
-    seen = Watched()
-    url = simulated_scope(A=seen, tcp=True).url
+def test_in_a_jupyter_kernel(tmp_path, monkeypatch, recorded):
+    proxy = recorded(A="dc 1V")
+    url = proxy.url
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     manager, client = jupyter_client.manager.start_new_kernel(kernel_name="python3")
     try:
@@ -289,7 +290,7 @@ def test_in_a_jupyter_kernel(tmp_path, monkeypatch, simulated_scope):
             outputs.append(message)
             if message["msg_type"] == "stream" and "waiting" in message["content"]["text"] and not interrupted:
                 interrupted.append(True)
-                seen.wait()
+                proxy.wait_for_capture()
                 manager.interrupt_kernel()
 
         source = "print('waiting', flush=True); t = s.capture('A', low=0, high=3, trigger_level=2); print(t.cause); t"

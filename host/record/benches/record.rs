@@ -101,7 +101,7 @@ async fn recorded(job: Job, count: u64) -> Outcome<f64> {
     let recorder = Recorder::start(job, Links::new(scopething_sim::no_files), time, SystemDisk, Unwatched)?;
     let started = Instant::now();
     let status = recorder.run(std::future::pending()).await?;
-    assert_eq!(status.written, count, "{status}");
+    assert_eq!(status.written, count, "{status:?}");
     Ok(count as f64 / started.elapsed().as_secs_f64())
 }
 

@@ -238,8 +238,8 @@ async fn bad_traces_are_dropped_and_logged_once() {
     let job = "when.every = '1s'\nwhen.count = 40\nkeep.what = 'summary'";
     let scope = "sim:?A=sine,1kHz,0..3V&clock=fast&faults=reboot@15000";
     let Recorded { status, conditions, .. } = record_plugged_in(directory.path(), job, scope).await;
-    assert_eq!((status.captures, status.written), (40, 40), "{status}");
-    assert!(status.bad_traces + status.link_errors >= 1, "{status}");
+    assert_eq!((status.captures, status.written), (40, 40), "{status:?}");
+    assert!(status.bad_traces + status.link_errors >= 1, "{status:?}");
     assert_eq!(conditions.len(), 1, "{conditions:?}");
     let marked = traces(directory.path()).into_iter().filter(|trace| !trace.2.is_empty()).count();
     assert_eq!(marked, 2);
@@ -413,7 +413,7 @@ async fn lost_stream_frames_are_marked() {
     assert_eq!(recorded.conditions, ["LostFrames"]);
     let status = recorded.status;
     // An eighth of 20 000 frames.
-    assert!((2000..3000).contains(&status.lost_frames), "{status}");
+    assert!((2000..3000).contains(&status.lost_frames), "{status:?}");
     let traces = traces(directory.path());
     assert!(traces.len() > 100 && traces[0].2 == "start");
     assert!(traces[1..].iter().all(|(_, _, gap)| gap == "lost frames"), "{:?}", &traces[..10]);
@@ -441,6 +441,6 @@ async fn wait_for_the_trigger_is_explained() {
                trigger-mode = \"auto\"";
     assert_eq!(*waits.lock().unwrap(), [None, Some(why.to_owned()), None]);
     assert_eq!((recorded.status.captures, &recorded.status.waiting), (1, &None));
-    assert!(recorded.status.last_trigger.is_some(), "{}", recorded.status);
+    assert!(recorded.status.last_trigger.is_some(), "{:?}", recorded.status);
     assert!(recorded.conditions.is_empty(), "it is no fault: {:?}", recorded.conditions);
 }

@@ -109,7 +109,9 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let kind = match &error {
             OpenError::PortInUse { .. } => Kind::Busy,
-            OpenError::NotABridge { .. } | OpenError::Sim(_) => Kind::Usage,
+            OpenError::NotABridge { .. } => Kind::Usage,
+            #[cfg(feature = "sim")]
+            OpenError::Sim(_) => Kind::Usage,
             _ => Kind::NotFound,
         };
         Self::of(kind, &error)

@@ -94,13 +94,8 @@ fn outcome_json(outcome: &Outcome) -> Value {
 /// A line of the summary, with what was found behind it.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:>2}  {:<44} {}",
-            self.experiment.number(),
-            self.experiment.title(),
-            self.verdict.name()
-        )?;
+        let experiment = self.experiment;
+        write!(f, "{}. {}: {}", experiment.number(), experiment.title(), self.verdict.name())?;
         for finding in &self.findings {
             write!(f, "\n      {}: {finding}", finding.name())?;
         }

@@ -51,6 +51,13 @@ pub enum Event {
         /// What is set now.
         settings: String,
     },
+    /// The device is gone: unplugged, or silent. Clients are served again when it is back.
+    Lost {
+        /// What failed.
+        reason: String,
+    },
+    /// The device is back.
+    Returned,
     /// A request was not met, or only approximately.
     Notice(String),
     /// A note of the simulated device about what its client did.
@@ -69,6 +76,8 @@ impl fmt::Display for Event {
                 write!(f, "{client} sent {bytes} bytes that are not a command: dropped")
             }
             Self::Set { by, settings } => write!(f, "{by} has set {settings}"),
+            Self::Lost { reason } => write!(f, "the BitScope is gone, and is waited for: {reason}"),
+            Self::Returned => f.write_str("the BitScope is back; its generators are off"),
             Self::Notice(text) => f.write_str(text),
             Self::Device(note) => note.fmt(f),
         }

@@ -54,7 +54,7 @@ pub(super) enum Request {
     /// The device itself, as a stream of bytes.
     Borrow(oneshot::Sender<Loan>),
     /// Change what the generator does.
-    Generate(GeneratorChange),
+    Generate(GeneratorTurn),
     /// Leave the device as a reset does, and say when that is done.
     Close(oneshot::Sender<()>),
 }
@@ -66,6 +66,13 @@ pub(super) enum GeneratorChange {
     /// A waveform, clocks, or lines that are held.
     Start(Arc<GeneratorRequest>),
     Stop,
+}
+
+/// A change of the generator, and who is to learn what has become of it.
+#[derive(Debug)]
+pub(super) struct GeneratorTurn {
+    pub(super) change: GeneratorChange,
+    pub(super) reply: Option<oneshot::Sender<Result<(), String>>>,
 }
 
 /// How long a client waits for the trigger of a capture.
@@ -139,6 +146,8 @@ pub struct Handle {
     pub(super) events: mpsc::Sender<Event>,
     /// Why the trigger of the present capture does not come, once that was looked at.
     pub(super) hint: Arc<watch::Sender<Option<TriggerHint>>>,
+    /// Why the device is gone, while it is.
+    pub(super) lost: Arc<watch::Sender<Option<String>>>,
     pub(super) probe: AnalogParameters,
     /// The device's serial number.
     pub(super) serial: String,
@@ -192,12 +201,21 @@ impl Handle {
 
     /// Plays a waveform from now on, or none.
     pub async fn generate(&self, waveform: Option<GeneratorWaveform>) {
-        self.change_generator(waveform.map_or(GeneratorChange::Stop, GeneratorChange::Play)).await;
+        let change = waveform.map_or(GeneratorChange::Stop, GeneratorChange::Play);
+        // The only failure is that everything is closing.
+        let _ = self.requests.send(Request::Generate(GeneratorTurn { change, reply: None })).await;
     }
 
-    pub(super) async fn change_generator(&self, change: GeneratorChange) {
-        // The only failure is that everything is closing.
-        let _ = self.requests.send(Request::Generate(change)).await;
+    /// Changes what the generator does, and waits until it is done.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub(super) async fn change_generator(&self, change: GeneratorChange) -> Result<(), String> {
+        let (reply, done) = oneshot::channel();
+        let request = Request::Generate(GeneratorTurn { change, reply: Some(reply) });
+        let closing = || "the program is ending".to_owned();
+        self.requests.send(request).await.map_err(|_| closing())?;
+        done.await.unwrap_or_else(|_| Err("another client has changed the generator meanwhile".to_owned()))
     }
 
     /// Requests the device itself; it is lent when the present capture has ended.

@@ -19,8 +19,9 @@ use tokio::time::Instant;
 use super::capture::Capture;
 use super::event::Event;
 use super::generator;
-use super::handle::{GeneratorChange, Handle, Request, SharedState, WaitingClient};
+use super::handle::{GeneratorChange, GeneratorTurn, Handle, Request, SharedState, WaitingClient};
 use super::loan::Loan;
+use super::reconnect::{Reopen, reconnected};
 use super::until;
 use scopething::link::{HostScope, LinkClock, LinkError};
 use scopething::trigger_hint::{Remedy, TriggerHint, awaited};
@@ -54,6 +55,9 @@ pub(super) struct Instrument {
     clean: bool,
     restarts: u8,
     failures: u8,
+    /// Opens the link anew when the device is gone; none: that is the end.
+    pub(super) reopen: Option<Reopen>,
+    closing: bool,
 }
 
 /// A capture, and what it was planned for.
@@ -69,7 +73,7 @@ struct Queue {
     clients: Vec<WaitingClient>,
     borrowers: VecDeque<oneshot::Sender<Loan>>,
     /// The generator is to be changed to this.
-    generate: Option<GeneratorChange>,
+    generate: Option<GeneratorTurn>,
     /// The device is to be left as a reset does.
     close: Option<oneshot::Sender<()>>,
     /// Whether the last turn was a loan.
@@ -79,7 +83,7 @@ struct Queue {
 /// What the device is to do next.
 enum Turn {
     Close(oneshot::Sender<()>),
-    Generate(GeneratorChange),
+    Generate(GeneratorTurn),
     Lend(oneshot::Sender<Loan>),
     Capture,
 }
@@ -122,6 +126,20 @@ impl Queue {
         self.clients.retain(|client| !client.reply.is_closed());
         self.borrowers.retain(|borrower| !borrower.is_closed());
         !self.clients.is_empty() || !self.borrowers.is_empty() || self.generate.is_some()
+    }
+
+    /// While the device is gone: clients wait for it that would wait for a trigger, all others learn that there is nothing to be
+    /// had. Whether everything is closing.
+    fn turn_away(&mut self, reason: &str) -> bool {
+        self.clients.retain(|client| client.until().is_none());
+        self.borrowers.clear();
+        if let Some(reply) = self.generate.take().and_then(|turn| turn.reply) {
+            let _ = reply.send(Err(reason.to_owned()));
+        }
+        self.close.take().is_some_and(|reply| {
+            let _ = reply.send(());
+            true
+        })
     }
 
     /// The earliest deadline of any waiting client for the present capture.
@@ -197,17 +215,63 @@ impl Instrument {
             clean: false,
             restarts: 0,
             failures: 0,
+            reopen: None,
+            closing: false,
         }
     }
 
-    /// Serves requests one after the other, until the device fails for good.
+    /// Serves requests one after the other, until the device fails for good: it is waited for if its link can be opened anew.
     pub(super) async fn run(mut self) -> Result<Infallible, DeviceError> {
+        loop {
+            let error = match self.serve().await {
+                Ok(never) => match never {},
+                Err(error) => error,
+            };
+            let may_return = self.reopen.is_some() && !self.closing && error.recovery() != Recovery::Fatal;
+            if !may_return {
+                return Err(error);
+            }
+            self.await_device(error.to_string()).await;
+        }
+    }
+
+    /// Waits until the device is back, while clients learn that it is gone. What its generators did is not done again: it may
+    /// have been wired anew.
+    async fn await_device(&mut self, reason: String) {
+        let Self { queue, handle, reopen, .. } = self;
+        let Some(reopen) = reopen else { return };
+        // Its port cannot be opened twice.
+        self.scope = None;
+        self.generator = None;
+        handle.state.send_modify(|state| (state.driven, state.generator) = (BusyOutputs::NOTHING, None));
+        handle.report(Event::Lost { reason: reason.clone() });
+        handle.lost.send_replace(Some(reason.clone()));
+        let (scope, clock, profile) = {
+            let mut returned = pin!(reconnected(reopen, handle));
+            loop {
+                if queue.turn_away(&reason) {
+                    return pending().await;
+                }
+                tokio::select! {
+                    returned = &mut returned => break returned,
+                    () = queue.changed() => {}
+                }
+            }
+        };
+        (self.scope, self.clock, self.profile) = (Some(scope), clock, profile);
+        (self.clean, self.failures) = (false, 0);
+        self.handle.lost.send_replace(None);
+        self.handle.report(Event::Returned);
+    }
+
+    async fn serve(&mut self) -> Result<Infallible, DeviceError> {
         loop {
             match self.queue.next_turn().await {
                 Turn::Capture => self.capture().await?,
                 Turn::Lend(borrower) => self.lend(borrower).await?,
-                Turn::Generate(change) => self.generate(change).await?,
+                Turn::Generate(turn) => self.generate(turn).await?,
                 Turn::Close(reply) => {
+                    self.closing = true;
                     self.generator = None;
                     self.reset().await?;
                     // Whoever asked may have given up.
@@ -347,11 +411,13 @@ impl Instrument {
     /// A reset has stopped the generator: it is to do again what it did.
     fn restart_generator(&mut self) {
         if self.queue.generate.is_none() {
-            self.queue.generate = self.generator.clone();
+            let turn = |change| GeneratorTurn { change, reply: None };
+            self.queue.generate = self.generator.clone().map(turn);
         }
     }
 
-    async fn generate(&mut self, change: GeneratorChange) -> Result<(), DeviceError> {
+    async fn generate(&mut self, turn: GeneratorTurn) -> Result<(), DeviceError> {
+        let GeneratorTurn { change, reply } = turn;
         let Some(scope) = &mut self.scope else { return Ok(()) };
         self.clean = false;
         let changed = generator::change(scope, &change).await;
@@ -365,16 +431,24 @@ impl Instrument {
                 _ => {}
             }
         });
+        // Whoever asked may have left.
+        let answer = |result: Result<(), String>| drop(reply.map(|reply| reply.send(result)));
         match changed {
             Ok(changed) => {
                 if changed.is_done {
+                    answer(Ok(()));
                     self.generator =
                         Some(change).filter(|change| running && *change != GeneratorChange::Stop);
+                } else {
+                    answer(Err(changed.notice.clone().unwrap_or_default()));
                 }
                 changed.notice.into_iter().for_each(|notice| self.handle.report(Event::Notice(notice)));
                 Ok(())
             }
-            Err(error) => self.survive(error),
+            Err(error) => {
+                answer(Err(error.to_string()));
+                self.survive(error)
+            }
         }
     }
 

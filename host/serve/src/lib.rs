@@ -52,6 +52,7 @@ mod listeners;
 mod loan;
 mod network;
 mod raw;
+mod reconnect;
 pub mod rigol;
 pub mod scpi;
 mod scpi_status;

@@ -25,7 +25,7 @@ use super::rigol::Rigol;
 use super::settings::Settings;
 use super::twinlan;
 use super::web::{Browsers, Web, WebLinks};
-use scopething::link::{LinkError, OpenLink};
+use scopething::link::{LinkError, OpenError, OpenLink};
 
 /// Events that wait to be reported; more are dropped.
 const MAX_EVENTS: usize = 256;
@@ -33,7 +33,7 @@ const MAX_EVENTS: usize = 256;
 const MAX_REQUESTS: usize = 64;
 
 /// The serial number that `*IDN?` answers for a device that has none (IEEE 488.2, section 10.14).
-const NO_SERIAL: &str = "0";
+pub(super) const NO_SERIAL: &str = "0";
 
 /// How many pairs of ports are tried where any will do.
 const MAX_PAIRS: u8 = 100;
@@ -414,6 +414,7 @@ impl Server {
             requests,
             events,
             hint: Arc::new(watch::Sender::new(None)),
+            lost: Arc::new(watch::Sender::new(None)),
             probe,
             serial: serial.map_or_else(|_| NO_SERIAL.to_owned(), |serial| serial.to_string()),
         };
@@ -455,6 +456,16 @@ impl Server {
             instrument,
             unknown_revision,
         })
+    }
+
+    /// Has a device that is gone waited for, and its link opened by `reopen`, instead of ending. Clients stay connected.
+    #[must_use]
+    pub fn reconnecting<F>(mut self, mut reopen: impl FnMut() -> F + 'static) -> Self
+    where
+        F: Future<Output = Result<OpenLink, OpenError>> + 'static,
+    {
+        self.instrument.reopen = Some(Box::new(move || Box::pin(reopen())));
+        self
     }
 
     /// What the user should know of the device's revision, if it is not the one that is known.

@@ -124,8 +124,9 @@ impl Device for SimLink {
 
     fn give_back(&mut self) {}
 
-    fn reopen(&mut self) {
+    fn reopen(&mut self) -> Option<&str> {
         SimLink::mend(self);
+        None
     }
 
     fn is_wanted(&self) -> bool {

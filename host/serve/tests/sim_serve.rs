@@ -98,7 +98,7 @@ fn slow_reader_does_not_stop_server() {
         // DumpCount and DumpRepeat at their most: four gigabytes.
         deaf.write_all(b"[1c]@[ff]zs[16]@zsA").await.unwrap();
         let mut other = TcpStream::connect(addresses.tcp.unwrap()).await.unwrap();
-        // One that says nothing is neither served nor refused.
+        // One that sends nothing is neither served nor refused.
         other.write_all(b"?").await.unwrap();
         let mut reason = String::new();
         other.read_to_string(&mut reason).await.unwrap();

@@ -1,4 +1,4 @@
-//! Job files: a job, or an error that says where.
+//! Job files: a job, or an error that names the line.
 
 #![no_main]
 

@@ -349,7 +349,7 @@ impl core::error::Error for Refusal {}
 #[cfg(test)]
 mod tests {
     use super::super::frame::{self, DATA_BYTES, MAX_REQUEST, MAX_RESPONSE};
-    use super::super::{Packing, RecordError};
+    use super::super::{Packing, RecordError, UsbError, UsbState, UsbStep};
     use super::*;
     use crate::plan::{
         Channel, ChannelSet, LogicPattern, Resolution, TriggerMode, TriggerSource, TriggerType,
@@ -427,6 +427,9 @@ mod tests {
             newest: Some(TraceId(u32::MAX)),
             used_bytes: u32::MAX,
             capacity_bytes: u32::MAX,
+            erasures: u32::MAX,
+            written_bytes: u32::MAX,
+            max_traces: u16::MAX,
         };
         let status = Status {
             firmware: (255, 255, 255),
@@ -438,6 +441,14 @@ mod tests {
             fault: Some(Fault::Storage),
             restart: Restart::Panic { place },
             store: full,
+            usb: UsbStatus {
+                state: UsbState::Refused { step: UsbStep::Carrying, error: UsbError::Gone },
+                retries: u32::MAX,
+                failures: u32::MAX,
+                overruns: u32::MAX,
+            },
+            line: LineErrors { overruns: u32::MAX, framing: u32::MAX },
+            boot: u32::MAX,
         };
         for message in [data, Response::Records(records), Response::Status(status)] {
             let sent = frame::encode(&mut buffer, u32::MAX, &message).unwrap();

@@ -214,11 +214,9 @@ impl Action {
             Self::Arm { .. } => client.arm().await?,
             Self::Disarm { .. } => client.disarm().await?,
             Self::List { json, .. } => {
-                let (status, now) = (client.status().await?, UnixMicros::now());
-                let clock = report::BridgeClock::new(&status, now);
-                for record in with_progress(client.records(TraceId::FIRST), "listing").await? {
-                    out.write_all(report::record(&record, clock, *json).as_bytes())?;
-                }
+                let clock = report::BridgeClock::new(&client.status().await?, UnixMicros::now());
+                let records = with_progress(client.records(TraceId::FIRST), "listing").await?;
+                out.write_all(report::records(&records, clock, *json).as_bytes())?;
             }
             Self::Capture { output, .. } => {
                 let results = output.results(false)?;

@@ -4,6 +4,7 @@ use scopething_core::link::bridge::{Job, Repeat, StoreStatus, StoredTrace, WhenF
 use scopething_core::plan::CaptureRequest;
 use serde_json::{Value, json};
 
+use crate::table::Table;
 use scopething::bridge::BridgeStatus;
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::quantity::{self, Unit};
@@ -103,7 +104,7 @@ impl BridgeClock {
         let stored = record.unix.and_then(|unix| i64::try_from(unix.0).ok());
         let since = i64::try_from(record.ended_at.0).ok();
         let reckoned = || (record.boot == self.boot).then_some(self.started.0.saturating_add(since?));
-        stored.or_else(|| reckoned()).map(UnixMicros)
+        stored.or_else(reckoned).map(UnixMicros)
     }
 }
 
@@ -178,23 +179,39 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
         let text = format!("{} overruns, {} framing errors: check the wires", line.overruns, line.framing);
         lines.push(("UART", text));
     }
-    let lines: Vec<String> = lines.iter().map(|(name, value)| format!("{name:<9} {value}\n")).collect();
-    lines.concat()
+    Table::named(lines).to_string()
 }
 
-/// A stored trace, with a line feed at the end.
-pub(super) fn record(record: &StoredTrace, clock: BridgeClock, as_json: bool) -> String {
-    let StoredTrace { id, cause, samples, stored_bytes, request, .. } = record;
-    let ended_s = record.ended_at.0 as f64 * 1e-6;
-    let ended = clock.ended(record).map(|ended| ended.to_string());
+/// Stored traces, a line each.
+pub(super) fn records(records: &[StoredTrace], clock: BridgeClock, as_json: bool) -> String {
     if as_json {
-        let object = json!({
-            "trace": id.0, "cause": cause.to_string(), "channels": request.channels.to_string(),
-            "period": request.period_s, "samples": samples, "stored_bytes": stored_bytes, "uptime": ended_s, "boot": record.boot, "time": ended,
-            "serial": record.scope.map(|serial| serial.to_string()),
-        });
-        return format!("{object}\n");
+        return records
+            .iter()
+            .flat_map(|record| [record_json(record, clock).to_string(), "\n".to_owned()])
+            .collect();
     }
-    let when = ended.unwrap_or_else(|| format!("{ended_s:.1} s after start {}", record.boot));
-    format!("{id:<6} {cause:<8} {when:<27} {}, {stored_bytes} bytes\n", request_text(request))
+    let row = |record: &StoredTrace| {
+        let StoredTrace { id, cause, stored_bytes, request, boot, .. } = record;
+        let when = clock.ended(record).map_or_else(
+            || format!("{:.1} s after start {boot}", ended_s(record)),
+            |ended| ended.to_string(),
+        );
+        let what = format!("{}, {stored_bytes} bytes", request_text(request));
+        [id.to_string(), cause.to_string(), when, what]
+    };
+    Table::new(records.iter().map(row)).to_string()
+}
+
+fn record_json(record: &StoredTrace, clock: BridgeClock) -> Value {
+    let StoredTrace { id, cause, samples, stored_bytes, request, .. } = record;
+    json!({
+        "trace": id.0, "cause": cause.to_string(), "channels": request.channels.to_string(),
+        "period": request.period_s, "samples": samples, "stored_bytes": stored_bytes, "uptime": ended_s(record),
+        "boot": record.boot, "time": clock.ended(record).map(|ended| ended.to_string()),
+        "serial": record.scope.map(|serial| serial.to_string()),
+    })
+}
+
+fn ended_s(record: &StoredTrace) -> f64 {
+    record.ended_at.0 as f64 * 1e-6
 }

@@ -21,6 +21,7 @@ use super::output_arguments::{Output, OutputArguments, Target};
 use super::picture_size::PictureArguments;
 use super::progress::with_progress;
 use super::session::Session;
+use super::table::Table;
 use scopething::atomic::{AtomicError, AtomicFile};
 use scopething_files::Format;
 use scopething_files::plot::{Annotation as PlotAnnotation, AnnotationLane, PictureSize, png, svg};
@@ -176,18 +177,14 @@ impl Arguments {
             writeln!(out, "{}", json!({ "sample_rate": levels.rate_hz(), "annotations": annotations }))?;
             return Ok(out.flush()?);
         }
-        let width = |text: fn(&Found) -> &str, least: usize| {
-            found.iter().map(|found| text(found).chars().count()).max().unwrap_or(0).max(least)
-        };
-        let decoders = width(|found| &found.annotation.decoder, "decoder".len());
-        let rows = width(|found| &found.row, "row".len());
-        if !found.is_empty() {
-            writeln!(out, "{:>12} {:>12}  {:<decoders$}  {:<rows$}  what", "start", "end", "decoder", "row")?;
-        }
-        for Found { annotation, row, start_s, end_s } in found {
+        let rows = found.iter().map(|Found { annotation, row, start_s, end_s }| {
             let [start, end] = [start_s, end_s].map(|time_s| quantity(*time_s, "s", 6));
-            let text = annotation.texts.first().map_or("", String::as_str);
-            writeln!(out, "{start:>12} {end:>12}  {:<decoders$}  {row:<rows$}  {text}", annotation.decoder)?;
+            let text = annotation.texts.first().cloned().unwrap_or_default();
+            [start, end, annotation.decoder.clone(), row.clone(), text]
+        });
+        if !found.is_empty() {
+            let titles = ["start", "end", "decoder", "row", "what"].map(str::to_owned);
+            write!(out, "{}", Table::new(std::iter::once(titles).chain(rows)).right(&[0, 1]))?;
         }
         Ok(out.flush()?)
     }

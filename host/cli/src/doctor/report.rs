@@ -4,6 +4,8 @@ use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
+use crate::table::Table;
+
 /// Something that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
@@ -72,17 +74,15 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Finding { what, verdict, found, remedy } in &self.findings {
+        let rows = self.findings.iter().flat_map(|Finding { what, verdict, found, remedy }| {
             let verdict = match verdict {
                 Verdict::Fine => "ok",
                 Verdict::Advice => "advice",
                 Verdict::Problem => "PROBLEM",
             };
-            writeln!(f, "{verdict:<8} {what:<13} {found}")?;
-            if let Some(remedy) = remedy {
-                writeln!(f, "{:<8} {:<13} -> {remedy}", "", "")?;
-            }
-        }
-        Ok(())
+            let remedy = remedy.iter().map(|remedy| ["", "", &format!("-> {remedy}")].map(str::to_owned));
+            std::iter::once([verdict, what, found].map(str::to_owned)).chain(remedy)
+        });
+        Table::new(rows).fmt(f)
     }
 }

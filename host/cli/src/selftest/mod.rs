@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::message::{print_always, print_status, print_warning};
 use super::progress::with_progress;
+use super::table::Table;
 use scopething::atomic::{AtomicError, AtomicFile};
 use scopething::link::{self, LinkUrl};
 use scopething_selftest::{Bench, Experiment, LinkKind, NoOperator, Outcome, Report, Verdict};
@@ -167,12 +168,15 @@ impl Walk {
 
     fn show_menu(&self) {
         print_always!("\nWhat each experiment checks, and what it needs:");
-        for experiment in Experiment::ALL {
+        let rows = Experiment::ALL.into_iter().flat_map(|experiment| {
             let done = self.report.outcome(experiment).map_or("", |outcome| outcome.verdict.name());
-            print_always!("{:>3}  {:<44} {done}", experiment.number(), experiment.title());
-            print_always!("     {}", experiment.wiring().unwrap_or("no wires"));
-        }
-        print_always!("");
+            let wiring = experiment.wiring().unwrap_or("no wires");
+            [
+                [experiment.number().to_string(), experiment.title().to_owned(), done.to_owned()],
+                ["", wiring, ""].map(str::to_owned),
+            ]
+        });
+        print_always!("{}", Table::new(rows).indent(1).right(&[0]));
     }
 
     /// With an operator who wires.

@@ -8,6 +8,8 @@ use scopething_core::scope::LinkProfile;
 use serde_json::{Value, json};
 
 use super::super::live::print_notice_list;
+use super::super::plan::register_table;
+use super::super::table::Table;
 use super::{Arguments, Failure};
 use scopething::generate::{GeneratorPlan, GeneratorRequest};
 use scopething_waveform::quantity_text::quantity;
@@ -63,27 +65,27 @@ fn to_json(plan: &StreamPlan) -> Value {
 
 fn to_text(plan: &StreamPlan) -> String {
     let serial = LinkProfile::SERIAL.bytes_per_second;
-    let mut lines = vec![
-        format!("channels     {}", plan.channels),
-        format!("sample rate  {}", quantity(plan.rate_hz(), "S/s", 7)),
-        format!(
-            "frames       {} a second of {} bytes, {} to a sample",
-            quantity(plan.frame_rate_hz(), "", 7),
-            plan.frame_bytes(),
-            plan.thinning
+    let rows = [
+        ("channels", plan.channels.to_string()),
+        ("sample rate", quantity(plan.rate_hz(), "S/s", 7)),
+        (
+            "frames",
+            format!(
+                "{} a second of {} bytes, {} to a sample",
+                quantity(plan.frame_rate_hz(), "", 7),
+                plan.frame_bytes(),
+                plan.thinning
+            ),
         ),
-        format!("link         must carry {}", quantity(plan.bytes_per_second(), "B/s", 4)),
-        format!(
-            "             carries {} frames a second if it is a serial line of {}",
-            quantity(plan.frame_rate_limit_hz(serial.into()), "", 4),
-            quantity(serial.into(), "B/s", 3)
+        ("link", format!("must carry {}", quantity(plan.bytes_per_second(), "B/s", 4))),
+        (
+            "",
+            format!(
+                "carries {} frames a second if it is a serial line of {}",
+                quantity(plan.frame_rate_limit_hz(serial.into()), "", 4),
+                quantity(serial.into(), "B/s", 3)
+            ),
         ),
-        "registers".to_owned(),
     ];
-    for (register, value) in plan.registers() {
-        let digits = usize::from(register.width()) * 2;
-        lines.push(format!("  {:02x} {:<14} {value:0digits$x}", register.address(), register.name()));
-    }
-    lines.push(String::new());
-    lines.join("\n")
+    format!("{}registers\n{}", Table::named(rows), register_table(&plan.registers()))
 }

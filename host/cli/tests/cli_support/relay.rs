@@ -31,7 +31,7 @@ impl Limit {
 
 /// What went through.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Passed {
+pub(crate) struct Forwarded {
     /// Bytes from the server to the client.
     pub(crate) answered: u64,
     /// Whether the client has sent `K`, the command that cancels a trace. No number has it as a digit.
@@ -42,7 +42,7 @@ pub(crate) struct Relay {
     /// Where the client finds it.
     pub(crate) url: String,
     limit: watch::Sender<Limit>,
-    passed: watch::Receiver<Passed>,
+    forwarded: watch::Receiver<Forwarded>,
     task: JoinHandle<()>,
 }
 
@@ -52,7 +52,7 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("socket://{}", listener.local_addr().unwrap());
         let (limit, limits) = watch::channel(limit);
-        let (counter, passed) = watch::channel(Passed::default());
+        let (counter, forwarded) = watch::channel(Forwarded::default());
         let server = server.to_owned();
         let task = tokio::spawn(async move {
             let (client, _) = listener.accept().await.unwrap();
@@ -70,7 +70,7 @@ impl Relay {
                 () = answers => {}
             }
         });
-        Self { url, limit, passed, task }
+        Self { url, limit, forwarded, task }
     }
 
     pub(crate) fn set_limit(&self, limit: Limit) {
@@ -78,13 +78,13 @@ impl Relay {
     }
 
     /// What has gone through so far.
-    pub(crate) fn passed(&self) -> Passed {
-        *self.passed.borrow()
+    pub(crate) fn forwarded(&self) -> Forwarded {
+        *self.forwarded.borrow()
     }
 
     /// Waits until so much has gone through.
-    pub(crate) async fn until(&mut self, reached: impl FnMut(&Passed) -> bool) {
-        bounded("what should go through", self.passed.wait_for(reached)).await.expect("the relay runs");
+    pub(crate) async fn until(&mut self, reached: impl FnMut(&Forwarded) -> bool) {
+        bounded("what should go through", self.forwarded.wait_for(reached)).await.expect("the relay runs");
     }
 
     /// Waits until both ends are closed.
@@ -93,14 +93,14 @@ impl Relay {
     }
 }
 
-async fn pass_commands(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, counter: &watch::Sender<Passed>) {
+async fn pass_commands(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, counter: &watch::Sender<Forwarded>) {
     let mut bytes = [0; 256];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         if to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
         let cancelled = bytes[..count].contains(&b'K');
-        counter.send_modify(|passed| passed.cancelled |= cancelled);
+        counter.send_modify(|forwarded| forwarded.cancelled |= cancelled);
     }
 }
 
@@ -109,7 +109,7 @@ async fn pass_answers(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut limits: watch::Receiver<Limit>,
-    counter: &watch::Sender<Passed>,
+    counter: &watch::Sender<Forwarded>,
 ) -> OwnedWriteHalf {
     let mut bytes = [0; 256];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
@@ -124,7 +124,7 @@ async fn pass_answers(
                 return to;
             }
             rest = &rest[allowed..];
-            counter.send_modify(|passed| passed.answered += allowed as u64);
+            counter.send_modify(|forwarded| forwarded.answered += allowed as u64);
         }
     }
     to

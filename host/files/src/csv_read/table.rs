@@ -301,7 +301,7 @@ impl Table {
                 }
             }
         }
-        if self.samples > MAX_SAMPLES { Err(ReadError::TooLong) } else { Ok(()) }
+        if self.samples.max(self.times_s.len()) > MAX_SAMPLES { Err(ReadError::TooLong) } else { Ok(()) }
     }
 
     /// Goes on to the time of a row; whether the row lies in the part that is read.

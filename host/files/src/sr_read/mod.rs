@@ -18,6 +18,7 @@ use zip::result::ZipError;
 
 use self::metadata::{Metadata, Probe};
 use super::assign::{Assigned, Candidate, assign};
+use super::facts::Known;
 use super::options::ReadOptions;
 use super::{MAX_SAMPLES, ReadError, TraceReader, facts};
 use scopething_waveform::waveform::{Samples, Series, Waveform};
@@ -219,7 +220,8 @@ impl<R: Read + Seek> SrReader<R> {
         let wanted = self.options.channels.clone();
         let assigned = assign(&candidates, &wanted, &mut self.warnings)?;
         let rate_hz = metadata.rate_hz.or(self.options.rate_hz).ok_or(ReadError::NoRate)?;
-        let part = Part::of(&self.options, rate_hz.recip());
+        let start_s = Known::of(&metadata.facts).start_s();
+        let part = Part::of(&self.options, start_s, rate_hz.recip());
         Ok(Selected { metadata, assigned, rate_hz, part })
     }
 
@@ -289,8 +291,9 @@ struct Part {
 }
 
 impl Part {
-    fn of(options: &ReadOptions, period_s: f64) -> Self {
-        let (first, count) = options.window().of(0.0, period_s);
+    /// Of a session that begins at `start_s`.
+    fn of(options: &ReadOptions, start_s: f64, period_s: f64) -> Self {
+        let (first, count) = options.window().of(start_s, period_s);
         Self { first, count }
     }
 

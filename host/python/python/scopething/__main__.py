@@ -14,7 +14,7 @@ from ._scope import Scope
 BANNER = """\
 {scope} {revision}
 s is the scope; capture(), capturep(), start_waveform(), start_clock(), calibrate() are its own, and scopething has the rest.
-traces = capture("A", period="5ms"); traces.plot()        help(capture) says more; Ctrl-C during a capture gives what is there
+traces = capture("A", period="5ms"); traces.plot()        help(capture): more; Ctrl-C during a capture gives what is there
 """
 
 

@@ -20,7 +20,7 @@ __all__ = [
 
 
 class Error(Exception):
-    """Any error of this package. Its text says what to do next."""
+    """Any error of this package. Its text names what to do next."""
 
     __module__ = "scopething"
 

@@ -55,7 +55,7 @@ def plan(
 
     Raises:
         Usage: an argument is not understood.
-        PlanError: the device cannot do it; ``limits`` says what it can.
+        PlanError: the device cannot do it; ``limits`` lists what it can.
 
     >>> import scopething
     >>> scopething.plan("AB", period="20ms", nsamples=6000)

@@ -135,11 +135,11 @@ class Scope(Generators):
             verify: read all samples twice and compare, for a link that may change bytes.
 
         Returns:
-            The traces; ``traces.warnings`` says what was done otherwise than asked.
+            The traces; ``traces.warnings`` lists what was done otherwise than asked.
 
         Raises:
             Usage: an argument is not understood.
-            PlanError: the device cannot do it; ``limits`` says what it can.
+            PlanError: the device cannot do it; ``limits`` lists what it can.
             LinkLost: the link or the device is gone.
             BadAnswer: the device's answers made no sense.
             Cancelled: `cancel` was called before the first sample.

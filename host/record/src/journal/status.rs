@@ -1,6 +1,6 @@
 //! The status of a recording: what `record --status` shows, and the text that Prometheus reads.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -189,42 +189,39 @@ fn metric(text: &mut String, name: &str, help: &str, kind: &str, value: f64) {
     );
 }
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = |name: &str, value: String| writeln!(f, "{name:<14} {value}");
+impl Status {
+    /// Names and values, in words.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(&'static str, String)> {
+        let mut rows = Vec::new();
+        let mut row = |name: &'static str, value: String| rows.push((name, value));
         let state = if self.ended { "ended" } else { "recording" };
-        line("state", format!("{state} since {}, updated {}", self.started, self.updated))?;
+        row("state", format!("{state} since {}, updated {}", self.started, self.updated));
         let serial = self.serial.as_deref().unwrap_or("no scope yet");
         let there = match (self.ended, self.connected) {
             (true, _) => "let go of",
             (false, true) => "connected",
             (false, false) => "away",
         };
-        line("scope", format!("{serial} at {:?}, {there}", self.url))?;
-        line("captures", format!("{}, {:.3} a second", self.captures, self.rate_hz))?;
-        line(
-            "kept",
-            format!("{}, of them {} on the disk, {} in memory", self.kept, self.written, self.held),
-        )?;
-        line("not kept", format!("{} inside their bands, {} bad", self.inside, self.bad_traces))?;
-        line("dropped", format!("{} for lack of room", self.dropped))?;
-        line("last trigger", self.last_trigger.clone().unwrap_or_else(|| "none".to_owned()))?;
+        row("scope", format!("{serial} at {:?}, {there}", self.url));
+        row("captures", format!("{}, {:.3} a second", self.captures, self.rate_hz));
+        row("kept", format!("{}, of them {} on the disk, {} in memory", self.kept, self.written, self.held));
+        row("not kept", format!("{} inside their bands, {} bad", self.inside, self.bad_traces));
+        row("dropped", format!("{} for lack of room", self.dropped));
+        row("last trigger", self.last_trigger.clone().unwrap_or_else(|| "none".to_owned()));
         if let Some(Waiting { since, text }) = &self.waiting {
-            line("trigger", format!("since {since}: {text}"))?;
+            row("trigger", format!("since {since}: {text}"));
         }
-        line(
-            "files",
-            format!("{} of {} bytes, {} removed", self.files, self.file_bytes, self.removed_files),
-        )?;
+        row("files", format!("{} of {} bytes, {} removed", self.files, self.file_bytes, self.removed_files));
         let free = self.free_bytes.map_or_else(|| "unknown".to_owned(), |bytes| format!("{bytes} bytes"));
-        line("disk left", free)?;
-        line("link errors", format!("{}, connected {} times", self.link_errors, self.connections))?;
+        row("disk left", free);
+        row("link errors", format!("{}, connected {} times", self.link_errors, self.connections));
         let drift = self.drift_ppm.map_or_else(|| "not known yet".to_owned(), |ppm| format!("{ppm:+.1} ppm"));
-        line("clocks", format!("drift {drift}, set {} times", self.clock_steps))?;
+        row("clocks", format!("drift {drift}, set {} times", self.clock_steps));
         for condition in &self.conditions {
-            line("condition", format!("since {}: {}", condition.since, condition.text))?;
+            row("condition", format!("since {}: {}", condition.since, condition.text));
         }
-        Ok(())
+        rows
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the generators will do, as human-readable text and as JSON.
+//! What the generators will do, in words and as JSON.
 
 use std::time::Duration;
 
@@ -23,18 +23,18 @@ impl GeneratorPlan<'_> {
         }
     }
 
-    /// Human-readable lines of a name and a value.
+    /// Names and values, in words.
     #[must_use]
-    pub fn to_text(&self) -> String {
-        let mut lines = Vec::new();
+    pub fn rows(&self) -> Vec<(&'static str, String)> {
+        let mut rows = Vec::new();
         match self {
             Self::Wave(plan, _) => {
                 let timing = plan.timing;
-                lines.push(("waveform", plan.shape.to_string()));
-                lines.push(("frequency", frequency(plan.frequency_hz, plan.error)));
-                lines.push(("samples a period", format!("{:.5}", plan.samples_per_period)));
-                lines.push(("amplitude steps", plan.amplitude_steps.to_string()));
-                lines.push((
+                rows.push(("waveform", plan.shape.to_string()));
+                rows.push(("frequency", frequency(plan.frequency_hz, plan.error)));
+                rows.push(("samples a period", format!("{:.5}", plan.samples_per_period)));
+                rows.push(("amplitude steps", plan.amplitude_steps.to_string()));
+                rows.push((
                     "play buffer",
                     format!(
                         "{} samples of {} ticks, periods in it: {}",
@@ -43,22 +43,21 @@ impl GeneratorPlan<'_> {
                 ));
             }
             Self::Clocks(plan) => {
-                lines.push(("frequency", frequency(plan.frequency_hz, plan.error)));
-                lines.push(("period", format!("{} ticks", plan.ticks)));
+                rows.push(("frequency", frequency(plan.frequency_hz, plan.error)));
+                rows.push(("period", format!("{} ticks", plan.ticks)));
                 for output in &plan.outputs {
                     let (duty, phase) = (output.duty * 100.0, output.phase * 360.0);
-                    lines.push((
+                    rows.push((
                         "clock",
                         format!("{}, {duty:.4} % high, phase {phase:.4} degrees", output.line),
                     ));
                 }
             }
             Self::Levels(levels, _) => {
-                lines.push(("held", format!("{} (experimental)", TriggerSource::Logic(*levels))));
+                rows.push(("held", format!("{} (experimental)", TriggerSource::Logic(*levels))));
             }
         }
-        let lines = lines.into_iter().map(|(name, value)| format!("{name:<17} {value}\n"));
-        lines.collect::<Vec<_>>().concat()
+        rows
     }
 
     /// An object for programs: `actual`, and the registers and commands in their order.

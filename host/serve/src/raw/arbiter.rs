@@ -244,7 +244,7 @@ impl<'a> Arbiter<'a> {
     }
 
     /// Ends the session with a line for its client.
-    fn dismiss(&mut self, line: &str, sockets: &Sockets) {
+    pub(crate) fn dismiss(&mut self, line: &str, sockets: &Sockets) {
         let Some(session) = self.session.take() else { return };
         let name = session.client.to_string();
         match session.client {

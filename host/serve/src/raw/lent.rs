@@ -24,6 +24,8 @@ enum LeaseState {
     /// It was requested.
     Asked(oneshot::Receiver<Loan>),
     Here(Loan),
+    /// It was not lent, because it is gone.
+    Gone,
 }
 
 /// A device that is lent to raw clients.
@@ -42,16 +44,17 @@ impl LentDevice {
     }
 
     /// Waits until it is here, if a client wants it.
-    async fn arrive(&mut self) -> Option<&mut Loan> {
+    async fn arrive(&mut self) -> Option<Result<&mut Loan, Relayed>> {
         if let LeaseState::Requested = self.lease {
             self.lease = LeaseState::Asked(self.handle.borrow_device().await?);
         }
         if let LeaseState::Asked(lent) = &mut self.lease {
-            let loan = lent.await.ok()?;
-            self.lease = LeaseState::Here(loan);
+            // Without a loan the device is gone.
+            self.lease = lent.await.map_or(LeaseState::Gone, LeaseState::Here);
         }
         match &mut self.lease {
-            LeaseState::Here(loan) => Some(loan),
+            LeaseState::Here(loan) => Some(Ok(loan)),
+            LeaseState::Gone => Some(Err(Relayed::Closed)),
             _ => pending().await,
         }
     }
@@ -59,9 +62,11 @@ impl LentDevice {
 
 impl Device for LentDevice {
     async fn relay(&mut self, commands: &[u8], max: usize, answers: &mut Vec<(Origin, u8)>) -> Relayed {
-        if self.arrive().await.is_none() {
+        match self.arrive().await {
+            Some(Ok(_)) => {}
+            Some(Err(gone)) => return gone,
             // The instrument is closing.
-            return pending().await;
+            None => return pending().await,
         }
         let LeaseState::Here(loan) = &mut self.lease else { return pending().await };
         self.notified &= loan.is_wanted();
@@ -104,7 +109,10 @@ impl Device for LentDevice {
         self.lease = LeaseState::Away;
     }
 
-    fn reopen(&mut self) {}
+    fn reopen(&mut self) -> Option<&str> {
+        self.lease = LeaseState::Away;
+        Some("the BitScope is gone: try again when it is plugged in")
+    }
 
     fn is_wanted(&self) -> bool {
         matches!(&self.lease, LeaseState::Here(loan) if loan.is_wanted())

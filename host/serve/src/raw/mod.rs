@@ -34,6 +34,7 @@ pub(super) use self::sockets::Sockets;
 use crate::event::Event;
 use crate::listeners::is_passing;
 use crate::until;
+use scopething::link::refusal;
 use scopething_sim::{Note, Origin};
 
 /// Bytes handed from one side to the other at a time.
@@ -68,8 +69,8 @@ pub(super) trait Device {
     /// No client has the device.
     fn give_back(&mut self);
 
-    /// Reopens its link, which was closed.
-    fn reopen(&mut self);
+    /// Reopens its link, which was closed, or returns why that cannot be done now.
+    fn reopen(&mut self) -> Option<&str>;
 
     /// Whether others than raw clients wait for it.
     fn is_wanted(&self) -> bool;
@@ -226,8 +227,10 @@ fn handle(
         Wake::ToSession(Ok(count)) => arbiter.written(count),
         Wake::Relayed(Relayed::Closed) => {
             buffers.commands.clear();
-            device.reopen();
-            arbiter.leave();
+            match device.reopen() {
+                Some(reason) => arbiter.dismiss(&refusal::other(reason), sockets),
+                None => arbiter.leave(),
+            }
         }
         Wake::Relayed(Relayed::Sent(count)) => {
             buffers.commands.drain(..count.min(buffers.commands.len()));

@@ -13,7 +13,7 @@ use scopething_sim::Origin;
 /// Echoes that are waited for; older ones are dropped.
 const MAX_DUE: usize = 1 << 16;
 
-/// Tells apart what answers which byte.
+/// Distinguishes what answers which byte.
 #[derive(Debug, Default)]
 pub(super) struct Attribution {
     sent: Origin,

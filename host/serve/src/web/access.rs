@@ -2,7 +2,7 @@
 //!
 //! A page of another site must not reach the device through the user's browser. Requests name the host they were
 //! meant for, which must be an address or a name of this computer, so that no name of somebody else's can be
-//! pointed here; and where a browser says which site's page sends it, that must be this one's.
+//! pointed here; and where a browser names the site whose page sends it, that must be this one's.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -32,14 +32,14 @@ impl Role {
 
 /// Why a request is refused before it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stranger {
+pub(super) enum ForeignRequest {
     /// It names a host that is not this computer.
     Host,
     /// A page of another site sends it.
     Origin,
 }
 
-impl Stranger {
+impl ForeignRequest {
     pub(super) const fn reason(self) -> &'static str {
         match self {
             Self::Host => {
@@ -106,16 +106,17 @@ impl Access {
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Stranger> {
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).ok_or(Stranger::Host)?;
-        let name = host_name(host).ok_or(Stranger::Host)?;
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), ForeignRequest> {
+        let host =
+            headers.get(header::HOST).and_then(|host| host.to_str().ok()).ok_or(ForeignRequest::Host)?;
+        let name = host_name(host).ok_or(ForeignRequest::Host)?;
         if name.parse::<IpAddr>().is_err() && !self.names.contains(&name) {
-            return Err(Stranger::Host);
+            return Err(ForeignRequest::Host);
         }
         match headers.get(header::ORIGIN) {
             None => Ok(()),
             Some(origin) if is_same_origin(origin, host) => Ok(()),
-            Some(_) => Err(Stranger::Origin),
+            Some(_) => Err(ForeignRequest::Origin),
         }
     }
 }
@@ -242,9 +243,9 @@ mod tests {
         }
         for host in ["evil.example", "localhost.evil.example:80", "", "a b", "user@localhost", "localhost/x"]
         {
-            assert_eq!(access.check(&headers(&[(header::HOST, host)])), Err(Stranger::Host), "{host}");
+            assert_eq!(access.check(&headers(&[(header::HOST, host)])), Err(ForeignRequest::Host), "{host}");
         }
-        assert_eq!(access.check(&headers(&[])), Err(Stranger::Host));
+        assert_eq!(access.check(&headers(&[])), Err(ForeignRequest::Host));
     }
 
     #[test]
@@ -256,7 +257,7 @@ mod tests {
         for origin in
             ["http://evil.example", "null", "https://localhost:80", "http://localhost:81", "http://localhost"]
         {
-            assert_eq!(from(origin), Err(Stranger::Origin), "{origin}");
+            assert_eq!(from(origin), Err(ForeignRequest::Origin), "{origin}");
         }
     }
 }

@@ -24,6 +24,9 @@ const MIN_INTERVAL: Duration = Duration::from_millis(10);
 const REFUSED_BACKOFF: Duration = Duration::from_secs(1);
 /// Traces that are kept, beside those that were pinned.
 const MAX_HISTORY: usize = 32;
+/// Of traces that follow one another faster than this only the last is kept, so that the history reaches back for so long
+/// times [`MAX_HISTORY`] and not for a third of a second.
+const HISTORY_INTERVAL: Duration = Duration::from_millis(500);
 /// Traces that can be pinned.
 pub(super) const MAX_PINNED: usize = 16;
 
@@ -149,6 +152,8 @@ pub(super) enum Status {
     },
     /// The device was asked for what it cannot do.
     Refused { reason: String },
+    /// The device is gone: there are traces again when it is back.
+    Lost { reason: String },
     /// There will be no more traces.
     Closed { reason: String },
 }
@@ -159,6 +164,8 @@ pub(super) struct Kept {
     pub(super) acquired: Arc<Acquired>,
     /// The name that it was pinned by.
     pub(super) name: Option<String>,
+    /// When it came, or the one came whose place it has taken.
+    since: Instant,
 }
 
 /// What all browsers share.
@@ -169,7 +176,7 @@ pub(super) struct Shared {
     pub(super) latest: watch::Sender<Option<Arc<Acquired>>>,
     pub(super) status: watch::Sender<Status>,
     /// How many look.
-    pub(super) viewers: watch::Sender<usize>,
+    pub(super) clients: watch::Sender<usize>,
     history: Mutex<VecDeque<Kept>>,
 }
 
@@ -178,14 +185,14 @@ pub(super) struct Viewer(Arc<Shared>);
 
 impl Viewer {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        shared.viewers.send_modify(|viewers| *viewers += 1);
+        shared.clients.send_modify(|clients| *clients += 1);
         Self(Arc::clone(shared))
     }
 }
 
 impl Drop for Viewer {
     fn drop(&mut self) {
-        self.0.viewers.send_modify(|viewers| *viewers = viewers.saturating_sub(1));
+        self.0.clients.send_modify(|clients| *clients = clients.saturating_sub(1));
     }
 }
 
@@ -196,7 +203,7 @@ impl Shared {
             controls: watch::Sender::new(Controls::default()),
             latest: watch::Sender::new(None),
             status: watch::Sender::new(Status::Stopped),
-            viewers: watch::Sender::new(0),
+            clients: watch::Sender::new(0),
             history: Mutex::default(),
         })
     }
@@ -216,13 +223,33 @@ impl Shared {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is to be shown: that the device is gone before all else.
+    pub(super) fn shown_status(&self) -> Status {
+        let status = self.status.borrow().clone();
+        match &*self.handle.lost.borrow() {
+            Some(reason) if !matches!(status, Status::Closed { .. }) => {
+                Status::Lost { reason: reason.clone() }
+            }
+            _ => status,
+        }
+    }
+
     pub(super) fn kept(&self, seq: u64) -> Option<Kept> {
         self.history().iter().find(|kept| kept.acquired.about.seq == seq).cloned()
     }
 
-    fn keep(&self, acquired: Arc<Acquired>) {
+    fn keep(&self, acquired: Arc<Acquired>, run: Run) {
         let mut history = self.history();
-        history.push_back(Kept { acquired, name: None });
+        let now = Instant::now();
+        let is_soon = |last: &&Kept| {
+            run == Run::Continuous && last.name.is_none() && now - last.since < HISTORY_INTERVAL
+        };
+        let replaced = history.back().filter(is_soon).map(|last| last.since);
+        if replaced.is_some() {
+            history.pop_back();
+        }
+        let since = replaced.unwrap_or(now);
+        history.push_back(Kept { acquired, name: None, since });
         while history.iter().filter(|kept| kept.name.is_none()).count() > MAX_HISTORY {
             let oldest = history.iter().position(|kept| kept.name.is_none());
             oldest.and_then(|oldest| history.remove(oldest));
@@ -240,7 +267,8 @@ struct Before {
 /// Captures while somebody looks, for as long as the device works.
 pub(super) async fn acquire(shared: Arc<Shared>) -> Infallible {
     let mut controls = shared.controls.subscribe();
-    let mut viewers = shared.viewers.subscribe();
+    let mut clients = shared.clients.subscribe();
+    let mut lost = shared.handle.lost.subscribe();
     let mut before = None;
     let mut seq = 0;
     let mut forced = controls.borrow().forced;
@@ -257,13 +285,14 @@ pub(super) async fn acquire(shared: Arc<Shared>) -> Infallible {
                 stopped
             });
         }
-        if now.run == Run::Stop || *viewers.borrow() == 0 {
+        if now.run == Run::Stop || *clients.borrow() == 0 {
             // Time in which nothing was to be captured is not dead time.
             before = None;
         }
         // The senders are in `shared`, so that neither of these fails.
-        let _ = viewers.wait_for(|viewers| *viewers > 0).await;
+        let _ = clients.wait_for(|clients| *clients > 0).await;
         let _ = controls.wait_for(|controls| controls.run != Run::Stop).await;
+        let _ = lost.wait_for(Option::is_none).await;
         let started = Instant::now();
         match next(&shared, &mut before, &mut forced, seq + 1).await {
             Next::Acquired(acquired) => {
@@ -288,7 +317,8 @@ pub(super) async fn acquire(shared: Arc<Shared>) -> Infallible {
 
 fn publish(shared: &Shared, acquired: Acquired) {
     let acquired = Arc::new(acquired);
-    shared.keep(Arc::clone(&acquired));
+    let run = shared.controls.borrow().run;
+    shared.keep(Arc::clone(&acquired), run);
     shared.latest.send_replace(Some(acquired));
     shared.set_controls(|controls| {
         if controls.run == Run::Single {
@@ -306,7 +336,7 @@ enum Next {
 /// `forced` counts what was forced so far: what is forced while nothing is captured counts for this capture.
 async fn next(shared: &Shared, before: &mut Option<Before>, forced: &mut u64, seq: u64) -> Next {
     let mut controls = shared.controls.subscribe();
-    let mut viewers = shared.viewers.subscribe();
+    let mut clients = shared.clients.subscribe();
     let run = controls.borrow_and_update().run;
     let timeout = if run == Run::Single { TriggerTimeout::Never } else { TriggerTimeout::OfMode };
     let Ok(mut pending) = shared.handle.capture(timeout).await else {
@@ -323,7 +353,7 @@ async fn next(shared: &Shared, before: &mut Option<Before>, forced: &mut u64, se
             let changed = |now: &Controls| now.run != run || now.forced != *forced;
             controls.wait_for(changed).await.is_ok_and(|now| now.run != run)
         };
-        let left = async { drop(viewers.wait_for(|viewers| *viewers == 0).await) };
+        let left = async { drop(clients.wait_for(|clients| *clients == 0).await) };
         let stopped = tokio::select! {
             ready = pending.ready() => break ready.map(|capture| (capture, false)),
             stopped = stopped => stopped,

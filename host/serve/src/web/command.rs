@@ -72,7 +72,7 @@ impl Command {
             Self::Level {} => autoset::level(shared, by)?,
             Self::Generate { wave, clock, hold } => {
                 let change = generation(wave.as_deref(), clock.as_deref(), hold.as_deref())?;
-                shared.handle.change_generator(change).await;
+                shared.handle.change_generator(change).await?;
             }
             Self::Pin { seq, name } => pin(shared, seq, name)?,
             Self::Drop { seq } => drop_trace(shared, seq)?,
@@ -170,7 +170,11 @@ pub(super) fn state_json(shared: &Shared) -> Value {
         "actual": actual,
         "limits": panel::limits_json(),
         "generator": {"waveform": state.driven.waveform, "lines": state.driven.lines, "text": state.generator},
-        "device": {"serial": shared.handle.serial, "program": env!("CARGO_PKG_VERSION")},
-        "viewers": *shared.viewers.borrow(),
+        "device": {
+            "serial": shared.handle.serial, "program": env!("CARGO_PKG_VERSION"),
+            "lost": *shared.handle.lost.borrow(),
+        },
+        "clients": *shared.clients.borrow(),
+        "max_clients": super::MAX_VIEWERS,
     })
 }

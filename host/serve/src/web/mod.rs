@@ -87,7 +87,7 @@ impl Web {
 struct Site {
     access: Arc<Access>,
     shared: Arc<Shared>,
-    viewers: Arc<Semaphore>,
+    clients: Arc<Semaphore>,
 }
 
 /// The browsers that look; none where there is no page.
@@ -105,8 +105,8 @@ impl Browsers {
     pub(super) fn new(web: Option<Web>, handle: &Handle) -> Self {
         Self(web.map(|web| {
             let shared = Shared::new(handle.clone());
-            let viewers = Arc::new(Semaphore::new(MAX_VIEWERS));
-            let site = Site { access: web.access, shared: Arc::clone(&shared), viewers };
+            let clients = Arc::new(Semaphore::new(MAX_VIEWERS));
+            let site = Site { access: web.access, shared: Arc::clone(&shared), clients };
             Page { shared, router: router(site) }
         }))
     }
@@ -144,8 +144,8 @@ impl Browsers {
     pub(super) async fn close(&self, reason: String) {
         let Some(Page { shared, .. }) = &self.0 else { return };
         shared.status.send_replace(Status::Closed { reason });
-        let mut viewers = shared.viewers.subscribe();
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, viewers.wait_for(|viewers| *viewers == 0)).await;
+        let mut clients = shared.clients.subscribe();
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, clients.wait_for(|clients| *clients == 0)).await;
     }
 }
 
@@ -270,7 +270,7 @@ async fn live(
     Extension(peer): Extension<Peer>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let Ok(place) = Arc::clone(&site.viewers).try_acquire_owned() else {
+    let Ok(place) = Arc::clone(&site.clients).try_acquire_owned() else {
         return refusal(
             StatusCode::SERVICE_UNAVAILABLE,
             &format!("{MAX_VIEWERS} browsers look already: close one of them"),

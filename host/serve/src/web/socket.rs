@@ -18,7 +18,7 @@ use crate::connections::{LastSeen, WRITE_TIMEOUT};
 
 /// The longest message that a client may send, in bytes.
 pub(super) const MAX_MESSAGE_BYTES: usize = 16 * 1024;
-/// Frames that are under way to a client that says when it has drawn one.
+/// Frames that are under way to a client that acknowledges those it has drawn.
 const MAX_UNDRAWN: u64 = 2;
 /// The most frames a second that a client is sent.
 const MAX_FRAME_RATE: f64 = 120.0;
@@ -46,7 +46,7 @@ struct ViewWish {
     to: Option<f64>,
     /// The most frames a second; 0: none.
     rate: Option<f64>,
-    /// Whether the client says when it has drawn a frame, and is to get no further ones before.
+    /// Whether the client acknowledges frames that it has drawn, and is to get no further ones before.
     paced: bool,
     /// Whether it wants measurements.
     measure: bool,
@@ -114,7 +114,8 @@ impl Client {
         let mut controls = self.shared.controls.subscribe();
         let mut status = self.shared.status.subscribe();
         let mut latest = self.shared.latest.subscribe();
-        let mut viewers = self.shared.viewers.subscribe();
+        let mut clients = self.shared.clients.subscribe();
+        let mut lost = self.shared.handle.lost.subscribe();
         self.send_state().await?;
         self.send_status().await?;
         latest.mark_changed();
@@ -142,8 +143,12 @@ impl Client {
                 }
                 _ = state.changed() => self.send_state().await?,
                 _ = controls.changed() => self.send_state().await?,
-                _ = viewers.changed() => self.send_state().await?,
+                _ = clients.changed() => self.send_state().await?,
                 _ = status.changed() => self.send_status().await?,
+                _ = lost.changed() => {
+                    self.send_status().await?;
+                    self.send_state().await?;
+                }
                 () = fresh, if may_send => {
                     let acquired = latest.borrow_and_update().clone();
                     if let Some(acquired) = acquired {
@@ -176,7 +181,7 @@ impl Client {
     }
 
     async fn send_status(&mut self) -> Result<(), Gone> {
-        let status = self.shared.status.borrow().clone();
+        let status = self.shared.shown_status();
         let mut value = serde_json::to_value(&status).unwrap_or_default();
         value["type"] = "status".into();
         self.send_json(&value).await?;

@@ -74,6 +74,23 @@ export function volts(channel) {
   return all;
 }
 
+/**
+ * What one channel was at the times of another, as pairs of volts. Two channels of one device are sampled in turns, half a
+ * period apart: the second is interpolated.
+ */
+export function pairs(a, b) {
+  const [x, y] = [volts(a), volts(b)];
+  const found = [];
+  for (let i = 0; i < x.length; i += 1) {
+    const place = ((timeOf(a, i) - b.start) / b.period - b.first) / b.stride;
+    const before = Math.min(Math.floor(place), y.length - 2);
+    // Beyond the ends by no more than what rounding makes of them.
+    if (before < 0 || place > y.length - 1 + 1e-6) continue;
+    found.push([x[i], y[before] + (place - before) * (y[before + 1] - y[before])]);
+  }
+  return found;
+}
+
 /** The lines that were captured. */
 export function linesOf(channel) {
   return [0, 1, 2, 3, 4, 5, 6, 7].filter((line) => channel && channel.lines & (1 << line));

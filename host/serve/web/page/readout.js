@@ -69,9 +69,15 @@ export class Readout {
     } else if (what === "closed" && this.app.link !== "open") {
       [lamp, text] = ["bad", "The oscilloscope is gone"];
       notice = `The oscilloscope is gone: ${this.app.status.reason}. Plug it in and start the program again; this page connects by itself.`;
+    } else if (this.app.link === "full") {
+      [lamp, text] = ["bad", "No room"];
+      notice = `${this.app.linkReason} This page connects when there is room.`;
     } else if (this.app.link !== "open") {
       [lamp, text] = ["bad", "No connection"];
       notice = this.app.state ? "The connection is lost: trying again…" : "Connecting to the oscilloscope…";
+    } else if (what === "lost") {
+      [lamp, text] = ["bad", "The oscilloscope is unplugged"];
+      notice = `The oscilloscope is gone: ${this.app.status.reason}. Plug it in: this page goes on by itself.`;
     } else if (what === "refused") {
       [lamp, text] = ["bad", this.app.status.reason];
       notice = this.app.status.reason;

@@ -1,6 +1,6 @@
 // The screen: where seconds and volts are, and what is drawn there.
 
-import { elements, levelOf, linesOf, reduce, timeOf, volts } from "./frame.js";
+import { elements, levelOf, linesOf, pairs, reduce, timeOf, volts } from "./frame.js";
 import { combine, peaks, spectrum } from "./dsp.js";
 import { format, short } from "./units.js";
 
@@ -201,18 +201,11 @@ export class Screen {
       c.fillText("X-Y shows B over A: turn both channels on", left + 40, top + size / 2);
       return;
     }
-    const [a, b] = [volts(A), volts(B)];
     const place = (name, value) => (value - g.settings.channels[name].middle) / g.settings.channels[name].volts_per_div / g.rows;
     c.strokeStyle = ink.M;
     c.lineWidth = 1.2;
     c.beginPath();
-    const count = Math.min(a.length, b.length);
-    for (let i = 0; i < count; i += 1) {
-      const x = left + size * (0.5 + place("A", a[i]));
-      const y = top + size * (0.5 - place("B", b[i]));
-      if (i === 0) c.moveTo(x, y);
-      else c.lineTo(x, y);
-    }
+    for (const [a, b] of pairs(A, B)) c.lineTo(left + size * (0.5 + place("A", a)), top + size * (0.5 - place("B", b)));
     c.stroke();
   }
 }

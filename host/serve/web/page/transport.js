@@ -11,7 +11,7 @@ const MAX_RETRY_MS = 5000;
  * An instrument behind a WebSocket.
  *
  * `handlers`: `state(object)`, `status(object)`, `frame(ArrayBuffer)`, `measurements(object)`, and `link(state, reason)` with
- * the states `connecting`, `open`, `lost` and `refused`.
+ * the states `connecting`, `open`, `lost`, `full` and `refused`.
  */
 export class Transport {
   constructor(handlers) {
@@ -79,19 +79,22 @@ export class Transport {
     for (const answer of this.waiting.values()) answer.reject(new Error("the connection was lost"));
     this.waiting.clear();
     // A refusal looks like any other failure to a WebSocket: ask in a way that has an answer.
-    const refused = await this.refusal();
-    this.handlers.link(refused ? "refused" : "lost", refused || this.reason);
-    if (refused) return;
+    const { reason, isFinal } = await this.refusal();
+    this.handlers.link(isFinal ? "refused" : reason ? "full" : "lost", reason || this.reason);
+    if (isFinal) return;
     setTimeout(() => this.connect(), this.retry);
     this.retry = Math.min(MAX_RETRY_MS, this.retry * 1.7);
   }
 
+  /** Why there is no connection, and whether trying again is of no use. */
   async refusal() {
     try {
       const answer = await fetch(this.address("state"));
-      return answer.status === 401 || answer.status === 403 ? (await answer.json()).error : null;
+      const { error, clients, max_clients: max } = await answer.json();
+      if (answer.status === 401 || answer.status === 403) return { reason: error, isFinal: true };
+      return { reason: clients >= max ? `${max} browsers look already: close one of them.` : "", isFinal: false };
     } catch {
-      return null;
+      return { reason: "", isFinal: false };
     }
   }
 

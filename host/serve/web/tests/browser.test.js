@@ -233,7 +233,7 @@ test("run, stop, single and force", async () => {
   await page.getByRole("button", { name: "Single" }).click();
   await until("one trace", () => b.registers.traces === traces + 1 || b.registers.traces);
   await page.getByText("Stopped", { exact: true }).waitFor();
-  // A level that is never reached: it says what it waits for, and Force ends that.
+  // A level that is never reached: it shows what it waits for, and Force ends that.
   await page.evaluate(() => window.scopething.set({ trigger: { level: 3.5, mode: "normal" } }));
   const seq = await page.evaluate(() => window.scopething.trace.seq);
   await page.getByRole("button", { name: "Single" }).click();
@@ -525,7 +525,7 @@ test("it can be used without a mouse and read without eyes", async () => {
 
 test("nothing was reported, and nothing asked for elsewhere", () => assert.deepEqual(problems, []));
 
-test("it says that the scope is gone, and connects again", async () => {
+test("it reports a lost scope, and connects again", async () => {
   const signals = ["A=sine,1kHz,-2..2V"];
   const own = await bench(signals);
   const one = await (await browser.newContext()).newPage();

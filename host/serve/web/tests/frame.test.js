@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { decode, elements, indexAt, levelOf, linesOf, reduce, timeOf, voltAt, volts, voltsOf } from "../page/frame.js";
+import { decode, elements, indexAt, levelOf, linesOf, pairs, reduce, timeOf, voltAt, volts, voltsOf } from "../page/frame.js";
 import { analog, frame } from "./traces.js";
 
 test("a frame is its header and arrays", () => {
@@ -45,4 +45,13 @@ test("reducing keeps every extreme", () => {
   // What lies outside is left out, and what has no sample is none.
   const shifted = reduce(values, 50, 0.01, 100);
   assert.ok(Number.isNaN(shifted.low[49]) && shifted.low[50] === -9 && Number.isNaN(shifted.low[60]));
+});
+
+test("the second of two channels that are sampled in turns is interpolated at the times of the first", () => {
+  const channel = (start, data) => ({ start, period: 2, first: 0, stride: 1, extremes: false, bottom: 0, step: 0.5, data });
+  const a = channel(0, [0, 4, 8, 12]);
+  const b = channel(1, [2, 6, 10, 14]);
+  // Both are the ramp of 1 V a second: B over A is a diagonal.
+  assert.deepEqual(pairs(a, b), [[2, 2], [4, 4], [6, 6]]);
+  assert.deepEqual(pairs(a, a), [[0, 0], [2, 2], [4, 4], [6, 6]]);
 });
