@@ -11,7 +11,7 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::{Mutex, MutexGuard};
 use embassy_sync::pipe::Pipe;
 use embassy_sync::signal::Signal;
-use scopething_core::link::bridge::{Fault, Job, JobState};
+use scopething_core::link::bridge::{Ended, Fault, Job, JobState};
 use scopething_core::scope::SerialNumber;
 use scopething_core::time::{Clock, Instant, Micros};
 
@@ -89,6 +89,10 @@ pub struct Bridge<F> {
     fault: Cell<Option<Fault>>,
     scope: Cell<Option<SerialNumber>>,
     captures: Cell<u32>,
+    /// How often the bridge was started.
+    boot: u32,
+    /// The time at power-up in microseconds since 1970, if a computer has given it.
+    started_at: Cell<Option<Micros>>,
     /// Requests have changed: for the runner alone.
     changed: Signal<NoopRawMutex, ()>,
     /// The state changed: for the LED alone.
@@ -104,6 +108,8 @@ impl<F> Bridge<F> {
     #[must_use]
     pub fn new(store: Store<F>, stored: Option<StoredJob>) -> Self {
         Self {
+            boot: store.boot(),
+            started_at: Cell::new(None),
             store: Mutex::new(store),
             mode: Cell::new(Mode::PassThrough),
             job: Cell::new(stored.map(|stored| stored.job)),
@@ -177,6 +183,22 @@ impl<F> Bridge<F> {
 
     pub(crate) fn scope(&self) -> Option<SerialNumber> {
         self.scope.get()
+    }
+
+    /// How often the bridge was started, this time included.
+    pub(crate) fn boot(&self) -> u32 {
+        self.boot
+    }
+
+    /// A computer has given the time.
+    pub(crate) fn set_time(&self, unix: Micros, now: Instant) {
+        self.started_at.set(unix.0.checked_sub(now.0).map(Micros));
+    }
+
+    /// What a trace that ended just now has noted of that.
+    pub(crate) fn ended(&self, at: Instant) -> Ended {
+        let unix = self.started_at.get().map(|started| Micros(started.0.saturating_add(at.0)));
+        Ended { at, boot: self.boot, unix }
     }
 
     pub(crate) fn captures(&self) -> u32 {

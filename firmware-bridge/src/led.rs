@@ -8,8 +8,9 @@
 //! | flickers | triggered: the trace is being stored; or calibrates |
 //! | two flashes each second and a half | full: no more traces can be kept |
 //! | three flashes each second and a half | fault |
+//! | four flashes each two seconds | something is plugged in that cannot be used |
 
-use scopething_core::link::bridge::JobState;
+use scopething_core::link::bridge::{JobState, UsbState};
 
 /// Milliseconds of light and dark in turn, again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,12 @@ impl Pattern {
             JobState::Full => &[120, 180, 120, 1080],
             JobState::Fault(_) => &[120, 180, 120, 180, 120, 780],
         })
+    }
+
+    /// The pattern of the bridge: what it does, or that the device in its socket is of no use.
+    #[must_use]
+    pub const fn of_bridge(state: JobState, usb: UsbState) -> Self {
+        if usb.is_fault() { Self(&[120, 180, 120, 180, 120, 180, 120, 980]) } else { Self::of(state) }
     }
 
     /// Whether the LED is lit so many milliseconds after the pattern began, and how long until that changes.
@@ -65,6 +72,14 @@ mod tests {
         assert_eq!(flashes(JobState::PassingThrough, 3_001), 1);
         assert_eq!(flashes(JobState::Armed, 3_001), 0);
         assert_eq!(flashes(JobState::Triggered, 3_001), 30);
+    }
+
+    #[test]
+    fn a_device_of_no_use_is_shown_before_all_else() {
+        let pattern = Pattern::of_bridge(JobState::PassingThrough, UsbState::LowSpeed);
+        let lit: Vec<bool> = (0..2_000).map(|at| pattern.at(at).0).collect();
+        assert_eq!(lit.windows(2).filter(|pair| pair == &[true, false]).count(), 4);
+        assert_eq!(Pattern::of_bridge(JobState::Armed, UsbState::Empty), Pattern::of(JobState::Armed));
     }
 
     #[test]

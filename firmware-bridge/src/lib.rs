@@ -11,13 +11,13 @@
 //! use scopething_bridge::control::Bridge;
 //! use scopething_bridge::job::{Runner, ScopeStream};
 //! use scopething_bridge::store::{Store, StoreError, StoreLayout};
-//! use scopething_bridge::uplink::{About, Log, Uplink};
+//! use scopething_bridge::uplink::{About, Board, Uplink};
 //! use scopething_core::scope::LinkProfile;
 //! use scopething_core::time::Clock;
 //! use scopething_core::trace::TraceBuffer;
 //!
-//! async fn run<F, S, C, R, W, L>(
-//!     flash: F, layout: StoreLayout, scope: S, clock: C, mut receiver: R, mut sender: W, log: L,
+//! async fn run<F, S, C, R, W, B>(
+//!     flash: F, layout: StoreLayout, scope: S, clock: C, mut receiver: R, mut sender: W, board: B,
 //!     about: About<'_>, buffer: &mut TraceBuffer,
 //! ) -> Result<(), StoreError>
 //! where
@@ -26,13 +26,13 @@
 //!     C: Clock + Clone,
 //!     R: Read,
 //!     W: Write<Error = R::Error>,
-//!     L: Log,
+//!     B: Board,
 //! {
 //!     let mut store = Store::open(flash, layout).await?;
 //!     let stored = store.job().await?;
 //!     let bridge = Bridge::new(store, stored);
 //!     let mut runner = Runner::new(&bridge, scope, clock.clone(), LinkProfile::SERIAL, buffer);
-//!     let mut uplink = Uplink::new(&bridge, clock, log, about);
+//!     let mut uplink = Uplink::new(&bridge, clock, board, about);
 //!     let serving = async {
 //!         // A UART that fails is served again: each error is one of noise. A TCP stream would have ended.
 //!         while uplink.serve(&mut receiver, &mut sender).await.is_err() {}

@@ -10,6 +10,7 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pipe::Pipe;
 use embassy_sync::watch::{Receiver, Watch};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
+use scopething_core::link::bridge::UsbState;
 
 use crate::job::ScopeStream;
 
@@ -17,21 +18,14 @@ use crate::job::ScopeStream;
 pub const INCOMING_BYTES: usize = 2048;
 /// Room for what goes to it: more than the longest script of the driver, 183 bytes.
 pub const OUTGOING_BYTES: usize = 256;
-/// Ports that may exist at a time.
-const MAX_PORTS: usize = 2;
+/// Ports that may exist at a time, and those who watch what is plugged in.
+const MAX_PORTS: usize = 3;
 
 /// What is plugged into the USB socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
 pub enum Plugged {
-    /// Nothing, or nothing that answers.
-    Nothing,
-    /// Something else than an FTDI FT232.
-    Unsupported {
-        /// Its vendor.
-        vendor: u16,
-        /// Its product.
-        product: u16,
-    },
+    /// Nothing that can be used.
+    Not(UsbState),
     /// An FT232 that is ready, with the number of this connection: each time it is plugged in is another.
     Ready(u32),
 }
@@ -55,27 +49,56 @@ impl Line {
     /// A line with nothing plugged in.
     #[must_use]
     pub const fn new() -> Self {
-        Self { incoming: Pipe::new(), outgoing: Pipe::new(), plugged: Watch::new_with(Plugged::Nothing) }
+        Self {
+            incoming: Pipe::new(),
+            outgoing: Pipe::new(),
+            plugged: Watch::new_with(Plugged::Not(UsbState::Empty)),
+        }
     }
 
     /// What is plugged in now.
     pub fn plugged(&self) -> Plugged {
-        self.plugged.try_get().unwrap_or(Plugged::Nothing)
+        self.plugged.try_get().unwrap_or(Plugged::Not(UsbState::Empty))
     }
 
-    /// Reports what is plugged in from now on. What is on its way to or from a device before is dropped.
-    pub fn set_plugged(&self, plugged: Plugged) {
+    /// What the USB socket has, for reports.
+    pub fn usb_state(&self) -> UsbState {
+        match self.plugged() {
+            Plugged::Ready(_) => UsbState::Ready,
+            Plugged::Not(state) => state,
+        }
+    }
+
+    /// Reports what is plugged in from now on, and returns whether that is new. What is on its way to or from a device
+    /// before is dropped.
+    pub fn set_plugged(&self, plugged: Plugged) -> bool {
         if plugged == self.plugged() {
-            return;
+            return false;
         }
         self.plugged.sender().send(plugged);
         self.incoming.clear();
         self.outgoing.clear();
+        true
+    }
+
+    /// Who wants to know when something else is plugged in. None if there are too many.
+    pub fn watch(&self) -> Option<PlugWatch<'_>> {
+        Some(PlugWatch(self.plugged.receiver()?))
     }
 
     /// The end of the line for the user of the BitScope. None if two exist.
     pub fn port(&self) -> Option<LinePort<'_>> {
         Some(LinePort { line: self, connection: None, plugged: self.plugged.receiver()? })
+    }
+}
+
+/// Sees what is plugged in.
+pub struct PlugWatch<'a>(PluggedReceiver<'a>);
+
+impl PlugWatch<'_> {
+    /// Completes when something else is plugged in than was seen last.
+    pub async fn changed(&mut self) -> Plugged {
+        self.0.changed().await
     }
 }
 
@@ -178,13 +201,13 @@ mod tests {
         assert_eq!(read_once(&mut port, &mut bytes), Poll::Ready(Ok(2)));
 
         assert_eq!(line.incoming.try_write(b"lost"), Ok(4));
-        line.set_plugged(Plugged::Nothing);
+        line.set_plugged(Plugged::Not(UsbState::Empty));
         line.set_plugged(Plugged::Ready(2));
         assert_eq!(read_once(&mut port, &mut bytes), Poll::Ready(Err(Unplugged)), "another connection");
         block_on(port.attached());
         assert_eq!(read_once(&mut port, &mut bytes), Poll::Pending, "nothing of the connection before");
         assert_eq!(block_on(port.write(b"?")), Ok(1));
-        line.set_plugged(Plugged::Unsupported { vendor: 1, product: 2 });
+        line.set_plugged(Plugged::Not(UsbState::LowSpeed));
         assert_eq!(block_on(port.write(b"?")), Err(Unplugged));
     }
 

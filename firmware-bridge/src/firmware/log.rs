@@ -5,7 +5,6 @@ use core::cell::UnsafeCell;
 use critical_section::RestoreState;
 use rtt_target::{ChannelMode, UpChannel, rtt_init};
 use scopething_bridge::log::LogRing;
-use scopething_bridge::uplink::Log;
 
 /// What the uplink can still read.
 const RING_BYTES: usize = 4096;
@@ -44,17 +43,12 @@ pub(super) fn start() {
     });
 }
 
-/// The log as the uplink reads it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct BoardLog;
-
-impl Log for BoardLog {
-    fn read(&self, from: u32, bytes: &mut [u8]) -> (u32, usize) {
-        critical_section::with(|_| {
-            // SAFETY: in a critical section, and no reference outlives it.
-            unsafe { (*STATE.0.get()).ring.read(from, bytes) }
-        })
-    }
+/// Copies bytes of the log: see [`Board::read_log`](scopething_bridge::uplink::Board::read_log).
+pub(super) fn read(from: u32, bytes: &mut [u8]) -> (u32, usize) {
+    critical_section::with(|_| {
+        // SAFETY: in a critical section, and no reference outlives it.
+        unsafe { (*STATE.0.get()).ring.read(from, bytes) }
+    })
 }
 
 #[defmt::global_logger]

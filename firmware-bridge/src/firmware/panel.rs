@@ -1,6 +1,6 @@
 //! What a user without a computer has: the LED and BOOTSEL.
 
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::{Either3, select3};
 use embassy_rp::Peri;
 use embassy_rp::bootsel::is_bootsel_pressed;
 use embassy_rp::gpio::{Level, Output};
@@ -8,24 +8,30 @@ use embassy_rp::peripherals::BOOTSEL;
 use embassy_time::Timer;
 use scopething_bridge::button::{Button, LOOK_MS};
 use scopething_bridge::led::Pattern;
+use scopething_bridge::line::PlugWatch;
 
-use super::BoardBridge;
 use super::clock::now_ms;
+use super::{BoardBridge, LINE};
 
 #[embassy_executor::task]
-pub(super) async fn show(mut led: Output<'static>, bridge: &'static BoardBridge) {
-    let mut pattern = Pattern::of(bridge.state());
+pub(super) async fn show(
+    mut led: Output<'static>,
+    bridge: &'static BoardBridge,
+    mut plug: PlugWatch<'static>,
+) {
+    let now_shown = || Pattern::of_bridge(bridge.state(), LINE.usb_state());
+    let mut pattern = now_shown();
     let mut began = now_ms();
     loop {
         let (lit, change_ms) = pattern.at(now_ms().wrapping_sub(began));
         led.set_level(if lit { Level::High } else { Level::Low });
-        let change = select(bridge.state_changed(), Timer::after_millis(change_ms.into())).await;
-        if let Either::First(state) = change {
+        let due = Timer::after_millis(change_ms.into());
+        if let Either3::First(state) = select3(bridge.state_changed(), plug.changed(), due).await {
             defmt::info!("now {}", state);
-            if Pattern::of(state) != pattern {
-                pattern = Pattern::of(state);
-                began = now_ms();
-            }
+        }
+        if now_shown() != pattern {
+            pattern = now_shown();
+            began = now_ms();
         }
     }
 }

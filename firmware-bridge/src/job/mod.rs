@@ -231,7 +231,7 @@ where
         };
         bridge.set_state(JobState::Triggered);
         bridge.count_capture();
-        let origin = Origin { request, probe: &job.probe, scope: serial, ended_at: clock.now() };
+        let origin = Origin { request, probe: &job.probe, scope: serial, ended: bridge.ended(clock.now()) };
         store(bridge, &trace, origin, Keep::of_job(job)).await
     }
 

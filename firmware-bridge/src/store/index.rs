@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use super::layout::{PAGE_BYTES, StoreLayout};
 
-/// The most traces that are kept, whatever room there is.
-pub(super) const MAX_TRACES: usize = 500;
+/// The most traces that are kept, whatever room there is: a copy of the index is in memory. `bridge status` reports it.
+const MAX_TRACES: usize = 500;
+/// Pages of the shortest trace.
+const LEAST_PAGES: u16 = 2;
 
 /// Where a trace is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,12 +44,16 @@ enum Item {
     First(Entry),
     /// No trace is left of those before: what comes next.
     Place { id: TraceId, page: u16 },
-    /// A trace is there, whose record has the form of this version.
+    /// A trace is there, whose record has the form of protocol version 3 or an earlier one.
     Trace { version: u8, entry: Entry },
+    /// A trace is there, whose record has the form of this version. Each sector was erased `laps` times by then.
+    Lapped { version: u8, laps: u32, entry: Entry },
+    /// As `Place`, with the laps.
+    LappedPlace { laps: u32, id: TraceId, page: u16 },
 }
 
 /// Bytes of an item at the most.
-const ITEM_BYTES: usize = 16;
+const ITEM_BYTES: usize = 24;
 
 type Queue<'a, F> = QueueStorage<&'a mut F, Cache<Uncached, Uncached, Uncached>>;
 
@@ -59,6 +65,10 @@ pub(super) struct Index {
     entries: Deque<Entry, MAX_TRACES>,
     next_id: TraceId,
     next_page: u16,
+    /// How often the ring has gone round.
+    laps: u32,
+    /// Where the trace before began.
+    last_page: u16,
 }
 
 fn queue<'a, F: MultiwriteNorFlash>(
@@ -108,6 +118,8 @@ impl Index {
             entries: Deque::new(),
             next_id: TraceId::FIRST,
             next_page: 0,
+            laps: 0,
+            last_page: 0,
         }
     }
 
@@ -121,22 +133,35 @@ impl Index {
         while let Some(item) = items.next(&mut buffer).await? {
             found = true;
             match postcard::from_bytes(&item) {
-                Ok(Item::Trace { version: VERSION, entry }) if entry.page < self.trace_pages => {
-                    self.add(entry);
+                Ok(Item::Lapped { version, laps, entry }) if entry.page < self.trace_pages => {
+                    if version == VERSION {
+                        self.add(entry);
+                    } else {
+                        self.forget_before(entry);
+                    }
+                    self.laps = laps;
                 }
-                // Its record cannot be read: only its number and its place count.
                 Ok(Item::First(entry) | Item::Trace { entry, .. }) if entry.page < self.trace_pages => {
-                    self.entries.clear();
-                    self.go_on_after(entry);
+                    self.forget_before(entry);
                 }
                 Ok(Item::Place { id, page }) if page < self.trace_pages => {
-                    (self.next_id, self.next_page) = (id, page);
+                    (self.next_id, self.next_page, self.last_page) = (id, page, page);
+                }
+                Ok(Item::LappedPlace { laps, id, page }) if page < self.trace_pages => {
+                    (self.next_id, self.next_page, self.last_page) = (id, page, page);
+                    self.laps = laps;
                 }
                 // Somebody else's.
                 _ => {}
             }
         }
         Ok(found)
+    }
+
+    /// The record of this entry cannot be read: only its number and its place count.
+    fn forget_before(&mut self, entry: Entry) {
+        self.entries.clear();
+        self.go_on_after(entry);
     }
 
     fn add(&mut self, entry: Entry) {
@@ -149,9 +174,26 @@ impl Index {
     }
 
     fn go_on_after(&mut self, entry: Entry) {
+        self.laps = self.laps_at(entry.page);
+        self.last_page = entry.page;
         self.next_id = entry.id.next();
         let next = u32::from(entry.page) + u32::from(entry.pages());
         self.next_page = (next % u32::from(self.trace_pages.max(1))) as u16;
+    }
+
+    /// The laps when a trace is written there next.
+    fn laps_at(&self, page: u16) -> u32 {
+        self.laps.saturating_add(u32::from(page < self.last_page))
+    }
+
+    /// How often each sector for traces was erased.
+    pub(super) fn laps(&self) -> u32 {
+        self.laps
+    }
+
+    /// The most traces that can be kept, however short.
+    pub(super) fn max_traces(&self) -> usize {
+        MAX_TRACES.min((self.trace_pages / LEAST_PAGES).into())
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
@@ -178,8 +220,8 @@ impl Index {
 
     /// Whether no more traces may be kept, of so many or of those that can be counted.
     pub(super) fn is_full(&self, keep: Option<u16>) -> bool {
-        let most = keep.map_or(MAX_TRACES, |keep| MAX_TRACES.min(keep.max(1).into()));
-        self.entries.len() >= most
+        let most = self.max_traces();
+        self.entries.len() >= keep.map_or(most, |keep| most.min(keep.max(1).into()))
     }
 
     /// Adds a trace whose pages are written; false if the queue has no room.
@@ -188,7 +230,13 @@ impl Index {
         flash: &mut F,
         entry: &Entry,
     ) -> Result<bool, StoreError> {
-        if !self.push_item(flash, &Item::Trace { version: VERSION, entry: *entry }).await? {
+        if !self
+            .push_item(
+                flash,
+                &Item::Lapped { version: VERSION, laps: self.laps_at(entry.page), entry: *entry },
+            )
+            .await?
+        {
             return Ok(false);
         }
         self.add(*entry);
@@ -197,7 +245,7 @@ impl Index {
 
     /// Notes what comes next, for when no trace is left to give it.
     async fn remember_place<F: MultiwriteNorFlash>(&mut self, flash: &mut F) -> Result<(), StoreError> {
-        let place = Item::Place { id: self.next_id, page: self.next_page };
+        let place = Item::LappedPlace { laps: self.laps, id: self.next_id, page: self.next_page };
         // Without room it is done without: numbers and places then begin anew, which loses no trace.
         self.push_item(flash, &place).await.map(drop)
     }
@@ -231,7 +279,7 @@ impl Index {
         loop {
             let popped = queue.pop(&mut buffer).await.map_err(|_| StoreError::Flash)?;
             let is_oldest = popped.is_none_or(
-                |item| matches!(postcard::from_bytes(item), Ok(Item::Trace { entry, .. }) if entry.id >= oldest.id),
+                |item| matches!(postcard::from_bytes(item), Ok(Item::Lapped { entry, .. }) if entry.id >= oldest.id),
             );
             if is_oldest {
                 break;

@@ -16,8 +16,11 @@ pub(super) const SECTOR_PAGES: u16 = (SECTOR_BYTES / PAGE_BYTES) as u16;
 
 /// Sectors of each copy of the settings.
 const SETTINGS_SECTORS: u32 = 2;
-/// Sectors of the index: 170 traces fit one of them, and one is being emptied.
-const INDEX_SECTORS: u32 = 4;
+/// The fewest sectors of the index.
+const MIN_INDEX_SECTORS: u32 = 4;
+/// Sectors for traces that a sector of the index serves: eight of the shortest traces fill one, and 150 items of the
+/// index the other. So the index wears no faster than the traces, and one sector of it may be empty.
+const SERVED_SECTORS: u32 = 18;
 /// The fewest sectors for traces: the longest trace starts anywhere in a sector, and may have to be written
 /// twice.
 const MIN_TRACE_SECTORS: u32 = 8;
@@ -64,14 +67,17 @@ impl StoreLayout {
         if !range.start.is_multiple_of(SECTOR_BYTES) || !range.end.is_multiple_of(SECTOR_BYTES) {
             return Err(LayoutError::Sectors);
         }
-        let ahead = (2 * SETTINGS_SECTORS + INDEX_SECTORS) * SECTOR_BYTES;
+        let ahead = (2 * SETTINGS_SECTORS + MIN_INDEX_SECTORS) * SECTOR_BYTES;
         let least = ahead + MIN_TRACE_SECTORS * SECTOR_BYTES;
         if range.end.saturating_sub(range.start) < least {
             return Err(LayoutError::Small { least });
         }
         let second = range.start + SETTINGS_SECTORS * SECTOR_BYTES;
         let index = second + SETTINGS_SECTORS * SECTOR_BYTES;
-        let traces = index + INDEX_SECTORS * SECTOR_BYTES;
+        let sectors = (range.end - index) / SECTOR_BYTES;
+        let spread = sectors.div_ceil(SERVED_SECTORS + 1) + 1;
+        let index_sectors = if spread > MIN_INDEX_SECTORS { spread } else { MIN_INDEX_SECTORS };
+        let traces = index + index_sectors * SECTOR_BYTES;
         let most = MAX_TRACE_SECTORS * SECTOR_BYTES;
         let end = if range.end - traces > most { traces + most } else { range.end };
         Ok(Self { settings: [range.start..second, second..index], index: index..traces, traces: traces..end })

@@ -37,10 +37,9 @@ use core::fmt;
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::device::AnalogParameters;
 use scopething_core::link::bridge::frame::CRC;
-use scopething_core::link::bridge::{Job, StoreStatus, StoredTrace, TraceId, WhenFull};
+use scopething_core::link::bridge::{Ended, Job, StoreStatus, StoredTrace, TraceId, WhenFull};
 use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::SerialNumber;
-use scopething_core::time::Instant;
 use scopething_core::trace::Trace;
 
 use index::{Entry, Index};
@@ -100,8 +99,8 @@ pub struct Origin<'a> {
     pub probe: &'a AnalogParameters,
     /// The BitScope.
     pub scope: Option<SerialNumber>,
-    /// When it ended by the bridge's clock.
-    pub ended_at: Instant,
+    /// When it ended.
+    pub ended: Ended,
 }
 
 /// How often a trace is written elsewhere when the flash does not keep it.
@@ -115,6 +114,16 @@ pub struct Store<F> {
     index: Index,
     /// What was found last, since a trace is read in many pieces.
     found: Option<(Entry, StoredTrace)>,
+    boot: u32,
+    /// Bytes of traces that were written since it was opened.
+    written_bytes: u32,
+}
+
+impl<F> Store<F> {
+    /// How often the bridge was started, this time included; 1 as long as that was not counted.
+    pub(crate) fn boot(&self) -> u32 {
+        self.boot
+    }
 }
 
 impl<F: MultiwriteNorFlash> Store<F> {
@@ -126,7 +135,7 @@ impl<F: MultiwriteNorFlash> Store<F> {
         layout::check_flash(&flash, &layout)?;
         settings::repair(&mut flash, &layout).await?;
         let index = Index::open(&mut flash, &layout).await?;
-        Ok(Self { flash, layout, index, found: None })
+        Ok(Self { flash, layout, index, found: None, boot: 1, written_bytes: 0 })
     }
 
     /// What the flash holds.
@@ -139,6 +148,9 @@ impl<F: MultiwriteNorFlash> Store<F> {
             newest: self.index.newest().map(|entry| entry.id),
             used_bytes: self.index.entries().map(bytes).sum(),
             capacity_bytes: self.layout.trace_bytes(),
+            erasures: self.index.laps(),
+            written_bytes: self.written_bytes,
+            max_traces: self.index.max_traces() as u16,
         }
     }
 
@@ -173,8 +185,8 @@ impl<F: MultiwriteNorFlash> Store<F> {
         keep: Keep,
     ) -> Result<TraceId, StoreError> {
         let id = self.index.next_id();
-        let Origin { request, probe, scope, ended_at } = origin;
-        let record = StoredTrace::of_trace(id, trace, request, probe, scope, ended_at);
+        let Origin { request, probe, scope, ended } = origin;
+        let record = StoredTrace::of_trace(id, trace, request, probe, scope, ended);
         self.make_room(keep).await?;
         let mut page = self.index.next_page();
         for _ in 0..WRITE_ATTEMPTS {
@@ -182,6 +194,7 @@ impl<F: MultiwriteNorFlash> Store<F> {
             let entry = Entry { id, page, bytes: record.stored_bytes };
             self.free(&entry, keep).await?;
             if self.write(&entry, &record, trace).await? {
+                self.written_bytes = self.written_bytes.wrapping_add(u32::from(entry.pages()) * PAGE_BYTES);
                 self.commit(&entry, keep).await?;
                 return Ok(id);
             }
@@ -324,6 +337,15 @@ impl<F: MultiwriteNorFlash> Store<F> {
             self.index.drop_oldest(&mut self.flash).await?;
         }
         Ok(())
+    }
+
+    /// Counts one more start of the bridge, and gives how many there were with it. To be called once after opening.
+    ///
+    /// # Errors
+    /// [`StoreError::Flash`].
+    pub async fn count_start(&mut self) -> Result<u32, StoreError> {
+        self.boot = settings::count_start(&mut self.flash, &self.layout).await?;
+        Ok(self.boot)
     }
 
     /// The stored job, if there is one.

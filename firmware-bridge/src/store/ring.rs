@@ -141,6 +141,7 @@ mod tests {
     #[test]
     fn a_record_of_another_version_is_none() {
         use scopething_core::device::BS05;
+        use scopething_core::link::bridge::Ended;
         use scopething_core::plan::{BusyOutputs, CaptureRequest, plan_capture};
         use scopething_core::time::Instant;
         use scopething_core::trace::{EndReason, Trace, TraceBuffer};
@@ -149,7 +150,8 @@ mod tests {
         let plan = plan_capture(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING).unwrap();
         let buffer = TraceBuffer::new();
         let trace = Trace::new(&plan, &buffer, 100, EndReason::Trigger, 0);
-        let record = StoredTrace::of_trace(TraceId(2), &trace, &request, &BS05.analog, None, Instant(0));
+        let record =
+            StoredTrace::of_trace(TraceId(2), &trace, &request, &BS05.analog, None, Ended::at(Instant(0)));
         let mut page = head_page(&record).unwrap();
         assert_eq!(record_of(&page), Some(record));
         // The first version's checksum was that of the bytes alone.

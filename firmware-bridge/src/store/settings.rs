@@ -23,6 +23,8 @@ pub struct StoredJob {
 
 /// The key of the job in the maps: a job that firmware of another version has stored has another form, and counts as none.
 const JOB: u8 = frame::VERSION;
+/// The key of the number of starts.
+const STARTS: u8 = 0xb0;
 /// Room for the job and its key.
 const JOB_BYTES: usize = 320;
 
@@ -92,4 +94,33 @@ pub(super) async fn repair<F: NorFlash>(flash: &mut F, layout: &StoreLayout) -> 
         (None, Some(job)) => write_copy(flash, one, &job).await,
         _ => Ok(()),
     }
+}
+
+async fn read_starts<F: NorFlash>(flash: &mut F, range: &Range<u32>) -> Result<u32, StoreError> {
+    let mut buffer = [0; JOB_BYTES];
+    match map(flash, range)?.fetch_item::<u32>(&mut buffer, &STARTS).await {
+        Ok(starts) => Ok(starts.unwrap_or(0)),
+        Err(Error::Storage { .. }) => Err(StoreError::Flash),
+        Err(_) => Ok(0),
+    }
+}
+
+/// Counts one more start. Where the flash holds something else it begins anew.
+pub(super) async fn count_start<F: NorFlash>(flash: &mut F, layout: &StoreLayout) -> Result<u32, StoreError> {
+    let mut starts = 0;
+    for range in &layout.settings {
+        starts = read_starts(flash, range).await?.max(starts);
+    }
+    starts = starts.saturating_add(1);
+    let mut buffer = [0; JOB_BYTES];
+    for range in &layout.settings {
+        let mut map = map(flash, range)?;
+        match map.store_item(&mut buffer, &STARTS, &starts).await {
+            Ok(()) => continue,
+            Err(Error::Storage { .. }) => return Err(StoreError::Flash),
+            Err(_) => map.erase_all().await.map_err(|_| StoreError::Flash)?,
+        }
+        map.store_item(&mut buffer, &STARTS, &starts).await.map_err(|_| StoreError::Flash)?;
+    }
+    Ok(starts)
 }

@@ -7,7 +7,7 @@ use scopething_core::link::bridge::{Job, Records, Refusal, Request, Response, Re
 use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Instant;
 
-use super::{About, Log};
+use super::{About, Board};
 use crate::control::{Bridge, Order};
 use crate::store::{StoreError, StoredJob};
 
@@ -15,23 +15,27 @@ use crate::store::{StoreError, StoredJob};
 const PLACE_BYTES: usize = 200;
 
 /// Answers requests.
-pub(super) struct Answers<'a, F, L> {
+pub(super) struct Answers<'a, F, B> {
     bridge: &'a Bridge<F>,
-    log: L,
+    board: B,
     about: About<'a>,
     /// The number of the last request that changed something, so that a repetition does not do it again.
     last_change: Option<u32>,
     data: [u8; DATA_BYTES],
 }
 
-impl<'a, F: MultiwriteNorFlash, L: Log> Answers<'a, F, L> {
-    pub(super) fn new(bridge: &'a Bridge<F>, log: L, mut about: About<'a>) -> Self {
+impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
+    pub(super) fn new(bridge: &'a Bridge<F>, board: B, mut about: About<'a>) -> Self {
         if let Restart::Panic { place } = about.restart
             && place.len() > PLACE_BYTES
         {
             about.restart = Restart::Panic { place: "" };
         }
-        Self { bridge, log, about, last_change: None, data: [0; DATA_BYTES] }
+        Self { bridge, board, about, last_change: None, data: [0; DATA_BYTES] }
+    }
+
+    pub(super) fn board(&self) -> &B {
+        &self.board
     }
 
     /// Does what a request asks for, and gives the answer.
@@ -52,10 +56,14 @@ impl<'a, F: MultiwriteNorFlash, L: Log> Answers<'a, F, L> {
                 }
             }
             Request::Log { from } => {
-                let (from, count) = self.log.read(from, &mut self.data);
+                let (from, count) = self.board.read_log(from, &mut self.data);
                 Response::Log { from, bytes: self.data.get(..count).unwrap_or_default() }
             }
-            Request::PassThrough { .. } => Response::Done,
+            Request::PassThrough { .. } | Request::Update => Response::Done,
+            Request::Time { unix } => {
+                self.bridge.set_time(unix, now);
+                Response::Done
+            }
             change => {
                 if self.last_change == Some(number) {
                     return Response::Done;
@@ -108,6 +116,8 @@ impl<'a, F: MultiwriteNorFlash, L: Log> Answers<'a, F, L> {
             | Request::List { .. }
             | Request::Fetch { .. }
             | Request::PassThrough { .. }
+            | Request::Time { .. }
+            | Request::Update
             | Request::Log { .. } => {}
         }
         Ok(())
@@ -149,6 +159,9 @@ impl<'a, F: MultiwriteNorFlash, L: Log> Answers<'a, F, L> {
             fault: bridge.fault(),
             restart: self.about.restart,
             store: bridge.store().await.status(),
+            usb: self.board.usb(),
+            line: self.board.line(),
+            boot: bridge.boot(),
         }
     }
 }

@@ -10,10 +10,10 @@ use embassy_futures::select::{Either3, select3};
 use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::link::bridge::frame::{self, FrameError, MAX_REQUEST, MAX_RESPONSE};
-use scopething_core::link::bridge::{Deframer, Refusal, Request, Response, Restart};
+use scopething_core::link::bridge::{Deframer, LineErrors, Refusal, Request, Response, Restart, UsbStatus};
 use scopething_core::time::{Clock, Instant, Micros};
 
-use crate::control::{Bridge, Mode, until};
+use crate::control::{Bridge, Mode, Want, until};
 
 /// A frame that stops for so long within is given up while bytes pass through: it was none.
 const FRAME_GAP: Micros = Micros::from_millis(50);
@@ -21,6 +21,13 @@ const FRAME_GAP: Micros = Micros::from_millis(50);
 const MESSAGES_GAP: Micros = Micros::from_millis(60_000);
 /// How long bytes may wait for a BitScope that takes none.
 const UP_LIMIT: Micros = Micros::from_millis(100);
+
+/// After an error of the line no byte counts as an opening for so long: noise comes in bursts.
+const LINE_GAP: Micros = Micros::from_millis(100);
+/// How the BitScope's clients begin: with a reset, or by asking who is there.
+const OPENINGS: [u8; 2] = [b'!', b'?'];
+/// The answer to a request to restart has left after so long.
+const LAST_ANSWER: Micros = Micros::from_millis(20);
 
 /// Bytes that are read at once.
 const CHUNK: usize = 64;
@@ -34,47 +41,80 @@ pub struct About<'a> {
     pub restart: Restart<'a>,
 }
 
-/// The log of the firmware, kept by whoever writes it.
-pub trait Log {
+/// What the program around it knows and can do.
+pub trait Board {
     /// Copies bytes of the log, from place `from` on, counted from power-up. Gives the place of the first of
     /// them, later than `from` if that is lost, and how many there are.
-    fn read(&self, from: u32, bytes: &mut [u8]) -> (u32, usize);
+    fn read_log(&self, from: u32, bytes: &mut [u8]) -> (u32, usize);
+
+    /// What is in the USB socket, and what went wrong there.
+    fn usb(&self) -> UsbStatus {
+        UsbStatus::default()
+    }
+
+    /// What went wrong on the line to the computer.
+    fn line(&self) -> LineErrors {
+        LineErrors::default()
+    }
+
+    /// Restarts into the boot loader.
+    fn update(&self) {}
 }
 
-/// No log.
-impl Log for () {
-    fn read(&self, from: u32, _bytes: &mut [u8]) -> (u32, usize) {
+/// No log, no socket and no boot loader.
+impl Board for () {
+    fn read_log(&self, from: u32, _bytes: &mut [u8]) -> (u32, usize) {
         (from, 0)
     }
 }
 
-impl<L: Log> Log for &L {
-    fn read(&self, from: u32, bytes: &mut [u8]) -> (u32, usize) {
-        (**self).read(from, bytes)
+impl<B: Board> Board for &B {
+    fn read_log(&self, from: u32, bytes: &mut [u8]) -> (u32, usize) {
+        (**self).read_log(from, bytes)
+    }
+
+    fn usb(&self) -> UsbStatus {
+        (**self).usb()
+    }
+
+    fn line(&self) -> LineErrors {
+        (**self).line()
+    }
+
+    fn update(&self) {
+        (**self).update();
     }
 }
 
 /// The uplink and what it has received so far.
-pub struct Uplink<'a, F, C, L> {
+pub struct Uplink<'a, F, C, B> {
     bridge: &'a Bridge<F>,
     clock: C,
-    answers: Answers<'a, F, L>,
+    answers: Answers<'a, F, B>,
     deframer: Deframer<MAX_REQUEST>,
     heard_at: Instant,
+    /// Until when no byte counts as an opening.
+    noisy_until: Instant,
     response: [u8; MAX_RESPONSE],
 }
 
-impl<'a, F: MultiwriteNorFlash, C: Clock, L: Log> Uplink<'a, F, C, L> {
+impl<'a, F: MultiwriteNorFlash, C: Clock, B: Board> Uplink<'a, F, C, B> {
     /// An uplink that has received nothing yet.
-    pub fn new(bridge: &'a Bridge<F>, clock: C, log: L, about: About<'a>) -> Self {
+    pub fn new(bridge: &'a Bridge<F>, clock: C, board: B, about: About<'a>) -> Self {
         Self {
             bridge,
             clock,
-            answers: Answers::new(bridge, log, about),
+            answers: Answers::new(bridge, board, about),
             deframer: Deframer::new(),
             heard_at: Instant(0),
+            noisy_until: Instant(0),
             response: [0; MAX_RESPONSE],
         }
+    }
+
+    /// Reports that the line has failed for a moment: an armed job does not give way to what noise looks like.
+    pub fn line_failed(&mut self) {
+        self.noisy_until = self.clock.now() + LINE_GAP;
     }
 
     /// Serves the stream until it ends or fails. What fails for a moment, as a UART does on noise, may be
@@ -142,7 +182,7 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, L: Log> Uplink<'a, F, C, L> {
                 let length = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
                 if length > 0 {
                     let (passed, behind) = bytes.split_at(length);
-                    self.pass_up(passed).await;
+                    self.pass_up(self.wanted(passed)).await;
                     bytes = behind;
                     continue;
                 }
@@ -155,8 +195,22 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, L: Log> Uplink<'a, F, C, L> {
         Ok(())
     }
 
+    /// What of these bytes is for the BitScope: while that is busy with the bridge's own work, only what follows an
+    /// opening of a client.
+    fn wanted<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        let now = self.clock.now();
+        if self.bridge.want(now) == Want::PassThrough {
+            return bytes;
+        }
+        let opening = bytes.iter().position(|byte| OPENINGS.contains(byte));
+        opening.filter(|_| now >= self.noisy_until).and_then(|at| bytes.get(at..)).unwrap_or_default()
+    }
+
     /// Hands bytes on to the BitScope. If nothing takes them for long they are lost.
     async fn pass_up(&self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         let now = self.clock.now();
         self.bridge.passed_through(now);
         let up = self.bridge.up();
@@ -189,9 +243,16 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, L: Log> Uplink<'a, F, C, L> {
         let answer = frame::encode(&mut self.response, number, &response).unwrap_or_default();
         sender.write_all(answer).await?;
         sender.flush().await?;
-        if let Ok((_, Request::PassThrough { hold })) = decoded {
-            self.deframer.reset();
-            self.bridge.set_mode(Mode::PassThrough, hold, self.clock.now());
+        match decoded {
+            Ok((_, Request::PassThrough { hold })) => {
+                self.deframer.reset();
+                self.bridge.set_mode(Mode::PassThrough, hold, self.clock.now());
+            }
+            Ok((_, Request::Update)) => {
+                self.clock.until(self.clock.now() + LAST_ANSWER).await;
+                self.answers.board().update();
+            }
+            _ => {}
         }
         Ok(())
     }

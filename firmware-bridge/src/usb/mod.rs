@@ -1,38 +1,65 @@
 //! The seam to whatever drives the USB controller: what the bridge needs of a USB device, and no more.
 //!
-//! It is no USB stack. `rp2040` has it from `cotton-usb-host`; another driver has to give these three calls, and to
-//! drop the future that uses them when the device is gone. The tests give them by a script.
+//! `host` has it from single packets, and `rp2040` sends and receives those. Of the drivers for the RP2040 as a host on
+//! crates.io, `cotton-usb-host` 0.3 tries nothing twice and does not know erratum E4, embassy-rp 0.10 has none yet, and
+//! `embassy-usb-host` needs one below it: hence these two files, for one device without hubs.
 
+pub mod host;
 #[cfg(target_os = "none")]
 pub mod rp2040;
 
-use core::fmt;
+use portable_atomic::{AtomicU32, Ordering};
+use scopething_core::link::bridge::UsbError;
 
 /// Bytes of a full-speed bulk packet, of which the FTDI's endpoints are (according to its descriptors).
 pub const PACKET_BYTES: usize = 64;
 
-/// Why a transfer has failed. Whatever it was, the device has to be enumerated anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
-pub enum TransferError {
-    /// Nothing came of it within the time such a transfer has: it was unplugged, or hangs.
-    TimedOut,
-    /// The device refuses the request, or the endpoint is halted.
-    Stalled,
-    /// The packets do not fit one another: a bit error, a lost acknowledgement, a longer packet than allowed.
-    Garbled,
+/// What went wrong on the bus since power-up.
+#[derive(Debug, Default)]
+pub struct UsbCounts {
+    retries: AtomicU32,
+    failures: AtomicU32,
+    overruns: AtomicU32,
 }
 
-impl fmt::Display for TransferError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TimedOut => "the USB device does not answer: check its cable",
-            Self::Stalled => "the USB device refuses a request: plug in a BitScope Micro",
-            Self::Garbled => "the USB device answers garbled: use a shorter cable",
-        })
+impl UsbCounts {
+    /// Nothing went wrong.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { retries: AtomicU32::new(0), failures: AtomicU32::new(0), overruns: AtomicU32::new(0) }
+    }
+
+    /// Packets that were tried again.
+    #[must_use]
+    pub fn retries(&self) -> u32 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
+    /// Times that a device failed, or was no FT232.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// Times that the FT232 reported lost bytes.
+    #[must_use]
+    pub fn overruns(&self) -> u32 {
+        self.overruns.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn retried(&self, packets: u32) {
+        self.retries.add(packets, Ordering::Relaxed);
+    }
+
+    #[cfg_attr(not(target_os = "none"), expect(dead_code, reason = "the driver of the board counts"))]
+    pub(crate) fn failed(&self) {
+        self.failures.add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn overran(&self) {
+        self.overruns.add(1, Ordering::Relaxed);
     }
 }
-
-impl core::error::Error for TransferError {}
 
 /// A USB device that is configured, as long as it stays plugged in.
 ///
@@ -43,22 +70,19 @@ pub trait UsbDevice {
     /// A vendor request to the device, without data.
     ///
     /// # Errors
-    /// [`TransferError`]; no other call may follow.
-    fn vendor_request(&mut self, request: u8, value: u16) -> impl Future<Output = Result<(), TransferError>>;
+    /// [`UsbError`]; no other call may follow.
+    fn vendor_request(&mut self, request: u8, value: u16) -> impl Future<Output = Result<(), UsbError>>;
 
     /// Reads one packet of the bulk endpoint, and gives how many bytes it has: 0 to 64. It waits until the device has
     /// one.
     ///
     /// # Errors
-    /// [`TransferError`]; no other call may follow.
-    fn bulk_in(
-        &mut self,
-        packet: &mut [u8; PACKET_BYTES],
-    ) -> impl Future<Output = Result<usize, TransferError>>;
+    /// [`UsbError`]; no other call may follow.
+    fn bulk_in(&mut self, packet: &mut [u8; PACKET_BYTES]) -> impl Future<Output = Result<usize, UsbError>>;
 
     /// Writes one packet of 1 to 64 bytes to the bulk endpoint.
     ///
     /// # Errors
-    /// [`TransferError`]; no other call may follow.
-    fn bulk_out(&mut self, data: &[u8]) -> impl Future<Output = Result<(), TransferError>>;
+    /// [`UsbError`]; no other call may follow.
+    fn bulk_out(&mut self, data: &[u8]) -> impl Future<Output = Result<(), UsbError>>;
 }

@@ -1,98 +1,168 @@
-//! The RP2040's own USB controller as a host, by `cotton-usb-host`.
+//! The RP2040's own USB controller as a host: one packet at a time through its endpoint EPX (data sheet, section 4.1).
 //!
-//! What is known of its version 0.3.0, and what is done about it here: some errors of the line wake no task, so each
-//! transfer has a time limit; a transfer that is dropped goes on in the hardware, so after one that failed the
-//! controller is reset and the device enumerated anew; a read of a bulk endpoint must be of exactly one packet with
-//! the fixed-size transfer, and a write of 1 to 64 bytes.
+//! What the silicon does and the program has to know:
+//!
+//! - After a packet the status may stand in the upper half of the buffer control, though only one buffer is used (erratum
+//!   RP2040-E4), and the lower half then stays as it was. A packet that was received is the half that is full. Bit 12,
+//!   which selects the first buffer, is set as well: the data sheet does not say whether a host heeds it.
+//! - A NAK is asked again by the controller itself, for ever. All other failures end the transaction.
+//! - The buffer is given to the controller in a second write, and a transaction started in a second write, for both are
+//!   seen by another clock (section 4.1.2.5.1).
+//! - Its registers answer nothing before `RESET_DONE` reports it.
 
-use core::future::pending;
-use core::pin::pin;
+use core::cell::Cell;
+use core::future::poll_fn;
+use core::task::Poll;
 
-use cotton_usb_host::host::rp2040::{Rp2040HostController, UsbShared, UsbStatics};
-use cotton_usb_host::host_controller::{DataPhase, TransferType, UsbError};
-use cotton_usb_host::usb_bus::{BulkIn, BulkOut, DeviceEvent, UsbBus, UsbDevice as Configured};
-use cotton_usb_host::wire::{HOST_TO_DEVICE, SetupPacket, VENDOR_REQUEST};
 use embassy_futures::select::{Either, select};
 use embassy_rp::Peri;
-use embassy_rp::interrupt::typelevel::{Handler, USBCTRL_IRQ};
-use embassy_rp::peripherals::USB;
+use embassy_rp::interrupt::typelevel::{Handler, Interrupt, USBCTRL_IRQ};
+use embassy_rp::pac::usb::regs::{BuffStatus, Int, SieCtrl, SieStatus};
+use embassy_rp::pac::usb_dpram::regs::EpBufferControl;
+use embassy_rp::pac::{RESETS, USB, USB_DPRAM};
+use embassy_rp::peripherals;
+use embassy_sync::waitqueue::AtomicWaker;
 use embassy_time::{Duration, Instant, Timer, with_timeout};
-use futures::{Stream, StreamExt};
-use rp2040_pac as pac;
-use static_cell::StaticCell;
+use scopething_core::link::bridge::{UsbError, UsbState, UsbStep};
 
-use super::{PACKET_BYTES, TransferError, UsbDevice};
+use super::host::{BulkEndpoints, Device, Endpoint, PacketError, Packets};
+use super::{PACKET_BYTES, UsbCounts};
 use crate::ftdi;
 use crate::line::{Line, Plugged};
 use crate::vitals::Pulse;
 
-/// Enumerating takes some 80 ms; after this long without a device, or with one that hangs, all begins anew.
-const ENUMERATION: Duration = Duration::from_millis(1000);
-/// A control transfer may take 5 s by USB 2.0 section 9.2.6.4; the FT232 answers within a millisecond.
-const CONTROL: Duration = Duration::from_millis(250);
+/// A device is given so long after it shows itself (USB 2.0 section 7.1.7.3).
+const DEBOUNCE: Duration = Duration::from_millis(100);
+/// A reset of the root port, and the time to recover from it (7.1.7.5).
+const RESET: Duration = Duration::from_millis(50);
+const RECOVERY: Duration = Duration::from_millis(10);
+/// Endpoint 0 may take 500 ms for a packet (9.2.6.4); the FT232 answers within a millisecond.
+const CONTROL_LIMIT: Duration = Duration::from_millis(250);
 /// The latency timer has the chip answer each millisecond.
-const BULK_IN: Duration = Duration::from_millis(100);
+const RECEIVE_LIMIT: Duration = Duration::from_millis(100);
 /// The chip takes no more while its 128 bytes wait for the serial line.
-const BULK_OUT: Duration = Duration::from_millis(250);
-/// Time for the pull-downs to show that nothing is plugged in, before the controller looks again.
-const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
+const SEND_LIMIT: Duration = Duration::from_millis(250);
+/// Between two attempts with a device that does not work; whether one is there is seen at once.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(300);
+/// The watchdog wants to see so often that the task is alive.
+const BEAT: Duration = Duration::from_millis(1_000);
 /// The only configuration of an FT232, and its endpoints.
 const CONFIGURATION: u8 = 1;
-const BULK_IN_ENDPOINT: u8 = 1;
-const BULK_OUT_ENDPOINT: u8 = 2;
+const ENDPOINTS: BulkEndpoints = BulkEndpoints { to_host: 1, to_device: 2 };
 
-static SHARED: UsbShared = UsbShared::new();
-static STATICS: StaticCell<UsbStatics> = StaticCell::new();
+/// Where EPX has its control register and its buffer, in bytes of the controller's memory (table 393).
+const EPX_CONTROL: usize = 0x100;
+const EPX_BUFFER: usize = 0x180;
+const EPX_ENABLE: u32 = 1 << 31;
+const EPX_TYPE_BULK: u32 = 2 << 26;
+/// A write is seen by the controller so many cycles of the processor later.
+const CROSSING: u32 = 12;
+/// What the speed bits read when a device is there.
+const LOW_SPEED: u8 = 1;
+
+static WAKER: AtomicWaker = AtomicWaker::new();
 
 /// Handles the interrupt of the USB controller.
 pub struct InterruptHandler;
 
 impl Handler<USBCTRL_IRQ> for InterruptHandler {
     unsafe fn on_interrupt() {
-        SHARED.on_irq();
+        // Each is a state, which the task clears: until it does so, it must not interrupt again.
+        let raised = USB.ints().read();
+        USB.inte().modify(|enabled| enabled.0 &= !raised.0);
+        WAKER.wake();
     }
 }
 
-type Bus = UsbBus<Rp2040HostController>;
-
 /// Owns the bus for ever: enumerates whatever is plugged in, and carries the line's bytes while that is an FT232.
 /// `pulse` beats at each step, every second at the least.
-pub async fn serve(_usb: Peri<'static, USB>, line: &Line, pulse: &Pulse) -> ! {
-    let statics = STATICS.init_with(UsbStatics::new);
+pub async fn serve(
+    _usb: Peri<'static, peripherals::USB>,
+    line: &Line,
+    counts: &UsbCounts,
+    pulse: &Pulse,
+) -> ! {
     let mut connection = 0;
     loop {
+        Controller::start();
         pulse.beat(now_ms());
-        // SAFETY: this is the only user of the USB controller, for it holds embassy's token of it; what was made by the
-        // iteration before is dropped. Of the reset controller only the bits of the USB controller are changed, and
-        // embassy-rp changes its bits in no interrupt.
-        let (mut resets, registers, memory) =
-            unsafe { (pac::RESETS::steal(), pac::USBCTRL_REGS::steal(), pac::USBCTRL_DPRAM::steal()) };
-        let controller = Rp2040HostController::new(&mut resets, registers, memory, &SHARED, statics);
-        let bus = UsbBus::new(controller);
-        let mut events = pin!(bus.device_events_no_hubs(delay));
-        if let Ok(Some(DeviceEvent::Connect(device, info))) = with_timeout(ENUMERATION, events.next()).await {
-            if (info.vid, info.pid) == (ftdi::VENDOR, ftdi::PRODUCT) {
-                connection += 1;
-                defmt::info!("an FT232 is plugged in");
-                if let Ok(Ok(device)) = with_timeout(CONTROL, bus.configure(device, CONFIGURATION)).await
-                    && let Some(mut device) = Ft232::open(&bus, device)
-                {
-                    let carried = ftdi::run(&mut device, line, connection, pulse, now_ms);
-                    match select(carried, disconnected(events.as_mut())).await {
-                        Either::First(Err(error)) => defmt::warn!("the bus failed: {}", error),
-                        Either::Second(()) => defmt::info!("the FT232 was unplugged"),
-                    }
-                }
-            } else {
-                defmt::warn!("an unsupported device is plugged in: {:04x}:{:04x}", info.vid, info.pid);
-                line.set_plugged(Plugged::Unsupported { vendor: info.vid, product: info.pid });
-                while with_timeout(ENUMERATION, disconnected(events.as_mut())).await.is_err() {
-                    pulse.beat(now_ms());
-                }
+        wait_for(line, pulse).await;
+        line.set_plugged(Plugged::Not(UsbState::Starting));
+        let end = connected(line, counts, pulse, &mut connection).await;
+        let Err(state) = end;
+        let is_new = line.set_plugged(Plugged::Not(state));
+        match state {
+            UsbState::Unsupported { vendor, product, .. } if is_new => {
+                defmt::warn!("an unsupported device is plugged in: {:04x}:{:04x}", vendor, product);
             }
-            line.set_plugged(Plugged::Nothing);
+            state if is_new && state.is_fault() => defmt::warn!("the USB device is of no use: {}", state),
+            _ => {}
         }
-        Timer::after(BETWEEN_ATTEMPTS).await;
+        if state != UsbState::Empty {
+            counts.failed();
+            pulse.beat(now_ms());
+            // Something that cannot be used may stay for as long as it likes.
+            let stranger = matches!(state, UsbState::Unsupported { .. } | UsbState::LowSpeed);
+            while with_timeout(BETWEEN_ATTEMPTS, Controller::unplugged()).await.is_err() && stranger {
+                pulse.beat(now_ms());
+            }
+        }
+    }
+}
+
+/// Waits until a device has been there for as long as its contacts need.
+async fn wait_for(line: &Line, pulse: &Pulse) {
+    loop {
+        while let Err(_passed) = with_timeout(BEAT, Controller::plugged()).await {
+            line.set_plugged(Plugged::Not(UsbState::Empty));
+            pulse.beat(now_ms());
+        }
+        if with_timeout(DEBOUNCE, Controller::unplugged()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Enumerates what is there and carries bytes, until that fails.
+async fn connected(
+    line: &Line,
+    counts: &UsbCounts,
+    pulse: &Pulse,
+    connection: &mut u32,
+) -> Result<core::convert::Infallible, UsbState> {
+    let refused = |(step, error)| match error {
+        UsbError::Gone => UsbState::Empty,
+        error => UsbState::Refused { step, error },
+    };
+    if USB.sie_status().read().speed() == LOW_SPEED {
+        return Err(UsbState::LowSpeed);
+    }
+    let retries = Cell::new(0);
+    let frame = USB.sof_rd().read().count();
+    let enumerated = Device::enumerate(Controller, ENDPOINTS, &retries).await;
+    counts.retried(retries.take());
+    if USB.sof_rd().read().count() == frame {
+        return Err(UsbState::NoFrames);
+    }
+    let (mut device, identity) = enumerated.map_err(refused)?;
+    if (identity.vendor, identity.product) != (ftdi::VENDOR, ftdi::PRODUCT) {
+        let (vendor, product, is_hub) = (identity.vendor, identity.product, identity.is_hub);
+        return Err(UsbState::Unsupported { vendor, product, is_hub });
+    }
+    pulse.beat(now_ms());
+    device.configure(CONFIGURATION).await.map_err(|error| refused((UsbStep::Configuration, error)))?;
+    defmt::info!("an FT232 is plugged in");
+    *connection += 1;
+    let carrying = ftdi::run(&mut device, line, *connection, counts, &retries, pulse, now_ms);
+    match select(carrying, Controller::unplugged()).await {
+        Either::First(Err((step, error))) if error != UsbError::Gone => {
+            defmt::warn!("the bus failed: {}", error);
+            Err(UsbState::Refused { step, error })
+        }
+        _ => {
+            defmt::info!("the FT232 was unplugged");
+            Err(UsbState::Empty)
+        }
     }
 }
 
@@ -100,66 +170,228 @@ fn now_ms() -> u32 {
     Instant::now().as_millis() as u32
 }
 
-async fn delay(milliseconds: usize) {
-    Timer::after_millis(milliseconds as u64).await;
+/// The controller. There is one, and one task that uses it.
+struct Controller;
+
+/// What a transaction does.
+#[derive(Clone, Copy)]
+enum Kind {
+    Setup,
+    Receive,
+    Send,
 }
 
-async fn disconnected(mut events: impl Stream<Item = DeviceEvent> + Unpin) {
-    loop {
-        match events.next().await {
-            Some(DeviceEvent::Disconnect(_)) => return,
-            Some(_) => {}
-            None => pending().await,
+/// Bits of the status that tell how the last transaction ended; written, they are cleared.
+const OUTCOME: u32 = 0xff04_0000;
+
+impl Controller {
+    /// Resets the controller and makes it a host, whatever it was in the middle of.
+    fn start() {
+        USBCTRL_IRQ::disable();
+        RESETS.reset().modify(|reset| reset.set_usbctrl(true));
+        RESETS.reset().modify(|reset| reset.set_usbctrl(false));
+        // A few cycles of its clock.
+        while !RESETS.reset_done().read().usbctrl() {}
+        let memory = USB_DPRAM.as_ptr().cast::<u32>();
+        for word in 0..EPX_BUFFER / 4 {
+            // SAFETY: within the memory of the controller, which only this task uses. The reset leaves it as it was.
+            unsafe { memory.add(word).write_volatile(0) };
         }
+        USB.usb_muxing().write(|muxing| {
+            muxing.set_to_phy(true);
+            muxing.set_softcon(true);
+        });
+        USB.usb_pwr().write(|power| {
+            power.set_vbus_detect(true);
+            power.set_vbus_detect_override_en(true);
+        });
+        USB.main_ctrl().write(|control| {
+            control.set_controller_en(true);
+            control.set_host_ndevice(true);
+        });
+        USB.sie_ctrl().write_value(Self::idle());
+        USB.inte().write_value(Int(0));
+        USBCTRL_IRQ::unpend();
+        // SAFETY: its handler only wakes the task.
+        unsafe { USBCTRL_IRQ::enable() };
+    }
+
+    /// The bits that a host keeps set.
+    fn idle() -> SieCtrl {
+        let mut control = SieCtrl(0);
+        control.set_sof_en(true);
+        control.set_keep_alive_en(true);
+        control.set_pulldown_en(true);
+        control.set_vbus_en(true);
+        control
+    }
+
+    /// Completes when a device is there.
+    async fn plugged() {
+        Self::until(|status| (status.speed() != 0).then_some(())).await;
+    }
+
+    /// Completes when no device is there.
+    async fn unplugged() {
+        Self::until(|status| (status.speed() == 0).then_some(())).await;
+    }
+
+    /// Waits for something of the status.
+    async fn until<T>(mut what: impl FnMut(SieStatus) -> Option<T>) -> T {
+        poll_fn(|context| {
+            WAKER.register(context.waker());
+            // The change of the connection is cleared by writing the connection's bits.
+            USB.sie_status().write_value({
+                let mut seen = SieStatus(0);
+                seen.set_speed(0b11);
+                seen
+            });
+            if let Some(value) = what(USB.sie_status().read()) {
+                return Poll::Ready(value);
+            }
+            USB.inte().write(|enabled| {
+                enabled.set_host_conn_dis(true);
+                enabled.set_trans_complete(true);
+                enabled.set_stall(true);
+                enabled.set_error_data_seq(true);
+                enabled.set_error_rx_timeout(true);
+                enabled.set_error_rx_overflow(true);
+                enabled.set_error_bit_stuff(true);
+                enabled.set_error_crc(true);
+            });
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Carries out a transaction, whose buffer is `buffer`.
+    async fn transact(
+        endpoint: Endpoint,
+        kind: Kind,
+        mut buffer: EpBufferControl,
+        limit: Duration,
+    ) -> Result<(), PacketError> {
+        USB.sie_status().write_value(SieStatus(OUTCOME));
+        USB.buff_status().write_value(BuffStatus(0b11));
+        let control = EPX_ENABLE | EPX_BUFFER as u32 | if endpoint.number == 0 { 0 } else { EPX_TYPE_BULK };
+        // SAFETY: a register of the controller's memory, aligned, which only this task uses.
+        unsafe { USB_DPRAM.as_ptr().cast::<u32>().add(EPX_CONTROL / 4).write_volatile(control) };
+        USB.addr_endp().write(|target| {
+            target.set_address(endpoint.address);
+            target.set_endpoint(endpoint.number);
+        });
+        buffer.set_last(0, true);
+        buffer.set_reset(true);
+        let register = USB_DPRAM.ep_in_buffer_control(0);
+        register.write_value(buffer);
+        let mut start = Self::idle();
+        match kind {
+            Kind::Setup => start.set_send_setup(true),
+            Kind::Receive => start.set_receive_data(true),
+            Kind::Send => start.set_send_data(true),
+        }
+        USB.sie_ctrl().write_value(start);
+        cortex_m::asm::delay(CROSSING);
+        if !matches!(kind, Kind::Setup) {
+            buffer.set_available(0, true);
+            register.write_value(buffer);
+            cortex_m::asm::delay(CROSSING);
+        }
+        start.set_start_trans(true);
+        USB.sie_ctrl().write_value(start);
+        if let Ok(outcome) = with_timeout(limit, Self::until(outcome)).await {
+            return outcome;
+        }
+        // It asks again and again; the bus is started anew afterwards.
+        let mut stop = Self::idle();
+        stop.set_stop_trans(true);
+        USB.sie_ctrl().write_value(stop);
+        Err(PacketError::Busy)
     }
 }
 
-struct Ft232<'a> {
-    bus: &'a Bus,
-    device: Configured,
-    bulk_in: BulkIn,
-    bulk_out: BulkOut,
+/// How a transaction has ended, if it has.
+fn outcome(status: SieStatus) -> Option<Result<(), PacketError>> {
+    let error = if status.speed() == 0 {
+        PacketError::Gone
+    } else if status.stall_rec() {
+        PacketError::Stalled
+    } else if status.rx_overflow() {
+        PacketError::TooLong
+    } else if status.crc_error() || status.bit_stuff_error() {
+        PacketError::Damaged
+    } else if status.data_seq_error() {
+        PacketError::OutOfTurn
+    } else if status.rx_timeout() {
+        PacketError::Silent
+    } else {
+        return status.trans_complete().then_some(Ok(()));
+    };
+    Some(Err(error))
 }
 
-impl<'a> Ft232<'a> {
-    fn open(bus: &'a Bus, mut device: Configured) -> Option<Self> {
-        let bulk_in = device.open_in_endpoint(BULK_IN_ENDPOINT).ok()?;
-        let bulk_out = device.open_out_endpoint(BULK_OUT_ENDPOINT).ok()?;
-        Some(Self { bus, device, bulk_in, bulk_out })
+/// The packet in the controller's buffer.
+fn packet_memory() -> *mut u8 {
+    USB_DPRAM.as_ptr().cast::<u8>().wrapping_add(EPX_BUFFER)
+}
+
+impl Packets for Controller {
+    async fn reset(&mut self) -> Result<(), PacketError> {
+        let mut reset = Self::idle();
+        reset.set_reset_bus(true);
+        USB.sie_ctrl().write_value(reset);
+        Timer::after(RESET).await;
+        USB.sie_ctrl().write_value(Self::idle());
+        Timer::after(RECOVERY).await;
+        // The reset itself may look like an unplugging for a moment.
+        if USB.sie_status().read().speed() == 0 { Err(PacketError::Gone) } else { Ok(()) }
     }
-}
 
-async fn limited<T>(
-    limit: Duration,
-    transfer: impl Future<Output = Result<T, UsbError>>,
-) -> Result<T, TransferError> {
-    match with_timeout(limit, transfer).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(UsbError::Stall)) => Err(TransferError::Stalled),
-        Ok(Err(UsbError::Timeout)) | Err(_) => Err(TransferError::TimedOut),
-        Ok(Err(_)) => Err(TransferError::Garbled),
+    async fn setup(&mut self, address: u8, bytes: [u8; 8]) -> Result<(), PacketError> {
+        let [b0, b1, b2, b3, b4, b5, b6, b7] = bytes;
+        let memory = USB_DPRAM.as_ptr().cast::<u32>();
+        // SAFETY: the first two words of the controller's memory are the SETUP packet; only this task uses them.
+        unsafe {
+            memory.write_volatile(u32::from_le_bytes([b0, b1, b2, b3]));
+            memory.add(1).write_volatile(u32::from_le_bytes([b4, b5, b6, b7]));
+        }
+        let endpoint = Endpoint { address, number: 0, packet_bytes: 8 };
+        Self::transact(endpoint, Kind::Setup, EpBufferControl(0), CONTROL_LIMIT).await
     }
-}
 
-impl UsbDevice for Ft232<'_> {
-    async fn vendor_request(&mut self, request: u8, value: u16) -> Result<(), TransferError> {
-        let setup = SetupPacket {
-            bmRequestType: HOST_TO_DEVICE | VENDOR_REQUEST,
-            bRequest: request,
-            wValue: value,
-            wIndex: 0,
-            wLength: 0,
+    async fn receive(
+        &mut self,
+        from: Endpoint,
+        toggle: bool,
+        packet: &mut [u8; PACKET_BYTES],
+    ) -> Result<usize, PacketError> {
+        let mut buffer = EpBufferControl(0);
+        buffer.set_pid(0, toggle);
+        buffer.set_length(0, from.packet_bytes.into());
+        let limit = if from.number == 0 { CONTROL_LIMIT } else { RECEIVE_LIMIT };
+        Self::transact(from, Kind::Receive, buffer, limit).await?;
+        let buffer = USB_DPRAM.ep_in_buffer_control(0).read();
+        let Some(half) = [0, 1].into_iter().find(|&half| buffer.full(half)) else {
+            return Err(PacketError::Damaged);
         };
-        limited(CONTROL, self.bus.control_transfer(&self.device, setup, DataPhase::None)).await?;
-        Ok(())
+        let count = usize::from(buffer.length(half)).min(PACKET_BYTES);
+        for (place, byte) in packet.iter_mut().take(count).enumerate() {
+            // SAFETY: within the 64 bytes of the buffer, which the controller has given back.
+            *byte = unsafe { packet_memory().add(place).read_volatile() };
+        }
+        Ok(count)
     }
 
-    async fn bulk_in(&mut self, packet: &mut [u8; PACKET_BYTES]) -> Result<usize, TransferError> {
-        limited(BULK_IN, self.bus.bulk_in_transfer(&self.bulk_in, packet, TransferType::FixedSize)).await
-    }
-
-    async fn bulk_out(&mut self, data: &[u8]) -> Result<(), TransferError> {
-        limited(BULK_OUT, self.bus.bulk_out_transfer(&self.bulk_out, data, TransferType::FixedSize)).await?;
-        Ok(())
+    async fn send(&mut self, to: Endpoint, toggle: bool, bytes: &[u8]) -> Result<(), PacketError> {
+        for (place, &byte) in bytes.iter().take(PACKET_BYTES).enumerate() {
+            // SAFETY: within the 64 bytes of the buffer, which the controller does not have now.
+            unsafe { packet_memory().add(place).write_volatile(byte) };
+        }
+        let mut buffer = EpBufferControl(0);
+        buffer.set_full(0, true);
+        buffer.set_pid(0, toggle);
+        buffer.set_length(0, bytes.len().min(PACKET_BYTES) as u16);
+        let limit = if to.number == 0 { CONTROL_LIMIT } else { SEND_LIMIT };
+        Self::transact(to, Kind::Send, buffer, limit).await
     }
 }

@@ -25,6 +25,9 @@ const WATCHDOG = 0x40058;
 const USB_CONTROLLER = 0x50110;
 const RESET_UART0 = 1 << 22;
 const RESET_USB = 1 << 24;
+const RESET_DONE = 0x8;
+const RX_PIN = 1;
+const PULL_UP = 1 << 3;
 const LED_PIN = 25;
 const GPIO_STATUS_IN_FROM_PAD = 1 << 17;
 const QSPI_SS_STATUS = 0x08;
@@ -106,8 +109,11 @@ function bootCrc(bytes) {
 }
 
 export class Board {
-  /** `uart` is what is wired to GP0 and GP1: `send(byte)`, `next()`, `waiting()`, `flush()`. */
-  constructor({ elf, uart, flash = new Flash(), paced = true }) {
+  /** `uart` is what is wired to GP0 and GP1: `send(byte)`, `next()`, `waiting()`, `flush()`, `undriven`. */
+  constructor({ elf, uart, flash = new Flash(), paced = true, usbQuirks = {} }) {
+    this.usbQuirks = usbQuirks;
+    /** What becomes of each packet on the USB: see `UsbHost`. */
+    this.disturbUsb = () => undefined;
     this.clock = new SimulationClock();
     this.flash = flash;
     this.uartWire = uart;
@@ -209,8 +215,8 @@ export class Board {
   }
 
   #fit(chip) {
-    this.uart = new Uart(chip, this.uartWire);
-    chip.usb = new UsbHost(chip);
+    this.uart = new Uart(chip, this.uartWire, () => (chip.gpio[RX_PIN].padValue & PULL_UP) !== 0);
+    chip.usb = new UsbHost(chip, this.usbQuirks, () => this.disturbUsb());
     chip.usbCtrl = { DPRAMUpdated() {} };
     chip.peripherals[UART0] = this.uart;
     chip.peripherals[USB_CONTROLLER] = chip.usb;
@@ -218,11 +224,14 @@ export class Board {
     chip.peripherals[IO_QSPI] = new QspiPins(chip, this);
     const resets = chip.peripherals[RESETS];
     const write = resets.writeUint32.bind(resets);
+    const read = resets.readUint32.bind(resets);
+    resets.readUint32 = (offset) => (offset === RESET_DONE && !chip.usb.isReady ? read(offset) & ~RESET_USB : read(offset));
     resets.writeUint32 = (offset, value) => {
       if (offset === 0 && value & RESET_USB && !(resets.reset & RESET_USB)) {
         chip.usb.reset();
         chip.usb.plug(this.device);
       }
+      if (offset === 0 && !(value & RESET_USB) && (resets.reset & RESET_USB || !chip.usb.isReady)) chip.usb.release();
       if (offset === 0 && value & RESET_UART0 && !(resets.reset & RESET_UART0)) this.uart.reset();
       write(offset, value);
     };

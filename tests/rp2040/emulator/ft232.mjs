@@ -3,7 +3,7 @@
 // Control endpoint of 8 bytes, bulk endpoints of 64, two status bytes before the data of every packet, a packet when 62
 // bytes wait or the latency timer runs out and NAK until then. Descriptors and vendor requests as libftdi's `ftdi.h` and
 // the chip's data sheet (DS_FT232R) have them. It is strict: what a host may not do is refused with a stall, and kept in
-// `complaints`.
+// `complaints`. And it is a UART: at another rate than its line has, or another format, bytes turn to garbage both ways.
 
 const DEVICE = [0x12, 1, 0x00, 2, 0, 0, 0, 8, 0x03, 0x04, 0x01, 0x60, 0x00, 6, 1, 2, 3, 1];
 const CONFIGURATION = [
@@ -21,6 +21,13 @@ const PAYLOAD_BYTES = PACKET_BYTES - STATUS.length;
 const TO_HOST_BYTES = 256;
 const TO_LINE_BYTES = 128;
 const BITS_PER_BYTE = 10;
+/** The line status byte's bit for bytes that were lost in the chip (libftdi's `ftdi.h`, modem status). */
+export const OVERRUN = 1 << 1;
+// The chip's divisor of 3 MHz, whose fraction is in eighths (AN232B-05); a UART tolerates so much in all.
+const BASE_BAUD = 3_000_000;
+const EIGHTHS = [0, 4, 2, 1, 3, 5, 6, 7];
+const BAUD_TOLERANCE = 0.03;
+const FORMAT_8N1 = 8;
 
 const ACK = { ack: true };
 const NAK = { nak: true };
@@ -29,13 +36,17 @@ const SILENT = { silent: true };
 
 export class Ft232 {
   /** `clock` is the board's; `line` has `write(bytes)`, and `incoming`, an array of bytes that waits to be taken. */
-  constructor(clock, line, { lineBaud = 3_000_000, vendor = 0x0403 } = {}) {
+  constructor(clock, line, { lineBaud = 3_000_000, uartBaud = 115_200, vendor = 0x0403, lowSpeed = false } = {}) {
+    this.uartBaud = uartBaud;
+    this.lowSpeed = lowSpeed;
     this.clock = clock;
     this.line = line;
     this.byteNanos = (BITS_PER_BYTE * 1e9) / lineBaud;
     this.descriptor = [...DEVICE];
     this.descriptor.splice(8, 2, vendor & 0xff, vendor >> 8);
     this.complaints = [];
+    /** How often it was readied: each client purges what it sends last of all. */
+    this.readied = 0;
     this.vendorRequests = [];
     this.leaving = clock.createAlarm(() => this.#leave());
     this.powerUp();
@@ -44,6 +55,10 @@ export class Ft232 {
   /** It has been plugged in. */
   powerUp() {
     this.latencyMs = 16;
+    /** What a client sets: nothing of it is known after power-up. */
+    this.uart = { baud: null, format: null, flowControl: null, dtr: false, rts: false };
+    /** Line status bits of the next packet. */
+    this.lineStatus = 0;
     this.reset();
   }
 
@@ -118,7 +133,7 @@ export class Ft232 {
       '2 1': () => { this.toggles[index & 0x80 ? 'in' : 'out'] = 0; return []; },
     };
     const answer = (type & 0x60) === 0x40
-      ? this.#vendor(type, request, value)
+      ? this.#vendor(type, request, value, index)
       : standard[`${type.toString(16)} ${request}`]?.();
     if (answer === undefined) {
       this.complaints.push(`request ${type.toString(16)} ${request} ${value} ${index}`);
@@ -143,11 +158,12 @@ export class Ft232 {
     }
   }
 
-  #vendor(type, request, value) {
+  #vendor(type, request, value, index) {
     this.vendorRequests.push({ request, value });
     if (type === 0xc0) return { 5: STATUS, 10: [this.latencyMs] }[request];
     switch (request) {
       case 0:
+        if (value === 2) this.readied += 1;
         if (value === 0 || value === 1) this.#purgeToHost();
         if (value === 0 || value === 2) this.toLine = [];
         return value <= 2 ? [] : undefined;
@@ -155,7 +171,20 @@ export class Ft232 {
         if (value < 1 || value > 255) return undefined;
         this.latencyMs = value;
         return [];
-      case 1: case 2: case 3: case 4: case 6: case 7: case 11:
+      case 1:
+        if (value & 0x100) this.uart.dtr = (value & 1) !== 0;
+        if (value & 0x200) this.uart.rts = (value & 2) !== 0;
+        return [];
+      case 2:
+        this.uart.flowControl = index >> 8;
+        return [];
+      case 3:
+        this.uart.baud = BASE_BAUD / ((value & 0x3fff) + EIGHTHS[(value >> 14) | ((index & 1) << 2)] / 8);
+        return [];
+      case 4:
+        this.uart.format = value;
+        return [];
+      case 6: case 7: case 11:
         return [];
       default:
         return undefined;
@@ -200,7 +229,7 @@ export class Ft232 {
     const { incoming } = this.line;
     const due = Math.floor((now - this.arrivedNanos) / this.byteNanos);
     const count = Math.min(due, incoming.length, TO_HOST_BYTES - this.toHost.length);
-    this.toHost.push(...incoming.splice(0, count));
+    this.toHost.push(...incoming.splice(0, count).map((byte) => this.#onWire(byte)));
     // A line that waits for bytes or for room saves up no time.
     this.arrivedNanos = count < due ? now : this.arrivedNanos + count * this.byteNanos;
   }
@@ -210,11 +239,22 @@ export class Ft232 {
     this.#arrive();
     const expired = this.clock.nanos - this.sentNanos >= this.latencyMs * 1e6;
     if (this.toHost.length < PAYLOAD_BYTES && !expired) return null;
-    return Uint8Array.from([...STATUS, ...this.toHost.splice(0, PAYLOAD_BYTES)]);
+    const [modem, line] = STATUS;
+    const status = [modem, line | this.lineStatus];
+    this.lineStatus = 0;
+    return Uint8Array.from([...status, ...this.toHost.splice(0, PAYLOAD_BYTES)]);
   }
 
   #leave() {
     this.leaving.scheduled = false;
-    this.line.write(Uint8Array.from(this.toLine.splice(0)));
+    this.line.write(Uint8Array.from(this.toLine.splice(0), (byte) => this.#onWire(byte)));
+  }
+
+  /** A byte as the other end's UART sees it. */
+  #onWire(byte) {
+    const { baud, format } = this.uart;
+    const right = format === FORMAT_8N1 && Math.abs(baud / this.uartBaud - 1) <= BAUD_TOLERANCE;
+    // Bits are cut elsewhere: a fixed, wrong value.
+    return right ? byte : (byte * 2 + 0x81) & 0xff;
   }
 }

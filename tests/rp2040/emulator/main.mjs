@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { Board } from './board.mjs';
 import { Elf } from './elf.mjs';
-import { Flash } from './flash.mjs';
+import { Flash, TYPICAL } from './flash.mjs';
 import { Ft232 } from './ft232.mjs';
 import { simulate } from './simulator.mjs';
 import { ScopeLine, UartPort } from './tcp.mjs';
@@ -38,7 +38,7 @@ if (values.help) {
   process.exit(0);
 }
 
-const flash = new Flash();
+const flash = new Flash(TYPICAL);
 if (values.flash && existsSync(values.flash)) flash.bytes.set(readFileSync(values.flash).subarray(0, flash.bytes.length));
 const [host, port] = values.scope?.split(':') ?? [];
 const scope = values.scope
@@ -71,6 +71,7 @@ createInterface({ input: process.stdin }).on('line', (text) => keys[text.trim()]
 let over = false;
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { over = true; });
 await togglePlug();
+await board.run(() => over || board.device.latencyMs === 1);
 console.log(JSON.stringify({ stream: `socket://${uart.address}`, bridge: `bridge://${uart.address}` }));
 await board.run(() => over);
 if (values.flash) writeFileSync(values.flash, flash.bytes);

@@ -47,6 +47,8 @@ export class UartPort {
     this.taken = 0;
     this.outgoing = [];
     this.client = null;
+    /** Whether nothing is wired to GP1, not even a client that is silent. */
+    this.undriven = false;
     server.on('connection', (client) => {
       this.client?.destroy();
       this.client = client;

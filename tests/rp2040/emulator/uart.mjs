@@ -1,5 +1,5 @@
-// UART0: a PL011 with its two FIFOs, its baud rate, its level, time-out and overrun interrupts (RP2040 data sheet,
-// section 4.2). rp2040js' own has neither a baud rate nor a transmit interrupt that clears.
+// UART0: a PL011 with its two FIFOs, its baud rate, its level, time-out and error interrupts (RP2040 data sheet,
+// section 4.2), and a receiving pin that picks up noise where nothing drives it. rp2040js' own has neither a baud rate nor a transmit interrupt that clears.
 import { BasePeripheral } from 'rp2040js';
 
 const IRQ = 20;
@@ -20,7 +20,14 @@ const INT_RX = 1 << 4;
 const INT_TX = 1 << 5;
 const INT_RT = 1 << 6;
 const INT_OE = 1 << 10;
+/** A byte of the wire without its stop bit, and a wire that stays low: as they stand in the data register. */
+export const FRAMING_ERROR = 1 << 8;
+export const BREAK = 1 << 10;
 const DATA_OVERRUN = 1 << 11;
+// Which bit of the data register raises which interrupt.
+const ERRORS = [[FRAMING_ERROR, 1 << 7], [BREAK, 1 << 9]];
+// A wire that nothing drives picks something up so often.
+const NOISE_NANOS = 20e6;
 const ENABLED = 1 << 0;
 // The interrupt levels of IFLS, in FIFO entries.
 const LEVELS = [4, 8, 16, 24, 28];
@@ -30,16 +37,25 @@ const CHARACTER_BITS = 10;
 const TIMEOUT_BITS = 32;
 
 export class Uart extends BasePeripheral {
-  /** `send` is called with each byte that has left; `next` gives the next byte that comes in, or undefined. */
-  constructor(chip, wire) {
+  /**
+   * `wire.send` is called with each byte that has left; `wire.next` gives the next byte that comes in, or undefined.
+   * While `wire.undriven` the pin floats, unless it is `pulledUp`.
+   */
+  constructor(chip, wire, pulledUp) {
     super(chip, 'UART0');
     this.wire = wire;
+    this.pulledUp = pulledUp;
+    this.noiseSeed = 1;
+    /** Bytes of noise that came in. */
+    this.noise = 0;
     /** Bytes that came in while the FIFO was full. */
     this.lost = 0;
     this.sender = chip.clock.createAlarm(() => this.#sent());
     this.receiver = chip.clock.createAlarm(() => this.#receive());
     this.silence = chip.clock.createAlarm(() => this.#raise(INT_RT));
+    this.floating = chip.clock.createAlarm(() => this.#float());
     this.reset();
+    this.floating.schedule(NOISE_NANOS);
   }
 
   /** What the reset controller does. */
@@ -122,6 +138,7 @@ export class Uart extends BasePeripheral {
     this.receiver.scheduled = false;
     const byte = this.wire.next();
     if (byte === undefined) return;
+    for (const [flag, interrupt] of ERRORS) if (byte & flag) this.#raise(interrupt);
     if (this.received.length < FIFO_DEPTH) {
       this.received.push(byte | (this.overrun ? DATA_OVERRUN : 0));
       this.overrun = false;
@@ -132,6 +149,17 @@ export class Uart extends BasePeripheral {
       this.#raise(INT_OE);
     }
     this.silence.schedule((TIMEOUT_BITS * 1e9) / this.baud);
+    this.wake();
+  }
+
+  /** What an open pin picks up: bytes of any value, some of which do not end with a stop bit. */
+  #float() {
+    this.floating.scheduled = false;
+    this.floating.schedule(NOISE_NANOS);
+    if (!this.wire.undriven || this.pulledUp() || !this.#enabled) return;
+    this.noiseSeed = (this.noiseSeed * 75 + 74) % 65537;
+    this.noise += 1;
+    this.wire.incoming.push((this.noiseSeed & 0xff) | (this.noiseSeed & 0x100 ? FRAMING_ERROR : 0));
     this.wake();
   }
 

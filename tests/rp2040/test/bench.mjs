@@ -38,10 +38,10 @@ export function unlikeness(capture, other) {
 
 export class Bench {
   /** `signals` are the simulator's arguments. */
-  static async open(t, { signals = ['--signal', 'A=sine 1kHz 0..3V'], flash } = {}) {
+  static async open(t, { signals = ['--signal', 'A=sine 1kHz 0..3V'], flash, usbQuirks } = {}) {
     const scope = await simulate(PROGRAM, signals, 'ignore');
     const uart = await UartPort.listen();
-    const bench = new Bench(scope, uart, new Board({ elf, uart, flash }));
+    const bench = new Bench(scope, uart, new Board({ elf, uart, flash, usbQuirks }));
     t.after(() => bench.close());
     return bench;
   }
@@ -96,6 +96,8 @@ export class Bench {
   /** Stores a job that captures the square, and arms it. */
   async configure(...options) {
     const args = ['bridge', 'configure', ...REQUEST, ...options.map(String), '--arm', '--url', this.bridge];
+    // As fast as it goes, not as long as the flash is to last.
+    if (!options.includes('--spacing')) args.push('--spacing', '0s');
     const { err, code } = await this.host(args);
     assert.equal(code, 0, err);
   }

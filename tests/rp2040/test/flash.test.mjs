@@ -22,13 +22,15 @@ for (const [name, filling] of Object.entries(FILLINGS)) {
     let stored = 0;
     bench.onStored = () => { stored += 1; };
     await bench.plug();
+    // The whole index and the settings are erased first, each sector for 400 ms.
+    await board.run(() => board.log.some(({ text }) => text.startsWith('now ')), 20, 'the start');
     // BOOTSEL has it capture: no computer waits for an answer while the whole flash is gone through.
     for (let trace = 1; trace <= 2; trace += 1) {
       board.bootsel = true;
       const pressed = board.nanos;
       await board.run(() => board.nanos > pressed + 800e6);
       board.bootsel = false;
-      await board.run(() => stored === trace, 5, `stored trace ${trace}`);
+      await board.run(() => stored === trace, 30, `stored trace ${trace}`);
     }
     assert.equal((await bench.fetch()).length, 2);
     assert.equal(board.resets.length, 0);

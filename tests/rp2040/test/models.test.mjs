@@ -32,6 +32,9 @@ function configured(options) {
   const parts = ft232(options);
   assert.ok(command(parts.device, 0x00, 5, 1));
   assert.ok(command(parts.device, 0x00, 9, 1));
+  // 8N1, 3 MHz / 26.
+  assert.ok(command(parts.device, 0x40, 4, 8));
+  assert.ok(command(parts.device, 0x40, 3, 26));
   return parts;
 }
 
@@ -110,12 +113,25 @@ test('FT232: it takes 128 bytes, and a repeated packet once', () => {
   assert.deepEqual(line.written, [...packet, ...packet]);
 });
 
+test('FT232: at a rate or in a format that its line does not have bytes are garbage both ways', () => {
+  for (const [code, value, right] of [[3, 26, true], [3, 0x4138, false], [3, 13, false], [4, 7, false], [4, 8, true]]) {
+    const { clock, line, device } = configured();
+    assert.ok(command(device, 0x40, code, value));
+    line.incoming.push(...Buffer.from('BS0005'));
+    clock.tick(20e6);
+    assert.equal(Buffer.from(device.in(1, 1).data.slice(2)).toString('latin1') === 'BS0005', right, `${code} ${value}`);
+    device.out(1, 2, 0, Uint8Array.from([0x21]));
+    clock.tick(1e6);
+    assert.equal(line.written[0] === 0x21, right);
+  }
+});
+
 test('flash: programming clears bits, erasing sets them, both take their time', () => {
   const flash = new Flash();
-  assert.equal(flash.program(256, new Uint8Array(256).fill(0xf0)), 0.4e6);
+  assert.equal(flash.program(256, new Uint8Array(256).fill(0xf0)), 3e6);
   flash.program(256, new Uint8Array(256).fill(0x3c));
   assert.deepEqual([...flash.bytes.subarray(255, 258)], [0xff, 0x30, 0x30]);
-  assert.equal(flash.erase(0, 8192), 90e6);
+  assert.equal(flash.erase(0, 8192), 800e6);
   assert.equal(flash.bytes[256], 0xff);
   assert.throws(() => flash.erase(1, 4096));
   assert.throws(() => flash.program(0, new Uint8Array(10)));

@@ -5,6 +5,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::record::{StoredTrace, TraceId};
+use super::usb::{LineErrors, UsbStatus};
 use crate::device::AnalogParameters;
 use crate::plan::CaptureRequest;
 use crate::scope::SerialNumber;
@@ -61,6 +62,14 @@ pub enum Request {
         /// minute.
         hold: bool,
     },
+    /// The computer's time, which the bridge keeps for as long as it has power. Answer: [`Response::Done`].
+    Time {
+        /// Microseconds since 1970-01-01 00:00 UTC.
+        unix: Micros,
+    },
+    /// Restarts into the boot loader, whose drive takes other firmware. Answer: [`Response::Done`] at once; then the
+    /// bridge is silent.
+    Update,
     /// The bridge's log. Answer: [`Response::Log`].
     Log {
         /// The place of the first byte of interest, counted from power-up.
@@ -166,6 +175,12 @@ pub struct Status<'a> {
     pub restart: Restart<'a>,
     /// What the flash holds.
     pub store: StoreStatus,
+    /// What is in the USB socket.
+    pub usb: UsbStatus,
+    /// What went wrong on the line to the computer.
+    pub line: LineErrors,
+    /// How often the bridge was started, this time included.
+    pub boot: u32,
 }
 
 /// What the flash holds.
@@ -182,6 +197,12 @@ pub struct StoreStatus {
     pub used_bytes: u32,
     /// Bytes of flash that there are for samples.
     pub capacity_bytes: u32,
+    /// How often each sector of it was erased so far.
+    pub erasures: u32,
+    /// Bytes that were written there since power-up.
+    pub written_bytes: u32,
+    /// The most traces that it keeps, however small.
+    pub max_traces: u16,
 }
 
 /// What the bridge does.
@@ -328,7 +349,7 @@ impl core::error::Error for Refusal {}
 #[cfg(test)]
 mod tests {
     use super::super::frame::{self, DATA_BYTES, MAX_REQUEST, MAX_RESPONSE};
-    use super::super::{Packing, RecordError};
+    use super::super::{Packing, RecordError, UsbError, UsbState, UsbStep};
     use super::*;
     use crate::plan::{
         Channel, ChannelSet, LogicPattern, Resolution, TriggerMode, TriggerSource, TriggerType,
@@ -367,6 +388,8 @@ mod tests {
             cause: EndReason::Cancel,
             end_ticks: u64::MAX,
             ended_at: Instant(u64::MAX),
+            boot: u32::MAX,
+            unix: Some(Micros(u64::MAX)),
             scope: Some(SerialNumber([0xff; 8])),
             packing: Packing::Differences,
             stored_bytes: u16::MAX,
@@ -404,6 +427,9 @@ mod tests {
             newest: Some(TraceId(u32::MAX)),
             used_bytes: u32::MAX,
             capacity_bytes: u32::MAX,
+            erasures: u32::MAX,
+            written_bytes: u32::MAX,
+            max_traces: u16::MAX,
         };
         let status = Status {
             firmware: (255, 255, 255),
@@ -415,6 +441,14 @@ mod tests {
             fault: Some(Fault::Storage),
             restart: Restart::Panic { place },
             store: full,
+            usb: UsbStatus {
+                state: UsbState::Refused { step: UsbStep::Carrying, error: UsbError::Gone },
+                retries: u32::MAX,
+                failures: u32::MAX,
+                overruns: u32::MAX,
+            },
+            line: LineErrors { overruns: u32::MAX, framing: u32::MAX },
+            boot: u32::MAX,
         };
         for message in [data, Response::Records(records), Response::Status(status)] {
             let sent = frame::encode(&mut buffer, u32::MAX, &message).unwrap();

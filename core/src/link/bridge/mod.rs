@@ -29,9 +29,12 @@ pub mod frame;
 mod message;
 pub mod packing;
 mod record;
+mod usb;
+pub mod wear;
 
 pub use deframer::Deframer;
 pub use message::{
     Fault, Job, JobState, Records, Refusal, Repeat, Request, Response, Restart, Status, StoreStatus, WhenFull,
 };
-pub use record::{Packing, RecordError, StoredTrace, TraceId};
+pub use record::{Ended, Packing, RecordError, StoredTrace, TraceId};
+pub use usb::{LineErrors, UsbError, UsbState, UsbStatus, UsbStep};

@@ -9,7 +9,7 @@ use super::packing::{UnpackError, pack, unpack};
 use crate::device::{AnalogParameters, BS05};
 use crate::plan::{BusyOutputs, CapturePlan, CaptureRequest, PlanError, SampleRange, plan_capture};
 use crate::scope::SerialNumber;
-use crate::time::Instant;
+use crate::time::{Instant, Micros};
 use crate::trace::{BufferLayout, DumpChannel, EndReason, Trace, TraceBuffer};
 
 /// The number of a stored trace. Numbers go up by one from trace to trace and are not used again.
@@ -67,6 +67,10 @@ pub struct StoredTrace {
     pub end_ticks: u64,
     /// When it ended by the bridge's clock, which starts at power-up.
     pub ended_at: Instant,
+    /// In which of the bridge's starts that was, counted from 1 on.
+    pub boot: u32,
+    /// When it ended, in microseconds since 1970-01-01 00:00 UTC, if a computer had set the bridge's clock.
+    pub unix: Option<Micros>,
     /// The serial number of the BitScope.
     pub scope: Option<SerialNumber>,
     /// How the samples are kept.
@@ -75,6 +79,26 @@ pub struct StoredTrace {
     pub stored_bytes: u16,
     /// The CRC-32 of these bytes.
     pub checksum: u32,
+}
+
+/// When a trace ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Ended {
+    /// By the bridge's clock, which starts at power-up.
+    pub at: Instant,
+    /// In which of the bridge's starts, counted from 1 on.
+    pub boot: u32,
+    /// Microseconds since 1970-01-01 00:00 UTC, if known.
+    pub unix: Option<Micros>,
+}
+
+impl Ended {
+    /// In the bridge's first start; no computer has set its clock.
+    #[must_use]
+    pub const fn at(at: Instant) -> Self {
+        Self { at, boot: 1, unix: None }
+    }
 }
 
 /// Why a stored trace cannot be read.
@@ -138,7 +162,7 @@ impl StoredTrace {
         request: &CaptureRequest,
         probe: &AnalogParameters,
         scope: Option<SerialNumber>,
-        ended_at: Instant,
+        ended: Ended,
     ) -> Self {
         let mut record = Self {
             id,
@@ -148,7 +172,9 @@ impl StoredTrace {
             samples: trace.samples(),
             cause: trace.end_reason(),
             end_ticks: trace.end_ticks(),
-            ended_at,
+            ended_at: ended.at,
+            boot: ended.boot,
+            unix: ended.unix,
             scope,
             packing: Packing::Differences,
             stored_bytes: 0,
@@ -272,7 +298,8 @@ mod tests {
         let mut buffer = TraceBuffer::new();
         buffer.region_mut(0..raw.len()).copy_from_slice(raw);
         let trace = Trace::new(&plan, &buffer, samples, EndReason::Trigger, 1 << 33);
-        let record = StoredTrace::of_trace(TraceId(9), &trace, request, &BS05.analog, None, Instant(5));
+        let record =
+            StoredTrace::of_trace(TraceId(9), &trace, request, &BS05.analog, None, Ended::at(Instant(5)));
         let stored = record.stored_form(&trace).collect();
         (record, stored)
     }

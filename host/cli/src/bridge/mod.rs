@@ -6,7 +6,7 @@ mod traces;
 use std::io::{self, IsTerminal as _, Write};
 
 use clap::{Args, Subcommand, ValueEnum};
-use scopething_core::link::bridge::{Job, JobState, Repeat, TraceId, WhenFull};
+use scopething_core::link::bridge::{Job, JobState, Repeat, TraceId, WhenFull, wear};
 use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Micros;
 
@@ -14,10 +14,12 @@ use super::capture_arguments::{CaptureArguments, UrlArgument, seconds};
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::live::print_notices;
+use super::message::print_note;
 use super::progress::with_progress;
 use super::results::ResultArguments;
 use scopething::bridge::{BridgeError, Client};
 use scopething::link::{Link, LinkClock, LinkError, open_bridge};
+use scopething_waveform::moment::UnixMicros;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -108,6 +110,11 @@ enum Action {
             value_parser = clap::value_parser!(u8).range(8..=64))]
         grid: u8,
     },
+    /// Restart the bridge into its boot loader: plug it into a computer, and its drive takes other firmware
+    Update {
+        #[command(flatten)]
+        bridge: BridgeArgument,
+    },
     /// Print the log of the firmware, in defmt's format: pipe it into `defmt-print -e scopething-bridge.elf`
     Logs {
         #[command(flatten)]
@@ -132,9 +139,10 @@ struct ConfigureArguments {
     /// How often to capture after each power-up or arming
     #[arg(long, value_name = "N|forever", default_value = "forever", value_parser = repeat)]
     repeat: Repeat,
-    /// Least time from the start of one capture to the start of the next
-    #[arg(long, value_name = "T", default_value = "0s", value_parser = seconds)]
-    spacing: f64,
+    /// Least time from the start of one capture to the start of the next [default: so long that the bridge's flash lasts 5
+    /// years; 0s with --repeat N]
+    #[arg(long, value_name = "T", value_parser = seconds)]
+    spacing: Option<f64>,
     /// Keep at most this many traces [default: as many as there is room for]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     keep: Option<u16>,
@@ -188,6 +196,7 @@ impl Action {
             | Self::Fetch { bridge, .. }
             | Self::Erase { bridge, .. }
             | Self::Calibrate { bridge, .. }
+            | Self::Update { bridge }
             | Self::Logs { bridge } => bridge,
             Self::Configure(arguments) => &arguments.bridge,
         }
@@ -205,8 +214,9 @@ impl Action {
             Self::Arm { .. } => client.arm().await?,
             Self::Disarm { .. } => client.disarm().await?,
             Self::List { json, .. } => {
+                let clock = report::BridgeClock::new(&client.status().await?, UnixMicros::now());
                 let records = with_progress(client.records(TraceId::FIRST), "listing").await?;
-                out.write_all(report::records(&records, *json).as_bytes())?;
+                out.write_all(report::records(&records, clock, *json).as_bytes())?;
             }
             Self::Capture { output, .. } => {
                 let results = output.results(false)?;
@@ -231,6 +241,7 @@ impl Action {
                 client.calibrate(*grid).await?;
                 with_progress(calibrated(client), "calibrating").await?;
             }
+            Self::Update { .. } => client.restart_into_boot_loader().await?,
             Self::Logs { .. } => {
                 // What the decoder of the log reads is no text: only a terminal gets it as such.
                 let mut raw = io::stdout();
@@ -256,7 +267,13 @@ impl Arguments {
         let interrupts = Interrupts::watch();
         let working = async {
             let mut client = self.action.bridge().open().await?;
+            let unix = u64::try_from(UnixMicros::now().0).unwrap_or(0);
+            client.set_time(Micros(unix)).await?;
             let done = self.action.run(&mut client, &interrupts).await;
+            if matches!(self.action, Action::Update { .. }) {
+                // It answers nothing any more.
+                return done;
+            }
             // Other programs find the BitScope behind it again. A lost link was already reported.
             let left = client.pass_through(false).await.map_err(Failure::from);
             done.and(left)
@@ -274,7 +291,7 @@ impl Arguments {
 }
 
 impl ConfigureArguments {
-    fn job(&self) -> Result<Job, Failure> {
+    fn job(&self, spacing_s: f64) -> Result<Job, Failure> {
         let url = self.bridge.url.parse()?.unwrap_or_default();
         let when_full = match self.when_full {
             Full::Stop => WhenFull::Stop,
@@ -284,20 +301,28 @@ impl ConfigureArguments {
             request: self.capture.request()?,
             probe: self.capture.probe(&url, None)?,
             repeat: self.repeat,
-            spacing: Micros::from_seconds(self.spacing),
+            spacing: Micros::from_seconds(spacing_s),
             keep: self.keep,
             when_full,
         })
     }
 
     async fn run(&self, client: &mut HostClient) -> Result<(), Failure> {
-        let job = self.job()?;
+        let mut job = self.job(self.spacing.unwrap_or(0.0))?;
         let model = &scopething_core::device::BS05;
         let plan = plan_capture(model, &job.probe, &job.request, BusyOutputs::NOTHING)?;
         print_notices(&plan, job.request.channels);
+        let store = client.status().await?.store;
+        let trace_bytes = u32::try_from(plan.dump_bytes()).unwrap_or(u32::MAX);
+        if self.spacing.is_none() && self.repeat == Repeat::Forever {
+            job.spacing = Micros::from_seconds(wear::default_spacing_s(store.capacity_bytes, trace_bytes));
+        }
         client.configure(&job).await?;
         if self.arm {
             client.arm().await?;
+        }
+        if job.repeat == Repeat::Forever {
+            print_note!("{}", report::life_of_job(&job, &store, trace_bytes));
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! Reports of a bridge, as text and as JSON.
 
-use scopething_core::link::bridge::{Job, Repeat, StoredTrace, WhenFull};
+use scopething_core::link::bridge::{Job, Repeat, StoreStatus, StoredTrace, WhenFull, wear};
 use scopething_core::plan::CaptureRequest;
 use serde_json::{Value, json};
 
 use crate::table::Table;
 use scopething::bridge::BridgeStatus;
+use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::quantity::{self, Unit};
 
 fn seconds(time_s: f64) -> String {
@@ -58,6 +59,55 @@ fn job_json(job: &Job) -> Value {
     })
 }
 
+/// The fastest that a bridge captures again and again, in seconds a trace: what the emulated one needs for a short one.
+const LEAST_SPACING_S: f64 = 0.05;
+
+/// A time that the flash lasts, in words.
+fn life_text(days: f64) -> String {
+    if days < 730.0 { format!("{days:.0} days") } else { format!("{:.0} years", days / 365.25) }
+}
+
+/// How long the flash lasts with a job that captures as often as it may, each trace of so many bytes.
+pub(super) fn life_of_job(job: &Job, store: &StoreStatus, trace_bytes: u32) -> String {
+    let spacing_s = job.spacing.seconds().max(LEAST_SPACING_S);
+    let rate = wear::flash_bytes(trace_bytes) / spacing_s;
+    let life = wear::days_left(store.capacity_bytes, store.erasures, rate).unwrap_or(f64::INFINITY);
+    format!(
+        "a capture each {spacing_s:.2} s at the most: the bridge's flash lasts {} at that rate, see --spacing",
+        life_text(life)
+    )
+}
+
+/// Days that the flash of a bridge lasts if it is written as since power-up; none if nothing was.
+fn life_days(status: &BridgeStatus) -> Option<f64> {
+    let rate = f64::from(status.store.written_bytes) / status.uptime.seconds().max(1.0);
+    wear::days_left(status.store.capacity_bytes, status.store.erasures, rate)
+}
+
+/// What the time of day was at a moment of the bridge's present start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BridgeClock {
+    boot: u32,
+    /// At its power-up.
+    started: UnixMicros,
+}
+
+impl BridgeClock {
+    /// From a status that came just now.
+    pub(super) fn new(status: &BridgeStatus, now: UnixMicros) -> Self {
+        let uptime = i64::try_from(status.uptime.0).unwrap_or(i64::MAX);
+        Self { boot: status.boot, started: UnixMicros(now.0.saturating_sub(uptime)) }
+    }
+
+    /// When a trace ended: as it was stored with it, or reckoned if the bridge runs since then; else it is not known.
+    fn ended(self, record: &StoredTrace) -> Option<UnixMicros> {
+        let stored = record.unix.and_then(|unix| i64::try_from(unix.0).ok());
+        let since = i64::try_from(record.ended_at.0).ok();
+        let reckoned = || (record.boot == self.boot).then_some(self.started.0.saturating_add(since?));
+        stored.or_else(reckoned).map(UnixMicros)
+    }
+}
+
 /// The status of a bridge, with a line feed at the end.
 pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) -> String {
     let (major, minor, patch) = status.firmware;
@@ -72,8 +122,15 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
             "fault": fault, "job": job.map(job_json),
             "traces": {
                 "count": store.traces, "oldest": store.oldest.map(|id| id.0), "newest": store.newest.map(|id| id.0),
-                "used_bytes": store.used_bytes, "capacity_bytes": store.capacity_bytes,
+                "used_bytes": store.used_bytes, "capacity_bytes": store.capacity_bytes, "most": store.max_traces,
             },
+            "flash": { "erasures": store.erasures, "most_erasures": wear::MAX_ERASURES, "life_days": life_days(status) },
+            "usb": {
+                "state": status.usb.state.to_string(), "fault": status.usb.state.is_fault(),
+                "retries": status.usb.retries, "failures": status.usb.failures, "overruns": status.usb.overruns,
+            },
+            "line": { "overruns": status.line.overruns, "framing": status.line.framing },
+            "boot": status.boot,
         });
         return format!("{object}\n");
     }
@@ -84,45 +141,73 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
         _ => String::new(),
     };
     let free = f64::from(store.capacity_bytes.saturating_sub(store.used_bytes));
-    let free = quantity::percent(free / f64::from(store.capacity_bytes.max(1)));
+    let free = 100.0 * free / f64::from(store.capacity_bytes.max(1));
+    let worn = 100.0 * f64::from(store.erasures) / f64::from(wear::MAX_ERASURES);
+    let life = life_days(status).map_or_else(
+        || "nothing was written since power-up".to_owned(),
+        |days| format!("lasts {} as it is written since power-up", life_text(days)),
+    );
+    let (usb, line) = (&status.usb, &status.line);
     let mut lines = vec![
         ("state", status.state.to_string()),
         ("job", job),
-        ("traces", format!("{}{range}, {free} free", store.traces)),
+        ("traces", format!("{}{range}, {free:.1}% free, {} at the most", store.traces, store.max_traces)),
+        ("flash", format!("{worn:.1}% worn, {life}")),
+        ("USB", usb.state.to_string()),
         ("BitScope", scope.unwrap_or_else(|| "not seen yet".to_owned())),
         (
             "firmware",
-            format!("{firmware}, up for {} since {}", seconds(status.uptime.seconds()), status.restart),
+            format!(
+                "{firmware}, up for {} s since {}, start {}",
+                status.uptime.0 / 1_000_000,
+                status.restart,
+                status.boot
+            ),
         ),
     ];
     if let Some(fault) = fault {
         lines.push(("fault", fault));
     }
+    if usb.retries > 0 || usb.failures > 0 || usb.overruns > 0 {
+        let text = format!(
+            "{} packets sent again, {} failures, {} overruns",
+            usb.retries, usb.failures, usb.overruns
+        );
+        lines.push(("USB line", text));
+    }
+    if line.overruns > 0 || line.framing > 0 {
+        let text = format!("{} overruns, {} framing errors: check the wires", line.overruns, line.framing);
+        lines.push(("UART", text));
+    }
     Table::named(lines).to_string()
 }
 
 /// Stored traces, a line each.
-pub(super) fn records(records: &[StoredTrace], as_json: bool) -> String {
+pub(super) fn records(records: &[StoredTrace], clock: BridgeClock, as_json: bool) -> String {
     if as_json {
         return records
             .iter()
-            .flat_map(|record| [record_json(record).to_string(), "\n".to_owned()])
+            .flat_map(|record| [record_json(record, clock).to_string(), "\n".to_owned()])
             .collect();
     }
     let row = |record: &StoredTrace| {
-        let StoredTrace { id, cause, stored_bytes, request, .. } = record;
-        let request = request_text(request);
-        let what = format!("{request}, {stored_bytes} bytes, at {}", seconds(ended_s(record)));
-        [id.to_string(), cause.to_string(), what]
+        let StoredTrace { id, cause, stored_bytes, request, boot, .. } = record;
+        let when = clock.ended(record).map_or_else(
+            || format!("{:.1} s after start {boot}", ended_s(record)),
+            |ended| ended.to_string(),
+        );
+        let what = format!("{}, {stored_bytes} bytes", request_text(request));
+        [id.to_string(), cause.to_string(), when, what]
     };
     Table::new(records.iter().map(row)).to_string()
 }
 
-fn record_json(record: &StoredTrace) -> Value {
+fn record_json(record: &StoredTrace, clock: BridgeClock) -> Value {
     let StoredTrace { id, cause, samples, stored_bytes, request, .. } = record;
     json!({
         "trace": id.0, "cause": cause.to_string(), "channels": request.channels.to_string(),
         "period": request.period_s, "samples": samples, "stored_bytes": stored_bytes, "uptime": ended_s(record),
+        "boot": record.boot, "time": clock.ended(record).map(|ended| ended.to_string()),
         "serial": record.scope.map(|serial| serial.to_string()),
     })
 }

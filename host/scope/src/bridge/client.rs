@@ -6,7 +6,8 @@ use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 use scopething_core::link::bridge::frame::{self, DATA_BYTES, FrameError, MAX_REQUEST, MAX_RESPONSE};
 use scopething_core::link::bridge::{
-    Deframer, Fault, Job, JobState, Request, Response, StoreStatus, StoredTrace, TraceId,
+    Deframer, Fault, Job, JobState, LineErrors, Request, Response, StoreStatus, StoredTrace, TraceId,
+    UsbStatus,
 };
 use scopething_core::scope::SerialNumber;
 use scopething_core::time::{Clock, Micros};
@@ -49,6 +50,12 @@ pub struct BridgeStatus {
     pub restart: String,
     /// What its flash holds.
     pub store: StoreStatus,
+    /// What is in its USB socket.
+    pub usb: UsbStatus,
+    /// What went wrong on its line to the computer.
+    pub line: LineErrors,
+    /// How often it was started, this time included.
+    pub boot: u32,
 }
 
 /// A part of a bridge's log.
@@ -183,6 +190,9 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
                 fault: status.fault,
                 restart: status.restart.to_string(),
                 store: status.store,
+                usb: status.usb,
+                line: status.line,
+                boot: status.boot,
             }),
             other => Err(unexpected(&other)),
         }
@@ -246,6 +256,23 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
     /// [`BridgeError`].
     pub async fn calibrate(&mut self, grid: u8) -> Result<(), BridgeError<S::Error>> {
         self.order(&Request::Calibrate { grid }).await
+    }
+
+    /// Gives the bridge the time, in microseconds since 1970-01-01 00:00 UTC: what it captures until it loses power is
+    /// stored with it.
+    ///
+    /// # Errors
+    /// [`BridgeError`].
+    pub async fn set_time(&mut self, unix: Micros) -> Result<(), BridgeError<S::Error>> {
+        self.order(&Request::Time { unix }).await
+    }
+
+    /// Restarts the bridge into its boot loader, whose drive takes other firmware. It answers nothing afterwards.
+    ///
+    /// # Errors
+    /// [`BridgeError`].
+    pub async fn restart_into_boot_loader(&mut self) -> Result<(), BridgeError<S::Error>> {
+        self.order(&Request::Update).await
     }
 
     /// Has the bridge pass bytes through. With `hold` an armed job keeps off the BitScope; see
@@ -375,6 +402,8 @@ fn changes_something(request: &Request) -> bool {
             | Request::Fetch { .. }
             | Request::Log { .. }
             | Request::PassThrough { .. }
+            | Request::Time { .. }
+            | Request::Update
     )
 }
 

@@ -18,7 +18,7 @@ use scopething_bridge::control::Bridge;
 use scopething_bridge::fake::FakeFlash;
 use scopething_bridge::job::{Runner, ScopeStream};
 use scopething_bridge::store::{Store, StoreLayout};
-use scopething_bridge::uplink::{About, Log, Uplink};
+use scopething_bridge::uplink::{About, Board, Uplink};
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::{Job, Repeat, Restart, WhenFull};
 use scopething_core::plan::{CaptureRequest, ChannelSet};
@@ -210,8 +210,8 @@ pub(crate) fn log_bytes() -> Vec<u8> {
     (0..3000_u32).map(|at| (at / 7) as u8).collect()
 }
 
-impl Log for Lines {
-    fn read(&self, from: u32, bytes: &mut [u8]) -> (u32, usize) {
+impl Board for Lines {
+    fn read_log(&self, from: u32, bytes: &mut [u8]) -> (u32, usize) {
         let from = from.max(100);
         let rest = log_bytes();
         let rest = rest.get(from as usize..).unwrap_or_default();

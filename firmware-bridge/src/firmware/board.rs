@@ -1,0 +1,46 @@
+//! What the uplink asks the board for.
+
+use portable_atomic::{AtomicU32, Ordering};
+use scopething_bridge::uplink::Board;
+use scopething_bridge::usb::UsbCounts;
+use scopething_core::link::bridge::{LineErrors, UsbStatus};
+
+use super::{LINE, log};
+
+/// What went wrong on the bus.
+pub(super) static USB_COUNTS: UsbCounts = UsbCounts::new();
+/// What went wrong on the UART.
+pub(super) static OVERRUNS: AtomicU32 = AtomicU32::new(0);
+pub(super) static FRAMING_ERRORS: AtomicU32 = AtomicU32::new(0);
+
+/// The board, as the uplink sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pico;
+
+impl Board for Pico {
+    fn read_log(&self, from: u32, bytes: &mut [u8]) -> (u32, usize) {
+        log::read(from, bytes)
+    }
+
+    fn usb(&self) -> UsbStatus {
+        UsbStatus {
+            state: LINE.usb_state(),
+            retries: USB_COUNTS.retries(),
+            failures: USB_COUNTS.failures(),
+            overruns: USB_COUNTS.overruns(),
+        }
+    }
+
+    fn line(&self) -> LineErrors {
+        LineErrors {
+            overruns: OVERRUNS.load(Ordering::Relaxed),
+            framing: FRAMING_ERRORS.load(Ordering::Relaxed),
+        }
+    }
+
+    fn update(&self) {
+        defmt::info!("restarts into the boot loader");
+        // Both interfaces of the boot loader, and no LED that shows what it does.
+        embassy_rp::rom_data::reset_to_usb_boot(0, 0);
+    }
+}
