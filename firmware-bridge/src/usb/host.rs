@@ -320,6 +320,17 @@ mod tests {
         AcknowledgementLost,
     }
 
+    /// What becomes of a packet with the other toggle.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Repetitions {
+        /// The host's controller acknowledges it.
+        Acknowledged,
+        /// It does not.
+        Ignored,
+        /// Nothing that the host's controller does makes the device go on.
+        Endless,
+    }
+
     /// A device and the wire to it.
     struct Wire {
         /// Packets that the device sends, in order.
@@ -327,9 +338,7 @@ mod tests {
         sends_toggle: bool,
         received: Vec<u8>,
         awaited_toggle: bool,
-        /// Whether the host's controller acknowledges a packet with the other toggle.
-        acknowledges_repeats: bool,
-        repeats_for_ever: bool,
+        repetitions: Repetitions,
         numbers: fastrand::Rng,
         probability: f64,
         disturbed_in_row: u32,
@@ -337,14 +346,13 @@ mod tests {
     }
 
     impl Wire {
-        fn new(seed: u64, probability: f64, acknowledges_repeats: bool) -> Self {
+        fn new(seed: u64, probability: f64, repetitions: Repetitions) -> Self {
             Self {
                 to_send: (0..=u8::MAX).collect(),
                 sends_toggle: false,
                 received: Vec::new(),
                 awaited_toggle: false,
-                acknowledges_repeats,
-                repeats_for_ever: false,
+                repetitions,
                 numbers: fastrand::Rng::with_seed(seed),
                 probability,
                 disturbed_in_row: 0,
@@ -364,7 +372,7 @@ mod tests {
         }
 
         fn acknowledged(&mut self) {
-            if self.repeats_for_ever {
+            if self.repetitions == Repetitions::Endless {
                 return;
             }
             self.to_send.pop_front();
@@ -395,7 +403,7 @@ mod tests {
             }
             packet[0] = *self.to_send.front().ok_or(PacketError::Busy)?;
             let is_in_turn = self.sends_toggle == toggle;
-            if disturbance.is_none() && (is_in_turn || self.acknowledges_repeats) {
+            if disturbance.is_none() && (is_in_turn || self.repetitions == Repetitions::Acknowledged) {
                 self.acknowledged();
             }
             if is_in_turn { Ok(1) } else { Err(PacketError::OutOfTurn) }
@@ -429,14 +437,15 @@ mod tests {
 
     #[test]
     fn packets_arrive_once_and_in_order_over_a_disturbed_wire() {
-        for (seed, acknowledges_repeats) in (0..2000).flat_map(|seed| [(seed, true), (seed, false)]) {
-            let mut wire = Wire::new(seed, 0.3, acknowledges_repeats);
+        let kinds = [Repetitions::Acknowledged, Repetitions::Ignored];
+        for (seed, kind) in (0..2000).flat_map(|seed| kinds.map(|kind| (seed, kind))) {
+            let mut wire = Wire::new(seed, 0.3, kind);
             let retries = Cell::new(0);
             let mut host = device(&mut wire, &retries);
             for number in 0..=u8::MAX {
                 let mut packet = [0; PACKET_BYTES];
                 let received = block_on(host.bulk_in(&mut packet));
-                assert_eq!((received, packet[0]), (Ok(1), number), "seed {seed}, {acknowledges_repeats}");
+                assert_eq!((received, packet[0]), (Ok(1), number), "seed {seed}, {kind:?}");
                 assert_eq!(block_on(host.bulk_out(&[number])), Ok(()), "seed {seed}");
             }
             assert!(retries.get() > 100, "{}", retries.get());
@@ -446,7 +455,7 @@ mod tests {
 
     #[test]
     fn a_packet_that_fails_three_times_fails_its_transfer() {
-        let mut wire = Wire::new(1, 0.0, true);
+        let mut wire = Wire::new(1, 0.0, Repetitions::Acknowledged);
         wire.to_send.clear();
         let retries = Cell::new(0);
         let mut packet = [0; PACKET_BYTES];
@@ -460,9 +469,8 @@ mod tests {
 
     #[test]
     fn a_device_that_repeats_for_ever_is_given_up() {
-        let mut wire = Wire::new(1, 0.0, false);
+        let mut wire = Wire::new(1, 0.0, Repetitions::Endless);
         wire.sends_toggle = true;
-        wire.repeats_for_ever = true;
         let retries = Cell::new(0);
         let mut host = device(&mut wire, &retries);
         assert_eq!(block_on(host.bulk_in(&mut [0; PACKET_BYTES])), Err(UsbError::Garbled));
