@@ -81,7 +81,7 @@ const TRIES: u8 = 3;
 /// How often a device may repeat a packet before the transfer fails: each time its acknowledgement was lost.
 const MAX_REPETITIONS: u8 = 16;
 /// Until it is known how long the packets of endpoint 0 are, they are of the least size.
-const LEAST_PACKET: u8 = 8;
+const MIN_PACKET: u8 = 8;
 /// The address that the device gets: it is alone on the bus.
 const ADDRESS: u8 = 1;
 
@@ -94,7 +94,7 @@ const DEVICE_DESCRIPTOR: u16 = 0x100;
 const DEVICE_DESCRIPTOR_BYTES: usize = 18;
 const HUB_CLASS: u8 = 9;
 
-/// What a device says it is.
+/// What a device identifies itself as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// Its vendor.
@@ -139,7 +139,7 @@ impl<'a, P: Packets> Device<'a, P> {
         let endpoint = |number, packet_bytes| Endpoint { address: 0, number, packet_bytes };
         let mut device = Self {
             packets,
-            control: endpoint(0, LEAST_PACKET),
+            control: endpoint(0, MIN_PACKET),
             bulk_in: endpoint(bulk.to_host, PACKET_BYTES as u8),
             bulk_out: endpoint(bulk.to_device, PACKET_BYTES as u8),
             toggle_in: false,
@@ -149,7 +149,7 @@ impl<'a, P: Packets> Device<'a, P> {
         let at = |step| move |error| (step, error);
         device.reset().await.map_err(at(UsbStep::Reset))?;
         let mut descriptor = [0; DEVICE_DESCRIPTOR_BYTES];
-        let (head, _) = descriptor.split_at_mut(LEAST_PACKET.into());
+        let (head, _) = descriptor.split_at_mut(MIN_PACKET.into());
         device.device_descriptor(head).await.map_err(at(UsbStep::FirstDescriptor))?;
         // Byte 7 is the packet size of endpoint 0: 8, 16, 32 or 64 (section 9.6.1).
         device.control.packet_bytes = match descriptor.get(7) {

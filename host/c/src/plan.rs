@@ -6,10 +6,11 @@ use host::link::LinkUrl;
 use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{BusyOutputs, CapturePlan, plan_capture};
 
+use crate::call::call;
 use crate::memory::{Out, field};
 use crate::request::{self, ScopethingCaptureRequest};
 use crate::scope::{Scope, probe_of_user, scopething_scope};
-use crate::status::{ScopethingError, ScopethingStatus, Stop, call};
+use crate::status::{ScopethingError, ScopethingStatus, Stop};
 use crate::table;
 
 /// How a capture is made.

@@ -16,9 +16,10 @@ use scopething_files::playback;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 
+use crate::call::call;
 use crate::memory::{Out, Texts, field, text};
-use crate::status::{ScopethingError, ScopethingStatus, Stop, call};
-use crate::table::{self, lock};
+use crate::status::{ScopethingError, ScopethingStatus, Stop};
+use crate::table::{self, Handled, lock};
 
 /// A scope that is open.
 #[allow(non_camel_case_types, reason = "the name that C sees")]
@@ -140,6 +141,10 @@ pub(crate) fn probe_of_user(url: &LinkUrl, name: &str) -> Result<AnalogParameter
         let at = url.sound();
         Failure::usage(format!("there is no calibration for probe {name:?} at {at}: use x1, or calibrate it"))
     })
+}
+
+impl Handled for Scope {
+    const NAME: &'static str = "scope";
 }
 
 impl Scope {

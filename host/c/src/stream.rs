@@ -14,12 +14,13 @@ use scopething_record::stream::{self, Thinner, Thinning};
 use scopething_waveform::moment::UnixMicros;
 use tokio::sync::watch;
 
+use crate::call::{self, call};
 use crate::capture::deadline;
 use crate::memory::{Out, field, optional_text, room, value};
 use crate::request::{attenuation, channel_set};
 use crate::scope::{Device, Lease, Scope, scopething_scope};
-use crate::status::{self, ScopethingError, ScopethingStatus, Stop, call};
-use crate::table::{self, lock};
+use crate::status::{ScopethingError, ScopethingStatus, Stop};
+use crate::table::{self, Handled, lock};
 use crate::{SCOPETHING_CHANNEL_A, SCOPETHING_CHANNEL_B, SCOPETHING_CHANNEL_L0};
 
 /// A stream that was started.
@@ -53,6 +54,10 @@ struct Queue {
     end: Option<Result<(), Failure>>,
 }
 
+impl Handled for Stream {
+    const NAME: &'static str = "stream";
+}
+
 impl Stream {
     fn start(lease: Lease, plan: StreamPlan) -> Result<Arc<Self>, Stop> {
         let (stop, stopped) = watch::channel(false);
@@ -62,8 +67,7 @@ impl Stream {
         lease.leave_thread();
         let spawned = thread::Builder::new().name("scopething-stream".to_owned()).spawn(move || {
             let mut lease = lease;
-            let ended =
-                status::thread(|| running.receive(&mut lease, &plan, stopped)).and_then(|ended| ended);
+            let ended = call::thread(|| running.receive(&mut lease, &plan, stopped)).and_then(|ended| ended);
             lease.parts().0.is_disturbed |= ended.is_err();
             // Whoever learns of the end finds the scope at rest.
             drop(lease);
