@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_is_the_first_asked_for() {
+    fn first_is_the_first_asked_for() {
         let channels: ChannelSet = "L3 A L".parse().unwrap();
         assert_eq!(channels.first().unwrap().to_string(), "L3");
         assert_eq!((channels.analog(), channels.logic()), (1, 0xff));

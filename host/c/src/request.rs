@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_driver() {
+    fn defaults_are_those_of_the_driver() {
         let mut request = std::mem::MaybeUninit::<ScopethingCaptureRequest>::uninit();
         // SAFETY: there is room for a request, which is read when it was filled.
         let request = unsafe {

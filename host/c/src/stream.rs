@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_end_at_gaps_and_where_there_is_no_room() {
+    fn blocks_end_at_gaps_and_full_buffers() {
         let mut queue = Queue::default();
         for row in [row(0, 0), row(1, 0), row(2, 0), row(7, 4), row(8, 0), row(9, 0)] {
             queue.push(&row, 1);

@@ -92,7 +92,7 @@ async fn file_analysis_equals_capture_analysis() {
 }
 
 #[tokio::test]
-async fn the_spectrum_has_the_harmonics_of_a_triangle() {
+async fn spectrum_has_the_harmonics_of_a_triangle() {
     let url = "sim:?A=triangle,1kHz,0..3V&clock=fast";
     let arguments = ["--url", url, "--period", "20ms", "--samples", "6000", "--spectrum", "--json"];
     for window in ["hann", "blackman-harris", "flat-top"] {

@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn the_averaged_wave_begins_where_the_wave_rises() {
+    fn averaged_wave_begins_where_the_wave_rises() {
         let a = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(sine(0.3)));
         let analysis = WaveformAnalysis::of(&recording(vec![a]));
         let Measurements::Analog(analog) = &analysis.channels[0].measurements else { panic!("analog") };
