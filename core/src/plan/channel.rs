@@ -26,7 +26,7 @@ impl AnalogChannel {
         }
     }
 
-    /// The bit of register `KitchenSinkA` that turns this channel's comparator on (`vm/reference.md`, section 3).
+    /// The bit of register `KitchenSinkA` that turns this channel's comparator on ([section 3 of the reference](crate::vm#3-registers)).
     pub(super) const fn comparator_bit(self) -> u8 {
         match self {
             Self::A => 0x80,
