@@ -9,7 +9,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::facts::Known;
-use super::{Format, ReadError, ReadOptions, WriteError, csv_read, parquet_read, sr_read, wav_read};
+use super::{
+    Format, ReadError, ReadOptions, WriteError, csv_read, npz_read, parquet_read, sr_read, vcd_read, wav_read,
+};
 use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline, Waveform};
 
 /// Samples of a channel that are handed over at once.
@@ -45,8 +47,10 @@ pub fn open_pieces(path: &Path, format: Format, options: &ReadOptions) -> Option
     }
     let fed = match format {
         Format::Csv | Format::CsvSemicolons => csv_read::pieces::open(path, options),
+        Format::Npz => npz_read::pieces::open(path, options),
         Format::Parquet => parquet_read::open_pieces(path, options),
         Format::Sr => sr_read::pieces::open(path, options),
+        Format::Vcd => vcd_read::pieces::open(path, options),
         Format::Wav => wav_read::open_pieces(path, options),
         _ => None,
     }?;

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use scopething_core::analysis::{Analysis, EdgeMeasurements, Shape};
+use scopething_core::analysis::{Analysis, ChannelDelay, EdgeMeasurements, Shape};
 
 use super::{ChannelAnalysis, Measurements};
+use crate::quantity_text::quantity;
+use crate::waveform::Channel;
 
 /// Why something that is measured is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub enum WhyUnknown {
     NoPeriod,
     /// The wave resembles none of the shapes.
     NoShape,
+    /// Too few different phases were sampled to compare the wave with shapes, or none of them spans half of it.
+    NoComparison,
     /// No transition is complete, or they are shorter than two samples.
     NoTransition,
     /// The level does not rest at base and top, or wild samples were set aside.
@@ -38,6 +42,10 @@ impl fmt::Display for WhyUnknown {
             Self::Irregular => "its edges do not come regularly",
             Self::NoPeriod => "it does not repeat at least twice: capture longer",
             Self::NoShape => "it resembles none of the shapes that are known",
+            Self::NoComparison => {
+                "fewer than eight different phases were sampled, or no known shape spans half of it: capture at a \
+                 higher rate"
+            }
             Self::NoTransition => {
                 "no transition is complete and longer than two samples: capture longer, or at a higher rate"
             }
@@ -46,6 +54,53 @@ impl fmt::Display for WhyUnknown {
         })
     }
 }
+
+/// Why the delay between two channels is not known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum DelayUnknown {
+    /// The channel has no frequency: its edges are too few, or come irregularly.
+    NoFrequency(Channel),
+    /// The frequencies differ, so that the delay changes all the time.
+    OtherFrequency {
+        /// That of the channel from which is counted, in hertz.
+        from_hz: f64,
+        /// That of the other one, in hertz.
+        to_hz: f64,
+    },
+    /// The delay changes by more than a quarter of a period.
+    Wanders,
+}
+
+impl DelayUnknown {
+    /// Why the edges of two channels have no common delay.
+    pub(super) fn of(from: &ChannelAnalysis, to: &ChannelAnalysis) -> Self {
+        let frequency_hz = |channel: &ChannelAnalysis| {
+            channel.measurements.edges().frequency_hz.ok_or(Self::NoFrequency(channel.channel))
+        };
+        match (frequency_hz(from), frequency_hz(to)) {
+            (Err(why), _) | (_, Err(why)) => why,
+            (Ok(from_hz), Ok(to_hz)) if !ChannelDelay::is_common(from_hz, to_hz) => {
+                Self::OtherFrequency { from_hz, to_hz }
+            }
+            _ => Self::Wanders,
+        }
+    }
+}
+
+impl fmt::Display for DelayUnknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFrequency(channel) => write!(f, "{channel} has no frequency by its edges"),
+            Self::OtherFrequency { from_hz, to_hz } => {
+                let [from, to] = [from_hz, to_hz].map(|hertz| quantity(*hertz, "Hz", 5));
+                write!(f, "one has {from} and the other {to}")
+            }
+            Self::Wanders => f.write_str("it changes by more than a quarter of a period"),
+        }
+    }
+}
+
+impl std::error::Error for DelayUnknown {}
 
 impl ChannelAnalysis {
     /// What is not known of the channel, by its key in JSON, and why.
@@ -69,8 +124,12 @@ fn of_analog(analysis: &Analysis) -> Vec<(&'static str, WhyUnknown)> {
     match &analysis.wave {
         None if edges.rising + edges.falling == 0 => unknown.push(("wave", WhyUnknown::NoEdge)),
         None => unknown.push(("wave", WhyUnknown::NoPeriod)),
-        Some(wave) if wave.shape == Shape::Unknown => unknown.push(("shape", WhyUnknown::NoShape)),
-        Some(_) => {}
+        Some(wave) => {
+            let why = if wave.shape_error.is_none() { WhyUnknown::NoComparison } else { WhyUnknown::NoShape };
+            let values =
+                [("shape", wave.shape == Shape::Unknown), ("shape_error", wave.shape_error.is_none())];
+            unknown.extend(values.iter().filter(|one| one.1).map(|one| (one.0, why)));
+        }
     }
     let at_rest = [("overshoot", levels.overshoot), ("undershoot", levels.undershoot)];
     unknown.extend(at_rest.iter().filter(|one| one.1.is_none()).map(|one| (one.0, WhyUnknown::NoRest)));
@@ -94,7 +153,11 @@ fn of_edges(edges: &EdgeMeasurements) -> Vec<(&'static str, WhyUnknown)> {
         (0 | 1, 0 | 1) => WhyUnknown::FewEdges,
         _ => WhyUnknown::Irregular,
     };
-    let by_edges = [("edge_frequency", edges.frequency_hz), ("duty", edges.duty)];
+    let by_edges = [
+        ("edge_frequency", edges.frequency_hz),
+        ("edge_frequency_uncertainty", edges.frequency_uncertainty_hz),
+        ("duty", edges.duty),
+    ];
     by_edges.iter().filter(|one| one.1.is_none()).map(|one| (one.0, why)).collect()
 }
 
