@@ -34,8 +34,9 @@ use scopething_core::analysis::{
 };
 use scopething_core::trace::SampleTimes;
 
+pub use delay::DelayUnknown;
 pub use spectrum::{DistortionUnknown, Peak, Spectrum, SpectrumError};
-pub use unknown::{DelayUnknown, WhyUnknown};
+pub use unknown::WhyUnknown;
 pub use window::{UnknownWindow, Window};
 
 use crate::clipping::Clipping;
@@ -152,7 +153,9 @@ impl WaveformAnalysis {
                 let by_samples =
                     wave_of(first).zip(wave_of(other)).and_then(|(one, two)| delay::between(&one, &two));
                 let by_edges = || ChannelDelay::between(&timed(first.0, first.1), &timed(other.0, other.1));
-                let delay = by_samples.or_else(by_edges).ok_or_else(|| DelayUnknown::of(first.0, other.0));
+                let delay = by_samples
+                    .or_else(by_edges)
+                    .ok_or_else(|| DelayUnknown::of(frequency_of(first.0), frequency_of(other.0)));
                 delays.push(PairDelay { from: first.1.channel, to: other.1.channel, delay });
             }
         }
@@ -203,6 +206,11 @@ impl ChannelAnalysis {
 
 fn times(series: &Series) -> SampleTimes {
     SampleTimes { start_s: series.start_s, period_s: series.period_s }
+}
+
+/// A channel with its frequency by its edges, in hertz.
+fn frequency_of(channel: &ChannelAnalysis) -> (Channel, Option<f64>) {
+    (channel.channel, channel.measurements.edges().frequency_hz)
 }
 
 /// The samples of an analog channel with its wave.

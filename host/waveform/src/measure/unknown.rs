@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use scopething_core::analysis::{Analysis, ChannelDelay, EdgeMeasurements, Shape};
+use scopething_core::analysis::{Analysis, EdgeMeasurements, Shape};
 
 use super::{ChannelAnalysis, Measurements};
-use crate::quantity_text::quantity;
-use crate::waveform::Channel;
 
 /// Why something that is measured is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,53 +52,6 @@ impl fmt::Display for WhyUnknown {
         })
     }
 }
-
-/// Why the delay between two channels is not known.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum DelayUnknown {
-    /// The channel has no frequency: its edges are too few, or come irregularly.
-    NoFrequency(Channel),
-    /// The frequencies differ, so that the delay changes all the time.
-    OtherFrequency {
-        /// That of the channel from which is counted, in hertz.
-        from_hz: f64,
-        /// That of the other one, in hertz.
-        to_hz: f64,
-    },
-    /// The delay changes by more than a quarter of a period.
-    Wanders,
-}
-
-impl DelayUnknown {
-    /// Why the edges of two channels have no common delay.
-    pub(super) fn of(from: &ChannelAnalysis, to: &ChannelAnalysis) -> Self {
-        let frequency_hz = |channel: &ChannelAnalysis| {
-            channel.measurements.edges().frequency_hz.ok_or(Self::NoFrequency(channel.channel))
-        };
-        match (frequency_hz(from), frequency_hz(to)) {
-            (Err(why), _) | (_, Err(why)) => why,
-            (Ok(from_hz), Ok(to_hz)) if !ChannelDelay::is_common(from_hz, to_hz) => {
-                Self::OtherFrequency { from_hz, to_hz }
-            }
-            _ => Self::Wanders,
-        }
-    }
-}
-
-impl fmt::Display for DelayUnknown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoFrequency(channel) => write!(f, "{channel} has no frequency by its edges"),
-            Self::OtherFrequency { from_hz, to_hz } => {
-                let [from, to] = [from_hz, to_hz].map(|hertz| quantity(*hertz, "Hz", 5));
-                write!(f, "one has {from} and the other {to}")
-            }
-            Self::Wanders => f.write_str("it changes by more than a quarter of a period"),
-        }
-    }
-}
-
-impl std::error::Error for DelayUnknown {}
 
 impl ChannelAnalysis {
     /// What is not known of the channel, by its key in JSON, and why.
