@@ -1,5 +1,6 @@
 //! Captures that are read and written piece by piece are those that are read and written as a whole.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use scopething_files::pieces::Pieces;
@@ -117,9 +118,9 @@ fn pieces_of_others_are_the_whole() {
         "$timescale 1 ns $end\n$var wire 1 ! SCL $end\n$var real 64 # IN $end\n$enddefinitions $end\n"
             .to_owned();
     for step in 0..SAMPLES {
-        text += &format!("#{}\n{}!\n", 40 * step, step % 2);
+        writeln!(text, "#{}\n{}!", 40 * step, step % 2).unwrap();
         if step % 5 == 0 {
-            text += &format!("r{} #\n", step % 17);
+            writeln!(text, "r{} #", step % 17).unwrap();
         }
     }
     std::fs::write(&dump, text).unwrap();
