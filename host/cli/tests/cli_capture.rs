@@ -268,6 +268,19 @@ async fn long_timeout_is_timed_by_host() {
     assert!(warning.contains("timed by the host"), "{warning}");
 }
 
+/// Whether the device times the trace or, as for more than 419 ms, the host: without a wait it begins as soon as the
+/// device is connected. A host that is busy ends it later by as long as its timer is late.
+#[tokio::test]
+async fn a_trace_without_a_wait_begins_at_once() {
+    for period in ["500ms", "700ms", "3s"] {
+        let arguments = ["--period", period, "--samples", "200", "--timeout", "0"];
+        let capture = capture("A=sine,1kHz,0..3V", &arguments).await;
+        let start_s = number(&capture, "capture_start");
+        assert!((0.0..2e-3).contains(&start_s), "{period}: {start_s} s");
+        assert_eq!(capture["cause"], "timeout", "{period}");
+    }
+}
+
 #[tokio::test]
 async fn capture_count_is_respected() {
     let captures = captured("A=ramp,100Hz,0..3V", &["-n", "5", "--samples", "100"]).await;
