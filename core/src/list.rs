@@ -4,7 +4,7 @@
 macro_rules! list {
     ($(#[$attribute:meta])* $visibility:vis $name:ident of $item:ty, at most $capacity:expr) => {
         $(#[$attribute])*
-        #[derive(Debug, Clone, PartialEq)]
+        #[derive(Debug, Clone, Default, PartialEq)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         pub struct $name(heapless::Vec<$item, { $capacity }>);
 
@@ -15,12 +15,10 @@ macro_rules! list {
                 Self(heapless::Vec::new())
             }
 
-            /// Appends an item.
-            ///
-            /// # Errors
-            /// The item, if there is no room for it.
-            $visibility fn push(&mut self, item: $item) -> Result<(), $item> {
-                self.0.push(item)
+            /// Appends an item; returns whether there was room for it.
+            #[must_use]
+            $visibility fn push(&mut self, item: $item) -> bool {
+                self.0.push(item).is_ok()
             }
         }
 

@@ -76,7 +76,9 @@ impl ClockRequest {
     pub fn new(frequency_hz: f64, outputs: &[ClockOutput]) -> Result<Self, ClockError> {
         let mut list = ClockOutputs::new();
         for &output in outputs {
-            list.push(output).map_err(|_| ClockError::TooManyOutputs { asked: outputs.len() })?;
+            if !list.push(output) {
+                return Err(ClockError::TooManyOutputs { asked: outputs.len() });
+            }
         }
         Ok(Self { frequency_hz, outputs: list, max_error: 1e-4 })
     }
@@ -276,7 +278,7 @@ pub fn plan_clocks(model: &Model, request: &ClockRequest) -> Result<ClockPlan, C
     };
     for &output in &request.outputs {
         let (edges, real) = place_edges(output, ticks);
-        let room = plan.outputs.push(real).is_ok() && plan.edges.push(edges).is_ok();
+        let room = plan.outputs.push(real) && plan.edges.push(edges).is_ok();
         if !room {
             return Err(ClockError::TooManyOutputs { asked: request.outputs.len() });
         }
@@ -300,8 +302,9 @@ pub fn plan_levels(model: &Model, levels: LogicPattern) -> Result<ClockPlan, Clo
         }
         let duty = if levels.high & line.bit() == 0 { 0.0 } else { 1.0 };
         let output = ClockOutput { line, phase: 0.0, duty };
-        let asked = levels.care.count_ones() as usize;
-        outputs.push(output).map_err(|_| ClockError::TooManyOutputs { asked })?;
+        if !outputs.push(output) {
+            return Err(ClockError::TooManyOutputs { asked: levels.care.count_ones() as usize });
+        }
     }
     let frequency_hz = model.clock_hz / f64::from(model.generator.clock_ticks.1);
     plan_clocks(model, &ClockRequest { frequency_hz, outputs, max_error: 0.0 })

@@ -84,8 +84,8 @@ class Scope(Generators):
         """What the capture that runs has waited for for three seconds, and why it does not come, if that was found out; None
         otherwise.
 
-        It also goes to the logger ``"scopething"``, the reason as a warning, which Python prints unless a program says
-        otherwise.
+        It also goes to the logger ``"scopething"``, the reason as a warning, which Python prints unless its logging is set
+        up otherwise.
         """
         return self._connection.waiting
 
