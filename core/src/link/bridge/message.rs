@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::record::{StoredTrace, TraceId};
 use super::usb::{LineErrors, UsbStatus};
 use crate::device::AnalogParameters;
+use crate::list::list;
 use crate::plan::CaptureRequest;
 use crate::scope::SerialNumber;
 use crate::time::Micros;
@@ -112,8 +113,11 @@ pub enum Response<'a> {
     Damaged,
 }
 
-/// Records of traces, as many as fit an answer.
-pub type Records = heapless::Vec<StoredTrace, 4>;
+list! {
+    /// Records of traces, as a slice: as many as fit an answer.
+    #[derive(Serialize, Deserialize)]
+    pub Records of StoredTrace, at most 4
+}
 
 /// What the bridge does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
