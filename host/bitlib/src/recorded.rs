@@ -207,6 +207,8 @@ fn ranges_and_offsets() {
         Offset(100.0, 6.966_667),
     ]);
     answers(&[Channel(4, 4), Range(-1, 5.0), Channel(2, 2), Range(-1, 5.0), Channel(0, 0), Range(-1, 1.1)]);
+    answers(&[Channel(11, 11), Channel(2, 2), Range(0, 5.0), Channel(0, 0), Range(-1, 1.1)]);
+    answers(&[Channel(2, 2), Range(5, 1.1), Channel(0, 0), Offset(100.0, 6.966_667)]);
     answers(&[Channel(4, 4), Offset(-1000.0, -1000.0), Count(3, 1), Channel(2, 2), Count(3, 4)]);
 }
 
@@ -232,7 +234,6 @@ fn channels_and_sources() {
         Channel(4, 4),
         Source(1, 0),
     ]);
-    answers(&[Source(6, -1), Source(-1, 0), Source(6, 0), Channel(4, 4), Source(6, 0)]);
     answers(&[Count(1, 2), Count(2, 8), Count(3, 4), Count(-1, -1), Count(4, -1)]);
     answers(&[Mode(9), Mode(-2), Mode(5), Mode(i32::MIN), Mode(4), Mode(9), Rate(-1.0, 2_441.406_25)]);
 }

@@ -131,8 +131,6 @@ pub(crate) struct Settings {
     analog: [Analog; CAPTURED_CHANNELS],
     /// What the program has chosen, of which the device knows nothing.
     sources: [i32; CHANNELS],
-    /// As with channels.
-    is_source_selected: bool,
     coupling: i32,
     logic_on: u8,
     /// The channel that was switched on last: the one that `FAST` captures if both are on.
@@ -162,7 +160,6 @@ impl Settings {
             is_selected: false,
             analog: [Analog { is_on: true, ..analog }, analog],
             sources: [0; CHANNELS],
-            is_source_selected: false,
             coupling: 0,
             range: 0,
             is_changed: false,
@@ -337,6 +334,7 @@ impl Settings {
         let known = usize::try_from(channel).ok().filter(|&channel| channel < CHANNELS);
         if let Some(channel) = known {
             self.channel = channel;
+            self.show_span();
         } else if channel != ASK && !self.is_selected {
             return ASK;
         }
@@ -351,10 +349,7 @@ impl Settings {
         let Some(selected) = self.sources.get_mut(channel) else { return ASK };
         if (0..=last).contains(&source) {
             *selected = source;
-        } else if source != ASK && !self.is_source_selected {
-            return ASK;
         }
-        self.is_source_selected = true;
         *selected
     }
 
@@ -398,19 +393,23 @@ impl Settings {
 
     /// The span of the range that is set from now on, in volts. What is answered is the range set last, of whichever channel.
     pub(crate) fn set_range(&mut self, index: i32) -> f64 {
-        if index != ASK {
+        if index != ASK && self.selected() != Selected::Absent {
             let last = RANGES_V.len() - 1;
             self.range = usize::try_from(index).map_or(last, |index| index.min(last));
             if let Some(channel) = self.analog.get_mut(self.channel) {
                 channel.range = self.range;
             }
         }
+        self.show_span();
+        self.shown_span_v
+    }
+
+    fn show_span(&mut self) {
         match self.selected() {
             Selected::Analog(_) => self.shown_span_v = span_v(self.range),
             Selected::Logic(_) => self.shown_span_v = LOGIC_HIGH_V,
             Selected::Absent => {}
         }
-        self.shown_span_v
     }
 
     /// The offset that is set from now on, in volts: such that the range set last lies within the input span.
