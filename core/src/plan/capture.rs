@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_timeout_is_left_to_the_host() {
+    fn long_timeout_is_left_to_the_host() {
         let request = CaptureRequest { timeout_s: Some(2.0), ..of("A") };
         let planned = plan(&request).unwrap();
         assert!(planned.registers().contains(&(Register::Timeout, 0)));
@@ -490,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delayed_trace_begins_after_its_delay() {
+    fn delayed_trace_begins_after_its_delay() {
         let request = CaptureRequest { delay_s: 1e-3, ..of("A") };
         let planned = plan(&request).unwrap();
         assert_eq!((planned.delay_us, planned.pre_trigger, planned.trigger_sample()), (1000, 0, 0));
@@ -508,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_of_the_host_allows_for_the_delay() {
+    fn wait_of_the_host_allows_for_the_delay() {
         let request = CaptureRequest { delay_s: 3.0, timeout_s: Some(2.0), ..of("A") };
         let TraceEnd::HostTimeout(wait) = plan(&request).unwrap().end else {
             panic!("the device cannot wait 2 s")

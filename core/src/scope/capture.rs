@@ -462,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_scripts_fit() {
+    fn longest_scripts_fit() {
         let plan = {
             use crate::device::BS05;
             use crate::plan::{BusyOutputs, CaptureRequest, ChannelSet, plan_capture};

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_is_found_after_a_false_start() {
+    fn sequence_is_found_after_a_false_start() {
         assert_eq!(found_at(b"[12]", b"x[1[12]"), Some(6));
         assert_eq!(found_at(b"!", b"ab!"), Some(2));
         assert_eq!(found_at(b"[12]", b"[1212]["), None);

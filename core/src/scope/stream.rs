@@ -1,4 +1,4 @@
-//! Running a stream: samples without end, into any piece of memory at a time (`vm/reference.md`, section 8).
+//! Running a stream: samples without end, into any piece of memory at a time ([section 8 of the reference](crate::vm#8-streaming)).
 //!
 //! That the device streams in this way was learnt from what the vendor's library sends and takes; nobody has tried this
 //! driver's streams on a device yet.

@@ -4,7 +4,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 use scopething_core::link::bridge::StoredTrace;
 use scopething_core::link::bridge::frame::{CRC, VERSION};
 
-use super::StoreError;
+use super::error::StoreError;
 use super::index::Entry;
 use super::layout::{PAGE_BYTES, SECTOR_BYTES, SECTOR_PAGES, StoreLayout};
 
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_version_is_none() {
+    fn record_of_another_version_is_none() {
         use scopething_core::device::BS05;
         use scopething_core::link::bridge::Ended;
         use scopething_core::plan::{BusyOutputs, CaptureRequest, plan_capture};

@@ -15,6 +15,7 @@
 #![allow(unreachable_pub, reason = "what C sees is public by its symbol")]
 
 mod calibrate;
+mod call;
 mod capture;
 mod generate;
 mod list;
@@ -28,8 +29,9 @@ mod table;
 
 use std::ffi::c_char;
 
+use crate::call::call;
 use crate::memory::Texts;
-use crate::status::{ScopethingError, ScopethingStatus, call};
+use crate::status::{ScopethingError, ScopethingStatus};
 
 /// The version of the binary interface. A library of another version cannot be used.
 pub const SCOPETHING_ABI_VERSION: u32 = 0;
@@ -69,12 +71,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_soname_has_the_version_of_the_interface() {
+    fn soname_has_the_version_of_the_interface() {
         assert_eq!(env!("SCOPETHING_ABI"), SCOPETHING_ABI_VERSION.to_string());
     }
 
     #[test]
-    fn the_header_is_that_of_the_source() {
+    fn header_is_that_of_the_source() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let config = cbindgen::Config::from_file(folder.join("cbindgen.toml")).unwrap();
         let builder = cbindgen::Builder::new().with_config(config).with_src(folder.join("src/lib.rs"));

@@ -7,8 +7,9 @@ use scopething_core::plan::{
     CaptureRequest, Channel, ChannelSet, Resolution, TriggerMode, TriggerSource, TriggerType,
 };
 
+use crate::call::call;
 use crate::memory::{Out, optional_text, value};
-use crate::status::{ScopethingError, ScopethingStatus, Stop, call};
+use crate::status::{ScopethingError, ScopethingStatus, Stop};
 use crate::{SCOPETHING_CHANNEL_A, SCOPETHING_CHANNEL_B, SCOPETHING_CHANNEL_L0, SCOPETHING_CHANNEL_LOGIC};
 
 /// Below the level, then above it.
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_driver() {
+    fn defaults_are_those_of_the_driver() {
         let mut request = std::mem::MaybeUninit::<ScopethingCaptureRequest>::uninit();
         // SAFETY: there is room for a request, which is read when it was filled.
         let request = unsafe {

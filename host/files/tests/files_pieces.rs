@@ -1,16 +1,18 @@
 //! Captures that are read and written piece by piece are those that are read and written as a whole.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
-use scopething_files::pieces::{Pieces, open_pieces};
-use scopething_files::{Format, ReadOptions, TraceFile, open_with};
+use scopething_files::pieces::Pieces;
+use scopething_files::{Format, ReadOptions, TraceFile, open_pieces, open_with};
 use scopething_waveform::waveform::{
     Channel, Details, Range, Samples, Series, Trigger, TriggerType, Waveform,
 };
 
 /// More than a piece of 65536 samples, and no whole number of them.
 const SAMPLES: usize = 70_001;
-const BY_PIECES: [Format; 4] = [Format::Csv, Format::Parquet, Format::Sr, Format::Wav];
+const BY_PIECES: [Format; 6] =
+    [Format::Csv, Format::Npz, Format::Parquet, Format::Sr, Format::Vcd, Format::Wav];
 
 fn waveform() -> Waveform {
     let volts = |step: usize| (0..SAMPLES).map(|index| (index * step % 2001) as f32 / 1000.0 - 1.0).collect();
@@ -82,12 +84,12 @@ fn pieces_are_the_whole() {
 }
 
 #[test]
-fn files_written_by_pieces_are_those_written_at_once() {
+fn pieces_write_the_same_file_as_whole() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     write(&path("from"), Format::Parquet, &waveform());
     let whole = read(&path("from"), Format::Parquet, &ReadOptions::default());
-    let formats = [Format::CsvSemicolons, Format::Npz, Format::Vcd].into_iter().chain(BY_PIECES);
+    let formats = [Format::CsvSemicolons].into_iter().chain(BY_PIECES);
     for format in formats {
         write(&path("at once"), format, &whole);
         let mut pieces = open_pieces(&path("from"), Format::Parquet, &ReadOptions::default()).unwrap();
@@ -107,9 +109,40 @@ fn files_written_by_pieces_are_those_written_at_once() {
     }
 }
 
+/// Changes without a sample rate, and arrays without their own times, as other programs write them.
+#[test]
+fn pieces_of_others_are_the_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let dump = directory.path().join("other.vcd");
+    let mut text =
+        "$timescale 1 ns $end\n$var wire 1 ! SCL $end\n$var real 64 # IN $end\n$enddefinitions $end\n"
+            .to_owned();
+    for step in 0..SAMPLES {
+        writeln!(text, "#{}\n{}!", 40 * step, step % 2).unwrap();
+        if step % 5 == 0 {
+            writeln!(text, "r{} #", step % 17).unwrap();
+        }
+    }
+    std::fs::write(&dump, text).unwrap();
+    let part = ReadOptions { from_s: Some(1e-6), for_s: Some(2.75e-3), ..ReadOptions::default() };
+    for options in [&ReadOptions::default(), &part] {
+        let mut pieces = open_pieces(&dump, Format::Vcd, options).unwrap();
+        assert_eq!(gathered(pieces.as_mut()), read(&dump, Format::Vcd, options), "{options:?}");
+    }
+    // Two samples for each of more bytes than a dump has.
+    std::fs::write(
+        &dump,
+        "$var wire 1 ! A $end\n$enddefinitions $end\n#0\n1!\n#1\n0!\n#18000000000000000000\n",
+    )
+    .unwrap();
+    assert!(open_pieces(&dump, Format::Vcd, &ReadOptions::default()).is_none());
+    let error = open_with(&dump, Format::Vcd, &ReadOptions::default()).unwrap().read().unwrap_err();
+    assert!(error.to_string().contains("--from"), "{error}");
+}
+
 /// A gap, or rows without a sample, are judged by all rows.
 #[test]
-fn what_is_not_even_by_itself_is_read_as_a_whole() {
+fn uneven_times_are_read_as_a_whole() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("trace.csv");
     let by_pieces = |text: &str| {
@@ -128,7 +161,7 @@ fn what_is_not_even_by_itself_is_read_as_a_whole() {
 }
 
 #[test]
-fn an_audio_file_that_was_cut_off_is_a_warning() {
+fn truncated_audio_file_is_a_warning() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("trace.wav");
     write(&path, Format::Wav, &waveform());

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::event::Event;
 use super::handle::Handle;
-use super::lines::{Line, Lines};
+use super::lines::{Line, LineReader};
 use super::scpi::{Message, messages};
 use super::scpi_status::{Common, ScpiError, Status};
 use super::settings::Settings;
@@ -177,7 +177,7 @@ pub(super) async fn converse(
     mut dialect: impl Dialect,
 ) {
     let (reader, mut writer) = stream.split();
-    let mut lines = Lines::new(Prompt(reader));
+    let mut lines = LineReader::new(Prompt(reader));
     let mut status = Status::default();
     while let Ok(Some(line)) = lines.next().await {
         let line = match line {
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_has_just_connected_may_send_its_first_command() {
+    async fn new_connection_may_send_its_first_command() {
         let mut connections = Connections::new();
         assert!(add(&mut connections, RARE, false).await);
         for _ in 1..MAX_CONNECTIONS {

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use super::allow::Allow;
 use super::connections::{ALL_IN_USE, Connections, LastSeen, MAX_CONNECTIONS, converse};
 use super::event::Event;
-use super::handle::{Handle, SharedState};
+use super::handle::{Handle, NO_SERIAL, SharedState};
 use super::hmo::Hmo;
 use super::instrument::Instrument;
 use super::listen_error::ListenError;
@@ -31,9 +31,6 @@ use scopething::link::{LinkError, OpenError, OpenLink};
 const MAX_EVENTS: usize = 256;
 /// Requests that wait for the instrument; senders of further ones wait.
 const MAX_REQUESTS: usize = 64;
-
-/// The serial number that `*IDN?` answers for a device that has none (IEEE 488.2, section 10.14).
-pub(super) const NO_SERIAL: &str = "0";
 
 /// How many pairs of ports are tried where any will do.
 const MAX_PAIRS: u8 = 100;
@@ -515,7 +512,9 @@ impl Server {
             let mut device = LentDevice::new(handle.clone());
             let mut network = LossyNetwork::sound();
             let mut report_raw = |event| handle.report(event);
+            // Its buffers of datagrams make this one large.
             let raw = raw::serve(&mut device, &sockets, &mut arriving, rules, &mut network, &mut report_raw);
+            let raw = Box::pin(raw);
             let mut clients = Clients::new(allow, handle.clone(), arrived, browsers.clone());
             let reported = async {
                 while let Some(event) = events.recv().await {

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use scopething::trigger_hint::{Remedy, TriggerHint};
 use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{
     AnalogChannel, BusyOutputs, CapturePlan, CaptureRequest, Channel, ChannelSet, PlanError, Resolution,
@@ -210,6 +211,17 @@ impl fmt::Display for Settings {
     }
 }
 
+/// Why the trigger does not come, and what clients can set.
+pub(super) fn advice(hint: &TriggerHint) -> String {
+    let setting = match hint.remedy() {
+        Remedy::MoreSamples => "set a shorter time a division",
+        Remedy::HairTrigger => "set the hair trigger, or a shorter time a division",
+        Remedy::Level => "set another level, or trigger mode auto",
+        Remedy::Pattern => "set another pattern, or trigger mode auto",
+    };
+    format!("{hint}: {setting}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_range_shows_all_of_either_channel() {
+    fn range_shows_all_of_either_channel() {
         let mut settings = Settings::default();
         settings.analog[0] = Vertical { shown: true, span_v: 2.0, middle_v: 3.0 };
         settings.analog[1].span_v = 4.0;

@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_request_fits_a_frame() {
+    fn longest_request_fits_a_frame() {
         let job = Job {
             request: longest_request(),
             probe: AnalogParameters::NOMINAL_X1,
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_answers_fit_a_frame() {
+    fn longest_answers_fit_a_frame() {
         let mut buffer = [0; MAX_RESPONSE];
         let data = Response::Data { offset: u16::MAX, bytes: &[0xff; DATA_BYTES] };
         let mut records = Records::new();
@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_with_a_wrong_size_is_refused() {
+    fn record_with_a_wrong_size_is_refused() {
         let record = StoredTrace { request: CaptureRequest::new(ChannelSet::ALL_LOGIC), ..longest_record() };
         assert_eq!(record.plan(), Err(RecordError::OtherPlan { id: record.id }));
     }

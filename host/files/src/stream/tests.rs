@@ -5,7 +5,8 @@ use zip::ZipArchive;
 
 use super::*;
 use crate::{ReadError, open};
-use scopething_waveform::waveform::Samples;
+use scopething_waveform::moment::UnixMicros;
+use scopething_waveform::waveform::{Channel, Range, Samples};
 
 fn header(columns: &[(Channel, Part)]) -> StreamHeader {
     StreamHeader {
@@ -148,7 +149,7 @@ fn arrays_are_as_long_as_there_are_rows() {
 }
 
 #[test]
-fn an_envelope_has_a_column_for_each_bound() {
+fn envelope_has_a_column_for_each_bound() {
     let columns = [(Channel::A, Part::Least), (Channel::A, Part::Greatest)];
     let (_directory, path) = written(Format::Csv, &header(&columns), rows().take(1));
     assert_eq!(std::fs::read_to_string(path).unwrap(), "time,A_min,A_max,lost\n0,0,1,0\n");

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_has_two_columns_a_channel() {
+    fn envelope_has_two_columns_a_channel() {
         let plan = plan("A,L0", 1e3);
         let names: Vec<String> = columns(&plan, Thinning::Envelope).iter().map(Column::name).collect();
         assert_eq!(names, ["A_min", "A_max", "L0_min", "L0_max"]);

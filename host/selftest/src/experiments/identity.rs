@@ -2,9 +2,10 @@
 
 use scopething_core::vm::Register;
 
-use super::super::bench::Bench;
-use super::super::stop::Stop;
-use super::super::{Finding, Notes};
+use crate::Finding;
+use crate::bench::Bench;
+use crate::outcome::Notes;
+use crate::stop::Stop;
 
 /// How long a reset may take beyond the echo of a command that does nothing.
 const ASSUMED_RESET_S: f64 = 0.2;
@@ -83,7 +84,7 @@ mod tests {
     use super::form;
 
     #[test]
-    fn a_serial_number_is_reduced_to_its_form() {
+    fn serial_number_is_reduced_to_its_form() {
         assert_eq!(form(b"DB98TI79"), "AA99AA99");
         assert_eq!(form(b"a-\xff\0"), "a?<ff><00>");
     }

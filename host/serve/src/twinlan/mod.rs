@@ -28,7 +28,7 @@ use super::capture::Capture;
 use super::connections::{self, ALL_IN_USE, Connections, LastSeen, write};
 use super::event::Event;
 use super::handle::{GeneratorWaveform, Handle, NoCapture, Pending, TriggerTimeout};
-use super::lines::{Line, Lines};
+use super::lines::{Line, LineReader};
 use super::settings::Settings;
 
 /// Sample rates offered, in hertz.
@@ -242,7 +242,7 @@ impl Session {
     /// Answers and pushes until one of the connections ends.
     async fn converse(&mut self, mut control: TcpStream, data: &mut TcpStream, last_seen: &LastSeen) {
         let (reader, mut writer) = control.split();
-        let mut lines = Lines::new(reader);
+        let mut lines = LineReader::new(reader);
         let (mut acknowledgements, mut waveforms) = data.split();
         let mut acknowledgement = Acknowledgement::default();
         loop {
@@ -435,7 +435,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_generator_stays_within_its_output() {
+    fn generator_stays_within_its_output() {
         let handle = GeneratorSettings {
             on: true,
             frequency_hz: 1e3,
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_comes_in_any_pieces() {
+    fn acknowledgement_comes_in_any_pieces() {
         let mut acknowledgement = Acknowledgement::default();
         for (index, byte) in 0x0403_0201_u32.to_le_bytes().into_iter().enumerate() {
             acknowledgement.room()[0] = byte;

@@ -43,7 +43,7 @@ pub(super) enum Outcome<C, D> {
 
 /// The connections of one address.
 #[derive(Debug)]
-struct Waiting<C, D> {
+struct Unpaired<C, D> {
     from: IpAddr,
     controls: Vec<C>,
     data: Vec<D>,
@@ -54,7 +54,7 @@ struct Waiting<C, D> {
 /// Connections that wait for their other half, by peer address, the oldest first.
 #[derive(Debug)]
 pub(super) struct Pairing<C, D> {
-    waiting: VecDeque<Waiting<C, D>>,
+    waiting: VecDeque<Unpaired<C, D>>,
 }
 
 impl<C, D> Default for Pairing<C, D> {
@@ -78,7 +78,7 @@ impl<C: Half, D: Half> Pairing<C, D> {
             self.waiting.pop_front();
         }
         let decide_at = Instant::now() + PAIRING_TIMEOUT;
-        self.waiting.push_back(Waiting { from, controls: vec![control], data: Vec::new(), decide_at });
+        self.waiting.push_back(Unpaired { from, controls: vec![control], data: Vec::new(), decide_at });
     }
 
     /// Adds a data connection. False if no control connection waits for one: it is hung up at.
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn halves_of_an_address_are_paired_when_no_other_comes() {
+    async fn lone_halves_of_an_address_are_paired() {
         let mut pairing = Pairing::default();
         pairing.control(ONE, connection(1));
         pairing.control(OTHER, connection(2));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_third_connection_makes_it_unclear() {
+    async fn third_connection_makes_it_unclear() {
         for third_is_data in [true, false] {
             let mut pairing = Pairing::default();
             pairing.control(ONE, connection(1));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_dead_are_not_paired() {
+    async fn dead_are_not_paired() {
         let mut pairing = Pairing::default();
         pairing.control(ONE, Connection(1, false));
         pairing.control(ONE, connection(2));
