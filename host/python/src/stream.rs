@@ -19,8 +19,9 @@ use crate::gate::{self, Process, lock};
 use crate::probes::attenuation_of;
 use crate::turn::Turns;
 
-/// Frames received at once, at most.
-const CHUNK_FRAMES: usize = 256;
+/// Frames received at once, at most: those of a quarter of a second, which are held while it is not known whether some
+/// are lost.
+const CHUNK_FRAMES: usize = 1 << 14;
 /// Rows that wait for the caller, at most: what comes beyond is given up, and its loss reported.
 const QUEUE_ROWS: usize = 1 << 20;
 
@@ -62,7 +63,8 @@ struct Block {
     /// The number of the first row, from the start of the stream.
     first: u64,
     /// Frames of the device missing just before it.
-    lost: u64,
+    /// None if some are, but how many is not known.
+    lost: Option<u64>,
     columns: Vec<Vec<f32>>,
 }
 
@@ -86,7 +88,7 @@ struct Blocks {
 impl Blocks {
     fn push(&mut self, row: &Row) {
         let length = self.length();
-        if length > 0 && (row.lost > 0 || row.index != self.block.first + length as u64) {
+        if length > 0 && (row.lost != Some(0) || row.index != self.block.first + length as u64) {
             self.flush();
         }
         if self.length() == 0 {
@@ -111,9 +113,9 @@ impl Blocks {
             return;
         }
         let empty = (0..self.columns).map(|_| Vec::with_capacity(self.rows)).collect();
-        let mut block = std::mem::replace(&mut self.block, Block { first: 0, lost: 0, columns: empty });
-        let frames = block.lost + length as u64 * self.frames_of_row;
-        block.lost += self.given_up;
+        let mut block = std::mem::replace(&mut self.block, Block { first: 0, lost: Some(0), columns: empty });
+        let frames = block.lost.unwrap_or(0) + length as u64 * self.frames_of_row;
+        block.lost = block.lost.map(|lost| lost + self.given_up);
         match self.queue.try_send(Message::Block(block)) {
             Ok(()) => self.given_up = 0,
             Err(TrySendError::Full(_)) => self.given_up += frames,
@@ -154,7 +156,7 @@ impl Reader {
             columns,
             rows,
             frames_of_row: u64::from(plan.thinning.max(1)),
-            block: Block { first: 0, lost: 0, columns: vec![Vec::new(); columns] },
+            block: Block { first: 0, lost: Some(0), columns: vec![Vec::new(); columns] },
             queue,
             given_up: 0,
         };
@@ -256,7 +258,7 @@ impl Running {
                 }
             };
             let mut thinner = Thinner::new(plan, *thinning);
-            let mut frames = [StreamFrame::default(); CHUNK_FRAMES];
+            let mut frames = vec![StreamFrame::default(); CHUNK_FRAMES];
             loop {
                 let chunk = tokio::select! {
                     biased;
@@ -271,7 +273,7 @@ impl Running {
     }
 }
 
-type PyBlock<'py> = (u64, u64, Vec<Bound<'py, PyArray1<f32>>>);
+type PyBlock<'py> = (u64, Option<u64>, Vec<Bound<'py, PyArray1<f32>>>);
 
 #[pymethods]
 impl Reader {

@@ -10,7 +10,8 @@
 //!
 //! Rows lie on a grid of evenly spaced times. Where frames were lost, rows are missing, and times jump: no row is made
 //! up. `lost` has with each row how many frames of the device are missing since the row before it, so that a row that
-//! was made of fewer frames shows as well. Formats that know evenly spaced samples only, `sr` and `wav`, have samples
+//! was made of fewer frames shows as well. Where that is not known the cell is empty in `csv`, null in `parquet` and
+//! 18446744073709551615 in `npz`, and the times from there on are an estimate. Formats that know evenly spaced samples only, `sr` and `wav`, have samples
 //! that are no numbers (NaN) in the place of missing ones, and the last level of a logic line; they have no place for
 //! `lost`.
 
@@ -134,8 +135,9 @@ impl StreamHeader {
 pub struct Row {
     /// Counts rows from the start of the stream, missing ones too.
     pub index: u64,
-    /// Frames of the device that are missing since the row before, as far as is known.
-    pub lost: u64,
+    /// Frames of the device that are missing since the row before. None if some are, but how many is not known: the index is
+    /// an estimate then.
+    pub lost: Option<u64>,
     /// The values, as many as there are columns: volts or fractions, or level 0 or 1.
     pub values: [f32; MAX_COLUMNS],
 }
