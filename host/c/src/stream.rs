@@ -15,7 +15,7 @@ use scopething_waveform::moment::UnixMicros;
 use tokio::sync::watch;
 
 use crate::capture::deadline;
-use crate::memory::{Out, field, optional_text, room, value};
+use crate::memory::{Out, field, optional_text, room, sized};
 use crate::request::{attenuation, channel_set};
 use crate::scope::{Device, Lease, Scope, scopething_scope};
 use crate::status::{self, ScopethingError, ScopethingStatus, Stop, call};
@@ -273,13 +273,10 @@ pub unsafe extern "C" fn scopething_stream_start(
 ) -> ScopethingStatus {
     call(error, || {
         // SAFETY: the contract of the interface.
-        let (request, mut handle) = unsafe { (value(request, "request")?, Out::new(stream, "stream")?) };
+        let mut handle = unsafe { Out::new(stream, "stream") }?;
         handle.set(0);
-        if request.struct_size != size_of::<ScopethingStreamRequest>() {
-            let message =
-                "request: call scopething_stream_request_init first, with the header of this library";
-            return Err(Stop::argument(message));
-        }
+        // SAFETY: the contract of the interface.
+        let request = unsafe { sized(request, "request", "scopething_stream_request_init") }?;
         // SAFETY: the contract of the interface.
         let probe = unsafe { optional_text(request.probe, "probe") }?;
         let given = |number: f64| (!number.is_nan()).then_some(number);
