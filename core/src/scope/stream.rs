@@ -273,8 +273,7 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
                 }
                 FrameEvent::Gap { lost, skipped } => {
                     let lost = u64::from(lost);
-                    let gap =
-                        StreamGap { position: self.position, lost: Some(lost), skipped_bytes: skipped };
+                    let gap = StreamGap { position: self.position, lost: Some(lost), skipped_bytes: skipped };
                     self.position += lost;
                     let place = if self.held == 0 && self.before.is_none() {
                         &mut self.before
@@ -320,12 +319,8 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
         });
     }
 
-    /// More frames are missing than was counted, somewhere since the doubt began. Frames that are held are given up if how
-    /// many are missing is known, and otherwise come behind the gap.
+    /// More frames are missing than was counted, before those that are held.
     fn insert_gap(&mut self, frames: u64, is_known: bool) {
-        if is_known {
-            self.drop_held();
-        }
         let position = self.before.map_or(self.position - self.held as u64, |gap| gap.position);
         self.position += frames;
         let length = self.position - self.held as u64 - position;
@@ -385,7 +380,11 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
                 if let Some(end) = self.end_of_received() {
                     match self.pace.judge(now, now - waits_since, end) {
                         Verdict::Certain | Verdict::Doubtful => {}
-                        Verdict::Missing { frames, is_known } => self.insert_gap(frames, is_known),
+                        Verdict::Missing { frames, is_known } => {
+                            // They may have come from before the loss.
+                            self.drop_held();
+                            self.insert_gap(frames, is_known);
+                        }
                     }
                 }
                 Ok(())

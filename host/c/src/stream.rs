@@ -415,7 +415,12 @@ mod tests {
     #[test]
     fn blocks_end_at_gaps_and_where_there_is_no_room() {
         let mut queue = Queue::default();
-        for row in [0, 0, 0, 4, 0, 0].map(Some).into_iter().zip([0, 1, 2, 7, 8, 9]).map(|(lost, index)| row(index, lost)) {
+        for row in [0, 0, 0, 4, 0, 0]
+            .map(Some)
+            .into_iter()
+            .zip([0, 1, 2, 7, 8, 9])
+            .map(|(lost, index)| row(index, lost))
+        {
             queue.push(&row, 1);
         }
         let mut values = [0.0; 2];

@@ -148,7 +148,9 @@ impl<W: StatusObserver> Journal<W> {
     pub(crate) fn lost(&mut self, frames: Option<u64>, at: Reading) {
         self.status.lost_frames += frames.unwrap_or(0);
         if frames.is_none() {
-            tracing::warn!("frames are lost, and how many is not known: times of the stream are an estimate from here on");
+            tracing::warn!(
+                "frames are lost, and how many is not known: times of the stream are an estimate from here on"
+            );
         }
         self.gap = self.gap.or(Some(Gap::LostFrames));
         let lost = self.status.lost_frames;
