@@ -6,18 +6,22 @@
 //! ever.
 //!
 //! The lag of a frame is the time from when it should have been sampled, by its number, to when it was received. It is the
-//! constant latency of the link and whatever delayed the frame. A frame whose lag is less than half of 256 periods above the
-//! smallest one is counted right. A greater lag has one of two causes: frames that waited somewhere on their way, whose lag
+//! constant latency of the link and whatever delayed the frame. A frame whose lag is less than 160 periods above the smallest
+//! one is counted right. A greater lag has one of two causes: frames that waited somewhere on their way, whose lag
 //! shrinks as the host catches up, or a loss, after which the lag stays. Which of them it is shows only then, and so the
 //! frames of that time are in doubt.
+//!
+//! There is a third cause, where the link carries fewer frames than the device samples: the buffer of the device is always full,
+//! and all frames are late by the time in it. Such a stream has gaps all the time; how many frames are missing in the doubt
+//! is not known then.
 
 use crate::time::{Instant, Micros};
 
 /// After how many frames their numbers repeat.
 const SEQUENCE_FRAMES: f64 = 256.0;
-/// The lag that leaves no doubt, in periods above the smallest: half of what a loss that was not counted adds. The other
-/// half is for what the link is slower at times.
-const MAX_CERTAIN: f64 = SEQUENCE_FRAMES / 2.0;
+/// The lag that leaves no doubt, in periods above the smallest. A loss that was not counted adds 256: the rest is for the lag's
+/// not having been at its smallest for some time. A full buffer of a device whose link carries half of the frames adds 128.
+const MAX_CERTAIN: f64 = 160.0;
 /// How far from a whole multiple of 256 periods the lag may be for the multiple to be known.
 const MAX_RESIDUAL: f64 = SEQUENCE_FRAMES / 4.0;
 /// How much the smallest lag may differ from one window to the next when the host has caught up.
@@ -32,6 +36,8 @@ const FORGOTTEN: f64 = 2.0 * MAX_DEVIATION;
 const MAX_START_LAG_US: f64 = 50e3;
 /// How long the lag is watched for whether it stays: several hand-overs of a serial adapter.
 const WINDOW: Micros = Micros::from_millis(100);
+/// More gaps than these in a window show a link that does not carry all frames.
+const MAX_JUMPS: u32 = 4;
 /// After how many windows in which the lag neither shrinks nor is steady it is taken as it is.
 const MAX_FUTILE: u8 = 10;
 
@@ -76,11 +82,13 @@ struct Window {
     waited: Micros,
     /// The smallest excess of the lag, in periods.
     excess: f64,
+    /// Gaps that the numbers of the frames show.
+    jumps: u32,
 }
 
 impl Window {
     fn new(since: Instant) -> Self {
-        Self { since, waited: Micros(0), excess: f64::INFINITY }
+        Self { since, waited: Micros(0), excess: f64::INFINITY, jumps: 0 }
     }
 }
 
@@ -101,8 +109,8 @@ impl Pace {
     }
 
     /// Takes note that bytes were received at `now`, after waiting for them for so long, whose last frame is the one before
-    /// `end`.
-    pub(super) fn judge(&mut self, now: Instant, waited: Micros, end: u64) -> Verdict {
+    /// `end`, and among whose frames are so many gaps.
+    pub(super) fn judge(&mut self, now: Instant, waited: Micros, end: u64, jumps: u32) -> Verdict {
         let lag_us = (now - self.asked).0 as f64 - end as f64 * self.period_us;
         let is_first = self.least_us.is_none();
         let least_us = self.least_us.unwrap_or(self.answered_us);
@@ -120,27 +128,33 @@ impl Pace {
         let window = &mut doubt.window;
         window.excess = window.excess.min(excess);
         window.waited = window.waited + waited;
+        window.jumps = window.jumps.saturating_add(jumps);
         let span = now - window.since;
         if span < WINDOW {
             return Verdict::Doubtful;
         }
         let (excess, is_live) = (window.excess, 2 * window.waited.0 >= span.0);
+        let is_overrun = window.jumps > MAX_JUMPS;
         let shrunk = doubt.previous.map_or(f64::INFINITY, |previous| previous - excess);
         doubt.previous = Some(excess);
         doubt.window = Window::new(now);
         if is_live && libm::fabs(shrunk) < MAX_UNSTEADY {
-            return self.missing(excess, is_first, end, now);
+            return self.missing(excess, is_overrun, is_first, end, now);
         }
         doubt.futile = if shrunk > MAX_UNSTEADY { 0 } else { doubt.futile + 1 };
-        if doubt.futile < MAX_FUTILE { Verdict::Doubtful } else { self.missing(excess, true, end, now) }
+        if doubt.futile < MAX_FUTILE {
+            return Verdict::Doubtful;
+        }
+        self.missing(excess, is_overrun, true, end, now)
     }
 
     /// The lag stays: ends the doubt.
-    fn missing(&mut self, excess: f64, is_guess: bool, end: u64, now: Instant) -> Verdict {
-        let multiple = libm::rint(excess / SEQUENCE_FRAMES).max(1.0) * SEQUENCE_FRAMES;
+    fn missing(&mut self, excess: f64, is_overrun: bool, is_guess: bool, end: u64, now: Instant) -> Verdict {
+        let multiple = if is_overrun { 0.0 } else { multiple(excess) };
         let residual = excess - multiple;
         let deviation = (now - self.certain.1).0 as f64 * MAX_DEVIATION / self.period_us;
-        let is_known = !is_guess && libm::fabs(residual) <= MAX_RESIDUAL && deviation <= MAX_RESIDUAL;
+        let is_known =
+            !is_guess && !is_overrun && libm::fabs(residual) <= MAX_RESIDUAL && deviation <= MAX_RESIDUAL;
         let least_us = self.least_us.unwrap_or(self.answered_us);
         if !is_known {
             // From here on the lag is what it is now.
@@ -156,8 +170,13 @@ impl Pace {
     pub(super) fn give_up(&mut self) -> u64 {
         let Some(doubt) = self.doubt.take() else { return 0 };
         let excess = doubt.previous.unwrap_or(SEQUENCE_FRAMES).min(doubt.window.excess);
-        (libm::rint(excess / SEQUENCE_FRAMES).max(1.0) * SEQUENCE_FRAMES) as u64
+        multiple(excess) as u64
     }
+}
+
+/// The multiple of 256 periods that is nearest, at least one.
+fn multiple(excess: f64) -> f64 {
+    libm::rint(excess / SEQUENCE_FRAMES).max(1.0) * SEQUENCE_FRAMES
 }
 
 #[cfg(test)]
@@ -172,11 +191,13 @@ mod tests {
         pace: Pace,
         now_us: u64,
         counted: u64,
+        /// Gaps in each piece.
+        jumps: u32,
     }
 
     impl Reception {
         fn new() -> Self {
-            Self { pace: Pace::new(1e4, Instant(0), Instant(1000)), now_us: 2000, counted: 0 }
+            Self { pace: Pace::new(1e4, Instant(0), Instant(1000)), now_us: 2000, counted: 0, jumps: 0 }
         }
 
         /// Receives what comes within a time, 80 frames at once, as it comes.
@@ -192,7 +213,7 @@ mod tests {
         }
 
         fn judge(&mut self, waited_us: u64) -> Verdict {
-            let verdict = self.pace.judge(Instant(self.now_us), Micros(waited_us), self.counted);
+            let verdict = self.pace.judge(Instant(self.now_us), Micros(waited_us), self.counted, self.jumps);
             if let Verdict::Missing { frames, .. } = verdict {
                 self.counted += frames;
             }
@@ -249,6 +270,18 @@ mod tests {
     }
 
     #[test]
+    fn full_buffer_is_no_known_loss() {
+        let mut reception = Reception::new();
+        reception.live(1000);
+        // The link takes so much longer that all frames come 400 periods late, and misses some of each piece.
+        reception.now_us += 400 * PERIOD_US;
+        reception.jumps = 10;
+        let verdicts = reception.live(1000);
+        assert_eq!(known(&verdicts), [(0, false)]);
+        assert_eq!(verdicts.last(), Some(&Verdict::Certain));
+    }
+
+    #[test]
     fn pace_that_is_off_is_no_loss() {
         for deviation in [-900e-6, -100e-6, 100e-6, 900e-6] {
             let mut pace = Pace::new(1e4, Instant(0), Instant(1000));
@@ -256,7 +289,11 @@ mod tests {
                 let sampled_us = chunk as f64 * 80.0 * PERIOD_US as f64 * (1.0 + deviation);
                 // Some are late by up to 5 ms.
                 let now = Instant(sampled_us as u64 + 2000 + chunk * 977 % 5000);
-                assert_eq!(pace.judge(now, Micros(0), chunk * 80), Verdict::Certain, "{deviation} {chunk}");
+                assert_eq!(
+                    pace.judge(now, Micros(0), chunk * 80, 0),
+                    Verdict::Certain,
+                    "{deviation} {chunk}"
+                );
             }
         }
     }

@@ -183,7 +183,7 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
     /// Receives frames: at least one, or a gap, and no more than there is room for. Frames before and behind a gap come in
     /// different chunks.
     ///
-    /// Where more frames may be missing than their numbers show, since the host was away for longer than 128 frames take, the
+    /// Where more frames may be missing than their numbers show, since the host was away for longer than 160 frames take, the
     /// frames that come are held in `frames` until the clock shows whether they are late or some were lost. If some were
     /// lost, or there is no room for more, those that are held are given up and belong to the gap: room for the frames of
     /// a quarter of a second lets a host be away for as long.
@@ -346,19 +346,19 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
         event
     }
 
-    /// The number of the frame behind those that have been received, if they are numbered.
-    fn end_of_received(&self) -> Option<u64> {
+    /// The number of the frame behind those that have been received, and how many gaps are among them, if they are numbered.
+    fn end_of_received(&self) -> Option<(u64, u32)> {
         let mut parser = self.parser.clone()?;
         let (from, to) = self.unread;
         let mut bytes = self.received.get(from..to)?;
-        let mut end = self.position;
+        let (mut end, mut jumps) = (self.position, 0);
         while let Some(event) = parser.next(&mut bytes) {
-            end += match event {
-                FrameEvent::Frame(_) => 1,
-                FrameEvent::Gap { lost, .. } => u64::from(lost),
-            };
+            match event {
+                FrameEvent::Frame(_) => end += 1,
+                FrameEvent::Gap { lost, .. } => (end, jumps) = (end + u64::from(lost), jumps + 1),
+            }
         }
-        Some(end)
+        Some((end, jumps))
     }
 
     async fn receive(&mut self) -> Result<(), ScopeError<S::Error>> {
@@ -377,8 +377,8 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
                 let now = line.clock.now();
                 self.unread = (0, count);
                 self.totals.elapsed = now - self.started;
-                if let Some(end) = self.end_of_received() {
-                    match self.pace.judge(now, now - waits_since, end) {
+                if let Some((end, jumps)) = self.end_of_received() {
+                    match self.pace.judge(now, now - waits_since, end, jumps) {
                         Verdict::Certain | Verdict::Doubtful => {}
                         Verdict::Missing { frames, is_known } => {
                             // They may have come from before the loss.

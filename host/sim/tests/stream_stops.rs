@@ -112,17 +112,17 @@ async fn stream_with_stops(stops: &[Duration], room: usize) -> (Received, usize)
     let plan = scope.plan_stream(&StreamRequest::new("A".parse().unwrap(), RATE_HZ)).unwrap();
     let mut stream = scope.start_stream(&plan).await.unwrap();
     let mut received = Received::default();
-    let second = Duration::from_secs(1);
-    received.read_for(second, room, &plan, &mut stream).await.unwrap();
+    let span = Duration::from_millis(400);
+    received.read_for(span, room, &plan, &mut stream).await.unwrap();
     for stop in stops {
         advance(*stop).await;
-        received.read_for(second, room, &plan, &mut stream).await.unwrap();
+        received.read_for(span, room, &plan, &mut stream).await.unwrap();
     }
     let (totals, seen) = (stream.totals(), received.frames.len() as u64);
     let end = received.frames.last().unwrap().0 + 1;
     assert_eq!((totals.frames, totals.frames + totals.lost), (seen, end));
-    let span: Duration = stops.iter().sum::<Duration>() + second * (stops.len() as u32 + 1);
-    let expected = span.as_secs_f64() * RATE_HZ;
+    let taken: Duration = stops.iter().sum::<Duration>() + span * (stops.len() as u32 + 1);
+    let expected = taken.as_secs_f64() * RATE_HZ;
     assert!((end as f64 - expected).abs() < 200.0, "{end} frames of {expected}");
     let jumps = jumps(&bytes.lock().unwrap());
     (received, jumps)
@@ -133,12 +133,12 @@ const KEPT: u32 = 65536 / 4 + 256 / 4;
 
 #[tokio::test(start_paused = true)]
 async fn frames_after_a_stop_have_their_numbers() {
-    let stops: Vec<_> = (0..12).map(|turn| PERIOD * (KEPT + 256 * (turn % 7) + 101 * turn)).collect();
+    let stops: Vec<_> = (0..5).map(|turn| PERIOD * (KEPT + 300 * turn + 101)).collect();
     for room in [64, 1 << 14] {
         let (received, _) = stream_with_stops(&stops, room).await;
         assert_eq!(received.wrong(), [], "room for {room}");
         assert!(received.gaps.iter().all(|gap| gap.lost.is_some()), "{:?}", received.gaps);
-        assert!(received.gaps.len() >= 11, "{:?}", received.gaps);
+        assert!(received.gaps.len() >= 5, "{:?}", received.gaps);
     }
 }
 
@@ -151,7 +151,7 @@ async fn late_frames_are_not_lost() {
 #[tokio::test(start_paused = true)]
 async fn loss_of_exactly_256_frames_is_a_gap() {
     let mut unnumbered = 0;
-    for frames in KEPT + 512 - 8..KEPT + 512 + 8 {
+    for frames in KEPT + 512 - 3..KEPT + 512 + 3 {
         let (received, jumps) = stream_with_stops(&[PERIOD * frames], 1 << 14).await;
         assert_eq!(received.wrong(), [], "{frames}");
         assert!(matches!(received.gaps[..], [StreamGap { lost: Some(500..), .. }]), "{:?}", received.gaps);

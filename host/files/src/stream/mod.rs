@@ -57,11 +57,11 @@ pub use super::rows::MAX_BUFFERED_ROWS;
 ///     values[0] = volts;
 ///     Row { index, lost, values }
 /// };
-/// for row in [row(0, 0, 1.5), row(1, 0, 2.0), row(5, 12, 2.5)] {
+/// for row in [row(0, Some(0), 1.5), row(1, Some(0), 2.0), row(5, Some(12), 2.5), row(200, None, 3.0)] {
 ///     file.write(&row)?;
 /// }
 /// file.commit()?;
-/// assert_eq!(std::fs::read_to_string(&path)?, "time,A,lost\n0,1.5,0\n0.001,2,0\n0.005,2.5,12\n");
+/// assert_eq!(std::fs::read_to_string(&path)?, "time,A,lost\n0,1.5,0\n0.001,2,0\n0.005,2.5,12\n0.2,3,\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct StreamFile {
