@@ -113,15 +113,12 @@ fn files_written_by_pieces_are_those_written_at_once() {
 fn pieces_of_others_are_the_whole() {
     let directory = tempfile::tempdir().unwrap();
     let dump = directory.path().join("other.vcd");
-    let mut text =
-        "$timescale 1 ns $end\n$var wire 1 ! SCL $end\n$var real 64 # IN $end\n$enddefinitions $end\n"
-            .to_owned();
-    for step in 0..SAMPLES {
-        text += &format!("#{}\n{}!\n", 40 * step, step % 2);
-        if step % 5 == 0 {
-            text += &format!("r{} #\n", step % 17);
-        }
-    }
+    let head = "$timescale 1 ns $end\n$var wire 1 ! SCL $end\n$var real 64 # IN $end\n$enddefinitions $end\n";
+    let changes = (0..SAMPLES).map(|step| {
+        let real = if step % 5 == 0 { format!("r{} #\n", step % 17) } else { String::new() };
+        format!("#{}\n{}!\n{real}", 40 * step, step % 2)
+    });
+    let text = head.to_owned() + &changes.collect::<String>();
     std::fs::write(&dump, text).unwrap();
     let part = ReadOptions { from_s: Some(1e-6), for_s: Some(2.75e-3), ..ReadOptions::default() };
     for options in [&ReadOptions::default(), &part] {
