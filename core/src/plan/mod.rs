@@ -29,7 +29,7 @@ mod trigger_mode;
 #[cfg(feature = "serde")]
 mod wire;
 
-pub use capture::{mode_fits, plan_capture};
+pub use capture::{mode_fits, plan_capture, plan_capture_at};
 pub use capture_plan::{BusyOutputs, CapturePlan, TraceEnd, WAVEFORM_OUTPUT};
 pub use channel::{AnalogChannel, Channel, ChannelSet, LogicLine, UnknownChannel};
 pub(crate) use generator::map_register;

@@ -213,6 +213,15 @@ pub enum PlanError {
         /// The fastest sample rate for these channels, in hertz.
         fastest_hz: f64,
     },
+    /// No trace mode for these channels has this sample clock and room for the samples.
+    Timebase {
+        /// Ticks of the primary clock from one sample to the next, before scaling.
+        ticks: u16,
+        /// What they are multiplied by.
+        scale: u16,
+        /// Samples, over the interleaved analog channels.
+        samples: u16,
+    },
     /// This model captures no such combination of channels.
     NoMode,
     /// No stream has this rate.
@@ -281,6 +290,11 @@ impl fmt::Display for PlanError {
             ),
             Self::UnframedChannels => f.write_str(
                 "several channels need frames to be distinguished: stream one analog channel or logic lines alone, or with frames",
+            ),
+            Self::Timebase { ticks, scale, samples } => write!(
+                f,
+                "no trace mode for these channels takes {samples} samples of {ticks} x {scale} clock ticks: choose another \
+                 rate, or fewer samples"
             ),
             Self::NoMode => {
                 f.write_str("this model has no trace mode for these channels: capture fewer at once")

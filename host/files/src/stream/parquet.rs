@@ -1,6 +1,7 @@
 //! A table in Parquet: columns `time`, the channels, and `lost`, a row group each [`MAX_BUFFERED_ROWS`] rows.
 //!
-//! The columns have the types that [traces](crate) have in this format, `lost` is an unsigned 32-bit integer. The
+//! The columns have the types that [traces](crate) have in this format, `lost` is an unsigned 32-bit integer, null
+//! where it is not known how many frames are lost. The
 //! file's key-value metadata has `sample_rate`, `start` (UTC, by the computer's clock), `thinning`, `unit`, `range_low`,
 //! `range_high` and `warnings`.
 
@@ -30,6 +31,8 @@ struct ParquetRows {
     times_s: Vec<f64>,
     columns: Vec<Values>,
     lost: Vec<i32>,
+    /// A definition level for each row: 0 where `lost` is null.
+    is_lost_known: Vec<i16>,
 }
 
 enum Values {
@@ -79,6 +82,7 @@ pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
         times_s: Vec::with_capacity(MAX_BUFFERED_ROWS),
         columns: header.columns.iter().copied().map(Values::of).collect(),
         lost: Vec::with_capacity(MAX_BUFFERED_ROWS),
+        is_lost_known: Vec::with_capacity(MAX_BUFFERED_ROWS),
     }))
 }
 
@@ -106,7 +110,7 @@ fn schema(header: &StreamHeader) -> Result<TypePtr, ParquetError> {
         };
         fields.push(field.with_repetition(Repetition::REQUIRED).build()?);
     }
-    fields.push(integer(LOST, 32).with_repetition(Repetition::REQUIRED).build()?);
+    fields.push(integer(LOST, 32).with_repetition(Repetition::OPTIONAL).build()?);
     let fields = fields.into_iter().map(Arc::new).collect();
     Ok(Arc::new(Type::group_type_builder("stream").with_fields(fields).build()?))
 }
@@ -114,26 +118,28 @@ fn schema(header: &StreamHeader) -> Result<TypePtr, ParquetError> {
 impl ParquetRows {
     fn write_group(&mut self) -> Result<(), ParquetError> {
         let mut group = self.file.next_row_group()?;
-        write_column::<DoubleType>(&mut group, &mut self.times_s)?;
+        write_column::<DoubleType>(&mut group, &mut self.times_s, None)?;
         for column in &mut self.columns {
             match column {
-                Values::Analog(values) => write_column::<FloatType>(&mut group, values)?,
-                Values::Levels(levels) => write_column::<Int32Type>(&mut group, levels)?,
+                Values::Analog(values) => write_column::<FloatType>(&mut group, values, None)?,
+                Values::Levels(levels) => write_column::<Int32Type>(&mut group, levels, None)?,
             }
         }
-        write_column::<Int32Type>(&mut group, &mut self.lost)?;
+        write_column::<Int32Type>(&mut group, &mut self.lost, Some(&self.is_lost_known))?;
+        self.is_lost_known.clear();
         group.close()?;
         Ok(())
     }
 }
 
-/// Writes the next column of a group, and empties it.
+/// Writes the next column of a group, and empties it. `defined` has a definition level for each row of a column that may be null.
 fn write_column<T: parquet::data_type::DataType>(
     group: &mut SerializedRowGroupWriter<'_, AtomicFile>,
     values: &mut Vec<T::T>,
+    defined: Option<&[i16]>,
 ) -> Result<(), ParquetError> {
     if let Some(mut column) = group.next_column()? {
-        column.typed::<T>().write_batch(values, None, None)?;
+        column.typed::<T>().write_batch(values, defined, None)?;
         column.close()?;
     }
     values.clear();
@@ -147,7 +153,8 @@ impl RowWriter for ParquetRows {
             column.push(value);
         }
         // The bits of an unsigned number, as the format has it.
-        self.lost.push(u32::try_from(row.lost).unwrap_or(u32::MAX).cast_signed());
+        self.lost.extend(row.lost.map(|lost| u32::try_from(lost).unwrap_or(u32::MAX).cast_signed()));
+        self.is_lost_known.push(row.lost.is_some().into());
         if self.times_s.len() == MAX_BUFFERED_ROWS { self.write_group().map_err(failed) } else { Ok(()) }
     }
 
