@@ -1,6 +1,6 @@
 //! Whether the clock of the host agrees with the frames of a stream that have been counted.
 //!
-//! The device numbers its frames modulo 256 (`vm/reference.md`, section 8), so a loss of 256 frames, or of 300, looks in their
+//! The device numbers its frames modulo 256 ([section 8 of the reference](crate::vm#8-streaming)), so a loss of 256 frames, or of 300, looks in their
 //! numbers like one of none, or of 44. The clock tells them apart: frames are sampled at a known pace, none can arrive
 //! before it was sampled, and after a loss that was not counted all of them seem to arrive 256 periods too late, for
 //! ever.

@@ -36,7 +36,7 @@ pub struct StreamGap {
     /// The number of the first frame that is missing, counted from 0 at the start of the stream.
     pub position: u64,
     /// How many are missing. None if that is not known: the device counts modulo 256 only, and the host was away for so long, or the
-    /// frames came so unsteadily, that its clock does not tell how often that was exceeded. The number of the frame behind the
+    /// frames came so unsteadily, that its clock does not show how often that was exceeded. The number of the frame behind the
     /// gap is an estimate then.
     pub lost: Option<u64>,
     /// Bytes that came in their place and were no frames.
