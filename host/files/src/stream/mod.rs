@@ -16,6 +16,7 @@
 
 mod csv;
 mod npz;
+mod pages;
 mod parquet;
 mod row;
 mod sr;
