@@ -42,6 +42,9 @@
 // It was cancelled: this is what was sampled around that moment.
 #define SCOPETHING_ENDED_BY_CANCEL 2
 
+// Of a block: frames are missing before it, and how many is not known.
+#define SCOPETHING_LOST_UNKNOWN UINT64_MAX
+
 // Below the level, then above it.
 #define SCOPETHING_TRIGGER_RISING 0
 

@@ -43,7 +43,7 @@ async fn lost(served: &Listening, is_lost: bool) -> Value {
 }
 
 #[tokio::test]
-async fn clients_stay_and_learn_that_the_device_is_gone_and_back() {
+async fn clients_outlive_an_unplugged_device() {
     let device = plug_in("127.0.0.1:0").await;
     let at = device.address("tcp").to_owned();
     let url = format!("socket://{at}");

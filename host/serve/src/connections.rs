@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_has_just_connected_may_send_its_first_command() {
+    async fn new_connection_may_send_its_first_command() {
         let mut connections = Connections::new();
         assert!(add(&mut connections, RARE, false).await);
         for _ in 1..MAX_CONNECTIONS {

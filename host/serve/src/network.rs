@@ -512,7 +512,9 @@ impl Server {
             let mut device = LentDevice::new(handle.clone());
             let mut network = LossyNetwork::sound();
             let mut report_raw = |event| handle.report(event);
+            // Its buffers of datagrams make this one large.
             let raw = raw::serve(&mut device, &sockets, &mut arriving, rules, &mut network, &mut report_raw);
+            let raw = Box::pin(raw);
             let mut clients = Clients::new(allow, handle.clone(), arrived, browsers.clone());
             let reported = async {
                 while let Some(event) = events.recv().await {

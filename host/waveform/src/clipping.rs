@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_between_the_channels_hides_nothing() {
+    fn offset_between_the_channels_hides_nothing() {
         for offset in [-0.002, 0.002] {
             let samples: Vec<f32> = converted(8, 1.3).iter().map(|sample| sample + offset).collect();
             let clipping = Clipping::of(&samples, RANGE);

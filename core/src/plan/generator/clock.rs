@@ -6,6 +6,7 @@ use libm::{fabs, floor, rint};
 
 use super::CLOCK_OUTPUT_ON;
 use crate::device::Model;
+use crate::list::list;
 use crate::plan::{AnalogChannel, LogicLine, LogicPattern};
 use crate::vm::Register;
 
@@ -30,8 +31,15 @@ impl ClockOutput {
     }
 }
 
-/// The clock outputs of a request or a plan.
-pub type ClockOutputs = heapless::Vec<ClockOutput, { ClockRequest::MAX_OUTPUTS }>;
+list! {
+    /// The clock outputs of a request or a plan, as a slice: at most [`ClockRequest::MAX_OUTPUTS`].
+    ClockOutputs of ClockOutput, at most ClockRequest::MAX_OUTPUTS
+}
+
+list! {
+    /// Registers with their values, as a slice.
+    ClockRegisters of (Register, u32), at most ClockPlan::REGISTERS
+}
 
 /// What a user asks of the clock outputs, which share one period.
 ///
@@ -66,9 +74,11 @@ impl ClockRequest {
     /// # Errors
     /// [`ClockError::TooManyOutputs`].
     pub fn new(frequency_hz: f64, outputs: &[ClockOutput]) -> Result<Self, ClockError> {
-        let outputs = ClockOutputs::from_slice(outputs)
-            .map_err(|_| ClockError::TooManyOutputs { asked: outputs.len() })?;
-        Ok(Self { frequency_hz, outputs, max_error: 1e-4 })
+        let mut list = ClockOutputs::new();
+        for &output in outputs {
+            list.push(output).map_err(|_| ClockError::TooManyOutputs { asked: outputs.len() })?;
+        }
+        Ok(Self { frequency_hz, outputs: list, max_error: 1e-4 })
     }
 }
 
@@ -118,7 +128,7 @@ impl ClockPlan {
 
     /// The registers of `Z`, which starts the clocks.
     #[must_use]
-    pub fn registers(&self) -> heapless::Vec<(Register, u32), { Self::REGISTERS }> {
+    pub fn registers(&self) -> ClockRegisters {
         let each = self.outputs.iter().zip(&self.edges).zip(&OUTPUTS);
         let outputs = each.flat_map(|((output, edges), registers)| {
             [
@@ -129,7 +139,7 @@ impl ClockPlan {
             ]
         });
         let shared = [(Register::Clock, self.ticks.into()), (Register::Cmd, 3), (Register::Mode, 0)];
-        let mut registers = heapless::Vec::new();
+        let mut registers = ClockRegisters::new();
         for register in outputs.chain(shared) {
             // There is room for all that three outputs can have.
             let _ = registers.push(register);

@@ -40,18 +40,19 @@ impl ColumnChunk {
         Self { properties, compressor, bytes: Vec::new() }
     }
 
-    /// Writes the next column of a group.
+    /// Writes the next column of a group. `defined` has a definition level for each row of a column that may be null.
     pub(super) fn write<T: DataType>(
         &mut self,
         group: &mut SerializedRowGroupWriter<'_, AtomicFile>,
         description: ColumnDescPtr,
         values: &[T::T],
+        defined: Option<&[i16]>,
     ) -> Result<(), ParquetError> {
         let mut sink = TrackedWrite::new(mem::take(&mut self.bytes));
         let pages = Pages { sink: SerializedPageWriter::new(&mut sink), compressor: &mut self.compressor };
         let writer = get_column_writer(description, self.properties.clone(), Box::new(pages));
         let mut writer = get_typed_column_writer::<T>(writer);
-        writer.write_batch(values, None, None)?;
+        writer.write_batch(values, defined, None)?;
         let mut written = writer.close()?;
         let gzip = Compression::GZIP(GzipLevel::default());
         written.metadata = written.metadata.into_builder().set_compression(gzip).build()?;

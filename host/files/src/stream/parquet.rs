@@ -1,6 +1,7 @@
 //! A table in Parquet: columns `time`, the channels, and `lost`, a row group each [`MAX_BUFFERED_ROWS`] rows.
 //!
-//! The columns have the types that [traces](crate) have in this format, `lost` is an unsigned 32-bit integer. The
+//! The columns have the types that [traces](crate) have in this format, `lost` is an unsigned 32-bit integer, null
+//! where it is not known how many frames are lost. The
 //! file's key-value metadata has `sample_rate`, `start` (UTC, by the computer's clock), `thinning`, `unit`, `range_low`,
 //! `range_high` and `warnings`.
 
@@ -32,6 +33,8 @@ struct ParquetRows {
     times_s: Vec<f64>,
     columns: Vec<Values>,
     lost: Vec<i32>,
+    /// A definition level for each row: 0 where `lost` is null.
+    is_lost_known: Vec<i16>,
 }
 
 enum Values {
@@ -85,6 +88,7 @@ pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
         times_s: Vec::with_capacity(MAX_BUFFERED_ROWS),
         columns: header.columns.iter().copied().map(Values::of).collect(),
         lost: Vec::with_capacity(MAX_BUFFERED_ROWS),
+        is_lost_known: Vec::with_capacity(MAX_BUFFERED_ROWS),
     }))
 }
 
@@ -112,40 +116,46 @@ fn schema(header: &StreamHeader) -> Result<TypePtr, ParquetError> {
         };
         fields.push(field.with_repetition(Repetition::REQUIRED).build()?);
     }
-    fields.push(integer(LOST, 32).with_repetition(Repetition::REQUIRED).build()?);
+    fields.push(integer(LOST, 32).with_repetition(Repetition::OPTIONAL).build()?);
     let fields = fields.into_iter().map(Arc::new).collect();
     Ok(Arc::new(Type::group_type_builder("stream").with_fields(fields).build()?))
 }
 
 impl ParquetRows {
     fn write_group(&mut self) -> Result<(), ParquetError> {
-        let Self { file, chunk, times_s, columns, lost, .. } = self;
+        let Self { file, chunk, times_s, columns, lost, is_lost_known, .. } = self;
         let descriptions = file.schema_descr().columns().to_vec();
         let mut descriptions = descriptions.into_iter();
         let mut group = file.next_row_group()?;
         let mut next =
             || descriptions.next().ok_or_else(|| ParquetError::General("too few columns".to_owned()));
-        write_column::<DoubleType>(&mut group, chunk, next()?, times_s)?;
+        write_column::<DoubleType>(&mut group, chunk, next()?, times_s, None)?;
         for column in columns {
             match column {
-                Values::Analog(values) => write_column::<FloatType>(&mut group, chunk, next()?, values)?,
-                Values::Levels(levels) => write_column::<Int32Type>(&mut group, chunk, next()?, levels)?,
+                Values::Analog(values) => {
+                    write_column::<FloatType>(&mut group, chunk, next()?, values, None)?
+                }
+                Values::Levels(levels) => {
+                    write_column::<Int32Type>(&mut group, chunk, next()?, levels, None)?
+                }
             }
         }
-        write_column::<Int32Type>(&mut group, chunk, next()?, lost)?;
+        write_column::<Int32Type>(&mut group, chunk, next()?, lost, Some(is_lost_known))?;
+        is_lost_known.clear();
         group.close()?;
         Ok(())
     }
 }
 
-/// Writes the next column of a group, and empties it.
+/// Writes the next column of a group, and empties it. `defined` has a definition level for each row of a column that may be null.
 fn write_column<T: DataType>(
     group: &mut SerializedRowGroupWriter<'_, AtomicFile>,
     chunk: &mut ColumnChunk,
     description: ColumnDescPtr,
     values: &mut Vec<T::T>,
+    defined: Option<&[i16]>,
 ) -> Result<(), ParquetError> {
-    chunk.write::<T>(group, description, values)?;
+    chunk.write::<T>(group, description, values, defined)?;
     values.clear();
     Ok(())
 }
@@ -157,7 +167,8 @@ impl RowWriter for ParquetRows {
             column.push(value);
         }
         // The bits of an unsigned number, as the format has it.
-        self.lost.push(u32::try_from(row.lost).unwrap_or(u32::MAX).cast_signed());
+        self.lost.extend(row.lost.map(|lost| u32::try_from(lost).unwrap_or(u32::MAX).cast_signed()));
+        self.is_lost_known.push(row.lost.is_some().into());
         if self.times_s.len() == MAX_BUFFERED_ROWS { self.write_group().map_err(failed) } else { Ok(()) }
     }
 

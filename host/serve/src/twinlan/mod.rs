@@ -435,7 +435,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_generator_stays_within_its_output() {
+    fn generator_stays_within_its_output() {
         let handle = GeneratorSettings {
             on: true,
             frequency_hz: 1e3,
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_comes_in_any_pieces() {
+    fn acknowledgement_comes_in_any_pieces() {
         let mut acknowledgement = Acknowledgement::default();
         for (index, byte) in 0x0403_0201_u32.to_le_bytes().into_iter().enumerate() {
             acknowledgement.room()[0] = byte;

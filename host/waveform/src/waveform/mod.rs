@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn each_channel_of_a_pair_has_half_of_the_rate() {
+    fn paired_channels_have_half_the_rate() {
         // A pair of 10 us, beside a logic line at the full rate: 1 / 10e-6 is not 100 kHz in binary.
         let pair = |channel, start_s| Series::new(channel, start_s, 10e-6, Samples::Volts(vec![0.0; 100]));
         let line = Series::new(Channel::L[0], 0.0, 5e-6, Samples::Levels(vec![0; 200]));
