@@ -133,10 +133,10 @@ impl ParquetRows {
         for column in columns {
             match column {
                 Values::Analog(values) => {
-                    write_column::<FloatType>(&mut group, chunk, next()?, values, None)?
+                    write_column::<FloatType>(&mut group, chunk, next()?, values, None)?;
                 }
                 Values::Levels(levels) => {
-                    write_column::<Int32Type>(&mut group, chunk, next()?, levels, None)?
+                    write_column::<Int32Type>(&mut group, chunk, next()?, levels, None)?;
                 }
             }
         }
