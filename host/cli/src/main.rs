@@ -32,7 +32,7 @@ mod interrupt;
 mod licences;
 mod list;
 mod live;
-mod live_browser;
+mod live_view;
 mod man;
 mod meanwhile;
 mod measurements;
@@ -117,7 +117,7 @@ enum Command {
     Open(open::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
-    Live(live_browser::Arguments),
+    Live(live_view::Arguments),
 }
 
 /// Commands that a shell accepts as well.
