@@ -3,7 +3,7 @@
 //! The front end here is written from reference.md#7-voltages and shares nothing with the fit.
 
 use scopething_core::calibration::{
-    Calibration, CalibrationError, CalibrationRequest, Calibrator, GridPoint, Levels,
+    Calibration, CalibrationError, CalibrationRequest, Calibrator, GridPoint, SquareLevels,
 };
 use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{
@@ -107,15 +107,15 @@ impl FrontEnd {
     }
 }
 
-fn find(samples: &[f32]) -> Option<Levels> {
-    Levels::find(|| samples.iter().copied())
+fn find(samples: &[f32]) -> Option<SquareLevels> {
+    SquareLevels::find(|| samples.iter().copied())
 }
 
 /// Calibrates; `disturb` may change the levels of a point.
 fn calibrate(
     front: &mut FrontEnd,
     request: &CalibrationRequest,
-    mut disturb: impl FnMut(&mut Random, Levels) -> Levels,
+    mut disturb: impl FnMut(&mut Random, SquareLevels) -> SquareLevels,
 ) -> Result<Calibration, CalibrationError> {
     let mut calibrator = Calibrator::new(&BS05, request)?;
     let mut points = 0;
@@ -138,7 +138,7 @@ fn calibrate(
     calibrator.finish()
 }
 
-fn undisturbed(_: &mut Random, levels: Levels) -> Levels {
+fn undisturbed(_: &mut Random, levels: SquareLevels) -> SquareLevels {
     levels
 }
 
@@ -216,7 +216,7 @@ fn disturbed_traces_are_left_out() {
                 return levels;
             }
             let off = random.between(-0.2, 0.2);
-            Levels { low: levels.low.map(|low| low + off), high: levels.high.map(|high| high - off) }
+            SquareLevels { low: levels.low.map(|low| low + off), high: levels.high.map(|high| high - off) }
         })
         .unwrap();
         assert!(found.rejected > found.used / 50, "{found:?}");
@@ -290,11 +290,11 @@ fn levels_that_fit_to_nothing_are_refused() {
         if seen < 2 * (96 + 50) {
             levels
         } else {
-            Levels::new(random.between(0.1, 0.4), random.between(0.6, 0.9))
+            SquareLevels::new(random.between(0.1, 0.4), random.between(0.6, 0.9))
         }
     });
     assert!(matches!(refused, Err(CalibrationError::Unsteady { .. })), "{refused:?}");
     let upside_down =
-        calibrate(&mut front, &request, |_, levels| Levels { low: levels.high, high: levels.low });
+        calibrate(&mut front, &request, |_, levels| SquareLevels { low: levels.high, high: levels.low });
     assert!(upside_down.is_err(), "{upside_down:?}");
 }

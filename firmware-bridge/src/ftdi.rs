@@ -9,7 +9,7 @@ use core::cell::Cell;
 use embassy_futures::select::{Either, select};
 use scopething_core::link::bridge::{UsbError, UsbStep};
 
-use crate::line::{Line, Plugged};
+use crate::scope_link::{Plugged, ScopeLink};
 use crate::usb::{PACKET_BYTES, UsbCounts, UsbDevice};
 use crate::vitals::Pulse;
 
@@ -57,13 +57,13 @@ const WRITES: usize = 4;
 /// device, which move to `counts` with what else goes wrong.
 ///
 /// The line has nothing plugged in once this is dropped or has ended: the caller has to
-/// [report that](Line::set_plugged).
+/// [report that](ScopeLink::set_plugged).
 ///
 /// # Errors
 /// Whatever the transfer failed with, and whether the chip was ready by then.
 pub async fn run(
     device: &mut impl UsbDevice,
-    line: &Line,
+    line: &ScopeLink,
     connection: u32,
     counts: &UsbCounts,
     retries: &Cell<u32>,
@@ -80,7 +80,7 @@ pub async fn run(
 
 async fn carry(
     device: &mut impl UsbDevice,
-    line: &Line,
+    line: &ScopeLink,
     counts: &UsbCounts,
     retries: &Cell<u32>,
     pulse: &Pulse,
@@ -128,7 +128,7 @@ mod tests {
     use embedded_io_async::{Read, Write};
 
     use crate::job::ScopeStream;
-    use crate::line::{INCOMING_BYTES, OUTGOING_BYTES};
+    use crate::scope_link::{INCOMING_BYTES, OUTGOING_BYTES};
 
     /// What the device is asked, and what comes of it.
     #[derive(Debug, Clone)]
@@ -196,11 +196,11 @@ mod tests {
     }
 
     /// Runs the script to its end; gives what came of it, or none if the device answers nothing any more.
-    fn play(line: &Line, steps: Vec<Step>) -> Option<UsbError> {
+    fn play(line: &ScopeLink, steps: Vec<Step>) -> Option<UsbError> {
         play_counting(line, steps, &UsbCounts::new())
     }
 
-    fn play_counting(line: &Line, steps: Vec<Step>, counts: &UsbCounts) -> Option<UsbError> {
+    fn play_counting(line: &ScopeLink, steps: Vec<Step>, counts: &UsbCounts) -> Option<UsbError> {
         let mut device = Scripted(steps.into());
         let pulse = Pulse::new(1_000);
         let retries = Cell::new(0);
@@ -217,7 +217,7 @@ mod tests {
         result
     }
 
-    fn received(line: &Line, length: usize) -> Vec<u8> {
+    fn received(line: &ScopeLink, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         let mut port = line.port().unwrap();
         block_on(async {
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn status_bytes_are_stripped_from_every_packet() {
-        let line = Line::new();
+        let line = ScopeLink::new();
         let full: Vec<u8> = (0..62).collect();
         let packets = [status_and(&full), status_and(&[]), status_and(&[62, 63])];
         assert_eq!(play(&line, [readying(), packets.into()].concat()), None);
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_packet_without_its_status_bytes_carries_nothing() {
-        let line = Line::new();
+        let line = ScopeLink::new();
         let packets = [In(vec![]), In(vec![0x31]), status_and(b"x")];
         play(&line, [readying(), packets.into()].concat());
         assert_eq!(received(&line, 1), b"x");
@@ -250,7 +250,7 @@ mod tests {
         let overrun = |status| In(vec![0x31, status, b'x']);
         // Overrun, and the other bits of the line status.
         let packets = [overrun(0x62), overrun(0x60), overrun(0xfd), overrun(0x02)];
-        play_counting(&Line::new(), [readying(), packets.into()].concat(), &counts);
+        play_counting(&ScopeLink::new(), [readying(), packets.into()].concat(), &counts);
         assert_eq!(counts.overruns(), 2);
     }
 
@@ -263,7 +263,7 @@ mod tests {
             (OUTGOING_BYTES, vec![packet(64), packet(64), packet(64), packet(64), idle(), idle()]),
         ];
         for (length, exchange) in exchanges {
-            let line = Line::new();
+            let line = ScopeLink::new();
             line.set_plugged(Plugged::Ready(1));
             let mut port = line.port().unwrap();
             block_on(async {
@@ -277,13 +277,13 @@ mod tests {
     #[test]
     fn line_is_ready_after_the_last_request() {
         for left_out in 1..=readying().len() {
-            let line = Line::new();
+            let line = ScopeLink::new();
             let mut steps = readying();
             steps.truncate(readying().len() - left_out);
             assert_eq!(play(&line, steps), None);
             assert_eq!(line.plugged(), Plugged::Not(scopething_core::link::bridge::UsbState::Empty));
         }
-        let line = Line::new();
+        let line = ScopeLink::new();
         play(&line, readying());
         assert_eq!(line.plugged(), Plugged::Ready(1));
     }
@@ -294,10 +294,10 @@ mod tests {
         for error in [UsbError::Silent, UsbError::Stalled, UsbError::Garbled] {
             for at in 0..steps.len() {
                 let failing = [&steps[..at], &[Fails(error)]].concat();
-                assert_eq!(play(&Line::new(), failing), Some(error), "at {at}");
+                assert_eq!(play(&ScopeLink::new(), failing), Some(error), "at {at}");
             }
         }
-        let line = Line::new();
+        let line = ScopeLink::new();
         line.set_plugged(Plugged::Ready(1));
         assert_eq!(line.outgoing.try_write(b"?"), Ok(1));
         let failing = [readying(), vec![Fails(UsbError::Silent)]].concat();
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn slow_reader_does_not_block_writes() {
-        let line = Line::new();
+        let line = ScopeLink::new();
         let mut steps = readying();
         // As much as the line holds, and one packet that does not fit.
         let packets = INCOMING_BYTES.div_ceil(62);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use embassy_futures::block_on;
 use scopething_bridge::fake::FakeFlash;
-use scopething_bridge::store::{Keep, Origin, Store, StoreError, StoreLayout, StoredJob};
+use scopething_bridge::store::{Keep, Store, StoreError, StoreLayout, StoredJob, TraceContext};
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::{Ended, Job, Repeat, TraceId, WhenFull};
 use scopething_core::plan::{BusyOutputs, CaptureRequest, ChannelSet, plan_capture};
@@ -54,8 +54,12 @@ async fn append(store: &mut Store<FakeFlash>, id: u32, keep: Keep) -> Result<Tra
     let mut buffer = TraceBuffer::new();
     buffer.region_mut(0..raw.len()).copy_from_slice(&raw);
     let trace = Trace::new(&plan, &buffer, plan.timebase.samples, EndReason::Trigger, u64::from(id) << 32);
-    let origin =
-        Origin { request: &request, probe: &BS05.analog, scope: None, ended: Ended::at(Instant(id.into())) };
+    let origin = TraceContext {
+        request: &request,
+        probe: &BS05.analog,
+        scope: None,
+        ended: Ended::at(Instant(id.into())),
+    };
     store.append(&trace, origin, keep).await
 }
 

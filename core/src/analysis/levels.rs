@@ -2,8 +2,6 @@
 
 use libm::sqrt;
 
-use super::{Shape, Wave};
-
 /// Intervals of the histogram that top and base are read from, over the peak to peak.
 const INTERVALS: usize = 64;
 
@@ -174,10 +172,11 @@ impl Levels {
         self.top > self.base
     }
 
-    /// Takes the ends of a wave for the levels of a series that does not dwell at them: noise moves its extremes.
-    pub(super) fn refine(&mut self, wave: &Wave) {
-        if !self.dwells && matches!(wave.shape, Shape::Sine | Shape::Triangle | Shape::Sawtooth { .. }) {
-            (self.base, self.top) = (wave.offset - wave.amplitude, wave.offset + wave.amplitude);
+    /// Takes the base and top of a wave of known shape for the levels of a series that does not dwell at them: noise moves
+    /// its extremes.
+    pub(super) fn refine(&mut self, (base, top): (f64, f64)) {
+        if !self.dwells {
+            (self.base, self.top) = (base, top);
         }
     }
 

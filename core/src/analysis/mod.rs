@@ -111,8 +111,8 @@ pub fn analyse(
         edges = EdgeMeasurements::default();
     }
     let wave = if levels.are_two() { Wave::of(samples, times, &levels, &edges, scratch) } else { None };
-    if let Some(wave) = &wave {
-        levels.refine(wave);
+    if let Some(base_and_top) = wave.as_ref().and_then(Wave::base_and_top) {
+        levels.refine(base_and_top);
     }
     let transitions = TransitionTimes::of(samples, &levels, times.period_s);
     Ok(Analysis { levels: Some(levels), edges, transitions, wave })

@@ -58,6 +58,12 @@ const SAME_FREQUENCY: f64 = 0.02;
 const MIN_WITNESSES: usize = 3;
 
 impl Wave {
+    /// The base and top of a shape that passes through its extremes and does not stay there.
+    pub(super) fn base_and_top(&self) -> Option<(f64, f64)> {
+        let is_known = matches!(self.shape, Shape::Sine | Shape::Triangle | Shape::Sawtooth { .. });
+        is_known.then_some((self.offset - self.amplitude, self.offset + self.amplitude))
+    }
+
     /// Looks for a period. `None` if there is none that repeats nearly twice.
     pub(super) fn of(
         samples: &[f32],

@@ -3,7 +3,7 @@
 use libm::{fabs, rint, sqrt};
 
 use super::fit::{Equation, NEUTRAL, Planes, Sums};
-use super::{CalibrationError, Levels};
+use super::{CalibrationError, SquareLevels};
 use crate::device::{AnalogParameters, Attenuation, Model};
 use crate::plan::{AnalogChannel, Channel, ChannelSet};
 
@@ -186,7 +186,7 @@ impl Calibrator {
     }
 
     /// Takes the levels of the clock that a channel saw at the present point.
-    pub fn measured(&mut self, channel: AnalogChannel, levels: Levels) {
+    pub fn measured(&mut self, channel: AnalogChannel, levels: SquareLevels) {
         let Some(point) = self.point() else { return };
         let side = match channel {
             AnalogChannel::A => 0.5,

@@ -4,7 +4,7 @@
 /// the range, is none.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Levels {
+pub struct SquareLevels {
     /// The lower level.
     pub low: Option<f64>,
     /// The upper level.
@@ -46,7 +46,7 @@ impl Mean {
     }
 }
 
-impl Levels {
+impl SquareLevels {
     /// Levels at these fractions of the range, none where it is clipped.
     #[must_use]
     pub fn new(low: f64, high: f64) -> Self {
@@ -89,8 +89,8 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    fn find(samples: &[f32]) -> Option<Levels> {
-        Levels::find(|| samples.iter().copied())
+    fn find(samples: &[f32]) -> Option<SquareLevels> {
+        SquareLevels::find(|| samples.iter().copied())
     }
 
     fn clock(low: f32, high: f32) -> Vec<f32> {
@@ -105,7 +105,7 @@ mod tests {
         }
         samples[20] = 1.0;
         samples[120] = 0.0;
-        assert_eq!(find(&samples), Some(Levels { low: Some(0.25), high: Some(0.5) }));
+        assert_eq!(find(&samples), Some(SquareLevels { low: Some(0.25), high: Some(0.5) }));
     }
 
     #[test]
@@ -123,8 +123,8 @@ mod tests {
 
     #[test]
     fn clipped_levels_are_none() {
-        assert_eq!(find(&clock(0.0, 0.5)), Some(Levels { low: None, high: Some(0.5) }));
-        assert_eq!(find(&clock(0.25, 0.996)), Some(Levels { low: Some(0.25), high: None }));
+        assert_eq!(find(&clock(0.0, 0.5)), Some(SquareLevels { low: None, high: Some(0.5) }));
+        assert_eq!(find(&clock(0.25, 0.996)), Some(SquareLevels { low: Some(0.25), high: None }));
     }
 
     #[test]

@@ -54,7 +54,7 @@
 //! cannot panic.
 //!
 //! ```
-//! use scopething_core::calibration::{CalibrationRequest, Calibrator, Levels};
+//! use scopething_core::calibration::{CalibrationRequest, Calibrator, SquareLevels};
 //! use scopething_core::device::{AnalogParameters, BS05};
 //! use scopething_core::plan::AnalogChannel;
 //!
@@ -65,7 +65,7 @@
 //!     let (lo, hi) = device.range_of_converters(point.low_dac, point.high_dac);
 //!     let seen = |volts| (device.span_fraction(volts) - lo) / (hi - lo);
 //!     for channel in AnalogChannel::ALL {
-//!         calibrator.measured(channel, Levels::new(seen(0.0), seen(3.3)));
+//!         calibrator.measured(channel, SquareLevels::new(seen(0.0), seen(3.3)));
 //!     }
 //!     calibrator.advance()?;
 //! }
@@ -81,7 +81,7 @@ mod levels;
 use core::fmt;
 
 pub use calibrator::{Calibration, CalibrationRequest, Calibrator, GridPoint};
-pub use levels::Levels;
+pub use levels::SquareLevels;
 
 use crate::plan::AnalogChannel;
 

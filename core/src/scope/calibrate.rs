@@ -6,7 +6,9 @@ use core::ops::ControlFlow;
 use embedded_io_async::{Read, Write};
 
 use super::{GenerateError, Generators, Scope, ScopeError};
-use crate::calibration::{Calibration, CalibrationError, CalibrationRequest, Calibrator, GridPoint, Levels};
+use crate::calibration::{
+    Calibration, CalibrationError, CalibrationRequest, Calibrator, GridPoint, SquareLevels,
+};
 use crate::plan::{
     AnalogChannel, CaptureRequest, Channel, ChannelSet, ClockError, ClockOutput, ClockRequest, LogicLine,
     PlanError, plan_capture, plan_clocks,
@@ -157,14 +159,14 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         request: &CalibrationRequest,
         point: GridPoint,
         buffer: &mut TraceBuffer,
-    ) -> Result<[Option<Levels>; 2], CalibrateError<S::Error>> {
+    ) -> Result<[Option<SquareLevels>; 2], CalibrateError<S::Error>> {
         let trace = trace_request(request, point);
         let plan = plan_capture(self.model, &request.before, &trace, self.driven());
         let plan = plan.map_err(CalibrateError::Plan)?;
         let trace = self.capture(&plan, buffer).await?;
         Ok(AnalogChannel::ALL.map(|channel| {
             let view = trace.analog(channel)?;
-            Levels::find(|| view.values())
+            SquareLevels::find(|| view.values())
         }))
     }
 }
@@ -174,7 +176,7 @@ fn analog_channels(request: &CalibrationRequest) -> impl Iterator<Item = AnalogC
     AnalogChannel::ALL.into_iter().filter(move |&channel| channels.contains(channel.into()))
 }
 
-fn levels_of(levels: &[Option<Levels>; 2], channel: AnalogChannel) -> Option<Levels> {
+fn levels_of(levels: &[Option<SquareLevels>; 2], channel: AnalogChannel) -> Option<SquareLevels> {
     let [a, b] = *levels;
     match channel {
         AnalogChannel::A => a,

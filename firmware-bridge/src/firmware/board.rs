@@ -1,11 +1,20 @@
-//! What the uplink asks the board for.
+//! What the parts of the program share, and what the uplink asks the board for.
 
 use portable_atomic::{AtomicU32, Ordering};
+use scopething_bridge::control::Bridge;
+use scopething_bridge::scope_link::ScopeLink;
 use scopething_bridge::uplink::Board;
 use scopething_bridge::usb::UsbCounts;
 use scopething_core::link::bridge::{LineErrors, UsbStatus};
 
-use super::{LINE, log};
+use super::flash::BoardFlash;
+use super::log;
+
+/// The job and the store of this board.
+pub(super) type BoardBridge = Bridge<BoardFlash>;
+
+/// The line to the BitScope.
+pub(super) static LINE: ScopeLink = ScopeLink::new();
 
 /// What went wrong on the bus.
 pub(super) static USB_COUNTS: UsbCounts = UsbCounts::new();

@@ -18,7 +18,7 @@ use embassy_rp::uart::{self, BufferedUart};
 use portable_atomic::Ordering;
 use scopething_bridge::control::Bridge;
 use scopething_bridge::job::Runner;
-use scopething_bridge::line::{Line, LinePort};
+use scopething_bridge::scope_link::ScopePort;
 use scopething_bridge::store::{Store, StoredJob};
 use scopething_bridge::uplink::{About, Uplink};
 use scopething_bridge::usb::rp2040;
@@ -27,6 +27,7 @@ use scopething_core::time::Micros;
 use scopething_core::trace::TraceBuffer;
 use static_cell::{ConstStaticCell, StaticCell};
 
+use board::{BoardBridge, LINE};
 use clock::BoardClock;
 use flash::BoardFlash;
 use watchdog::{BUS, UPLINK};
@@ -50,11 +51,9 @@ bind_interrupts!(struct Interrupts {
     USBCTRL_IRQ => rp2040::InterruptHandler;
 });
 
-type BoardBridge = Bridge<BoardFlash>;
-type BoardRunner = Runner<'static, BoardFlash, LinePort<'static>, BoardClock>;
+type BoardRunner = Runner<'static, BoardFlash, ScopePort<'static>, BoardClock>;
 type BoardUplink = Uplink<'static, BoardFlash, BoardClock, board::Pico>;
 
-static LINE: Line = Line::new();
 static TRACE: ConstStaticCell<TraceBuffer> = ConstStaticCell::new(TraceBuffer::new());
 static UART_SENT: ConstStaticCell<[u8; 1024]> = ConstStaticCell::new([0; 1024]);
 static UART_RECEIVED: ConstStaticCell<[u8; 1024]> = ConstStaticCell::new([0; 1024]);

@@ -8,10 +8,10 @@ use embassy_rp::peripherals::BOOTSEL;
 use embassy_time::Timer;
 use scopething_bridge::button::{Button, LOOK_MS};
 use scopething_bridge::led::Pattern;
-use scopething_bridge::line::PlugWatch;
+use scopething_bridge::scope_link::PlugWatch;
 
+use super::board::{BoardBridge, LINE};
 use super::clock::now_ms;
-use super::{BoardBridge, LINE};
 
 #[embassy_executor::task]
 pub(super) async fn show(

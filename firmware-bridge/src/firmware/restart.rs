@@ -54,11 +54,11 @@ fn sum(bytes: &[u8]) -> u32 {
 }
 
 /// Writes as much as fits.
-struct Place<'a> {
+struct LocationWriter<'a> {
     record: &'a mut Record,
 }
 
-impl fmt::Write for Place<'_> {
+impl fmt::Write for LocationWriter<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for &byte in text.as_bytes() {
             let slot = self.record.place.get_mut(self.record.length as usize).ok_or(fmt::Error)?;
@@ -74,7 +74,7 @@ fn restart(place: fmt::Arguments<'_>) -> ! {
     cortex_m::interrupt::disable();
     let mut record = Record::EMPTY;
     // A place that is too long is cut.
-    Place { record: &mut record }.write_fmt(place).ok();
+    LocationWriter { record: &mut record }.write_fmt(place).ok();
     record.sum = sum(record.place.get(..record.length as usize).unwrap_or_default());
     record.mark = MARK;
     // SAFETY: it is aligned and in memory; interrupts are off and this does not return: nothing else reaches it.

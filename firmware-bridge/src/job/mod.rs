@@ -25,7 +25,7 @@ use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{Trace, TraceBuffer};
 
 use crate::control::{Bridge, Order, Want};
-use crate::store::{Keep, Origin, StoreError, StoredJob};
+use crate::store::{Keep, StoreError, StoredJob, TraceContext};
 
 /// How long is waited before what failed is tried again.
 const RETRY: Micros = Micros::from_millis(500);
@@ -231,7 +231,8 @@ where
         };
         bridge.set_state(JobState::Triggered);
         bridge.count_capture();
-        let origin = Origin { request, probe: &job.probe, scope: serial, ended: bridge.ended(clock.now()) };
+        let origin =
+            TraceContext { request, probe: &job.probe, scope: serial, ended: bridge.ended(clock.now()) };
         store(bridge, &trace, origin, Keep::of_job(job)).await
     }
 
@@ -300,7 +301,7 @@ where
 async fn store<F: MultiwriteNorFlash>(
     bridge: &Bridge<F>,
     trace: &Trace<'_>,
-    origin: Origin<'_>,
+    origin: TraceContext<'_>,
     keep: Keep,
 ) -> Turn {
     match bridge.store().await.append(trace, origin, keep).await {

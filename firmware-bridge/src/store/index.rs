@@ -11,13 +11,13 @@ use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::queue::{QueueConfig, QueueStorage};
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::error::StoreError;
 use super::layout::{PAGE_BYTES, StoreLayout};
 
 /// The most traces that are kept, whatever room there is: a copy of the index is in memory. `bridge status` reports it.
 const MAX_TRACES: usize = 500;
 /// Pages of the shortest trace.
-const LEAST_PAGES: u16 = 2;
+const MIN_PAGES: u16 = 2;
 
 /// Where a trace is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,7 +193,7 @@ impl Index {
 
     /// The most traces that can be kept, however short.
     pub(super) fn max_traces(&self) -> usize {
-        MAX_TRACES.min((self.trace_pages / LEAST_PAGES).into())
+        MAX_TRACES.min((self.trace_pages / MIN_PAGES).into())
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {

@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use embedded_storage_async::nor_flash::NorFlash;
 
-use super::StoreError;
+use super::error::StoreError;
 
 /// What is erased at once, in bytes: a sector of the W25Q flash of a Pico.
 pub const SECTOR_BYTES: u32 = 4096;

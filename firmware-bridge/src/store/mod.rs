@@ -27,12 +27,11 @@
 //! # }).unwrap();
 //! ```
 
+mod error;
 mod index;
 mod layout;
 mod ring;
 mod settings;
-
-use core::fmt;
 
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::device::AnalogParameters;
@@ -42,36 +41,11 @@ use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::SerialNumber;
 use scopething_core::trace::Trace;
 
+pub use error::StoreError;
 use index::{Entry, Index};
 pub use layout::{LayoutError, PAGE_BYTES, SECTOR_BYTES, StoreLayout};
 use ring::Ring;
 pub use settings::StoredJob;
-
-/// Why something cannot be stored or read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
-pub enum StoreError {
-    /// No more traces can be kept, and none may be dropped.
-    Full,
-    /// There is no such trace, or no longer.
-    NoTrace,
-    /// The trace has fewer bytes.
-    Offset,
-    /// The flash failed, or does not keep what is written.
-    Flash,
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "no more traces can be kept: erase some",
-            Self::NoTrace => "there is no such trace: list those that there are",
-            Self::Offset => "the trace has fewer bytes: read its record",
-            Self::Flash => "the flash fails: use another board",
-        })
-    }
-}
-
-impl core::error::Error for StoreError {}
 
 /// How many traces to keep, and what happens when so many are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
@@ -92,7 +66,7 @@ impl Keep {
 
 /// What is known of a trace beside the trace itself.
 #[derive(Debug, Clone, Copy)]
-pub struct Origin<'a> {
+pub struct TraceContext<'a> {
     /// What was asked for.
     pub request: &'a CaptureRequest,
     /// The probe it was planned with.
@@ -181,11 +155,11 @@ impl<F: MultiwriteNorFlash> Store<F> {
     pub async fn append(
         &mut self,
         trace: &Trace<'_>,
-        origin: Origin<'_>,
+        origin: TraceContext<'_>,
         keep: Keep,
     ) -> Result<TraceId, StoreError> {
         let id = self.index.next_id();
-        let Origin { request, probe, scope, ended } = origin;
+        let TraceContext { request, probe, scope, ended } = origin;
         let record = StoredTrace::of_trace(id, trace, request, probe, scope, ended);
         self.make_room(keep).await?;
         let mut page = self.index.next_page();

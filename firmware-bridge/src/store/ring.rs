@@ -4,7 +4,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 use scopething_core::link::bridge::StoredTrace;
 use scopething_core::link::bridge::frame::{CRC, VERSION};
 
-use super::StoreError;
+use super::error::StoreError;
 use super::index::Entry;
 use super::layout::{PAGE_BYTES, SECTOR_BYTES, SECTOR_PAGES, StoreLayout};
 

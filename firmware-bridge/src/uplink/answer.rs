@@ -3,13 +3,68 @@
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::frame::DATA_BYTES;
-use scopething_core::link::bridge::{Job, Records, Refusal, Request, Response, Restart, Status, TraceId};
+use scopething_core::link::bridge::{
+    Job, LineErrors, Records, Refusal, Request, Response, Restart, Status, TraceId, UsbStatus,
+};
 use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Instant;
 
-use super::{About, Board};
 use crate::control::{Bridge, Order};
 use crate::store::{StoreError, StoredJob};
+
+/// What the uplink reports about the program around it.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// The version of the firmware.
+    pub firmware: (u8, u8, u8),
+    /// Why it started. A place longer than 200 bytes is not reported.
+    pub restart: Restart<'a>,
+}
+
+/// What the program around it knows and can do.
+pub trait Board {
+    /// Copies bytes of the log, from place `from` on, counted from power-up. Gives the place of the first of
+    /// them, later than `from` if that is lost, and how many there are.
+    fn read_log(&self, from: u32, bytes: &mut [u8]) -> (u32, usize);
+
+    /// What is in the USB socket, and what went wrong there.
+    fn usb(&self) -> UsbStatus {
+        UsbStatus::default()
+    }
+
+    /// What went wrong on the line to the computer.
+    fn line(&self) -> LineErrors {
+        LineErrors::default()
+    }
+
+    /// Restarts into the boot loader.
+    fn update(&self) {}
+}
+
+/// No log, no socket and no boot loader.
+impl Board for () {
+    fn read_log(&self, from: u32, _bytes: &mut [u8]) -> (u32, usize) {
+        (from, 0)
+    }
+}
+
+impl<B: Board> Board for &B {
+    fn read_log(&self, from: u32, bytes: &mut [u8]) -> (u32, usize) {
+        (**self).read_log(from, bytes)
+    }
+
+    fn usb(&self) -> UsbStatus {
+        (**self).usb()
+    }
+
+    fn line(&self) -> LineErrors {
+        (**self).line()
+    }
+
+    fn update(&self) {
+        (**self).update();
+    }
+}
 
 /// The longest place of a panic that is reported.
 const PLACE_BYTES: usize = 200;

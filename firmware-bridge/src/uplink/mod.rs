@@ -6,11 +6,12 @@
 mod answer;
 
 use answer::Answers;
+pub use answer::{About, Board};
 use embassy_futures::select::{Either3, select3};
 use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::link::bridge::frame::{self, FrameError, MAX_REQUEST, MAX_RESPONSE};
-use scopething_core::link::bridge::{Deframer, LineErrors, Refusal, Request, Response, Restart, UsbStatus};
+use scopething_core::link::bridge::{Deframer, Refusal, Request, Response};
 use scopething_core::time::{Clock, Instant, Micros};
 
 use crate::control::{Bridge, Mode, Want, until};
@@ -31,60 +32,6 @@ const LAST_ANSWER: Micros = Micros::from_millis(20);
 
 /// Bytes that are read at once.
 const CHUNK: usize = 64;
-
-/// What the uplink reports about the program around it.
-#[derive(Debug, Clone, Copy)]
-pub struct About<'a> {
-    /// The version of the firmware.
-    pub firmware: (u8, u8, u8),
-    /// Why it started. A place longer than 200 bytes is not reported.
-    pub restart: Restart<'a>,
-}
-
-/// What the program around it knows and can do.
-pub trait Board {
-    /// Copies bytes of the log, from place `from` on, counted from power-up. Gives the place of the first of
-    /// them, later than `from` if that is lost, and how many there are.
-    fn read_log(&self, from: u32, bytes: &mut [u8]) -> (u32, usize);
-
-    /// What is in the USB socket, and what went wrong there.
-    fn usb(&self) -> UsbStatus {
-        UsbStatus::default()
-    }
-
-    /// What went wrong on the line to the computer.
-    fn line(&self) -> LineErrors {
-        LineErrors::default()
-    }
-
-    /// Restarts into the boot loader.
-    fn update(&self) {}
-}
-
-/// No log, no socket and no boot loader.
-impl Board for () {
-    fn read_log(&self, from: u32, _bytes: &mut [u8]) -> (u32, usize) {
-        (from, 0)
-    }
-}
-
-impl<B: Board> Board for &B {
-    fn read_log(&self, from: u32, bytes: &mut [u8]) -> (u32, usize) {
-        (**self).read_log(from, bytes)
-    }
-
-    fn usb(&self) -> UsbStatus {
-        (**self).usb()
-    }
-
-    fn line(&self) -> LineErrors {
-        (**self).line()
-    }
-
-    fn update(&self) {
-        (**self).update();
-    }
-}
 
 /// The uplink and what it has received so far.
 pub struct Uplink<'a, F, C, B> {

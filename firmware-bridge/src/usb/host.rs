@@ -78,8 +78,10 @@ pub trait Packets {
 
 /// How often a packet is tried before the transfer fails (section 10.2.6: three times).
 const TRIES: u8 = 3;
+/// How often a device may repeat a packet before the transfer fails: each time its acknowledgement was lost.
+const MAX_REPETITIONS: u8 = 16;
 /// Until it is known how long the packets of endpoint 0 are, they are of the least size.
-const LEAST_PACKET: u8 = 8;
+const MIN_PACKET: u8 = 8;
 /// The address that the device gets: it is alone on the bus.
 const ADDRESS: u8 = 1;
 
@@ -92,7 +94,7 @@ const DEVICE_DESCRIPTOR: u16 = 0x100;
 const DEVICE_DESCRIPTOR_BYTES: usize = 18;
 const HUB_CLASS: u8 = 9;
 
-/// What a device says it is.
+/// What a device identifies itself as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// Its vendor.
@@ -137,7 +139,7 @@ impl<'a, P: Packets> Device<'a, P> {
         let endpoint = |number, packet_bytes| Endpoint { address: 0, number, packet_bytes };
         let mut device = Self {
             packets,
-            control: endpoint(0, LEAST_PACKET),
+            control: endpoint(0, MIN_PACKET),
             bulk_in: endpoint(bulk.to_host, PACKET_BYTES as u8),
             bulk_out: endpoint(bulk.to_device, PACKET_BYTES as u8),
             toggle_in: false,
@@ -147,7 +149,7 @@ impl<'a, P: Packets> Device<'a, P> {
         let at = |step| move |error| (step, error);
         device.reset().await.map_err(at(UsbStep::Reset))?;
         let mut descriptor = [0; DEVICE_DESCRIPTOR_BYTES];
-        let (head, _) = descriptor.split_at_mut(LEAST_PACKET.into());
+        let (head, _) = descriptor.split_at_mut(MIN_PACKET.into());
         device.device_descriptor(head).await.map_err(at(UsbStep::FirstDescriptor))?;
         // Byte 7 is the packet size of endpoint 0: 8, 16, 32 or 64 (section 9.6.1).
         device.control.packet_bytes = match descriptor.get(7) {
@@ -248,18 +250,28 @@ impl<'a, P: Packets> Device<'a, P> {
                 Ok(count) => return Ok(count),
                 Err(error) => error,
             };
-            // A repetition is no failure of the packet that is waited for; there is a limit to them all the same.
-            let repetition = error == PacketError::OutOfTurn && repetitions < 2 * TRIES;
-            if !repetition {
+            if error != PacketError::OutOfTurn || repetitions == MAX_REPETITIONS {
                 self.try_again(error, &mut tries)?;
                 continue;
             }
-            repetitions += 1;
+            // A repetition has come whole: failures before it are not consecutive with those after it.
+            (tries, repetitions) = (0, repetitions + 1);
             self.retries.set(self.retries.get().wrapping_add(1));
-            if repetitions > 1 {
-                // The controller has not acknowledged the repetition (section 8.6.4 has it do so), and the device
-                // does not go on: it is taken once more as what it is, and dropped.
-                let _ = self.packets.receive(from, !toggle, packet).await;
+            // A controller that acknowledges repetitions has done so three times in vain, or it is one that does not.
+            if repetitions > TRIES {
+                self.drop_repetition(from, !toggle, packet).await;
+            }
+        }
+    }
+
+    /// Receives a packet as the repetition that it is, for controllers that acknowledge it in no other way (section 8.6.4 has
+    /// them do so), since the device does not go on before. Where the controller does acknowledge, this would lose the
+    /// packet behind it.
+    async fn drop_repetition(&mut self, from: Endpoint, toggle: bool, packet: &mut [u8; PACKET_BYTES]) {
+        for _ in 0..TRIES {
+            match self.packets.receive(from, toggle, packet).await {
+                Err(PacketError::Silent | PacketError::Damaged) => {}
+                _ => return,
             }
         }
     }
@@ -288,5 +300,180 @@ impl<P: Packets> UsbDevice for Device<'_, P> {
         self.send(self.bulk_out, self.toggle_out, data).await?;
         self.toggle_out = !self.toggle_out;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use embassy_futures::block_on;
+
+    use super::*;
+
+    const BULK: BulkEndpoints = BulkEndpoints { to_host: 1, to_device: 2 };
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Disturbance {
+        Damaged,
+        Lost,
+        AcknowledgementLost,
+    }
+
+    /// What becomes of a packet with the other toggle.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Repetitions {
+        /// The host's controller acknowledges it.
+        Acknowledged,
+        /// It does not.
+        Ignored,
+        /// Nothing that the host's controller does makes the device go on.
+        Endless,
+    }
+
+    /// A device and the wire to it.
+    struct Wire {
+        /// Packets that the device sends, in order.
+        to_send: VecDeque<u8>,
+        sends_toggle: bool,
+        received: Vec<u8>,
+        awaited_toggle: bool,
+        repetitions: Repetitions,
+        numbers: fastrand::Rng,
+        probability: f64,
+        disturbed_in_row: u32,
+        packets: u32,
+    }
+
+    impl Wire {
+        fn new(seed: u64, probability: f64, repetitions: Repetitions) -> Self {
+            Self {
+                to_send: (0..=u8::MAX).collect(),
+                sends_toggle: false,
+                received: Vec::new(),
+                awaited_toggle: false,
+                repetitions,
+                numbers: fastrand::Rng::with_seed(seed),
+                probability,
+                disturbed_in_row: 0,
+                packets: 0,
+            }
+        }
+
+        /// What becomes of the next packet; of three in a row one arrives.
+        fn disturb(&mut self) -> Option<Disturbance> {
+            self.packets += 1;
+            if self.disturbed_in_row + 1 == TRIES.into() || self.numbers.f64() >= self.probability {
+                self.disturbed_in_row = 0;
+                return None;
+            }
+            self.disturbed_in_row += 1;
+            self.numbers.choice([Disturbance::Damaged, Disturbance::Lost, Disturbance::AcknowledgementLost])
+        }
+
+        fn acknowledged(&mut self) {
+            if self.repetitions == Repetitions::Endless {
+                return;
+            }
+            self.to_send.pop_front();
+            self.sends_toggle = !self.sends_toggle;
+        }
+    }
+
+    impl Packets for &mut Wire {
+        async fn reset(&mut self) -> Result<(), PacketError> {
+            Ok(())
+        }
+
+        async fn setup(&mut self, _: u8, _: [u8; 8]) -> Result<(), PacketError> {
+            Ok(())
+        }
+
+        async fn receive(
+            &mut self,
+            _: Endpoint,
+            toggle: bool,
+            packet: &mut [u8; PACKET_BYTES],
+        ) -> Result<usize, PacketError> {
+            let disturbance = self.disturb();
+            match disturbance {
+                Some(Disturbance::Damaged) => return Err(PacketError::Damaged),
+                Some(Disturbance::Lost) => return Err(PacketError::Silent),
+                Some(Disturbance::AcknowledgementLost) | None => {}
+            }
+            packet[0] = *self.to_send.front().ok_or(PacketError::Busy)?;
+            let is_in_turn = self.sends_toggle == toggle;
+            if disturbance.is_none() && (is_in_turn || self.repetitions == Repetitions::Acknowledged) {
+                self.acknowledged();
+            }
+            if is_in_turn { Ok(1) } else { Err(PacketError::OutOfTurn) }
+        }
+
+        async fn send(&mut self, _: Endpoint, toggle: bool, bytes: &[u8]) -> Result<(), PacketError> {
+            let disturbance = self.disturb();
+            if matches!(disturbance, Some(Disturbance::Damaged | Disturbance::Lost)) {
+                return Err(PacketError::Silent);
+            }
+            if toggle == self.awaited_toggle {
+                self.received.extend(bytes);
+                self.awaited_toggle = !toggle;
+            }
+            if disturbance.is_some() { Err(PacketError::Silent) } else { Ok(()) }
+        }
+    }
+
+    fn device<'a>(wire: &'a mut Wire, retries: &'a Cell<u32>) -> Device<'a, &'a mut Wire> {
+        let endpoint = |number| Endpoint { address: ADDRESS, number, packet_bytes: PACKET_BYTES as u8 };
+        Device {
+            packets: wire,
+            control: endpoint(0),
+            bulk_in: endpoint(BULK.to_host),
+            bulk_out: endpoint(BULK.to_device),
+            toggle_in: false,
+            toggle_out: false,
+            retries,
+        }
+    }
+
+    #[test]
+    fn packets_arrive_once_and_in_order_over_a_disturbed_wire() {
+        let kinds = [Repetitions::Acknowledged, Repetitions::Ignored];
+        for (seed, kind) in (0..2000).flat_map(|seed| kinds.map(|kind| (seed, kind))) {
+            let mut wire = Wire::new(seed, 0.3, kind);
+            let retries = Cell::new(0);
+            let mut host = device(&mut wire, &retries);
+            for number in 0..=u8::MAX {
+                let mut packet = [0; PACKET_BYTES];
+                let received = block_on(host.bulk_in(&mut packet));
+                assert_eq!((received, packet[0]), (Ok(1), number), "seed {seed}, {kind:?}");
+                assert_eq!(block_on(host.bulk_out(&[number])), Ok(()), "seed {seed}");
+            }
+            assert!(retries.get() > 100, "{}", retries.get());
+            assert!(wire.received.iter().copied().eq(0..=u8::MAX), "seed {seed}: {:?}", wire.received);
+        }
+    }
+
+    #[test]
+    fn a_packet_that_fails_three_times_fails_its_transfer() {
+        let mut wire = Wire::new(1, 0.0, Repetitions::Acknowledged);
+        wire.to_send.clear();
+        let retries = Cell::new(0);
+        let mut packet = [0; PACKET_BYTES];
+        assert_eq!(block_on(device(&mut wire, &retries).bulk_in(&mut packet)), Err(UsbError::Busy));
+        assert_eq!((wire.packets, retries.get()), (1, 0));
+        wire.probability = 1.0;
+        wire.disturbed_in_row = u32::MAX / 2;
+        assert!(block_on(device(&mut wire, &retries).bulk_in(&mut packet)).is_err());
+        assert_eq!((wire.packets, retries.get()), (1 + u32::from(TRIES), 2));
+    }
+
+    #[test]
+    fn a_device_that_repeats_for_ever_is_given_up() {
+        let mut wire = Wire::new(1, 0.0, Repetitions::Endless);
+        wire.sends_toggle = true;
+        let retries = Cell::new(0);
+        let mut host = device(&mut wire, &retries);
+        assert_eq!(block_on(host.bulk_in(&mut [0; PACKET_BYTES])), Err(UsbError::Garbled));
+        assert!(wire.packets <= 2 * u32::from(MAX_REPETITIONS) + u32::from(TRIES), "{}", wire.packets);
     }
 }

@@ -28,7 +28,7 @@ use scopething_core::link::bridge::{UsbError, UsbState, UsbStep};
 use super::host::{BulkEndpoints, Device, Endpoint, PacketError, Packets};
 use super::{PACKET_BYTES, UsbCounts};
 use crate::ftdi;
-use crate::line::{Line, Plugged};
+use crate::scope_link::{Plugged, ScopeLink};
 use crate::vitals::Pulse;
 
 /// A device is given so long after it shows itself (USB 2.0 section 7.1.7.3).
@@ -78,7 +78,7 @@ impl Handler<USBCTRL_IRQ> for InterruptHandler {
 /// `pulse` beats at each step, every second at the least.
 pub async fn serve(
     _usb: Peri<'static, peripherals::USB>,
-    line: &Line,
+    line: &ScopeLink,
     counts: &UsbCounts,
     pulse: &Pulse,
 ) -> ! {
@@ -111,7 +111,7 @@ pub async fn serve(
 }
 
 /// Waits until a device has been there for as long as its contacts need.
-async fn wait_for(line: &Line, pulse: &Pulse) {
+async fn wait_for(line: &ScopeLink, pulse: &Pulse) {
     loop {
         while let Err(_passed) = with_timeout(BEAT, Controller::plugged()).await {
             line.set_plugged(Plugged::Not(UsbState::Empty));
@@ -125,7 +125,7 @@ async fn wait_for(line: &Line, pulse: &Pulse) {
 
 /// Enumerates what is there and carries bytes, until that fails.
 async fn connected(
-    line: &Line,
+    line: &ScopeLink,
     counts: &UsbCounts,
     pulse: &Pulse,
     connection: &mut u32,
@@ -181,7 +181,7 @@ enum Kind {
     Send,
 }
 
-/// Bits of the status that tell how the last transaction ended; written, they are cleared.
+/// Bits of the status that report how the last transaction ended; written, they are cleared.
 const OUTCOME: u32 = 0xff04_0000;
 
 impl Controller {

@@ -9,11 +9,12 @@ use scopething_core::calibration::CalibrationRequest;
 use scopething_core::device::{AnalogParameters, Attenuation, BS05};
 use scopething_core::trace::TraceBuffer;
 
+use crate::call::call;
 use crate::capture::scopething_progress;
 use crate::memory::{Out, optional_text};
 use crate::request;
 use crate::scope::{Scope, scopething_scope};
-use crate::status::{ScopethingError, ScopethingStatus, Stop, call};
+use crate::status::{ScopethingError, ScopethingStatus, Stop};
 use crate::table;
 
 /// How well a calibration fits.

@@ -11,12 +11,13 @@ use scopething_core::scope::CaptureOptions;
 use scopething_core::trace::{EndReason, SampleTimes, Trace, TraceBuffer};
 use tokio::sync::watch;
 
+use crate::call::{self, call};
 use crate::memory::{Out, room};
 use crate::plan::{ScopethingPlan, report};
 use crate::request::{self, ScopethingCaptureRequest};
 use crate::scope::{Lease, Scope, scopething_scope};
-use crate::status::{self, ScopethingError, ScopethingStatus, Stop, call};
-use crate::table::{self, lock};
+use crate::status::{ScopethingError, ScopethingStatus, Stop};
+use crate::table::{self, Handled, lock};
 
 /// A capture that was started.
 #[allow(non_camel_case_types, reason = "the name that C sees")]
@@ -51,6 +52,10 @@ struct Captured {
     end_ticks: u64,
 }
 
+impl Handled for Capture {
+    const NAME: &'static str = "capture";
+}
+
 impl Capture {
     fn start(mut lease: Lease, request: &request::Request<'_>) -> Result<Arc<Self>, Stop> {
         lease.use_probe(request.probe, request.attenuation)?;
@@ -63,7 +68,7 @@ impl Capture {
         let verify = request.verify;
         let spawned = thread::Builder::new().name("scopething-capture".to_owned()).spawn(move || {
             let ended =
-                status::thread(|| running.run(&mut lease, cancelled, verify)).unwrap_or_else(State::Failed);
+                call::thread(|| running.run(&mut lease, cancelled, verify)).unwrap_or_else(State::Failed);
             // Whoever learns of the end finds the scope at rest.
             drop(lease);
             *lock(&running.state) = ended;

@@ -9,9 +9,10 @@ use host::generate::{
 use scopething_core::device::BS05;
 use scopething_core::plan::{PlayMode, WaveShape, WaveformRequest, plan_waveform};
 
+use crate::call::call;
 use crate::memory::{Out, text, values};
 use crate::scope::{Scope, scopething_scope};
-use crate::status::{ScopethingError, ScopethingStatus, Stop, call};
+use crate::status::{ScopethingError, ScopethingStatus, Stop};
 use crate::table;
 
 fn play_mode(once: bool) -> PlayMode {

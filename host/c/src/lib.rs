@@ -15,6 +15,7 @@
 #![allow(unreachable_pub, reason = "what C sees is public by its symbol")]
 
 mod calibrate;
+mod call;
 mod capture;
 mod generate;
 mod list;
@@ -28,8 +29,9 @@ mod table;
 
 use std::ffi::c_char;
 
+use crate::call::call;
 use crate::memory::Texts;
-use crate::status::{ScopethingError, ScopethingStatus, call};
+use crate::status::{ScopethingError, ScopethingStatus};
 
 /// The version of the binary interface. A library of another version cannot be used.
 pub const SCOPETHING_ABI_VERSION: u32 = 0;

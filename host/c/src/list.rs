@@ -4,8 +4,9 @@ use std::ffi::c_char;
 
 use host::link;
 
+use crate::call::call;
 use crate::memory::{Out, field, room};
-use crate::status::{ScopethingError, ScopethingStatus, call};
+use crate::status::{ScopethingError, ScopethingStatus};
 
 /// A serial port.
 #[repr(C)]

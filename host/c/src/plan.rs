@@ -2,14 +2,16 @@
 
 use std::ffi::c_char;
 
+use host::blocking::probe_of_user;
 use host::link::LinkUrl;
 use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{BusyOutputs, CapturePlan, plan_capture};
 
+use crate::call::call;
 use crate::memory::{Out, field};
 use crate::request::{self, ScopethingCaptureRequest};
-use crate::scope::{Scope, probe_of_user, scopething_scope};
-use crate::status::{ScopethingError, ScopethingStatus, Stop, call};
+use crate::scope::{Scope, scopething_scope};
+use crate::status::{ScopethingError, ScopethingStatus, Stop};
 use crate::table;
 
 /// How a capture is made.

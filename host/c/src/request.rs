@@ -7,8 +7,9 @@ use scopething_core::plan::{
     CaptureRequest, Channel, ChannelSet, Resolution, TriggerMode, TriggerSource, TriggerType,
 };
 
+use crate::call::call;
 use crate::memory::{Out, optional_text, value};
-use crate::status::{ScopethingError, ScopethingStatus, Stop, call};
+use crate::status::{ScopethingError, ScopethingStatus, Stop};
 use crate::{SCOPETHING_CHANNEL_A, SCOPETHING_CHANNEL_B, SCOPETHING_CHANNEL_L0, SCOPETHING_CHANNEL_LOGIC};
 
 /// Below the level, then above it.

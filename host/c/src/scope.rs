@@ -4,28 +4,24 @@ use std::ffi::c_char;
 use std::future::Future;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
 
-use host::calibration_file::CalibrationFile;
+use host::blocking::{self, probe_of_user};
 use host::failure::Failure;
-use host::generate::stop;
-use host::link::{self, HostScope, LinkUrl};
+use host::link::{HostScope, LinkUrl};
 use scopething_core::device::{AnalogParameters, Attenuation};
 use scopething_core::scope::Generators;
 use scopething_files::playback;
-use tokio::runtime::{self, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use crate::call::call;
 use crate::memory::{Out, Texts, field, text};
-use crate::status::{ScopethingError, ScopethingStatus, Stop, call};
-use crate::table::{self, lock};
+use crate::status::{ScopethingError, ScopethingStatus, Stop};
+use crate::table::{self, Handled, lock};
 
 /// A scope that is open.
 #[allow(non_camel_case_types, reason = "the name that C sees")]
 pub type scopething_scope = u64;
-
-/// How long closing may take: a device that answers takes some milliseconds.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What an operation needs.
 #[derive(Debug)]
@@ -134,24 +130,15 @@ impl Drop for Lease {
     }
 }
 
-/// The parameters of a probe, from the user's file of calibrations or nominal ones.
-pub(crate) fn probe_of_user(url: &LinkUrl, name: &str) -> Result<AnalogParameters, Failure> {
-    CalibrationFile::probe_of_user(url, name)?.ok_or_else(|| {
-        let at = url.sound();
-        Failure::usage(format!("there is no calibration for probe {name:?} at {at}: use x1, or calibrate it"))
-    })
+impl Handled for Scope {
+    const NAME: &'static str = "scope";
 }
 
 impl Scope {
     fn open(url: &str) -> Result<Self, Stop> {
         let url: LinkUrl = url.parse()?;
-        let runtime = runtime()?;
-        let (url, scope) = runtime.block_on(async {
-            let url = link::resolve(&url).await?;
-            let link = link::open_reading(&url, playback::read).await?;
-            let scope = link.connect().await.map_err(Failure::connecting)?;
-            Ok::<_, Failure>((url, scope))
-        })?;
+        let runtime = blocking::runtime()?;
+        let (url, scope) = runtime.block_on(blocking::connect(&url, playback::read))?;
         let revision = scope.revision().to_string();
         let device = Box::new(Device { runtime, scope, calibrated: Vec::new(), is_disturbed: false });
         let state = State { device: Some(device), user: None, generators: Generators::Off };
@@ -210,21 +197,8 @@ impl Scope {
         drop(state);
         let Some(mut device) = device else { return };
         let Device { runtime, scope, is_disturbed, .. } = &mut *device;
-        let leaving = async {
-            if *is_disturbed {
-                // Which resets it.
-                scope.check_presence().await.ok();
-            }
-            stop(scope).await.ok();
-        };
-        // A device that does not answer any more cannot be helped.
-        let _ = runtime.block_on(async { tokio::time::timeout(CLOSE_TIMEOUT, leaving).await });
+        blocking::leave(runtime, scope, *is_disturbed);
     }
-}
-
-fn runtime() -> Result<Runtime, Stop> {
-    let built = runtime::Builder::new_current_thread().enable_all().build();
-    built.map_err(|error| Failure::of(host::failure::Kind::LinkLost, &error).into())
 }
 
 /// What a scope is.

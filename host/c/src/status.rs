@@ -1,12 +1,8 @@
 //! How a function of the interface ends: a code, and a message where the caller wants one.
 
-use std::any::Any;
 use std::ffi::c_char;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use host::failure::{Failure, Kind};
-
-use crate::memory::{fill, write_error};
 
 /// The size of the texts of errors, in bytes.
 pub const SCOPETHING_MESSAGE_SIZE: usize = 512;
@@ -70,7 +66,7 @@ impl Stop {
         Self::Other(Status::SCOPETHING_ERROR_ARGUMENT, message.into())
     }
 
-    fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         match self {
             Self::Other(status, _) => *status,
             Self::Failed(failure) => match failure.kind() {
@@ -89,7 +85,7 @@ impl Stop {
         }
     }
 
-    fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         match self {
             Self::Failed(failure) => failure.message(),
             Self::Other(_, message) => message,
@@ -101,32 +97,6 @@ impl<F: Into<Failure>> From<F> for Stop {
     fn from(failure: F) -> Self {
         Self::Failed(failure.into())
     }
-}
-
-/// Runs what a thread does to its end: a panic there is a failure, for which nobody waits in vain.
-pub(crate) fn thread<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(work))
-        .map_err(|panic| Failure::new(Kind::BadAnswer, panicked(panic.as_ref())))
-}
-
-/// Runs a function of the interface. No panic goes through C.
-pub(crate) fn call(error: *mut ScopethingError, work: impl FnOnce() -> Result<(), Stop>) -> Status {
-    let stop = match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(())) => None,
-        Ok(Err(stop)) => Some(stop),
-        Err(panic) => Some(Stop::Other(Status::SCOPETHING_ERROR_INTERNAL, panicked(panic.as_ref()))),
-    };
-    let status = stop.as_ref().map_or(Status::SCOPETHING_OK, Stop::status);
-    let mut report = ScopethingError { status, message: [0; SCOPETHING_MESSAGE_SIZE] };
-    fill(&mut report.message, stop.as_ref().map_or("", Stop::message));
-    // SAFETY: the caller promises that `error` is null or points to room for one.
-    unsafe { write_error(error, &report) };
-    status
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
-    format!("a fault of this library: {}: please report it", text.unwrap_or("it panicked"))
 }
 
 /// The name of a status, such as "SCOPETHING_OK"; null for what is none.
@@ -155,16 +125,6 @@ pub extern "C" fn scopething_status_name(status: i32) -> *const c_char {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_panic_is_an_error() {
-        let mut error = ScopethingError { status: Status::SCOPETHING_OK, message: [0; 512] };
-        let status = call(&raw mut error, || panic!("by the test"));
-        assert_eq!((status, error.status), (Status::SCOPETHING_ERROR_INTERNAL, status));
-        let message: Vec<u8> =
-            error.message.iter().take_while(|&&byte| byte != 0).map(|&byte| byte as u8).collect();
-        assert!(String::from_utf8(message).unwrap().contains("by the test"));
-    }
 
     #[test]
     fn statuses_have_names() {

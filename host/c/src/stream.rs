@@ -8,18 +8,19 @@ use std::time::Instant;
 
 use host::failure::{Failure, Kind};
 use scopething_core::plan::{Channel, StreamPlan, StreamRequest};
-use scopething_core::scope::{StreamFrame, StreamTotals};
+use scopething_core::scope::StreamTotals;
 use scopething_files::stream::{Row, StreamHeader};
-use scopething_record::stream::{self, Thinner, Thinning};
+use scopething_record::stream::{self, Thinning};
 use scopething_waveform::moment::UnixMicros;
 use tokio::sync::watch;
 
+use crate::call::{self, call};
 use crate::capture::deadline;
 use crate::memory::{Out, field, optional_text, room, value};
 use crate::request::{attenuation, channel_set};
 use crate::scope::{Device, Lease, Scope, scopething_scope};
-use crate::status::{self, ScopethingError, ScopethingStatus, Stop, call};
-use crate::table::{self, lock};
+use crate::status::{ScopethingError, ScopethingStatus, Stop};
+use crate::table::{self, Handled, lock};
 use crate::{SCOPETHING_CHANNEL_A, SCOPETHING_CHANNEL_B, SCOPETHING_CHANNEL_L0};
 
 /// A stream that was started.
@@ -29,8 +30,6 @@ pub type scopething_stream = u64;
 /// The most columns of a stream: A, B and eight logic lines.
 pub const SCOPETHING_MAX_COLUMNS: usize = 10;
 
-/// Frames received at once, at most.
-const CHUNK_FRAMES: usize = 256;
 /// Rows that wait for the caller, at most: what comes beyond is given up, and its loss reported.
 const QUEUE_ROWS: usize = 1 << 20;
 
@@ -53,6 +52,10 @@ struct Queue {
     end: Option<Result<(), Failure>>,
 }
 
+impl Handled for Stream {
+    const NAME: &'static str = "stream";
+}
+
 impl Stream {
     fn start(lease: Lease, plan: StreamPlan) -> Result<Arc<Self>, Stop> {
         let (stop, stopped) = watch::channel(false);
@@ -62,8 +65,7 @@ impl Stream {
         lease.leave_thread();
         let spawned = thread::Builder::new().name("scopething-stream".to_owned()).spawn(move || {
             let mut lease = lease;
-            let ended =
-                status::thread(|| running.receive(&mut lease, &plan, stopped)).and_then(|ended| ended);
+            let ended = call::thread(|| running.receive(&mut lease, &plan, stopped)).and_then(|ended| ended);
             lease.parts().0.is_disturbed |= ended.is_err();
             // Whoever learns of the end finds the scope at rest.
             drop(lease);
@@ -90,30 +92,17 @@ impl Stream {
                     () = shared.is_closed() => {}
                 }
             };
-            let mut ended = std::pin::pin!(ended);
-            let mut stream = tokio::select! {
-                biased;
-                started = scope.start_stream(plan) => started?,
-                () = &mut ended => {
-                    *is_disturbed = true;
-                    return Ok(());
-                }
-            };
-            let mut thinner = Thinner::new(plan, Thinning::Mean);
-            let mut frames = [StreamFrame::default(); CHUNK_FRAMES];
-            loop {
-                let chunk = tokio::select! {
-                    biased;
-                    () = &mut ended => break,
-                    chunk = stream.read(&mut frames) => chunk?,
-                };
+            let take = |rows: &[Row], so_far| {
                 let mut queue = lock(&self.queue);
-                thinner.push(&chunk, |row| queue.push(row, plan.thinning));
-                queue.totals = stream.totals();
+                for row in rows {
+                    queue.push(row, plan.thinning);
+                }
+                queue.totals = so_far;
                 drop(queue);
                 self.changed.notify_all();
-            }
-            stream.finish().await.map(drop).map_err(Failure::from)
+            };
+            *is_disturbed |= !stream::receive(scope, plan, Thinning::Mean, ended, take).await?;
+            Ok(())
         })
     }
 

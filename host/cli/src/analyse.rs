@@ -51,7 +51,7 @@ pub(super) struct Arguments {
 /// Where in a file a trace stands.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Place {
+enum TraceKey {
     Stamped(StampObject),
     Counted { trace: u64 },
 }
@@ -59,7 +59,7 @@ enum Place {
 #[derive(Serialize)]
 struct AnalysisObject {
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    place: Option<Place>,
+    place: Option<TraceKey>,
     #[serde(flatten)]
     analysis: WaveformAnalysis,
 }
@@ -101,11 +101,11 @@ impl Arguments {
             let gap = stamp.and_then(|stamp| stamp.gap).map(|gap| format!(", gap: {}", gap.name()));
             writeln!(crate::terminal::stdout(), "trace {number}{clock}{}", gap.unwrap_or_default())?;
         }
-        let counted = Place::Counted { trace: *number };
-        self.print(waveform, Some(stamp.map_or(counted, |stamp| Place::Stamped(stamp.into()))))
+        let counted = TraceKey::Counted { trace: *number };
+        self.print(waveform, Some(stamp.map_or(counted, |stamp| TraceKey::Stamped(stamp.into()))))
     }
 
-    fn print(&self, waveform: &Waveform, place: Option<Place>) -> Result<(), Failure> {
+    fn print(&self, waveform: &Waveform, place: Option<TraceKey>) -> Result<(), Failure> {
         let mut analysis = WaveformAnalysis::of(waveform);
         if self.spectrum {
             analysis = analysis.with_spectra(waveform, self.window);

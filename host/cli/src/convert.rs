@@ -9,7 +9,8 @@ use super::file_arguments::FileSource;
 use super::message::{print_note, print_warning};
 use super::output_arguments::{OutputArguments, Target};
 use super::results::{Results, Show, is_of_closed_pipe};
-use scopething_files::pieces::{Pieces, open_pieces};
+use scopething_files::open_pieces;
+use scopething_files::pieces::Pieces;
 use scopething_files::{SaveError, TraceFile};
 
 const EXAMPLES: &str = "\

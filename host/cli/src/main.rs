@@ -49,6 +49,7 @@ mod results;
 mod selftest;
 mod serve;
 mod session;
+mod session_command;
 mod setup;
 mod shell;
 mod simulate;
@@ -65,6 +66,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use self::failure::Failure;
 use self::message::Level;
 use self::session::Session;
+use self::session_command::SessionCommand;
 
 /// Captures, generates and measures with a BitScope Micro.
 #[derive(Debug, Parser)]
@@ -118,44 +120,6 @@ enum Command {
     Completions(completions::Arguments),
     Man(man::Arguments),
     Live(live_view::Arguments),
-}
-
-/// Commands that a shell accepts as well.
-#[derive(Debug, Subcommand)]
-enum SessionCommand {
-    Capture(capture::Arguments),
-    Plan(plan::Arguments),
-    Stream(stream::Arguments),
-    Plot(plot::Arguments),
-    Convert(convert::Arguments),
-    Analyse(analyse::Arguments),
-    Decode(decode::Arguments),
-    Info(info::Arguments),
-    Wave(wave::Arguments),
-    Clock(clock::Arguments),
-    Hold(hold::Arguments),
-    Calibrate(calibrate::Arguments),
-}
-
-impl SessionCommand {
-    /// Runs it to its end, over the connection of the session.
-    async fn run(&self, session: &mut Session) -> Result<(), Failure> {
-        let result = match self {
-            Self::Capture(arguments) => Box::pin(arguments.run(session)).await,
-            Self::Plan(arguments) => arguments.run(session),
-            Self::Stream(arguments) => Box::pin(arguments.run(session)).await,
-            Self::Plot(arguments) => arguments.run(),
-            Self::Convert(arguments) => arguments.run(),
-            Self::Analyse(arguments) => Box::pin(arguments.run(session)).await,
-            Self::Decode(arguments) => Box::pin(arguments.run(session)).await,
-            Self::Info(arguments) => arguments.run(session).await,
-            Self::Wave(arguments) => arguments.run(session).await,
-            Self::Clock(arguments) => arguments.run(session).await,
-            Self::Hold(arguments) => arguments.run(session).await,
-            Self::Calibrate(arguments) => arguments.run(session).await,
-        };
-        session.end_command(result).await
-    }
 }
 
 /// Prints the help, or what is wrong with the arguments. The names of files among them may hold anything.

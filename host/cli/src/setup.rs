@@ -47,7 +47,7 @@ pub(super) fn serial_group(groups: &str) -> Option<&'static str> {
     GROUPS.into_iter().find(|name| exists(name))
 }
 
-/// The rule: the group and whoever sits at the computer may open the port, which has a name that says which scope it is, nobody
+/// The rule: the group and whoever sits at the computer may open the port, which has a name with the serial number of the scope, nobody
 /// takes the scope for a modem, and its bytes are not held back for 16 ms.
 pub(super) fn rule(group: &str) -> String {
     let mut text = String::from(

@@ -28,7 +28,7 @@ async fn ask_page(served: &Listening, request: &str, body: &str) -> Value {
     serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON")
 }
 
-/// Why the page says that the device is gone, once it says so or no longer does.
+/// The reason that the page shows for a device that is gone, once it shows one or no longer does.
 async fn lost(served: &Listening, is_lost: bool) -> Value {
     let asking = async {
         loop {

@@ -9,20 +9,23 @@
 //! the shortest that read back as the same. A channel has the name that it had in the file it came from.
 //!
 //! Several captures are one table with a column `trace`, which counts them or has their numbers in a job; the notes of each
-//! stand before its rows. For spreadsheets of a country that writes 1,5 there is a [variant](super::Variant) with
+//! stand before its rows. For spreadsheets of a country that writes 1,5 there is a [variant](super::Format::CsvSemicolons) with
 //! semicolons.
 
 use std::io::Write;
 use std::path::Path;
 
 use super::number::push_number;
-use super::pieces::{Held, PieceWriter, write_whole};
+use super::pieces::Held;
 use super::rows::{MAX_CHANNELS, Rows};
-use super::{TraceWriter, WriteError, facts};
+use super::write::write_whole;
+use super::{PieceWriter, TraceWriter, WriteError, facts};
 use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline, Waveform};
 
 /// The field of the times in every header.
 pub(super) const TIME: &str = "time";
+/// The last field of a stream: frames of the device that are missing since the row before.
+pub(super) const LOST: &str = "lost";
 /// The field of the numbers of traces.
 pub(super) const TRACE: &str = "trace";
 

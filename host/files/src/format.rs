@@ -1,22 +1,10 @@
 //! The formats by name and by ending.
 
 use std::fmt;
-use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
 
 use thiserror::Error;
-
-use super::csv_write::{CsvWriter, Style};
-use super::json_write::JsonWriter;
-use super::npz::NpzWriter;
-use super::parquet::ParquetWriter;
-use super::pieces::{PieceWriter, write_whole};
-use super::sr_write::SrWriter;
-use super::vcd::VcdWriter;
-use super::wav::WavWriter;
-use super::{TraceWriter, WriteError, picture};
-use scopething_waveform::waveform::Waveform;
 
 /// A file format of traces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,32 +97,6 @@ impl Format {
         format.ok_or_else(|| FormatError::Ending { path: path.display().to_string() })
     }
 
-    /// A writer of this format.
-    #[must_use]
-    pub fn writer(self) -> Box<dyn TraceWriter> {
-        self.writer_of(false)
-    }
-
-    /// A writer of this format, for `several` captures or for one: a table of several has a column that numbers them.
-    #[must_use]
-    pub fn writer_of(self, several: bool) -> Box<dyn TraceWriter> {
-        let one = match self {
-            Self::Csv => return Box::new(CsvWriter::new(Style { semicolons: false, numbered: several })),
-            Self::CsvSemicolons => {
-                return Box::new(CsvWriter::new(Style { semicolons: true, numbered: several }));
-            }
-            Self::Json => return Box::new(JsonWriter::default()),
-            Self::Npz => One::Pieces(Box::<NpzWriter>::default()),
-            Self::Parquet => One::Pieces(Box::<ParquetWriter>::default()),
-            Self::Sr => One::Pieces(Box::<SrWriter>::default()),
-            Self::Vcd => One::Pieces(Box::<VcdWriter>::default()),
-            Self::Wav => One::Pieces(Box::<WavWriter>::default()),
-            Self::Svg => One::Whole(picture::write_svg),
-            Self::Png => One::Whole(picture::write_png),
-        };
-        Box::new(OneCapture { format: self, one, written: false })
-    }
-
     /// Whether a file of this format holds any number of captures, and not just one.
     #[must_use]
     pub fn holds_several(self) -> bool {
@@ -171,38 +133,6 @@ fn names() -> String {
 fn endings() -> String {
     let usual = Format::ALL.into_iter().filter(|format| *format != Format::CsvSemicolons);
     usual.map(|format| format!(".{format}")).collect::<Vec<_>>().join(", ")
-}
-
-/// How a format that holds a single capture is written.
-enum One {
-    Pieces(Box<dyn PieceWriter>),
-    Whole(fn(&Waveform, &mut dyn Write) -> Result<(), WriteError>),
-}
-
-/// A writer of a format that holds a single capture.
-struct OneCapture {
-    format: Format,
-    one: One,
-    written: bool,
-}
-
-impl TraceWriter for OneCapture {
-    fn write(&mut self, recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
-        if std::mem::replace(&mut self.written, true) {
-            return Err(WriteError::OneCapture(self.format));
-        }
-        match &mut self.one {
-            One::Pieces(writer) => write_whole(writer.as_mut(), recording, out),
-            One::Whole(encode) => encode(recording, out),
-        }
-    }
-
-    fn by_pieces(&mut self) -> Option<&mut dyn PieceWriter> {
-        match &mut self.one {
-            One::Pieces(writer) if !self.written => Some(writer.as_mut()),
-            _ => None,
-        }
-    }
 }
 
 #[cfg(test)]

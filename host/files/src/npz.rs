@@ -14,8 +14,8 @@ use std::path::Path;
 use tempfile::SpooledTempFile;
 
 use super::archive::Archive;
-use super::pieces::{Held, PieceWriter};
-use super::{WriteError, facts};
+use super::pieces::Held;
+use super::{PieceWriter, WriteError, facts};
 use scopething_waveform::waveform::{Gap, Outline, SampleKind, Samples, SeriesOutline};
 
 /// Bytes of a channel that are kept in memory until the end of the capture; more lie in a file.

@@ -23,10 +23,9 @@ use parquet::schema::types::{ColumnPath, Type, TypePtr};
 
 use super::csv_write::{TIME, name_of};
 use super::handover::Handover;
-use super::pieces::{Held, PieceWriter};
-use super::rows::{Row, Rows};
-use super::stream::MAX_BUFFERED_ROWS;
-use super::{WriteError, facts};
+use super::pieces::Held;
+use super::rows::{MAX_BUFFERED_ROWS, Row, Rows};
+use super::{PieceWriter, WriteError, facts};
 use scopething_waveform::waveform::{Outline, SampleKind, SeriesOutline};
 
 /// How tables are encoded: `time` and the columns of floats cut into their bytes.

@@ -1,16 +1,14 @@
 //! Captures that are read and written piece by piece, in memory that does not grow with them.
 //!
 //! What a file holds is known before its samples are: an [`Outline`]. The samples follow in [`Pieces`], those of all
-//! channels up to about the same time in each. A [writer](PieceWriter) keeps of them what it has not written yet.
+//! channels up to about the same time in each. A [writer](super::PieceWriter) keeps of them what it has not written yet.
 
-use std::io::Write;
-use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use super::ReadError;
 use super::facts::Known;
-use super::{Format, ReadError, ReadOptions, WriteError, csv_read, parquet_read, sr_read, wav_read};
-use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline, Waveform};
+use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline};
 
 /// Samples of a channel that are handed over at once.
 pub(crate) const PIECE_SAMPLES: usize = 1 << 16;
@@ -30,27 +28,6 @@ pub trait Pieces: Send {
     fn warnings(&mut self) -> Vec<String> {
         Vec::new()
     }
-}
-
-/// Opens a file that holds one capture, to read it piece by piece. `None` if it must be read as a whole, or cannot be:
-/// [`open_with`](super::open_with) does that, or states why not.
-///
-/// The file is gone through once before, for what stands in no head: how many samples are good, whether times are evenly
-/// spaced.
-#[must_use]
-pub fn open_pieces(path: &Path, format: Format, options: &ReadOptions) -> Option<Box<dyn Pieces>> {
-    // Anything else might never end.
-    if !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return None;
-    }
-    let fed = match format {
-        Format::Csv | Format::CsvSemicolons => csv_read::pieces::open(path, options),
-        Format::Parquet => parquet_read::open_pieces(path, options),
-        Format::Sr => sr_read::pieces::open(path, options),
-        Format::Wav => wav_read::open_pieces(path, options),
-        _ => None,
-    }?;
-    Some(Box::new(fed))
 }
 
 /// Pieces that lie ready while one is written.
@@ -117,7 +94,7 @@ pub(crate) struct InStep {
 }
 
 /// The outline of channels that are in step, as far as they were by what is [known](Known) of them: `None`
-/// otherwise. Those of a [`ReadOptions::rate_hz`] other than the file's are not.
+/// otherwise. Those of a [`ReadOptions::rate_hz`](super::ReadOptions::rate_hz) other than the file's are not.
 pub(crate) fn outline_in_step(
     mut channels: Vec<SeriesOutline>,
     times: InStep,
@@ -153,29 +130,6 @@ pub(crate) fn outline_in_step(
     }
     let details = known.details.clone();
     Some(Outline { sample_rate_hz: known.sample_rate_hz.unwrap_or(rate_hz), channels, details })
-}
-
-/// Writes a capture piece by piece: [`begin`](Self::begin), [`samples`](Self::samples) any number of times,
-/// [`end`](Self::end). What it wrote is a complete file after the end.
-pub trait PieceWriter: Send {
-    /// Begins a capture. What must be kept until its end, and is more than a piece, goes into files without a name in
-    /// the directory `spool`.
-    ///
-    /// # Errors
-    /// If `out` fails, or the format cannot hold the capture.
-    fn begin(&mut self, outline: &Outline, spool: &Path, out: &mut dyn Write) -> Result<(), WriteError>;
-
-    /// Writes what can be written of the samples that came, and drops it.
-    ///
-    /// # Errors
-    /// As [`begin`](Self::begin).
-    fn samples(&mut self, held: &mut Held, out: &mut dyn Write) -> Result<(), WriteError>;
-
-    /// Ends the capture, all samples of which came.
-    ///
-    /// # Errors
-    /// As [`begin`](Self::begin).
-    fn end(&mut self, out: &mut dyn Write) -> Result<(), WriteError>;
 }
 
 /// Samples that came, and are still to be written.
@@ -238,23 +192,4 @@ impl Held {
             self.drop_before(channel, usize::MAX);
         }
     }
-}
-
-/// Writes a capture that is in memory.
-pub(crate) fn write_whole(
-    writer: &mut dyn PieceWriter,
-    waveform: &Waveform,
-    out: &mut dyn Write,
-) -> Result<(), WriteError> {
-    let outline = Outline::from(waveform);
-    let mut held = Held::of(&outline);
-    writer.begin(&outline, &std::env::temp_dir(), out)?;
-    for first in (0..waveform.sample_count()).step_by(PIECE_SAMPLES) {
-        let channels = waveform.channels().iter();
-        let piece: Vec<Samples> =
-            channels.map(|series| series.samples.part(first as u64, PIECE_SAMPLES as u64)).collect();
-        held.push(&piece);
-        writer.samples(&mut held, out)?;
-    }
-    writer.end(out)
 }

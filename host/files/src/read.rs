@@ -1,19 +1,15 @@
 //! What all readers share.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader};
-use std::path::{Path, PathBuf};
+use std::io;
 
 use thiserror::Error;
 
-use super::{
-    CsvReader, Format, JsonReader, NpzReader, ParquetReader, ReadOptions, SrReader, VcdReader, WavReader,
-};
+use super::Format;
 use scopething_waveform::waveform::{InvalidWaveform, Waveform};
 
 /// The most samples of all channels together that a trace is read into memory with: 1 GiB of analog ones, a quarter of
 /// that of logic levels. A device takes 12288 at a time; this bounds the memory that a file can ask for. A longer file
-/// is read in [parts](ReadOptions::from_s).
+/// is read in [parts](super::ReadOptions::from_s).
 pub const MAX_SAMPLES: usize = 1 << 28;
 
 /// Reads captures of one format.
@@ -129,85 +125,6 @@ pub enum ReadError {
     /// The channels do not fit together.
     #[error(transparent)]
     Waveform(#[from] InvalidWaveform),
-}
-
-/// Why a file cannot be read.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// The file cannot be opened.
-    #[error("{} cannot be opened: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// The path names something that is no file, and might never end.
-    #[error("{} is not a regular file; save what it gives to one first", path.display())]
-    NotAFile {
-        /// What was named.
-        path: PathBuf,
-    },
-    /// The format can only be written.
-    #[error("{} cannot be read, because a {format} file can only be written; read csv, json, npz, parquet, sr, vcd or wav", path.display())]
-    WriteOnly {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        format: Format,
-    },
-    /// What is in the file is not of its format.
-    #[error("{} cannot be read: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: ReadError,
-    },
-}
-
-/// Opens a file to read captures from, as it states them.
-///
-/// # Errors
-/// If there is no such file, it is no regular one, or its format cannot be read.
-pub fn open(path: &Path, format: Format) -> Result<Box<dyn TraceReader>, OpenError> {
-    open_with(path, format, &ReadOptions::default())
-}
-
-/// Opens a file to read captures, or parts of them, from.
-///
-/// # Errors
-/// As [`open`].
-pub fn open_with(
-    path: &Path,
-    format: Format,
-    options: &ReadOptions,
-) -> Result<Box<dyn TraceReader>, OpenError> {
-    let path = path.to_owned();
-    match fs::metadata(&path) {
-        Ok(metadata) if !metadata.is_file() => return Err(OpenError::NotAFile { path }),
-        Ok(_) if !format.is_readable() => return Err(OpenError::WriteOnly { path, format }),
-        Ok(_) => {}
-        Err(source) => return Err(OpenError::Io { path, source }),
-    }
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(source) => return Err(OpenError::Io { path, source }),
-    };
-    let input = BufReader::with_capacity(BUFFER_BYTES, file);
-    let options = options.clone();
-    let reader: Result<Box<dyn TraceReader>, ReadError> = match format {
-        Format::Csv | Format::CsvSemicolons => Ok(Box::new(CsvReader::with_options(input, options))),
-        Format::Json => Ok(Box::new(JsonReader::with_options(input, options))),
-        Format::Npz => NpzReader::new(input, options).map(|reader| Box::new(reader) as _),
-        Format::Parquet => {
-            ParquetReader::new(input.into_inner(), options).map(|reader| Box::new(reader) as _)
-        }
-        Format::Vcd => Ok(Box::new(VcdReader::new(input, options))),
-        Format::Wav => WavReader::new(input, options).map(|reader| Box::new(reader) as _),
-        _ => SrReader::with_options(input, options).map(|reader| Box::new(reader) as _),
-    };
-    reader.map_err(|source| OpenError::Read { path, source })
 }
 
 /// Bytes that are read at once.

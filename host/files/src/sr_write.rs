@@ -12,9 +12,9 @@ use std::path::Path;
 
 use super::archive::Archive;
 use super::grid::Grid;
-use super::pieces::{Held, PieceWriter};
-use super::stream::MAX_BUFFERED_ROWS;
-use super::{Format, WriteError, facts};
+use super::pieces::Held;
+use super::rows::{MAX_BUFFERED_ROWS, MAX_CHANNELS};
+use super::{Format, PieceWriter, WriteError, facts};
 use scopething_waveform::waveform::{Channel, Outline, SeriesOutline};
 
 /// The entry with the logic samples, without the number of the chunk.
@@ -46,7 +46,7 @@ struct Session {
 impl Session {
     /// Takes the samples of the next moment. False if they have not come.
     fn push(&mut self, held: &Held) -> bool {
-        let mut samples = [0.0; crate::rows::MAX_CHANNELS];
+        let mut samples = [0.0; MAX_CHANNELS];
         for ((at, series), sample) in self.channels.iter().enumerate().zip(&mut samples) {
             match held.get(at, self.grid.index(series, self.moment)) {
                 Some(value) => *sample = value,

@@ -30,7 +30,7 @@ struct ColumnScan {
 
 /// Which column of a row is a channel, and what its numbers are multiplied with.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct ScaledColumn {
     column: usize,
     scale: f64,
 }
@@ -67,7 +67,7 @@ impl TableScan {
         layout: &Layout,
         known: &Known,
         options: &ReadOptions,
-    ) -> Option<(Outline, Vec<Place>, Vec<String>)> {
+    ) -> Option<(Outline, Vec<ScaledColumn>, Vec<String>)> {
         if options.rate_hz.is_some() {
             return None;
         }
@@ -89,7 +89,10 @@ impl TableScan {
             if missing > 0 {
                 warnings.push(missing_warning(missing, series.count, &series.title()));
             }
-            channels.push((series, Place { column: one.index, scale: layout.columns.get(one.index)?.scale }));
+            channels.push((
+                series,
+                ScaledColumn { column: one.index, scale: layout.columns.get(one.index)?.scale },
+            ));
         }
         channels.sort_by_key(|(series, _)| series.channel);
         let (channels, places): (Vec<_>, Vec<_>) = channels.into_iter().unzip();
@@ -125,13 +128,13 @@ impl ColumnScan {
 pub(crate) struct RowPieces {
     window: Window,
     first_s: Option<f64>,
-    places: Vec<Place>,
+    places: Vec<ScaledColumn>,
     kinds: Vec<SampleKind>,
     piece: Vec<Samples>,
 }
 
 impl RowPieces {
-    pub(crate) fn of(outline: &Outline, places: Vec<Place>, options: &ReadOptions) -> Self {
+    pub(crate) fn of(outline: &Outline, places: Vec<ScaledColumn>, options: &ReadOptions) -> Self {
         let kinds: Vec<SampleKind> = outline.channels.iter().map(|series| series.kind).collect();
         let piece = empty(&kinds);
         Self { window: options.window(), first_s: None, places, kinds, piece }

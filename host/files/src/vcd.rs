@@ -9,9 +9,9 @@ use std::path::Path;
 
 use vcd::{TimescaleUnit, Value, VarType};
 
-use super::pieces::{Held, PieceWriter};
+use super::pieces::Held;
 use super::rows::Rows;
-use super::{Format, WriteError, facts};
+use super::{Format, PieceWriter, WriteError, facts};
 use scopething_waveform::waveform::{Outline, SampleKind, SeriesOutline};
 
 /// What the comment with [what is known](facts) begins with.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use scopething_files::pieces::{Pieces, open_pieces};
-use scopething_files::{Format, ReadOptions, TraceFile, open_with};
+use scopething_files::pieces::Pieces;
+use scopething_files::{Format, ReadOptions, TraceFile, open_pieces, open_with};
 use scopething_waveform::waveform::{
     Channel, Details, Range, Samples, Series, Trigger, TriggerType, Waveform,
 };

@@ -5,8 +5,12 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use scopething_core::scope::CaptureOptions;
-use scopething_core::trace::Trace;
+use scopething::link::HostScope;
+use scopething::trigger_hint::awaited;
+use scopething::watched::WatchedCapture;
+use scopething_core::device::AnalogParameters;
+use scopething_core::plan::{BusyOutputs, CaptureRequest};
+use scopething_core::trace::EndReason;
 
 use crate::connection::{Connection, Device, request_of, run};
 use crate::failure::Failure;
@@ -16,6 +20,42 @@ use crate::recording::Recording;
 
 /// A second press of Ctrl-C within this time is for the program, and not for the next capture.
 const DOUBLE_PRESS: Duration = Duration::from_secs(1);
+
+/// A capture that was planned. Those that ask for the same run by this plan too, and look for the reason of a trigger that does
+/// not come once in all.
+#[derive(Debug)]
+pub(crate) struct PlannedCapture {
+    request: CaptureRequest,
+    probe: AnalogParameters,
+    driven: BusyOutputs,
+    /// What it waits for, in words.
+    awaited: String,
+    capture: WatchedCapture,
+}
+
+impl PlannedCapture {
+    /// The last one, if nothing has changed since, or a new one in its place.
+    fn of<'a>(
+        last: &'a mut Option<Self>,
+        scope: &mut HostScope,
+        request: &CaptureRequest,
+        probe: AnalogParameters,
+    ) -> Result<&'a mut Self, Failure> {
+        let driven = scope.driven();
+        let is_same = |last: &Self| last.request == *request && last.probe == probe && last.driven == driven;
+        let same = last.take().filter(is_same);
+        Ok(last.insert(match same {
+            Some(same) => same,
+            None => {
+                scope.set_probe(probe);
+                let plan = scope.plan(request)?;
+                let awaited = awaited(&plan);
+                let capture = WatchedCapture::new(scope, request, plan);
+                Self { request: *request, probe, driven, awaited, capture }
+            }
+        }))
+    }
+}
 
 #[pymethods]
 impl Connection {
@@ -34,11 +74,11 @@ impl Connection {
         let recording = self.with(py, |device| {
             let probe = self.probe(device, probe, attenuation)?;
             let by_signal = &mut is_by_signal;
-            let Device { runtime, scope, buffer, .. } = device;
+            let Device { runtime, scope, buffer, planned, .. } = device;
+            let PlannedCapture { capture, driven, awaited, .. } =
+                PlannedCapture::of(planned, scope, &request, probe)?;
+            capture.verify = verify;
             let device = format!("{} {}", scope.model().name, self.revision());
-            scope.set_probe(probe);
-            let driven = scope.driven();
-            let plan = scope.plan(&request).map_err(Failure::from)?;
             let mut cancels = self.shared.cancels.subscribe();
             cancels.mark_unchanged();
             let cancelled = async move {
@@ -46,19 +86,23 @@ impl Connection {
                     std::future::pending::<()>().await;
                 }
             };
+            let report = |hint| self.shared.waiting.is_for(awaited, Option::as_ref(&hint));
             let capturing = async {
-                let options = CaptureOptions::new().cancelled_by(cancelled);
-                let trace: Trace<'_> = if verify {
-                    scope.capture_with(&plan, buffer, options.verified()).await.map_err(Failure::from)?
-                } else {
-                    scope.capture_with(&plan, buffer, options).await.map_err(Failure::from)?
-                };
+                let trace = capture.capture(scope, buffer, cancelled, report).await.map_err(Failure::from)?;
+                let is_cancelled = trace.end_reason() == EndReason::Cancel;
                 if trace.samples() == 0 {
-                    return Ok(None);
+                    return Ok((None, is_cancelled));
                 }
-                Recording::of_trace(&trace, request, driven, device).map(Some)
+                Ok((Some(Recording::of_trace(&trace, request, *driven, device)?), is_cancelled))
             };
-            run(runtime, &self.shared, capturing, || self.keep_interrupt(by_signal))
+            let captured = run(runtime, &self.shared, capturing, || self.keep_interrupt(by_signal));
+            self.shared.waiting.end();
+            let (recording, is_cancelled) = captured?;
+            if is_cancelled {
+                // Whoever has changed something since wants to know again why the trigger does not come.
+                *planned = None;
+            }
+            Ok(recording)
         })?;
         if recording.is_none() && is_by_signal {
             return Err(PyKeyboardInterrupt::new_err(()));

@@ -3,32 +3,29 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pythonize::depythonize;
+use scopething::blocking::{self, probe_of_user};
 use scopething::calibration_file::{self, CalibrationFile};
-use scopething::generate::stop;
-use scopething::link::{self, Link, LinkClock, LinkUrl, OpenLink};
+use scopething::link::{HostScope, LinkUrl, OpenLink};
 use scopething::request::CaptureSpec;
 use scopething_core::device::{AnalogParameters, Attenuation, BS05};
 use scopething_core::plan::CaptureRequest;
-use scopething_core::scope::{Generators, Scope};
+use scopething_core::scope::Generators;
 use scopething_core::trace::TraceBuffer;
 use scopething_files::playback;
-use tokio::runtime::{self, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::failure::{Failure, Kind, Raise as _, Stop};
-use crate::gate::{self, Process, lock, signals};
-use crate::probes::{attenuation_of, behind, probe_of_user};
+use crate::capture::PlannedCapture;
+use crate::failure::{Failure, Raise as _, Stop};
+use crate::gate::{self, Process, lock};
+use crate::probes::{attenuation_of, behind};
 use crate::turn::Turns;
-
-/// How long closing may take: a device that answers takes some milliseconds.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-
-pub(crate) type HostScope = Scope<Link, LinkClock>;
+use crate::waiting::Waiting;
 
 /// What an operation needs.
 pub(crate) struct Device {
@@ -37,6 +34,8 @@ pub(crate) struct Device {
     pub(crate) buffer: Box<TraceBuffer>,
     /// What was read from the file of calibrations, or found since.
     probes: HashMap<String, AnalogParameters>,
+    /// How the last capture was planned.
+    pub(crate) planned: Option<PlannedCapture>,
     /// An operation was given up: what the device does is not known.
     pub(crate) is_disturbed: bool,
 }
@@ -50,6 +49,8 @@ pub(crate) struct Shared {
     /// When Ctrl-C last ended a capture.
     pub(crate) interrupted: Mutex<Option<Instant>>,
     generators: Mutex<Generators>,
+    /// What the capture that runs waits for.
+    pub(crate) waiting: Waiting,
     /// What functions that are simulated signals raised.
     pub(crate) raised: Arc<Mutex<Option<PyErr>>>,
     pub(crate) process: Process,
@@ -76,11 +77,6 @@ pub(crate) struct Connection {
     revision: String,
 }
 
-pub(crate) fn runtime() -> Result<Runtime, Stop> {
-    let built = runtime::Builder::new_current_thread().enable_all().build();
-    built.map_err(|error| Failure::of(Kind::LinkLost, &error).into())
-}
-
 /// Runs a future to its end, unless a signal, the end of the interpreter or closing comes first. `take` may keep a press of
 /// Ctrl-C for itself.
 pub(crate) fn run<T>(
@@ -93,7 +89,7 @@ pub(crate) fn run<T>(
         tokio::select! {
             biased;
             result = work => result,
-            error = signals(take) => Err(Stop::Raised(error)),
+            error = gate::visits(|py| shared.waiting.log(py), take) => Err(Stop::Raised(error)),
             () = shared.is_closed() => Err(Failure::closed().into()),
             () = gate::shutting() => Err(Failure::closed().into()),
         }
@@ -115,18 +111,15 @@ impl Connection {
             closed: watch::Sender::new(false),
             interrupted: Mutex::new(None),
             generators: Mutex::new(Generators::Off),
+            waiting: Waiting::default(),
             raised,
             process: Process::current(),
         };
-        let runtime = runtime()?;
+        let runtime = blocking::runtime()?;
         let connecting = async {
             let (url, link) = match opened {
                 Some(open) => (url, open()),
-                None => {
-                    let url = link::resolve(&url).await.map_err(Failure::from)?;
-                    let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
-                    (url, link)
-                }
+                None => return Ok(blocking::connect(&url, playback::read).await?),
             };
             let scope = link.connect().await.map_err(Failure::connecting)?;
             Ok((url, scope))
@@ -139,6 +132,7 @@ impl Connection {
             scope,
             buffer: Box::new(TraceBuffer::new()),
             probes: HashMap::new(),
+            planned: None,
             is_disturbed: false,
         };
         let turns = Arc::new(Turns::new(Box::new(device)));
@@ -178,15 +172,7 @@ impl Connection {
     /// Stops what a device that was closed generates, and closes the link.
     pub(crate) fn leave(&self, mut device: Box<Device>) {
         let Device { runtime, scope, is_disturbed, .. } = &mut *device;
-        let leaving = async {
-            if *is_disturbed {
-                // Which resets it.
-                scope.check_presence().await.ok();
-            }
-            stop(scope).await.ok();
-        };
-        // A device that does not answer any more cannot be helped.
-        let _ = runtime.block_on(async { tokio::time::timeout(CLOSE_TIMEOUT, leaving).await });
+        blocking::leave(runtime, scope, *is_disturbed);
         *lock(&self.shared.generators) = Generators::Off;
     }
 
@@ -267,8 +253,14 @@ impl Connection {
 
     /// How many operations wait for their turn.
     #[getter]
-    fn waiting(&self) -> usize {
+    fn queued(&self) -> usize {
         self.turns.waiting()
+    }
+
+    /// What the capture that runs has waited for for some seconds, and why it does not come, where that is known.
+    #[getter]
+    fn waiting(&self) -> Option<String> {
+        self.shared.waiting.text()
     }
 
     #[getter]

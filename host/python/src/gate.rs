@@ -110,14 +110,22 @@ pub(crate) fn raised_by_signal() -> Result<(), PyErr> {
     Python::attach(|py| py.check_signals())
 }
 
-/// Runs the handlers of signals from time to time; completes with what one of them raises, unless `take` keeps it.
-pub(crate) async fn signals(mut take: impl FnMut() -> bool) -> PyErr {
+/// Calls `visit` in the interpreter from time to time, after the handlers of signals; completes with what one of them raises,
+/// unless `take` keeps it.
+pub(crate) async fn visits(
+    mut visit: impl FnMut(Python<'_>) -> PyResult<()>,
+    mut take: impl FnMut() -> bool,
+) -> PyErr {
     loop {
         tokio::time::sleep(POLL).await;
-        let Err(error) = raised_by_signal() else { continue };
-        let is_interrupt = Python::attach(|py| error.is_instance_of::<PyKeyboardInterrupt>(py));
-        if !(is_interrupt && take()) {
-            return error;
+        let visited = Python::attach(|py| {
+            let error = py.check_signals().and_then(|()| visit(py)).err()?;
+            let is_interrupt = error.is_instance_of::<PyKeyboardInterrupt>(py);
+            Some((error, is_interrupt))
+        });
+        match visited {
+            Some((error, is_interrupt)) if !(is_interrupt && take()) => return error,
+            _ => {}
         }
     }
 }

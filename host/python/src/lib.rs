@@ -12,9 +12,11 @@ mod recording;
 mod simulate;
 mod stream;
 mod turn;
+mod waiting;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use scopething::blocking::probe_of_user;
 use scopething::link::LinkUrl;
 use scopething_core::device::BS05;
 use scopething_core::plan::{BusyOutputs, plan_capture};
@@ -62,7 +64,7 @@ fn plan<'py>(
     let request = connection::request_of(py, arguments)?;
     let url: LinkUrl = url.parse().map_err(|error| Failure::from(error).raise(py))?;
     let attenuation = probes::attenuation_of(py, attenuation)?;
-    let probe = probes::probe_of_user(&url, probe).map_err(|failure| failure.raise(py))?;
+    let probe = probe_of_user(&url, probe).map_err(|failure| failure.raise(py))?;
     let probe = probes::behind(probe, attenuation);
     let driven = match (waveform, clock) {
         (true, _) => BusyOutputs::WAVEFORM,

@@ -2,24 +2,13 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use scopething::blocking::probe_of_user;
 use scopething::calibration_file::{self, CalibrationFile};
 use scopething::link::LinkUrl;
 use scopething_core::calibration::Calibration;
 use scopething_core::device::{AnalogParameters, Attenuation};
 
 use crate::failure::{Failure, Raise as _};
-
-/// The parameters of a probe, from the user's file of calibrations or nominal ones.
-pub(crate) fn probe_of_user(url: &LinkUrl, name: &str) -> Result<AnalogParameters, Failure> {
-    CalibrationFile::probe_of_user(url, name)?.ok_or_else(|| {
-        let path = CalibrationFile::of_user().map(|file| file.path().display().to_string());
-        Failure::usage(format!(
-            "there is no calibration for probe {name:?} at {} in {}: use x1, or calibrate it",
-            url.sound(),
-            path.unwrap_or_default()
-        ))
-    })
-}
 
 /// The same front end, behind this attenuation instead of its own.
 pub(crate) fn behind(probe: AnalogParameters, attenuation: Option<Attenuation>) -> AnalogParameters {

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
+use scopething::blocking;
 use scopething::link::{Link, LinkClock, OpenLink, TokioTimer};
 use scopething_core::scope::Pacing;
 use scopething_files::playback;
@@ -13,7 +14,7 @@ use scopething_serve::simulator::{ServeOptions, Server};
 use scopething_sim::{Function, Playback, Signal, SimConfig, SimLink, SimTime, TICK_NS};
 use tokio::sync::watch;
 
-use crate::connection::{Connection, runtime};
+use crate::connection::Connection;
 use crate::failure::{Failure, Kind, Raise as _};
 use crate::gate::{self, Process, lock};
 
@@ -156,7 +157,7 @@ pub(crate) fn serve(py: Python<'_>, settings: Vec<(String, Given<'_>)>, address:
         let stop = watch::Sender::new(false);
         let mut stopped = stop.subscribe();
         let (bound, address_bound) = sync_channel(1);
-        let runtime = runtime()?;
+        let runtime = blocking::runtime()?;
         let thread = thread::spawn(move || {
             runtime.block_on(async {
                 let options = ServeOptions { tcp: Some(address), ..ServeOptions::default() };

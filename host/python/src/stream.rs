@@ -7,9 +7,9 @@ use std::thread;
 use numpy::{PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 use scopething_core::plan::{StreamPlan, StreamRequest};
-use scopething_core::scope::{StreamFrame, StreamTotals};
+use scopething_core::scope::StreamTotals;
 use scopething_files::stream::{Column, Row, StreamHeader};
-use scopething_record::stream::{self, Thinner, Thinning};
+use scopething_record::stream::{self, Thinning};
 use scopething_waveform::moment::UnixMicros;
 use tokio::sync::watch;
 
@@ -19,8 +19,6 @@ use crate::gate::{self, Process, lock};
 use crate::probes::attenuation_of;
 use crate::turn::Turns;
 
-/// Frames received at once, at most.
-const CHUNK_FRAMES: usize = 256;
 /// Rows that wait for the caller, at most: what comes beyond is given up, and its loss reported.
 const QUEUE_ROWS: usize = 1 << 20;
 
@@ -246,27 +244,14 @@ impl Running {
                     () = gate::shutting() => {}
                 }
             };
-            let mut ended = std::pin::pin!(ended);
-            let mut stream = tokio::select! {
-                biased;
-                started = scope.start_stream(plan) => started.map_err(Failure::from)?,
-                () = &mut ended => {
-                    *is_disturbed = true;
-                    return Ok(());
+            let take = |rows: &[Row], so_far| {
+                for row in rows {
+                    blocks.push(row);
                 }
+                *lock(totals) = so_far;
             };
-            let mut thinner = Thinner::new(plan, *thinning);
-            let mut frames = [StreamFrame::default(); CHUNK_FRAMES];
-            loop {
-                let chunk = tokio::select! {
-                    biased;
-                    () = &mut ended => break,
-                    chunk = stream.read(&mut frames) => chunk.map_err(Failure::from)?,
-                };
-                thinner.push(&chunk, |row| blocks.push(row));
-                *lock(totals) = stream.totals();
-            }
-            stream.finish().await.map(drop).map_err(Failure::from)
+            *is_disturbed |= !stream::receive(scope, plan, *thinning, ended, take).await?;
+            Ok(())
         })
     }
 }

@@ -28,7 +28,7 @@ def waiting(scope, results):
 def wait_for_queue(scope, length):
     """Waits until so many operations wait for their turn."""
     deadline = time.monotonic() + TIMEOUT_S
-    while scope._connection.waiting != length:
+    while scope._connection.queued != length:
         assert time.monotonic() < deadline
         time.sleep(1e-3)
 

@@ -27,11 +27,14 @@
 //! - [`link`]: serial ports, TCP, UDP, bridges and the simulator, by their URLs.
 //! - [`calibration_file`]: the calibrations of probes, in the file that other BitScope programs use.
 //! - [`failure`]: errors as bindings report them to other languages.
+//! - `blocking`, with the feature `sim`: a device for callers that block.
 //! - [`request`], [`generate`]: captures and generators as users and programs write them.
 //! - [`watched`]: a capture whose wait for a trigger is shown; [`trigger_hint`]: why the trigger does not come.
 //! - [`atomic`]: files that appear complete or not at all.
 
 pub mod atomic;
+#[cfg(feature = "sim")]
+pub mod blocking;
 #[cfg(feature = "bridge")]
 pub mod bridge;
 pub mod calibration_file;

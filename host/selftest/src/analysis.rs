@@ -2,14 +2,14 @@
 
 /// A straight line through points.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Line {
+pub(super) struct LinearFit {
     pub(super) gain: f64,
     pub(super) offset: f64,
     /// The greatest distance of a point from the line.
     pub(super) residual: f64,
 }
 
-impl Line {
+impl LinearFit {
     /// The line of least squares; none through fewer than two different abscissas.
     pub(super) fn through(points: &[(f64, f64)]) -> Option<Self> {
         let count = points.len() as f64;
@@ -75,12 +75,15 @@ mod tests {
 
     #[test]
     fn a_line_is_found_with_its_residual() {
-        let line = Line::through(&[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]).unwrap();
+        let line = LinearFit::through(&[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]).unwrap();
         assert!((line.gain - 2.0).abs() < 1e-12 && (line.offset - 1.0).abs() < 1e-12);
         assert!(line.residual < 1e-12);
         // The mean of 0 and 1 misses both by a half.
-        assert_eq!(Line::through(&[(0.0, 0.0), (0.0, 1.0)]), None);
-        assert_eq!(Line::through(&[(0.0, 0.0), (1.0, 3.0), (2.0, 0.0)]).map(|line| line.residual), Some(2.0));
+        assert_eq!(LinearFit::through(&[(0.0, 0.0), (0.0, 1.0)]), None);
+        assert_eq!(
+            LinearFit::through(&[(0.0, 0.0), (1.0, 3.0), (2.0, 0.0)]).map(|line| line.residual),
+            Some(2.0)
+        );
     }
 
     #[test]

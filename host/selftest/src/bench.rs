@@ -7,7 +7,9 @@ use scopething_core::scope::{LinkProfile, Scope};
 use scopething_core::time::Micros;
 use scopething_core::vm::Register;
 
+use super::analysis;
 use super::exchanges::{ExchangeLog, Exchanges};
+use super::outcome::Notes;
 use super::raw::{NATIVE, RAW, RawDevice, TraceEnd, TracedLink};
 use super::stop::Stop;
 use scopething::link::{Chunk, LinkClock, OpenLink, Tracer};
@@ -340,4 +342,21 @@ impl Wave {
         raw.store(&[(Register::KitchenSinkB, WAVEFORM_OUTPUT)]).await?;
         raw.run(b"U").await
     }
+}
+
+/// Starts a waveform and makes sure that A sees it swing over most of its range.
+pub(super) async fn start_seen(raw: &mut RawDevice<'_>, wave: Wave, notes: &mut Notes) -> Result<(), Stop> {
+    wave.start(raw).await?;
+    // 6000 samples over 24 ms: the slowest waveform here has 100 Hz.
+    let look = Capture { samples: 6000, ticks: 160, waveform: true, ..Capture::LOOK };
+    let (_, volts) = look.volts(raw).await?;
+    let (low, high) = analysis::extremes(&volts);
+    notes.measured_numbers("A lies between (V)", &[low, high]);
+    if high - low >= 0.6 * (wave.high - wave.low) {
+        return Ok(());
+    }
+    Err(Stop::inconclusive(format!(
+        "A stays between {low:.2} V and {high:.2} V while the generator plays from {:.1} V to {:.1} V: is L4 joined to A?",
+        wave.low, wave.high
+    )))
 }

@@ -1,5 +1,7 @@
 //! The operator, who wires what an experiment needs.
 
+use super::stop::Stop;
+
 /// An operator's answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
@@ -29,5 +31,13 @@ impl Operator for NoOperator {
 
     async fn voltage(&mut self, _: &str) -> Option<f64> {
         None
+    }
+}
+
+/// Has something wired that the experiment cannot do without.
+pub(super) async fn wire(operator: &mut impl Operator, instruction: &str) -> Result<(), Stop> {
+    match operator.wire(instruction).await {
+        Reply::Done => Ok(()),
+        Reply::Skip => Err(Stop::Skipped("not wired".to_owned())),
     }
 }

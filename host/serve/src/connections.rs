@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::event::Event;
 use super::handle::Handle;
-use super::lines::{Line, Lines};
+use super::lines::{Line, LineReader};
 use super::scpi::{Message, messages};
 use super::scpi_status::{Common, ScpiError, Status};
 use super::settings::Settings;
@@ -177,7 +177,7 @@ pub(super) async fn converse(
     mut dialect: impl Dialect,
 ) {
     let (reader, mut writer) = stream.split();
-    let mut lines = Lines::new(Prompt(reader));
+    let mut lines = LineReader::new(Prompt(reader));
     let mut status = Status::default();
     while let Ok(Some(line)) = lines.next().await {
         let line = match line {

@@ -18,6 +18,9 @@ use super::event::Event;
 use super::loan::Loan;
 use super::settings::Settings;
 
+/// The serial number that `*IDN?` answers for a device that has none (IEEE 488.2, section 10.14).
+pub(super) const NO_SERIAL: &str = "0";
+
 /// The state that all clients share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SharedState {

@@ -22,9 +22,10 @@ use super::generator;
 use super::handle::{GeneratorChange, GeneratorTurn, Handle, Request, SharedState, WaitingClient};
 use super::loan::Loan;
 use super::reconnect::{Reopen, reconnected};
+use super::settings::advice;
 use super::until;
 use scopething::link::{HostScope, LinkClock, LinkError};
-use scopething::trigger_hint::{Remedy, TriggerHint, awaited};
+use scopething::trigger_hint::{TriggerHint, awaited};
 use scopething::watched::WatchedCapture;
 
 type DeviceError = ScopeError<LinkError>;
@@ -130,7 +131,7 @@ impl Queue {
 
     /// While the device is gone: clients wait for it that would wait for a trigger, all others learn that there is nothing to be
     /// had. Whether everything is closing.
-    fn turn_away(&mut self, reason: &str) -> bool {
+    fn reject(&mut self, reason: &str) -> bool {
         self.clients.retain(|client| client.until().is_none());
         self.borrowers.clear();
         if let Some(reply) = self.generate.take().and_then(|turn| turn.reply) {
@@ -249,7 +250,7 @@ impl Instrument {
         let (scope, clock, profile) = {
             let mut returned = pin!(reconnected(reopen, handle));
             loop {
-                if queue.turn_away(&reason) {
+                if queue.reject(&reason) {
                     return pending().await;
                 }
                 tokio::select! {
@@ -539,17 +540,6 @@ async fn until_whole(deadline: Option<Instant>, whole: &Cell<Instant>) {
     while Instant::now() < whole.get() {
         until(Some(whole.get())).await;
     }
-}
-
-/// Why the trigger does not come, and what clients can set.
-pub(super) fn advice(hint: &TriggerHint) -> String {
-    let setting = match hint.remedy() {
-        Remedy::MoreSamples => "set a shorter time a division",
-        Remedy::HairTrigger => "set the hair trigger, or a shorter time a division",
-        Remedy::Level => "set another level, or trigger mode auto",
-        Remedy::Pattern => "set another pattern, or trigger mode auto",
-    };
-    format!("{hint}: {setting}")
 }
 
 fn of_trace(trace: &Trace<'_>, state: &SharedState) -> Option<Arc<Capture>> {

@@ -23,7 +23,7 @@ pub(super) enum Line {
 
 /// The lines of a stream.
 #[derive(Debug)]
-pub(super) struct Lines<R> {
+pub(super) struct LineReader<R> {
     reader: R,
     buffer: Vec<u8>,
     /// Bytes of the present line that were dropped.
@@ -32,7 +32,7 @@ pub(super) struct Lines<R> {
     is_native: bool,
 }
 
-impl<R: AsyncRead + Unpin> Lines<R> {
+impl<R: AsyncRead + Unpin> LineReader<R> {
     pub(super) fn new(reader: R) -> Self {
         Self { reader, buffer: Vec::new(), dropped: 0, is_native: false }
     }
@@ -87,7 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     async fn all(stream: &[u8]) -> Vec<Line> {
-        let mut lines = Lines::new(stream);
+        let mut lines = LineReader::new(stream);
         let mut all = Vec::new();
         while let Some(line) = lines.next().await.unwrap() {
             all.push(line);
@@ -109,7 +109,7 @@ mod tests {
         let mut stream = vec![b'x'; 1 << 20];
         stream.extend(b"\n*IDN?\n");
         assert_eq!(all(&stream).await, [Line::TooLong(1 << 20), Line::Whole(b"*IDN?".to_vec())]);
-        let mut lines = Lines::new(stream.as_slice());
+        let mut lines = LineReader::new(stream.as_slice());
         let _ = lines.next().await;
         assert!(lines.buffer.capacity() <= 4 * MAX_LINE_BYTES, "{}", lines.buffer.capacity());
     }
@@ -128,7 +128,7 @@ mod tests {
             }
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let (one, other) = runtime.block_on(async {
-                let mut lines = Lines::new(stream);
+                let mut lines = LineReader::new(stream);
                 let mut read = Vec::new();
                 while let Some(line) = lines.next().await.unwrap() {
                     read.push(line);

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use super::allow::Allow;
 use super::connections::{ALL_IN_USE, Connections, LastSeen, MAX_CONNECTIONS, converse};
 use super::event::Event;
-use super::handle::{Handle, SharedState};
+use super::handle::{Handle, NO_SERIAL, SharedState};
 use super::hmo::Hmo;
 use super::instrument::Instrument;
 use super::listen_error::ListenError;
@@ -31,9 +31,6 @@ use scopething::link::{LinkError, OpenError, OpenLink};
 const MAX_EVENTS: usize = 256;
 /// Requests that wait for the instrument; senders of further ones wait.
 const MAX_REQUESTS: usize = 64;
-
-/// The serial number that `*IDN?` answers for a device that has none (IEEE 488.2, section 10.14).
-pub(super) const NO_SERIAL: &str = "0";
 
 /// How many pairs of ports are tried where any will do.
 const MAX_PAIRS: u8 = 100;

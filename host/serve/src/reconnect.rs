@@ -6,8 +6,7 @@ use std::time::Duration;
 use scopething_core::scope::LinkProfile;
 
 use crate::event::Event;
-use crate::handle::Handle;
-use crate::network::NO_SERIAL;
+use crate::handle::{Handle, NO_SERIAL};
 use scopething::link::{HostScope, LinkClock, OpenError, OpenLink};
 
 /// From one attempt to open the link to the next.

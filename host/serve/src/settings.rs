@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use scopething::trigger_hint::{Remedy, TriggerHint};
 use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{
     AnalogChannel, BusyOutputs, CapturePlan, CaptureRequest, Channel, ChannelSet, PlanError, Resolution,
@@ -208,6 +209,17 @@ impl fmt::Display for Settings {
             None => Ok(()),
         }
     }
+}
+
+/// Why the trigger does not come, and what clients can set.
+pub(super) fn advice(hint: &TriggerHint) -> String {
+    let setting = match hint.remedy() {
+        Remedy::MoreSamples => "set a shorter time a division",
+        Remedy::HairTrigger => "set the hair trigger, or a shorter time a division",
+        Remedy::Level => "set another level, or trigger mode auto",
+        Remedy::Pattern => "set another pattern, or trigger mode auto",
+    };
+    format!("{hint}: {setting}")
 }
 
 #[cfg(test)]

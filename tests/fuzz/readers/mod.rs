@@ -2,7 +2,7 @@
 
 use scopething_files::{ReadError, TraceReader};
 
-/// Reads a file of at most one capture: a whole one, or an error that says why not, and nothing behind either.
+/// Reads a file of at most one capture: a whole one, or an error that states why not, and nothing behind either.
 pub fn check(reader: Result<impl TraceReader, ReadError>) {
     let mut reader = match reader {
         Ok(reader) => reader,

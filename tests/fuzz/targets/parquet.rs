@@ -1,4 +1,4 @@
-//! Tables in Parquet: a capture, or an error that says what is wrong, also where the library that decodes them panics.
+//! Tables in Parquet: a capture, or an error that states what is wrong, also where the library that decodes them panics.
 
 #![no_main]
 

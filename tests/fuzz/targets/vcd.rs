@@ -1,4 +1,4 @@
-//! Value change dumps: a capture, or an error that says what is wrong.
+//! Value change dumps: a capture, or an error that states what is wrong.
 //!
 //! A dump of a few bytes may state that its last change is so late that a trace of it has as many samples as any may have:
 //! so that this is not all that is seen, a short part of it is read.

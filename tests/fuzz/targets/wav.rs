@@ -1,4 +1,4 @@
-//! Audio files: a capture, or an error that says what is wrong.
+//! Audio files: a capture, or an error that states what is wrong.
 
 #![no_main]
 

@@ -92,7 +92,7 @@ export class UsbHost extends BasePeripheral {
    * description has it, or only for a device, as the table beside it has it. `quirks.acknowledgesRepeats`: whether a packet
    * with the wrong data PID is acknowledged.
    *
-   * `disturb(packet)` says what becomes of a packet: one of DISTURBANCES, or undefined.
+   * `disturb(packet)` returns what becomes of a packet: one of DISTURBANCES, or undefined.
    */
   constructor(chip, quirks = {}, disturb = () => undefined) {
     super(chip, 'USB');

@@ -60,7 +60,7 @@ fn job_json(job: &Job) -> Value {
 }
 
 /// The fastest that a bridge captures again and again, in seconds a trace: what the emulated one needs for a short one.
-const LEAST_SPACING_S: f64 = 0.05;
+const MIN_SPACING_S: f64 = 0.05;
 
 /// A time that the flash lasts, in words.
 fn life_text(days: f64) -> String {
@@ -69,7 +69,7 @@ fn life_text(days: f64) -> String {
 
 /// How long the flash lasts with a job that captures as often as it may, each trace of so many bytes.
 pub(super) fn life_of_job(job: &Job, store: &StoreStatus, trace_bytes: u32) -> String {
-    let spacing_s = job.spacing.seconds().max(LEAST_SPACING_S);
+    let spacing_s = job.spacing.seconds().max(MIN_SPACING_S);
     let rate = wear::flash_bytes(trace_bytes) / spacing_s;
     let life = wear::days_left(store.capacity_bytes, store.erasures, rate).unwrap_or(f64::INFINITY);
     format!(

@@ -8,7 +8,7 @@ use super::sigrok;
 use scopething_waveform::waveform::{Samples, Series, Waveform};
 
 /// The channels of a waveform, as logic levels at the rate of the fastest.
-pub(super) struct Levels<'a> {
+pub(super) struct LogicLevels<'a> {
     waveform: &'a Waveform,
     threshold: Option<f64>,
     start_s: f64,
@@ -18,12 +18,12 @@ pub(super) struct Levels<'a> {
 
 /// A channel with the level from which on it is high.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Line<'a> {
+pub(super) struct Thresholded<'a> {
     series: &'a Series,
     threshold: f32,
 }
 
-impl PartialEq for Line<'_> {
+impl PartialEq for Thresholded<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.series.channel == other.series.channel
     }
@@ -36,7 +36,7 @@ pub(super) struct Written {
     rate_hz: u64,
 }
 
-impl<'a> Levels<'a> {
+impl<'a> LogicLevels<'a> {
     /// Analog channels change at the threshold, in volts or as a fraction of the range of a raw capture.
     pub(super) fn new(waveform: &'a Waveform, threshold: Option<f64>) -> Self {
         let periods = waveform.channels().iter().map(|series| series.period_s);
@@ -59,7 +59,7 @@ impl<'a> Levels<'a> {
     }
 
     /// The channel of this name, or with this label.
-    pub(super) fn line(&self, name: &str) -> Option<Line<'a>> {
+    pub(super) fn line(&self, name: &str) -> Option<Thresholded<'a>> {
         let is_named = |series: &&Series| {
             series.channel.to_string().eq_ignore_ascii_case(name) || series.label.as_deref() == Some(name)
         };
@@ -69,7 +69,7 @@ impl<'a> Levels<'a> {
             Samples::Levels(_) => 0.5,
             _ => self.threshold.map_or(f32::midpoint(low, high), |threshold| threshold as f32),
         };
-        Some(Line { series, threshold })
+        Some(Thresholded { series, threshold })
     }
 
     /// The names of all channels.
@@ -80,7 +80,7 @@ impl<'a> Levels<'a> {
     }
 
     /// Writes these lines to a file, a bit each, the first the lowest.
-    pub(super) fn write(&self, lines: &[Line<'_>]) -> io::Result<Written> {
+    pub(super) fn write(&self, lines: &[Thresholded<'_>]) -> io::Result<Written> {
         let file = tempfile::Builder::new().prefix("scopething-").suffix(".bin").tempfile()?;
         let mut out = BufWriter::new(&file);
         let mut sample = vec![0; lines.len().div_ceil(8).max(1)];
@@ -101,7 +101,7 @@ impl<'a> Levels<'a> {
     }
 }
 
-impl Line<'_> {
+impl Thresholded<'_> {
     /// The level at a time: that of the sample before it, or of the first or last one beyond them.
     fn is_high(&self, time_s: f64) -> bool {
         let Series { start_s, period_s, samples, .. } = self.series;
@@ -130,7 +130,7 @@ mod tests {
         // Every other sample, half a sample later.
         let analog = Series::new(Channel::A, 0.5e-6, 2e-6, Samples::Volts(vec![3.0, 0.0, 3.0]));
         let waveform = Waveform::new(1e6, vec![analog, named], Details::default()).unwrap();
-        let levels = Levels::new(&waveform, None);
+        let levels = LogicLevels::new(&waveform, None);
         let lines = [levels.line("SCL").unwrap(), levels.line("a").unwrap()];
         let written = levels.write(&lines).unwrap();
         assert_eq!((written.lines, written.rate_hz), (2, 1_000_000));
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(bytes, [0b10, 0b11, 0b11, 0b00, 0b00, 0b11, 0b11]);
         assert!(levels.line("L2").is_none() && levels.line("SDA").is_none());
         assert_eq!(levels.names(), "A L1");
-        let higher = Levels::new(&waveform, Some(3.5));
+        let higher = LogicLevels::new(&waveform, Some(3.5));
         assert!(higher.write(&[higher.line("A").unwrap()]).is_ok_and(|written| {
             std::fs::read(written.described().file).is_ok_and(|bytes| bytes.iter().all(|&byte| byte == 0))
         }));

@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use clap::Args;
 use serde_json::{Value, json};
 
-use self::levels::Levels;
+use self::levels::LogicLevels;
 use self::sigrok::{Annotation, Decoder, SigrokError};
 use self::spec::{DecoderSpec, Stack};
 use super::capture_arguments::volts;
@@ -104,7 +104,7 @@ impl Arguments {
             Source::File(path) => self.source.read(path)?.waveform,
             Source::Capture(channels) => self.source.capture(session, channels).await?,
         };
-        let levels = Levels::new(&waveform, self.threshold);
+        let levels = LogicLevels::new(&waveform, self.threshold);
         let mut found = Vec::new();
         for Stack(stack) in &self.decoders {
             let (checked, used) = check(stack, &described, &levels)?;
@@ -158,7 +158,7 @@ impl Arguments {
     }
 
     /// An annotation with its times; none of single bits, unless they are asked for.
-    fn found(&self, annotation: Annotation, stack: &CheckedStack, levels: &Levels) -> Option<Found> {
+    fn found(&self, annotation: Annotation, stack: &CheckedStack, levels: &LogicLevels) -> Option<Found> {
         let decoder = stack.decoders.get(annotation.decoder_id());
         if self.annotations.is_none() && decoder.is_some_and(|decoder| decoder.is_of_bits(&annotation.class))
         {
@@ -170,7 +170,7 @@ impl Arguments {
         Some(Found { row, start_s: levels.time_s(start), end_s: levels.time_s(end), annotation })
     }
 
-    fn print(&self, found: &[Found], levels: &Levels) -> Result<(), Failure> {
+    fn print(&self, found: &[Found], levels: &LogicLevels) -> Result<(), Failure> {
         let mut out = crate::terminal::stdout();
         if self.json {
             let annotations: Vec<Value> = found.iter().map(Found::to_json).collect();
@@ -240,8 +240,8 @@ impl Found {
 fn check<'a>(
     stack: &[DecoderSpec],
     described: &BTreeMap<String, Decoder>,
-    levels: &Levels<'a>,
-) -> Result<(CheckedStack, Vec<levels::Line<'a>>), Failure> {
+    levels: &LogicLevels<'a>,
+) -> Result<(CheckedStack, Vec<levels::Thresholded<'a>>), Failure> {
     let refused = |message: String| Failure::Usage(anyhow::anyhow!("{message}"));
     let mut used = Vec::new();
     let mut texts = Vec::new();

@@ -1,80 +1,25 @@
-//! Draws the screen. All text goes through [`Painter::put`], where what a terminal would act on is replaced.
+//! Draws the screen.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Modifier, Style};
 use ratatui::text::Span;
-use scopething_files::plot::terminal::{self as plot, Colour, Ink};
+use scopething_files::plot::terminal::{self as plot, Ink};
 use scopething_serve::client::{Ended, Knobs, Run};
 use scopething_waveform::quantity_text::quantity;
 
 use super::command::COMMANDS;
 use super::keys::KEYS;
+use super::knobs::{Side, height_of, short, volts_at};
 use super::layout::{Layout, MIN_COLUMNS, MIN_ROWS, Needs, Segment};
-use super::model::{Cursor, Lamp, Model, Side, short};
-use super::pointer::{height_of, volts_at, zero_row};
+use super::model::{Cursor, Lamp, Model};
+use super::painter::Painter;
 use super::traces;
 
 /// Rows of knobs at most: in narrow terminals they are shorter instead.
 const MAX_KNOB_ROWS: u16 = 3;
 /// Rows of readings at most.
 const MAX_READING_ROWS: u16 = 4;
-
-/// A buffer, and what its terminal can show.
-pub(super) struct Painter<'a> {
-    pub(super) buffer: &'a mut Buffer,
-    pub(super) look: plot::Style,
-}
-
-/// The style of an ink.
-fn of_ink(ink: Ink, colour: Colour) -> Style {
-    let shade = ink.shade(colour);
-    let style = shade.index.map_or_else(Style::new, |index| Style::new().fg(Color::Indexed(index)));
-    if shade.dim { style.add_modifier(Modifier::DIM) } else { style }
-}
-
-impl Painter<'_> {
-    pub(super) fn ink(&self, ink: Ink) -> Style {
-        of_ink(ink, self.look.colour)
-    }
-
-    fn lamp(&self, lamp: Lamp) -> Style {
-        let bold = Style::new().add_modifier(Modifier::BOLD);
-        match (self.look.colour, lamp) {
-            (_, Lamp::Off) => Style::new(),
-            (Colour::None, Lamp::Bad) => bold.add_modifier(Modifier::REVERSED),
-            (Colour::None, _) => bold,
-            (_, Lamp::Good) => bold.fg(Color::Indexed(2)),
-            (_, Lamp::Wait) => bold.fg(Color::Indexed(3)),
-            (_, Lamp::Bad) => bold.fg(Color::Indexed(1)),
-        }
-    }
-
-    /// Writes text from a place on, up to a column, and returns the column after it. What does not fit ends in an ellipsis.
-    pub(super) fn put(&mut self, (column, row): (u16, u16), end: u16, text: &str, style: Style) -> u16 {
-        let text: String =
-            crate::terminal::shown(text).chars().map(|character| self.look.glyphs.shown(character)).collect();
-        let room = end.saturating_sub(column);
-        if room == 0 || row >= self.buffer.area.bottom() {
-            return column;
-        }
-        let (next, _) = self.buffer.set_stringn(column, row, &text, room.into(), style);
-        if Span::raw(text.as_str()).width() > usize::from(room) {
-            let ellipsis = self.look.glyphs.shown('…');
-            self.buffer.set_string(end - 1, row, ellipsis.to_string(), style);
-        }
-        next
-    }
-
-    /// Writes a character of a picture over what is there.
-    pub(super) fn overlay(&mut self, column: u16, row: u16, character: char, ink: Ink) {
-        let style = self.ink(ink);
-        let character = self.look.glyphs.shown(character);
-        let Some(cell) = self.buffer.cell_mut((column, row)) else { return };
-        let below = cell.symbol().chars().next().unwrap_or(' ');
-        cell.set_char(plot::joined(below, character)).set_style(style);
-    }
-}
 
 /// Draws everything; returns where it is.
 pub(super) fn draw(buffer: &mut Buffer, model: &Model, look: plot::Style) -> Layout {
@@ -264,7 +209,7 @@ fn draw_marks(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
     for (side, ink) in [(Side::B, Ink::B), (Side::A, Ink::A)] {
         if side.of(knobs).on {
             let style = painter.ink(ink).add_modifier(Modifier::BOLD);
-            let row = zero_row(layout, knobs, side, divisions);
+            let row = layout.row(height_of(knobs, side, 0.0, divisions));
             painter.put((layout.area.x, row), layout.plot.x, &format!("{}►", side.name()), style);
         }
     }

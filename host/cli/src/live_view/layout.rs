@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::model::Side;
+use super::knobs::Side;
 
 /// Columns left of the traces, for names.
 pub(super) const MARGIN: u16 = 2;

@@ -5,8 +5,10 @@
 mod command;
 mod draw;
 mod keys;
+mod knobs;
 mod layout;
 mod model;
+mod painter;
 mod pointer;
 mod readings;
 mod screen;

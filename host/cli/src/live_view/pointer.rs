@@ -5,8 +5,9 @@ use ratatui::layout::{Position, Rect};
 use scopething_serve::client::Knobs;
 
 use super::keys::Action;
+use super::knobs::{Side, height_of, hundredths, neat, volts_at};
 use super::layout::{Layout, MARGIN, Segment};
-use super::model::{Cursor, Model, Order, Side, hundredths, neat};
+use super::model::{Cursor, Model, Order};
 
 /// How near a cursor has to be, in characters.
 const REACH: u16 = 1;
@@ -165,28 +166,11 @@ fn grabbed(at: Position, model: &Model) -> Option<Drag> {
     }
     if at.x < layout.plot.x {
         let shown = Side::BOTH.into_iter().filter(|side| side.of(knobs).on);
-        let distance = |side: &Side| zero_row(layout, knobs, *side, divisions).abs_diff(at.y);
+        let distance = |side: &Side| layout.row(height_of(knobs, *side, 0.0, divisions)).abs_diff(at.y);
         let side = shown.min_by_key(distance)?;
         return Some(Drag::Channel(side, volts_at(knobs, side, layout.y(at.y), divisions)));
     }
     None
-}
-
-/// The volts of a channel at a part of the screen's height.
-pub(super) fn volts_at(knobs: &Knobs, side: Side, y: f64, divisions: f64) -> f64 {
-    let channel = side.of(knobs);
-    channel.middle + (y - 0.5) * channel.volts_per_div * divisions
-}
-
-/// Where volts of a channel are, as a part of the screen's height.
-pub(super) fn height_of(knobs: &Knobs, side: Side, volts: f64, divisions: f64) -> f64 {
-    let channel = side.of(knobs);
-    0.5 + (volts - channel.middle) / (channel.volts_per_div * divisions)
-}
-
-/// The row of 0 V of a channel.
-pub(super) fn zero_row(layout: &Layout, knobs: &Knobs, side: Side, divisions: f64) -> u16 {
-    layout.row(height_of(knobs, side, 0.0, divisions))
 }
 
 /// To hundredths of a division, which no row resolves.

@@ -20,9 +20,10 @@ use scopething_serve::{Listen, Server};
 use serde_json::{Value, json};
 
 use super::draw::draw;
+use super::knobs::{Side, height_of};
 use super::layout::Layout;
 use super::model::{Lamp, Model, Order};
-use super::pointer::{Pointer, height_of};
+use super::pointer::Pointer;
 use super::readings::Readings;
 use super::traces::dot_columns;
 use super::*;
@@ -178,7 +179,7 @@ async fn the_mouse_drags_level_position_and_channel() {
     mouse(drag, (0, layout.row(0.25)), &mut model);
     // 0 V is lower now: the middle of the screen is 2 V.
     assert!((model.knobs().unwrap().channels.a.middle - 2.0).abs() < 0.8);
-    let row = layout.row(height_of(model.knobs().unwrap(), super::model::Side::A, 0.0, 8.0));
+    let row = layout.row(height_of(model.knobs().unwrap(), Side::A, 0.0, 8.0));
     assert!(row.abs_diff(layout.row(0.25)) <= 1);
     mouse(MouseEventKind::ScrollDown, (40, 10), &mut model);
     assert_eq!(model.knobs().unwrap().time_per_div, 1e-3);

@@ -4,10 +4,10 @@ use scopething_files::plot::terminal::{Canvas, Glyphs, Ink};
 use scopething_files::plot::{Point, lines};
 use scopething_serve::client::{Frame, FrameChannel, Kind};
 
-use super::draw::Painter;
+use super::knobs::{Side, height_of};
 use super::layout::Layout;
-use super::model::{Model, Side};
-use super::pointer::height_of;
+use super::model::Model;
+use super::painter::Painter;
 
 /// How far beyond the screen a line is drawn to, in heights of it: enough for its slope.
 const MAX_OVERSHOOT: f64 = 2.0;

@@ -8,11 +8,11 @@ use scopething::generate::stop;
 use scopething_core::scope::Generators;
 
 use self::input::{Entered, Input};
-use super::SessionCommand;
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
 use super::message::{print_note, print_status};
 use super::session::Session;
+use super::session_command::SessionCommand;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +44,7 @@ pub(super) struct Arguments {
 /// A line that was entered in the shell.
 #[derive(Debug, Parser)]
 #[command(multicall = true, max_term_width = 100, about = None)]
-struct Line {
+struct ShellLine {
     #[command(subcommand)]
     command: LineCommand,
 }
@@ -115,7 +115,7 @@ async fn run_line(session: &mut Session, line: &str) -> Result<Next, Failure> {
         return Ok(Next::Line);
     }
     let parsed =
-        line_command().try_get_matches_from(words).and_then(|matches| Line::from_arg_matches(&matches));
+        line_command().try_get_matches_from(words).and_then(|matches| ShellLine::from_arg_matches(&matches));
     let command = match parsed {
         Ok(line) => line.command,
         Err(message) => {
@@ -170,7 +170,7 @@ fn prompt(generators: Generators) -> String {
 /// The commands of a line. A link in the environment is that of the shell, and not named anew by each of
 /// them.
 fn line_command() -> clap::Command {
-    Line::command().mut_subcommands(|command| {
+    ShellLine::command().mut_subcommands(|command| {
         if command.get_arguments().any(|argument| argument.get_id() == "url") {
             command.mut_arg("url", |argument| argument.env(None::<&'static str>))
         } else {

@@ -7,7 +7,7 @@ use std::io::BufRead;
 
 use super::TIME;
 use super::layout::Layout;
-use super::lines::{Line, Lines};
+use super::lines::{Line, LineReader};
 use super::table::Table;
 use crate::ReadError;
 use crate::facts::Known;
@@ -109,7 +109,7 @@ impl JobTrace {
     /// Reads the other rows.
     pub(super) fn finish<R: BufRead>(
         self,
-        lines: &mut Lines<R>,
+        lines: &mut LineReader<R>,
         options: &ReadOptions,
         warnings: &mut Vec<String>,
     ) -> Result<Waveform, ReadError> {
@@ -125,7 +125,7 @@ impl JobTrace {
     }
 
     /// Goes past the other rows, and gives the number of the trace.
-    pub(super) fn skip<R: BufRead>(self, lines: &mut Lines<R>) -> Result<u64, ReadError> {
+    pub(super) fn skip<R: BufRead>(self, lines: &mut LineReader<R>) -> Result<u64, ReadError> {
         let Self { begin, line, .. } = self;
         let number = begin.stamp.number;
         if let Some(between) = begin.rows.checked_sub(2) {

@@ -9,7 +9,7 @@ use crate::ReadError;
 pub(super) const MAX_LINE_BYTES: u64 = 1 << 24;
 
 /// Reads a text line by line.
-pub(super) struct Lines<R> {
+pub(super) struct LineReader<R> {
     input: R,
     buffer: Vec<u8>,
     /// The line in the buffer, if it is not UTF-8.
@@ -37,7 +37,7 @@ impl Line<'_> {
     }
 }
 
-impl<R: BufRead> Lines<R> {
+impl<R: BufRead> LineReader<R> {
     pub(super) fn new(input: R) -> Self {
         Self { input, buffer: Vec::new(), decoded: String::new(), number: 0, ahead: VecDeque::new() }
     }

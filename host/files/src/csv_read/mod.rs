@@ -20,7 +20,7 @@ use std::io::BufRead;
 
 use self::job_table::{JobTable, JobTrace};
 use self::layout::{Layout, PREVIEW_LINES};
-use self::lines::{Line, Lines};
+use self::lines::{Line, LineReader};
 use self::table::Table;
 use super::csv_write::{TIME, TRACE};
 use super::facts::Known;
@@ -43,7 +43,7 @@ use scopething_waveform::waveform::Waveform;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct CsvReader<R> {
-    lines: Lines<R>,
+    lines: LineReader<R>,
     options: ReadOptions,
     /// What the next trace stands below, if it was found already.
     header: Option<Header>,
@@ -80,7 +80,7 @@ impl<R: BufRead> CsvReader<R> {
 
     /// As [`new`](Self::new), for a part of the text, or one that does not state all that is needed.
     pub fn with_options(input: R, options: ReadOptions) -> Self {
-        Self { lines: Lines::new(input), options, header: None, begun: false, warnings: Vec::new() }
+        Self { lines: LineReader::new(input), options, header: None, begun: false, warnings: Vec::new() }
     }
 
     /// Goes to the beginning of the next capture.

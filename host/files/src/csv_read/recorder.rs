@@ -6,7 +6,7 @@
 use std::io::BufRead;
 
 use super::layout::Cells;
-use super::lines::{Line, Lines};
+use super::lines::{Line, LineReader};
 use crate::assign::{Candidate, assign};
 use crate::options::{ReadOptions, part_of};
 use crate::{MAX_SAMPLES, ReadError, spacing};
@@ -57,7 +57,7 @@ fn row(line: Line<'_>) -> Result<Row, ReadError> {
 
 /// Reads the next trace: the lines of one trigger.
 pub(super) fn read<R: BufRead>(
-    lines: &mut Lines<R>,
+    lines: &mut LineReader<R>,
     options: &ReadOptions,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Waveform>, ReadError> {

@@ -2,9 +2,11 @@
 
 use std::io::Write as _;
 
-use super::{AtomicFile, LOST, Row, RowWriter, StreamHeader, WriteError, Writer};
-use crate::csv_write::TIME;
+use super::row::{Row, RowWriter, StreamHeader, Writer};
+use crate::WriteError;
+use crate::csv_write::{LOST, TIME};
 use crate::number::push_number;
+use scopething::atomic::AtomicFile;
 
 struct CsvRows {
     file: AtomicFile,

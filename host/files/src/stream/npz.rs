@@ -13,9 +13,11 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::{AtomicFile, LOST, Row, RowWriter, StreamHeader, WriteError, Writer};
-use crate::csv_write::TIME;
+use super::row::{Row, RowWriter, StreamHeader, Writer};
+use crate::WriteError;
+use crate::csv_write::{LOST, TIME};
 use crate::npz::{header as array_header, utf32};
+use scopething::atomic::AtomicFile;
 use scopething::atomic::directory_of;
 
 /// Entries from this size on need the longer form of a zip file's directory.

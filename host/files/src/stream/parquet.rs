@@ -14,8 +14,11 @@ use parquet::file::properties::EnabledStatistics;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, PrimitiveTypeBuilder, Type, TypePtr};
 
-use super::{AtomicFile, Column, LOST, MAX_BUFFERED_ROWS, Row, RowWriter, StreamHeader, WriteError, Writer};
-use crate::csv_write::TIME;
+use super::row::{Column, Row, RowWriter, StreamHeader, Writer};
+use crate::WriteError;
+use crate::csv_write::{LOST, TIME};
+use crate::rows::MAX_BUFFERED_ROWS;
+use scopething::atomic::AtomicFile;
 
 /// Bytes of a page. The encoder keeps a page, and of columns with a dictionary all pages of a group: large buffers that come
 /// and go leave holes in the heap, and a process that streams for a day grows by megabytes a group.

@@ -6,9 +6,11 @@ use std::io::Write as _;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::{AtomicFile, Filler, MAX_BUFFERED_ROWS, Part, Row, RowWriter, StreamHeader, WriteError, Writer};
-use crate::Format;
+use super::row::{Filler, Part, Row, RowWriter, StreamHeader, Writer};
+use crate::rows::MAX_BUFFERED_ROWS;
 use crate::sr_write::{LOGIC, LOGIC_PROBES};
+use crate::{Format, WriteError};
+use scopething::atomic::AtomicFile;
 use scopething_waveform::waveform::Channel;
 
 struct SrRows {

@@ -5,7 +5,8 @@ use zip::ZipArchive;
 
 use super::*;
 use crate::{ReadError, open};
-use scopething_waveform::waveform::Samples;
+use scopething_waveform::moment::UnixMicros;
+use scopething_waveform::waveform::{Channel, Range, Samples};
 
 fn header(columns: &[(Channel, Part)]) -> StreamHeader {
     StreamHeader {

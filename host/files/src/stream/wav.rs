@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hound::{SampleFormat, WavSpec, WavWriter};
 
-use super::{AtomicFile, Filler, Row, RowWriter, StreamHeader, WriteError, Writer};
-use crate::Format;
+use super::row::{Filler, Row, RowWriter, StreamHeader, Writer};
+use crate::{Format, WriteError};
+use scopething::atomic::AtomicFile;
 
 /// The header has the length in 32 bits, its own part included.
 const MAX_BYTES: u64 = u32::MAX as u64 - 1024;

@@ -80,6 +80,16 @@ class Scope(Generators):
         return self._connection.generators
 
     @property
+    def waiting(self) -> Optional[str]:
+        """What the capture that runs has waited for for three seconds, and why it does not come, if that was found out; None
+        otherwise.
+
+        It also goes to the logger ``"scopething"``, the reason as a warning, which Python prints unless a program says
+        otherwise.
+        """
+        return self._connection.waiting
+
+    @property
     def closed(self) -> bool:
         """Whether it was closed."""
         return self._connection.is_closed

@@ -132,6 +132,11 @@ class Scope:
         return self._scope.generators
 
     @property
+    def waiting(self) -> Optional[str]:
+        """As `scopething.Scope.waiting`."""
+        return self._scope.waiting
+
+    @property
     def closed(self) -> bool:
         """As `scopething.Scope.closed`."""
         return self._scope.closed

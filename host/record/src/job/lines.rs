@@ -1,12 +1,32 @@
-//! On which line of a job each key stands.
+//! On which line of a job each key stands, for its errors.
+
+use std::fmt;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::JobError;
+/// A text that is not a valid job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobError {
+    /// The line that has to be changed, from 1; none if something is missing.
+    pub line: Option<usize>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.reason),
+            None => f.write_str(&self.reason),
+        }
+    }
+}
+
+impl std::error::Error for JobError {}
 
 /// The keys of a job with their lines.
-pub(super) struct Lines {
+pub(super) struct KeyLines {
     keys: Vec<(Vec<String>, usize)>,
 }
 
@@ -15,7 +35,7 @@ pub(super) fn line_at(text: &str, byte: usize) -> usize {
     text.as_bytes().iter().take(byte).filter(|&&byte| byte == b'\n').count() + 1
 }
 
-impl Lines {
+impl KeyLines {
     /// Those of a text; none if it is no TOML.
     pub(super) fn of(text: &str) -> Self {
         let mut lines = Self { keys: Vec::new() };

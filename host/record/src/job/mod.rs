@@ -60,7 +60,6 @@ pub mod measure;
 pub mod schedule;
 mod spec;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -71,7 +70,8 @@ use scopething_core::plan::{
 };
 
 use self::keep::Keep;
-use self::lines::Lines;
+pub use self::lines::JobError;
+use self::lines::KeyLines;
 use self::schedule::{Extent, Spacing};
 use self::spec::StreamSpec;
 use crate::writer::listing::Naming;
@@ -152,33 +152,13 @@ impl StreamJob {
     }
 }
 
-/// A text that is not a valid job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobError {
-    /// The line that has to be changed, from 1; none if something is missing.
-    pub line: Option<usize>,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl fmt::Display for JobError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "line {line}: {}", self.reason),
-            None => f.write_str(&self.reason),
-        }
-    }
-}
-
-impl std::error::Error for JobError {}
-
 impl Job {
     /// Reads a job.
     ///
     /// # Errors
     /// For a key, unit or value that no job has, or that does not go with the others. The error names the line.
     pub fn parse(text: &str) -> Result<Self, JobError> {
-        let lines = Lines::of(text);
+        let lines = KeyLines::of(text);
         let job = if spec::is_stream(text) {
             spec::read::<StreamSpec>(text)?.job(&lines)?
         } else {
@@ -202,7 +182,7 @@ impl Job {
         plan_capture(&BS05, &self.nominal_probe(), &self.request, self.driven)
     }
 
-    fn check_capture(&self, lines: &Lines) -> Result<(), JobError> {
+    fn check_capture(&self, lines: &KeyLines) -> Result<(), JobError> {
         let refused = |error: PlanError| lines.error(&["capture", key_of(&error)], error.to_string());
         let Some(stream) = &self.stream else {
             let plan = self.plan().map_err(refused)?;

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
 use super::keep::{Band, Keep};
-use super::lines::{Lines, line_at};
+use super::lines::{JobError, KeyLines, line_at};
 use super::measure::Measure;
 use super::schedule::{Extent, Spacing};
-use super::{Job, JobError, StreamJob, key_of_request};
+use super::{Job, StreamJob, key_of_request};
 use crate::stream::BehindBridge;
 use crate::writer::listing::Naming;
 use crate::writer::store::Limits;
@@ -53,11 +53,11 @@ pub(super) fn read<C: CaptureSection>(text: &str) -> Result<JobSpec<C>, JobError
 /// The `[capture]` section, for captures or for a stream.
 pub(super) trait CaptureSection: Default + DeserializeOwned {
     /// The capture, or what is streamed instead.
-    fn requests(&self, lines: &Lines) -> Result<(CaptureRequest, Option<StreamJob>), JobError>;
+    fn requests(&self, lines: &KeyLines) -> Result<(CaptureRequest, Option<StreamJob>), JobError>;
 }
 
 impl CaptureSection for CaptureSpec {
-    fn requests(&self, lines: &Lines) -> Result<(CaptureRequest, Option<StreamJob>), JobError> {
+    fn requests(&self, lines: &KeyLines) -> Result<(CaptureRequest, Option<StreamJob>), JobError> {
         let request = self.request();
         let failed = |error| lines.error(&["capture", key_of_request(&error)], error.to_string());
         request.map(|request| (request, None)).map_err(failed)
@@ -101,7 +101,7 @@ fn hertz<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
 }
 
 impl CaptureSection for StreamSpec {
-    fn requests(&self, lines: &Lines) -> Result<(CaptureRequest, Option<StreamJob>), JobError> {
+    fn requests(&self, lines: &KeyLines) -> Result<(CaptureRequest, Option<StreamJob>), JobError> {
         let mut channels = ChannelSet::EMPTY;
         for name in self.channels.iter().flatten() {
             let named = name
@@ -293,7 +293,7 @@ impl<'de> Deserialize<'de> for FormatName {
 }
 
 impl<C: CaptureSection> JobSpec<C> {
-    pub(super) fn job(self, lines: &Lines) -> Result<Job, JobError> {
+    pub(super) fn job(self, lines: &KeyLines) -> Result<Job, JobError> {
         let url: LinkUrl = self.url.parse().map_err(|error| lines.error(&["url"], format!("{error}")))?;
         if let Some(serial) = self.serial.as_ref().filter(|serial| serial.len() != 8) {
             let reason =
@@ -346,7 +346,7 @@ impl<C: CaptureSection> JobSpec<C> {
     }
 }
 
-fn loopback(address: Option<SocketAddr>, lines: &Lines) -> Result<Option<SocketAddr>, JobError> {
+fn loopback(address: Option<SocketAddr>, lines: &KeyLines) -> Result<Option<SocketAddr>, JobError> {
     match address {
         Some(address) if !address.ip().is_loopback() => {
             let reason =
@@ -359,7 +359,7 @@ fn loopback(address: Option<SocketAddr>, lines: &Lines) -> Result<Option<SocketA
 
 impl GenerateSpec {
     /// The request to the generators, and the outputs that they then keep busy.
-    fn planned(self, lines: &Lines) -> Result<(Option<GeneratorRequest>, BusyOutputs), JobError> {
+    fn planned(self, lines: &KeyLines) -> Result<(Option<GeneratorRequest>, BusyOutputs), JobError> {
         let given = [("wave", &self.wave), ("clock", &self.clock), ("hold", &self.hold)];
         let mut given = given.into_iter().filter_map(|(key, text)| Some((key, text.as_deref()?)));
         let Some((key, text)) = given.next() else { return Ok((None, BusyOutputs::NOTHING)) };
@@ -392,7 +392,7 @@ fn generator_request(key: &str, text: &str) -> Result<GeneratorRequest, String> 
 }
 
 impl WhenSpec {
-    fn spacing(&self, lines: &Lines) -> Result<Spacing, JobError> {
+    fn spacing(&self, lines: &KeyLines) -> Result<Spacing, JobError> {
         match (self.every, &self.at) {
             (None, None) => Ok(Spacing::Continuous),
             (Some(Span(seconds)), None) => Ok(Spacing::Every(seconds)),
@@ -413,7 +413,7 @@ impl WhenSpec {
 }
 
 impl KeepSpec {
-    fn keep(self, lines: &Lines) -> Result<Keep, JobError> {
+    fn keep(self, lines: &KeyLines) -> Result<Keep, JobError> {
         let misplaced = |key: &str, what: &str| {
             Err(lines.error(&["keep", key], format!("{key} only goes with what = \"{what}\"")))
         };
@@ -460,7 +460,7 @@ impl BandSpec {
 }
 
 impl FilesSpec {
-    fn naming(&self, lines: &Lines) -> Result<Naming, JobError> {
+    fn naming(&self, lines: &KeyLines) -> Result<Naming, JobError> {
         let name = self.name.clone().unwrap_or_else(|| "trace".to_owned());
         let plain = |character: char| character.is_alphanumeric() || "-_.".contains(character);
         if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
@@ -471,7 +471,7 @@ impl FilesSpec {
         Ok(Naming { directory: self.directory.clone(), name, format })
     }
 
-    fn limits(&self, lines: &Lines) -> Result<Limits, JobError> {
+    fn limits(&self, lines: &KeyLines) -> Result<Limits, JobError> {
         let grows = self.format.is_none_or(|name| name.0.holds_several());
         for (key, given) in [("new-after", self.new_after.is_some()), ("new-at", self.new_at.is_some())] {
             if given && !grows {

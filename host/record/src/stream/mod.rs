@@ -1,9 +1,9 @@
 //! Streams on the host: frames of the device become rows at the rate that was asked for.
 //!
-//! Nothing here does input or output: [`Thinner`] takes what the driver's
-//! [`Stream`](scopething_core::scope::Stream) gives and returns rows to be written, drawn or recorded. Memory is
-//! that of one row.
+//! [`Thinner`] takes what the driver's [`Stream`](scopething_core::scope::Stream) gives and returns rows to be written, drawn or
+//! recorded; memory is that of one row. [`receive`] runs a stream and hands its rows on.
 
+mod receive;
 mod thinner;
 
 use scopething_core::plan::{SampleRange, StreamPlan};
@@ -13,6 +13,7 @@ use scopething_files::stream::StreamHeader;
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::waveform::Range;
 
+pub use self::receive::receive;
 pub use self::thinner::{Thinner, Thinning};
 
 /// The scope is behind an RP2040 bridge.

@@ -41,7 +41,7 @@ pub struct Survey {
 pub fn survey(path: &Path, format: Format) -> io::Result<Survey> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
-    let mut lines = Lines { input: BufReader::new(file), line: Vec::new() };
+    let mut lines = LineReader { input: BufReader::new(file), line: Vec::new() };
     let mut survey = Survey::default();
     let mut position = 0;
     let mut under_way: Option<UnderWay> = None;
@@ -66,8 +66,8 @@ pub fn survey(path: &Path, format: Format) -> io::Result<Survey> {
             _ => object(line),
         };
         under_way = match (under_way, found) {
-            (None, Some(Line::Begins { number, rows })) => Some(UnderWay { number, rows_left: rows }),
-            (Some(trace), Some(Line::Continues { number })) if number == trace.number => Some(trace),
+            (None, Some(RowStart::Begins { number, rows })) => Some(UnderWay { number, rows_left: rows }),
+            (Some(trace), Some(RowStart::Continues { number })) if number == trace.number => Some(trace),
             _ => {
                 survey.damaged = lines.hold_another_trace(format, survey.header.as_deref())?;
                 break;
@@ -99,13 +99,13 @@ struct UnderWay {
     rows_left: u64,
 }
 
-enum Line {
+enum RowStart {
     Begins { number: u64, rows: u64 },
     Continues { number: u64 },
 }
 
 /// What a row of CSV is; none if it is no row of this file.
-fn row(line: &str, header: &str) -> Option<Line> {
+fn row(line: &str, header: &str) -> Option<RowStart> {
     let fields = || line.split(',');
     let columns = header.lines().next_back()?;
     if fields().count() != columns.split(',').count() {
@@ -113,27 +113,27 @@ fn row(line: &str, header: &str) -> Option<Line> {
     }
     let number = fields().next()?.parse().ok()?;
     match fields().nth(4)? {
-        "" => Some(Line::Continues { number }),
-        rows => rows.parse().ok().filter(|&rows| rows > 0).map(|rows| Line::Begins { number, rows }),
+        "" => Some(RowStart::Continues { number }),
+        rows => rows.parse().ok().filter(|&rows| rows > 0).map(|rows| RowStart::Begins { number, rows }),
     }
 }
 
 /// What a line of JSON is; none if it is no object of a trace.
-fn object(line: &str) -> Option<Line> {
+fn object(line: &str) -> Option<RowStart> {
     #[derive(Deserialize)]
     struct Object {
         trace: u64,
     }
     let object: Object = serde_json::from_str(line).ok()?;
-    Some(Line::Begins { number: object.trace, rows: 1 })
+    Some(RowStart::Begins { number: object.trace, rows: 1 })
 }
 
-struct Lines {
+struct LineReader {
     input: BufReader<File>,
     line: Vec<u8>,
 }
 
-impl Lines {
+impl LineReader {
     /// Reads a line with its end, or what there is of it. False at the end of the file.
     fn next(&mut self) -> io::Result<bool> {
         self.line.clear();
@@ -152,7 +152,7 @@ impl Lines {
                 Format::Csv => row(line, header?),
                 _ => object(line),
             });
-            if let Some(Line::Begins { .. }) = found {
+            if let Some(RowStart::Begins { .. }) = found {
                 return Ok(true);
             }
         }

@@ -8,9 +8,7 @@ use super::error::OpenError;
 use super::serial::SerialLink;
 use super::tcp::TcpLink;
 use super::url::{BridgePort, LinkUrl};
-#[cfg(feature = "sim")]
-use super::with_faults;
-use super::{Link, LinkClock, OpenLink, open_serial};
+use super::{Link, LinkClock, OpenLink};
 use crate::bridge::Client;
 
 /// Behind a bridge: its UART carries 100 kB/s at the most, and its BitScope answers within some milliseconds
@@ -30,7 +28,7 @@ pub async fn open_bridge(url: &LinkUrl) -> Result<OpenLink, OpenError> {
     match url {
         LinkUrl::Bridge(port) => open_port(port).await,
         #[cfg(feature = "sim")]
-        LinkUrl::Faulty { link, faults } => Ok(with_faults(Box::pin(open_bridge(link)).await?, faults)),
+        LinkUrl::Faulty { link, faults } => Ok(Box::pin(open_bridge(link)).await?.with_faults(faults)),
         // The bridge itself is sent packets; how scripts are paced is its firmware's business.
         LinkUrl::Stepwise { link } => Box::pin(open_bridge(link)).await,
         other => Err(OpenError::NotABridge { url: other.to_string() }),
@@ -41,7 +39,8 @@ async fn open_port(port: &BridgePort) -> Result<OpenLink, OpenError> {
     let link = match port {
         BridgePort::Serial { port, baud_rate } => {
             let baud_rate = *baud_rate;
-            let opened = open_serial(Some(port.clone()), move |port| SerialLink::open_at(port, baud_rate));
+            let opened =
+                OpenLink::serial(Some(port.clone()), move |port| SerialLink::open_at(port, baud_rate));
             let link = opened.await?;
             // Ten bits a byte, and a fifth for whatever the bridge does meanwhile.
             let bytes_per_second = (baud_rate / 10 / 5 * 4).min(PROFILE.bytes_per_second);

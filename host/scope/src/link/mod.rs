@@ -29,6 +29,7 @@ mod bridge;
 mod clock;
 mod counter;
 mod error;
+mod open;
 mod port_settings;
 mod ports;
 pub mod refusal;
@@ -51,6 +52,9 @@ pub use self::clock::HostClock;
 pub use self::clock::TokioTimer;
 pub use self::counter::{CountReader, Counter, Counts};
 pub use self::error::{DatagramError, LinkError, OpenError};
+#[cfg(feature = "sim")]
+pub use self::open::open_reading;
+pub use self::open::{open, resolve};
 pub use self::ports::{Port, UsbDevice, list_ports};
 pub use self::serial::SerialLink;
 pub use self::tcp::TcpLink;
@@ -60,7 +64,7 @@ pub use self::url::{BridgePort, HostPort, LinkUrl, UrlError};
 #[cfg(feature = "sim")]
 use scopething_sim::faults::{FaultyStream, StreamFaults};
 #[cfg(feature = "sim")]
-use scopething_sim::{ReadPlayback, SimClock, SimConfig, SimLink, no_files};
+use scopething_sim::{SimClock, SimLink};
 
 /// A link that is open, and what the driver needs beside it.
 #[derive(Debug)]
@@ -93,6 +97,32 @@ impl OpenLink {
         scope.set_pacing(self.pacing);
         scope.open().await?;
         Ok(scope)
+    }
+
+    /// Opens a serial port, or that of the first BitScope. Setting a port up takes the operating system milliseconds, or
+    /// seconds when the device does not answer.
+    async fn serial(
+        port: Option<String>,
+        open: impl FnOnce(&str) -> Result<SerialLink, OpenError> + Send + 'static,
+    ) -> Result<Self, OpenError> {
+        let name = port.clone().unwrap_or_default();
+        let opening = tokio::task::spawn_blocking(move || {
+            let port = port.map_or_else(ports::first_bitscope, Ok)?;
+            open(&port)
+        });
+        let interrupted = |error| Err(OpenError::Port { port: name, source: std::io::Error::other(error) });
+        let link = opening.await.unwrap_or_else(interrupted)?;
+        let profile = link.profile();
+        let (stream, clock) = (Link::Serial(link), LinkClock::Host(HostClock::new()));
+        Ok(Self { stream, clock, profile, pacing: Pacing::Whole })
+    }
+
+    /// The same link with faults between it and the driver.
+    #[cfg(feature = "sim")]
+    fn with_faults(self, faults: &StreamFaults) -> Self {
+        let clock = self.clock.clone();
+        let stream = Link::Faulty(Box::new(FaultyStream::new(self.stream, clock.clone(), faults)));
+        Self { stream, clock, ..self }
     }
 }
 
@@ -131,79 +161,6 @@ pub enum LinkClock {
 /// A connected BitScope, whatever the link.
 pub type HostScope = Scope<Link, LinkClock>;
 
-/// Opens the link that `url` names.
-///
-/// # Errors
-///
-/// [`OpenError`], within some 5 s.
-///
-/// # Cancellation
-///
-/// Dropping the future opens nothing; a serial port that is being opened meanwhile is closed again.
-pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
-    let host = |stream, profile| OpenLink {
-        stream,
-        clock: LinkClock::Host(HostClock::new()),
-        profile,
-        pacing: Pacing::Whole,
-    };
-    match url {
-        LinkUrl::FirstSerial => open_serial(None, SerialLink::open).await,
-        LinkUrl::Serial { port } => open_serial(Some(port.clone()), SerialLink::open).await,
-        LinkUrl::Socket(at) => Ok(host(Link::Tcp(TcpLink::connect(at).await?), LinkProfile::NETWORK)),
-        LinkUrl::BitscopeServer(at) => {
-            Ok(host(Link::Udp(Box::new(UdpLink::connect(at).await?)), UdpLink::PROFILE))
-        }
-        #[cfg(feature = "bridge")]
-        LinkUrl::Bridge(port) => bridge::open_passed_through(port).await,
-        #[cfg(feature = "sim")]
-        LinkUrl::Sim { .. } | LinkUrl::Faulty { .. } => Box::pin(open_reading(url, no_files)).await,
-        LinkUrl::Stepwise { link } => {
-            Ok(OpenLink { pacing: Pacing::Stepwise, ..Box::pin(open(link)).await? })
-        }
-    }
-}
-
-/// As [`open`]; `read` is asked for the samples of a simulated signal that plays a file.
-///
-/// # Errors
-///
-/// As [`open`].
-///
-/// # Cancellation
-///
-/// As [`open`].
-#[cfg(feature = "sim")]
-pub async fn open_reading(url: &LinkUrl, read: ReadPlayback) -> Result<OpenLink, OpenError> {
-    match url {
-        LinkUrl::Sim { query } => open_sim(query, read),
-        LinkUrl::Faulty { link, faults } => {
-            Ok(with_faults(Box::pin(open_reading(link, read)).await?, faults))
-        }
-        hardware => open(hardware).await,
-    }
-}
-
-#[cfg(feature = "sim")]
-fn with_faults(sound: OpenLink, faults: &StreamFaults) -> OpenLink {
-    let clock = sound.clock.clone();
-    let stream = Link::Faulty(Box::new(FaultyStream::new(sound.stream, clock.clone(), faults)));
-    OpenLink { stream, clock, ..sound }
-}
-
-/// Finds out which link is meant in the end: [`LinkUrl::FirstSerial`] becomes the port that it is now.
-///
-/// # Errors
-///
-/// [`OpenError::NoBitScope`] and [`OpenError::NoPortList`].
-pub async fn resolve(url: &LinkUrl) -> Result<LinkUrl, OpenError> {
-    if *url.as_paced_whole() != LinkUrl::FirstSerial {
-        return Ok(url.clone());
-    }
-    let first = bitscope_ports().await?.into_iter().next().ok_or(OpenError::NoBitScope)?;
-    Ok(LinkUrl::Serial { port: first.name }.with_pacing(url.pacing()))
-}
-
 /// The ports with a BitScope's USB id, sorted by name; none of them is opened.
 ///
 /// # Errors
@@ -212,31 +169,6 @@ pub async fn resolve(url: &LinkUrl) -> Result<LinkUrl, OpenError> {
 pub async fn bitscope_ports() -> Result<Vec<Port>, OpenError> {
     let finding = tokio::task::spawn_blocking(ports::bitscopes);
     finding.await.unwrap_or_else(|error| Err(OpenError::NoPortList(io::Error::other(error))))
-}
-
-/// Setting a port up takes the operating system milliseconds, or seconds when the device does not answer.
-async fn open_serial(
-    port: Option<String>,
-    open: impl FnOnce(&str) -> Result<SerialLink, OpenError> + Send + 'static,
-) -> Result<OpenLink, OpenError> {
-    let name = port.clone().unwrap_or_default();
-    let opening = tokio::task::spawn_blocking(move || {
-        let port = port.map_or_else(ports::first_bitscope, Ok)?;
-        open(&port)
-    });
-    let interrupted = |error| Err(OpenError::Port { port: name, source: std::io::Error::other(error) });
-    let link = opening.await.unwrap_or_else(interrupted)?;
-    let profile = link.profile();
-    let (stream, clock) = (Link::Serial(link), LinkClock::Host(HostClock::new()));
-    Ok(OpenLink { stream, clock, profile, pacing: Pacing::Whole })
-}
-
-#[cfg(feature = "sim")]
-fn open_sim(query: &str, read: ReadPlayback) -> Result<OpenLink, OpenError> {
-    let config = SimConfig::from_query_reading(query, read)?;
-    let link = SimLink::by_config(&config, TokioTimer::start);
-    let (clock, profile) = (link.clock(), link.profile());
-    Ok(OpenLink { stream: Link::Sim(link), clock: LinkClock::Sim(clock), profile, pacing: Pacing::Whole })
 }
 
 impl ErrorType for Link {

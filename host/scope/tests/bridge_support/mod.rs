@@ -203,14 +203,14 @@ impl Write for End {
 }
 
 /// A log of known bytes.
-pub(crate) struct Lines;
+pub(crate) struct KnownLog;
 
-/// The bytes of [`Lines`]; the first hundred are lost.
+/// The bytes of [`KnownLog`]; the first hundred are lost.
 pub(crate) fn log_bytes() -> Vec<u8> {
     (0..3000_u32).map(|at| (at / 7) as u8).collect()
 }
 
-impl Board for Lines {
+impl Board for KnownLog {
     fn read_log(&self, from: u32, bytes: &mut [u8]) -> (u32, usize) {
         let from = from.max(100);
         let rest = log_bytes();
@@ -272,7 +272,7 @@ pub(crate) fn run_on(
         let scope = Plugged { link, plug: plug.clone() };
         let mut runner = Runner::new(&bridge, scope, clock.clone(), profile, &mut buffer);
         let about = About { firmware: (1, 2, 3), restart: Restart::PowerUp };
-        let mut uplink = Uplink::new(&bridge, clock.clone(), Lines, about);
+        let mut uplink = Uplink::new(&bridge, clock.clone(), KnownLog, about);
         let (host, mut receiver) = wire(&clock, noise);
         let mut sender = receiver.clone();
         let running = Running { bridge: &bridge, plug, clock, host };
@@ -335,7 +335,7 @@ pub(crate) fn serve(query: &str) -> String {
             let scope = Plugged { link, plug: Plug::new() };
             let mut runner = Runner::new(&bridge, scope, clock.clone(), profile, &mut buffer);
             let about = About { firmware: (1, 2, 3), restart: Restart::Panic { place: "src/main.rs:7" } };
-            let mut uplink = Uplink::new(&bridge, clock, Lines, about);
+            let mut uplink = Uplink::new(&bridge, clock, KnownLog, about);
             let serving = async {
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();

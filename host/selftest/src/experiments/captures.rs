@@ -3,10 +3,11 @@
 use scopething_core::plan::{AnalogChannel, CaptureRequest, ChannelSet};
 use scopething_core::trace::TraceBuffer;
 
-use super::super::analysis::{mean, median};
-use super::super::bench::Bench;
-use super::super::stop::Stop;
-use super::super::{Finding, Notes, Operator};
+use crate::analysis::{mean, median};
+use crate::bench::Bench;
+use crate::outcome::Notes;
+use crate::stop::Stop;
+use crate::{Finding, Operator};
 
 const CAPTURES: usize = 20;
 /// Whole periods of mains of 50 Hz and 60 Hz, which an open input picks up.

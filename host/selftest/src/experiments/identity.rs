@@ -2,9 +2,10 @@
 
 use scopething_core::vm::Register;
 
-use super::super::bench::Bench;
-use super::super::stop::Stop;
-use super::super::{Finding, Notes};
+use crate::Finding;
+use crate::bench::Bench;
+use crate::outcome::Notes;
+use crate::stop::Stop;
 
 /// How long a reset may take beyond the echo of a command that does nothing.
 const ASSUMED_RESET_S: f64 = 0.2;

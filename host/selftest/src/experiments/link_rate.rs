@@ -2,10 +2,11 @@
 
 use scopething_core::time::Clock as _;
 
-use super::super::bench::{ANALOG, Bench, Capture};
-use super::super::raw::RAW;
-use super::super::stop::Stop;
-use super::super::{Finding, Notes};
+use crate::Finding;
+use crate::bench::{ANALOG, Bench, Capture};
+use crate::outcome::Notes;
+use crate::raw::RAW;
+use crate::stop::Stop;
 
 /// Dumps whose difference in length is timed, which leaves out what each takes to begin.
 const SHORT: u16 = 1024;

@@ -10,13 +10,13 @@ mod voltages;
 mod waiting;
 mod window;
 
-use super::bench::{Bench, Capture, Wave};
-use super::raw::RawDevice;
+use super::bench::Bench;
+use super::outcome::Notes;
 use super::stop::Stop;
-use super::{Experiment, Notes, Operator, Reply, analysis};
+use super::{Experiment, Operator, Outcome};
 
 /// Carries out an experiment.
-pub(super) async fn carry_out(
+async fn carry_out(
     experiment: Experiment,
     bench: &mut Bench,
     operator: &mut impl Operator,
@@ -38,27 +38,35 @@ pub(super) async fn carry_out(
     }
 }
 
-/// Has something wired that the experiment cannot do without.
-async fn wire(operator: &mut impl Operator, instruction: &str) -> Result<(), Stop> {
-    match operator.wire(instruction).await {
-        Reply::Done => Ok(()),
-        Reply::Skip => Err(Stop::Skipped("not wired".to_owned())),
+impl Bench {
+    /// Carries out an experiment, and leaves the device with nothing running.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future leaves the device as it is at that moment; the next experiment resets it.
+    pub async fn run(&mut self, experiment: Experiment, operator: &mut impl Operator) -> Outcome {
+        // What a cancelled experiment has exchanged belongs to no other.
+        self.take_exchanges();
+        let mut notes = Notes::default();
+        let mut ended = match self.rest().await {
+            Ok(()) => carry_out(experiment, self, operator, &mut notes).await,
+            Err(stop) => Err(stop),
+        };
+        if !matches!(ended, Err(Stop::LinkLost(_))) {
+            let rested = self.rest().await;
+            ended = ended.and(rested);
+        }
+        Outcome::new(experiment, notes, ended, self.take_exchanges())
     }
-}
 
-/// Starts a waveform and makes sure that A sees it swing over most of its range.
-async fn start_seen(raw: &mut RawDevice<'_>, wave: Wave, notes: &mut Notes) -> Result<(), Stop> {
-    wave.start(raw).await?;
-    // 6000 samples over 24 ms: the slowest waveform here has 100 Hz.
-    let look = Capture { samples: 6000, ticks: 160, waveform: true, ..Capture::LOOK };
-    let (_, volts) = look.volts(raw).await?;
-    let (low, high) = analysis::extremes(&volts);
-    notes.measured_numbers("A lies between (V)", &[low, high]);
-    if high - low >= 0.6 * (wave.high - wave.low) {
-        return Ok(());
+    /// Stops what an experiment that was cancelled has left running.
+    ///
+    /// # Errors
+    ///
+    /// Why the device could not be stopped.
+    pub async fn stop(&mut self) -> Result<(), String> {
+        self.rest().await.map_err(|stop| match stop {
+            Stop::Failed(why) | Stop::LinkLost(why) | Stop::Skipped(why) | Stop::Inconclusive(why) => why,
+        })
     }
-    Err(Stop::inconclusive(format!(
-        "A stays between {low:.2} V and {high:.2} V while the generator plays from {:.1} V to {:.1} V: is L4 joined to A?",
-        wave.low, wave.high
-    )))
 }

@@ -3,12 +3,13 @@
 use scopething_core::plan::{LogicLine, LogicPattern};
 use scopething_core::vm::Register;
 
-use super::super::analysis::{extremes, frequency_hz};
-use super::super::bench::{Bench, CLOCK_HZ, Capture, LOGIC};
-use super::super::raw::RawDevice;
-use super::super::stop::Stop;
-use super::super::{Finding, Notes, Operator};
-use super::wire;
+use crate::analysis::{extremes, frequency_hz};
+use crate::bench::{Bench, CLOCK_HZ, Capture, LOGIC};
+use crate::operator::wire;
+use crate::outcome::Notes;
+use crate::raw::RawDevice;
+use crate::stop::Stop;
+use crate::{Finding, Operator};
 
 /// Ticks a period: 10 kHz.
 const PERIOD_TICKS: u16 = 4000;

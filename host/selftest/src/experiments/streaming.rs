@@ -4,10 +4,11 @@ use scopething_core::device::AnalogParameters;
 use scopething_core::time::{Clock as _, Micros};
 use scopething_core::vm::Register;
 
-use super::super::bench::{Bench, CLOCK_HZ, Capture};
-use super::super::raw::RawDevice;
-use super::super::stop::Stop;
-use super::super::{Finding, Notes};
+use crate::Finding;
+use crate::bench::{Bench, CLOCK_HZ, Capture};
+use crate::outcome::Notes;
+use crate::raw::RawDevice;
+use crate::stop::Stop;
 
 /// Ticks a frame: 2.45 kHz, 10 kHz, 40 kHz, and 125 kHz, which the vendor's software asks for.
 const TICKS: [u16; 4] = [16320, 4000, 1000, 320];

@@ -1,11 +1,13 @@
 //! Experiments 5 and 8: the level of the trigger, and the patterns of logic lines.
 
-use super::super::analysis::{Line, mean};
-use super::super::bench::{Bench, Capture, LOGIC, Shape, Trigger, Wave};
-use super::super::raw::RawDevice;
-use super::super::stop::Stop;
-use super::super::{Finding, Notes, Operator, Reply};
-use super::{start_seen, wire};
+use crate::analysis::{LinearFit, mean};
+use crate::bench::start_seen;
+use crate::bench::{Bench, Capture, LOGIC, Shape, Trigger, Wave};
+use crate::operator::wire;
+use crate::outcome::Notes;
+use crate::raw::RawDevice;
+use crate::stop::Stop;
+use crate::{Finding, Operator, Reply};
 
 /// A triangle of 100 Hz over the whole output.
 const TRIANGLE: Wave = Wave { shape: Shape::Triangle, symmetry: 0.5, ticks: 400, low: 0.0, high: 3.3 };
@@ -37,7 +39,7 @@ pub(super) async fn level(
             None => notes.measured(format!("A at the trigger for {level} V"), "no trigger"),
         }
     }
-    let Some(line) = Line::through(&points) else {
+    let Some(line) = LinearFit::through(&points) else {
         return Err(Stop::inconclusive(
             "the trigger came for fewer than two levels that A crosses: experiment 8 shows whether it watches A",
         ));
@@ -46,8 +48,8 @@ pub(super) async fn level(
     judge_level(line, points.len() == LEVELS.len(), notes)
 }
 
-fn judge_level(line: Line, all_came: bool, notes: &mut Notes) -> Result<(), Stop> {
-    let Line { gain, offset, residual } = line;
+fn judge_level(line: LinearFit, all_came: bool, notes: &mut Notes) -> Result<(), Stop> {
+    let LinearFit { gain, offset, residual } = line;
     if residual > MAX_RESIDUAL_V {
         return Err(Stop::inconclusive(format!(
             "the trigger fires up to {residual:.2} V from any straight line: it does not follow A, see experiment 8"

@@ -1,11 +1,12 @@
 //! Experiment 3: what known voltages are measured as.
 
-use super::super::analysis::{Line, mean, median};
-use super::super::bench::{ANALOG, Bench, Capture, Wave, word_fraction, words};
-use super::super::raw::RawDevice;
-use super::super::stop::Stop;
-use super::super::{Finding, Notes, Operator};
-use super::wire;
+use crate::analysis::{LinearFit, mean, median};
+use crate::bench::{ANALOG, Bench, Capture, Wave, word_fraction, words};
+use crate::operator::wire;
+use crate::outcome::Notes;
+use crate::raw::RawDevice;
+use crate::stop::Stop;
+use crate::{Finding, Operator};
 
 /// What the generator puts out, in volts.
 const LEVELS: [f64; 5] = [0.5, 1.0, 1.5, 2.0, 2.5];
@@ -35,7 +36,7 @@ pub(super) async fn run(
     notes.measured_number("A on ground (V)", ground);
     wire(operator, "Take A off GND and join it to L4.").await?;
     let (bytes, words_of_levels) = measure_levels(&mut bench.raw()).await?;
-    let eight_bit = Line::through(&bytes);
+    let eight_bit = LinearFit::through(&bytes);
     notes.measured("A in 8 bit for volts at L4", pairs(&bytes));
     let lines = FORMS.map(|(form, fraction)| (form, line_of(&words_of_levels, fraction)));
     let Some((form, line)) = lines.into_iter().find(|(_, line)| line.is_some_and(is_straight)) else {
@@ -71,18 +72,18 @@ async fn measure_levels(raw: &mut RawDevice<'_>) -> Result<(Vec<(f64, f64)>, Vec
     Ok((eight_bit, words))
 }
 
-fn line_of(levels: &[(f64, Vec<u8>)], fraction: Decode) -> Option<Line> {
+fn line_of(levels: &[(f64, Vec<u8>)], fraction: Decode) -> Option<LinearFit> {
     let Capture { low, high, .. } = Capture::LOOK;
     let volts = |bytes: &[u8]| {
         let fractions: Vec<f64> = words(bytes).map(fraction).collect();
         low + median(&fractions) * (high - low)
     };
     let points: Vec<(f64, f64)> = levels.iter().map(|(level, bytes)| (*level, volts(bytes))).collect();
-    Line::through(&points)
+    LinearFit::through(&points)
 }
 
 /// A line that rises and has its points on it: what the right form makes of steady voltages.
-fn is_straight(line: Line) -> bool {
+fn is_straight(line: LinearFit) -> bool {
     (0.5..2.0).contains(&line.gain) && line.residual < MAX_RESIDUAL_V
 }
 

@@ -7,9 +7,10 @@ use scopething_core::scope::CaptureOptions;
 use scopething_core::time::{Clock as _, Micros};
 use scopething_core::trace::{EndReason, TraceBuffer};
 
-use super::super::bench::Bench;
-use super::super::stop::Stop;
-use super::super::{Finding, Notes};
+use crate::Finding;
+use crate::bench::Bench;
+use crate::outcome::Notes;
+use crate::stop::Stop;
 
 /// Above what an open input reaches, within the range.
 const LEVEL_V: f64 = 7.9;

@@ -1,11 +1,13 @@
 //! Experiments 4 and 6: which samples a dump that is counted back from the end address holds.
 
-use super::super::analysis::{jumps, rises};
-use super::super::bench::{ANALOG, Bench, Capture, MACRO, Mode, Shape, Trigger, Wave};
-use super::super::raw::{NATIVE, RAW, RawDevice};
-use super::super::stop::Stop;
-use super::super::{Finding, Notes, Operator};
-use super::{start_seen, wire};
+use crate::analysis::{jumps, rises};
+use crate::bench::start_seen;
+use crate::bench::{ANALOG, Bench, Capture, MACRO, Mode, Shape, Trigger, Wave};
+use crate::operator::wire;
+use crate::outcome::Notes;
+use crate::raw::{NATIVE, RAW, RawDevice};
+use crate::stop::Stop;
+use crate::{Finding, Operator};
 
 const WIRING: &str = "Join L4 to A, nothing else on either.";
 

@@ -28,7 +28,7 @@ use super::capture::Capture;
 use super::connections::{self, ALL_IN_USE, Connections, LastSeen, write};
 use super::event::Event;
 use super::handle::{GeneratorWaveform, Handle, NoCapture, Pending, TriggerTimeout};
-use super::lines::{Line, Lines};
+use super::lines::{Line, LineReader};
 use super::settings::Settings;
 
 /// Sample rates offered, in hertz.
@@ -242,7 +242,7 @@ impl Session {
     /// Answers and pushes until one of the connections ends.
     async fn converse(&mut self, mut control: TcpStream, data: &mut TcpStream, last_seen: &LastSeen) {
         let (reader, mut writer) = control.split();
-        let mut lines = Lines::new(reader);
+        let mut lines = LineReader::new(reader);
         let (mut acknowledgements, mut waveforms) = data.split();
         let mut acknowledgement = Acknowledgement::default();
         loop {

@@ -43,7 +43,7 @@ pub(super) enum Outcome<C, D> {
 
 /// The connections of one address.
 #[derive(Debug)]
-struct Waiting<C, D> {
+struct Unpaired<C, D> {
     from: IpAddr,
     controls: Vec<C>,
     data: Vec<D>,
@@ -54,7 +54,7 @@ struct Waiting<C, D> {
 /// Connections that wait for their other half, by peer address, the oldest first.
 #[derive(Debug)]
 pub(super) struct Pairing<C, D> {
-    waiting: VecDeque<Waiting<C, D>>,
+    waiting: VecDeque<Unpaired<C, D>>,
 }
 
 impl<C, D> Default for Pairing<C, D> {
@@ -78,7 +78,7 @@ impl<C: Half, D: Half> Pairing<C, D> {
             self.waiting.pop_front();
         }
         let decide_at = Instant::now() + PAIRING_TIMEOUT;
-        self.waiting.push_back(Waiting { from, controls: vec![control], data: Vec::new(), decide_at });
+        self.waiting.push_back(Unpaired { from, controls: vec![control], data: Vec::new(), decide_at });
     }
 
     /// Adds a data connection. False if no control connection waits for one: it is hung up at.

@@ -14,8 +14,7 @@ use super::history::History;
 use super::panel::{self, Controls, Run};
 use crate::capture::Capture;
 use crate::handle::{Handle, NoCapture, TriggerTimeout};
-use crate::instrument::advice;
-use crate::settings::Settings;
+use crate::settings::{Settings, advice};
 
 /// The least time from the start of a capture to that of the next, so that a device that takes no time leaves some to
 /// those that look.
@@ -136,17 +135,17 @@ pub(super) struct Shared {
     history: Mutex<History<Acquired>>,
 }
 
-/// Somebody who looks, until it is dropped.
-pub(super) struct Viewer(Arc<Shared>);
+/// A client of the page, counted until it is dropped.
+pub(super) struct CountedClient(Arc<Shared>);
 
-impl Viewer {
+impl CountedClient {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
         shared.clients.send_modify(|clients| *clients += 1);
         Self(Arc::clone(shared))
     }
 }
 
-impl Drop for Viewer {
+impl Drop for CountedClient {
     fn drop(&mut self) {
         self.0.clients.send_modify(|clients| *clients = clients.saturating_sub(1));
     }

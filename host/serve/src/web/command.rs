@@ -14,6 +14,12 @@ use super::history::{MAX_PINNED, NotPinned};
 use super::panel::{self, Patch, Run};
 use crate::handle::GeneratorChange;
 
+/// The version of the interface, in its addresses as well.
+const VERSION: u32 = 1;
+/// Browsers and programs that look at the same time: each holds a [connection](crate::connections) of the listeners, which
+/// have more for their requests.
+pub(super) const MAX_CLIENTS: usize = 16;
+
 /// A command.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
@@ -157,7 +163,7 @@ pub(super) fn state_json(shared: &Shared) -> Value {
     };
     json!({
         "type": "state",
-        "version": super::VERSION,
+        "version": VERSION,
         "changes": state.changes + controls.changes,
         "run": controls.run,
         "settings": panel::settings_json(&state.settings, &controls),
@@ -169,6 +175,6 @@ pub(super) fn state_json(shared: &Shared) -> Value {
             "lost": *shared.handle.lost.borrow(),
         },
         "clients": *shared.clients.borrow(),
-        "max_clients": super::MAX_VIEWERS,
+        "max_clients": MAX_CLIENTS,
     })
 }

@@ -44,8 +44,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 pub use self::access::WebLinks;
 use self::access::{Access, HEADERS, Role};
 pub use self::acquire::{About, Ended, Status};
-use self::acquire::{Acquired, Shared, Viewer};
-use self::command::{Command, state_json, traces_json};
+use self::acquire::{Acquired, CountedClient, Shared};
+use self::command::{Command, MAX_CLIENTS, state_json, traces_json};
 pub(crate) use self::frame::decode;
 pub use self::frame::{Block, Frame, FrameChannel, Kind, Layout, NotAFrame};
 use self::frame::{View, encode};
@@ -55,11 +55,6 @@ use crate::connections::{BoxedSession, LastSeen};
 use crate::event::Event;
 use crate::handle::Handle;
 
-/// The version of the interface, in its addresses as well.
-const VERSION: u32 = 1;
-/// Browsers and programs that look at the same time: each holds a [connection](crate::connections) of the door, which has
-/// more for their requests.
-const MAX_VIEWERS: usize = 16;
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many bytes the head of a request may have.
@@ -110,7 +105,7 @@ impl Browsers {
     pub(super) fn new(web: Option<Web>, handle: &Handle) -> Self {
         Self(web.map(|web| {
             let shared = Shared::new(handle.clone());
-            let clients = Arc::new(Semaphore::new(MAX_VIEWERS));
+            let clients = Arc::new(Semaphore::new(MAX_CLIENTS));
             let site = Site { access: web.access, shared: Arc::clone(&shared), clients };
             Page { shared, router: router(site) }
         }))
@@ -278,7 +273,7 @@ async fn live(
     let Ok(place) = Arc::clone(&site.clients).try_acquire_owned() else {
         return refusal(
             StatusCode::SERVICE_UNAVAILABLE,
-            &format!("{MAX_VIEWERS} browsers look already: close one of them"),
+            &format!("{MAX_CLIENTS} browsers look already: close one of them"),
         );
     };
     upgrade.max_message_size(MAX_MESSAGE_BYTES).max_frame_size(MAX_MESSAGE_BYTES).on_upgrade(
@@ -338,7 +333,7 @@ struct TraceQuery {
 
 /// The next trace, captured for this client if nobody looks.
 async fn next_trace(shared: &Arc<Shared>, role: Role) -> Option<Arc<Acquired>> {
-    let _viewer = Viewer::new(shared);
+    let _client = CountedClient::new(shared);
     let mut latest = shared.latest.subscribe();
     let mut is_started = false;
     shared.set_controls(|controls| {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::access::Role;
-use super::acquire::{Acquired, Shared, Status, Viewer};
+use super::acquire::{Acquired, CountedClient, Shared, Status};
 use super::command::{Command, state_json};
 use super::frame::{View, encode};
 use crate::connections::{LastSeen, WRITE_TIMEOUT};
@@ -85,7 +85,7 @@ pub(super) async fn serve(
     peer: SocketAddr,
     last_seen: LastSeen,
 ) {
-    let _viewer = Viewer::new(&shared);
+    let _client = CountedClient::new(&shared);
     let now = Instant::now();
     let client = Client {
         socket,

@@ -71,7 +71,7 @@ struct Shared {
     time: Time,
     /// Counts what anybody does: waiting is when it stays the same.
     activity: u64,
-    waiting: Vec<Waiting>,
+    waiting: Vec<Waiter>,
     next_id: u64,
 }
 
@@ -87,7 +87,7 @@ enum Time {
 
 /// A future that is waiting.
 #[derive(Debug)]
-struct Waiting {
+struct Waiter {
     id: u64,
     deadline: Option<SimTime>,
     waker: Waker,
@@ -111,7 +111,7 @@ impl Shared {
 
     fn wait(&mut self, id: u64, deadline: Option<SimTime>, waker: &Waker) {
         self.forget(id);
-        self.waiting.push(Waiting { id, deadline, waker: waker.clone() });
+        self.waiting.push(Waiter { id, deadline, waker: waker.clone() });
     }
 
     fn forget(&mut self, id: u64) {

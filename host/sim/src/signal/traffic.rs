@@ -57,12 +57,12 @@ pub struct Traffic {
 }
 
 /// Levels in units of a part of a bit.
-struct Levels {
+struct BitLevels {
     steps: Vec<(u64, bool)>,
     now: u64,
 }
 
-impl Levels {
+impl BitLevels {
     fn hold(&mut self, high: bool, units: u64) {
         if self.steps.last().is_none_or(|(_, last)| *last != high) {
             self.steps.push((self.now, high));
@@ -74,7 +74,7 @@ impl Levels {
 impl Traffic {
     /// A message of at most 4096 bytes, sent at a bit rate above 0, with a pause after it.
     pub(super) fn new(line: BusLine, bits_per_second: f64, data: Vec<u8>, gap: SimTime) -> Self {
-        let mut levels = Levels { steps: Vec::new(), now: 0 };
+        let mut levels = BitLevels { steps: Vec::new(), now: 0 };
         let units_a_bit = match line {
             BusLine::Uart => {
                 uart(&mut levels, &data);
@@ -128,7 +128,7 @@ fn bits(byte: u8) -> impl Iterator<Item = bool> {
     (0..8).rev().map(move |bit| byte >> bit & 1 == 1)
 }
 
-fn uart(levels: &mut Levels, data: &[u8]) {
+fn uart(levels: &mut BitLevels, data: &[u8]) {
     levels.hold(true, 1);
     for byte in data {
         levels.hold(false, 1);
@@ -140,7 +140,7 @@ fn uart(levels: &mut Levels, data: &[u8]) {
 }
 
 /// Four units a bit: the clock is high in the two in the middle, the data changes at the start.
-fn i2c(levels: &mut Levels, clock: bool, address: u8, data: &[u8]) {
+fn i2c(levels: &mut BitLevels, clock: bool, address: u8, data: &[u8]) {
     let mut pair = |scl: bool, sda: bool, units: u64| levels.hold(if clock { scl } else { sda }, units);
     pair(true, true, 4);
     // Start: data falls while the clock is high.
@@ -160,7 +160,7 @@ fn i2c(levels: &mut Levels, clock: bool, address: u8, data: &[u8]) {
 }
 
 /// Two units a bit: the data changes at the start, the clock rises in the middle.
-fn spi(levels: &mut Levels, line: BusLine, data: &[u8]) {
+fn spi(levels: &mut BitLevels, line: BusLine, data: &[u8]) {
     let mut hold = |clock: bool, mosi: bool, miso: bool, select: bool, units: u64| {
         let high = match line {
             BusLine::SpiClock => clock,

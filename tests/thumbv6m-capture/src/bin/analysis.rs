@@ -9,7 +9,7 @@ use core::panic::PanicInfo;
 
 use rp2040_pac as _;
 use scopething_core::analysis::{Analysis, analyse, scratch_length};
-use scopething_core::calibration::{CalibrationRequest, Calibrator, Levels};
+use scopething_core::calibration::{CalibrationRequest, Calibrator, SquareLevels};
 use scopething_core::device::{AnalogParameters, BS05};
 use scopething_core::plan::{AnalogChannel, WaveShape, WaveformRequest, plan_waveform};
 use scopething_core::trace::SampleTimes;
@@ -68,7 +68,7 @@ fn fitted_scale(device: &AnalogParameters) -> Option<f64> {
     while let Some(point) = calibrator.point() {
         let (low, high) = device.range_of_converters(point.low_dac, point.high_dac);
         let seen = |volts| (device.span_fraction(volts) - low) / (high - low);
-        let levels = Levels::new(seen(0.0), seen(3.3));
+        let levels = SquareLevels::new(seen(0.0), seen(3.3));
         for channel in AnalogChannel::ALL {
             calibrator.measured(channel, levels);
         }

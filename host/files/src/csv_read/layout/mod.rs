@@ -13,7 +13,6 @@ pub(crate) use self::head::MetaPairs;
 use super::lines::Line;
 use crate::assign::{Assigned, Candidate, assign, listed};
 use crate::options::{ColumnChoice, ReadOptions};
-use crate::stream::LOST;
 use crate::{ReadError, csv_write};
 use scopething_waveform::waveform::Channel;
 
@@ -188,7 +187,7 @@ impl Layout {
         for (place, name) in names.iter().enumerate() {
             if name.text == csv_write::TRACE {
                 self.trace = Some(place);
-            } else if name.text == LOST || name.is_parameter || is_index(place, name) {
+            } else if name.text == csv_write::LOST || name.is_parameter || is_index(place, name) {
                 self.passed_over.push(place);
             } else if Some(place) != time && (!name.text.is_empty() || rows.has_numbers(place)) {
                 self.columns.push(name.column(place));

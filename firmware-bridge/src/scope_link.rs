@@ -1,6 +1,6 @@
 //! The bytes to and from the BitScope, between the task that owns the USB bus and whoever uses the device.
 //!
-//! One side is fed by [`ftdi`](crate::ftdi); the other is [`LinePort`], an `embedded-io-async` stream that ends with
+//! One side is fed by [`ftdi`](crate::ftdi); the other is [`ScopePort`], an `embedded-io-async` stream that ends with
 //! an error when the BitScope is unplugged. Only one port is read at a time.
 
 use core::fmt;
@@ -33,19 +33,19 @@ pub enum Plugged {
 type PluggedReceiver<'a> = Receiver<'a, CriticalSectionRawMutex, Plugged, MAX_PORTS>;
 
 /// Both directions and what is plugged in.
-pub struct Line {
+pub struct ScopeLink {
     pub(crate) incoming: Pipe<CriticalSectionRawMutex, INCOMING_BYTES>,
     pub(crate) outgoing: Pipe<CriticalSectionRawMutex, OUTGOING_BYTES>,
     plugged: Watch<CriticalSectionRawMutex, Plugged, MAX_PORTS>,
 }
 
-impl Default for Line {
+impl Default for ScopeLink {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Line {
+impl ScopeLink {
     /// A line with nothing plugged in.
     #[must_use]
     pub const fn new() -> Self {
@@ -87,8 +87,8 @@ impl Line {
     }
 
     /// The end of the line for the user of the BitScope. None if two exist.
-    pub fn port(&self) -> Option<LinePort<'_>> {
-        Some(LinePort { line: self, connection: None, plugged: self.plugged.receiver()? })
+    pub fn port(&self) -> Option<ScopePort<'_>> {
+        Some(ScopePort { line: self, connection: None, plugged: self.plugged.receiver()? })
     }
 }
 
@@ -122,13 +122,13 @@ impl embedded_io_async::Error for Unplugged {
 
 /// A byte stream to whatever BitScope is plugged in. After it was unplugged all fails until [`ScopeStream::attached`]
 /// was waited for. Dropping a read or write that is pending loses no byte.
-pub struct LinePort<'a> {
-    line: &'a Line,
+pub struct ScopePort<'a> {
+    line: &'a ScopeLink,
     connection: Option<u32>,
     plugged: PluggedReceiver<'a>,
 }
 
-impl ScopeStream for LinePort<'_> {
+impl ScopeStream for ScopePort<'_> {
     async fn attached(&mut self) {
         let ready = |plugged: &Plugged| matches!(plugged, Plugged::Ready(_));
         if let Plugged::Ready(connection) = self.plugged.get_and(ready).await {
@@ -137,7 +137,7 @@ impl ScopeStream for LinePort<'_> {
     }
 }
 
-impl LinePort<'_> {
+impl ScopePort<'_> {
     async fn lost(plugged: &mut PluggedReceiver<'_>, connection: Option<u32>) -> Unplugged {
         let other = |plugged: &Plugged| !matches!(plugged, Plugged::Ready(now) if Some(*now) == connection);
         plugged.get_and(other).await;
@@ -145,11 +145,11 @@ impl LinePort<'_> {
     }
 }
 
-impl ErrorType for LinePort<'_> {
+impl ErrorType for ScopePort<'_> {
     type Error = Unplugged;
 }
 
-impl Read for LinePort<'_> {
+impl Read for ScopePort<'_> {
     async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Unplugged> {
         if bytes.is_empty() {
             return Ok(0);
@@ -161,7 +161,7 @@ impl Read for LinePort<'_> {
     }
 }
 
-impl Write for LinePort<'_> {
+impl Write for ScopePort<'_> {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Unplugged> {
         match select(Self::lost(&mut self.plugged, self.connection), self.line.outgoing.write(bytes)).await {
             Either::First(unplugged) => Err(unplugged),
@@ -183,13 +183,13 @@ mod tests {
 
     use embassy_futures::block_on;
 
-    fn read_once(port: &mut LinePort<'_>, bytes: &mut [u8]) -> Poll<Result<usize, Unplugged>> {
+    fn read_once(port: &mut ScopePort<'_>, bytes: &mut [u8]) -> Poll<Result<usize, Unplugged>> {
         pin!(port.read(bytes)).poll(&mut Context::from_waker(Waker::noop()))
     }
 
     #[test]
     fn reads_fail_until_the_next_connection() {
-        let line = Line::new();
+        let line = ScopeLink::new();
         let mut port = line.port().unwrap();
         let mut bytes = [0; 8];
         assert_eq!(read_once(&mut port, &mut bytes), Poll::Ready(Err(Unplugged)));
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn ports_are_counted() {
-        let line = Line::new();
+        let line = ScopeLink::new();
         let ports: Vec<_> = std::iter::from_fn(|| line.port()).collect();
         assert_eq!(ports.len(), MAX_PORTS);
         drop(ports);

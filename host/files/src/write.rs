@@ -1,0 +1,114 @@
+//! What all writers share.
+
+use std::io::Write;
+use std::path::Path;
+
+use thiserror::Error;
+
+use super::Format;
+use super::pieces::{Held, PIECE_SAMPLES};
+use super::plot::png::PngError;
+use scopething_waveform::waveform::{Outline, Samples, Waveform};
+
+/// Writes captures in one format.
+///
+/// [`Format::writer`] makes one. It keeps what it must remember from one capture to the next; the bytes go to
+/// whatever the caller gives. After each capture what was written is a complete file.
+pub trait TraceWriter: Send {
+    /// Writes one more capture to `out`, which must be the same each time.
+    ///
+    /// # Errors
+    /// If `out` fails, or the format cannot hold the capture. What was written then is not a complete file.
+    fn write(&mut self, recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError>;
+
+    /// The writer of a capture that comes [piece by piece](super::pieces); `None` if the format needs it as a whole, or holds no
+    /// more.
+    fn by_pieces(&mut self) -> Option<&mut dyn PieceWriter> {
+        None
+    }
+}
+
+/// Writes a capture piece by piece: [`begin`](Self::begin), [`samples`](Self::samples) any number of times,
+/// [`end`](Self::end). What it wrote is a complete file after the end.
+pub trait PieceWriter: Send {
+    /// Begins a capture. What must be kept until its end, and is more than a piece, goes into files without a name in
+    /// the directory `spool`.
+    ///
+    /// # Errors
+    /// If `out` fails, or the format cannot hold the capture.
+    fn begin(&mut self, outline: &Outline, spool: &Path, out: &mut dyn Write) -> Result<(), WriteError>;
+
+    /// Writes what can be written of the samples that came, and drops it.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    fn samples(&mut self, held: &mut Held, out: &mut dyn Write) -> Result<(), WriteError>;
+
+    /// Ends the capture, all samples of which came.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    fn end(&mut self, out: &mut dyn Write) -> Result<(), WriteError>;
+}
+
+/// Writes a capture that is in memory.
+pub(crate) fn write_whole(
+    writer: &mut dyn PieceWriter,
+    waveform: &Waveform,
+    out: &mut dyn Write,
+) -> Result<(), WriteError> {
+    let outline = Outline::from(waveform);
+    let mut held = Held::of(&outline);
+    writer.begin(&outline, &std::env::temp_dir(), out)?;
+    for first in (0..waveform.sample_count()).step_by(PIECE_SAMPLES) {
+        let channels = waveform.channels().iter();
+        let piece: Vec<Samples> =
+            channels.map(|series| series.samples.part(first as u64, PIECE_SAMPLES as u64)).collect();
+        held.push(&piece);
+        writer.samples(&mut held, out)?;
+    }
+    writer.end(out)
+}
+
+/// Why a capture was not written.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// The file, pipe or socket failed.
+    #[error("writing failed: {0}; make room, or name another place")]
+    Io(#[from] std::io::Error),
+    /// The format holds a single capture.
+    #[error("a {0} file holds one capture; write several as json or csv, or each to a file of its own")]
+    OneCapture(Format),
+    /// The format holds only channels of another kind.
+    #[error(
+        "a {format} file holds {holds} channels, and none was captured; choose another format, as {instead}"
+    )]
+    NothingToHold {
+        /// The format.
+        format: Format,
+        /// The channels it holds.
+        holds: &'static str,
+        /// A format that holds the others.
+        instead: Format,
+    },
+    /// The format cannot hold this sample rate, in hertz.
+    #[error("a {format} file cannot hold {rate_hz} samples a second; choose another format, such as csv")]
+    Rate {
+        /// The format.
+        format: Format,
+        /// The sample rate.
+        rate_hz: f64,
+    },
+    /// The format cannot hold so much.
+    #[error("this is too long a capture for a {0} file; choose another format, such as csv")]
+    TooLong(Format),
+    /// The picture could not be made.
+    #[error(transparent)]
+    Picture(#[from] PngError),
+}
+
+impl From<zip::result::ZipError> for WriteError {
+    fn from(error: zip::result::ZipError) -> Self {
+        Self::Io(error.into())
+    }
+}

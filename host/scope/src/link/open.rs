@@ -1,0 +1,85 @@
+//! Opening what a URL names.
+
+use scopething_core::scope::{LinkProfile, Pacing};
+
+#[cfg(feature = "bridge")]
+use super::bridge;
+#[cfg(feature = "sim")]
+use super::clock::TokioTimer;
+use super::{
+    HostClock, Link, LinkClock, LinkUrl, OpenError, OpenLink, SerialLink, TcpLink, UdpLink, bitscope_ports,
+};
+#[cfg(feature = "sim")]
+use scopething_sim::{ReadPlayback, SimConfig, SimLink, no_files};
+
+/// Opens the link that `url` names.
+///
+/// # Errors
+///
+/// [`OpenError`], within some 5 s.
+///
+/// # Cancellation
+///
+/// Dropping the future opens nothing; a serial port that is being opened meanwhile is closed again.
+pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
+    let host = |stream, profile| OpenLink {
+        stream,
+        clock: LinkClock::Host(HostClock::new()),
+        profile,
+        pacing: Pacing::Whole,
+    };
+    match url {
+        LinkUrl::FirstSerial => OpenLink::serial(None, SerialLink::open).await,
+        LinkUrl::Serial { port } => OpenLink::serial(Some(port.clone()), SerialLink::open).await,
+        LinkUrl::Socket(at) => Ok(host(Link::Tcp(TcpLink::connect(at).await?), LinkProfile::NETWORK)),
+        LinkUrl::BitscopeServer(at) => {
+            Ok(host(Link::Udp(Box::new(UdpLink::connect(at).await?)), UdpLink::PROFILE))
+        }
+        #[cfg(feature = "bridge")]
+        LinkUrl::Bridge(port) => bridge::open_passed_through(port).await,
+        #[cfg(feature = "sim")]
+        LinkUrl::Sim { .. } | LinkUrl::Faulty { .. } => Box::pin(open_reading(url, no_files)).await,
+        LinkUrl::Stepwise { link } => {
+            Ok(OpenLink { pacing: Pacing::Stepwise, ..Box::pin(open(link)).await? })
+        }
+    }
+}
+
+/// As [`open`]; `read` is asked for the samples of a simulated signal that plays a file.
+///
+/// # Errors
+///
+/// As [`open`].
+///
+/// # Cancellation
+///
+/// As [`open`].
+#[cfg(feature = "sim")]
+pub async fn open_reading(url: &LinkUrl, read: ReadPlayback) -> Result<OpenLink, OpenError> {
+    match url {
+        LinkUrl::Sim { query } => open_sim(query, read),
+        LinkUrl::Faulty { link, faults } => Ok(Box::pin(open_reading(link, read)).await?.with_faults(faults)),
+        hardware => open(hardware).await,
+    }
+}
+
+/// Finds out which link is meant in the end: [`LinkUrl::FirstSerial`] becomes the port that it is now.
+///
+/// # Errors
+///
+/// [`OpenError::NoBitScope`] and [`OpenError::NoPortList`].
+pub async fn resolve(url: &LinkUrl) -> Result<LinkUrl, OpenError> {
+    if *url.as_paced_whole() != LinkUrl::FirstSerial {
+        return Ok(url.clone());
+    }
+    let first = bitscope_ports().await?.into_iter().next().ok_or(OpenError::NoBitScope)?;
+    Ok(LinkUrl::Serial { port: first.name }.with_pacing(url.pacing()))
+}
+
+#[cfg(feature = "sim")]
+fn open_sim(query: &str, read: ReadPlayback) -> Result<OpenLink, OpenError> {
+    let config = SimConfig::from_query_reading(query, read)?;
+    let link = SimLink::by_config(&config, TokioTimer::start);
+    let (clock, profile) = (link.clock(), link.profile());
+    Ok(OpenLink { stream: Link::Sim(link), clock: LinkClock::Sim(clock), profile, pacing: Pacing::Whole })
+}
