@@ -178,7 +178,7 @@ fn main() -> ExitCode {
             Command::Open(arguments) => arguments.run().await,
             Command::Completions(arguments) => arguments.run(),
             Command::Man(arguments) => arguments.run(),
-            Command::Live(arguments) => arguments.run().await,
+            Command::Live(arguments) => Box::pin(arguments.run()).await,
         }
     });
     // A name look-up or a port that does not answer must not hold up the exit.

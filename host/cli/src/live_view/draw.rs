@@ -43,11 +43,12 @@ pub(super) fn draw(buffer: &mut Buffer, model: &Model, look: plot::Style) -> Lay
         .into_iter()
         .map(|(place, segment)| (Rect { y: place.y + layout.knobs.y, ..place }, segment))
         .collect();
-    draw_status(&mut painter, model, &layout);
+    let run = draw_status(&mut painter, model, &layout);
     for ((place, segment), (text, ..)) in layout.segments.iter().zip(&segments) {
         let style = segment_style(&painter, model, *segment);
         painter.put((place.x, place.y), place.right(), text, style);
     }
+    layout.segments.push((run, Segment::Run));
     draw_grid(&mut painter, model, &layout);
     traces::draw(&mut painter, model, &layout);
     draw_marks(&mut painter, model, &layout);
@@ -134,7 +135,8 @@ fn segment_style(painter: &Painter<'_>, model: &Model, segment: Segment) -> Styl
     }
 }
 
-fn draw_status(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
+/// Draws what is going on; returns where it says whether captures follow one another.
+fn draw_status(painter: &mut Painter<'_>, model: &Model, layout: &Layout) -> Rect {
     let Rect { x, y, .. } = layout.status;
     let end = layout.status.right();
     let (lamp, text) = model.status_line();
@@ -147,6 +149,7 @@ fn draw_status(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
     };
     let next = painter.put((x, y), end, &format!("● {word}  "), style);
     painter.put((next, y), end, &text, style);
+    Rect { width: next - x, ..layout.status }
 }
 
 fn draw_grid(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
@@ -190,13 +193,7 @@ fn draw_marks(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
         let row = layout.ruler.unwrap_or(layout.plot.y.min(layout.area.bottom() - 1));
         painter.put((column, row), column + 1, "▼", trigger);
         for row in layout.plot.y..layout.plot.bottom() {
-            let is_free = painter
-                .buffer
-                .cell((column, row))
-                .is_some_and(|cell| matches!(cell.symbol(), " " | "·" | "."));
-            if is_free {
-                painter.put((column, row), column + 1, "┊", trigger);
-            }
+            painter.underlay(column, row, '┊', trigger);
         }
     }
     if layout.plot.height == 0 {
@@ -217,24 +214,20 @@ fn draw_marks(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
 
 fn draw_cursors(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
     let style = |cursor| {
-        let style = Style::new();
+        let style = Style::reset();
         if model.cursors.selected == Some(cursor) { style.add_modifier(Modifier::BOLD) } else { style }
     };
     for (index, x) in model.cursors.time.into_iter().flatten().enumerate() {
         let column = layout.column(x);
         for row in layout.plot.y..layout.plot.bottom() {
-            painter.put((column, row), column + 1, "│", style(Cursor::Time(index)));
+            painter.underlay(column, row, '│', style(Cursor::Time(index)));
         }
     }
     for (index, y) in model.cursors.volts.into_iter().flatten().enumerate() {
-        let line = "─".repeat(layout.plot.width.into());
         if layout.plot.height > 0 {
-            painter.put(
-                (layout.plot.x, layout.row(y)),
-                layout.plot.right(),
-                &line,
-                style(Cursor::Volts(index)),
-            );
+            for column in layout.plot.x..layout.plot.right() {
+                painter.underlay(column, layout.row(y), '─', style(Cursor::Volts(index)));
+            }
         }
     }
 }
@@ -320,16 +313,12 @@ fn draw_figures(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
     let dead = rates.dead_s.map_or_else(unknown, |dead| quantity(dead, "s", 3));
     let seen = rates.seen.map_or_else(unknown, |seen| format!("{:.1} %", 100.0 * seen));
     let rate = rates.traces_hz.map_or_else(unknown, |rate| format!("{rate:.1}/s"));
-    let mut text = format!("ended {ended}  dead {dead}  seen {seen}  traces {rate}");
-    if let Some(actual) = model.state.as_ref().map(|state| &state.actual).filter(|actual| actual.samples > 0)
-    {
-        text += &format!(
-            "  {}  {} samples  {}",
-            quantity(actual.sample_rate, "S/s", 4),
-            actual.samples,
-            actual.mode
-        );
-    }
+    let actual = model.state.as_ref().map(|state| &state.actual).filter(|actual| actual.samples > 0);
+    let actual = actual.map(|actual| {
+        format!("  {}  {} samples  {}", quantity(actual.sample_rate, "S/s", 4), actual.samples, actual.mode)
+    });
+    let actual = actual.unwrap_or_default();
+    let text = format!("ended {ended}  dead {dead}  seen {seen}  traces {rate}{actual}");
     let Rect { x, y, .. } = layout.figures;
     let style = painter.ink(Ink::Frame);
     painter.put((x, y), layout.figures.right(), &text, style);
@@ -374,7 +363,7 @@ fn notices(model: &Model, layout: &Layout) -> String {
         notices.extend(trace.about.warnings.iter().cloned());
     }
     if layout.hidden > 0 {
-        notices.push(format!("{} lines more in a higher terminal", layout.hidden));
+        notices.insert(0, format!("{} lines hidden", layout.hidden));
     }
     notices.join("; ")
 }

@@ -62,7 +62,7 @@ pub(super) fn step_125(value: f64, up: bool, (least, most): (f64, f64)) -> f64 {
     let next = if up {
         steps.find(|step: &f64| *step > value * (1.0 + 1e-6))
     } else {
-        steps.filter(|step: &f64| *step < value / (1.0 + 1e-6)).last()
+        steps.rfind(|step: &f64| *step < value / (1.0 + 1e-6))
     };
     next.unwrap_or(value).clamp(least, most)
 }

@@ -82,20 +82,20 @@ impl Arguments {
         }
         let places = page_here();
         let server = tokio::select! {
-            server = open_server(&self.device, &places) => server?,
+            server = Box::pin(open_server(&self.device, &places)) => server?,
             () = interrupts.reached(1) => return Err(Failure::Cancelled),
         };
         let Some(links) = server.web_links() else { return Ok(()) };
         let link: Link = links.control.parse().map_err(Failure::failed)?;
         let quit = Notify::new();
-        let shown = async {
+        let shown = Box::pin(async {
             let shown =
                 screen::run(&link, self.model(links.control.clone()), self.options(false), &interrupts).await;
             quit.notify_one();
             shown
-        };
+        });
         // The screen says what there is to say.
-        let served = server.run_until(quit.notified(), |_| {});
+        let served = Box::pin(server.run_until(quit.notified(), |_| {}));
         let both = async { tokio::join!(served, shown) };
         let (served, shown) = tokio::select! {
             both = both => both,

@@ -53,6 +53,15 @@ impl Painter<'_> {
         next
     }
 
+    /// Writes a character of a picture where no trace is.
+    pub(super) fn underlay(&mut self, column: u16, row: u16, character: char, style: Style) {
+        let character = self.look.glyphs.shown(character);
+        let Some(cell) = self.buffer.cell_mut((column, row)) else { return };
+        if matches!(cell.symbol(), " " | "·" | "." | "┊" | ":") {
+            cell.set_char(character).set_style(style);
+        }
+    }
+
     /// Writes a character of a picture over what is there.
     pub(super) fn overlay(&mut self, column: u16, row: u16, character: char, ink: Ink) {
         let style = self.ink(ink);

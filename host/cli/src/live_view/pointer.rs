@@ -29,7 +29,7 @@ pub(super) struct Pointer {
 }
 
 impl Pointer {
-    pub(super) fn take(&mut self, event: &MouseEvent, model: &mut Model) -> Option<Order> {
+    pub(super) fn take(&mut self, event: MouseEvent, model: &mut Model) -> Option<Order> {
         let at = Position::new(event.column, event.row);
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) => return self.press(at, model),
@@ -77,7 +77,7 @@ impl Pointer {
         match drag {
             Drag::Position => knobs.position = hundredths(from + x * (to - from)),
             Drag::Level(side) => {
-                knobs.trigger.level = Some(rounded(volts_at(knobs, side, y, divisions), knobs, side))
+                knobs.trigger.level = Some(rounded(volts_at(knobs, side, y, divisions), knobs, side));
             }
             Drag::Channel(side, volts) => {
                 let middle = side.of(knobs).middle + volts - volts_at(knobs, side, y, divisions);

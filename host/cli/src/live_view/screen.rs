@@ -44,7 +44,7 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Client, ClientError>>>>;
 
 /// The way to the server.
 enum Way {
-    Open(Client),
+    Open(Box<Client>),
     Opening(Connecting),
 }
 
@@ -90,7 +90,7 @@ pub(super) async fn run(
         dirty: true,
     };
     let mut typed = events();
-    let mut way = Way::Open(client);
+    let mut way = Way::Open(Box::new(client));
     let mut due = Instant::now();
     loop {
         let changes_at = Instant::now() + screen.model.next_change();
@@ -129,7 +129,7 @@ pub(super) async fn run(
 
 /// What comes from the server: that it is there, or what it says.
 enum News {
-    Connected(Client),
+    Connected(Box<Client>),
     Said(Message),
     Gone(String),
 }
@@ -142,7 +142,7 @@ async fn next(way: &mut Way) -> News {
             Err(error) => News::Gone(error.to_string()),
         },
         Way::Opening(connecting) => match connecting.await {
-            Ok(client) => News::Connected(client),
+            Ok(client) => News::Connected(Box::new(client)),
             Err(error) => News::Gone(error.to_string()),
         },
     }
@@ -187,9 +187,9 @@ impl Screen<'_> {
         self.dirty = true;
         let order = match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.press(key),
-            Event::Mouse(mouse) => self.pointer.take(mouse, &mut self.model),
-            Event::Resize(..) => {
-                self.tty.clear().map_err(Failure::failed)?;
+            Event::Mouse(mouse) => self.pointer.take(*mouse, &mut self.model),
+            Event::Resize(columns, rows) => {
+                self.tty.resize(*columns, *rows).map_err(Failure::failed)?;
                 None
             }
             _ => None,

@@ -91,10 +91,11 @@ fn draw_logic(
         let points = channel.extremes.iter().enumerate().flat_map(|(element, &(all, any))| {
             let x = part(trace, channel, window, element);
             let [all, any] = [all, any].map(|bits| f64::from(bits >> line & 1));
-            let at = |y| Point { x, y };
             // A level lasts until the next; a column with both has an edge in it.
-            let from = before.replace(any).unwrap_or(all);
-            [at(from), at(if all == any { all } else { 1.0 - from }), at(any)]
+            let from = before.unwrap_or(all);
+            let to = if all == any { all } else { 1.0 - from };
+            before = Some(to);
+            [from, to].map(|y| Point { x, y })
         });
         for line in lines(points.filter(is_on_screen), width) {
             canvas.join(&line, |y| if y > 0.5 { 0.0 } else { bottom as f64 });

@@ -17,6 +17,7 @@ use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{cursor, event, queue};
+use ratatui::layout::Rect;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::failure::Failure;
@@ -133,9 +134,10 @@ impl Tty {
         Ok(())
     }
 
-    /// Has everything drawn anew.
-    pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+    /// Has everything drawn anew, for so many columns and rows. (`Terminal::clear` asks the terminal where its cursor is, and
+    /// would wait for the answer among the keys.)
+    pub(super) fn resize(&mut self, columns: u16, rows: u16) -> io::Result<()> {
+        self.terminal.resize(Rect::new(0, 0, columns, rows))
     }
 }
 

@@ -64,11 +64,6 @@ impl Pty {
         }
     }
 
-    /// What was shown by now and not looked at.
-    pub(crate) fn rest(&mut self) -> Vec<u8> {
-        self.shown.try_iter().flatten().collect()
-    }
-
     /// Whether the terminal gives lines to programs and shows what is typed, as a shell finds it.
     pub(crate) fn is_cooked(&self) -> bool {
         let modes = tcgetattr(&self.side).unwrap().local_modes;

@@ -12,12 +12,12 @@ async fn with_page<T>(url: &str, visit: impl AsyncFnOnce(Link, Link) -> T) -> T 
     let server = Server::open(link, BS05.analog, &places).await.unwrap();
     let links = server.web_links().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let served = server.run_until(async { drop(stopped.await) }, |_| {});
-    let visited = async {
+    let served = Box::pin(server.run_until(async { drop(stopped.await) }, |_| {}));
+    let visited = Box::pin(async {
         let visited = visit(links.control.parse().unwrap(), links.view.parse().unwrap()).await;
         drop(stop);
         visited
-    };
+    });
     let (served, visited) = tokio::join!(served, visited);
     served.unwrap();
     visited
@@ -56,7 +56,7 @@ fn links_are_read() {
 
 #[tokio::test]
 async fn knobs_are_turned_and_traces_arrive() {
-    with_page("sim:?A=sine,1kHz,0..3V&clock=fast", async |link, _| {
+    Box::pin(with_page("sim:?A=sine,1kHz,0..3V&clock=fast", async |link, _| {
         let mut client = Client::connect(&link).await.unwrap();
         client.view(&View { columns: Some(100), measure: true, ..View::default() }).await.unwrap();
         let settings = json!({"time_per_div": "1ms", "trigger": {"level": 1.5}});
@@ -91,13 +91,13 @@ async fn knobs_are_turned_and_traces_arrive() {
         assert!(csv.lines().any(|line| line.starts_with("time,A,B,L0")), "{}", &csv[..200]);
         let refused = trace_file(&link, 1_000_000, "csv").await.unwrap_err();
         assert!(refused.to_string().contains("no such trace"), "{refused}");
-    })
+    }))
     .await;
 }
 
 #[tokio::test]
 async fn who_may_not_look_learns_why() {
-    with_page("sim:?clock=fast", async |link, view| {
+    Box::pin(with_page("sim:?clock=fast", async |link, view| {
         let wrong = Link { token: Some("0123".to_owned()), ..link };
         let refused = Client::connect(&wrong).await.unwrap_err().to_string();
         assert!(refused.contains("token"), "{refused}");
@@ -107,7 +107,7 @@ async fn who_may_not_look_learns_why() {
             _ => None,
         });
         assert_eq!(role.await, "view");
-    })
+    }))
     .await;
     let nobody = Client::connect(&"127.0.0.1:1".parse().unwrap()).await.unwrap_err();
     assert!(matches!(nobody, ClientError::Unreached { .. }), "{nobody}");
