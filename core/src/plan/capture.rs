@@ -546,7 +546,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chosen_clock_finds_its_mode() {
+    fn chosen_clock_finds_its_mode() {
         let eight = |channels| CaptureRequest { resolution: Resolution::Bits8, ..of(channels) };
         for (channels, clock, mode) in [
             ("A", (2, 1, 12_288), "AnalogShot"),
@@ -573,7 +573,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_no_mode_has_is_refused() {
+    fn clock_that_no_mode_has_is_refused() {
         let eight = |channels| CaptureRequest { resolution: Resolution::Bits8, ..of(channels) };
         for (channels, clock) in [
             ("A", (1, 1, 100)),
@@ -592,11 +592,12 @@ mod tests {
             let (ticks, scale, samples) = clock;
             assert_eq!(refused, Err(PlanError::Timebase { ticks, scale, samples }), "{channels}");
         }
-        assert_eq!(plan_at(&eight(""), (40, 1, 100), 0), Err(PlanError::NoChannel));
+        let nothing = CaptureRequest::new(ChannelSet::EMPTY);
+        assert_eq!(plan_at(&nothing, (40, 1, 100), 0), Err(PlanError::NoChannel));
     }
 
     #[test]
-    fn a_chosen_pre_trigger_is_kept_where_the_mode_keeps_any() {
+    fn chosen_pre_trigger_is_kept_where_possible() {
         let planned = plan_at(&of("A"), (40, 1, 100), 30).unwrap();
         // Less the 8 samples of the trigger's filters.
         assert!(planned.registers().contains(&(Register::TraceIntro, 22)), "{:?}", planned.registers());

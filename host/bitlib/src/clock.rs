@@ -134,7 +134,7 @@ mod tests {
     const LOGIC: Family = Family::Unscaled { max_ticks: 16_384.0 };
 
     #[test]
-    fn rates_that_were_answered_are_met_again() {
+    fn answered_rates_are_met_again() {
         for family in [FAST, DUAL, LOGIC] {
             for asked in 1..20_000_u32 {
                 let clock = family.for_rate(f64::from(asked) * 997.0, Quirks::default());
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_no_lower_than_asked_within_the_limits() {
+    fn rates_are_no_lower_than_asked() {
         for (family, slowest, fastest) in [(FAST, 15.3, 20e6), (DUAL, 7.7, 5e6), (LOGIC, 2442.0, 40e6)] {
             let mut rate_hz = slowest;
             while rate_hz < fastest {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gap_between_modes_is_left_out_unless_asked_for() {
+    fn gap_between_modes_is_left_out() {
         let rate = |rate_hz, gap_rates| {
             FAST.for_rate(rate_hz, Quirks { gap_rates, ..Quirks::default() }).period_ticks()
         };

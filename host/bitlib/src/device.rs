@@ -4,12 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 
-use host::calibration_file::CalibrationFile;
+use host::blocking::{self, probe_of_user};
 use host::failure::{Failure, Kind};
-use host::link::{self, HostScope, LinkUrl};
+use host::link::{HostScope, LinkUrl};
 use scopething_core::scope::CaptureOptions;
 use scopething_core::trace::{EndReason, TraceBuffer};
-use tokio::runtime::{self, Runtime};
+use scopething_sim::no_files;
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::request::TraceRequest;
@@ -225,20 +226,11 @@ struct Worker {
 
 impl Worker {
     fn open(url: &LinkUrl, shared: Arc<Shared>) -> Result<(Self, Identity), Failure> {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Failure::of(Kind::LinkLost, &error))?;
-        let (url, scope, identity) = runtime.block_on(async {
-            let url = link::resolve(url).await?;
-            let link = link::open(&url).await?;
-            let mut scope = link.connect().await.map_err(Failure::connecting)?;
-            let identity = identify(&mut scope).await;
-            Ok::<_, Failure>((url, scope, identity))
-        })?;
-        let mut worker = Self { runtime, scope, shared };
-        if let Some(probe) = CalibrationFile::probe_of_user(&url, "x1")? {
-            worker.scope.set_probe(probe);
-        }
-        Ok((worker, identity))
+        let runtime = blocking::runtime()?;
+        let (url, mut scope) = runtime.block_on(blocking::connect(url, no_files))?;
+        let identity = runtime.block_on(identify(&mut scope));
+        scope.set_probe(probe_of_user(&url, "x1")?);
+        Ok((Self { runtime, scope, shared }, identity))
     }
 
     fn serve(mut self, jobs: &mpsc::Receiver<Job>) {

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn links_are_read_as_the_vendor_writes_them() {
+    fn vendor_links_are_read() {
         for (text, expected) in [
             ("USB:/dev/ttyUSB0", "/dev/ttyUSB0"),
             ("usb:/dev/ttyUSB0:115200", "/dev/ttyUSB0"),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn links_that_lead_nowhere_are_none() {
+    fn links_to_nowhere_are_none() {
         for text in [
             "",
             "FOO:x",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_named_in_full() {
+    fn absent_device_is_named_in_full() {
         let name = |text| LinkSpec::parse(text).map(|link| link.name);
         assert_eq!(name("NIL:BS000501").as_deref(), Some("NIL:BS000501:SIMULATE:METACHIP"));
         assert_eq!(name("nil:bs000501:ABC").as_deref(), Some("NIL:bs000501:ABC:METACHIP"));

@@ -239,7 +239,7 @@ fn channels_and_sources() {
 }
 
 #[test]
-fn the_rest() {
+fn intro_delay_coupling_and_trigger() {
     answers(&[
         Intro(1e-3, 1e-3),
         Intro(-1.0, 1e-3),

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mode_is_planned_as_it_is_set_up() {
+    fn every_mode_is_planned_as_set_up() {
         for (mode, both, rate_hz, size, name, samples, channel_rate_hz) in [
             (0, false, 20e6, 12_288, "AnalogShot", 12_288, 20e6),
             (0, true, 1e6, 1000, "Analog", 1000, 1e6),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn all_rates_but_the_slowest_can_be_captured() {
+    fn all_rates_but_the_slowest_are_captured() {
         for mode in 0..4 {
             for both in [false, true] {
                 let mut rate_hz = 70.0;
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_that_are_switched_on_late_slow_the_trace_down() {
+    fn channels_switched_on_late_slow_the_trace_down() {
         let mut settings = set(2, false, 0.0, 100);
         settings.select_channel(1);
         settings.enable(true);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn the_range_is_around_the_negative_offset() {
+    fn range_is_around_the_negative_offset() {
         let mut settings = settings();
         settings.set_range(1);
         settings.set_offset(1.0);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn both_channels_lie_within_the_range_of_the_device() {
+    fn both_channels_lie_within_the_devices_range() {
         let mut settings = set(1, true, 1e6, 10);
         settings.set_range(0);
         settings.set_offset(-2.0);
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn triggers_are_those_of_the_signal_as_it_is_shown() {
+    fn triggers_are_those_of_the_shown_signal() {
         let mut settings = settings();
         settings.set_range(3);
         settings.set_offset(1.0);
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_waited_for_is_bounded_or_for_ever() {
+    fn waits_are_bounded_or_for_ever() {
         for (timeout_s, expected) in [
             (0.0, Some(0.0)),
             (f64::NAN, Some(0.0)),
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_leaves_no_room_before_the_trigger() {
+    fn delay_leaves_no_room_before_the_trigger() {
         let mut settings = set(0, false, 1e6, 100);
         settings.set_intro(20e-6);
         assert_eq!(plan(&mut settings, 1.0).unwrap().pre_trigger, 20);
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_have_the_rate_that_is_answered() {
+    fn streams_have_the_answered_rate() {
         for both in [false, true] {
             let mut settings = set(4, both, 1e6, 100);
             let (request, shown) = stream_of(&mut settings);

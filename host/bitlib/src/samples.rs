@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn volts_are_those_of_the_range_without_its_offset() {
+    fn volts_are_of_the_range_without_its_offset() {
         for offset_v in [0.0, 1.0, -2.5] {
             let mut settings = Settings::new(Quirks::default());
             settings.set_size(10);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_that_were_not_captured_have_no_samples() {
+    fn channels_not_captured_have_no_samples() {
         let mut settings = Settings::new(Quirks::default());
         settings.set_size(10);
         let samples = captured(&mut settings, Quirks::default());
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_buffer_has_all_its_samples_or_says_that_one_is_missing() {
+    fn full_buffer_shows_all_samples_unless_switched_off() {
         for (mode, size) in [(0, 12_288), (1, 6144), (2, 6144), (3, 12_288)] {
             let count = |full_buffer| {
                 let mut settings = Settings::new(Quirks::default());

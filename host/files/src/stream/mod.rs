@@ -17,6 +17,7 @@
 
 mod csv;
 mod npz;
+mod pages;
 mod parquet;
 mod row;
 mod sr;

@@ -7,14 +7,15 @@
 
 use std::sync::Arc;
 
-use parquet::basic::{LogicalType, Repetition, Type as PhysicalType};
-use parquet::data_type::{DoubleType, FloatType, Int32Type};
+use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
+use parquet::data_type::{DataType, DoubleType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::EnabledStatistics;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::types::{ColumnPath, PrimitiveTypeBuilder, Type, TypePtr};
+use parquet::schema::types::{ColumnDescPtr, ColumnPath, PrimitiveTypeBuilder, Type, TypePtr};
 
+use super::pages::ColumnChunk;
 use super::row::{Column, Row, RowWriter, StreamHeader, Writer};
 use crate::WriteError;
 use crate::csv_write::{LOST, TIME};
@@ -27,6 +28,7 @@ const PAGE_BYTES: usize = 1 << 15;
 
 struct ParquetRows {
     file: SerializedFileWriter<AtomicFile>,
+    chunk: ColumnChunk,
     header: StreamHeader,
     times_s: Vec<f64>,
     columns: Vec<Values>,
@@ -67,6 +69,8 @@ pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
         |properties, name| properties.set_column_dictionary_enabled(ColumnPath::from(name.as_str()), false),
     );
     let properties = properties
+        // [`ColumnChunk`] does that.
+        .set_compression(Compression::UNCOMPRESSED)
         .set_data_page_size_limit(PAGE_BYTES)
         .set_dictionary_page_size_limit(PAGE_BYTES)
         // What is known of each page is kept until the end of the stream.
@@ -74,10 +78,12 @@ pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
         .set_offset_index_disabled(true)
         .set_key_value_metadata(Some(facts.collect()))
         .build();
+    let properties = Arc::new(properties);
     let file =
-        schema(header).and_then(|schema| SerializedFileWriter::new(file, schema, Arc::new(properties)));
+        schema(header).and_then(|schema| SerializedFileWriter::new(file, schema, Arc::clone(&properties)));
     Ok(Box::new(ParquetRows {
         file: file.map_err(failed)?,
+        chunk: ColumnChunk::new(properties),
         header: header.clone(),
         times_s: Vec::with_capacity(MAX_BUFFERED_ROWS),
         columns: header.columns.iter().copied().map(Values::of).collect(),
@@ -117,31 +123,39 @@ fn schema(header: &StreamHeader) -> Result<TypePtr, ParquetError> {
 
 impl ParquetRows {
     fn write_group(&mut self) -> Result<(), ParquetError> {
-        let mut group = self.file.next_row_group()?;
-        write_column::<DoubleType>(&mut group, &mut self.times_s, None)?;
-        for column in &mut self.columns {
+        let Self { file, chunk, times_s, columns, lost, is_lost_known, .. } = self;
+        let descriptions = file.schema_descr().columns().to_vec();
+        let mut descriptions = descriptions.into_iter();
+        let mut group = file.next_row_group()?;
+        let mut next =
+            || descriptions.next().ok_or_else(|| ParquetError::General("too few columns".to_owned()));
+        write_column::<DoubleType>(&mut group, chunk, next()?, times_s, None)?;
+        for column in columns {
             match column {
-                Values::Analog(values) => write_column::<FloatType>(&mut group, values, None)?,
-                Values::Levels(levels) => write_column::<Int32Type>(&mut group, levels, None)?,
+                Values::Analog(values) => {
+                    write_column::<FloatType>(&mut group, chunk, next()?, values, None)?;
+                }
+                Values::Levels(levels) => {
+                    write_column::<Int32Type>(&mut group, chunk, next()?, levels, None)?;
+                }
             }
         }
-        write_column::<Int32Type>(&mut group, &mut self.lost, Some(&self.is_lost_known))?;
-        self.is_lost_known.clear();
+        write_column::<Int32Type>(&mut group, chunk, next()?, lost, Some(is_lost_known))?;
+        is_lost_known.clear();
         group.close()?;
         Ok(())
     }
 }
 
 /// Writes the next column of a group, and empties it. `defined` has a definition level for each row of a column that may be null.
-fn write_column<T: parquet::data_type::DataType>(
+fn write_column<T: DataType>(
     group: &mut SerializedRowGroupWriter<'_, AtomicFile>,
+    chunk: &mut ColumnChunk,
+    description: ColumnDescPtr,
     values: &mut Vec<T::T>,
     defined: Option<&[i16]>,
 ) -> Result<(), ParquetError> {
-    if let Some(mut column) = group.next_column()? {
-        column.typed::<T>().write_batch(values, defined, None)?;
-        column.close()?;
-    }
+    chunk.write::<T>(group, description, values, defined)?;
     values.clear();
     Ok(())
 }
