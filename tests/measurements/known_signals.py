@@ -247,7 +247,7 @@ def without_reason(found):
             if (value is None or (key == "shape" and value == "unknown")) and key not in reasons:
                 yield f"{name}.{key}"
         spectrum = channel.get("spectrum", {})
-        if None in spectrum.values() and not spectrum.get("unknown"):
+        if any(value is None for key, value in spectrum.items() if key != "unknown") and not spectrum["unknown"]:
             yield f"{name}.spectrum"
     for pair in found["delays"]:
         if pair["delay"] is None and not pair.get("unknown"):
