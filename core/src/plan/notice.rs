@@ -5,6 +5,7 @@ use core::fmt;
 use super::ChannelSet;
 use super::si::Si;
 use crate::device::Attenuation;
+use crate::list::list;
 
 /// Something that a plan does otherwise than asked, or that the user should know. Its numbers are for reading, in
 /// single precision.
@@ -157,9 +158,11 @@ impl fmt::Display for Notice {
 // Every plan has room for eight of them.
 const _: () = assert!(size_of::<Notice>() <= 12);
 
-/// The notices of one plan: room for one of each kind that a capture can have, whose range is limited in volts or raw; a
-/// stream has fewer.
-pub type Notices = heapless::Vec<Notice, 8>;
+list! {
+    /// The notices of one plan, as a slice: at most one of each kind that a capture can have, whose range is limited in
+    /// volts or raw; a stream has fewer.
+    pub(super) Notices of Notice, at most 8
+}
 
 /// A request that cannot be planned, not even nearly.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -39,7 +39,7 @@ pub(crate) const CHANNELS: [AnalogChannel; CAPTURED_CHANNELS] = [AnalogChannel::
 impl TraceRequest {
     /// The trace that the settings ask for. `timeout_s` is how long it waits for its trigger: not at all at 0, and for ever below.
     pub(crate) fn new(settings: &mut Settings, timeout_s: f64) -> Self {
-        let clock = settings.settle_clock();
+        let clock = settings.resolve_clock();
         let channels = channels_of(settings);
         let both = channels.analog_count() == 2;
         // In `MIXED` both channels share the samples, in `DUAL` each has as many.
@@ -134,7 +134,7 @@ fn capture_of(settings: &Settings, channels: ChannelSet, timeout_s: f64) -> Capt
         Trigger::Logic { care: 0, .. } => watch(&mut request, Edge::None),
         Trigger::Logic { care, high, edge } => {
             request.trigger = Some(TriggerSource::Logic(LogicPattern { care, high }));
-            // Each line has its level in the pattern: what the edge says of it is there.
+            // Each line has its level in the pattern: what the edge means for it is there.
             watch(
                 &mut request,
                 if matches!(edge, Edge::Rise | Edge::Fall) { Edge::Rise } else { Edge::High },
@@ -169,7 +169,7 @@ pub(crate) fn stream_of(settings: &mut Settings) -> (StreamRequest, Shown) {
     let request = StreamRequest {
         low: range.map(|(low, _)| low),
         high: range.map(|(_, high)| high),
-        ..StreamRequest::new(channels, settings.settle_clock().rate_hz())
+        ..StreamRequest::new(channels, settings.resolve_clock().rate_hz())
     };
     let shown = TraceRequest::new(settings, 0.0).shown;
     (request, shown)

@@ -1,7 +1,7 @@
 //! What a program has set up, and what the vendor's library answers to it: no device, no clock, no threads.
 //!
 //! Answers were learnt from that library, opened without a device; `tests/recorded.rs` has the figures. Where it is odd and this
-//! is not, or the other way round, the page `bitlib.md` says so.
+//! is not, or the other way round, the page `bitlib.md` documents it.
 
 use crate::clock::{CLOCK_HZ, Family, SampleClock};
 use crate::quirks::Quirks;
@@ -28,7 +28,7 @@ const SPAN_V: (f64, f64) = (-451.0 / 60.0, 649.0 / 60.0);
 /// The last source of the channels that the device has not.
 const LAST_SOURCE: i32 = 5;
 /// Ticks of a sample of a stream, and the most of a logic sample.
-const SLOWEST_TICKS: f64 = 16_384.0;
+const MAX_CLOCK_TICKS: f64 = 16_384.0;
 /// The samples of a stream's trace if no size is given: by how many of A, B and the logic lines are on.
 const STREAM_SIZES: [i32; 4] = [7310, 4092, 4128, 4128];
 
@@ -202,8 +202,8 @@ impl Settings {
             Mode::Dual => Family::Scaled { min_ticks: 4.0, interleaved: 2.0 },
             Mode::Mixed if self.captures_both() => Family::Scaled { min_ticks: 4.0, interleaved: 1.0 },
             Mode::Fast | Mode::Mixed => Family::Scaled { min_ticks: 2.0, interleaved: 1.0 },
-            Mode::Logic => Family::Unscaled { max_ticks: SLOWEST_TICKS },
-            Mode::Stream => Family::Fixed { ticks: SLOWEST_TICKS },
+            Mode::Logic => Family::Unscaled { max_ticks: MAX_CLOCK_TICKS },
+            Mode::Stream => Family::Fixed { ticks: MAX_CLOCK_TICKS },
         }
     }
 
@@ -225,7 +225,7 @@ impl Settings {
     }
 
     /// The clock of the next trace. Channels that were switched on meanwhile may have slowed it down.
-    pub(crate) fn settle_clock(&mut self) -> SampleClock {
+    pub(crate) fn resolve_clock(&mut self) -> SampleClock {
         let fastest = self.family().fastest();
         if self.clock.period_ticks() < fastest.period_ticks() {
             self.clock = fastest;

@@ -32,7 +32,7 @@ mod interrupt;
 mod licences;
 mod list;
 mod live;
-mod live_browser;
+mod live_view;
 mod man;
 mod meanwhile;
 mod measurements;
@@ -119,7 +119,7 @@ enum Command {
     Open(open::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
-    Live(live_browser::Arguments),
+    Live(live_view::Arguments),
 }
 
 /// Prints the help, or what is wrong with the arguments. The names of files among them may hold anything.
@@ -178,7 +178,7 @@ fn main() -> ExitCode {
             Command::Open(arguments) => arguments.run().await,
             Command::Completions(arguments) => arguments.run(),
             Command::Man(arguments) => arguments.run(),
-            Command::Live(arguments) => arguments.run().await,
+            Command::Live(arguments) => Box::pin(arguments.run()).await,
         }
     });
     // A name look-up or a port that does not answer must not hold up the exit.

@@ -99,24 +99,10 @@ pub(super) async fn serve(
     opened: impl FnOnce(&WebLinks),
 ) -> Result<(), Failure> {
     let interrupts = Interrupts::watch();
-    let url = device.url.parse()?.unwrap_or(LinkUrl::FirstSerial);
-    let probe = device.probe.parameters(&url, None)?;
-    let again = url.clone();
-    let opening = async {
-        let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
-        let server = Server::open(link, probe, places).await.map_err(refused)?;
-        Ok::<_, Failure>(server.reconnecting(move || {
-            let url = again.clone();
-            async move { link::open_reading(&url, playback::read).await }
-        }))
-    };
     let server = tokio::select! {
-        server = opening => server?,
+        server = open_server(device, places) => server?,
         () = interrupts.reached(1) => return Err(Failure::Cancelled),
     };
-    if let Some(unknown) = server.unknown_revision() {
-        print_warning!("{unknown}");
-    }
     let links = server.web_links();
     print_addresses(&server.addresses(), links.as_ref())?;
     if let Some(links) = &links {
@@ -130,8 +116,23 @@ pub(super) async fn serve(
     }
 }
 
+/// Opens the device, and listens at these places. A device that is unplugged later is waited for.
+pub(super) async fn open_server(device: &ServedDevice, places: &Listen) -> Result<Server, Failure> {
+    let url = device.url.parse()?.unwrap_or(LinkUrl::FirstSerial);
+    let probe = device.probe.parameters(&url, None)?;
+    let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
+    let server = Server::open(link, probe, places).await.map_err(refused)?;
+    if let Some(unknown) = server.unknown_revision() {
+        print_warning!("{unknown}");
+    }
+    Ok(server.reconnecting(move || {
+        let url = url.clone();
+        async move { link::open_reading(&url, playback::read).await }
+    }))
+}
+
 /// Wrong usage, or a failure of the device or an address.
-fn refused(error: ServeError) -> Failure {
+pub(super) fn refused(error: ServeError) -> Failure {
     match error {
         ServeError::Open(_) => Failure::Usage(anyhow::anyhow!("{error} (--allow)")),
         ServeError::Device(error) => Failure::from(error),

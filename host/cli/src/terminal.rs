@@ -27,6 +27,14 @@ pub(super) fn stderr() -> Gate<io::Stderr> {
     Gate::new(io::stderr())
 }
 
+/// A text as it is shown, where it is not written but put on a screen.
+pub(super) fn shown(text: &str) -> String {
+    let mut gate = Gate::new(Vec::new());
+    let mut passed = gate.pass(text.as_bytes());
+    passed.append(&mut gate.pending);
+    String::from_utf8_lossy(&passed).into_owned()
+}
+
 impl<W: Write> Gate<W> {
     pub(super) fn new(inner: W) -> Self {
         Self { inner, pending: Vec::new() }

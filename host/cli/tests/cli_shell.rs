@@ -162,54 +162,29 @@ async fn interrupt_ends_waiting_script() {
 
 #[cfg(unix)]
 mod at_a_terminal {
-    use std::io::{Read as _, Write as _};
     use std::path::Path;
-    use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
-    use rustix::process::{Pid, Signal, kill_process};
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    use tokio::process::Child;
+    use rustix::process::Signal;
 
     use super::*;
-    use cli_support::HANG;
+    use cli_support::pty::Pty;
 
     /// The shell with a terminal of its own.
     struct Terminal {
-        keys: File,
-        shown: Receiver<Vec<u8>>,
+        pty: Pty,
         /// What was shown and not waited for yet.
         screen: String,
-        shell: Child,
     }
 
     impl Terminal {
         fn start(url: &str, home: &Path) -> Self {
-            let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-            grantpt(&master).unwrap();
-            unlockpt(&master).unwrap();
-            let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-            let side = || File::options().read(true).write(true).open(&name).unwrap();
             let mut command = program(&["shell", "--url", url]);
-            command.env("HOME", home).env("TERM", "xterm").stdin(side()).stdout(side()).stderr(side());
-            let shell = command.spawn().unwrap();
-            drop(command);
-            let keys = File::from(master);
-            let mut output = keys.try_clone().unwrap();
-            let (sender, shown) = channel();
-            std::thread::spawn(move || {
-                let mut chunk = [0; 4096];
-                // The terminal fails once the shell has closed it.
-                while let Ok(count @ 1..) = output.read(&mut chunk) {
-                    if sender.send(chunk[..count].to_vec()).is_err() {
-                        return;
-                    }
-                }
-            });
-            Self { keys, shown, screen: String::new(), shell }
+            command.env("HOME", home).env("TERM", "xterm");
+            Self { pty: Pty::start(&mut command, (80, 24)), screen: String::new() }
         }
 
         fn press(&mut self, keys: &str) {
-            self.keys.write_all(keys.as_bytes()).unwrap();
+            self.pty.press(keys);
         }
 
         /// Reads up to a text, and gives what came before it.
@@ -220,24 +195,19 @@ mod at_a_terminal {
                     let rest = self.screen.split_off(at + text.len());
                     return std::mem::replace(&mut self.screen, rest);
                 }
-                match self.shown.recv_timeout(HANG) {
-                    Ok(chunk) => self.screen += &String::from_utf8_lossy(&chunk),
-                    Err(RecvTimeoutError::Timeout) => panic!("no {text:?} in {:?}", self.screen),
-                    Err(RecvTimeoutError::Disconnected) => {
-                        panic!("ended without {text:?}: {:?}", self.screen)
-                    }
-                }
+                let screen = self.screen.clone();
+                let chunk = self.pty.next(text, &|| format!("{screen:?}"));
+                self.screen += &String::from_utf8_lossy(&chunk);
             }
         }
 
         fn interrupt(&self) {
-            let id = i32::try_from(self.shell.id().unwrap()).unwrap();
-            kill_process(Pid::from_raw(id).unwrap(), Signal::INT).unwrap();
+            self.pty.signal(Signal::INT);
         }
 
         async fn end(mut self) -> i32 {
             self.press("\x04");
-            bounded("the end of the shell", self.shell.wait()).await.unwrap().code().unwrap()
+            self.pty.end().await.unwrap()
         }
     }
 
@@ -304,10 +274,8 @@ mod at_a_terminal {
             terminal.until("scopething> ");
             terminal.press("wave sine 1kHz\r");
             terminal.until("scopething (wave)> ");
-            let id = i32::try_from(terminal.shell.id().unwrap()).unwrap();
-            kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
-            let ended = bounded("the end of the shell", terminal.shell.wait()).await.unwrap();
-            assert_eq!(ended.code(), Some(0), "{signal:?}");
+            terminal.pty.signal(signal);
+            assert_eq!(terminal.pty.end().await, Some(0), "{signal:?}");
             simulator.running.until_printed("has disconnected").await;
         }
     }

@@ -1,6 +1,5 @@
 //! Captures that are read and written piece by piece are those that are read and written as a whole.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use scopething_files::pieces::Pieces;
@@ -84,7 +83,7 @@ fn pieces_are_the_whole() {
 }
 
 #[test]
-fn pieces_write_the_same_file_as_whole() {
+fn files_written_by_pieces_are_those_written_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     write(&path("from"), Format::Parquet, &waveform());
@@ -114,15 +113,12 @@ fn pieces_write_the_same_file_as_whole() {
 fn pieces_of_others_are_the_whole() {
     let directory = tempfile::tempdir().unwrap();
     let dump = directory.path().join("other.vcd");
-    let mut text =
-        "$timescale 1 ns $end\n$var wire 1 ! SCL $end\n$var real 64 # IN $end\n$enddefinitions $end\n"
-            .to_owned();
-    for step in 0..SAMPLES {
-        writeln!(text, "#{}\n{}!", 40 * step, step % 2).unwrap();
-        if step % 5 == 0 {
-            writeln!(text, "r{} #", step % 17).unwrap();
-        }
-    }
+    let head = "$timescale 1 ns $end\n$var wire 1 ! SCL $end\n$var real 64 # IN $end\n$enddefinitions $end\n";
+    let changes = (0..SAMPLES).map(|step| {
+        let real = if step % 5 == 0 { format!("r{} #\n", step % 17) } else { String::new() };
+        format!("#{}\n{}!\n{real}", 40 * step, step % 2)
+    });
+    let text = head.to_owned() + &changes.collect::<String>();
     std::fs::write(&dump, text).unwrap();
     let part = ReadOptions { from_s: Some(1e-6), for_s: Some(2.75e-3), ..ReadOptions::default() };
     for options in [&ReadOptions::default(), &part] {
@@ -142,7 +138,7 @@ fn pieces_of_others_are_the_whole() {
 
 /// A gap, or rows without a sample, are judged by all rows.
 #[test]
-fn uneven_times_are_read_as_a_whole() {
+fn what_is_not_even_by_itself_is_read_as_a_whole() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("trace.csv");
     let by_pieces = |text: &str| {
@@ -161,7 +157,7 @@ fn uneven_times_are_read_as_a_whole() {
 }
 
 #[test]
-fn truncated_audio_file_is_a_warning() {
+fn an_audio_file_that_was_cut_off_is_a_warning() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("trace.wav");
     write(&path, Format::Wav, &waveform());

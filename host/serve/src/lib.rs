@@ -13,7 +13,7 @@
 //! - [`bitscope_server`]: the datagrams of raw clients.
 //! - [`simulator`]: the simulated device for raw clients, without a driver in between.
 //!
-//! It is not for writing a client; for that see [`scopething::link`].
+//! [`client`] uses what the page uses. For a client of the device itself see [`scopething::link`].
 //!
 //! ```
 //! use scopething::link::open;
@@ -33,6 +33,7 @@
 
 mod allow;
 mod capture;
+pub mod client;
 mod connections;
 mod controls;
 mod event;

@@ -32,5 +32,5 @@ pub mod terminal;
 pub use annotation::{Annotation, AnnotationLane};
 pub use axis::{Axis, Tick};
 pub use chart::{Chart, Mark};
-pub use path::Point;
+pub use path::{Point, lines};
 pub use size::{PictureSize, PictureSizeError};

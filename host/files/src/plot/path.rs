@@ -54,7 +54,7 @@ impl Column {
 /// Of each column the first, the last, the lowest and the highest point are kept, in their order. A line ends
 /// where a point is not a finite number, and what lies outside the picture to the left or right counts to its
 /// edge.
-pub(super) fn lines(points: impl Iterator<Item = Point>, columns: usize) -> Vec<Vec<Point>> {
+pub fn lines(points: impl Iterator<Item = Point>, columns: usize) -> Vec<Vec<Point>> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
     let mut line = Vec::new();

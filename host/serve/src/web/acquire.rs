@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use scopething_core::plan::{TriggerMode, TriggerSource};
 use scopething_core::trace::EndReason;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -23,9 +23,10 @@ const MIN_INTERVAL: Duration = Duration::from_millis(10);
 const REFUSED_BACKOFF: Duration = Duration::from_secs(1);
 
 /// What ended a trace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Ended {
+pub enum Ended {
+    /// The trigger came.
     Trigger,
     /// The trigger did not come in the time of mode auto.
     Auto,
@@ -34,29 +35,33 @@ pub(super) enum Ended {
 }
 
 /// What is known of a trace beside its samples.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct About {
-    pub(super) seq: u64,
-    pub(super) ended: Ended,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// Its number.
+    pub seq: u64,
+    /// What ended it.
+    pub ended: Ended,
     /// When it arrived, in milliseconds since 1970.
-    pub(super) unix_ms: u64,
+    pub unix_ms: u64,
     /// The count of changes that the state had when the capture began.
-    pub(super) changes: u64,
+    pub changes: u64,
     /// Samples a second of the sample clock, in hertz.
-    pub(super) rate: f64,
+    pub rate: f64,
     /// From the first sample to the end of the last, in seconds.
-    pub(super) duration: f64,
+    pub duration: f64,
     /// From the first sample to the trigger, or where it would be.
-    pub(super) trigger: f64,
+    pub trigger: f64,
     /// Between the end of the trace before and the start of this one, by the device's clock, in seconds; none if something
     /// else was done in between.
-    pub(super) dead: Option<f64>,
+    pub dead: Option<f64>,
     /// The part of the time from the start of the trace before to the start of this one that was captured.
-    pub(super) seen: Option<f64>,
-    pub(super) mode: Option<String>,
-    pub(super) warnings: Vec<String>,
+    pub seen: Option<f64>,
+    /// The name of the trace mode.
+    pub mode: Option<String>,
+    /// What makes it doubtful.
+    pub warnings: Vec<String>,
     /// The settings, in one line.
-    pub(super) settings: String,
+    pub settings: String,
 }
 
 #[cfg(test)]
@@ -88,9 +93,9 @@ pub(super) struct Acquired {
 }
 
 /// What is being waited for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
-pub(super) enum Status {
+pub enum Status {
     /// Nothing runs.
     Stopped,
     /// For a trigger, or the end of the trace.
@@ -98,15 +103,24 @@ pub(super) enum Status {
         /// What ends it.
         until: String,
         /// Why it does not come, and what to set instead, once that is known.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
     },
     /// The device was asked for what it cannot do.
-    Refused { reason: String },
+    Refused {
+        /// Why it cannot.
+        reason: String,
+    },
     /// The device is gone: there are traces again when it is back.
-    Lost { reason: String },
+    Lost {
+        /// What failed.
+        reason: String,
+    },
     /// There will be no more traces.
-    Closed { reason: String },
+    Closed {
+        /// What failed.
+        reason: String,
+    },
 }
 
 /// What all browsers share.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::acquire::Acquired;
+use super::acquire::{About, Acquired};
 use crate::capture::{AnalogSamples, Capture};
 
 /// The first bytes of a frame, with the version of its form.
@@ -57,43 +57,131 @@ enum Elements {
     Extremes { samples: Range<usize>, columns: usize },
 }
 
+/// What the numbers of a channel are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// 16 bits an element.
+    Volts,
+    /// A byte an element, a bit a line.
+    Logic,
+}
+
+/// How the numbers of a channel follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// One for each sample.
+    Samples,
+    /// The lowest and the highest of each column; of logic, what is high all the time and what is high at any time.
+    Extremes,
+}
+
 /// How the data of a channel is to be read.
-#[derive(Serialize)]
-struct Block<'a> {
-    name: &'a str,
-    /// `volts`: 16 bits an element; `logic`: a byte, one bit a line.
-    kind: &'static str,
-    /// `samples`, or `extremes`: the lowest and the highest of each column; of logic, what is high all the time and what
-    /// is high at any time.
-    layout: &'static str,
-    /// When sample 0 was taken, and the time to the next, in seconds.
-    start: f64,
-    period: f64,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Block {
+    /// `A`, `B`, or `L` for all lines.
+    pub name: String,
+    /// What its numbers are.
+    pub kind: Kind,
+    /// How they follow one another.
+    pub layout: Layout,
+    /// When sample 0 was taken, in seconds from the start of the trace.
+    pub start: f64,
+    /// The time from a sample to the next, in seconds.
+    pub period: f64,
     /// How many samples the trace has.
-    samples: usize,
-    /// The sample that the first element stands for, and how many samples the next is further on.
-    first: usize,
-    stride: f64,
-    /// Volts of 0, and of a step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bottom: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    step: Option<f64>,
+    pub samples: usize,
+    /// The sample that the first element stands for.
+    pub first: usize,
+    /// How many samples the next element is further on.
+    pub stride: f64,
+    /// Volts of 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bottom: Option<f64>,
+    /// Volts of a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<f64>,
     /// The lines that were captured, a bit each.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lines: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u8>,
     /// Where the data is, in bytes from the end of this object.
     offset: usize,
     bytes: usize,
 }
 
-#[derive(Serialize)]
-struct Header<'a> {
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
     #[serde(flatten)]
-    about: &'a super::acquire::About,
+    about: About,
     from: f64,
     to: f64,
-    channels: Vec<Block<'a>>,
+    channels: Vec<Block>,
+}
+
+/// A channel of a frame that was received.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FrameChannel {
+    /// What its numbers mean.
+    pub block: Block,
+    /// The lowest and the highest of each element; the same one twice where an element is a sample.
+    pub extremes: Vec<(u16, u16)>,
+}
+
+impl FrameChannel {
+    /// When each element begins, in seconds from the start of the trace.
+    #[must_use]
+    pub fn time_s(&self, element: usize) -> f64 {
+        let Block { start, period, first, stride, .. } = self.block;
+        start + (first as f64 + element as f64 * stride) * period
+    }
+
+    /// The lowest and the highest voltage of each element, in volts at the tip of the probe.
+    pub fn volts(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let (bottom, step) = (self.block.bottom.unwrap_or(0.0), self.block.step.unwrap_or(1.0));
+        let volts = move |number: u16| bottom + step * f64::from(number);
+        self.extremes.iter().map(move |&(low, high)| (volts(low), volts(high)))
+    }
+}
+
+/// A trace as a client gets it: what is known of it, and the part that was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// What is known of it.
+    pub about: About,
+    /// Its channels.
+    pub channels: Vec<FrameChannel>,
+}
+
+/// Why bytes are no frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("what arrived is no trace that this version of the program can read")]
+pub struct NotAFrame;
+
+/// Reads a frame.
+///
+/// # Errors
+/// [`NotAFrame`] where its bytes do not mean what they should.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Frame, NotAFrame> {
+    let rest = bytes.strip_prefix(MAGIC.as_slice()).ok_or(NotAFrame)?;
+    let (length, rest) = rest.split_first_chunk::<4>().ok_or(NotAFrame)?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| NotAFrame)?;
+    let (json, data) = rest.split_at_checked(length).ok_or(NotAFrame)?;
+    let Header { about, channels, .. } = serde_json::from_slice(json).map_err(|_| NotAFrame)?;
+    let channels = channels.into_iter().map(|block| {
+        let end = block.offset.checked_add(block.bytes).ok_or(NotAFrame)?;
+        let bytes = data.get(block.offset..end).ok_or(NotAFrame)?;
+        let numbers: Vec<u16> = match block.kind {
+            Kind::Volts => bytes.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect(),
+            Kind::Logic => bytes.iter().map(|byte| u16::from(*byte)).collect(),
+        };
+        let extremes = match block.layout {
+            Layout::Samples => numbers.iter().map(|number| (*number, *number)).collect(),
+            Layout::Extremes => numbers.as_chunks().0.iter().map(|[low, high]| (*low, *high)).collect(),
+        };
+        Ok(FrameChannel { block, extremes })
+    });
+    Ok(Frame { about, channels: channels.collect::<Result<_, _>>()? })
 }
 
 /// The frame of a trace.
@@ -107,7 +195,7 @@ pub(super) fn encode(acquired: &Acquired, view: &View) -> Vec<u8> {
         blocks.extend(analog(capture, name, index, samples, attenuation, view, &mut data));
     }
     blocks.extend(logic(capture, view, &mut data));
-    let header = Header { about: &acquired.about, from: view.from, to: view.to, channels: blocks };
+    let header = Header { about: acquired.about.clone(), from: view.from, to: view.to, channels: blocks };
     // It has neither maps with other keys than texts nor anything else that JSON lacks.
     let mut json = serde_json::to_vec(&header).unwrap_or_default();
     json.resize(json.len().next_multiple_of(4), b' ');
@@ -115,15 +203,15 @@ pub(super) fn encode(acquired: &Acquired, view: &View) -> Vec<u8> {
     [MAGIC.as_slice(), &length.to_le_bytes(), &json, &data].concat()
 }
 
-fn analog<'a>(
+fn analog(
     capture: &Capture,
-    name: &'a str,
+    name: &str,
     index: usize,
     samples: &AnalogSamples,
     attenuation: f64,
     view: &View,
     data: &mut Vec<u8>,
-) -> Option<Block<'a>> {
+) -> Option<Block> {
     let channel = if index == 0 {
         scopething_waveform::waveform::Channel::A
     } else {
@@ -142,7 +230,7 @@ fn analog<'a>(
     let (layout, first, stride) = match &elements {
         Elements::Samples(range) => {
             data.extend(steps.get(range.clone())?.iter().flat_map(|step| step.to_le_bytes()));
-            ("samples", range.start, 1.0)
+            (Layout::Samples, range.start, 1.0)
         }
         Elements::Extremes { samples, columns } => {
             let stride = samples.len() as f64 / *columns as f64;
@@ -151,12 +239,12 @@ fn analog<'a>(
                 let (low, high) = (column.iter().min()?, column.iter().max()?);
                 data.extend([low.to_le_bytes(), high.to_le_bytes()].concat());
             }
-            ("extremes", samples.start, stride)
+            (Layout::Extremes, samples.start, stride)
         }
     };
     Some(Block {
-        name,
-        kind: "volts",
+        name: name.to_owned(),
+        kind: Kind::Volts,
         layout,
         start: series.start_s,
         period: series.period_s,
@@ -171,7 +259,7 @@ fn analog<'a>(
     })
 }
 
-fn logic<'a>(capture: &Capture, view: &View, data: &mut Vec<u8>) -> Option<Block<'a>> {
+fn logic(capture: &Capture, view: &View, data: &mut Vec<u8>) -> Option<Block> {
     let bytes = capture.logic.as_ref()?;
     let lines = capture.waveform.channels().iter().fold(0, |lines, series| match series.channel {
         scopething_waveform::waveform::Channel::Logic(line) => lines | line.bit(),
@@ -181,7 +269,7 @@ fn logic<'a>(capture: &Capture, view: &View, data: &mut Vec<u8>) -> Option<Block
     let (layout, first, stride) = match view.elements(bytes.len()) {
         Elements::Samples(range) => {
             data.extend(bytes.get(range.clone())?);
-            ("samples", range.start, 1.0)
+            (Layout::Samples, range.start, 1.0)
         }
         Elements::Extremes { samples, columns } => {
             for column in columns_of(&samples, columns) {
@@ -189,12 +277,12 @@ fn logic<'a>(capture: &Capture, view: &View, data: &mut Vec<u8>) -> Option<Block
                 data.push(column.iter().fold(0xff, |all, byte| all & byte));
                 data.push(column.iter().fold(0, |any, byte| any | byte));
             }
-            ("extremes", samples.start, samples.len() as f64 / columns as f64)
+            (Layout::Extremes, samples.start, samples.len() as f64 / columns as f64)
         }
     };
     Some(Block {
-        name: "L",
-        kind: "logic",
+        name: "L".to_owned(),
+        kind: Kind::Logic,
         layout,
         start: 0.0,
         period: 1.0 / capture.rate_hz,
@@ -293,8 +381,42 @@ mod tests {
         assert_eq!(data[offset..offset + 4], [0, 1, 0, 1]);
     }
 
+    #[test]
+    fn what_is_sent_is_what_is_received() {
+        let sent = acquired(400);
+        let whole = decode(&encode(&sent, &View::default())).unwrap();
+        assert_eq!(whole.about, sent.about);
+        let volts: Vec<(f64, f64)> = whole.channels[0].volts().collect();
+        assert_eq!(volts.len(), 400);
+        // A ramp of 0.1 V a sample at the tip of a probe of 10, from -10 V on.
+        let close = |volts: f64, index: f64| (volts - (-10.0 + 0.1 * index)).abs() < 1e-9;
+        assert!(
+            (0..400).all(|index| close(volts[index].0, index as f64) && volts[index].0 == volts[index].1)
+        );
+        assert!((whole.channels[0].time_s(399) - 399e-6).abs() < 1e-12);
+        let thin = decode(&encode(&sent, &View { columns: Some(10), ..View::default() })).unwrap();
+        let volts: Vec<(f64, f64)> = thin.channels[0].volts().collect();
+        assert!(close(volts[1].0, 40.0) && close(volts[1].1, 79.0), "{volts:?}");
+        assert!((thin.channels[0].time_s(1) - 40e-6).abs() < 1e-12);
+        assert_eq!(thin.channels[1].extremes, [(0, 1); 10]);
+    }
+
+    #[test]
+    fn a_frame_that_was_cut_is_no_frame() {
+        let frame = encode(&acquired(400), &View { columns: Some(10), ..View::default() });
+        assert!(decode(&frame).is_ok());
+        for length in 0..frame.len() {
+            assert_eq!(decode(&frame[..length]), Err(NotAFrame), "{length}");
+        }
+    }
+
     proptest! {
         #![proptest_config(crate::fixed_seed::fixed_seed(128))]
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200), length in 0..300_u32) {
+            let _ = decode(&[MAGIC.as_slice(), &length.to_le_bytes(), &bytes].concat());
+        }
 
         #[test]
         fn any_view_is_within_its_bounds(

@@ -43,10 +43,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 pub use self::access::WebLinks;
 use self::access::{Access, HEADERS, Role};
-use self::acquire::{Acquired, CountedClient, Shared, Status};
+pub use self::acquire::{About, Ended, Status};
+use self::acquire::{Acquired, CountedClient, Shared};
 use self::command::{Command, MAX_CLIENTS, state_json, traces_json};
+pub(crate) use self::frame::decode;
+pub use self::frame::{Block, Frame, FrameChannel, Kind, Layout, NotAFrame};
 use self::frame::{View, encode};
-use self::panel::Run;
+pub use self::panel::Run;
 use self::socket::MAX_MESSAGE_BYTES;
 use crate::connections::{BoxedSession, LastSeen};
 use crate::event::Event;

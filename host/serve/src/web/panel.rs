@@ -28,12 +28,13 @@ const MAX_HOLD_OFF_S: f64 = 60.0;
 const MAX_OFFSET_V: f64 = 100.0;
 
 /// Whether captures follow one another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Run {
+pub enum Run {
     /// One after the other.
     #[serde(rename = "run")]
     Continuous,
+    /// None.
     Stop,
     /// One more, when the trigger comes.
     Single,

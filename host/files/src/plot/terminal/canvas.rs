@@ -5,7 +5,8 @@ use super::style::Glyphs;
 use crate::plot::Point;
 
 /// A field of dots that becomes characters.
-pub(super) struct Canvas {
+#[derive(Debug)]
+pub struct Canvas {
     columns: usize,
     glyphs: Glyphs,
     /// A bit a dot, for each character, row by row.
@@ -13,19 +14,22 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    pub(super) fn new(columns: usize, rows: usize, glyphs: Glyphs) -> Self {
+    /// One without dots, of so many characters across and down.
+    #[must_use]
+    pub fn new(columns: usize, rows: usize, glyphs: Glyphs) -> Self {
         Self { columns, glyphs, cells: vec![0; columns * rows] }
     }
 
     /// Dots across and down.
-    pub(super) fn dots(&self) -> (usize, usize) {
+    #[must_use]
+    pub fn dots(&self) -> (usize, usize) {
         let (across, down) = dots_a_character(self.glyphs);
         (self.columns * across, self.cells.len() / self.columns.max(1) * down)
     }
 
     /// Draws a line through points whose `x` counts from 0 at the left to 1 at the right; `height` turns
-    /// their `y` into dots from the top.
-    pub(super) fn join(&mut self, line: &[Point], height: impl Fn(f64) -> f64) {
+    /// their `y` into dots from the top. What lies outside is left out.
+    pub fn join(&mut self, line: &[Point], height: impl Fn(f64) -> f64) {
         let (width, _) = self.dots();
         let place = |point: &Point| {
             ((point.x * width as f64).min(width as f64 - 1.0) as i64, height(point.y).round() as i64)
@@ -63,11 +67,16 @@ impl Canvas {
         }
     }
 
+    /// The characters that have dots, each with its column and row.
+    pub fn characters(&self) -> impl Iterator<Item = (usize, usize, char)> + '_ {
+        let cells = self.cells.iter().enumerate().filter(|&(_, &bits)| bits != 0);
+        cells.map(|(place, &bits)| (place % self.columns, place / self.columns, self.character(bits)))
+    }
+
     /// Puts the characters that have dots on the screen.
     pub(super) fn paint(&self, screen: &mut Screen, column: usize, row: usize, ink: Ink) {
-        for (place, &bits) in self.cells.iter().enumerate().filter(|&(_, &bits)| bits != 0) {
-            let (right, down) = (place % self.columns, place / self.columns);
-            screen.overlay(column + right, row + down, self.character(bits), ink);
+        for (right, down, character) in self.characters() {
+            screen.overlay(column + right, row + down, character, ink);
         }
     }
 
@@ -94,6 +103,14 @@ fn braille(bits: u8) -> char {
     let dots = UNICODE_BITS.iter().enumerate().filter(|&(place, _)| bits & (1 << place) != 0);
     let pattern = dots.fold(0, |pattern, (_, bit)| pattern | bit);
     char::from_u32(BRAILLE + u32::from(pattern)).unwrap_or(' ')
+}
+
+/// A character over another one: the dots of two braille characters are joined.
+#[must_use]
+pub fn joined(below: char, above: char) -> char {
+    let dots = |character: char| u32::from(character).checked_sub(BRAILLE).filter(|dots| *dots <= 0xff);
+    let both = dots(below).zip(dots(above)).and_then(|(one, other)| char::from_u32(BRAILLE + (one | other)));
+    both.unwrap_or(above)
 }
 
 #[cfg(test)]

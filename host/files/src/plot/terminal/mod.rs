@@ -8,10 +8,11 @@ mod canvas;
 mod screen;
 mod style;
 
-use canvas::Canvas;
-use screen::{Ink, Screen};
+use screen::Screen;
 
-pub use style::{Colour, Glyphs, Style};
+pub use canvas::{Canvas, joined};
+pub use screen::Ink;
+pub use style::{Colour, Glyphs, Shade, Style};
 
 use super::annotation::AnnotationLane;
 use super::chart::{Chart, legend};

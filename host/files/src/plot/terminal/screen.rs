@@ -1,20 +1,51 @@
 //! A field of coloured characters.
 
-use super::style::{Colour, Glyphs, Style};
+use super::canvas::joined;
+use super::style::{Colour, Shade, Style};
 
 /// The first braille pattern, the one without dots; each of the next eight bits adds a dot.
 pub(super) const BRAILLE: u32 = 0x2800;
 
 /// What a character belongs to, which decides its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ink {
+pub enum Ink {
+    /// Words and numbers.
     Text,
+    /// Axes.
     Frame,
+    /// Divisions.
     Grid,
+    /// Channel A.
     A,
+    /// Channel B.
     B,
+    /// Logic lines.
     Logic,
+    /// Level and time of the trigger.
     Trigger,
+}
+
+impl Ink {
+    /// Its colour. The 256 colours chosen can be distinguished on light and dark backgrounds, and by the colour-blind: blue,
+    /// orange, green and purple of different lightness.
+    #[must_use]
+    pub fn shade(self, colour: Colour) -> Shade {
+        let index = match (colour, self) {
+            (Colour::None, _) | (_, Self::Text) => return Shade::default(),
+            (Colour::Basic, Self::Frame | Self::Grid) => return Shade { index: None, dim: true },
+            (Colour::Basic, Self::A) => 12,
+            (Colour::Basic, Self::B) => 3,
+            (Colour::Basic, Self::Logic) => 2,
+            (Colour::Basic, Self::Trigger) => 5,
+            (Colour::Indexed, Self::Frame) => 245,
+            (Colour::Indexed, Self::Grid) => 242,
+            (Colour::Indexed, Self::A) => 33,
+            (Colour::Indexed, Self::B) => 208,
+            (Colour::Indexed, Self::Logic) => 35,
+            (Colour::Indexed, Self::Trigger) => 170,
+        };
+        Shade { index: Some(index), dim: false }
+    }
 }
 
 pub(super) struct Screen {
@@ -43,10 +74,7 @@ impl Screen {
     /// Writes a character over what is there; the dots of two braille characters are joined.
     pub(super) fn overlay(&mut self, column: usize, row: usize, character: char, ink: Ink) {
         let Some(&(below, _)) = self.cells.get(row * self.width + column) else { return };
-        let dots = |character: char| u32::from(character).checked_sub(BRAILLE).filter(|dots| *dots <= 0xff);
-        let joined =
-            dots(below).zip(dots(character)).and_then(|(one, other)| char::from_u32(BRAILLE + (one | other)));
-        self.set(column, row, joined.unwrap_or(character), ink);
+        self.set(column, row, joined(below, character), ink);
     }
 
     fn set(&mut self, column: usize, row: usize, character: char, ink: Ink) {
@@ -65,13 +93,13 @@ impl Screen {
             let mut ink = Ink::Text;
             for &(character, wanted) in row.iter().take(end) {
                 if character != ' ' && wanted != ink {
-                    text.push_str(escape(wanted, style.colour));
+                    text.push_str(&escape(wanted, style.colour));
                     ink = wanted;
                 }
-                text.push(if style.glyphs == Glyphs::Ascii { ascii(character) } else { character });
+                text.push(style.glyphs.shown(character));
             }
             if ink != Ink::Text {
-                text.push_str(escape(Ink::Text, style.colour));
+                text.push_str(&escape(Ink::Text, style.colour));
             }
             text.push('\n');
         }
@@ -79,38 +107,14 @@ impl Screen {
     }
 }
 
-/// The control sequence for a colour (ECMA-48, select graphic rendition). The 256 colours chosen can be
-/// distinguished on light and dark backgrounds, and by the colour-blind: blue, orange, green and purple of different
-/// lightness.
-fn escape(ink: Ink, colour: Colour) -> &'static str {
-    match (colour, ink) {
-        (Colour::None, _) => "",
-        (_, Ink::Text) => "\x1b[0m",
-        (Colour::Basic, Ink::Frame | Ink::Grid) => "\x1b[0;2m",
-        (Colour::Basic, Ink::A) => "\x1b[0;94m",
-        (Colour::Basic, Ink::B) => "\x1b[0;33m",
-        (Colour::Basic, Ink::Logic) => "\x1b[0;32m",
-        (Colour::Basic, Ink::Trigger) => "\x1b[0;35m",
-        (Colour::Indexed, Ink::Frame) => "\x1b[0;38;5;245m",
-        (Colour::Indexed, Ink::Grid) => "\x1b[0;38;5;242m",
-        (Colour::Indexed, Ink::A) => "\x1b[0;38;5;33m",
-        (Colour::Indexed, Ink::B) => "\x1b[0;38;5;208m",
-        (Colour::Indexed, Ink::Logic) => "\x1b[0;38;5;35m",
-        (Colour::Indexed, Ink::Trigger) => "\x1b[0;38;5;170m",
-    }
-}
-
-fn ascii(character: char) -> char {
-    match character {
-        '│' | '┊' => ':',
-        '└' | '┤' | '┴' => '+',
-        '─' => '-',
-        '·' => '.',
-        '▲' => '^',
-        '◄' => '<',
-        'µ' => 'u',
-        '…' => '~',
-        character if character.is_ascii() => character,
-        _ => '?',
+/// The control sequence for a colour (ECMA-48, select graphic rendition).
+fn escape(ink: Ink, colour: Colour) -> String {
+    match (colour, ink.shade(colour)) {
+        (Colour::None, _) => String::new(),
+        (_, Shade { dim: true, .. }) => "\x1b[0;2m".to_owned(),
+        (_, Shade { index: None, .. }) => "\x1b[0m".to_owned(),
+        (Colour::Indexed, Shade { index: Some(index), .. }) => format!("\x1b[0;38;5;{index}m"),
+        (Colour::Basic, Shade { index: Some(index @ 0..8), .. }) => format!("\x1b[0;{}m", 30 + index),
+        (Colour::Basic, Shade { index: Some(index), .. }) => format!("\x1b[0;{}m", 82 + index),
     }
 }

@@ -9,6 +9,39 @@ pub enum Glyphs {
     Ascii,
 }
 
+impl Glyphs {
+    /// The nearest to a character of a picture that the terminal can show.
+    #[must_use]
+    pub fn shown(self, character: char) -> char {
+        match (self, character) {
+            (Self::Braille, character) => character,
+            (Self::Ascii, '│' | '┊') => ':',
+            (Self::Ascii, '└' | '┘' | '┌' | '┐' | '┤' | '┴') => '+',
+            (Self::Ascii, '─' | '−') => '-',
+            (Self::Ascii, '·') => '.',
+            (Self::Ascii, '▲' | '↑') => '^',
+            (Self::Ascii, '▼' | '↓') => 'v',
+            (Self::Ascii, '◄' | '←') => '<',
+            (Self::Ascii, '►' | '→') => '>',
+            (Self::Ascii, 'Δ') => 'd',
+            (Self::Ascii, '●') => '*',
+            (Self::Ascii, 'µ') => 'u',
+            (Self::Ascii, '…') => '~',
+            (Self::Ascii, character) if character.is_ascii() => character,
+            (Self::Ascii, _) => '?',
+        }
+    }
+}
+
+/// A colour of a terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shade {
+    /// Its number among the 256 colours of an xterm, the first 16 of which every colour terminal has; none: that of text.
+    pub index: Option<u8>,
+    /// Whether it is fainter.
+    pub dim: bool,
+}
+
 /// Which colours a picture has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {

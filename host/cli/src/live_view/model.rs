@@ -1,0 +1,525 @@
+//! What is known of the oscilloscope, what of it is shown, and what keys and the mouse do with it.
+
+use std::time::{Duration, Instant};
+
+use scopething_serve::client::{Frame, Knobs, Run, State, Status};
+use serde_json::{Value, json};
+
+use super::command;
+use super::keys::Action;
+use super::knobs::{Side, hundredths, neat, next_name, next_of, step_125};
+use super::layout::Layout;
+use super::readings::Readings;
+
+/// How long a message stays on the screen.
+const TOAST_TIME: Duration = Duration::from_secs(6);
+/// How long a wait must last to be shown as one, so that the line does not flicker with each trace.
+const WAIT_SHOWN: Duration = Duration::from_millis(350);
+/// How often figures are made of what was counted.
+const FIGURES_INTERVAL: Duration = Duration::from_millis(500);
+/// The least part of the screen that can be zoomed into.
+const MIN_ZOOM: f64 = 1e-3;
+/// How far a key moves a cursor: a part of the screen.
+const CURSOR_STEP: f64 = 0.01;
+
+/// A cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cursor {
+    Time(usize),
+    Volts(usize),
+}
+
+/// Two places across and two places up the screen, as parts of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cursors {
+    pub(super) time: Option<[f64; 2]>,
+    pub(super) volts: Option<[f64; 2]>,
+    /// The one that keys move.
+    pub(super) selected: Option<Cursor>,
+}
+
+/// Whether the server is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Connection {
+    Open,
+    Lost(String),
+}
+
+/// How good or bad something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lamp {
+    Off,
+    Good,
+    Wait,
+    Bad,
+}
+
+/// What the server is to do, or the screen itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Order {
+    Command(Value),
+    /// Writes a trace to a file, whose format its name has.
+    Save {
+        seq: u64,
+        path: String,
+    },
+    Quit,
+}
+
+/// Traces a second, and the parts of time that were seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rates {
+    since: Option<Instant>,
+    first_seq: u64,
+    pub(super) traces_hz: Option<f64>,
+    pub(super) dead_s: Option<f64>,
+    pub(super) seen: Option<f64>,
+}
+
+/// What is known and shown.
+#[derive(Debug)]
+pub(super) struct Model {
+    pub(super) state: Option<State>,
+    /// The knobs as they are to be.
+    pub(super) wanted: Option<Knobs>,
+    /// The knobs that were sent, while the server works on them.
+    sent: Option<(u64, Knobs)>,
+    last_id: u64,
+    pub(super) status: Status,
+    status_since: Instant,
+    pub(super) trace: Option<Frame>,
+    pub(super) readings: Readings,
+    pub(super) rates: Rates,
+    pub(super) selected: Side,
+    pub(super) cursors: Cursors,
+    pub(super) zoom: (f64, f64),
+    pub(super) connection: Connection,
+    toast: Option<(String, Lamp, Instant)>,
+    /// The command that is being typed.
+    pub(super) prompt: Option<String>,
+    /// The page of the help that is shown.
+    pub(super) help: Option<usize>,
+    /// The waveform that the generator's key starts.
+    pub(super) waveform: String,
+    /// The page that shows the same in a browser.
+    pub(super) page: String,
+    /// Where things were drawn.
+    pub(super) layout: Layout,
+}
+
+impl Model {
+    pub(super) fn new(readings: Readings, waveform: String, page: String) -> Self {
+        Self {
+            state: None,
+            wanted: None,
+            sent: None,
+            last_id: 0,
+            status: Status::Stopped,
+            status_since: Instant::now(),
+            trace: None,
+            readings,
+            rates: Rates::default(),
+            selected: Side::A,
+            cursors: Cursors::default(),
+            zoom: (0.0, 1.0),
+            connection: Connection::Open,
+            toast: None,
+            prompt: None,
+            help: None,
+            waveform,
+            page,
+            layout: Layout::default(),
+        }
+    }
+
+    // What arrives.
+
+    pub(super) fn take_state(&mut self, state: State) {
+        let changed = self.state.as_ref().is_some_and(|before| before.settings != state.settings);
+        if changed {
+            self.forget();
+        }
+        if self.sent.is_none() {
+            self.wanted = Some(state.settings.clone());
+        }
+        self.state = Some(state);
+    }
+
+    pub(super) fn take_status(&mut self, status: Status) {
+        if std::mem::discriminant(&status) != std::mem::discriminant(&self.status) {
+            self.status_since = Instant::now();
+        }
+        self.status = status;
+    }
+
+    pub(super) fn take_trace(&mut self, trace: Frame) {
+        let again = self.trace.as_ref().is_some_and(|before| before.about.seq == trace.about.seq);
+        self.status_since = Instant::now();
+        if !again {
+            self.rates.count(&trace);
+        }
+        self.trace = Some(trace);
+    }
+
+    pub(super) fn take_measurements(&mut self, measured: &Value) {
+        // What was captured before a change does not count for what is set now.
+        let of_now = self.trace.as_ref().zip(self.state.as_ref());
+        if of_now.is_some_and(|(trace, state)| trace.about.changes == state.changes) {
+            self.readings.take(measured);
+        }
+    }
+
+    /// A command was done; knobs are as they were sent, until the server says what became of them.
+    pub(super) fn take_done(&mut self, id: u64) {
+        if let Some((_, knobs)) = self.sent.take_if(|(sent, _)| *sent == id)
+            && let Some(state) = &mut self.state
+        {
+            state.settings = knobs;
+            self.forget();
+        }
+    }
+
+    /// What was measured and counted was of other settings.
+    fn forget(&mut self) {
+        self.readings.forget();
+        self.rates = Rates::default();
+    }
+
+    pub(super) fn take_refusal(&mut self, id: Option<u64>, reason: String) {
+        if self.sent.take_if(|(sent, _)| Some(*sent) == id).is_some() {
+            self.wanted = self.state.as_ref().map(|state| state.settings.clone());
+        }
+        self.toast(reason, Lamp::Bad);
+    }
+
+    /// Whether the server is there. What was sent before may not have arrived.
+    pub(super) fn set_connection(&mut self, connection: Connection) {
+        self.sent = None;
+        self.connection = connection;
+    }
+
+    pub(super) fn toast(&mut self, text: String, lamp: Lamp) {
+        self.toast = Some((text, lamp, Instant::now()));
+    }
+
+    pub(super) fn shown_toast(&self) -> Option<(&str, Lamp)> {
+        let (text, lamp, at) = self.toast.as_ref()?;
+        (at.elapsed() < TOAST_TIME).then_some((text.as_str(), *lamp))
+    }
+
+    /// The next number for a command.
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// What the knobs have to be set to: one message at a time, so that many turns of a knob become one.
+    pub(super) fn turned(&mut self) -> Option<(u64, Value)> {
+        let (state, wanted) = (self.state.as_ref()?, self.wanted.as_ref()?);
+        if self.sent.is_some() || state.settings == *wanted {
+            return None;
+        }
+        let settings = state.settings.changes_to(wanted);
+        let wanted = wanted.clone();
+        let id = self.next_id();
+        self.sent = Some((id, wanted));
+        Some((id, json!({"type": "set", "settings": settings})))
+    }
+
+    // What is shown.
+
+    /// The knobs as they are shown.
+    pub(super) fn knobs(&self) -> Option<&Knobs> {
+        self.wanted.as_ref()
+    }
+
+    /// The time across the screen, in seconds from the trigger.
+    pub(super) fn window(&self) -> Option<(f64, f64)> {
+        let (state, knobs) = (self.state.as_ref()?, self.knobs()?);
+        let span_s = knobs.time_per_div * state.limits.horizontal_divisions;
+        let start_s = -knobs.position * span_s;
+        Some((start_s + self.zoom.0 * span_s, start_s + self.zoom.1 * span_s))
+    }
+
+    /// The part of the present trace that is on the screen.
+    pub(super) fn part(&self) -> (f64, f64) {
+        let (Some((from_s, to_s)), Some(trace)) = (self.window(), &self.trace) else { return (0.0, 1.0) };
+        let part = |time_s: f64| ((time_s + trace.about.trigger) / trace.about.duration).clamp(0.0, 1.0);
+        let (from, to) = (part(from_s), part(to_s));
+        if from < to { (from, to) } else { (0.0, 1.0) }
+    }
+
+    /// What is going on.
+    pub(super) fn status_line(&self) -> (Lamp, String) {
+        let run = self.state.as_ref().map_or(Run::Stop, |state| state.run);
+        let long = self.status_since.elapsed() > WAIT_SHOWN;
+        match (&self.connection, &self.status) {
+            (Connection::Lost(reason), _) => (Lamp::Bad, format!("No connection: {reason}. Trying again.")),
+            (_, Status::Closed { reason }) => (Lamp::Bad, format!("The oscilloscope is gone: {reason}")),
+            (_, Status::Lost { reason }) => (
+                Lamp::Bad,
+                format!("The oscilloscope is unplugged: {reason}. Plug it in: this goes on by itself."),
+            ),
+            (_, Status::Refused { reason }) => (Lamp::Bad, reason.clone()),
+            _ if self.state.is_none() => (Lamp::Wait, "Connecting".to_owned()),
+            _ if run == Run::Stop => (Lamp::Off, "Stopped".to_owned()),
+            (_, Status::Waiting { hint: Some(hint), .. }) => {
+                (Lamp::Wait, format!("Waiting: {hint}, or press F"))
+            }
+            (_, Status::Waiting { until, .. }) if long || run == Run::Single => {
+                (Lamp::Wait, format!("Waiting for {until}"))
+            }
+            _ => (Lamp::Good, "Running".to_owned()),
+        }
+    }
+
+    /// How long until the screen changes by itself.
+    pub(super) fn next_change(&self) -> Duration {
+        if self.status_since.elapsed() < WAIT_SHOWN { WAIT_SHOWN } else { FIGURES_INTERVAL }
+    }
+
+    // What keys and commands do.
+
+    pub(super) fn act(&mut self, action: Action) -> Option<Order> {
+        match action {
+            Action::Help => {
+                self.help = Some(0);
+                return None;
+            }
+            Action::Quit => return Some(Order::Quit),
+            _ => {}
+        }
+        let run = self.state.as_ref()?.run;
+        let command = |value| Some(Order::Command(value));
+        match action {
+            Action::ToggleRun => {
+                command(json!({"type": "run", "run": if run == Run::Stop { "run" } else { "stop" }}))
+            }
+            Action::Single => command(json!({"type": "run", "run": "single"})),
+            Action::Force => command(json!({"type": "force"})),
+            Action::Autoset => command(json!({"type": "autoset"})),
+            Action::LevelMiddle => command(json!({"type": "level"})),
+            Action::ToggleGenerator => {
+                let running = self.state.as_ref()?.generator.text.is_some();
+                let wave = (!running).then(|| self.waveform.clone());
+                command(json!({"type": "generate", "wave": wave}))
+            }
+            Action::SaveCsv => self.save("csv"),
+            Action::SavePng => self.save("png"),
+            Action::SelectNext => {
+                self.selected = if self.selected == Side::A { Side::B } else { Side::A };
+                None
+            }
+            Action::CursorsTime => {
+                self.cursors.toggle_time();
+                None
+            }
+            Action::CursorsVolts => {
+                self.cursors.toggle_volts();
+                None
+            }
+            Action::NextCursor => {
+                self.cursors.select_next();
+                None
+            }
+            Action::CursorBack => {
+                self.cursors.shift(-CURSOR_STEP);
+                None
+            }
+            Action::CursorForth => {
+                self.cursors.shift(CURSOR_STEP);
+                None
+            }
+            Action::ZoomIn => {
+                self.zoom_in();
+                None
+            }
+            Action::ZoomReset => {
+                self.zoom = (0.0, 1.0);
+                None
+            }
+            Action::Enter => {
+                self.prompt = Some(String::new());
+                None
+            }
+            knob => {
+                self.turn(knob);
+                None
+            }
+        }
+    }
+
+    fn save(&mut self, format: &str) -> Option<Order> {
+        let Some(trace) = &self.trace else {
+            self.toast("There is no trace to save yet.".to_owned(), Lamp::Wait);
+            return None;
+        };
+        let seq = trace.about.seq;
+        Some(Order::Save { seq, path: format!("scopething-{seq}.{format}") })
+    }
+
+    fn zoom_in(&mut self) {
+        let (from, to) = self.zoom;
+        let (middle, width) = (f64::midpoint(from, to), ((to - from) / 2.0).max(MIN_ZOOM));
+        self.zoom = ((middle - width / 2.0).max(0.0), (middle + width / 2.0).min(1.0));
+    }
+
+    /// Turns a knob.
+    pub(super) fn turn(&mut self, action: Action) {
+        let selected = self.selected;
+        let (Some(state), Some(knobs)) = (&self.state, &mut self.wanted) else { return };
+        let limits = &state.limits;
+        let shift = |sign: f64, knobs: &mut Knobs| {
+            let channel = selected.of_mut(knobs);
+            channel.middle = neat(channel.middle - sign * channel.volts_per_div / 2.0);
+        };
+        match action {
+            Action::ToggleA => knobs.channels.a.on = !knobs.channels.a.on,
+            Action::ToggleB => knobs.channels.b.on = !knobs.channels.b.on,
+            Action::ToggleLines => {
+                let all = (0..8).map(|line| format!("L{line}"));
+                knobs.lines = if knobs.lines.is_empty() { all.collect() } else { Vec::new() };
+            }
+            Action::VoltsUp | Action::VoltsDown => {
+                let channel = selected.of_mut(knobs);
+                let (least, most) = limits.volts_per_div;
+                let range = (least * channel.probe, most * channel.probe);
+                channel.volts_per_div = step_125(channel.volts_per_div, action == Action::VoltsUp, range);
+            }
+            Action::MoveUp => shift(1.0, knobs),
+            Action::MoveDown => shift(-1.0, knobs),
+            Action::TimeUp | Action::TimeDown => {
+                knobs.time_per_div =
+                    step_125(knobs.time_per_div, action == Action::TimeUp, limits.time_per_div);
+            }
+            Action::PositionLeft => knobs.position = hundredths(knobs.position - 0.05),
+            Action::PositionRight => knobs.position = hundredths(knobs.position + 0.05),
+            Action::LevelUp | Action::LevelDown => {
+                let sign = if action == Action::LevelUp { 1.0 } else { -1.0 };
+                let volts = Side::of_trigger(knobs).map_or(1.0, |side| side.of(knobs).volts_per_div);
+                knobs.trigger.level = knobs.trigger.level.map(|level| neat(level + sign * volts / 10.0));
+            }
+            Action::NextSource => {
+                let next = next_of(&["A", "B", "L0=1"], &knobs.trigger.source).to_owned();
+                knobs.trigger.source = next;
+            }
+            Action::NextType => knobs.trigger.kind = next_name(&limits.trigger_types, &knobs.trigger.kind),
+            Action::NextMode => knobs.trigger.mode = next_name(&limits.trigger_modes, &knobs.trigger.mode),
+            Action::ToggleHair => knobs.trigger.hair = !knobs.trigger.hair,
+            Action::ToggleBits => knobs.bits = next_name(&limits.bits, &knobs.bits),
+            _ => {}
+        }
+    }
+
+    /// Has a line be asked for high, for low, or for nothing by the pattern of the trigger.
+    pub(super) fn next_in_pattern(&mut self, line: u8) {
+        let Some(knobs) = &mut self.wanted else { return };
+        let name = format!("L{line}");
+        let is_logic = knobs.trigger.source.starts_with('L');
+        let mut terms: Vec<(String, bool)> = Vec::new();
+        for term in knobs.trigger.source.split(',').filter(|_| is_logic) {
+            if let Some((name, level)) = term.split_once('=') {
+                terms.push((name.to_owned(), level == "1"));
+            }
+        }
+        match terms.iter().position(|(one, _)| *one == name) {
+            None => terms.push((name, true)),
+            // A pattern of nothing is none.
+            Some(_) if terms == [(name.clone(), false)] => terms = vec![(name, true)],
+            Some(place) => {
+                let (_, level) = terms.remove(place);
+                terms.extend(level.then_some((name, false)));
+            }
+        }
+        terms.sort();
+        let terms: Vec<String> =
+            terms.into_iter().map(|(name, level)| format!("{name}={}", u8::from(level))).collect();
+        knobs.trigger.source = terms.join(",");
+    }
+
+    /// Does what was typed.
+    pub(super) fn execute(&mut self, line: &str) -> Option<Order> {
+        match command::parse(line) {
+            Ok(command::Typed::Command(value)) => Some(Order::Command(value)),
+            Ok(command::Typed::Wave(wave)) => {
+                self.waveform.clone_from(&wave);
+                Some(Order::Command(json!({"type": "generate", "wave": wave})))
+            }
+            Ok(command::Typed::Measure(wanted)) => {
+                self.readings.toggle(wanted);
+                None
+            }
+            Ok(command::Typed::Save(path)) => {
+                let seq = self.trace.as_ref().map(|trace| trace.about.seq);
+                let Some(seq) = seq else { return self.save("") };
+                Some(Order::Save { seq, path })
+            }
+            Ok(command::Typed::Nothing) => None,
+            Ok(command::Typed::Quit) => Some(Order::Quit),
+            Err(reason) => {
+                self.toast(reason, Lamp::Bad);
+                None
+            }
+        }
+    }
+}
+
+impl Rates {
+    /// Counts a trace: traces that were skipped count as well, which their numbers say.
+    fn count(&mut self, trace: &Frame) {
+        let about = &trace.about;
+        let now = Instant::now();
+        let mixed =
+            |before: Option<f64>, value: f64| Some(before.map_or(value, |before| 0.8 * before + 0.2 * value));
+        if let Some(dead_s) = about.dead {
+            self.dead_s = mixed(self.dead_s, dead_s);
+        }
+        if let Some(seen) = about.seen {
+            self.seen = mixed(self.seen, seen);
+        }
+        match self.since {
+            Some(since) if now - since < FIGURES_INTERVAL => {}
+            Some(since) => {
+                let traces = about.seq.saturating_sub(self.first_seq);
+                self.traces_hz = Some(traces as f64 / (now - since).as_secs_f64());
+                (self.since, self.first_seq) = (Some(now), about.seq);
+            }
+            None => (self.since, self.first_seq) = (Some(now), about.seq),
+        }
+    }
+}
+
+impl Cursors {
+    fn toggle_time(&mut self) {
+        self.time = if self.time.is_some() { None } else { Some([0.25, 0.75]) };
+        self.selected = self.time.map(|_| Cursor::Time(0)).or(self.volts.map(|_| Cursor::Volts(0)));
+    }
+
+    fn toggle_volts(&mut self) {
+        self.volts = if self.volts.is_some() { None } else { Some([0.25, 0.75]) };
+        self.selected = self.volts.map(|_| Cursor::Volts(0)).or(self.time.map(|_| Cursor::Time(0)));
+    }
+
+    fn select_next(&mut self) {
+        let time = self.time.map(|_| [Cursor::Time(0), Cursor::Time(1)]);
+        let volts = self.volts.map(|_| [Cursor::Volts(0), Cursor::Volts(1)]);
+        let all: Vec<Cursor> = [time, volts].into_iter().flatten().flatten().collect();
+        let place = all.iter().position(|cursor| Some(*cursor) == self.selected);
+        self.selected = all.get(place.map_or(0, |place| (place + 1) % all.len())).copied();
+    }
+
+    fn shift(&mut self, by: f64) {
+        if let Some(cursor) = self.selected
+            && let Some(place) = self.place_mut(cursor)
+        {
+            *place = (*place + by).clamp(0.0, 1.0);
+        }
+    }
+
+    pub(super) fn place_mut(&mut self, cursor: Cursor) -> Option<&mut f64> {
+        match cursor {
+            Cursor::Time(index) => self.time.as_mut()?.get_mut(index),
+            Cursor::Volts(index) => self.volts.as_mut()?.get_mut(index),
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Brings together what the server says, what is typed, and what is drawn.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind};
+use scopething_files::plot::terminal::Style;
+use scopething_serve::client::{Client, ClientError, Link, Message, View, trace_file};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::draw::{draw, help_pages};
+use super::keys::{Action, action_of};
+use super::model::{Connection, Lamp, Model, Order};
+use super::pointer::Pointer;
+use super::traces::dot_columns;
+use super::tty::{Tty, events};
+use crate::failure::Failure;
+use crate::interrupt::Interrupts;
+
+/// The least time between two pictures: 20 a second.
+const FRAME_INTERVAL: Duration = Duration::from_millis(50);
+/// Pictures a second that the server sends at most.
+const FRAME_RATE: f64 = 20.0;
+/// How long nothing is tried after a connection that did not come about.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest line that can be typed, in characters.
+const MAX_PROMPT: usize = 200;
+
+/// How it is shown.
+pub(super) struct Options {
+    /// What the terminal can show.
+    pub(super) look: Style,
+    pub(super) mouse: bool,
+    /// Whether a server that is gone is waited for.
+    pub(super) reconnects: bool,
+}
+
+type Connecting = Pin<Box<dyn Future<Output = Result<Client, ClientError>>>>;
+
+/// The way to the server.
+enum Way {
+    Open(Box<Client>),
+    Opening(Connecting),
+}
+
+/// What became of a file.
+type Saved = Result<String, String>;
+
+struct Screen<'a> {
+    link: &'a Link,
+    options: Options,
+    model: Model,
+    tty: Tty,
+    pointer: Pointer,
+    /// What the server was asked to send.
+    view: Option<View>,
+    saved: mpsc::Sender<Saved>,
+    /// The trace that was drawn last, for the server's pace.
+    undrawn: Option<u64>,
+    dirty: bool,
+}
+
+/// Shows the oscilloscope at a link until the user quits, or a server that is not waited for is gone.
+pub(super) async fn run(
+    link: &Link,
+    model: Model,
+    options: Options,
+    interrupts: &Interrupts,
+) -> Result<(), Failure> {
+    let client = tokio::select! {
+        client = Client::connect(link) => client.map_err(Failure::failed)?,
+        () = interrupts.reached(1) => return Err(Failure::Cancelled),
+    };
+    let tty = Tty::open(options.mouse).map_err(Failure::failed)?;
+    let (saved, mut results) = mpsc::channel(4);
+    let mut screen = Screen {
+        link,
+        options,
+        model,
+        tty,
+        pointer: Pointer::default(),
+        view: None,
+        saved,
+        undrawn: None,
+        dirty: true,
+    };
+    let mut typed = events();
+    let mut way = Way::Open(Box::new(client));
+    let mut due = Instant::now();
+    loop {
+        let changes_at = Instant::now() + screen.model.next_change();
+        let drawing = async {
+            tokio::time::sleep_until(due).await;
+            screen.tty.idle().await;
+        };
+        tokio::select! {
+            biased;
+            () = interrupts.reached(1) => return Ok(()),
+            event = typed.recv() => {
+                // Without a terminal there is nobody who looks.
+                let Some(event) = event else { return Ok(()) };
+                if screen.take_event(&event, &mut way).await? { return Ok(()) }
+            }
+            Some(saved) = results.recv() => {
+                let (text, lamp) = match saved {
+                    Ok(text) => (text, Lamp::Good),
+                    Err(text) => (text, Lamp::Bad),
+                };
+                screen.model.toast(text, lamp);
+                screen.dirty = true;
+            }
+            message = next(&mut way) => {
+                if !screen.take_message(message, &mut way) { return Ok(()) }
+            }
+            () = drawing, if screen.dirty => {
+                screen.draw().map_err(Failure::failed)?;
+                due = Instant::now() + FRAME_INTERVAL;
+            }
+            () = tokio::time::sleep_until(changes_at), if !screen.dirty => screen.dirty = true,
+        }
+        screen.tell(&mut way).await;
+    }
+}
+
+/// What comes from the server: that it is there, or what it says.
+enum News {
+    Connected(Box<Client>),
+    Said(Message),
+    Gone(String),
+}
+
+async fn next(way: &mut Way) -> News {
+    match way {
+        Way::Open(client) => match client.next().await {
+            Ok(Some(message)) => News::Said(message),
+            Ok(None) => News::Gone("the server has hung up".to_owned()),
+            Err(error) => News::Gone(error.to_string()),
+        },
+        Way::Opening(connecting) => match connecting.await {
+            Ok(client) => News::Connected(Box::new(client)),
+            Err(error) => News::Gone(error.to_string()),
+        },
+    }
+}
+
+impl Screen<'_> {
+    /// Whether it goes on.
+    fn take_message(&mut self, news: News, way: &mut Way) -> bool {
+        self.dirty = true;
+        match news {
+            News::Connected(client) => {
+                *way = Way::Open(client);
+                self.model.set_connection(Connection::Open);
+                (self.view, self.undrawn) = (None, None);
+            }
+            News::Gone(reason) => {
+                if !self.options.reconnects {
+                    return false;
+                }
+                self.model.set_connection(Connection::Lost(reason));
+                let link = self.link.clone();
+                *way = Way::Opening(Box::pin(async move {
+                    tokio::time::sleep(RETRY_INTERVAL).await;
+                    Client::connect(&link).await
+                }));
+            }
+            News::Said(Message::State(state)) => self.model.take_state(*state),
+            News::Said(Message::Status(status)) => self.model.take_status(status),
+            News::Said(Message::Trace(trace)) => {
+                self.undrawn = Some(trace.about.seq);
+                self.model.take_trace(*trace);
+            }
+            News::Said(Message::Measurements(measured)) => self.model.take_measurements(&measured),
+            News::Said(Message::Done { id }) => self.model.take_done(id),
+            News::Said(Message::Refused { id, reason }) => self.model.take_refusal(id, reason),
+        }
+        true
+    }
+
+    /// Whether the user quits.
+    async fn take_event(&mut self, event: &Event, way: &mut Way) -> Result<bool, Failure> {
+        self.dirty = true;
+        let order = match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.press(key),
+            Event::Mouse(mouse) => self.pointer.take(*mouse, &mut self.model),
+            Event::Resize(columns, rows) => {
+                self.tty.resize(*columns, *rows).map_err(Failure::failed)?;
+                None
+            }
+            _ => None,
+        };
+        match order {
+            Some(Order::Quit) => return Ok(true),
+            Some(Order::Command(command)) => self.send(way, command).await,
+            Some(Order::Save { seq, path }) => self.save(seq, path),
+            None => {}
+        }
+        Ok(false)
+    }
+
+    fn press(&mut self, key: &KeyEvent) -> Option<Order> {
+        let action = action_of(key);
+        if action == Some(Action::Quit)
+            && (self.model.prompt.is_none() || !matches!(key.code, KeyCode::Char('q' | 'Q')))
+        {
+            return Some(Order::Quit);
+        }
+        if let Some(prompt) = &mut self.model.prompt {
+            match key.code {
+                KeyCode::Enter => {
+                    let line = self.model.prompt.take().unwrap_or_default();
+                    return self.model.execute(&line);
+                }
+                KeyCode::Esc => self.model.prompt = None,
+                KeyCode::Backspace if prompt.is_empty() => self.model.prompt = None,
+                KeyCode::Backspace => drop(prompt.pop()),
+                KeyCode::Char(character) if prompt.chars().count() < MAX_PROMPT => prompt.push(character),
+                _ => {}
+            }
+            return None;
+        }
+        if let Some(page) = self.model.help {
+            let more = matches!(
+                key.code,
+                KeyCode::Char('?' | ' ') | KeyCode::PageDown | KeyCode::Down | KeyCode::Right
+            );
+            let next = page + 1;
+            self.model.help = (more && next < help_pages(&self.model)).then_some(next);
+            return None;
+        }
+        self.model.act(action?)
+    }
+
+    /// Sends a command; what becomes of it comes back.
+    async fn send(&mut self, way: &mut Way, command: Value) {
+        let id = self.model.next_id();
+        if let Way::Open(client) = way {
+            // One that broke is noticed by reading.
+            let _ = client.command(id, command).await;
+        } else {
+            self.model.toast("There is no connection.".to_owned(), Lamp::Bad);
+        }
+    }
+
+    /// Sends what the server has to know by now: knobs, what is to be seen, and what is drawn.
+    async fn tell(&mut self, way: &mut Way) {
+        let Way::Open(client) = way else { return };
+        if let Some((id, command)) = self.model.turned() {
+            let _ = client.command(id, command).await;
+        }
+        if self.model.layout.plot.width == 0 {
+            return;
+        }
+        let (from, to) = self.model.part();
+        let to_six_digits = |part: f64| (part * 1e6).round() / 1e6;
+        let view = View {
+            columns: Some(dot_columns(&self.model.layout, self.options.look.glyphs)),
+            from: to_six_digits(from),
+            to: to_six_digits(to),
+            rate: FRAME_RATE,
+            paced: true,
+            measure: !self.model.readings.is_empty(),
+        };
+        if self.view.as_ref() != Some(&view) {
+            let _ = client.view(&view).await;
+            self.view = Some(view);
+        }
+        if !self.dirty
+            && let Some(seq) = self.undrawn.take()
+        {
+            let _ = client.drawn(seq).await;
+        }
+    }
+
+    fn draw(&mut self) -> std::io::Result<()> {
+        let Self { tty, model, options, .. } = self;
+        let mut layout = None;
+        tty.draw(|buffer| layout = Some(draw(buffer, model, options.look)))?;
+        model.layout = layout.unwrap_or_default();
+        self.dirty = false;
+        Ok(())
+    }
+
+    /// Fetches a trace and writes it, beside everything else.
+    fn save(&self, seq: u64, path: String) {
+        let (link, saved) = (self.link.clone(), self.saved.clone());
+        tokio::spawn(async move {
+            // Nobody waits for it if the user has quit.
+            let _ = saved.send(write_trace(&link, seq, &path).await).await;
+        });
+    }
+}
+
+async fn write_trace(link: &Link, seq: u64, path: &str) -> Saved {
+    let format = Path::new(path).extension().and_then(|format| format.to_str()).unwrap_or_default();
+    if format.is_empty() || !format.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(format!("{path:?} names no format: end it in .csv, .sr, .npz, .png, .."));
+    }
+    let bytes = trace_file(link, seq, format).await.map_err(|error| error.to_string())?;
+    // A file that exists is kept.
+    let written = File::create_new(path).and_then(|mut file| file.write_all(&bytes));
+    match written {
+        Ok(()) => Ok(format!("Trace {seq} is in {path}")),
+        Err(error) => Err(format!("{path} was not written: {error}")),
+    }
+}

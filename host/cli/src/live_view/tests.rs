@@ -1,0 +1,314 @@
+//! The screen against signals that are known: the simulated device's, through the server.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ratatui::Terminal;
+use ratatui::backend::{CrosstermBackend, TestBackend};
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Rect;
+use ratatui::style::Color;
+use ratatui::{TerminalOptions, Viewport};
+use scopething::link::open;
+use scopething_core::device::BS05;
+use scopething_files::plot::terminal::{Colour, Glyphs, Style};
+use scopething_serve::Server;
+use scopething_serve::client::{Client, Frame, Link, Message, View};
+use serde_json::{Value, json};
+
+use super::draw::draw;
+use super::keys::Action;
+use super::knobs::{Side, height_of};
+use super::layout::Layout;
+use super::model::{Lamp, Model, Order};
+use super::pointer::Pointer;
+use super::readings::Readings;
+use super::traces::dot_columns;
+use super::*;
+
+const LOOK: Style = Style { glyphs: Glyphs::Braille, colour: Colour::Indexed };
+const A_COLOUR: Color = Color::Indexed(33);
+
+fn model() -> Model {
+    Model::new(Readings::default(), "sine 1kHz 0..3.3V".to_owned(), "http://127.0.0.1:1/".to_owned())
+}
+
+/// Draws as the program does, and remembers where things are.
+fn drawn(model: &mut Model, (width, height): (u16, u16), look: Style) -> (Buffer, Layout) {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut layout = Layout::default();
+    terminal.draw(|frame| layout = draw(frame.buffer_mut(), model, look)).unwrap();
+    model.layout = layout.clone();
+    (terminal.backend().buffer().clone(), layout)
+}
+
+fn rows(buffer: &Buffer) -> Vec<String> {
+    let Rect { width, height, .. } = buffer.area;
+    (0..height).map(|y| (0..width).map(|x| buffer[(x, y)].symbol()).collect()).collect()
+}
+
+/// What a server of the simulated device says and sends after these settings: so many traces, thinned out for a terminal of
+/// this size.
+async fn seen(url: &str, settings: Value, size: (u16, u16), count: usize) -> (Model, Vec<Frame>) {
+    let link = open(&url.parse().unwrap()).await.unwrap();
+    let server = Box::pin(Server::open(link, BS05.analog, &page_here())).await.unwrap();
+    let link: Link = server.web_links().unwrap().control.parse().unwrap();
+    let visited = Box::pin(async {
+        let mut client = Client::connect(&link).await.unwrap();
+        client.command(1, json!({"type": "set", "settings": settings})).await.unwrap();
+        let (mut model, mut traces, mut is_set) = (model(), Vec::new(), false);
+        while traces.len() < count {
+            match client.next().await.unwrap().expect("the server stays") {
+                Message::Refused { reason, .. } => panic!("{reason}"),
+                Message::Done { id: 1 } => is_set = true,
+                Message::State(state) => {
+                    model.take_state(*state);
+                    // Now it is known how wide the plot is.
+                    drawn(&mut model, size, LOOK);
+                    let columns = Some(dot_columns(&model.layout, LOOK.glyphs));
+                    client.view(&View { columns, ..View::default() }).await.unwrap();
+                }
+                Message::Trace(trace) => {
+                    let is_thin = trace.channels.iter().any(|channel| channel.extremes.len() < 1000);
+                    if is_set
+                        && is_thin
+                        && model.state.as_ref().is_some_and(|state| state.changes == trace.about.changes)
+                    {
+                        traces.push(*trace);
+                    }
+                }
+                Message::Status(status) => model.take_status(status),
+                _ => {}
+            }
+        }
+        (model, traces)
+    });
+    tokio::select! {
+        served = Box::pin(server.run(|_| {})) => panic!("{served:?}"),
+        seen = tokio::time::timeout(Duration::from_secs(30), visited) => seen.expect("traces come"),
+    }
+}
+
+/// One trace on the screen.
+async fn shown(url: &str, settings: Value, size: (u16, u16)) -> Model {
+    let (mut model, mut traces) = Box::pin(seen(url, settings, size, 1)).await;
+    model.take_trace(traces.remove(0));
+    model
+}
+
+/// The places that have a colour.
+fn coloured(buffer: &Buffer, layout: &Layout, colour: Color) -> Vec<(u16, u16)> {
+    let plot = layout.plot;
+    let places = (plot.x..plot.right()).flat_map(|x| (plot.y..plot.bottom()).map(move |y| (x, y)));
+    places.filter(|place| buffer[*place].fg == colour).collect()
+}
+
+fn only_a() -> Value {
+    json!({"channels": {"A": {"volts_per_div": 1}, "B": {"on": false}}, "lines": [], "bits": "8"})
+}
+
+#[tokio::test]
+async fn the_signal_is_where_it_should_be() {
+    // 2 V of 1 kHz, rising through 0 V in the middle: 2 of 4 divisions up and down, 500 us a division.
+    let mut model = shown("sim:?A=sine,1kHz,-2..2V&clock=fast", only_a(), (80, 24)).await;
+    let (buffer, layout) = drawn(&mut model, (80, 24), LOOK);
+    let places = coloured(&buffer, &layout, A_COLOUR);
+    let top = places.iter().map(|place| place.1).min().unwrap();
+    let bottom = places.iter().map(|place| place.1).max().unwrap();
+    assert_eq!((top, bottom), (layout.row(0.75), layout.row(0.25)), "{}", rows(&buffer).join("\n"));
+    // Each crest is where it belongs: a quarter of a period after the trigger, and every period.
+    for period in -2..3 {
+        let time_s = (f64::from(period) + 0.25) * 1e-3;
+        let column = layout.column(0.5 + time_s / 6e-3);
+        assert!(places.contains(&(column, top)), "{period}: {}", rows(&buffer).join("\n"));
+        let trough = layout.column(0.5 + (time_s + 0.5e-3) / 6e-3);
+        assert!(places.contains(&(trough, bottom)), "{period}: {}", rows(&buffer).join("\n"));
+    }
+    // Trigger, level and 0 V are marked.
+    assert_eq!(buffer[(layout.column(0.5), layout.ruler.unwrap())].symbol(), "▼");
+    assert_eq!(buffer[(layout.plot.right(), layout.row(0.5))].symbol(), "◄");
+    assert_eq!(buffer[(0, layout.row(0.5))].symbol(), "A");
+}
+
+#[tokio::test]
+async fn lines_are_high_and_low_when_they_are() {
+    // A square of 1 kHz on L0: six periods, rising in the middle; L3 stays high.
+    let settings =
+        json!({"channels": {"A": {"on": false}, "B": {"on": false}}, "trigger": {"source": "L0=1"}});
+    let mut model = shown("sim:?L0=square,1kHz,0..3V&L3=dc,3V&clock=fast", settings, (80, 30)).await;
+    let (buffer, layout) = drawn(&mut model, (80, 30), LOOK);
+    let lane = |line: u8| layout.lanes.iter().find(|(one, _)| *one == line).unwrap().1;
+    let dots =
+        |(x, y): (u16, u16)| u32::from(buffer[(x, y)].symbol().chars().next().unwrap()).checked_sub(0x2800);
+    for period in -2..3 {
+        let column = |time_s: f64| layout.column(0.5 + time_s / 6e-3);
+        let (high, low) =
+            (column((f64::from(period) + 0.25) * 1e-3), column((f64::from(period) + 0.75) * 1e-3));
+        let top = |column| dots((column, lane(0).y)).is_some_and(|dots| dots & 0b1001 != 0);
+        assert!(top(high) && !top(low), "{period}: {}", rows(&buffer).join("\n"));
+    }
+    // Between high and low there are edges alone: eleven within the screen, and what lies at its ends.
+    let edges = (layout.plot.x..layout.plot.right()).filter(|x| dots((*x, lane(0).y + 1)).is_some()).count();
+    assert!((11..=13).contains(&edges), "{edges}: {}", rows(&buffer).join("\n"));
+    let all_high = (layout.plot.x + 2..layout.plot.right() - 2).all(|x| dots((x, lane(3).y)) == Some(0b1001));
+    assert!(all_high, "{}", rows(&buffer).join("\n"));
+}
+
+#[tokio::test]
+async fn the_mouse_drags_level_position_and_channel() {
+    let mut model = shown("sim:?A=sine,1kHz,-2..2V&clock=fast", only_a(), (80, 24)).await;
+    let (_, layout) = drawn(&mut model, (80, 24), LOOK);
+    let mut pointer = Pointer::default();
+    let mut mouse = |kind, (column, row), model: &mut Model| {
+        pointer.take(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }, model)
+    };
+    let (press, drag) = (MouseEventKind::Down(MouseButton::Left), MouseEventKind::Drag(MouseButton::Left));
+    let release = MouseEventKind::Up(MouseButton::Left);
+    let level = |model: &Model| model.knobs().unwrap().trigger.level.unwrap();
+    mouse(press, (layout.plot.right(), layout.row(0.5)), &mut model);
+    mouse(drag, (layout.plot.right(), layout.row(0.75)), &mut model);
+    mouse(release, (layout.plot.right(), layout.row(0.75)), &mut model);
+    // Two divisions up, to half a row.
+    assert!((level(&model) - 2.0).abs() < 8.0 / f64::from(layout.plot.height), "{}", level(&model));
+    let before = level(&model);
+    mouse(drag, (layout.plot.right(), layout.row(0.2)), &mut model);
+    assert_eq!(level(&model), before, "the button is up");
+    mouse(press, (layout.column(0.5), layout.ruler.unwrap()), &mut model);
+    mouse(drag, (layout.column(0.25), layout.ruler.unwrap()), &mut model);
+    assert!((model.knobs().unwrap().position - 0.25).abs() < 0.02);
+    mouse(press, (0, layout.row(0.5)), &mut model);
+    mouse(drag, (0, layout.row(0.25)), &mut model);
+    // 0 V is lower now: the middle of the screen is 2 V.
+    assert!((model.knobs().unwrap().channels.a.middle - 2.0).abs() < 0.8);
+    let row = layout.row(height_of(model.knobs().unwrap(), Side::A, 0.0, 8.0));
+    assert!(row.abs_diff(layout.row(0.25)) <= 1);
+    mouse(MouseEventKind::ScrollDown, (40, 10), &mut model);
+    assert_eq!(model.knobs().unwrap().time_per_div, 1e-3);
+    mouse(MouseEventKind::ScrollUp, (0, layout.row(0.5)), &mut model);
+    assert_eq!(model.knobs().unwrap().channels.a.volts_per_div, 0.5);
+    // All of it is one message, and nothing else until that is answered.
+    let (id, command) = model.turned().unwrap();
+    assert_eq!(command["settings"]["time_per_div"], 1e-3);
+    assert_eq!(model.turned(), None);
+    model.take_done(id);
+    assert_eq!(model.turned(), None);
+    // A click on a knob.
+    let (place, _) = *model.layout.segments.first().unwrap();
+    assert_eq!(mouse(press, (place.x, place.y), &mut model), None);
+    assert!(!model.knobs().unwrap().channels.a.on);
+}
+
+#[tokio::test]
+async fn every_size_is_drawn() {
+    let settings = json!({"trigger": {"level": 0.5}});
+    let mut model = shown("sim:?A=sine,1kHz,-2..2V&clock=fast", settings, (80, 24)).await;
+    for width in [0, 1, 29, 30, 40, 80, 200] {
+        for height in [0, 1, 8, 9, 12, 16, 24, 60] {
+            for help in [None, Some(0), Some(50)] {
+                for look in [LOOK, Style { glyphs: Glyphs::Ascii, colour: Colour::None }] {
+                    model.help = help;
+                    let (buffer, _) = drawn(&mut model, (width, height), look);
+                    let text = rows(&buffer).concat();
+                    assert!(look.glyphs != Glyphs::Ascii || text.is_ascii(), "{width}x{height}: {text}");
+                    let colours = buffer.content().iter().filter(|cell| cell.fg != Color::Reset).count();
+                    assert!(look.colour != Colour::None || colours == 0, "{width}x{height}");
+                }
+            }
+        }
+    }
+    model.help = None;
+    let (buffer, layout) = drawn(&mut model, (40, 12), LOOK);
+    let rows = rows(&buffer);
+    assert!(rows[0].contains("RUN"), "{rows:#?}");
+    assert!(rows.concat().contains("500 µs/div") && rows.concat().contains("? help"), "{rows:#?}");
+    assert!(layout.plot.height >= 3 && !layout.lanes.is_empty() && layout.hidden > 0, "{rows:#?}");
+    assert!(rows.concat().contains("lines hidden"), "{rows:#?}");
+}
+
+#[tokio::test]
+async fn what_others_say_cannot_act_on_the_terminal() {
+    let mut model = shown("sim:?clock=fast", json!({}), (80, 24)).await;
+    let evil = "\x1b[2J\x07\u{9b}2J\u{202e}txt";
+    model.toast(evil.to_owned(), Lamp::Bad);
+    model.take_status(scopething_serve::client::Status::Refused { reason: evil.to_owned() });
+    let mut state = model.state.clone().unwrap();
+    state.generator.text = Some(evil.to_owned());
+    state.actual.notices = vec![evil.to_owned()];
+    model.take_state(state);
+    let (buffer, _) = drawn(&mut model, (100, 30), LOOK);
+    let text = rows(&buffer).concat();
+    assert!(text.matches("\\u001b[2J\\u0007\\u009b2J\\u202etxt").count() >= 3, "{text}");
+    assert!(!text.chars().any(|character| character.is_control() || character == '\u{202e}'));
+}
+
+#[tokio::test]
+async fn commands_and_keys_order_what_they_say() {
+    let mut model = shown("sim:?A=sine,1kHz,0..3V&clock=fast", json!({}), (80, 24)).await;
+    let command = |order| match order {
+        Some(Order::Command(value)) => value,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(command(model.act(Action::ToggleRun)), json!({"type": "run", "run": "stop"}));
+    let wave = command(model.act(Action::ToggleGenerator));
+    assert_eq!(wave, json!({"type": "generate", "wave": "sine 1kHz 0..3.3V"}));
+    assert_eq!(
+        command(model.execute("wave square 2kHz")),
+        json!({"type": "generate", "wave": "square 2kHz"})
+    );
+    assert_eq!(model.waveform, "square 2kHz");
+    let set = command(model.execute("trigger.level 1.2V"));
+    assert_eq!(set, json!({"type": "set", "settings": {"trigger": {"level": "1.2V"}}}));
+    let seq = model.trace.as_ref().unwrap().about.seq;
+    assert_eq!(model.act(Action::SaveCsv), Some(Order::Save { seq, path: format!("scopething-{seq}.csv") }));
+    assert_eq!(model.execute("save a.sr"), Some(Order::Save { seq, path: "a.sr".to_owned() }));
+    assert_eq!(model.execute("nonsense"), None);
+    assert!(model.shown_toast().unwrap().0.contains("needs a value"));
+    // Patterns by clicks on lanes: high, low, and the last of them stays.
+    for (line, source) in
+        [(3, "L3=1"), (5, "L3=1,L5=1"), (3, "L3=0,L5=1"), (3, "L5=1"), (5, "L5=0"), (5, "L5=1")]
+    {
+        model.next_in_pattern(line);
+        assert_eq!(model.knobs().unwrap().trigger.source, source);
+    }
+}
+
+#[derive(Clone, Default)]
+struct Counted(Rc<RefCell<usize>>);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        *self.0.borrow_mut() += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// 20 pictures a second go through a line of 1 Mbit/s in a terminal of the usual size, where they have 6250 bytes each; in a
+/// large one at least 10. These signals change everywhere: B is not in step with the trigger, and both are noisy.
+#[tokio::test]
+async fn pictures_fit_a_line_of_one_megabit() {
+    let url = "sim:?A=sine,1kHz,-2..2V&B=triangle,730Hz,-3..1V&L0=square,3.1kHz,0..3V&noise=20mV&clock=fast";
+    for (size, allowed) in [((40, 12), 6250), ((80, 24), 6250), ((120, 40), 12_500)] {
+        let (mut model, traces) = seen(url, json!({"lines": ["L0", "L1"]}), size, 21).await;
+        let counted = Counted::default();
+        let area = Rect::new(0, 0, size.0, size.1);
+        let options = TerminalOptions { viewport: Viewport::Fixed(area) };
+        let mut terminal = Terminal::with_options(CrosstermBackend::new(counted.clone()), options).unwrap();
+        let mut bytes = Vec::new();
+        for trace in traces {
+            model.take_trace(trace);
+            terminal.draw(|frame| drop(draw(frame.buffer_mut(), &model, LOOK))).unwrap();
+            bytes.push(counted.0.replace(0));
+        }
+        let first = bytes.remove(0);
+        let (mean, most) = (bytes.iter().sum::<usize>() / bytes.len(), bytes.iter().max().unwrap());
+        println!("{}x{}: {first} bytes at first, then {mean} a picture, {most} at most", size.0, size.1);
+        assert!(mean > 0 && mean < allowed, "{size:?}: {bytes:?}");
+    }
+}

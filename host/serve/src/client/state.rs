@@ -1,0 +1,217 @@
+//! What the knobs show, as a client reads it. What it does not know it passes over.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::web::Run;
+
+/// An analog channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChannelKnobs {
+    /// Whether it is captured.
+    pub on: bool,
+    /// Volts a division at the tip of the probe.
+    pub volts_per_div: f64,
+    /// The voltage in the middle of the screen, in volts at the tip of the probe.
+    pub middle: f64,
+    /// The factor of the probe.
+    pub probe: f64,
+}
+
+/// Both of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnalogKnobs {
+    /// Channel A.
+    #[serde(rename = "A")]
+    pub a: ChannelKnobs,
+    /// Channel B.
+    #[serde(rename = "B")]
+    pub b: ChannelKnobs,
+}
+
+/// The trigger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TriggerKnobs {
+    /// `A`, `B`, or a pattern such as `L3=1,L5=0`.
+    pub source: String,
+    /// `rising`, `falling`, `above` or `below`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// In volts at the tip of the probe; none for logic.
+    pub level: Option<f64>,
+    /// Whether few samples are enough.
+    pub hair: bool,
+    /// `auto` or `normal`.
+    pub mode: String,
+    /// The least time from the end of a trace to the start of the next, in seconds.
+    pub hold_off: f64,
+}
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Knobs {
+    /// The analog channels.
+    pub channels: AnalogKnobs,
+    /// The logic lines that are on, such as `L0`.
+    pub lines: Vec<String>,
+    /// Seconds a division.
+    pub time_per_div: f64,
+    /// The part of the screen before the trigger, 0 to 1.
+    pub position: f64,
+    /// How many samples are asked for; 0: as many as fit.
+    pub samples: u32,
+    /// The trigger.
+    pub trigger: TriggerKnobs,
+    /// `8` or `16`.
+    pub bits: String,
+}
+
+impl Knobs {
+    /// The settings that turn these knobs into others: what differs.
+    #[must_use]
+    pub fn changes_to(&self, new: &Self) -> Value {
+        let value = |knobs| serde_json::to_value(knobs).unwrap_or_default();
+        differences(&value(self), &value(new)).unwrap_or_else(|| json!({}))
+    }
+}
+
+fn differences(old: &Value, new: &Value) -> Option<Value> {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            let changed: Map<String, Value> = new
+                .iter()
+                .filter_map(|(key, value)| {
+                    Some((key.clone(), differences(old.get(key).unwrap_or(&Value::Null), value)?))
+                })
+                .collect();
+            (!changed.is_empty()).then_some(Value::Object(changed))
+        }
+        (old, new) => (old != new).then(|| new.clone()),
+    }
+}
+
+/// What becomes of the settings.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Actual {
+    /// Why nothing can be captured.
+    pub error: Option<String>,
+    /// The name of the trace mode.
+    pub mode: String,
+    /// Bits a sample.
+    pub bits: u32,
+    /// In hertz.
+    pub sample_rate: f64,
+    /// How many there are.
+    pub samples: u32,
+    /// In seconds.
+    pub duration: f64,
+    /// The part of the trace before the trigger.
+    pub position: f64,
+    /// The names of the channels that are captured.
+    pub channels: Vec<String>,
+    /// What is met only nearly.
+    pub notices: Vec<String>,
+}
+
+/// What the generator does.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct GeneratorState {
+    /// In one line; none: nothing.
+    pub text: Option<String>,
+}
+
+/// The device.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct DeviceState {
+    /// Its serial number.
+    pub serial: String,
+}
+
+/// Limits of knobs.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Limits {
+    /// The least and the most at the input, in volts.
+    pub volts_per_div: (f64, f64),
+    /// The least and the most, in seconds.
+    pub time_per_div: (f64, f64),
+    /// Divisions from the bottom to the top of the screen.
+    pub vertical_divisions: f64,
+    /// Divisions across.
+    pub horizontal_divisions: f64,
+    /// The names of trigger types.
+    pub trigger_types: Vec<String>,
+    /// The names of trigger modes.
+    pub trigger_modes: Vec<String>,
+    /// Resolutions.
+    pub bits: Vec<String>,
+}
+
+/// Everything that the knobs and lamps show.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct State {
+    /// Counts what was set.
+    pub changes: u64,
+    /// Whether captures follow one another.
+    pub run: Run,
+    /// What is set.
+    pub settings: Knobs,
+    /// What becomes of it.
+    #[serde(default)]
+    pub actual: Actual,
+    /// What can be set.
+    pub limits: Limits,
+    /// What the generator does.
+    #[serde(default)]
+    pub generator: GeneratorState,
+    /// The device.
+    #[serde(default)]
+    pub device: DeviceState,
+    /// How many look.
+    #[serde(default)]
+    pub clients: usize,
+    /// `control`, or `view` for a client that may only look.
+    #[serde(default)]
+    pub role: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn knobs() -> Knobs {
+        let channel = || ChannelKnobs { on: true, volts_per_div: 1.0, middle: 0.0, probe: 1.0 };
+        Knobs {
+            channels: AnalogKnobs { a: channel(), b: channel() },
+            lines: vec!["L0".to_owned(), "L3".to_owned()],
+            time_per_div: 1e-3,
+            position: 0.5,
+            samples: 0,
+            trigger: TriggerKnobs {
+                source: "A".to_owned(),
+                kind: "rising".to_owned(),
+                level: Some(1.0),
+                hair: false,
+                mode: "auto".to_owned(),
+                hold_off: 0.0,
+            },
+            bits: "16".to_owned(),
+        }
+    }
+
+    #[test]
+    fn only_what_was_turned_is_set() {
+        let old = knobs();
+        assert_eq!(old.changes_to(&old), json!({}));
+        let mut new = old.clone();
+        new.channels.b.on = false;
+        new.trigger.kind = "falling".to_owned();
+        new.lines.clear();
+        assert_eq!(
+            old.changes_to(&new),
+            json!({"channels": {"B": {"on": false}}, "trigger": {"type": "falling"}, "lines": []})
+        );
+    }
+}
