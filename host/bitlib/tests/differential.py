@@ -52,7 +52,10 @@ def serve(path):
 def answers(path, calls):
     command = [sys.executable, __file__, "--serve", path]
     isolated = ["unshare", "-n", "sh", "-c", 'ip link set lo up; ulimit -v 2000000; exec "$@"', "sh", *command]
-    done = subprocess.run(isolated, input=json.dumps(calls) + "\n", capture_output=True, text=True, timeout=60)
+    try:
+        done = subprocess.run(isolated, input=json.dumps(calls) + "\n", capture_output=True, text=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        return None
     return json.loads(done.stdout) if done.stdout else None
 
 
