@@ -7,7 +7,7 @@ NIL:BS000501, each in a process of its own: in a network namespace of its own an
     tests/differential.py OURS/libBitLib.so THEIRS/libBitLib.so [--calls 100000] [--seed 1]
 
 Prints a table: each call, how often it was made, and how often both answered alike, alike but for a difference that has an
-explanation, and otherwise. Exits with 1 if there is one without.
+explanation, and otherwise. Exits with 1 if there is one without. Ctrl-C ends it with the table so far.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import json
 import math
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -51,7 +52,10 @@ def serve(path):
 def answers(path, calls):
     command = [sys.executable, __file__, "--serve", path]
     isolated = ["unshare", "-n", "sh", "-c", 'ip link set lo up; ulimit -v 2000000; exec "$@"', "sh", *command]
-    done = subprocess.run(isolated, input=json.dumps(calls) + "\n", capture_output=True, text=True, timeout=60)
+    try:
+        done = subprocess.run(isolated, input=json.dumps(calls) + "\n", capture_output=True, text=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        return None
     return json.loads(done.stdout) if done.stdout else None
 
 
@@ -143,7 +147,11 @@ def main():
     rng = random.Random(options.seed)
     made, alike, explained, unexplained = (collections.Counter() for _ in range(4))
     reasons, lost = collections.Counter(), 0
-    while sum(made.values()) < options.calls:
+    # Ctrl-C or a time limit from outside: what there is so far is printed.
+    stopped = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.append(True))
+    while sum(made.values()) < options.calls and not stopped:
         state = {}
         calls = [one_call(rng, state) for _ in range(SESSION)]
         ours, theirs = (answers(path, calls) for path in options.libraries)
