@@ -85,7 +85,7 @@ impl FromStr for Link {
             return Err(wrong());
         }
         let token = fragment.split('&').find_map(|part| part.strip_prefix("token="));
-        let plain = |token: &str| token.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let plain = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if token.is_some_and(|token| !plain(token)) {
             return Err(wrong());
         }

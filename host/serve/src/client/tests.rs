@@ -42,9 +42,16 @@ fn links_are_read() {
     assert_eq!(read("http://board:8080/#token=0123abcd"), Ok(("board:8080".to_owned(), token)));
     assert_eq!(read("[::1]:81"), Ok(("[::1]:81".to_owned(), None)));
     assert_eq!(read("board"), Ok(("board:80".to_owned(), None)));
-    for wrong in
-        ["", "https://board/", "http://board/page", "http://a@board/", "board:x", "board/#token=\r\n", "a b"]
-    {
+    for wrong in [
+        "",
+        "https://board/",
+        "http://board/page",
+        "http://a@board/",
+        "board:x",
+        "board/#token=",
+        "board/#token=a\r\nb",
+        "a b",
+    ] {
         assert!(read(wrong).is_err(), "{wrong:?}");
     }
     // A link that is shown does not open the knobs.
