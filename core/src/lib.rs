@@ -77,6 +77,7 @@ pub mod blocking;
 pub mod calibration;
 pub mod device;
 pub mod link;
+mod list;
 pub mod plan;
 pub mod scope;
 pub mod time;

@@ -14,7 +14,7 @@ use seeded_series::{Drawn, SHAPES, analysed, frequency_error, is_same_shape, sta
 const SAMPLES: usize = 1000;
 
 #[test]
-fn shapes_are_right_on_99_percent_of_2000_series() {
+fn shapes_of_2000_series_are_right() {
     // The example `analysis_accuracy` counts over 10 000.
     const SERIES: u64 = 2000;
     let wrong = |seeds: std::ops::Range<u64>| {

@@ -25,7 +25,7 @@ fn serial<W: Way>(scope: &mut ScopeBy<W>) -> Result<SerialNumber, NoSerialNumber
     block_on(scope.read_serial()).unwrap()
 }
 
-fn connect_identifies_and_reads_the_serial_number_on_request<W: Way>() {
+fn connect_reads_serial_number_on_request<W: Way>() {
     for cut in [1, 3, 100] {
         let line = line([], cut);
         let mut scope = connect::<W>(&line).unwrap();
@@ -282,7 +282,7 @@ fn capture_ending<W: Way>(
     })
 }
 
-fn an_end_that_cannot_be_is_no_trace<W: Way>() {
+fn end_that_cannot_be_is_no_trace<W: Way>() {
     let second = Micros(1_000_000);
     let address = |address| {
         Err(ScopeErrorKind::Contradiction(Contradiction::Address { address, width: 12_288 }).at(Stage::Trace))
@@ -365,7 +365,7 @@ fn stopped_trace_may_end_with_its_last_sample<W: Way>() {
     );
 }
 
-fn a_trace_that_was_stopped_ended_after_that<W: Way>() {
+fn trace_that_was_stopped_ended_after_that<W: Way>() {
     let stopped = |end: &str| {
         let (mut scope, line) = connected::<W>([on('D', WAIT), on('K', end), on('A', [9, 1, 2, 3, 4])], 100);
         let plan = plan::<W>(&scope, four_samples());
@@ -401,7 +401,7 @@ fn garbled_start_is_retried_after_a_reset<W: Way>() {
     assert!(block_on(scope.capture(&plan, &mut buffer)).is_ok());
 }
 
-fn a_dropped_capture_is_recovered_by_the_next<W: Way>() {
+fn dropped_capture_is_recovered_by_the_next<W: Way>() {
     let (mut scope, line) = connected::<W>([on('D', WAIT)], 100);
     let plan = plan::<W>(&scope, four_samples());
     let mut buffer = TraceBuffer::new();
@@ -442,7 +442,7 @@ fn non_device_is_reported_in_bounded_time<W: Way>() {
     }
 }
 
-fn a_line_that_closes_is_named<W: Way>() {
+fn line_that_closes_is_named<W: Way>() {
     let line = line([], 100);
     line.device.lock().unwrap().closed_when_idle = true;
     line.device.lock().unwrap().turns.push_back(instead('!', ""));
@@ -450,7 +450,7 @@ fn a_line_that_closes_is_named<W: Way>() {
 }
 
 both_ways! {
-    connect_identifies_and_reads_the_serial_number_on_request
+    connect_reads_serial_number_on_request
     device_without_serial_number_works
     vanished_device_is_an_error
     presence_is_one_short_script_that_changes_nothing
@@ -464,14 +464,14 @@ both_ways! {
     early_cancel_returns_what_was_captured
     host_ends_a_long_timeout
     overdue_device_is_stopped
-    an_end_that_cannot_be_is_no_trace
+    end_that_cannot_be_is_no_trace
     too_short_trace_is_refused
     wait_may_cross_a_roll_over
-    a_trace_that_was_stopped_ended_after_that
+    trace_that_was_stopped_ended_after_that
     stopped_trace_may_end_with_its_last_sample
     garbled_start_is_retried_after_a_reset
-    a_dropped_capture_is_recovered_by_the_next
+    dropped_capture_is_recovered_by_the_next
     stepwise_pacing_is_equivalent
     non_device_is_reported_in_bounded_time
-    a_line_that_closes_is_named
+    line_that_closes_is_named
 }

@@ -106,7 +106,7 @@ fn power_loss_before_the_dump_is_detected<W: Way>() {
     );
 }
 
-/// A blocking stream is not asked for what nobody waits for: [`blocking_reports_a_long_dump_at_the_next_script`].
+/// A blocking stream is not asked for what nobody waits for: [`blocking_reports_long_dump_at_next_script`].
 #[test]
 fn long_dump_is_retried_once() {
     let turns = [on('D', ends("00", 0x2000, 4)), on('A', [9, 1, 1, 2, 3, 4]), on('A', [9, 1, 2, 3, 4])];
@@ -125,7 +125,7 @@ fn long_dump_is_retried_once() {
 
 /// Where the driver differs over a blocking stream, as [`scopething_core::blocking`] documents.
 #[test]
-fn blocking_reports_a_long_dump_at_the_next_script() {
+fn blocking_reports_long_dump_at_next_script() {
     let turns = [
         on('D', ends("00", 0x2000, 4)),
         // The last byte is one too many.

@@ -72,7 +72,7 @@ fn waveform_is_synthesised_translated_and_played<W: Way>() {
     }
 }
 
-fn a_second_waveform_writes_only_what_is_different<W: Way>() {
+fn second_waveform_writes_only_what_is_different<W: Way>() {
     let once = on('Z', "").with(&[(Register::Cmd, 2), (Register::Mode, 2)]);
     let turns = [on('Y', ""), on('X', ""), on('Z', ""), on('Y', ""), on('X', ""), once];
     let (mut scope, line) = connected::<W>(turns, 100);
@@ -237,7 +237,7 @@ fn garbled_start_is_retried_after_a_reset<W: Way>() {
     assert!(take_written(&line).contains("K!"));
 }
 
-fn a_reset_that_stopped_a_generator_is_reported<W: Way>() {
+fn reset_that_stopped_a_generator_is_reported<W: Way>() {
     let (mut scope, line) = connected::<W>([on('Z', "")], 100);
     block_on(scope.start_clocks(&quadrature())).unwrap();
     let plan = scope.plan(&four_samples()).unwrap();
@@ -282,7 +282,7 @@ fn unanswered_stop_is_an_error<W: Way>() {
 
 both_ways! {
     waveform_is_synthesised_translated_and_played
-    a_second_waveform_writes_only_what_is_different
+    second_waveform_writes_only_what_is_different
     pause_continue_and_stop
     own_samples_are_written_in_their_order
     clocks_drive_their_lines_until_they_are_stopped
@@ -290,7 +290,7 @@ both_ways! {
     one_generator_at_a_time
     captures_leave_generators_running
     garbled_start_is_retried_after_a_reset
-    a_reset_that_stopped_a_generator_is_reported
+    reset_that_stopped_a_generator_is_reported
     capture_after_a_reset_releases_lines
     unanswered_stop_is_an_error
 }

@@ -48,7 +48,7 @@ fn lost_end_is_an_error_soon<W: Way>() {
     assert!(line.now() < Instant(200_000), "{:?}", line.now());
 }
 
-fn waiting_trace_is_started_again_with_what_the_device_has_moved<W: Way>() {
+fn restarted_trace_writes_moved_registers_again<W: Way>() {
     let turns = [
         on('D', WAIT),
         on('K', STOPPED),
@@ -167,7 +167,7 @@ fn untriggered_trace_has_no_delay<W: Way>() {
     assert_eq!(captured, Ok((EndReason::Timeout, vec![1, 2, 3, 4])));
 }
 
-fn delay_that_is_cut_short_is_an_error_and_no_reset<W: Way>() {
+fn shortened_delay_is_an_error_without_reset<W: Way>() {
     let (mut scope, line) = connected::<W>([on('D', WAIT), on('K', STOPPED)], 100);
     let plan = scope.plan(&delayed()).unwrap();
     let mut buffer = TraceBuffer::new();
@@ -182,7 +182,7 @@ fn delay_that_is_cut_short_is_an_error_and_no_reset<W: Way>() {
 
 both_ways! {
     lost_end_is_an_error_soon
-    waiting_trace_is_started_again_with_what_the_device_has_moved
+    restarted_trace_writes_moved_registers_again
     trigger_just_before_the_check_is_kept
     checks_do_not_put_off_the_timeout
     trace_that_was_started_again_can_be_cancelled
@@ -190,5 +190,5 @@ both_ways! {
     delay_lies_between_trigger_and_samples
     delay_that_was_not_taken_is_a_contradiction
     untriggered_trace_has_no_delay
-    delay_that_is_cut_short_is_an_error_and_no_reset
+    shortened_delay_is_an_error_without_reset
 }

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_press_counts_once_after_a_second() {
+    fn long_press_counts_once_after_a_second() {
         let held = (0..200).map(|look| look < 180);
         assert_eq!(gestures(held), [(49, Press::Long)]);
     }

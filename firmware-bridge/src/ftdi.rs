@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_without_its_status_bytes_carries_nothing() {
+    fn packet_without_its_status_bytes_carries_nothing() {
         let line = ScopeLink::new();
         let packets = [In(vec![]), In(vec![0x31]), status_and(b"x")];
         play(&line, [readying(), packets.into()].concat());

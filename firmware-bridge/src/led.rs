@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_patterns_are_told_apart_by_counting() {
+    fn patterns_are_told_apart_by_counting() {
         // From the end of the first flash to the beginning of the one that closes the count.
         assert_eq!(flashes(JobState::Full, 3_001), 4);
         assert_eq!(flashes(JobState::Fault(Fault::Scope), 3_001), 6);
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_of_no_use_is_shown_before_all_else() {
+    fn unusable_device_is_shown_first() {
         let pattern = Pattern::of_bridge(JobState::PassingThrough, UsbState::LowSpeed);
         let lit: Vec<bool> = (0..2_000).map(|at| pattern.at(at).0).collect();
         assert_eq!(lit.windows(2).filter(|pair| pair == &[true, false]).count(), 4);

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_lost_is_told_by_the_place() {
+    fn lost_log_bytes_show_in_the_position() {
         let mut log = LogRing::<8>::new();
         let mut bytes = [0; 16];
         log.push(b"abcde");

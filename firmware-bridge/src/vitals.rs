@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_rolls_over_alarms_nobody() {
+    fn clock_that_rolls_over_alarms_nobody() {
         let pulse = Pulse::new(100);
         pulse.beat(u32::MAX - 10);
         assert!(!pulse.is_late(80));

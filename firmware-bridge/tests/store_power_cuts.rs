@@ -269,7 +269,7 @@ fn one_copy_of_the_job_is_enough() {
 }
 
 #[test]
-fn a_trace_whose_flash_fails_is_not_reported() {
+fn trace_whose_flash_fails_is_not_reported() {
     block_on(async {
         let mut store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
         append(&mut store, 1, KEEP).await.unwrap();

@@ -48,6 +48,35 @@ def rescue_follows_a_link(program, seconds):
     return "the file behind the link is as it was; the capture is in the user's own directory"
 
 
+def open_follows_a_link(program, seconds):
+    """A link of another user stands where `open` used to write the file that it shows."""
+    del seconds
+    victim, trace = (os.path.join(program.scratch.name, name) for name in ("victim", "trace.csv"))
+    with open(victim, "w") as file:
+        file.write("precious")
+    assert program.run("capture", "--url", SIGNAL, "-o", trace).returncode == 0
+
+    def prepare():
+        os.symlink(victim, os.path.join(program.tmp, f"scopething-{os.getpid()}-trace-1.sr"))
+
+    viewer = os.path.join(program.scratch.name, "viewer")
+    with open(viewer, "w") as file:
+        file.write('#!/bin/sh\nstat -c "%a %n" "$(dirname "$1")" "$1" >"$0.seen"\n')
+    os.chmod(viewer, 0o700)
+    os.environ["SCOPETHING_PULSEVIEW"] = viewer
+    try:
+        done = program.run("open", trace, preexec=prepare)
+    finally:
+        del os.environ["SCOPETHING_PULSEVIEW"]
+    assert done.returncode == 0, done.stderr
+    with open(victim, "rb") as file:
+        assert file.read() == b"precious", "the file behind the link was overwritten"
+    with open(viewer + ".seen") as file:
+        directory, shown = file.read().splitlines()
+    assert directory.startswith("700 ") and shown.endswith("trace-1.sr"), (directory, shown)
+    return f"the file behind the link is as it was; shown from {directory}"
+
+
 def escapes_reach_the_terminal(program, seconds):
     """Job files, status files and names of files hold escape sequences; the terminal is to see none that came from there."""
     del seconds
@@ -218,6 +247,6 @@ def allow_is_understood(program, seconds):
 
 
 ATTACKS = [
-    rescue_follows_a_link, escapes_reach_the_terminal, odd_files_are_waited_for, endless_answers_are_read,
+    rescue_follows_a_link, open_follows_a_link, escapes_reach_the_terminal, odd_files_are_waited_for, endless_answers_are_read,
     file_size_limit_kills, signals_end_in_order, allow_is_understood,
 ]

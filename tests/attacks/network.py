@@ -5,6 +5,7 @@ import os
 import random
 import select
 import socket
+import threading
 import time
 
 from bench import (
@@ -454,10 +455,197 @@ def noise_at_every_door(program, seconds):
         return f"grew by {growth} KiB; {latency}"
 
 
+class Unplugged:
+    """A served device that can be unplugged: another process, or whatever listens at its port instead."""
+
+    def __init__(self, program):
+        self.program = program
+        self.device = self.plug_in("127.0.0.1:0")
+        self.port = self.device["tcp"][1]
+        listens = [word for door in DOORS for word in (f"--{door}", "127.0.0.1:0")]
+        self.server = Server(program, "serve", "--url", f"socket://127.0.0.1:{self.port}", *listens)
+        use_once(self.server["hmo"])
+
+    def plug_in(self, address=None, *more):
+        address = address or f"127.0.0.1:{self.port}"
+        self.device = Server(self.program, "simulate", "--tcp", address, "--signal", "A=sine 1kHz -2..2V", *more)
+        return self.device
+
+    def unplug(self):
+        self.device.__exit__()
+
+    def lost(self):
+        """Why the page says that the device is gone; None if it is there."""
+        return json.loads(ask_page(self.server["web"], b"GET /api/v1/state")[1])["device"]["lost"]
+
+    def miss(self):
+        """Uses the device, so that it is seen that it is gone."""
+        with Scpi(self.server["hmo"]) as client:
+            client.send(":CHAN1:DATA?")
+            wait_until(self.lost, "its loss is not seen")
+
+    def is_back(self):
+        wait_until(lambda: self.lost() is None, "it is not back")
+        use_once(self.server["hmo"])
+        self.server.assert_running()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.__exit__()
+        self.device.__exit__()
+
+
+def ask_without_device(server):
+    """What clients of each door get while the device is gone: each is answered, or hung up at, and soon."""
+    started = time.monotonic()
+    with connect(server["tcp"]) as raw:
+        raw.sendall(b"?")
+        refusal = read_until_closed(raw)
+        assert refusal and refusal.startswith(b"refused: the BitScope is gone"), refusal
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as raw:
+        raw.settimeout(LIMIT)
+        raw.connect(server["bitscope_server"])
+        raw.send(b"\x01?")
+        assert IDENTITY not in raw.recv(2000)
+    for door in ("hmo", "rigol"):
+        with Scpi(server[door]) as client:
+            assert client.ask("*IDN?"), "no identification"
+            client.send(":CHAN1:DATA?" if door == "hmo" else ":WAV:DATA?")
+    with connect(server["twinlan"]) as control, connect(data_door(server)):
+        control.sendall(b"*IDN?\n:A:ON\nFORCE\n")
+        assert control.recv(100), "no identification"
+    generate = b'{"type": "generate", "wave": "sine 1kHz 0..3.3V"}'
+    status, answer = ask_page(server["web"], b"POST /api/v1/command", generate)
+    assert json.loads(answer)["error"], (status, answer)
+    taken = time.monotonic() - started
+    assert taken < LOAN_LIMIT, f"{taken:.1f} s for all doors"
+    return taken
+
+
+def clients_ask_while_the_device_is_gone(program, seconds):
+    """Clients of every door while the device is unplugged, again and again, and those who wait for it."""
+    with Unplugged(program) as served:
+        server = served.server
+        served.unplug()
+        served.miss()
+        ask_without_device(server)
+        before, until, taken = (server.resident_kib(), server.descriptors()), time.monotonic() + seconds, []
+        waiting = [look(server["web"]) for _ in range(5)]
+        while time.monotonic() < until or len(taken) < 10:
+            taken.append(ask_without_device(server))
+        for stream in waiting:
+            stream.close()
+        wait_until(lambda: server.descriptors() <= before[1] + 2, "descriptors are kept")
+        growth = server.resident_kib() - before[0]
+        assert growth < 16 * 1024, f"{growth} KiB"
+        lines = len(server.logged())
+        served.plug_in()
+        served.is_back()
+    return f"{len(taken)} rounds of all doors, {max(taken):.2f} s at worst, {growth} KiB more, {lines} lines"
+
+
+def device_flaps(program, seconds):
+    """The device comes and goes faster than it is waited for, while clients want it."""
+    chance = random.Random(19)
+    with Unplugged(program) as served:
+        server = served.server
+        before, flaps, until = (server.resident_kib(), server.descriptors()), 0, time.monotonic() + max(seconds, 4)
+        while time.monotonic() < until:
+            served.unplug()
+            with Scpi(server["hmo"]) as client:
+                client.send(":CHAN1:DATA?")
+                time.sleep(chance.uniform(0, 0.6))  # how long it is away: what is tested
+            served.plug_in()
+            time.sleep(chance.uniform(0, 1.2))
+            flaps += 1
+        served.is_back()
+        wait_until(lambda: server.descriptors() <= before[1] + 2, "descriptors are kept")
+        growth = server.resident_kib() - before[0]
+        assert growth < 16 * 1024, f"{growth} KiB"
+        return f"{flaps} times, {growth} KiB more, {len(server.logged())} lines"
+
+
+def another_device_comes_back(program, seconds):
+    """Another BitScope, with another serial number, is plugged in instead."""
+    del seconds
+    with Unplugged(program) as served:
+        served.unplug()
+        served.miss()
+        served.plug_in(None, "--set", "serial=ZZ99ZZ99")
+        wait_until(lambda: any("ZZ99ZZ99" in line for line in served.server.logged()), "the other one is not named")
+        ask_without_device(served.server)
+        assert served.lost(), "another device is used"
+        served.unplug()
+        served.plug_in()
+        served.is_back()
+        [line] = [line for line in served.server.logged() if "ZZ99ZZ99" in line]
+    return f"refused, then taken back: {line}"
+
+
+def device_answers_garbage(program, seconds):
+    """What comes back is no BitScope: it sends noise without end, another revision, a byte now and then, or nothing."""
+    del seconds
+    chance, seen = random.Random(20), []
+
+    def noise(stream, over):
+        while not over.is_set():
+            stream.sendall(chance.randbytes(4096))
+
+    def other_revision(stream, over):
+        while piece := stream.recv(100):
+            stream.sendall(piece.replace(b"?", b"?\rBS001003\r"))
+
+    def drip(stream, over):
+        while not over.wait(0.05):
+            stream.sendall(b"\r")
+
+    def silence(stream, over):
+        over.wait(LIMIT)
+
+    with Unplugged(program) as served:
+        for answer in (noise, other_revision, drip, silence):
+            served.unplug()
+            served.miss()
+            over, asked, before = threading.Event(), 0, served.server.resident_kib()
+            with socket.create_server(("127.0.0.1", served.port)) as listener:
+                listener.settimeout(LIMIT)
+                until = time.monotonic() + 3
+                threads, streams = [], []
+                while time.monotonic() < until or not asked:
+                    stream, _ = listener.accept()
+                    streams.append(stream)
+                    threads.append(threading.Thread(target=ignore_errors, args=(answer, stream, over)))
+                    threads[-1].start()
+                    asked += 1
+                    ask_without_device(served.server)
+                over.set()
+                for stream in streams:
+                    reset_on_close(stream)
+                    stream.close()
+                for thread in threads:
+                    thread.join()
+            growth = served.server.resident_kib() - before
+            assert growth < 16 * 1024, f"{answer.__name__}: {growth} KiB"
+            assert served.lost(), f"{answer.__name__} is taken for a BitScope"
+            served.plug_in()
+            served.is_back()
+            seen.append(f"{answer.__name__} {growth} KiB more")
+    return ", ".join(seen)
+
+
+def ignore_errors(answer, stream, over):
+    try:
+        answer(stream, over)
+    except OSError:
+        pass  # hung up at
+
+
 ATTACKS = [
     web_page_writes_the_eeprom, raw_client_writes_the_eeprom, web_page_changes_settings, web_page_turns_the_knobs_of_another,
     device_commands_at_the_web_door, browsers_that_never_read, web_page_probes_by_udp, descriptors_run_out,
     exhaustion_is_waited_out, limit_holds_in_a_burst, raw_client_starves_others, silent_connections_fill_the_queue,
     page_readers_say_nothing, page_is_read_by_a_web_page, stranger_gets_waveforms, logs_are_flooded, refusals_amplify,
-    noise_at_every_door,
+    noise_at_every_door, clients_ask_while_the_device_is_gone, device_flaps, another_device_comes_back, device_answers_garbage,
 ]

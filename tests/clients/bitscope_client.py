@@ -167,7 +167,7 @@ class BitScope:
     # Captures
 
     def set_range(self, low, high):
-        """The range of the converter in volts, by the nominal planes of section 7."""
+        """The range of the converter in volts, by the nominal planes of reference.md#7-voltages."""
         lo, hi = (low - BOTTOM_V) / SPAN_V, (high - BOTTOM_V) / SPAN_V
         self.set(ConverterLo=clipped(1.1 * lo - 0.05 * hi), ConverterHi=clipped(1.1 * hi - 0.05 * lo - 0.05))
         self.range = (low, high)

@@ -1,4 +1,4 @@
-"""A bitscope-server written from section 11 of the reference alone, in front of a device that is reached over TCP.
+"""A bitscope-server written from reference.md#11-the-bitscope-server-protocol alone, in front of a device that is reached over TCP.
 
     python3 bitscope_server.py --device HOST:PORT [--chunk BYTES] [--count on|0|1] [--first N] [--lose P] [--repeat P]
         [--swap P] [--way both|back] [--seed N]

@@ -232,7 +232,30 @@ def wrapped(turn):
     return turn - round(turn)
 
 
+# Null where they do not apply: to a square only, to a sawtooth only.
+OF_ONE_SHAPE = {"duty", "rising"}
+
+
+def without_reason(found):
+    """What is null without a reason beside it."""
+    for name, channel in found["channels"].items():
+        reasons = channel.get("unknown", {})
+        if "all" in reasons:
+            continue
+        wave = {key: value for key, value in (channel["wave"] or {}).items() if key not in OF_ONE_SHAPE}
+        for key, value in (channel | wave).items():
+            if (value is None or (key == "shape" and value == "unknown")) and key not in reasons:
+                yield f"{name}.{key}"
+        spectrum = channel.get("spectrum", {})
+        if None in spectrum.values() and not spectrum.get("unknown"):
+            yield f"{name}.spectrum"
+    for pair in found["delays"]:
+        if pair["delay"] is None and not pair.get("unknown"):
+            yield "delay"
+
+
 def judge(signal, found, errors):
+    errors.right("unknown without a reason", not list(without_reason(found)))
     a = found["channels"]["A"]
     samples = signal.channels["A"].astype(float)
     peak_to_peak = signal.peak_to_peak
@@ -264,6 +287,9 @@ def judge(signal, found, errors):
     kind = "square" if signal.shape in ("square", "trapezoid") else signal.shape
     errors.add(f"frequency, {kind} (of it)", wave.get("frequency"), frequency, frequency)
     errors.add("edge frequency (of it)", a["edge_frequency"], frequency, frequency)
+    if signal.shape == "square" and a["edge_frequency"] is not None and not signal.noise:
+        is_within = abs(a["edge_frequency"] - frequency) <= a["edge_frequency_uncertainty"] * (1.0 + 1e-9)
+        errors.right("edge frequency of a square beyond its uncertainty", is_within)
     if signal.shape == "square":
         errors.add("duty, square (samples)", a["duty"], signal.duty, 1.0 / signal.samples_a_period)
     if signal.shape in ("square", "trapezoid", "sine", "triangle", "exponential"):
@@ -299,6 +325,7 @@ def judge(signal, found, errors):
 
 # The greatest that a quantile may be: value, which quantile (0.5, 0.9, 0.99, 1), bound.
 BOUNDS = [
+    ("unknown without a reason", 1.0, 0.0),
     ("mean (of peak to peak)", 1.0, 1e-6),
     ("RMS (of peak to peak)", 1.0, 1e-6),
     ("extremes (of peak to peak)", 1.0, 1e-6),
@@ -317,6 +344,7 @@ BOUNDS = [
     ("frequency, square (of it)", 0.9, 0.003),
     ("frequency, sine (of it)", 0.9, 0.001),
     ("edge frequency (of it)", 0.9, 0.003),
+    ("edge frequency of a square beyond its uncertainty", 1.0, 0.0),
     ("rise time, noise to 1 % (of it)", 0.9, 0.02),
     ("rise time, noise above 1 % (of it)", 0.9, 0.05),
     ("delay, sine (samples)", 0.9, 0.1),

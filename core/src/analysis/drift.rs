@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_has_no_drift() {
+    fn constant_has_no_drift() {
         assert!(Drift::of(&[7; 1000], 100.0, None).is_none());
         assert!(Drift::of(&[], 100.0, None).is_none());
     }

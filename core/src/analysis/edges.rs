@@ -97,6 +97,10 @@ pub struct EdgeMeasurements {
     /// their own), in hertz. `None` with fewer than two edges of a direction, or if they do not come regularly: the
     /// longest period may be a quarter and one sample longer than the shortest.
     pub frequency_hz: Option<f64>,
+    /// The greatest error of `frequency_hz`, in hertz, for edges within one sample period: such an edge may lie
+    /// anywhere between two samples. Edges that extend over several samples are known better. `None` where the
+    /// frequency is, and if the error may be as great as the frequency.
+    pub frequency_uncertainty_hz: Option<f64>,
     /// The part of the time that the level is high, 0 to 1, between the first and the last edge of the direction with
     /// more edges, rising if there are as many. `None` where the frequency is.
     pub duty: Option<f64>,
@@ -121,12 +125,16 @@ impl EdgeMeasurements {
         let (run, other) =
             if falling.edges > rising.edges { (&falling, &rising) } else { (&rising, &falling) };
         let period = run.is_regular().then(|| Run::common_period(run, other)).flatten();
+        let hertz = |period: f64| {
+            Some(1.0 / (period * sample_period_s)).filter(|hertz| hertz.is_finite() && *hertz > 0.0)
+        };
+        let frequency_hz = period.and_then(|(period, _)| hertz(period));
+        let greatest_hz = period.and_then(|(period, error)| hertz(period - error));
         Self {
             rising: rising.edges,
             falling: falling.edges,
-            frequency_hz: period
-                .map(|period| 1.0 / (period * sample_period_s))
-                .filter(|hz| hz.is_finite() && *hz > 0.0),
+            frequency_hz,
+            frequency_uncertainty_hz: greatest_hz.zip(frequency_hz).map(|(greatest, hertz)| greatest - hertz),
             duty: period.and(run.duty()),
         }
     }
@@ -172,15 +180,25 @@ impl Run {
         (covariance, edges * (edges * edges - 1.0) / 12.0)
     }
 
-    /// The period in samples with which both directions repeat.
-    fn common_period(one: &Self, other: &Self) -> Option<f64> {
+    /// How far the numerator of the slope is off at most if each edge is half a sample off.
+    fn error(&self) -> f64 {
+        let edges = self.edges as f64;
+        0.5 * libm::floor(0.25 * edges * edges)
+    }
+
+    /// The period in samples with which both directions repeat, and its greatest error if each edge is half a sample
+    /// off.
+    fn common_period(one: &Self, other: &Self) -> Option<(f64, f64)> {
         let (mut covariance, mut variance) = one.slope();
+        let mut error = one.error();
         if other.is_regular() {
             let (more_covariance, more_variance) = other.slope();
             covariance += more_covariance;
             variance += more_variance;
+            error += other.error();
         }
-        Some(covariance / variance).filter(|period| *period > 0.0 && period.is_finite())
+        let period = covariance / variance;
+        (period > 0.0 && period.is_finite()).then_some((period, error / variance))
     }
 
     fn duty(&self) -> Option<f64> {
@@ -230,15 +248,22 @@ impl ChannelDelay {
         Self { delay_s, phase_degrees: 360.0 * delay_s * frequency_hz }
     }
 
+    /// Whether two frequencies are near enough to each other for a delay between their channels: within 2 % of the
+    /// first.
+    #[must_use]
+    pub fn is_common(first_hz: f64, second_hz: f64) -> bool {
+        (second_hz - first_hz).abs() <= 0.02 * first_hz
+    }
+
     /// Compares two channels. `None` if either has no frequency by its edges ([`EdgeMeasurements::frequency_hz`]), the
-    /// two frequencies differ by more than 2 %, or the delay wanders by more than a quarter of a period.
+    /// two have no [common one](Self::is_common), or the delay wanders by more than a quarter of a period.
     pub fn between<I, J>(first: &TimedEdges<I>, second: &TimedEdges<J>) -> Option<Self>
     where
         I: Iterator<Item = Edge> + Clone,
         J: Iterator<Item = Edge> + Clone,
     {
         let frequency_hz = first.frequency_hz()?;
-        if (second.frequency_hz()? - frequency_hz).abs() > 0.02 * frequency_hz {
+        if !Self::is_common(frequency_hz, second.frequency_hz()?) {
             return None;
         }
         let period_s = 1.0 / frequency_hz;
@@ -323,6 +348,29 @@ mod tests {
     }
 
     #[test]
+    fn the_uncertainty_is_that_of_edges_between_samples() {
+        // All squares of a period of 39 to 45 samples, whatever their phase: the true period is within the bounds, and
+        // for some of them near to one.
+        let mut closest = f64::INFINITY;
+        for tenths in 390..=450 {
+            let period = f64::from(tenths) / 10.0;
+            for turn in 0..50 {
+                let phase = f64::from(turn) / 50.0;
+                let levels = (0..100).map(|index| (f64::from(index) / period + phase) % 1.0 < 0.5);
+                let edges = EdgeMeasurements::of(logic_edges(levels), 1.0);
+                let (Some(found), Some(uncertainty)) = (edges.frequency_hz, edges.frequency_uncertainty_hz)
+                else {
+                    panic!("{edges:?}")
+                };
+                let left = uncertainty - (1.0 / period - found).abs();
+                assert!(left >= -1e-9, "{period} {phase}: {edges:?}");
+                closest = closest.min(left / uncertainty);
+            }
+        }
+        assert!(closest < 0.2, "{closest}");
+    }
+
+    #[test]
     fn two_falling_edges_are_a_period() {
         let levels = [true, false, false, true, false];
         let edges = EdgeMeasurements::of(logic_edges(levels.into_iter()), 0.5);
@@ -336,7 +384,7 @@ mod tests {
         let edges = EdgeMeasurements::of(logic_edges(burst.into_iter()), 1.0);
         assert_eq!((edges.rising, edges.frequency_hz, edges.duty), (3, None, None));
         let step = EdgeMeasurements::of(logic_edges([false, true].into_iter()), 1.0);
-        assert_eq!((step.rising, step.frequency_hz), (1, None));
+        assert_eq!((step.rising, step.frequency_hz, step.frequency_uncertainty_hz), (1, None, None));
         assert_eq!(measured(&[1.0; 100], 1.0), EdgeMeasurements::default());
         for bad_period_s in [0.0, f64::NAN, f64::INFINITY] {
             assert_eq!(measured(&sine(4.0, 100, 0.1), bad_period_s).frequency_hz, None);

@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_samples_by_hand() {
+    fn few_samples_by_hand() {
         let levels = Levels::of(&[1.0, 2.0, 3.0, 6.0]).unwrap();
         assert_eq!((levels.min, levels.max, levels.peak_to_peak), (1.0, 6.0, 5.0));
         assert_eq!(levels.mean, 3.0);

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clean_sine_is_found_exactly() {
+    fn clean_sine_is_found_exactly() {
         for (frequency, samples) in [(0.0021, 1000), (0.0373, 1000), (0.2, 100), (0.43, 200), (0.01, 5000)] {
             for off in [0.0, 0.3, -0.2] {
                 let about = frequency + off / samples as f64;
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_is_what_the_sine_leaves() {
+    fn rest_is_what_the_sine_leaves() {
         let second = |index: usize| 0.1 * (TAU * 0.1 * index as f64).sin();
         let fit = SineFit::of((0..1000).map(|i| sine(0.05, 0.1)(i) + second(i)), 0.0501).unwrap();
         assert!((fit.residual_power - 0.005).abs() < 1e-6, "{fit:?}");

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_read_timeout_is_a_pending_read() {
+    fn expired_read_timeout_is_a_pending_read() {
         let (near, mut far) = pair();
         let (mut stream, clock) = (StdStream(near), StdClock::new());
         let mut byte = [0];

@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn the_grid_has_its_ends() {
+    fn grid_has_its_ends() {
         let points = points(32);
         let lows = || points.iter().map(|point| point.low_dac);
         let highs = || points.iter().map(|point| point.high_dac);

@@ -386,13 +386,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_script_is_cut_at_64_commands() {
+    fn long_script_is_cut_at_64_commands() {
         let lengths: Vec<usize> = Datagrams::new(&[b'n'; 130]).map(<[u8]>::len).collect();
         assert_eq!(lengths, [64, 64, 2]);
     }
 
     #[test]
-    fn a_long_script_is_cut_where_the_address_is_set() {
+    fn long_script_is_cut_at_addresses() {
         let cut = |script: &[u8]| Datagrams::new(script).map(<[u8]>::len).collect::<Vec<_>>();
         let run = |length| vec![b'z'; length];
         // At the last place that fits; a digit alone leaves half of R0, and `7@` in the middle of a number is none.
@@ -404,14 +404,14 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_matches_the_reference() {
+    fn packet_matches_the_reference() {
         let mut buffer = [0xaa; 6];
         assert_eq!(CommandRepr { cmd_id: 255, commands: b"[7f@" }.emit(&mut buffer), Ok(5));
         assert_eq!(buffer, *b"\xff[7f@\xaa");
     }
 
     #[test]
-    fn an_answer_matches_the_reference() {
+    fn answer_matches_the_reference() {
         let packet = AnswerPacket::new_checked(b"\x01\x02\x03\x04data").unwrap();
         let expected = AnswerRepr { adaptor_id: [1, 2], cmd_id: 3, data_seq: 4, data: b"data" };
         assert_eq!(AnswerRepr::parse(&packet), expected);

@@ -75,27 +75,100 @@ pub fn plan_capture(
     request: &CaptureRequest,
     driven: BusyOutputs,
 ) -> Result<CapturePlan, PlanError> {
+    assemble(model, probe, request, driven, |span| {
+        let (mode, timebase, as_asked) = choose(model, span)?;
+        let fewer = Notice::FewerSamples { asked: request.samples, given: timebase.samples };
+        Ok(Chosen {
+            mode,
+            timebase,
+            pre_trigger: (f64::from(timebase.samples) * request.position) as u16,
+            is_pre_trigger_asked: request.position > 0.0,
+            fewer: (!as_asked).then_some(fewer),
+        })
+    })
+}
+
+/// Plans a capture with a sample clock and a size that the caller has chosen, as a program does that shows its user a sample
+/// rate and a number of samples.
+///
+/// The mode is the model's first one for the channels and the resolution of the request that has this clock. `pre_trigger`
+/// counts samples before the trigger, over the interleaved analog channels as those of `timebase`. The period, the samples
+/// and the position of the request do not matter.
+///
+/// ```
+/// use scopething_core::device::BS05;
+/// use scopething_core::plan::{BusyOutputs, CaptureRequest, Channel, Resolution, Timebase, plan_capture_at};
+///
+/// let request = CaptureRequest { resolution: Resolution::Bits8, ..CaptureRequest::new(Channel::A) };
+/// let clock = Timebase { ticks: 39, scale: 23, samples: 500 };
+/// let plan = plan_capture_at(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING, clock, 100)?;
+/// assert_eq!((plan.mode.name, plan.timebase, plan.pre_trigger), ("Analog", clock, 100));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`PlanError::Timebase`] where no mode has the clock and the room, and what [`plan_capture`] refuses.
+pub fn plan_capture_at(
+    model: &Model,
+    probe: &AnalogParameters,
+    request: &CaptureRequest,
+    driven: BusyOutputs,
+    timebase: Timebase,
+    pre_trigger: u16,
+) -> Result<CapturePlan, PlanError> {
+    // Which only the wait for the trigger depends on.
+    let period_s = f64::from(timebase.samples) * f64::from(timebase.ticks_per_sample()) / model.clock_hz;
+    let request =
+        &CaptureRequest { period_s: period_s.max(f64::MIN_POSITIVE), samples: 1, position: 0.0, ..*request };
+    assemble(model, probe, request, driven, |span| {
+        let mode = model.modes.iter().find(|mode| span.takes(model, mode, timebase));
+        let Timebase { ticks, scale, samples } = timebase;
+        Ok(Chosen {
+            mode: mode.ok_or(PlanError::Timebase { ticks, scale, samples })?,
+            timebase,
+            pre_trigger: pre_trigger.min(samples),
+            is_pre_trigger_asked: pre_trigger > 0,
+            fewer: None,
+        })
+    })
+}
+
+/// The part of a plan that does not come from volts and the trigger.
+struct Chosen {
+    mode: &'static TraceMode,
+    timebase: Timebase,
+    /// Samples before the trigger, if the mode keeps any.
+    pre_trigger: u16,
+    is_pre_trigger_asked: bool,
+    fewer: Option<Notice>,
+}
+
+fn assemble(
+    model: &Model,
+    probe: &AnalogParameters,
+    request: &CaptureRequest,
+    driven: BusyOutputs,
+    choose: impl FnOnce(&Span) -> Result<Chosen, PlanError>,
+) -> Result<CapturePlan, PlanError> {
     check(request)?;
     let span = span_of(request, driven)?;
-    let trigger = request.trigger.or_else(|| default_trigger(request.channels, span.channels, driven));
+    let channels = span.channels;
+    let trigger = request.trigger.or_else(|| default_trigger(request.channels, channels, driven));
     let range = plan_range(model, probe, request, trigger)?;
+    let Chosen { mode, timebase, mut pre_trigger, is_pre_trigger_asked, fewer } = choose(&span)?;
     let mut notices = Notices::new();
     let mut notice = |notice: Notice| {
         // The list has room for one of each kind, and no kind comes twice.
         let _ = notices.push(notice);
     };
-    let (mode, timebase, as_asked) = choose(model, &span)?;
-    if !as_asked {
-        notice(Notice::FewerSamples { asked: request.samples, given: timebase.samples });
-    }
+    fewer.into_iter().for_each(&mut notice);
     let sample_rate_hz = model.clock_hz / f64::from(timebase.ticks_per_sample());
-    let mut position = request.position;
     let delay_us = delay_us(request)?;
     if delay_us > 0 {
-        position = 0.0;
+        pre_trigger = 0;
     }
-    if sample_rate_hz > model.pre_trigger_limit_hz && position > 0.0 {
-        position = 0.0;
+    if sample_rate_hz > model.pre_trigger_limit_hz && is_pre_trigger_asked && delay_us == 0 {
+        pre_trigger = 0;
         notice(Notice::NoPreTrigger { sample_rate_hz: sample_rate_hz as f32 });
     }
     let filter = if request.hair_trigger { 4 } else { 8 };
@@ -104,16 +177,16 @@ pub fn plan_capture(
         width: model.width(mode),
         clock_hz: model.clock_hz,
         timebase,
-        channels: span.channels,
+        channels,
         range: range.samples,
         trigger: trigger.ok_or(PlanError::NoChannel)?,
         trigger_type: request.trigger_type,
         level: range.level,
-        pre_trigger: (f64::from(timebase.samples) * position) as u16,
+        pre_trigger,
         delay_us,
         end: TraceEnd::Trigger,
         notices: Notices::new(),
-        registers: trigger_registers(&range, request.trigger_type, filter, span.channels, driven),
+        registers: trigger_registers(&range, request.trigger_type, filter, channels, driven),
     };
     if let Some(wait_s) = request.trigger_wait_s() {
         plan.end = plan_timeout(&plan, wait_s);
@@ -315,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_timeout_is_left_to_the_host() {
+    fn long_timeout_is_left_to_the_host() {
         let request = CaptureRequest { timeout_s: Some(2.0), ..of("A") };
         let planned = plan(&request).unwrap();
         assert!(planned.registers().contains(&(Register::Timeout, 0)));
@@ -417,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delayed_trace_begins_after_its_delay() {
+    fn delayed_trace_begins_after_its_delay() {
         let request = CaptureRequest { delay_s: 1e-3, ..of("A") };
         let planned = plan(&request).unwrap();
         assert_eq!((planned.delay_us, planned.pre_trigger, planned.trigger_sample()), (1000, 0, 0));
@@ -435,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_of_the_host_allows_for_the_delay() {
+    fn wait_of_the_host_allows_for_the_delay() {
         let request = CaptureRequest { delay_s: 3.0, timeout_s: Some(2.0), ..of("A") };
         let TraceEnd::HostTimeout(wait) = plan(&request).unwrap().end else {
             panic!("the device cannot wait 2 s")
@@ -460,6 +533,80 @@ mod tests {
         assert_eq!(planned.notices[..], [Notice::LinesLeftOut { driven: 0x11, shared: 0x80 }]);
         let only = plan_capture(&BS05, &BS05.analog, &of("L4"), driven);
         assert_eq!(only, Err(PlanError::NoChannelLeft));
+    }
+
+    fn plan_at(
+        request: &CaptureRequest,
+        clock: (u16, u16, u16),
+        pre_trigger: u16,
+    ) -> Result<CapturePlan, PlanError> {
+        let (ticks, scale, samples) = clock;
+        let timebase = Timebase { ticks, scale, samples };
+        plan_capture_at(&BS05, &BS05.analog, request, BusyOutputs::NOTHING, timebase, pre_trigger)
+    }
+
+    #[test]
+    fn chosen_clock_finds_its_mode() {
+        let eight = |channels| CaptureRequest { resolution: Resolution::Bits8, ..of(channels) };
+        for (channels, clock, mode) in [
+            ("A", (2, 1, 12_288), "AnalogShot"),
+            ("A", (8, 1, 1), "AnalogFast"),
+            ("A", (15, 1, 1000), "Analog"),
+            ("B", (39, 16_383, 1000), "Analog"),
+            ("A,B", (4, 1, 12_288), "AnalogShotChop"),
+            ("A,B", (40, 2, 100), "AnalogChop"),
+            ("A,L0", (2, 1, 6144), "MixedShot"),
+            ("A,B,L0", (20, 5, 6144), "MixedChop"),
+            ("L", (1, 1, 12_288), "LogicShot"),
+            ("L", (4, 1, 100), "LogicFast"),
+            ("L", (16_384, 1, 100), "Logic"),
+        ] {
+            let planned = plan_at(&eight(channels), clock, 0).unwrap();
+            let Timebase { ticks, scale, samples } = planned.timebase;
+            assert_eq!((planned.mode.name, (ticks, scale, samples)), (mode, clock), "{channels}");
+            let registers = planned.registers();
+            for wanted in [(Register::ClockTicks, ticks.into()), (Register::ClockScale, scale.into())] {
+                assert!(registers.contains(&wanted), "{wanted:?} in {registers:?}");
+            }
+        }
+        assert_eq!(plan_at(&of("A"), (100, 1, 1000), 0).unwrap().mode.name, "Macro");
+    }
+
+    #[test]
+    fn clock_that_no_mode_has_is_refused() {
+        let eight = |channels| CaptureRequest { resolution: Resolution::Bits8, ..of(channels) };
+        for (channels, clock) in [
+            ("A", (1, 1, 100)),
+            ("A", (7, 1, 100)),
+            ("A", (41, 1, 100)),
+            ("A", (8, 2, 100)),
+            ("A", (40, 16_384, 100)),
+            ("A", (40, 0, 100)),
+            ("A", (40, 1, 12_289)),
+            ("A", (40, 1, 0)),
+            ("A,B", (40, 1, 101)),
+            ("A,L", (40, 1, 6145)),
+            ("L", (16_385, 1, 100)),
+        ] {
+            let refused = plan_at(&eight(channels), clock, 0);
+            let (ticks, scale, samples) = clock;
+            assert_eq!(refused, Err(PlanError::Timebase { ticks, scale, samples }), "{channels}");
+        }
+        let nothing = CaptureRequest::new(ChannelSet::EMPTY);
+        assert_eq!(plan_at(&nothing, (40, 1, 100), 0), Err(PlanError::NoChannel));
+    }
+
+    #[test]
+    fn chosen_pre_trigger_is_kept_where_possible() {
+        let planned = plan_at(&of("A"), (40, 1, 100), 30).unwrap();
+        // Less the 8 samples of the trigger's filters.
+        assert!(planned.registers().contains(&(Register::TraceIntro, 22)), "{:?}", planned.registers());
+        assert!(planned.registers().contains(&(Register::TraceOutro, 62)), "{:?}", planned.registers());
+        assert_eq!(plan_at(&of("A"), (40, 1, 100), 500).unwrap().pre_trigger, 100);
+        let fast = plan_at(&of("A"), (2, 1, 100), 30).unwrap();
+        assert_eq!((fast.pre_trigger, fast.notices[0]), (0, Notice::NoPreTrigger { sample_rate_hz: 20e6 }));
+        let delayed = plan_at(&CaptureRequest { delay_s: 1e-3, ..of("A") }, (40, 1, 100), 30).unwrap();
+        assert_eq!((delayed.pre_trigger, delayed.delay_us, delayed.notices.len()), (0, 1000, 0));
     }
 
     #[test]
@@ -531,6 +678,13 @@ mod tests {
             }
             if planned.end == TraceEnd::Trigger {
                 prop_assert_eq!(request.trigger_wait_s(), None);
+            }
+            // Chosen by number, it is the same plan.
+            let clock = (ticks, scale, samples);
+            let resolution = if planned.mode.sample_bytes == 1 { Resolution::Bits8 } else { request.resolution };
+            let again = plan_at(&CaptureRequest { resolution, ..request }, clock, planned.pre_trigger).unwrap();
+            if again.mode == planned.mode {
+                prop_assert_eq!(again.registers(), planned.registers());
             }
             // The period is covered to within a sample of each channel.
             let resolution = planned.tick_period_s() * f64::from(planned.mode.analog_channels.max(1));

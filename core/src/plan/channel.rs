@@ -26,7 +26,7 @@ impl AnalogChannel {
         }
     }
 
-    /// The bit of register `KitchenSinkA` that turns this channel's comparator on (`vm/reference.md`, section 3).
+    /// The bit of register `KitchenSinkA` that turns this channel's comparator on ([section 3 of the reference](crate::vm#3-registers)).
     pub(super) const fn comparator_bit(self) -> u8 {
         match self {
             Self::A => 0x80,
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_is_the_first_asked_for() {
+    fn first_is_the_first_asked_for() {
         let channels: ChannelSet = "L3 A L".parse().unwrap();
         assert_eq!(channels.first().unwrap().to_string(), "L3");
         assert_eq!((channels.analog(), channels.logic()), (1, 0xff));

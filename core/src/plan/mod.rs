@@ -29,13 +29,14 @@ mod trigger_mode;
 #[cfg(feature = "serde")]
 mod wire;
 
-pub use capture::{mode_fits, plan_capture};
+pub use capture::{mode_fits, plan_capture, plan_capture_at};
 pub use capture_plan::{BusyOutputs, CapturePlan, TraceEnd, WAVEFORM_OUTPUT};
 pub use channel::{AnalogChannel, Channel, ChannelSet, LogicLine, UnknownChannel};
 pub(crate) use generator::map_register;
 pub use generator::{
-    ClockError, ClockOutput, ClockOutputs, ClockPlan, ClockRequest, PlayMode, UnknownWaveShape, WaveShape,
-    WaveTiming, WaveformError, WaveformPlan, WaveformRequest, plan_clocks, plan_levels, plan_waveform,
+    ClockError, ClockOutput, ClockOutputs, ClockPlan, ClockRegisters, ClockRequest, PlayMode,
+    UnknownWaveShape, WaveShape, WaveTiming, WaveformError, WaveformPlan, WaveformRequest, plan_clocks,
+    plan_levels, plan_waveform,
 };
 pub use notice::{Notice, Notices, PlanError};
 pub use range::SampleRange;

@@ -5,6 +5,7 @@ use core::fmt;
 use super::ChannelSet;
 use super::si::Si;
 use crate::device::Attenuation;
+use crate::list::list;
 
 /// Something that a plan does otherwise than asked, or that the user should know. Its numbers are for reading, in
 /// single precision.
@@ -157,9 +158,11 @@ impl fmt::Display for Notice {
 // Every plan has room for eight of them.
 const _: () = assert!(size_of::<Notice>() <= 12);
 
-/// The notices of one plan: room for one of each kind that a capture can have, whose range is limited in volts or raw; a
-/// stream has fewer.
-pub type Notices = heapless::Vec<Notice, 8>;
+list! {
+    /// The notices of one plan, as a slice: at most one of each kind that a capture can have, whose range is limited in
+    /// volts or raw; a stream has fewer.
+    pub(super) Notices of Notice, at most 8
+}
 
 /// A request that cannot be planned, not even nearly.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -209,6 +212,15 @@ pub enum PlanError {
         longest_s: f64,
         /// The fastest sample rate for these channels, in hertz.
         fastest_hz: f64,
+    },
+    /// No trace mode for these channels has this sample clock and room for the samples.
+    Timebase {
+        /// Ticks of the primary clock from one sample to the next, before scaling.
+        ticks: u16,
+        /// What they are multiplied by.
+        scale: u16,
+        /// Samples, over the interleaved analog channels.
+        samples: u16,
     },
     /// This model captures no such combination of channels.
     NoMode,
@@ -278,6 +290,11 @@ impl fmt::Display for PlanError {
             ),
             Self::UnframedChannels => f.write_str(
                 "several channels need frames to be distinguished: stream one analog channel or logic lines alone, or with frames",
+            ),
+            Self::Timebase { ticks, scale, samples } => write!(
+                f,
+                "no trace mode for these channels takes {samples} samples of {ticks} x {scale} clock ticks: choose another \
+                 rate, or fewer samples"
             ),
             Self::NoMode => {
                 f.write_str("this model has no trace mode for these channels: capture fewer at once")

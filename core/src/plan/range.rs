@@ -195,7 +195,7 @@ mod tests {
 
     /// What the converters and the comparator are set to does not depend on where volts are counted.
     #[test]
-    fn volts_at_the_tip_are_those_of_the_input_times_the_attenuation() {
+    fn tip_volts_are_input_volts_times_attenuation() {
         let probe = BS05.analog.attenuated("A=10,B=2".parse().unwrap());
         let range = |channels: &str, low, high, level| CaptureRequest {
             low: Some(low),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_range_and_level_are_scaled() {
+    fn default_range_and_level_are_scaled() {
         let request = CaptureRequest::new(Channel::B);
         let probe = BS05.analog.attenuated(Attenuation { a: 1.0, b: 100.0 });
         let plan = plan_capture(&BS05, &probe, &request, BusyOutputs::NOTHING).unwrap();

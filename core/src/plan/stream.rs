@@ -1,4 +1,4 @@
-//! The planner of streams: samples without end, at a rate that the link carries (`vm/reference.md`, section 8).
+//! The planner of streams: samples without end, at a rate that the link carries ([section 8 of the reference](crate::vm#8-streaming)).
 //!
 //! The device sends frames at a rate of its own choosing between [`MIN_TICKS`] and [`MAX_TICKS`] of its clock. A slower
 //! rate is reached on the host, by thinning out: so many frames become one sample.
@@ -24,7 +24,7 @@ pub const MIN_TICKS: u16 = 80;
 pub const MAX_TICKS: u16 = 16384;
 /// How many ways of thinning out are tried for one that meets the rate exactly.
 const TRIED_FACTORS: u32 = 512;
-/// Register `TraceMode`: all channels in frames (`vm/reference.md`, section 8).
+/// Register `TraceMode`: all channels in frames ([section 8 of the reference](crate::vm#8-streaming)).
 const FRAMED: u32 = 1;
 /// Register `TraceMode`: one channel without frames.
 const UNFRAMED: u32 = 2;

@@ -100,6 +100,17 @@ impl Span {
         self.with_clock(model, mode, ticks, scale)
     }
 
+    /// Whether a mode captures these channels with this clock, and has room for the samples.
+    pub(super) fn takes(&self, model: &Model, mode: &TraceMode, timebase: Timebase) -> bool {
+        let Timebase { ticks, scale, samples } = timebase;
+        let whole_pairs = mode.analog_channels != 2 || samples % 2 == 0;
+        self.suits(mode)
+            && (mode.ticks_low..=mode.ticks_high).contains(&ticks)
+            && (1..=mode.scale_high).contains(&scale)
+            && (1..=model.width(mode)).contains(&samples)
+            && whole_pairs
+    }
+
     /// The most samples that a mode takes over the time span.
     pub(super) fn nearest(&self, model: &Model, mode: &TraceMode) -> Option<Timebase> {
         if !self.suits(mode) {

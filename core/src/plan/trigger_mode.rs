@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_waits_at_least_a_tenth_of_a_second() {
+    fn auto_mode_waits_at_least_100_ms() {
         assert_eq!(TriggerMode::Auto.wait_s(1e-3), Some(0.1));
         assert_eq!(TriggerMode::Auto.wait_s(2.5), Some(2.5));
         assert_eq!(TriggerMode::Normal.wait_s(1e-3), None);

@@ -9,7 +9,10 @@ use embedded_io_async::{Read, Write};
 use super::dump::{Dump, EndedTrace, dump_address};
 use super::line::read_count;
 use super::{ATTEMPTS, CaptureOptions, Contradiction, Scope, ScopeError, ScopeErrorKind, Stage};
-use crate::plan::{CapturePlan, CaptureRequest, PlanError, TraceEnd, WAVEFORM_OUTPUT, plan_capture};
+use crate::plan::{
+    CapturePlan, CaptureRequest, PlanError, Timebase, TraceEnd, WAVEFORM_OUTPUT, plan_capture,
+    plan_capture_at,
+};
 use crate::time::{Clock, Instant, Micros};
 use crate::trace::{BufferLayout, DumpChannel, EndReason, Trace, TraceBuffer};
 use crate::vm::{Command, Register, Script, Status, StatusParser, StatusToken};
@@ -40,6 +43,19 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// [`PlanError`] for what cannot be captured, not even nearly.
     pub fn plan(&self, request: &CaptureRequest) -> Result<CapturePlan, PlanError> {
         plan_capture(self.model, &self.probe, request, self.driven())
+    }
+
+    /// As [`Self::plan`], with a sample clock and a size that the caller has chosen: see [`plan_capture_at`].
+    ///
+    /// # Errors
+    /// As [`plan_capture_at`].
+    pub fn plan_at(
+        &self,
+        request: &CaptureRequest,
+        timebase: Timebase,
+        pre_trigger: u16,
+    ) -> Result<CapturePlan, PlanError> {
+        plan_capture_at(self.model, &self.probe, request, self.driven(), timebase, pre_trigger)
     }
 
     /// Captures a trace into `buffer`, and waits for the trigger as long as the plan specifies.
@@ -446,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_scripts_fit() {
+    fn longest_scripts_fit() {
         let plan = {
             use crate::device::BS05;
             use crate::plan::{BusyOutputs, CaptureRequest, ChannelSet, plan_capture};

@@ -365,7 +365,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lost_piece_is_read_again_and_a_lost_stream_opened_again() {
+    fn lost_pieces_and_streams_are_recoverable() {
         let of = |kind: ScopeErrorKind<ErrorKind>| kind.at(Stage::Trace).recovery();
         assert_eq!(of(ScopeErrorKind::Link(ErrorKind::InvalidData)), Recovery::Retry);
         assert_eq!(of(ScopeErrorKind::Link(ErrorKind::TimedOut)), Recovery::Retry);
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_its_stage() {
+    fn error_names_its_stage() {
         let dump = Stage::Dump(DumpChannel::Analog(crate::plan::AnalogChannel::B));
         for kind in [
             ScopeErrorKind::Contradiction(Contradiction::Samples),

@@ -1,6 +1,7 @@
 //! The stream under the driver: exact reads and writes with deadlines.
 
 use embassy_futures::select::{Either, select};
+use embassy_futures::yield_now;
 use embedded_io_async::{Read, Write};
 
 use super::{LinkProfile, ScopeError, ScopeErrorKind, Stage};
@@ -30,6 +31,8 @@ pub(super) struct Line<S, C> {
 /// The most bytes that can still be on their way when the driver loses track: a dump of the whole buffer in 16-bit
 /// samples of one repetition, and the scripts around it.
 const IN_FLIGHT: usize = 2 * crate::device::BUFFER_BYTES;
+/// After how many dropped bytes the driver yields.
+const YIELD_AFTER: usize = 64;
 
 impl<S: Read + Write, C: Clock> Line<S, C> {
     /// A deadline for an answer of so many bytes, from now on.
@@ -157,7 +160,11 @@ impl<S: Read + Write, C: Clock> Line<S, C> {
         let end = self.answer_deadline(IN_FLIGHT) + first;
         let mut matched = Matcher::new(wanted);
         let mut last = None;
-        loop {
+        for count in 1_usize.. {
+            // What never falls silent must not keep the other futures of the task from their turn.
+            if count.is_multiple_of(YIELD_AFTER) {
+                yield_now().await;
+            }
             let quiet = patient_until.max(self.clock.now() + self.profile.round_trip);
             let mut byte = [0];
             // One byte at a time: what follows the wanted bytes belongs to somebody else.
@@ -169,9 +176,10 @@ impl<S: Read + Write, C: Clock> Line<S, C> {
                 return Ok(Discarded { seen: true, last });
             }
             if self.clock.now() >= end {
-                return Ok(Discarded { seen: false, last });
+                break;
             }
         }
+        Ok(Discarded { seen: false, last })
     }
 
     /// How long the driver waits for an answer that does not come.
@@ -229,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_is_found_after_a_false_start() {
+    fn sequence_is_found_after_a_false_start() {
         assert_eq!(found_at(b"[12]", b"x[1[12]"), Some(6));
         assert_eq!(found_at(b"!", b"ab!"), Some(2));
         assert_eq!(found_at(b"[12]", b"[1212]["), None);

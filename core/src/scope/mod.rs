@@ -31,6 +31,7 @@ mod dump;
 mod error;
 mod generate;
 mod line;
+mod pace;
 mod profile;
 mod session;
 mod stream;

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_start_is_the_end_less_the_length() {
+    fn start_is_the_end_less_the_length() {
         let plan = plan("A", 1e-3, 1000);
         let buffer = TraceBuffer::new();
         let trace = Trace::new(&plan, &buffer, 1000, EndReason::Trigger, 80_000_000);

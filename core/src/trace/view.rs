@@ -110,8 +110,7 @@ impl<'a> AnalogView<'a> {
     pub fn steps(&self) -> impl Iterator<Item = u16> + use<'a> {
         let wide = self.sample_bytes == 2;
         self.raw.chunks_exact(if wide { 2 } else { 1 }).map(move |sample| match *sample {
-            // Signed and high byte first (reference.md#6-dumps): turning the sign bit over counts from the bottom.
-            [high, low] => u16::from_be_bytes([high ^ 0x80, low]),
+            [high, low] => steps_of_wide([high, low]),
             [byte] => u16::from(byte),
             _ => 0,
         })
@@ -126,12 +125,27 @@ impl<'a> AnalogView<'a> {
     /// Fills a slice with samples in volts (fractions if the capture was raw), from the first on. Gives how many
     /// there were room for.
     pub fn read_values(&self, values: &mut [f32]) -> usize {
-        let length = self.len().min(values.len());
-        for (place, value) in values.iter_mut().zip(self.values()) {
-            *place = value;
+        let scale = self.scale;
+        // A loop for each width, which the compiler can unroll.
+        if self.sample_bytes == 2 {
+            for (place, sample) in values.iter_mut().zip(self.raw.chunks_exact(2)) {
+                if let &[high, low] = sample {
+                    *place = scale.value(steps_of_wide([high, low]).into());
+                }
+            }
+        } else {
+            for (place, &byte) in values.iter_mut().zip(self.raw) {
+                *place = scale.value(byte.into());
+            }
         }
-        length
+        self.len().min(values.len())
     }
+}
+
+/// A 16-bit sample as steps above the bottom of the range. Signed and high byte first (reference.md#6-dumps): turning the sign
+/// bit over counts from the bottom.
+fn steps_of_wide([high, low]: [u8; 2]) -> u16 {
+    u16::from_be_bytes([high ^ 0x80, low])
 }
 
 /// The samples of the logic lines.

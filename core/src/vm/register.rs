@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_finds_its_register_byte() {
+    fn address_finds_its_register_byte() {
         assert_eq!(RegisterByte::at(0x2f), RegisterByte::Known { register: Register::ClockTicks, index: 1 });
         assert_eq!(RegisterByte::at(0x00), RegisterByte::Unknown(0x00));
         assert_eq!(RegisterByte::at(0x29), RegisterByte::Unknown(0x29));

@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_that_is_cut_short_gives_nothing() {
+    fn packet_that_is_cut_short_gives_nothing() {
         let packet = b"03\r00000001\r00000002\r";
         assert_eq!(packet.len(), StatusParser::MAX_LENGTH);
         for length in 0..packet.len() {
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_with_another_form_is_refused() {
+    fn packet_with_another_form_is_refused() {
         for (packet, byte, expected) in [
             (&b"\r00\r"[..], b'\r', Expected::HexDigit),
             (b"0x\r", b'x', Expected::HexDigit),
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_packet_takes_nothing_more() {
+    fn complete_packet_takes_nothing_more() {
         let mut parser = StatusParser::new();
         for &byte in b"02\r00000000\r" {
             parser.push(byte).unwrap();
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revision_is_eight_printable_characters() {
+    fn revision_is_eight_printable_characters() {
         assert_eq!(Revision::parse(b"\rBS000501\r").unwrap().to_string(), "BS000501");
         let refused = Revision::parse(b"\rBS0\n0501\r");
         assert_eq!(refused, Err(Malformed { byte: b'\n', expected: Expected::Printable }));
@@ -409,7 +409,7 @@ mod tests {
         }
 
         #[test]
-        fn a_printed_byte_reads_back(value in any::<u8>()) {
+        fn printed_byte_reads_back(value in any::<u8>()) {
             let mut printed = PrintedByte::new();
             let answer = format!("\r{value:02x}\r");
             let read = answer.bytes().find_map(|byte| printed.push(byte).transpose());

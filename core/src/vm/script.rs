@@ -279,7 +279,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_device_ends_up_with_what_was_staged(
+        fn device_ends_up_with_what_was_staged(
             writes in prop::collection::vec((0..Register::ALL.len(), any::<u32>()), 1..60),
             scripts in prop::collection::vec(0usize..60, 0..4),
             start in any::<(u8, u8)>(),

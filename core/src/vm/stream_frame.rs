@@ -1,4 +1,4 @@
-//! Finds the frames of a stream in its bytes, and what is missing between them (`vm/reference.md`, section 8).
+//! Finds the frames of a stream in its bytes, and what is missing between them ([section 8 of the reference](crate::vm#8-streaming)).
 //!
 //! A frame is the ident, a sequence number that counts up by one (modulo 256), and the frame's samples. The ident is no
 //! escape: samples may have its value. So the parser believes a frame only once the frame behind it begins where it

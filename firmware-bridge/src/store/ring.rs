@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_version_is_none() {
+    fn record_of_another_version_is_none() {
         use scopething_core::device::BS05;
         use scopething_core::link::bridge::Ended;
         use scopething_core::plan::{BusyOutputs, CaptureRequest, plan_capture};

@@ -193,7 +193,7 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
         let mut store = self.bridge.store().await;
         while let Some(id) = store.id_from(from) {
             if let Ok(Some(record)) = store.record_from(id).await
-                && records.push(record).is_err()
+                && !records.push(record)
             {
                 break;
             }

@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_arrive_once_and_in_order_over_a_disturbed_wire() {
+    fn disturbed_packets_arrive_once_in_order() {
         let kinds = [Repetitions::Acknowledged, Repetitions::Ignored];
         for (seed, kind) in (0..2000).flat_map(|seed| kinds.map(|kind| (seed, kind))) {
             let mut wire = Wire::new(seed, 0.3, kind);
@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_that_fails_three_times_fails_its_transfer() {
+    fn packet_that_fails_three_times_fails_its_transfer() {
         let mut wire = Wire::new(1, 0.0, Repetitions::Acknowledged);
         wire.to_send.clear();
         let retries = Cell::new(0);
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_repeats_for_ever_is_given_up() {
+    fn device_that_repeats_for_ever_is_given_up() {
         let mut wire = Wire::new(1, 0.0, Repetitions::Endless);
         wire.sends_toggle = true;
         let retries = Cell::new(0);

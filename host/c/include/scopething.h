@@ -72,6 +72,9 @@
 // The most columns of a stream: A, B and eight logic lines.
 #define SCOPETHING_MAX_COLUMNS 10
 
+// Of a block: frames are missing before it, and how many is not known.
+#define SCOPETHING_LOST_UNKNOWN UINT64_MAX
+
 // How a function ended.
 typedef enum {
     // All is well.
@@ -291,7 +294,8 @@ typedef struct {
 typedef struct {
     // The number of the first one, from the start of the stream; missing ones count.
     uint64_t first;
-    // Frames of the device that are missing just before it.
+    // Frames of the device that are missing just before it; SCOPETHING_LOST_UNKNOWN if some are, but how many is not known:
+    // `first` is an estimate from there on.
     uint64_t lost_frames;
     // How many rows there are; 0 at the end of the stream.
     size_t rows;

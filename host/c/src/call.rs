@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_an_error() {
+    fn panic_is_an_error() {
         let mut error = ScopethingError { status: Status::SCOPETHING_OK, message: [0; 512] };
         let status = call(&raw mut error, || panic!("by the test"));
         assert_eq!((status, error.status), (Status::SCOPETHING_ERROR_INTERNAL, status));

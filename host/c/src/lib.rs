@@ -71,12 +71,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_soname_has_the_version_of_the_interface() {
+    fn soname_has_the_version_of_the_interface() {
         assert_eq!(env!("SCOPETHING_ABI"), SCOPETHING_ABI_VERSION.to_string());
     }
 
     #[test]
-    fn the_header_is_that_of_the_source() {
+    fn header_is_that_of_the_source() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let config = cbindgen::Config::from_file(folder.join("cbindgen.toml")).unwrap();
         let builder = cbindgen::Builder::new().with_config(config).with_src(folder.join("src/lib.rs"));

@@ -18,6 +18,14 @@ fn checked<T>(pointer: *const T, what: &str) -> Result<(), Stop> {
     Ok(())
 }
 
+fn fits<T>(pointer: *const T, length: usize, what: &str) -> Result<(), Stop> {
+    checked(pointer, what)?;
+    if length > isize::MAX as usize / size_of::<T>().max(1) {
+        return Err(Stop::argument(format!("{what}: {length} values do not fit into memory")));
+    }
+    Ok(())
+}
+
 /// A text of the caller.
 ///
 /// # Safety
@@ -46,13 +54,21 @@ pub(crate) unsafe fn optional_text<'a>(pointer: *const c_char, what: &str) -> Re
     unsafe { text(pointer, what) }.map(Some)
 }
 
-/// A value of the caller.
+/// A structure of the caller that begins with its `struct_size`. A caller that was built with the header of another version has
+/// a structure of another size: nothing but the size is read of it.
 ///
 /// # Safety
-/// `pointer` is null, or points to such a value.
-pub(crate) unsafe fn value<T: Copy>(pointer: *const T, what: &str) -> Result<T, Stop> {
+/// `pointer` is null, or points to a `size_t` that begins such a structure if it is the size of one. A `bool` of C in it is 0
+/// or 1, as C demands.
+pub(crate) unsafe fn sized<T: Copy>(pointer: *const T, what: &str, init: &str) -> Result<T, Stop> {
+    const { assert!(align_of::<T>() >= align_of::<usize>()) };
     checked(pointer, what)?;
-    // SAFETY: it is neither null nor unaligned, and the caller promises the value.
+    // SAFETY: it is neither null nor unaligned, and the caller promises the size.
+    let size = unsafe { pointer.cast::<usize>().read() };
+    if size != size_of::<T>() {
+        return Err(Stop::argument(format!("{what}: call {init} first, with the header of this library")));
+    }
+    // SAFETY: a structure of this size begins there.
     Ok(unsafe { pointer.read() })
 }
 
@@ -89,10 +105,7 @@ pub(crate) unsafe fn room<'a, T: Copy>(
     if length == 0 {
         return Ok(&mut []);
     }
-    checked(pointer, what)?;
-    if length > isize::MAX as usize / size_of::<T>().max(1) {
-        return Err(Stop::argument(format!("{what}: {length} values do not fit into memory")));
-    }
+    fits(pointer, length, what)?;
     // SAFETY: not null, aligned, no longer than memory can be, and promised by the caller.
     Ok(unsafe { std::slice::from_raw_parts_mut(pointer, length) })
 }
@@ -106,8 +119,12 @@ pub(crate) unsafe fn values<'a, T: Copy>(
     length: usize,
     what: &str,
 ) -> Result<&'a [T], Stop> {
-    // SAFETY: the same contract but for writing, which nobody does.
-    unsafe { room(pointer.cast_mut(), length, what) }.map(|values| &*values)
+    if length == 0 {
+        return Ok(&[]);
+    }
+    fits(pointer, length, what)?;
+    // SAFETY: as in `room`. It must not be borrowed for writing even for a moment: other threads may read the same values.
+    Ok(unsafe { std::slice::from_raw_parts(pointer, length) })
 }
 
 /// Room of the caller for a text.
@@ -186,12 +203,31 @@ mod tests {
         // SAFETY: null, and unaligned ones that are not read.
         unsafe {
             assert!(text(std::ptr::null(), "url").is_err());
-            assert!(value(std::ptr::null::<u64>(), "x").is_err());
-            assert!(value(numbers.as_ptr().byte_add(1), "x").is_err());
+            assert!(sized(std::ptr::null::<u64>(), "x", "init").is_err());
+            assert!(sized(numbers.as_ptr().byte_add(1), "x", "init").is_err());
             assert!(room(std::ptr::null_mut::<u64>(), 1, "x").is_err());
             assert!(room(std::ptr::null_mut::<u64>(), 0, "x").is_ok());
             assert!(room(numbers.as_ptr().cast_mut(), usize::MAX, "x").is_err());
         }
+    }
+
+    #[test]
+    fn structure_of_another_version_is_not_read() {
+        #[derive(Debug, Clone, Copy)]
+        #[repr(C)]
+        struct Request {
+            struct_size: usize,
+            more: [u64; 2],
+        }
+        // Of an earlier version, which had less: what stands behind it is none of the library's.
+        let earlier = [size_of::<Request>() - 8, 1];
+        let mut request = Request { struct_size: size_of::<Request>(), more: [2, 3] };
+        // SAFETY: the first begins with a size that is not that of the structure, the second is one.
+        unsafe {
+            assert!(sized(earlier.as_ptr().cast::<Request>(), "request", "init").is_err());
+            request = sized(&raw const request, "request", "init").unwrap();
+        }
+        assert_eq!(request.more, [2, 3]);
     }
 
     #[test]

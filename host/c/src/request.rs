@@ -8,7 +8,7 @@ use scopething_core::plan::{
 };
 
 use crate::call::call;
-use crate::memory::{Out, optional_text, value};
+use crate::memory::{Out, optional_text, sized};
 use crate::status::{ScopethingError, ScopethingStatus, Stop};
 use crate::{SCOPETHING_CHANNEL_A, SCOPETHING_CHANNEL_B, SCOPETHING_CHANNEL_L0, SCOPETHING_CHANNEL_LOGIC};
 
@@ -102,11 +102,7 @@ pub(crate) struct Request<'a> {
 /// `request` is null or points to a request whose texts are texts or null.
 pub(crate) unsafe fn read<'a>(request: *const ScopethingCaptureRequest) -> Result<Request<'a>, Stop> {
     // SAFETY: promised by the caller.
-    let request = unsafe { value(request, "request") }?;
-    if request.struct_size != size_of::<ScopethingCaptureRequest>() {
-        let message = "request: call scopething_capture_request_init first, with the header of this library";
-        return Err(Stop::argument(message));
-    }
+    let request = unsafe { sized(request, "request", "scopething_capture_request_init") }?;
     // SAFETY: promised by the caller.
     let (trigger, probe) =
         unsafe { (optional_text(request.trigger, "trigger")?, optional_text(request.probe, "probe")?) };
@@ -203,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_driver() {
+    fn defaults_are_those_of_the_driver() {
         let mut request = std::mem::MaybeUninit::<ScopethingCaptureRequest>::uninit();
         // SAFETY: there is room for a request, which is read when it was filled.
         let request = unsafe {

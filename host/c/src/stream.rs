@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::call::{self, call};
 use crate::capture::deadline;
-use crate::memory::{Out, field, optional_text, room, value};
+use crate::memory::{Out, field, optional_text, room, sized};
 use crate::request::{attenuation, channel_set};
 use crate::scope::{Device, Lease, Scope, scopething_scope};
 use crate::status::{ScopethingError, ScopethingStatus, Stop};
@@ -29,6 +29,9 @@ pub type scopething_stream = u64;
 
 /// The most columns of a stream: A, B and eight logic lines.
 pub const SCOPETHING_MAX_COLUMNS: usize = 10;
+
+/// Of a block: frames are missing before it, and how many is not known.
+pub const SCOPETHING_LOST_UNKNOWN: u64 = u64::MAX;
 
 /// Rows that wait for the caller, at most: what comes beyond is given up, and its loss reported.
 const QUEUE_ROWS: usize = 1 << 20;
@@ -128,10 +131,11 @@ impl Stream {
 impl Queue {
     fn push(&mut self, row: &Row, frames_of_row: u32) {
         if self.rows.len() >= QUEUE_ROWS {
-            self.given_up += row.lost + u64::from(frames_of_row.max(1));
+            self.given_up += row.lost.unwrap_or(0) + u64::from(frames_of_row.max(1));
             return;
         }
-        let lost = row.lost + std::mem::take(&mut self.given_up);
+        let given_up = std::mem::take(&mut self.given_up);
+        let lost = row.lost.map(|lost| lost + given_up);
         self.rows.push_back(Row { lost, ..*row });
     }
 
@@ -140,11 +144,12 @@ impl Queue {
         let mut block = ScopethingBlock { first: 0, lost_frames: 0, rows: 0 };
         for place in values.chunks_exact_mut(columns) {
             let follows = |row: &Row| {
-                block.rows == 0 || (row.lost == 0 && row.index == block.first + block.rows as u64)
+                block.rows == 0 || (row.lost == Some(0) && row.index == block.first + block.rows as u64)
             };
             let Some(row) = self.rows.front().filter(|row| follows(row)) else { break };
             if block.rows == 0 {
-                block = ScopethingBlock { first: row.index, lost_frames: row.lost, rows: 0 };
+                let lost_frames = row.lost.unwrap_or(SCOPETHING_LOST_UNKNOWN);
+                block = ScopethingBlock { first: row.index, lost_frames, rows: 0 };
             }
             for (place, value) in place.iter_mut().zip(row.values) {
                 *place = value;
@@ -200,7 +205,8 @@ pub struct ScopethingStreamInfo {
 pub struct ScopethingBlock {
     /// The number of the first one, from the start of the stream; missing ones count.
     pub first: u64,
-    /// Frames of the device that are missing just before it.
+    /// Frames of the device that are missing just before it; SCOPETHING_LOST_UNKNOWN if some are, but how many is not known:
+    /// `first` is an estimate from there on.
     pub lost_frames: u64,
     /// How many rows there are; 0 at the end of the stream.
     pub rows: usize,
@@ -255,13 +261,10 @@ pub unsafe extern "C" fn scopething_stream_start(
 ) -> ScopethingStatus {
     call(error, || {
         // SAFETY: the contract of the interface.
-        let (request, mut handle) = unsafe { (value(request, "request")?, Out::new(stream, "stream")?) };
+        let mut handle = unsafe { Out::new(stream, "stream") }?;
         handle.set(0);
-        if request.struct_size != size_of::<ScopethingStreamRequest>() {
-            let message =
-                "request: call scopething_stream_request_init first, with the header of this library";
-            return Err(Stop::argument(message));
-        }
+        // SAFETY: the contract of the interface.
+        let request = unsafe { sized(request, "request", "scopething_stream_request_init") }?;
         // SAFETY: the contract of the interface.
         let probe = unsafe { optional_text(request.probe, "probe") }?;
         let given = |number: f64| (!number.is_nan()).then_some(number);
@@ -391,16 +394,21 @@ pub unsafe extern "C" fn scopething_stream_close(
 mod tests {
     use super::*;
 
-    fn row(index: u64, lost: u64) -> Row {
+    fn row(index: u64, lost: Option<u64>) -> Row {
         let mut values = [0.0; 10];
         values[0] = index as f32;
         Row { index, lost, values: std::array::from_fn(|place| values.get(place).copied().unwrap_or(0.0)) }
     }
 
     #[test]
-    fn blocks_end_at_gaps_and_where_there_is_no_room() {
+    fn blocks_end_at_gaps_and_full_buffers() {
         let mut queue = Queue::default();
-        for row in [row(0, 0), row(1, 0), row(2, 0), row(7, 4), row(8, 0), row(9, 0)] {
+        for row in [0, 0, 0, 4, 0, 0]
+            .map(Some)
+            .into_iter()
+            .zip([0, 1, 2, 7, 8, 9])
+            .map(|(lost, index)| row(index, lost))
+        {
             queue.push(&row, 1);
         }
         let mut values = [0.0; 2];
@@ -420,11 +428,11 @@ mod tests {
     fn what_does_not_fit_is_counted() {
         let mut queue = Queue::default();
         for index in 0..QUEUE_ROWS as u64 + 3 {
-            queue.push(&row(index, 0), 4);
+            queue.push(&row(index, Some(0)), 4);
         }
         assert_eq!((queue.rows.len(), queue.given_up), (QUEUE_ROWS, 12));
         queue.rows.clear();
-        queue.push(&row(QUEUE_ROWS as u64 + 3, 1), 4);
-        assert_eq!(queue.rows.front().map(|row| row.lost), Some(13));
+        queue.push(&row(QUEUE_ROWS as u64 + 3, Some(1)), 4);
+        assert_eq!(queue.rows.front().map(|row| row.lost), Some(Some(13)));
     }
 }

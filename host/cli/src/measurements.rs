@@ -6,7 +6,7 @@ use super::table::Table;
 use scopething_core::analysis::{EdgeMeasurements, Levels, Shape};
 
 use scopething_waveform::measure::{
-    AnalogMeasurements, ChannelAnalysis, Measurements, Spectrum, WaveformAnalysis, WhyUnknown,
+    AnalogMeasurements, ChannelAnalysis, DelayUnknown, Measurements, Spectrum, WaveformAnalysis, WhyUnknown,
 };
 use scopething_waveform::quantity_text::quantity;
 
@@ -19,7 +19,7 @@ pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
             Measurements::Analog(analog) => columns.push(analog_column(channel, analog)),
             Measurements::Logic(logic) => {
                 let edges = &logic.edges;
-                let [frequency, duty] = [hertz(edges.frequency_hz), percent(edges.duty)];
+                let [frequency, duty] = [sharp_hertz(edges), percent(edges.duty)];
                 lines.push(vec![channel.title(), percent(Some(logic.high)), frequency, duty, counts(edges)]);
             }
         }
@@ -50,18 +50,27 @@ pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
 /// Why something of a channel is unknown, a line for each reason.
 fn reasons(channel: &ChannelAnalysis) -> String {
     let mut reasons: Vec<(WhyUnknown, Vec<String>)> = Vec::new();
-    for (key, why) in channel.unknown() {
-        let key = key.replace('_', " ");
-        match reasons.iter_mut().find(|(known, _)| *known == why) {
-            Some((_, keys)) => keys.push(key),
-            None => reasons.push((why, vec![key])),
-        }
+    // Its uncertainty is unknown with a frequency.
+    let unknown = channel.unknown().into_iter().filter(|(key, _)| !key.ends_with("uncertainty"));
+    for (key, why) in unknown {
+        group(&mut reasons, why, key.replace('_', " "));
     }
     let line = |(why, keys): &(WhyUnknown, Vec<String>)| {
         format!("{} of {}: unknown, as {why}\n", keys.join(", "), channel.channel)
     };
     reasons.iter().map(line).collect()
 }
+
+/// Adds what is unknown to the others that are for the same reason.
+fn group<W: PartialEq>(reasons: &mut Vec<(W, Vec<String>)>, why: W, what: String) {
+    match reasons.iter_mut().find(|(known, _)| *known == why) {
+        Some((_, others)) => others.push(what),
+        None => reasons.push((why, vec![what])),
+    }
+}
+
+/// A relative error that changes one of the five digits of a frequency.
+const VISIBLE_UNCERTAINTY: f64 = 5e-5;
 
 /// The rows of an analog channel, in the order of [`analog_column`].
 const ANALOG_TITLES: [&str; 24] = [
@@ -94,6 +103,7 @@ const ANALOG_TITLES: [&str; 24] = [
 fn analog_column(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> Vec<String> {
     let analysis = &analog.analysis;
     let (levels, wave) = (analysis.levels.as_ref(), analysis.wave.as_ref());
+    let is_square = wave.is_some_and(|wave| matches!(wave.shape, Shape::Square { .. }));
     let level = |value: Option<f64>| known(value.map(|value| quantity(value, channel.unit, 4)));
     let of_levels = |value: fn(&Levels) -> f64| level(levels.map(value));
     let seconds = |value: Option<f64>| known(value.map(|value| quantity(value, "s", 4)));
@@ -118,9 +128,10 @@ fn analog_column(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> Vec<
         seconds(analysis.transitions.rise_s),
         seconds(analysis.transitions.fall_s),
         known(levels.map(|_| counts(&analysis.edges))),
-        match (analysis.edges.frequency_hz, analysis.edges.duty) {
-            (None, None) => known(None),
-            (frequency_hz, duty) => format!("{}, {}", hertz(frequency_hz), percent(duty)),
+        match analysis.edges {
+            EdgeMeasurements { frequency_hz: None, duty: None, .. } => known(None),
+            edges if is_square => format!("{}, {}", sharp_hertz(&edges), percent(edges.duty)),
+            edges => format!("{}, {}", hertz(edges.frequency_hz), percent(edges.duty)),
         },
         of_levels(|levels| levels.noise),
         known(channel.clipping.map(|clipping| clipping.to_string())),
@@ -160,23 +171,41 @@ fn hertz(frequency_hz: Option<f64>) -> String {
     known(frequency_hz.map(|frequency_hz| quantity(frequency_hz, "Hz", 5)))
 }
 
+/// The frequency of edges within a sample period, with its uncertainty where that is seen in the digits.
+fn sharp_hertz(edges: &EdgeMeasurements) -> String {
+    let text = hertz(edges.frequency_hz);
+    let seen = edges.frequency_hz.zip(edges.frequency_uncertainty_hz);
+    match seen.filter(|(frequency_hz, uncertainty_hz)| uncertainty_hz / frequency_hz > VISIBLE_UNCERTAINTY) {
+        Some((_, uncertainty_hz)) => format!("{text} ± {}", quantity(uncertainty_hz, "Hz", 2)),
+        None => text,
+    }
+}
+
 fn counts(edges: &EdgeMeasurements) -> String {
     format!("{} rising, {} falling", edges.rising, edges.falling)
 }
 
-/// What is known; of the two analog channels also that nothing is.
+/// Delays that are known, a line each, and a line for each reason why others are not.
 fn delays(analysis: &WaveformAnalysis) -> String {
     let mut text = String::new();
+    let mut reasons: Vec<(DelayUnknown, Vec<String>)> = Vec::new();
     for pair in &analysis.delays {
-        let value = match pair.delay {
-            Some(delay) => {
-                format!("{}, {:.2} degrees", quantity(delay.delay_s, "s", 4), delay.phase_degrees)
+        match pair.delay {
+            Ok(delay) => {
+                let (delay, phase_degrees) = (quantity(delay.delay_s, "s", 4), delay.phase_degrees);
+                // Writing to a string does not fail.
+                let _ = writeln!(
+                    text,
+                    "delay from {} to {}: {delay}, {phase_degrees:.2} degrees",
+                    pair.from, pair.to
+                );
             }
-            None if pair.from.is_analog() && pair.to.is_analog() => known(None),
-            None => continue,
-        };
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "delay from {} to {}: {value}", pair.from, pair.to);
+            Err(why) => group(&mut reasons, why, pair.to.to_string()),
+        }
+    }
+    let from = analysis.delays.first().map(|pair| pair.from.to_string()).unwrap_or_default();
+    for (why, to) in reasons {
+        let _ = writeln!(text, "delay from {from} to {}: unknown, as {why}", to.join(", "));
     }
     text
 }

@@ -18,9 +18,9 @@ const EXAMPLES: &str = "\
 Examples:
   scopething open trace.sr
   scopething open trace-000000001-20261125T060000Z.csv --trace 17
-      A trace that `record` counted as the 17th, which is written beside the others of the temporary directory first
+      A trace that `record` counted as the 17th, which is written to a file of its own first
 
-Files other than .sr, and parts of files, are written to one in the temporary directory. SCOPETHING_PULSEVIEW names another program.";
+Files other than .sr, and parts of files, are written to one in a new directory for temporary files. SCOPETHING_PULSEVIEW names another program.";
 
 /// Programs that cannot show anything end within this time.
 const START_TIMEOUT: Duration = Duration::from_secs(2);
@@ -66,22 +66,25 @@ impl Arguments {
         file.map_err(Failure::Failed)
     }
 
-    /// A trace of the file as `.sr`.
+    /// A trace of the file as `.sr`, in a directory of its own that nobody can have foreseen: in the temporary directory others
+    /// may have put a link in the way.
     fn converted(&self) -> Result<PathBuf, Failure> {
         let trace = self.source.read()?;
         let stem = self.source.file.file_stem().unwrap_or_default().to_string_lossy();
-        let path = std::env::temp_dir().join(format!(
-            "scopething-{}-{stem}-{}.sr",
-            std::process::id(),
-            trace.number
-        ));
-        let write = || -> anyhow::Result<()> {
+        let write = || -> anyhow::Result<PathBuf> {
+            let mut builder = tempfile::Builder::new();
+            builder.prefix("scopething-").rand_bytes(16);
+            #[cfg(unix)]
+            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+            let directory = builder.tempdir()?;
+            let path = directory.path().join(format!("{stem}-{}.sr", trace.number));
             let mut file = TraceFile::create(&path, Format::Sr)?;
             file.write(&trace.waveform)?;
-            Ok(file.commit()?)
+            file.commit()?;
+            let _ = directory.keep();
+            Ok(path)
         };
-        write().map_err(Failure::Failed)?;
-        Ok(path)
+        write().map_err(Failure::Failed)
     }
 }
 

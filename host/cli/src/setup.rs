@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_group_is_the_one_that_this_system_has() {
+    fn group_is_the_one_that_this_system_has() {
         for (groups, group) in [
             ("root:x:0:\ndialout:x:20:me\nplugdev:x:46:\n", Some("dialout")),
             ("root:x:0:\nuucp:x:986:me\n", Some("uucp")),
@@ -170,7 +170,7 @@ mod tests {
 
     /// Each key of a rule is followed by an operator and a quoted value, with commas between, and a jump has its label.
     #[test]
-    fn every_line_of_the_rule_has_the_form_of_udev() {
+    fn every_line_has_the_form_of_udev() {
         let rule = rule("uucp");
         let mut lines = 0;
         for line in rule.lines().filter(|line| !line.starts_with('#')) {

@@ -92,7 +92,7 @@ async fn file_analysis_equals_capture_analysis() {
 }
 
 #[tokio::test]
-async fn the_spectrum_has_the_harmonics_of_a_triangle() {
+async fn spectrum_has_the_harmonics_of_a_triangle() {
     let url = "sim:?A=triangle,1kHz,0..3V&clock=fast";
     let arguments = ["--url", url, "--period", "20ms", "--samples", "6000", "--spectrum", "--json"];
     for window in ["hann", "blackman-harris", "flat-top"] {
@@ -116,6 +116,47 @@ async fn the_spectrum_has_the_harmonics_of_a_triangle() {
         table.contains("hann window") && table.contains("harmonic 3") && table.contains("THD 12."),
         "{table}"
     );
+}
+
+/// 100 samples of a square of 1.2 kHz at 50 kHz. Its edges lie 21 samples apart, which any period between 41.4 and 42.6
+/// samples makes: 1190.5 Hz with an uncertainty that 1200 Hz lies within.
+#[tokio::test]
+async fn a_coarsely_sampled_square_has_its_uncertainty() {
+    let directory = tempfile::tempdir().unwrap();
+    let row = |index: u32| {
+        let seconds = f64::from(index) * 20e-6;
+        let is_high = (seconds * 1200.0 - 0.2).rem_euclid(1.0) < 0.5;
+        format!("{seconds:.6},{}\n", if is_high { "2.530" } else { "0.000" })
+    };
+    let table: String = (0..100).map(row).collect();
+    fs::write(directory.path().join("square.csv"), format!("time,A\n{table}")).unwrap();
+    let found = scopething_in(directory.path(), &["analyse", "square.csv", "--json"]).await.done().object();
+    let a = &found["channels"]["A"];
+    assert_eq!(a["wave"]["shape"], "square", "{a}");
+    assert_near(&a["wave"], "amplitude", 1.265, 1e-6);
+    let (frequency_hz, uncertainty_hz) =
+        (number(a, "edge_frequency"), number(a, "edge_frequency_uncertainty"));
+    assert!((frequency_hz - 1200.0).abs() <= uncertainty_hz && uncertainty_hz < 0.02 * 1200.0, "{a}");
+    assert_near(&a["wave"], "frequency", frequency_hz, 1e-6 * frequency_hz);
+    let table = scopething_in(directory.path(), &["analyse", "square.csv"]).await.done().stdout;
+    assert!(table.contains(" ± "), "{table}");
+}
+
+#[tokio::test]
+async fn an_unknown_delay_has_its_reason() {
+    let arguments =
+        ["L0", "L1", "L2", "A", "--url", "sim:?A=dc,1V&clock=fast", "--period", "1ms", "--timeout", "0"];
+    let found = analyse(&[&arguments[..], &["--json"]].concat()).await.done().object();
+    let delays = found["delays"].as_array().unwrap();
+    assert_eq!(delays.len(), 3, "{found}");
+    for delay in delays {
+        let why = if delay["to"] == "A" { "A has no frequency" } else { "one has " };
+        assert_eq!((&delay["from"], &delay["delay"]), (&json!("L0"), &Value::Null));
+        assert!(delay["unknown"].as_str().is_some_and(|reason| reason.starts_with(why)), "{delay}");
+    }
+    let table = analyse(&arguments).await.done().stdout;
+    let line = "delay from L0 to A: unknown, as A has no frequency by its edges";
+    assert!(table.lines().any(|printed| printed == line), "{table}");
 }
 
 #[tokio::test]

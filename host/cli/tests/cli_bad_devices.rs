@@ -46,13 +46,13 @@ async fn listen(stream: &mut TcpStream) {
 }
 
 #[tokio::test]
-async fn a_device_that_answers_nothing() {
+async fn device_that_answers_nothing() {
     let finished = capture_from(|mut stream| async move { listen(&mut stream).await }).await;
     assert_failed(finished, &["no answer", "resetting the device", "powered"]);
 }
 
 #[tokio::test]
-async fn a_device_that_closes_at_once() {
+async fn device_that_closes_at_once() {
     let finished = capture_from(|mut stream| async move {
         stream.shutdown().await.unwrap();
         listen(&mut stream).await;
@@ -70,7 +70,7 @@ fn garbage() -> impl Iterator<Item = u8> {
 }
 
 #[tokio::test]
-async fn a_device_that_answers_garbage() {
+async fn device_that_answers_garbage() {
     let finished = capture_from(|mut stream| async move {
         let mut garbage = garbage();
         let mut bytes = [0; 64];
@@ -86,7 +86,7 @@ async fn a_device_that_answers_garbage() {
 }
 
 #[tokio::test]
-async fn a_device_that_never_stops_talking() {
+async fn device_that_never_stops_talking() {
     let finished = capture_from(|stream| async move {
         let (mut from, mut to) = stream.into_split();
         let talk = async {
@@ -110,7 +110,7 @@ async fn a_device_that_never_stops_talking() {
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_another_protocol() {
+async fn server_that_speaks_another_protocol() {
     let finished = capture_from(|mut stream| async move {
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await;
         listen(&mut stream).await;
@@ -265,7 +265,7 @@ async fn impossible_trace_end_is_dropped() {
 
 /// The server closes the link on all but one client.
 #[tokio::test]
-async fn a_device_in_other_hands() {
+async fn device_in_other_hands() {
     let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let mut owner = TcpStream::connect(simulator.address("tcp")).await.unwrap();
     // A connection that asks nothing does not keep others from the device.
@@ -319,7 +319,7 @@ async fn device_closes_during_dump() {
 
 /// A link that closes after any number of bytes: an error each time, and never a capture with wrong samples.
 #[tokio::test]
-async fn a_link_that_closes_anywhere() {
+async fn link_that_closes_anywhere() {
     let mut simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     let bytes = bytes_of_a_capture(&mut simulator).await;
     for cut in (1..bytes).step_by(139).chain([bytes - 1]) {

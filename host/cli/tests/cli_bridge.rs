@@ -37,7 +37,7 @@ async fn until(url: &str, what: impl Fn(&Value) -> bool) -> Value {
 }
 
 #[tokio::test]
-async fn a_job_is_configured_run_fetched_and_erased() {
+async fn job_is_configured_run_fetched_and_erased() {
     let url = serve(SIGNALS);
     let none = json(&bridge(&url, "status --json").await);
     assert_eq!(

@@ -109,7 +109,7 @@ async fn calibration_prints_before_after_residual() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn an_interrupt_leaves_the_old_parameters() {
+async fn interrupt_leaves_the_old_parameters() {
     let home = Home::new();
     home.write(OTHERS[0]);
     // In real time a calibration takes seconds.
@@ -159,7 +159,7 @@ async fn unwritable_file_still_shows_result() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_calibration_is_replaced() {
+async fn line_that_is_no_calibration_is_replaced() {
     let home = Home::new();
     home.write("[sim:?clock=fast]\nx1 = nothing\nx10 = 1 2\n");
     let finished = home.run(&["calibrate", "-n", "8", "--url", "sim:?clock=fast", "--json"]).await.done();

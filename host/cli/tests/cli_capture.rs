@@ -54,7 +54,7 @@ async fn json_capture_keys() {
 }
 
 #[tokio::test]
-async fn a_steady_voltage_is_measured_within_a_step() {
+async fn steady_voltage_is_measured_within_a_step() {
     for volts in [-5.0, -1.5, 0.0, 0.333, 3.3, 7.9] {
         let signal = format!("A=dc,{volts}V");
         let fine = capture(&signal, &["--timeout", "0"]).await;
@@ -223,7 +223,7 @@ async fn shared_comparator_lines_are_left_out() {
 }
 
 #[tokio::test]
-async fn a_raw_capture_gives_fractions_of_the_range() {
+async fn raw_capture_gives_fractions_of_the_range() {
     // The DACs at 0.2 and 0.8 make a range from `low` to `high` as fractions of the input span
     // (reference.md#7-voltages):
     //   0.2 = 1.1 low - 0.05 high          0.8 = 1.1 high - 0.05 low - 0.05
@@ -243,7 +243,7 @@ async fn a_raw_capture_gives_fractions_of_the_range() {
 }
 
 #[tokio::test]
-async fn a_timeout_captures_what_is_there() {
+async fn timeout_captures_what_is_there() {
     for (timeout, timeout_s) in [("0", 0.0), ("20ms", 0.02), ("2s", 2.0)] {
         let capture = capture("A=dc,1V", &["--level", "5V", "--timeout", timeout]).await;
         assert_eq!((&capture["cause"], &capture["trigger_time"]), (&json!("timeout"), &Value::Null));
@@ -266,6 +266,19 @@ async fn long_timeout_is_timed_by_host() {
     assert!(finished.took.as_secs_f64() >= 0.7, "{:?}", finished.took);
     let warning = capture["warnings"][0].as_str().unwrap();
     assert!(warning.contains("timed by the host"), "{warning}");
+}
+
+/// Whether the device times the trace or, as for more than 419 ms, the host: without a wait it begins as soon as the
+/// device is connected. A host that is busy ends it later by as long as its timer is late.
+#[tokio::test]
+async fn a_trace_without_a_wait_begins_at_once() {
+    for period in ["500ms", "700ms", "3s"] {
+        let arguments = ["--period", period, "--samples", "200", "--timeout", "0"];
+        let capture = capture("A=sine,1kHz,0..3V", &arguments).await;
+        let start_s = number(&capture, "capture_start");
+        assert!((0.0..2e-3).contains(&start_s), "{period}: {start_s} s");
+        assert_eq!(capture["cause"], "timeout", "{period}");
+    }
 }
 
 #[tokio::test]
@@ -306,7 +319,7 @@ async fn summary_of_channel_a_by_default() {
 }
 
 #[tokio::test]
-async fn a_plot_into_a_pipe_is_plain_text() {
+async fn plot_into_a_pipe_is_plain_text() {
     let url = "sim:?A=sine,1kHz,0..3V&B=dc,1V&clock=fast";
     let finished = scopething(&["capture", "A", "B", "L0", "--url", url, "--plot"]).await.done();
     assert_eq!(finished.stderr, "");
@@ -318,7 +331,7 @@ async fn a_plot_into_a_pipe_is_plain_text() {
 }
 
 #[tokio::test]
-async fn a_plot_beside_json_goes_to_standard_error() {
+async fn plot_beside_json_goes_to_standard_error() {
     let url = "sim:?A=sine,1kHz,0..3V&clock=fast";
     let finished = scopething(&["capture", "--url", url, "--plot", "--json"]).await.done();
     assert_eq!(finished.object()["cause"], "trigger");

@@ -123,7 +123,7 @@ async fn taken_address_is_an_error() {
 }
 
 #[tokio::test]
-async fn the_environment_may_name_the_link() {
+async fn environment_may_name_the_link() {
     let mut command = program(&["capture"]);
     command.env("SCOPETHING_URL", SINE);
     let finished = Running::start(&mut command).finish().await.done();
@@ -132,7 +132,7 @@ async fn the_environment_may_name_the_link() {
 
 /// Whoever reads may have had enough, as `head` has.
 #[tokio::test]
-async fn a_reader_who_leaves_is_no_panic() {
+async fn reader_who_leaves_is_no_panic() {
     let commands: [&[&str]; 6] = [
         &["capture", "--url", SINE, "-n", "20", "--json"],
         &["capture", "--url", SINE, "-n", "20", "--plot"],

@@ -64,7 +64,7 @@ async fn any_link_takes_faults_from_url() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_serial_port_has_faults_too() {
+async fn serial_port_has_faults_too() {
     let simulator = Listening::simulate(&["--pty", "--signal", &format!("A=dc {VOLTS}V")]).await;
     let port = simulator.address("pty");
     assert!(is_right(&capture(&format!("{port}?faults=burst:40;corrupt@50"), &[]).await.done()));

@@ -120,7 +120,7 @@ async fn several_captures_per_file_or_numbered() {
 }
 
 #[tokio::test]
-async fn a_format_can_be_named_instead() {
+async fn format_can_be_named_instead() {
     let directory = directory();
     capture_in(directory.path(), &["-o", "data.txt", "-o", "other", "--format", "csv"]).await.done();
     let text = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
@@ -236,7 +236,7 @@ async fn unwritable_captures_are_each_rescued() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_other_files_are_written_when_one_fails() {
+async fn other_files_are_written_when_one_fails() {
     let directory = directory();
     for ending in ["svg", "csv"] {
         let [full, ..] = failing(directory.path(), ending);
@@ -313,7 +313,7 @@ async fn closed_stdout_keeps_files() {
 }
 
 #[tokio::test]
-async fn a_saved_capture_is_drawn_again() {
+async fn saved_capture_is_drawn_again() {
     let directory = directory();
     let outputs = ["A", "L0", "-o", "t.csv", "-o", "t.sr", "-o", "t.npz", "-o", "t.parquet", "-o", "t.vcd"];
     capture_in(directory.path(), &outputs).await.done();
@@ -333,7 +333,7 @@ async fn a_saved_capture_is_drawn_again() {
 
 /// The capture of a file is made again, but for what is given beside it.
 #[tokio::test]
-async fn a_capture_is_repeated_like_a_file() {
+async fn capture_is_repeated_like_a_file() {
     let directory = directory();
     let options = ["A", "L0", "--period", "2ms", "--samples", "500", "--trigger", "A", "--level", "1.25V"];
     let options =

@@ -71,7 +71,7 @@ async fn solution_as_text() {
 }
 
 #[tokio::test]
-async fn a_batch_is_never_further_off_than_recorded() {
+async fn batch_is_never_further_off_than_recorded() {
     let vectors: Vec<Value> = VECTORS.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let by_wave = scopething_reading(VECTORS.as_bytes(), &["wave", "--batch"]).await.done();
     let by_clock = scopething_reading(VECTORS.as_bytes(), &["clock", "--batch", "--solve"]).await.done();
@@ -271,7 +271,7 @@ async fn audio_of_a_period_is_a_waveform() {
 
 /// A and B are clipped to the clock while it runs.
 #[tokio::test]
-async fn a_clock_has_its_frequency_and_duty() {
+async fn clock_has_its_frequency_and_duty() {
     let arguments = ["capture", "A", "--url", FAST, "--clock", "10kHz 30%", "--period", "2ms"];
     let arguments = [&arguments[..], &["--samples", "4000", "--timeout", "0", "--json"]].concat();
     let capture = scopething(&arguments).await.done().object();
@@ -286,7 +286,7 @@ async fn a_clock_has_its_frequency_and_duty() {
 }
 
 #[tokio::test]
-async fn a_generator_runs_for_the_time_given() {
+async fn generator_runs_for_the_time_given() {
     for (command, words) in [("wave", "sine 1kHz"), ("clock", "1MHz 50%"), ("hold", "L3=1")] {
         let arguments = [command, words, "--url", "sim:", "--for", "300ms", "--json"];
         let finished = scopething(&arguments).await.done();
@@ -297,7 +297,7 @@ async fn a_generator_runs_for_the_time_given() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_generator_runs_until_an_interrupt() {
+async fn generator_runs_until_an_interrupt() {
     let cases: [&[&str]; 4] = [
         &["wave", "sine 1kHz"],
         &["clock", "1MHz 50%"],

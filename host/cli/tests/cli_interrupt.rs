@@ -17,7 +17,7 @@ const STEADY: &str = "sim:?A=dc,1V";
 const WAITING: &str = "waiting for A rising";
 
 #[tokio::test]
-async fn an_interrupt_captures_around_that_moment() {
+async fn interrupt_captures_around_that_moment() {
     let mut running = Running::start(&mut program(&["capture", "--url", STEADY, "--json"]));
     running.until_printed(WAITING).await;
     let interrupted = Instant::now();
@@ -92,7 +92,7 @@ async fn second_interrupt_gives_up() {
 }
 
 #[tokio::test]
-async fn an_interrupt_while_connecting_leaves_nothing_to_show() {
+async fn interrupt_while_connecting_leaves_nothing_to_show() {
     for command in ["capture", "info"] {
         let mut running = Running::start(&mut program(&[command, "--url", "sim:?latency=20s"]));
         running.until_printed("connecting").await;
@@ -146,7 +146,7 @@ async fn generators_stop_when_the_process_shall_end() {
 }
 
 #[tokio::test]
-async fn a_command_under_nohup_outlives_its_terminal() {
+async fn command_under_nohup_outlives_its_terminal() {
     let directory = tempfile::tempdir().unwrap();
     let arguments =
         [env!("CARGO_BIN_EXE_scopething"), "stream", "--url", "sim:?A=dc,1V", "-o", "s.csv", "--for", "1s"];
@@ -188,7 +188,7 @@ async fn interrupt_during_dump_ends_endless_captures() {
 }
 
 #[tokio::test]
-async fn a_simulator_ends_by_an_interrupt() {
+async fn simulator_ends_by_an_interrupt() {
     let simulator = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
     simulator.running.interrupt();
     let finished = simulator.running.finish().await.done();

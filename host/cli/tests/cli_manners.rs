@@ -125,7 +125,7 @@ async fn level_of_a_logic_trigger_is_refused() {
 }
 
 #[tokio::test]
-async fn what_all_logic_lines_never_have_is_no_warning() {
+async fn unmatched_logic_pattern_is_no_warning() {
     let all = ["A", "B", "L"];
     let captured =
         scopething(&[&["capture"], &all[..], &["--timeout", "0", "--url", DC]].concat()).await.done();

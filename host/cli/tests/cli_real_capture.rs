@@ -49,7 +49,7 @@ fn period_s(capture: &Value, channel: &str) -> f64 {
 }
 
 #[tokio::test]
-async fn the_sawtooth_has_its_period() {
+async fn sawtooth_has_its_period() {
     let capture =
         captured(&["A", "--trigger", "A", "--level", "1.5V", "--period", "40ms", "--samples", "4000"]).await;
     assert_eq!(capture["cause"], "trigger");

@@ -82,7 +82,7 @@ async fn skipping_and_end_of_input() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn an_interrupt_keeps_what_was_done() {
+async fn interrupt_keeps_what_was_done() {
     let directory = tempdir().unwrap();
     let mut command = program(&["selftest", "--url", PLAIN]);
     let mut running = Running::start(command.current_dir(directory.path()).stdin(Stdio::piped()));
@@ -106,7 +106,7 @@ async fn wrong_usage_fails_first() {
 }
 
 #[tokio::test]
-async fn the_help_of_the_simulator_lists_every_quirk() {
+async fn help_of_the_simulator_lists_every_quirk() {
     let help = scopething(&["simulate", "--help"]).await.done().stdout;
     for (_, name, does) in Quirk::ALL {
         assert!(help.contains(name) && help.contains(does), "{name}: {help}");

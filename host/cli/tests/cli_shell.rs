@@ -63,7 +63,7 @@ async fn what_is_generated_can_be_measured() {
 }
 
 #[tokio::test]
-async fn a_waveform_is_stopped_after_a_time() {
+async fn waveform_is_stopped_after_a_time() {
     let lines = ["wave sine 1kHz --for 50ms", "stop"];
     let finished = script(&lines).await.ended(1);
     assert!(finished.stderr.contains("nothing is generated"), "{}", finished.stderr);
@@ -131,7 +131,7 @@ async fn invalid_utf8_and_endless_lines_are_rejected() {
 
 /// The link in the environment is that of the shell, and not of each of its commands.
 #[tokio::test]
-async fn a_command_may_go_to_another_link() {
+async fn command_may_go_to_another_link() {
     let directory = tempfile::tempdir().unwrap();
     let lines = ["info --json", "info --json --url sim:?serial=AB123456", "info --json"];
     std::fs::write(directory.path().join("lines"), lines.join("\n")).unwrap();

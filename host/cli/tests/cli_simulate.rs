@@ -30,7 +30,7 @@ async fn info_for_programs() {
 }
 
 #[tokio::test]
-async fn info_of_a_silent_eeprom_reports_why_there_is_no_serial_number() {
+async fn info_reports_a_silent_eeprom() {
     let url = "sim:?clock=fast&quirk=silent-eeprom";
     let text = scopething(&["info", "--url", url]).await.done().stdout;
     assert!(text.contains("BS000501") && text.contains("none: the EEPROM does not answer"), "{text}");

@@ -139,7 +139,7 @@ async fn gaps_are_reported_and_times_exact() {
 }
 
 #[tokio::test]
-async fn a_plan_needs_no_device() {
+async fn plan_needs_no_device() {
     let plan = scopething(&["stream", "A", "B", "--rate", "20kHz", "--plan", "--json"]).await.done().object();
     assert_eq!((&plan["bytes_per_second"], &plan["frame_bytes"]), (&json!(100e3), &json!(5)));
     assert_eq!(

@@ -38,7 +38,7 @@ async fn waiting_capture_explains_trigger() {
 }
 
 #[tokio::test]
-async fn long_trace_is_looked_at_after_ten_times_its_length() {
+async fn long_trace_is_checked_after_ten_lengths() {
     let started = Instant::now();
     let arguments = ["A", "--url", LOW, "--period", "500ms"];
     hint(&arguments, "A stays between 0.00 and 1.00 V, the trigger is at 1.25 V").await;
@@ -57,7 +57,7 @@ async fn delayed_capture_is_not_looked_at() {
 }
 
 #[tokio::test]
-async fn a_trigger_after_the_look_is_the_users() {
+async fn trigger_after_the_look_is_the_users() {
     // It comes after 4 s.
     let url = "sim:?A=pulse,0.2Hz,1s,0..3V,phase=20%";
     let finished = scopething(&["capture", "A", "--url", url, "--json", "--period", "5ms"]).await.done();

@@ -25,7 +25,7 @@ fn has(reported: &[String], put_in: &[&str]) -> bool {
 }
 
 #[tokio::test]
-async fn a_uart_gives_its_text() {
+async fn uart_gives_its_text() {
     // 14 bytes of 10 bits at 19200 bit/s take 7.3 ms, with a pause of 1 ms: 20 ms hold one whole text at the
     // least.
     let capture = ["L0", "--trigger", "L0=0", "--period", "20ms", "--samples", "8000"];

@@ -191,12 +191,12 @@ fn left(bench: &Bench) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn a_killed_recording_of_csv_goes_on() {
+async fn killed_recording_of_csv_goes_on() {
     killed_at_moments(Format::Csv).await;
 }
 
 #[tokio::test]
-async fn a_killed_recording_of_json_goes_on() {
+async fn killed_recording_of_json_goes_on() {
     killed_at_moments(Format::Json).await;
 }
 

@@ -54,7 +54,7 @@ async fn ask(client: &mut Client, commands: &str, answer: &str) {
 }
 
 #[tokio::test]
-async fn the_device_is_reset_between_owners() {
+async fn device_is_reset_between_owners() {
     let served = serve("", &["--tcp", "--bitscope-server"]).await;
     for _ in 0..3 {
         let mut client = Client::connect(served.address("tcp")).await;

@@ -202,7 +202,7 @@ async fn clients_share_settings_and_captures() {
 }
 
 #[tokio::test]
-async fn a_waiting_capture_follows_whatever_is_set() {
+async fn waiting_capture_follows_whatever_is_set() {
     let served = serve("A=sine,1kHz,-2..2V", &["--rigol"]).await;
     let mut client = Client::connect(served.address("rigol")).await;
     client
@@ -222,7 +222,7 @@ async fn a_waiting_capture_follows_whatever_is_set() {
 }
 
 #[tokio::test]
-async fn the_server_outlives_its_device() {
+async fn server_outlives_its_device() {
     // The link closes while the samples of the first capture are read.
     let served = serve("faults=close@3000", &["--hmo"]).await;
     let mut scope_client = Client::connect(served.address("hmo")).await;
@@ -241,7 +241,7 @@ async fn the_server_outlives_its_device() {
 }
 
 #[tokio::test]
-async fn a_passing_failure_of_the_device_is_survived() {
+async fn passing_failure_of_the_device_is_survived() {
     // Bytes are lost here and there, over and over.
     let served = serve("A=sine,1kHz,-2..2V&faults=drop@0.005%&seed=4", &["--hmo"]).await;
     let mut scope_client = Client::connect(served.address("hmo")).await;

@@ -29,7 +29,7 @@ async fn untouched_instrument_triggers_by_itself() {
 }
 
 #[tokio::test]
-async fn errors_and_joined_queries_are_answered_as_scpi_has_it() {
+async fn scpi_errors_and_joined_queries() {
     let served = serve(Signals::QUERY, &["--rigol", "--hmo"]).await;
     for (kind, identity, sweep, setting) in [
         ("rigol", "RIGOL TECHNOLOGIES,MSO2072A,DB98TI79,00.03.00", ":TRIG:SWE", ":CHAN1:SCAL 5.0E-1;OFFS 0"),
@@ -52,7 +52,7 @@ async fn errors_and_joined_queries_are_answered_as_scpi_has_it() {
 }
 
 #[tokio::test]
-async fn what_was_captured_before_a_reset_is_not_given_after_it() {
+async fn captures_do_not_survive_a_reset() {
     let served = serve("A=sine,1kHz,-2..2V&B=dc,0V", &["--hmo"]).await;
     let mut hmo = Client::connect(served.address("hmo")).await;
     // A is far beyond a screen of 0.8 V.

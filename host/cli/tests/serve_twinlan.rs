@@ -79,7 +79,7 @@ impl Twinlan {
 }
 
 #[tokio::test]
-async fn a_hundred_waveforms_show_what_was_given() {
+async fn hundred_waveforms_show_what_was_given() {
     let served = serve(Signals::QUERY, &["--twinlan"]).await;
     let mut client = Twinlan::connect(&served).await;
     for (question, answer) in [
@@ -158,7 +158,7 @@ fn edges(volts: &[f64], period_s: f64, level: f64) -> (Vec<f64>, f64) {
 }
 
 #[tokio::test]
-async fn the_generator_follows() {
+async fn generator_follows() {
     // The simulated device's channel A sees its own generator.
     let served = serve("", &["--twinlan"]).await;
     let mut client = Twinlan::connect(&served).await;

@@ -43,12 +43,12 @@ async fn lost(served: &Listening, is_lost: bool) -> Value {
 }
 
 #[tokio::test]
-async fn clients_stay_and_learn_that_the_device_is_gone_and_back() {
+async fn clients_outlive_an_unplugged_device() {
     let device = plug_in("127.0.0.1:0").await;
     let at = device.address("tcp").to_owned();
     let url = format!("socket://{at}");
-    let doors = ["--hmo", "--web", "--tcp"].map(|door| [door, "127.0.0.1:0"]).concat();
-    let served = Listening::start(&[&["serve", "--url", &url], doors.as_slice()].concat()).await;
+    let services = ["--hmo", "--web", "--tcp"].map(|service| [service, "127.0.0.1:0"]).concat();
+    let served = Listening::start(&[&["serve", "--url", &url], services.as_slice()].concat()).await;
     let mut hmo = Client::connect(served.address("hmo")).await;
     assert!(!hmo.block(":CHAN1:DATA?").await.is_empty());
     assert_eq!(lost(&served, false).await, Value::Null);
@@ -59,7 +59,7 @@ async fn clients_stay_and_learn_that_the_device_is_gone_and_back() {
     user.send(":CHAN1:DATA?\n").await;
     let reason = lost(&served, true).await;
     assert!(reason.as_str().is_some_and(|reason| !reason.is_empty()), "{reason}");
-    let mut raw = TcpStream::connect(served.address("tcp")).await.expect("a door");
+    let mut raw = TcpStream::connect(served.address("tcp")).await.expect("a service");
     raw.write_all(b"?").await.expect("a command");
     let mut refusal = String::new();
     bounded("a refusal", raw.read_to_string(&mut refusal)).await.expect("text");

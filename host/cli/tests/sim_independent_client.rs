@@ -42,7 +42,7 @@ impl Drop for Simulator {
 }
 
 #[test]
-fn a_client_written_from_the_reference_alone_works() {
+fn client_written_from_the_reference_alone_works() {
     let signals = Simulator::start(&["A=sine 1kHz 0..3V", "B=triangle 500Hz -1..2V"]);
     let front_end =
         "la=1.105 lb=-0.06 lc=0.005 ha=1.08 hb=-0.04 hc=-0.04 scale=18.1V offset=-7.3V ab_offset=30mV";

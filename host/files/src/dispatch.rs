@@ -18,8 +18,8 @@ use super::wav::WavWriter;
 use super::write::write_whole;
 use super::{
     CsvReader, Format, JsonReader, NpzReader, ParquetReader, PieceWriter, ReadError, ReadOptions, SrReader,
-    TraceReader, TraceWriter, VcdReader, WavReader, WriteError, csv_read, parquet_read, picture, sr_read,
-    wav_read,
+    TraceReader, TraceWriter, VcdReader, WavReader, WriteError, csv_read, npz_read, parquet_read, picture,
+    sr_read, vcd_read, wav_read,
 };
 use scopething_waveform::waveform::Waveform;
 
@@ -115,8 +115,10 @@ pub fn open_pieces(path: &Path, format: Format, options: &ReadOptions) -> Option
     }
     let fed = match format {
         Format::Csv | Format::CsvSemicolons => csv_read::pieces::open(path, options),
+        Format::Npz => npz_read::pieces::open(path, options),
         Format::Parquet => parquet_read::open_pieces(path, options),
         Format::Sr => sr_read::pieces::open(path, options),
+        Format::Vcd => vcd_read::pieces::open(path, options),
         Format::Wav => wav_read::open_pieces(path, options),
         _ => None,
     }?;

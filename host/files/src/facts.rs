@@ -244,7 +244,7 @@ mod tests {
 
     /// Whatever part of a grid is read, each channel has its own samples at its own times.
     #[test]
-    fn parts_of_a_grid_are_taken_back_to_their_times() {
+    fn grid_parts_are_mapped_to_their_times() {
         let ramp = |count: u8| Samples::Volts((0..count).map(f32::from).collect());
         // A file has whole hertz: 2441 for the slowest clock of a device, 40 MHz over 16384.
         for period_s in [1e-6, 1.0 / 2441.40625] {

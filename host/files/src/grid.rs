@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_keeps_its_samples_one_for_one() {
+    fn pair_keeps_its_samples_one_for_one() {
         let pair = vec![analog(Channel::A, 0.0, 850e-9, 5), analog(Channel::B, 425e-9, 850e-9, 5)];
         assert_eq!(indices(pair), [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]);
     }

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_played_is_refused_with_the_reason() {
+    fn unplayable_file_is_refused_with_the_reason() {
         let refusal = |spec: &str| read(spec).unwrap_err().to_string();
         let missing = refusal("/nowhere/x.sr#A");
         assert!(missing.contains("/nowhere/x.sr cannot be opened"), "{missing}");

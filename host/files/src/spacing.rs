@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn rounded_times_have_the_rate_of_all_of_them() {
+    fn rounded_times_have_their_common_rate() {
         let fixed = (0..480).map(|index| format!("{:.7}", f64::from(index) / 12e6)).collect::<Vec<_>>();
         let even = judged(&fixed).unwrap();
         assert!((even.period_s * 12e6 - 1.0).abs() < 1e-9 && even.coarse_s.is_some(), "{even:?}");
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_judged_one_by_one_as_all_together() {
+    fn times_are_judged_alike_singly_and_together() {
         let checked = |times: &[f64]| {
             let mut check = EvenCheck::new();
             for &time_s in times {

@@ -10,7 +10,8 @@ use scopething_waveform::waveform::{
 
 /// More than a piece of 65536 samples, and no whole number of them.
 const SAMPLES: usize = 70_001;
-const BY_PIECES: [Format; 4] = [Format::Csv, Format::Parquet, Format::Sr, Format::Wav];
+const BY_PIECES: [Format; 6] =
+    [Format::Csv, Format::Npz, Format::Parquet, Format::Sr, Format::Vcd, Format::Wav];
 
 fn waveform() -> Waveform {
     let volts = |step: usize| (0..SAMPLES).map(|index| (index * step % 2001) as f32 / 1000.0 - 1.0).collect();
@@ -87,7 +88,7 @@ fn files_written_by_pieces_are_those_written_at_once() {
     let path = |name: &str| directory.path().join(name);
     write(&path("from"), Format::Parquet, &waveform());
     let whole = read(&path("from"), Format::Parquet, &ReadOptions::default());
-    let formats = [Format::CsvSemicolons, Format::Npz, Format::Vcd].into_iter().chain(BY_PIECES);
+    let formats = [Format::CsvSemicolons].into_iter().chain(BY_PIECES);
     for format in formats {
         write(&path("at once"), format, &whole);
         let mut pieces = open_pieces(&path("from"), Format::Parquet, &ReadOptions::default()).unwrap();
@@ -105,6 +106,34 @@ fn files_written_by_pieces_are_those_written_at_once() {
             "{format}"
         );
     }
+}
+
+/// Changes without a sample rate, and arrays without their own times, as other programs write them.
+#[test]
+fn pieces_of_others_are_the_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let dump = directory.path().join("other.vcd");
+    let head = "$timescale 1 ns $end\n$var wire 1 ! SCL $end\n$var real 64 # IN $end\n$enddefinitions $end\n";
+    let changes = (0..SAMPLES).map(|step| {
+        let real = if step % 5 == 0 { format!("r{} #\n", step % 17) } else { String::new() };
+        format!("#{}\n{}!\n{real}", 40 * step, step % 2)
+    });
+    let text = head.to_owned() + &changes.collect::<String>();
+    std::fs::write(&dump, text).unwrap();
+    let part = ReadOptions { from_s: Some(1e-6), for_s: Some(2.75e-3), ..ReadOptions::default() };
+    for options in [&ReadOptions::default(), &part] {
+        let mut pieces = open_pieces(&dump, Format::Vcd, options).unwrap();
+        assert_eq!(gathered(pieces.as_mut()), read(&dump, Format::Vcd, options), "{options:?}");
+    }
+    // Two samples for each of more bytes than a dump has.
+    std::fs::write(
+        &dump,
+        "$var wire 1 ! A $end\n$enddefinitions $end\n#0\n1!\n#1\n0!\n#18000000000000000000\n",
+    )
+    .unwrap();
+    assert!(open_pieces(&dump, Format::Vcd, &ReadOptions::default()).is_none());
+    let error = open_with(&dump, Format::Vcd, &ReadOptions::default()).unwrap().read().unwrap_err();
+    assert!(error.to_string().contains("--from"), "{error}");
 }
 
 /// A gap, or rows without a sample, are judged by all rows.

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use scopething::link::HostScope;
 use scopething::trigger_hint::awaited;
 use scopething::watched::WatchedCapture;
@@ -12,7 +11,7 @@ use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{BusyOutputs, CaptureRequest};
 use scopething_core::trace::EndReason;
 
-use crate::connection::{Connection, Device, request_of, run};
+use crate::connection::{Connection, Device, Request, run};
 use crate::failure::Failure;
 use crate::gate::lock;
 use crate::probes::attenuation_of;
@@ -63,12 +62,12 @@ impl Connection {
     fn capture(
         &self,
         py: Python<'_>,
-        arguments: &Bound<'_, PyDict>,
+        request: &Request,
         probe: &str,
         attenuation: Option<&str>,
         verify: bool,
     ) -> PyResult<Option<Recording>> {
-        let request = request_of(py, arguments)?;
+        let request = request.0;
         let attenuation = attenuation_of(py, attenuation)?;
         let mut is_by_signal = false;
         let recording = self.with(py, |device| {

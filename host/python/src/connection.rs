@@ -211,10 +211,18 @@ impl Connection {
     }
 }
 
-pub(crate) fn request_of(py: Python<'_>, arguments: &Bound<'_, PyDict>) -> PyResult<CaptureRequest> {
-    let spec: Result<CaptureSpec, _> = depythonize(arguments.as_any());
-    let spec = spec.map_err(|error| Failure::usage(plain(&error.to_string())).raise(py))?;
-    spec.request().map_err(|error| Failure::from(error).raise(py))
+/// A capture that is asked for, with all its arguments read.
+#[pyclass(frozen, module = "scopething._core")]
+pub(crate) struct Request(pub(crate) CaptureRequest);
+
+#[pymethods]
+impl Request {
+    #[new]
+    fn new(py: Python<'_>, arguments: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let spec: Result<CaptureSpec, _> = depythonize(arguments.as_any());
+        let spec = spec.map_err(|error| Failure::usage(plain(&error.to_string())).raise(py))?;
+        spec.request().map(Self).map_err(|error| Failure::from(error).raise(py))
+    }
 }
 
 /// What was wrong with an argument, without the words of the converter.
@@ -287,11 +295,11 @@ impl Connection {
     fn plan<'py>(
         &self,
         py: Python<'py>,
-        arguments: &Bound<'py, PyDict>,
+        request: &Request,
         probe: &str,
         attenuation: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let request = request_of(py, arguments)?;
+        let request = request.0;
         let attenuation = attenuation_of(py, attenuation)?;
         let (plan, driven) = self.with(py, |device| {
             let probe = self.probe(device, probe, attenuation)?;

@@ -43,7 +43,10 @@ pub(crate) fn outside_to_the_last<T: Send>(
     let result = py.detach(work);
     // Back inside: from here on nothing can take the thread away.
     *lock(&OUTSIDE) -= 1;
-    CAME_BACK.notify_all();
+    if is_shut() {
+        // Only then somebody waits for it, and each call costs a system call.
+        CAME_BACK.notify_all();
+    }
     result.map_err(|stop| stop.raise(py))
 }
 

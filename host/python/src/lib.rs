@@ -15,7 +15,6 @@ mod turn;
 mod waiting;
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use scopething::blocking::probe_of_user;
 use scopething::link::LinkUrl;
 use scopething_core::device::BS05;
@@ -54,14 +53,14 @@ fn parse_phase(py: Python<'_>, text: &str) -> PyResult<f64> {
 #[pyfunction]
 fn plan<'py>(
     py: Python<'py>,
-    arguments: &Bound<'py, PyDict>,
+    request: &connection::Request,
     url: &str,
     probe: &str,
     attenuation: Option<&str>,
     waveform: bool,
     clock: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let request = connection::request_of(py, arguments)?;
+    let request = request.0;
     let url: LinkUrl = url.parse().map_err(|error| Failure::from(error).raise(py))?;
     let attenuation = probes::attenuation_of(py, attenuation)?;
     let probe = probe_of_user(&url, probe).map_err(|failure| failure.raise(py))?;
@@ -81,6 +80,7 @@ fn plan<'py>(
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<connection::Connection>()?;
+    module.add_class::<connection::Request>()?;
     module.add_class::<recording::Recording>()?;
     module.add_class::<stream::Reader>()?;
     module.add_class::<simulate::Served>()?;

@@ -60,7 +60,8 @@ struct Block {
     /// The number of the first row, from the start of the stream.
     first: u64,
     /// Frames of the device missing just before it.
-    lost: u64,
+    /// None if some are, but how many is not known.
+    lost: Option<u64>,
     columns: Vec<Vec<f32>>,
 }
 
@@ -84,7 +85,7 @@ struct Blocks {
 impl Blocks {
     fn push(&mut self, row: &Row) {
         let length = self.length();
-        if length > 0 && (row.lost > 0 || row.index != self.block.first + length as u64) {
+        if length > 0 && (row.lost != Some(0) || row.index != self.block.first + length as u64) {
             self.flush();
         }
         if self.length() == 0 {
@@ -109,9 +110,9 @@ impl Blocks {
             return;
         }
         let empty = (0..self.columns).map(|_| Vec::with_capacity(self.rows)).collect();
-        let mut block = std::mem::replace(&mut self.block, Block { first: 0, lost: 0, columns: empty });
-        let frames = block.lost + length as u64 * self.frames_of_row;
-        block.lost += self.given_up;
+        let mut block = std::mem::replace(&mut self.block, Block { first: 0, lost: Some(0), columns: empty });
+        let frames = block.lost.unwrap_or(0) + length as u64 * self.frames_of_row;
+        block.lost = block.lost.map(|lost| lost + self.given_up);
         match self.queue.try_send(Message::Block(block)) {
             Ok(()) => self.given_up = 0,
             Err(TrySendError::Full(_)) => self.given_up += frames,
@@ -152,7 +153,7 @@ impl Reader {
             columns,
             rows,
             frames_of_row: u64::from(plan.thinning.max(1)),
-            block: Block { first: 0, lost: 0, columns: vec![Vec::new(); columns] },
+            block: Block { first: 0, lost: Some(0), columns: vec![Vec::new(); columns] },
             queue,
             given_up: 0,
         };
@@ -256,7 +257,7 @@ impl Running {
     }
 }
 
-type PyBlock<'py> = (u64, u64, Vec<Bound<'py, PyArray1<f32>>>);
+type PyBlock<'py> = (u64, Option<u64>, Vec<Bound<'py, PyArray1<f32>>>);
 
 #[pymethods]
 impl Reader {

@@ -1,7 +1,7 @@
 //! Whose turn it is: one operation at a time has the device, the others queue in the order in which they came.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
 use crate::failure::{Failure, Stop};
@@ -19,6 +19,8 @@ struct State<T> {
     thing: Option<T>,
     holder: Holder,
     waiting: VecDeque<u64>,
+    /// Threads that sleep until something changes: waking nobody costs a system call too.
+    sleeping: usize,
     next: u64,
     streams: u64,
     /// The thread that has it has closed it: it does not go to the next.
@@ -42,6 +44,7 @@ impl<T> Turns<T> {
             thing: Some(thing),
             holder: Holder::Nobody,
             waiting: VecDeque::new(),
+            sleeping: 0,
             next: 0,
             streams: 0,
             is_closing: false,
@@ -73,8 +76,10 @@ impl<T> Turns<T> {
                 }
                 Holder::Nobody | Holder::Thread(_) => {}
             }
+            state.sleeping += 1;
             let waited = self.changed.wait_timeout(state, gate::POLL).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
+            state.sleeping -= 1;
             if waited.1.timed_out() {
                 drop(state);
                 let ended = if gate::is_shut() {
@@ -89,8 +94,7 @@ impl<T> Turns<T> {
             }
         };
         state.waiting.retain(|&waiting| waiting != me);
-        drop(state);
-        self.changed.notify_all();
+        self.wake(state);
         taken
     }
 
@@ -105,8 +109,7 @@ impl<T> Turns<T> {
             state.holder = Holder::Nobody;
             None
         };
-        drop(state);
-        self.changed.notify_all();
+        self.wake(state);
         kept
     }
 
@@ -138,11 +141,10 @@ impl<T> Turns<T> {
                 state.is_closing = true;
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.sleep(state);
         };
         state.holder = Holder::Gone;
-        drop(state);
-        self.changed.notify_all();
+        self.wake(state);
         thing
     }
 
@@ -150,7 +152,24 @@ impl<T> Turns<T> {
     pub(crate) fn wait_for_stream(&self, number: u64) {
         let mut state = lock(&self.state);
         while state.holder == Holder::Stream(number) {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.sleep(state);
+        }
+    }
+
+    /// Waits until something changes.
+    fn sleep<'a>(&self, mut state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+        state.sleeping += 1;
+        let mut state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.sleeping -= 1;
+        state
+    }
+
+    /// Lets others see what has changed.
+    fn wake(&self, state: MutexGuard<'_, State<T>>) {
+        let is_awaited = state.sleeping > 0;
+        drop(state);
+        if is_awaited {
+            self.changed.notify_all();
         }
     }
 }

@@ -16,6 +16,10 @@ import pytest
 
 TIMEOUT_S = 60
 
+# A shell without job control starts what is in its background with Ctrl-C ignored, and programs inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # Signals, terminals and forks, which Windows has not.
 collect_ignore = ["test_fork.py", "test_interrupt.py"] if os.name == "nt" else []
 

@@ -72,6 +72,21 @@ def test_channels_in_several_ways(channels, found):
         assert list(scope.capture(channels, timeout=0)) == found
 
 
+def test_arguments_that_change_between_captures_count(simulated_scope):
+    scope = simulated_scope(L0="square 1kHz 0..3.3V")
+    channels, trigger = ["L0"], {"L0": 1}
+    assert scope.capture(channels, trigger=trigger).L0.trigger_level == 1
+    channels.append("L3")
+    trigger["L0"] = 0
+    traces = scope.capture(channels, trigger=trigger)
+    assert list(traces) == ["L0", "L3"] and traces.L0.trigger_level == 0
+    # What is equal to an argument of the last capture is read anew.
+    assert list(scope.capture("AB", period=1, timeout=0)) == ["A", "B"]
+    for other in (dict(channels=["AB"], period=1), dict(channels="AB", period=True)):
+        with pytest.raises(scopething.Usage):
+            scope.capture(**other, timeout=0)
+
+
 def test_numbers_and_texts_are_the_same():
     numbers = scopething.plan("A", period=5e-3, nsamples=12000, low=-0.5, high=3.3, trigger_position=0.5, timeout=0.02)
     texts = scopething.plan(

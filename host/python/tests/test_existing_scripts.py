@@ -5,10 +5,11 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import Watched, finish, interrupt
+from conftest import finish, interrupt
 
 from scopething import scope as driver
 from scopething.analysis import annotate_series
+from scopething.utils import DotDict
 
 
 @pytest.fixture
@@ -34,11 +35,11 @@ def test_module_functions(connected):
     traces = driver.capture(["A", "B"], period=1e-3, low=0, high=3.3)
     assert [name for name, series in traces.items() if len(series.samples) == len(series.timestamps)] == ["A", "B"]
     assert traces["A"]["channel"] == "A" and "trigger_timestamp" in traces.A and "trigger_timestamp" not in traces.B
-    driver.await_(scope.stop_waveform())
+    driver.stop_waveform()
     assert driver.start_clock(frequency=10000, ratio=0.25) == (10000.0, 0.25)
     with pytest.raises(driver.UsageError):
         driver.start_waveform(1000)
-    driver.await_(scope.stop_clock())
+    driver.stop_clock()
     with pytest.raises(driver.ConfigurationError):
         driver.start_clock(39e6)
 
@@ -55,14 +56,13 @@ def test_a_logic_trigger_has_a_timestamp(connected):
     assert (line.trigger_timestamp, line.trigger_level, line.trigger_type) == (0.5e-3, 1, "rising")
 
 
-def test_coroutines_in_a_loop_of_ones_own(simulated_scope):
-    signal = Watched()
-    simulator = simulated_scope(tcp=True, A=signal)
+def test_coroutines_in_a_loop_of_ones_own(recorded):
+    proxy = recorded(A="dc 1V")
 
     async def main():
-        with await driver.Scope().connect(simulator.url) as scope:
+        with await driver.Scope().connect(proxy.url) as scope:
             task = asyncio.ensure_future(scope.capture(["A"], low=0, high=3, trigger_level=2))
-            await asyncio.to_thread(signal.wait)
+            await asyncio.to_thread(proxy.wait_for_capture)
             task.cancel()
             # A capture that is cancelled gives the trace around that moment.
             traces = await task
@@ -144,13 +144,13 @@ def test_flat_series_have_no_waveform(connected):
 
 
 def test_series_of_other_kinds_are_annotated():
-    class Other:
-        samples = [np.sin(2 * np.pi * i / 50) for i in range(1000)]
-        sample_rate = 1e6
-        sample_period = 1e-6
-        capture_start = 5.0
-
-    assert annotate_series(Other) and Other.waveform.frequency == pytest.approx(20e3, rel=1e-3)
+    samples = [np.sin(2 * np.pi * i / 50) for i in range(1000)]
+    series = DotDict(samples=samples, sample_rate=1e6, sample_period=1e-6, capture_start=5.0)
+    assert annotate_series(series) and series.waveform.frequency == pytest.approx(20e3, rel=1e-3)
+    assert series["waveform"] is series.waveform
+    del series.waveform
+    with pytest.raises(AttributeError, match="'waveform': there are samples, sample_rate"):
+        series.waveform
 
 
 def test_a_reset_forgets_parameters_that_were_not_saved(connected):
@@ -165,8 +165,7 @@ def test_a_reset_forgets_parameters_that_were_not_saved(connected):
 
 
 def test_ctrl_c_gives_the_trace(program, recorded):
-    signal = Watched()
-    proxy = recorded(A=signal)
+    proxy = recorded(A="dc 1V")
     process = program(
         """
         from scopething.scope import await_, capture, main
@@ -175,6 +174,6 @@ def test_ctrl_c_gives_the_trace(program, recorded):
         """,
         proxy.url,
     )
-    signal.wait()
+    proxy.wait_for_capture()
     interrupt(process)
     assert finish(process)[0] == "cancel\n"

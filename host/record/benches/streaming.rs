@@ -15,12 +15,7 @@ use streaming::Streamed;
 
 const SECONDS: u64 = 3600;
 /// What memory may grow by once every format has filled its buffers and written them once: less than a row group takes, so that
-/// whatever is kept of each group shows.
-///
-/// It is not held: only Parquet grows, by 312 KiB a row group, which are 262 s at 1 kHz, and so by 4.3 MB an hour. The others stay
-/// within 24 KiB from the first group on. What grows is glibc's heap, not what is kept: each large block that is freed raises the
-/// size from which blocks are mapped, what the encoder then takes from the heap for a group leaves holes behind. With that size
-/// fixed (`MALLOC_MMAP_THRESHOLD_=65536`) all formats together grow by 52 KiB from the second group to the fifth.
+/// whatever is kept of each group shows. Parquet's index keeps 3 KiB of each.
 const MAX_GROWTH_KIB: u64 = 4 * 1024;
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {

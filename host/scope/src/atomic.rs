@@ -379,13 +379,13 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_not_replaced() {
+    fn directory_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
         assert!(matches!(write(directory.path(), "x"), Err(AtomicError::Directory { .. })));
     }
 
     #[test]
-    fn a_directory_that_is_not_there_is_named() {
+    fn directory_that_is_not_there_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let missing = directory.path().join("missing");
         let refused = write(&missing.join("x.csv"), "x").unwrap_err();
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_lost_while_writing_is_an_error() {
+    fn directory_lost_while_writing_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let lost = directory.path().join("lost");
         fs::create_dir(&lost).unwrap();
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_protected_file_is_left_alone() {
+    fn write_protected_file_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.csv");
         write(&path, "old").unwrap();
@@ -475,7 +475,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_to_a_file_stays_a_link() {
+    fn link_to_a_file_stays_a_link() {
         let directory = tempfile::tempdir().unwrap();
         let (file, link) = (directory.path().join("file"), directory.path().join("link"));
         fs::write(&file, "old").unwrap();
@@ -487,7 +487,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_device_is_written_to_and_not_replaced() {
+    fn device_is_written_to_and_not_replaced() {
         use std::os::unix::fs::FileTypeExt;
 
         write(Path::new("/dev/null"), "x").unwrap();

@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_is_read_in_seconds_or_as_text() {
+    fn delay_is_read_in_seconds_or_as_text() {
         for delay in ["0.001", r#""1ms""#] {
             let (request, _) = resolved(&format!(r#"{{"args": {{"delay": {delay}}}}}"#)).unwrap();
             assert_eq!(request.delay_s, 1e-3, "{delay}");

@@ -133,7 +133,7 @@ fn device_time_goes_on_across_its_roll_over() {
 }
 
 #[test]
-fn the_button_captures_now_and_disarms() {
+fn button_captures_now_and_disarms() {
     run("A=dc,1V", async |running| {
         let mut client = running.client();
         // Channel A never rises through 1.5 V.
@@ -259,7 +259,7 @@ fn what_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn the_log_is_read_to_its_end() {
+fn log_is_read_to_its_end() {
     run(SINE, async |running| {
         let mut client = running.client();
         let (mut place, mut bytes) = (0, Vec::new());
@@ -277,7 +277,7 @@ fn the_log_is_read_to_its_end() {
 }
 
 #[test]
-fn the_probe_is_calibrated_and_kept() {
+fn probe_is_calibrated_and_kept() {
     // The clock on both channels, read by a front end whose offset is off.
     let flash = run("", async |running| {
         let mut client = running.client();

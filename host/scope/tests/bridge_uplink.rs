@@ -90,7 +90,7 @@ fn fetch_over_a_bad_wire_is_right() {
 }
 
 #[test]
-fn a_dead_wire_is_reported_in_bounded_time() {
+fn dead_wire_is_reported_in_bounded_time() {
     let noise = Noise::Gaps { one_in: 1, left: 0, seed: fastrand::Rng::with_seed(1) };
     run_on(FakeFlash::new(SECTORS), SIGNALS, &noise, async |running| {
         let mut client = running.client();
@@ -215,7 +215,7 @@ async fn raw_read(running: &Running<'_>, byte: &mut [u8; 1]) {
 }
 
 #[test]
-fn a_client_that_leaves_gives_the_wire_back() {
+fn client_that_leaves_gives_the_wire_back() {
     run(SIGNALS, async |running| {
         running.client().status().await.unwrap();
         running.pass(Micros::from_millis(61_000)).await;

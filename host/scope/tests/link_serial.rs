@@ -78,7 +78,7 @@ async fn what_is_written_arrives() {
 }
 
 #[tokio::test]
-async fn a_read_that_is_dropped_loses_nothing() {
+async fn read_that_is_dropped_loses_nothing() {
     let (mut device, _holder, name) = pseudo_terminal();
     let mut link = SerialLink::open(&name).unwrap();
     let sent = pattern(2000);

@@ -35,7 +35,7 @@ async fn bytes_go_both_ways() {
 }
 
 #[tokio::test]
-async fn a_read_that_is_dropped_loses_nothing() {
+async fn read_that_is_dropped_loses_nothing() {
     let (mut link, mut server) = connected().await;
     let sent: Vec<u8> = (0..=255).collect();
     let mut received = Vec::new();
@@ -56,7 +56,7 @@ async fn a_read_that_is_dropped_loses_nothing() {
 }
 
 #[tokio::test]
-async fn closed_server_is_an_error_after_its_last_byte() {
+async fn closed_server_is_an_error_after_last_byte() {
     let (mut link, mut server) = connected().await;
     server.write_all(b"last").await.unwrap();
     drop(server);
@@ -78,7 +78,7 @@ async fn half_closed_server_still_receives() {
 }
 
 #[tokio::test]
-async fn a_server_that_resets_is_an_error() {
+async fn server_that_resets_is_an_error() {
     let (mut link, server) = connected().await;
     // Closing with unread bytes resets the connection.
     hang(link.write_all(b"unread")).await.unwrap();
@@ -91,7 +91,7 @@ async fn a_server_that_resets_is_an_error() {
 
 /// The driver reads a byte or a few at a time.
 #[tokio::test]
-async fn dismissal_is_reported_whole_to_a_reader_of_few_bytes() {
+async fn dismissal_is_whole_for_a_short_reader() {
     let (mut link, mut server) = connected().await;
     server.write_all(b"?\r").await.unwrap();
     hang(link.read_exact(&mut [0; 2])).await.unwrap();
@@ -127,7 +127,7 @@ async fn refusal_is_no_dismissal_however_it_is_cut() {
 }
 
 #[tokio::test]
-async fn a_port_where_nothing_listens_refuses() {
+async fn port_where_nothing_listens_refuses() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let url: LinkUrl = format!("socket://127.0.0.1:{port}").parse().unwrap();
     let error = hang(open(&url)).await.unwrap_err();
@@ -136,7 +136,7 @@ async fn a_port_where_nothing_listens_refuses() {
 }
 
 #[tokio::test]
-async fn a_name_without_an_address_is_not_known() {
+async fn name_without_an_address_is_not_known() {
     let error = hang(open(&"socket://no-such-host.invalid:1".parse().unwrap())).await.unwrap_err();
     assert!(matches!(error, OpenError::UnknownHost { .. } | OpenError::NoAnswer { .. }), "{error}");
 }

@@ -65,7 +65,7 @@ async fn read_text(link: &mut UdpLink, length: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_capture_goes_over_in_datagrams() {
+async fn capture_goes_over_in_datagrams() {
     let (mut server, mut link) = Server::start().await;
     let registers = "[21@[00z".repeat(10);
     let script = format!("{registers}>UD");
@@ -96,7 +96,7 @@ async fn a_capture_goes_over_in_datagrams() {
 }
 
 #[tokio::test]
-async fn a_lost_command_is_sent_again() {
+async fn lost_command_is_sent_again() {
     let (mut server, mut link) = Server::start().await;
     let device = async {
         let first = server.expect(b"?").await;
@@ -132,7 +132,7 @@ async fn lost_dump_part_is_an_error_until_reset() {
 }
 
 #[tokio::test]
-async fn a_foreign_datagram_is_ignored() {
+async fn foreign_datagram_is_ignored() {
     let (mut server, mut link) = Server::start().await;
     let foreign = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let device = async {

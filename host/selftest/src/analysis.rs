@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_found_with_its_residual() {
+    fn line_is_found_with_its_residual() {
         let line = LinearFit::through(&[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]).unwrap();
         assert!((line.gain - 2.0).abs() < 1e-12 && (line.offset - 1.0).abs() < 1e-12);
         assert!(line.residual < 1e-12);

@@ -136,7 +136,7 @@ async fn silent_device_fails_in_time() {
 }
 
 #[tokio::test]
-async fn the_report_has_all_bytes_and_nothing_personal() {
+async fn report_has_all_bytes_and_nothing_personal() {
     let serial = "ZQ51XW37";
     let query = format!("serial={serial}&A=file:{}", env!("CARGO_MANIFEST_DIR"));
     // The same with a name in the URL: the report does not hold the URL.

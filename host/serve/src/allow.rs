@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_understood_or_refused() {
+    fn network_is_understood_or_refused() {
         for (text, inside, outside) in [
             ("10.1.2.3", "10.1.2.3", "10.1.2.4"),
             ("2001:db8::1", "2001:db8::1", "2001:db8::2"),

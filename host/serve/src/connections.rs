@@ -23,7 +23,7 @@ use super::scpi::{Message, messages};
 use super::scpi_status::{Common, ScpiError, Status};
 use super::settings::Settings;
 
-/// Connections at a time to one door.
+/// Connections at a time to one service.
 pub(super) const MAX_CONNECTIONS: usize = 24;
 /// How long a client that has sent a command may be silent before it makes room for another.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ const FIRST_COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
 /// By how many connections an address may exceed that of a newcomer, which takes the place of one of them.
 const FAIR_SURPLUS: usize = 2;
 /// Why a client is refused then.
-pub(super) const ALL_IN_USE: &str = "all connections to this door are in use";
+pub(super) const ALL_IN_USE: &str = "all connections to this service are in use";
 /// How long a client may take to read an answer.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -66,7 +66,7 @@ pub(super) trait Dialect: Send {
     }
 }
 
-/// When a client last sent a command or read an answer, in milliseconds from the start of its door; 0 if it never did.
+/// When a client last sent a command or read an answer, in milliseconds from the start of its service; 0 if it never did.
 #[derive(Debug, Clone)]
 pub(super) struct LastSeen {
     start: Instant,
@@ -95,7 +95,7 @@ struct Present {
     last_seen: LastSeen,
 }
 
-/// The connections of one door.
+/// The connections of one service.
 #[derive(Debug)]
 pub(super) struct Connections {
     start: Instant,
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_has_just_connected_may_send_its_first_command() {
+    async fn new_connection_may_send_its_first_command() {
         let mut connections = Connections::new();
         assert!(add(&mut connections, RARE, false).await);
         for _ in 1..MAX_CONNECTIONS {

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_of_one_kind_hides_no_other() {
+    fn flood_of_one_kind_hides_no_other() {
         let (mut limit, start) = (EventLimit::default(), Instant::now());
         let refused =
             Event::Refused { client: "hmo 10.0.0.1:1".to_owned(), reason: "it is not allowed".to_owned() };

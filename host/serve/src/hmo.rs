@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_scope_answers_as_the_driver_expects() {
+    fn quiet_scope_answers_as_the_driver_expects() {
         let quiet = state(&[]);
         for (question, answer) in [
             (":CHAN1:STAT?", "1"),
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_is_read_back() {
+    fn position_is_read_back() {
         // -(p - 0.5) x scale x 12 for p = 0.25 and 1 ms.
         let set = state(&[":TIM:SCAL 1.000000E-03", ":TIM:POS 3.000000E-03"]);
         assert_eq!(set.settings.position, 0.25);

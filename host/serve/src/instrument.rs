@@ -228,7 +228,9 @@ impl Instrument {
                 Ok(never) => match never {},
                 Err(error) => error,
             };
-            let may_return = self.reopen.is_some() && !self.closing && error.recovery() != Recovery::Fatal;
+            // What is no BitScope any more may be one again.
+            let is_own_fault = matches!(error.kind, ScopeErrorKind::Script(_));
+            let may_return = self.reopen.is_some() && !self.closing && !is_own_fault;
             if !may_return {
                 return Err(error);
             }

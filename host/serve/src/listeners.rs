@@ -1,4 +1,4 @@
-//! The listeners of all doors, behind one accept loop: a busy one does not keep the others waiting, and what the system
+//! The listeners of all services, behind one accept loop: a busy one does not keep the others waiting, and what the system
 //! refuses is waited out.
 
 use std::future::poll_fn;
@@ -20,7 +20,7 @@ pub(super) enum Accepted<D> {
     Exhausted,
 }
 
-/// Listeners, each with the door that it is for.
+/// Listeners, each with the service that it is for.
 #[derive(Debug)]
 pub(super) struct Listeners<D> {
     listeners: Vec<(D, TcpListener)>,
@@ -31,7 +31,7 @@ pub(super) struct Listeners<D> {
 impl<D: Copy> Listeners<D> {
     pub(super) fn new(listeners: impl IntoIterator<Item = (D, Option<TcpListener>)>) -> Self {
         let listeners =
-            listeners.into_iter().filter_map(|(door, listener)| Some((door, listener?))).collect();
+            listeners.into_iter().filter_map(|(service, listener)| Some((service, listener?))).collect();
         Self { listeners, next: 0 }
     }
 
@@ -47,10 +47,10 @@ impl<D: Copy> Listeners<D> {
     pub(super) async fn accept(&mut self) -> io::Result<Accepted<D>> {
         loop {
             match self.any().await {
-                Ok((door, stream, peer)) => {
+                Ok((service, stream, peer)) => {
                     // Nagle's algorithm would delay the short answers; a failure to disable it is no reason not to serve.
                     let _ = stream.set_nodelay(true);
-                    return Ok(Accepted::Connection(door, stream, peer));
+                    return Ok(Accepted::Connection(service, stream, peer));
                 }
                 Err(error) if is_passing(&error) => {}
                 Err(error) if is_exhausted(&error) => {
@@ -67,11 +67,11 @@ impl<D: Copy> Listeners<D> {
         poll_fn(|context| {
             for step in 0..listeners.len() {
                 let at = (*next + step) % listeners.len();
-                if let Some((door, listener)) = listeners.get(at)
+                if let Some((service, listener)) = listeners.get(at)
                     && let Poll::Ready(accepted) = listener.poll_accept(context)
                 {
                     *next = at + 1;
-                    return Poll::Ready(accepted.map(|(stream, peer)| (*door, stream, peer)));
+                    return Poll::Ready(accepted.map(|(stream, peer)| (*service, stream, peer)));
                 }
             }
             Poll::Pending

@@ -47,11 +47,11 @@ const RULES: Rules = Rules {
     udp_queue_timeout: Duration::from_secs(1),
     eeprom_writes: false,
 };
-/// Connections to the raw door that wait to be looked at; further ones are dropped.
+/// Connections to the raw service that wait to be looked at; further ones are dropped.
 const MAX_ARRIVED: usize = 16;
-/// Descriptors beside those of connections: standard streams, a socket for each door, the runtime, signals, the device.
+/// Descriptors beside those of connections: standard streams, a socket for each service, the runtime, signals, the device.
 const OWN_DESCRIPTORS: usize = 20;
-// At their limits all doors together fit in the 256 descriptors that the least generous systems give a process; one more
+// At their limits all services together fit in the 256 descriptors that the least generous systems give a process; one more
 // connection is accepted before there is room for it.
 const _: () = {
     let instruments = Personality::ALL.len() * MAX_CONNECTIONS;
@@ -154,7 +154,7 @@ pub enum ServeError {
 /// A device that is served.
 pub struct Server {
     sockets: Sockets,
-    listeners: Listeners<Door>,
+    listeners: Listeners<Service>,
     addresses: Addresses,
     rules: Rules,
     browsers: Browsers,
@@ -219,7 +219,7 @@ async fn listen_udp(address: Option<&String>, allow: &Allow) -> Result<Option<Ud
 
 /// Which clients a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
+enum Service {
     Raw,
     Instrument(Personality),
     TwinlanControl,
@@ -247,7 +247,7 @@ impl Personality {
     }
 }
 
-impl Door {
+impl Service {
     fn name(self) -> &'static str {
         match self {
             Self::Raw => "tcp",
@@ -258,7 +258,7 @@ impl Door {
     }
 }
 
-/// The clients of all TCP doors but the raw one's, which are handed on.
+/// The clients of all TCP services but the raw one's, which are handed on.
 struct Clients {
     allow: Allow,
     handle: Handle,
@@ -282,7 +282,7 @@ impl Clients {
     }
 
     /// Serves all that connect, for as long as the listeners work.
-    async fn receive(&mut self, listeners: &mut Listeners<Door>) -> io::Error {
+    async fn receive(&mut self, listeners: &mut Listeners<Service>) -> io::Error {
         loop {
             let accepted = tokio::select! {
                 accepted = listeners.accept() => accepted,
@@ -293,7 +293,7 @@ impl Clients {
                 }
             };
             match accepted {
-                Ok(Accepted::Connection(door, stream, peer)) => self.take(door, stream, peer).await,
+                Ok(Accepted::Connection(service, stream, peer)) => self.take(service, stream, peer).await,
                 Ok(Accepted::Exhausted) => {
                     for (_, connections) in &mut self.instruments {
                         connections.shed().await;
@@ -306,49 +306,49 @@ impl Clients {
         }
     }
 
-    async fn take(&mut self, door: Door, stream: TcpStream, peer: SocketAddr) {
+    async fn take(&mut self, service: Service, stream: TcpStream, peer: SocketAddr) {
         if !self.allow.admits(peer.ip()) {
-            return self.refuse(door, peer, "its network is not allowed (--allow)");
+            return self.refuse(service, peer, "its network is not allowed (--allow)");
         }
-        match door {
-            Door::Raw => {
+        match service {
+            Service::Raw => {
                 if self.raw.try_send((stream, peer)).is_err() {
-                    self.refuse(door, peer, ALL_IN_USE);
+                    self.refuse(service, peer, ALL_IN_USE);
                 }
             }
-            Door::Instrument(personality) => {
+            Service::Instrument(personality) => {
                 let connections =
                     self.instruments.iter_mut().find(|(of, _)| *of == personality).map(|(_, of)| of);
                 let Some(connections) = connections else { return };
                 if !connections.make_room(peer.ip()).await {
                     // A new connection has room for a line.
                     let _ = stream.try_write(format!("refused: {ALL_IN_USE}\n").as_bytes());
-                    return self.refuse(door, peer, ALL_IN_USE);
+                    return self.refuse(service, peer, ALL_IN_USE);
                 }
-                self.handle.report(Event::Connected { client: format!("{} {peer}", door.name()) });
+                self.handle.report(Event::Connected { client: format!("{} {peer}", service.name()) });
                 let handle = self.handle.clone();
                 connections.spawn(peer.ip(), |last_seen| {
                     Box::pin(serve_instrument(personality, stream, peer, last_seen, handle))
                 });
             }
-            Door::TwinlanControl => {
-                self.handle.report(Event::Connected { client: format!("{} {peer}", door.name()) });
+            Service::TwinlanControl => {
+                self.handle.report(Event::Connected { client: format!("{} {peer}", service.name()) });
                 self.twinlan.control(stream, peer);
             }
-            Door::TwinlanData => self.twinlan.data(stream, peer),
-            Door::Web => {
+            Service::TwinlanData => self.twinlan.data(stream, peer),
+            Service::Web => {
                 if !self.web.make_room(peer.ip()).await {
-                    return self.refuse(door, peer, ALL_IN_USE);
+                    return self.refuse(service, peer, ALL_IN_USE);
                 }
-                self.handle.report(Event::Connected { client: format!("{} {peer}", door.name()) });
+                self.handle.report(Event::Connected { client: format!("{} {peer}", service.name()) });
                 let browsers = &self.browsers;
                 self.web.spawn(peer.ip(), |last_seen| browsers.serve(stream, peer, last_seen));
             }
         }
     }
 
-    fn refuse(&self, door: Door, peer: SocketAddr, reason: &str) {
-        let client = format!("{} {peer}", door.name());
+    fn refuse(&self, service: Service, peer: SocketAddr, reason: &str) {
+        let client = format!("{} {peer}", service.name());
         self.handle.report(Event::Refused { client, reason: reason.to_owned() });
     }
 }
@@ -430,13 +430,13 @@ impl Server {
         let browsers = Browsers::new(page, &handle);
         let (control, data) = twinlan.unzip();
         let listeners = Listeners::new([
-            (Door::Raw, raw),
-            (Door::Instrument(Personality::Hmo), hmo),
-            (Door::Instrument(Personality::Rigol), rigol),
-            (Door::Instrument(Personality::RigolFramed), rigol_framed),
-            (Door::TwinlanControl, control),
-            (Door::TwinlanData, data),
-            (Door::Web, web),
+            (Service::Raw, raw),
+            (Service::Instrument(Personality::Hmo), hmo),
+            (Service::Instrument(Personality::Rigol), rigol),
+            (Service::Instrument(Personality::RigolFramed), rigol_framed),
+            (Service::TwinlanControl, control),
+            (Service::TwinlanData, data),
+            (Service::Web, web),
         ]);
         let rules = Rules { eeprom_writes: places.eeprom_writes, ..RULES };
         let allow = places.allow.clone();
@@ -512,7 +512,9 @@ impl Server {
             let mut device = LentDevice::new(handle.clone());
             let mut network = LossyNetwork::sound();
             let mut report_raw = |event| handle.report(event);
+            // Its buffers of datagrams make this one large.
             let raw = raw::serve(&mut device, &sockets, &mut arriving, rules, &mut network, &mut report_raw);
+            let raw = Box::pin(raw);
             let mut clients = Clients::new(allow, handle.clone(), arrived, browsers.clone());
             let reported = async {
                 while let Some(event) = events.recv().await {

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_may_hold_several() {
+    fn line_may_hold_several() {
         let names: Vec<_> =
             messages(b":FORM:BORD LSBF;:FORM REAL,32;:CHAN1:DATA?\r").map(|m| m.name).collect();
         assert_eq!(names, ["FORM:BORD", "FORM", "CHAN#:DATA"]);

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_range_shows_all_of_either_channel() {
+    fn range_shows_all_of_either_channel() {
         let mut settings = Settings::default();
         settings.analog[0] = Vertical { shown: true, span_v: 2.0, middle_v: 3.0 };
         settings.analog[1].span_v = 4.0;

@@ -21,6 +21,10 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// Commands in a datagram.
 const MAX_COMMANDS: usize = 64;
 const TICK_S: f64 = 25e-9;
+/// How long an echo is waited for.
+const ECHO_TIMEOUT: Duration = Duration::from_millis(200);
+/// A frame of a stream of A, B and the logic lines: ident, sequence number, and the three.
+const FRAME_BYTES: usize = 5;
 
 /// Runs a client against a simulated device behind a bitscope-server, to the end of the client.
 fn with_library<F: Future<Output = ()>>(query: &str, client: impl FnOnce(Library) -> F) {
@@ -70,15 +74,9 @@ impl Library {
     async fn receive(&mut self, length: usize) -> Vec<u8> {
         let mut answer = Vec::new();
         while answer.len() < length {
-            let mut datagram = [0; 2000];
-            let count = self.socket.recv(&mut datagram).await.unwrap();
-            assert!(
-                count > 4 && datagram[2] == self.id,
-                "{:?} does not answer {}",
-                &datagram[..count],
-                self.id
-            );
-            answer.extend(&datagram[4..count]);
+            let (id, data) = self.receive_some().await;
+            assert_eq!(id, self.id, "{data:?} answers another command");
+            answer.extend(data);
         }
         assert_eq!(answer.len(), length, "{}", String::from_utf8_lossy(&answer));
         answer
@@ -167,6 +165,42 @@ impl Library {
         let ["02", start, "00", end_tick, end, ""] = fields(&status) else { panic!("{status:?}") };
         let hex = |digits| u32::from_str_radix(digits, 16).unwrap();
         Captured { start_tick: hex(start), end: hex(end), end_tick: hex(end_tick) }
+    }
+
+    /// Starts a stream of A, B and the logic lines, and reads its first hundred frames.
+    async fn start_stream(&mut self, commands: &str) {
+        self.id = self.id.wrapping_add(1);
+        self.socket.send(&[&[self.id], commands.as_bytes()].concat()).await.unwrap();
+        let mut answer = Vec::new();
+        while answer.len() < commands.len() + 100 * FRAME_BYTES {
+            let (id, data) = self.receive_some().await;
+            assert_eq!(id, self.id);
+            answer.extend(data);
+        }
+        let frames = answer.strip_prefix(commands.as_bytes()).expect("the echo comes first");
+        for (sequence, frame) in (0..100).zip(frames.chunks(FRAME_BYTES)) {
+            assert_eq!(frame[..2], [0xa5, sequence]);
+        }
+    }
+
+    /// Resets the device until that is answered, behind what still comes of a stream.
+    async fn end_stream(&mut self) {
+        loop {
+            self.id = self.id.wrapping_add(1);
+            self.socket.send(&[self.id, b'!']).await.unwrap();
+            let echo = async { while self.receive_some().await.0 != self.id {} };
+            if timeout(ECHO_TIMEOUT, echo).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// A datagram's data, with the number of the command that it answers.
+    async fn receive_some(&self) -> (u8, Vec<u8>) {
+        let mut datagram = [0; 2000];
+        let count = self.socket.recv(&mut datagram).await.unwrap();
+        assert!(count > 4, "{:?} has no data", &datagram[..count]);
+        (datagram[2], datagram[4..count].to_vec())
     }
 
     /// Resets the device and fetches samples.
@@ -297,6 +331,19 @@ fn logic_is_captured_at_all_rates() {
             assert_eq!((trace.end, trace.end_tick), (12000, trace.start_tick + 12000 * ticks));
             let logic = library.dump(128, trace.end - 12000 + 1, 12000).await;
             assert_lines(&logic, &LINES, (trace.start_tick + ticks, ticks));
+        }
+    });
+}
+
+#[test]
+fn stream_that_outruns_its_server_ends_at_a_reset() {
+    // In simulated time a stream never lets its server rest.
+    with_library(&format!("{SIGNALS}&clock=fast"), |mut library| async move {
+        library.open().await;
+        for _ in 0..3 {
+            library.start_stream("21@01s2e@40sn01s36@a5s37@03s38@01sT").await;
+            library.end_stream().await;
+            assert_eq!(library.exchange("?", 10).await, b"\rBS000501\r");
         }
     });
 }

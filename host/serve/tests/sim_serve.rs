@@ -70,7 +70,7 @@ fn further_tcp_clients_are_rejected() {
 }
 
 #[test]
-fn a_thousand_clients_come_and_go() {
+fn thousand_clients_come_and_go() {
     with_server("", |addresses, _| async move {
         for _ in 0..1000 {
             let mut client = TcpStream::connect(addresses.tcp.unwrap()).await.unwrap();
@@ -243,7 +243,7 @@ fn udp_clients_come_and_go() {
 
 #[cfg(unix)]
 #[test]
-fn a_pseudo_terminal_is_a_raw_serial_line() {
+fn pseudo_terminal_is_a_raw_serial_line() {
     with_server("", |addresses, _| async move {
         let path = addresses.pty.unwrap();
         let terminal = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();

@@ -187,7 +187,7 @@ fn other_computers_need_a_network_and_a_token() {
 }
 
 #[test]
-fn settings_are_set_by_either_way_and_seen_by_all() {
+fn settings_are_shared_by_all_clients() {
     with_site("127.0.0.1:0", Allow::default(), async |site| {
         let mut one = look(&site, "").await.unwrap();
         let mut other = look(&site, "").await.unwrap();
@@ -221,7 +221,7 @@ fn settings_are_set_by_either_way_and_seen_by_all() {
 }
 
 #[test]
-fn traces_show_the_signal_as_finely_as_is_asked_for() {
+fn traces_have_the_requested_resolution() {
     with_site("127.0.0.1:0", Allow::default(), async |site| {
         let mut socket = look(&site, "").await.unwrap();
         send(
@@ -301,7 +301,7 @@ fn force_captures_also_when_nothing_is_captured() {
 }
 
 #[test]
-fn autoset_asks_for_as_many_samples_as_fit_in_16_bits() {
+fn autoset_requests_at_most_16_bits_of_samples() {
     let still = "L0=dc,0V&L1=dc,0V&L2=dc,0V&L3=dc,0V&L4=dc,0V&L5=dc,0V";
     with_signals(&format!("A=sine,50Hz,-2..2V&{still}"), "127.0.0.1:0", Allow::default(), async |site| {
         let post = "POST /api/v1/command HTTP/1.1";
@@ -408,7 +408,7 @@ fn who_does_not_read_holds_up_nobody() {
 }
 
 #[test]
-fn waiting_explains_the_trigger_in_volts_at_the_tip() {
+fn trigger_hint_is_in_volts_at_the_tip() {
     with_signals("A=sine,1kHz,-1..1V", "127.0.0.1:0", Allow::default(), async |site| {
         let mut socket = look(&site, "").await.unwrap();
         let never = r#"{"type": "set", "settings": {"channels": {"A": {"probe": 10}}, "trigger": {"level": 35, "mode": "normal"}}}"#;

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prelude_fills_bytes_and_words() {
+    fn prelude_fills_bytes_and_words() {
         let mut buffer = CaptureBuffer::new();
         buffer.fill(Layout::Single, 0x1234);
         assert_eq!(buffer.analog(Layout::Single, 0, 12287), 0x34);

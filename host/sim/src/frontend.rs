@@ -143,7 +143,7 @@ mod tests {
     /// The settings of the vendor's software that [section 7 of the reference](scopething_core::vm#7-voltages) quotes: a little wider, by its own
     /// calibration, but by less than a hundredth of the span.
     #[test]
-    fn the_vendors_ranges_come_out() {
+    fn vendors_ranges_come_out() {
         let front = FrontEnd::default();
         for (lo, hi, limit) in [(0x226a, 0xab95, 4.6), (0x65d6, 0x69bc, 0.55)] {
             let (bottom, top) = volts(&front, front.range(lo, hi));
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_and_b_differ_by_their_offset() {
+    fn and_b_differ_by_their_offset() {
         let front = FrontEnd { ab_offset: 0.1, ..FrontEnd::default() };
         let range = front.range(0x226a, 0xab95);
         let reading = |channel| front.fraction(range, channel, 1.0) * 9.2 - 4.6;

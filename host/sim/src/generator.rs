@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sine_is_synthesized_translated_and_played() {
+    fn sine_is_synthesized_translated_and_played() {
         let mut generator = Generator::new();
         generator.synthesize(&with(&[(Register::Ratio, 0x8000)])).unwrap();
         // Two waves in 1000 samples, between 1.65 V + 3.3 V x (-0.1 +- 0.25).
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_one_shot_plays_once_and_rests() {
+    fn one_shot_plays_once_and_rests() {
         let played = steps(Some(1.5));
         assert_eq!([3999, 4000, 1_000_000].map(|at| played.volts(SimTime(at))), [3.0, 1.5, 1.5]);
         assert_eq!(played.next_crossing(2.0, SimTime(2000)), Some(SimTime(4000)));

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_fires_after_its_filters() {
+    fn edge_fires_after_its_filters() {
         let wiring = wiring(&[(3, "square 1kHz phase=50%")]);
         // Low until 500 us, then high: samples 0..=499 are false, the eighth true one is sample 507.
         let rising = search(spock(0x08, 0xf7, 1), (8, 8), 1000, 0).advance(&wiring, 100, u64::MAX);
@@ -247,7 +247,7 @@ mod tests {
         #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
         #[test]
-        fn the_search_agrees_with_the_definition(
+        fn search_agrees_with_the_definition(
             frequency in 1e3..2e6, duty in 1.0..99.0, intro in 0_u64..10, outro in 0_u64..10,
             period in 1_u64..40, invert: bool
         ) {

@@ -34,7 +34,7 @@ fn numbers_are_entered_into_eight_bits_and_stay() {
 }
 
 #[test]
-fn a_reset_keeps_what_was_entered() {
+fn reset_keeps_what_was_entered() {
     let mut host = Host::new("A=dc,1V");
     host.prepare(0, 0, 40, 10, 10);
     host.set(&[(Register::TriggerIntro, 0), (Register::Level, 0x1234)]);

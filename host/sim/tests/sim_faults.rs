@@ -38,7 +38,7 @@ async fn collect(link: &mut SimLink) -> Vec<u8> {
 }
 
 #[test]
-fn a_byte_is_lost_or_doubled_or_changed() {
+fn byte_is_lost_or_doubled_or_changed() {
     run(async {
         assert_eq!(exchange(&mut link("drop@2"), b"?").await, b"?\rS000501\r");
         assert_eq!(exchange(&mut link("repeat@2"), b"?").await, b"?\rBBS000501\r");
@@ -51,7 +51,7 @@ fn a_byte_is_lost_or_doubled_or_changed() {
 }
 
 #[test]
-fn a_delay_holds_up_what_follows() {
+fn delay_holds_up_what_follows() {
     run(async {
         let mut link = link("delay:3ms@2");
         link.write_all(b"?").await.unwrap();

@@ -69,7 +69,7 @@ fn what_is_off_is_not_in_a_frame() {
 }
 
 #[test]
-fn a_raw_stream_is_a_byte_a_sample() {
+fn raw_stream_is_a_byte_a_sample() {
     // 80 ticks are 2 us.
     let mut logic = started("", 2, 80, 0, 1);
     let bytes = sent_until(&mut logic, SimTime::from_micros(2000));

@@ -31,7 +31,7 @@ fn rising_edge_is_at_the_filter_position() {
 }
 
 #[test]
-fn a_falling_edge_is_an_inverted_rising_one() {
+fn falling_edge_is_an_inverted_rising_one() {
     let mut host = Host::new("A=triangle,1kHz,-2..2V");
     host.prepare(0, 0, 40, 92, 192);
     host.set(&[(Register::SpockOption, 0x41)]);
@@ -72,7 +72,7 @@ fn timeout_starts_with_the_trigger_search() {
 }
 
 #[test]
-fn a_cancelled_trace_ends_where_it_is() {
+fn cancelled_trace_ends_where_it_is() {
     let mut host = Host::new("A=ramp,1kHz,0..1V");
     host.prepare(0, 0, 40, 100, 50);
     host.set(&[(Register::Prelude, 0x77)]);
@@ -289,7 +289,7 @@ fn capture_at_once(query: &str, mode: u32, buffer: u32, count: u32) -> Host {
 }
 
 #[test]
-fn the_end_address_holds_the_next_sample() {
+fn end_address_holds_the_next_sample() {
     // 1 us a sample, a counter that moves on every 10 us, and 1 mV/us.
     let mut host = capture_at_once("A=ramp,1kHz,0..1V", 1, 2, 200);
     assert!(close(&host.dump(0, 199, 2), [0.199, 0.200]));

@@ -277,7 +277,7 @@ mod tests {
     use proptest::test_runner::RngSeed;
 
     #[test]
-    fn the_texts_of_the_command_line_are_read() {
+    fn texts_of_the_command_line_are_read() {
         assert_eq!(parse("1ms", Unit::Seconds), Ok(1e-3));
         assert_eq!(parse("2.5us", Unit::Seconds), Ok(2.5e-6));
         assert_eq!(parse("2.5 \u{b5}s", Unit::Seconds), Ok(2.5e-6));
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_form_is_printed() {
+    fn shortest_form_is_printed() {
         assert_eq!(format(0.0025, Unit::Seconds), "2.5ms");
         assert_eq!(format(1e6, Unit::BitsPerSecond), "1Mbps");
         assert_eq!(format(0.0, Unit::Volts), "0V");

@@ -112,7 +112,7 @@ mod tests {
 
     /// CRC-32 of "123456789", from the catalogue of checksums.
     #[test]
-    fn the_checksum_is_the_usual_one() {
+    fn checksum_is_the_usual_one() {
         assert_eq!(CRC.checksum(b"123456789"), 0xcbf4_3926);
     }
 
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_version_number_message_and_checksum() {
+    fn frame_is_version_number_message_and_checksum() {
         let mut buffer = [0xaa; 64];
         let sent = encode(&mut buffer, 300, &Request::Status).unwrap();
         // 300 as a varint, then the first variant.
@@ -160,7 +160,7 @@ mod tests {
         }
 
         #[test]
-        fn a_changed_byte_is_noticed(
+        fn changed_byte_is_noticed(
             number in any::<u32>(), data in prop::collection::vec(any::<u8>(), 0..300),
             at in any::<prop::sample::Index>(), change in 1u8..,
         ) {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::record::{StoredTrace, TraceId};
 use super::usb::{LineErrors, UsbStatus};
 use crate::device::AnalogParameters;
+use crate::list::list;
 use crate::plan::CaptureRequest;
 use crate::scope::SerialNumber;
 use crate::time::Micros;
@@ -112,8 +113,11 @@ pub enum Response<'a> {
     Damaged,
 }
 
-/// Records of traces, as many as fit an answer.
-pub type Records = heapless::Vec<StoredTrace, 4>;
+list! {
+    /// Records of traces, as a slice: as many as fit an answer.
+    #[derive(Serialize, Deserialize)]
+    pub Records of StoredTrace, at most 4
+}
 
 /// What the bridge does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -398,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_request_fits_a_frame() {
+    fn longest_request_fits_a_frame() {
         let job = Job {
             request: longest_request(),
             probe: AnalogParameters::NOMINAL_X1,
@@ -415,11 +419,11 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_answers_fit_a_frame() {
+    fn longest_answers_fit_a_frame() {
         let mut buffer = [0; MAX_RESPONSE];
         let data = Response::Data { offset: u16::MAX, bytes: &[0xff; DATA_BYTES] };
         let mut records = Records::new();
-        while records.push(longest_record()).is_ok() {}
+        while records.push(longest_record()) {}
         let place = core::str::from_utf8(&[b'x'; 200]).unwrap();
         let full = StoreStatus {
             traces: u32::MAX,
@@ -474,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_with_a_wrong_size_is_refused() {
+    fn record_with_a_wrong_size_is_refused() {
         let record = StoredTrace { request: CaptureRequest::new(ChannelSet::ALL_LOGIC), ..longest_record() };
         assert_eq!(record.plan(), Err(RecordError::OtherPlan { id: record.id }));
     }

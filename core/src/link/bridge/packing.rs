@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_is_as_described() {
+    fn form_is_as_described() {
         // 0 -> 1 is 2, 1 -> 0 is 1, 0 -> -6 (250) is 11: a wide one of two half bytes.
         assert_eq!(packed(&[1, 0, 250], 1), [0x21, 0xb0, 0xbf]);
         // Four repetitions of the 0 that a channel starts from, then five times 2.
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_signal_takes_half_the_room() {
+    fn quiet_signal_takes_half_the_room() {
         let raw: Vec<u8> = (0..1000_u32).map(|n| 128 + (n * 7 % 5) as u8).collect();
         assert!(packed(&raw, 1).len() <= 502);
         assert!(packed(&[0x55; 12_288], 1).len() < 12_288 / 100);

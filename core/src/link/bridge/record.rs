@@ -330,7 +330,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_stored_trace_is_the_trace(
+        fn stored_trace_is_the_trace(
             channels in prop::sample::select(std::vec!["A", "B", "A,B", "L", "A,L", "A,B,L1", "L2"]),
             asked in 2u32..4000, fraction in 0.0..=1.0, quiet in any::<bool>(),
             raw in prop::collection::vec(any::<u8>(), crate::device::BUFFER_BYTES),

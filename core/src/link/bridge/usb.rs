@@ -175,7 +175,7 @@ mod tests {
     use std::string::ToString as _;
 
     #[test]
-    fn a_refusal_names_the_step_and_what_to_check() {
+    fn refusal_names_the_step_and_what_to_check() {
         let state = UsbState::Refused { step: UsbStep::FirstDescriptor, error: UsbError::Silent };
         let text = state.to_string();
         assert!(

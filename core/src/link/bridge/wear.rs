@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_spacing_keeps_the_default_life() {
+    fn default_spacing_keeps_the_default_life() {
         let (capacity, stored) = (400 * 4096, 12_288);
         let rate = flash_bytes(stored) / default_spacing_s(capacity, stored);
         let years = days_left(capacity, 0, rate).unwrap() / 365.25;

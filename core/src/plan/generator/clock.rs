@@ -6,6 +6,7 @@ use libm::{fabs, floor, rint};
 
 use super::CLOCK_OUTPUT_ON;
 use crate::device::Model;
+use crate::list::list;
 use crate::plan::{AnalogChannel, LogicLine, LogicPattern};
 use crate::vm::Register;
 
@@ -30,8 +31,15 @@ impl ClockOutput {
     }
 }
 
-/// The clock outputs of a request or a plan.
-pub type ClockOutputs = heapless::Vec<ClockOutput, { ClockRequest::MAX_OUTPUTS }>;
+list! {
+    /// The clock outputs of a request or a plan, as a slice: at most [`ClockRequest::MAX_OUTPUTS`].
+    ClockOutputs of ClockOutput, at most ClockRequest::MAX_OUTPUTS
+}
+
+list! {
+    /// Registers with their values, as a slice.
+    ClockRegisters of (Register, u32), at most ClockPlan::REGISTERS
+}
 
 /// What a user asks of the clock outputs, which share one period.
 ///
@@ -66,9 +74,13 @@ impl ClockRequest {
     /// # Errors
     /// [`ClockError::TooManyOutputs`].
     pub fn new(frequency_hz: f64, outputs: &[ClockOutput]) -> Result<Self, ClockError> {
-        let outputs = ClockOutputs::from_slice(outputs)
-            .map_err(|_| ClockError::TooManyOutputs { asked: outputs.len() })?;
-        Ok(Self { frequency_hz, outputs, max_error: 1e-4 })
+        let mut list = ClockOutputs::new();
+        for &output in outputs {
+            if !list.push(output) {
+                return Err(ClockError::TooManyOutputs { asked: outputs.len() });
+            }
+        }
+        Ok(Self { frequency_hz, outputs: list, max_error: 1e-4 })
     }
 }
 
@@ -118,7 +130,7 @@ impl ClockPlan {
 
     /// The registers of `Z`, which starts the clocks.
     #[must_use]
-    pub fn registers(&self) -> heapless::Vec<(Register, u32), { Self::REGISTERS }> {
+    pub fn registers(&self) -> ClockRegisters {
         let each = self.outputs.iter().zip(&self.edges).zip(&OUTPUTS);
         let outputs = each.flat_map(|((output, edges), registers)| {
             [
@@ -129,7 +141,7 @@ impl ClockPlan {
             ]
         });
         let shared = [(Register::Clock, self.ticks.into()), (Register::Cmd, 3), (Register::Mode, 0)];
-        let mut registers = heapless::Vec::new();
+        let mut registers = ClockRegisters::new();
         for register in outputs.chain(shared) {
             // There is room for all that three outputs can have.
             let _ = registers.push(register);
@@ -266,7 +278,7 @@ pub fn plan_clocks(model: &Model, request: &ClockRequest) -> Result<ClockPlan, C
     };
     for &output in &request.outputs {
         let (edges, real) = place_edges(output, ticks);
-        let room = plan.outputs.push(real).is_ok() && plan.edges.push(edges).is_ok();
+        let room = plan.outputs.push(real) && plan.edges.push(edges).is_ok();
         if !room {
             return Err(ClockError::TooManyOutputs { asked: request.outputs.len() });
         }
@@ -290,8 +302,9 @@ pub fn plan_levels(model: &Model, levels: LogicPattern) -> Result<ClockPlan, Clo
         }
         let duty = if levels.high & line.bit() == 0 { 0.0 } else { 1.0 };
         let output = ClockOutput { line, phase: 0.0, duty };
-        let asked = levels.care.count_ones() as usize;
-        outputs.push(output).map_err(|_| ClockError::TooManyOutputs { asked })?;
+        if !outputs.push(output) {
+            return Err(ClockError::TooManyOutputs { asked: levels.care.count_ones() as usize });
+        }
     }
     let frequency_hz = model.clock_hz / f64::from(model.generator.clock_ticks.1);
     plan_clocks(model, &ClockRequest { frequency_hz, outputs, max_error: 0.0 })

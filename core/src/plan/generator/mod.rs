@@ -21,7 +21,9 @@ mod timing;
 mod waveform;
 
 pub(crate) use clock::map_register;
-pub use clock::{ClockError, ClockOutput, ClockOutputs, ClockPlan, ClockRequest, plan_clocks, plan_levels};
+pub use clock::{
+    ClockError, ClockOutput, ClockOutputs, ClockPlan, ClockRegisters, ClockRequest, plan_clocks, plan_levels,
+};
 pub use timing::WaveTiming;
 pub use waveform::{
     PlayMode, UnknownWaveShape, WaveShape, WaveformError, WaveformPlan, WaveformRequest, plan_waveform,

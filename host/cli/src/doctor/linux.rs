@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn latency_timer_is_read_of_the_port_behind_its_links() {
+    fn latency_timer_follows_links_to_the_port() {
         for (ms, verdict) in [("1\n", Verdict::Fine), ("16\n", Verdict::Advice)] {
             let files = [("sys/class/tty/ttyUSB3/device/latency_timer", ms), ("dev/ttyUSB3", "")];
             let (directory, system) = system(&files, |_| false, "");

@@ -54,8 +54,9 @@ how it goes are welcome.";
 const BATCH_ROWS: usize = 1024;
 /// How long rows wait for others before they are handed to the files.
 const BATCH_TIME: Duration = Duration::from_millis(200);
-/// Frames received at once, at most.
-const CHUNK_FRAMES: usize = 256;
+/// Frames received at once, at most: those of a quarter of a second, which are held while it is not known whether some
+/// are lost.
+const CHUNK_FRAMES: usize = 1 << 14;
 
 /// Stream samples without a gap to files, for as long as is wanted
 #[derive(Debug, Args)]
@@ -241,7 +242,7 @@ impl Streaming {
         let span_s = self.rows_wanted.map(|rows| rows as f64 / self.plan.rate_hz());
         let span = span_s.map(|span_s| format!(" for {}", time_span(span_s))).unwrap_or_default();
         print_status!("streaming {} at {rate}{span} (Ctrl-C ends)", self.plan.channels);
-        let mut frames = [StreamFrame::default(); CHUNK_FRAMES];
+        let mut frames = vec![StreamFrame::default(); CHUNK_FRAMES];
         let mut batch = Vec::with_capacity(BATCH_ROWS);
         let mut handed_over = Instant::now();
         let result: Result<Ended, ScopeError<LinkError>> = loop {

@@ -22,6 +22,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 const MAX_GAPS_REPORTED: usize = 5;
 /// Gaps in the summary.
 const MAX_GAPS_IN_SUMMARY: usize = 100;
+
 /// The modulus of a frame's sequence number.
 const SEQUENCE_FRAMES: f64 = 256.0;
 
@@ -100,7 +101,11 @@ impl Report {
             let at = quantity(self.frame_time_s(gap.position), "s", 6);
             let last =
                 if self.gaps.len() + 1 == MAX_GAPS_REPORTED { "; further gaps are counted only" } else { "" };
-            self.bar.suspend(|| print_status!("gap at {at}: {} frames lost{last}", gap.lost));
+            let lost = match gap.lost {
+                Some(lost) => format!("{lost} frames lost"),
+                None => "an unknown number of frames lost, times after it are an estimate".to_owned(),
+            };
+            self.bar.suspend(|| print_status!("gap at {at}: {lost}{last}"));
         }
         if self.gaps.len() < MAX_GAPS_IN_SUMMARY {
             self.gaps.push(gap);
@@ -152,8 +157,8 @@ impl Report {
         self.measured_frame_rate_hz() / f64::from(self.plan.thinning)
     }
 
-    /// Frames that should have come by the computer's clock and are not known to be missing, if they are more than a sequence
-    /// number can hide.
+    /// Frames that should have come by the computer's clock and were not counted, if they are more than a sequence number can
+    /// hide: lost without a trace in a stream without frames, or never sampled by a device whose pace is another.
     fn unaccounted(&self) -> Option<u64> {
         let expected = self.totals.elapsed.seconds() * self.plan.frame_rate_hz();
         let missing = expected - (self.totals.frames + self.totals.lost) as f64;
@@ -172,8 +177,8 @@ impl Report {
     pub(super) fn summarise(&self, ended: Ended, files: &[PathBuf], json: bool) -> Result<(), Failure> {
         if let Some(frames) = self.unaccounted() {
             print_warning!(
-                "by the computer's clock some {frames} frames more are missing than the device reports, which counts \
-                 modulo 256: times after gaps may be too early"
+                "by the computer's clock some {frames} frames more are missing than were counted: the device may be slower \
+                 than it was asked to be, and times too early"
             );
         }
         if json {

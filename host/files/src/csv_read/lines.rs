@@ -116,7 +116,10 @@ impl<R: BufRead> LineReader<R> {
             self.decoded = latin(&self.buffer);
             &self.decoded
         };
-        Ok(Line { number: self.number, text: text.trim_start_matches('\u{feff}').trim(), is_ended })
+        // Most lines begin with a digit.
+        let is_bare = text.as_bytes().first().is_some_and(u8::is_ascii_graphic);
+        let text = if is_bare { text.trim_end() } else { text.trim_start_matches('\u{feff}').trim() };
+        Ok(Line { number: self.number, text, is_ended })
     }
 }
 

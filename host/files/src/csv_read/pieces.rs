@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use super::layout::{Layout, Separator};
+use super::layout::{Clock, Layout, Separator};
 use super::lines::Line;
 use super::{Begin, CsvReader};
 use crate::facts::Known;
@@ -106,22 +106,20 @@ impl Numbers {
 
     /// Reads a row; its time in seconds.
     fn read(&mut self, layout: &Layout, row: Line<'_>) -> Result<f64, ReadError> {
-        let separator: Separator = layout.separator;
-        let time_s = layout.time_of(row, separator.cells(row.text), self.passed, |_| {})?;
+        let clock = match layout.clock {
+            Clock::Column { place, scale } => Some((place, scale)),
+            Clock::Even { .. } => None,
+        };
+        let mut time_s = if clock.is_none() { Some(layout.time_of_row(self.passed)) } else { None };
         self.passed += 1;
         self.values.fill(None);
-        for (place, cell) in separator.cells(row.text).enumerate() {
+        for (place, cell) in layout.separator.cells(row.text).enumerate() {
+            if let Some((_, scale)) = clock.filter(|clock| clock.0 == place) {
+                time_s = Some(layout.time_in(row, cell, scale)?);
+            }
             match self.columns.get(place) {
                 Some(Some(column)) if !cell.is_empty() => {
-                    let number = match cell {
-                        "0" => Some(0.0),
-                        "1" => Some(1.0),
-                        _ if self.as_printed.get(*column) == Some(&true) => {
-                            let volts = cell.parse::<f32>().ok().filter(|volts| volts.is_finite());
-                            volts.map(f64::from).or_else(|| separator.number(cell))
-                        }
-                        _ => separator.number(cell),
-                    };
+                    let number = self.number(layout.separator, *column, cell);
                     let number = number.ok_or_else(|| row.fault(format!("{cell:?} is not a number")))?;
                     if let Some(value) = self.values.get_mut(*column) {
                         *value = Some(number);
@@ -132,6 +130,19 @@ impl Numbers {
                 None => return Err(row.fault("there are more fields than in the header")),
             }
         }
-        Ok(time_s)
+        time_s.ok_or_else(|| row.fault("it has no time"))
+    }
+
+    /// The number in a cell of a column.
+    fn number(&self, separator: Separator, column: usize, cell: &str) -> Option<f64> {
+        match cell {
+            "0" => Some(0.0),
+            "1" => Some(1.0),
+            _ if self.as_printed.get(column) == Some(&true) => {
+                let volts = cell.parse::<f32>().ok().filter(|volts| volts.is_finite());
+                volts.map(f64::from).or_else(|| separator.number(cell))
+            }
+            _ => separator.number(cell),
+        }
     }
 }

@@ -519,3 +519,32 @@ impl Default for Column {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReadOptions;
+    use scopething_waveform::waveform::Channel;
+
+    #[test]
+    fn too_many_samples_are_refused() {
+        let window = ReadOptions::default().window();
+        let almost_full = || {
+            let mut table = Table::new(Layout::of_channels(&[Channel::A]));
+            table.samples = MAX_SAMPLES - 1;
+            table
+        };
+        let mut of_text = almost_full();
+        let mut push = |number| {
+            let line = Line { number, text: "", is_ended: true };
+            let time = number.to_string();
+            of_text.push(line, [time.as_str(), "1.5"].into_iter(), window)
+        };
+        assert!(push(2).is_ok());
+        assert!(matches!(push(3), Err(ReadError::TooLong)));
+        let mut of_numbers = almost_full();
+        let mut push = |time_s| of_numbers.push_numbers(time_s, [Some(1.5)].into_iter(), window);
+        assert!(push(0.0).is_ok());
+        assert!(matches!(push(1.0), Err(ReadError::TooLong)));
+    }
+}

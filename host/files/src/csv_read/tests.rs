@@ -114,7 +114,7 @@ fn traces_of_a_job_have_their_stamps() {
 }
 
 #[test]
-fn traces_that_are_passed_over_tell_their_numbers() {
+fn skipped_traces_report_their_numbers() {
     let text = format!("time,A\n0,1\n1,2\n{JOB}");
     let mut reader = CsvReader::new(text.as_bytes());
     let mut skip = || reader.skip().unwrap().map(|skipped| skipped.number);
@@ -184,7 +184,7 @@ fn endless_line_is_refused() {
 }
 
 #[test]
-fn a_chopped_pair_takes_turns_in_the_rows() {
+fn chopped_pair_takes_turns_in_the_rows() {
     let pair = |channel, start_s, samples: [f32; 2]| {
         Series::new(channel, start_s, 850e-9, Samples::Volts(samples.to_vec()))
     };
@@ -342,7 +342,7 @@ const EXPORTS: &[Export] = &[
 
 /// A probe's attenuation, or codes in place of volts.
 #[test]
-fn samples_of_a_recorder_are_multiplied_by_its_factor() {
+fn recorder_factor_scales_the_samples() {
     let text = "trigger,stamp,channel,index,type,delay,factor,rate,count,data\n0,13:14:15,0,0,0,0,10,1000,3,0.5,-0.75,1\n";
     let waveform = CsvReader::new(text.as_bytes()).read().unwrap().unwrap();
     assert_eq!(waveform.channels()[0].samples, Samples::Volts(vec![5.0, -7.5, 10.0]));

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_has_an_axis_around_it() {
+    fn constant_has_an_axis_around_it() {
         for constant in [0.0, 3.3, -7.0, 1e-12, 1e30] {
             let axis = Axis::around(constant, constant, "V", 8);
             assert!(axis.low < constant && constant < axis.high, "{axis:?}");
@@ -129,13 +129,13 @@ mod tests {
     }
 
     #[test]
-    fn a_tick_beyond_the_end_is_left_out() {
+    fn tick_beyond_the_end_is_left_out() {
         assert!(Axis::new(0.1, 0.9, "", 1).ticks.is_empty());
         assert_eq!(labels(&Axis::new(0.1e20, 0.9e20, "V", 2)), ["5.000e7"]);
     }
 
     #[test]
-    fn an_axis_without_a_unit_has_no_prefix() {
+    fn axis_without_a_unit_has_no_prefix() {
         assert_eq!(Axis::new(0.000_2, 0.000_4, "", 5).unit, "");
     }
 

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_title_tells_how_it_was_captured() {
+    fn title_tells_how_it_was_captured() {
         let trigger =
             Trigger { time_s: 1e-6, level: Some(1.5), kind: TriggerType::Rising, source: "A".to_owned() };
         let details = Details {
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_capture_that_did_not_trigger_says_so() {
+    fn capture_that_did_not_trigger_says_so() {
         let details = Details { cause: Some(EndReason::Timeout), ..Details::default() };
         let recording = recording(Samples::Volts(vec![0.0]), details);
         let chart = Chart::new(&recording, 10, 8);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_lasts_until_the_next_sample() {
+    fn level_lasts_until_the_next_sample() {
         let recording = recording(Samples::Levels(vec![0, 1, 1, 0]), Details::default());
         let chart = Chart::new(&recording, 10, 8);
         assert_eq!(chart.level, None);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn the_legend_tells_the_extent() {
+    fn legend_tells_the_extent() {
         let series = Series::new(Channel::B, 0.0, 1.0, Samples::Volts(vec![-0.25, 3.3]));
         assert_eq!(legend(&series, false), "B  -0.25 … 3.30 V");
     }

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glitch_of_one_sample_among_many_shows() {
+    fn glitch_of_one_sample_among_many_shows() {
         let points =
             (0..12288).map(|index| point(f64::from(index) / 12287.0, f64::from(u8::from(index == 5000))));
         let lines = lines(points, 80);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_breaks_where_there_is_no_number() {
+    fn line_breaks_where_there_is_no_number() {
         let points = [point(0.0, 0.0), point(0.1, f64::NAN), point(0.2, 1.0)];
         assert_eq!(lines(points.into_iter(), 10), [vec![points[0]], vec![points[2]]]);
         assert!(lines([point(f64::NAN, 0.0)].into_iter(), 10).is_empty());

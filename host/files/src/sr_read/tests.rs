@@ -169,7 +169,7 @@ fn broken_parts_leave_the_others() {
 }
 
 #[test]
-fn a_damaged_entry_is_named() {
+fn damaged_entry_is_named() {
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in

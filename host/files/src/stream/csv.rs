@@ -36,7 +36,10 @@ impl RowWriter for CsvRows {
                 line.push(b'0' + u8::from(value > 0.5));
             }
         }
-        writeln!(line, ",{}", row.lost)?;
+        match row.lost {
+            Some(lost) => writeln!(line, ",{lost}")?,
+            None => writeln!(line, ",")?,
+        }
         Ok(file.write_all(line)?)
     }
 

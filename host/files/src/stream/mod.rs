@@ -10,12 +10,14 @@
 //!
 //! Rows lie on a grid of evenly spaced times. Where frames were lost, rows are missing, and times jump: no row is made
 //! up. `lost` has with each row how many frames of the device are missing since the row before it, so that a row that
-//! was made of fewer frames shows as well. Formats that know evenly spaced samples only, `sr` and `wav`, have samples
+//! was made of fewer frames shows as well. Where that is not known the cell is empty in `csv`, null in `parquet` and
+//! 18446744073709551615 in `npz`, and the times from there on are an estimate. Formats that know evenly spaced samples only, `sr` and `wav`, have samples
 //! that are no numbers (NaN) in the place of missing ones, and the last level of a logic line; they have no place for
 //! `lost`.
 
 mod csv;
 mod npz;
+mod pages;
 mod parquet;
 mod row;
 mod sr;
@@ -56,11 +58,11 @@ pub use super::rows::MAX_BUFFERED_ROWS;
 ///     values[0] = volts;
 ///     Row { index, lost, values }
 /// };
-/// for row in [row(0, 0, 1.5), row(1, 0, 2.0), row(5, 12, 2.5)] {
+/// for row in [row(0, Some(0), 1.5), row(1, Some(0), 2.0), row(5, Some(12), 2.5), row(200, None, 3.0)] {
 ///     file.write(&row)?;
 /// }
 /// file.commit()?;
-/// assert_eq!(std::fs::read_to_string(&path)?, "time,A,lost\n0,1.5,0\n0.001,2,0\n0.005,2.5,12\n");
+/// assert_eq!(std::fs::read_to_string(&path)?, "time,A,lost\n0,1.5,0\n0.001,2,0\n0.005,2.5,12\n0.2,3,\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct StreamFile {

@@ -1,7 +1,8 @@
 //! Arrays for numpy: `time`, one for each column, and `lost`, all of the same length.
 //!
 //! Beside them, as arrays without dimensions, the contents of [`StreamHeader`]: `sample_rate`, `range_low`,
-//! `range_high` (float64, not a number where not known), `thinning` (uint64), `start`, `unit` (text), and `warnings`.
+//! `range_high` (float64, not a number where not known), `thinning` (uint64), `start`, `unit` (text), and `warnings`. Where it is
+//! not known how many frames are lost, `lost` is its greatest value.
 //!
 //! An array begins with its length, which is known only at the end of the stream: until then each column has a
 //! temporary file beside the target. Times and losses are kept as what changes in them.
@@ -22,6 +23,8 @@ use scopething::atomic::directory_of;
 
 /// Entries from this size on need the longer form of a zip file's directory.
 const LARGE_BYTES: u64 = u32::MAX as u64;
+/// In `lost`: it is not known how many are.
+const UNKNOWN: u64 = u64::MAX;
 
 struct NpzRows {
     file: AtomicFile,
@@ -81,8 +84,9 @@ fn reread(file: BufWriter<File>) -> io::Result<BufReader<File>> {
 
 impl RowWriter for NpzRows {
     fn write(&mut self, row: &Row) -> Result<(), WriteError> {
-        if row.index != self.next_index || row.lost > 0 {
-            Break { row: self.rows, index: row.index, lost: row.lost }.write(&mut self.breaks)?;
+        if row.index != self.next_index || row.lost != Some(0) {
+            let lost = row.lost.unwrap_or(UNKNOWN);
+            Break { row: self.rows, index: row.index, lost }.write(&mut self.breaks)?;
         }
         for ((file, column), &value) in self.columns.iter_mut().zip(&self.header.columns).zip(&row.values) {
             if column.is_analog() {

@@ -1,19 +1,21 @@
 //! A table in Parquet: columns `time`, the channels, and `lost`, a row group each [`MAX_BUFFERED_ROWS`] rows.
 //!
-//! The columns have the types that [traces](crate) have in this format, `lost` is an unsigned 32-bit integer. The
+//! The columns have the types that [traces](crate) have in this format, `lost` is an unsigned 32-bit integer, null
+//! where it is not known how many frames are lost. The
 //! file's key-value metadata has `sample_rate`, `start` (UTC, by the computer's clock), `thinning`, `unit`, `range_low`,
 //! `range_high` and `warnings`.
 
 use std::sync::Arc;
 
-use parquet::basic::{LogicalType, Repetition, Type as PhysicalType};
-use parquet::data_type::{DoubleType, FloatType, Int32Type};
+use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
+use parquet::data_type::{DataType, DoubleType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::EnabledStatistics;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::types::{ColumnPath, PrimitiveTypeBuilder, Type, TypePtr};
+use parquet::schema::types::{ColumnDescPtr, ColumnPath, PrimitiveTypeBuilder, Type, TypePtr};
 
+use super::pages::ColumnChunk;
 use super::row::{Column, Row, RowWriter, StreamHeader, Writer};
 use crate::WriteError;
 use crate::csv_write::{LOST, TIME};
@@ -26,10 +28,13 @@ const PAGE_BYTES: usize = 1 << 15;
 
 struct ParquetRows {
     file: SerializedFileWriter<AtomicFile>,
+    chunk: ColumnChunk,
     header: StreamHeader,
     times_s: Vec<f64>,
     columns: Vec<Values>,
     lost: Vec<i32>,
+    /// A definition level for each row: 0 where `lost` is null.
+    is_lost_known: Vec<i16>,
 }
 
 enum Values {
@@ -64,6 +69,8 @@ pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
         |properties, name| properties.set_column_dictionary_enabled(ColumnPath::from(name.as_str()), false),
     );
     let properties = properties
+        // [`ColumnChunk`] does that.
+        .set_compression(Compression::UNCOMPRESSED)
         .set_data_page_size_limit(PAGE_BYTES)
         .set_dictionary_page_size_limit(PAGE_BYTES)
         // What is known of each page is kept until the end of the stream.
@@ -71,14 +78,17 @@ pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
         .set_offset_index_disabled(true)
         .set_key_value_metadata(Some(facts.collect()))
         .build();
+    let properties = Arc::new(properties);
     let file =
-        schema(header).and_then(|schema| SerializedFileWriter::new(file, schema, Arc::new(properties)));
+        schema(header).and_then(|schema| SerializedFileWriter::new(file, schema, Arc::clone(&properties)));
     Ok(Box::new(ParquetRows {
         file: file.map_err(failed)?,
+        chunk: ColumnChunk::new(properties),
         header: header.clone(),
         times_s: Vec::with_capacity(MAX_BUFFERED_ROWS),
         columns: header.columns.iter().copied().map(Values::of).collect(),
         lost: Vec::with_capacity(MAX_BUFFERED_ROWS),
+        is_lost_known: Vec::with_capacity(MAX_BUFFERED_ROWS),
     }))
 }
 
@@ -106,36 +116,46 @@ fn schema(header: &StreamHeader) -> Result<TypePtr, ParquetError> {
         };
         fields.push(field.with_repetition(Repetition::REQUIRED).build()?);
     }
-    fields.push(integer(LOST, 32).with_repetition(Repetition::REQUIRED).build()?);
+    fields.push(integer(LOST, 32).with_repetition(Repetition::OPTIONAL).build()?);
     let fields = fields.into_iter().map(Arc::new).collect();
     Ok(Arc::new(Type::group_type_builder("stream").with_fields(fields).build()?))
 }
 
 impl ParquetRows {
     fn write_group(&mut self) -> Result<(), ParquetError> {
-        let mut group = self.file.next_row_group()?;
-        write_column::<DoubleType>(&mut group, &mut self.times_s)?;
-        for column in &mut self.columns {
+        let Self { file, chunk, times_s, columns, lost, is_lost_known, .. } = self;
+        let descriptions = file.schema_descr().columns().to_vec();
+        let mut descriptions = descriptions.into_iter();
+        let mut group = file.next_row_group()?;
+        let mut next =
+            || descriptions.next().ok_or_else(|| ParquetError::General("too few columns".to_owned()));
+        write_column::<DoubleType>(&mut group, chunk, next()?, times_s, None)?;
+        for column in columns {
             match column {
-                Values::Analog(values) => write_column::<FloatType>(&mut group, values)?,
-                Values::Levels(levels) => write_column::<Int32Type>(&mut group, levels)?,
+                Values::Analog(values) => {
+                    write_column::<FloatType>(&mut group, chunk, next()?, values, None)?;
+                }
+                Values::Levels(levels) => {
+                    write_column::<Int32Type>(&mut group, chunk, next()?, levels, None)?;
+                }
             }
         }
-        write_column::<Int32Type>(&mut group, &mut self.lost)?;
+        write_column::<Int32Type>(&mut group, chunk, next()?, lost, Some(is_lost_known))?;
+        is_lost_known.clear();
         group.close()?;
         Ok(())
     }
 }
 
-/// Writes the next column of a group, and empties it.
-fn write_column<T: parquet::data_type::DataType>(
+/// Writes the next column of a group, and empties it. `defined` has a definition level for each row of a column that may be null.
+fn write_column<T: DataType>(
     group: &mut SerializedRowGroupWriter<'_, AtomicFile>,
+    chunk: &mut ColumnChunk,
+    description: ColumnDescPtr,
     values: &mut Vec<T::T>,
+    defined: Option<&[i16]>,
 ) -> Result<(), ParquetError> {
-    if let Some(mut column) = group.next_column()? {
-        column.typed::<T>().write_batch(values, None, None)?;
-        column.close()?;
-    }
+    chunk.write::<T>(group, description, values, defined)?;
     values.clear();
     Ok(())
 }
@@ -147,7 +167,8 @@ impl RowWriter for ParquetRows {
             column.push(value);
         }
         // The bits of an unsigned number, as the format has it.
-        self.lost.push(u32::try_from(row.lost).unwrap_or(u32::MAX).cast_signed());
+        self.lost.extend(row.lost.map(|lost| u32::try_from(lost).unwrap_or(u32::MAX).cast_signed()));
+        self.is_lost_known.push(row.lost.is_some().into());
         if self.times_s.len() == MAX_BUFFERED_ROWS { self.write_group().map_err(failed) } else { Ok(()) }
     }
 

@@ -107,8 +107,9 @@ impl StreamHeader {
 pub struct Row {
     /// Counts rows from the start of the stream, missing ones too.
     pub index: u64,
-    /// Frames of the device that are missing since the row before, as far as is known.
-    pub lost: u64,
+    /// Frames of the device that are missing since the row before. None if some are, but how many is not known: the index is
+    /// an estimate then.
+    pub lost: Option<u64>,
     /// The values, as many as there are columns: volts or fractions, or level 0 or 1.
     pub values: [f32; MAX_COLUMNS],
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import re
-from typing import Any, Dict, Iterable, List, Mapping, Optional, SupportsFloat, SupportsIndex, TypedDict, Union, cast
+from typing import Any, Dict, Iterable, List, Mapping, Optional, SupportsFloat, SupportsIndex, Tuple, TypedDict, Union, cast
 
 from . import _core
 from ._errors import Usage
@@ -156,8 +156,8 @@ _OPTIONAL = {"trigger", "trigger_level", "timeout", "low", "high", "bits"}
 """Those that may be None, for the program's default."""
 
 
-def capture_arguments(channels: Channels, arguments: CaptureArguments) -> Dict[str, Any]:
-    """A request in the program's own form; what is absent has the program's default."""
+def capture_request(channels: Channels, arguments: CaptureArguments) -> _core.Request:
+    """A request with all its arguments read; what is absent has the program's default."""
     request: Dict[str, Any] = {"channels": channel_names(channels)}
     for name, value in arguments.items():
         if name not in CaptureArguments.__annotations__:
@@ -176,4 +176,32 @@ def capture_arguments(channels: Channels, arguments: CaptureArguments) -> Dict[s
             request[name] = str(value).lower()
     if request.get("nsamples", 1) < 0:
         raise Usage(f"nsamples is {request['nsamples']}: give at least 1")
-    return request
+    return _core.Request(request)
+
+
+class LastRequest:
+    """The last request, for scripts that capture the same again and again: reading its arguments takes longer than the rest of
+    what Python does for a capture."""
+
+    _PLAIN = (str, int, float, bool, type(None))
+
+    def __init__(self) -> None:
+        self._last: Optional[Tuple[Tuple[Any, ...], _core.Request]] = None
+
+    def of(self, channels: Channels, arguments: CaptureArguments) -> _core.Request:
+        """The last request if these are its arguments, or a new one. Only what cannot change is compared, by identity: 1 is no
+        True."""
+        given: Tuple[Any, ...]
+        if isinstance(channels, str):
+            given = (True, channels, *arguments.values())
+        else:
+            # It may be an iterator, and a list may change.
+            channels = tuple(channels)
+            given = (False, *channels, *arguments.values())
+        last = self._last
+        if last is not None and len(last[0]) == len(given) and all(map(operator.is_, last[0], given)):
+            return last[1]
+        request = capture_request(channels, arguments)
+        if all(type(value) in self._PLAIN for value in given):
+            self._last = given, request
+        return request

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import _core
-from ._arguments import Attenuation, CaptureArguments, Channels, attenuation_text, capture_arguments, quantity_text
+from ._arguments import Attenuation, CaptureArguments, Channels, attenuation_text, capture_request, quantity_text
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -61,5 +61,5 @@ def plan(
     >>> scopething.plan("AB", period="20ms", nsamples=6000)
     <Plan: 6014 samples over 20.00 ms at 300.8 kS/s, mode MacroChop>
     """
-    request = capture_arguments(channels, arguments)
+    request = capture_request(channels, arguments)
     return Plan(_core.plan(request, url, probes, attenuation_text(attenuation), waveform, clock))

@@ -11,11 +11,12 @@ from ._arguments import (
     Attenuation,
     CaptureArguments,
     Channels,
+    LastRequest,
     Path,
     Quantity,
     Trigger,
     attenuation_text,
-    capture_arguments,
+    capture_request,
     channel_names,
     number,
     whole,
@@ -48,6 +49,7 @@ class Scope(Generators):
 
     def __init__(self, connection: _core.Connection) -> None:
         self._connection = connection
+        self._last_request = LastRequest()
         opened.add(self)
 
     @property
@@ -84,8 +86,8 @@ class Scope(Generators):
         """What the capture that runs has waited for for three seconds, and why it does not come, if that was found out; None
         otherwise.
 
-        It also goes to the logger ``"scopething"``, the reason as a warning, which Python prints unless a program says
-        otherwise.
+        It also goes to the logger ``"scopething"``, the reason as a warning, which Python prints unless its logging is set
+        up otherwise.
         """
         return self._connection.waiting
 
@@ -177,7 +179,7 @@ class Scope(Generators):
             "raw": raw,
             "bits": bits,
         }
-        request = capture_arguments(channels, arguments)
+        request = self._last_request.of(channels, arguments)
         recording = self._connection.capture(request, probes, attenuation_text(attenuation), verify)
         if recording is None:
             raise Cancelled("the capture was cancelled before its first sample: capture again")
@@ -201,7 +203,7 @@ class Scope(Generators):
             Usage: an argument is not understood.
             PlanError: the device cannot do it.
         """
-        request = capture_arguments(channels, arguments)
+        request = capture_request(channels, arguments)
         return Plan(self._connection.plan(request, probes, attenuation_text(attenuation)))
 
     def calibrate(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ class Block:
     Attributes:
         start: seconds from the start of the stream to the first sample.
         lost: frames of the device that are missing just before this block, because the link could not carry them or the
-            program did not keep up.
+            program did not keep up. None if some are, but how many is not known: ``start`` is an estimate from there on.
         sample_period: seconds from one sample to the next.
         samples: by channel, float32 of shape (n,), nobody can write to them; logic levels 0 or 1 as uint8. With an
             envelope the least of each sample; ``greatest`` has the greatest.
@@ -31,7 +31,7 @@ class Block:
     def __init__(
         self,
         start: float,
-        lost: int,
+        lost: Optional[int],
         sample_period: float,
         samples: Dict[str, npt.NDArray[Any]],
         greatest: Dict[str, npt.NDArray[Any]],
@@ -59,7 +59,8 @@ class Block:
         return len(next(iter(self.samples.values())))
 
     def __repr__(self) -> str:
-        lost = f", {self.lost} frames lost before" if self.lost else ""
+        count = "an unknown number of" if self.lost is None else self.lost
+        lost = "" if count == 0 else f", {count} frames lost before"
         return f"<Block of {', '.join(self.samples)}: {len(self)} samples from {quantity_text(self.start, 's', 6)}{lost}>"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
 import numpy as np
@@ -21,60 +22,65 @@ if TYPE_CHECKING:
 Samples = Union["npt.NDArray[np.float32]", "npt.NDArray[np.uint8]"]
 
 
+class _Facts:
+    """A recording, and what is known of it."""
+
+    def __init__(self, recording: _core.Recording) -> None:
+        self.recording = recording
+
+    @cached_property
+    def details(self) -> Dict[str, Any]:
+        return self.recording.details()
+
+
 class Series:
     """The samples of one channel.
 
     Attributes:
         channel: ``"A"``, ``"B"``, or ``"L0"`` to ``"L7"``.
         label: the channel's name in the file that it was read from, where that is another one.
-        samples: volts, or with ``raw`` fractions of the range, as float32 of shape (n,); of a logic line 0 or 1 as uint8.
-            Nobody can write to it; ``samples.copy()`` gives an array of one's own.
         sample_period: seconds from one sample of this channel to its next.
         unit: ``"V"``, ``"range"`` for fractions of it, ``""`` for logic levels.
         sample_rate: samples a second of this channel, in hertz.
+        waveform: what `scopething.analysis.annotate_series` has found; not there before.
     """
 
-    __slots__ = (
-        "_clipped", "_details", "_extra", "_index", "_recording", "_timestamps",
-        "channel", "label", "sample_period", "sample_rate", "samples", "unit",
-    )  # fmt: skip
+    waveform: Any
 
-    def __init__(
-        self,
-        recording: _core.Recording,
-        index: int,
-        row: Tuple[str, Optional[str], float, float, float, str],
-        details: Dict[str, Any],
-    ) -> None:
-        self._recording = recording
+    # Most scripts look at the samples of a trace and at little else: all that costs something is made when it is asked for.
+
+    def __init__(self, facts: _Facts, index: int, row: Tuple[str, Optional[str], float, float, float, str]) -> None:
+        self._facts = facts
         self._index = index
-        self._details = details
-        self._extra: Dict[str, Any] = {}
-        self._timestamps: Optional[npt.NDArray[np.float64]] = None
-        # A tuple of what is known of it, once it is.
-        self._clipped: Optional[Tuple[Optional[bool]]] = None
         self.channel, self.label, _, self.sample_period, self.sample_rate, self.unit = row
-        self.samples: Any = recording.samples(index)
 
-    @property
+    @cached_property
+    def samples(self) -> Any:
+        """Volts, or with ``raw`` fractions of the range, as float32 of shape (n,); of a logic line 0 or 1 as uint8.
+
+        Nobody can write to it; ``samples.copy()`` gives an array of one's own.
+        """
+        return self._facts.recording.samples(self._index)
+
+    @cached_property
     def timestamps(self) -> npt.NDArray[np.float64]:
         """Seconds from the start of the capture to each sample, as float64 of shape (n,).
 
         The B channel of a pair is sampled half a ``sample_period`` after A.
         """
-        if self._timestamps is None:
-            self._timestamps = self._recording.timestamps(self._index)
-        return self._timestamps
+        return self._facts.recording.timestamps(self._index)
 
-    @property
+    @cached_property
     def clipped(self) -> Optional[bool]:
         """Whether a sample lies at an end of the range, so that the signal may go beyond it.
 
         None of logic lines, and where the range is not known, as in files that do not state it.
         """
-        if self._clipped is None:
-            self._clipped = (self._recording.clipped(self._index),)
-        return self._clipped[0]
+        return self._facts.recording.clipped(self._index)
+
+    @property
+    def _details(self) -> Dict[str, Any]:
+        return self._facts.details
 
     @property
     def capture_start(self) -> Optional[float]:
@@ -131,7 +137,9 @@ class Series:
         return self.samples.astype(dtype)
 
     def __reduce__(self) -> Any:
-        return _only, (Traces._of([self]), self._extra)
+        # What an analysis adds, as it was done to the dictionaries of the pure-Python driver, comes along.
+        added = {name: value for name, value in self.__dict__.items() if name not in _FIELDS}
+        return _only, (Traces._of([self]), added)
 
     def plot(self, ax: Optional[matplotlib.axes.Axes] = None, **kwargs: Any) -> matplotlib.axes.Axes:
         """Plots this channel alone, as `Traces.plot`."""
@@ -143,21 +151,6 @@ class Series:
 
         index = pandas.Index(self.timestamps, name="time")
         return pandas.Series(self.samples, index=index, name=self.channel)
-
-    def __getattr__(self, name: str) -> Any:
-        # What an analysis adds, as it was done to the dictionaries of the pure-Python driver.
-        extra: Dict[str, Any] = object.__getattribute__(self, "_extra")
-        if name in extra:
-            return extra[name]
-        raise AttributeError(f"a series has no {name!r}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        try:
-            object.__setattr__(self, name, value)
-        except AttributeError:
-            if isinstance(getattr(type(self), name, None), property):
-                raise
-            self._extra[name] = value
 
     def __getitem__(self, name: str) -> Any:
         """``series["samples"]``: its attributes by name, as scripts for the pure-Python driver may ask for them."""
@@ -185,9 +178,14 @@ class Series:
         return f"<{self.channel}: {count} samples at {rate}, {what}{clipped}>"
 
 
-def _only(traces: Traces, extra: Dict[str, Any]) -> Series:
+_FIELDS = {
+    "_facts", "_index", "channel", "label", "sample_period", "sample_rate", "unit", "samples", "timestamps", "clipped",
+}  # fmt: skip
+
+
+def _only(traces: Traces, added: Dict[str, Any]) -> Series:
     series = next(iter(traces.values()))
-    series._extra.update(extra)
+    series.__dict__.update(added)
     return series
 
 
@@ -208,11 +206,15 @@ class Traces(Mapping[str, Series]):
 
     def __init__(self, recording: _core.Recording) -> None:
         self._recording = recording
-        self._details: Dict[str, Any] = recording.details()
-        self._plan: Optional[Plan] = None
-        self._series: Dict[str, Series] = {
-            row[0]: Series(recording, index, row, self._details) for index, row in enumerate(recording.channels())
-        }
+        self._facts = _Facts(recording)
+
+    @property
+    def _details(self) -> Dict[str, Any]:
+        return self._facts.details
+
+    @cached_property
+    def _series(self) -> Dict[str, Series]:
+        return {row[0]: Series(self._facts, index, row) for index, row in enumerate(self._recording.channels())}
 
     @classmethod
     def from_arrays(
@@ -265,7 +267,7 @@ class Traces(Mapping[str, Series]):
             if key in details:
                 traces._details[key] = details[key]
         for one in series:
-            traces._series[one.channel]._clipped = (one.clipped,)
+            traces._series[one.channel].clipped = one.clipped
             traces._series[one.channel].label = one.label
         return traces
 
@@ -282,7 +284,8 @@ class Traces(Mapping[str, Series]):
         return len(self._series)
 
     def __getattr__(self, name: str) -> Series:
-        series: Dict[str, Series] = self.__dict__.get("_series", {})
+        # Names of Python's own are asked for before there is a recording.
+        series: Dict[str, Series] = {} if name.startswith("_") else self._series
         if name in series:
             return series[name]
         raise AttributeError(f"there is no {name!r}: channels are {', '.join(series)}")
@@ -327,13 +330,11 @@ class Traces(Mapping[str, Series]):
         """The lowest and highest voltage that the analog channels could show; None without any, and of raw captures."""
         return cast("Optional[Tuple[float, float]]", self._details["range"])
 
-    @property
+    @cached_property
     def plan(self) -> Optional[Plan]:
         """How it was captured; None of a file."""
-        if self._plan is None:
-            plan = self._recording.plan()
-            self._plan = None if plan is None else Plan(plan)
-        return self._plan
+        plan = self._recording.plan()
+        return None if plan is None else Plan(plan)
 
     def save(self, path: Path, format: Optional[str] = None) -> None:
         """Writes a file in the format of its ending: csv, json, npz, parquet, sr, vcd, wav, svg or png.
@@ -452,9 +453,9 @@ class Traces(Mapping[str, Series]):
         recording = _core.Recording.of_arrays(details["sample_rate"], state["rows"], details["range"], details["capture_start"])
         Traces.__init__(self, recording)
         self._details.update(details)
-        self._plan = state["plan"]
+        self.plan = state["plan"]
         for name, clipped in state["clipped"].items():
-            self._series[name]._clipped = (clipped,)
+            self._series[name].clipped = clipped
             self._series[name].label = state["labels"][name]
 
     def __repr__(self) -> str:

@@ -6,27 +6,15 @@ What is measured is measured by `scopething.analyse`, which finds periods of a f
 from __future__ import annotations
 
 import math
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 
 from ._analysis import analyse
 from ._traces import Series, Traces
+from .utils import DotDict
 
 __all__ = ["annotate_series"]
-
-
-class Waveform(Dict[str, Any]):
-    """The wave of a series: a dictionary whose keys are attributes as well."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"the waveform has no {name!r}") from None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self[name] = value
 
 
 def annotate_series(series: Any) -> bool:
@@ -69,7 +57,7 @@ def annotate_series(series: Any) -> bool:
     # The first sample of the wave, as those that are averaged are counted.
     beginning = math.ceil((wave["start"] - measured.timestamps[0]) / sample_period - 1e-9)
     capture_start = getattr(series, "capture_start", None)
-    waveform = Waveform(
+    waveform = DotDict(
         period=wave["period"],
         frequency=wave["frequency"],
         samples=samples,

@@ -34,6 +34,8 @@ __all__ = [
     "main",
     "start_clock",
     "start_waveform",
+    "stop_clock",
+    "stop_waveform",
 ]
 
 T = TypeVar("T")
@@ -320,6 +322,16 @@ def start_waveform(*args: Any, **kwargs: Any) -> float:
 def start_clock(*args: Any, **kwargs: Any) -> Clock:
     """Runs a clock with ``s``, as `Scope.start_clock`."""
     return await_(s.start_clock(*args, **kwargs))
+
+
+def stop_waveform() -> None:
+    """Stops the waveform of ``s``."""
+    await_(s.stop_waveform())
+
+
+def stop_clock() -> None:
+    """Stops the clock of ``s``."""
+    await_(s.stop_clock())
 
 
 if __name__ == "__main__":

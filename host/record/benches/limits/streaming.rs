@@ -100,7 +100,7 @@ async fn stream(link: &str, seconds: u64) -> Outcome<Streamed> {
         position = chunk.first + chunk.frames.len() as u64;
         let start_us = truth.as_ref().map_or(0, |truth| truth.start_us);
         thinner.push(&chunk, |row| {
-            streamed.add_row(row.index, row.lost, row.values[0], start_us, &mut next_row);
+            streamed.add_row(row.index, row.lost.unwrap_or(u64::MAX), row.values[0], start_us, &mut next_row);
             for file in &mut files {
                 failed = failed.take().or(file.write(row).err());
             }

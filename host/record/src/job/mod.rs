@@ -219,7 +219,7 @@ fn key_of(error: &PlanError) -> &'static str {
         PlanError::Timeout(_) => "timeout",
         PlanError::Delay(_) => "delay",
         PlanError::EmptyPattern => "trigger",
-        PlanError::StreamRate { .. } => "rate",
+        PlanError::StreamRate { .. } | PlanError::Timebase { .. } => "rate",
         PlanError::UnframedChannels => "unframed",
     }
 }

@@ -189,7 +189,7 @@ fn attenuation_makes_the_range_that_of_the_tips() {
 }
 
 #[test]
-fn a_stream_has_keys_of_its_own() {
+fn stream_has_keys_of_its_own() {
     let job = "files.directory = 'x'\n[capture]\nwhat = 'stream'\nchannels = ['A', 'L3']\nrate = '100Hz'\n\
                low = '0V'\nhigh = 3.3\neach = '1min'";
     let job = Job::parse(job).unwrap();

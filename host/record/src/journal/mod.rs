@@ -144,9 +144,14 @@ impl<W: StatusObserver> Journal<W> {
         self.has_changed = true;
     }
 
-    /// Frames of a stream are missing before the next trace.
-    pub(crate) fn lost(&mut self, frames: u64, at: Reading) {
-        self.status.lost_frames += frames;
+    /// Frames of a stream are missing before the next trace; how many, where that is known.
+    pub(crate) fn lost(&mut self, frames: Option<u64>, at: Reading) {
+        self.status.lost_frames += frames.unwrap_or(0);
+        if frames.is_none() {
+            tracing::warn!(
+                "frames are lost, and how many is not known: times of the stream are an estimate from here on"
+            );
+        }
         self.gap = self.gap.or(Some(Gap::LostFrames));
         let lost = self.status.lost_frames;
         let text = format!("the link does not carry all frames: {lost} are lost since the start");

@@ -25,8 +25,8 @@ pub(crate) struct Blocks {
 pub(crate) enum Cut {
     /// A trace.
     Trace(Box<Waveform>),
-    /// This many frames are missing before the next trace.
-    Lost(u64),
+    /// This many frames are missing before the next trace; none if that is not known.
+    Lost(Option<u64>),
 }
 
 impl Blocks {
@@ -37,7 +37,7 @@ impl Blocks {
 
     /// Takes a row, and returns what it completes.
     pub(crate) fn push(&mut self, row: &Row, cuts: &mut Vec<Cut>) -> Result<(), InvalidWaveform> {
-        if row.lost > 0 {
+        if row.lost != Some(0) {
             cuts.extend(self.end()?.map(Box::new).map(Cut::Trace));
             cuts.push(Cut::Lost(row.lost));
         }
@@ -99,7 +99,7 @@ mod tests {
         for index in (0..25).chain(28..33) {
             let mut values = [0.0; MAX_COLUMNS];
             values[0] = index as f32;
-            let lost = if index == 28 { 12 } else { 0 };
+            let lost = Some(if index == 28 { 12 } else { 0 });
             blocks.push(&Row { index, lost, values }, &mut cuts).unwrap();
         }
         cuts.extend(blocks.end().unwrap().map(Box::new).map(Cut::Trace));
@@ -111,7 +111,7 @@ mod tests {
                     assert_eq!(waveform.channels()[0].samples.get(0), Some((start_s * 1e3) as f32));
                     (start_s, waveform.sample_count())
                 }
-                Cut::Lost(frames) => (-1.0, *frames as usize),
+                Cut::Lost(frames) => (-1.0, frames.unwrap() as usize),
             })
             .collect();
         assert_eq!(reported, [(0.0, 10), (0.01, 10), (0.02, 5), (-1.0, 12), (0.028, 2), (0.03, 3)]);

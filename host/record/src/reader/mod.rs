@@ -36,8 +36,9 @@ const COALESCE_DELAY: Duration = Duration::from_millis(1);
 const CLOCK_STEP_US: u64 = 500_000;
 /// Reports of a capture about its trigger: that it does not come, and why not.
 const MAX_FINDS: usize = 2;
-/// Frames of a stream that are received at once, at most.
-const CHUNK_FRAMES: usize = 256;
+/// Frames received at once, at most: those of a quarter of a second, which are held while it is not known whether some
+/// are lost.
+const CHUNK_FRAMES: usize = 1 << 14;
 
 /// Captures as a job specifies.
 #[derive(Debug)]
@@ -289,7 +290,7 @@ impl<'a, O: Opener, T: Timekeeper> Reader<'a, O, T> {
         let mut thinner = Thinner::new(plan, Thinning::Mean);
         let Some(started) = self.watch.over(scope.start_stream(plan)).await else { return Ok(()) };
         let mut stream = started?;
-        let mut frames = [StreamFrame::default(); CHUNK_FRAMES];
+        let mut frames = vec![StreamFrame::default(); CHUNK_FRAMES];
         let mut cuts = Vec::new();
         let is_counted = |captures: u64| self.job.extent.count.is_some_and(|count| captures >= count);
         while !is_counted(self.captures) {

@@ -10,8 +10,9 @@ use scopething_files::stream::Row;
 
 use super::{Thinner, Thinning};
 
-/// Frames received at once, at most.
-const CHUNK_FRAMES: usize = 256;
+/// Frames received at once, at most: those of a quarter of a second, which are held while it is not known whether some
+/// are lost.
+const CHUNK_FRAMES: usize = 1 << 14;
 
 /// Runs a stream until `ended` completes; `take` gets its rows as they come, and the totals up to then. Returns whether it had
 /// started: what a device does is not known of which the start was given up, and the next operation resets it.
@@ -35,7 +36,7 @@ pub async fn receive<S: Read + Write, C: Clock>(
         () = &mut ended => return Ok(false),
     };
     let mut thinner = Thinner::new(plan, thinning);
-    let mut frames = [StreamFrame::default(); CHUNK_FRAMES];
+    let mut frames = vec![StreamFrame::default(); CHUNK_FRAMES];
     let mut rows = Vec::with_capacity(CHUNK_FRAMES);
     loop {
         let chunk = tokio::select! {

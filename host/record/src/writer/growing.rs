@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_program_is_not_touched() {
+    fn file_of_another_program_is_not_touched() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
         std::fs::write(&path, "name,age\nx,1\n").unwrap();

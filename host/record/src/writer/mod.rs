@@ -35,8 +35,8 @@ pub(crate) enum Event {
     Waiting { awaited: String, hint: Option<String> },
     /// A trace.
     Trace(Waveform),
-    /// This many frames of a stream are missing before the next trace.
-    Lost { frames: u64 },
+    /// This many frames of a stream are missing before the next trace; none if that is not known.
+    Lost { frames: Option<u64> },
     /// Time has passed without another event.
     Tick,
     /// The recording has ended.

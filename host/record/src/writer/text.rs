@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_is_a_row() {
+    fn summary_is_a_row() {
         let (header, body) = csv_of(&Keep::Summary);
         assert!(header.starts_with("trace,clock,device,gap,rows,cause,trigger_time,A_min,A_max,A_mean"));
         assert!(
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_is_a_row_a_part() {
+    fn envelope_is_a_row_a_part() {
         let (header, body) = csv_of(&Keep::Envelope { parts: 2 });
         assert_eq!(header, "trace,clock,device,gap,rows,time,A_min,A_max,L2_min,L2_max");
         let expected =

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_of_the_thread_is_not_silent() {
+    async fn failure_of_the_thread_is_not_silent() {
         let directory = tempfile::tempdir().unwrap();
         let writer_thread = writer_thread(directory.path(), || panic!("as a fault would"));
         while let Ok(permit) = writer_thread.has_time().await {

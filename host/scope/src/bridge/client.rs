@@ -325,7 +325,7 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
             if part.is_empty() {
                 return Ok(records);
             }
-            for record in part {
+            for &record in &part {
                 if record.id < from || record.id == TraceId(u32::MAX) {
                     return Err(BridgeError::EndlessList);
                 }

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_gets_a_section() {
+    fn empty_file_gets_a_section() {
         assert_eq!(written("", "sim:", "x1"), format!("[sim:]\nx1 = {LINE}\n"));
     }
 
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn new_probe_goes_to_the_end_of_its_section() {
+    fn new_probe_is_appended_to_its_section() {
         let text = "[a]\nx1 = 1\n# note\n\n\n[b]\nx1 = 2\n";
         let expected = format!("[a]\nx1 = 1\n# note\nx10 = {LINE}\n\n\n[b]\nx1 = 2\n");
         assert_eq!(written(text, "a", "x10"), expected);
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_section_comes_last() {
+    fn new_section_comes_last() {
         let expected = format!("[a]\nx1 = 1\n\n[b]\nx1 = {LINE}\n");
         assert_eq!(written("[a]\nx1 = 1\n", "b", "x1"), expected);
         assert_eq!(written("[a]\nx1 = 1", "b", "x1"), expected);

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_is_reached_and_not_before() {
+    async fn deadline_is_reached_and_not_before() {
         let clock = HostClock::new();
         clock.until(Instant(2_500_000)).await;
         // Tokio's timer rounds up to a millisecond.
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_end_of_time_is_waited_for() {
+    async fn end_of_time_is_waited_for() {
         let clock = HostClock::new();
         let waited = tokio::time::timeout(Duration::from_hours(1), clock.until(Instant(u64::MAX))).await;
         assert!(waited.is_err());

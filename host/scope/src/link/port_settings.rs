@@ -60,22 +60,23 @@ mod linux {
     use std::mem::size_of;
     use std::os::fd::{AsRawFd, RawFd};
 
-    use libc::{c_int, c_ulong};
+    use libc::c_int;
 
     /// `linux/tty_flags.h`.
     const ASYNC_LOW_LATENCY: c_int = 1 << 13;
 
-    /// `struct serial_struct` of `linux/serial.h`: what stands behind the flags is handed back as it came.
-    #[repr(C)]
+    /// `struct serial_struct` of `linux/serial.h`: what stands behind the flags is handed back as it came. It must have no
+    /// padding, which a move need not keep: the kernel would be handed whatever lies there, as the size of a FIFO for one.
+    #[repr(C, align(8))]
     struct SerialStruct {
         type_line_port_irq: [c_int; 4],
         flags: c_int,
-        /// 52 bytes where pointers have 8, less elsewhere.
-        rest: [c_ulong; 15],
+        rest: [c_int; 31],
     }
 
-    // 72 bytes where pointers have 8.
+    // 72 bytes where pointers have 8, less elsewhere.
     const _: () = assert!(size_of::<SerialStruct>() >= 72);
+    const _: () = assert!(size_of::<SerialStruct>() == 36 * size_of::<c_int>());
 
     /// Whether the port now is in low latency mode. Ports that have none, pseudo-terminals among them,
     /// return false.
@@ -87,7 +88,7 @@ mod linux {
     }
 
     fn get(fd: RawFd) -> Option<SerialStruct> {
-        let mut settings = SerialStruct { type_line_port_irq: [0; 4], flags: 0, rest: [0; 15] };
+        let mut settings = SerialStruct { type_line_port_irq: [0; 4], flags: 0, rest: [0; 31] };
         // SAFETY: TIOCGSERIAL writes a serial_struct, which is not longer than the one that is borrowed here,
         // and any bytes are a valid one. A descriptor that is closed or no serial port gives an error.
         let result = unsafe { libc::ioctl(fd, libc::TIOCGSERIAL, &raw mut settings) };

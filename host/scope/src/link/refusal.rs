@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_read_as_it_was_written() {
+    fn refusal_is_read_as_it_was_written() {
         let line = line("tcp [::1]:40000");
         assert_eq!(line, "refused: tcp [::1]:40000 has the device");
         assert_eq!(owner(line.as_bytes()), Some("tcp [::1]:40000"));
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dismissal_is_read_behind_an_answer() {
+    fn dismissal_is_read_behind_an_answer() {
         let notice = other("the device was given to others after 5 s");
         for bytes in [notice.clone(), format!(">UD02\r{notice}\r\n")] {
             assert_eq!(dismissal(bytes.as_bytes()), Some("the device was given to others after 5 s"));

@@ -3,12 +3,11 @@
 //! Small writes go out at once (`TCP_NODELAY`). A server that closes, or closes only its sending half, is an
 //! error when it is next read from.
 
-use std::collections::VecDeque;
 use std::io;
 
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::time::Micros;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::clock::duration;
@@ -19,8 +18,8 @@ use super::url::HostPort;
 /// How long a host may take to answer, the look-up of its name included.
 pub(super) const CONNECT_LIMIT: Micros = Micros::from_millis(5000);
 
-/// The most bytes that are taken from the system at a time.
-const CHUNK: usize = 2048;
+/// Room for what is taken from the system at a time: half of what a capture is at most.
+const CHUNK: usize = 8192;
 
 /// An open TCP stream.
 ///
@@ -30,9 +29,11 @@ const CHUNK: usize = 2048;
 #[derive(Debug)]
 pub struct TcpLink {
     stream: TcpStream,
-    /// What has come and was not read yet. The driver reads a few bytes at a time: in them a dismissal could not be
+    /// What has come since all before it was read. The driver reads a few bytes at a time: in them a dismissal could not be
     /// recognised.
-    received: VecDeque<u8>,
+    received: Vec<u8>,
+    /// Bytes of it that were read.
+    taken: usize,
     /// All that has come, as long as it may be the beginning of a [refusal]: the reader has it too, since a
     /// BitScope's answer may begin in the same way.
     opening: Option<Vec<u8>>,
@@ -51,47 +52,38 @@ impl TcpLink {
             let stream =
                 TcpStream::connect(addresses.as_slice()).await.map_err(|source| not_opened(at, source))?;
             stream.set_nodelay(true).map_err(|source| not_opened(at, source))?;
-            Ok(Self { stream, received: VecDeque::new(), opening: Some(Vec::new()) })
+            Ok(Self { stream, received: Vec::with_capacity(CHUNK), taken: 0, opening: Some(Vec::new()) })
         };
         let no_answer = |_| Err(OpenError::NoAnswer { at: at.clone(), limit: CONNECT_LIMIT });
         tokio::time::timeout(duration(CONNECT_LIMIT), connect).await.unwrap_or_else(no_answer)
     }
 
-    /// Takes what the system has, which is nothing if it was mistaken about that.
-    // Not read in the future that waits: every future that opens or uses a link would carry the chunk.
-    fn take_arrived(&mut self) -> Result<(), LinkError> {
-        let mut chunk = [0; CHUNK];
-        match self.stream.try_read(&mut chunk) {
-            Ok(0) => Err(self.ended(LinkError::Closed)),
-            Ok(count) => self.take(chunk.get(..count).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(self.ended(LinkError::network(error))),
-        }
-    }
-
-    /// Takes what has come.
-    fn take(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
+    /// Looks at what has come from `from` on.
+    fn examine(&mut self, from: usize) -> Result<(), LinkError> {
+        let bytes = self.received.get(from..).unwrap_or_default();
         // What ends without the end of its line may be the beginning of a refusal.
-        if let Some(reason) = Some(bytes).filter(|bytes| bytes.ends_with(b"\n")).and_then(refusal::dismissal)
-        {
-            return Err(LinkError::Dismissed { reason: reason.into() });
+        let dismissal = Some(bytes).filter(|bytes| bytes.ends_with(b"\n")).and_then(refusal::dismissal);
+        if let Some(reason) = dismissal {
+            let reason = reason.into();
+            self.received.truncate(from);
+            return Err(LinkError::Dismissed { reason });
         }
         if let Some(opening) = &mut self.opening {
             opening.extend(bytes.iter().take(refusal::MAX_LENGTH + 1));
             self.opening.take_if(|opening| !refusal::may_begin(opening));
         }
-        self.received.extend(bytes);
         Ok(())
     }
 
     /// The error of a stream that has ended: a refusal if that was all that came, or why the server has ended it. A write
     /// may find out first, and what came before the end is still there.
     fn ended(&mut self, error: LinkError) -> LinkError {
-        let mut rest = [0; CHUNK];
-        while let Ok(count @ 1..) = self.stream.try_read(&mut rest) {
-            if let Err(dismissed) = self.take(rest.get(..count).unwrap_or_default()) {
+        let mut from = self.received.len();
+        while let Ok(1..) = self.stream.try_read_buf(&mut self.received) {
+            if let Err(dismissed) = self.examine(from) {
                 return dismissed;
             }
+            from = self.received.len();
         }
         let owner = self.opening.as_deref().and_then(refusal::owner);
         owner.map_or(error, |owner| LinkError::InUse { owner: owner.into() })
@@ -121,11 +113,19 @@ impl Read for TcpLink {
         if buf.is_empty() {
             return Ok(0);
         }
-        while self.received.is_empty() {
-            self.stream.readable().await.map_err(LinkError::network)?;
-            self.take_arrived()?;
+        while self.received.len() == self.taken {
+            self.received.clear();
+            self.taken = 0;
+            match self.stream.read_buf(&mut self.received).await {
+                Ok(0) => return Err(self.ended(LinkError::Closed)),
+                Ok(_) => self.examine(0)?,
+                Err(error) => return Err(self.ended(LinkError::network(error))),
+            }
         }
-        io::Read::read(&mut self.received, buf).map_err(LinkError::network)
+        let mut rest = self.received.get(self.taken..).unwrap_or_default();
+        let count = io::Read::read(&mut rest, buf).map_err(LinkError::network)?;
+        self.taken += count;
+        Ok(count)
     }
 }
 

@@ -84,7 +84,7 @@ mod tests {
     use super::form;
 
     #[test]
-    fn a_serial_number_is_reduced_to_its_form() {
+    fn serial_number_is_reduced_to_its_form() {
         assert_eq!(form(b"DB98TI79"), "AA99AA99");
         assert_eq!(form(b"a-\xff\0"), "a?<ff><00>");
     }

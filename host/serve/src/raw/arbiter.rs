@@ -542,7 +542,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_goes_on_sending_gives_way_while_others_wait() {
+    async fn busy_client_gives_way_to_waiting_ones() {
         let mut arbiter_events = Vec::new();
         let mut report = |event| arbiter_events.push(event);
         let mut network = LossyNetwork::sound();
@@ -571,7 +571,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_write_to_the_eeprom_ends_the_loan_unless_it_is_allowed() {
+    async fn eeprom_write_ends_the_loan_unless_allowed() {
         for (allowed, executed) in [(true, &b"[5a]sw"[..]), (false, b"")] {
             let events = with_arbiter(Rules { eeprom_writes: allowed, ..RULES }, |arbiter| {
                 assert_eq!(send(arbiter, peer(1, 1), 0, b"[5a]sw"), executed);
@@ -583,7 +583,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_a_browser_sends_to_a_stun_server_is_not_executed() {
+    async fn stun_requests_are_not_executed() {
         let events = with_arbiter(RULES, |arbiter| {
             let request = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, b'!', b'w', b'?'];
             assert_eq!(arbiter.take_datagram(&request, peer(1, 1), 0, &sockets()), b"");

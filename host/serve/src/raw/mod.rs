@@ -20,6 +20,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 
+use embassy_futures::select::{Either, select};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
@@ -39,6 +40,10 @@ use scopething_sim::{Note, Origin};
 
 /// Bytes handed from one side to the other at a time.
 const CHUNK: usize = 4096;
+/// How often in a row the device comes first, so that a client which has closed its side still gets what it asked for: whole
+/// dumps of the buffer. Then clients come first, since a device that streams faster than that can be passed on is ended by
+/// their commands alone.
+const MAX_ANSWERED_IN_A_ROW: usize = 16;
 
 /// What was done with the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +100,8 @@ enum Wake {
 
 /// Bytes on their way while serving.
 struct Buffers {
+    /// How often in a row the device was heard.
+    answered_in_a_row: usize,
     /// Commands that the device has not taken yet.
     commands: Vec<u8>,
     /// Bytes the device has taken since the server started.
@@ -123,6 +130,7 @@ pub(super) async fn serve(
     let mut arbiter = Arbiter::new(rules, report, network);
     let mut lobby = Lobby::default();
     let mut buffers = Buffers {
+        answered_in_a_row: 0,
         commands: Vec::new(),
         sent: 0,
         answers: Vec::new(),
@@ -172,19 +180,41 @@ async fn next(
     let full = session.is_some_and(Session::has_output);
     let max = if full { 0 } else { CHUNK };
     let deadline = arbiter.deadline(device.is_wanted());
-    let Buffers { commands, answers, datagram, typed, stream, .. } = buffers;
-    tokio::select! {
+    let Buffers { answered_in_a_row, commands, answers, datagram, typed, stream, .. } = buffers;
+    let from_device = async { Wake::Relayed(device.relay(commands, max, answers).await) };
+    let from_clients = async {
+        tokio::select! {
+            biased;
+            received = sockets.receive_datagram(datagram), if idle => Wake::Datagram(received),
+            count = sockets.read_pty(typed), if idle => Wake::FromPty(count),
+            count = sockets.read_stream(session, stream), if idle => Wake::FromSession(count),
+            () = until(deadline) => Wake::Time,
+            // Last: a client that reconnects must be seen to disconnect first.
+            arrival = lobby.next() => Wake::Arrived(arrival),
+            Some((stream, peer)) = arriving.recv() => Wake::Accepted(stream, peer),
+        }
+    };
+    let either = async {
+        let woken = if *answered_in_a_row >= MAX_ANSWERED_IN_A_ROW {
+            select(from_clients, from_device).await
+        } else {
+            select(from_device, from_clients).await
+        };
+        match woken {
+            Either::First(wake) | Either::Second(wake) => wake,
+        }
+    };
+    let wake = tokio::select! {
         biased;
         count = sockets.write_to(session), if full => Wake::ToSession(count),
-        relayed = device.relay(commands, max, answers) => Wake::Relayed(relayed),
-        received = sockets.receive_datagram(datagram), if idle => Wake::Datagram(received),
-        count = sockets.read_pty(typed), if idle => Wake::FromPty(count),
-        count = sockets.read_stream(session, stream), if idle => Wake::FromSession(count),
-        () = until(deadline) => Wake::Time,
-        // Last: a client that reconnects must be seen to disconnect first.
-        arrival = lobby.next() => Wake::Arrived(arrival),
-        Some((stream, peer)) = arriving.recv() => Wake::Accepted(stream, peer),
+        wake = either => wake,
+    };
+    match wake {
+        Wake::Relayed(Relayed::Answered) => *answered_in_a_row += 1,
+        Wake::ToSession(_) => {}
+        _ => *answered_in_a_row = 0,
     }
+    wake
 }
 
 fn handle(

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_scope_answers_as_the_driver_expects() {
+    fn quiet_scope_answers_as_the_driver_expects() {
         let quiet = state(&[]);
         for (question, answer) in [
             (":CHAN1:DISP?", "1"),

@@ -55,7 +55,7 @@ mod tests {
     use scopething_core::trace::EndReason;
 
     #[test]
-    fn a_screen_shows_the_sample_before_each_moment() {
+    fn screen_shows_the_sample_before_each_moment() {
         let capture = |rate_hz: f64, count, trigger_s| Capture {
             rate_hz,
             count,

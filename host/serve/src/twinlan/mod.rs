@@ -37,7 +37,7 @@ const RATES_HZ: [f64; 12] = [20e6, 10e6, 5e6, 2e6, 1e6, 500e3, 200e3, 100e3, 50e
 const DEPTHS: &str = "1024,6144,12288,";
 /// Waveforms on their way that are not acknowledged yet.
 const MAX_AHEAD: u32 = 2;
-/// Connections to both doors at a time, paired or not.
+/// Connections to both ports at a time, paired or not.
 pub(super) const MAX_CONNECTIONS: usize = 2 * connections::MAX_CONNECTIONS + pairing::MAX_CONNECTIONS;
 /// What the generator's output can do, in volts.
 const OUTPUT_V: f64 = 3.3;
@@ -68,7 +68,7 @@ fn peeked(stream: &TcpStream) -> Poll<io::Result<usize>> {
 /// What was decided about the connections of an address.
 pub(super) struct Decided(Outcome<Control, TcpStream>);
 
-/// The clients of the two doors.
+/// The clients of the two ports.
 pub(super) struct Clients {
     handle: Handle,
     pairing: Pairing<Control, TcpStream>,
@@ -435,7 +435,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_generator_stays_within_its_output() {
+    fn generator_stays_within_its_output() {
         let handle = GeneratorSettings {
             on: true,
             frequency_hz: 1e3,
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_comes_in_any_pieces() {
+    fn acknowledgement_comes_in_any_pieces() {
         let mut acknowledgement = Acknowledgement::default();
         for (index, byte) in 0x0403_0201_u32.to_le_bytes().into_iter().enumerate() {
             acknowledgement.room()[0] = byte;

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn halves_of_an_address_are_paired_when_no_other_comes() {
+    async fn lone_halves_of_an_address_are_paired() {
         let mut pairing = Pairing::default();
         pairing.control(ONE, connection(1));
         pairing.control(OTHER, connection(2));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_third_connection_makes_it_unclear() {
+    async fn third_connection_makes_it_unclear() {
         for third_is_data in [true, false] {
             let mut pairing = Pairing::default();
             pairing.control(ONE, connection(1));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_dead_are_not_paired() {
+    async fn dead_are_not_paired() {
         let mut pairing = Pairing::default();
         pairing.control(ONE, Connection(1, false));
         pairing.control(ONE, connection(2));

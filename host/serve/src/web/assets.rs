@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_of_the_page_is_in_the_program() {
+    fn program_holds_every_file_of_the_page() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/web/page");
         let mut names: Vec<String> = std::fs::read_dir(folder)
             .unwrap()

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_pinned_traces_beside_the_last_of_the_others() {
+    fn keeps_pinned_traces_beside_the_latest() {
         let mut history = history(1);
         assert_eq!(history.pin(1, Some("first".to_owned())), Ok(()));
         for seq in 2..=40 {

@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn volts_are_those_at_the_tip_of_the_probe() {
+    fn volts_are_those_at_the_probe_tip() {
         let json = r#"{"channels": {"A": {"probe": 10, "volts_per_div": 5, "middle": 20}}, "trigger": {"level": 15}}"#;
         let (settings, controls) = set(json).unwrap();
         assert_eq!((settings.analog[0].span_v, settings.analog[0].middle_v), (4.0, 2.0));

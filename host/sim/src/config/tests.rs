@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn the_url_of_the_documentation_is_understood() {
+fn url_of_the_documentation_is_understood() {
     let query = "A=sine,1kHz,0..3V&noise=5mV&latency=1ms&rate=1Mbps&clock=fast&seed=1";
     let config = SimConfig::from_query(query).unwrap();
     assert_eq!(config.analog[0], Some("sine 1kHz 0..3V".parse().unwrap()));

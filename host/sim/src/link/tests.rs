@@ -149,7 +149,7 @@ fn real_time_passes_as_time_does() {
 }
 
 #[test]
-fn the_profile_follows_the_link() {
+fn profile_follows_the_link() {
     let profile = link("clock=fast&latency=2ms&ftdi=16ms&rate=1Mbps").profile();
     assert_eq!(profile.round_trip, Micros(2_000 + 2_000 + 16_000 + 1_000));
     assert_eq!(profile.bytes_per_second, 100_000);

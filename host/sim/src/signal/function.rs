@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_is_equal_to_its_copies_alone() {
+    fn function_is_equal_to_its_copies_alone() {
         let one = Signal::Function(Function::new("f", |_| 1.0));
         let other = Signal::Function(Function::new("f", |_| 1.0));
         assert_eq!(one, one.clone());
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_looks_at_every_moment() {
+    fn search_looks_at_every_moment() {
         let signal = Signal::Function(Function::new("f", |_| 1.0));
         assert_eq!(signal.next_crossing(0.5, SimTime(100)), Some(SimTime(101)));
     }

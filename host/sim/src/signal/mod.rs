@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_counter_counts() {
+    fn counter_counts() {
         let lines: Vec<Signal> = (0..8).map(|line| Signal::counter_line(line, 10e-6)).collect();
         for step in [0_u64, 1, 2, 3, 127, 128, 255, 256] {
             let middle = SimTime(step * 10_000 + 5_000);

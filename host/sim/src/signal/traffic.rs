@@ -219,7 +219,7 @@ mod tests {
 
     /// Reads bytes as a receiver does: from the falling edge of the start bit, in the middle of each bit.
     #[test]
-    fn a_receiver_reads_what_the_uart_sends() {
+    fn receiver_reads_what_the_uart_sends() {
         let high = line("uart 10kbps text=Hi gap=1ms");
         let bit = 100e-6;
         let mut start = 0.0;
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_i2c_listener_reads_address_and_data() {
+    fn i2c_listener_reads_address_and_data() {
         let scl = line("i2c scl 100kHz address=0x50 data=c3 gap=1ms");
         let sda = line("i2c sda 100kHz address=0x50 data=c3 gap=1ms");
         let (mut starts, mut stops, mut bits) = (0, 0, Vec::new());

@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 use std::f64::consts::{PI, TAU};
+use std::fmt;
 
 use scopething_core::analysis::{ChannelDelay, Shape, Wave};
+
+use crate::quantity_text::quantity;
+use crate::waveform::Channel;
 
 use super::harmonics::{Harmonics, count_below_nyquist};
 
@@ -18,6 +22,50 @@ const SAME_DUTY: f64 = 0.02;
 
 /// A harmonic whose phase is off by more, in radians, is noise, or not shared by both channels.
 const MAX_OFF: f64 = 1.0;
+
+/// Why the delay between two channels is not known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum DelayUnknown {
+    /// The channel has no frequency: its edges are too few, or come irregularly.
+    NoFrequency(Channel),
+    /// The frequencies differ, so that the delay changes all the time.
+    OtherFrequency {
+        /// That of the channel from which is counted, in hertz.
+        from_hz: f64,
+        /// That of the other one, in hertz.
+        to_hz: f64,
+    },
+    /// The delay changes by more than a quarter of a period.
+    Wanders,
+}
+
+impl DelayUnknown {
+    /// Why the edges of two channels have no common delay, by the frequencies of both in hertz.
+    pub(super) fn of(from: (Channel, Option<f64>), to: (Channel, Option<f64>)) -> Self {
+        match (from, to) {
+            ((channel, None), _) | (_, (channel, None)) => Self::NoFrequency(channel),
+            ((_, Some(from_hz)), (_, Some(to_hz))) if !ChannelDelay::is_common(from_hz, to_hz) => {
+                Self::OtherFrequency { from_hz, to_hz }
+            }
+            _ => Self::Wanders,
+        }
+    }
+}
+
+impl fmt::Display for DelayUnknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFrequency(channel) => write!(f, "{channel} has no frequency by its edges"),
+            Self::OtherFrequency { from_hz, to_hz } => {
+                let [from, to] = [from_hz, to_hz].map(|hertz| quantity(*hertz, "Hz", 5));
+                write!(f, "one has {from} and the other {to}")
+            }
+            Self::Wanders => f.write_str("it changes by more than a quarter of a period"),
+        }
+    }
+}
+
+impl std::error::Error for DelayUnknown {}
 
 /// A channel, and the wave in it.
 #[derive(Clone)]

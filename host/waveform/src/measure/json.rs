@@ -36,6 +36,9 @@ struct DelayObject {
     to: String,
     delay: Option<f64>,
     phase_degrees: Option<f64>,
+    /// Why both are null.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<String>,
 }
 
 impl DelayObject {
@@ -43,8 +46,9 @@ impl DelayObject {
         Self {
             from: pair.from.to_string(),
             to: pair.to.to_string(),
-            delay: pair.delay.map(|delay| delay.delay_s),
-            phase_degrees: pair.delay.map(|delay| delay.phase_degrees),
+            delay: pair.delay.ok().map(|delay| delay.delay_s),
+            phase_degrees: pair.delay.ok().map(|delay| delay.phase_degrees),
+            unknown: pair.delay.err().map(|why| why.to_string()),
         }
     }
 }
@@ -107,6 +111,8 @@ struct LogicObject {
     rising_edges: usize,
     falling_edges: usize,
     edge_frequency: Option<f64>,
+    /// The greatest error of `edge_frequency` if the level changes within a sample period.
+    edge_frequency_uncertainty: Option<f64>,
     duty: Option<f64>,
 }
 
@@ -117,6 +123,7 @@ impl LogicObject {
             rising_edges: logic.edges.rising,
             falling_edges: logic.edges.falling,
             edge_frequency: logic.edges.frequency_hz,
+            edge_frequency_uncertainty: logic.edges.frequency_uncertainty_hz,
             duty: logic.edges.duty,
         }
     }
@@ -143,6 +150,8 @@ struct AnalogObject<'a> {
     rising_edges: Option<usize>,
     falling_edges: Option<usize>,
     edge_frequency: Option<f64>,
+    /// The greatest error of `edge_frequency` if the level changes within a sample period.
+    edge_frequency_uncertainty: Option<f64>,
     duty: Option<f64>,
     wave: Option<WaveObject<'a>>,
 }
@@ -188,6 +197,7 @@ impl<'a> AnalogObject<'a> {
             rising_edges: levels.map(|_| edges.rising),
             falling_edges: levels.map(|_| edges.falling),
             edge_frequency: edges.frequency_hz,
+            edge_frequency_uncertainty: edges.frequency_uncertainty_hz,
             duty: edges.duty,
             wave: analysis.wave.as_ref().map(|wave| WaveObject {
                 period: wave.period_s,

@@ -14,7 +14,7 @@
 //!     Series::new(Channel::L[number], 0.0, 10e-6, line(late))
 //! });
 //! let analysis = WaveformAnalysis::of(&Waveform::new(100e3, vec![first, second], Details::default())?);
-//! let delay = analysis.delays[0].delay.ok_or("both have the same frequency")?;
+//! let delay = analysis.delays[0].delay?;
 //! assert!((delay.phase_degrees - 90.0).abs() < 1e-6);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -34,6 +34,7 @@ use scopething_core::analysis::{
 };
 use scopething_core::trace::SampleTimes;
 
+pub use delay::DelayUnknown;
 pub use spectrum::{DistortionUnknown, Peak, Spectrum, SpectrumError};
 pub use unknown::WhyUnknown;
 pub use window::{UnknownWindow, Window};
@@ -122,9 +123,9 @@ pub struct PairDelay {
     pub from: Channel,
     /// The channel that is later if the delay is positive.
     pub to: Channel,
-    /// The delay; `None` if the two have no common frequency. Of two analog channels of one shape it is the one that
-    /// lays all their samples best over each other, otherwise the mean one between rising edges.
-    pub delay: Option<ChannelDelay>,
+    /// The delay, or why it is not known. Of two analog channels of one shape it is the one that lays all their samples
+    /// best over each other, otherwise the mean one between rising edges.
+    pub delay: Result<ChannelDelay, DelayUnknown>,
 }
 
 /// What a waveform shows.
@@ -152,7 +153,9 @@ impl WaveformAnalysis {
                 let by_samples =
                     wave_of(first).zip(wave_of(other)).and_then(|(one, two)| delay::between(&one, &two));
                 let by_edges = || ChannelDelay::between(&timed(first.0, first.1), &timed(other.0, other.1));
-                let delay = by_samples.or_else(by_edges);
+                let delay = by_samples
+                    .or_else(by_edges)
+                    .ok_or_else(|| DelayUnknown::of(frequency_of(first.0), frequency_of(other.0)));
                 delays.push(PairDelay { from: first.1.channel, to: other.1.channel, delay });
             }
         }
@@ -203,6 +206,11 @@ impl ChannelAnalysis {
 
 fn times(series: &Series) -> SampleTimes {
     SampleTimes { start_s: series.start_s, period_s: series.period_s }
+}
+
+/// A channel with its frequency by its edges, in hertz.
+fn frequency_of(channel: &ChannelAnalysis) -> (Channel, Option<f64>) {
+    (channel.channel, channel.measurements.edges().frequency_hz)
 }
 
 /// The samples of an analog channel with its wave.
@@ -308,7 +316,7 @@ mod tests {
         let a = Series::new(Channel::A, 0.0, 2e-6, Samples::Volts(sine(0.1)));
         let b = Series::new(Channel::B, 1e-6, 2e-6, Samples::Volts(sine(0.1)));
         let analysis = WaveformAnalysis::of(&recording(vec![a, b]));
-        let [PairDelay { from: Channel::A, to: Channel::B, delay: Some(delay) }] = analysis.delays[..] else {
+        let [PairDelay { from: Channel::A, to: Channel::B, delay: Ok(delay) }] = analysis.delays[..] else {
             panic!("{:?}", analysis.delays)
         };
         assert!(
@@ -318,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn the_averaged_wave_begins_where_the_wave_rises() {
+    fn averaged_wave_begins_where_the_wave_rises() {
         let a = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(sine(0.3)));
         let analysis = WaveformAnalysis::of(&recording(vec![a]));
         let Measurements::Analog(analog) = &analysis.channels[0].measurements else { panic!("analog") };
@@ -338,7 +346,7 @@ mod tests {
         let analysis = WaveformAnalysis::of(&recording(vec![a, line(2, 10), line(5, 60)]));
         let pairs: Vec<_> = analysis.delays.iter().map(|pair| (pair.from, pair.to)).collect();
         assert_eq!(pairs, [(Channel::L[2], Channel::A), (Channel::L[2], Channel::L[5])]);
-        assert_eq!(analysis.delays[0].delay, None);
+        assert_eq!(analysis.delays[0].delay, Err(DelayUnknown::NoFrequency(Channel::A)));
         assert!((analysis.delays[1].delay.unwrap().delay_s - 50e-6).abs() < 1e-12);
         let Measurements::Logic(logic) = analysis.channels[1].measurements else { panic!("logic") };
         assert_eq!((logic.high, logic.edges.rising, logic.edges.duty), (0.25, 5, Some(0.25)));

@@ -387,7 +387,7 @@ mod tests {
 
     /// The main lobe of 0 Hz is as wide as four bins: a wave of four periods is in it, and its harmonics are not.
     #[test]
-    fn a_harmonic_is_not_taken_for_the_fundamental_of_few_periods() {
+    fn harmonic_of_few_periods_is_no_fundamental() {
         for (periods, knows_harmonics) in [(2.6, false), (3.4, false), (4.4, true), (4.9, true)] {
             let sines = [(periods, 1.0), (2.0 * periods, 0.01)];
             let about_hz = Some(periods * 1e3);
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn a_square_has_the_harmonics_of_its_samples() {
+    fn square_has_the_harmonics_of_its_samples() {
         // 64 samples a period: by the sum of a geometric series, odd harmonic h is sin(pi / 64) / sin(pi h / 64)
         // of the first.
         let square: Vec<f32> = (0..6400).map(|i| if i % 64 < 32 { 3.0 } else { 0.0 }).collect();
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clean_sine_has_no_noise_wherever_its_frequency_lies() {
+    fn clean_sine_has_no_noise_at_any_frequency() {
         // What rounding to 32-bit floats leaves: an offset of 1.7 is rounded to 2^-24, of standard deviation 3.4e-8.
         for periods in [10.0, 10.25, 10.5, 4.3] {
             let spectrum = Spectrum::of(&series(1000, &[(periods, 1.0)]), 1e-5, Window::Hann, None).unwrap();
@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sine_between_two_bins_is_one_peak() {
+    fn sine_between_two_bins_is_one_peak() {
         for (window, name) in Window::ALL {
             for periods in [20.0, 20.25, 20.5, 333.4] {
                 let spectrum = Spectrum::of(&series(2000, &[(periods, 0.5)]), 1e-3, window, None).unwrap();

@@ -21,6 +21,8 @@ pub enum WhyUnknown {
     NoPeriod,
     /// The wave resembles none of the shapes.
     NoShape,
+    /// Too few different phases were sampled to compare the wave with shapes, or none of them spans half of it.
+    NoComparison,
     /// No transition is complete, or they are shorter than two samples.
     NoTransition,
     /// The level does not rest at base and top, or wild samples were set aside.
@@ -38,6 +40,10 @@ impl fmt::Display for WhyUnknown {
             Self::Irregular => "its edges do not come regularly",
             Self::NoPeriod => "it does not repeat at least twice: capture longer",
             Self::NoShape => "it resembles none of the shapes that are known",
+            Self::NoComparison => {
+                "fewer than eight different phases were sampled, or no known shape spans half of it: capture at a \
+                 higher rate"
+            }
             Self::NoTransition => {
                 "no transition is complete and longer than two samples: capture longer, or at a higher rate"
             }
@@ -69,8 +75,12 @@ fn of_analog(analysis: &Analysis) -> Vec<(&'static str, WhyUnknown)> {
     match &analysis.wave {
         None if edges.rising + edges.falling == 0 => unknown.push(("wave", WhyUnknown::NoEdge)),
         None => unknown.push(("wave", WhyUnknown::NoPeriod)),
-        Some(wave) if wave.shape == Shape::Unknown => unknown.push(("shape", WhyUnknown::NoShape)),
-        Some(_) => {}
+        Some(wave) => {
+            let why = if wave.shape_error.is_none() { WhyUnknown::NoComparison } else { WhyUnknown::NoShape };
+            let values =
+                [("shape", wave.shape == Shape::Unknown), ("shape_error", wave.shape_error.is_none())];
+            unknown.extend(values.iter().filter(|one| one.1).map(|one| (one.0, why)));
+        }
     }
     let at_rest = [("overshoot", levels.overshoot), ("undershoot", levels.undershoot)];
     unknown.extend(at_rest.iter().filter(|one| one.1.is_none()).map(|one| (one.0, WhyUnknown::NoRest)));
@@ -94,7 +104,11 @@ fn of_edges(edges: &EdgeMeasurements) -> Vec<(&'static str, WhyUnknown)> {
         (0 | 1, 0 | 1) => WhyUnknown::FewEdges,
         _ => WhyUnknown::Irregular,
     };
-    let by_edges = [("edge_frequency", edges.frequency_hz), ("duty", edges.duty)];
+    let by_edges = [
+        ("edge_frequency", edges.frequency_hz),
+        ("edge_frequency_uncertainty", edges.frequency_uncertainty_hz),
+        ("duty", edges.duty),
+    ];
     by_edges.iter().filter(|one| one.1.is_none()).map(|one| (one.0, why)).collect()
 }
 

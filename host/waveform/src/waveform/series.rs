@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_extent_passes_over_what_is_no_number() {
+    fn extent_passes_over_what_is_no_number() {
         let samples = Samples::Volts(vec![f32::NAN, 1.0, f32::INFINITY, -2.0]);
         assert_eq!(samples.extent(), Some((-2.0, 1.0)));
         assert_eq!(Samples::Volts(vec![f32::NAN]).extent(), None);

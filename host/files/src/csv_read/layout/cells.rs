@@ -56,8 +56,35 @@ pub(crate) struct Cells<'l> {
 impl<'l> Iterator for Cells<'l> {
     type Item = &'l str;
 
+    #[inline]
     fn next(&mut self) -> Option<&'l str> {
         let line = self.rest?;
+        let is_bare = line.as_bytes().first().is_some_and(|&first| first.is_ascii_graphic() && first != b'"');
+        if is_bare { self.next_bare(line) } else { self.next_of_any(line) }
+    }
+}
+
+impl<'l> Cells<'l> {
+    /// The cells between commas.
+    pub(crate) fn by_comma(line: &'l str) -> Self {
+        Separator::COMMA.cells(line)
+    }
+
+    /// The next cell, where neither white space nor a quote comes first.
+    fn next_bare(&mut self, line: &'l str) -> Option<&'l str> {
+        let bytes = line.as_bytes();
+        // Most cells of a table of logic levels are a single digit.
+        let (cell, rest) = if bytes.get(1) == Some(&self.separator) && self.separator != b' ' {
+            (line.get(..1)?, line.get(2..))
+        } else {
+            self.split(line)
+        };
+        self.rest = rest;
+        let is_trim = cell.as_bytes().last().is_some_and(u8::is_ascii_graphic);
+        Some(if is_trim { cell } else { cell.trim() })
+    }
+
+    fn next_of_any(&mut self, line: &'l str) -> Option<&'l str> {
         let line = if self.separator == b' ' { line.trim_start() } else { line };
         if let Some(quoted) = line.trim_start().strip_prefix('"')
             && let Some(end) = quoted.find('"')
@@ -69,13 +96,6 @@ impl<'l> Iterator for Cells<'l> {
         let (cell, rest) = self.split(line);
         self.rest = rest;
         Some(cell.trim())
-    }
-}
-
-impl<'l> Cells<'l> {
-    /// The cells between commas.
-    pub(crate) fn by_comma(line: &'l str) -> Self {
-        Separator::COMMA.cells(line)
     }
 
     /// What stands before the next separator, and what after it.

@@ -291,15 +291,29 @@ impl Layout {
         note: impl FnOnce(&str),
     ) -> Result<f64, ReadError> {
         match self.clock {
-            Clock::Even { start_s, period_s } => Ok(start_s + passed as f64 * period_s),
+            Clock::Even { .. } => Ok(self.time_of_row(passed)),
             Clock::Column { place, scale } => {
                 let cell = cells.nth(place).unwrap_or_default();
-                let time = self.separator.number(cell).filter(|time| time.is_finite());
-                let time_s = time.ok_or_else(|| line.fault(format!("{cell:?} is not a time in seconds")))?;
+                let time_s = self.time_in(line, cell, scale)?;
                 note(cell);
-                Ok(time_s * scale + self.offset_s())
+                Ok(time_s)
             }
         }
+    }
+
+    /// The time of a row in seconds, where rows are counted and not timed.
+    pub(super) fn time_of_row(&self, passed: u64) -> f64 {
+        match self.clock {
+            Clock::Even { start_s, period_s } => start_s + passed as f64 * period_s,
+            Clock::Column { .. } => f64::NAN,
+        }
+    }
+
+    /// The time in seconds that a cell has in units of `scale`.
+    pub(super) fn time_in(&self, line: Line<'_>, cell: &str, scale: f64) -> Result<f64, ReadError> {
+        let time = self.separator.number(cell).filter(|time| time.is_finite());
+        let time = time.ok_or_else(|| line.fault(format!("{cell:?} is not a time in seconds")))?;
+        Ok(time * scale + self.offset_s())
     }
 
     /// Seconds that are added to the time of every row: a head may state where counted rows begin.

@@ -138,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn the_stronger_locale_decides() {
+    fn stronger_locale_decides() {
         let xterm = ("TERM", "xterm");
         assert_eq!(detect(true, &[xterm, ("LC_ALL", "C"), ("LANG", "C.UTF-8")]).0, Glyphs::Ascii);
         assert_eq!(detect(true, &[xterm, ("LC_ALL", ""), ("LANG", "de_DE.utf8")]).0, Glyphs::Braille);
     }
 
     #[test]
-    fn the_windows_terminal_can_do_all() {
+    fn windows_terminal_can_do_all() {
         assert_eq!(detect(true, &[("WT_SESSION", "1")]), (Glyphs::Braille, Colour::Indexed));
     }
 }

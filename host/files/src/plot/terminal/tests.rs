@@ -33,7 +33,7 @@ fn is_braille(character: char) -> bool {
 }
 
 #[test]
-fn the_picture_fits_the_room_it_was_given() {
+fn picture_fits_the_room_it_was_given() {
     for (columns, height) in [(80, 24), (100, 30), (40, 20), (200, 60)] {
         for style in [Style::PLAIN, ASCII] {
             let drawn = rows(&everything(), columns, height, style);
@@ -71,7 +71,7 @@ fn step_is_drawn_low_then_high() {
 }
 
 #[test]
-fn a_glitch_of_one_sample_reaches_its_height() {
+fn glitch_of_one_sample_reaches_its_height() {
     let mut samples = vec![0.0; 12288];
     samples[6000] = 5.0;
     let drawn = rows(&recording(vec![analog(Channel::A, samples)], None), 80, 24, Style::PLAIN);
@@ -80,7 +80,7 @@ fn a_glitch_of_one_sample_reaches_its_height() {
 }
 
 #[test]
-fn the_trigger_is_marked_in_time_and_level() {
+fn trigger_is_marked_in_time_and_level() {
     let drawn = rows(&everything(), 80, 30, Style::PLAIN);
     let axis = &drawn[drawn.len() - 2];
     let place = axis.chars().position(|character| character == '▲').unwrap();
@@ -123,7 +123,7 @@ fn label_control_characters_are_removed() {
 }
 
 #[test]
-fn a_single_sample_and_no_numbers_are_drawn() {
+fn single_sample_and_no_numbers_are_drawn() {
     let one = rows(&recording(vec![analog(Channel::A, vec![1.0])], None), 80, 24, Style::PLAIN);
     assert_eq!(one.concat().chars().filter(|&character| is_braille(character)).count(), 1);
     let none = rows(&recording(vec![analog(Channel::A, vec![f32::NAN; 9])], None), 80, 24, Style::PLAIN);

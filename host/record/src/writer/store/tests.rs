@@ -109,7 +109,7 @@ fn expired_files_are_removed() {
 }
 
 #[test]
-fn the_oldest_files_make_room_for_the_newest() {
+fn oldest_files_make_room_for_the_newest() {
     let directory = tempfile::tempdir().unwrap();
     let limits = Limits { file_bytes: Some(1000), total_bytes: Some(2500), ..Limits::default() };
     let mut store = opened(directory.path(), limits, huge());

@@ -115,7 +115,7 @@ fn dump_without_its_end_is_an_error() {
 }
 
 #[test]
-fn a_trace_may_be_silent_for_hours() {
+fn trace_may_be_silent_for_hours() {
     let mut exchange = Exchange::default();
     send(&mut exchange, b"D", 0);
     receive(&mut exchange, MS, 0, 0, b"D02\r00000000\r");
@@ -125,7 +125,7 @@ fn a_trace_may_be_silent_for_hours() {
 }
 
 #[test]
-fn a_cancelled_trace_goes_on_behind_the_echo() {
+fn cancelled_trace_goes_on_behind_the_echo() {
     let mut exchange = Exchange::default();
     send(&mut exchange, b"D", 0);
     receive(&mut exchange, MS, 0, 0, b"D02\r00000000\r");
@@ -152,7 +152,7 @@ fn lost_cancel_echo_is_requested_again() {
 }
 
 #[test]
-fn a_relay_may_answer_cancel_under_either_number() {
+fn relay_may_answer_cancel_under_either_number() {
     for (data_seq, cmd_id) in [(1, 0), (1, 1)] {
         let mut exchange = Exchange::default();
         send(&mut exchange, b"D", 0);
@@ -165,7 +165,7 @@ fn a_relay_may_answer_cancel_under_either_number() {
 }
 
 #[test]
-fn a_reset_waits_for_nothing_and_forgets_all() {
+fn reset_waits_for_nothing_and_forgets_all() {
     let mut exchange = Exchange::default();
     send(&mut exchange, b"A", 0);
     receive(&mut exchange, MS, 0, 0, b"Aold");
@@ -187,7 +187,7 @@ fn another_adaptor_is_ignored() {
 }
 
 #[test]
-fn a_flood_is_an_error() {
+fn flood_is_an_error() {
     let mut exchange = Exchange::default();
     send(&mut exchange, b"A", 0);
     let outcomes = (0..=255).map(|seq| exchange.receive(&answer(seq, 0, &[b'A'; 1400]), Instant(0)));
@@ -233,7 +233,7 @@ fn complete_answer_is_not_waited_for() {
 }
 
 #[test]
-fn a_server_may_count_anew_for_each_command() {
+fn server_may_count_anew_for_each_command() {
     for first in [0, 1] {
         let mut exchange = acquainted([first, first]);
         send(&mut exchange, b"D", MS);
@@ -252,7 +252,7 @@ fn a_server_may_count_anew_for_each_command() {
 }
 
 #[test]
-fn a_server_may_start_anew() {
+fn server_may_start_anew() {
     for start in [0, 1] {
         let mut exchange = acquainted([100, 101]);
         send(&mut exchange, b"A", MS);
@@ -289,7 +289,7 @@ fn single_byte_trace_loss_is_detected() {
 }
 
 #[test]
-fn a_server_that_serves_another_says_whom() {
+fn server_that_serves_another_says_whom() {
     let mut exchange = Exchange::default();
     send(&mut exchange, b"!", 0);
     let refused = exchange.receive(&answer(9, 0, b"refused: tcp 10.0.0.2:40000 has the device"), Instant(MS));

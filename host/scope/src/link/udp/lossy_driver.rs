@@ -283,7 +283,7 @@ fn sound_network_shows_the_trigger() {
 }
 
 #[test]
-fn lost_end_of_a_trace_is_an_error_within_the_check_interval() {
+fn lost_end_is_found_within_the_check_interval() {
     let (captured, took) = capture(STEP, Weather { loses_ends: true, ..Weather::default() }, 1, None);
     let error = captured.unwrap_err();
     let is_named = matches!(

@@ -236,7 +236,7 @@ proptest! {
 
     /// The heart of the matter: right bytes, or an error soon.
     #[test]
-    fn an_answer_is_right_or_an_error(
+    fn answer_is_right_or_an_error(
         script in any_script(),
         counting in any_counting(),
         numbers in prop::collection::vec(any::<u8>(), 97..=101),

@@ -91,7 +91,7 @@ fn errors_name_the_fault() {
 }
 
 #[test]
-fn an_error_tells_what_would_be_right() {
+fn error_tells_what_would_be_right() {
     let error = LinkUrl::parse("socket://[::1]").unwrap_err();
     assert_eq!(error.to_string(), "socket needs a port, as in socket://[::1]:16385");
 }
@@ -155,7 +155,7 @@ proptest! {
     #![proptest_config(fixed_seed(1000))]
 
     #[test]
-    fn a_link_is_read_back_from_its_text(url in any_url()) {
+    fn link_is_read_back_from_its_text(url in any_url()) {
         prop_assert_eq!(LinkUrl::parse(&url.to_string()), Ok(url));
     }
 

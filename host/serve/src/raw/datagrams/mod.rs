@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repetition_is_answered_and_not_executed() {
+    fn repetition_is_answered_and_not_executed() {
         let mut exchange = Exchange::new(0);
         exchange.take(b"\x01p", 0);
         let answers = exchange.pack(&[(0, b'p'), (0, b'\r')]);

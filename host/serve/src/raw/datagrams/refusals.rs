@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn one_a_second_to_each_and_few_to_all() {
+    async fn refusals_are_limited_per_client_and_in_all() {
         let peer = |port| SocketAddr::from(([10, 0, 0, 1], port));
         let mut refusals = Refusals::default();
         assert_eq!((0..100).filter(|_| refusals.may_go_to(peer(1))).count(), 1);

@@ -7,7 +7,7 @@ fn parse(text: &str) -> Result<Signal, SignalError> {
 }
 
 #[test]
-fn the_texts_of_the_documentation_are_understood() {
+fn texts_of_the_documentation_are_understood() {
     let sine = Periodic { shape: Shape::Sine, frequency_hz: 1e3, low: 0.0, high: 3.0, phase: 0.0 };
     assert_eq!(parse("sine 1kHz 0..3V"), Ok(Signal::Periodic(sine)));
     assert_eq!(parse("sine,1kHz,0..3V"), Ok(Signal::Periodic(sine)));

@@ -3,6 +3,8 @@
 //! A dump has changes, and no sample rate. Of what the [writer](super::vcd) writes, the comment has when was sampled; otherwise
 //! samples are taken as often as all changes are multiples of.
 
+pub(crate) mod pieces;
+
 use std::io::BufRead;
 
 use vcd::{Command, Value, VarType};
@@ -40,41 +42,25 @@ impl<R: BufRead> VcdReader<R> {
         let mut parser = vcd::Parser::new(input);
         let Header { unit_s, facts, mut variables, left_out } = header(&mut parser)?;
         let known = Known::of(&facts);
-        if !left_out.is_empty() {
-            let names = super::assign::listed(left_out.iter().map(String::as_str));
-            self.warnings.push(format!("buses have no place in a trace: {names} left out"));
-        }
-        let candidates: Vec<Candidate> = variables
-            .iter()
-            .map(|variable| {
-                let prefers =
-                    known.channels.iter().find(|(_, fact)| fact.name.as_ref() == Some(&variable.name));
-                let candidate = Candidate::new(variable.name.clone(), variable.is_analog);
-                Candidate { prefers: prefers.map(|(channel, _)| *channel), ..candidate }
-            })
-            .collect();
-        let assigned = assign(&candidates, &self.options.channels, &mut self.warnings)?;
+        self.warnings.extend(left_out_warning(&left_out));
+        let assigned = assign(&candidates(&variables, &known), &self.options.channels, &mut self.warnings)?;
         let mut now = 0_u64;
         let mut total = 0;
         for command in parser {
-            let change = match command.map_err(|error| fault(error.to_string()))? {
-                Command::Timestamp(time) if time < now => {
-                    return Err(fault(format!("time {time} comes after {now}")));
-                }
-                Command::Timestamp(time) => {
+            let (code, value) = match event(command, now)? {
+                Some(Event::Time(time)) => {
                     now = time;
                     continue;
                 }
-                Command::ChangeScalar(code, value) => (code, f32::from(u8::from(value == Value::V1))),
-                Command::ChangeReal(code, value) => (code, value as f32),
-                _ => continue,
+                Some(Event::Change(code, value)) => (code, value),
+                None => continue,
             };
             total += 1;
             if total > MAX_SAMPLES {
                 return Err(ReadError::TooLong);
             }
-            for variable in variables.iter_mut().filter(|variable| variable.code == change.0) {
-                variable.changes.push((now, change.1));
+            for variable in variables.iter_mut().filter(|variable| variable.code == code) {
+                variable.changes.push((now, value));
             }
         }
         let used: Vec<(&Assigned, &Variable)> =
@@ -155,6 +141,42 @@ impl<R: BufRead> VcdReader<R> {
         });
         Ok(series.collect())
     }
+}
+
+/// What the changes of a dump are made of.
+enum Event {
+    /// What follows is of this time, in units of the dump.
+    Time(u64),
+    Change(vcd::IdCode, f32),
+}
+
+/// What a command after the definitions means, at a time; `None` if nothing.
+fn event(command: std::io::Result<Command>, now: u64) -> Result<Option<Event>, ReadError> {
+    Ok(match command.map_err(|error| fault(error.to_string()))? {
+        Command::Timestamp(time) if time < now => {
+            return Err(fault(format!("time {time} comes after {now}")));
+        }
+        Command::Timestamp(time) => Some(Event::Time(time)),
+        Command::ChangeScalar(code, value) => {
+            Some(Event::Change(code, f32::from(u8::from(value == Value::V1))))
+        }
+        Command::ChangeReal(code, value) => Some(Event::Change(code, value as f32)),
+        _ => None,
+    })
+}
+
+fn candidates(variables: &[Variable], known: &Known) -> Vec<Candidate> {
+    let candidate = |variable: &Variable| {
+        let prefers = known.channels.iter().find(|(_, fact)| fact.name.as_ref() == Some(&variable.name));
+        let candidate = Candidate::new(variable.name.clone(), variable.is_analog);
+        Candidate { prefers: prefers.map(|(channel, _)| *channel), ..candidate }
+    };
+    variables.iter().map(candidate).collect()
+}
+
+fn left_out_warning(left_out: &[String]) -> Option<String> {
+    let names = || super::assign::listed(left_out.iter().map(String::as_str));
+    (!left_out.is_empty()).then(|| format!("buses have no place in a trace: {} left out", names()))
 }
 
 fn greatest_common_divisor(one: u64, other: u64) -> u64 {

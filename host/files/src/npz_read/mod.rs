@@ -4,11 +4,15 @@
 //! An array `NAME` with an array `NAME_timestamps` beside it is a channel; without any such, arrays of one dimension are
 //! channels, sampled at the times of an array `time`, or evenly by the number `sample_rate`.
 
+mod array;
+pub(crate) mod pieces;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
 use zip::ZipArchive;
 
+use self::array::{Array, Header, array, damaged};
 use super::assign::{Candidate, assign};
 use super::facts::Known;
 use super::options::ReadOptions;
@@ -25,16 +29,6 @@ pub struct NpzReader<R> {
     options: ReadOptions,
     read: bool,
     warnings: Vec<String>,
-}
-
-/// An array as far as it is understood here.
-enum Array {
-    /// Of one dimension.
-    Numbers(Vec<f64>),
-    /// Without dimensions.
-    Number(f64),
-    Text(String),
-    Texts(Vec<String>),
 }
 
 fn fault(reason: impl Into<String>) -> ReadError {
@@ -55,22 +49,18 @@ impl<R: Read + Seek> NpzReader<R> {
     }
 
     fn arrays(&mut self) -> Result<BTreeMap<String, Array>, ReadError> {
-        let names: Vec<String> =
-            self.archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
         let mut arrays = BTreeMap::new();
-        let mut room = MAX_SAMPLES as u64 * 8;
-        for entry in names {
-            let Some(name) = entry.strip_suffix(".npy") else { continue };
-            let wrong = |error: String| ReadError::Entry { entry: entry.clone(), reason: error };
-            let file = self.archive.by_name(&entry).map_err(|error| wrong(error.to_string()))?;
-            let mut bytes = Vec::new();
-            file.take(room + 1)
-                .read_to_end(&mut bytes)
-                .map_err(|error| wrong(format!("it is damaged ({error})")))?;
-            room = room.checked_sub(bytes.len() as u64).ok_or(ReadError::TooLong)?;
-            if let Some(array) = array(&bytes).map_err(|reason| wrong(reason.to_owned()))? {
-                arrays.insert(name.to_owned(), array);
-            }
+        let mut room = MAX_SAMPLES;
+        for (entry, name) in names_of_arrays(&self.archive) {
+            let wrong = |reason: String| ReadError::Entry { entry: entry.clone(), reason };
+            let mut file = self.archive.by_name(&entry).map_err(|error| wrong(error.to_string()))?;
+            let header = Header::read(&mut file).map_err(wrong)?;
+            let bytes = header.bytes_a_number();
+            let most = (room as u64).saturating_mul(bytes as u64);
+            let mut elements = Vec::new();
+            file.take(most + 1).read_to_end(&mut elements).map_err(|error| wrong(damaged(&error)))?;
+            room = room.checked_sub(elements.len().div_ceil(bytes)).ok_or(ReadError::TooLong)?;
+            arrays.extend(array(&header, &elements).map(|array| (name, array)));
         }
         Ok(arrays)
     }
@@ -82,23 +72,12 @@ impl<R: Read + Seek> NpzReader<R> {
             Some(Array::Numbers(numbers)) => Some(numbers),
             _ => None,
         };
-        let has_own_times = arrays.keys().any(|name| name.ends_with(TIMES));
-        let is_channel = |name: &str| {
-            let beside = numbers(&format!("{name}{TIMES}")).is_some();
-            let is_other = ["time", "t", "lost", "warnings"].contains(&name) || name.ends_with(TIMES);
-            if has_own_times { beside } else { !is_other }
+        let is_array = |name: &&str| numbers(name).is_some();
+        let names = channel_names(arrays.keys().map(String::as_str).filter(is_array));
+        let are_levels = |name: &str| {
+            numbers(name).is_some_and(|numbers| numbers.iter().all(|&level| level == 0.0 || level == 1.0))
         };
-        let names: Vec<&String> =
-            arrays.keys().filter(|name| numbers(name).is_some() && is_channel(name)).collect();
-        let is_analog = |name: &str| {
-            let named = name.parse::<scopething_waveform::waveform::Channel>();
-            let levels = || {
-                numbers(name).is_some_and(|numbers| numbers.iter().all(|&level| level == 0.0 || level == 1.0))
-            };
-            named.map_or_else(|_| !levels(), scopething_core::plan::Channel::is_analog)
-        };
-        let candidates: Vec<Candidate> =
-            names.iter().map(|name| Candidate::new(name.as_str(), is_analog(name))).collect();
+        let candidates: Vec<Candidate> = names.iter().map(|name| candidate(name, are_levels)).collect();
         if candidates.is_empty() {
             return Err(fault("it has no array of samples"));
         }
@@ -107,8 +86,7 @@ impl<R: Read + Seek> NpzReader<R> {
         for one in assign(&candidates, &self.options.channels, &mut self.warnings)? {
             let Some(name) = names.get(one.index) else { continue };
             let Some(samples) = numbers(name) else { continue };
-            let times =
-                numbers(&format!("{name}{TIMES}")).or_else(|| numbers("time")).or_else(|| numbers("t"));
+            let times = times_of(name, numbers);
             let (start_s, period_s) = match times {
                 Some(times) if times.len() != samples.len() => {
                     return Err(fault(format!(
@@ -171,68 +149,38 @@ fn facts_of(arrays: &BTreeMap<String, Array>) -> Vec<(String, String)> {
     arrays.iter().filter_map(|(name, array)| Some((name.clone(), text(array)?))).collect()
 }
 
-/// Reads an array of a kind that is of use here.
-fn array(bytes: &[u8]) -> Result<Option<Array>, &'static str> {
-    let wrong = "it is no array of numpy";
-    let version = bytes.strip_prefix(b"\x93NUMPY").and_then(|rest| rest.first()).ok_or(wrong)?;
-    let (length, begin) = match version {
-        1 => (bytes.get(8..10).map(|two| usize::from(u16::from_le_bytes([two[0], two[1]]))), 10),
-        _ => (
-            bytes.get(8..12).and_then(|four| usize::try_from(u32::from_le_bytes(four.try_into().ok()?)).ok()),
-            12,
-        ),
+/// The entries of an archive that are arrays, each with its name.
+fn names_of_arrays<R: Read + Seek>(archive: &ZipArchive<R>) -> Vec<(String, String)> {
+    let entries = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned()));
+    entries
+        .filter_map(|entry| entry.strip_suffix(".npy").map(str::to_owned).map(|name| (entry, name)))
+        .collect()
+}
+
+/// Which of the arrays of numbers, in the order of their names, are channels.
+fn channel_names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
+    let names: Vec<&str> = names.collect();
+    let has_own_times = names.iter().any(|name| name.ends_with(TIMES));
+    let is_channel = |name: &&str| {
+        let is_other = ["time", "t", "lost", "warnings"].contains(name) || name.ends_with(TIMES);
+        if has_own_times {
+            names.binary_search(&format!("{name}{TIMES}").as_str()).is_ok()
+        } else {
+            !is_other
+        }
     };
-    let end = length.and_then(|length| length.checked_add(begin)).ok_or(wrong)?;
-    let header = std::str::from_utf8(bytes.get(begin..end).ok_or(wrong)?).map_err(|_| wrong)?;
-    let data = bytes.get(end..).unwrap_or_default();
-    let value = |key: &str| {
-        let after = header.split_once(&format!("'{key}':"))?.1.trim_start();
-        Some(after)
-    };
-    let kind = value("descr").and_then(|text| text.strip_prefix('\'')?.split('\'').next()).ok_or(wrong)?;
-    let shape = value("shape").and_then(|text| text.strip_prefix('(')?.split(')').next()).ok_or(wrong)?;
-    let dimensions = shape.split(',').filter(|size| !size.trim().is_empty()).count();
-    if let Some(length) = kind.strip_prefix("<U").and_then(|length| length.parse::<usize>().ok()) {
-        let text = |letters: &[u8]| -> String {
-            let codes =
-                letters.chunks_exact(4).filter_map(|code| Some(u32::from_le_bytes(code.try_into().ok()?)));
-            codes.take_while(|&code| code != 0).filter_map(char::from_u32).collect()
-        };
-        return Ok(match dimensions {
-            0 => Some(Array::Text(text(data))),
-            1 => {
-                let bytes = length.max(1).checked_mul(4).ok_or(wrong)?;
-                Some(Array::Texts(data.chunks_exact(bytes).map(text).collect()))
-            }
-            _ => None,
-        });
-    }
-    macro_rules! numbers {
-        ($number:ty) => {
-            data.chunks_exact(size_of::<$number>())
-                .filter_map(|bytes| Some(<$number>::from_le_bytes(bytes.try_into().ok()?) as f64))
-                .collect::<Vec<f64>>()
-        };
-    }
-    #[allow(clippy::cast_lossless, reason = "one macro for all kinds of numbers")]
-    let numbers = match kind {
-        "<f4" => numbers!(f32),
-        "<f8" => numbers!(f64),
-        "|u1" | "|b1" => numbers!(u8),
-        "|i1" => numbers!(i8),
-        "<u2" => numbers!(u16),
-        "<i2" => numbers!(i16),
-        "<u4" => numbers!(u32),
-        "<i4" => numbers!(i32),
-        "<u8" => numbers!(u64),
-        "<i8" => numbers!(i64),
-        _ => return Ok(None),
-    };
-    Ok(match dimensions {
-        0 => numbers.first().copied().map(Array::Number),
-        1 => Some(Array::Numbers(numbers)),
-        _ => None,
-    })
+    names.iter().copied().filter(is_channel).collect()
+}
+
+fn candidate(name: &str, are_levels: impl Fn(&str) -> bool) -> Candidate {
+    let named = name.parse::<scopething_waveform::waveform::Channel>();
+    let is_analog = named.map_or_else(|_| !are_levels(name), scopething_core::plan::Channel::is_analog);
+    Candidate::new(name, is_analog)
+}
+
+/// The times of a channel: its own, or those of all channels.
+fn times_of<T>(name: &str, array: impl Fn(&str) -> Option<T>) -> Option<T> {
+    array(&format!("{name}{TIMES}")).or_else(|| array("time")).or_else(|| array("t"))
 }
 
 impl<R: Read + Seek + Send> TraceReader for NpzReader<R> {

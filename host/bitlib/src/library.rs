@@ -1,0 +1,265 @@
+//! The library as a whole: the devices that are open, which of them is selected, and what each call does.
+//!
+//! Nothing here can crash for what it is given: whatever makes no sense is answered as the vendor's library answers it, or with
+//! the failure that its guide documents.
+
+use std::sync::{Arc, Mutex};
+
+use host::failure::{Failure, Kind};
+
+use crate::device::{Device, Shared, State, lock};
+use crate::links::{LinkSpec, Target, links_of};
+use crate::quirks::Quirks;
+use crate::request::{TraceRequest, stream_of};
+use crate::settings::{ASK, Mode, Settings, counted};
+use crate::stream::StreamRun;
+
+/// The most devices that are open at once.
+const MAX_DEVICES: usize = 16;
+/// What is opened if nothing is found and the user asks for that.
+const NOTHING: &str = "NIL:BS000501";
+
+/// `BL_State`: nothing is captured, nothing is going on.
+const IDLE: i32 = 0;
+const ACTIVE: i32 = 1;
+const DONE: i32 = 2;
+const ERROR: i32 = 3;
+
+/// `BL_Error` of a device that is not there.
+const NO_DEVICE: i32 = -1;
+
+/// An open device with what is set up for it.
+#[derive(Debug)]
+struct Scope {
+    name: String,
+    revision: String,
+    id: String,
+    settings: Settings,
+    /// None: there is no device.
+    device: Option<Device>,
+    /// What went wrong last, until something goes well.
+    error: i32,
+    /// Without a device: what `BL_State` is.
+    state: i32,
+}
+
+/// The library.
+#[derive(Debug, Default)]
+pub(crate) struct Library {
+    scopes: Vec<Scope>,
+    selected: usize,
+}
+
+static LIBRARY: Mutex<Library> = Mutex::new(Library { scopes: Vec::new(), selected: 0 });
+
+/// How a trace goes on for whoever has started it.
+enum Started {
+    /// It cannot.
+    Refused,
+    /// Its end is not waited for.
+    Running,
+    /// Its end is waited for, without the library.
+    Wait(Arc<Shared>),
+}
+
+/// The number of a failure for `BL_Error`; the page has the table.
+fn number_of(failure: &Failure) -> i32 {
+    match failure.kind() {
+        Kind::NotFound => 1,
+        Kind::Busy => 2,
+        Kind::WrongDevice => 3,
+        Kind::LinkLost => 4,
+        Kind::BadAnswer => 5,
+        Kind::PlanError => 6,
+        Kind::Usage => 7,
+        Kind::FileError => 8,
+        Kind::Closed | Kind::Cancelled => 9,
+        _ => 10,
+    }
+}
+
+/// Runs a call with the selected device. `without` is what the call answers if none is open.
+pub(crate) fn with_settings<T>(without: T, call: impl FnOnce(&mut Settings) -> T) -> T {
+    let mut library = lock(&LIBRARY);
+    library.scope().map_or(without, |scope| call(&mut scope.settings))
+}
+
+/// What a text about the selected device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    Name,
+    Id,
+    Revision,
+}
+
+impl Library {
+    fn scope(&mut self) -> Option<&mut Scope> {
+        self.scopes.get_mut(self.selected)
+    }
+}
+
+/// Opens as many of the links as are wanted, in their order, and reports how many.
+pub(crate) fn open(argument: &str, count: i32) -> i32 {
+    close();
+    let quirks = Quirks::of_environment();
+    let wanted = usize::try_from(count).unwrap_or(1).clamp(1, MAX_DEVICES);
+    let mut scopes: Vec<Scope> = Vec::new();
+    for link in links_of(argument) {
+        if scopes.len() == wanted {
+            break;
+        }
+        scopes.extend(Scope::open(link, quirks));
+    }
+    if scopes.is_empty() && quirks.open_nothing {
+        scopes.extend(LinkSpec::parse(NOTHING).and_then(|link| Scope::open(link, quirks)));
+    }
+    let opened = counted(scopes.len());
+    *lock(&LIBRARY) = Library { scopes, selected: 0 };
+    opened
+}
+
+/// Closes all devices.
+pub(crate) fn close() {
+    // Ending what they do takes its time, which others need not wait for.
+    let closing = std::mem::take(&mut *lock(&LIBRARY));
+    drop(closing);
+}
+
+pub(crate) fn count(what: i32) -> i32 {
+    let mut library = lock(&LIBRARY);
+    let devices = counted(library.scopes.len());
+    match library.scope() {
+        None => ASK,
+        Some(_) if what == 0 => devices,
+        Some(scope) => scope.settings.count(what),
+    }
+}
+
+/// Selects a device (0), a channel (1) or a source (2).
+pub(crate) fn select(what: i32, index: i32) -> i32 {
+    let mut library = lock(&LIBRARY);
+    if what == 0 {
+        let known = usize::try_from(index).ok().filter(|&index| index < library.scopes.len());
+        library.selected = known.unwrap_or(library.selected);
+        return if library.scopes.is_empty() { ASK } else { counted(library.selected) };
+    }
+    let Some(scope) = library.scope() else { return ASK };
+    match what {
+        1 => scope.settings.select_channel(index),
+        2 => scope.settings.select_source(index),
+        _ => ASK,
+    }
+}
+
+pub(crate) fn text(about: About) -> String {
+    let mut library = lock(&LIBRARY);
+    let text = library.scope().map(|scope| match about {
+        About::Name => scope.name.clone(),
+        About::Id => scope.id.clone(),
+        About::Revision => scope.revision.clone(),
+    });
+    text.unwrap_or_default()
+}
+
+pub(crate) fn state() -> i32 {
+    let mut library = lock(&LIBRARY);
+    library.scope().map_or(IDLE, Scope::state)
+}
+
+pub(crate) fn error() -> i32 {
+    let mut library = lock(&LIBRARY);
+    library.scope().map_or(NO_DEVICE, |scope| {
+        scope.state();
+        scope.error
+    })
+}
+
+/// Ends what the selected device does. As the vendor's library it reports 0 whether that was anything or not.
+pub(crate) fn halt() {
+    // Whoever waits for the trace has not got the library.
+    if let Some(scope) = lock(&LIBRARY).scope() {
+        scope.state = IDLE;
+        scope.settings.is_changed = false;
+        if let Some(device) = &mut scope.device {
+            device.halt();
+        }
+    }
+}
+
+/// Starts a trace and waits for its end, unless the program will ask for it. Whether it has ended well, or goes on.
+pub(crate) fn trace(timeout_s: f64, is_asynchronous: bool) -> bool {
+    let started =
+        lock(&LIBRARY).scope().map_or(Started::Refused, |scope| scope.trace(timeout_s, is_asynchronous));
+    match started {
+        Started::Refused => false,
+        Started::Running => true,
+        Started::Wait(shared) => matches!(shared.wait(), State::Done(_)),
+    }
+}
+
+/// Reads samples of the selected channel, and counts them.
+pub(crate) fn acquire(to: &mut [f64]) -> usize {
+    let mut library = lock(&LIBRARY);
+    let Some(scope) = library.scope() else { return 0 };
+    let Some(State::Done(samples)) = scope.device.as_ref().map(|device| device.shared.state()) else {
+        return 0;
+    };
+    samples.copy(scope.settings.selected(), scope.settings.index, to)
+}
+
+impl Scope {
+    fn open(link: LinkSpec, quirks: Quirks) -> Option<Self> {
+        let settings = Settings::new(quirks);
+        let (revision, id, device) = match link.target {
+            Target::Nothing(revision) => (revision, "SIMULATE".to_owned(), None),
+            Target::Device(url) => {
+                let device = Device::open(url).ok()?;
+                let identity = device.identity.clone();
+                (identity.revision, identity.id, Some(device))
+            }
+        };
+        Some(Self { name: link.name, revision, id, settings, device, error: 0, state: DONE })
+    }
+
+    fn state(&mut self) -> i32 {
+        let Some(device) = &self.device else {
+            return if self.state == IDLE { self.idle() } else { self.state };
+        };
+        match device.shared.state() {
+            State::Idle => self.idle(),
+            State::Active => ACTIVE,
+            State::Open | State::Done(_) => DONE,
+            State::Failed(failure) => {
+                self.error = number_of(&failure);
+                ERROR
+            }
+        }
+    }
+
+    /// Rate, size or mode set after a halt end that state.
+    fn idle(&self) -> i32 {
+        if self.settings.is_changed { DONE } else { IDLE }
+    }
+
+    fn trace(&mut self, timeout_s: f64, is_asynchronous: bool) -> Started {
+        let Some(device) = &mut self.device else {
+            self.error = 1;
+            self.state = ERROR;
+            return Started::Refused;
+        };
+        if device.shared.is_active() {
+            return Started::Refused;
+        }
+        let started = if self.settings.mode == Mode::Stream {
+            device.stream(StreamRun::new(stream_of(&mut self.settings)))
+        } else {
+            device.start(TraceRequest::new(&mut self.settings, timeout_s))
+        };
+        self.error = started.as_ref().err().map_or(0, number_of);
+        match started {
+            Err(_) => Started::Refused,
+            Ok(()) if is_asynchronous => Started::Running,
+            Ok(()) => Started::Wait(Arc::clone(&device.shared)),
+        }
+    }
+}

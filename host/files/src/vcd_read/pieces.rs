@@ -1,0 +1,228 @@
+//! Dumps piece by piece, where all channels are sampled at the same times. A dump is gone through once before: it states
+//! neither its end nor how often there are changes.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use super::{Event, Header, candidates, event, greatest_common_divisor, header, left_out_warning};
+use crate::assign::{Assigned, assign};
+use crate::facts::Known;
+use crate::pieces::{Fed, PIECE_SAMPLES};
+use crate::read::BUFFER_BYTES;
+use crate::spacing::whole_hertz;
+use crate::{MAX_SAMPLES, ReadError, ReadOptions};
+use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline};
+
+/// A dump of a few bytes may state any time: more samples a byte are no use to anybody.
+const MAX_SAMPLES_A_BYTE: u64 = 10_000;
+
+type Parser = vcd::Parser<BufReader<File>>;
+
+/// The channels that are read of a dump.
+struct Dump {
+    unit_s: f64,
+    known: Known,
+    /// The codes of the channels, in their order.
+    codes: Vec<vcd::IdCode>,
+    channels: Vec<(Assigned, SampleKind)>,
+}
+
+/// When samples are taken, in units of the dump: sample `n` at `start + n * step`.
+#[derive(Clone, Copy)]
+struct Moments {
+    start: f64,
+    step: f64,
+    /// The first sample that is read, and the one after the last.
+    first: u64,
+    end: u64,
+}
+
+impl Moments {
+    fn unit_of(self, sample: u64) -> u64 {
+        (self.start + sample as f64 * self.step).round() as u64
+    }
+}
+
+/// Goes through a dump once and begins to read it; `None` if it must be read as a whole.
+pub(crate) fn open(path: &Path, options: &ReadOptions) -> Option<Fed> {
+    let (mut parser, mut warnings) = (parser(path).ok()?, Vec::new());
+    let dump = Dump::begin(&mut parser, options, &mut warnings).ok()?;
+    let (end, common) = dump.scan(parser)?;
+    let (outline, moments) = dump.outline(end, common, options)?;
+    let samples = (moments.end - moments.first).checked_mul(outline.channels.len() as u64)?;
+    let bytes = path.metadata().ok()?.len();
+    if samples > (MAX_SAMPLES as u64).max(bytes.saturating_mul(MAX_SAMPLES_A_BYTE)) {
+        return None;
+    }
+    let (path, options) = (path.to_owned(), options.clone());
+    let kinds: Vec<SampleKind> = outline.channels.iter().map(|series| series.kind).collect();
+    Some(Fed::begin(outline, warnings, move |send| {
+        let mut parser = self::parser(&path)?;
+        let dump = Dump::begin(&mut parser, &options, &mut Vec::new())?;
+        dump.read(parser, moments, &kinds, send)
+    }))
+}
+
+fn parser(path: &Path) -> Result<Parser, ReadError> {
+    Ok(vcd::Parser::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?)))
+}
+
+impl Dump {
+    /// Goes past the definitions.
+    fn begin(
+        parser: &mut Parser,
+        options: &ReadOptions,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, ReadError> {
+        let Header { unit_s, facts, variables, left_out } = header(parser)?;
+        let known = Known::of(&facts);
+        warnings.extend(left_out_warning(&left_out));
+        let mut assigned = assign(&candidates(&variables, &known), &options.channels, warnings)?;
+        assigned.sort_by_key(|one| one.channel);
+        let used: Vec<_> =
+            assigned.into_iter().filter_map(|one| variables.get(one.index).map(|of| (one, of))).collect();
+        let codes = used.iter().map(|(_, variable)| variable.code).collect();
+        let kind = |is_analog: bool| match (is_analog, known.is_raw) {
+            (true, true) => SampleKind::Fractions,
+            (true, false) => SampleKind::Volts,
+            (false, _) => SampleKind::Levels,
+        };
+        let channels = used.into_iter().map(|(one, variable)| (one, kind(variable.is_analog))).collect();
+        Ok(Self { unit_s, known, codes, channels })
+    }
+
+    /// The last time, and the greatest divisor of all times of changes.
+    fn scan(&self, parser: Parser) -> Option<(u64, u64)> {
+        let (mut now, mut common) = (0, 0);
+        for command in parser {
+            match event(command, now).ok()? {
+                Some(Event::Time(time)) => now = time,
+                Some(Event::Change(code, _)) if now != common && self.codes.contains(&code) => {
+                    common = greatest_common_divisor(now, common);
+                }
+                _ => {}
+            }
+        }
+        Some((now, greatest_common_divisor(now, common)))
+    }
+
+    /// What the dump holds, and when its samples are taken; `None` if not all channels are sampled at the same times.
+    fn outline(&self, end: u64, common: u64, options: &ReadOptions) -> Option<(Outline, Moments)> {
+        let window = options.window();
+        let facts: Option<Vec<_>> =
+            self.channels.iter().map(|(one, _)| self.known.channel(one.channel)).collect();
+        let (start_s, period_s, moments) = match facts {
+            _ if options.rate_hz.is_some() => return None,
+            Some(facts) => {
+                let begins = self.known.channels.iter().map(|(_, fact)| fact.start);
+                let begin_s = begins.fold(f64::INFINITY, f64::min);
+                let first = *facts.first()?;
+                let times = |fact: &crate::facts::ChannelFact| (fact.start, fact.period, fact.samples);
+                if !facts.iter().all(|fact| times(fact) == times(first)) {
+                    return None;
+                }
+                let (start, step) = ((first.start - begin_s) / self.unit_s, first.period / self.unit_s);
+                (first.start, first.period, Moments { start, step, first: 0, end: first.samples as u64 })
+            }
+            None if self.known.channels.is_empty() && common > 0 => {
+                let moments = Moments { start: 0.0, step: common as f64, first: 0, end: u64::MAX };
+                (0.0, common as f64 * self.unit_s, moments)
+            }
+            None => return None,
+        };
+        let (first, count) = window.of(start_s, period_s);
+        // A time of the dump is rounded as that of the sample is.
+        let there = ((end as f64 - moments.start) / moments.step + 0.5).floor().max(0.0) as u64;
+        let mut last = moments.end.min(first.saturating_add(count)).min(there.saturating_add(1));
+        while last > first && moments.unit_of(last - 1) > end {
+            last -= 1;
+        }
+        let moments = Moments { first, end: last, ..moments };
+        let count = usize::try_from(last.checked_sub(first).filter(|&count| count > 0)?).ok()?;
+        let channels = self.channels.iter().map(|(one, kind)| SeriesOutline {
+            channel: one.channel,
+            label: one.label.clone(),
+            start_s: start_s + first as f64 * period_s,
+            period_s,
+            kind: *kind,
+            count,
+        });
+        let outline = Outline {
+            sample_rate_hz: self.known.sample_rate_hz.unwrap_or_else(|| whole_hertz(period_s.recip())),
+            channels: channels.collect(),
+            details: self.known.details.clone(),
+        };
+        Some((outline, moments))
+    }
+
+    /// Hands over the samples at all moments.
+    fn read(
+        &self,
+        parser: Parser,
+        moments: Moments,
+        kinds: &[SampleKind],
+        send: &mut dyn FnMut(Vec<Samples>) -> bool,
+    ) -> Result<(), ReadError> {
+        let before = |kind: &SampleKind| if *kind == SampleKind::Levels { 0.0 } else { f32::NAN };
+        let mut held = Held {
+            moments,
+            next: moments.first,
+            values: kinds.iter().map(before).collect(),
+            kinds,
+            piece: kinds.iter().map(|kind| kind.none()).collect(),
+        };
+        let mut now = 0;
+        for command in parser {
+            match event(command, now)? {
+                Some(Event::Time(time)) => {
+                    if !held.take_before(time, send) {
+                        return Ok(());
+                    }
+                    now = time;
+                }
+                Some(Event::Change(code, value)) => {
+                    let places = self.codes.iter().zip(&mut held.values);
+                    places.filter(|(of, _)| **of == code).for_each(|(_, place)| *place = value);
+                }
+                None => {}
+            }
+        }
+        if held.take_before(u64::MAX, send) && held.piece.first().is_some_and(|one| !one.is_empty()) {
+            send(held.piece);
+        }
+        Ok(())
+    }
+}
+
+/// The values of all channels, each until its next change.
+struct Held<'k> {
+    moments: Moments,
+    /// The sample that is taken next.
+    next: u64,
+    values: Vec<f32>,
+    kinds: &'k [SampleKind],
+    piece: Vec<Samples>,
+}
+
+impl Held<'_> {
+    /// Takes the samples before a time, and hands over each piece that is full; whether it was taken.
+    fn take_before(&mut self, time: u64, send: &mut dyn FnMut(Vec<Samples>) -> bool) -> bool {
+        while self.next < self.moments.end && self.moments.unit_of(self.next) < time {
+            self.next += 1;
+            for (samples, &value) in self.piece.iter_mut().zip(&self.values) {
+                match samples {
+                    Samples::Levels(levels) => levels.push(u8::from(value > 0.5)),
+                    Samples::Volts(volts) | Samples::Fractions(volts) => volts.push(value),
+                }
+            }
+            if self.piece.first().is_some_and(|one| one.len() == PIECE_SAMPLES) {
+                let empty = self.kinds.iter().map(|kind| kind.none()).collect();
+                if !send(std::mem::replace(&mut self.piece, empty)) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
