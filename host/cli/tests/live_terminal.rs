@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cli_support::pty::Pty;
-use cli_support::{Finished, Listening, bounded, program, scopething, series};
+use cli_support::{Finished, HANG, Listening, bounded, program, scopething, series};
 use rustix::process::Signal;
 use scopething_serve::client::{Client, Frame, Link, Message, State};
 use serde_json::json;
@@ -53,8 +53,11 @@ impl Live {
     /// Waits until the screen is as it should be.
     #[track_caller]
     fn until(&mut self, what: &str, reached: impl Fn(&vt100::Screen) -> bool) {
+        let started = Instant::now();
         while !reached(self.screen.screen()) {
             let text = self.text();
+            // Traces go on, whatever is waited for.
+            assert!(started.elapsed() < HANG, "no {what} in {text}");
             let chunk = self.pty.next(what, &|| text.clone());
             self.bytes += chunk.len();
             self.screen.process(&chunk);
@@ -229,6 +232,8 @@ async fn other_sizes_are_drawn_anew() {
     }
     live.pty.press("?");
     live.until_text("Run or stop");
+    // In the last row, which is drawn last: no trace is left, and Esc and X do not arrive as one key.
+    live.until_text("Help 1/");
     live.pty.press("\x1b");
     live.until_trace();
     live.pty.press("x");
