@@ -261,10 +261,9 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
         if self.held == 0 && self.before.is_none() {
             self.before = self.behind.take();
         }
-        while self.behind.is_none()
-            && let Some(frame) = frames.get_mut(self.held)
-            && let Some(event) = self.next_event()
-        {
+        while self.behind.is_none() {
+            let Some(frame) = frames.get_mut(self.held) else { return };
+            let Some(event) = self.next_event() else { return };
             match event {
                 FrameEvent::Frame(samples) => {
                     *frame = StreamFrame { samples };
