@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_told_apart_by_counting() {
+    fn patterns_differ_in_their_count() {
         // From the end of the first flash to the beginning of the one that closes the count.
         assert_eq!(flashes(JobState::Full, 3_001), 4);
         assert_eq!(flashes(JobState::Fault(Fault::Scope), 3_001), 6);

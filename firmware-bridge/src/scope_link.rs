@@ -86,7 +86,7 @@ impl ScopeLink {
         Some(PlugWatch(self.plugged.receiver()?))
     }
 
-    /// The end of the line for the user of the BitScope. None if two exist.
+    /// The end of the line for the user of the BitScope. None if there are too many ports and watchers.
     pub fn port(&self) -> Option<ScopePort<'_>> {
         Some(ScopePort { line: self, connection: None, plugged: self.plugged.receiver()? })
     }

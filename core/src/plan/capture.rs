@@ -682,7 +682,10 @@ mod tests {
             // Chosen by number, it is the same plan.
             let clock = (ticks, scale, samples);
             let resolution = if planned.mode.sample_bytes == 1 { Resolution::Bits8 } else { request.resolution };
-            let again = plan_at(&CaptureRequest { resolution, ..request }, clock, planned.pre_trigger).unwrap();
+            // Mode auto waits as long as the period, of which the samples are not an exact multiple.
+            let request = CaptureRequest { resolution, timeout_s: request.trigger_wait_s(), ..request };
+            let again = plan_at(&request, clock, planned.pre_trigger).unwrap();
+            prop_assert_eq!(again.timebase, planned.timebase);
             if again.mode == planned.mode {
                 prop_assert_eq!(again.registers(), planned.registers());
             }

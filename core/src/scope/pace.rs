@@ -1,7 +1,7 @@
 //! Whether the clock of the host agrees with the frames of a stream that have been counted.
 //!
 //! The device numbers its frames modulo 256 ([section 8 of the reference](crate::vm#8-streaming)), so a loss of 256 frames, or of 300, looks in their
-//! numbers like one of none, or of 44. The clock tells them apart: frames are sampled at a known pace, none can arrive
+//! numbers like one of none, or of 44. The clock distinguishes them: frames are sampled at a known pace, none can arrive
 //! before it was sampled, and after a loss that was not counted all of them seem to arrive 256 periods too late, for
 //! ever.
 //!
@@ -9,7 +9,8 @@
 //! constant latency of the link and whatever delayed the frame. A frame whose lag is less than 160 periods above the smallest
 //! one is counted right. A greater lag has one of two causes: frames that waited somewhere on their way, whose lag
 //! shrinks as the host catches up, or a loss, after which the lag stays. Which of them it is shows only then, and so the
-//! frames of that time are in doubt.
+//! frames of that time are in doubt. A link that becomes slower by just so much, and stays so, looks like a loss; once it is
+//! as fast as before frames arrive before they were sampled, which shows the mistake.
 //!
 //! There is a third cause, where the link carries fewer frames than the device samples: the buffer of the device is always full,
 //! and all frames are late by the time in it. Such a stream has gaps all the time; how many frames are missing in the doubt
@@ -26,6 +27,8 @@ const MAX_CERTAIN: f64 = 160.0;
 const MAX_RESIDUAL: f64 = SEQUENCE_FRAMES / 4.0;
 /// How much the smallest lag may differ from one window to the next when the host has caught up.
 const MAX_UNSTEADY: f64 = SEQUENCE_FRAMES / 8.0;
+/// How much it may shrink from one window to the next when frames are missing.
+const MAX_SHRINKAGE: f64 = 4.0;
 /// How far the pace of the device may be off the nominal one by the host's clock: two crystals of the cheapest kind, and
 /// what either drifts with its temperature.
 const MAX_DEVIATION: f64 = 500e-6;
@@ -43,7 +46,7 @@ const MAX_FUTILE: u8 = 10;
 
 /// What is to be made of the frames just received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum CountState {
     /// They, and those that were in doubt, are counted right.
     Certain,
     /// More frames may be missing before them than their numbers show.
@@ -64,6 +67,8 @@ pub(super) struct Pace {
     /// The number of the frame after the last that is counted right, and when it was received.
     certain: (u64, Instant),
     doubt: Option<Doubt>,
+    /// Whether frames were taken for missing that their numbers do not show.
+    has_added: bool,
 }
 
 /// A time in which the lag is too great.
@@ -101,6 +106,7 @@ impl Pace {
             least_us: None,
             certain: (0, answered),
             doubt: None,
+            has_added: false,
         }
     }
 
@@ -110,11 +116,17 @@ impl Pace {
 
     /// Takes note that bytes were received at `now`, after waiting for them for so long, whose last frame is the one before
     /// `end`, and among whose frames are so many gaps.
-    pub(super) fn judge(&mut self, now: Instant, waited: Micros, end: u64, jumps: u32) -> Verdict {
+    pub(super) fn judge(&mut self, now: Instant, waited: Micros, end: u64, jumps: u32) -> CountState {
         let lag_us = (now - self.asked).0 as f64 - end as f64 * self.period_us;
         let is_first = self.least_us.is_none();
         let least_us = self.least_us.unwrap_or(self.answered_us);
         let excess = (lag_us - least_us) / self.period_us;
+        if self.has_added && excess <= -MAX_CERTAIN {
+            // Earlier than it was sampled: what was taken for a loss was a delay, such as that of another route.
+            (self.least_us, self.certain, self.doubt, self.has_added) =
+                (Some(lag_us), (end, now), None, false);
+            return CountState::Missing { frames: 0, is_known: false };
+        }
         let is_in_time = is_first && self.doubt.is_none() && lag_us - least_us < MAX_START_LAG_US;
         if excess < MAX_CERTAIN || is_in_time {
             let frames = end.saturating_sub(self.certain.0) as f64;
@@ -122,7 +134,7 @@ impl Pace {
             self.least_us = Some(if is_first { lag_us } else { lag_us.min(forgotten_us) });
             self.certain = (end, now);
             self.doubt = None;
-            return Verdict::Certain;
+            return CountState::Certain;
         }
         let doubt = self.doubt.get_or_insert(Doubt { window: Window::new(now), previous: None, futile: 0 });
         let window = &mut doubt.window;
@@ -131,7 +143,7 @@ impl Pace {
         window.jumps = window.jumps.saturating_add(jumps);
         let span = now - window.since;
         if span < WINDOW {
-            return Verdict::Doubtful;
+            return CountState::Doubtful;
         }
         let (excess, is_live) = (window.excess, 2 * window.waited.0 >= span.0);
         let is_overrun = window.jumps > MAX_JUMPS;
@@ -139,17 +151,25 @@ impl Pace {
         doubt.previous = Some(excess);
         doubt.window = Window::new(now);
         if is_live && libm::fabs(shrunk) < MAX_UNSTEADY {
-            return self.missing(excess, is_overrun, is_first, end, now);
+            // A lag that shrinks slowly may be that of a link which has little to spare.
+            return self.missing(excess, is_overrun, is_first || shrunk > MAX_SHRINKAGE, end, now);
         }
         doubt.futile = if shrunk > MAX_UNSTEADY { 0 } else { doubt.futile + 1 };
         if doubt.futile < MAX_FUTILE {
-            return Verdict::Doubtful;
+            return CountState::Doubtful;
         }
         self.missing(excess, is_overrun, true, end, now)
     }
 
     /// The lag stays: ends the doubt.
-    fn missing(&mut self, excess: f64, is_overrun: bool, is_guess: bool, end: u64, now: Instant) -> Verdict {
+    fn missing(
+        &mut self,
+        excess: f64,
+        is_overrun: bool,
+        is_guess: bool,
+        end: u64,
+        now: Instant,
+    ) -> CountState {
         let multiple = if is_overrun { 0.0 } else { multiple(excess) };
         let residual = excess - multiple;
         let deviation = (now - self.certain.1).0 as f64 * MAX_DEVIATION / self.period_us;
@@ -161,9 +181,10 @@ impl Pace {
             self.least_us = Some(least_us + residual * self.period_us);
         }
         let frames = multiple as u64;
+        self.has_added |= frames > 0;
         self.certain = (end + frames, now);
         self.doubt = None;
-        Verdict::Missing { frames, is_known }
+        CountState::Missing { frames, is_known }
     }
 
     /// Gives the doubt up: at least so many frames are taken as missing.
@@ -201,29 +222,29 @@ mod tests {
         }
 
         /// Receives what comes within a time, 80 frames at once, as it comes.
-        fn live(&mut self, span_ms: u64) -> Vec<Verdict> {
+        fn live(&mut self, span_ms: u64) -> Vec<CountState> {
             let end = self.now_us + 1000 * span_ms;
-            let mut verdicts = Vec::new();
+            let mut states = Vec::new();
             while self.now_us < end {
                 self.now_us += 80 * PERIOD_US;
                 self.counted += 80;
-                verdicts.push(self.judge(80 * PERIOD_US));
+                states.push(self.judge(80 * PERIOD_US));
             }
-            verdicts
+            states
         }
 
-        fn judge(&mut self, waited_us: u64) -> Verdict {
-            let verdict = self.pace.judge(Instant(self.now_us), Micros(waited_us), self.counted, self.jumps);
-            if let Verdict::Missing { frames, .. } = verdict {
+        fn judge(&mut self, waited_us: u64) -> CountState {
+            let state = self.pace.judge(Instant(self.now_us), Micros(waited_us), self.counted, self.jumps);
+            if let CountState::Missing { frames, .. } = state {
                 self.counted += frames;
             }
-            verdict
+            state
         }
     }
 
-    fn known(verdicts: &[Verdict]) -> Vec<(u64, bool)> {
-        let missing = verdicts.iter().filter_map(|verdict| match verdict {
-            Verdict::Missing { frames, is_known } => Some((*frames, *is_known)),
+    fn known(states: &[CountState]) -> Vec<(u64, bool)> {
+        let missing = states.iter().filter_map(|state| match state {
+            CountState::Missing { frames, is_known } => Some((*frames, *is_known)),
             _ => None,
         });
         missing.collect()
@@ -233,12 +254,12 @@ mod tests {
     fn loss_of_a_multiple_of_256_is_seen() {
         for multiple in [1, 2, 39, 300] {
             let mut reception = Reception::new();
-            assert!(reception.live(1000).iter().all(|verdict| *verdict == Verdict::Certain));
+            assert!(reception.live(1000).iter().all(|state| *state == CountState::Certain));
             reception.now_us += multiple * 256 * PERIOD_US;
-            let verdicts = reception.live(1000);
-            assert_eq!(verdicts[0], Verdict::Doubtful);
-            assert_eq!(known(&verdicts), [(multiple * 256, true)]);
-            assert_eq!(verdicts.last(), Some(&Verdict::Certain));
+            let states = reception.live(1000);
+            assert_eq!(states[0], CountState::Doubtful);
+            assert_eq!(known(&states), [(multiple * 256, true)]);
+            assert_eq!(states.last(), Some(&CountState::Certain));
         }
     }
 
@@ -248,16 +269,44 @@ mod tests {
         reception.live(1000);
         // The host stands still for 2 s, and takes what has waited, 80 frames a millisecond.
         reception.now_us += 2_000_000;
-        let mut verdicts = Vec::new();
+        let mut states = Vec::new();
         while reception.counted * PERIOD_US + 10_000 < reception.now_us {
             reception.now_us += 1000;
             reception.counted += 80;
-            verdicts.push(reception.judge(0));
+            states.push(reception.judge(0));
         }
-        verdicts.extend(reception.live(1000));
-        assert!(verdicts.contains(&Verdict::Doubtful));
-        assert_eq!(known(&verdicts), []);
-        assert_eq!(verdicts.last(), Some(&Verdict::Certain));
+        states.extend(reception.live(1000));
+        assert!(states.contains(&CountState::Doubtful));
+        assert_eq!(known(&states), []);
+        assert_eq!(states.last(), Some(&CountState::Certain));
+    }
+
+    #[test]
+    fn delay_that_passes_is_found_to_be_no_loss() {
+        let mut reception = Reception::new();
+        reception.live(1000);
+        reception.now_us += 25_600;
+        assert_eq!(known(&reception.live(1000)), [(256, true)]);
+        reception.now_us -= 25_600;
+        let states = reception.live(1000);
+        assert_eq!(known(&states), [(0, false)]);
+        assert_eq!(states.last(), Some(&CountState::Certain));
+    }
+
+    #[test]
+    fn slow_catching_up_is_no_known_loss() {
+        let mut reception = Reception::new();
+        reception.live(1000);
+        // The host waits for bytes all the time, of a link that carries 2.5 % more than is sampled.
+        reception.now_us += 25_000;
+        let mut states = Vec::new();
+        for _ in 0..200 {
+            reception.now_us += 7800;
+            reception.counted += 80;
+            states.push(reception.judge(7800));
+        }
+        assert!(states.contains(&CountState::Doubtful));
+        assert!(known(&states).iter().all(|(_, is_known)| !is_known), "{states:?}");
     }
 
     #[test]
@@ -276,9 +325,9 @@ mod tests {
         // The link takes so much longer that all frames come 400 periods late, and misses some of each piece.
         reception.now_us += 400 * PERIOD_US;
         reception.jumps = 10;
-        let verdicts = reception.live(1000);
-        assert_eq!(known(&verdicts), [(0, false)]);
-        assert_eq!(verdicts.last(), Some(&Verdict::Certain));
+        let states = reception.live(1000);
+        assert_eq!(known(&states), [(0, false)]);
+        assert_eq!(states.last(), Some(&CountState::Certain));
     }
 
     #[test]
@@ -291,7 +340,7 @@ mod tests {
                 let now = Instant(sampled_us as u64 + 2000 + chunk * 977 % 5000);
                 assert_eq!(
                     pace.judge(now, Micros(0), chunk * 80, 0),
-                    Verdict::Certain,
+                    CountState::Certain,
                     "{deviation} {chunk}"
                 );
             }
@@ -302,8 +351,8 @@ mod tests {
     fn stop_at_the_start_is_an_estimate() {
         let mut reception = Reception::new();
         reception.now_us += 512 * PERIOD_US;
-        let verdicts = reception.live(500);
-        assert_eq!(known(&verdicts), [(512, false)]);
-        assert_eq!(verdicts.last(), Some(&Verdict::Certain));
+        let states = reception.live(500);
+        assert_eq!(known(&states), [(512, false)]);
+        assert_eq!(states.last(), Some(&CountState::Certain));
     }
 }

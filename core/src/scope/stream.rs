@@ -5,7 +5,7 @@
 
 use embedded_io_async::{Read, Write};
 
-use super::pace::{Pace, Verdict};
+use super::pace::{CountState, Pace};
 use super::{ATTEMPTS, Contradiction, Generators, Scope, ScopeError, ScopeErrorKind, Stage};
 use crate::plan::{PlanError, StreamPlan, StreamRequest, WAVEFORM_OUTPUT, plan_stream};
 use crate::time::{Clock, Instant, Micros};
@@ -378,8 +378,8 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
                 self.totals.elapsed = now - self.started;
                 if let Some((end, jumps)) = self.end_of_received() {
                     match self.pace.judge(now, now - waits_since, end, jumps) {
-                        Verdict::Certain | Verdict::Doubtful => {}
-                        Verdict::Missing { frames, is_known } => {
+                        CountState::Certain | CountState::Doubtful => {}
+                        CountState::Missing { frames, is_known } => {
                             // They may have come from before the loss.
                             self.drop_held();
                             self.insert_gap(frames, is_known);

@@ -56,6 +56,9 @@ pub trait Packets {
     /// Drives a reset for as long as devices need, and waits until they are ready.
     fn reset(&mut self) -> impl Future<Output = Result<(), PacketError>>;
 
+    /// Waits for as long as a device may take until it answers at a new address: 2 ms (section 9.2.6.3).
+    fn recover(&mut self) -> impl Future<Output = ()>;
+
     /// Sends a SETUP packet to endpoint 0 of an address.
     fn setup(&mut self, address: u8, bytes: [u8; 8]) -> impl Future<Output = Result<(), PacketError>>;
 
@@ -157,6 +160,7 @@ impl<'a, P: Packets> Device<'a, P> {
             _ => return Err((UsbStep::FirstDescriptor, UsbError::Garbled)),
         };
         device.order(0, SET_ADDRESS, ADDRESS.into()).await.map_err(at(UsbStep::Address))?;
+        device.packets.recover().await;
         for endpoint in [&mut device.control, &mut device.bulk_in, &mut device.bulk_out] {
             endpoint.address = ADDRESS;
         }
@@ -384,6 +388,8 @@ mod tests {
         async fn reset(&mut self) -> Result<(), PacketError> {
             Ok(())
         }
+
+        async fn recover(&mut self) {}
 
         async fn setup(&mut self, _: u8, _: [u8; 8]) -> Result<(), PacketError> {
             Ok(())

@@ -36,6 +36,8 @@ const DEBOUNCE: Duration = Duration::from_millis(100);
 /// A reset of the root port, and the time to recover from it (7.1.7.5).
 const RESET: Duration = Duration::from_millis(50);
 const RECOVERY: Duration = Duration::from_millis(10);
+/// How long a device may take until it answers at a new address (9.2.6.3).
+const ADDRESS_RECOVERY: Duration = Duration::from_millis(2);
 /// Endpoint 0 may take 500 ms for a packet (9.2.6.4); the FT232 answers within a millisecond.
 const CONTROL_LIMIT: Duration = Duration::from_millis(250);
 /// The latency timer has the chip answer each millisecond.
@@ -87,7 +89,10 @@ pub async fn serve(
         Controller::start();
         pulse.beat(now_ms());
         wait_for(line, pulse).await;
-        line.set_plugged(Plugged::Not(UsbState::Starting));
+        // A fault stays reported while it is tried again.
+        if !line.usb_state().is_fault() {
+            line.set_plugged(Plugged::Not(UsbState::Starting));
+        }
         let end = connected(line, counts, pulse, &mut connection).await;
         let Err(state) = end;
         let is_new = line.set_plugged(Plugged::Not(state));
@@ -154,7 +159,9 @@ async fn connected(
     defmt::info!("an FT232 is plugged in");
     *connection += 1;
     let carrying = ftdi::run(&mut device, line, *connection, counts, &retries, pulse, now_ms);
-    match select(carrying, Controller::unplugged()).await {
+    let end = select(carrying, Controller::unplugged()).await;
+    counts.retried(retries.take());
+    match end {
         Either::First(Err((step, error))) if error != UsbError::Gone => {
             defmt::warn!("the bus failed: {}", error);
             Err(UsbState::Refused { step, error })
@@ -336,6 +343,10 @@ fn packet_memory() -> *mut u8 {
 }
 
 impl Packets for Controller {
+    async fn recover(&mut self) {
+        Timer::after(ADDRESS_RECOVERY).await;
+    }
+
     async fn reset(&mut self) -> Result<(), PacketError> {
         let mut reset = Self::idle();
         reset.set_reset_bus(true);

@@ -123,8 +123,9 @@ impl Device {
         }
         self.end_stream();
         self.shared.begin();
-        self.stream = Some(wanted.clone());
-        self.ask(Job::Stream(wanted))
+        self.ask(Job::Stream(wanted.clone()))?;
+        self.stream = Some(wanted);
+        Ok(())
     }
 
     fn ask(&self, job: Job) -> Result<(), Failure> {
@@ -179,6 +180,20 @@ impl Shared {
 
     pub(crate) fn set(&self, state: State) {
         *lock(&self.state) = state;
+        self.changed.notify_all();
+    }
+
+    /// What the thread did is over. A stream that was ended between two traces leaves the last one as it is.
+    fn end(&self, ended: State, stream: Option<&StreamRun>) {
+        let mut state = lock(&self.state);
+        if matches!(*state, State::Active) {
+            *state = ended;
+        }
+        // With the state held: whoever wants the next trace of the stream finds it either running or over.
+        if let Some(stream) = stream {
+            stream.end();
+        }
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -239,14 +254,7 @@ impl Worker {
             let done = catch_unwind(AssertUnwindSafe(|| self.run(job)));
             let state = done
                 .unwrap_or_else(|_| State::Failed(Failure::new(Kind::BadAnswer, "a fault of this library")));
-            // A stream that was ended between two traces leaves the last one as it is.
-            if self.shared.is_active() {
-                self.shared.set(state);
-            }
-            // Behind that: whoever waits for this begins the next trace.
-            if let Some(stream) = stream {
-                stream.end();
-            }
+            self.shared.end(state, stream.as_ref());
         }
     }
 

@@ -50,7 +50,7 @@ impl LinkSpec {
                 let (host, port) = rest.split_once(':').unwrap_or((rest, ""));
                 let port = port.split(':').next().unwrap_or(port);
                 let port = if port.is_empty() { UDP_PORT } else { u16::from_str_radix(port, 16).ok()? };
-                // The URL's own rules say what a host is.
+                // The URL's own rules decide what a host is.
                 let at = HostPort { host: host.to_owned(), port };
                 LinkUrl::parse(&format!("bitscope-server://{at}")).ok().and_then(device)
             }

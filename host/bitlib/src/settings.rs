@@ -1,6 +1,6 @@
 //! What a program has set up, and what the vendor's library answers to it: no device, no clock, no threads.
 //!
-//! Answers were learnt from that library, opened without a device; `tests/recorded.rs` has the figures. Where it is odd and this
+//! Answers were learnt from that library, opened without a device; `recorded.rs` has the figures. Where it is odd and this
 //! is not, or the other way round, the page `bitlib.md` documents it.
 
 use crate::clock::{CLOCK_HZ, Family, SampleClock};

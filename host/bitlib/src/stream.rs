@@ -14,8 +14,9 @@ use crate::device::{Shared, State, lock};
 use crate::request::Shown;
 use crate::samples::Samples;
 
-/// Frames taken from the driver at once, at most: a tenth of a second.
-const CHUNK_FRAMES: usize = 256;
+/// Frames taken from the driver at once, at most: more than those of a quarter of a second, which are held while it is not
+/// known whether some are lost.
+const CHUNK_FRAMES: usize = 1 << 10;
 /// Frames that wait for a trace, at most: 7 minutes. Then the older half is given up.
 const QUEUE_FRAMES: usize = 1 << 20;
 /// The most samples of a trace.
@@ -88,7 +89,7 @@ impl StreamRun {
         let mut stopped = std::pin::pin!(shared.stopped());
         let mut stream = scope.start_stream(&plan).await?;
         let mut queue: Vec<StreamFrame> = Vec::new();
-        let mut frames = [StreamFrame::default(); CHUNK_FRAMES];
+        let mut frames = vec![StreamFrame::default(); CHUNK_FRAMES];
         loop {
             let chunk = tokio::select! {
                 biased;

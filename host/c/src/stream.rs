@@ -50,6 +50,8 @@ struct Queue {
     rows: VecDeque<Row>,
     /// Frames given up since the last row that was kept.
     given_up: u64,
+    /// More were lost with those, and how many is not known.
+    is_unknown: bool,
     totals: StreamTotals,
     /// How it ended, once the device is back.
     end: Option<Result<(), Failure>>,
@@ -132,10 +134,12 @@ impl Queue {
     fn push(&mut self, row: &Row, frames_of_row: u32) {
         if self.rows.len() >= QUEUE_ROWS {
             self.given_up += row.lost.unwrap_or(0) + u64::from(frames_of_row.max(1));
+            self.is_unknown |= row.lost.is_none();
             return;
         }
         let given_up = std::mem::take(&mut self.given_up);
-        let lost = row.lost.map(|lost| lost + given_up);
+        let is_unknown = std::mem::take(&mut self.is_unknown);
+        let lost = row.lost.filter(|_| !is_unknown).map(|lost| lost + given_up);
         self.rows.push_back(Row { lost, ..*row });
     }
 
@@ -434,5 +438,19 @@ mod tests {
         queue.rows.clear();
         queue.push(&row(QUEUE_ROWS as u64 + 3, Some(1)), 4);
         assert_eq!(queue.rows.front().map(|row| row.lost), Some(Some(13)));
+    }
+
+    #[test]
+    fn unknown_loss_that_does_not_fit_stays_unknown() {
+        let mut queue = Queue::default();
+        for index in 0..QUEUE_ROWS as u64 {
+            queue.push(&row(index, Some(0)), 4);
+        }
+        queue.push(&row(QUEUE_ROWS as u64, None), 4);
+        queue.rows.clear();
+        for index in 1..3 {
+            queue.push(&row(QUEUE_ROWS as u64 + index, Some(0)), 4);
+        }
+        assert!(queue.rows.iter().map(|row| row.lost).eq([None, Some(0)]));
     }
 }

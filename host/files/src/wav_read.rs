@@ -100,7 +100,11 @@ impl<R: Read + Seek> WavReader<R> {
         let channels: Vec<Series> = channels.collect();
         if channels.is_empty() && first > 0 {
             let from_s = self.options.from_s.unwrap_or(0.0);
-            return Err(ReadError::NothingThere { from_s, start_s: 0.0, end_s: from_s });
+            return Err(ReadError::NothingThere {
+                from_s,
+                start_s: Known::of(&self.facts).start_s(),
+                end_s: from_s,
+            });
         }
         self.options.at_rate(facts::with_facts(rate_hz, channels, &self.facts)?)
     }

@@ -108,7 +108,7 @@ fn files_written_by_pieces_are_those_written_at_once() {
     }
 }
 
-/// Changes without a sample rate, and arrays without their own times, as other programs write them.
+/// Changes without a sample rate, as other programs write them.
 #[test]
 fn pieces_of_others_are_the_whole() {
     let directory = tempfile::tempdir().unwrap();

@@ -80,6 +80,8 @@ struct Blocks {
     queue: SyncSender<Message>,
     /// Frames that were given up because the queue was full.
     given_up: u64,
+    /// More are missing there, and how many is not known.
+    is_unknown: bool,
 }
 
 impl Blocks {
@@ -112,10 +114,14 @@ impl Blocks {
         let empty = (0..self.columns).map(|_| Vec::with_capacity(self.rows)).collect();
         let mut block = std::mem::replace(&mut self.block, Block { first: 0, lost: Some(0), columns: empty });
         let frames = block.lost.unwrap_or(0) + length as u64 * self.frames_of_row;
-        block.lost = block.lost.map(|lost| lost + self.given_up);
+        let is_unknown = self.is_unknown || block.lost.is_none();
+        block.lost = block.lost.filter(|_| !is_unknown).map(|lost| lost + self.given_up);
         match self.queue.try_send(Message::Block(block)) {
-            Ok(()) => self.given_up = 0,
-            Err(TrySendError::Full(_)) => self.given_up += frames,
+            Ok(()) => (self.given_up, self.is_unknown) = (0, false),
+            Err(TrySendError::Full(_)) => {
+                self.given_up += frames;
+                self.is_unknown = is_unknown;
+            }
             // Nobody iterates any more: the stream is about to be stopped.
             Err(TrySendError::Disconnected(_)) => {}
         }
@@ -156,6 +162,7 @@ impl Reader {
             block: Block { first: 0, lost: Some(0), columns: vec![Vec::new(); columns] },
             queue,
             given_up: 0,
+            is_unknown: false,
         };
         let stop = watch::Sender::new(false);
         let stopped = stop.subscribe();

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn and_b_differ_by_their_offset() {
+    fn inputs_a_and_b_differ_by_their_offset() {
         let front = FrontEnd { ab_offset: 0.1, ..FrontEnd::default() };
         let range = front.range(0x226a, 0xab95);
         let reading = |channel| front.fraction(range, channel, 1.0) * 9.2 - 4.6;

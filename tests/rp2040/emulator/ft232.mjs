@@ -33,6 +33,8 @@ const ACK = { ack: true };
 const NAK = { nak: true };
 const STALL = { stall: true };
 const SILENT = { silent: true };
+// A device may be silent for so long when it has a new address (USB 2.0, 9.2.6.3).
+const ADDRESS_RECOVERY_NANOS = 2e6;
 
 export class Ft232 {
   /** `clock` is the board's; `line` has `write(bytes)`, and `incoming`, an array of bytes that waits to be taken. */
@@ -66,6 +68,7 @@ export class Ft232 {
   reset() {
     this.address = 0;
     this.newAddress = null;
+    this.answersNanos = 0;
     this.configured = false;
     this.control = null;
     this.toggles = { in: 0, out: 0 };
@@ -77,7 +80,7 @@ export class Ft232 {
   }
 
   setup(address, endpoint, bytes) {
-    if (address !== this.address) return SILENT;
+    if (address !== this.address || this.clock.nanos < this.answersNanos) return SILENT;
     if (endpoint !== 0) return STALL;
     const [type, request] = bytes;
     const word = (at) => bytes[at] | (bytes[at + 1] << 8);
@@ -210,7 +213,10 @@ export class Ft232 {
     control.left = control.left.slice(control.sending.length);
     if (!control.toHost) {
       this.control = null;
-      if (this.newAddress !== null) this.address = this.newAddress;
+      if (this.newAddress !== null) {
+        this.address = this.newAddress;
+        this.answersNanos = this.clock.nanos + ADDRESS_RECOVERY_NANOS;
+      }
       this.newAddress = null;
     }
   }

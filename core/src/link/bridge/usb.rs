@@ -1,4 +1,4 @@
-//! What the bridge reports about its USB socket, in words that say what to check.
+//! What the bridge reports about its USB socket, and what to check.
 
 use core::fmt;
 

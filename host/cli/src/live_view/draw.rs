@@ -135,7 +135,7 @@ fn segment_style(painter: &Painter<'_>, model: &Model, segment: Segment) -> Styl
     }
 }
 
-/// Draws what is going on; returns where it says whether captures follow one another.
+/// Draws what is going on; returns where it shows whether captures follow one another.
 fn draw_status(painter: &mut Painter<'_>, model: &Model, layout: &Layout) -> Rect {
     let Rect { x, y, .. } = layout.status;
     let end = layout.status.right();

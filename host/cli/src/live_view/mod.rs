@@ -94,7 +94,7 @@ impl Arguments {
             quit.notify_one();
             shown
         });
-        // The screen says what there is to say.
+        // The screen shows what there is to report.
         let served = Box::pin(server.run_until(quit.notified(), |_| {}));
         let both = async { tokio::join!(served, shown) };
         let (served, shown) = tokio::select! {
@@ -102,8 +102,9 @@ impl Arguments {
             // A second one gives up waiting for the device to come to rest.
             () = interrupts.reached(2) => return Err(Failure::Cancelled),
         };
-        shown?;
-        served.map_err(refused)
+        // Where the server failed, that is why the screen ended.
+        served.map_err(refused)?;
+        shown
     }
 
     fn model(&self, page: String) -> Model {

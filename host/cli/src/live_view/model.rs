@@ -169,7 +169,7 @@ impl Model {
         }
     }
 
-    /// A command was done; knobs are as they were sent, until the server says what became of them.
+    /// A command was done; knobs are as they were sent, until the server reports what became of them.
     pub(super) fn take_done(&mut self, id: u64) {
         if let Some((_, knobs)) = self.sent.take_if(|(sent, _)| *sent == id)
             && let Some(state) = &mut self.state
@@ -465,7 +465,7 @@ impl Model {
 }
 
 impl Rates {
-    /// Counts a trace: traces that were skipped count as well, which their numbers say.
+    /// Counts a trace: traces that were skipped count as well, which their numbers show.
     fn count(&mut self, trace: &Frame) {
         let about = &trace.about;
         let now = Instant::now();

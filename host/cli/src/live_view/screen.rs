@@ -1,16 +1,16 @@
-//! Brings together what the server says, what is typed, and what is drawn.
+//! Brings together what the server sends, what is typed, and what is drawn.
 
-use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind};
+use scopething::atomic::AtomicFile;
 use scopething_files::plot::terminal::Style;
 use scopething_serve::client::{Client, ClientError, Link, Message, View, trace_file};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::draw::{draw, help_pages};
@@ -59,9 +59,10 @@ struct Screen<'a> {
     pointer: Pointer,
     /// What the server was asked to send.
     view: Option<View>,
-    saved: mpsc::Sender<Saved>,
-    /// The trace that was drawn last, for the server's pace.
-    undrawn: Option<u64>,
+    /// Files that are being fetched and written.
+    saves: JoinSet<Saved>,
+    /// Traces that are not drawn yet, each of which the server waits for.
+    undrawn: Vec<u64>,
     dirty: bool,
 }
 
@@ -77,18 +78,21 @@ pub(super) async fn run(
         () = interrupts.reached(1) => return Err(Failure::Cancelled),
     };
     let tty = Tty::open(options.mouse).map_err(Failure::failed)?;
-    let (saved, mut results) = mpsc::channel(4);
-    let mut screen = Screen {
+    let screen = Screen {
         link,
         options,
         model,
         tty,
         pointer: Pointer::default(),
         view: None,
-        saved,
-        undrawn: None,
+        saves: JoinSet::new(),
+        undrawn: Vec::new(),
         dirty: true,
     };
+    show(screen, client, interrupts).await
+}
+
+async fn show(mut screen: Screen<'_>, client: Client, interrupts: &Interrupts) -> Result<(), Failure> {
     let mut typed = events();
     let mut way = Way::Open(Box::new(client));
     let mut due = Instant::now();
@@ -100,44 +104,42 @@ pub(super) async fn run(
         };
         tokio::select! {
             biased;
-            () = interrupts.reached(1) => return Ok(()),
+            () = interrupts.reached(1) => return screen.finish().await,
             event = typed.recv() => {
                 // Without a terminal there is nobody who looks.
-                let Some(event) = event else { return Ok(()) };
-                if screen.take_event(&event, &mut way).await? { return Ok(()) }
+                let Some(event) = event else { return screen.finish().await };
+                if screen.take_event(&event, &mut way).await? { return screen.finish().await }
             }
-            Some(saved) = results.recv() => {
-                let (text, lamp) = match saved {
+            Some(saved) = screen.saves.join_next() => {
+                let (text, lamp) = match outcome(saved) {
                     Ok(text) => (text, Lamp::Good),
                     Err(text) => (text, Lamp::Bad),
                 };
                 screen.model.toast(text, lamp);
                 screen.dirty = true;
             }
-            message = next(&mut way) => {
-                if !screen.take_message(message, &mut way) { return Ok(()) }
-            }
+            news = next(&mut way) => screen.take_news(news, &mut way)?,
             () = drawing, if screen.dirty => {
                 screen.draw().map_err(Failure::failed)?;
                 due = Instant::now() + FRAME_INTERVAL;
             }
             () = tokio::time::sleep_until(changes_at), if !screen.dirty => screen.dirty = true,
         }
-        screen.tell(&mut way).await;
+        screen.send_changes(&mut way).await;
     }
 }
 
-/// What comes from the server: that it is there, or what it says.
+/// What comes from the server: that it is there, or a message.
 enum News {
     Connected(Box<Client>),
-    Said(Message),
+    Message(Message),
     Gone(String),
 }
 
 async fn next(way: &mut Way) -> News {
     match way {
         Way::Open(client) => match client.next().await {
-            Ok(Some(message)) => News::Said(message),
+            Ok(Some(message)) => News::Message(message),
             Ok(None) => News::Gone("the server has hung up".to_owned()),
             Err(error) => News::Gone(error.to_string()),
         },
@@ -149,18 +151,18 @@ async fn next(way: &mut Way) -> News {
 }
 
 impl Screen<'_> {
-    /// Whether it goes on.
-    fn take_message(&mut self, news: News, way: &mut Way) -> bool {
+    /// Fails if the server is gone, and is not waited for.
+    fn take_news(&mut self, news: News, way: &mut Way) -> Result<(), Failure> {
         self.dirty = true;
         match news {
             News::Connected(client) => {
                 *way = Way::Open(client);
                 self.model.set_connection(Connection::Open);
-                (self.view, self.undrawn) = (None, None);
+                (self.view, self.undrawn) = (None, Vec::new());
             }
             News::Gone(reason) => {
                 if !self.options.reconnects {
-                    return false;
+                    return Err(Failure::failed(anyhow::Error::msg(reason)));
                 }
                 self.model.set_connection(Connection::Lost(reason));
                 let link = self.link.clone();
@@ -169,17 +171,17 @@ impl Screen<'_> {
                     Client::connect(&link).await
                 }));
             }
-            News::Said(Message::State(state)) => self.model.take_state(*state),
-            News::Said(Message::Status(status)) => self.model.take_status(status),
-            News::Said(Message::Trace(trace)) => {
-                self.undrawn = Some(trace.about.seq);
+            News::Message(Message::State(state)) => self.model.take_state(*state),
+            News::Message(Message::Status(status)) => self.model.take_status(status),
+            News::Message(Message::Trace(trace)) => {
+                self.undrawn.push(trace.about.seq);
                 self.model.take_trace(*trace);
             }
-            News::Said(Message::Measurements(measured)) => self.model.take_measurements(&measured),
-            News::Said(Message::Done { id }) => self.model.take_done(id),
-            News::Said(Message::Refused { id, reason }) => self.model.take_refusal(id, reason),
+            News::Message(Message::Measurements(measured)) => self.model.take_measurements(&measured),
+            News::Message(Message::Done { id }) => self.model.take_done(id),
+            News::Message(Message::Refused { id, reason }) => self.model.take_refusal(id, reason),
         }
-        true
+        Ok(())
     }
 
     /// Whether the user quits.
@@ -248,7 +250,7 @@ impl Screen<'_> {
     }
 
     /// Sends what the server has to know by now: knobs, what is to be seen, and what is drawn.
-    async fn tell(&mut self, way: &mut Way) {
+    async fn send_changes(&mut self, way: &mut Way) {
         let Way::Open(client) = way else { return };
         if let Some((id, command)) = self.model.turned() {
             let _ = client.command(id, command).await;
@@ -270,10 +272,10 @@ impl Screen<'_> {
             let _ = client.view(&view).await;
             self.view = Some(view);
         }
-        if !self.dirty
-            && let Some(seq) = self.undrawn.take()
-        {
-            let _ = client.drawn(seq).await;
+        if !self.dirty {
+            for seq in std::mem::take(&mut self.undrawn) {
+                let _ = client.drawn(seq).await;
+            }
         }
     }
 
@@ -287,13 +289,24 @@ impl Screen<'_> {
     }
 
     /// Fetches a trace and writes it, beside everything else.
-    fn save(&self, seq: u64, path: String) {
-        let (link, saved) = (self.link.clone(), self.saved.clone());
-        tokio::spawn(async move {
-            // Nobody waits for it if the user has quit.
-            let _ = saved.send(write_trace(&link, seq, &path).await).await;
-        });
+    fn save(&mut self, seq: u64, path: String) {
+        let link = self.link.clone();
+        self.saves.spawn(async move { write_trace(&link, seq, &path).await });
     }
+
+    /// Gives the terminal back, and waits for files that are still being written: fetching one is bounded in time.
+    async fn finish(self) -> Result<(), Failure> {
+        let Self { tty, mut saves, .. } = self;
+        drop(tty);
+        while let Some(saved) = saves.join_next().await {
+            outcome(saved).map_err(|error| Failure::failed(anyhow::Error::msg(error)))?;
+        }
+        Ok(())
+    }
+}
+
+fn outcome(saved: Result<Saved, JoinError>) -> Saved {
+    saved.unwrap_or_else(|error| Err(format!("a file was not written: {error}")))
 }
 
 async fn write_trace(link: &Link, seq: u64, path: &str) -> Saved {
@@ -302,10 +315,14 @@ async fn write_trace(link: &Link, seq: u64, path: &str) -> Saved {
         return Err(format!("{path:?} names no format: end it in .csv, .sr, .npz, .png, .."));
     }
     let bytes = trace_file(link, seq, format).await.map_err(|error| error.to_string())?;
-    // A file that exists is kept.
-    let written = File::create_new(path).and_then(|mut file| file.write_all(&bytes));
-    match written {
-        Ok(()) => Ok(format!("Trace {seq} is in {path}")),
-        Err(error) => Err(format!("{path} was not written: {error}")),
-    }
+    write_new(Path::new(path), &bytes).map_err(|error| format!("{path} was not written: {error}"))?;
+    Ok(format!("Trace {seq} is in {path}"))
+}
+
+/// Writes a file that does not exist yet: one that does is kept.
+fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    anyhow::ensure!(!path.exists(), "it exists, and is kept: name another file");
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes)?;
+    Ok(file.commit()?)
 }

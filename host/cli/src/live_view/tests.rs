@@ -229,7 +229,7 @@ async fn every_size_is_drawn() {
 }
 
 #[tokio::test]
-async fn what_others_say_cannot_act_on_the_terminal() {
+async fn received_texts_cannot_act_on_the_terminal() {
     let mut model = shown("sim:?clock=fast", json!({}), (80, 24)).await;
     let evil = "\x1b[2J\x07\u{9b}2J\u{202e}txt";
     model.toast(evil.to_owned(), Lamp::Bad);
@@ -245,7 +245,7 @@ async fn what_others_say_cannot_act_on_the_terminal() {
 }
 
 #[tokio::test]
-async fn commands_and_keys_order_what_they_say() {
+async fn commands_and_keys_give_their_orders() {
     let mut model = shown("sim:?A=sine,1kHz,0..3V&clock=fast", json!({}), (80, 24)).await;
     let command = |order| match order {
         Some(Order::Command(value)) => value,

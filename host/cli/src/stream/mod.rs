@@ -26,7 +26,7 @@ use super::progress::with_progress;
 use super::session::Session;
 use scopething::generate::GeneratorRequest;
 use scopething::link::{HostScope, LinkError};
-use scopething_record::stream::{self, Thinner, Thinning};
+use scopething_record::stream::{self, CHUNK_FRAMES, Thinner, Thinning};
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::quantity_text::{quantity, time_span};
 
@@ -54,9 +54,6 @@ how it goes are welcome.";
 const BATCH_ROWS: usize = 1024;
 /// How long rows wait for others before they are handed to the files.
 const BATCH_TIME: Duration = Duration::from_millis(200);
-/// Frames received at once, at most: those of a quarter of a second, which are held while it is not known whether some
-/// are lost.
-const CHUNK_FRAMES: usize = 1 << 14;
 
 /// Stream samples without a gap to files, for as long as is wanted
 #[derive(Debug, Args)]

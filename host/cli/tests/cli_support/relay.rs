@@ -36,6 +36,8 @@ pub(crate) struct Forwarded {
     pub(crate) answered: u64,
     /// Whether the client has sent `K`, the command that cancels a trace. No number has it as a digit.
     pub(crate) cancelled: bool,
+    /// How many pieces of what the client sent have `!`, the reset. No number has it as a digit.
+    pub(crate) resets: usize,
 }
 
 pub(crate) struct Relay {
@@ -100,7 +102,11 @@ async fn pass_commands(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, counter:
             return;
         }
         let cancelled = bytes[..count].contains(&b'K');
-        counter.send_modify(|forwarded| forwarded.cancelled |= cancelled);
+        let has_reset = bytes[..count].contains(&b'!');
+        counter.send_modify(|forwarded| {
+            forwarded.cancelled |= cancelled;
+            forwarded.resets += usize::from(has_reset);
+        });
     }
 }
 

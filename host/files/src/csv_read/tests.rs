@@ -254,7 +254,7 @@ const EXPORTS: &[Export] = &[
         -1e-3,
         &[0.5, 0.75],
     ),
-    ("Tektronix, beside", TEKTRONIX, Channel::A, "CH2", 1e3, -2e-3, &[0.5, 0.75]),
+    ("Tektronix, beside", TEKTRONIX, Channel::A, "CH2", 1e3, -2e-3, &[0.5, 0.75, 1.0, 1.25]),
     (
         "Rohde & Schwarz",
         "in s,C1 in V\n-1e-3,0.5\n0,0.75\n1e-3,1\n",

@@ -44,7 +44,7 @@ const TRACE: &str = r#"
 "#;
 
 #[test]
-fn all_that_an_object_tells_is_read() {
+fn every_key_of_an_object_is_read() {
     let recordings = read(TRACE.as_bytes()).unwrap();
     let [recording] = recordings.as_slice() else { panic!("{recordings:?}") };
     let kind = TriggerType::Falling;

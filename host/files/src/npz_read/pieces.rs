@@ -9,16 +9,18 @@ use std::path::Path;
 use zip::ZipArchive;
 
 use super::array::{Array, Element, Header, NumberKind, array};
-use super::{candidate, channel_names, facts_of, fault, names_of_arrays, times_of};
+use super::{MAX_ENTRIES, candidate, channel_names, facts_of, fault, names_of_arrays, times_of};
 use crate::assign::assign;
 use crate::facts::Known;
 use crate::pieces::{Fed, InStep, PIECE_SAMPLES, outline_in_step};
 use crate::spacing::{EvenCheck, whole_hertz};
-use crate::{ReadError, ReadOptions};
+use crate::{MAX_SAMPLES, ReadError, ReadOptions};
 use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline};
 
 /// More than the texts and numbers beside the samples are together.
 const MAX_FACT_BYTES: u64 = 1 << 24;
+/// How much longer than itself deflate unpacks a byte at the most: an archive whose entries overlap can hold more.
+const MAX_DEFLATE_RATIO: u64 = 1032;
 
 type Archive = ZipArchive<BufReader<File>>;
 
@@ -44,7 +46,8 @@ pub(crate) fn open(path: &Path, options: &ReadOptions) -> Option<Fed> {
     if options.rate_hz.is_some() {
         return None;
     }
-    let (facts, seen) = seen(&mut archive(path).ok()?)?;
+    let unpacked = path.metadata().ok()?.len().saturating_mul(MAX_DEFLATE_RATIO);
+    let (facts, seen) = seen(&mut archive(path).ok()?, (MAX_SAMPLES as u64).max(unpacked))?;
     let mut warnings = Vec::new();
     let (outline, channels, first) = outline(&facts, &seen, options, &mut warnings)?;
     let path = path.to_owned();
@@ -56,16 +59,24 @@ fn archive(path: &Path) -> Result<Archive, ReadError> {
     ZipArchive::new(BufReader::new(File::open(path)?)).map_err(|error| fault(error.to_string()))
 }
 
-/// Goes through all arrays: those that are facts, and what was seen of the others.
-fn seen(archive: &mut Archive) -> Option<(BTreeMap<String, Array>, BTreeMap<String, Seen>)> {
+/// Goes through all arrays: those that are facts, and what was seen of the others, which have so many numbers at most.
+fn seen(
+    archive: &mut Archive,
+    mut numbers: u64,
+) -> Option<(BTreeMap<String, Array>, BTreeMap<String, Seen>)> {
     let (mut facts, mut seen) = (BTreeMap::new(), BTreeMap::new());
+    if archive.len() > MAX_ENTRIES {
+        return None;
+    }
     let mut room = MAX_FACT_BYTES;
     for (entry, name) in names_of_arrays(archive) {
         let mut file = archive.by_name(&entry).ok()?;
         let header = Header::read(&mut file).ok()?;
         match (header.element, header.dimensions) {
             (Element::Number(kind), 1) => {
-                seen.insert(name, Seen::of(kind, &mut file).ok()?);
+                let array = Seen::of(kind, &mut file, numbers).ok()?;
+                numbers = numbers.checked_sub(array.count as u64)?;
+                seen.insert(name, array);
             }
             (Element::Other, _) => {}
             _ => {
@@ -79,10 +90,11 @@ fn seen(archive: &mut Archive) -> Option<(BTreeMap<String, Array>, BTreeMap<Stri
 }
 
 impl Seen {
-    fn of(kind: NumberKind, input: &mut impl Read) -> io::Result<Self> {
+    /// Goes through an array, and not much further than `numbers`.
+    fn of(kind: NumberKind, input: &mut impl Read, numbers: u64) -> io::Result<Self> {
         let mut seen = Self { kind, count: 0, are_levels: true, times: EvenCheck::new() };
         let mut elements = Elements::of(kind);
-        while elements.next(input, PIECE_SAMPLES)? > 0 {
+        while seen.count as u64 <= numbers && elements.next(input, PIECE_SAMPLES)? > 0 {
             elements.for_each(|number| {
                 seen.count += 1;
                 seen.are_levels &= number == 0.0 || number == 1.0;

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn title_tells_how_it_was_captured() {
+    fn title_shows_how_it_was_captured() {
         let trigger =
             Trigger { time_s: 1e-6, level: Some(1.5), kind: TriggerType::Rising, source: "A".to_owned() };
         let details = Details {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn legend_tells_the_extent() {
+    fn legend_shows_the_extent() {
         let series = Series::new(Channel::B, 0.0, 1.0, Samples::Volts(vec![-0.25, 3.3]));
         assert_eq!(legend(&series, false), "B  -0.25 … 3.30 V");
     }

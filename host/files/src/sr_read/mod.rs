@@ -264,11 +264,9 @@ impl<R: Read + Seek> SrReader<R> {
         self.warnings.extend(broken.iter().map(|error| format!("{error}: its channels are left out")));
         if !channels.is_empty() && channels.iter().all(|series| series.samples.is_empty()) {
             let from_s = self.options.from_s.unwrap_or(0.0);
-            return Err(ReadError::NothingThere {
-                from_s,
-                start_s: 0.0,
-                end_s: part.first as f64 * period_s,
-            });
+            let start_s = Known::of(&metadata.facts).start_s();
+            let end_s = start_s + part.first as f64 * period_s;
+            return Err(ReadError::NothingThere { from_s, start_s, end_s });
         }
         channels.retain(|series| !series.samples.is_empty());
         self.options.at_rate(facts::with_facts(rate_hz, channels, &metadata.facts)?)

@@ -87,20 +87,18 @@ impl<R: BufRead> VcdReader<R> {
         end: u64,
         unit_s: f64,
     ) -> Result<Vec<Series>, ReadError> {
-        let begin_s = known.channels.iter().map(|(_, fact)| fact.start).fold(f64::INFINITY, f64::min);
+        let begin_s = known.start_s();
         let mut room = MAX_SAMPLES as u64;
         let mut channels = Vec::new();
         for (one, variable) in used {
             let Some(fact) = known.channel(one.channel) else { continue };
             let ChannelFact { start, period, samples, .. } = *fact;
             let (first, count) = self.options.window().of(start, period);
-            let unit_of = |sample: u64| ((start - begin_s + sample as f64 * period) / unit_s).round();
-            // A time of the dump is rounded as that of the sample is.
-            let in_dump = ((end as f64 * unit_s - start + begin_s) / period + 0.5).floor().max(0.0) as u64;
-            let last = (samples as u64).min(first.saturating_add(count)).min(in_dump.saturating_add(1));
+            let sampling = Sampling::in_seconds(start - begin_s, period, unit_s);
+            let last = (samples as u64).min(first.saturating_add(count)).min(sampling.samples_until(end));
             room = room.checked_sub(last.saturating_sub(first)).ok_or(ReadError::TooLong)?;
-            let units = (first..last).map(unit_of).take_while(|unit| *unit <= end as f64);
-            let samples = held(variable, units.map(|unit| unit as u64));
+            let units = (first..last).map(|sample| sampling.unit_of(sample)).take_while(|unit| *unit <= end);
+            let samples = held(variable, units);
             let start_s = start + first as f64 * period;
             channels.push(Series {
                 label: one.label.clone(),
@@ -260,5 +258,48 @@ impl<R: BufRead + Send> TraceReader for VcdReader<R> {
 
     fn warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
+    }
+}
+/// When samples are taken: sample `n` at `(offset + n * period) * rate` units of the dump.
+#[derive(Clone, Copy)]
+struct Sampling {
+    offset: f64,
+    period: f64,
+    rate: f64,
+}
+
+impl Sampling {
+    /// Samples at times in seconds.
+    fn in_seconds(offset: f64, period: f64, unit_s: f64) -> Self {
+        // Units are decimal parts of a second, whose reciprocal is exact as theirs is not.
+        let rate = unit_s.recip();
+        Self { offset, period, rate: if rate > 1.0 { rate.round() } else { rate } }
+    }
+
+    /// The time of a sample in units of the dump, rounded as writers do: in a long dump other ways are a unit off.
+    fn unit_of(self, sample: u64) -> u64 {
+        ((self.offset + sample as f64 * self.period) * self.rate).round() as u64
+    }
+
+    /// How many samples are taken up to a time of the dump, which is rounded as that of the sample is: one more at most.
+    fn samples_until(self, end: u64) -> u64 {
+        let last = ((end as f64 / self.rate - self.offset) / self.period + 0.5).floor().max(0.0) as u64;
+        last.saturating_add(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_a_long_dump_are_those_of_the_writer() {
+        let sampling = Sampling::in_seconds(0.0, 1e-3, 1e-12);
+        // Beyond 2^51 ps a picosecond is near the resolution of a time; the writer multiplies seconds.
+        for sample in 2_300_000..2_400_000 {
+            let written = (sample as f64 * 1e-3 * 1e12).round() as u64;
+            assert_eq!(sampling.unit_of(sample), written, "{sample}");
+            assert!(sampling.samples_until(written) > sample);
+        }
     }
 }

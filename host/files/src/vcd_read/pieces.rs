@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use super::{Event, Header, candidates, event, greatest_common_divisor, header, left_out_warning};
+use super::{Event, Header, Sampling, candidates, event, greatest_common_divisor, header, left_out_warning};
 use crate::assign::{Assigned, assign};
 use crate::facts::Known;
 use crate::pieces::{Fed, PIECE_SAMPLES};
@@ -28,20 +28,13 @@ struct Dump {
     channels: Vec<(Assigned, SampleKind)>,
 }
 
-/// When samples are taken, in units of the dump: sample `n` at `start + n * step`.
+/// When samples are taken.
 #[derive(Clone, Copy)]
 struct Moments {
-    start: f64,
-    step: f64,
+    sampling: Sampling,
     /// The first sample that is read, and the one after the last.
     first: u64,
     end: u64,
-}
-
-impl Moments {
-    fn unit_of(self, sample: u64) -> u64 {
-        (self.start + sample as f64 * self.step).round() as u64
-    }
 }
 
 /// Goes through a dump once and begins to read it; `None` if it must be read as a whole.
@@ -115,27 +108,25 @@ impl Dump {
         let (start_s, period_s, moments) = match facts {
             _ if options.rate_hz.is_some() => return None,
             Some(facts) => {
-                let begins = self.known.channels.iter().map(|(_, fact)| fact.start);
-                let begin_s = begins.fold(f64::INFINITY, f64::min);
                 let first = *facts.first()?;
                 let times = |fact: &crate::facts::ChannelFact| (fact.start, fact.period, fact.samples);
                 if !facts.iter().all(|fact| times(fact) == times(first)) {
                     return None;
                 }
-                let (start, step) = ((first.start - begin_s) / self.unit_s, first.period / self.unit_s);
-                (first.start, first.period, Moments { start, step, first: 0, end: first.samples as u64 })
+                let offset = first.start - self.known.start_s();
+                let sampling = Sampling::in_seconds(offset, first.period, self.unit_s);
+                (first.start, first.period, Moments { sampling, first: 0, end: first.samples as u64 })
             }
             None if self.known.channels.is_empty() && common > 0 => {
-                let moments = Moments { start: 0.0, step: common as f64, first: 0, end: u64::MAX };
-                (0.0, common as f64 * self.unit_s, moments)
+                let sampling = Sampling { offset: 0.0, period: common as f64, rate: 1.0 };
+                (0.0, common as f64 * self.unit_s, Moments { sampling, first: 0, end: u64::MAX })
             }
             None => return None,
         };
         let (first, count) = window.of(start_s, period_s);
-        // A time of the dump is rounded as that of the sample is.
-        let there = ((end as f64 - moments.start) / moments.step + 0.5).floor().max(0.0) as u64;
-        let mut last = moments.end.min(first.saturating_add(count)).min(there.saturating_add(1));
-        while last > first && moments.unit_of(last - 1) > end {
+        let there = moments.sampling.samples_until(end);
+        let mut last = moments.end.min(first.saturating_add(count)).min(there);
+        while last > first && moments.sampling.unit_of(last - 1) > end {
             last -= 1;
         }
         let moments = Moments { first, end: last, ..moments };
@@ -208,7 +199,7 @@ struct Held<'k> {
 impl Held<'_> {
     /// Takes the samples before a time, and hands over each piece that is full; whether it was taken.
     fn take_before(&mut self, time: u64, send: &mut dyn FnMut(Vec<Samples>) -> bool) -> bool {
-        while self.next < self.moments.end && self.moments.unit_of(self.next) < time {
+        while self.next < self.moments.end && self.moments.sampling.unit_of(self.next) < time {
             self.next += 1;
             for (samples, &value) in self.piece.iter_mut().zip(&self.values) {
                 match samples {

@@ -78,7 +78,7 @@ def channel_names(channels: Channels) -> List[str]:
     while at < len(channels):
         found = _CHANNEL.match(channels, at)
         if found is None:
-            # What the program documents of it.
+            # The program's own message names what is wrong with it.
             return [channels]
         names.append(found[1].upper())
         at = found.end()

@@ -54,6 +54,8 @@ pub(crate) struct Journal<W> {
     /// Whether a wait for the trigger was logged, and why one did not come.
     has_logged_wait: bool,
     has_logged_hint: bool,
+    /// Gaps of a stream of which it is not known how many frames are missing.
+    unknown_losses: u64,
     /// Moments, and how many captures there were by then: the rate is averaged since the first of them.
     rate_since: [(Instant, u64); 2],
 }
@@ -73,6 +75,7 @@ impl<W: StatusObserver> Journal<W> {
             has_changed: false,
             has_logged_wait: false,
             has_logged_hint: false,
+            unknown_losses: 0,
             rate_since: [(at.now, 0); 2],
         }
     }
@@ -147,14 +150,16 @@ impl<W: StatusObserver> Journal<W> {
     /// Frames of a stream are missing before the next trace; how many, where that is known.
     pub(crate) fn lost(&mut self, frames: Option<u64>, at: Reading) {
         self.status.lost_frames += frames.unwrap_or(0);
-        if frames.is_none() {
-            tracing::warn!(
-                "frames are lost, and how many is not known: times of the stream are an estimate from here on"
-            );
-        }
+        self.unknown_losses += u64::from(frames.is_none());
         self.gap = self.gap.or(Some(Gap::LostFrames));
         let lost = self.status.lost_frames;
-        let text = format!("the link does not carry all frames: {lost} are lost since the start");
+        let unknown = match self.unknown_losses {
+            0 => String::new(),
+            count => {
+                format!(", and in {count} gaps it is not known how many: times are an estimate from there on")
+            }
+        };
+        let text = format!("the link does not carry all frames: {lost} are lost since the start{unknown}");
         self.has_changed |= self.conditions.meet(ConditionKind::LostFrames, &text, at);
     }
 

@@ -19,7 +19,7 @@ use self::connect::{ConnectError, Connected, Opener, Place, Planned, connect};
 use crate::job::Job;
 use crate::job::schedule::Spacing;
 use crate::journal::REPORT_INTERVAL;
-use crate::stream::{self, Thinner, Thinning};
+use crate::stream::{self, CHUNK_FRAMES, Thinner, Thinning};
 use crate::time::Timekeeper;
 use crate::writer::{Batch, Event, MAX_AT_ONCE, WriterGone, WriterThread};
 use scopething::link::LinkError;
@@ -36,9 +36,6 @@ const COALESCE_DELAY: Duration = Duration::from_millis(1);
 const CLOCK_STEP_US: u64 = 500_000;
 /// Reports of a capture about its trigger: that it does not come, and why not.
 const MAX_FINDS: usize = 2;
-/// Frames received at once, at most: those of a quarter of a second, which are held while it is not known whether some
-/// are lost.
-const CHUNK_FRAMES: usize = 1 << 14;
 
 /// Captures as a job specifies.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use scopething_files::stream::StreamHeader;
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::waveform::Range;
 
-pub use self::receive::receive;
+pub use self::receive::{CHUNK_FRAMES, receive};
 pub use self::thinner::{Thinner, Thinning};
 
 /// The scope is behind an RP2040 bridge.

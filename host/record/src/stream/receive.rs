@@ -12,7 +12,7 @@ use super::{Thinner, Thinning};
 
 /// Frames received at once, at most: those of a quarter of a second, which are held while it is not known whether some
 /// are lost.
-const CHUNK_FRAMES: usize = 1 << 14;
+pub const CHUNK_FRAMES: usize = 1 << 14;
 
 /// Runs a stream until `ended` completes; `take` gets its rows as they come, and the totals up to then. Returns whether it had
 /// started: what a device does is not known of which the start was given up, and the next operation resets it.

@@ -1,7 +1,7 @@
 //! A client of the interface of the page, which `host/pages/web-interface.md` documents: what a browser does, for programs
 //! in Rust.
 //!
-//! It reads what the server says and sends what is asked of it. It does not draw, does not connect again by itself, and
+//! It reads what the server sends and sends what is asked of it. It does not draw, does not connect again by itself, and
 //! trusts no text: whoever shows one has to take care of its control characters.
 //!
 //! ```no_run
@@ -37,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::{self, Message as WebSocketMessage};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
@@ -48,6 +49,10 @@ pub use crate::web::{About, Block, Ended, Frame, FrameChannel, Kind, Layout, Not
 
 /// How long connecting, and the answer to a request for a file, may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the server is asked whether it is still there: a computer that lost its power or its network hangs up at nobody.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// How long nothing may come, answers to that included.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(15);
 /// The longest file that is taken, in bytes: far more than any trace makes.
 const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
 /// The port of links that name none.
@@ -166,7 +171,7 @@ impl Default for View {
     }
 }
 
-/// What the server says.
+/// What the server sends.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
     /// What the knobs show.
@@ -193,7 +198,7 @@ pub enum Message {
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Said {
+enum TextMessage {
     State(Box<State>),
     Status(Status),
     Done { id: u64 },
@@ -204,6 +209,10 @@ enum Said {
 #[derive(Debug)]
 pub struct Client {
     socket: WebSocketStream<TcpStream>,
+    /// When something came last.
+    heard: Instant,
+    /// When it was last asked whether the server is still there.
+    pinged: Instant,
 }
 
 impl Client {
@@ -216,7 +225,7 @@ impl Client {
         let address = format!("ws://{}/api/v1/live{token}", link.authority);
         let connecting = async {
             match client_async(address, reach(link).await?).await {
-                Ok((socket, _)) => Ok(Self { socket }),
+                Ok((socket, _)) => Ok(Self { socket, heard: Instant::now(), pinged: Instant::now() }),
                 Err(tungstenite::Error::Http(answer)) => {
                     let reason = refusal(answer.body().as_deref().unwrap_or_default());
                     let reason = reason.unwrap_or_else(|| answer.status().to_string());
@@ -228,7 +237,7 @@ impl Client {
         within_timeout(link, connecting).await
     }
 
-    /// What the server says next; none: it has hung up. What this version does not know is passed over.
+    /// What the server sends next; none: it has hung up. What this version does not know is passed over.
     ///
     /// # Errors
     /// [`ClientError::Broken`].
@@ -237,19 +246,37 @@ impl Client {
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Result<Option<Message>, ClientError> {
         loop {
-            match self.socket.next().await.transpose()? {
+            let due = self.pinged + PING_INTERVAL;
+            let Ok(received) = timeout_at(due, self.socket.next()).await else {
+                self.ping().await?;
+                continue;
+            };
+            self.heard = Instant::now();
+            match received.transpose()? {
                 Some(WebSocketMessage::Binary(bytes)) => {
                     let trace = decode(&bytes).map_err(|error| ClientError::Broken(error.to_string()))?;
                     return Ok(Some(Message::Trace(Box::new(trace))));
                 }
                 Some(WebSocketMessage::Text(text)) => {
-                    if let Some(message) = said(text.as_str())? {
+                    if let Some(message) = parse_text(text.as_str())? {
                         return Ok(Some(message));
                     }
                 }
                 Some(WebSocketMessage::Close(_)) | None => return Ok(None),
                 Some(_) => {}
             }
+        }
+    }
+
+    async fn ping(&mut self) -> Result<(), ClientError> {
+        if self.heard.elapsed() > SILENCE_TIMEOUT {
+            return Err(ClientError::Broken(format!("nothing came for {} s", SILENCE_TIMEOUT.as_secs())));
+        }
+        self.pinged = Instant::now();
+        // A link that takes nothing more shows in the silence.
+        match timeout(PING_INTERVAL, self.socket.send(WebSocketMessage::Ping(Bytes::new()))).await {
+            Ok(sent) => Ok(sent?),
+            Err(_) => Ok(()),
         }
     }
 
@@ -264,7 +291,7 @@ impl Client {
         self.send(&command).await
     }
 
-    /// Says what is to be seen.
+    /// Sends what is to be seen.
     ///
     /// # Errors
     /// [`ClientError::Broken`].
@@ -274,7 +301,7 @@ impl Client {
         self.send(&value).await
     }
 
-    /// Says that a trace is drawn, and that the next is welcome.
+    /// Acknowledges that a trace is drawn: the next is welcome.
     ///
     /// # Errors
     /// [`ClientError::Broken`].
@@ -287,7 +314,7 @@ impl Client {
     }
 }
 
-fn said(text: &str) -> Result<Option<Message>, ClientError> {
+fn parse_text(text: &str) -> Result<Option<Message>, ClientError> {
     let broken = |error: serde_json::Error| ClientError::Broken(format!("not understood: {error}"));
     let value: Value = serde_json::from_str(text).map_err(broken)?;
     match value.get("type").and_then(Value::as_str) {
@@ -295,11 +322,15 @@ fn said(text: &str) -> Result<Option<Message>, ClientError> {
         Some("state" | "status" | "done" | "error") => {}
         _ => return Ok(None),
     }
-    Ok(Some(match serde_json::from_value(value).map_err(broken)? {
-        Said::State(state) => Message::State(state),
-        Said::Status(status) => Message::Status(status),
-        Said::Done { id } => Message::Done { id },
-        Said::Error { id, message } => Message::Refused { id, reason: message },
+    let message = serde_json::from_value(value).map_err(broken)?;
+    if let TextMessage::State(state) = &message {
+        state.check().map_err(|what| ClientError::Broken(format!("{what} of the server cannot be")))?;
+    }
+    Ok(Some(match message {
+        TextMessage::State(state) => Message::State(state),
+        TextMessage::Status(status) => Message::Status(status),
+        TextMessage::Done { id } => Message::Done { id },
+        TextMessage::Error { id, message } => Message::Refused { id, reason: message },
     }))
 }
 
@@ -354,9 +385,7 @@ async fn within_timeout<T>(
     link: &Link,
     work: impl Future<Output = Result<T, ClientError>>,
 ) -> Result<T, ClientError> {
-    tokio::time::timeout(TIMEOUT, work)
-        .await
-        .unwrap_or_else(|_| Err(ClientError::Timeout { link: link.to_string() }))
+    timeout(TIMEOUT, work).await.unwrap_or_else(|_| Err(ClientError::Timeout { link: link.to_string() }))
 }
 
 /// The reason in an answer that is one.

@@ -177,6 +177,36 @@ pub struct State {
     pub role: String,
 }
 
+/// The most divisions that a screen has.
+const MAX_DIVISIONS: f64 = 100.0;
+
+impl State {
+    /// Whether a screen can be drawn and knobs be turned by these numbers.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let is_positive = |value: f64| value.is_finite() && value > 0.0;
+        let is_range = |(least, most): (f64, f64)| is_positive(least) && most.is_finite() && least <= most;
+        let is_count = |count: f64| (1.0..=MAX_DIVISIONS).contains(&count);
+        let Knobs { channels, time_per_div, .. } = &self.settings;
+        let is_channel = |channel: &ChannelKnobs| {
+            is_positive(channel.volts_per_div) && is_positive(channel.probe) && channel.middle.is_finite()
+        };
+        let Limits { vertical_divisions, horizontal_divisions, .. } = self.limits;
+        if !is_range(self.limits.volts_per_div) || !is_range(self.limits.time_per_div) {
+            return Err("a limit");
+        }
+        if !is_count(vertical_divisions) || !is_count(horizontal_divisions) {
+            return Err("the number of divisions");
+        }
+        if !is_channel(&channels.a) || !is_channel(&channels.b) || !is_positive(*time_per_div) {
+            return Err("a setting");
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -74,7 +74,8 @@ impl<'l> Cells<'l> {
     fn next_bare(&mut self, line: &'l str) -> Option<&'l str> {
         let bytes = line.as_bytes();
         // Most cells of a table of logic levels are a single digit.
-        let (cell, rest) = if bytes.get(1) == Some(&self.separator) && self.separator != b' ' {
+        let is_single = bytes.get(1) == Some(&self.separator) && bytes.first() != Some(&self.separator);
+        let (cell, rest) = if is_single && self.separator != b' ' {
             (line.get(..1)?, line.get(2..))
         } else {
             self.split(line)
@@ -211,4 +212,18 @@ fn numbers_of(line: &str, separator: Separator) -> Option<Vec<Option<f64>>> {
         numbers.pop();
     }
     (!numbers.is_empty()).then_some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_cells_stay_between_separators() {
+        let cells = |line| Cells::by_comma(line).collect::<Vec<_>>();
+        assert_eq!(cells(",,,0.001,1.25,"), ["", "", "", "0.001", "1.25", ""]);
+        assert_eq!(cells("0.5,,,1"), ["0.5", "", "", "1"]);
+        assert_eq!(cells(",,"), ["", "", ""]);
+        assert_eq!(cells("1,0,1"), ["1", "0", "1"]);
+    }
 }

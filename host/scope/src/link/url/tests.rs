@@ -91,7 +91,7 @@ fn errors_name_the_fault() {
 }
 
 #[test]
-fn error_tells_what_would_be_right() {
+fn error_names_what_would_be_right() {
     let error = LinkUrl::parse("socket://[::1]").unwrap_err();
     assert_eq!(error.to_string(), "socket needs a port, as in socket://[::1]:16385");
 }
