@@ -127,11 +127,20 @@ export class Ft232 {
     return STALL;
   }
 
+  /** Its endpoints begin anew. */
+  #configure(value) {
+    this.configured = value === 1;
+    this.toggles = { in: 0, out: 0 };
+    this.arrivedNanos = this.clock.nanos;
+    this.sentNanos = this.clock.nanos;
+    return [];
+  }
+
   #request({ type, request, value, index, length }) {
     const standard = {
       '80 6': () => this.#descriptor(value),
       '0 5': () => { this.newAddress = value; return []; },
-      '0 9': () => { this.configured = value === 1; this.toggles = { in: 0, out: 0 }; return []; },
+      '0 9': () => this.#configure(value),
       '80 8': () => [this.configured ? 1 : 0],
       '2 1': () => { this.toggles[index & 0x80 ? 'in' : 'out'] = 0; return []; },
     };

@@ -31,6 +31,10 @@ function command(device, type, code, value) {
 function configured(options) {
   const parts = ft232(options);
   assert.ok(command(parts.device, 0x00, 5, 1));
+  // At its new address it is silent for as long as it may be.
+  parts.clock.tick(1.9e6);
+  assert.deepEqual(request(parts.device, 0x00, 9, 1, 0), { silent: true });
+  parts.clock.tick(0.1e6);
   assert.ok(command(parts.device, 0x00, 9, 1));
   // 8N1, 3 MHz / 26.
   assert.ok(command(parts.device, 0x40, 4, 8));

@@ -52,6 +52,11 @@ test('a device that does not answer is tried again until it does', async (t) => 
   device.setup = () => ({ silent: true });
   await pass(bench.board, 3.3);
   assert.deepEqual(device.vendorRequests, []);
+  // That it is of no use is logged once, and shown by four whole flashes.
+  const { log, ledChanges } = bench.board;
+  assert.equal(log.filter(({ text }) => text.startsWith('the USB device is of no use')).length, 1);
+  const spans = ledChanges.slice(1).map(({ nanos }, at) => Math.round((nanos - ledChanges[at].nanos) / 1e7) * 10);
+  assert.match(spans.join(' '), /120 180 120 180 120 180 120 9[78]0/);
   delete device.setup;
   await ready(bench);
   await captures(bench);
