@@ -475,7 +475,7 @@ class Unplugged:
         self.device.__exit__()
 
     def lost(self):
-        """Why the page says that the device is gone; None if it is there."""
+        """The reason that the page gives for the device being gone; None if it is there."""
         return json.loads(ask_page(self.server["web"], b"GET /api/v1/state")[1])["device"]["lost"]
 
     def miss(self):

@@ -9,7 +9,7 @@ use crate::quirks::Quirks;
 pub(crate) const CLOCK_HZ: f64 = 40e6;
 /// The most ticks of an analog sample; beyond them the clock is scaled.
 const MAX_TICKS: f64 = 40.0;
-/// The most that a scaled clock is said to be scaled by.
+/// The most that a scaled clock is scaled by.
 const MAX_SCALE: f64 = 65_536.0;
 /// The ticks on both sides of those that no mode of the device has.
 const GAP: (f64, f64) = (5.0, 8.0);

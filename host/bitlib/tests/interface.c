@@ -18,9 +18,9 @@
 
 /* What the simulator shows: A rises and falls between 0 V and 3 V 1000 times a second, B is a sine of 1 kHz between 1 V and 2 V, L3 a
  * square wave of 10 kHz. */
-enum { MOST = 12288 };
+enum { MAX_SAMPLES = 12288 };
 static const char *link_name;
-static double a[MOST], b[MOST], line[MOST];
+static double a[MAX_SAMPLES], b[MAX_SAMPLES], line[MAX_SAMPLES];
 
 static double seconds(void) {
     struct timespec now;
@@ -177,7 +177,7 @@ static void full_buffers(void) {
     for (int mode = BL_MODE_FAST; mode <= BL_MODE_LOGIC; mode++) {
         EXPECT(BL_Mode(mode) == mode && BL_Rate(1e6) == 1e6 && BL_Size(BL_MAX_SIZE) == sizes[mode]);
         EXPECT(BL_Trace(BL_TRACE_FORCED, BL_SYNCHRONOUS) == TRUE);
-        EXPECT(acquired(mode == BL_MODE_LOGIC ? 7 : 0, MOST, a) == sizes[mode]);
+        EXPECT(acquired(mode == BL_MODE_LOGIC ? 7 : 0, MAX_SAMPLES, a) == sizes[mode]);
     }
 }
 

@@ -39,15 +39,19 @@ def test_what_the_link_cannot_carry_is_reported(simulated_scope, rate):
     with scope.stream("A", "20kHz", block=50) as stream:
         missing = 0
         end = 0.0
+        is_counted = False
         while missing <= 1000:
             block = next(stream)
             before = round((block.start - end) * 20e3)
             # Frames have numbers that repeat after 256: of a slow link it may be unknown how many are lost.
             assert block.lost is None or block.lost == before
+            is_counted = is_counted or bool(block.lost)
             missing += before
             end = block.start + len(block) * block.sample_period
         totals = stream.totals
     assert totals.lost >= missing and totals.gaps > 0
+    # Five of eight frames arrive: gaps are short.
+    assert is_counted or rate == "100kbps"
 
 
 def test_an_unknown_loss_is_printed():

@@ -15,7 +15,7 @@ NEVER = dict(low=0, high=3, trigger_level=2)
 REASON = "waiting for A rising through 2.00 V: A stays at 1.00 V, the trigger is at 2.00 V: give another trigger_level"
 
 
-class Said(logging.Handler):
+class LogRecords(logging.Handler):
     """What was logged, by level."""
 
     def __init__(self):
@@ -73,34 +73,34 @@ def scope(simulated_scope):
 
 def test_the_reason_is_logged_and_can_be_asked_for(scope):
     assert scope.waiting is None
-    with Said() as said:
+    with LogRecords() as logged:
         with Capturing(scope, **NEVER):
-            said.wait(1)
+            logged.wait(1)
             waiting = scope.waiting
         assert waiting is not None and waiting.startswith(REASON) and "Ctrl-C" in waiting
-        assert said.records == [("WARNING", waiting)]
+        assert logged.records == [("WARNING", waiting)]
         assert scope.waiting is None
         # Whoever has cancelled it and asks again is answered again.
         with Capturing(scope, **NEVER):
-            said.wait(2)
-        assert said.records[1] == said.records[0]
+            logged.wait(2)
+        assert logged.records[1] == logged.records[0]
 
 
 def test_a_wait_without_a_known_reason_is_no_warning(scope):
-    with Said() as said:
+    with LogRecords() as logged:
         # What a fraction of the input span is in volts is the probe's affair.
         with Capturing(scope, raw=True, low=0.3, high=0.6, trigger_level=0.9):
-            said.wait(1)
-        assert said.records == [("INFO", "waiting for A rising through 0.9 of the input span")]
+            logged.wait(1)
+        assert logged.records == [("INFO", "waiting for A rising through 0.9 of the input span")]
 
 
-def test_the_reason_is_found_once_for_captures_that_follow(simulated_scope):
+def test_captures_that_follow_warn_once_at_most(simulated_scope):
     # Rises through the level every 30 s of the device's time: each capture waits longer than it takes to look.
     scope = simulated_scope(A="square 0.0333Hz 0..3V", clock="fast")
-    with Said() as said:
+    with LogRecords() as logged:
         causes = [scope.capture("A", **NEVER).cause for _ in range(3)]
     assert causes == ["trigger"] * 3
-    assert len([level for level, _ in said.records if level == "WARNING"]) <= 1
+    assert len([level for level, _ in logged.records if level == "WARNING"]) <= 1
 
 
 def test_python_prints_it(program):

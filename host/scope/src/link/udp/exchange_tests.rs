@@ -289,7 +289,7 @@ fn single_byte_trace_loss_is_detected() {
 }
 
 #[test]
-fn server_that_serves_another_says_whom() {
+fn server_that_serves_another_names_it() {
     let mut exchange = Exchange::default();
     send(&mut exchange, b"!", 0);
     let refused = exchange.receive(&answer(9, 0, b"refused: tcp 10.0.0.2:40000 has the device"), Instant(MS));
