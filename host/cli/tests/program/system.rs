@@ -84,11 +84,14 @@ async fn doctor_finds_what_stands_in_the_way() {
         "{}",
         silent.stdout
     );
-    let mut command = program(&["doctor"]);
+    let mut command = program(&["doctor", "--json"]);
     let home = tempfile::tempdir().unwrap();
     fs::create_dir_all(home.path().join(".config/scopething")).unwrap();
     fs::write(home.path().join(".config/scopething/config.toml"), "url = 5").unwrap();
     let unset = Running::start(command.env("HOME", home.path())).finish().await;
-    assert_eq!(unset.code, Some(2), "{unset:?}");
-    assert!(unset.stdout.contains("PROBLEM  settings"), "{}", unset.stdout);
+    assert_eq!(unset.code, Some(1), "{unset:?}");
+    // The link, which the settings name, is no problem of its own.
+    let findings = unset.object()["findings"].clone();
+    assert_eq!(find(&findings, "what", "settings")["verdict"], "problem");
+    assert_eq!(findings.as_array().unwrap().len(), 1, "{findings}");
 }
