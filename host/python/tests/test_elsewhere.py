@@ -15,6 +15,7 @@ import xarray
 from matplotlib import pyplot
 
 import scopething
+from scopething import aio
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -148,8 +149,9 @@ def test_the_version_is_that_of_the_workspace():
 
 
 def test_everything_public_is_documented():
-    for name in scopething.__all__:
-        thing = getattr(scopething, name)
+    things = {name: getattr(scopething, name) for name in scopething.__all__}
+    things.update({f"aio.{name}": getattr(aio, name) for name in aio.__all__})
+    for name, thing in things.items():
         if inspect.isclass(thing) or inspect.isfunction(thing):
             assert thing.__doc__, name
         if inspect.isclass(thing):

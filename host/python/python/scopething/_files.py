@@ -12,7 +12,7 @@ from ._traces import Traces
 
 
 def read(file: Path) -> Traces:
-    """Reads the first trace of a file: csv, json or sr (sigrok).
+    """Reads the first trace of a file: csv, json, npz, parquet, sr (sigrok), vcd or wav, also of other programs.
 
     Raises:
         FileError: it cannot be read.
