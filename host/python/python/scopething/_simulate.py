@@ -133,7 +133,7 @@ def _signal(name: str, signal: Any, rate: float) -> Any:
             raise Usage(f"{name}: give an array, or a pair of an array and its sample rate")
         signal, own = signal
         rate = number(own, "Hz", f"the sample rate of {name}")
-    if isinstance(signal, (int, float)):
+    if isinstance(signal, (int, float, np.number, np.bool_)):
         signal = [signal]
     try:
         array = np.asarray(signal)
