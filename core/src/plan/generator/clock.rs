@@ -469,7 +469,7 @@ mod tests {
     #[test]
     fn offered_error_is_accepted() {
         let on = ClockOutput::new(LogicLine::CLOCK);
-        for frequency_hz in [32_768.0, 14e6, 700e3, 123_456.0] {
+        for frequency_hz in [32_768.0, 14e6, 700e3, 3.33e6] {
             let refused = plan(frequency_hz, &[on]).unwrap_err().to_string();
             let offered = refused.rsplit_once("allow an error of ").unwrap().1.parse().unwrap();
             let request =
