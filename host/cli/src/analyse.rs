@@ -11,6 +11,7 @@ use super::file_or_capture::{FileOrCapture, Source};
 use super::file_traces::FileTrace;
 use super::measurements;
 use super::message::print_warning;
+use super::named::Named;
 use super::session::Session;
 use scopething_files::pieces::Pieces;
 use scopething_files::{ReadError, StampObject, open_pieces};
@@ -43,7 +44,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     spectrum: bool,
     /// What the spectrum is taken through: rectangular, hann, blackman-harris or flat-top
-    #[arg(long, value_name = "WINDOW", default_value_t, requires = "spectrum")]
+    #[arg(long, value_name = "WINDOW", default_value_t, requires = "spectrum",
+        value_parser = Named::<Window>::of(Window::ALL.map(|(_, name)| name)), hide_possible_values = true)]
     window: Window,
     /// Print each trace's measurements as a JSON object on a line
     #[arg(long)]

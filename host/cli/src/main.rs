@@ -38,6 +38,7 @@ mod meanwhile;
 mod measurements;
 mod message;
 mod open;
+mod named;
 mod output_arguments;
 mod picture_size;
 mod plan;
