@@ -40,7 +40,8 @@ mod wave;
 use core::fmt;
 
 pub use edges::{
-    ChannelDelay, DelayMeter, Edge, EdgeMeasurements, EdgeMeter, LogicEdges, TimedEdges, analog_edges, logic_edges,
+    ChannelDelay, DelayMeter, Edge, EdgeMeasurements, EdgeMeter, LogicEdges, TimedEdges, analog_edges,
+    logic_edges,
 };
 pub use levels::Levels;
 pub use shape::Shape;

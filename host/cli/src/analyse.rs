@@ -72,9 +72,7 @@ impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         match self.source.source()? {
             Source::File(path) => self.analyse_file(path),
-            Source::Capture(channels) => {
-                self.measure(&self.source.capture(session, channels).await?, None)
-            }
+            Source::Capture(channels) => self.measure(&self.source.capture(session, channels).await?, None),
         }
     }
 
@@ -123,7 +121,8 @@ impl Arguments {
         all_pieces(pieces.as_mut(), |piece| meter.push(piece)).map_err(|error| unread(error.into()))?;
         let mut delays = LineDelays::of(&meter);
         if delays.are_needed() {
-            let again = self.lines(path)?.ok_or_else(|| unread(anyhow::anyhow!("it was changed meanwhile")))?;
+            let again =
+                self.lines(path)?.ok_or_else(|| unread(anyhow::anyhow!("it was changed meanwhile")))?;
             pieces = again;
             all_pieces(pieces.as_mut(), |piece| delays.push(piece)).map_err(|error| unread(error.into()))?;
         }

@@ -7,11 +7,11 @@ use scopething_core::plan::{
     CaptureRequest, Channel, ChannelSet, Resolution, TriggerMode, TriggerSource, TriggerType, UnknownChannel,
 };
 
-use super::named::Named;
 use super::config_file::ConfigFile;
 use super::failure::Failure;
 use super::given_options::GivenOptions;
 use super::message::{print_detail, print_warning};
+use super::named::Named;
 use scopething::calibration_file::CalibrationFile;
 use scopething::link::LinkUrl;
 use scopething::request::{SampleCountError, sample_count};

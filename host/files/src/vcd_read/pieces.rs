@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use super::{End, Event, Header, Sampling, candidates, event, greatest_common_divisor, header, left_out_warning};
+use super::{
+    End, Event, Header, Sampling, candidates, event, greatest_common_divisor, header, left_out_warning,
+};
 use crate::assign::{Assigned, assign};
 use crate::facts::Known;
 use crate::pieces::{Fed, PIECE_SAMPLES};

@@ -61,10 +61,7 @@ impl Harmonics {
     pub(super) fn of(samples: &[f32], frequency: f64, count: usize) -> Self {
         let samples: Vec<f64> = samples.iter().map(|&sample| f64::from(sample)).collect();
         let (factors, rest) = fit(samples, frequency, count);
-        Self {
-            harmonics: factors.harmonics,
-            residual_squares: rest.iter().map(|rest| rest * rest).sum(),
-        }
+        Self { harmonics: factors.harmonics, residual_squares: rest.iter().map(|rest| rest * rest).sum() }
     }
 }
 
