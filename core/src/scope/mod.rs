@@ -73,6 +73,8 @@ pub struct Scope<S, C> {
     mapped: u8,
     /// An operation has begun and has not ended well: what the device does is not known.
     in_flight: bool,
+    /// The most samples that one dump asks for, where the link was seen to lose more.
+    max_dump: u16,
     /// The last number sent to find the beginning of the device's answers.
     nonce: u16,
 }

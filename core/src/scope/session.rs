@@ -4,6 +4,7 @@ use core::fmt;
 
 use embedded_io_async::{Read, Write};
 
+use super::dump::ANY_DUMP;
 use super::line::{Discarded, Line};
 use super::{Generators, LinkProfile, Pacing, Scope, ScopeError, ScopeErrorKind, Stage};
 use crate::device::{AnalogParameters, BS05, Model};
@@ -136,6 +137,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             generators: Generators::Off,
             mapped: 0xff,
             in_flight: true,
+            max_dump: ANY_DUMP,
             nonce: 0,
         }
     }

@@ -83,7 +83,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         samples: &mut [u8],
     ) -> Result<(), ScopeError<S::Error>> {
         for _ in 0..READINGS {
-            match self.try_dump::<true>(dump, samples).await {
+            match self.compare_dump(plan, dump, samples).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
                 Err(error) if error.leaves_trace() => {
