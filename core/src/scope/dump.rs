@@ -32,8 +32,7 @@ pub(super) struct EndedTrace {
 impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// Reads the samples of one channel.
     ///
-    /// A dump that fails is asked for again. On a link that loses data it is cut into shorter ones from then on: what is
-    /// lost may be what a buffer on the way had no room for, and less of it has to come again.
+    /// A dump that fails is asked for again, in shorter ones if that may help.
     pub(super) async fn dump(
         &mut self,
         plan: &CapturePlan,
@@ -48,9 +47,6 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             match self.try_dump::<false>(&part, rest.get_mut(..length).unwrap_or_default()).await {
                 Ok(_) => (attempt, read) = (0, read + length),
                 Err(error) if error.leaves_trace() && attempt < ATTEMPTS => {
-                    if self.line.profile.is_lossy {
-                        self.max_dump = (part.count / SHORTER_DUMPS).max(MIN_DUMP) & !1;
-                    }
                     self.resume_dumps(plan, dump.stage()).await?;
                 }
                 Err(error) => return Err(error),
@@ -86,20 +82,34 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
 
     /// Reads the samples of a dump once; returns whether `samples` held the same before, if that is asked.
     ///
-    /// The first sample may be stale and is dropped.
+    /// Of one that has come in part on a link that loses data, a buffer on the way may have had no room for the rest: from then
+    /// on dumps are shorter.
     async fn try_dump<const COMPARE: bool>(
         &mut self,
         dump: &Dump,
         samples: &mut [u8],
     ) -> Result<bool, ScopeError<S::Error>> {
-        let stage = dump.stage();
         self.stage_dump(dump);
         let mut buffer = [0; DUMP_SCRIPT_BYTES];
         let mut script = Script::new(&mut buffer);
         script.stores(&mut self.shadow)?;
         script.command(Command::ProgramSpock)?;
         script.command(Command::DumpBinary)?;
-        self.line.run(stage, script.finish()).await?;
+        self.line.run(dump.stage(), script.finish()).await?;
+        let received = self.receive_dump::<COMPARE>(dump, samples).await;
+        if received.is_err() && self.line.profile.is_lossy {
+            self.max_dump = (dump.count / SHORTER_DUMPS).max(MIN_DUMP) & !1;
+        }
+        received
+    }
+
+    /// The first sample may be stale and is dropped.
+    async fn receive_dump<const COMPARE: bool>(
+        &mut self,
+        dump: &Dump,
+        samples: &mut [u8],
+    ) -> Result<bool, ScopeError<S::Error>> {
+        let stage = dump.stage();
         let lead_bytes = usize::from(dump.lead_bytes);
         let length = lead_bytes + samples.len();
         let deadline = self.line.answer_deadline(length);

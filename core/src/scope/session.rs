@@ -345,9 +345,14 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     /// Drops what is still on its way without resetting, so that nothing the device holds is lost.
+    ///
+    /// The device is not written to before it is silent. A link of datagrams has waited for that before it failed, and what
+    /// is late belongs to no later command.
     pub(super) async fn resynchronise(&mut self, stage: Stage) -> Result<(), ScopeError<S::Error>> {
         self.shadow.forget();
-        self.line.discard_until(stage, &[]).await?;
+        if !self.line.profile.is_lossy {
+            self.line.discard_until(stage, &[]).await?;
+        }
         self.synchronise(stage, None).await
     }
 

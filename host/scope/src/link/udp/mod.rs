@@ -74,9 +74,8 @@ use super::error::DatagramError;
 const MAX_DATAGRAM: usize = 65_535;
 
 /// The receive buffer that the system is asked for, in bytes; it gives as much as it allows. Linux counts some 800 bytes for a
-/// datagram of few, so that its usual 208 KiB hold no more than 270 of them, and a server that sends a byte in each loses the
-/// rest of a dump while the program does something else. Where `net.core.rmem_max` allows no more than it usually does, twice as
-/// many fit, and such captures still fail now and then.
+/// datagram of few, so that its usual 208 KiB hold no more than 270 of them (540 where they are asked for), and a server that
+/// sends a byte in each loses the rest of a dump while the program does something else. The driver then asks for shorter dumps.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// The most datagrams that are taken at a time.
