@@ -95,9 +95,9 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         script.stores(&mut self.shadow)?;
         script.command(Command::ProgramSpock)?;
         script.command(Command::DumpBinary)?;
-        self.line.run(dump.stage(), script.finish()).await?;
+        self.transport.run(dump.stage(), script.finish()).await?;
         let received = self.receive_dump::<COMPARE>(dump, samples).await;
-        if received.is_err() && self.line.profile.is_lossy {
+        if received.is_err() && self.transport.profile.is_lossy {
             self.max_dump = (dump.count / SHORTER_DUMPS).max(MIN_DUMP) & !1;
         }
         received
@@ -112,10 +112,10 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let stage = dump.stage();
         let lead_bytes = usize::from(dump.lead_bytes);
         let length = lead_bytes + samples.len();
-        let deadline = self.line.answer_deadline(length);
+        let deadline = self.transport.answer_deadline(length);
         let mut lead = [0; 2];
         debug_assert!(lead_bytes <= lead.len(), "{lead_bytes} bytes before the first sample");
-        self.line.receive(stage, lead.get_mut(..lead_bytes).unwrap_or_default(), deadline).await?;
+        self.transport.receive(stage, lead.get_mut(..lead_bytes).unwrap_or_default(), deadline).await?;
         let mut same = true;
         if COMPARE {
             let mut again = [0; 32];
@@ -124,14 +124,14 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                     debug_assert!(false, "a chunk is longer than it was cut to");
                     continue;
                 };
-                self.line.receive(stage, again, deadline).await?;
+                self.transport.receive(stage, again, deadline).await?;
                 same &= before == again;
                 before.copy_from_slice(again);
             }
         } else {
-            self.line.receive(stage, samples, deadline).await?;
+            self.transport.receive(stage, samples, deadline).await?;
         }
-        if self.line.has_stray_byte(stage).await? {
+        if self.transport.has_stray_byte(stage).await? {
             return Err(ScopeErrorKind::Surplus { expected: length }.at(stage));
         }
         Ok(same)

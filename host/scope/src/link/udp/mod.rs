@@ -30,7 +30,8 @@
 //! adaptor that only passes bytes on will not. So only those datagrams are repeated that do no harm when they
 //! execute twice: scripts that set R0 and R1 before they use them, and `>`, `U`, `?`, `p`, `r`, `!` and `K`.
 //! A script that goes on from where the last one left R0 and R1 is sent once, and so is what starts a trace, a dump or a
-//! generator. When their answer is lost, the error reports it, and a reset is the way on, as it is for the vendor's library.
+//! generator. When their answer is lost, the error reports it, and a reset is the way on, as it is for the vendor's library; only a
+//! dump is asked for again by the driver, since the device still has the trace.
 //! The driver's own scripts set R1 anew so often that each datagram can
 //! [begin with that](scopething_core::link::bitscope_server::datagram_len): networks repeat datagrams as well, and a server
 //! that executes the repetition writes to no other registers than before.
