@@ -50,6 +50,10 @@ as they are; a second Ctrl-C gives them up.
 Streaming follows what the vendor's library sends and expects. It has not been tried on a device yet: reports of
 how it goes are welcome.";
 
+/// What a stream can be written to, as of [`scopething_files::stream`].
+const OUTPUT_HELP: &str = "Save to a file, by its ending: csv, npz, parquet, sr, wav (may be given several times); - is \
+                           standard output, as csv unless --format is given";
+
 /// Rows handed to the files at once, at most.
 const BATCH_ROWS: usize = 1024;
 /// How long rows wait for others before they are handed to the files.
@@ -57,7 +61,7 @@ const BATCH_TIME: Duration = Duration::from_millis(200);
 
 /// Stream samples without a gap to files, for as long as is wanted
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("output", |output| output.help(OUTPUT_HELP)))]
 pub(super) struct Arguments {
     #[command(flatten)]
     url: UrlArgument,

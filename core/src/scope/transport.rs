@@ -21,7 +21,7 @@ pub enum Pacing {
 
 /// A stream with its clock and what is known of its speed.
 #[derive(Debug)]
-pub(super) struct Line<S, C> {
+pub(super) struct Transport<S, C> {
     pub(super) stream: S,
     pub(super) clock: C,
     pub(super) profile: LinkProfile,
@@ -34,7 +34,7 @@ const IN_FLIGHT: usize = 2 * crate::device::BUFFER_BYTES;
 /// After how many dropped bytes the driver yields.
 const YIELD_AFTER: usize = 64;
 
-impl<S: Read + Write, C: Clock> Line<S, C> {
+impl<S: Read + Write, C: Clock> Transport<S, C> {
     /// A deadline for an answer of so many bytes, from now on.
     pub(super) fn answer_deadline(&self, bytes: usize) -> Instant {
         self.clock.now() + self.profile.answer_time(bytes)
@@ -196,7 +196,7 @@ pub(super) fn read_count<E>(stage: Stage, read: Result<usize, E>) -> Result<usiz
     }
 }
 
-/// What [`Line::discard_until`] found.
+/// What [`Transport::discard_until`] found.
 pub(super) struct Discarded {
     /// Whether the wanted bytes came.
     pub(super) seen: bool,
