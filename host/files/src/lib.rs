@@ -42,7 +42,6 @@ mod csv_write;
 mod dispatch;
 mod facts;
 mod format;
-pub mod grid;
 mod handover;
 mod json_read;
 mod json_write;

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use tempfile::SpooledTempFile;
 
-use super::grid::Grid;
+use scopething_waveform::grid::Grid;
 use super::npz::SPOOLED_BYTES;
 use super::pieces::Held;
 use super::{Format, PieceWriter, WriteError, facts};

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use scopething_core::time::{Clock, Instant, Micros};
 
+use crate::timer;
+
 /// The time since the clock was made, by tokio's timer: it waits to within about a millisecond.
 ///
 /// Waiting needs a tokio runtime with time enabled; in one whose time is paused, so is this clock.
@@ -22,14 +24,14 @@ use scopething_core::time::{Clock, Instant, Micros};
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct HostClock {
-    start: tokio::time::Instant,
+    start: timer::Instant,
 }
 
 impl HostClock {
     /// A clock that starts at 0 now.
     #[must_use]
     pub fn new() -> Self {
-        Self { start: tokio::time::Instant::now() }
+        Self { start: timer::Instant::now() }
     }
 }
 
@@ -46,7 +48,7 @@ impl Clock for HostClock {
 
     async fn until(&self, deadline: Instant) {
         match self.start.checked_add(Duration::from_micros(deadline.0)) {
-            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            Some(deadline) => timer::sleep_until(deadline).await,
             // Further away than the operating system can count.
             None => std::future::pending().await,
         }
@@ -57,7 +59,7 @@ impl Clock for HostClock {
 #[cfg(feature = "sim")]
 #[derive(Debug)]
 pub struct TokioTimer {
-    start: std::time::Instant,
+    start: timer::Instant,
 }
 
 #[cfg(feature = "sim")]
@@ -65,7 +67,7 @@ impl TokioTimer {
     /// A timer that starts now.
     #[must_use]
     pub fn start() -> std::sync::Arc<dyn scopething_sim::Timer> {
-        std::sync::Arc::new(Self { start: std::time::Instant::now() })
+        std::sync::Arc::new(Self { start: timer::Instant::now() })
     }
 }
 
@@ -76,7 +78,7 @@ impl scopething_sim::Timer for TokioTimer {
     }
 
     fn sleep(&self, span: Duration) -> scopething_sim::Sleep {
-        Box::pin(tokio::time::sleep(span))
+        Box::pin(timer::sleep(span))
     }
 }
 
