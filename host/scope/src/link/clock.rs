@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use scopething_core::time::{Clock, Instant, Micros};
+#[cfg(not(target_family = "wasm"))]
+use scopething_core::time::Micros;
+use scopething_core::time::{Clock, Instant};
 
 use crate::timer;
 
@@ -83,6 +85,7 @@ impl scopething_sim::Timer for TokioTimer {
 }
 
 /// A span as the standard library has it.
+#[cfg(not(target_family = "wasm"))]
 pub(super) const fn duration(span: Micros) -> Duration {
     Duration::from_micros(span.0)
 }

@@ -78,7 +78,9 @@ pub use self::tracer::{Chunk, Direction, Tracer};
 pub use self::udp::UdpLink;
 pub use self::url::{BridgePort, HostPort, LinkUrl, UrlError};
 #[cfg(feature = "sim")]
-use scopething_sim::faults::{FaultyStream, StreamFaults};
+use scopething_sim::faults::FaultyStream;
+#[cfg(all(feature = "sim", not(target_family = "wasm")))]
+use scopething_sim::faults::StreamFaults;
 #[cfg(feature = "sim")]
 use scopething_sim::{SimClock, SimConfig, SimLink};
 
@@ -152,7 +154,7 @@ impl OpenLink {
     }
 
     /// The same link with faults between it and the driver.
-    #[cfg(feature = "sim")]
+    #[cfg(all(feature = "sim", not(target_family = "wasm")))]
     fn with_faults(self, faults: &StreamFaults) -> Self {
         let clock = self.clock.clone();
         let stream = Link::Faulty(Box::new(FaultyStream::new(self.stream, clock.clone(), faults)));
