@@ -11,10 +11,10 @@ use std::io::Write;
 use std::path::Path;
 
 use super::archive::Archive;
-use scopething_waveform::grid::Grid;
 use super::pieces::Held;
 use super::rows::{MAX_BUFFERED_ROWS, MAX_CHANNELS};
 use super::{Format, PieceWriter, WriteError, facts};
+use scopething_waveform::grid::Grid;
 use scopething_waveform::waveform::{Channel, Outline, SeriesOutline};
 
 /// The entry with the logic samples, without the number of the chunk.

@@ -21,9 +21,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use crate::capture::Capture;
 use crate::event::Event;
 use crate::generator;
-use crate::handle::{
-    GeneratorChange, GeneratorTurn, Handle, NO_SERIAL, Request, SharedState, WaitingClient,
-};
+use crate::handle::{GeneratorChange, GeneratorTurn, Handle, NO_SERIAL, Request, SharedState, WaitingClient};
 use crate::loan::Loan;
 use crate::reconnect::{Reopen, reconnected};
 use crate::settings::{Settings, advice};

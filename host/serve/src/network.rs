@@ -25,7 +25,6 @@ use super::web::{Browsers, Web, WebLinks};
 use scopething::link::{LinkError, OpenError, OpenLink};
 use scopething_instrument::{Instrument, Opened};
 
-
 /// How many pairs of ports are tried where any will do.
 const MAX_PAIRS: u8 = 100;
 /// How raw clients share the device, among themselves and with emulated oscilloscopes. While others wait, a client over UDP

@@ -146,8 +146,7 @@ impl Found {
         for (vertical, extent) in settings.analog.iter_mut().zip(self.extents) {
             vertical.shown = extent.is_some();
             if let Some((low, high)) = extent {
-                let scale_v =
-                    step_at_least((high - low) / (VERTICAL_DIVISIONS * FILL), 1e-3, 5.0);
+                let scale_v = step_at_least((high - low) / (VERTICAL_DIVISIONS * FILL), 1e-3, 5.0);
                 vertical.set_span(scale_v * VERTICAL_DIVISIONS);
                 // To a tenth of a division, so that the number is one that can be read.
                 let step_v = scale_v / 10.0;

@@ -7,8 +7,8 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use scopething_instrument::page::Role;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use scopething_instrument::page::Role;
 
 /// The number of random bytes in a token.
 const TOKEN_BYTES: usize = 16;
