@@ -38,7 +38,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-#![cfg_attr(target_family = "wasm", allow(dead_code, reason = "a page reads no files"))]
+#![cfg_attr(target_family = "wasm", allow(dead_code, unreachable_pub, reason = "a page reads no files"))]
 
 mod archive;
 #[cfg(not(target_family = "wasm"))]

@@ -11,7 +11,7 @@ pub(crate) const MAX_CHANNELS: usize = 10;
 
 /// The most rows that are kept in memory, which `parquet` writes as a group and `sr` as a chunk: a minute at a few kilohertz,
 /// some megabytes, and an index of few groups.
-pub(crate) const MAX_BUFFERED_ROWS: usize = 1 << 18;
+pub const MAX_BUFFERED_ROWS: usize = 1 << 18;
 
 /// One sample time.
 pub struct Row {

@@ -208,23 +208,17 @@ impl Shared {
     /// # Errors
     /// Why there is none, and how to get one.
     pub async fn trace(self: &Arc<Self>, name: &str, role: Role) -> Result<Arc<Acquired>, String> {
-        match name {
-            "next" => self.next_trace(role).await.ok_or_else(|| {
-                format!(
-                    "no trace came within {} s: see what the trigger waits for, or force one",
-                    TRACE_TIMEOUT.as_secs()
-                )
-            }),
-            _ => {
-                let found = match name {
-                    "latest" => self.latest.borrow().clone(),
-                    number => number.parse().ok().and_then(|seq| self.history().find(seq)),
-                };
-                found.ok_or_else(|| {
-                    "there is no such trace: see /api/v1/traces, or ask for next.csv".to_owned()
-                })
-            }
+        if name == "next" {
+            let seconds = TRACE_TIMEOUT.as_secs();
+            return self.next_trace(role).await.ok_or_else(|| {
+                format!("no trace came within {seconds} s: see what the trigger waits for, or force one")
+            });
         }
+        let found = match name {
+            "latest" => self.latest.borrow().clone(),
+            number => number.parse().ok().and_then(|seq| self.history().find(seq)),
+        };
+        found.ok_or_else(|| "there is no such trace: see /api/v1/traces, or ask for next.csv".to_owned())
     }
 
     async fn next_trace(self: &Arc<Self>, role: Role) -> Option<Arc<Acquired>> {

@@ -254,7 +254,7 @@ impl<C: Channel> Client<C> {
                     Err(error) => Err(error),
                 };
                 match result {
-                    Ok(_) => self.send_json(&json!({"type": "done", "id": id})).await,
+                    Ok(()) => self.send_json(&json!({"type": "done", "id": id})).await,
                     Err(error) => self.refuse(&id, &error).await,
                 }
             }
