@@ -9,7 +9,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let mut bindgen = wasm_bindgen_cli_support::Bindgen::new();
-    bindgen.input_path(input).typescript(false).omit_default_module_path(false).out_name("instrument");
+    bindgen.input_path(input).out_name("instrument").typescript(false).omit_default_module_path(false);
+    bindgen.remove_name_section(true).remove_producers_section(true);
     let made = bindgen.web(true).and_then(|bindgen| bindgen.generate(folder));
     if let Err(error) = made {
         eprintln!("{error:#}");
