@@ -10,10 +10,10 @@ use std::path::Path;
 
 use tempfile::SpooledTempFile;
 
-use super::grid::Grid;
 use super::npz::SPOOLED_BYTES;
 use super::pieces::Held;
 use super::{Format, PieceWriter, WriteError, facts};
+use scopething_waveform::grid::Grid;
 use scopething_waveform::waveform::{Outline, SeriesOutline};
 
 /// How the comment begins in a file's list of information, before the four bytes of its length.

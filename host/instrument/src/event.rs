@@ -1,7 +1,6 @@
 //! Events while serving, for a log.
 
 use std::fmt;
-use std::net::SocketAddr;
 
 use scopething_sim::Note;
 
@@ -47,7 +46,7 @@ pub enum Event {
     /// A client has changed the shared settings.
     Set {
         /// Who.
-        by: SocketAddr,
+        by: String,
         /// What is set now.
         settings: String,
     },

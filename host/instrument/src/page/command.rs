@@ -1,6 +1,5 @@
 //! What browsers and programs can have done, as JSON: over the WebSocket, and posted.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use scopething::generate::{ClockSpec, GeneratorRequest, SpecError, WaveSpec, parse_levels};
@@ -12,22 +11,29 @@ use super::acquire::Shared;
 use super::autoset;
 use super::history::{MAX_PINNED, NotPinned};
 use super::panel::{self, Patch, Run};
+use super::session::Role;
 use crate::handle::GeneratorChange;
 
 /// The version of the interface, in its addresses as well.
 const VERSION: u32 = 1;
-/// Browsers and programs that look at the same time: each holds a [connection](crate::connections) of the listeners, which
-/// have more for their requests.
-pub(super) const MAX_CLIENTS: usize = 16;
+/// Browsers and programs that look at the same time: listeners have more connections than that for their
+/// requests.
+pub const MAX_CLIENTS: usize = 16;
 
 /// A command.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
-pub(super) enum Command {
+pub enum Command {
     /// Turn knobs.
-    Set { settings: Box<Patch> },
+    Set {
+        /// Which.
+        settings: Box<Patch>,
+    },
     /// Start, stop, or capture once.
-    Run { run: RunWord },
+    Run {
+        /// What is to follow.
+        run: Run,
+    },
     /// End the present capture now, without its trigger.
     Force {},
     /// Find settings that show the signals.
@@ -36,39 +42,40 @@ pub(super) enum Command {
     Level {},
     /// Play a waveform such as `sine 1kHz 0..3.3V`, run clocks such as `1MHz L5`, or hold lines such as `L3=1`; without any of
     /// these: stop.
-    Generate { wave: Option<String>, clock: Option<String>, hold: Option<String> },
+    Generate {
+        /// A waveform.
+        wave: Option<String>,
+        /// Clocks.
+        clock: Option<String>,
+        /// Levels of lines.
+        hold: Option<String>,
+    },
     /// Keep a trace of the history by a name; null gives it up.
-    Pin { seq: u64, name: Option<String> },
+    Pin {
+        /// The number of the trace.
+        seq: u64,
+        /// Its name.
+        name: Option<String>,
+    },
     /// Drop a trace of the history.
-    Drop { seq: u64 },
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum RunWord {
-    Run,
-    Stop,
-    Single,
+    Drop {
+        /// The number of the trace.
+        seq: u64,
+    },
 }
 
 /// The longest name of a trace, in bytes.
 const MAX_NAME_BYTES: usize = 80;
 
 impl Command {
-    /// Executes it.
+    /// Executes it; what it sets is reported under the name of who wants it.
     ///
     /// # Errors
     /// Why it cannot be done, and what could be.
-    pub(super) async fn execute(self, shared: &Arc<Shared>, by: SocketAddr) -> Result<Value, String> {
+    pub async fn execute(self, shared: &Arc<Shared>, by: &str) -> Result<(), String> {
         match self {
             Self::Set { settings } => set(shared, by, &settings)?,
-            Self::Run { run } => shared.set_controls(|controls| {
-                controls.run = match run {
-                    RunWord::Run => Run::Continuous,
-                    RunWord::Stop => Run::Stop,
-                    RunWord::Single => Run::Single,
-                };
-            }),
+            Self::Run { run } => shared.set_controls(|controls| controls.run = run),
             Self::Force {} => shared.set_controls(|controls| {
                 controls.forced += 1;
                 if controls.run == Run::Stop {
@@ -84,11 +91,11 @@ impl Command {
             Self::Pin { seq, name } => pin(shared, seq, name)?,
             Self::Drop { seq } => drop_trace(shared, seq)?,
         }
-        Ok(json!({"done": true}))
+        Ok(())
     }
 }
 
-fn set(shared: &Shared, by: SocketAddr, patch: &Patch) -> Result<(), String> {
+fn set(shared: &Shared, by: &str, patch: &Patch) -> Result<(), String> {
     let mut result = Ok(());
     shared.set_controls(|controls| {
         shared.handle.set(by, |settings| result = patch.apply(settings, controls));
@@ -141,7 +148,8 @@ fn drop_trace(shared: &Shared, seq: u64) -> Result<(), String> {
 }
 
 /// The traces that are kept, the last one first.
-pub(super) fn traces_json(shared: &Shared) -> Value {
+#[must_use]
+pub fn traces_json(shared: &Shared) -> Value {
     let mut history = shared.history();
     let traces = history.list().map(|listed| {
         let mut trace = serde_json::to_value(&listed.trace.about).unwrap_or_default();
@@ -154,7 +162,8 @@ pub(super) fn traces_json(shared: &Shared) -> Value {
 }
 
 /// Everything that the knobs and lamps show.
-pub(super) fn state_json(shared: &Shared) -> Value {
+#[must_use]
+pub fn state_json(shared: &Shared, role: Role) -> Value {
     let state = shared.handle.state();
     let controls = shared.controls.borrow().clone();
     let actual = match shared.handle.plan() {
@@ -164,6 +173,7 @@ pub(super) fn state_json(shared: &Shared) -> Value {
     json!({
         "type": "state",
         "version": VERSION,
+        "role": role.name(),
         "changes": state.changes + controls.changes,
         "run": controls.run,
         "settings": panel::settings_json(&state.settings, &controls),
@@ -174,7 +184,7 @@ pub(super) fn state_json(shared: &Shared) -> Value {
             "serial": shared.handle.serial, "program": env!("CARGO_PKG_VERSION"),
             "lost": *shared.handle.lost.borrow(),
         },
-        "clients": *shared.clients.borrow(),
+        "clients": shared.client_count(),
         "max_clients": MAX_CLIENTS,
     })
 }

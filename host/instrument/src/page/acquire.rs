@@ -2,16 +2,17 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use scopething::timer::{self, Instant};
 use scopething_core::plan::{TriggerMode, TriggerSource};
 use scopething_core::trace::EndReason;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::history::History;
 use super::panel::{self, Controls, Run};
+use super::session::Role;
 use crate::capture::Capture;
 use crate::handle::{Handle, NoCapture, TriggerTimeout};
 use crate::settings::{Settings, advice};
@@ -21,6 +22,11 @@ use crate::settings::{Settings, advice};
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 /// How long nothing is tried after a capture that the device refused, unless settings change.
 const REFUSED_BACKOFF: Duration = Duration::from_secs(1);
+
+/// How long a request for the next trace waits for one.
+const TRACE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long clients are given to learn why there is nothing more.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// What ended a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +72,7 @@ pub struct About {
 
 #[cfg(test)]
 impl About {
-    pub(super) fn for_tests(seq: u64) -> Self {
+    pub(crate) fn for_tests(seq: u64) -> Self {
         Self {
             seq,
             ended: Ended::Trigger,
@@ -86,10 +92,13 @@ impl About {
 
 /// A trace, and what is known of it.
 #[derive(Debug, Clone)]
-pub(super) struct Acquired {
-    pub(super) about: About,
-    pub(super) attenuation: [f64; 2],
-    pub(super) capture: Arc<Capture>,
+pub struct Acquired {
+    /// What is known of it.
+    pub about: About,
+    /// The factors of the probes.
+    pub attenuation: [f64; 2],
+    /// Its samples.
+    pub capture: Arc<Capture>,
 }
 
 /// What is being waited for.
@@ -123,23 +132,24 @@ pub enum Status {
     },
 }
 
-/// What all browsers share.
+/// What all clients of the page share.
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) handle: Handle,
-    pub(super) controls: watch::Sender<Controls>,
-    pub(super) latest: watch::Sender<Option<Arc<Acquired>>>,
-    pub(super) status: watch::Sender<Status>,
+pub struct Shared {
+    /// The instrument.
+    pub handle: Handle,
+    pub(crate) controls: watch::Sender<Controls>,
+    pub(crate) latest: watch::Sender<Option<Arc<Acquired>>>,
+    pub(crate) status: watch::Sender<Status>,
     /// How many look.
-    pub(super) clients: watch::Sender<usize>,
+    pub(crate) clients: watch::Sender<usize>,
     history: Mutex<History<Acquired>>,
 }
 
 /// A client of the page, counted until it is dropped.
-pub(super) struct CountedClient(Arc<Shared>);
+pub(crate) struct CountedClient(Arc<Shared>);
 
 impl CountedClient {
-    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         shared.clients.send_modify(|clients| *clients += 1);
         Self(Arc::clone(shared))
     }
@@ -152,7 +162,9 @@ impl Drop for CountedClient {
 }
 
 impl Shared {
-    pub(super) fn new(handle: Handle) -> Arc<Self> {
+    /// Nothing is captured before somebody looks.
+    #[must_use]
+    pub fn new(handle: Handle) -> Arc<Self> {
         Arc::new(Self {
             handle,
             controls: watch::Sender::new(Controls::default()),
@@ -163,7 +175,7 @@ impl Shared {
         })
     }
 
-    pub(super) fn set_controls(&self, change: impl FnOnce(&mut Controls)) {
+    pub(crate) fn set_controls(&self, change: impl FnOnce(&mut Controls)) {
         self.controls.send_if_modified(|controls| {
             let before = controls.clone();
             change(controls);
@@ -173,13 +185,66 @@ impl Shared {
         });
     }
 
-    pub(super) fn history(&self) -> MutexGuard<'_, History<Acquired>> {
+    pub(crate) fn history(&self) -> MutexGuard<'_, History<Acquired>> {
         // What panics leaves the list as it is.
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many look.
+    #[must_use]
+    pub fn client_count(&self) -> usize {
+        *self.clients.borrow()
+    }
+
+    /// Lets those who look know why there is nothing more to see, and gives them some time to leave.
+    pub async fn close(&self, reason: String) {
+        self.status.send_replace(Status::Closed { reason });
+        let mut clients = self.clients.subscribe();
+        let _ = timer::timeout(CLOSE_TIMEOUT, clients.wait_for(|clients| *clients == 0)).await;
+    }
+
+    /// The trace of that name: `latest`, `next`, which is captured for this client if nobody looks, or its number.
+    ///
+    /// # Errors
+    /// Why there is none, and how to get one.
+    pub async fn trace(self: &Arc<Self>, name: &str, role: Role) -> Result<Arc<Acquired>, String> {
+        if name == "next" {
+            let seconds = TRACE_TIMEOUT.as_secs();
+            return self.next_trace(role).await.ok_or_else(|| {
+                format!("no trace came within {seconds} s: see what the trigger waits for, or force one")
+            });
+        }
+        let found = match name {
+            "latest" => self.latest.borrow().clone(),
+            number => number.parse().ok().and_then(|seq| self.history().find(seq)),
+        };
+        found.ok_or_else(|| "there is no such trace: see /api/v1/traces, or ask for next.csv".to_owned())
+    }
+
+    async fn next_trace(self: &Arc<Self>, role: Role) -> Option<Arc<Acquired>> {
+        let _client = CountedClient::new(self);
+        let mut latest = self.latest.subscribe();
+        let mut is_started = false;
+        self.set_controls(|controls| {
+            is_started = controls.run == Run::Stop && role == Role::Control;
+            if is_started {
+                controls.run = Run::Single;
+            }
+        });
+        let arrived = timer::timeout(TRACE_TIMEOUT, latest.changed()).await.is_ok();
+        if is_started && !arrived {
+            // As it was found: nobody else wants that trace.
+            self.set_controls(|controls| {
+                if controls.run == Run::Single {
+                    controls.run = Run::Stop;
+                }
+            });
+        }
+        if arrived { latest.borrow().clone() } else { None }
+    }
+
     /// What is to be shown: that the device is gone before all else.
-    pub(super) fn shown_status(&self) -> Status {
+    pub(crate) fn shown_status(&self) -> Status {
         let status = self.status.borrow().clone();
         match &*self.handle.lost.borrow() {
             Some(reason) if !matches!(status, Status::Closed { .. }) => {
@@ -197,8 +262,8 @@ struct Before {
     end_s: f64,
 }
 
-/// Captures while somebody looks, for as long as the device works.
-pub(super) async fn acquire(shared: Arc<Shared>) -> Infallible {
+/// Captures while somebody looks, for ever.
+pub async fn acquire(shared: Arc<Shared>) -> Infallible {
     let mut controls = shared.controls.subscribe();
     let mut clients = shared.clients.subscribe();
     let mut lost = shared.handle.lost.subscribe();
@@ -238,13 +303,13 @@ pub(super) async fn acquire(shared: Arc<Shared>) -> Infallible {
                 before = None;
                 shared.status.send_replace(Status::Refused { reason });
                 let mut state = shared.handle.state.subscribe();
-                let _ = tokio::time::timeout(REFUSED_BACKOFF, state.changed()).await;
+                let _ = timer::timeout(REFUSED_BACKOFF, state.changed()).await;
             }
         }
         let hold_off = Duration::from_secs_f64(controls.borrow().hold_off_s);
         let until = (started + MIN_INTERVAL).max(Instant::now() + hold_off);
         let ended = controls.wait_for(|controls| controls.run == Run::Stop || controls.forced != forced);
-        let _ = tokio::time::timeout_at(until, ended).await;
+        let _ = timer::timeout_at(until, ended).await;
     }
 }
 
@@ -323,7 +388,7 @@ fn refusal(shared: &Shared) -> String {
 }
 
 /// What ends a capture, in words, in volts at the tip of a probe that divides by `factor`.
-pub(super) fn awaited(settings: &Settings, factor: f64, run: Run) -> String {
+pub(crate) fn awaited(settings: &Settings, factor: f64, run: Run) -> String {
     let source = settings.trigger;
     let what = match source {
         TriggerSource::Analog(channel) => {
@@ -357,11 +422,10 @@ fn described(
         _ if forced => Ended::Forced,
         _ => Ended::Auto,
     };
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let about = About {
         seq,
         ended,
-        unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
+        unix_ms: u64::try_from(timer::since_1970().as_millis()).unwrap_or(u64::MAX),
         changes: capture.changes + shared.controls.borrow().changes,
         rate: capture.rate_hz,
         duration,

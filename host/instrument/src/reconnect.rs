@@ -8,18 +8,19 @@ use scopething_core::scope::LinkProfile;
 use crate::event::Event;
 use crate::handle::{Handle, NO_SERIAL};
 use scopething::link::{HostScope, LinkClock, OpenError, OpenLink};
+use scopething::timer;
 
 /// From one attempt to open the link to the next.
 const RECONNECT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Opens the link to the device anew, each time that it is called.
-pub(super) type Reopen = Box<dyn FnMut() -> Pin<Box<dyn Future<Output = Result<OpenLink, OpenError>>>>>;
+pub type Reopen = Box<dyn FnMut() -> Pin<Box<dyn Future<Output = Result<OpenLink, OpenError>>>>>;
 
 /// Tries until the same device is there. Why it is not there yet is reported once for each reason.
-pub(super) async fn reconnected(reopen: &mut Reopen, handle: &Handle) -> (HostScope, LinkClock, LinkProfile) {
+pub(crate) async fn reconnected(reopen: &mut Reopen, handle: &Handle) -> (HostScope, LinkClock, LinkProfile) {
     let mut known = String::new();
     loop {
-        tokio::time::sleep(RECONNECT_INTERVAL).await;
+        timer::sleep(RECONNECT_INTERVAL).await;
         match attempt(reopen, &handle.serial).await {
             Ok(found) => return found,
             Err(reason) if reason == known => {}

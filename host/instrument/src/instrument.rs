@@ -10,30 +10,38 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use scopething_core::device::AnalogParameters;
 use scopething_core::plan::BusyOutputs;
-use scopething_core::scope::{LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind, Stage};
+use scopething_core::scope::{
+    LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind, Stage, UnknownRevision,
+};
 use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::time::Instant;
 
-use super::capture::Capture;
-use super::event::Event;
-use super::generator;
-use super::handle::{GeneratorChange, GeneratorTurn, Handle, Request, SharedState, WaitingClient};
-use super::loan::Loan;
-use super::reconnect::{Reopen, reconnected};
-use super::settings::advice;
-use super::until;
-use scopething::link::{HostScope, LinkClock, LinkError};
+use crate::capture::Capture;
+use crate::event::Event;
+use crate::generator;
+use crate::handle::{GeneratorChange, GeneratorTurn, Handle, NO_SERIAL, Request, SharedState, WaitingClient};
+use crate::loan::Loan;
+use crate::reconnect::{Reopen, reconnected};
+use crate::settings::{Settings, advice};
+use crate::until;
+use scopething::link::{HostScope, LinkClock, LinkError, OpenLink};
+use scopething::timer::Instant;
 use scopething::trigger_hint::{TriggerHint, awaited};
 use scopething::watched::WatchedCapture;
 
-type DeviceError = ScopeError<LinkError>;
+/// How the device fails.
+pub type DeviceError = ScopeError<LinkError>;
 
 /// How long a capture may go on waiting for its trigger when the device is wanted for something else.
 const PREEMPT_AFTER: Duration = Duration::from_millis(500);
 /// How long it may take to start a capture.
 const PROGRAMMING: Duration = Duration::from_millis(50);
+/// Events that wait to be reported; more are dropped.
+const MAX_EVENTS: usize = 256;
+/// Requests that wait for the instrument; senders of further ones wait.
+const MAX_REQUESTS: usize = 64;
 /// How often in a row a capture starts again because settings were changed under it. The one after has a turn
 /// to end by itself, so that a client that keeps changing settings does not starve the others.
 const MAX_RESTARTS: u8 = 4;
@@ -41,7 +49,7 @@ const MAX_RESTARTS: u8 = 4;
 const MAX_FAILURES: u8 = 3;
 
 /// The device and the clients that wait for it.
-pub(super) struct Instrument {
+pub struct Instrument {
     scope: Option<HostScope>,
     clock: LinkClock,
     profile: LinkProfile,
@@ -57,7 +65,7 @@ pub(super) struct Instrument {
     restarts: u8,
     failures: u8,
     /// Opens the link anew when the device is gone; none: that is the end.
-    pub(super) reopen: Option<Reopen>,
+    reopen: Option<Reopen>,
     closing: bool,
 }
 
@@ -187,8 +195,51 @@ struct Ended {
     result: Result<Option<Arc<Capture>>, DeviceError>,
 }
 
+/// An instrument that is ready to [run](Instrument::run).
+pub struct Opened {
+    /// The instrument.
+    pub instrument: Instrument,
+    /// For its clients.
+    pub handle: Handle,
+    /// What happens meanwhile; what is not taken in time is dropped.
+    pub events: mpsc::Receiver<Event>,
+    /// What the user should know of the device's revision, if it is not the one that is known.
+    pub unknown_revision: Option<UnknownRevision>,
+}
+
 impl Instrument {
-    pub(super) fn new(
+    /// Connects to the device behind a link. `probe` maps volts to DAC codes (front-end calibration).
+    ///
+    /// # Errors
+    /// Why the device failed.
+    pub async fn open(link: OpenLink, probe: AnalogParameters) -> Result<Opened, DeviceError> {
+        let (clock, profile) = (link.clock.clone(), link.profile);
+        let mut scope = link.connect().await?;
+        let unknown_revision = scope.unknown_revision();
+        let serial = scope.read_serial().await?;
+        let serial = serial.map_or_else(|_| NO_SERIAL.to_owned(), |serial| serial.to_string());
+        let state = SharedState {
+            settings: Settings::default(),
+            changes: 0,
+            driven: scope.driven(),
+            generator: None,
+        };
+        let (requests, requested) = mpsc::channel(MAX_REQUESTS);
+        let (events, happened) = mpsc::channel(MAX_EVENTS);
+        let handle = Handle {
+            state: Arc::new(watch::Sender::new(state)),
+            requests,
+            events,
+            hint: Arc::new(watch::Sender::new(None)),
+            lost: Arc::new(watch::Sender::new(None)),
+            probe,
+            serial,
+        };
+        let instrument = Self::new(scope, clock, profile, handle.clone(), requested);
+        Ok(Opened { instrument, handle, events: happened, unknown_revision })
+    }
+
+    fn new(
         scope: HostScope,
         clock: LinkClock,
         profile: LinkProfile,
@@ -221,8 +272,16 @@ impl Instrument {
         }
     }
 
+    /// Has a device that is gone waited for, and its link opened by `reopen`, instead of ending.
+    pub fn reconnect_by(&mut self, reopen: Reopen) {
+        self.reopen = Some(reopen);
+    }
+
     /// Serves requests one after the other, until the device fails for good: it is waited for if its link can be opened anew.
-    pub(super) async fn run(mut self) -> Result<Infallible, DeviceError> {
+    ///
+    /// # Errors
+    /// Why the device failed.
+    pub async fn run(mut self) -> Result<Infallible, DeviceError> {
         loop {
             let error = match self.serve().await {
                 Ok(never) => match never {},

@@ -6,7 +6,7 @@ use scopething::link::Link;
 
 /// The device, lent as a stream of bytes. Dropping it gives the device back, which is then reset.
 #[derive(Debug)]
-pub(super) struct Loan {
+pub struct Loan {
     link: Option<Link>,
     back: Option<oneshot::Sender<Link>>,
     wanted: watch::Receiver<bool>,
@@ -14,17 +14,18 @@ pub(super) struct Loan {
 
 impl Loan {
     /// `back` gets the stream when it is given back, `wanted` is true while others wait for the device.
-    pub(super) fn new(link: Link, back: oneshot::Sender<Link>, wanted: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(link: Link, back: oneshot::Sender<Link>, wanted: watch::Receiver<bool>) -> Self {
         Self { link: Some(link), back: Some(back), wanted }
     }
 
     /// The stream, and whether others wait for the device.
-    pub(super) fn parts(&mut self) -> (Option<&mut Link>, &mut watch::Receiver<bool>) {
+    pub fn parts(&mut self) -> (Option<&mut Link>, &mut watch::Receiver<bool>) {
         (self.link.as_mut(), &mut self.wanted)
     }
 
     /// Whether others wait for the device.
-    pub(super) fn is_wanted(&self) -> bool {
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
         *self.wanted.borrow()
     }
 }

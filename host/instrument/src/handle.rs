@@ -2,24 +2,23 @@
 //! generator. Requests for the device go to the instrument, which serves one at a time.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use scopething::generate::GeneratorRequest;
+use scopething::timer::Instant;
 use scopething::trigger_hint::TriggerHint;
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{BusyOutputs, CapturePlan, PlanError, WaveShape};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
 
-use super::capture::Capture;
-use super::event::Event;
-use super::loan::Loan;
-use super::settings::Settings;
+use crate::capture::Capture;
+use crate::event::Event;
+use crate::loan::Loan;
+use crate::settings::Settings;
 
 /// The serial number that `*IDN?` answers for a device that has none (IEEE 488.2, section 10.14).
-pub(super) const NO_SERIAL: &str = "0";
+pub const NO_SERIAL: &str = "0";
 
 /// The state that all clients share.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +50,7 @@ pub struct GeneratorWaveform {
 
 /// A request to the instrument.
 #[derive(Debug)]
-pub(super) enum Request {
+pub(crate) enum Request {
     /// The next capture.
     Capture(WaitingClient),
     /// The device itself, as a stream of bytes.
@@ -64,7 +63,7 @@ pub(super) enum Request {
 
 /// A change of the generator.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum GeneratorChange {
+pub(crate) enum GeneratorChange {
     Play(GeneratorWaveform),
     /// A waveform, clocks, or lines that are held.
     Start(Arc<GeneratorRequest>),
@@ -73,9 +72,9 @@ pub(super) enum GeneratorChange {
 
 /// A change of the generator, and who is to learn what has become of it.
 #[derive(Debug)]
-pub(super) struct GeneratorTurn {
-    pub(super) change: GeneratorChange,
-    pub(super) reply: Option<oneshot::Sender<Result<(), String>>>,
+pub(crate) struct GeneratorTurn {
+    pub(crate) change: GeneratorChange,
+    pub(crate) reply: Option<oneshot::Sender<Result<(), String>>>,
 }
 
 /// How long a client waits for the trigger of a capture.
@@ -91,15 +90,15 @@ pub enum TriggerTimeout {
 
 /// A client that waits for a capture. It has left when its receiver is gone.
 #[derive(Debug)]
-pub(super) struct WaitingClient {
+pub(crate) struct WaitingClient {
     asked: Instant,
     timeout: TriggerTimeout,
-    pub(super) reply: oneshot::Sender<Arc<Capture>>,
+    pub(crate) reply: oneshot::Sender<Arc<Capture>>,
 }
 
 impl WaitingClient {
     /// When its timeout passes; none: never.
-    pub(super) fn until(&self) -> Option<Instant> {
+    pub(crate) fn until(&self) -> Option<Instant> {
         match self.timeout {
             TriggerTimeout::AtMost(timeout) => self.asked.checked_add(timeout),
             TriggerTimeout::Never | TriggerTimeout::OfMode => None,
@@ -107,7 +106,7 @@ impl WaitingClient {
     }
 
     /// Whether the trigger mode may give it a capture without a trigger.
-    pub(super) fn follows_mode(&self) -> bool {
+    pub(crate) fn follows_mode(&self) -> bool {
         self.timeout != TriggerTimeout::Never
     }
 }
@@ -144,16 +143,16 @@ impl Pending {
 /// A client's handle to the instrument.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    pub(super) state: Arc<watch::Sender<SharedState>>,
-    pub(super) requests: mpsc::Sender<Request>,
-    pub(super) events: mpsc::Sender<Event>,
+    pub(crate) state: Arc<watch::Sender<SharedState>>,
+    pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) events: mpsc::Sender<Event>,
     /// Why the trigger of the present capture does not come, once that was looked at.
-    pub(super) hint: Arc<watch::Sender<Option<TriggerHint>>>,
+    pub(crate) hint: Arc<watch::Sender<Option<TriggerHint>>>,
     /// Why the device is gone, while it is.
-    pub(super) lost: Arc<watch::Sender<Option<String>>>,
-    pub(super) probe: AnalogParameters,
-    /// The device's serial number.
-    pub(super) serial: String,
+    pub(crate) lost: Arc<watch::Sender<Option<String>>>,
+    pub(crate) probe: AnalogParameters,
+    /// The device's serial number, [`NO_SERIAL`] for one that has none.
+    pub serial: String,
 }
 
 impl Handle {
@@ -174,7 +173,7 @@ impl Handle {
 
     /// Changes the settings. Captures that are under way start again, and all clients see the new settings
     /// from now on.
-    pub fn set(&self, by: SocketAddr, change: impl FnOnce(&mut Settings)) {
+    pub fn set(&self, by: impl fmt::Display, change: impl FnOnce(&mut Settings)) {
         let mut changed = None;
         self.state.send_if_modified(|state| {
             let before = state.settings.clone();
@@ -187,7 +186,7 @@ impl Handle {
             true
         });
         if let Some(settings) = changed {
-            self.report(Event::Set { by, settings });
+            self.report(Event::Set { by: by.to_string(), settings });
         }
     }
 
@@ -213,7 +212,7 @@ impl Handle {
     ///
     /// # Errors
     /// Why it was not done.
-    pub(super) async fn change_generator(&self, change: GeneratorChange) -> Result<(), String> {
+    pub(crate) async fn change_generator(&self, change: GeneratorChange) -> Result<(), String> {
         let (reply, done) = oneshot::channel();
         let request = Request::Generate(GeneratorTurn { change, reply: Some(reply) });
         let closing = || "the program is ending".to_owned();
@@ -222,14 +221,14 @@ impl Handle {
     }
 
     /// Requests the device itself; it is lent when the present capture has ended.
-    pub(super) async fn borrow_device(&self) -> Option<oneshot::Receiver<Loan>> {
+    pub async fn borrow_device(&self) -> Option<oneshot::Receiver<Loan>> {
         let (reply, receiver) = oneshot::channel();
         self.requests.send(Request::Borrow(reply)).await.ok()?;
         Some(receiver)
     }
 
     /// Has the device left as a reset does; completes when that is done.
-    pub(super) async fn close(&self) {
+    pub async fn close(&self) {
         let (reply, done) = oneshot::channel();
         if self.requests.send(Request::Close(reply)).await.is_ok() {
             let _ = done.await;
@@ -237,7 +236,7 @@ impl Handle {
     }
 
     /// Reports an event; it is dropped if the queue of events is full.
-    pub(super) fn report(&self, event: Event) {
+    pub fn report(&self, event: Event) {
         let _ = self.events.try_send(event);
     }
 }

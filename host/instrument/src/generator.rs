@@ -4,7 +4,7 @@ use scopething_core::device::BS05;
 use scopething_core::plan::{PlayMode, WaveformError, WaveformPlan, WaveformRequest, plan_waveform};
 use scopething_core::scope::{GenerateError, Generators, ScopeError};
 
-use super::handle::{GeneratorChange, GeneratorWaveform};
+use crate::handle::{GeneratorChange, GeneratorWaveform};
 use scopething::generate::GeneratorPlan;
 use scopething::link::{HostScope, LinkError};
 
@@ -23,13 +23,13 @@ fn plan(waveform: GeneratorWaveform) -> Result<WaveformPlan<'static>, WaveformEr
 
 /// What has become of a change.
 #[derive(Debug)]
-pub(super) struct Changed {
+pub(crate) struct Changed {
     /// Whether it was made; otherwise all is as it was.
-    pub(super) is_done: bool,
+    pub(crate) is_done: bool,
     /// What the generator does now, in one line.
-    pub(super) text: Option<String>,
+    pub(crate) text: Option<String>,
     /// Why it was not made, or how it deviates from the request.
-    pub(super) notice: Option<String>,
+    pub(crate) notice: Option<String>,
 }
 
 impl Changed {
@@ -39,7 +39,7 @@ impl Changed {
 }
 
 /// Makes a change. One that cannot be planned leaves all as it is.
-pub(super) async fn change(
+pub(crate) async fn change(
     scope: &mut HostScope,
     change: &GeneratorChange,
 ) -> Result<Changed, ScopeError<LinkError>> {

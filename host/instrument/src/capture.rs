@@ -3,8 +3,8 @@
 use scopething_core::plan::{AnalogChannel, CapturePlan};
 use scopething_core::trace::{EndReason, Trace};
 
-use super::settings::Settings;
-use scopething_files::grid::Grid;
+use crate::settings::Settings;
+use scopething_waveform::grid::Grid;
 use scopething_waveform::waveform::{Channel, InvalidWaveform, Samples, Series, Waveform};
 
 /// The samples of an analog channel, in volts, and the steps that they come in.
@@ -104,11 +104,4 @@ fn logic(recording: &Waveform, grid: &Grid) -> Option<Vec<u8>> {
         }
     }
     bytes
-}
-
-/// A waveform for captures that are made by tests, which look at the samples themselves.
-#[cfg(test)]
-pub(super) fn any_waveform() -> Waveform {
-    let series = Series::new(Channel::A, 0.0, 1.0, Samples::Volts(vec![0.0]));
-    Waveform::new(1.0, vec![series], scopething_waveform::waveform::Details::default()).expect("a waveform")
 }

@@ -1,6 +1,5 @@
 //! Settings that show what is there.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use super::panel::{self, HORIZONTAL_DIVISIONS};
 use crate::capture::Capture;
 use crate::handle::TriggerTimeout;
 use crate::settings::{Settings, VERTICAL_DIVISIONS};
+use crate::steps::{nearest_step, step_at_least};
 
 /// Time spans that are looked at, in seconds, until one shows some periods: from 10 Hz to what 12288 samples of 20 MS/s
 /// resolve.
@@ -36,7 +36,7 @@ const FILL: f64 = 0.8;
 ///
 /// # Errors
 /// If the device cannot capture, or nothing moves.
-pub(super) async fn autoset(shared: &Arc<Shared>, by: SocketAddr) -> Result<(), String> {
+pub(crate) async fn autoset(shared: &Arc<Shared>, by: &str) -> Result<(), String> {
     let before = shared.handle.state().settings;
     let mut seen = None;
     for span_s in SPANS_S {
@@ -64,12 +64,12 @@ pub(super) async fn autoset(shared: &Arc<Shared>, by: SocketAddr) -> Result<(), 
     Ok(())
 }
 
-fn restore(shared: &Shared, by: SocketAddr, before: &Settings) {
+fn restore(shared: &Shared, by: &str, before: &Settings) {
     shared.handle.set(by, |settings| *settings = before.clone());
 }
 
 /// One capture of everything.
-async fn look(shared: &Shared, by: SocketAddr, span_s: f64) -> Result<Arc<Capture>, String> {
+async fn look(shared: &Shared, by: &str, span_s: f64) -> Result<Arc<Capture>, String> {
     let (low, high) = (BS05.analog.safe_low, BS05.analog.safe_high);
     shared.handle.set(by, |settings| {
         for vertical in &mut settings.analog {
@@ -146,8 +146,7 @@ impl Found {
         for (vertical, extent) in settings.analog.iter_mut().zip(self.extents) {
             vertical.shown = extent.is_some();
             if let Some((low, high)) = extent {
-                let scale_v =
-                    crate::scpi::step_at_least((high - low) / (VERTICAL_DIVISIONS * FILL), 1e-3, 5.0);
+                let scale_v = step_at_least((high - low) / (VERTICAL_DIVISIONS * FILL), 1e-3, 5.0);
                 vertical.set_span(scale_v * VERTICAL_DIVISIONS);
                 // To a tenth of a division, so that the number is one that can be read.
                 let step_v = scale_v / 10.0;
@@ -157,7 +156,7 @@ impl Found {
         settings.lines = self.lines;
         if let Some(best) = self.best {
             let division_s = PERIODS / best.frequency_hz / HORIZONTAL_DIVISIONS;
-            settings.set_span(crate::scpi::nearest_step(division_s, 1e-9, 10.0) * HORIZONTAL_DIVISIONS);
+            settings.set_span(nearest_step(division_s, 1e-9, 10.0) * HORIZONTAL_DIVISIONS);
             settings.trigger = TriggerSource::of_channel(best.channel);
         } else if !any_analog && let Some(line) = LogicLine::all().find(|line| self.lines & line.bit() != 0) {
             settings.trigger = TriggerSource::Logic(LogicPattern::line(line, true));
@@ -179,7 +178,7 @@ impl Found {
 ///
 /// # Errors
 /// If there is no such trace.
-pub(super) fn level(shared: &Shared, by: SocketAddr) -> Result<(), String> {
+pub(crate) fn level(shared: &Shared, by: &str) -> Result<(), String> {
     let TriggerSource::Analog(channel) = shared.handle.state().settings.trigger else {
         return Err("the trigger watches logic lines, which have no level".to_owned());
     };

@@ -18,13 +18,13 @@ const MAX_COLUMNS: u32 = 16_384;
 /// Which part of a trace a client wants, and how finely.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct View {
+pub struct View {
     /// The columns of pixels that it has; none: every sample.
-    pub(super) columns: Option<u32>,
+    pub columns: Option<u32>,
     /// Where the part begins, from 0 to 1.
-    pub(super) from: f64,
+    pub from: f64,
     /// Where it ends.
-    pub(super) to: f64,
+    pub to: f64,
 }
 
 impl Default for View {
@@ -162,7 +162,7 @@ pub struct NotAFrame;
 ///
 /// # Errors
 /// [`NotAFrame`] where its bytes do not mean what they should.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Frame, NotAFrame> {
+pub fn decode(bytes: &[u8]) -> Result<Frame, NotAFrame> {
     let rest = bytes.strip_prefix(MAGIC.as_slice()).ok_or(NotAFrame)?;
     let (length, rest) = rest.split_first_chunk::<4>().ok_or(NotAFrame)?;
     let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| NotAFrame)?;
@@ -185,7 +185,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Frame, NotAFrame> {
 }
 
 /// The frame of a trace.
-pub(super) fn encode(acquired: &Acquired, view: &View) -> Vec<u8> {
+#[must_use]
+pub fn encode(acquired: &Acquired, view: &View) -> Vec<u8> {
     let capture = &acquired.capture;
     let mut data = Vec::new();
     let mut blocks = Vec::new();
@@ -313,7 +314,7 @@ fn columns_of(samples: &Range<usize>, columns: usize) -> impl Iterator<Item = Ra
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::acquire::About;
+    use crate::page::acquire::About;
     use proptest::prelude::*;
     use scopething_core::trace::EndReason;
     use scopething_waveform::waveform::{Channel, Details, Samples, Series, Waveform};

@@ -212,7 +212,8 @@ impl fmt::Display for Settings {
 }
 
 /// Why the trigger does not come, and what clients can set.
-pub(super) fn advice(hint: &TriggerHint) -> String {
+#[must_use]
+pub fn advice(hint: &TriggerHint) -> String {
     let setting = match hint.remedy() {
         Remedy::MoreSamples => "set a shorter time a division",
         Remedy::HairTrigger => "set the hair trigger, or a shorter time a division",

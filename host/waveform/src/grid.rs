@@ -4,7 +4,7 @@
 //! channel of a chopped pair lies half a period later is lost. A slower channel holds each sample until its
 //! next.
 
-use scopething_waveform::waveform::{Outline, Series, SeriesOutline, Waveform};
+use crate::waveform::{Outline, Series, SeriesOutline, Waveform};
 
 /// Evenly spaced moments.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,8 @@ pub struct Grid {
 
 impl Grid {
     /// The moments of some channels of a waveform; none without a channel.
-    pub(crate) fn of<'r>(channels: impl Iterator<Item = &'r SeriesOutline> + Clone) -> Self {
+    #[must_use]
+    pub fn of<'r>(channels: impl Iterator<Item = &'r SeriesOutline> + Clone) -> Self {
         let period_s = channels.clone().map(|series| series.period_s).fold(f64::INFINITY, f64::min);
         let start_s = channels.clone().map(|series| series.start_s).fold(f64::INFINITY, f64::min);
         let end_s = channels.map(SeriesOutline::end_s).fold(f64::NEG_INFINITY, f64::max);
@@ -42,7 +43,8 @@ impl Grid {
     }
 
     /// Which sample of a channel stands for a moment.
-    pub(crate) fn index(&self, series: &SeriesOutline, moment: usize) -> usize {
+    #[must_use]
+    pub fn index(&self, series: &SeriesOutline, moment: usize) -> usize {
         let same_pace = series.period_s < self.period_s * 1.5;
         let rounding = if same_pace { 0.5 + 1e-6 } else { 1e-6 };
         let elapsed_s = self.start_s - series.start_s + moment as f64 * self.period_s;
@@ -60,7 +62,7 @@ impl From<&Waveform> for Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scopething_waveform::waveform::{Channel, Details, Samples};
+    use crate::waveform::{Channel, Details, Samples};
 
     fn analog(channel: Channel, start_s: f64, period_s: f64, count: usize) -> Series {
         Series::new(channel, start_s, period_s, Samples::Volts(vec![0.0; count]))

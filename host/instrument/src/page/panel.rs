@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::settings::{MAX_SAMPLES, Settings, VERTICAL_DIVISIONS};
 
 /// Divisions of the screen from left to right.
-pub(super) const HORIZONTAL_DIVISIONS: f64 = 12.0;
+pub(crate) const HORIZONTAL_DIVISIONS: f64 = 12.0;
 /// What can be set, in volts and seconds a division at the input.
 const MIN_VOLTS: f64 = 1e-3;
 const MAX_VOLTS: f64 = 5.0;
@@ -42,18 +42,18 @@ pub enum Run {
 
 /// What browsers set beside the [`Settings`] that other clients know as well.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Controls {
-    pub(super) run: Run,
+pub(crate) struct Controls {
+    pub(crate) run: Run,
     /// The factor of each probe: volts at its tip are so many times those at the input.
-    pub(super) attenuation: [f64; 2],
+    pub(crate) attenuation: [f64; 2],
     /// The least time from the end of a capture to the start of the next, in seconds.
-    pub(super) hold_off_s: f64,
+    pub(crate) hold_off_s: f64,
     /// How many samples over the screen were asked for; none: as many as fit.
-    pub(super) samples: Option<u32>,
+    pub(crate) samples: Option<u32>,
     /// How often the present capture was to end at once.
-    pub(super) forced: u64,
+    pub(crate) forced: u64,
     /// Counts what was set here.
-    pub(super) changes: u64,
+    pub(crate) changes: u64,
 }
 
 impl Default for Controls {
@@ -72,7 +72,7 @@ impl Default for Controls {
 /// Changes of the knobs; what is absent stays.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Patch {
+pub struct Patch {
     channels: ChannelsPatch,
     /// The logic lines that are on: all that there are, such as `["L0", "L3"]`.
     lines: Option<Vec<String>>,
@@ -144,7 +144,7 @@ impl Patch {
     ///
     /// # Errors
     /// What cannot be set, and what can be.
-    pub(super) fn apply(&self, settings: &mut Settings, controls: &mut Controls) -> Result<(), String> {
+    pub(crate) fn apply(&self, settings: &mut Settings, controls: &mut Controls) -> Result<(), String> {
         let (mut new, mut new_controls) = (settings.clone(), controls.clone());
         self.apply_channels(&mut new, &mut new_controls)?;
         self.apply_time(&mut new)?;
@@ -252,7 +252,7 @@ impl Patch {
 }
 
 /// Asks for the samples that the user wants, or for as many as fit.
-pub(super) fn set_samples(settings: &mut Settings, controls: &Controls) {
+pub(crate) fn set_samples(settings: &mut Settings, controls: &Controls) {
     settings.samples = controls.samples.unwrap_or_else(|| automatic_samples(settings));
 }
 
@@ -277,7 +277,7 @@ fn neat(value: f64) -> f64 {
 }
 
 /// The factor of the probe that the trigger watches; 1 for logic.
-pub(super) fn attenuation_of(source: TriggerSource, controls: &Controls) -> f64 {
+pub(crate) fn attenuation_of(source: TriggerSource, controls: &Controls) -> f64 {
     match source {
         TriggerSource::Analog(AnalogChannel::A) => controls.attenuation[0],
         TriggerSource::Analog(AnalogChannel::B) => controls.attenuation[1],
@@ -286,13 +286,13 @@ pub(super) fn attenuation_of(source: TriggerSource, controls: &Controls) -> f64 
 }
 
 /// The voltage in the middle of the screen of a channel.
-pub(super) fn middle_v(settings: &Settings, channel: AnalogChannel) -> f64 {
+pub(crate) fn middle_v(settings: &Settings, channel: AnalogChannel) -> f64 {
     let [a, b] = &settings.analog;
     if channel == AnalogChannel::A { a.middle_v } else { b.middle_v }
 }
 
 /// What a channel has to do, before the level.
-pub(super) fn behaviour(kind: TriggerType) -> &'static str {
+pub(crate) fn behaviour(kind: TriggerType) -> &'static str {
     match kind {
         TriggerType::Rising => "to rise through",
         TriggerType::Falling => "to fall through",
@@ -302,7 +302,7 @@ pub(super) fn behaviour(kind: TriggerType) -> &'static str {
 }
 
 /// What a pattern has to do.
-pub(super) fn pattern_behaviour(kind: TriggerType) -> &'static str {
+pub(crate) fn pattern_behaviour(kind: TriggerType) -> &'static str {
     match kind {
         TriggerType::Rising => "to begin",
         TriggerType::Falling => "to end",
@@ -316,7 +316,7 @@ fn name_of(kind: TriggerType) -> &'static str {
 }
 
 /// What is set.
-pub(super) fn settings_json(settings: &Settings, controls: &Controls) -> Value {
+pub(crate) fn settings_json(settings: &Settings, controls: &Controls) -> Value {
     let channel = |index: usize| {
         let (vertical, factor) = (&settings.analog[index.min(1)], controls.attenuation[index.min(1)]);
         json!({
@@ -354,7 +354,7 @@ pub(super) fn settings_json(settings: &Settings, controls: &Controls) -> Value {
 }
 
 /// What becomes of it, in volts at the tip of the probe that the trigger watches.
-pub(super) fn plan_json(plan: &CapturePlan, settings: &Settings, controls: &Controls) -> Value {
+pub(crate) fn plan_json(plan: &CapturePlan, settings: &Settings, controls: &Controls) -> Value {
     let range = match plan.range {
         SampleRange::Volts { low, high, .. } if plan.channels.analog() != 0 => json!([low, high]),
         _ => Value::Null,
@@ -388,7 +388,7 @@ pub(super) fn plan_json(plan: &CapturePlan, settings: &Settings, controls: &Cont
 }
 
 /// What the knobs can be set to.
-pub(super) fn limits_json() -> Value {
+pub(crate) fn limits_json() -> Value {
     json!({
         "volts_per_div": [MIN_VOLTS, MAX_VOLTS],
         "time_per_div": [MIN_SECONDS, MAX_SECONDS],

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use scopething::timer::Instant;
 
 /// Traces that are listed, beside those that were pinned.
-pub(super) const MAX_LISTED: usize = 32;
+pub(crate) const MAX_LISTED: usize = 32;
 /// Traces that can be pinned.
-pub(super) const MAX_PINNED: usize = 16;
+pub(crate) const MAX_PINNED: usize = 16;
 /// The last traces, of which each can be saved or pinned by whoever still sees it.
 const MAX_RECENT: usize = 32;
 /// Of traces that follow one another faster than this only the first is listed, so that the list reaches back for so long
@@ -18,15 +18,15 @@ const LISTED_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A trace of the list.
 #[derive(Debug)]
-pub(super) struct Listed<T> {
-    pub(super) seq: u64,
-    pub(super) trace: Arc<T>,
+pub(crate) struct Listed<T> {
+    pub(crate) seq: u64,
+    pub(crate) trace: Arc<T>,
     /// The name that it was pinned by.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug)]
-pub(super) struct History<T> {
+pub(crate) struct History<T> {
     recent: VecDeque<(u64, Arc<T>)>,
     /// In the order of their numbers.
     listed: VecDeque<Listed<T>>,
@@ -36,7 +36,7 @@ pub(super) struct History<T> {
 
 /// Why a trace was not pinned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotPinned {
+pub(crate) enum NotPinned {
     NoSuchTrace,
     TooMany,
 }
@@ -49,7 +49,7 @@ impl<T> Default for History<T> {
 
 impl<T> History<T> {
     /// Adds the last trace. One that was asked for by itself is listed in any case.
-    pub(super) fn add(&mut self, seq: u64, trace: Arc<T>, is_single: bool, now: Instant) {
+    pub(crate) fn add(&mut self, seq: u64, trace: Arc<T>, is_single: bool, now: Instant) {
         self.recent.push_back((seq, trace));
         if self.recent.len() > MAX_RECENT {
             self.recent.pop_front();
@@ -61,14 +61,14 @@ impl<T> History<T> {
     }
 
     /// The list, the last trace first. What was listed stays, so that it can be chosen from what a browser shows.
-    pub(super) fn list(&mut self) -> impl Iterator<Item = &Listed<T>> {
+    pub(crate) fn list(&mut self) -> impl Iterator<Item = &Listed<T>> {
         if let Some(&(seq, _)) = self.recent.back() {
             self.list_one(seq);
         }
         self.listed.iter().rev()
     }
 
-    pub(super) fn find(&self, seq: u64) -> Option<Arc<T>> {
+    pub(crate) fn find(&self, seq: u64) -> Option<Arc<T>> {
         let listed = self.listed.iter().find(|listed| listed.seq == seq).map(|listed| &listed.trace);
         let recent = || self.recent.iter().find(|recent| recent.0 == seq).map(|recent| &recent.1);
         listed.or_else(recent).cloned()
@@ -78,7 +78,7 @@ impl<T> History<T> {
     ///
     /// # Errors
     /// It is there no more, or [`MAX_PINNED`] others are pinned.
-    pub(super) fn pin(&mut self, seq: u64, name: Option<String>) -> Result<(), NotPinned> {
+    pub(crate) fn pin(&mut self, seq: u64, name: Option<String>) -> Result<(), NotPinned> {
         let others = self.listed.iter().filter(|listed| listed.name.is_some() && listed.seq != seq).count();
         if name.is_some() && others >= MAX_PINNED {
             return Err(NotPinned::TooMany);
@@ -91,7 +91,7 @@ impl<T> History<T> {
     }
 
     /// Whether it was there.
-    pub(super) fn remove(&mut self, seq: u64) -> bool {
+    pub(crate) fn remove(&mut self, seq: u64) -> bool {
         let before = self.listed.len() + self.recent.len();
         self.listed.retain(|listed| listed.seq != seq);
         self.recent.retain(|recent| recent.0 != seq);
