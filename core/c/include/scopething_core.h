@@ -346,28 +346,28 @@ uint32_t scopething_core_abi_version(void);
 
 // Plays a waveform between two voltages of 0 to 3.3 V, on the waveform output and L4; `symmetry` is the part of the period spent rising,
 // or high, 0 to 1, and `once` plays one period. `real_frequency_hz` receives what comes out, and may be NULL.
-Status scopething_core_wave(ScopethingCoreScope *scope,
-                            uint32_t shape,
-                            double frequency_hz,
-                            double low_v,
-                            double high_v,
-                            double symmetry,
-                            bool once,
-                            double *real_frequency_hz);
+ScopethingCoreStatus scopething_core_wave(ScopethingCoreScope *scope,
+                                          uint32_t shape,
+                                          double frequency_hz,
+                                          double low_v,
+                                          double high_v,
+                                          double symmetry,
+                                          bool once,
+                                          double *real_frequency_hz);
 
 // Runs a clock on L5, high for the part `duty` of its period, 0 to 1. `real_frequency_hz` receives what comes out, and may be NULL.
-Status scopething_core_clock(ScopethingCoreScope *scope,
-                             double frequency_hz,
-                             double duty,
-                             double *real_frequency_hz);
+ScopethingCoreStatus scopething_core_clock(ScopethingCoreScope *scope,
+                                           double frequency_hz,
+                                           double duty,
+                                           double *real_frequency_hz);
 
 // Holds up to three logic lines high or low, SCOPETHING_CORE_CHANNEL_ bits; lines held before that are not among them are let go.
-Status scopething_core_hold(ScopethingCoreScope *scope,
-                            uint32_t held,
-                            uint32_t high);
+ScopethingCoreStatus scopething_core_hold(ScopethingCoreScope *scope,
+                                          uint32_t held,
+                                          uint32_t high);
 
 // Stops whatever is generated; no harm if nothing is.
-Status scopething_core_stop_generators(ScopethingCoreScope *scope);
+ScopethingCoreStatus scopething_core_stop_generators(ScopethingCoreScope *scope);
 
 // Fills a link with the defaults: no functions, 200 ms, 11000 bytes a second (115200 baud), not lossy.
 ScopethingCoreStatus scopething_core_link_init(ScopethingCoreLink *link);
@@ -377,103 +377,109 @@ ScopethingCoreStatus scopething_core_request_init(ScopethingCoreRequest *request
 
 // Makes a scope of the caller's memory. Nothing is sent to the device: scopething_core_open does that. The link is copied; its
 // context must stay.
-Status scopething_core_init(ScopethingCoreScope *scope,
-                            const ScopethingCoreLink *link);
+ScopethingCoreStatus scopething_core_init(ScopethingCoreScope *scope,
+                                          const ScopethingCoreLink *link);
 
 // Resets and identifies the device, which may be another than before; generators stop. Captures and generators do it by themselves
 // where it was not done, and after a failure. A silent device fails after 1 s and three times the link's round trip.
-Status scopething_core_open(ScopethingCoreScope *scope);
+ScopethingCoreStatus scopething_core_open(ScopethingCoreScope *scope);
 
 // Ends the use of a scope: its memory is the caller's again. Nothing is sent; generators run on. To use it again, initialise it.
-Status scopething_core_close(ScopethingCoreScope *scope);
+ScopethingCoreStatus scopething_core_close(ScopethingCoreScope *scope);
 
 // Reports what is known of the device, without asking it.
-Status scopething_core_info(ScopethingCoreScope *scope, ScopethingCoreInfo *info);
+ScopethingCoreStatus scopething_core_info(ScopethingCoreScope *scope, ScopethingCoreInfo *info);
 
 // Reads the device's serial number, eight characters, in eight round trips the first time. An empty text if it has none.
-Status scopething_core_read_serial(ScopethingCoreScope *scope,
-                                   char *text,
-                                   size_t size);
+ScopethingCoreStatus scopething_core_read_serial(ScopethingCoreScope *scope,
+                                                 char *text,
+                                                 size_t size);
 
 // Writes what the last function of this scope that failed reports: what happened, and what to do about it. An empty text if the
 // last one did not fail. It links the formatting of numbers, some 20 KiB; without it scopething_core_status_text has a sentence for each
 // status.
-Status scopething_core_message(ScopethingCoreScope *scope,
-                               char *text,
-                               size_t size);
+ScopethingCoreStatus scopething_core_message(ScopethingCoreScope *scope,
+                                             char *text,
+                                             size_t size);
 
 // What a status means and what to do about it, a sentence; that of a wrong argument for what is no status. Never NULL.
 const char *scopething_core_status_text(int32_t status);
 
 // Fills a request with the defaults.
-Status scopething_core_stream_request_init(ScopethingCoreStreamRequest *request);
+ScopethingCoreStatus scopething_core_stream_request_init(ScopethingCoreStreamRequest *request);
 
 // Streams until `receive` returns anything but 0, or the link or the device fails. `frames` is room for those that come at once: for a
 // quarter of a second of them, so that what is merely late is not taken for lost. `info` receives how the stream is made before the first
 // frames, `totals` what it has amounted to; both may be NULL. A device that falls silent fails after the link's round trip.
-Status scopething_core_stream(ScopethingCoreScope *scope,
-                              const ScopethingCoreStreamRequest *request,
-                              ScopethingCoreFrame *frames,
-                              size_t capacity,
-                              scopething_core_receive receive,
-                              void *user,
-                              ScopethingCoreStreamInfo *info,
-                              ScopethingCoreStreamTotals *totals);
+ScopethingCoreStatus scopething_core_stream(ScopethingCoreScope *scope,
+                                            const ScopethingCoreStreamRequest *request,
+                                            ScopethingCoreFrame *frames,
+                                            size_t capacity,
+                                            scopething_core_receive receive,
+                                            void *user,
+                                            ScopethingCoreStreamInfo *info,
+                                            ScopethingCoreStreamTotals *totals);
 
 // Plans a capture into a trace, with the scope's generators as they are; no device is needed. What the trace held is gone.
-Status scopething_core_plan(ScopethingCoreScope *scope,
-                            const ScopethingCoreRequest *request,
-                            ScopethingCoreTrace *trace);
+ScopethingCoreStatus scopething_core_plan(ScopethingCoreScope *scope,
+                                          const ScopethingCoreRequest *request,
+                                          ScopethingCoreTrace *trace);
 
 // Reports how a planned capture is made.
-Status scopething_core_plan_info(const ScopethingCoreTrace *trace, ScopethingCorePlan *info);
+ScopethingCoreStatus scopething_core_plan_info(const ScopethingCoreTrace *trace, ScopethingCorePlan *info);
 
 // Writes what a plan does otherwise than asked, or what else should be known of it: the notice of this number, from 0 on.
-Status scopething_core_plan_notice(const ScopethingCoreTrace *trace,
-                                   uint32_t number,
-                                   char *text,
-                                   size_t size);
+ScopethingCoreStatus scopething_core_plan_notice(const ScopethingCoreTrace *trace,
+                                                 uint32_t number,
+                                                 char *text,
+                                                 size_t size);
 
 // Captures into a trace that was planned, again and again if wanted, and waits for the trigger as long as was asked. `cancel` may be
 // NULL; it is called with `user` each time that the link has nothing. A capture that it ends has what was sampled around that moment.
-// `verify` is for links that may change bytes: everything is read twice and compared.
-Status scopething_core_capture(ScopethingCoreScope *scope,
-                               ScopethingCoreTrace *trace,
-                               bool verify,
-                               scopething_core_cancel cancel,
-                               void *user);
+ScopethingCoreStatus scopething_core_capture(ScopethingCoreScope *scope,
+                                             ScopethingCoreTrace *trace,
+                                             scopething_core_cancel cancel,
+                                             void *user);
+
+// As scopething_core_capture, for links that may change bytes: everything is read twice and compared.
+ScopethingCoreStatus scopething_core_capture_verified(ScopethingCoreScope *scope,
+                                                      ScopethingCoreTrace *trace,
+                                                      scopething_core_cancel cancel,
+                                                      void *user);
 
 // Reports what was captured.
-Status scopething_core_trace_info(const ScopethingCoreTrace *trace, ScopethingCoreTraceInfo *info);
+ScopethingCoreStatus scopething_core_trace_info(const ScopethingCoreTrace *trace, ScopethingCoreTraceInfo *info);
 
 // Reports how many samples of a channel there are, and when they were taken.
-Status scopething_core_series(const ScopethingCoreTrace *trace, uint32_t channel, ScopethingCoreSeries *series);
+ScopethingCoreStatus scopething_core_series(const ScopethingCoreTrace *trace,
+                                            uint32_t channel,
+                                            ScopethingCoreSeries *series);
 
 // Reads the samples of channel A or B in volts, or as fractions of the range if the capture was raw, from sample `first` on. `count`
 // receives how many were copied: no more than `capacity`, and 0 behind the last.
-Status scopething_core_read_volts(const ScopethingCoreTrace *trace,
-                                  uint32_t channel,
-                                  size_t first,
-                                  float *volts,
-                                  size_t capacity,
-                                  size_t *count);
+ScopethingCoreStatus scopething_core_read_volts(const ScopethingCoreTrace *trace,
+                                                uint32_t channel,
+                                                size_t first,
+                                                float *volts,
+                                                size_t capacity,
+                                                size_t *count);
 
 // Reads the samples of channel A or B as they were converted, from sample `first` on: steps from the bottom of the range, of which there
 // are 256 or, with 2 bytes a sample, 65536. `count` receives how many were copied.
-Status scopething_core_read_raw(const ScopethingCoreTrace *trace,
-                                uint32_t channel,
-                                size_t first,
-                                uint16_t *steps,
-                                size_t capacity,
-                                size_t *count);
+ScopethingCoreStatus scopething_core_read_raw(const ScopethingCoreTrace *trace,
+                                              uint32_t channel,
+                                              size_t first,
+                                              uint16_t *steps,
+                                              size_t capacity,
+                                              size_t *count);
 
 // Reads the logic lines from sample `first` on: a byte a sample, bit n for line Ln; lines that were not captured are 0. `count` receives
 // how many were copied.
-Status scopething_core_read_logic(const ScopethingCoreTrace *trace,
-                                  size_t first,
-                                  uint8_t *lines,
-                                  size_t capacity,
-                                  size_t *count);
+ScopethingCoreStatus scopething_core_read_logic(const ScopethingCoreTrace *trace,
+                                                size_t first,
+                                                uint8_t *lines,
+                                                size_t capacity,
+                                                size_t *count);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -11,7 +11,7 @@ use crate::link::Driver;
 use crate::memory::Out;
 use crate::request::lines;
 use crate::scope::{ScopethingCoreScope, with};
-use crate::status::{Failure, ScopethingCoreStatus as Status};
+use crate::status::{Failure, ScopethingCoreStatus};
 
 /// A sine.
 pub const SCOPETHING_CORE_WAVE_SINE: u32 = 0;
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn scopething_core_wave(
     symmetry: f64,
     once: bool,
     real_frequency_hz: *mut f64,
-) -> Status {
+) -> ScopethingCoreStatus {
     let start = |driver: &mut Driver| {
         // SAFETY: the contract of the interface.
         let real = unsafe { Out::optional(real_frequency_hz, c"real_frequency_hz") }?;
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn scopething_core_clock(
     frequency_hz: f64,
     duty: f64,
     real_frequency_hz: *mut f64,
-) -> Status {
+) -> ScopethingCoreStatus {
     let start = |driver: &mut Driver| {
         // SAFETY: the contract of the interface.
         let real = unsafe { Out::optional(real_frequency_hz, c"real_frequency_hz") }?;
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn scopething_core_hold(
     scope: *mut ScopethingCoreScope,
     held: u32,
     high: u32,
-) -> Status {
+) -> ScopethingCoreStatus {
     let hold = |driver: &mut Driver| {
         let (care, high) = (lines(held)?, lines(high)?);
         block_on(driver.set_logic_outputs(LogicPattern { care, high: high & care }))?;
@@ -104,7 +104,9 @@ pub unsafe extern "C" fn scopething_core_hold(
 
 /// Stops whatever is generated; no harm if nothing is.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn scopething_core_stop_generators(scope: *mut ScopethingCoreScope) -> Status {
+pub unsafe extern "C" fn scopething_core_stop_generators(
+    scope: *mut ScopethingCoreScope,
+) -> ScopethingCoreStatus {
     let stop = |driver: &mut Driver| {
         match driver.generators() {
             Generators::Off => {}

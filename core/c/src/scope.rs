@@ -8,7 +8,7 @@ use scopething_core::scope::Generators;
 
 use crate::link::{self, Driver, ScopethingCoreLink};
 use crate::memory::{Out, Text, field};
-use crate::status::{Failure, ScopethingCoreStatus as Status};
+use crate::status::{Failure, ScopethingCoreStatus};
 
 /// The size of a scope, in 8 bytes.
 pub const SCOPETHING_CORE_SCOPE_WORDS: usize = 72;
@@ -82,14 +82,14 @@ impl Drop for Lease<'_> {
 pub(crate) unsafe fn with(
     scope: *mut ScopethingCoreScope,
     work: impl FnOnce(&mut Driver) -> Result<(), Failure>,
-) -> Status {
+) -> ScopethingCoreStatus {
     // SAFETY: promised by the caller.
     let lease = match unsafe { Lease::of(scope) } {
         Ok(lease) => lease,
         Err(failure) => return failure.status(),
     };
     *lease.last = work(lease.driver).err();
-    lease.last.as_ref().map_or(Status::SCOPETHING_CORE_OK, Failure::status)
+    lease.last.as_ref().map_or(ScopethingCoreStatus::SCOPETHING_CORE_OK, Failure::status)
 }
 
 /// Makes a scope of the caller's memory. Nothing is sent to the device: scopething_core_open does that. The link is copied; its
@@ -98,7 +98,7 @@ pub(crate) unsafe fn with(
 pub unsafe extern "C" fn scopething_core_init(
     scope: *mut ScopethingCoreScope,
     link: *const ScopethingCoreLink,
-) -> Status {
+) -> ScopethingCoreStatus {
     crate::status::answer(|| {
         // SAFETY: the contract of the interface. The memory is as large and as aligned as what is written there.
         let mut room = unsafe { Out::new(scope.cast::<Instance>(), c"scope") }?;
@@ -112,14 +112,14 @@ pub unsafe extern "C" fn scopething_core_init(
 /// Resets and identifies the device, which may be another than before; generators stop. Captures and generators do it by themselves
 /// where it was not done, and after a failure. A silent device fails after 1 s and three times the link's round trip.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn scopething_core_open(scope: *mut ScopethingCoreScope) -> Status {
+pub unsafe extern "C" fn scopething_core_open(scope: *mut ScopethingCoreScope) -> ScopethingCoreStatus {
     // SAFETY: the contract of the interface.
     unsafe { with(scope, |driver| Ok(block_on(driver.open())?)) }
 }
 
 /// Ends the use of a scope: its memory is the caller's again. Nothing is sent; generators run on. To use it again, initialise it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn scopething_core_close(scope: *mut ScopethingCoreScope) -> Status {
+pub unsafe extern "C" fn scopething_core_close(scope: *mut ScopethingCoreScope) -> ScopethingCoreStatus {
     // SAFETY: the contract of the interface.
     let lease = match unsafe { Lease::of(scope) } {
         Ok(lease) => lease,
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn scopething_core_close(scope: *mut ScopethingCoreScope) 
     let state = lease.state;
     drop(lease);
     state.store(0, Ordering::Relaxed);
-    Status::SCOPETHING_CORE_OK
+    ScopethingCoreStatus::SCOPETHING_CORE_OK
 }
 
 /// Nothing is generated.
@@ -157,7 +157,7 @@ pub struct ScopethingCoreInfo {
 pub unsafe extern "C" fn scopething_core_info(
     scope: *mut ScopethingCoreScope,
     info: *mut ScopethingCoreInfo,
-) -> Status {
+) -> ScopethingCoreStatus {
     let report = |driver: &mut Driver| {
         // SAFETY: the contract of the interface.
         let mut info = unsafe { Out::new(info, c"info") }?;
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn scopething_core_read_serial(
     scope: *mut ScopethingCoreScope,
     text: *mut c_char,
     size: usize,
-) -> Status {
+) -> ScopethingCoreStatus {
     let read = |driver: &mut Driver| {
         // SAFETY: the contract of the interface.
         let mut text = unsafe { Text::new(text, size) }?;
@@ -204,7 +204,7 @@ pub unsafe extern "C" fn scopething_core_message(
     scope: *mut ScopethingCoreScope,
     text: *mut c_char,
     size: usize,
-) -> Status {
+) -> ScopethingCoreStatus {
     crate::status::answer(|| {
         // SAFETY: the contract of the interface.
         let (lease, mut text) = unsafe { (Lease::of(scope)?, Text::new(text, size)?) };

@@ -11,7 +11,7 @@ use crate::link::Driver;
 use crate::memory::{Out, room, sized};
 use crate::request::{channel_set, given};
 use crate::scope::{ScopethingCoreScope, with};
-use crate::status::{Failure, ScopethingCoreStatus as Status, answer};
+use crate::status::{Failure, ScopethingCoreStatus, answer};
 
 /// What is asked of a stream. Fill it with scopething_core_stream_request_init first.
 #[repr(C)]
@@ -39,7 +39,7 @@ pub struct ScopethingCoreStreamRequest {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn scopething_core_stream_request_init(
     request: *mut ScopethingCoreStreamRequest,
-) -> Status {
+) -> ScopethingCoreStatus {
     answer(|| {
         // SAFETY: the contract of the interface.
         let mut request = unsafe { Out::new(request, c"request") }?;
@@ -192,7 +192,7 @@ pub unsafe extern "C" fn scopething_core_stream(
     user: *mut c_void,
     info: *mut ScopethingCoreStreamInfo,
     totals: *mut ScopethingCoreStreamTotals,
-) -> Status {
+) -> ScopethingCoreStatus {
     let run = |driver: &mut Driver| {
         // SAFETY: the contract of the interface; the frames are as large and as aligned as the driver's, and any bytes are some.
         let (request, frames, info, totals) = unsafe {

@@ -5,14 +5,14 @@ use core::ffi::{c_char, c_void};
 use scopething_core::blocking::{block_on, cancelled};
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{AnalogChannel, CapturePlan, Channel};
-use scopething_core::scope::CaptureOptions;
+use scopething_core::scope::{CaptureOptions, ScopeError};
 use scopething_core::trace::{EndReason, SampleTimes, Trace, TraceBuffer};
 
-use crate::link::Driver;
+use crate::link::{Driver, LinkError};
 use crate::memory::{Out, Text, field, room};
 use crate::request::{self, ScopethingCoreRequest};
 use crate::scope::{ScopethingCoreScope, with};
-use crate::status::{Failure, ScopethingCoreStatus as Status, answer};
+use crate::status::{Failure, ScopethingCoreStatus, answer};
 
 /// The size of a trace, in 8 bytes: 12 KiB of samples, and how they were captured.
 pub const SCOPETHING_CORE_TRACE_WORDS: usize = 1584;
@@ -79,7 +79,7 @@ impl Kept {
 unsafe fn look(
     trace: *const ScopethingCoreTrace,
     look: impl FnOnce(&Trace<'_>) -> Result<(), Failure>,
-) -> Status {
+) -> ScopethingCoreStatus {
     // SAFETY: promised by the caller; nothing is written through it.
     answer(|| look(&unsafe { Kept::of(trace.cast_mut()) }?.trace()?))
 }
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn scopething_core_plan(
     scope: *mut ScopethingCoreScope,
     request: *const ScopethingCoreRequest,
     trace: *mut ScopethingCoreTrace,
-) -> Status {
+) -> ScopethingCoreStatus {
     let plan = |driver: &mut Driver| {
         if trace.is_null() || !trace.is_aligned() {
             return Err(Failure::Argument(c"trace"));
@@ -146,7 +146,7 @@ pub unsafe extern "C" fn scopething_core_plan(
 pub unsafe extern "C" fn scopething_core_plan_info(
     trace: *const ScopethingCoreTrace,
     info: *mut ScopethingCorePlan,
-) -> Status {
+) -> ScopethingCoreStatus {
     answer(|| {
         // SAFETY: the contract of the interface; nothing is written through `trace`.
         let (plan, mut info) = unsafe { (&Kept::of(trace.cast_mut())?.plan, Out::new(info, c"info")?) };
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn scopething_core_plan_notice(
     number: u32,
     text: *mut c_char,
     size: usize,
-) -> Status {
+) -> ScopethingCoreStatus {
     answer(|| {
         // SAFETY: the contract of the interface; nothing is written through `trace`.
         let (plan, mut text) = unsafe { (&Kept::of(trace.cast_mut())?.plan, Text::new(text, size)?) };
@@ -182,32 +182,24 @@ pub unsafe extern "C" fn scopething_core_plan_notice(
     })
 }
 
-/// Captures into a trace that was planned, again and again if wanted, and waits for the trigger as long as was asked. `cancel` may be
-/// NULL; it is called with `user` each time that the link has nothing. A capture that it ends has what was sampled around that moment.
-/// `verify` is for links that may change bytes: everything is read twice and compared.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn scopething_core_capture(
+/// Runs a planned capture as `run` does, and keeps what came of it in the trace.
+///
+/// # Safety
+/// `scope` and `trace` are null, or point to memory for them that nobody else uses meanwhile.
+unsafe fn capture(
     scope: *mut ScopethingCoreScope,
     trace: *mut ScopethingCoreTrace,
-    verify: bool,
-    cancel: scopething_core_cancel,
-    user: *mut c_void,
-) -> Status {
+    run: impl for<'a> FnOnce(
+        &mut Driver,
+        &'a CapturePlan,
+        &'a mut TraceBuffer,
+    ) -> Result<Trace<'a>, ScopeError<LinkError>>,
+) -> ScopethingCoreStatus {
     let capture = |driver: &mut Driver| {
-        // SAFETY: the contract of the interface.
+        // SAFETY: promised by the caller.
         let kept = unsafe { Kept::of(trace) }?;
         kept.state = PLANNED;
-        let flag = || {
-            // SAFETY: the caller promises a function that may be called with `user`.
-            cancel.is_some_and(|cancel| unsafe { cancel(user) } != 0)
-        };
-        let options = CaptureOptions::new().cancelled_by(cancelled(flag));
-        let Kept { plan, buffer, .. } = kept;
-        let captured = if verify {
-            block_on(driver.capture_with(plan, buffer, options.verified()))
-        } else {
-            block_on(driver.capture_with(plan, buffer, options))
-        }?;
+        let captured = run(driver, &kept.plan, &mut kept.buffer)?;
         let (samples, end, end_ticks) = (captured.samples(), captured.end_reason(), captured.end_ticks());
         if samples == 0 {
             return Err(Failure::Cancelled);
@@ -216,8 +208,52 @@ pub unsafe extern "C" fn scopething_core_capture(
         kept.state = CAPTURED;
         Ok(())
     };
-    // SAFETY: the contract of the interface.
+    // SAFETY: promised by the caller.
     unsafe { with(scope, capture) }
+}
+
+/// Whether the caller's function cancels.
+///
+/// # Safety
+/// `cancel` is none, or may be called with `user`.
+unsafe fn is_cancelled(cancel: scopething_core_cancel, user: *mut c_void) -> bool {
+    // SAFETY: promised by the caller.
+    cancel.is_some_and(|cancel| unsafe { cancel(user) } != 0)
+}
+
+/// Captures into a trace that was planned, again and again if wanted, and waits for the trigger as long as was asked. `cancel` may be
+/// NULL; it is called with `user` each time that the link has nothing. A capture that it ends has what was sampled around that moment.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn scopething_core_capture(
+    scope: *mut ScopethingCoreScope,
+    trace: *mut ScopethingCoreTrace,
+    cancel: scopething_core_cancel,
+    user: *mut c_void,
+) -> ScopethingCoreStatus {
+    // SAFETY: the contract of the interface.
+    unsafe {
+        capture(scope, trace, |driver, plan, buffer| {
+            let options = CaptureOptions::new().cancelled_by(cancelled(|| is_cancelled(cancel, user)));
+            block_on(driver.capture_with(plan, buffer, options))
+        })
+    }
+}
+
+/// As scopething_core_capture, for links that may change bytes: everything is read twice and compared.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn scopething_core_capture_verified(
+    scope: *mut ScopethingCoreScope,
+    trace: *mut ScopethingCoreTrace,
+    cancel: scopething_core_cancel,
+    user: *mut c_void,
+) -> ScopethingCoreStatus {
+    // SAFETY: the contract of the interface.
+    unsafe {
+        capture(scope, trace, |driver, plan, buffer| {
+            let options = CaptureOptions::new().cancelled_by(cancelled(|| is_cancelled(cancel, user)));
+            block_on(driver.capture_with(plan, buffer, options.verified()))
+        })
+    }
 }
 
 /// The trigger came.
@@ -248,7 +284,7 @@ pub struct ScopethingCoreTraceInfo {
 pub unsafe extern "C" fn scopething_core_trace_info(
     trace: *const ScopethingCoreTrace,
     info: *mut ScopethingCoreTraceInfo,
-) -> Status {
+) -> ScopethingCoreStatus {
     let report = |trace: &Trace<'_>| {
         // SAFETY: the contract of the interface.
         let mut info = unsafe { Out::new(info, c"info") }?;
@@ -292,7 +328,7 @@ pub unsafe extern "C" fn scopething_core_series(
     trace: *const ScopethingCoreTrace,
     channel: u32,
     series: *mut ScopethingCoreSeries,
-) -> Status {
+) -> ScopethingCoreStatus {
     let report = |trace: &Trace<'_>| {
         // SAFETY: the contract of the interface.
         let mut series = unsafe { Out::new(series, c"series") }?;
@@ -342,7 +378,7 @@ pub unsafe extern "C" fn scopething_core_read_volts(
     volts: *mut f32,
     capacity: usize,
     count: *mut usize,
-) -> Status {
+) -> ScopethingCoreStatus {
     let read = |trace: &Trace<'_>| {
         // SAFETY: the contract of the interface.
         let (volts, mut count) = unsafe { (room(volts, capacity, c"volts")?, Out::new(count, c"count")?) };
@@ -364,7 +400,7 @@ pub unsafe extern "C" fn scopething_core_read_raw(
     steps: *mut u16,
     capacity: usize,
     count: *mut usize,
-) -> Status {
+) -> ScopethingCoreStatus {
     let read = |trace: &Trace<'_>| {
         // SAFETY: the contract of the interface.
         let (steps, mut count) = unsafe { (room(steps, capacity, c"steps")?, Out::new(count, c"count")?) };
@@ -385,7 +421,7 @@ pub unsafe extern "C" fn scopething_core_read_logic(
     lines: *mut u8,
     capacity: usize,
     count: *mut usize,
-) -> Status {
+) -> ScopethingCoreStatus {
     let read = |trace: &Trace<'_>| {
         // SAFETY: the contract of the interface.
         let (lines, mut count) = unsafe { (room(lines, capacity, c"lines")?, Out::new(count, c"count")?) };

@@ -7,6 +7,9 @@ import { PROGRAM, simulate } from '../../../tests/rp2040/emulator/simulator.mjs'
 import { ScopeLine } from '../../../tests/rp2040/emulator/tcp.mjs';
 
 const { FIRMWARE } = process.env;
+const RAM_END = 0x20040000;
+// As the documentation has it.
+const MAX_STACK = 4096;
 
 /** UART0's wire, which ends at a BitScope. */
 class ScopeWire {
@@ -44,7 +47,9 @@ async function run(t, line) {
   let printed = '';
   board.chip.uart[1].onByte = (byte) => { printed += String.fromCharCode(byte); };
   await board.run(() => /done\n|open:.*\n|capture:.*\n/.test(printed), 20, 'the end of the program');
-  t.diagnostic(`${board.instructions} instructions in ${(board.nanos / 1e6).toFixed(0)} ms of its time`);
+  const stack = RAM_END - board.stackLowest;
+  t.diagnostic(`${board.instructions} instructions in ${(board.nanos / 1e6).toFixed(0)} ms of its time, ${stack} bytes of stack`);
+  assert.ok(stack < MAX_STACK, `${stack} bytes of stack`);
   return printed;
 }
 

@@ -214,7 +214,14 @@ static void without_a_device(void) {
 
 static void links(void) {
     static const char *const nowhere[] = {"FOO:x", "\xff", "UDP:127.0.0.1:1", "USB:/dev/no-such-port", "NIL:BS001003", "/dev/null"};
-    for (unsigned i = 0; i < sizeof nowhere / sizeof *nowhere; i++) EXPECT(BL_Open(nowhere[i], 1) == 0);
+    for (unsigned i = 0; i < sizeof nowhere / sizeof *nowhere; i++) {
+        EXPECT(BL_Open(nowhere[i], 1) == 0 && BL_Error() > 0);
+        EXPECT(strstr(BL_Log(), "Logging") == NULL && strlen(BL_Log()) > 10);
+    }
+    EXPECT(BL_Open("socket://127.0.0.1:1", 1) == 0 && BL_Error() == 1 && strstr(BL_Log(), "127.0.0.1:1") != NULL);
+    EXPECT(BL_Open("FOO:x", 1) == 0 && BL_Error() == 7 && strstr(BL_Log(), "FOO:x") != NULL);
+    BL_Close();
+    EXPECT(BL_Error() == -1);
     without_a_device();
     char name[100];
     EXPECT(BL_Open("NIL:BS000501", 0) == 1 && BL_Count(BL_COUNT_DEVICE) == 1 && BL_State() == BL_STATE_DONE);

@@ -65,7 +65,7 @@ int main(void) {
     request.period_s = 2e-3;
     status = scopething_core_plan(&scope, &request, &trace);
     for (int i = 0; status == SCOPETHING_CORE_OK && i < 3; i++) {
-        status = scopething_core_capture(&scope, &trace, false, NULL, NULL);
+        status = scopething_core_capture(&scope, &trace, NULL, NULL);
         if (status == SCOPETHING_CORE_OK) print_trace();
     }
     if (status != SCOPETHING_CORE_OK) {
