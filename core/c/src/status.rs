@@ -58,13 +58,12 @@ impl Failure {
         match self {
             Self::Argument(_) => Status::SCOPETHING_CORE_ERROR_ARGUMENT,
             Self::Handle(_) => Status::SCOPETHING_CORE_ERROR_HANDLE,
-            Self::Busy => Status::SCOPETHING_CORE_ERROR_BUSY,
             Self::Cancelled => Status::SCOPETHING_CORE_ERROR_CANCELLED,
             Self::Plan(_) | Self::Wave(_) | Self::Clock(_) | Self::Generate(GenerateError::Levels(_)) => {
                 Status::SCOPETHING_CORE_ERROR_PLAN
             }
             Self::Generate(GenerateError::Scope(error)) | Self::Scope(error) => of_scope(error),
-            Self::Generate(_) => Status::SCOPETHING_CORE_ERROR_BUSY,
+            Self::Busy | Self::Generate(_) => Status::SCOPETHING_CORE_ERROR_BUSY,
         }
     }
 }
