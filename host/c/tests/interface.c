@@ -308,13 +308,13 @@ static void calibration(void) {
     /* What was not saved is known to this scope alone. */
     ScopethingCaptureRequest request = usual();
     ScopethingPlan plan;
-    EXPECT(scopething_calibrate(scope, "of the test", SCOPETHING_CHANNEL_A, 16, false, NULL, NULL, &calibration, &error) == SCOPETHING_OK);
-    request.probe = "of the test";
+    EXPECT(scopething_calibrate(scope, "mine", SCOPETHING_CHANNEL_A, 16, false, NULL, NULL, &calibration, &error) == SCOPETHING_OK);
+    request.probe = "mine";
     EXPECT(scopething_plan(scope, &request, &plan, &error) == SCOPETHING_OK);
     scopething_scope another = opened("sim:?clock=fast");
     EXPECT(scopething_plan(another, &request, &plan, &error) == SCOPETHING_ERROR_ARGUMENT);
     EXPECT(scopething_close(another, &error) == SCOPETHING_OK);
-    EXPECT(scopething_calibrate(scope, "of the test", SCOPETHING_CHANNEL_A, 16, true, NULL, NULL, &calibration, &error) == SCOPETHING_OK);
+    EXPECT(scopething_calibrate(scope, "mine", SCOPETHING_CHANNEL_A, 16, true, NULL, NULL, &calibration, &error) == SCOPETHING_OK);
     EXPECT(scopething_close(scope, &error) == SCOPETHING_OK);
     another = opened("sim:?clock=fast");
     EXPECT(scopething_plan(another, &request, &plan, &error) == SCOPETHING_OK);
