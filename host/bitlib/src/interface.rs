@@ -195,7 +195,7 @@ pub extern "C" fn BL_Delay(delay_s: c_double) -> c_double {
 pub extern "C" fn BL_Index(index: c_int) -> c_uint {
     let set = || {
         with_settings(false, |settings| {
-            settings.index = usize::try_from(index).unwrap_or(0);
+            settings.set_index(usize::try_from(index).unwrap_or(0));
             true
         })
     };

@@ -121,7 +121,9 @@ pub(crate) fn open(argument: &str, count: i32) -> i32 {
         scopes.extend(LinkSpec::parse(NOTHING).and_then(|link| Scope::open(link, quirks).ok()));
     }
     let not_understood = || {
-        let message = format!("{argument:?} is no link and no file of links: give USB:, UDP:HOST:PORT, NIL:BS000501 or a URL");
+        let message = format!(
+            "{argument:?} is no link and no file of links: give USB:, UDP:HOST:PORT, NIL:BS000501 or a URL"
+        );
         Some(Failure::usage(message))
     };
     let failure = if scopes.is_empty() { failure.or_else(not_understood) } else { None };
@@ -142,7 +144,10 @@ pub(crate) fn count(what: i32) -> i32 {
     let devices = counted(library.scopes.len());
     match library.scope() {
         None => ASK,
-        Some(_) if what == 0 => devices,
+        Some(scope) if what == 0 => {
+            scope.settings.forget_selections();
+            devices
+        }
         Some(scope) => scope.settings.count(what),
     }
 }
@@ -267,7 +272,8 @@ impl Scope {
 
     fn trace(&mut self, timeout_s: f64, is_asynchronous: bool) -> Started {
         let Some(device) = &mut self.device else {
-            self.failure = Some(Failure::new(Kind::NotFound, "a NIL link has no device: nothing can be captured"));
+            self.failure =
+                Some(Failure::new(Kind::NotFound, "a NIL link has no device: nothing can be captured"));
             self.state = ERROR;
             return Started::Refused;
         };
