@@ -1,0 +1,164 @@
+//! The command `bridge` and captures through a bridge, from end to end: program, TCP, bridge, simulated
+//! BitScope.
+
+use crate::bridge_support::{log_bytes, serve};
+use crate::support::{program, scopething, scopething_in};
+use serde_json::Value;
+
+const SIGNALS: &str = "A=sine,1kHz,0..3V&B=dc,1V&seed=3";
+
+/// Runs `scopething bridge` to its end, which must be a good one.
+async fn bridge(url: &str, words: &str) -> String {
+    let mut arguments = vec!["bridge"];
+    arguments.extend(words.split(' '));
+    arguments.extend(["--url", url]);
+    let finished = scopething(&arguments).await;
+    assert_eq!(finished.code, Some(0), "{words}: {}", finished.stderr);
+    finished.stdout
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Polls the status until it holds.
+async fn until(url: &str, what: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let status = json(&bridge(url, "status --json").await);
+        if what(&status) {
+            return status;
+        }
+        assert!(status["uptime"].as_f64().unwrap() < 60.0, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn job_is_configured_run_fetched_and_erased() {
+    let url = serve(SIGNALS);
+    let none = json(&bridge(&url, "status --json").await);
+    assert_eq!(
+        (&none["job"], &none["armed"], &none["traces"]["count"]),
+        (&Value::Null, &false.into(), &0.into())
+    );
+    assert_eq!((&none["firmware"], &none["restart"]), (&"1.2.3".into(), &"panic at src/main.rs:7".into()));
+    let job =
+        "configure A B --period 4ms --samples 800 --low -1V --high 4V --level 1.5V --repeat 3 --keep 5 --arm";
+    bridge(&url, job).await;
+    let done = until(&url, |status| status["state"] == "finished").await;
+    assert_eq!(done["traces"]["count"], 3);
+    assert_eq!((&done["job"]["channels"], &done["job"]["keep"]), (&"A,B".into(), &5.into()));
+    let list: Vec<Value> = bridge(&url, "list --json").await.lines().map(json).collect();
+    assert_eq!(list.len(), 3);
+    assert!(list.iter().all(|trace| trace["cause"] == "trigger" && trace["samples"] == 800));
+
+    let directory = tempfile::tempdir().unwrap();
+    let fetch = ["bridge", "fetch", "2", "3", "--url", &url, "--json", "-o", "traces.csv", "-o", "trace.sr"];
+    let fetched = scopething_in(directory.path(), &fetch).await;
+    assert_eq!(fetched.code, Some(0), "{}", fetched.stderr);
+    for line in fetched.stdout.lines() {
+        let capture = json(line);
+        let a = capture["channels"]["A"]["samples"].as_array().unwrap();
+        assert_eq!(a.len(), 400);
+        // A quarter of 4 ms is before the trigger, at 1.5 V of a sine from 0 V to 3 V.
+        let at_trigger = a[100].as_f64().unwrap();
+        assert!((at_trigger - 1.5).abs() < 0.2, "{at_trigger} V");
+        let b = capture["channels"]["B"]["samples"].as_array().unwrap();
+        assert!(b.iter().all(|volts| (volts.as_f64().unwrap() - 1.0).abs() < 0.05));
+    }
+    assert_eq!(fetched.stdout.lines().count(), 2);
+    for file in ["traces.csv", "trace-1.sr", "trace-2.sr"] {
+        assert!(directory.path().join(file).exists(), "{file}");
+    }
+
+    bridge(&url, "erase --through 2").await;
+    let left: Vec<Value> = bridge(&url, "list --json").await.lines().map(json).collect();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0]["trace"], 3);
+    bridge(&url, "erase --all").await;
+    assert_eq!(bridge(&url, "list").await, "");
+}
+
+#[tokio::test]
+async fn bridge_behaves_like_a_device() {
+    let url = serve(SIGNALS);
+    let finished = scopething(&["info", "--url", &url, "--json"]).await;
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert_eq!(json(&finished.stdout)["revision"], "BS000501");
+    let capture = ["capture", "A", "--url", &url, "--period", "2ms", "--level", "1.5V", "--json", "-n", "3"];
+    let finished = scopething(&capture).await;
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert_eq!(finished.stdout.lines().count(), 3);
+    assert!(finished.stdout.lines().all(|line| json(line)["cause"] == "trigger"));
+    // Between captures the bridge is a bridge.
+    assert_eq!(json(&bridge(&url, "status --json").await)["traces"]["count"], 0);
+    let finished = scopething(&capture).await;
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let wave = ["capture", "A", "--url", &url, "--wave", "sine 1kHz 0..3.3V", "--period", "2ms", "--json"];
+    let finished = scopething(&wave).await;
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+}
+
+#[tokio::test]
+async fn it_captures_now_and_prints_its_log() {
+    let url = serve("A=dc,2V");
+    let capture = json(&bridge(&url, "capture --json").await);
+    let volts = capture["channels"]["A"]["samples"][0].as_f64().unwrap();
+    assert!((volts - 2.0).abs() < 0.1, "{volts}");
+    assert_eq!(json(&bridge(&url, "status --json").await)["traces"]["newest"], 1);
+    let log = program(&["bridge", "logs", "--url", &url]).output().await.unwrap();
+    assert_eq!(log.stdout, log_bytes()[100..]);
+    let text = bridge(&url, "status").await;
+    assert!(
+        text.contains("traces    1, 1 to 1") && text.contains("restart") | text.contains("panic at"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn uplink_faults_are_recovered_or_reported() {
+    let url = serve("A=sine,1kHz,0..3V&noise=20mV&seed=9");
+    bridge(&url, "configure A --samples 6000 --period 20ms --repeat 2 --timeout 0 --arm").await;
+    until(&url, |status| status["state"] == "finished").await;
+    let expected = bridge(&url, "fetch --json").await;
+    assert_eq!(expected.lines().count(), 2);
+    let (mut right, mut reported) = (0, 0);
+    for seed in 0..4 {
+        // A few of some 16000 bytes, and at times the end of the link.
+        let close = if seed % 2 == 0 { ";close@9000" } else { "" };
+        let faulty = format!("{url}?faults=corrupt@0.02%25;drop@0.01%25;repeat@0.01%25{close}&seed={seed}");
+        let finished = scopething(&["bridge", "fetch", "--json", "--url", &faulty]).await;
+        match finished.code {
+            Some(0) => {
+                assert_eq!(finished.stdout, expected);
+                right += 1;
+            }
+            Some(1) => {
+                assert!(finished.stderr.contains("error: "), "{}", finished.stderr);
+                assert!(finished.stdout.is_empty() || expected.starts_with(&finished.stdout));
+                reported += 1;
+            }
+            other => panic!("{other:?}: {}", finished.stderr),
+        }
+    }
+    println!("{right} right, {reported} reported");
+    assert!(right > 0 && reported > 0);
+}
+
+#[tokio::test]
+async fn errors_are_reported() {
+    let url = serve("A=dc,1V");
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["bridge", "arm", "--url", &url], 1, "configure one first"),
+        (&["bridge", "fetch", "9", "--url", &url], 1, "no trace 9"),
+        (&["bridge", "status", "--url", "sim:"], 1, "no bridge"),
+        (&["bridge", "status"], 2, "which bridge?"),
+        (&["bridge", "configure", "A", "--period", "1000s", "--url", &url], 2, "too long"),
+        (&["bridge", "configure", "A", "--repeat", "0", "--url", &url], 2, "from 1 on"),
+        (&["bridge", "erase", "--url", &url], 2, "--through"),
+    ];
+    for (arguments, code, part) in cases {
+        let finished = scopething(arguments).await;
+        assert_eq!(finished.code, Some(code), "{arguments:?}: {}", finished.stderr);
+        assert!(finished.stderr.contains(part), "{arguments:?}: {}", finished.stderr);
+    }
+}
