@@ -125,7 +125,7 @@ export class Board {
     /** What the firmware has logged: [{ ms, level, text }], and who hears of each line. */
     this.log = [];
     this.onLog = () => {};
-    this.rtt = new Rtt(elf);
+    this.rtt = elf.has('_SEGGER_RTT') ? new Rtt(elf) : { frame: [], lines: () => [] };
     this.stackLowest = RAM + 264 * 1024;
     this.instructions = 0;
     this.#program(elf);

@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { Board } from '../emulator/board.mjs';
 import { Elf } from '../emulator/elf.mjs';
 import { Ft232 } from '../emulator/ft232.mjs';
-import { simulate } from '../emulator/simulator.mjs';
+import { PROGRAM, simulate } from '../emulator/simulator.mjs';
 import { ScopeLine, UartPort } from '../emulator/tcp.mjs';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-export const PROGRAM = process.env.SCOPETHING ?? `${root}target/debug/scopething`;
+export { PROGRAM };
 export const FIRMWARE = process.env.FIRMWARE
   ?? `${root}firmware-bridge/target/thumbv6m-none-eabi/release/scopething-bridge`;
 
