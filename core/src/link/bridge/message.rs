@@ -4,6 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::Events;
 use super::record::{StoredTrace, TraceId};
 use super::usb::{LineErrors, UsbStatus};
 use crate::device::AnalogParameters;
@@ -76,6 +77,11 @@ pub enum Request {
         /// The place of the first byte of interest, counted from power-up.
         from: u32,
     },
+    /// What has happened on the bridge. Answer: [`Response::Events`].
+    Events {
+        /// The number of the first event of interest, counted from power-up.
+        from: u32,
+    },
 }
 
 /// What the bridge answers.
@@ -90,7 +96,12 @@ pub enum Response<'a> {
     /// The stored job, if there is one.
     Job(Option<Job>),
     /// Records of traces in order of their numbers. None: there are no more.
-    Records(Records),
+    Records {
+        /// The records.
+        records: Records,
+        /// A bit for each of them, the lowest for the first: it is in memory alone, and lost when power goes.
+        in_memory: u8,
+    },
     /// Stored bytes of a trace.
     Data {
         /// Where the first of them lies among the trace's bytes.
@@ -107,6 +118,8 @@ pub enum Response<'a> {
         #[serde(borrow)]
         bytes: &'a [u8],
     },
+    /// Events in order of their numbers. None: there are no more.
+    Events(Events),
     /// It cannot be done.
     Refused(Refusal),
     /// A frame arrived damaged, and what it asked for is not known: ask again.
@@ -135,6 +148,21 @@ pub struct Job {
     pub keep: Option<u16>,
     /// What happens when so many are kept.
     pub when_full: WhenFull,
+    /// Which traces go to flash. The others are kept in memory, where the newest replace the oldest.
+    pub flash: ToFlash,
+}
+
+/// Which traces of a job go to flash, which wears out and outlasts power failures. One that was ordered, by
+/// [`Request::CaptureNow`] or the button, always does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ToFlash {
+    /// Each.
+    Each,
+    /// The first after power-up or arming, then the first after so long again and again.
+    Spaced(Micros),
+    /// None.
+    Never,
 }
 
 /// How often a job captures.
@@ -185,6 +213,19 @@ pub struct Status<'a> {
     pub line: LineErrors,
     /// How often the bridge was started, this time included.
     pub boot: u32,
+    /// The last start, this one included, that the firmware itself had caused: it is kept in flash.
+    #[serde(borrow)]
+    pub last_failure: Option<Failure<'a>>,
+}
+
+/// A start that the firmware itself had caused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Failure<'a> {
+    /// Which of the bridge's starts it was, counted from 1 on.
+    pub boot: u32,
+    /// What had caused it, in words.
+    pub cause: &'a str,
 }
 
 /// What the flash holds.
@@ -193,9 +234,9 @@ pub struct Status<'a> {
 pub struct StoreStatus {
     /// How many traces.
     pub traces: u32,
-    /// The number of the oldest.
+    /// The number of the oldest, in flash or in memory.
     pub oldest: Option<TraceId>,
-    /// The number of the newest.
+    /// The number of the newest, in flash or in memory.
     pub newest: Option<TraceId>,
     /// Bytes of flash that their samples take.
     pub used_bytes: u32,
@@ -207,6 +248,15 @@ pub struct StoreStatus {
     pub written_bytes: u32,
     /// The most traces that it keeps, however small.
     pub max_traces: u16,
+    /// Traces that firmware of another version stored, in a form that this one cannot read. They are not listed, and
+    /// overwritten as others come.
+    pub unreadable: u32,
+    /// How many traces are in memory alone.
+    pub memory_traces: u32,
+    /// Bytes of memory that these take.
+    pub memory_used_bytes: u32,
+    /// Bytes of memory that there are for traces.
+    pub memory_bytes: u32,
 }
 
 /// What the bridge does.
@@ -353,7 +403,7 @@ impl core::error::Error for Refusal {}
 #[cfg(test)]
 mod tests {
     use super::super::frame::{self, DATA_BYTES, MAX_REQUEST, MAX_RESPONSE};
-    use super::super::{Packing, RecordError, UsbError, UsbState, UsbStep};
+    use super::super::{Event, Packing, RecordError, TimedEvent, UsbError, UsbState, UsbStep};
     use super::*;
     use crate::plan::{
         Channel, ChannelSet, LogicPattern, Resolution, TriggerMode, TriggerSource, TriggerType,
@@ -410,6 +460,7 @@ mod tests {
             spacing: Micros(u64::MAX),
             keep: Some(u16::MAX),
             when_full: WhenFull::DropOldest,
+            flash: ToFlash::Spaced(Micros(u64::MAX)),
         };
         let mut buffer = [0; MAX_REQUEST];
         let sent = frame::encode(&mut buffer, u32::MAX, &Request::Configure(job)).unwrap();
@@ -434,6 +485,10 @@ mod tests {
             erasures: u32::MAX,
             written_bytes: u32::MAX,
             max_traces: u16::MAX,
+            unreadable: u32::MAX,
+            memory_traces: u32::MAX,
+            memory_used_bytes: u32::MAX,
+            memory_bytes: u32::MAX,
         };
         let status = Status {
             firmware: (255, 255, 255),
@@ -453,8 +508,14 @@ mod tests {
             },
             line: LineErrors { overruns: u32::MAX, framing: u32::MAX },
             boot: u32::MAX,
+            last_failure: Some(Failure { boot: u32::MAX, cause: place }),
         };
-        for message in [data, Response::Records(records), Response::Status(status)] {
+        let mut events = Events::new();
+        let longest = UsbState::Refused { step: UsbStep::Carrying, error: UsbError::Gone };
+        let event = TimedEvent { number: u32::MAX, at: Instant(u64::MAX), event: Event::Usb(longest) };
+        while events.push(event) {}
+        let records = Response::Records { records, in_memory: u8::MAX };
+        for message in [data, records, Response::Status(status), Response::Events(events)] {
             let sent = frame::encode(&mut buffer, u32::MAX, &message).unwrap();
             let inner = 1..sent.len() - 1;
             assert_eq!(frame::decode(&mut { buffer }[inner]), Ok((u32::MAX, message)));

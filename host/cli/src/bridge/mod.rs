@@ -6,7 +6,7 @@ mod traces;
 use std::io::{self, IsTerminal as _, Write};
 
 use clap::{Args, Subcommand, ValueEnum};
-use scopething_core::link::bridge::{Job, JobState, Repeat, TraceId, WhenFull, wear};
+use scopething_core::link::bridge::{Job, JobState, Repeat, StoreStatus, ToFlash, TraceId, WhenFull, wear};
 use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Micros;
 
@@ -115,10 +115,13 @@ enum Action {
         #[command(flatten)]
         bridge: BridgeArgument,
     },
-    /// Print the log of the firmware, in defmt's format: pipe it into `defmt-print -e scopething-bridge.elf`
+    /// Print what has happened on the bridge since power-up
     Logs {
         #[command(flatten)]
         bridge: BridgeArgument,
+        /// Print the firmware's whole log instead, in defmt's format: pipe it into `defmt-print -e scopething-bridge.elf`
+        #[arg(long)]
+        defmt: bool,
     },
 }
 
@@ -139,10 +142,14 @@ struct ConfigureArguments {
     /// How often to capture after each power-up or arming
     #[arg(long, value_name = "N|forever", default_value = "forever", value_parser = repeat)]
     repeat: Repeat,
-    /// Least time from the start of one capture to the start of the next [default: so long that the bridge's flash lasts 5
-    /// years; 0s with --repeat N]
+    /// Least time from the start of one capture to the start of the next [default: none]
     #[arg(long, value_name = "T", value_parser = seconds)]
     spacing: Option<f64>,
+    /// Which traces go to the bridge's flash, which wears out: each, none, or at most one in this time. The others are kept
+    /// in its memory, the newest of them, until power goes [default: at such intervals that the flash lasts 5 years; each
+    /// with --repeat N or --spacing]
+    #[arg(long, value_name = "each|never|T", value_parser = to_flash)]
+    flash: Option<ToFlash>,
     /// Keep at most this many traces [default: as many as there is room for]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     keep: Option<u16>,
@@ -168,6 +175,14 @@ fn repeat(text: &str) -> Result<Repeat, String> {
     times.ok_or_else(|| {
         format!("{text} is not a number of captures: give a whole number from 1 on, or forever")
     })
+}
+
+fn to_flash(text: &str) -> Result<ToFlash, String> {
+    match text {
+        "each" => Ok(ToFlash::Each),
+        "never" => Ok(ToFlash::Never),
+        _ => Ok(ToFlash::Spaced(Micros::from_seconds(seconds(text)?))),
+    }
 }
 
 /// A link to a bridge.
@@ -197,7 +212,7 @@ impl Action {
             | Self::Erase { bridge, .. }
             | Self::Calibrate { bridge, .. }
             | Self::Update { bridge }
-            | Self::Logs { bridge } => bridge,
+            | Self::Logs { bridge, .. } => bridge,
             Self::Configure(arguments) => &arguments.bridge,
         }
     }
@@ -215,8 +230,8 @@ impl Action {
             Self::Disarm { .. } => client.disarm().await?,
             Self::List { json, .. } => {
                 let clock = report::BridgeClock::new(&client.status().await?, UnixMicros::now());
-                let records = with_progress(client.records(TraceId::FIRST), "listing").await?;
-                out.write_all(report::records(&records, clock, *json).as_bytes())?;
+                let traces = with_progress(client.listed(TraceId::FIRST), "listing").await?;
+                out.write_all(report::records(&traces, clock, *json).as_bytes())?;
             }
             Self::Capture { output, .. } => {
                 let results = output.results(false)?;
@@ -242,7 +257,11 @@ impl Action {
                 with_progress(calibrated(client), "calibrating").await?;
             }
             Self::Update { .. } => client.restart_into_boot_loader().await?,
-            Self::Logs { .. } => {
+            Self::Logs { defmt: false, .. } => {
+                let clock = report::BridgeClock::new(&client.status().await?, UnixMicros::now());
+                out.write_all(report::events(&client.events().await?, clock).as_bytes())?;
+            }
+            Self::Logs { defmt: true, .. } => {
                 // What the decoder of the log reads is no text: only a terminal gets it as such.
                 let mut raw = io::stdout();
                 let log: &mut dyn Write = if raw.is_terminal() { &mut out } else { &mut raw };
@@ -291,7 +310,8 @@ impl Arguments {
 }
 
 impl ConfigureArguments {
-    fn job(&self, spacing_s: f64) -> Result<Job, Failure> {
+    /// The job, whose traces take so many bytes as they come.
+    fn job(&self) -> Result<Job, Failure> {
         let url = self.bridge.url.parse()?.unwrap_or_default();
         let when_full = match self.when_full {
             Full::Stop => WhenFull::Stop,
@@ -301,25 +321,43 @@ impl ConfigureArguments {
             request: self.capture.request()?,
             probe: self.capture.probe(&url, None)?,
             repeat: self.repeat,
-            spacing: Micros::from_seconds(spacing_s),
+            spacing: Micros::from_seconds(self.spacing.unwrap_or(0.0)),
             keep: self.keep,
             when_full,
+            flash: self.flash.unwrap_or(ToFlash::Each),
+        })
+    }
+
+    /// Which traces go to flash, each of which takes so many bytes.
+    fn to_flash(&self, store: &StoreStatus, trace_bytes: u32) -> ToFlash {
+        let given = self.spacing.is_some() || self.repeat != Repeat::Forever;
+        self.flash.unwrap_or_else(|| {
+            if given {
+                return ToFlash::Each;
+            }
+            ToFlash::Spaced(Micros::from_seconds(wear::default_spacing_s(store.capacity_bytes, trace_bytes)))
         })
     }
 
     async fn run(&self, client: &mut HostClient) -> Result<(), Failure> {
-        let mut job = self.job(self.spacing.unwrap_or(0.0))?;
+        let mut job = self.job()?;
+        if job.flash == ToFlash::Never && job.when_full == WhenFull::Stop {
+            return Err(Failure::Usage(anyhow::anyhow!(
+                "--when-full stop needs traces in flash: in memory the newest replace the oldest; leave out --flash never"
+            )));
+        }
         let model = &scopething_core::device::BS05;
         let plan = plan_capture(model, &job.probe, &job.request, BusyOutputs::NOTHING)?;
         print_notices(&plan, job.request.channels);
         let store = client.status().await?.store;
         let trace_bytes = u32::try_from(plan.dump_bytes()).unwrap_or(u32::MAX);
-        if self.spacing.is_none() && self.repeat == Repeat::Forever {
-            job.spacing = Micros::from_seconds(wear::default_spacing_s(store.capacity_bytes, trace_bytes));
-        }
+        job.flash = self.to_flash(&store, trace_bytes);
         client.configure(&job).await?;
         if self.arm {
             client.arm().await?;
+        }
+        if store.unreadable > 0 {
+            print_note!("{}", report::unreadable(&store));
         }
         if job.repeat == Repeat::Forever {
             print_note!("{}", report::life_of_job(&job, &store, trace_bytes));
