@@ -102,7 +102,9 @@ mod tests {
     #[test]
     fn job_that_captures_is_noted_once() {
         let log = EventLog::new();
-        for state in [JobState::Armed, JobState::Triggered, JobState::Spacing, JobState::Armed, JobState::Full] {
+        for state in
+            [JobState::Armed, JobState::Triggered, JobState::Spacing, JobState::Armed, JobState::Full]
+        {
             log.note_state(Instant(0), state);
         }
         let noted: Vec<Event> = log.read(0).iter().map(|event| event.event).collect();

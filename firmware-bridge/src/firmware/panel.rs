@@ -7,11 +7,15 @@ use embassy_rp::gpio::{Level, Output};
 use embassy_rp::peripherals::BOOTSEL;
 use embassy_time::Timer;
 use scopething_bridge::button::{Button, LOOK_MS};
+use scopething_bridge::control::Press;
 use scopething_bridge::led::Pattern;
 use scopething_bridge::scope_link::PlugWatch;
 
-use super::board::{BoardBridge, LINE};
-use super::clock::now_ms;
+use scopething_core::link::bridge::Event;
+use scopething_core::time::Clock as _;
+
+use super::board::{self, BoardBridge, LINE};
+use super::clock::{BoardClock, now_ms};
 
 #[embassy_executor::task]
 pub(super) async fn show(
@@ -28,6 +32,7 @@ pub(super) async fn show(
         let due = Timer::after_millis(change_ms.into());
         if let Either3::First(state) = select3(bridge.state_changed(), plug.changed(), due).await {
             defmt::info!("now {}", state);
+            board::EVENTS.note_state(BoardClock.now(), state);
         }
         if now_shown() != pattern {
             pattern = now_shown();
@@ -46,6 +51,10 @@ pub(super) async fn press(mut bootsel: Peri<'static, BOOTSEL>, bridge: &'static 
         let pressed = is_bootsel_pressed(bootsel.reborrow());
         if let Some(press) = button.look(pressed, now.wrapping_sub(looked)) {
             defmt::info!("BOOTSEL: {}", press);
+            board::note(match press {
+                Press::Short => Event::ButtonPressed,
+                Press::Long => Event::ButtonHeld,
+            });
             bridge.press(press);
         }
         looked = now;

@@ -218,12 +218,7 @@ where
     }
 
     /// Plans a capture that there is room for.
-    async fn plan(
-        &mut self,
-        job: &Job,
-        request: &CaptureRequest,
-        place: Place,
-    ) -> Result<CapturePlan, Turn> {
+    async fn plan(&mut self, job: &Job, request: &CaptureRequest, place: Place) -> Result<CapturePlan, Turn> {
         self.scope.set_probe(job.probe);
         let Ok(plan) = self.scope.plan(request) else {
             self.bridge.set_fault(Fault::Request);

@@ -253,7 +253,7 @@ impl<F: MultiwriteNorFlash> Store<F> {
             settings::reserve(&mut self.flash, &self.layout, below).await?;
             self.reserved = below;
         }
-        while keep.traces.is_some_and(|most| self.memory.count() >= most.max(1).into()) {
+        while keep.traces.is_some_and(|most| self.memory.count() >= usize::from(most.max(1))) {
             self.memory.drop_oldest();
         }
         self.memory.push(record, trace)?;

@@ -1,8 +1,8 @@
 //! The pages of the traces, as a ring: the one after the last is the first.
 
 use embedded_storage_async::nor_flash::NorFlash;
-use scopething_core::link::bridge::StoredTrace;
 use scopething_core::link::bridge::RECORD_VERSION;
+use scopething_core::link::bridge::StoredTrace;
 use scopething_core::link::bridge::frame::CRC;
 
 use super::error::StoreError;

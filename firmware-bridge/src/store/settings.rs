@@ -167,11 +167,7 @@ pub(super) async fn repair<F: NorFlash>(flash: &mut F, layout: &StoreLayout) -> 
 }
 
 /// The highest number under a key in the copies; 0 without any.
-async fn read_number<F: NorFlash>(
-    flash: &mut F,
-    layout: &StoreLayout,
-    key: u8,
-) -> Result<u32, StoreError> {
+async fn read_number<F: NorFlash>(flash: &mut F, layout: &StoreLayout, key: u8) -> Result<u32, StoreError> {
     let mut highest = 0;
     for range in &layout.settings {
         let mut buffer = [0; JOB_BYTES];
@@ -192,7 +188,10 @@ pub(super) async fn count_start<F: NorFlash>(flash: &mut F, layout: &StoreLayout
 }
 
 /// The lowest number that no trace in memory ever had.
-pub(super) async fn reserved<F: NorFlash>(flash: &mut F, layout: &StoreLayout) -> Result<TraceId, StoreError> {
+pub(super) async fn reserved<F: NorFlash>(
+    flash: &mut F,
+    layout: &StoreLayout,
+) -> Result<TraceId, StoreError> {
     Ok(TraceId(read_number(flash, layout, RESERVED).await?))
 }
 
@@ -217,7 +216,9 @@ pub(super) async fn failure<'b, F: NorFlash>(
         None => other,
     };
     let bytes = fetch(flash, found, FAILURE, buffer).await?;
-    Ok(bytes.and_then(|bytes| bytes.split_first_chunk()).map(|(boot, cause)| (u32::from_le_bytes(*boot), cause)))
+    Ok(bytes
+        .and_then(|bytes| bytes.split_first_chunk())
+        .map(|(boot, cause)| (u32::from_le_bytes(*boot), cause)))
 }
 
 /// Keeps the number and the cause of a start that the firmware had caused. A longer cause is cut.

@@ -83,6 +83,40 @@ async fn job_is_configured_run_fetched_and_erased() {
 }
 
 #[tokio::test]
+async fn job_spares_the_flash_by_default() {
+    let url = serve(SIGNALS);
+    let configured = scopething(&[
+        "bridge",
+        "configure",
+        "A",
+        "--period",
+        "2ms",
+        "--samples",
+        "400",
+        "--arm",
+        "--url",
+        &url,
+    ])
+    .await;
+    assert_eq!(configured.code, Some(0), "{}", configured.stderr);
+    assert!(configured.stderr.contains("flash, which lasts 5 years"), "{}", configured.stderr);
+    let status = until(&url, |status| status["memory"]["count"].as_u64() >= Some(3)).await;
+    assert_eq!(status["traces"]["count"], 1, "the first since it was armed is in flash");
+    let spacing_s = status["job"]["flash"].as_f64().unwrap();
+    assert!(spacing_s > 10.0 && status["job"]["spacing"] == 0.0, "{status}");
+    assert!(status["flash"]["life_days"].as_f64().unwrap() > 0.0);
+    bridge(&url, "disarm").await;
+    let list = bridge(&url, "list").await;
+    assert!(list.lines().skip(1).all(|line| line.ends_with(", in memory")), "{list}");
+    assert!(list.lines().next().is_some_and(|line| line.ends_with("bytes")), "{list}");
+    let traces = list.lines().count();
+    assert_eq!(bridge(&url, "fetch --json").await.lines().count(), traces);
+    let never = bridge(&url, "configure A --flash never").await;
+    assert_eq!(never, "");
+    assert!(bridge(&url, "status").await.contains("none to flash"));
+}
+
+#[tokio::test]
 async fn bridge_behaves_like_a_device() {
     let url = serve(SIGNALS);
     let finished = scopething(&["info", "--url", &url, "--json"]).await;
@@ -109,13 +143,13 @@ async fn it_captures_now_and_prints_its_log() {
     let volts = capture["channels"]["A"]["samples"][0].as_f64().unwrap();
     assert!((volts - 2.0).abs() < 0.1, "{volts}");
     assert_eq!(json(&bridge(&url, "status --json").await)["traces"]["newest"], 1);
-    let log = program(&["bridge", "logs", "--url", &url]).output().await.unwrap();
+    let log = program(&["bridge", "logs", "--defmt", "--url", &url]).output().await.unwrap();
     assert_eq!(log.stdout, log_bytes()[100..]);
+    let events = bridge(&url, "logs").await;
+    let [first, second] = events.lines().collect::<Vec<_>>()[..] else { panic!("{events}") };
+    assert!(first.ends_with("powered up") && second.ends_with("button pressed"), "{events}");
     let text = bridge(&url, "status").await;
-    assert!(
-        text.contains("traces    1, 1 to 1") && text.contains("restart") | text.contains("panic at"),
-        "{text}"
-    );
+    assert!(text.contains("1, 1 to 1") && text.contains("panic at src/main.rs:7, before start 1"), "{text}");
 }
 
 #[tokio::test]
@@ -151,7 +185,11 @@ async fn uplink_faults_are_recovered_or_reported() {
 #[tokio::test]
 async fn errors_are_reported() {
     let url = serve("A=dc,1V");
-    let cases: [(&[&str], i32, &str); 7] = [
+    let stop_in_memory =
+        ["bridge", "configure", "A", "--flash", "never", "--when-full", "stop", "--url", &url];
+    let cases: [(&[&str], i32, &str); 9] = [
+        (&stop_in_memory, 2, "--when-full stop needs traces in flash"),
+        (&["bridge", "configure", "A", "--flash", "often", "--url", &url], 2, "or give each, or never"),
         (&["bridge", "arm", "--url", &url], 1, "configure one first"),
         (&["bridge", "fetch", "9", "--url", &url], 1, "no trace 9"),
         (&["bridge", "status", "--url", "sim:"], 1, "no bridge"),

@@ -96,8 +96,8 @@ export class Bench {
   /** Stores a job that captures the square, and arms it. */
   async configure(...options) {
     const args = ['bridge', 'configure', ...REQUEST, ...options.map(String), '--arm', '--url', this.bridge];
-    // As fast as it goes, not as long as the flash is to last.
-    if (!options.includes('--spacing')) args.push('--spacing', '0s');
+    // Each trace to flash, not as few as it is to last with.
+    if (!options.includes('--flash')) args.push('--flash', 'each');
     const { err, code } = await this.host(args);
     assert.equal(code, 0, err);
   }

@@ -82,7 +82,7 @@ test('a task that gets nowhere has the watchdog restart the chip', async (t) => 
 test('a panic is reported after the restart', async (t) => {
   const bench = await Bench.open(t);
   const { board } = bench;
-  await board.run(() => logged(board, 'the bridge starts: PowerUp'), 1);
+  await board.run(() => logged(board, 'now '), 1);
   // `unwrap` of nothing, called with a `Location` of our own: file, line and column.
   const file = 'src/somewhere.rs';
   board.chip.sram.set(Buffer.from(file), FREE_RAM - RAM + 16);
@@ -96,13 +96,31 @@ test('a panic is reported after the restart', async (t) => {
   const { out, err, code } = await bench.host(['bridge', 'status', '--url', bench.bridge]);
   assert.equal(code, 0, err);
   assert.match(out, /panic at src\/somewhere\.rs:42/);
+  // And after a power failure.
+  board.powerOn();
+  const later = await bench.host(['bridge', 'status', '--url', bench.bridge, '--json']);
+  assert.equal(later.code, 0, later.err);
+  const { restart, last_failure: failure, boot } = JSON.parse(later.out);
+  assert.deepEqual({ restart, failure, boot }, { restart: 'power-up', failure: { boot: 2, cause: 'panic at src/somewhere.rs:42' }, boot: 3 });
+});
+
+test('what happened is printed in plain text with the time of day', async (t) => {
+  const bench = await Bench.open(t);
+  await bench.plug();
+  await bench.board.run(() => logged(bench.board, 'an FT232 is plugged in'), 1);
+  const { out, err, code } = await bench.host(['bridge', 'logs', '--url', bench.bridge]);
+  assert.equal(code, 0, err);
+  const lines = out.trim().split('\n');
+  const year = new Date().getUTCFullYear();
+  assert.ok(lines.every((line) => line.startsWith(`${year}-`)), out);
+  assert.match(out, /powered up\n.*passing through\n.*USB: a BitScope Micro is plugged in\n/);
 });
 
 test('the log comes over the uplink as it comes by RTT', async (t) => {
   const bench = await Bench.open(t);
   await bench.plug();
   await bench.board.run(() => logged(bench.board, 'an FT232 is plugged in'), 1);
-  const { out, err, code } = await bench.host(['bridge', 'logs', '--url', bench.bridge], { binary: true });
+  const { out, err, code } = await bench.host(['bridge', 'logs', '--defmt', '--url', bench.bridge], { binary: true });
   assert.equal(code, 0, err);
   const decoder = new LogDecoder(elf);
   const lines = frames(out).map((frame) => decoder.line(frame));

@@ -55,8 +55,12 @@ impl fmt::Display for Event {
             Self::ButtonPressed => f.write_str("button pressed"),
             Self::ButtonHeld => f.write_str("button held"),
             Self::UartOverrun => f.write_str("UART: bytes came too fast"),
-            Self::UartFraming => f.write_str("UART: a byte without a stop bit: check the wires and the baud rate"),
-            Self::SettingsFailed => f.write_str("the flash fails where job and counters are kept: use another board"),
+            Self::UartFraming => {
+                f.write_str("UART: a byte without a stop bit: check the wires and the baud rate")
+            }
+            Self::SettingsFailed => {
+                f.write_str("the flash fails where job and counters are kept: use another board")
+            }
             Self::NoProgress { bus, uplink } => {
                 let what = match (bus, uplink) {
                     (true, true) => "the USB bus and the uplink get",

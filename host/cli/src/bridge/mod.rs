@@ -181,7 +181,10 @@ fn to_flash(text: &str) -> Result<ToFlash, String> {
     match text {
         "each" => Ok(ToFlash::Each),
         "never" => Ok(ToFlash::Never),
-        _ => Ok(ToFlash::Spaced(Micros::from_seconds(seconds(text)?))),
+        _ => {
+            let spacing_s = seconds(text).map_err(|error| format!("{error}; or give each, or never"))?;
+            Ok(ToFlash::Spaced(Micros::from_seconds(spacing_s)))
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use scopething_core::link::bridge::{
     Job, RECORD_VERSION, Repeat, StoreStatus, StoredTrace, TimedEvent, ToFlash, WhenFull, wear,
 };
-use scopething_core::time::Instant;
 use scopething_core::plan::CaptureRequest;
+use scopething_core::time::Instant;
 use serde_json::{Value, json};
 
 use crate::table::Table;

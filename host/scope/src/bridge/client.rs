@@ -6,8 +6,8 @@ use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 use scopething_core::link::bridge::frame::{self, DATA_BYTES, FrameError, MAX_REQUEST, MAX_RESPONSE};
 use scopething_core::link::bridge::{
-    Deframer, Fault, Job, JobState, LineErrors, Request, Response, StoreStatus, StoredTrace, TimedEvent, TraceId,
-    UsbStatus,
+    Deframer, Fault, Job, JobState, LineErrors, Request, Response, StoreStatus, StoredTrace, TimedEvent,
+    TraceId, UsbStatus,
 };
 use scopething_core::scope::SerialNumber;
 use scopething_core::time::{Clock, Micros};
@@ -405,7 +405,9 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
             let mut answer = self.ask(&Request::Events { from }).await?;
             match response(&mut answer)? {
                 Response::Events(part) if part.is_empty() => return Ok(events),
-                Response::Events(part) if part.iter().all(|event| event.number >= from) => events.extend(&part),
+                Response::Events(part) if part.iter().all(|event| event.number >= from) => {
+                    events.extend(&part)
+                }
                 Response::Events(_) => return Err(BridgeError::EndlessList),
                 other => return Err(unexpected(&other)),
             }

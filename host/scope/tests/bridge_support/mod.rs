@@ -20,7 +20,9 @@ use scopething_bridge::job::{Runner, ScopeStream};
 use scopething_bridge::store::{Store, StoreLayout};
 use scopething_bridge::uplink::{About, Board, Uplink};
 use scopething_core::device::BS05;
-use scopething_core::link::bridge::{Event, Events, Failure, Job, Repeat, Restart, TimedEvent, ToFlash, WhenFull};
+use scopething_core::link::bridge::{
+    Event, Events, Failure, Job, Repeat, Restart, TimedEvent, ToFlash, WhenFull,
+};
 use scopething_core::plan::{CaptureRequest, ChannelSet};
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::TraceBuffer;
