@@ -51,6 +51,8 @@ export class Bench {
     this.uart = uart;
     this.board = board;
     this.onStored = () => {};
+    /** Whether what is plugged in is one that the bridge readies. */
+    this.isUsable = true;
     let storing = false;
     board.onLog = ({ text }) => {
       // A trace that was being stored when power failed was not reported.
@@ -131,7 +133,7 @@ export class Bench {
     const { log, device } = this.board;
     const start = log.findLastIndex(({ text }) => text.startsWith('the bridge starts'));
     const started = log.slice(start).some(({ text }) => text.startsWith('now '));
-    return started && (!device || device.latencyMs === 1);
+    return started && (!device || !this.isUsable || device.latencyMs === 1);
   }
 
   /** The URL of the board's UART as a plain stream, and with messages. */

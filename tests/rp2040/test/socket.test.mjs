@@ -51,6 +51,7 @@ for (const [name, { device, quirks, flaps }, status, log] of UNUSABLE) {
   test(`${name} is reported`, async (t) => {
     const bench = await Bench.open(t, { usbQuirks: quirks });
     const { board } = bench;
+    bench.isUsable = false;
     const put = () => (flaps ? flap(bench) : bench.plug(device));
     await put();
     await pass(board, 0.7);
@@ -67,6 +68,7 @@ for (const [name, { device, quirks, flaps }, status, log] of UNUSABLE) {
     if (flaps || device) {
       bench.unplug();
       await pass(board, 0.1);
+      bench.isUsable = true;
       await bench.plug();
       await board.run(() => bench.device.readied >= 1, 3, 'the FT232 being readied');
       assert.equal(JSON.parse(await bridge(bench, 'status', '--json')).usb.fault, false);
