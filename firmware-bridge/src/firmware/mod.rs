@@ -14,7 +14,7 @@ use core::fmt::Write as _;
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
 use embassy_rp::Peri;
 use embassy_rp::bind_interrupts;
-use embassy_rp::gpio::{Level, Output};
+use embassy_rp::gpio::{AnyPin, Level, Output};
 use embassy_rp::peripherals::USB;
 use embassy_rp::uart::{BufferedUartTx, Error};
 use scopething_bridge::control::Bridge;
@@ -23,7 +23,7 @@ use scopething_bridge::scope_link::ScopePort;
 use scopething_bridge::store::{Store, StoredJob};
 use scopething_bridge::uplink::{About, Uplink};
 use scopething_bridge::usb::rp2040;
-use scopething_core::link::bridge::{Event, Failure, Restart};
+use scopething_core::link::bridge::{BoardSettings, Event, Failure, Restart};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::Micros;
 use scopething_core::trace::TraceBuffer;
@@ -34,14 +34,6 @@ use clock::BoardClock;
 use flash::BoardFlash;
 use watchdog::{BUS, UPLINK};
 
-/// Bits a second of the uplink, 8N1: the build takes another from `SCOPETHING_BAUD`.
-const BAUD: u32 = match option_env!("SCOPETHING_BAUD") {
-    None => 1_000_000,
-    Some(text) => match u32::from_str_radix(text, 10) {
-        Ok(baud) => baud,
-        Err(_) => panic!("SCOPETHING_BAUD is no number"),
-    },
-};
 /// The latency timer adds 1 ms to each answer and a write may wait for one; the bus carries at least 300 kB/s.
 const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(100), ..LinkProfile::SERIAL };
 
@@ -145,8 +137,14 @@ async fn main(spawner: Spawner) {
     let board = embassy_rp::init(embassy_rp::config::Config::default());
     // Ahead of the flash: what it receives with is in memory from now on.
     let pins = (board.PIN_0, board.PIN_1, board.PIN_2, board.PIN_3);
-    let (sender, receiver) = uart::start(board.UART0, pins, BAUD);
+    let (sender, receiver) = uart::start(board.UART0, pins, BoardSettings::default().baud);
     let (mut store, stored) = open_store(BoardFlash::new(board.FLASH)).await;
+    let settings = store.board().await.unwrap_or_else(|error| {
+        defmt::error!("the settings of the board cannot be read: {}", error);
+        board::note(Event::SettingsFailed);
+        BoardSettings::default()
+    });
+    uart::set_baud(settings.baud);
     let last_failure = last_failure(&mut store, restart).await;
     // Only now: a store that holds something else is erased, which may take longer than the watchdog waits.
     let watchdog = watchdog::start(board.WATCHDOG);
@@ -155,14 +153,20 @@ async fn main(spawner: Spawner) {
     let uplink = UPLINK_STATE.init(Uplink::new(bridge, BoardClock, board::Pico, about));
     let Some(port) = LINE.port() else { panic!("the line has no port") };
     let runner = RUNNER.init(Runner::new(bridge, port, BoardClock, PROFILE, TRACE.take()));
-    let led = Output::new(board.PIN_25, Level::Low);
+    let (led, trigger) = (settings.led.map(output), settings.trigger_out.map(output));
     spawn(spawner, carry(board.USB));
     spawn(spawner, run(runner));
     spawn(spawner, serve(uplink, sender, receiver));
     let Some(watch) = LINE.watch() else { panic!("the line has no watch") };
-    spawn(spawner, panel::show(led, bridge, watch));
+    spawn(spawner, panel::show(led, trigger, bridge, watch));
     spawn(spawner, panel::press(board.BOOTSEL, bridge));
     spawn(spawner, watchdog::feed(watchdog));
+}
+
+/// A pin of the settings, low.
+fn output(gpio: u8) -> Output<'static> {
+    // SAFETY: the settings were checked: it is a pin that nothing else uses, and each is asked for once.
+    Output::new(unsafe { AnyPin::steal(gpio) }, Level::Low)
 }
 
 /// Starts a task; each is started once.

@@ -252,6 +252,16 @@ pub(super) fn start(
     (sender, Receiver { overruns: 0, framing_errors: 0 })
 }
 
+/// Has it send and receive at another rate.
+pub(super) fn set_baud(baud: u32) {
+    let divisor = 8 * embassy_rp::clocks::clk_peri_freq() / baud;
+    // Whole sixteenths of the clock, and 64ths of them, rounded (section 4.2.7.1).
+    pac::UART0.uartibrd().write(|whole| whole.set_baud_divint((divisor >> 7) as u16));
+    pac::UART0.uartfbrd().write(|part| part.set_baud_divfrac((divisor & 0x7f).div_ceil(2).min(0x3f) as u8));
+    // Both take effect with a write to this register.
+    pac::UART0.uartlcr_h().modify(|_| {});
+}
+
 /// Pulls a pin that is read up or down, with its Schmitt trigger.
 fn pull(pin: usize, up: bool) {
     pac::PADS_BANK0.gpio(pin).write(|pad| {

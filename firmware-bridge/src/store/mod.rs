@@ -40,7 +40,7 @@ mod settings;
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::device::AnalogParameters;
 use scopething_core::link::bridge::frame::CRC;
-use scopething_core::link::bridge::{Ended, Job, StoreStatus, StoredTrace, TraceId, WhenFull};
+use scopething_core::link::bridge::{BoardSettings, Ended, Job, StoreStatus, StoredTrace, TraceId, WhenFull};
 use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::SerialNumber;
 use scopething_core::trace::Trace;
@@ -419,6 +419,22 @@ impl<F: MultiwriteNorFlash> Store<F> {
     pub async fn count_start(&mut self) -> Result<u32, StoreError> {
         self.boot = settings::count_start(&mut self.flash, &self.layout).await?;
         Ok(self.boot)
+    }
+
+    /// The settings of the board: those of a Pico if none were stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Flash`].
+    pub async fn board(&mut self) -> Result<BoardSettings, StoreError> {
+        Ok(settings::board(&mut self.flash, &self.layout).await?.unwrap_or_default())
+    }
+
+    /// Stores settings of the board.
+    ///
+    /// # Errors
+    /// [`StoreError::Flash`].
+    pub async fn set_board(&mut self, board: &BoardSettings) -> Result<(), StoreError> {
+        settings::set_board(&mut self.flash, &self.layout, board).await
     }
 
     /// Keeps that this start was caused by the firmware itself, by what `cause` reports; of a longer one than 200 bytes

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use embedded_storage_async::nor_flash::NorFlash;
 use scopething_core::device::AnalogParameters;
-use scopething_core::link::bridge::{Job, Repeat, ToFlash, TraceId, WhenFull, frame};
+use scopething_core::link::bridge::{BoardSettings, Job, Repeat, ToFlash, TraceId, WhenFull, frame};
 use scopething_core::plan::CaptureRequest;
 use scopething_core::time::Micros;
 use sequential_storage::Error;
@@ -35,6 +35,8 @@ const STARTS: u8 = 0xb0;
 const RESERVED: u8 = 0xb1;
 /// The key of the last start that the firmware had caused: its number, then its cause in text.
 const FAILURE: u8 = 0xb2;
+/// The key of the settings of the board.
+const BOARD: u8 = 0xb3;
 /// Room for the job and its key, and for a failure.
 const JOB_BYTES: usize = 320;
 /// The most bytes of a failure that are kept.
@@ -164,6 +166,33 @@ pub(super) async fn repair<F: NorFlash>(flash: &mut F, layout: &StoreLayout) -> 
         (None, Some(job)) => write_copy(flash, one, &job).await,
         _ => Ok(()),
     }
+}
+
+/// The settings of the board. What cannot be read, or is not to be used, counts as none.
+pub(super) async fn board<F: NorFlash>(
+    flash: &mut F,
+    layout: &StoreLayout,
+) -> Result<Option<BoardSettings>, StoreError> {
+    let mut buffer = [0; JOB_BYTES];
+    for range in &layout.settings {
+        let bytes = fetch(flash, range, BOARD, &mut buffer).await?;
+        let found = bytes.and_then(|bytes| postcard::from_bytes::<BoardSettings>(bytes).ok());
+        if let Some(settings) = found.filter(|settings| settings.check().is_ok()) {
+            return Ok(Some(settings));
+        }
+    }
+    Ok(None)
+}
+
+/// Keeps the settings of the board.
+pub(super) async fn set_board<F: NorFlash>(
+    flash: &mut F,
+    layout: &StoreLayout,
+    settings: &BoardSettings,
+) -> Result<(), StoreError> {
+    let mut bytes = [0; 16];
+    let bytes: &[u8] = postcard::to_slice(settings, &mut bytes).map_err(|_| StoreError::Flash)?;
+    store_in_both(flash, layout, BOARD, &bytes).await
 }
 
 /// The highest number under a key in the copies; 0 without any.

@@ -114,6 +114,10 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
                 Ok(stored) => Response::Job(stored.map(|stored| stored.job)),
                 Err(error) => Response::Refused(refusal(error)),
             },
+            Request::Board => match self.bridge.store().await.board().await {
+                Ok(settings) => Response::Board(settings),
+                Err(error) => Response::Refused(refusal(error)),
+            },
             Request::List { from } => self.records(from).await,
             Request::Events { from } => Response::Events(self.board.events(from)),
             Request::Fetch { id, offset, length } => {
@@ -180,8 +184,13 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
                 bridge.store().await.erase_through(*through).await.map_err(refusal)?;
                 bridge.notify();
             }
+            Request::SetBoard(settings) => {
+                settings.check().map_err(|_| Refusal::Board)?;
+                bridge.store().await.set_board(settings).await.map_err(refusal)?;
+            }
             Request::Status
             | Request::Job
+            | Request::Board
             | Request::List { .. }
             | Request::Fetch { .. }
             | Request::PassThrough { .. }

@@ -117,6 +117,64 @@ async fn job_spares_the_flash_by_default() {
 }
 
 #[tokio::test]
+async fn board_is_set_without_a_rebuild() {
+    let url = serve("A=dc,1V");
+    assert_eq!(
+        json(&bridge(&url, "board --json").await),
+        serde_json::json!({"baud": 1_000_000, "led": 25, "trigger_out": null})
+    );
+    bridge(&url, "board --baud 115200 --led GP22 --trigger-out 6").await;
+    let text = bridge(&url, "board").await;
+    assert!(text.contains("115200") && text.contains("GP22") && text.contains("GP6"), "{text}");
+    bridge(&url, "board --led none").await;
+    let kept = serde_json::json!({"baud": 115_200, "led": null, "trigger_out": 6});
+    assert_eq!(json(&bridge(&url, "board --json").await), kept);
+    for (words, part) in [
+        (["--trigger-out", "3"], "GPIO 3 is not free"),
+        (["--led", "6"], "given twice"),
+        (["--baud", "50"], "9600"),
+    ] {
+        let finished = scopething(&["bridge", "board", words[0], words[1], "--url", &url]).await;
+        assert_eq!(finished.code, Some(2), "{words:?}: {}", finished.stderr);
+        assert!(finished.stderr.contains(part), "{words:?}: {}", finished.stderr);
+    }
+    assert_eq!(json(&bridge(&url, "board --json").await), kept);
+}
+
+#[tokio::test]
+async fn firmware_is_copied_to_the_drive_of_a_board() {
+    let url = serve("A=dc,1V");
+    let directory = tempfile::tempdir().unwrap();
+    let (file, drive) = (directory.path().join("bridge.uf2"), directory.path().join("RPI-RP2"));
+    // One block, by the description of the format, of the RP2040's family.
+    let head = [0x0A32_4655, 0x9E5D_5157, 0x2000, 0x1000_0000, 256, 0, 1, 0xE48B_FF56];
+    let mut bytes: Vec<u8> = head.into_iter().flat_map(u32::to_le_bytes).collect();
+    bytes.resize(508, 0);
+    bytes.extend(0x0AB1_6F30_u32.to_le_bytes());
+    std::fs::write(&file, &bytes).unwrap();
+    std::fs::create_dir(&drive).unwrap();
+    let (path, place) = (file.to_str().unwrap(), drive.to_str().unwrap());
+    let flash = ["bridge", "flash", path, "--drive", place, "--wait", "0s"];
+    let update = ["bridge", "update", path, "--drive", place, "--wait", "0s", "--url", &url];
+    let finished = scopething(&flash).await;
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    assert!(finished.stderr.contains("with BOOTSEL held"), "{}", finished.stderr);
+    let information = "UF2 Bootloader v3.0\r\nModel: Raspberry Pi RP2\r\nBoard-ID: RPI-RP2\r\n";
+    std::fs::write(drive.join("INFO_UF2.TXT"), information).unwrap();
+    for words in [&flash[..], &update] {
+        let finished = scopething(words).await;
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        assert!(finished.stderr.contains("the board starts it by itself"), "{}", finished.stderr);
+        assert_eq!(std::fs::read(drive.join("bridge.uf2")).unwrap(), bytes);
+        std::fs::remove_file(drive.join("bridge.uf2")).unwrap();
+    }
+    std::fs::write(&file, &bytes[..500]).unwrap();
+    let finished = scopething(&flash).await;
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    assert!(finished.stderr.contains("no whole UF2 file"), "{}", finished.stderr);
+}
+
+#[tokio::test]
 async fn bridge_behaves_like_a_device() {
     let url = serve(SIGNALS);
     let finished = scopething(&["info", "--url", &url, "--json"]).await;

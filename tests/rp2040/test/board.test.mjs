@@ -127,3 +127,32 @@ test('the log comes over the uplink as it comes by RTT', async (t) => {
   assert.ok(lines.length >= 3);
   assert.deepEqual(lines, bench.board.log.slice(0, lines.length));
 });
+
+test('rate and pins are set by message, and kept', async (t) => {
+  const bench = await Bench.open(t);
+  const { board } = bench;
+  const words = ['--baud', '115200', '--led', '22', '--trigger-out', '6'];
+  const { err, code } = await bench.host(['bridge', 'board', ...words, '--url', bench.bridge]);
+  assert.equal(code, 0, err);
+  board.powerOn();
+  const pin = (gpio) => {
+    const changes = [];
+    board.chip.gpio[gpio].addListener((state) => changes.push({ nanos: board.nanos, state }));
+    return changes;
+  };
+  const [led, trigger, before] = [pin(22), pin(6), board.ledChanges.length];
+  await bench.plug();
+  await board.run(() => bench.device.readied > 0, 3, 'the FT232 being readied');
+  assert.ok(Math.abs(board.uart.baud / 115_200 - 1) < 0.01, `${board.uart.baud}`);
+  const { operations } = board.flash;
+  await press(board, 200);
+  await board.run(() => board.flash.operations > operations + 2, 3, 'a trace in flash');
+  await flashes(board, 1);
+  assert.ok(led.length > 2, 'the LED on its pin');
+  assert.equal(board.ledChanges.length, before, 'and not on that of before');
+  // High is 1, low is 0 (rp2040js, GPIOPinState).
+  const rise = trigger.findIndex(({ state }) => state === 1);
+  const width = (trigger[rise + 1].nanos - trigger[rise].nanos) / 1e6;
+  assert.ok(width >= 1, `${width} ms`);
+  assert.equal(trigger.filter(({ state }) => state === 1).length, 1, 'one pulse a trace');
+});

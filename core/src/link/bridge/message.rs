@@ -4,6 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::board::BoardSettings;
 use super::event::Events;
 use super::record::{StoredTrace, TraceId};
 use super::usb::{LineErrors, UsbStatus};
@@ -77,6 +78,10 @@ pub enum Request {
         /// The place of the first byte of interest, counted from power-up.
         from: u32,
     },
+    /// The settings of its board. Answer: [`Response::Board`].
+    Board,
+    /// Stores settings of its board, which it uses from the next start on. Answer: [`Response::Done`] once they are stored.
+    SetBoard(BoardSettings),
     /// What has happened on the bridge. Answer: [`Response::Events`].
     Events {
         /// The number of the first event of interest, counted from power-up.
@@ -118,6 +123,8 @@ pub enum Response<'a> {
         #[serde(borrow)]
         bytes: &'a [u8],
     },
+    /// The settings of the board that are stored: those of a Pico if none are.
+    Board(BoardSettings),
     /// Events in order of their numbers. None: there are no more.
     Events(Events),
     /// It cannot be done.
@@ -379,6 +386,8 @@ pub enum Refusal {
     Request,
     /// The flash fails.
     Storage,
+    /// The settings of the board name a pin or a rate that it has not.
+    Board,
     /// The message is unknown to this firmware.
     Unknown,
 }
@@ -391,6 +400,7 @@ impl fmt::Display for Refusal {
             Self::Offset => "the trace has fewer bytes: list what the bridge has, then fetch it again",
             Self::Request => "the bridge cannot plan this capture: change the request",
             Self::Storage => "the flash of the bridge fails: erase its traces, or use another board",
+            Self::Board => "the bridge's board has no such pin or rate: give others",
             Self::Unknown => {
                 "the bridge does not know this request: flash the firmware that belongs to this program"
             }

@@ -24,6 +24,7 @@
 //! # Ok::<(), frame::FrameError>(())
 //! ```
 
+mod board;
 mod deframer;
 mod event;
 pub mod frame;
@@ -33,6 +34,7 @@ mod record;
 mod usb;
 pub mod wear;
 
+pub use board::{BoardSettings, BoardSettingsError};
 pub use deframer::Deframer;
 pub use event::{Event, Events, TimedEvent};
 pub use message::{

@@ -1,12 +1,16 @@
 //! `scopething bridge`: manages the job and the stored traces of an RP2040 bridge.
 
+mod firmware;
 mod report;
 mod traces;
 
 use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use scopething_core::link::bridge::{Job, JobState, Repeat, StoreStatus, ToFlash, TraceId, WhenFull, wear};
+use scopething_core::link::bridge::{
+    BoardSettings, Job, JobState, Repeat, StoreStatus, ToFlash, TraceId, WhenFull, wear,
+};
 use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Micros;
 
@@ -17,6 +21,7 @@ use super::live::print_notices;
 use super::message::print_note;
 use super::progress::with_progress;
 use super::results::ResultArguments;
+use firmware::{DriveArguments, Firmware};
 use scopething::bridge::{BridgeError, Client};
 use scopething::link::{Link, LinkClock, LinkError, open_bridge};
 use scopething_waveform::moment::UnixMicros;
@@ -110,10 +115,41 @@ enum Action {
             value_parser = clap::value_parser!(u8).range(8..=64))]
         grid: u8,
     },
-    /// Restart the bridge into its boot loader: plug it into a computer, and its drive takes other firmware
+    /// Print or change the settings of the bridge's board, which it uses from its next power-up on
+    Board {
+        #[command(flatten)]
+        bridge: BridgeArgument,
+        /// Bits a second of its UART, 9600 to 1000000
+        #[arg(long, value_name = "BAUD")]
+        baud: Option<u32>,
+        /// The GPIO of its LED [a Pico's: 25]
+        #[arg(long, value_name = "GPIO|none", value_parser = pin)]
+        led: Option<Pin>,
+        /// The GPIO that is high for 1 ms after each captured trace
+        #[arg(long, value_name = "GPIO|none", value_parser = pin)]
+        trigger_out: Option<Pin>,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put other firmware on the bridge: it restarts into its boot loader, and its drive takes the file once the Pico's own USB
+    /// socket is plugged into this computer
     Update {
         #[command(flatten)]
         bridge: BridgeArgument,
+        /// The firmware [default: only restart it]
+        #[arg(value_name = "FILE.uf2")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        drive: DriveArguments,
+    },
+    /// Put firmware on a board that is in its boot loader: plugged in with BOOTSEL held
+    Flash {
+        /// The firmware
+        #[arg(value_name = "FILE.uf2")]
+        file: PathBuf,
+        #[command(flatten)]
+        drive: DriveArguments,
     },
     /// Print what has happened on the bridge since power-up
     Logs {
@@ -177,6 +213,19 @@ fn repeat(text: &str) -> Result<Repeat, String> {
     })
 }
 
+/// A pin of the board; none: no pin.
+#[derive(Debug, Clone, Copy)]
+struct Pin(Option<u8>);
+
+fn pin(text: &str) -> Result<Pin, String> {
+    if text == "none" {
+        return Ok(Pin(None));
+    }
+    let gpio = text.strip_prefix("GP").unwrap_or(text).parse().ok();
+    gpio.map(|gpio| Pin(Some(gpio)))
+        .ok_or_else(|| format!("{text} is no pin: give its GPIO, such as 22, or none"))
+}
+
 fn to_flash(text: &str) -> Result<ToFlash, String> {
     match text {
         "each" => Ok(ToFlash::Each),
@@ -204,8 +253,9 @@ impl BridgeArgument {
 }
 
 impl Action {
-    fn bridge(&self) -> &BridgeArgument {
-        match self {
+    /// Where the bridge is; none if it is not spoken to.
+    fn bridge(&self) -> Option<&BridgeArgument> {
+        Some(match self {
             Self::Status { bridge, .. }
             | Self::Arm { bridge }
             | Self::Disarm { bridge }
@@ -214,9 +264,21 @@ impl Action {
             | Self::Fetch { bridge, .. }
             | Self::Erase { bridge, .. }
             | Self::Calibrate { bridge, .. }
-            | Self::Update { bridge }
+            | Self::Board { bridge, .. }
+            | Self::Update { bridge, .. }
             | Self::Logs { bridge, .. } => bridge,
             Self::Configure(arguments) => &arguments.bridge,
+            Self::Flash { .. } => return None,
+        })
+    }
+
+    /// The firmware to put on it, and where.
+    fn firmware(&self) -> Result<Option<(Firmware, &DriveArguments)>, Failure> {
+        match self {
+            Self::Flash { file, drive } | Self::Update { file: Some(file), drive, .. } => {
+                Ok(Some((Firmware::read(file)?, drive)))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -259,7 +321,22 @@ impl Action {
                 client.calibrate(*grid).await?;
                 with_progress(calibrated(client), "calibrating").await?;
             }
+            Self::Board { baud, led, trigger_out, json, .. } => {
+                let before = client.board().await?;
+                let settings = BoardSettings {
+                    baud: baud.unwrap_or(before.baud),
+                    led: led.map_or(before.led, |pin| pin.0),
+                    trigger_out: trigger_out.map_or(before.trigger_out, |pin| pin.0),
+                };
+                settings.check().map_err(|error| Failure::Usage(error.into()))?;
+                if settings != before {
+                    client.set_board(&settings).await?;
+                    print_note!("used from the next power-up on");
+                }
+                out.write_all(report::board(&settings, *json).as_bytes())?;
+            }
             Self::Update { .. } => client.restart_into_boot_loader().await?,
+            Self::Flash { .. } => {}
             Self::Logs { defmt: false, .. } => {
                 let clock = report::BridgeClock::new(&client.status().await?, UnixMicros::now());
                 out.write_all(report::events(&client.events().await?, clock).as_bytes())?;
@@ -287,18 +364,14 @@ impl Action {
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let interrupts = Interrupts::watch();
+        // Before anything restarts: one that is no firmware is refused.
+        let firmware = self.action.firmware()?;
         let working = async {
-            let mut client = self.action.bridge().open().await?;
-            let unix = u64::try_from(UnixMicros::now().0).unwrap_or(0);
-            client.set_time(Micros(unix)).await?;
-            let done = self.action.run(&mut client, &interrupts).await;
-            if matches!(self.action, Action::Update { .. }) {
-                // It answers nothing any more.
-                return done;
+            self.with_bridge(&interrupts).await?;
+            match firmware {
+                Some((firmware, drive)) => firmware.flash(drive).await,
+                None => Ok(()),
             }
-            // Other programs find the BitScope behind it again. A lost link was already reported.
-            let left = client.pass_through(false).await.map_err(Failure::from);
-            done.and(left)
         };
         let cancellable = match &self.action {
             // It ends by itself, so that what was fetched is kept.
@@ -309,6 +382,22 @@ impl Arguments {
             done = Box::pin(working) => done,
             () = interrupts.reached(cancellable) => Err(Failure::Cancelled),
         }
+    }
+
+    /// Does what the bridge itself is needed for.
+    async fn with_bridge(&self, interrupts: &Interrupts) -> Result<(), Failure> {
+        let Some(bridge) = self.action.bridge() else { return Ok(()) };
+        let mut client = bridge.open().await?;
+        let unix = u64::try_from(UnixMicros::now().0).unwrap_or(0);
+        client.set_time(Micros(unix)).await?;
+        let done = self.action.run(&mut client, interrupts).await;
+        if matches!(self.action, Action::Update { .. }) {
+            // It answers nothing any more.
+            return done;
+        }
+        // Other programs find the BitScope behind it again. A lost link was already reported.
+        let left = client.pass_through(false).await.map_err(Failure::from);
+        done.and(left)
     }
 }
 

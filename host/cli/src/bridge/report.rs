@@ -1,7 +1,7 @@
 //! Reports of a bridge, as text and as JSON.
 
 use scopething_core::link::bridge::{
-    Job, RECORD_VERSION, Repeat, StoreStatus, StoredTrace, TimedEvent, ToFlash, WhenFull, wear,
+    BoardSettings, Job, RECORD_VERSION, Repeat, StoreStatus, StoredTrace, TimedEvent, ToFlash, WhenFull, wear,
 };
 use scopething_core::plan::CaptureRequest;
 use scopething_core::time::Instant;
@@ -234,6 +234,17 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
         lines.push(("UART", text));
     }
     Table::named(lines).to_string()
+}
+
+/// The settings of a bridge's board.
+pub(super) fn board(settings: &BoardSettings, as_json: bool) -> String {
+    let BoardSettings { baud, led, trigger_out } = settings;
+    if as_json {
+        return format!("{}\n", json!({ "baud": baud, "led": led, "trigger_out": trigger_out }));
+    }
+    let pin = |gpio: &Option<u8>| gpio.map_or_else(|| "none".to_owned(), |gpio| format!("GP{gpio}"));
+    Table::named([("baud", baud.to_string()), ("LED", pin(led)), ("trigger output", pin(trigger_out))])
+        .to_string()
 }
 
 /// What has happened on a bridge, a line each.

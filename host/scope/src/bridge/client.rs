@@ -6,8 +6,8 @@ use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 use scopething_core::link::bridge::frame::{self, DATA_BYTES, FrameError, MAX_REQUEST, MAX_RESPONSE};
 use scopething_core::link::bridge::{
-    Deframer, Fault, Job, JobState, LineErrors, Request, Response, StoreStatus, StoredTrace, TimedEvent,
-    TraceId, UsbStatus,
+    BoardSettings, Deframer, Fault, Job, JobState, LineErrors, Request, Response, StoreStatus, StoredTrace,
+    TimedEvent, TraceId, UsbStatus,
 };
 use scopething_core::scope::SerialNumber;
 use scopething_core::time::{Clock, Micros};
@@ -230,6 +230,26 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
         self.order(&Request::Configure(*job)).await
     }
 
+    /// The settings of its board.
+    ///
+    /// # Errors
+    /// [`BridgeError`].
+    pub async fn board(&mut self) -> Result<BoardSettings, BridgeError<S::Error>> {
+        let mut answer = self.ask(&Request::Board).await?;
+        match response(&mut answer)? {
+            Response::Board(settings) => Ok(settings),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Stores settings of its board, which it uses from its next start on.
+    ///
+    /// # Errors
+    /// [`BridgeError`].
+    pub async fn set_board(&mut self, settings: &BoardSettings) -> Result<(), BridgeError<S::Error>> {
+        self.order(&Request::SetBoard(*settings)).await
+    }
+
     /// Starts the stored job, now and at each power-up.
     ///
     /// # Errors
@@ -438,6 +458,7 @@ fn changes_something(request: &Request) -> bool {
         request,
         Request::Status
             | Request::Job
+            | Request::Board
             | Request::List { .. }
             | Request::Fetch { .. }
             | Request::Log { .. }
