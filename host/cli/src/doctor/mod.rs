@@ -49,6 +49,11 @@ impl Arguments {
         report.add(settings());
         let url = match self.url.parse() {
             Ok(url) => url.unwrap_or_default(),
+            // The settings that are not understood are the problem, and the link may be among them.
+            Err(_) if report.has_problem() => {
+                self.print(&report)?;
+                return Err(Failure::Reported(1));
+            }
             Err(failure) => {
                 report.add([Finding::problem(
                     "link",

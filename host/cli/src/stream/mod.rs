@@ -122,7 +122,7 @@ impl Arguments {
             return self.show_plan();
         }
         let files = self.output.files()?;
-        writer::check(&files)?;
+        writer::check(&files, self.channel_set())?;
         if self.output.takes_standard_output() && (self.show.json || self.show.plot) {
             return Err(Failure::Usage(anyhow::anyhow!(
                 "-o - has standard output for itself: leave out --json and --plot, or save to a file"
@@ -166,9 +166,13 @@ impl Arguments {
         if self.envelope { Thinning::Envelope } else { Thinning::Mean }
     }
 
-    fn request(&self) -> Result<StreamRequest, Failure> {
+    fn channel_set(&self) -> ChannelSet {
         let channels = self.channels.iter().copied().reduce(ChannelSet::union);
-        let channels = channels.unwrap_or(ChannelSet::EMPTY.with(Channel::A));
+        channels.unwrap_or(ChannelSet::EMPTY.with(Channel::A))
+    }
+
+    fn request(&self) -> Result<StreamRequest, Failure> {
+        let channels = self.channel_set();
         let (low, high) = self.range.ends(channels)?;
         Ok(StreamRequest {
             frame_rate_hz: self.frame_rate,
