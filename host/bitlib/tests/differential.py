@@ -44,8 +44,8 @@ def serve(path):
         functions[name] = function
     for line in sys.stdin:
         assert library.BL_Open(b"NIL:BS000501", 1) == 1
-        # The vendor's library changes rate and size by itself for some time.
-        time.sleep(0.25)
+        # The vendor's library changes rate and size by itself for some time, longer on a busy machine.
+        time.sleep(0.5)
         print(json.dumps([functions[name](*arguments) for name, *arguments in json.loads(line)]), flush=True)
         # Another session in the same process would begin as this one ended.
         return
