@@ -89,6 +89,37 @@ async fn file_analysis_equals_capture_analysis() {
     assert!(printed.contains("delay from A to B: -2"), "{printed}");
 }
 
+/// Lines of `.sr` are measured piece by piece in two passes, those of JSON as a whole.
+#[tokio::test]
+async fn lines_are_measured_alike_by_pieces_and_as_a_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let url =
+        "sim:?L0=square,1kHz,0..3.3V&L1=square,1kHz,0..3.3V,phase=25%&L2=square,3kHz,0..3.3V&clock=fast";
+    let capture = ["capture", "L0", "L1", "L2", "L3", "--url", url, "--period", "20ms", "--samples", "10000"];
+    let outputs = ["-o", "lines.sr", "-o", "lines.json", "--timeout", "0"];
+    scopething_in(directory.path(), &[&capture[..], &outputs].concat()).await.done();
+    let of = async |file: &str, more: &[&str]| {
+        let mut analysis = scopething_in(directory.path(), &[&["analyse", file, "--json"], more].concat())
+            .await
+            .done()
+            .object();
+        // In `.sr` lines have the names of sigrok's device.
+        for (_, channel) in analysis["channels"].as_object_mut().unwrap() {
+            channel.as_object_mut().unwrap().remove("name");
+        }
+        analysis
+    };
+    for more in [&[][..], &["--trace", "1"], &["--channels", "L0,L1"], &["--from", "2ms", "--for", "5ms"]] {
+        let by_pieces = of("lines.sr", more).await;
+        assert_eq!(by_pieces, of("lines.json", more).await, "{more:?}");
+        assert!(by_pieces["delays"].as_array().is_some_and(|delays| !delays.is_empty()), "{by_pieces}");
+    }
+    let delays = of("lines.sr", &[]).await["delays"].clone();
+    assert!((number(&delays[0], "phase_degrees").abs() - 90.0).abs() < 1.0, "{delays}");
+    let refused = scopething_in(directory.path(), &["analyse", "lines.sr", "--trace", "2"]).await.refused(2);
+    assert!(refused.contains("no trace 2"), "{refused}");
+}
+
 #[tokio::test]
 async fn spectrum_has_the_harmonics_of_a_triangle() {
     let url = "sim:?A=triangle,1kHz,0..3V&clock=fast";

@@ -23,6 +23,15 @@ async fn every_shell_gets_all_commands() {
         }
         assert!(script.contains("attenuation"), "{shell}");
     }
+    // The values of options too, where they have names.
+    let script = scopething(&["completions", "fish"]).await.done().stdout;
+    for (option, value) in
+        [("input-format", "parquet"), ("format", "svg"), ("type", "falling"), ("window", "hann")]
+    {
+        let line = script.lines().position(|line| line.contains(&format!("-l {option} ")));
+        let values = script.lines().skip(line.unwrap_or_else(|| panic!("no {option}"))).take(12);
+        assert!(values.collect::<String>().contains(value), "{value} of {option}");
+    }
     let message = scopething(&["completions", "tcsh"]).await.refused(2);
     assert!(message.contains("fish"), "{message}");
 }
