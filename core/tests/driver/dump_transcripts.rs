@@ -1,11 +1,12 @@
 //! The driver reading the samples of a trace that has ended: what it dumps, and what it does when a dump fails.
 
 use crate::transcript::{
-    Asynchronous, Blocking, WAIT, Way, both_ways, connected, ends, four_samples, instead, on, plan, steps,
+    Asynchronous, Blocking, PROFILE, Turn, WAIT, Way, both_ways, connected, connected_over, ends,
+    four_samples, instead, on, plan, steps,
 };
 use embassy_futures::block_on;
 use scopething_core::plan::{AnalogChannel, CaptureRequest, ChannelSet, LogicLine, Notice};
-use scopething_core::scope::{Contradiction, ScopeErrorKind, Stage};
+use scopething_core::scope::{Contradiction, LinkProfile, ScopeErrorKind, Stage};
 use scopething_core::trace::{DumpChannel, TraceBuffer};
 use scopething_core::vm::{Expected, Malformed, Register};
 fn full_buffer_drops_its_first_sample<W: Way>() {
@@ -104,6 +105,60 @@ fn power_loss_before_the_dump_is_detected<W: Way>() {
     );
 }
 
+/// What is asked for is what follows the parts that have come, each with the sample before it, over the end of the buffer too.
+fn lossy_link_is_asked_for_shorter_dumps<W: Way>() {
+    const WIDTH: u32 = 6144;
+    let request = CaptureRequest {
+        period_s: 800e-6,
+        samples: 2000,
+        ..CaptureRequest::new("A,B,L1".parse::<ChannelSet>().unwrap())
+    };
+    let first = 1000 + WIDTH - 2002;
+    let dump = |channel, count: u32, skipped: u32| {
+        on('A', []).with(&[
+            (Register::DumpChan, channel),
+            (Register::DumpCount, count),
+            (Register::SampleAddress, (first + skipped) % WIDTH),
+        ])
+    };
+    // Each channel's samples count up, B's and the lines' from further on; the first of a dump is a stale one.
+    let answered = |mut turn: Turn, lead: usize, samples: std::ops::Range<usize>| {
+        turn.answer = vec![255; lead];
+        turn.answer.extend(samples.map(|sample| sample as u8 & 0x7f));
+        turn
+    };
+    let mut turns = vec![
+        on('D', ends("00", 0x1000 + 2000 * 16, 1000)),
+        answered(dump(0, 1001, 0), 1, 0..900),
+        // A quarter of it would be 250.
+        answered(dump(0, 257, 0), 1, 0..256),
+        answered(dump(0, 257, 512), 1, 256..500),
+        answered(dump(0, 257, 512), 1, 256..512),
+        answered(dump(0, 257, 1024), 1, 512..768),
+        answered(dump(0, 233, 1536), 1, 768..1000),
+    ];
+    for (skipped, count) in [(0, 256), (512, 256), (1024, 256), (1536, 232)] {
+        let samples = 1000 + skipped as usize / 2;
+        turns.push(answered(dump(1, count + 1, skipped), 1, samples..samples + count as usize));
+    }
+    for start in (0..2000).step_by(256) {
+        let count = 256.min(2000 - start);
+        turns.push(answered(dump(128, count + 2, start), 2, start as usize..(start + count) as usize));
+    }
+    let profile = LinkProfile { is_lossy: true, ..PROFILE };
+    let (mut scope, line) = connected_over::<W>(profile, turns, 100);
+    let plan = plan::<W>(&scope, request);
+    assert_eq!((plan.mode.name, u32::from(plan.width)), ("MixedChop", WIDTH));
+    let mut buffer = TraceBuffer::new();
+    let trace = block_on(scope.capture(&plan, &mut buffer)).unwrap();
+    assert!(steps(&trace).into_iter().eq((0..1000).map(|sample| sample & 0x7f)));
+    let b = trace.analog(AnalogChannel::B).unwrap().steps();
+    assert!(b.eq((1000..2000).map(|sample| sample & 0x7f)));
+    let levels = trace.logic().unwrap().levels(LogicLine::new(1).unwrap());
+    assert!(levels.eq((0..2000).map(|sample| sample & 2 != 0)));
+    assert_eq!(line.device.lock().unwrap().turns.len(), 0);
+}
+
 /// A blocking stream is not asked for what nobody waits for: [`blocking_reports_long_dump_at_next_script`].
 #[test]
 fn long_dump_is_retried_once() {
@@ -159,6 +214,7 @@ both_ways! {
     full_buffer_drops_its_first_sample
     pairs_and_logic_are_dumped_in_turn
     short_dump_is_retried_once
+    lossy_link_is_asked_for_shorter_dumps
     power_loss_before_the_dump_is_detected
     overwritten_trace_is_not_read
 }

@@ -79,6 +79,98 @@ async fn job_is_configured_run_fetched_and_erased() {
 }
 
 #[tokio::test]
+async fn job_spares_the_flash_by_default() {
+    let url = serve(SIGNALS);
+    let configured = scopething(&[
+        "bridge",
+        "configure",
+        "A",
+        "--period",
+        "2ms",
+        "--samples",
+        "400",
+        "--arm",
+        "--url",
+        &url,
+    ])
+    .await;
+    assert_eq!(configured.code, Some(0), "{}", configured.stderr);
+    assert!(configured.stderr.contains("flash, which lasts 5 years"), "{}", configured.stderr);
+    let status = until(&url, |status| status["memory"]["count"].as_u64() >= Some(3)).await;
+    assert_eq!(status["traces"]["count"], 1, "the first since it was armed is in flash");
+    let spacing_s = status["job"]["flash"].as_f64().unwrap();
+    assert!(spacing_s > 10.0 && status["job"]["spacing"] == 0.0, "{status}");
+    assert!(status["flash"]["life_days"].as_f64().unwrap() > 0.0);
+    bridge(&url, "disarm").await;
+    let list = bridge(&url, "list").await;
+    assert!(list.lines().skip(1).all(|line| line.ends_with(", in memory")), "{list}");
+    assert!(list.lines().next().is_some_and(|line| line.ends_with("bytes")), "{list}");
+    let traces = list.lines().count();
+    assert_eq!(bridge(&url, "fetch --json").await.lines().count(), traces);
+    let never = bridge(&url, "configure A --flash never").await;
+    assert_eq!(never, "");
+    assert!(bridge(&url, "status").await.contains("none to flash"));
+}
+
+#[tokio::test]
+async fn board_is_set_without_a_rebuild() {
+    let url = serve("A=dc,1V");
+    assert_eq!(
+        json(&bridge(&url, "board --json").await),
+        serde_json::json!({"baud": 1_000_000, "led": 25, "trigger_out": null})
+    );
+    bridge(&url, "board --baud 115200 --led GP22 --trigger-out 6").await;
+    let text = bridge(&url, "board").await;
+    assert!(text.contains("115200") && text.contains("GP22") && text.contains("GP6"), "{text}");
+    bridge(&url, "board --led none").await;
+    let kept = serde_json::json!({"baud": 115_200, "led": null, "trigger_out": 6});
+    assert_eq!(json(&bridge(&url, "board --json").await), kept);
+    for (words, part) in [
+        (["--trigger-out", "3"], "GPIO 3 is not free"),
+        (["--led", "6"], "given twice"),
+        (["--baud", "50"], "9600"),
+    ] {
+        let finished = scopething(&["bridge", "board", words[0], words[1], "--url", &url]).await;
+        assert_eq!(finished.code, Some(2), "{words:?}: {}", finished.stderr);
+        assert!(finished.stderr.contains(part), "{words:?}: {}", finished.stderr);
+    }
+    assert_eq!(json(&bridge(&url, "board --json").await), kept);
+}
+
+#[tokio::test]
+async fn firmware_is_copied_to_the_drive_of_a_board() {
+    let url = serve("A=dc,1V");
+    let directory = tempfile::tempdir().unwrap();
+    let (file, drive) = (directory.path().join("bridge.uf2"), directory.path().join("RPI-RP2"));
+    // One block, by the description of the format, of the RP2040's family.
+    let head = [0x0A32_4655, 0x9E5D_5157, 0x2000, 0x1000_0000, 256, 0, 1, 0xE48B_FF56];
+    let mut bytes: Vec<u8> = head.into_iter().flat_map(u32::to_le_bytes).collect();
+    bytes.resize(508, 0);
+    bytes.extend(0x0AB1_6F30_u32.to_le_bytes());
+    std::fs::write(&file, &bytes).unwrap();
+    std::fs::create_dir(&drive).unwrap();
+    let (path, place) = (file.to_str().unwrap(), drive.to_str().unwrap());
+    let flash = ["bridge", "flash", path, "--drive", place, "--wait", "0s"];
+    let update = ["bridge", "update", path, "--drive", place, "--wait", "0s", "--url", &url];
+    let finished = scopething(&flash).await;
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    assert!(finished.stderr.contains("with BOOTSEL held"), "{}", finished.stderr);
+    let information = "UF2 Bootloader v3.0\r\nModel: Raspberry Pi RP2\r\nBoard-ID: RPI-RP2\r\n";
+    std::fs::write(drive.join("INFO_UF2.TXT"), information).unwrap();
+    for words in [&flash[..], &update] {
+        let finished = scopething(words).await;
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        assert!(finished.stderr.contains("the board starts it by itself"), "{}", finished.stderr);
+        assert_eq!(std::fs::read(drive.join("bridge.uf2")).unwrap(), bytes);
+        std::fs::remove_file(drive.join("bridge.uf2")).unwrap();
+    }
+    std::fs::write(&file, &bytes[..500]).unwrap();
+    let finished = scopething(&flash).await;
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    assert!(finished.stderr.contains("no whole UF2 file"), "{}", finished.stderr);
+}
+
+#[tokio::test]
 async fn bridge_behaves_like_a_device() {
     let url = serve(SIGNALS);
     let finished = scopething(&["info", "--url", &url, "--json"]).await;
@@ -105,13 +197,13 @@ async fn it_captures_now_and_prints_its_log() {
     let volts = capture["channels"]["A"]["samples"][0].as_f64().unwrap();
     assert!((volts - 2.0).abs() < 0.1, "{volts}");
     assert_eq!(json(&bridge(&url, "status --json").await)["traces"]["newest"], 1);
-    let log = program(&["bridge", "logs", "--url", &url]).output().await.unwrap();
+    let log = program(&["bridge", "logs", "--defmt", "--url", &url]).output().await.unwrap();
     assert_eq!(log.stdout, log_bytes()[100..]);
+    let events = bridge(&url, "logs").await;
+    let [first, second] = events.lines().collect::<Vec<_>>()[..] else { panic!("{events}") };
+    assert!(first.ends_with("powered up") && second.ends_with("button pressed"), "{events}");
     let text = bridge(&url, "status").await;
-    assert!(
-        text.contains("traces    1, 1 to 1") && text.contains("restart") | text.contains("panic at"),
-        "{text}"
-    );
+    assert!(text.contains("1, 1 to 1") && text.contains("panic at src/main.rs:7, before start 1"), "{text}");
 }
 
 #[tokio::test]
@@ -147,7 +239,11 @@ async fn uplink_faults_are_recovered_or_reported() {
 #[tokio::test]
 async fn errors_are_reported() {
     let url = serve("A=dc,1V");
-    let cases: [(&[&str], i32, &str); 7] = [
+    let stop_in_memory =
+        ["bridge", "configure", "A", "--flash", "never", "--when-full", "stop", "--url", &url];
+    let cases: [(&[&str], i32, &str); 9] = [
+        (&stop_in_memory, 2, "--when-full stop needs traces in flash"),
+        (&["bridge", "configure", "A", "--flash", "often", "--url", &url], 2, "or give each, or never"),
         (&["bridge", "arm", "--url", &url], 1, "configure one first"),
         (&["bridge", "fetch", "9", "--url", &url], 1, "no trace 9"),
         (&["bridge", "status", "--url", "sim:"], 1, "no bridge"),

@@ -106,6 +106,12 @@ async fn calibration_prints_before_after_residual() {
 }
 
 #[cfg(unix)]
+/// A pass of the least grid alone has too few levels of one channel.
+#[tokio::test]
+async fn least_grid_calibrates_one_channel() {
+    Home::new().run(&["calibrate", "A", "--url", "sim:?clock=fast", "-n", "8"]).await.done();
+}
+
 #[tokio::test]
 async fn interrupt_leaves_the_old_parameters() {
     let home = Home::new();

@@ -37,6 +37,12 @@ const WRONG_USAGE: &[(&[&str], &[&str])] = &[
     (&["info", "A"], &["'A'", "Usage"]),
     (&["plan", "--period", "-1ms"], &["-0.001 s", "more than 0 s"]),
     (&["simulate"], &["--tcp", "--bitscope-server", "--pty"]),
+    (&["simulate", "--tcp", "127.0.0.1:99999"], &["127.0.0.1:99999", "127.0.0.1:0"]),
+    (&["simulate", "--tcp", "localhost"], &["localhost", "127.0.0.1:0"]),
+    (&["serve", "--url", "sim:", "--twinlan", "127.0.0.1:65535"], &["at most 65534"]),
+    (&["capture", "L", "--url", "sim:", "-n", "3", "-o", "t.wav"], &["analog", "csv"]),
+    (&["stream", "L", "--url", "sim:", "-o", "t.wav"], &["analog", "csv"]),
+    (&["calibrate", "--url", "sim:", "--probes", "a b"], &["\"a b\"", "letters and digits"]),
 ];
 
 #[tokio::test]

@@ -166,6 +166,22 @@ async fn old_file_is_replaced_atomically() {
     assert_eq!(names(directory.path()), ["t.csv"]);
 }
 
+/// What is in a file need not be saved elsewhere when it cannot be converted.
+#[tokio::test]
+async fn failed_conversion_rescues_nothing() {
+    let directory = directory();
+    capture_in(directory.path(), &["L", "-o", "l.json"]).await.done();
+    let mut command = program(&["convert", "l.json", "-o", "l.wav"]);
+    let command = command.current_dir(directory.path()).env("XDG_STATE_HOME", directory.path());
+    let finished = Running::start(command).finish().await.ended(1);
+    assert!(
+        finished.stderr.contains("analog") && !finished.stderr.contains("saved to"),
+        "{}",
+        finished.stderr
+    );
+    assert_eq!(names(directory.path()), ["l.json"]);
+}
+
 /// The capture that was rescued into a directory, and the file's path as printed on standard error.
 #[track_caller]
 fn rescued(directory: &Path, finished: &Finished) -> Value {
@@ -402,7 +418,7 @@ async fn files_of_others_are_read_by_the_options() {
             "{tables}"
         );
     }
-    let refused = scopething_in(place, &["analyse", "bus.sr", "MISO"]).await.refused(1);
+    let refused = scopething_in(place, &["analyse", "bus.sr", "MISO"]).await.refused(2);
     assert!(refused.contains("MISO") && refused.contains("SCL, SDA"), "{refused}");
     let refused = scopething_in(place, &["analyse", "A", "MISO", "--url", "sim:"]).await.refused(2);
     assert!(refused.contains("MISO"), "{refused}");

@@ -149,7 +149,7 @@ impl Other {
 type Turn = (&'static str, &'static str, fn(&State) -> bool);
 
 #[tokio::test]
-async fn keys_and_the_mouse_turn_the_knobs_that_others_see() {
+async fn keys_and_mouse_turn_shared_knobs() {
     let server = Listening::start(&["serve", "--url", SIGNAL, "--web", "127.0.0.1:0"]).await;
     let link = server.address("web_link").to_owned();
     let mut live = Live::start(&["--connect", &link], (100, 30));
@@ -272,7 +272,7 @@ async fn generators_stop_and_the_terminal_is_given_back() {
 }
 
 #[tokio::test]
-async fn no_colour_where_none_is_wanted_and_files_where_they_are() {
+async fn no_color_and_file_paths_are_respected() {
     let place = tempfile::tempdir().unwrap();
     let mut live = Live::start_with(
         &["--url", SIGNAL, "--no-mouse"],

@@ -137,6 +137,32 @@ async fn gaps_are_reported_and_times_exact() {
 }
 
 #[tokio::test]
+async fn envelope_columns_keep_their_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = ["e.npz", "e.parquet"];
+    let arguments = ["stream", "--url", FAST, "--envelope", "--for", "1s", "-o", files[0], "-o", files[1]];
+    scopething_in(directory.path(), &arguments).await.done();
+    for file in files {
+        let read = scopething_in(directory.path(), &["convert", file, "-o", "-", "--format", "json"])
+            .await
+            .done()
+            .object();
+        let name = |channel: &str| read["channels"][channel]["name"].clone();
+        assert_eq!((name("A"), name("B")), ("A_min".into(), "A_max".into()), "{file}");
+    }
+}
+
+/// Without frames nobody can know how many were lost.
+#[tokio::test]
+async fn losses_without_frames_are_unknown() {
+    let arguments = ["stream", "--url", FAST, "--rate", "10kHz", "--unframed", "--for", "100ms"];
+    let report = scopething(&[&arguments[..], &["--json"]].concat()).await.done().object();
+    assert_eq!((&report["lost_frames"], &report["gaps"]), (&Value::Null, &Value::Null));
+    let text = scopething(&arguments).await.done().stdout;
+    assert!(text.contains("losses are not seen without frames") && !text.contains("0 lost"), "{text}");
+}
+
+#[tokio::test]
 async fn plan_needs_no_device() {
     let plan = scopething(&["stream", "A", "B", "--rate", "20kHz", "--plan", "--json"]).await.done().object();
     assert_eq!((&plan["bytes_per_second"], &plan["frame_bytes"]), (&json!(100e3), &json!(5)));

@@ -4,6 +4,8 @@ use std::fs;
 
 use crate::support::{Listening, Running, program, scopething, scopething_in};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 fn find<'a>(list: &'a Value, key: &str, value: &str) -> &'a Value {
     let found = list.as_array().unwrap().iter().find(|entry| entry[key] == value);
@@ -55,6 +57,7 @@ async fn doctor_finds_what_stands_in_the_way() {
     let answer = find(&healthy["findings"], "what", "answer");
     assert_eq!(answer["verdict"], "fine");
     assert!(answer["found"].as_str().unwrap().contains("BS000501"));
+    assert_eq!(find(&healthy["findings"], "what", "captures")["verdict"], "fine");
     // A port that somebody else has open, by a link to it.
     let simulator = Listening::simulate(&["--pty"]).await;
     let pty = simulator.address("pty").to_owned();
@@ -84,11 +87,52 @@ async fn doctor_finds_what_stands_in_the_way() {
         "{}",
         silent.stdout
     );
-    let mut command = program(&["doctor"]);
+    let mut command = program(&["doctor", "--json"]);
     let home = tempfile::tempdir().unwrap();
     fs::create_dir_all(home.path().join(".config/scopething")).unwrap();
     fs::write(home.path().join(".config/scopething/config.toml"), "url = 5").unwrap();
     let unset = Running::start(command.env("HOME", home.path())).finish().await;
-    assert_eq!(unset.code, Some(2), "{unset:?}");
-    assert!(unset.stdout.contains("PROBLEM  settings"), "{}", unset.stdout);
+    assert_eq!(unset.code, Some(1), "{unset:?}");
+    // The link, which the settings name, is no problem of its own.
+    let findings = unset.object()["findings"].clone();
+    assert_eq!(find(&findings, "what", "settings")["verdict"], "problem");
+    assert_eq!(findings.as_array().unwrap().len(), 1, "{findings}");
+}
+
+/// An adaptor in front of a device that loses what is written to it before the echo of `>` and of `U`, which may take their
+/// time.
+async fn forgetful_adaptor(device: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_device, mut to_device) = TcpStream::connect(&device).await.unwrap().into_split();
+            tokio::spawn(async move { tokio::io::copy(&mut from_device, &mut to_client).await });
+            tokio::spawn(async move {
+                let mut script = [0; 4096];
+                while let Ok(length @ 1..) = from_client.read(&mut script).await {
+                    let delayed = script[..length].iter().position(|byte| b">U".contains(byte));
+                    let executed = delayed.map_or(length, |at| at + 1);
+                    to_device.write_all(&script[..executed]).await.unwrap();
+                }
+            });
+        }
+    });
+    format!("socket://{address}")
+}
+
+#[tokio::test]
+async fn doctor_finds_that_commands_must_wait() {
+    let device = Listening::simulate(&["--tcp", "127.0.0.1:0"]).await;
+    let url = forgetful_adaptor(device.address("tcp").to_owned()).await;
+    let sick = scopething(&["doctor", "--url", &url, "--json"]).await.ended(1).object();
+    assert_eq!(find(&sick["findings"], "what", "answer")["verdict"], "fine");
+    let captures = find(&sick["findings"], "what", "captures");
+    assert_eq!(captures["verdict"], "problem");
+    let stepwise = format!("{url}?pacing=stepwise");
+    assert!(captures["remedy"].as_str().unwrap().contains(&stepwise), "{captures}");
+    let advised = scopething(&["doctor", "--url", &stepwise, "--json"]).await.object();
+    assert_eq!(find(&advised["findings"], "what", "captures")["verdict"], "fine");
 }

@@ -86,6 +86,23 @@ async fn zero_timeout_captures_at_once() {
 }
 
 #[tokio::test]
+async fn progress_names_what_takes_time() {
+    let progress = async |wait: &[&str]| {
+        let arguments = ["capture", "A", "--json", "--period", "900ms", "--url", LOW];
+        scopething(&[arguments.as_slice(), wait].concat()).await.done().stderr
+    };
+    let (at_once, timed, auto) = tokio::join!(
+        progress(&["--timeout", "0"]),
+        progress(&["--timeout", "200ms"]),
+        progress(&["--trigger-mode", "auto"]),
+    );
+    assert_eq!(at_once.lines().next(), Some("capturing 0.9s (Ctrl-C ends it now)"), "{at_once}");
+    assert!(!at_once.contains("waiting for"), "{at_once}");
+    assert!(timed.contains("waiting for A rising through 1.25 V, at most 0.2s (Ctrl-C"), "{timed}");
+    assert!(auto.contains("waiting for A rising through 1.25 V, at most 0.9s (Ctrl-C"), "{auto}");
+}
+
+#[tokio::test]
 async fn trigger_mode_auto_shows_what_there_is() {
     let started = Instant::now();
     let arguments = ["capture", "--json", "--url", LOW, "--trigger-mode", "auto"];

@@ -313,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_of_a_long_dump_are_those_of_the_writer() {
+    fn long_dump_keeps_its_times() {
         let sampling = Sampling::in_seconds(0.0, 1e-3, 1e-12);
         // Beyond 2^51 ps a picosecond is near the resolution of a time; the writer multiplies seconds.
         for sample in 2_300_000..2_400_000 {

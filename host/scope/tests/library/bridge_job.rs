@@ -5,7 +5,7 @@ use scopething::bridge::recording;
 use scopething_bridge::control::Press;
 use scopething_bridge::fake::FakeFlash;
 use scopething_core::device::BS05;
-use scopething_core::link::bridge::{Fault, Job, JobState, Refusal, Repeat, TraceId, WhenFull};
+use scopething_core::link::bridge::{Fault, Job, JobState, Refusal, Repeat, ToFlash, TraceId, WhenFull};
 use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::Scope;
 use scopething_core::time::{Clock, Instant, Micros};
@@ -127,6 +127,50 @@ fn device_time_goes_on_across_its_roll_over() {
             let off_us = (ticks / 40).abs_diff(passed_us);
             assert!(off_us < 50_000, "{off_us} us");
         }
+    });
+}
+
+#[test]
+fn job_keeps_traces_in_memory_between_those_in_flash() {
+    let flash = run(SINE, async |running| {
+        let mut client = running.client();
+        let sparing = Job {
+            spacing: Micros::from_millis(1000),
+            flash: ToFlash::Spaced(Micros::from_millis(9500)),
+            ..job(triggered(), Repeat::Times(25))
+        };
+        client.configure(&sparing).await.unwrap();
+        client.arm().await.unwrap();
+        running.until(|bridge| bridge.state() == JobState::Finished).await;
+        let store = client.status().await.unwrap().store;
+        // Each tenth goes to flash; of the others the newest are in memory.
+        assert_eq!(store.traces, 3);
+        assert!(store.memory_traces > 3 && store.memory_used_bytes <= store.memory_bytes, "{store:?}");
+        let listed = client.listed(TraceId::FIRST).await.unwrap();
+        let in_flash: Vec<u32> =
+            listed.iter().filter(|trace| !trace.is_in_memory).map(|trace| trace.record.id.0).collect();
+        assert_eq!(in_flash, [1, 11, 21]);
+        assert_eq!(listed.len() as u32, store.traces + store.memory_traces);
+        assert!(listed.windows(2).all(|pair| pair[0].record.id < pair[1].record.id));
+        assert_eq!(store.newest, Some(TraceId(25)));
+        for recording in fetch_all(running).await {
+            assert!(misfit(&recording) < 0.051);
+        }
+        // What is ordered goes to flash.
+        client.capture_now().await.unwrap();
+        running.pass(Micros::from_millis(500)).await;
+        assert_eq!(client.status().await.unwrap().store.traces, 4);
+        client.disarm().await.unwrap();
+    });
+    run_on(flash, SINE, &Noise::None, async |running| {
+        let mut client = running.client();
+        let ids: Vec<u32> =
+            client.records(TraceId::FIRST).await.unwrap().iter().map(|record| record.id.0).collect();
+        assert_eq!(ids, [1, 11, 21, 26]);
+        client.capture_now().await.unwrap();
+        running.pass(Micros::from_millis(500)).await;
+        let newest = client.status().await.unwrap().store.newest.unwrap();
+        assert!(newest > TraceId(26), "no number comes twice, also of those that are lost");
     });
 }
 

@@ -5,7 +5,7 @@ use scopething_core::vm::Register;
 
 /// A waveform as in reference.md#9-generators, then a trace of both inputs.
 #[test]
-fn input_a_sees_the_waveform_and_b_its_inverse() {
+fn inputs_see_waveform_and_its_inverse() {
     let mut host = Host::new("");
     host.prepare(2, 1, 40, 0, 4000);
     host.set(&[(Register::TriggerMask, 0xff), (Register::TriggerIntro, 0), (Register::TriggerOutro, 0)]);
