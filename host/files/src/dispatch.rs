@@ -1,27 +1,17 @@
 //! The reader and the writer of each format.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::csv_write::{CsvWriter, Style};
-use super::json_write::JsonWriter;
-use super::npz::NpzWriter;
-use super::parquet::ParquetWriter;
 use super::pieces::Pieces;
 use super::read::BUFFER_BYTES;
-use super::sr_write::SrWriter;
-use super::vcd::VcdWriter;
-use super::wav::WavWriter;
-use super::write::write_whole;
 use super::{
-    CsvReader, Format, JsonReader, NpzReader, ParquetReader, PieceWriter, ReadError, ReadOptions, SrReader,
-    TraceReader, TraceWriter, VcdReader, WavReader, WriteError, csv_read, npz_read, parquet_read, picture,
-    sr_read, vcd_read, wav_read,
+    CsvReader, Format, JsonReader, NpzReader, ParquetReader, ReadError, ReadOptions, SrReader, TraceReader,
+    VcdReader, WavReader, csv_read, npz_read, parquet_read, sr_read, vcd_read, wav_read,
 };
-use scopething_waveform::waveform::Waveform;
 
 /// Why a file cannot be read.
 #[derive(Debug, Error)]
@@ -123,70 +113,4 @@ pub fn open_pieces(path: &Path, format: Format, options: &ReadOptions) -> Option
         _ => None,
     }?;
     Some(Box::new(fed))
-}
-
-impl Format {
-    /// A writer of this format.
-    #[must_use]
-    pub fn writer(self) -> Box<dyn TraceWriter> {
-        self.writer_of(false)
-    }
-
-    /// A writer of this format, for `several` captures or for one: a table of several has a column that numbers them.
-    #[must_use]
-    pub fn writer_of(self, several: bool) -> Box<dyn TraceWriter> {
-        let one = match self {
-            Self::Csv => return Box::new(CsvWriter::new(Style { semicolons: false, numbered: several })),
-            Self::CsvSemicolons => {
-                return Box::new(CsvWriter::new(Style { semicolons: true, numbered: several }));
-            }
-            Self::Json => return Box::new(JsonWriter::default()),
-            Self::Npz => One::Pieces(Box::<NpzWriter>::default()),
-            Self::Parquet => One::Pieces(Box::<ParquetWriter>::default()),
-            Self::Sr => One::Pieces(Box::<SrWriter>::default()),
-            Self::Vcd => One::Pieces(Box::<VcdWriter>::default()),
-            Self::Wav => One::Pieces(Box::<WavWriter>::default()),
-            Self::Svg => One::Whole(picture::write_svg),
-            Self::Png => One::Whole(picture::write_png),
-        };
-        Box::new(OneCapture { format: self, one, written: false })
-    }
-}
-
-/// Writes JSON as [`Format::Json`] does, with the measurements of each capture under `analysis`.
-#[must_use]
-pub fn analysed_json_writer() -> Box<dyn TraceWriter> {
-    Box::new(JsonWriter { analysed: true })
-}
-
-/// How a format that holds a single capture is written.
-enum One {
-    Pieces(Box<dyn PieceWriter>),
-    Whole(fn(&Waveform, &mut dyn Write) -> Result<(), WriteError>),
-}
-
-/// A writer of a format that holds a single capture.
-struct OneCapture {
-    format: Format,
-    one: One,
-    written: bool,
-}
-
-impl TraceWriter for OneCapture {
-    fn write(&mut self, recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
-        if std::mem::replace(&mut self.written, true) {
-            return Err(WriteError::OneCapture(self.format));
-        }
-        match &mut self.one {
-            One::Pieces(writer) => write_whole(writer.as_mut(), recording, out),
-            One::Whole(encode) => encode(recording, out),
-        }
-    }
-
-    fn by_pieces(&mut self) -> Option<&mut dyn PieceWriter> {
-        match &mut self.one {
-            One::Pieces(writer) if !self.written => Some(writer.as_mut()),
-            _ => None,
-        }
-    }
 }

@@ -168,7 +168,7 @@ impl Known {
     }
 }
 
-/// The waveform of channels that were put on a [common grid](crate::grid), each with the samples and times that facts
+/// The waveform of channels that were put on a [common grid](scopething_waveform::grid), each with the samples and times that facts
 /// state: those of the grid where they do not.
 pub(crate) fn with_facts<K: AsRef<str>, V: AsRef<str>>(
     rate_hz: f64,
@@ -240,7 +240,7 @@ struct GridTimes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::Grid;
+    use scopething_waveform::grid::Grid;
 
     /// Whatever part of a grid is read, each channel has its own samples at its own times.
     #[test]

@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use super::{WriteError, facts};
-use crate::plot::{PictureSize, png, svg};
+#[cfg(not(target_family = "wasm"))]
+use crate::plot::png;
+use crate::plot::{PictureSize, svg};
 use scopething_waveform::waveform::{Outline, Waveform};
 
 pub(super) fn write_svg(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
@@ -14,6 +16,7 @@ pub(super) fn write_svg(recording: &Waveform, out: &mut dyn Write) -> Result<(),
     Ok(write!(out, "{drawing}<metadata>\n{comment}</metadata>\n{end}")?)
 }
 
+#[cfg(not(target_family = "wasm"))]
 pub(super) fn write_png(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
     let picture = png::draw(recording, PictureSize::default())?;
     Ok(out.write_all(&png::with_comment(picture, &comment(recording)))?)

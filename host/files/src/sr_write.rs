@@ -2,7 +2,7 @@
 //!
 //! A zip file of `version`, `metadata` (a key file) and the samples, in chunks of [`MAX_BUFFERED_ROWS`]: `logic-1-1`, one
 //! byte a sample, bit 0 the first probe, and `analog-1-N-1`, little-endian floats. All channels share one rate in whole hertz: see
-//! [`grid`](super::grid) for channels at two, while a broken rate is rounded. Channels have the names that they had in
+//! [`grid`](scopething_waveform::grid) for channels at two, while a broken rate is rounded. Channels have the names that they had in
 //! the file they came from. A section of its own, [`FACTS`], which sigrok passes over, has [what else is
 //! known](super::facts).
 
@@ -11,10 +11,10 @@ use std::io::Write;
 use std::path::Path;
 
 use super::archive::Archive;
-use super::grid::Grid;
 use super::pieces::Held;
 use super::rows::{MAX_BUFFERED_ROWS, MAX_CHANNELS};
 use super::{Format, PieceWriter, WriteError, facts};
+use scopething_waveform::grid::Grid;
 use scopething_waveform::waveform::{Channel, Outline, SeriesOutline};
 
 /// The entry with the logic samples, without the number of the chunk.

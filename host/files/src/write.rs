@@ -7,8 +7,9 @@ use thiserror::Error;
 
 use super::Format;
 use super::pieces::{Held, PIECE_SAMPLES};
+#[cfg(not(target_family = "wasm"))]
 use super::plot::png::PngError;
-use scopething_waveform::waveform::{Outline, Samples, Waveform};
+use scopething_waveform::waveform::{Channel, Outline, Samples, Waveform};
 
 /// Writes captures in one format.
 ///
@@ -70,6 +71,19 @@ pub(crate) fn write_whole(
     writer.end(out)
 }
 
+impl Format {
+    /// Whether a trace of such channels can be written, to be known before it is captured.
+    ///
+    /// # Errors
+    /// [`WriteError::NothingToHold`].
+    pub fn check_channels(self, channels: impl IntoIterator<Item = Channel>) -> Result<(), WriteError> {
+        if self == Self::Wav && !channels.into_iter().any(Channel::is_analog) {
+            return Err(WriteError::NothingToHold { format: self, holds: "analog", instead: Self::Csv });
+        }
+        Ok(())
+    }
+}
+
 /// Why a capture was not written.
 #[derive(Debug, Error)]
 pub enum WriteError {
@@ -103,8 +117,13 @@ pub enum WriteError {
     #[error("this is too long a capture for a {0} file; choose another format, such as csv")]
     TooLong(Format),
     /// The picture could not be made.
+    #[cfg(not(target_family = "wasm"))]
     #[error(transparent)]
     Picture(#[from] PngError),
+    /// A format that needs temporary files, or much code.
+    #[cfg(target_family = "wasm")]
+    #[error("a page cannot write {0}: choose csv, json, sr, vcd or svg")]
+    InBrowser(Format),
 }
 
 impl From<zip::result::ZipError> for WriteError {

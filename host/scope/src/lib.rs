@@ -1,5 +1,8 @@
 //! A BitScope Micro on a computer: links behind URLs, calibrations, requests and generators as text.
 //!
+//! In a browser (`wasm32-unknown-unknown`) there are neither files nor sockets: links are the simulated BitScope and what the
+//! page's scripts open.
+//!
 //! The driver itself is [`scopething_core`]; this crate opens what it speaks over. With the feature `sim` the URL `sim:` is a
 //! simulated BitScope, and any other link can be given faults; with `bridge` there are RP2040 bridges.
 //!
@@ -30,14 +33,18 @@
 //! - `blocking`, with the feature `sim`: a device for callers that block.
 //! - [`request`], [`generate`]: captures and generators as users and programs write them.
 //! - [`watched`]: a capture whose wait for a trigger is shown; [`trigger_hint`]: why the trigger does not come.
+//! - [`timer`]: time as programs here take it, on a computer and in a browser.
 //! - [`atomic`]: files that appear complete or not at all.
 
+#[cfg(not(target_family = "wasm"))]
 pub mod atomic;
-#[cfg(feature = "sim")]
+#[cfg(all(feature = "sim", not(target_family = "wasm")))]
 pub mod blocking;
 #[cfg(feature = "bridge")]
 pub mod bridge;
+#[cfg(not(target_family = "wasm"))]
 pub mod calibration_file;
+#[cfg(not(target_family = "wasm"))]
 pub mod failure;
 #[cfg(test)]
 #[path = "../tests/fixed_seed/mod.rs"]
@@ -48,5 +55,6 @@ pub mod plan_report;
 pub mod regular;
 pub mod request;
 pub mod settings;
+pub mod timer;
 pub mod trigger_hint;
 pub mod watched;

@@ -23,8 +23,9 @@ use super::controls::{
 };
 use super::frame::{Frame, Source};
 use super::handle::{Handle, SharedState};
-use super::scpi::{self, Message, exponential, nearest_step, number, step_at_least, switch};
+use super::scpi::{self, Message, exponential, number, switch};
 use super::settings::{Settings, VERTICAL_DIVISIONS};
+use scopething_instrument::steps::{nearest_step, step_at_least};
 
 /// Divisions of the screen from left to right.
 const DIVISIONS: f64 = 12.0;

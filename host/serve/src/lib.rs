@@ -32,51 +32,42 @@
 //! ```
 
 mod allow;
-mod capture;
 pub mod client;
 mod connections;
 mod controls;
-mod event;
 mod event_limit;
 #[cfg(test)]
 #[path = "../../scope/tests/fixed_seed/mod.rs"]
 mod fixed_seed;
 mod foreign;
 mod frame;
-mod generator;
-mod handle;
 pub mod hmo;
-mod instrument;
 mod lines;
 mod listen_error;
 mod listeners;
-mod loan;
 mod network;
 mod raw;
-mod reconnect;
 pub mod rigol;
 pub mod scpi;
 mod scpi_status;
-mod settings;
 pub mod simulator;
 pub mod twinlan;
 mod web;
 
 pub use allow::{Allow, Network, NetworkError};
-pub use capture::{AnalogSamples, Capture, planned_rate_hz};
-pub use event::Event;
 pub use event_limit::EventLimit;
-pub use handle::{GeneratorWaveform, Handle, NoCapture, Pending, SharedState};
 pub use listen_error::ListenError;
 pub use network::{Addresses, Listen, OpenToOthers, ServeError, Server};
 pub use raw::datagrams as bitscope_server;
-pub use settings::{Settings, VERTICAL_DIVISIONS, Vertical};
 pub use web::WebLinks;
 
-/// Completes at a deadline; never without one.
-async fn until(deadline: Option<tokio::time::Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
+pub use scopething_instrument::event::Event;
+use scopething_instrument::{capture, event, handle, loan, settings, until};
+
+/// A waveform for captures that are made by tests, which look at the samples themselves.
+#[cfg(test)]
+fn any_waveform() -> scopething_waveform::waveform::Waveform {
+    use scopething_waveform::waveform::{Channel, Details, Samples, Series, Waveform};
+    let series = Series::new(Channel::A, 0.0, 1.0, Samples::Volts(vec![0.0]));
+    Waveform::new(1.0, vec![series], Details::default()).expect("a waveform")
 }

@@ -3,34 +3,27 @@
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use scopething_core::device::AnalogParameters;
 use scopething_core::scope::{ScopeError, UnknownRevision};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::allow::Allow;
 use super::connections::{ALL_IN_USE, Connections, LastSeen, MAX_CONNECTIONS, converse};
 use super::event::Event;
-use super::handle::{Handle, NO_SERIAL, SharedState};
+use super::handle::Handle;
 use super::hmo::Hmo;
-use super::instrument::Instrument;
 use super::listen_error::ListenError;
 use super::listeners::{Accepted, Listeners};
 use super::raw::{self, LentDevice, LossyNetwork, Rules, Sockets};
 use super::rigol::Rigol;
-use super::settings::Settings;
 use super::twinlan;
 use super::web::{Browsers, Web, WebLinks};
 use scopething::link::{LinkError, OpenError, OpenLink};
-
-/// Events that wait to be reported; more are dropped.
-const MAX_EVENTS: usize = 256;
-/// Requests that wait for the instrument; senders of further ones wait.
-const MAX_REQUESTS: usize = 64;
+use scopething_instrument::{Instrument, Opened};
 
 /// How many pairs of ports are tried where any will do.
 const MAX_PAIRS: u8 = 100;
@@ -394,28 +387,8 @@ impl Server {
         let web = listen(places.web.as_ref(), &places.allow).await?;
         let page = web.as_ref().map(Web::new).transpose();
         let page = page.map_err(ListenError::at(places.web.as_deref().unwrap_or_default()))?;
-        let (clock, profile) = (link.clock.clone(), link.profile);
-        let mut scope = link.connect().await.map_err(ServeError::Device)?;
-        let unknown_revision = scope.unknown_revision();
-        let serial = scope.read_serial().await.map_err(ServeError::Device)?;
-        let state = SharedState {
-            settings: Settings::default(),
-            changes: 0,
-            driven: scope.driven(),
-            generator: None,
-        };
-        let (requests, requested) = mpsc::channel(MAX_REQUESTS);
-        let (events, happened) = mpsc::channel(MAX_EVENTS);
-        let handle = Handle {
-            state: Arc::new(watch::Sender::new(state)),
-            requests,
-            events,
-            hint: Arc::new(watch::Sender::new(None)),
-            lost: Arc::new(watch::Sender::new(None)),
-            probe,
-            serial: serial.map_or_else(|_| NO_SERIAL.to_owned(), |serial| serial.to_string()),
-        };
-        let instrument = Instrument::new(scope, clock, profile, handle.clone(), requested);
+        let Opened { instrument, handle, events, unknown_revision } =
+            Instrument::open(link, probe).await.map_err(ServeError::Device)?;
         let address = |listener: &Option<TcpListener>| listener.as_ref()?.local_addr().ok();
         let addresses = Addresses {
             bitscope_server: sockets.udp.as_ref().and_then(|socket| socket.local_addr().ok()),
@@ -449,7 +422,7 @@ impl Server {
             web_links,
             allow,
             handle,
-            events: happened,
+            events,
             instrument,
             unknown_revision,
         })
@@ -461,7 +434,7 @@ impl Server {
     where
         F: Future<Output = Result<OpenLink, OpenError>> + 'static,
     {
-        self.instrument.reopen = Some(Box::new(move || Box::pin(reopen())));
+        self.instrument.reconnect_by(Box::new(move || Box::pin(reopen())));
         self
     }
 

@@ -12,10 +12,12 @@
 //! ```
 //!
 //! - [`quantity`] reads numbers as users type them; [`quantity_text`] writes them.
+//! - [`grid`]: the channels of a waveform at the same moments.
 //! - [`waveform`]: channels of samples with their times, and how they were captured; [`moment`]: the world's clock.
 //! - `measure` (with the feature of that name): levels, edges, shapes, delays, spectra.
 
 pub mod clipping;
+pub mod grid;
 #[cfg(feature = "measure")]
 pub mod measure;
 pub mod moment;

@@ -24,9 +24,11 @@ mod annotation;
 mod axis;
 mod chart;
 mod path;
+#[cfg(not(target_family = "wasm"))]
 pub mod png;
 mod size;
 pub mod svg;
+#[cfg(not(target_family = "wasm"))]
 pub mod terminal;
 
 pub use annotation::{Annotation, AnnotationLane};

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use scopething_core::time::{Clock, Instant, Micros};
+#[cfg(not(target_family = "wasm"))]
+use scopething_core::time::Micros;
+use scopething_core::time::{Clock, Instant};
+
+use crate::timer;
 
 /// The time since the clock was made, by tokio's timer: it waits to within about a millisecond.
 ///
@@ -22,14 +26,14 @@ use scopething_core::time::{Clock, Instant, Micros};
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct HostClock {
-    start: tokio::time::Instant,
+    start: timer::Instant,
 }
 
 impl HostClock {
     /// A clock that starts at 0 now.
     #[must_use]
     pub fn new() -> Self {
-        Self { start: tokio::time::Instant::now() }
+        Self { start: timer::Instant::now() }
     }
 }
 
@@ -46,7 +50,7 @@ impl Clock for HostClock {
 
     async fn until(&self, deadline: Instant) {
         match self.start.checked_add(Duration::from_micros(deadline.0)) {
-            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            Some(deadline) => timer::sleep_until(deadline).await,
             // Further away than the operating system can count.
             None => std::future::pending().await,
         }
@@ -57,7 +61,7 @@ impl Clock for HostClock {
 #[cfg(feature = "sim")]
 #[derive(Debug)]
 pub struct TokioTimer {
-    start: std::time::Instant,
+    start: timer::Instant,
 }
 
 #[cfg(feature = "sim")]
@@ -65,7 +69,7 @@ impl TokioTimer {
     /// A timer that starts now.
     #[must_use]
     pub fn start() -> std::sync::Arc<dyn scopething_sim::Timer> {
-        std::sync::Arc::new(Self { start: std::time::Instant::now() })
+        std::sync::Arc::new(Self { start: timer::Instant::now() })
     }
 }
 
@@ -76,11 +80,12 @@ impl scopething_sim::Timer for TokioTimer {
     }
 
     fn sleep(&self, span: Duration) -> scopething_sim::Sleep {
-        Box::pin(tokio::time::sleep(span))
+        Box::pin(timer::sleep(span))
     }
 }
 
 /// A span as the standard library has it.
+#[cfg(not(target_family = "wasm"))]
 pub(super) const fn duration(span: Micros) -> Duration {
     Duration::from_micros(span.0)
 }

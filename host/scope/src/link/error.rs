@@ -142,6 +142,7 @@ pub enum LinkError {
     Datagram(#[from] DatagramError),
 }
 
+#[cfg(not(target_family = "wasm"))]
 impl LinkError {
     /// A failure of an open socket. The user gets the same message whether the other end closes before or after it was
     /// last written to.

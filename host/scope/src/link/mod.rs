@@ -29,16 +29,25 @@ mod bridge;
 mod clock;
 mod counter;
 mod error;
+#[cfg(not(target_family = "wasm"))]
 mod open;
+#[cfg(not(target_family = "wasm"))]
 mod port_settings;
+#[cfg(not(target_family = "wasm"))]
 mod ports;
 pub mod refusal;
+#[cfg(target_family = "wasm")]
+mod script_port;
+#[cfg(not(target_family = "wasm"))]
 mod serial;
+#[cfg(not(target_family = "wasm"))]
 mod tcp;
 mod tracer;
+#[cfg(not(target_family = "wasm"))]
 pub mod udp;
 pub mod url;
 
+#[cfg(not(target_family = "wasm"))]
 use std::io;
 
 use embedded_io_async::{ErrorType, Read, Write};
@@ -52,19 +61,28 @@ pub use self::clock::HostClock;
 pub use self::clock::TokioTimer;
 pub use self::counter::{CountReader, Counter, Counts};
 pub use self::error::{DatagramError, LinkError, OpenError};
-#[cfg(feature = "sim")]
+#[cfg(all(feature = "sim", not(target_family = "wasm")))]
 pub use self::open::open_reading;
+#[cfg(not(target_family = "wasm"))]
 pub use self::open::{open, resolve};
+#[cfg(not(target_family = "wasm"))]
 pub use self::ports::{Port, UsbDevice, list_ports};
+#[cfg(target_family = "wasm")]
+pub use self::script_port::{ScriptLink, ScriptPort};
+#[cfg(not(target_family = "wasm"))]
 pub use self::serial::SerialLink;
+#[cfg(not(target_family = "wasm"))]
 pub use self::tcp::TcpLink;
 pub use self::tracer::{Chunk, Direction, Tracer};
+#[cfg(not(target_family = "wasm"))]
 pub use self::udp::UdpLink;
 pub use self::url::{BridgePort, HostPort, LinkUrl, UrlError};
 #[cfg(feature = "sim")]
-use scopething_sim::faults::{FaultyStream, StreamFaults};
+use scopething_sim::faults::FaultyStream;
+#[cfg(all(feature = "sim", not(target_family = "wasm")))]
+use scopething_sim::faults::StreamFaults;
 #[cfg(feature = "sim")]
-use scopething_sim::{SimClock, SimLink};
+use scopething_sim::{SimClock, SimConfig, SimLink};
 
 /// A link that is open, and what the driver needs beside it.
 #[derive(Debug)]
@@ -99,8 +117,26 @@ impl OpenLink {
         Ok(scope)
     }
 
+    /// The simulated BitScope.
+    #[cfg(feature = "sim")]
+    #[must_use]
+    pub fn simulated(config: &SimConfig) -> Self {
+        let link = SimLink::by_config(config, TokioTimer::start);
+        let (clock, profile) = (link.clock(), link.profile());
+        Self { stream: Link::Sim(link), clock: LinkClock::Sim(clock), profile, pacing: Pacing::Whole }
+    }
+
+    /// A port that the scripts of a page have opened.
+    #[cfg(target_family = "wasm")]
+    #[must_use]
+    pub fn of_script(port: ScriptPort) -> Self {
+        let (stream, clock) = (Link::Script(ScriptLink::new(port)), LinkClock::Host(HostClock::new()));
+        Self { stream, clock, profile: ScriptLink::PROFILE, pacing: Pacing::Whole }
+    }
+
     /// Opens a serial port, or that of the first BitScope. Setting a port up takes the operating system milliseconds, or
     /// seconds when the device does not answer.
+    #[cfg(not(target_family = "wasm"))]
     async fn serial(
         port: Option<String>,
         open: impl FnOnce(&str) -> Result<SerialLink, OpenError> + Send + 'static,
@@ -118,7 +154,7 @@ impl OpenLink {
     }
 
     /// The same link with faults between it and the driver.
-    #[cfg(feature = "sim")]
+    #[cfg(all(feature = "sim", not(target_family = "wasm")))]
     fn with_faults(self, faults: &StreamFaults) -> Self {
         let clock = self.clock.clone();
         let stream = Link::Faulty(Box::new(FaultyStream::new(self.stream, clock.clone(), faults)));
@@ -130,11 +166,17 @@ impl OpenLink {
 #[derive(Debug)]
 pub enum Link {
     /// A serial port.
+    #[cfg(not(target_family = "wasm"))]
     Serial(SerialLink),
     /// A TCP stream.
+    #[cfg(not(target_family = "wasm"))]
     Tcp(TcpLink),
     /// A bitscope-server.
+    #[cfg(not(target_family = "wasm"))]
     Udp(Box<UdpLink>),
+    /// What the scripts of a page have opened.
+    #[cfg(target_family = "wasm")]
+    Script(ScriptLink),
     /// The simulated device.
     #[cfg(feature = "sim")]
     Sim(SimLink),
@@ -161,6 +203,7 @@ pub enum LinkClock {
 /// A connected BitScope, whatever the link.
 pub type HostScope = Scope<Link, LinkClock>;
 
+#[cfg(not(target_family = "wasm"))]
 /// The ports with a BitScope's USB id, sorted by name; none of them is opened.
 ///
 /// # Errors
@@ -178,9 +221,14 @@ impl ErrorType for Link {
 impl Read for Link {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, LinkError> {
         match self {
+            #[cfg(not(target_family = "wasm"))]
             Self::Serial(link) => link.read(buf).await,
+            #[cfg(not(target_family = "wasm"))]
             Self::Tcp(link) => link.read(buf).await,
+            #[cfg(not(target_family = "wasm"))]
             Self::Udp(link) => link.read(buf).await,
+            #[cfg(target_family = "wasm")]
+            Self::Script(link) => link.read(buf).await,
             #[cfg(feature = "sim")]
             Self::Sim(link) => link.read(buf).await.map_err(LinkError::Simulated),
             // In a box, because it reads from a link in turn.
@@ -194,9 +242,14 @@ impl Read for Link {
 impl Write for Link {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, LinkError> {
         match self {
+            #[cfg(not(target_family = "wasm"))]
             Self::Serial(link) => link.write(buf).await,
+            #[cfg(not(target_family = "wasm"))]
             Self::Tcp(link) => link.write(buf).await,
+            #[cfg(not(target_family = "wasm"))]
             Self::Udp(link) => link.write(buf).await,
+            #[cfg(target_family = "wasm")]
+            Self::Script(link) => link.write(buf).await,
             #[cfg(feature = "sim")]
             Self::Sim(link) => link.write(buf).await.map_err(LinkError::Simulated),
             #[cfg(feature = "sim")]
@@ -207,9 +260,14 @@ impl Write for Link {
 
     async fn flush(&mut self) -> Result<(), LinkError> {
         match self {
+            #[cfg(not(target_family = "wasm"))]
             Self::Serial(link) => link.flush().await,
+            #[cfg(not(target_family = "wasm"))]
             Self::Tcp(link) => link.flush().await,
+            #[cfg(not(target_family = "wasm"))]
             Self::Udp(link) => link.flush().await,
+            #[cfg(target_family = "wasm")]
+            Self::Script(link) => link.flush().await,
             #[cfg(feature = "sim")]
             Self::Sim(link) => link.flush().await.map_err(LinkError::Simulated),
             #[cfg(feature = "sim")]

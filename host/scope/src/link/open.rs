@@ -4,13 +4,11 @@ use scopething_core::scope::{LinkProfile, Pacing};
 
 #[cfg(feature = "bridge")]
 use super::bridge;
-#[cfg(feature = "sim")]
-use super::clock::TokioTimer;
 use super::{
     HostClock, Link, LinkClock, LinkUrl, OpenError, OpenLink, SerialLink, TcpLink, UdpLink, bitscope_ports,
 };
 #[cfg(feature = "sim")]
-use scopething_sim::{ReadPlayback, SimConfig, SimLink, no_files};
+use scopething_sim::{ReadPlayback, SimConfig, no_files};
 
 /// Opens the link that `url` names.
 ///
@@ -79,7 +77,5 @@ pub async fn resolve(url: &LinkUrl) -> Result<LinkUrl, OpenError> {
 #[cfg(feature = "sim")]
 fn open_sim(query: &str, read: ReadPlayback) -> Result<OpenLink, OpenError> {
     let config = SimConfig::from_query_reading(query, read)?;
-    let link = SimLink::by_config(&config, TokioTimer::start);
-    let (clock, profile) = (link.clock(), link.profile());
-    Ok(OpenLink { stream: Link::Sim(link), clock: LinkClock::Sim(clock), profile, pacing: Pacing::Whole })
+    Ok(OpenLink::simulated(&config))
 }

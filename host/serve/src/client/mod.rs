@@ -44,8 +44,10 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 pub use self::state::{
     Actual, AnalogKnobs, ChannelKnobs, DeviceState, GeneratorState, Knobs, Limits, State, TriggerKnobs,
 };
-use crate::web::decode;
-pub use crate::web::{About, Block, Ended, Frame, FrameChannel, Kind, Layout, NotAFrame, Run, Status};
+use scopething_instrument::page::decode;
+pub use scopething_instrument::page::{
+    About, Block, Ended, Frame, FrameChannel, Kind, Layout, NotAFrame, Run, Status,
+};
 
 /// How long connecting, and the answer to a request for a file, may take.
 const TIMEOUT: Duration = Duration::from_secs(10);

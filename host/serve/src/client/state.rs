@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::web::Run;
+use scopething_instrument::page::Run;
 
 /// An analog channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,10 +7,11 @@ use crate::controls::{
     show_line, show_lines, slope, trigger_source_name,
 };
 use crate::handle::SharedState;
-use crate::scpi::{Message, exponential, nearest_step, number, step_at_least, switch};
+use crate::scpi::{Message, exponential, number, switch};
 use crate::settings::{Settings, VERTICAL_DIVISIONS};
 
 use super::screen::DIVISIONS;
+use scopething_instrument::steps::{nearest_step, step_at_least};
 
 /// The driver counts a trigger position by the number of its time bases where the divisions are meant.
 const OFFSET_DIVISIONS: f64 = 34.0;

@@ -63,7 +63,7 @@ mod tests {
             logic: None,
             trigger_s,
             cause: EndReason::Trigger,
-            waveform: crate::capture::any_waveform(),
+            waveform: crate::any_waveform(),
             settings: crate::settings::Settings::default(),
             changes: 0,
         };

@@ -66,7 +66,7 @@ mod tests {
             logic: Some(vec![0, 0xff, 0x81]),
             trigger_s: 0.0,
             cause: EndReason::Trigger,
-            waveform: crate::capture::any_waveform(),
+            waveform: crate::any_waveform(),
             settings: crate::settings::Settings::default(),
             changes: 0,
         };

@@ -8,27 +8,10 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use scopething_instrument::page::Role;
 
 /// The number of random bytes in a token.
 const TOKEN_BYTES: usize = 16;
-
-/// What the holder of a link may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    /// Look, and change settings.
-    Control,
-    /// Look.
-    View,
-}
-
-impl Role {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Control => "control",
-            Self::View => "view",
-        }
-    }
-}
 
 /// Why a request is refused before it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,6 +23,7 @@ const ASSETS: &[Asset] = assets! {
     "icon.svg" => "image/svg+xml",
     "app.js" => "text/javascript; charset=utf-8",
     "controls.js" => "text/javascript; charset=utf-8",
+    "conversation.js" => "text/javascript; charset=utf-8",
     "dsp.js" => "text/javascript; charset=utf-8",
     "exporting.js" => "text/javascript; charset=utf-8",
     "frame.js" => "text/javascript; charset=utf-8",

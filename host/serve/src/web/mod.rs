@@ -7,13 +7,7 @@
 //! reads slowly skips traces.
 
 mod access;
-mod acquire;
 mod assets;
-mod autoset;
-mod command;
-mod frame;
-mod history;
-mod panel;
 mod socket;
 
 use std::convert::Infallible;
@@ -36,20 +30,16 @@ use axum::{Json, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use scopething_files::Format;
+use scopething_instrument::page::{
+    self, Acquired, Command, MAX_CLIENTS, Role, Shared, View, encode, state_json, traces_json,
+};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 pub use self::access::WebLinks;
-use self::access::{Access, HEADERS, Role};
-pub use self::acquire::{About, Ended, Status};
-use self::acquire::{Acquired, CountedClient, Shared};
-use self::command::{Command, MAX_CLIENTS, state_json, traces_json};
-pub(crate) use self::frame::decode;
-pub use self::frame::{Block, Frame, FrameChannel, Kind, Layout, NotAFrame};
-use self::frame::{View, encode};
-pub use self::panel::Run;
+use self::access::{Access, HEADERS};
 use self::socket::MAX_MESSAGE_BYTES;
 use crate::connections::{BoxedSession, LastSeen};
 use crate::event::Event;
@@ -59,10 +49,6 @@ use crate::handle::Handle;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many bytes the head of a request may have.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
-/// How long a request for a trace waits for one.
-const TRACE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long browsers are given to learn why there is nothing more.
-const CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The page, and who may do what with it.
 pub(super) struct Web {
@@ -125,7 +111,7 @@ impl Browsers {
             let _ = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
             // Every sender has gone with the connection, but for that of a request to look.
             if let Some(Look { socket, role, place }) = looking.recv().await {
-                socket::serve(socket, Arc::clone(&shared), role, peer, last_seen).await;
+                socket::serve(socket, Arc::clone(&shared), role, peer.to_string(), last_seen).await;
                 drop(place);
             }
             shared.handle.report(Event::Disconnected { client: format!("web {peer}") });
@@ -135,7 +121,7 @@ impl Browsers {
     /// Captures for those who look, for ever.
     pub(super) async fn acquire(&self) -> Infallible {
         match &self.0 {
-            Some(page) => acquire::acquire(Arc::clone(&page.shared)).await,
+            Some(page) => page::acquire(Arc::clone(&page.shared)).await,
             None => std::future::pending().await,
         }
     }
@@ -143,9 +129,7 @@ impl Browsers {
     /// Lets them know why there is nothing more to see.
     pub(super) async fn close(&self, reason: String) {
         let Some(Page { shared, .. }) = &self.0 else { return };
-        shared.status.send_replace(Status::Closed { reason });
-        let mut clients = shared.clients.subscribe();
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, clients.wait_for(|clients| *clients == 0)).await;
+        shared.close(reason).await;
     }
 }
 
@@ -239,9 +223,7 @@ fn bearer(headers: &HeaderMap) -> Option<String> {
 }
 
 async fn state(role: Role, State(site): State<Site>) -> Response {
-    let mut state = state_json(&site.shared);
-    state["role"] = role.name().into();
-    Json(state).into_response()
+    Json(state_json(&site.shared, role)).into_response()
 }
 
 async fn command(
@@ -258,8 +240,8 @@ async fn command(
         Ok(command) => command,
         Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    match command.execute(&site.shared, peer.address).await {
-        Ok(_) => state(role, State(site)).await,
+    match command.execute(&site.shared, &peer.address.to_string()).await {
+        Ok(()) => state(role, State(site)).await,
         Err(reason) => refusal(StatusCode::UNPROCESSABLE_ENTITY, &reason),
     }
 }
@@ -298,20 +280,9 @@ async fn trace(
     let Some((name, kind)) = file.rsplit_once('.') else {
         return refusal(StatusCode::NOT_FOUND, "give a trace and a format, such as latest.csv");
     };
-    let acquired = match name {
-        "latest" => site.shared.latest.borrow().clone(),
-        "next" => next_trace(&site.shared, role).await,
-        number => number.parse().ok().and_then(|seq| site.shared.history().find(seq)),
-    };
-    let Some(acquired) = acquired else {
-        let reason = match name {
-            "next" => format!(
-                "no trace came within {} s: see what the trigger waits for, or force one",
-                TRACE_TIMEOUT.as_secs()
-            ),
-            _ => "there is no such trace: see /api/v1/traces, or ask for next.csv".to_owned(),
-        };
-        return refusal(StatusCode::NOT_FOUND, &reason);
+    let acquired = match site.shared.trace(name, role).await {
+        Ok(acquired) => acquired,
+        Err(reason) => return refusal(StatusCode::NOT_FOUND, &reason),
     };
     if kind == "bin" {
         let view = View { columns: view.columns, from: view.from.unwrap_or(0.0), to: view.to.unwrap_or(1.0) };
@@ -329,29 +300,6 @@ struct TraceQuery {
     columns: Option<u32>,
     from: Option<f64>,
     to: Option<f64>,
-}
-
-/// The next trace, captured for this client if nobody looks.
-async fn next_trace(shared: &Arc<Shared>, role: Role) -> Option<Arc<Acquired>> {
-    let _client = CountedClient::new(shared);
-    let mut latest = shared.latest.subscribe();
-    let mut is_started = false;
-    shared.set_controls(|controls| {
-        is_started = controls.run == Run::Stop && role == Role::Control;
-        if is_started {
-            controls.run = Run::Single;
-        }
-    });
-    let arrived = tokio::time::timeout(TRACE_TIMEOUT, latest.changed()).await.is_ok();
-    if is_started && !arrived {
-        // As it was found: nobody else wants that trace.
-        shared.set_controls(|controls| {
-            if controls.run == Run::Single {
-                controls.run = Run::Stop;
-            }
-        });
-    }
-    if arrived { latest.borrow().clone() } else { None }
 }
 
 /// A file of a trace.

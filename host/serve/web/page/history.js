@@ -26,7 +26,7 @@ export function historyPanel(panel) {
   panel.showHistory = show;
   const exports = el("fieldset", { className: "card" }, el("legend", {}, "Save this trace"),
     el("div", { className: "buttons" },
-      ...FORMATS.map(([kind, name]) => el("button", { type: "button", onclick: () => app.save(kind) }, name)),
+      ...FORMATS.filter(([kind]) => app.transport.formats?.includes(kind) ?? true).map(([kind, name]) => el("button", { type: "button", onclick: () => app.save(kind) }, name)),
       el("button", { type: "button", onclick: () => app.do("savePng") }, "PNG")),
     el("p", { className: "hint" }, "Files hold all samples as they were captured, at the input; PNG is the picture of the screen."));
   const kept = el("fieldset", { className: "card" }, el("legend", {}, "Last traces"),

@@ -1,0 +1,190 @@
+//! What browsers and programs can have done, as JSON: over the WebSocket, and posted.
+
+use std::sync::Arc;
+
+use scopething::generate::{ClockSpec, GeneratorRequest, SpecError, WaveSpec, parse_levels};
+use scopething_core::plan::PlayMode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::acquire::Shared;
+use super::autoset;
+use super::history::{MAX_PINNED, NotPinned};
+use super::panel::{self, Patch, Run};
+use super::session::Role;
+use crate::handle::GeneratorChange;
+
+/// The version of the interface, in its addresses as well.
+const VERSION: u32 = 1;
+/// Browsers and programs that look at the same time: listeners have more connections than that for their
+/// requests.
+pub const MAX_CLIENTS: usize = 16;
+
+/// A command.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Command {
+    /// Turn knobs.
+    Set {
+        /// Which.
+        settings: Box<Patch>,
+    },
+    /// Start, stop, or capture once.
+    Run {
+        /// What is to follow.
+        run: Run,
+    },
+    /// End the present capture now, without its trigger.
+    Force {},
+    /// Find settings that show the signals.
+    Autoset {},
+    /// Put the trigger level halfway between the lowest and the highest voltage of the last trace.
+    Level {},
+    /// Play a waveform such as `sine 1kHz 0..3.3V`, run clocks such as `1MHz L5`, or hold lines such as `L3=1`; without any of
+    /// these: stop.
+    Generate {
+        /// A waveform.
+        wave: Option<String>,
+        /// Clocks.
+        clock: Option<String>,
+        /// Levels of lines.
+        hold: Option<String>,
+    },
+    /// Keep a trace of the history by a name; null gives it up.
+    Pin {
+        /// The number of the trace.
+        seq: u64,
+        /// Its name.
+        name: Option<String>,
+    },
+    /// Drop a trace of the history.
+    Drop {
+        /// The number of the trace.
+        seq: u64,
+    },
+}
+
+/// The longest name of a trace, in bytes.
+const MAX_NAME_BYTES: usize = 80;
+
+impl Command {
+    /// Executes it; what it sets is reported under the name of who wants it.
+    ///
+    /// # Errors
+    /// Why it cannot be done, and what could be.
+    pub async fn execute(self, shared: &Arc<Shared>, by: &str) -> Result<(), String> {
+        match self {
+            Self::Set { settings } => set(shared, by, &settings)?,
+            Self::Run { run } => shared.set_controls(|controls| controls.run = run),
+            Self::Force {} => shared.set_controls(|controls| {
+                controls.forced += 1;
+                if controls.run == Run::Stop {
+                    controls.run = Run::Single;
+                }
+            }),
+            Self::Autoset {} => autoset::autoset(shared, by).await?,
+            Self::Level {} => autoset::level(shared, by)?,
+            Self::Generate { wave, clock, hold } => {
+                let change = generation(wave.as_deref(), clock.as_deref(), hold.as_deref())?;
+                shared.handle.change_generator(change).await?;
+            }
+            Self::Pin { seq, name } => pin(shared, seq, name)?,
+            Self::Drop { seq } => drop_trace(shared, seq)?,
+        }
+        Ok(())
+    }
+}
+
+fn set(shared: &Shared, by: &str, patch: &Patch) -> Result<(), String> {
+    let mut result = Ok(());
+    shared.set_controls(|controls| {
+        shared.handle.set(by, |settings| result = patch.apply(settings, controls));
+    });
+    result
+}
+
+/// What the generator is to do. What cannot be planned is refused before the device is asked.
+fn generation(
+    wave: Option<&str>,
+    clock: Option<&str>,
+    hold: Option<&str>,
+) -> Result<GeneratorChange, String> {
+    let request = match (wave, clock, hold) {
+        (None, None, None) => return Ok(GeneratorChange::Stop),
+        (Some(text), None, None) => {
+            let spec: WaveSpec = text.parse().map_err(|error: SpecError| error.to_string())?;
+            if spec.file().is_some() {
+                return Err("files are not read for others: give a shape".to_owned());
+            }
+            GeneratorRequest::wave(spec, PlayMode::Repeat).map_err(|error| error.to_string())?
+        }
+        (None, Some(text), None) => {
+            let clocks = text.parse::<ClockSpec>().and_then(|spec| spec.request());
+            GeneratorRequest::Clocks(clocks.map_err(|error| error.to_string())?)
+        }
+        (None, None, Some(text)) => GeneratorRequest::Levels(parse_levels(text)?),
+        _ => return Err("the generator does one thing at a time: give wave, clock or hold".to_owned()),
+    };
+    request.plan().map_err(|error| error.to_string())?;
+    Ok(GeneratorChange::Start(Arc::new(request)))
+}
+
+fn unknown_trace(seq: u64) -> String {
+    format!("trace {seq} is no longer kept: see /api/v1/traces for those that are")
+}
+
+fn pin(shared: &Shared, seq: u64, name: Option<String>) -> Result<(), String> {
+    if name.as_ref().is_some_and(|name| name.len() > MAX_NAME_BYTES) {
+        return Err(format!("a name has at most {MAX_NAME_BYTES} bytes"));
+    }
+    shared.history().pin(seq, name).map_err(|reason| match reason {
+        NotPinned::NoSuchTrace => unknown_trace(seq),
+        NotPinned::TooMany => format!("{MAX_PINNED} traces are pinned already: give up one of them"),
+    })
+}
+
+fn drop_trace(shared: &Shared, seq: u64) -> Result<(), String> {
+    if shared.history().remove(seq) { Ok(()) } else { Err(unknown_trace(seq)) }
+}
+
+/// The traces that are kept, the last one first.
+#[must_use]
+pub fn traces_json(shared: &Shared) -> Value {
+    let mut history = shared.history();
+    let traces = history.list().map(|listed| {
+        let mut trace = serde_json::to_value(&listed.trace.about).unwrap_or_default();
+        if let Some(object) = trace.as_object_mut() {
+            object.insert("name".to_owned(), listed.name.clone().into());
+        }
+        trace
+    });
+    Value::Array(traces.collect())
+}
+
+/// Everything that the knobs and lamps show.
+#[must_use]
+pub fn state_json(shared: &Shared, role: Role) -> Value {
+    let state = shared.handle.state();
+    let controls = shared.controls.borrow().clone();
+    let actual = match shared.handle.plan() {
+        Ok(plan) => panel::plan_json(&plan, &state.settings, &controls),
+        Err(error) => json!({"error": error.to_string()}),
+    };
+    json!({
+        "type": "state",
+        "version": VERSION,
+        "role": role.name(),
+        "changes": state.changes + controls.changes,
+        "run": controls.run,
+        "settings": panel::settings_json(&state.settings, &controls),
+        "actual": actual,
+        "limits": panel::limits_json(),
+        "generator": {"waveform": state.driven.waveform, "lines": state.driven.lines, "text": state.generator},
+        "device": {
+            "serial": shared.handle.serial, "program": env!("CARGO_PKG_VERSION"),
+            "lost": *shared.handle.lost.borrow(),
+        },
+        "clients": shared.client_count(),
+        "max_clients": MAX_CLIENTS,
+    })
+}

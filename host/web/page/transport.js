@@ -1,0 +1,158 @@
+// How this page reaches its instrument, which runs in it: compiled from the same code as that of a server. The device is
+// simulated, or a BitScope at a port of Web Serial.
+
+import { Conversation } from "./conversation.js";
+import { DeviceDialog } from "./device.js";
+import init, { PageInstrument } from "./instrument.js";
+import { Port, permittedPort, requestPort } from "./serial.js";
+import { takeParameter } from "./store.js";
+
+const SIGNALS_KEY = "scopething.signals.1";
+/** What the simulated device sees at first, as behind `sim:?`. */
+const SIGNALS = "A=sine,1kHz,-2..2V&B=triangle,500Hz,0..3V&noise=8mV&L0=square,1kHz&L1=uart,9600,text=ScopeThing&L2=square,2kHz&L3=square,4kHz";
+
+/** An instrument in this page. */
+export class Transport extends Conversation {
+  constructor(handlers) {
+    super({
+      ...handlers,
+      state: (state) => {
+        this.settings = state.settings;
+        handlers.state(state);
+      },
+    });
+    /** The formats of files that can be written here. */
+    this.formats = ["csv", "sr", "json", "vcd", "svg"];
+    this.instrument = null;
+    this.port = null;
+    this.settings = null;
+    /** What is being done to get another device: one thing after the other. */
+    this.changing = Promise.resolve();
+    const given = takeParameter("sim");
+    this.signals = given ?? stored() ?? SIGNALS;
+    this.dialog = new DeviceDialog(this);
+    this.handlers.link("connecting", "");
+    this.change(() => this.begin(given !== null));
+    navigator.serviceWorker?.register("worker.js").catch((error) => console.info(`without a network this page will not load: ${error.message}`));
+  }
+
+  /** A BitScope that the user has given this page before, else the simulated one. */
+  async begin(isSimulated) {
+    try {
+      await init();
+    } catch (error) {
+      this.handlers.link("refused", `This browser does not run the instrument: ${error.message ?? error}`);
+      return;
+    }
+    const port = isSimulated ? null : await permittedPort();
+    if (port) await this.connectTo(port);
+    else await this.simulate(this.signals);
+  }
+
+  /** Does something about the device after what is being done; the result is that of `work`. */
+  change(work) {
+    const done = this.changing.then(work);
+    this.changing = done.catch(() => {});
+    return done;
+  }
+
+  /** The simulated device with these signals. */
+  useSimulated(signals) {
+    return this.change(() => this.simulate(signals));
+  }
+
+  /** A BitScope, which the user chooses: to be called for a click. */
+  async useBitScope() {
+    const port = await requestPort();
+    if (port) await this.change(() => this.connectTo(port));
+  }
+
+  async simulate(signals) {
+    try {
+      await this.replace((receive) => PageInstrument.simulated(signals, receive), "simulated");
+      this.signals = signals;
+      keep(signals);
+    } catch (error) {
+      if (!this.instrument) await this.replace((receive) => PageInstrument.simulated(SIGNALS, receive), "simulated");
+      throw error;
+    }
+  }
+
+  async connectTo(port) {
+    // The device may come back as another port: that is then taken.
+    const open = async () => {
+      await this.port?.close();
+      const present = this.port === null ? port : await permittedPort();
+      if (present === null) return null;
+      this.port = await Port.open(present);
+      return this.port;
+    };
+    try {
+      await this.replace((receive) => PageInstrument.connect(open, receive), "BitScope");
+    } catch (error) {
+      await this.simulate(this.signals);
+      throw error;
+    }
+  }
+
+  /** Ends the present instrument, and has `make` make another, which gets its settings. */
+  async replace(make, kind) {
+    const { instrument, settings } = this;
+    this.instrument = null;
+    this.abandon("another device is being used");
+    if (instrument) await instrument.close();
+    await this.port?.close();
+    this.port = null;
+    const early = [];
+    let made = null;
+    made = await make((message) => {
+      if (made === null) early.push(message);
+      else if (this.instrument === made) this.take(message);
+    });
+    this.instrument = made;
+    this.dialog.show(kind, made.notice());
+    this.opened();
+    for (const message of early) this.take(message);
+    if (settings) await this.command({ type: "set", settings }).catch((error) => console.info(error.message));
+  }
+
+  post(text) {
+    return this.instrument?.send(text) ?? false;
+  }
+
+  /** The traces that are kept, the last one first. */
+  async traces() {
+    return this.instrument ? JSON.parse(this.instrument.traces()) : [];
+  }
+
+  /** A trace that is kept, with every sample. */
+  async trace(seq) {
+    return (await this.present().trace(String(seq))).buffer;
+  }
+
+  /** A file of a trace. */
+  async file(seq, format) {
+    return new Blob([await this.present().file(String(seq), format)]);
+  }
+
+  present() {
+    if (!this.instrument) throw new Error("there is no connection to the oscilloscope");
+    return this.instrument;
+  }
+}
+
+function stored() {
+  try {
+    return localStorage.getItem(SIGNALS_KEY);
+  } catch {
+    return null;
+  }
+}
+
+function keep(signals) {
+  try {
+    localStorage.setItem(SIGNALS_KEY, signals);
+  } catch {
+    // A browser that keeps nothing.
+  }
+}
