@@ -201,7 +201,9 @@ impl<F> Bridge<F> {
         Ended { at, boot: self.boot, unix }
     }
 
-    pub(crate) fn captures(&self) -> u32 {
+    /// How many traces were captured since power-up.
+    #[must_use]
+    pub fn captures(&self) -> u32 {
         self.captures.get()
     }
 

@@ -28,7 +28,7 @@
 //!     W: Write<Error = R::Error>,
 //!     B: Board,
 //! {
-//!     let mut store = Store::open(flash, layout).await?;
+//!     let mut store = Store::open(flash, layout, &mut []).await?;
 //!     let stored = store.job().await?;
 //!     let bridge = Bridge::new(store, stored);
 //!     let mut runner = Runner::new(&bridge, scope, clock.clone(), LinkProfile::SERIAL, buffer);
@@ -50,6 +50,7 @@
 
 pub mod button;
 pub mod control;
+pub mod events;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub mod ftdi;

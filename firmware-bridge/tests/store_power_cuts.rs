@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use embassy_futures::block_on;
 use scopething_bridge::fake::FakeFlash;
-use scopething_bridge::store::{Keep, Store, StoreError, StoreLayout, StoredJob, TraceContext};
+use scopething_bridge::store::{Keep, Place, Store, StoreError, StoreLayout, StoredJob, TraceContext};
 use scopething_core::device::BS05;
-use scopething_core::link::bridge::{Ended, Job, Repeat, TraceId, WhenFull};
+use scopething_core::link::bridge::wear;
+use scopething_core::link::bridge::{Ended, Job, Repeat, ToFlash, TraceId, WhenFull};
 use scopething_core::plan::{BusyOutputs, CaptureRequest, ChannelSet, plan_capture};
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::{DumpChannel, EndReason, Trace, TraceBuffer};
@@ -48,6 +49,15 @@ fn kept(id: u32) -> Kept {
 }
 
 async fn append(store: &mut Store<FakeFlash>, id: u32, keep: Keep) -> Result<TraceId, StoreError> {
+    append_to(store, id, keep, Place::Flash).await
+}
+
+async fn append_to(
+    store: &mut Store<FakeFlash>,
+    id: u32,
+    keep: Keep,
+    place: Place,
+) -> Result<TraceId, StoreError> {
     let Kept { request, raw } = kept(id);
     let plan = plan_capture(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING).unwrap();
     assert_eq!(usize::from(plan.timebase.samples), raw.len());
@@ -60,7 +70,7 @@ async fn append(store: &mut Store<FakeFlash>, id: u32, keep: Keep) -> Result<Tra
         scope: None,
         ended: Ended::at(Instant(id.into())),
     };
-    store.append(&trace, origin, keep).await
+    store.append(&trace, origin, keep, place).await
 }
 
 /// Everything that the store reports to hold, each trace compared with what was captured.
@@ -84,7 +94,8 @@ async fn check_all(store: &mut Store<FakeFlash>) -> Vec<u32> {
         found.push(record.id.0);
         from = record.id.next();
     }
-    assert_eq!(store.status().traces as usize, found.len());
+    let status = store.status();
+    assert_eq!((status.traces + status.memory_traces) as usize, found.len());
     found
 }
 
@@ -96,6 +107,7 @@ fn job(number: u32) -> StoredJob {
         spacing: Micros(number.into()),
         keep: None,
         when_full: WhenFull::Stop,
+        flash: ToFlash::Each,
     };
     StoredJob { job, armed: number.is_multiple_of(2) }
 }
@@ -113,7 +125,7 @@ struct Reported {
 /// Fills the ring, goes round it, erases, changes the job. Ends when the power does.
 async fn run(flash: FakeFlash) -> (FakeFlash, Reported) {
     let mut reported = Reported::default();
-    let mut store = match Store::open(flash, layout()).await {
+    let mut store = match Store::open(flash, layout(), &mut []).await {
         Ok(store) => store,
         Err(error) => panic!("{error}"),
     };
@@ -158,7 +170,7 @@ fn stored_traces_survive_power_failure() {
             let (mut flash, reported) = Box::pin(run(flash)).await;
             assert!(!flash.is_powered(), "operation {operation}");
             flash.power_up();
-            let mut store = Store::open(flash, layout()).await.unwrap();
+            let mut store = Store::open(flash, layout(), &mut []).await.unwrap();
             let found = check_all(&mut store).await;
             let context = format!("operation {operation}: {found:?}");
             // They are the newest, without a gap; the one that was being written may have been finished.
@@ -189,7 +201,7 @@ fn stored_traces_survive_power_failure() {
 #[test]
 fn all_sectors_wear_alike() {
     block_on(async {
-        let mut store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
+        let mut store = Store::open(FakeFlash::new(SECTORS), layout(), &mut []).await.unwrap();
         for id in 1..=400 {
             assert_eq!(append(&mut store, id, KEEP).await, Ok(TraceId(id)));
         }
@@ -211,16 +223,16 @@ fn all_sectors_wear_alike() {
 fn full_store_is_reported_and_keeps_its_traces() {
     block_on(async {
         let keep = Keep { traces: Some(3), when_full: WhenFull::Stop };
-        let mut store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
+        let mut store = Store::open(FakeFlash::new(SECTORS), layout(), &mut []).await.unwrap();
         for id in 1..=3 {
-            assert!(store.has_room(300, keep));
+            assert!(store.has_room(300, keep, Place::Flash));
             assert_eq!(append(&mut store, id, keep).await, Ok(TraceId(id)));
         }
-        assert!(!store.has_room(300, keep));
+        assert!(!store.has_room(300, keep, Place::Flash));
         assert_eq!(append(&mut store, 4, keep).await, Err(StoreError::Full));
         assert_eq!(check_all(&mut store).await, [1, 2, 3]);
         store.erase_through(TraceId(1)).await.unwrap();
-        assert!(store.has_room(300, keep));
+        assert!(store.has_room(300, keep, Place::Flash));
         assert_eq!(append(&mut store, 4, keep).await, Ok(TraceId(4)));
         // By room instead of by number.
         let keep = Keep { traces: None, when_full: WhenFull::Stop };
@@ -228,7 +240,7 @@ fn full_store_is_reported_and_keeps_its_traces() {
         while append(&mut store, next, keep).await.is_ok() {
             next += 1;
         }
-        assert!(!store.has_room(kept(next).raw.len(), keep));
+        assert!(!store.has_room(kept(next).raw.len(), keep, Place::Flash));
         assert_eq!(check_all(&mut store).await, (2..next).collect::<Vec<_>>());
         // 50000 bytes of traces must at least fit in 32 KiB less what is left free at the ends.
         let bytes: usize = (2..next).map(|id| kept(id).raw.len()).sum();
@@ -242,12 +254,12 @@ fn foreign_flash_is_treated_as_empty() {
         for seed in 0..20 {
             let mut flash = FakeFlash::new(SECTORS);
             fastrand::Rng::with_seed(seed).fill(flash.bytes_mut());
-            let mut store = Store::open(flash, layout()).await.unwrap();
+            let mut store = Store::open(flash, layout(), &mut []).await.unwrap();
             assert_eq!(check_all(&mut store).await, [] as [u32; 0]);
             assert_eq!(store.job().await, Ok(None));
             assert_eq!(append(&mut store, 1, KEEP).await, Ok(TraceId(1)), "seed {seed}");
             store.set_job(&job(3)).await.unwrap();
-            let mut store = Store::open(store.into_flash(), layout()).await.unwrap();
+            let mut store = Store::open(store.into_flash(), layout(), &mut []).await.unwrap();
             assert_eq!(check_all(&mut store).await, [1]);
             assert_eq!(store.job().await, Ok(Some(job(3))));
         }
@@ -258,11 +270,11 @@ fn foreign_flash_is_treated_as_empty() {
 fn one_copy_of_the_job_is_enough() {
     block_on(async {
         for copy in [0, 1] {
-            let mut store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
+            let mut store = Store::open(FakeFlash::new(SECTORS), layout(), &mut []).await.unwrap();
             store.set_job(&job(6)).await.unwrap();
             let mut flash = store.into_flash();
             flash.bytes_mut()[copy * 2 * 4096..][..2 * 4096].fill(0x5a);
-            let mut store = Store::open(flash, layout()).await.unwrap();
+            let mut store = Store::open(flash, layout(), &mut []).await.unwrap();
             assert_eq!(store.job().await, Ok(Some(job(6))), "copy {copy}");
         }
     });
@@ -271,11 +283,11 @@ fn one_copy_of_the_job_is_enough() {
 #[test]
 fn trace_whose_flash_fails_is_not_reported() {
     block_on(async {
-        let mut store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
+        let mut store = Store::open(FakeFlash::new(SECTORS), layout(), &mut []).await.unwrap();
         append(&mut store, 1, KEEP).await.unwrap();
         // A byte of the record, behind the eight sectors of settings and index.
         store.flash().bytes_mut()[8 * 4096 + 5] ^= 1;
-        let mut store = Store::open(store.into_flash(), layout()).await.unwrap();
+        let mut store = Store::open(store.into_flash(), layout(), &mut []).await.unwrap();
         assert_eq!(store.record_from(TraceId::FIRST).await, Err(StoreError::Flash));
     });
 }
@@ -292,10 +304,133 @@ fn foreign_traces_are_hidden_and_their_ids_skipped() {
         }
     });
     block_on(async {
-        let mut store = Store::open(flash, layout()).await.unwrap();
+        let mut store = Store::open(flash, layout(), &mut []).await.unwrap();
         assert_eq!(store.status().traces, 0);
         assert_eq!(store.record_from(TraceId::FIRST).await, Ok(None));
         assert_eq!(append(&mut store, 3, KEEP).await, Ok(TraceId(3)));
         assert_eq!(check_all(&mut store).await, [3]);
+    });
+}
+
+#[test]
+fn flash_of_version_4_stays_readable() {
+    let mut flash = FakeFlash::new(SECTORS);
+    for line in include_str!("data/store_version_4.txt").lines().filter(|line| !line.starts_with('#')) {
+        let (offset, bytes) = line.split_once(' ').unwrap();
+        let at = usize::from_str_radix(offset, 16).unwrap();
+        for place in 0..bytes.len() / 2 {
+            let byte = u8::from_str_radix(&bytes[2 * place..][..2], 16).unwrap();
+            flash.bytes_mut()[at + place] = byte;
+        }
+    }
+    block_on(async {
+        let mut store = Store::open(flash, layout(), &mut []).await.unwrap();
+        assert_eq!(check_all(&mut store).await, [3]);
+        assert_eq!(store.status().unreadable, 0);
+        assert_eq!(store.job().await, Ok(Some(job(6))));
+        assert_eq!(store.count_start().await, Ok(3));
+        assert_eq!(append(&mut store, 4, KEEP).await, Ok(TraceId(4)));
+        store.set_job(&job(9)).await.unwrap();
+        let mut store = Store::open(store.into_flash(), layout(), &mut []).await.unwrap();
+        assert_eq!(check_all(&mut store).await, [3, 4]);
+        assert_eq!(store.job().await, Ok(Some(job(9))), "the newer form counts");
+    });
+}
+
+#[test]
+fn flash_of_older_versions_is_reported_unreadable() {
+    let mut flash = FakeFlash::new(SECTORS);
+    block_on(async {
+        let config = QueueConfig::try_new(4 * 4096..8 * 4096).unwrap();
+        let mut queue = QueueStorage::new(&mut flash, config, Cache::new_uncached());
+        // Each kind of item: the first version's trace, a place, one of version 3, one with laps of a version to come.
+        for item in [&[0, 1, 0, 100][..], &[1, 2, 2], &[2, 3, 2, 2, 100], &[3, 9, 7, 3, 4, 100]] {
+            queue.push(item, false).await.unwrap();
+        }
+        let mut store = Store::open(flash, layout(), &mut []).await.unwrap();
+        let status = store.status();
+        assert_eq!((status.traces, status.unreadable, status.erasures), (0, 3, 7));
+        assert_eq!(append(&mut store, 4, KEEP).await, Ok(TraceId(4)));
+        assert_eq!(check_all(&mut store).await, [4]);
+    });
+}
+
+#[test]
+fn traces_in_memory_wear_out_nothing_and_keep_their_numbers() {
+    block_on(async {
+        let memory = || Vec::leak(vec![0; 20_000]);
+        let mut store = Store::open(FakeFlash::new(SECTORS), layout(), memory()).await.unwrap();
+        assert_eq!(append(&mut store, 1, KEEP).await, Ok(TraceId(1)));
+        for id in 2..=9 {
+            assert_eq!(append_to(&mut store, id, KEEP, Place::Memory).await, Ok(TraceId(id)));
+        }
+        // Of 12288, 256, 9000, 300, 5000, 12288, 256 and 9000 bytes the newest are kept, round the end of the ring.
+        assert_eq!(check_all(&mut store).await, [1, 8, 9]);
+        assert!(!store.is_in_memory(TraceId(1)) && store.is_in_memory(TraceId(9)));
+        let status = store.status();
+        assert_eq!((status.traces, status.oldest, status.newest), (1, Some(TraceId(1)), Some(TraceId(9))));
+        assert!(status.memory_used_bytes > 256 + 9000 && status.memory_used_bytes <= status.memory_bytes);
+        // One goes to flash between them.
+        assert_eq!(append(&mut store, 10, KEEP).await, Ok(TraceId(10)));
+        assert_eq!(append_to(&mut store, 11, KEEP, Place::Memory).await, Ok(TraceId(11)));
+        let found = check_all(&mut store).await;
+        assert!(found.ends_with(&[9, 10]) || found.ends_with(&[10, 11]), "{found:?}");
+        let few = Keep { traces: Some(1), ..KEEP };
+        let operations = store.flash().operations();
+        append_to(&mut store, 12, few, Place::Memory).await.unwrap();
+        assert_eq!(store.flash().operations(), operations, "its number was reserved");
+        assert_eq!(check_all(&mut store).await, [1, 10, 12]);
+        // Power goes, and with it what was in memory, but for its numbers.
+        let mut store = Store::open(store.into_flash(), layout(), memory()).await.unwrap();
+        assert_eq!(check_all(&mut store).await, [1, 10]);
+        let next = append(&mut store, 4098, KEEP).await.unwrap();
+        assert_eq!(next, TraceId(4098));
+        store.erase_through(TraceId(10)).await.unwrap();
+        assert_eq!(check_all(&mut store).await, [4098]);
+        assert!(!store.has_room(20_000, KEEP, Place::Memory) && store.has_room(12_288, KEEP, Place::Memory));
+    });
+}
+
+/// A five-hundredth of a year with the real storage code: the simulated job captures as fast as it goes, stores each trace that
+/// is due in flash, and the others in memory. The sectors are gone through in a fixed order, so that a year is five
+/// hundred times that.
+#[test]
+fn default_spacing_keeps_every_sector_for_five_years() {
+    const SPAN_S: f64 = 365.25 * 86_400.0 / 500.0;
+    /// Erasures that a sector has in the span if it lasts five years.
+    const MAX_ERASURES: u32 = wear::MAX_ERASURES / 2500;
+    /// Traces a second that the emulated bridge captures at the most.
+    const CAPTURES_PER_S: f64 = 18.8;
+    /// So many numbers of traces in memory are reserved at once.
+    const RESERVED: f64 = 4096.0;
+    block_on(async {
+        let memory: Vec<_> = (0..400).map(|_| Vec::leak(vec![0; 1024])).collect();
+        let mut memory = memory.into_iter();
+        let mut store = Store::open(FakeFlash::new(SECTORS), layout(), &mut []).await.unwrap();
+        // 256 bytes: the shortest trace, with which the index wears the most.
+        let shortest = 3;
+        let spacing_s = wear::default_spacing_s(store.status().capacity_bytes, 256);
+        let (mut now_s, mut captured) = (0.0, 0.0);
+        while now_s < SPAN_S {
+            append(&mut store, shortest, KEEP).await.unwrap();
+            captured += spacing_s * CAPTURES_PER_S;
+            while captured >= RESERVED {
+                captured -= RESERVED;
+                // A start reserves as so many traces do.
+                store = Store::open(store.into_flash(), layout(), memory.next().unwrap()).await.unwrap();
+                append_to(&mut store, shortest, KEEP, Place::Memory).await.unwrap();
+            }
+            now_s += spacing_s;
+        }
+        let reported = store.status().erasures;
+        let flash = store.into_flash();
+        let (settings, rest) = flash.erasures().split_at(4);
+        let (index, traces) = rest.split_at(4);
+        println!("erasures of a sector in a five-hundredth of a year: {settings:?} {index:?} {traces:?}");
+        let most = *flash.erasures().iter().max().unwrap();
+        assert!(most <= MAX_ERASURES + 1, "{settings:?} {index:?} {traces:?}");
+        // What is there to be used up is used, and reported.
+        assert!(traces.iter().all(|&count| count + 2 >= MAX_ERASURES), "{traces:?}");
+        assert!(reported.abs_diff(traces[0]) <= 1, "{reported}, {traces:?}");
     });
 }

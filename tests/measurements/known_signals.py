@@ -19,7 +19,7 @@ import sys
 import tempfile
 
 import numpy as np
-from scipy import optimize
+from scipy import linalg, optimize
 
 SHAPES = ["sine", "triangle", "exponential", "sawtooth", "square", "trapezoid", "distorted", "dc"]
 TIME_CONSTANTS = 5.0
@@ -193,16 +193,36 @@ def sine_fit(samples, frequency):
         options={"xatol": 1e-9 * frequency},
     )
     frequency = found.x
-    harmonics = max(1, math.floor((0.5 - 0.5 / len(samples)) / frequency))
     left, factors = rest(frequency)
     power = 0.5 * float(factors[1] ** 2 + factors[2] ** 2)
     # What scatters about the fit has that many degrees of freedom less than there are samples.
     sinad = 10.0 * math.log10(power / max(np.sum(left**2) / (len(samples) - 4), 1e-30))
-    all_left, all_factors = rest(frequency, harmonics)
-    freedom = len(samples) - 2 - 2 * harmonics
+    # Over few periods harmonics pull at the frequency: it is moved until the first ten are fitted best.
+    first = max(1, min(10, math.floor((0.5 - 0.5 / len(samples)) / frequency)))
+    for _ in range(8):
+        columns = design(frequency, first)
+        base, _ = np.linalg.qr(columns)
+        factors = np.linalg.lstsq(columns, samples, rcond=None)[0]
+        left = samples - columns @ factors
+        slope = np.zeros_like(left)
+        for number in range(1, first + 1):
+            angle = math.tau * number * frequency * time
+            cosine, sine = factors[2 * number - 1], factors[2 * number]
+            slope += math.tau * number * time * (sine * np.cos(angle) - cosine * np.sin(angle))
+        across = slope - base @ (base.T @ slope)
+        step = float(across @ left / (across @ across))
+        frequency += step
+        if abs(step) * len(samples) < 1e-10:
+            break
+    harmonics = max(1, math.floor((0.5 - 0.5 / len(samples)) / frequency))
+    columns = design(frequency, harmonics)
+    base, triangle = np.linalg.qr(columns)
+    all_factors = linalg.solve_triangular(triangle, base.T @ samples)
+    all_left = samples - columns @ all_factors
+    freedom = len(samples) - 3 - 2 * harmonics
+    power = 0.5 * float(all_factors[1] ** 2 + all_factors[2] ** 2)
     snr = 10.0 * math.log10(power / max(np.sum(all_left**2) / max(freedom, 1), 1e-30)) if freedom > 0 else None
-    others = 0.5 * float(np.sum(all_factors[3:] ** 2))
-    return {"sinad": sinad, "snr": snr, "thd": math.sqrt(others / power), "frequency": frequency, "freedom": freedom}
+    return {"sinad": sinad, "snr": snr, "freedom": freedom}
 
 
 class Errors:

@@ -51,6 +51,24 @@ def functions(elf):
     return found
 
 
+def panics(graph):
+    """(function, panic) for each function beside those of Rust's core library that calls a panic."""
+    names = {address: name for address, (name, _) in graph.items()}
+    return sorted(
+        (name, names[call])
+        for name, calls in graph.values()
+        for call in calls
+        if re.match(r"core::(panicking|option::|result::|slice::index|str::)", names.get(call, ""))
+        and re.search(r"panic|fail", names[call])
+        and not re.match("<?core::", name)
+    )
+
+
+def harmful(panics):
+    """Those that can happen: an async function that was polled after its end panics, which neither `.await` nor `block_on` does."""
+    return [(name, panic) for name, panic in panics if not panic.endswith("::panic_const_async_fn_resumed")]
+
+
 def frames(elf):
     """Name -> bytes of stack, by the compiler's own account."""
     sizes = {}

@@ -73,15 +73,27 @@ impl AnalogLevel {
 }
 
 /// The edges of a logic line, in their order: half way between two samples that differ.
-pub fn logic_edges<I>(levels: I) -> impl Iterator<Item = Edge> + Clone + use<I>
-where
-    I: Iterator<Item = bool> + Clone,
-{
-    let mut previous = None;
-    levels.enumerate().filter_map(move |(index, level)| {
-        let changed = previous.replace(level).is_some_and(|previous| previous != level);
-        changed.then_some(Edge { position: index as f64 - 0.5, rising: level })
-    })
+pub fn logic_edges<I: Iterator<Item = bool>>(levels: I) -> LogicEdges<I> {
+    LogicEdges { levels: levels.enumerate(), previous: None }
+}
+
+/// See [`logic_edges`].
+#[derive(Debug, Clone)]
+pub struct LogicEdges<I> {
+    levels: core::iter::Enumerate<I>,
+    previous: Option<bool>,
+}
+
+impl<I: Iterator<Item = bool>> Iterator for LogicEdges<I> {
+    type Item = Edge;
+
+    fn next(&mut self) -> Option<Edge> {
+        let previous = &mut self.previous;
+        self.levels.find_map(|(index, level)| {
+            let changed = previous.replace(level).is_some_and(|previous| previous != level);
+            changed.then_some(Edge { position: index as f64 - 0.5, rising: level })
+        })
+    }
 }
 
 /// Timing of a channel's edges.
@@ -110,27 +122,46 @@ impl EdgeMeasurements {
     /// Counts and measures edges of a channel whose samples are `sample_period_s` seconds apart.
     #[must_use]
     pub fn of(edges: impl Iterator<Item = Edge>, sample_period_s: f64) -> Self {
-        let (mut rising, mut falling) = (Run::default(), Run::default());
-        let mut high_samples = 0.0;
-        let mut rose_at = None;
-        for Edge { position, rising: is_rising } in edges {
-            if is_rising {
-                rose_at = Some(position);
-                rising.add(position, high_samples);
-            } else {
-                high_samples += rose_at.take().map_or(0.0, |rose_at| position - rose_at);
-                falling.add(position, high_samples);
-            }
+        let mut meter = EdgeMeter::default();
+        edges.for_each(|edge| meter.add(edge));
+        meter.measurements(sample_period_s)
+    }
+}
+
+/// Measures edges as they come, in memory that does not grow with them.
+#[derive(Debug, Clone, Default)]
+pub struct EdgeMeter {
+    rising: Run,
+    falling: Run,
+    /// How long the level was high, in samples, and since when it is.
+    high_samples: f64,
+    rose_at: Option<f64>,
+}
+
+impl EdgeMeter {
+    /// Takes the edge that follows.
+    pub fn add(&mut self, Edge { position, rising }: Edge) {
+        if rising {
+            self.rose_at = Some(position);
+            self.rising.add(position, self.high_samples);
+        } else {
+            self.high_samples += self.rose_at.take().map_or(0.0, |rose_at| position - rose_at);
+            self.falling.add(position, self.high_samples);
         }
-        let (run, other) =
-            if falling.edges > rising.edges { (&falling, &rising) } else { (&rising, &falling) };
+    }
+
+    /// The edges so far, of a channel whose samples are `sample_period_s` seconds apart.
+    #[must_use]
+    pub fn measurements(&self, sample_period_s: f64) -> EdgeMeasurements {
+        let Self { rising, falling, .. } = self;
+        let (run, other) = if falling.edges > rising.edges { (falling, rising) } else { (rising, falling) };
         let period = run.is_regular().then(|| Run::common_period(run, other)).flatten();
         let hertz = |period: f64| {
             Some(1.0 / (period * sample_period_s)).filter(|hertz| hertz.is_finite() && *hertz > 0.0)
         };
         let frequency_hz = period.and_then(|(period, _)| hertz(period));
         let greatest_hz = period.and_then(|(period, error)| hertz(period - error));
-        Self {
+        EdgeMeasurements {
             rising: rising.edges,
             falling: falling.edges,
             frequency_hz,
@@ -141,7 +172,7 @@ impl EdgeMeasurements {
 }
 
 /// Edges of one direction.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 struct Run {
     edges: usize,
     /// Position of the first edge, and how long the level had been high before it.
@@ -266,32 +297,66 @@ impl ChannelDelay {
         if !Self::is_common(frequency_hz, second.frequency_hz()?) {
             return None;
         }
-        let period_s = 1.0 / frequency_hz;
+        let mut meter = DelayMeter::new(frequency_hz);
         let mut others = second.rising_times_s().peekable();
         let mut nearest_s = others.next()?;
-        let mut reference_s = None;
-        let (mut excess_s, mut count) = (0.0, 0_u32);
         for edge_s in first.rising_times_s() {
             while let Some(next_s) =
                 others.next_if(|next_s| (next_s - edge_s).abs() < (nearest_s - edge_s).abs())
             {
                 nearest_s = next_s;
             }
-            let delay_s = nearest_s - edge_s;
-            // Before the other channel's first edge, and after its last, the nearest is no partner.
-            if delay_s.abs() > 0.75 * period_s {
-                continue;
-            }
-            // Near half a period the nearest edge is now the earlier, now the later one: count from the first delay.
-            let reference_s = *reference_s.get_or_insert(delay_s);
-            let wander_s = wrapped(delay_s - reference_s, period_s);
-            if wander_s.abs() > 0.25 * period_s {
-                return None;
-            }
-            excess_s += wander_s;
-            count += 1;
+            meter.add(nearest_s - edge_s);
         }
-        Some(Self::of(reference_s? + excess_s / f64::from(count), frequency_hz))
+        meter.delay()
+    }
+}
+
+/// Measures the delay between two channels of a frequency edge by edge, in memory that does not grow with them.
+#[derive(Debug, Clone)]
+pub struct DelayMeter {
+    frequency_hz: f64,
+    /// The first delay.
+    reference_s: Option<f64>,
+    /// What the delays are longer, together.
+    excess_s: f64,
+    count: u64,
+    wanders: bool,
+}
+
+impl DelayMeter {
+    /// Of channels with a [common](ChannelDelay::is_common) frequency in hertz, that of the first one.
+    #[must_use]
+    pub fn new(frequency_hz: f64) -> Self {
+        Self { frequency_hz, reference_s: None, excess_s: 0.0, count: 0, wanders: false }
+    }
+
+    /// The longest delay that is measured, in seconds: before the other channel's first edge, and after its last, the
+    /// nearest is no partner.
+    #[must_use]
+    pub fn max_delay_s(&self) -> f64 {
+        0.75 / self.frequency_hz
+    }
+
+    /// Takes the time in seconds from a rising edge of the first channel to the nearest one of the second.
+    pub fn add(&mut self, delay_s: f64) {
+        if delay_s.abs() > self.max_delay_s() {
+            return;
+        }
+        let period_s = 1.0 / self.frequency_hz;
+        // Near half a period the nearest edge is now the earlier, now the later one: count from the first delay.
+        let reference_s = *self.reference_s.get_or_insert(delay_s);
+        let wander_s = wrapped(delay_s - reference_s, period_s);
+        self.wanders |= wander_s.abs() > 0.25 * period_s;
+        self.excess_s += wander_s;
+        self.count += 1;
+    }
+
+    /// The delay. `None` if none was taken, or they wander by more than a quarter of a period.
+    #[must_use]
+    pub fn delay(&self) -> Option<ChannelDelay> {
+        let reference_s = self.reference_s.filter(|_| !self.wanders)?;
+        Some(ChannelDelay::of(reference_s + self.excess_s / self.count as f64, self.frequency_hz))
     }
 }
 

@@ -39,7 +39,10 @@ mod wave;
 
 use core::fmt;
 
-pub use edges::{ChannelDelay, Edge, EdgeMeasurements, TimedEdges, analog_edges, logic_edges};
+pub use edges::{
+    ChannelDelay, DelayMeter, Edge, EdgeMeasurements, EdgeMeter, LogicEdges, TimedEdges, analog_edges,
+    logic_edges,
+};
 pub use levels::Levels;
 pub use shape::Shape;
 pub use sine_fit::SineFit;

@@ -53,8 +53,10 @@ pub enum Notice {
     },
     /// The trigger level is outside the input span: the nearest is taken.
     LevelLimited {
-        /// The level, in volts or as a fraction.
-        level: f32,
+        /// The level that was asked for, in volts or as a fraction.
+        asked: f32,
+        /// The level that is set, likewise.
+        set: f32,
     },
     /// The capture fills the buffer, so that its first sample is written over and left out.
     FullBuffer {
@@ -124,8 +126,8 @@ impl fmt::Display for Notice {
             Self::RawRangeLimited { low, high } => {
                 write!(f, "a raw range is two fractions from 0 to 1: it is set to {low:.3} to {high:.3}")
             }
-            Self::LevelLimited { level } => {
-                write!(f, "the trigger level {level} lies outside the input span: the nearest is taken")
+            Self::LevelLimited { asked, set } => {
+                write!(f, "the trigger level {asked} lies outside the input span: it is set to {set:.3}")
             }
             Self::FullBuffer { samples } => write!(
                 f,

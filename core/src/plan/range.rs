@@ -73,8 +73,9 @@ fn unsigned_fraction(fraction: f64) -> u16 {
 }
 
 fn is_cut(fraction: f64) -> bool {
+    // The whole is a step more than a register holds, which nobody can tell from it.
     let steps = rint(fraction * 65536.0);
-    !(0.0..=65535.0).contains(&steps)
+    !(0.0..=65536.0).contains(&steps)
 }
 
 /// The analog channel whose volts a request counts its range in: the first that is asked for.
@@ -134,6 +135,12 @@ pub(super) fn plan_range(
     let (lo, hi) = (probe.span_fraction(low), probe.span_fraction(high));
     let (low_dac, high_dac) = if request.raw { (low, high) } else { probe.converters(lo, hi) };
     let level_fraction = if request.raw { level } else { probe.span_fraction(level) };
+    let level_limited = is_cut(level_fraction);
+    let set_level = match level_fraction.clamp(0.0, 1.0) {
+        _ if !level_limited => level,
+        fraction if request.raw => fraction,
+        fraction => probe.span_volts(fraction),
+    };
     let cut = is_cut(low_dac) || is_cut(high_dac);
     let set = if cut {
         let (lo, hi) = probe.range_of_converters(low_dac.clamp(0.0, 1.0), high_dac.clamp(0.0, 1.0));
@@ -150,7 +157,7 @@ pub(super) fn plan_range(
         converter_low: unsigned_fraction(low_dac),
         converter_high: unsigned_fraction(high_dac),
         trigger_level: unsigned_fraction(level_fraction),
-        level: level * level_factor,
+        level: set_level * level_factor,
         samples: if request.raw {
             SampleRange::Fractions
         } else {
@@ -176,8 +183,10 @@ pub(super) fn plan_range(
         } else {
             None
         },
-        level_limited: is_cut(level_fraction)
-            .then_some(Notice::LevelLimited { level: (level * level_factor) as f32 }),
+        level_limited: level_limited.then_some(Notice::LevelLimited {
+            asked: (level * level_factor) as f32,
+            set: (set_level * level_factor) as f32,
+        }),
     })
 }
 
@@ -217,6 +226,29 @@ mod tests {
                 assert!((top(tip.range, AnalogChannel::B) - 8.0).abs() < 1e-5);
             }
         }
+    }
+
+    /// The plan has the level that the comparator is set to, not the one that was asked for.
+    #[test]
+    fn level_out_of_reach_is_the_nearest() {
+        let request = |level| CaptureRequest { level: Some(level), ..CaptureRequest::new(Channel::A) };
+        let plan = |level| plan_capture(&BS05, &BS05.analog, &request(level), BusyOutputs::NOTHING).unwrap();
+        let (low, high) = (BS05.analog.span_volts(0.0), BS05.analog.span_volts(1.0));
+        for (asked, set) in [(1e3, high), (-1e3, low)] {
+            let plan = plan(asked);
+            assert_eq!(plan.level, set);
+            let (asked, set) = (asked as f32, set as f32);
+            assert_eq!(plan.notices[..], [Notice::LevelLimited { asked, set }]);
+        }
+        assert_eq!((plan(high).level, plan(high).notices.len()), (high, 0));
+    }
+
+    #[test]
+    fn whole_raw_range_is_no_limit() {
+        let whole =
+            CaptureRequest { raw: true, low: Some(0.0), high: Some(1.0), ..CaptureRequest::new(Channel::A) };
+        let plan = plan_capture(&BS05, &BS05.analog, &whole, BusyOutputs::NOTHING).unwrap();
+        assert_eq!(plan.notices.len(), 0, "{:?}", plan.notices);
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn write(f: &mut fmt::Formatter<'_>, value: f64, unit: &str, digits: usize) -> f
         10.0.. => 2,
         _ => 1,
     };
-    let decimals = digits.saturating_sub(before_point);
+    let decimals = digits.saturating_sub(before_point).min(8);
     // A sign, at most four digits ahead of the point, and at most eight behind it.
     let mut text = heapless::String::<16>::new();
     write!(text, "{scaled:.decimals$}")?;

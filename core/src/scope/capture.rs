@@ -7,7 +7,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_async::{Read, Write};
 
 use super::dump::{Dump, EndedTrace, dump_address};
-use super::line::read_count;
+use super::transport::read_count;
 use super::{ATTEMPTS, CaptureOptions, Contradiction, Scope, ScopeError, ScopeErrorKind, Stage};
 use crate::plan::{
     CapturePlan, CaptureRequest, PlanError, Timebase, TraceEnd, WAVEFORM_OUTPUT, plan_capture,
@@ -181,20 +181,20 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         script.command(Command::ProgramSpock)?;
         script.command(Command::Update)?;
         script.command(Command::Trace)?;
-        let written_at = self.line.clock.now();
-        self.line.run(stage, script.finish()).await?;
+        let written_at = self.transport.clock.now();
+        self.transport.run(stage, script.finish()).await?;
         self.mapped &= self.driven().lines;
         let mut parser = StatusParser::new();
         let mut packet = [0; StatusParser::MAX_LENGTH];
-        let deadline = self.line.answer_deadline(packet.len());
+        let deadline = self.transport.answer_deadline(packet.len());
         while let Some(part) = packet.get_mut(..parser.due()) {
-            self.line.receive(stage, part, deadline).await?;
+            self.transport.receive(stage, part, deadline).await?;
             for &byte in &*part {
                 let status =
                     parser.push(byte).map_err(|malformed| ScopeErrorKind::Garbled(malformed).at(stage))?;
                 match status {
                     Some(Status { token: StatusToken::Wait, ticks, .. }) => {
-                        self.device_time.extend(ticks, self.line.clock.now());
+                        self.device_time.extend(ticks, self.transport.clock.now());
                         return Ok(written_at);
                     }
                     Some(status) => {
@@ -211,8 +211,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     fn trace_deadline(&self, plan: &CapturePlan) -> Option<Instant> {
         let longest = plan.longest_trace()?;
         Some(match plan.end {
-            TraceEnd::HostTimeout(_) => self.line.clock.now() + longest,
-            _ => self.line.answer_deadline(StatusParser::MAX_LENGTH) + longest,
+            TraceEnd::HostTimeout(_) => self.transport.clock.now() + longest,
+            _ => self.transport.answer_deadline(StatusParser::MAX_LENGTH) + longest,
         })
     }
 
@@ -227,7 +227,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// When a trace that has just started is checked, on a link that may lose the report of its end.
     fn check_time(&self, plan: &CapturePlan) -> Option<Instant> {
         let trace = self.device_time.span_of(self.least_ticks(plan, plan.delay_us));
-        Some(self.line.clock.now() + self.line.profile.check_interval(trace)?)
+        Some(self.transport.clock.now() + self.transport.profile.check_interval(trace)?)
     }
 
     /// Waits for the end of the trace, or brings it about. None if it was stopped for a check, and had not ended.
@@ -243,14 +243,14 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             let mut bytes = [0; StatusParser::MAX_LENGTH];
             let part = bytes.get_mut(..answer.due()).unwrap_or_default();
             debug_assert!(!part.is_empty(), "reading nothing would look as if the stream was closed");
-            let clock = &self.line.clock;
+            let clock = &self.transport.clock;
             let overdue = async {
                 match until {
                     Some(until) => clock.until(until).await,
                     None => pending().await,
                 }
             };
-            match select3(self.line.stream.read(part), cancel.as_mut(), overdue).await {
+            match select3(self.transport.stream.read(part), cancel.as_mut(), overdue).await {
                 Either3::First(read) => {
                     let received = taken(Stage::Trace, read, &bytes)?;
                     if let Some(status) = answer.push(Stage::Trace, received)? {
@@ -264,7 +264,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         };
         // It is not sure to have started before its start was reported.
         let (_, started_by) = self.device_time.last();
-        let waited = self.line.clock.now() - started_by;
+        let waited = self.transport.clock.now() - started_by;
         let status = self.stop_trace(&mut answer).await?;
         match stopped_as {
             // Whoever waits for a trigger is not shown a trace without one.
@@ -279,15 +279,15 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// Sends `K` and reads on until its echo and the status packet have come, in either order.
     async fn stop_trace(&mut self, answer: &mut EndAnswer) -> Result<Status, ScopeError<S::Error>> {
         let stage = Stage::Cancel;
-        self.line.send(stage, &[Command::CancelTrace.byte()]).await?;
+        self.transport.send(stage, &[Command::CancelTrace.byte()]).await?;
         answer.echo_due = true;
-        let started = self.line.clock.now();
-        let deadline = self.line.answer_deadline(StatusParser::MAX_LENGTH + 1);
+        let started = self.transport.clock.now();
+        let deadline = self.transport.answer_deadline(StatusParser::MAX_LENGTH + 1);
         loop {
             let mut bytes = [0; StatusParser::MAX_LENGTH + 1];
             let part = bytes.get_mut(..answer.due()).unwrap_or_default();
             debug_assert!(!part.is_empty(), "reading nothing would look as if the stream was closed");
-            match select(self.line.stream.read(part), self.line.clock.until(deadline)).await {
+            match select(self.transport.stream.read(part), self.transport.clock.until(deadline)).await {
                 Either::First(read) => {
                     let received = taken(stage, read, &bytes)?;
                     if let Some(status) = answer.push(stage, received)? {
@@ -298,7 +298,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 Either::Second(()) if !answer.echo_due => return Err(ScopeErrorKind::EndLost.at(stage)),
                 Either::Second(()) => {
                     return Err(ScopeErrorKind::NoAnswer {
-                        waited_ms: (self.line.clock.now() - started).millis(),
+                        waited_ms: (self.transport.clock.now() - started).millis(),
                     }
                     .at(stage));
                 }
@@ -361,7 +361,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// There is no other lower bound from the host's clock: how long the end of the trace was on its way, or lay in a
     /// buffer of a host that was busy with something else, cannot be known.
     fn end_time(&mut self, raw: u32, written_at: Instant, least: u64) -> Result<u64, Contradiction> {
-        let now = self.line.clock.now();
+        let now = self.transport.clock.now();
         let time = &mut self.device_time;
         let (start, _) = time.last();
         let passed = time.ticks_of(now - written_at);

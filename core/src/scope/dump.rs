@@ -11,6 +11,14 @@ use crate::vm::{Command, Register, Script};
 /// Room for the script of a dump: 15 register bytes in four runs, and `>A`. Two of the 15 are always 0.
 pub(super) const DUMP_SCRIPT_BYTES: usize = 15 * 3 + 4 * 3 + 2 - 3;
 
+/// The most samples of a dump before one was lost: all of any channel.
+pub(super) const ANY_DUMP: u16 = u16::MAX;
+/// By what a dump that was lost is divided.
+const SHORTER_DUMPS: u16 = 4;
+/// Dumps are cut no shorter, in samples. In datagrams of a byte each these are some 500 for a system to keep until they are
+/// read, for which even Linux's default of 208 KiB has room.
+const MIN_DUMP: u16 = 256;
+
 /// A trace that has ended, still in the device.
 pub(super) struct EndedTrace {
     pub(super) cause: EndReason,
@@ -23,22 +31,45 @@ pub(super) struct EndedTrace {
 
 impl<S: Read + Write, C: Clock> Scope<S, C> {
     /// Reads the samples of one channel.
+    ///
+    /// A dump that fails is asked for again, in shorter ones if that may help.
     pub(super) async fn dump(
         &mut self,
         plan: &CapturePlan,
         dump: &Dump,
         samples: &mut [u8],
     ) -> Result<(), ScopeError<S::Error>> {
-        let mut attempt = 0;
-        loop {
+        let (mut attempt, mut read) = (0, 0);
+        while let Some(rest) = samples.get_mut(read..).filter(|rest| !rest.is_empty()) {
+            let part = dump.part(plan, read, self.max_dump);
+            let length = part.sample_bytes().min(rest.len());
             attempt += 1;
-            match self.try_dump::<false>(dump, samples).await {
+            match self.try_dump::<false>(&part, rest.get_mut(..length).unwrap_or_default()).await {
+                Ok(_) => (attempt, read) = (0, read + length),
                 Err(error) if error.leaves_trace() && attempt < ATTEMPTS => {
                     self.resume_dumps(plan, dump.stage()).await?;
                 }
-                result => return result.map(drop),
+                Err(error) => return Err(error),
             }
         }
+        Ok(())
+    }
+
+    /// Reads a channel again; returns whether `samples` held the same before.
+    pub(super) async fn compare_dump(
+        &mut self,
+        plan: &CapturePlan,
+        dump: &Dump,
+        samples: &mut [u8],
+    ) -> Result<bool, ScopeError<S::Error>> {
+        let (mut same, mut read) = (true, 0);
+        while let Some(rest) = samples.get_mut(read..).filter(|rest| !rest.is_empty()) {
+            let part = dump.part(plan, read, self.max_dump);
+            let length = part.sample_bytes().min(rest.len());
+            same &= self.try_dump::<true>(&part, rest.get_mut(..length).unwrap_or_default()).await?;
+            read += length;
+        }
+        Ok(same)
     }
 
     #[inline(never)]
@@ -49,28 +80,42 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }
     }
 
-    /// Reads the samples of a channel once; returns whether `samples` held the same before, if that is asked.
+    /// Reads the samples of a dump once; returns whether `samples` held the same before, if that is asked.
     ///
-    /// The first sample may be stale and is dropped.
-    pub(super) async fn try_dump<const COMPARE: bool>(
+    /// Of one that has come in part on a link that loses data, a buffer on the way may have had no room for the rest: from then
+    /// on dumps are shorter.
+    async fn try_dump<const COMPARE: bool>(
         &mut self,
         dump: &Dump,
         samples: &mut [u8],
     ) -> Result<bool, ScopeError<S::Error>> {
-        let stage = dump.stage();
         self.stage_dump(dump);
         let mut buffer = [0; DUMP_SCRIPT_BYTES];
         let mut script = Script::new(&mut buffer);
         script.stores(&mut self.shadow)?;
         script.command(Command::ProgramSpock)?;
         script.command(Command::DumpBinary)?;
-        self.line.run(stage, script.finish()).await?;
+        self.transport.run(dump.stage(), script.finish()).await?;
+        let received = self.receive_dump::<COMPARE>(dump, samples).await;
+        if received.is_err() && self.transport.profile.is_lossy {
+            self.max_dump = (dump.count / SHORTER_DUMPS).max(MIN_DUMP) & !1;
+        }
+        received
+    }
+
+    /// The first sample may be stale and is dropped.
+    async fn receive_dump<const COMPARE: bool>(
+        &mut self,
+        dump: &Dump,
+        samples: &mut [u8],
+    ) -> Result<bool, ScopeError<S::Error>> {
+        let stage = dump.stage();
         let lead_bytes = usize::from(dump.lead_bytes);
         let length = lead_bytes + samples.len();
-        let deadline = self.line.answer_deadline(length);
+        let deadline = self.transport.answer_deadline(length);
         let mut lead = [0; 2];
         debug_assert!(lead_bytes <= lead.len(), "{lead_bytes} bytes before the first sample");
-        self.line.receive(stage, lead.get_mut(..lead_bytes).unwrap_or_default(), deadline).await?;
+        self.transport.receive(stage, lead.get_mut(..lead_bytes).unwrap_or_default(), deadline).await?;
         let mut same = true;
         if COMPARE {
             let mut again = [0; 32];
@@ -79,14 +124,14 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                     debug_assert!(false, "a chunk is longer than it was cut to");
                     continue;
                 };
-                self.line.receive(stage, again, deadline).await?;
+                self.transport.receive(stage, again, deadline).await?;
                 same &= before == again;
                 before.copy_from_slice(again);
             }
         } else {
-            self.line.receive(stage, samples, deadline).await?;
+            self.transport.receive(stage, samples, deadline).await?;
         }
-        if self.line.has_stray_byte(stage).await? {
+        if self.transport.has_stray_byte(stage).await? {
             return Err(ScopeErrorKind::Surplus { expected: length }.at(stage));
         }
         Ok(same)
@@ -133,6 +178,28 @@ impl Dump {
             lead_bytes: lead as u8 * layout.sample_bytes(channel),
             wide: layout.sample_bytes(channel) == 2,
         }
+    }
+
+    /// The part of the dump behind so many bytes of its samples, of at most so many samples. Where there are two analog
+    /// channels both are even.
+    fn part(&self, plan: &CapturePlan, read: usize, max: u16) -> Self {
+        let lead = u16::from(self.lead_bytes) >> u8::from(self.wide);
+        let skipped = (read >> u8::from(self.wide)) as u16;
+        let interleaved = match self.channel {
+            DumpChannel::Analog(_) => u32::from(plan.mode.analog_channels.max(1)),
+            DumpChannel::Logic => 1,
+        };
+        let address = self.address + u32::from(skipped) * interleaved;
+        Self {
+            address: address.checked_rem(plan.width.into()).unwrap_or(0),
+            count: self.count.saturating_sub(lead).saturating_sub(skipped).min(max).saturating_add(lead),
+            ..*self
+        }
+    }
+
+    /// Bytes of its samples, without those before the first.
+    fn sample_bytes(&self) -> usize {
+        (usize::from(self.count) << u8::from(self.wide)).saturating_sub(self.lead_bytes.into())
     }
 
     pub(super) fn stage(&self) -> Stage {

@@ -259,19 +259,21 @@ impl<E> ScopeError<E> {
                 | ScopeErrorKind::Garbled(_)
         )
     }
-
-    /// Whether a dump may be asked for again: the stream still works, and no echo shows that the link has turned a byte
-    /// into a command that starts another trace over the one in the device.
-    pub(super) fn leaves_trace(&self) -> bool {
-        let ScopeErrorKind::Garbled(Malformed { byte: executed, expected: Expected::Echo(_) }) = self.kind
-        else {
-            return self.is_passing();
-        };
-        !matches!(Command::from_byte(executed), Command::Trace | Command::StreamTrace)
-    }
 }
 
 impl<E: Error> ScopeError<E> {
+    /// Whether a dump may be asked for again: the stream still works, and no echo shows that the link has turned a byte
+    /// into a command that starts another trace over the one in the device.
+    pub(super) fn leaves_trace(&self) -> bool {
+        match &self.kind {
+            ScopeErrorKind::Garbled(Malformed { byte: executed, expected: Expected::Echo(_) }) => {
+                !matches!(Command::from_byte(*executed), Command::Trace | Command::StreamTrace)
+            }
+            ScopeErrorKind::Link(_) => self.recovery() == Recovery::Retry,
+            _ => self.is_passing(),
+        }
+    }
+
     /// What the caller can do about it.
     ///
     /// Of an error of the stream its [`kind`](Error::kind) decides: after `InvalidData`, `OutOfMemory`, `TimedOut` and

@@ -291,7 +291,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
                 script.number(byte)?;
                 script.command(Command::WriteWaveform)?;
             }
-            self.line.run(Stage::Generate, script.finish()).await?;
+            self.transport.run(Stage::Generate, script.finish()).await?;
         }
         Ok(())
     }
@@ -373,7 +373,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let mut script = Script::new(&mut buffer);
         script.stores(&mut self.shadow)?;
         script.command(command)?;
-        self.line.run(Stage::Generate, script.finish()).await
+        self.transport.run(Stage::Generate, script.finish()).await
     }
 }
 

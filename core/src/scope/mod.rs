@@ -30,23 +30,23 @@ mod capture_options;
 mod dump;
 mod error;
 mod generate;
-mod line;
 mod pace;
 mod profile;
 mod session;
 mod stream;
+mod transport;
 mod verify;
 
-use line::Line;
+use transport::Transport;
 
 pub use calibrate::{CalibrateError, CalibrationProgress};
 pub use capture_options::CaptureOptions;
 pub use error::{Contradiction, Recovery, ScopeError, ScopeErrorKind, Stage};
 pub use generate::{GenerateError, Generators};
-pub use line::Pacing;
 pub use profile::LinkProfile;
 pub use session::{NoSerialNumber, SerialNumber, UnknownRevision};
 pub use stream::{Stream, StreamChunk, StreamFrame, StreamGap, StreamTotals};
+pub use transport::Pacing;
 
 use crate::device::{AnalogParameters, Model};
 use crate::trace::DeviceTime;
@@ -58,7 +58,7 @@ const ATTEMPTS: u8 = 2;
 /// A connected BitScope.
 #[derive(Debug)]
 pub struct Scope<S, C> {
-    line: Line<S, C>,
+    transport: Transport<S, C>,
     model: &'static Model,
     /// What the device calls itself.
     revision: Revision,
@@ -73,6 +73,8 @@ pub struct Scope<S, C> {
     mapped: u8,
     /// An operation has begun and has not ended well: what the device does is not known.
     in_flight: bool,
+    /// The most samples that one dump asks for, where the link was seen to lose more.
+    max_dump: u16,
     /// The last number sent to find the beginning of the device's answers.
     nonce: u16,
 }

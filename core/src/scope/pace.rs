@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn delay_that_passes_is_found_to_be_no_loss() {
+    fn passing_delay_is_no_loss() {
         let mut reception = Reception::new();
         reception.live(1000);
         reception.now_us += 25_600;

@@ -4,7 +4,8 @@ use core::fmt;
 
 use embedded_io_async::{Read, Write};
 
-use super::line::{Discarded, Line};
+use super::dump::ANY_DUMP;
+use super::transport::{Discarded, Transport};
 use super::{Generators, LinkProfile, Pacing, Scope, ScopeError, ScopeErrorKind, Stage};
 use crate::device::{AnalogParameters, BS05, Model};
 use crate::time::{Clock, Micros};
@@ -126,7 +127,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     pub fn new(stream: S, clock: C, profile: LinkProfile) -> Self {
         let model = &BS05;
         Self {
-            line: Line { stream, clock, profile, pacing: Pacing::default() },
+            transport: Transport { stream, clock, profile, pacing: Pacing::default() },
             model,
             revision: model.revision,
             serial: None,
@@ -136,6 +137,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             generators: Generators::Off,
             mapped: 0xff,
             in_flight: true,
+            max_dump: ANY_DUMP,
             nonce: 0,
         }
     }
@@ -240,35 +242,35 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
 
     /// Chooses how scripts are handed to the device.
     pub fn set_pacing(&mut self, pacing: Pacing) {
-        self.line.pacing = pacing;
+        self.transport.pacing = pacing;
     }
 
     /// The link's profile, as given to the driver.
     #[must_use]
     pub fn profile(&self) -> LinkProfile {
-        self.line.profile
+        self.transport.profile
     }
 
     /// The clock, as given to the driver.
     pub fn clock(&self) -> &C {
-        &self.line.clock
+        &self.transport.clock
     }
 
     /// Gives the stream back.
     #[must_use]
     pub fn into_stream(self) -> S {
-        self.line.stream
+        self.transport.stream
     }
 
     /// The stream, for looking at it between operations.
     pub fn stream(&self) -> &S {
-        &self.line.stream
+        &self.transport.stream
     }
 
     /// Lends the stream to somebody else who speaks to the device. The next operation resets the device.
     pub fn lend_stream(&mut self) -> &mut S {
         self.in_flight = true;
-        &mut self.line.stream
+        &mut self.transport.stream
     }
 
     /// Resets the device: everything stops, generators too. Its registers keep their values; they are all written again.
@@ -306,7 +308,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         }
         let before = self.generators;
         // The trace that may still run takes nothing but this; its echo is dropped with the rest.
-        self.line.send(Stage::Reset, &[Command::CancelTrace.byte()]).await?;
+        self.transport.send(Stage::Reset, &[Command::CancelTrace.byte()]).await?;
         self.reset().await?;
         if before == Generators::Off {
             Ok(())
@@ -324,28 +326,33 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     }
 
     async fn try_reset(&mut self, is_first: bool) -> Result<Revision, ScopeError<S::Error>> {
-        let mut timeout = self.line.profile.round_trip;
+        let mut timeout = self.transport.profile.round_trip;
         if is_first {
             timeout = timeout.max(FIRST_RESET_TIMEOUT);
         } else {
-            self.line.send(Stage::Reset, &[Command::CancelTrace.byte()]).await?;
+            self.transport.send(Stage::Reset, &[Command::CancelTrace.byte()]).await?;
         }
         let reset = [Command::Reset.byte()];
-        self.line.send(Stage::Reset, &reset).await?;
-        let found = self.line.discard_until_within(Stage::Reset, &reset, timeout).await?;
+        self.transport.send(Stage::Reset, &reset).await?;
+        let found = self.transport.discard_until_within(Stage::Reset, &reset, timeout).await?;
         self.expect_seen(Stage::Reset, &found, Command::Reset.byte())?;
         self.synchronise(Stage::Identify, Some(Command::Identify)).await?;
         let stage = Stage::Identify;
         let mut answer = [0; Revision::ANSWER_LENGTH];
-        let deadline = self.line.answer_deadline(answer.len());
-        self.line.receive(stage, &mut answer, deadline).await?;
+        let deadline = self.transport.answer_deadline(answer.len());
+        self.transport.receive(stage, &mut answer, deadline).await?;
         Revision::parse(&answer).map_err(|malformed| ScopeErrorKind::Garbled(malformed).at(stage))
     }
 
     /// Drops what is still on its way without resetting, so that nothing the device holds is lost.
+    ///
+    /// The device is not written to before it is silent. A link of datagrams has waited for that before it failed, and what
+    /// is late belongs to no later command.
     pub(super) async fn resynchronise(&mut self, stage: Stage) -> Result<(), ScopeError<S::Error>> {
         self.shadow.forget();
-        self.line.discard_until(stage, &[]).await?;
+        if !self.transport.profile.is_lossy {
+            self.transport.discard_until(stage, &[]).await?;
+        }
         self.synchronise(stage, None).await
     }
 
@@ -357,8 +364,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
     ) -> Result<(), ScopeError<S::Error>> {
         let mut buffer = [0; 8];
         let script = self.new_number(&mut buffer, command)?;
-        self.line.send(stage, script).await?;
-        let found = self.line.discard_until(stage, script).await?;
+        self.transport.send(stage, script).await?;
+        let found = self.transport.discard_until(stage, script).await?;
         self.expect_seen(stage, &found, Command::EndNumber.byte())
     }
 
@@ -370,7 +377,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         buffer: &'b mut [u8],
         command: Option<Command>,
     ) -> Result<&'b [u8], ScriptTooLong> {
-        self.nonce = self.nonce.wrapping_mul(0x9e37).wrapping_add(self.line.clock.now().0 as u16 | 1);
+        self.nonce = self.nonce.wrapping_mul(0x9e37).wrapping_add(self.transport.clock.now().0 as u16 | 1);
         let mut script = Script::new(buffer);
         script.command(Command::Clear)?;
         for shift in [12, 8, 4, 0] {
@@ -387,7 +394,8 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         match found {
             Discarded { seen: true, .. } => Ok(()),
             Discarded { last: None, .. } => {
-                Err(ScopeErrorKind::NoAnswer { waited_ms: self.line.answer_timeout().millis() }.at(stage))
+                Err(ScopeErrorKind::NoAnswer { waited_ms: self.transport.answer_timeout().millis() }
+                    .at(stage))
             }
             Discarded { last: Some(byte), .. } => {
                 Err(ScopeErrorKind::Garbled(Malformed { byte: *byte, expected: Expected::Echo(echo) })
@@ -424,15 +432,15 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         let mut script = Script::new(&mut buffer);
         script.stores(&mut self.shadow)?;
         script.command(Command::ReadEeprom)?;
-        self.line.run(stage, script.finish()).await?;
+        self.transport.run(stage, script.finish()).await?;
         self.read_printed_byte(stage).await
     }
 
     /// Reads the answer to a command that prints a byte.
     pub(super) async fn read_printed_byte(&mut self, stage: Stage) -> Result<u8, ScopeError<S::Error>> {
         let mut answer = [0; PrintedByte::LENGTH];
-        let deadline = self.line.answer_deadline(answer.len());
-        self.line.receive(stage, &mut answer, deadline).await?;
+        let deadline = self.transport.answer_deadline(answer.len());
+        self.transport.receive(stage, &mut answer, deadline).await?;
         let mut printed = PrintedByte::new();
         for byte in answer {
             let value =

@@ -122,14 +122,14 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             attempt += 1;
             self.ready().await?;
             self.in_flight = true;
-            let asked = self.line.clock.now();
+            let asked = self.transport.clock.now();
             match self.try_start_stream(plan).await {
                 Err(error) if error.is_passing() && attempt < ATTEMPTS => {}
                 Err(error) => return Err(error),
                 Ok(()) => break asked,
             }
         };
-        let started = self.line.clock.now();
+        let started = self.transport.clock.now();
         Ok(Stream {
             scope: self,
             parser: (!plan.unframed).then(|| FrameParser::new(plan.frame_samples())),
@@ -164,15 +164,15 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         script.stores(&mut self.shadow)?;
         script.command(Command::Update)?;
         script.command(Command::StreamTrace)?;
-        self.line.run(Stage::Program, script.finish()).await
+        self.transport.run(Stage::Program, script.finish()).await
     }
 
     /// Ends a stream without a reset, so that generators run on and registers stay known.
     async fn end_stream(&mut self) -> Result<(), ScopeError<S::Error>> {
         let stage = Stage::EndStream;
-        self.line.send(stage, &[Command::CancelTrace.byte()]).await?;
+        self.transport.send(stage, &[Command::CancelTrace.byte()]).await?;
         // What was on its way is dropped until nothing has come for a round trip.
-        self.line.discard_until(stage, &[]).await?;
+        self.transport.discard_until(stage, &[]).await?;
         self.synchronise(stage, None).await?;
         self.in_flight = false;
         Ok(())
@@ -367,13 +367,13 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
         {
             return Err(Contradiction::NoFrames { bytes }.at(stage));
         }
-        let line = &mut self.scope.line;
-        let waits_since = line.clock.now();
+        let transport = &mut self.scope.transport;
+        let waits_since = transport.clock.now();
         let late = Micros::from_seconds(self.frame_period.seconds() * LATE_FRAMES);
-        let deadline = line.answer_deadline(CHUNK_BYTES) + late;
-        match line.receive_some(stage, &mut self.received, deadline).await? {
+        let deadline = transport.answer_deadline(CHUNK_BYTES) + late;
+        match transport.receive_some(stage, &mut self.received, deadline).await? {
             Some(count) => {
-                let now = line.clock.now();
+                let now = transport.clock.now();
                 self.unread = (0, count);
                 self.totals.elapsed = now - self.started;
                 if let Some((end, jumps)) = self.end_of_received() {
@@ -389,7 +389,7 @@ impl<S: Read + Write, C: Clock> Stream<'_, S, C> {
                 Ok(())
             }
             None => Err(ScopeErrorKind::NoAnswer {
-                waited_ms: (self.scope.line.clock.now() - waits_since).millis(),
+                waited_ms: (self.scope.transport.clock.now() - waits_since).millis(),
             }
             .at(stage)),
         }

@@ -19,7 +19,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         plan: &CapturePlan,
         ended: &EndedTrace,
     ) -> Result<(), ScopeError<S::Error>> {
-        self.line.run(Stage::Trace, &[Command::ReadSampleCounter.byte()]).await?;
+        self.transport.run(Stage::Trace, &[Command::ReadSampleCounter.byte()]).await?;
         let mut counter = 0;
         for index in (0..Register::SampleCounter.width()).rev() {
             counter =
@@ -71,7 +71,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         script.number(register.address().wrapping_add(index))?;
         script.command(Command::SetAddress)?;
         script.command(Command::Print)?;
-        self.line.run(stage, script.finish()).await?;
+        self.transport.run(stage, script.finish()).await?;
         self.read_printed_byte(stage).await
     }
 
@@ -83,7 +83,7 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         samples: &mut [u8],
     ) -> Result<(), ScopeError<S::Error>> {
         for _ in 0..READINGS {
-            match self.try_dump::<true>(dump, samples).await {
+            match self.compare_dump(plan, dump, samples).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
                 Err(error) if error.leaves_trace() => {

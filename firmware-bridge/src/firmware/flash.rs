@@ -1,18 +1,29 @@
 //! The flash above the program.
+//!
+//! While a sector is erased (45 ms, at the most 400 ms) or a page is written (0.4 ms, at the most 3 ms) no code in flash can
+//! run. All interrupts wait then but that of the UART's receiver, whose handler is in memory; other tasks run in between.
 
 use embassy_rp::Peri;
 use embassy_rp::flash::{Blocking, ERASE_SIZE, Error, Flash};
 use embassy_rp::peripherals::FLASH;
+use embassy_rp::rom_data;
 use embedded_storage_async::nor_flash::{ErrorType, MultiwriteNorFlash, NorFlash, ReadNorFlash};
 use scopething_bridge::store::StoreLayout;
 
 use super::clock::now_ms;
+use super::uart::UART0_NUMBER;
 use super::watchdog::UPLINK;
 
 /// Bytes of a Pico's flash.
 const SIZE: usize = 2 * 1024 * 1024;
-/// What is written at once: more, and what runs by interrupts would wait for it.
+/// What is written at once.
 const PAGE: usize = 256;
+/// Where the flash is mapped, and the second stage of the start, which maps it: 256 bytes.
+const MAPPED: *const u32 = 0x1000_0000 as *const u32;
+const SECOND_STAGE_WORDS: usize = 64;
+/// The registers that enable and disable interrupts (Armv6-M reference manual, B3.4).
+const NVIC_ISER: *mut u32 = 0xe000_e100 as *mut u32;
+const NVIC_ICER: *mut u32 = 0xe000_e180 as *mut u32;
 
 unsafe extern "C" {
     // Only their addresses mean something: see memory.x.
@@ -27,7 +38,70 @@ pub(super) fn layout() -> StoreLayout {
     layout
 }
 
-/// The flash. Interrupts wait while a sector is erased (45 ms) or a page is written, and other tasks run in between.
+/// What the boot ROM has for writing flash (RP2040 data sheet, section 2.8.3.1.3), in the order of its calls.
+struct Rom {
+    connect: unsafe extern "C" fn(),
+    unmap: unsafe extern "C" fn(),
+    erase: unsafe extern "C" fn(u32, usize, u32, u8),
+    program: unsafe extern "C" fn(u32, *const u8, usize),
+    flush: unsafe extern "C" fn(),
+    /// The second stage, in memory.
+    map: unsafe extern "C" fn(),
+}
+
+/// Erases the sector at `offset`, or writes `length` bytes of `data` there.
+///
+/// # Safety
+/// No code in flash may run meanwhile, and nothing may read it: `data` is in memory, and so is `map` of `rom`.
+#[inline(never)]
+#[unsafe(link_section = ".data.ram_func")]
+unsafe fn operate(rom: &Rom, offset: u32, data: *const u8, length: usize) {
+    // SAFETY: the caller's; the ROM wants these calls around each operation, in this order.
+    unsafe {
+        (rom.connect)();
+        (rom.unmap)();
+        if data.is_null() {
+            // Blocks of 2 GiB: none is erased as such, but each sector by itself.
+            (rom.erase)(offset, length, 1 << 31, 0);
+        } else {
+            (rom.program)(offset, data, length);
+        }
+        (rom.flush)();
+        (rom.map)();
+    }
+}
+
+/// As [`operate`], with what it asks for: interrupts whose handlers are in flash wait.
+fn operate_alone(offset: u32, data: *const u8, length: usize) {
+    let mut second_stage = [0_u32; SECOND_STAGE_WORDS];
+    for (place, word) in second_stage.iter_mut().enumerate() {
+        // SAFETY: the first 256 bytes of the flash.
+        *word = unsafe { MAPPED.add(place).read_volatile() };
+    }
+    // Code in Thumb has an odd address.
+    let entry = second_stage.as_ptr().cast::<u8>().wrapping_add(1);
+    let rom = Rom {
+        connect: rom_data::connect_internal_flash::ptr(),
+        unmap: rom_data::flash_exit_xip::ptr(),
+        erase: rom_data::flash_range_erase::ptr(),
+        program: rom_data::flash_range_program::ptr(),
+        flush: rom_data::flash_flush_cache::ptr(),
+        // SAFETY: the second stage is a function without arguments that maps the flash and returns (section 2.8.1.3).
+        map: unsafe { core::mem::transmute::<*const u8, unsafe extern "C" fn()>(entry) },
+    };
+    // SAFETY: the second core was never started, no channel of the DMA is used, and of the interrupts only the one in
+    // memory is left. They are enabled again as they were.
+    unsafe {
+        let others = NVIC_ISER.read_volatile() & !(1 << UART0_NUMBER);
+        NVIC_ICER.write_volatile(others);
+        cortex_m::asm::dsb();
+        cortex_m::asm::isb();
+        operate(&rom, offset, data, length);
+        NVIC_ISER.write_volatile(others);
+    }
+}
+
+/// The flash.
 pub(super) struct BoardFlash(Flash<'static, FLASH, Blocking, SIZE>);
 
 impl BoardFlash {
@@ -38,6 +112,12 @@ impl BoardFlash {
 
 impl ErrorType for BoardFlash {
     type Error = Error;
+}
+
+/// Whether these bytes are in flash.
+fn check(offset: u32, length: usize) -> Result<(), Error> {
+    let fits = (offset as usize).checked_add(length).is_some_and(|end| end <= SIZE);
+    if fits { Ok(()) } else { Err(Error::OutOfBounds) }
 }
 
 impl ReadNorFlash for BoardFlash {
@@ -57,8 +137,13 @@ impl NorFlash for BoardFlash {
     const ERASE_SIZE: usize = ERASE_SIZE;
 
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), Error> {
+        let whole = |place: u32| (place as usize).is_multiple_of(ERASE_SIZE);
+        if !whole(from) || !whole(to) || to < from {
+            return Err(Error::Unaligned);
+        }
+        check(from, (to - from) as usize)?;
         for sector in (from..to).step_by(ERASE_SIZE) {
-            self.0.blocking_erase(sector, to.min(sector + ERASE_SIZE as u32))?;
+            operate_alone(sector, core::ptr::null(), ERASE_SIZE);
             UPLINK.step(now_ms());
             embassy_futures::yield_now().await;
         }
@@ -66,10 +151,20 @@ impl NorFlash for BoardFlash {
     }
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Error> {
+        check(offset, bytes.len())?;
         let mut place = offset;
-        for page in bytes.chunks(PAGE) {
-            self.0.blocking_write(place, page)?;
-            place += page.len() as u32;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let within = place as usize % PAGE;
+            let (part, behind) = rest.split_at(rest.len().min(PAGE - within));
+            // Whole pages are written: bytes that stay as they are, are all ones.
+            let mut page = [0xff; PAGE];
+            for (slot, &byte) in page.iter_mut().skip(within).zip(part) {
+                *slot = byte;
+            }
+            operate_alone(place - within as u32, page.as_ptr(), PAGE);
+            place += part.len() as u32;
+            rest = behind;
             UPLINK.step(now_ms());
             embassy_futures::yield_now().await;
         }

@@ -6,22 +6,24 @@ mod flash;
 mod log;
 mod panel;
 mod restart;
+mod uart;
 mod watchdog;
+
+use core::fmt::Write as _;
 
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
 use embassy_rp::Peri;
 use embassy_rp::bind_interrupts;
-use embassy_rp::gpio::{Level, Output};
-use embassy_rp::pac;
-use embassy_rp::peripherals::{UART0, USB};
-use embassy_rp::uart::{self, BufferedUart};
-use portable_atomic::Ordering;
+use embassy_rp::gpio::{AnyPin, Level, Output};
+use embassy_rp::peripherals::USB;
+use embassy_rp::uart::{BufferedUartTx, Error};
 use scopething_bridge::control::Bridge;
 use scopething_bridge::job::Runner;
 use scopething_bridge::scope_link::ScopePort;
 use scopething_bridge::store::{Store, StoredJob};
 use scopething_bridge::uplink::{About, Uplink};
 use scopething_bridge::usb::rp2040;
+use scopething_core::link::bridge::{BoardSettings, Event, Failure, Restart};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::Micros;
 use scopething_core::trace::TraceBuffer;
@@ -32,22 +34,14 @@ use clock::BoardClock;
 use flash::BoardFlash;
 use watchdog::{BUS, UPLINK};
 
-/// Bits a second of the uplink, 8N1: the build takes another from `SCOPETHING_BAUD`.
-const BAUD: u32 = match option_env!("SCOPETHING_BAUD") {
-    None => 1_000_000,
-    Some(text) => match u32::from_str_radix(text, 10) {
-        Ok(baud) => baud,
-        Err(_) => panic!("SCOPETHING_BAUD is no number"),
-    },
-};
 /// The latency timer adds 1 ms to each answer and a write may wait for one; the bus carries at least 300 kB/s.
 const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(100), ..LinkProfile::SERIAL };
 
-/// GP1.
-const RECEIVED_PIN: usize = 1;
+/// Memory for traces that do not go to flash.
+const TRACE_MEMORY_BYTES: usize = 80 * 1024;
 
 bind_interrupts!(struct Interrupts {
-    UART0_IRQ => uart::BufferedInterruptHandler<UART0>;
+    SWI_IRQ_0 => uart::Deferred;
     USBCTRL_IRQ => rp2040::InterruptHandler;
 });
 
@@ -55,12 +49,12 @@ type BoardRunner = Runner<'static, BoardFlash, ScopePort<'static>, BoardClock>;
 type BoardUplink = Uplink<'static, BoardFlash, BoardClock, board::Pico>;
 
 static TRACE: ConstStaticCell<TraceBuffer> = ConstStaticCell::new(TraceBuffer::new());
-static UART_SENT: ConstStaticCell<[u8; 1024]> = ConstStaticCell::new([0; 1024]);
-static UART_RECEIVED: ConstStaticCell<[u8; 1024]> = ConstStaticCell::new([0; 1024]);
+static TRACE_MEMORY: ConstStaticCell<[u8; TRACE_MEMORY_BYTES]> =
+    ConstStaticCell::new([0; TRACE_MEMORY_BYTES]);
 
 #[embassy_executor::task]
 async fn carry(usb: Peri<'static, USB>) {
-    rp2040::serve(usb, &LINE, &board::USB_COUNTS, &BUS).await;
+    rp2040::serve(usb, &LINE, &board::USB_COUNTS, &board::EVENTS, &BUS).await;
 }
 
 #[embassy_executor::task]
@@ -69,48 +63,29 @@ async fn run(runner: &'static mut BoardRunner) {
 }
 
 #[embassy_executor::task]
-async fn serve(uplink: &'static mut BoardUplink, uart: BufferedUart) {
-    let (sender, receiver) = uart.split();
+async fn serve(uplink: &'static mut BoardUplink, sender: BufferedUartTx, receiver: uart::Receiver) {
     let mut sender = watchdog::Watched::new(sender, &UPLINK);
     let mut receiver = watchdog::Watched::new(receiver, &UPLINK);
+    let (mut overran, mut misframed) = (false, false);
     loop {
         // Each error is one of noise or of bytes lost: what was damaged by it is not passed on, and is sent again.
         let Err(error) = uplink.serve(&mut receiver, &mut sender).await else { continue };
-        let (count, what) = match error {
-            uart::Error::Overrun => (&board::OVERRUNS, "bytes came too fast"),
-            _ => (&board::FRAMING_ERRORS, "a byte without a stop bit"),
+        let (noted, event) = match error {
+            Error::Overrun => (&mut overran, Event::UartOverrun),
+            _ => (&mut misframed, Event::UartFraming),
         };
-        if count.fetch_add(1, Ordering::Relaxed) == 0 {
-            defmt::warn!("the first error of this kind on the UART: {=str}", what);
+        if !core::mem::replace(noted, true) {
+            defmt::warn!("the first of its kind: {}", event);
+            board::note(event);
         }
         uplink.line_failed();
     }
 }
 
-fn uart(
-    uart: Peri<'static, UART0>,
-    sent: Peri<'static, embassy_rp::peripherals::PIN_0>,
-    received: Peri<'static, embassy_rp::peripherals::PIN_1>,
-) -> BufferedUart {
-    let mut config = uart::Config::default();
-    config.baudrate = BAUD;
-    let uart =
-        BufferedUart::new(uart, sent, received, Interrupts, UART_SENT.take(), UART_RECEIVED.take(), config);
-    // The HAL leaves the pin floating, without its Schmitt trigger: with nothing wired it would receive noise.
-    pac::PADS_BANK0.gpio(RECEIVED_PIN).modify(|pad| {
-        pad.set_pue(true);
-        pad.set_schmitt(true);
-    });
-    // The HAL interrupts when 28 of 32 places are taken: the other interrupts have 40 us at 1 Mbaud. At 4 they have
-    // 280 us.
-    pac::UART0.uartifls().modify(|levels| levels.set_rxiflsel(0));
-    uart
-}
-
 /// Opens the store, whatever the flash holds. One that fails, or is smaller than in memory.x, ends the start: the
 /// chip tries again, and the log gives the reason.
 async fn open_store(flash: BoardFlash) -> (Store<BoardFlash>, Option<StoredJob>) {
-    let mut store = match Store::open(flash, flash::layout()).await {
+    let mut store = match Store::open(flash, flash::layout(), TRACE_MEMORY.take()).await {
         Ok(store) => store,
         Err(error) => {
             defmt::error!("the store does not open: {}", error);
@@ -119,12 +94,30 @@ async fn open_store(flash: BoardFlash) -> (Store<BoardFlash>, Option<StoredJob>)
     };
     if let Err(error) = store.count_start().await {
         defmt::error!("the start cannot be counted: {}", error);
+        board::note(Event::SettingsFailed);
     }
     let stored = store.job().await.unwrap_or_else(|error| {
         defmt::error!("the job cannot be read: {}", error);
+        board::note(Event::SettingsFailed);
         None
     });
     (store, stored)
+}
+
+/// Keeps what had caused this start, if the firmware had, and gives what had caused the last such start.
+async fn last_failure(store: &mut Store<BoardFlash>, restart: Restart<'_>) -> Option<Failure<'static>> {
+    static CAUSE: ConstStaticCell<[u8; 320]> = ConstStaticCell::new([0; 320]);
+    if restart != Restart::PowerUp {
+        let mut cause = heapless::String::<200>::new();
+        // A cause that is too long is cut.
+        write!(cause, "{restart}").ok();
+        if let Err(error) = store.set_failure(cause.as_bytes()).await {
+            defmt::error!("the cause of the start cannot be kept: {}", error);
+            board::note(Event::SettingsFailed);
+        }
+    }
+    let (boot, cause) = store.failure(CAUSE.take()).await.ok()??;
+    Some(Failure { boot, cause: core::str::from_utf8(cause).unwrap_or("an unknown cause") })
 }
 
 #[embassy_executor::main]
@@ -136,23 +129,44 @@ async fn main(spawner: Spawner) {
     log::start();
     let restart = restart::cause();
     defmt::info!("the bridge starts: {}", restart);
+    board::note(match restart {
+        Restart::PowerUp => Event::PoweredUp,
+        Restart::Watchdog => Event::WatchdogRestart,
+        Restart::Panic { .. } => Event::PanicRestart,
+    });
     let board = embassy_rp::init(embassy_rp::config::Config::default());
-    let (store, stored) = open_store(BoardFlash::new(board.FLASH)).await;
+    // Ahead of the flash: what it receives with is in memory from now on.
+    let pins = (board.PIN_0, board.PIN_1, board.PIN_2, board.PIN_3);
+    let (sender, receiver) = uart::start(board.UART0, pins, BoardSettings::default().baud);
+    let (mut store, stored) = open_store(BoardFlash::new(board.FLASH)).await;
+    let settings = store.board().await.unwrap_or_else(|error| {
+        defmt::error!("the settings of the board cannot be read: {}", error);
+        board::note(Event::SettingsFailed);
+        BoardSettings::default()
+    });
+    uart::set_baud(settings.baud);
+    let last_failure = last_failure(&mut store, restart).await;
     // Only now: a store that holds something else is erased, which may take longer than the watchdog waits.
     let watchdog = watchdog::start(board.WATCHDOG);
     let bridge: &BoardBridge = BRIDGE.init(Bridge::new(store, stored));
-    let about = About { firmware: version(), restart };
+    let about = About { firmware: version(), restart, last_failure };
     let uplink = UPLINK_STATE.init(Uplink::new(bridge, BoardClock, board::Pico, about));
     let Some(port) = LINE.port() else { panic!("the line has no port") };
     let runner = RUNNER.init(Runner::new(bridge, port, BoardClock, PROFILE, TRACE.take()));
-    let led = Output::new(board.PIN_25, Level::Low);
+    let (led, trigger) = (settings.led.map(output), settings.trigger_out.map(output));
     spawn(spawner, carry(board.USB));
     spawn(spawner, run(runner));
-    spawn(spawner, serve(uplink, uart(board.UART0, board.PIN_0, board.PIN_1)));
+    spawn(spawner, serve(uplink, sender, receiver));
     let Some(watch) = LINE.watch() else { panic!("the line has no watch") };
-    spawn(spawner, panel::show(led, bridge, watch));
+    spawn(spawner, panel::show(led, trigger, bridge, watch));
     spawn(spawner, panel::press(board.BOOTSEL, bridge));
     spawn(spawner, watchdog::feed(watchdog));
+}
+
+/// A pin of the settings, low.
+fn output(gpio: u8) -> Output<'static> {
+    // SAFETY: the settings were checked: it is a pin that nothing else uses, and each is asked for once.
+    Output::new(unsafe { AnyPin::steal(gpio) }, Level::Low)
 }
 
 /// Starts a task; each is started once.

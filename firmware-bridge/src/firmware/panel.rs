@@ -1,4 +1,4 @@
-//! What a user without a computer has: the LED and BOOTSEL.
+//! What a user without a computer has: the LED, the trigger output and BOOTSEL.
 
 use embassy_futures::select::{Either3, select3};
 use embassy_rp::Peri;
@@ -7,27 +7,47 @@ use embassy_rp::gpio::{Level, Output};
 use embassy_rp::peripherals::BOOTSEL;
 use embassy_time::Timer;
 use scopething_bridge::button::{Button, LOOK_MS};
+use scopething_bridge::control::Press;
 use scopething_bridge::led::Pattern;
 use scopething_bridge::scope_link::PlugWatch;
 
-use super::board::{BoardBridge, LINE};
-use super::clock::now_ms;
+use scopething_core::link::bridge::Event;
+use scopething_core::time::Clock as _;
 
+use super::board::{self, BoardBridge, LINE};
+use super::clock::{BoardClock, now_ms};
+
+/// How long the trigger output is high after a trace.
+const PULSE_MS: u32 = 1;
+
+/// Drives the LED and the trigger output, if there are such.
 #[embassy_executor::task]
 pub(super) async fn show(
-    mut led: Output<'static>,
+    mut led: Option<Output<'static>>,
+    mut trigger: Option<Output<'static>>,
     bridge: &'static BoardBridge,
     mut plug: PlugWatch<'static>,
 ) {
     let now_shown = || Pattern::of_bridge(bridge.state(), LINE.usb_state());
     let mut pattern = now_shown();
     let mut began = now_ms();
+    let mut captures = bridge.captures();
     loop {
-        let (lit, change_ms) = pattern.at(now_ms().wrapping_sub(began));
-        led.set_level(if lit { Level::High } else { Level::Low });
+        let (lit, mut change_ms) = pattern.at(now_ms().wrapping_sub(began));
+        if let Some(led) = &mut led {
+            led.set_level(if lit { Level::High } else { Level::Low });
+        }
+        if let Some(trigger) = &mut trigger {
+            let captured = core::mem::replace(&mut captures, bridge.captures()) != captures;
+            trigger.set_level(if captured { Level::High } else { Level::Low });
+            if captured {
+                change_ms = change_ms.min(PULSE_MS);
+            }
+        }
         let due = Timer::after_millis(change_ms.into());
         if let Either3::First(state) = select3(bridge.state_changed(), plug.changed(), due).await {
             defmt::info!("now {}", state);
+            board::EVENTS.note_state(BoardClock.now(), state);
         }
         if now_shown() != pattern {
             pattern = now_shown();
@@ -46,6 +66,10 @@ pub(super) async fn press(mut bootsel: Peri<'static, BOOTSEL>, bridge: &'static 
         let pressed = is_bootsel_pressed(bootsel.reborrow());
         if let Some(press) = button.look(pressed, now.wrapping_sub(looked)) {
             defmt::info!("BOOTSEL: {}", press);
+            board::note(match press {
+                Press::Short => Event::ButtonPressed,
+                Press::Long => Event::ButtonHeld,
+            });
             bridge.press(press);
         }
         looked = now;

@@ -30,8 +30,10 @@ pub(super) fn start(watchdog: Peri<'static, WATCHDOG>) -> Watchdog {
 pub(super) async fn feed(mut watchdog: Watchdog) {
     loop {
         let now = now_ms();
-        if BUS.is_late(now) || UPLINK.is_late(now) {
-            defmt::error!("no progress: bus {}, uplink {}", BUS.is_late(now), UPLINK.is_late(now));
+        let (bus, uplink) = (BUS.is_late(now), UPLINK.is_late(now));
+        if bus || uplink {
+            defmt::error!("no progress: bus {}, uplink {}", bus, uplink);
+            super::board::note(scopething_core::link::bridge::Event::NoProgress { bus, uplink });
             // Not fed again, whatever happens now: half a recovery is none.
             core::future::pending::<()>().await;
         }

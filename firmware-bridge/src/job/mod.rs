@@ -16,16 +16,16 @@ use embassy_sync::signal::Signal;
 use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::calibration::CalibrationRequest;
-use scopething_core::link::bridge::{Fault, Job, JobState, Repeat};
+use scopething_core::link::bridge::{Fault, Job, JobState, Repeat, ToFlash};
 use scopething_core::plan::{CapturePlan, CaptureRequest, Channel, ChannelSet};
 use scopething_core::scope::{
     CalibrateError, CaptureOptions, LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind,
 };
 use scopething_core::time::{Clock, Instant, Micros};
-use scopething_core::trace::{Trace, TraceBuffer};
+use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 
 use crate::control::{Bridge, Order, Want};
-use crate::store::{Keep, StoreError, StoredJob, TraceContext};
+use crate::store::{Keep, Place, StoreError, StoredJob, TraceContext};
 
 /// How long is waited before what failed is tried again.
 const RETRY: Micros = Micros::from_millis(500);
@@ -50,7 +50,7 @@ enum Turn {
     /// Look again at what is requested.
     Over,
     /// A trace was stored.
-    Stored,
+    Stored(Place),
     /// Nothing can be done until something changes.
     Wait,
     /// It failed: try again a little later.
@@ -69,6 +69,8 @@ pub struct Runner<'a, F, S, C> {
     round: u32,
     captured: u32,
     next_start: Instant,
+    /// When a trace is to go to flash again.
+    next_to_flash: Instant,
 }
 
 impl<'a, F, S, C> Runner<'a, F, S, C>
@@ -88,8 +90,8 @@ where
     ) -> Self {
         let scope = Scope::new(stream, clock.clone(), profile);
         let round = bridge.round();
-        let next_start = Instant(0);
-        Self { bridge, scope, clock, buffer, is_open: false, round, captured: 0, next_start }
+        let (next_start, next_to_flash) = (Instant(0), Instant(0));
+        Self { bridge, scope, clock, buffer, is_open: false, round, captured: 0, next_start, next_to_flash }
     }
 
     /// Runs for ever.
@@ -109,7 +111,7 @@ where
                 Want::Order(Order::Calibrate { grid }) => self.calibrate(grid).await,
             };
             match turn {
-                Turn::Over | Turn::Stored => {}
+                Turn::Over | Turn::Stored(_) => {}
                 Turn::Wait => self.bridge.changed(&self.clock).await,
                 Turn::Retry => {
                     let again = self.clock.now() + RETRY;
@@ -171,13 +173,15 @@ where
             return Turn::Wait;
         };
         if self.round != self.bridge.round() {
-            (self.round, self.captured, self.next_start) = (self.bridge.round(), 0, Instant(0));
+            (self.round, self.captured) = (self.bridge.round(), 0);
+            (self.next_start, self.next_to_flash) = (Instant(0), Instant(0));
         }
         if matches!(job.repeat, Repeat::Times(times) if self.captured >= times) {
             self.bridge.set_state(JobState::Finished);
             return Turn::Wait;
         }
-        let plan = match self.plan(&job, &job.request).await {
+        let place = self.place(&job);
+        let plan = match self.plan(&job, &job.request, place).await {
             Ok(plan) => plan,
             Err(turn) => return turn,
         };
@@ -191,31 +195,52 @@ where
         if let Err(turn) = self.open().await {
             return turn;
         }
-        self.next_start = self.clock.now() + job.spacing;
+        let started = self.clock.now();
+        self.next_start = started + job.spacing;
         self.bridge.set_state(JobState::Armed);
-        let turn = self.capture(&plan, &job, &job.request, Want::Job).await;
-        if matches!(turn, Turn::Stored) {
+        let turn = self.capture(&plan, &job, &job.request, Want::Job, place).await;
+        if let Turn::Stored(stored) = turn {
             self.captured = self.captured.saturating_add(1);
+            if let (Place::Flash, ToFlash::Spaced(spacing)) = (stored, job.flash) {
+                self.next_to_flash = started + spacing;
+            }
         }
         turn
     }
 
+    /// Where the job's next trace goes.
+    fn place(&self, job: &Job) -> Place {
+        match job.flash {
+            ToFlash::Each => Place::Flash,
+            ToFlash::Spaced(_) if self.clock.now() >= self.next_to_flash => Place::Flash,
+            ToFlash::Spaced(_) | ToFlash::Never => Place::Memory,
+        }
+    }
+
     /// Plans a capture that there is room for.
-    async fn plan(&mut self, job: &Job, request: &CaptureRequest) -> Result<CapturePlan, Turn> {
+    async fn plan(&mut self, job: &Job, request: &CaptureRequest, place: Place) -> Result<CapturePlan, Turn> {
         self.scope.set_probe(job.probe);
         let Ok(plan) = self.scope.plan(request) else {
             self.bridge.set_fault(Fault::Request);
             return Err(Turn::Wait);
         };
-        if !self.bridge.store().await.has_room(plan.dump_bytes(), Keep::of_job(job)) {
+        if !self.bridge.store().await.has_room(plan.dump_bytes(), Keep::of_job(job), place) {
             self.bridge.set_state(JobState::Full);
             return Err(Turn::Wait);
         }
         Ok(plan)
     }
 
-    /// Captures a trace and stores it, unless something else is requested before the trigger comes.
-    async fn capture(&mut self, plan: &CapturePlan, job: &Job, request: &CaptureRequest, want: Want) -> Turn {
+    /// Captures a trace and stores it, unless something else is requested before the trigger comes. One that was ordered
+    /// in the middle goes to flash.
+    async fn capture(
+        &mut self,
+        plan: &CapturePlan,
+        job: &Job,
+        request: &CaptureRequest,
+        want: Want,
+        place: Place,
+    ) -> Turn {
         let Self { bridge, scope, clock, buffer, .. } = self;
         let serial = bridge.scope();
         let now = Signal::<NoopRawMutex, ()>::new();
@@ -233,14 +258,15 @@ where
         bridge.count_capture();
         let origin =
             TraceContext { request, probe: &job.probe, scope: serial, ended: bridge.ended(clock.now()) };
-        store(bridge, &trace, origin, Keep::of_job(job)).await
+        let place = if trace.end_reason() == EndReason::Cancel { Place::Flash } else { place };
+        store(bridge, &trace, origin, Keep::of_job(job), place).await
     }
 
     /// Captures once without waiting for a trigger, otherwise with the job's settings.
     async fn capture_now(&mut self) -> Turn {
         let job = self.bridge.job().unwrap_or(default_job());
         let request = CaptureRequest { timeout_s: Some(0.0), ..job.request };
-        let plan = match self.plan(&job, &request).await {
+        let plan = match self.plan(&job, &request, Place::Flash).await {
             Ok(plan) => plan,
             Err(turn) => {
                 self.bridge.take_order();
@@ -250,7 +276,7 @@ where
         if let Err(turn) = self.open().await {
             return turn;
         }
-        let turn = self.capture(&plan, &job, &request, Want::Order(Order::CaptureNow)).await;
+        let turn = self.capture(&plan, &job, &request, Want::Order(Order::CaptureNow), Place::Flash).await;
         if !matches!(turn, Turn::Retry) {
             self.bridge.take_order();
         }
@@ -303,9 +329,10 @@ async fn store<F: MultiwriteNorFlash>(
     trace: &Trace<'_>,
     origin: TraceContext<'_>,
     keep: Keep,
+    place: Place,
 ) -> Turn {
-    match bridge.store().await.append(trace, origin, keep).await {
-        Ok(_) => Turn::Stored,
+    match bridge.store().await.append(trace, origin, keep, place).await {
+        Ok(_) => Turn::Stored(place),
         Err(StoreError::Full) => {
             bridge.set_state(JobState::Full);
             Turn::Wait
@@ -327,6 +354,7 @@ fn default_job() -> Job {
         spacing: Micros(0),
         keep: None,
         when_full: scopething_core::link::bridge::WhenFull::DropOldest,
+        flash: ToFlash::Each,
     }
 }
 

@@ -4,8 +4,7 @@ use core::ops::Range;
 
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use heapless::Deque;
-use scopething_core::link::bridge::TraceId;
-use scopething_core::link::bridge::frame::VERSION;
+use scopething_core::link::bridge::{RECORD_VERSION, TraceId};
 use sequential_storage::Error;
 use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::queue::{QueueConfig, QueueStorage};
@@ -44,7 +43,7 @@ enum Item {
     First(Entry),
     /// No trace is left of those before: what comes next.
     Place { id: TraceId, page: u16 },
-    /// A trace is there, whose record has the form of protocol version 3 or an earlier one.
+    /// A trace is there, whose record has the form of version 3 or an earlier one.
     Trace { version: u8, entry: Entry },
     /// A trace is there, whose record has the form of this version. Each sector was erased `laps` times by then.
     Lapped { version: u8, laps: u32, entry: Entry },
@@ -69,6 +68,8 @@ pub(super) struct Index {
     laps: u32,
     /// Where the trace before began.
     last_page: u16,
+    /// Items of traces whose record has the form of another version.
+    unreadable: u32,
 }
 
 fn queue<'a, F: MultiwriteNorFlash>(
@@ -120,6 +121,7 @@ impl Index {
             next_page: 0,
             laps: 0,
             last_page: 0,
+            unreadable: 0,
         }
     }
 
@@ -134,7 +136,7 @@ impl Index {
             found = true;
             match postcard::from_bytes(&item) {
                 Ok(Item::Lapped { version, laps, entry }) if entry.page < self.trace_pages => {
-                    if version == VERSION {
+                    if version == RECORD_VERSION {
                         self.add(entry);
                     } else {
                         self.forget_before(entry);
@@ -158,8 +160,10 @@ impl Index {
         Ok(found)
     }
 
-    /// The record of this entry cannot be read: only its number and its place count.
+    /// The record of this entry cannot be read: only its number and its place count. What stands before it is forgotten as
+    /// well, since what is kept has no gaps.
     fn forget_before(&mut self, entry: Entry) {
+        self.unreadable += 1 + self.entries.len() as u32;
         self.entries.clear();
         self.go_on_after(entry);
     }
@@ -191,6 +195,11 @@ impl Index {
         self.laps
     }
 
+    /// How many traces another version has stored, of which none was dropped yet.
+    pub(super) fn unreadable(&self) -> u32 {
+        self.unreadable
+    }
+
     /// The most traces that can be kept, however short.
     pub(super) fn max_traces(&self) -> usize {
         MAX_TRACES.min((self.trace_pages / MIN_PAGES).into())
@@ -202,10 +211,6 @@ impl Index {
 
     pub(super) fn oldest(&self) -> Option<&Entry> {
         self.entries.front()
-    }
-
-    pub(super) fn newest(&self) -> Option<&Entry> {
-        self.entries.back()
     }
 
     /// The number of the next trace.
@@ -233,7 +238,7 @@ impl Index {
         if !self
             .push_item(
                 flash,
-                &Item::Lapped { version: VERSION, laps: self.laps_at(entry.page), entry: *entry },
+                &Item::Lapped { version: RECORD_VERSION, laps: self.laps_at(entry.page), entry: *entry },
             )
             .await?
         {
@@ -273,6 +278,7 @@ impl Index {
         if self.entries.len() == 1 {
             self.remember_place(flash).await?;
         }
+        self.unreadable = 0;
         let mut queue = queue(flash, &self.range)?;
         let mut buffer = [0; ITEM_BYTES];
         // What stands ahead of it is of no use any more.

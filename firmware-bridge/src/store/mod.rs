@@ -6,6 +6,9 @@
 //! So every item in the queue stands for pages that are whole, and what was being written when power failed
 //! is in no item. The ring and the queue wear all their sectors alike.
 //!
+//! What need not outlast power goes to a ring in memory instead, which does not wear. Its numbers are not used again after
+//! a power failure: they are reserved in flash, many at a time.
+//!
 //! The job is kept in two maps of their own, written one after the other.
 //!
 //! None of this knows what a trace means: it keeps [`StoredTrace`]s, and does not capture.
@@ -20,7 +23,7 @@
 //!
 //! # embassy_futures::block_on(async {
 //! let layout = StoreLayout::of(0..64 * 4096)?;
-//! let mut store = Store::open(FakeFlash::new(64), layout).await?;
+//! let mut store = Store::open(FakeFlash::new(64), layout, &mut []).await?;
 //! assert_eq!(store.status().traces, 0);
 //! assert_eq!(store.record_from(TraceId::FIRST).await?, None);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -30,13 +33,14 @@
 mod error;
 mod index;
 mod layout;
+mod memory;
 mod ring;
 mod settings;
 
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::device::AnalogParameters;
 use scopething_core::link::bridge::frame::CRC;
-use scopething_core::link::bridge::{Ended, Job, StoreStatus, StoredTrace, TraceId, WhenFull};
+use scopething_core::link::bridge::{BoardSettings, Ended, Job, StoreStatus, StoredTrace, TraceId, WhenFull};
 use scopething_core::plan::CaptureRequest;
 use scopething_core::scope::SerialNumber;
 use scopething_core::trace::Trace;
@@ -44,6 +48,7 @@ use scopething_core::trace::Trace;
 pub use error::StoreError;
 use index::{Entry, Index};
 pub use layout::{LayoutError, PAGE_BYTES, SECTOR_BYTES, StoreLayout};
+use memory::Memory;
 use ring::Ring;
 pub use settings::StoredJob;
 
@@ -64,6 +69,15 @@ impl Keep {
     }
 }
 
+/// Where a trace goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+pub enum Place {
+    /// Flash: it outlasts power failures.
+    Flash,
+    /// Memory: it wears out nothing, and the oldest go when there is no more room.
+    Memory,
+}
+
 /// What is known of a trace beside the trace itself.
 #[derive(Debug, Clone, Copy)]
 pub struct TraceContext<'a> {
@@ -79,6 +93,9 @@ pub struct TraceContext<'a> {
 
 /// How often a trace is written elsewhere when the flash does not keep it.
 const WRITE_ATTEMPTS: u8 = 3;
+/// So many numbers of traces in memory are reserved at once. Each time that writes 24 bytes; after each start that
+/// stores in memory as many numbers are left out at the most.
+const RESERVED_IDS: u32 = 4096;
 
 /// The traces and the job in a range of flash.
 #[derive(Debug)]
@@ -91,6 +108,11 @@ pub struct Store<F> {
     boot: u32,
     /// Bytes of traces that were written since it was opened.
     written_bytes: u32,
+    memory: Memory,
+    /// The number of the next trace, unless the index has a higher one.
+    next_id: TraceId,
+    /// The lowest number that no trace in memory has after the next start.
+    reserved: TraceId,
 }
 
 impl<F> Store<F> {
@@ -101,15 +123,42 @@ impl<F> Store<F> {
 }
 
 impl<F: MultiwriteNorFlash> Store<F> {
-    /// Finds what a range of flash holds. Flash that holds something else is taken for empty.
+    /// Finds what a range of flash holds. Flash that holds something else is taken for empty. `memory` is for traces that
+    /// need not outlast power; without any all go to flash.
     ///
     /// # Errors
     /// [`StoreError::Flash`].
-    pub async fn open(mut flash: F, layout: StoreLayout) -> Result<Self, StoreError> {
+    pub async fn open(
+        mut flash: F,
+        layout: StoreLayout,
+        memory: &'static mut [u8],
+    ) -> Result<Self, StoreError> {
         layout::check_flash(&flash, &layout)?;
         settings::repair(&mut flash, &layout).await?;
         let index = Index::open(&mut flash, &layout).await?;
-        Ok(Self { flash, layout, index, found: None, boot: 1, written_bytes: 0 })
+        let reserved = settings::reserved(&mut flash, &layout).await?;
+        let memory = Memory::new(memory);
+        Ok(Self {
+            flash,
+            layout,
+            index,
+            found: None,
+            boot: 1,
+            written_bytes: 0,
+            memory,
+            next_id: reserved,
+            reserved,
+        })
+    }
+
+    /// The number of the next trace.
+    fn next_id(&self) -> TraceId {
+        self.index.next_id().max(self.next_id)
+    }
+
+    /// The numbers of all traces, in flash and in memory, in no order.
+    fn ids(&self) -> impl Iterator<Item = TraceId> {
+        self.index.entries().map(|entry| entry.id).chain(self.memory.ids())
     }
 
     /// What the flash holds.
@@ -118,22 +167,29 @@ impl<F: MultiwriteNorFlash> Store<F> {
         let bytes = |entry: Entry| u32::from(entry.pages()) * PAGE_BYTES;
         StoreStatus {
             traces: self.index.entries().count() as u32,
-            oldest: self.index.oldest().map(|entry| entry.id),
-            newest: self.index.newest().map(|entry| entry.id),
+            oldest: self.ids().min(),
+            newest: self.ids().max(),
             used_bytes: self.index.entries().map(bytes).sum(),
             capacity_bytes: self.layout.trace_bytes(),
             erasures: self.index.laps(),
             written_bytes: self.written_bytes,
             max_traces: self.index.max_traces() as u16,
+            unreadable: self.index.unreadable(),
+            memory_traces: self.memory.count() as u32,
+            memory_used_bytes: self.memory.used_bytes() as u32,
+            memory_bytes: self.memory.capacity() as u32,
         }
     }
 
     /// Whether a trace of up to so many bytes can be stored now. What that needs to drop stays until it is
     /// stored.
     #[must_use]
-    pub fn has_room(&self, bytes: usize, keep: Keep) -> bool {
+    pub fn has_room(&self, bytes: usize, keep: Keep, place: Place) -> bool {
         let Ok(bytes) = u16::try_from(bytes) else { return false };
-        let entry = Entry { id: self.index.next_id(), page: self.index.next_page(), bytes };
+        if place == Place::Memory {
+            return self.memory.fits(bytes.into());
+        }
+        let entry = Entry { id: self.next_id(), page: self.index.next_page(), bytes };
         // At the worst the rest of a sector and what the flash does not keep are left out.
         let pages = entry.pages().saturating_add(2 * layout::SECTOR_PAGES);
         if pages > self.layout.trace_pages() {
@@ -148,7 +204,8 @@ impl<F: MultiwriteNorFlash> Store<F> {
         Ring::new(&self.layout)
     }
 
-    /// Stores a trace. Once this returns, the trace outlasts power failures.
+    /// Stores a trace. Once this returns, one in flash outlasts power failures. In memory the oldest go to make room,
+    /// whatever `keep` asks for.
     ///
     /// # Errors
     /// [`StoreError::Full`] and [`StoreError::Flash`]; the trace is not stored then.
@@ -157,10 +214,15 @@ impl<F: MultiwriteNorFlash> Store<F> {
         trace: &Trace<'_>,
         origin: TraceContext<'_>,
         keep: Keep,
+        place: Place,
     ) -> Result<TraceId, StoreError> {
-        let id = self.index.next_id();
+        let id = self.next_id();
         let TraceContext { request, probe, scope, ended } = origin;
         let record = StoredTrace::of_trace(id, trace, request, probe, scope, ended);
+        if place == Place::Memory {
+            self.remember(&record, trace, keep).await?;
+            return Ok(id);
+        }
         self.make_room(keep).await?;
         let mut page = self.index.next_page();
         for _ in 0..WRITE_ATTEMPTS {
@@ -176,6 +238,27 @@ impl<F: MultiwriteNorFlash> Store<F> {
             page = self.ring().sector_behind(page, entry.pages());
         }
         Err(StoreError::Flash)
+    }
+
+    /// Keeps a trace in memory.
+    async fn remember(
+        &mut self,
+        record: &StoredTrace,
+        trace: &Trace<'_>,
+        keep: Keep,
+    ) -> Result<(), StoreError> {
+        let id = record.id;
+        if id >= self.reserved {
+            let below = TraceId(id.0.saturating_add(RESERVED_IDS));
+            settings::reserve(&mut self.flash, &self.layout, below).await?;
+            self.reserved = below;
+        }
+        while keep.traces.is_some_and(|most| self.memory.count() >= usize::from(most.max(1))) {
+            self.memory.drop_oldest();
+        }
+        self.memory.push(record, trace)?;
+        self.next_id = id.next();
+        Ok(())
     }
 
     /// Drops traces until there may be one more.
@@ -252,7 +335,13 @@ impl<F: MultiwriteNorFlash> Store<F> {
     /// The number of the first trace with this number or a higher one.
     #[must_use]
     pub fn id_from(&self, from: TraceId) -> Option<TraceId> {
-        self.index.entries().find(|entry| entry.id >= from).map(|entry| entry.id)
+        self.ids().filter(|&id| id >= from).min()
+    }
+
+    /// Whether a trace is in memory alone.
+    #[must_use]
+    pub fn is_in_memory(&self, id: TraceId) -> bool {
+        self.memory.ids().any(|kept| kept == id)
     }
 
     /// The record of the first trace with this number or a higher one.
@@ -260,7 +349,11 @@ impl<F: MultiwriteNorFlash> Store<F> {
     /// # Errors
     /// [`StoreError::Flash`].
     pub async fn record_from(&mut self, from: TraceId) -> Result<Option<StoredTrace>, StoreError> {
-        let Some(entry) = self.index.entries().find(|entry| entry.id >= from) else {
+        let Some(id) = self.id_from(from) else { return Ok(None) };
+        if let Some(record) = self.memory.record(id) {
+            return Ok(Some(record));
+        }
+        let Some(entry) = self.index.entries().find(|entry| entry.id == id) else {
             return Ok(None);
         };
         if let Some((found, record)) = self.found
@@ -281,6 +374,9 @@ impl<F: MultiwriteNorFlash> Store<F> {
     /// # Errors
     /// [`StoreError::NoTrace`], [`StoreError::Offset`] beyond the end, [`StoreError::Flash`].
     pub async fn read(&mut self, id: TraceId, offset: u16, bytes: &mut [u8]) -> Result<usize, StoreError> {
+        if let Some(read) = self.memory.read(id, offset, bytes) {
+            return read;
+        }
         let entry = self.index.entries().find(|entry| entry.id == id);
         let entry = entry.ok_or(StoreError::NoTrace)?;
         let left = entry.bytes.checked_sub(offset).ok_or(StoreError::Offset)?;
@@ -307,6 +403,9 @@ impl<F: MultiwriteNorFlash> Store<F> {
     /// [`StoreError::Flash`]; some of them may be erased then.
     pub async fn erase_through(&mut self, through: TraceId) -> Result<(), StoreError> {
         self.found = None;
+        while self.memory.ids().next().is_some_and(|oldest| oldest <= through) {
+            self.memory.drop_oldest();
+        }
         while self.index.oldest().is_some_and(|oldest| oldest.id <= through) {
             self.index.drop_oldest(&mut self.flash).await?;
         }
@@ -320,6 +419,40 @@ impl<F: MultiwriteNorFlash> Store<F> {
     pub async fn count_start(&mut self) -> Result<u32, StoreError> {
         self.boot = settings::count_start(&mut self.flash, &self.layout).await?;
         Ok(self.boot)
+    }
+
+    /// The settings of the board: those of a Pico if none were stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Flash`].
+    pub async fn board(&mut self) -> Result<BoardSettings, StoreError> {
+        Ok(settings::board(&mut self.flash, &self.layout).await?.unwrap_or_default())
+    }
+
+    /// Stores settings of the board.
+    ///
+    /// # Errors
+    /// [`StoreError::Flash`].
+    pub async fn set_board(&mut self, board: &BoardSettings) -> Result<(), StoreError> {
+        settings::set_board(&mut self.flash, &self.layout, board).await
+    }
+
+    /// Keeps that this start was caused by the firmware itself, by what `cause` reports; of a longer one than 200 bytes
+    /// the beginning. To be called after [`count_start`](Self::count_start).
+    ///
+    /// # Errors
+    /// [`StoreError::Flash`].
+    pub async fn set_failure(&mut self, cause: &[u8]) -> Result<(), StoreError> {
+        settings::set_failure(&mut self.flash, &self.layout, self.boot, cause).await
+    }
+
+    /// The number and the cause of the last start that the firmware itself had caused, if there was one. The cause goes
+    /// into `buffer`, of 320 bytes at the least.
+    ///
+    /// # Errors
+    /// [`StoreError::Flash`].
+    pub async fn failure<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Option<(u32, &'b [u8])>, StoreError> {
+        settings::failure(&mut self.flash, &self.layout, buffer).await
     }
 
     /// The stored job, if there is one.

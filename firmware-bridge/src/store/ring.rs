@@ -1,8 +1,9 @@
 //! The pages of the traces, as a ring: the one after the last is the first.
 
 use embedded_storage_async::nor_flash::NorFlash;
+use scopething_core::link::bridge::RECORD_VERSION;
 use scopething_core::link::bridge::StoredTrace;
-use scopething_core::link::bridge::frame::{CRC, VERSION};
+use scopething_core::link::bridge::frame::CRC;
 
 use super::error::StoreError;
 use super::index::Entry;
@@ -28,7 +29,7 @@ pub(super) fn head_page(record: &StoredTrace) -> Option<Page> {
 fn checksum_of(body: &[u8]) -> u32 {
     let mut digest = CRC.digest();
     digest.update(body);
-    digest.update(&[VERSION]);
+    digest.update(&[RECORD_VERSION]);
     digest.finalize()
 }
 

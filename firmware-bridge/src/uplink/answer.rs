@@ -4,7 +4,8 @@ use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::frame::DATA_BYTES;
 use scopething_core::link::bridge::{
-    Job, LineErrors, Records, Refusal, Request, Response, Restart, Status, TraceId, UsbStatus,
+    Events, Failure, Job, LineErrors, Records, Refusal, Request, Response, Restart, Status, TraceId,
+    UsbStatus,
 };
 use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Instant;
@@ -19,6 +20,8 @@ pub struct About<'a> {
     pub firmware: (u8, u8, u8),
     /// Why it started. A place longer than 200 bytes is not reported.
     pub restart: Restart<'a>,
+    /// The last start that the firmware itself had caused. A cause longer than 200 bytes is not reported.
+    pub last_failure: Option<Failure<'a>>,
 }
 
 /// What the program around it knows and can do.
@@ -26,6 +29,11 @@ pub trait Board {
     /// Copies bytes of the log, from place `from` on, counted from power-up. Gives the place of the first of
     /// them, later than `from` if that is lost, and how many there are.
     fn read_log(&self, from: u32, bytes: &mut [u8]) -> (u32, usize);
+
+    /// What has happened, from this event on, counted from power-up: as many as fit.
+    fn events(&self, _from: u32) -> Events {
+        Events::new()
+    }
 
     /// What is in the USB socket, and what went wrong there.
     fn usb(&self) -> UsbStatus {
@@ -51,6 +59,10 @@ impl Board for () {
 impl<B: Board> Board for &B {
     fn read_log(&self, from: u32, bytes: &mut [u8]) -> (u32, usize) {
         (**self).read_log(from, bytes)
+    }
+
+    fn events(&self, from: u32) -> Events {
+        (**self).events(from)
     }
 
     fn usb(&self) -> UsbStatus {
@@ -86,6 +98,7 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
         {
             about.restart = Restart::Panic { place: "" };
         }
+        about.last_failure = about.last_failure.filter(|failure| failure.cause.len() <= PLACE_BYTES);
         Self { bridge, board, about, last_change: None, data: [0; DATA_BYTES] }
     }
 
@@ -101,7 +114,12 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
                 Ok(stored) => Response::Job(stored.map(|stored| stored.job)),
                 Err(error) => Response::Refused(refusal(error)),
             },
-            Request::List { from } => Response::Records(self.records(from).await),
+            Request::Board => match self.bridge.store().await.board().await {
+                Ok(settings) => Response::Board(settings),
+                Err(error) => Response::Refused(refusal(error)),
+            },
+            Request::List { from } => self.records(from).await,
+            Request::Events { from } => Response::Events(self.board.events(from)),
             Request::Fetch { id, offset, length } => {
                 let length = usize::from(length).min(DATA_BYTES);
                 let bytes = self.data.get_mut(..length).unwrap_or_default();
@@ -166,13 +184,19 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
                 bridge.store().await.erase_through(*through).await.map_err(refusal)?;
                 bridge.notify();
             }
+            Request::SetBoard(settings) => {
+                settings.check().map_err(|_| Refusal::Board)?;
+                bridge.store().await.set_board(settings).await.map_err(refusal)?;
+            }
             Request::Status
             | Request::Job
+            | Request::Board
             | Request::List { .. }
             | Request::Fetch { .. }
             | Request::PassThrough { .. }
             | Request::Time { .. }
             | Request::Update
+            | Request::Events { .. }
             | Request::Log { .. } => {}
         }
         Ok(())
@@ -188,18 +212,21 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
     }
 
     /// As many records as fit. A trace whose record is damaged is left out.
-    async fn records(&self, mut from: TraceId) -> Records {
+    async fn records(&self, mut from: TraceId) -> Response<'a> {
         let mut records = Records::new();
+        let mut in_memory = 0;
         let mut store = self.bridge.store().await;
         while let Some(id) = store.id_from(from) {
-            if let Ok(Some(record)) = store.record_from(id).await
-                && !records.push(record)
-            {
-                break;
+            if let Ok(Some(record)) = store.record_from(id).await {
+                let place = records.len();
+                if !records.push(record) {
+                    break;
+                }
+                in_memory |= u8::from(store.is_in_memory(id)) << place;
             }
             from = id.next();
         }
-        records
+        Response::Records { records, in_memory }
     }
 
     async fn status(&self, now: Instant) -> Status<'a> {
@@ -217,6 +244,7 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
             usb: self.board.usb(),
             line: self.board.line(),
             boot: bridge.boot(),
+            last_failure: self.about.last_failure,
         }
     }
 }

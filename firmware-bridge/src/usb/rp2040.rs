@@ -23,10 +23,11 @@ use embassy_rp::pac::{RESETS, USB, USB_DPRAM};
 use embassy_rp::peripherals;
 use embassy_sync::waitqueue::AtomicWaker;
 use embassy_time::{Duration, Instant, Timer, with_timeout};
-use scopething_core::link::bridge::{UsbError, UsbState, UsbStep};
+use scopething_core::link::bridge::{Event, UsbError, UsbState, UsbStep};
 
 use super::host::{BulkEndpoints, Device, Endpoint, PacketError, Packets};
 use super::{PACKET_BYTES, UsbCounts};
+use crate::events::EventLog;
 use crate::ftdi;
 use crate::scope_link::{Plugged, ScopeLink};
 use crate::vitals::Pulse;
@@ -46,6 +47,9 @@ const RECEIVE_LIMIT: Duration = Duration::from_millis(100);
 const SEND_LIMIT: Duration = Duration::from_millis(250);
 /// Between two attempts with a device that does not work; whether one is there is seen at once.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(300);
+/// A device that goes so soon after it came, so often in a row, is not unplugged by hand.
+const SHORT_STAY: Duration = Duration::from_millis(1_000);
+const MAX_SHORT_STAYS: u8 = 3;
 /// The watchdog wants to see so often that the task is alive.
 const BEAT: Duration = Duration::from_millis(1_000);
 /// The only configuration of an FT232, and its endpoints.
@@ -77,24 +81,38 @@ impl Handler<USBCTRL_IRQ> for InterruptHandler {
 }
 
 /// Owns the bus for ever: enumerates whatever is plugged in, and carries the line's bytes while that is an FT232.
-/// `pulse` beats at each step, every second at the least.
+/// `pulse` beats at each step, every second at the least; what the socket has is noted in `events`.
 pub async fn serve(
     _usb: Peri<'static, peripherals::USB>,
     line: &ScopeLink,
     counts: &UsbCounts,
+    events: &EventLog,
     pulse: &Pulse,
 ) -> ! {
     let mut connection = 0;
+    let mut short_stays = 0_u8;
+    let mut noted = UsbState::Empty;
+    let mut note = |state| {
+        if core::mem::replace(&mut noted, state) != state {
+            events.note(scopething_core::time::Instant(Instant::now().as_micros()), Event::Usb(state));
+        }
+    };
     loop {
         Controller::start();
         pulse.beat(now_ms());
-        wait_for(line, pulse).await;
+        wait_for(line, pulse, &mut short_stays, &mut note).await;
+        let came = Instant::now();
         // A fault stays reported while it is tried again.
         if !line.usb_state().is_fault() {
             line.set_plugged(Plugged::Not(UsbState::Starting));
         }
-        let end = connected(line, counts, pulse, &mut connection).await;
-        let Err(state) = end;
+        let Err(mut state) = connected(line, counts, pulse, &mut connection, || note(UsbState::Ready)).await;
+        let was_short = state == UsbState::Empty && came.elapsed() < SHORT_STAY;
+        short_stays = if was_short { short_stays.saturating_add(1) } else { 0 };
+        if short_stays >= MAX_SHORT_STAYS {
+            state = UsbState::Unsteady;
+        }
+        note(state);
         let is_new = line.set_plugged(Plugged::Not(state));
         match state {
             UsbState::Unsupported { vendor, product, .. } if is_new => {
@@ -115,15 +133,24 @@ pub async fn serve(
     }
 }
 
-/// Waits until a device has been there for as long as its contacts need.
-async fn wait_for(line: &ScopeLink, pulse: &Pulse) {
+/// Waits until a device has been there for as long as its contacts need. Counts those that go before, until nothing was
+/// there for long.
+async fn wait_for(line: &ScopeLink, pulse: &Pulse, short_stays: &mut u8, note: &mut impl FnMut(UsbState)) {
     loop {
         while let Err(_passed) = with_timeout(BEAT, Controller::plugged()).await {
             line.set_plugged(Plugged::Not(UsbState::Empty));
+            note(UsbState::Empty);
+            *short_stays = 0;
             pulse.beat(now_ms());
         }
         if with_timeout(DEBOUNCE, Controller::unplugged()).await.is_err() {
             return;
+        }
+        pulse.beat(now_ms());
+        *short_stays = short_stays.saturating_add(1);
+        if *short_stays >= MAX_SHORT_STAYS && line.set_plugged(Plugged::Not(UsbState::Unsteady)) {
+            defmt::warn!("the USB device is of no use: {}", UsbState::Unsteady);
+            note(UsbState::Unsteady);
         }
     }
 }
@@ -134,6 +161,7 @@ async fn connected(
     counts: &UsbCounts,
     pulse: &Pulse,
     connection: &mut u32,
+    ready: impl FnOnce(),
 ) -> Result<core::convert::Infallible, UsbState> {
     let refused = |(step, error)| match error {
         UsbError::Gone => UsbState::Empty,
@@ -157,6 +185,7 @@ async fn connected(
     pulse.beat(now_ms());
     device.configure(CONFIGURATION).await.map_err(|error| refused((UsbStep::Configuration, error)))?;
     defmt::info!("an FT232 is plugged in");
+    ready();
     *connection += 1;
     let carrying = ftdi::run(&mut device, line, *connection, counts, &retries, pulse, now_ms);
     let end = select(carrying, Controller::unplugged()).await;
@@ -235,16 +264,37 @@ impl Controller {
 
     /// Completes when a device is there.
     async fn plugged() {
-        Self::until(|status| (status.speed() != 0).then_some(())).await;
+        Self::until(Self::connection(), |status| (status.speed() != 0).then_some(())).await;
     }
 
     /// Completes when no device is there.
     async fn unplugged() {
-        Self::until(|status| (status.speed() == 0).then_some(())).await;
+        Self::until(Self::connection(), |status| (status.speed() == 0).then_some(())).await;
     }
 
-    /// Waits for something of the status.
-    async fn until<T>(mut what: impl FnMut(SieStatus) -> Option<T>) -> T {
+    /// That a device has come or gone.
+    fn connection() -> Int {
+        let mut enabled = Int(0);
+        enabled.set_host_conn_dis(true);
+        enabled
+    }
+
+    /// That, or how a transaction has ended. While none runs these must not interrupt: the last outcome stays in the status,
+    /// and would do so again and again.
+    fn outcomes() -> Int {
+        let mut enabled = Self::connection();
+        enabled.set_trans_complete(true);
+        enabled.set_stall(true);
+        enabled.set_error_data_seq(true);
+        enabled.set_error_rx_timeout(true);
+        enabled.set_error_rx_overflow(true);
+        enabled.set_error_bit_stuff(true);
+        enabled.set_error_crc(true);
+        enabled
+    }
+
+    /// Waits for something of the status, which one of these interrupts reports.
+    async fn until<T>(interrupts: Int, mut what: impl FnMut(SieStatus) -> Option<T>) -> T {
         poll_fn(|context| {
             WAKER.register(context.waker());
             // The change of the connection is cleared by writing the connection's bits.
@@ -256,16 +306,8 @@ impl Controller {
             if let Some(value) = what(USB.sie_status().read()) {
                 return Poll::Ready(value);
             }
-            USB.inte().write(|enabled| {
-                enabled.set_host_conn_dis(true);
-                enabled.set_trans_complete(true);
-                enabled.set_stall(true);
-                enabled.set_error_data_seq(true);
-                enabled.set_error_rx_timeout(true);
-                enabled.set_error_rx_overflow(true);
-                enabled.set_error_bit_stuff(true);
-                enabled.set_error_crc(true);
-            });
+            // Two waits share it: that for a transaction, and that for its device to go.
+            USB.inte().modify(|enabled| enabled.0 |= interrupts.0);
             Poll::Pending
         })
         .await
@@ -306,7 +348,7 @@ impl Controller {
         }
         start.set_start_trans(true);
         USB.sie_ctrl().write_value(start);
-        if let Ok(outcome) = with_timeout(limit, Self::until(outcome)).await {
+        if let Ok(outcome) = with_timeout(limit, Self::until(Self::outcomes(), outcome)).await {
             return outcome;
         }
         // It asks again and again; the bus is started anew afterwards.

@@ -17,14 +17,11 @@ use crate::request::TraceRequest;
 use crate::samples::Samples;
 use crate::stream::StreamRun;
 
-/// Where the vendor keeps what its programs call the device's identity, in the EEPROM.
-const ID_ADDRESSES: std::ops::Range<u8> = 0x28..0x30;
-
 /// What an open device is.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     pub(crate) revision: String,
-    /// What the vendor has written into it; empty if that cannot be read.
+    /// Its serial number, as with the vendor's library; empty if that cannot be read.
     pub(crate) id: String,
 }
 
@@ -284,11 +281,8 @@ impl Worker {
 }
 
 async fn identify(scope: &mut HostScope) -> Identity {
-    let mut id = String::new();
-    for address in ID_ADDRESSES {
-        // A device without one works as well as others.
-        let Ok(byte @ b' '..=b'~') = scope.read_eeprom(address).await else { break };
-        id.push(byte.into());
-    }
+    // A device without one works as well as others.
+    let serial = scope.read_serial().await.ok().and_then(Result::ok);
+    let id = serial.map(|serial| serial.to_string()).unwrap_or_default();
     Identity { revision: scope.revision().to_string(), id }
 }

@@ -111,10 +111,10 @@ pub extern "C" fn BL_Version(what: c_int) -> *const c_char {
     })
 }
 
-/// A sentence: this library keeps no log.
+/// What went wrong last, or why `BL_Open` has opened nothing. If nothing did, a sentence: this library keeps no log.
 #[unsafe(no_mangle)]
 pub extern "C" fn BL_Log() -> *const c_char {
-    call(c"".as_ptr(), || kept(LOG))
+    call(c"".as_ptr(), || library::failure().map_or_else(|| kept(LOG), |message| kept(&message)))
 }
 
 /// Selects a device, a channel or a source.
@@ -195,7 +195,7 @@ pub extern "C" fn BL_Delay(delay_s: c_double) -> c_double {
 pub extern "C" fn BL_Index(index: c_int) -> c_uint {
     let set = || {
         with_settings(false, |settings| {
-            settings.index = usize::try_from(index).unwrap_or(0);
+            settings.set_index(usize::try_from(index).unwrap_or(0));
             true
         })
     };

@@ -38,7 +38,7 @@ struct Scope {
     /// None: there is no device.
     device: Option<Device>,
     /// What went wrong last, until something goes well.
-    error: i32,
+    failure: Option<Failure>,
     /// Without a device: what `BL_State` is.
     state: i32,
 }
@@ -48,9 +48,11 @@ struct Scope {
 pub(crate) struct Library {
     scopes: Vec<Scope>,
     selected: usize,
+    /// Why nothing is open, after an attempt.
+    failure: Option<Failure>,
 }
 
-static LIBRARY: Mutex<Library> = Mutex::new(Library { scopes: Vec::new(), selected: 0 });
+static LIBRARY: Mutex<Library> = Mutex::new(Library { scopes: Vec::new(), selected: 0, failure: None });
 
 /// How a trace goes on for whoever has started it.
 enum Started {
@@ -104,17 +106,29 @@ pub(crate) fn open(argument: &str, count: i32) -> i32 {
     let quirks = Quirks::of_environment();
     let wanted = usize::try_from(count).unwrap_or(1).clamp(1, MAX_DEVICES);
     let mut scopes: Vec<Scope> = Vec::new();
+    let mut failure = None;
     for link in links_of(argument) {
         if scopes.len() == wanted {
             break;
         }
-        scopes.extend(Scope::open(link, quirks));
+        match Scope::open(link, quirks) {
+            Ok(scope) => scopes.push(scope),
+            // That of the first link: those behind it are what is left to try.
+            Err(error) => failure = failure.or(Some(error)),
+        }
     }
     if scopes.is_empty() && quirks.open_nothing {
-        scopes.extend(LinkSpec::parse(NOTHING).and_then(|link| Scope::open(link, quirks)));
+        scopes.extend(LinkSpec::parse(NOTHING).and_then(|link| Scope::open(link, quirks).ok()));
     }
+    let not_understood = || {
+        let message = format!(
+            "{argument:?} is no link and no file of links: give USB:, UDP:HOST:PORT, NIL:BS000501 or a URL"
+        );
+        Some(Failure::usage(message))
+    };
+    let failure = if scopes.is_empty() { failure.or_else(not_understood) } else { None };
     let opened = counted(scopes.len());
-    *lock(&LIBRARY) = Library { scopes, selected: 0 };
+    *lock(&LIBRARY) = Library { scopes, selected: 0, failure };
     opened
 }
 
@@ -130,7 +144,10 @@ pub(crate) fn count(what: i32) -> i32 {
     let devices = counted(library.scopes.len());
     match library.scope() {
         None => ASK,
-        Some(_) if what == 0 => devices,
+        Some(scope) if what == 0 => {
+            scope.settings.forget_selections();
+            devices
+        }
         Some(scope) => scope.settings.count(what),
     }
 }
@@ -168,10 +185,22 @@ pub(crate) fn state() -> i32 {
 
 pub(crate) fn error() -> i32 {
     let mut library = lock(&LIBRARY);
-    library.scope().map_or(NO_DEVICE, |scope| {
+    let nothing = library.failure.as_ref().map_or(NO_DEVICE, number_of);
+    library.scope().map_or(nothing, |scope| {
         scope.state();
-        scope.error
+        scope.failure.as_ref().map_or(0, number_of)
     })
+}
+
+/// What went wrong last with the selected device, or why nothing is open; none if nothing is wrong.
+pub(crate) fn failure() -> Option<String> {
+    let mut library = lock(&LIBRARY);
+    let nothing = library.failure.clone();
+    let failure = library.scope().map_or(nothing, |scope| {
+        scope.state();
+        scope.failure.clone()
+    });
+    failure.map(|failure| failure.message().to_owned())
 }
 
 /// Ends what the selected device does. As the vendor's library it reports 0 whether that was anything or not.
@@ -208,17 +237,17 @@ pub(crate) fn acquire(to: &mut [f64]) -> usize {
 }
 
 impl Scope {
-    fn open(link: LinkSpec, quirks: Quirks) -> Option<Self> {
+    fn open(link: LinkSpec, quirks: Quirks) -> Result<Self, Failure> {
         let settings = Settings::new(quirks);
         let (revision, id, device) = match link.target {
             Target::Nothing(revision) => (revision, "SIMULATE".to_owned(), None),
             Target::Device(url) => {
-                let device = Device::open(url).ok()?;
+                let device = Device::open(url)?;
                 let identity = device.identity.clone();
                 (identity.revision, identity.id, Some(device))
             }
         };
-        Some(Self { name: link.name, revision, id, settings, device, error: 0, state: DONE })
+        Ok(Self { name: link.name, revision, id, settings, device, failure: None, state: DONE })
     }
 
     fn state(&mut self) -> i32 {
@@ -230,7 +259,7 @@ impl Scope {
             State::Active => ACTIVE,
             State::Open | State::Done(_) => DONE,
             State::Failed(failure) => {
-                self.error = number_of(&failure);
+                self.failure = Some(failure);
                 ERROR
             }
         }
@@ -243,7 +272,8 @@ impl Scope {
 
     fn trace(&mut self, timeout_s: f64, is_asynchronous: bool) -> Started {
         let Some(device) = &mut self.device else {
-            self.error = 1;
+            self.failure =
+                Some(Failure::new(Kind::NotFound, "a NIL link has no device: nothing can be captured"));
             self.state = ERROR;
             return Started::Refused;
         };
@@ -255,7 +285,7 @@ impl Scope {
         } else {
             device.start(TraceRequest::new(&mut self.settings, timeout_s))
         };
-        self.error = started.as_ref().err().map_or(0, number_of);
+        self.failure = started.as_ref().err().cloned();
         match started {
             Err(_) => Started::Refused,
             Ok(()) if is_asynchronous => Started::Running,

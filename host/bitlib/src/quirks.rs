@@ -15,6 +15,8 @@ pub(crate) struct Quirks {
     pub(crate) gap_rates: bool,
     /// Of a capture that fills the buffer the first sample, which the device has written over, is shown as its neighbour.
     pub(crate) full_buffer: bool,
+    /// With A and B in `MIXED` each channel has as many samples as were asked for: behind each one the midpoint to its next.
+    pub(crate) midpoints: bool,
     /// A link that leads nowhere opens a device that is not there.
     pub(crate) open_nothing: bool,
 }
@@ -26,6 +28,7 @@ impl Default for Quirks {
             odd_sizes: true,
             gap_rates: false,
             full_buffer: true,
+            midpoints: true,
             open_nothing: false,
         }
     }
@@ -47,6 +50,7 @@ impl Quirks {
                 "odd-sizes" => quirks.odd_sizes = on,
                 "gap-rates" => quirks.gap_rates = on,
                 "full-buffer" => quirks.full_buffer = on,
+                "midpoints" => quirks.midpoints = on,
                 "open-nothing" => quirks.open_nothing = on,
                 _ => {}
             }

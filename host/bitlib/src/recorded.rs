@@ -125,6 +125,7 @@ fn times() {
         (5e-3, 5e-3, 1e6, 5000),
         (3.3e-6, 3e-6, 1e6, 3),
         (1.234_5e-3, 1.234e-3, 1e6, 1234),
+        (3.9e-6, 3e-6, 1e6, 3),
         (0.0123, 0.012_299_7, 952_380.952, 11_714),
         (0.1, 0.099_999_9, 120_120.12, 12_012),
         (10.0, 9.999_99, 1_228.501_2, 12_285),
@@ -210,6 +211,44 @@ fn ranges_and_offsets() {
     answers(&[Channel(11, 11), Channel(2, 2), Range(0, 5.0), Channel(0, 0), Range(-1, 1.1)]);
     answers(&[Channel(2, 2), Range(5, 1.1), Channel(0, 0), Offset(100.0, 6.966_667)]);
     answers(&[Channel(4, 4), Offset(-1000.0, -1000.0), Count(3, 1), Channel(2, 2), Count(3, 4)]);
+}
+
+#[test]
+fn each_channel_has_a_range() {
+    answers(&[
+        Range(3, 9.2),
+        Channel(1, 1),
+        Offset(-1000.0, -10.266_667),
+        Range(-1, 9.2),
+        Offset(-1000.0, -6.216_667),
+    ]);
+    answers(&[Channel(1, 1), Range(2, 5.2), Channel(0, 0), Offset(-1000.0, -10.266_667)]);
+    // What is set where there is no range is what other channels get when asked.
+    answers(&[
+        Range(2, 5.2),
+        Channel(1, 1),
+        Channel(2, 2),
+        Range(-1, 1.1),
+        Range(3, 1.1),
+        Channel(1, 1),
+        Range(-1, 9.2),
+        Offset(-1000.0, -6.216_667),
+    ]);
+    answers(&[
+        Range(2, 5.2),
+        Channel(4, 4),
+        Range(3, 5.0),
+        Channel(0, 0),
+        Offset(-1000.0, -8.216_667),
+        Range(-1, 9.2),
+        Offset(-1000.0, -6.216_667),
+    ]);
+}
+
+#[test]
+fn no_source_is_selected_at_first() {
+    answers(&[Channel(0, 0), Source(6, -1), Channel(20, 0), Source(1, 0), Source(6, 0)]);
+    answers(&[Source(-1, 0), Channel(1, 1), Source(6, 0)]);
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub(crate) struct Shown {
     pub(crate) size: usize,
     /// Whether the sample that the device has written over is shown as its neighbour.
     pub(crate) full_buffer: bool,
+    /// Whether behind each analog sample the midpoint to its next is shown.
+    pub(crate) midpoints: bool,
 }
 
 /// A and B, as the driver names them.
@@ -67,6 +69,7 @@ impl TraceRequest {
             logic: channels.logic() != 0,
             size: size as usize,
             full_buffer: settings.quirks().full_buffer,
+            midpoints: settings.mode == Mode::Mixed && both && settings.quirks().midpoints,
         };
         Self {
             capture: capture_of(settings, channels, timeout_s),

@@ -46,8 +46,11 @@ impl Samples {
         if shown.logic {
             samples.logic = trace.raw(DumpChannel::Logic).to_vec();
         }
-        if shown.full_buffer && lacks_first(trace.plan(), trace.samples()) {
-            samples.repeat_first();
+        if shown.full_buffer {
+            samples.repeat_first(lost(trace.plan(), trace.samples()));
+        }
+        if shown.midpoints {
+            samples.analog.iter_mut().for_each(|values| *values = with_midpoints(values));
         }
         samples.shorten(shown.size);
         samples
@@ -70,11 +73,13 @@ impl Samples {
         samples
     }
 
-    fn repeat_first(&mut self) {
+    /// Of `lost` samples over all channels each analog one has its part, and the logic lines have all.
+    fn repeat_first(&mut self, lost: usize) {
+        let captured = self.analog.iter().filter(|values| !values.is_empty()).count();
         for values in &mut self.analog {
-            values.first().copied().into_iter().for_each(|first| values.insert(0, first));
+            repeat(values, lost / captured.max(1));
         }
-        self.logic.first().copied().into_iter().for_each(|first| self.logic.insert(0, first));
+        repeat(&mut self.logic, lost);
     }
 
     fn shorten(&mut self, size: usize) {
@@ -98,10 +103,24 @@ impl Samples {
     }
 }
 
-/// Whether the device has written over the first sample.
-fn lacks_first(plan: &CapturePlan, samples: u16) -> bool {
+/// Repeats the first value so many times more.
+fn repeat<T: Copy>(values: &mut Vec<T>, more: usize) {
+    if let Some(&first) = values.first() {
+        values.splice(0..0, std::iter::repeat_n(first, more));
+    }
+}
+
+/// How many samples, over all channels, the device has written over at the beginning of a trace.
+fn lost(plan: &CapturePlan, samples: u16) -> usize {
     let planned = plan.timebase.samples;
-    plan.readable(planned) < planned && samples == plan.readable(planned)
+    let readable = plan.readable(planned);
+    if samples == readable { (planned - readable).into() } else { 0 }
+}
+
+/// Each value with the midpoint to its next behind it, the last one twice.
+fn with_midpoints(values: &[f64]) -> Vec<f64> {
+    let next = values.iter().skip(1).chain(values.last());
+    values.iter().zip(next).flat_map(|(&value, &next)| [value, f64::midpoint(value, next)]).collect()
 }
 
 fn fill(to: &mut [f64], from: impl Iterator<Item = f64>) -> usize {
@@ -184,6 +203,44 @@ mod tests {
         settings.set_size(8);
         let samples = captured(&mut settings, Quirks::default());
         assert_eq!(copied(&samples, Selected::Logic(1), 0, 9), [0.0, 0.0, 5.0, 5.0, 0.0, 0.0, 5.0, 5.0]);
+    }
+
+    #[test]
+    fn both_channels_have_midpoints_in_mixed() {
+        let both = |midpoints| {
+            let quirks = Quirks { midpoints, ..Quirks::default() };
+            let mut settings = Settings::new(quirks);
+            settings.set_mode(2);
+            settings.select_channel(1);
+            settings.enable(true);
+            settings.set_range(3);
+            settings.set_rate(1e6);
+            settings.set_size(10);
+            let samples = captured(&mut settings, quirks);
+            copied(&samples, Selected::Analog(0), 0, 20)
+        };
+        let step = 9.2 / 256.0;
+        let (shown, taken) = (both(true), both(false));
+        assert_eq!((shown.len(), taken.len()), (10, 5));
+        for (at, value) in shown.iter().enumerate() {
+            // A step a sample, and the last one once more.
+            let expected = taken[0] + step * (at as f64 / 2.0).min(4.0);
+            assert!((value - expected).abs() < 1e-12, "{at} {value} {expected}");
+        }
+    }
+
+    #[test]
+    fn full_buffer_of_both_channels_shows_all_samples() {
+        let mut settings = Settings::new(Quirks::default());
+        settings.set_mode(2);
+        settings.select_channel(1);
+        settings.enable(true);
+        settings.set_rate(1e6);
+        settings.set_size(0);
+        let samples = captured(&mut settings, Quirks::default());
+        for channel in [Selected::Analog(0), Selected::Analog(1), Selected::Logic(0)] {
+            assert_eq!(copied(&samples, channel, 0, 20_000).len(), 6144);
+        }
     }
 
     #[test]

@@ -115,6 +115,13 @@ fn offset_within(span_v: f64, offset_v: f64) -> f64 {
     offset_v.clamp(span_v / 2.0 - SPAN_V.1, -SPAN_V.0 - span_v / 2.0)
 }
 
+/// What was selected since the devices were counted: before that, what is not there is answered otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Selections {
+    channel: bool,
+    source: bool,
+}
+
 /// All that can be set of a device.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
@@ -126,8 +133,7 @@ pub(crate) struct Settings {
     pub(crate) delay_s: f64,
     pub(crate) index: usize,
     channel: usize,
-    /// Before any channel was selected, one that is not there is answered otherwise.
-    is_selected: bool,
+    selections: Selections,
     analog: [Analog; CAPTURED_CHANNELS],
     /// What the program has chosen, of which the device knows nothing.
     sources: [i32; CHANNELS],
@@ -135,12 +141,14 @@ pub(crate) struct Settings {
     logic_on: u8,
     /// The channel that was switched on last: the one that `FAST` captures if both are on.
     last_on: usize,
-    /// The range that was set last, of whichever channel: the one that is answered.
+    /// The range that was set last, of whichever channel: the one that asking for its range gives a channel.
     range: usize,
     /// The span that was answered last, in volts.
     shown_span_v: f64,
     /// Whether rate, size or mode were set since this was looked at.
     pub(crate) is_changed: bool,
+    /// Whether the index was changed and neither rate nor size were set since: the first of them does not count as a change.
+    is_index_new: bool,
     trigger: Trigger,
     logic_trigger: (u8, u8),
 }
@@ -157,12 +165,13 @@ impl Settings {
             delay_s: 0.0,
             index: 0,
             channel: 0,
-            is_selected: false,
+            selections: Selections::default(),
             analog: [Analog { is_on: true, ..analog }, analog],
             sources: [0; CHANNELS],
             coupling: 0,
             range: 0,
             is_changed: false,
+            is_index_new: false,
             logic_on: 0,
             last_on: 0,
             shown_span_v: RANGES_V[0],
@@ -233,10 +242,21 @@ impl Settings {
         self.clock
     }
 
+    fn change(&mut self) {
+        self.is_changed |= !self.is_index_new;
+        self.is_index_new = false;
+    }
+
+    /// The first sample that is read.
+    pub(crate) fn set_index(&mut self, index: usize) {
+        self.is_index_new = index != self.index;
+        self.index = index;
+    }
+
     /// Samples a second.
     pub(crate) fn set_rate(&mut self, rate_hz: f64) -> f64 {
         if rate_hz != ASK_REAL {
-            self.is_changed = true;
+            self.change();
             self.clock = self.family().for_rate(rate_hz, self.quirks);
         }
         self.clock.rate_hz()
@@ -245,7 +265,9 @@ impl Settings {
     /// Samples of a channel.
     pub(crate) fn set_size(&mut self, size: i32) -> i32 {
         let most = self.default_size();
-        self.is_changed |= size != ASK;
+        if size != ASK {
+            self.change();
+        }
         match size {
             ASK => {}
             0 => self.size = most,
@@ -280,7 +302,7 @@ impl Settings {
     /// Seconds of a trace: its size at the rate as it is, or at a lower one if the buffer would not hold it.
     pub(crate) fn set_time(&mut self, time_s: f64) -> f64 {
         if time_s != ASK_REAL {
-            self.is_changed = true;
+            self.change();
             self.fit_time(time_s);
         }
         f64::from(self.size) / self.clock.rate_hz()
@@ -288,7 +310,8 @@ impl Settings {
 
     fn fit_time(&mut self, time_s: f64) {
         let most = self.default_size();
-        let samples = (time_s * self.clock.rate_hz()).round_ties_even().min(f64::from(i32::MAX));
+        // Those that fit into the time. A product that is whole in decimals may be a bit short in binary.
+        let samples = (time_s * self.clock.rate_hz() * (1.0 + 1e-12)).floor().min(f64::from(i32::MAX));
         self.size = if samples < 1.0 || samples.is_nan() {
             most
         } else if samples <= f64::from(most) || self.mode == Mode::Stream {
@@ -329,23 +352,34 @@ impl Settings {
         self.delay_s
     }
 
+    /// The devices are counted.
+    pub(crate) fn forget_selections(&mut self) {
+        self.selections = Selections::default();
+    }
+
     /// The channel that is selected from now on; if there is no such, the one that was, or -1 before any was.
     pub(crate) fn select_channel(&mut self, channel: i32) -> i32 {
         let known = usize::try_from(channel).ok().filter(|&channel| channel < CHANNELS);
         if let Some(channel) = known {
             self.channel = channel;
             self.show_span();
-        } else if channel != ASK && !self.is_selected {
+        } else if channel != ASK && !self.selections.channel {
             return ASK;
         }
-        self.is_selected = true;
+        self.selections.channel = true;
         counted(self.channel)
     }
 
-    /// The source that is selected from now on, or the one that was.
+    /// The source that is selected from now on; if there is no such, the one that was, or -1 before any was.
     pub(crate) fn select_source(&mut self, source: i32) -> i32 {
         let channel = self.channel;
         let last = if self.selected() == Selected::Absent { LAST_SOURCE } else { 0 };
+        // Any that some channel has counts.
+        if (ASK..=LAST_SOURCE).contains(&source) {
+            self.selections.source = true;
+        } else if !self.selections.source {
+            return ASK;
+        }
         let Some(selected) = self.sources.get_mut(channel) else { return ASK };
         if (0..=last).contains(&source) {
             *selected = source;
@@ -391,14 +425,14 @@ impl Settings {
         }
     }
 
-    /// The span of the range that is set from now on, in volts. What is answered is the range set last, of whichever channel.
+    /// The span of the range that is set from now on, in volts. To ask for it sets the range that was set last, of whichever channel.
     pub(crate) fn set_range(&mut self, index: i32) -> f64 {
-        if index != ASK && self.selected() != Selected::Absent {
+        if index != ASK {
             let last = RANGES_V.len() - 1;
             self.range = usize::try_from(index).map_or(last, |index| index.min(last));
-            if let Some(channel) = self.analog.get_mut(self.channel) {
-                channel.range = self.range;
-            }
+        }
+        if let Some(channel) = self.analog.get_mut(self.channel) {
+            channel.range = self.range;
         }
         self.show_span();
         self.shown_span_v
@@ -406,18 +440,19 @@ impl Settings {
 
     fn show_span(&mut self) {
         match self.selected() {
-            Selected::Analog(_) => self.shown_span_v = span_v(self.range),
+            Selected::Analog(channel) => {
+                self.shown_span_v = self.analog.get(channel).map_or(RANGES_V[0], |set| span_v(set.range));
+            }
             Selected::Logic(_) => self.shown_span_v = LOGIC_HIGH_V,
             Selected::Absent => {}
         }
     }
 
-    /// The offset that is set from now on, in volts: such that the range set last lies within the input span.
+    /// The offset that is set from now on, in volts: such that the channel's range lies within the input span.
     pub(crate) fn set_offset(&mut self, offset_v: f64) -> f64 {
-        let span_v = span_v(self.range);
         match self.analog.get_mut(self.channel) {
             Some(channel) if !offset_v.is_nan() => {
-                channel.offset_v = offset_within(span_v, offset_v);
+                channel.offset_v = offset_within(span_v(channel.range), offset_v);
                 channel.offset_v
             }
             _ => offset_v,

@@ -31,6 +31,8 @@ static double seconds(void) {
 static void open_it(void) {
     EXPECT(BL_Open(link_name, 1) == 1);
     EXPECT(strcmp(BL_Version(BL_VERSION_DEVICE), "BS000501") == 0);
+    /* Its serial number. */
+    EXPECT(strlen(BL_ID()) == 8);
 }
 
 static void set_up(int mode, double rate, int size) {
@@ -119,7 +121,10 @@ static void mixed(void) {
     /* Both channels share the samples. */
     EXPECT(BL_Select(BL_SELECT_CHANNEL, 1) == 1 && BL_Enable(TRUE) && BL_Rate(BL_MAX_RATE) == 10e6 && BL_Rate(1e6) == 1e6);
     EXPECT(BL_Trace(BL_TRACE_FORCED, BL_SYNCHRONOUS) == TRUE);
-    EXPECT(acquired(0, 1000, a) == 500 && acquired(1, 1000, b) == 500 && acquired(7, 1000, line) == 1000);
+    EXPECT(acquired(0, 1000, a) == 1000 && acquired(1, 1000, b) == 1000 && acquired(7, 1000, line) == 1000);
+    for (int i = 1; i < 999; i += 2) {
+        EXPECT(fabs(a[i] - (a[i - 1] + a[i + 1]) / 2) < 1e-9 && fabs(b[i] - (b[i - 1] + b[i + 1]) / 2) < 1e-9);
+    }
     EXPECT(BL_Select(BL_SELECT_CHANNEL, 1) == 1 && BL_Enable(FALSE));
 }
 
@@ -214,7 +219,14 @@ static void without_a_device(void) {
 
 static void links(void) {
     static const char *const nowhere[] = {"FOO:x", "\xff", "UDP:127.0.0.1:1", "USB:/dev/no-such-port", "NIL:BS001003", "/dev/null"};
-    for (unsigned i = 0; i < sizeof nowhere / sizeof *nowhere; i++) EXPECT(BL_Open(nowhere[i], 1) == 0);
+    for (unsigned i = 0; i < sizeof nowhere / sizeof *nowhere; i++) {
+        EXPECT(BL_Open(nowhere[i], 1) == 0 && BL_Error() > 0);
+        EXPECT(strstr(BL_Log(), "Logging") == NULL && strlen(BL_Log()) > 10);
+    }
+    EXPECT(BL_Open("socket://127.0.0.1:1", 1) == 0 && BL_Error() == 1 && strstr(BL_Log(), "127.0.0.1:1") != NULL);
+    EXPECT(BL_Open("FOO:x", 1) == 0 && BL_Error() == 7 && strstr(BL_Log(), "FOO:x") != NULL);
+    BL_Close();
+    EXPECT(BL_Error() == -1);
     without_a_device();
     char name[100];
     EXPECT(BL_Open("NIL:BS000501", 0) == 1 && BL_Count(BL_COUNT_DEVICE) == 1 && BL_State() == BL_STATE_DONE);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <scopething.h>
 
@@ -131,6 +133,118 @@ static void a_capture(void) {
     EXPECT(scopething_capture_info(capture, &info, &error) == SCOPETHING_ERROR_HANDLE);
 }
 
+static void planning(void) {
+    scopething_scope scope = opened(URL);
+    ScopethingCaptureRequest request = usual();
+    ScopethingPlan plan, with_scope;
+    /* 1000 samples over 2 ms are 500 kS/s; a quarter of them is before the trigger. */
+    request.period_s = 2e-3;
+    EXPECT(scopething_plan(0, &request, &plan, &error) == SCOPETHING_OK);
+    EXPECT(plan.samples == 1000 && plan.pre_trigger_samples == 250 && fabs(plan.sample_rate_hz - 500e3) < 1e-3);
+    EXPECT(fabs(plan.period_s - 2e-3) < 1e-9 && plan.delay_s == 0);
+    EXPECT(plan.dump_bytes == plan.samples * plan.sample_bytes && plan.notices[0] == 0 && plan.mode[0] != 0);
+    EXPECT(scopething_plan(scope, &request, &with_scope, &error) == SCOPETHING_OK);
+    EXPECT(strcmp(plan.mode, with_scope.mode) == 0 && plan.samples == with_scope.samples);
+    /* What a generator drives cannot be captured, which only the scope knows. */
+    request.channels = SCOPETHING_CHANNEL_L0 << 5;
+    EXPECT(scopething_clock(scope, "1MHz 50%", NULL, &error) == SCOPETHING_OK);
+    EXPECT(scopething_plan(0, &request, &plan, &error) == SCOPETHING_OK);
+    EXPECT(scopething_plan(scope, &request, &plan, &error) == SCOPETHING_ERROR_PLAN);
+    request = usual();
+    request.samples = 20000;
+    EXPECT(scopething_plan(0, &request, &plan, &error) == SCOPETHING_OK);
+    EXPECT(plan.samples < 20000 && strstr(plan.notices, "instead of 20000") != NULL);
+    request.period_s = 1e9;
+    EXPECT(scopething_plan(0, &request, &plan, &error) == SCOPETHING_ERROR_PLAN);
+    EXPECT(strstr(error.message, "too long") != NULL);
+    EXPECT(scopething_plan(scope + 100, &request, &plan, &error) == SCOPETHING_ERROR_HANDLE);
+    EXPECT(scopething_plan(0, &request, NULL, &error) == SCOPETHING_ERROR_ARGUMENT);
+    EXPECT(scopething_close(scope, &error) == SCOPETHING_OK);
+    EXPECT(scopething_plan(scope, &request, &plan, &error) == SCOPETHING_ERROR_HANDLE);
+}
+
+static void serial_number(void) {
+    scopething_scope scope = opened(URL);
+    char serial[9], again[9], cut[4];
+    EXPECT(scopething_serial_number(scope, serial, sizeof serial, &error) == SCOPETHING_OK && strlen(serial) == 8);
+    EXPECT(scopething_serial_number(scope, again, sizeof again, &error) == SCOPETHING_OK && strcmp(serial, again) == 0);
+    EXPECT(scopething_serial_number(scope, cut, sizeof cut, &error) == SCOPETHING_OK);
+    EXPECT(strlen(cut) == 3 && strncmp(serial, cut, 3) == 0);
+    EXPECT(scopething_serial_number(scope, serial, 0, &error) == SCOPETHING_ERROR_ARGUMENT);
+    EXPECT(scopething_close(scope, &error) == SCOPETHING_OK);
+    EXPECT(scopething_serial_number(scope, serial, sizeof serial, &error) == SCOPETHING_ERROR_HANDLE);
+}
+
+static void listing(void) {
+    ScopethingPort ports[64];
+    size_t count, all;
+    EXPECT(scopething_list(NULL, 0, &all, &error) == SCOPETHING_OK);
+    EXPECT(scopething_list(ports, 64, &count, &error) == SCOPETHING_OK && count == all);
+    for (size_t i = 0; i < count && i < 64; i++) {
+        EXPECT(strlen(ports[i].name) > 0 && strlen(ports[i].name) < sizeof ports[i].name);
+        EXPECT(i == 0 || strcmp(ports[i - 1].name, ports[i].name) < 0);
+    }
+    EXPECT(scopething_list(ports, 64, NULL, &error) == SCOPETHING_ERROR_ARGUMENT);
+}
+
+static void verified_captures(void) {
+    /* A link that changes a byte now and then: what is read twice is right or an error. */
+    scopething_scope scope = opened(URL "&faults=corrupt@0.02%&seed=7");
+    ScopethingCaptureRequest request = usual();
+    static uint16_t steps[1000];
+    size_t count;
+    int good = 0;
+    request.eight_bits = true;
+    request.verify = true;
+    for (int i = 0; i < 20; i++) {
+        scopething_capture capture = started(scope, &request);
+        ScopethingStatus status = scopething_capture_wait(capture, -1, &error);
+        if (status == SCOPETHING_OK) {
+            good++;
+            EXPECT(scopething_capture_read_raw(capture, SCOPETHING_CHANNEL_A, steps, 1000, &count, &error) == SCOPETHING_OK);
+            /* 0..3 V of -5.5..8 V, a sine that moves at most a step a sample: a wrong byte would stand out. */
+            for (size_t k = 1; k < count; k++) EXPECT(abs(steps[k] - steps[k - 1]) <= 4);
+        } else {
+            EXPECT(status == SCOPETHING_ERROR_BAD_ANSWER || status == SCOPETHING_ERROR_LINK_LOST);
+        }
+        EXPECT(scopething_capture_close(capture, &error) == SCOPETHING_OK);
+    }
+    EXPECT(good > 0);
+    EXPECT(scopething_close(scope, &error) == SCOPETHING_OK);
+}
+
+static int in_child(void (*work)(scopething_scope), scopething_scope scope) {
+    fflush(stdout);
+    pid_t child = fork();
+    EXPECT(child >= 0);
+    if (child == 0) {
+        work(scope);
+        _exit(0);
+    }
+    int status;
+    EXPECT(waitpid(child, &status, 0) == child);
+    return status;
+}
+
+static void child(scopething_scope inherited) {
+    char serial[9];
+    EXPECT(scopething_serial_number(inherited, serial, sizeof serial, &error) != SCOPETHING_OK);
+    EXPECT(strstr(error.message, "process") != NULL);
+    EXPECT(scopething_close(inherited, &error) == SCOPETHING_OK);
+    scopething_scope own = opened(URL);
+    EXPECT(scopething_serial_number(own, serial, sizeof serial, &error) == SCOPETHING_OK);
+    EXPECT(scopething_close(own, &error) == SCOPETHING_OK);
+}
+
+static void children(void) {
+    scopething_scope scope = opened(URL);
+    char serial[9];
+    EXPECT(in_child(child, scope) == 0);
+    /* The parent's scope is as it was. */
+    EXPECT(scopething_serial_number(scope, serial, sizeof serial, &error) == SCOPETHING_OK);
+    EXPECT(scopething_close(scope, &error) == SCOPETHING_OK);
+}
+
 static int cancel_at_once(void *user, uint32_t done, uint32_t total) {
     (void)done;
     (void)total;
@@ -191,7 +305,20 @@ static void calibration(void) {
     EXPECT(calls == 1);
     EXPECT(scopething_calibrate(scope, NULL, SCOPETHING_CHANNEL_A, 16, false, NULL, NULL, &calibration, &error) == SCOPETHING_OK);
     EXPECT(calibration.used > 0 && calibration.residual_v < 0.05);
+    /* What was not saved is known to this scope alone. */
+    ScopethingCaptureRequest request = usual();
+    ScopethingPlan plan;
+    EXPECT(scopething_calibrate(scope, "mine", SCOPETHING_CHANNEL_A, 16, false, NULL, NULL, &calibration, &error) == SCOPETHING_OK);
+    request.probe = "mine";
+    EXPECT(scopething_plan(scope, &request, &plan, &error) == SCOPETHING_OK);
+    scopething_scope another = opened("sim:?clock=fast");
+    EXPECT(scopething_plan(another, &request, &plan, &error) == SCOPETHING_ERROR_ARGUMENT);
+    EXPECT(scopething_close(another, &error) == SCOPETHING_OK);
+    EXPECT(scopething_calibrate(scope, "mine", SCOPETHING_CHANNEL_A, 16, true, NULL, NULL, &calibration, &error) == SCOPETHING_OK);
     EXPECT(scopething_close(scope, &error) == SCOPETHING_OK);
+    another = opened("sim:?clock=fast");
+    EXPECT(scopething_plan(another, &request, &plan, &error) == SCOPETHING_OK);
+    EXPECT(scopething_close(another, &error) == SCOPETHING_OK);
 }
 
 static void a_stream(void) {
@@ -211,7 +338,13 @@ static void a_stream(void) {
     EXPECT(scopething_stream_read(stream, rows, 200, -1, &block, &error) == SCOPETHING_OK);
     EXPECT(block.first == 0 && block.lost_frames == 0 && block.rows == 100);
     EXPECT(scopething_stop_generators(scope, &error) == SCOPETHING_ERROR_BUSY);
+    ScopethingStreamTotals totals;
+    EXPECT(scopething_stream_totals(stream, &totals, &error) == SCOPETHING_OK);
+    /* Each row is made of two or more frames: there are none slower than 2441 a second. */
+    EXPECT(!totals.ended && totals.frames >= 200 && totals.lost_frames == 0 && totals.gaps == 0);
+    EXPECT(scopething_stream_totals(stream, NULL, &error) == SCOPETHING_ERROR_ARGUMENT);
     EXPECT(scopething_stream_close(stream, &error) == SCOPETHING_OK);
+    EXPECT(scopething_stream_totals(stream, &totals, &error) == SCOPETHING_ERROR_HANDLE);
     EXPECT(scopething_stop_generators(scope, &error) == SCOPETHING_OK);
     /* Closing the scope ends a stream. */
     EXPECT(scopething_stream_start(scope, &request, &stream, &error) == SCOPETHING_OK);
@@ -260,6 +393,16 @@ int main(int argc, char **argv) {
     puts("wrong arguments: ok");
     a_capture();
     puts("a capture: ok");
+    planning();
+    puts("planning: ok");
+    serial_number();
+    puts("serial number: ok");
+    listing();
+    puts("listing: ok");
+    verified_captures();
+    puts("verified captures: ok");
+    children();
+    puts("children: ok");
     cancelling();
     puts("cancelling: ok");
     generators();

@@ -10,10 +10,13 @@ use super::failure::Failure;
 use super::file_or_capture::{FileOrCapture, Source};
 use super::file_traces::FileTrace;
 use super::measurements;
+use super::message::print_warning;
+use super::named::Named;
 use super::session::Session;
-use scopething_files::StampObject;
-use scopething_waveform::measure::{WaveformAnalysis, Window};
-use scopething_waveform::waveform::Waveform;
+use scopething_files::pieces::Pieces;
+use scopething_files::{ReadError, StampObject, open_pieces};
+use scopething_waveform::measure::{LineDelays, LineMeter, WaveformAnalysis, Window};
+use scopething_waveform::waveform::{SampleKind, Samples, Stamp, Waveform};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,7 +44,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     spectrum: bool,
     /// What the spectrum is taken through: rectangular, hann, blackman-harris or flat-top
-    #[arg(long, value_name = "WINDOW", default_value_t, requires = "spectrum")]
+    #[arg(long, value_name = "WINDOW", default_value_t, requires = "spectrum",
+        value_parser = Named::<Window>::of(Window::ALL.map(|(_, name)| name)), hide_possible_values = true)]
     window: Window,
     /// Print each trace's measurements as a JSON object on a line
     #[arg(long)]
@@ -57,22 +61,25 @@ enum TraceKey {
 }
 
 #[derive(Serialize)]
-struct AnalysisObject {
+struct AnalysisObject<'a> {
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     place: Option<TraceKey>,
     #[serde(flatten)]
-    analysis: WaveformAnalysis,
+    analysis: &'a WaveformAnalysis,
 }
 
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         match self.source.source()? {
             Source::File(path) => self.analyse_file(path),
-            Source::Capture(channels) => self.print(&self.source.capture(session, channels).await?, None),
+            Source::Capture(channels) => self.measure(&self.source.capture(session, channels).await?, None),
         }
     }
 
     fn analyse_file(&self, path: &Path) -> Result<(), Failure> {
+        if let Some(pieces) = self.lines(path)? {
+            return self.analyse_lines(path, pieces);
+        }
         if self.source.reading.trace.is_some() {
             return self.print_of_file(&self.source.read(path)?, false);
         }
@@ -92,29 +99,81 @@ impl Arguments {
         Ok(())
     }
 
+    /// The file as pieces of its only trace, if that has logic lines alone: whatever its length, they take no more memory.
+    fn lines(&self, path: &Path) -> Result<Option<Box<dyn Pieces>>, Failure> {
+        if self.source.reading.trace.is_some_and(|number| number != 1) {
+            return Ok(None);
+        }
+        let (format, options) = self.source.options(path)?;
+        let is_line = |kind: SampleKind| kind == SampleKind::Levels;
+        let pieces = open_pieces(path, format, &options);
+        Ok(pieces.filter(|pieces| pieces.outline().channels.iter().all(|series| is_line(series.kind))))
+    }
+
+    fn analyse_lines(&self, path: &Path, mut pieces: Box<dyn Pieces>) -> Result<(), Failure> {
+        let unread = |error: anyhow::Error| {
+            Failure::Failed(error.context(format!("{} cannot be read", path.display())))
+        };
+        for warning in pieces.warnings() {
+            print_warning!("{}: {warning}", path.display());
+        }
+        let mut meter = LineMeter::of(pieces.outline());
+        all_pieces(pieces.as_mut(), |piece| meter.push(piece)).map_err(|error| unread(error.into()))?;
+        let mut delays = LineDelays::of(&meter);
+        if delays.are_needed() {
+            let again =
+                self.lines(path)?.ok_or_else(|| unread(anyhow::anyhow!("it was changed meanwhile")))?;
+            pieces = again;
+            all_pieces(pieces.as_mut(), |piece| delays.push(piece)).map_err(|error| unread(error.into()))?;
+        }
+        let stamp = pieces.outline().details.stamp;
+        self.print_heading(1, stamp, false)?;
+        self.print(&delays.finish(), Some(place(1, stamp)))
+    }
+
     /// Prints what a trace of a file shows, under a heading if it is one of several or was recorded by a job.
     fn print_of_file(&self, trace: &FileTrace, several: bool) -> Result<(), Failure> {
         let FileTrace { number, waveform } = trace;
         let stamp = waveform.details().stamp;
+        self.print_heading(*number, stamp, several)?;
+        self.measure(waveform, Some(place(*number, stamp)))
+    }
+
+    fn print_heading(&self, number: u64, stamp: Option<Stamp>, several: bool) -> Result<(), Failure> {
         if !self.json && (several || stamp.is_some()) {
             let clock = stamp.map(|stamp| format!(", {}", stamp.clock)).unwrap_or_default();
             let gap = stamp.and_then(|stamp| stamp.gap).map(|gap| format!(", gap: {}", gap.name()));
             writeln!(crate::terminal::stdout(), "trace {number}{clock}{}", gap.unwrap_or_default())?;
         }
-        let counted = TraceKey::Counted { trace: *number };
-        self.print(waveform, Some(stamp.map_or(counted, |stamp| TraceKey::Stamped(stamp.into()))))
+        Ok(())
     }
 
-    fn print(&self, waveform: &Waveform, place: Option<TraceKey>) -> Result<(), Failure> {
+    fn measure(&self, waveform: &Waveform, place: Option<TraceKey>) -> Result<(), Failure> {
         let mut analysis = WaveformAnalysis::of(waveform);
         if self.spectrum {
             analysis = analysis.with_spectra(waveform, self.window);
         }
+        self.print(&analysis, place)
+    }
+
+    fn print(&self, analysis: &WaveformAnalysis, place: Option<TraceKey>) -> Result<(), Failure> {
         let text = if self.json {
             serde_json::to_string(&AnalysisObject { place, analysis }).map_err(io::Error::from)? + "\n"
         } else {
-            measurements::tables(&analysis)
+            measurements::tables(analysis)
         };
         Ok(crate::terminal::stdout().write_all(text.as_bytes())?)
     }
+}
+
+fn place(number: u64, stamp: Option<Stamp>) -> TraceKey {
+    stamp.map_or(TraceKey::Counted { trace: number }, |stamp| TraceKey::Stamped(stamp.into()))
+}
+
+/// Hands over all pieces, one after the other.
+fn all_pieces(pieces: &mut dyn Pieces, mut take: impl FnMut(&[Samples])) -> Result<(), ReadError> {
+    while let Some(piece) = pieces.next()? {
+        take(&piece);
+    }
+    Ok(())
 }

@@ -66,6 +66,7 @@ impl Arguments {
         let file = self.file()?;
         let target = session.resolve(url).await?;
         let section = CalibrationFile::section_of(&target.url);
+        CalibrationFile::check(&section, &self.probes).map_err(Failure::usage)?;
         let before = match file.read(&section, &self.probes) {
             Ok(known) => known.unwrap_or(BS05.analog),
             Err(unreadable @ CalibrationFileError::Numbers { .. }) => {

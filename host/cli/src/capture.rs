@@ -57,6 +57,7 @@ impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         let mut results = self.results.results(self.count != 1)?;
         let (request, attenuation) = self.request()?;
+        results.check_channels(request.channels)?;
         let mut live = self.live.prepare(session, &request, attenuation).await?;
         if results.are_saved() {
             live.name_serial();

@@ -11,6 +11,7 @@ use super::config_file::ConfigFile;
 use super::failure::Failure;
 use super::given_options::GivenOptions;
 use super::message::{print_detail, print_warning};
+use super::named::Named;
 use scopething::calibration_file::CalibrationFile;
 use scopething::link::LinkUrl;
 use scopething::request::{SampleCountError, sample_count};
@@ -112,7 +113,8 @@ pub(super) struct CaptureArguments {
     #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
     level: Option<f64>,
     /// How the trigger source must behave: rising, falling, above or below
-    #[arg(long = "type", value_name = "TYPE", default_value = "rising")]
+    #[arg(long = "type", value_name = "TYPE", default_value = "rising",
+        value_parser = Named::<TriggerType>::of(TriggerType::ALL.map(|(_, name)| name)), hide_possible_values = true)]
     trigger_type: TriggerType,
     /// Trigger after 4 samples beyond the level instead of 8
     #[arg(long)]
@@ -128,10 +130,12 @@ pub(super) struct CaptureArguments {
     timeout: Timeout,
     /// What becomes of a capture whose trigger does not come: normal waits for it; auto captures without it after
     /// the time span, at least 100ms, or after --timeout
-    #[arg(long, value_name = "MODE", default_value = "normal")]
+    #[arg(long, value_name = "MODE", default_value = "normal",
+        value_parser = Named::<TriggerMode>::of(TriggerMode::ALL.map(|(_, name)| name)), hide_possible_values = true)]
     trigger_mode: TriggerMode,
     /// Bits of an analog sample: 8 for twice the captures a second, or best for 16 where the sample rate allows them
-    #[arg(long, value_name = "8|best", default_value = "best")]
+    #[arg(long, value_name = "8|best", default_value = "best",
+        value_parser = Named::<Resolution>::of(Resolution::ALL.map(|(_, name)| name)), hide_possible_values = true)]
     bits: Resolution,
     #[command(flatten)]
     probe: ProbeArgument,

@@ -7,6 +7,8 @@ use clap::Args;
 use super::capture_arguments::{hertz, seconds};
 use super::failure::Failure;
 use super::file_traces::{FileTrace, FileTraces};
+use super::named::Named;
+use super::output_arguments::completed_formats;
 use scopething_files::{ColumnChoice, Format, ReadOptions};
 
 /// Set on each option: a heading of the whole group would hold what follows it as well.
@@ -28,7 +30,7 @@ pub(super) struct FileArguments {
     #[arg(long, help_heading = HEADING, value_name = "N")]
     pub(super) trace: Option<u64>,
     /// The format of the file, whatever its ending
-    #[arg(long, help_heading = HEADING, value_name = "NAME")]
+    #[arg(long, help_heading = HEADING, value_name = "NAME", value_parser = input_format(), hide_possible_values = true)]
     input_format: Option<Format>,
     /// Only these channels, by the names in the file or those of a trace: SCL,SDA
     #[arg(id = "file_channels", long = "channels", help_heading = HEADING, value_name = "NAME,..", value_delimiter = ',')]
@@ -48,6 +50,10 @@ pub(super) struct FileArguments {
     /// Only a part as long as this
     #[arg(id = "part", long = "for", help_heading = HEADING, value_name = "T", value_parser = seconds)]
     duration: Option<f64>,
+}
+
+fn input_format() -> Named<Format> {
+    Named::of(completed_formats().filter(|format| format.is_readable()).map(Format::name))
 }
 
 impl FileSource {

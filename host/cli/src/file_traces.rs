@@ -60,7 +60,7 @@ impl FileTraces {
         let first = self.first()?;
         // What is wrong with the second is no reason not to take the first.
         let mut following = self.next();
-        let mut results = results(!matches!(following, Ok(None)))?;
+        let mut results = results(!matches!(following, Ok(None)))?.of_a_file();
         let mut taken = results.take(first.waveform);
         while taken.is_ok() {
             taken = match following {
@@ -79,7 +79,7 @@ impl FileTraces {
         wanted: u64,
         results: impl FnOnce(bool) -> Result<Results, Failure>,
     ) -> Result<(), Failure> {
-        let mut results = results(false)?;
+        let mut results = results(false)?.of_a_file();
         let taken = results.take(self.numbered(wanted)?.waveform);
         results.commit_after(taken)
     }
@@ -133,7 +133,13 @@ impl FileTraces {
     }
 
     fn unread(&self, error: ReadError) -> Failure {
-        self.failed(error.into())
+        match error {
+            // The file is as good as before: it was asked for what it does not have.
+            ReadError::NoChannel { .. } | ReadError::TooManyChannels => Failure::Usage(
+                anyhow::Error::from(error).context(format!("{} is not read", self.path.display())),
+            ),
+            error => self.failed(error.into()),
+        }
     }
 
     fn failed(&self, error: anyhow::Error) -> Failure {

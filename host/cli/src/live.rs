@@ -22,6 +22,7 @@ use scopething::settings;
 use scopething::trigger_hint::{Remedy, TriggerHint, awaited};
 use scopething::watched::WatchedCapture;
 use scopething_waveform::moment::UnixMicros;
+use scopething_waveform::quantity::{self, Unit};
 use scopething_waveform::waveform::{Settings, Waveform};
 
 /// What is captured, from which device.
@@ -46,6 +47,8 @@ pub(super) struct Live<'a> {
     buffer: Box<TraceBuffer>,
     interrupts: Interrupts,
     settings: Settings,
+    /// What a capture does, for as long as it takes.
+    doing: String,
     /// Whether the settings name the device by now.
     names_serial: bool,
 }
@@ -87,19 +90,19 @@ impl LiveArguments {
             program: Some(concat!("scopething ", env!("CARGO_PKG_VERSION")).to_owned()),
             ..settings::of_capture(request, &plan)
         };
+        let doing = doing(request, &plan);
         let mut capture = WatchedCapture::new(scope, request, plan);
         capture.verify = self.verify;
         let buffer = Box::new(TraceBuffer::new());
-        Ok(Live { scope, capture, buffer, interrupts, settings, names_serial: false })
+        Ok(Live { scope, capture, buffer, interrupts, settings, doing, names_serial: false })
     }
 }
 
 impl Live<'_> {
     /// Runs one capture. None if it was cancelled before the first sample.
     pub(super) async fn next(&mut self) -> Result<Option<Waveform>, Failure> {
-        let Self { scope, capture, buffer, interrupts, settings, names_serial } = self;
-        let waiting = format!("waiting for {} (Ctrl-C captures now)", awaited(&capture.plan));
-        let progress = Progress::new(&waiting);
+        let Self { scope, capture, buffer, interrupts, settings, doing, names_serial } = self;
+        let progress = Progress::new(doing);
         let report = |hint: Option<TriggerHint>| {
             if let Some(hint) = hint {
                 progress.note(&advice(&hint));
@@ -136,6 +139,18 @@ impl Live<'_> {
     /// Whether Ctrl-C has come.
     pub(super) fn is_interrupted(&self) -> bool {
         self.interrupts.count() > 0
+    }
+}
+
+/// What a capture does until it has ended.
+fn doing(request: &CaptureRequest, plan: &CapturePlan) -> String {
+    let seconds = |seconds| quantity::format(seconds, Unit::Seconds);
+    match request.trigger_wait_s() {
+        Some(0.0) => format!("capturing {} (Ctrl-C ends it now)", seconds(request.period_s)),
+        Some(longest_s) => {
+            format!("waiting for {}, at most {} (Ctrl-C captures now)", awaited(plan), seconds(longest_s))
+        }
+        None => format!("waiting for {} (Ctrl-C captures now)", awaited(plan)),
     }
 }
 

@@ -37,6 +37,7 @@ mod man;
 mod meanwhile;
 mod measurements;
 mod message;
+mod named;
 mod open;
 mod output_arguments;
 mod picture_size;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::failure::Failure;
+use super::named::Named;
 use scopething_files::Format;
 
 /// Files to save captures in.
@@ -16,11 +17,16 @@ pub(super) struct OutputArguments {
     #[arg(short, long, value_name = "FILE")]
     output: Vec<PathBuf>,
     /// The format of the files, whatever their endings
-    #[arg(long, value_name = "NAME", requires = "output")]
+    #[arg(long, value_name = "NAME", requires = "output", value_parser = Named::<Format>::of(completed_formats().map(Format::name)), hide_possible_values = true)]
     format: Option<Format>,
     /// Replace files that exist, which otherwise are kept, and nothing is done
     #[arg(long, requires = "output")]
     force: bool,
+}
+
+/// The formats that shells complete: `csv;` would end a command.
+pub(super) fn completed_formats() -> impl Iterator<Item = Format> {
+    Format::ALL.into_iter().filter(|format| *format != Format::CsvSemicolons)
 }
 
 /// One `-o`.

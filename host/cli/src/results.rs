@@ -11,6 +11,7 @@ use super::message::{self, Level, print_error, print_note};
 use super::output_arguments::{OutputArguments, Target, refuse_existing};
 use super::picture_size::PictureArguments;
 use super::terminal;
+use scopething_core::plan::ChannelSet;
 use scopething_files::{self as files, Format, TraceFile, TraceWriter, WriteError};
 use scopething_waveform::measure::WaveformAnalysis;
 use scopething_waveform::quantity_text::quantity;
@@ -56,6 +57,9 @@ pub(super) struct Results {
     show: Show,
     json: Box<dyn TraceWriter>,
     files: Vec<OutputFile>,
+    formats: Vec<Format>,
+    /// Whether a capture that no output took is saved elsewhere.
+    rescues: bool,
     taken: u32,
     /// The last capture that is only in files that are not in their places yet, and its number.
     pending: Option<(u32, Waveform)>,
@@ -87,6 +91,20 @@ impl Results {
         !self.files.is_empty()
     }
 
+    /// Refuses a format that holds none of these channels, before anything is captured.
+    pub(super) fn check_channels(&self, channels: ChannelSet) -> Result<(), Failure> {
+        self.formats
+            .iter()
+            .try_for_each(|format| format.check_channels(channels.iter()))
+            .map_err(Failure::usage)
+    }
+
+    /// For traces that are in a file and stay there: none is rescued from an output that fails.
+    pub(super) fn of_a_file(mut self) -> Self {
+        self.rescues = false;
+        self
+    }
+
     /// Makes the files that can be made before there is a capture, so that what cannot be written is known
     /// early. `several` captures go into files of their own where the format holds a single one.
     pub(super) fn create(output: &OutputArguments, show: Show, several: bool) -> Result<Self, Failure> {
@@ -95,9 +113,10 @@ impl Results {
                 "-o - has standard output for itself: leave out --json, --plot and --analyse, or save to a file"
             )));
         }
-        let mut files = Vec::new();
+        let (mut files, mut formats) = (Vec::new(), Vec::new());
         for output in output.files()? {
             let format = output.format;
+            formats.push(format);
             files.push(match output.target {
                 Target::StandardOutput if several && !format.holds_several() => {
                     return Err(Failure::Usage(anyhow::anyhow!(
@@ -120,7 +139,7 @@ impl Results {
             });
         }
         let json = if show.analyse { files::analysed_json_writer() } else { Format::Json.writer() };
-        Ok(Self { show, json, files, taken: 0, pending: None, failed: None })
+        Ok(Self { show, json, files, formats, rescues: true, taken: 0, pending: None, failed: None })
     }
 
     /// Shows and saves one capture. A file that fails does not keep the others from being written.
@@ -140,7 +159,7 @@ impl Results {
         }
         let lost = self.failed.is_some() || (self.show.json && matches!(printed, Err(Failure::Failed(_))));
         match kept {
-            Kept::Nowhere if lost => rescue(&waveform, self.taken),
+            Kept::Nowhere if lost && self.rescues => rescue(&waveform, self.taken),
             Kept::Pending => self.pending = Some((self.taken, waveform)),
             Kept::Nowhere | Kept::Safe => self.pending = None,
         }
@@ -204,7 +223,7 @@ impl Results {
                 }
             }
         }
-        if let Some((number, waveform)) = pending {
+        if let Some((number, waveform)) = pending.filter(|_| self.rescues) {
             rescue(&waveform, number);
         }
         failed.map_or(Ok(()), Err)

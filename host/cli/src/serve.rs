@@ -135,6 +135,8 @@ pub(super) async fn open_server(device: &ServedDevice, places: &Listen) -> Resul
 pub(super) fn refused(error: ServeError) -> Failure {
     match error {
         ServeError::Open(_) => Failure::Usage(anyhow::anyhow!("{error} (--allow)")),
+        ServeError::Listen(error) if error.is_of_form() => Failure::usage(error),
+        ServeError::NoNextPort { .. } => Failure::usage(error),
         ServeError::Device(error) => Failure::from(error),
         error => Failure::failed(error),
     }

@@ -90,6 +90,9 @@ impl Arguments {
             );
             return Ok(());
         }
+        if self.root.is_none() {
+            require("udevadm")?;
+        }
         let root = self.root.as_deref().unwrap_or(Path::new("/"));
         write(&root.join(RULE_FILE), &rule)?;
         if self.root.is_none() {
@@ -122,10 +125,25 @@ fn write(path: &Path, rule: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Has the running system take the rule, and adds the user to the group.
+/// Refuses to install a rule where nothing reads it, as in most containers.
+fn require(udevadm: &str) -> Result<(), Failure> {
+    let version = std::process::Command::new(udevadm).arg("--version").output();
+    version.map(drop).map_err(|error| {
+        Failure::Failed(anyhow::anyhow!(
+            "this system has no udev, and nothing was installed (`{udevadm}` cannot be run: {error}): install the rule \
+             where the ports are, such as on the host of a container, or into an image with --root DIRECTORY"
+        ))
+    })
+}
+
+/// Has the running system take the rule, and adds the user to the group, which is of use without the rule as well.
 fn apply(group: &str) -> Result<(), Failure> {
-    run("udevadm", &["control", "--reload"])?;
-    run("udevadm", &["trigger", "--subsystem-match=tty", "--subsystem-match=usb-serial"])?;
+    let taken = run("udevadm", &["control", "--reload"])
+        .and_then(|()| run("udevadm", &["trigger", "--subsystem-match=tty", "--subsystem-match=usb-serial"]));
+    add_user(group).and(taken)
+}
+
+fn add_user(group: &str) -> Result<(), Failure> {
     let user = std::env::var("SUDO_USER").ok().filter(|user| !user.is_empty() && user != "root");
     let Some(user) = user else {
         print_note!("no user was added to {group}: `usermod -aG {group} NAME` adds one");
@@ -166,6 +184,14 @@ mod tests {
         ] {
             assert_eq!(serial_group(groups), group);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_installed_without_udev() {
+        assert!(require("true").is_ok());
+        let Err(Failure::Failed(refused)) = require("no-such-udevadm") else { panic!("not refused") };
+        assert!(refused.to_string().contains("--root"), "{refused}");
     }
 
     /// Each key of a rule is followed by an operator and a quoted value, with commas between, and a jump has its label.

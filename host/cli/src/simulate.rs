@@ -123,6 +123,7 @@ impl Arguments {
 fn refused(error: ServeError) -> Failure {
     match error {
         ServeError::Open(_) => Failure::Usage(anyhow::anyhow!("{error} (--allow)")),
+        ServeError::Listen(error) if error.is_of_form() => Failure::usage(error),
         error => Failure::failed(error),
     }
 }

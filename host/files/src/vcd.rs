@@ -1,8 +1,10 @@
 //! Value change dumps (IEEE 1364, 18.2), which `GTKWave` shows: logic lines as wires, analog channels as
 //! reals.
 //!
-//! Times are in picoseconds from the first sample, so that those of both channels of a pair are exact. A
-//! comment has the rates, and the trigger if there was one; another one has all [that is known](super::facts).
+//! Times count from the first sample, in the coarsest unit of which all of them are whole multiples: sigrok takes a sample
+//! in each unit. Where there is none they are rounded to picoseconds. The last time is when the last samples end, so that
+//! programs that hold each value until the next time have as many samples as were written. A comment has the rates, and
+//! the trigger if there was one; another one has all [that is known](super::facts).
 
 use std::io::Write;
 use std::path::Path;
@@ -16,7 +18,27 @@ use scopething_waveform::waveform::{Outline, SampleKind, SeriesOutline};
 
 /// What the comment with [what is known](facts) begins with.
 pub(super) const FACTS: &str = "scopething ";
-const PICOSECONDS: f64 = 1e12;
+
+/// The units of time of a dump, from the coarsest: count, name, and how many there are in a second.
+const UNITS: [(u32, TimescaleUnit, f64); 13] = [
+    (1, TimescaleUnit::S, 1.0),
+    (100, TimescaleUnit::MS, 1e1),
+    (10, TimescaleUnit::MS, 1e2),
+    (1, TimescaleUnit::MS, 1e3),
+    (100, TimescaleUnit::US, 1e4),
+    (10, TimescaleUnit::US, 1e5),
+    (1, TimescaleUnit::US, 1e6),
+    (100, TimescaleUnit::NS, 1e7),
+    (10, TimescaleUnit::NS, 1e8),
+    (1, TimescaleUnit::NS, 1e9),
+    (100, TimescaleUnit::PS, 1e10),
+    (10, TimescaleUnit::PS, 1e11),
+    PICOSECONDS,
+];
+const PICOSECONDS: (u32, TimescaleUnit, f64) = (1, TimescaleUnit::PS, 1e12);
+
+/// A part of a unit that no program sees.
+const INVISIBLE: f64 = 1e-6;
 
 /// Writes the changes of a capture as they come.
 #[derive(Default)]
@@ -28,8 +50,11 @@ pub(super) struct VcdWriter {
 struct Dump {
     rows: Rows,
     start_s: f64,
-    end_ps: u64,
-    written_ps: Option<u64>,
+    /// Units of time in a second.
+    units_a_second: f64,
+    /// When the last samples end, and the time that was written last, in these units.
+    end: u64,
+    written: Option<u64>,
     variables: Vec<Variable>,
 }
 
@@ -43,7 +68,11 @@ struct Variable {
 impl PieceWriter for VcdWriter {
     fn begin(&mut self, outline: &Outline, _spool: &Path, out: &mut dyn Write) -> Result<(), WriteError> {
         let start_s = outline.start_s();
-        if (outline.end_s() - start_s) * PICOSECONDS >= u64::MAX as f64 {
+        let (count, unit, units_a_second) = unit_of(outline);
+        let spacing_s = outline.sample_rate_hz.recip();
+        let spacing_s = outline.channels.iter().map(|series| series.period_s).fold(spacing_s, f64::min);
+        let duration_s = outline.end_s() - start_s + spacing_s;
+        if duration_s * units_a_second >= u64::MAX as f64 {
             return Err(WriteError::TooLong(Format::Vcd));
         }
         let mut dump = vcd::Writer::new(out);
@@ -51,7 +80,7 @@ impl PieceWriter for VcdWriter {
         let facts: std::collections::BTreeMap<String, String> = facts::facts(outline).into_iter().collect();
         let facts = serde_json::to_string(&facts).map_err(std::io::Error::from)?;
         dump.comment(&format!("{FACTS}{}", facts.replace('$', "")))?;
-        dump.timescale(1, TimescaleUnit::PS)?;
+        dump.timescale(count, unit)?;
         dump.add_module("scopething")?;
         let mut variables = Vec::new();
         for series in &outline.channels {
@@ -66,15 +95,18 @@ impl PieceWriter for VcdWriter {
         self.dump = Some(Dump {
             rows: Rows::of_outline(outline),
             start_s,
-            end_ps: picoseconds(outline.end_s() - start_s),
-            written_ps: None,
+            units_a_second,
+            end: units(duration_s, units_a_second),
+            written: None,
             variables,
         });
         Ok(())
     }
 
     fn samples(&mut self, held: &mut Held, out: &mut dyn Write) -> Result<(), WriteError> {
-        let Some(Dump { rows, start_s, written_ps, variables, .. }) = &mut self.dump else { return Ok(()) };
+        let Some(Dump { rows, start_s, units_a_second, written, variables, .. }) = &mut self.dump else {
+            return Ok(());
+        };
         let mut dump = vcd::Writer::new(out);
         while let Some(row) = rows.next_of(held) {
             for ((channel, variable), index) in variables.iter_mut().enumerate().zip(row.indices()) {
@@ -83,10 +115,10 @@ impl PieceWriter for VcdWriter {
                     continue;
                 }
                 variable.before = Some(sample);
-                let time_ps = picoseconds(row.time_s() - *start_s);
-                if *written_ps != Some(time_ps) {
-                    dump.timestamp(time_ps)?;
-                    *written_ps = Some(time_ps);
+                let time = units(row.time_s() - *start_s, *units_a_second);
+                if *written != Some(time) {
+                    dump.timestamp(time)?;
+                    *written = Some(time);
                 }
                 match variable.kind {
                     SampleKind::Levels => dump.change_scalar(variable.code, Value::from(sample > 0.5))?,
@@ -101,11 +133,10 @@ impl PieceWriter for VcdWriter {
     }
 
     fn end(&mut self, out: &mut dyn Write) -> Result<(), WriteError> {
-        let Some(Dump { end_ps, written_ps, .. }) = self.dump.take() else { return Ok(()) };
+        let Some(Dump { end, written, .. }) = self.dump.take() else { return Ok(()) };
         let mut dump = vcd::Writer::new(out);
-        // The last time is when the last samples were taken, changed or not.
-        if written_ps != Some(end_ps) {
-            dump.timestamp(end_ps)?;
+        if written != Some(end) {
+            dump.timestamp(end)?;
         }
         Ok(dump.flush()?)
     }
@@ -119,8 +150,28 @@ fn reference(series: &SeriesOutline) -> String {
     if name.is_empty() { series.channel.to_string() } else { name }
 }
 
-fn picoseconds(seconds: f64) -> u64 {
-    (seconds * PICOSECONDS).round() as u64
+fn units(seconds: f64, units_a_second: f64) -> u64 {
+    (seconds * units_a_second).round() as u64
+}
+
+/// The coarsest unit of which the times of all samples are whole multiples.
+fn unit_of(outline: &Outline) -> (u32, TimescaleUnit, f64) {
+    let start_s = outline.start_s();
+    let error = |seconds: f64, units_a_second: f64| {
+        let units = seconds * units_a_second;
+        (units - units.round()).abs()
+    };
+    let suits = |&(.., units_a_second): &(u32, TimescaleUnit, f64)| {
+        outline.channels.iter().all(|series| {
+            let period = series.period_s * units_a_second;
+            // What arithmetic adds to a period is no part of it.
+            let a_sample = (INVISIBLE / series.count.max(1) as f64).max(4.0 * f64::EPSILON * period);
+            period > 0.5
+                && error(series.period_s, units_a_second) <= a_sample
+                && error(series.start_s - start_s, units_a_second) <= INVISIBLE
+        })
+    };
+    UNITS.into_iter().find(suits).unwrap_or(PICOSECONDS)
 }
 
 /// One line; the end of a comment, `$end`, cannot come from a user's text.

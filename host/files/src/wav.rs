@@ -43,12 +43,9 @@ struct Sound {
 
 impl PieceWriter for WavWriter {
     fn begin(&mut self, outline: &Outline, spool: &Path, _out: &mut dyn Write) -> Result<(), WriteError> {
+        Format::Wav.check_channels(outline.channels.iter().map(|series| series.channel))?;
         let channels = outline.channels.iter().cloned().enumerate();
         let channels: Vec<_> = channels.filter(|(_, series)| series.channel.is_analog()).collect();
-        if channels.is_empty() {
-            let (format, instead) = (Format::Wav, Format::Vcd);
-            return Err(WriteError::NothingToHold { format, holds: "analog", instead });
-        }
         let grid = Grid::of(outline.analog());
         // What cannot be written is known before the samples are read.
         header(channels.len(), rate_hz(&grid)?, grid.count, &comment(outline, 1.0))

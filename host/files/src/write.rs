@@ -9,7 +9,7 @@ use super::Format;
 use super::pieces::{Held, PIECE_SAMPLES};
 #[cfg(not(target_family = "wasm"))]
 use super::plot::png::PngError;
-use scopething_waveform::waveform::{Outline, Samples, Waveform};
+use scopething_waveform::waveform::{Channel, Outline, Samples, Waveform};
 
 /// Writes captures in one format.
 ///
@@ -69,6 +69,19 @@ pub(crate) fn write_whole(
         writer.samples(&mut held, out)?;
     }
     writer.end(out)
+}
+
+impl Format {
+    /// Whether a trace of such channels can be written, to be known before it is captured.
+    ///
+    /// # Errors
+    /// [`WriteError::NothingToHold`].
+    pub fn check_channels(self, channels: impl IntoIterator<Item = Channel>) -> Result<(), WriteError> {
+        if self == Self::Wav && !channels.into_iter().any(Channel::is_analog) {
+            return Err(WriteError::NothingToHold { format: self, holds: "analog", instead: Self::Csv });
+        }
+        Ok(())
+    }
 }
 
 /// Why a capture was not written.

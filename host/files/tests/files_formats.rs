@@ -216,29 +216,29 @@ fn vcd_has_each_change_at_its_time() {
     let bytes = encoded(Format::Vcd, &recording());
     let mut parser = vcd::Parser::new(bytes.as_slice());
     let header = parser.parse_header().unwrap();
-    assert_eq!(header.timescale, Some((1, vcd::TimescaleUnit::PS)));
+    // A and B are sampled each two microseconds, B one after A.
+    assert_eq!(header.timescale, Some((1, vcd::TimescaleUnit::US)));
     let code = |name: &str| header.find_var(&["scopething", name]).unwrap().code;
     let (a, b, line) = (code("A"), code("B"), code("L2"));
-    let (mut time_ps, mut seen_a, mut seen_b, mut seen_line) = (0, Vec::new(), Vec::new(), Vec::new());
+    let (mut time_us, mut seen_a, mut seen_b, mut seen_line) = (0, Vec::new(), Vec::new(), Vec::new());
     for command in parser {
         match command.unwrap() {
-            vcd::Command::Timestamp(time) => time_ps = time,
-            vcd::Command::ChangeReal(code, volts) if code == a => seen_a.push((time_ps, volts)),
-            vcd::Command::ChangeReal(code, volts) if code == b => seen_b.push((time_ps, volts)),
-            vcd::Command::ChangeScalar(code, level) if code == line => seen_line.push((time_ps, level)),
+            vcd::Command::Timestamp(time) => time_us = time,
+            vcd::Command::ChangeReal(code, volts) if code == a => seen_a.push((time_us, volts)),
+            vcd::Command::ChangeReal(code, volts) if code == b => seen_b.push((time_us, volts)),
+            vcd::Command::ChangeScalar(code, level) if code == line => seen_line.push((time_us, level)),
             other => panic!("{other:?}"),
         }
     }
-    let ramp = |first_ps: u64, first: f32| {
-        (0..50_u8).map(move |step| {
-            (first_ps + u64::from(step) * 2_000_000, f64::from(first + f32::from(step) * 0.5))
-        })
+    let ramp = |first_us: u64, first: f32| {
+        (0..50_u8).map(move |step| (first_us + u64::from(step) * 2, f64::from(first + f32::from(step) * 0.5)))
     };
     assert!(seen_a.into_iter().eq(ramp(0, 0.0)));
-    assert!(seen_b.into_iter().eq(ramp(1_000_000, -0.1)));
+    assert!(seen_b.into_iter().eq(ramp(1, -0.1)));
     let levels = [vcd::Value::V0, vcd::Value::V1].into_iter().cycle();
-    assert!(seen_line.into_iter().eq((0..50).map(|change| change * 2_000_000).zip(levels)));
-    assert_eq!(time_ps, 99_000_000);
+    assert!(seen_line.into_iter().eq((0..50).map(|change| change * 2).zip(levels)));
+    // The end of the last sample, which was taken at 99.
+    assert_eq!(time_us, 100);
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn pieces_are_the_whole() {
 }
 
 #[test]
-fn files_written_by_pieces_are_those_written_at_once() {
+fn pieces_give_the_same_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     write(&path("from"), Format::Parquet, &waveform());
@@ -138,7 +138,7 @@ fn pieces_of_others_are_the_whole() {
 
 /// A gap, or rows without a sample, are judged by all rows.
 #[test]
-fn what_is_not_even_by_itself_is_read_as_a_whole() {
+fn uneven_file_is_read_whole() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("trace.csv");
     let by_pieces = |text: &str| {
@@ -157,7 +157,7 @@ fn what_is_not_even_by_itself_is_read_as_a_whole() {
 }
 
 #[test]
-fn an_audio_file_that_was_cut_off_is_a_warning() {
+fn truncated_audio_file_is_a_warning() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("trace.wav");
     write(&path, Format::Wav, &waveform());

@@ -1,4 +1,4 @@
-//! Sessions of sigrok, checked against sigrok-cli: it must be installed (Debian: `apt-get install
+//! Sessions of sigrok and dumps, checked against sigrok-cli: it must be installed (Debian: `apt-get install
 //! sigrok-cli`).
 
 use std::path::{Path, PathBuf};
@@ -19,8 +19,12 @@ fn read(path: &Path) -> Waveform {
 }
 
 fn written(recording: &Waveform) -> tempfile::TempPath {
-    let path = tempfile::Builder::new().suffix(".sr").tempfile().unwrap().into_temp_path();
-    let mut file = TraceFile::create(&path, Format::Sr).unwrap();
+    written_as(Format::Sr, recording)
+}
+
+fn written_as(format: Format, recording: &Waveform) -> tempfile::TempPath {
+    let path = tempfile::Builder::new().suffix(&format!(".{format}")).tempfile().unwrap().into_temp_path();
+    let mut file = TraceFile::create(&path, format).unwrap();
     file.write(recording).unwrap();
     file.commit().unwrap();
     path
@@ -128,6 +132,48 @@ fn logic_alone_is_read_by_sigrok() {
     let path = written(&Waveform::new(40e6, vec![series], Details::default()).unwrap());
     assert_eq!(sigrok_logic(&path, "D5"), levels.iter().map(|level| level << 5).collect::<Vec<u8>>());
     assert_eq!(read(&path).sample_rate_hz(), 40e6);
+}
+
+/// Sigrok takes a sample in each unit of time of a dump, which is a power of ten: the fewer, the better.
+#[test]
+fn dumps_are_read_by_sigrok_at_the_coarsest_rate_that_has_all_times() {
+    let levels: Vec<u8> = (0..1000_u32).map(|index| (index / 7 % 2) as u8).collect();
+    for (period_s, unit_rate_hz, units) in [
+        (1e-6, 1_000_000, 1),
+        (1e-3, 1_000, 1),
+        (2.5e-6, 10_000_000, 25),
+        // As often as the device can, and 17 and 16384 times its tick.
+        (25e-9, 1_000_000_000, 25),
+        (425e-9, 1_000_000_000, 425),
+        (409.6e-6, 10_000_000, 4096),
+    ] {
+        let series = Series::new(Channel::L[0], -3e-6, period_s, Samples::Levels(levels.clone()));
+        let waveform = Waveform::new(period_s.recip(), vec![series], Details::default()).unwrap();
+        let path = written_as(Format::Vcd, &waveform);
+        // Of a dump sigrok-cli prints the rate before the samples.
+        let at = |rate_hz: u64, samples: &[u8]| {
+            [format!("META samplerate: {rate_hz}\n").as_bytes(), samples].concat()
+        };
+        let held: Vec<u8> = levels.iter().flat_map(|level| std::iter::repeat_n(*level, units)).collect();
+        assert_eq!(sigrok(&path, &["-I", "vcd", "-O", "binary"]), at(unit_rate_hz, &held), "{period_s}");
+        let divided = sigrok(&path, &["-I", &format!("vcd:downsample={units}"), "-O", "binary"]);
+        assert_eq!(divided, at(unit_rate_hz / units as u64, &levels), "{period_s}");
+        let back = files::open(&path, Format::Vcd).unwrap().read().unwrap().unwrap();
+        assert_eq!(back.channels(), waveform.channels(), "{period_s}");
+    }
+}
+
+/// The last time of sigrok's own dumps is the end of their last sample.
+#[test]
+fn dumps_of_sigrok_have_as_many_samples_as_its_session() {
+    let levels: Vec<u8> = (0..1000_u32).map(|index| (index / 7 % 2) as u8).collect();
+    let series = Series::new(Channel::L[0], 0.0, 1e-6, Samples::Levels(levels.clone()));
+    let path = written(&Waveform::new(1e6, vec![series], Details::default()).unwrap());
+    let dump = tempfile::Builder::new().suffix(".vcd").tempfile().unwrap().into_temp_path();
+    std::fs::write(&dump, sigrok(&path, &["-O", "vcd"])).unwrap();
+    let back = files::open(&dump, Format::Vcd).unwrap().read().unwrap().unwrap();
+    assert_eq!(back.channels()[0].samples, Samples::Levels(levels));
+    assert_eq!(back.sample_rate_hz(), 1e6);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use scopething::{plan_report, settings};
 use scopething_core::plan::{BusyOutputs, CapturePlan, CaptureRequest};
 use scopething_core::trace::Trace;
 use scopething_files::plot::{PictureSize, svg};
-use scopething_files::{Format, SaveError, TraceFile};
+use scopething_files::{ColumnChoice, Format, ReadOptions, SaveError, TraceFile};
 use scopething_waveform::clipping::Clipping;
 use scopething_waveform::measure::{WaveformAnalysis, Window};
 use scopething_waveform::moment::UnixMicros;
@@ -254,13 +254,45 @@ pub(crate) fn plan_object<'py>(
     Ok(pythonize::pythonize(py, &plan_report::to_json(plan, &refused))?)
 }
 
+/// What to read of a file, by name.
+#[derive(Debug, FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct ReadArguments {
+    format: Option<String>,
+    channels: Vec<String>,
+    columns: Option<String>,
+    rate: Option<f64>,
+    skip: u64,
+    start: Option<f64>,
+    duration: Option<f64>,
+}
+
+impl ReadArguments {
+    fn options(self) -> Result<ReadOptions, Failure> {
+        let Self { format: _, channels, columns, rate, skip, start, duration } = self;
+        let columns = columns.map(|text| text.parse::<ColumnChoice>()).transpose();
+        let columns = columns.map_err(|error| Failure::usage(format!("columns: {error}")))?;
+        Ok(ReadOptions { channels, columns, rate_hz: rate, skip_lines: skip, from_s: start, for_s: duration })
+    }
+}
+
 /// Reads every trace of a file.
 #[pyfunction]
-pub(crate) fn read(py: Python<'_>, path: std::path::PathBuf) -> PyResult<Vec<Recording>> {
-    let format = Format::of_path(&path).map_err(|error| Failure::of(Kind::Usage, &error).raise(py))?;
+pub(crate) fn read(
+    py: Python<'_>,
+    path: std::path::PathBuf,
+    arguments: ReadArguments,
+) -> PyResult<Vec<Recording>> {
+    let format = match &arguments.format {
+        Some(name) => name.parse(),
+        None => Format::of_path(&path),
+    };
+    let format = format.map_err(|error| Failure::of(Kind::Usage, &error).raise(py))?;
+    let options = arguments.options().map_err(|failure| failure.raise(py))?;
     gate::outside(py, move || {
         let failed = |error: &(dyn std::error::Error + 'static)| Failure::of(Kind::FileError, error);
-        let mut reader = scopething_files::open(&path, format).map_err(|error| failed(&error))?;
+        let mut reader =
+            scopething_files::open_with(&path, format, &options).map_err(|error| failed(&error))?;
         let mut traces = Vec::new();
         while let Some(waveform) = reader
             .read()

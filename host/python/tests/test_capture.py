@@ -1,5 +1,6 @@
 """Captures: what comes out is what the simulated inputs see."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -226,9 +227,47 @@ def test_traces_can_be_pickled():
         traces = scope.capture("AB", trigger_level=1.5, low=0, high=3.3)
     again = pickle.loads(pickle.dumps(traces))
     assert repr(again) == repr(traces) and again.plan == traces.plan
+    assert again == traces == copy.copy(traces) == copy.deepcopy(traces)
     np.testing.assert_array_equal(again.B.timestamps, traces.B.timestamps)
     series = pickle.loads(pickle.dumps(traces.A))
     assert (series.trigger_timestamp, series.cause) == (traces.A.trigger_timestamp, "trigger")
+
+
+def test_traces_that_differ_are_not_equal(simulated_scope):
+    scope = simulated_scope(A="sine 1kHz 0..3V")
+    traces = scope.capture("A", timeout=0)
+    assert traces != scope.capture("A", timeout=0) and traces != "A" and traces != scope.capture("B", timeout=0)
+    ramps = [scopething.Traces.from_arrays({"A": [0, 1, 2]}, rate) for rate in (1, 1, 2)]
+    assert ramps[0] == ramps[1] != ramps[2]
+
+
+def test_a_series_is_its_samples():
+    ramp = scopething.Traces.from_arrays({"A": [0, 1, 2.5]}, "1kHz").A
+    assert list(ramp) == [0, 1, 2.5] and ramp[-1] == 2.5 and np.array_equal(ramp[1:], [1, 2.5])
+    assert ramp["unit"] == "V" and ramp._repr_svg_().startswith("<svg")
+    with pytest.raises(KeyError):
+        ramp["volume"]
+
+
+@pytest.mark.parametrize(
+    "channels, more, words",
+    [
+        ([1, 2], {}, "arrays by channel"),
+        ({"A": ["a"]}, {}, "give numbers"),
+        ({"A": [[1, 2]]}, {}, "2 dimensions"),
+        ({"L0": [0, -1]}, {}, "not all 0 or 1"),
+        ({"L0": [0.5, 1]}, {}, "not all 0 or 1"),
+        ({"A": []}, {}, "no samples"),
+        ({}, {}, "no channel"),
+        ({"X": [1]}, {}, "not a channel"),
+        ({"A": [1]}, {"range": 5}, "range is 5"),
+        ({"A": [1]}, {"raw": "no"}, "raw is 'no'"),
+        ({"A": [1]}, {"sample_rate": 0}, "sample_rate"),
+    ],
+)
+def test_arrays_that_are_no_traces(channels, more, words):
+    with pytest.raises(scopething.Usage, match=words):
+        scopething.Traces.from_arrays(channels, **{"sample_rate": 1000, **more})
 
 
 def test_a_plan_is_what_is_captured():
@@ -236,6 +275,7 @@ def test_a_plan_is_what_is_captured():
         plan = scope.plan("AB", period="20ms", nsamples=6000, timeout=0)
         assert scope.capture("AB", period="20ms", nsamples=6000, timeout=0).plan == plan
         assert plan == scopething.plan("AB", period="20ms", nsamples=6000, timeout=0)
+        assert "<td>MacroChop</td>" in plan._repr_html_() and "ClockTicks" in plan._repr_html_()
         assert plan.mode == "MacroChop" and plan.registers["ClockTicks"] == plan["registers"]["ClockTicks"]
         scope.start_clock(1000)
         assert "a generator drives L5" in " ".join(scope.plan("L").warnings)
@@ -245,24 +285,36 @@ def test_a_plan_is_what_is_captured():
     "arguments, kind, words",
     [
         ({"channels": "Q"}, scopething.Usage, "Q"),
+        ({"channels": None}, scopething.Usage, "channels is None"),
+        ({"channels": b"A"}, scopething.Usage, "channels is b'A'"),
+        ({"channels": []}, scopething.PlanError, "no channel"),
         ({"period": "5 parsec"}, scopething.Usage, "period: .*parsec.*1ms, 2.5us"),
         ({"period": "5V"}, scopething.Usage, "period"),
         ({"period": None}, scopething.Usage, "period is None"),
+        ({"period": b"5"}, scopething.Usage, "period is b'5'"),
         ({"period": float("nan")}, scopething.PlanError, "NaN"),
         ({"period": -1}, scopething.PlanError, "give more than 0 s"),
         ({"nsamples": 10.5}, scopething.Usage, "whole number"),
         ({"nsamples": 0}, scopething.PlanError, "at least one"),
         ({"nsamples": -5}, scopething.Usage, "nsamples is -5"),
-        ({"nsamples": 1 << 40}, scopething.Usage, "whole number of samples"),
+        ({"nsamples": 1 << 40}, scopething.Usage, "nsamples is 1099511627776: give roughly"),
+        ({"nsamples": True}, scopething.Usage, "nsamples is True"),
         ({"low": 3, "high": 1}, scopething.PlanError, "not a range"),
         ({"trigger": "C"}, scopething.Usage, "C"),
         ({"trigger": {}}, scopething.Usage, "names no line"),
         ({"trigger": {"L9": 1}}, scopething.Usage, "L9"),
+        ({"trigger": {"L3": "high"}}, scopething.Usage, "L3=high"),
+        ({"trigger": {3: None}}, scopething.Usage, "L3 is None: give 0 or 1"),
+        ({"trigger": {3: 2}}, scopething.Usage, "L3 is 2: give 0 or 1"),
         ({"trigger": 5}, scopething.Usage, "trigger is 5"),
+        ({"hair_trigger": "no"}, scopething.Usage, "hair_trigger is 'no'"),
+        ({"raw": 2}, scopething.Usage, "raw is 2"),
+        ({"verify": None}, scopething.Usage, "verify is None"),
         ({"trigger_type": "sideways"}, scopething.Usage, "sideways"),
         ({"trigger_mode": "maybe"}, scopething.Usage, "maybe"),
         ({"trigger_position": 2}, scopething.PlanError, "0 to 1"),
         ({"timeout": -1}, scopething.PlanError, "timeout"),
+        ({"timeout": np.array([1, 2])}, scopething.Usage, "timeout is array"),
         ({"delay": -1}, scopething.PlanError, "delay of -1"),
         ({"bits": 12}, scopething.Usage, "12"),
         ({"attenuation": 0}, scopething.Usage, "attenuation: .*0.000001 to 1000000"),
@@ -270,6 +322,7 @@ def test_a_plan_is_what_is_captured():
         ({"attenuation": {"C": 10}}, scopething.Usage, "attenuation: .*C=10"),
         ({"attenuation": {"A": None}}, scopething.Usage, "attenuation is None"),
         ({"attenuation": float("nan")}, scopething.Usage, "attenuation: .*nan"),
+        ({"probes": None}, scopething.Usage, "probes is None"),
         ({"probes": "x7"}, scopething.Usage, "no calibration for probe \"x7\""),
     ],
 )  # fmt: skip

@@ -36,6 +36,7 @@ def test_one_that_nobody_closes_is_closed_with_a_warning():
         ("sim:?A=warble", scopething.Usage, "there is no signal"),
         ("/dev/nowhere", scopething.NotFound, "/dev/nowhere"),
         ("socket://127.0.0.1:1", scopething.NotFound, "refuses the connection"),
+        ("bitscope-server://127.0.0.1:1", scopething.NotFound, "check the network and the server"),
         ("sim:?revision=BS001003", scopething.WrongDevice, "BS001003"),
     ],
 )
@@ -120,7 +121,7 @@ def test_a_waveform_of_ones_own():
         for samples in (full, stairs):
             levels, counts = np.unique(np.round(samples / 3.3 * 4) / 4, return_counts=True)
             assert set(levels[counts > 200].tolist()) == {0.0, 0.25, 0.75, 1.0}
-        for wrong in ([0.5], [0, 2], [[0, 1], [1, 0]], np.zeros(1025), [0, float("nan")]):
+        for wrong in ([0.5], ["a"], None, 0.5, [0, 2], [[0, 1], [1, 0]], np.zeros(1025), [0, float("nan")]):
             with pytest.raises(scopething.Usage):
                 scope.start_waveform(1000, wrong)
         with pytest.raises(scopething.Usage, match="sawtooth"):
@@ -139,6 +140,11 @@ def test_clocks():
             scope.start_clock(39e6)
         with pytest.raises(scopething.Usage, match="L9"):
             scope.start_clock(1000, line="L9")
+        for outputs in (5, [], {"L4": 0.5}, {"L4": (0.5,)}):
+            with pytest.raises(scopething.Usage, match="give duty and phase"):
+                scope.start_clock(1000, outputs=outputs)
+        with pytest.raises(scopething.Usage, match="once is 'no'"):
+            scope.start_waveform(1000, once="no")
 
 
 def test_held_lines():
@@ -148,6 +154,9 @@ def test_held_lines():
         scope.release()
         scope.hold("L3=0")
         scope.stop()
+        for levels in (None, {}, {"L3": 5}, {"A": 1}):
+            with pytest.raises(scopething.Usage, match="levels"):
+                scope.hold(levels)
         assert scope.generators == "off"
         scope.stop()
 
@@ -169,6 +178,22 @@ def test_calibration(home):
         scope.start_clock("1kHz")
         a = scope.capture("A", period="5ms", low=0, high=3.5).A
         assert scopething.analyse(a).top == pytest.approx(3.3, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ({"n": 3}, "8 to 64"),
+        ({"n": "x"}, "n: "),
+        ({"channels": "L"}, "name A, B or both"),
+        ({"channels": ""}, "names none"),
+        ({"probes": None}, "probes is None"),
+        ({"save": "no"}, "save is 'no'"),
+    ],
+)
+def test_calibrations_that_cannot_be(arguments, words):
+    with scopething.connect("sim:") as scope, pytest.raises(scopething.Usage, match=words):
+        scope.calibrate(**{"save": False, **arguments})
 
 
 def test_what_progress_raises_ends_a_calibration(home):

@@ -15,6 +15,7 @@ import xarray
 from matplotlib import pyplot
 
 import scopething
+from scopething import aio
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -25,7 +26,7 @@ def traces(simulated_scope):
     return scope.capture("A,B,L0", period="5ms", nsamples=2000, low=0, high=3.3, trigger="A", trigger_level=1.5)
 
 
-@pytest.mark.parametrize("ending", ["csv", "json", "sr"])
+@pytest.mark.parametrize("ending", ["csv", "json", "npz", "parquet", "sr", "vcd"])
 def test_files_are_read_as_they_were_written(tmp_path, simulated_scope, ending):
     scope = simulated_scope(A="sine 1kHz 0..3V")
     traces = scope.capture("A,L0", period="5ms", nsamples=2000, low=-0.3, high=3.3, timeout=0)
@@ -38,6 +39,28 @@ def test_files_are_read_as_they_were_written(tmp_path, simulated_scope, ending):
     # A file of sigrok's has its rate in whole hertz.
     rounding = 0.5 / traces.sample_rate if ending == "sr" else 1e-15
     np.testing.assert_allclose(again.A.timestamps, traces.A.timestamps, rtol=rounding, atol=1e-15)
+
+
+def test_parts_of_files_are_read(tmp_path):
+    table = tmp_path / "table.dat"
+    table.write_text("of another program\nvolts;when;more\n1;0;7\n2;0.001;8\n3;0.002;9\n")
+    for columns in ("time=when,A=volts", {"time": 2, "A": 1}):
+        traces = scopething.read(table, format="csv", skip=1, columns=columns)
+        assert list(traces) == ["A"] and list(traces.A) == [1, 2, 3] and traces.sample_rate == pytest.approx(1000)
+    faster = scopething.read(table, format="csv", skip=1, columns="time=when,A=volts", rate="2kHz")
+    assert faster.A.sample_period == 0.5e-3
+    part = scopething.read(table, format="csv", skip=1, columns="time=when,A=volts", start="1ms", duration="2ms")
+    assert list(part.A) == [2, 3] and part.A.timestamps[0] == pytest.approx(1e-3)
+    ramp = tmp_path / "ramp.npz"
+    scopething.Traces.from_arrays({"A": [1, 2, 3], "B": [4, 5, 6]}, 1000).save(ramp)
+    assert list(scopething.read(ramp, channels="B")) == list(scopething.read_all(ramp, channels=["B"])[0]) == ["B"]
+    for arguments, words in ({"columns": "A"}, "columns: .*NAME=COLUMN"), ({"skip": -1}, "skip"), ({"rate": "x"}, "rate"):
+        with pytest.raises(scopething.Usage, match=words):
+            scopething.read(table, format="csv", **arguments)
+    with pytest.raises(scopething.Usage, match="no file format"):
+        scopething.read(table, format="doc")
+    with pytest.raises(TypeError, match="colums"):
+        scopething.read(table, colums="A=1")
 
 
 def test_files_hold_what_repeats_the_capture(tmp_path, simulated_scope):
@@ -76,6 +99,12 @@ def test_a_real_capture(traces):
     recorded = scopething.read(ROOT / "tests" / "data" / "micro-saw-triangle.sr")
     found = scopething.analyse(recorded)
     assert {channel.wave.shape for channel in found.channels.values() if channel.wave} == {"sawtooth", "triangle"}
+
+
+def test_only_traces_are_measured():
+    for other in (np.zeros(5), None, [1.0]):
+        with pytest.raises(scopething.Usage, match="give traces or a series"):
+            scopething.analyse(other)
 
 
 def test_measurements(traces):
@@ -148,8 +177,9 @@ def test_the_version_is_that_of_the_workspace():
 
 
 def test_everything_public_is_documented():
-    for name in scopething.__all__:
-        thing = getattr(scopething, name)
+    things = {name: getattr(scopething, name) for name in scopething.__all__}
+    things.update({f"aio.{name}": getattr(aio, name) for name in aio.__all__})
+    for name, thing in things.items():
         if inspect.isclass(thing) or inspect.isfunction(thing):
             assert thing.__doc__, name
         if inspect.isclass(thing):

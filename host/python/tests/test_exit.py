@@ -40,6 +40,20 @@ scope.close()
 asyncio.run(main())""",
         (b"D", 1),
     ),
+    # The child leaves as any program does, and the device alone.
+    "a child process has left": (
+        """
+import os, warnings
+stream = scope.stream('A', '10kHz')
+next(stream)
+warnings.simplefilter('ignore', DeprecationWarning)  # Of forks beside threads.
+child = os.fork()
+if child == 0:
+    sys.exit()
+assert os.waitpid(child, 0)[1] == 0
+next(stream)""",
+        (b"T", 1),
+    ),
     "connecting": ("scope.close(); start(lambda: scopething.connect(sys.argv[1]))", (b"!", 2)),
 }
 

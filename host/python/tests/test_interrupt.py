@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 
 import jupyter_client
 from conftest import TIMEOUT_S, Watched, finish, interrupt, wait_for
@@ -215,7 +216,10 @@ def in_terminal(arguments, lines, proxy, environment=None):
     import pty
     import select
 
-    child, terminal = pty.fork()
+    with warnings.catch_warnings():
+        # Of forks beside threads: the child becomes another program at once.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child, terminal = pty.fork()
     if child == 0:
         os.environ.update({"TERM": "dumb", **(environment or {})})
         os.execv(sys.executable, [sys.executable, *arguments])

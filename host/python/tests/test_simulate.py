@@ -33,7 +33,10 @@ def test_a_function_of_one_moment(simulated_scope):
 
 
 def test_a_constant_function(simulated_scope):
-    assert sampled(simulated_scope(A=lambda t: 2)).samples.mean() == pytest.approx(2, abs=1e-3)
+    for constant in (lambda t: 2, 2, 2.0, np.float32(2), [2]):
+        assert sampled(simulated_scope(A=constant)).samples.mean() == pytest.approx(2, abs=1e-3)
+    for level in (0, 1, False, True):
+        assert set(simulated_scope(L3=level).capture("L3", timeout=0).L3) == {level}
 
 
 def test_a_function_triggers(simulated_scope):
@@ -50,6 +53,9 @@ def test_what_a_function_raises_comes_out(simulated_scope):
     with pytest.raises(LookupError, match="no such volts"):
         scope = simulated_scope(A=signal)
         scope.capture("A", timeout=0)
+
+    with pytest.raises(scopething.Usage, match=r"A: the signal gives an array of \(2,\) for \d+ times"):
+        simulated_scope(A=lambda t: [1, 2]).capture("A", timeout=0)
 
     scope = simulated_scope(A=lambda t: np.where(t > -1, np.nan, 0))
     with pytest.raises(scopething.Usage, match="A: the signal is not a number at"):
@@ -87,6 +93,7 @@ def test_other_programs_can_connect(simulated_scope):
         ({"A": "warble 1kHz"}, "no signal \"warble\""),
         ({"A": []}, "A"),
         ({"A": [[1, 2]]}, "one dimension"),
+        ({"A": None}, "give one dimension, or a text"),
         ({"A": [float("nan")]}, "not numbers"),
         ({"A": object()}, "is no signal"),
         ({"A": [1.0], "sample_rate": 0}, "sample rate"),

@@ -83,8 +83,12 @@ def test_streams_that_cannot_be(simulated_scope):
     assert raised.value.limits["fastest_rate"] == 500e3
     with pytest.raises(scopething.PlanError, match="frames"):
         scope.stream("AB", unframed=True)
-    with pytest.raises(scopething.Usage):
-        scope.stream("Q")
+    for channels, words in (("Q", "Q"), (None, "channels is None"), ([], "names none")):
+        with pytest.raises(scopething.Usage, match=words):
+            scope.stream(channels)
+    for name in ("envelope", "unframed", "raw"):
+        with pytest.raises(scopething.Usage, match=f"{name} is 'no'"):
+            scope.stream("A", **{name: "no"})
     for block in (0, -1, 1 << 40):
         with pytest.raises(scopething.Usage, match="give 1 to 524288"):
             scope.stream("A", block=block)

@@ -6,6 +6,8 @@
 
 #[path = "limits/link_efficiency.rs"]
 mod limits;
+#[path = "limits/metered.rs"]
+mod metered;
 #[path = "limits/report.rs"]
 mod report;
 

@@ -6,6 +6,8 @@
 
 #[path = "limits/round_trips.rs"]
 mod limits;
+#[path = "limits/metered.rs"]
+mod metered;
 #[path = "limits/report.rs"]
 mod report;
 

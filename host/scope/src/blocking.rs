@@ -47,8 +47,11 @@ pub fn probe_of_user(url: &LinkUrl, name: &str) -> Result<AnalogParameters, Fail
     CalibrationFile::probe_of_user(url, name)?.ok_or_else(|| {
         let place = CalibrationFile::of_user().map(|file| format!(" in {}", file.path().display()));
         Failure::usage(format!(
-            "there is no calibration for probe {name:?} at {}{}: use x1, or calibrate it",
-            url.sound(),
+            "there is no calibration for probe {name:?}{}{}: use x1, or calibrate it",
+            match url {
+                LinkUrl::FirstSerial => String::new(),
+                url => format!(" at {}", url.sound()),
+            },
             place.unwrap_or_default()
         ))
     })

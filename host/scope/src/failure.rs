@@ -2,12 +2,13 @@
 //! message with its causes.
 
 use std::error::Error;
-use std::fmt;
+use std::{fmt, io};
 
 use crate::calibration_file::CalibrationFileError;
 use crate::generate::GeneratorRequestError;
 use crate::link::{DatagramError, LinkError, OpenError, UrlError};
 use crate::request::JsonRequestError;
+use scopething_core::calibration::CalibrationError;
 use scopething_core::plan::PlanError;
 use scopething_core::scope::{CalibrateError, GenerateError, Recovery, ScopeError, ScopeErrorKind};
 
@@ -149,7 +150,8 @@ impl Failure {
     #[must_use]
     pub fn connecting(error: ScopeError<LinkError>) -> Self {
         let is_other = matches!(error.kind, ScopeErrorKind::Garbled(_));
-        let is_silent = matches!(error.kind, ScopeErrorKind::NoAnswer { .. });
+        let is_silent = matches!(error.kind, ScopeErrorKind::NoAnswer { .. })
+            || matches!(&error.kind, ScopeErrorKind::Link(of_link) if is_refused(of_link));
         let failure = Self::from(error);
         match (is_other, is_silent) {
             (true, _) => Self { kind: Kind::WrongDevice, ..failure },
@@ -157,6 +159,11 @@ impl Failure {
             _ => failure,
         }
     }
+}
+
+/// Whether nothing listens there, which a link without connections finds out when it is first used.
+fn is_refused(error: &LinkError) -> bool {
+    matches!(error, LinkError::Network(error) if error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 impl From<GenerateError<LinkError>> for Failure {
@@ -175,6 +182,9 @@ impl From<CalibrateError<LinkError>> for Failure {
             CalibrateError::Scope(error) => error.into(),
             CalibrateError::Plan(error) => error.into(),
             CalibrateError::Cancelled => Self::of(Kind::Cancelled, &error),
+            CalibrateError::Calibration(CalibrationError::Grid(_) | CalibrationError::NoChannel) => {
+                Self::of(Kind::Usage, &error)
+            }
             error => Self::of(Kind::BadAnswer, &error),
         }
     }

@@ -236,6 +236,11 @@ pub enum JsonRequestError {
     /// It is not JSON, lacks `args`, or has a key or a value that no request has.
     #[error("not a capture request: {0}")]
     Form(#[from] serde_json::Error),
+    /// Nothing from before the trigger is kept in a delayed trace.
+    #[error(
+        "a delay and a trigger position exclude each other: nothing is kept from before the trigger in a delayed trace; give one"
+    )]
+    DelayAndPosition,
     /// A channel that does not exist.
     #[error("{name:?} is {source}")]
     Channel {
@@ -308,6 +313,11 @@ impl CaptureSpec {
     /// All but [`JsonRequestError::Form`]: they name what does not exist.
     pub fn request(&self) -> Result<CaptureRequest, JsonRequestError> {
         let defaults = CaptureRequest::new(self.channel_set()?);
+        // Settings of a trace name the default position beside a delay.
+        let position = self.trigger_position.filter(|&position| position != defaults.position);
+        if position.is_some() && self.delay.is_some_and(|delay| delay != 0.0) {
+            return Err(JsonRequestError::DelayAndPosition);
+        }
         Ok(CaptureRequest {
             period_s: self.period.unwrap_or(defaults.period_s),
             samples: self.nsamples.unwrap_or(defaults.samples),

@@ -31,6 +31,8 @@ pub struct WatchedCapture {
     pub plan: CapturePlan,
     /// All samples are read twice and compared.
     pub verify: bool,
+    /// Whether it may wait for its trigger longer than [`LOOK_AFTER`]; a long trace alone is no wait.
+    may_wait: bool,
     /// How to look at the trigger source; none if that cannot be done, or has been.
     look: Option<Look>,
 }
@@ -74,12 +76,14 @@ impl WatchedCapture {
         } else {
             other()
         };
-        Self { look, plan, verify: false }
+        let may_wait = request.trigger_wait_s().is_none_or(|wait_s| wait_s > LOOK_AFTER.as_secs_f64());
+        Self { look, plan, may_wait, verify: false }
     }
 
     /// Captures; when `cancel` completes, the trace around that moment is returned. If it waits for its trigger longer
     /// than [`LOOK_AFTER`], `report` receives why the trigger does not come, or nothing if that is not known: of a long trace
     /// nothing first, and what is known when it was looked at. The source is looked at once, however many captures follow.
+    /// A trace that only takes long to fill, with a shorter wait for its trigger or none, is not reported.
     ///
     /// A trace that was cancelled although the trigger had come is returned as it is, its end reason
     /// [`EndReason::Cancel`].
@@ -98,7 +102,7 @@ impl WatchedCapture {
     ) -> Result<Trace<'a>, ScopeError<S::Error>> {
         let can_be_cancelled = self.plan.end == TraceEnd::Trigger && self.plan.delay_us == 0;
         let look = self.look.take_if(|_| can_be_cancelled);
-        let Self { plan, verify, .. } = &*self;
+        let Self { plan, verify, may_wait, .. } = &*self;
         let clock = scope.clock().clone();
         let sleep = async |span: Duration| clock.until(clock.now() + Micros::from(span)).await;
         let mut cancel = pin!(cancel);
@@ -108,7 +112,9 @@ impl WatchedCapture {
                 trace = &mut capturing => return trace,
                 () = sleep(LOOK_AFTER) => {}
             }
-            report(None);
+            if *may_wait {
+                report(None);
+            }
             return capturing.await;
         };
         let mut is_due = false;
@@ -168,5 +174,38 @@ async fn run<'a, S: Read + Write, C: Clock>(
         scope.capture_with(plan, buffer, options.verified()).await
     } else {
         scope.capture_with(plan, buffer, options).await
+    }
+}
+
+#[cfg(all(test, feature = "sim"))]
+mod tests {
+    use scopething_core::plan::Channel;
+    use scopething_sim::{SimConfig, SimLink};
+
+    use super::*;
+
+    /// How often a capture of an input that never triggers reports that it waits, in simulated time.
+    async fn reports(period_s: f64, trigger_mode: TriggerMode, timeout_s: Option<f64>) -> usize {
+        let link = SimLink::new(&SimConfig::from_query("A=dc,0V&clock=fast").unwrap());
+        let (clock, profile) = (link.clock(), link.profile());
+        let mut scope = Scope::connect(link, clock, profile).await.unwrap();
+        let request = CaptureRequest { period_s, trigger_mode, timeout_s, ..CaptureRequest::new(Channel::A) };
+        let plan = scope.plan(&request).unwrap();
+        let mut capture = WatchedCapture::new(&scope, &request, plan);
+        let mut buffer = Box::new(TraceBuffer::new());
+        let mut reports = 0;
+        let trace =
+            capture.capture(&mut scope, &mut buffer, std::future::pending(), |_| reports += 1).await.unwrap();
+        assert_eq!(trace.end_reason(), EndReason::Timeout);
+        reports
+    }
+
+    #[tokio::test]
+    async fn long_trace_is_no_wait() {
+        assert_eq!(reports(10.0, TriggerMode::Normal, Some(0.0)).await, 0);
+        assert_eq!(reports(10.0, TriggerMode::Normal, Some(2.9)).await, 0);
+        assert_eq!(reports(10.0, TriggerMode::Normal, Some(3.1)).await, 1);
+        assert_eq!(reports(10.0, TriggerMode::Auto, None).await, 1);
+        assert_eq!(reports(1.0, TriggerMode::Auto, None).await, 0);
     }
 }

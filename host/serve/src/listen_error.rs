@@ -22,6 +22,12 @@ pub enum ListenError {
 }
 
 impl ListenError {
+    /// Whether the address is none at all, rather than one that is taken or another machine's.
+    #[must_use]
+    pub fn is_of_form(&self) -> bool {
+        matches!(self, Self::Bind { cause, .. } if cause.kind() == io::ErrorKind::InvalidInput)
+    }
+
     /// What an address that cannot be listened on makes of the system's reason.
     pub(super) fn at(address: &str) -> impl Fn(io::Error) -> Self + '_ {
         move |cause| Self::Bind { address: address.to_owned(), cause }

@@ -336,7 +336,7 @@ fn logic_is_captured_at_all_rates() {
 }
 
 #[test]
-fn stream_that_outruns_its_server_ends_at_a_reset() {
+fn outrunning_stream_ends_at_reset() {
     // In simulated time a stream never lets its server rest.
     with_library(&format!("{SIGNALS}&clock=fast"), |mut library| async move {
         library.open().await;

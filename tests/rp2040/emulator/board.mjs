@@ -28,6 +28,10 @@ const RESET_USB = 1 << 24;
 const RESET_DONE = 0x8;
 const RX_PIN = 1;
 const PULL_UP = 1 << 3;
+const PULL_DOWN = 1 << 2;
+const CTS_PIN = 2;
+const RTS_PIN = 3;
+const UART_FUNCTION = 2;
 const LED_PIN = 25;
 const GPIO_STATUS_IN_FROM_PAD = 1 << 17;
 const QSPI_SS_STATUS = 0x08;
@@ -125,7 +129,7 @@ export class Board {
     /** What the firmware has logged: [{ ms, level, text }], and who hears of each line. */
     this.log = [];
     this.onLog = () => {};
-    this.rtt = new Rtt(elf);
+    this.rtt = elf.has('_SEGGER_RTT') ? new Rtt(elf) : { frame: [], lines: () => [] };
     this.stackLowest = RAM + 264 * 1024;
     this.instructions = 0;
     this.#program(elf);
@@ -176,11 +180,6 @@ export class Board {
     return this.ledChanges.at(-1)?.lit ?? false;
   }
 
-  /** Time goes on while the core is busy with one thing. */
-  spend(nanos) {
-    this.clock.tick(nanos);
-  }
-
   /** Runs for so long in one go; what is connected by TCP hears of it later. */
   advance(nanos) {
     const end = this.nanos + nanos;
@@ -207,6 +206,15 @@ export class Board {
     }
   }
 
+  /** What a pin reads that is driven to `level`, or by nothing (undefined): then by its pull. */
+  #levelOf(pin, level) {
+    const { padValue, functionSelect } = this.chip.gpio[pin];
+    // An input of the UART that no pin leads to is low.
+    if (functionSelect !== UART_FUNCTION) return 0;
+    // One that floats may read anything: the worse of it.
+    return level ?? (padValue & PULL_DOWN ? 0 : 1);
+  }
+
   #program(elf) {
     for (const { address, bytes } of elf.segments) {
       if (address < FLASH || address >= RAM) continue;
@@ -215,7 +223,11 @@ export class Board {
   }
 
   #fit(chip) {
-    this.uart = new Uart(chip, this.uartWire, () => (chip.gpio[RX_PIN].padValue & PULL_UP) !== 0);
+    this.uart = new Uart(chip, this.uartWire, {
+      pulledUp: () => (chip.gpio[RX_PIN].padValue & PULL_UP) !== 0,
+      cts: () => this.#levelOf(CTS_PIN, this.uartWire.cts),
+      rtsIsWired: () => chip.gpio[RTS_PIN].functionSelect === UART_FUNCTION,
+    });
     chip.usb = new UsbHost(chip, this.usbQuirks, () => this.disturbUsb());
     chip.usbCtrl = { DPRAMUpdated() {} };
     chip.peripherals[UART0] = this.uart;

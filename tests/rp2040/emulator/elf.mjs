@@ -42,6 +42,11 @@ export class Elf {
     return found;
   }
 
+  /** Whether there is a symbol of this name. */
+  has(name) {
+    return this.symbols.some((candidate) => candidate.name === name);
+  }
+
   /** The address of a symbol. */
   address(name) {
     const symbol = this.symbols.find((candidate) => candidate.name === name);

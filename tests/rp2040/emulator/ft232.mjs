@@ -38,7 +38,7 @@ const ADDRESS_RECOVERY_NANOS = 2e6;
 
 export class Ft232 {
   /** `clock` is the board's; `line` has `write(bytes)`, and `incoming`, an array of bytes that waits to be taken. */
-  constructor(clock, line, { lineBaud = 3_000_000, uartBaud = 115_200, vendor = 0x0403, lowSpeed = false } = {}) {
+  constructor(clock, line, { lineBaud = 3_000_000, uartBaud = 115_200, vendor = 0x0403, deviceClass = 0, lowSpeed = false } = {}) {
     this.uartBaud = uartBaud;
     this.lowSpeed = lowSpeed;
     this.clock = clock;
@@ -46,6 +46,7 @@ export class Ft232 {
     this.byteNanos = (BITS_PER_BYTE * 1e9) / lineBaud;
     this.descriptor = [...DEVICE];
     this.descriptor.splice(8, 2, vendor & 0xff, vendor >> 8);
+    this.descriptor[4] = deviceClass;
     this.complaints = [];
     /** How often it was readied: each client purges what it sends last of all. */
     this.readied = 0;

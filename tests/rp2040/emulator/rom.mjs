@@ -14,6 +14,8 @@ export class Rom {
   constructor(board) {
     this.board = board;
     this.calls = new Map([[LOOKUP, (core) => this.#lookUp(core)]]);
+    /** Until when the call that runs takes its time; null: none does. */
+    this.busyUntil = null;
     this.addresses = new Map();
     const functions = {
       IF: () => {},
@@ -41,13 +43,31 @@ export class Rom {
     chip.bootrom[0x18 / 4] = LOOKUP | 1;
   }
 
-  /** Carries out the call that the core has just made, and returns from it. */
+  /** Carries out the call that the core has just made, and returns from it once its time is over; interrupts come in between. */
   call(core) {
+    if (this.busyUntil !== null) {
+      this.#wait(core);
+      return;
+    }
     const address = core.PC & ~1;
     const call = this.calls.get(address);
     if (!call) throw new Error(`call of 0x${address.toString(16)} in the boot ROM, from 0x${core.LR.toString(16)}`);
     call(core);
-    core.PC = core.LR & ~1;
+    if (this.busyUntil === null) core.PC = core.LR & ~1;
+  }
+
+  /** Lets time pass in the middle of a call, up to what happens next. */
+  #wait(core) {
+    const { clock } = this.board;
+    if (clock.nanos >= this.busyUntil) {
+      this.busyUntil = null;
+      core.PC = core.LR & ~1;
+      return;
+    }
+    const next = Math.min(clock.nextAlarm?.nanos ?? Infinity, this.busyUntil);
+    clock.tick(Math.max(next - clock.nanos, 0));
+    // The core looks for interrupts as it executes: here it would have been in a loop of the ROM.
+    if (core.interruptsUpdated) core.checkForInterrupts();
   }
 
   #lookUp(core) {
@@ -63,7 +83,7 @@ export class Rom {
     this.#flashOnly('erase');
     const [offset, count] = core.registers;
     if (count > NUMBER_OF_SECTORS_LIMIT) throw new Error(`erase of ${count} bytes`);
-    this.board.spend(this.board.flash.erase(offset, count));
+    this.busyUntil = this.board.clock.nanos + this.board.flash.erase(offset, count);
   }
 
   #program(core) {
@@ -71,7 +91,7 @@ export class Rom {
     const [offset, source, count] = core.registers;
     if (source >= XIP_BASE && source < 0x20000000) throw new Error('programming the flash from the flash');
     const data = new Uint8Array(count).map((_, index) => this.board.chip.readUint8(source + index));
-    this.board.spend(this.board.flash.program(offset, data));
+    this.busyUntil = this.board.clock.nanos + this.board.flash.program(offset, data);
   }
 
   #copy(core) {

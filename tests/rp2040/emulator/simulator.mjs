@@ -1,6 +1,9 @@
 // The simulated BitScope, as a program that listens.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+export const PROGRAM = process.env.SCOPETHING ?? fileURLToPath(new URL('../../../target/debug/scopething', import.meta.url));
 
 /** Starts `scopething simulate` with these arguments; gives its host, its port and how to stop it. */
 export async function simulate(program, args, stderr = 'inherit') {

@@ -49,6 +49,9 @@ export class UartPort {
     this.client = null;
     /** Whether nothing is wired to GP1, not even a client that is silent. */
     this.undriven = false;
+    /** Whether whoever sends heeds RTS, and the level that CTS is driven to; undefined: it is not wired. */
+    this.heedsRts = false;
+    this.cts = undefined;
     server.on('connection', (client) => {
       this.client?.destroy();
       this.client = client;

@@ -29,6 +29,8 @@ const ERRORS = [[FRAMING_ERROR, 1 << 7], [BREAK, 1 << 9]];
 // A wire that nothing drives picks something up so often.
 const NOISE_NANOS = 20e6;
 const ENABLED = 1 << 0;
+const RTS_ENABLED = 1 << 14;
+const CTS_ENABLED = 1 << 15;
 // The interrupt levels of IFLS, in FIFO entries.
 const LEVELS = [4, 8, 16, 24, 28];
 // A character of eight bits with start and stop bit.
@@ -39,12 +41,15 @@ const TIMEOUT_BITS = 32;
 export class Uart extends BasePeripheral {
   /**
    * `wire.send` is called with each byte that has left; `wire.next` gives the next byte that comes in, or undefined.
-   * While `wire.undriven` the pin floats, unless it is `pulledUp`.
+   * While `wire.undriven` the pin floats, unless it is `pulledUp`. `cts` gives the level of CTS: low lets it send. A wire that
+   * `heedsRts` sends only while RTS is low, if that pin is the UART's (`rtsIsWired`).
    */
-  constructor(chip, wire, pulledUp) {
+  constructor(chip, wire, { pulledUp, cts, rtsIsWired }) {
     super(chip, 'UART0');
     this.wire = wire;
     this.pulledUp = pulledUp;
+    this.cts = cts;
+    this.rtsIsWired = rtsIsWired;
     this.noiseSeed = 1;
     /** Bytes of noise that came in. */
     this.noise = 0;
@@ -77,7 +82,22 @@ export class Uart extends BasePeripheral {
 
   /** Bytes are waiting at the wire: receive them at the baud rate. */
   wake() {
-    if (!this.receiver.scheduled && this.#enabled && this.wire.waiting()) this.receiver.schedule(this.#characterNanos);
+    if (!this.receiver.scheduled && this.#enabled && !this.#holdsBack && this.wire.waiting()) {
+      this.receiver.schedule(this.#characterNanos);
+    }
+    this.#send();
+  }
+
+  /** RTS is high, and whoever sends heeds it: with RTSEn, from the level of the receive interrupt on (section 4.2.5). */
+  get #holdsBack() {
+    const high = (this.registers[CR] & RTS_ENABLED) !== 0 && this.received.length >= this.#level(3);
+    return this.wire.heedsRts === true && (high || !this.rtsIsWired());
+  }
+
+  /** Has the next byte take its time on the wire, if CTS lets it. */
+  #send() {
+    const waits = (this.registers[CR] & CTS_ENABLED) !== 0 && this.cts() !== 0;
+    if (this.transmitting.length && !this.sender.scheduled && !waits) this.sender.schedule(this.#characterNanos);
   }
 
   readUint32(offset) {
@@ -102,7 +122,7 @@ export class Uart extends BasePeripheral {
     if (offset === DR) {
       if (this.transmitting.length < FIFO_DEPTH) this.transmitting.push(value & 0xff);
       if (this.transmitting.length > this.#level(0)) this.#clear(INT_TX);
-      if (!this.sender.scheduled) this.sender.schedule(this.#characterNanos);
+      this.#send();
     } else if (offset === ICR) {
       this.#clear(this.rawWriteValue);
     } else if (offset in this.registers) {
@@ -131,7 +151,7 @@ export class Uart extends BasePeripheral {
     this.wire.send(this.transmitting.shift());
     // The interrupt comes as the level is passed on the way down, not while it is low.
     if (this.transmitting.length === this.#level(0)) this.#raise(INT_TX);
-    if (this.transmitting.length) this.sender.schedule(this.#characterNanos);
+    this.#send();
   }
 
   #receive() {
@@ -165,6 +185,7 @@ export class Uart extends BasePeripheral {
 
   #take() {
     const value = this.received.shift() ?? 0;
+    this.wake();
     if (this.received.length < this.#level(3)) this.#clear(INT_RX);
     if (this.received.length === 0) {
       this.silence.cancel();

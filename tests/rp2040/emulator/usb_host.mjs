@@ -90,13 +90,13 @@ export class UsbHost extends BasePeripheral {
   /**
    * `quirks.bufferSelect`: whether bit 12 of the buffer control makes buffer 0 the next one in host mode, as the register's
    * description has it, or only for a device, as the table beside it has it. `quirks.acknowledgesRepeats`: whether a packet
-   * with the wrong data PID is acknowledged.
+   * with the wrong data PID is acknowledged. `quirks.frames`: whether its clock runs, so that it counts frames.
    *
    * `disturb(packet)` returns what becomes of a packet: one of DISTURBANCES, or undefined.
    */
   constructor(chip, quirks = {}, disturb = () => undefined) {
     super(chip, 'USB');
-    this.quirks = { bufferSelect: true, acknowledgesRepeats: false, ...quirks };
+    this.quirks = { bufferSelect: true, acknowledgesRepeats: false, frames: true, ...quirks };
     this.disturb = disturb;
     this.device = null;
     this.transaction = chip.clock.createAlarm(() => this.#transact());
@@ -157,7 +157,7 @@ export class UsbHost extends BasePeripheral {
       case BUFF_CPU_SHOULD_HANDLE:
         return this.retired;
       case SOF_RD:
-        return this.registers[SIE_CTRL] & SOF_ENABLE ? Math.floor(this.rp2040.clock.nanos / 1e6) & 0x7ff : 0;
+        return this.quirks.frames && this.registers[SIE_CTRL] & SOF_ENABLE ? Math.floor(this.rp2040.clock.nanos / 1e6) & 0x7ff : 0;
       case INTR:
         return this.#raw >>> 0;
       case INTS:

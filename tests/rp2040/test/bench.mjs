@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { Board } from '../emulator/board.mjs';
 import { Elf } from '../emulator/elf.mjs';
 import { Ft232 } from '../emulator/ft232.mjs';
-import { simulate } from '../emulator/simulator.mjs';
+import { PROGRAM, simulate } from '../emulator/simulator.mjs';
 import { ScopeLine, UartPort } from '../emulator/tcp.mjs';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-export const PROGRAM = process.env.SCOPETHING ?? `${root}target/debug/scopething`;
+export { PROGRAM };
 export const FIRMWARE = process.env.FIRMWARE
   ?? `${root}firmware-bridge/target/thumbv6m-none-eabi/release/scopething-bridge`;
 
@@ -51,6 +51,8 @@ export class Bench {
     this.uart = uart;
     this.board = board;
     this.onStored = () => {};
+    /** Whether what is plugged in is one that the bridge readies. */
+    this.isUsable = true;
     let storing = false;
     board.onLog = ({ text }) => {
       // A trace that was being stored when power failed was not reported.
@@ -96,8 +98,8 @@ export class Bench {
   /** Stores a job that captures the square, and arms it. */
   async configure(...options) {
     const args = ['bridge', 'configure', ...REQUEST, ...options.map(String), '--arm', '--url', this.bridge];
-    // As fast as it goes, not as long as the flash is to last.
-    if (!options.includes('--spacing')) args.push('--spacing', '0s');
+    // Each trace to flash, not as few as it is to last with.
+    if (!options.includes('--flash')) args.push('--flash', 'each');
     const { err, code } = await this.host(args);
     assert.equal(code, 0, err);
   }
@@ -131,7 +133,7 @@ export class Bench {
     const { log, device } = this.board;
     const start = log.findLastIndex(({ text }) => text.startsWith('the bridge starts'));
     const started = log.slice(start).some(({ text }) => text.startsWith('now '));
-    return started && (!device || device.latencyMs === 1);
+    return started && (!device || !this.isUsable || device.latencyMs === 1);
   }
 
   /** The URL of the board's UART as a plain stream, and with messages. */

@@ -82,7 +82,7 @@ test('a task that gets nowhere has the watchdog restart the chip', async (t) => 
 test('a panic is reported after the restart', async (t) => {
   const bench = await Bench.open(t);
   const { board } = bench;
-  await board.run(() => logged(board, 'the bridge starts: PowerUp'), 1);
+  await board.run(() => logged(board, 'now '), 1);
   // `unwrap` of nothing, called with a `Location` of our own: file, line and column.
   const file = 'src/somewhere.rs';
   board.chip.sram.set(Buffer.from(file), FREE_RAM - RAM + 16);
@@ -96,16 +96,63 @@ test('a panic is reported after the restart', async (t) => {
   const { out, err, code } = await bench.host(['bridge', 'status', '--url', bench.bridge]);
   assert.equal(code, 0, err);
   assert.match(out, /panic at src\/somewhere\.rs:42/);
+  // And after a power failure.
+  board.powerOn();
+  const later = await bench.host(['bridge', 'status', '--url', bench.bridge, '--json']);
+  assert.equal(later.code, 0, later.err);
+  const { restart, last_failure: failure, boot } = JSON.parse(later.out);
+  assert.deepEqual({ restart, failure, boot }, { restart: 'power-up', failure: { boot: 2, cause: 'panic at src/somewhere.rs:42' }, boot: 3 });
+});
+
+test('what happened is printed in plain text with the time of day', async (t) => {
+  const bench = await Bench.open(t);
+  await bench.plug();
+  await bench.board.run(() => logged(bench.board, 'an FT232 is plugged in'), 1);
+  const { out, err, code } = await bench.host(['bridge', 'logs', '--url', bench.bridge]);
+  assert.equal(code, 0, err);
+  const lines = out.trim().split('\n');
+  const year = new Date().getUTCFullYear();
+  assert.ok(lines.every((line) => line.startsWith(`${year}-`)), out);
+  assert.match(out, /powered up\n.*passing through\n.*USB: a BitScope Micro is plugged in\n/);
 });
 
 test('the log comes over the uplink as it comes by RTT', async (t) => {
   const bench = await Bench.open(t);
   await bench.plug();
   await bench.board.run(() => logged(bench.board, 'an FT232 is plugged in'), 1);
-  const { out, err, code } = await bench.host(['bridge', 'logs', '--url', bench.bridge], { binary: true });
+  const { out, err, code } = await bench.host(['bridge', 'logs', '--defmt', '--url', bench.bridge], { binary: true });
   assert.equal(code, 0, err);
   const decoder = new LogDecoder(elf);
   const lines = frames(out).map((frame) => decoder.line(frame));
   assert.ok(lines.length >= 3);
   assert.deepEqual(lines, bench.board.log.slice(0, lines.length));
+});
+
+test('rate and pins are set by message, and kept', async (t) => {
+  const bench = await Bench.open(t);
+  const { board } = bench;
+  const words = ['--baud', '115200', '--led', '22', '--trigger-out', '6'];
+  const { err, code } = await bench.host(['bridge', 'board', ...words, '--url', bench.bridge]);
+  assert.equal(code, 0, err);
+  board.powerOn();
+  const pin = (gpio) => {
+    const changes = [];
+    board.chip.gpio[gpio].addListener((state) => changes.push({ nanos: board.nanos, state }));
+    return changes;
+  };
+  const [led, trigger, before] = [pin(22), pin(6), board.ledChanges.length];
+  await bench.plug();
+  await board.run(() => bench.device.readied > 0, 3, 'the FT232 being readied');
+  assert.ok(Math.abs(board.uart.baud / 115_200 - 1) < 0.01, `${board.uart.baud}`);
+  const { operations } = board.flash;
+  await press(board, 200);
+  await board.run(() => board.flash.operations > operations + 2, 3, 'a trace in flash');
+  await flashes(board, 1);
+  assert.ok(led.length > 2, 'the LED on its pin');
+  assert.equal(board.ledChanges.length, before, 'and not on that of before');
+  // High is 1, low is 0 (rp2040js, GPIOPinState).
+  const rise = trigger.findIndex(({ state }) => state === 1);
+  const width = (trigger[rise + 1].nanos - trigger[rise].nanos) / 1e6;
+  assert.ok(width >= 1, `${width} ms`);
+  assert.equal(trigger.filter(({ state }) => state === 1).length, 1, 'one pulse a trace');
 });

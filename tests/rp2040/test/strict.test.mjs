@@ -1,11 +1,14 @@
 // What a chip does and a kind emulator hides: each of these once failed here, with firmware that passed everything else.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Flash } from '../emulator/flash.mjs';
 import { BREAK, FRAMING_ERROR } from '../emulator/uart.mjs';
 import { DISTURBANCES } from '../emulator/usb_host.mjs';
 import { Bench, QUANTISING_STEP, SQUARE, random, unlikeness } from './bench.mjs';
 
 const SCHMITT = 1 << 1;
+/** Where the store begins in flash (memory.x). */
+const STORE = 256 * 1024;
 const PULL_UP = 1 << 3;
 
 /** Runs for so many emulated seconds. */
@@ -92,4 +95,68 @@ test('the FT232 is set up as a client of its driver does', async (t) => {
   assert.deepEqual(uart, { format: 8, flowControl: 0, dtr: true, rts: true });
   assert.ok(Math.abs(baud / 115_200 - 1) < 0.005, `${baud}`);
   assert.equal(bench.device.latencyMs, 1);
+});
+
+// A stream of bytes that opens nothing, so that an armed job goes on beside it.
+const STREAM = Array.from({ length: 60_000 }, (_, at) => 0x80 | (at & 0x3f));
+
+test('no byte at 1 Mbaud is lost while the flash takes its longest times', async (t) => {
+  const bench = await Bench.open(t, { signals: SQUARE });
+  const { board, uart } = bench;
+  await bench.configure('--repeat', 3);
+  await bench.plug();
+  board.powerOn();
+  const { operations } = board.flash;
+  const erased = board.flash.erasures.reduce((sum, count) => sum + count, 0);
+  uart.arrive(STREAM);
+  await board.run(() => !uart.waiting(), 3, 'the end of the stream');
+  await stored(bench, 1, 8);
+  assert.ok(board.flash.operations > operations);
+  assert.ok(board.flash.erasures.reduce((sum, count) => sum + count, 0) > erased, 'a sector was erased');
+  assert.equal(board.uart.lost, 0);
+});
+
+test('a computer that heeds RTS loses nothing while nobody reads, and one that does not is reported', async (t) => {
+  for (const heedsRts of [true, false]) {
+    const flash = new Flash();
+    // An index of something else is erased before the bridge serves anybody: 400 ms a sector.
+    flash.bytes.fill(0, STORE);
+    const bench = await Bench.open(t, { flash });
+    const { board, uart } = bench;
+    uart.heedsRts = heedsRts;
+    await board.run(() => board.uart.baud > 0, 1);
+    // More than a second of it.
+    uart.arrive([...STREAM, ...STREAM]);
+    board.paced = false;
+    await board.run(() => board.log.some(({ text }) => text.startsWith('now ')), 20, 'the start');
+    await board.run(() => !uart.waiting(), 3, 'the end of the stream');
+    board.paced = true;
+    uart.heedsRts = false;
+    const { out, err, code } = await bench.host(['bridge', 'status', '--url', bench.bridge, '--json']);
+    assert.equal(code, 0, err);
+    const { overruns } = JSON.parse(out).line;
+    if (heedsRts) assert.deepEqual([board.uart.lost, overruns], [0, 0]);
+    else assert.ok(board.uart.lost > 1000 && overruns > 0, `${board.uart.lost} were lost, ${overruns} reported`);
+  }
+});
+
+test('it sends only while CTS is low, and where that is not wired at any time', async (t) => {
+  const bench = await Bench.open(t);
+  const { board, uart } = bench;
+  await bench.plug();
+  await board.run(() => bench.device.readied > 0, 3, 'the FT232 being readied');
+  const sent = [];
+  uart.send = (byte) => sent.push(byte);
+  uart.cts = 1;
+  uart.arrive(Buffer.from('?'));
+  await pass(board, 0.3);
+  assert.deepEqual(sent, []);
+  uart.cts = 0;
+  await pass(board, 0.1);
+  assert.match(Buffer.from(sent).toString('latin1'), /BS0005/);
+  uart.cts = undefined;
+  sent.length = 0;
+  uart.arrive(Buffer.from('?'));
+  await pass(board, 0.3);
+  assert.match(Buffer.from(sent).toString('latin1'), /BS0005/);
 });

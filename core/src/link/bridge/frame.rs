@@ -12,7 +12,7 @@ use postcard::ser_flavors::{Cobs, Slice, crc::CrcModifier};
 use serde::{Deserialize, Serialize};
 
 /// The version of frames and messages. A bridge with another version is rejected with a request to update.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 
 /// The most payload bytes of a stored trace in one answer.
 pub const DATA_BYTES: usize = 1024;

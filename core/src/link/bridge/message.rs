@@ -4,6 +4,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::board::BoardSettings;
+use super::event::Events;
 use super::record::{StoredTrace, TraceId};
 use super::usb::{LineErrors, UsbStatus};
 use crate::device::AnalogParameters;
@@ -76,6 +78,15 @@ pub enum Request {
         /// The place of the first byte of interest, counted from power-up.
         from: u32,
     },
+    /// The settings of its board. Answer: [`Response::Board`].
+    Board,
+    /// Stores settings of its board, which it uses from the next start on. Answer: [`Response::Done`] once they are stored.
+    SetBoard(BoardSettings),
+    /// What has happened on the bridge. Answer: [`Response::Events`].
+    Events {
+        /// The number of the first event of interest, counted from power-up.
+        from: u32,
+    },
 }
 
 /// What the bridge answers.
@@ -90,7 +101,12 @@ pub enum Response<'a> {
     /// The stored job, if there is one.
     Job(Option<Job>),
     /// Records of traces in order of their numbers. None: there are no more.
-    Records(Records),
+    Records {
+        /// The records.
+        records: Records,
+        /// A bit for each of them, the lowest for the first: it is in memory alone, and lost when power goes.
+        in_memory: u8,
+    },
     /// Stored bytes of a trace.
     Data {
         /// Where the first of them lies among the trace's bytes.
@@ -107,6 +123,10 @@ pub enum Response<'a> {
         #[serde(borrow)]
         bytes: &'a [u8],
     },
+    /// The settings of the board that are stored: those of a Pico if none are.
+    Board(BoardSettings),
+    /// Events in order of their numbers. None: there are no more.
+    Events(Events),
     /// It cannot be done.
     Refused(Refusal),
     /// A frame arrived damaged, and what it asked for is not known: ask again.
@@ -135,6 +155,21 @@ pub struct Job {
     pub keep: Option<u16>,
     /// What happens when so many are kept.
     pub when_full: WhenFull,
+    /// Which traces go to flash. The others are kept in memory, where the newest replace the oldest.
+    pub flash: ToFlash,
+}
+
+/// Which traces of a job go to flash, which wears out and outlasts power failures. One that was ordered, by
+/// [`Request::CaptureNow`] or the button, always does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ToFlash {
+    /// Each.
+    Each,
+    /// The first after power-up or arming, then the first after so long again and again.
+    Spaced(Micros),
+    /// None.
+    Never,
 }
 
 /// How often a job captures.
@@ -185,6 +220,19 @@ pub struct Status<'a> {
     pub line: LineErrors,
     /// How often the bridge was started, this time included.
     pub boot: u32,
+    /// The last start, this one included, that the firmware itself had caused: it is kept in flash.
+    #[serde(borrow)]
+    pub last_failure: Option<Failure<'a>>,
+}
+
+/// A start that the firmware itself had caused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Failure<'a> {
+    /// Which of the bridge's starts it was, counted from 1 on.
+    pub boot: u32,
+    /// What had caused it, in words.
+    pub cause: &'a str,
 }
 
 /// What the flash holds.
@@ -193,9 +241,9 @@ pub struct Status<'a> {
 pub struct StoreStatus {
     /// How many traces.
     pub traces: u32,
-    /// The number of the oldest.
+    /// The number of the oldest, in flash or in memory.
     pub oldest: Option<TraceId>,
-    /// The number of the newest.
+    /// The number of the newest, in flash or in memory.
     pub newest: Option<TraceId>,
     /// Bytes of flash that their samples take.
     pub used_bytes: u32,
@@ -207,6 +255,15 @@ pub struct StoreStatus {
     pub written_bytes: u32,
     /// The most traces that it keeps, however small.
     pub max_traces: u16,
+    /// Traces that firmware of another version stored, in a form that this one cannot read. They are not listed, and
+    /// overwritten as others come.
+    pub unreadable: u32,
+    /// How many traces are in memory alone.
+    pub memory_traces: u32,
+    /// Bytes of memory that these take.
+    pub memory_used_bytes: u32,
+    /// Bytes of memory that there are for traces.
+    pub memory_bytes: u32,
 }
 
 /// What the bridge does.
@@ -329,6 +386,8 @@ pub enum Refusal {
     Request,
     /// The flash fails.
     Storage,
+    /// The settings of the board name a pin or a rate that it has not.
+    Board,
     /// The message is unknown to this firmware.
     Unknown,
 }
@@ -341,6 +400,7 @@ impl fmt::Display for Refusal {
             Self::Offset => "the trace has fewer bytes: list what the bridge has, then fetch it again",
             Self::Request => "the bridge cannot plan this capture: change the request",
             Self::Storage => "the flash of the bridge fails: erase its traces, or use another board",
+            Self::Board => "the bridge's board has no such pin or rate: give others",
             Self::Unknown => {
                 "the bridge does not know this request: flash the firmware that belongs to this program"
             }
@@ -353,7 +413,7 @@ impl core::error::Error for Refusal {}
 #[cfg(test)]
 mod tests {
     use super::super::frame::{self, DATA_BYTES, MAX_REQUEST, MAX_RESPONSE};
-    use super::super::{Packing, RecordError, UsbError, UsbState, UsbStep};
+    use super::super::{Event, Packing, RecordError, TimedEvent, UsbError, UsbState, UsbStep};
     use super::*;
     use crate::plan::{
         Channel, ChannelSet, LogicPattern, Resolution, TriggerMode, TriggerSource, TriggerType,
@@ -410,6 +470,7 @@ mod tests {
             spacing: Micros(u64::MAX),
             keep: Some(u16::MAX),
             when_full: WhenFull::DropOldest,
+            flash: ToFlash::Spaced(Micros(u64::MAX)),
         };
         let mut buffer = [0; MAX_REQUEST];
         let sent = frame::encode(&mut buffer, u32::MAX, &Request::Configure(job)).unwrap();
@@ -434,6 +495,10 @@ mod tests {
             erasures: u32::MAX,
             written_bytes: u32::MAX,
             max_traces: u16::MAX,
+            unreadable: u32::MAX,
+            memory_traces: u32::MAX,
+            memory_used_bytes: u32::MAX,
+            memory_bytes: u32::MAX,
         };
         let status = Status {
             firmware: (255, 255, 255),
@@ -453,8 +518,14 @@ mod tests {
             },
             line: LineErrors { overruns: u32::MAX, framing: u32::MAX },
             boot: u32::MAX,
+            last_failure: Some(Failure { boot: u32::MAX, cause: place }),
         };
-        for message in [data, Response::Records(records), Response::Status(status)] {
+        let mut events = Events::new();
+        let longest = UsbState::Refused { step: UsbStep::Carrying, error: UsbError::Gone };
+        let event = TimedEvent { number: u32::MAX, at: Instant(u64::MAX), event: Event::Usb(longest) };
+        while events.push(event) {}
+        let records = Response::Records { records, in_memory: u8::MAX };
+        for message in [data, records, Response::Status(status), Response::Events(events)] {
             let sent = frame::encode(&mut buffer, u32::MAX, &message).unwrap();
             let inner = 1..sent.len() - 1;
             assert_eq!(frame::decode(&mut { buffer }[inner]), Ok((u32::MAX, message)));

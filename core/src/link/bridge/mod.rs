@@ -24,7 +24,9 @@
 //! # Ok::<(), frame::FrameError>(())
 //! ```
 
+mod board;
 mod deframer;
+mod event;
 pub mod frame;
 mod message;
 pub mod packing;
@@ -32,9 +34,12 @@ mod record;
 mod usb;
 pub mod wear;
 
+pub use board::{BoardSettings, BoardSettingsError};
 pub use deframer::Deframer;
+pub use event::{Event, Events, TimedEvent};
 pub use message::{
-    Fault, Job, JobState, Records, Refusal, Repeat, Request, Response, Restart, Status, StoreStatus, WhenFull,
+    Failure, Fault, Job, JobState, Records, Refusal, Repeat, Request, Response, Restart, Status, StoreStatus,
+    ToFlash, WhenFull,
 };
-pub use record::{Ended, Packing, RecordError, StoredTrace, TraceId};
+pub use record::{Ended, Packing, RECORD_VERSION, RecordError, StoredTrace, TraceId};
 pub use usb::{LineErrors, UsbError, UsbState, UsbStatus, UsbStep};

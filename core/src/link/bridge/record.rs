@@ -34,6 +34,10 @@ impl fmt::Display for TraceId {
     }
 }
 
+/// The version of the form that a [`StoredTrace`] has in flash. It changes when that form does, which need not be when the
+/// [messages](super::frame::VERSION) change: what was stored by firmware with the same form stays readable.
+pub const RECORD_VERSION: u8 = 4;
+
 /// How the samples of a stored trace are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

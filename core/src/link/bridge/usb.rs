@@ -105,6 +105,8 @@ pub enum UsbState {
     LowSpeed,
     /// The controller counts no frames: it has no clock of 48 MHz.
     NoFrames,
+    /// A device that comes and goes before it can be used.
+    Unsteady,
     /// The chip of a BitScope Micro, which is ready.
     Ready,
 }
@@ -140,6 +142,9 @@ impl fmt::Display for UsbState {
             Self::NoFrames => {
                 f.write_str("the USB controller counts no frames: power the bridge off and on, or use another board")
             }
+            Self::Unsteady => f.write_str(
+                "a device comes and goes: check its plug, and that VBUS keeps 5 V with it (a weak supply, or over-current)",
+            ),
             Self::Ready => f.write_str("a BitScope Micro is plugged in"),
         }
     }

@@ -248,7 +248,7 @@ impl fmt::Display for ClockError {
                 f,
                 "{frequency_hz} Hz cannot be met within {max_error:e}: ask for {nearest_hz} Hz, the \
                  nearest that can, or allow an error of {:.1e}",
-                fabs(*nearest_error)
+                super::to_allow(*nearest_error)
             ),
         }
     }
@@ -366,6 +366,7 @@ fn place_edges(output: ClockOutput, ticks: u16) -> (Edges, ClockOutput) {
 mod tests {
     use super::*;
     use crate::device::BS05;
+    use std::string::ToString as _;
     use std::vec;
     use std::vec::Vec;
 
@@ -462,6 +463,19 @@ mod tests {
         }
         let lowest = plan(1.0, &on).unwrap_err();
         assert!(matches!(lowest, ClockError::Unreachable { nearest_hz, .. } if nearest_hz == 40e6 / 65535.0));
+    }
+
+    /// What the message offers to allow is enough.
+    #[test]
+    fn offered_error_is_accepted() {
+        let on = ClockOutput::new(LogicLine::CLOCK);
+        for frequency_hz in [32_768.0, 14e6, 700e3, 3.33e6] {
+            let refused = plan(frequency_hz, &[on]).unwrap_err().to_string();
+            let offered = refused.rsplit_once("allow an error of ").unwrap().1.parse().unwrap();
+            let request =
+                ClockRequest { max_error: offered, ..ClockRequest::new(frequency_hz, &[on]).unwrap() };
+            assert!(plan_clocks(&BS05, &request).is_ok(), "{refused}");
+        }
     }
 
     #[test]

@@ -29,6 +29,11 @@ pub use waveform::{
     PlayMode, UnknownWaveShape, WaveShape, WaveformError, WaveformPlan, WaveformRequest, plan_waveform,
 };
 
+/// An error as it is offered to be allowed: after it is printed with two digits it is not less.
+fn to_allow(error: f64) -> f64 {
+    1.05 * libm::fabs(error)
+}
+
 /// Bit of registers `Control`, `Control2` and `Control3`: the clock output is on
 /// ([section 3 of the reference](crate::vm#3-registers)).
 const CLOCK_OUTPUT_ON: u32 = 0x80;

@@ -302,7 +302,7 @@ impl fmt::Display for WaveformError {
                 "{frequency_hz} Hz cannot be met within {max_error:e} at {min_samples} samples a period or \
                  more: ask for {nearest_hz} Hz, the nearest that can, or allow an error of \
                  {:.1e} or fewer samples",
-                fabs(*nearest_error)
+                super::to_allow(*nearest_error)
             ),
         }
     }

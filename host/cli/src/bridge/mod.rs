@@ -1,12 +1,16 @@
 //! `scopething bridge`: manages the job and the stored traces of an RP2040 bridge.
 
+mod firmware;
 mod report;
 mod traces;
 
 use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use scopething_core::link::bridge::{Job, JobState, Repeat, TraceId, WhenFull, wear};
+use scopething_core::link::bridge::{
+    BoardSettings, Job, JobState, Repeat, StoreStatus, ToFlash, TraceId, WhenFull, wear,
+};
 use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Micros;
 
@@ -17,6 +21,7 @@ use super::live::print_notices;
 use super::message::print_note;
 use super::progress::with_progress;
 use super::results::ResultArguments;
+use firmware::{DriveArguments, Firmware};
 use scopething::bridge::{BridgeError, Client};
 use scopething::link::{Link, LinkClock, LinkError, open_bridge};
 use scopething_waveform::moment::UnixMicros;
@@ -110,15 +115,49 @@ enum Action {
             value_parser = clap::value_parser!(u8).range(8..=64))]
         grid: u8,
     },
-    /// Restart the bridge into its boot loader: plug it into a computer, and its drive takes other firmware
+    /// Print or change the settings of the bridge's board, which it uses from its next power-up on
+    Board {
+        #[command(flatten)]
+        bridge: BridgeArgument,
+        /// Bits a second of its UART, 9600 to 1000000
+        #[arg(long, value_name = "BAUD")]
+        baud: Option<u32>,
+        /// The GPIO of its LED [a Pico's: 25]
+        #[arg(long, value_name = "GPIO|none", value_parser = pin)]
+        led: Option<Pin>,
+        /// The GPIO that is high for 1 ms after each captured trace
+        #[arg(long, value_name = "GPIO|none", value_parser = pin)]
+        trigger_out: Option<Pin>,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put other firmware on the bridge: it restarts into its boot loader, and its drive takes the file once the Pico's own USB
+    /// socket is plugged into this computer
     Update {
         #[command(flatten)]
         bridge: BridgeArgument,
+        /// The firmware [default: only restart it]
+        #[arg(value_name = "FILE.uf2")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        drive: DriveArguments,
     },
-    /// Print the log of the firmware, in defmt's format: pipe it into `defmt-print -e scopething-bridge.elf`
+    /// Put firmware on a board that is in its boot loader: plugged in with BOOTSEL held
+    Flash {
+        /// The firmware
+        #[arg(value_name = "FILE.uf2")]
+        file: PathBuf,
+        #[command(flatten)]
+        drive: DriveArguments,
+    },
+    /// Print what has happened on the bridge since power-up
     Logs {
         #[command(flatten)]
         bridge: BridgeArgument,
+        /// Print the firmware's whole log instead, in defmt's format: pipe it into `defmt-print -e scopething-bridge.elf`
+        #[arg(long)]
+        defmt: bool,
     },
 }
 
@@ -139,10 +178,14 @@ struct ConfigureArguments {
     /// How often to capture after each power-up or arming
     #[arg(long, value_name = "N|forever", default_value = "forever", value_parser = repeat)]
     repeat: Repeat,
-    /// Least time from the start of one capture to the start of the next [default: so long that the bridge's flash lasts 5
-    /// years; 0s with --repeat N]
+    /// Least time from the start of one capture to the start of the next [default: none]
     #[arg(long, value_name = "T", value_parser = seconds)]
     spacing: Option<f64>,
+    /// Which traces go to the bridge's flash, which wears out: each, none, or at most one in this time. The others are kept
+    /// in its memory, the newest of them, until power goes [default: at such intervals that the flash lasts 5 years; each
+    /// with --repeat N or --spacing]
+    #[arg(long, value_name = "each|never|T", value_parser = to_flash)]
+    flash: Option<ToFlash>,
     /// Keep at most this many traces [default: as many as there is room for]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     keep: Option<u16>,
@@ -170,6 +213,30 @@ fn repeat(text: &str) -> Result<Repeat, String> {
     })
 }
 
+/// A pin of the board; none: no pin.
+#[derive(Debug, Clone, Copy)]
+struct Pin(Option<u8>);
+
+fn pin(text: &str) -> Result<Pin, String> {
+    if text == "none" {
+        return Ok(Pin(None));
+    }
+    let gpio = text.strip_prefix("GP").unwrap_or(text).parse().ok();
+    gpio.map(|gpio| Pin(Some(gpio)))
+        .ok_or_else(|| format!("{text} is no pin: give its GPIO, such as 22, or none"))
+}
+
+fn to_flash(text: &str) -> Result<ToFlash, String> {
+    match text {
+        "each" => Ok(ToFlash::Each),
+        "never" => Ok(ToFlash::Never),
+        _ => {
+            let spacing_s = seconds(text).map_err(|error| format!("{error}; or give each, or never"))?;
+            Ok(ToFlash::Spaced(Micros::from_seconds(spacing_s)))
+        }
+    }
+}
+
 /// A link to a bridge.
 type HostClient = Client<Link, LinkClock>;
 
@@ -186,8 +253,9 @@ impl BridgeArgument {
 }
 
 impl Action {
-    fn bridge(&self) -> &BridgeArgument {
-        match self {
+    /// Where the bridge is; none if it is not spoken to.
+    fn bridge(&self) -> Option<&BridgeArgument> {
+        Some(match self {
             Self::Status { bridge, .. }
             | Self::Arm { bridge }
             | Self::Disarm { bridge }
@@ -196,9 +264,21 @@ impl Action {
             | Self::Fetch { bridge, .. }
             | Self::Erase { bridge, .. }
             | Self::Calibrate { bridge, .. }
-            | Self::Update { bridge }
-            | Self::Logs { bridge } => bridge,
+            | Self::Board { bridge, .. }
+            | Self::Update { bridge, .. }
+            | Self::Logs { bridge, .. } => bridge,
             Self::Configure(arguments) => &arguments.bridge,
+            Self::Flash { .. } => return None,
+        })
+    }
+
+    /// The firmware to put on it, and where.
+    fn firmware(&self) -> Result<Option<(Firmware, &DriveArguments)>, Failure> {
+        match self {
+            Self::Flash { file, drive } | Self::Update { file: Some(file), drive, .. } => {
+                Ok(Some((Firmware::read(file)?, drive)))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -215,8 +295,8 @@ impl Action {
             Self::Disarm { .. } => client.disarm().await?,
             Self::List { json, .. } => {
                 let clock = report::BridgeClock::new(&client.status().await?, UnixMicros::now());
-                let records = with_progress(client.records(TraceId::FIRST), "listing").await?;
-                out.write_all(report::records(&records, clock, *json).as_bytes())?;
+                let traces = with_progress(client.listed(TraceId::FIRST), "listing").await?;
+                out.write_all(report::records(&traces, clock, *json).as_bytes())?;
             }
             Self::Capture { output, .. } => {
                 let results = output.results(false)?;
@@ -241,8 +321,27 @@ impl Action {
                 client.calibrate(*grid).await?;
                 with_progress(calibrated(client), "calibrating").await?;
             }
+            Self::Board { baud, led, trigger_out, json, .. } => {
+                let before = client.board().await?;
+                let settings = BoardSettings {
+                    baud: baud.unwrap_or(before.baud),
+                    led: led.map_or(before.led, |pin| pin.0),
+                    trigger_out: trigger_out.map_or(before.trigger_out, |pin| pin.0),
+                };
+                settings.check().map_err(|error| Failure::Usage(error.into()))?;
+                if settings != before {
+                    client.set_board(&settings).await?;
+                    print_note!("used from the next power-up on");
+                }
+                out.write_all(report::board(settings, *json).as_bytes())?;
+            }
             Self::Update { .. } => client.restart_into_boot_loader().await?,
-            Self::Logs { .. } => {
+            Self::Flash { .. } => {}
+            Self::Logs { defmt: false, .. } => {
+                let clock = report::BridgeClock::new(&client.status().await?, UnixMicros::now());
+                out.write_all(report::events(&client.events().await?, clock).as_bytes())?;
+            }
+            Self::Logs { defmt: true, .. } => {
                 // What the decoder of the log reads is no text: only a terminal gets it as such.
                 let mut raw = io::stdout();
                 let log: &mut dyn Write = if raw.is_terminal() { &mut out } else { &mut raw };
@@ -265,18 +364,14 @@ impl Action {
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let interrupts = Interrupts::watch();
+        // Before anything restarts: one that is no firmware is refused.
+        let firmware = self.action.firmware()?;
         let working = async {
-            let mut client = self.action.bridge().open().await?;
-            let unix = u64::try_from(UnixMicros::now().0).unwrap_or(0);
-            client.set_time(Micros(unix)).await?;
-            let done = self.action.run(&mut client, &interrupts).await;
-            if matches!(self.action, Action::Update { .. }) {
-                // It answers nothing any more.
-                return done;
+            self.with_bridge(&interrupts).await?;
+            match firmware {
+                Some((firmware, drive)) => firmware.flash(drive).await,
+                None => Ok(()),
             }
-            // Other programs find the BitScope behind it again. A lost link was already reported.
-            let left = client.pass_through(false).await.map_err(Failure::from);
-            done.and(left)
         };
         let cancellable = match &self.action {
             // It ends by itself, so that what was fetched is kept.
@@ -288,10 +383,27 @@ impl Arguments {
             () = interrupts.reached(cancellable) => Err(Failure::Cancelled),
         }
     }
+
+    /// Does what the bridge itself is needed for.
+    async fn with_bridge(&self, interrupts: &Interrupts) -> Result<(), Failure> {
+        let Some(bridge) = self.action.bridge() else { return Ok(()) };
+        let mut client = bridge.open().await?;
+        let unix = u64::try_from(UnixMicros::now().0).unwrap_or(0);
+        client.set_time(Micros(unix)).await?;
+        let done = self.action.run(&mut client, interrupts).await;
+        if matches!(self.action, Action::Update { .. }) {
+            // It answers nothing any more.
+            return done;
+        }
+        // Other programs find the BitScope behind it again. A lost link was already reported.
+        let left = client.pass_through(false).await.map_err(Failure::from);
+        done.and(left)
+    }
 }
 
 impl ConfigureArguments {
-    fn job(&self, spacing_s: f64) -> Result<Job, Failure> {
+    /// The job, whose traces take so many bytes as they come.
+    fn job(&self) -> Result<Job, Failure> {
         let url = self.bridge.url.parse()?.unwrap_or_default();
         let when_full = match self.when_full {
             Full::Stop => WhenFull::Stop,
@@ -301,25 +413,43 @@ impl ConfigureArguments {
             request: self.capture.request()?,
             probe: self.capture.probe(&url, None)?,
             repeat: self.repeat,
-            spacing: Micros::from_seconds(spacing_s),
+            spacing: Micros::from_seconds(self.spacing.unwrap_or(0.0)),
             keep: self.keep,
             when_full,
+            flash: self.flash.unwrap_or(ToFlash::Each),
+        })
+    }
+
+    /// Which traces go to flash, each of which takes so many bytes.
+    fn to_flash(&self, store: &StoreStatus, trace_bytes: u32) -> ToFlash {
+        let given = self.spacing.is_some() || self.repeat != Repeat::Forever;
+        self.flash.unwrap_or_else(|| {
+            if given {
+                return ToFlash::Each;
+            }
+            ToFlash::Spaced(Micros::from_seconds(wear::default_spacing_s(store.capacity_bytes, trace_bytes)))
         })
     }
 
     async fn run(&self, client: &mut HostClient) -> Result<(), Failure> {
-        let mut job = self.job(self.spacing.unwrap_or(0.0))?;
+        let mut job = self.job()?;
+        if job.flash == ToFlash::Never && job.when_full == WhenFull::Stop {
+            return Err(Failure::Usage(anyhow::anyhow!(
+                "--when-full stop needs traces in flash: in memory the newest replace the oldest; leave out --flash never"
+            )));
+        }
         let model = &scopething_core::device::BS05;
         let plan = plan_capture(model, &job.probe, &job.request, BusyOutputs::NOTHING)?;
         print_notices(&plan, job.request.channels);
         let store = client.status().await?.store;
         let trace_bytes = u32::try_from(plan.dump_bytes()).unwrap_or(u32::MAX);
-        if self.spacing.is_none() && self.repeat == Repeat::Forever {
-            job.spacing = Micros::from_seconds(wear::default_spacing_s(store.capacity_bytes, trace_bytes));
-        }
+        job.flash = self.to_flash(&store, trace_bytes);
         client.configure(&job).await?;
         if self.arm {
             client.arm().await?;
+        }
+        if store.unreadable > 0 {
+            print_note!("{}", report::unreadable(&store));
         }
         if job.repeat == Repeat::Forever {
             print_note!("{}", report::life_of_job(&job, &store, trace_bytes));

@@ -1,11 +1,14 @@
 //! Reports of a bridge, as text and as JSON.
 
-use scopething_core::link::bridge::{Job, Repeat, StoreStatus, StoredTrace, WhenFull, wear};
+use scopething_core::link::bridge::{
+    BoardSettings, Job, RECORD_VERSION, Repeat, StoreStatus, StoredTrace, TimedEvent, ToFlash, WhenFull, wear,
+};
 use scopething_core::plan::CaptureRequest;
+use scopething_core::time::Instant;
 use serde_json::{Value, json};
 
 use crate::table::Table;
-use scopething::bridge::BridgeStatus;
+use scopething::bridge::{BridgeStatus, ListedTrace};
 use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::quantity::{self, Unit};
 
@@ -44,7 +47,21 @@ fn job_text(job: &Job) -> String {
     let keep = job.keep.map(|keep| format!(", keeps {keep}")).unwrap_or_default();
     let spacing_s = job.spacing.seconds();
     let spacing = if spacing_s > 0.0 { format!(", every {}", seconds(spacing_s)) } else { String::new() };
-    format!("{}; {repeat}{spacing}{keep}, {full}", request_text(&job.request))
+    let flash = match job.flash {
+        ToFlash::Each => String::new(),
+        ToFlash::Spaced(spacing) => format!(", one each {} to flash", seconds(spacing.seconds())),
+        ToFlash::Never => ", none to flash".to_owned(),
+    };
+    format!("{}; {repeat}{spacing}{flash}{keep}, {full}", request_text(&job.request))
+}
+
+/// The JSON form of which traces go to flash: "each", "never", or the least time between two in seconds.
+fn flash_json(flash: ToFlash) -> Value {
+    match flash {
+        ToFlash::Each => "each".into(),
+        ToFlash::Spaced(spacing) => spacing.seconds().into(),
+        ToFlash::Never => "never".into(),
+    }
 }
 
 fn job_json(job: &Job) -> Value {
@@ -54,7 +71,7 @@ fn job_json(job: &Job) -> Value {
         "samples": job.request.samples,
         "repeat": match job.repeat { Repeat::Forever => Value::Null, Repeat::Times(times) => times.into() },
         "spacing": job.spacing.seconds(),
-        "keep": job.keep,
+        "keep": job.keep, "flash": flash_json(job.flash),
         "when_full": match job.when_full { WhenFull::Stop => "stop", WhenFull::DropOldest => "drop-oldest" },
     })
 }
@@ -67,13 +84,29 @@ fn life_text(days: f64) -> String {
     if days < 730.0 { format!("{days:.0} days") } else { format!("{:.0} years", days / 365.25) }
 }
 
+/// What is to be known of traces that the firmware cannot read.
+pub(super) fn unreadable(store: &StoreStatus) -> String {
+    format!(
+        "{} traces were stored by firmware of another version, in a form that this one cannot read (it reads form \
+         {RECORD_VERSION}): flash the firmware that stored them and fetch them before new traces overwrite them",
+        store.unreadable
+    )
+}
+
 /// How long the flash lasts with a job that captures as often as it may, each trace of so many bytes.
 pub(super) fn life_of_job(job: &Job, store: &StoreStatus, trace_bytes: u32) -> String {
     let spacing_s = job.spacing.seconds().max(MIN_SPACING_S);
+    let spacing_s = match job.flash {
+        ToFlash::Each => spacing_s,
+        ToFlash::Spaced(flash) => spacing_s.max(flash.seconds()),
+        ToFlash::Never => {
+            return "no trace goes to flash, which so lasts: fetch the traces before power goes".to_owned();
+        }
+    };
     let rate = wear::flash_bytes(trace_bytes) / spacing_s;
     let life = wear::days_left(store.capacity_bytes, store.erasures, rate).unwrap_or(f64::INFINITY);
     format!(
-        "a capture each {spacing_s:.2} s at the most: the bridge's flash lasts {} at that rate, see --spacing",
+        "a trace each {spacing_s:.2} s at the most goes to the bridge's flash, which lasts {} at that rate: see --flash",
         life_text(life)
     )
 }
@@ -99,12 +132,16 @@ impl BridgeClock {
         Self { boot: status.boot, started: UnixMicros(now.0.saturating_sub(uptime)) }
     }
 
+    /// The time of day at a moment of the present start.
+    fn at(self, at: Instant) -> UnixMicros {
+        UnixMicros(self.started.0.saturating_add(i64::try_from(at.0).unwrap_or(i64::MAX)))
+    }
+
     /// When a trace ended: as it was stored with it, or reckoned if the bridge runs since then; else it is not known.
     fn ended(self, record: &StoredTrace) -> Option<UnixMicros> {
         let stored = record.unix.and_then(|unix| i64::try_from(unix.0).ok());
-        let since = i64::try_from(record.ended_at.0).ok();
-        let reckoned = || (record.boot == self.boot).then_some(self.started.0.saturating_add(since?));
-        stored.or_else(reckoned).map(UnixMicros)
+        let reckoned = || (record.boot == self.boot).then(|| self.at(record.ended_at));
+        stored.map(UnixMicros).or_else(reckoned)
     }
 }
 
@@ -123,6 +160,10 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
             "traces": {
                 "count": store.traces, "oldest": store.oldest.map(|id| id.0), "newest": store.newest.map(|id| id.0),
                 "used_bytes": store.used_bytes, "capacity_bytes": store.capacity_bytes, "most": store.max_traces,
+                "unreadable": store.unreadable,
+            },
+            "memory": {
+                "count": store.memory_traces, "used_bytes": store.memory_used_bytes, "capacity_bytes": store.memory_bytes,
             },
             "flash": { "erasures": store.erasures, "most_erasures": wear::MAX_ERASURES, "life_days": life_days(status) },
             "usb": {
@@ -131,6 +172,7 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
             },
             "line": { "overruns": status.line.overruns, "framing": status.line.framing },
             "boot": status.boot,
+            "last_failure": status.last_failure.as_ref().map(|(boot, cause)| json!({ "boot": boot, "cause": cause })),
         });
         return format!("{object}\n");
     }
@@ -165,8 +207,20 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
             ),
         ),
     ];
+    if store.memory_traces > 0 {
+        let free = f64::from(store.memory_bytes - store.memory_used_bytes.min(store.memory_bytes));
+        let free = 100.0 * free / f64::from(store.memory_bytes.max(1));
+        let text = format!("{} more traces, {free:.1}% free, lost when power goes", store.memory_traces);
+        lines.insert(3, ("memory", text));
+    }
+    if store.unreadable > 0 {
+        lines.push(("unreadable", unreadable(store)));
+    }
     if let Some(fault) = fault {
         lines.push(("fault", fault));
+    }
+    if let Some((boot, cause)) = &status.last_failure {
+        lines.push(("last failure", format!("{cause}, before start {boot}")));
     }
     if usb.retries > 0 || usb.failures > 0 || usb.overruns > 0 {
         let text = format!(
@@ -182,32 +236,53 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
     Table::named(lines).to_string()
 }
 
-/// Stored traces, a line each.
-pub(super) fn records(records: &[StoredTrace], clock: BridgeClock, as_json: bool) -> String {
+/// The settings of a bridge's board.
+pub(super) fn board(settings: BoardSettings, as_json: bool) -> String {
+    let BoardSettings { baud, led, trigger_out } = settings;
     if as_json {
-        return records
+        return format!("{}\n", json!({ "baud": baud, "led": led, "trigger_out": trigger_out }));
+    }
+    let pin = |gpio: Option<u8>| gpio.map_or_else(|| "none".to_owned(), |gpio| format!("GP{gpio}"));
+    Table::named([("baud", baud.to_string()), ("LED", pin(led)), ("trigger output", pin(trigger_out))])
+        .to_string()
+}
+
+/// What has happened on a bridge, a line each.
+pub(super) fn events(events: &[TimedEvent], clock: BridgeClock) -> String {
+    let row = |event: &TimedEvent| [clock.at(event.at).to_string(), event.event.to_string()];
+    Table::new(events.iter().map(row)).to_string()
+}
+
+/// Stored traces, a line each.
+pub(super) fn records(traces: &[ListedTrace], clock: BridgeClock, as_json: bool) -> String {
+    if as_json {
+        return traces
             .iter()
-            .flat_map(|record| [record_json(record, clock).to_string(), "\n".to_owned()])
+            .flat_map(|trace| [record_json(trace, clock).to_string(), "\n".to_owned()])
             .collect();
     }
-    let row = |record: &StoredTrace| {
-        let StoredTrace { id, cause, stored_bytes, request, boot, .. } = record;
+    let row = |trace: &ListedTrace| {
+        let StoredTrace { id, cause, stored_bytes, request, boot, .. } = &trace.record;
+        let record = &trace.record;
+        let place = if trace.is_in_memory { ", in memory" } else { "" };
         let when = clock.ended(record).map_or_else(
             || format!("{:.1} s after start {boot}", ended_s(record)),
             |ended| ended.to_string(),
         );
-        let what = format!("{}, {stored_bytes} bytes", request_text(request));
+        let what = format!("{}, {stored_bytes} bytes{place}", request_text(request));
         [id.to_string(), cause.to_string(), when, what]
     };
-    Table::new(records.iter().map(row)).to_string()
+    Table::new(traces.iter().map(row)).to_string()
 }
 
-fn record_json(record: &StoredTrace, clock: BridgeClock) -> Value {
+fn record_json(trace: &ListedTrace, clock: BridgeClock) -> Value {
+    let record = &trace.record;
     let StoredTrace { id, cause, samples, stored_bytes, request, .. } = record;
     json!({
         "trace": id.0, "cause": cause.to_string(), "channels": request.channels.to_string(),
         "period": request.period_s, "samples": samples, "stored_bytes": stored_bytes, "uptime": ended_s(record),
         "boot": record.boot, "time": clock.ended(record).map(|ended| ended.to_string()),
+        "in_memory": trace.is_in_memory,
         "serial": record.scope.map(|serial| serial.to_string()),
     })
 }

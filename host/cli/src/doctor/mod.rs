@@ -5,8 +5,12 @@ mod report;
 
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
+use scopething_core::plan::{AnalogChannel, CaptureRequest};
+use scopething_core::scope::Pacing;
+use scopething_core::trace::TraceBuffer;
 use serde_json::json;
 
 use self::report::{Finding, Report};
@@ -15,13 +19,21 @@ use super::config_file::ConfigFile;
 use super::failure::Failure;
 use super::identity::Identity;
 use super::port_users;
+use super::progress::with_progress;
 use scopething::calibration_file::CalibrationFile;
 use scopething::link::{self, LinkUrl, OpenError};
+use scopething_files::playback;
+
+/// How many captures show whether bytes are lost.
+const CAPTURES: usize = 5;
+/// How long they have, behind whatever link.
+const CAPTURES_TIMEOUT: Duration = Duration::from_secs(20);
 
 const EXAMPLES: &str = "\
 Examples:
   scopething doctor
       Driver, permissions, latency timer, who uses the port, ModemManager, resets of the USB hub, and whether it answers
+      and captures
   scopething doctor --url socket://lab.example:5025
       The same for another link
   scopething doctor --report
@@ -49,6 +61,11 @@ impl Arguments {
         report.add(settings());
         let url = match self.url.parse() {
             Ok(url) => url.unwrap_or_default(),
+            // The settings that are not understood are the problem, and the link may be among them.
+            Err(_) if report.has_problem() => {
+                self.print(&report)?;
+                return Err(Failure::Reported(1));
+            }
             Err(failure) => {
                 report.add([Finding::problem(
                     "link",
@@ -73,7 +90,12 @@ impl Arguments {
             report.add([users(port)]);
         }
         if port.is_some() || !matches!(url.sound(), LinkUrl::FirstSerial | LinkUrl::Serial { .. }) {
-            report.add([answer(&url).await]);
+            let answer = answer(&url).await;
+            let answers = answer.is_fine();
+            report.add([answer]);
+            if answers {
+                report.add([captures(&url).await]);
+            }
         }
         self.print(&report)?;
         if report.has_problem() { Err(Failure::Reported(1)) } else { Ok(()) }
@@ -185,6 +207,42 @@ fn settings() -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// Whether captures succeed, and if not, whether they do where the device gets one command at a time.
+async fn captures(url: &LinkUrl) -> Finding {
+    let Err(why) = capture_several(url).await else {
+        return Finding::fine("captures", &format!("{CAPTURES} of {CAPTURES} are whole"));
+    };
+    let stepwise = url.clone().with_pacing(Pacing::Stepwise);
+    if stepwise != *url && capture_several(&stepwise).await.is_ok() {
+        return Finding::problem(
+            "captures",
+            &format!("{why}; they succeed when each command waits for the one before it"),
+            &format!("name the link as {stepwise}, in --url or config.toml"),
+        );
+    }
+    Finding::problem("captures", &why, "run `scopething selftest --auto`, and send us what it writes")
+}
+
+/// Captures two channels several times, whatever they show. The error is a text for the user.
+async fn capture_several(url: &LinkUrl) -> Result<(), String> {
+    let capturing = async {
+        let link = link::open_reading(url, playback::read).await.map_err(|error| error.to_string())?;
+        let mut scope = link.connect().await.map_err(|error| error.to_string())?;
+        let request = CaptureRequest {
+            timeout_s: Some(0.0),
+            ..CaptureRequest::new([AnalogChannel::A, AnalogChannel::B])
+        };
+        let plan = scope.plan(&request).map_err(|error| error.to_string())?;
+        let mut buffer = Box::new(TraceBuffer::new());
+        for _ in 0..CAPTURES {
+            scope.capture(&plan, &mut buffer).await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    };
+    let ended = tokio::time::timeout(CAPTURES_TIMEOUT, with_progress(Box::pin(capturing), "capturing"));
+    ended.await.unwrap_or_else(|_| Err(format!("they take more than {} s", CAPTURES_TIMEOUT.as_secs())))
 }
 
 /// Whether a BitScope answers.

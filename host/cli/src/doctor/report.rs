@@ -35,6 +35,10 @@ impl Finding {
         Self { what, verdict: Verdict::Fine, found: found.to_owned(), remedy: None }
     }
 
+    pub(super) fn is_fine(&self) -> bool {
+        self.verdict == Verdict::Fine
+    }
+
     pub(super) fn advice(what: &'static str, found: &str, remedy: &str) -> Self {
         Self { what, verdict: Verdict::Advice, found: found.to_owned(), remedy: Some(remedy.to_owned()) }
     }

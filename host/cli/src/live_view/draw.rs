@@ -387,10 +387,11 @@ fn draw_help(painter: &mut Painter<'_>, model: &Model, page: usize) {
     painter.put((area.x, area.bottom() - 1), area.right(), &title, style);
 }
 
-type Line = ((u16, u16, u16), (String, String));
+/// Column, row and width; a key or gesture, and what it does.
+type HelpEntry = ((u16, u16, u16), (String, String));
 
-/// The lines of a page of help with their places, and how many pages there are.
-fn help_page(model: &Model, area: Rect, page: usize) -> (Vec<Line>, usize) {
+/// The entries of a page of help with their places, and how many pages there are.
+fn help_page(model: &Model, area: Rect, page: usize) -> (Vec<HelpEntry>, usize) {
     const COLUMN_WIDTH: u16 = 40;
     let columns = (area.width / COLUMN_WIDTH).max(1);
     let (rows, width) = (area.height.saturating_sub(1).max(1), area.width / columns);

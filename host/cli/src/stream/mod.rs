@@ -50,6 +50,10 @@ as they are; a second Ctrl-C gives them up.
 Streaming follows what the vendor's library sends and expects. It has not been tried on a device yet: reports of
 how it goes are welcome.";
 
+/// What a stream can be written to, as of [`scopething_files::stream`].
+const OUTPUT_HELP: &str = "Save to a file, by its ending: csv, npz, parquet, sr, wav (may be given several times); - is \
+                           standard output, as csv unless --format is given";
+
 /// Rows handed to the files at once, at most.
 const BATCH_ROWS: usize = 1024;
 /// How long rows wait for others before they are handed to the files.
@@ -57,7 +61,7 @@ const BATCH_TIME: Duration = Duration::from_millis(200);
 
 /// Stream samples without a gap to files, for as long as is wanted
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("output", |output| output.help(OUTPUT_HELP)))]
 pub(super) struct Arguments {
     #[command(flatten)]
     url: UrlArgument,
@@ -122,7 +126,7 @@ impl Arguments {
             return self.show_plan();
         }
         let files = self.output.files()?;
-        writer::check(&files)?;
+        writer::check(&files, self.channel_set())?;
         if self.output.takes_standard_output() && (self.show.json || self.show.plot) {
             return Err(Failure::Usage(anyhow::anyhow!(
                 "-o - has standard output for itself: leave out --json and --plot, or save to a file"
@@ -166,9 +170,13 @@ impl Arguments {
         if self.envelope { Thinning::Envelope } else { Thinning::Mean }
     }
 
-    fn request(&self) -> Result<StreamRequest, Failure> {
+    fn channel_set(&self) -> ChannelSet {
         let channels = self.channels.iter().copied().reduce(ChannelSet::union);
-        let channels = channels.unwrap_or(ChannelSet::EMPTY.with(Channel::A));
+        channels.unwrap_or(ChannelSet::EMPTY.with(Channel::A))
+    }
+
+    fn request(&self) -> Result<StreamRequest, Failure> {
+        let channels = self.channel_set();
         let (low, high) = self.range.ends(channels)?;
         Ok(StreamRequest {
             frame_rate_hz: self.frame_rate,

@@ -37,6 +37,9 @@ pub(super) enum Ended {
     Failed,
 }
 
+/// What there is to report of losses where nothing numbers what comes.
+const UNSEEN: &str = "losses are not seen without frames";
+
 /// Counts frames and gaps, and reports them.
 pub(super) struct Report {
     plan: StreamPlan,
@@ -130,8 +133,11 @@ impl Report {
     fn progress(&self) -> String {
         let StreamTotals { gaps, lost, .. } = self.totals;
         let seconds = self.duration_s() as u64;
-        let losses =
-            if gaps == 0 { "no gaps".to_owned() } else { format!("{gaps} gaps, {lost} frames lost") };
+        let losses = match gaps {
+            _ if self.plan.unframed => UNSEEN.to_owned(),
+            0 => "no gaps".to_owned(),
+            _ => format!("{gaps} gaps, {lost} frames lost"),
+        };
         format!(
             "{}:{:02}:{:02}  {} samples  {}  {losses}",
             seconds / 3600,
@@ -197,6 +203,7 @@ impl Report {
             Ended::Stopped => "stopped",
             Ended::Failed => "failed",
         };
+        let seen = !self.plan.unframed;
         let gap = |gap: &StreamGap| json!({"time": self.frame_time_s(gap.position), "frame": gap.position, "lost": gap.lost});
         json!({
             "ended": ended,
@@ -210,8 +217,8 @@ impl Report {
             "frame_rate": self.plan.frame_rate_hz(),
             "measured_frame_rate": self.measured_frame_rate_hz(),
             "frames": self.totals.frames,
-            "lost_frames": self.totals.lost,
-            "gaps": self.totals.gaps,
+            "lost_frames": seen.then_some(self.totals.lost),
+            "gaps": seen.then_some(self.totals.gaps),
             "first_gaps": self.gaps.iter().map(gap).collect::<Vec<_>>(),
             "unaccounted_frames": self.unaccounted(),
             "files": files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
@@ -221,8 +228,10 @@ impl Report {
 
     fn to_text(&self, files: &[PathBuf]) -> String {
         let StreamTotals { frames, lost, gaps, .. } = self.totals;
+        let losses =
+            if self.plan.unframed { UNSEEN.to_owned() } else { format!("{lost} lost in {gaps} gaps") };
         let mut text = format!(
-            "{} samples over {} at {}, measured {}\n{frames} frames, {lost} lost in {gaps} gaps\n",
+            "{} samples over {} at {}, measured {}\n{frames} frames, {losses}\n",
             self.rows,
             quantity(self.duration_s(), "s", 6),
             quantity(self.plan.rate_hz(), "S/s", 6),

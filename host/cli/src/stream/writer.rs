@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use scopething_core::plan::ChannelSet;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -14,11 +15,13 @@ use scopething_files::stream::{Row, STREAM_FORMATS, StreamFile, StreamFileError,
 const BATCHES_AHEAD: usize = 64;
 
 /// Refuses formats that no stream can be written in, before anything is connected.
-pub(super) fn check(files: &[Output<'_>]) -> Result<(), Failure> {
+pub(super) fn check(files: &[Output<'_>], channels: ChannelSet) -> Result<(), Failure> {
     let other = files.iter().map(|output| output.format).find(|format| !STREAM_FORMATS.contains(format));
     if let Some(format) = other {
         return Err(Failure::usage(StreamFileError::Format(format)));
     }
+    let held = files.iter().try_for_each(|output| output.format.check_channels(channels.iter()));
+    held.map_err(Failure::usage)?;
     files.iter().try_for_each(|output| match output.target {
         Target::File(path) => output.refuse_existing(path),
         Target::StandardOutput => Ok(()),

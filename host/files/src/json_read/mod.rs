@@ -105,22 +105,25 @@ impl<R: BufRead> JsonReader<R> {
         })
     }
 
-    /// The number of the next trace, where its object begins with that and is a line: the line is passed over without a
-    /// look into it. `None` if it may be otherwise.
-    fn skip_numbered(&mut self) -> Result<Option<u64>, ReadError> {
-        const BEGIN: &[u8] = b"{\"trace\":";
-        if self.next_begin()?.is_none() {
+    /// Goes past the next object without a look at its values, if it begins as those of the writer do: with its number
+    /// among the traces of a job, or what ended it. `None` if it may be otherwise.
+    fn skip_unread(&mut self) -> Result<Option<Skipped>, ReadError> {
+        let Some(line) = self.next_begin()? else { return Ok(None) };
+        let ahead = self.text.peek()?;
+        let number = || {
+            let rest = ahead.strip_prefix(b"{\"trace\":")?;
+            // What is in memory may end within a number.
+            let digits = rest.get(..rest.iter().position(|byte| !byte.is_ascii_digit())?)?;
+            std::str::from_utf8(digits).ok()?.parse().ok()
+        };
+        let number: Option<u64> = number();
+        if number.is_none() && !ahead.starts_with(b"{\"cause\":") {
             return Ok(None);
         }
-        let ahead = self.text.peek()?;
-        let number = ahead.strip_prefix(BEGIN).and_then(|rest| {
-            let digits = rest.split(|byte| !byte.is_ascii_digit()).next()?;
-            std::str::from_utf8(digits).ok()?.parse().ok()
-        });
-        if number.is_some() && !self.text.skip_object_line()? {
-            return Err(ReadError::CutOff { line: self.text.line });
+        if !self.text.skip_object()? {
+            return Err(ReadError::CutOff { line });
         }
-        Ok(number)
+        Ok(Some(Skipped { number }))
     }
 
     /// Does nothing more after a fault.
@@ -151,8 +154,8 @@ impl<R: BufRead + Send> TraceReader for JsonReader<R> {
             trace: Option<u64>,
         }
         self.unless_failed(|reader| {
-            if let Some(number) = reader.skip_numbered()? {
-                return Ok(Some(Skipped { number: Some(number) }));
+            if let Some(skipped) = reader.skip_unread()? {
+                return Ok(Some(skipped));
             }
             Ok(reader.next()?.map(|(Numbered { trace }, _)| Skipped { number: trace }))
         })
@@ -246,38 +249,72 @@ impl<R: BufRead> Text<R> {
         if ahead.is_empty() { self.input.fill_buf() } else { Ok(ahead) }
     }
 
-    /// Goes past the line; whether it is whole, and ends as an object does.
-    fn skip_object_line(&mut self) -> io::Result<bool> {
-        if let Some(end) = memchr::memchr(b'\n', self.ahead()) {
-            let is_object = self.ahead().get(..end).is_some_and(ends_object);
-            self.consume_ahead(end + 1);
-            self.line += 1;
-            return Ok(is_object);
-        }
-        let mut last = self.take_ahead();
+    /// Goes past an object; whether it ends.
+    fn skip_object(&mut self) -> io::Result<bool> {
+        let mut object = ObjectEnd::default();
         loop {
-            let bytes = self.input.fill_buf()?;
+            let is_ahead = !self.ahead().is_empty();
+            let ahead = self.ahead.get(self.read..).unwrap_or_default();
+            let bytes = if is_ahead { ahead } else { self.input.fill_buf()? };
             if bytes.is_empty() {
-                return Ok(ends_object(&last));
+                return Ok(false);
             }
-            let end = memchr::memchr(b'\n', bytes);
-            let taken = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
-            // The end of the line may lie in two buffers.
-            let tail = taken.get(taken.len().saturating_sub(16)..).unwrap_or_default();
-            last.extend(tail);
-            last.drain(..last.len().saturating_sub(16));
-            let consumed = taken.len() + usize::from(end.is_some());
-            self.input.consume(consumed);
+            let end = object.find(bytes);
+            let passed = end.unwrap_or(bytes.len());
+            self.line += line_feeds(bytes.get(..passed).unwrap_or_default());
+            if is_ahead {
+                self.consume_ahead(passed);
+            } else {
+                self.input.consume(passed);
+            }
             if end.is_some() {
-                self.line += 1;
-                return Ok(ends_object(&last));
+                return Ok(true);
             }
         }
     }
 }
 
-fn ends_object(line: &[u8]) -> bool {
-    line.trim_ascii_end().ends_with(b"}")
+/// Finds where an object ends, by its braces that are not in texts.
+#[derive(Default)]
+struct ObjectEnd {
+    depth: u64,
+    in_text: bool,
+    /// Whether the byte before, in a text, takes its meaning from the next one.
+    escapes: bool,
+}
+
+impl ObjectEnd {
+    /// What follows the object in the bytes that follow on those before; `None` if it goes on.
+    fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        loop {
+            if std::mem::take(&mut self.escapes) && at < bytes.len() {
+                at += 1;
+            }
+            let rest = bytes.get(at..).unwrap_or_default();
+            let found = if self.in_text {
+                memchr::memchr2(b'"', b'\\', rest)
+            } else {
+                memchr::memchr3(b'"', b'{', b'}', rest)
+            };
+            let found = at + found?;
+            at = found + 1;
+            match bytes.get(found) {
+                Some(b'\\') => {
+                    self.escapes = true;
+                    if at == bytes.len() {
+                        return None;
+                    }
+                }
+                Some(b'"') => self.in_text = !self.in_text,
+                Some(b'{') => self.depth += 1,
+                _ => self.depth = self.depth.saturating_sub(1),
+            }
+            if self.depth == 0 && !self.in_text {
+                return Some(at);
+            }
+        }
+    }
 }
 
 impl<R: BufRead> Read for Text<R> {

@@ -84,6 +84,25 @@ fn objects_may_share_lines() {
     assert_eq!(passed, [Skipped { number: Some(7) }; 3]);
 }
 
+/// However the text is cut into what is read at once.
+#[test]
+fn objects_are_passed_over_at_their_braces() {
+    let texts = [r#"{"cause":null,"warnings":["}{\\","\"}"],"channels":{}}"#, " ", TRACE];
+    let text = texts.concat().repeat(3);
+    let expected = [Skipped { number: None }, Skipped { number: Some(7) }].repeat(3);
+    for bytes in 1..200 {
+        let mut reader = JsonReader::new(std::io::BufReader::with_capacity(bytes, text.as_bytes()));
+        let passed: Vec<_> = std::iter::from_fn(|| reader.skip().unwrap()).collect();
+        assert_eq!(passed, expected, "{bytes} bytes at once");
+    }
+    // Of what is passed over nothing is read: this is no JSON.
+    let mut reader = JsonReader::new(&br#"{"cause":no,"channels":{"A":}} {"trace":12,}"#[..]);
+    let passed: Vec<_> = std::iter::from_fn(|| reader.skip().unwrap()).collect();
+    assert_eq!(passed, [Skipped { number: None }, Skipped { number: Some(12) }]);
+    let mut reader = JsonReader::new(&text.as_bytes()[..40]);
+    assert!(matches!(reader.skip(), Err(ReadError::CutOff { line: 1 })));
+}
+
 #[test]
 fn truncated_file_yields_whole_traces() {
     let text = [TRACE, TRACE.trim_end()].concat();

@@ -73,7 +73,8 @@ impl<R: Read + Seek> NpzReader<R> {
             _ => None,
         };
         let is_array = |name: &&str| numbers(name).is_some();
-        let names = channel_names(arrays.keys().map(String::as_str).filter(is_array));
+        let order = names_of_arrays(&self.archive);
+        let names = channel_names(order.iter().map(|(_, name)| name.as_str()).filter(is_array));
         let are_levels = |name: &str| {
             numbers(name).is_some_and(|numbers| numbers.iter().all(|&level| level == 0.0 || level == 1.0))
         };
@@ -149,7 +150,7 @@ fn facts_of(arrays: &BTreeMap<String, Array>) -> Vec<(String, String)> {
     arrays.iter().filter_map(|(name, array)| Some((name.clone(), text(array)?))).collect()
 }
 
-/// The entries of an archive that are arrays, each with its name.
+/// The entries of an archive that are arrays, each with its name, in the order in which they were written.
 fn names_of_arrays<R: Read + Seek>(archive: &ZipArchive<R>) -> Vec<(String, String)> {
     let entries = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned()));
     entries
@@ -157,17 +158,13 @@ fn names_of_arrays<R: Read + Seek>(archive: &ZipArchive<R>) -> Vec<(String, Stri
         .collect()
 }
 
-/// Which of the arrays of numbers, in the order of their names, are channels.
+/// Which of the arrays of numbers are channels, in their order.
 fn channel_names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
     let names: Vec<&str> = names.collect();
     let has_own_times = names.iter().any(|name| name.ends_with(TIMES));
     let is_channel = |name: &&str| {
         let is_other = ["time", "t", "lost", "warnings"].contains(name) || name.ends_with(TIMES);
-        if has_own_times {
-            names.binary_search(&format!("{name}{TIMES}").as_str()).is_ok()
-        } else {
-            !is_other
-        }
+        if has_own_times { names.contains(&format!("{name}{TIMES}").as_str()) } else { !is_other }
     };
     names.iter().copied().filter(is_channel).collect()
 }

@@ -47,9 +47,12 @@ pub(crate) fn open(path: &Path, options: &ReadOptions) -> Option<Fed> {
         return None;
     }
     let unpacked = path.metadata().ok()?.len().saturating_mul(MAX_DEFLATE_RATIO);
-    let (facts, seen) = seen(&mut archive(path).ok()?, (MAX_SAMPLES as u64).max(unpacked))?;
+    let mut archive = archive(path).ok()?;
+    let order = names_of_arrays(&archive);
+    let (facts, seen) = seen(&mut archive, (MAX_SAMPLES as u64).max(unpacked))?;
     let mut warnings = Vec::new();
-    let (outline, channels, first) = outline(&facts, &seen, options, &mut warnings)?;
+    let names = order.iter().map(|(_, name)| name.as_str()).filter(|&name| seen.contains_key(name));
+    let (outline, channels, first) = outline(&facts, &seen, names, options, &mut warnings)?;
     let path = path.to_owned();
     let count = outline.channels.first()?.count;
     Some(Fed::begin(outline, warnings, move |send| read(&path, &channels, first, count, send)))
@@ -107,14 +110,15 @@ impl Seen {
 
 /// What the archive holds, the arrays of its channels, and the first sample that is read; `None` if it must be read as a
 /// whole.
-fn outline(
+fn outline<'n>(
     facts: &BTreeMap<String, Array>,
     seen: &BTreeMap<String, Seen>,
+    names: impl Iterator<Item = &'n str>,
     options: &ReadOptions,
     warnings: &mut Vec<String>,
 ) -> Option<(Outline, Vec<Channel>, u64)> {
     let known = Known::of(&facts_of(facts));
-    let names = channel_names(seen.keys().map(String::as_str));
+    let names = channel_names(names);
     let are_levels = |name: &str| seen.get(name).is_some_and(|seen| seen.are_levels);
     let candidates: Vec<_> = names.iter().map(|name| candidate(name, are_levels)).collect();
     let mut assigned = assign(&candidates, &options.channels, warnings).ok()?;

@@ -49,11 +49,9 @@ impl Seek for SharedFile {
 }
 
 pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
+    Format::Wav.check_channels(header.columns.iter().map(|column| column.channel))?;
     let analog: Vec<bool> = header.columns.iter().map(|column| column.is_analog()).collect();
     let channels = analog.iter().filter(|analog| **analog).count();
-    if channels == 0 {
-        return Err(WriteError::NothingToHold { format: Format::Wav, holds: "analog", instead: Format::Csv });
-    }
     let rate_hz = header.rate_hz().round();
     // The header also holds bytes a second.
     if !(1.0..f64::from(u32::MAX / 16)).contains(&rate_hz) {

@@ -44,7 +44,7 @@ impl<R: BufRead> VcdReader<R> {
         let known = Known::of(&facts);
         self.warnings.extend(left_out_warning(&left_out));
         let assigned = assign(&candidates(&variables, &known), &self.options.channels, &mut self.warnings)?;
-        let mut now = 0_u64;
+        let (mut now, mut changed) = (0_u64, None);
         let mut total = 0;
         for command in parser {
             let (code, value) = match event(command, now)? {
@@ -55,6 +55,7 @@ impl<R: BufRead> VcdReader<R> {
                 Some(Event::Change(code, value)) => (code, value),
                 None => continue,
             };
+            changed = Some(now);
             total += 1;
             if total > MAX_SAMPLES {
                 return Err(ReadError::TooLong);
@@ -66,7 +67,7 @@ impl<R: BufRead> VcdReader<R> {
         let used: Vec<(&Assigned, &Variable)> =
             assigned.iter().filter_map(|one| Some((one, variables.get(one.index)?))).collect();
         let channels = if known.channels.is_empty() {
-            self.by_changes(&used, now, unit_s)?
+            self.by_changes(&used, End { time: now, is_change: changed == Some(now) }, unit_s)?
         } else {
             self.by_facts(&used, &known, now, unit_s)?
         };
@@ -112,11 +113,11 @@ impl<R: BufRead> VcdReader<R> {
     fn by_changes(
         &self,
         used: &[(&Assigned, &Variable)],
-        end: u64,
+        end: End,
         unit_s: f64,
     ) -> Result<Vec<Series>, ReadError> {
         let times = used.iter().flat_map(|(_, variable)| variable.changes.iter().map(|(time, _)| *time));
-        let common = times.chain([end]).fold(0, greatest_common_divisor);
+        let common = times.chain([end.time]).fold(0, greatest_common_divisor);
         let step = match self.options.rate_hz {
             Some(rate_hz) => (rate_hz.recip() / unit_s).max(f64::MIN_POSITIVE),
             None if common == 0 => return Err(ReadError::NoRate),
@@ -124,8 +125,7 @@ impl<R: BufRead> VcdReader<R> {
         };
         let period_s = step * unit_s;
         let (first, count) = self.options.window().of(0.0, period_s);
-        let all = ((end as f64 / step).floor() as u64).saturating_add(1);
-        let last = all.min(first.saturating_add(count));
+        let last = end.samples(step).min(first.saturating_add(count));
         if last.saturating_sub(first).saturating_mul(used.len() as u64) > MAX_SAMPLES as u64 {
             return Err(ReadError::TooLong);
         }
@@ -138,6 +138,22 @@ impl<R: BufRead> VcdReader<R> {
             }
         });
         Ok(series.collect())
+    }
+}
+
+/// The last time of a dump.
+#[derive(Clone, Copy)]
+struct End {
+    time: u64,
+    /// Whether something changes then. Otherwise it is when what was before ends.
+    is_change: bool,
+}
+
+impl End {
+    /// How many samples are taken if one is each `step` units of the dump from 0 on.
+    fn samples(self, step: f64) -> u64 {
+        let steps = self.time as f64 / step;
+        if self.is_change { (steps.floor() as u64).saturating_add(1) } else { steps.ceil() as u64 }
     }
 }
 
@@ -159,6 +175,10 @@ fn event(command: std::io::Result<Command>, now: u64) -> Result<Option<Event>, R
             Some(Event::Change(code, f32::from(u8::from(value == Value::V1))))
         }
         Command::ChangeReal(code, value) => Some(Event::Change(code, value as f32)),
+        // A bit may be written as a bus of one is.
+        Command::ChangeVector(code, bits) => {
+            Some(Event::Change(code, f32::from(u8::from(bits.iter().last() == Some(Value::V1)))))
+        }
         _ => None,
     })
 }
@@ -293,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_of_a_long_dump_are_those_of_the_writer() {
+    fn long_dump_keeps_its_times() {
         let sampling = Sampling::in_seconds(0.0, 1e-3, 1e-12);
         // Beyond 2^51 ps a picosecond is near the resolution of a time; the writer multiplies seconds.
         for sample in 2_300_000..2_400_000 {

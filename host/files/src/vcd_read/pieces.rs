@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use super::{Event, Header, Sampling, candidates, event, greatest_common_divisor, header, left_out_warning};
+use super::{
+    End, Event, Header, Sampling, candidates, event, greatest_common_divisor, header, left_out_warning,
+};
 use crate::assign::{Assigned, assign};
 use crate::facts::Known;
 use crate::pieces::{Fed, PIECE_SAMPLES};
@@ -86,22 +88,26 @@ impl Dump {
     }
 
     /// The last time, and the greatest divisor of all times of changes.
-    fn scan(&self, parser: Parser) -> Option<(u64, u64)> {
-        let (mut now, mut common) = (0, 0);
+    fn scan(&self, parser: Parser) -> Option<(End, u64)> {
+        let (mut now, mut changed, mut common) = (0, None, 0);
         for command in parser {
             match event(command, now).ok()? {
                 Some(Event::Time(time)) => now = time,
-                Some(Event::Change(code, _)) if now != common && self.codes.contains(&code) => {
-                    common = greatest_common_divisor(now, common);
+                Some(Event::Change(code, _)) => {
+                    changed = Some(now);
+                    if now != common && self.codes.contains(&code) {
+                        common = greatest_common_divisor(now, common);
+                    }
                 }
-                _ => {}
+                None => {}
             }
         }
-        Some((now, greatest_common_divisor(now, common)))
+        let end = End { time: now, is_change: changed == Some(now) };
+        Some((end, greatest_common_divisor(now, common)))
     }
 
     /// What the dump holds, and when its samples are taken; `None` if not all channels are sampled at the same times.
-    fn outline(&self, end: u64, common: u64, options: &ReadOptions) -> Option<(Outline, Moments)> {
+    fn outline(&self, end: End, common: u64, options: &ReadOptions) -> Option<(Outline, Moments)> {
         let window = options.window();
         let facts: Option<Vec<_>> =
             self.channels.iter().map(|(one, _)| self.known.channel(one.channel)).collect();
@@ -119,14 +125,15 @@ impl Dump {
             }
             None if self.known.channels.is_empty() && common > 0 => {
                 let sampling = Sampling { offset: 0.0, period: common as f64, rate: 1.0 };
-                (0.0, common as f64 * self.unit_s, Moments { sampling, first: 0, end: u64::MAX })
+                let moments = Moments { sampling, first: 0, end: end.samples(common as f64) };
+                (0.0, common as f64 * self.unit_s, moments)
             }
             None => return None,
         };
         let (first, count) = window.of(start_s, period_s);
-        let there = moments.sampling.samples_until(end);
+        let there = moments.sampling.samples_until(end.time);
         let mut last = moments.end.min(first.saturating_add(count)).min(there);
-        while last > first && moments.sampling.unit_of(last - 1) > end {
+        while last > first && moments.sampling.unit_of(last - 1) > end.time {
             last -= 1;
         }
         let moments = Moments { first, end: last, ..moments };

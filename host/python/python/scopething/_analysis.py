@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional, Union
 
+from ._errors import Usage
 from ._table import Table, table_of
 from ._traces import Series, Traces
 
@@ -21,7 +22,7 @@ def analyse(of: Union[Traces, Series], *, spectrum: Union[bool, str] = False) ->
         levels in the unit of the samples, times in seconds, frequencies in hertz, parts (``duty``, ``overshoot``) from 0 to 1.
 
     Raises:
-        Usage: there is no such window.
+        Usage: these are no traces, or there is no such window.
 
     >>> import scopething
     >>> with scopething.simulate(A="square 2kHz 0..3V 25%") as scope:
@@ -31,6 +32,8 @@ def analyse(of: Union[Traces, Series], *, spectrum: Union[bool, str] = False) ->
     (2000, 'square', 0.25)
     """
     window: Optional[str] = spectrum if isinstance(spectrum, str) else "hann" if spectrum else None
+    if not isinstance(of, (Traces, Series)):
+        raise Usage(f"{type(of).__name__} cannot be analysed: give traces or a series; Traces.from_arrays makes them of arrays")
     traces = of if isinstance(of, Traces) else Traces._of([of])
     analysis: Any = table_of(traces._recording.analyse(window))
     if isinstance(of, Traces):

@@ -39,9 +39,9 @@ def number(value: Quantity, unit: str, name: str) -> float:
             return _core.parse_quantity(value, unit)
         except Usage as error:
             raise Usage(f"{name}: {error}") from None
-    if isinstance(value, bool):
-        raise Usage(f"{name} is {value!r}: give a number, or a text with a unit")
     try:
+        if isinstance(value, (bool, bytes)):
+            raise TypeError
         return float(value)
     except (TypeError, ValueError):
         raise Usage(f"{name} is {value!r}: give a number, or a text with a unit") from None
@@ -56,23 +56,62 @@ def whole(value: Union[str, SupportsIndex, float], name: str) -> int:
             raise Usage(f"{name} is {value!r}: give a whole number")
         return int(value)
     try:
+        if isinstance(value, bool):
+            raise TypeError
         return operator.index(value)
     except TypeError:
         raise Usage(f"{name} is {value!r}: give a whole number") from None
 
 
+def flag(value: Any, name: str) -> bool:
+    """Yes or no of the argument ``name``: a boolean, also of numpy's, 0 or 1. A text is none: ``"no"`` would be true."""
+    if value is True or value is False:
+        return value
+    try:
+        if not isinstance(value, str) and value in (0, 1):
+            return bool(value)
+    except ValueError:
+        pass  # An array is not one value.
+    raise Usage(f"{name} is {value!r}: give True or False")
+
+
+def name_of(value: str, name: str) -> str:
+    """A name, of the argument ``name``."""
+    if not isinstance(value, str):
+        raise Usage(f"{name} is {value!r}: give a name such as 'x1'")
+    return value
+
+
 def word(value: int, name: str) -> int:
-    """A whole number of 16 bits."""
+    """A whole number from 0 to 65535."""
     count = whole(value, name)
     if not 0 <= count <= 0xFFFF:
         raise Usage(f"{name} is {count}: give 0 to 65535")
     return count
 
 
+def listed(channels: Iterable[str]) -> Tuple[str, ...]:
+    """Channels that are not one text, which may be an iterator."""
+    try:
+        if isinstance(channels, (bytes, bytearray)):
+            raise TypeError
+        return tuple(channels)
+    except TypeError:
+        raise Usage(f"channels is {channels!r}: give 'A', 'AB' or ['A', 'L3']") from None
+
+
+def channels_text(channels: Channels) -> str:
+    """Channels as the program writes them; at least one."""
+    names = channel_names(channels)
+    if not any(names):
+        raise Usage("channels names none: give 'A', 'AB' or ['A', 'L3']")
+    return ",".join(names)
+
+
 def channel_names(channels: Channels) -> List[str]:
     """The channels, one text each."""
     if not isinstance(channels, str):
-        return [str(name).upper() for name in channels]
+        return [str(name).upper() for name in listed(channels)]
     names: List[str] = []
     at = 0
     while at < len(channels):
@@ -85,19 +124,31 @@ def channel_names(channels: Channels) -> List[str]:
     return names
 
 
+def levels_text(levels: Trigger, name: str) -> str:
+    """Levels of logic lines as the program writes them. A number stands for a line."""
+    if isinstance(levels, str):
+        return levels
+    if not isinstance(levels, Mapping):
+        raise Usage(f"{name} is {levels!r}: give levels of logic lines such as {{'L3': 1}}")
+    parts: List[str] = []
+    for line, level in levels.items():
+        of_line = line.upper() if isinstance(line, str) else f"L{whole(line, f'a line of {name}')}"
+        if not isinstance(level, str):
+            try:
+                level = int(flag(level, name))
+            except Usage:
+                raise Usage(f"{name}: {of_line} is {level!r}: give 0 or 1") from None
+        parts.append(f"{of_line}={level}")
+    if not parts:
+        raise Usage(f"{name} names no line: give levels such as {{'L3': 1}}")
+    return ",".join(parts)
+
+
 def trigger_text(trigger: Trigger) -> str:
-    """A trigger as the program writes it. A number stands for a logic line."""
-    if isinstance(trigger, str):
-        return trigger
-    if not isinstance(trigger, Mapping):
-        raise Usage(f"the trigger is {trigger!r}: give 'A', 'B' or levels of logic lines such as {{'L3': 1}}")
-    levels: List[str] = []
-    for line, level in trigger.items():
-        name = line.upper() if isinstance(line, str) else f"L{whole(line, 'a line of the trigger')}"
-        levels.append(f"{name}={int(bool(level))}")
-    if not levels:
-        raise Usage("the trigger pattern names no line: give levels such as {'L3': 1}")
-    return ",".join(levels)
+    """A trigger as the program writes it."""
+    if not isinstance(trigger, (str, Mapping)):
+        raise Usage(f"trigger is {trigger!r}: give 'A', 'B' or levels of logic lines such as {{'L3': 1}}")
+    return levels_text(trigger, "trigger")
 
 
 def attenuation_text(attenuation: Optional[Attenuation]) -> Optional[str]:
@@ -152,6 +203,9 @@ _UNITS = {
 }
 """The unit of each argument that is a number with one."""
 
+_MAX_COUNT = (1 << 32) - 1
+"""The most samples that can be asked for: what the device cannot do it does as nearly as it can."""
+
 _OPTIONAL = {"trigger", "trigger_level", "timeout", "low", "high", "bits"}
 """Those that may be None, for the program's default."""
 
@@ -162,7 +216,7 @@ def capture_request(channels: Channels, arguments: CaptureArguments) -> _core.Re
     for name, value in arguments.items():
         if name not in CaptureArguments.__annotations__:
             raise TypeError(f"a capture has no argument {name!r}")
-        if (value is None and name in _OPTIONAL) or (name == "timeout" and value == "none"):
+        if (value is None and name in _OPTIONAL) or (name == "timeout" and isinstance(value, str) and value == "none"):
             continue
         if name in _UNITS:
             request[name] = number(cast("Quantity", value), _UNITS[name], name)
@@ -171,11 +225,11 @@ def capture_request(channels: Channels, arguments: CaptureArguments) -> _core.Re
         elif name == "trigger":
             request[name] = trigger_text(cast("Trigger", value))
         elif name in ("raw", "hair_trigger"):
-            request[name] = bool(value)
+            request[name] = flag(value, name)
         else:
             request[name] = str(value).lower()
-    if request.get("nsamples", 1) < 0:
-        raise Usage(f"nsamples is {request['nsamples']}: give at least 1")
+    if not 0 <= request.get("nsamples", 1) <= _MAX_COUNT:
+        raise Usage(f"nsamples is {request['nsamples']}: give roughly how many, 1 to 12288")
     return _core.Request(request)
 
 
@@ -195,8 +249,8 @@ class LastRequest:
         if isinstance(channels, str):
             given = (True, channels, *arguments.values())
         else:
-            # It may be an iterator, and a list may change.
-            channels = tuple(channels)
+            # A list may change.
+            channels = listed(channels)
             given = (False, *channels, *arguments.values())
         last = self._last
         if last is not None and len(last[0]) == len(given) and all(map(operator.is_, last[0], given)):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._arguments import Quantity, Trigger, number, trigger_text, word
+from ._arguments import Quantity, Trigger, flag, levels_text, number, word
 from ._errors import Usage
 
 Waveform = Union[str, npt.ArrayLike]
@@ -68,7 +68,10 @@ class Generators:
         if isinstance(waveform, str):
             shape = waveform.lower()
         else:
-            samples = np.asarray(waveform, dtype=np.float32)
+            try:
+                samples = np.asarray(waveform, dtype=np.float32)
+            except (TypeError, ValueError):
+                samples = np.empty((0, 0), dtype=np.float32)
             if samples.ndim != 1 or not bool(np.all((samples >= 0) & (samples <= 1))):
                 raise Usage("a waveform of one's own is a one-dimensional array of samples from 0 to 1")
             table = [float(sample) for sample in samples]
@@ -82,7 +85,7 @@ class Generators:
                 "high": 3.3 if high is None else number(high, "V", "high"),
                 "min_samples": word(min_samples, "min_samples"),
                 "max_error": number(max_error, "part", "max_error"),
-                "once": once,
+                "once": flag(once, "once"),
             }
         )
 
@@ -125,11 +128,7 @@ class Generators:
         ...     scope.start_clock("3kHz", 0.3)
         Clock(frequency=3000.075001875047, ratio=0.30000750018750466)
         """
-        given = {line: (ratio, 0.0)} if outputs is None else outputs
-        rows: List[Tuple[int, float, float]] = []
-        for name, (duty, phase) in given.items():
-            part = _core.parse_phase(phase) if isinstance(phase, str) else number(phase, "part", "phase")
-            rows.append((_line(name), number(duty, "part", "ratio"), part))
+        rows = [(_line(line), number(ratio, "part", "ratio"), 0.0)] if outputs is None else _clock_rows(outputs)
         real, duties = self._connection.start_clocks(
             number(frequency, "Hz", "frequency"), rows, number(max_error, "part", "max_error")
         )
@@ -152,7 +151,7 @@ class Generators:
             Usage: lines that are not understood, or a waveform plays or clocks run.
             PlanError: lines that cannot be held.
         """
-        self._connection.hold(trigger_text(levels))
+        self._connection.hold(levels_text(levels, "levels"))
 
     def release(self) -> None:
         """Lets go of the lines that `hold` holds.
@@ -165,6 +164,21 @@ class Generators:
     def stop(self) -> None:
         """Stops whatever is generated, if anything is."""
         self._connection.stop("all")
+
+
+def _clock_rows(outputs: Mapping[str, Tuple[Quantity, Quantity]]) -> List[Tuple[int, float, float]]:
+    """The number, duty and phase of each line."""
+    if not isinstance(outputs, Mapping):
+        raise Usage(f"outputs is {outputs!r}: give duty and phase of each line, such as {{'L4': (0.5, '90deg')}}")
+    rows: List[Tuple[int, float, float]] = []
+    for name, values in outputs.items():
+        try:
+            duty, phase = values
+        except (TypeError, ValueError):
+            raise Usage(f"outputs: {name} is {values!r}: give duty and phase, such as (0.5, '90deg')") from None
+        part = _core.parse_phase(phase) if isinstance(phase, str) else number(phase, "part", "phase")
+        rows.append((_line(name), number(duty, "part", "ratio"), part))
+    return rows
 
 
 def _line(name: Union[str, int]) -> int:

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Optional
 
 from . import _core
-from ._arguments import Attenuation, CaptureArguments, Channels, attenuation_text, capture_request, quantity_text
+from ._arguments import Attenuation, CaptureArguments, Channels, attenuation_text, capture_request, flag, name_of, quantity_text
+from ._table import Table
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Plan(Dict[str, Any]):
-    """How a capture is programmed: a dictionary, whose keys are attributes as well.
+class Plan(Table):
+    """How a capture is programmed: a dictionary, whose keys are attributes as well, and that a notebook shows as a table.
 
     ``mode`` is the trace mode, ``sample_rate`` in hertz, ``samples`` over all analog channels, ``period`` in seconds,
     ``pre_trigger_samples``, ``registers`` by name, ``adjusted`` and ``warnings`` what is done otherwise than asked, and
     ``refused`` the modes that do not fit and why.
     """
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"a plan has no {name!r}, but {', '.join(self)}") from None
-
-    def __dir__(self) -> List[str]:
-        return [*super().__dir__(), *self]
 
     def __repr__(self) -> str:
         rate = quantity_text(self["sample_rate"], "S/s")
@@ -62,4 +54,13 @@ def plan(
     <Plan: 6014 samples over 20.00 ms at 300.8 kS/s, mode MacroChop>
     """
     request = capture_request(channels, arguments)
-    return Plan(_core.plan(request, url, probes, attenuation_text(attenuation), waveform, clock))
+    return Plan(
+        _core.plan(
+            request,
+            url,
+            name_of(probes, "probes"),
+            attenuation_text(attenuation),
+            flag(waveform, "waveform"),
+            flag(clock, "clock"),
+        )
+    )

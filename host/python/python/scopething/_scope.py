@@ -17,7 +17,9 @@ from ._arguments import (
     Trigger,
     attenuation_text,
     capture_request,
-    channel_names,
+    channels_text,
+    flag,
+    name_of,
     number,
     whole,
     word,
@@ -180,7 +182,9 @@ class Scope(Generators):
             "bits": bits,
         }
         request = self._last_request.of(channels, arguments)
-        recording = self._connection.capture(request, probes, attenuation_text(attenuation), verify)
+        recording = self._connection.capture(
+            request, name_of(probes, "probes"), attenuation_text(attenuation), flag(verify, "verify")
+        )
         if recording is None:
             raise Cancelled("the capture was cancelled before its first sample: capture again")
         return Traces(recording)
@@ -204,7 +208,7 @@ class Scope(Generators):
             PlanError: the device cannot do it.
         """
         request = capture_request(channels, arguments)
-        return Plan(self._connection.plan(request, probes, attenuation_text(attenuation)))
+        return Plan(self._connection.plan(request, name_of(probes, "probes"), attenuation_text(attenuation)))
 
     def calibrate(
         self,
@@ -233,14 +237,15 @@ class Scope(Generators):
             and ``rejected``, numbers of levels.
 
         Raises:
+            Usage: an argument is not understood.
             BadAnswer: what was measured gives no parameters.
             FileError: they were not saved.
         """
         arguments: Dict[str, Any] = {
-            "probe": probes,
-            "channels": ",".join(channel_names(channels)),
+            "probe": name_of(probes, "probes"),
+            "channels": channels_text(channels),
             "grid": word(n, "n"),
-            "save": save,
+            "save": flag(save, "save"),
             "file": None if file is None else os.fspath(file),
         }
         return Table(table_of(self._connection.calibrate(arguments, progress)))
@@ -292,17 +297,17 @@ class Scope(Generators):
         if not 1 <= rows <= _MAX_BLOCK:
             raise Usage(f"block is {rows}: give 1 to {_MAX_BLOCK} samples")
         arguments: Dict[str, Any] = {
-            "channels": ",".join(channel_names(channels)),
+            "channels": channels_text(channels),
             "rate": hertz,
             "frame_rate": None if frame_rate is None else number(frame_rate, "Hz", "frame_rate"),
             "low": None if low is None else number(low, "V", "low"),
             "high": None if high is None else number(high, "V", "high"),
-            "raw": raw,
-            "unframed": unframed,
-            "envelope": envelope,
+            "raw": flag(raw, "raw"),
+            "unframed": flag(unframed, "unframed"),
+            "envelope": flag(envelope, "envelope"),
             "block": rows,
         }
-        return Stream(self._connection.stream(arguments, probes, attenuation_text(attenuation)))
+        return Stream(self._connection.stream(arguments, name_of(probes, "probes"), attenuation_text(attenuation)))
 
     def close(self) -> None:
         """Stops what is generated, ends what other threads wait for, and closes the link. Twice does no harm."""
@@ -346,5 +351,5 @@ def connect(url: Optional[Path] = None) -> Scope:
     ...     scope
     <Scope sim:>
     """
-    where = os.environ.get("SCOPETHING_URL", "") if url is None else os.fspath(url)
+    where = os.environ.get("SCOPETHING_URL", "") if url is None else os.fsdecode(url)
     return Scope(_core.Connection.connect(where))

@@ -86,7 +86,7 @@ def simulate(
         sample_rate: samples a second of signals that are arrays without a rate of their own, in hertz.
         tcp: serve it to other programs instead: True on a free port of this computer, or ``"host:port"``.
         signals: what the inputs ``A``, ``B``, ``L0`` to ``L7`` see. A text is a signal of the program: ``"sine 1kHz 0..3V"``,
-            ``"uart 9600bps text=Hello"``, ``"file:trace.sr#A"``. An array is volts (of logic lines, if it is of whole numbers or
+            ``"uart 9600bps text=Hello"``, ``"file:trace.sr#A"``. A number, or an array, is volts (of logic lines, if it is of whole numbers or
             booleans, levels 0 and 1). A function takes seconds, an array of them where it can, and gives volts. Anything else
             of a ``sim:`` URL: ``noise="5mV"``, ``latency="1ms"``, ``clock="fast"``, ``seed=1``, ``faults="drop@120"``.
 
@@ -133,13 +133,17 @@ def _signal(name: str, signal: Any, rate: float) -> Any:
             raise Usage(f"{name}: give an array, or a pair of an array and its sample rate")
         signal, own = signal
         rate = number(own, "Hz", f"the sample rate of {name}")
+    if isinstance(signal, (int, float, np.number, np.bool_)):
+        signal = [signal]
     try:
         array = np.asarray(signal)
         volts = np.ascontiguousarray(array, dtype=np.float32)
     except (TypeError, ValueError):
         raise Usage(f"{name}: {signal!r} is no signal: give a text, an array of volts, or a function of seconds") from None
     if array.ndim != 1 or array.size == 0:
-        raise Usage(f"{name}: an array of {array.ndim} dimensions and {array.size} samples is no signal: give one dimension")
+        raise Usage(
+            f"{name}: an array of {array.ndim} dimensions and {array.size} samples is no signal: give one dimension, or a text"
+        )
     if not rate > 0:
         raise Usage(f"{name}: the sample rate is {rate}: give samples a second")
     is_levels = name.startswith("L") and array.dtype.kind in "biu"
@@ -167,6 +171,8 @@ def _vectorised(name: str, function: Callable[[Any], Any]) -> Callable[[npt.NDAr
                 one_by_one = False
         if one_by_one:
             result = np.array([float(function(time)) for time in times.tolist()], dtype=np.float64)
+        if result.shape not in ((), (1,), times.shape):
+            raise Usage(f"{name}: the signal gives an array of {result.shape} for {times.size} times: give as many volts, or one")
         result = np.ascontiguousarray(np.broadcast_to(result, times.shape))
         if not np.all(np.isfinite(result)):
             raise Usage(f"{name}: the signal is not a number at {times[~np.isfinite(result)][0]:.9f} s")

@@ -33,12 +33,12 @@ def table_of(value: Any) -> Any:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, Table):
-        return value._repr_html_()
     if value is None:
         return "unknown"
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, dict):
+        return Table(value)._repr_html_()
     if isinstance(value, list) and len(value) > 8:
         return f"{len(value)} values"
     return html.escape(str(value))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._arguments import Path, Quantity, number, quantity_text
+from ._arguments import Path, Quantity, flag, number, quantity_text, whole
 from ._errors import Usage
 from ._plan import Plan
 
@@ -152,10 +152,16 @@ class Series:
         index = pandas.Index(self.timestamps, name="time")
         return pandas.Series(self.samples, index=index, name=self.channel)
 
-    def __getitem__(self, name: str) -> Any:
-        """``series["samples"]``: its attributes by name, as scripts for the pure-Python driver may ask for them."""
+    def _repr_svg_(self) -> str:
+        return Traces._of([self])._repr_svg_()
+
+    def __getitem__(self, index: Any) -> Any:
+        """``series[0]``, ``series[:10]``: samples. ``series["samples"]``: its attributes by name, as scripts for the pure-Python
+        driver may ask for them."""
+        if not isinstance(index, str):
+            return self.samples[index]
         try:
-            return getattr(self, name)
+            return getattr(self, index)
         except AttributeError as error:
             raise KeyError(str(error)) from None
 
@@ -181,6 +187,32 @@ class Series:
 _FIELDS = {
     "_facts", "_index", "channel", "label", "sample_period", "sample_rate", "unit", "samples", "timestamps", "clipped",
 }  # fmt: skip
+
+
+def _typed(name: str, samples: npt.ArrayLike) -> Samples:
+    """Samples of a channel as a waveform has them."""
+    array = np.asarray(samples)
+    if array.ndim != 1:
+        raise Usage(f"the samples of {name} have {array.ndim} dimensions: give one")
+    is_logic = name.upper().startswith("L")
+    try:
+        is_level = bool(np.all((array == 0) | (array == 1)))
+        typed: Any = np.ascontiguousarray(array, dtype=np.uint8 if is_logic else np.float32)
+    except (TypeError, ValueError):
+        raise Usage(f"the samples of {name} are {array.dtype}: give numbers") from None
+    if is_logic and not is_level:
+        raise Usage(f"the samples of {name} are not all 0 or 1, as logic levels are")
+    return cast("Samples", typed)
+
+
+def _same(one: Series, other: Series) -> bool:
+    facts = ("channel", "label", "sample_period", "sample_rate", "unit", "clipped")
+    return (
+        all(getattr(one, fact) == getattr(other, fact) for fact in facts)
+        and len(one) == len(other)
+        and np.array_equal(one.timestamps, other.timestamps)
+        and np.array_equal(one.samples, other.samples, equal_nan=not one.is_logic)
+    )
 
 
 def _only(traces: Traces, added: Dict[str, Any]) -> Series:
@@ -247,14 +279,15 @@ class Traces(Mapping[str, Series]):
         if not rate > 0:
             raise Usage(f"sample_rate is {rate}: give samples a second")
         rows: List[Tuple[str, float, float, Samples, bool]] = []
+        if not isinstance(channels, Mapping):
+            raise Usage("give arrays by channel, such as {'A': volts, 'L0': levels}")
         for name, samples in channels.items():
-            array = np.asarray(samples)
-            if array.ndim != 1:
-                raise Usage(f"the samples of {name} have {array.ndim} dimensions: give one")
-            is_logic = name.upper().startswith("L")
-            typed: Any = np.ascontiguousarray(array, dtype=np.uint8 if is_logic else np.float32)
-            rows.append((name.upper(), (starts or {}).get(name, 0.0), 1.0 / rate, typed, raw))
-        return cls(_core.Recording.of_arrays(rate, rows, range, None))
+            rows.append((str(name).upper(), (starts or {}).get(name, 0.0), 1.0 / rate, _typed(str(name), samples), flag(raw, "raw")))
+        try:
+            limits = None if range is None else (float(range[0]), float(range[1]))
+        except (TypeError, ValueError, IndexError):
+            raise Usage(f"range is {range!r}: give the lowest and the highest level, such as (0, 3.3)") from None
+        return cls(_core.Recording.of_arrays(rate, rows, limits, None))
 
     @classmethod
     def _of(cls, series: Sequence[Series]) -> Traces:
@@ -296,7 +329,7 @@ class Traces(Mapping[str, Series]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Traces):
             return NotImplemented
-        return self._recording == other._recording
+        return [*self] == [*other] and self._details == other._details and all(_same(self[name], other[name]) for name in self)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -430,7 +463,7 @@ class Traces(Mapping[str, Series]):
             width: 320 to 8192 units.
             height: 240 to 8192 units.
         """
-        return self._recording.svg(width, height)
+        return self._recording.svg(whole(width, "width"), whole(height, "height"))
 
     def _repr_svg_(self) -> str:
         return self.svg(900, 480)

@@ -16,21 +16,22 @@ gets CancelledError, and the trace is dropped; `Scope.cancel` ends the capture w
 from __future__ import annotations
 
 import asyncio
+import functools
 import queue
 import threading
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, List, Mapping, Optional, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Coroutine, List, Optional, Tuple, TypeVar, Union
 
 from . import _scope, _simulate, _stream
-from ._arguments import Attenuation, CaptureArguments, Channels, Path, Quantity, StreamArguments, Trigger
+from ._arguments import Attenuation, CaptureArguments, Channels, Path, Quantity, StreamArguments
 from ._errors import Cancelled
-from ._generators import Clock, Waveform
-from ._plan import Plan
 from ._stream import Block
 from ._table import Table
 from ._traces import Traces
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from typing_extensions import Concatenate, ParamSpec, Unpack
+
+    P = ParamSpec("P")
 
 __all__ = ["Scope", "Stream", "connect", "simulate"]
 
@@ -102,6 +103,16 @@ def _settle(future: asyncio.Future[Any], result: Any, error: Optional[BaseExcept
 
 class _Ended:
     """What stands for the end of a stream."""
+
+
+def _passed_on(method: Callable[Concatenate[_scope.Scope, P], T]) -> Callable[Concatenate[Scope, P], Coroutine[Any, Any, T]]:
+    """A method of a scope as a coroutine, with the same arguments and documentation."""
+
+    @functools.wraps(method)
+    async def coroutine(scope: Scope, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await scope._worker.do(lambda: method(scope._scope, *args, **kwargs))
+
+    return coroutine
 
 
 class Scope:
@@ -198,65 +209,14 @@ class Scope:
         """Ends the capture that a task waits for: it gives the trace around this moment."""
         self._scope.cancel()
 
-    async def plan(
-        self,
-        channels: Channels = "A",
-        *,
-        probes: str = "x1",
-        attenuation: Optional[Attenuation] = None,
-        **arguments: Unpack[CaptureArguments],
-    ) -> Plan:
-        """As `scopething.Scope.plan`."""
-        return await self._worker.do(lambda: self._scope.plan(channels, probes=probes, attenuation=attenuation, **arguments))
-
-    async def start_waveform(
-        self,
-        frequency: Quantity,
-        waveform: Waveform = "sine",
-        ratio: Quantity = 0.5,
-        low: Quantity = 0,
-        high: Optional[Quantity] = None,
-        min_samples: int = 50,
-        max_error: Quantity = 1e-4,
-        *,
-        once: bool = False,
-    ) -> float:
-        """As `scopething.Scope.start_waveform`."""
-        return await self._worker.do(
-            lambda: self._scope.start_waveform(frequency, waveform, ratio, low, high, min_samples, max_error, once=once)
-        )
-
-    async def stop_waveform(self) -> None:
-        """As `scopething.Scope.stop_waveform`."""
-        await self._worker.do(self._scope.stop_waveform)
-
-    async def start_clock(
-        self,
-        frequency: Quantity,
-        ratio: Quantity = 0.5,
-        max_error: Quantity = 1e-4,
-        *,
-        line: str = "L5",
-        outputs: Optional[Mapping[str, Tuple[Quantity, Quantity]]] = None,
-    ) -> Clock:
-        """As `scopething.Scope.start_clock`."""
-        return await self._worker.do(lambda: self._scope.start_clock(frequency, ratio, max_error, line=line, outputs=outputs))
-
-    async def stop_clock(self) -> None:
-        """As `scopething.Scope.stop_clock`."""
-        await self._worker.do(self._scope.stop_clock)
-
-    async def hold(self, levels: Trigger) -> None:
-        """As `scopething.Scope.hold`."""
-        await self._worker.do(lambda: self._scope.hold(levels))
-
-    async def release(self) -> None:
-        """As `scopething.Scope.release`."""
-        await self._worker.do(self._scope.release)
-
-    async def stop(self) -> None:
-        """As `scopething.Scope.stop`."""
-        await self._worker.do(self._scope.stop)
+    start_waveform = _passed_on(_scope.Scope.start_waveform)
+    stop_waveform = _passed_on(_scope.Scope.stop_waveform)
+    start_clock = _passed_on(_scope.Scope.start_clock)
+    stop_clock = _passed_on(_scope.Scope.stop_clock)
+    hold = _passed_on(_scope.Scope.hold)
+    release = _passed_on(_scope.Scope.release)
+    stop = _passed_on(_scope.Scope.stop)
+    plan = _passed_on(_scope.Scope.plan)
 
     async def calibrate(
         self,

@@ -231,6 +231,7 @@ fn key_of_request(error: &JsonRequestError) -> &'static str {
         JsonRequestError::TriggerType { .. } => "type",
         JsonRequestError::TriggerMode { .. } => "trigger-mode",
         JsonRequestError::Bits { .. } => "bits",
+        JsonRequestError::DelayAndPosition => "delay",
         JsonRequestError::Channel { .. } | JsonRequestError::Form(_) => "channels",
     }
 }

@@ -148,7 +148,10 @@ pub(super) struct JobSpec<C> {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table [generate] with wave, clock or hold, as in wave = \"sine 1kHz 0..3V\""
+)]
 struct GenerateSpec {
     wave: Option<String>,
     clock: Option<String>,
@@ -317,6 +320,12 @@ impl<C: CaptureSection> JobSpec<C> {
         }
         let naming = self.files.naming(lines)?;
         let keep = self.keep.keep(lines)?;
+        check_bands(&keep, request.channels, lines)?;
+        if self.when.count == Some(0) {
+            let reason =
+                "0 traces are none: give at least 1, or leave count out to go on until the end".to_owned();
+            return Err(lines.error(&["when", "count"], reason));
+        }
         if !naming.format.holds_several() && matches!(keep, Keep::Summary | Keep::Envelope { .. }) {
             let reason = "summaries and envelopes are recorded as csv or json".to_owned();
             return Err(lines.error(&["files", "format"], reason));
@@ -409,6 +418,19 @@ impl WhenSpec {
                 Err(lines.error(&["when", "at"], "every and at exclude each other: give one".to_owned()))
             }
         }
+    }
+}
+
+/// Refuses bands of what is not captured, which no trace could lie in.
+fn check_bands(keep: &Keep, captured: ChannelSet, lines: &KeyLines) -> Result<(), JobError> {
+    let Keep::Outside(bands) = keep else { return Ok(()) };
+    match bands.iter().find(|band| !captured.contains(band.channel)) {
+        Some(Band { channel, .. }) => {
+            let reason =
+                format!("{channel} has a band and is not captured: add it to channels, which are {captured}");
+            Err(lines.error(&["keep", "bands"], reason))
+        }
+        None => Ok(()),
     }
 }
 

@@ -161,6 +161,14 @@ fn what_does_not_go_together_is_refused() {
         ("files.directory = 'd'\n[capture]\nchannels = ['L']\nlevel = '1V'", Some(4), "L0=1"),
         ("attenuation = 0\nfiles.directory = 'd'", Some(1), "A=10,B=1"),
         ("attenuation = 'C=1'\nfiles.directory = 'd'", Some(1), "A=10,B=1"),
+        (
+            "files.directory = 'd'\n[keep]\nwhat = 'outside'\nbands = [{channel = 'B', measure = 'mean'}]",
+            Some(4),
+            "B has a band",
+        ),
+        ("files.directory = 'd'\n[when]\ncount = 0", Some(3), "at least 1"),
+        ("files.directory = 'd'\n[capture]\nposition = 0.5\ndelay = '1ms'", Some(4), "exclude each other"),
+        ("generate = 'sine 1kHz'\nfiles.directory = 'd'", Some(1), "wave = \"sine 1kHz 0..3V\""),
         ("files.directory = 'd", Some(1), ""),
     ] {
         let refused = Job::parse(job).unwrap_err();

@@ -70,11 +70,12 @@ struct Analog {
 #[derive(Debug, Clone)]
 struct Logic {
     place: usize,
-    lines: Vec<Line>,
+    lines: Vec<HighCount>,
 }
 
+/// In how many frames of a row a line was high.
 #[derive(Debug, Clone)]
-struct Line {
+struct HighCount {
     line: LogicLine,
     high: u32,
 }
@@ -88,7 +89,7 @@ impl Thinner {
             Some(Analog { place, scale: plan.scale(channel), sum: 0, least: u8::MAX, greatest: 0 })
         });
         let lines = LogicLine::all().filter(|&line| plan.channels.contains(line.into()));
-        let lines: Vec<Line> = lines.map(|line| Line { line, high: 0 }).collect();
+        let lines: Vec<HighCount> = lines.map(|line| HighCount { line, high: 0 }).collect();
         let place = lines.first().and_then(|line| plan.place(Channel::Logic(line.line)));
         Self {
             factor: u64::from(plan.thinning.max(1)),

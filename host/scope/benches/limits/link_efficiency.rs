@@ -3,11 +3,9 @@
 //! Time is simulated: the ratios are the same on every machine. The benchmark of this name prints them, the
 //! test of this name proves the limit.
 
-mod metered;
-
 use std::fmt;
 
-use metered::{Cost, Failure, MeteredScope, least_round_trips};
+use crate::metered::{Cost, Failure, MeteredScope, least_round_trips};
 use scopething_core::plan::{CapturePlan, CaptureRequest, ChannelSet, TriggerType};
 use scopething_core::trace::EndReason;
 

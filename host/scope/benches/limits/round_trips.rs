@@ -3,11 +3,9 @@
 //! The counts are the same on every machine. The benchmark of this name prints them, the test of this name
 //! proves the limits.
 
-mod metered;
-
 use std::fmt;
 
-use metered::{Failure, MeteredScope, least_round_trips};
+use crate::metered::{Failure, MeteredScope, least_round_trips};
 use scopething::link::Counts;
 use scopething::request::JsonRequest;
 use scopething_core::plan::{CapturePlan, CaptureRequest, ChannelSet, PlanError, TraceEnd};

@@ -6,8 +6,8 @@ use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 use scopething_core::link::bridge::frame::{self, DATA_BYTES, FrameError, MAX_REQUEST, MAX_RESPONSE};
 use scopething_core::link::bridge::{
-    Deframer, Fault, Job, JobState, LineErrors, Request, Response, StoreStatus, StoredTrace, TraceId,
-    UsbStatus,
+    BoardSettings, Deframer, Fault, Job, JobState, LineErrors, Request, Response, StoreStatus, StoredTrace,
+    TimedEvent, TraceId, UsbStatus,
 };
 use scopething_core::scope::SerialNumber;
 use scopething_core::time::{Clock, Micros};
@@ -56,6 +56,17 @@ pub struct BridgeStatus {
     pub line: LineErrors,
     /// How often it was started, this time included.
     pub boot: u32,
+    /// The number and the cause of the last of its starts that its firmware had caused itself.
+    pub last_failure: Option<(u32, String)>,
+}
+
+/// A trace that a bridge has stored.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ListedTrace {
+    /// All but its samples.
+    pub record: StoredTrace,
+    /// It is in the bridge's memory alone, and lost when power goes.
+    pub is_in_memory: bool,
 }
 
 /// A part of a bridge's log.
@@ -193,6 +204,7 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
                 usb: status.usb,
                 line: status.line,
                 boot: status.boot,
+                last_failure: status.last_failure.map(|failure| (failure.boot, failure.cause.to_owned())),
             }),
             other => Err(unexpected(&other)),
         }
@@ -216,6 +228,26 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
     /// [`BridgeError`].
     pub async fn configure(&mut self, job: &Job) -> Result<(), BridgeError<S::Error>> {
         self.order(&Request::Configure(*job)).await
+    }
+
+    /// The settings of its board.
+    ///
+    /// # Errors
+    /// [`BridgeError`].
+    pub async fn board(&mut self) -> Result<BoardSettings, BridgeError<S::Error>> {
+        let mut answer = self.ask(&Request::Board).await?;
+        match response(&mut answer)? {
+            Response::Board(settings) => Ok(settings),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Stores settings of its board, which it uses from its next start on.
+    ///
+    /// # Errors
+    /// [`BridgeError`].
+    pub async fn set_board(&mut self, settings: &BoardSettings) -> Result<(), BridgeError<S::Error>> {
+        self.order(&Request::SetBoard(*settings)).await
     }
 
     /// Starts the stored job, now and at each power-up.
@@ -314,23 +346,31 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
     /// # Errors
     /// [`BridgeError`].
     pub async fn records(&mut self, from: TraceId) -> Result<Vec<StoredTrace>, BridgeError<S::Error>> {
-        let mut records: Vec<StoredTrace> = Vec::new();
+        Ok(self.listed(from).await?.into_iter().map(|listed| listed.record).collect())
+    }
+
+    /// As [`records`](Self::records), each with where its trace is.
+    ///
+    /// # Errors
+    /// [`BridgeError`].
+    pub async fn listed(&mut self, from: TraceId) -> Result<Vec<ListedTrace>, BridgeError<S::Error>> {
+        let mut traces: Vec<ListedTrace> = Vec::new();
         let mut from = from;
         loop {
             let mut answer = self.ask(&Request::List { from }).await?;
-            let part = match response(&mut answer)? {
-                Response::Records(part) => part,
+            let (part, in_memory) = match response(&mut answer)? {
+                Response::Records { records, in_memory } => (records, in_memory),
                 other => return Err(unexpected(&other)),
             };
             if part.is_empty() {
-                return Ok(records);
+                return Ok(traces);
             }
-            for &record in &part {
+            for (place, &record) in part.iter().enumerate() {
                 if record.id < from || record.id == TraceId(u32::MAX) {
                     return Err(BridgeError::EndlessList);
                 }
                 from = record.id.next();
-                records.push(record);
+                traces.push(ListedTrace { record, is_in_memory: in_memory >> place & 1 != 0 });
             }
         }
     }
@@ -374,6 +414,26 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
         Ok(())
     }
 
+    /// What has happened on the bridge since power-up, as far as it is kept: the newest 64 events.
+    ///
+    /// # Errors
+    /// [`BridgeError`].
+    pub async fn events(&mut self) -> Result<Vec<TimedEvent>, BridgeError<S::Error>> {
+        let mut events: Vec<TimedEvent> = Vec::new();
+        loop {
+            let from = events.last().map_or(0, |event| event.number.saturating_add(1));
+            let mut answer = self.ask(&Request::Events { from }).await?;
+            match response(&mut answer)? {
+                Response::Events(part) if part.is_empty() => return Ok(events),
+                Response::Events(part) if part.iter().all(|event| event.number >= from) => {
+                    events.extend(&part);
+                }
+                Response::Events(_) => return Err(BridgeError::EndlessList),
+                other => return Err(unexpected(&other)),
+            }
+        }
+    }
+
     /// A part of the log, from this place on.
     ///
     /// # Errors
@@ -398,9 +458,11 @@ fn changes_something(request: &Request) -> bool {
         request,
         Request::Status
             | Request::Job
+            | Request::Board
             | Request::List { .. }
             | Request::Fetch { .. }
             | Request::Log { .. }
+            | Request::Events { .. }
             | Request::PassThrough { .. }
             | Request::Time { .. }
             | Request::Update

@@ -28,7 +28,7 @@ mod error;
 use scopething_core::link::bridge::{RecordError, StoredTrace};
 use scopething_core::trace::TraceBuffer;
 
-pub use self::client::{BridgeStatus, Client, LogPart};
+pub use self::client::{BridgeStatus, Client, ListedTrace, LogPart};
 pub use self::error::BridgeError;
 use scopething_waveform::waveform::{InvalidWaveform, Waveform};
 

@@ -231,6 +231,21 @@ impl CalibrationFile {
         Ok(lines.map(|(line, fault)| IgnoredLine { path: self.path.clone(), line, fault }).collect())
     }
 
+    /// Whether the file can hold parameters under these names, to be known before they are measured.
+    ///
+    /// # Errors
+    /// [`CalibrationFileError::Name`].
+    pub fn check(url: &str, probe: &str) -> Result<(), CalibrationFileError> {
+        let is_url = !url.trim().is_empty() && url.trim() == url && !url.contains(['\r', '\n']);
+        let is_probe = !probe.is_empty()
+            && !probe.eq_ignore_ascii_case(ATTENUATION)
+            && probe.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        match [(url, is_url), (probe, is_probe)].iter().find(|(_, is_one)| !is_one) {
+            Some((name, _)) => Err(CalibrationFileError::Name { name: (*name).to_owned() }),
+            None => Ok(()),
+        }
+    }
+
     /// Writes the parameters of a probe on a connection, in the place of those that are there.
     ///
     /// # Errors
@@ -241,15 +256,7 @@ impl CalibrationFile {
         probe: &str,
         parameters: &AnalogParameters,
     ) -> Result<(), CalibrationFileError> {
-        let is_url = !url.trim().is_empty() && url.trim() == url && !url.contains(['\r', '\n']);
-        let is_probe = !probe.is_empty()
-            && !probe.eq_ignore_ascii_case(ATTENUATION)
-            && probe.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        for (name, is_one) in [(url, is_url), (probe, is_probe)] {
-            if !is_one {
-                return Err(CalibrationFileError::Name { name: name.to_owned() });
-            }
-        }
+        Self::check(url, probe)?;
         let text = with_entry(&self.text()?, url, probe, parameters);
         if let Some(directory) = self.path.parent() {
             let made = std::fs::create_dir_all(directory);

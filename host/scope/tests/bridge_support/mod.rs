@@ -20,9 +20,11 @@ use scopething_bridge::job::{Runner, ScopeStream};
 use scopething_bridge::store::{Store, StoreLayout};
 use scopething_bridge::uplink::{About, Board, Uplink};
 use scopething_core::device::BS05;
-use scopething_core::link::bridge::{Job, Repeat, Restart, WhenFull};
+use scopething_core::link::bridge::{
+    Event, Events, Failure, Job, Repeat, Restart, TimedEvent, ToFlash, WhenFull,
+};
 use scopething_core::plan::{CaptureRequest, ChannelSet};
-use scopething_core::time::{Clock, Micros};
+use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::TraceBuffer;
 use scopething_sim::{SimClock, SimConfig, SimLink};
 
@@ -41,7 +43,8 @@ pub(crate) fn request(channels: &str) -> CaptureRequest {
 
 pub(crate) fn job(request: CaptureRequest, repeat: Repeat) -> Job {
     let probe = BS05.analog;
-    Job { request, probe, repeat, spacing: Micros(0), keep: None, when_full: WhenFull::DropOldest }
+    let (spacing, when_full) = (Micros(0), WhenFull::DropOldest);
+    Job { request, probe, repeat, spacing, keep: None, when_full, flash: ToFlash::Each }
 }
 
 /// The plug of the simulated BitScope.
@@ -202,6 +205,11 @@ impl Write for End {
     }
 }
 
+/// Memory for the traces of one bridge.
+fn memory() -> &'static mut [u8] {
+    Vec::leak(vec![0; 32 * 1024])
+}
+
 /// A log of known bytes.
 pub(crate) struct KnownLog;
 
@@ -211,6 +219,15 @@ pub(crate) fn log_bytes() -> Vec<u8> {
 }
 
 impl Board for KnownLog {
+    fn events(&self, from: u32) -> Events {
+        let mut events = Events::new();
+        let known = [(0, 12_000, Event::PoweredUp), (1, 3_500_000, Event::ButtonPressed)];
+        for (number, at, event) in known.into_iter().filter(|&(number, ..)| number >= from) {
+            assert!(events.push(TimedEvent { number, at: Instant(at), event }));
+        }
+        events
+    }
+
     fn read_log(&self, from: u32, bytes: &mut [u8]) -> (u32, usize) {
         let from = from.max(100);
         let rest = log_bytes();
@@ -264,14 +281,14 @@ pub(crate) fn run_on(
     runtime.block_on(async {
         let link = SimLink::new(&config);
         let (clock, profile) = (link.clock(), link.profile());
-        let mut store = Store::open(flash, layout()).await.unwrap();
+        let mut store = Store::open(flash, layout(), memory()).await.unwrap();
         let stored = store.job().await.unwrap();
         let bridge = Bridge::new(store, stored);
         let plug = Plug::new();
         let mut buffer = Box::new(TraceBuffer::new());
         let scope = Plugged { link, plug: plug.clone() };
         let mut runner = Runner::new(&bridge, scope, clock.clone(), profile, &mut buffer);
-        let about = About { firmware: (1, 2, 3), restart: Restart::PowerUp };
+        let about = About { firmware: (1, 2, 3), restart: Restart::PowerUp, last_failure: None };
         let mut uplink = Uplink::new(&bridge, clock.clone(), KnownLog, about);
         let (host, mut receiver) = wire(&clock, noise);
         let mut sender = receiver.clone();
@@ -329,12 +346,16 @@ pub(crate) fn serve(query: &str) -> String {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             let link = SimLink::by_config(&config, TokioTimer::start);
             let (clock, profile) = (link.clock(), link.profile());
-            let store = Store::open(FakeFlash::new(SECTORS), layout()).await.unwrap();
+            let store = Store::open(FakeFlash::new(SECTORS), layout(), memory()).await.unwrap();
             let bridge = Bridge::new(store, None);
             let mut buffer = Box::new(TraceBuffer::new());
             let scope = Plugged { link, plug: Plug::new() };
             let mut runner = Runner::new(&bridge, scope, clock.clone(), profile, &mut buffer);
-            let about = About { firmware: (1, 2, 3), restart: Restart::Panic { place: "src/main.rs:7" } };
+            let about = About {
+                firmware: (1, 2, 3),
+                restart: Restart::Panic { place: "src/main.rs:7" },
+                last_failure: Some(Failure { boot: 1, cause: "panic at src/main.rs:7" }),
+            };
             let mut uplink = Uplink::new(&bridge, clock, KnownLog, about);
             let serving = async {
                 loop {

@@ -175,7 +175,7 @@ impl fmt::Display for FaultError {
             Self::Key { text } => {
                 write!(
                     f,
-                    "\"{text}\" is no setting of this link: use faults=drop@3 and seed=1, with & between"
+                    "\"{text}\" is no setting of this link: use pacing=stepwise, faults=drop@3 and seed=1, with & between"
                 )
             }
             Self::Seed { text } => write!(f, "the seed \"{text}\" must be a whole number"),

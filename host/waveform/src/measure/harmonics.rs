@@ -2,9 +2,17 @@
 
 use std::f64::consts::TAU;
 
-/// The most passes over the harmonics: in each, every one is fitted to what the others leave, until less than a
-/// thousandth more is explained. Over many periods they hardly overlap, and two passes do.
-const MAX_PASSES: usize = 40;
+/// The most steps of conjugate gradients, which converge in a few: of two periods or more the harmonics hardly overlap.
+const MAX_STEPS: usize = 40;
+
+/// A step that leaves less of the gradient has converged: what is left of the series is then right to 2e-10 of it, -190 dB.
+const CONVERGED: f64 = 1e-20;
+
+/// The most passes that improve a frequency.
+const MAX_PASSES: usize = 8;
+
+/// The frequency is that of the first harmonics: in higher ones noise has as many frequencies that fit as well.
+const HARMONICS_OF_FREQUENCY: usize = 10;
 
 /// So many samples times harmonics are fitted at most, or the first [`MIN_HARMONICS`] of a longer series; higher
 /// harmonics are not counted.
@@ -49,29 +57,126 @@ pub(super) fn count_below_nyquist(frequency: f64, samples: usize) -> usize {
 }
 
 impl Harmonics {
-    /// Fits so many harmonics of a frequency, in periods a sample.
+    /// Fits so many harmonics of a frequency, in periods a sample, and a mean.
     pub(super) fn of(samples: &[f32], frequency: f64, count: usize) -> Self {
-        let mut rest: Vec<f64> = samples.iter().map(|&sample| f64::from(sample)).collect();
-        let mut harmonics = vec![Harmonic::default(); count];
-        let mut residual_squares = f64::INFINITY;
-        for _ in 0..MAX_PASSES {
-            let mean = rest.iter().sum::<f64>() / rest.len() as f64;
-            for rest in &mut *rest {
-                *rest -= mean;
+        let samples: Vec<f64> = samples.iter().map(|&sample| f64::from(sample)).collect();
+        let (factors, rest) = fit(samples, frequency, count);
+        Self { harmonics: factors.harmonics, residual_squares: rest.iter().map(|rest| rest * rest).sum() }
+    }
+}
+
+/// A frequency, in periods a sample, that was fitted as if there was a sine alone, as so many harmonics have it: over few
+/// periods they pull at it.
+pub(super) fn improved_frequency(samples: &[f32], frequency: f64, count: usize) -> f64 {
+    let count = count.min(HARMONICS_OF_FREQUENCY);
+    let samples: Vec<f64> = samples.iter().map(|&sample| f64::from(sample)).collect();
+    // Half a bin from where it began it is another one.
+    let reach = 0.5 / samples.len() as f64;
+    let mut best = frequency;
+    for _ in 0..MAX_PASSES {
+        let (factors, rest) = fit(samples.clone(), best, count);
+        // Gauss and Newton: how the sum changes with the frequency, less what the harmonics can follow.
+        let (_, across) = fit(factors.slope(best, samples.len()), best, count);
+        let square: f64 = across.iter().map(|across| across * across).sum();
+        let along: f64 = across.iter().zip(&rest).map(|(across, rest)| across * rest).sum();
+        let step = if square > 0.0 { along / square } else { 0.0 };
+        best += step;
+        if !best.is_finite() || (best - frequency).abs() > reach {
+            return frequency;
+        }
+        if step.abs() < 1e-9 * reach {
+            break;
+        }
+    }
+    best
+}
+
+/// The factors of a sum of harmonics and a mean.
+struct Factors {
+    mean: f64,
+    harmonics: Vec<Harmonic>,
+}
+
+impl Factors {
+    fn none(count: usize) -> Self {
+        Self { mean: 0.0, harmonics: vec![Harmonic::default(); count] }
+    }
+
+    /// The factors by which each harmonic and the mean are in a series: the sum of its products with them.
+    fn products(series: &[f64], frequency: f64, count: usize) -> Self {
+        let harmonics = (1..=count).map(|number| {
+            let mut sum = Harmonic::default();
+            for (&value, (cosine, sine)) in series.iter().zip(rotation(frequency * number as f64)) {
+                sum.cosine += value * cosine;
+                sum.sine += value * sine;
             }
-            for (harmonic, number) in harmonics.iter_mut().zip(1_u32..) {
-                let more = take(&mut rest, frequency * f64::from(number));
-                harmonic.cosine += more.cosine;
-                harmonic.sine += more.sine;
-            }
-            let before = residual_squares;
-            residual_squares = rest.iter().map(|rest| rest * rest).sum();
-            if residual_squares > 0.999 * before {
-                break;
+            sum
+        });
+        // The mean has twice the power of a cosine of the same factor: so scaled it weighs as much.
+        Self { mean: series.iter().sum::<f64>() * MEAN, harmonics: harmonics.collect() }
+    }
+
+    /// The sum of all of them, so many samples.
+    fn sum(&self, frequency: f64, samples: usize) -> Vec<f64> {
+        let mut sum = vec![self.mean * MEAN; samples];
+        for (harmonic, number) in self.harmonics.iter().zip(1_u32..) {
+            for (sum, (cosine, sine)) in sum.iter_mut().zip(rotation(frequency * f64::from(number))) {
+                *sum += harmonic.cosine * cosine + harmonic.sine * sine;
             }
         }
-        Self { harmonics, residual_squares }
+        sum
     }
+
+    /// How the sum changes with the frequency.
+    fn slope(&self, frequency: f64, samples: usize) -> Vec<f64> {
+        let turned = self.harmonics.iter().zip(1_u32..).map(|(harmonic, number)| {
+            let number = TAU * f64::from(number);
+            Harmonic { cosine: number * harmonic.sine, sine: -number * harmonic.cosine }
+        });
+        let mut slope = Self { mean: 0.0, harmonics: turned.collect() }.sum(frequency, samples);
+        slope.iter_mut().enumerate().for_each(|(index, slope)| *slope *= index as f64);
+        slope
+    }
+
+    fn square(&self) -> f64 {
+        let squares = self.harmonics.iter().map(|one| one.cosine * one.cosine + one.sine * one.sine);
+        self.mean * self.mean + squares.sum::<f64>()
+    }
+
+    /// These, times a factor, and others.
+    fn scaled_and(&self, factor: f64, others: &Self) -> Self {
+        let pairs = self.harmonics.iter().zip(&others.harmonics);
+        let harmonics = pairs.map(|(one, other)| Harmonic {
+            cosine: factor * one.cosine + other.cosine,
+            sine: factor * one.sine + other.sine,
+        });
+        Self { mean: factor * self.mean + others.mean, harmonics: harmonics.collect() }
+    }
+}
+
+const MEAN: f64 = std::f64::consts::FRAC_1_SQRT_2;
+
+/// The harmonics and the mean that are nearest to a series (least squares, by conjugate gradients), and what they leave.
+fn fit(series: Vec<f64>, frequency: f64, count: usize) -> (Factors, Vec<f64>) {
+    let mut rest = series;
+    let mut fitted = Factors::none(count);
+    let mut gradient = Factors::products(&rest, frequency, count);
+    let enough = CONVERGED * gradient.square();
+    let mut direction = gradient.scaled_and(1.0, &fitted);
+    for _ in 0..MAX_STEPS {
+        let before = gradient.square();
+        let sum = direction.sum(frequency, rest.len());
+        let square: f64 = sum.iter().map(|sum| sum * sum).sum();
+        if before <= enough || square <= 0.0 {
+            break;
+        }
+        let step = before / square;
+        fitted = direction.scaled_and(step, &fitted);
+        rest.iter_mut().zip(&sum).for_each(|(rest, sum)| *rest -= step * sum);
+        gradient = Factors::products(&rest, frequency, count);
+        direction = direction.scaled_and(gradient.square() / before, &gradient);
+    }
+    (fitted, rest)
 }
 
 /// Cosine and sine of a phase that advances by a frequency with each sample.
@@ -82,32 +187,36 @@ fn rotation(frequency: f64) -> impl Iterator<Item = (f64, f64)> {
     })
 }
 
-/// Fits a sine of a frequency to a series, and takes it away.
-fn take(rest: &mut [f64], frequency: f64) -> Harmonic {
-    let [mut cc, mut cs, mut ss, mut cx, mut sx] = [0.0; 5];
-    for (&rest, (cosine, sine)) in rest.iter().zip(rotation(frequency)) {
-        cc += cosine * cosine;
-        cs += cosine * sine;
-        ss += sine * sine;
-        cx += cosine * rest;
-        sx += sine * rest;
-    }
-    let determinant = cc * ss - cs * cs;
-    // Next to half of the sample rate, one of the two is hardly seen.
-    if determinant <= 1e-6 * cc * cc {
-        return Harmonic::default();
-    }
-    let found =
-        Harmonic { cosine: (cx * ss - sx * cs) / determinant, sine: (sx * cc - cx * cs) / determinant };
-    for (rest, (cosine, sine)) in rest.iter_mut().zip(rotation(frequency)) {
-        *rest -= found.cosine * cosine + found.sine * sine;
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Harmonics of a frequency that divides nothing, with factors of their own, over few periods and many.
+    #[test]
+    fn factors_and_frequency_are_those_of_the_series() {
+        for (periods, samples) in [(2.1, 400), (2.9, 1000), (30.3, 1000)] {
+            let frequency = periods / f64::from(samples);
+            let factors = [(1.0, 0.3), (0.1, -0.2), (0.0, 0.15), (-0.05, 0.0)];
+            let value = |index: i32| {
+                let sum = factors.iter().zip(1_u32..).map(|((cosine, sine), number)| {
+                    let angle = TAU * f64::from(number) * frequency * f64::from(index);
+                    cosine * angle.cos() + sine * angle.sin()
+                });
+                (sum.sum::<f64>() + 0.7) as f32
+            };
+            let series: Vec<f32> = (0..samples).map(value).collect();
+            let fitted = Harmonics::of(&series, frequency, 4);
+            for (fitted, (cosine, sine)) in fitted.harmonics.iter().zip(factors) {
+                assert!((fitted.cosine - cosine).abs() < 1e-6, "{periods}: {fitted:?}, {cosine}");
+                assert!((fitted.sine - sine).abs() < 1e-6, "{periods}: {fitted:?}, {sine}");
+            }
+            // What rounding to 32 bits leaves.
+            assert!(fitted.residual_squares < 1e-13 * f64::from(samples), "{periods}: {fitted:?}");
+            let off = 0.05 / f64::from(samples);
+            let improved = improved_frequency(&series, frequency + off, 4);
+            assert!((improved - frequency).abs() < 1e-5 * off, "{periods}: {improved}, {frequency}");
+        }
+    }
 
     #[test]
     fn long_series_have_harmonics_too() {

@@ -22,6 +22,7 @@
 mod delay;
 mod harmonics;
 mod json;
+mod lines;
 mod spectrum;
 mod unknown;
 mod window;
@@ -35,6 +36,7 @@ use scopething_core::analysis::{
 use scopething_core::trace::SampleTimes;
 
 pub use delay::DelayUnknown;
+pub use lines::{LineDelays, LineMeter};
 pub use spectrum::{DistortionUnknown, Peak, Spectrum, SpectrumError};
 pub use unknown::WhyUnknown;
 pub use window::{UnknownWindow, Window};

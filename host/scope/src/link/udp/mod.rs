@@ -30,7 +30,8 @@
 //! adaptor that only passes bytes on will not. So only those datagrams are repeated that do no harm when they
 //! execute twice: scripts that set R0 and R1 before they use them, and `>`, `U`, `?`, `p`, `r`, `!` and `K`.
 //! A script that goes on from where the last one left R0 and R1 is sent once, and so is what starts a trace, a dump or a
-//! generator. When their answer is lost, the error reports it, and a reset is the way on, as it is for the vendor's library.
+//! generator. When their answer is lost, the error reports it, and a reset is the way on, as it is for the vendor's library; only a
+//! dump is asked for again by the driver, since the device still has the trace.
 //! The driver's own scripts set R1 anew so often that each datagram can
 //! [begin with that](scopething_core::link::bitscope_server::datagram_len): networks repeat datagrams as well, and a server
 //! that executes the repetition writes to no other registers than before.
@@ -74,9 +75,8 @@ use super::error::DatagramError;
 const MAX_DATAGRAM: usize = 65_535;
 
 /// The receive buffer that the system is asked for, in bytes; it gives as much as it allows. Linux counts some 800 bytes for a
-/// datagram of few, so that its usual 208 KiB hold no more than 270 of them, and a server that sends a byte in each loses the
-/// rest of a dump while the program does something else. Where `net.core.rmem_max` allows no more than it usually does, twice as
-/// many fit, and such captures still fail now and then.
+/// datagram of few, so that its usual 208 KiB hold no more than 270 of them (540 where they are asked for), and a server that
+/// sends a byte in each loses the rest of a dump while the program does something else. The driver then asks for shorter dumps.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// The most datagrams that are taken at a time.

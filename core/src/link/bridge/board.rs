@@ -1,0 +1,109 @@
+//! What a bridge is set to on its board: the rate of its UART, and its pins.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The board's settings, which the bridge keeps in flash and uses from its next start on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct BoardSettings {
+    /// Bits a second of the UART to the computer, 8N1: [`BAUD`](Self::BAUD).
+    pub baud: u32,
+    /// The GPIO of the LED, lit while it is high; none: no LED.
+    pub led: Option<u8>,
+    /// The GPIO that is high for 1 ms after each captured trace; none: no pin is.
+    pub trigger_out: Option<u8>,
+}
+
+/// Why settings are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum BoardSettingsError {
+    /// The UART has no such rate.
+    Baud {
+        /// Which one.
+        baud: u32,
+    },
+    /// The pin is taken, or leads nowhere on a Pico.
+    Pin {
+        /// Its GPIO.
+        gpio: u8,
+    },
+    /// One pin is asked for twice.
+    SamePin {
+        /// Its GPIO.
+        gpio: u8,
+    },
+}
+
+impl fmt::Display for BoardSettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Baud { baud } => {
+                write!(f, "the bridge has no UART of {baud} bits a second: give 9600 to 1000000")
+            }
+            Self::Pin { gpio } => {
+                write!(
+                    f,
+                    "GPIO {gpio} is not free: give one from 4 to 22, from 26 to 28, or 25, a Pico's LED"
+                )
+            }
+            Self::SamePin { gpio } => write!(f, "GPIO {gpio} is given twice: give two"),
+        }
+    }
+}
+
+impl core::error::Error for BoardSettingsError {}
+
+impl Default for BoardSettings {
+    /// A Pico: 1 Mbaud, its own LED, no trigger output.
+    fn default() -> Self {
+        Self { baud: 1_000_000, led: Some(25), trigger_out: None }
+    }
+}
+
+impl BoardSettings {
+    /// The rates of the UART. Faster, bytes would be lost while the flash is written.
+    pub const BAUD: core::ops::RangeInclusive<u32> = 9_600..=1_000_000;
+
+    /// Checks them: GPIO 0 to 3 are the UART's, and 23, 24 and 29 the Pico's own.
+    ///
+    /// # Errors
+    /// [`BoardSettingsError`].
+    pub fn check(&self) -> Result<(), BoardSettingsError> {
+        if !Self::BAUD.contains(&self.baud) {
+            return Err(BoardSettingsError::Baud { baud: self.baud });
+        }
+        for gpio in [self.led, self.trigger_out].into_iter().flatten() {
+            if !matches!(gpio, 4..=22 | 25..=28) {
+                return Err(BoardSettingsError::Pin { gpio });
+            }
+        }
+        match (self.led, self.trigger_out) {
+            (Some(led), Some(trigger)) if led == trigger => Err(BoardSettingsError::SamePin { gpio: led }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taken_pins_and_other_rates_are_refused() {
+        let right = BoardSettings::default();
+        assert_eq!(right.check(), Ok(()));
+        assert_eq!(BoardSettings { led: None, trigger_out: Some(4), baud: 921_600 }.check(), Ok(()));
+        for gpio in [0, 3, 23, 24, 29, 255] {
+            let settings = BoardSettings { trigger_out: Some(gpio), ..right };
+            assert_eq!(settings.check(), Err(BoardSettingsError::Pin { gpio }));
+        }
+        let twice = BoardSettings { trigger_out: Some(25), ..right };
+        assert_eq!(twice.check(), Err(BoardSettingsError::SamePin { gpio: 25 }));
+        for baud in [0, 9599, 1_000_001] {
+            assert_eq!(BoardSettings { baud, ..right }.check(), Err(BoardSettingsError::Baud { baud }));
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What happens on a bridge, as its log has it: values, so that a computer needs nothing of the firmware to print them.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::message::JobState;
+use super::usb::UsbState;
+use crate::list::list;
+use crate::time::Instant;
+
+/// Something that happened on the bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Event {
+    /// The firmware started after power came, or the reset line was used.
+    PoweredUp,
+    /// The firmware started since the watchdog had found no progress.
+    WatchdogRestart,
+    /// The firmware started after a panic, whose place the status has.
+    PanicRestart,
+    /// It does something else than before.
+    State(JobState),
+    /// Its USB socket has something else than before.
+    Usb(UsbState),
+    /// The button was pressed.
+    ButtonPressed,
+    /// The button was held for a second.
+    ButtonHeld,
+    /// The first byte since power-up that came too fast from the computer, and was lost.
+    UartOverrun,
+    /// The first byte since power-up without a stop bit, or the first break, from the computer.
+    UartFraming,
+    /// The flash failed where the number of starts, the job or the last failure is kept.
+    SettingsFailed,
+    /// Tasks get nowhere: the watchdog restarts the chip.
+    NoProgress {
+        /// That of the USB bus.
+        bus: bool,
+        /// That of the computer's messages.
+        uplink: bool,
+    },
+    /// It restarts into its boot loader.
+    BootLoader,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PoweredUp => f.write_str("powered up"),
+            Self::WatchdogRestart => f.write_str("restarted by the watchdog"),
+            Self::PanicRestart => f.write_str("restarted after a panic: `bridge status` reports its place"),
+            Self::State(state) => state.fmt(f),
+            Self::Usb(state) => write!(f, "USB: {state}"),
+            Self::ButtonPressed => f.write_str("button pressed"),
+            Self::ButtonHeld => f.write_str("button held"),
+            Self::UartOverrun => f.write_str("UART: bytes came too fast"),
+            Self::UartFraming => {
+                f.write_str("UART: a byte without a stop bit: check the wires and the baud rate")
+            }
+            Self::SettingsFailed => {
+                f.write_str("the flash fails where job and counters are kept: use another board")
+            }
+            Self::NoProgress { bus, uplink } => {
+                let what = match (bus, uplink) {
+                    (true, true) => "the USB bus and the uplink get",
+                    (true, false) => "the USB bus gets",
+                    (false, _) => "the uplink gets",
+                };
+                write!(f, "{what} nowhere: restarts")
+            }
+            Self::BootLoader => f.write_str("restarts into the boot loader"),
+        }
+    }
+}
+
+/// An event and when it happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct TimedEvent {
+    /// Its number, counted from 0 at power-up.
+    pub number: u32,
+    /// When it happened by the bridge's clock, which starts at power-up.
+    pub at: Instant,
+    /// What happened.
+    pub event: Event,
+}
+
+list! {
+    /// Events, as a slice: as many as fit an answer.
+    #[derive(Serialize, Deserialize)]
+    pub Events of TimedEvent, at most 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString as _;
+
+    #[test]
+    fn stuck_tasks_are_named() {
+        let text = |bus, uplink| Event::NoProgress { bus, uplink }.to_string();
+        assert_eq!(text(true, true), "the USB bus and the uplink get nowhere: restarts");
+        assert_eq!(text(false, true), "the uplink gets nowhere: restarts");
+    }
+}

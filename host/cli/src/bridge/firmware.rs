@@ -1,0 +1,230 @@
+//! Firmware for a bridge: a UF2 file onto the drive of a board in its boot loader.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+
+use super::super::message::print_note;
+use crate::capture_arguments::seconds;
+use crate::failure::Failure;
+use crate::progress::with_progress;
+
+/// The UF2 format (<https://github.com/microsoft/uf2>): its blocks, and where in one stands what.
+const BLOCK_BYTES: usize = 512;
+const MAGIC: [(usize, u32); 3] = [(0, 0x0A32_4655), (4, 0x9E5D_5157), (508, 0x0AB1_6F30)];
+const FLAGS_AT: usize = 8;
+const NUMBER_AT: usize = 20;
+const COUNT_AT: usize = 24;
+const FAMILY_AT: usize = 28;
+const FAMILY_PRESENT: u32 = 0x2000;
+const RP2040: u32 = 0xE48B_FF56;
+/// What a board in its boot loader has on its drive (RP2040 data sheet, section 2.8.4).
+const INFORMATION: &str = "INFO_UF2.TXT";
+const BOARD: &str = "Board-ID: RPI-RP2";
+/// How often drives are looked for.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Where the board's drive is.
+#[derive(Debug, Args)]
+pub(super) struct DriveArguments {
+    /// Where the drive of the board is mounted [default: the one RPI-RP2 drive that is]
+    #[arg(long, value_name = "PATH")]
+    drive: Option<PathBuf>,
+    /// How long to wait for that drive
+    #[arg(long, value_name = "T", default_value = "60s", value_parser = seconds)]
+    wait: f64,
+}
+
+/// Firmware that was read and is for a bridge's chip.
+#[derive(Debug)]
+pub(super) struct Firmware {
+    name: PathBuf,
+    bytes: Vec<u8>,
+}
+
+fn word(block: &[u8], at: usize) -> Option<u32> {
+    let bytes = block.get(at..at + 4)?;
+    Some(u32::from_le_bytes(bytes.try_into().ok()?))
+}
+
+/// What is wrong with the bytes of a UF2 file, if anything is.
+fn fault(bytes: &[u8]) -> Option<&'static str> {
+    let blocks = bytes.len() / BLOCK_BYTES;
+    if blocks == 0 || !bytes.len().is_multiple_of(BLOCK_BYTES) {
+        return Some(
+            "it is no whole UF2 file: give scopething-bridge.elf.uf2 as firmware-bridge/build has made it",
+        );
+    }
+    for (number, block) in bytes.chunks(BLOCK_BYTES).enumerate() {
+        if MAGIC.iter().any(|&(at, magic)| word(block, at) != Some(magic)) {
+            return Some("it is no UF2 file");
+        }
+        let places = (word(block, NUMBER_AT), word(block, COUNT_AT));
+        if places != (u32::try_from(number).ok(), u32::try_from(blocks).ok()) {
+            return Some("blocks of it are missing: copy or build it again");
+        }
+        let has_family = word(block, FLAGS_AT).is_some_and(|flags| flags & FAMILY_PRESENT != 0);
+        if !has_family || word(block, FAMILY_AT) != Some(RP2040) {
+            return Some("it is for another chip than the RP2040 of a Pico");
+        }
+    }
+    None
+}
+
+impl Firmware {
+    /// Reads and checks a file.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let shown = path.display();
+        let bytes = fs::read(path)
+            .map_err(|error| Failure::Failed(anyhow::anyhow!("{shown} cannot be read: {error}")))?;
+        if let Some(fault) = fault(&bytes) {
+            return Err(Failure::Failed(anyhow::anyhow!("{shown} is no firmware for a bridge: {fault}")));
+        }
+        let name = path.file_name().map_or_else(|| "firmware.uf2".into(), PathBuf::from);
+        Ok(Self { name, bytes })
+    }
+
+    /// Waits for the drive of a board, and copies the firmware there: the board starts it by itself.
+    pub(super) async fn flash(self, place: &DriveArguments) -> Result<(), Failure> {
+        let wait = Duration::from_secs_f64(place.wait.clamp(0.0, 86_400.0));
+        let drive =
+            with_progress(find(place.drive.as_deref(), wait), "waiting for the drive RPI-RP2").await?;
+        let shown = drive.display().to_string();
+        let copying = tokio::task::spawn_blocking(move || self.copy(&drive));
+        let copied = with_progress(async { copying.await.map_err(io::Error::other)? }, "copying");
+        copied.await.map_err(|error| {
+            Failure::Failed(anyhow::anyhow!("the firmware cannot be copied to {shown}: {error}"))
+        })?;
+        print_note!("copied to {shown}: the board starts it by itself");
+        Ok(())
+    }
+
+    fn copy(&self, drive: &Path) -> io::Result<()> {
+        let mut file = File::create(drive.join(&self.name))?;
+        file.write_all(&self.bytes)?;
+        match file.sync_all() {
+            // It has all it needs, and has restarted already.
+            Err(_) if !is_board(drive) => Ok(()),
+            synchronised => synchronised,
+        }
+    }
+}
+
+/// Whether a board in its boot loader is mounted there.
+fn is_board(drive: &Path) -> bool {
+    fs::read_to_string(drive.join(INFORMATION)).is_ok_and(|text| text.contains(BOARD))
+}
+
+/// The drive that was named, or the only one that there is, once it is there.
+async fn find(named: Option<&Path>, wait: Duration) -> Result<PathBuf, Failure> {
+    let deadline = tokio::time::Instant::now() + wait;
+    loop {
+        let drives = named.map_or_else(mounted, |named| vec![named.to_owned()]);
+        let mut boards = drives.into_iter().filter(|drive| is_board(drive));
+        match (boards.next(), boards.next()) {
+            (Some(drive), None) => return Ok(drive),
+            (Some(one), Some(other)) => {
+                return Err(Failure::Failed(anyhow::anyhow!(
+                    "several boards are in their boot loader, at {} and {}: name one with --drive",
+                    one.display(),
+                    other.display()
+                )));
+            }
+            (None, _) if tokio::time::Instant::now() >= deadline => {
+                return Err(Failure::Failed(anyhow::anyhow!(
+                    "no drive RPI-RP2 was mounted: plug the Pico's own USB socket into this computer, with BOOTSEL held \
+                     unless it was restarted by `bridge update`; name where it is mounted with --drive"
+                )));
+            }
+            (None, _) => tokio::time::sleep(POLL_INTERVAL).await,
+        }
+    }
+}
+
+/// Where drives are mounted.
+#[cfg(target_os = "linux")]
+fn mounted() -> Vec<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(1))
+        .map(|place| PathBuf::from(unescape(place)))
+        .collect()
+}
+
+/// Undoes what a mount's place is written with: octal numbers for what would end a field (proc(5), getmntent(3)).
+#[cfg(any(target_os = "linux", test))]
+fn unescape(place: &str) -> String {
+    let mut parts = place.split('\\');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        match (code, part.get(3..)) {
+            (Some(code), Some(rest)) if code.is_ascii() => {
+                text.push(char::from(code));
+                text.push_str(rest);
+            }
+            _ => {
+                text.push('\\');
+                text.push_str(part);
+            }
+        }
+    }
+    text
+}
+
+/// Where drives are mounted.
+#[cfg(target_os = "macos")]
+fn mounted() -> Vec<PathBuf> {
+    let volumes = fs::read_dir("/Volumes").into_iter().flatten().flatten();
+    volumes.map(|entry| entry.path()).collect()
+}
+
+/// Where drives are mounted.
+#[cfg(windows)]
+fn mounted() -> Vec<PathBuf> {
+    ('A'..='Z').map(|letter| PathBuf::from(format!("{letter}:\\"))).collect()
+}
+
+/// Where drives are mounted: not known here, `--drive` names it.
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+fn mounted() -> Vec<PathBuf> {
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Blocks as the description of the format has them.
+    fn uf2(count: u32, family: u32) -> Vec<u8> {
+        let block = |number: u32| {
+            let head =
+                [0x0A32_4655, 0x9E5D_5157, 0x2000, 0x1000_0000 + 256 * number, 256, number, count, family];
+            let mut block: Vec<u8> = head.into_iter().flat_map(u32::to_le_bytes).collect();
+            block.resize(508, 7);
+            block.extend(0x0AB1_6F30_u32.to_le_bytes());
+            block
+        };
+        (0..count).flat_map(block).collect()
+    }
+
+    #[test]
+    fn only_whole_firmware_of_this_chip_is_taken() {
+        let right = uf2(3, 0xE48B_FF56);
+        assert_eq!(fault(&right), None);
+        // The RP2350's family, a cut file, a missing block, no UF2 at all.
+        for wrong in [&uf2(3, 0xE48B_FF59), &right[..1000], &right[..1024], &[0; 512][..], &[]] {
+            assert!(fault(wrong).is_some(), "{} bytes", wrong.len());
+        }
+    }
+
+    #[test]
+    fn mounts_with_spaces_are_read() {
+        assert_eq!(unescape("/media/a\\040b\\134c"), "/media/a b\\c");
+        assert_eq!(unescape("/media/x\\9"), "/media/x\\9");
+    }
+}
