@@ -37,15 +37,16 @@ mod browser {
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub struct Elapsed;
 
-    /// Completes at a deadline.
+    /// Completes at a deadline, but not before the browser had a turn: who waits for what is due by now would otherwise keep
+    /// all else from happening, which may be just that.
     pub async fn sleep_until(deadline: Instant) {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
             let ms = left.as_nanos().div_ceil(1_000_000);
             TimeoutFuture::new(u32::try_from(ms).unwrap_or(u32::MAX).min(MAX_TIMEOUT_MS)).await;
+            if deadline <= Instant::now() {
+                return;
+            }
         }
     }
 
