@@ -8,7 +8,7 @@ export class DeviceDialog {
     this.transport = transport;
     this.button = el("button", { type: "button", id: "device", title: "Which device this page shows" }, "Device");
     this.now = el("p", { id: "device-now", role: "status" }, "Starting…");
-    this.failure = el("p", { id: "device-failure", role: "alert" });
+    this.failure = el("p", { id: "device-failure", className: "failure", role: "alert" });
     this.connect = el("button", { type: "button", id: "connect", disabled: !isSupported(), onclick: () => this.run(() => transport.useBitScope()) }, "Connect a BitScope…");
     this.signals = el("input", { id: "signals", type: "text", spellcheck: false, autocomplete: "off", value: transport.signals });
     const simulate = el("button", { type: "button", id: "simulate", onclick: () => this.simulate() }, "Use the simulated one");
@@ -19,7 +19,7 @@ export class DeviceDialog {
         el("p", { className: "hint" }, isSupported()
           ? "At a USB port of this computer. Nothing leaves this page. On Linux its port may need permission: join the group that owns it (often dialout or uucp) and log in again."
           : "This browser has no Web Serial here: use Chromium, Chrome or Edge on a computer, by https or from localhost. The simulated BitScope works everywhere.")),
-      el("fieldset", { className: "card" }, el("legend", {}, "Simulated BitScope"), el("label", { for: "signals" }, "Signals"), this.signals,
+      el("fieldset", { className: "card" }, el("legend", {}, "Simulated BitScope"), el("div", { className: "rows" }, el("label", { for: "signals" }, "Signals"), this.signals),
         el("div", { className: "buttons" }, simulate),
         el("p", { className: "hint" }, "As behind sim:? of the program: A=sine,1kHz,-2..2V&L1=uart,9600,text=hello&noise=5mV; clock=fast waits for nothing.")),
       el("p", { className: "hint" }, "Not in this page, but in the program: other clients at the same time, calibrations of probes, Parquet, NumPy and WAV files, decoders, recording."),

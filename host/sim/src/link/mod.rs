@@ -36,7 +36,11 @@ pub trait Timer: Send + Sync + Debug {
 }
 
 /// What [`Timer::sleep`] returns.
+#[cfg(not(target_family = "wasm"))]
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// What [`Timer::sleep`] returns; the timers of a browser stay in its thread.
+#[cfg(target_family = "wasm")]
+pub type Sleep = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A simulated device at the other end of a simulated link, as a stream of bytes.
 ///
