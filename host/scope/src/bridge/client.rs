@@ -426,7 +426,7 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
             match response(&mut answer)? {
                 Response::Events(part) if part.is_empty() => return Ok(events),
                 Response::Events(part) if part.iter().all(|event| event.number >= from) => {
-                    events.extend(&part)
+                    events.extend(&part);
                 }
                 Response::Events(_) => return Err(BridgeError::EndlessList),
                 other => return Err(unexpected(&other)),
