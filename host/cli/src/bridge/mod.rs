@@ -333,7 +333,7 @@ impl Action {
                     client.set_board(&settings).await?;
                     print_note!("used from the next power-up on");
                 }
-                out.write_all(report::board(&settings, *json).as_bytes())?;
+                out.write_all(report::board(settings, *json).as_bytes())?;
             }
             Self::Update { .. } => client.restart_into_boot_loader().await?,
             Self::Flash { .. } => {}

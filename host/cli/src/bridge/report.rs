@@ -237,12 +237,12 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
 }
 
 /// The settings of a bridge's board.
-pub(super) fn board(settings: &BoardSettings, as_json: bool) -> String {
+pub(super) fn board(settings: BoardSettings, as_json: bool) -> String {
     let BoardSettings { baud, led, trigger_out } = settings;
     if as_json {
         return format!("{}\n", json!({ "baud": baud, "led": led, "trigger_out": trigger_out }));
     }
-    let pin = |gpio: &Option<u8>| gpio.map_or_else(|| "none".to_owned(), |gpio| format!("GP{gpio}"));
+    let pin = |gpio: Option<u8>| gpio.map_or_else(|| "none".to_owned(), |gpio| format!("GP{gpio}"));
     Table::named([("baud", baud.to_string()), ("LED", pin(led)), ("trigger output", pin(trigger_out))])
         .to_string()
 }
