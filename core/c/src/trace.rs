@@ -51,9 +51,12 @@ const PLANNED: u32 = 0x5c09_7a91;
 const CAPTURED: u32 = 0x5c09_7a92;
 
 impl Kept {
+    /// What the memory holds, for one field at a time to be borrowed: a function of the caller may look at a plan while its
+    /// capture runs.
+    ///
     /// # Safety
-    /// `trace` is null, or points to memory for a trace that nobody else uses meanwhile.
-    unsafe fn of<'a>(trace: *mut ScopethingCoreTrace) -> Result<&'a mut Self, Failure> {
+    /// `trace` is null, or points to memory for a trace.
+    unsafe fn of(trace: *const ScopethingCoreTrace) -> Result<*const Self, Failure> {
         if trace.is_null() || !trace.is_aligned() {
             return Err(Failure::Argument(c"trace"));
         }
@@ -62,15 +65,21 @@ impl Kept {
         if !matches!(unsafe { (*kept).state }, PLANNED | CAPTURED) {
             return Err(Failure::Handle(c"this memory is no trace: call scopething_core_plan first"));
         }
-        // SAFETY: the state shows that all of it was initialised, and the caller promises that nobody else uses it.
-        Ok(unsafe { &mut *kept })
+        Ok(kept)
     }
 
-    fn trace(&self) -> Result<Trace<'_>, Failure> {
-        if self.state != CAPTURED {
+    /// # Safety
+    /// As [`of`](Self::of); nobody writes to it meanwhile.
+    unsafe fn trace<'a>(trace: *const ScopethingCoreTrace) -> Result<Trace<'a>, Failure> {
+        // SAFETY: promised by the caller.
+        let kept = unsafe { Self::of(trace) }?;
+        // SAFETY: it was found to be a trace. One that is being captured is not in this state.
+        if unsafe { (*kept).state } != CAPTURED {
             return Err(Failure::Handle(c"this trace was not captured: call scopething_core_capture first"));
         }
-        Ok(Trace::new(&self.plan, &self.buffer, self.samples, self.end, self.end_ticks))
+        // SAFETY: the state shows that all of it was initialised, and the caller promises that nobody writes to it.
+        let kept = unsafe { &*kept };
+        Ok(Trace::new(&kept.plan, &kept.buffer, kept.samples, kept.end, kept.end_ticks))
     }
 }
 
@@ -81,7 +90,7 @@ unsafe fn look(
     look: impl FnOnce(&Trace<'_>) -> Result<(), Failure>,
 ) -> ScopethingCoreStatus {
     // SAFETY: promised by the caller; nothing is written through it.
-    answer(|| look(&unsafe { Kept::of(trace.cast_mut()) }?.trace()?))
+    answer(|| look(&unsafe { Kept::trace(trace) }?))
 }
 
 /// How a capture is made.
@@ -149,7 +158,7 @@ pub unsafe extern "C" fn scopething_core_plan_info(
 ) -> ScopethingCoreStatus {
     answer(|| {
         // SAFETY: the contract of the interface; nothing is written through `trace`.
-        let (plan, mut info) = unsafe { (&Kept::of(trace.cast_mut())?.plan, Out::new(info, c"info")?) };
+        let (plan, mut info) = unsafe { (&(*Kept::of(trace)?).plan, Out::new(info, c"info")?) };
         info.set(ScopethingCorePlan {
             mode: field(&plan.mode.name),
             sample_rate_hz: plan.sample_rate_hz(),
@@ -175,7 +184,7 @@ pub unsafe extern "C" fn scopething_core_plan_notice(
 ) -> ScopethingCoreStatus {
     answer(|| {
         // SAFETY: the contract of the interface; nothing is written through `trace`.
-        let (plan, mut text) = unsafe { (&Kept::of(trace.cast_mut())?.plan, Text::new(text, size)?) };
+        let (plan, mut text) = unsafe { (&(*Kept::of(trace)?).plan, Text::new(text, size)?) };
         let notice = usize::try_from(number).ok().and_then(|number| plan.notices.get(number));
         text.set(notice.ok_or(Failure::Argument(c"number: there are fewer notices"))?);
         Ok(())
@@ -197,15 +206,20 @@ unsafe fn capture(
 ) -> ScopethingCoreStatus {
     let capture = |driver: &mut Driver| {
         // SAFETY: promised by the caller.
-        let kept = unsafe { Kept::of(trace) }?;
-        kept.state = PLANNED;
-        let captured = run(driver, &kept.plan, &mut kept.buffer)?;
+        let kept = unsafe { Kept::of(trace) }?.cast_mut();
+        // SAFETY: it was found to be a trace, and nobody else uses what is borrowed but the plan, which is only read.
+        let (state, plan, buffer) = unsafe { (&mut (*kept).state, &(*kept).plan, &mut (*kept).buffer) };
+        *state = PLANNED;
+        let captured = run(driver, plan, buffer)?;
         let (samples, end, end_ticks) = (captured.samples(), captured.end_reason(), captured.end_ticks());
         if samples == 0 {
             return Err(Failure::Cancelled);
         }
-        (kept.samples, kept.end, kept.end_ticks) = (samples, end, end_ticks);
-        kept.state = CAPTURED;
+        // SAFETY: as above.
+        unsafe {
+            ((*kept).samples, (*kept).end, (*kept).end_ticks) = (samples, end, end_ticks);
+            (*kept).state = CAPTURED;
+        }
         Ok(())
     };
     // SAFETY: promised by the caller.

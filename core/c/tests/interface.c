@@ -207,7 +207,7 @@ static void a_capture(void) {
         EXPECT(scopething_core_read_volts(&trace, SCOPETHING_CORE_CHANNEL_L0, 0, piece, 7, &count) == SCOPETHING_CORE_ERROR_ARGUMENT);
         EXPECT(scopething_core_read_volts(&trace, SCOPETHING_CORE_CHANNEL_A, 0, NULL, 7, &count) == SCOPETHING_CORE_ERROR_ARGUMENT);
     }
-    /* More than there is: a notice says so. */
+    /* More than there is: a notice reports it. */
     request = usual();
     request.samples = 20000;
     EXPECT(scopething_core_plan(&scope, &request, &trace) == SCOPETHING_CORE_OK);

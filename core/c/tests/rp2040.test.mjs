@@ -9,7 +9,7 @@ import { ScopeLine } from '../../../tests/rp2040/emulator/tcp.mjs';
 const { FIRMWARE } = process.env;
 const RAM_END = 0x20040000;
 // As the documentation has it.
-const MAX_STACK = 4096;
+const MAX_STACK = 2560;
 
 /** UART0's wire, which ends at a BitScope. */
 class ScopeWire {

@@ -73,7 +73,7 @@ fn unsigned_fraction(fraction: f64) -> u16 {
 }
 
 fn is_cut(fraction: f64) -> bool {
-    // The whole is a step more than a register holds, which nobody can tell from it.
+    // The whole is a step more than a register holds, which cannot be distinguished from it.
     let steps = rint(fraction * 65536.0);
     !(0.0..=65536.0).contains(&steps)
 }

@@ -15,6 +15,8 @@ pub(super) const DUMP_SCRIPT_BYTES: usize = 15 * 3 + 4 * 3 + 2 - 3;
 pub(super) const ANY_DUMP: u16 = u16::MAX;
 /// By what a dump that was lost is divided.
 const SHORTER_DUMPS: u16 = 4;
+/// By how many samples dumps become longer again for each channel that came without a loss.
+const LONGER_DUMPS: u16 = 16;
 /// Dumps are cut no shorter, in samples. In datagrams of a byte each these are some 500 for a system to keep until they are
 /// read, for which even Linux's default of 208 KiB has room.
 const MIN_DUMP: u16 = 256;
@@ -39,18 +41,27 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         dump: &Dump,
         samples: &mut [u8],
     ) -> Result<(), ScopeError<S::Error>> {
-        let (mut attempt, mut read) = (0, 0);
+        let (mut attempt, mut read, mut is_clean) = (0, 0, true);
         while let Some(rest) = samples.get_mut(read..).filter(|rest| !rest.is_empty()) {
             let part = dump.part(plan, read, self.max_dump);
             let length = part.sample_bytes().min(rest.len());
+            let longest = self.max_dump.min(part.count);
             attempt += 1;
             match self.try_dump::<false>(&part, rest.get_mut(..length).unwrap_or_default()).await {
                 Ok(_) => (attempt, read) = (0, read + length),
-                Err(error) if error.leaves_trace() && attempt < ATTEMPTS => {
+                Err(error) if error.leaves_trace() && (attempt < ATTEMPTS || self.max_dump < longest) => {
+                    is_clean = false;
+                    // A shorter one is another attempt; it ends at the shortest.
+                    if self.max_dump < longest {
+                        attempt = 0;
+                    }
                     self.resume_dumps(plan, dump.stage()).await?;
                 }
                 Err(error) => return Err(error),
             }
+        }
+        if is_clean {
+            self.max_dump = self.max_dump.saturating_add(LONGER_DUMPS);
         }
         Ok(())
     }
@@ -97,7 +108,9 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
         script.command(Command::DumpBinary)?;
         self.transport.run(dump.stage(), script.finish()).await?;
         let received = self.receive_dump::<COMPARE>(dump, samples).await;
-        if received.is_err() && self.transport.profile.is_lossy {
+        let came_in_part =
+            matches!(&received, Err(error) if matches!(error.kind, ScopeErrorKind::Incomplete { .. }));
+        if came_in_part && self.transport.profile.is_lossy {
             self.max_dump = (dump.count / SHORTER_DUMPS).max(MIN_DUMP) & !1;
         }
         received

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::library::{self, About, with_settings};
 use crate::settings::counted;
-use crate::texts::kept;
+use crate::texts::{kept, kept_message};
 
 /// What the vendor's library answers for its own version: programs compare it.
 const VERSION: &str = "2.0 FE26B";
@@ -114,7 +114,7 @@ pub extern "C" fn BL_Version(what: c_int) -> *const c_char {
 /// What went wrong last, or why `BL_Open` has opened nothing. If nothing did, a sentence: this library keeps no log.
 #[unsafe(no_mangle)]
 pub extern "C" fn BL_Log() -> *const c_char {
-    call(c"".as_ptr(), || library::failure().map_or_else(|| kept(LOG), |message| kept(&message)))
+    call(c"".as_ptr(), || library::failure().map_or_else(|| kept(LOG), |message| kept_message(&message)))
 }
 
 /// Selects a device, a channel or a source.

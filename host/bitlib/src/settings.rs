@@ -147,7 +147,8 @@ pub(crate) struct Settings {
     shown_span_v: f64,
     /// Whether rate, size or mode were set since this was looked at.
     pub(crate) is_changed: bool,
-    /// Whether the index was changed and neither rate nor size were set since: the first of them does not count as a change.
+    /// Whether the last index that was set was another one, and neither rate nor size were set since: the first of them does
+    /// not count as a change.
     is_index_new: bool,
     trigger: Trigger,
     logic_trigger: (u8, u8),

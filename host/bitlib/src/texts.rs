@@ -6,21 +6,35 @@ use std::sync::Mutex;
 
 use crate::device::lock;
 
-/// The texts that were given out. They are the same few, and whoever has one may keep it: so none is ever freed.
+/// The texts that were given out. Whoever has one may keep it: so none is ever freed. Names are the same few; messages, in
+/// which there may be any number, have half of the room.
 static TEXTS: Mutex<BTreeSet<&'static CStr>> = Mutex::new(BTreeSet::new());
 /// The most of them: beyond, a program opens ever new links, and gets an empty text for its name.
 const MAX_TEXTS: usize = 1024;
 
 /// A text that stays. What lies behind a zero byte is left out.
 pub(crate) fn kept(text: &str) -> *const c_char {
+    kept_within(MAX_TEXTS, text, c"")
+}
+
+/// As [`kept`], a message of a failure.
+pub(crate) fn kept_message(text: &str) -> *const c_char {
+    kept_within(
+        MAX_TEXTS / 2,
+        text,
+        c"It failed; there is no room for further messages, and BL_Error has its kind.",
+    )
+}
+
+fn kept_within(most: usize, text: &str, instead: &'static CStr) -> *const c_char {
     let bytes: Vec<u8> = text.bytes().take_while(|&byte| byte != 0).collect();
     let text = CString::new(bytes).unwrap_or_default();
     let mut texts = lock(&TEXTS);
     if let Some(known) = texts.get(text.as_c_str()) {
         return known.as_ptr();
     }
-    if texts.len() >= MAX_TEXTS {
-        return c"".as_ptr();
+    if texts.len() >= most {
+        return instead.as_ptr();
     }
     let text: &'static CStr = Box::leak(text.into_boxed_c_str());
     texts.insert(text);

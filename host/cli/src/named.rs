@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 
-/// Reads a value by its type's own parser, whose errors say more than a list of names, and gives the names to completions.
+/// Reads a value by its type's own parser, whose errors are more specific than a list of names, and gives the names to completions.
 pub(super) struct Named<T> {
     names: Vec<&'static str>,
     value: PhantomData<fn() -> T>,

@@ -99,9 +99,9 @@ static void timer_interrupt(void) { TIMER_INTR = 1; }
 int32_t scope_read(void *context, uint8_t *bytes, size_t size) {
     (void)context;
     if (put == taken && !lost) {
-        TIMER_ALARM0 = TIMER_RAW_LOW + POLL_US;
-        /* An interrupt that comes between the look and the sleep ends the sleep: it is pending then. */
+        /* With interrupts off, one that comes before the sleep, the alarm's too, stays pending and ends the sleep. */
         __asm volatile("cpsid i" ::: "memory");
+        TIMER_ALARM0 = TIMER_RAW_LOW + POLL_US;
         if (put == taken && !lost) __asm volatile("wfi");
         __asm volatile("cpsie i" ::: "memory");
         TIMER_ARMED = 1;

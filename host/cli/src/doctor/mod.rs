@@ -61,8 +61,8 @@ impl Arguments {
         report.add(settings());
         let url = match self.url.parse() {
             Ok(url) => url.unwrap_or_default(),
-            // The settings that are not understood are the problem, and the link may be among them.
-            Err(_) if report.has_problem() => {
+            // The settings that are not understood are the problem, which would name the link.
+            Err(_) if report.has_problem() && matches!(self.url.given(), Ok(None)) => {
                 self.print(&report)?;
                 return Err(Failure::Reported(1));
             }

@@ -157,6 +157,9 @@ impl End {
     /// How many samples are taken if one is each `step` units of the dump from 0 on.
     fn samples(self, step: f64) -> u64 {
         let steps = self.time as f64 / step;
+        // A step by a rate that is asked for is a rounded quotient.
+        let whole = steps.round();
+        let steps = if (steps - whole).abs() <= 1e-9 * steps { whole } else { steps };
         if self.is_change { (steps.floor() as u64).saturating_add(1) } else { steps.ceil() as u64 }
     }
 }
@@ -192,7 +195,7 @@ fn level(value: Value) -> Option<f32> {
     }
 }
 
-/// What is said of a dump with so many changes to levels that are not known.
+/// The warning for a dump with so many changes to levels that are not known.
 fn unknown_warning(changes: usize) -> Option<String> {
     let times = if changes == 1 { "once".to_owned() } else { format!("{changes} times") };
     (changes > 0).then(|| format!("a line has no known level (x or z) {times}: it is read as low there"))
