@@ -78,6 +78,7 @@ pub fn logic_edges<I: Iterator<Item = bool>>(levels: I) -> LogicEdges<I> {
 }
 
 /// See [`logic_edges`].
+#[must_use = "iterators do nothing unless they are consumed"]
 #[derive(Debug, Clone)]
 pub struct LogicEdges<I> {
     levels: core::iter::Enumerate<I>,

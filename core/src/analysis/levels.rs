@@ -69,8 +69,9 @@ pub struct Levels {
     pub overshoot: Option<f64>,
     /// How far `min` falls below `base`, as a fraction of `top - base`. `None` where `overshoot` is.
     pub undershoot: Option<f64>,
-    /// The standard deviation of the noise, by the median of the second differences: what changes from sample to
-    /// sample. With fewer than some ten samples a period the signal itself does, and it is too high.
+    /// The standard deviation of the noise: what changes from sample to sample, by the lesser of the median second and
+    /// fourth differences. What the signal itself bends within five samples counts as well: of a sine with N samples a
+    /// period 200 / N^4 of its amplitude.
     pub noise: f64,
     /// How many wild samples were set aside for top, base and all that rests on them. Mean, RMS and extremes are those
     /// of all samples.
@@ -267,28 +268,38 @@ impl Extent {
     }
 }
 
-/// The standard deviation of what changes from sample to sample: the median size of the second differences, by which a
-/// slope and the few samples at edges do not count. Known to some 5 %.
+/// The standard deviation of what changes from sample to sample, by which a slope and the few samples at edges do not
+/// count. Known to some 5 %.
 fn noise(samples: &[f32], peak_to_peak: f64) -> f64 {
-    /// Of normal noise of standard deviation 1: the second difference has sqrt(6), its median size is 0.6745 of that.
-    const MEDIAN: f64 = 0.6745 * 2.449_489_742_783_178;
+    // Both are of noise alone where the signal is slow. Where it bends, the fourth differences hold less of it; where it
+    // has an edge each few samples, the second do.
+    let second = noise_by(&[1.0, -2.0, 1.0], samples, peak_to_peak);
+    let fourth: [f64; 5] = [1.0, -4.0, 6.0, -4.0, 1.0];
+    if samples.len() < fourth.len() { second } else { second.min(noise_by(&fourth, samples, peak_to_peak)) }
+}
+
+/// The standard deviation by the median size of differences with these weights.
+fn noise_by(weights: &[f64], samples: &[f32], peak_to_peak: f64) -> f64 {
+    /// The median size of normal noise of standard deviation 1.
+    const MEDIAN: f64 = 0.6745;
     /// Four intervals an octave, from 2^-14 to 4 times the peak to peak.
     const SHIFT: u32 = 21;
     const FIRST: u32 = (127 - 14) << 2;
     let mut counts = [0_u32; 66];
-    if samples.len() < 3 || peak_to_peak <= 0.0 {
+    if samples.len() < weights.len() || peak_to_peak <= 0.0 {
         return 0.0;
     }
-    for around in samples.windows(3) {
-        let [before, here, after] = *around else { continue };
-        let bend = f64::from(before) + f64::from(after) - 2.0 * f64::from(here);
-        let bits = ((bend / peak_to_peak) as f32).abs().to_bits() >> SHIFT;
+    for around in samples.windows(weights.len()) {
+        let weighted = around.iter().zip(weights).map(|(&sample, weight)| weight * f64::from(sample));
+        let difference: f64 = weighted.sum();
+        let bits = ((difference / peak_to_peak) as f32).abs().to_bits() >> SHIFT;
         let interval = (bits.saturating_sub(FIRST - 1) as usize).min(counts.len() - 1);
         if let Some(count) = counts.get_mut(interval) {
             *count += 1;
         }
     }
-    let half = 0.5 * f64::from(samples.len() as u32 - 2);
+    let spread = sqrt(weights.iter().map(|weight| weight * weight).sum());
+    let half = 0.5 * (samples.len() + 1 - weights.len()) as f64;
     let mut below = 0.0;
     for (interval, &count) in counts.iter().enumerate() {
         let count = f64::from(count);
@@ -296,7 +307,7 @@ fn noise(samples: &[f32], peak_to_peak: f64) -> f64 {
             let Some(interval) = interval.checked_sub(1) else { return 0.0 };
             let bound = |interval: u32| f64::from(f32::from_bits((FIRST + interval) << SHIFT));
             let (from, to) = (bound(interval as u32), bound(interval as u32 + 1));
-            return (from + (to - from) * (half - below) / count) * peak_to_peak / MEDIAN;
+            return (from + (to - from) * (half - below) / count) * peak_to_peak / (MEDIAN * spread);
         }
         below += count;
     }
@@ -405,6 +416,16 @@ mod tests {
 
     fn assert_near(value: f64, expected: f64, tolerance: f64) {
         assert!((value - expected).abs() <= tolerance, "{value} is not {expected} within {tolerance}");
+    }
+
+    /// A clean sine has no noise to speak of, whatever it bends from sample to sample.
+    #[test]
+    fn bends_are_no_noise() {
+        let sine = |period: f64| {
+            let at = |index: u16| libm::sin(core::f64::consts::TAU * f64::from(index) / period) as f32;
+            Levels::of(&(0..3000).map(at).collect::<Vec<f32>>()).unwrap().noise
+        };
+        assert!(sine(33.3) < 3e-4 && sine(100.7) < 1e-4, "{} {}", sine(33.3), sine(100.7));
     }
 
     #[test]

@@ -40,7 +40,7 @@ const NO_BYTE: u32 = 0b111 << 8;
 const OVERRUN: u32 = 1 << 11;
 /// Where interrupts are set pending, and their priorities (Armv6-M reference manual, B3.4).
 const NVIC_ISPR: *mut u32 = 0xe000_e200 as *mut u32;
-const NVIC_IPR: *mut u8 = 0xe000_e400 as *mut u8;
+const NVIC_IPR: *mut u32 = 0xe000_e400 as *mut u32;
 /// The number of UART0's interrupt, and that of the one for what is in flash.
 pub(super) const UART0_NUMBER: usize = 20;
 const DEFERRED_NUMBER: usize = 26;
@@ -133,18 +133,11 @@ impl Handler<SWI_IRQ_0> for Deferred {
 }
 
 /// What the HAL asks for.
+#[derive(Clone, Copy)]
 struct Deferring;
 
 // SAFETY: `UART0_IRQ` has the handler called by way of `Deferred`.
 unsafe impl Binding<UART0_IRQ, BufferedInterruptHandler<UART0>> for Deferring {}
-
-impl Clone for Deferring {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl Copy for Deferring {}
 
 /// The bytes from the computer.
 pub(super) struct Receiver {
@@ -167,8 +160,8 @@ impl Receiver {
         (core::mem::replace(&mut self.framing_errors, framing) != framing).then_some(Error::Framing)
     }
 
-    /// Takes bytes out of the ring.
-    fn take(&mut self, bytes: &mut [u8]) -> usize {
+    /// Takes bytes out of the ring. There is one receiver, so that this is not called twice at a time.
+    fn take(bytes: &mut [u8]) -> usize {
         let mut place = READ.load(Ordering::Relaxed);
         let end = WRITE.load(Ordering::Acquire);
         let mut count = 0;
@@ -201,7 +194,7 @@ impl Read for Receiver {
             if let Some(error) = self.new_error() {
                 return Poll::Ready(Err(error));
             }
-            match self.take(bytes) {
+            match Self::take(bytes) {
                 0 if !bytes.is_empty() => Poll::Pending,
                 count => Poll::Ready(Ok(count)),
             }
@@ -275,7 +268,7 @@ fn pull(pin: usize, up: bool) {
 /// # Safety
 /// The interrupt must be able to come with this priority.
 unsafe fn set_priority(number: usize, priority: u8) {
-    let word = NVIC_IPR.cast::<u32>().wrapping_add(number / 4);
+    let word = NVIC_IPR.wrapping_add(number / 4);
     let shift = 8 * (number % 4);
     // SAFETY: a register of the processor, which takes whole words (B3.4.7).
     unsafe {

@@ -44,8 +44,8 @@ def serve(path):
         functions[name] = function
     for line in sys.stdin:
         assert library.BL_Open(b"NIL:BS000501", 1) == 1
-        # The vendor's library changes rate and size by itself for some time.
-        time.sleep(0.25)
+        # The vendor's library changes rate and size by itself for some time, longer on a busy machine.
+        time.sleep(0.5)
         print(json.dumps([functions[name](*arguments) for name, *arguments in json.loads(line)]), flush=True)
         # Another session in the same process would begin as this one ended.
         return
@@ -119,7 +119,26 @@ def explain(calls, ours, theirs, at, mode):
         return "6 and 7 ticks: no mode has them"
     if name in ("Size", "Time") and abs(one - other) <= 0.026 * max(one, other):
         return "the vendor's library rounds the last bit of a period up to the next clock"
+    if name == "Rate" and other > 0 and same(other, 1e6 / math.ceil(1e6 / one - 1e-9)):
+        return "the vendor's library rounds the last bit of a period up to the next clock"
+    if name == "Size" and arguments[0] > 6144 and any(
+        # So many samples at the rate as it is last as long as `other` samples of 6 or 7 ticks.
+        abs(other - arguments[0] * 40e6 / rate / ticks) < 1 for rate in [*state_rates(calls, theirs, at)[:1], 20e6] for ticks in (6, 7) if rate > 0
+    ):
+        return "6 and 7 ticks: no mode has them"
+    if name in ("Size", "Time", "Rate") and arguments[0] == -1 and differed_before(calls, ours, theirs, at):
+        return "what it asks for was answered otherwise before"
     return None
+
+
+def differed_before(calls, ours, theirs, at):
+    """Whether rate, size or time were answered otherwise since the mode was set."""
+    for (name, *_), one, other in zip(reversed(calls[:at]), reversed(ours[:at]), reversed(theirs[:at])):
+        if name in ("Size", "Time", "Rate") and not same(one, other):
+            return True
+        if name == "Mode" and one >= 0:
+            return False
+    return False
 
 
 def limited(calls, answers_, at):

@@ -14,7 +14,7 @@ use super::message::print_warning;
 use super::named::Named;
 use super::session::Session;
 use scopething_files::pieces::Pieces;
-use scopething_files::{ReadError, StampObject, open_pieces};
+use scopething_files::{ReadError, StampObject};
 use scopething_waveform::measure::{LineDelays, LineMeter, WaveformAnalysis, Window};
 use scopething_waveform::waveform::{SampleKind, Samples, Stamp, Waveform};
 
@@ -101,12 +101,8 @@ impl Arguments {
 
     /// The file as pieces of its only trace, if that has logic lines alone: whatever its length, they take no more memory.
     fn lines(&self, path: &Path) -> Result<Option<Box<dyn Pieces>>, Failure> {
-        if self.source.reading.trace.is_some_and(|number| number != 1) {
-            return Ok(None);
-        }
-        let (format, options) = self.source.options(path)?;
         let is_line = |kind: SampleKind| kind == SampleKind::Levels;
-        let pieces = open_pieces(path, format, &options);
+        let pieces = self.source.pieces(path)?;
         Ok(pieces.filter(|pieces| pieces.outline().channels.iter().all(|series| is_line(series.kind))))
     }
 
@@ -121,14 +117,13 @@ impl Arguments {
         all_pieces(pieces.as_mut(), |piece| meter.push(piece)).map_err(|error| unread(error.into()))?;
         let mut delays = LineDelays::of(&meter);
         if delays.are_needed() {
-            let again =
-                self.lines(path)?.ok_or_else(|| unread(anyhow::anyhow!("it was changed meanwhile")))?;
-            pieces = again;
+            pieces = self.lines(path)?.ok_or_else(|| unread(anyhow::anyhow!("it was changed meanwhile")))?;
             all_pieces(pieces.as_mut(), |piece| delays.push(piece)).map_err(|error| unread(error.into()))?;
         }
         let stamp = pieces.outline().details.stamp;
-        self.print_heading(1, stamp, false)?;
-        self.print(&delays.finish(), Some(place(1, stamp)))
+        let number = stamp.map_or(1, |stamp| stamp.number);
+        self.print_heading(number, stamp, false)?;
+        self.print(&delays.finish(), Some(place(number, stamp)))
     }
 
     /// Prints what a trace of a file shows, under a heading if it is one of several or was recorded by a job.

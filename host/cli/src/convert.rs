@@ -9,7 +9,6 @@ use super::file_arguments::FileSource;
 use super::message::{print_note, print_warning};
 use super::output_arguments::{OutputArguments, Target};
 use super::results::{Results, Show, is_of_closed_pipe};
-use scopething_files::open_pieces;
 use scopething_files::pieces::Pieces;
 use scopething_files::{SaveError, TraceFile};
 
@@ -50,16 +49,13 @@ impl Arguments {
         }
     }
 
-    /// The file as pieces of its only trace, if all outputs are written piece by piece: whatever its length, that takes
-    /// no more memory.
+    /// The file as pieces of its only trace, if all outputs are written piece by piece.
     fn pieces(&self) -> Result<Option<Box<dyn Pieces>>, Failure> {
-        let is_first = self.source.reading.trace.is_none_or(|number| number == 1);
         let outputs = self.output.files()?;
-        if !is_first || outputs.iter().any(|output| output.format.writer().by_pieces().is_none()) {
+        if outputs.iter().any(|output| output.format.writer().by_pieces().is_none()) {
             return Ok(None);
         }
-        let (format, options) = self.source.reading.of(&self.source.file, std::iter::empty())?;
-        Ok(open_pieces(&self.source.file, format, &options))
+        self.source.reading.pieces(&self.source.file, std::iter::empty())
     }
 
     fn convert_pieces(&self, path: &Path, mut pieces: Box<dyn Pieces>) -> Result<(), Failure> {

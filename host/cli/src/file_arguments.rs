@@ -9,7 +9,8 @@ use super::failure::Failure;
 use super::file_traces::{FileTrace, FileTraces};
 use super::named::Named;
 use super::output_arguments::completed_formats;
-use scopething_files::{ColumnChoice, Format, ReadOptions};
+use scopething_files::pieces::Pieces;
+use scopething_files::{ColumnChoice, Format, ReadOptions, open_pieces};
 
 /// Set on each option: a heading of the whole group would hold what follows it as well.
 const HEADING: &str = "Options of a file";
@@ -94,6 +95,21 @@ impl FileArguments {
             for_s: self.duration,
         };
         Ok((format, options))
+    }
+
+    /// A file as pieces of its only trace, if it can be read so and that is the one that is chosen: whatever its length,
+    /// that takes no more memory.
+    pub(super) fn pieces(
+        &self,
+        path: &Path,
+        named: impl Iterator<Item = String>,
+    ) -> Result<Option<Box<dyn Pieces>>, Failure> {
+        let (format, options) = self.of(path, named)?;
+        let is_chosen = |pieces: &dyn Pieces| {
+            let number = pieces.outline().details.stamp.map_or(1, |stamp| stamp.number);
+            self.trace.is_none_or(|chosen| chosen == number)
+        };
+        Ok(open_pieces(path, format, &options).filter(|pieces| is_chosen(pieces.as_ref())))
     }
 
     /// The trace of a file that is chosen, or its first.

@@ -12,7 +12,7 @@ use super::file_traces::{FileTrace, FileTraces};
 use super::given_options::GivenOptions;
 use super::live::LiveArguments;
 use super::session::Session;
-use scopething_files::{Format, ReadOptions};
+use scopething_files::pieces::Pieces;
 use scopething_waveform::waveform::Waveform;
 
 /// A file or a capture, with the options of both.
@@ -74,9 +74,9 @@ impl FileOrCapture {
         self.reading.open(path, self.named())
     }
 
-    /// The format of the file, and what to read of it.
-    pub(super) fn options(&self, path: &Path) -> Result<(Format, ReadOptions), Failure> {
-        self.reading.of(path, self.named())
+    /// The file as [pieces](FileArguments::pieces) of its only trace.
+    pub(super) fn pieces(&self, path: &Path) -> Result<Option<Box<dyn Pieces>>, Failure> {
+        self.reading.pieces(path, self.named())
     }
 
     /// The trace of the file that is chosen, or its first.

@@ -1,6 +1,7 @@
 //! The settings of the instrument: one set for all clients, as on a scope that
 //! several people share.
 
+use scopething_waveform::quantity_text::quantity;
 use std::fmt;
 
 use scopething::trigger_hint::{Remedy, TriggerHint};
@@ -194,7 +195,9 @@ impl Settings {
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { span_s, position, trigger, trigger_type, trigger_mode, resolution, .. } = self;
-        write!(f, "{} over {span_s} s, trigger {trigger} {trigger_type} at {position}", self.channels())?;
+        let volts = |volts: f64| quantity(volts, "V", 4);
+        let span = quantity(*span_s, "s", 4);
+        write!(f, "{} over {span}, trigger {trigger} {trigger_type} at {position}", self.channels())?;
         if *trigger_mode != Self::default().trigger_mode {
             write!(f, ", {trigger_mode}")?;
         }
@@ -202,10 +205,10 @@ impl fmt::Display for Settings {
             write!(f, ", {resolution} bits")?;
         }
         for (name, vertical) in ["A", "B"].iter().zip(&self.analog).filter(|(_, vertical)| vertical.shown) {
-            write!(f, ", {name} {} V around {} V", vertical.span_v, vertical.middle_v)?;
+            write!(f, ", {name} {} around {}", volts(vertical.span_v), volts(vertical.middle_v))?;
         }
         match self.level_v {
-            Some(level_v) => write!(f, ", level {level_v} V"),
+            Some(level_v) => write!(f, ", level {}", volts(level_v)),
             None => Ok(()),
         }
     }

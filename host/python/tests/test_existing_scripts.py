@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from conftest import finish, interrupt
 
+import scopething
 from scopething import scope as driver
 from scopething.analysis import annotate_series
 from scopething.utils import DotDict
@@ -42,6 +43,18 @@ def test_module_functions(connected):
     driver.stop_clock()
     with pytest.raises(driver.ConfigurationError):
         driver.start_clock(39e6)
+
+
+def test_main_again_takes_the_scope_over(connected):
+    first = connected()
+    # As a script whose function begins with it each time.
+    driver.await_(driver.main())
+    try:
+        assert driver.s is not first and len(driver.capture(["A"], timeout=0).A) == 1000
+        with pytest.raises(scopething.Closed):
+            driver.await_(first.capture(["A"], timeout=0))
+    finally:
+        driver.s.close()
 
 
 def test_pandas(connected):

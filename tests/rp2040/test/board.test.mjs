@@ -13,7 +13,10 @@ const FREE_RAM = 0x20030000;
 async function flashes(board, seconds) {
   const before = board.ledChanges.length;
   const end = board.nanos + seconds * 1e9;
+  // Without a BitScope nobody answers in the wall clock's time.
+  board.paced = board.device !== null;
   await board.run(() => board.nanos >= end);
+  board.paced = true;
   return board.ledChanges.slice(before).filter(({ lit }) => lit).length;
 }
 

@@ -21,9 +21,11 @@ for (const [name, filling] of Object.entries(FILLINGS)) {
     const { board } = bench;
     let stored = 0;
     bench.onStored = () => { stored += 1; };
-    await bench.plug();
     // The whole index and the settings are erased first, each sector for 400 ms.
+    board.paced = false;
     await board.run(() => board.log.some(({ text }) => text.startsWith('now ')), 20, 'the start');
+    board.paced = true;
+    await bench.plug();
     // BOOTSEL has it capture: no computer waits for an answer while the whole flash is gone through.
     for (let trace = 1; trace <= 2; trace += 1) {
       board.bootsel = true;

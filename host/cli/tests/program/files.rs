@@ -166,6 +166,25 @@ async fn old_file_is_replaced_atomically() {
     assert_eq!(names(directory.path()), ["t.csv"]);
 }
 
+/// Whether a file is read as a whole or piece by piece.
+#[tokio::test]
+async fn unknown_levels_of_a_dump_are_a_warning() {
+    let directory = directory();
+    let dump =
+        "$timescale 1us $end $var wire 1 ! D $end $enddefinitions $end\n#0 x! #10 1! #20 z! #30 0! #40\n";
+    fs::write(directory.path().join("x.vcd"), dump).unwrap();
+    for arguments in
+        [&["convert", "x.vcd", "-o", "-"][..], &["convert", "x.vcd", "-o", "-", "--format", "json"]]
+    {
+        let finished = scopething_in(directory.path(), arguments).await.done();
+        assert!(
+            finished.stderr.contains("no known level (x or z) 2 times"),
+            "{arguments:?}: {}",
+            finished.stderr
+        );
+    }
+}
+
 /// What is in a file need not be saved elsewhere when it cannot be converted.
 #[tokio::test]
 async fn failed_conversion_rescues_nothing() {

@@ -110,13 +110,7 @@ impl<R: BufRead> JsonReader<R> {
     fn skip_unread(&mut self) -> Result<Option<Skipped>, ReadError> {
         let Some(line) = self.next_begin()? else { return Ok(None) };
         let ahead = self.text.peek()?;
-        let number = || {
-            let rest = ahead.strip_prefix(b"{\"trace\":")?;
-            // What is in memory may end within a number.
-            let digits = rest.get(..rest.iter().position(|byte| !byte.is_ascii_digit())?)?;
-            std::str::from_utf8(digits).ok()?.parse().ok()
-        };
-        let number: Option<u64> = number();
+        let number = number_of_job(ahead);
         if number.is_none() && !ahead.starts_with(b"{\"cause\":") {
             return Ok(None);
         }
@@ -160,6 +154,13 @@ impl<R: BufRead + Send> TraceReader for JsonReader<R> {
             Ok(reader.next()?.map(|(Numbered { trace }, _)| Skipped { number: trace }))
         })
     }
+}
+
+/// The number with which an object of a job's trace begins. `None` as well if the text ends within it.
+fn number_of_job(object: &[u8]) -> Option<u64> {
+    let rest = object.strip_prefix(b"{\"trace\":")?;
+    let digits = rest.get(..rest.iter().position(|byte| !byte.is_ascii_digit())?)?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// What is wrong with an object. The place in the error is counted from where the object begins.

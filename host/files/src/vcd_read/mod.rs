@@ -45,7 +45,7 @@ impl<R: BufRead> VcdReader<R> {
         self.warnings.extend(left_out_warning(&left_out));
         let assigned = assign(&candidates(&variables, &known), &self.options.channels, &mut self.warnings)?;
         let (mut now, mut changed) = (0_u64, None);
-        let mut total = 0;
+        let (mut total, mut unknown) = (0, 0);
         for command in parser {
             let (code, value) = match event(command, now)? {
                 Some(Event::Time(time)) => {
@@ -56,14 +56,18 @@ impl<R: BufRead> VcdReader<R> {
                 None => continue,
             };
             changed = Some(now);
+            let is_used =
+                || assigned.iter().any(|one| variables.get(one.index).is_some_and(|of| of.code == code));
+            unknown += usize::from(value.is_none() && is_used());
             total += 1;
             if total > MAX_SAMPLES {
                 return Err(ReadError::TooLong);
             }
             for variable in variables.iter_mut().filter(|variable| variable.code == code) {
-                variable.changes.push((now, value));
+                variable.changes.push((now, value.unwrap_or(0.0)));
             }
         }
+        self.warnings.extend(unknown_warning(unknown));
         let used: Vec<(&Assigned, &Variable)> =
             assigned.iter().filter_map(|one| Some((one, variables.get(one.index)?))).collect();
         let channels = if known.channels.is_empty() {
@@ -161,7 +165,8 @@ impl End {
 enum Event {
     /// What follows is of this time, in units of the dump.
     Time(u64),
-    Change(vcd::IdCode, f32),
+    /// To a value; none to a level that is not known (`x`) or not driven (`z`).
+    Change(vcd::IdCode, Option<f32>),
 }
 
 /// What a command after the definitions means, at a time; `None` if nothing.
@@ -171,16 +176,26 @@ fn event(command: std::io::Result<Command>, now: u64) -> Result<Option<Event>, R
             return Err(fault(format!("time {time} comes after {now}")));
         }
         Command::Timestamp(time) => Some(Event::Time(time)),
-        Command::ChangeScalar(code, value) => {
-            Some(Event::Change(code, f32::from(u8::from(value == Value::V1))))
-        }
-        Command::ChangeReal(code, value) => Some(Event::Change(code, value as f32)),
+        Command::ChangeScalar(code, value) => Some(Event::Change(code, level(value))),
+        Command::ChangeReal(code, value) => Some(Event::Change(code, Some(value as f32))),
         // A bit may be written as a bus of one is.
-        Command::ChangeVector(code, bits) => {
-            Some(Event::Change(code, f32::from(u8::from(bits.iter().last() == Some(Value::V1)))))
-        }
+        Command::ChangeVector(code, bits) => Some(Event::Change(code, bits.iter().last().and_then(level))),
         _ => None,
     })
+}
+
+fn level(value: Value) -> Option<f32> {
+    match value {
+        Value::V0 => Some(0.0),
+        Value::V1 => Some(1.0),
+        Value::X | Value::Z => None,
+    }
+}
+
+/// What is said of a dump with so many changes to levels that are not known.
+fn unknown_warning(changes: usize) -> Option<String> {
+    let times = if changes == 1 { "once".to_owned() } else { format!("{changes} times") };
+    (changes > 0).then(|| format!("a line has no known level (x or z) {times}: it is read as low there"))
 }
 
 fn candidates(variables: &[Variable], known: &Known) -> Vec<Candidate> {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::{
     End, Event, Header, Sampling, candidates, event, greatest_common_divisor, header, left_out_warning,
+    unknown_warning,
 };
 use crate::assign::{Assigned, assign};
 use crate::facts::Known;
@@ -43,7 +44,7 @@ struct Moments {
 pub(crate) fn open(path: &Path, options: &ReadOptions) -> Option<Fed> {
     let (mut parser, mut warnings) = (parser(path).ok()?, Vec::new());
     let dump = Dump::begin(&mut parser, options, &mut warnings).ok()?;
-    let (end, common) = dump.scan(parser)?;
+    let (end, common) = dump.scan(parser, &mut warnings)?;
     let (outline, moments) = dump.outline(end, common, options)?;
     let samples = (moments.end - moments.first).checked_mul(outline.channels.len() as u64)?;
     let bytes = path.metadata().ok()?.len();
@@ -88,20 +89,22 @@ impl Dump {
     }
 
     /// The last time, and the greatest divisor of all times of changes.
-    fn scan(&self, parser: Parser) -> Option<(End, u64)> {
-        let (mut now, mut changed, mut common) = (0, None, 0);
+    fn scan(&self, parser: Parser, warnings: &mut Vec<String>) -> Option<(End, u64)> {
+        let (mut now, mut changed, mut common, mut unknown) = (0, None, 0, 0);
         for command in parser {
             match event(command, now).ok()? {
                 Some(Event::Time(time)) => now = time,
-                Some(Event::Change(code, _)) => {
+                Some(Event::Change(code, value)) => {
                     changed = Some(now);
-                    if now != common && self.codes.contains(&code) {
+                    if self.codes.contains(&code) {
+                        unknown += usize::from(value.is_none());
                         common = greatest_common_divisor(now, common);
                     }
                 }
                 None => {}
             }
         }
+        warnings.extend(unknown_warning(unknown));
         let end = End { time: now, is_change: changed == Some(now) };
         Some((end, greatest_common_divisor(now, common)))
     }
@@ -181,7 +184,9 @@ impl Dump {
                 }
                 Some(Event::Change(code, value)) => {
                     let places = self.codes.iter().zip(&mut held.values);
-                    places.filter(|(of, _)| **of == code).for_each(|(_, place)| *place = value);
+                    places
+                        .filter(|(of, _)| **of == code)
+                        .for_each(|(_, place)| *place = value.unwrap_or(0.0));
                 }
                 None => {}
             }

@@ -150,7 +150,8 @@ impl Found {
                 vertical.set_span(scale_v * VERTICAL_DIVISIONS);
                 // To a tenth of a division, so that the number is one that can be read.
                 let step_v = scale_v / 10.0;
-                vertical.middle_v = (f64::midpoint(low, high) / step_v).round() * step_v;
+                // Zero is added to have no negative one.
+                vertical.middle_v = (f64::midpoint(low, high) / step_v).round() * step_v + 0.0;
             }
         }
         settings.lines = self.lines;

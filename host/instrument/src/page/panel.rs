@@ -131,7 +131,8 @@ fn within(name: &str, value: f64, least: f64, most: f64, unit: &str) -> Result<f
     if (least..=most).contains(&value) {
         Ok(value)
     } else {
-        Err(format!("{name} of {value} {unit} is not possible: give {least} to {most} {unit}"))
+        let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
+        Err(format!("{name} of {value}{unit} is not possible: give {least} to {most}{unit}"))
     }
 }
 

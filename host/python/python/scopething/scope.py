@@ -287,7 +287,7 @@ def await_(g: Coroutine[Any, Any, T]) -> T:
 
 
 async def main() -> None:
-    """Connects to the scope that the command line names, as ``s``."""
+    """Connects to the scope that the command line names, as ``s``; what was ``s`` before is closed."""
     global s
     parser = argparse.ArgumentParser(description="scopething")
     parser.add_argument("url", nargs="?", default=None, type=str, help="Device to connect to")
@@ -296,6 +296,8 @@ async def main() -> None:
     args = parser.parse_args()
     level = logging.DEBUG if args.debug else (logging.INFO if args.verbose else logging.WARNING)
     logging.basicConfig(level=level, stream=sys.stdout)
+    if "s" in globals():
+        s.close()
     s = await Scope().connect(args.url)
 
 
