@@ -25,6 +25,15 @@ const MAX_QUEUED: usize = 64;
 extern "C" {
     #[wasm_bindgen(js_namespace = console, js_name = info)]
     fn log(text: &str);
+
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    fn log_error(text: &str);
+}
+
+/// Has a panic, which ends the instrument, reported where whoever looks for its cause will see it.
+#[wasm_bindgen(start)]
+fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| log_error(&panic.to_string())));
 }
 
 /// Both ends of what the page and its instrument send each other.
