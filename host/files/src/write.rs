@@ -1,7 +1,7 @@
 //! What all writers share.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -60,7 +60,9 @@ pub(crate) fn write_whole(
 ) -> Result<(), WriteError> {
     let outline = Outline::from(waveform);
     let mut held = Held::of(&outline);
-    writer.begin(&outline, &std::env::temp_dir(), out)?;
+    // A browser has no such directory, and writes no format that spools.
+    let spool = if cfg!(target_family = "wasm") { PathBuf::new() } else { std::env::temp_dir() };
+    writer.begin(&outline, &spool, out)?;
     for first in (0..waveform.sample_count()).step_by(PIECE_SAMPLES) {
         let channels = waveform.channels().iter();
         let piece: Vec<Samples> =

@@ -24,11 +24,73 @@ pub fn since_1970() -> Duration {
 /// while their page is hidden.
 #[cfg(target_family = "wasm")]
 mod browser {
+    use std::cell::RefCell;
     use std::future::pending;
+    use std::pin::Pin;
+    use std::rc::Rc;
+    use std::task::{Context, Poll, Waker};
     use std::time::Duration;
 
-    use gloo_timers::future::TimeoutFuture;
+    use wasm_bindgen::prelude::*;
     pub use web_time::Instant;
+
+    #[wasm_bindgen]
+    extern "C" {
+        #[wasm_bindgen(js_name = setTimeout)]
+        fn set_timeout(callback: &Closure<dyn FnMut()>, ms: u32) -> f64;
+
+        #[wasm_bindgen(js_name = clearTimeout)]
+        fn clear_timeout(id: f64);
+    }
+
+    /// One of the browser's timers; dropped, it is given up and wakes nobody.
+    struct Timeout {
+        id: f64,
+        state: Rc<RefCell<State>>,
+        _callback: Closure<dyn FnMut()>,
+    }
+
+    #[derive(Default)]
+    struct State {
+        is_over: bool,
+        waker: Option<Waker>,
+    }
+
+    impl Timeout {
+        fn new(ms: u32) -> Self {
+            let state = Rc::new(RefCell::new(State::default()));
+            let callback = Closure::once({
+                let state = Rc::clone(&state);
+                move || {
+                    let mut state = state.borrow_mut();
+                    state.is_over = true;
+                    if let Some(waker) = state.waker.take() {
+                        waker.wake();
+                    }
+                }
+            });
+            Self { id: set_timeout(&callback, ms), state, _callback: callback }
+        }
+    }
+
+    impl Future for Timeout {
+        type Output = ();
+
+        fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+            let mut state = self.state.borrow_mut();
+            if state.is_over {
+                return Poll::Ready(());
+            }
+            state.waker = Some(context.waker().clone());
+            Poll::Pending
+        }
+    }
+
+    impl Drop for Timeout {
+        fn drop(&mut self) {
+            clear_timeout(self.id);
+        }
+    }
 
     /// The longest that a browser's timer can be set to, in milliseconds.
     const MAX_TIMEOUT_MS: u32 = i32::MAX as u32;
@@ -43,7 +105,7 @@ mod browser {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let ms = left.as_nanos().div_ceil(1_000_000);
-            TimeoutFuture::new(u32::try_from(ms).unwrap_or(u32::MAX).min(MAX_TIMEOUT_MS)).await;
+            Timeout::new(u32::try_from(ms).unwrap_or(u32::MAX).min(MAX_TIMEOUT_MS)).await;
             if deadline <= Instant::now() {
                 return;
             }

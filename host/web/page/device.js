@@ -43,6 +43,8 @@ export class DeviceDialog {
       await work();
     } catch (error) {
       this.failure.textContent = error.message ?? String(error);
+      // At the start nobody has opened it, and it may have been closed meanwhile.
+      if (!this.dialog.open) this.dialog.showModal();
     }
   }
 

@@ -3,7 +3,7 @@
 
 import { Conversation } from "./conversation.js";
 import { DeviceDialog } from "./device.js";
-import init, { PageInstrument } from "./instrument.js";
+import init, { checkSignals, PageInstrument } from "./instrument.js";
 import { Port, permittedPort, requestPort } from "./serial.js";
 import { takeParameter } from "./store.js";
 
@@ -25,21 +25,24 @@ export class Transport extends Conversation {
     this.formats = ["csv", "sr", "json", "vcd", "svg"];
     this.instrument = null;
     this.port = null;
+    /** How the present instrument opens its port; null where it has none. */
+    this.openPort = null;
     this.settings = null;
+    this.loaded = init();
     /** What is being done to get another device: one thing after the other. */
     this.changing = Promise.resolve();
     const given = takeParameter("sim");
     this.signals = given ?? stored() ?? SIGNALS;
     this.dialog = new DeviceDialog(this);
     this.handlers.link("connecting", "");
-    this.change(() => this.begin(given !== null));
+    this.dialog.run(() => this.change(() => this.begin(given !== null)));
     navigator.serviceWorker?.register("worker.js").catch((error) => console.info(`without a network this page will not load: ${error.message}`));
   }
 
   /** A BitScope that the user has given this page before, else the simulated one. */
   async begin(isSimulated) {
     try {
-      await init();
+      await this.loaded;
     } catch (error) {
       this.handlers.link("refused", `This browser does not run the instrument: ${error.message ?? error}`);
       return;
@@ -56,8 +59,10 @@ export class Transport extends Conversation {
     return done;
   }
 
-  /** The simulated device with these signals. */
-  useSimulated(signals) {
+  /** The simulated device with these signals; the present one stays where they are not understood. */
+  async useSimulated(signals) {
+    await this.loaded;
+    checkSignals(signals);
     return this.change(() => this.simulate(signals));
   }
 
@@ -73,7 +78,11 @@ export class Transport extends Conversation {
       this.signals = signals;
       keep(signals);
     } catch (error) {
-      if (!this.instrument) await this.replace((receive) => PageInstrument.simulated(SIGNALS, receive), "simulated");
+      // Those of a link, or of an earlier visit, were not looked at before.
+      if (!this.instrument) {
+        await this.replace((receive) => PageInstrument.simulated(SIGNALS, receive), "simulated");
+        this.signals = SIGNALS;
+      }
       throw error;
     }
   }
@@ -83,12 +92,22 @@ export class Transport extends Conversation {
     const open = async () => {
       await this.port?.close();
       const present = this.port === null ? port : await permittedPort();
-      if (present === null) return null;
-      this.port = await Port.open(present);
-      return this.port;
+      if (present === null || this.openPort !== open) return null;
+      const opened = await Port.open(present);
+      // Another device may be wanted by now, and nobody would close this one.
+      if (this.openPort !== open) {
+        await opened.close();
+        return null;
+      }
+      this.port = opened;
+      return opened;
+    };
+    const connect = (receive) => {
+      this.openPort = open;
+      return PageInstrument.connect(open, receive);
     };
     try {
-      await this.replace((receive) => PageInstrument.connect(open, receive), "BitScope");
+      await this.replace(connect, "BitScope");
     } catch (error) {
       await this.simulate(this.signals);
       throw error;
@@ -99,8 +118,12 @@ export class Transport extends Conversation {
   async replace(make, kind) {
     const { instrument, settings } = this;
     this.instrument = null;
+    this.openPort = null;
     this.abandon("another device is being used");
-    if (instrument) await instrument.close();
+    if (instrument) {
+      this.handlers.device();
+      await instrument.close();
+    }
     await this.port?.close();
     this.port = null;
     const early = [];

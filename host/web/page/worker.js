@@ -1,6 +1,9 @@
 // Keeps the page, so that it loads without a network. The build fills in what there is to keep.
 
-const CACHE = `scopething-${"VERSION"}`;
+// Other copies of the page, below other paths of the same origin, have the same caches at hand: each keeps to its own. No
+// scope has a space in it.
+const PREFIX = `scopething ${self.registration.scope} `;
+const CACHE = PREFIX + "VERSION";
 const KEPT = ["FILES"];
 
 self.addEventListener("install", (event) => {
@@ -11,7 +14,7 @@ self.addEventListener("install", (event) => {
 self.addEventListener("activate", (event) => {
   const forget = async () => {
     const names = await caches.keys();
-    await Promise.all(names.filter((name) => name.startsWith("scopething-") && name !== CACHE).map((name) => caches.delete(name)));
+    await Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== CACHE).map((name) => caches.delete(name)));
   };
   event.waitUntil(forget());
 });

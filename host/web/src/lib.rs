@@ -3,11 +3,10 @@
 //! The scripts of the page send it what they would send a server, and get what a server would send them
 //! (`host/pages/web-interface.md`). The device is simulated here, or behind a port that a script opens.
 
-use std::io;
 use std::sync::Arc;
 
 use js_sys::{Function, Promise, Uint8Array};
-use scopething::link::{OpenError, OpenLink, ScriptPort};
+use scopething::link::{OpenError, OpenLink, ScriptPort, thrown};
 use scopething_core::device::BS05;
 use scopething_core::scope::UnknownRevision;
 use scopething_files::Format;
@@ -26,6 +25,15 @@ const MAX_QUEUED: usize = 64;
 extern "C" {
     #[wasm_bindgen(js_namespace = console, js_name = info)]
     fn log(text: &str);
+
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    fn log_error(text: &str);
+}
+
+/// Has a panic, which ends the instrument, reported where whoever looks for its cause will see it.
+#[wasm_bindgen(start)]
+fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| log_error(&panic.to_string())));
 }
 
 /// Both ends of what the page and its instrument send each other.
@@ -42,6 +50,16 @@ impl Channel for ScriptChannel {
     async fn send(&mut self, message: ToClient) -> Result<(), Gone> {
         self.to_page.send(message).await.map_err(|_| Gone)
     }
+}
+
+/// Whether `query` names a simulated device, as [`PageInstrument::simulated`] takes it.
+///
+/// # Errors
+/// What is wrong with the query.
+#[wasm_bindgen(js_name = checkSignals)]
+pub fn check_signals(query: &str) -> Result<(), JsError> {
+    SimConfig::from_query(query)?;
+    Ok(())
 }
 
 /// An instrument that runs in this page.
@@ -195,19 +213,11 @@ impl PageInstrument {
 
 /// The link over the port that a script opens.
 async fn opened_by(open: &Function) -> Result<OpenLink, OpenError> {
-    let failed = |error: JsValue| OpenError::Port {
-        port: "the BitScope".to_owned(),
-        source: io::Error::other(text_of(&error)),
-    };
+    let failed = |error: JsValue| OpenError::Port { port: "the BitScope".to_owned(), source: thrown(&error) };
     let promise: Promise = open.call0(&JsValue::NULL).map_err(failed)?.unchecked_into();
     let port = JsFuture::from(promise).await.map_err(failed)?;
     if port.is_null() || port.is_undefined() {
         return Err(OpenError::NoPort { port: "of a BitScope".to_owned() });
     }
     Ok(OpenLink::of_script(port.unchecked_into::<ScriptPort>()))
-}
-
-fn text_of(error: &JsValue) -> String {
-    let message = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
-    message.or_else(|| error.as_string()).unwrap_or_else(|| format!("{error:?}"))
 }

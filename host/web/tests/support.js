@@ -17,10 +17,8 @@ const KINDS = { ".html": "text/html", ".js": "text/javascript", ".css": "text/cs
 
 /** Serves a folder below a path, as any web server does; knows nothing of what is in it. */
 export async function serveFolder(prefix = "/") {
-  const requests = [];
   const server = http.createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
-    requests.push(pathname);
     const name = pathname.startsWith(prefix) ? pathname.slice(prefix.length) || "index.html" : null;
     try {
       if (name === null || name.includes("/")) throw new Error("not here");
@@ -34,7 +32,6 @@ export async function serveFolder(prefix = "/") {
   await once(server, "listening");
   return {
     link: `http://127.0.0.1:${server.address().port}${prefix}`,
-    requests,
     async close() {
       server.closeAllConnections();
       server.close();

@@ -218,7 +218,9 @@ impl Shared {
             "latest" => self.latest.borrow().clone(),
             number => number.parse().ok().and_then(|seq| self.history().find(seq)),
         };
-        found.ok_or_else(|| "there is no such trace: see /api/v1/traces, or ask for next.csv".to_owned())
+        found.ok_or_else(|| {
+            "there is no such trace: choose one that is listed, or ask for the next".to_owned()
+        })
     }
 
     async fn next_trace(self: &Arc<Self>, role: Role) -> Option<Arc<Acquired>> {

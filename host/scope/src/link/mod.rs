@@ -68,7 +68,7 @@ pub use self::open::{open, resolve};
 #[cfg(not(target_family = "wasm"))]
 pub use self::ports::{Port, UsbDevice, list_ports};
 #[cfg(target_family = "wasm")]
-pub use self::script_port::{ScriptLink, ScriptPort};
+pub use self::script_port::{ScriptLink, ScriptPort, thrown};
 #[cfg(not(target_family = "wasm"))]
 pub use self::serial::SerialLink;
 #[cfg(not(target_family = "wasm"))]

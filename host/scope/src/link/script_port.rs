@@ -32,6 +32,14 @@ extern "C" {
     async fn write(this: &ScriptPort, bytes: Vec<u8>) -> Result<JsValue, JsValue>;
 }
 
+/// What a script has thrown, as an error with its message.
+#[must_use]
+pub fn thrown(error: &JsValue) -> io::Error {
+    let message = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
+    let text = message.or_else(|| error.as_string()).unwrap_or_else(|| format!("{error:?}"));
+    io::Error::other(text)
+}
+
 /// A link over what a script has opened.
 #[derive(Debug)]
 pub struct ScriptLink {
@@ -50,8 +58,7 @@ impl ScriptLink {
     }
 
     fn failure(&self, error: &JsValue) -> LinkError {
-        let text = error.as_string().unwrap_or_else(|| format!("{error:?}"));
-        LinkError::Port { port: Arc::clone(&self.name), source: Arc::new(io::Error::other(text)) }
+        LinkError::Port { port: Arc::clone(&self.name), source: Arc::new(thrown(error)) }
     }
 }
 

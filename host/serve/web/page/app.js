@@ -62,6 +62,7 @@ class App {
       frame: (buffer) => this.takeFrame(buffer),
       measurements: (measured) => this.takeMeasurements(measured),
       link: (link, reason) => this.takeLinkState(link, reason),
+      device: () => this.takeDevice(),
     });
     const tick = () => {
       this.render();
@@ -150,8 +151,22 @@ class App {
     this.link = link;
     this.linkReason = reason;
     document.body.dataset.link = link;
+    // What comes now may be of another device.
+    if (link === "open") this.average.reset();
     this.readout.showStatus();
     this.dirty = true;
+  }
+
+  /** What comes from now on is of another device, which numbers its traces anew: those of the last one can no longer be had. */
+  takeDevice() {
+    this.trace = null;
+    this.last = null;
+    this.undrawn = [];
+    this.measured = null;
+    this.violations = null;
+    this.maskCounts = { pass: 0, fail: 0, lost: 0 };
+    this.forgetWhatWasMeasured();
+    this.backToLive();
   }
 
   count(trace) {

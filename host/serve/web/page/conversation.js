@@ -7,8 +7,9 @@ export const VERSION = 1;
 /**
  * One side of it. Whoever extends it has `post(text)`, which sends a message and returns whether that could be done.
  *
- * `handlers`: `state(object)`, `status(object)`, `frame(ArrayBuffer)`, `measurements(object)`, and `link(state, reason)` with
- * the states `connecting`, `open`, `lost`, `full` and `refused`.
+ * `handlers`: `state(object)`, `status(object)`, `frame(ArrayBuffer)`, `measurements(object)`, `link(state, reason)` with
+ * the states `connecting`, `open`, `lost`, `full` and `refused`, and `device()` before another device takes the place of the
+ * present one.
  */
 export class Conversation {
   constructor(handlers) {
