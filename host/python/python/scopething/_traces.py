@@ -167,7 +167,7 @@ class Series:
 
     def __contains__(self, name: object) -> bool:
         # As by `__getitem__`: a text is an attribute, anything else a sample.
-        return getattr(self, name, None) is not None if isinstance(name, str) else name in self.samples
+        return getattr(self, name, None) is not None if isinstance(name, str) else bool(name in self.samples)
 
     def __repr__(self) -> str:
         count = len(self.samples)
