@@ -11,7 +11,7 @@ use scopething::{plan_report, settings};
 use scopething_core::plan::{BusyOutputs, CapturePlan, CaptureRequest};
 use scopething_core::trace::Trace;
 use scopething_files::plot::{PictureSize, svg};
-use scopething_files::{ColumnChoice, Format, ReadOptions, SaveError, TraceFile};
+use scopething_files::{ColumnChoice, Format, ReadError, ReadOptions, SaveError, TraceFile};
 use scopething_waveform::clipping::Clipping;
 use scopething_waveform::measure::{WaveformAnalysis, Window};
 use scopething_waveform::moment::UnixMicros;
@@ -230,10 +230,6 @@ impl Recording {
         })?;
         Ok(pythonize::pythonize(py, &analysis)?)
     }
-
-    fn __eq__(&self, other: &Self) -> bool {
-        self.waveform == other.waveform
-    }
 }
 
 fn write(path: &Path, format: Format, waveform: &Waveform) -> Result<(), SaveError> {
@@ -276,6 +272,15 @@ impl ReadArguments {
     }
 }
 
+fn unread(path: &Path, error: &ReadError) -> Failure {
+    let kind = match error {
+        // The file is as good as before: it was asked for what it does not have.
+        ReadError::NoChannel { .. } | ReadError::TooManyChannels => Kind::Usage,
+        _ => Kind::FileError,
+    };
+    Failure::new(kind, format!("{}: {error}", path.display()))
+}
+
 /// Reads every trace of a file.
 #[pyfunction]
 pub(crate) fn read(
@@ -290,15 +295,11 @@ pub(crate) fn read(
     let format = format.map_err(|error| Failure::of(Kind::Usage, &error).raise(py))?;
     let options = arguments.options().map_err(|failure| failure.raise(py))?;
     gate::outside(py, move || {
-        let failed = |error: &(dyn std::error::Error + 'static)| Failure::of(Kind::FileError, error);
-        let mut reader =
-            scopething_files::open_with(&path, format, &options).map_err(|error| failed(&error))?;
+        let mut reader = scopething_files::open_with(&path, format, &options)
+            .map_err(|error| Failure::of(Kind::FileError, &error))?;
         let mut traces = Vec::new();
-        while let Some(waveform) = reader
-            .read()
-            .map_err(|error| Failure::new(Kind::FileError, format!("{}: {error}", path.display())))?
-        {
-            traces.push(Recording::of_file(waveform));
+        while let Some(waveform) = reader.read().map_err(|error| unread(&path, &error))? {
+            traces.push(Recording::of_file(waveform.with_warnings(reader.warnings())));
         }
         Ok(traces)
     })

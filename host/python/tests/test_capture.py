@@ -247,6 +247,7 @@ def test_a_series_is_its_samples():
     assert ramp["unit"] == "V" and ramp._repr_svg_().startswith("<svg")
     with pytest.raises(KeyError):
         ramp["volume"]
+    assert "unit" in ramp and "volume" not in ramp and 2.5 in ramp and 7 not in ramp
 
 
 @pytest.mark.parametrize(
@@ -260,7 +261,11 @@ def test_a_series_is_its_samples():
         ({"A": []}, {}, "no samples"),
         ({}, {}, "no channel"),
         ({"X": [1]}, {}, "not a channel"),
+        ({"A": [[1], [1, 2]]}, {}, "give numbers"),
         ({"A": [1]}, {"range": 5}, "range is 5"),
+        ({"A": [1]}, {"range": (0, 3.3, 9)}, r"range is \(0, 3.3, 9\)"),
+        ({"A": [1]}, {"range": "05"}, "range is '05'"),
+        ({"A": [1]}, {"range": {"low": 0}}, "range is {'low': 0}"),
         ({"A": [1]}, {"raw": "no"}, "raw is 'no'"),
         ({"A": [1]}, {"sample_rate": 0}, "sample_rate"),
     ],

@@ -61,6 +61,38 @@ def test_parts_of_files_are_read(tmp_path):
         scopething.read(table, format="doc")
     with pytest.raises(TypeError, match="colums"):
         scopething.read(table, colums="A=1")
+    # More than there are, and more than 16 bits of them.
+    with pytest.raises(scopething.FileError):
+        scopething.read(table, format="csv", skip=100_000)
+    with pytest.raises(scopething.Usage, match="skip"):
+        scopething.read(table, format="csv", skip=1 << 64)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"channels": None}, {"channels": 5}, {"channels": [1]}, {"channels": b"A"}, {"channels": ""}, {"channels": "A,"},
+        {"columns": 5}, {"format": 5},
+    ],
+)  # fmt: skip
+def test_arguments_of_reading_that_make_no_sense(tmp_path, arguments):
+    table = tmp_path / "table.csv"
+    table.write_text("time,A\n0,0.5\n1e-3,1.5\n")
+    (name,) = arguments
+    with pytest.raises(scopething.Usage, match=f"{name} is"):
+        scopething.read(table, **arguments)
+
+
+def test_what_is_read_otherwise_is_a_warning(tmp_path):
+    table = tmp_path / "table.csv"
+    rows = "".join(f"{row}e-3,{row}.5,{row}.25,{row}.75,{row}.125\n" for row in range(4))
+    table.write_text(f"time,one,two,three,four\n{rows}")
+    (warning,) = scopething.read(table).warnings
+    assert "room for 2 analog channels" in warning and "three" in warning and "four" in warning
+    assert scopething.read(table, channels=["three", "four"]).warnings == []
+    for channels, words in (("five", "five"), ("one,two,three", "analog")):
+        with pytest.raises(scopething.Usage, match=words):
+            scopething.read(table, channels=channels)
 
 
 def test_files_hold_what_repeats_the_capture(tmp_path, simulated_scope):

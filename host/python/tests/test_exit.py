@@ -51,7 +51,9 @@ child = os.fork()
 if child == 0:
     sys.exit()
 assert os.waitpid(child, 0)[1] == 0
-next(stream)""",
+# A second of it: more than can have been waiting.
+for _ in range(10):
+    next(stream)""",
         (b"T", 1),
     ),
     "connecting": ("scope.close(); start(lambda: scopething.connect(sys.argv[1]))", (b"!", 2)),

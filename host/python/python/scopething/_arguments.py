@@ -78,7 +78,7 @@ def flag(value: Any, name: str) -> bool:
 def name_of(value: str, name: str) -> str:
     """A name, of the argument ``name``."""
     if not isinstance(value, str):
-        raise Usage(f"{name} is {value!r}: give a name such as 'x1'")
+        raise Usage(f"{name} is {value!r}: give a name, as text")
     return value
 
 
@@ -90,14 +90,14 @@ def word(value: int, name: str) -> int:
     return count
 
 
-def listed(channels: Iterable[str]) -> Tuple[str, ...]:
+def listed(channels: Iterable[str], example: str = "'A', 'AB' or ['A', 'L3']") -> Tuple[str, ...]:
     """Channels that are not one text, which may be an iterator."""
     try:
         if isinstance(channels, (bytes, bytearray)):
             raise TypeError
         return tuple(channels)
     except TypeError:
-        raise Usage(f"channels is {channels!r}: give 'A', 'AB' or ['A', 'L3']") from None
+        raise Usage(f"channels is {channels!r}: give {example}") from None
 
 
 def channels_text(channels: Channels) -> str:

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, TypedDict, Union
 
 from . import _core
-from ._arguments import Path, Quantity, number, word
-from ._errors import FileError
+from ._arguments import Path, Quantity, listed, name_of, number, whole
+from ._errors import FileError, Usage
 from ._traces import Traces
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ReadArguments(TypedDict, total=False):
-    """The arguments of `read` that say what is read, beside the file."""
+    """The arguments of `read` besides the file: what to read of it."""
 
     format: Optional[str]
     channels: Union[str, Iterable[str]]
@@ -42,9 +42,12 @@ def read(file: Path, **arguments: Unpack[ReadArguments]) -> Traces:
             - ``start``: the time in seconds, on the time axis of the file, to read from.
             - ``duration``: how many seconds to read.
 
+    Messages name the program's options: ``--from`` is ``start``, ``--for`` is ``duration``, and the others are
+    the arguments of their names.
+
     Raises:
         FileError: it cannot be read.
-        Usage: its ending names no format, or an argument is not understood.
+        Usage: its ending names no format, an argument is not understood, or the file does not have these channels.
     """
     return next(iter(_traces_of(file, arguments)))
 
@@ -72,12 +75,30 @@ def _arguments_of(
 ) -> Dict[str, Any]:
     if isinstance(columns, Mapping):
         columns = ",".join(f"{name}={column}" for name, column in columns.items())
+    elif not (columns is None or isinstance(columns, str)):
+        raise Usage(f"columns is {columns!r}: give 'time=2,A=CH1' or {{'time': 2, 'A': 'CH1'}}")
     return {
-        "format": format,
-        "channels": [name.strip() for name in (channels.split(",") if isinstance(channels, str) else channels)],
+        "format": None if format is None else name_of(format, "format"),
+        "channels": _names_of(channels),
         "columns": columns,
         "rate": None if rate is None else number(rate, "Hz", "rate"),
-        "skip": word(skip, "skip"),
+        "skip": _lines_of(skip),
         "start": None if start is None else number(start, "s", "start"),
         "duration": None if duration is None else number(duration, "s", "duration"),
     }
+
+
+def _names_of(channels: Union[str, Iterable[str]]) -> List[str]:
+    """The names of channels in a file, one text each; none for all."""
+    example = "'SCL,SDA' or ['SCL', 'SDA']"
+    names = channels.split(",") if isinstance(channels, str) else listed(channels, example)
+    if not all(isinstance(name, str) and name.strip() for name in names):
+        raise Usage(f"channels is {channels!r}: give {example}")
+    return [name.strip() for name in names]
+
+
+def _lines_of(skip: int) -> int:
+    lines = whole(skip, "skip")
+    if not 0 <= lines < 1 << 64:
+        raise Usage(f"skip is {lines}: give how many lines, from 0")
+    return lines

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._arguments import Path, Quantity, flag, number, quantity_text, whole
+from ._arguments import Path, Quantity, flag, name_of, number, quantity_text, whole
 from ._errors import Usage
 from ._plan import Plan
 
@@ -166,7 +166,8 @@ class Series:
             raise KeyError(str(error)) from None
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and getattr(self, name, None) is not None
+        # As by `__getitem__`: a text is an attribute, anything else a sample.
+        return getattr(self, name, None) is not None if isinstance(name, str) else bool(name in self.samples)
 
     def __repr__(self) -> str:
         count = len(self.samples)
@@ -191,7 +192,11 @@ _FIELDS = {
 
 def _typed(name: str, samples: npt.ArrayLike) -> Samples:
     """Samples of a channel as a waveform has them."""
-    array = np.asarray(samples)
+    try:
+        array = np.asarray(samples)
+    except (TypeError, ValueError):
+        # Lists of several lengths, for example.
+        raise Usage(f"the samples of {name} make no array: give numbers") from None
     if array.ndim != 1:
         raise Usage(f"the samples of {name} have {array.ndim} dimensions: give one")
     is_logic = name.upper().startswith("L")
@@ -203,6 +208,14 @@ def _typed(name: str, samples: npt.ArrayLike) -> Samples:
     if is_logic and not is_level:
         raise Usage(f"the samples of {name} are not all 0 or 1, as logic levels are")
     return cast("Samples", typed)
+
+
+def _pair(values: Any) -> Tuple[float, float]:
+    """Two numbers."""
+    if isinstance(values, (str, bytes, Mapping)):
+        raise TypeError
+    low, high = values
+    return float(low), float(high)
 
 
 def _same(one: Series, other: Series) -> bool:
@@ -284,8 +297,8 @@ class Traces(Mapping[str, Series]):
         for name, samples in channels.items():
             rows.append((str(name).upper(), (starts or {}).get(name, 0.0), 1.0 / rate, _typed(str(name), samples), flag(raw, "raw")))
         try:
-            limits = None if range is None else (float(range[0]), float(range[1]))
-        except (TypeError, ValueError, IndexError):
+            limits = None if range is None else _pair(range)
+        except (TypeError, ValueError):
             raise Usage(f"range is {range!r}: give the lowest and the highest level, such as (0, 3.3)") from None
         return cls(_core.Recording.of_arrays(rate, rows, limits, None))
 
@@ -382,7 +395,7 @@ class Traces(Mapping[str, Series]):
             Usage: the ending is no known format.
             FileError: the file was not written.
         """
-        self._recording.save(os.fspath(path), format)
+        self._recording.save(os.fspath(path), None if format is None else name_of(format, "format"))
 
     def to_pandas(self) -> pandas.DataFrame:
         """A `pandas.DataFrame`: a column for each channel, by the time in seconds.

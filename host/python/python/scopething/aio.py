@@ -210,13 +210,21 @@ class Scope:
         self._scope.cancel()
 
     start_waveform = _passed_on(_scope.Scope.start_waveform)
+    """As `scopething.Scope.start_waveform`."""
     stop_waveform = _passed_on(_scope.Scope.stop_waveform)
+    """As `scopething.Scope.stop_waveform`."""
     start_clock = _passed_on(_scope.Scope.start_clock)
+    """As `scopething.Scope.start_clock`."""
     stop_clock = _passed_on(_scope.Scope.stop_clock)
+    """As `scopething.Scope.stop_clock`."""
     hold = _passed_on(_scope.Scope.hold)
+    """As `scopething.Scope.hold`."""
     release = _passed_on(_scope.Scope.release)
+    """As `scopething.Scope.release`."""
     stop = _passed_on(_scope.Scope.stop)
+    """As `scopething.Scope.stop`."""
     plan = _passed_on(_scope.Scope.plan)
+    """As `scopething.Scope.plan`."""
 
     async def calibrate(
         self,

@@ -243,6 +243,13 @@ impl Waveform {
         self
     }
 
+    /// The same waveform, with more sentences among its [`warnings`](Details::warnings), after those that it has.
+    #[must_use]
+    pub fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.details.warnings.extend(warnings);
+        self
+    }
+
     /// Whether the analog samples are fractions of the range instead of volts.
     #[must_use]
     pub fn is_raw(&self) -> bool {

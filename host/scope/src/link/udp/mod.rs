@@ -52,7 +52,7 @@ mod order;
 mod pending;
 mod repeat;
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::link::bitscope_server::datagram_len;
@@ -142,24 +142,33 @@ impl UdpLink {
         tokio::select! {
             biased;
             received = self.socket.recv(&mut self.datagram) => {
-                self.take(received.map_err(LinkError::network)?)?;
+                self.take(received.map_err(failed)?)?;
                 // What has come meanwhile is taken before the reader has its turn: the system keeps little of it.
                 for _ in 1..MAX_BURST {
                     match self.socket.try_recv(&mut self.datagram) {
                         Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                        received => self.take(received.map_err(LinkError::network)?)?,
+                        received => self.take(received.map_err(failed)?)?,
                     }
                 }
                 Ok(())
             }
             () = self.clock.until(deadline.unwrap_or(Instant(u64::MAX))) => {
                 if let Some(again) = self.exchange.due(self.clock.now())? {
-                    self.socket.send(&again).await.map_err(LinkError::network)?;
+                    self.socket.send(&again).await.map_err(failed)?;
                     self.exchange.sent_again(self.clock.now());
                 }
                 Ok(())
             }
         }
+    }
+}
+
+/// A failure of the socket.
+fn failed(error: io::Error) -> LinkError {
+    match error.kind() {
+        // A datagram socket has no connection to reset: this is how Windows reports that nothing listens at the port.
+        ErrorKind::ConnectionReset => LinkError::network(io::Error::new(ErrorKind::ConnectionRefused, error)),
+        _ => LinkError::network(error),
     }
 }
 
@@ -189,7 +198,7 @@ impl Write for UdpLink {
         while !self.exchange.may_send(Command::from_byte(*first)) {
             self.step().await?;
         }
-        self.socket.send(&self.exchange.datagram(commands)).await.map_err(LinkError::network)?;
+        self.socket.send(&self.exchange.datagram(commands)).await.map_err(failed)?;
         self.exchange.sent(commands, self.clock.now());
         Ok(commands.len())
     }
@@ -197,5 +206,16 @@ impl Write for UdpLink {
     /// Nothing is kept back: what was written was sent.
     async fn flush(&mut self) -> Result<(), LinkError> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_is_a_port_where_nothing_listens() {
+        let error = failed(ErrorKind::ConnectionReset.into());
+        assert_eq!(embedded_io::Error::kind(&error), embedded_io::ErrorKind::ConnectionRefused, "{error}");
     }
 }
