@@ -180,11 +180,18 @@ fn rare_trigger_that_comes_when_flash_is_due_goes_to_flash() {
     run("A=square,0.2Hz,0..3V", async |running| {
         let mut client = running.client();
         let flash = ToFlash::Spaced(Micros::from_millis(1000));
-        client.configure(&Job { flash, ..job(triggered(), Repeat::Times(3)) }).await.unwrap();
+        client.configure(&Job { flash, ..job(triggered(), Repeat::Times(2)) }).await.unwrap();
         client.arm().await.unwrap();
+        running.until(|bridge| bridge.state() == JobState::Armed).await;
+        running.pass(Micros::from_millis(1000)).await;
+        // The second is armed while flash is not due, and its trigger comes when it is.
+        running.bridge.press(Press::Short);
         running.until(|bridge| bridge.state() == JobState::Finished).await;
+        let records = client.records(TraceId::FIRST).await.unwrap();
+        let causes: Vec<_> = records.iter().map(|record| record.cause).collect();
+        assert_eq!(causes, [EndReason::Cancel, EndReason::Trigger]);
         let store = client.status().await.unwrap().store;
-        assert_eq!((store.traces, store.memory_traces), (3, 0));
+        assert_eq!((store.traces, store.memory_traces), (2, 0));
     });
 }
 
@@ -199,6 +206,7 @@ fn ordered_trace_that_flash_has_no_room_for_is_kept_in_memory() {
         client.arm().await.unwrap();
         for in_memory in 0..=1 {
             running.until(|bridge| bridge.state() == JobState::Armed).await;
+            running.pass(Micros::from_millis(1000)).await;
             running.bridge.press(Press::Short);
             running.pass(Micros::from_millis(1000)).await;
             let store = client.status().await.unwrap().store;
