@@ -144,7 +144,9 @@ async fn main(spawner: Spawner) {
         board::note(Event::SettingsFailed);
         BoardSettings::default()
     });
-    uart::set_baud(settings.baud);
+    if settings.baud != BoardSettings::default().baud {
+        uart::set_baud(settings.baud);
+    }
     let last_failure = last_failure(&mut store, restart).await;
     // Only now: a store that holds something else is erased, which may take longer than the watchdog waits.
     let watchdog = watchdog::start(board.WATCHDOG);

@@ -17,7 +17,7 @@ use scopething_core::time::Clock as _;
 use super::board::{self, BoardBridge, LINE};
 use super::clock::{BoardClock, now_ms};
 
-/// How long the trigger output is high after a trace.
+/// How long the trigger output is high at least after a trace.
 const PULSE_MS: u32 = 1;
 
 /// Drives the LED and the trigger output, if there are such.
@@ -32,6 +32,8 @@ pub(super) async fn show(
     let mut pattern = now_shown();
     let mut began = now_ms();
     let mut captures = bridge.captures();
+    // When the trigger output rose; none while it is low.
+    let mut rose: Option<u32> = None;
     loop {
         let (lit, mut change_ms) = pattern.at(now_ms().wrapping_sub(began));
         if let Some(led) = &mut led {
@@ -39,9 +41,17 @@ pub(super) async fn show(
         }
         if let Some(trigger) = &mut trigger {
             let captured = core::mem::replace(&mut captures, bridge.captures()) != captures;
-            trigger.set_level(if captured { Level::High } else { Level::Low });
             if captured {
-                change_ms = change_ms.min(PULSE_MS);
+                rose = Some(now_ms());
+            }
+            // The first of these milliseconds may be nearly over.
+            let left = rose.map_or(0, |at| (PULSE_MS + 1).saturating_sub(now_ms().wrapping_sub(at)));
+            if left > 0 {
+                trigger.set_high();
+                change_ms = change_ms.min(left);
+            } else {
+                trigger.set_low();
+                rose = None;
             }
         }
         let due = Timer::after_millis(change_ms.into());

@@ -17,12 +17,15 @@ use embassy_rp::pac;
 use embassy_rp::peripherals::{PIN_0, PIN_1, PIN_2, PIN_3, UART0};
 use embassy_rp::uart::{BufferedInterruptHandler, BufferedUartTx, Config, Error};
 use embassy_sync::waitqueue::AtomicWaker;
+use embassy_time::{Duration, block_for};
 use embedded_io_async::{ErrorType, Read};
 use scopething_core::link::bridge::LineErrors;
 use static_cell::ConstStaticCell;
 
 /// Bytes that are received in 491 ms at 1 Mbaud: a sector of the flash is erased in 400 ms at the most.
 const RING_BYTES: u32 = 48 * 1024;
+/// More than a character takes at the rate that it starts with.
+const LAST_CHARACTER: Duration = Duration::from_micros(20);
 /// UART0 and its registers (RP2040 data sheet, section 4.2.8).
 const UART: usize = 0x4003_4000;
 const UARTDR: *const u32 = UART as *const u32;
@@ -245,14 +248,24 @@ pub(super) fn start(
     (sender, Receiver { overruns: 0, framing_errors: 0 })
 }
 
-/// Has it send and receive at another rate.
+/// Has it send and receive at another rate than the one it was started with. What is on the wire meanwhile is lost.
 pub(super) fn set_baud(baud: u32) {
+    // The divisors may only change while it is disabled and the character that it is in the middle of has ended; nothing
+    // reports that of the receiver (PL011 reference manual, 3.3.7).
+    let running = pac::UART0.uartcr().read();
+    pac::UART0.uartcr().modify(|control| {
+        control.set_uarten(false);
+        control.set_txe(false);
+        control.set_rxe(false);
+    });
+    block_for(LAST_CHARACTER);
     let divisor = 8 * embassy_rp::clocks::clk_peri_freq() / baud;
     // Whole sixteenths of the clock, and 64ths of them, rounded (section 4.2.7.1).
     pac::UART0.uartibrd().write(|whole| whole.set_baud_divint((divisor >> 7) as u16));
     pac::UART0.uartfbrd().write(|part| part.set_baud_divfrac((divisor & 0x7f).div_ceil(2).min(0x3f) as u8));
     // Both take effect with a write to this register.
     pac::UART0.uartlcr_h().modify(|_| {});
+    pac::UART0.uartcr().write_value(running);
 }
 
 /// Pulls a pin that is read up or down, with its Schmitt trigger.

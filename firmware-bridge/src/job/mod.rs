@@ -195,20 +195,19 @@ where
         if let Err(turn) = self.open().await {
             return turn;
         }
-        let started = self.clock.now();
-        self.next_start = started + job.spacing;
+        self.next_start = self.clock.now() + job.spacing;
         self.bridge.set_state(JobState::Armed);
         let turn = self.capture(&plan, &job, &job.request, Want::Job, place).await;
         if let Turn::Stored(stored) = turn {
             self.captured = self.captured.saturating_add(1);
             if let (Place::Flash, ToFlash::Spaced(spacing)) = (stored, job.flash) {
-                self.next_to_flash = started + spacing;
+                self.next_to_flash = self.clock.now() + spacing;
             }
         }
         turn
     }
 
-    /// Where the job's next trace goes.
+    /// Where the job's next trace goes if it comes now.
     fn place(&self, job: &Job) -> Place {
         match job.flash {
             ToFlash::Each => Place::Flash,
@@ -232,7 +231,7 @@ where
     }
 
     /// Captures a trace and stores it, unless something else is requested before the trigger comes. One that was ordered
-    /// in the middle goes to flash.
+    /// in the middle, and one for which it has become time meanwhile, go to flash if there is room.
     async fn capture(
         &mut self,
         plan: &CapturePlan,
@@ -241,7 +240,7 @@ where
         want: Want,
         place: Place,
     ) -> Turn {
-        let Self { bridge, scope, clock, buffer, .. } = self;
+        let Self { bridge, scope, clock, buffer, next_to_flash, .. } = self;
         let serial = bridge.scope();
         let now = Signal::<NoopRawMutex, ()>::new();
         let capturing = scope.capture_with(plan, buffer, CaptureOptions::new().cancelled_by(now.wait()));
@@ -258,8 +257,12 @@ where
         bridge.count_capture();
         let origin =
             TraceContext { request, probe: &job.probe, scope: serial, ended: bridge.ended(clock.now()) };
-        let place = if trace.end_reason() == EndReason::Cancel { Place::Flash } else { place };
-        store(bridge, &trace, origin, Keep::of_job(job), place).await
+        let keep = Keep::of_job(job);
+        let is_due = matches!(job.flash, ToFlash::Spaced(_)) && clock.now() >= *next_to_flash;
+        let for_flash = is_due || trace.end_reason() == EndReason::Cancel;
+        let has_room = for_flash && bridge.store().await.has_room(plan.dump_bytes(), keep, Place::Flash);
+        let place = if has_room { Place::Flash } else { place };
+        store(bridge, &trace, origin, keep, place).await
     }
 
     /// Captures once without waiting for a trigger, otherwise with the job's settings.

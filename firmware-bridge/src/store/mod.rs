@@ -124,7 +124,7 @@ impl<F> Store<F> {
 
 impl<F: MultiwriteNorFlash> Store<F> {
     /// Finds what a range of flash holds. Flash that holds something else is taken for empty. `memory` is for traces that
-    /// need not outlast power; without any all go to flash.
+    /// need not outlast power; without any, those are refused as [`StoreError::Full`].
     ///
     /// # Errors
     /// [`StoreError::Flash`].

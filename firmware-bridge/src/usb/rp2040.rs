@@ -106,7 +106,9 @@ pub async fn serve(
         if !line.usb_state().is_fault() {
             line.set_plugged(Plugged::Not(UsbState::Starting));
         }
-        let Err(mut state) = connected(line, counts, pulse, &mut connection, || note(UsbState::Ready)).await;
+        let is_unsteady = short_stays >= MAX_SHORT_STAYS;
+        let ready = || note(UsbState::Ready);
+        let Err(mut state) = connected(line, counts, pulse, &mut connection, is_unsteady, ready).await;
         let was_short = state == UsbState::Empty && came.elapsed() < SHORT_STAY;
         short_stays = if was_short { short_stays.saturating_add(1) } else { 0 };
         if short_stays >= MAX_SHORT_STAYS {
@@ -155,13 +157,15 @@ async fn wait_for(line: &ScopeLink, pulse: &Pulse, short_stays: &mut u8, note: &
     }
 }
 
-/// Enumerates what is there and carries bytes, until that fails.
+/// Enumerates what is there and carries bytes, until that fails. `ready` is called once it carries; of a device that comes
+/// and goes only once it stays, since it would fill the events.
 async fn connected(
     line: &ScopeLink,
     counts: &UsbCounts,
     pulse: &Pulse,
     connection: &mut u32,
-    ready: impl FnOnce(),
+    is_unsteady: bool,
+    mut ready: impl FnMut(),
 ) -> Result<core::convert::Infallible, UsbState> {
     let refused = |(step, error)| match error {
         UsbError::Gone => UsbState::Empty,
@@ -185,10 +189,18 @@ async fn connected(
     pulse.beat(now_ms());
     device.configure(CONFIGURATION).await.map_err(|error| refused((UsbStep::Configuration, error)))?;
     defmt::info!("an FT232 is plugged in");
-    ready();
+    if !is_unsteady {
+        ready();
+    }
     *connection += 1;
     let carrying = ftdi::run(&mut device, line, *connection, counts, &retries, pulse, now_ms);
-    let end = select(carrying, Controller::unplugged()).await;
+    let unplugged = async {
+        if is_unsteady && with_timeout(SHORT_STAY, Controller::unplugged()).await.is_err() {
+            ready();
+        }
+        Controller::unplugged().await;
+    };
+    let end = select(carrying, unplugged).await;
     counts.retried(retries.take());
     match end {
         Either::First(Err((step, error))) if error != UsbError::Gone => {

@@ -12,7 +12,7 @@ pub struct BoardSettings {
     pub baud: u32,
     /// The GPIO of the LED, lit while it is high; none: no LED.
     pub led: Option<u8>,
-    /// The GPIO that is high for 1 ms after each captured trace; none: no pin is.
+    /// The GPIO that is high for at least 1 ms after each captured trace; none: no pin is.
     pub trigger_out: Option<u8>,
 }
 

@@ -151,7 +151,7 @@ pub struct Job {
     pub repeat: Repeat,
     /// The least time from the start of one capture to the start of the next.
     pub spacing: Micros,
-    /// How many traces to keep at the most; none: as many as there is room for.
+    /// How many traces to keep at the most in flash, and as many in memory; none: as many as there is room for.
     pub keep: Option<u16>,
     /// What happens when so many are kept.
     pub when_full: WhenFull,

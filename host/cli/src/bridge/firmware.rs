@@ -38,6 +38,21 @@ pub(super) struct DriveArguments {
     wait: f64,
 }
 
+impl DriveArguments {
+    /// Whether the drive was named.
+    pub(super) fn is_named(&self) -> bool {
+        self.drive.is_some()
+    }
+}
+
+/// How copying has ended.
+enum Copied {
+    /// The drive has all of it.
+    Whole,
+    /// All was handed over, and the drive went before it confirmed that it has it.
+    DriveGone,
+}
+
 /// Firmware that was read and is for a bridge's chip.
 #[derive(Debug)]
 pub(super) struct Firmware {
@@ -95,22 +110,41 @@ impl Firmware {
         let shown = drive.display().to_string();
         let copying = tokio::task::spawn_blocking(move || self.copy(&drive));
         let copied = with_progress(async { copying.await.map_err(io::Error::other)? }, "copying");
-        copied.await.map_err(|error| {
+        let copied = copied.await.map_err(|error| {
             Failure::Failed(anyhow::anyhow!("the firmware cannot be copied to {shown}: {error}"))
         })?;
-        print_note!("copied to {shown}: the board starts it by itself");
+        match copied {
+            Copied::Whole => print_note!("copied to {shown}: the board starts it by itself"),
+            Copied::DriveGone => print_note!(
+                "the drive went while it was being written, as it does when a board restarts: check with `bridge status`"
+            ),
+        }
         Ok(())
     }
 
-    fn copy(&self, drive: &Path) -> io::Result<()> {
+    fn copy(&self, drive: &Path) -> io::Result<Copied> {
         let mut file = File::create(drive.join(&self.name))?;
         file.write_all(&self.bytes)?;
         match file.sync_all() {
-            // It has all it needs, and has restarted already.
-            Err(_) if !is_board(drive) => Ok(()),
-            synchronised => synchronised,
+            // It may have all it needs and have restarted already, or have been unplugged.
+            Err(_) if !is_board(drive) => Ok(Copied::DriveGone),
+            synchronised => synchronised.map(|()| Copied::Whole),
         }
     }
+}
+
+/// Refuses to go on if a board is in its boot loader already: it would be taken for the bridge that is to be restarted.
+pub(super) fn check_no_board() -> Result<(), Failure> {
+    no_board_among(mounted())
+}
+
+fn no_board_among(drives: Vec<PathBuf>) -> Result<(), Failure> {
+    let Some(drive) = drives.into_iter().find(|drive| is_board(drive)) else { return Ok(()) };
+    Err(Failure::Failed(anyhow::anyhow!(
+        "a board is in its boot loader already, at {}, and would be flashed instead: unplug it, or name the bridge's drive \
+         with --drive",
+        drive.display()
+    )))
 }
 
 /// Whether a board in its boot loader is mounted there.
@@ -220,6 +254,17 @@ mod tests {
         for wrong in [&uf2(3, 0xE48B_FF59), &right[..1000], &right[..1024], &[0; 512][..], &[]] {
             assert!(fault(wrong).is_some(), "{} bytes", wrong.len());
         }
+    }
+
+    #[test]
+    fn board_that_is_there_before_an_update_is_not_taken_for_the_bridge() {
+        let directory = tempfile::tempdir().unwrap();
+        let drives = || vec![directory.path().join("none"), directory.path().to_owned()];
+        assert!(no_board_among(drives()).is_ok());
+        fs::write(directory.path().join("INFO_UF2.TXT"), "Model: Raspberry Pi RP2\r\nBoard-ID: RPI-RP2\r\n")
+            .unwrap();
+        let Err(Failure::Failed(error)) = no_board_among(drives()) else { panic!("it would be flashed") };
+        assert!(error.to_string().contains("--drive"), "{error}");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::live::print_notices;
 use super::message::print_note;
 use super::progress::with_progress;
 use super::results::ResultArguments;
-use firmware::{DriveArguments, Firmware};
+use firmware::{DriveArguments, Firmware, check_no_board};
 use scopething::bridge::{BridgeError, Client};
 use scopething::link::{Link, LinkClock, LinkError, open_bridge};
 use scopething_waveform::moment::UnixMicros;
@@ -125,7 +125,7 @@ enum Action {
         /// The GPIO of its LED [a Pico's: 25]
         #[arg(long, value_name = "GPIO|none", value_parser = pin)]
         led: Option<Pin>,
-        /// The GPIO that is high for 1 ms after each captured trace
+        /// The GPIO that is high for at least 1 ms after each captured trace
         #[arg(long, value_name = "GPIO|none", value_parser = pin)]
         trigger_out: Option<Pin>,
         /// Print a JSON object
@@ -186,7 +186,7 @@ struct ConfigureArguments {
     /// with --repeat N or --spacing]
     #[arg(long, value_name = "each|never|T", value_parser = to_flash)]
     flash: Option<ToFlash>,
-    /// Keep at most this many traces [default: as many as there is room for]
+    /// Keep at most this many traces in flash, and as many in memory [default: as many as there is room for]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     keep: Option<u16>,
     /// What happens when no more can be kept
@@ -366,6 +366,11 @@ impl Arguments {
         let interrupts = Interrupts::watch();
         // Before anything restarts: one that is no firmware is refused.
         let firmware = self.action.firmware()?;
+        if let Action::Update { file: Some(_), drive, .. } = &self.action
+            && !drive.is_named()
+        {
+            check_no_board()?;
+        }
         let working = async {
             self.with_bridge(&interrupts).await?;
             match firmware {
@@ -402,7 +407,7 @@ impl Arguments {
 }
 
 impl ConfigureArguments {
-    /// The job, whose traces take so many bytes as they come.
+    /// The job; without `--flash` each trace goes to flash, until [`to_flash`](Self::to_flash) chooses.
     fn job(&self) -> Result<Job, Failure> {
         let url = self.bridge.url.parse()?.unwrap_or_default();
         let when_full = match self.when_full {

@@ -88,7 +88,7 @@ fn life_text(days: f64) -> String {
 pub(super) fn unreadable(store: &StoreStatus) -> String {
     format!(
         "{} traces were stored by firmware of another version, in a form that this one cannot read (it reads form \
-         {RECORD_VERSION}): flash the firmware that stored them and fetch them before new traces overwrite them",
+         {RECORD_VERSION}): flash the firmware that stored them and fetch those that new traces have not yet overwritten",
         store.unreadable
     )
 }

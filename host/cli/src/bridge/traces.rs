@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use scopething_core::link::bridge::{JobState, StoredTrace, TraceId};
+use scopething_core::link::bridge::{JobState, Refusal, StoredTrace, TraceId};
 
 use super::super::message::print_note;
 use super::HostClient;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::results::Results;
-use scopething::bridge::recording;
+use scopething::bridge::{BridgeError, recording};
 
 /// How often the progress of the bridge is polled.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -79,18 +79,31 @@ async fn fetch_all(
         print_note!("the bridge has no traces");
     }
     let bar = progress(&records);
+    let mut replaced = 0_u32;
     for record in &records {
         let mut stored = Vec::new();
         let done = bar.position();
         let fetching = client.fetch(record, &mut stored, |count| bar.set_position(done + count as u64));
         tokio::select! {
-            fetched = fetching => fetched?,
+            fetched = fetching => match fetched {
+                // In memory the newest replace the oldest while the job goes on.
+                Err(BridgeError::Refused(Refusal::NoTrace)) if wanted.is_empty() => {
+                    replaced += 1;
+                    continue;
+                }
+                fetched => fetched?,
+            },
             () = interrupts.reached(1) => return Err(Failure::Cancelled),
         }
         let waveform = recording(record, &stored).map_err(Failure::failed)?;
         bar.suspend(|| results.take(waveform))?;
     }
     bar.finish_and_clear();
+    if replaced > 0 {
+        print_note!(
+            "{replaced} traces in memory were replaced before they were fetched: disarm the job first to get all"
+        );
+    }
     if client.repeats() > 0 {
         print_note!("{} requests had to be repeated, check the wires", client.repeats());
     }

@@ -113,6 +113,26 @@ async fn job_spares_the_flash_by_default() {
 }
 
 #[tokio::test]
+async fn traces_that_are_replaced_while_all_are_fetched_are_only_counted() {
+    let url = serve(SIGNALS);
+    bridge(&url, "configure A --period 20ms --samples 6000 --timeout 0 --flash never --arm").await;
+    // There is room for five at the most.
+    until(&url, |status| status["traces"]["newest"].as_u64() >= Some(10)).await;
+    // Slower by far than the job.
+    let slow = format!("{url}?faults=delay:20ms@0.5%25&seed=1");
+    let finished = scopething(&["bridge", "fetch", "--json", "--url", &slow]).await;
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert!(finished.stderr.contains("were replaced before they were fetched"), "{}", finished.stderr);
+    // One that was named must be there.
+    let finished = scopething(&["bridge", "fetch", "1", "--url", &url]).await;
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    bridge(&url, "disarm").await;
+    let traces = bridge(&url, "list").await.lines().count();
+    assert!(traces > 1);
+    assert_eq!(bridge(&url, "fetch --json").await.lines().count(), traces);
+}
+
+#[tokio::test]
 async fn board_is_set_without_a_rebuild() {
     let url = serve("A=dc,1V");
     assert_eq!(

@@ -175,6 +175,48 @@ fn job_keeps_traces_in_memory_between_those_in_flash() {
 }
 
 #[test]
+fn rare_trigger_that_comes_when_flash_is_due_goes_to_flash() {
+    // It rises once in 5 s.
+    run("A=square,0.2Hz,0..3V", async |running| {
+        let mut client = running.client();
+        let flash = ToFlash::Spaced(Micros::from_millis(1000));
+        client.configure(&Job { flash, ..job(triggered(), Repeat::Times(2)) }).await.unwrap();
+        client.arm().await.unwrap();
+        running.until(|bridge| bridge.state() == JobState::Armed).await;
+        running.pass(Micros::from_millis(1000)).await;
+        // The second is armed while flash is not due, and its trigger comes when it is.
+        running.bridge.press(Press::Short);
+        running.until(|bridge| bridge.state() == JobState::Finished).await;
+        let records = client.records(TraceId::FIRST).await.unwrap();
+        let causes: Vec<_> = records.iter().map(|record| record.cause).collect();
+        assert_eq!(causes, [EndReason::Cancel, EndReason::Trigger]);
+        let store = client.status().await.unwrap().store;
+        assert_eq!((store.traces, store.memory_traces), (2, 0));
+    });
+}
+
+#[test]
+fn ordered_trace_that_flash_has_no_room_for_is_kept_in_memory() {
+    run("A=dc,1V", async |running| {
+        let mut client = running.client();
+        let flash = ToFlash::Spaced(Micros::from_millis(1_000_000));
+        let one =
+            Job { flash, keep: Some(1), when_full: WhenFull::Stop, ..job(triggered(), Repeat::Forever) };
+        client.configure(&one).await.unwrap();
+        client.arm().await.unwrap();
+        for in_memory in 0..=1 {
+            running.until(|bridge| bridge.state() == JobState::Armed).await;
+            running.pass(Micros::from_millis(1000)).await;
+            running.bridge.press(Press::Short);
+            running.pass(Micros::from_millis(1000)).await;
+            let store = client.status().await.unwrap().store;
+            assert_eq!((store.traces, store.memory_traces), (1, in_memory));
+        }
+        assert_eq!(running.bridge.state(), JobState::Armed, "it waits for the next");
+    });
+}
+
+#[test]
 fn button_captures_now_and_disarms() {
     run("A=dc,1V", async |running| {
         let mut client = running.client();
