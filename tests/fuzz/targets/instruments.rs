@@ -6,8 +6,10 @@
 use libfuzzer_sys::fuzz_target;
 use scopething_core::device::BS05;
 use scopething_core::plan::BusyOutputs;
+use scopething_instrument::handle::SharedState;
+use scopething_instrument::settings::Settings;
 use scopething_serve::scpi::messages;
-use scopething_serve::{Settings, SharedState, hmo, rigol};
+use scopething_serve::{hmo, rigol};
 
 const QUESTIONS: [&[u8]; 2] = [
     b":CHAN1:SCAL?;:CHAN2:STAT?;:LOG7:STAT?;:TIM:SCAL?;:TIM:POS?;:TRIG:A:SOUR?;:TRIG:A:PATT:SOUR?;:ACQ:SRAT?",
