@@ -60,7 +60,7 @@ def panics(graph):
         for call in calls
         if re.match(r"core::(panicking|option::|result::|slice::index|str::)", names.get(call, ""))
         and re.search(r"panic|fail", names[call])
-        and not re.match("core::|<core::fmt::", name)
+        and not re.match("core::|<core::(fmt|num)::", name)
     )
 
 

@@ -255,6 +255,6 @@ async fn remote_networks_need_allow() {
     assert!(refused.contains("--allow"), "{refused}");
     let refused = scopething(&["serve", "--url", "sim:"]).await.refused(2);
     assert!(refused.contains("--hmo"), "{refused}");
-    let refused = scopething(&["serve", "--url", "sim:", "--hmo", "nowhere"]).await.refused(1);
+    let refused = scopething(&["serve", "--url", "sim:", "--hmo", "nowhere"]).await.refused(2);
     assert!(refused.contains("cannot listen on nowhere"), "{refused}");
 }
