@@ -287,16 +287,16 @@ impl<S: Read + Write, C: Clock> Scope<S, C> {
             let mut bytes = [0; StatusParser::MAX_LENGTH + 1];
             let part = bytes.get_mut(..answer.due()).unwrap_or_default();
             debug_assert!(!part.is_empty(), "reading nothing would look as if the stream was closed");
-            match select(self.transport.stream.read(part), self.transport.clock.until(deadline)).await {
-                Either::First(read) => {
+            match self.transport.read_until(part, deadline).await {
+                Some(read) => {
                     let received = taken(stage, read, &bytes)?;
                     if let Some(status) = answer.push(stage, received)? {
                         return Ok(status);
                     }
                 }
                 // The device works, and has no trace to end: it has reported the end before.
-                Either::Second(()) if !answer.echo_due => return Err(ScopeErrorKind::EndLost.at(stage)),
-                Either::Second(()) => {
+                None if !answer.echo_due => return Err(ScopeErrorKind::EndLost.at(stage)),
+                None => {
                     return Err(ScopeErrorKind::NoAnswer {
                         waited_ms: (self.transport.clock.now() - started).millis(),
                     }

@@ -71,9 +71,22 @@ impl<S: Read + Write, C: Clock> Transport<S, C> {
         buffer: &mut [u8],
         deadline: Instant,
     ) -> Result<Option<usize>, ScopeError<S::Error>> {
+        self.read_until(buffer, deadline).await.map(|read| read_count(stage, read)).transpose()
+    }
+
+    /// What there is to read, or none at the deadline.
+    pub(super) async fn read_until(
+        &mut self,
+        buffer: &mut [u8],
+        deadline: Instant,
+    ) -> Option<Result<usize, S::Error>> {
         match select(self.stream.read(buffer), self.clock.until(deadline)).await {
-            Either::First(read) => read_count(stage, read).map(Some),
-            Either::Second(()) => Ok(None),
+            Either::First(read) => Some(read),
+            // A program that was stopped after it had looked finds the deadline passed, and what has come meanwhile.
+            Either::Second(()) => match select(self.stream.read(buffer), async {}).await {
+                Either::First(read) => Some(read),
+                Either::Second(()) => None,
+            },
         }
     }
 

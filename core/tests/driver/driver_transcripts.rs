@@ -447,6 +447,18 @@ fn line_that_closes_is_named<W: Way>() {
     assert_eq!(connect::<W>(&line).map(|_| ()), Err(ScopeErrorKind::Closed.at(Stage::Reset)));
 }
 
+/// As a computer that slept: both the deadline has passed and the answer has come.
+#[test]
+fn answer_counts_that_came_while_the_program_was_stopped() {
+    let (mut scope, line) = connected::<crate::transcript::Asynchronous>([], 100);
+    {
+        let mut device = line.device.lock().unwrap();
+        device.deaf_until_us = line.now().0 + 1;
+        device.stops_program = true;
+    }
+    block_on(scope.check_presence()).unwrap();
+}
+
 both_ways! {
     connect_reads_serial_number_on_request
     device_without_serial_number_works

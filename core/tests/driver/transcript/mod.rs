@@ -72,6 +72,8 @@ pub(crate) struct Device {
     pub(crate) dead: bool,
     /// What it sends is received from this moment on.
     pub(crate) deaf_until_us: u64,
+    /// The program is stopped as soon as it waits: it goes on when the deadline has passed.
+    pub(crate) stops_program: bool,
 }
 
 impl Device {
@@ -333,8 +335,11 @@ impl Clock for Line {
 
     /// Whoever waits for bytes that did not come gets to the deadline at once.
     async fn until(&self, deadline: Instant) {
-        let heard_at = self.device.lock().unwrap().deaf_until_us;
-        if (self.now().0..=deadline.0).contains(&heard_at) {
+        let (heard_at, stops) = {
+            let device = self.device.lock().unwrap();
+            (device.deaf_until_us, device.stops_program)
+        };
+        if !stops && (self.now().0..=deadline.0).contains(&heard_at) {
             self.now_us.fetch_max(heard_at, Ordering::Relaxed);
             yield_now().await;
         }
@@ -358,6 +363,7 @@ pub(crate) fn line(turns: impl IntoIterator<Item = Turn>, cut: usize) -> Line {
         closed_when_idle: false,
         dead: false,
         deaf_until_us: 0,
+        stops_program: false,
     };
     Line { device: Arc::new(Mutex::new(device)), now_us: Arc::default(), cut }
 }
