@@ -3,7 +3,7 @@
 use core::future::{Future, pending};
 use core::pin::{Pin, pin};
 
-use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_futures::select::{Either3, select3};
 use embedded_io_async::{Read, Write};
 
 use super::dump::{Dump, EndedTrace, dump_address};

@@ -1,5 +1,9 @@
 //! The stream under the driver: exact reads and writes with deadlines.
 
+use core::future::{Future as _, poll_fn};
+use core::pin::pin;
+use core::task::Poll;
+
 use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embedded_io_async::{Read, Write};
@@ -83,11 +87,19 @@ impl<S: Read + Write, C: Clock> Transport<S, C> {
         match select(self.stream.read(buffer), self.clock.until(deadline)).await {
             Either::First(read) => Some(read),
             // A program that was stopped after it had looked finds the deadline passed, and what has come meanwhile.
-            Either::Second(()) => match select(self.stream.read(buffer), async {}).await {
-                Either::First(read) => Some(read),
-                Either::Second(()) => None,
-            },
+            Either::Second(()) => self.read_at_once(buffer).await,
         }
+    }
+
+    /// What has come, if anything has.
+    async fn read_at_once(&mut self, buffer: &mut [u8]) -> Option<Result<usize, S::Error>> {
+        let mut read = pin!(self.stream.read(buffer));
+        // In the task's own context: a stream may wait by timers that know no other.
+        poll_fn(|context| match read.as_mut().poll(context) {
+            Poll::Ready(read) => Poll::Ready(Some(read)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
     }
 
     /// Fills the buffer.
@@ -145,11 +157,7 @@ impl<S: Read + Write, C: Clock> Transport<S, C> {
 
     /// Whether a byte has come that nobody is waiting for. Does not wait.
     pub(super) async fn has_stray_byte(&mut self, stage: Stage) -> Result<bool, ScopeError<S::Error>> {
-        let mut byte = [0];
-        match select(self.stream.read(&mut byte), async {}).await {
-            Either::First(read) => read_count(stage, read).map(|_| true),
-            Either::Second(()) => Ok(false),
-        }
+        self.read_at_once(&mut [0]).await.map_or(Ok(false), |read| read_count(stage, read).map(|_| true))
     }
 
     /// Reads and drops whatever comes, until `wanted` is seen or nothing has come for a round trip. Gives whether it was
