@@ -84,11 +84,22 @@ impl<S: Read + Write, C: Clock> Transport<S, C> {
         buffer: &mut [u8],
         deadline: Instant,
     ) -> Option<Result<usize, S::Error>> {
-        match select(self.stream.read(buffer), self.clock.until(deadline)).await {
-            Either::First(read) => Some(read),
+        let mut read = pin!(self.stream.read(buffer));
+        let mut passed = pin!(self.clock.until(deadline));
+        poll_fn(|context| {
+            if let Poll::Ready(read) = read.as_mut().poll(context) {
+                return Poll::Ready(Some(read));
+            }
+            if passed.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
             // A program that was stopped after it had looked finds the deadline passed, and what has come meanwhile.
-            Either::Second(()) => self.read_at_once(buffer).await,
-        }
+            match read.as_mut().poll(context) {
+                Poll::Ready(read) => Poll::Ready(Some(read)),
+                Poll::Pending => Poll::Ready(None),
+            }
+        })
+        .await
     }
 
     /// What has come, if anything has.

@@ -19,7 +19,7 @@ fn calibrated_device_reads_known_voltages() {
     run(async {
         for seed in 0..4 {
             let device = Device::new(seed);
-            let found = device.calibrate(32).await.unwrap();
+            let found = Box::pin(device.calibrate(32)).await.unwrap();
             let worst = device.worst_misread(&found.parameters).await;
             println!("seed {seed}: {worst:.5} of the range, {found:?}");
             assert!(worst <= LIMIT, "seed {seed}: {worst} of the range");
