@@ -2,7 +2,7 @@
 
 use scopething_core::plan::{CapturePlan, SampleRange, StreamPlan};
 use scopething_core::scope::StreamFrame;
-use scopething_core::trace::{DumpChannel, Trace};
+use scopething_core::trace::{DumpChannel, Trace, fill};
 
 use crate::request::{CHANNELS, Shown};
 use crate::settings::{CAPTURED_CHANNELS, LOGIC_HIGH_V, Selected};
@@ -121,15 +121,6 @@ fn lost(plan: &CapturePlan, samples: u16) -> usize {
 fn with_midpoints(values: &[f64]) -> Vec<f64> {
     let next = values.iter().skip(1).chain(values.last());
     values.iter().zip(next).flat_map(|(&value, &next)| [value, f64::midpoint(value, next)]).collect()
-}
-
-fn fill(to: &mut [f64], from: impl Iterator<Item = f64>) -> usize {
-    let mut count = 0;
-    for (place, value) in to.iter_mut().zip(from) {
-        *place = value;
-        count += 1;
-    }
-    count
 }
 
 #[cfg(test)]
