@@ -88,7 +88,16 @@ fn both_channels_are_slower_in_one_mode() {
     for (asked, expected) in gap {
         answers(&[Channel(1, 1), Enable(true), Mode(2), Rate(asked, expected)]);
     }
-    // What is switched on later shows when the rate is set.
+    // That shows when the rate is set, whether they are switched on before the mode is selected or later.
+    answers(&[
+        Channel(1, 1),
+        Enable(true),
+        Mode(2),
+        Rate(-1.0, 20e6),
+        Time(-1.0, 0.000_307_2),
+        Enable(false),
+        Rate(-1.0, 20e6),
+    ]);
     answers(&[
         Mode(2),
         Channel(1, 1),

@@ -216,14 +216,19 @@ impl Settings {
     }
 
     fn reset_timebase(&mut self) {
-        self.clock = self.family().fastest();
+        // With A and B on, too, that of one channel: until the rate is set or a trace is taken.
+        self.clock = self.family_of(false).fastest();
         self.size = self.default_size();
     }
 
     fn family(&self) -> Family {
+        self.family_of(self.captures_both())
+    }
+
+    fn family_of(&self, both: bool) -> Family {
         match self.mode {
             Mode::Dual => Family::Scaled { min_ticks: 4.0, interleaved: 2.0 },
-            Mode::Mixed if self.captures_both() => Family::Scaled { min_ticks: 4.0, interleaved: 1.0 },
+            Mode::Mixed if both => Family::Scaled { min_ticks: 4.0, interleaved: 1.0 },
             Mode::Fast | Mode::Mixed => Family::Scaled { min_ticks: 2.0, interleaved: 1.0 },
             Mode::Logic => Family::Unscaled { max_ticks: MAX_CLOCK_TICKS },
             Mode::Stream => Family::Fixed { ticks: MAX_CLOCK_TICKS },
