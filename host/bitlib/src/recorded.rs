@@ -30,6 +30,9 @@ use Call::{
     State, Time, Trigger,
 };
 
+/// A and B are on.
+const BOTH: [Call; 4] = [Channel(0, 0), Enable(true), Channel(1, 1), Enable(true)];
+
 /// Calls one after the other, each with the digits that were recorded.
 fn answers(calls: &[Call]) {
     let mut settings = Settings::new(Quirks::default());
@@ -82,24 +85,34 @@ fn rates_and_sizes_of_each_mode() {
 #[test]
 fn both_channels_are_slower_in_one_mode() {
     for (mode, fastest) in [(0, 20e6), (1, 5e6), (2, 10e6), (3, 40e6), (4, 2_441.406_25)] {
-        answers(&[Channel(1, 1), Enable(true), Mode(mode), Rate(0.0, fastest)]);
+        answers(&[BOTH[0], BOTH[1], BOTH[2], BOTH[3], Mode(mode), Rate(0.0, fastest)]);
     }
     let gap = [(9e6, 10e6), (5.5e6, 8e6), (4e6, 4e6), (3.3e6, 3_333_333.333), (2.7e6, 2_857_142.857)];
     for (asked, expected) in gap {
-        answers(&[Channel(1, 1), Enable(true), Mode(2), Rate(asked, expected)]);
+        answers(&[BOTH[0], BOTH[1], BOTH[2], BOTH[3], Mode(2), Rate(asked, expected)]);
     }
-    // That shows when the rate is set, whether they are switched on before the mode is selected or later.
+    // A is captured as long as none is on; that does not count as A and B.
+    answers(&[Channel(1, 1), Enable(true), Mode(2), Rate(-1.0, 20e6), Rate(0.0, 20e6), Size(12_329, 4932)]);
+    // One that is switched off shows when the rate is set.
     answers(&[
+        Channel(0, 0),
+        Enable(true),
         Channel(1, 1),
         Enable(true),
         Mode(2),
-        Rate(-1.0, 20e6),
-        Time(-1.0, 0.000_307_2),
+        Rate(-1.0, 10e6),
+        Time(-1.0, 0.000_614_4),
         Enable(false),
-        Rate(-1.0, 20e6),
+        Rate(-1.0, 10e6),
+        Size(12_329, 5480),
+        Time(-1.0, 0.000_548),
+        Rate(0.0, 20e6),
     ]);
+    // What is switched on later shows when the rate is set.
     answers(&[
         Mode(2),
+        Channel(0, 0),
+        Enable(true),
         Channel(1, 1),
         Enable(true),
         Rate(-1.0, 20e6),

@@ -202,6 +202,7 @@ mod tests {
             let quirks = Quirks { midpoints, ..Quirks::default() };
             let mut settings = Settings::new(quirks);
             settings.set_mode(2);
+            settings.enable(true);
             settings.select_channel(1);
             settings.enable(true);
             settings.set_range(3);
@@ -224,6 +225,7 @@ mod tests {
     fn full_buffer_of_both_channels_shows_all_samples() {
         let mut settings = Settings::new(Quirks::default());
         settings.set_mode(2);
+        settings.enable(true);
         settings.select_channel(1);
         settings.enable(true);
         settings.set_rate(1e6);

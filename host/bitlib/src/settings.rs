@@ -29,7 +29,7 @@ const SPAN_V: (f64, f64) = (-451.0 / 60.0, 649.0 / 60.0);
 const LAST_SOURCE: i32 = 5;
 /// Ticks of a sample of a stream, and the most of a logic sample.
 const MAX_CLOCK_TICKS: f64 = 16_384.0;
-/// The samples of a stream's trace if no size is given: without an analog channel that the program has switched on, and with one.
+/// The samples of a stream's trace if no size is given: without an analog channel that is on, and with one.
 const STREAM_SIZES: (i32, i32) = (4092, 4128);
 
 /// A count as C has it.
@@ -85,9 +85,8 @@ pub(crate) enum Trigger {
 /// An analog channel's settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Analog {
+    /// None is at first, and then A is captured.
     pub(crate) is_on: bool,
-    /// Whether that is so because the program has asked for it.
-    is_asked_for: bool,
     range: usize,
     /// What the program has asked for.
     offset_v: f64,
@@ -167,7 +166,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn new(quirks: Quirks) -> Self {
-        let analog = Analog { is_on: false, is_asked_for: false, range: 0, offset_v: 0.0 };
+        let analog = Analog { is_on: false, range: 0, offset_v: 0.0 };
         let mut settings = Self {
             quirks,
             mode: Mode::Fast,
@@ -178,7 +177,7 @@ impl Settings {
             indices: [Index::default(); Mode::ALL.len()],
             channel: 0,
             selections: Selections::default(),
-            analog: [Analog { is_on: true, ..analog }, analog],
+            analog: [analog; CAPTURED_CHANNELS],
             source: 0,
             shown_source: 0,
             coupling: 0,
@@ -216,19 +215,14 @@ impl Settings {
     }
 
     fn reset_timebase(&mut self) {
-        // With A and B on, too, that of one channel: until the rate is set or a trace is taken.
-        self.clock = self.family_of(false).fastest();
+        self.clock = self.family().fastest();
         self.size = self.default_size();
     }
 
     fn family(&self) -> Family {
-        self.family_of(self.captures_both())
-    }
-
-    fn family_of(&self, both: bool) -> Family {
         match self.mode {
             Mode::Dual => Family::Scaled { min_ticks: 4.0, interleaved: 2.0 },
-            Mode::Mixed if both => Family::Scaled { min_ticks: 4.0, interleaved: 1.0 },
+            Mode::Mixed if self.captures_both() => Family::Scaled { min_ticks: 4.0, interleaved: 1.0 },
             Mode::Fast | Mode::Mixed => Family::Scaled { min_ticks: 2.0, interleaved: 1.0 },
             Mode::Logic => Family::Unscaled { max_ticks: MAX_CLOCK_TICKS },
             Mode::Stream => Family::Fixed { ticks: MAX_CLOCK_TICKS },
@@ -245,8 +239,8 @@ impl Settings {
             Mode::Fast | Mode::Logic => 12_288,
             Mode::Dual | Mode::Mixed => 6144,
             Mode::Stream => {
-                let is_asked_for = self.analog.iter().any(|channel| channel.is_asked_for);
-                if is_asked_for { STREAM_SIZES.1 } else { STREAM_SIZES.0 }
+                let is_on = self.analog.iter().any(|channel| channel.is_on);
+                if is_on { STREAM_SIZES.1 } else { STREAM_SIZES.0 }
             }
         }
     }
@@ -514,7 +508,6 @@ impl Settings {
             Selected::Analog(channel) => {
                 if let Some(analog) = self.analog.get_mut(channel) {
                     analog.is_on = is_on;
-                    analog.is_asked_for = is_on;
                 }
                 if is_on {
                     self.last_on = channel;

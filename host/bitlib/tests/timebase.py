@@ -35,7 +35,7 @@ class Timebase:
 
     def __init__(self, oddities):
         self.oddities = oddities
-        self.mode, self.channel, self.on, self.has_intro = FAST, 0, [True, False], False
+        self.mode, self.channel, self.on, self.has_intro = FAST, 0, [False, False], False
         self.states = {(FASTEST[FAST], BUFFER[FAST])}
         self.reason = None
 
@@ -51,7 +51,8 @@ class Timebase:
         elif name == "Mode" and answer not in (ASK, self.mode):
             self.mode = answer
             if answer != STREAM:
-                self.states = {(FASTEST[answer], BUFFER[answer])}
+                both = 2 if answer == MIXED and all(self.on) else 1
+                self.states = {(FASTEST[answer] * both, BUFFER[answer])}
         elif name in ("Rate", "Size", "Time") and self.mode != STREAM:
             return self.timed(name, arguments[0], answer)
         return True
