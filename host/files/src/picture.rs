@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{WriteError, facts};
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "pictures", not(target_family = "wasm")))]
 use crate::plot::png;
 use crate::plot::{PictureSize, svg};
 use scopething_waveform::waveform::{Outline, Waveform};
@@ -16,7 +16,7 @@ pub(super) fn write_svg(recording: &Waveform, out: &mut dyn Write) -> Result<(),
     Ok(write!(out, "{drawing}<metadata>\n{comment}</metadata>\n{end}")?)
 }
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "pictures", not(target_family = "wasm")))]
 pub(super) fn write_png(recording: &Waveform, out: &mut dyn Write) -> Result<(), WriteError> {
     let picture = png::draw(recording, PictureSize::default())?;
     Ok(out.write_all(&png::with_comment(picture, &comment(recording)))?)

@@ -41,8 +41,10 @@ impl Format {
             #[cfg(not(target_family = "wasm"))]
             Self::Wav => One::Pieces(Box::<WavWriter>::default()),
             Self::Svg => One::Whole(picture::write_svg),
-            #[cfg(not(target_family = "wasm"))]
+            #[cfg(all(feature = "pictures", not(target_family = "wasm")))]
             Self::Png => One::Whole(picture::write_png),
+            #[cfg(not(any(feature = "pictures", target_family = "wasm")))]
+            Self::Png => One::Nothing,
             #[cfg(target_family = "wasm")]
             Self::Npz | Self::Parquet | Self::Wav | Self::Png => One::Nothing,
         };
@@ -60,8 +62,8 @@ pub fn analysed_json_writer() -> Box<dyn TraceWriter> {
 enum One {
     Pieces(Box<dyn PieceWriter>),
     Whole(fn(&Waveform, &mut dyn Write) -> Result<(), WriteError>),
-    /// It cannot be, in a browser.
-    #[cfg(target_family = "wasm")]
+    /// It cannot be, in a browser or without pictures.
+    #[cfg(any(not(feature = "pictures"), target_family = "wasm"))]
     Nothing,
 }
 
@@ -82,6 +84,8 @@ impl TraceWriter for OneCapture {
             One::Whole(encode) => encode(recording, out),
             #[cfg(target_family = "wasm")]
             One::Nothing => Err(WriteError::InBrowser(self.format)),
+            #[cfg(not(any(feature = "pictures", target_family = "wasm")))]
+            One::Nothing => Err(WriteError::WithoutPictures(self.format)),
         }
     }
 
