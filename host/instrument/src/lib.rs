@@ -29,6 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod calibration;
 pub mod capture;
 pub mod event;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub mod page;
 mod reconnect;
 pub mod settings;
 pub mod steps;
+mod stream;
 
 pub use instrument::{DeviceError, Instrument, Opened};
 pub use reconnect::Reopen;

@@ -1,0 +1,109 @@
+//! The calibration of the probes, with its progress, for all clients to see.
+
+use std::ops::ControlFlow;
+
+use scopething::link::{HostScope, LinkError};
+use scopething_core::calibration::{Calibration, CalibrationRequest};
+use scopething_core::device::AnalogParameters;
+use scopething_core::scope::CalibrateError;
+use scopething_core::trace::TraceBuffer;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// Keeps the parameters of the probes for later, where the next program finds them; returns where that is.
+pub type KeepCalibration = Box<dyn FnMut(&AnalogParameters) -> Result<String, String>>;
+
+/// What has become of the calibration that was asked for last.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum CalibrationState {
+    /// None was asked for.
+    #[default]
+    None,
+    /// It is being done.
+    Running {
+        /// Points of the grid that were measured.
+        done: u16,
+        /// Points that are left.
+        left: u16,
+    },
+    /// It is done: captures use its parameters.
+    Done {
+        /// What the levels of the clock were off from those that the parameters make of them, in volts rms.
+        residual_volts: f64,
+        /// The same as a part of the range of the converter.
+        residual_of_range: f64,
+        /// How many levels were used.
+        used: u32,
+        /// How many were too far off.
+        rejected: u32,
+        /// The height of the converter's range with both DACs at rest, in volts, before.
+        scale_before: f64,
+        /// The same now.
+        scale: f64,
+        /// The bottom of that range, in volts, before.
+        offset_before: f64,
+        /// The same now.
+        offset: f64,
+        /// Where they are kept; none: nowhere, for the reason in `not_kept`.
+        kept: Option<String>,
+        /// Why they are not kept for the next time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_kept: Option<String>,
+    },
+    /// It failed: the old parameters stay.
+    Failed {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// It was cancelled: the old parameters stay.
+    Cancelled,
+}
+
+impl CalibrationState {
+    /// Whether it is being done.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        matches!(self, Self::Running { .. })
+    }
+}
+
+/// Calibrates, and shows how far it has come, until whoever wants it sets `cancelled`.
+pub(crate) async fn run(
+    scope: &mut HostScope,
+    request: &CalibrationRequest,
+    buffer: &mut TraceBuffer,
+    state: &watch::Sender<CalibrationState>,
+    cancelled: &watch::Receiver<bool>,
+) -> Result<Calibration, CalibrateError<LinkError>> {
+    let progress = |at: scopething_core::scope::CalibrationProgress| {
+        state.send_replace(CalibrationState::Running { done: at.done, left: at.left });
+        if *cancelled.borrow() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    scope.calibrate(request, buffer, progress).await
+}
+
+/// What clients see of one that is done.
+pub(crate) fn done(
+    before: &AnalogParameters,
+    calibration: &Calibration,
+    kept: Result<String, String>,
+) -> CalibrationState {
+    let Calibration { parameters, residual_volts, residual_of_range, used, rejected, .. } = *calibration;
+    let (kept, not_kept) = match kept {
+        Ok(place) => (Some(place), None),
+        Err(reason) => (None, Some(reason)),
+    };
+    CalibrationState::Done {
+        residual_volts,
+        residual_of_range,
+        used,
+        rejected,
+        scale_before: before.scale,
+        scale: parameters.scale,
+        offset_before: before.offset,
+        offset: parameters.offset,
+        kept,
+        not_kept,
+    }
+}
