@@ -1,14 +1,19 @@
 //! The calibration of the probes, with its progress, for all clients to see.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use scopething::link::{HostScope, LinkError};
+use scopething::timer::Instant;
 use scopething_core::calibration::{Calibration, CalibrationRequest};
 use scopething_core::device::AnalogParameters;
-use scopething_core::scope::CalibrateError;
+use scopething_core::scope::{CalibrateError, CalibrationProgress};
 use scopething_core::trace::TraceBuffer;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+
+/// How often the progress is shown.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Keeps the parameters of the probes for later, where the next program finds them; returns where that is.
 pub type KeepCalibration = Box<dyn FnMut(&AnalogParameters) -> Result<String, String>>;
@@ -76,8 +81,12 @@ pub(crate) async fn run(
     state: &watch::Sender<CalibrationState>,
     cancelled: &watch::Receiver<bool>,
 ) -> Result<Calibration, CalibrateError<LinkError>> {
-    let progress = |at: scopething_core::scope::CalibrationProgress| {
-        state.send_replace(CalibrationState::Running { done: at.done, left: at.left });
+    let mut shown: Option<Instant> = None;
+    let progress = |at: CalibrationProgress| {
+        if shown.is_none_or(|shown| shown.elapsed() >= PROGRESS_INTERVAL) {
+            shown = Some(Instant::now());
+            state.send_replace(CalibrationState::Running { done: at.done, left: at.left });
+        }
         if *cancelled.borrow() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     scope.calibrate(request, buffer, progress).await

@@ -1,6 +1,6 @@
 // The screen: where seconds and volts are, and what is drawn there.
 
-import { elements, levelOf, linesOf, pairs, reduce, timeOf, volts } from "./frame.js";
+import { elements, isEmpty, levelOf, linesOf, pairs, reduce, timeOf, volts } from "./frame.js";
 import { combine, peaks, spectrum } from "./dsp.js";
 import { format, short } from "./units.js";
 
@@ -15,14 +15,16 @@ const SPECTRUM_DB = 120;
  * part that is zoomed into.
  */
 export class Geometry {
-  constructor(width, height, settings, limits, view, lines) {
+  constructor(width, height, settings, limits, view, lines, isRolling = false) {
     this.width = width;
     this.height = height;
     this.settings = settings;
     this.columns = limits.horizontal_divisions;
     this.rows = limits.vertical_divisions;
     this.span = settings.time_per_div * this.columns;
-    this.start = -settings.position * this.span;
+    // The right edge of a screen that rolls is now.
+    this.start = -(isRolling ? 1 : settings.position) * this.span;
+    this.isRolling = isRolling;
     this.zoom = view.zoom;
     this.from = this.start + view.zoom.from * this.span;
     this.to = this.start + view.zoom.to * this.span;
@@ -132,7 +134,7 @@ export class Screen {
   }
 
   drawGlow(c, { geometry: g, trace, view, colours: ink, fresh }) {
-    if (view.persistence === "off") {
+    if (view.persistence === "off" || trace?.ended === "roll") {
       this.glowKey = "";
       return;
     }
@@ -258,6 +260,10 @@ export function points(channel, values, g, trigger, y) {
     for (let i = 0; i < count; i += 1) {
       const x = x0 + i * dx;
       if (x < -2 * dx || x > g.width + 2 * dx) continue;
+      if (isEmpty(channel, i)) {
+        all.push(NaN, NaN);
+        continue;
+      }
       const low = y(channel.bottom + channel.step * channel.data[2 * i]);
       const high = y(channel.bottom + channel.step * channel.data[2 * i + 1]);
       push(all, x, low, high);
@@ -292,8 +298,9 @@ function push(all, x, low, high) {
 function stroke(c, all) {
   c.beginPath();
   for (let i = 0; i < all.length; i += 2) {
-    if (i === 0) c.moveTo(all[i], all[i + 1]);
-    else c.lineTo(all[i], all[i + 1]);
+    // Where there were no samples there is no line.
+    if (i === 0 || Number.isNaN(all[i - 1])) c.moveTo(all[i], all[i + 1]);
+    else if (!Number.isNaN(all[i + 1])) c.lineTo(all[i], all[i + 1]);
   }
   c.stroke();
 }
@@ -354,7 +361,15 @@ function drawLogic(c, g, trace, ink, plain) {
       const now = levelOf(channel, line, i);
       if (now === before && now !== 2) continue;
       const x = x0 + i * dx;
+      const isAfterNone = before === -1;
+      if (now === -1) c.lineTo(x, y);
       before = now;
+      if (now === -1) continue;
+      if (isAfterNone) {
+        y = now === 1 ? high : low;
+        c.moveTo(x, y);
+        if (now !== 2) continue;
+      }
       if (now === 2) {
         c.lineTo(x, y);
         c.lineTo(x, high + low - y);
@@ -366,12 +381,14 @@ function drawLogic(c, g, trace, ink, plain) {
       c.lineTo(x, next);
       y = next;
     }
-    c.lineTo(x0 + count * dx, y);
+    if (before !== -1) c.lineTo(x0 + count * dx, y);
     c.stroke();
   }
 }
 
 function drawTrigger(c, g, ink) {
+  // Nothing triggers.
+  if (g.isRolling) return;
   const source = g.settings.trigger.source;
   const x = g.x(0);
   c.strokeStyle = ink.trigger;
@@ -426,10 +443,11 @@ export function spectrumOf(trace, view) {
   if (!trace) return null;
   if (view.spectrum === "M") {
     const values = combine(trace, view.math === "off" ? "A−B" : view.math);
-    return values && spectrum(values.values, values.period, view.window);
+    return values && !values.values.some(Number.isNaN) ? spectrum(values.values, values.period, view.window) : null;
   }
   const channel = trace.channels[view.spectrum];
-  return channel ? spectrum(volts(channel), channel.stride * channel.period, view.window) : null;
+  const values = channel && volts(channel);
+  return values && !values.some(Number.isNaN) ? spectrum(values, channel.stride * channel.period, view.window) : null;
 }
 
 function drawSpectrum(c, { geometry: g, trace, view, colours: ink }) {
@@ -446,7 +464,7 @@ function drawSpectrum(c, { geometry: g, trace, view, colours: ink }) {
   const found = spectrumOf(trace, view);
   c.fillStyle = ink.muted;
   if (!found) {
-    c.fillText("Spectrum: this channel was not captured", 10, top + 18);
+    c.fillText("Spectrum: this channel was not captured, or has gaps", 10, top + 18);
     return;
   }
   const highest = 20;
