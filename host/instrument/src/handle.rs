@@ -201,6 +201,14 @@ impl Handle {
         state.settings.plan(&state.probe, state.driven)
     }
 
+    /// Has captures use other parameters of the probes, such as those of an earlier calibration.
+    pub fn set_probe(&self, probe: AnalogParameters) {
+        self.state.send_modify(|state| {
+            state.probe = probe;
+            state.changes += 1;
+        });
+    }
+
     /// Changes the settings. Captures that are under way start again, and all clients see the new settings
     /// from now on.
     pub fn set(&self, by: impl fmt::Display, change: impl FnOnce(&mut Settings)) {

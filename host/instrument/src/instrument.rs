@@ -644,10 +644,7 @@ impl Instrument {
                     Some(keep) => keep(&found.parameters),
                     None => Err("this program has no place for them".to_owned()),
                 };
-                self.handle.state.send_modify(|state| {
-                    state.probe = found.parameters.attenuated(before.attenuation);
-                    state.changes += 1;
-                });
+                self.handle.set_probe(found.parameters.attenuated(before.attenuation));
                 self.failures = 0;
                 calibration.send_replace(calibration::done(&before, &found, kept));
                 return Ok(());

@@ -141,18 +141,19 @@ pub fn decode(
 /// What was found, a lane for each row of each decoder, in the order in which they first appear.
 #[must_use]
 pub fn lanes(found: &[Found]) -> Vec<AnnotationLane> {
-    let mut lanes: Vec<(&str, AnnotationLane)> = Vec::new();
+    let mut lanes: Vec<AnnotationLane> = Vec::new();
     for Found { decoder, row, start_s, end_s, texts, .. } in found {
-        let place = lanes.iter().position(|(of, lane)| of == decoder && lane.title == *row);
+        let place = lanes.iter().position(|lane| lane.decoder == *decoder && lane.title == *row);
         let place = place.unwrap_or_else(|| {
-            lanes.push((decoder, AnnotationLane { title: row.clone(), annotations: Vec::new() }));
+            let (decoder, title) = (decoder.clone(), row.clone());
+            lanes.push(AnnotationLane { decoder, title, annotations: Vec::new() });
             lanes.len() - 1
         });
-        if let Some((_, lane)) = lanes.get_mut(place) {
+        if let Some(lane) = lanes.get_mut(place) {
             lane.annotations.push(PlotAnnotation { start_s: *start_s, end_s: *end_s, texts: texts.clone() });
         }
     }
-    lanes.into_iter().map(|(_, lane)| lane).collect()
+    lanes
 }
 
 /// Checks that decoders have the channels and options that they are given, and numbers the channels that they use.

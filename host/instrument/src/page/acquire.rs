@@ -19,8 +19,8 @@ use crate::handle::{Handle, NoCapture, TriggerTimeout};
 use crate::settings::{Settings, advice};
 
 /// The least time from the start of a capture to that of the next, so that a device that takes no time leaves some to
-/// those that look.
-const MIN_INTERVAL: Duration = Duration::from_millis(10);
+/// those that look: twice as often as a client is sent traces.
+const MIN_INTERVAL: Duration = Duration::from_millis(4);
 /// How long nothing is tried after a capture that the device refused, unless settings change.
 const REFUSED_BACKOFF: Duration = Duration::from_secs(1);
 
@@ -405,7 +405,8 @@ enum Next {
 async fn next(shared: &Shared, before: &mut Option<Before>, forced: &mut u64, seq: u64) -> Next {
     let mut controls = shared.controls.subscribe();
     let mut clients = shared.clients.subscribe();
-    let run = controls.borrow_and_update().run;
+    let set = controls.borrow_and_update().clone();
+    let run = set.run;
     let timeout = if run == Run::Single { TriggerTimeout::Never } else { TriggerTimeout::OfMode };
     let Ok(mut pending) = shared.handle.capture(timeout).await else {
         return Next::Refused(NoCapture.to_string());
@@ -418,8 +419,10 @@ async fn next(shared: &Shared, before: &mut Option<Before>, forced: &mut u64, se
         let hint = hints.borrow_and_update().map(|hint| advice(&hint.at_tip(factor)));
         shared.status.send_replace(Status::Waiting { until: awaited(&settings, factor, run), hint });
         let stopped = async {
-            let changed = |now: &Controls| now.run != run || now.forced != *forced;
-            controls.wait_for(changed).await.is_ok_and(|now| now.run != run)
+            // What is set now may roll instead.
+            let rolls = |now: &Controls| now.changes != set.changes && roll::is_rolling(&settings, now);
+            let changed = |now: &Controls| now.run != run || now.forced != *forced || rolls(now);
+            controls.wait_for(changed).await.is_ok_and(|now| now.run != run || now.forced == *forced)
         };
         let left = async { drop(clients.wait_for(|clients| *clients == 0).await) };
         let stopped = tokio::select! {
@@ -427,7 +430,12 @@ async fn next(shared: &Shared, before: &mut Option<Before>, forced: &mut u64, se
             stopped = stopped => stopped,
             () = left => true,
             // What is waited for is another thing.
-            _ = state.changed() => continue,
+            _ = state.changed() => {
+                if shared.is_rolling() {
+                    return Next::Withdrawn;
+                }
+                continue;
+            }
             _ = hints.changed() => continue,
         };
         drop(pending);

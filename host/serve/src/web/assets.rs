@@ -25,6 +25,7 @@ const ASSETS: &[Asset] = assets! {
     "calibrate.js" => "text/javascript; charset=utf-8",
     "controls.js" => "text/javascript; charset=utf-8",
     "conversation.js" => "text/javascript; charset=utf-8",
+    "decoders.js" => "text/javascript; charset=utf-8",
     "dsp.js" => "text/javascript; charset=utf-8",
     "exporting.js" => "text/javascript; charset=utf-8",
     "frame.js" => "text/javascript; charset=utf-8",

@@ -1,6 +1,7 @@
 // The page: what is set and what is seen, brought together.
 
 import { $, el, Panel } from "./controls.js";
+import { Decoders } from "./decoders.js";
 import { Average } from "./dsp.js";
 import { copy, download, picture } from "./exporting.js";
 import { decode } from "./frame.js";
@@ -50,6 +51,7 @@ class App {
     /** The numbers of frames that arrived and are not on the screen yet. */
     this.undrawn = [];
     this.frames = 0;
+    this.decoders = new Decoders(this);
     this.screen = new Screen($("screen"));
     this.panel = new Panel(this);
     this.handles = new Handles(this);
@@ -136,6 +138,12 @@ class App {
     if (this.view.averages > 1 && !again && trace.ended !== "roll") trace = this.average.add(trace);
     else if (again && this.view.averages > 1 && this.trace.averaged) trace = this.trace;
     if (!again) this.test(trace);
+    if (!again) this.decoders.decode(this.kept ?? trace);
+    if (!again && this.isHeld()) {
+      // The picture and what was found in it belong together.
+      this.undrawn.push(trace.seq);
+      return;
+    }
     this.trace = trace;
     this.moved ||= trace.averaged !== means;
     this.fresh = !again;
@@ -158,6 +166,26 @@ class App {
     this.dirty = true;
     this.undrawn.push(piece.seq);
     if (isNew) this.readout.showStatus();
+  }
+
+  /** Whether the trace on the screen stays until another one is decoded. */
+  isHeld() {
+    return this.view.decoders.length > 0 && this.decoders.isBusy && this.decoders.lanesOf(this.trace).length > 0;
+  }
+
+  /** Something was decoded, or could not be. */
+  decoded() {
+    const { found, failure } = this.decoders;
+    const isNew = found && found.trace.seq !== this.trace?.seq && found.trace.changes === this.state?.changes;
+    if (isNew && !failure && !this.kept && !this.trace?.rolling && found.trace.seq <= (this.last?.seq ?? 0)) {
+      this.trace = found.trace;
+      this.fresh = true;
+    }
+    // What came meanwhile, or was stopped at.
+    this.decoders.decode(this.kept ?? this.last);
+    this.panel.update();
+    this.moved = true;
+    this.dirty = true;
   }
 
   /** What there was of a roll when it ended: all that is on the screen, also before its last gap. */
@@ -265,6 +293,10 @@ class App {
       this.trace = this.last;
     }
     if ("measurements" in change) this.forgetRemoved();
+    if ("decoders" in change) {
+      this.decoders.changed();
+      this.decoders.decode(this.kept ?? this.last);
+    }
     store.save(this.view);
     this.panel.update();
     this.readout.showReadings();
@@ -345,6 +377,7 @@ class App {
       // Another one, or the live ones, may be wanted by now.
       if (this.wantedKept !== seq) return;
       this.kept = trace;
+      this.decoders.decode(trace);
       this.moved = true;
       this.dirty = true;
       this.readout.showStatus();
@@ -500,7 +533,7 @@ class App {
     const [width, height] = this.screen.size;
     const captured = this.state.actual.channels ?? [];
     const lines = [0, 1, 2, 3, 4, 5, 6, 7].filter((line) => captured.includes(`L${line}`));
-    return new Geometry(width, height, this.state.settings, this.state.limits, this.view, lines, this.shown?.ended === "roll");
+    return new Geometry(width, height, this.state.settings, this.state.limits, this.view, lines, { isRolling: this.shown?.ended === "roll", decoded: this.decoders.lanesOf(this.shown) });
   }
 
   render() {

@@ -2,6 +2,7 @@
 
 import { ANALOG, LOGIC, PAIR, kindsFor } from "./measure.js";
 import { calibrationCard } from "./calibrate.js";
+import { decoderCard } from "./decoders.js";
 import { WINDOWS, OPERATIONS } from "./dsp.js";
 import { parse, short, step125 } from "./units.js";
 
@@ -412,5 +413,6 @@ export function analysePanel(panel) {
     el("div", { className: "buttons hint" }, panel.button("From this trace", () => app.do("mask")), panel.button("Remove mask", () => app.removeMask()),
       panel.toggle({ label: "Stop on fail", get: () => mask().stop, set: (stop) => app.look({ mask: { ...mask(), stop } }) })),
     counts),
+    decoderCard(panel),
   ];
 }

@@ -133,7 +133,7 @@ export class Handles {
 
   placeLabels(g, ink) {
     const s = this.app.state.settings;
-    const key = JSON.stringify([s, g.lines, g.lanes, g.bottom, this.app.view.zoom, this.app.view.math, this.app.view.averages, document.documentElement.dataset.theme, this.app.shown?.averaged]);
+    const key = JSON.stringify([s, g.lines, g.decoded.map((lane) => `${lane.decoder} ${lane.title}`), g.lanes, g.bottom, this.app.view.zoom, this.app.view.math, this.app.view.averages, document.documentElement.dataset.theme, this.app.shown?.averaged]);
     if (key === this.labelsKey) return;
     this.labelsKey = key;
     const labels = [];
@@ -155,6 +155,12 @@ export class Handles {
       name.style.top = `${top + height / 2 - 8}px`;
       $("handles").append(name);
     }
+    g.decoded.forEach((lane, index) => {
+      const { top, height } = g.decodedLane(index);
+      const name = el("span", { className: "lane-name decoded", title: `${lane.decoder}: ${lane.title}`, "aria-hidden": "true" }, lane.title);
+      name.style.top = `${top + height / 2 - 8}px`;
+      $("handles").append(name);
+    });
   }
 
   placeZoom() {

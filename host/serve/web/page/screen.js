@@ -2,6 +2,7 @@
 
 import { elements, isEmpty, levelOf, linesOf, pairs, reduce, timeOf, volts } from "./frame.js";
 import { combine, peaks, spectrum } from "./dsp.js";
+import { LANE_HEIGHT } from "./decoders.js";
 import { format, short } from "./units.js";
 
 const LANE = 26;
@@ -15,7 +16,7 @@ const SPECTRUM_DB = 120;
  * part that is zoomed into.
  */
 export class Geometry {
-  constructor(width, height, settings, limits, view, lines, isRolling = false) {
+  constructor(width, height, settings, limits, view, lines, { isRolling = false, decoded = [] } = {}) {
     this.width = width;
     this.height = height;
     this.settings = settings;
@@ -32,8 +33,10 @@ export class Geometry {
     this.spectrumTop = view.spectrum === "off" ? height : Math.round(height * (1 - SPECTRUM_PART));
     const wanted = lines.length * LANE;
     const none = !settings.channels.A.on && !settings.channels.B.on;
-    this.lanes = none ? this.spectrumTop : Math.min(wanted, this.spectrumTop * MAX_LANES_PART);
-    this.bottom = this.spectrumTop - this.lanes;
+    this.decoded = decoded;
+    this.decodedTop = this.spectrumTop - Math.min(decoded.length * LANE_HEIGHT, Math.floor(this.spectrumTop * MAX_LANES_PART));
+    this.lanes = none ? this.decodedTop : Math.min(wanted, this.decodedTop * MAX_LANES_PART);
+    this.bottom = this.decodedTop - this.lanes;
   }
 
   x(time) {
@@ -59,6 +62,12 @@ export class Geometry {
     const index = this.lines.indexOf(line);
     const height = this.lanes / this.lines.length;
     return { top: this.bottom + index * height, height };
+  }
+
+  /** The top and height of the lane of a decoder's row. */
+  decodedLane(index) {
+    const height = (this.spectrumTop - this.decodedTop) / this.decoded.length;
+    return { top: this.decodedTop + index * height, height };
   }
 
   /** The part of a trace that is on the screen, as fractions of it. */
@@ -126,6 +135,7 @@ export class Screen {
     this.drawGlow(c, scene);
     for (const reference of scene.references) drawTrace(c, g, reference.trace, { A: ink.R, B: ink.R, L: ink.R, M: ink.R }, view, 1, true);
     if (trace) drawTrace(c, g, trace, ink, view, 1.6, false);
+    if (trace) drawDecoded(c, g, trace, ink);
     this.drawViolations(c, scene);
     drawHover(c, scene);
     c.restore();
@@ -384,6 +394,39 @@ function drawLogic(c, g, trace, ink, plain) {
     if (before !== -1) c.lineTo(x0 + count * dx, y);
     c.stroke();
   }
+}
+
+/** The longest of the texts that there is room for; as much as fits of the shortest otherwise. */
+export function fitting(texts, room, widthOf) {
+  const found = texts.find((text) => widthOf(text) <= room);
+  if (found !== undefined) return found;
+  let text = texts[texts.length - 1];
+  while (text !== "" && widthOf(text) > room) text = text.slice(0, -1);
+  return text;
+}
+
+function drawDecoded(c, g, trace, ink) {
+  c.font = "11px system-ui, sans-serif";
+  c.lineWidth = 1;
+  const widthOf = (text) => c.measureText(text).width;
+  g.decoded.forEach((lane, index) => {
+    const { top, height } = g.decodedLane(index);
+    for (const { start, end, texts } of lane.annotations) {
+      const [from, to] = [start, end].map((time) => g.x(time + lane.offset - trace.trigger));
+      if (to < 0 || from > g.width) continue;
+      const [left, right] = [Math.max(from, -1), Math.min(to, g.width + 1)];
+      c.fillStyle = ink.mask;
+      c.strokeStyle = ink.M;
+      c.fillRect(left, top + 3, Math.max(1, right - left), height - 6);
+      c.strokeRect(left + 0.5, top + 3.5, Math.max(1, right - left - 1), height - 7);
+      if (right - left < 8) continue;
+      const text = fitting(texts, right - left - 6, widthOf);
+      c.fillStyle = ink.text;
+      c.textAlign = "center";
+      c.fillText(text, (left + right) / 2, top + height / 2 + 4);
+      c.textAlign = "left";
+    }
+  });
 }
 
 function drawTrigger(c, g, ink) {
