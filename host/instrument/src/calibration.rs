@@ -116,3 +116,97 @@ pub(crate) fn done(
         not_kept,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use scopething_core::device::BS05;
+    use scopething_core::plan::WaveShape;
+
+    use super::*;
+    use crate::handle::{GeneratorWaveform, Handle};
+    use crate::{Instrument, Opened};
+
+    /// Does something with an instrument whose probes see the clock, or `signals`, and gives what was kept.
+    async fn with_instrument(signals: &str, test: impl AsyncFnOnce(Handle)) -> Vec<AnalogParameters> {
+        let url = format!("sim:?clock=fast{signals}").parse().unwrap();
+        let link = scopething::link::open(&url).await.unwrap();
+        let Opened { mut instrument, handle, .. } = Instrument::open(link, BS05.analog).await.unwrap();
+        let kept = Rc::new(RefCell::new(Vec::new()));
+        let keep = Rc::clone(&kept);
+        instrument.keep_calibrations_by(Box::new(move |parameters| {
+            keep.borrow_mut().push(*parameters);
+            Ok("here".to_owned())
+        }));
+        tokio::select! {
+            failed = Box::pin(instrument.run()) => panic!("{failed:?}"),
+            () = Box::pin(test(handle)) => {}
+        }
+        kept.take()
+    }
+
+    fn request() -> CalibrationRequest {
+        CalibrationRequest { grid: CalibrationRequest::MIN_GRID, ..CalibrationRequest::new(BS05.analog) }
+    }
+
+    async fn ended(handle: &Handle) -> CalibrationState {
+        handle.calibration.subscribe().wait_for(|state| !state.is_running()).await.unwrap().clone()
+    }
+
+    #[tokio::test]
+    async fn all_clients_see_what_is_found_and_generators_go_on() {
+        let kept = with_instrument("", async |handle| {
+            let sine = GeneratorWaveform {
+                frequency_hz: 1e3,
+                shape: WaveShape::Sine,
+                symmetry: 0.5,
+                low_v: 0.0,
+                high_v: 3.0,
+            };
+            handle.generate(Some(sine)).await;
+            let changes = handle.state().changes;
+            handle.calibrate(request()).await.unwrap();
+            assert!(handle.calibrate(request()).await.is_err_and(|reason| reason.contains("already")));
+            let CalibrationState::Done { scale, kept, used, .. } = ended(&handle).await else {
+                panic!("{:?}", handle.calibration());
+            };
+            assert!((scale - BS05.analog.scale).abs() < 0.1 && used > 100, "{scale} {used}");
+            assert_eq!(kept.as_deref(), Some("here"));
+            assert_eq!((handle.state().probe.scale, handle.state().changes), (scale, changes + 1));
+            let mut state = handle.state.subscribe();
+            state.wait_for(|state| state.generator.is_some()).await.unwrap();
+        })
+        .await;
+        assert_eq!(kept.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn one_that_is_cancelled_or_fails_changes_nothing() {
+        let kept = with_instrument("", async |handle| {
+            handle.calibrate(CalibrationRequest { grid: 64, ..request() }).await.unwrap();
+            handle
+                .calibration
+                .subscribe()
+                .wait_for(|state| matches!(state, CalibrationState::Running { done, .. } if *done > 0))
+                .await
+                .unwrap();
+            handle.cancel_calibration();
+            assert_eq!(ended(&handle).await, CalibrationState::Cancelled);
+            assert_eq!(handle.state().probe, BS05.analog);
+        })
+        .await;
+        assert_eq!(kept, []);
+        let kept = with_instrument("&A=dc,1V", async |handle| {
+            handle.calibrate(request()).await.unwrap();
+            let CalibrationState::Failed { reason } = ended(&handle).await else {
+                panic!("{:?}", handle.calibration());
+            };
+            assert!(reason.contains("channel A does not see the clock"), "{reason}");
+            assert_eq!(handle.state().probe, BS05.analog);
+        })
+        .await;
+        assert_eq!(kept, []);
+    }
+}

@@ -164,6 +164,31 @@ test("the simulated device", async (t) => {
     const { channels } = await page.evaluate(() => window.scopething.state.settings);
     assert.ok(channels.A.on && channels.B.on);
   });
+  await t.test("a slow time base rolls, and stops", async () => {
+    await page.evaluate(() => window.scopething.set({ time_per_div: 0.1, trigger: { mode: "auto" }, channels: { A: { on: true, volts_per_div: 1, middle: 0 }, B: { on: false } }, lines: [] }));
+    await page.getByText("Rolling: the right edge is now").waitFor();
+    await page.waitForFunction(() => window.scopething.trace?.rolling && window.scopething.trace.duration > 0.3);
+    const { end, highest } = await page.evaluate(() => {
+      const { A } = window.scopething.trace.channels;
+      const seen = A.data.filter((value) => value < 65535);
+      return { end: window.scopething.roll.end, highest: A.bottom + A.step * Math.max(...seen) };
+    });
+    near(highest, 2, 0.1, "highest of A");
+    await page.waitForFunction((end) => window.scopething.roll.end > end, end);
+    await page.getByRole("button", { name: "Stop", exact: true }).click();
+    await page.waitForFunction(() => window.scopething.state.run === "stop" && window.scopething.trace.rolling === false);
+    await page.evaluate(() => window.scopething.set({ time_per_div: 1e-3 }));
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await fresh(page);
+  });
+  await t.test("a calibration that is not wired says so, and decoders need the program", async () => {
+    await page.getByRole("button", { name: "Calibrate", exact: true }).click();
+    await page.getByText(/^Not calibrated: channel A does not see the clock/).waitFor();
+    await page.getByRole("tab", { name: "Analyse" }).click();
+    await page.getByText(/^Decoders need the program/).waitFor();
+    await page.getByRole("tab", { name: "Scope" }).click();
+    await fresh(page);
+  });
   await t.test("files and history are those of the trace", async () => {
     await page.getByRole("button", { name: "Stop", exact: true }).click();
     await page.waitForFunction(() => window.scopething.state.run === "stop");

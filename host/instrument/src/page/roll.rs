@@ -601,6 +601,9 @@ fn keep(shared: &Shared, roll: &Roll, seq: &mut u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handle::TriggerTimeout;
+    use crate::page::acquire::{CountedClient, acquire};
+    use crate::{Instrument, Opened};
     use scopething_core::device::BS05;
     use scopething_core::plan::{BusyOutputs, plan_stream};
     use scopething_core::scope::StreamGap;
@@ -739,6 +742,45 @@ mod tests {
             assert_eq!(is_rolling(&settings, &controls), expected, "{division_s} {mode} {rolling:?}");
             let request = request(&settings, 40_000);
             assert!(request.rate_hz * settings.span_s <= COLUMNS * 1.0001, "{}", request.rate_hz);
+        }
+    }
+
+    #[tokio::test]
+    async fn another_client_has_its_capture_while_it_rolls() {
+        let url = "sim:?A=sine,100Hz,-2..2V&clock=fast".parse().unwrap();
+        let link = scopething::link::open(&url).await.unwrap();
+        let Opened { instrument, handle, .. } = Instrument::open(link, BS05.analog).await.unwrap();
+        handle.set("test", |settings| settings.set_span(1.2));
+        let shared = Shared::new(handle.clone());
+        let _client = CountedClient::new(&shared);
+        let test = async {
+            let mut rolled = shared.rolled.subscribe();
+            rolled.wait_for(|pieces| *pieces > 10).await.unwrap();
+            assert_eq!(*shared.status.borrow(), Status::Rolling);
+            let mut pending = handle.capture(TriggerTimeout::AtMost(Duration::ZERO)).await.unwrap();
+            let capture = pending.ready().await.unwrap();
+            assert!(capture.waveform.details().mode.as_deref() != Some("stream"));
+            let pieces = *rolled.borrow_and_update();
+            rolled.wait_for(|now| *now > pieces + 10).await.unwrap();
+            {
+                let present = shared.rolls.present().unwrap();
+                let roll = locked(&present);
+                assert!(roll.id == 1 && roll.gaps >= 1, "roll {} with {} gaps", roll.id, roll.gaps);
+            }
+            // What there was is kept when it stops.
+            shared.set_controls(|controls| controls.run = Run::Stop);
+            let mut status = shared.status.subscribe();
+            status.wait_for(|status| *status == Status::Stopped).await.unwrap();
+            let last = shared.latest.borrow().clone().unwrap();
+            assert_eq!((last.about.ended, last.about.roll), (Ended::Roll, Some(1)));
+            let volts = &last.capture.analog[0].as_ref().unwrap().volts;
+            let highest = volts.iter().copied().fold(f32::MIN, f32::max);
+            assert!((highest - 2.0).abs() < 0.1, "{highest}");
+        };
+        tokio::select! {
+            failed = Box::pin(instrument.run()) => panic!("{failed:?}"),
+            never = Box::pin(acquire(Arc::clone(&shared))) => match never {},
+            () = Box::pin(test) => {}
         }
     }
 }

@@ -2,8 +2,8 @@
 
 import { el } from "./controls.js";
 
-/** How long nothing is decoded after it failed, so that a wrong decoder does not hold up the traces. */
-const RETRY_MS = 1000;
+/** Statuses of what will not be decoded, however often it is asked for: a wrong decoder, or none at all. */
+const FINAL = [422, 501];
 export const LANE_HEIGHT = 22;
 
 /** What was found in which trace. */
@@ -13,7 +13,8 @@ export class Decoders {
     this.found = null;
     this.failure = "";
     this.isBusy = false;
-    this.failedAt = -Infinity;
+    /** What will not be decoded. */
+    this.refused = "";
     /** All that sigrok has, once that was asked for; a text where there are none. */
     this.known = null;
   }
@@ -37,7 +38,8 @@ export class Decoders {
     const { transport } = this.app;
     if (wanted.length === 0 || !trace || trace.rolling || !transport?.decode || this.isBusy) return;
     if (this.found?.seq === trace.seq && this.found.wanted === wanted) return;
-    if (performance.now() - this.failedAt < RETRY_MS) return;
+    const key = JSON.stringify([wanted, trace.changes]);
+    if (key === this.refused) return;
     this.isBusy = true;
     try {
       const found = await transport.decode(trace.seq, wanted);
@@ -46,16 +48,16 @@ export class Decoders {
     } catch (error) {
       // It may be none of the last traces any more.
       this.failure = error.message;
-      this.failedAt = performance.now();
+      if (FINAL.includes(error.status)) this.refused = key;
     } finally {
       this.isBusy = false;
       this.app.decoded();
     }
   }
 
-  /** Something else is to be decoded, at once. */
+  /** Something else is to be decoded. */
   changed() {
-    this.failedAt = -Infinity;
+    this.refused = "";
     this.failure = "";
   }
 

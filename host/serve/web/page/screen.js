@@ -90,20 +90,25 @@ export class Screen {
     this.context = canvas.getContext("2d", { alpha: false });
     this.glow = document.createElement("canvas");
     this.glowKey = "";
+    /** Whether its place may have another size: asking for that makes the browser lay the page out. */
+    this.mayBeResized = true;
+    new ResizeObserver(() => { this.mayBeResized = true; }).observe(canvas);
     this.resize();
   }
 
   /** Takes the size of its place; true if that has changed. */
   resize() {
+    if (!this.mayBeResized && window.devicePixelRatio === this.ratio) return false;
+    this.mayBeResized = false;
     const { clientWidth, clientHeight } = this.canvas;
     const ratio = window.devicePixelRatio || 1;
+    this.ratio = ratio;
     const [width, height] = [Math.max(1, Math.round(clientWidth * ratio)), Math.max(1, Math.round(clientHeight * ratio))];
     if (this.canvas.width === width && this.canvas.height === height) return false;
     this.canvas.width = width;
     this.canvas.height = height;
     this.glow.width = width;
     this.glow.height = height;
-    this.ratio = ratio;
     return true;
   }
 

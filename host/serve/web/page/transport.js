@@ -90,7 +90,7 @@ export class Transport extends Conversation {
   async get(path, parameters = {}) {
     const answer = await fetch(this.address(path, parameters));
     if (answer.ok) return answer;
-    throw new Error((await answer.json()).error);
+    throw Object.assign(new Error((await answer.json()).error), { status: answer.status });
   }
 
   address(path, parameters = {}) {

@@ -2,9 +2,10 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import net from "node:net";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -17,9 +18,18 @@ export const axePath = modules.resolve("axe-core/axe.min.js");
 export const program = process.env.SCOPETHING ?? path.join(target, "debug/scopething");
 const browsers = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"].filter(Boolean);
 
+/** What the program keeps for a user goes here, and not to who runs the tests. */
+export const home = mkdtempSync(path.join(tmpdir(), "scopething-home-"));
+process.on("exit", () => rmSync(home, { recursive: true, force: true }));
+
 /** Starts the program; gives the process and the addresses that it prints. */
-export async function start(...args) {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+export function start(...args) {
+  return startIn({}, ...args);
+}
+
+/** The same with some variables of its environment. */
+export async function startIn(environment, ...args) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, HOME: home, ...environment } });
   let errors = "";
   child.stderr.on("data", (data) => { errors = (errors + data).slice(-4000); });
   const lines = createInterface({ input: child.stdout });
