@@ -86,7 +86,7 @@ impl Column {
     const EMPTY: Self =
         Self { low: [u8::MAX; 2], high: [0; 2], sum: [0; 2], all: u8::MAX, any: 0, highs: [0; 8], frames: 0 };
 
-    fn add(&mut self, frame: &StreamFrame, places: &Places) {
+    fn add(&mut self, frame: StreamFrame, places: &Places) {
         for (index, place) in places.analog.iter().enumerate() {
             let Some(&sample) = place.and_then(|place| frame.samples.get(place)) else { continue };
             if let (Some(low), Some(high), Some(sum)) =
@@ -214,7 +214,7 @@ impl Roll {
             if let Some(index) = column.checked_sub(self.first)
                 && let Some(column) = self.columns.get_mut(index as usize)
             {
-                column.add(frame, &self.places);
+                column.add(*frame, &self.places);
             }
         }
         self.received += chunk.frames.len() as u64;
@@ -419,7 +419,7 @@ impl Roll {
             seen: self.seen(),
             channels: blocks,
         };
-        Some(framed(MAGIC, &header, &data))
+        Some(framed(*MAGIC, &header, &data))
     }
 }
 

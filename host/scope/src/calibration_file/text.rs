@@ -147,7 +147,7 @@ pub(super) const PROBE: AnalogParameters = AnalogParameters {
     safe_low: -5.0,
     safe_high: 8.25,
     ab_offset: 0.1,
-    attenuation: Attenuation::NONE,
+    attenuation: scopething_core::device::Attenuation::NONE,
 };
 
 #[cfg(test)]

@@ -144,7 +144,9 @@ class App {
       this.undrawn.push(trace.seq);
       return;
     }
+    const isOther = this.trace?.changes !== trace.changes;
     this.trace = trace;
+    if (isOther) this.askForView();
     this.moved ||= trace.averaged !== means;
     this.fresh = !again;
     this.dirty = true;
@@ -312,7 +314,8 @@ class App {
     const wish = { paced: true, measure: view.measurements.length > 0, rate: document.hidden ? 1 : 60, roll: true };
     if (!whole) {
       wish.columns = Math.max(100, this.screen.canvas.width);
-      if (this.trace) {
+      // Of one that was captured with other settings nothing is known of those that come.
+      if (this.trace && this.trace.changes === this.state.changes && this.trace.ended !== "roll") {
         const part = this.geometry().part(this.trace.duration, this.trace.trigger);
         if (part.to > part.from) Object.assign(wish, { from: Number(part.from.toFixed(6)), to: Number(part.to.toFixed(6)) });
       }

@@ -256,6 +256,11 @@ test("the time that is seen and the dead time are those of the device's clock", 
   const { seen, dead, duration } = await trace("({ seen, dead, duration }) => ({ seen, dead, duration })");
   assert.ok(dead > 0 && seen > 0 && seen < 1, `${seen} ${dead}`);
   assert.ok(Math.abs(duration / (duration + dead) / seen - 1) < 0.05, `${seen} ${dead} ${duration}`);
+  // Hold-off keeps the device from the next trace for so long.
+  await page.getByRole("tab", { name: "Scope" }).click();
+  await type("Hold-off", "200ms");
+  await until("a trace behind the hold-off", () => trace("({ dead, changes }) => changes === window.scopething.state.changes && dead !== null && (dead >= 0.2 || dead)"));
+  assert.equal((await settings()).trigger.hold_off, 0.2);
 });
 
 test("autoset shows what is there", async () => {
@@ -359,6 +364,23 @@ test("averages that are switched off leave the last trace, also of one that is s
   assert.equal(await trace("(trace) => trace.averaged ?? null"), null);
 });
 
+test("another time base shows all of its traces", async () => {
+  for (const division of [2e-3, 50e-6, 0.1, 200e-6]) {
+    await settle({ time_per_div: division, lines: ["L1"] });
+    // Not the part that the time base before would have shown.
+    await until(`all of ${division} s/div`, () => page.evaluate(() => {
+      const { trace } = window.scopething;
+      const g = window.scopething.geometry();
+      const ends = Object.values(trace.channels).map((one) => {
+        const count = one.data.length / (one.extremes ? 2 : 1);
+        return [0, count].map((index) => Math.round(g.x(one.start + (one.first + index * one.stride) * one.period - trace.trigger)));
+      });
+      const isWhole = ends.every(([from, to]) => from < 20 && to > g.width - 20);
+      return isWhole || { ends, width: g.width };
+    }));
+  }
+});
+
 test("zoom shows a part with all its samples", async () => {
   await settle({ channels: { A: { on: true }, B: { on: false } }, lines: [] });
   const box = await page.locator("#screen").boundingBox();
@@ -378,6 +400,11 @@ test("masks count, references stay, the history keeps", async () => {
   await page.getByRole("button", { name: "From this trace" }).click();
   await until("traces that pass", () => page.evaluate(() => window.scopething.maskCounts.pass >= 2 || window.scopething.maskCounts));
   assert.equal(await page.evaluate(() => window.scopething.maskCounts.fail), 0);
+  // A sine that triggers elsewhere leaves the mask.
+  await page.evaluate(() => window.scopething.set({ trigger: { level: 1.5 } }));
+  await until("traces that fail", () => page.evaluate(() => window.scopething.maskCounts.fail >= 2 || window.scopething.maskCounts));
+  await page.getByText(/^\d+ traces: \d+ passed, \d+ failed$/).waitFor();
+  await page.evaluate(() => window.scopething.set({ trigger: { level: 0 } }));
   await page.getByRole("button", { name: "Keep this trace" }).click();
   await page.locator("#references").getByText(/^Trace \d+$/).waitFor();
   // What is counted while a button is held does not take it away.
@@ -454,7 +481,17 @@ test("slow time bases roll: the newest sample is at the right edge", async () =>
   }`);
   assert.ok(Math.abs(low + 2) < 0.1 && Math.abs(high - 2) < 0.1, `${low} ${high}`);
   await until("measurements of it", () => page.evaluate(() => Math.abs((window.scopething.measured?.channels?.A?.peak_to_peak ?? 0) - 4) < 0.2));
-  // A view that was cancelled is kept, and saved as what it shows.
+  // What the link loses stays empty, and is counted.
+  b.lose(true);
+  await page.waitForTimeout(150);
+  b.lose(false);
+  await until("a gap", () => trace(`({ gaps, lost, channels: { A, L } }) => {
+    const empty = Array.from({ length: A.data.length / 2 }, (_, index) => A.data[2 * index] > A.data[2 * index + 1]);
+    const both = empty.every((none, index) => none === (L.data[2 * index] === 255 && L.data[2 * index + 1] === 0));
+    return (gaps >= 1 && lost > 100 && empty.filter(Boolean).length > 100 && both) || { gaps, lost, empty: empty.filter(Boolean).length, both };
+  }`));
+  await until("the gaps as a figure", () => page.locator("#fig-dead").textContent().then((text) => /^\d+ gaps$/.test(text) || text));
+  // What was on the screen when it was stopped is kept.
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await page.getByText("Stopped", { exact: true }).waitFor();
   await page.waitForFunction(() => window.scopething.trace.rolling === false);

@@ -96,6 +96,7 @@ async function tap(address) {
   const [host, port] = address.split(":");
   const registers = new Registers();
   const sockets = new Set();
+  let isLosing = false;
   const server = net.createServer((client) => {
     const device = net.connect(Number(port), host);
     for (const socket of [client, device]) {
@@ -105,7 +106,7 @@ async function tap(address) {
       socket.on("close", () => { client.destroy(); device.destroy(); });
     }
     client.on("data", (data) => { registers.write(data); device.write(data); });
-    device.on("data", (data) => client.write(data));
+    device.on("data", (data) => { if (!isLosing) client.write(data); });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -113,6 +114,8 @@ async function tap(address) {
   return {
     url: `socket://127.0.0.1:${own}`,
     registers,
+    /** Loses what the device sends, or no longer. */
+    lose(loses) { isLosing = loses; },
     /** Lets the device be reached again. */
     async open() {
       server.listen(own, "127.0.0.1");
@@ -132,6 +135,7 @@ export async function bench(signals, ...more) {
   const served = await start("serve", "--url", way.url, "--web", "127.0.0.1:0", ...more);
   return {
     simulator, served, registers: way.registers, link: served.addresses.web_link, viewLink: served.addresses.web_view_link,
+    lose: (loses) => way.lose(loses),
     unplug: () => way.close(),
     replug: () => way.open(),
     async close() {
