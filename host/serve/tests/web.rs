@@ -364,9 +364,7 @@ fn decoders_and_calibrations_that_are_none_are_refused() {
     with_site("127.0.0.1:0", Allow::default(), async |site| {
         let (status_next, ..) = request(&site, "GET /api/v1/traces/next.csv HTTP/1.1", "").await;
         assert_eq!(status_next, 200);
-        for decoders in
-            ["", "?decoders=", "?decoders=u/art:rx=L0", "?decoders=a;b;c;d;e;f;g;h;i"]
-        {
+        for decoders in ["", "?decoders=", "?decoders=u/art:rx=L0", "?decoders=a;b;c;d;e;f;g;h;i"] {
             let head = format!("GET /api/v1/traces/latest.decoded{decoders} HTTP/1.1");
             assert_eq!(status(&site, &head, "").await, 422, "{decoders}");
         }
