@@ -47,6 +47,8 @@ mod assign;
 mod csv_read;
 mod csv_write;
 #[cfg(not(target_family = "wasm"))]
+pub mod decode;
+#[cfg(not(target_family = "wasm"))]
 mod dispatch;
 mod facts;
 mod format;

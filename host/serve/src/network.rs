@@ -23,6 +23,7 @@ use super::rigol::Rigol;
 use super::twinlan;
 use super::web::{Browsers, Web, WebLinks};
 use scopething::link::{LinkError, OpenError, OpenLink};
+use scopething_instrument::calibration::KeepCalibration;
 use scopething_instrument::{Instrument, Opened};
 
 /// How many pairs of ports are tried where any will do.
@@ -435,6 +436,13 @@ impl Server {
         F: Future<Output = Result<OpenLink, OpenError>> + 'static,
     {
         self.instrument.reconnect_by(Box::new(move || Box::pin(reopen())));
+        self
+    }
+
+    /// Has what calibrations of the page find kept by `keep`, which returns where, or why it could not.
+    #[must_use]
+    pub fn keeping_calibrations(mut self, keep: KeepCalibration) -> Self {
+        self.instrument.keep_calibrations_by(keep);
         self
     }
 

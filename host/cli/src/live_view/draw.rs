@@ -307,6 +307,7 @@ fn draw_figures(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
         Some(Ended::Trigger) => "trigger",
         Some(Ended::Auto) => "auto",
         Some(Ended::Forced) => "forced",
+        Some(Ended::Roll) => "rolling",
         None => "-",
     };
     let rates = &model.rates;

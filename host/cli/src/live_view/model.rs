@@ -269,6 +269,7 @@ impl Model {
             (_, Status::Waiting { until, .. }) if long || run == Run::Single => {
                 (Lamp::Wait, format!("Waiting for {until}"))
             }
+            (_, Status::Rolling) => (Lamp::Good, "Rolling".to_owned()),
             _ => (Lamp::Good, "Running".to_owned()),
         }
     }

@@ -4,16 +4,16 @@ use std::str::FromStr;
 
 /// A decoder with what it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DecoderSpec {
+pub struct DecoderSpec {
     /// Its name, as in `uart`.
-    pub(super) id: String,
+    pub id: String,
     /// Channels and options, in the order they were given.
-    pub(super) settings: Vec<(String, String)>,
+    pub settings: Vec<(String, String)>,
 }
 
 /// Decoders of which each takes what the one before it puts out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stack(pub(super) Vec<DecoderSpec>);
+pub struct Stack(pub Vec<DecoderSpec>);
 
 impl FromStr for Stack {
     type Err = String;

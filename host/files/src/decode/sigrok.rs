@@ -1,14 +1,19 @@
 //! sigrok-cli: what its decoders are, and what they find.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use thiserror::Error;
 
+/// How long sigrok-cli may take to describe its decoders: it loads Python and all of them.
+const QUESTION_LIMIT: Duration = Duration::from_secs(20);
+
 /// Why nothing was decoded.
 #[derive(Debug, Error)]
-pub(super) enum SigrokError {
+pub enum SigrokError {
     /// It is not installed.
     #[error(
         "sigrok-cli, whose decoders are used, was not found: install it (Debian and Ubuntu: sudo apt install sigrok-cli; Fedora: \
@@ -33,6 +38,12 @@ pub(super) enum SigrokError {
         /// What it printed.
         message: String,
     },
+    /// It did not end in time.
+    #[error("sigrok-cli did not end within {} s: decode a shorter trace, or by `scopething decode`", limit.as_secs())]
+    TooLong {
+        /// How long it had.
+        limit: Duration,
+    },
     /// It printed something else than expected.
     #[error(
         "sigrok-cli printed {line:?}, which is not understood: report this with the output of `sigrok-cli --version`"
@@ -45,7 +56,7 @@ pub(super) enum SigrokError {
 
 /// How sigrok describes a decoder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Decoder {
+pub struct Decoder {
     /// What it takes: `logic`, or what another decoder puts out.
     pub(super) inputs: Vec<String>,
     /// What it puts out to the next in a stack.
@@ -53,6 +64,7 @@ pub(super) struct Decoder {
     pub(super) required_channels: Vec<String>,
     pub(super) optional_channels: Vec<String>,
     pub(super) options: Vec<String>,
+    described_options: Vec<String>,
     rows: Vec<Row>,
 }
 
@@ -86,9 +98,30 @@ pub(super) struct Samples<'a> {
 }
 
 impl Decoder {
+    /// The names of the channels that it needs.
+    #[must_use]
+    pub fn required_channels(&self) -> &[String] {
+        &self.required_channels
+    }
+
+    /// The names of the channels that it takes as well.
+    #[must_use]
+    pub fn optional_channels(&self) -> &[String] {
+        &self.optional_channels
+    }
+
+    /// Its options, each with what sigrok documents of it, such as `baudrate: Baud rate (default 115200)`.
+    #[must_use]
+    pub fn described_options(&self) -> &[String] {
+        &self.described_options
+    }
+
     /// Asks sigrok for a decoder.
-    pub(super) fn named(id: &str) -> Result<Self, SigrokError> {
-        let output = run(&["--show", "-P", id])?;
+    ///
+    /// # Errors
+    /// [`SigrokError`], also for one that it does not have.
+    pub fn named(id: &str) -> Result<Self, SigrokError> {
+        let output = run(&["--show", "-P", id], Some(QUESTION_LIMIT))?;
         if !output.status.success() {
             return Err(SigrokError::NoDecoder { id: id.to_owned() });
         }
@@ -114,7 +147,10 @@ impl Decoder {
                 "Possible decoder output IDs" => decoder.outputs.push(name),
                 "Required channels" => decoder.required_channels.push(name),
                 "Optional channels" => decoder.optional_channels.push(name),
-                "Options" => decoder.options.push(name),
+                "Options" => {
+                    decoder.options.push(name);
+                    decoder.described_options.push(entry.to_owned());
+                }
                 "Annotation rows" => decoder.rows.extend(Row::parse(entry)),
                 _ => {}
             }
@@ -122,7 +158,9 @@ impl Decoder {
         decoder
     }
 
-    pub(super) fn takes_logic(&self) -> bool {
+    /// Whether it takes logic levels, and not what another decoder puts out.
+    #[must_use]
+    pub fn takes_logic(&self) -> bool {
         self.inputs.iter().any(|input| input == "logic")
     }
 
@@ -184,6 +222,7 @@ pub(super) fn decode(
     samples: &Samples<'_>,
     stack: &str,
     shown: Option<&str>,
+    limit: Option<Duration>,
 ) -> Result<Vec<Annotation>, SigrokError> {
     let format = format!("binary:numchannels={}:samplerate={}", samples.lines, samples.rate_hz);
     let file = samples.file.to_string_lossy();
@@ -191,7 +230,7 @@ pub(super) fn decode(
     let mut arguments =
         vec!["-l", "4", "-I", &format, "-i", &file, "-P", stack, "--protocol-decoder-samplenum"];
     arguments.extend(shown.into_iter().flat_map(|shown| ["-A", shown]));
-    let output = run(&arguments)?;
+    let output = run(&arguments, limit)?;
     let log = String::from_utf8_lossy(&output.stderr);
     let complaint = log.lines().find(|line| line.contains("No channel with name"));
     if !output.status.success() || complaint.is_some() {
@@ -208,12 +247,69 @@ pub(super) fn decode(
     annotations.collect()
 }
 
-fn run(arguments: &[&str]) -> Result<Output, SigrokError> {
+/// A decoder that sigrok-cli lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedDecoder {
+    /// Its name, as in `uart`.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+}
+
+/// The decoders that sigrok-cli has.
+///
+/// # Errors
+/// [`SigrokError`], [`Missing`](SigrokError::Missing) if it is not installed.
+pub fn list() -> Result<Vec<ListedDecoder>, SigrokError> {
+    let output = run(&["-L"], Some(QUESTION_LIMIT))?;
+    Ok(parse_list(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// Reads the last section of what `sigrok-cli -L` prints, whose lines are a name, spaces and words.
+fn parse_list(text: &str) -> Vec<ListedDecoder> {
+    let decoders = text.lines().skip_while(|line| *line != "Supported protocol decoders:").skip(1);
+    let listed = decoders.map_while(|line| line.strip_prefix("  ")?.split_once(' '));
+    listed.map(|(id, name)| ListedDecoder { id: id.to_owned(), name: name.trim().to_owned() }).collect()
+}
+
+/// Runs sigrok-cli, for no longer than `limit`.
+fn run(arguments: &[&str], limit: Option<Duration>) -> Result<Output, SigrokError> {
     let program = std::env::var_os("SCOPETHING_SIGROK_CLI").unwrap_or_else(|| "sigrok-cli".into());
-    let output = Command::new(program).args(arguments).env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).output();
-    output.map_err(
-        |error| if error.kind() == io::ErrorKind::NotFound { SigrokError::Missing } else { error.into() },
-    )
+    let mut command = Command::new(program);
+    command.args(arguments).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => SigrokError::Missing,
+        _ => error.into(),
+    })?;
+    let (ended, end) = mpsc::channel();
+    let (out, log) = (child.stdout.take(), child.stderr.take());
+    let out = read_aside(out, ended.clone());
+    let log = read_aside(log, ended);
+    if let Some(limit) = limit {
+        // Both senders are gone when both streams have ended.
+        if end.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
+            child.kill()?;
+            child.wait()?;
+            return Err(SigrokError::TooLong { limit });
+        }
+    }
+    let [stdout, stderr] = [out, log].map(|reader| reader.join().unwrap_or_default());
+    Ok(Output { status: child.wait()?, stdout, stderr })
+}
+
+/// Reads a stream to its end beside this thread; `ended` is dropped then.
+fn read_aside(
+    stream: Option<impl Read + Send + 'static>,
+    ended: mpsc::Sender<()>,
+) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What breaks off is shorter, and the status says why.
+        let _ = stream.map(|mut stream| stream.read_to_end(&mut bytes));
+        drop(ended);
+        bytes
+    })
 }
 
 #[cfg(test)]
@@ -238,6 +334,15 @@ mod tests {
         for line in ["", "uart-1: \"48\"", "0-1 uart-1: 48", "a-b uart-1: x: \"48\""] {
             assert_eq!(Annotation::parse(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn decoders_are_listed() {
+        let text = "Supported hardware drivers:\n  demo  Demo\n\nSupported protocol decoders:\n  ac97      Audio Codec '97\n  uart      Universal\n\nother\n";
+        let listed = parse_list(text);
+        assert_eq!(listed.len(), 2);
+        assert_eq!((listed[1].id.as_str(), listed[0].name.as_str()), ("uart", "Audio Codec '97"));
+        assert_eq!(parse_list("nothing"), []);
     }
 
     #[test]
