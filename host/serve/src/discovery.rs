@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use if_addrs::IfAddr;
 use ipnet::IpNet;
 use mdns_sd::{
@@ -30,7 +31,7 @@ use crate::network::Addresses;
 const FAREWELL_TIMEOUT: Duration = Duration::from_millis(500);
 /// Who announces: others have other values.
 const PROGRAM: &str = "scopething";
-/// The most services that are reported: a network that answers with more is no network of oscilloscopes.
+/// The most services of a kind that are reported: a network that answers with more is no network of oscilloscopes.
 const MAX_FOUND: usize = 256;
 
 /// Why nothing can be announced or found.
@@ -222,17 +223,17 @@ async fn find_by(daemon: &ServiceDaemon, wait: Duration) -> Result<Vec<Found>, D
     for kind in Kind::ALL {
         browsed.push((kind, daemon.browse(kind.domain())?));
     }
-    let mut found = BTreeSet::new();
-    for (kind, events) in browsed {
-        collect(kind, &events, until, &mut found).await;
-    }
+    // All at once: a receiver that is not emptied is given up.
+    let found = join_all(browsed.iter().map(|(kind, events)| collect(*kind, events, until))).await;
     let ended = daemon.shutdown()?;
     let _ = timeout_at(Instant::now() + FAREWELL_TIMEOUT, ended.recv_async()).await;
+    let found: BTreeSet<Found> = found.into_iter().flatten().collect();
     Ok(found.into_iter().collect())
 }
 
-/// Takes what comes for a kind until a time; what has come for others waits meanwhile.
-async fn collect(kind: Kind, events: &Receiver<ServiceEvent>, until: Instant, found: &mut BTreeSet<Found>) {
+/// Takes what comes for a kind until a time.
+async fn collect(kind: Kind, events: &Receiver<ServiceEvent>, until: Instant) -> BTreeSet<Found> {
+    let mut found = BTreeSet::new();
     while let Ok(Ok(event)) = timeout_at(until, events.recv_async()).await {
         if let ServiceEvent::ServiceResolved(service) = event
             && found.len() < MAX_FOUND
@@ -240,12 +241,7 @@ async fn collect(kind: Kind, events: &Receiver<ServiceEvent>, until: Instant, fo
             found.extend(of_service(kind, &service));
         }
     }
-    // What came before the time was over, though nobody looked yet.
-    for event in events.try_iter().take(MAX_FOUND) {
-        if let ServiceEvent::ServiceResolved(service) = event {
-            found.extend(of_service(kind, &service));
-        }
-    }
+    found
 }
 
 fn of_service(kind: Kind, service: &ResolvedService) -> Option<Found> {

@@ -37,7 +37,7 @@ async fn documented_examples_work() {
     let mut answers = Vec::new();
     for command in commands {
         // A refusal is an error.
-        let command = format!("{} --fail", command);
+        let command = format!("{command} --fail");
         let mut shell = Command::new("sh");
         shell.args(["-c", &command]).current_dir(&place).stdin(Stdio::null()).kill_on_drop(true);
         let output = bounded(&command, shell.output()).await.unwrap();
