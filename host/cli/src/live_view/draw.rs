@@ -318,7 +318,6 @@ fn cursor_texts(model: &Model, knobs: &Knobs) -> Vec<String> {
 fn reading_texts(model: &Model) -> Vec<(Ink, String)> {
     let Some(knobs) = model.knobs() else { return Vec::new() };
     let cursors = cursor_texts(model, knobs).into_iter().map(|text| (Ink::Text, text));
-    let cursors = hover_text(model, knobs).into_iter().chain(cursors);
     let cursors = cursors.chain(spectrum::text(model)).chain(mask_text(model));
     let measured = model.readings.texts().map(|(channel, text)| {
         let ink = match channel {
@@ -424,7 +423,7 @@ fn draw_figures(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
     painter.put((x, y), layout.figures.right(), &text, style);
 }
 
-/// What is being typed, a message, what is met only nearly, or how to get help.
+/// What is being typed, a message, what is under the pointer or met only nearly, and how to get help.
 fn draw_bottom(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
     let Rect { x, y, .. } = layout.bottom;
     let end = layout.bottom.right();
@@ -446,9 +445,14 @@ fn draw_bottom(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
     let width = u16::try_from(hint.len()).unwrap_or(u16::MAX);
     let style = painter.ink(Ink::Frame);
     painter.put((end.saturating_sub(width), y), end, hint, style);
-    let notices = notices(model, layout);
-    let style = painter.lamp(Lamp::Wait).remove_modifier(Modifier::BOLD);
-    painter.put((x, y), end.saturating_sub(width + 1), &notices, style);
+    // In a row that is there anyway: one that comes and goes would move what is under the pointer.
+    let hover = model.knobs().and_then(|knobs| hover_text(model, knobs));
+    let (text, style) = if let Some((ink, text)) = hover {
+        (text, painter.ink(ink))
+    } else {
+        (notices(model, layout), painter.lamp(Lamp::Wait).remove_modifier(Modifier::BOLD))
+    };
+    painter.put((x, y), end.saturating_sub(width + 1), &text, style);
 }
 
 fn notices(model: &Model, layout: &Layout) -> String {
