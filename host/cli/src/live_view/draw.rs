@@ -332,7 +332,7 @@ fn reading_texts(model: &Model) -> Vec<(Ink, String)> {
 
 /// What is under the pointer: volts, and the pulse and the period of the channel that is selected, or of a line.
 fn hover_text(model: &Model, knobs: &Knobs) -> Option<(Ink, String)> {
-    let (at, layout, picture) = (model.hover?, &model.layout, model.shown()?);
+    let (at, layout, picture) = (model.pointed_at()?, &model.layout, model.shown()?);
     let (from_s, to_s) = model.window().filter(|_| !model.analysis.xy)?;
     let time_s = from_s + layout.x(at.x) * (to_s - from_s);
     let pulse = |crossings: &[edges::Crossing]| {

@@ -18,7 +18,7 @@ use super::picture::Picture;
 use super::readings::Readings;
 use super::traces;
 
-/// How long a message stays on the screen.
+/// How long a message, and what the mouse points at, stay on the screen.
 const TOAST_TIME: Duration = Duration::from_secs(6);
 /// How long a wait must last to be shown as one, so that the line does not flicker with each trace.
 const WAIT_SHOWN: Duration = Duration::from_millis(350);
@@ -115,8 +115,8 @@ pub(super) struct Model {
     pub(super) analysis: Analysis,
     /// Commands that no key asked for.
     outbox: Vec<Value>,
-    /// Where the mouse is.
-    pub(super) hover: Option<Position>,
+    /// Where the mouse was last, and when it came there.
+    hover: Option<(Position, Instant)>,
     pub(super) readings: Readings,
     pub(super) rates: Rates,
     pub(super) selected: Side,
@@ -294,6 +294,16 @@ impl Model {
     pub(super) fn set_connection(&mut self, connection: Connection) {
         self.sent = None;
         self.connection = connection;
+    }
+
+    /// The mouse has moved.
+    pub(super) fn point_at(&mut self, at: Position) {
+        self.hover = Some((at, Instant::now()));
+    }
+
+    /// Where the mouse is, if it has moved lately: one that lies still is not looked at.
+    pub(super) fn pointed_at(&self) -> Option<Position> {
+        self.hover.filter(|(_, since)| since.elapsed() < TOAST_TIME).map(|(at, _)| at)
     }
 
     pub(super) fn toast(&mut self, text: String, lamp: Lamp) {

@@ -31,7 +31,7 @@ pub(super) struct Pointer {
 impl Pointer {
     pub(super) fn take(&mut self, event: MouseEvent, model: &mut Model) -> Option<Order> {
         let at = Position::new(event.column, event.row);
-        model.hover = Some(at);
+        model.point_at(at);
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) => return self.press(at, model),
             MouseEventKind::Drag(MouseButton::Left) => self.drag_to(at, model),
