@@ -78,11 +78,11 @@ pub(super) fn line_of(trace: &KeptTrace) -> String {
         Ended::Auto => "auto",
         Ended::Forced => "forced",
     };
-    let name = trace.name.as_ref().map(|name| format!("  [{name}]")).unwrap_or_default();
+    let name = trace.name.as_ref().map(|name| format!("[{name}]  ")).unwrap_or_default();
     let of_day_s = about.unix_ms / 1000 % 86_400;
     let (hours, minutes, seconds) = (of_day_s / 3600, of_day_s / 60 % 60, of_day_s % 60);
     format!(
-        "{:>6}  {hours:02}:{minutes:02}:{seconds:02} UTC  {ended:7}  {} at {}  {}{name}",
+        "{:>6}  {hours:02}:{minutes:02}:{seconds:02} UTC  {ended:7}  {name}{} at {}  {}",
         about.seq,
         quantity(about.duration, "s", 3),
         quantity(about.rate, "S/s", 3),
@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(history.press(KeyCode::Esc), Pressed::Close);
         assert_eq!(
             line_of(&trace(7, Some("before"))),
-            "     7  01:02:03 UTC  auto     4.00 ms at 1.00 MS/s  A 1 V/div  [before]"
+            "     7  01:02:03 UTC  auto     [before]  4.00 ms at 1.00 MS/s  A 1 V/div"
         );
     }
 }

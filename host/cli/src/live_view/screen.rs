@@ -191,7 +191,13 @@ impl Screen<'_> {
                 self.model.take_trace(*trace);
             }
             News::Message(Message::Measurements(measured)) => self.model.take_measurements(&measured),
-            News::Message(Message::Done { id }) => self.model.take_done(id),
+            News::Message(Message::Done { id }) => {
+                self.model.take_done(id);
+                // What was pinned or deleted changes the list, now that it is done.
+                if self.model.history.is_some() {
+                    self.list();
+                }
+            }
             News::Message(Message::Refused { id, reason }) => self.model.take_refusal(id, reason),
         }
         Ok(())
@@ -211,13 +217,7 @@ impl Screen<'_> {
         };
         match order {
             Some(Order::Quit) => return Ok(true),
-            Some(Order::Command(command)) => {
-                self.send(way, command).await;
-                // What was pinned or deleted changes the list.
-                if self.model.history.is_some() {
-                    self.list();
-                }
-            }
+            Some(Order::Command(command)) => self.send(way, command).await,
             Some(Order::Save { seq, path }) => self.save(seq, path),
             Some(Order::List) => self.list(),
             Some(Order::Fetch { seq, purpose }) => self.fetch(seq, purpose),
