@@ -194,7 +194,7 @@ impl Place {
         let url = match found.kind {
             served::Kind::BitscopeServer => format!("udp://{address}"),
             // Pages and instruments are no links of this program: they are listed by their own addresses.
-            served::Kind::Tcp | served::Kind::Page | served::Kind::Scpi => format!("tcp://{address}"),
+            served::Kind::Tcp | served::Kind::Page | served::Kind::Scpi => format!("socket://{address}"),
         };
         let url = url.parse().ok()?;
         Some(Self {
@@ -315,5 +315,33 @@ impl Place {
                 .and_then(|identity| identity.serial.as_ref().ok())
                 .or(self.served.as_ref().map(|found| &found.serial)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_served_is_listed_as_it_is_reached() {
+        let found = |kind, port| Found {
+            kind,
+            address: ([192, 168, 77, 1], port).into(),
+            model: "MSO2072A".to_owned(),
+            serial: "BS001234".to_owned(),
+        };
+        for (kind, address) in [
+            (served::Kind::Tcp, "socket://192.168.77.1:2323"),
+            (served::Kind::BitscopeServer, "udp://192.168.77.1:2323"),
+            (served::Kind::Page, "http://192.168.77.1:2323/"),
+            (served::Kind::Scpi, "TCPIP::192.168.77.1::2323::SOCKET"),
+        ] {
+            let place = Place::of_served(found(kind, 2323)).unwrap();
+            assert_eq!(place.address(), address);
+            let json = place.to_json();
+            assert_eq!((&json["url"], &json["kind"]), (&json!(address), &json!("network")));
+            assert_eq!((&json["model"], &json["serial"]), (&json!("MSO2072A"), &json!("BS001234")));
+            assert!(place.to_text().contains("BS001234"), "{}", place.to_text());
+        }
     }
 }
