@@ -192,7 +192,7 @@ impl Place {
     fn of_served(found: Found) -> Option<Self> {
         let address = found.address;
         let url = match found.kind {
-            served::Kind::BitscopeServer => format!("udp://{address}"),
+            served::Kind::BitscopeServer => format!("bitscope-server://{address}"),
             // Pages and instruments are no links of this program: they are listed by their own addresses.
             served::Kind::Tcp | served::Kind::Page | served::Kind::Scpi => format!("socket://{address}"),
         };
@@ -332,7 +332,7 @@ mod tests {
         };
         for (kind, address) in [
             (served::Kind::Tcp, "socket://192.168.77.1:2323"),
-            (served::Kind::BitscopeServer, "udp://192.168.77.1:2323"),
+            (served::Kind::BitscopeServer, "bitscope-server://192.168.77.1:2323"),
             (served::Kind::Page, "http://192.168.77.1:2323/"),
             (served::Kind::Scpi, "TCPIP::192.168.77.1::2323::SOCKET"),
         ] {
