@@ -34,7 +34,11 @@ pub async fn serve<F, C: Clock, P: DirectPort>(bridge: &Bridge<F>, clock: C, mut
 }
 
 /// Copies both ways until the port is closed.
-async fn carry<F, C: Clock, P: DirectPort>(bridge: &Bridge<F>, clock: &C, port: &mut P) -> Result<(), P::Error> {
+async fn carry<F, C: Clock, P: DirectPort>(
+    bridge: &Bridge<F>,
+    clock: &C,
+    port: &mut P,
+) -> Result<(), P::Error> {
     let mut received = [0; CHUNK];
     let mut passed = [0; CHUNK];
     loop {
@@ -178,7 +182,11 @@ mod tests {
         wire.borrow_mut().open = false;
         step();
         assert_eq!((bridge.taker(), bridge.want(now)), (Taker::Uplink, Want::Nothing));
-        assert_eq!(bridge.down(Taker::Direct).try_read(&mut taken).ok(), None, "nothing is kept for who comes next");
+        assert_eq!(
+            bridge.down(Taker::Direct).try_read(&mut taken).ok(),
+            None,
+            "nothing is kept for who comes next"
+        );
     }
 
     #[test]
