@@ -95,6 +95,8 @@ export class UsbWire {
     /** How often the device was suspended, and what it heard. */
     this.suspensions = 0;
     this.heard = { SOF: 0 };
+    /** Bits between the device's data and the acknowledgements of them. */
+    this.turnarounds = [];
     /** What becomes of a packet of the device: 'damage' or 'lose'; undefined: it arrives. */
     this.disturb = () => undefined;
     this.level = null;
@@ -165,6 +167,7 @@ export class UsbWire {
       this.#ended(bits, cycle);
     } else if (driven && (this.states.length || driven === K)) {
       const count = Math.round(bits);
+      if (!this.states.length) this.began = cycle - bits * this.bit;
       if (host !== null && Math.abs(bits - count) > MAX_JITTER) this.complaints.push(`a state of ${bits.toFixed(2)} bits`);
       for (let at = 0; at < count; at += 1) this.states.push(driven);
       // A packet without an end.
@@ -215,13 +218,23 @@ export class UsbWire {
         this.#data(name === 'DATA1' ? 1 : 0, body, cycle);
         break;
       case 'ACK':
-        if (this.awaited && cycle - this.ended <= ANSWER_LIMIT * this.bit) this.device.acknowledged();
-        else this.complaints.push('an acknowledgement of nothing, or late');
+        this.#acknowledged();
         this.awaited = false;
         break;
       default:
         this.complaints.push(`a packet with PID ${pid.toString(16)}`);
     }
+  }
+
+  #acknowledged() {
+    if (!this.awaited) {
+      this.complaints.push('an acknowledgement of nothing');
+      return;
+    }
+    const bits = (this.began - this.ended) / this.bit;
+    this.turnarounds.push(bits);
+    if (bits <= ANSWER_LIMIT) this.device.acknowledged();
+    else this.complaints.push(`an acknowledgement ${bits.toFixed(1)} bits after the packet`);
   }
 
   #token(name, body, cycle) {
