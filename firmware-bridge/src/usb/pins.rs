@@ -1,10 +1,13 @@
 //! A socket on two pins, which a block of PIO drives: transfers from `rp-pio-usb-host`.
 //!
 //! What that has to be known for: it asks again after each NAK a millisecond later, and tries packets again that were lost, for
-//! ever and without counting them, so that each transfer has a limit here; and a bus reset that is dropped half-way would
-//! leave the bus in it, so that one task alone watches for devices.
+//! ever and without counting them, so that each transfer has a limit here; a bus reset that is dropped half-way would leave
+//! the bus in it, so that one task alone watches for devices; and an interrupt within a packet has it acknowledged late or lost,
+//! so that none comes meanwhile.
 
 use core::cell::Cell;
+use core::future::poll_fn;
+use core::pin::pin;
 
 use embassy_rp::peripherals::PIO0;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -190,12 +193,12 @@ impl UsbDevice for PinDevice {
     }
 
     async fn bulk_in(&mut self, packet: &mut [u8; PACKET_BYTES]) -> Result<usize, UsbError> {
-        let received = with_timeout(RECEIVE_LIMIT, self.bulk_in.request_in(packet)).await;
+        let received = with_timeout(RECEIVE_LIMIT, uninterrupted(self.bulk_in.request_in(packet))).await;
         received.map_err(|_| UsbError::Silent)?.map_err(usb_error)
     }
 
     async fn bulk_out(&mut self, data: &[u8]) -> Result<(), UsbError> {
-        let sent = with_timeout(SEND_LIMIT, self.bulk_out.request_out(data, false)).await;
+        let sent = with_timeout(SEND_LIMIT, uninterrupted(self.bulk_out.request_out(data, false))).await;
         sent.map_err(|_| UsbError::Busy)?.map_err(usb_error)
     }
 }
@@ -205,8 +208,8 @@ async fn device_descriptor(
     bytes: &mut [u8],
 ) -> Result<(), UsbError> {
     let [l0, l1] = (bytes.len() as u16).to_le_bytes();
-    let received = control.control_in(&[TO_HOST, GET_DESCRIPTOR, 0, 1, 0, 0, l0, l1], bytes).await;
-    match received {
+    let setup = [TO_HOST, GET_DESCRIPTOR, 0, 1, 0, 0, l0, l1];
+    match uninterrupted(control.control_in(&setup, bytes)).await {
         Ok(count) if count == bytes.len() => Ok(()),
         Ok(_) => Err(UsbError::Garbled),
         Err(error) => Err(usb_error(error)),
@@ -221,7 +224,15 @@ async fn order(
     value: u16,
 ) -> Result<(), UsbError> {
     let [v0, v1] = value.to_le_bytes();
-    control.control_out(&[kind, request, v0, v1, 0, 0, 0, 0], &[]).await.map_err(usb_error)
+    let setup = [kind, request, v0, v1, 0, 0, 0, 0];
+    uninterrupted(control.control_out(&setup, &[])).await.map_err(usb_error)
+}
+
+/// Has no interrupt come while a future is polled: it waits for packets as it is polled, and sends their acknowledgements. A
+/// packet of the BitScope takes less than 0.1 ms, a request during enumeration up to 10 ms.
+async fn uninterrupted<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|context| critical_section::with(|_| future.as_mut().poll(context))).await
 }
 
 fn usb_error(error: PipeError) -> UsbError {

@@ -190,14 +190,15 @@ class Machine {
   }
 
   #in(source, count) {
+    const pushes = field(this.shiftctrl, 16, 1) && this.isrCount + count >= this.#threshold(20);
+    if (pushes && this.rx.length >= this.rxDepth) return { stalled: true };
     const whole = count === 32;
     const value = whole ? this.#source(source) : this.#source(source) & ((1 << count) - 1);
     if (whole) this.isr = value;
     else if (field(this.shiftctrl, 18, 1)) this.isr = ((this.isr >>> count) | (value << (32 - count))) >>> 0;
     else this.isr = ((this.isr << count) | value) >>> 0;
     this.isrCount = Math.min(this.isrCount + count, 32);
-    if (!field(this.shiftctrl, 16, 1) || this.isrCount < this.#threshold(20)) return { changed: true };
-    if (this.rx.length >= this.rxDepth) throw new Error(`state machine ${this.index}: its receive FIFO has overflown`);
+    if (!pushes) return { changed: true };
     this.rx.push(this.isr);
     [this.isr, this.isrCount] = [0, 0];
     return { changed: true };
