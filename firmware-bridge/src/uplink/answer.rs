@@ -132,7 +132,8 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
                 let (from, count) = self.board.read_log(from, &mut self.data);
                 Response::Log { from, bytes: self.data.get(..count).unwrap_or_default() }
             }
-            Request::PassThrough { .. } if self.bridge.taker() == Taker::Direct => {
+            // One that does not hold it only ends its messages.
+            Request::PassThrough { hold: true } if self.bridge.taker() == Taker::Direct => {
                 Response::Refused(Refusal::InUse)
             }
             Request::PassThrough { .. } | Request::Update => Response::Done,

@@ -14,7 +14,7 @@ export { PROGRAM };
 export const FIRMWARE = process.env.FIRMWARE
   ?? `${root}firmware-bridge/target/thumbv6m-none-eabi/release/scopething-bridge`;
 
-export const ONE_CABLE = process.env.FIRMWARE_ONE_CABLE ?? `${FIRMWARE}-one-cable`;
+export const ONE_CABLE = process.env.FIRMWARE_ONE_CABLE ?? `${FIRMWARE}-pico-one-cable`;
 
 export const elf = new Elf(FIRMWARE);
 

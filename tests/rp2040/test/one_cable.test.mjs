@@ -55,7 +55,8 @@ test('the second port is the BitScope, and the first answers messages meanwhile'
   t.after(() => reader.kill());
   await board.run(() => bench.computer.scope.client, 5, 'the port being opened');
   await board.run(() => board.wire.heard.DATA1 > 0, 1);
-  assert.equal((await bench.host(['bridge', 'status', '--url', bench.bridge])).code, 0);
+  const status = await bench.host(['bridge', 'status', '--url', bench.bridge]);
+  assert.equal(status.code, 0, status.err);
   const refused = await bench.host(['capture', 'A', '--url', bench.bridge]);
   assert.equal(refused.code, 1);
   assert.match(refused.err, /in use through the bridge's other port/);
