@@ -1,7 +1,7 @@
 //! The flash above the program.
 //!
 //! While a sector is erased (45 ms, at the most 400 ms) or a page is written (0.4 ms, at the most 3 ms) no code in flash can
-//! run. All interrupts wait then but one whose handler is in memory, where there is one; other tasks run in between.
+//! run. All interrupts wait then but one whose handler is in memory; other tasks run in between.
 
 use embassy_rp::Peri;
 use embassy_rp::flash::{Blocking, ERASE_SIZE, Error, Flash};
@@ -11,7 +11,7 @@ use embedded_storage_async::nor_flash::{ErrorType, MultiwriteNorFlash, NorFlash,
 use scopething_bridge::store::StoreLayout;
 
 use super::clock::now_ms;
-use super::lines::HANDLED_IN_MEMORY;
+use super::lines::{HANDLED_IN_MEMORY, while_flash_is_written};
 use super::watchdog::UPLINK;
 
 /// Bytes of a Pico's flash.
@@ -100,8 +100,7 @@ fn operate_alone(offset: u32, data: *const u8, length: usize) {
     unsafe {
         let mut others = [0; NVIC_WORDS];
         for (word, enabled) in others.iter_mut().enumerate() {
-            let kept =
-                HANDLED_IN_MEMORY.filter(|number| number / 32 == word).map_or(0, |number| 1 << (number % 32));
+            let kept = if HANDLED_IN_MEMORY / 32 == word { 1 << (HANDLED_IN_MEMORY % 32) } else { 0 };
             *enabled = NVIC_ISER.add(word).read_volatile() & !kept;
             NVIC_ICER.add(word).write_volatile(*enabled);
         }
@@ -181,7 +180,7 @@ impl NorFlash for BoardFlash {
         }
         check(from, (to - from) as usize)?;
         for sector in (from..to).step_by(ERASE_SIZE) {
-            operate_alone(sector, core::ptr::null(), ERASE_SIZE);
+            while_flash_is_written(|| operate_alone(sector, core::ptr::null(), ERASE_SIZE));
             UPLINK.step(now_ms());
             embassy_futures::yield_now().await;
         }
@@ -200,7 +199,7 @@ impl NorFlash for BoardFlash {
             for (slot, &byte) in page.iter_mut().skip(within).zip(part) {
                 *slot = byte;
             }
-            operate_alone(place - within as u32, page.as_ptr(), PAGE);
+            while_flash_is_written(|| operate_alone(place - within as u32, page.as_ptr(), PAGE));
             place += part.len() as u32;
             rest = behind;
             UPLINK.step(now_ms());

@@ -5,6 +5,8 @@ mod board;
 mod cdc;
 mod clock;
 mod flash;
+#[cfg(feature = "one-cable")]
+mod keep_awake;
 mod log;
 #[cfg(feature = "one-cable")]
 mod one_cable;
@@ -14,6 +16,7 @@ mod restart;
 mod two_cables;
 #[cfg(not(feature = "one-cable"))]
 mod uart;
+mod vectors;
 mod watchdog;
 
 use core::fmt::Write as _;
@@ -136,6 +139,7 @@ async fn main(spawner: Spawner) {
     spawn(spawner, run(runner));
     let Some(watch) = LINE.watch() else { panic!("the line has no watch") };
     spawn(spawner, panel::show(led, trigger, bridge, watch));
+    #[cfg(feature = "rp2040")]
     spawn(spawner, panel::press(board.BOOTSEL, bridge));
     spawn(spawner, watchdog::feed(watchdog));
 }

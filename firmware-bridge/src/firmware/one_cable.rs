@@ -11,20 +11,27 @@ use rp_pio_usb_host::Pulldown;
 use scopething_bridge::uplink::direct;
 use scopething_bridge::usb::pins::{PinBus, PinSocket};
 use scopething_bridge::usb::socket;
-use scopething_core::link::bridge::{BoardSettings, LineErrors};
+use scopething_core::link::bridge::{BoardSettings, LineErrors, UsbState};
 use static_cell::StaticCell;
 
 use super::clock::BoardClock;
 use super::watchdog::{BUS, UPLINK, Watched};
-use super::{BoardUplink, board, cdc, flash, spawn};
+use super::{BoardUplink, board, cdc, flash, keep_awake, spawn, vectors};
 
 bind_interrupts!(struct Interrupts {
     USBCTRL_IRQ => embassy_rp::usb::InterruptHandler<USB>;
     PIO0_IRQ_0 => embassy_rp::pio::InterruptHandler<PIO0>;
 });
 
-/// None: the USB controller has the computer wait while flash is written.
-pub(super) const HANDLED_IN_MEMORY: Option<usize> = None;
+/// The interrupt whose handler is in memory, and comes while flash is written. The USB controller has the computer wait meanwhile.
+pub(super) const HANDLED_IN_MEMORY: usize = keep_awake::NUMBER;
+
+/// Writes flash, while the BitScope is kept from suspending.
+pub(super) fn while_flash_is_written(write: impl FnOnce()) {
+    keep_awake::start(board::LINE.usb_state() != UsbState::Empty);
+    write();
+    keep_awake::stop();
+}
 
 /// A bit of the BitScope's USB, 12 Mbit/s, is a whole number of these cycles, and both clocks of the PIO, 48 MHz for sending
 /// and 96 MHz for receiving, come out exactly over it: 10 of the Pico's cycles, 12 of the Pico 2's.
@@ -59,6 +66,7 @@ impl Lines {
         plus: Peri<'static, PIN_0>,
         minus: Peri<'static, PIN_1>,
     ) -> Self {
+        vectors::to_memory();
         static BUS_ON_PINS: StaticCell<PinBus> = StaticCell::new();
         static SOCKET: StaticCell<PinSocket> = StaticCell::new();
         let bus = BUS_ON_PINS.init(PinBus::new(pio, plus, minus, Interrupts, Pulldown::Internal));

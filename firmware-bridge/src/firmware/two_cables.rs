@@ -19,7 +19,12 @@ bind_interrupts!(struct Interrupts {
 });
 
 /// The interrupt whose handler is in memory, and comes while flash is written.
-pub(super) const HANDLED_IN_MEMORY: Option<usize> = Some(uart::UART0_NUMBER);
+pub(super) const HANDLED_IN_MEMORY: usize = uart::UART0_NUMBER;
+
+/// Writes flash.
+pub(super) fn while_flash_is_written(write: impl FnOnce()) {
+    write();
+}
 
 /// The clocks: as the chip's maker has them.
 pub(super) fn config() -> Config {

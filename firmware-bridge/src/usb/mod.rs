@@ -12,6 +12,7 @@ pub mod pins;
 pub mod rp2040;
 #[cfg(target_os = "none")]
 pub mod socket;
+pub mod start_of_frame;
 
 use portable_atomic::{AtomicU32, Ordering};
 use scopething_core::link::bridge::UsbError;
