@@ -13,7 +13,7 @@ use super::message::print_note;
 use super::port_users::{self, PortUser};
 use super::table::Table;
 use scopething::bridge::Client;
-use scopething::link::{self, BridgePort, LinkUrl, OpenError, Port};
+use scopething::link::{self, LinkUrl, OpenError, Port, PortOfBridge};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -145,8 +145,8 @@ async fn places(named: Option<LinkUrl>) -> Result<Vec<Place>, Failure> {
 impl Place {
     fn of_port(mut port: Port) -> Self {
         let kind = match port.bridge {
-            Some(BridgePort::Messages) => Kind::Bridge,
-            Some(BridgePort::Scope) => Kind::BridgedBitScope,
+            Some(PortOfBridge::Messages) => Kind::Bridge,
+            Some(PortOfBridge::Scope) => Kind::BridgedBitScope,
             None if port.is_bitscope() => Kind::BitScope,
             None => Kind::Serial,
         };

@@ -33,7 +33,7 @@ const BRIDGE_SCOPE: u8 = 2;
 
 /// Which port of a bridge with one cable it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BridgePort {
+pub enum PortOfBridge {
     /// That of messages: [`LinkUrl::Bridge`](super::LinkUrl::Bridge).
     Messages,
     /// That which is the BitScope itself: [`LinkUrl::Serial`](super::LinkUrl::Serial). Opening it takes the BitScope from whoever
@@ -49,7 +49,7 @@ pub struct Port {
     /// What the device behind it reports of itself, if it is on USB.
     pub usb: Option<UsbDevice>,
     /// What it is of a bridge with one cable, if it is one of its two.
-    pub bridge: Option<BridgePort>,
+    pub bridge: Option<PortOfBridge>,
     /// Why a BitScope cannot be used. Other ports are not tried.
     pub obstacle: Option<OpenError>,
 }
@@ -153,15 +153,15 @@ fn port(info: SerialPortInfo) -> Port {
     Port { name: info.port_name, usb, bridge, obstacle: None }
 }
 
-fn bridge_port(usb: &UsbDevice, interface: Option<u8>) -> Option<BridgePort> {
+fn bridge_port(usb: &UsbDevice, interface: Option<u8>) -> Option<PortOfBridge> {
     let named = usb.product_name.as_deref().is_some_and(|name| {
         // The operating system may put an underscore for a space.
         name.replace('_', " ") == BRIDGE_NAME
     });
     match interface {
         _ if (usb.vendor, usb.product) != BRIDGE_USB_ID || !named => None,
-        Some(BRIDGE_MESSAGES) => Some(BridgePort::Messages),
-        Some(BRIDGE_SCOPE) => Some(BridgePort::Scope),
+        Some(BRIDGE_MESSAGES) => Some(PortOfBridge::Messages),
+        Some(BRIDGE_SCOPE) => Some(PortOfBridge::Scope),
         _ => None,
     }
 }
@@ -205,8 +205,8 @@ mod tests {
             let port_type = SerialPortType::UsbPort(info);
             super::port(SerialPortInfo { port_name: "/dev/ttyACM0".to_owned(), port_type }).bridge
         };
-        assert_eq!(port(0x1209, "ScopeThing bridge", Some(0)), Some(BridgePort::Messages));
-        assert_eq!(port(0x1209, "ScopeThing_bridge", Some(2)), Some(BridgePort::Scope));
+        assert_eq!(port(0x1209, "ScopeThing bridge", Some(0)), Some(PortOfBridge::Messages));
+        assert_eq!(port(0x1209, "ScopeThing_bridge", Some(2)), Some(PortOfBridge::Scope));
         assert_eq!(port(0x1209, "ScopeThing bridge", None), None, "it may be either");
         // The same ids are anybody's for tests.
         assert_eq!(port(0x1209, "another", Some(0)), None);
