@@ -22,7 +22,7 @@ use embedded_io_async::{ErrorType, Read};
 use scopething_core::link::bridge::LineErrors;
 use static_cell::ConstStaticCell;
 
-use super::vectors::{self, INTERRUPTS, NVIC_ISPR};
+use super::vectors::{self, INTERRUPTS};
 
 /// Bytes that are received in 491 ms at 1 Mbaud: a sector of the flash is erased in 400 ms at the most.
 const RING_BYTES: u32 = 48 * 1024;
@@ -46,7 +46,8 @@ const ERROR_INTERRUPTS: u32 = 0b1111 << 7;
 /// Framing, parity and break: the byte beside them is none.
 const NO_BYTE: u32 = 0b111 << 8;
 const OVERRUN: u32 = 1 << 11;
-/// The priorities of interrupts (Armv6-M reference manual, B3.4; the same in Armv8-M).
+/// Where interrupts are set pending, and their priorities (Armv6-M reference manual, B3.4; the same in Armv8-M).
+const NVIC_ISPR: *mut u32 = 0xe000_e200 as *mut u32;
 const NVIC_IPR: *mut u32 = 0xe000_e400 as *mut u32;
 /// The number of UART0's interrupt, and that of the one for what is in flash.
 pub(super) const UART0_NUMBER: usize = pac::Interrupt::UART0_IRQ as usize;

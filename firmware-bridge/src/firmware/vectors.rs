@@ -2,8 +2,6 @@
 
 use core::cell::UnsafeCell;
 
-/// Where interrupts are set pending, and their priorities (Armv6-M reference manual, B3.4; the same in Armv8-M).
-pub(super) const NVIC_ISPR: *mut u32 = 0xe000_e200 as *mut u32;
 /// As many as the table of vectors has; a whole number of the words of priorities.
 pub(super) const INTERRUPTS: usize = if cfg!(feature = "rp235x") { 52 } else { 32 };
 

@@ -286,7 +286,7 @@ export class Board {
 
   /** The board with one cable: the computer in its socket, the BitScope at two pins. */
   #fitPins(chip) {
-    this.wire = new UsbWire(chip, this.clock);
+    this.wire = new UsbWire(chip);
     this.pio = new Pio(chip, this.wire, PIO0_INTERRUPT);
     chip.pio[0] = this.pio;
     chip.peripherals[PIO0] = this.pio;

@@ -85,9 +85,9 @@ export function dataBits(toggle, bytes) {
 }
 
 export class UsbWire {
-  /** The pins are GPIOs of the chip; `clock` is the board's. `skew` is how much faster the device's clock runs. */
-  constructor(chip, clock, { plus = 0, minus = 1, skew = 0.002 } = {}) {
-    Object.assign(this, { chip, clock, plus, minus, device: null, states: [], sending: null, hostEnded: -Infinity });
+  /** The pins are GPIOs of the chip. `skew` is how much faster the device's clock runs. */
+  constructor(chip, { plus = 0, minus = 1, skew = 0.002 } = {}) {
+    Object.assign(this, { chip, plus, minus, device: null, states: [], sending: null, hostEnded: -Infinity });
     this.pinMask = (1 << plus) | (1 << minus);
     this.skew = skew;
     /** What is wrong with what the pins have sent: texts. */
@@ -101,7 +101,7 @@ export class UsbWire {
     this.disturb = () => undefined;
     this.level = null;
     this.since = 0;
-    this.heardNanos = 0;
+    this.heardNanos = null;
     this.awakeNanos = 0;
   }
 
@@ -114,7 +114,7 @@ export class UsbWire {
     this.device = device;
     device?.powerUp();
     this.sending = null;
-    this.heardNanos = this.clock.nanos;
+    this.heardNanos = null;
     this.wake = true;
   }
 
@@ -180,12 +180,12 @@ export class UsbWire {
     this.states = [];
     if (bits >= RESET_BITS) {
       this.device?.reset();
-      this.#hear();
+      this.#hear(cycle);
       return;
     }
     if (!this.device) return;
     if (bits < EOP_BITS[0] || bits > EOP_BITS[1]) this.complaints.push(`an end of packet of ${bits.toFixed(2)} bits`);
-    const wasAwake = this.#hear();
+    const wasAwake = this.#hear(cycle);
     const packet = decode(states);
     if (packet === null || packet.length < 8) {
       this.complaints.push(`no packet: ${states.length} states`);
@@ -195,9 +195,9 @@ export class UsbWire {
   }
 
   /** Notes that the wire moves; gives whether the device listens. */
-  #hear() {
-    const now = this.clock.nanos;
-    if (now - this.heardNanos > SUSPEND_NANOS) {
+  #hear(cycle) {
+    const now = (cycle * 1e9) / this.chip.clkSys;
+    if (this.heardNanos !== null && now - this.heardNanos > SUSPEND_NANOS) {
       this.suspensions += 1;
       this.awakeNanos = now + WAKE_NANOS;
     }

@@ -25,6 +25,10 @@ test('the computer sees two serial ports with a serial number', async (t) => {
 test('a job is configured, runs and is fetched', async (t) => {
   const bench = await Bench.openOneCable(t);
   await bench.plug();
+  await bench.board.run(() => bench.device.readied === 1, 3, 'the FT232 being readied');
+  const { suspensions } = bench.board.wire;
+  const erased = () => bench.board.flash.erasures.reduce((sum, count) => sum + count, 0);
+  const before = erased();
   await bench.configure('--repeat', 2);
   await bench.board.run(() => bench.board.log.filter(({ text }) => text === 'now Triggered').length >= 2, 20, 'two traces');
   await bench.board.run(() => bench.board.log.at(-1).text !== 'now Triggered', 5, 'the trace being stored');
@@ -33,6 +37,9 @@ test('a job is configured, runs and is fetched', async (t) => {
   const traces = await bench.fetch();
   assert.equal(traces.length, 2);
   assertClean(bench);
+  // Sectors were erased meanwhile, 400 ms each.
+  assert.ok(erased() > before);
+  assert.equal(bench.board.wire.suspensions, suspensions, 'it has heard a start of frame in time, always');
   const direct = await bench.captureDirectly();
   for (const trace of traces) assert.ok(unlikeness(trace, direct) <= QUANTISING_STEP, `${unlikeness(trace, direct)} V`);
 });
