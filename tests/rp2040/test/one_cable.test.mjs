@@ -48,11 +48,11 @@ test('the second port is the BitScope, and the first answers messages meanwhile'
   const bench = await Bench.openOneCable(t);
   await bench.plug();
   const { board } = bench;
-  const args = ['capture', 'A', '--period', '2ms', '--samples', '1000', '--url', bench.stream, '-n', '20', '--json'];
+  const args = ['capture', 'A', '--period', '2ms', '--samples', '1000', '--url', bench.stream, '-n', '10', '--json'];
   const { out, err, code } = await bench.host(args);
   assert.equal(code, 0, err);
   const captures = out.trim().split('\n').map((line) => JSON.parse(line));
-  assert.equal(captures.length, 20);
+  assert.equal(captures.length, 10);
   assertClean(bench);
   const { turnarounds } = board.wire;
   assert.ok(turnarounds.length > 100);
@@ -89,7 +89,7 @@ test('packets that are damaged or lost at the pins cost no sample', async (t) =>
     if (fate) count[fate] += 1;
     return fate;
   };
-  const args = ['capture', 'A', '--period', '2ms', '--samples', '1000', '--url', bench.stream, '-n', '10', '--json'];
+  const args = ['capture', 'A', '--period', '2ms', '--samples', '1000', '--url', bench.stream, '-n', '5', '--json'];
   const { out, err, code } = await bench.host(args);
   assert.equal(code, 0, err);
   board.wire.disturb = () => undefined;
@@ -102,7 +102,7 @@ test('packets that are damaged or lost at the pins cost no sample', async (t) =>
 test('a BitScope comes and goes at the pins', async (t) => {
   const bench = await Bench.openOneCable(t);
   const { board } = bench;
-  for (let time = 0; time < 3; time += 1) {
+  for (let time = 0; time < 2; time += 1) {
     await bench.plug();
     await board.run(() => bench.device.readied === 1, 3, 'the FT232 being readied');
     const { err, code } = await bench.host(['capture', 'A', '--url', bench.bridge, '--json']);
