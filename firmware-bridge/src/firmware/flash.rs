@@ -14,8 +14,8 @@ use super::clock::now_ms;
 use super::lines::{HANDLED_IN_MEMORY, while_flash_is_written};
 use super::watchdog::UPLINK;
 
-/// Bytes of a Pico's flash.
-const SIZE: usize = 2 * 1024 * 1024;
+/// Bytes of a Pico's flash, and of a Pico 2's.
+const SIZE: usize = if cfg!(feature = "rp235x") { 4 } else { 2 } * 1024 * 1024;
 /// What is written at once.
 const PAGE: usize = 256;
 /// What maps the flash, 256 bytes of code: at its beginning the second stage of the start, or what the Pico 2's boot ROM has put

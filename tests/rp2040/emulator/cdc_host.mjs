@@ -24,7 +24,8 @@ const MAX_PACKETS = 8;
 /** A serial port of the board. */
 class CdcPort {
   constructor(host, index) {
-    Object.assign(this, { host, index, client: null });
+    /** What its lines are while it is open: software may leave DTR alone. */
+    Object.assign(this, { host, index, client: null, openLines: DTR_AND_RTS });
     this.reset();
   }
 
@@ -53,7 +54,7 @@ class CdcPort {
       this.incoming = [];
       this.host.setLines(this, 0);
     });
-    this.host.setLines(this, DTR_AND_RTS);
+    this.host.setLines(this, this.openLines);
   }
 
   /** Transactions of its endpoints, until the board has nothing or takes nothing. */
@@ -155,7 +156,7 @@ export class CdcHost {
       await this.#request([CLASS_TO_INTERFACE, SET_LINE_CODING, 0, 0, port.interface, 0, LINE_CODING.length, 0], LINE_CODING);
     }
     this.isReady = true;
-    for (const port of this.ports) if (port.client) await this.setLines(port, DTR_AND_RTS);
+    for (const port of this.ports) if (port.client) await this.setLines(port, port.openLines);
   }
 
   /** Its ports, in the order of their interfaces: each has one of control before the one of data. */
