@@ -22,6 +22,7 @@ const SYMBOLS: u32 = 48;
 
 /// The symbols of the packet that starts a frame, of whose number the lowest 11 bits count. Nothing that it calls or reads is in
 /// flash if its caller is not.
+#[expect(clippy::inline_always, reason = "a function of its own would be in flash")]
 #[inline(always)]
 #[must_use]
 pub const fn start_of_frame(frame: u32) -> [u32; 3] {
