@@ -66,9 +66,9 @@ impl Lines {
         plus: Peri<'static, PIN_0>,
         minus: Peri<'static, PIN_1>,
     ) -> Self {
-        vectors::to_memory();
         static BUS_ON_PINS: StaticCell<PinBus> = StaticCell::new();
         static SOCKET: StaticCell<PinSocket> = StaticCell::new();
+        vectors::to_memory();
         let bus = BUS_ON_PINS.init(PinBus::new(pio, plus, minus, Interrupts, Pulldown::Internal));
         Self { usb, socket: SOCKET.init(PinSocket::new(bus)), bus }
     }
