@@ -304,7 +304,7 @@ mod tests {
         let [pico, pico2] = &CHIPS;
         let found = find(pico2, Some(directory.path()), Duration::ZERO).await;
         assert_eq!(found.ok().as_deref(), Some(directory.path()));
-        let Err(Failure::Failed(error)) = find(pico, Some(directory.path()), Duration::from_secs(60)).await
+        let Err(Failure::Failed(error)) = find(pico, Some(directory.path()), Duration::from_secs(5)).await
         else {
             panic!("it would be flashed")
         };
