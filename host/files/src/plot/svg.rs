@@ -364,6 +364,7 @@ mod tests {
             texts: texts.iter().map(|&text| text.to_owned()).collect(),
         };
         let lane = AnnotationLane {
+            decoder: "uart-1".to_owned(),
             title: "RX <1>".to_owned(),
             annotations: vec![
                 annotation(10.0, 30.0, &["Start bit", "S"]),
