@@ -1,7 +1,7 @@
 //! The flash above the program.
 //!
 //! While a sector is erased (45 ms, at the most 400 ms) or a page is written (0.4 ms, at the most 3 ms) no code in flash can
-//! run. All interrupts wait then but that of the UART's receiver, whose handler is in memory; other tasks run in between.
+//! run. All interrupts wait then but one whose handler is in memory; other tasks run in between.
 
 use embassy_rp::Peri;
 use embassy_rp::flash::{Blocking, ERASE_SIZE, Error, Flash};
@@ -11,19 +11,25 @@ use embedded_storage_async::nor_flash::{ErrorType, MultiwriteNorFlash, NorFlash,
 use scopething_bridge::store::StoreLayout;
 
 use super::clock::now_ms;
-use super::uart::UART0_NUMBER;
+use super::lines::{HANDLED_IN_MEMORY, while_flash_is_written};
 use super::watchdog::UPLINK;
 
-/// Bytes of a Pico's flash.
-const SIZE: usize = 2 * 1024 * 1024;
+/// Bytes of a Pico's flash, and of a Pico 2's.
+const SIZE: usize = if cfg!(feature = "rp235x") { 4 } else { 2 } * 1024 * 1024;
 /// What is written at once.
 const PAGE: usize = 256;
-/// Where the flash is mapped, and the second stage of the start, which maps it: 256 bytes.
+/// What maps the flash, 256 bytes of code: at its beginning the second stage of the start, or what the Pico 2's boot ROM has put
+/// into memory of its own (RP2350 data sheet, section 5.1.9).
+#[cfg(feature = "rp2040")]
 const MAPPED: *const u32 = 0x1000_0000 as *const u32;
+#[cfg(feature = "rp235x")]
+const MAPPED: *const u32 = 0x400e_0000 as *const u32;
 const SECOND_STAGE_WORDS: usize = 64;
 /// The registers that enable and disable interrupts (Armv6-M reference manual, B3.4).
 const NVIC_ISER: *mut u32 = 0xe000_e100 as *mut u32;
 const NVIC_ICER: *mut u32 = 0xe000_e180 as *mut u32;
+/// Of 32 interrupts each: 26 of the Pico, 52 of the Pico 2.
+const NVIC_WORDS: usize = if cfg!(feature = "rp235x") { 2 } else { 1 };
 
 unsafe extern "C" {
     // Only their addresses mean something: see memory.x.
@@ -75,7 +81,7 @@ unsafe fn operate(rom: &Rom, offset: u32, data: *const u8, length: usize) {
 fn operate_alone(offset: u32, data: *const u8, length: usize) {
     let mut second_stage = [0_u32; SECOND_STAGE_WORDS];
     for (place, word) in second_stage.iter_mut().enumerate() {
-        // SAFETY: the first 256 bytes of the flash.
+        // SAFETY: within the 256 bytes.
         *word = unsafe { MAPPED.add(place).read_volatile() };
     }
     // Code in Thumb has an odd address.
@@ -92,12 +98,18 @@ fn operate_alone(offset: u32, data: *const u8, length: usize) {
     // SAFETY: the second core was never started, no channel of the DMA is used, and of the interrupts only the one in
     // memory is left. They are enabled again as they were.
     unsafe {
-        let others = NVIC_ISER.read_volatile() & !(1 << UART0_NUMBER);
-        NVIC_ICER.write_volatile(others);
+        let mut others = [0; NVIC_WORDS];
+        for (word, enabled) in others.iter_mut().enumerate() {
+            let kept = if HANDLED_IN_MEMORY / 32 == word { 1 << (HANDLED_IN_MEMORY % 32) } else { 0 };
+            *enabled = NVIC_ISER.add(word).read_volatile() & !kept;
+            NVIC_ICER.add(word).write_volatile(*enabled);
+        }
         cortex_m::asm::dsb();
         cortex_m::asm::isb();
         operate(&rom, offset, data, length);
-        NVIC_ISER.write_volatile(others);
+        for (word, enabled) in others.into_iter().enumerate() {
+            NVIC_ISER.add(word).write_volatile(enabled);
+        }
     }
 }
 
@@ -108,6 +120,31 @@ impl BoardFlash {
     pub(super) fn new(flash: Peri<'static, FLASH>) -> Self {
         Self(Flash::new_blocking(flash))
     }
+}
+
+/// The number that no other board has: its flash chip's, or the Pico 2's own. None is told apart by zeros.
+#[cfg(feature = "one-cable")]
+pub(super) fn serial_number() -> &'static str {
+    use core::fmt::Write as _;
+
+    static TEXT: static_cell::StaticCell<heapless::String<16>> = static_cell::StaticCell::new();
+    let mut number = [0; 8];
+    #[cfg(feature = "rp2040")]
+    {
+        // SAFETY: the flash has another owner, who does not use it before this returns: there is one task yet.
+        let mut flash = BoardFlash::new(unsafe { FLASH::steal() });
+        flash.0.blocking_unique_id(&mut number).ok();
+    }
+    #[cfg(feature = "rp235x")]
+    if let Ok(id) = embassy_rp::otp::get_chipid() {
+        number = id.to_be_bytes();
+    }
+    let mut text = heapless::String::new();
+    for byte in number {
+        // Two digits each: they fit.
+        write!(text, "{byte:02X}").ok();
+    }
+    TEXT.init(text)
 }
 
 impl ErrorType for BoardFlash {
@@ -143,7 +180,7 @@ impl NorFlash for BoardFlash {
         }
         check(from, (to - from) as usize)?;
         for sector in (from..to).step_by(ERASE_SIZE) {
-            operate_alone(sector, core::ptr::null(), ERASE_SIZE);
+            while_flash_is_written(|| operate_alone(sector, core::ptr::null(), ERASE_SIZE));
             UPLINK.step(now_ms());
             embassy_futures::yield_now().await;
         }
@@ -162,7 +199,7 @@ impl NorFlash for BoardFlash {
             for (slot, &byte) in page.iter_mut().skip(within).zip(part) {
                 *slot = byte;
             }
-            operate_alone(place - within as u32, page.as_ptr(), PAGE);
+            while_flash_is_written(|| operate_alone(place - within as u32, page.as_ptr(), PAGE));
             place += part.len() as u32;
             rest = behind;
             UPLINK.step(now_ms());

@@ -69,6 +69,9 @@ pub(super) struct Arguments {
     /// Let clients of --tcp and --bitscope-server write the EEPROM, which holds the serial number
     #[arg(long)]
     allow_eeprom_writes: bool,
+    /// Do not announce the services to the networks that are allowed, where `scopething list --network` finds them
+    #[arg(long)]
+    no_announce: bool,
 }
 
 impl Arguments {
@@ -83,6 +86,7 @@ impl Arguments {
             web: self.web.clone(),
             allow: Allow::new(self.allow.clone()),
             eeprom_writes: self.allow_eeprom_writes,
+            unannounced: self.no_announce,
         };
         if places.is_nowhere() {
             return Err(Failure::Usage(anyhow::anyhow!(
@@ -131,6 +135,9 @@ pub(super) async fn open_server(device: &ServedDevice, places: &Listen) -> Resul
         print_warning!("{unknown}");
     }
     let server = server.keeping_calibrations(Box::new(move |parameters| keep(&section, &probes, parameters)));
+    if let Some(error) = server.not_announced() {
+        print_warning!("{error}");
+    }
     Ok(server.reconnecting(move || {
         let url = url.clone();
         async move { link::open_reading(&url, playback::read).await }

@@ -390,6 +390,8 @@ pub enum Refusal {
     Board,
     /// The message is unknown to this firmware.
     Unknown,
+    /// The BitScope is in use by the bridge's other port.
+    InUse,
 }
 
 impl fmt::Display for Refusal {
@@ -403,6 +405,9 @@ impl fmt::Display for Refusal {
             Self::Board => "the bridge's board has no such pin or rate: give others",
             Self::Unknown => {
                 "the bridge does not know this request: flash the firmware that belongs to this program"
+            }
+            Self::InUse => {
+                "the BitScope is in use through the bridge's other port: close the program that has that open"
             }
         })
     }

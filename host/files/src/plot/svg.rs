@@ -346,7 +346,7 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "pictures"))]
 mod tests {
     use resvg::usvg::roxmltree::{Document, Node};
 
