@@ -261,7 +261,9 @@ mod tests {
     #[test]
     fn lines_that_are_kept_are_as_when_looked_at() {
         let mut logic = [const { None }; 8];
-        for (line, text) in ["square 100kHz", "sine 33kHz 0..3V", "noise 0..3V", "uart 9600 'U'"].iter().enumerate() {
+        for (line, text) in
+            ["square 100kHz", "sine 33kHz 0..3V", "noise 0..3V", "uart 9600 'U'"].iter().enumerate()
+        {
             logic[line] = Some(signal(text));
         }
         let mut wiring = Wiring::new([Some(signal("triangle 7kHz 0..3V")), None], logic, 0.05, 1);
