@@ -53,6 +53,7 @@ pub mod control;
 pub mod events;
 #[cfg(feature = "fake")]
 pub mod fake;
+pub mod flash_chip;
 pub mod ftdi;
 pub mod job;
 pub mod led;

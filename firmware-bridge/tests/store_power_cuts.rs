@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use embassy_futures::block_on;
 use scopething_bridge::fake::FakeFlash;
-use scopething_bridge::store::{Keep, Place, Store, StoreError, StoreLayout, StoredJob, TraceContext};
+use scopething_bridge::store::{
+    Keep, Place, Store, StoreError, StoreLayout, StoredJob, TraceContext, fit_layout,
+};
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::wear;
-use scopething_core::link::bridge::{Ended, Job, Repeat, ToFlash, TraceId, WhenFull};
+use scopething_core::link::bridge::{Bands, Ended, Job, Repeat, ToFlash, TraceId, WhenFull};
 use scopething_core::plan::{BusyOutputs, CaptureRequest, ChannelSet, plan_capture};
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::{DumpChannel, EndReason, Trace, TraceBuffer};
@@ -108,6 +110,7 @@ fn job(number: u32) -> StoredJob {
         keep: None,
         when_full: WhenFull::Stop,
         flash: ToFlash::Each,
+        bands: Bands::NONE,
     };
     StoredJob { job, armed: number.is_multiple_of(2) }
 }
@@ -432,5 +435,88 @@ fn default_spacing_keeps_every_sector_for_five_years() {
         // What is there to be used up is used, and reported.
         assert!(traces.iter().all(|&count| count + 2 >= MAX_ERASURES), "{traces:?}");
         assert!(reported.abs_diff(traces[0]) <= 1, "{reported}, {traces:?}");
+    });
+}
+
+const MIB: u32 = 1 << 20;
+
+/// A store from the beginning of a flash that has so many bytes, opened as the firmware does.
+async fn open_fitted(mut flash: FakeFlash, bytes: u32, is_certain: bool) -> Store<FakeFlash> {
+    let layout = fit_layout(&mut flash, 0, bytes, is_certain).await.unwrap();
+    Store::open(flash, layout, &mut []).await.unwrap()
+}
+
+/// A flash of 4 MiB with the store of firmware that took it for one of 2, which has stored so many traces.
+async fn flash_of_small_store(traces: u32) -> FakeFlash {
+    let layout = StoreLayout::of(0..2 * MIB).unwrap();
+    let mut store = Store::open(FakeFlash::new(1024), layout, &mut []).await.unwrap();
+    store.count_start().await.unwrap();
+    for id in 1..=traces {
+        append(&mut store, id, KEEP).await.unwrap();
+    }
+    store.into_flash()
+}
+
+#[test]
+fn new_flash_is_used_as_far_as_it_goes() {
+    block_on(async {
+        for bytes in [2 * MIB, 4 * MIB] {
+            let mut store = open_fitted(FakeFlash::new(1024), bytes, true).await;
+            let capacity = store.status().capacity_bytes;
+            assert!(capacity > bytes / 100 * 92 && capacity < bytes, "{capacity}");
+            store.count_start().await.unwrap();
+            append(&mut store, 1, KEEP).await.unwrap();
+            let mut store = open_fitted(store.into_flash(), bytes, true).await;
+            assert_eq!((check_all(&mut store).await, store.status().capacity_bytes), (vec![1], capacity));
+            // A chip that does not answer this time is taken for one of 2 MiB.
+            let mut store = open_fitted(store.into_flash(), 2 * MIB, false).await;
+            assert_eq!((check_all(&mut store).await, store.status().capacity_bytes), (vec![1], capacity));
+        }
+        let no_room = fit_layout(&mut FakeFlash::new(16), 8 * 4096, 16 * 4096, true).await;
+        assert_eq!(no_room, Err(StoreError::Full));
+    });
+}
+
+#[test]
+fn store_with_traces_stays_as_it_is_and_grows_once_they_are_erased() {
+    block_on(async {
+        let mut store = open_fitted(flash_of_small_store(9).await, 4 * MIB, true).await;
+        let small = store.status().capacity_bytes;
+        assert_eq!(check_all(&mut store).await, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert!(small < 2 * MIB);
+        store.erase_through(TraceId(9)).await.unwrap();
+        let mut store = open_fitted(store.into_flash(), 4 * MIB, true).await;
+        assert!(store.status().capacity_bytes > 2 * small);
+        assert_eq!(append(&mut store, 10, KEEP).await, Ok(TraceId(10)));
+        let mut store = open_fitted(store.into_flash(), 4 * MIB, true).await;
+        assert_eq!(check_all(&mut store).await, [10]);
+        assert_eq!(store.count_start().await, Ok(2), "settings and counters are where they were");
+    });
+}
+
+#[test]
+fn power_cut_while_the_store_grows_leaves_one_that_works() {
+    block_on(async {
+        let mut store = Store::open(flash_of_small_store(5).await, StoreLayout::of(0..2 * MIB).unwrap(), &mut [])
+            .await
+            .unwrap();
+        store.erase_through(TraceId(5)).await.unwrap();
+        let flash = store.into_flash();
+        let mut whole = flash.clone();
+        let before = whole.operations();
+        fit_layout(&mut whole, 0, 4 * MIB, true).await.unwrap();
+        let operations = whole.operations() - before;
+        assert!(operations > 10, "{operations}");
+        for operation in 0..operations {
+            let mut flash = flash.clone();
+            flash.cut_power_at(before + operation, 7 + u64::from(operation));
+            assert!(fit_layout(&mut flash, 0, 4 * MIB, true).await.is_err(), "operation {operation}");
+            flash.power_up();
+            let mut store = open_fitted(flash, 4 * MIB, true).await;
+            assert!(store.status().capacity_bytes > 3 * MIB, "operation {operation}");
+            assert_eq!(append(&mut store, 6, KEEP).await, Ok(TraceId(6)), "operation {operation}");
+            let mut store = open_fitted(store.into_flash(), 4 * MIB, true).await;
+            assert_eq!(check_all(&mut store).await, [6], "operation {operation}");
+        }
     });
 }

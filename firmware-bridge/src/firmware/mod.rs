@@ -14,16 +14,16 @@ use core::fmt::Write as _;
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
 use embassy_rp::Peri;
 use embassy_rp::bind_interrupts;
-use embassy_rp::gpio::{AnyPin, Level, Output};
+use embassy_rp::gpio::{AnyPin, Input, Level, Output, Pull};
 use embassy_rp::peripherals::USB;
 use embassy_rp::uart::{BufferedUartTx, Error};
 use scopething_bridge::control::Bridge;
 use scopething_bridge::job::Runner;
 use scopething_bridge::scope_link::ScopePort;
-use scopething_bridge::store::{Store, StoredJob};
+use scopething_bridge::store::{Store, StoredJob, fit_layout};
 use scopething_bridge::uplink::{About, Uplink};
 use scopething_bridge::usb::rp2040;
-use scopething_core::link::bridge::{BoardSettings, Event, Failure, Restart};
+use scopething_core::link::bridge::{BoardSettings, Event, Failure, FlashChip, FlashSize, Restart};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::Micros;
 use scopething_core::trace::TraceBuffer;
@@ -82,10 +82,17 @@ async fn serve(uplink: &'static mut BoardUplink, sender: BufferedUartTx, receive
     }
 }
 
-/// Opens the store, whatever the flash holds. One that fails, or is smaller than in memory.x, ends the start: the
+/// Opens the store, whatever the flash holds. One that fails, or is too small for program and store, ends the start: the
 /// chip tries again, and the log gives the reason.
-async fn open_store(flash: BoardFlash) -> (Store<BoardFlash>, Option<StoredJob>) {
-    let mut store = match Store::open(flash, flash::layout(), TRACE_MEMORY.take()).await {
+async fn open_store(mut flash: BoardFlash, chip: FlashChip) -> (Store<BoardFlash>, Option<StoredJob>) {
+    let range = flash::store_range();
+    let is_certain = chip.size != FlashSize::Assumed;
+    let fitted = fit_layout(&mut flash, range.start, range.end.min(chip.bytes), is_certain).await;
+    let opened = match fitted {
+        Ok(layout) => Store::open(flash, layout, TRACE_MEMORY.take()).await,
+        Err(error) => Err(error),
+    };
+    let mut store = match opened {
         Ok(store) => store,
         Err(error) => {
             defmt::error!("the store does not open: {}", error);
@@ -138,7 +145,9 @@ async fn main(spawner: Spawner) {
     // Ahead of the flash: what it receives with is in memory from now on.
     let pins = (board.PIN_0, board.PIN_1, board.PIN_2, board.PIN_3);
     let (sender, receiver) = uart::start(board.UART0, pins, BoardSettings::default().baud);
-    let (mut store, stored) = open_store(BoardFlash::new(board.FLASH)).await;
+    let chip = flash::chip();
+    defmt::info!("flash of {} bytes: {}, id {=[u8]:x}", chip.bytes, chip.size, chip.id);
+    let (mut store, stored) = open_store(BoardFlash::new(board.FLASH, chip), chip).await;
     let settings = store.board().await.unwrap_or_else(|error| {
         defmt::error!("the settings of the board cannot be read: {}", error);
         board::note(Event::SettingsFailed);
@@ -151,7 +160,7 @@ async fn main(spawner: Spawner) {
     // Only now: a store that holds something else is erased, which may take longer than the watchdog waits.
     let watchdog = watchdog::start(board.WATCHDOG);
     let bridge: &BoardBridge = BRIDGE.init(Bridge::new(store, stored));
-    let about = About { firmware: version(), restart, last_failure };
+    let about = About { firmware: version(), restart, last_failure, flash: chip };
     let uplink = UPLINK_STATE.init(Uplink::new(bridge, BoardClock, board::Pico, about));
     let Some(port) = LINE.port() else { panic!("the line has no port") };
     let runner = RUNNER.init(Runner::new(bridge, port, BoardClock, PROFILE, TRACE.take()));
@@ -162,6 +171,11 @@ async fn main(spawner: Spawner) {
     let Some(watch) = LINE.watch() else { panic!("the line has no watch") };
     spawn(spawner, panel::show(led, trigger, bridge, watch));
     spawn(spawner, panel::press(board.BOOTSEL, bridge));
+    if let Some(gpio) = settings.trigger_in {
+        // SAFETY: as for an output.
+        let pin = Input::new(unsafe { AnyPin::steal(gpio) }, Pull::Down);
+        spawn(spawner, panel::trigger(pin, bridge));
+    }
     spawn(spawner, watchdog::feed(watchdog));
 }
 

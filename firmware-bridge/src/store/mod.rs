@@ -31,6 +31,7 @@
 //! ```
 
 mod error;
+mod fit;
 mod index;
 mod layout;
 mod memory;
@@ -46,6 +47,7 @@ use scopething_core::scope::SerialNumber;
 use scopething_core::trace::Trace;
 
 pub use error::StoreError;
+pub use fit::fit_layout;
 use index::{Entry, Index};
 pub use layout::{LayoutError, PAGE_BYTES, SECTOR_BYTES, StoreLayout};
 use memory::Memory;
@@ -198,6 +200,11 @@ impl<F: MultiwriteNorFlash> Store<F> {
         keep.when_full == WhenFull::DropOldest
             || !(self.index.is_full(keep.traces)
                 || self.index.entries().any(|kept| self.ring().overlap(entry.page, pages, kept)))
+    }
+
+    /// Where in flash the store ends, in bytes from the flash's beginning.
+    pub(crate) fn end(&self) -> u32 {
+        self.layout.end
     }
 
     fn ring(&self) -> Ring {
