@@ -145,9 +145,9 @@ impl<F> Bridge<F> {
     }
 
     /// Reports an edge of the trigger input: ends the wait of an armed job for its trigger, and else captures once without
-    /// one. It is ignored while the BitScope is lent to the other end of the uplink.
+    /// one. It is ignored while something else was ordered, and while the BitScope is lent to the other end of the uplink.
     pub fn trigger(&self, now: Instant) {
-        if !self.is_lent(now) {
+        if self.order.get().is_none() && !self.is_lent(now) {
             self.set_order(Order::CaptureNow);
         }
     }

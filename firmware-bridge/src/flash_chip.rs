@@ -74,10 +74,10 @@ impl Reported {
     /// How large the chip is. `repeats` returns whether what lies at an offset, in bytes, is the beginning of the
     /// flash again, which holds the program and is nowhere else.
     pub fn chip(&self, repeats: impl Fn(u32) -> bool) -> FlashChip {
-        let reported = self.bytes().filter(|&bytes| bytes >= MIN_BYTES.into());
+        let reported = self.bytes().filter(|&bytes| bytes >= u64::from(MIN_BYTES));
         let (bytes, size) = match reported {
             // What is used is a power of two, as what is mapped.
-            Some(bytes) => (1 << bytes.min(MAX_BYTES.into()).ilog2(), FlashSize::Reported),
+            Some(bytes) => (1 << bytes.min(u64::from(MAX_BYTES)).ilog2(), FlashSize::Reported),
             None => (ASSUMED_BYTES, FlashSize::Assumed),
         };
         let sizes = (MIN_BYTES.ilog2()..bytes.ilog2()).map(|exponent| 1 << exponent);

@@ -324,9 +324,9 @@ fn noise_by<const N: usize>(
     }
     let mut around = [0.0; N];
     for (index, sample) in samples.enumerate() {
-        around.rotate_left(1);
-        if let Some(last) = around.last_mut() {
-            *last = f64::from(sample);
+        let mut moved = f64::from(sample);
+        for place in around.iter_mut().rev() {
+            moved = core::mem::replace(place, moved);
         }
         if index + 1 < N {
             continue;

@@ -120,7 +120,7 @@ unsafe fn exchange(rom: &Rom, bytes: *mut u8, length: usize) {
         while received < length {
             let status = SSI_SR.read_volatile();
             if sent < length && sent - received < FIFO_BYTES && status & CAN_SEND != 0 {
-                SSI_DR0.write_volatile(bytes.add(sent).read() as u32);
+                SSI_DR0.write_volatile(u32::from(bytes.add(sent).read()));
                 sent += 1;
             }
             if received < sent && status & HAS_RECEIVED != 0 {

@@ -20,7 +20,7 @@ use embassy_rp::uart::{BufferedUartTx, Error};
 use scopething_bridge::control::Bridge;
 use scopething_bridge::job::Runner;
 use scopething_bridge::scope_link::ScopePort;
-use scopething_bridge::store::{Store, StoredJob, fit_layout};
+use scopething_bridge::store::{Store, StoreMemory, StoredJob, fit_layout};
 use scopething_bridge::uplink::{About, Uplink};
 use scopething_bridge::usb::rp2040;
 use scopething_core::link::bridge::{BoardSettings, Event, Failure, FlashChip, FlashSize, Restart};
@@ -49,8 +49,8 @@ type BoardRunner = Runner<'static, BoardFlash, ScopePort<'static>, BoardClock>;
 type BoardUplink = Uplink<'static, BoardFlash, BoardClock, board::Pico>;
 
 static TRACE: ConstStaticCell<TraceBuffer> = ConstStaticCell::new(TraceBuffer::new());
-static TRACE_MEMORY: ConstStaticCell<[u8; TRACE_MEMORY_BYTES]> =
-    ConstStaticCell::new([0; TRACE_MEMORY_BYTES]);
+static STORE_MEMORY: ConstStaticCell<StoreMemory<TRACE_MEMORY_BYTES>> =
+    ConstStaticCell::new(StoreMemory::new());
 
 #[embassy_executor::task]
 async fn carry(usb: Peri<'static, USB>) {
@@ -87,9 +87,11 @@ async fn serve(uplink: &'static mut BoardUplink, sender: BufferedUartTx, receive
 async fn open_store(mut flash: BoardFlash, chip: FlashChip) -> (Store<BoardFlash>, Option<StoredJob>) {
     let range = flash::store_range();
     let is_certain = chip.size != FlashSize::Assumed;
-    let fitted = fit_layout(&mut flash, range.start, range.end.min(chip.bytes), is_certain).await;
+    let end = range.end.min(chip.bytes);
+    let memory = STORE_MEMORY.take();
+    let fitted = fit_layout(&mut flash, range.start, end, is_certain, memory).await;
     let opened = match fitted {
-        Ok(layout) => Store::open(flash, layout, TRACE_MEMORY.take()).await,
+        Ok(layout) => Store::open(flash, layout, memory).await,
         Err(error) => Err(error),
     };
     let mut store = match opened {
@@ -146,7 +148,7 @@ async fn main(spawner: Spawner) {
     let pins = (board.PIN_0, board.PIN_1, board.PIN_2, board.PIN_3);
     let (sender, receiver) = uart::start(board.UART0, pins, BoardSettings::default().baud);
     let chip = flash::chip();
-    defmt::info!("flash of {} bytes: {}, id {=[u8]:x}", chip.bytes, chip.size, chip.id);
+    defmt::info!("flash of {} bytes: {}", chip.bytes, chip.size);
     let (mut store, stored) = open_store(BoardFlash::new(board.FLASH, chip), chip).await;
     let settings = store.board().await.unwrap_or_else(|error| {
         defmt::error!("the settings of the board cannot be read: {}", error);

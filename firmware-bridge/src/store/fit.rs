@@ -5,6 +5,7 @@
 
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 
+use super::StoreMemory;
 use super::error::StoreError;
 use super::index::Index;
 use super::layout::{SECTOR_BYTES, StoreLayout};
@@ -20,11 +21,12 @@ const FIRST_END: u32 = 2 << 20;
 ///
 /// # Errors
 /// [`StoreError::Flash`], and [`StoreError::Full`] if there is no room for a store.
-pub async fn fit_layout<F: MultiwriteNorFlash>(
+pub async fn fit_layout<F: MultiwriteNorFlash, const TRACE_BYTES: usize>(
     flash: &mut F,
     start: u32,
     end: u32,
     is_certain: bool,
+    memory: &mut StoreMemory<TRACE_BYTES>,
 ) -> Result<StoreLayout, StoreError> {
     let layout_to = |end| StoreLayout::of(start..end).map_err(|_| StoreError::Full);
     let whole = layout_to(end)?;
@@ -38,7 +40,7 @@ pub async fn fit_layout<F: MultiwriteNorFlash>(
     }
     if used < end {
         let layout = layout_to(used)?;
-        let index = Index::open(flash, &layout).await?;
+        let index = Index::open(flash, &layout, &mut memory.entries).await?;
         if index.oldest().is_some() || index.unreadable() > 0 {
             return Ok(layout);
         }
@@ -56,7 +58,7 @@ async fn extend<F: MultiwriteNorFlash>(
     flash: &mut F,
     layout: &StoreLayout,
     whole: &StoreLayout,
-    index: Index,
+    index: Index<'_>,
 ) -> Result<(), StoreError> {
     if index.next_id() > settings::reserved(flash, layout).await? {
         settings::reserve(flash, layout, index.next_id()).await?;

@@ -17,7 +17,7 @@ use scopething::link::TokioTimer;
 use scopething_bridge::control::Bridge;
 use scopething_bridge::fake::FakeFlash;
 use scopething_bridge::job::{Runner, ScopeStream};
-use scopething_bridge::store::{Store, StoreLayout};
+use scopething_bridge::store::{Store, StoreLayout, StoreMemory};
 use scopething_bridge::uplink::{About, Board, Uplink};
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::{
@@ -211,8 +211,8 @@ impl Write for End {
 }
 
 /// Memory for the traces of one bridge.
-fn memory() -> &'static mut [u8] {
-    Vec::leak(vec![0; 32 * 1024])
+fn memory() -> &'static mut StoreMemory<{ 32 * 1024 }> {
+    Box::leak(Box::default())
 }
 
 /// A log of known bytes.
