@@ -504,9 +504,10 @@ fn store_with_traces_stays_as_it_is_and_grows_once_they_are_erased() {
 #[test]
 fn power_cut_while_the_store_grows_leaves_one_that_works() {
     block_on(async {
-        let mut store = Store::open(flash_of_small_store(5).await, StoreLayout::of(0..2 * MIB).unwrap(), no_memory())
-            .await
-            .unwrap();
+        let mut store =
+            Store::open(flash_of_small_store(5).await, StoreLayout::of(0..2 * MIB).unwrap(), no_memory())
+                .await
+                .unwrap();
         store.erase_through(TraceId(5)).await.unwrap();
         let flash = store.into_flash();
         let mut whole = flash.clone();
@@ -517,7 +518,10 @@ fn power_cut_while_the_store_grows_leaves_one_that_works() {
         for operation in 0..operations {
             let mut flash = flash.clone();
             flash.cut_power_at(before + operation, 7 + u64::from(operation));
-            assert!(fit_layout(&mut flash, 0, 4 * MIB, true, no_memory()).await.is_err(), "operation {operation}");
+            assert!(
+                fit_layout(&mut flash, 0, 4 * MIB, true, no_memory()).await.is_err(),
+                "operation {operation}"
+            );
             flash.power_up();
             let mut store = open_fitted(flash, 4 * MIB, true).await;
             assert!(store.status().capacity_bytes > 3 * MIB, "operation {operation}");

@@ -79,9 +79,10 @@ impl Measured {
     /// need not be in memory.
     #[must_use]
     pub fn of_analog(samples: &(impl Iterator<Item = f32> + Clone), sample_period_s: f64) -> Self {
-        let edges = Levels::of_values(samples).map(|levels| edges_of_values(samples.clone(), &levels));
-        let edges = edges.map(|edges| EdgeMeasurements::of(edges, sample_period_s)).unwrap_or_default();
-        Self { moments: Moments::of(samples), edges }
+        let Some(moments) = Moments::of(samples) else { return Self::default() };
+        let levels = Levels::beyond(&moments, samples);
+        let edges = EdgeMeasurements::of(edges_of_values(samples.clone(), &levels), sample_period_s);
+        Self { moments: Some(moments), edges }
     }
 
     /// Measures the levels of a logic line, whose samples are `sample_period_s` seconds apart.
@@ -92,17 +93,28 @@ impl Measured {
     }
 
     /// Measures a channel of a trace: all that is asked for with `with_edges`, which takes several times as long, and all but
-    /// frequency and duty without. `None` if the channel was not captured.
+    /// frequency and duty without. `None` if the channel was not captured. Samples are not converted one by one: values
+    /// differ from those of the [samples in volts](crate::trace::AnalogView::values) by the rounding of these.
     #[must_use]
     pub fn of_channel(trace: &Trace<'_>, channel: Channel, with_edges: bool) -> Option<Self> {
         match channel {
             Channel::Analog(channel) => {
                 let view = trace.analog(channel)?;
-                Some(if with_edges {
-                    Self::of_analog(&view.values(), view.times.period_s)
+                // Without a unit at first: a processor without floating-point numbers takes several times as long to compute
+                // the volts of each sample.
+                let steps = view.steps().map(f32::from);
+                let measured = if with_edges {
+                    Self::of_analog(&steps, view.times.period_s)
                 } else {
-                    Self { moments: Moments::of(&view.values()), edges: EdgeMeasurements::default() }
-                })
+                    Self { moments: Moments::of(&steps), edges: EdgeMeasurements::default() }
+                };
+                let moments = measured.moments.map(|moments| {
+                    let (volts, step) = (|steps| view.value(steps), view.resolution());
+                    let Moments { count, min, max, mean, variance } = moments;
+                    let (min, max) = (f64::from(volts(min) as f32), f64::from(volts(max) as f32));
+                    Moments { count, min, max, mean: volts(mean), variance: variance * step * step }
+                });
+                Some(Self { moments, ..measured })
             }
             Channel::Logic(line) => {
                 let view = trace.logic().filter(|view| view.lines() & line.bit() != 0)?;
@@ -225,8 +237,7 @@ mod tests {
         for resolution in [Resolution::Best, Resolution::Bits8] {
             let channels = "A,L3".parse::<ChannelSet>().unwrap();
             let channels = if resolution == Resolution::Best { Channel::A.into() } else { channels };
-            let request =
-                CaptureRequest { samples: 1000, resolution, ..CaptureRequest::new(channels) };
+            let request = CaptureRequest { samples: 1000, resolution, ..CaptureRequest::new(channels) };
             let plan = plan_capture(&BS05, &BS05.analog, &request, BusyOutputs::NOTHING).unwrap();
             let mut buffer = TraceBuffer::new();
             let samples = plan.timebase.samples;
@@ -243,10 +254,12 @@ mod tests {
             let values: Vec<f32> = view.values().collect();
             let expected = Measured::of_analog(&values.iter().copied(), view.times.period_s);
             assert!(expected.get(Measure::Frequency).is_some(), "{resolution:?}");
-            assert_eq!(Measured::of_channel(&trace, Channel::A, true), Some(expected));
+            let whole = Measured::of_channel(&trace, Channel::A, true).unwrap();
+            assert_eq!(whole.get(Measure::Max), expected.get(Measure::Max));
+            assert_measured(&whole, Measure::ALL.map(|measure| expected.get(measure).unwrap()));
             let levels = Measured::of_channel(&trace, Channel::A, false).unwrap();
             for measure in Measure::ALL.into_iter().filter(|measure| !measure.is_of_edges()) {
-                assert_eq!(levels.get(measure), expected.get(measure), "{measure}");
+                assert_eq!(levels.get(measure), whole.get(measure), "{measure}");
             }
             let is_captured = channels.contains(Channel::L[3]);
             assert_eq!(Measured::of_channel(&trace, Channel::L[3], true).is_some(), is_captured);
@@ -282,7 +295,9 @@ mod tests {
     #[test]
     fn bands_without_values_are_empty() {
         let band = |low, high| Band { channel: Channel::A, measure: Measure::Mean, low, high };
-        assert!(band(1.0, 0.0).is_empty() && band(f64::NAN, 1.0).is_empty() && band(0.0, f64::NAN).is_empty());
+        assert!(
+            band(1.0, 0.0).is_empty() && band(f64::NAN, 1.0).is_empty() && band(0.0, f64::NAN).is_empty()
+        );
         assert!(!band(1.0, 1.0).is_empty() && !band(f64::NEG_INFINITY, f64::INFINITY).is_empty());
     }
 }

@@ -106,9 +106,13 @@ impl Levels {
     /// for them.
     #[must_use]
     pub fn of_values(samples: &(impl Iterator<Item = f32> + Clone)) -> Option<Self> {
-        let moments = Moments::of(samples)?;
-        let Moments { count, min, max, mean, .. } = moments;
-        let Extent { low, high, outliers } = Extent::of(samples, &moments);
+        Some(Self::beyond(&Moments::of(samples)?, samples))
+    }
+
+    /// The levels of samples whose moments are known.
+    pub(super) fn beyond(moments: &Moments, samples: &(impl Iterator<Item = f32> + Clone)) -> Self {
+        let &Moments { count, min, max, mean, .. } = moments;
+        let Extent { low, high, outliers } = Extent::of(samples, moments);
         let noise = noise(samples, count, high - low);
         let histogram = Histogram::new(samples, low, high);
         let mut levels = Self {
@@ -132,7 +136,7 @@ impl Levels {
             let inside = samples.clone().map(f64::from).filter(|sample| (low..=high).contains(sample));
             levels.top = inside.sum::<f64>() / (count - outliers).max(1) as f64;
             levels.base = levels.top;
-            return Some(levels);
+            return levels;
         }
         let [base, top] = [Side::Lower, Side::Upper].map(|side| histogram.level(samples, side));
         (levels.base, levels.top) = (base.unwrap_or(low), top.unwrap_or(high));
@@ -141,7 +145,7 @@ impl Levels {
             let share = |excess: f64| Some(excess / (levels.top - levels.base));
             (levels.overshoot, levels.undershoot) = (share(max - levels.top), share(levels.base - min));
         }
-        Some(levels)
+        levels
     }
 
     /// Whether what looks like two levels is noise between two steps of a converter, with edges that come irregularly: the
@@ -297,61 +301,73 @@ impl Extent {
 fn noise(samples: &(impl Iterator<Item = f32> + Clone), count: usize, peak_to_peak: f64) -> f64 {
     // Both are of noise alone where the signal is slow. Where it bends, the fourth differences hold less of it; where it
     // has an edge each few samples, the second do.
-    let second = noise_by([1.0, -2.0, 1.0], samples.clone(), count, peak_to_peak);
-    let fourth = [1.0, -4.0, 6.0, -4.0, 1.0];
-    if count < fourth.len() {
-        second
-    } else {
-        second.min(noise_by(fourth, samples.clone(), count, peak_to_peak))
-    }
-}
-
-/// The standard deviation by the median size of differences with these weights.
-fn noise_by<const N: usize>(
-    weights: [f64; N],
-    samples: impl Iterator<Item = f32>,
-    count: usize,
-    peak_to_peak: f64,
-) -> f64 {
-    /// The median size of normal noise of standard deviation 1.
-    const MEDIAN: f64 = 0.6745;
-    /// Four intervals an octave, from 2^-14 to 4 times the peak to peak.
-    const SHIFT: u32 = 21;
-    const FIRST: u32 = (127 - 14) << 2;
-    let mut counts = [0_u32; 66];
-    if count < N || peak_to_peak <= 0.0 {
+    let (mut second, mut fourth) = (Differences::new(peak_to_peak), Differences::new(peak_to_peak));
+    if peak_to_peak <= 0.0 {
         return 0.0;
     }
-    let mut around = [0.0; N];
-    for (index, sample) in samples.enumerate() {
-        let mut moved = f64::from(sample);
-        for place in around.iter_mut().rev() {
-            moved = core::mem::replace(place, moved);
+    // What was before: a sample, then its differences of the first order and up.
+    let mut before = [0.0; 4];
+    for (index, sample) in samples.clone().enumerate() {
+        let mut value = f64::from(sample);
+        for (order, before) in (1..).zip(&mut before) {
+            let difference = value - core::mem::replace(before, value);
+            value = difference;
+            match order {
+                2 if index >= 2 => second.add(value),
+                4 if index >= 4 => fourth.add(value),
+                _ => {}
+            }
         }
-        if index + 1 < N {
-            continue;
-        }
-        let difference: f64 = around.iter().zip(weights).map(|(sample, weight)| weight * sample).sum();
-        let bits = ((difference / peak_to_peak) as f32).abs().to_bits() >> SHIFT;
-        let interval = (bits.saturating_sub(FIRST - 1) as usize).min(counts.len() - 1);
-        if let Some(count) = counts.get_mut(interval) {
+    }
+    // The sums of the squared weights: 1, 2, 1 and 1, 4, 6, 4, 1.
+    let second = second.deviation(6.0);
+    if count < 5 { second } else { second.min(fourth.deviation(70.0)) }
+}
+
+/// How large differences are: four intervals an octave, from 2^-14 to 4 times the peak to peak.
+struct Differences {
+    peak_to_peak: f64,
+    per_peak_to_peak: f32,
+    counts: [u32; 66],
+}
+
+impl Differences {
+    const SHIFT: u32 = 21;
+    const FIRST: u32 = (127 - 14) << 2;
+
+    fn new(peak_to_peak: f64) -> Self {
+        Self { peak_to_peak, per_peak_to_peak: (1.0 / peak_to_peak) as f32, counts: [0; 66] }
+    }
+
+    fn add(&mut self, difference: f64) {
+        let bits = (difference as f32 * self.per_peak_to_peak).abs().to_bits() >> Self::SHIFT;
+        let interval = (bits.saturating_sub(Self::FIRST - 1) as usize).min(self.counts.len() - 1);
+        if let Some(count) = self.counts.get_mut(interval) {
             *count += 1;
         }
     }
-    let spread = sqrt(weights.iter().map(|weight| weight * weight).sum());
-    let half = 0.5 * (count + 1 - N) as f64;
-    let mut below = 0.0;
-    for (interval, &count) in counts.iter().enumerate() {
-        let count = f64::from(count);
-        if below + count > half {
-            let Some(interval) = interval.checked_sub(1) else { return 0.0 };
-            let bound = |interval: u32| f64::from(f32::from_bits((FIRST + interval) << SHIFT));
-            let (from, to) = (bound(interval as u32), bound(interval as u32 + 1));
-            return (from + (to - from) * (half - below) / count) * peak_to_peak / (MEDIAN * spread);
+
+    /// The standard deviation of the samples by the median size of their differences, whose weights have this sum of
+    /// squares.
+    fn deviation(&self, squares: f64) -> f64 {
+        /// The median size of normal noise of standard deviation 1.
+        const MEDIAN: f64 = 0.6745;
+        let half = 0.5 * f64::from(self.counts.iter().sum::<u32>());
+        let mut below = 0.0;
+        for (interval, &count) in self.counts.iter().enumerate() {
+            let count = f64::from(count);
+            if below + count > half {
+                let Some(interval) = interval.checked_sub(1) else { return 0.0 };
+                let bound =
+                    |interval: u32| f64::from(f32::from_bits((Self::FIRST + interval) << Self::SHIFT));
+                let (from, to) = (bound(interval as u32), bound(interval as u32 + 1));
+                let median = from + (to - from) * (half - below) / count;
+                return median * self.peak_to_peak / (MEDIAN * sqrt(squares));
+            }
+            below += count;
         }
-        below += count;
+        0.0
     }
-    0.0
 }
 
 #[derive(Clone, Copy)]

@@ -106,6 +106,11 @@ impl<'a> AnalogView<'a> {
         self.scale.step
     }
 
+    /// The value so many steps above the bottom of the range, in volts (or as a fraction of the range in a raw capture).
+    pub(crate) fn value(&self, steps: f64) -> f64 {
+        self.scale.low + steps * self.scale.step
+    }
+
     /// The samples as steps above the bottom of the range: 0 to 255, or 0 to 65535 of a 16-bit capture.
     pub fn steps(&self) -> impl Iterator<Item = u16> + Clone + use<'a> {
         let wide = self.sample_bytes == 2;

@@ -66,9 +66,8 @@ pub(super) fn chip() -> FlashChip {
 fn begins_again(offset: u32) -> bool {
     let offset = offset as usize / size_of::<u32>();
     // SAFETY: 16 MiB are mapped, whatever the chip has.
-    (0..COMPARED_WORDS).all(|at| unsafe {
-        MAPPED.add(at).read_volatile() == MAPPED.add(offset + at).read_volatile()
-    })
+    (0..COMPARED_WORDS)
+        .all(|at| unsafe { MAPPED.add(at).read_volatile() == MAPPED.add(offset + at).read_volatile() })
 }
 
 /// What the boot ROM has for writing flash (RP2040 data sheet, section 2.8.3.1.3), in the order of its calls.

@@ -83,7 +83,10 @@ fn queue<'a, F: MultiwriteNorFlash>(
     Ok(QueueStorage::new(flash, config, Cache::new_uncached()))
 }
 
-pub(super) async fn is_erased<F: MultiwriteNorFlash>(flash: &mut F, range: &Range<u32>) -> Result<bool, StoreError> {
+pub(super) async fn is_erased<F: MultiwriteNorFlash>(
+    flash: &mut F,
+    range: &Range<u32>,
+) -> Result<bool, StoreError> {
     let mut bytes = [0; PAGE_BYTES as usize];
     for at in range.clone().step_by(bytes.len()) {
         flash.read(at, &mut bytes).await.map_err(|_| StoreError::Flash)?;
@@ -260,7 +263,10 @@ impl<'e> Index<'e> {
     }
 
     /// Notes what comes next, for when no trace is left to give it.
-    pub(super) async fn remember_place<F: MultiwriteNorFlash>(&mut self, flash: &mut F) -> Result<(), StoreError> {
+    pub(super) async fn remember_place<F: MultiwriteNorFlash>(
+        &mut self,
+        flash: &mut F,
+    ) -> Result<(), StoreError> {
         let place = Item::LappedPlace { laps: self.laps, id: self.next_id, page: self.next_page };
         // Without room it is done without: numbers and places then begin anew, which loses no trace.
         self.push_item(flash, &place).await.map(drop)

@@ -4,8 +4,8 @@ use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::frame::DATA_BYTES;
 use scopething_core::link::bridge::{
-    Events, Failure, FlashChip, Job, LineErrors, Records, Refusal, Request, Response, Restart, Status, TraceId,
-    UsbStatus,
+    Events, Failure, FlashChip, Job, LineErrors, Records, Refusal, Request, Response, Restart, Status,
+    TraceId, UsbStatus,
 };
 use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Instant;

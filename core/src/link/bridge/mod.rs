@@ -40,8 +40,8 @@ pub use board::{BoardSettings, BoardSettingsError};
 pub use deframer::Deframer;
 pub use event::{Event, Events, TimedEvent};
 pub use message::{
-    Failure, Fault, FlashChip, FlashSize, Job, JobState, Records, Refusal, Repeat, Request, Response, Restart, Status, StoreStatus,
-    ToFlash, WhenFull,
+    Failure, Fault, FlashChip, FlashSize, Job, JobState, Records, Refusal, Repeat, Request, Response,
+    Restart, Status, StoreStatus, ToFlash, WhenFull,
 };
 pub use record::{Ended, Packing, RECORD_VERSION, RecordError, StoredTrace, TraceId};
 pub use usb::{LineErrors, UsbError, UsbState, UsbStatus, UsbStep};

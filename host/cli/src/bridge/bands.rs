@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 pub(super) fn parse(text: &str) -> Result<Band, String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let [channel, measure, range] = words[..] else {
-        return Err(format!("{text:?} is no band: write it like \"A rms 1V..2V\", or \"L3 frequency 990Hz..\""));
+        return Err(format!(
+            "{text:?} is no band: write it like \"A rms 1V..2V\", or \"L3 frequency 990Hz..\""
+        ));
     };
     let channel = channel.parse().map_err(|error| format!("{channel:?} is {error}"))?;
     let measure = Measure::named(measure).ok_or_else(|| {
@@ -63,10 +65,17 @@ mod tests {
         for (words, expected, printed) in [
             ("A rms 1V..2.5V", band(Channel::A, Measure::Rms, 1.0, 2.5), "A rms 1V..2.5V"),
             ("b min -300mV..", band(Channel::B, Measure::Min, -0.3, f64::INFINITY), "B min -300mV.."),
-            ("L3 frequency ..10kHz", band(Channel::L[3], Measure::Frequency, f64::NEG_INFINITY, 1e4),
-                "L3 frequency ..10kHz"),
+            (
+                "L3 frequency ..10kHz",
+                band(Channel::L[3], Measure::Frequency, f64::NEG_INFINITY, 1e4),
+                "L3 frequency ..10kHz",
+            ),
             ("A duty 40%..60%", band(Channel::A, Measure::Duty, 0.4, 0.6), "A duty 40%..60%"),
-            ("A peak-to-peak 0..0.1", band(Channel::A, Measure::PeakToPeak, 0.0, 0.1), "A peak-to-peak 0V..100mV"),
+            (
+                "A peak-to-peak 0..0.1",
+                band(Channel::A, Measure::PeakToPeak, 0.0, 0.1),
+                "A peak-to-peak 0V..100mV",
+            ),
         ] {
             assert_eq!(parse(words), Ok(expected), "{words}");
             assert_eq!(text(&expected), printed);

@@ -1,7 +1,8 @@
 //! Reports of a bridge, as text and as JSON.
 
 use scopething_core::link::bridge::{
-    BoardSettings, FlashChip, FlashSize, Job, RECORD_VERSION, Repeat, StoreStatus, StoredTrace, TimedEvent, ToFlash, WhenFull, wear,
+    BoardSettings, FlashChip, FlashSize, Job, RECORD_VERSION, Repeat, StoreStatus, StoredTrace, TimedEvent,
+    ToFlash, WhenFull, wear,
 };
 use scopething_core::plan::CaptureRequest;
 use scopething_core::time::Instant;
@@ -54,7 +55,8 @@ fn job_text(job: &Job) -> String {
         ToFlash::Never => ", none to flash".to_owned(),
     };
     let bands: Vec<String> = job.bands.iter().map(bands::text).collect();
-    let outside = if bands.is_empty() { String::new() } else { format!(", if outside {}", bands.join(" or ")) };
+    let outside =
+        if bands.is_empty() { String::new() } else { format!(", if outside {}", bands.join(" or ")) };
     format!("{}; {repeat}{spacing}{outside}{flash}{keep}, {full}", request_text(&job.request))
 }
 
@@ -123,7 +125,11 @@ fn life_days(status: &BridgeStatus) -> Option<f64> {
 
 /// A size of memory in words.
 fn size_text(bytes: u32) -> String {
-    if bytes.is_multiple_of(1 << 20) { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
+    if bytes.is_multiple_of(1 << 20) {
+        format!("{} MiB", bytes >> 20)
+    } else {
+        format!("{} KiB", bytes >> 10)
+    }
 }
 
 /// The size of a flash chip and how that is known, in words.

@@ -136,7 +136,8 @@ async fn traces_that_are_replaced_while_all_are_fetched_are_only_counted() {
 async fn only_traces_outside_their_bands_are_kept() {
     let url = serve(SIGNALS);
     let configure = async |outside: &[&str]| {
-        let mut words = vec!["bridge", "configure", "B", "--repeat", "3", "--timeout", "0", "--arm", "--url", &url];
+        let mut words =
+            vec!["bridge", "configure", "B", "--repeat", "3", "--timeout", "0", "--arm", "--url", &url];
         words.extend(outside.iter().flat_map(|&band| ["--outside", band]));
         scopething(&words).await
     };
@@ -144,7 +145,10 @@ async fn only_traces_outside_their_bands_are_kept() {
     let finished = configure(&["B mean 0.9V..1.1V", "B peak-to-peak ..100mV"]).await;
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     let status = until(&url, |status| status["state"] == "finished").await;
-    assert_eq!((&status["captures"], &status["within_bands"], &status["traces"]["count"]), (&3.into(), &3.into(), &0.into()));
+    assert_eq!(
+        (&status["captures"], &status["within_bands"], &status["traces"]["count"]),
+        (&3.into(), &3.into(), &0.into())
+    );
     let text = bridge(&url, "status").await;
     assert!(text.contains(", if outside B mean 900mV..1.1V or B peak-to-peak ..100mV"), "{text}");
     assert!(text.contains("3 of 3 captures were not kept"), "{text}");
@@ -171,7 +175,10 @@ async fn flash_chip_is_reported() {
     let url = serve(SIGNALS);
     let status = json(&bridge(&url, "status --json").await);
     let flash = &status["flash"];
-    assert_eq!((&flash["bytes"], &flash["size"], &flash["id"]), (&(4 << 20).into(), &"reported".into(), &"ef4016".into()));
+    assert_eq!(
+        (&flash["bytes"], &flash["size"], &flash["id"]),
+        (&(4 << 20).into(), &"reported".into(), &"ef4016".into())
+    );
     let text = bridge(&url, "status").await;
     assert!(text.contains("4 MiB, of which 96 KiB are used until its traces are erased"), "{text}");
 }

@@ -1,8 +1,8 @@
 //! Values measured of one channel of a trace, by the definitions of the core's
 //! [analysis](scopething_core::analysis).
 
-use scopething_core::analysis::Measured;
 pub use scopething_core::analysis::Measure;
+use scopething_core::analysis::Measured;
 
 use scopething_waveform::quantity::Unit;
 use scopething_waveform::waveform::{Samples, Series};

@@ -6,8 +6,8 @@ use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 use scopething_core::link::bridge::frame::{self, DATA_BYTES, FrameError, MAX_REQUEST, MAX_RESPONSE};
 use scopething_core::link::bridge::{
-    BoardSettings, Deframer, Fault, FlashChip, Job, JobState, LineErrors, Request, Response, StoreStatus, StoredTrace,
-    TimedEvent, TraceId, UsbStatus,
+    BoardSettings, Deframer, Fault, FlashChip, Job, JobState, LineErrors, Request, Response, StoreStatus,
+    StoredTrace, TimedEvent, TraceId, UsbStatus,
 };
 use scopething_core::scope::SerialNumber;
 use scopething_core::time::{Clock, Micros};

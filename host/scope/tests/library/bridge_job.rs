@@ -4,9 +4,11 @@ use crate::bridge_support::{Noise, Running, SECTORS, job, log_bytes, request, ru
 use scopething::bridge::{BridgeError, recording};
 use scopething_bridge::control::Press;
 use scopething_bridge::fake::FakeFlash;
-use scopething_core::device::BS05;
 use scopething_core::analysis::{Band, Measure, Measured};
-use scopething_core::link::bridge::{Bands, Fault, Job, JobState, Refusal, Repeat, ToFlash, TraceId, WhenFull};
+use scopething_core::device::BS05;
+use scopething_core::link::bridge::{
+    Bands, Fault, Job, JobState, Refusal, Repeat, ToFlash, TraceId, WhenFull,
+};
 use scopething_core::plan::{CaptureRequest, Channel};
 use scopething_core::scope::Scope;
 use scopething_core::time::{Clock, Instant, Micros};
