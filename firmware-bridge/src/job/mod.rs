@@ -336,8 +336,8 @@ where
     }
 }
 
-/// Whether a value of the trace lies outside its band. Between two channels others have their turn: one takes up to
-/// [some tenths of a second](scopething_core::analysis::leaves_band).
+/// Whether a value of the trace lies outside its band. Between two channels others have their turn: one of 12 000 samples
+/// takes a quarter of a second.
 async fn leaves_bands(trace: &Trace<'_>, bands: &Bands) -> bool {
     for channel in bands.channels().iter() {
         if leaves_band(trace, channel, bands) {
