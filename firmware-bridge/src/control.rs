@@ -22,6 +22,8 @@ const UP_BYTES: usize = 256;
 /// Bytes on their way from the BitScope: what a UART of 1 Mbaud sends in 5 ms.
 const DOWN_BYTES: usize = 512;
 
+/// How long bytes may wait for a BitScope that takes none.
+const UP_LIMIT: Micros = Micros::from_millis(100);
 /// How long an armed job leaves the BitScope alone after bytes were passed through without a request to the bridge.
 const UNASKED: Micros = Micros::from_millis(60_000);
 /// How long when the computer asked for that.
@@ -65,6 +67,15 @@ pub(crate) enum Mode {
     Messages,
 }
 
+/// Who takes the bytes of the BitScope that pass through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taker {
+    /// The uplink.
+    Uplink,
+    /// The port that is the BitScope itself, on a board that has one: while it is open, the uplink takes none.
+    Direct,
+}
+
 /// Completes at the deadline; never if there is none.
 pub(crate) async fn until<C: Clock>(clock: &C, deadline: Option<Instant>) {
     match deadline {
@@ -98,8 +109,10 @@ pub struct Bridge<F> {
     changed: Signal<NoopRawMutex, ()>,
     /// The state changed: for the LED alone.
     state_changed: Signal<NoopRawMutex, ()>,
+    taker: Cell<Taker>,
     up: Pipe<NoopRawMutex, UP_BYTES>,
-    down: Pipe<NoopRawMutex, DOWN_BYTES>,
+    uplink_down: Pipe<NoopRawMutex, DOWN_BYTES>,
+    direct_down: Pipe<NoopRawMutex, DOWN_BYTES>,
 }
 
 impl<F> Bridge<F> {
@@ -126,8 +139,10 @@ impl<F> Bridge<F> {
             within_bands: Cell::new(0),
             changed: Signal::new(),
             state_changed: Signal::new(),
+            taker: Cell::new(Taker::Uplink),
             up: Pipe::new(),
-            down: Pipe::new(),
+            uplink_down: Pipe::new(),
+            direct_down: Pipe::new(),
         }
     }
 
@@ -222,24 +237,51 @@ impl<F> Bridge<F> {
         &self.up
     }
 
-    /// Bytes on their way from the BitScope.
-    pub(crate) fn down(&self) -> &Pipe<NoopRawMutex, DOWN_BYTES> {
-        &self.down
+    /// Bytes on their way from the BitScope to `taker`.
+    pub(crate) fn down(&self, taker: Taker) -> &Pipe<NoopRawMutex, DOWN_BYTES> {
+        match taker {
+            Taker::Uplink => &self.uplink_down,
+            Taker::Direct => &self.direct_down,
+        }
     }
 
-    /// Whether the other end of the uplink has used the BitScope just now.
+    /// Who takes them now.
+    pub(crate) fn taker(&self) -> Taker {
+        self.taker.get()
+    }
+
+    /// Has somebody else take them, who gets nothing of what is on its way.
+    pub(crate) fn set_taker(&self, taker: Taker) {
+        self.taker.set(taker);
+        self.lend_anew(UNASKED, Instant(0));
+        self.direct_down.clear();
+        self.uplink_down.clear();
+        self.notify();
+    }
+
+    fn lend_anew(&self, for_each: Micros, until: Instant) {
+        self.lent_for.set(for_each);
+        self.lent_until.set(until);
+        self.up.clear();
+    }
+
+    /// Whether bytes of the BitScope pass to somebody.
+    fn passes(&self) -> bool {
+        self.taker.get() == Taker::Direct || self.mode.get() == Mode::PassThrough
+    }
+
+    /// Whether whoever they pass to has used the BitScope just now.
     fn is_lent(&self, now: Instant) -> bool {
-        self.mode.get() == Mode::PassThrough && now < self.lent_until.get()
+        self.passes() && now < self.lent_until.get()
     }
 
     /// Whom the BitScope is for at this moment.
     pub(crate) fn want(&self, now: Instant) -> Want {
-        let passes = self.mode.get() == Mode::PassThrough;
         match self.order.get() {
             _ if self.is_lent(now) => Want::PassThrough,
             Some(order) => Want::Order(order),
             None if self.armed.get() => Want::Job,
-            None if passes => Want::PassThrough,
+            None if self.passes() => Want::PassThrough,
             None => Want::Nothing,
         }
     }
@@ -258,15 +300,29 @@ impl<F> Bridge<F> {
 
     pub(crate) fn set_mode(&self, mode: Mode, hold: bool, now: Instant) {
         self.mode.set(mode);
-        self.lent_for.set(if hold { HELD } else { UNASKED });
-        self.lent_until.set(if hold { now + HELD } else { Instant(0) });
-        self.up.clear();
-        self.down.clear();
+        self.uplink_down.clear();
+        // What passes to somebody else goes on.
+        if self.taker.get() == Taker::Uplink {
+            let (for_each, until) = if hold { (HELD, now + HELD) } else { (UNASKED, Instant(0)) };
+            self.lend_anew(for_each, until);
+        }
         self.notify();
     }
 
-    /// Bytes pass through the uplink to the BitScope.
-    pub(crate) fn passed_through(&self, now: Instant) {
+    /// Hands bytes on to the BitScope. If nothing takes them for long they are lost.
+    pub(crate) async fn pass_up<C: Clock>(&self, bytes: &[u8], clock: &C) {
+        if bytes.is_empty() {
+            return;
+        }
+        let now = clock.now();
+        self.passed_through(now);
+        let written = self.up.write_all(bytes);
+        // Bytes that nobody takes must not keep others from getting in.
+        select(written, clock.until(now + UP_LIMIT)).await;
+    }
+
+    /// Bytes pass through to the BitScope.
+    fn passed_through(&self, now: Instant) {
         let was = self.want(now);
         self.lent_until.set(now + self.lent_for.get());
         if was != Want::PassThrough {

@@ -19,8 +19,6 @@ const POINTER_AT: usize = 12;
 /// Of the first part, the first word is about erasing, and the second about the size.
 const PART_BYTES: usize = 8;
 
-/// The least flash that a Pico has, in bytes.
-pub const ASSUMED_BYTES: u32 = 2 << 20;
 /// The most that can be used: addresses have three bytes, and so much is mapped (RP2040 data sheet, section 2.6.3).
 pub const MAX_BYTES: u32 = 16 << 20;
 /// The least that a chip is taken for: room for the program and the smallest store.
@@ -71,14 +69,14 @@ impl Reported {
         self.by_table.or_else(|| self.id.last().filter(|_| is_there).and_then(by_id))
     }
 
-    /// How large the chip is. `repeats` returns whether what lies at an offset, in bytes, is the beginning of the
+    /// How large the chip is: `assumed`, in bytes, if it does not report that. `repeats` returns whether what lies at an offset, in bytes, is the beginning of the
     /// flash again, which holds the program and is nowhere else.
-    pub fn chip(&self, repeats: impl Fn(u32) -> bool) -> FlashChip {
+    pub fn chip(&self, assumed: u32, repeats: impl Fn(u32) -> bool) -> FlashChip {
         let reported = self.bytes().filter(|&bytes| bytes >= u64::from(MIN_BYTES));
         let (bytes, size) = match reported {
             // What is used is a power of two, as what is mapped.
             Some(bytes) => (1 << bytes.min(u64::from(MAX_BYTES)).ilog2(), FlashSize::Reported),
-            None => (ASSUMED_BYTES, FlashSize::Assumed),
+            None => (assumed, FlashSize::Assumed),
         };
         let sizes = (MIN_BYTES.ilog2()..bytes.ilog2()).map(|exponent| 1 << exponent);
         let end = sizes.into_iter().find(|&end| repeats(end));
@@ -145,7 +143,7 @@ mod tests {
             ([0xef, 0x40, 0xff], table(0xffff_ffff), 2 * MIB, FlashSize::Assumed),
             ([0xef, 0x40, 0x10], table(7), 2 * MIB, FlashSize::Assumed),
         ] {
-            let chip = ask(id, &table).chip(|_| false);
+            let chip = ask(id, &table).chip(2 * MIB, |_| false);
             assert_eq!((chip.id, chip.bytes, chip.size), (id, bytes, size), "{id:x?}");
         }
     }
@@ -154,11 +152,11 @@ mod tests {
     fn what_repeats_ends_the_flash() {
         // 2 MiB that are sold as 16, and 1 MiB that reports nothing.
         let repeats = |true_bytes: u32| move |offset: u32| offset.is_multiple_of(true_bytes);
-        let sold = ask([0xef, 0x40, 0x18], &table(0x07ff_ffff)).chip(repeats(2 * MIB));
+        let sold = ask([0xef, 0x40, 0x18], &table(0x07ff_ffff)).chip(2 * MIB, repeats(2 * MIB));
         assert_eq!((sold.bytes, sold.size), (2 * MIB, FlashSize::Repeats));
-        let silent = ask([0xff; 3], &[]).chip(repeats(MIB));
+        let silent = ask([0xff; 3], &[]).chip(2 * MIB, repeats(MIB));
         assert_eq!((silent.bytes, silent.size), (MIB, FlashSize::Repeats));
-        let honest = ask([0xef, 0x40, 0x16], &table(0x01ff_ffff)).chip(repeats(4 * MIB));
+        let honest = ask([0xef, 0x40, 0x16], &table(0x01ff_ffff)).chip(2 * MIB, repeats(4 * MIB));
         assert_eq!((honest.bytes, honest.size), (4 * MIB, FlashSize::Reported));
     }
 }

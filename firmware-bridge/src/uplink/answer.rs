@@ -10,7 +10,7 @@ use scopething_core::link::bridge::{
 use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Instant;
 
-use crate::control::{Bridge, Order};
+use crate::control::{Bridge, Order, Taker};
 use crate::store::{StoreError, StoredJob};
 
 /// What the uplink reports about the program around it.
@@ -133,6 +133,10 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
             Request::Log { from } => {
                 let (from, count) = self.board.read_log(from, &mut self.data);
                 Response::Log { from, bytes: self.data.get(..count).unwrap_or_default() }
+            }
+            // One that does not hold it only ends its messages.
+            Request::PassThrough { hold: true } if self.bridge.taker() == Taker::Direct => {
+                Response::Refused(Refusal::InUse)
             }
             Request::PassThrough { .. } | Request::Update => Response::Done,
             Request::Time { unix } => {

@@ -13,7 +13,7 @@ use super::message::print_note;
 use super::port_users::{self, PortUser};
 use super::table::Table;
 use scopething::bridge::Client;
-use scopething::link::{self, LinkUrl, OpenError, Port};
+use scopething::link::{self, LinkUrl, OpenError, Port, PortOfBridge};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,6 +59,8 @@ enum Kind {
     BitScope,
     /// A serial port where a bridge answers.
     Bridge,
+    /// The serial port of a bridge that is the BitScope itself.
+    BridgedBitScope,
     /// Another serial port.
     Serial,
     /// A link that the user has named.
@@ -81,6 +83,7 @@ impl Kind {
         match self {
             Self::BitScope => "BitScope",
             Self::Bridge => "bridge",
+            Self::BridgedBitScope => "bridge's BitScope",
             Self::Serial => "serial port",
             Self::Named => "named link",
             Self::Simulated => "simulated",
@@ -105,7 +108,7 @@ impl Arguments {
         let row = |place: &Place| [place.url.to_string(), place.kind.name().to_owned(), place.to_text()];
         write!(out, "{}", Table::new(places.iter().map(row)))?;
         out.flush()?;
-        if !places.iter().any(|place| matches!(place.kind, Kind::BitScope | Kind::Bridge | Kind::Named)) {
+        if places.iter().all(|place| matches!(place.kind, Kind::Serial | Kind::Simulated)) {
             print_note!("no BitScope was found: `scopething doctor` looks for the reason");
         }
         Ok(())
@@ -141,7 +144,12 @@ async fn places(named: Option<LinkUrl>) -> Result<Vec<Place>, Failure> {
 
 impl Place {
     fn of_port(mut port: Port) -> Self {
-        let kind = if port.is_bitscope() { Kind::BitScope } else { Kind::Serial };
+        let kind = match port.bridge {
+            Some(PortOfBridge::Messages) => Kind::Bridge,
+            Some(PortOfBridge::Scope) => Kind::BridgedBitScope,
+            None if port.is_bitscope() => Kind::BitScope,
+            None => Kind::Serial,
+        };
         let users = port_users::of_port(&port.name);
         let state = match port.obstacle.take() {
             _ if !users.is_empty() => State::InUse(users),
@@ -150,8 +158,10 @@ impl Place {
             None if kind == Kind::BitScope => State::Free,
             None => State::Unknown,
         };
+        let serial = LinkUrl::Serial { port: port.name.clone() };
+        let bridge = format!("bridge://{}", port.name).parse().ok();
         Self {
-            url: LinkUrl::Serial { port: port.name.clone() },
+            url: bridge.filter(|_| kind == Kind::Bridge).unwrap_or(serial),
             kind,
             port: Some(port),
             state,
@@ -162,7 +172,8 @@ impl Place {
     /// Asks what is there; a place that somebody uses is left alone.
     async fn identify(&mut self) {
         match (&self.state, self.kind) {
-            (State::InUse(_) | State::Unusable(_), _) => {}
+            // The BitScope of a bridge is asked by way of the other port: opening this one takes it from whoever uses it there.
+            (State::InUse(_) | State::Unusable(_), _) | (_, Kind::BridgedBitScope) => {}
             (_, Kind::Serial) => self.look_for_bridge().await,
             _ => {
                 self.identity = Some(Identity::at(&self.url).await);

@@ -7,9 +7,11 @@ import { BasePeripheral, ConsoleLogger, LogLevel, RP2040 } from 'rp2040js';
 import { SimulationClock } from '../node_modules/rp2040js/dist/esm/clock/simulation-clock.js';
 import { Rtt } from './defmt.mjs';
 import { Flash } from './flash.mjs';
+import { Pio } from './pio.mjs';
 import { Rom } from './rom.mjs';
 import { Uart } from './uart.mjs';
 import { UsbHost } from './usb_host.mjs';
+import { UsbWire } from './usb_wire.mjs';
 
 const FLASH = 0x10000000;
 const RAM = 0x20000000;
@@ -19,6 +21,8 @@ const BOOT2_BYTES = 252;
 const BOOT2_RAM = 0x20041f00;
 const RESETS = 0x4000c;
 const XIP_CONTROL = 0x14000;
+const PIO0 = 0x50200;
+const PIO0_INTERRUPT = 7;
 const IO_QSPI = 0x40018;
 const UART0 = 0x40034;
 const WATCHDOG = 0x40058;
@@ -140,6 +144,9 @@ class CoreLogger extends ConsoleLogger {
   }
 }
 
+/** What is wired to the UART where nothing is. */
+const NOTHING_WIRED = { undriven: true, send() {}, next() { return 0; }, waiting() { return false; }, flush() {} };
+
 /** CRC-32 as the boot ROM checks the second stage: no reflection, no final inversion. */
 function bootCrc(bytes) {
   let crc = 0xffffffff;
@@ -151,8 +158,12 @@ function bootCrc(bytes) {
 }
 
 export class Board {
-  /** `uart` is what is wired to GP0 and GP1: `send(byte)`, `next()`, `waiting()`, `flush()`, `undriven`. */
-  constructor({ elf, uart, flash = new Flash(), paced = true, usbQuirks = {} }) {
+  /**
+   * `uart` is what is wired to GP0 and GP1: `send(byte)`, `next()`, `waiting()`, `flush()`, `undriven`. With `computer`, a
+   * `CdcHost`, that is in the USB socket instead, and the USB devices that are plugged in are at these pins.
+   */
+  constructor({ elf, uart = NOTHING_WIRED, computer = null, flash = new Flash(), paced = true, usbQuirks = {} }) {
+    this.computer = computer;
     this.usbQuirks = usbQuirks;
     /** What becomes of each packet on the USB: see `UsbHost`. */
     this.disturbUsb = () => undefined;
@@ -203,14 +214,19 @@ export class Board {
       for (let at = 0; at < chip.sram.length; at += 1) chip.sram[at] = (seed = (seed * 75 + 74) % 65537) & 0xff;
     }
     this.#boot(chip);
-    chip.usb.plug(this.device);
+    this.#socket.plug(this.device);
     this.uart.wake();
+  }
+
+  /** Where BitScopes are plugged in. */
+  get #socket() {
+    return this.wire ?? this.chip.usb;
   }
 
   /** Puts a device into the USB socket, or pulls out the one that is there (null). */
   plug(device) {
     this.device = device;
-    this.chip.usb.plug(device);
+    this.#socket.plug(device);
   }
 
   /** Whether the LED is lit. */
@@ -237,6 +253,7 @@ export class Board {
       this.uart.wake();
       this.advance(SLICE_NANOS);
       this.uartWire.flush();
+      this.computer?.flush();
       const ahead = this.nanos / 1e6 - (performance.now() - origin);
       // Time lost to slow emulation is not made up for at the cost of those that answer in real time.
       if (ahead < -CATCH_UP_MS) origin += -CATCH_UP_MS - ahead;
@@ -266,10 +283,13 @@ export class Board {
       cts: () => this.#levelOf(CTS_PIN, this.uartWire.cts),
       rtsIsWired: () => chip.gpio[RTS_PIN].functionSelect === UART_FUNCTION,
     });
-    chip.usb = new UsbHost(chip, this.usbQuirks, () => this.disturbUsb());
-    chip.usbCtrl = { DPRAMUpdated() {} };
+    if (this.computer) this.#fitPins(chip);
+    else {
+      chip.usb = new UsbHost(chip, this.usbQuirks, () => this.disturbUsb());
+      chip.usbCtrl = { DPRAMUpdated() {} };
+      chip.peripherals[USB_CONTROLLER] = chip.usb;
+    }
     chip.peripherals[UART0] = this.uart;
-    chip.peripherals[USB_CONTROLLER] = chip.usb;
     chip.peripherals[XIP_CONTROL] = new XipControl(chip, 'XIP_CTRL');
     const pins = new QspiPins(chip, this);
     chip.peripherals[IO_QSPI] = pins;
@@ -277,13 +297,13 @@ export class Board {
     const resets = chip.peripherals[RESETS];
     const write = resets.writeUint32.bind(resets);
     const read = resets.readUint32.bind(resets);
-    resets.readUint32 = (offset) => (offset === RESET_DONE && !chip.usb.isReady ? read(offset) & ~RESET_USB : read(offset));
+    resets.readUint32 = (offset) => (offset === RESET_DONE && chip.usb && !chip.usb.isReady ? read(offset) & ~RESET_USB : read(offset));
     resets.writeUint32 = (offset, value) => {
-      if (offset === 0 && value & RESET_USB && !(resets.reset & RESET_USB)) {
+      if (chip.usb && offset === 0 && value & RESET_USB && !(resets.reset & RESET_USB)) {
         chip.usb.reset();
         chip.usb.plug(this.device);
       }
-      if (offset === 0 && !(value & RESET_USB) && (resets.reset & RESET_USB || !chip.usb.isReady)) chip.usb.release();
+      if (chip.usb && offset === 0 && !(value & RESET_USB) && (resets.reset & RESET_USB || !chip.usb.isReady)) chip.usb.release();
       if (offset === 0 && value & RESET_UART0 && !(resets.reset & RESET_UART0)) this.uart.reset();
       write(offset, value);
     };
@@ -298,6 +318,21 @@ export class Board {
       const lit = outputEnable && outputValue;
       if (lit !== this.led) this.ledChanges.push({ nanos: this.nanos, lit });
     });
+  }
+
+  /** The board with one cable: the computer in its socket, the BitScope at two pins. */
+  #fitPins(chip) {
+    this.wire = new UsbWire(chip);
+    this.pio = new Pio(chip, this.wire, PIO0_INTERRUPT);
+    chip.pio[0] = this.pio;
+    chip.peripherals[PIO0] = this.pio;
+    chip.usbCtrl = this.computer.plugInto(chip);
+    chip.peripherals[USB_CONTROLLER] = chip.usbCtrl;
+  }
+
+  /** Lets the pins have the time that has passed. */
+  #catchUp() {
+    if (this.pio) this.pio.runTo(Math.floor((this.chipClock.nanos * this.chip.clkSys) / 1e9));
   }
 
   /** As the boot ROM does: checks the second stage, and runs it from RAM; it goes on to the program by itself. */
@@ -318,6 +353,7 @@ export class Board {
       if (core.waiting) {
         const next = clock.nextAlarm ? clock.nextAlarm.nanos : end;
         clock.tick(Math.min(next, end) - clock.nanos);
+        this.#catchUp();
       } else {
         const pc = core.PC;
         if (pc < ROM_END) this.rom.call(core);
@@ -342,6 +378,7 @@ export class Board {
     }
     this.clock.nanosCounter += (core.executeInstruction() * 1e9) / chip.clkSys;
     this.instructions += 1;
+    this.#catchUp();
     if (core.registers[13] < this.stackLowest) this.stackLowest = core.registers[13];
   }
 }

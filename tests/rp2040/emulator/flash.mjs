@@ -12,9 +12,11 @@ const PAGE = 256;
 export const TYPICAL = { eraseNanos: 45e6, programNanos: 0.4e6 };
 export const LONGEST = { eraseNanos: 400e6, programNanos: 3e6 };
 
-// The instructions that a chip answers which reports itself (data sheet, sections 8.1 and 8.2.26).
+// The instructions that a chip answers which reports itself (data sheet, sections 8.1, 8.2.26 and 8.2.29).
 const READ_ID = 0x9f;
 const READ_PARAMETERS = 0x5a;
+const READ_UNIQUE_ID = 0x4b;
+const UNIQUE_ID = [0xe4, 0x62, 0xa8, 0x5c, 0x7b, 0x21, 0x03, 0x19];
 const WINBOND = 0xef;
 const Q_SERIES = 0x40;
 const PARAMETERS_AT = 0x80;
@@ -91,11 +93,12 @@ export class Flash {
   exchange(byte) {
     const at = this.command.push(byte) - 1;
     const [instruction, high, middle, low] = this.command;
-    if (instruction !== READ_ID && instruction !== READ_PARAMETERS) throw new Error(`flash command ${instruction}`);
+    if (![READ_ID, READ_PARAMETERS, READ_UNIQUE_ID].includes(instruction)) throw new Error(`flash command ${instruction}`);
     if (at === 0 || this.reported === 0) return 0xff;
     if (instruction === READ_ID) return [WINBOND, Q_SERIES, Math.log2(this.reported)][at - 1] ?? 0xff;
     // The address, and a byte of pause.
     if (at < 5) return 0xff;
+    if (instruction === READ_UNIQUE_ID) return UNIQUE_ID[at - 5] ?? 0xff;
     return parametersOf(this.reported)[((high << 16) | (middle << 8) | low) + at - 5] ?? 0xff;
   }
 

@@ -428,6 +428,8 @@ pub enum Refusal {
     Bands,
     /// The message is unknown to this firmware.
     Unknown,
+    /// The BitScope is in use by the bridge's other port.
+    InUse,
 }
 
 impl fmt::Display for Refusal {
@@ -442,6 +444,9 @@ impl fmt::Display for Refusal {
             Self::Bands => "the job has a band that no trace can lie in: give bands of captured channels",
             Self::Unknown => {
                 "the bridge does not know this request: flash the firmware that belongs to this program"
+            }
+            Self::InUse => {
+                "the BitScope is in use through the bridge's other port: close the program that has that open"
             }
         })
     }
