@@ -330,8 +330,8 @@ impl<F> Bridge<F> {
         }
     }
 
-    pub(crate) fn set_job(&self, job: Job) {
-        self.job.set(Some(job));
+    pub(crate) fn set_job(&self, job: &Job) {
+        self.job.set(Some(*job));
     }
 
     /// Lets the job run from its beginning, or not at all.

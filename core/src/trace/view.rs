@@ -26,6 +26,28 @@ impl SampleTimes {
     }
 }
 
+/// The samples of a channel, without their values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Series {
+    /// How many there are.
+    pub count: usize,
+    /// When they were taken.
+    pub times: SampleTimes,
+    /// The smallest difference that they show, in volts (or as a fraction of the range in a raw capture); 1 for a logic line.
+    pub resolution: f64,
+}
+
+/// Fills a slice with values from the first on, and returns how many there were and there was room for.
+pub fn fill<T>(room: &mut [T], values: impl Iterator<Item = T>) -> usize {
+    let mut count = 0;
+    for (place, value) in room.iter_mut().zip(values) {
+        *place = value;
+        count += 1;
+    }
+    count
+}
+
 /// How raw samples turn into values: `low + raw x step`, in double precision, rounded once to `f32`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

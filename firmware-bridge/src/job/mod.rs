@@ -331,7 +331,7 @@ where
             bridge.set_fault(Fault::Storage);
             return Turn::Retry;
         }
-        bridge.set_job(job);
+        bridge.set_job(&job);
         Turn::Over
     }
 }

@@ -90,8 +90,11 @@ fn earlier<J: DeserializeOwned + Into<Job>>(bytes: &[u8]) -> Option<StoredJob> {
     Some(StoredJob { job: job.into(), armed })
 }
 
+/// A form of the job: its key, and what reads it.
+type Form = (u8, fn(&[u8]) -> Option<StoredJob>);
+
 /// The forms of the job that are read, the newest first.
-const FORMS: [(u8, fn(&[u8]) -> Option<StoredJob>); 3] =
+const FORMS: [Form; 3] =
     [(JOB, |bytes| postcard::from_bytes(bytes).ok()), (JOB_5, earlier::<Job5>), (JOB_4, earlier::<Job4>)];
 
 type Map<'a, F> = MapStorage<u8, &'a mut F, Cache<Uncached, Uncached, Uncached, u8>>;

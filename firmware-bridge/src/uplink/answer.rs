@@ -169,7 +169,7 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
                 job.bands.check(job.request.channels).map_err(|_| Refusal::Bands)?;
                 // Until it is stored, the job before goes on.
                 self.store_job(job, false).await?;
-                bridge.set_job(*job);
+                bridge.set_job(job);
                 bridge.set_armed(false);
             }
             Request::Arm | Request::Disarm => {

@@ -37,7 +37,7 @@ use scopething_core::trace::SampleTimes;
 
 pub use delay::DelayUnknown;
 pub use lines::{LineDelays, LineMeter};
-pub use spectrum::{DistortionUnknown, Peak, Spectrum, SpectrumError};
+pub use spectrum::{AmplitudeSpectrum, DistortionUnknown, Peak, Spectrum, SpectrumError};
 pub use unknown::WhyUnknown;
 pub use window::{UnknownWindow, Window};
 
