@@ -29,16 +29,17 @@ impl Clipping {
         let (low, high) = (range.low.min(range.high) as f32, range.low.max(range.high) as f32);
         let (min, max) = extremes(samples);
         let widest = (high - low) / MIN_STEPS;
-        let finite = || samples.iter().copied().filter(|sample| sample.is_finite());
-        let count = |extreme: f32| finite().filter(|&sample| sample == extreme).count();
+        let count = |extreme: f32| samples.iter().filter(|&&sample| sample == extreme).count();
         let mut clipping = Self::default();
         // The step is looked for only where even the widest one reaches the end.
         if min - 0.5 * widest <= low {
-            let above_min = finite().filter(|&sample| sample > min).fold(min + widest, f32::min) - min;
+            let next = |next, sample| if sample > min && sample < next { sample } else { next };
+            let above_min = fold(samples, min + widest, next) - min;
             clipping.low = if min - 0.5 * above_min <= low { count(min) } else { 0 };
         }
         if max + 1.5 * widest >= high {
-            let below_max = max - finite().filter(|&sample| sample < max).fold(max - widest, f32::max);
+            let next = |next, sample| if sample < max && sample > next { sample } else { next };
+            let below_max = max - fold(samples, max - widest, next);
             clipping.high = if max + 1.5 * below_max >= high { count(max) } else { 0 };
         }
         clipping
@@ -53,19 +54,23 @@ impl Clipping {
 
 /// The lowest and the highest of the samples that are finite.
 fn extremes(samples: &[f32]) -> (f32, f32) {
-    // Several at a time, which the compiler makes vectors of.
+    let lowest = |low, sample| if sample < low && sample > f32::NEG_INFINITY { sample } else { low };
+    let highest = |high, sample| if sample > high && sample < f32::INFINITY { sample } else { high };
+    (fold(samples, f32::INFINITY, lowest), fold(samples, f32::NEG_INFINITY, highest))
+}
+
+/// The last of the results of a step that keeps one of two values, whatever their order. Every captured sample comes through
+/// here: several are taken at a time, of which the compiler makes vectors.
+fn fold(samples: &[f32], start: f32, step: impl Fn(f32, f32) -> f32) -> f32 {
     const LANES: usize = 8;
-    let mut lows = [f32::INFINITY; LANES];
-    let mut highs = [f32::NEG_INFINITY; LANES];
+    let mut lanes = [start; LANES];
     let (chunks, rest) = samples.as_chunks::<LANES>();
-    for chunk in chunks.iter().map(<[f32; LANES]>::as_slice).chain([rest]) {
-        for ((&sample, low), high) in chunk.iter().zip(&mut lows).zip(&mut highs) {
-            let is_finite = sample.is_finite();
-            *low = if is_finite && sample < *low { sample } else { *low };
-            *high = if is_finite && sample > *high { sample } else { *high };
+    for chunk in chunks {
+        for (lane, &sample) in lanes.iter_mut().zip(chunk) {
+            *lane = step(*lane, sample);
         }
     }
-    (lows.into_iter().fold(f32::INFINITY, f32::min), highs.into_iter().fold(f32::NEG_INFINITY, f32::max))
+    lanes.into_iter().chain(rest.iter().copied()).fold(start, step)
 }
 
 impl fmt::Display for Clipping {
@@ -135,6 +140,8 @@ mod tests {
         }
         assert!(!Clipping::of(&[], RANGE).is_any());
         assert!(!Clipping::of(&[f32::NAN, 0.0], RANGE).is_any());
+        let infinite = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 0.0];
+        assert!(!Clipping::of(&infinite.repeat(9), RANGE).is_any());
     }
 
     /// Of two probes that divide by 10 and by 1, each has its own range.

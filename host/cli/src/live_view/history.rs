@@ -77,6 +77,7 @@ pub(super) fn line_of(trace: &KeptTrace) -> String {
         Ended::Trigger => "trigger",
         Ended::Auto => "auto",
         Ended::Forced => "forced",
+        Ended::Roll => "rolling",
     };
     let name = trace.name.as_ref().map(|name| format!("[{name}]  ")).unwrap_or_default();
     let of_day_s = about.unix_ms / 1000 % 86_400;

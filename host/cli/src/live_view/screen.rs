@@ -101,7 +101,7 @@ pub(super) async fn run(
         undrawn: Vec::new(),
         dirty: true,
     };
-    show(screen, client, interrupts).await
+    Box::pin(show(screen, client, interrupts)).await
 }
 
 async fn show(mut screen: Screen<'_>, client: Client, interrupts: &Interrupts) -> Result<(), Failure> {

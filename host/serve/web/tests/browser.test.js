@@ -365,7 +365,7 @@ test("averages that are switched off leave the last trace, also of one that is s
 });
 
 test("another time base shows all of its traces", async () => {
-  for (const division of [2e-3, 50e-6, 0.1, 200e-6]) {
+  for (const division of [2e-3, 200e-6, 0.1, 500e-6]) {
     await settle({ time_per_div: division, lines: ["L1"] });
     // Not the part that the time base before would have shown.
     await until(`all of ${division} s/div`, () => page.evaluate(() => {
