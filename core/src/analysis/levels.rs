@@ -2,6 +2,8 @@
 
 use libm::sqrt;
 
+use super::Series;
+
 /// Intervals of the histogram that top and base are read from, over the peak to peak.
 const INTERVALS: usize = 64;
 
@@ -99,10 +101,16 @@ impl Levels {
     /// sawtooth which it finds, as noise moves extremes. Of a series that is noise about one level both are its mean.
     #[must_use]
     pub fn of(samples: &[f32]) -> Option<Self> {
+        Self::of_series(samples)
+    }
+
+    /// As [`of`](Self::of), in some eight passes over the series.
+    #[must_use]
+    pub fn of_series<S: Series + ?Sized>(samples: &S) -> Option<Self> {
         let (min, max) = extremes(samples)?;
         let count = samples.len() as f64;
-        let mean = samples.iter().map(|&sample| f64::from(sample)).sum::<f64>() / count;
-        let squares: f64 = samples.iter().map(|&sample| f64::from(sample) - mean).map(|off| off * off).sum();
+        let mean = samples.all().map(f64::from).sum::<f64>() / count;
+        let squares: f64 = samples.all().map(|sample| f64::from(sample) - mean).map(|off| off * off).sum();
         let variance = squares / count;
         let Extent { low, high, outliers } = Extent::of(samples, min, max);
         let noise = noise(samples, high - low);
@@ -125,10 +133,7 @@ impl Levels {
             dwells: false,
         };
         if high - low < NOISE_PEAK_TO_PEAK * noise && histogram.middle_share() > NOISE_IN_MIDDLE {
-            let inside = samples
-                .iter()
-                .map(|&sample| f64::from(sample))
-                .filter(|sample| (low..=high).contains(sample));
+            let inside = samples.all().map(f64::from).filter(|sample| (low..=high).contains(sample));
             levels.top = inside.sum::<f64>() / (samples.len() - outliers).max(1) as f64;
             levels.base = levels.top;
             return Some(levels);
@@ -145,12 +150,12 @@ impl Levels {
 
     /// Whether what looks like two levels is noise between two steps of a converter, with edges that come irregularly: the
     /// levels are not farther apart than noise reaches, or the rarer one is hardly ever kept for two samples.
-    pub(super) fn flicker(&self, samples: &[f32], rising_edges: usize) -> bool {
+    pub(super) fn flicker<S: Series + ?Sized>(&self, samples: &S, rising_edges: usize) -> bool {
         if !self.are_two() || rising_edges < MIN_FLICKERS {
             return false;
         }
         let middle = self.at(0.5);
-        let above = samples.iter().filter(|&&sample| f64::from(sample) > middle).count();
+        let above = samples.all().filter(|&sample| f64::from(sample) > middle).count();
         let rarer = above.min(samples.len() - above) as f64;
         self.top - self.base < NOISE_BETWEEN_STEPS * self.noise
             || rarer < FLICKER_SAMPLES * rising_edges as f64
@@ -193,9 +198,9 @@ impl Levels {
 }
 
 /// The lowest and the highest sample; `None` if there is none, or one that is not a finite number.
-pub(super) fn extremes(samples: &[f32]) -> Option<(f64, f64)> {
+pub(super) fn extremes<S: Series + ?Sized>(samples: &S) -> Option<(f64, f64)> {
     let mut bounds: Option<(f32, f32)> = None;
-    for &sample in samples {
+    for sample in samples.all() {
         if !sample.is_finite() {
             return None;
         }
@@ -232,14 +237,14 @@ struct Extent {
 }
 
 impl Extent {
-    fn of(samples: &[f32], min: f64, max: f64) -> Self {
+    fn of<S: Series + ?Sized>(samples: &S, min: f64, max: f64) -> Self {
         let whole = Self { low: min, high: max, outliers: 0 };
         if samples.len() < MIN_SAMPLES_WITH_OUTLIERS {
             return whole;
         }
         let allowed = (samples.len() / SAMPLES_PER_OUTLIER).clamp(1, MAX_OUTLIERS);
         let (mut lowest, mut highest) = (Greatest::default(), Greatest::default());
-        for &sample in samples {
+        for sample in samples.all() {
             lowest.take(-f64::from(sample), allowed + 1);
             highest.take(f64::from(sample), allowed + 1);
         }
@@ -252,7 +257,7 @@ impl Extent {
         let mut others = Self { low: high, high: low, outliers: 0 };
         // Behind the last wild sample of those with which the series begins.
         let mut first = None;
-        for (index, sample) in samples.iter().map(|&sample| f64::from(sample)).enumerate() {
+        for (index, sample) in samples.all().map(f64::from).enumerate() {
             if is_wild(sample) {
                 others.outliers += 1;
             } else {
@@ -270,7 +275,7 @@ impl Extent {
 
 /// The standard deviation of what changes from sample to sample, by which a slope and the few samples at edges do not
 /// count. Known to some 5 %.
-fn noise(samples: &[f32], peak_to_peak: f64) -> f64 {
+fn noise<S: Series + ?Sized>(samples: &S, peak_to_peak: f64) -> f64 {
     // Both are of noise alone where the signal is slow. Where it bends, the fourth differences hold less of it; where it
     // has an edge each few samples, the second do.
     let second = noise_by(&[1.0, -2.0, 1.0], samples, peak_to_peak);
@@ -279,18 +284,27 @@ fn noise(samples: &[f32], peak_to_peak: f64) -> f64 {
 }
 
 /// The standard deviation by the median size of differences with these weights.
-fn noise_by(weights: &[f64], samples: &[f32], peak_to_peak: f64) -> f64 {
+fn noise_by<S: Series + ?Sized, const N: usize>(weights: &[f64; N], samples: &S, peak_to_peak: f64) -> f64 {
     /// The median size of normal noise of standard deviation 1.
     const MEDIAN: f64 = 0.6745;
     /// Four intervals an octave, from 2^-14 to 4 times the peak to peak.
     const SHIFT: u32 = 21;
     const FIRST: u32 = (127 - 14) << 2;
-    let mut counts = [0_u32; 66];
+    let mut counts = [0_u64; 66];
     if samples.len() < weights.len() || peak_to_peak <= 0.0 {
         return 0.0;
     }
-    for around in samples.windows(weights.len()) {
-        let weighted = around.iter().zip(weights).map(|(&sample, weight)| weight * f64::from(sample));
+    // `N` samples that follow each other.
+    let mut around = [0.0; N];
+    for (index, sample) in samples.all().enumerate() {
+        around.rotate_left(1);
+        if let Some(last) = around.last_mut() {
+            *last = f64::from(sample);
+        }
+        if index + 1 < N {
+            continue;
+        }
+        let weighted = around.iter().zip(weights).map(|(sample, weight)| weight * sample);
         let difference: f64 = weighted.sum();
         let bits = ((difference / peak_to_peak) as f32).abs().to_bits() >> SHIFT;
         let interval = (bits.saturating_sub(FIRST - 1) as usize).min(counts.len() - 1);
@@ -302,7 +316,7 @@ fn noise_by(weights: &[f64], samples: &[f32], peak_to_peak: f64) -> f64 {
     let half = 0.5 * (samples.len() + 1 - weights.len()) as f64;
     let mut below = 0.0;
     for (interval, &count) in counts.iter().enumerate() {
-        let count = f64::from(count);
+        let count = count as f64;
         if below + count > half {
             let Some(interval) = interval.checked_sub(1) else { return 0.0 };
             let bound = |interval: u32| f64::from(f32::from_bits((FIRST + interval) << SHIFT));
@@ -324,14 +338,14 @@ enum Side {
 struct Histogram {
     low: f64,
     intervals_per_unit: f64,
-    counts: [u32; INTERVALS],
+    counts: [u64; INTERVALS],
 }
 
 impl Histogram {
-    fn new(samples: &[f32], low: f64, high: f64) -> Self {
+    fn new<S: Series + ?Sized>(samples: &S, low: f64, high: f64) -> Self {
         let intervals_per_unit = if high > low { INTERVALS as f64 / (high - low) } else { 0.0 };
         let mut histogram = Self { low, intervals_per_unit, counts: [0; INTERVALS] };
-        for &sample in samples.iter().filter(|&&sample| (low..=high).contains(&f64::from(sample))) {
+        for sample in samples.all().filter(|&sample| (low..=high).contains(&f64::from(sample))) {
             let interval = histogram.interval(sample);
             if let Some(count) = histogram.counts.get_mut(interval) {
                 *count += 1;
@@ -353,19 +367,19 @@ impl Histogram {
     /// The part of the samples that lies in the middle half.
     fn middle_share(&self) -> f64 {
         let middle = self.counts.iter().skip(INTERVALS / 4).take(INTERVALS / 2);
-        f64::from(middle.sum::<u32>()) / f64::from(self.counts.iter().sum::<u32>().max(1))
+        middle.sum::<u64>() as f64 / self.counts.iter().sum::<u64>().max(1) as f64
     }
 
     /// The level at which the series dwells on one side of the middle, if it does.
-    fn level(&self, samples: &[f32], side: Side) -> Option<f64> {
+    fn level<S: Series + ?Sized>(&self, samples: &S, side: Side) -> Option<f64> {
         let (lower, upper) = self.counts.split_at(INTERVALS / 2);
         let (counts, start) = match side {
             Side::Lower => (lower, 0),
             Side::Upper => (upper, INTERVALS / 2),
         };
-        let held = counts.windows(PLATEAU_INTERVALS).map(|window| window.iter().sum::<u32>());
+        let held = counts.windows(PLATEAU_INTERVALS).map(|window| window.iter().sum::<u64>());
         let (index, held) = held.enumerate().max_by_key(|&(_, held)| held)?;
-        if held <= counts.iter().sum::<u32>() / 2 {
+        if held <= counts.iter().sum::<u64>() / 2 {
             return None;
         }
         let plateau = start + index;
@@ -374,21 +388,21 @@ impl Histogram {
 
     /// The mean of the samples about the shortest run of intervals that holds half of them, to half of its length beyond
     /// it on both sides: of normal noise, those within two standard deviations.
-    fn mode(&self, samples: &[f32]) -> Option<f64> {
+    fn mode<S: Series + ?Sized>(&self, samples: &S) -> Option<f64> {
         let (from, to) = self.shortest_half()?;
         let beyond = 0.5 * (self.begin(to) - self.begin(from));
         let range = self.begin(from) - beyond..=self.begin(to) + beyond;
-        let inside = samples.iter().map(|&sample| f64::from(sample)).filter(|sample| range.contains(sample));
-        let (sum, count) = inside.fold((0.0, 0_u32), |(sum, count), sample| (sum + sample, count + 1));
-        (count > 0).then(|| sum / f64::from(count))
+        let inside = samples.all().map(f64::from).filter(|sample| range.contains(sample));
+        let (sum, count) = inside.fold((0.0, 0_u64), |(sum, count), sample| (sum + sample, count + 1));
+        (count > 0).then(|| sum / count as f64)
     }
 
     /// The shortest run of intervals that holds half of the samples, as its first interval and the one behind its last;
     /// of several the one that holds most.
     fn shortest_half(&self) -> Option<(usize, usize)> {
-        let half = self.counts.iter().sum::<u32>().div_ceil(2);
+        let half = self.counts.iter().sum::<u64>().div_ceil(2);
         let (mut first, mut held) = (0, 0);
-        let mut best: Option<(usize, usize, u32)> = None;
+        let mut best: Option<(usize, usize, u64)> = None;
         for (last, count) in self.counts.iter().enumerate() {
             held += count;
             for leaving in self.counts.get(first..last).unwrap_or_default() {
