@@ -77,6 +77,8 @@ mod rows;
 #[cfg(not(target_family = "wasm"))]
 mod spacing;
 #[cfg(not(target_family = "wasm"))]
+mod spool;
+#[cfg(not(target_family = "wasm"))]
 mod sr_read;
 mod sr_write;
 #[cfg(not(target_family = "wasm"))]
@@ -115,6 +117,8 @@ pub use options::{ColumnChoice, InvalidColumns, ReadOptions};
 pub use parquet_read::ParquetReader;
 pub use read::{MAX_SAMPLES, ReadError, Skipped, TraceReader};
 pub use rows::Rows;
+#[cfg(not(target_family = "wasm"))]
+pub use spool::{Spool, spooled};
 #[cfg(not(target_family = "wasm"))]
 pub use sr_read::SrReader;
 #[cfg(not(target_family = "wasm"))]

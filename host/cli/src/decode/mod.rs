@@ -1,6 +1,7 @@
 //! `scopething decode`: what was sent over a bus, found in a file or a capture.
 
 mod levels;
+mod shown;
 mod sigrok;
 mod spec;
 
@@ -11,6 +12,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use self::levels::LogicLevels;
+use self::shown::Shown;
 use self::sigrok::{Annotation, Decoder, SigrokError};
 use self::spec::{DecoderSpec, Stack};
 use super::capture_arguments::volts;
@@ -58,7 +60,7 @@ pub(super) struct Arguments {
     decoders: Vec<Stack>,
     /// Only these annotations, as sigrok-cli has them, such as uart=rx-data
     #[arg(short = 'A', long, value_name = "DECODER=CLASS")]
-    annotations: Option<String>,
+    annotations: Option<Shown>,
     /// Where an analog channel changes from low to high [default: the middle between its lowest and highest sample]
     #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
     threshold: Option<f64>,
@@ -100,6 +102,9 @@ impl Arguments {
                 described.insert(decoder.id.clone(), Decoder::named(&decoder.id)?);
             }
         }
+        if let Some(shown) = &self.annotations {
+            shown.check(&described).map_err(|refused| Failure::Usage(anyhow::anyhow!(refused)))?;
+        }
         let waveform = match self.source.source()? {
             Source::File(path) => self.source.read(path)?.waveform,
             Source::Capture(channels) => self.source.capture(session, channels).await?,
@@ -108,8 +113,13 @@ impl Arguments {
         let mut found = Vec::new();
         for Stack(stack) in &self.decoders {
             let (checked, used) = check(stack, &described, &levels)?;
+            let shown = self.annotations.as_ref().map(|shown| shown.of(stack));
+            // Of this one nothing is asked for.
+            if shown == Some(None) {
+                continue;
+            }
+            let shown = shown.flatten();
             let samples = levels.write(&used).map_err(Failure::from)?;
-            let shown = self.annotations.clone();
             let text = checked.text.clone();
             let decoding = tokio::task::spawn_blocking(move || {
                 sigrok::decode(&samples.described(), &text, shown.as_deref())

@@ -53,6 +53,8 @@ pub(super) struct Decoder {
     pub(super) required_channels: Vec<String>,
     pub(super) optional_channels: Vec<String>,
     pub(super) options: Vec<String>,
+    /// The classes of its annotations.
+    pub(super) classes: Vec<String>,
     rows: Vec<Row>,
 }
 
@@ -115,6 +117,7 @@ impl Decoder {
                 "Required channels" => decoder.required_channels.push(name),
                 "Optional channels" => decoder.optional_channels.push(name),
                 "Options" => decoder.options.push(name),
+                "Annotation classes" => decoder.classes.push(name),
                 "Annotation rows" => decoder.rows.extend(Row::parse(entry)),
                 _ => {}
             }
@@ -253,6 +256,7 @@ mod tests {
             (decoder.outputs.join(" "), decoder.options.join(" ")),
             ("i2c".to_owned(), "address_format".to_owned())
         );
+        assert_eq!(decoder.classes, ["start", "bit"]);
         assert_eq!((decoder.row_of("ack"), decoder.row_of("other")), ("Address/data", "other"));
         assert!(decoder.is_of_bits("bit") && !decoder.is_of_bits("ack"));
         assert!(decoder.optional_channels.is_empty());
