@@ -122,6 +122,10 @@ fn over_all<S: Series + ?Sized>(
     edges: &EdgeMeasurements,
     first: usize,
 ) -> Wave {
+    // It was found in all of it.
+    if first >= series.len() {
+        return wave;
+    }
     let fit = (wave.shape == Shape::Sine)
         .then(|| fitted_sine(series, levels, wave.frequency_hz * times.period_s, first));
     if let Some(fit) = fit.flatten() {

@@ -388,7 +388,8 @@ async fn capture_is_repeated_like_a_file() {
         assert_eq!(other["settings"]["request"]["period"], 0.001);
         assert!(again["settings"]["device"].as_str().is_some_and(|device| device.ends_with(" BS000501")));
     }
-    let planned = scopething_in(directory.path(), &["plan", "--like", "t.csv", "--json"]).await.done().object();
+    let planned =
+        scopething_in(directory.path(), &["plan", "--like", "t.csv", "--json"]).await.done().object();
     let expected = ["A", "L0", "--period", "2ms", "--samples", "500", "--trigger", "A", "--level", "1.25V"];
     let expected = [&["plan", "--json"][..], &expected, &["--type", "falling", "--position", "0.5"]].concat();
     assert_eq!(planned, scopething_in(directory.path(), &expected).await.done().object());

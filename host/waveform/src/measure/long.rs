@@ -309,7 +309,8 @@ mod tests {
             if let (Measurements::Analog(found), Measurements::Analog(expected)) =
                 (&mut found.measurements, &expected.measurements)
             {
-                let (one, other) = (found.analysis.levels.as_mut().unwrap(), expected.analysis.levels.unwrap());
+                let (one, other) =
+                    (found.analysis.levels.as_mut().unwrap(), expected.analysis.levels.unwrap());
                 // Summed in another order.
                 assert!((one.mean - other.mean).abs() < 1e-12 && (one.rms - other.rms).abs() < 1e-12);
                 (one.mean, one.rms, one.ac_rms) = (other.mean, other.rms, other.ac_rms);
